@@ -1,0 +1,1 @@
+"""What exists: manifests, the registry of tools, and where their releases are listed."""

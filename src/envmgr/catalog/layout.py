@@ -1,0 +1,33 @@
+"""How one release of a tool is laid out on one platform: what a manifest says, all overrides applied."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from envmgr.kit.value import frozen
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@frozen
+class Layout:
+    """What the installer must know; all paths are relative, with `/`, templates filled in.
+
+    `format` is one of tar.gz tar.xz tar.bz2 tar.zst tar zip gz xz zst raw whl. `strip` is the number of leading
+    directories to drop (None: drop a single top directory that no `bin` path names). `bin` are executables or
+    directories of them, inside the installed tree. `home` is the tree's root for `{home}`. `rename` maps a path of
+    the archive to its new path. `env` values may hold `{home}`. `script` is the install script for the platform's kind.
+    """
+
+    format: str
+    bin: tuple[str, ...]
+    strip: int | None = None
+    rename: Mapping[str, str] = {}  # noqa: RUF012 - never changed
+    home: str = ""
+    env: Mapping[str, str] = {}  # noqa: RUF012 - never changed
+    script: str | None = None
+    builtin: bool = False
+    requires: tuple[str, ...] = ()
+    check_args: tuple[str, ...] = ()
+    check_expect: str = ""

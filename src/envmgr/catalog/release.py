@@ -1,0 +1,54 @@
+"""What upstreams publish: releases, and the archive of each for a platform."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from envmgr.kit.value import frozen
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from envmgr.kit.digest import Digest
+
+
+@frozen
+class Artifact:
+    """One archive: where it is and what it must hash to.
+
+    `url` is absolute; releases of a package registry are `pypi:<project>/<file>` and `npm:<package>/<version>`,
+    so that no lock names a registry's host. `digest` is None where upstream publishes none.
+    """
+
+    url: str
+    digest: Digest | None = None
+    size: int | None = None
+
+
+@frozen
+class Release:
+    """One version as its list of releases describes it; `artifacts` (by platform key) only where the list has them."""
+
+    version: str
+    tag: str
+    date: str | None = None
+    lts: str | None = None
+    prerelease: bool = False
+    artifacts: Mapping[str, Artifact] = {}  # noqa: RUF012 - never changed
+
+
+@frozen
+class Listing:
+    """All releases of a tool, oldest first, and the aliases its list defines (`lts` → a version)."""
+
+    releases: tuple[Release, ...]
+    aliases: Mapping[str, str]
+
+    @property
+    def versions(self) -> tuple[str, ...]:
+        """Return the versions, oldest first."""
+        return tuple(release.version for release in self.releases)
+
+    def release(self, version: str) -> Release | None:
+        """Find a release by its full version."""
+        return next((release for release in self.releases if release.version == version), None)

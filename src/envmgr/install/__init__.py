@@ -1,0 +1,1 @@
+"""Making a release real: fetch, verify, extract, build, store."""

@@ -1,0 +1,1 @@
+"""What knows no domain: errors, values, paths, files, platforms, HTTP."""

@@ -1,0 +1,73 @@
+"""The one place that reads the process's environment."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from envmgr.kit.value import frozen
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@frozen
+class Environment:
+    """A snapshot of the environment variables and the directory a command runs in."""
+
+    variables: Mapping[str, str]
+    cwd: str
+
+    def get(self, name: str, default: str = "") -> str:
+        """Return a variable's value; an empty one counts as unset."""
+        return self.variables.get(name) or default
+
+    def override(self, tool: str) -> str | None:
+        """Return the version that ENVMGR_<TOOL>_VERSION asks for."""
+        return self.get(override_name(tool)) or None
+
+
+def override_name(tool: str) -> str:
+    """Spell the variable that overrides a tool's version: upper case, other characters as underscores."""
+    return "ENVMGR_" + "".join(c if c.isalnum() and c.isascii() else "_" for c in tool).upper() + "_VERSION"
+
+
+def current() -> Environment:
+    """Take the snapshot."""
+    return Environment(os.environ, logical_cwd(os.environ.get("PWD", "")))
+
+
+def logical_cwd(claimed: str) -> str:
+    """Return the working directory as the user's shell names it (keeping symbolic links), if that is true."""
+    actual = _physical_cwd()
+    if os.path.isabs(claimed) and os.path.normpath(claimed) == claimed and _is_same(claimed, actual):
+        return claimed
+    return actual
+
+
+def _physical_cwd() -> str:
+    try:
+        return os.getcwd()
+    except FileNotFoundError:  # the directory was removed under us; shells go on in it, so do we
+        return os.sep
+
+
+def _is_same(one: str, other: str) -> bool:
+    try:
+        return os.path.samefile(one, other)
+    except OSError:
+        return False
+
+
+def is_terminal(stream: int) -> bool:
+    """Tell whether a file descriptor is a terminal."""
+    try:
+        return os.isatty(stream)
+    except OSError:
+        return False
+
+
+def python() -> str:
+    """Return the interpreter that runs envmgr, which its shims fall back to."""
+    return sys.executable

@@ -1,0 +1,245 @@
+"""The tree of everything envmgr can tell a person went wrong.
+
+EnvmgrError                     exit 1
+├── UsageError                  exit 2: the command line makes no sense
+├── ProjectError                .envmgr, .envmgr.lock and what they ask for
+│   ├── DotfileError            carries every bad line
+│   ├── LockfileError
+│   └── StaleLock
+├── CatalogError                manifests and lists of releases
+│   ├── UnknownTool
+│   ├── ManifestError           carries every issue with its JSON path
+│   ├── SourceError             an upstream answered something that is no list of releases
+│   ├── NoMatchingVersion
+│   ├── InvalidRequest          a request that means nothing for this tool
+│   └── UnsupportedPlatform
+├── NetworkError
+│   ├── HttpError               carries the status
+│   │   └── RateLimited
+│   ├── Offline
+│   ├── InsecureUrl
+│   └── Interrupted download: IncompleteDownload
+├── InstallError
+│   ├── DigestMismatch
+│   ├── UnsafeArchive
+│   ├── BadArchive
+│   ├── ScriptError
+│   ├── UntrustedScript
+│   └── StorageError            disk full, read-only, no permission: names the directory
+├── ConfigError
+├── NoVersionSet                exit 126
+├── NotInstalled                exit 127
+└── CommandNotFound             exit 127
+
+Foreign exceptions are translated where they enter (kit.http, kit.fs, install.extract). Only `cli` catches the root.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class EnvmgrError(Exception):
+    """Say what went wrong, and the way out."""
+
+    code = "error"
+    exit_code = 1
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(EnvmgrError):
+    """The command line makes no sense."""
+
+    code = "usage"
+    exit_code = 2
+
+
+class ConfigError(EnvmgrError):
+    """A setting is unknown or has a value it cannot have."""
+
+    code = "config"
+
+
+class ProjectError(EnvmgrError):
+    """What a project asks for cannot be understood."""
+
+    code = "project"
+
+
+class DotfileError(ProjectError):
+    """An `.envmgr` has bad lines; `issues` holds each as `file:line:column: what is wrong`."""
+
+    code = "dotfile"
+
+    def __init__(self, issues: Sequence[str], hint: str | None = None) -> None:
+        super().__init__("\n".join(issues), hint)
+        self.issues = tuple(issues)
+
+
+class LockfileError(ProjectError):
+    """An `.envmgr.lock` cannot be read."""
+
+    code = "lockfile"
+
+
+class StaleLock(ProjectError):
+    """The lock is missing, or not what its inputs give."""
+
+    code = "stale-lock"
+
+
+class CatalogError(EnvmgrError):
+    """What exists could not be found out."""
+
+    code = "catalog"
+
+
+class UnknownTool(CatalogError):
+    """No manifest has this name."""
+
+    code = "unknown-tool"
+
+
+class ManifestError(CatalogError):
+    """A manifest is not valid; `issues` holds each as `JSON path: what is wrong`."""
+
+    code = "manifest"
+
+    def __init__(self, name: str, issues: Sequence[str], hint: str | None = None) -> None:
+        super().__init__(
+            "\n".join([f"{name} is not a valid manifest", *(f"  {issue}" for issue in issues)]), hint
+        )
+        self.issues = tuple(issues)
+
+
+class SourceError(CatalogError):
+    """An upstream answered something that is no list of releases."""
+
+    code = "source"
+
+
+class NoMatchingVersion(CatalogError):
+    """No release of the tool matches the request."""
+
+    code = "no-matching-version"
+
+
+class InvalidRequest(CatalogError):
+    """The request means nothing, or nothing for this tool."""
+
+    code = "invalid-request"
+
+
+class UnsupportedPlatform(CatalogError):
+    """Upstream publishes nothing for this platform."""
+
+    code = "unsupported-platform"
+
+
+class NetworkError(EnvmgrError):
+    """A server could not be reached or did not do its part."""
+
+    code = "network"
+
+
+class HttpError(NetworkError):
+    """A server answered with a status that is no success."""
+
+    code = "http"
+
+    def __init__(self, message: str, hint: str | None = None, *, status: int = 0) -> None:
+        super().__init__(message, hint)
+        self.status = status
+
+
+class RateLimited(HttpError):
+    """A server refuses more requests for now."""
+
+    code = "rate-limited"
+
+
+class Offline(NetworkError):
+    """The network is needed and must not be used."""
+
+    code = "offline"
+
+
+class InsecureUrl(NetworkError):
+    """Plain http, or a redirect to it, where it is not allowed."""
+
+    code = "insecure-url"
+
+
+class IncompleteDownload(NetworkError):
+    """A body ended before, or went on after, the length it was announced with."""
+
+    code = "incomplete-download"
+
+
+class InstallError(EnvmgrError):
+    """A release could not be made real."""
+
+    code = "install"
+
+
+class DigestMismatch(InstallError):
+    """What was downloaded is not what was promised."""
+
+    code = "digest-mismatch"
+
+
+class UnsafeArchive(InstallError):
+    """An archive holds something that must not be unpacked."""
+
+    code = "unsafe-archive"
+
+
+class BadArchive(InstallError):
+    """An archive cannot be read, or lacks what its manifest says it holds."""
+
+    code = "bad-archive"
+
+
+class ScriptError(InstallError):
+    """An install script failed."""
+
+    code = "script-failed"
+
+
+class UntrustedScript(InstallError):
+    """An install script may not run without trust."""
+
+    code = "untrusted-script"
+
+
+class StorageError(EnvmgrError):
+    """A file or directory cannot be written or read."""
+
+    code = "storage"
+
+
+class NoVersionSet(EnvmgrError):
+    """No version is set for the command."""
+
+    code = "no-version-set"
+    exit_code = 126
+
+
+class NotInstalled(EnvmgrError):
+    """The version is set but not installed."""
+
+    code = "not-installed"
+    exit_code = 127
+
+
+class CommandNotFound(EnvmgrError):
+    """No such command."""
+
+    code = "command-not-found"
+    exit_code = 127

@@ -1,0 +1,28 @@
+"""Locks between processes."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import TYPE_CHECKING
+
+from envmgr.kit.fs import make_dir, translating
+from envmgr.kit.paths import Paths, file_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@contextlib.contextmanager
+def holding(paths: Paths, name: str) -> Iterator[None]:
+    """Hold a named lock against every other thread and process; the system drops it when we die."""
+    from filelock import FileLock
+
+    make_dir(paths.locks)
+    with translating(paths.locks):
+        lock = FileLock(os.path.join(paths.locks, f"{file_name(name)}.lock"), thread_local=False)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()

@@ -1,0 +1,123 @@
+"""Where envmgr keeps its things, and how names become names of files."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from envmgr.kit.value import frozen
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from envmgr.kit.environment import Environment
+
+
+@frozen
+class Paths:
+    """The directories of one user: data, settings and cache are one root when ENVMGR_HOME is set or ~/.envmgr exists."""
+
+    data: str
+    settings: str
+    cache: str
+
+    @property
+    def plugins(self) -> str:
+        """Manifests the user added."""
+        return os.path.join(self.data, "plugins")
+
+    @property
+    def installs(self) -> str:
+        """Installed tools, as <tool>/<version>."""
+        return os.path.join(self.data, "installs")
+
+    @property
+    def shims(self) -> str:
+        """The one directory to put on PATH."""
+        return os.path.join(self.data, "shims")
+
+    @property
+    def plans(self) -> str:
+        """What shims source, by project."""
+        return os.path.join(self.data, "plans")
+
+    @property
+    def locks(self) -> str:
+        """Files that processes lock against each other."""
+        return os.path.join(self.data, "locks")
+
+    @property
+    def staging(self) -> str:
+        """Installations in the making, on the file system of `installs`."""
+        return os.path.join(self.data, "staging")
+
+    @property
+    def logs(self) -> str:
+        """What install scripts and our own bugs wrote."""
+        return os.path.join(self.data, "logs")
+
+    @property
+    def downloads(self) -> str:
+        """Archives, by digest."""
+        return os.path.join(self.cache, "downloads")
+
+    @property
+    def index(self) -> str:
+        """Lists of releases, with what conditional requests need."""
+        return os.path.join(self.cache, "index")
+
+    @property
+    def config_file(self) -> str:
+        """The user's settings."""
+        return os.path.join(self.settings, "config.toml")
+
+    @property
+    def global_file(self) -> str:
+        """The user's default versions, below every project's."""
+        return os.path.join(self.settings, "global.envmgr")
+
+    def install(self, tool: str, version: str) -> str:
+        """Return the directory of one installation."""
+        return os.path.join(self.installs, file_name(tool), file_name(version))
+
+
+def locate(environment: Environment) -> Paths:
+    """Choose the directories: ENVMGR_HOME, else ~/.envmgr (%APPDATA%\\.envmgr) if it exists, else the platform's own."""
+    root = environment.get("ENVMGR_HOME")
+    if root:
+        return one_root(os.path.abspath(os.path.join(environment.cwd, os.path.expanduser(root))))
+    default = os.path.join(_home(environment), ".envmgr")
+    return one_root(default) if os.path.isdir(default) else _platform_paths()
+
+
+def one_root(root: str) -> Paths:
+    """Put everything under one directory."""
+    return Paths(root, root, os.path.join(root, "cache"))
+
+
+def _home(environment: Environment) -> str:
+    if sys.platform == "win32":
+        return environment.get("APPDATA") or os.path.expanduser("~")
+    return os.path.expanduser("~")
+
+
+def _platform_paths() -> Paths:
+    from platformdirs import PlatformDirs
+
+    places = PlatformDirs("envmgr", appauthor=False)
+    return Paths(places.user_data_dir, places.user_config_dir, places.user_cache_dir)
+
+
+_SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._+-@~,")
+
+
+def file_name(name: str) -> str:
+    """Spell a tool or version as one path-safe component: `npm:@scope/x` becomes `npm%3A@scope%2Fx`."""
+    spelled = "".join(c if c in _SAFE else "".join(f"%{byte:02X}" for byte in c.encode()) for c in name)
+    return f"%2E{spelled[1:]}" if spelled.startswith(".") else spelled
+
+
+def name_of_file(spelled: str) -> str:
+    """Undo `file_name`."""
+    head, *parts = spelled.split("%")
+    raw = head.encode() + b"".join(bytes([int(part[:2], 16)]) + part[2:].encode() for part in parts)
+    return raw.decode()

@@ -1,0 +1,107 @@
+"""Platforms: the operating system, processor and C library a release is built for."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from envmgr.kit.errors import ConfigError
+from envmgr.kit.value import frozen
+
+OPERATING_SYSTEMS = ("linux", "macos", "windows")
+ARCHITECTURES = ("x64", "arm64", "x86", "armv7", "ppc64le", "s390x", "riscv64")
+
+_MACHINES = {
+    "x86_64": "x64",
+    "amd64": "x64",
+    "aarch64": "arm64",
+    "arm64": "arm64",
+    "i386": "x86",
+    "i686": "x86",
+    "x86": "x86",
+    "armv7l": "armv7",
+    "armv8l": "armv7",
+    "ppc64le": "ppc64le",
+    "s390x": "s390x",
+    "riscv64": "riscv64",
+}
+
+
+@frozen
+class Platform:
+    """What a release must be built for; `libc` is "gnu" or "musl" on Linux, else empty."""
+
+    os: str
+    arch: str
+    libc: str = ""
+
+    @property
+    def key(self) -> str:
+        """Return the name used in locks: `linux-x64`, `linux-x64-musl`, `macos-arm64`."""
+        return f"{self.os}-{self.arch}-musl" if self.libc == "musl" else f"{self.os}-{self.arch}"
+
+    @property
+    def is_windows(self) -> bool:
+        """Tell whether programs end in `.exe` and paths use drive letters."""
+        return self.os == "windows"
+
+
+def parse(key: str) -> Platform:
+    """Read `linux-x64-musl` and its like; raise ConfigError for anything that is not a platform."""
+    system, _, rest = key.partition("-")
+    arch, _, libc = rest.partition("-")
+    known = system in OPERATING_SYSTEMS and arch in ARCHITECTURES
+    if not known or libc not in {"", "gnu", "musl"} or (libc and system != "linux"):
+        raise ConfigError(
+            f"{key!r} is not a platform",
+            f"a platform is {'|'.join(OPERATING_SYSTEMS)}, a dash, {'|'.join(ARCHITECTURES)}; on linux with -musl or without",
+        )
+    return Platform(system, arch, (libc or "gnu") if system == "linux" else "")
+
+
+DEFAULT_PLATFORMS = tuple(
+    parse(key)
+    for key in (
+        "linux-x64",
+        "linux-arm64",
+        "linux-x64-musl",
+        "linux-arm64-musl",
+        "macos-x64",
+        "macos-arm64",
+        "windows-x64",
+        "windows-arm64",
+    )
+)
+
+
+def current() -> Platform:
+    """Return the platform this process runs on."""
+    system = {"darwin": "macos", "win32": "windows"}.get(sys.platform, "linux")
+    return Platform(system, _architecture(), _libc() if system == "linux" else "")
+
+
+def _architecture() -> str:
+    if sys.platform == "win32":
+        import platform
+
+        machine = platform.machine()
+    else:
+        machine = os.uname().machine
+    return _MACHINES.get(machine.lower(), machine.lower())
+
+
+def _libc() -> str:
+    """Tell glibc from musl by what it alone answers (and by its loader, where Python is linked statically)."""
+    try:
+        if os.confstr("CS_GNU_LIBC_VERSION"):
+            return "gnu"
+    except (ValueError, OSError):
+        pass
+    return "musl" if _has_musl_loader() else "gnu"
+
+
+def _has_musl_loader() -> bool:
+    try:
+        return any(name.startswith("ld-musl-") for name in os.listdir("/lib"))
+    except OSError:
+        return False

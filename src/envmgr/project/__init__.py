@@ -1,0 +1,1 @@
+"""What a project asks for: its dotfile, its lock and where they are found."""

@@ -1,0 +1,41 @@
+"""A request: which versions of a tool are asked for, and who asks."""
+
+from __future__ import annotations
+
+from envmgr.kit.value import frozen
+
+
+@frozen
+class Origin:
+    """Who asks: a file and line, an environment variable, or the command line."""
+
+    kind: str  # "file" | "global" | "environment" | "argument"
+    name: str  # the file's path or the variable's name; empty for an argument
+    line: int | None = None
+
+    def __str__(self) -> str:
+        """Spell it as people look it up: `path:line`, `$NAME`, `command line`."""
+        if self.kind == "environment":
+            return f"${self.name}"
+        if self.kind == "argument":
+            return "command line"
+        return f"{self.name}:{self.line}" if self.line else self.name
+
+
+@frozen
+class Request:
+    """The specs asked of one tool; the first is the default, all are on PATH."""
+
+    tool: str
+    specs: tuple[str, ...]
+    origin: Origin
+
+    @property
+    def spec(self) -> str:
+        """Return the default spec."""
+        return self.specs[0]
+
+
+def key(tool: str, spec: str) -> str:
+    """Spell a request as locks do."""
+    return f"{tool}@{spec}"

@@ -1,0 +1,1 @@
+"""Running it: shims and the plans they source."""
