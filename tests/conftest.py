@@ -1,0 +1,113 @@
+"""What every test gets: an environment of its own, no network but loopback, and servers."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support.server import Authority, Server
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+_PROXIES = {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"}
+_TOKENS = {"GITHUB_TOKEN", "GH_TOKEN", "CI", "NO_COLOR", "FORCE_COLOR", "CLICOLOR_FORCE", "NETRC"}
+_CLIENTS = ("SSL_CERT_", "REQUESTS_CA_", "PIP_", "NPM_CONFIG_", "NODE_")
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Keep tests off the user's home and settings; those marked `registries` keep their clients' set-up."""
+    keeps_clients = request.node.get_closest_marker("registries") is not None
+    if keeps_clients:
+        _point_clients_at_real_home(monkeypatch)
+    for name in list(os.environ):
+        if _is_cleared(name.upper(), keeps_clients):
+            monkeypatch.delenv(name)
+    home = tmp_path_factory.mktemp("home")
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(home))
+    for name, folder in _PLACES.items():
+        monkeypatch.setenv(name, str(home / folder))
+
+
+_PLACES = {
+    "ENVMGR_HOME": "envmgr",
+    "XDG_CONFIG_HOME": ".config",
+    "XDG_DATA_HOME": ".local/share",
+    "XDG_CACHE_HOME": ".cache",
+    "XDG_STATE_HOME": ".local/state",
+    "XDG_RUNTIME_DIR": ".run",
+    "APPDATA": "AppData/Roaming",
+    "LOCALAPPDATA": "AppData/Local",
+}
+
+
+def _is_cleared(name: str, keeps_clients: bool) -> bool:
+    if name.startswith("ENVMGR_") or name in _TOKENS:
+        return True
+    return not keeps_clients and (name in _PROXIES or name.startswith(_CLIENTS))
+
+
+def _point_clients_at_real_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Name the files pip and npm find below HOME, before HOME changes."""
+    files = {
+        "NPM_CONFIG_USERCONFIG": ("~/.npmrc",),
+        "PIP_CONFIG_FILE": ("~/.config/pip/pip.conf", "~/.pip/pip.conf"),
+    }
+    for name, places in files.items():
+        found = [path for path in map(os.path.expanduser, places) if os.path.isfile(path)]
+        if found and name not in os.environ:
+            monkeypatch.setenv(name, found[0])
+
+
+_network = {"closed": False}
+
+
+def _refuse_network(event: str, arguments: tuple[object, ...]) -> None:
+    """Fail loudly when this process reaches for another machine (an audit hook cannot be taken off again)."""
+    if not _network["closed"] or event not in {"socket.connect", "socket.getaddrinfo"}:
+        return
+    address = arguments[1] if event == "socket.connect" else arguments
+    host = address[0] if isinstance(address, tuple) else None
+    if isinstance(host, bytes):
+        host = host.decode()
+    if isinstance(host, str) and not (host in {"localhost", "::1", ""} or host.startswith("127.")):
+        raise RuntimeError(f"a test reached for the network: {host}")
+
+
+sys.addaudithook(_refuse_network)
+
+
+@pytest.fixture(autouse=True)
+def closed_network(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Leave tests no network but loopback, unless they are marked `registries`."""
+    _network["closed"] = request.node.get_closest_marker("registries") is None
+    yield
+    _network["closed"] = False
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    """Give a local HTTP server."""
+    with Server() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """Give a certificate authority nobody else trusts."""
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture
+def tls_server(authority: Authority) -> Iterator[Server]:
+    """Give a local HTTPS server, its certificate from `authority`."""
+    with Server(authority) as running:
+        yield running
