@@ -9,6 +9,8 @@ from envmgr.kit.value import frozen
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+LINKS = ".bin"
+
 
 @frozen
 class Layout:
@@ -18,12 +20,20 @@ class Layout:
     directories to drop (None: drop a single top directory that no `bin` path names). `bin` are executables or
     directories of them, inside the installed tree. `home` is the tree's root for `{home}`. `rename` maps a path of
     the archive to its new path. `env` values may hold `{home}`. `script` is the install script for the platform's kind.
+
+    `links` makes commands of programs that are not called what people type: each name maps to the places to look
+    for its program, of which the first that is there (after `strip`) counts; none there is a bad archive. The
+    installer marks the program executable and makes the command in the tree's directory LINKS, which goes on PATH
+    before all of `bin` (`bin` may then be empty): a relative symbolic link on Unix, so that a script still finds
+    what lies beside it; on Windows a `<name>.cmd` that starts the `.exe`, or the script with the interpreter of its
+    `#!` line (`node`, when it ends in .js, .cjs or .mjs).
     """
 
     format: str
     bin: tuple[str, ...]
     strip: int | None = None
     rename: Mapping[str, str] = {}  # noqa: RUF012 - never changed
+    links: Mapping[str, tuple[str, ...]] = {}  # noqa: RUF012 - never changed
     home: str = ""
     env: Mapping[str, str] = {}  # noqa: RUF012 - never changed
     script: str | None = None

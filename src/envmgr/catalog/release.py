@@ -27,14 +27,27 @@ class Artifact:
 
 @frozen
 class Release:
-    """One version as its list of releases describes it; `artifacts` (by platform key) only where the list has them."""
+    """One version as its list of releases describes it; `artifacts` (by platform key) only where the list has them.
+
+    `entry` is what the list itself says of the release, kept where a source finds artifacts in it later.
+    """
 
     version: str
     tag: str
     date: str | None = None
     lts: str | None = None
     prerelease: bool = False
+    withdrawn: bool = False
     artifacts: Mapping[str, Artifact] = {}  # noqa: RUF012 - never changed
+    entry: object = None
+
+
+@frozen
+class Location:
+    """Where an artifact's bytes really are, and the headers to ask with."""
+
+    url: str
+    headers: Mapping[str, str] = {}  # noqa: RUF012 - never changed
 
 
 @frozen
@@ -46,9 +59,9 @@ class Listing:
 
     @property
     def versions(self) -> tuple[str, ...]:
-        """Return the versions, oldest first."""
-        return tuple(release.version for release in self.releases)
+        """Return the versions to choose from, oldest first: all that were not withdrawn."""
+        return tuple(release.version for release in self.releases if not release.withdrawn)
 
     def release(self, version: str) -> Release | None:
-        """Find a release by its full version."""
+        """Find a release, withdrawn or not, by its full version."""
         return next((release for release in self.releases if release.version == version), None)
