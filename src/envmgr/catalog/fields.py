@@ -1,0 +1,87 @@
+"""The fields of a manifest that describe an archive, and how layers of them are laid over each other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from envmgr.catalog import template
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from envmgr.kit.platform import Platform
+
+Fields = dict[str, object]
+
+MAPS = ("os", "arch", "libc")
+MERGED = frozenset({*MAPS, "env", "rename", "links"})
+ARCHIVE = (
+    "download_url_template",
+    "asset",
+    "bin_path_template",
+    "bin",
+    "links",
+    "ext",
+    "format",
+    "strip",
+    "rename",
+    "home",
+    "env",
+    "checksum",
+    "signature",
+    "install_script",
+    "requires",
+    "check",
+    *MAPS,
+)
+"""The fields that `platforms` and `overrides` may change."""
+
+
+def lay_over(layers: Iterable[Mapping[str, object]]) -> Fields:
+    """Merge layers, the later winning: objects such as `env` key by key, anything else whole."""
+    merged: Fields = {}
+    for layer in layers:
+        for field, value in layer.items():
+            both = field in MERGED and isinstance(value, dict) and isinstance(merged.get(field), dict)
+            merged[field] = {**table(merged, field), **table(layer, field)} if both else value
+    return merged
+
+
+def of_platform(layers: Mapping[str, object], platform: Platform) -> Iterator[Mapping[str, object] | None]:
+    """Yield what a `platforms` object says of a platform, from `os` to `os-arch-libc`; None is "not published"."""
+    os, arch, libc = platform.os, platform.arch, platform.libc
+    for key in dict.fromkeys((os, f"{os}-{libc}", f"{os}-{arch}", f"{os}-{arch}-{libc}")):
+        if key in layers:
+            yield cast("Mapping[str, object] | None", layers[key])
+
+
+def table(fields: Mapping[str, object], field: str) -> Fields:
+    """Return an object's field that is an object itself; an absent one is empty."""
+    value = fields.get(field)
+    return value if isinstance(value, dict) else {}
+
+
+def strings(value: object) -> tuple[str, ...]:
+    """Return a list of strings, or one string, or nothing, as a tuple."""
+    return (value,) if isinstance(value, str) else tuple(cast("list[str]", value or ()))
+
+
+def text(fields: Mapping[str, object], field: str, values: Mapping[str, str]) -> str | None:
+    """Fill one template in; None for a field that is not there."""
+    value = fields.get(field)
+    return template.fill(value, values) if isinstance(value, str) else None
+
+
+def filled(fields: Mapping[str, object], field: str, values: Mapping[str, str]) -> dict[str, str]:
+    """Fill an object of templates in, keys too; a key that is null is left out."""
+    found = table(fields, field).items()
+    return {
+        template.fill(key, values): template.fill(str(value), values)
+        for key, value in found
+        if value is not None
+    }
+
+
+def named(fields: Mapping[str, object], name: str, ours: str) -> str | None:
+    """Return upstream's word for one of ours by the maps `os`, `arch` and `libc`; None where it publishes nothing."""
+    return cast("str | None", table(fields, name).get(ours, ours))

@@ -1,0 +1,40 @@
+"""Making a listing of releases as an upstream gives them, in any order, some of them twice or not of use."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from envmgr.catalog.release import Listing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from envmgr.catalog.release import Release
+
+
+def make(
+    releases: Iterable[Release], aliases: Mapping[str, str] | None = None, *, in_order: bool = False
+) -> Listing:
+    """Sort releases oldest first (unless they are in order), the first of equal names counting.
+
+    A version that could not be a folder's name is left out. `lts` and `lts/<name>` become aliases.
+    """
+    from envmgr.versions import folder_name_ok, sort
+
+    named: dict[str, Release] = {}
+    for release in releases:
+        if folder_name_ok(release.version):
+            named.setdefault(release.version, release)
+    order = list(named) if in_order else sort(named)
+    ordered = tuple(named[version] for version in order)
+    return Listing(ordered, {**lts_aliases(ordered), **(aliases or {})})
+
+
+def lts_aliases(releases: Iterable[Release]) -> dict[str, str]:
+    """Return `lts` and each `lts/<name>` with the newest version of it; releases come oldest first."""
+    aliases: dict[str, str] = {}
+    for release in releases:
+        if release.lts and not (release.prerelease or release.withdrawn):
+            aliases["lts"] = release.version
+            aliases[f"lts/{release.lts.lower()}"] = release.version
+    return {name: aliases[name] for name in sorted(aliases) if name != "lts/lts"}

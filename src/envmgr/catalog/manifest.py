@@ -1,0 +1,252 @@
+"""A manifest: what one JSON file says about a tool, and what that means for a version and a platform.
+
+Fields that describe an archive can differ by version (`overrides`) and by platform (`platforms`). They are laid over
+each other in this order, the later winning: the manifest, matching overrides as written, the manifest's platforms,
+the overrides' platforms; within platforms `os`, `os-libc`, `os-arch`, `os-arch-libc`.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, cast
+
+from envmgr.catalog import fields as layers
+from envmgr.catalog import template
+from envmgr.catalog.guess import format_of, reveals
+from envmgr.catalog.layout import Layout
+from envmgr.kit.value import frozen
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from envmgr.catalog.fields import Fields
+    from envmgr.kit.platform import Platform
+
+
+@frozen
+class Override:
+    """What differs for a range of versions."""
+
+    versions: str
+    fields: Mapping[str, object]
+    platforms: Mapping[str, object]
+
+
+@frozen
+class Manifest:
+    """One tool. `source["kind"]` names the module of `sources` that lists it; `versions` says how to read the list.
+
+    `digest` is `sha256:…` of the manifest's canonical JSON, so that blanks and line ends do not matter.
+    """
+
+    name: str
+    source: Mapping[str, object]
+    versions: Mapping[str, object] = {}
+    fields: Mapping[str, object] = {}
+    platforms: Mapping[str, object] = {}
+    overrides: tuple[Override, ...] = ()
+    description: str = ""
+    homepage: str = ""
+    license: str = ""
+    aliases: tuple[str, ...] = ()
+    variants: tuple[str, ...] = ()
+    default_vendor: str | None = None
+    foreign_files: tuple[str, ...] = ()
+    digest: str = ""
+    origin: str = ""
+    builtin: bool = False
+
+    @property
+    def kind(self) -> str:
+        """Name the kind of source."""
+        return str(self.source["kind"])
+
+    @property
+    def requires(self) -> tuple[str, ...]:
+        """Name the tools that must be there first."""
+        return layers.strings(self.fields.get("requires"))
+
+    @property
+    def vendor(self) -> str:
+        """Return what stands in front of every version of the list (`temurin-`), or nothing."""
+        vendor = self.versions.get("vendor")
+        return f"{vendor}-" if vendor else ""
+
+    @property
+    def has_script(self) -> bool:
+        """Tell whether installing may run a script of the manifest."""
+        everything = [self.fields, *self.platforms.values()]
+        everything += [layer for o in self.overrides for layer in (o.fields, *o.platforms.values())]
+        return any("install_script" in layer for layer in everything if isinstance(layer, dict))
+
+    @property
+    def is_minimal(self) -> bool:
+        """Tell whether the manifest distinguishes no platforms, so that its URL's own words must tell them."""
+        texts = [str(self.fields.get(field, "")) for field in ("download_url_template", "asset")]
+        spoken = {name for text in texts for name in template.names(text)} & {*layers.MAPS, "ext", "exe"}
+        return not spoken and not self.platforms and not any(name in self.fields for name in layers.MAPS)
+
+    def version_of(self, tag: str) -> str | None:
+        """Turn a tag, or a list's spelling of a version, into a version; None for one that is not this tool's."""
+        version = _after_prefix(tag.strip(), self.versions.get("prefix"), self.name)
+        pattern = self.versions.get("pattern")
+        if version is None or pattern is None:
+            return version and self.vendor + version
+        found = re.search(str(pattern), version)
+        return self.vendor + found[min(1, found.re.groups)] if found else None
+
+    def tag_of(self, version: str) -> str:
+        """Guess the tag of a version whose list is not at hand: the prefix, then the version."""
+        prefix = self.versions.get("prefix")
+        return (prefix if isinstance(prefix, str) else "v") + self._bare(version)
+
+    def values(self, version: str, tag: str | None, platform: Platform) -> dict[str, str] | None:
+        """Return what templates may use, in upstream's words; None where upstream publishes nothing."""
+        fields = self._fields(version, platform)
+        return None if fields is None else self._values(fields, version, tag, platform)
+
+    def fill(self, text: str, version: str, tag: str | None, platform: Platform) -> str | None:
+        """Fill a template in for a release; None where upstream publishes nothing for the platform."""
+        values = self.values(version, tag, platform)
+        return None if values is None else template.fill(text, values)
+
+    def download_url(self, version: str, tag: str | None, platform: Platform) -> str | None:
+        """Return the archive's URL by the template; None where there is none, or nothing is published."""
+        return self._text("download_url_template", version, tag, platform)
+
+    def asset(self, version: str, tag: str | None, platform: Platform) -> str | None:
+        """Return the name of the release's file for a platform; None where there is none."""
+        return self._text("asset", version, tag, platform)
+
+    def checksum(
+        self, version: str, tag: str | None, platform: Platform, url: str
+    ) -> Mapping[str, str] | None:
+        """Return the `checksum` object for the archive at `url`, its templates filled in; None without one."""
+        fields = self._fields(version, platform)
+        if fields is None or not layers.table(fields, "checksum"):
+            return None
+        values = self._values(fields, version, tag, platform)
+        values |= {"file": file_of(url), "url": url.partition("?")[0]}
+        return layers.filled(fields, "checksum", values)
+
+    def layout(
+        self, version: str, tag: str | None, platform: Platform, url: str | None = None
+    ) -> Layout | None:
+        """Return how an archive is laid out; None where none is published.
+
+        Without a `url` it is the template's. With one there plainly is an archive, whatever the manifest knows of.
+        """
+        fields, published = self._merged(version, platform)
+        if not published and url is None:
+            return None
+        values = self._values(fields, version, tag, platform)
+        check = layers.table(fields, "check")
+        return Layout(
+            format=layers.text(fields, "format", values) or format_of(url or _place(fields, values)),
+            bin=_bins(fields, values),
+            strip=cast("int | None", fields.get("strip")),
+            rename=layers.filled(fields, "rename", values),
+            links=_links(fields, values),
+            home=layers.text(fields, "home", values) or "",
+            env=layers.filled(fields, "env", {**values, "home": "{home}"}),
+            script=_script(fields, platform),
+            builtin=self.builtin,
+            requires=layers.strings(fields.get("requires")),
+            check_args=tuple(template.fill(item, values) for item in layers.strings(check.get("args"))),
+            check_expect=layers.text(check, "expect", values) or "",
+        )
+
+    def _text(self, field: str, version: str, tag: str | None, platform: Platform) -> str | None:
+        fields = self._fields(version, platform)
+        if fields is None:
+            return None
+        return layers.text(fields, field, self._values(fields, version, tag, platform))
+
+    def _values(self, fields: Fields, version: str, tag: str | None, platform: Platform) -> dict[str, str]:
+        values = template.values_of(self.name, self._bare(version), tag or self.tag_of(version), platform)
+        ext = layers.text(fields, "ext", values) or ("zip" if platform.is_windows else "tar.gz")
+        words = {name: layers.named(fields, name, values[name]) or "" for name in layers.MAPS}
+        return {**values, **words, "ext": ext}
+
+    def _bare(self, version: str) -> str:
+        return version.removeprefix(self.vendor)
+
+    def _fields(self, version: str, platform: Platform) -> Fields | None:
+        fields, published = self._merged(version, platform)
+        return fields if published else None
+
+    def _merged(self, version: str, platform: Platform) -> tuple[Fields, bool]:
+        """Lay everything that applies over each other, and tell whether upstream publishes anything."""
+        applying = [override for override in self.overrides if self._applies(override, version)]
+        base = layers.lay_over([self.fields, *(override.fields for override in applying)])
+        special = [
+            layer
+            for platforms in (self.platforms, *(override.platforms for override in applying))
+            for layer in layers.of_platform(platforms, platform)
+        ]
+        merged = layers.lay_over([base, *(layer or {} for layer in special)])
+        return merged, special[-1] is not None if special else self._published(merged, platform)
+
+    def _applies(self, override: Override, version: str) -> bool:
+        from envmgr.versions import satisfies
+
+        return satisfies(self._bare(version), override.versions, include_prerelease=True)
+
+    def _published(self, fields: Fields, platform: Platform) -> bool:
+        """Decide on a platform that `platforms` is silent on.
+
+        A name map may exclude it. musl must be spoken of: a program for glibc does not run there.
+        """
+        if any(layers.named(fields, name, getattr(platform, name)) is None for name in layers.MAPS):
+            return False
+        place = str(fields.get("download_url_template") or fields.get("asset") or "")
+        if self.is_minimal:
+            return reveals(place, platform)
+        return platform.libc != "musl" or "{libc}" in place or "musl" in layers.table(fields, "libc")
+
+
+def parse(text: str, origin: str, builtin: bool = False) -> Manifest:
+    """Read a manifest; raise ManifestError with every issue. Built-in ones are linted by a test instead."""
+    from envmgr.catalog import reading
+
+    return reading.read(text, origin, builtin) if builtin else reading.read_strictly(text, origin)
+
+
+def file_of(url: str) -> str:
+    """Return the name of the file a URL leads to."""
+    from urllib.parse import unquote
+
+    return unquote(url.partition("?")[0].partition("#")[0].rstrip("/").rpartition("/")[2])
+
+
+def _after_prefix(tag: str, prefix: object, name: str) -> str | None:
+    """Drop the prefix the manifest names; without one, a `v` or the tool's own name before a number."""
+    if isinstance(prefix, str):
+        return tag.removeprefix(prefix) if tag.startswith(prefix) else None
+    tool = name.rpartition("/")[2].rpartition(":")[2]
+    guessed = re.fullmatch(rf"(?:{re.escape(tool)}[-_@/]?)?v?(\d.*)", tag, re.IGNORECASE | re.DOTALL)
+    return guessed[1] if guessed else tag
+
+
+def _place(fields: Fields, values: Mapping[str, str]) -> str:
+    return layers.text(fields, "download_url_template", values) or layers.text(fields, "asset", values) or ""
+
+
+def _bins(fields: Fields, values: Mapping[str, str]) -> tuple[str, ...]:
+    if fields.get("bin") is not None:
+        return tuple(template.fill(path, values) for path in layers.strings(fields["bin"]))
+    path = str(fields.get("bin_path_template") or "")
+    return (template.fill(path.removeprefix("{version}/"), values),) if path else ()
+
+
+def _links(fields: Fields, values: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    links = layers.table(fields, "links").items()
+    return {
+        name: tuple(template.fill(path, values) for path in layers.strings(paths)) for name, paths in links
+    }
+
+
+def _script(fields: Fields, platform: Platform) -> str | None:
+    return cast(
+        "str | None", layers.table(fields, "install_script").get("windows" if platform.is_windows else "unix")
+    )

@@ -1,0 +1,58 @@
+"""Templates of manifests: text with `{version}`-like placeholders."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from envmgr.kit.platform import Platform
+
+PLACEHOLDERS = (
+    "version",
+    "major",
+    "minor",
+    "patch",
+    "tag",
+    "os",
+    "arch",
+    "libc",
+    "ext",
+    "exe",
+    "name",
+    "file",
+    "home",
+)
+"""Every name a template may use; `file` stands in checksum templates only, `home` in `env` only."""
+
+_PLACEHOLDER = re.compile(r"\{([A-Za-z_]\w*)\}")
+_NUMBERS = re.compile(r"\d+")
+
+
+def names(template: str) -> tuple[str, ...]:
+    """List the placeholders of a template, in order."""
+    return tuple(_PLACEHOLDER.findall(template))
+
+
+def fill(template: str, values: Mapping[str, str]) -> str:
+    """Put values in for the placeholders that have one; others stay as they are."""
+    return _PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), template)
+
+
+def values_of(name: str, version: str, tag: str, platform: Platform) -> dict[str, str]:
+    """Return what every template of a release may use, with the platform in our own words."""
+    major, minor, patch = (*_NUMBERS.findall(version.partition("+")[0])[:3], "", "", "")[:3]
+    return {
+        "name": name,
+        "version": version,
+        "tag": tag,
+        "major": major,
+        "minor": minor,
+        "patch": patch,
+        "os": platform.os,
+        "arch": platform.arch,
+        "libc": platform.libc,
+        "exe": ".exe" if platform.is_windows else "",
+    }
