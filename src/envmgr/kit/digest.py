@@ -30,20 +30,19 @@ def parse(text: str, algorithm: str = "sha256") -> Digest:
 
 
 def from_integrity(text: str) -> Digest:
-    """Read Subresource Integrity (https://www.w3.org/TR/sri-2/): the strongest hash named; raise ValueError."""
+    """Read Subresource Integrity and return the strongest hash named; raise ValueError if there is none.
+
+    Format: https://www.w3.org/TR/sri-2/ (`sha512-<base64>`, several separated by blanks, options after `?`).
+    """
+    named = [item.partition("-")[::2] for item in text.split()]
+    known = [(algorithm, value) for algorithm, value in named if algorithm in LENGTHS]
+    if not known:
+        raise ValueError(f"{text!r} holds no known hash")
+    algorithm, value = max(known, key=lambda pair: LENGTHS[pair[0]])
+    return parse(_decode(value.partition("?")[0]).hex(), algorithm)
+
+
+def _decode(encoded: str) -> bytes:
     import base64
 
-    found = [_from_base64(base64, *item.partition("-")[::2]) for item in text.split() if "-" in item]
-    ranked = sorted((d for d in found if d), key=lambda d: LENGTHS[d.algorithm])
-    if not ranked:
-        raise ValueError(f"{text!r} holds no known hash")
-    return ranked[-1]
-
-
-def _from_base64(base64: object, algorithm: str, encoded: str) -> Digest | None:
-    from typing import Any, cast
-
-    if algorithm not in LENGTHS:
-        return None
-    raw: bytes = cast("Any", base64).b64decode(encoded.partition("?")[0], validate=True)
-    return parse(raw.hex(), algorithm)
+    return base64.b64decode(encoded, validate=True)

@@ -23,6 +23,16 @@ class Environment:
         """Return a variable's value; an empty one counts as unset."""
         return self.variables.get(name) or default
 
+    @property
+    def home(self) -> str:
+        """Return the user's home directory."""
+        return self.get("USERPROFILE" if sys.platform == "win32" else "HOME") or os.path.expanduser("~")
+
+    def expand(self, path: str) -> str:
+        """Replace a leading `~` by the home directory, as shells do; `~other` stays as it is."""
+        head, separator, rest = path.partition("/")
+        return f"{self.home}{separator}{rest}" if head == "~" else path
+
     def override(self, tool: str) -> str | None:
         """Return the version that ENVMGR_<TOOL>_VERSION asks for."""
         return self.get(override_name(tool)) or None
@@ -33,9 +43,10 @@ def override_name(tool: str) -> str:
     return "ENVMGR_" + "".join(c if c.isalnum() and c.isascii() else "_" for c in tool).upper() + "_VERSION"
 
 
-def current() -> Environment:
-    """Take the snapshot."""
-    return Environment(os.environ, logical_cwd(os.environ.get("PWD", "")))
+def current(cwd: str | None = None) -> Environment:
+    """Take the snapshot, as if the process ran in `cwd` where that is given."""
+    here = logical_cwd(os.environ.get("PWD", ""))
+    return Environment(dict(os.environ), os.path.normpath(os.path.join(here, cwd)) if cwd else here)
 
 
 def logical_cwd(claimed: str) -> str:

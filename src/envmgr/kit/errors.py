@@ -31,7 +31,8 @@ EnvmgrError                     exit 1
 ├── NotInstalled                exit 127
 └── CommandNotFound             exit 127
 
-Foreign exceptions are translated where they enter (kit.http, kit.fs, install.extract). Only `cli` catches the root.
+Foreign exceptions are translated where they enter (kit.http, kit.fs, install.extract).
+Only `cli` catches the root.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 
 from envmgr.kit.errors import EnvmgrError, StorageError
 
@@ -12,7 +13,10 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 _HINTS = {
-    errno.ENOSPC: "the disk is full: free some space (`envmgr cache clear` empties the download cache), then run the same command again",
+    errno.ENOSPC: (
+        "the disk is full: free some space (`envmgr cache clear` empties the download cache), "
+        "then run the same command again"
+    ),
     errno.EDQUOT: "your disk quota is used up: free some space, then run the same command again",
     errno.EROFS: "the file system is read-only: set ENVMGR_HOME to a directory that can be written to",
     errno.EACCES: "check who owns it, or set ENVMGR_HOME to a directory you can write to",
@@ -22,8 +26,11 @@ _HINTS = {
 
 def storage_error(error: OSError, path: str) -> StorageError:
     """Translate an operating system's error into one that names the path and the way out."""
-    reason = os.strerror(error.errno) if error.errno else str(error)
-    return StorageError(f"cannot write {path}: {reason}", _HINTS.get(error.errno or 0))
+    return StorageError(f"cannot write {path}: {_reason(error)}", _HINTS.get(error.errno or 0))
+
+
+def _reason(error: OSError) -> str:
+    return os.strerror(error.errno) if error.errno else str(error)
 
 
 class translating:  # noqa: N801 - reads as the statement it is used as
@@ -50,15 +57,26 @@ def make_dir(path: str) -> str:
     return path
 
 
-def read_text(path: str) -> str | None:
-    """Return a file's text, or None when there is no such file."""
+def read_bytes(path: str, limit: int = -1) -> bytes | None:
+    """Return a file's content, at most `limit` bytes of it, or None when there is no such file."""
     try:
-        with open(path, encoding="utf-8") as file:
-            return file.read()
+        with open(path, "rb") as file:
+            return file.read(limit)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        raise StorageError(f"cannot read {path}: {os.strerror(error.errno or 0)}") from error
+        raise StorageError(f"cannot read {path}: {_reason(error)}") from error
+
+
+def read_text(path: str) -> str | None:
+    """Return a file's text, with line feeds only, or None when there is no such file."""
+    content = read_bytes(path)
+    if content is None:
+        return None
+    try:
+        return content.decode().replace("\r\n", "\n").replace("\r", "\n")
+    except UnicodeDecodeError as error:
+        raise StorageError(f"cannot read {path}: it is not UTF-8 text (byte {error.start + 1})") from None
 
 
 def write_atomic(path: str, text: str | bytes, mode: int = 0o644) -> None:
@@ -67,24 +85,36 @@ def write_atomic(path: str, text: str | bytes, mode: int = 0o644) -> None:
     staged = os.path.join(directory, f".{os.path.basename(path)[:80]}.{os.getpid()}.{_counter()}.tmp")
     with translating(directory):
         try:
-            _write_synced(staged, text.encode() if isinstance(text, str) else text, mode)
+            _write_synced(staged, _encoded(text), mode)
             os.replace(staged, path)
         except BaseException:
             _unlink_quietly(staged)
             raise
 
 
-def write_if_changed(path: str, text: str, mode: int = 0o644) -> bool:
+def write_if_changed(path: str, text: str | bytes, mode: int = 0o644) -> bool:
     """Write a file unless it already holds just that; tell whether it was written."""
-    if os.path.isfile(path) and _bytes(path) == text.encode():
+    if os.path.isfile(path) and read_bytes(path) == _encoded(text):
         return False
     write_atomic(path, text, mode)
     return True
 
 
-def _bytes(path: str) -> bytes:
-    with open(path, "rb") as file:
-        return file.read()
+def write_in_place(path: str, text: str) -> bool:
+    """Write a file of the user's unless it already holds just that; links are followed, its mode stays."""
+    target = os.path.realpath(path)
+    with translating(target):
+        if not os.path.isfile(target):
+            return write_if_changed(target, text)
+        before = os.stat(target).st_mode & 0o777
+        changed = write_if_changed(target, text, before)
+        os.chmod(target, before)  # the umask may have taken something from it
+    return changed
+
+
+def _encoded(text: str | bytes) -> bytes:
+    """Encode text as UTF-8, letting through the bytes of file names that are not."""
+    return text.encode(errors="surrogateescape") if isinstance(text, str) else text
 
 
 def _write_synced(path: str, content: bytes, mode: int) -> None:
@@ -96,7 +126,7 @@ def _write_synced(path: str, content: bytes, mode: int) -> None:
 
 
 def _unlink_quietly(path: str) -> None:
-    try:
+    try:  # noqa: SIM105 - contextlib costs start-up time
         os.unlink(path)
     except OSError:
         pass
@@ -113,31 +143,41 @@ def _counter() -> int:
 
 def remove_tree(path: str) -> None:
     """Remove a directory and all it holds, read-only ones included; a missing one is fine."""
+    with translating(path):
+        if os.path.isdir(path) and not os.path.islink(path):
+            _remove_directory(path)
+        elif os.path.lexists(path):
+            os.unlink(path)
+
+
+def _remove_directory(path: str) -> None:
+    try:
+        _rmtree(path)
+    except PermissionError:
+        _make_writable(path)
+        _rmtree(path)
+
+
+def _make_writable(directory: str) -> None:
+    """Let us remove what a directory holds; links are left alone, since a mode set on one is its target's."""
+    os.chmod(directory, 0o700)
+    with os.scandir(directory) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                _make_writable(entry.path)
+            elif sys.platform == "win32" and not entry.is_symlink():
+                os.chmod(entry.path, 0o600)
+
+
+def _rmtree(path: str) -> None:
     import shutil
 
-    def make_writable_and_retry(function: object, name: str, error: BaseException) -> None:
-        if isinstance(error, FileNotFoundError):
-            return
-        for blocked in (os.path.dirname(name), name):
-            os.chmod(blocked, 0o700)
-        if os.path.isdir(name) and not os.path.islink(name):
-            remove_tree(name)
-        else:
-            os.unlink(name)
-
-    with translating(path):
-        if os.path.islink(path) or os.path.isfile(path):
-            os.unlink(path)
-        elif os.path.isdir(path):
-            _rmtree(shutil, path, make_writable_and_retry)
-
-
-def _rmtree(shutil: object, path: str, on_error: object) -> None:
-    import sys
-    from typing import Any, cast
-
-    remove = cast("Any", shutil).rmtree
     if sys.version_info >= (3, 12):
-        remove(path, onexc=on_error)
+        shutil.rmtree(path, onexc=lambda _function, _name, error: _raise_unless_missing(error))
     else:
-        remove(path, onerror=lambda function, name, info: cast("Any", on_error)(function, name, info[1]))
+        shutil.rmtree(path, onerror=lambda _function, _name, info: _raise_unless_missing(info[1]))
+
+
+def _raise_unless_missing(error: BaseException) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise error

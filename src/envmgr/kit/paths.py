@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @frozen
 class Paths:
-    """The directories of one user: data, settings and cache are one root when ENVMGR_HOME is set or ~/.envmgr exists."""
+    """The directories of one user; under one root when ENVMGR_HOME is set or ~/.envmgr exists."""
 
     data: str
     settings: str
@@ -81,10 +81,10 @@ class Paths:
 
 
 def locate(environment: Environment) -> Paths:
-    """Choose the directories: ENVMGR_HOME, else ~/.envmgr (%APPDATA%\\.envmgr) if it exists, else the platform's own."""
+    """Choose ENVMGR_HOME, else `.envmgr` at home (in %APPDATA%) if it exists, else the platform's own."""
     root = environment.get("ENVMGR_HOME")
     if root:
-        return one_root(os.path.abspath(os.path.join(environment.cwd, os.path.expanduser(root))))
+        return one_root(os.path.normpath(os.path.join(environment.cwd, environment.expand(root))))
     default = os.path.join(_home(environment), ".envmgr")
     return one_root(default) if os.path.isdir(default) else _platform_paths()
 
@@ -96,8 +96,8 @@ def one_root(root: str) -> Paths:
 
 def _home(environment: Environment) -> str:
     if sys.platform == "win32":
-        return environment.get("APPDATA") or os.path.expanduser("~")
-    return os.path.expanduser("~")
+        return environment.get("APPDATA") or environment.home
+    return environment.home
 
 
 def _platform_paths() -> Paths:

@@ -54,7 +54,7 @@ def parse(key: str) -> Platform:
     if not known or libc not in {"", "gnu", "musl"} or (libc and system != "linux"):
         raise ConfigError(
             f"{key!r} is not a platform",
-            f"a platform is {'|'.join(OPERATING_SYSTEMS)}, a dash, {'|'.join(ARCHITECTURES)}; on linux with -musl or without",
+            f"write {'|'.join(OPERATING_SYSTEMS)}, a dash, {'|'.join(ARCHITECTURES)}; linux may add -musl",
         )
     return Platform(system, arch, (libc or "gnu") if system == "linux" else "")
 
@@ -91,7 +91,7 @@ def _architecture() -> str:
 
 
 def _libc() -> str:
-    """Tell glibc from musl by what it alone answers (and by its loader, where Python is linked statically)."""
+    """Tell glibc from musl by what it alone answers, and by its loader where Python is linked statically."""
     try:
         if os.confstr("CS_GNU_LIBC_VERSION"):
             return "gnu"

@@ -6,7 +6,7 @@ from typing import Protocol
 
 
 class Progress(Protocol):
-    """A watcher of several tasks at once; `task` is a label such as `nodejs 20.19.5`. Called from any thread."""
+    """A watcher of several tasks, called from any thread; `task` is a label such as `nodejs 20.19.5`."""
 
     def step(self, task: str, what: str, total: int | None = None) -> None:
         """Say what a task does now ("downloading"), and how many bytes that is in all, if known."""

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import os
 
+from envmgr.kit import settings_file
+from envmgr.kit import settings_values as values
 from envmgr.kit.errors import ConfigError
+from envmgr.kit.suggest import closest
 from envmgr.kit.value import frozen
 
 TYPE_CHECKING = False
@@ -16,8 +19,6 @@ if TYPE_CHECKING:
 
     from envmgr.kit.environment import Environment
     from envmgr.kit.paths import Paths
-
-DAY = 86_400
 
 
 @frozen
@@ -41,11 +42,18 @@ class Settings:
 
 @frozen
 class Setting:
-    """One setting: how its text is read, and what it does."""
+    """One setting: how its text is read, what it does, and how `config.toml` holds it.
+
+    `kinds` are the types that TOML may give it; `stored` makes one of these of the text. A path (`is_path`)
+    is made absolute: `~` is the user's home, and the paths of a file are relative to that file.
+    """
 
     name: str
     read: Callable[[str], object]
     meaning: str
+    kinds: tuple[type, ...]
+    stored: Callable[[str], object]
+    is_path: bool = False
 
 
 @frozen
@@ -57,106 +65,110 @@ class Origin:
     origin: str
 
 
-def _boolean(text: str) -> bool:
-    words = {
-        "1": True,
-        "true": True,
-        "yes": True,
-        "on": True,
-        "0": False,
-        "false": False,
-        "no": False,
-        "off": False,
-    }
-    if text.lower() not in words:
-        raise ValueError("true or false")
-    return words[text.lower()]
-
-
-def _count(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) > 10_000:
-        raise ValueError("a whole number")
-    return int(text)
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds <= DAY:
-        raise ValueError("a number of seconds above 0")
-    return seconds
-
-
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": DAY, "w": 7 * DAY}
-
-
-def _duration(text: str) -> int:
-    number, unit = text[:-1], text[-1:]
-    if unit not in _UNITS or not number.isascii() or not number.isdigit():
-        raise ValueError("a duration such as 0s, 24h or 7d")
-    return int(number) * _UNITS[unit]
-
-
-def _one_of(*words: str) -> Callable[[str], str]:
-    def read(text: str) -> str:
-        if text not in words:
-            raise ValueError(" or ".join(words))
-        return text
-
-    return read
-
-
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(text.replace(",", " ").split())
-
-
-def _platforms(text: str) -> tuple[str, ...]:
-    from envmgr.kit import platform
-
-    return tuple(platform.parse(word).key for word in _words(text))
-
-
-def _mirrors(text: str) -> tuple[tuple[str, str], ...]:
-    pairs = [word.partition("=") for word in text.split()]
-    if not all(before and after for before, _, after in pairs):
-        raise ValueError("pairs FROM=TO of URL prefixes")
-    return tuple((before, after) for before, _, after in pairs)
-
-
 SETTINGS = {
     setting.name: setting
     for setting in (
-        Setting("jobs", _count, "tools installed at once; 0 is one per processor, four at least"),
-        Setting("offline", _boolean, "use only what is on this machine"),
-        Setting("mirrors", _mirrors, "URL prefixes to replace, longest first"),
-        Setting("lock_platforms", _platforms, "platforms that locks are written for"),
         Setting(
-            "minimum_release_age", _duration, "how old a release must be for a request that is not exact"
+            "jobs",
+            values.count,
+            "tools installed at once; 0 is one per processor, four at least",
+            (int,),
+            values.count,
+        ),
+        Setting("offline", values.boolean, "use only what is on this machine", (bool,), values.boolean),
+        Setting("mirrors", values.mirrors, "URL prefixes to replace, longest first", (dict,), values.table),
+        Setting(
+            "lock_platforms",
+            values.platforms,
+            "platforms that locks are written for",
+            (list, str),
+            values.listed,
         ),
         Setting(
-            "auto_install", _one_of("never", "ask", "always"), "install what `exec` and shims find missing"
+            "minimum_release_age",
+            values.duration,
+            "how old a release must be for a request that is not exact",
+            (str,),
+            str,
         ),
-        Setting("allow_http", _boolean, "allow plain http to hosts other than this machine"),
-        Setting("ca_bundle", str, "PEM file of certificate authorities to trust besides the system's"),
-        Setting("netrc", str, "file of credentials by host, instead of ~/.netrc"),
-        Setting("http_timeout", _seconds, "seconds without a byte before a request is given up"),
-        Setting("http_retries", _count, "how often a request that failed in passing is tried again"),
-        Setting("github_token", str, "token for api.github.com"),
-        Setting("trusted", _words, "digests of manifests whose install scripts may run"),
+        Setting(
+            "auto_install",
+            values.one_of("never", "ask", "always"),
+            "install what `exec` and shims find missing",
+            (str,),
+            str,
+        ),
+        Setting(
+            "allow_http",
+            values.boolean,
+            "allow plain http to hosts other than this machine",
+            (bool,),
+            values.boolean,
+        ),
+        Setting(
+            "ca_bundle",
+            str,
+            "PEM file of certificate authorities to trust besides the system's",
+            (str,),
+            str,
+            is_path=True,
+        ),
+        Setting("netrc", str, "file of credentials by host, instead of ~/.netrc", (str,), str, is_path=True),
+        Setting(
+            "http_timeout",
+            values.seconds,
+            "seconds without a byte before a request is given up",
+            (int, float),
+            values.seconds,
+        ),
+        Setting(
+            "http_retries",
+            values.count,
+            "how often a request that failed in passing is tried again",
+            (int,),
+            values.count,
+        ),
+        Setting("github_token", str, "token for api.github.com", (str,), str),
+        Setting(
+            "trusted",
+            values.words,
+            "digests of manifests whose install scripts may run",
+            (list, str),
+            values.listed,
+        ),
     )
 }
 
 
 def parse_value(name: str, text: str) -> object:
     """Read a setting's text; raise ConfigError naming what it should be."""
-    if name not in SETTINGS:
-        raise ConfigError(f"there is no setting {name!r}", f"settings are {', '.join(SETTINGS)}")
+    setting = _setting(name)
     try:
-        return SETTINGS[name].read(text)
+        return setting.read(text)
     except ValueError as error:
         raise ConfigError(f"{name} cannot be {text!r}", f"it should be {error}") from None
+
+
+def _setting(name: str) -> Setting:
+    if name not in SETTINGS:
+        near = closest(name, SETTINGS)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"settings are {', '.join(SETTINGS)}"
+        raise ConfigError(f"there is no setting {name!r}", hint)
+    return SETTINGS[name]
+
+
+def set_value(path: str, name: str, text: str) -> bool:
+    """Write a setting into `config.toml`, leaving the rest of it alone; tell whether the file changed.
+
+    Raise ConfigError for a setting there is not, or a value it cannot have.
+    """
+    parse_value(name, text)
+    return settings_file.write(path, name, SETTINGS[name].stored(text))
+
+
+def unset_value(path: str, name: str) -> bool:
+    """Take a setting out of `config.toml`, leaving the rest of it alone; tell whether the file changed."""
+    return settings_file.write(path, _setting(name).name, None)
 
 
 def load(environment: Environment, paths: Paths, flags: Mapping[str, object] | None = None) -> Settings:
@@ -169,7 +181,10 @@ def origins(
 ) -> list[Origin]:
     """Return every setting with its value and origin."""
     written = read_file(paths.config_file)
-    return [_origin(name, flags or {}, environment, written, paths.config_file) for name in SETTINGS]
+    return [
+        _located(_origin(setting.name, flags or {}, environment, written, paths.config_file), environment)
+        for setting in SETTINGS.values()
+    ]
 
 
 def _origin(
@@ -193,48 +208,76 @@ def _default(name: str, environment: Environment) -> Origin:
     return Origin(name, getattr(Settings, name), "default")
 
 
+def _located(origin: Origin, environment: Environment) -> Origin:
+    """Make a path absolute: a file's are relative to the file, all others to the working directory."""
+    if not SETTINGS[origin.name].is_path or not origin.value:
+        return origin
+    base = os.path.dirname(origin.origin) if os.path.isabs(origin.origin) else environment.cwd
+    path = os.path.normpath(os.path.join(base, environment.expand(str(origin.value))))
+    return Origin(origin.name, path, origin.origin)
+
+
 def variable_of(name: str) -> str:
     """Spell the environment variable of a setting."""
     return f"ENVMGR_{name.upper()}"
 
 
 def read_file(path: str) -> dict[str, object]:
-    """Read `config.toml`; raise ConfigError for what is no setting or has a value it cannot have."""
-    if not os.path.exists(path):
-        return {}
-    table = _toml(path)
-    unknown = sorted(table.keys() - SETTINGS.keys())
-    if unknown:
-        raise ConfigError(
-            f"{path}: there is no setting {unknown[0]!r}", f"settings are {', '.join(SETTINGS)}"
-        )
-    return {name: _from_toml(name, value, path) for name, value in table.items()}
+    """Read `config.toml`; raise ConfigError for misspelt settings and for values they cannot have.
+
+    Keys that are like no setting belong to a newer envmgr, which shares the file: they are let be.
+    """
+    table = settings_file.read(path)
+    for name in table.keys() - SETTINGS.keys():
+        _refuse_misspelt(name, path)
+    return {
+        name: _from_toml(setting, table[name], path) for name, setting in SETTINGS.items() if name in table
+    }
 
 
-def _toml(path: str) -> dict[str, object]:
-    import tomllib
+def _refuse_misspelt(name: str, path: str) -> None:
+    near = closest(name, SETTINGS)
+    if near:
+        raise ConfigError(f"{path}: there is no setting {name!r}", f"did you mean {' or '.join(near)}?")
 
+
+def unknown_keys(path: str) -> tuple[str, ...]:
+    """Name the keys of `config.toml` that this envmgr knows nothing of."""
+    return tuple(sorted(settings_file.read(path).keys() - SETTINGS.keys()))
+
+
+def _from_toml(setting: Setting, value: object, path: str) -> object:
+    if type(value) not in setting.kinds:
+        kinds = " or ".join(_KINDS[kind] for kind in setting.kinds)
+        raise ConfigError(f"{path}: {setting.name} cannot be {value!r}", f"it should be {kinds}")
     try:
-        with open(path, "rb") as file:
-            return tomllib.load(file)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: {error}", "mend the line, or remove the file") from None
-    except OSError as error:
-        raise ConfigError(f"cannot read {path}: {os.strerror(error.errno or 0)}") from None
-
-
-def _from_toml(name: str, value: object, path: str) -> object:
-    try:
-        return parse_value(name, _as_text(value))
+        return _pairs(value) if isinstance(value, dict) else parse_value(setting.name, _as_text(value))
     except ConfigError as error:
         raise ConfigError(f"{path}: {error.message}", error.hint) from None
+
+
+_KINDS: dict[type, str] = {
+    bool: "true or false",
+    int: "a number",
+    float: "a number with a fraction",
+    str: "a string",
+    list: "a list of strings",
+    dict: "a table",
+}
+
+
+def _pairs(table: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
+    for before, after in table.items():
+        if not before or not after or not isinstance(after, str):
+            raise ConfigError(
+                f"{before!r} cannot become {after!r}", "it should be a URL prefix for a URL prefix"
+            )
+    return tuple((before, str(after)) for before, after in table.items())
 
 
 def _as_text(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, dict):
-        return " ".join(f"{before}={after}" for before, after in value.items())
     if isinstance(value, list):
         return " ".join(str(item) for item in value)
     return str(value)

@@ -1,0 +1,85 @@
+"""Editing `config.toml` so that what the user wrote around a setting stays as it is."""
+
+from __future__ import annotations
+
+import os
+
+from envmgr.kit.errors import ConfigError
+from envmgr.kit.fs import read_text, write_if_changed
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    Table = Mapping[str, object]
+
+OWNER_ONLY = 0o600  # it may hold a token
+
+
+def read(path: str) -> dict[str, object]:
+    """Return the file's table, empty if there is no file; raise ConfigError for what is not TOML."""
+    return _parse(_text(path), path)
+
+
+def write(path: str, name: str, value: object) -> bool:
+    """Set a top-level key (to None: remove it), creating the file if need be; tell whether it changed."""
+    text = _text(path)
+    table = _parse(text, path)
+    rest = {key: kept for key, kept in table.items() if key != name}
+    wanted = rest if value is None else {**rest, name: value}
+    if wanted == table:
+        return False
+    return write_if_changed(os.path.realpath(path), _edited(text, name, rest, wanted), OWNER_ONLY)
+
+
+def _text(path: str) -> str:
+    return (read_text(path) or "").removeprefix("\ufeff")
+
+
+def _parse(text: str, path: str) -> dict[str, object]:
+    import tomllib
+
+    if not text:
+        return {}
+    try:
+        return tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise ConfigError(f"{path}: {error}", "mend the line, or remove the file") from None
+
+
+def _edited(text: str, name: str, rest: Table, wanted: Table) -> str:
+    """Return the text with one key changed, comments and order kept; written anew where that fails."""
+    import tomli_w
+
+    lines = text.splitlines(keepends=True)
+    start, end = _block(lines, name, rest)
+    added = tomli_w.dumps({name: wanted[name]}) if name in wanted else ""
+    edited = "".join([*lines[:start], *_ended(lines[start - 1 : start]), added, *lines[end:]])
+    return edited if _means(edited, wanted) else tomli_w.dumps(wanted)
+
+
+def _ended(line_before: list[str]) -> list[str]:
+    return ["\n"] if line_before and not line_before[0].endswith("\n") else []
+
+
+def _block(lines: list[str], name: str, rest: Table) -> tuple[int, int]:
+    """Find the lines that hold a key: those without which the file means everything but it.
+
+    A key that is not there goes before the first table.
+    """
+    first_table = next((i for i, line in enumerate(lines) if line.lstrip().startswith("[")), len(lines))
+    for start, line in enumerate(lines):
+        if line.strip().lstrip("[ ").startswith(name):
+            for end in range(start + 1, len(lines) + 1):
+                if _means("".join(lines[:start] + lines[end:]), rest):
+                    return start, end
+    return first_table, first_table
+
+
+def _means(text: str, table: Table) -> bool:
+    import tomllib
+
+    try:
+        return tomllib.loads(text) == table
+    except tomllib.TOMLDecodeError:
+        return False

@@ -1,0 +1,97 @@
+"""How the text of a setting becomes a value; each reader raises ValueError saying what the text should be."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+DAY = 86_400
+MOST_DIGITS = 5
+
+_TRUTH = {
+    **dict.fromkeys(("1", "true", "yes", "on"), True),
+    **dict.fromkeys(("0", "false", "no", "off"), False),
+}
+
+
+def boolean(text: str) -> bool:
+    """Read yes or no, in the words people write them."""
+    if text.lower() not in _TRUTH:
+        raise ValueError("true or false")
+    return _TRUTH[text.lower()]
+
+
+def _whole(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS else None
+
+
+def count(text: str) -> int:
+    """Read a whole number."""
+    count = _whole(text)
+    if count is None:
+        raise ValueError("a whole number below 100000")
+    return count
+
+
+def seconds(text: str) -> float:
+    """Read a number of seconds, above 0 and no more than a day."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= DAY:
+        raise ValueError("a number of seconds above 0")
+    return seconds
+
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": DAY, "w": 7 * DAY}
+
+
+def duration(text: str) -> int:
+    """Read `0s`, `24h`, `7d` as seconds."""
+    count, unit = _whole(text[:-1]), text[-1:]
+    if count is None or unit not in _UNITS:
+        raise ValueError("a duration such as 0s, 24h or 7d")
+    return count * _UNITS[unit]
+
+
+def one_of(*words: str) -> Callable[[str], str]:
+    """Make a reader that takes only the given words."""
+
+    def read(text: str) -> str:
+        if text not in words:
+            raise ValueError(" or ".join(words))
+        return text
+
+    return read
+
+
+def words(text: str) -> tuple[str, ...]:
+    """Read words separated by blanks or commas."""
+    return tuple(text.replace(",", " ").split())
+
+
+def platforms(text: str) -> tuple[str, ...]:
+    """Read platforms, each as locks spell it."""
+    from envmgr.kit import platform
+
+    return tuple(platform.parse(word).key for word in words(text))
+
+
+def listed(text: str) -> list[str]:
+    """Read words as the list that TOML holds."""
+    return list(words(text))
+
+
+def mirrors(text: str) -> tuple[tuple[str, str], ...]:
+    """Read `FROM=TO` pairs of URL prefixes."""
+    pairs = [word.partition("=") for word in text.split()]
+    if not all(before and after for before, _, after in pairs):
+        raise ValueError("pairs FROM=TO of URL prefixes")
+    return tuple((before, after) for before, _, after in pairs)
+
+
+def table(text: str) -> dict[str, str]:
+    """Read `FROM=TO` pairs as the table that TOML holds."""
+    return dict(mirrors(text))
