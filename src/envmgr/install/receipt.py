@@ -1,0 +1,98 @@
+"""The receipt of an installation: what it was made of and what it holds; written into the tree last."""
+
+from __future__ import annotations
+
+import os
+
+from envmgr.kit.fs import read_text, write_atomic
+from envmgr.kit.value import fields_of, frozen
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+RECEIPT = ".envmgr-receipt.json"
+FILES = ".envmgr-files"
+FORMAT = 1
+
+
+@frozen
+class Receipt:
+    """One installation; `bin_dirs` and `home` are relative to its tree, `env` values may hold `{home}`.
+
+    `files`, `bytes` and `files_digest` sum up the sidecar FILES, which lists the tree.
+    """
+
+    tool: str
+    version: str
+    url: str
+    sha256: str
+    size: int
+    plugin: str
+    platform: str
+    installed_at: str
+    bin_dirs: tuple[str, ...]
+    home: str
+    env: Mapping[str, str]
+    files: int
+    bytes: int
+    files_digest: str
+
+
+def exists(directory: str) -> bool:
+    """Tell whether a directory is a complete installation."""
+    return os.path.isfile(os.path.join(directory, RECEIPT))
+
+
+def read(directory: str) -> Receipt | None:
+    """Return a tree's receipt, or None when it has none that can be understood."""
+    import json
+
+    text = read_text(os.path.join(directory, RECEIPT))
+    if text is None:
+        return None
+    try:
+        return _from_json(json.loads(text))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def write(directory: str, receipt: Receipt) -> None:
+    """Write a tree's receipt."""
+    import json
+
+    write_atomic(os.path.join(directory, RECEIPT), json.dumps(_to_json(receipt), indent=2) + "\n")
+
+
+def _to_json(receipt: Receipt) -> dict[str, object]:
+    fields: dict[str, object] = {name: getattr(receipt, name) for name in fields_of(Receipt)}
+    listing = {
+        "count": fields.pop("files"),
+        "bytes": fields.pop("bytes"),
+        "digest": fields.pop("files_digest"),
+    }
+    return {"receipt": FORMAT, **fields, "env": dict(receipt.env), "files": listing}
+
+
+def _from_json(document: dict[str, object]) -> Receipt:
+    if document.pop("receipt") != FORMAT:
+        raise ValueError("a receipt of a newer version")
+    listing = document.pop("files")
+    if not isinstance(listing, dict):
+        raise TypeError("files is no object")
+    values = {name: document[name] for name in fields_of(Receipt) if name in document}
+    values |= {"files": listing["count"], "bytes": listing["bytes"], "files_digest": listing["digest"]}
+    values |= {"bin_dirs": _texts(document["bin_dirs"]), "env": _table(document["env"])}
+    return Receipt(**values)  # type: ignore[arg-type] # a receipt is written by us; what is read is shown, not trusted
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise TypeError("not a list of strings")
+    return tuple(value)
+
+
+def _table(value: object) -> dict[str, str]:
+    if not isinstance(value, dict) or not all(isinstance(item, str) for item in value.values()):
+        raise TypeError("not a table of strings")
+    return value

@@ -1,0 +1,99 @@
+"""Installations in the making: directories on the store's file system that belong to a living process.
+
+Each has a lock file beside it (`<name>.lock`) that its process holds; the system drops the lock when the
+process dies, however it dies, so no reused process id can be taken for the owner. Making one and choosing which
+are dead exclude each other through one more lock, so a directory is never seen before its lock is held.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from typing import TYPE_CHECKING
+
+from envmgr.kit import locks
+from envmgr.kit.fs import make_dir, remove_tree, translating
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from filelock import BaseFileLock
+
+    from envmgr.kit.paths import Paths
+
+_LOCK = ".lock"
+
+
+@contextlib.contextmanager
+def directory(paths: Paths) -> Iterator[str]:
+    """Make a staging directory, and remove it with all that is left in it at the end."""
+    path, lock = _make(paths)
+    try:
+        yield path
+    finally:
+        try:
+            remove_tree(path)
+        finally:
+            _let_go(lock)
+
+
+def _make(paths: Paths) -> tuple[str, BaseFileLock]:
+    path = os.path.join(make_dir(paths.staging), f"{os.getpid()}-{secrets.token_hex(8)}")
+    with locks.holding(paths, "staging"), translating(paths.staging):
+        lock = _lock_of(path)
+        lock.acquire()
+        os.mkdir(path)
+    return path, lock
+
+
+def discard(paths: Paths, path: str) -> None:
+    """Remove a directory of the store in one step: nobody sees it half removed."""
+    with directory(paths) as staged, translating(path):
+        os.rename(path, os.path.join(staged, "removed"))
+        with contextlib.suppress(OSError):  # the tool's directory stays while it has other versions
+            os.rmdir(os.path.dirname(path))
+
+
+def sweep(paths: Paths) -> int:
+    """Remove the staging directories of dead processes, and say how many they were."""
+    with locks.holding(paths, "staging"), translating(paths.staging):
+        dead = _take_dead(paths.staging)
+    count = sum(os.path.isdir(path) for path, _ in dead)
+    for path, lock in dead:
+        try:
+            remove_tree(path)
+        finally:
+            _let_go(lock)
+    return count
+
+
+def _take_dead(staging: str) -> list[tuple[str, BaseFileLock]]:
+    names = {name.removesuffix(_LOCK) for name in os.listdir(staging)}
+    taken = ((os.path.join(staging, name), _try_lock(os.path.join(staging, name))) for name in sorted(names))
+    return [(path, lock) for path, lock in taken if lock]
+
+
+def _try_lock(path: str) -> BaseFileLock | None:
+    from filelock import Timeout
+
+    lock = _lock_of(path)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        return None
+    return lock
+
+
+def _lock_of(path: str) -> BaseFileLock:
+    from filelock import FileLock
+
+    return FileLock(path + _LOCK, thread_local=False)
+
+
+def _let_go(lock: BaseFileLock) -> None:
+    with contextlib.suppress(OSError):
+        os.unlink(lock.lock_file)
+    lock.release()
+    with contextlib.suppress(OSError):  # where an open file cannot be unlinked (Windows)
+        os.unlink(lock.lock_file)

@@ -1,0 +1,195 @@
+"""The installed tools: `installs/<tool>/<version>`, each a tree with a receipt."""
+
+from __future__ import annotations
+
+import os
+
+from envmgr.install import receipt as receipts
+from envmgr.kit.paths import name_of_file
+from envmgr.kit.value import frozen
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from envmgr.install.receipt import Receipt
+    from envmgr.kit.paths import Paths
+
+
+@frozen
+class Installed:
+    """A complete installation; `path` and `bin_dirs` are absolute, `env` is ready to export."""
+
+    tool: str
+    version: str
+    path: str
+    bin_dirs: tuple[str, ...]
+    env: Mapping[str, str]
+    installed_at: str
+    url: str
+    sha256: str
+    size: int
+    plugin: str
+    platform: str
+
+    def find(self, command: str) -> str | None:
+        """Return the path of one of its programs."""
+        return find_program(self.bin_dirs, command)
+
+    def commands(self) -> tuple[str, ...]:
+        """Name its programs."""
+        return programs(self.bin_dirs)
+
+
+def versions(paths: Paths, tool: str) -> tuple[str, ...]:
+    """Return the installed versions of a tool, in no order."""
+    return tuple(_named(os.path.dirname(paths.install(tool, "-")), receipts.exists))
+
+
+def tools(paths: Paths) -> tuple[str, ...]:
+    """Return the tools that have an installed version, in no order."""
+    return tuple(_named(paths.installs, _holds_an_installation))
+
+
+def get(paths: Paths, tool: str, version: str) -> Installed | None:
+    """Return an installation, or None when it is not there or not complete."""
+    directory = paths.install(tool, version)
+    receipt = receipts.read(directory)
+    return _installed(directory, receipt) if receipt else None
+
+
+def all_installed(paths: Paths) -> Iterator[Installed]:
+    """Return every installation, by tool, versions in no order."""
+    for tool in sorted(tools(paths)):
+        for version in versions(paths, tool):
+            found = get(paths, tool, version)
+            if found:
+                yield found
+
+
+def _installed(directory: str, receipt: Receipt) -> Installed:
+    home = _inside(directory, receipt.home)
+    return Installed(
+        tool=receipt.tool,
+        version=receipt.version,
+        path=directory,
+        bin_dirs=tuple(_inside(directory, relative) for relative in receipt.bin_dirs),
+        env={name: value.replace("{home}", home) for name, value in receipt.env.items()},
+        installed_at=receipt.installed_at,
+        url=receipt.url,
+        sha256=receipt.sha256,
+        size=receipt.size,
+        plugin=receipt.plugin,
+        platform=receipt.platform,
+    )
+
+
+def _inside(directory: str, relative: str) -> str:
+    return os.path.normpath(os.path.join(directory, relative)) if relative else directory
+
+
+def _named(directory: str, is_wanted: Callable[[str], bool]) -> Iterator[str]:
+    try:
+        spelled = os.listdir(directory)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for name in spelled:
+        if is_wanted(os.path.join(directory, name)):
+            try:
+                yield name_of_file(name)
+            except ValueError:  # not a name we gave
+                continue
+
+
+def _holds_an_installation(directory: str) -> bool:
+    try:
+        return any(receipts.exists(os.path.join(directory, name)) for name in os.listdir(directory))
+    except OSError:
+        return False
+
+
+def find_program(
+    bin_dirs: Iterable[str], command: str, extensions: tuple[str, ...] | None = None
+) -> str | None:
+    """Return the first program of that name; on Windows `node` finds `node.exe` (`extensions`: PATHEXT's)."""
+    if not command or os.path.basename(command) != command or command in {".", ".."}:
+        return None
+    spellings = _spellings(command, _program_extensions() if extensions is None else extensions)
+    candidates = (os.path.join(directory, name) for directory in bin_dirs for name in spellings)
+    return next((path for path in candidates if is_program(path)), None)
+
+
+def programs(bin_dirs: Iterable[str], extensions: tuple[str, ...] | None = None) -> tuple[str, ...]:
+    """Name the programs of some directories, sorted; on Windows without their extensions."""
+    known = _program_extensions() if extensions is None else extensions
+    names = {_command_of(name, known) for directory in bin_dirs for name in _programs_in(directory)}
+    return tuple(sorted(name for name in names if name))
+
+
+def _programs_in(directory: str) -> list[str]:
+    try:
+        return [name for name in os.listdir(directory) if is_program(os.path.join(directory, name))]
+    except OSError:
+        return []
+
+
+def is_program(path: str) -> bool:
+    """Tell whether a path is a file that may be executed."""
+    return os.path.isfile(path) and os.access(path, os.X_OK)
+
+
+def _command_of(name: str, extensions: tuple[str, ...]) -> str:
+    if not extensions:
+        return name
+    stem, extension = os.path.splitext(name)
+    return stem if extension.lower() in extensions else ""
+
+
+def _spellings(command: str, extensions: tuple[str, ...]) -> tuple[str, ...]:
+    if not extensions or os.path.splitext(command)[1].lower() in extensions:
+        return (command,)
+    return tuple(command + extension for extension in extensions)
+
+
+def _program_extensions() -> tuple[str, ...]:
+    """Return what programs' names may end in: nothing is asked of them but on Windows."""
+    if os.name != "nt":
+        return ()
+    from envmgr.kit import environment
+
+    listed = environment.current().get("PATHEXT", ".COM;.EXE;.BAT;.CMD")
+    return tuple(extension.lower() for extension in listed.split(";") if extension)
+
+
+def remove(paths: Paths, tool: str, version: str) -> bool:
+    """Remove an installation: it is gone in one step; tell whether it was there."""
+    from envmgr.install import staging
+    from envmgr.kit import locks
+
+    directory = paths.install(tool, version)
+    with locks.holding(paths, lock_name(tool, version)):
+        if not os.path.lexists(directory):
+            return False
+        staging.discard(paths, directory)
+    return True
+
+
+def lock_name(tool: str, version: str) -> str:
+    """Name the lock that whoever changes an installation holds."""
+    return f"install-{tool}-{version}"
+
+
+def sweep(paths: Paths) -> int:
+    """Remove what installs that died left behind, and say how many they were."""
+    if not os.path.isdir(paths.staging):
+        return 0
+    from envmgr.install import staging
+
+    return staging.sweep(paths)
+
+
+def check(paths: Paths, tool: str, version: str) -> tuple[str, ...]:
+    """Compare an installation with its receipt: one message for each file that is gone or changed."""
+    from envmgr.install import checking
+
+    return checking.check(paths.install(tool, version))
