@@ -18,7 +18,9 @@ class Layout:
 
     `format` is one of tar.gz tar.xz tar.bz2 tar.zst tar zip gz xz zst raw whl. `strip` is the number of leading
     directories to drop (None: drop a single top directory that no `bin` path names). `bin` are executables or
-    directories of them, inside the installed tree. `home` is the tree's root for `{home}`. `rename` maps a path of
+    directories of them, inside the installed tree: `.` is the tree itself, and a directory that ends in `/` need not
+    be in the archive (the installer makes it: programs may be put there later). Where both `bin` and `links` are
+    empty, the programs are in the tree's `bin` if it has one, else in the tree itself. `home` is the tree's root for `{home}`. `rename` maps a path of
     the archive to its new path. `env` values may hold `{home}`. `script` is the install script for the platform's kind.
 
     `links` makes commands of programs that are not called what people type: each name maps to the places to look
