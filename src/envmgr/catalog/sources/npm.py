@@ -1,0 +1,227 @@
+"""Programs published on the npm registry that this machine's npm is configured for.
+
+Two kinds of package can be installed without npm: one that brings all it needs (its commands run on Node.js), and
+one that names a package with a compiled program for each platform. An artifact's URL is `npm:<package>/<version>`,
+which names no host; `locate` finds where that archive is today.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, cast
+
+from envmgr.catalog import listing as listings
+from envmgr.catalog import template
+from envmgr.catalog.release import Artifact, Listing, Location, Release
+from envmgr.catalog.sources import credentials, npm_bins, npm_config, npm_platforms
+from envmgr.kit import digest
+from envmgr.kit.errors import HttpError, InvalidRequest, SourceError
+from envmgr.kit.value import frozen, replace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from envmgr.catalog.layout import Layout
+    from envmgr.catalog.manifest import Manifest
+    from envmgr.catalog.sources.context import Context
+    from envmgr.catalog.sources.npm_config import NpmConfig
+    from envmgr.kit.digest import Digest
+    from envmgr.kit.platform import Platform
+
+SCHEME = "npm:"
+ABBREVIATED = "application/vnd.npm.install-v1+json; q=1.0, application/json; q=0.8"
+FULL = "application/json"
+_GONE = {404, 410}
+
+Json = dict[str, Any]
+
+
+@frozen
+class Package:
+    """One version of a package, as its registry describes it."""
+
+    name: str
+    version: str
+    document: Json
+
+
+def listing(manifest: Manifest, context: Context) -> Listing:
+    """List all versions of a package, with its tags (`next`, `beta`) as aliases."""
+    page = _packument(package_of(manifest), context)
+    dates = page.get("time", {})
+    releases = [
+        Release(version, version, date=dates.get(version), prerelease="-" in version.partition("+")[0])
+        for version in page["versions"]
+    ]
+    tags = {tag: version for tag, version in page.get("dist-tags", {}).items() if tag != "latest"}
+    return listings.make(releases, tags)
+
+
+def artifact(manifest: Manifest, release: Release, platform: Platform, context: Context) -> Artifact | None:
+    """Find the archive for a platform: the platform's own package, else the package itself."""
+    package = _serving(manifest, release.tag, platform, context)
+    if package is None:
+        return None
+    return Artifact(f"{SCHEME}{package.name}/{package.version}", _digest_of(package))
+
+
+def layout(manifest: Manifest, version: str, platform: Platform, context: Context) -> Layout | None:
+    """Return how a package is laid out: its commands are those of its `bin`, unless the manifest says more."""
+    base = manifest.layout(version, version, platform, "package.tgz")
+    if base is None:
+        return None
+    base = replace(base, strip=1 if base.strip is None else base.strip)
+    return base if base.bin or base.links else _with_commands(base, manifest, version, platform, context)
+
+
+def locate(artifact: Artifact, context: Context) -> Location:
+    """Find where an artifact's archive is, and what to ask for it with."""
+    name, _, version = artifact.url.removeprefix(SCHEME).rpartition("/")
+    package = _package(name, version, context)
+    if package is None:
+        raise SourceError(
+            f"the npm registry of this machine has no {name} {version}",
+            "`npm config get registry` shows the registry; `envmgr lock` finds what it has now",
+        )
+    url, own = credentials.split(str(package.document["dist"]["tarball"]))
+    return Location(url, own or _config(name, context).headers(url))
+
+
+def package_of(manifest: Manifest) -> str:
+    """Name the package of a manifest."""
+    return str(manifest.source["package"])
+
+
+def _with_commands(
+    base: Layout, manifest: Manifest, version: str, platform: Platform, context: Context
+) -> Layout | None:
+    main, serving = _main(manifest, version, context), _serving(manifest, version, platform, context)
+    if serving is None:
+        return None
+    commands = npm_bins.commands(main.document, main.name)
+    if serving.name == main.name:
+        return replace(base, links={name: (path,) for name, path in commands.items()})
+    own = npm_bins.commands(serving.document, serving.name, must=False)
+    return replace(base, links=npm_bins.in_platform_package(commands, own, is_windows=platform.is_windows))
+
+
+def _main(manifest: Manifest, version: str, context: Context) -> Package:
+    package = _package(package_of(manifest), version, context)
+    if package is None:
+        raise SourceError(f"{package_of(manifest)} has no version {version} on the npm registry")
+    return package
+
+
+def _serving(manifest: Manifest, version: str, platform: Platform, context: Context) -> Package | None:
+    """Choose the package whose archive is installed on a platform; None where none is published."""
+    main = _main(manifest, version, context)
+    named = manifest.source.get("platform_package")
+    if named:
+        return _named(str(named), manifest, main, platform, context)
+    optional = cast("Json", main.document.get("optionalDependencies") or {})
+    of_platforms = npm_platforms.of_platforms(optional)
+    if of_platforms:
+        return next(_fitting(of_platforms, optional, platform, context), None)
+    _check_alone(main)
+    return main if npm_platforms.serves(main.document, main.name, platform) else None
+
+
+def _named(
+    text: str, manifest: Manifest, main: Package, platform: Platform, context: Context
+) -> Package | None:
+    """Fill the manifest's template in: with npm's words for platforms, unless its maps say others."""
+    values = manifest.values(main.version, main.version, platform)
+    if values is None:
+        return None
+    theirs = {
+        "os": npm_platforms.OS[platform.os],
+        "arch": npm_platforms.CPU.get(platform.arch, platform.arch),
+    }
+    ours = {"os": platform.os, "arch": platform.arch}
+    words = {name: theirs[name] for name in theirs if values[name] == ours[name]}
+    return _package(template.fill(text, {**values, **words}), main.version, context)
+
+
+def _fitting(
+    packages: tuple[str, ...], versions: Json, platform: Platform, context: Context
+) -> Iterator[Package]:
+    for name in npm_platforms.candidates(packages, platform):
+        package = _package(name, str(versions[name]), context)
+        if package and npm_platforms.serves(package.document, name, platform):
+            yield package
+
+
+def _check_alone(package: Package) -> None:
+    bundled = package.document.get("bundleDependencies") or package.document.get("bundledDependencies") or ()
+    needed = cast("Json", package.document.get("dependencies") or {})
+    missing = [] if bundled is True else [name for name in needed if name not in bundled]
+    if missing:
+        some = ", ".join(missing[:5]) + (f" and {len(missing) - 5} more" if len(missing) > 5 else "")  # noqa: PLR2004
+        raise InvalidRequest(
+            f"npm:{package.name} {package.version} needs other packages when it runs ({some}); "
+            "envmgr installs packages that bring all they need",
+            f"`npm install --global {package.name}@{package.version}`, then `envmgr reshim`, gives it a shim",
+        )
+
+
+def _digest_of(package: Package) -> Digest | None:
+    """Return the archive's digest: the integrity, or what old packages have instead."""
+    dist = package.document["dist"]
+    try:
+        if dist.get("integrity"):
+            return digest.from_integrity(dist["integrity"])
+        return digest.parse(dist["shasum"], "sha1") if dist.get("shasum") else None
+    except ValueError as error:
+        raise SourceError(f"{package.name} {package.version} on the npm registry: {error}") from None
+
+
+def _package(name: str, version: str, context: Context) -> Package | None:
+    try:
+        document = _packument(name, context)["versions"].get(version)
+    except UnknownPackage:
+        return None
+    return Package(name, version, document) if document else None
+
+
+class UnknownPackage(SourceError):
+    """The registry has no such package."""
+
+
+def _packument(name: str, context: Context) -> Json:
+    return context.lists.once(f"npm {name}", lambda: _ask(name, context))
+
+
+def _ask(name: str, context: Context) -> Json:
+    config = _config(name, context)
+    base, _ = credentials.split(config.registry)
+    url = f"{base}/{name.replace('/', '%2f')}"
+    # Only the full document has the dates, and it can be many times the size.
+    accept = FULL if context.settings.minimum_release_age else ABBREVIATED
+    try:
+        body = context.lists.get(url, {"Accept": accept, **config.headers(url)})
+    except HttpError as error:
+        if error.status in _GONE:
+            raise UnknownPackage(f"the npm registry of this machine has no package {name}") from None
+        raise
+    return _checked(body, url)
+
+
+def _checked(body: bytes, url: str) -> Json:
+    try:
+        page = json.loads(body)
+        if all(isinstance(version["dist"]["tarball"], str) for version in page["versions"].values()):
+            return cast("Json", page)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        pass
+    raise SourceError(
+        f"{url} is no package of an npm registry",
+        "`npm config get registry` shows the registry; a proxy or login page may have answered in its place",
+    )
+
+
+def _config(name: str, context: Context) -> NpmConfig:
+    scope = name.partition("/")[0] if name.startswith("@") else ""
+    return context.lists.once(
+        f"npm's configuration for {scope}",
+        lambda: npm_config.load(context.environment, name, context.paths.installs),
+    )

@@ -1,0 +1,49 @@
+"""The commands of an npm package: its `bin`, and where a platform's package keeps the programs for them."""
+
+from __future__ import annotations
+
+import posixpath
+from typing import TYPE_CHECKING
+
+from envmgr.kit.errors import InvalidRequest, SourceError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def commands(document: Mapping[str, object], package: str, *, must: bool = True) -> dict[str, str]:
+    """Return a package's commands and the path of each; one with none is an error if it must have some."""
+    field = document.get("bin")
+    named = {package: field} if isinstance(field, str) else field if isinstance(field, dict) else {}
+    found = {posixpath.basename(name): _inside(str(path), package) for name, path in named.items()}
+    if must and not found:
+        raise InvalidRequest(
+            f"npm:{package} is a library: it has no command to run",
+            f"`npm install {package}` adds it to a project",
+        )
+    return found
+
+
+def in_platform_package(
+    wanted: Mapping[str, str], own: Mapping[str, str], *, is_windows: bool
+) -> dict[str, tuple[str, ...]]:
+    """Return the places of each command in a platform's package, which seldom says it: `bin/<name>` or `<name>`."""
+    return {
+        name: tuple(dict.fromkeys(_places(name, path, own.get(name), is_windows=is_windows)))
+        for name, path in wanted.items()
+    }
+
+
+def _places(name: str, path: str, own: str | None, *, is_windows: bool) -> list[str]:
+    plain = [*([own] if own else []), f"bin/{name}", name, path]
+    if not is_windows:
+        return plain
+    return [place if place.endswith(".exe") else f"{place}.exe" for place in plain] + plain
+
+
+def _inside(path: str, package: str) -> str:
+    """Spell a path plainly; raise SourceError for one that leads out of the package."""
+    plain = posixpath.normpath(path.replace("\\", "/")).lstrip("/")
+    if plain == ".." or plain.startswith("../"):
+        raise SourceError(f"npm:{package} has a command outside the package: {path}")
+    return plain

@@ -1,0 +1,171 @@
+"""The npm registries this machine uses, and who it is to them, as npm is configured (npm's manual, "npmrc").
+
+`npm_config_…` variables beat the project's `.npmrc`, that beats the user's, and that the global one. Where none of
+them names a registry, an npm of this machine is asked what it would use.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from base64 import b64decode
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from envmgr.catalog.sources import npm_knows
+from envmgr.catalog.sources.credentials import basic, split
+from envmgr.kit.errors import ConfigError, StorageError
+from envmgr.kit.fs import read_text
+from envmgr.kit.value import frozen
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from envmgr.catalog.sources.credentials import Headers
+    from envmgr.catalog.sources.npm_knows import Ask
+    from envmgr.kit.environment import Environment
+
+_VARIABLE = re.compile(r"npm_config_(.+)", re.IGNORECASE | re.DOTALL)
+_REFERENCE = re.compile(r"(?<!\\)(\\*)\$\{([^${}?]+)(\?)?\}")
+
+
+@frozen
+class NpmConfig:
+    """The base URL of a registry (no `/` at its end), and every value that may hold credentials."""
+
+    registry: str
+    values: Mapping[str, str]
+
+    def headers(self, url: str) -> Headers:
+        """Return what identifies us to a URL: npm keeps credentials by host and path, the longest counting."""
+        parts = urlsplit(url)
+        path = parts.path
+        while path:
+            path = path[: path.rstrip("/").rfind("/") + 1]
+            found = self._headers_of(f"//{parts.netloc}{path}") or self._headers_of(
+                f"//{parts.netloc}{path}".rstrip("/")
+            )
+            if found:
+                return found
+        own_url, headers = split(self.registry)
+        return headers if urlsplit(own_url).netloc == parts.netloc else {}
+
+    def _headers_of(self, key: str) -> Headers:
+        token, pair = self.values.get(f"{key}:_authToken"), self.values.get(f"{key}:_auth")
+        user, password = self.values.get(f"{key}:username"), self.values.get(f"{key}:_password")
+        if token:
+            return {"Authorization": f"Bearer {token}"}
+        if pair:
+            return {"Authorization": f"Basic {pair}"}
+        return basic(user, _decoded(password)) if user and password else {}
+
+
+def load(environment: Environment, package: str, installs: str, ask: Ask = npm_knows.ask) -> NpmConfig:
+    """Read npm's configuration for a package; raise ConfigError with the way out when no registry is known."""
+    key = f"{package.partition('/')[0]}:registry" if package.startswith("@") else "registry"
+    values = _values(environment, _global_file(environment))
+    registry = values.get(key) or values.get("registry")
+    if not registry:
+        told = ask(environment, installs, tuple(dict.fromkeys(("registry", key, "globalconfig"))))
+        values = _values(environment, told.get("globalconfig", ""))
+        registry = told.get(key) or told.get("registry")
+    if not registry:
+        raise _unknown(package)
+    return NpmConfig(registry.rstrip("/"), values)
+
+
+def _unknown(package: str) -> ConfigError:
+    return ConfigError(
+        f"which npm registry holds {package} is not known: no npm configuration names one, and there is no npm to ask",
+        "install Node.js first (`envmgr install nodejs`), or put `registry=URL` into ~/.npmrc",
+    )
+
+
+def _values(environment: Environment, global_file: str) -> dict[str, str]:
+    files = [global_file, _user_file(environment), _project_file(environment)]
+    merged: dict[str, str] = {}
+    for path in dict.fromkeys(filter(None, files)):
+        merged.update(read(path, environment.variables))
+    merged.update(_variables(environment.variables))
+    return {name: value for name, value in merged.items() if value}
+
+
+def _variables(variables: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    for variable, value in variables.items():
+        named = _VARIABLE.fullmatch(variable)
+        if named and value:
+            yield _key_of_variable(named[1]), value
+
+
+def _key_of_variable(name: str) -> str:
+    """Spell a variable's key as a file would: only credentials, which name a host, keep case and underscores."""
+    return name if name.startswith("//") else name[0].lower() + name[1:].replace("_", "-").lower()
+
+
+def _user_file(environment: Environment) -> str:
+    named = dict(_variables(environment.variables)).get("userconfig")
+    return named or os.path.join(_home(environment), ".npmrc")
+
+
+def _home(environment: Environment) -> str:
+    return environment.get("HOME") or environment.get("USERPROFILE") or os.path.expanduser("~")
+
+
+def _project_file(environment: Environment) -> str:
+    """Name the `.npmrc` beside the nearest package.json or node_modules, as npm looks for it."""
+    at = environment.cwd
+    while True:
+        if any(os.path.exists(os.path.join(at, name)) for name in ("package.json", "node_modules")):
+            return os.path.join(at, ".npmrc")
+        if os.path.dirname(at) == at:
+            return os.path.join(environment.cwd, ".npmrc")
+        at = os.path.dirname(at)
+
+
+def _global_file(environment: Environment) -> str:
+    """Name the global file where that is plain without running npm: beside the Node.js of this machine."""
+    named = dict(_variables(environment.variables))
+    if named.get("globalconfig"):
+        return named["globalconfig"]
+    node = shutil.which("node", path=environment.get("PATH"))
+    prefix = named.get("prefix") or (os.path.dirname(os.path.dirname(os.path.realpath(node))) if node else "")
+    return os.path.join(prefix, "etc", "npmrc") if prefix else ""
+
+
+def read(path: str, variables: Mapping[str, str]) -> dict[str, str]:
+    """Read an `.npmrc`: `key = value` lines, `${NAME}` standing for a variable; a missing file is empty."""
+    try:
+        text = read_text(path) or ""
+    except (StorageError, UnicodeDecodeError):
+        raise ConfigError(f"npm's configuration cannot be read: {path}") from None
+    lines = (line.strip() for line in text.lstrip("\ufeff").splitlines())
+    pairs = (line.partition("=") for line in lines if line and line[0] not in "#;[")
+    return {_unquoted(key.strip()): _expanded(_unquoted(value.strip()), variables) for key, _, value in pairs}
+
+
+def _unquoted(text: str) -> str:
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
+        try:
+            return str(json.loads(text)) if text[0] == '"' else text[1:-1]
+        except ValueError:
+            return text[1:-1]
+    return re.split(r"(?<!\\)\s*[;#]", text, maxsplit=1)[0].replace("\\;", ";").replace("\\#", "#")
+
+
+def _expanded(text: str, variables: Mapping[str, str]) -> str:
+    """Put variables in: an unknown one stays as written, or is empty when written `${NAME?}`."""
+
+    def value(found: re.Match[str]) -> str:
+        unknown = "" if found[3] else found[0]
+        return found[1] + variables.get(found[2], unknown)
+
+    return _REFERENCE.sub(value, text)
+
+
+def _decoded(password: str) -> str:
+    try:
+        return b64decode(password).decode()
+    except ValueError:
+        return password

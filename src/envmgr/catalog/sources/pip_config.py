@@ -1,0 +1,102 @@
+"""The Python package indexes this machine uses, as its pip is configured (see its manual, "Configuration").
+
+Files are read lowest first: global, user, site, PIP_CONFIG_FILE; a section `[install]` beats `[global]`
+wherever it stands, variables `PIP_…` beat both, and empty values do not count.
+"""
+
+from __future__ import annotations
+
+import configparser
+import locale
+import os
+from typing import TYPE_CHECKING
+from urllib.request import pathname2url
+
+from envmgr.catalog.sources import pip_knows
+from envmgr.kit.errors import ConfigError
+from envmgr.kit.value import frozen
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from envmgr.catalog.sources.pip_knows import Knowledge
+    from envmgr.kit.environment import Environment
+
+_SECTIONS = ("global", "install")
+_TRUE = {"1", "true", "yes", "on", "y", "t"}
+
+
+@frozen
+class PipConfig:
+    """Base URLs of indexes in pip's order, places of loose wheels, and a file of authorities to trust."""
+
+    indexes: tuple[str, ...]
+    find_links: tuple[str, ...] = ()
+    cert: str = ""
+
+
+def load(
+    environment: Environment, ask: Callable[[Mapping[str, str]], Knowledge] = pip_knows.knowledge
+) -> PipConfig:
+    """Read pip's configuration; raise ConfigError for a file that pip could not read either."""
+    known = ask(environment.variables)
+    values = _values(environment, known)
+    own = () if values.get("no-index", "").lower() in _TRUE else _own_indexes(values, known.default_index)
+    return PipConfig(
+        tuple(dict.fromkeys(_as_url(place, environment).rstrip("/") for place in own)),
+        tuple(_as_url(place, environment) for place in values.get("find-links", "").split()),
+        os.path.expanduser(values.get("cert", "")),
+    )
+
+
+def _own_indexes(values: Mapping[str, str], default: str) -> tuple[str, ...]:
+    return (values.get("index-url", default).strip(), *values.get("extra-index-url", "").split())
+
+
+def _values(environment: Environment, known: Knowledge) -> dict[str, str]:
+    files = [_sections(path) for path in _files(environment, known)]
+    merged: dict[str, str] = {}
+    for section in _SECTIONS:
+        for file in files:
+            merged.update(file.get(section, {}))
+    merged.update(_filled(_variables(environment)))
+    return merged
+
+
+def _files(environment: Environment, known: Knowledge) -> list[str]:
+    own = environment.get("PIP_CONFIG_FILE")
+    if own == os.devnull:
+        return []
+    instead_of_user = os.path.exists(own)
+    kept = [path for kind, path in known.files if not (kind == "user" and instead_of_user)]
+    return [*kept, own] if own else kept
+
+
+def _sections(path: str) -> dict[str, dict[str, str]]:
+    parser = configparser.RawConfigParser()
+    try:
+        parser.read(path, encoding=locale.getpreferredencoding(do_setlocale=False))
+    except (configparser.Error, UnicodeDecodeError, OSError) as error:
+        raise ConfigError(
+            f"pip's configuration cannot be read: {path}: {error}", "`pip config debug` shows the files"
+        ) from None
+    return {section: _filled(parser.items(section)) for section in parser.sections()}
+
+
+def _variables(environment: Environment) -> Iterator[tuple[str, str]]:
+    return ((name[4:], value) for name, value in environment.variables.items() if name.startswith("PIP_"))
+
+
+def _filled(pairs: list[tuple[str, str]] | Iterator[tuple[str, str]]) -> dict[str, str]:
+    return {_normal(name): value for name, value in pairs if value and value.strip()}
+
+
+def _normal(name: str) -> str:
+    return name.lower().replace("_", "-").removeprefix("--")
+
+
+def _as_url(place: str, environment: Environment) -> str:
+    """Spell a directory, which pip takes as well, as a URL."""
+    if "://" in place or place.startswith("file:"):
+        return place
+    return "file:" + pathname2url(os.path.join(environment.cwd, os.path.expanduser(place)))

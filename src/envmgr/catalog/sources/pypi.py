@@ -1,0 +1,194 @@
+"""Programs published as wheels on the Python package indexes that this machine's pip is configured for.
+
+An artifact's URL is `pypi:<project>/<file>`, which names no host; `locate` finds where that file is today.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+from urllib.request import url2pathname
+
+from envmgr.catalog import listing as listings
+from envmgr.catalog.release import Artifact, Listing, Location, Release
+from envmgr.catalog.sources import credentials, pip_config, simple_index, wheel_tags
+from envmgr.kit.errors import HttpError, InvalidRequest, NetworkError, SourceError
+from envmgr.kit.value import frozen, replace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from envmgr.catalog.layout import Layout
+    from envmgr.catalog.manifest import Manifest
+    from envmgr.catalog.sources.context import Context
+    from envmgr.catalog.sources.pip_config import PipConfig
+    from envmgr.catalog.sources.simple_index import File
+    from envmgr.catalog.sources.wheel_tags import Wheel
+    from envmgr.kit.platform import Platform
+
+SCHEME = "pypi:"
+BIN = ("bin",)
+"""Where the installer puts a wheel's scripts."""
+_GONE = {404, 410}
+
+
+@frozen
+class Offer:
+    """A wheel that an index offers."""
+
+    wheel: Wheel
+    file: File
+
+
+def listing(manifest: Manifest, context: Context) -> Listing:
+    """List the versions of a project that have a wheel with a compiled program for some platform."""
+    project = project_of(manifest)
+    offers = _offers(project, context)
+    if not any(_serves(offer) for offer in offers):
+        raise _no_programs(project, offers)
+    return listings.make(_release(version, of_it) for version, of_it in _by_version(offers).items())
+
+
+def artifact(manifest: Manifest, release: Release, platform: Platform, context: Context) -> Artifact | None:
+    """Find the release's wheel for a platform."""
+    project = project_of(manifest)
+    offered = {
+        offer.wheel: offer.file for offer in _by_version(_offers(project, context)).get(release.tag, ())
+    }
+    wheel = wheel_tags.best(offered, platform)
+    if wheel is None:
+        return None
+    file = offered[wheel]
+    return Artifact(f"{SCHEME}{project}/{file.name}", file.digest, file.size)
+
+
+def layout(manifest: Manifest, version: str, platform: Platform, context: Context) -> Layout | None:  # noqa: ARG001 - what a source is asked with
+    """Return how a wheel is laid out: its scripts are in `bin`, unless the manifest says more."""
+    base = manifest.layout(version, version, platform, "archive.whl")
+    return base and replace(base, bin=base.bin or (() if base.links else BIN))
+
+
+def locate(artifact: Artifact, context: Context) -> Location:
+    """Find where an artifact's file is: in the first index that has it."""
+    project, _, name = artifact.url.removeprefix(SCHEME).partition("/")
+    unreachable: NetworkError | None = None
+    for place in _places(_config(context)):
+        try:
+            found = next(
+                (file for file in _page(place, project, context) if _is_it(file, name, artifact)), None
+            )
+        except NetworkError as error:
+            unreachable = unreachable or error
+            continue
+        if found:
+            clean, own = credentials.split(found.url)
+            index, headers = credentials.split(place)
+            return Location(clean, own or credentials.for_host(clean, index, headers))
+    raise unreachable or SourceError(
+        f"no package index of this machine has {name}",
+        "`pip config list` shows the indexes; `envmgr lock` finds what they have now",
+    )
+
+
+def project_of(manifest: Manifest) -> str:
+    """Name the project as indexes spell it."""
+    return wheel_tags.normal(str(manifest.source["package"]))
+
+
+def _is_it(file: File, name: str, artifact: Artifact) -> bool:
+    """Tell whether a file is the one locked: indexes may hold others of the same name, built elsewhere."""
+    same = file.digest and artifact.digest and file.digest.algorithm == artifact.digest.algorithm
+    return file.name == name and (not same or file.digest == artifact.digest)
+
+
+def _offers(project: str, context: Context) -> tuple[Offer, ...]:
+    return context.lists.once(f"pypi {project}", lambda: tuple(_find_offers(project, context)))
+
+
+def _find_offers(project: str, context: Context) -> Iterator[Offer]:
+    """Gather wheels from all indexes, as pip does; of files with one name, the first index's counts."""
+    seen: set[str] = set()
+    for place in _places(_config(context)):
+        for file in _page(place, project, context):
+            wheel = wheel_tags.parse(file.name)
+            if wheel and wheel_tags.normal(wheel.project) == project and file.name not in seen:
+                seen.add(file.name)
+                yield Offer(wheel, file)
+
+
+def _config(context: Context) -> PipConfig:
+    return context.lists.once("pip's configuration", lambda: pip_config.load(context.environment))
+
+
+def _places(config: PipConfig) -> tuple[str, ...]:
+    """Name every place a project's files may be listed at; an index is told from a page by the `{}` in it."""
+    return (*(f"{index}/{{}}/" for index in config.indexes), *config.find_links)
+
+
+def _page(place: str, project: str, context: Context) -> tuple[File, ...]:
+    url = place.replace("{}", project)
+    return context.lists.once(f"files {url}", lambda: tuple(_read_page(url, context)))
+
+
+def _read_page(url: str, context: Context) -> Iterable[File]:
+    if url.startswith("file:") and not url.endswith((".html", ".htm")):
+        return _read_folder(url, context)
+    return _read_url(url, context)
+
+
+def _read_url(url: str, context: Context) -> tuple[File, ...]:
+    clean, headers = credentials.split(url)
+    try:
+        page = context.lists.document(clean, {"Accept": simple_index.ACCEPT, **headers})
+    except HttpError as error:
+        if error.status in _GONE:
+            return ()
+        raise
+    return simple_index.parse(page.body, page.headers.get("content-type", ""), page.url)
+
+
+def _read_folder(url: str, context: Context) -> tuple[File, ...]:
+    """Read a folder of this machine: its index.html, else the files in it."""
+    folder = url2pathname(url.partition(":")[2].removeprefix("//"))
+    base = url.rstrip("/")
+    if os.path.isfile(os.path.join(folder, "index.html")):
+        return _read_url(f"{base}/index.html", context)
+    names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+    return tuple(simple_index.File(name, f"{base}/{name}") for name in names)
+
+
+def _by_version(offers: Iterable[Offer]) -> dict[str, list[Offer]]:
+    versions: dict[str, list[Offer]] = {}
+    for offer in offers:
+        if _serves(offer):
+            versions.setdefault(offer.wheel.version, []).append(offer)
+    return versions
+
+
+def _serves(offer: Offer) -> bool:
+    return not offer.wheel.is_pure
+
+
+def _release(version: str, offers: Iterable[Offer]) -> Release:
+    from envmgr.versions import parse
+
+    files = [offer.file for offer in offers]
+    return Release(
+        version,
+        version,
+        date=min((file.uploaded for file in files if file.uploaded), default=None),
+        prerelease=parse(version).prerelease,
+        withdrawn=all(file.yanked for file in files),
+    )
+
+
+def _no_programs(project: str, offers: tuple[Offer, ...]) -> InvalidRequest | SourceError:
+    if offers:
+        return InvalidRequest(
+            f"{project} is a Python package without a compiled program of its own: it needs a Python to run in",
+            f"`pipx install {project}` gives it one",
+        )
+    return SourceError(
+        f"no package index of this machine has a wheel of {project}",
+        "check the spelling; `pip config list` shows the indexes that were asked",
+    )
