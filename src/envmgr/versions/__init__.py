@@ -1,0 +1,32 @@
+"""Versions, the specs that ask for them, and choosing one from a list: pure, no I/O, standard library only."""
+
+from __future__ import annotations
+
+from envmgr.versions.errors import SpecError, VendorError, WordError
+from envmgr.versions.folder import is_folder_name
+from envmgr.versions.selection import Selection, max_satisfying, satisfies, select
+from envmgr.versions.spec import Spec, parse_spec, split_requests
+from envmgr.versions.version import Version, compare, compare_build, parse, pin, sort
+from envmgr.versions.words import classify, follow
+
+__all__ = [
+    "Selection",
+    "Spec",
+    "SpecError",
+    "VendorError",
+    "Version",
+    "WordError",
+    "classify",
+    "compare",
+    "compare_build",
+    "follow",
+    "is_folder_name",
+    "max_satisfying",
+    "parse",
+    "parse_spec",
+    "pin",
+    "satisfies",
+    "select",
+    "sort",
+    "split_requests",
+]

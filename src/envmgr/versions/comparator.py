@@ -1,0 +1,147 @@
+"""The comparators of one side of `||`, read from their text.
+
+Blanks and commas are split at, never searched for with patterns, so reading takes time linear in the text.
+"""
+
+from __future__ import annotations
+
+from envmgr.kit.value import frozen, replace
+from envmgr.versions.errors import SpecError
+from envmgr.versions.interval import FROM, OPERATORS, Operand
+from envmgr.versions.version import Version, read, split_variant
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+OPERATOR_CHARACTERS = "^~<>=!"
+LIMIT = 1_024
+_ALLOWED = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 \t.,+-_~^<>=!|*/@:")
+_WILDCARDS = frozenset("xX*")
+
+
+@frozen
+class Comparator:
+    """An operator (empty for none) and what it compares with."""
+
+    operator: str
+    operand: Operand
+
+    @property
+    def exact(self) -> bool:
+        """Tell whether this names one version."""
+        if self.operator == "==":
+            return not self.operand.wild
+        return self.operator in {"", "="} and not self.operand.short
+
+
+def check(text: str) -> None:
+    """Raise SpecError for a text that no spec, alias or vendor can be, whatever the tool."""
+    if len(text) > LIMIT:
+        raise SpecError(text, f"is longer than {LIMIT:,} characters")
+    for character in text:
+        if character not in _ALLOWED:
+            raise SpecError(character, f"cannot stand in a version ({text[:60]!r})")
+    if ".." in text:
+        raise SpecError(text, "has two dots in a row")
+    if text.lstrip(" \t").startswith("-"):
+        raise SpecError(text, "begins with '-', as an option does")
+
+
+def read_comparators(text: str, variants: tuple[str, ...]) -> tuple[Comparator, ...]:
+    """Read a set, a hyphen range as its two ends; none for an empty set, which takes in everything."""
+    words = text.split()
+    if len(words) == 3 and words[1] == "-":  # noqa: PLR2004 - the three words of `a - b`
+        low, high = _operand(words[0], variants), _operand(words[2], variants)
+        return (Comparator(FROM, low), Comparator("<=", high))
+    if not words:
+        return ()
+    return tuple(_comparator(piece, variants) for part in text.split(",") for piece in _pieces(part, text))
+
+
+def _pieces(part: str, text: str) -> Iterator[str]:
+    """Yield each operator with its operand, whatever blanks stood between them."""
+    words = part.split()
+    if not words:
+        raise SpecError(text.strip(), "has a comma with nothing on one side")
+    operator = ""
+    for word in words:
+        if operator and word[0] in OPERATOR_CHARACTERS:
+            raise SpecError(f"{operator} {word}", "has an operator with nothing to compare with")
+        if word.strip(OPERATOR_CHARACTERS):
+            yield operator + word
+            operator = ""
+        else:
+            operator = word
+    if operator:
+        raise SpecError(operator, "has nothing to compare with")
+
+
+def _comparator(piece: str, variants: tuple[str, ...]) -> Comparator:
+    name = piece.lstrip(OPERATOR_CHARACTERS)
+    operator = piece[: len(piece) - len(name)]
+    if operator not in OPERATORS:
+        raise _unknown_operator(operator, piece)
+    return Comparator(operator, _operand(name, variants))
+
+
+def _operand(text: str, variants: tuple[str, ...]) -> Operand:
+    if not _WILDCARDS.isdisjoint(text):
+        wild = _wild(text, variants)
+        if wild:
+            return wild
+    version = read(text, variants)
+    if version.opaque:
+        raise _not_a_version(text)
+    return Operand(version)
+
+
+def _wild(text: str, variants: tuple[str, ...]) -> Operand | None:
+    """Read a partial version that ends in `x`; what else may follow the `x` says nothing."""
+    core, variant = split_variant(text, variants)
+    parts = _plain_parts(core) or _rich_parts(core)
+    if not parts:
+        return None
+    head, vendor = parts
+    version = read(head) if head else Version(core, vendor=vendor)
+    if head and (version.opaque or version.suffixed or version.build):
+        raise _not_a_version(text)
+    return Operand(replace(version, text=text, variant=variant), wild=True)
+
+
+def _plain_parts(core: str) -> tuple[str, str] | None:
+    """Return what stands before the `x` of a partial version without vendor or suffix, and no vendor."""
+    parts = core.split(".")
+    numbers = [part for part in parts if part.isdigit()]
+    wildcards = parts[len(numbers) :]
+    plain = parts[: len(numbers)] == numbers and _WILDCARDS.issuperset(wildcards)
+    return (".".join(numbers), "") if plain and wildcards else None
+
+
+def _rich_parts(core: str) -> tuple[str, str] | None:
+    """Return what stands before the `x` of any partial version, or if that has no number, its vendor."""
+    from envmgr.versions.grammar import WILDCARD
+
+    match = WILDCARD.fullmatch(core)
+    return (match["head"] or "", match["vendor"] or "") if match else None
+
+
+def _unknown_operator(operator: str, piece: str) -> SpecError:
+    hints = {
+        "~=": "write `~1.2` for 1.2.x or `^1.2` for 1.x: npm and PEP 440 read `~=` differently",
+        "!=": "name what is wanted, as in `<1.2 || >1.2`",
+    }
+    hint = hints.get(operator, "there are ^ ~ ~> > >= < <= = and ==")
+    return SpecError(piece, "begins with an operator that does not exist", hint)
+
+
+def _not_a_version(text: str) -> SpecError:
+    if text.startswith("-"):
+        return SpecError(text, "begins with '-'", "a range is written with blanks on both sides: `1.2 - 2.0`")
+    if not set(text).isdisjoint("<>=^!"):
+        return SpecError(text, "runs comparators together", "put a blank, a comma or `||` between them")
+    if "|" in text:
+        return SpecError(text, "has a single '|'", "`||` means or")
+    if not _WILDCARDS.isdisjoint(text.split(".")):
+        return SpecError(text, "has something after a wildcard")
+    return SpecError(text, "is not a version")

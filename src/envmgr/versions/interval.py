@@ -1,0 +1,161 @@
+"""What a comparator takes in, as a stretch of ranks."""
+
+from __future__ import annotations
+
+from envmgr.kit.value import frozen
+from envmgr.versions.errors import SpecError
+from envmgr.versions.order import BOTTOM, MAX_NUMBER, NO_POST, TOP, after, rank, release
+from envmgr.versions.version import FULL
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from envmgr.versions.order import Rank
+    from envmgr.versions.version import Version
+
+
+@frozen
+class Interval:
+    """From `floor` up to, but without, `ceiling`; `reach` is the floor for someone who takes every pre-release."""
+
+    floor: Rank
+    ceiling: Rank
+    reach: Rank
+
+    def __contains__(self, version: Version) -> bool:
+        """Tell whether a version is within, by the lower of the two floors."""
+        return self.reach <= version.rank < self.ceiling
+
+
+@frozen
+class Operand:
+    """What a comparator compares with; `wild` is set for one that ends in `x`."""
+
+    version: Version
+    wild: bool = False
+
+    @property
+    def short(self) -> bool:
+        """Tell whether this stands for all versions that start with it."""
+        return self.wild or (len(self.version.numbers) < FULL and not self.version.suffixed)
+
+    @property
+    def start(self) -> Rank:
+        """Return what is below the pre-releases of this."""
+        return self.version.rank[:2]
+
+    @property
+    def opened(self) -> tuple[int, ...] | None:
+        """Return the release whose pre-releases this names."""
+        return release(self.version.numbers) if self.version.pre else None
+
+
+ANYTHING = Interval(BOTTOM, TOP, BOTTOM)
+NOTHING = Interval(TOP, BOTTOM, TOP)
+FROM = "-"
+"""The operator, so to speak, of a hyphen range's lower end; its upper end is `<=`."""
+OPERATORS = frozenset({"", "^", "~", "~>", ">", ">=", "<", "<=", "=", "=="})
+
+
+def interval(operator: str, operand: Operand, opened: frozenset[tuple[int, ...]]) -> Interval:
+    """Return what a comparator takes in; `opened` are the releases whose pre-releases its set names."""
+    if not operand.version.numbers:
+        return NOTHING if operator in {"<", ">"} else ANYTHING
+    if operator == "<":
+        return _below(operand, opened)
+    return _INTERVALS[operator](operand)
+
+
+def meet(a: Interval, b: Interval) -> Interval:
+    """Return what both take in."""
+    return Interval(max(a.floor, b.floor), min(a.ceiling, b.ceiling), max(a.reach, b.reach))
+
+
+def exactly(operand: Operand) -> Interval:
+    """Take in one version, with any build."""
+    own = operand.version.rank
+    return Interval(own, after(own), own)
+
+
+def _from(operand: Operand) -> Interval:
+    """Start where a hyphen range starts: unlike `>=`, with the pre-releases of its lower end."""
+    own = operand.version.rank
+    return Interval(own, TOP, own if operand.version.pre else operand.start)
+
+
+def _at_least(operand: Operand) -> Interval:
+    own = operand.version.rank
+    return _from(operand) if operand.short else Interval(own, TOP, own)
+
+
+def _above(operand: Operand) -> Interval:
+    if operand.short:
+        numbers = _bump(operand, -1)
+        return Interval(rank(numbers, NO_POST, ()), TOP, (numbers,))
+    floor = after(operand.version.rank)
+    return Interval(floor, TOP, floor)
+
+
+def _below(operand: Operand, opened: frozenset[tuple[int, ...]]) -> Interval:
+    """Bound from above, without the pre-releases of the bound unless the set names some of them."""
+    own = operand.version.rank
+    named = operand.version.pre or (not operand.short and own[0] in opened)
+    return Interval(BOTTOM, own if named else operand.start, BOTTOM)
+
+
+def _at_most(operand: Operand) -> Interval:
+    if operand.short:
+        return _up_to(ANYTHING, operand, -1)
+    return Interval(BOTTOM, after(operand.version.rank), BOTTOM)
+
+
+def _starting_with(operand: Operand) -> Interval:
+    return _up_to(_at_least(operand), operand, -1)
+
+
+def _bare(operand: Operand) -> Interval:
+    return exactly(operand) if operand.version.suffixed else _starting_with(operand)
+
+
+def _equal(operand: Operand) -> Interval:
+    return _starting_with(operand) if operand.short else exactly(operand)
+
+
+def _identical(operand: Operand) -> Interval:
+    return _starting_with(operand) if operand.wild else exactly(operand)
+
+
+def _caret(operand: Operand) -> Interval:
+    numbers = operand.version.numbers
+    return _up_to(_at_least(operand), operand, next((i for i, n in enumerate(numbers) if n), -1))
+
+
+def _tilde(operand: Operand) -> Interval:
+    return _up_to(_at_least(operand), operand, 1 if len(operand.version.numbers) > 1 else 0)
+
+
+def _up_to(lower: Interval, operand: Operand, place: int) -> Interval:
+    """Bound from above by the next version at a place of the numbers, without its pre-releases."""
+    return Interval(lower.floor, (_bump(operand, place),), lower.reach)
+
+
+def _bump(operand: Operand, place: int) -> tuple[int, ...]:
+    numbers = operand.version.numbers
+    if numbers[place] >= MAX_NUMBER:
+        raise SpecError(operand.version.text, "has nothing above it: a number is at its limit")
+    return (*numbers[:place], numbers[place] + 1)
+
+
+_INTERVALS: dict[str, Callable[[Operand], Interval]] = {
+    "": _bare,
+    "=": _equal,
+    "==": _identical,
+    "^": _caret,
+    "~": _tilde,
+    "~>": _tilde,
+    ">": _above,
+    ">=": _at_least,
+    "<=": _at_most,
+    FROM: _from,
+}

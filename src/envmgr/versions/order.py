@@ -1,0 +1,77 @@
+"""The order of versions: each part of one as a tuple that Python compares as it should be compared.
+
+Identifiers follow SemVer 11.4 (https://semver.org/#spec-item-11), but for known words: `rc10` is `rc` and 10.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    Rank = tuple[tuple[object, ...], ...]
+
+KNOWN_WORDS = frozenset({
+    "alpha", "beta", "rc", "cr", "preview", "pre", "dev", "milestone", "m", "nightly", "canary", "next", "snapshot",
+    "experimental", "exp", "insiders", "ea", "eap", "test", "a", "b", "c",
+})  # fmt: skip
+MAX_NUMBER = 2**53 - 1
+NO_POST = (0, 0, "", 0)
+FINAL = ((2, 0, ""),)
+BOTTOM: Rank = ((),)
+"""Below every version, but above the rank of an opaque name, which is empty: no range takes that in."""
+TOP: Rank = ((MAX_NUMBER + 1,),)
+
+
+def release(numbers: tuple[int, ...]) -> tuple[int, ...]:
+    """Drop the zeros at the end, so that 1.22 and 1.22.0 are one release."""
+    end = len(numbers)
+    while end and not numbers[end - 1]:
+        end -= 1
+    return numbers[:end]
+
+
+def level(number: int) -> tuple[int, int, str, int]:
+    """Rank a patch level (`p648`)."""
+    return (1, number, "", 0)
+
+
+def letters(word: str, number: int = 0) -> tuple[int, int, str, int]:
+    """Rank letters after a release: shorter ones are earlier (`z` < `za`)."""
+    return (2, len(word), word, number)
+
+
+def rank(numbers: tuple[int, ...], post: tuple[int, int, str, int], pre: tuple[str, ...]) -> Rank:
+    """Rank a version among those of its vendor."""
+    return (release(numbers), post, tuple(_pre_ranks(pre)) if pre else FINAL)
+
+
+def after(bound: Rank) -> Rank:
+    """Return what is above a version and below all that are above it."""
+    return (*bound, ())
+
+
+def build_rank(build: tuple[str, ...]) -> Rank:
+    """Rank build metadata: none is lowest, numbers are numbers."""
+    return tuple(map(_identifier, build))
+
+
+def _pre_ranks(identifiers: tuple[str, ...]) -> Iterator[tuple[int, int, str]]:
+    for identifier in identifiers:
+        word, digits = _split(identifier)
+        if word.lower() not in KNOWN_WORDS:
+            yield _identifier(identifier)
+            continue
+        yield (1, 0, word.lower())
+        if digits:
+            yield (0, int(digits), "")
+
+
+def _split(identifier: str) -> tuple[str, str]:
+    word = identifier.rstrip("0123456789")
+    digits = identifier[len(word) :]
+    return (word.removesuffix("-") if digits else word), digits
+
+
+def _identifier(text: str) -> tuple[int, int, str]:
+    return (0, int(text), "") if text.isdigit() else (1, 0, text)

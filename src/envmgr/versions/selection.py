@@ -1,0 +1,189 @@
+"""Choosing from a list of versions by a spec or a word."""
+
+from __future__ import annotations
+
+from envmgr.kit.value import frozen
+from envmgr.versions.errors import SpecError, WordError
+from envmgr.versions.order import build_rank
+from envmgr.versions.screening import PRE_RELEASE, screen, vendor_for
+from envmgr.versions.spec import Alternative, Spec, parse_spec
+from envmgr.versions.version import parse_all
+from envmgr.versions.words import LATEST, classify, follow, is_compound
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from envmgr.versions.order import Rank
+    from envmgr.versions.screening import Screened
+    from envmgr.versions.version import Version
+
+
+@frozen
+class Selection:
+    """What a spec comes to, and why.
+
+    `candidates` are the versions that match, best first, so the first of them is the `winner`; `rejected` are those
+    within the range that may not be taken, best first, each with the reason; `prereleases_seen` are the pre-releases
+    among these, oldest first; `words` is the spec and the aliases that it stands for.
+    """
+
+    winner: str | None
+    candidates: tuple[str, ...] = ()
+    rejected: tuple[tuple[str, str], ...] = ()
+    prereleases_seen: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
+
+
+@frozen
+class _Tool:
+    """What a tool says of its versions."""
+
+    aliases: Mapping[str, str] | None = None
+    user_aliases: Mapping[str, str] | None = None
+    variants: tuple[str, ...] = ()
+    default_vendor: str | None = None
+
+
+@frozen
+class _Find:
+    """The words followed, the versions taken, and those refused with the reason."""
+
+    words: tuple[str, ...]
+    taken: Sequence[Version]
+    refused: Sequence[tuple[Version, str]] = ()
+
+
+def select(
+    versions: Iterable[str],
+    spec: str,
+    *,
+    aliases: Mapping[str, str] | None = None,
+    user_aliases: Mapping[str, str] | None = None,
+    variants: Iterable[str] = (),
+    default_vendor: str | None = None,
+    include_prerelease: bool = False,
+) -> Selection:
+    """Choose the best version of a list and say why it is that one.
+
+    A ValueError is raised for a spec that does not parse (SpecError), for unknown words and aliases without end
+    (WordError), and where several vendors are possible (VendorError). That nothing matches is no error.
+    """
+    tool = _Tool(aliases, user_aliases, tuple(variants), default_vendor)
+    find = _find(versions, spec, tool, include_prerelease)
+    reasons = {version.text: reason for version, reason in find.refused}
+    candidates = _texts(_best_first(find.taken))
+    rejected = _texts(_best_first([version for version, _ in find.refused]))
+    return Selection(
+        winner=candidates[0] if candidates else None,
+        candidates=candidates,
+        rejected=tuple((version, reasons[version]) for version in rejected),
+        prereleases_seen=tuple(version for version in reversed(rejected) if reasons[version] == PRE_RELEASE),
+        words=find.words,
+    )
+
+
+def max_satisfying(
+    versions: Iterable[str],
+    spec: str,
+    include_prerelease: bool = False,
+    aliases: Mapping[str, str] | None = None,
+    variants: Iterable[str] = (),
+) -> str | None:
+    """Choose the best version of a list, or None; raise as `select` does."""
+    find = _find(versions, spec, _Tool(aliases, variants=tuple(variants)), include_prerelease)
+    return _best(find.taken).text if find.taken else None
+
+
+def satisfies(version: str, spec: str, include_prerelease: bool = False) -> bool:
+    """Tell whether a version matches a spec; nothing matches a spec that does not parse."""
+    try:
+        return max_satisfying((version,), spec, include_prerelease) is not None
+    except ValueError:
+        return False
+
+
+def _find(versions: Iterable[str], spec: str, tool: _Tool, include_prerelease: bool) -> _Find:
+    words = follow(spec, tool.aliases, tool.user_aliases)
+    goal = words[-1]
+    if classify(goal)[0] != "version":
+        raise WordError(words, "this is not resolved against a list of versions")
+    pool = parse_all(versions, tool.variants)
+    newest = _newest(goal, pool)
+    if newest:
+        return _with_fallback(words, _screen(newest, pool, tool, include_prerelease))
+    try:
+        wanted = parse_spec(goal, tool.variants)
+    except SpecError as error:
+        return _Find(words, [_named(words, pool, error)])
+    return _Find(words, *_screen(wanted, pool, tool, include_prerelease))
+
+
+def _newest(goal: str, pool: Sequence[Version]) -> Spec | None:
+    """Return the spec of a word that means the newest version: `latest`, or a vendor's name."""
+    if goal == LATEST:
+        return Spec(goal, (Alternative(),))
+    if not goal[:1].isalpha() and not goal.startswith("@"):
+        return None
+    vendor = goal.removesuffix(f"-{LATEST}").removesuffix("-")
+    known = any(version.vendor == vendor for version in pool)
+    return Spec(goal, (Alternative(vendor=vendor),)) if known else None
+
+
+def _with_fallback(words: tuple[str, ...], screened: Screened) -> _Find:
+    """Fall back on pre-releases where there is no release, as nothing but `latest` does."""
+    taken, refused = screened
+    if taken:
+        return _Find(words, taken, refused)
+    early = [version for version, reason in refused if reason == PRE_RELEASE]
+    return _Find(words, early, [(version, reason) for version, reason in refused if reason != PRE_RELEASE])
+
+
+def _screen(spec: Spec, pool: Sequence[Version], tool: _Tool, include_prerelease: bool) -> Screened:
+    """Screen a list for each side of `||`, and keep its order."""
+    screened = [
+        screen(side, vendor_for(side, pool, tool.default_vendor, spec.text), pool, include_prerelease)
+        for side in spec.alternatives
+    ]
+    if len(screened) == 1:
+        return screened[0]
+    texts = {version.text for taken, _ in screened for version in taken}
+    refused = {
+        version.text: (version, why) for _, refusals in reversed(screened) for version, why in refusals
+    }
+    return [v for v in pool if v.text in texts], [r for text, r in refused.items() if text not in texts]
+
+
+def _named(words: tuple[str, ...], pool: Sequence[Version], error: SpecError) -> Version:
+    """Return the opaque entry of the list that has just this name."""
+    goal = words[-1]
+    for version in pool:
+        if version.opaque and version.text == goal:
+            return version
+    if goal[:1].isalpha() and not is_compound(goal):
+        raise WordError(words, "this tool has no such version, alias or vendor") from None
+    raise error
+
+
+def _best(taken: Sequence[Version]) -> Version:
+    highest = max([version.rank for version in taken])
+    return max([version for version in taken if version.rank == highest], key=_build)
+
+
+def _best_first(taken: Sequence[Version]) -> list[Version]:
+    # Sorting is stable. By rank alone is a third faster than by pairs, and few lists have builds.
+    if any(version.build for version in taken):
+        taken = sorted(taken, key=_build, reverse=True)
+    return sorted(taken, key=_rank, reverse=True)
+
+
+def _rank(version: Version) -> Rank:
+    return version.rank
+
+
+def _build(version: Version) -> Rank:
+    return build_rank(version.build)
+
+
+def _texts(versions: Iterable[Version]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(version.text for version in versions))

@@ -1,0 +1,115 @@
+"""A spec: which versions are asked for."""
+
+from __future__ import annotations
+
+from envmgr.kit.value import frozen
+from envmgr.versions.comparator import OPERATOR_CHARACTERS, check, read_comparators
+from envmgr.versions.errors import SpecError
+from envmgr.versions.interval import ANYTHING, Interval, exactly, interval, meet
+from envmgr.versions.order import build_rank
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from envmgr.versions.comparator import Comparator
+    from envmgr.versions.order import Rank
+
+_REMEMBERED = 4_096
+_known: dict[tuple[str, tuple[str, ...]], Spec] = {}
+
+
+@frozen
+class Alternative:
+    """One side of `||`.
+
+    `first` is what is preferred to the rest of `wide` (1.2.3 itself to 1.2.3.4), `opened` the releases whose
+    pre-releases are asked for, `builds` those of which a version must have one or none.
+    """
+
+    vendor: str = ""
+    variant: str = ""
+    wide: Interval = ANYTHING
+    first: Interval | None = None
+    opened: frozenset[tuple[int, ...]] = frozenset()
+    builds: tuple[Rank, ...] = ()
+
+
+@frozen
+class Spec:
+    """What is asked for; `exact` if that is one version by its name."""
+
+    text: str
+    alternatives: tuple[Alternative, ...]
+    exact: bool = False
+
+
+def parse_spec(text: str, variants: tuple[str, ...] = ()) -> Spec:
+    """Read a spec (each is remembered); raise SpecError, which quotes what cannot stand in it."""
+    known = _known.get((text, variants))
+    if known:
+        return known
+    check(text)
+    sets = [read_comparators(part, variants) for part in text.split("||")]
+    exact = len(sets) == 1 and len(sets[0]) == 1 and sets[0][0].exact
+    spec = Spec(text, tuple(dict.fromkeys(map(_alternative, sets))), exact)
+    if len(_known) >= _REMEMBERED:
+        _known.clear()
+    _known[text, variants] = spec
+    return spec
+
+
+def split_requests(text: str) -> tuple[str, ...]:
+    """Split the right-hand side of `.envmgr`: a comma separates versions unless an operator follows it."""
+    requests: list[str] = []
+    for part in text.split(","):
+        piece = part.strip(" \t")
+        if requests and piece.startswith(tuple(OPERATOR_CHARACTERS)):
+            requests[-1] += f", {piece}"
+        else:
+            requests.append(piece)
+    if "" in requests:
+        raise SpecError(text, "has an empty version")
+    return tuple(requests)
+
+
+def _alternative(comparators: tuple[Comparator, ...]) -> Alternative:
+    versions = [comparator.operand.version for comparator in comparators]
+    opened = frozenset(c.operand.opened for c in comparators if c.operand.opened is not None)
+    intervals = [interval(c.operator, c.operand, opened) for c in comparators]
+    wide = _meet_all(intervals)
+    return Alternative(
+        vendor=_only("vendor", [(version.vendor, version.text) for version in versions]),
+        variant=_only("variant", [(version.variant, version.text) for version in versions]),
+        wide=wide,
+        first=_first(comparators, wide),
+        opened=opened,
+        builds=tuple(build_rank(c.operand.version.build) for c in comparators if _names_build(c)),
+    )
+
+
+def _meet_all(intervals: Iterable[Interval]) -> Interval:
+    met = ANYTHING
+    for one in intervals:
+        met = meet(met, one)
+    return met
+
+
+def _first(comparators: tuple[Comparator, ...], wide: Interval) -> Interval | None:
+    full = [c.operand for c in comparators if c.operator == "" and c.exact]
+    return meet(wide, _meet_all(map(exactly, full))) if full else None
+
+
+def _names_build(comparator: Comparator) -> bool:
+    operand = comparator.operand
+    return comparator.operator in {"", "=", "=="} and bool(operand.version.build) and not operand.wild
+
+
+def _only(kind: str, names: Iterable[tuple[str, str]]) -> str:
+    """Return the one name that a set gives, or nothing; each name comes with the operand that it stands in."""
+    found = ""
+    for name, operand in names:
+        if found and name not in {"", found}:
+            raise SpecError(operand, f"names a second {kind}, {name} after {found}")
+        found = found or name
+    return found

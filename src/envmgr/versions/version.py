@@ -1,0 +1,184 @@
+"""A version: the text that upstream gave it, and what the text says."""
+
+from __future__ import annotations
+
+from envmgr.kit.value import frozen, replace
+from envmgr.versions.order import MAX_NUMBER, NO_POST, build_rank, letters, level, rank
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from re import Match
+
+    from envmgr.versions.order import Rank
+
+LIMIT = 256
+FULL = 3
+"""Fewer numbers than this are a prefix, in a spec."""
+_REMEMBERED = 16_384
+_known: dict[tuple[str, ...], dict[str, Version]] = {}
+
+
+@frozen
+class Version:
+    """A release of a tool, or an opaque name (`master`), which is no release and matches only itself.
+
+    `vendor` and `variant` are empty where there is none; `numbers` are as given, `rank` orders the versions of one
+    vendor and is empty for an opaque name.
+    """
+
+    text: str
+    rank: Rank = ()
+    vendor: str = ""
+    variant: str = ""
+    numbers: tuple[int, ...] = ()
+    post: tuple[int, int, str, int] = NO_POST
+    pre: tuple[str, ...] = ()
+    build: tuple[str, ...] = ()
+
+    @property
+    def opaque(self) -> bool:
+        """Tell whether this is only a name."""
+        return not self.rank
+
+    @property
+    def prerelease(self) -> bool:
+        """Tell whether this comes before a release."""
+        return bool(self.pre)
+
+    @property
+    def suffixed(self) -> bool:
+        """Tell whether this says more than its numbers do, builds aside."""
+        return self.post != NO_POST or bool(self.pre)
+
+    @property
+    def precedence(self) -> tuple[bool, str, Rank]:
+        """Return what `compare` goes by: opaque names first, then vendor by vendor."""
+        return (True, self.vendor, self.rank) if self.rank else (False, self.text, ())
+
+    @property
+    def key(self) -> tuple[tuple[bool, str, Rank], Rank]:
+        """Return what sorting goes by: precedence, and the build between equals."""
+        return (self.precedence, build_rank(self.build))
+
+
+def parse(text: str, variants: tuple[str, ...] = ()) -> Version:
+    """Read a version; what is none, or longer than 256 characters, is an opaque name."""
+    return parse_all((text,), variants)[0]
+
+
+def parse_all(texts: Iterable[str], variants: tuple[str, ...] = ()) -> list[Version]:
+    """Read many versions; each is remembered."""
+    known = _known.setdefault(variants, {})
+    return [known.get(text) or _learn(text, variants, known) for text in texts]
+
+
+def compare(a: str, b: str) -> int:
+    """Return -1, 0 or 1 as the first version is below, equal to or above the second, builds ignored."""
+    first, second = parse(a).precedence, parse(b).precedence
+    return (first > second) - (first < second)
+
+
+def compare_build(a: str, b: str) -> int:
+    """Compare two versions, and by their builds if they are equal."""
+    first, second = parse(a).key, parse(b).key
+    return (first > second) - (first < second)
+
+
+def sort(versions: Iterable[str]) -> list[str]:
+    """Return versions oldest first: opaque names, then vendor by vendor; equals keep their order."""
+    return [version.text for version in sorted(parse_all(versions), key=lambda version: version.key)]
+
+
+def pin(text: str) -> str:
+    """Spell the spec that means just this version of a list: fewer than three numbers alone would be a prefix."""
+    version = parse(text)
+    return text if version.opaque or len(version.numbers) >= FULL else f"=={text}"
+
+
+def read(text: str, variants: tuple[str, ...] = ()) -> Version:
+    """Read a version of any length, without remembering it."""
+    core, variant = split_variant(text, variants)
+    version = _read_whole(core)
+    if not variant:
+        return version
+    return replace(version, text=text, variant=variant) if version.rank else _read_whole(text)
+
+
+def split_variant(text: str, variants: tuple[str, ...]) -> tuple[str, str]:
+    """Cut a variant off, which is glued to a number (`3.13.0t`) or behind a separator (`3.13.0-t`).
+
+    The second of the pair is empty where there is none.
+    """
+    core, plus, build = text.partition("+")
+    for variant in variants:
+        stem = core.removesuffix(variant)
+        if stem != core and stem[-1:].isdigit():
+            return stem + plus + build, variant
+        if stem != core and stem[-1:] in {"-", "_", "."}:
+            return stem[:-1] + plus + build, variant
+    return text, ""
+
+
+def _learn(text: str, variants: tuple[str, ...], known: dict[str, Version]) -> Version:
+    if len(text) > LIMIT:
+        return Version(text)
+    if len(known) >= _REMEMBERED:
+        known.clear()
+    version = known[text] = read(text, variants)
+    return version
+
+
+def _read_whole(text: str) -> Version:
+    body = text.lstrip(" \t=").rstrip(" \t")
+    if not body.isascii():
+        return Version(text)
+    return _read_plain(text, body) or _read_rich(text, body)
+
+
+def _read_plain(text: str, body: str) -> Version | None:
+    """Read a version that is only numbers and dots, as most are."""
+    parts = body.removeprefix("v").split(".")
+    for part in parts:
+        if not part.isdigit():
+            return None
+    return _of_numbers(text, tuple(map(int, parts)))
+
+
+def _read_rich(text: str, body: str) -> Version:
+    from envmgr.versions.grammar import VERSION
+
+    match = VERSION.fullmatch(body)
+    return _of_match(text, match) if match else Version(text)
+
+
+def _of_match(text: str, match: Match[str]) -> Version:
+    numbers = match["release"].replace("_", ".").replace("-", ".").split(".")
+    return _of_numbers(
+        text,
+        tuple(map(int, numbers)),
+        vendor=match["vendor"] or "",
+        post=_post(match),
+        pre=tuple((match["pre"] or "").split(".")) if match["pre"] else (),
+        build=tuple(match["build"].split(".")) if match["build"] else (),
+    )
+
+
+def _post(match: Match[str]) -> tuple[int, int, str, int]:
+    if match["level"]:
+        return level(int(match["level"]))
+    word = match["letters"] or match["word"]
+    return letters(word, int(match["nth"] or 0)) if word else NO_POST
+
+
+def _of_numbers(
+    text: str,
+    numbers: tuple[int, ...],
+    vendor: str = "",
+    post: tuple[int, int, str, int] = NO_POST,
+    pre: tuple[str, ...] = (),
+    build: tuple[str, ...] = (),
+) -> Version:
+    if max(numbers) > MAX_NUMBER:
+        return Version(text)
+    return Version(text, rank(numbers, post, pre), vendor, "", numbers, post, pre, build)

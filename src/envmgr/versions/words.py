@@ -1,0 +1,96 @@
+"""Words in place of versions: `latest`, aliases, and what is no version of a list at all."""
+
+from __future__ import annotations
+
+from envmgr.versions.comparator import OPERATOR_CHARACTERS, check
+from envmgr.versions.errors import SpecError, WordError
+from envmgr.versions.spec import parse_spec
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+LATEST = "latest"
+_HOPS = 10
+_REFS = ("ref", "tag", "branch", "rev")
+_REF_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._/+@=-")
+
+
+def classify(spec: str) -> tuple[str, str]:
+    """Tell what kind of thing a spec names, and its name there.
+
+    The kind is `version` (the name is the spec), `system` (there is no name), `ref`, `tag`, `branch`, `rev` or
+    `path` (the name is what follows the colon). A SpecError is raised for one that can be none of these. Single
+    words pass as versions: only the tool's list of releases can tell what they mean.
+    """
+    text = spec.strip(" \t")
+    if text == "system":
+        return ("system", "")
+    kind, colon, name = text.partition(":")
+    if colon and kind == "path":
+        return ("path", _path(text, name))
+    if colon and kind in _REFS:
+        return (kind, _ref(text, name))
+    check(text)
+    if is_compound(text):
+        parse_spec(text)
+    return ("version", text)
+
+
+def follow(
+    spec: str, aliases: Mapping[str, str] | None = None, user_aliases: Mapping[str, str] | None = None
+) -> tuple[str, ...]:
+    """Follow a user's and a tool's aliases; return every word on the way, the last of them no alias.
+
+    The last word of `stable` is `latest`. A WordError is raised for aliases that go round or on for too long.
+    """
+    words = [spec.strip(" \t")]
+    while True:
+        after = _meaning(words[-1], aliases or {}, user_aliases or {})
+        if after is None:
+            return tuple(words)
+        if after in words:
+            raise WordError((*words, after), "these aliases go round in a circle")
+        if len(words) > _HOPS:
+            raise WordError(tuple(words), f"this is more than {_HOPS} aliases in a row")
+        words.append(after)
+
+
+def _meaning(word: str, aliases: Mapping[str, str], user_aliases: Mapping[str, str]) -> str | None:
+    if word in user_aliases:
+        return user_aliases[word].strip(" \t")
+    if word == LATEST:
+        return None
+    if word == "stable":
+        return LATEST
+    if word in aliases:
+        return aliases[word].strip(" \t")
+    kind, colon, rest = word.partition(":")
+    if colon and kind in {"latest", "prefix"}:
+        if not rest.strip(" \t"):
+            raise SpecError(word, "has nothing after the colon")
+        return rest.strip(" \t")
+    return None
+
+
+def is_compound(text: str) -> bool:
+    """Tell whether a spec is more than one word, so that no alias, vendor or opaque name can be meant."""
+    return len(text.split()) > 1 or not set(text).isdisjoint(f"{OPERATOR_CHARACTERS},|")
+
+
+def _path(text: str, path: str) -> str:
+    if not path:
+        raise SpecError(text, "names no path")
+    if not path.isprintable():
+        raise SpecError(text, "has a control character")
+    return path
+
+
+def _ref(text: str, name: str) -> str:
+    if not name:
+        raise SpecError(text, "names nothing")
+    if name.startswith("-") or ".." in name or not _REF_CHARACTERS.issuperset(name):
+        raise SpecError(
+            text, "names nothing that git could", "no leading '-', '..', blanks or shell characters"
+        )
+    return name
