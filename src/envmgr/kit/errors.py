@@ -28,6 +28,7 @@ EnvmgrError                     exit 1
 │   └── StorageError            disk full, read-only, no permission: names the directory
 ├── ConfigError
 ├── NoVersionSet                exit 126
+├── CannotRun                   exit 126: found, but the system refuses to run it
 ├── NotInstalled                exit 127
 └── CommandNotFound             exit 127
 
@@ -144,9 +145,24 @@ class UnsupportedPlatform(CatalogError):
 
 
 class NetworkError(EnvmgrError):
-    """A server could not be reached or did not do its part."""
+    """A server could not be reached or did not do its part.
+
+    `passing`: trying again may help, not before `retry_after` seconds where a server said so.
+    """
 
     code = "network"
+
+    def __init__(
+        self,
+        message: str,
+        hint: str | None = None,
+        *,
+        passing: bool = False,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message, hint)
+        self.passing = passing
+        self.retry_after = retry_after
 
 
 class HttpError(NetworkError):
@@ -154,8 +170,16 @@ class HttpError(NetworkError):
 
     code = "http"
 
-    def __init__(self, message: str, hint: str | None = None, *, status: int = 0) -> None:
-        super().__init__(message, hint)
+    def __init__(
+        self,
+        message: str,
+        hint: str | None = None,
+        *,
+        status: int = 0,
+        passing: bool = False,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message, hint, passing=passing, retry_after=retry_after)
         self.status = status
 
 
@@ -229,6 +253,13 @@ class NoVersionSet(EnvmgrError):
     """No version is set for the command."""
 
     code = "no-version-set"
+    exit_code = 126
+
+
+class CannotRun(EnvmgrError):
+    """A program was found, but the system refuses to run it."""
+
+    code = "cannot-run"
     exit_code = 126
 
 

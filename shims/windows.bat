@@ -1,0 +1,22 @@
+@echo off
+rem envmgr shim (`envmgr reshim` rewrites it)
+setlocal DisableDelayedExpansion
+if defined ENVMGR_SHIM goto loop
+set "ENVMGR_SHIM=:"
+if defined ENVMGR_HOME set "ENVMGR_SHIM=h:"
+if not defined ENVMGR_HOME set "ENVMGR_HOME=@HOME@"
+if exist "@PYTHON@" if exist "@SITE@\envmgr\__init__.py" goto own
+where /q envmgr || goto gone
+envmgr exec --shim "@COMMAND@" -- %*
+exit /b %ERRORLEVEL%
+:own
+"@PYTHON@" -I -c "@START@" "@SITE@" exec --shim "@COMMAND@" -- %*
+exit /b %ERRORLEVEL%
+:loop
+>&2 echo error: the shim of "@COMMAND@" ends up calling itself
+>&2 echo hint: run `envmgr reshim` with the envmgr you installed
+exit /b 127
+:gone
+>&2 echo error: the envmgr that made the shim of "@COMMAND@" is gone, and there is none on PATH
+>&2 echo hint: install envmgr, then run `envmgr reshim`
+exit /b 127

@@ -1,0 +1,196 @@
+"""Plans: what a shim sources instead of starting Python.
+
+A plan says what runs for one command in one project, and checks by itself that all it was made from is unchanged:
+files that were read (older than the plan, and of the very time they had), files that were looked for and not
+there, and variables. It is only a cache: whatever keeps one from being written, the command runs all the same.
+
+    plans/<project's directory>/<command>.plan     in a project
+    plans/<command>.global                         outside of any
+    plans/<nanoseconds>.stamp                      an empty file of that time, to compare another file's time with
+"""
+
+from __future__ import annotations
+
+import os
+
+from envmgr.kit.fs import remove_tree, translating
+from envmgr.kit.value import frozen
+from envmgr.shells import quote
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from envmgr.kit.paths import Paths
+
+_OWN = frozenset(
+    {"BASHOPTS", "EUID", "IFS", "LINENO", "OPTIND", "PATH", "PPID", "PWD", "SHELLOPTS", "UID", "_"}
+)
+_TRASH = ".plans-"
+_numbers = iter(range(1 << 62))
+
+
+@frozen
+class Plan:
+    """What runs, and when that holds.
+
+    `exports` are variables to set for the program. `inputs` are files that were looked at, there or not.
+    `variables` are those that were looked at and the values they had, empty for unset. `places` must still be
+    directories.
+    """
+
+    program: str
+    exports: Mapping[str, str]
+    inputs: tuple[str, ...]
+    variables: Mapping[str, str]
+    places: tuple[str, ...] = ()
+
+
+@frozen
+class Draft:
+    """A file in the directory of plans, made before anything was read: `moment` is what its clock said then."""
+
+    path: str
+    moment: int
+
+
+def path_of(paths: Paths, directory: str | None, command: str) -> str:
+    """Return the file of a plan; `directory` is the project's, None outside of any."""
+    if directory is None:
+        return f"{paths.plans}/{command}.global"
+    return f"{paths.plans}{directory.rstrip('/')}/{command}.plan"
+
+
+def begin(paths: Paths) -> Draft | None:
+    """Start a plan, before anything it depends on is read; None where no plan can be written.
+
+    The draft is a token as well: `clear` takes it away, so that what was decided before is not written after.
+    """
+    if os.name == "nt":
+        return None
+    path = f"{paths.plans}/{os.getpid()}.{next(_numbers)}.draft"
+    try:
+        os.makedirs(paths.plans, exist_ok=True)
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644))
+        return Draft(path, os.stat(path).st_mtime_ns)
+    except OSError:
+        return None
+
+
+def finish(paths: Paths, draft: Draft, directory: str | None, command: str, plan: Plan) -> bool:
+    """Write a plan; tell whether that was possible."""
+    target = path_of(paths, directory, command)
+    try:
+        text = render(plan, _stamps(paths, plan.inputs, draft.moment))
+        with open(draft.path, "r+b") as file:
+            file.write(os.fsencode(text))
+        os.utime(draft.path, ns=(draft.moment, draft.moment))
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        os.replace(draft.path, target)
+    except (OSError, ValueError):
+        drop(draft)
+        return False
+    return True
+
+
+def drop(draft: Draft) -> None:
+    """Give a draft up."""
+    try:  # noqa: SIM105 - contextlib costs start-up time
+        os.unlink(draft.path)
+    except OSError:
+        pass
+
+
+def clear(paths: Paths) -> None:
+    """Forget all plans at once, those that are being made too."""
+    parent = os.path.dirname(paths.plans)
+    with translating(parent):
+        _move_aside(paths.plans, os.path.join(parent, f"{_TRASH}{os.getpid()}.{next(_numbers)}"))
+        left = [name for name in _names(parent) if name.startswith(_TRASH)]  # also of those who died at it
+    for name in left:
+        remove_tree(os.path.join(parent, name))
+
+
+def _move_aside(path: str, to: str) -> None:
+    try:  # noqa: SIM105 - contextlib costs start-up time
+        os.rename(path, to)
+    except FileNotFoundError:
+        pass
+
+
+def _names(directory: str) -> list[str]:
+    try:
+        return os.listdir(directory)
+    except FileNotFoundError:
+        return []
+
+
+def render(plan: Plan, stamps: Mapping[str, str]) -> str:
+    """Spell a plan for a POSIX shell; raise ValueError where that cannot be done.
+
+    `stamps` has each input that is there, and the file that has the time it must have (empty: none could be made).
+    """
+    for name in (*plan.exports, *plan.variables):
+        if not quote.is_name(name):
+            raise ValueError(f"{name!r} is no variable of a shell")
+    if not _OWN.isdisjoint(plan.exports):
+        raise ValueError("a variable that shells set themselves")
+    exports = "".join(f"export {name}={quote.posix(value)}\n" for name, value in plan.exports.items())
+    conditions = " &&\n".join(_conditions(plan, stamps))
+    return f"{conditions} && {{\n{exports}__envmgr_run={quote.posix(plan.program)}\n}}\n"
+
+
+def _conditions(plan: Plan, stamps: Mapping[str, str]) -> Iterator[str]:
+    unset = "".join(f"${{{name}-}}" for name, value in plan.variables.items() if not value)
+    if unset:
+        yield f'[ -z "{unset}" ]'
+    for name, value in plan.variables.items():
+        if value:
+            yield f'[ "${{{name}-}}" = {quote.posix(value)} ]'
+    for path in plan.inputs:
+        yield (
+            _unchanged(quote.posix(path), stamps[path]) if path in stamps else f"[ ! -f {quote.posix(path)} ]"
+        )
+    for place in plan.places:
+        yield f"[ -d {quote.posix(place)} ]"
+    yield f"[ -x {quote.posix(plan.program)} ]"
+
+
+def _unchanged(path: str, stamp: str) -> str:
+    """Older than the plan (so nobody wrote it since), and of the same time (so no older file took its place)."""
+    older = f'[ -f {path} ] && [ "$__envmgr_plan" -nt {path} ]'
+    if not stamp:
+        return older
+    same = quote.posix(stamp)
+    return f"{older} && ! [ {path} -nt {same} ] && ! [ {path} -ot {same} ]"
+
+
+def _stamps(paths: Paths, inputs: tuple[str, ...], moment: int) -> dict[str, str]:
+    """Return a stamp for each input that is there; raise ValueError for one that may have changed since `moment`."""
+    found = {}
+    for path in inputs:
+        try:
+            status = os.stat(path)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        if max(status.st_mtime_ns, status.st_ctime_ns) >= moment:
+            raise ValueError(f"{path} was changed just now")
+        found[path] = _stamp(paths, status.st_mtime_ns)
+    return found
+
+
+def _stamp(paths: Paths, time: int) -> str:
+    path = f"{paths.plans}/{time}.stamp"
+    if not _has_time(path, time):
+        fresh = f"{path}.{os.getpid()}.{next(_numbers)}"
+        os.close(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644))
+        os.utime(fresh, ns=(time, time))
+        os.replace(fresh, path)
+    return path if _has_time(path, time) else ""
+
+
+def _has_time(path: str, time: int) -> bool:
+    try:
+        return os.stat(path).st_mtime_ns == time
+    except OSError:
+        return False

@@ -1,0 +1,119 @@
+"""Becoming another program: its environment, and the signals and exit code that belong to it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+
+from envmgr.kit.errors import CannotRun, CommandNotFound, EnvmgrError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import NoReturn
+
+SHIM_MARK = "ENVMGR_SHIM"
+_COERCED = frozenset({"C.UTF-8", "C.utf8", "UTF-8"})
+
+
+def restore(variables: Mapping[str, str], started_with: bytes | None = None) -> dict[str, str]:
+    """Return the environment as it was before a shim or Python changed it.
+
+    A shim marks whether ENVMGR_HOME was set and what LC_CTYPE was, since Python sets that for itself in the C locale
+    (https://peps.python.org/pep-0538/). Without a shim, `started_with` is asked: variables separated by NUL.
+    """
+    found = dict(variables)
+    mark = found.pop(SHIM_MARK, None)
+    if mark is None:
+        return _without_coercion(found, _proc_environ() if started_with is None else started_with)
+    home, _, locale = mark.partition(":")
+    if not home:
+        found.pop("ENVMGR_HOME", None)
+    if os.name != "nt":
+        _put_back(found, "LC_CTYPE", locale[1:] if locale else None)
+    return found
+
+
+def _without_coercion(variables: dict[str, str], started_with: bytes) -> dict[str, str]:
+    if started_with and variables.get("LC_CTYPE") in _COERCED:
+        lines = (line.partition(b"=") for line in started_with.split(b"\0"))
+        _put_back(
+            variables, "LC_CTYPE", next((os.fsdecode(v) for n, _, v in lines if n == b"LC_CTYPE"), None)
+        )
+    return variables
+
+
+def _put_back(variables: dict[str, str], name: str, value: str | None) -> None:
+    if value is None:
+        variables.pop(name, None)
+    else:
+        variables[name] = value
+
+
+def _proc_environ() -> bytes:
+    try:
+        with open("/proc/self/environ", "rb") as file:
+            return file.read()
+    except OSError:
+        return b""
+
+
+def in_front(directories: Sequence[str], path: str) -> str:
+    """Put directories in front of a PATH, each once."""
+    return os.pathsep.join([*dict.fromkeys(directories), *([path] if path else [])])
+
+
+def with_shims(shims: str, path: str) -> str:
+    """Make sure that the directory of shims is on a PATH, as shims themselves do."""
+    return path if shims in path.split(os.pathsep) else in_front([shims], path)
+
+
+def become(program: str, arguments: Sequence[str], variables: Mapping[str, str]) -> int:
+    """Run a program in our place; return only on Windows, with its exit code. Raise CannotRun or CommandNotFound."""
+    try:
+        return (
+            _wait_for(program, arguments, variables)
+            if os.name == "nt"
+            else _exec(program, arguments, variables)
+        )
+    except OSError as error:
+        raise _cannot(program, error) from None
+
+
+def _exec(program: str, arguments: Sequence[str], variables: Mapping[str, str]) -> NoReturn:
+    _default_signals()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    try:
+        os.execve(program, [program, *arguments], variables)  # noqa: S606 - what was asked for
+    except OSError as error:
+        if error.errno != errno.ENOEXEC:
+            raise
+        # A script without `#!`: what shells do with it.
+        os.execve("/bin/sh", ["sh", program, *arguments], variables)  # noqa: S606 - what was asked for
+
+
+def _default_signals() -> None:
+    """Undo what Python ignores for itself; a program would inherit it, and miss that its reader is gone."""
+    import signal
+
+    for name in ("SIGPIPE", "SIGXFSZ"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_DFL)
+
+
+def _wait_for(program: str, arguments: Sequence[str], variables: Mapping[str, str]) -> int:
+    import signal
+    import subprocess
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the program too, and it decides
+    return subprocess.run([program, *arguments], env=dict(variables), check=False).returncode  # noqa: S603 - what was asked for
+
+
+def _cannot(program: str, error: OSError) -> EnvmgrError:
+    reason = os.strerror(error.errno) if error.errno else str(error)
+    if error.errno == errno.ENOENT and os.path.exists(program):
+        return CommandNotFound(f"cannot run {program}: the interpreter it names is not there")
+    kind = CommandNotFound if error.errno == errno.ENOENT else CannotRun
+    return kind(f"cannot run {program}: {reason}")

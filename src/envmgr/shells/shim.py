@@ -1,0 +1,146 @@
+"""Shims: one small script per command, which runs the version the project asks for.
+
+Each is a template of `shims/` with the paths of this installation put in.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from envmgr.kit import resources
+from envmgr.kit.environment import python
+from envmgr.kit.fs import make_dir, read_text, translating, write_atomic
+from envmgr.kit.value import frozen
+from envmgr.shells import quote
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from envmgr.kit.paths import Paths
+
+MARKER = b"envmgr shim ("
+_HEAD = 200
+_START = "import sys; sys.path.append(sys.argv.pop(1)); from envmgr.cli.main import main; sys.exit(main())"
+
+
+@frozen
+class Baked:
+    """What every shim of an installation knows.
+
+    `home` is what ENVMGR_HOME must say to mean the same directories, empty where they are not under one root.
+    `site` is the directory that `python` imports envmgr from.
+    """
+
+    home: str
+    plans: str
+    shims: str
+    python: str
+    site: str
+
+
+@frozen
+class Difference:
+    """How a directory differs from the shims it should hold; `foreign` are files of others under their names."""
+
+    missing: tuple[str, ...]
+    stale: tuple[str, ...]
+    foreign: tuple[str, ...]
+
+
+def bake(paths: Paths) -> Baked:
+    """Return what shims know when this envmgr writes them."""
+    home = paths.data if paths.data == paths.settings else ""
+    site = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    return Baked(home, paths.plans, paths.shims, python(), site)
+
+
+def files(baked: Baked, commands: Iterable[str], *, windows: bool) -> dict[str, bytes]:
+    """Return the content of every shim, by file name; on Windows each has a twin for Git-Bash."""
+    shims = _render("posix.sh", baked, commands, quote.posix)
+    content = {name: os.fsencode(text) for name, text in shims.items()}
+    if windows:
+        batches = _render("windows.bat", baked, commands, quote.batch)
+        content.update({f"{name}.bat": _encode_batch(text) for name, text in batches.items()})
+    return content
+
+
+def _render(
+    template: str, baked: Baked, commands: Iterable[str], spell: Callable[[str], str]
+) -> dict[str, str]:
+    import re
+
+    text = read_text(os.path.join(resources.directory("shims"), template)) or ""
+    pieces = re.split(r"@([A-Z]+)@", text)
+    values = {name.upper(): getattr(baked, name) for name in ("home", "plans", "shims", "python", "site")}
+    values["START"] = _START
+    rendered = {}
+    for command in commands:
+        values["COMMAND"] = command
+        spelled = [spell(values[piece]) if index % 2 else piece for index, piece in enumerate(pieces)]
+        rendered[command] = "".join(spelled)
+    return rendered
+
+
+def _encode_batch(text: str) -> bytes:
+    """Encode as cmd.exe reads batch files: in the code page of consoles."""
+    encoding = "oem" if sys.platform == "win32" else "utf-8"
+    return text.replace("\n", "\r\n").encode(encoding, "surrogateescape")
+
+
+def is_shim(path: str) -> bool:
+    """Tell whether a file is a shim, of this installation or another."""
+    try:
+        with open(path, "rb") as file:
+            return MARKER in file.read(_HEAD)
+    except OSError:
+        return False
+
+
+def compare(directory: str, wanted: Mapping[str, bytes]) -> Difference:
+    """Compare a directory with the shims it should hold."""
+    there = _entries(directory)
+    foreign = {name for name in wanted if name in there and not is_shim(os.path.join(directory, name))}
+    missing = [name for name in wanted if name not in foreign and not _holds(directory, name, wanted[name])]
+    stale = [name for name in there - wanted.keys() if _is_left_over(directory, name)]
+    return Difference(tuple(sorted(missing)), tuple(sorted(stale)), tuple(sorted(foreign)))
+
+
+def rewrite(directory: str, wanted: Mapping[str, bytes]) -> Difference:
+    """Make a directory hold just these shims, and return what was done; files of others are left alone.
+
+    A shim that stays is there at every moment. Callers hold a lock, under which they found out what is wanted.
+    """
+    make_dir(directory)
+    difference = compare(directory, wanted)
+    for name in difference.missing:
+        write_atomic(os.path.join(directory, name), wanted[name], 0o755)
+    with translating(directory):
+        for name in difference.stale:
+            os.unlink(os.path.join(directory, name))
+    return difference
+
+
+def _entries(directory: str) -> set[str]:
+    try:
+        return set(os.listdir(directory))
+    except (FileNotFoundError, NotADirectoryError):
+        return set()
+
+
+def _holds(directory: str, name: str, content: bytes) -> bool:
+    path = os.path.join(directory, name)
+    try:
+        with open(path, "rb") as file:
+            return file.read() == content and os.access(path, os.X_OK)
+    except OSError:
+        return False
+
+
+def _is_left_over(directory: str, name: str) -> bool:
+    """Tell whether a file is ours: a shim, or one that was being written when its writer died."""
+    path = os.path.join(directory, name)
+    if name.startswith(".") and name.endswith(".tmp"):
+        return os.path.isfile(path)
+    return is_shim(path)

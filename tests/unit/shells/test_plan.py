@@ -1,0 +1,134 @@
+"""A plan is written only if it is sure to tell every change of what it was made from."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import pytest
+
+from envmgr.kit.fs import remove_tree
+from envmgr.kit.paths import one_root
+from envmgr.shells import plan
+from envmgr.shells.plan import Plan
+
+
+@pytest.fixture
+def paths(tmp_path):
+    return one_root(str(tmp_path / "root"))
+
+
+@pytest.fixture
+def dotfile(tmp_path):
+    (tmp_path / "project").mkdir()
+    file = tmp_path / "project" / ".envmgr"
+    file.write_text("nodejs=20\n")
+    age(file)
+    return file
+
+
+def age(file):
+    """Wait until the clock that files get their times from has moved on."""
+    probe = file.with_name("probe")
+    limit = time.monotonic() + 5
+    while time.monotonic() < limit:
+        probe.touch()
+        if probe.stat().st_mtime_ns > file.stat().st_ctime_ns:
+            break
+    probe.unlink()
+
+
+def make(dotfile, **changes):
+    fields = {"program": "/bin/true", "exports": {}, "inputs": (str(dotfile),), "variables": {}}
+    return Plan(**{**fields, **changes})
+
+
+def finish(paths, dotfile, made):
+    return plan.finish(paths, plan.begin(paths), str(dotfile.parent), "node", made)
+
+
+def test_plans_of_a_project_and_of_none_are_apart(paths):
+    assert plan.path_of(paths, "/", "node") == f"{paths.plans}/node.plan"
+    assert plan.path_of(paths, None, "node") == f"{paths.plans}/node.global"
+    assert plan.path_of(paths, "/a/b", "node") == f"{paths.plans}/a/b/node.plan"
+
+
+def test_a_plan_is_as_old_as_the_moment_before_its_inputs_were_read(paths, dotfile):
+    draft = plan.begin(paths)
+    assert plan.finish(paths, draft, str(dotfile.parent), "node", make(dotfile))
+    written = plan.path_of(paths, str(dotfile.parent), "node")
+    assert os.stat(written).st_mtime_ns == draft.moment
+    assert not os.path.exists(draft.path)
+
+
+def test_an_input_changed_since_the_draft_leaves_no_plan(paths, dotfile):
+    draft = plan.begin(paths)
+    dotfile.write_text("nodejs=22\n")
+    assert not plan.finish(paths, draft, str(dotfile.parent), "node", make(dotfile))
+    assert not os.path.exists(draft.path)
+
+
+def test_an_input_replaced_by_an_older_file_since_the_draft_leaves_no_plan(paths, dotfile):
+    draft = plan.begin(paths)
+    other = dotfile.with_name("older")
+    other.write_text("nodejs=18\n")
+    os.utime(other, (1, 1))
+    other.rename(dotfile)
+    assert not plan.finish(paths, draft, str(dotfile.parent), "node", make(dotfile))
+
+
+def test_clearing_takes_plans_drafts_and_what_clearing_left_before(paths, dotfile, tmp_path):
+    assert finish(paths, dotfile, make(dotfile))
+    (tmp_path / "root" / ".plans-1.1").mkdir()
+    draft = plan.begin(paths)
+    plan.clear(paths)
+    assert os.listdir(paths.data) == []
+    assert not plan.finish(paths, draft, str(dotfile.parent), "node", make(dotfile))
+    assert not os.path.exists(plan.path_of(paths, str(dotfile.parent), "node"))
+    plan.clear(paths)
+
+
+def test_where_nothing_can_be_written_there_is_no_draft(paths, tmp_path):
+    (tmp_path / "root").write_text("a file, not a directory")
+    assert plan.begin(paths) is None
+
+
+def test_a_directory_in_the_place_of_a_plan_leaves_no_plan(paths, dotfile):
+    os.makedirs(plan.path_of(paths, str(dotfile.parent), "node"))
+    assert not finish(paths, dotfile, make(dotfile))
+    assert not [name for name in os.listdir(paths.plans) if name.endswith(".draft")]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"exports": {"A-B": "1"}},
+        {"exports": {"PATH": "/x"}},
+        {"variables": {"A B": ""}},
+        {"program": "/\ud800"},
+    ],
+)
+def test_what_a_shell_cannot_say_leaves_no_plan(paths, dotfile, changes):
+    assert not finish(paths, dotfile, make(dotfile, **changes))
+
+
+def test_a_stamp_has_the_time_of_the_input_and_is_made_once(paths, dotfile):
+    assert finish(paths, dotfile, make(dotfile))
+    (stamp,) = [name for name in os.listdir(paths.plans) if name.endswith(".stamp")]
+    status = os.stat(f"{paths.plans}/{stamp}")
+    assert status.st_mtime_ns == dotfile.stat().st_mtime_ns
+    assert finish(paths, dotfile, make(dotfile))
+    assert os.stat(f"{paths.plans}/{stamp}").st_ino == status.st_ino
+
+
+def test_where_a_stamp_cannot_hold_a_time_the_age_alone_is_checked():
+    text = plan.render(Plan("/x", {}, ("/i",), {}), {"/i": ""})
+    assert "-nt '/i'" in text
+    assert "-ot" not in text
+
+
+def test_dropping_a_draft_twice_is_fine(paths):
+    draft = plan.begin(paths)
+    plan.drop(draft)
+    plan.drop(draft)
+    remove_tree(paths.data)

@@ -1,0 +1,103 @@
+"""Shims are written whole, only where they differ, and never over what others put there."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+
+import pytest
+
+from envmgr.kit.paths import Paths, one_root
+from envmgr.shells import shim
+from envmgr.shells.shim import Baked
+
+NASTY = "/r o'o\"t/$HOME/`x`/a\nb/é/@PLANS@"
+
+
+@pytest.fixture
+def baked(tmp_path):
+    return Baked(str(tmp_path), str(tmp_path / "plans"), str(tmp_path / "shims"), "/usr/bin/python3", "/site")
+
+
+def write(directory, **contents):
+    directory.mkdir(exist_ok=True)
+    for name, content in contents.items():
+        (directory / name).write_bytes(content)
+
+
+def test_all_that_is_baked_is_quoted(tmp_path):
+    baked = Baked(*[f"{NASTY}/{part}" for part in ("home", "plans", "shims", "python", "site")])
+    for text in shim.files(baked, ["it's", "-x", "[", "a\nb"], windows=False).values():
+        subprocess.run(["sh", "-n"], input=text, check=True)
+        assert b"@HOME@" not in text
+
+
+def test_a_baked_value_that_looks_like_a_placeholder_stays_as_it_is(baked):
+    odd = Baked("/@COMMAND@", baked.plans, baked.shims, baked.python, baked.site)
+    assert b"__envmgr_home='/@COMMAND@'" in shim.files(odd, ["node"], windows=False)["node"]
+
+
+def test_on_windows_there_is_a_batch_file_with_its_line_ends_and_a_twin(baked):
+    files = shim.files(baked, ["node"], windows=True)
+    assert set(files) == {"node", "node.bat"}
+    batch = files["node.bat"]
+    assert batch.count(b"\r\n") == batch.count(b"\n")
+    assert b'exec --shim "node" -- %*' in batch
+    assert shim.MARKER in batch
+
+
+def test_only_one_root_is_baked_as_home(tmp_path):
+    assert shim.bake(one_root(str(tmp_path))).home == str(tmp_path)
+    assert shim.bake(Paths("/data", "/settings", "/cache")).home == ""
+
+
+def test_what_is_missing_is_written_and_what_is_of_no_use_removed(tmp_path, baked):
+    directory = tmp_path / "shims"
+    shim.rewrite(str(directory), shim.files(baked, ["node", "npm"], windows=False))
+    done = shim.rewrite(str(directory), shim.files(baked, ["npm", "go"], windows=False))
+    assert (done.missing, done.stale, done.foreign) == (("go",), ("node",), ())
+    assert sorted(os.listdir(directory)) == ["go", "npm"]
+    assert stat.S_IMODE((directory / "go").stat().st_mode) & 0o111
+
+
+def test_a_shim_that_is_right_is_not_written_again(tmp_path, baked):
+    files = shim.files(baked, ["node"], windows=False)
+    shim.rewrite(str(tmp_path / "shims"), files)
+    before = (tmp_path / "shims" / "node").stat().st_ino
+    assert shim.rewrite(str(tmp_path / "shims"), files).missing == ()
+    assert (tmp_path / "shims" / "node").stat().st_ino == before
+
+
+def test_a_shim_that_lost_its_mode_is_written_again(tmp_path, baked):
+    files = shim.files(baked, ["node"], windows=False)
+    shim.rewrite(str(tmp_path / "shims"), files)
+    (tmp_path / "shims" / "node").chmod(0o644)
+    assert shim.rewrite(str(tmp_path / "shims"), files).missing == ("node",)
+
+
+def test_files_of_others_are_neither_overwritten_nor_removed(tmp_path, baked):
+    write(tmp_path / "shims", node=b"#!/bin/sh\nmine\n", other=b"mine too")
+    done = shim.rewrite(str(tmp_path / "shims"), shim.files(baked, ["node"], windows=False))
+    assert done.foreign == ("node",)
+    assert (tmp_path / "shims" / "node").read_bytes() == b"#!/bin/sh\nmine\n"
+    assert (tmp_path / "shims" / "other").exists()
+
+
+def test_what_a_writer_that_died_left_is_removed(tmp_path, baked):
+    write(tmp_path / "shims", **{".node.12.1.tmp": b""})
+    assert shim.rewrite(str(tmp_path / "shims"), {}).stale == (".node.12.1.tmp",)
+
+
+def test_comparing_writes_nothing(tmp_path, baked):
+    found = shim.compare(str(tmp_path / "shims"), shim.files(baked, ["node"], windows=False))
+    assert found.missing == ("node",)
+    assert not (tmp_path / "shims").exists()
+
+
+@pytest.mark.parametrize("content", [b"#!/bin/sh\n# some script\n", b"", b"\x7fELF"])
+def test_other_files_are_no_shims(tmp_path, content):
+    (tmp_path / "x").write_bytes(content)
+    assert not shim.is_shim(str(tmp_path / "x"))
+    assert not shim.is_shim(str(tmp_path / "gone"))
+    assert not shim.is_shim(str(tmp_path))
