@@ -54,6 +54,7 @@ def rate_limited(reset_in: int = 600, times: int | None = None, code: int = 403)
         "X-RateLimit-Limit": "60",
         "X-RateLimit-Remaining": "0",
         "X-RateLimit-Reset": str(int(time.time()) + reset_in),
+        "X-GitHub-Request-Id": "ABCD:1234",
         "Content-Type": "application/json",
     }
     return status(code, times, headers, b'{"message": "API rate limit exceeded"}')

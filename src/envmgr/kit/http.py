@@ -1,0 +1,333 @@
+"""HTTP: one seam for all that can go wrong between us and a server.
+
+The library below (httpx, imported at the first request) is used at its transport level: redirects, credentials,
+proxies and cookies follow the rules here, and nothing else reads the environment.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from base64 import b64encode
+from typing import TYPE_CHECKING, Self
+from urllib.parse import urljoin
+
+from envmgr import __version__
+from envmgr.kit import answers, trouble, urls
+from envmgr.kit.backoff import SYSTEM, Clock, Patience
+from envmgr.kit.errors import HttpError, InsecureUrl, NetworkError, Offline, StorageError
+from envmgr.kit.logins import Logins
+from envmgr.kit.progress import Progress, Silent
+from envmgr.kit.proxies import proxy_for
+from envmgr.kit.value import frozen
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    import httpx
+
+    from envmgr.kit.environment import Environment
+    from envmgr.kit.settings import Settings
+
+LIMIT = 200 * 2**20
+REDIRECTS = 10
+TRICKLE = 1024
+"""A body that brings fewer bytes than this in a whole timeout counts as stalled."""
+
+_BLOCK = 1 << 18
+_REDIRECTING = frozenset({301, 302, 303, 307, 308})
+_OK, _NOT_MODIFIED, _UNSATISFIABLE, _NOT_FOUND = 200, 304, 416, 404
+_SILENT = Silent()
+_BASE_HEADERS = {"user-agent": f"envmgr/{__version__}", "accept": "*/*"}
+_GOES_ANYWHERE = frozenset(
+    {"accept", "accept-encoding", "user-agent", "range", "if-range", "if-none-match", "if-modified-since"}
+)
+
+
+@frozen
+class Response:
+    """A whole answer (2xx, or 304 without a body); header names are in lower case, `url` is where it came from."""
+
+    status: int
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Stream:
+    """An answer whose body is still to come, as the server stores it (not decoded)."""
+
+    def __init__(
+        self, status: int, url: str, headers: Mapping[str, str], chunks: Callable[[], Iterator[bytes]]
+    ) -> None:
+        self.status = status
+        self.url = url
+        self.headers = headers
+        self.chunks = chunks
+
+
+class Http:
+    """Asks servers, by the user's settings; may be used from several threads at once."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        environment: Environment,
+        progress: Progress = _SILENT,
+        extra_ca: str | None = None,
+        *,
+        clock: Clock = SYSTEM,
+    ) -> None:
+        self._settings = settings
+        self._environment = environment
+        self._progress = progress
+        self._extra_ca = extra_ca
+        self._clock = clock
+        self._logins = Logins(settings, environment, progress.note)
+        self._transports: dict[str | None, httpx.HTTPTransport] = {}
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> Self:
+        """Enter the block."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close all connections."""
+        self.close()
+
+    def close(self) -> None:
+        """Close all connections."""
+        while self._transports:
+            self._transports.popitem()[1].close()
+
+    def patience(self) -> Patience:
+        """Return what waits between the attempts of one request, by the user's settings."""
+        return Patience(self._settings.http_retries, self._clock, self._progress.note)
+
+    def get(self, url: str, headers: Mapping[str, str] | None = None, *, limit: int = LIMIT) -> Response:
+        """Return an answer, trying again while that may help; raise a NetworkError for anything but 2xx or 304."""
+        patience = self.patience()
+        while True:
+            try:
+                return self._get(url, {"accept-encoding": "gzip", **_lower(headers)}, limit)
+            except NetworkError as error:
+                patience.wait(error)
+
+    def _get(self, url: str, headers: Mapping[str, str], limit: int) -> Response:
+        with self._opened(url, headers, decoded=True) as stream:
+            if stream.status == _UNSATISFIABLE:
+                raise self._refusal(stream.url, stream.status, stream.headers, headers)
+            return Response(stream.status, stream.url, stream.headers, _limited(stream, limit))
+
+    @contextlib.contextmanager
+    def stream(self, url: str, headers: Mapping[str, str] | None = None) -> Iterator[Stream]:
+        """Open an answer (2xx, 304 or 416) in one attempt; raise a NetworkError for any other."""
+        with self._opened(url, {**_lower(headers), "accept-encoding": "identity"}, decoded=False) as stream:
+            yield stream
+
+    @contextlib.contextmanager
+    def _opened(self, url: str, headers: Mapping[str, str], *, decoded: bool) -> Iterator[Stream]:
+        """Open an answer, or a file, following redirects to it."""
+        address, known = self._aimed(url, {**_BASE_HEADERS, **headers})
+        visited = [address]
+        while urls.split(address).scheme != "file":
+            known = self._signed(address, known)
+            response, attempt = self._send(address, known)
+            with contextlib.closing(response):
+                target = self._redirected(response, visited)
+                if target is None:
+                    yield self._answer(response, attempt, known, decoded=decoded)
+                    return
+                _drain(response, attempt)
+            address, known = self._aimed(target, known if urls.same_place(address, target) else _safe(known))
+            visited.append(address)
+        with _opened_file(address) as stream:
+            yield stream
+
+    def _aimed(self, url: str, headers: Mapping[str, str]) -> tuple[str, Mapping[str, str]]:
+        """Apply mirrors, and refuse what may not be asked for; what was meant for one host is not told its mirror."""
+        address = urls.mirrored(url, self._settings.mirrors)
+        parts = urls.split(address)
+        if parts.scheme == "file":
+            return address, headers
+        if self._settings.offline:
+            raise Offline(
+                f"{urls.shown(address)} is needed, and envmgr is offline",
+                "run it once without --offline (or with the setting `offline` off)",
+            )
+        if parts.scheme == "http" and not (self._settings.allow_http or urls.is_loopback(address)):
+            raise InsecureUrl(
+                f"{urls.shown(address)} is plain http, which anyone on the way can change",
+                "use https; if you must, `envmgr config set allow_http true`",
+            )
+        return address, headers if urls.same_place(url, address) else _safe(headers)
+
+    def _redirected(self, response: httpx.Response, visited: list[str]) -> str | None:
+        """Return where an answer redirects to, unless that leads nowhere or to where it may not."""
+        location: str = response.headers.get("location", "")
+        if response.status_code not in _REDIRECTING or not location:
+            return None
+        target = urljoin(visited[-1], location)
+        aimed = urls.mirrored(target, self._settings.mirrors)
+        if aimed in visited:
+            raise NetworkError(f"the redirects go in a circle: {_trail([*visited, aimed])}")
+        if len(visited) > REDIRECTS:
+            raise NetworkError(f"more than {REDIRECTS} redirects: {_trail(visited)}")
+        if aimed == target and self._is_downgrade(visited[-1], target):
+            raise InsecureUrl(
+                f"{urls.shown(visited[-1])} redirects to {urls.shown(target)}, which is not secure",
+                "do not trust what comes that way: use another source, or an https mirror of it",
+            )
+        return target
+
+    def _is_downgrade(self, url: str, target: str) -> bool:
+        """Tell whether a redirect leaves https: to plain http (unless allowed, or all on this machine) or a file."""
+        scheme = urls.split(target).scheme
+        is_local = urls.is_loopback(url) and urls.is_loopback(target)
+        return scheme == "file" or (scheme == "http" and not (self._settings.allow_http or is_local))
+
+    def _send(self, url: str, headers: Mapping[str, str]) -> tuple[httpx.Response, trouble.Attempt]:
+        import httpx
+
+        address, timeout = urls.bare(url), self._settings.http_timeout
+        proxy = proxy_for(address, self._environment)
+        attempt = trouble.Attempt(address, timeout, proxy)
+        timeouts = dict.fromkeys(("connect", "read", "write", "pool"), timeout)
+        with _translating(attempt):
+            request = httpx.Request("GET", address, headers=headers, extensions={"timeout": timeouts})
+            response = self._transport(proxy).handle_request(request)
+            response.request = request
+        return response, attempt
+
+    def _signed(self, url: str, headers: Mapping[str, str]) -> Mapping[str, str]:
+        """Add credentials: those given, else those of the URL, else netrc's."""
+        login = None if "authorization" in headers else urls.login(url) or self._logins.of(url)
+        if login is None:
+            return headers
+        return {**headers, "authorization": f"Basic {b64encode(':'.join(login).encode()).decode()}"}
+
+    def _transport(self, proxy: str | None) -> httpx.HTTPTransport:
+        import httpx
+
+        from envmgr.kit import tls
+
+        with self._lock:
+            if proxy not in self._transports:
+                trusting = tls.context(self._environment, self._settings.ca_bundle, self._extra_ca)
+                self._transports[proxy] = httpx.HTTPTransport(
+                    verify=trusting,
+                    trust_env=False,
+                    limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
+                    proxy=httpx.Proxy(proxy, ssl_context=trusting) if proxy else None,
+                )
+            return self._transports[proxy]
+
+    def _answer(
+        self, response: httpx.Response, attempt: trouble.Attempt, sent: Mapping[str, str], *, decoded: bool
+    ) -> Stream:
+        status, headers = response.status_code, _headers_of(response)
+        if not (_OK <= status < _OK + 100 or status in {_NOT_MODIFIED, _UNSATISFIABLE}):
+            raise self._refusal(attempt.url, status, headers, sent)
+        blocks = response.iter_bytes if decoded else response.iter_raw
+        return Stream(status, attempt.url, headers, lambda: self._watched(blocks(), attempt))
+
+    def _refusal(
+        self, url: str, status: int, headers: Mapping[str, str], sent: Mapping[str, str]
+    ) -> HttpError:
+        authorized = "authorization" in sent
+        return answers.refusal(url, status, headers, now=self._clock.now(), authorized=authorized)
+
+    def _watched(self, blocks: Iterator[bytes], attempt: trouble.Attempt) -> Iterator[bytes]:
+        """Pass blocks on; give up when hardly anything comes in a whole timeout of waiting."""
+        clock, waited, received = self._clock.monotonic, 0.0, 0
+        with _translating(attempt):
+            while True:
+                before = clock()
+                block = next(blocks, None)
+                if block is None:
+                    return
+                waited, received = waited + clock() - before, received + len(block)
+                if waited > attempt.timeout:
+                    if received < TRICKLE:
+                        raise trouble.stalled(attempt)
+                    waited, received = 0.0, 0
+                yield block
+
+
+def _drain(response: httpx.Response, attempt: trouble.Attempt) -> None:
+    """Read what is left of a short answer, so that its connection can be used again."""
+    length = response.headers.get("content-length", "")
+    if length.isdigit() and int(length) <= _BLOCK:
+        with _translating(attempt):
+            response.read()
+
+
+@contextlib.contextmanager
+def _translating(attempt: trouble.Attempt) -> Iterator[None]:
+    import httpx
+
+    try:
+        yield
+    except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, httpx.CookieConflict) as error:
+        raise trouble.translated(error, attempt) from error
+
+
+@contextlib.contextmanager
+def _opened_file(url: str) -> Iterator[Stream]:
+    path = _path_of(url)
+    try:
+        file = open(path, "rb")  # noqa: SIM115 - closed by the block below
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        raise HttpError(f"there is no file {path}", status=_NOT_FOUND) from None
+    except OSError as error:
+        raise StorageError(f"cannot read {path}: {os.strerror(error.errno or 0)}") from None
+    with file:
+        headers = {"content-length": str(os.fstat(file.fileno()).st_size)}
+        yield Stream(_OK, url, headers, lambda: iter(lambda: file.read(_BLOCK), b""))
+
+
+def _path_of(url: str) -> str:
+    from urllib.request import url2pathname
+
+    parts = urls.split(url)
+    if parts.netloc not in {"", "localhost"}:
+        raise NetworkError(f"{url} names a file of another machine")
+    return url2pathname(parts.path)
+
+
+def _limited(stream: Stream, limit: int) -> bytes:
+    """Read a whole body, but not more than the limit."""
+    announced = stream.headers.get("content-length", "")
+    size = int(announced) if announced.isdigit() else 0
+    blocks = []
+    if size <= limit:
+        size = 0
+        for block in stream.chunks():
+            size += len(block)
+            if size > limit:
+                break
+            blocks.append(block)
+    if size > limit:
+        raise HttpError(
+            f"{urls.shown(stream.url)} is larger than {limit / 2**20:g} MiB, too large for what it should be",
+            status=stream.status,
+        )
+    return b"".join(blocks)
+
+
+def _headers_of(response: httpx.Response) -> dict[str, str]:
+    return {name.lower(): value for name, value in response.headers.items()}
+
+
+def _lower(headers: Mapping[str, str] | None) -> dict[str, str]:
+    return {name.lower(): value for name, value in (headers or {}).items()}
+
+
+def _safe(headers: Mapping[str, str]) -> dict[str, str]:
+    """Keep only the headers that no host must be kept from."""
+    return {name: value for name, value in headers.items() if name in _GOES_ANYWHERE}
+
+
+def _trail(visited: list[str]) -> str:
+    return " → ".join(urls.shown(url) for url in visited)

@@ -1,0 +1,55 @@
+"""Whom to trust: the operating system's store, or what SSL_CERT_FILE and SSL_CERT_DIR name; and bundles besides."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from typing import TYPE_CHECKING
+
+from envmgr.kit.errors import ConfigError
+
+if TYPE_CHECKING:
+    from envmgr.kit.environment import Environment
+
+
+def context(environment: Environment, ca_bundle: str = "", extra_ca: str | None = None) -> ssl.SSLContext:
+    """Make the context of all connections; raise ConfigError naming a bundle that cannot be used."""
+    trusting = _from_variables(environment) or _from_system()
+    bundles = {"ca_bundle": ca_bundle, "the package client's `cert`": extra_ca or ""}
+    for name, path in bundles.items():
+        if path:
+            _trust(trusting, name, os.path.join(environment.cwd, os.path.expanduser(path)))
+    return trusting
+
+
+def _from_variables(environment: Environment) -> ssl.SSLContext | None:
+    """Trust as OpenSSL does: each variable replaces its own default, the other default stays."""
+    file, directory = environment.get("SSL_CERT_FILE"), environment.get("SSL_CERT_DIR")
+    if not file and not directory:
+        return None
+    trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    defaults = ssl.get_default_verify_paths()
+    if file:
+        _trust(trusting, "SSL_CERT_FILE", file)
+    elif os.path.isfile(defaults.openssl_cafile):
+        trusting.load_verify_locations(cafile=defaults.openssl_cafile)
+    trusting.load_verify_locations(capath=directory or defaults.openssl_capath)
+    return trusting
+
+
+def _from_system() -> ssl.SSLContext:
+    import truststore
+
+    return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+def _trust(trusting: ssl.SSLContext, name: str, path: str) -> None:
+    try:
+        if os.path.isdir(path):
+            trusting.load_verify_locations(capath=path)
+        else:
+            trusting.load_verify_locations(cafile=path)
+    except ssl.SSLError:
+        raise ConfigError(f"{name}: there is no certificate in {path}", "it should be a PEM file") from None
+    except OSError as error:
+        raise ConfigError(f"{name}: cannot read {path}: {os.strerror(error.errno or 0)}") from None

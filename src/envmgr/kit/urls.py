@@ -1,0 +1,96 @@
+"""URLs: what may be shown of them, where they lead, and what mirrors make of them. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit, urlunsplit
+
+from envmgr.kit.errors import NetworkError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_SECRET_WORDS = ("token", "key", "secret", "sig", "pass", "auth", "cred", "jwt", "verify", "policy")
+_LONGEST_SHOWN_VALUE = 32
+_PORTS = {"http": 80, "https": 443}
+
+
+def split(url: str) -> SplitResult:
+    """Take a URL apart; raise NetworkError for what is none."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # reading it is what checks it
+    except ValueError:
+        raise NetworkError(f"{url.rpartition('@')[2]} is not a URL") from None
+    if parts.scheme not in {"https", "http", "file"} or (parts.scheme != "file" and not parts.hostname):
+        raise NetworkError(f"{shown(url)} is not an https, http or file URL")
+    return parts
+
+
+def shown(url: str) -> str:
+    """Spell a URL for people: no user, no password, no signature in its query, no fragment."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return url.rpartition("@")[2].partition("?")[0]
+    query = "&".join(f"{name}={_shown_value(name, value)}" for name, value in parse_qsl(parts.query))
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query=query, fragment=""))
+
+
+def _shown_value(name: str, value: str) -> str:
+    is_secret = any(word in name.lower() for word in _SECRET_WORDS) or len(value) > _LONGEST_SHOWN_VALUE
+    return "…" if is_secret else quote(value, safe="/:,")
+
+
+def bare(url: str) -> str:
+    """Return a URL without credentials and fragment."""
+    parts = split(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment=""))
+
+
+def login(url: str) -> tuple[str, str] | None:
+    """Return the user and password a URL carries."""
+    parts = split(url)
+    if parts.username is None:
+        return None
+    return unquote(parts.username), unquote(parts.password or "")
+
+
+def host(url: str) -> str:
+    """Return a URL's host and, where it is not the usual one, its port; a file has none."""
+    parts = split(url)
+    port = "" if parts.port in {None, _PORTS.get(parts.scheme)} else f":{parts.port}"
+    return f"{parts.hostname or ''}{port}"
+
+
+def is_loopback(url: str) -> bool:
+    """Tell whether a URL leads to this machine."""
+    name = split(url).hostname or ""
+    return name in {"localhost", "::1"} or name.endswith(".localhost") or _is_127(name)
+
+
+def _is_127(name: str) -> bool:
+    numbers = name.split(".")
+    return numbers[0] == "127" and len(numbers) == 4 and all(n.isascii() and n.isdigit() for n in numbers)  # noqa: PLR2004 - an IPv4 address
+
+
+def same_place(one: str, other: str) -> bool:
+    """Tell whether what one URL may know, the other may: the same host and port, or the step up to https."""
+    before, after = split(one), split(other)
+    ports = [parts.port or _PORTS.get(parts.scheme) for parts in (before, after)]
+    steps_up = (before.scheme, after.scheme) == ("http", "https") and ports == [80, 443]
+    same_scheme = before.scheme == after.scheme and ports[0] == ports[1]
+    return before.hostname == after.hostname and (same_scheme or steps_up)
+
+
+def mirrored(url: str, mirrors: Iterable[tuple[str, str]]) -> str:
+    """Replace the longest prefix that is mirrored; a prefix that ends in a host matches only that whole host."""
+    for before, after in sorted(mirrors, key=lambda pair: len(pair[0]), reverse=True):
+        rest = url.removeprefix(before)
+        if url.startswith(before) and (rest[:1] in {"", "/", "?"} or _has_path(before)):
+            return after + rest
+    return url
+
+
+def _has_path(prefix: str) -> bool:
+    return "/" in prefix.partition("://")[2]
