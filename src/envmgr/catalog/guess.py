@@ -15,6 +15,9 @@ FORMATS = {
 }  # fmt: skip
 """Formats by what a file's name ends in; anything else is the program itself (`raw`)."""
 
+SINGLE_FILE = frozenset({"raw", "gz", "xz", "zst"})
+"""Formats that hold one program and no names."""
+
 _OS = {
     "linux": "linux",
     "macos": r"macos\d*|darwin\d*|osx|mac|apple",

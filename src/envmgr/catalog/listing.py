@@ -19,11 +19,11 @@ def make(
 
     A version that could not be a folder's name is left out. `lts` and `lts/<name>` become aliases.
     """
-    from envmgr.versions import folder_name_ok, sort
+    from envmgr.versions import is_folder_name, sort
 
     named: dict[str, Release] = {}
     for release in releases:
-        if folder_name_ok(release.version):
+        if is_folder_name(release.version):
             named.setdefault(release.version, release)
     order = list(named) if in_order else sort(named)
     ordered = tuple(named[version] for version in order)

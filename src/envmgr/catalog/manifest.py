@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 
 from envmgr.catalog import fields as layers
 from envmgr.catalog import template
-from envmgr.catalog.guess import format_of, reveals
+from envmgr.catalog.guess import SINGLE_FILE, format_of, reveals
 from envmgr.catalog.layout import Layout
 from envmgr.kit.value import frozen
 
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
     from envmgr.catalog.fields import Fields
     from envmgr.kit.platform import Platform
+
+
+CHOOSING = frozenset({"github", "pypi", "npm"})
+"""Kinds of source that choose the archive for a platform themselves, among those a release has."""
 
 
 @frozen
@@ -141,9 +145,10 @@ class Manifest:
             return None
         values = self._values(fields, version, tag, platform)
         check = layers.table(fields, "check")
+        kind = layers.text(fields, "format", values) or format_of(url or _place(fields, values))
         return Layout(
-            format=layers.text(fields, "format", values) or format_of(url or _place(fields, values)),
-            bin=_bins(fields, values),
+            format=kind,
+            bin=_bins(fields, values) or self._lone_program(kind, values),
             strip=cast("int | None", fields.get("strip")),
             rename=layers.filled(fields, "rename", values),
             links=_links(fields, values),
@@ -161,6 +166,11 @@ class Manifest:
         if fields is None:
             return None
         return layers.text(fields, field, self._values(fields, version, tag, platform))
+
+    def _lone_program(self, kind: str, values: Mapping[str, str]) -> tuple[str, ...]:
+        """Name the program of a file that is one: as the tool itself is called."""
+        tool = self.name.rpartition("/")[2].rpartition(":")[2]
+        return (f"{tool}{values['exe']}",) if kind in SINGLE_FILE else ()
 
     def _values(self, fields: Fields, version: str, tag: str | None, platform: Platform) -> dict[str, str]:
         values = template.values_of(self.name, self._bare(version), tag or self.tag_of(version), platform)
@@ -195,11 +205,14 @@ class Manifest:
     def _published(self, fields: Fields, platform: Platform) -> bool:
         """Decide on a platform that `platforms` is silent on.
 
-        A name map may exclude it. musl must be spoken of: a program for glibc does not run there.
+        A name map may exclude it. musl must be spoken of: a program for glibc does not run there. Without a
+        template, the sources in CHOOSING tell by what they list.
         """
         if any(layers.named(fields, name, getattr(platform, name)) is None for name in layers.MAPS):
             return False
         place = str(fields.get("download_url_template") or fields.get("asset") or "")
+        if not place and self.kind in CHOOSING:
+            return True
         if self.is_minimal:
             return reveals(place, platform)
         return platform.libc != "musl" or "{libc}" in place or "musl" in layers.table(fields, "libc")

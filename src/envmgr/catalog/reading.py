@@ -115,7 +115,7 @@ def _require_types(data: Mapping[str, object], origin: str) -> None:
 
 
 def _article(kind: type) -> str:
-    return {str: "a string", list: "an array", dict: "an object"}[kind]
+    return {"str": "a string", "list": "an array", "dict": "an object"}[kind.__name__]
 
 
 def _source(data: Mapping[str, object]) -> Mapping[str, object]:

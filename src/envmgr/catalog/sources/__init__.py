@@ -31,9 +31,7 @@ class PackageSource(Source, Protocol):
     def locate(self, artifact: Artifact, context: Context) -> Location:
         """Turn `kind:…` into where the bytes are."""
 
-    def layout(
-        self, manifest: Manifest, version: str, platform: Platform, url: str | None, context: Context
-    ) -> Layout | None:
+    def layout(self, manifest: Manifest, version: str, platform: Platform, context: Context) -> Layout | None:
         """Return how the archive is laid out: the manifest's layout, and what the package itself says."""
 
 

@@ -1,0 +1,95 @@
+"""The one door to what exists: tools, their releases, and the archive of each for a platform."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from envmgr.catalog import checksums
+from envmgr.catalog.registry import Registry
+from envmgr.catalog.release import Location
+from envmgr.catalog.sources import PACKAGE_SOURCES, package_source_of, source_of
+from envmgr.catalog.sources.context import Context
+
+if TYPE_CHECKING:
+    from envmgr.catalog.layout import Layout
+    from envmgr.catalog.manifest import Manifest
+    from envmgr.catalog.release import Artifact, Listing
+    from envmgr.kit.environment import Environment
+    from envmgr.kit.http import Http
+    from envmgr.kit.paths import Paths
+    from envmgr.kit.platform import Platform
+    from envmgr.kit.progress import Progress
+    from envmgr.kit.settings import Settings
+
+
+class Catalog:
+    """Answers from any thread; each list of releases is read once."""
+
+    def __init__(self, registry: Registry, context: Context) -> None:
+        self.registry = registry
+        self._context = context
+        self._guard = threading.Lock()
+        self._busy: dict[str, threading.Lock] = {}
+        self._manifests: dict[str, Manifest] = {}
+        self._listings: dict[str, Listing] = {}
+
+    def manifest(self, tool: str) -> Manifest:
+        """Return a tool's manifest; raise UnknownTool, or ManifestError with every issue."""
+        if tool not in self._manifests:
+            self._manifests[tool] = self.registry.checked(tool)
+        return self._manifests[tool]
+
+    def listing(self, tool: str) -> Listing:
+        """List a tool's releases."""
+        manifest = self.manifest(tool)
+        with self._lock_of(manifest.name):
+            if manifest.name not in self._listings:
+                self._listings[manifest.name] = source_of(manifest.kind).listing(manifest, self._context)
+            return self._listings[manifest.name]
+
+    def artifact(self, tool: str, version: str, platform: Platform) -> Artifact | None:
+        """Find a release's archive with the digest its upstream publishes; None where there is none for a platform."""
+        manifest = self.manifest(tool)
+        release = self.listing(tool).release(version)
+        if release is None:
+            return None
+        artifact = source_of(manifest.kind).artifact(manifest, release, platform, self._context)
+        if artifact is None or artifact.digest is not None:
+            return artifact
+        checksum = manifest.checksum(release.version, release.tag, platform, artifact.url)
+        return checksums.verified(artifact, checksum, self._context.lists) if checksum else artifact
+
+    def layout(self, tool: str, version: str, platform: Platform, url: str | None = None) -> Layout | None:
+        """Return how a release's archive is laid out: the one at `url`, else the one the manifest's template names."""
+        manifest = self.manifest(tool)
+        if manifest.kind in PACKAGE_SOURCES:
+            return package_source_of(manifest.kind).layout(manifest, version, platform, self._context)
+        return manifest.layout(version, None, platform, url)
+
+    def locate(self, artifact: Artifact) -> Location:
+        """Turn an artifact's URL into where its bytes are, with the headers to ask with."""
+        kind = artifact.url.partition(":")[0]
+        if kind in PACKAGE_SOURCES:
+            return package_source_of(kind).locate(artifact, self._context)
+        return Location(artifact.url)
+
+    def _lock_of(self, tool: str) -> threading.Lock:
+        with self._guard:
+            return self._busy.setdefault(tool, threading.Lock())
+
+
+def open_catalog(
+    *,
+    http: Http,
+    settings: Settings,
+    environment: Environment,
+    paths: Paths,
+    project_dir: str | None = None,
+    progress: Progress | None = None,
+) -> Catalog:
+    """Open the catalog for a project's directory."""
+    from envmgr.catalog.lists import Lists
+
+    lists = Lists(paths, http, settings.offline, progress)
+    return Catalog(Registry(paths, project_dir), Context(http, lists, settings, environment, paths))

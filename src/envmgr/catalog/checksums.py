@@ -1,0 +1,142 @@
+"""Digests from the documents upstreams publish beside their archives."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from envmgr.catalog import document, expression
+from envmgr.catalog.manifest import file_of
+from envmgr.kit import digest
+from envmgr.kit.errors import HttpError, SourceError
+from envmgr.kit.value import replace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from envmgr.catalog.lists import Lists
+    from envmgr.catalog.release import Artifact
+    from envmgr.kit.digest import Digest
+
+FORMATS = ("bare", "sums", "get-filehash", "json")
+LIMIT = 8 * 2**20
+_ABSENT = frozenset({404, 410})
+_SUM = re.compile(r"\\?([0-9A-Fa-f]{40,128})[ \t]+\*?(\S.*?)\s*")
+_TAGGED = re.compile(r"[\w/-]+ ?\((.+)\) ?= ?([0-9A-Fa-f]{40,128})\s*")
+_PROPERTY = re.compile(r"\s*(\w+)\s*:\s*(\S.*?)\s*")
+
+
+def verified(artifact: Artifact, checksum: Mapping[str, str], lists: Lists) -> Artifact | None:
+    """Give an artifact the digest its upstream publishes; None where `complete` sums say that there is no such file.
+
+    Each document is asked for once a run, by `lists`. One that is not there leaves the artifact without a digest.
+    """
+    url = checksum["url_template"]
+    complete = checksum.get("complete") == "True"
+    try:
+        text = lists.get(url, limit=LIMIT).decode("utf-8", "replace")
+    except HttpError as error:
+        if error.status not in _ABSENT:
+            raise
+        return None if complete else artifact
+    found = _found(text, url, checksum, artifact.url)
+    if found is None:
+        return None if complete else artifact
+    return replace(artifact, digest=found)
+
+
+def _found(text: str, url: str, checksum: Mapping[str, str], archive: str) -> Digest | None:
+    algorithm = checksum.get("algorithm", "sha256")
+    try:
+        value = parse(text, checksum.get("format", "sums"), archive, checksum.get("path", ""))
+        return digest.parse(value, algorithm) if value else None
+    except ValueError as error:
+        raise SourceError(
+            f"{url} does not give the {algorithm} of {file_of(archive)}: {error}",
+            "the server, or a proxy on the way, answered something else; look at that address",
+        ) from None
+
+
+def parse(text: str, kind: str, archive: str, path: str = "") -> str | None:
+    """Find the digest of the archive at a URL in a document; None if it lists others only.
+
+    Raise ValueError for a document that lists nothing at all.
+    """
+    if kind == "json":
+        return _from_json(text, path)
+    if kind == "bare":
+        return _bare(text, archive)
+    # Upstreams that moved from PowerShell to coreutils kept the file's name, so either may stand there.
+    named = (list(_file_hashes(text)) if kind == "get-filehash" else []) or list(_sums(text))
+    if not named:
+        raise ValueError(f"it lists no digests, but begins with {text.strip()[:40]!r}")
+    return _of(archive, named)
+
+
+def _of(archive: str, named: list[tuple[str, str]]) -> str | None:
+    """Pick the entry of an archive: the one with just its name, else one whose path the URL ends in, else by name."""
+    file = file_of(archive)
+    candidates = [(name, value) for name, value in named if _base(name) == file]
+    for fits in (lambda name: name == file, lambda name: archive.endswith(f"/{name}"), lambda _: True):
+        values = {value.lower() for name, value in candidates if fits(name)}
+        if len(values) > 1:
+            raise ValueError(f"it gives {len(values)} different digests for that name")
+        if values:
+            return values.pop()
+    return None
+
+
+def _base(name: str) -> str:
+    return name.replace("\\", "/").rpartition("/")[2]
+
+
+def _bare(text: str, archive: str) -> str:
+    """Read a lone digest, which some upstreams follow with the file's name after all."""
+    named = list(_sums(text))
+    if len(named) > 1:
+        return _of(archive, named) or ""
+    words = text.split()
+    if not words:
+        raise ValueError("it is empty")
+    return words[0].removeprefix("\ufeff")
+
+
+def _sums(text: str) -> Iterator[tuple[str, str]]:
+    """Read lines of coreutils' sums, `*` for binary mode, and of BSD's `SHA256 (file) = …`."""
+    for line in text.removeprefix("\ufeff").splitlines():
+        if found := _SUM.fullmatch(line):
+            yield found[2].removeprefix("./"), found[1]
+        elif found := _TAGGED.fullmatch(line):
+            yield found[1], found[2]
+
+
+def _file_hashes(text: str) -> Iterator[tuple[str, str]]:
+    """Read what PowerShell's `Get-FileHash | Format-List` prints: `Hash : …` and `Path : …` of each file.
+
+    Values wrap where the build machine's console was narrow: a line without a colon goes on with the one before.
+    """
+    value = ""
+    for key, text_of in _properties(text):
+        if key == "hash":
+            value = text_of
+        elif key == "path" and value:
+            yield text_of, value
+            value = ""
+
+
+def _properties(text: str) -> Iterator[tuple[str, str]]:
+    lines: list[list[str]] = []
+    for line in text.removeprefix("\ufeff").splitlines():
+        found = _PROPERTY.fullmatch(line)
+        if found and (not line.startswith(" ") or not lines):
+            lines.append([found[1].lower(), found[2]])
+        elif lines and line.strip():
+            lines[-1][1] += line.strip()
+    yield from ((key, value) for key, value in lines)
+
+
+def _from_json(text: str, path: str) -> str:
+    found = expression.find(path, document.json_of(text))
+    if not isinstance(found, str):
+        raise ValueError(f"there is {document.described(found)} at {path!r}")
+    return found

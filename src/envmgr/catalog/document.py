@@ -1,0 +1,120 @@
+"""Reading the documents that lists of releases come as: JSON, NDJSON, TSV, TOML and plain text."""
+
+from __future__ import annotations
+
+import json
+from itertools import islice
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+FORMATS = ("json", "ndjson", "tsv", "text", "toml")
+MOST_ENTRIES = 100_000
+"""More entries than this are no list of releases; real ones have a few thousand at most."""
+
+LIMITS = {"json": 48 * 2**20, "toml": 8 * 2**20, "ndjson": 96 * 2**20, "tsv": 48 * 2**20, "text": 48 * 2**20}
+"""The largest body of each format that is read, in bytes; python-build-standalone's has some 30 MB."""
+
+_ENDINGS = {
+    ".ndjson": "ndjson",
+    ".jsonl": "ndjson",
+    ".tsv": "tsv",
+    ".tab": "tsv",
+    ".toml": "toml",
+    ".txt": "text",
+}
+
+
+def format_of(url: str) -> str:
+    """Guess a document's format from its URL; JSON is what most are."""
+    path = url.partition("?")[0].partition("#")[0].lower()
+    return next((kind for ending, kind in _ENDINGS.items() if path.endswith(ending)), "json")
+
+
+def decode(body: bytes, kind: str) -> object:
+    """Decode a body; raise ValueError saying where it is not what it should be.
+
+    NDJSON gives an iterator over its lines' values, so that a large one is never decoded as a whole; TSV a list of
+    objects by the names of its first line; text a list of its lines without blank ones and `#` comments.
+    """
+    try:
+        text = body.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"byte {error.start} is not UTF-8") from None
+    return _DECODERS[kind](text)
+
+
+def entries(document: object) -> Iterator[object]:
+    """Go through a list's entries; raise ValueError for what is no list, or no reasonable one."""
+    if isinstance(document, dict | str) or not hasattr(document, "__iter__"):
+        raise ValueError(f"a list was expected where there is {described(document)}")
+    iterator = iter(cast("Iterable[object]", document))
+    yield from islice(iterator, MOST_ENTRIES)
+    if next(iterator, None) is not None:
+        raise ValueError(f"more than {MOST_ENTRIES} entries")
+
+
+def keyed(document: object) -> list[object]:
+    """Turn an object into a list: of its values with their keys as `key`, others as `value`."""
+    if not isinstance(document, dict):
+        raise ValueError(f"an object was expected where there is {described(document)}")
+    return [
+        {"key": key, **value} if isinstance(value, dict) else {"key": key, "value": value}
+        for key, value in document.items()
+    ]
+
+
+def described(value: object) -> str:
+    """Say what a JSON value is, for a message."""
+    if value is None:
+        return "nothing"
+    names = {dict: "an object", list: "an array", str: "a string", bool: "a boolean"}
+    return names.get(type(value), "a number")
+
+
+def json_of(text: str) -> object:
+    """Decode JSON; raise ValueError with line and column, and what stands there."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        start = text[max(0, error.pos - 10) : error.pos + 30].strip()
+        raise ValueError(f"line {error.lineno}, column {error.colno}: {error.msg}, at {start!r}") from None
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def _ndjson(text: str) -> Iterator[object]:
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.strip():
+            yield _line(line, number)
+
+
+def _line(line: str, number: int) -> object:
+    try:
+        return json_of(line)
+    except ValueError as error:
+        raise ValueError(f"line {number}, {str(error).partition(', ')[2] or error}") from None
+
+
+def _tsv(text: str) -> list[dict[str, str]]:
+    lines = [line for line in text.splitlines() if line.strip()]
+    names = lines[0].split("\t") if lines else []
+    return [dict(zip(names, line.split("\t"), strict=False)) for line in lines[1:]]
+
+
+def _toml(text: str) -> object:
+    import tomllib
+
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(str(error)) from None
+
+
+def _text(text: str) -> list[str]:
+    lines = (line.strip() for line in text.splitlines())
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+_DECODERS = {"json": json_of, "ndjson": _ndjson, "tsv": _tsv, "toml": _toml, "text": _text}

@@ -1,0 +1,56 @@
+"""Expressions of manifests: a field's name, or JMESPath (https://jmespath.org), with `{os}`-like placeholders."""
+
+from __future__ import annotations
+
+import re
+from importlib import import_module
+from typing import TYPE_CHECKING, Protocol, cast
+
+from envmgr.catalog import template
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_FIELD = re.compile(r"[A-Za-z_]\w*", re.ASCII)
+_WORD = re.compile(r"[\w.+/@ -]*", re.ASCII)
+
+
+class _JMESPath(Protocol):
+    def compile(self, expression: str) -> object: ...
+
+    def search(self, expression: str, data: object) -> object: ...
+
+
+def find(expression: str, data: object, values: Mapping[str, str] | None = None) -> object:
+    """Find what an expression names in decoded JSON, or None; raise ValueError saying what is wrong with it."""
+    if _FIELD.fullmatch(expression):
+        return cast("dict[str, object]", data).get(expression) if isinstance(data, dict) else None
+    return _search(_filled(expression, values or {}), data)
+
+
+def problem(expression: str) -> str | None:
+    """Tell what keeps an expression from being compiled."""
+    try:
+        _engine().compile(_filled(expression, dict.fromkeys(template.PLACEHOLDERS, "x")))
+    except ValueError as error:
+        return str(error).partition("\n")[0]
+    return None
+
+
+def _search(expression: str, data: object) -> object:
+    try:
+        return _engine().search(expression, data)
+    except ValueError as error:
+        raise ValueError(f"the expression {expression!r}: {str(error).partition(chr(10))[0]}") from None
+
+
+def _engine() -> _JMESPath:
+    """Import JMESPath, which most commands do without; its errors are ValueErrors."""
+    return cast("_JMESPath", import_module("jmespath"))
+
+
+def _filled(expression: str, values: Mapping[str, str]) -> str:
+    """Fill placeholders in; a value with quotes or the like, which could end a literal, counts as empty."""
+    return template.fill(
+        expression, {name: text if _WORD.fullmatch(text) else "" for name, text in values.items()}
+    )

@@ -1,0 +1,160 @@
+"""The tools there are: the project's manifests, then the user's, then the built-in ones."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING
+
+from envmgr.catalog import reading
+from envmgr.kit import resources
+from envmgr.kit.errors import ManifestError, UnknownTool
+from envmgr.kit.fs import read_text
+from envmgr.kit.paths import file_name, name_of_file
+from envmgr.kit.value import frozen
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from envmgr.catalog.manifest import Manifest
+    from envmgr.kit.paths import Paths
+
+PROJECT_DIRECTORY = ".envmgr.plugins"
+SCHEMA_FILE = "plugin.schema.json"
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9._+-]*")
+_PACKAGES = {
+    "pypi": re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?"),
+    "npm": re.compile(r"(@[a-z0-9~-][a-z0-9._~-]*/)?[a-z0-9~-][a-z0-9._~-]*"),
+    "github": re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+"),
+}
+_FIELDS = {"pypi": "package", "npm": "package", "github": "repo"}
+
+
+@frozen
+class Place:
+    """One directory of manifests, and whose they are: `project`, `user` or `built-in`."""
+
+    directory: str
+    whose: str
+
+
+class Registry:
+    """Finds manifests by a tool's name or one of its other names, reading each once."""
+
+    def __init__(self, paths: Paths, project_dir: str | None = None) -> None:
+        project = [Place(os.path.join(project_dir, PROJECT_DIRECTORY), "project")] if project_dir else []
+        self.places = (
+            *project,
+            Place(paths.plugins, "user"),
+            Place(resources.directory("plugins"), "built-in"),
+        )
+        self._read: dict[str, Manifest] = {}
+
+    def get(self, tool: str) -> Manifest:
+        """Return a tool's manifest; raise UnknownTool with what was perhaps meant and how to add it."""
+        if tool not in self._read:
+            self._read[tool] = self._find(tool)
+        return self._read[tool]
+
+    def checked(self, tool: str) -> Manifest:
+        """Return a tool's manifest; raise ManifestError with every issue of one that is not built in."""
+        manifest = self.get(tool)
+        if not manifest.builtin and os.path.isfile(manifest.origin):
+            reading.read_strictly(_text(manifest.origin), manifest.origin)
+        return manifest
+
+    def names(self) -> tuple[str, ...]:
+        """Name all tools that have a manifest."""
+        return tuple(sorted({name for place in self.places for name in _names_in(place.directory)}))
+
+    def all(self) -> tuple[Manifest, ...]:
+        """Return the manifest of every tool, by name; raise ManifestError for the first that cannot be read."""
+        return tuple(self.get(name) for name in self.names())
+
+    def whose(self, manifest: Manifest) -> str:
+        """Tell whether a manifest is the `project`'s, the `user`'s, `built-in`, or made of a `package`'s name."""
+        directory = os.path.dirname(manifest.origin)
+        return next((place.whose for place in self.places if place.directory == directory), "package")
+
+    def _find(self, tool: str) -> Manifest:
+        for place in self.places:
+            path = os.path.join(place.directory, f"{file_name(tool)}.json")
+            if tool and os.path.isfile(path):
+                return _load(path, tool, place)
+        return _of_package(tool) or self._with_alias(tool) or self._unknown(tool)
+
+    def _with_alias(self, tool: str) -> Manifest | None:
+        for place in self.places:
+            for name in _names_in(place.directory):
+                manifest = _load(os.path.join(place.directory, f"{file_name(name)}.json"), name, place)
+                if tool in manifest.aliases:
+                    return self.get(name)
+        return None
+
+    def _unknown(self, tool: str) -> Manifest:
+        from envmgr.kit.suggest import closest
+
+        aliases = {alias: manifest.name for manifest in self.all() for alias in manifest.aliases}
+        near = dict.fromkeys(aliases.get(name, name) for name in closest(tool, [*self.names(), *aliases]))
+        meant = f"did you mean {' or '.join(near)}? Else " if near else ""
+        raise UnknownTool(
+            f"there is no tool {tool!r}",
+            f"{meant}add it: `envmgr plugin add {_shown(tool)} VERSIONS_URL BIN_PATH_TEMPLATE "
+            f"[DOWNLOAD_URL_TEMPLATE]`, or name where it comes from: pypi:NAME, npm:NAME, github:OWNER/NAME",
+        )
+
+
+def is_name(text: str) -> bool:
+    """Tell whether a text can be the name of a manifest."""
+    return bool(_NAME.fullmatch(text))
+
+
+def package_of(tool: str) -> tuple[str, str] | None:
+    """Split `pypi:ruff` and its like into the kind of source and the package; None for other names."""
+    kind, colon, package = tool.partition(":")
+    return (kind, package) if colon and kind in _PACKAGES and _PACKAGES[kind].fullmatch(package) else None
+
+
+def _of_package(tool: str) -> Manifest | None:
+    found = package_of(tool)
+    if found is None:
+        return None
+    kind, package = found
+    data: dict[str, object] = {"name": tool, "source": {"kind": kind, _FIELDS[kind]: package}}
+    if kind == "pypi":
+        data["bin"] = ["bin"]  # where the installer puts the programs of a wheel
+    if kind == "npm":
+        data["requires"] = [
+            "nodejs"
+        ]  # what most run on, and whose npm may be the one that knows the registry
+    return reading.build(data, tool)
+
+
+def _load(path: str, name: str, place: Place) -> Manifest:
+    manifest = reading.read(_text(path), path, place.whose == "built-in")
+    if manifest.name != name:
+        raise ManifestError(path, [f"$.name: is {manifest.name!r}, and the file is that of {name!r}"])
+    return manifest
+
+
+def _text(path: str) -> str:
+    try:
+        text = read_text(path)
+    except UnicodeDecodeError as error:
+        raise ManifestError(path, [f"byte {error.start} is not UTF-8"]) from None
+    return text or ""
+
+
+def _names_in(directory: str) -> Iterator[str]:
+    try:
+        files = sorted(os.listdir(directory))
+    except OSError:
+        return
+    for file in files:
+        if file.endswith(".json") and file != SCHEMA_FILE and not file.startswith("."):
+            yield name_of_file(file.removesuffix(".json"))
+
+
+def _shown(tool: str) -> str:
+    return tool if is_name(tool) else "NAME"

@@ -1,0 +1,134 @@
+"""Releases that are the tags of a git repository.
+
+With git on PATH its own `ls-remote` asks (only for tags, with the user's credentials and proxies); without it the
+repository's advertisement of all its references is read, as https://git-scm.com/docs/http-protocol describes it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+from typing import TYPE_CHECKING
+
+from envmgr.catalog.listing import make
+from envmgr.catalog.release import Artifact, Release
+from envmgr.kit.errors import NetworkError, Offline, SourceError
+from envmgr.kit.fs import read_text, write_atomic
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from envmgr.catalog.manifest import Manifest
+    from envmgr.catalog.release import Listing
+    from envmgr.catalog.sources.context import Context
+    from envmgr.kit.platform import Platform
+
+TIMEOUT = 120
+LIMIT = 64 * 2**20
+_TAG = re.compile(r"refs/tags/(\S+)")
+_PACKET = re.compile(rb"[0-9a-f]{40,64} (refs/[^\s\0]+)")
+# Nothing but these may be asked for: `ext::` and the like run commands.
+_PROTOCOLS = "https:http:ssh:git:file"
+
+
+def listing(manifest: Manifest, context: Context) -> Listing:
+    """List the tags that are versions."""
+    url = str(manifest.source["url"])
+    tags = sorted(set(_TAG.findall(_references(url, context))))
+    releases = [release for tag in tags if (release := _release(manifest, tag))]
+    if not releases:
+        raise SourceError(
+            f"{url} has {len(tags)} tags, and none is a version of {manifest.name}",
+            "`prefix` and `pattern` of the manifest's `versions` say which tags are",
+        )
+    return make(releases)
+
+
+def artifact(manifest: Manifest, release: Release, platform: Platform, context: Context) -> Artifact | None:
+    """Return the archive that the template names."""
+    del context
+    url = manifest.download_url(release.version, release.tag, platform)
+    return Artifact(url) if url else None
+
+
+def _release(manifest: Manifest, tag: str) -> Release | None:
+    from envmgr.versions import parse
+
+    version = manifest.version_of(tag)
+    if not version or not any(character.isdigit() for character in version):
+        return None
+    return Release(version, tag, prerelease=parse(version).prerelease)
+
+
+def _references(url: str, context: Context) -> str:
+    git = shutil.which("git", path=context.environment.get("PATH"))
+    if git is None:
+        return "\n".join(_advertised(url, context))
+    return _kept_or_asked(git, url, context)
+
+
+def _kept_or_asked(git: str, url: str, context: Context) -> str:
+    """Ask git, and keep the answer for when it cannot be asked."""
+    path = os.path.join(context.paths.index, f"{hashlib.sha256(url.encode()).hexdigest()}.tags")
+    if context.settings.offline:
+        kept = read_text(path)
+        if kept is None:
+            raise Offline(f"the tags of {url} are needed, were never listed before, and envmgr is offline")
+        return kept
+    answer = _ask(git, _mirrored(url, context.settings.mirrors), context)
+    write_atomic(path, answer)
+    return answer
+
+
+def _ask(git: str, url: str, context: Context) -> str:
+    command = [git, "ls-remote", "--tags", "--refs", "--", url]
+    variables = {
+        **context.environment.variables,
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_ALLOW_PROTOCOL": _PROTOCOLS,
+    }
+    try:
+        done = subprocess.run(  # noqa: S603 - git, with a URL that `--` keeps from being an option
+            command,
+            env=variables,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=TIMEOUT,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise NetworkError(f"cannot list the tags of {url}: {error}") from None
+    if done.returncode:
+        reason = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
+        raise NetworkError(
+            f"cannot list the tags of {url}: {reason or f'git ended with {done.returncode}'}",
+            f"`git ls-remote --tags {url}` must work here",
+        )
+    return done.stdout.decode(errors="replace")
+
+
+def _mirrored(url: str, mirrors: tuple[tuple[str, str], ...]) -> str:
+    fitting = [pair for pair in mirrors if url.startswith(pair[0])]
+    before, after = max(fitting, key=lambda pair: len(pair[0]), default=("", ""))
+    return after + url.removeprefix(before)
+
+
+def _advertised(url: str, context: Context) -> Iterator[str]:
+    """Read the references out of packets, each with its length in front in four hexadecimal digits."""
+    if not url.startswith(("https://", "http://")):
+        raise SourceError(
+            f"listing the tags of {url} takes git", "install git, and run the same command again"
+        )
+    body = context.lists.get(f"{url.rstrip('/')}/info/refs?service=git-upload-pack", limit=LIMIT)
+    if not body.startswith(b"001e# service=git-upload-pack"):
+        raise SourceError(f"{url} is no git repository", "`url` is what `git clone` takes")
+    position = 0
+    while position + 4 <= len(body):
+        length = max(4, int(body[position : position + 4], 16))
+        found = _PACKET.search(body, position + 4, position + length)
+        if found and not found[1].endswith(b"^{}"):
+            yield found[1].decode(errors="replace")
+        position += length

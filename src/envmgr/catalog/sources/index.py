@@ -1,0 +1,214 @@
+"""Releases from a list that upstream publishes at a URL."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, cast
+from urllib.parse import urljoin, urlsplit
+
+from envmgr.catalog import document, expression
+from envmgr.catalog.listing import make
+from envmgr.catalog.release import Artifact, Release
+from envmgr.kit.errors import SourceError
+from envmgr.kit.value import replace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from envmgr.catalog.manifest import Manifest
+    from envmgr.catalog.release import Listing
+    from envmgr.catalog.sources.context import Context
+    from envmgr.kit.digest import Digest
+    from envmgr.kit.platform import Platform
+
+MOST_PAGES = 100
+_SIZE_DIGITS = 15
+_NEXT = re.compile(r'<([^<>]*)>\s*;[^,]*\brel="?next"?', re.IGNORECASE)
+_VERSION_FIELDS = ("version", "tag_name", "tag", "name", "key")
+_HINT = "look at that address: either it, or what the manifest says of it, has changed"
+
+
+def listing(manifest: Manifest, context: Context) -> Listing:
+    """List what the document at the manifest's URL says."""
+    url = url_of(manifest)
+    try:
+        decoded = list(_documents(manifest, context))
+        releases = [
+            release for found in _entries(manifest, decoded) if (release := _release(manifest, found))
+        ]
+        aliases = _channels(manifest, decoded)
+    except ValueError as error:
+        raise SourceError(f"{url} is no list of {manifest.name}'s releases: {error}", _HINT) from None
+    if not releases:
+        raise SourceError(f"{url} names no version of {manifest.name}", _HINT)
+    return _ordered(manifest, _joined(releases), aliases)
+
+
+def artifact(manifest: Manifest, release: Release, platform: Platform, context: Context) -> Artifact | None:
+    """Find the archive the list names for a platform, else where the template says it is."""
+    del context
+    values = manifest.values(release.version, release.tag, platform)
+    if values is None:
+        return None
+    try:
+        found = (_artifact(manifest, release, entry, values, platform) for entry in _told(release.entry))
+        return next((artifact for artifact in found if artifact), None)
+    except ValueError as error:
+        raise SourceError(
+            f"{url_of(manifest)} on {manifest.name} {release.version}: {error}", _HINT
+        ) from None
+
+
+def url_of(manifest: Manifest) -> str:
+    """Return the list's URL."""
+    return str(manifest.source.get("url", ""))
+
+
+def _documents(manifest: Manifest, context: Context) -> Iterator[object]:
+    """Decode the list, page by page where it has pages."""
+    kind = str(manifest.versions.get("format") or document.format_of(url_of(manifest)))
+    page: str | None = url_of(manifest)
+    seen: set[str] = set()
+    while page and page not in seen and len(seen) < MOST_PAGES:
+        seen.add(page)
+        answer = context.lists.document(page, limit=document.LIMITS[kind])
+        yield _decoded(answer.body, kind, manifest)
+        page = _next_page(answer.headers, page) if manifest.versions.get("pages") == "link" else None
+
+
+def _decoded(body: bytes, kind: str, manifest: Manifest) -> object:
+    pattern = manifest.versions.get("pattern")
+    if kind == "text" and pattern:
+        return [found[0] for found in re.finditer(str(pattern), body.decode("utf-8", "replace"))]
+    return document.decode(body, kind)
+
+
+def _next_page(headers: Mapping[str, str], page: str) -> str | None:
+    """Read `rel="next"` (RFC 8288); servers behind a proxy that ends TLS call themselves http, so keep the scheme."""
+    found = _NEXT.search(headers.get("link", ""))
+    if not found:
+        return None
+    address, here = urlsplit(urljoin(page, found[1])), urlsplit(page)
+    return (
+        address._replace(scheme=here.scheme).geturl() if address.netloc == here.netloc else address.geturl()
+    )
+
+
+def _entries(manifest: Manifest, documents: list[object]) -> Iterator[object]:
+    path = manifest.versions.get("path")
+    for decoded in documents:
+        if path == "keys":
+            yield from document.entries(document.keyed(decoded))
+        elif path:
+            yield from document.entries(expression.find(str(path), decoded))
+        elif isinstance(decoded, dict):
+            yield from document.entries(document.keyed(decoded))
+        else:
+            yield from document.entries(decoded)
+
+
+def _release(manifest: Manifest, entry: object) -> Release | None:
+    """Read one entry; None for one that is no version of the tool."""
+    from envmgr.versions import parse
+
+    tag = _tag(manifest, entry)
+    version = manifest.version_of(tag) if tag else None
+    if not tag or not version:
+        return None
+    stable = _find(manifest, "stable", entry)
+    return Release(
+        version,
+        tag.strip(),
+        date=_string(_find(manifest, "date", entry)),
+        lts=_lts(_find(manifest, "lts", entry)),
+        prerelease=parse(version).prerelease if stable is None else not stable,
+        entry=entry,
+    )
+
+
+def _tag(manifest: Manifest, entry: object) -> str | None:
+    if isinstance(entry, str):
+        return entry
+    if "version" in manifest.versions:
+        return _string(_find(manifest, "version", entry))
+    if not isinstance(entry, dict):
+        raise ValueError(f"a version was expected where there is {document.described(entry)}")
+    return next((_string(entry[field]) for field in _VERSION_FIELDS if field in entry), None)
+
+
+def _find(manifest: Manifest, field: str, data: object, values: Mapping[str, str] | None = None) -> object:
+    option = manifest.versions.get(field)
+    return None if option is None else expression.find(str(option), data, values)
+
+
+def _string(value: object) -> str | None:
+    return str(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else None
+
+
+def _lts(value: object) -> str | None:
+    """Read nodejs's `false` or a code name, and others' plain `true`."""
+    return (value if isinstance(value, str) else "lts") if value else None
+
+
+def _channels(manifest: Manifest, documents: list[object]) -> dict[str, str]:
+    channels = cast("dict[str, str]", manifest.versions.get("channels") or {})
+    found = {
+        name: _string(expression.find(expr, decoded))
+        for decoded in documents
+        for name, expr in channels.items()
+    }
+    versions = {name: manifest.version_of(tag) for name, tag in found.items() if tag}
+    return {name: version for name, version in versions.items() if version}
+
+
+def _joined(releases: list[Release]) -> list[Release]:
+    """Join entries on one version: upstreams that build platform by platform list some twice, with parts in each."""
+    by_version: dict[str, list[Release]] = {}
+    for release in releases:
+        by_version.setdefault(release.version, []).append(release)
+    return [
+        same[0] if len(same) == 1 else replace(same[0], entry=tuple(release.entry for release in same))
+        for same in by_version.values()
+    ]
+
+
+def _ordered(manifest: Manifest, releases: list[Release], aliases: dict[str, str]) -> Listing:
+    if manifest.versions.get("order") == "given":
+        return make(reversed(releases), aliases, in_order=True)
+    return make(releases, aliases)
+
+
+def _artifact(
+    manifest: Manifest, release: Release, entry: object, values: Mapping[str, str], platform: Platform
+) -> Artifact | None:
+    options = manifest.versions
+    part = _find(manifest, "artifact", entry, values) if "artifact" in options else entry
+    if part is None:
+        return None
+    if "url" in options:
+        found = _string(_find(manifest, "url", part, values))
+        url = urljoin(url_of(manifest), found) if found else None
+    else:
+        url = manifest.download_url(release.version, release.tag, platform)
+    if not url:
+        return None
+    return Artifact(
+        url, _digest(_find(manifest, "sha256", part, values)), _size(_find(manifest, "size", part, values))
+    )
+
+
+def _told(entry: object) -> tuple[object, ...]:
+    return entry if isinstance(entry, tuple) else (entry,)
+
+
+def _digest(value: object) -> Digest | None:
+    from envmgr.kit import digest
+
+    text = _string(value)
+    return digest.parse(text) if text else None
+
+
+def _size(value: object) -> int | None:
+    """Read a size, which some upstreams write as a string; 0 is what they write for "unknown"."""
+    text = _string(value) or ""
+    return int(text) or None if text.isascii() and text.isdigit() and len(text) <= _SIZE_DIGITS else None
