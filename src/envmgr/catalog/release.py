@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from envmgr.kit.value import frozen
 
+TYPE_CHECKING = False  # locks are read by commands that cannot wait for `typing`
 if TYPE_CHECKING:
     from collections.abc import Mapping
 

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 from envmgr.kit.value import frozen
+
+LONGEST_NAME = 200
+_NAME = re.compile(r"[a-z0-9][a-z0-9._+-]*")
+_PACKAGE = re.compile(r"[a-z][a-z0-9-]*:@?[A-Za-z0-9_][A-Za-z0-9._+~-]*(?:/[A-Za-z0-9_][A-Za-z0-9._+~-]*)*")
 
 
 @frozen
@@ -12,6 +18,7 @@ class Origin:
     kind: str  # "file" | "global" | "environment" | "argument"
     name: str  # the file's path or the variable's name; empty for an argument
     line: int | None = None
+    column: int | None = None
 
     def __str__(self) -> str:
         """Spell it as people look it up: `path:line`, `$NAME`, `command line`."""
@@ -36,6 +43,20 @@ class Request:
         return self.specs[0]
 
 
+def is_tool(text: str) -> bool:
+    """Tell whether a text can name a tool: `nodejs`, `pypi:ruff`, `npm:@scope/name`, `github:cli/cli`."""
+    if len(text) > LONGEST_NAME:
+        return False
+    return bool(_PACKAGE.fullmatch(text) if ":" in text else _NAME.fullmatch(text))
+
+
 def key(tool: str, spec: str) -> str:
     """Spell a request as locks do."""
     return f"{tool}@{spec}"
+
+
+def split_key(text: str) -> tuple[str, str]:
+    """Undo `key`; the spec is empty where there is none. A scope's `@` belongs to the tool."""
+    colon = text.partition("@")[0].find(":")
+    at = text.find("@", colon + 2)
+    return (text, "") if at < 0 else (text[:at], text[at + 1 :])

@@ -1,0 +1,149 @@
+"""Finding what holds in a directory: the dotfiles above it, the environment's overrides, the user's global file.
+
+From weak to strong: the global file, the dotfiles from the root down to the working directory, and
+`ENVMGR_<TOOL>_VERSION`. The nearest file that names a tool decides for that tool alone.
+
+`ENVMGR_CEILING` is a list of absolute directories (separated as PATH is). The walk upward ends with the first of
+them it comes to, as it does with the root, and reads it; git and mise do not read theirs, but to name a checkout
+and have its own subdirectories not see it is of no use. Directories are compared as they are spelled.
+"""
+
+from __future__ import annotations
+
+import os
+
+from envmgr.kit.environment import override_name
+from envmgr.kit.errors import ProjectError
+from envmgr.kit.fs import read_bytes
+from envmgr.kit.value import frozen
+from envmgr.project import dotfile
+from envmgr.project.request import Origin, Request
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from envmgr.kit.environment import Environment
+    from envmgr.kit.paths import Paths
+    from envmgr.project.dotfile import Dotfile
+
+CEILING = "ENVMGR_CEILING"
+
+
+@frozen
+class Project:
+    """What asks for tools in a directory.
+
+    `directory` is that of the nearest dotfile, None where there is none. `files` are the dotfiles, nearest first,
+    and the global file last (`is_global`). `considered` are the paths of all files that could have been there, in
+    the same order. `overrides` are the variables `ENVMGR_…_VERSION` that are set.
+    """
+
+    directory: str | None
+    files: tuple[Dotfile, ...]
+    considered: tuple[str, ...]
+    overrides: Mapping[str, str] = {}
+
+    @property
+    def path(self) -> str | None:
+        """Return the nearest dotfile's path; the global file is none."""
+        return next((file.path for file in self.files if not file.is_global), None)
+
+    def requests(self, known_tools: Iterable[str] = ()) -> tuple[Request, ...]:
+        """Return what holds, by nearness of the file and the order in it.
+
+        Overridden tools that no file names follow, as far as they are among `known_tools`: a variable's name does
+        not tell the tool's. Raise ProjectError for an override that cannot be a version.
+        """
+        named: dict[str, Request] = {}
+        for file in self.files:
+            for entry in file.entries:
+                if entry.tool not in named:
+                    named[entry.tool] = self._override(entry.tool) or entry
+        for tool in sorted(set(known_tools).difference(named)) if self.overrides else ():
+            request = self._override(tool)
+            if request:
+                named[tool] = request
+        return tuple(named.values())
+
+    def request(self, tool: str) -> Request | None:
+        """Return what holds for one tool; raise ProjectError for an override that cannot be a version."""
+        override = self._override(tool)
+        if override:
+            return override
+        return next((entry for file in self.files if (entry := file.request(tool))), None)
+
+    def file_of(self, request: Request) -> Dotfile | None:
+        """Return the file that decided, None if that was no file."""
+        if request.origin.kind not in {"file", "global"}:
+            return None
+        return next((file for file in self.files if file.path == request.origin.name), None)
+
+    def lock_of(self, request: Request) -> str | None:
+        """Return the path of the lock beside the file that decided, None if that was no file."""
+        file = self.file_of(request)
+        return f"{file.path}.lock" if file else None
+
+    def _override(self, tool: str) -> Request | None:
+        name = override_name(tool)
+        text = self.overrides.get(name)
+        if text is None:
+            return None
+        try:
+            return Request(tool, dotfile.parse_specs(text.strip()), Origin("environment", name))
+        except ValueError as error:
+            raise ProjectError(f"${name}: {error}", f"set it to a version of {tool}, or unset it") from None
+
+
+def find(environment: Environment, paths: Paths) -> Project:
+    """Read everything that asks for tools where the environment is.
+
+    Raise DotfileError for a file with bad lines, StorageError for one that cannot be read; both name it.
+    """
+    candidates = [os.path.join(directory, dotfile.NAME) for directory in _directories(environment)]
+    found = [(path, text) for path in candidates if (text := _text(path)) is not None]
+    files = [dotfile.parse(text, path) for path, text in found]
+    text = _text(paths.global_file)
+    if text is not None:
+        files.append(dotfile.parse(text, paths.global_file, is_global=True))
+    return Project(
+        directory=os.path.dirname(found[0][0]) if found else None,
+        files=tuple(files),
+        considered=(*candidates, paths.global_file),
+        overrides=_overrides(environment.variables),
+    )
+
+
+def _directories(environment: Environment) -> Iterator[str]:
+    """Yield the working directory and those above it, up to the ceiling or the root."""
+    ceilings = _ceilings(environment.get(CEILING))
+    directory = environment.cwd
+    while True:
+        yield directory
+        parent = os.path.dirname(directory)
+        if parent == directory or os.path.normcase(directory) in ceilings:
+            return
+        directory = parent
+
+
+def _ceilings(text: str) -> frozenset[str]:
+    named = (
+        os.path.normcase(os.path.normpath(each)) for each in text.split(os.pathsep) if os.path.isabs(each)
+    )
+    return frozenset(named)
+
+
+def _text(path: str) -> str | None:
+    """Return a dotfile's text; None where there is no file (`~/.envmgr` may well be our own directory)."""
+    if not os.path.isfile(path):
+        return None
+    content = read_bytes(path, dotfile.LIMIT + 1)
+    return None if content is None else dotfile.decode(content, path)
+
+
+def _overrides(variables: Mapping[str, str]) -> dict[str, str]:
+    return {
+        name: value
+        for name, value in variables.items()
+        if name.startswith("ENVMGR_") and name.endswith("_VERSION") and value.strip()
+    }

@@ -1,0 +1,248 @@
+"""`.envmgr`: one `TOOL=VERSION` a line, read with all its errors at once, and edited a line at a time."""
+
+from __future__ import annotations
+
+from envmgr import versions
+from envmgr.kit.errors import DotfileError
+from envmgr.kit.value import frozen
+from envmgr.project.request import Origin, Request, is_tool
+
+NAME = ".envmgr"
+LIMIT = 2**20
+MOST_ISSUES = 50
+
+_HINT = "an .envmgr has one TOOL=VERSION a line, such as `nodejs=^20.1`; `#` begins a comment"
+_BLANKS = " \t"
+_BOM = "\ufeff"
+_CONFLICT = ("<<<<<<<", "|||||||", "=======", ">>>>>>>")
+_SHOWN = 60
+
+
+@frozen
+class Dotfile:
+    """What one file asks for, in its order; `is_global` marks the user's own file, below every project's."""
+
+    path: str
+    entries: tuple[Request, ...]
+    is_global: bool = False
+
+    def request(self, tool: str) -> Request | None:
+        """Return what the file asks of a tool."""
+        return next((entry for entry in self.entries if entry.tool == tool), None)
+
+
+@frozen
+class _Statement:
+    """A line's tool and version, and where in the line (from 0) they and the version's end are."""
+
+    tool: str
+    value: str
+    tool_at: int
+    value_at: int
+
+    @property
+    def end(self) -> int:
+        return self.value_at + len(self.value)
+
+
+class _Bad(Exception):
+    """One thing wrong with a line, and where (from 0)."""
+
+    def __init__(self, column: int, message: str) -> None:
+        super().__init__(message)
+        self.column = column
+
+
+def decode(content: bytes, path: str) -> str:
+    """Return the text of a file's content; raise DotfileError for what is no text or too long to be meant."""
+    if len(content) > LIMIT:
+        raise DotfileError([f"{path}: is larger than {LIMIT // 2**20} MB"], _HINT)
+    if b"\0" in content:
+        raise DotfileError([f"{_place(content, content.index(0), path)}: NUL byte"], _HINT)
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        issue = f"{_place(content, error.start, path)}: not UTF-8 (byte 0x{content[error.start]:02x})"
+        raise DotfileError([issue], "save the file as UTF-8") from None
+
+
+def _place(content: bytes, offset: int, path: str) -> str:
+    start = content.rfind(b"\n", 0, offset) + 1
+    before = content[start:offset].decode(errors="replace").removeprefix(_BOM)
+    return f"{path}:{content.count(10, 0, offset) + 1}:{len(before) + 1}"
+
+
+def parse(text: str, path: str, *, is_global: bool = False) -> Dotfile:
+    """Read a dotfile; raise DotfileError with every bad line."""
+    kind = "global" if is_global else "file"
+    entries: dict[str, Request] = {}
+    issues: list[str] = []
+    for number, line in enumerate(text.removeprefix(_BOM).split("\n"), 1):
+        try:
+            statement = _read(line)
+            if statement:
+                _check_new(statement, entries)
+                origin = Origin(kind, path, number, statement.tool_at + 1)
+                entries[statement.tool] = Request(statement.tool, _specs(statement), origin)
+        except _Bad as bad:
+            issues.append(f"{path}:{number}:{bad.column + 1}: {bad}")
+    if issues:
+        raise DotfileError(_shortened(issues), _HINT)
+    return Dotfile(path, tuple(entries.values()), is_global)
+
+
+def with_request(text: str, tool: str, spec: str, path: str = NAME) -> str:
+    """Return the text with a tool's line changed, or added at the end; every other byte stays as it is.
+
+    Raise DotfileError if the text is not a dotfile, or would not be one afterwards.
+    """
+    known = parse(text, path).request(tool)
+    bom = _BOM if text.startswith(_BOM) else ""
+    lines = text.removeprefix(_BOM).split("\n")
+    if known and known.origin.line:
+        lines[known.origin.line - 1] = _changed(lines[known.origin.line - 1], spec)
+    else:
+        lines = _appended(lines, f"{tool}{_equals(lines)}{spec}")
+    changed = bom + "\n".join(lines)
+    _check_edit(changed, tool, spec, path)
+    return changed
+
+
+def parse_specs(text: str) -> tuple[str, ...]:
+    """Read what stands right of the `=`: one spec, or several separated by commas; raise ValueError."""
+    if text.startswith("path:"):
+        specs: tuple[str, ...] = (text,)
+    else:
+        specs = versions.split_requests(text)
+    for spec in specs:
+        versions.classify(spec)
+    return specs
+
+
+def _read(line: str) -> _Statement | None:
+    """Read one line; None if it is blank or a comment alone."""
+    body = _body(line)
+    return _statement(body) if body else None
+
+
+def _body(line: str) -> str:
+    return line[: _comment_at(line)].rstrip(f"{_BLANKS}\r")
+
+
+def _statement(body: str) -> _Statement:
+    _check_characters(body)
+    if body.startswith(_CONFLICT):
+        raise _Bad(0, "a merge conflict was left here; keep one side of it")
+    left, equals, right = body.partition("=")
+    tool, value = left.strip(_BLANKS), right.strip(_BLANKS)
+    start = len(body) - len(body.lstrip(_BLANKS))
+    if not equals:
+        raise _Bad(start, _no_equals(tool))
+    _check_tool(tool, value, start)
+    if not value:
+        raise _Bad(len(body), f"{tool} has no version; `{tool}=latest` takes the newest")
+    return _Statement(tool, value, start, len(body) - len(value))
+
+
+def _comment_at(line: str) -> int:
+    at = line.find("#")
+    while at > 0 and line[at - 1] not in _BLANKS:
+        at = line.find("#", at + 1)
+    return at if at >= 0 else len(line)
+
+
+def _check_characters(body: str) -> None:
+    if body.isprintable():
+        return
+    for column, character in enumerate(body):
+        if not character.isprintable() and character not in _BLANKS:
+            raise _Bad(column, f"character U+{ord(character):04X} cannot stand here")
+
+
+def _no_equals(text: str) -> str:
+    tool, *spec = text.split(maxsplit=1)
+    if is_tool(tool) and spec:
+        return f"there is no `=`; write `{_short(f'{tool}={spec[0]}')}`"
+    if is_tool(text):
+        return f"{text} has no `=` and version; `{text}=latest` takes the newest"
+    return f"{_short(text)!r} is no TOOL=VERSION"
+
+
+def _check_tool(tool: str, value: str, column: int) -> None:
+    if is_tool(tool):
+        return
+    if not tool:
+        raise _Bad(column, "there is no tool before the `=`")
+    bare = tool.rstrip("<>~^!=")
+    if bare != tool and is_tool(bare.rstrip(_BLANKS)):
+        meant = f"{bare.rstrip(_BLANKS)} = {tool[len(bare) :]}={value}"
+        raise _Bad(column, f"an operator belongs right of the `=`; write `{_short(meant)}`")
+    if is_tool(tool.lower()):
+        raise _Bad(column, f"names of tools are in lower case; write `{tool.lower()}`")
+    raise _Bad(column, f"{_short(tool)!r} cannot be the name of a tool")
+
+
+def _check_new(statement: _Statement, entries: dict[str, Request]) -> None:
+    earlier = entries.get(statement.tool)
+    if earlier:
+        raise _Bad(statement.tool_at, f"{statement.tool} is set in line {earlier.origin.line} already")
+
+
+def _specs(statement: _Statement) -> tuple[str, ...]:
+    try:
+        return parse_specs(statement.value)
+    except ValueError as error:
+        piece = getattr(error, "piece", "")
+        offset = max(0, statement.value.find(piece))
+        raise _Bad(statement.value_at + offset, f"{statement.tool}: {error}") from None
+
+
+def _shortened(issues: list[str]) -> list[str]:
+    more = len(issues) - MOST_ISSUES
+    return [*issues[:MOST_ISSUES], f"and {more} more bad lines"] if more > 0 else issues
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+
+
+def _changed(line: str, spec: str) -> str:
+    """Put another version into a line, its comment in the column it was in if there is room."""
+    statement = _statement(_body(line))
+    rest = line[statement.end :]
+    comment = rest.lstrip(_BLANKS)
+    gap = rest[: len(rest) - len(comment)]
+    if comment.startswith("#") and "\t" not in gap:
+        gap = " " * max(1, len(gap) + len(statement.value) - len(spec))
+    return f"{line[: statement.value_at]}{spec}{gap}{comment}"
+
+
+def _equals(lines: list[str]) -> str:
+    """Return the `=` with the blanks around it that the file's last line has."""
+    for line in reversed(lines):
+        statement = _read(line)
+        if statement:
+            between = line[statement.tool_at + len(statement.tool) : statement.value_at]
+            return between if between in {"=", " = "} else "="
+    return "="
+
+
+def _appended(lines: list[str], line: str) -> list[str]:
+    """Add a line at the end, ended as the first is; the last of the lines is what follows the last feed."""
+    end = "\r" if lines[0].endswith("\r") else ""
+    if lines[-1] == "":
+        return [*lines[:-1], line + end, ""]
+    return [*lines[:-1], lines[-1] + end, line + end, ""]
+
+
+def _check_edit(changed: str, tool: str, spec: str, path: str) -> None:
+    """Refuse an edit that would not be read back as what was meant."""
+    try:
+        meant = parse_specs(spec)
+    except ValueError as error:
+        raise DotfileError([f"{path}: {tool}: {error}"], _HINT) from None
+    request = parse(changed, path).request(tool)
+    if request is None or request.specs != meant:
+        raise DotfileError(
+            [f"{path}: {_short(spec)!r} cannot be written as a version of {_short(tool)}"], _HINT
+        )
