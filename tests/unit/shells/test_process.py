@@ -10,7 +10,11 @@ import pytest
 
 from envmgr.shells import process
 
-BECOME = "import sys, os; from envmgr.shells import process; sys.exit(process.become(sys.argv[1], sys.argv[2:], dict(os.environ)))"
+BECOME = """
+import os, sys
+from envmgr.shells import process
+sys.exit(process.become(sys.argv[1], sys.argv[2:], dict(os.environ)))
+"""
 
 
 def become(*words, **options):

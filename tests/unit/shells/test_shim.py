@@ -26,7 +26,7 @@ def write(directory, **contents):
         (directory / name).write_bytes(content)
 
 
-def test_all_that_is_baked_is_quoted(tmp_path):
+def test_all_that_is_baked_is_quoted():
     baked = Baked(*[f"{NASTY}/{part}" for part in ("home", "plans", "shims", "python", "site")])
     for text in shim.files(baked, ["it's", "-x", "[", "a\nb"], windows=False).values():
         subprocess.run(["sh", "-n"], input=text, check=True)
@@ -84,7 +84,7 @@ def test_files_of_others_are_neither_overwritten_nor_removed(tmp_path, baked):
     assert (tmp_path / "shims" / "other").exists()
 
 
-def test_what_a_writer_that_died_left_is_removed(tmp_path, baked):
+def test_what_a_writer_that_died_left_is_removed(tmp_path):
     write(tmp_path / "shims", **{".node.12.1.tmp": b""})
     assert shim.rewrite(str(tmp_path / "shims"), {}).stale == (".node.12.1.tmp",)
 

@@ -1,0 +1,204 @@
+"""Running a command with the tools a project asks for."""
+
+from __future__ import annotations
+
+import os
+
+from envmgr.install import store
+from envmgr.kit.environment import override_name
+from envmgr.kit.errors import CommandNotFound
+from envmgr.ops import active, program, tools, which
+from envmgr.project import lockio
+from envmgr.project.request import Origin, Request
+from envmgr.shells import plan, process
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from envmgr.ops.active import Active
+    from envmgr.ops.context import Context
+    from envmgr.ops.program import Program
+    from envmgr.shells.plan import Draft
+
+    Confirm = Callable[[str], bool]
+
+
+def refuse(_question: str) -> bool:
+    """Answer no: nobody is there to ask."""
+    return False
+
+
+def run(
+    context: Context, named: Sequence[str], command_line: Sequence[str], confirm: Confirm = refuse
+) -> int:
+    """Run a command with the named tools (`TOOL@SPEC`) in front of the project's; return only on Windows.
+
+    Raise NotInstalled when one of the named tools is missing, or, with none named, any that the project asks for.
+    """
+    requests = [_request(context, text) for text in named]
+    chosen = _resolve(context, requests)
+    required = chosen if named else active.resolve(context)
+    if _install_missing(context, required, confirm):
+        chosen = _resolve(context, requests)
+    actives = (*chosen, *active.resolve(context))
+    _check_available(chosen if named else actives)
+    _enter(context)
+    variables = _variables(context, actives)
+    directories = [directory for one in actives for directory in one.bin_dirs]
+    variables["PATH"] = process.in_front(directories, variables.get("PATH", ""))
+    path = program.on_path(variables["PATH"], command_line[0])
+    if path is None:
+        raise which.missing(context, command_line[0], actives)
+    return process.become(path, command_line[1:], variables)
+
+
+def _request(context: Context, text: str) -> Request:
+    item = tools.parse(text)
+    tool = item.tool if store.versions(context.paths, item.tool) else context.catalog.manifest(item.tool).name
+    asked = context.project.request(tool)
+    if item.spec is None and asked:
+        return asked
+    return Request(tool, (item.spec or "latest",), Origin("argument", ""))
+
+
+def _resolve(context: Context, requests: Sequence[Request]) -> tuple[Active, ...]:
+    return tuple(one for request in requests for one in active.resolve_request(context, request))
+
+
+def _check_available(actives: Sequence[Active]) -> None:
+    for one in actives:
+        if not one.is_available:
+            raise which.not_installed(one)
+
+
+def _enter(context: Context) -> None:
+    """Go to the directory that `--cwd` names."""
+    try:
+        is_there = os.path.samefile(context.environment.cwd, os.curdir)
+    except OSError:  # our own directory was removed: stay
+        is_there = True
+    if not is_there:
+        os.chdir(context.environment.cwd)
+
+
+def run_shim(context: Context, command: str, arguments: Sequence[str], confirm: Confirm = refuse) -> int:
+    """Run what a shim stands for, and leave a plan for the next time; return only on Windows.
+
+    Raise NotInstalled, NoVersionSet or CommandNotFound.
+    """
+    draft = plan.begin(context.paths)
+    try:
+        actives, found = _find(context, command, confirm)
+        if draft:
+            _remember(context, draft, command, actives, found)
+    finally:
+        if draft:
+            plan.drop(draft)
+    variables = _variables(context, actives)
+    variables["PATH"] = process.with_shims(context.paths.shims, variables.get("PATH", ""))
+    return process.become(found.path, arguments, variables)
+
+
+def _find(context: Context, command: str, confirm: Confirm) -> tuple[tuple[Active, ...], Program]:
+    actives = active.resolve(context)
+    found = program.locate(context, command, actives)
+    if found is None and _install_missing(context, _candidates(context, command, actives), confirm):
+        actives = active.resolve(context)
+        found = program.locate(context, command, actives)
+    if found is None:
+        raise _absent(context, command, actives)
+    return actives, found
+
+
+def _candidates(context: Context, command: str, actives: Sequence[Active]) -> list[Active]:
+    """Return the missing tools that may bring a command: those known to have it, else all."""
+    providers = which.tools_with(context, command)
+    return [one for one in actives if not providers or one.tool in providers]
+
+
+def _absent(context: Context, command: str, actives: tuple[Active, ...]) -> Exception:
+    """Say why a command cannot run; what is set and installed, but has no such command, is not unset."""
+    providers = which.tools_with(context, command)
+    there = next((one for one in actives if one.tool in providers and one.is_available), None)
+    return (
+        _without(command, there, providers[there.tool]) if there else which.missing(context, command, actives)
+    )
+
+
+def _without(command: str, one: Active, having: Sequence[str]) -> CommandNotFound:
+    asked = f"{one.tool}={one.spec} ({one.request.origin})"
+    hint = f"installed versions of {one.tool} that have it: {', '.join(having)}"
+    if one.kind == "system":
+        return CommandNotFound(f"{asked}: there is no other {command} on PATH", hint)
+    return CommandNotFound(
+        f"{asked} is {one.version or one.directory}, which has no command {command!r}", hint
+    )
+
+
+def _install_missing(context: Context, actives: Sequence[Active], confirm: Confirm) -> bool:
+    """Install what is missing, if the settings and the user let us; tell whether anything was."""
+    missing = [one for one in actives if one.kind == "version" and not one.is_available]
+    if not missing or not _may_install(context, missing, confirm):
+        return False
+    from envmgr.ops import install
+
+    install.install_requests(context, dict.fromkeys(one.request for one in missing))
+    return True
+
+
+def _may_install(context: Context, missing: Sequence[Active], confirm: Confirm) -> bool:
+    policy = context.settings.auto_install
+    names = ", ".join(f"{one.tool} {one.version or one.spec}" for one in missing)
+    return policy == "always" or (policy == "ask" and confirm(f"{names} not installed. Install now?"))
+
+
+def _exports(actives: Sequence[Active]) -> dict[str, str]:
+    """Return the variables of the active tools; what comes first holds."""
+    found: dict[str, str] = {}
+    for one in actives:
+        for name, value in (one.installed.env if one.installed else {}).items():
+            found.setdefault(name, value)
+    return found
+
+
+def _variables(context: Context, actives: Sequence[Active]) -> dict[str, str]:
+    return {**process.restore(context.environment.variables), **_exports(actives)}
+
+
+def _remember(
+    context: Context, draft: Draft, command: str, actives: Sequence[Active], found: Program
+) -> None:
+    """Write the plan of a command, unless a variable decided something: that holds for this run alone."""
+    variables = _looked_at(context, actives, found)
+    if any(value for name, value in variables.items() if name.endswith("_VERSION")):
+        return
+    places = tuple(one.installed.path for one in actives if one.installed and one.installed.env)
+    made = plan.Plan(found.path, _exports(actives), _inputs(context, found), variables, places)
+    plan.finish(context.paths, draft, context.project.directory, command, made)
+
+
+def _looked_at(context: Context, actives: Sequence[Active], found: Program) -> dict[str, str]:
+    """Return the variables that decided, or would have if they had been set."""
+    names = {override_name(tool) for tool in (*store.tools(context.paths), *(one.tool for one in actives))}
+    names.add("ENVMGR_CEILING")
+    if found.active.kind == "system":
+        names.add("PATH")
+    if any(one.kind == "path" for one in actives) or context.paths.data != context.paths.settings:
+        names |= {"HOME", "XDG_CONFIG_HOME"}
+    return {name: context.environment.variables.get(name, "") for name in sorted(names)}
+
+
+def _inputs(context: Context, found: Program) -> tuple[str, ...]:
+    """Return the files a decision was made from: dotfiles at and above the project's directory, their locks."""
+    inside = context.project.directory
+    dotfiles = [path for path in context.project.considered if inside and _is_at_or_above(path, inside)]
+    files = []
+    for path in (*dotfiles, context.paths.global_file):
+        files += [path, lockio.path_beside(path)] if os.path.isfile(path) else [path]
+    return tuple(dict.fromkeys((*files, *found.passed)))
+
+
+def _is_at_or_above(dotfile: str, directory: str) -> bool:
+    parent = os.path.dirname(dotfile)
+    return parent == directory or directory.startswith(parent.rstrip("/") + "/")

@@ -1,0 +1,51 @@
+"""Rewriting the shims: one for each command of each installed version, and no other."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from envmgr.install import store
+from envmgr.kit.locks import holding
+from envmgr.kit.value import frozen
+from envmgr.shells import plan, shim
+
+if TYPE_CHECKING:
+    from envmgr.ops.context import Context
+
+
+@frozen
+class Reshimmed:
+    """The commands that have a shim now; the files written and removed; the files of others that were left alone."""
+
+    commands: tuple[str, ...]
+    written: tuple[str, ...]
+    removed: tuple[str, ...]
+    foreign: tuple[str, ...]
+
+
+def reshim(context: Context) -> Reshimmed:
+    """Rewrite the shims, and forget all plans."""
+    with holding(
+        context.paths, "reshim"
+    ):  # what is wanted is found out under the lock: else an older view could win
+        plan.clear(context.paths)
+        commands = wanted(context)
+        done = shim.rewrite(context.paths.shims, _files(context, commands))
+    return Reshimmed(commands, done.missing, done.stale, done.foreign)
+
+
+def stale(context: Context) -> tuple[str, ...]:
+    """Name the shims that are missing, out of date or of no use."""
+    difference = shim.compare(context.paths.shims, _files(context, wanted(context)))
+    return tuple(sorted({*difference.missing, *difference.stale}))
+
+
+def wanted(context: Context) -> tuple[str, ...]:
+    """Name the commands of all installed versions."""
+    return tuple(sorted({name for one in store.all_installed(context.paths) for name in one.commands()}))
+
+
+def _files(context: Context, commands: tuple[str, ...]) -> dict[str, bytes]:
+    windows = context.platform.is_windows or os.name == "nt"
+    return shim.files(shim.bake(context.paths), commands, windows=windows)

@@ -1,0 +1,164 @@
+"""Installed tools made by hand, with real shims: what the tests of running commands work on."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from envmgr.install import receipt as receipts
+from envmgr.install.receipt import Receipt
+from envmgr.kit import paths as places
+from envmgr.kit import platform
+from envmgr.kit.environment import Environment
+from envmgr.kit.fs import remove_tree
+from envmgr.kit.value import replace
+from envmgr.ops import reshim
+from envmgr.ops.context import Context
+from envmgr.shells import plan, quote, shim
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+SHELLS: dict[str, tuple[str, ...]] = {
+    "dash": ("dash",),
+    "bash": ("bash", "--posix"),
+    "busybox": ("busybox", "sh"),
+    "zsh": ("zsh", "--emulate", "sh"),
+}
+IDENTITY = '#!/bin/sh\necho "{tool} {version} {command}"\n'
+
+
+class Toolbox:
+    """A root of envmgr, a project, and shims whose slow path leaves a trace."""
+
+    def __init__(self, directory: Path, root: str = "root") -> None:
+        self.directory = directory
+        self.root = directory / root
+        self.project = directory / "project"
+        self.project.mkdir(parents=True)
+        self.paths = places.one_root(str(self.root))
+        self.log = directory / "slow.log"
+        self.variables = {"PATH": f"{self.paths.shims}:{os.environ['PATH']}", "HOME": str(directory)}
+
+    def install(
+        self,
+        tool: str,
+        version: str,
+        commands: Mapping[str, str] | Sequence[str],
+        env: Mapping[str, str] | None = None,
+    ) -> Path:
+        """Make an installation; commands without a script print who they are."""
+        home = self.directory.__class__(self.paths.install(tool, version))
+        (home / "bin").mkdir(parents=True)
+        for name in commands:
+            script = commands[name] if isinstance(commands, dict) else IDENTITY
+            for field, value in {"tool": tool, "version": version, "command": name}.items():
+                script = script.replace(f"{{{field}}}", value)
+            program(home / "bin" / name, script)
+        receipts.write(str(home), _receipt(tool, version, dict(env or {})))
+        return home
+
+    def uninstall(self, tool: str, version: str) -> None:
+        """Remove an installation, and say nothing to the shims."""
+        remove_tree(self.paths.install(tool, version))
+
+    def asks(self, text: str, directory: Path | None = None) -> Path:
+        """Write a dotfile of some seconds ago (some shells compare whole seconds), and let its time pass."""
+        file = (directory or self.project) / ".envmgr"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+        os.utime(file, (time.time() - 5, time.time() - 5))
+        self.wait_for_clock()
+        return file
+
+    def wait_for_clock(self) -> None:
+        """Wait until the clock that files get their times from has moved on."""
+        probe = self.directory / "probe"
+        probe.touch()
+        before = probe.stat().st_mtime_ns
+        limit = time.monotonic() + 5
+        while probe.stat().st_mtime_ns == before and time.monotonic() < limit:
+            probe.touch()
+
+    def context(self, cwd: Path | None = None, **variables: str) -> Context:
+        """Make the context of a run."""
+        environment = Environment({**self.variables, **variables}, str(cwd or self.project))
+        return Context(environment, self.paths, platform.current())
+
+    def reshim(self) -> None:
+        """Write the shims; their Python says in `log` that it was started."""
+        wrapper, log = self.directory / "python", quote.posix(str(self.log))
+        if not wrapper.exists():
+            program(wrapper, f'#!/bin/sh\necho slow >>{log}\nexec "{sys.executable}" "$@"\n')
+        baked = replace(shim.bake(self.paths), python=str(wrapper))
+        plan.clear(self.paths)
+        shim.rewrite(self.paths.shims, shim.files(baked, reshim.wanted(self.context()), windows=False))
+
+    def shim(self, command: str) -> str:
+        """Return the path of a shim."""
+        return os.path.join(self.paths.shims, command)
+
+    def run(
+        self, *words: str | bytes, cwd: Path | None = None, clean: bool = False, **variables: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command; PWD is what a shell in that directory has."""
+        here = str(cwd or self.project)
+        inherited = {} if clean else {"LANG": "C.UTF-8"}
+        return subprocess.run(
+            words,
+            cwd=here,
+            env={**inherited, **self.variables, "PWD": here, **variables},
+            capture_output=True,
+            text=True,
+            errors="surrogateescape",
+            check=False,
+            timeout=60,
+        )
+
+    def output(self, command: str, cwd: Path | None = None, **variables: str) -> str:
+        """Run a shim that must succeed, and return what it said."""
+        done = self.run(self.shim(command), cwd=cwd, **variables)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    def slow_runs(self) -> int:
+        """Return how often Python was started since last asked."""
+        count = len(self.log.read_text().splitlines()) if self.log.exists() else 0
+        self.log.unlink(missing_ok=True)
+        return count
+
+    def is_fast(self, command: str, cwd: Path | None = None, **variables: str) -> bool:
+        """Tell whether a shim runs by its plan alone."""
+        self.slow_runs()
+        self.output(command, cwd, **variables)
+        return self.slow_runs() == 0
+
+
+def program(path: Path, script: str) -> Path:
+    """Write a script that can be run."""
+    path.write_bytes(os.fsencode(script))
+    path.chmod(0o755)
+    return path
+
+
+def _receipt(tool: str, version: str, env: dict[str, str]) -> Receipt:
+    return Receipt(
+        tool=tool,
+        version=version,
+        url=f"https://example.invalid/{tool}-{version}.tar.gz",
+        sha256="0" * 64,
+        size=1,
+        plugin="sha256:" + "0" * 64,
+        platform=platform.current().key,
+        installed_at="2026-01-01T00:00:00Z",
+        bin_dirs=("bin",),
+        home="",
+        env=env,
+        files=0,
+        bytes=0,
+        files_digest="",
+    )
