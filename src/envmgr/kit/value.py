@@ -100,20 +100,23 @@ def _require_order(cls: type, names: tuple[str, ...], optional: set[str]) -> Non
 
 
 def _compile_init(names: tuple[str, ...], optional: set[str], post_init: bool) -> Callable[..., None]:
-    """Write `__init__` as source, so that making a value costs no loop."""
-    parameters = "".join(f", {name}=_default" if name in optional else f", {name}" for name in names)
+    """Write `__init__` as source, so that making a value costs no loop.
+
+    Its own names begin with two underscores, which no field's does (Python mangles those in class bodies).
+    """
+    parameters = "".join(f", {name}=__unset" if name in optional else f", {name}" for name in names)
     body = "".join(_assignment(name, name in optional) for name in names)
-    after = "    self.__post_init__()\n" if post_init else ""
-    namespace: dict[str, Any] = {"_default": _DEFAULT}
-    source = f"def __init__(self{parameters}):\n    _fields = self.__dict__\n{body}{after}"
+    after = "    __self.__post_init__()\n" if post_init else ""
+    namespace: dict[str, Any] = {"__unset": _UNSET}
+    source = f"def __init__(__self{parameters}):\n    __fields = __self.__dict__\n{body}{after}"
     exec(source, namespace)  # noqa: S102 - the source is made of identifiers of the class itself
     init: Callable[..., None] = namespace["__init__"]
     return init
 
 
 def _assignment(name: str, optional: bool) -> str:
-    guard = f"    if {name} is not _default:\n    " if optional else ""
-    return f"{guard}    _fields[{name!r}] = {name}\n"
+    guard = f"    if {name} is not __unset:\n    " if optional else ""
+    return f"{guard}    __fields[{name!r}] = {name}\n"
 
 
 def _repr(self: object) -> str:
@@ -125,4 +128,4 @@ def _refuse(self: object, name: str, *_: object) -> None:
     raise AttributeError(f"{type(self).__qualname__} is frozen: cannot change {name!r}")
 
 
-_DEFAULT = object()
+_UNSET = object()

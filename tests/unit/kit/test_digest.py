@@ -1,0 +1,46 @@
+"""Digests as upstreams spell them."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+
+import pytest
+
+from envmgr.kit.digest import Digest, from_integrity, parse
+
+HEX = hashlib.sha256(b"x").hexdigest()
+
+
+def integrity(algorithm: str, content: bytes = b"x") -> str:
+    return f"{algorithm}-{base64.b64encode(hashlib.new(algorithm, content).digest()).decode()}"
+
+
+@pytest.mark.parametrize("text", [HEX, HEX.upper(), f"sha256:{HEX}", f" SHA256:{HEX}\n"])
+def test_hexadecimal_is_read_with_and_without_its_algorithm(text):
+    assert parse(text) == Digest("sha256", HEX)
+    assert str(parse(text)) == f"sha256:{HEX}"
+
+
+def test_the_algorithm_of_bare_hexadecimal_is_the_one_given():
+    value = hashlib.sha512(b"x").hexdigest()
+    assert parse(value, "sha512") == Digest("sha512", value)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "abc", HEX[:-1], HEX + "0", "g" + HEX[1:], f"md5:{HEX}", f"sha512:{HEX}", f":{HEX}x"]
+)
+def test_anything_else_is_refused(text):
+    with pytest.raises(ValueError, match="is not a digest"):
+        parse(text)
+
+
+def test_integrity_gives_the_strongest_hash():
+    text = f"{integrity('sha256')} {integrity('sha512')}?option {integrity('sha1')} unknown-AAAA"
+    assert from_integrity(text) == Digest("sha512", hashlib.sha512(b"x").hexdigest())
+
+
+@pytest.mark.parametrize("text", ["", "sha512", "md5-AAAA", "sha512-!!!!", "sha512-AAAA", "sha512-é"])
+def test_integrity_without_a_whole_known_hash_is_refused(text):
+    with pytest.raises(ValueError, match=r"."):
+        from_integrity(text)

@@ -1,0 +1,96 @@
+"""The environment as one value."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import pytest
+
+from envmgr.kit import environment
+from envmgr.kit.environment import Environment, override_name
+
+HOME = "USERPROFILE" if sys.platform == "win32" else "HOME"
+
+
+def test_an_empty_variable_counts_as_unset():
+    held = Environment({"A": "", "B": "x"}, "/")
+    assert (held.get("A"), held.get("A", "d"), held.get("B"), held.get("C")) == ("", "d", "x", "")
+
+
+@pytest.mark.parametrize(
+    ("tool", "name"),
+    [
+        ("nodejs", "ENVMGR_NODEJS_VERSION"),
+        ("nats-server", "ENVMGR_NATS_SERVER_VERSION"),
+        ("npm:@scope/x.y", "ENVMGR_NPM__SCOPE_X_Y_VERSION"),
+        ("é", "ENVMGR___VERSION"),
+    ],
+)
+def test_overrides_are_spelled_in_upper_case_with_underscores(tool, name):
+    assert override_name(tool) == name
+    assert Environment({name: "20"}, "/").override(tool) == "20"
+    assert Environment({name: ""}, "/").override(tool) is None
+
+
+def test_the_snapshot_does_not_change_with_the_process(monkeypatch):
+    monkeypatch.setenv("SOME_VARIABLE", "before")
+    taken = environment.current()
+    monkeypatch.setenv("SOME_VARIABLE", "after")
+    assert taken.get("SOME_VARIABLE") == "before"
+
+
+def test_the_working_directory_is_named_as_the_shell_names_it(tmp_path, monkeypatch):
+    real, link = tmp_path / "real", tmp_path / "link"
+    (real / "inner").mkdir(parents=True)
+    link.symlink_to(real)
+    monkeypatch.chdir(link / "inner")
+    monkeypatch.setenv("PWD", str(link / "inner"))
+    assert environment.current().cwd == str(link / "inner")
+
+
+@pytest.mark.parametrize("claimed", ["", "relative", "/nowhere/at/all", "/", "//"])
+def test_a_false_claim_of_the_working_directory_is_not_believed(tmp_path, monkeypatch, claimed):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PWD", claimed)
+    assert environment.current().cwd == os.path.realpath(tmp_path)
+
+
+def test_another_directory_may_be_asked_for(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    here = os.path.realpath(tmp_path)
+    assert environment.current("a/../b").cwd == os.path.join(here, "b")
+    assert environment.current(os.path.abspath("/x")).cwd == os.path.abspath("/x")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows does not let a working directory be removed")
+def test_a_removed_working_directory_is_the_root(tmp_path, monkeypatch):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    monkeypatch.delenv("PWD", raising=False)
+    gone.rmdir()
+    assert environment.current().cwd == "/"
+
+
+@pytest.mark.parametrize(
+    ("path", "expanded"),
+    [("~", "/h"), ("~/x y", "/h/x y"), ("~other/x", "~other/x"), ("a/~", "a/~"), ("", "")],
+)
+def test_only_the_users_own_tilde_is_expanded(path, expanded):
+    assert Environment({HOME: "/h"}, "/").expand(path) == expanded
+
+
+def test_home_is_known_without_a_variable():
+    assert os.path.isabs(Environment({}, "/").home)
+
+
+def test_a_closed_descriptor_is_no_terminal(tmp_path):
+    with open(tmp_path / "f", "wb") as file:
+        number = file.fileno()
+        assert not environment.is_terminal(number)
+    assert not environment.is_terminal(number)
+
+
+def test_the_interpreter_is_the_running_one():
+    assert environment.python() == sys.executable

@@ -1,0 +1,31 @@
+"""What somebody may have meant."""
+
+from __future__ import annotations
+
+from envmgr.kit.suggest import closest
+
+TOOLS = ("nodejs", "python", "ruby", "deno", "npm:prettier")
+
+
+def test_the_likest_comes_first():
+    assert closest("pyhton", TOOLS) == ("python",)
+    assert closest("node", ("nodejs", "node", "deno"))[0] == "node"
+
+
+def test_case_does_not_matter_and_the_candidates_own_is_shown():
+    assert closest("RUBY", ["Ruby"]) == ("Ruby",)
+
+
+def test_nothing_is_suggested_for_what_is_like_nothing():
+    assert closest("xyzzy", TOOLS) == ()
+    assert closest("", TOOLS) == ()
+    assert closest("nodejs", ()) == ()
+
+
+def test_no_more_than_asked_for():
+    assert len(closest("20.1.0", [f"20.1.{n}" for n in range(20)])) == 3
+    assert len(closest("20.1.0", [f"20.1.{n}" for n in range(20)], most=1)) == 1
+
+
+def test_a_very_long_word_is_no_burden():
+    assert closest("n" * 100_000, TOOLS) == ()
