@@ -63,7 +63,7 @@ class Catalog:
     def layout(self, tool: str, version: str, platform: Platform, url: str | None = None) -> Layout | None:
         """Return how a release's archive is laid out: the one at `url`, else the one the manifest's template names."""
         manifest = self.manifest(tool)
-        if manifest.kind in PACKAGE_SOURCES:
+        if manifest.kind in PACKAGE_SOURCES and (url is None or url.startswith(f"{manifest.kind}:")):
             return package_source_of(manifest.kind).layout(manifest, version, platform, self._context)
         return manifest.layout(version, None, platform, url)
 

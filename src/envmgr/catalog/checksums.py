@@ -138,5 +138,5 @@ def _properties(text: str) -> Iterator[tuple[str, str]]:
 def _from_json(text: str, path: str) -> str:
     found = expression.find(path, document.json_of(text))
     if not isinstance(found, str):
-        raise ValueError(f"there is {document.described(found)} at {path!r}")
+        raise document.unexpected(f"a digest at {path!r}", found)
     return found

@@ -48,7 +48,7 @@ def decode(body: bytes, kind: str) -> object:
 def entries(document: object) -> Iterator[object]:
     """Go through a list's entries; raise ValueError for what is no list, or no reasonable one."""
     if isinstance(document, dict | str) or not hasattr(document, "__iter__"):
-        raise ValueError(f"a list was expected where there is {described(document)}")
+        raise unexpected("a list", document)
     iterator = iter(cast("Iterable[object]", document))
     yield from islice(iterator, MOST_ENTRIES)
     if next(iterator, None) is not None:
@@ -58,11 +58,16 @@ def entries(document: object) -> Iterator[object]:
 def keyed(document: object) -> list[object]:
     """Turn an object into a list: of its values with their keys as `key`, others as `value`."""
     if not isinstance(document, dict):
-        raise ValueError(f"an object was expected where there is {described(document)}")
+        raise unexpected("an object", document)
     return [
         {"key": key, **value} if isinstance(value, dict) else {"key": key, "value": value}
         for key, value in document.items()
     ]
+
+
+def unexpected(wanted: str, value: object) -> ValueError:
+    """Make the error that says what was expected in a value's place."""
+    return ValueError(f"{wanted} was expected where there is {described(value)}")
 
 
 def described(value: object) -> str:

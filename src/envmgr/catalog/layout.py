@@ -20,8 +20,9 @@ class Layout:
     directories to drop (None: drop a single top directory that no `bin` path names). `bin` are executables or
     directories of them, inside the installed tree: `.` is the tree itself, and a directory that ends in `/` need not
     be in the archive (the installer makes it: programs may be put there later). Where both `bin` and `links` are
-    empty, the programs are in the tree's `bin` if it has one, else in the tree itself. `home` is the tree's root for `{home}`. `rename` maps a path of
-    the archive to its new path. `env` values may hold `{home}`. `script` is the install script for the platform's kind.
+    empty, the programs are in the tree's `bin` if it has one, else in the tree itself. `home` is the tree's root for
+    `{home}`. `rename` maps a path of the archive to its new path. `env` values may hold `{home}`. `script` is the
+    install script for the platform's kind.
 
     `links` makes commands of programs that are not called what people type: each name maps to the places to look
     for its program, of which the first that is there (after `strip`) counts; none there is a bad archive. The
@@ -34,10 +35,10 @@ class Layout:
     format: str
     bin: tuple[str, ...]
     strip: int | None = None
-    rename: Mapping[str, str] = {}  # noqa: RUF012 - never changed
-    links: Mapping[str, tuple[str, ...]] = {}  # noqa: RUF012 - never changed
+    rename: Mapping[str, str] = {}
+    links: Mapping[str, tuple[str, ...]] = {}
     home: str = ""
-    env: Mapping[str, str] = {}  # noqa: RUF012 - never changed
+    env: Mapping[str, str] = {}
     script: str | None = None
     builtin: bool = False
     requires: tuple[str, ...] = ()

@@ -220,9 +220,9 @@ class Manifest:
 
 def parse(text: str, origin: str, builtin: bool = False) -> Manifest:
     """Read a manifest; raise ManifestError with every issue. Built-in ones are linted by a test instead."""
-    from envmgr.catalog import reading
+    from envmgr.catalog import lint, reading
 
-    return reading.read(text, origin, builtin) if builtin else reading.read_strictly(text, origin)
+    return reading.read(text, origin, builtin) if builtin else lint.read(text, origin)
 
 
 def file_of(url: str) -> str:

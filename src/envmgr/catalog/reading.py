@@ -37,18 +37,6 @@ def read(text: str, origin: str, builtin: bool = False) -> Manifest:
     return build(decode(text, origin), origin, builtin)
 
 
-def read_strictly(text: str, origin: str) -> Manifest:
-    """Read a manifest that anyone may have written; raise ManifestError with every issue."""
-    from envmgr.catalog import lint
-
-    issues = lint.errors(text, origin)
-    if issues:
-        raise ManifestError(
-            origin, issues, "`envmgr plugin lint` checks a manifest; docs/plugins.md explains each field"
-        )
-    return read(text, origin)
-
-
 def decode(text: str, origin: str) -> dict[str, object]:
     """Decode the JSON object; raise ManifestError with line and column."""
     if len(text) > LIMIT:

@@ -61,7 +61,9 @@ class Registry:
         """Return a tool's manifest; raise ManifestError with every issue of one that is not built in."""
         manifest = self.get(tool)
         if not manifest.builtin and os.path.isfile(manifest.origin):
-            reading.read_strictly(_text(manifest.origin), manifest.origin)
+            from envmgr.catalog import lint
+
+            lint.read(_text(manifest.origin), manifest.origin)
         return manifest
 
     def names(self) -> tuple[str, ...]:

@@ -37,7 +37,7 @@ class Release:
     lts: str | None = None
     prerelease: bool = False
     withdrawn: bool = False
-    artifacts: Mapping[str, Artifact] = {}  # noqa: RUF012 - never changed
+    artifacts: Mapping[str, Artifact] = {}
     entry: object = None
 
 
@@ -46,7 +46,7 @@ class Location:
     """Where an artifact's bytes really are, and the headers to ask with."""
 
     url: str
-    headers: Mapping[str, str] = {}  # noqa: RUF012 - never changed
+    headers: Mapping[str, str] = {}
 
 
 @frozen

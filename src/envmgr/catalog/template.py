@@ -23,9 +23,10 @@ PLACEHOLDERS = (
     "exe",
     "name",
     "file",
+    "url",
     "home",
 )
-"""Every name a template may use; `file` stands in checksum templates only, `home` in `env` only."""
+"""Every name a template may use; `file` and `url` stand in checksum templates only, `home` in `env` only."""
 
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_]\w*)\}")
 _NUMBERS = re.compile(r"\d+")

@@ -88,10 +88,9 @@ def _next_page(headers: Mapping[str, str], page: str) -> str | None:
     found = _NEXT.search(headers.get("link", ""))
     if not found:
         return None
-    address, here = urlsplit(urljoin(page, found[1])), urlsplit(page)
-    return (
-        address._replace(scheme=here.scheme).geturl() if address.netloc == here.netloc else address.geturl()
-    )
+    following, here = urljoin(page, str(found[1])), urlsplit(page)
+    same_host = urlsplit(following).netloc == here.netloc
+    return here.scheme + str(following[following.index(":") :]) if same_host else str(following)
 
 
 def _entries(manifest: Manifest, documents: list[object]) -> Iterator[object]:
@@ -132,7 +131,7 @@ def _tag(manifest: Manifest, entry: object) -> str | None:
     if "version" in manifest.versions:
         return _string(_find(manifest, "version", entry))
     if not isinstance(entry, dict):
-        raise ValueError(f"a version was expected where there is {document.described(entry)}")
+        raise document.unexpected("a version", entry)
     return next((_string(entry[field]) for field in _VERSION_FIELDS if field in entry), None)
 
 

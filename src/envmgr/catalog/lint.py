@@ -1,0 +1,204 @@
+"""Finding everything that is wrong with a manifest at once."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING, cast
+
+from envmgr.catalog import guess, reading, template
+from envmgr.catalog import lint_values as values
+from envmgr.catalog.fields import ARCHIVE, table
+from envmgr.kit import resources
+from envmgr.kit.errors import ManifestError
+from envmgr.kit.platform import DEFAULT_PLATFORMS
+from envmgr.kit.value import frozen
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from jsonschema.exceptions import ValidationError
+
+    from envmgr.catalog.manifest import Manifest
+
+NAMED_VERSION = "1.2.3"
+"""The version that a manifest is tried out with where its own say nothing."""
+
+
+@frozen
+class Report:
+    """What was found: errors keep a manifest from being used, warnings do not. Each begins with its JSON path."""
+
+    errors: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
+
+
+def lint(text: str, origin: str) -> Report:
+    """Check the text of a manifest."""
+    try:
+        data = reading.decode(text, origin)
+    except ManifestError as error:
+        return Report(error.issues)
+    found = [*_shape(data), *_choices(data)]
+    if not found:
+        found = [*_meaning(data), *_name(data, origin)]
+    if found:
+        return Report(tuple(dict.fromkeys(found)))
+    return Report((), tuple(_warnings(reading.build(data, origin))))
+
+
+def read(text: str, origin: str) -> Manifest:
+    """Read a manifest that anyone may have written; raise ManifestError with every issue."""
+    found = lint(text, origin).errors
+    if found:
+        raise ManifestError(origin, found, "docs/plugins.md explains each field of a manifest, with examples")
+    return reading.read(text, origin)
+
+
+@lru_cache(maxsize=1)
+def schema() -> Mapping[str, object]:
+    """Return the published JSON Schema."""
+    path = os.path.join(resources.directory("plugins"), "plugin.schema.json")
+    with open(path, encoding="utf-8") as file:
+        return cast("dict[str, object]", json.load(file))
+
+
+def _shape(data: Mapping[str, object]) -> Iterator[str]:
+    """Check against the schema."""
+    from jsonschema import Draft202012Validator
+
+    for error in sorted(Draft202012Validator(schema()).iter_errors(data), key=lambda error: error.json_path):
+        yield f"{error.json_path}: {_said(error)}"
+
+
+def _said(error: ValidationError) -> str:
+    """Say what a schema's error is in the words of somebody who writes a manifest."""
+    if error.validator == "additionalProperties":
+        return "; ".join(_unknown(error))
+    if error.validator == "required":
+        return error.message.replace("is a required property", "is missing")
+    if error.validator == "minProperties":
+        return "says nothing"
+    if error.validator in {"pattern", "enum"} and error.schema_path and "propertyNames" in error.schema_path:
+        return f"{error.instance!r} is no name that can stand here"
+    message = error.message
+    return message if len(message) <= values.LONGEST else f"{message[: values.LONGEST]} …"
+
+
+def _unknown(error: ValidationError) -> Iterator[str]:
+    from envmgr.kit.suggest import closest
+
+    known = table(cast("dict[str, object]", error.schema), "properties")
+    for name in cast("dict[str, object]", error.instance):
+        if name not in known:
+            near = closest(name, known, 1)
+            yield f"there is no field {name!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+
+
+def _choices(data: Mapping[str, object]) -> Iterator[str]:
+    if ("versions_url" in data) == ("source" in data):
+        yield "$: it needs 'versions_url' or 'source', and not both"
+    if not ({"bin", "bin_path_template", "links"} & _all_fields(data)) and not _finds_programs(data):
+        yield "$: 'bin_path_template' (or 'bin') is missing: nothing says where the programs are"
+
+
+def _all_fields(data: Mapping[str, object]) -> set[str]:
+    return {
+        *data,
+        *(field for layer in table(data, "platforms").values() if isinstance(layer, dict) for field in layer),
+    }
+
+
+def _finds_programs(data: Mapping[str, object]) -> bool:
+    """Tell whether the source says itself what a release's programs are."""
+    return table(data, "source").get("kind") in {"npm", "github"}
+
+
+def _name(data: Mapping[str, object], origin: str) -> Iterator[str]:
+    name = data["name"]
+    file = os.path.basename(origin)
+    if file.endswith(".json") and file != f"{name}.json":
+        yield f"$.name: is {name!r}, so the file must be called {name}.json"
+    if name in cast("list[object]", data.get("aliases", [])):
+        yield "$.aliases: the tool's own name is no other name"
+
+
+def _meaning(data: Mapping[str, object]) -> Iterator[str]:
+    yield from _versions(table(data, "versions"), table(data, "source"))
+    for path, layer in _layers(data):
+        yield from values.layer(path, layer)
+    for number, override in enumerate(cast("list[dict[str, object]]", data.get("overrides", []))):
+        yield from values.version_range(f"$.overrides[{number}].versions", str(override["versions"]))
+    if table(data, "source").get("kind") == "github" and "versions_url" not in data:
+        return
+    if any("asset" in layer for _, layer in _layers(data)):
+        yield "$.asset: only releases of the github source have assets; write download_url_template"
+
+
+def _layers(data: Mapping[str, object]) -> Iterator[tuple[str, Mapping[str, object]]]:
+    """Go through every object that holds fields of archives, with its path."""
+    yield "$", {field: data[field] for field in ARCHIVE if field in data}
+    for path, owner in [("$", data), *_overrides(data)]:
+        if path != "$":
+            yield path, owner
+        for key, layer in table(owner, "platforms").items():
+            if isinstance(layer, dict):
+                yield f"{path}.platforms.{key}" if key.isalnum() else f"{path}.platforms['{key}']", layer
+
+
+def _overrides(data: Mapping[str, object]) -> list[tuple[str, Mapping[str, object]]]:
+    items = cast("list[dict[str, object]]", data.get("overrides", []))
+    return [(f"$.overrides[{number}]", item) for number, item in enumerate(items)]
+
+
+def _versions(options: Mapping[str, object], source: Mapping[str, object]) -> Iterator[str]:
+    for field in ("path", "version", "date", "lts", "stable", "artifact", "url", "sha256", "size"):
+        if field in options:
+            yield from values.expression_at(f"$.versions.{field}", str(options[field]))
+    for name, expression in table(options, "channels").items():
+        yield from values.expression_at(f"$.versions.channels.{name}", str(expression))
+    if "pattern" in options:
+        yield from values.pattern_at("$.versions.pattern", str(options["pattern"]))
+    if source.get("kind", "index") != "index":
+        only = sorted({*options} - {"prefix", "pattern", "vendor"})
+        yield from (f"$.versions.{field}: means nothing with the source {source['kind']!r}" for field in only)
+    if "{" in str(source.get("platform_package", "")):
+        yield from values.template_at(
+            "$.source.platform_package", str(source["platform_package"]), values.URL_NAMES
+        )
+
+
+def _warnings(manifest: Manifest) -> Iterator[str]:
+    place = str(manifest.fields.get("download_url_template") or manifest.fields.get("asset") or "")
+    if manifest.is_minimal and place:
+        yield from _of_one_url(place)
+    published = [p for p in DEFAULT_PLATFORMS if manifest.layout(_try_version(manifest), None, p)]
+    if not published:
+        yield "$: nothing is published for any platform"
+    for platform in published:
+        layout = manifest.layout(_try_version(manifest), None, platform)
+        if layout and not layout.bin and not layout.links and manifest.kind not in {"npm", "github"}:
+            yield f"$.platforms: nothing says where the programs are on {platform.key}"
+    if place.startswith("http://"):
+        yield "$.download_url_template: plain http is refused unless the setting allow_http is on"
+    url = str(manifest.fields.get("download_url_template") or "")
+    if url and manifest.kind != "static" and not {"version", "tag", "major"} & set(template.names(url)):
+        yield "$.download_url_template: names neither {version} nor {tag}, so every version is the same archive"
+
+
+def _of_one_url(url: str) -> Iterator[str]:
+    words = sorted({*guess.os_words(url), *guess.arch_words(url)})
+    if words:
+        yield (
+            f"$.download_url_template: speaks of {', '.join(words)}, so it is offered there only; "
+            "{os} and {arch} would serve other platforms"
+        )
+
+
+def _try_version(manifest: Manifest) -> str:
+    listed = cast("list[object]", manifest.source.get("versions") or [NAMED_VERSION])
+    first = listed[0]
+    version = first["version"] if isinstance(first, dict) else first
+    return manifest.vendor + re.sub(r"\s", "", str(version))

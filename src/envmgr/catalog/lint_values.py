@@ -1,0 +1,120 @@
+"""Finding what is wrong with single values of a manifest: templates, expressions, patterns, ranges, paths."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from envmgr.catalog import expression, template
+from envmgr.catalog.fields import strings, table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+LONGEST = 300
+"""Characters of a message; more would be a quotation."""
+
+URL_NAMES = frozenset(
+    {"version", "major", "minor", "patch", "tag", "os", "arch", "libc", "ext", "exe", "name"}
+)
+# A lock gives no tag, so what an installation needs must do without.
+TREE_NAMES = URL_NAMES - {"tag"}
+CHECKSUM_NAMES = URL_NAMES | {"url", "file"}
+ENV_NAMES = TREE_NAMES | {"home"}
+
+# A group of nothing but a repetition, itself repeated, has exponentially many ways to match: (a+)+
+_NESTED = re.compile(r"\((?:\?:)?(?:\[[^\]]*\]|\\?.)[*+]\)[*+{]")
+
+
+def layer(path: str, fields: Mapping[str, object]) -> Iterator[str]:
+    """Check the fields that describe an archive."""
+    for field in ("download_url_template", "asset"):
+        yield from _template(path, fields, field, URL_NAMES)
+    for field in ("ext", "format", "home", "bin_path_template"):
+        yield from _template(path, fields, field, TREE_NAMES)
+    yield from _url(f"{path}.download_url_template", fields.get("download_url_template"))
+    yield from _tree_paths(path, fields)
+    for name, value in table(fields, "env").items():
+        yield from template_at(f"{path}.env.{name}", str(value or ""), ENV_NAMES)
+    for field in ("checksum", "signature"):
+        yield from _document(f"{path}.{field}", table(fields, field))
+    check = table(fields, "check")
+    for number, argument in enumerate(strings(check.get("args"))):
+        yield from template_at(f"{path}.check.args[{number}]", argument, TREE_NAMES)
+    yield from _template(f"{path}.check", check, "expect", TREE_NAMES)
+
+
+def template_at(path: str, text: str, allowed: frozenset[str]) -> Iterator[str]:
+    """Check a template's placeholders."""
+    for name in dict.fromkeys(template.names(text)):
+        if name not in allowed:
+            yield f"{path}: {{{name}}} is no placeholder here; there are {', '.join(sorted(allowed))}"
+
+
+def expression_at(path: str, text: str) -> Iterator[str]:
+    """Check a JMESPath expression."""
+    found = expression.problem(text)
+    if found:
+        yield f"{path}: is no JMESPath: {found}"
+
+
+def pattern_at(path: str, text: str) -> Iterator[str]:
+    """Check a regular expression, which must also not take forever on a long line."""
+    try:
+        re.compile(text)
+    except re.error as error:
+        yield f"{path}: is no regular expression: {error}"
+        return
+    if _NESTED.search(text):
+        yield f"{path}: repeats what is repeated inside already, which can take forever on some text"
+
+
+def version_range(path: str, text: str) -> Iterator[str]:
+    """Check a range of versions."""
+    from envmgr.versions import parse_spec
+
+    try:
+        parse_spec(text)
+    except ValueError as error:
+        yield f"{path}: {error}"
+
+
+def _template(path: str, fields: Mapping[str, object], field: str, allowed: frozenset[str]) -> Iterator[str]:
+    if isinstance(fields.get(field), str):
+        yield from template_at(f"{path}.{field}", str(fields[field]), allowed)
+
+
+def _url(path: str, value: object) -> Iterator[str]:
+    if value is not None and not re.match(r"(https?|file)://", str(value)):
+        yield f"{path}: must begin with https://"
+
+
+def _document(path: str, fields: Mapping[str, object]) -> Iterator[str]:
+    """Check a `checksum` or `signature`."""
+    yield from _template(path, fields, "url_template", CHECKSUM_NAMES)
+    url = fields.get("url_template")
+    if url is not None and not str(url).startswith("{url}"):
+        yield from _url(f"{path}.url_template", url)
+    if "path" in fields:
+        yield from expression_at(f"{path}.path", str(fields["path"]))
+
+
+def _tree_paths(path: str, fields: Mapping[str, object]) -> Iterator[str]:
+    places = [(f"{path}.bin[{n}]", place) for n, place in enumerate(strings(fields.get("bin")))]
+    for name, value in table(fields, "links").items():
+        places += [(f"{path}.links.{name}", place) for place in strings(value)]
+    for before, after in table(fields, "rename").items():
+        places += [(f"{path}.rename", before), (f"{path}.rename.{before}", str(after))]
+    places += [
+        (f"{path}.{field}", str(fields[field])) for field in ("home", "bin_path_template") if field in fields
+    ]
+    for where, place in places:
+        yield from template_at(where, place, TREE_NAMES)
+        yield from _inside(where, place)
+
+
+def _inside(path: str, place: str) -> Iterator[str]:
+    """Check that a path stays inside the tree, on every system."""
+    parts = place.split("/")
+    if place.startswith("/") or "\\" in place or ".." in parts or re.match(r"[A-Za-z]:", place):
+        yield f"{path}: must be relative, with / between its parts, and stay inside the tree"
