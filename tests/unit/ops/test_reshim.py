@@ -1,0 +1,97 @@
+"""There is one shim for each command of each installed version, and no other."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from envmgr.kit.value import replace
+from envmgr.ops import reshim
+from envmgr.shells import plan
+from support.toolbox import Toolbox, program
+
+RESHIM = """
+import sys
+from envmgr.kit import paths, platform
+from envmgr.kit.environment import Environment
+from envmgr.ops import reshim
+from envmgr.ops.context import Context
+for _ in range(3):
+    reshim.reshim(Context(Environment({}, "/"), paths.one_root(sys.argv[1]), platform.current()))
+"""
+
+
+@pytest.fixture
+def box(tmp_path):
+    made = Toolbox(tmp_path)
+    made.install("nodejs", "18.0.0", ["node", "npm"])
+    made.install("nodejs", "20.1.0", ["node", "corepack"])
+    return made
+
+
+def test_every_command_of_every_version_gets_a_shim(box):
+    done = reshim.reshim(box.context())
+    assert done.commands == ("corepack", "node", "npm")
+    assert done.written == done.commands
+    assert sorted(os.listdir(box.paths.shims)) == ["corepack", "node", "npm"]
+
+
+def test_nothing_is_written_where_nothing_changed(box):
+    reshim.reshim(box.context())
+    done = reshim.reshim(box.context())
+    assert (done.written, done.removed, done.foreign) == ((), (), ())
+
+
+def test_commands_of_removed_versions_go(box):
+    reshim.reshim(box.context())
+    box.uninstall("nodejs", "18.0.0")
+    assert reshim.stale(box.context()) == ("npm",)
+    assert reshim.reshim(box.context()).removed == ("npm",)
+    assert reshim.stale(box.context()) == ()
+
+
+def test_a_program_that_a_tool_installed_into_itself_gets_a_shim(box):
+    reshim.reshim(box.context())
+    program(box.root / "installs/nodejs/20.1.0/bin/prettier", "#!/bin/sh\n")
+    assert reshim.stale(box.context()) == ("prettier",)
+    assert reshim.reshim(box.context()).written == ("prettier",)
+
+
+def test_files_of_others_are_named_and_left_alone(box):
+    (box.root / "shims").mkdir()
+    program(box.root / "shims/node", "#!/bin/sh\necho mine\n")
+    assert reshim.reshim(box.context()).foreign == ("node",)
+    assert (box.root / "shims/node").read_text() == "#!/bin/sh\necho mine\n"
+
+
+def test_all_plans_are_forgotten(box):
+    draft = plan.begin(box.paths)
+    reshim.reshim(box.context())
+    assert draft is None or not os.path.exists(draft.path)
+    assert not os.path.exists(box.paths.plans)
+
+
+def test_on_windows_each_command_has_a_batch_file_and_a_twin(box):
+    context = box.context()
+    context.platform = replace(context.platform, os="windows")
+    reshim.reshim(context)
+    assert {"node", "node.bat"} <= set(os.listdir(box.paths.shims))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="runs POSIX programs")
+def test_a_command_never_disappears_while_many_rewrite_shims_and_tools_come_and_go(box):
+    reshim.reshim(box.context())
+    running = [subprocess.Popen([sys.executable, "-c", RESHIM, str(box.root)]) for _ in range(6)]
+    rounds = 0
+    while any(process.poll() is None for process in running):
+        rounds += 1
+        box.install("zig", f"0.{rounds}.0", ["zig", f"zig{rounds}"])
+        for _ in range(50):
+            assert os.access(box.shim("node"), os.X_OK)
+            assert os.access(box.shim("npm"), os.X_OK)
+    assert [process.returncode for process in running] == [0] * 6
+    reshim.reshim(box.context())
+    assert all(os.path.exists(box.shim(f"zig{number}")) for number in range(1, rounds + 1))
