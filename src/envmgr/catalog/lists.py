@@ -7,8 +7,8 @@ import json
 import os
 import threading
 from typing import TYPE_CHECKING, TypeVar, cast
-from urllib.parse import urlsplit, urlunsplit
 
+from envmgr.kit import urls
 from envmgr.kit.errors import HttpError, InsecureUrl, NetworkError, Offline, RateLimited, StorageError
 from envmgr.kit.fs import write_atomic
 from envmgr.kit.progress import Silent
@@ -85,7 +85,9 @@ class Lists:
         except NetworkError as error:
             if kept is None or not _is_passing(error):
                 raise
-            self._progress.note(f"{error.message}; going on with the list of {_shown(url)} received before")
+            self._progress.note(
+                f"{error.message}; going on with the list of {urls.shown(url)} received before"
+            )
             return kept
         if response.status == _NOT_MODIFIED and kept is not None:
             return kept
@@ -96,13 +98,13 @@ class Lists:
             write_atomic(path, _spell(document, url), 0o600)
         except StorageError as error:
             # What was asked for is at hand: that it cannot be kept for next time is no reason to fail.
-            self._progress.note(f"{error.message}; the list of {_shown(url)} is not kept")
+            self._progress.note(f"{error.message}; the list of {urls.shown(url)} is not kept")
         return document
 
 
 def _refuse(url: str) -> Document:
     raise Offline(
-        f"the list at {_shown(url)} is needed, was never received before, and envmgr is offline",
+        f"the list at {urls.shown(url)} is needed, was never received before, and envmgr is offline",
         "run the same command once without --offline (and with the setting `offline` off)",
     )
 
@@ -118,7 +120,7 @@ def _is_passing(error: NetworkError) -> bool:
 
 def _document(response: Response) -> Document:
     kept = {name: response.headers[name] for name in _KEPT if name in response.headers}
-    return Document(response.body, _shown(response.url), kept)
+    return Document(response.body, urls.shown(response.url), kept)
 
 
 def _conditions(kept: Document | None) -> dict[str, str]:
@@ -135,23 +137,13 @@ def _key(url: str, headers: Mapping[str, str]) -> str:
     with others is told by upstream whether what is kept (by this same user) is still the answer.
     """
     accept = next((value for name, value in headers.items() if name.lower() == "accept"), "")
-    return hashlib.sha256(f"{_without_user(url)}\n{accept}".encode()).hexdigest()
-
-
-def _without_user(url: str) -> str:
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment=""))
-
-
-def _shown(url: str) -> str:
-    """Spell a URL for people and files: no user, and no query, which may hold a token."""
-    return urlunsplit(urlsplit(_without_user(url))._replace(query=""))
+    return hashlib.sha256(f"{urls.bare(url)}\n{accept}".encode()).hexdigest()
 
 
 def _spell(document: Document, url: str) -> bytes:
     """Write one file, so that no crash can part a body from its validators: a line of JSON, then the body."""
     head = {
-        "asked": _shown(url),
+        "asked": urls.shown(url),
         "url": document.url,
         "headers": dict(document.headers),
         "sha256": hashlib.sha256(document.body).hexdigest(),

@@ -7,14 +7,13 @@ which names no host; `locate` finds where that archive is today.
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, cast
 
+from envmgr.catalog import document, template
 from envmgr.catalog import listing as listings
-from envmgr.catalog import template
 from envmgr.catalog.release import Artifact, Listing, Location, Release
-from envmgr.catalog.sources import credentials, npm_bins, npm_config, npm_platforms
-from envmgr.kit import digest
+from envmgr.catalog.sources import npm_bins, npm_config, npm_platforms
+from envmgr.kit import digest, urls
 from envmgr.kit.errors import HttpError, InvalidRequest, SourceError
 from envmgr.kit.value import frozen, replace
 
@@ -83,8 +82,8 @@ def locate(artifact: Artifact, context: Context) -> Location:
             f"the npm registry of this machine has no {name} {version}",
             "`npm config get registry` shows the registry; `envmgr lock` finds what it has now",
         )
-    url, own = credentials.split(str(package.document["dist"]["tarball"]))
-    return Location(url, own or _config(name, context).headers(url))
+    tarball = str(package.document["dist"]["tarball"])
+    return Location(urls.bare(tarball), _config(name, context).headers(tarball))
 
 
 def package_of(manifest: Manifest) -> str:
@@ -177,10 +176,10 @@ def _digest_of(package: Package) -> Digest | None:
 
 def _package(name: str, version: str, context: Context) -> Package | None:
     try:
-        document = _packument(name, context)["versions"].get(version)
+        found = _packument(name, context)["versions"].get(version)
     except UnknownPackage:
         return None
-    return Package(name, version, document) if document else None
+    return Package(name, version, found) if found else None
 
 
 class UnknownPackage(SourceError):
@@ -193,8 +192,7 @@ def _packument(name: str, context: Context) -> Json:
 
 def _ask(name: str, context: Context) -> Json:
     config = _config(name, context)
-    base, _ = credentials.split(config.registry)
-    url = f"{base}/{name.replace('/', '%2f')}"
+    url = f"{urls.bare(config.registry)}/{name.replace('/', '%2f')}"
     # Only the full document has the dates, and it can be many times the size.
     accept = FULL if context.settings.minimum_release_age else ABBREVIATED
     try:
@@ -208,9 +206,9 @@ def _ask(name: str, context: Context) -> Json:
 
 def _checked(body: bytes, url: str) -> Json:
     try:
-        page = json.loads(body)
+        page = cast("Json", document.json_of(body.decode("utf-8-sig")))
         if all(isinstance(version["dist"]["tarball"], str) for version in page["versions"].values()):
-            return cast("Json", page)
+            return page
     except (ValueError, KeyError, TypeError, AttributeError):
         pass
     raise SourceError(

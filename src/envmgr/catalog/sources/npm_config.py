@@ -14,8 +14,8 @@ from base64 import b64decode
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from envmgr.catalog.sources import npm_knows
-from envmgr.catalog.sources.credentials import basic, split
+from envmgr.catalog.sources import credentials, npm_knows
+from envmgr.kit import urls
 from envmgr.kit.errors import ConfigError, StorageError
 from envmgr.kit.fs import read_text
 from envmgr.kit.value import frozen
@@ -40,17 +40,13 @@ class NpmConfig:
 
     def headers(self, url: str) -> Headers:
         """Return what identifies us to a URL: npm keeps credentials by host and path, the longest counting."""
-        parts = urlsplit(url)
-        path = parts.path
-        while path:
-            path = path[: path.rstrip("/").rfind("/") + 1]
-            found = self._headers_of(f"//{parts.netloc}{path}") or self._headers_of(
-                f"//{parts.netloc}{path}".rstrip("/")
-            )
+        place = f"//{urlsplit(urls.bare(url)).netloc}{urlsplit(url).path}"
+        while place.count("/") > 2:  # noqa: PLR2004 - the slashes in front of the host
+            place = place.rpartition("/")[0]
+            found = self._headers_of(f"{place}/") or self._headers_of(place)
             if found:
                 return found
-        own_url, headers = split(self.registry)
-        return headers if urlsplit(own_url).netloc == parts.netloc else {}
+        return credentials.for_url(url, self.registry)
 
     def _headers_of(self, key: str) -> Headers:
         token, pair = self.values.get(f"{key}:_authToken"), self.values.get(f"{key}:_auth")
@@ -59,7 +55,7 @@ class NpmConfig:
             return {"Authorization": f"Bearer {token}"}
         if pair:
             return {"Authorization": f"Basic {pair}"}
-        return basic(user, _decoded(password)) if user and password else {}
+        return credentials.basic(user, _decoded(password)) if user and password else {}
 
 
 def load(environment: Environment, package: str, installs: str, ask: Ask = npm_knows.ask) -> NpmConfig:

@@ -12,6 +12,7 @@ from urllib.request import url2pathname
 from envmgr.catalog import listing as listings
 from envmgr.catalog.release import Artifact, Listing, Location, Release
 from envmgr.catalog.sources import credentials, pip_config, simple_index, wheel_tags
+from envmgr.kit import urls
 from envmgr.kit.errors import HttpError, InvalidRequest, NetworkError, SourceError
 from envmgr.kit.value import frozen, replace
 
@@ -51,6 +52,8 @@ def listing(manifest: Manifest, context: Context) -> Listing:
 
 def artifact(manifest: Manifest, release: Release, platform: Platform, context: Context) -> Artifact | None:
     """Find the release's wheel for a platform."""
+    if manifest.values(release.version, release.tag, platform) is None:
+        return None
     project = project_of(manifest)
     offered = {
         offer.wheel: offer.file for offer in _by_version(_offers(project, context)).get(release.tag, ())
@@ -62,8 +65,9 @@ def artifact(manifest: Manifest, release: Release, platform: Platform, context: 
     return Artifact(f"{SCHEME}{project}/{file.name}", file.digest, file.size)
 
 
-def layout(manifest: Manifest, version: str, platform: Platform, context: Context) -> Layout | None:  # noqa: ARG001 - what a source is asked with
+def layout(manifest: Manifest, version: str, platform: Platform, context: Context) -> Layout | None:
     """Return how a wheel is laid out: its scripts are in `bin`, unless the manifest says more."""
+    del context
     base = manifest.layout(version, version, platform, "archive.whl")
     return base and replace(base, bin=base.bin or (() if base.links else BIN))
 
@@ -81,9 +85,7 @@ def locate(artifact: Artifact, context: Context) -> Location:
             unreachable = unreachable or error
             continue
         if found:
-            clean, own = credentials.split(found.url)
-            index, headers = credentials.split(place)
-            return Location(clean, own or credentials.for_host(clean, index, headers))
+            return Location(urls.bare(found.url), credentials.for_url(found.url, place))
     raise unreachable or SourceError(
         f"no package index of this machine has {name}",
         "`pip config list` shows the indexes; `envmgr lock` finds what they have now",
@@ -137,9 +139,8 @@ def _read_page(url: str, context: Context) -> Iterable[File]:
 
 
 def _read_url(url: str, context: Context) -> tuple[File, ...]:
-    clean, headers = credentials.split(url)
     try:
-        page = context.lists.document(clean, {"Accept": simple_index.ACCEPT, **headers})
+        page = context.lists.document(url, {"Accept": simple_index.ACCEPT})
     except HttpError as error:
         if error.status in _GONE:
             return ()
@@ -166,7 +167,7 @@ def _by_version(offers: Iterable[Offer]) -> dict[str, list[Offer]]:
 
 
 def _serves(offer: Offer) -> bool:
-    return not offer.wheel.is_pure
+    return offer.wheel.may_hold_programs
 
 
 def _release(version: str, offers: Iterable[Offer]) -> Release:
@@ -185,7 +186,7 @@ def _release(version: str, offers: Iterable[Offer]) -> Release:
 def _no_programs(project: str, offers: tuple[Offer, ...]) -> InvalidRequest | SourceError:
     if offers:
         return InvalidRequest(
-            f"{project} is a Python package without a compiled program of its own: it needs a Python to run in",
+            f"{project} is a Python package, not a program of its own: it needs a Python to run in",
             f"`pipx install {project}` gives it one",
         )
     return SourceError(

@@ -49,9 +49,9 @@ class Wheel:
     platforms: str
 
     @property
-    def is_pure(self) -> bool:
-        """Tell whether it is for every platform, so holds no compiled program."""
-        return self.platforms == "any"
+    def may_hold_programs(self) -> bool:
+        """Tell a wheel of programs from Python code: for every platform, or compiled against one Python."""
+        return self.platforms != "any" and "none" in self.abis.split(".")
 
 
 def parse(file: str) -> Wheel | None:
@@ -76,13 +76,7 @@ def best(wheels: Iterable[Wheel], platform: Platform) -> Wheel | None:
 
 def _rank(wheel: Wheel, platform: Platform) -> Rank | None:
     floors = [floor for tag in wheel.platforms.split(".") if (floor := _floor(tag, platform)) is not None]
-    return (_tie_to_python(wheel), *min(floors), *_newest_build(wheel)) if floors else None
-
-
-def _tie_to_python(wheel: Wheel) -> int:
-    """Put programs first; a wheel tied to one Python most likely is an extension module."""
-    abis = wheel.abis.split(".")
-    return 0 if "none" in abis else 1 if "abi3" in abis else 2
+    return (*min(floors), *_newest_build(wheel)) if floors else None
 
 
 def _newest_build(wheel: Wheel) -> tuple[int, str]:

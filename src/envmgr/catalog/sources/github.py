@@ -1,0 +1,180 @@
+"""Programs published as files of GitHub releases (https://docs.github.com/rest/releases/releases)."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urljoin, urlsplit
+
+from envmgr.catalog import checksums, document
+from envmgr.catalog import listing as listings
+from envmgr.catalog.release import Artifact, Listing, Release
+from envmgr.catalog.sources import github_assets
+from envmgr.kit import digest
+from envmgr.kit.errors import HttpError, SourceError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from envmgr.catalog.manifest import Manifest
+    from envmgr.catalog.sources.context import Context
+    from envmgr.kit.digest import Digest
+    from envmgr.kit.platform import Platform
+
+API = "https://api.github.com"
+MOST_PAGES = 10
+"""Pages of a hundred releases each that are read unless the manifest's source says `pages`."""
+
+_NEXT = re.compile(r'<([^<>]*)>\s*;[^,]*\brel="?next"?', re.IGNORECASE)
+_SUMS = re.compile(
+    r"(?:.*[-_.])?(?:sha256[-_.]?sums?|checksums?|shasums(?:256)?|sha256)(?:[-_.]sha256)?(?:\.txt)?",
+    re.IGNORECASE,
+)
+_LONE = (".sha256", ".sha256sum", ".sha256.txt", ".sha256sum.txt")
+_ABSENT = 404
+
+Json = dict[str, Any]
+
+
+def listing(manifest: Manifest, context: Context) -> Listing:
+    """List a repository's releases; drafts are not released, and what is called a pre-release is one."""
+    releases = (_release(manifest, entry) for entry in _entries(manifest, context))
+    return listings.make(release for release in releases if release)
+
+
+def artifact(manifest: Manifest, release: Release, platform: Platform, context: Context) -> Artifact | None:
+    """Find a release's file for a platform: by the manifest's templates, else by the words in its name."""
+    if manifest.values(release.version, release.tag, platform) is None:
+        return None
+    url = manifest.download_url(release.version, release.tag, platform)
+    assets = _assets(release)
+    if url:
+        return _described(
+            url, next((one for one in assets.values() if one["browser_download_url"] == url), {})
+        )
+    asset = assets.get(_asset_name(manifest, release, platform, assets) or "")
+    if asset is None:
+        return None
+    own = _described(asset["browser_download_url"], asset)
+    return own if own.digest else _summed(own, asset["name"], assets, context)
+
+
+def repository(manifest: Manifest) -> str:
+    """Name the repository, as `owner/name`."""
+    return str(manifest.source["repo"])
+
+
+def _asset_name(
+    manifest: Manifest, release: Release, platform: Platform, assets: Mapping[str, Json]
+) -> str | None:
+    named = manifest.asset(release.version, release.tag, platform)
+    return named or github_assets.choose(assets, platform, repository(manifest).rpartition("/")[2])
+
+
+def _release(manifest: Manifest, entry: Json) -> Release | None:
+    """Read one release; None for a draft, or a tag that is no version of this tool."""
+    from envmgr.versions import parse
+
+    version = None if entry.get("draft") else manifest.version_of(entry["tag_name"])
+    if version is None:
+        return None
+    spelled = parse(version).prerelease
+    # A version that looks stable must not be chosen where its authors say that it is not.
+    withdrawn = bool(entry.get("prerelease")) and not spelled and not manifest.source.get("prerelease")
+    return Release(
+        version,
+        entry["tag_name"],
+        date=entry.get("published_at") or entry.get("created_at"),
+        prerelease=spelled or bool(entry.get("prerelease")),
+        withdrawn=withdrawn,
+        entry=entry,
+    )
+
+
+def _entries(manifest: Manifest, context: Context) -> Iterator[Json]:
+    api = str(manifest.source.get("api") or API).rstrip("/")
+    url: str | None = f"{api}/repos/{repository(manifest)}/releases?per_page=100"
+    for _ in range(int(str(manifest.source.get("pages") or MOST_PAGES))):
+        if url is None:
+            return
+        page = _ask(url, api, repository(manifest), context)
+        yield from _checked(page.body, url)
+        url = _next_page(page.headers.get("link", ""), url)
+
+
+def _ask(url: str, api: str, repo: str, context: Context) -> Any:
+    headers = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
+    try:
+        return context.lists.document(url, {**headers, **authorization(api, context.settings.github_token)})
+    except HttpError as error:
+        if error.status == _ABSENT:
+            raise SourceError(
+                f"there is no repository {repo} at {urlsplit(api).netloc}, or it is private",
+                "check the spelling; for a private one set GITHUB_TOKEN to a token that may read it",
+            ) from None
+        raise
+
+
+def authorization(api: str, token: str) -> dict[str, str]:
+    """Identify us to GitHub's own API alone: a manifest may name any other, and netrc serves those."""
+    return {"Authorization": f"Bearer {token}"} if token and api == API else {}
+
+
+def _next_page(link: str, url: str) -> str | None:
+    """Return the next page's URL; one of another server is not followed, for the token goes along."""
+    found = _NEXT.search(link)
+    following = urljoin(url, found[1]) if found else ""
+    return following if urlsplit(following)[:2] == urlsplit(url)[:2] else None
+
+
+def _checked(body: bytes, url: str) -> list[Json]:
+    try:
+        entries = document.json_of(body.decode("utf-8-sig"))
+        if isinstance(entries, list) and all(isinstance(entry["tag_name"], str) for entry in entries):
+            return entries
+    except (ValueError, KeyError, TypeError):
+        pass
+    raise SourceError(
+        f"{url} is no list of releases", "a proxy or login page may have answered in GitHub's place"
+    )
+
+
+def _assets(release: Release) -> dict[str, Json]:
+    entry = cast("Json", release.entry or {})
+    return {
+        asset["name"]: asset
+        for asset in entry.get("assets", ())
+        if asset.get("state", "uploaded") == "uploaded"
+    }
+
+
+def _described(url: str, asset: Mapping[str, Any]) -> Artifact:
+    size = asset.get("size")
+    return Artifact(url, _digest(asset), size if isinstance(size, int) else None)
+
+
+def _digest(asset: Mapping[str, Any]) -> Digest | None:
+    """Read the digest that GitHub computes for files uploaded since June 2025."""
+    try:
+        return digest.parse(asset["digest"]) if asset.get("digest") else None
+    except ValueError:
+        return None
+
+
+def _summed(artifact: Artifact, name: str, assets: Mapping[str, Json], context: Context) -> Artifact:
+    """Take the digest from the release's own file of sums, if it has one."""
+    for sums, kind in _sums_of(name, assets):
+        checksum = {
+            "url_template": assets[sums]["browser_download_url"],
+            "format": kind,
+            "algorithm": "sha256",
+        }
+        found = checksums.verified(artifact, checksum, context.lists)
+        if found and found.digest:
+            return found
+    return artifact
+
+
+def _sums_of(name: str, assets: Mapping[str, Json]) -> Iterator[tuple[str, str]]:
+    yield from ((f"{name}{ending}", "bare") for ending in _LONE if f"{name}{ending}" in assets)
+    yield from ((other, "sums") for other in sorted(assets) if _SUMS.fullmatch(other))

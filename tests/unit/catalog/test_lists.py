@@ -1,0 +1,200 @@
+from __future__ import annotations
+
+import os
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from envmgr.kit.errors import HttpError, InsecureUrl, NetworkError, Offline
+from support import faults, registries
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from support.registries import Machine
+    from support.server import Server
+
+
+def kept_files(root: Path) -> list[Path]:
+    return sorted((root / "envmgr" / "cache" / "index").iterdir())
+
+
+def test_a_list_is_asked_for_once_a_run(server: Server, machine: Machine) -> None:
+    url = server.add("/list", "one")
+    lists = machine.run().lists
+    assert [lists.get(url), lists.get(url)] == [b"one", b"one"]
+    assert server.paths == ["/list"]
+
+
+def test_the_next_run_asks_conditionally_and_keeps_what_did_not_change(
+    server: Server, machine: Machine
+) -> None:
+    url = server.add("/list", "one", {"Link": '<x>; rel="next"'})
+    machine.run().lists.get(url)
+    document = machine.run().lists.document(url)
+    assert (document.body, document.headers["link"]) == (b"one", '<x>; rel="next"')
+    assert {"if-none-match", "if-modified-since"} <= server.requests[1].headers.keys()
+
+
+def test_a_list_that_changed_replaces_what_was_kept(server: Server, machine: Machine, tmp_path: Path) -> None:
+    url = server.add("/list", "one")
+    machine.run().lists.get(url)
+    server.change("/list", "two")
+    assert machine.run().lists.get(url) == b"two"
+    assert machine.run(offline=True).lists.get(url) == b"two"
+    assert len(kept_files(tmp_path)) == 1
+
+
+def test_a_list_without_an_etag_is_asked_for_by_date(server: Server, machine: Machine) -> None:
+    url = server.add("/list", "one", etag=None)
+    machine.run().lists.get(url)
+    assert machine.run().lists.get(url) == b"one"
+    assert "if-none-match" not in server.requests[1].headers
+
+
+def test_offline_answers_with_what_is_kept_and_asks_nobody(server: Server, machine: Machine) -> None:
+    url = server.add("/list", "one")
+    machine.run().lists.get(url)
+    assert machine.run(offline=True).lists.get(url) == b"one"
+    assert len(server.requests) == 1
+
+
+def test_offline_without_anything_kept_is_an_error_that_names_the_list(machine: Machine) -> None:
+    with pytest.raises(Offline, match=r"example\.org/list"):
+        machine.run(offline=True).lists.get("https://user:secret@example.org/list")
+
+
+@pytest.mark.parametrize(
+    "fault", [faults.status(503), faults.rate_limited(), faults.too_many_requests("900", None)]
+)
+def test_an_upstream_that_cannot_answer_now_is_replaced_by_what_is_kept(
+    server: Server, machine: Machine, fault: object
+) -> None:
+    url = server.add("/list", "one")
+    machine.run().lists.get(url)
+    server.add("/list", "two", fault=fault)
+    notes = registries.Notes()
+    assert machine.run(progress=notes).lists.get(url) == b"one"
+    assert "received before" in notes.notes[-1]
+
+
+def test_a_server_that_is_gone_is_replaced_by_what_is_kept(server: Server, machine: Machine) -> None:
+    url = server.add("/list", "one")
+    machine.run().lists.get(url)
+    server.close()
+    assert machine.run().lists.get(url) == b"one"
+
+
+@pytest.mark.parametrize("code", [401, 404])
+def test_an_upstream_that_says_no_is_believed(server: Server, machine: Machine, code: int) -> None:
+    url = server.add("/list", "one")
+    machine.run().lists.get(url)
+    server.add("/list", "no", fault=faults.status(code))
+    with pytest.raises(HttpError) as caught:
+        machine.run().lists.get(url)
+    assert caught.value.status == code
+
+
+def test_what_is_not_secure_is_refused_whatever_is_kept(machine: Machine) -> None:
+    with pytest.raises(InsecureUrl):
+        machine.run().lists.get("http://example.org/list")
+
+
+def test_a_failure_without_anything_kept_is_the_failure(server: Server, machine: Machine) -> None:
+    url = server.add("/list", "one")
+    server.close()
+    with pytest.raises(NetworkError, match="refused"):
+        machine.run().lists.get(url)
+
+
+@pytest.mark.parametrize(
+    "damage", [b"", b"no json\nx", b"[]\nx", b'{"sha256": "0", "url": "", "headers": {}}\nx']
+)
+def test_a_damaged_file_is_as_good_as_none(
+    server: Server, machine: Machine, tmp_path: Path, damage: bytes
+) -> None:
+    url = server.add("/list", "one")
+    machine.run().lists.get(url)
+    kept_files(tmp_path)[0].write_bytes(damage)
+    assert machine.run().lists.get(url) == b"one"
+    assert "if-none-match" not in server.requests[1].headers
+
+
+def test_credentials_are_sent_but_kept_nowhere(server: Server, machine: Machine, tmp_path: Path) -> None:
+    server.add("/list", "one", auth="anna:s3cret")
+    url = server.url.replace("://", "://anna:s3cret@") + "/list?access_token=hush"
+    lists = machine.run().lists
+    assert lists.get(url) == b"one"
+    (file,) = kept_files(tmp_path)
+    for secret in (b"s3cret", b"anna", b"hush"):
+        assert secret not in file.read_bytes() + file.name.encode()
+    assert os.stat(file).st_mode & 0o077 == 0
+
+
+def test_two_representations_of_one_address_are_kept_apart(
+    server: Server, machine: Machine, tmp_path: Path
+) -> None:
+    url = server.add("/list", "one")
+    lists = machine.run().lists
+    lists.get(url, {"Accept": "application/json"})
+    lists.get(url, {"Accept": "text/html"})
+    assert len(kept_files(tmp_path)) == 2
+
+
+def test_the_address_that_redirects_led_to_is_known_from_the_kept_list_too(
+    server: Server, machine: Machine
+) -> None:
+    server.add("/there/list", "one")
+    url = server.add("/list", fault=faults.redirect("/there/list"))
+    for offline in (False, True):
+        document = machine.run(offline=offline).lists.document(url)
+        assert document.url == f"{server.url}/there/list"
+
+
+def test_a_folder_that_cannot_be_written_to_costs_a_note_only(
+    server: Server, machine: Machine, tmp_path: Path
+) -> None:
+    url = server.add("/list", "one")
+    (tmp_path / "envmgr").write_text("a file where the folder should be")
+    notes = registries.Notes()
+    assert machine.run(progress=notes).lists.get(url) == b"one"
+    assert "is not kept" in notes.notes[-1]
+
+
+def test_a_file_is_read_and_not_kept(machine: Machine, tmp_path: Path) -> None:
+    (tmp_path / "list").write_text("one")
+    url = (tmp_path / "list").as_uri()
+    assert machine.run(offline=True).lists.get(url) == b"one"
+    assert not (tmp_path / "envmgr").exists()
+
+
+def test_a_list_beyond_the_limit_is_refused(server: Server, machine: Machine) -> None:
+    url = server.add("/list", "0123456789")
+    with pytest.raises(HttpError, match="too large"):
+        machine.run().lists.get(url, limit=5)
+
+
+def test_what_is_made_once_is_made_once_by_many_threads(machine: Machine) -> None:
+    lists = machine.run().lists
+    made: list[int] = []
+    start = threading.Barrier(8)
+
+    def ask() -> None:
+        start.wait()
+        lists.once("thing", lambda: made.append(1))
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert made == [1]
+
+
+def test_what_failed_is_tried_again(server: Server, machine: Machine) -> None:
+    url = server.add("/list", "one", fault=faults.status(404, times=1))
+    lists = machine.run().lists
+    with pytest.raises(HttpError):
+        lists.get(url)
+    assert lists.get(url) == b"one"
