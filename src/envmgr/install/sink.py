@@ -1,0 +1,87 @@
+"""Writing and hashing beside receiving: a thread of its own, as all three release the interpreter."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from queue import Queue
+from threading import Thread
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+_WAITING = 8
+_BLOCK = 1 << 18
+
+
+class Sink:
+    """Continues a file after its first `start` bytes, and hashes it all; `finish` says what it hashes to.
+
+    Left early, it keeps what came so far. Raises OSError where the file cannot be written.
+    """
+
+    def __init__(self, path: str, start: int, algorithms: Iterable[str]) -> None:
+        self._file = open(path, "r+b", buffering=0)  # noqa: SIM115 - closed by close
+        self._start = start
+        self._hashers = {name: hashlib.new(name) for name in algorithms}
+        self._queue: Queue[bytes | None] = Queue(_WAITING)
+        self._error: OSError | None = None
+        self._thread = Thread(target=self._work, name="envmgr-sink", daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> Self:
+        """Enter the block."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Write what was taken, and close the file."""
+        self._stop()
+        self._file.close()
+
+    def write(self, block: bytes) -> None:
+        """Take bytes to write; an error of earlier ones is raised here."""
+        if self._error:
+            raise self._error
+        self._queue.put(block)
+
+    def finish(self) -> Mapping[str, str]:
+        """Write all, so that it outlasts a power cut, and return the hexadecimal digest by algorithm."""
+        self._stop()
+        if self._error:
+            raise self._error
+        os.fsync(self._file.fileno())
+        return {name: hasher.hexdigest() for name, hasher in self._hashers.items()}
+
+    def _stop(self) -> None:
+        if self._thread.is_alive():
+            self._queue.put(None)
+            self._thread.join()
+
+    def _work(self) -> None:
+        try:
+            self._hash_start()
+            while (block := self._queue.get()) is not None:
+                self._write(block)
+                self._hash(block)
+        except OSError as error:
+            self._error = error
+            while self._queue.get() is not None:  # whoever waits to put must not wait for ever
+                pass
+
+    def _hash_start(self) -> None:
+        left = self._start
+        while left and (block := self._file.read(min(left, _BLOCK))):
+            self._hash(block)
+            left -= len(block)
+        self._file.seek(self._start)
+        self._file.truncate()
+
+    def _write(self, block: bytes) -> None:
+        rest = memoryview(block)
+        while rest:  # near the end of a disk, less is written than was given
+            rest = rest[self._file.write(rest) or 0 :]
+
+    def _hash(self, block: bytes) -> None:
+        for hasher in self._hashers.values():
+            hasher.update(block)

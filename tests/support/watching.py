@@ -1,0 +1,39 @@
+"""Doubles for what watches and times long work."""
+
+from __future__ import annotations
+
+from envmgr.kit.backoff import Clock
+
+
+class Watcher:
+    """A Progress that remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.steps: list[tuple[str, str, int | None]] = []
+        self.notes: list[str] = []
+        self.over: list[tuple[str, str]] = []
+        self.counted = 0
+
+    def step(self, task: str, what: str, total: int | None = None) -> None:
+        self.steps.append((task, what, total))
+        self.counted = 0
+
+    def advance(self, task: str, count: int) -> None:
+        assert task
+        self.counted += count
+
+    def done(self, task: str, what: str) -> None:
+        self.over.append((task, what))
+
+    def note(self, message: str) -> None:
+        self.notes.append(message)
+
+
+class FastClock:
+    """A clock whose sleeps take no time, and are remembered; `clock` is what to hand over."""
+
+    def __init__(self, now: float = 1_700_000_000.0, chance: float = 1.0) -> None:
+        import time
+
+        self.slept: list[float] = []
+        self.clock = Clock(self.slept.append, time.monotonic, lambda: now, lambda: chance)
