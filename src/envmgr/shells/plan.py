@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 
+from envmgr.kit.errors import StorageError
 from envmgr.kit.fs import remove_tree, translating
 from envmgr.kit.value import frozen
 from envmgr.shells import quote
@@ -108,13 +109,21 @@ def clear(paths: Paths) -> None:
         _move_aside(paths.plans, os.path.join(parent, f"{_TRASH}{os.getpid()}.{next(_numbers)}"))
         left = [name for name in _names(parent) if name.startswith(_TRASH)]  # also of those who died at it
     for name in left:
-        remove_tree(os.path.join(parent, name))
+        _remove_if_possible(os.path.join(parent, name))
 
 
 def _move_aside(path: str, to: str) -> None:
     try:  # noqa: SIM105 - contextlib costs start-up time
         os.rename(path, to)
     except FileNotFoundError:
+        pass
+
+
+def _remove_if_possible(directory: str) -> None:
+    """Remove plans that nobody looks for any more; those another user made (`sudo node`) may have to stay."""
+    try:  # noqa: SIM105 - contextlib costs start-up time
+        remove_tree(directory)
+    except StorageError:
         pass
 
 

@@ -1,0 +1,49 @@
+"""What a shim finds missing is installed only if the settings and the user say so."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from envmgr.kit.errors import NotInstalled
+from envmgr.ops import exec_
+from support.toolbox import Toolbox
+
+
+@pytest.fixture
+def box(tmp_path):
+    made = Toolbox(tmp_path)
+    made.install("nodejs", "20.1.0", ["node"])
+    made.install("python", "3.12.1", ["python"])
+    made.asks("nodejs=22.3.0\npython=3.13.0\n")
+    return made
+
+
+@pytest.mark.parametrize(("policy", "asked"), [("never", 0), ("ask", 1)])
+def test_the_user_is_asked_only_where_the_settings_say_so(box, policy, asked):
+    questions = []
+    with pytest.raises(NotInstalled, match=r"nodejs 22\.3\.0"):
+        exec_.run_shim(box.context(ENVMGR_AUTO_INSTALL=policy), "node", [], questions.append)
+    assert len(questions) == asked
+
+
+def test_the_question_names_what_the_command_needs_and_no_other_tool(box):
+    questions = []
+    with pytest.raises(NotInstalled):
+        exec_.run_shim(box.context(ENVMGR_AUTO_INSTALL="ask"), "node", [], questions.append)
+    assert "nodejs 22.3.0" in questions[0]
+    assert "python" not in questions[0]
+
+
+def test_exec_asks_for_all_that_the_project_lacks(box):
+    questions = []
+    with pytest.raises(NotInstalled):
+        exec_.run(box.context(ENVMGR_AUTO_INSTALL="ask"), [], ["node"], questions.append)
+    assert "nodejs 22.3.0, python 3.13.0" in questions[0]
+
+
+def test_a_refusal_leaves_no_draft_of_a_plan(box):
+    with pytest.raises(NotInstalled):
+        exec_.run_shim(box.context(), "node", [])
+    assert not os.path.isdir(box.paths.plans) or os.listdir(box.paths.plans) == []
