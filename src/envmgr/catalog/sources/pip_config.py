@@ -99,4 +99,5 @@ def _as_url(place: str, environment: Environment) -> str:
     """Spell a directory, which pip takes as well, as a URL."""
     if "://" in place or place.startswith("file:"):
         return place
-    return "file:" + pathname2url(os.path.join(environment.cwd, os.path.expanduser(place)))
+    path = pathname2url(os.path.join(environment.cwd, os.path.expanduser(place)))
+    return f"file:{path}" if path.startswith("//") else f"file://{path}"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from typing import TYPE_CHECKING
+from urllib.parse import quote, urlsplit
 from urllib.request import url2pathname
 
 from envmgr.catalog import listing as listings
@@ -113,7 +114,7 @@ def _find_offers(project: str, context: Context) -> Iterator[Offer]:
     for place in _places(_config(context)):
         for file in _page(place, project, context):
             wheel = wheel_tags.parse(file.name)
-            if wheel and wheel_tags.normal(wheel.project) == project and file.name not in seen:
+            if wheel and wheel.project == project and file.name not in seen:
                 seen.add(file.name)
                 yield Offer(wheel, file)
 
@@ -150,12 +151,12 @@ def _read_url(url: str, context: Context) -> tuple[File, ...]:
 
 def _read_folder(url: str, context: Context) -> tuple[File, ...]:
     """Read a folder of this machine: its index.html, else the files in it."""
-    folder = url2pathname(url.partition(":")[2].removeprefix("//"))
+    folder = url2pathname(urlsplit(url).path)
     base = url.rstrip("/")
     if os.path.isfile(os.path.join(folder, "index.html")):
         return _read_url(f"{base}/index.html", context)
     names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
-    return tuple(simple_index.File(name, f"{base}/{name}") for name in names)
+    return tuple(simple_index.File(name, f"{base}/{quote(name)}") for name in names)
 
 
 def _by_version(offers: Iterable[Offer]) -> dict[str, list[Offer]]:

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from envmgr.catalog.sources import pip_config
+from envmgr.catalog.sources.pip_knows import Knowledge
+from envmgr.kit.environment import Environment
+from envmgr.kit.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+DEFAULT = "https://default.example/simple"
+
+
+def load(root: Path, files: dict[str, str] | None = None, **variables: str) -> pip_config.PipConfig:
+    """Load with files by kind (`global`, `user`, `site`), and variables."""
+    known = []
+    for kind in ("global", "user", "site"):
+        path = root / f"{kind}.conf"
+        if kind in (files or {}):
+            path.write_text((files or {})[kind])
+        known.append((kind, str(path)))
+    return pip_config.load(Environment(variables, str(root)), lambda _: Knowledge(tuple(known), DEFAULT))
+
+
+def test_without_configuration_pips_default_is_asked(tmp_path: Path) -> None:
+    assert load(tmp_path) == pip_config.PipConfig((DEFAULT,))
+
+
+def test_files_beat_each_other_and_variables_beat_files(tmp_path: Path) -> None:
+    files = {
+        kind: f"[global]\nindex-url = https://{kind}.example/simple/\n" for kind in ("global", "user", "site")
+    }
+    assert load(tmp_path, {"global": files["global"]}).indexes == ("https://global.example/simple",)
+    assert load(tmp_path, files).indexes == ("https://site.example/simple",)
+    assert load(tmp_path, files, PIP_INDEX_URL="https://env.example/s").indexes == ("https://env.example/s",)
+
+
+def test_the_section_for_installing_beats_the_global_one_wherever_it_stands(tmp_path: Path) -> None:
+    files = {
+        "global": "[install]\nindex_url = https://install.example/simple\n",
+        "user": "[global]\nindex-url = https://user.example/simple\n[freeze]\nindex-url = https://no.example\n",
+    }
+    assert load(tmp_path, files).indexes == ("https://install.example/simple",)
+
+
+def test_extra_indexes_follow_in_order_and_stand_once(tmp_path: Path) -> None:
+    text = f"[global]\nextra-index-url =\n    https://one.example/simple\n    https://two.example/simple {DEFAULT}/\n"
+    expected = (DEFAULT, "https://one.example/simple", "https://two.example/simple")
+    assert load(tmp_path, {"user": text}).indexes == expected
+
+
+def test_empty_values_do_not_count(tmp_path: Path) -> None:
+    files = {"user": "[global]\nindex-url = https://user.example/simple\n", "site": "[global]\nindex-url =\n"}
+    assert load(tmp_path, files, PIP_INDEX_URL="").indexes == ("https://user.example/simple",)
+
+
+def test_an_own_file_stands_above_all_and_in_place_of_the_users(tmp_path: Path) -> None:
+    files = {
+        "user": "[global]\nindex-url = https://user.example/simple\n",
+        "site": "[global]\ncert = /site.pem\n",
+    }
+    own = tmp_path / "own.conf"
+    own.write_text("[global]\nfind-links = https://links.example\n")
+    config = load(tmp_path, files, PIP_CONFIG_FILE=str(own))
+    assert config == pip_config.PipConfig((DEFAULT,), ("https://links.example",), "/site.pem")
+
+
+def test_the_null_device_as_own_file_leaves_all_files_out(tmp_path: Path) -> None:
+    files = {"global": "[global]\nindex-url = https://global.example/simple\n"}
+    assert load(tmp_path, files, PIP_CONFIG_FILE=os.devnull).indexes == (DEFAULT,)
+
+
+def test_directories_are_taken_as_indexes(tmp_path: Path) -> None:
+    (tmp_path / "my index").mkdir()
+    config = load(tmp_path, PIP_INDEX_URL="my%20index", PIP_EXTRA_INDEX_URL="file:///srv/simple/")
+    assert config.indexes == ((tmp_path / "my%20index").as_uri(), "file:///srv/simple")
+
+
+def test_without_index_only_loose_wheels_count(tmp_path: Path) -> None:
+    config = load(tmp_path, PIP_NO_INDEX="1", PIP_FIND_LINKS="wheels https://links.example/x.html")
+    assert config.indexes == ()
+    assert config.find_links == ((tmp_path / "wheels").as_uri(), "https://links.example/x.html")
+
+
+@pytest.mark.parametrize("text", ["index-url = x\n", "[global\n", "[global]\n[global]\n"])
+def test_a_file_pip_could_not_read_is_an_error_that_names_it(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ConfigError, match=r"user\.conf"):
+        load(tmp_path, {"user": text})
