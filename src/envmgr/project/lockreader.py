@@ -130,7 +130,7 @@ def _locked(value: object, at: _At) -> Locked:
     plugin = _text(table["plugin"], at.down("plugin"))
     if not plugin.startswith("sha256:"):
         raise at.down("plugin").error(f"{_short(plugin)} is not the digest of a manifest")
-    _digest(plugin, "sha256", at.down("plugin"))
+    _digest(plugin.removeprefix("sha256:"), "sha256", at.down("plugin"))
     read = _each(table["artifacts"], at.down("artifacts"), _is_platform, _artifact)
     artifacts = {platform: artifact for platform, (artifact, _) in read.items()}
     return Locked(
@@ -164,7 +164,7 @@ def _digest(text: str, algorithm: str, at: _At) -> Digest:
         digest = digests.parse(text, algorithm)
     except ValueError:
         raise at.error(f"{_short(text)} is not a {algorithm} digest") from None
-    if text.removeprefix("sha256:") != digest.value:
+    if text != digest.value:
         raise at.error(f"{_short(text)} is not a {algorithm} digest as locks spell it")
     return digest
 

@@ -1,0 +1,271 @@
+"""Locks as values: what they say, how they change, and how they are spelled."""
+
+from __future__ import annotations
+
+import pytest
+
+from envmgr.catalog.release import Artifact
+from envmgr.kit.digest import Digest
+from envmgr.kit.errors import DigestMismatch, LockfileError
+from envmgr.project.lockfile import (
+    EMPTY,
+    Locked,
+    Lockfile,
+    diff,
+    key,
+    merge_learned,
+    prune,
+    render,
+    url_problem,
+    with_release,
+)
+
+A, B = "a" * 64, "b" * 64
+PLUGIN, OTHER_PLUGIN = f"sha256:{A}", f"sha256:{B}"
+URL = "https://example.org/x.tar.gz"
+
+
+def artifact(
+    digest: str | None = A, size: int | None = 1, url: str = URL, algorithm: str = "sha256"
+) -> Artifact:
+    return Artifact(url, Digest(algorithm, digest) if digest else None, size)
+
+
+def locked(plugin: str = PLUGIN, signatures: dict | None = None, **platforms: Artifact) -> Locked:
+    return Locked(plugin, {name.replace("_", "-"): one for name, one in platforms.items()}, signatures or {})
+
+
+def lock_of(entry: Locked) -> Lockfile:
+    return with_release(EMPTY, "x@1", "1.0.0", "x", entry)
+
+
+def artifacts_of(lock: Lockfile) -> dict[str, Artifact]:
+    return dict(lock.tools["x"]["1.0.0"].artifacts)
+
+
+def test_it_is_spelled_as_the_specification_shows():
+    lock = EMPTY
+    for tool, spec, version in (("python", "3.12", "3.12.11"), ("nodejs", "^20.1", "20.19.5")):
+        url = f"https://example.org/{tool}"
+        entry = locked(windows_x64=artifact(None, None, url), linux_x64=artifact(B, 24512345, url))
+        lock = with_release(lock, key(tool, spec), version, tool, entry)
+    assert (
+        render(lock)
+        == f"""\
+{{
+  "lockfile": 1,
+  "resolved": {{
+    "nodejs@^20.1": "20.19.5",
+    "python@3.12": "3.12.11"
+  }},
+  "tools": {{
+    "nodejs": {{
+      "20.19.5": {{
+        "plugin": "{PLUGIN}",
+        "artifacts": {{
+          "linux-x64": {{"url": "https://example.org/nodejs", "sha256": "{B}", "size": 24512345}},
+          "windows-x64": {{"url": "https://example.org/nodejs"}}
+        }}
+      }}
+    }},
+    "python": {{
+      "3.12.11": {{
+        "plugin": "{PLUGIN}",
+        "artifacts": {{
+          "linux-x64": {{"url": "https://example.org/python", "sha256": "{B}", "size": 24512345}},
+          "windows-x64": {{"url": "https://example.org/python"}}
+        }}
+      }}
+    }}
+  }}
+}}
+"""
+    )
+
+
+def test_an_empty_lock_is_spelled_too():
+    assert render(EMPTY) == '{\n  "lockfile": 1,\n  "resolved": {},\n  "tools": {}\n}\n'
+
+
+def test_other_algorithms_and_signatures_are_spelled_by_their_names():
+    signature = {"key": "k", "kind": "minisign"}
+    text = render(
+        lock_of(
+            locked(
+                linux_x64=artifact("c" * 128, None, algorithm="sha512"), signatures={"linux-x64": signature}
+            )
+        )
+    )
+    assert f'"sha512": "{"c" * 128}", "signature": {{"kind": "minisign", "key": "k"}}}}' in text
+    assert '"sha256": ' not in text
+
+
+def test_a_lock_answers_for_requests_versions_and_platforms():
+    lock = lock_of(locked(linux_x64=artifact(), macos_arm64=artifact()))
+    assert (lock.version_of("x@1"), lock.version_of("x@2")) == ("1.0.0", None)
+    assert lock.locked("x", "1.0.0") == lock.tools["x"]["1.0.0"]
+    assert lock.locked("x", "2") is lock.locked("y", "1") is None
+    assert lock.platforms == ("linux-x64", "macos-arm64")
+
+
+def test_adding_a_release_leaves_the_lock_it_was_added_to_alone():
+    before = lock_of(locked(linux_x64=artifact()))
+    text = render(before)
+    after = with_release(before, "x@2", "2.0.0", "x", locked(linux_x64=artifact()))
+    assert render(before) == text
+    assert set(after.tools["x"]) == {"1.0.0", "2.0.0"}
+
+
+def test_platforms_in_the_file_stay_for_the_same_version_and_manifest():
+    lock = lock_of(locked(linux_x64=artifact(), macos_x64=artifact()))
+    again = with_release(lock, "x@1", "1.0.0", "x", locked(linux_x64=artifact()))
+    assert set(artifacts_of(again)) == {"linux-x64", "macos-x64"}
+    other = with_release(lock, "x@1", "1.0.0", "x", locked(OTHER_PLUGIN, linux_x64=artifact()))
+    assert set(artifacts_of(other)) == {"linux-x64"}
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "after"),
+    [
+        (artifact(None, None), artifact(A, 1), artifact(A, 1)),
+        (artifact(A, 1), artifact(None, None), artifact(A, 1)),
+        (artifact(A, 1), artifact(A, None), artifact(A, 1)),
+        (artifact(A, 1), artifact(A, 2), artifact(A, 2)),
+        (artifact(A, 1), artifact("c" * 128, 2, algorithm="sha512"), artifact(A, 2)),
+        (artifact(A, 1), artifact(B, 2, f"{URL}2"), artifact(B, 2, f"{URL}2")),
+    ],
+)
+def test_what_is_recorded_of_a_url_stays(before, now, after):
+    lock = with_release(lock_of(locked(linux_x64=before)), "x@1", "1.0.0", "x", locked(linux_x64=now))
+    assert artifacts_of(lock)["linux-x64"] == after
+
+
+@pytest.mark.parametrize("plugin", [PLUGIN, OTHER_PLUGIN])
+def test_a_changed_digest_for_the_same_url_is_an_error_naming_both(plugin):
+    lock = lock_of(locked(linux_x64=artifact(A)))
+    with pytest.raises(DigestMismatch) as caught:
+        with_release(lock, "x@1", "1.0.0", "x", locked(plugin, linux_x64=artifact(B)))
+    for part in ("x 1.0.0 for linux-x64", URL, A, B):
+        assert part in caught.value.message
+    assert caught.value.hint
+
+
+def test_a_verified_signature_stays_and_is_never_lost():
+    signature = {"kind": "minisign", "key": "k"}
+    lock = lock_of(locked(linux_x64=artifact(), macos_x64=artifact(), signatures={"linux-x64": signature}))
+    again = with_release(lock, "x@1", "1.0.0", "x", locked(linux_x64=artifact()))
+    assert again.tools["x"]["1.0.0"].signatures == {"linux-x64": signature}
+    moved = artifact(url=f"{URL}2")
+    newer = {"linux-x64": {"kind": "openpgp"}}
+    better = with_release(lock, "x@1", "1.0.0", "x", locked(linux_x64=moved, signatures=newer))
+    assert better.tools["x"]["1.0.0"].signatures == newer
+    with pytest.raises(LockfileError, match="minisign signature was verified before"):
+        with_release(lock, "x@1", "1.0.0", "x", locked(linux_x64=moved))
+
+
+def test_urls_with_credentials_are_never_locked_nor_shown():
+    with pytest.raises(LockfileError, match="holds credentials") as caught:
+        lock_of(locked(linux_x64=artifact(url="https://user:secret@example.org/x")))
+    assert "secret" not in f"{caught.value.message}{caught.value.hint}"
+
+
+@pytest.mark.parametrize(
+    "url", [URL, "http://[::1]:80/x@y", "pypi:ruff/ruff-1.whl", "npm:@s/n/1.0.0", "file:///x/y"]
+)
+def test_urls_a_lock_may_hold(url):
+    assert url_problem(url) is None
+
+
+@pytest.mark.parametrize(
+    ("url", "problem"),
+    [
+        *((url, "is none of") for url in ("", "ftp://x/y", "HTTPS://x/y", "/x", "data:x")),
+        *((url, "names no place") for url in ("https:/x", "https://", "https:///x", "file:///", "file:x")),
+        *((url, "names no release") for url in ("pypi:", "npm:")),
+        *(
+            (url, "no URL can")
+            for url in ("https://x/a b", "https://x/\n", "https://é/", f"https://x/{'y' * 5000}")
+        ),
+        ("https://u@x/", "credentials"),
+    ],
+)
+def test_urls_a_lock_may_not_hold(url, problem):
+    assert problem in str(url_problem(url))
+
+
+def test_pruning_keeps_what_wanted_requests_mean():
+    lock = EMPTY
+    for request, version in (
+        ("x@1", "1.0.0"),
+        ("x@2", "2.0.0"),
+        ("x@latest", "2.0.0"),
+        ("y@1", "1.0.0"),
+        ("xx@1", "3"),
+    ):
+        tool = request.partition("@")[0]
+        lock = with_release(lock, request, version, tool, locked(linux_x64=artifact()))
+    pruned = prune(lock, ["x@latest", "xx@1", "z@1"])
+    assert pruned.resolved == {"x@latest": "2.0.0", "xx@1": "3"}
+    assert {tool: set(versions) for tool, versions in pruned.tools.items()} == {"x": {"2.0.0"}, "xx": {"3"}}
+    assert prune(lock, lock.resolved) == lock
+    assert prune(lock, []) == EMPTY
+
+
+def test_a_learned_digest_is_recorded_once():
+    lock = lock_of(locked(linux_x64=artifact(None, None), macos_x64=artifact(None, None)))
+    learned = merge_learned(lock, "x", "1.0.0", "linux-x64", Digest("sha256", A), 7)
+    assert artifacts_of(learned) == {"linux-x64": artifact(A, 7), "macos-x64": artifact(None, None)}
+    assert merge_learned(learned, "x", "1.0.0", "linux-x64", Digest("sha256", A), 7) == learned
+    with pytest.raises(DigestMismatch):
+        merge_learned(learned, "x", "1.0.0", "linux-x64", Digest("sha256", B), 7)
+
+
+def test_what_upstream_publishes_is_not_changed_by_who_installs():
+    lock = lock_of(
+        locked(linux_x64=artifact(A, None), macos_x64=artifact("c" * 128, None, algorithm="sha512"))
+    )
+    for platform in ("linux-x64", "macos-x64"):
+        assert merge_learned(lock, "x", "1.0.0", platform, Digest("sha256", A), 7) == lock
+
+
+@pytest.mark.parametrize(
+    ("tool", "version", "platform"),
+    [("y", "1.0.0", "linux-x64"), ("x", "2", "linux-x64"), ("x", "1.0.0", "macos-x64")],
+)
+def test_nothing_is_learned_of_what_is_not_locked(tool, version, platform):
+    with pytest.raises(LockfileError, match=f"no {tool} {version} for {platform}"):
+        merge_learned(lock_of(locked(linux_x64=artifact())), tool, version, platform, Digest("sha256", A), 7)
+
+
+def test_locking_a_tool_takes_it_out_of_the_seed():
+    seeded = Lockfile(seed={"x": "1.0.0", "y": "2"})
+    assert with_release(seeded, "x@1", "1.0.0", "x", locked(linux_x64=artifact())).seed == {"y": "2"}
+
+
+def test_a_difference_is_told_line_by_line():
+    before = lock_of(locked(linux_x64=artifact(A, 1), macos_x64=artifact()))
+    before = with_release(before, "y@1", "1", "y", locked(linux_x64=artifact()))
+    after = Lockfile(
+        {"x@1": "1.0.1", "z@3": "3"},
+        {
+            "x": {
+                "1.0.0": locked(OTHER_PLUGIN, linux_x64=artifact(B, None), windows_x64=artifact()),
+                "1.0.1": locked(),
+            },
+            "z": {"3": locked()},
+        },
+    )
+    assert diff(before, after) == (
+        "- y@1: 1",
+        "+ z@3: 3",
+        "~ x@1: 1.0.0 -> 1.0.1",
+        "+ x 1.0.1",
+        f"~ x 1.0.0 manifest: {PLUGIN} -> {OTHER_PLUGIN}",
+        "- x 1.0.0 macos-x64",
+        "+ x 1.0.0 windows-x64",
+        "- x 1.0.0 linux-x64 size: 1",
+        f"~ x 1.0.0 linux-x64 sha256: {A} -> {B}",
+        "- y 1",
+        "+ z 3",
+    )
+    assert diff(before, before) == ()
