@@ -43,17 +43,32 @@ def lint(text: str, origin: str) -> Report:
         return Report(error.issues)
     found = [*_shape(data), *_choices(data)]
     if not found:
-        found = [*_meaning(data), *_name(data, origin)]
+        found = [*_meaning(data), *_names(data)]
     if found:
         return Report(tuple(dict.fromkeys(found)))
     return Report((), tuple(_warnings(reading.build(data, origin))))
 
 
-def read(text: str, origin: str) -> Manifest:
-    """Read a manifest that anyone may have written; raise ManifestError with every issue."""
+def issues(text: str) -> tuple[str, ...]:
+    """Return what keeps a manifest from being used."""
+    return lint(text, "").errors
+
+
+def warnings(text: str) -> tuple[str, ...]:
+    """Return what is probably not meant in a manifest that can be used."""
+    return lint(text, "").warnings
+
+
+def check(text: str, origin: str) -> None:
+    """Raise ManifestError with every issue of a manifest that cannot be used."""
     found = lint(text, origin).errors
     if found:
         raise ManifestError(origin, found, "docs/plugins.md explains each field of a manifest, with examples")
+
+
+def read(text: str, origin: str) -> Manifest:
+    """Read a manifest that anyone may have written; raise ManifestError with every issue."""
+    check(text, origin)
     return reading.read(text, origin)
 
 
@@ -116,12 +131,8 @@ def _finds_programs(data: Mapping[str, object]) -> bool:
     return table(data, "source").get("kind") in {"npm", "github"}
 
 
-def _name(data: Mapping[str, object], origin: str) -> Iterator[str]:
-    name = data["name"]
-    file = os.path.basename(origin)
-    if file.endswith(".json") and file != f"{name}.json":
-        yield f"$.name: is {name!r}, so the file must be called {name}.json"
-    if name in cast("list[object]", data.get("aliases", [])):
+def _names(data: Mapping[str, object]) -> Iterator[str]:
+    if data["name"] in cast("list[object]", data.get("aliases", [])):
         yield "$.aliases: the tool's own name is no other name"
 
 

@@ -59,12 +59,13 @@ class Registry:
 
     def checked(self, tool: str) -> Manifest:
         """Return a tool's manifest; raise ManifestError with every issue of one that is not built in."""
-        manifest = self.get(tool)
-        if not manifest.builtin and os.path.isfile(manifest.origin):
+        found = self._file_of(tool)
+        path, place = found or (self.get(tool).origin, None)
+        if os.path.isfile(path) and (place.whose != "built-in" if place else not self.get(tool).builtin):
             from envmgr.catalog import lint
 
-            lint.read(_text(manifest.origin), manifest.origin)
-        return manifest
+            lint.check(_text(path), path)
+        return self.get(tool)
 
     def names(self) -> tuple[str, ...]:
         """Name all tools that have a manifest."""
@@ -80,24 +81,31 @@ class Registry:
         return next((place.whose for place in self.places if place.directory == directory), "package")
 
     def _find(self, tool: str) -> Manifest:
-        for place in self.places:
-            path = os.path.join(place.directory, f"{file_name(tool)}.json")
-            if tool and os.path.isfile(path):
-                return _load(path, tool, place)
+        found = self._file_of(tool)
+        if found:
+            return _load(found[0], tool, found[1])
         return _of_package(tool) or self._with_alias(tool) or self._unknown(tool)
 
+    def _file_of(self, tool: str) -> tuple[str, Place] | None:
+        """Find the file that is named for a tool, and whose it is."""
+        paths = ((os.path.join(place.directory, f"{file_name(tool)}.json"), place) for place in self.places)
+        return next((found for found in paths if tool and os.path.isfile(found[0])), None)
+
     def _with_alias(self, tool: str) -> Manifest | None:
-        for place in self.places:
-            for name in _names_in(place.directory):
-                manifest = _load(os.path.join(place.directory, f"{file_name(name)}.json"), name, place)
-                if tool in manifest.aliases:
-                    return self.get(name)
-        return None
+        return next((manifest for manifest in self._readable() if tool in manifest.aliases), None)
+
+    def _readable(self) -> Iterator[Manifest]:
+        """Go through all manifests, leaving out broken ones: they must not keep the others from being found."""
+        for name in self.names():
+            try:
+                yield self.get(name)
+            except ManifestError:
+                continue
 
     def _unknown(self, tool: str) -> Manifest:
         from envmgr.kit.suggest import closest
 
-        aliases = {alias: manifest.name for manifest in self.all() for alias in manifest.aliases}
+        aliases = {alias: manifest.name for manifest in self._readable() for alias in manifest.aliases}
         near = dict.fromkeys(aliases.get(name, name) for name in closest(tool, [*self.names(), *aliases]))
         meant = f"did you mean {' or '.join(near)}? Else " if near else ""
         raise UnknownTool(
@@ -105,6 +113,11 @@ class Registry:
             f"{meant}add it: `envmgr plugin add {_shown(tool)} VERSIONS_URL BIN_PATH_TEMPLATE "
             f"[DOWNLOAD_URL_TEMPLATE]`, or name where it comes from: pypi:NAME, npm:NAME, github:OWNER/NAME",
         )
+
+
+def text_of(manifest: Manifest) -> str | None:
+    """Return the text of a manifest's file; None for one that was made of a package's name."""
+    return _text(manifest.origin) if os.path.isfile(manifest.origin) else None
 
 
 def is_name(text: str) -> bool:
