@@ -28,7 +28,7 @@ _ENDINGS = (".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.zst", ".tzst", ".tar.bz2
 _UNIVERSAL = re.compile(r"(?<![a-z0-9])(universal2?|all|any|fat)(?![a-z0-9])")
 _GNU = re.compile(r"(?<![a-z0-9])(gnu|glibc|gnueabihf)(?![a-z0-9])")
 
-Fit = tuple[int, int, int]
+Fit = tuple[int, int]
 
 
 def choose(names: Iterable[str], platform: Platform, tool: str) -> str | None:
@@ -57,7 +57,7 @@ def _fit(name: str, platform: Platform) -> Fit | None:
     processor, library = _processor_fit(text, platform), _library_fit(text, platform)
     if processor is None or library is None:
         return None
-    return (processor, library, 0)
+    return processor, library
 
 
 def _processor_fit(text: str, platform: Platform) -> int | None:
@@ -74,7 +74,7 @@ def _processor_fit(text: str, platform: Platform) -> int | None:
 
 def _library_fit(text: str, platform: Platform) -> int | None:
     if platform.os != "linux":
-        return 0
+        return 1 if _GNU.search(text) else 0  # on Windows, Microsoft's own library is what everybody has
     is_musl = "musl" in guess.libc_words(text)
     if platform.libc == "musl":
         return 0 if is_musl else None

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from envmgr.catalog.sources import npm_knows
+from envmgr.kit.environment import Environment
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the npm of these tests is a shell script")
+
+KEYS = ("registry", "@team:registry", "globalconfig")
+ANSWER = "echo registry=https://{0}.example/; echo @team:registry=undefined; echo globalconfig=/etc/npmrc"
+
+
+def npm_in(folder: Path, script: str) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "npm").write_text(f"#!/bin/sh\n{script}\n")
+    (folder / "npm").chmod(0o755)
+
+
+def ask(root: Path, path: str = "") -> dict[str, str]:
+    environment = Environment({"PATH": path}, str(root))
+    return npm_knows.ask(environment, str(root / "installs"), KEYS)
+
+
+def test_an_npm_on_path_answers(tmp_path: Path) -> None:
+    npm_in(tmp_path / "tools", ANSWER.format("path"))
+    told = ask(tmp_path, str(tmp_path / "tools"))
+    assert told == {"registry": "https://path.example/", "globalconfig": "/etc/npmrc"}
+
+
+def test_it_is_asked_for_settings_by_name(tmp_path: Path) -> None:
+    npm_in(tmp_path / "tools", 'echo "registry=$*"')
+    told = ask(tmp_path, str(tmp_path / "tools"))
+    assert told["registry"] == "config get registry @team:registry globalconfig --loglevel=silent"
+
+
+@pytest.mark.parametrize("folder", [".bin", "bin"])
+def test_an_npm_in_an_installed_tool_answers_with_the_node_beside_it(tmp_path: Path, folder: str) -> None:
+    tree = tmp_path / "installs" / "nodejs" / "24.0.0" / folder
+    npm_in(tree, "node-for-npm")
+    (tree / "node-for-npm").write_text(f"#!/bin/sh\n{ANSWER.format('installed')}\n")
+    (tree / "node-for-npm").chmod(0o755)
+    assert ask(tmp_path)["registry"] == "https://installed.example/"
+
+
+def test_the_newest_installation_is_asked_first(tmp_path: Path) -> None:
+    for age, version in enumerate(("3", "1", "2")):
+        npm_in(tmp_path / "installs" / "nodejs" / version / "bin", ANSWER.format(f"v{version}"))
+        os.utime(tmp_path / "installs" / "nodejs" / version, (1000 + age, 1000 + age))
+    assert ask(tmp_path)["registry"] == "https://v2.example/"
+
+
+def test_our_own_shims_are_not_asked(tmp_path: Path) -> None:
+    npm_in(tmp_path / "shims", "exit 99")
+    npm_in(tmp_path / "installs" / "nodejs" / "1" / "bin", ANSWER.format("installed"))
+    assert ask(tmp_path, str(tmp_path / "shims"))["registry"] == "https://installed.example/"
+
+
+def test_an_npm_that_fails_is_as_good_as_none(tmp_path: Path) -> None:
+    npm_in(tmp_path / "tools", "exit 1")
+    assert ask(tmp_path, str(tmp_path / "tools")) == {}
+    npm_in(tmp_path / "installs" / "nodejs" / "1" / "bin", ANSWER.format("installed"))
+    assert ask(tmp_path, str(tmp_path / "tools"))["registry"] == "https://installed.example/"
+
+
+def test_without_any_npm_nothing_is_known(tmp_path: Path) -> None:
+    (tmp_path / "installs" / "zig" / "1").mkdir(parents=True)
+    assert ask(tmp_path) == {}
