@@ -1,0 +1,196 @@
+"""Decompress a stream: as a generator, or as a process of its own between two pipes.
+
+Run as `python -I -S inflate.py KIND [DIRECTORY…]` it reads standard input and writes standard output, and nothing
+of envmgr is imported: a bare Python holds an xz dictionary of 64 MB within the memory an install may take, and a
+second processor inflates while the first one writes files. DIRECTORY is where the compiled modules are found,
+since such a process has no site-packages. Damaged input ends it with status 3 and the reason on standard error.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any
+
+    class _Decompressor:
+        eof: bool
+        needs_input: bool
+        unused_data: bytes
+
+        def decompress(self, data: bytes, max_length: int = -1) -> bytes: ...
+
+
+PIECE = 1 << 18
+DAMAGED = 3
+XZ_MEMORY = 1 << 29  # what a dictionary may take; `xz -9` asks for 65 MB
+
+
+class DamagedError(Exception):
+    """The stream is not what its kind says, or ends too early."""
+
+
+def inflate(kind: str, read: Callable[[], bytes]) -> Iterator[bytes]:
+    """Yield what a stream of members (gz, xz, bz2 or zst) holds, in pieces of at most PIECE bytes."""
+    make = _MAKERS[kind]
+    data = read()
+    if not data:
+        raise DamagedError("it is empty")
+    while data:
+        member = make()
+        yield from _translated(kind, _member(member, data, read))
+        data = _after_padding(member.unused_data, read)
+
+
+def inflate_deflated(read: Callable[[], bytes]) -> Iterator[bytes]:
+    """Yield what one bare deflate stream holds, as zip archives have them."""
+    return _translated("gz", _member(_deflate(), b"", read))
+
+
+def _translated(kind: str, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    try:
+        yield from pieces
+    except (OSError, ValueError, EOFError, *_errors(kind)) as error:
+        raise DamagedError(str(error) or "it is damaged") from error
+
+
+def _member(member: _Decompressor, data: bytes, read: Callable[[], bytes]) -> Iterator[bytes]:
+    while not member.eof:
+        piece = member.decompress(data, PIECE)
+        if piece:
+            yield piece
+        data = b""
+        if member.needs_input and not member.eof:
+            data = read()
+            if not data:
+                raise DamagedError("it ends too early")
+
+
+def _after_padding(data: bytes, read: Callable[[], bytes]) -> bytes:
+    """Skip the zero bytes that may stand between members and after the last one."""
+    while True:
+        rest = data.lstrip(b"\0")
+        if rest:
+            return rest
+        data = read()
+        if not data:
+            return b""
+
+
+def _gz() -> Any:
+    try:
+        from isal import igzip_lib
+    except ImportError:
+        return _Zlib(31)
+    return igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP)
+
+
+def _deflate() -> Any:
+    try:
+        from isal import igzip_lib
+    except ImportError:
+        return _Zlib(-15)
+    return igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_DEFLATE)
+
+
+class _Zlib:
+    """Give zlib's decompressor the face that those of the other kinds share."""
+
+    def __init__(self, window: int) -> None:
+        import zlib
+
+        self._wrapped = zlib.decompressobj(window)
+
+    @property
+    def eof(self) -> bool:
+        return self._wrapped.eof
+
+    @property
+    def needs_input(self) -> bool:
+        return not self._wrapped.unconsumed_tail and not self._wrapped.eof
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._wrapped.unused_data
+
+    def decompress(self, data: bytes, max_length: int = 0) -> bytes:
+        return self._wrapped.decompress(self._wrapped.unconsumed_tail + data, max_length)
+
+
+def _xz() -> Any:
+    import lzma
+
+    return lzma.LZMADecompressor(lzma.FORMAT_XZ, XZ_MEMORY)
+
+
+def _bz2() -> Any:
+    import bz2
+
+    return bz2.BZ2Decompressor()
+
+
+def _zst() -> Any:
+    if sys.version_info >= (3, 14):
+        from compression import zstd
+    else:
+        from backports import zstd
+    return zstd.ZstdDecompressor()
+
+
+_MAKERS = {"gz": _gz, "xz": _xz, "bz2": _bz2, "zst": _zst}
+
+
+def _errors(kind: str) -> tuple[Any, ...]:
+    """Name what a kind's decompressor raises besides OSError, ValueError and EOFError."""
+    if kind == "xz":
+        import lzma
+
+        return (lzma.LZMAError, MemoryError)
+    if kind == "gz":
+        import zlib
+
+        return (zlib.error, *_igzip_errors())
+    return (_zstd_error(),) if kind == "zst" else ()
+
+
+def _igzip_errors() -> tuple[Any, ...]:
+    try:
+        from isal import igzip_lib
+    except ImportError:
+        return ()
+    return (igzip_lib.error,)
+
+
+def _zstd_error() -> Any:
+    if sys.version_info >= (3, 14):
+        from compression import zstd
+    else:
+        from backports import zstd
+    return zstd.ZstdError
+
+
+def main(kind: str, directories: list[str]) -> int:
+    """Inflate standard input to standard output."""
+    sys.path += directories
+    try:
+        for piece in inflate(kind, lambda: os.read(0, PIECE)):
+            _write(piece)
+    except DamagedError as error:
+        os.write(2, str(error).encode(errors="replace"))
+        return DAMAGED
+    except BrokenPipeError:  # whoever reads has seen enough
+        return 1
+    return 0
+
+
+def _write(piece: bytes) -> None:
+    rest = memoryview(piece)
+    while rest:
+        rest = rest[os.write(1, rest) :]
+
+
+if __name__ == "__main__":
+    os._exit(main(sys.argv[1], sys.argv[2:]))

@@ -1,0 +1,331 @@
+"""Install one version of one tool: nothing, or all of it."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Protocol
+
+from envmgr.install import archive, checking, durable, extract, programs, receipt, script, staging, store
+from envmgr.install.guard import inside
+from envmgr.install.receipt import Receipt
+from envmgr.kit import locks
+from envmgr.kit.errors import BadArchive, UnsafeArchive, UntrustedScript
+from envmgr.kit.fs import make_dir, translating
+from envmgr.kit.paths import file_name
+from envmgr.kit.value import frozen
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from envmgr.catalog.layout import Layout
+    from envmgr.catalog.release import Artifact
+    from envmgr.install.archive import Archive
+    from envmgr.install.entries import Entry
+    from envmgr.install.fetch import Download, Location
+    from envmgr.install.store import Installed
+    from envmgr.kit.http import Http
+    from envmgr.kit.paths import Paths
+    from envmgr.kit.platform import Platform
+    from envmgr.kit.progress import Progress
+
+_PROGRAM_FORMATS = frozenset({"gz", "xz", "zst", "bz2", "raw"})
+_HINTS = {
+    BadArchive: "nothing was installed; `envmgr cache clear` and another try help if the download was damaged",
+    UnsafeArchive: "nothing was installed; tell whoever publishes the archive, or check where its URL leads",
+}
+
+
+@frozen
+class Job:
+    """What to install where; `plugin` is the digest of the manifest that says so."""
+
+    tool: str
+    version: str
+    platform: Platform
+    artifact: Artifact
+    layout: Layout
+    plugin: str
+
+    def __str__(self) -> str:
+        """Spell it as progress and errors do."""
+        return f"{self.tool} {self.version}"
+
+
+@frozen
+class Outcome:
+    """What was installed, or (`already`) was there; `bytes` is the size of the download."""
+
+    tool: str
+    version: str
+    path: str
+    url: str
+    sha256: str
+    bytes: int
+    seconds: float
+    from_cache: bool
+    already: bool
+
+
+class Fetch(Protocol):
+    """How an artifact becomes a verified file; `fetch.download` is the real one."""
+
+    def __call__(
+        self,
+        artifact: Artifact,
+        *,
+        http: Http,
+        paths: Paths,
+        locate: Callable[[Artifact], Location],
+        progress: Progress,
+        task: str,
+    ) -> Download:
+        """Download and verify."""
+
+
+def install(  # noqa: PLR0913 - what, where, through what, and for whom, each named by the caller
+    job: Job,
+    *,
+    paths: Paths,
+    http: Callable[[], Http],
+    locate: Callable[[Artifact], Location],
+    progress: Progress,
+    trusted: tuple[str, ...],
+    jobs: int,
+    force: bool = False,
+    stop: threading.Event | None = None,
+    fetch: Fetch | None = None,
+) -> Outcome:
+    """Make a version's tree in the store, unless it is there; `force` makes it anew and swaps it in.
+
+    Two that install the same wait for each other, and both succeed. Setting `stop` ends, with KeyboardInterrupt,
+    an installation that runs in a thread. Raises UntrustedScript before anything is downloaded.
+    """
+    there = None if force else store.get(paths, job.tool, job.version)
+    if there:
+        return _already(there, progress)
+    _check_trust(job, trusted)
+    progress.step(str(job), "waiting")
+    with locks.holding(paths, store.lock_name(job.tool, job.version)):
+        there = None if force else store.get(paths, job.tool, job.version)
+        if there:  # whoever held the lock installed it
+            return _already(there, progress)
+        installation = _Installation(job, paths, progress, jobs, stop or threading.Event())
+        return installation.run(http, locate, fetch or _download())
+
+
+def _download() -> Fetch:
+    from envmgr.install.fetch import download
+
+    return download
+
+
+def _already(there: Installed, progress: Progress) -> Outcome:
+    progress.done(f"{there.tool} {there.version}", "already installed")
+    return Outcome(
+        there.tool,
+        there.version,
+        there.path,
+        there.url,
+        there.sha256,
+        there.size,
+        seconds=0.0,
+        from_cache=True,
+        already=True,
+    )
+
+
+def _check_trust(job: Job, trusted: tuple[str, ...]) -> None:
+    if job.layout.script is None or job.layout.builtin or job.plugin in trusted:
+        return
+    raise UntrustedScript(
+        f"{job} is installed by a script of its manifest {job.plugin}, which is not trusted",
+        f"read it (`envmgr plugin show {job.tool}`), then trust it:"
+        f" `envmgr config set trusted {' '.join((*trusted, job.plugin))!r}`",
+    )
+
+
+@frozen
+class _Installation:
+    """One installation under way; the lock of its version is held."""
+
+    job: Job
+    paths: Paths
+    progress: Progress
+    jobs: int
+    stop: threading.Event
+
+    def run(self, http: Callable[[], Http], locate: Callable[[Artifact], Location], fetch: Fetch) -> Outcome:
+        """Download, unpack, build, check, write the receipt, and rename into place."""
+        started = time.monotonic()
+        download = fetch(
+            self.job.artifact,
+            http=http(),
+            paths=self.paths,
+            locate=locate,
+            progress=self.progress,
+            task=str(self.job),
+        )
+        self._check_stop()
+        with staging.directory(self.paths) as staged, translating(self.paths.data):
+            root = self._unpack(download, staged)
+            self._build(root, download, staged)
+            self._finish(root, download)
+            self._check_stop()
+            path = self._publish(root, staged)
+        self.progress.done(str(self.job), "installed")
+        return Outcome(
+            self.job.tool,
+            self.job.version,
+            path,
+            download.url,
+            download.sha256,
+            download.size,
+            seconds=time.monotonic() - started,
+            from_cache=download.from_cache,
+            already=False,
+        )
+
+    def _check_stop(self) -> None:
+        if self.stop.is_set():
+            raise KeyboardInterrupt
+
+    def _unpack(self, download: Download, staged: str) -> str:
+        """Unpack the archive and return the tree's root."""
+        layout, system = self.job.layout, self.job.platform.os
+        named = [*layout.bin, *(place for places in layout.links.values() for place in places)]
+        try:
+            with archive.opened(download.path, layout.format) as opened:
+                entries = self._watched(opened)
+                tree = extract.unpack(
+                    entries, _long(os.path.join(staged, "tree")), system, layout.strip, named
+                )
+            tree.rename({**_program_place(self.job), **layout.rename})
+            tree.finish()
+        except (BadArchive, UnsafeArchive) as error:
+            raise self._about(error, download) from error
+        return tree.root
+
+    def _watched(self, opened: Archive) -> Iterator[Entry]:
+        """Pass on entries, reporting how much of the archive was read."""
+        self.progress.step(str(self.job), "unpacking", opened.size)
+        reported = 0
+        for entry in opened.entries:
+            self._check_stop()
+            position = opened.position()
+            if position > reported:
+                self.progress.advance(str(self.job), position - reported)
+                reported = position
+            yield entry
+        self.progress.advance(str(self.job), opened.size - reported)
+
+    def _about(self, error: BadArchive | UnsafeArchive, download: Download) -> BadArchive | UnsafeArchive:
+        """Say which archive an error is about."""
+        return type(error)(
+            f"cannot unpack {self.job} from {download.url}: {error.message}",
+            error.hint or _HINTS[type(error)],
+        )
+
+    def _build(self, root: str, download: Download, staged: str) -> None:
+        """Run the install script, if there is one.
+
+        ENVMGR_INSTALL_DIR is the tree as it is staged: the script must not write its path into files, since the
+        tree is renamed when it is complete.
+        """
+        if self.job.layout.script is None:
+            return
+        self.progress.step(str(self.job), "running the install script")
+        log = os.path.join(
+            self.paths.logs, f"install-{file_name(self.job.tool)}-{file_name(self.job.version)}.log"
+        )
+        variables = {
+            "ENVMGR_VERSION": self.job.version,
+            "ENVMGR_INSTALL_DIR": root,
+            "ENVMGR_DOWNLOAD_DIR": _offer(download, os.path.join(staged, "download")),
+            "ENVMGR_JOBS": str(self.jobs),
+        }
+        script.run(self.job.layout.script, root, variables, log, self.stop)
+
+    def _finish(self, root: str, download: Download) -> None:
+        """Check the programs and write the receipt."""
+        self.progress.step(str(self.job), "finishing")
+        try:
+            bin_dirs = programs.prepare(root, self.job.layout, self.job.platform.os)
+            home = inside(self.job.layout.home, self.job.platform.os)
+        except (BadArchive, UnsafeArchive) as error:
+            raise self._about(error, download) from error
+        listed = checking.record(root)
+        receipt.write(
+            root,
+            Receipt(
+                tool=self.job.tool,
+                version=self.job.version,
+                url=download.url,
+                sha256=download.sha256,
+                size=download.size,
+                plugin=self.job.plugin,
+                platform=self.job.platform.key,
+                installed_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+                bin_dirs=bin_dirs,
+                home=home,
+                env=self.job.layout.env,
+                files=listed.count,
+                bytes=listed.bytes,
+                files_digest=listed.digest,
+            ),
+        )
+
+    def _publish(self, root: str, staged: str) -> str:
+        """Give the tree its name, once it is on the disk; what had the name before is moved away first."""
+        durable.flush(root)
+        path = self.paths.install(self.job.tool, self.job.version)
+        if os.path.lexists(path):
+            old = os.path.join(staged, "old")
+            os.rename(path, old)
+            try:
+                os.rename(root, path)
+            except BaseException:
+                os.rename(old, path)
+                raise
+        else:
+            _rename_into(root, path)
+        return path
+
+
+def _rename_into(root: str, path: str) -> None:
+    """Rename, making the tool's directory; removing its last version may take that away under us."""
+    for attempts_left in (2, 1, 0):
+        make_dir(os.path.dirname(path))
+        try:
+            os.rename(root, path)
+        except FileNotFoundError:
+            if not attempts_left:
+                raise
+        else:
+            return
+
+
+def _program_place(job: Job) -> dict[str, str]:
+    """Say where the program of a format that holds only one goes: to the first `bin`, or into that directory."""
+    if job.layout.format not in _PROGRAM_FORMATS:
+        return {}
+    place = job.layout.bin[0] if job.layout.bin else "."
+    name = f"{job.tool}.exe" if job.platform.is_windows else job.tool
+    return {archive.PROGRAM: f"{place}/{name}" if place == "." or place.endswith("/") else place}
+
+
+def _offer(download: Download, directory: str) -> str:
+    """Put the archive, by its own name, into a directory for the install script."""
+    import shutil
+
+    os.mkdir(directory)
+    name = os.path.join(directory, file_name(download.url.partition("?")[0].rpartition("/")[2]) or "download")
+    shutil.copyfile(download.path, name)
+    return directory
+
+
+def _long(path: str) -> str:
+    """Spell a path so that what is below it may be longer than Windows allows otherwise."""
+    return "\\\\?\\" + os.path.abspath(path) if os.name == "nt" else path

@@ -1,0 +1,127 @@
+"""Run a manifest's install script, and leave nothing of it running."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+from envmgr.kit import environment
+from envmgr.kit.errors import ScriptError
+from envmgr.kit.fs import make_dir, translating
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Mapping
+
+POLL = 0.1
+PATIENCE = 2.0  # seconds between asking a script's processes to end and ending them
+_SHOWN_LINES = 12
+_SHOWN_BYTES = 8192
+
+
+def run(script: str, tree: str, variables: Mapping[str, str], log: str, stop: threading.Event) -> None:
+    """Run a script in a tree, its output in a log; raise ScriptError with the log's last lines when it fails.
+
+    The script and all it starts are one process group. The group is ended when the script ends, when we are
+    interrupted by an exception (Ctrl-C, a signal's handler), and, in a thread, when `stop` is set.
+    """
+    make_dir(os.path.dirname(log))
+    with translating(log), open(log, "wb") as output:
+        process = _start(script, tree, variables, output.fileno())
+        try:
+            status = _wait(process, stop)
+        finally:
+            _end(process)
+    if status != 0:
+        raise ScriptError(
+            f"the install script {_ending(status)}; its output is in {log}{_last_lines(log)}",
+            "the last lines above say what it missed; once that is there, run the same command again",
+        )
+
+
+def _start(script: str, tree: str, variables: Mapping[str, str], output: int) -> subprocess.Popen[bytes]:
+    if sys.platform == "win32":
+        command, group = _windows_command(script, tree), subprocess.CREATE_NEW_PROCESS_GROUP
+    else:
+        command, group = ["sh", "-eu", "-c", script, "install-script"], 0
+    return subprocess.Popen(  # noqa: S603 - the script is trusted: its manifest is built in, or its digest is
+        command,
+        cwd=tree,
+        env=_environment(variables),
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        creationflags=group,
+    )
+
+
+def _windows_command(script: str, tree: str) -> list[str]:
+    file = os.path.join(os.path.dirname(tree), "install-script.cmd")
+    with open(file, "w", encoding="utf-8", newline="\r\n") as batch:
+        batch.write(f"@echo off\n{script}\n")
+    return ["cmd.exe", "/d", "/c", file]
+
+
+def _environment(variables: Mapping[str, str]) -> dict[str, str]:
+    """Return the user's environment without envmgr's own settings, which may hold credentials."""
+    inherited = environment.current().variables
+    kept = {name: value for name, value in inherited.items() if not name.startswith("ENVMGR_")}
+    return {**kept, **variables}
+
+
+def _wait(process: subprocess.Popen[bytes], stop: threading.Event) -> int:
+    while not stop.is_set():
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return process.wait(POLL)
+    raise KeyboardInterrupt
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End what is left of a script's process group."""
+    if sys.platform == "win32":
+        _end_on_windows(process)
+    else:
+        if process.poll() is None:
+            _signal(process.pid, signal.SIGTERM)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(PATIENCE)
+        _signal(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _signal(group: int, number: int) -> None:
+    with contextlib.suppress(
+        ProcessLookupError, PermissionError
+    ):  # macOS says the latter of a group of zombies
+        os.killpg(group, number)
+
+
+def _end_on_windows(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        subprocess.run(  # noqa: S603 - a program of Windows with a number
+            ["taskkill", "/T", "/F", "/PID", str(process.pid)],  # noqa: S607 - found on PATH, as cmd is
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            check=False,
+        )
+
+
+def _ending(status: int) -> str:
+    return f"ended with status {status}" if status >= 0 else f"was ended by signal {-status}"
+
+
+def _last_lines(log: str) -> str:
+    with open(log, "rb") as file:
+        file.seek(max(0, os.fstat(file.fileno()).st_size - _SHOWN_BYTES))
+        lines = file.read().decode("utf-8", "replace").splitlines()[-_SHOWN_LINES:]
+    return "".join(f"\n  {_printable(line)}" for line in lines if line.strip())
+
+
+def _printable(line: str) -> str:
+    """Keep what a script printed from moving the cursor of whoever reads the error."""
+    return "".join(character if character.isprintable() else " " for character in line.expandtabs())
