@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from support.server import Authority, Server
 
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 _PROXIES = {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"}
 _TOKENS = {"GITHUB_TOKEN", "GH_TOKEN", "CI", "NO_COLOR", "FORCE_COLOR", "CLICOLOR_FORCE", "NETRC"}
 _CLIENTS = ("SSL_CERT_", "REQUESTS_CA_", "PIP_", "NPM_CONFIG_", "NODE_")
+
+# How long an example takes says more of the machine's other work than of the code.
+settings.register_profile("envmgr", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("envmgr")
 
 
 @pytest.fixture(autouse=True)

@@ -17,6 +17,7 @@ from envmgr.kit.errors import ProjectError
 from envmgr.kit.fs import read_bytes
 from envmgr.kit.value import frozen
 from envmgr.project import dotfile
+from envmgr.project.lockio import path_beside
 from envmgr.project.request import Origin, Request
 
 TYPE_CHECKING = False
@@ -82,7 +83,7 @@ class Project:
     def lock_of(self, request: Request) -> str | None:
         """Return the path of the lock beside the file that decided, None if that was no file."""
         file = self.file_of(request)
-        return f"{file.path}.lock" if file else None
+        return path_beside(file.path) if file else None
 
     def _override(self, tool: str) -> Request | None:
         name = override_name(tool)

@@ -145,8 +145,9 @@ def _artifact(value: object, at: _At) -> tuple[Artifact, Mapping[str, str]]:
     problem = url_problem(url)
     if problem:
         raise at.down("url").error(f"the URL {problem}")
-    artifact = Artifact(url, _digest_of(table, at), _size(table.get("size"), at.down("size")))
-    return artifact, _signature(table.get("signature"), at.down("signature"))
+    size = _size(table["size"], at.down("size")) if "size" in table else None
+    signature = _signature(table["signature"], at.down("signature")) if "signature" in table else {}
+    return Artifact(url, _digest_of(table, at), size), signature
 
 
 def _digest_of(table: Mapping[str, object], at: _At) -> Digest | None:
@@ -169,15 +170,13 @@ def _digest(text: str, algorithm: str, at: _At) -> Digest:
     return digest
 
 
-def _size(value: object, at: _At) -> int | None:
-    if value is None or (type(value) is int and 0 <= value <= LARGEST_SIZE):
+def _size(value: object, at: _At) -> int:
+    if type(value) is int and 0 <= value <= LARGEST_SIZE:
         return value
     raise at.error(f"{_short(value)} is not a number of bytes")
 
 
 def _signature(value: object, at: _At) -> Mapping[str, str]:
-    if value is None:
-        return {}
     signature = _each(value, at, lambda name: name.isidentifier() and name.isascii(), _text)
     if "kind" not in signature:
         raise at.error("has no kind")

@@ -135,6 +135,8 @@ def test_the_simple_form_is_read_as_what_to_prefer():
         (with_artifact(sha256=f"sha512:{'b' * 128}"), "as locks spell it", "envmgr lock"),
         (with_artifact(sha256=1), "sha256: 1 is not a string", "envmgr lock"),
         (with_artifact(size=-1), "size: -1 is not a number of bytes", "envmgr lock"),
+        (with_artifact(size=None), "size: null is not", "envmgr lock"),
+        (with_artifact(signature=None), "signature: null is not an object", "envmgr lock"),
         (with_artifact(size=1.5), "size: 1.5 is not", "envmgr lock"),
         (with_artifact(size=True), "size: true is not", "envmgr lock"),
         (with_artifact(size=2**53), "is not a number of bytes", "envmgr lock"),

@@ -1,0 +1,137 @@
+"""Whatever an `.envmgr` holds, it is read or refused, and an edit changes what it says it does."""
+
+from __future__ import annotations
+
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from envmgr.kit.errors import DotfileError
+from envmgr.project.dotfile import LIMIT, decode, parse, with_request
+
+PATH = "/p/.envmgr"
+
+TOOLS = st.one_of(
+    st.from_regex(r"[a-z0-9][a-z0-9._+-]{0,8}", fullmatch=True),
+    st.from_regex(r"npm:@?[A-Za-z0-9][a-z0-9._-]{0,5}(/[a-z0-9]{1,5})?", fullmatch=True),
+)
+SPECS = st.sampled_from(
+    [
+        "1",
+        "20.1.0",
+        "^3.12",
+        "~0.15",
+        ">=1, <2",
+        "3.3, 3.2",
+        "1 || 2",
+        "latest",
+        "system",
+        "path:../x y",
+        "tag:v1",
+        "temurin-21",
+    ]
+)
+GAPS = st.text(" \t", max_size=3)
+COMMENTS = st.one_of(
+    st.just(""),
+    st.text(st.characters(exclude_characters="\n\r\0", codec="utf-8"), max_size=9).map("#{}".format),
+)
+
+
+@st.composite
+def statements(draw: st.DrawFn, tool: str, spec: str) -> str:
+    comment = draw(COMMENTS)
+    before_comment = draw(GAPS) + (" " if comment else "")
+    return f"{draw(GAPS)}{tool}{draw(GAPS)}={draw(GAPS)}{spec}{before_comment}{comment}"
+
+
+@st.composite
+def dotfiles(draw: st.DrawFn) -> tuple[str, dict[str, str]]:
+    """Draw a text, and what it asks for."""
+    asked = draw(st.dictionaries(TOOLS, SPECS, max_size=5))
+    lines = []
+    for tool, spec in asked.items():
+        lines += draw(st.lists(st.builds("{}{}".format, GAPS, COMMENTS), max_size=2))
+        lines.append(draw(statements(tool, spec)))
+    newline = draw(st.sampled_from(["\n", "\r\n"]))
+    end = draw(st.sampled_from(["", newline]))
+    return draw(st.sampled_from(["", "\ufeff"])) + newline.join(lines) + end, asked
+
+
+def asked_by(text: str) -> dict[str, str]:
+    return {entry.tool: ", ".join(entry.specs) for entry in parse(text, PATH).entries}
+
+
+@given(dotfiles())
+def test_what_was_written_is_read_in_its_order(drawn):
+    text, asked = drawn
+    assert list(asked_by(text).items()) == list(asked.items())
+
+
+@given(dotfiles())
+def test_every_entry_stands_where_it_says(drawn):
+    text, _ = drawn
+    lines = text.removeprefix("\ufeff").split("\n")
+    for entry in parse(text, PATH).entries:
+        assert lines[entry.origin.line - 1][entry.origin.column - 1 :].startswith(entry.tool)
+
+
+@given(dotfiles(), TOOLS, SPECS)
+def test_an_edit_changes_one_request_and_no_other_line(drawn, tool, spec):
+    text, asked = drawn
+    edited = with_request(text, tool, spec)
+    assert asked_by(edited) == {**asked, tool: spec}
+    before, after = text.split("\n"), edited.split("\n")
+    if tool in asked:
+        assert len(after) == len(before)
+        assert sum(a != b for a, b in zip(before, after, strict=True)) <= 1
+    else:
+        assert edited.startswith(text)
+    assert with_request(edited, tool, spec) == edited
+
+
+@given(dotfiles(), st.data())
+def test_an_edit_keeps_comments(drawn, data):
+    text, asked = drawn
+    assume(asked)
+    edited = with_request(text, data.draw(st.sampled_from(sorted(asked))), "9.9.9")
+    for before, after in zip(text.split("\n"), edited.split("\n"), strict=True):
+        _, mark, comment = before.partition("#")
+        assert after.endswith(mark + comment)
+
+
+def refusal(read, *arguments) -> DotfileError | None:
+    try:
+        read(*arguments)
+    except DotfileError as error:
+        return error
+    return None
+
+
+@given(st.text())
+def test_any_text_is_read_or_refused_line_by_line(text):
+    error = refusal(parse, text, PATH)
+    assert error is None or all(issue.startswith(f"{PATH}:") for issue in error.issues)
+
+
+@given(st.text(" \t=#,|^~<>@:/.\\-\"'$abAB01\r\n\0é", max_size=40), TOOLS, st.text(max_size=12))
+def test_an_edit_of_anything_is_read_back_or_refused(text, tool, spec):
+    try:
+        edited = with_request(text, tool, spec)
+    except DotfileError:
+        return
+    others = {name: asked for name, asked in asked_by(text).items() if name != tool}
+    assert {name: asked for name, asked in asked_by(edited).items() if name != tool} == others
+    assert tool in asked_by(edited)
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_text_or_refused(content):
+    error = refusal(decode, content, PATH)
+    if error is None:
+        assert decode(content, PATH).encode() == content
+    else:
+        assert error.issues[0].startswith(f"{PATH}:")
+
+
+def test_the_limit_is_on_bytes():
+    assert decode(b"#" * LIMIT, PATH) == "#" * LIMIT
