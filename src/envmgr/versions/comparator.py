@@ -86,31 +86,29 @@ def _comparator(piece: str, variants: tuple[str, ...]) -> Comparator:
 
 
 def _operand(text: str, variants: tuple[str, ...]) -> Operand:
-    if not _WILDCARDS.isdisjoint(text):
-        wild = _wild(text, variants)
-        if wild:
-            return wild
-    version = read(text, variants)
-    if version.opaque:
-        raise _not_a_version(text)
-    return Operand(version)
-
-
-def _wild(text: str, variants: tuple[str, ...]) -> Operand | None:
-    """Read a partial version that ends in `x`; what else may follow the `x` says nothing."""
     core, variant = split_variant(text, variants)
-    parts = _plain_parts(core) or _rich_parts(core)
+    parts = _plain_parts(core)
+    if parts:
+        return _wild(text, parts, variant)
+    version = read(text, variants)
+    if version.rank:
+        return Operand(version)
+    parts = _rich_parts(core)
     if not parts:
-        return None
+        raise _not_a_version(text)
+    return _wild(text, parts, variant)
+
+
+def _wild(text: str, parts: tuple[str, str], variant: str) -> Operand:
     head, vendor = parts
-    version = read(head) if head else Version(core, vendor=vendor)
-    if head and (version.opaque or version.suffixed or version.build):
+    version = read(head) if head else Version(head, vendor=vendor)
+    if head and (version.opaque or version.suffixed):
         raise _not_a_version(text)
     return Operand(replace(version, text=text, variant=variant), wild=True)
 
 
 def _plain_parts(core: str) -> tuple[str, str] | None:
-    """Return what stands before the `x` of a partial version without vendor or suffix, and no vendor."""
+    """Split a partial version that is only numbers and `x` into its numbers and, as it has none, no vendor."""
     parts = core.split(".")
     numbers = [part for part in parts if part.isdigit()]
     wildcards = parts[len(numbers) :]
@@ -119,9 +117,14 @@ def _plain_parts(core: str) -> tuple[str, str] | None:
 
 
 def _rich_parts(core: str) -> tuple[str, str] | None:
-    """Return what stands before the `x` of any partial version, or if that has no number, its vendor."""
+    """Split any partial version that ends in `x` into what stands before it or, with no number there, its vendor.
+
+    What may follow the `x` says nothing.
+    """
     from envmgr.versions.grammar import WILDCARD
 
+    if _WILDCARDS.isdisjoint(core):
+        return None
     match = WILDCARD.fullmatch(core)
     return (match["head"] or "", match["vendor"] or "") if match else None
 
@@ -138,6 +141,8 @@ def _unknown_operator(operator: str, piece: str) -> SpecError:
 def _not_a_version(text: str) -> SpecError:
     if text.startswith("-"):
         return SpecError(text, "begins with '-'", "a range is written with blanks on both sides: `1.2 - 2.0`")
+    if text[0] in OPERATOR_CHARACTERS:
+        return SpecError(text, "is no end of a range", "`1.2 - 2.0` takes no operators")
     if not set(text).isdisjoint("<>=^!"):
         return SpecError(text, "runs comparators together", "put a blank, a comma or `||` between them")
     if "|" in text:

@@ -128,11 +128,17 @@ def _identical(operand: Operand) -> Interval:
 
 def _caret(operand: Operand) -> Interval:
     numbers = operand.version.numbers
-    return _up_to(_at_least(operand), operand, next((i for i, n in enumerate(numbers) if n), -1))
+    return _compatible(operand, next((i for i, n in enumerate(numbers) if n), -1))
 
 
 def _tilde(operand: Operand) -> Interval:
-    return _up_to(_at_least(operand), operand, 1 if len(operand.version.numbers) > 1 else 0)
+    return _compatible(operand, 1 if len(operand.version.numbers) > 1 else 0)
+
+
+def _compatible(operand: Operand, place: int) -> Interval:
+    if operand.version.numbers[place] >= MAX_NUMBER:
+        raise SpecError(operand.version.text, "has no next version: a number is at its limit")
+    return _up_to(_at_least(operand), operand, place)
 
 
 def _up_to(lower: Interval, operand: Operand, place: int) -> Interval:
@@ -142,8 +148,6 @@ def _up_to(lower: Interval, operand: Operand, place: int) -> Interval:
 
 def _bump(operand: Operand, place: int) -> tuple[int, ...]:
     numbers = operand.version.numbers
-    if numbers[place] >= MAX_NUMBER:
-        raise SpecError(operand.version.text, "has nothing above it: a number is at its limit")
     return (*numbers[:place], numbers[place] + 1)
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from envmgr.kit.value import frozen
+from envmgr.versions.comparator import check
 from envmgr.versions.errors import SpecError, WordError
 from envmgr.versions.order import build_rank
 from envmgr.versions.screening import PRE_RELEASE, screen, vendor_for
 from envmgr.versions.spec import Alternative, Spec, parse_spec
 from envmgr.versions.version import parse_all
-from envmgr.versions.words import LATEST, classify, follow, is_compound
+from envmgr.versions.words import LATEST, follow, is_compound, outside
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -106,8 +107,9 @@ def satisfies(version: str, spec: str, include_prerelease: bool = False) -> bool
 def _find(versions: Iterable[str], spec: str, tool: _Tool, include_prerelease: bool) -> _Find:
     words = follow(spec, tool.aliases, tool.user_aliases)
     goal = words[-1]
-    if classify(goal)[0] != "version":
+    if outside(goal):
         raise WordError(words, "this is not resolved against a list of versions")
+    check(goal)
     pool = parse_all(versions, tool.variants)
     newest = _newest(goal, pool)
     if newest:

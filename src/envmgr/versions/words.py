@@ -24,6 +24,17 @@ def classify(spec: str) -> tuple[str, str]:
     words pass as versions: only the tool's list of releases can tell what they mean.
     """
     text = spec.strip(" \t")
+    found = outside(text)
+    if found:
+        return found
+    check(text)
+    if is_compound(text):
+        parse_spec(text)
+    return ("version", text)
+
+
+def outside(text: str) -> tuple[str, str] | None:
+    """Return kind and name of a spec that is not looked up in a list of versions."""
     if text == "system":
         return ("system", "")
     kind, colon, name = text.partition(":")
@@ -31,10 +42,7 @@ def classify(spec: str) -> tuple[str, str]:
         return ("path", _path(text, name))
     if colon and kind in _REFS:
         return (kind, _ref(text, name))
-    check(text)
-    if is_compound(text):
-        parse_spec(text)
-    return ("version", text)
+    return None
 
 
 def follow(

@@ -1,0 +1,126 @@
+"""What cannot stand in a spec, and what a refusal says."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from envmgr.versions import SpecError, parse_spec, satisfies
+from envmgr.versions.comparator import LIMIT
+
+
+@pytest.mark.parametrize(
+    ("spec", "piece", "problem"),
+    [
+        ("1..2", "1..2", "two dots"),
+        ("../1.2", "../1.2", "two dots"),
+        (">=1 <", "<", "nothing to compare with"),
+        ("> >1", "> >1", "nothing to compare with"),
+        (">=1 < || 2", "<", "nothing to compare with"),
+        ("1.x.5", "1.x.5", "after a wildcard"),
+        ("x.1", "x.1", "after a wildcard"),
+        ("1.2+", "1.2+", "not a version"),
+        ("1 || foo", "foo", "not a version"),
+        ("=>1", "=>1", "operator that does not exist"),
+        (">>1", ">>1", "operator that does not exist"),
+        ("===1", "===1", "operator that does not exist"),
+        ("!=1.2", "!=1.2", "`<1.2 || >1.2`"),
+        ("~=1.2", "~=1.2", "PEP 440"),
+        (">1<2", "1<2", "runs comparators together"),
+        ("1 | 2", "|", "`||`"),
+        ("1|2", "1|2", "`||`"),
+        ("1 ||| 2", "|", "`||`"),
+        ("1.2.3 -2.0", "-2.0", "blanks on both sides"),
+        ("1 - 2 - 3", "-", "blanks on both sides"),
+        ("1 - 2 3", "-", "blanks on both sides"),
+        (">=1 - 2", ">=1", "takes no operators"),
+        ("-1", "-1", "as an option does"),
+        (" --help", " --help", "as an option does"),
+        (",1", ",1", "comma"),
+        ("1,", "1,", "comma"),
+        ("1,,2", "1,,2", "comma"),
+        ("1;ls", ";", "cannot stand in a version"),
+        ("$(id)", "$", "cannot stand in a version"),
+        ("1.2`", "`", "cannot stand in a version"),
+        ("1.2\n", "\n", "cannot stand in a version"),
+        ("1.2\x00", "\x00", "cannot stand in a version"),
+        ("\uff11.2", "\uff11", "cannot stand in a version"),
+        ("1\u00a0- 2", "\u00a0", "cannot stand in a version"),
+        ("9007199254740992.x", "9007199254740992.x", "after a wildcard"),
+        ("1.2rc1.*", "1.2rc1.*", "after a wildcard"),
+        ("1.2.3w.x", "1.2.3w.x", "after a wildcard"),
+    ],
+)
+def test_a_spec_that_does_not_parse_is_refused_whole_with_the_piece_quoted(spec, piece, problem):
+    with pytest.raises(SpecError) as caught:
+        parse_spec(spec)
+
+    assert caught.value.piece == piece
+    assert problem in str(caught.value)
+    assert repr(caught.value.piece) in str(caught.value)
+    assert not satisfies("1.2.3", spec)
+
+
+@pytest.mark.parametrize(
+    ("spec", "takes", "leaves"),
+    [
+        (">=18,<21", "20.1", "21.0"),
+        (">= 18 , <\t21", "20.1", "21.0"),
+        (" ~> 1.2 ", "1.2.9", "1.3"),
+        ("^ 1.2 ^ 1", "1.9", "2.0"),
+        ("1,2", "", "1"),
+        ("v1.2", "1.2.9", "1.3"),
+        (">=v1.2", "1.3", "1.1"),
+        ("1 ||", "2", ""),
+        ("1.X", "1.5", "2.0"),
+        ("v1.x", "1.5", "2.0"),
+        ("1.x-alpha+build", "1.5", "2.0"),
+        ("temurin-*", "temurin-21", "zulu-21"),
+        ("temurin-21.x", "temurin-21.5", "temurin-22"),
+        ("matrix-1.2", "matrix-1.2", "1.2"),
+        ("1.2-rc1.x", "1.2-rc1.x", "1.2-rc1.y"),
+        ("1.2-rc1.x.3", "1.2-rc1.x.3", "1.2"),
+        ("go1-x", "go1-x", "go1"),
+        ("1.2+b.x", "1.2.5+b.x", "1.2.5+b"),
+        ("1.0~rc1", "1.0~rc1", "1.0"),
+        ("2024-05", "2024-05-10", "2024-06-01"),
+    ],
+)
+def test_blanks_commas_and_wildcards_are_read_generously(spec, takes, leaves):
+    assert not takes or satisfies(takes, spec)
+    assert not leaves or not satisfies(leaves, spec)
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "1.2.3" + " " * 1_000 + "<",
+        " " * 1_023 + "<",
+        ">" * 1_024,
+        "1.2.3-" + "a." * 509,
+        "|" * 1_024,
+        "||" * 512,
+        "," * 1_024,
+        "1 " * 512,
+        "x." * 512,
+        "1.x" * 341,
+        "-" * 1_024,
+        "^~<>=!" * 170,
+        "a-" * 512,
+        "1_" * 512,
+    ],
+    ids=range(14),
+)
+def test_a_hostile_spec_costs_next_to_nothing(spec):
+    started = time.process_time()
+    satisfies("1.2.3", spec)
+
+    assert time.process_time() - started < 0.25
+
+
+def test_a_spec_over_the_limit_is_refused_before_it_is_looked_at():
+    assert parse_spec("1".ljust(LIMIT))
+    with pytest.raises(SpecError, match=r"longer than 1,024 characters") as caught:
+        parse_spec("\x00" * 10_000_000)
+    assert len(str(caught.value)) < 400

@@ -1,0 +1,170 @@
+"""Choosing from a list."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from envmgr.versions import SpecError, VendorError, WordError, max_satisfying, satisfies, select
+
+NODE = ("v18.20.4", "v20.0.0", "v20.18.1", "v22.0.0-rc.1", "v21.7.3", "v22.3.0")
+
+
+def test_a_selection_says_what_was_found_best_first_and_what_was_passed_over():
+    selection = select(("1.1", "1.3-rc1", "1.2", "1.3-rc2", "go-1.9", "2.0", "1.0"), "^1")
+
+    assert selection.winner == "1.2"
+    assert selection.candidates == ("1.2", "1.1", "1.0")
+    assert selection.rejected == (
+        ("go-1.9", "another vendor"),
+        ("1.3-rc2", "pre-release"),
+        ("1.3-rc1", "pre-release"),
+    )
+    assert selection.prereleases_seen == ("1.3-rc1", "1.3-rc2")
+    assert selection.words == ("^1",)
+
+
+def test_a_miss_takes_no_prerelease_but_tells_which_there_are():
+    selection = select(("3.12.3", "3.13.0rc2", "3.13.0a1"), "3.13")
+
+    assert (selection.winner, selection.candidates) == (None, ())
+    assert selection.prereleases_seen == ("3.13.0a1", "3.13.0rc2")
+    assert select(("3.12.3", "3.13.0rc2", "3.13.0a1"), "3.13", include_prerelease=True).winner == "3.13.0rc2"
+
+
+@pytest.mark.parametrize("word", ["latest", "stable", "zls", "zls-", "zls-latest", "latest:zls"])
+def test_latest_alone_falls_back_on_prereleases(word):
+    versions = ("zls-0.1-dev.5", "zls-0.1-dev.12")
+
+    assert select(versions, word).candidates == ("zls-0.1-dev.12", "zls-0.1-dev.5")
+    assert select(versions, word).prereleases_seen == ()
+    assert select((*versions, "zls-0.0.1"), word).winner == "zls-0.0.1"
+    assert select(versions, "*").winner is None
+
+
+def test_a_tools_aliases_lead_to_versions():
+    selection = select(NODE, "work", aliases={"lts": "20"}, user_aliases={"work": "lts"})
+
+    assert (selection.winner, selection.words) == ("v20.18.1", ("work", "lts", "20"))
+    assert max_satisfying(NODE, "lts", aliases={"lts": "20"}) == "v20.18.1"
+
+
+def test_a_vendor_is_a_word_though_it_looks_like_a_version():
+    versions = ("3.12.3", "pypy3.10-7.3.17", "pypy3.10-7.3.12")
+
+    assert select(versions, "pypy3.10").winner == "pypy3.10-7.3.17"
+
+
+def test_a_scoped_vendor_is_a_word():
+    assert select(("@biomejs/biome@2.0.0", "1.0"), "@biomejs/biome").winner == "@biomejs/biome@2.0.0"
+
+
+def test_vendors_of_a_list_are_named_where_a_spec_leaves_them_open():
+    versions = ("temurin-21", "zulu-22")
+
+    with pytest.raises(VendorError, match="temurin, zulu"):
+        select(versions, "latest")
+    assert select(versions, "latest", default_vendor="temurin").winner == "temurin-21"
+    assert select(versions, "temurin-21 || zulu-22").winner == "zulu-22"
+
+
+def test_variants_are_told_apart_by_what_the_tool_says():
+    versions = ("3.13.0", "3.13.1", "3.13.1t", "3.14.0rc1t", "3.14.0")
+
+    assert select(versions, "3.13", variants=["t"]).winner == "3.13.1"
+    assert select(versions, "3.13t", variants=["t"]).winner == "3.13.1t"
+    assert max_satisfying(versions, ">=3.13t", variants=["t"]) == "3.13.1t"
+    assert max_satisfying(versions, "3.13.1t") == "3.13.1t"
+    assert max_satisfying(versions, ">=3.14.0rc1t", variants=("t",)) == "3.14.0rc1t"
+
+
+def test_ties_go_to_the_higher_build_then_to_the_first_of_the_list():
+    assert select(("1.0+9", "1.0.0+10", "1+10", "1"), "1").candidates == ("1.0.0+10", "1+10", "1.0+9", "1")
+    assert max_satisfying(("1.0+9", "1.0.0+10", "1+10", "1"), "1") == "1.0.0+10"
+    assert max_satisfying(("1.0", "1"), "1") == "1.0"
+
+
+def test_sides_of_an_or_are_one_list_without_repeats():
+    selection = select(("1.0", "1.1", "2.0-rc1", "3.0", "1.1"), "1 || 1.1 || 2 || >=1 <3")
+
+    assert selection.candidates == ("1.1", "1.0")
+    assert selection.rejected == (("2.0-rc1", "pre-release"),)
+
+
+def test_what_one_side_takes_is_not_rejected_by_another():
+    assert select(("2.0-rc1",), "2 || 2.0-rc1").rejected == ()
+    assert select(("2.0-rc1",), "2 || 2.0-rc1").winner == "2.0-rc1"
+
+
+def test_an_opaque_entry_is_chosen_by_its_name_only():
+    versions = ("0.12.0", "master", "8u392-b08", "hello, world")
+
+    assert select(versions, "master").candidates == ("master",)
+    assert select(versions, "8u392-b08").winner == "8u392-b08"
+    assert select(versions, "hello, world").winner == "hello, world"
+    assert select(versions, "latest").winner == "0.12.0"
+
+
+def test_a_name_with_shell_characters_is_refused_though_it_is_listed():
+    with pytest.raises(SpecError, match="';' cannot stand"):
+        select(("1;ls",), "1;ls")
+
+
+@pytest.mark.parametrize(
+    ("spec", "error", "message"),
+    [
+        ("lts", WordError, "lts: this tool has no such version, alias or vendor"),
+        ("nightly", WordError, "nightly"),
+        ("x.1", WordError, "x.1"),
+        ("1.2.3+", SpecError, "'1.2.3+' is not a version"),
+        ("8u9-b08", SpecError, "8u9-b08"),
+        ("foo || 1", SpecError, "'foo' is not a version"),
+        ("system", WordError, "not resolved against a list"),
+        ("ref:main", WordError, "not resolved against a list"),
+        ("here", WordError, "here → path:~/x: this is not resolved"),
+        ("there", WordError, "there → nowhere: this tool has no such"),
+        ("a b", SpecError, "'a' is not a version"),
+    ],
+)
+def test_what_means_nothing_is_an_error_that_quotes_it(spec, error, message):
+    aliases = {"here": "path:~/x", "there": "nowhere"}
+
+    with pytest.raises(error) as caught:
+        select((*NODE, "master"), spec, user_aliases=aliases)
+    assert message in str(caught.value)
+    assert isinstance(caught.value, ValueError)
+
+
+def test_nothing_to_choose_from_is_no_error():
+    assert select((), "latest").winner is None
+    assert max_satisfying((), "^1") is None
+
+
+def test_satisfies_answers_false_where_select_would_raise():
+    assert not satisfies("1.2.3", "not a range")
+    assert not satisfies("1.2.3", "lts")
+    assert not satisfies("not a version", "*")
+
+
+def test_a_version_of_the_only_vendor_meets_a_spec_without_one():
+    assert satisfies("temurin-21.0.2", "21")
+    assert not satisfies("temurin-21.0.2", "zulu-21")
+
+
+def test_choosing_among_plain_versions_starts_without_the_costly_modules():
+    program = (
+        "import sys; from envmgr.versions import select;"
+        "assert select(('20.1.0', '20.2.0'), '^20.1').winner == select(('20.2.0',), '20.x').winner == '20.2.0';"
+        "print(*{'re', 'typing', 'dataclasses', 'pathlib', 'enum', 'functools', 'contextlib'} & set(sys.modules))"
+    )
+
+    result = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", f"import sys; sys.path[:0] = {sys.path!r}; {program}"],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+
+    assert result.stdout.strip() == ""

@@ -1,0 +1,105 @@
+"""What a spec asks for as a whole."""
+
+from __future__ import annotations
+
+import pytest
+
+from envmgr.versions import SpecError, parse_spec, split_requests
+from envmgr.versions import spec as module
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["1.2.3", "1.2.3.4", "=1.2.3", "==1.22", "==21+35", "1.22rc1", "1.1.1w", "=3.4a", "temurin-21.0.2+13"],
+)
+def test_one_version_by_its_name_is_exact(text):
+    assert parse_spec(text).exact
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "1",
+        "1.22",
+        "=1.22",
+        "==1.x",
+        "1.2.x",
+        "1.2.3.x",
+        "^1.2.3",
+        ">=1.2.3",
+        "1.2.3 || 1.2.4",
+        "1.2.3 1.2.3",
+        "1.2.3 - 1.2.3",
+    ],
+)
+def test_anything_wider_is_not_exact(text):
+    assert not parse_spec(text).exact
+
+
+def test_a_spec_is_read_once():
+    assert parse_spec("^20.1") is parse_spec("^20.1")
+    assert parse_spec("3.13t") is not parse_spec("3.13t", ("t",))
+
+
+def test_remembered_specs_are_forgotten_before_they_fill_the_memory(monkeypatch):
+    monkeypatch.setattr(module, "_REMEMBERED", 2)
+    monkeypatch.setattr(module, "_known", {})
+    for text in ("1", "2", "3"):
+        parse_spec(text)
+
+    assert list(module._known) == [("3", ())]
+
+
+def test_the_same_alternative_is_kept_once():
+    assert len(parse_spec("||||1||1").alternatives) == 2
+
+
+def test_a_vendor_named_once_holds_for_its_set_alone():
+    assert [side.vendor for side in parse_spec(">=temurin-17 <21 || zulu-8 || 11").alternatives] == [
+        "temurin",
+        "zulu",
+        "",
+    ]
+
+
+def test_a_variant_named_once_holds_for_its_set_alone():
+    assert [side.variant for side in parse_spec(">=3.13t <3.15 || 3.12", ("t", "d")).alternatives] == [
+        "t",
+        "",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "variants", "problem"),
+    [
+        (">=temurin-17 <zulu-22", (), "'zulu-22' names a second vendor, zulu after temurin"),
+        ("3.13t <3.14d", ("t", "d"), "'3.14d' names a second variant, d after t"),
+    ],
+)
+def test_two_vendors_or_variants_in_a_set_are_refused(text, variants, problem):
+    with pytest.raises(SpecError, match=problem):
+        parse_spec(text, variants)
+
+
+@pytest.mark.parametrize(
+    ("text", "requests"),
+    [
+        ("3.12", ("3.12",)),
+        ("3.12, 3.11", ("3.12", "3.11")),
+        (" 3.12 ,3.11,\t3.10 ", ("3.12", "3.11", "3.10")),
+        (">=3.11, <3.13", (">=3.11, <3.13",)),
+        (">=3.11,<3.13,3.9", (">=3.11, <3.13", "3.9")),
+        ("3.9, >=3.11, <3.13", ("3.9, >=3.11, <3.13",)),
+        ("1 || 2, lts", ("1 || 2", "lts")),
+        (">=1, !=1.5", (">=1, !=1.5",)),
+    ],
+)
+def test_a_comma_separates_requests_unless_an_operator_follows(text, requests):
+    assert split_requests(text) == requests
+
+
+@pytest.mark.parametrize("text", ["", " ", "3.12,", ",3.12", "3.12,,3.11"])
+def test_an_empty_request_is_refused(text):
+    with pytest.raises(SpecError, match="empty version"):
+        split_requests(text)

@@ -1,0 +1,114 @@
+"""Words in place of versions."""
+
+from __future__ import annotations
+
+import pytest
+
+from envmgr.versions import SpecError, WordError, classify, follow
+
+
+@pytest.mark.parametrize(
+    ("spec", "kind", "name"),
+    [
+        ("system", "system", ""),
+        (" system ", "system", ""),
+        ("ref:main", "ref", "main"),
+        ("tag:v1.2.3", "tag", "v1.2.3"),
+        ("branch:feature/x@2", "branch", "feature/x@2"),
+        ("rev:83e578a18", "rev", "83e578a18"),
+        ("path:../tools/my go", "path", "../tools/my go"),
+        ("path:C:\\go", "path", "C:\\go"),
+        ("path:~/grün", "path", "~/grün"),
+        ("", "version", ""),
+        (" lts ", "version", "lts"),
+        ("lts/*", "version", "lts/*"),
+        ("latest:20", "version", "latest:20"),
+        ("master", "version", "master"),
+        ("8u392-b08", "version", "8u392-b08"),
+        (">=1, <2 || 3", "version", ">=1, <2 || 3"),
+    ],
+)
+def test_a_spec_is_told_from_what_is_not_in_a_list(spec, kind, name):
+    assert classify(spec) == (kind, name)
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "ref:",
+        "tag:-x",
+        "branch:a..b",
+        "rev:a b",
+        "ref:a;b",
+        "ref:$x",
+        "ref:ä",
+        "ref:a\nb",
+        "path:",
+        "path:a\x00b",
+        "--help",
+        "1..2",
+        "a;b",
+        "ä",
+        "1 || foo",
+        ">=1 <",
+        "!=1",
+        "a b",
+        "1,",
+        "a|b",
+        "1" * 1_025,
+    ],
+)
+def test_what_can_be_nothing_at_all_is_refused(spec):
+    with pytest.raises(SpecError):
+        classify(spec)
+
+
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        ("^20", ("^20",)),
+        (" ^20 ", ("^20",)),
+        ("latest", ("latest",)),
+        ("stable", ("stable", "latest")),
+        ("lts", ("lts", "20")),
+        ("work", ("work", "lts", "20")),
+        ("latest:lts", ("latest:lts", "lts", "20")),
+        ("prefix:1.20", ("prefix:1.20", "1.20")),
+        ("other:1.20", ("other:1.20",)),
+        ("lts/iron", ("lts/iron",)),
+    ],
+)
+def test_aliases_are_followed_to_their_end(spec, words):
+    assert follow(spec, {"lts": " 20 "}, {"work": " lts "}) == words
+
+
+def test_a_users_alias_goes_before_every_other_meaning():
+    tool = {"lts": "20", "latest": "1", "stable": "1"}
+
+    assert follow("lts", tool, {"lts": "18"}) == ("lts", "18")
+    assert follow("latest", tool, {"latest": "21"}) == ("latest", "21")
+    assert follow("20", tool, {"20": "^20.5"}) == ("20", "^20.5")
+
+
+def test_latest_and_stable_go_before_a_tools_aliases():
+    assert follow("stable", {"latest": "1", "stable": "2"}) == ("stable", "latest")
+
+
+def test_aliases_in_a_circle_are_named():
+    with pytest.raises(WordError, match=r"a → b → a: .*circle") as caught:
+        follow("a", {"a": "b"}, {"b": "a"})
+    assert caught.value.words == ("a", "b", "a")
+
+
+def test_ten_hops_are_followed_and_no_more():
+    chain = {f"n{i}": f"n{i + 1}" for i in range(20)}
+
+    assert len(follow("n10", chain)) == 11
+    with pytest.raises(WordError, match="more than 10 aliases"):
+        follow("n9", chain)
+
+
+@pytest.mark.parametrize("spec", ["latest:", "prefix: "])
+def test_a_prefix_of_nothing_is_refused(spec):
+    with pytest.raises(SpecError, match="nothing after the colon"):
+        follow(spec)
