@@ -215,11 +215,12 @@ class Http:
         with self._lock:
             if proxy not in self._transports:
                 trusting = tls.context(self._environment, self._settings.ca_bundle, self._extra_ca)
+                to_proxy = trusting if proxy and proxy.lower().startswith("https:") else None
                 self._transports[proxy] = httpx.HTTPTransport(
                     verify=trusting,
                     trust_env=False,
                     limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
-                    proxy=httpx.Proxy(proxy, ssl_context=trusting) if proxy else None,
+                    proxy=httpx.Proxy(proxy, ssl_context=to_proxy) if proxy else None,
                 )
             return self._transports[proxy]
 

@@ -1,0 +1,77 @@
+"""Refusals are explained, and it is known which of them may pass."""
+
+from __future__ import annotations
+
+import pytest
+
+from envmgr.kit.answers import refusal
+from envmgr.kit.errors import HttpError, RateLimited
+
+NOW = 1_700_000_000.0  # 2023-11-14 22:13:20 UTC
+URL = "https://api.github.com/repos/a/b?page=2&token=hush"
+
+
+def explain(status, headers=None, *, authorized=False, url=URL):
+    return refusal(url, status, headers or {}, now=NOW, authorized=authorized)
+
+
+@pytest.mark.parametrize("status", [404, 410])
+def test_what_is_not_there_is_named(status):
+    error = explain(status)
+    assert error.message.startswith("there is nothing at https://api.github.com/repos/a/b?page=2&token=…")
+    assert (type(error), error.status, error.passing, error.code) == (HttpError, status, False, "http")
+
+
+@pytest.mark.parametrize("status", [403, 429])
+@pytest.mark.parametrize(
+    ("reset", "words"), [("1700003600", " until 2023-11-14 23:13 UTC"), ("", ""), ("x", "")]
+)
+def test_a_used_up_limit_says_until_when(status, reset, words):
+    error = explain(status, {"x-ratelimit-remaining": "0", "x-ratelimit-reset": reset})
+    assert isinstance(error, RateLimited)
+    assert error.message == f"api.github.com takes no more requests{words}: the limit is used up"
+    assert "GITHUB_TOKEN" in error.hint
+    assert not error.passing
+
+
+def test_a_limit_that_ends_within_a_minute_is_waited_for():
+    error = explain(403, {"x-ratelimit-remaining": "0", "x-ratelimit-reset": "1700000030"})
+    assert (error.passing, error.retry_after) == (True, 30.0)
+
+
+def test_the_hint_fits_who_asked_whom():
+    used_up = {"x-ratelimit-remaining": "0"}
+    assert "token's limit" in explain(403, used_up, authorized=True).hint
+    assert "GITHUB_TOKEN" not in explain(403, used_up, url="https://other/").hint
+    assert "GITHUB_TOKEN" in explain(403, {**used_up, "x-github-request-id": "1"}, url="https://ghe/").hint
+
+
+def test_a_403_with_requests_left_is_no_limit():
+    error = explain(403, {"x-ratelimit-remaining": "59"})
+    assert not isinstance(error, RateLimited)
+    assert "netrc" in error.hint
+
+
+def test_a_403_that_asks_to_come_back_is_a_limit():
+    error = explain(403, {"retry-after": "30"})
+    assert (type(error), error.passing, error.retry_after) == (RateLimited, True, 30.0)
+
+
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
+def test_what_may_pass_says_so(status):
+    error = explain(status)
+    assert (error.passing, error.retry_after, error.status) == (True, None, status)
+
+
+@pytest.mark.parametrize(("asked", "words"), [("7200", "2023-11-15 00:13 UTC"), ("999999999", "20")])
+@pytest.mark.parametrize("status", [429, 503])
+def test_who_asks_for_more_than_a_minute_is_quoted(status, asked, words):
+    error = explain(status, {"retry-after": asked})
+    assert not error.passing
+    assert f"asks to come back at {words}" in error.message
+
+
+def test_a_status_nobody_knows_and_a_day_no_calendar_holds():
+    assert "answered 599 for" in explain(599).message
+    error = explain(403, {"x-ratelimit-remaining": "0", "x-ratelimit-reset": "9" * 300})
+    assert "UTC" in error.message or "far day" in error.message

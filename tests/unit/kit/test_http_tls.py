@@ -1,0 +1,48 @@
+"""Trust comes from where the user's machine says."""
+
+from __future__ import annotations
+
+import os
+import ssl
+
+import pytest
+
+from envmgr.kit import tls
+from envmgr.kit.environment import Environment
+from envmgr.kit.errors import ConfigError
+
+
+def trusted(context):
+    return [certificate["subject"] for certificate in context.get_ca_certs()]
+
+
+def test_the_system_store_is_the_default(tmp_path):
+    context = tls.context(Environment({}, str(tmp_path)))
+    assert context.verify_mode == ssl.CERT_REQUIRED
+    assert context.check_hostname
+
+
+def test_ssl_cert_file_replaces_the_system_store(tmp_path, authority):
+    context = tls.context(Environment({"SSL_CERT_FILE": authority.pem}, str(tmp_path)))
+    assert type(context) is ssl.SSLContext
+    assert len(trusted(context)) == 1
+    assert context.verify_mode == ssl.CERT_REQUIRED
+
+
+def test_ssl_cert_dir_may_name_several_directories(tmp_path):
+    several = os.pathsep.join([str(tmp_path), str(tmp_path / "none")])
+    assert type(tls.context(Environment({"SSL_CERT_DIR": several}, str(tmp_path)))) is ssl.SSLContext
+
+
+def test_bundles_are_trusted_besides_and_found_from_where_we_are(tmp_path, authority):
+    here = Environment({"SSL_CERT_FILE": authority.pem}, os.path.dirname(authority.pem))
+    assert len(trusted(tls.context(here, ca_bundle="authority.pem", extra_ca=authority.pem))) == 1
+    tls.context(here, ca_bundle=str(tmp_path))
+
+
+@pytest.mark.parametrize("content", [None, "nothing"])
+def test_a_bundle_that_cannot_be_used_is_named(tmp_path, content):
+    if content:
+        (tmp_path / "b.pem").write_text(content)
+    with pytest.raises(ConfigError, match=r"`cert`: .*b\.pem"):
+        tls.context(Environment({}, str(tmp_path)), extra_ca="b.pem")

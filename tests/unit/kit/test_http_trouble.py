@@ -1,0 +1,111 @@
+"""Every exception of the HTTP library means something to a person."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import ssl
+
+import httpx
+import pytest
+
+from envmgr.kit import trouble
+from envmgr.kit.errors import IncompleteDownload, NetworkError
+
+DIRECT = trouble.Attempt("https://me:secret@nodejs.org/dist?token=hush", 30.0)
+PROXIED = trouble.Attempt("https://nodejs.org/dist", 30.0, "http://me:secret@proxy.corp:3128")
+EXCEPTIONS = sorted(
+    {
+        kind
+        for kind in vars(httpx).values()
+        if isinstance(kind, type) and issubclass(kind, Exception) and not issubclass(kind, Warning)
+    },
+    key=lambda kind: kind.__name__,
+)
+
+
+def made(kind, text="why"):
+    error = kind.__new__(kind)
+    Exception.__init__(error, text)
+    return error
+
+
+def caused(error, cause):
+    error.__cause__ = cause
+    return error
+
+
+@pytest.mark.parametrize("kind", EXCEPTIONS, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("attempt", [DIRECT, PROXIED], ids=["direct", "proxied"])
+def test_none_is_unmapped_and_none_tells_secrets(kind, attempt):
+    assert kind.__name__ in trouble.MEANINGS
+    error = trouble.translated(made(kind), attempt)
+    assert isinstance(error, NetworkError)
+    assert "secret" not in error.message
+    assert "hush" not in error.message
+    assert "nodejs.org" in error.message or "proxy.corp" in error.message
+
+
+def test_there_are_exceptions_to_map():
+    assert len(EXCEPTIONS) > 20
+
+
+def test_a_subclass_means_what_its_base_does():
+    class Newer(httpx.ReadTimeout):
+        pass
+
+    assert "sent nothing" in trouble.translated(made(Newer), DIRECT).message
+
+
+@pytest.mark.parametrize(
+    ("cause", "message", "passing"),
+    [
+        (
+            ConnectionRefusedError(errno.ECONNREFUSED, "x"),
+            "cannot reach nodejs.org: connection refused",
+            True,
+        ),
+        (OSError(errno.ENETUNREACH, "x"), "cannot reach nodejs.org: network is unreachable", True),
+        (socket.gaierror(socket.EAI_NONAME, "x"), "cannot find nodejs.org: its name is unknown", False),
+        (socket.gaierror(socket.EAI_AGAIN, "x"), "cannot find nodejs.org: its name is unknown", True),
+        (ssl.SSLEOFError(8, "EOF"), "nodejs.org speaks no TLS that we understand: ", True),
+        (ssl.SSLError(1, "odd"), "nodejs.org speaks no TLS that we understand: ", False),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else None,
+)
+def test_a_failed_connection_says_why(cause, message, passing):
+    error = trouble.translated(caused(httpx.ConnectError("x"), caused(RuntimeError(), cause)), DIRECT)
+    assert error.message.startswith(message)
+    assert error.passing is passing
+
+
+def test_a_failed_connection_to_a_proxy_names_the_proxy():
+    cause = ConnectionRefusedError(errno.ECONNREFUSED, "x")
+    error = trouble.translated(caused(httpx.ConnectError("x"), cause), PROXIED)
+    assert error.message == "cannot reach the proxy proxy.corp:3128: connection refused"
+
+
+def test_an_untrusted_certificate_is_the_hosts_also_behind_a_proxy():
+    cause = ssl.SSLCertVerificationError(1, "x")
+    cause.verify_message = "self-signed certificate"
+    error = trouble.translated(caused(httpx.ConnectError("x"), cause), PROXIED)
+    assert error.message == "the certificate of nodejs.org is not trusted: self-signed certificate"
+    assert "SSL_CERT_FILE" in error.hint
+
+
+def test_a_body_that_breaks_off_is_an_incomplete_download():
+    text = "peer closed connection without sending complete message body (received 1 bytes, expected 2)"
+    error = trouble.translated(httpx.RemoteProtocolError(text), DIRECT)
+    assert (type(error), error.passing) == (IncompleteDownload, True)
+
+
+def test_a_broken_connection_says_why():
+    cause = ConnectionResetError(errno.ECONNRESET, "x")
+    error = trouble.translated(caused(httpx.ReadError(""), cause), DIRECT)
+    assert error.message == "the connection to nodejs.org broke: connection reset by peer"
+    assert trouble.translated(httpx.ReadError("odd"), DIRECT).message.endswith("odd")
+
+
+def test_something_new_is_still_an_error_of_ours():
+    assert trouble.translated(RuntimeError("odd"), DIRECT).message.endswith("failed: odd")
+    assert trouble.translated(RuntimeError(), DIRECT).message.endswith("failed: RuntimeError")

@@ -1,0 +1,103 @@
+"""URLs show no secrets, lead where they say, and follow mirrors."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from envmgr.kit import urls
+from envmgr.kit.errors import NetworkError
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://a.b/c?page=2&per_page=100#x", "https://a.b/c?page=2&per_page=100"),
+        ("https://me:secret@a.b:8080/c", "https://a.b:8080/c"),
+        (
+            "https://a.b/c?access_token=x&X-Amz-Signature=y&sig=z",
+            "https://a.b/c?access_token=…&X-Amz-Signature=…&sig=…",
+        ),
+        ("https://a.b/c?x=" + "y" * 33, "https://a.b/c?x=…"),
+        ("https://[me:secret@a", "a"),
+        ("pypi:ruff/ruff.whl", "pypi:ruff/ruff.whl"),
+    ],
+)
+def test_shown_holds_no_secret(url, shown):
+    assert urls.shown(url) == shown
+
+
+@given(st.text(max_size=80))
+def test_any_text_is_shown_or_refused_as_a_network_error(text):
+    urls.shown(text)
+    try:
+        urls.split(text)
+    except NetworkError:
+        return
+    urls.host(text)
+    urls.is_loopback(text)
+    urls.login(text)
+    assert "@" not in urls.split(urls.bare(text)).netloc
+
+
+def test_login_is_decoded():
+    assert urls.login("https://me%40home:a%3Ab@x/") == ("me@home", "a:b")
+    assert urls.login("https://me@x/") == ("me", "")
+    assert urls.login("https://x/") is None
+
+
+def test_host_has_the_port_where_it_is_unusual():
+    assert urls.host("https://A.b:443/") == "a.b"
+    assert urls.host("http://a.b:8080/") == "a.b:8080"
+    assert urls.host("file:///a") == ""
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "localhost", "x.localhost", "[::1]", "LOCALHOST"])
+def test_this_machine_is_known(host):
+    assert urls.is_loopback(f"http://{host}:80/")
+
+
+@pytest.mark.parametrize(
+    "host", ["127.evil.com", "127.0.0.1.evil.com", "localhost.evil.com", "10.0.0.1", "[::2]", "127.1"]
+)
+def test_other_machines_are_not_this_one(host):
+    assert not urls.is_loopback(f"http://{host}/")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("https://a/x", "https://a:443/y", True),
+        ("http://a/x", "https://a/y", True),
+        ("https://a/x", "http://a/y", False),
+        ("http://a:8080/x", "https://a:8443/y", False),
+        ("https://a/x", "https://a:444/y", False),
+        ("https://a/x", "https://b/x", False),
+        ("https://a/x", "https://a.b/x", False),
+        ("https://A/x", "https://a/x", True),
+    ],
+)
+def test_same_place_is_host_and_port_or_the_step_up_to_https(one, other, same):
+    assert urls.same_place(one, other) is same
+
+
+@pytest.mark.parametrize(
+    ("url", "mirrored"),
+    [
+        ("https://a.b/dist/v1/x", "https://m/long/v1/x"),
+        ("https://a.b/x", "https://m/x"),
+        ("https://a.b", "https://m"),
+        ("https://a.b?x=1", "https://m?x=1"),
+        ("https://a.b.evil/x", "https://a.b.evil/x"),
+        ("https://a.b:8443/x", "https://a.b:8443/x"),
+        ("https://a.c/v20", "https://n/20"),
+    ],
+)
+def test_the_longest_mirrored_prefix_is_replaced_but_no_part_of_a_host(url, mirrored):
+    pairs = (
+        ("https://a.b", "https://m"),
+        ("https://a.b/dist/", "https://m/long/"),
+        ("https://a.c/v", "https://n/"),
+    )
+    assert urls.mirrored(url, pairs) == mirrored
