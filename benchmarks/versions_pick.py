@@ -1,0 +1,75 @@
+"""Time picking a version from 800, side by side with `packaging`, in turn, in one run.
+
+Both pick from versions that are already parsed; `packaging` filters parsed versions by a parsed SpecifierSet.
+"""
+
+from __future__ import annotations
+
+import random
+import statistics
+import time
+from typing import TYPE_CHECKING
+
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
+
+from envmgr.versions import max_satisfying, parse, select
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+RUNS = 201
+LISTED = [f"{major}.{minor}.{patch}" for major in range(10) for minor in range(10) for patch in range(8)]
+SPECS = {
+    "^5.1": ">=5.1,<6",
+    "5.1": "==5.1.*",
+    "5.1.3": "==5.1.3",
+    ">=3, <7": ">=3,<7",
+    "latest": "",
+}
+
+
+def main() -> None:
+    """Print the median of each way to pick, and how many times as long packaging takes."""
+    random.Random(0).shuffle(LISTED)
+    print(f"{len(LISTED)} versions, medians of {RUNS} in ms\n")
+    print(f"{'spec':10}{'max_satisfying':>16}{'select':>10}{'packaging':>12}{'ratio':>8}")
+    for ours, theirs in SPECS.items():
+        pick, explain, other = _measure(_ways(ours, theirs))
+        print(f"{ours:10}{pick:16.3f}{explain:10.3f}{other:12.3f}{other / pick:8.1f}")
+    print("\nreading 800 for the first time")
+    for shape in ("0{}", "{}-rc1+x"):
+        texts = [shape.format(text) for text in LISTED]
+        print(f"{shape:10}{_reading(parse, texts):16.1f}{'':10}{_reading(Version, texts):12.1f}")
+
+
+def _ways(ours: str, theirs: str) -> list[Callable[[], object]]:
+    parsed, specifiers = [Version(text) for text in LISTED], SpecifierSet(theirs)
+    ways = [
+        lambda: max_satisfying(LISTED, ours),
+        lambda: select(LISTED, ours).winner,
+        lambda: str(max(specifiers.filter(parsed))),
+    ]
+    assert len({way() for way in ways}) == 1
+    return ways
+
+
+def _measure(ways: list[Callable[[], object]]) -> list[float]:
+    times: list[list[float]] = [[] for _ in ways]
+    for _ in range(RUNS):
+        for way, taken in zip(ways, times, strict=True):
+            started = time.perf_counter()
+            way()
+            taken.append((time.perf_counter() - started) * 1_000)
+    return [statistics.median(taken) for taken in times]
+
+
+def _reading(read: Callable[[str], object], texts: list[str]) -> float:
+    started = time.perf_counter()
+    for text in texts:
+        read(text)
+    return (time.perf_counter() - started) * 1_000
+
+
+if __name__ == "__main__":
+    main()
