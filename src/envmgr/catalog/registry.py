@@ -140,9 +140,8 @@ def _of_package(tool: str) -> Manifest | None:
     if kind == "pypi":
         data["bin"] = ["bin"]  # where the installer puts the programs of a wheel
     if kind == "npm":
-        data["requires"] = [
-            "nodejs"
-        ]  # what most run on, and whose npm may be the one that knows the registry
+        # What most of them run on, and whose npm may be the one to tell which registry to ask.
+        data["requires"] = ["nodejs"]
     return reading.build(data, tool)
 
 

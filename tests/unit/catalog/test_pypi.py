@@ -76,14 +76,13 @@ def test_a_yanked_release_is_found_when_named_only(server: Server, machine: Mach
     assert artifact(context, "1.1", X64) is not None
 
 
-def test_an_artifact_names_no_host_and_has_the_indexs_digest_and_size(
-    server: Server, machine: Machine
-) -> None:
+def test_an_artifact_is_the_same_whichever_mirror_tells_of_it(server: Server, machine: Machine) -> None:
     name = f"my_tool-1.0-{LINUX}"
-    context = machine.with_pip(simple_json(server, "my-tool", [{"filename": name, "size": 7}]))
-    expected = Artifact(f"pypi:my-tool/{name}", Digest("sha256", sha(name)), 7)
-    assert artifact(context, "1.0", X64) == expected
-    assert artifact(context, "1.0", WINDOWS) is None
+    modern = machine.with_pip(simple_json(server, "my-tool", [{"filename": name, "size": 7}]))
+    plain = machine.with_pip(simple_html(server, "my-tool", [name], "/mirror"))
+    expected = Artifact(f"pypi:my-tool/{name}", Digest("sha256", sha(name)))
+    assert artifact(modern, "1.0", X64) == artifact(plain, "1.0", X64) == expected
+    assert artifact(modern, "1.0", WINDOWS) is None
 
 
 def test_a_manifest_may_say_that_a_platform_is_not_served(server: Server, machine: Machine) -> None:

@@ -52,7 +52,10 @@ def listing(manifest: Manifest, context: Context) -> Listing:
 
 
 def artifact(manifest: Manifest, release: Release, platform: Platform, context: Context) -> Artifact | None:
-    """Find the release's wheel for a platform."""
+    """Find the release's wheel for a platform.
+
+    Its size is left out: only some indexes tell it, and a lock must not depend on which mirror was asked.
+    """
     if manifest.values(release.version, release.tag, platform) is None:
         return None
     project = project_of(manifest)
@@ -63,7 +66,7 @@ def artifact(manifest: Manifest, release: Release, platform: Platform, context: 
     if wheel is None:
         return None
     file = offered[wheel]
-    return Artifact(f"{SCHEME}{project}/{file.name}", file.digest, file.size)
+    return Artifact(f"{SCHEME}{project}/{file.name}", file.digest)
 
 
 def layout(manifest: Manifest, version: str, platform: Platform, context: Context) -> Layout | None:
