@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
-
 from envmgr.catalog.release import Artifact
 from envmgr.kit import digest as digests
+from envmgr.kit import quickjson
 from envmgr.kit.errors import LockfileError
 from envmgr.kit.value import frozen
 from envmgr.project.lockfile import FORMAT, Locked, Lockfile, url_problem
@@ -24,8 +23,7 @@ if TYPE_CHECKING:
 LARGEST_SIZE = 2**53 - 1
 _SHOWN = 60
 _RESTORE = "restore it from version control, or remove it, and run `envmgr lock`"
-_CONFLICT = re.compile(r"^(<{7}|\|{7}|={7}|>{7})( |$)", re.MULTILINE)
-_PLATFORM = re.compile(r"[a-z0-9]+-[a-z0-9]+(-[a-z0-9]+)?")
+_CONFLICT = ("<<<<<<<", "|||||||", "=======", ">>>>>>>")
 _ALGORITHMS = tuple(digests.LENGTHS)
 
 
@@ -59,26 +57,14 @@ def parse(text: str, path: str) -> Lockfile:
 
 
 def _load(text: str, at: _At) -> object:
-    import json
-
     if not text.strip():
         raise at.error("is empty")
-    conflict = _CONFLICT.search(text)
-    if conflict:
-        line = text.count("\n", 0, conflict.start()) + 1
-        raise _At(f"{at.file}:{line}").error(
-            "a merge conflict was left here",
-            "settle .envmgr first, take either side of this file "
-            "(`git checkout --ours -- .envmgr.lock`), then run `envmgr lock`",
-        )
     try:
-        return json.loads(text, object_pairs_hook=_unique(at))
-    except json.JSONDecodeError as error:
-        raise _not_json(error, text, at) from None
+        return quickjson.loads(text, _unique(at))
     except RecursionError:
         raise at.error("is nested too deeply") from None
-    except ValueError:  # a number longer than Python converts
-        raise at.error("holds a number that is too long") from None
+    except ValueError as error:
+        raise _not_json(error, text, at) from None
 
 
 def _unique(at: _At) -> Callable[[list[tuple[str, object]]], dict[str, object]]:
@@ -93,11 +79,20 @@ def _unique(at: _At) -> Callable[[list[tuple[str, object]]], dict[str, object]]:
     return table
 
 
-def _not_json(error: Exception, text: str, at: _At) -> LockfileError:
-    line, column = getattr(error, "lineno", 1), getattr(error, "colno", 1)
-    message = str(getattr(error, "msg", error))
-    cut = getattr(error, "pos", 0) >= len(text.rstrip()) or message.startswith("Unterminated string")
-    where = _At(f"{at.file}:{line}:{column}")
+def _not_json(error: ValueError, text: str, at: _At) -> LockfileError:
+    """Say why a text is not JSON: a merge conflict, a cut, or whatever `json.JSONDecodeError` says and where."""
+    conflict = next((n for n, line in enumerate(text.split("\n"), 1) if line.startswith(_CONFLICT)), None)
+    if conflict:
+        return _At(f"{at.file}:{conflict}").error(
+            "a merge conflict was left here",
+            "settle .envmgr first, take either side of this file "
+            "(`git checkout --ours -- .envmgr.lock`), then run `envmgr lock`",
+        )
+    message, position = getattr(error, "msg", None), getattr(error, "pos", 0)
+    if message is None:
+        return at.error("holds a number that is too long")  # which Python does not convert
+    where = _At(f"{at.file}:{getattr(error, 'lineno', 1)}:{getattr(error, 'colno', 1)}")
+    cut = position >= len(text.rstrip()) or message.startswith("Unterminated string")
     return where.error("ends in the middle: the file was cut off" if cut else f"is not JSON: {message}")
 
 
@@ -200,7 +195,11 @@ def _version(value: object, at: _At) -> str:
 
 
 def _is_platform(text: str) -> bool:
-    return _PLATFORM.fullmatch(text) is not None
+    """Tell whether a key is made as platforms' are; those of a newer envmgr are kept."""
+    words = text.split("-")
+    return len(words) in {2, 3} and all(
+        word.isascii() and word.isalnum() and word.islower() for word in words
+    )
 
 
 def _is_request(text: str) -> bool:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import re
-
 from envmgr.kit.value import frozen
 
 LONGEST_NAME = 200
-_NAME = re.compile(r"[a-z0-9][a-z0-9._+-]*")
-_PACKAGE = re.compile(r"[a-z][a-z0-9-]*:@?[A-Za-z0-9_][A-Za-z0-9._+~-]*(?:/[A-Za-z0-9_][A-Za-z0-9._+~-]*)*")
+_LOWER = frozenset("abcdefghijklmnopqrstuvwxyz0123456789")
+_NAME = _LOWER | frozenset("._+-")
+_SOURCE = _LOWER | frozenset("-")
+_LETTERS = _LOWER | frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ_")
+_PACKAGE = _LETTERS | frozenset(".+~-")
 
 
 @frozen
@@ -47,7 +48,15 @@ def is_tool(text: str) -> bool:
     """Tell whether a text can name a tool: `nodejs`, `pypi:ruff`, `npm:@scope/name`, `github:cli/cli`."""
     if len(text) > LONGEST_NAME:
         return False
-    return bool(_PACKAGE.fullmatch(text) if ":" in text else _NAME.fullmatch(text))
+    source, colon, package = text.partition(":")
+    if not colon:
+        return _is_word(text, _LOWER, _NAME)
+    parts = package.removeprefix("@").split("/")
+    return _is_word(source, _LOWER, _SOURCE) and all(_is_word(part, _LETTERS, _PACKAGE) for part in parts)
+
+
+def _is_word(text: str, first: frozenset[str], all_of: frozenset[str]) -> bool:
+    return text[:1] in first and all_of.issuperset(text)
 
 
 def key(tool: str, spec: str) -> str:

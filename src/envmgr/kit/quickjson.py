@@ -1,0 +1,48 @@
+"""Reading JSON without importing `json`.
+
+`json` brings `re`, and both together take two thirds of the time Python takes to start (7 ms to 10 ms, measured):
+too much for commands that read a small file and are gone. Its scanner is written in C and needs neither. Where
+that scanner is missing, or will not have the text, `json` itself reads it, or says what is wrong.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    PairsHook = Callable[[list[tuple[str, object]]], object]
+
+_BLANKS = " \t\n\r"
+_CONSTANTS = {"-Infinity": float("-inf"), "Infinity": float("inf"), "NaN": float("nan")}
+
+
+class _Rules:
+    """What the scanner asks of a decoder: the same that `json.loads` gives it."""
+
+    strict = True
+    object_hook = None
+    parse_float = float
+    parse_int = int
+    parse_constant = _CONSTANTS.__getitem__
+
+    def __init__(self, object_pairs_hook: PairsHook | None) -> None:
+        self.object_pairs_hook = object_pairs_hook
+
+
+def loads(text: str, object_pairs_hook: PairsHook | None = None) -> object:
+    """Do as `json.loads` does, with its results and its errors."""
+    try:
+        from _json import make_scanner
+
+        start = len(text) - len(text.lstrip(_BLANKS))
+        rules = _Rules(object_pairs_hook)
+        value, end = make_scanner(rules)(text, start)  # type: ignore[arg-type] # its stub asks for a scanner
+        if not text[end:].strip(_BLANKS):
+            found: object = value
+            return found
+    except (ImportError, ValueError, StopIteration):
+        pass  # the same text again, for an error that says where
+    import json
+
+    return json.loads(text, object_pairs_hook=object_pairs_hook)
