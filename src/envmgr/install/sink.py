@@ -26,7 +26,7 @@ class Sink:
         self._start = start
         self._hashers = {name: hashlib.new(name) for name in algorithms}
         self._queue: Queue[bytes | None] = Queue(_WAITING)
-        self._error: OSError | None = None
+        self._error: Exception | None = None
         self._thread = Thread(target=self._work, name="envmgr-sink", daemon=True)
         self._thread.start()
 
@@ -64,7 +64,7 @@ class Sink:
             while (block := self._queue.get()) is not None:
                 self._write(block)
                 self._hash(block)
-        except OSError as error:
+        except Exception as error:  # noqa: BLE001 - raised again in the thread that waits for this one
             self._error = error
             while self._queue.get() is not None:  # whoever waits to put must not wait for ever
                 pass

@@ -82,7 +82,8 @@ class Http:
         self._settings = settings
         self._environment = environment
         self._progress = progress
-        self._extra_ca = extra_ca
+        self._extra_ca = (extra_ca,) if extra_ca else ()
+        self._retired: list[httpx.HTTPTransport] = []
         self._clock = clock
         self._logins = Logins(settings, environment, progress.note)
         self._transports: dict[str | None, httpx.HTTPTransport] = {}
@@ -98,8 +99,21 @@ class Http:
 
     def close(self) -> None:
         """Close all connections."""
+        self._retire()
+        while self._retired:
+            self._retired.pop().close()
+
+    def trust(self, authorities: str) -> None:
+        """Trust a PEM file of certificate authorities besides, from the next connection on."""
+        with self._lock:
+            if authorities not in self._extra_ca:
+                self._extra_ca = (*self._extra_ca, authorities)
+                self._retire()
+
+    def _retire(self) -> None:
+        """Make no more requests on the connections there are; answers still under way go on."""
         while self._transports:
-            self._transports.popitem()[1].close()
+            self._retired.append(self._transports.popitem()[1])
 
     def patience(self) -> Patience:
         """Return what waits between the attempts of one request, by the user's settings."""
@@ -139,7 +153,7 @@ class Http:
                 if target is None:
                     yield self._answer(response, attempt, known, decoded=decoded)
                     return
-                _drain(response, attempt)
+                self._drain(response, attempt)
             address, known = self._aimed(target, known if urls.same_place(address, target) else _safe(known))
             visited.append(address)
         with _opened_file(address) as stream:
@@ -214,7 +228,7 @@ class Http:
 
         with self._lock:
             if proxy not in self._transports:
-                trusting = tls.context(self._environment, self._settings.ca_bundle, self._extra_ca)
+                trusting = tls.context(self._environment, self._settings.ca_bundle, *self._extra_ca)
                 to_proxy = trusting if proxy and proxy.lower().startswith("https:") else None
                 self._transports[proxy] = httpx.HTTPTransport(
                     verify=trusting,
@@ -239,6 +253,14 @@ class Http:
         authorized = "authorization" in sent
         return answers.refusal(url, status, headers, now=self._clock.now(), authorized=authorized)
 
+    def _drain(self, response: httpx.Response, attempt: trouble.Attempt) -> None:
+        """Read what is left of a short answer, so that its connection can be used again."""
+        length = response.headers.get("content-length", "")
+        if length.isdigit() and int(length) <= _BLOCK:
+            with contextlib.suppress(NetworkError):  # what it says does not matter
+                for _ in self._watched(response.iter_raw(), attempt):
+                    pass
+
     def _watched(self, blocks: Iterator[bytes], attempt: trouble.Attempt) -> Iterator[bytes]:
         """Pass blocks on; give up when hardly anything comes in a whole timeout of waiting."""
         clock, waited, received = self._clock.monotonic, 0.0, 0
@@ -256,21 +278,19 @@ class Http:
                 yield block
 
 
-def _drain(response: httpx.Response, attempt: trouble.Attempt) -> None:
-    """Read what is left of a short answer, so that its connection can be used again."""
-    length = response.headers.get("content-length", "")
-    if length.isdigit() and int(length) <= _BLOCK:
-        with _translating(attempt):
-            response.read()
-
-
 @contextlib.contextmanager
 def _translating(attempt: trouble.Attempt) -> Iterator[None]:
     import httpx
 
     try:
         yield
-    except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, httpx.CookieConflict) as error:
+    except (
+        httpx.HTTPError,
+        httpx.InvalidURL,
+        httpx.StreamError,
+        httpx.CookieConflict,
+        UnicodeError,
+    ) as error:
         raise trouble.translated(error, attempt) from error
 
 

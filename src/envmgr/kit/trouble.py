@@ -24,6 +24,7 @@ _CA_HINT = (
     "if your network signs certificates itself, name its authority: `envmgr config set ca_bundle FILE` "
     "or SSL_CERT_FILE"
 )
+_LONGEST_QUOTE = 100
 
 
 @frozen
@@ -129,7 +130,7 @@ def _protocol(error: Exception, attempt: Attempt) -> NetworkError:
         )
     if "disconnected without sending" in text:
         return NetworkError(f"{attempt.host} hung up without an answer", passing=True)
-    return NetworkError(f"{attempt.host} answered what is not HTTP: {text}")
+    return NetworkError(f"{attempt.host} answered what is not HTTP: {text[:_LONGEST_QUOTE]}")
 
 
 def _proxy(error: Exception, attempt: Attempt) -> NetworkError:
@@ -148,7 +149,12 @@ def _no_url(error: Exception, attempt: Attempt) -> NetworkError:
 
 
 def _unsendable(error: Exception, attempt: Attempt) -> NetworkError:
-    return NetworkError(f"the request for {_shown(attempt)} cannot be sent: {error}")
+    """Explain without quoting: what cannot be sent may be a token."""
+    is_header = "header" in str(error) or isinstance(error, UnicodeError)
+    what = (
+        "a header (a token, perhaps) holds characters that HTTP does not allow" if is_header else str(error)
+    )
+    return NetworkError(f"the request for {_shown(attempt)} cannot be sent: {what}")
 
 
 def _cut_off(_: Exception, attempt: Attempt) -> NetworkError:
@@ -192,4 +198,5 @@ MEANINGS: dict[str, Callable[[Exception, Attempt], NetworkError]] = {
     "StreamClosed": _cut_off,
     "ResponseNotRead": _cut_off,
     "RequestNotRead": _cut_off,
+    "UnicodeError": _unsendable,
 }

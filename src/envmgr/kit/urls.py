@@ -21,7 +21,7 @@ def split(url: str) -> SplitResult:
         parts = urlsplit(url)
         _ = parts.port  # reading it is what checks it
     except ValueError:
-        raise NetworkError(f"{url.rpartition('@')[2]} is not a URL") from None
+        raise NetworkError(f"{shown(url)} is not a URL") from None
     if parts.scheme not in {"https", "http", "file"} or (parts.scheme != "file" and not parts.hostname):
         raise NetworkError(f"{shown(url)} is not an https, http or file URL")
     return parts
