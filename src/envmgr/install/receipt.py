@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from envmgr.kit import quickjson
 from envmgr.kit.fs import read_text, write_atomic
 from envmgr.kit.value import fields_of, frozen
 
@@ -46,13 +47,11 @@ def exists(directory: str) -> bool:
 
 def read(directory: str) -> Receipt | None:
     """Return a tree's receipt, or None when it has none that can be understood."""
-    import json
-
     text = read_text(os.path.join(directory, RECEIPT))
     if text is None:
         return None
     try:
-        return _from_json(json.loads(text))
+        return _from_json(quickjson.loads(text))  # type: ignore[arg-type] # what is no object raises one of these
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
 
