@@ -15,11 +15,20 @@ if TYPE_CHECKING:
 def context(environment: Environment, ca_bundle: str = "", extra_ca: str | None = None) -> ssl.SSLContext:
     """Make the context of all connections; raise ConfigError naming a bundle that cannot be used."""
     trusting = _from_variables(environment) or _from_system()
-    bundles = {"ca_bundle": ca_bundle, "the package client's `cert`": extra_ca or ""}
-    for name, path in bundles.items():
-        if path:
-            _trust(trusting, name, os.path.join(environment.cwd, os.path.expanduser(path)))
+    if ca_bundle:
+        _trust(trusting, "ca_bundle", _from(environment, ca_bundle))
+    if extra_ca:
+        trust_besides(trusting, extra_ca, environment)
     return trusting
+
+
+def trust_besides(trusting: ssl.SSLContext, authorities: str, environment: Environment) -> None:
+    """Trust a bundle that a package client of this machine is configured with, too."""
+    _trust(trusting, "the package client's `cert`", _from(environment, authorities))
+
+
+def _from(environment: Environment, path: str) -> str:
+    return os.path.join(environment.cwd, os.path.expanduser(path))
 
 
 def _from_variables(environment: Environment) -> ssl.SSLContext | None:

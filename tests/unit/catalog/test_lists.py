@@ -96,9 +96,12 @@ def test_an_upstream_that_says_no_is_believed(server: Server, machine: Machine, 
     assert caught.value.status == code
 
 
-def test_what_is_not_secure_is_refused_whatever_is_kept(machine: Machine) -> None:
+def test_what_is_not_secure_is_refused_whatever_is_kept(server: Server, machine: Machine) -> None:
+    url = server.add("/list", "one")
+    machine.run().lists.get(url)
+    server.add("/list", fault=faults.redirect("http://example.org/list"))
     with pytest.raises(InsecureUrl):
-        machine.run().lists.get("http://example.org/list")
+        machine.run().lists.get(url)
 
 
 def test_a_failure_without_anything_kept_is_the_failure(server: Server, machine: Machine) -> None:

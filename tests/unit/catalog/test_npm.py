@@ -8,7 +8,7 @@ from envmgr.catalog import reading
 from envmgr.catalog.release import Artifact, Location
 from envmgr.catalog.sources import npm, npm_bins
 from envmgr.kit import digest, platform
-from envmgr.kit.errors import InvalidRequest, SourceError
+from envmgr.kit.errors import InvalidRequest, NetworkError, SourceError
 from support import faults
 from support.registries import integrity, packument
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from envmgr.catalog.manifest import Manifest
     from envmgr.catalog.sources.context import Context
     from support.registries import Machine
-    from support.server import Server
+    from support.server import Authority, Server
 
 X64, MUSL, MAC, WINDOWS = (
     platform.parse(key) for key in ("linux-x64", "linux-x64-musl", "macos-arm64", "windows-x64")
@@ -236,6 +236,16 @@ def test_what_is_no_package_is_an_error_that_names_the_address(
     server.add("/npm/tool", body)
     with pytest.raises(SourceError, match="/npm/tool is no package"):
         npm.listing(manifest(), machine.with_npm(f"{server.url}/npm"))
+
+
+def test_the_authorities_npm_trusts_are_trusted(
+    tls_server: Server, authority: Authority, machine: Machine
+) -> None:
+    registry = {"NPM_CONFIG_REGISTRY": packument(tls_server, "tool", CLI)}
+    with pytest.raises(NetworkError, match="not trusted"):
+        npm.listing(manifest(), machine.run(registry))
+    (machine.root / ".npmrc").write_text(f"cafile={authority.pem}\n")
+    assert npm.listing(manifest(), machine.run(registry)).versions == ("1.0.0",)
 
 
 def test_a_broken_integrity_is_an_error(server: Server, machine: Machine) -> None:

@@ -89,6 +89,22 @@ def test_npms_own_answer_for_a_scope_counts(tmp_path: Path) -> None:
     assert load(tmp_path, "@team/tool", npm).registry == OURS
 
 
+def test_whom_to_trust_is_for_the_user_to_say_not_for_a_project(tmp_path: Path) -> None:
+    (tmp_path / "project").mkdir()
+    (tmp_path / "project" / ".npmrc").write_text(f"registry={OURS}\ncafile=project.pem\n")
+    assert load(tmp_path).cafile == ""
+    (tmp_path / ".npmrc").write_text("cafile=/user.pem\n")
+    assert load(tmp_path).cafile == "/user.pem"
+    assert load(tmp_path, npm_config_cafile="/variable.pem").cafile == "/variable.pem"
+
+
+def test_a_password_that_is_not_encoded_is_taken_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / ".npmrc").write_text(
+        f"registry={OURS}\n//npm.example/:username=a\n//npm.example/:_password=p\n"
+    )
+    assert load(tmp_path).headers(f"{OURS}/x") == {"Authorization": "Basic YTpw"}
+
+
 def test_without_registry_and_npm_the_error_names_the_way_out(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="@team/tool is not known") as caught:
         load(tmp_path, "@team/tool")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from envmgr.catalog.manifest import Manifest
     from envmgr.catalog.sources.context import Context
     from support.registries import Machine
-    from support.server import Server
+    from support.server import Authority, Server
 
 LINUX = "py3-none-manylinux_2_17_x86_64.manylinux2014_x86_64.whl"
 MUSL = "py3-none-musllinux_1_2_x86_64.whl"
@@ -132,6 +133,19 @@ def test_credentials_of_an_index_go_to_its_own_host_only(server: Server, machine
     assert pypi.locate(Artifact(f"pypi:my-tool/{abroad['filename']}"), context).headers == {}
 
 
+def test_the_authorities_pip_trusts_are_trusted(
+    tls_server: Server, authority: Authority, machine: Machine
+) -> None:
+    variables = {
+        "PIP_CONFIG_FILE": os.devnull,
+        "PIP_INDEX_URL": simple_html(tls_server, "my-tool", [f"my_tool-1.0-{LINUX}"]),
+    }
+    with pytest.raises(NetworkError, match="not trusted"):
+        pypi.listing(manifest(), machine.run(variables))
+    listing = pypi.listing(manifest(), machine.run({**variables, "PIP_CERT": authority.pem}))
+    assert listing.versions == ("1.0",)
+
+
 def test_a_directory_is_an_index_too(machine: Machine, tmp_path: Path) -> None:
     name = f"my_tool-1.0-{LINUX}"
     (tmp_path / "simple" / "my-tool").mkdir(parents=True)
@@ -146,14 +160,14 @@ def test_a_directory_of_loose_wheels_counts(machine: Machine, tmp_path: Path) ->
     (tmp_path / "my wheels").mkdir()
     (tmp_path / "my wheels" / name).touch()
     link = (tmp_path / "my wheels").as_uri()
-    context = machine.run({"PIP_CONFIG_FILE": "/dev/null", "PIP_NO_INDEX": "yes", "PIP_FIND_LINKS": link})
+    context = machine.run({"PIP_CONFIG_FILE": os.devnull, "PIP_NO_INDEX": "yes", "PIP_FIND_LINKS": link})
     assert artifact(context, "1.0", X64) == Artifact(f"pypi:my-tool/{name}")
     assert pypi.locate(Artifact(f"pypi:my-tool/{name}"), context) == Location(f"{link}/{name}")
 
 
 def test_a_page_of_loose_wheels_counts(server: Server, machine: Machine) -> None:
     link = server.add("/wheels.html", f'<a href="my_tool-1.0-{LINUX}">x</a>', {"Content-Type": "text/html"})
-    context = machine.run({"PIP_CONFIG_FILE": "/dev/null", "PIP_NO_INDEX": "yes", "PIP_FIND_LINKS": link})
+    context = machine.run({"PIP_CONFIG_FILE": os.devnull, "PIP_NO_INDEX": "yes", "PIP_FIND_LINKS": link})
     assert pypi.listing(manifest(), context).versions == ("1.0",)
 
 

@@ -219,7 +219,11 @@ def _checked(body: bytes, url: str) -> Json:
 
 def _config(name: str, context: Context) -> NpmConfig:
     scope = name.partition("/")[0] if name.startswith("@") else ""
-    return context.lists.once(
-        f"npm's configuration for {scope}",
-        lambda: npm_config.load(context.environment, name, context.paths.installs),
-    )
+    return context.lists.once(f"npm's configuration for {scope}", lambda: _load_config(name, context))
+
+
+def _load_config(name: str, context: Context) -> NpmConfig:
+    config = npm_config.load(context.environment, name, context.paths.installs)
+    if config.cafile:
+        context.http.trust(config.cafile)
+    return config

@@ -33,10 +33,11 @@ _REFERENCE = re.compile(r"(?<!\\)(\\*)\$\{([^${}?]+)(\?)?\}")
 
 @frozen
 class NpmConfig:
-    """The base URL of a registry (no `/` at its end), and every value that may hold credentials."""
+    """The base URL of a registry (no `/` at its end), every value that may hold credentials, whom to trust."""
 
     registry: str
     values: Mapping[str, str]
+    cafile: str = ""
 
     def headers(self, url: str) -> Headers:
         """Return what identifies us to a URL: npm keeps credentials by host and path, the longest counting."""
@@ -61,7 +62,8 @@ class NpmConfig:
 def load(environment: Environment, package: str, installs: str, ask: Ask = npm_knows.ask) -> NpmConfig:
     """Read npm's configuration for a package; raise ConfigError with the way out when no registry is known."""
     key = f"{package.partition('/')[0]}:registry" if package.startswith("@") else "registry"
-    values = _values(environment, _global_file(environment))
+    told: Mapping[str, str] = {"globalconfig": _global_file(environment)}
+    values = _values(environment, told["globalconfig"])
     registry = values.get(key) or values.get("registry")
     if not registry:
         told = ask(environment, installs, tuple(dict.fromkeys(("registry", key, "globalconfig"))))
@@ -69,7 +71,7 @@ def load(environment: Environment, package: str, installs: str, ask: Ask = npm_k
         registry = told.get(key) or told.get("registry")
     if not registry:
         raise _unknown(package)
-    return NpmConfig(registry.rstrip("/"), values)
+    return NpmConfig(registry.rstrip("/"), values, _cafile(environment, told.get("globalconfig", "")))
 
 
 def _unknown(package: str) -> ConfigError:
@@ -79,8 +81,16 @@ def _unknown(package: str) -> ConfigError:
     )
 
 
+def _cafile(environment: Environment, global_file: str) -> str:
+    """Read whom to trust from the user's own settings: a project that was cloned must not decide that."""
+    return _merged(environment, [global_file, _user_file(environment)]).get("cafile", "")
+
+
 def _values(environment: Environment, global_file: str) -> dict[str, str]:
-    files = [global_file, _user_file(environment), _project_file(environment)]
+    return _merged(environment, [global_file, _user_file(environment), _project_file(environment)])
+
+
+def _merged(environment: Environment, files: list[str]) -> dict[str, str]:
     merged: dict[str, str] = {}
     for path in dict.fromkeys(filter(None, files)):
         merged.update(read(path, environment.variables))
@@ -134,7 +144,7 @@ def read(path: str, variables: Mapping[str, str]) -> dict[str, str]:
     """Read an `.npmrc`: `key = value` lines, `${NAME}` standing for a variable; a missing file is empty."""
     try:
         text = read_text(path) or ""
-    except (StorageError, UnicodeDecodeError):
+    except StorageError:
         raise ConfigError(f"npm's configuration cannot be read: {path}") from None
     lines = (line.strip() for line in text.lstrip("\ufeff").splitlines())
     pairs = (line.partition("=") for line in lines if line and line[0] not in "#;[")

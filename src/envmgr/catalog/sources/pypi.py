@@ -123,7 +123,14 @@ def _find_offers(project: str, context: Context) -> Iterator[Offer]:
 
 
 def _config(context: Context) -> PipConfig:
-    return context.lists.once("pip's configuration", lambda: pip_config.load(context.environment))
+    return context.lists.once("pip's configuration", lambda: _load_config(context))
+
+
+def _load_config(context: Context) -> PipConfig:
+    config = pip_config.load(context.environment)
+    if config.cert:
+        context.http.trust(config.cert)
+    return config
 
 
 def _places(config: PipConfig) -> tuple[str, ...]:
