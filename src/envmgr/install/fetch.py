@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from envmgr.catalog.release import Artifact
-    from envmgr.kit.http import Http, Stream
+    from envmgr.kit.http import Http
     from envmgr.kit.paths import Paths
     from envmgr.kit.progress import Progress
+    from envmgr.kit.streams import Stream
 
 BATCH = 1 << 18
 BATCH_SECONDS = 0.2

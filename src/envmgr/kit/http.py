@@ -7,7 +7,6 @@ proxies and cookies follow the rules here, and nothing else reads the environmen
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
 from base64 import b64encode
 from typing import TYPE_CHECKING, Self
@@ -16,14 +15,15 @@ from urllib.parse import urljoin
 from envmgr import __version__
 from envmgr.kit import answers, trouble, urls
 from envmgr.kit.backoff import SYSTEM, Clock, Patience
-from envmgr.kit.errors import HttpError, InsecureUrl, NetworkError, Offline, StorageError
+from envmgr.kit.errors import HttpError, InsecureUrl, NetworkError, Offline
 from envmgr.kit.logins import Logins
 from envmgr.kit.progress import Progress, Silent
 from envmgr.kit.proxies import proxy_for
+from envmgr.kit.streams import Stream, limited, opened_file
 from envmgr.kit.value import frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     import httpx
 
@@ -55,18 +55,6 @@ class Response:
     body: bytes
 
 
-class Stream:
-    """An answer whose body is still to come, as the server stores it (not decoded)."""
-
-    def __init__(
-        self, status: int, url: str, headers: Mapping[str, str], chunks: Callable[[], Iterator[bytes]]
-    ) -> None:
-        self.status = status
-        self.url = url
-        self.headers = headers
-        self.chunks = chunks
-
-
 class Http:
     """Asks servers, by the user's settings; may be used from several threads at once."""
 
@@ -82,7 +70,7 @@ class Http:
         self._settings = settings
         self._environment = environment
         self._progress = progress
-        self._extra_ca = (extra_ca,) if extra_ca else ()
+        self._authorities = (extra_ca,) if extra_ca else ()
         self._retired: list[httpx.HTTPTransport] = []
         self._clock = clock
         self._logins = Logins(settings, environment, progress.note)
@@ -106,8 +94,8 @@ class Http:
     def trust(self, authorities: str) -> None:
         """Trust a PEM file of certificate authorities besides, from the next connection on."""
         with self._lock:
-            if authorities not in self._extra_ca:
-                self._extra_ca = (*self._extra_ca, authorities)
+            if authorities not in self._authorities:
+                self._authorities = (*self._authorities, authorities)
                 self._retire()
 
     def _retire(self) -> None:
@@ -132,7 +120,7 @@ class Http:
         with self._opened(url, headers, decoded=True) as stream:
             if stream.status == _UNSATISFIABLE:
                 raise self._refusal(stream.url, stream.status, stream.headers, headers)
-            return Response(stream.status, stream.url, stream.headers, _limited(stream, limit))
+            return Response(stream.status, stream.url, stream.headers, limited(stream, limit))
 
     @contextlib.contextmanager
     def stream(self, url: str, headers: Mapping[str, str] | None = None) -> Iterator[Stream]:
@@ -156,7 +144,7 @@ class Http:
                 self._drain(response, attempt)
             address, known = self._aimed(target, known if urls.same_place(address, target) else _safe(known))
             visited.append(address)
-        with _opened_file(address) as stream:
+        with opened_file(address) as stream:
             yield stream
 
     def _aimed(self, url: str, headers: Mapping[str, str]) -> tuple[str, Mapping[str, str]]:
@@ -228,7 +216,9 @@ class Http:
 
         with self._lock:
             if proxy not in self._transports:
-                trusting = tls.context(self._environment, self._settings.ca_bundle, *self._extra_ca)
+                trusting = tls.context(self._environment, self._settings.ca_bundle)
+                for authorities in self._authorities:
+                    tls.trust_besides(trusting, authorities, self._environment)
                 to_proxy = trusting if proxy and proxy.lower().startswith("https:") else None
                 self._transports[proxy] = httpx.HTTPTransport(
                     verify=trusting,
@@ -292,49 +282,6 @@ def _translating(attempt: trouble.Attempt) -> Iterator[None]:
         UnicodeError,
     ) as error:
         raise trouble.translated(error, attempt) from error
-
-
-@contextlib.contextmanager
-def _opened_file(url: str) -> Iterator[Stream]:
-    path = _path_of(url)
-    try:
-        file = open(path, "rb")  # noqa: SIM115 - closed by the block below
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-        raise HttpError(f"there is no file {path}", status=_NOT_FOUND) from None
-    except OSError as error:
-        raise StorageError(f"cannot read {path}: {os.strerror(error.errno or 0)}") from None
-    with file:
-        headers = {"content-length": str(os.fstat(file.fileno()).st_size)}
-        yield Stream(_OK, url, headers, lambda: iter(lambda: file.read(_BLOCK), b""))
-
-
-def _path_of(url: str) -> str:
-    from urllib.request import url2pathname
-
-    parts = urls.split(url)
-    if parts.netloc not in {"", "localhost"}:
-        raise NetworkError(f"{url} names a file of another machine")
-    return url2pathname(parts.path)
-
-
-def _limited(stream: Stream, limit: int) -> bytes:
-    """Read a whole body, but not more than the limit."""
-    announced = stream.headers.get("content-length", "")
-    size = int(announced) if announced.isdigit() else 0
-    blocks = []
-    if size <= limit:
-        size = 0
-        for block in stream.chunks():
-            size += len(block)
-            if size > limit:
-                break
-            blocks.append(block)
-    if size > limit:
-        raise HttpError(
-            f"{urls.shown(stream.url)} is larger than {limit / 2**20:g} MiB, too large for what it should be",
-            status=stream.status,
-        )
-    return b"".join(blocks)
 
 
 def _headers_of(response: httpx.Response) -> dict[str, str]:
