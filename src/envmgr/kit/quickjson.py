@@ -41,8 +41,8 @@ def loads(text: str, object_pairs_hook: PairsHook | None = None) -> object:
         if not text[end:].strip(_BLANKS):
             found: object = value
             return found
-    except (ImportError, ValueError, StopIteration):
-        pass  # the same text again, for an error that says where
+    except (ImportError, ValueError, StopIteration, SystemError):
+        pass  # `json` reads it again and says where it is wrong; Python 3.11's scanner alone has no words for that
     import json
 
     return json.loads(text, object_pairs_hook=object_pairs_hook)

@@ -75,10 +75,37 @@ def test_without_the_scanner_json_itself_is_used(monkeypatch):
     assert quickjson.loads('{"a": [1]}') == {"a": [1]}
 
 
+def run_without_json(code: str) -> list[str]:
+    command = [sys.executable, "-I", "-S", "-c", f"import sys; sys.path[:0] = {sys.path!r}\n{code}"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+
+
 @pytest.mark.skipif(sys.implementation.name != "cpython", reason="the scanner is CPython's")
 def test_reading_imports_neither_json_nor_re():
     code = (
         "from envmgr.kit import quickjson; quickjson.loads('{}'); print(*({'json', 're'} & set(sys.modules)))"
     )
-    command = [sys.executable, "-I", "-S", "-c", f"import sys; sys.path[:0] = {sys.path!r}; {code}"]
-    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.split() == []
+    assert run_without_json(code) == []
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[1,]", '{"a"}', '"\n"', '["x', '"\\ud800', "nul", '[{"a": [1, 2}]', "1 2"]
+)
+def test_errors_are_those_of_json_also_where_nobody_imported_it(text):
+    code = f"""
+from envmgr.kit import quickjson
+try: quickjson.loads({text!r})
+except ValueError as error: print(type(error).__name__)
+"""
+    assert run_without_json(code) == ["JSONDecodeError"]
+
+
+def test_a_broken_file_does_not_spoil_the_next():
+    code = (
+        "from envmgr.kit import quickjson\n"
+        "for text in ('{', '[1, {\"a\": }]'):\n"
+        "    try: quickjson.loads(text)\n"
+        "    except ValueError: pass\n"
+        "print(quickjson.loads('7'))"
+    )
+    assert run_without_json(code) == ["7"]
