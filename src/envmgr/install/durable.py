@@ -2,14 +2,41 @@
 
 A rename may reach the disk before the data of the files it makes visible. After a power cut a receipt could then
 stand in a tree of empty files. Syncing each of 20,000 files would take longer than all else together; `syncfs`
-(https://man7.org/linux/man-pages/man2/syncfs.2.html) does it for the whole file system in one call, most of whose
-work the kernel has done while we were still inflating. Where there is no such call, `sync` is the nearest.
+(https://man7.org/linux/man-pages/man2/syncfs.2.html) does it for the whole file system in one call. Begun while we
+still inflate, it leaves less than a tenth of a second of 400 MB to wait for. Where there is no such call, `sync` is the
+nearest.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
+import threading
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+INTERVAL = 0.5
+
+
+@contextlib.contextmanager
+def flushing(directory: str) -> Iterator[None]:
+    """Bring what is written during a block to the disk as it comes, so that little is left for `flush`."""
+    over = threading.Event()
+    thread = threading.Thread(target=_flush_until, args=(over, directory), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def _flush_until(over: threading.Event, directory: str) -> None:
+    while not over.wait(INTERVAL):
+        flush(directory)
 
 
 def flush(directory: str) -> None:

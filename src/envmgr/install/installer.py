@@ -197,7 +197,7 @@ class _Installation:
         layout, system = self.job.layout, self.job.platform.os
         named = [*layout.bin, *(place for places in layout.links.values() for place in places)]
         try:
-            with archive.opened(download.path, layout.format) as opened:
+            with durable.flushing(staged), archive.opened(download.path, layout.format) as opened:
                 entries = self._watched(opened)
                 tree = extract.unpack(
                     entries, _long(os.path.join(staged, "tree")), system, layout.strip, named

@@ -5,6 +5,7 @@ Format: https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT
 
 from __future__ import annotations
 
+import contextlib
 import stat
 import struct
 import zipfile
@@ -39,14 +40,19 @@ _KINDS = {
 
 def read(file: IO[bytes]) -> Generator[Entry]:
     """Yield the entries of a zip archive; raise BadArchive where it is damaged."""
+    with _translating(), zipfile.ZipFile(file) as archive:
+        for info in archive.infolist():
+            yield _entry(file, info)
+
+
+@contextlib.contextmanager
+def _translating() -> Iterator[None]:
     try:
-        with zipfile.ZipFile(file) as archive:
-            for info in archive.infolist():
-                yield _entry(file, info)
+        yield
     except (zipfile.BadZipFile, struct.error, NotImplementedError, ValueError, OverflowError) as error:
         raise BadArchive(str(error) or "it is damaged") from error
     except inflate.DamagedError as error:
-        raise BadArchive(str(error)) from error
+        raise BadArchive(f"as zip {error}") from error
 
 
 def _entry(file: IO[bytes], info: zipfile.ZipInfo) -> Entry:
@@ -89,13 +95,13 @@ def _extended_timestamp(extra: bytes) -> int | None:
 
 def _content(file: IO[bytes], info: zipfile.ZipInfo) -> Iterator[bytes]:
     """Yield a member's bytes, inflated with the quickest inflater at hand, which zipfile would not take."""
-    stored = _stored(file, info)
-    if info.compress_type == zipfile.ZIP_DEFLATED:
-        yield from _checked(inflate.inflate_deflated(lambda: next(stored, b"")), info)
-    elif info.compress_type == zipfile.ZIP_STORED:
-        yield from _checked(stored, info)
-    else:
+    if info.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
         raise BadArchive(f"{info.filename!r} is compressed by method {info.compress_type}, not deflated")
+    stored = _stored(file, info)
+    is_deflated = info.compress_type == zipfile.ZIP_DEFLATED
+    pieces = inflate.inflate_deflated(lambda: next(stored, b"")) if is_deflated else stored
+    with _translating():
+        yield from _checked(pieces, info)
 
 
 def _stored(file: IO[bytes], info: zipfile.ZipInfo) -> Iterator[bytes]:
