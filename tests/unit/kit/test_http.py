@@ -299,6 +299,18 @@ class TestTls:
         tls_server.add("/a", b"abc")
         assert client(extra_ca=authority.pem).get(tls_server.url + "/a").body == b"abc"
 
+    def test_trusts_more_from_the_next_connection_on(self, client, server, tls_server, authority):
+        tls_server.add("/a", b"abc")
+        server.add("/b", b"abc")
+        one = client()
+        with one.stream(server.url + "/b") as under_way:
+            with pytest.raises(NetworkError, match="not trusted"):
+                one.get(tls_server.url + "/a")
+            one.http.trust(authority.pem)
+            one.http.trust(authority.pem)
+            assert one.get(tls_server.url + "/a").body == b"abc"
+            assert b"".join(under_way.chunks()) == b"abc"
+
     def test_trusts_what_ssl_cert_file_names(self, client, tls_server, authority):
         tls_server.add("/a", b"abc")
         assert client({"SSL_CERT_FILE": authority.pem}).get(tls_server.url + "/a").body == b"abc"
