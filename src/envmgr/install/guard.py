@@ -3,7 +3,7 @@
 Names. Two entries whose names differ only in case or in how Unicode composes a letter are one file on macOS and
 Windows, and one could be written through the other. They are compared the way Unicode defines it (canonical
 caseless matching, https://www.unicode.org/versions/latest/core-spec/chapter-3/#G34145): case folded, composed by
-NFC. NFKC would go further (`ﬁ` as `fi`), but no file system takes such names for the same. On Linux two collections
+NFC. NFKC would go further (`①` as `1`), but no file system takes such names for the same. On Linux two collections
 that need both spellings are let through: terminfo (`E/Eterm`, `e/eterm`) and the kernel's netfilter headers.
 
 Links. A link is judged by where it leads when every other link of the tree is followed, once all are known; until
