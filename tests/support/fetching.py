@@ -9,8 +9,8 @@ import argparse
 import json
 import sys
 
-from envmgr.catalog.release import Artifact
-from envmgr.install.fetch import Location, download
+from envmgr.catalog.release import Artifact, Location
+from envmgr.install.fetch import download
 from envmgr.kit import environment
 from envmgr.kit.digest import Digest
 from envmgr.kit.errors import EnvmgrError

@@ -18,7 +18,7 @@ from envmgr.kit.value import frozen
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from envmgr.catalog.release import Artifact
+    from envmgr.catalog.release import Artifact, Location
     from envmgr.kit.http import Http
     from envmgr.kit.paths import Paths
     from envmgr.kit.progress import Progress
@@ -31,14 +31,6 @@ WORTH = 1 << 20
 
 _OK, _PARTIAL_CONTENT, _UNSATISFIABLE = 200, 206, 416
 _SNIFFED = 512
-
-
-@frozen
-class Location:
-    """Where an artifact really is, and the headers it must be asked for with."""
-
-    url: str
-    headers: Mapping[str, str] = {}
 
 
 @frozen

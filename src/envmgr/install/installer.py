@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from envmgr.catalog.layout import Layout
-    from envmgr.catalog.release import Artifact
+    from envmgr.catalog.release import Artifact, Location
     from envmgr.install.archive import Archive
     from envmgr.install.entries import Entry
-    from envmgr.install.fetch import Download, Location
+    from envmgr.install.fetch import Download
     from envmgr.install.store import Installed
     from envmgr.kit.http import Http
     from envmgr.kit.paths import Paths

@@ -68,6 +68,15 @@ def sweep(paths: Paths) -> int:
     return count
 
 
+def stale(paths: Paths) -> int:
+    """Count the staging directories of dead processes."""
+    with locks.holding(paths, "staging"), translating(paths.staging):
+        dead = _take_dead(paths.staging)
+        for _, lock in dead:
+            lock.release()
+    return sum(os.path.isdir(path) for path, _ in dead)
+
+
 def _take_dead(staging: str) -> list[tuple[str, BaseFileLock]]:
     names = {name.removesuffix(_LOCK) for name in os.listdir(staging)}
     taken = ((os.path.join(staging, name), _try_lock(os.path.join(staging, name))) for name in sorted(names))

@@ -188,6 +188,15 @@ def sweep(paths: Paths) -> int:
     return staging.sweep(paths)
 
 
+def stale(paths: Paths) -> int:
+    """Count what installs that died left behind."""
+    if not os.path.isdir(paths.staging):
+        return 0
+    from envmgr.install import staging
+
+    return staging.stale(paths)
+
+
 def check(paths: Paths, tool: str, version: str) -> tuple[str, ...]:
     """Compare an installation with its receipt: one message for each file that is gone or changed."""
     from envmgr.install import checking

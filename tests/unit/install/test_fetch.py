@@ -8,9 +8,9 @@ import os
 
 import pytest
 
-from envmgr.catalog.release import Artifact
+from envmgr.catalog.release import Artifact, Location
 from envmgr.install import downloads
-from envmgr.install.fetch import WORTH, Location, download
+from envmgr.install.fetch import WORTH, download
 from envmgr.kit import environment
 from envmgr.kit.digest import Digest
 from envmgr.kit.errors import (

@@ -1,0 +1,93 @@
+"""Time the commands people run all day against bare Python, in turn, in one run."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+RUNS = 41
+
+
+def main() -> None:
+    """Print the median of each command and its ratio to `python -c pass`."""
+    with tempfile.TemporaryDirectory() as root:
+        project = os.path.join(root, "project")
+        os.mkdir(project)
+        environment = {"ENVMGR_HOME": os.path.join(root, "home"), "PATH": os.environ["PATH"]}
+        _prepare(project, environment)
+        envmgr = os.path.join(os.path.dirname(sys.executable), "envmgr")
+        commands = {
+            "python -c pass": [sys.executable, "-c", "pass"],
+            "envmgr --version": [envmgr, "--version"],
+            "envmgr current": [envmgr, "current"],
+            "envmgr which": [envmgr, "which", "node"],
+            "envmgr where": [envmgr, "where", "nodejs"],
+            "envmgr list": [envmgr, "list"],
+        }
+        _report(_measure(commands, project, environment))
+
+
+def _prepare(project: str, environment: dict[str, str]) -> None:
+    """Make an installation by hand, so that nothing is downloaded."""
+    from envmgr.install import receipt
+    from envmgr.install.receipt import Receipt
+    from envmgr.kit.paths import one_root
+
+    paths = one_root(environment["ENVMGR_HOME"])
+    for version in ("18.20.4", "20.19.5", "22.3.0"):
+        directory = paths.install("nodejs", version)
+        os.makedirs(os.path.join(directory, "bin"))
+        for name in ("node", "npm", "npx"):
+            program = os.path.join(directory, "bin", name)
+            with open(program, "w") as file:
+                file.write("#!/bin/sh\n")
+            os.chmod(program, 0o755)
+        receipt.write(
+            directory,
+            Receipt(
+                tool="nodejs",
+                version=version,
+                url="https://nodejs.org/dist/",
+                sha256="0" * 64,
+                size=1,
+                plugin="sha256:" + "0" * 64,
+                platform="linux-x64",
+                installed_at="2026-01-01T00:00:00Z",
+                bin_dirs=("bin",),
+                home="",
+                env={},
+                files=3,
+                bytes=30,
+                files_digest="",
+            ),
+        )
+    with open(os.path.join(project, ".envmgr"), "w") as file:
+        file.write("nodejs=^20.1\n")
+
+
+def _measure(
+    commands: dict[str, list[str]], project: str, environment: dict[str, str]
+) -> dict[str, list[float]]:
+    times: dict[str, list[float]] = {name: [] for name in commands}
+    for turn in range(RUNS + 2):
+        for name, command in commands.items():
+            start = time.perf_counter()
+            subprocess.run(command, cwd=project, env=environment, capture_output=True, check=True)
+            if turn > 1:
+                times[name].append(time.perf_counter() - start)
+    return times
+
+
+def _report(times: dict[str, list[float]]) -> None:
+    bare = times["python -c pass"]
+    for name, measured in times.items():
+        ratio = statistics.median(a / b for a, b in zip(measured, bare, strict=True))
+        print(f"{name:18} {statistics.median(measured) * 1000:6.1f} ms   {ratio:4.2f} x")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,394 @@
+"""Every command as typer knows it: names, arguments, options and help. The work is in the module each one calls."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from envmgr.cli import complete
+from envmgr.cli.options import Options
+from envmgr.kit.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+COMMON = """
+Every command takes, before or after its name: --json (one JSON document on stdout), -q/--quiet, -v/--verbose,
+-C/--cwd DIR, --offline and --yes.
+"""
+
+app = typer.Typer(
+    name="envmgr",
+    help=f"Know and reproduce which tools built what runs where.\n{COMMON}",
+    epilog="Example: envmgr use nodejs ^20 && node --version",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+plugin_app = typer.Typer(help="Manifests of tools: add, list, show, remove, lint.", no_args_is_help=True)
+config_app = typer.Typer(help="The user's settings, each with its origin.", no_args_is_help=True)
+cache_app = typer.Typer(help="The download cache.", no_args_is_help=True)
+app.add_typer(plugin_app, name="plugin")
+app.add_typer(config_app, name="config")
+app.add_typer(cache_app, name="cache")
+
+
+def run(options: Options, words: Sequence[str]) -> int:
+    """Parse a command line and run its command; raise UsageError for one that makes no sense."""
+    try:
+        code = app(args=list(words), prog_name="envmgr", standalone_mode=False, obj=options)
+    except typer.Abort:
+        raise KeyboardInterrupt from None
+    except typer.Exit as stop:
+        return stop.exit_code
+    except typer.TyperException as error:
+        raise UsageError(error.format_message(), _help_hint(words)) from None
+    return code if isinstance(code, int) else 0
+
+
+def _help_hint(words: Sequence[str]) -> str:
+    groups = {"plugin", "config", "cache"}
+    named = [word for word in words if not word.startswith("-")]
+    known = {command.name or getattr(command.callback, "__name__", "") for command in app.registered_commands}
+    path = named[: 2 if named[:1] and named[0] in groups else 1]
+    is_known = bool(path) and path[0] in known | groups
+    return f"`envmgr {' '.join([*path, '--help'] if is_known else ['--help'])}` shows what there is"
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from envmgr import __version__
+
+        typer.echo(f"envmgr {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit."),
+    ] = False,
+) -> None:
+    """Hold the options of envmgr itself."""
+
+
+Tool = Annotated[
+    str, typer.Argument(help="A tool: nodejs, pypi:ruff, npm:prettier.", autocompletion=complete.tools)
+]
+Installed = Annotated[
+    list[str],
+    typer.Argument(metavar="TOOL@VERSION...", help="Installed versions.", autocompletion=complete.installed),
+]
+Force = Annotated[bool, typer.Option("--force", help="Install again what is there.")]
+Jobs = Annotated[int, typer.Option("--jobs", "-j", min=0, help="Tools at once; 0 lets envmgr choose.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would happen, do nothing.")]
+
+
+@app.command(epilog="Example: envmgr install nodejs@^20 python@3.12")
+def install(
+    ctx: typer.Context,
+    tools: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[TOOL[@SPEC]... | TOOL SPEC [URL]]",
+            help="What to install; everything the project asks for if nothing is named.",
+            autocompletion=complete.remote,
+        ),
+    ] = None,
+    locked: Annotated[
+        bool, typer.Option("--locked", help="Fail unless .envmgr.lock has everything.")
+    ] = False,
+    force: Force = False,
+    jobs: Jobs = 0,
+    dry_run: DryRun = False,
+) -> int:
+    """Install what the project asks for, or the named tools.
+
+    Then the lock is brought up to date, and so are the shims.
+    """
+    from envmgr.cli import install as command
+    from envmgr.ops.install import Options as How
+
+    act = command.dry_run if dry_run else command.run
+    return act(_options(ctx), tools or [], How(locked=locked, force=force, jobs=jobs))
+
+
+@app.command(epilog="Example: envmgr use nodejs ^20")
+def use(
+    ctx: typer.Context,
+    tool: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="TOOL SPEC", help="A tool and a version of it.", autocompletion=complete.remote
+        ),
+    ],
+    everywhere: Annotated[bool, typer.Option("--global", "-g", help="Set it for everywhere.")] = False,
+    pin: Annotated[bool, typer.Option("--pin", help="Write the exact version.")] = False,
+) -> int:
+    """Set a version in .envmgr; install and lock it.
+
+    Other lines and comments of the file stay as they are.
+    """
+    from envmgr.cli import install as command
+
+    return command.run_use(_options(ctx), tool, everywhere=everywhere, pin=pin)
+
+
+@app.command("list", epilog="Example: envmgr list --remote nodejs ^20")
+def list_(
+    ctx: typer.Context,
+    tool: Annotated[str | None, typer.Argument(help="Only this tool.", autocompletion=complete.tools)] = None,
+    spec: Annotated[str | None, typer.Argument(help="With --remote: only what matches.")] = None,
+    remote: Annotated[
+        bool, typer.Option("--remote", "-r", help="What can be installed, newest last.")
+    ] = False,
+) -> int:
+    """Show what is installed, or with --remote could be."""
+    from envmgr.cli import list_ as command
+    from envmgr.ops.tools import parse
+
+    if not remote:
+        if spec:
+            raise UsageError("list takes a spec only with --remote", f"envmgr list --remote {tool} '{spec}'")
+        return command.run(_options(ctx), tool)
+    if tool is None:
+        raise UsageError("list --remote needs a tool", "for example: envmgr list --remote nodejs")
+    item = parse(tool)
+    return command.run_remote(_options(ctx), item.tool, spec or item.spec)
+
+
+@app.command(epilog="Example: envmgr current --json")
+def current(
+    ctx: typer.Context,
+    tool: Annotated[str | None, typer.Argument(help="Only this tool.", autocompletion=complete.tools)] = None,
+) -> int:
+    """Show the version of each tool here, and who decided it."""
+    from envmgr.cli import current as command
+
+    return command.run(_options(ctx), tool)
+
+
+@app.command(epilog="Example: envmgr which node")
+def which(
+    ctx: typer.Context,
+    command: Annotated[str, typer.Argument(help="A command.", autocompletion=complete.commands)],
+) -> int:
+    """Print the path of what runs for a command here."""
+    from envmgr.cli import which as module
+
+    return module.run(_options(ctx), command)
+
+
+@app.command(epilog="Example: envmgr where nodejs@20")
+def where(
+    ctx: typer.Context,
+    tool: Annotated[
+        list[str], typer.Argument(metavar="TOOL[@SPEC]", help="A tool.", autocompletion=complete.installed)
+    ],
+) -> int:
+    """Print the directory a tool is installed in."""
+    from envmgr.cli import where as command
+
+    if len(tool) > 2:  # noqa: PLR2004 - TOOL SPEC
+        raise UsageError("where takes one tool", "for example: envmgr where nodejs@20")
+    return command.run(_options(ctx), tool)
+
+
+@app.command(epilog="Example: envmgr why nodejs")
+def why(ctx: typer.Context, tool: Tool) -> int:
+    """Explain why a tool has the version it has here.
+
+    Shows every place that was considered, the lock, what matches, and what was rejected and why.
+    """
+    from envmgr.cli import why as command
+
+    return command.run(_options(ctx), tool)
+
+
+@app.command("exec", epilog="Example: envmgr exec nodejs@20 -- npm test")
+def exec_(
+    words: Annotated[list[str], typer.Argument(metavar="[TOOL@SPEC...] -- CMD ARGS...")],
+) -> int:
+    """Run a command with the project's, or the named, tools."""
+    raise UsageError(  # a command line with its `--` never comes here: see envmgr.cli.hot
+        f"exec needs -- in front of the command, and tools before it: {' '.join(words)}",
+        "for example: envmgr exec nodejs@20 -- node --version",
+    )
+
+
+@app.command(epilog="Example: envmgr lock --platform linux-arm64")
+def lock(
+    ctx: typer.Context,
+    tools: Annotated[
+        list[str] | None,
+        typer.Argument(help="Choose the versions of these anew.", autocompletion=complete.tools),
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Exit 1 with a diff unless the lock is right.")
+    ] = False,
+    platform: Annotated[
+        list[str] | None, typer.Option("--platform", help="Lock for this platform too (repeatable).")
+    ] = None,
+) -> int:
+    """Write .envmgr.lock for all platforms, install nothing.
+
+    Locked versions that still match stay; those of the named tools are chosen anew.
+    """
+    from envmgr.cli import lock as command
+
+    if check and (tools or platform):
+        raise UsageError("lock --check checks the lock as it is", "leave the tools and platforms out")
+    return (
+        command.run_check(_options(ctx)) if check else command.run(_options(ctx), tools or [], platform or [])
+    )
+
+
+@app.command(epilog="Example: envmgr uninstall nodejs@20.1.0")
+def uninstall(ctx: typer.Context, tools: Installed, dry_run: DryRun = False) -> int:
+    """Remove installed versions."""
+    from envmgr.cli import uninstall as command
+
+    return command.run(_options(ctx), tools, dry=dry_run)
+
+
+@app.command(epilog="Example: npm install --global typescript && envmgr reshim")
+def reshim(ctx: typer.Context) -> int:
+    """Rewrite all shims, atomically."""
+    from envmgr.cli import uninstall as command
+
+    return command.run_reshim(_options(ctx))
+
+
+@app.command(epilog="Example: envmgr doctor --fix")
+def doctor(
+    ctx: typer.Context,
+    fix: Annotated[bool, typer.Option("--fix", help="Mend what can be mended.")] = False,
+) -> int:
+    """Look for what is wrong, and say what to do.
+
+    Checks PATH, shims, permissions, unfinished and damaged installs, manifests and the network.
+    """
+    from envmgr.cli import doctor as command
+
+    return command.run(_options(ctx), fix=fix)
+
+
+@plugin_app.command("add", epilog="Example: envmgr plugin add nodejs ./nodejs.json")
+def plugin_add(
+    ctx: typer.Context,
+    words: Annotated[
+        list[str],
+        typer.Argument(metavar="NAME SOURCE | NAME VERSIONS_URL BIN_TEMPLATE [DOWNLOAD_TEMPLATE]"),
+    ],
+    trust: Annotated[bool, typer.Option("--trust", help="Let its install script run.")] = False,
+) -> int:
+    """Add a manifest from a path or URL, or from its parts."""
+    from envmgr.cli import plugin as command
+
+    return command.run_add(_options(ctx), words, trust=trust)
+
+
+@plugin_app.command("list", epilog="Example: envmgr plugin list")
+def plugin_list(ctx: typer.Context) -> int:
+    """Show every tool that has a manifest."""
+    from envmgr.cli import plugin as command
+
+    return command.run_list(_options(ctx))
+
+
+@plugin_app.command("show", epilog="Example: envmgr plugin show nodejs")
+def plugin_show(ctx: typer.Context, name: Tool) -> int:
+    """Print a manifest."""
+    from envmgr.cli import plugin as command
+
+    return command.run_show(_options(ctx), name)
+
+
+@plugin_app.command("remove", epilog="Example: envmgr plugin remove nodejs")
+def plugin_remove(ctx: typer.Context, name: Tool) -> int:
+    """Remove a manifest you added."""
+    from envmgr.cli import plugin as command
+
+    return command.run_remove(_options(ctx), name)
+
+
+@plugin_app.command("lint", epilog="Example: envmgr plugin lint ./nodejs.json")
+def plugin_lint(ctx: typer.Context, target: Annotated[str, typer.Argument(metavar="FILE_OR_NAME")]) -> int:
+    """Report every issue of a manifest, each with its JSON path."""
+    from envmgr.cli import plugin as command
+
+    return command.run_lint(_options(ctx), target)
+
+
+Setting = Annotated[str, typer.Argument(help="A setting.", autocompletion=complete.settings)]
+
+
+@config_app.command("list", epilog="Example: envmgr config list")
+def config_list(ctx: typer.Context) -> int:
+    """Show every setting with its value and origin."""
+    from envmgr.cli import config as command
+
+    return command.run_list(_options(ctx))
+
+
+@config_app.command("get", epilog="Example: envmgr config get jobs")
+def config_get(ctx: typer.Context, name: Setting) -> int:
+    """Print a setting's value."""
+    from envmgr.cli import config as command
+
+    return command.run_get(_options(ctx), name)
+
+
+@config_app.command("set", epilog="Example: envmgr config set minimum_release_age 7d")
+def config_set(ctx: typer.Context, name: Setting, value: str) -> int:
+    """Write a setting."""
+    from envmgr.cli import config as command
+
+    return command.run_set(_options(ctx), name, value)
+
+
+@config_app.command("unset", epilog="Example: envmgr config unset jobs")
+def config_unset(ctx: typer.Context, name: Setting) -> int:
+    """Take a setting out of the file."""
+    from envmgr.cli import config as command
+
+    return command.run_unset(_options(ctx), name)
+
+
+@config_app.command("path", epilog="Example: envmgr config path")
+def config_path(ctx: typer.Context) -> int:
+    """Print the path of the settings file."""
+    from envmgr.cli import config as command
+
+    return command.run_path(_options(ctx))
+
+
+@cache_app.command("dir", epilog="Example: envmgr cache dir")
+def cache_dir(ctx: typer.Context) -> int:
+    """Print the cache's directory."""
+    from envmgr.cli import cache as command
+
+    return command.run_dir(_options(ctx))
+
+
+@cache_app.command("list", epilog="Example: envmgr cache list")
+def cache_list(ctx: typer.Context) -> int:
+    """Show what is cached."""
+    from envmgr.cli import cache as command
+
+    return command.run_list(_options(ctx))
+
+
+@cache_app.command("clear", epilog="Example: envmgr cache clear")
+def cache_clear(ctx: typer.Context) -> int:
+    """Remove all that is cached."""
+    from envmgr.cli import cache as command
+
+    return command.run_clear(_options(ctx))
+
+
+def _options(ctx: typer.Context) -> Options:
+    return ctx.obj if isinstance(ctx.obj, Options) else Options()

@@ -1,0 +1,30 @@
+"""The log of our own bugs."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from datetime import UTC, datetime
+
+from envmgr import __version__
+from envmgr.kit import environment, paths
+from envmgr.kit.errors import EnvmgrError
+from envmgr.kit.fs import write_atomic
+
+
+def log(error: Exception) -> str | None:
+    """Write an error's traceback to a file and return its path, or None where nothing can be written."""
+    now = datetime.now(UTC)
+    directory = paths.locate(environment.current()).logs
+    path = os.path.join(directory, f"bug-{now:%Y%m%dT%H%M%S}-{os.getpid()}.log")
+    try:
+        write_atomic(path, _report(error, now), mode=0o600)
+    except EnvmgrError:
+        return None
+    return path
+
+
+def _report(error: Exception, now: datetime) -> str:
+    facts = f"envmgr {__version__}, Python {sys.version}, {sys.platform}, {now.isoformat()}"
+    return f"{facts}\n{sys.argv!r}\n\n{''.join(traceback.format_exception(error))}"

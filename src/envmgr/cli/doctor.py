@@ -1,0 +1,48 @@
+"""`envmgr doctor`: what is wrong, and what to do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from envmgr.cli.session import open_context, show
+from envmgr.ops import doctor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from envmgr.cli.options import Options
+    from envmgr.cli.style import Style
+    from envmgr.ops.doctor import Finding
+
+_MARKS = {doctor.OK: ("green", "✓"), doctor.WARNING: ("yellow", "!"), doctor.ERROR: ("red", "✗")}
+
+
+def run(options: Options, *, fix: bool) -> int:
+    """Show every finding; exit 1 if one is an error."""
+    context = open_context(options)
+    findings = doctor.fix(context) if fix else doctor.diagnose(context)
+    show(
+        options,
+        "doctor",
+        lambda: {"findings": [_entry(one) for one in findings]},
+        lambda style, _: _lines(findings, style),
+    )
+    return 1 if any(one.state == doctor.ERROR for one in findings) else 0
+
+
+def _entry(one: Finding) -> dict[str, object]:
+    return {
+        "check": one.check,
+        "state": one.state,
+        "message": one.message,
+        "hint": one.hint,
+        "fixed": one.fixed,
+    }
+
+
+def _lines(findings: Sequence[Finding], style: Style) -> Iterable[str]:
+    for one in findings:
+        kind, mark = _MARKS[one.state]
+        yield f"{style.paint(kind, mark)} {style.paint('bold', one.check)}: {one.message}"
+        if one.hint:
+            yield f"  {style.paint('hint', 'hint:')} {one.hint}"

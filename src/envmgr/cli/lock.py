@@ -1,0 +1,63 @@
+"""`envmgr lock`: the project's lock."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from envmgr.cli import progress
+from envmgr.cli.session import open_context, short_path, show
+from envmgr.ops import lock
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from envmgr.cli.options import Options
+    from envmgr.cli.style import Style
+    from envmgr.ops.context import Context
+    from envmgr.ops.lock import LockResult
+    from envmgr.ops.locking import Pin
+
+
+def run(options: Options, tools: Sequence[str], platforms: Sequence[str]) -> int:
+    """Write the lock."""
+    with progress.watching(options) as watcher:
+        context = open_context(options, watcher)
+        result = lock.lock(context, tools, platforms)
+    return _show(options, context, result, "wrote" if result.changed else "unchanged:")
+
+
+def run_check(options: Options) -> int:
+    """Check the lock."""
+    with progress.watching(options) as watcher:
+        context = open_context(options, watcher)
+        result = lock.check(context)
+    return _show(options, context, result, "up to date:")
+
+
+def _show(options: Options, context: Context, result: LockResult, state: str) -> int:
+    path = short_path(result.path, context.environment.cwd)
+    return show(
+        options,
+        "lock",
+        lambda: {
+            "path": result.path,
+            "changed": result.changed,
+            "tools": [_entry(one) for one in result.pins],
+        },
+        lambda style, _: [f"{state} {path}", *(_line(one, style) for one in result.pins)],
+    )
+
+
+def _entry(one: Pin) -> dict[str, object]:
+    return {
+        "tool": one.tool,
+        "request": one.spec,
+        "version": one.version,
+        "platforms": sorted(one.locked.artifacts),
+    }
+
+
+def _line(one: Pin, style: Style) -> str:
+    platforms = len(one.locked.artifacts)
+    version = style.paint("green", one.version)
+    return f"  {style.paint('bold', one.tool)} {version} ({one.spec}), {platforms} platform{'s' * (platforms != 1)}"

@@ -1,0 +1,36 @@
+"""What is active here, tool by tool."""
+
+from __future__ import annotations
+
+from envmgr.kit.value import frozen
+from envmgr.ops import active
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from envmgr.ops.active import Active
+    from envmgr.ops.context import Context
+
+
+@frozen
+class Current:
+    """The tools that hold in a directory."""
+
+    tools: tuple[Active, ...]
+
+
+def current(context: Context, tool: str | None = None) -> Current:
+    """Return what is active here, of one tool or all; raise NoVersionSet for one that nothing asks for."""
+    found = active.resolve(context)
+    chosen = tuple(one for one in found if tool in {None, one.tool})
+    if tool and not chosen:
+        raise _not_asked_for(tool, found)
+    return Current(chosen)
+
+
+def _not_asked_for(tool: str, found: tuple[Active, ...]) -> Exception:
+    from envmgr.kit.errors import NoVersionSet
+    from envmgr.kit.suggest import closest
+
+    near = closest(tool, [one.tool for one in found])
+    hint = f"did you mean {' or '.join(near)}?" if near else f"set one with `envmgr use {tool} latest`"
+    return NoVersionSet(f"no version of {tool} is set here", hint)

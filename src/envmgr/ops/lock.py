@@ -1,0 +1,85 @@
+"""Locking a project without installing anything."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from envmgr.kit.errors import ProjectError, StaleLock, UsageError
+from envmgr.kit.value import frozen
+from envmgr.ops import locking
+from envmgr.project import lockfile, lockio
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from envmgr.ops.context import Context
+    from envmgr.ops.locking import Pin
+    from envmgr.project.dotfile import Dotfile
+
+
+@frozen
+class LockResult:
+    """What a lock holds now."""
+
+    path: str
+    changed: bool
+    pins: tuple[Pin, ...]
+
+
+def lock(context: Context, tools: Sequence[str] = (), platforms: Sequence[str] = ()) -> LockResult:
+    """Write the lock of the nearest dotfile for all platforms.
+
+    Locked versions that still match stay; those of `tools` are chosen anew.
+    """
+    dotfile = project_file(context)
+    _check_known(dotfile, tools)
+    pins = _pins(context, dotfile, frozenset(tools), platforms)
+    return LockResult(lockio.path_beside(dotfile.path), locking.write(context, dotfile, pins), tuple(pins))
+
+
+def check(context: Context) -> LockResult:
+    """Raise StaleLock with the difference unless the lock is what its inputs give."""
+    dotfile = project_file(context)
+    path = lockio.path_beside(dotfile.path)
+    before = lockio.read(path)
+    if before is None:
+        raise StaleLock(f"there is no {path}", "run `envmgr lock` and commit the file")
+    pins = _pins(context, dotfile, frozenset(), ())
+    after = locking.apply(before, pins, dotfile)
+    if lockio.text_of(path) != lockfile.render(after):
+        lines = lockfile.diff(before, after) or ("its text is not what envmgr writes",)
+        raise StaleLock(
+            "\n".join([f"{path} is not what its inputs give", *(f"  {line}" for line in lines)]),
+            "run `envmgr lock` and commit the file",
+        )
+    return LockResult(path, changed=False, pins=tuple(pins))
+
+
+def project_file(context: Context) -> Dotfile:
+    """Return the nearest dotfile, or say how to make one."""
+    nearest = next((file for file in context.project.files if not file.is_global), None)
+    if nearest is None:
+        raise ProjectError(
+            f"there is no .envmgr in {context.environment.cwd} or above it",
+            "make one with `envmgr use TOOL VERSION`, such as `envmgr use nodejs ^20`",
+        )
+    return nearest
+
+
+def _check_known(dotfile: Dotfile, tools: Sequence[str]) -> None:
+    known = {entry.tool for entry in dotfile.entries}
+    for tool in tools:
+        if tool not in known:
+            raise UsageError(f"{dotfile.path} does not name {tool}", f"it names {', '.join(sorted(known))}")
+
+
+def _pins(context: Context, dotfile: Dotfile, refresh: frozenset[str], platforms: Sequence[str]) -> list[Pin]:
+    before = lockio.read(lockio.path_beside(dotfile.path)) or lockfile.EMPTY
+    return locking.pin(
+        context,
+        locking.lockable(dotfile.entries),
+        before,
+        locking.platforms_for(context, before, platforms),
+        is_good=lambda _: False,
+        refresh=refresh,
+    )

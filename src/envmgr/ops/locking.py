@@ -1,0 +1,127 @@
+"""Bringing a lock up to date with the dotfile beside it."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from envmgr import versions
+from envmgr.kit.errors import UnsupportedPlatform
+from envmgr.kit.locks import holding
+from envmgr.kit.platform import DEFAULT_PLATFORMS
+from envmgr.kit.platform import parse as parse_platform
+from envmgr.kit.value import frozen
+from envmgr.ops.choose import choose
+from envmgr.project import lockfile, lockio
+from envmgr.project.lockfile import Locked, Lockfile
+from envmgr.project.request import key
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from envmgr.catalog.release import Artifact
+    from envmgr.kit.platform import Platform
+    from envmgr.ops.context import Context
+    from envmgr.project.dotfile import Dotfile
+    from envmgr.project.request import Request
+
+WORKERS = 8
+
+
+@frozen
+class Pin:
+    """One spec of a dotfile, the version it means and where that version's archives are."""
+
+    tool: str
+    spec: str
+    version: str
+    locked: Locked
+
+    @property
+    def key(self) -> str:
+        """Return the request as locks spell it."""
+        return key(self.tool, self.spec)
+
+
+def lockable(requests: Iterable[Request]) -> list[tuple[str, str]]:
+    """Return the tool and spec of everything a lock can hold: not `system` nor `path:`."""
+    return [
+        (request.tool, spec)
+        for request in requests
+        for spec in request.specs
+        if versions.classify(spec)[0] in {"version", "tag"}
+    ]
+
+
+def platforms_for(context: Context, lock: Lockfile, more: Sequence[str] = ()) -> tuple[Platform, ...]:
+    """Return the platforms a lock is written for: the settings', those asked for, and those already in it."""
+    chosen = context.settings.lock_platforms or [platform.key for platform in DEFAULT_PLATFORMS]
+    return tuple(parse_platform(name) for name in sorted({*chosen, *more, *lock.platforms}))
+
+
+def pin(
+    context: Context,
+    wanted: Sequence[tuple[str, str]],
+    lock: Lockfile,
+    platforms: Sequence[Platform],
+    *,
+    is_good: Callable[[Locked], bool],
+    refresh: frozenset[str] = frozenset(),
+) -> list[Pin]:
+    """Find out what each tool and spec means, several at a time.
+
+    A version the lock has is kept unless its tool is in `refresh`; its archives are kept where `is_good` says so.
+    """
+
+    def one(item: tuple[str, str]) -> Pin:
+        tool, spec = item
+        version = lock.version_of(key(tool, spec)) if tool not in refresh else None
+        known = lock.locked(tool, version) if version else None
+        if version and known and is_good(known):
+            return Pin(tool, spec, version, known)
+        return _look_up(context, tool, spec, version or _seeded(lock, tool, spec), platforms)
+
+    with ThreadPoolExecutor(WORKERS) as pool:
+        return list(pool.map(one, wanted))
+
+
+def _seeded(lock: Lockfile, tool: str, spec: str) -> str | None:
+    seed = lock.seed.get(tool)
+    return seed if seed and versions.satisfies(seed, spec) else None
+
+
+def _look_up(
+    context: Context, tool: str, spec: str, version: str | None, platforms: Sequence[Platform]
+) -> Pin:
+    """Ask upstream."""
+    context.progress.step(f"{tool} {spec}", "resolving")
+    version = version or choose(context, tool, spec)
+    artifacts = _artifacts(context, tool, version, platforms)
+    context.progress.done(f"{tool} {spec}", f"is {version}")
+    return Pin(tool, spec, version, Locked(context.catalog.manifest(tool).digest, artifacts))
+
+
+def _artifacts(
+    context: Context, tool: str, version: str, platforms: Sequence[Platform]
+) -> dict[str, Artifact]:
+    """Return the archives upstream has."""
+    found = {platform.key: context.catalog.artifact(tool, version, platform) for platform in platforms}
+    artifacts = {name: artifact for name, artifact in found.items() if artifact}
+    if not artifacts:
+        raise UnsupportedPlatform(f"upstream publishes {tool} {version} for none of {', '.join(found)}")
+    return artifacts
+
+
+def apply(lock: Lockfile, pins: Iterable[Pin], dotfile: Dotfile) -> Lockfile:
+    """Return a lock that holds the pins, and nothing its dotfile does not ask for."""
+    for one in pins:
+        lock = lockfile.with_release(lock, one.key, one.version, one.tool, one.locked)
+    return lockfile.prune(lock, [key(tool, spec) for tool, spec in lockable(dotfile.entries)])
+
+
+def write(context: Context, dotfile: Dotfile, pins: Iterable[Pin]) -> bool:
+    """Record pins in the lock beside a dotfile, among what other processes recorded; tell whether it changed."""
+    path = lockio.path_beside(dotfile.path)
+    with holding(context.paths, f"lock {path}"):
+        before = lockio.read(path)
+        return lockio.write(path, apply(before or lockfile.EMPTY, pins, dotfile))

@@ -1,0 +1,121 @@
+"""Adding, showing and removing manifests."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING
+
+from envmgr.catalog import lint as linting
+from envmgr.catalog import manifest as manifests
+from envmgr.catalog import registry
+from envmgr.kit import settings
+from envmgr.kit.errors import CatalogError, UnknownTool, UntrustedScript, UsageError
+from envmgr.kit.fs import read_text, translating, write_atomic
+from envmgr.kit.locks import holding
+from envmgr.kit.paths import file_name
+from envmgr.shells import plan
+
+if TYPE_CHECKING:
+    from envmgr.catalog.manifest import Manifest
+    from envmgr.ops.context import Context
+
+
+def show_all(context: Context) -> tuple[Manifest, ...]:
+    """Return every manifest, those that win over others of their name only."""
+    return context.catalog.registry.all()
+
+
+def show(context: Context, name: str) -> Manifest:
+    """Return one manifest."""
+    return context.catalog.manifest(name)
+
+
+def text_of(manifest: Manifest) -> str:
+    """Return a manifest as it is written, or, for one made of a package's name, as it would be."""
+    written = registry.text_of(manifest)
+    made = {"name": manifest.name, "source": dict(manifest.source)}
+    return written if written is not None else json.dumps(made, indent=2) + "\n"
+
+
+def add(context: Context, name: str, source: str, *, trust: bool = False) -> Manifest:
+    """Add a manifest from a file or URL; one with an install script needs trust."""
+    if source.endswith(".git") or source.startswith(("git@", "git://", "git+", "ssh://")):
+        raise UsageError(
+            f"{source} is a git repository, and plugins are single JSON manifests",
+            "give the path or URL of a manifest",
+        )
+    return _add_text(context, name, _fetch(context, source), source, trust=trust)
+
+
+def add_parts(
+    context: Context, name: str, versions_url: str, bin_template: str, download_template: str | None
+) -> Manifest:
+    """Add a manifest made from its parts."""
+    fields = {"name": name, "versions_url": versions_url, "bin_path_template": bin_template}
+    if download_template:
+        fields["download_url_template"] = download_template
+    return _add_text(context, name, json.dumps(fields, indent=2) + "\n", "the command line", trust=False)
+
+
+def _fetch(context: Context, source: str) -> str:
+    if "://" in source:
+        return context.http.get(source).body.decode("utf-8", "replace")
+    path = os.path.join(context.environment.cwd, os.path.expanduser(source))
+    text = read_text(path)
+    if text is None:
+        raise UsageError(f"there is no file {path}", "give the path or URL of a manifest")
+    return text
+
+
+def _add_text(context: Context, name: str, text: str, origin: str, *, trust: bool) -> Manifest:
+    linting.check(text, origin)
+    manifest = manifests.parse(text, origin)
+    if manifest.name != name:
+        raise CatalogError(
+            f"the manifest of {origin} is for {manifest.name}, not {name}",
+            f"run `envmgr plugin add {manifest.name} {origin}`",
+        )
+    _check_trust(context, manifest, trust=trust)
+    write_atomic(_path(context, name), text)
+    plan.clear(context.paths)  # which installed version is best may depend on the manifest
+    return manifest
+
+
+def _check_trust(context: Context, manifest: Manifest, *, trust: bool) -> None:
+    if not manifest.has_script or manifest.digest in context.settings.trusted:
+        return
+    if not trust:
+        raise UntrustedScript(
+            f"the manifest of {manifest.name} has an install script, which could do anything you can",
+            "read it, then run the same command with --trust",
+        )
+    with holding(context.paths, "settings"):
+        trusted = (*context.settings.trusted, manifest.digest)
+        settings.set_value(context.paths.config_file, "trusted", " ".join(trusted))
+
+
+def remove(context: Context, name: str) -> str:
+    """Remove a manifest the user added and return its path."""
+    path = _path(context, name)
+    if not os.path.isfile(path):
+        manifest = context.catalog.manifest(name)
+        raise UnknownTool(
+            f"{name} was not added by you: its manifest is {manifest.origin}",
+            "`envmgr plugin list` tells them apart",
+        )
+    with translating(path):
+        os.unlink(path)
+    plan.clear(context.paths)
+    return path
+
+
+def lint(context: Context, target: str) -> tuple[str, ...]:
+    """Return every issue of a manifest, given by file or by name."""
+    path = os.path.join(context.environment.cwd, os.path.expanduser(target))
+    text = read_text(path) if os.path.isfile(path) else text_of(context.catalog.manifest(target))
+    return linting.issues(text or "")
+
+
+def _path(context: Context, name: str) -> str:
+    return os.path.join(context.paths.plugins, f"{file_name(name)}.json")

@@ -1,0 +1,52 @@
+"""Tools as the command line names them: `TOOL`, `TOOL@SPEC`, `TOOL SPEC`."""
+
+from __future__ import annotations
+
+from envmgr.kit.errors import UsageError
+from envmgr.kit.value import frozen
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+
+@frozen
+class ToolSpec:
+    """A tool and, if one was given, a spec of it."""
+
+    tool: str
+    spec: str | None = None
+
+
+def parse(text: str) -> ToolSpec:
+    """Read `nodejs`, `nodejs@^20`, `npm:@scope/name@1.2`."""
+    source = text.find(":") + 1 if ":" in text.partition("@")[0] else 0
+    at = text.find("@", source + 1)
+    tool, spec = (text, None) if at < 0 else (text[:at], text[at + 1 :])
+    if not tool or spec == "" or tool.startswith("-"):
+        raise UsageError(f"{text!r} names no tool and version", "write TOOL@VERSION, such as nodejs@^20")
+    return ToolSpec(tool, spec)
+
+
+def parse_many(words: Sequence[str], is_tool: Callable[[str], bool]) -> list[ToolSpec]:
+    """Read several tools, or one tool and its spec in two words."""
+    if len(words) == 2 and "@" not in words[0][1:] and _is_spec(words[1], is_tool):  # noqa: PLR2004 - TOOL SPEC
+        return [ToolSpec(words[0], words[1])]
+    return [parse(word) for word in words]
+
+
+def _is_spec(word: str, is_tool: Callable[[str], bool]) -> bool:
+    """Tell a spec from another tool: a tool is known, names its source, or brings its own spec."""
+    source, colon, _ = word.partition(":")
+    names_source = bool(colon) and source in {"pypi", "npm", "github"}
+    brings_spec = "@" in word[1:] and word[0].isalpha()
+    return not (names_source or brings_spec or is_tool(word))
+
+
+def require_spec(item: ToolSpec, command: str) -> str:
+    """Return the spec, or say that the command needs one."""
+    if item.spec is None:
+        raise UsageError(
+            f"{command} needs a version of {item.tool}", f"for example: envmgr {command} {item.tool}@latest"
+        )
+    return item.spec

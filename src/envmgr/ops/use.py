@@ -1,0 +1,82 @@
+"""Setting a tool's version for a project, or for everywhere."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from envmgr import versions
+from envmgr.kit.errors import InvalidRequest
+from envmgr.kit.fs import read_bytes, write_in_place
+from envmgr.kit.locks import holding
+from envmgr.kit.value import frozen
+from envmgr.ops import install, locking, reshim
+from envmgr.ops.tools import ToolSpec
+from envmgr.project import dotfile as dotfiles
+from envmgr.project import lockfile, lockio
+
+if TYPE_CHECKING:
+    from envmgr.ops.context import Context
+    from envmgr.ops.install import InstallResult
+
+
+@frozen
+class UseResult:
+    """What was installed for it, and the line that was written."""
+
+    tool: str
+    spec: str
+    file: str
+    result: InstallResult
+
+
+def use(context: Context, item: ToolSpec, *, everywhere: bool = False, pin: bool = False) -> UseResult:
+    """Install what a spec means if it is not there, write the request, and lock it."""
+    spec = item.spec or "latest"
+    tool = context.catalog.manifest(item.tool).name
+    is_version = versions.classify(spec)[0] in {"version", "tag"}
+    if pin and not is_version:
+        raise InvalidRequest(f"{tool}@{spec} has no exact version to pin", "leave --pin out")
+    result = (
+        install.install_tools(context, [ToolSpec(tool, spec)])
+        if is_version
+        else install.InstallResult((), ())
+    )
+    written = versions.pin(_version(result)) if pin else spec
+    path = context.paths.global_file if everywhere else project_path(context)
+    _write(context, path, tool, written)
+    _lock(context, path)
+    reshim.reshim(context)
+    return UseResult(tool, written, path, result)
+
+
+def _version(result: InstallResult) -> str:
+    return (*result.installed, *result.already)[0].version
+
+
+def project_path(context: Context) -> str:
+    """Return the dotfile a project's requests are written to: the nearest, else a new one here."""
+    return context.project.path or os.path.join(context.environment.cwd, ".envmgr")
+
+
+def _write(context: Context, path: str, tool: str, spec: str) -> None:
+    with holding(context.paths, f"dotfile {path}"):
+        content = read_bytes(path, dotfiles.LIMIT + 1)
+        text = dotfiles.decode(content, path) if content else ""
+        changed = dotfiles.with_request(text, tool, spec, path)
+        if changed != text:
+            write_in_place(path, changed)
+    context.forget_project()
+
+
+def _lock(context: Context, path: str) -> None:
+    dotfile = next(file for file in context.project.files if file.path == path)
+    lock = lockio.read(lockio.path_beside(path)) or lockfile.EMPTY
+    pins = locking.pin(
+        context,
+        locking.lockable(dotfile.entries),
+        lock,
+        locking.platforms_for(context, lock),
+        is_good=lambda known: context.platform.key in known.artifacts,
+    )
+    locking.write(context, dotfile, pins)

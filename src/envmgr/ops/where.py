@@ -1,0 +1,56 @@
+"""Where a tool is installed."""
+
+from __future__ import annotations
+
+from envmgr.kit.errors import NotInstalled, NoVersionSet
+from envmgr.kit.value import frozen
+from envmgr.ops import active
+from envmgr.ops.which import not_installed
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from envmgr.ops.context import Context
+    from envmgr.ops.tools import ToolSpec
+
+
+@frozen
+class Place:
+    """The directory of an installed tool."""
+
+    tool: str
+    version: str
+    path: str
+
+
+def where(context: Context, item: ToolSpec) -> Place:
+    """Return the directory of the active version, or of the best installed one for a spec."""
+    return _of_spec(context, item.tool, item.spec) if item.spec else _of_active(context, item.tool)
+
+
+def _of_active(context: Context, tool: str) -> Place:
+    from envmgr.install import store
+
+    found = active.resolve_tool(context, tool)
+    if found is None:
+        installed = store.versions(context.paths, tool)
+        hint = (
+            f"say which: {', '.join(sorted(installed))}" if installed else f"run `envmgr use {tool} latest`"
+        )
+        raise NoVersionSet(f"no version of {tool} is set here", hint)
+    if found.installed:
+        return Place(tool, found.installed.version, found.installed.path)
+    if found.kind == "path" and found.is_available:
+        return Place(tool, found.spec, found.directory)
+    raise not_installed(found)
+
+
+def _of_spec(context: Context, tool: str, spec: str) -> Place:
+    from envmgr.install import store
+
+    version = active.best_installed(context, tool, spec)
+    installed = store.get(context.paths, tool, version) if version else None
+    if installed is None:
+        raise NotInstalled(
+            f"no installed version of {tool} matches {spec}", f"run `envmgr install {tool}@{spec}`"
+        )
+    return Place(tool, installed.version, installed.path)

@@ -1,0 +1,112 @@
+"""How it was decided which version of a tool is active here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from envmgr import versions
+from envmgr.install import store
+from envmgr.kit.environment import override_name
+from envmgr.kit.errors import NetworkError, NoVersionSet
+from envmgr.kit.value import frozen
+from envmgr.ops import active
+from envmgr.ops.choose import weigh
+from envmgr.project import lockio
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from envmgr.ops.active import Active
+    from envmgr.ops.context import Context
+    from envmgr.project.request import Request
+
+
+@frozen
+class Considered:
+    """A place that could have decided, and what it said of the tool: a spec, or None."""
+
+    place: str
+    spec: str | None
+    decided: bool
+
+
+@frozen
+class Why:
+    """The whole resolution; `rejected` are versions with the reason each was passed over."""
+
+    tool: str
+    considered: tuple[Considered, ...]
+    active: Active
+    lock: str | None
+    locked: str | None
+    installed: tuple[str, ...]
+    candidates: tuple[str, ...]
+    rejected: tuple[tuple[str, str], ...]
+    newest: str | None
+    note: str | None
+
+
+def why(context: Context, tool: str) -> Why:
+    """Explain which version of a tool is active and what was passed over; raise NoVersionSet if nothing asks for it."""
+    name = context.catalog.manifest(tool).name
+    request = context.project.request(name)
+    if request is None:
+        raise NoVersionSet(
+            f"no version of {name} is set here: none of {', '.join(context.project.considered)} names it",
+            f"set one with `envmgr use {name} latest`",
+        )
+    return _explain(context, name, request)
+
+
+def _explain(context: Context, name: str, request: Request) -> Why:
+    chosen = active.resolve_request(context, request)[0]
+    path = context.project.lock_of(request)
+    weighed = _weigh(context, name, request.spec) if chosen.kind == "version" else _Weighed()
+    return Why(
+        tool=name,
+        considered=tuple(_considered(context, name, request)),
+        active=chosen,
+        lock=path if path and lockio.read(path) else None,
+        locked=chosen.version if chosen.locked else None,
+        installed=tuple(versions.sort(store.versions(context.paths, name))),
+        candidates=weighed.candidates,
+        rejected=weighed.rejected,
+        newest=weighed.candidates[0] if weighed.candidates else None,
+        note=weighed.note,
+    )
+
+
+def _considered(context: Context, tool: str, request: Request) -> Sequence[Considered]:
+    variable = override_name(tool)
+    override = context.environment.override(tool)
+    rows = [Considered(f"${variable}", override, request.origin.kind == "environment")]
+    files = {file.path: file for file in context.project.files}
+    for path in context.project.considered:
+        entry = next((e for e in files[path].entries if e.tool == tool), None) if path in files else None
+        decided = entry is not None and entry.origin == request.origin
+        rows.append(Considered(path, ", ".join(entry.specs) if entry else None, decided))
+    return rows
+
+
+@frozen
+class _Weighed:
+    candidates: tuple[str, ...] = ()
+    rejected: tuple[tuple[str, str], ...] = ()
+    note: str | None = None
+
+
+def _weigh(context: Context, tool: str, spec: str) -> _Weighed:
+    """Weigh upstream's list; where it cannot be had, say so and do without."""
+    try:
+        choice = weigh(context, tool, spec)
+    except NetworkError as error:
+        return _Weighed(note=f"upstream's list was not asked: {error.message}")
+    young = tuple((version, "younger than minimum_release_age") for version in choice.young)
+    elsewhere = _not_for_platform(context, tool, choice.selection.winner)
+    return _Weighed(choice.selection.candidates, (*elsewhere, *young, *choice.selection.rejected))
+
+
+def _not_for_platform(context: Context, tool: str, version: str | None) -> tuple[tuple[str, str], ...]:
+    if version is None or context.catalog.layout(tool, version, context.platform):
+        return ()
+    return ((version, f"not published for {context.platform.key}"),)

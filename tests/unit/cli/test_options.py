@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import pytest
+
+from envmgr.cli.options import Options, split
+from envmgr.kit.errors import UsageError
+
+
+def test_common_options_are_taken_before_and_after_the_command():
+    assert split(["-q", "install", "nodejs", "--json", "--offline"]) == (
+        Options(quiet=True, json=True, offline=True),
+        ["install", "nodejs"],
+    )
+
+
+def test_nothing_behind_a_double_dash_is_taken():
+    options, rest = split(["exec", "--", "tool", "-q", "--json"])
+    assert options == Options()
+    assert rest == ["exec", "--", "tool", "-q", "--json"]
+
+
+def test_the_directory_is_taken_in_each_of_its_spellings(tmp_path):
+    directory = str(tmp_path)
+    for words in (["-C", directory], ["--cwd", directory], [f"--cwd={directory}"]):
+        assert split([*words, "list"])[0].cwd == directory
+
+
+def test_what_a_shim_hands_on_is_never_taken():
+    assert split(["exec", "--shim", "node", "--", "-v"]) == (
+        Options(),
+        ["exec", "--shim", "node", "--", "-v"],
+    )
+
+
+@pytest.mark.parametrize("words", [["-C"], ["--cwd="], ["-C", "/no/such/directory"]])
+def test_a_directory_that_is_none_is_a_usage_error(words):
+    with pytest.raises(UsageError):
+        split(words)

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import pytest
+
+from envmgr.kit.errors import UsageError
+from envmgr.ops.tools import ToolSpec, parse, parse_many, require_spec
+
+KNOWN = {"nodejs", "python"}
+
+
+@pytest.mark.parametrize(
+    ("text", "tool", "spec"),
+    [
+        ("nodejs", "nodejs", None),
+        ("nodejs@^20.1", "nodejs", "^20.1"),
+        ("npm:@scope/name", "npm:@scope/name", None),
+        ("npm:@scope/name@1.2", "npm:@scope/name", "1.2"),
+        ("pypi:ruff@~0.15", "pypi:ruff", "~0.15"),
+        ("github:cli/cli@latest", "github:cli/cli", "latest"),
+        ("go@path:/opt/go", "go", "path:/opt/go"),
+    ],
+)
+def test_a_tool_and_its_spec_are_told_apart(text, tool, spec):
+    assert parse(text) == ToolSpec(tool, spec)
+
+
+@pytest.mark.parametrize("text", ["", "nodejs@", "--nodejs"])
+def test_what_names_no_tool_is_a_usage_error(text):
+    with pytest.raises(UsageError):
+        parse(text)
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["nodejs", "20.1.0"], [ToolSpec("nodejs", "20.1.0")]),
+        (["python", "^3.12.0"], [ToolSpec("python", "^3.12.0")]),
+        (["nodejs", "latest"], [ToolSpec("nodejs", "latest")]),
+        (["nodejs", ">=18, <21"], [ToolSpec("nodejs", ">=18, <21")]),
+        (["nodejs", "python"], [ToolSpec("nodejs"), ToolSpec("python")]),
+        (["nodejs", "python@3"], [ToolSpec("nodejs"), ToolSpec("python", "3")]),
+        (["nodejs@20", "python"], [ToolSpec("nodejs", "20"), ToolSpec("python")]),
+        (["nodejs", "npm:prettier"], [ToolSpec("nodejs"), ToolSpec("npm:prettier")]),
+    ],
+)
+def test_two_words_are_a_tool_and_a_spec_unless_the_second_is_a_tool(words, expected):
+    assert parse_many(words, KNOWN.__contains__) == expected
+
+
+def test_a_missing_spec_is_asked_for():
+    assert require_spec(ToolSpec("nodejs", "20"), "uninstall") == "20"
+    with pytest.raises(UsageError, match="uninstall needs a version of nodejs"):
+        require_spec(ToolSpec("nodejs"), "uninstall")
