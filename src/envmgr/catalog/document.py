@@ -35,14 +35,27 @@ def format_of(url: str) -> str:
 def decode(body: bytes, kind: str) -> object:
     """Decode a body; raise ValueError saying where it is not what it should be.
 
-    NDJSON gives an iterator over its lines' values, so that a large one is never decoded as a whole; TSV a list of
-    objects by the names of its first line; text a list of its lines without blank ones and `#` comments.
+    NDJSON gives views of its lines, still to be decoded with `value_of`: a list of 30 MB, of which one entry is
+    wanted in the end, is then never in memory twice. TSV gives a list of objects by the names of its first line,
+    text a list of its lines without blank ones and `#` comments.
     """
+    if kind == "ndjson":
+        return _lines(body)
     try:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ValueError(f"byte {error.start} is not UTF-8") from None
     return _DECODERS[kind](text)
+
+
+def value_of(entry: object) -> object:
+    """Decode an entry that is still a line of NDJSON; any other is a value already."""
+    if not isinstance(entry, memoryview):
+        return entry
+    try:
+        return json_of(bytes(entry).decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise ValueError(f"byte {error.start} is not UTF-8") from None
 
 
 def entries(document: object) -> Iterator[object]:
@@ -89,17 +102,14 @@ def json_of(text: str) -> object:
         raise ValueError("it is nested too deeply") from None
 
 
-def _ndjson(text: str) -> Iterator[object]:
-    for number, line in enumerate(text.splitlines(), 1):
-        if line.strip():
-            yield _line(line, number)
-
-
-def _line(line: str, number: int) -> object:
-    try:
-        return json_of(line)
-    except ValueError as error:
-        raise ValueError(f"line {number}, {str(error).partition(', ')[2] or error}") from None
+def _lines(body: bytes) -> Iterator[memoryview]:
+    view, start = memoryview(body), 0
+    while start < len(body):
+        end = body.find(b"\n", start)
+        end = len(body) if end < 0 else end
+        if body[start:end].strip():
+            yield view[start:end]
+        start = end + 1
 
 
 def _tsv(text: str) -> list[dict[str, str]]:
@@ -122,4 +132,4 @@ def _text(text: str) -> list[str]:
     return [line for line in lines if line and not line.startswith("#")]
 
 
-_DECODERS = {"json": json_of, "ndjson": _ndjson, "tsv": _tsv, "toml": _toml, "text": _text}
+_DECODERS = {"json": json_of, "tsv": _tsv, "toml": _toml, "text": _text}

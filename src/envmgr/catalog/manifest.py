@@ -23,10 +23,6 @@ if TYPE_CHECKING:
     from envmgr.kit.platform import Platform
 
 
-CHOOSING = frozenset({"github", "pypi", "npm"})
-"""Kinds of source that choose the archive for a platform themselves, among those a release has."""
-
-
 @frozen
 class Override:
     """What differs for a range of versions."""
@@ -86,17 +82,18 @@ class Manifest:
     @property
     def is_minimal(self) -> bool:
         """Tell whether the manifest distinguishes no platforms, so that its URL's own words must tell them."""
-        texts = [str(self.fields.get(field, "")) for field in ("download_url_template", "asset")]
-        spoken = {name for text in texts for name in template.names(text)} & {*layers.MAPS, "ext", "exe"}
-        return not spoken and not self.platforms and not any(name in self.fields for name in layers.MAPS)
+        spoken = {name for text in self._places(self.fields) for name in template.names(text)}
+        distinguishes = spoken & {*layers.MAPS, "ext", "exe"} or self.platforms
+        return not distinguishes and not any(name in self.fields for name in layers.MAPS)
 
     def version_of(self, tag: str) -> str | None:
         """Turn a tag, or a list's spelling of a version, into a version; None for one that is not this tool's."""
-        version = _after_prefix(tag.strip(), self.versions.get("prefix"), self.name)
-        pattern = self.versions.get("pattern")
+        tag, prefix, pattern = tag.strip(), self.versions.get("prefix"), self.versions.get("pattern")
+        version = _after_prefix(tag, prefix, self.name)
         if version is None or pattern is None:
             return version and self.vendor + version
-        found = re.search(str(pattern), version)
+        spellings = (version,) if isinstance(prefix, str) else (tag, version)
+        found = next((found for text in spellings if (found := re.search(str(pattern), text))), None)
         return self.vendor + found[min(1, found.re.groups)] if found else None
 
     def tag_of(self, version: str) -> str:
@@ -132,6 +129,22 @@ class Manifest:
         values = self._values(fields, version, tag, platform)
         values |= {"file": file_of(url), "url": url.partition("?")[0]}
         return layers.filled(fields, "checksum", values)
+
+    def signature(
+        self, version: str, tag: str | None, platform: Platform, url: str
+    ) -> Mapping[str, object] | None:
+        """Return the `signature` object for the archive at `url`, its template filled in; None without one."""
+        fields = self._fields(version, platform)
+        if fields is None or not layers.table(fields, "signature"):
+            return None
+        found = layers.table(fields, "signature")
+        values = {
+            **self._values(fields, version, tag, platform),
+            "file": file_of(url),
+            "url": url.partition("?")[0],
+        }
+        keys = layers.strings(found.get("keys"))
+        return {**found, "url_template": layers.text(found, "url_template", values), "keys": keys}
 
     def layout(
         self, version: str, tag: str | None, platform: Platform, url: str | None = None
@@ -205,17 +218,23 @@ class Manifest:
     def _published(self, fields: Fields, platform: Platform) -> bool:
         """Decide on a platform that `platforms` is silent on.
 
-        A name map may exclude it. musl must be spoken of: a program for glibc does not run there. Without a
-        template, the sources in CHOOSING tell by what they list.
+        A name map may exclude it. musl must be spoken of: a program for glibc does not run there.
         """
         if any(layers.named(fields, name, getattr(platform, name)) is None for name in layers.MAPS):
             return False
-        place = str(fields.get("download_url_template") or fields.get("asset") or "")
-        if not place and self.kind in CHOOSING:
-            return True
+        places = self._places(fields)
+        if not places:
+            return True  # the source itself tells what there is for which platform
         if self.is_minimal:
-            return reveals(place, platform)
-        return platform.libc != "musl" or "{libc}" in place or "musl" in layers.table(fields, "libc")
+            return reveals(" ".join(places), platform)
+        spoken = any("{libc}" in place for place in places) or "musl" in layers.table(fields, "libc")
+        return platform.libc != "musl" or spoken
+
+    def _places(self, fields: Mapping[str, object]) -> tuple[str, ...]:
+        """Return what says where an archive is: templates, and expressions over the list's entries."""
+        told = [fields.get("download_url_template"), fields.get("asset")]
+        told += [self.versions.get("artifact"), self.versions.get("url")]
+        return tuple(str(place) for place in told if place)
 
 
 def parse(text: str, origin: str, builtin: bool = False) -> Manifest:
@@ -253,9 +272,9 @@ def _bins(fields: Fields, values: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _links(fields: Fields, values: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
-    links = layers.table(fields, "links").items()
+    links = {name: layers.strings(paths) for name, paths in layers.table(fields, "links").items()}
     return {
-        name: tuple(template.fill(path, values) for path in layers.strings(paths)) for name, paths in links
+        name: tuple(template.fill(path, values) for path in paths) for name, paths in links.items() if paths
     }
 
 

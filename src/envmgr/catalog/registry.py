@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from envmgr.catalog import reading
 from envmgr.kit import resources
-from envmgr.kit.errors import ManifestError, UnknownTool
+from envmgr.kit.errors import ManifestError, StorageError, UnknownTool
 from envmgr.kit.fs import read_text
 from envmgr.kit.paths import file_name, name_of_file
 from envmgr.kit.value import frozen
@@ -99,7 +99,7 @@ class Registry:
         for name in self.names():
             try:
                 yield self.get(name)
-            except ManifestError:
+            except (ManifestError, StorageError):
                 continue
 
     def _unknown(self, tool: str) -> Manifest:
@@ -153,11 +153,7 @@ def _load(path: str, name: str, place: Place) -> Manifest:
 
 
 def _text(path: str) -> str:
-    try:
-        text = read_text(path)
-    except UnicodeDecodeError as error:
-        raise ManifestError(path, [f"byte {error.start} is not UTF-8"]) from None
-    return text or ""
+    return read_text(path) or ""
 
 
 def _names_in(directory: str) -> Iterator[str]:

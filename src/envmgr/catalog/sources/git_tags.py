@@ -117,7 +117,6 @@ def _mirrored(url: str, mirrors: tuple[tuple[str, str], ...]) -> str:
 
 
 def _advertised(url: str, context: Context) -> Iterator[str]:
-    """Read the references out of packets, each with its length in front in four hexadecimal digits."""
     if not url.startswith(("https://", "http://")):
         raise SourceError(
             f"listing the tags of {url} takes git", "install git, and run the same command again"
@@ -125,6 +124,14 @@ def _advertised(url: str, context: Context) -> Iterator[str]:
     body = context.lists.get(f"{url.rstrip('/')}/info/refs?service=git-upload-pack", limit=LIMIT)
     if not body.startswith(b"001e# service=git-upload-pack"):
         raise SourceError(f"{url} is no git repository", "`url` is what `git clone` takes")
+    try:
+        yield from _packets(body)
+    except ValueError:
+        raise SourceError(f"{url} answers something that git would not", "try again later") from None
+
+
+def _packets(body: bytes) -> Iterator[str]:
+    """Read the references out of packets, each with its length in front in four hexadecimal digits."""
     position = 0
     while position + 4 <= len(body):
         length = max(4, int(body[position : position + 4], 16))

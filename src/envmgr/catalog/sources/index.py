@@ -32,16 +32,15 @@ def listing(manifest: Manifest, context: Context) -> Listing:
     """List what the document at the manifest's URL says."""
     url = url_of(manifest)
     try:
-        decoded = list(_documents(manifest, context))
-        releases = [
-            release for found in _entries(manifest, decoded) if (release := _release(manifest, found))
-        ]
-        aliases = _channels(manifest, decoded)
+        documents = list(_documents(manifest, context))
+        releases = list(_releases(manifest, documents))
+        aliases = _channels(manifest, documents)
     except ValueError as error:
         raise SourceError(f"{url} is no list of {manifest.name}'s releases: {error}", _HINT) from None
-    if not releases:
+    found = _ordered(manifest, _joined(releases), aliases)
+    if not found.releases:
         raise SourceError(f"{url} names no version of {manifest.name}", _HINT)
-    return _ordered(manifest, _joined(releases), aliases)
+    return found
 
 
 def artifact(manifest: Manifest, release: Release, platform: Platform, context: Context) -> Artifact | None:
@@ -80,6 +79,8 @@ def _decoded(body: bytes, kind: str, manifest: Manifest) -> object:
     pattern = manifest.versions.get("pattern")
     if kind == "text" and pattern:
         return [found[0] for found in re.finditer(str(pattern), body.decode("utf-8", "replace"))]
+    if kind == "ndjson" and manifest.versions.get("channels"):
+        return [document.value_of(line) for line in document.entries(document.decode(body, kind))]
     return document.decode(body, kind)
 
 
@@ -101,25 +102,43 @@ def _entries(manifest: Manifest, documents: list[object]) -> Iterator[object]:
         elif path:
             yield from document.entries(expression.find(str(path), decoded))
         elif isinstance(decoded, dict):
-            yield from document.entries(document.keyed(decoded))
+            yield from _numbered(decoded)
         else:
             yield from document.entries(decoded)
+
+
+def _numbered(decoded: dict[str, object]) -> Iterator[object]:
+    """Take an object for a list only if its keys look like versions: error messages are objects, too."""
+    if not any(key[:1].isdigit() or key[1:2].isdigit() for key in decoded):
+        raise document.unexpected("an array, or an object with versions as keys,", decoded)
+    yield from document.entries(document.keyed(decoded))
+
+
+def _releases(manifest: Manifest, documents: list[object]) -> Iterator[Release]:
+    for number, entry in enumerate(_entries(manifest, documents), 1):
+        try:
+            release = _release(manifest, entry)
+        except ValueError as error:
+            raise ValueError(f"entry {number}: {error}") from None
+        if release:
+            yield release
 
 
 def _release(manifest: Manifest, entry: object) -> Release | None:
     """Read one entry; None for one that is no version of the tool."""
     from envmgr.versions import parse
 
-    tag = _tag(manifest, entry)
+    value = document.value_of(entry)
+    tag = _tag(manifest, value)
     version = manifest.version_of(tag) if tag else None
     if not tag or not version:
         return None
-    stable = _find(manifest, "stable", entry)
+    stable = _find(manifest, "stable", value)
     return Release(
         version,
         tag.strip(),
-        date=_string(_find(manifest, "date", entry)),
-        lts=_lts(_find(manifest, "lts", entry)),
+        date=_string(_find(manifest, "date", value)),
+        lts=_lts(_find(manifest, "lts", value)),
         prerelease=parse(version).prerelease if stable is None else not stable,
         entry=entry,
     )
@@ -196,8 +215,9 @@ def _artifact(
     )
 
 
-def _told(entry: object) -> tuple[object, ...]:
-    return entry if isinstance(entry, tuple) else (entry,)
+def _told(entry: object) -> Iterator[object]:
+    """Decode what the list says of a release, in each of its entries."""
+    yield from map(document.value_of, entry if isinstance(entry, tuple) else (entry,))
 
 
 def _digest(value: object) -> Digest | None:

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from envmgr.catalog import checksums
+from envmgr.catalog.release import Artifact
+from envmgr.kit.errors import HttpError, SourceError
+from support.upstreams import Recorded
+
+A, B = "a" * 64, "b" * 64
+URL = "https://x/v1/tool.zip"
+ARTIFACT = Artifact(URL)
+
+
+def verified(body, status=None, **checksum):
+    lists = Recorded({} if status else {"https://x/sums": (body.encode(), {})})
+    if status:
+        lists.document = lambda *_, **__: raising(status)
+        lists.get = lists.document
+    return checksums.verified(ARTIFACT, {"url_template": "https://x/sums", **checksum}, lists)
+
+
+def raising(status):
+    raise HttpError("no", status=status)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{A}  tool.zip\n{B}  other.zip\n",
+        f"{A} *tool.zip\r\n",
+        f"{A.upper()}\ttool.zip",
+        f"\ufeff{A}  ./tool.zip",
+        f"{B}  old/tool.zip\n{A}  tool.zip\n",
+        f"{B}  v0/tool.zip\n{A}  v1/tool.zip\n",
+        f"{A}  dist/tool.zip\n",
+        f"{A}  C:\\a\\tool.zip\n",
+        f"SHA256 (tool.zip) = {A}\nSHA256 (other.zip) = {B}\n",
+        f"# comment\n\\{A}  tool.zip\n",
+    ],
+)
+def test_sums_are_read_however_they_are_spelled(text):
+    assert checksums.parse(text, "sums", URL).lower() == A
+
+
+@pytest.mark.parametrize("text", [A, f"{A}\n", f"{A}  tool.zip", f"{A} *any/where.zip\n", f"\ufeff{A}"])
+def test_a_bare_digest_may_be_followed_by_a_name(text):
+    assert checksums.parse(text, "bare", URL) == A
+
+
+def test_a_bare_document_that_lists_several_files_is_read_as_one():
+    assert checksums.parse(f"{B}  other.zip\n{A}  tool.zip\n", "bare", URL) == A
+
+
+def test_powershells_list_is_read_with_its_blank_lines_and_wrapped_paths():
+    text = (
+        "\r\nAlgorithm : SHA256\r\nHash      : " + A.upper() + "\r\n"
+        "Path      : C:\\a\\deno\\deno\\target\\rele\r\n            ase\\tool.zip\r\n\r\n\r\n"
+        "Algorithm : SHA256\r\nHash      : " + B.upper() + "\r\nPath      : C:\\other.zip\r\n"
+    )
+    assert checksums.parse(text, "get-filehash", URL) == A
+
+
+def test_an_upstream_that_left_powershell_is_still_read():
+    assert checksums.parse(f"{A}  tool.zip\n", "get-filehash", URL) == A
+
+
+def test_json_is_read_by_its_path():
+    text = json.dumps({"files": {"tool.zip": {"sha": A}}})
+    assert checksums.parse(text, "json", URL, 'files."tool.zip".sha') == A
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "words"),
+    [
+        ("<html>", "sums", "lists no digests, but begins with '<html>'"),
+        ("", "bare", "it is empty"),
+        (f"{A}  tool.zip\n{B}  tool.zip\n", "sums", "2 different digests"),
+        ("{}", "json", "where there is nothing"),
+        ("<html>", "json", "line 1, column 1"),
+    ],
+)
+def test_what_lists_no_digests_is_described(text, kind, words):
+    with pytest.raises(ValueError, match=words):
+        checksums.parse(text, kind, URL, "a")
+
+
+def test_an_archive_gets_the_digest_its_upstream_publishes():
+    found = verified(f"{A}  tool.zip", format="sums", algorithm="sha256")
+    assert (found.url, str(found.digest)) == (URL, f"sha256:{A}")
+
+
+def test_other_algorithms_are_kept_as_they_are():
+    assert str(verified(A * 2, format="bare", algorithm="sha512").digest) == f"sha512:{A * 2}"
+
+
+def test_a_digest_of_the_wrong_length_is_an_error_that_names_the_document():
+    with pytest.raises(SourceError, match=r"https://x/sums does not give the sha256 of tool\.zip"):
+        verified("abcd", format="bare")
+
+
+def test_a_document_that_is_not_there_leaves_the_archive_without_a_digest():
+    assert verified("", status=404, format="bare") == ARTIFACT
+    assert verified(f"{B}  other.zip", format="sums") == ARTIFACT
+
+
+def test_complete_sums_tell_what_is_not_published():
+    assert verified("", status=410, format="sums", complete="True") is None
+    assert verified(f"{B}  other.zip", format="sums", complete="True") is None
+
+
+def test_any_other_failure_is_an_error():
+    with pytest.raises(HttpError):
+        verified("", status=403, format="sums", complete="True")

@@ -1,0 +1,192 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from envmgr.catalog import lint
+from envmgr.kit.errors import ManifestError
+
+GOOD = {
+    "name": "tool",
+    "versions_url": "https://example.org/list.json",
+    "bin": ["tool{exe}"],
+    "download_url_template": "https://example.org/{version}/tool-{os}-{arch}.{ext}",
+}
+SOURCED = {"name": "tool", "bin": ["tool"]}
+
+
+def report(base=GOOD, **fields):
+    return lint.lint(json.dumps({**base, **fields}), "tool.json")
+
+
+def errors(base=GOOD, **fields):
+    return report(base, **fields).errors
+
+
+def test_the_schema_is_a_schema():
+    Draft202012Validator.check_schema(lint.schema())
+
+
+def test_a_good_manifest_has_no_issue():
+    assert report() == lint.Report(())
+
+
+def test_the_smallest_manifest_has_a_warning_about_its_one_platform():
+    smallest = {
+        "name": "nodejs",
+        "versions_url": "https://nodejs.org/dist/index.json",
+        "bin_path_template": "{version}/bin/node",
+        "download_url_template": "https://nodejs.org/dist/v{version}/node-v{version}-linux-x64.tar.gz",
+    }
+    found = report(smallest)
+    assert found.errors == ()
+    assert len(found.warnings) == 1
+    assert "linux, x64" in found.warnings[0]
+
+
+def test_every_issue_is_reported_at_once_with_its_path():
+    found = errors(
+        aliass=["x"],
+        env={"A B": "x", "C": 1},
+        strip=-1,
+        platforms={"linx": {}, "linux": {"bin": []}},
+        overrides=[{"versions": "<1"}, {"ext": "zip"}],
+    )
+    assert found == (
+        "$: there is no field 'aliass'; did you mean 'aliases'?",
+        "$.env: 'A B' is no name that can stand here",
+        "$.env.C: 1 is not of type 'string', 'null'",
+        "$.overrides[0]: says nothing",
+        "$.overrides[1]: 'versions' is missing",
+        "$.overrides[1]: says nothing",
+        "$.platforms: 'linx' is no name that can stand here",
+        "$.platforms.linux.bin: [] should be non-empty",
+        "$.strip: -1 is less than the minimum of 0",
+    )
+
+
+@pytest.mark.parametrize(
+    ("fields", "path"),
+    [
+        ({"download_url_template": "https://x/{vesrion}"}, "$.download_url_template"),
+        ({"download_url_template": "x/{version}"}, "$.download_url_template"),
+        ({"bin": "{tag}/x"}, "$.bin[0]"),
+        ({"bin": ["a", "/x"]}, "$.bin[1]"),
+        ({"bin": ["..\\x"]}, "$.bin[0]"),
+        ({"bin": ["a/../x"]}, "$.bin[0]"),
+        ({"bin": ["C:/x"]}, "$.bin[0]"),
+        ({"home": "../x"}, "$.home"),
+        ({"links": {"x": ["a", "/b"]}}, "$.links.x"),
+        ({"rename": {"a": "../b"}}, "$.rename.a"),
+        ({"env": {"A": "{hom}"}}, "$.env.A"),
+        ({"checksum": {"url_template": "{ulr}.sha256"}}, "$.checksum.url_template"),
+        ({"checksum": {"url_template": "sums.txt"}}, "$.checksum.url_template"),
+        ({"checksum": {"url_template": "{url}", "format": "json", "path": "a["}}, "$.checksum.path"),
+        ({"checksum": {"url_template": "{url}", "format": "json"}}, "$.checksum"),
+        ({"signature": {"kind": "minisign", "url_template": "{home}"}}, "$.signature.url_template"),
+        ({"check": {"args": ["{tag}"]}}, "$.check.args[0]"),
+        ({"check": {"expect": "{url}"}}, "$.check.expect"),
+        ({"versions": {"path": "a["}}, "$.versions.path"),
+        ({"versions": {"artifact": "files[?os=='{os}'"}}, "$.versions.artifact"),
+        ({"versions": {"channels": {"x": "]"}}}, "$.versions.channels.x"),
+        ({"versions": {"pattern": "("}}, "$.versions.pattern"),
+        ({"versions": {"pattern": "(a+)+$"}}, "$.versions.pattern"),
+        ({"overrides": [{"versions": "~=1", "ext": "x"}]}, "$.overrides[0].versions"),
+        ({"overrides": [{"versions": "<1", "bin": ["/x"]}]}, "$.overrides[0].bin[0]"),
+        (
+            {"overrides": [{"versions": "<1", "platforms": {"linux": {"ext": "{x}"}}}]},
+            "$.overrides[0].platforms.linux.ext",
+        ),
+        ({"platforms": {"linux-x64": {"ext": "{x}"}, "macos": None}}, "$.platforms['linux-x64'].ext"),
+        ({"aliases": ["tool"]}, "$.aliases"),
+        ({"asset": "x"}, "$.asset"),
+    ],
+)  # fmt: skip
+def test_what_a_schema_cannot_say_is_checked_too(fields, path):
+    assert [issue.partition(": ")[0] for issue in errors(**fields)] in ([path], [path, path])
+
+
+@pytest.mark.parametrize(
+    ("base", "issue"),
+    [
+        ({"name": "x", "bin": ["x"]}, "$: it needs 'versions_url' or 'source', and not both"),
+        (
+            {**GOOD, "source": {"kind": "static", "versions": ["1"]}},
+            "$: it needs 'versions_url' or 'source', and not both",
+        ),
+        ({"name": "x", "versions_url": "https://x/y"}, "$: 'bin_path_template' (or 'bin') is missing"),
+        ({**SOURCED, "source": {"kind": "github"}}, "$.source: 'repo' is missing"),
+        ({**SOURCED, "source": {"kind": "nonsense"}}, "$.source.kind: 'nonsense' is not one of"),
+        ({**SOURCED, "source": {"kind": "npm", "package": "Å"}}, "$.source.package: 'Å' does not match"),
+        (
+            {**SOURCED, "source": {"kind": "pypi", "package": "x"}, "versions": {"path": "a"}},
+            "$.versions.path: means nothing with the source 'pypi'",
+        ),
+        (
+            {**SOURCED, "source": {"kind": "npm", "package": "x", "platform_package": "@x/{oss}"}},
+            "$.source.platform_package: {oss} is no placeholder",
+        ),
+    ],
+)
+def test_sources_must_be_whole(base, issue):
+    found = errors(base)
+    assert len(found) == 1
+    assert found[0].startswith(issue)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        {"kind": "index", "url": "https://x/y"},
+        {"kind": "github", "repo": "cli/cli", "api": "https://ghe/api/v3", "pages": 3, "prerelease": True},
+        {"kind": "pypi", "package": "ziglang"},
+        {"kind": "npm", "package": "@biomejs/biome", "platform_package": "@biomejs/cli-{os}-{arch}{libc}"},
+        {"kind": "git-tags", "url": "git@example.org:a/b.git"},
+        {
+            "kind": "static",
+            "versions": ["1.0", {"version": "1.1", "artifacts": {"linux-x64": {"url": "https://x/y"}}}],
+        },
+    ],
+)
+def test_every_kind_of_source_can_be_written(source):
+    assert errors(SOURCED, source=source) == ()
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"download_url_template": "https://x/tool-{os}-{arch}"}, "every version is the same archive"),
+        ({"download_url_template": "http://x/{version}-{os}"}, "plain http"),
+        ({"os": {"linux": None, "macos": None, "windows": None}}, "nothing is published"),
+        (
+            {"bin": None, "platforms": {"linux": {"bin": ["x"]}}},
+            "nothing says where the programs are on macos-x64",
+        ),
+    ],
+)
+def test_what_is_probably_not_meant_is_a_warning(fields, words):
+    data = {key: value for key, value in {**GOOD, **fields}.items() if value is not None}
+    found = report(data)
+    assert found.errors == ()
+    assert any(words in warning for warning in found.warnings)
+
+
+def test_bad_json_is_one_issue_with_its_place():
+    assert lint.issues('{"name": }') == ("line 1, column 10: Expecting value",)
+
+
+def test_check_raises_what_issues_lists():
+    with pytest.raises(ManifestError) as caught:
+        lint.check("[]", "x.json")
+    assert caught.value.issues == lint.issues("[]")
+    assert "docs/plugins.md" in caught.value.hint
+
+
+def test_warnings_can_be_asked_for_alone():
+    assert lint.warnings(json.dumps(GOOD)) == ()
+
+
+def test_a_long_value_is_not_quoted_whole():
+    assert all(len(issue) < 400 for issue in errors(homepage="x" * 5000))

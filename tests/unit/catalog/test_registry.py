@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from envmgr.catalog import registry
+from envmgr.catalog.registry import Registry
+from envmgr.kit.errors import ManifestError, StorageError, UnknownTool
+from envmgr.kit.paths import one_root
+
+
+@pytest.fixture
+def places(tmp_path):
+    """Give the directories of the project and the user, and a function that writes manifests there."""
+    paths = one_root(str(tmp_path / "home"))
+    project = tmp_path / "project"
+
+    def write(whose, name, text=None, **fields):
+        folder = project / registry.PROJECT_DIRECTORY if whose == "project" else tmp_path / "home" / "plugins"
+        folder.mkdir(parents=True, exist_ok=True)
+        data = {
+            "name": name,
+            "versions_url": f"https://{whose}/x",
+            "bin_path_template": "{version}/x",
+            **fields,
+        }
+        (folder / f"{name}.json").write_text(text if text is not None else json.dumps(data), encoding="utf-8")
+
+    return Registry(paths, str(project)), write
+
+
+def test_the_project_wins_over_the_user_and_the_user_over_what_is_built_in(places):
+    tools, write = places
+    assert tools.whose(tools.get("zig")) == "built-in"
+    for whose in ("user", "project"):
+        write(whose, "zig")
+        again = Registry(
+            one_root(tools.places[1].directory[: -len("/plugins")]), tools.places[0].directory[:-16]
+        )
+        assert again.whose(again.get("zig")) == whose
+        assert not again.get("zig").builtin
+
+
+def test_without_a_project_its_manifests_are_not_looked_for(tmp_path):
+    assert [place.whose for place in Registry(one_root(str(tmp_path))).places] == ["user", "built-in"]
+
+
+@pytest.mark.parametrize(
+    ("alias", "name"),
+    [("node", "nodejs"), ("golang", "go"), ("rg", "ripgrep"), ("jdk", "java"), ("github-cli", "gh")],
+)
+def test_tools_are_found_by_their_other_names(alias, name, places):
+    assert places[0].get(alias).name == name
+    assert places[0].checked(alias).builtin
+
+
+def test_each_manifest_is_read_once(places):
+    tools, write = places
+    write("user", "mine")
+    first = tools.get("mine")
+    write("user", "mine", description="changed")
+    assert tools.get("mine") is first
+
+
+def test_an_unknown_tool_names_what_was_perhaps_meant_and_how_to_add_it(places):
+    with pytest.raises(UnknownTool, match="there is no tool 'nodjs'") as caught:
+        places[0].get("nodjs")
+    assert "did you mean nodejs" in caught.value.hint
+    assert "envmgr plugin add nodjs VERSIONS_URL" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "name", ["", "../zig", "a/b", "Zig ", "pypi:", "npm:../x", "github:cli", "gitlab:a/b", "\0"]
+)
+def test_what_can_be_no_tool_is_unknown(name, places):
+    with pytest.raises(UnknownTool):
+        places[0].get(name)
+
+
+@pytest.mark.parametrize(
+    ("tool", "source"),
+    [
+        ("pypi:ruff", {"kind": "pypi", "package": "ruff"}),
+        ("npm:@biomejs/biome", {"kind": "npm", "package": "@biomejs/biome"}),
+        ("github:cli/cli", {"kind": "github", "repo": "cli/cli"}),
+    ],
+)
+def test_packages_get_a_manifest_made_on_the_spot(tool, source, places):
+    manifest = places[0].checked(tool)
+    assert (manifest.name, manifest.source, manifest.builtin) == (tool, source, False)
+    assert places[0].whose(manifest) == "package"
+    assert registry.text_of(manifest) is None
+
+
+def test_a_package_may_have_a_manifest_of_its_own(places):
+    tools, write = places
+    folder = tools.places[1].directory
+    write("user", "zig")
+    with open(f"{folder}/pypi%3Aziglang.json", "w", encoding="utf-8") as file:
+        json.dump(
+            {"name": "pypi:ziglang", "source": {"kind": "pypi", "package": "ziglang"}, "bin": ["z"]}, file
+        )
+    assert tools.get("pypi:ziglang").fields == {"bin": ["z"]}
+    assert "pypi:ziglang" in tools.names()
+
+
+def test_all_tools_are_named_and_the_schema_is_none(places):
+    tools, write = places
+    write("user", "mine")
+    write("user", ".hidden")
+    names = tools.names()
+    assert {"mine", "nodejs", "zig"} < set(names)
+    assert not {"plugin.schema", ".hidden"} & set(names)
+    assert [manifest.name for manifest in tools.all()] == list(names)
+
+
+def test_a_broken_manifest_is_reported_whole_where_it_is_wanted(places):
+    tools, write = places
+    write("project", "mine", platforms=[], nonsense=1)
+    with pytest.raises(ManifestError) as caught:
+        tools.checked("mine")
+    assert [issue.partition(":")[0] for issue in caught.value.issues] == ["$", "$.platforms"]
+
+
+def test_a_broken_manifest_does_not_keep_others_from_being_found(places):
+    tools, write = places
+    write("user", "broken", "{")
+    assert tools.get("node").name == "nodejs"
+    with pytest.raises(UnknownTool):
+        tools.get("nothing")
+
+
+def test_a_manifest_must_bear_the_name_of_its_file(places):
+    tools, write = places
+    write("user", "mine", '{"name": "other", "versions_url": "https://x/y", "bin_path_template": "x"}')
+    with pytest.raises(ManifestError, match="is 'other', and the file is that of 'mine'"):
+        tools.get("mine")
+
+
+def test_a_file_that_is_no_text_is_no_manifest_and_hides_no_other(places):
+    tools, write = places
+    write("user", "mine")
+    with open(f"{tools.places[1].directory}/mine.json", "wb") as file:
+        file.write(b"\xff")
+    with pytest.raises(StorageError, match=r"mine\.json: it is not UTF-8"):
+        tools.get("mine")
+    assert tools.get("node").name == "nodejs"
+
+
+def test_the_text_of_a_manifest_is_that_of_its_file(places):
+    assert registry.text_of(places[0].get("zig")).startswith('{\n  "name": "zig"')
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("zig", True), ("a+b.c_d-e", True), ("-x", False), ("Zig", False)]
+)
+def test_names_of_manifests_are_plain(text, expected):
+    assert registry.is_name(text) is expected
