@@ -1,0 +1,139 @@
+"""Install scripts, run for real."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from envmgr.install import script
+from envmgr.kit.errors import ScriptError
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="sh and process groups")
+
+FAMILY = """
+trap '' TERM
+(trap '' TERM INT; sh -c 'trap "" TERM; echo $$ > grandchild; while :; do sleep 0.05; done') &
+echo $! > child
+while :; do sleep 0.05; done
+"""
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Run a script in a tree; its log is `logs/log`."""
+    tree = tmp_path / "tree"
+    tree.mkdir()
+
+    def go(text, stop=None, **variables):
+        script.run(text, str(tree), variables, str(tmp_path / "logs" / "log"), stop or threading.Event())
+        return (tmp_path / "logs" / "log").read_text()
+
+    return go
+
+
+def await_file(path):
+    deadline = time.monotonic() + 20
+    while not (path.exists() and path.read_text().strip()):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    return int(path.read_text())
+
+
+def is_running(pid):
+    """Tell whether a process is there and no zombie that waits to be collected by whoever adopted it."""
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] not in {"Z", "X"}
+    except FileNotFoundError:
+        if os.path.isdir("/proc/self"):
+            return False
+    return subprocess.run(["ps", "-p", str(pid)], capture_output=True, check=False).returncode == 0
+
+
+def assert_gone(*pids):
+    deadline = time.monotonic() + 10
+    while any(is_running(pid) for pid in pids):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_it_runs_in_the_tree_with_its_variables_and_without_our_settings(run, monkeypatch):
+    monkeypatch.setenv("ENVMGR_GITHUB_TOKEN", "secret")
+    log = run('pwd; echo "$ENVMGR_VERSION"; env; cat', ENVMGR_VERSION="1.2.3")
+    assert log.splitlines()[0].endswith("/tree")
+    assert log.splitlines()[1] == "1.2.3"
+    assert "secret" not in log
+
+
+def test_a_failure_names_the_log_and_shows_its_last_lines(run, tmp_path):
+    with pytest.raises(ScriptError) as caught:
+        run(
+            "for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do echo line $i; done >&2; printf 'a\\033[2Jb\\n'; exit 7"
+        )
+    assert "ended with status 7" in caught.value.message
+    assert str(tmp_path / "logs" / "log") in caught.value.message
+    assert "line 15" in caught.value.message
+    assert "line 2\n" not in caught.value.message
+    assert "\033" not in caught.value.message
+
+
+@pytest.mark.parametrize("text", ["false; touch made", "echo $undefined; touch made"])
+def test_the_first_failure_ends_it(run, text, tmp_path):
+    with pytest.raises(ScriptError):
+        run(text)
+    assert not (tmp_path / "tree" / "made").exists()
+
+
+def test_a_script_that_a_signal_ends_says_so(run):
+    with pytest.raises(ScriptError, match="ended by signal 9"):
+        run("kill -KILL $$")
+
+
+def test_what_a_script_leaves_running_is_ended(run, tmp_path):
+    run("sleep 100 & echo $! > child")
+    assert_gone(int((tmp_path / "tree" / "child").read_text()))
+
+
+def test_stopping_ends_a_script_with_its_grandchildren(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(script, "PATIENCE", 0.1)
+    stop = threading.Event()
+    failed = []
+
+    def go():
+        try:
+            run(FAMILY, stop)
+        except KeyboardInterrupt:
+            failed.append("interrupted")
+
+    thread = threading.Thread(target=go)
+    thread.start()
+    family = [await_file(tmp_path / "tree" / name) for name in ("child", "grandchild")]
+    stop.set()
+    thread.join()
+    assert failed == ["interrupted"]
+    assert_gone(*family)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_and_termination_end_a_script_with_its_grandchildren(number, tmp_path):
+    (tmp_path / "tree").mkdir()
+    program = (
+        "import signal, sys, threading\n"
+        "from envmgr.install import script\n"
+        "def end(*_): raise SystemExit(143)\n"
+        "signal.signal(signal.SIGTERM, end)\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        f"script.PATIENCE = 0.1\nscript.run({FAMILY!r}, {str(tmp_path / 'tree')!r}, {{}},"
+        f" {str(tmp_path / 'log')!r}, threading.Event())\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.DEVNULL)
+    family = [await_file(tmp_path / "tree" / name) for name in ("child", "grandchild")]
+    process.send_signal(number)
+    assert process.wait(20) != 0
+    assert_gone(*family)
