@@ -172,6 +172,8 @@ class Manifest:
             requires=layers.strings(fields.get("requires")),
             check_args=tuple(template.fill(item, values) for item in layers.strings(check.get("args"))),
             check_expect=layers.text(check, "expect", values) or "",
+            variants=self.variants,
+            default_vendor=self.default_vendor,
         )
 
     def _text(self, field: str, version: str, tag: str | None, platform: Platform) -> str | None:
@@ -268,7 +270,8 @@ def _bins(fields: Fields, values: Mapping[str, str]) -> tuple[str, ...]:
     if fields.get("bin") is not None:
         return tuple(template.fill(path, values) for path in layers.strings(fields["bin"]))
     path = str(fields.get("bin_path_template") or "")
-    return (template.fill(path.removeprefix("{version}/"), values),) if path else ()
+    inside = path.removeprefix("{version}").removeprefix("/") if path.startswith("{version}") else path
+    return (template.fill(inside, values) or ".",) if path else ()
 
 
 def _links(fields: Fields, values: Mapping[str, str]) -> dict[str, tuple[str, ...]]:

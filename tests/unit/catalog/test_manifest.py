@@ -51,6 +51,15 @@ def test_a_path_that_names_the_archives_top_directory_keeps_it():
     assert layout.bin == ("node-v20.1.0-linux-x64/bin/node",)
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("{version}", "."), ("{version}/", "."), ("bin/node", "bin/node"), ("{version}/{os}/x{exe}", "linux/x")],
+)
+def test_a_path_of_programs_is_taken_from_below_the_versions_directory(text, expected):
+    layout = reading.build({**SMALLEST, "bin_path_template": text}, "x").layout("20.1.0", None, LINUX)
+    assert layout.bin == (expected,)
+
+
 def test_a_url_without_any_platforms_words_is_for_all():
     url = "https://example.org/{version}/tool.jar"
     manifest = reading.build({**SMALLEST, "download_url_template": url}, "x")
