@@ -1,0 +1,368 @@
+"""Whole installations, from an archive on disk to a tree with a receipt."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from envmgr.catalog.layout import Layout
+from envmgr.catalog.release import Artifact
+from envmgr.install import durable, installer, store
+from envmgr.install.fetch import Download
+from envmgr.kit.errors import BadArchive, ScriptError, StorageError, UnsafeArchive, UntrustedScript
+from envmgr.kit.paths import one_root
+from envmgr.kit.platform import Platform
+from envmgr.kit.progress import Silent
+from support.archives import compress, program, tar, zipped
+
+LINUX = Platform("linux", "x64", "gnu")
+unix = pytest.mark.skipif(sys.platform == "win32", reason="sh")
+
+
+class Fetched:
+    """Stand in for the download: the archive is a file already; count how often it is asked for."""
+
+    def __init__(self, path):
+        self.path = str(path)
+        self.calls = 0
+
+    def __call__(self, artifact, **_):
+        self.calls += 1
+        return Download(self.path, "5" * 64, os.path.getsize(self.path), from_cache=False, url=artifact.url)
+
+
+class Watched(Silent):
+    """Remember what was told."""
+
+    def __init__(self):
+        self.told = []
+        self.counted = 0
+
+    def step(self, task, what, total=None):  # noqa: ARG002 - as the protocol has it
+        self.told.append((task, what))
+
+    def advance(self, task, count):  # noqa: ARG002 - as the protocol has it
+        self.counted += count
+
+    def done(self, task, what):
+        self.told.append((task, what))
+
+
+@pytest.fixture
+def paths(tmp_path):
+    return one_root(str(tmp_path / "ro ot'$"))
+
+
+@pytest.fixture
+def install(tmp_path, paths):
+    """Install from the bytes of an archive; `install.fetch` is what stood in for the last download."""
+
+    def run(content, layout, *, version="1.0.0", trusted=(), force=False, progress=None, stop=None):
+        archive = tmp_path / "archive"
+        archive.write_bytes(content)
+        run.fetch = Fetched(archive)
+        job = installer.Job(
+            "tool", version, LINUX, Artifact("https://example.org/tool.tgz"), layout, plugin="sha256:aa"
+        )
+        return installer.install(
+            job,
+            paths=paths,
+            http=lambda: None,
+            locate=None,
+            progress=progress or Watched(),
+            trusted=trusted,
+            jobs=3,
+            force=force,
+            stop=stop,
+            fetch=run.fetch,
+        )
+
+    return run
+
+
+TREE = {"tool-1/bin/tool": program("tool", "1"), "tool-1/README": b"read me"}
+LAYOUT = Layout("tar.gz", ("bin/tool",), env={"TOOL_HOME": "{home}"})
+
+
+def text_of(found, *parts):
+    return pathlib.Path(found.path, *parts).read_text()
+
+
+def nothing_left(paths):
+    assert store.versions(paths, "tool") == ()
+    assert not os.path.isdir(paths.staging) or os.listdir(paths.staging) == []
+
+
+def test_a_tool_is_installed_and_runs(install, paths):
+    outcome = install(tar(TREE), LAYOUT)
+    found = store.get(paths, "tool", "1.0.0")
+    assert (outcome.path, outcome.already, outcome.from_cache) == (found.path, False, False)
+    assert (outcome.url, outcome.sha256, outcome.bytes) == (
+        "https://example.org/tool.tgz",
+        "5" * 64,
+        found.size,
+    )
+    assert sorted(os.listdir(found.path)) == [".envmgr-files", ".envmgr-receipt.json", "README", "bin"]
+    assert found.env == {"TOOL_HOME": found.path}
+    assert found.platform == "linux-x64"
+    ran = subprocess.run([found.find("tool"), "--version"], capture_output=True, text=True, check=True)
+    assert ran.stdout == "tool 1\n"
+    assert store.check(paths, "tool", "1.0.0") == ()
+    assert os.listdir(paths.staging) == []
+
+
+def test_progress_is_told_in_steps_and_counts_the_archive(install):
+    progress = Watched()
+    content = tar(TREE)
+    install(content, LAYOUT, progress=progress)
+    assert [what for _, what in progress.told] == ["waiting", "unpacking", "finishing", "installed"]
+    assert {task for task, _ in progress.told} == {"tool 1.0.0"}
+    assert progress.counted == len(content)
+
+
+def test_what_is_there_is_not_installed_again(install):
+    first = install(tar(TREE), LAYOUT)
+    again = install(b"no archive", LAYOUT)
+    assert again.already
+    assert (again.path, again.url, again.sha256, again.bytes) == (
+        first.path,
+        first.url,
+        first.sha256,
+        first.bytes,
+    )
+    assert install.fetch.calls == 0
+
+
+def test_force_swaps_the_new_tree_in(install, paths):
+    install(tar(TREE), LAYOUT)
+    install(tar({"tool-1/bin/tool": program("tool", "2")}), LAYOUT, force=True)
+    found = store.get(paths, "tool", "1.0.0")
+    assert "tool 2" in text_of(found, "bin", "tool")
+    assert not os.path.exists(os.path.join(found.path, "README"))
+    assert os.listdir(paths.staging) == []
+
+
+def test_a_forced_installation_that_fails_leaves_what_was_there(install, paths):
+    install(tar(TREE), LAYOUT)
+    with pytest.raises(BadArchive):
+        install(b"no archive", LAYOUT, force=True)
+    assert store.check(paths, "tool", "1.0.0") == ()
+
+
+def test_a_tree_without_a_receipt_is_replaced(install, paths):
+    os.makedirs(os.path.join(paths.install("tool", "1.0.0"), "half"))
+    install(tar(TREE), LAYOUT)
+    assert store.check(paths, "tool", "1.0.0") == ()
+    assert not os.path.exists(os.path.join(paths.install("tool", "1.0.0"), "half"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [
+        ("tar.xz", tar(TREE, compression="xz")),
+        ("tar.bz2", tar(TREE, compression="bz2")),
+        ("tar.zst", tar(TREE, compression="zst")),
+        ("tar", tar(TREE, compression="")),
+        ("zip", zipped(TREE)),
+    ],
+)
+def test_every_format_of_archive_is_installed(kind, content, install, paths):
+    install(content, Layout(kind, ("bin/tool",)))
+    assert store.get(paths, "tool", "1.0.0").commands() == ("tool",)
+
+
+@pytest.mark.parametrize("kind", ["gz", "xz", "bz2", "zst", "raw"])
+@pytest.mark.parametrize(
+    ("places", "expected"), [(("bin/run",), "run"), (("bin/",), "tool"), ((".",), "tool"), ((), "tool")]
+)
+def test_a_program_alone_becomes_the_first_bin(kind, places, expected, install, paths):
+    content = compress(program("tool", "1"), "" if kind == "raw" else kind)
+    install(content, Layout(kind, places))
+    assert store.get(paths, "tool", "1.0.0").commands() == (expected,)
+
+
+def test_a_damaged_archive_is_named_with_where_it_came_from(install, paths):
+    with pytest.raises(BadArchive) as caught:
+        install(tar(TREE)[:-20], LAYOUT)
+    assert caught.value.message.startswith("cannot unpack tool 1.0.0 from https://example.org/tool.tgz: ")
+    assert "cache clear" in caught.value.hint
+    nothing_left(paths)
+
+
+def test_a_hostile_archive_leaves_nothing(install, paths):
+    with pytest.raises(UnsafeArchive, match=r"'\.\./x' leads out"):
+        install(tar({"bin/tool": b"", "../x": b""}), LAYOUT)
+    nothing_left(paths)
+
+
+def test_an_archive_without_the_program_says_what_it_holds(install, paths):
+    with pytest.raises(BadArchive, match=r"no program 'bin/other'; at its top are 'README', 'bin'"):
+        install(tar(TREE), Layout("tar.gz", ("bin/other",)))
+    nothing_left(paths)
+
+
+def test_a_store_that_cannot_be_written_is_named(install, paths):
+    os.makedirs(paths.data)
+    with open(paths.staging, "w") as file:
+        file.write("in the way")
+    with pytest.raises(StorageError) as caught:
+        install(tar(TREE), LAYOUT)
+    assert paths.staging in caught.value.message
+
+
+def test_a_disk_that_is_full_is_named_and_nothing_is_left(install, paths, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(installer.extract.os, "write", full)
+    with pytest.raises(StorageError, match="No space left") as caught:
+        install(tar(TREE), LAYOUT)
+    assert paths.data in caught.value.message
+    monkeypatch.undo()
+    nothing_left(paths)
+
+
+SCRIPT = """
+printf '%s|%s|%s|%s' "$ENVMGR_VERSION" "$ENVMGR_JOBS" "$PWD" "$ENVMGR_INSTALL_DIR" > variables
+ls "$ENVMGR_DOWNLOAD_DIR" > downloads
+printf '#!/bin/sh\\necho built\\n' > bin/built
+echo 'all is well'
+"""
+
+
+def scripted(text, *places, builtin=False):
+    return Layout("tar.gz", ("bin/tool", *places), script=text, builtin=builtin)
+
+
+@unix
+def test_a_script_builds_in_the_staged_tree_before_the_receipt(install, paths):
+    install(tar(TREE), scripted(SCRIPT, "bin/built", builtin=True))
+    found = store.get(paths, "tool", "1.0.0")
+    assert found.commands() == ("built", "tool")
+    version, jobs, here, tree = text_of(found, "variables").split("|")
+    assert (version, jobs, here) == ("1.0.0", "3", tree)
+    assert tree.startswith(paths.staging)
+    assert text_of(found, "downloads") == "tool.tgz\n"
+    assert pathlib.Path(paths.logs, "install-tool-1.0.0.log").read_text() == "all is well\n"
+    assert store.check(paths, "tool", "1.0.0") == ()
+
+
+@unix
+@pytest.mark.parametrize("trusted", [(), ("sha256:bb",)])
+def test_a_script_needs_trust_before_anything_is_downloaded(trusted, install, paths):
+    with pytest.raises(UntrustedScript) as caught:
+        install(tar(TREE), scripted(SCRIPT), trusted=trusted)
+    assert "sha256:aa" in caught.value.message
+    assert "envmgr config set trusted" in caught.value.hint
+    assert "sha256:aa" in caught.value.hint
+    assert install.fetch.calls == 0
+    nothing_left(paths)
+
+
+@unix
+def test_a_trusted_script_runs(install, paths):
+    install(tar(TREE), scripted(SCRIPT, "bin/built"), trusted=("sha256:bb", "sha256:aa"))
+    assert store.get(paths, "tool", "1.0.0").find("built")
+
+
+@unix
+def test_a_script_that_fails_leaves_its_log_and_nothing_else(install, paths):
+    with pytest.raises(ScriptError, match=r"(?s)status 3; .*install-tool-1\.0\.0\.log.*no compiler"):
+        install(tar(TREE), scripted("echo no compiler; exit 3", builtin=True))
+    nothing_left(paths)
+
+
+def test_a_stopped_installation_is_interrupted_and_leaves_nothing(install, paths):
+    stop = threading.Event()
+    stop.set()
+    with pytest.raises(KeyboardInterrupt):
+        install(tar(TREE), LAYOUT, stop=stop)
+    nothing_left(paths)
+
+
+def test_threads_that_install_the_same_all_succeed_and_one_does_it(tmp_path, paths):
+    (tmp_path / "archive").write_bytes(tar(TREE))
+    fetch = Fetched(tmp_path / "archive")
+    outcomes = []
+    threads = [threading.Thread(target=lambda: outcomes.append(_install(paths, fetch))) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(outcome.already for outcome in outcomes) == [False] + [True] * 5
+    assert fetch.calls == 1
+
+
+def _install(paths, fetch):
+    job = installer.Job("tool", "1.0.0", LINUX, Artifact("https://example.org/tool.tgz"), LAYOUT, "sha256:aa")
+    return installer.install(
+        job, paths=paths, http=lambda: None, locate=None, progress=Silent(), trusted=(), jobs=1, fetch=fetch
+    )
+
+
+PROCESS = """
+import os, sys
+from envmgr.catalog.layout import Layout
+from envmgr.catalog.release import Artifact
+from envmgr.install import installer
+from envmgr.install.fetch import Download
+from envmgr.kit import paths, platform, progress
+root, archive = sys.argv[1:]
+def fetch(artifact, **_):
+    return Download(archive, "5" * 64, os.path.getsize(archive), False, artifact.url)
+layout = Layout("tar.gz", ("bin/tool",))
+job = installer.Job("tool", "1.0.0", platform.parse("linux-x64"), Artifact("https://example.org/x"), layout, "")
+outcome = installer.install(
+    job, paths=paths.one_root(root), http=lambda: None, locate=None, progress=progress.Silent(), trusted=(),
+    jobs=1, fetch=fetch,
+)
+print(outcome.already)
+"""
+
+
+def test_processes_that_install_the_same_all_succeed_and_one_does_it(tmp_path, paths):
+    archive = tmp_path / "archive"
+    archive.write_bytes(tar(TREE))
+    command = [sys.executable, "-c", PROCESS, paths.data, str(archive)]
+    processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    assert sorted(process.communicate(timeout=60)[0].strip() for process in processes) == [
+        "False",
+        "True",
+        "True",
+    ]
+
+
+def test_the_tree_is_on_the_disk_before_it_has_its_name(install, paths, monkeypatch):
+    flushed = []
+
+    def flush(directory):
+        flushed.append((sorted(os.listdir(directory)), store.versions(paths, "tool")))
+
+    monkeypatch.setattr(installer.durable, "flush", flush)
+    install(tar(TREE), LAYOUT)
+    assert flushed[-1] == ([".envmgr-files", ".envmgr-receipt.json", "README", "bin"], ())
+
+
+def test_what_is_written_is_flushed_as_it_comes(tmp_path, monkeypatch):
+    flushed = threading.Event()
+    monkeypatch.setattr(durable, "INTERVAL", 0.001)
+    monkeypatch.setattr(durable, "flush", lambda _: flushed.set())
+    with durable.flushing(str(tmp_path)):
+        assert flushed.wait(10)
+
+
+def test_where_there_is_no_syncfs_sync_is_called(tmp_path, monkeypatch):
+    called = []
+    monkeypatch.setattr(durable.sys, "platform", "darwin")
+    monkeypatch.setattr(durable.os, "sync", lambda: called.append("sync"), raising=False)
+    durable.flush(str(tmp_path))
+    assert called == ["sync"]
+
+
+def test_flushing_works_here(tmp_path):
+    durable.flush(str(tmp_path))

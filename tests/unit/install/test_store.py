@@ -1,0 +1,275 @@
+"""What is installed, and how it goes away."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from envmgr.install import checking, listing, receipt, staging, store
+from envmgr.install.receipt import Receipt
+from envmgr.kit import locks
+from envmgr.kit.paths import one_root
+from envmgr.kit.value import replace
+
+RECEIPT = Receipt(
+    tool="node",
+    version="20.1.0",
+    url="https://example.org/node.tar.gz",
+    sha256="0" * 64,
+    size=123,
+    plugin="sha256:feed",
+    platform="linux-x64",
+    installed_at="2026-01-02T03:04:05Z",
+    bin_dirs=("bin", ""),
+    home="Contents/Home",
+    env={"NODE_HOME": "{home}", "PLAIN": "x"},
+    files=2,
+    bytes=3,
+    files_digest="sha256:0",
+)
+
+
+@pytest.fixture
+def paths(tmp_path):
+    return one_root(str(tmp_path / "root"))
+
+
+@pytest.fixture
+def put(paths):
+    """Put a complete installation in the store."""
+
+    def make(tool="node", version="20.1.0", **files):
+        directory = paths.install(tool, version)
+        for name, content in (files or {"bin/node": "#!/bin/sh\n"}).items():
+            path = os.path.join(directory, name)
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "w") as file:
+                file.write(content)
+            os.chmod(path, 0o755)
+        total = checking.record(directory)
+        made = replace(RECEIPT, tool=tool, version=version, files=total.count, files_digest=total.digest)
+        receipt.write(directory, made)
+        return directory
+
+    return make
+
+
+def test_an_installation_is_what_its_receipt_says(paths, put):
+    directory = put()
+    found = store.get(paths, "node", "20.1.0")
+    assert found.path == directory
+    assert found.bin_dirs == (os.path.join(directory, "bin"), directory)
+    assert found.env == {"NODE_HOME": os.path.join(directory, "Contents", "Home"), "PLAIN": "x"}
+    assert (found.tool, found.version, found.installed_at) == ("node", "20.1.0", "2026-01-02T03:04:05Z")
+    assert (found.url, found.sha256, found.size) == ("https://example.org/node.tar.gz", "0" * 64, 123)
+    assert (found.plugin, found.platform) == ("sha256:feed", "linux-x64")
+
+
+def test_without_a_receipt_nothing_is_installed(paths, put):
+    os.unlink(os.path.join(put(), receipt.RECEIPT))
+    assert store.get(paths, "node", "20.1.0") is None
+    assert store.versions(paths, "node") == ()
+    assert store.tools(paths) == ()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda _: "{",
+        lambda _: "[]",
+        lambda document: json.dumps({**document, "receipt": 99}),
+        lambda document: json.dumps({name: value for name, value in document.items() if name != "tool"}),
+        lambda document: json.dumps({**document, "bin_dirs": "bin"}),
+        lambda document: json.dumps({**document, "env": {"A": 1}}),
+        lambda document: json.dumps({**document, "files": 3}),
+    ],
+)
+def test_a_receipt_that_cannot_be_understood_is_none(change, paths, put):
+    path = os.path.join(put(), receipt.RECEIPT)
+    with open(path) as file:
+        document = json.load(file)
+    with open(path, "w") as file:
+        file.write(change(document))
+    assert store.get(paths, "node", "20.1.0") is None
+
+
+def test_names_that_are_no_file_names_come_back(paths, put):
+    put("npm:@scope/x", "1.0.0+b")
+    assert store.tools(paths) == ("npm:@scope/x",)
+    assert store.versions(paths, "npm:@scope/x") == ("1.0.0+b",)
+    os.makedirs(os.path.join(paths.installs, "%ZZ"))
+    assert store.tools(paths) == ("npm:@scope/x",)
+
+
+def test_all_installations_are_found(paths, put):
+    put("b", "1")
+    put("a", "1")
+    put("a", "2")
+    assert sorted((one.tool, one.version) for one in store.all_installed(paths)) == [
+        ("a", "1"),
+        ("a", "2"),
+        ("b", "1"),
+    ]
+
+
+def test_an_empty_store_is_fine(paths):
+    assert store.tools(paths) == ()
+    assert store.versions(paths, "x") == ()
+    assert store.get(paths, "x", "1") is None
+    assert store.sweep(paths) == 0
+    assert not store.remove(paths, "x", "1")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="executable bits")
+def test_programs_are_files_that_may_be_executed(paths, put):
+    directory = put(**{"bin/node": "", "bin/npm": "", "bin/notes": "", "lib/x": ""})
+    os.chmod(os.path.join(directory, "bin", "notes"), 0o644)
+    os.mkdir(os.path.join(directory, "bin", "folder"))
+    found = store.get(paths, "node", "20.1.0")
+    assert found.commands() == ("node", "npm")
+    assert found.find("npm") == os.path.join(directory, "bin", "npm")
+    assert [found.find(name) for name in ("notes", "folder", "../lib/x", "", ".", "missing")] == [None] * 6
+
+
+def test_windows_programs_are_found_by_their_extensions(tmp_path):
+    for name in ("node.exe", "npm.cmd", "npm", "readme.txt"):
+        (tmp_path / name).write_text("")
+        (tmp_path / name).chmod(0o755)
+    extensions = (".exe", ".cmd")
+    assert store.programs([str(tmp_path)], extensions) == ("node", "npm")
+    assert store.find_program([str(tmp_path)], "npm", extensions) == str(tmp_path / "npm.cmd")
+    assert store.find_program([str(tmp_path)], "node.exe", extensions) == str(tmp_path / "node.exe")
+    assert store.find_program([str(tmp_path)], "readme", extensions) is None
+
+
+def test_removing_takes_the_tree_and_an_empty_tool_with_it(paths, put):
+    put(version="1")
+    put(version="2")
+    assert store.remove(paths, "node", "1")
+    assert store.versions(paths, "node") == ("2",)
+    assert store.remove(paths, "node", "2")
+    assert os.listdir(paths.installs) == []
+    assert os.listdir(paths.staging) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="read-only directories")
+def test_read_only_trees_can_be_removed(paths, put):
+    directory = put()
+    os.chmod(os.path.join(directory, "bin", "node"), 0o400)
+    os.chmod(os.path.join(directory, "bin"), 0o500)
+    assert store.remove(paths, "node", "20.1.0")
+    assert os.listdir(paths.staging) == []
+
+
+def test_what_a_dead_process_left_is_swept_and_what_a_living_one_has_is_not(paths):
+    program = (
+        "import os, sys\nfrom envmgr.install import staging\nfrom envmgr.kit.paths import one_root\n"
+        "with staging.directory(one_root(sys.argv[1])) as path:\n"
+        "    open(os.path.join(path, 'file'), 'w').close(); os._exit(1)\n"
+    )
+    subprocess.run([sys.executable, "-c", program, paths.data], check=False)
+    assert len([name for name in os.listdir(paths.staging) if not name.endswith(".lock")]) == 1
+    with staging.directory(paths) as mine:
+        assert store.sweep(paths) == 1
+        assert [name for name in os.listdir(paths.staging) if not name.endswith(".lock")] == [
+            os.path.basename(mine)
+        ]
+    assert os.listdir(paths.staging) == []
+
+
+def test_a_reused_process_id_does_not_keep_what_is_dead(paths):
+    os.makedirs(os.path.join(paths.staging, f"{os.getpid()}-0123456789abcdef"))
+    assert store.sweep(paths) == 1
+    assert os.listdir(paths.staging) == []
+
+
+def test_many_may_sweep_and_stage_at_once(paths):
+    failures = []
+
+    def work():
+        try:
+            for _ in range(5):
+                with staging.directory(paths) as path:
+                    store.sweep(paths)
+                    with open(os.path.join(path, "file"), "w") as file:
+                        file.write("x")
+        except Exception as error:  # noqa: BLE001 - none may come, and a thread's is lost otherwise
+            failures.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert os.listdir(paths.staging) == []
+
+
+def test_removing_waits_for_whoever_installs(paths, put):
+    put()
+    with locks.holding(paths, store.lock_name("node", "20.1.0")):
+        thread = threading.Thread(target=store.remove, args=(paths, "node", "20.1.0"))
+        thread.start()
+        thread.join(0.1)
+        assert store.get(paths, "node", "20.1.0")
+    thread.join()
+    assert store.get(paths, "node", "20.1.0") is None
+
+
+def test_an_untouched_tree_passes_its_check(paths, put):
+    put(**{"bin/node": "x", "odd\tname\\\n": "y"})
+    assert store.check(paths, "node", "20.1.0") == ()
+
+
+def _link(directory, target):
+    path = os.path.join(directory, "link")
+    if os.path.lexists(path):
+        os.unlink(path)
+    os.symlink(target, path)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links and modes")
+def test_each_difference_is_told_and_additions_are_the_tools_own(paths):
+    directory = paths.install("node", "1")
+    os.makedirs(os.path.join(directory, "d"))
+    for name in ("gone", "grown", "closed", "d/same"):
+        with open(os.path.join(directory, name), "w") as file:
+            file.write("x")
+    _link(directory, "grown")
+    total = checking.record(directory)
+    receipt.write(directory, replace(RECEIPT, version="1", files=total.count, files_digest=total.digest))
+    os.unlink(os.path.join(directory, "gone"))
+    os.chmod(os.path.join(directory, "closed"), 0o600)
+    for name in ("grown", "added"):
+        with open(os.path.join(directory, name), "w") as file:
+            file.write("longer")
+    _link(directory, "gone")
+    assert store.check(paths, "node", "1") == (
+        "closed has mode 100600, not 100644",
+        "gone is missing",
+        "grown has 6 bytes, not 1",
+        "link is a link to gone, not to grown",
+    )
+
+
+def test_a_sidecar_that_is_gone_or_changed_is_told(paths, put):
+    directory = put()
+    with open(os.path.join(directory, receipt.FILES), "a") as file:
+        file.write("100644\t1\tx\n")
+    assert store.check(paths, "node", "20.1.0") == (".envmgr-files is not the one that was written",)
+    os.unlink(os.path.join(directory, receipt.FILES))
+    assert store.check(paths, "node", "20.1.0") == (".envmgr-files is missing or cannot be read",)
+    assert store.check(paths, "node", "9") == (".envmgr-receipt.json is missing or cannot be read",)
+
+
+@pytest.mark.parametrize("path", ["plain", "a\tb", "a\\tb", "a\\\\\nb", "\u2028", "é\r", "x\\"])
+def test_any_path_survives_a_listing(path):
+    line = listing.Line("100755", 3, path)
+    link = listing.Line("120000", 3, path, path)
+    assert listing.parse(f"{line}\n") == {path: line}
+    assert listing.parse(f"{link}\n") == {path: link}
