@@ -83,7 +83,10 @@ def test_mirrors_are_asked_instead(repository, tmp_path):
 
 
 @needs_git
-@pytest.mark.parametrize("url", ["file:///nowhere/at/all", "ext::sh -c touch%20owned"])
+@pytest.mark.parametrize(
+    "url",
+    ["file:///nowhere/at/all", "ext::sh -c touch%20owned", "http://example.org/a", "git://example.org/a"],
+)
 def test_what_git_cannot_list_is_an_error_that_names_it(url, tmp_path):
     with pytest.raises(NetworkError, match="cannot list the tags of") as caught:
         git_tags.listing(manifest(url), with_git(tmp_path))
@@ -138,6 +141,13 @@ def test_archives_are_where_the_template_says():
     assert git_tags.artifact(tool, release, parse("linux-x64"), None).url == "https://x/v1.0/linux"
     bare = manifest("https://example.org/a")
     assert git_tags.artifact(bare, release, parse("linux-x64"), None) is None
+
+
+@needs_git
+def test_credentials_of_an_address_are_not_shown(tmp_path):
+    with pytest.raises(NetworkError) as caught:
+        git_tags.listing(manifest("http://user:secret@example.org/a"), with_git(tmp_path))
+    assert "secret" not in f"{caught.value.message} {caught.value.hint}"
 
 
 def test_a_git_that_does_not_start_is_an_error(tmp_path):

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from envmgr.catalog.listing import make
 from envmgr.catalog.release import Artifact, Release
+from envmgr.kit import urls
 from envmgr.kit.errors import NetworkError, Offline, SourceError
 from envmgr.kit.fs import read_text, write_atomic
 
@@ -30,8 +31,9 @@ TIMEOUT = 120
 LIMIT = 64 * 2**20
 _TAG = re.compile(r"refs/tags/(\S+)")
 _PACKET = re.compile(rb"[0-9a-f]{40,64} (refs/[^\s\0]+)")
-# Nothing but these may be asked for: `ext::` and the like run commands.
-_PROTOCOLS = "https:http:ssh:git:file"
+# Nothing else may be asked for: `ext::` and the like run commands. The open ones neither hide nor authenticate.
+_PROTOCOLS = ("https", "ssh", "file")
+_OPEN_PROTOCOLS = ("http", "git")
 
 
 def listing(manifest: Manifest, context: Context) -> Listing:
@@ -76,44 +78,45 @@ def _kept_or_asked(git: str, url: str, context: Context) -> str:
     if context.settings.offline:
         kept = read_text(path)
         if kept is None:
-            raise Offline(f"the tags of {url} are needed, were never listed before, and envmgr is offline")
+            raise Offline(
+                f"the tags of {urls.shown(url)} are needed, were never listed before, and envmgr is offline",
+                "run the same command once without --offline (and with the setting `offline` off)",
+            )
         return kept
-    answer = _ask(git, _mirrored(url, context.settings.mirrors), context)
+    answer = _ask(git, urls.mirrored(url, context.settings.mirrors), context)
     write_atomic(path, answer)
     return answer
 
 
 def _ask(git: str, url: str, context: Context) -> str:
     command = [git, "ls-remote", "--tags", "--refs", "--", url]
-    variables = {
-        **context.environment.variables,
-        "GIT_TERMINAL_PROMPT": "0",
-        "GIT_ALLOW_PROTOCOL": _PROTOCOLS,
-    }
     try:
         done = subprocess.run(  # noqa: S603 - git, with a URL that `--` keeps from being an option
             command,
-            env=variables,
+            env=_variables(url, context),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=TIMEOUT,
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise NetworkError(f"cannot list the tags of {url}: {error}") from None
+        raise _failure(url, error.strerror if isinstance(error, OSError) else "git takes too long") from None
     if done.returncode:
-        reason = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
-        raise NetworkError(
-            f"cannot list the tags of {url}: {reason or f'git ended with {done.returncode}'}",
-            f"`git ls-remote --tags {url}` must work here",
-        )
+        raise _failure(url, done.stderr.decode(errors="replace").strip().rpartition("\n")[2])
     return done.stdout.decode(errors="replace")
 
 
-def _mirrored(url: str, mirrors: tuple[tuple[str, str], ...]) -> str:
-    fitting = [pair for pair in mirrors if url.startswith(pair[0])]
-    before, after = max(fitting, key=lambda pair: len(pair[0]), default=("", ""))
-    return after + url.removeprefix(before)
+def _variables(url: str, context: Context) -> dict[str, str]:
+    is_local = url.startswith("http:") and urls.is_loopback(url)
+    is_open = context.settings.allow_http or is_local
+    protocols = ":".join([*_PROTOCOLS, *(_OPEN_PROTOCOLS if is_open else ())])
+    return {**context.environment.variables, "GIT_TERMINAL_PROMPT": "0", "GIT_ALLOW_PROTOCOL": protocols}
+
+
+def _failure(url: str, reason: str | None) -> NetworkError:
+    shown = urls.shown(url)
+    said = (reason or "git failed").replace(url, shown)
+    return NetworkError(f"cannot list the tags of {shown}: {said}", f"`git ls-remote {shown}` must work here")
 
 
 def _advertised(url: str, context: Context) -> Iterator[str]:
