@@ -1,6 +1,7 @@
 """Compare a verified download with `curl -o` of the same file from a local server, side by side in one run.
 
-Run as `python benchmarks/fetch.py [MEGABYTES] [ROUNDS]`; prints medians and best times, their ratios, and the peak memory.
+Run as `python benchmarks/fetch.py [MEGABYTES] [ROUNDS]`; prints medians and best times, their ratios, and the
+peak memory.
 """
 
 from __future__ import annotations
