@@ -13,7 +13,7 @@ FORMATS = ("json", "ndjson", "tsv", "text", "toml")
 MOST_ENTRIES = 100_000
 """More entries than this are no list of releases; real ones have a few thousand at most."""
 
-LIMITS = {"json": 48 * 2**20, "toml": 8 * 2**20, "ndjson": 96 * 2**20, "tsv": 48 * 2**20, "text": 48 * 2**20}
+LIMITS = {"json": 24 * 2**20, "toml": 8 * 2**20, "ndjson": 96 * 2**20, "tsv": 24 * 2**20, "text": 24 * 2**20}
 """The largest body of each format that is read, in bytes; python-build-standalone's has some 30 MB."""
 
 _ENDINGS = {

@@ -13,6 +13,7 @@ from envmgr.kit.errors import ManifestError
 from envmgr.kit.paths import one_root
 from envmgr.kit.platform import parse
 from envmgr.kit.settings import Settings
+from support.registries import simple_json
 from support.upstreams import Recorded, catalog_of, context, sha256_of
 
 LINUX, MUSL = parse("linux-x64"), parse("linux-x64-musl")
@@ -94,3 +95,15 @@ def test_a_catalog_opens_on_what_commands_have(tmp_path):
     )
     assert catalog.manifest("nodejs").builtin
     assert [place.whose for place in catalog.registry.places] == ["project", "user", "built-in"]
+
+
+def test_a_packages_archive_is_named_without_its_host_and_located_when_wanted(server, machine):
+    wheel = "my_tool-1.0-py3-none-manylinux_2_17_x86_64.whl"
+    index = simple_json(server, "my-tool", [{"filename": wheel}])
+    home = machine.with_pip(index)
+    catalog = Catalog(Registry(home.paths), home)
+    artifact = catalog.artifact("pypi:my-tool", "1.0", LINUX)
+    assert artifact.url == f"pypi:my-tool/{wheel}"
+    assert catalog.locate(artifact).url.startswith(server.url)
+    layout = catalog.layout("pypi:my-tool", "1.0", LINUX, artifact.url)
+    assert (layout.format, layout.bin) == ("whl", ("bin",))

@@ -190,3 +190,8 @@ def test_warnings_can_be_asked_for_alone():
 
 def test_a_long_value_is_not_quoted_whole():
     assert all(len(issue) < 400 for issue in errors(homepage="x" * 5000))
+
+
+def test_a_url_for_every_platform_is_no_reason_for_a_warning():
+    data = {key: value for key, value in GOOD.items() if key != "download_url_template"}
+    assert report(data, download_url_template="https://example.org/tool-{version}.jar") == lint.Report(())
