@@ -186,10 +186,7 @@ def _from_start(job: _Job, answer: Stream, *, is_new: bool) -> Mapping[str, str]
     if is_page and (is_wrong or job.artifact.digest is None or not is_new):
         raise _page_instead(job)
     if is_wrong:
-        raise IncompleteDownload(
-            f"{urls.shown(job.location.url)} has {length} bytes, not the {expected} it should have",
-            passing=True,
-        )
+        raise _replaced(job, f"has {length} bytes, not the {expected} it should have")
     validators = answer.headers.get("etag", ""), answer.headers.get("last-modified", "")
     job.partial.begin(Origin(urls.shown(job.location.url), length, *validators))
     return _receive(job, answer, 0, length)
@@ -205,12 +202,12 @@ def _receive(job: _Job, answer: Stream, start: int, length: int | None) -> Mappi
         digests = sink.finish()
     if expected is None or count == expected:
         return digests
-    if count < expected:
-        what = f"ended after {count} of {expected} bytes"
-    else:
+    if count > expected:
         job.partial.discard()
-        what = f"is longer than the {expected} bytes it should have"
-    raise IncompleteDownload(f"{urls.shown(job.location.url)} {what}", passing=True)
+        raise _replaced(job, f"is longer than the {expected} bytes it should have")
+    raise IncompleteDownload(
+        f"{urls.shown(job.location.url)} ended after {count} of {expected} bytes", passing=True
+    )
 
 
 def _pour(job: _Job, answer: Stream, sink: Sink, count: int, expected: int | None) -> int:
@@ -267,6 +264,15 @@ def _mismatch(job: _Job, digests: Mapping[str, str]) -> DigestMismatch | HttpErr
         f"  expected {wanted}\n"
         f"  got      {wanted.algorithm}:{digests[wanted.algorithm]}",
         "nothing was installed: the file was changed, upstream or on the way. Compare with what upstream "
+        "publishes before you trust it",
+    )
+
+
+def _replaced(job: _Job, what: str) -> DigestMismatch:
+    """Explain a length that no other attempt will change."""
+    return DigestMismatch(
+        f"{urls.shown(job.location.url)} {what}",
+        "nothing was installed: the file was replaced, upstream or on the way. Compare with what upstream "
         "publishes before you trust it",
     )
 
