@@ -4,13 +4,30 @@ from __future__ import annotations
 
 import ast
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 import envmgr
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 SOURCE = Path(envmgr.__file__).parent
 MODULES = sorted(path for path in SOURCE.rglob("*.py") if "_data" not in path.parts)
+
+
+PRINTS_OR_EXITS = {
+    "print",
+    "exit",
+    "sys.exit",
+    "os._exit",
+    *(
+        f"sys.{stream}.{method}"
+        for stream in ("stdout", "stderr")
+        for method in ("write", "writelines", "buffer")
+    ),
+}
 
 
 def name_of(path: Path) -> str:
@@ -21,8 +38,8 @@ def calls_and_attributes(path: Path) -> set[str]:
     """Name everything a module calls or reaches for, as `print` or `os.environ`."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            found.add(f"{node.value.id}.{node.attr}")
+        if isinstance(node, ast.Attribute):
+            found.add(ast.unparse(node))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             found.add(node.func.id)
     return found
@@ -42,8 +59,7 @@ def imports_of(path: Path) -> set[str]:
 def test_only_the_command_line_prints_and_exits(path):
     if name_of(path).startswith("cli/") or name_of(path) in {"__main__.py", "install/inflate.py"}:
         return  # inflate.py is a program of its own: its standard output is the archive's content
-    used = calls_and_attributes(path)
-    assert used.isdisjoint({"print", "sys.exit", "exit", "sys.stdout", "sys.stderr", "os._exit"})
+    assert calls_and_attributes(path).isdisjoint(PRINTS_OR_EXITS)
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
@@ -60,21 +76,21 @@ def test_only_one_file_knows_httpx(path):
     assert "httpx" not in imports_of(path)
 
 
+def public_definitions(node: ast.AST) -> Iterator[ast.FunctionDef | ast.ClassDef]:
+    """Give the definitions others can reach: not private ones, nor what is inside those or inside functions."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.FunctionDef | ast.ClassDef):
+            if not child.name.startswith("_"):
+                yield child
+                if isinstance(child, ast.ClassDef):
+                    yield from public_definitions(child)
+        elif isinstance(child, ast.If | ast.Try):
+            yield from public_definitions(child)
+
+
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_every_public_definition_says_what_it_does(path):
     tree = ast.parse(path.read_text())
-    public = [
-        node
-        for node in ast.walk(tree)
-        if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_")
-    ]
-    nested = {
-        child
-        for node in ast.walk(tree)
-        if isinstance(node, ast.FunctionDef)
-        for child in ast.walk(node)
-        if child is not node
-    }
-    silent = [node.name for node in public if node not in nested and not ast.get_docstring(node)]
+    silent = [node.name for node in public_definitions(tree) if not ast.get_docstring(node)]
     assert ast.get_docstring(tree)
     assert silent == []

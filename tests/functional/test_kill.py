@@ -14,7 +14,7 @@ import support
 from support.sandbox import Sandbox
 
 KILLER = Path(support.__path__[0]) / "killer"
-BATCHES = 12
+BATCHES = 10
 POINTS_A_BATCH = 10
 MOMENTS = 8
 

@@ -44,3 +44,5 @@ class Layout:
     requires: tuple[str, ...] = ()
     check_args: tuple[str, ...] = ()
     check_expect: str = ""
+    variants: tuple[str, ...] = ()
+    default_vendor: str | None = None

@@ -31,6 +31,8 @@ class Installed:
     size: int
     plugin: str
     platform: str
+    variants: tuple[str, ...] = ()
+    default_vendor: str | None = None
 
     def find(self, command: str) -> str | None:
         """Return the path of one of its programs."""
@@ -81,6 +83,8 @@ def _installed(directory: str, receipt: Receipt) -> Installed:
         size=receipt.size,
         plugin=receipt.plugin,
         platform=receipt.platform,
+        variants=receipt.variants,
+        default_vendor=receipt.default_vendor,
     )
 
 

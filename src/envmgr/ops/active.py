@@ -124,17 +124,10 @@ def best_installed(context: Context, tool: str, spec: str) -> str | None:
 
 
 def _select(context: Context, tool: str, spec: str, candidates: Iterable[str]) -> str | None:
-    from envmgr.catalog.registry import Registry
-    from envmgr.kit.errors import CatalogError
-
-    variants: tuple[str, ...] = ()
-    vendor = None
+    installed = [one for version in candidates if (one := store.get(context.paths, tool, version))]
+    variants = dict.fromkeys(variant for one in installed for variant in one.variants)
+    vendor = next((one.default_vendor for one in installed if one.default_vendor), None)
     try:
-        manifest = Registry(context.paths, context.project.directory).get(tool)
-        variants, vendor = manifest.variants, manifest.default_vendor
-    except CatalogError:  # its manifest is gone; what is installed still runs
-        pass
-    try:
-        return versions.select(tuple(candidates), spec, variants=variants, default_vendor=vendor).winner
+        return versions.select(candidates, spec, variants=variants, default_vendor=vendor).winner
     except ValueError:  # a word such as `lts`, which only the list of releases explains
         return None

@@ -49,7 +49,7 @@ def weigh(context: Context, tool: str, spec: str) -> Choice:
 def _weigh_version(context: Context, tool: str, spec: str) -> Choice:
     manifest, listing = context.catalog.manifest(tool), context.catalog.listing(tool)
     young = _young(context, listing, spec)
-    old_enough = tuple(version for version in listing.versions if version not in young)
+    old_enough = tuple(version for version in _listed(listing, spec) if version not in young)
     try:
         selection = versions.select(
             old_enough,
@@ -61,6 +61,12 @@ def _weigh_version(context: Context, tool: str, spec: str) -> Choice:
     except ValueError as error:
         raise InvalidRequest(f"{tool}@{spec}: {error}", _remote_hint(tool)) from None
     return Choice(selection, tuple(sorted(young)))
+
+
+def _listed(listing: Listing, spec: str) -> tuple[str, ...]:
+    """Return the versions to choose from; one that was withdrawn is among them only if it is named exactly."""
+    named = listing.release(spec.lstrip("="))
+    return (*listing.versions, named.version) if named and named.withdrawn else listing.versions
 
 
 def _young(context: Context, listing: Listing, spec: str) -> frozenset[str]:

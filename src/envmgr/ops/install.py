@@ -171,8 +171,8 @@ def run(context: Context, steps: Sequence[Step], options: Options) -> InstallRes
     store.sweep(context.paths)
     outcomes, failures = _run_waves(context, _distinct(steps), options)
     locks = _record(context, steps, outcomes)
-    if any(not outcome.already for outcome in outcomes.values()):
-        reshim.reshim(context)
+    if any(not outcome.already for outcome in outcomes.values()) or reshim.stale(context):
+        reshim.reshim(context)  # also after a run that was killed between installing and this
     if failures:
         raise _combined(failures)
     done = list(outcomes.values())
