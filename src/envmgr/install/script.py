@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from envmgr.kit import environment
@@ -30,12 +31,13 @@ def run(script: str, tree: str, variables: Mapping[str, str], log: str, stop: th
     interrupted by an exception (Ctrl-C, a signal's handler), and, in a thread, when `stop` is set.
     """
     make_dir(os.path.dirname(log))
-    with translating(log), open(log, "wb") as output:
-        process = _start(script, tree, variables, output.fileno())
+    # a thread starts it: an interruption of the main one while it did so would lose the process
+    with translating(log), open(log, "wb") as output, ThreadPoolExecutor(1) as starter:
+        starting = starter.submit(_start, script, tree, variables, output.fileno())
         try:
-            status = _wait(process, stop)
+            status = _wait(starting.result(), stop)
         finally:
-            _end(process)
+            _end(starting.result())
     if status != 0:
         raise ScriptError(
             f"the install script {_ending(status)}; its output is in {log}{_last_lines(log)}",
@@ -86,12 +88,18 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     if sys.platform == "win32":
         _end_on_windows(process)
     else:
-        if process.poll() is None:
-            _signal(process.pid, signal.SIGTERM)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(PATIENCE)
-        _signal(process.pid, signal.SIGKILL)
+        try:
+            _ask_to_end(process)
+        finally:
+            _signal(process.pid, signal.SIGKILL)
     process.wait()
+
+
+def _ask_to_end(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        _signal(process.pid, signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(PATIENCE)
 
 
 def _signal(group: int, number: int) -> None:

@@ -18,7 +18,9 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="sh and process 
 
 FAMILY = """
 trap '' TERM
-(trap '' TERM INT; sh -c 'trap "" TERM; echo $$ > grandchild; while :; do sleep 0.05; done') &
+(trap '' TERM INT
+sh -c 'trap "" TERM; echo $$ > grandchild; while :; do sleep 0.05; done' &
+while :; do sleep 0.05; done) &
 echo $! > child
 while :; do sleep 0.05; done
 """
