@@ -1,10 +1,12 @@
-"""Upstreams in small: lists that answer from `tests/data/upstreams` instead of the network."""
+"""Upstreams in small: lists and servers that answer from `tests/data/upstreams` instead of the network."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
 
 from envmgr.catalog.catalog import Catalog
 from envmgr.catalog.lists import Document
@@ -14,6 +16,13 @@ from envmgr.kit.environment import Environment
 from envmgr.kit.errors import HttpError
 from envmgr.kit.paths import one_root
 from envmgr.kit.settings import Settings
+from support import faults, packages
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from contract.expected import Row
+    from support.server import Server
 
 FOLDER = Path(__file__).parent.parent / "data" / "upstreams"
 
@@ -60,3 +69,96 @@ def catalog_of(tool, root):
 def sha256_of(url):
     """Return the digest that the recorded documents give for an address."""
     return f"sha256:{hashlib.sha256(url.encode()).hexdigest()}"
+
+
+class Upstreams:
+    """Built-in tools' upstreams on a local server, reached by mirrors, so that the manifests are used as they are.
+
+    The recorded documents are served with the digests and sizes of real archives, which are made when a tool is
+    published. As upstreams do, some send downloads on to other hosts.
+    """
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.archives: dict[str, bytes] = {}
+        self._hosts: set[str] = set()
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """What makes envmgr ask this server instead."""
+        pairs = (f"https://{host}={self.server.url}/{host}" for host in sorted(self._hosts))
+        return {"ENVMGR_MIRRORS": " ".join(pairs), "ENVMGR_HTTP_RETRIES": "0"}
+
+    def publish(self, tool: str, archives: Mapping[str, Mapping[str, Row]]) -> None:
+        """Serve a tool's lists, sums and archives; `archives` has their URLs by version and platform."""
+        rows = [(v, key, row.url) for v, rows in archives.items() for key, row in rows.items()]
+        made = {url: packages.Build(v, key, _file(url)) for v, key, url in reversed(rows)}
+        self.archives |= {url: packages.archive(tool, build) for url, build in made.items()}
+        for url in made:
+            self._serve_archive(url)
+        for url, named in json.loads((FOLDER / tool / "urls.json").read_text(encoding="utf-8")).items():
+            body, headers = _answer(tool, named)
+            kind = (
+                {"Content-Type": "application/x-git-upload-pack-advertisement"} if "/info/refs" in url else {}
+            )
+            self._serve(url, self._real(body), {**headers, **kind})
+
+    def path(self, url: str) -> str:
+        """Return the path of the server under which a URL of an upstream is."""
+        host = urlsplit(url).netloc
+        self._hosts.add(host)
+        return "/" + url.partition("://")[2]
+
+    def locked(self, rows: Mapping[str, Row]) -> dict[str, tuple[str, str]]:
+        """Return what a lock must hold of a release by platform: upstream's own URL, and the digest."""
+        return {
+            key: (row.url, hashlib.sha256(self.archives[row.url]).hexdigest()) for key, row in rows.items()
+        }
+
+    def _serve(self, url: str, body: bytes, headers: Mapping[str, str] | None = None) -> None:
+        self.server.add(self.path(url), body, headers)
+
+    def _serve_archive(self, url: str) -> None:
+        elsewhere = _REDIRECTS.get(urlsplit(url).netloc)
+        if elsewhere is None:
+            return self._serve(url, self.archives[url])
+        host, query = elsewhere
+        target = f"https://{host}/{hashlib.sha256(url.encode()).hexdigest()[:12]}/{_file(url)}{query}"
+        self.server.add(self.path(url), b"", fault=faults.redirect(target))
+        return self._serve(target, self.archives[url])
+
+    def _real(self, body: bytes) -> bytes:
+        """Put the archives' digests and sizes in for those that are recorded."""
+        for url, content in self.archives.items():
+            recorded = sha256_of(url).removeprefix("sha256:")
+            real = hashlib.sha256(content).hexdigest()
+            body = body.replace(recorded.encode(), real.encode())
+            body = body.replace(recorded.upper().encode(), real.upper().encode())
+        sizes = {url: len(content) for url, content in self.archives.items()}
+        sizes |= {hashlib.sha256(content).hexdigest(): len(content) for content in self.archives.values()}
+        try:
+            return json.dumps(_resized(json.loads(body), sizes)).encode()
+        except ValueError:  # sums, and lists of lines, have no sizes
+            return body
+
+
+_REDIRECTS = {
+    "github.com": ("release-assets.githubusercontent.com", "?sp=r&sig=secret&jwt=secret"),
+    "dl.k8s.io": ("cdn.dl.k8s.io", ""),
+}
+
+
+def _file(url: str) -> str:
+    return unquote(url.rpartition("/")[2])
+
+
+def _resized(value: object, sizes: Mapping[str, int]) -> object:
+    """Give every object that has a known address or digest the size that belongs to it, in its own spelling."""
+    if isinstance(value, list):
+        return [_resized(item, sizes) for item in value]
+    if not isinstance(value, dict):
+        return value
+    texts = (str(item).removeprefix("sha256:") for item in value.values())
+    size = next((sizes[text] for text in texts if text in sizes), None)
+    changed = {name: _resized(item, sizes) for name, item in value.items()}
+    return {**changed, "size": type(value["size"])(size)} if size and "size" in value else changed
