@@ -6,7 +6,7 @@ import hashlib
 import os
 
 from envmgr.install import listing, receipt
-from envmgr.kit.fs import make_dir, translating, write_atomic
+from envmgr.kit.fs import translating
 from envmgr.kit.value import frozen
 
 
@@ -20,14 +20,19 @@ class Sum:
 
 
 def record(directory: str) -> Sum:
-    """List a tree in its sidecar."""
-    make_dir(directory)
-    with translating(directory):
-        lines = list(listing.of_tree(directory))
-    content = os.fsencode("".join(f"{line}\n" for line in lines))
-    write_atomic(os.path.join(directory, receipt.FILES), content)
-    files = [line for line in lines if not line.mode.startswith("04")]
-    return Sum(len(files), sum(line.size for line in files), f"sha256:{hashlib.sha256(content).hexdigest()}")
+    """List a tree in its sidecar, line by line: there may be a great many."""
+    count = size = 0
+    digest = hashlib.sha256()
+    path = os.path.join(directory, receipt.FILES)
+    with translating(directory), open(path, "wb") as file:
+        for line in listing.of_tree(directory):
+            text = os.fsencode(f"{line}\n")
+            digest.update(text)
+            file.write(text)
+            if not line.mode.startswith("04"):
+                count += 1
+                size += line.size
+    return Sum(count, size, f"sha256:{digest.hexdigest()}")
 
 
 def check(directory: str) -> tuple[str, ...]:
