@@ -114,45 +114,38 @@ def fold(path: str) -> str:
 
 
 class Names:
-    """The names an archive has used, each of which stands for one thing."""
+    """The names an archive has used, each of which stands for one thing; kept by directory, to be small."""
 
     def __init__(self, system: str) -> None:
         self._system = system
-        self._spellings: dict[str, str] = {}
+        self._spellings: dict[str, dict[str, str]] = {}
         self._kinds: dict[str, str] = {}  # of all but files, which are most
-
-    def __len__(self) -> int:
-        """Count them."""
-        return len(self._spellings)
-
-    def __contains__(self, path: object) -> bool:
-        """Tell whether a path was used."""
-        return isinstance(path, str) and self._spellings.get(self._key(path)) == path
+        self._count = 0
 
     def kind(self, path: str) -> str | None:
-        """Return what a path stands for."""
-        return self._kinds.get(path, FILE) if path in self else None
-
-    def of_kind(self, kind: str) -> Iterator[str]:
-        """Return the directories or the links."""
-        return (path for path, found in self._kinds.items() if found == kind)
+        """Return what a path stands for, or None where it was not used."""
+        directory, _, name = path.rpartition("/")
+        known = self._spellings.get(directory, {}).get(self._key(directory, name))
+        return self._kinds.get(path, FILE) if known == name else None
 
     def top(self) -> set[str]:
         """Return the names at the top of the tree."""
-        return {path.partition("/")[0] for path in self._spellings.values()}
+        return set(self._spellings.get("", {}).values())
 
     def add(self, path: str, kind: str) -> bool:
         """Use a path; tell whether it is new. Raise UnsafeArchive if it stands for something else already."""
-        key = self._key(path)
-        spelling = self._spellings.get(key)
-        if spelling is not None:
-            self._check_same(path, spelling, kind)
+        directory, _, name = path.rpartition("/")
+        spellings = self._spellings.setdefault(directory, {})
+        key = self._key(directory, name)
+        if key in spellings:
+            self._check_same(path, path.removesuffix(name) + spellings[key], kind)
             return False
-        if len(self) == MOST_ENTRIES:
+        if self._count == MOST_ENTRIES:
             raise UnsafeArchive(
                 f"{path!r} is one entry more than the {MOST_ENTRIES:,} that an archive may hold"
             )
-        self._spellings[key] = path
+        self._count += 1
+        spellings[key] = name
         if kind != FILE:
             self._kinds[path] = kind
         return True
@@ -164,11 +157,11 @@ class Names:
         if known != kind or kind == SYMLINK:
             raise UnsafeArchive(f"{path!r} is there twice, as a {known} and as a {kind}")
 
-    def _key(self, path: str) -> str:
-        if self._system == "linux" and any(twins in path for twins in _TWINS):
-            return path
-        key = fold(path)
-        return path if key == path else key
+    def _key(self, directory: str, name: str) -> str:
+        if self._system == "linux" and any(twins in f"{directory}/" for twins in _TWINS):
+            return name
+        key = fold(name)
+        return name if key == name else key
 
     def add_parents(self, parts: tuple[str, ...]) -> list[str]:
         """Use the directories above a path; return those that are new, outermost first."""
