@@ -206,7 +206,9 @@ def _receive(job: _Job, answer: Stream, start: int, length: int | None) -> Mappi
         job.partial.discard()
         raise _replaced(job, f"is longer than the {expected} bytes it should have")
     raise IncompleteDownload(
-        f"{urls.shown(job.location.url)} ended after {count} of {expected} bytes", passing=True
+        f"{urls.shown(job.location.url)} ended after {count} of {expected} bytes",
+        "run the same command again; a download goes on where it broke off",
+        passing=True,
     )
 
 

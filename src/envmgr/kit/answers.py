@@ -35,6 +35,8 @@ def _message(url: str, status: int) -> str:
 
 
 def _hint(url: str, status: int, authorized: bool) -> str | None:
+    if status in {NOT_FOUND, GONE}:
+        return "look at that address: what was there may have moved, or been withdrawn"
     if status not in {UNAUTHORIZED, FORBIDDEN}:
         return None
     if authorized:

@@ -38,6 +38,9 @@ TRICKLE = 1024
 _BLOCK = 1 << 18
 _REDIRECTING = frozenset({301, 302, 303, 307, 308})
 _OK, _NOT_MODIFIED, _UNSATISFIABLE, _NOT_FOUND = 200, 304, 416, 404
+_REDIRECT_HINT = (
+    "look at that address in a browser: its server is set up wrongly, or wants to be signed in to"
+)
 _SILENT = Silent()
 _BASE_HEADERS = {"user-agent": f"envmgr/{__version__}", "accept": "*/*"}
 _GOES_ANYWHERE = frozenset(
@@ -173,9 +176,9 @@ class Http:
         target = urljoin(visited[-1], location)
         aimed = urls.mirrored(target, self._settings.mirrors)
         if aimed in visited:
-            raise NetworkError(f"the redirects go in a circle: {_trail([*visited, aimed])}")
+            raise NetworkError(f"the redirects go in a circle: {_trail([*visited, aimed])}", _REDIRECT_HINT)
         if len(visited) > REDIRECTS:
-            raise NetworkError(f"more than {REDIRECTS} redirects: {_trail(visited)}")
+            raise NetworkError(f"more than {REDIRECTS} redirects: {_trail(visited)}", _REDIRECT_HINT)
         if aimed == target and self._is_downgrade(visited[-1], target):
             raise InsecureUrl(
                 f"{urls.shown(visited[-1])} redirects to {urls.shown(target)}, which is not secure",

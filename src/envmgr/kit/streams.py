@@ -67,6 +67,7 @@ def limited(stream: Stream, limit: int) -> bytes:
     if size > limit:
         raise HttpError(
             f"{urls.shown(stream.url)} is larger than {limit / 2**20:g} MiB, too large for what it should be",
+            "look at that address: something else may have answered in its place",
             status=stream.status,
         )
     return b"".join(blocks)

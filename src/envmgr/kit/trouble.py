@@ -24,6 +24,8 @@ _CA_HINT = (
     "if your network signs certificates itself, name its authority: `envmgr config set ca_bundle FILE` "
     "or SSL_CERT_FILE"
 )
+_AGAIN_HINT = "run the same command again; a download goes on where it broke off"
+_ADDRESS_HINT = "look at that address: a proxy, or another service, may have answered in its place"
 _LONGEST_QUOTE = 100
 
 
@@ -69,7 +71,9 @@ def _untrusted(cause: BaseException, attempt: Attempt) -> NetworkError:
 def _no_tls(cause: BaseException, attempt: Attempt) -> NetworkError:
     reason = getattr(cause, "reason", None) or str(cause)
     passing = isinstance(cause, ssl.SSLEOFError | ssl.SSLZeroReturnError)
-    return NetworkError(f"{attempt.host} speaks no TLS that we understand: {reason}", passing=passing)
+    return NetworkError(
+        f"{attempt.host} speaks no TLS that we understand: {reason}", _ADDRESS_HINT, passing=passing
+    )
 
 
 def _unresolved(cause: BaseException, attempt: Attempt) -> NetworkError:
@@ -119,18 +123,18 @@ def _stalled(_: Exception, attempt: Attempt) -> NetworkError:
 def _broken(error: Exception, attempt: Attempt) -> NetworkError:
     numbers = [getattr(cause, "errno", None) for cause in _chain(error)]
     reason = next((os.strerror(number).lower() for number in numbers if number), str(error))
-    return NetworkError(f"the connection to {attempt.peer} broke: {reason}", passing=True)
+    return NetworkError(f"the connection to {attempt.peer} broke: {reason}", _AGAIN_HINT, passing=True)
 
 
 def _protocol(error: Exception, attempt: Attempt) -> NetworkError:
     text = str(error)
     if "without sending complete message body" in text:
         return IncompleteDownload(
-            f"{attempt.host} broke off in the middle of {_shown(attempt)}", passing=True
+            f"{attempt.host} broke off in the middle of {_shown(attempt)}", _AGAIN_HINT, passing=True
         )
     if "disconnected without sending" in text:
-        return NetworkError(f"{attempt.host} hung up without an answer", passing=True)
-    return NetworkError(f"{attempt.host} answered what is not HTTP: {text[:_LONGEST_QUOTE]}")
+        return NetworkError(f"{attempt.host} hung up without an answer", _AGAIN_HINT, passing=True)
+    return NetworkError(f"{attempt.host} answered what is not HTTP: {text[:_LONGEST_QUOTE]}", _ADDRESS_HINT)
 
 
 def _proxy(error: Exception, attempt: Attempt) -> NetworkError:
@@ -141,7 +145,7 @@ def _proxy(error: Exception, attempt: Attempt) -> NetworkError:
 
 
 def _undecodable(error: Exception, attempt: Attempt) -> NetworkError:
-    return NetworkError(f"the answer from {_shown(attempt)} cannot be decoded: {error}")
+    return NetworkError(f"the answer from {_shown(attempt)} cannot be decoded: {error}", _ADDRESS_HINT)
 
 
 def _no_url(error: Exception, attempt: Attempt) -> NetworkError:
@@ -158,7 +162,7 @@ def _unsendable(error: Exception, attempt: Attempt) -> NetworkError:
 
 
 def _cut_off(_: Exception, attempt: Attempt) -> NetworkError:
-    return IncompleteDownload(f"the answer from {_shown(attempt)} was cut off")
+    return IncompleteDownload(f"the answer from {_shown(attempt)} was cut off", _AGAIN_HINT)
 
 
 def _unknown(error: Exception, attempt: Attempt) -> NetworkError:

@@ -186,20 +186,19 @@ def _distinct(steps: Sequence[Step]) -> list[Step]:
 
 
 Outcomes = dict[tuple[str, str], Outcome]
+Failures = dict[str, EnvmgrError]
 
 
-def _run_waves(
-    context: Context, steps: Sequence[Step], options: Options
-) -> tuple[Outcomes, list[EnvmgrError]]:
+def _run_waves(context: Context, steps: Sequence[Step], options: Options) -> tuple[Outcomes, Failures]:
     """Install tools that others require before those."""
     outcomes: Outcomes = {}
-    failures: list[EnvmgrError] = []
+    failures: Failures = {}
     for wave in _waves(context, steps):
         for step, result in zip(wave, _run_wave(context, wave, options), strict=True):
             if isinstance(result, Outcome):
                 outcomes[step.pin.tool, step.pin.version] = result
             else:
-                failures.append(result)
+                failures[f"{step.pin.tool} {step.pin.version}"] = result
         if failures:
             break
     return outcomes, failures
@@ -300,12 +299,12 @@ def _learned(pin: Pin, outcome: Outcome, platform: str) -> Pin:
     return replace(pin, locked=replace(pin.locked, artifacts={**pin.locked.artifacts, platform: artifact}))
 
 
-def _combined(failures: Sequence[EnvmgrError]) -> EnvmgrError:
+def _combined(failures: Failures) -> EnvmgrError:
     if len(failures) == 1:
-        return failures[0]
+        return next(iter(failures.values()))
     lines = [f"{len(failures)} tools could not be installed"]
-    for failure in failures:
-        lines += [f"  {failure.message}", *([f"    {failure.hint}"] if failure.hint else [])]
+    for name, failure in failures.items():
+        lines += [f"  {name}: {failure.message}", *([f"    {failure.hint}"] if failure.hint else [])]
     return InstallError("\n".join(lines), "what did succeed is kept; run the same command again for the rest")
 
 
