@@ -18,9 +18,13 @@ _HINTS = {
         "then run the same command again"
     ),
     errno.EDQUOT: "your disk quota is used up: free some space, then run the same command again",
-    errno.EROFS: "the file system is read-only: set ENVMGR_HOME to a directory that can be written to",
-    errno.EACCES: "check who owns it, or set ENVMGR_HOME to a directory you can write to",
-    errno.EPERM: "check who owns it, or set ENVMGR_HOME to a directory you can write to",
+    errno.EFBIG: "it is larger than a file may be here: raise the limit (`ulimit -f`), or use another file system",
+    errno.EROFS: (
+        "the file system is read-only: make it writable, or, for envmgr's own files, "
+        "set ENVMGR_HOME to another directory"
+    ),
+    errno.EACCES: "check who owns it, or, for envmgr's own files, set ENVMGR_HOME to another directory",
+    errno.EPERM: "check who owns it, or, for envmgr's own files, set ENVMGR_HOME to another directory",
 }
 
 
