@@ -25,8 +25,14 @@ from envmgr.ops.locking import Pin
 from envmgr.project import lockfile, lockio
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
+    from envmgr.catalog.release import Location
+    from envmgr.install.fetch import Download
+    from envmgr.install.installer import Fetch
+    from envmgr.kit.http import Http
+    from envmgr.kit.paths import Paths
+    from envmgr.kit.progress import Progress
     from envmgr.ops.context import Context
     from envmgr.ops.tools import ToolSpec
     from envmgr.project.dotfile import Dotfile
@@ -198,7 +204,7 @@ def _run_waves(context: Context, steps: Sequence[Step], options: Options) -> tup
             if isinstance(result, Outcome):
                 outcomes[step.pin.tool, step.pin.version] = result
             else:
-                failures[f"{step.pin.tool} {step.pin.version}"] = result
+                failures[_name(step)] = result
         if failures:
             break
     return outcomes, failures
@@ -221,12 +227,13 @@ def _requires(context: Context, step: Step) -> tuple[str, ...]:
 
 def _run_wave(context: Context, wave: Sequence[Step], options: Options) -> list[Outcome | EnvmgrError]:
     stop = threading.Event()
+    building: set[str] = set()
 
     def attempt(step: Step) -> Outcome | EnvmgrError:
         try:
-            return _install(context, step, options, stop)
+            return _install(context, step, options, stop, building)
         except EnvmgrError as error:
-            context.progress.done(f"{step.pin.tool} {step.pin.version}", "failed")
+            context.progress.done(_name(step), "failed")
             return error
 
     pool = ThreadPoolExecutor(max(1, min(len(wave), jobs_of(context, options))))
@@ -236,7 +243,8 @@ def _run_wave(context: Context, wave: Sequence[Step], options: Options) -> list[
     except BaseException:  # Ctrl-C or SIGTERM: scripts are ended, downloads are left to go on next time
         stop.set()
         pool.shutdown(wait=False, cancel_futures=True)
-        wait(futures, timeout=PATIENCE)
+        to_clean_up = [f for f, step in zip(futures, wave, strict=True) if _name(step) in building]
+        wait(to_clean_up, timeout=PATIENCE)
         raise
     finally:
         pool.shutdown(wait=False)
@@ -247,7 +255,14 @@ def jobs_of(context: Context, options: Options) -> int:
     return options.jobs or context.settings.jobs or max(LEAST_JOBS, os.cpu_count() or 1)
 
 
-def _install(context: Context, step: Step, options: Options, stop: threading.Event) -> Outcome:
+def _name(step: Step) -> str:
+    return f"{step.pin.tool} {step.pin.version}"
+
+
+def _install(
+    context: Context, step: Step, options: Options, stop: threading.Event, building: set[str]
+) -> Outcome:
+    """Install a version, adding its name to `building` once it is downloaded."""
     return installer.install(
         job_of(context, step.pin),
         paths=context.paths,
@@ -258,7 +273,28 @@ def _install(context: Context, step: Step, options: Options, stop: threading.Eve
         jobs=jobs_of(context, options),
         force=options.force,
         stop=stop,
+        fetch=_noting(building),
     )
+
+
+def _noting(building: set[str]) -> Fetch:
+    """Return what downloads, and adds the task to `building` when there is something to clean up from now on."""
+    from envmgr.install.fetch import download
+
+    def fetch(
+        artifact: Artifact,
+        *,
+        http: Http,
+        paths: Paths,
+        locate: Callable[[Artifact], Location],
+        progress: Progress,
+        task: str,
+    ) -> Download:
+        downloaded = download(artifact, http=http, paths=paths, locate=locate, progress=progress, task=task)
+        building.add(task)
+        return downloaded
+
+    return fetch
 
 
 def job_of(context: Context, pin: Pin) -> Job:

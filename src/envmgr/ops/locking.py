@@ -81,8 +81,11 @@ def pin(
             return Pin(tool, spec, version, known)
         return _look_up(context, tool, spec, version or _seeded(lock, tool, spec), platforms)
 
-    with ThreadPoolExecutor(WORKERS) as pool:
+    pool = ThreadPoolExecutor(WORKERS)
+    try:
         return list(pool.map(one, wanted))
+    finally:  # an interrupted run must not wait for a server that is silent
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _seeded(lock: Lockfile, tool: str, spec: str) -> str | None:
