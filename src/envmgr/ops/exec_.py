@@ -7,7 +7,7 @@ import os
 from envmgr.install import store
 from envmgr.kit.environment import override_name
 from envmgr.kit.errors import CommandNotFound
-from envmgr.ops import active, program, tools, which
+from envmgr.ops import absent, active, program, tools
 from envmgr.project import lockio
 from envmgr.project.request import Origin, Request
 from envmgr.shells import plan, process
@@ -49,7 +49,7 @@ def run(
     variables["PATH"] = process.in_front(directories, variables.get("PATH", ""))
     path = program.on_path(variables["PATH"], command_line[0])
     if path is None:
-        raise which.missing(context, command_line[0], actives)
+        raise absent.missing(context, command_line[0], actives)
     return process.become(path, command_line[1:], variables)
 
 
@@ -69,7 +69,7 @@ def _resolve(context: Context, requests: Sequence[Request]) -> tuple[Active, ...
 def _check_available(actives: Sequence[Active]) -> None:
     for one in actives:
         if not one.is_available:
-            raise which.not_installed(one)
+            raise absent.not_installed(one)
 
 
 def _enter(context: Context) -> None:
@@ -113,16 +113,18 @@ def _find(context: Context, command: str, confirm: Confirm) -> tuple[tuple[Activ
 
 def _candidates(context: Context, command: str, actives: Sequence[Active]) -> list[Active]:
     """Return the missing tools that may bring a command: those known to have it, else all."""
-    providers = which.tools_with(context, command)
+    providers = absent.tools_with(context, command)
     return [one for one in actives if not providers or one.tool in providers]
 
 
 def _absent(context: Context, command: str, actives: tuple[Active, ...]) -> Exception:
     """Say why a command cannot run; what is set and installed, but has no such command, is not unset."""
-    providers = which.tools_with(context, command)
+    providers = absent.tools_with(context, command)
     there = next((one for one in actives if one.tool in providers and one.is_available), None)
     return (
-        _without(command, there, providers[there.tool]) if there else which.missing(context, command, actives)
+        _without(command, there, providers[there.tool])
+        if there
+        else absent.missing(context, command, actives)
     )
 
 

@@ -7,6 +7,7 @@ import os
 from envmgr.install import store
 from envmgr.kit.errors import CommandNotFound
 from envmgr.kit.value import frozen
+from envmgr.ops.absent import tools_with
 from envmgr.shells import shim
 
 TYPE_CHECKING = False
@@ -46,8 +47,6 @@ def _of_active(context: Context, command: str, one: Active) -> Program | None:
 
 def _may_have(context: Context, command: str, one: Active) -> bool:
     """Tell whether a command is one of a tool's, judging by its installed versions; if nobody has it, it may be."""
-    from envmgr.ops.which import tools_with  # which finds programs by `locate`
-
     providers = tools_with(context, command)
     return not providers or one.tool in providers
 

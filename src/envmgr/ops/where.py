@@ -5,7 +5,7 @@ from __future__ import annotations
 from envmgr.kit.errors import NotInstalled, NoVersionSet
 from envmgr.kit.value import frozen
 from envmgr.ops import active
-from envmgr.ops.which import not_installed
+from envmgr.ops.absent import not_installed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,0 +1,68 @@
+"""Why a command cannot run here: its version is not installed, none is set, or nobody has it."""
+
+from __future__ import annotations
+
+from envmgr.install import store
+from envmgr.kit.errors import CommandNotFound, NotInstalled, NoVersionSet
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from envmgr.ops.active import Active
+    from envmgr.ops.context import Context
+
+
+def missing(context: Context, command: str, actives: tuple[Active, ...]) -> Exception:
+    """Say why a command cannot run: its version is not installed, none is set, or nobody has it."""
+    providers = tools_with(context, command)
+    for one in actives:
+        if not one.is_available and (one.tool in providers or not providers):
+            return not_installed(one)
+    if providers:
+        return _not_set(command, providers)
+    return _unknown(context, command)
+
+
+def not_installed(one: Active) -> NotInstalled:
+    """Say that a version is asked for and not there."""
+    wanted = f"{one.tool} {one.version or one.spec}"
+    if one.kind == "path":
+        return NotInstalled(f"{one.tool}: there is no directory {one.directory} ({one.request.origin})")
+    return NotInstalled(
+        f"{wanted} is not installed, and {one.request.origin} asks for it",
+        "run `envmgr install`"
+        if one.request.origin.kind == "file"
+        else f"run `envmgr install {one.tool}@{one.spec}`",
+    )
+
+
+def tools_with(context: Context, command: str) -> dict[str, list[str]]:
+    """Return the installed versions that have a command, by tool."""
+    found: dict[str, list[str]] = {}
+    for installed in store.all_installed(context.paths):
+        if installed.find(command):
+            found.setdefault(installed.tool, []).append(installed.version)
+    return found
+
+
+def _not_set(command: str, providers: dict[str, list[str]]) -> NoVersionSet:
+    from envmgr import versions
+
+    tool, installed = next(iter(sorted(providers.items())))
+    listed = "; ".join(
+        f"{name} {', '.join(versions.sort(owned))}" for name, owned in sorted(providers.items())
+    )
+    return NoVersionSet(
+        f"no version is set for {command} here (installed: {listed})",
+        f"set one with `envmgr use {tool} {versions.sort(installed)[-1]}`, or for everywhere with `--global`",
+    )
+
+
+def _unknown(context: Context, command: str) -> CommandNotFound:
+    from envmgr.kit.suggest import closest
+
+    known = {name for installed in store.all_installed(context.paths) for name in installed.commands()}
+    near = closest(command, sorted(known))
+    return CommandNotFound(
+        f"no installed tool has a command {command!r}",
+        f"did you mean {' or '.join(near)}?" if near else "`envmgr list` shows what is installed",
+    )
