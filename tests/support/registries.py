@@ -36,6 +36,8 @@ class Notes:
     def note(self, message: str) -> None:
         self.notes.append(message)
 
+    def trace(self, message: str) -> None: ...
+
 
 class Machine:
     """Begins runs on one machine, whose files are below a directory; closes their connections at the end."""

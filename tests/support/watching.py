@@ -11,6 +11,7 @@ class Watcher:
     def __init__(self) -> None:
         self.steps: list[tuple[str, str, int | None]] = []
         self.notes: list[str] = []
+        self.traces: list[str] = []
         self.over: list[tuple[str, str]] = []
         self.counted = 0
 
@@ -27,6 +28,9 @@ class Watcher:
 
     def note(self, message: str) -> None:
         self.notes.append(message)
+
+    def trace(self, message: str) -> None:
+        self.traces.append(message)
 
 
 class FastClock:

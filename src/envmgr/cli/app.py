@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+import contextlib
+import io
+import sys
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from envmgr.cli import complete
+from envmgr.cli import misuse
 from envmgr.cli.options import Options
+from envmgr.cli.session import print_json
 from envmgr.kit.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+
+    from typer.core import TyperGroup
+
+    from envmgr.cli.misuse import Command
 
 COMMON = """
 Every command takes, before or after its name: --json (one JSON document on stdout), -q/--quiet, -v/--verbose,
@@ -25,36 +33,62 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
+    add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 plugin_app = typer.Typer(help="Manifests of tools: add, list, show, remove, lint.", no_args_is_help=True)
 config_app = typer.Typer(help="The user's settings, each with its origin.", no_args_is_help=True)
 cache_app = typer.Typer(help="The download cache.", no_args_is_help=True)
-app.add_typer(plugin_app, name="plugin")
-app.add_typer(config_app, name="config")
-app.add_typer(cache_app, name="cache")
+GROUPS = {"plugin": plugin_app, "config": config_app, "cache": cache_app}
+for _name, _group in GROUPS.items():
+    app.add_typer(_group, name=_name)
 
 
 def run(options: Options, words: Sequence[str]) -> int:
     """Parse a command line and run its command; raise UsageError for one that makes no sense."""
+    command = tree()
+    if not options.json and words in ([], *([group] for group in GROUPS)):
+        return _show_help(command, words)
+    misuse.check_names(command, words)
     try:
-        code = app(args=list(words), prog_name="envmgr", standalone_mode=False, obj=options)
+        with (
+            _collecting_help(options, words),
+            command.make_context("envmgr", [*words], obj=options) as context,
+        ):
+            code = command.invoke(context)
     except typer.Abort:
         raise KeyboardInterrupt from None
     except typer.Exit as stop:
         return stop.exit_code
     except typer.TyperException as error:
-        raise UsageError(error.format_message(), _help_hint(words)) from None
+        raise misuse.explained(error) from None
     return code if isinstance(code, int) else 0
 
 
-def _help_hint(words: Sequence[str]) -> str:
-    groups = {"plugin", "config", "cache"}
-    named = [word for word in words if not word.startswith("-")]
-    known = {command.name or getattr(command.callback, "__name__", "") for command in app.registered_commands}
-    path = named[: 2 if named[:1] and named[0] in groups else 1]
-    is_known = bool(path) and path[0] in known | groups
-    return f"`envmgr {' '.join([*path, '--help'] if is_known else ['--help'])}` shows what there is"
+def tree() -> Command:
+    """Return all commands as the parser knows them."""
+    return cast("TyperGroup", typer.main.get_command(app))
+
+
+def _show_help(command: Command, words: Sequence[str]) -> int:
+    """Help whoever named no command."""
+    with contextlib.redirect_stdout(sys.stderr), contextlib.suppress(typer.Exit):
+        command.make_context("envmgr", [*words, "--help"])
+    return UsageError.exit_code
+
+
+@contextlib.contextmanager
+def _collecting_help(options: Options, words: Sequence[str]) -> Iterator[None]:
+    """Make, for `--json`, a document of a help text."""
+    if not options.json or not {"-h", "--help"} & {*words}:
+        yield
+        return
+    text = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(text):
+            yield
+    finally:
+        print_json({"schema": "envmgr/help/1", "help": text.getvalue()})
 
 
 def _print_version(wanted: bool) -> None:
@@ -65,22 +99,34 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
+SHELL_HELP = "for SHELL: bash, zsh, fish or pwsh; else for the one you use."
+
+
 @app.callback()
 def common(
-    version: Annotated[
+    version: Annotated[  # noqa: ARG001 - its callback has done it
         bool,
         typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit."),
     ] = False,
+    show_completion: Annotated[
+        bool, typer.Option("--show-completion", help=f"Print the completion script {SHELL_HELP}")
+    ] = False,
+    install_completion: Annotated[
+        bool, typer.Option("--install-completion", help=f"Install completion {SHELL_HELP}")
+    ] = False,
 ) -> None:
     """Hold the options of envmgr itself."""
+    if show_completion or install_completion:  # alone they never come here: see envmgr.cli.hot
+        raise UsageError(
+            "completion options stand alone, with at most a shell's name",
+            "for example: envmgr --show-completion zsh",
+        )
 
 
-Tool = Annotated[
-    str, typer.Argument(help="A tool: nodejs, pypi:ruff, npm:prettier.", autocompletion=complete.tools)
-]
+Tool = Annotated[str, typer.Argument(help="A tool: nodejs, pypi:ruff, npm:prettier.")]
 Installed = Annotated[
     list[str],
-    typer.Argument(metavar="TOOL@VERSION...", help="Installed versions.", autocompletion=complete.installed),
+    typer.Argument(metavar="TOOL@VERSION...", help="Installed versions."),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Install again what is there.")]
 Jobs = Annotated[int, typer.Option("--jobs", "-j", min=0, help="Tools at once; 0 lets envmgr choose.")]
@@ -95,7 +141,6 @@ def install(
         typer.Argument(
             metavar="[TOOL[@SPEC]... | TOOL SPEC [URL]]",
             help="What to install; everything the project asks for if nothing is named.",
-            autocompletion=complete.remote,
         ),
     ] = None,
     locked: Annotated[
@@ -121,9 +166,7 @@ def use(
     ctx: typer.Context,
     tool: Annotated[
         list[str],
-        typer.Argument(
-            metavar="TOOL SPEC", help="A tool and a version of it.", autocompletion=complete.remote
-        ),
+        typer.Argument(metavar="TOOL SPEC", help="A tool and a version of it."),
     ],
     everywhere: Annotated[bool, typer.Option("--global", "-g", help="Set it for everywhere.")] = False,
     pin: Annotated[bool, typer.Option("--pin", help="Write the exact version.")] = False,
@@ -140,7 +183,7 @@ def use(
 @app.command("list", epilog="Example: envmgr list --remote nodejs ^20")
 def list_(
     ctx: typer.Context,
-    tool: Annotated[str | None, typer.Argument(help="Only this tool.", autocompletion=complete.tools)] = None,
+    tool: Annotated[str | None, typer.Argument(help="Only this tool.")] = None,
     spec: Annotated[str | None, typer.Argument(help="With --remote: only what matches.")] = None,
     remote: Annotated[
         bool, typer.Option("--remote", "-r", help="What can be installed, newest last.")
@@ -163,7 +206,7 @@ def list_(
 @app.command(epilog="Example: envmgr current --json")
 def current(
     ctx: typer.Context,
-    tool: Annotated[str | None, typer.Argument(help="Only this tool.", autocompletion=complete.tools)] = None,
+    tool: Annotated[str | None, typer.Argument(help="Only this tool.")] = None,
 ) -> int:
     """Show the version of each tool here, and who decided it."""
     from envmgr.cli import current as command
@@ -174,7 +217,7 @@ def current(
 @app.command(epilog="Example: envmgr which node")
 def which(
     ctx: typer.Context,
-    command: Annotated[str, typer.Argument(help="A command.", autocompletion=complete.commands)],
+    command: Annotated[str, typer.Argument(help="A command.")],
 ) -> int:
     """Print the path of what runs for a command here."""
     from envmgr.cli import which as module
@@ -185,9 +228,7 @@ def which(
 @app.command(epilog="Example: envmgr where nodejs@20")
 def where(
     ctx: typer.Context,
-    tool: Annotated[
-        list[str], typer.Argument(metavar="TOOL[@SPEC]", help="A tool.", autocompletion=complete.installed)
-    ],
+    tool: Annotated[list[str], typer.Argument(metavar="TOOL[@SPEC]", help="A tool.")],
 ) -> int:
     """Print the directory a tool is installed in."""
     from envmgr.cli import where as command
@@ -224,7 +265,7 @@ def lock(
     ctx: typer.Context,
     tools: Annotated[
         list[str] | None,
-        typer.Argument(help="Choose the versions of these anew.", autocompletion=complete.tools),
+        typer.Argument(help="Choose the versions of these anew."),
     ] = None,
     check: Annotated[
         bool, typer.Option("--check", help="Exit 1 with a diff unless the lock is right.")
@@ -323,7 +364,7 @@ def plugin_lint(ctx: typer.Context, target: Annotated[str, typer.Argument(metava
     return command.run_lint(_options(ctx), target)
 
 
-Setting = Annotated[str, typer.Argument(help="A setting.", autocompletion=complete.settings)]
+Setting = Annotated[str, typer.Argument(help="A setting.")]
 
 
 @config_app.command("list", epilog="Example: envmgr config list")

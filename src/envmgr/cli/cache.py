@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from envmgr.cli.session import open_context, show
+from envmgr.cli import table
+from envmgr.cli.session import open_context, report, show
+from envmgr.cli.units import size
 from envmgr.ops import cache
 
 if TYPE_CHECKING:
     from envmgr.cli.options import Options
+    from envmgr.cli.session import Document
+    from envmgr.cli.style import Style
     from envmgr.ops.cache import Cache
 
 
@@ -20,32 +24,35 @@ def run_dir(options: Options) -> int:
 
 def run_list(options: Options) -> int:
     """Show what is cached."""
-    return _show(options, "cache-list", cache.show(open_context(options)), "in")
+    held = cache.show(open_context(options))
+    return show(
+        options, "cache-list", lambda: _document(held), lambda style, width: _lines(held, style, width)
+    )
 
 
 def run_clear(options: Options) -> int:
     """Remove what is cached."""
-    return _show(options, "cache-clear", cache.clear(open_context(options)), "removed from")
-
-
-def _show(options: Options, command: str, held: Cache, how: str) -> int:
-    listed = [f"{size(entry.bytes):>10}  {entry.name}" for entry in held.entries] if how == "in" else []
-    return show(
+    held = cache.clear(open_context(options))
+    return report(
         options,
-        command,
-        lambda: {
-            "path": held.path,
-            "bytes": held.bytes,
-            "entries": [{"name": entry.name, "bytes": entry.bytes} for entry in held.entries],
-        },
-        lambda _style, _width: [*listed, f"{size(held.bytes)} {how} {held.path}"],
+        "cache-clear",
+        lambda: _document(held),
+        lambda _style, _width: [f"removed {size(held.bytes)} from {held.path}"],
     )
 
 
-def size(count: int) -> str:
-    """Spell a number of bytes in the unit that suits it."""
-    units = iter(("B", "KiB", "MiB", "GiB", "TiB"))
-    amount, unit = float(count), next(units)
-    while amount >= 1024 and unit != "TiB":  # noqa: PLR2004 - bytes to a kibibyte
-        amount, unit = amount / 1024, next(units)
-    return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+def _document(held: Cache) -> Document:
+    entries = [
+        {"name": one.name, "kind": one.kind, "what": one.what, "bytes": one.bytes} for one in held.entries
+    ]
+    return {"path": held.path, "bytes": held.bytes, "entries": entries}
+
+
+def _lines(held: Cache, style: Style, width: int) -> list[str]:
+    spelled = [size(one.bytes) for one in held.entries]
+    widest = max((len(text) for text in spelled), default=0)
+    rows = [
+        (("", text.rjust(widest)), ("bold", one.kind), ("", one.what))
+        for text, one in zip(spelled, held.entries, strict=True)
+    ]
+    return [*table.render(rows, width, style), f"{size(held.bytes)} in {held.path}"]

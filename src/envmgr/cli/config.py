@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from envmgr.cli import table
 from envmgr.cli.session import open_context, say, short_path, show
+from envmgr.cli.units import duration
+from envmgr.kit.settings import SETTINGS
 from envmgr.ops import configure
 
 if TYPE_CHECKING:
@@ -25,10 +27,18 @@ def run_list(options: Options) -> int:
         "config-list",
         lambda: {"settings": [_entry(one) for one in found]},
         lambda style, width: table.render(
-            [(("bold", one.name), ("", _spell(one)), ("dim", short_path(one.origin, cwd))) for one in found],
+            [
+                (
+                    ("bold", one.name),
+                    ("dim" if one.origin == "default" else "green", _spell(one) or "-"),
+                    ("dim" if one.origin == "default" else "cyan", short_path(one.origin, cwd)),
+                    ("", SETTINGS[one.name].meaning),
+                )
+                for one in found
+            ],
             width,
             style,
-            flexible=1,
+            cut=table.beginning,
         ),
     )
 
@@ -41,12 +51,12 @@ def run_get(options: Options, name: str) -> int:
 
 def run_set(options: Options, name: str, value: str) -> int:
     """Write a setting."""
-    return _changed(options, configure.set_value(open_context(options), name, value))
+    return _changed(options, "config-set", configure.set_value(open_context(options), name, value))
 
 
 def run_unset(options: Options, name: str) -> int:
     """Take a setting out of the file."""
-    return _changed(options, configure.unset_value(open_context(options), name))
+    return _changed(options, "config-unset", configure.unset_value(open_context(options), name))
 
 
 def run_path(options: Options) -> int:
@@ -55,13 +65,18 @@ def run_path(options: Options) -> int:
     return show(options, "config-path", lambda: {"path": path}, lambda _style, _width: [path])
 
 
-def _changed(options: Options, now: Origin) -> int:
-    say(options, f"{now.name} is now {_spell(now)} ({now.origin})")
-    return show(options, "config-set", lambda: _entry(now), lambda _style, _width: [])
+def _changed(options: Options, command: str, now: Origin) -> int:
+    say(options, f"{now.name} is now {_spell(now) or 'empty'} ({now.origin})")
+    return show(options, command, lambda: _entry(now), lambda _style, _width: [])
 
 
 def _entry(one: Origin) -> dict[str, object]:
-    return {"name": one.name, "value": _value(one), "origin": one.origin}
+    return {
+        "name": one.name,
+        "value": _value(one),
+        "origin": one.origin,
+        "meaning": SETTINGS[one.name].meaning,
+    }
 
 
 def _value(one: Origin) -> object:
@@ -79,4 +94,8 @@ def _spell(one: Origin) -> str:
         return " ".join(f"{before}={after}" for before, after in value.items())
     if isinstance(value, list):
         return " ".join(value)
+    if one.name == "minimum_release_age" and isinstance(value, int):
+        return duration(value)
+    if isinstance(value, float):
+        return f"{value:g}"
     return str(value).lower() if isinstance(value, bool) else str(value)

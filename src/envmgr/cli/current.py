@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from envmgr.cli import table
 from envmgr.cli.session import open_context, short_path, show
+from envmgr.kit.errors import NoVersionSet
 from envmgr.kit.value import replace
 from envmgr.ops.current import current
+from envmgr.ops.listing import named
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,13 +16,14 @@ if TYPE_CHECKING:
     from envmgr.cli.options import Options
     from envmgr.cli.style import Style
     from envmgr.ops.active import Active
+    from envmgr.ops.context import Context
     from envmgr.project.request import Origin
 
 
 def run(options: Options, tool: str | None) -> int:
     """Show the active version of one tool or all, and what decided."""
     context = open_context(options)
-    tools = current(context, tool).tools
+    tools = _current(context, tool)
     cwd = context.environment.cwd
     return show(
         options,
@@ -28,6 +31,21 @@ def run(options: Options, tool: str | None) -> int:
         lambda: {"tools": [_entry(one) for one in tools]},
         lambda style, width: _lines(tools, cwd, style, width),
     )
+
+
+def _current(context: Context, tool: str | None) -> tuple[Active, ...]:
+    try:
+        return current(context, tool).tools
+    except NoVersionSet as error:
+        name = tool if tool is None or _is_meant(error) else named(context, tool)
+        if name == tool:
+            raise
+        return current(context, name).tools
+
+
+def _is_meant(error: NoVersionSet) -> bool:
+    """Tell whether the error says already what was perhaps meant."""
+    return (error.hint or "").startswith("did you mean")
 
 
 def _entry(one: Active) -> dict[str, object]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from envmgr.cli.session import open_context, show
+from envmgr.cli import progress
+from envmgr.cli.session import open_context, report
+from envmgr.cli.wrap import fill
 from envmgr.ops import doctor
 
 if TYPE_CHECKING:
@@ -19,13 +21,14 @@ _MARKS = {doctor.OK: ("green", "✓"), doctor.WARNING: ("yellow", "!"), doctor.E
 
 def run(options: Options, *, fix: bool) -> int:
     """Show every finding; exit 1 if one is an error."""
-    context = open_context(options)
-    findings = doctor.fix(context) if fix else doctor.diagnose(context)
-    show(
+    with progress.watching(options) as watcher:
+        context = open_context(options, watcher)
+        findings = doctor.fix(context) if fix else doctor.diagnose(context)
+    report(
         options,
         "doctor",
         lambda: {"findings": [_entry(one) for one in findings]},
-        lambda style, _: _lines(findings, style),
+        lambda style, width: _lines(findings, style, width),
     )
     return 1 if any(one.state == doctor.ERROR for one in findings) else 0
 
@@ -40,9 +43,11 @@ def _entry(one: Finding) -> dict[str, object]:
     }
 
 
-def _lines(findings: Sequence[Finding], style: Style) -> Iterable[str]:
+def _lines(findings: Sequence[Finding], style: Style, width: int) -> Iterable[str]:
     for one in findings:
-        kind, mark = _MARKS[one.state]
-        yield f"{style.paint(kind, mark)} {style.paint('bold', one.check)}: {one.message}"
+        kind, mark = ("green", "+") if one.fixed else _MARKS[one.state]
+        label = f"{mark} {one.check}: "
+        painted = f"{style.paint(kind, mark)} {style.paint('bold', one.check)}: "
+        yield painted + fill(one.message, width, len(label), 4)
         if one.hint:
-            yield f"  {style.paint('hint', 'hint:')} {one.hint}"
+            yield f"  {style.paint('hint', 'hint:')} {fill(one.hint, width, len('  hint: '), 4)}"

@@ -7,23 +7,76 @@ from envmgr.kit.errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
 
     from envmgr.cli.options import Options
+    from envmgr.kit.progress import Progress
+    from envmgr.ops.context import Context
 
 
 def run(options: Options, words: Sequence[str]) -> int:
     """Become the command; return only on Windows, with its exit code."""
+    watcher = _Deferred(options)
+    context = open_context(options, None if options.verbose else watcher)
+    try:
+        return _run(context, words, confirm_with(options))
+    finally:
+        watcher.close()
+
+
+def _run(context: Context, words: Sequence[str], confirm: Callable[[str], bool]) -> int:
     from envmgr.ops import exec_
 
-    context = open_context(options)
-    confirm = confirm_with(options)
     if words[:1] == ["--shim"]:
         command, arguments = words[1], words[2:]
         arguments = arguments[1:] if arguments[:1] == ["--"] else arguments
         return exec_.run_shim(context, command, arguments, confirm)
     tools, command_line = _split(words)
     return exec_.run(context, tools, command_line, confirm)
+
+
+class _Deferred:
+    """A watcher that is made when there is something to see: most commands run without installing anything."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._real: Progress | None = None
+        self._block: AbstractContextManager[Progress] | None = None
+
+    def _awake(self) -> Progress:
+        if self._real is None:
+            from envmgr.cli.progress import watching
+
+            self._block = watching(self._options)
+            self._real = self._block.__enter__()
+        return self._real
+
+    def step(self, task: str, what: str, total: int | None = None) -> None:
+        """Pass it on."""
+        self._awake().step(task, what, total)
+
+    def advance(self, task: str, count: int) -> None:
+        """Pass it on."""
+        self._awake().advance(task, count)
+
+    def done(self, task: str, what: str) -> None:
+        """Pass it on; with the last task the display ends, so that the command finds the terminal as it was."""
+        self._awake().done(task, what)
+
+    def note(self, message: str) -> None:
+        """Pass it on."""
+        self._awake().note(message)
+
+    def trace(self, message: str) -> None:
+        """Pass it on, if somebody wants it."""
+        if self._options.verbose:
+            self._awake().trace(message)
+
+    def close(self) -> None:
+        """Give the terminal back."""
+        if self._block is not None:
+            self._block.__exit__(None, None, None)
 
 
 def _split(words: Sequence[str]) -> tuple[list[str], list[str]]:

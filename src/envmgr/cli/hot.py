@@ -46,6 +46,18 @@ def _version(options: Options, _words: Sequence[str]) -> int:
     return 0
 
 
+def _show_completion(options: Options, words: Sequence[str]) -> int:
+    from envmgr.cli import completion
+
+    return completion.run_show(options, words)
+
+
+def _install_completion(options: Options, words: Sequence[str]) -> int:
+    from envmgr.cli import completion
+
+    return completion.run_install(options, words)
+
+
 def _current(options: Options, words: Sequence[str]) -> int:
     from envmgr.cli import current
 
@@ -77,7 +89,9 @@ def _exec(options: Options, words: Sequence[str]) -> int:
 
 
 _PLAIN: dict[str, tuple[int, int, Command]] = {
-    "--version": (0, 0, _version),
+    "--version": (0, 9, _version),
+    "--show-completion": (0, 1, _show_completion),
+    "--install-completion": (0, 1, _install_completion),
     "current": (0, 1, _current),
     "which": (1, 1, _which),
     "where": (1, 2, _where),

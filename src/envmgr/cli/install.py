@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from envmgr.cli import progress
-from envmgr.cli.session import open_context, say, short_path, show
+from envmgr.cli.session import open_context, report, say, short_path
+from envmgr.cli.units import size
 from envmgr.kit.errors import CatalogError, UsageError
 from envmgr.ops import install, tools, use
 
@@ -18,6 +21,8 @@ if TYPE_CHECKING:
     from envmgr.ops.context import Context
     from envmgr.ops.install import InstallResult
 
+_BEGIN_SPECS = frozenset("0123456789^~<>=*")
+
 
 def run(options: Options, words: Sequence[str], how: install.Options) -> int:
     """Install what is named, or everything the project asks for."""
@@ -25,7 +30,7 @@ def run(options: Options, words: Sequence[str], how: install.Options) -> int:
         context = open_context(options, watcher)
         result = _install(context, words, how)
     _say_done(options, context, result)
-    return show(
+    return report(
         options, "install", lambda: result_entry(result), lambda style, _: result_lines(result, style)
     )
 
@@ -52,7 +57,14 @@ def _is_url_form(words: Sequence[str]) -> bool:
 
 
 def _items(context: Context, words: Sequence[str]) -> list[tools.ToolSpec]:
-    return tools.parse_many(words, lambda word: _is_tool(context, word))
+    items = tools.parse_many(words, lambda word: _is_tool(context, word))
+    for before, item in pairwise(items):
+        if item.spec is None and item.tool[:1] in _BEGIN_SPECS and not _is_tool(context, item.tool):
+            raise UsageError(
+                f"{item.tool} is no tool",
+                f"a version of several tools is written TOOL@VERSION: {before.tool}@{item.tool}",
+            )
+    return items
 
 
 def _is_tool(context: Context, word: str) -> bool:
@@ -65,16 +77,10 @@ def _is_tool(context: Context, word: str) -> bool:
 
 def dry_run(options: Options, words: Sequence[str], how: install.Options) -> int:
     """Show what would be installed."""
-    context = open_context(options)
-    if not words:
-        _check_asked(context)
-        steps = install.plan_project(context, how)
-    elif _is_url_form(words):
-        steps = [install.plan_url(context, tools.ToolSpec(words[0], words[1]), words[2])]
-    else:
-        steps = install.plan_tools(context, _items(context, words), how)
-    planned = install.preview(context, steps, how)
-    return show(
+    with progress.watching(options) as watcher:
+        context = open_context(options, watcher)
+        planned = install.preview(context, _planned(context, words, how), how)
+    return report(
         options,
         "install",
         lambda: {"dry_run": True, **result_entry(planned)},
@@ -82,11 +88,21 @@ def dry_run(options: Options, words: Sequence[str], how: install.Options) -> int
     )
 
 
+def _planned(context: Context, words: Sequence[str], how: install.Options) -> list[install.Step]:
+    if not words:
+        _check_asked(context)
+        return install.plan_project(context, how)
+    if _is_url_form(words):
+        return [install.plan_url(context, tools.ToolSpec(words[0], words[1]), words[2])]
+    return install.plan_tools(context, _items(context, words), how)
+
+
 def _preview_lines(planned: InstallResult, style: Style) -> list[str]:
     if not planned.installed:
         return ["everything is installed already"]
     return [
-        f"would install {style.paint('bold', one.tool)} {style.paint('green', one.version)} from {one.url}"
+        f"would install {style.paint('bold', one.tool)} {style.paint('green', one.version)}"
+        f"{f' ({size(one.bytes)})' if one.bytes else ''} from {one.url}"
         for one in planned.installed
     ]
 
@@ -96,9 +112,9 @@ def run_use(options: Options, words: Sequence[str], *, everywhere: bool, pin: bo
     with progress.watching(options) as watcher:
         context = open_context(options, watcher)
         result = use.use(context, _one_item(words), everywhere=everywhere, pin=pin)
-    file = short_path(result.file, context.environment.cwd)
-    say(options, f"{file}: {result.tool}={result.spec}")
-    return show(
+    say(options, f"wrote {result.tool}={result.spec} to {short_path(result.file, context.environment.cwd)}")
+    _say_done(options, context, result.result)
+    return report(
         options,
         "use",
         lambda: {
@@ -151,13 +167,11 @@ def result_lines(result: InstallResult, style: Style) -> list[str]:
     ]
     if not lines:
         lines = [f"{one.tool} {one.version} is already installed" for one in result.already]
-    return lines
+    return lines or ["nothing had to be installed"]
 
 
 def _say_done(options: Options, context: Context, result: InstallResult) -> None:
     for path in result.locks:
         say(options, f"wrote {short_path(path, context.environment.cwd)}")
-    import os
-
     if result.installed and context.paths.shims not in context.environment.get("PATH").split(os.pathsep):
         say(options, f"the commands are in {context.paths.shims}: put that directory in front of your PATH")

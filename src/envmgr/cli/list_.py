@@ -65,8 +65,13 @@ def _row(row: Row, cwd: str) -> tuple[table.Cell, ...]:
 
 def run_remote(options: Options, tool: str, spec: str | None) -> int:
     """Show the versions upstream lists, newest last."""
-    context = open_context(options)
-    remote = listing.remote(context, context.catalog.manifest(tool).name, spec)
+    from envmgr.cli import progress
+
+    with progress.watching(options) as watcher:
+        context = open_context(options, watcher)
+        name = context.catalog.manifest(tool).name
+        watcher.step(name, "looking")
+        remote = listing.remote(context, name, spec)
     return show(
         options,
         "list-remote",

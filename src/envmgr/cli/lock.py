@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from envmgr.cli import progress
-from envmgr.cli.session import open_context, short_path, show
+from envmgr.cli.session import open_context, report, short_path
+from envmgr.cli.units import count_of
 from envmgr.ops import lock
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def run_check(options: Options) -> int:
 
 def _show(options: Options, context: Context, result: LockResult, state: str) -> int:
     path = short_path(result.path, context.environment.cwd)
-    return show(
+    return report(
         options,
         "lock",
         lambda: {
@@ -58,6 +59,6 @@ def _entry(one: Pin) -> dict[str, object]:
 
 
 def _line(one: Pin, style: Style) -> str:
-    platforms = len(one.locked.artifacts)
+    platforms = count_of(len(one.locked.artifacts), "platform")
     version = style.paint("green", one.version)
-    return f"  {style.paint('bold', one.tool)} {version} ({one.spec}), {platforms} platform{'s' * (platforms != 1)}"
+    return f"  {style.paint('bold', one.tool)} {version} ({one.spec}), {platforms}"

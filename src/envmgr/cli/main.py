@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from envmgr.cli.boundary import Terminated, guarded
@@ -15,7 +16,33 @@ if TYPE_CHECKING:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run envmgr and return its exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    _prepare_streams()
     return guarded(lambda: _run(words), Options(json=_wants_json(words)))
+
+
+def _prepare_streams() -> None:
+    """Let everything be printed: bytes of file names as they are, what the locale cannot spell as `?`."""
+    import codecs
+
+    codecs.register_error("envmgr", _spell_anyhow)
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # it was closed before we started
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - for as long as we run
+        elif hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="envmgr")
+
+
+def _spell_anyhow(error: UnicodeError) -> tuple[str | bytes, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    spelled = error.object[error.start : error.end]
+    return b"".join(_bytes_of(character) for character in spelled), error.end
+
+
+def _bytes_of(character: str) -> bytes:
+    is_byte = "\udc80" <= character <= "\udcff"  # how Python keeps bytes that are no text
+    return bytes([ord(character) - 0xDC00]) if is_byte else b"?"
 
 
 def _stop_on_sigterm() -> None:
@@ -30,7 +57,13 @@ def _stop_on_sigterm() -> None:
 
 def _run(words: list[str]) -> int:
     from envmgr.cli import hot
+    from envmgr.kit.environment import current
 
+    incomplete = current().get("_ENVMGR_COMPLETE")
+    if incomplete:
+        from envmgr.cli import complete
+
+        return complete.answer(words, incomplete[1:])
     options, rest = split(words)
     command = hot.find(rest)
     if command is not None:

@@ -48,8 +48,12 @@ def split(arguments: Sequence[str]) -> tuple[Options, list[str]]:
             options = replace(options, cwd=_directory(word, next(words, "")))
         elif word.startswith("--cwd="):
             options = replace(options, cwd=_directory("--cwd", word.partition("=")[2]))
+        elif word.startswith("-C") and len(word) > len("-C"):
+            options = replace(options, cwd=_directory("-C", word[len("-C") :]))
         else:
             rest.append(word)
+    if options.quiet and options.verbose:
+        raise UsageError("--quiet and --verbose contradict each other", "leave one of them out")
     return options, rest
 
 
@@ -57,7 +61,9 @@ def _directory(option: str, path: str) -> str:
     import os
 
     if not path:
-        raise UsageError(f"{option} needs a directory")
+        raise UsageError(f"{option} needs a directory", f"for example: envmgr {option} ../other current")
     if not os.path.isdir(path):
-        raise UsageError(f"{option} {path}: there is no such directory")
+        raise UsageError(
+            f"{option} {path}: there is no such directory", "name one that exists, or leave the option out"
+        )
     return path

@@ -22,7 +22,11 @@ if TYPE_CHECKING:
 def open_context(options: Options, progress: Progress | None = None) -> Context:
     """Make the context that the common options ask for."""
     flags = {"offline": True} if options.offline else {}
-    return current(cwd=options.cwd, flags=flags, progress=progress)
+    if not options.verbose:
+        return current(cwd=options.cwd, flags=flags, progress=progress)
+    from envmgr.cli import trail
+
+    return trail.told(current(cwd=options.cwd, flags=flags, progress=progress or trail.watcher()))
 
 
 def show(
@@ -33,15 +37,29 @@ def show(
 ) -> int:
     """Print a result: one JSON document with `--json`, else lines made for the terminal's style and width."""
     if options.json:
-        import json
-
-        text = json.dumps({"schema": f"envmgr/{command}/1", **document()}, ensure_ascii=False, indent=2)
-        sys.stdout.write(text + "\n")
+        print_json({"schema": f"envmgr/{command}/1", **document()})
     else:
         from envmgr.cli.style import STDOUT, style_of, width_of
 
         sys.stdout.writelines(f"{line}\n" for line in lines(style_of(STDOUT), width_of(STDOUT)))
     return 0
+
+
+def report(
+    options: Options,
+    command: str,
+    document: Callable[[], Document],
+    lines: Callable[[Style, int], Lines],
+) -> int:
+    """Print what was done, as `show` prints what was asked for; with `--quiet`, success has no words."""
+    return 0 if options.quiet and not options.json else show(options, command, document, lines)
+
+
+def print_json(document: Document) -> None:
+    """Print the one JSON document: in ASCII, so that no locale and no strange file name can spoil it."""
+    import json
+
+    sys.stdout.write(json.dumps(document, indent=2) + "\n")
 
 
 def say(options: Options, message: str) -> None:
@@ -50,17 +68,21 @@ def say(options: Options, message: str) -> None:
         sys.stderr.write(message + "\n")
 
 
-def confirm_with(options: Options) -> Callable[[str], bool]:
-    """Return a way to ask the user: `--yes` answers for them, and nobody is asked where there is no terminal."""
+def confirm_with(options: Options, default: str = "y") -> Callable[[str], bool]:
+    """Return a way to ask the user: `--yes` answers for them, and nobody is asked where there is no terminal.
+
+    `default` ("y" or "n") is what just pressing Enter says.
+    """
 
     def confirm(question: str) -> bool:
         if options.yes:
             return True
         if not (is_terminal(0) and is_terminal(2)):
             return False
-        sys.stderr.write(f"{question} [Y/n] ")
+        sys.stderr.write(f"{question} [{'Y/n' if default == 'y' else 'y/N'}] ")
         sys.stderr.flush()
-        return sys.stdin.readline().strip().lower() in {"", "y", "yes"}
+        line = sys.stdin.readline()
+        return (line.strip().lower() or default) in {"y", "yes"} if line else False
 
     return confirm
 

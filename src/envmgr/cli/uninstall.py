@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from envmgr.cli.session import open_context, show
+from envmgr.cli.session import open_context, report
+from envmgr.cli.units import count_of
 from envmgr.ops import reshim, tools, uninstall
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ def run(options: Options, words: Sequence[str], *, dry: bool) -> int:
     items = tools.parse_many(words, lambda word: bool(uninstall.owned(context, word)))
     removed = uninstall.select(context, items) if dry else uninstall.uninstall(context, items)
     verb = "would remove" if dry else "removed"
-    return show(
+    return report(
         options,
         "uninstall",
         lambda: {"dry_run": dry, "removed": [_entry(one) for one in removed.versions]},
@@ -38,7 +39,7 @@ def run_reshim(options: Options) -> int:
     """Rewrite all shims."""
     context = open_context(options)
     changes = reshim.reshim(context)
-    return show(
+    return report(
         options,
         "reshim",
         lambda: {
@@ -51,6 +52,6 @@ def run_reshim(options: Options) -> int:
             *(f"wrote {name}" for name in changes.written),
             *(f"removed {name}" for name in changes.removed),
             *(f"left alone {name}: it is no shim of envmgr" for name in changes.foreign),
-            f"{len(changes.commands)} commands in {context.paths.shims}",
+            f"{count_of(len(changes.commands), 'command')} in {context.paths.shims}",
         ],
     )

@@ -4,25 +4,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from envmgr.cli import table
+from envmgr.cli import progress, table
 from envmgr.cli.current import source_entry
 from envmgr.cli.session import open_context, short_path, show
+from envmgr.cli.wrap import fill
 from envmgr.ops.why import why
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from envmgr.cli.options import Options
     from envmgr.cli.style import Style
     from envmgr.ops.why import Why
 
 SHOWN = 5
+_LABEL = len("installed  ")
 
 
 def run(options: Options, tool: str) -> int:
     """Explain the resolution of a tool."""
-    context = open_context(options)
-    found = why(context, tool)
+    with progress.watching(options) as watcher:
+        context = open_context(options, watcher)
+        watcher.step(tool, "looking")
+        found = why(context, tool)
     cwd = context.environment.cwd
     return show(options, "why", lambda: _entry(found), lambda style, width: _lines(found, cwd, style, width))
 
@@ -48,19 +52,30 @@ def _entry(found: Why) -> dict[str, object]:
 
 
 def _lines(found: Why, cwd: str, style: Style, width: int) -> Iterable[str]:
-    yield f"{style.paint('bold', found.tool)} {style.paint('green', found.active.version or found.active.spec)}"
-    yield "  asked for by"
+    yield f"{style.paint('bold', found.tool)} {_result(found, style)}"
+    yield "  considered, the strongest first"
     rows = [_place(one.place, one.spec, one.decided, cwd) for one in found.considered]
-    yield from (f"    {line}" for line in table.render(rows, width - 4, style, flexible=1))
-    yield f"  lock       {_lock(found, cwd)}"
-    yield f"  installed  {', '.join(found.installed) or 'none'}"
-    yield from _remote_lines(found)
+    yield from (f"    {line}" for line in table.render(rows, width - 4, style, flexible=2))
+    for label, text in (("lock", _lock(found, cwd)), ("installed", _installed(found)), *_remote_facts(found)):
+        yield f"  {label:<{_LABEL}}{fill(text, width, 2 + _LABEL, 2 + _LABEL)}"
+
+
+def _result(found: Why, style: Style) -> str:
+    one = found.active
+    spelled = style.paint("green" if one.is_available else "red", one.version or one.spec)
+    if one.kind != "version":
+        return spelled
+    return spelled + ("" if one.is_available else " (not installed)") + (", as locked" if one.locked else "")
+
+
+def _installed(found: Why) -> str:
+    return ", ".join(found.installed) or "none"
 
 
 def _place(place: str, spec: str | None, decided: bool, cwd: str) -> tuple[table.Cell, ...]:
     mark = ("green", "→") if decided else ("", " ")
     shown = place if place.startswith("$") else short_path(place, cwd)
-    return (mark, ("cyan" if spec else "dim", shown), ("", spec or ""))
+    return (mark, ("", spec or "-"), ("cyan" if spec else "dim", shown))
 
 
 def _lock(found: Why, cwd: str) -> str:
@@ -70,19 +85,20 @@ def _lock(found: Why, cwd: str) -> str:
     return f"{path} says {found.locked}" if found.locked else f"{path} does not lock {found.active.spec}"
 
 
-def _remote_lines(found: Why) -> Iterable[str]:
+def _remote_facts(found: Why) -> Iterable[tuple[str, str]]:
     if found.note:
-        yield f"  upstream   {found.note}"
+        yield "upstream", found.note
         return
     if not found.candidates and not found.rejected:
         return
-    more = len(found.candidates) - SHOWN
-    listed = ", ".join(found.candidates[:SHOWN]) + (f" and {more} more" if more > 0 else "")
-    yield f"  matching   {listed or 'no release'}"
+    yield "matching", _some(found.candidates) or "no release"
     by_reason: dict[str, list[str]] = {}
     for version, reason in found.rejected:
         by_reason.setdefault(reason, []).append(version)
     for reason, versions in by_reason.items():
-        more = len(versions) - SHOWN
-        listed = ", ".join(versions[:SHOWN]) + (f" and {more} more" if more > 0 else "")
-        yield f"  rejected   {reason}: {listed}"
+        yield "rejected", f"{reason}: {_some(versions)}"
+
+
+def _some(versions: Sequence[str]) -> str:
+    more = len(versions) - SHOWN
+    return ", ".join(versions[:SHOWN]) + (f" and {more} more" if more > 0 else "")

@@ -200,9 +200,11 @@ class Http:
         attempt = trouble.Attempt(address, timeout, proxy)
         timeouts = dict.fromkeys(("connect", "read", "write", "pool"), timeout)
         with _translating(attempt):
+            started = self._clock.monotonic()
             request = httpx.Request("GET", address, headers=headers, extensions={"timeout": timeouts})
             response = self._transport(proxy).handle_request(request)
             response.request = request
+        self._progress.trace(_spelled(attempt, response.status_code, self._clock.monotonic() - started))
         return response, attempt
 
     def _signed(self, url: str, headers: Mapping[str, str]) -> Mapping[str, str]:
@@ -285,6 +287,11 @@ def _translating(attempt: trouble.Attempt) -> Iterator[None]:
         UnicodeError,
     ) as error:
         raise trouble.translated(error, attempt) from error
+
+
+def _spelled(attempt: trouble.Attempt, status: int, seconds: float) -> str:
+    way = f" by {attempt.peer}" if attempt.proxy else ""
+    return f"GET {urls.shown(attempt.url)}{way}: {status} after {seconds * 1000:.0f} ms"
 
 
 def _headers_of(response: httpx.Response) -> dict[str, str]:

@@ -20,6 +20,9 @@ class Progress(Protocol):
     def note(self, message: str) -> None:
         """Say something that is no task's progress: a retry, a warning."""
 
+    def trace(self, message: str) -> None:
+        """Say what only those want to know who asked for every detail: a request, a decision."""
+
 
 class Silent:
     """Watch nothing."""
@@ -34,4 +37,7 @@ class Silent:
         """Ignore it."""
 
     def note(self, message: str) -> None:
+        """Ignore it."""
+
+    def trace(self, message: str) -> None:
         """Ignore it."""

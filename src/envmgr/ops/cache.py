@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import json
 import os
 
+from envmgr.install import store
 from envmgr.kit.fs import remove_tree
 from envmgr.kit.value import frozen
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from envmgr.ops.context import Context
+
+ARCHIVE, UNFINISHED, NOTE, LIST = "archive", "unfinished", "note", "list"
+_KINDS = {"sha256": ARCHIVE, "partial": UNFINISHED, "urls": NOTE}
 
 
 @frozen
 class Entry:
-    """A cached file, by its path below the cache, and its size in bytes."""
+    """A cached file: its path below the cache, what kind it is, what it holds, and its size in bytes."""
 
     name: str
+    kind: str
+    what: str
     bytes: int
 
 
@@ -37,7 +44,8 @@ class Cache:
 
 def show(context: Context) -> Cache:
     """Return what is cached: archives and lists of releases."""
-    return Cache(context.paths.cache, tuple(sorted(_entries(context), key=lambda entry: entry.name)))
+    entries = sorted(_entries(context), key=lambda entry: (entry.kind, entry.what, entry.name))
+    return Cache(context.paths.cache, tuple(entries))
 
 
 def clear(context: Context) -> Cache:
@@ -49,9 +57,35 @@ def clear(context: Context) -> Cache:
 
 
 def _entries(context: Context) -> Iterator[Entry]:
-    for top in (context.paths.downloads, context.paths.index):
-        for directory, _, names in os.walk(top):
-            for name in names:
-                path = os.path.join(directory, name)
-                if os.path.isfile(path):
-                    yield Entry(os.path.relpath(path, context.paths.cache), os.path.getsize(path))
+    installed = {one.sha256: f"{one.tool} {one.version}" for one in store.all_installed(context.paths)}
+    for path in _files_below(context.paths.downloads):
+        kind = _KINDS.get(os.path.basename(os.path.dirname(path)), NOTE)
+        yield _entry(context, path, kind, _content(path, kind, installed))
+    for path in _files_below(context.paths.index):
+        yield _entry(context, path, LIST, _asked(path))
+
+
+def _entry(context: Context, path: str, kind: str, what: str) -> Entry:
+    return Entry(os.path.relpath(path, context.paths.cache), kind, what, os.path.getsize(path))
+
+
+def _files_below(top: str) -> Iterator[str]:
+    for directory, _, names in os.walk(top):
+        for name in names:
+            path = os.path.join(directory, name)
+            if os.path.isfile(path):
+                yield path
+
+
+def _content(path: str, kind: str, installed: Mapping[str, str]) -> str:
+    name = os.path.basename(path)
+    return installed.get(name, f"sha256:{name}") if kind == ARCHIVE else name
+
+
+def _asked(path: str) -> str:
+    """Return the URL that a list of releases came from, which its first line says."""
+    try:
+        with open(path, "rb") as file:
+            return str(json.loads(file.readline())["asked"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return os.path.basename(path)

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+from envmgr.catalog.release import Artifact
 from envmgr.install import store
+from envmgr.kit.digest import Digest
 from envmgr.kit.errors import EnvmgrError
+from envmgr.kit.paths import name_of_file
 from envmgr.kit.value import frozen
-from envmgr.ops import active, reshim
+from envmgr.ops import active, install, reshim
+from envmgr.ops.locking import Pin
+from envmgr.project.lockfile import Locked
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
+    from envmgr.install.store import Installed
     from envmgr.ops.context import Context
 
 OK, WARNING, ERROR = "ok", "warning", "error"
+AT_ONCE = 8
+_MOST_NAMES = 5
 
 
 @frozen
@@ -31,40 +40,93 @@ class Finding:
 
 def diagnose(context: Context) -> tuple[Finding, ...]:
     """Run every check; change nothing."""
-    return tuple(finding for check in CHECKS for finding in check(context))
+    return tuple(finding for name in CHECKS for finding in _run(context, name))
 
 
 def fix(context: Context) -> tuple[Finding, ...]:
-    """Remove stale staging directories and broken installations, rewrite shims, then run every check."""
-    done = [*_remove_stale(context), *_remove_broken(context)]
-    reshim.reshim(context)
+    """Mend what can be mended, then run every check."""
+    done = tuple(finding for mend in _MENDS for finding in mend(context))
     return (*done, *diagnose(context))
 
 
-def _remove_stale(context: Context) -> Iterator[Finding]:
+def _run(context: Context, name: str) -> Iterator[Finding]:
+    """Run a check; what keeps it from being made is its finding."""
+    context.progress.step("doctor", f"checking {name}")
+    try:
+        yield from CHECKS[name](context)
+    except EnvmgrError as error:
+        yield Finding(name, ERROR, error.message, error.hint)
+    finally:
+        context.progress.done("doctor", f"checked {name}")
+
+
+def _mend_staging(context: Context) -> Iterator[Finding]:
     count = store.sweep(context.paths)
     if count:
-        yield Finding("staging", OK, f"removed {count} unfinished installations", fixed=True)
-
-
-def _remove_broken(context: Context) -> Iterator[Finding]:
-    for tool, version, _ in _broken(context):
-        store.remove(context.paths, tool, version)
         yield Finding(
-            "installs", OK, f"removed {tool} {version}, which was damaged: install it again", fixed=True
+            "staging", OK, f"removed what {_count(count, 'interrupted installation')} left", fixed=True
         )
+
+
+def _mend_installs(context: Context) -> Iterator[Finding]:
+    """Install what is damaged again, from the archive it came from; remove what does not say where it came from."""
+    for tool, version, _ in _broken(context):
+        known = store.get(context.paths, tool, version)
+        if known is None:
+            store.remove(context.paths, tool, version)
+            yield Finding(
+                "installs", OK, f"removed {tool} {version}, of which no receipt was left", fixed=True
+            )
+        else:
+            yield _reinstalled(context, known)
+
+
+def _reinstalled(context: Context, one: Installed) -> Finding:
+    name = f"{one.tool} {one.version}"
+    artifact = Artifact(one.url, Digest("sha256", one.sha256), one.size)
+    pin = Pin(one.tool, one.version, one.version, Locked(one.plugin, {one.platform: artifact}))
+    try:
+        install.run(context, [install.Step(pin)], install.Options(force=True))
+    except EnvmgrError as error:
+        return Finding(
+            "installs",
+            WARNING,
+            f"{name} is still damaged, and could not be installed again: {error.message}",
+            error.hint,
+        )
+    return Finding("installs", OK, f"installed {name} again: it was damaged", fixed=True)
+
+
+def _mend_shims(context: Context) -> Iterator[Finding]:
+    try:
+        done = reshim.reshim(context)
+    except EnvmgrError as error:
+        yield Finding("shims", ERROR, error.message, error.hint)
+        return
+    for verb, names in (("wrote", done.written), ("removed", done.removed)):
+        if names:
+            yield Finding("shims", OK, f"{verb} {_count(len(names), 'shim')}: {_some(names)}", fixed=True)
+
+
+_MENDS: tuple[Callable[[Context], Iterator[Finding]], ...] = (_mend_staging, _mend_installs, _mend_shims)
+
+
+def _check_settings(context: Context) -> Iterator[Finding]:
+    _ = context.settings  # reading them raises what is wrong with them
+    path = context.paths.config_file
+    yield Finding("settings", OK, f"{path} is valid" if os.path.isfile(path) else "all as by default")
 
 
 def _check_directories(context: Context) -> Iterator[Finding]:
     for directory in dict.fromkeys((context.paths.data, context.paths.settings, context.paths.cache)):
         existing = _nearest_existing(directory)
-        if os.access(existing, os.W_OK | os.X_OK):
+        if os.path.isdir(existing) and os.access(existing, os.W_OK | os.X_OK):
             yield Finding("directories", OK, f"{directory} can be written")
         else:
             yield Finding(
                 "directories",
                 ERROR,
-                f"{existing} cannot be written",
+                f"{existing} cannot be written" if os.path.isdir(existing) else f"{existing} is no directory",
                 "check who owns it, or set ENVMGR_HOME to a directory you can write to",
             )
 
@@ -83,7 +145,7 @@ def _check_path(context: Context) -> Iterator[Finding]:
             "path",
             WARNING,
             f"{shims} is not on PATH",
-            f'add it in front, for example: export PATH="{shims}:$PATH"',
+            f'add it in front, for example: `export PATH="{shims}:$PATH"` in your shell\'s start file',
         )
         return
     hidden = sorted(set(_hidden_commands(shims, entries[: entries.index(shims)])))
@@ -91,27 +153,27 @@ def _check_path(context: Context) -> Iterator[Finding]:
         yield Finding(
             "path",
             WARNING,
-            f"other programs come before the shims of {', '.join(hidden)}",
+            f"other programs come before the shims of {_some(hidden)}",
             f"put {shims} further to the front of PATH",
         )
     else:
-        yield Finding("path", OK, "shims come first on PATH")
+        yield Finding("path", OK, "the shims come first on PATH")
 
 
 def _hidden_commands(shims: str, before: list[str]) -> Iterator[str]:
     names = os.listdir(shims) if os.path.isdir(shims) else []
     for directory in before:
         for name in names:
-            if not name.startswith(".") and os.access(os.path.join(directory, name), os.X_OK):
+            if not name.startswith(".") and store.is_program(os.path.join(directory, name)):
                 yield name
 
 
 def _check_shims(context: Context) -> Iterator[Finding]:
     stale = reshim.stale(context)
     if stale:
-        yield Finding("shims", WARNING, f"shims are out of date: {', '.join(stale)}", "run `envmgr reshim`")
+        yield Finding("shims", WARNING, f"out of date: {_some(stale)}", "run `envmgr reshim`")
     else:
-        yield Finding("shims", OK, "shims are up to date")
+        yield Finding("shims", OK, f"{_count(len(reshim.wanted(context)), 'shim')}, all up to date")
 
 
 def _check_staging(context: Context) -> Iterator[Finding]:
@@ -120,81 +182,121 @@ def _check_staging(context: Context) -> Iterator[Finding]:
         yield Finding(
             "staging",
             WARNING,
-            f"{stale} installations were interrupted",
-            "run `envmgr doctor --fix`; any install removes them too",
+            f"{_count(stale, 'interrupted installation')} left something behind",
+            "run `envmgr doctor --fix`; any install removes it too",
         )
     else:
-        yield Finding("staging", OK, "no unfinished installations")
+        yield Finding("staging", OK, "nothing was left behind")
 
 
 def _check_installs(context: Context) -> Iterator[Finding]:
-    count = 0
-    for tool, version, difference in _broken(context):
-        count += 1
+    broken = _broken(context)
+    for tool, version, difference in broken:
         yield Finding(
             "installs",
             ERROR,
             f"{tool} {version} is damaged: {difference}",
-            f"run `envmgr install {tool}@{version} --force`, or `envmgr doctor --fix` to remove it",
+            f"run `envmgr doctor --fix`, or `envmgr install {tool}@{version} --force`",
         )
-    if not count:
-        yield Finding(
-            "installs", OK, f"{len(list(store.all_installed(context.paths)))} installed versions are whole"
-        )
+    if not broken:
+        count = len(list(store.all_installed(context.paths)))
+        yield Finding("installs", OK, f"{_count(count, 'installed version')}, all whole")
 
 
 def _broken(context: Context) -> list[tuple[str, str, str]]:
     """Return each damaged installation with the first difference between its receipt and its tree."""
     found = []
-    for installed in store.all_installed(context.paths):
-        differences = store.check(context.paths, installed.tool, installed.version)
+    for tool, version in _directories(context):
+        context.progress.step("doctor", f"checking {tool} {version}")
+        differences = store.check(context.paths, tool, version)
         if differences:
-            found.append((installed.tool, installed.version, differences[0]))
+            found.append((tool, version, differences[0]))
     return found
 
 
-def _check_plugins(context: Context) -> Iterator[Finding]:
+def _directories(context: Context) -> Iterator[tuple[str, str]]:
+    """Return the tool and version of everything in the store, whether it has a receipt or not."""
+    for tool in _named(context.paths.installs):
+        for version in _named(os.path.dirname(context.paths.install(tool, "-"))):
+            yield tool, version
+
+
+def _named(directory: str) -> list[str]:
     try:
-        count = len(context.catalog.registry.all())
-    except EnvmgrError as error:
-        yield Finding("plugins", ERROR, error.message, error.hint)
-    else:
-        yield Finding("plugins", OK, f"{count} manifests are valid")
+        spelled = sorted(entry.name for entry in os.scandir(directory) if entry.is_dir(follow_symlinks=False))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    names = []
+    for name in spelled:
+        try:
+            names.append(name_of_file(name))
+        except ValueError:  # not a name we gave
+            continue
+    return names
+
+
+def _check_plugins(context: Context) -> Iterator[Finding]:
+    names, failed = context.catalog.registry.names(), 0
+    for name in names:
+        try:
+            context.catalog.registry.checked(name)
+        except EnvmgrError as error:
+            failed += 1
+            yield Finding("plugins", ERROR, error.message, error.hint)
+    if not failed:
+        yield Finding("plugins", OK, f"{_count(len(names), 'manifest')}, all valid")
 
 
 def _check_project(context: Context) -> Iterator[Finding]:
-    try:
-        missing = [one for one in active.resolve(context) if not one.is_available]
-    except EnvmgrError as error:
-        yield Finding("project", ERROR, error.message, error.hint)
-        return
+    found = active.resolve(context)
+    missing = [one for one in found if not one.is_available]
     if missing:
         names = ", ".join(f"{one.tool} {one.version or one.spec}" for one in missing)
         yield Finding("project", WARNING, f"asked for and not installed: {names}", "run `envmgr install`")
     else:
-        yield Finding("project", OK, "all that is asked for here is installed")
+        asked = f"{_count(len(found), 'tool')} asked for here, all installed"
+        yield Finding("project", OK, asked if found else "no tool is asked for here")
 
 
 def _check_network(context: Context) -> Iterator[Finding]:
     if context.settings.offline:
         yield Finding("network", OK, "offline, as set")
         return
-    for tool in sorted({request.tool for request in context.project.requests()}):
-        try:
-            context.catalog.listing(tool)
-        except EnvmgrError as error:
-            yield Finding("network", WARNING, f"{tool}: {error.message}", error.hint)
-        else:
-            yield Finding("network", OK, f"the releases of {tool} can be listed")
+    tools = sorted({request.tool for request in context.project.requests()})
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        findings = [one for one in pool.map(lambda tool: _reach(context, tool), tools) if one]
+    yield from findings
+    if not findings:
+        asked = f"the releases of {_some(tools)} can be listed" if tools else "not needed here"
+        yield Finding("network", OK, asked)
 
 
-CHECKS: tuple[Callable[[Context], Iterator[Finding]], ...] = (
-    _check_directories,
-    _check_path,
-    _check_shims,
-    _check_staging,
-    _check_installs,
-    _check_plugins,
-    _check_project,
-    _check_network,
-)
+def _reach(context: Context, tool: str) -> Finding | None:
+    try:
+        context.catalog.listing(tool)
+    except EnvmgrError as error:
+        return Finding("network", WARNING, f"{tool}: {error.message}", error.hint)
+    return None
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
+def _some(names: Iterable[str]) -> str:
+    listed = list(names)
+    more = len(listed) - _MOST_NAMES
+    return ", ".join(listed[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
+
+
+CHECKS: dict[str, Callable[[Context], Iterator[Finding]]] = {
+    "settings": _check_settings,
+    "directories": _check_directories,
+    "path": _check_path,
+    "shims": _check_shims,
+    "staging": _check_staging,
+    "installs": _check_installs,
+    "plugins": _check_plugins,
+    "project": _check_project,
+    "network": _check_network,
+}

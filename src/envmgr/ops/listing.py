@@ -33,7 +33,7 @@ class Remote:
 
 def installed(context: Context, tool: str | None = None) -> tuple[Row, ...]:
     """Return the installed versions of one tool or all, oldest first within a tool."""
-    tools = [tool] if tool else sorted(store.tools(context.paths))
+    tools = [named(context, tool)] if tool else sorted(store.tools(context.paths))
     chosen = {(one.tool, one.version): one for one in reversed(active.resolve(context))}
     return tuple(
         Row(found, chosen.get((name, version)))
@@ -41,6 +41,11 @@ def installed(context: Context, tool: str | None = None) -> tuple[Row, ...]:
         for version in versions.sort(store.versions(context.paths, name))
         if (found := store.get(context.paths, name, version))
     )
+
+
+def named(context: Context, tool: str) -> str:
+    """Return the own name of a tool that is called by one of its names; raise UnknownTool if it is nobody's."""
+    return tool if store.versions(context.paths, tool) else context.catalog.manifest(tool).name
 
 
 def remote(context: Context, tool: str, spec: str | None = None) -> Remote:

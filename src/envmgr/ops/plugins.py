@@ -17,13 +17,23 @@ from envmgr.kit.paths import file_name
 from envmgr.shells import plan
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from envmgr.catalog.lint import Report
     from envmgr.catalog.manifest import Manifest
     from envmgr.ops.context import Context
+
+    Confirm = Callable[[str], bool]
 
 
 def show_all(context: Context) -> tuple[Manifest, ...]:
     """Return every manifest, those that win over others of their name only."""
     return context.catalog.registry.all()
+
+
+def whose(context: Context, manifest: Manifest) -> str:
+    """Tell whether a manifest is the `project`'s, the `user`'s, `built-in`, or made of a `package`'s name."""
+    return context.catalog.registry.whose(manifest)
 
 
 def show(context: Context, name: str) -> Manifest:
@@ -38,14 +48,19 @@ def text_of(manifest: Manifest) -> str:
     return written if written is not None else json.dumps(made, indent=2) + "\n"
 
 
-def add(context: Context, name: str, source: str, *, trust: bool = False) -> Manifest:
-    """Add a manifest from a file or URL; one with an install script needs trust."""
+def refuse(_question: str) -> bool:
+    """Trust nothing."""
+    return False
+
+
+def add(context: Context, name: str, source: str, may_trust: Confirm = refuse) -> Manifest:
+    """Add a manifest from a file or URL; `may_trust` is asked before one with an install script is."""
     if source.endswith(".git") or source.startswith(("git@", "git://", "git+", "ssh://")):
         raise UsageError(
             f"{source} is a git repository, and plugins are single JSON manifests",
             "give the path or URL of a manifest",
         )
-    return _add_text(context, name, _fetch(context, source), source, trust=trust)
+    return _add_text(context, name, _fetch(context, source), source, may_trust)
 
 
 def add_parts(
@@ -55,7 +70,7 @@ def add_parts(
     fields = {"name": name, "versions_url": versions_url, "bin_path_template": bin_template}
     if download_template:
         fields["download_url_template"] = download_template
-    return _add_text(context, name, json.dumps(fields, indent=2) + "\n", "the command line", trust=False)
+    return _add_text(context, name, json.dumps(fields, indent=2) + "\n", "the command line", refuse)
 
 
 def _fetch(context: Context, source: str) -> str:
@@ -68,7 +83,7 @@ def _fetch(context: Context, source: str) -> str:
     return text
 
 
-def _add_text(context: Context, name: str, text: str, origin: str, *, trust: bool) -> Manifest:
+def _add_text(context: Context, name: str, text: str, origin: str, may_trust: Confirm) -> Manifest:
     linting.check(text, origin)
     manifest = manifests.parse(text, origin)
     if manifest.name != name:
@@ -76,20 +91,18 @@ def _add_text(context: Context, name: str, text: str, origin: str, *, trust: boo
             f"the manifest of {origin} is for {manifest.name}, not {name}",
             f"run `envmgr plugin add {manifest.name} {origin}`",
         )
-    _check_trust(context, manifest, trust=trust)
+    _check_trust(context, manifest, may_trust)
     write_atomic(_path(context, name), text)
     plan.clear(context.paths)  # which installed version is best may depend on the manifest
     return manifest
 
 
-def _check_trust(context: Context, manifest: Manifest, *, trust: bool) -> None:
+def _check_trust(context: Context, manifest: Manifest, may_trust: Confirm) -> None:
     if not manifest.has_script or manifest.digest in context.settings.trusted:
         return
-    if not trust:
-        raise UntrustedScript(
-            f"the manifest of {manifest.name} has an install script, which could do anything you can",
-            "read it, then run the same command with --trust",
-        )
+    danger = f"the manifest of {manifest.name} has an install script, which could do anything you can"
+    if not may_trust(f"{danger}. Trust it?"):
+        raise UntrustedScript(danger, "read it, then run the same command with --trust")
     with holding(context.paths, "settings"):
         trusted = (*context.settings.trusted, manifest.digest)
         settings.set_value(context.paths.config_file, "trusted", " ".join(trusted))
@@ -110,11 +123,14 @@ def remove(context: Context, name: str) -> str:
     return path
 
 
-def lint(context: Context, target: str) -> tuple[str, ...]:
+def lint(context: Context, target: str) -> Report:
     """Return every issue of a manifest, given by file or by name."""
     path = os.path.join(context.environment.cwd, os.path.expanduser(target))
-    text = read_text(path) if os.path.isfile(path) else text_of(context.catalog.manifest(target))
-    return linting.issues(text or "")
+    if os.path.isfile(path):
+        return linting.lint(read_text(path) or "", path)
+    if target.endswith(".json") or os.path.dirname(target) == "." or target.startswith(("/", "~")):
+        raise UsageError(f"there is no file {path}", "give the path of a manifest, or a tool's name")
+    return linting.lint(text_of(context.catalog.registry.get(target)), target)
 
 
 def _path(context: Context, name: str) -> str:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from envmgr import versions
 from envmgr.install import store
-from envmgr.kit.errors import NotInstalled
+from envmgr.kit.errors import CatalogError, NotInstalled, UsageError
 from envmgr.kit.suggest import closest
 from envmgr.kit.value import frozen
-from envmgr.ops import reshim
-from envmgr.ops.tools import ToolSpec, require_spec
+from envmgr.ops import listing, reshim
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
 
     from envmgr.install.store import Installed
     from envmgr.ops.context import Context
+    from envmgr.ops.tools import ToolSpec
 
 
 @frozen
@@ -36,18 +36,33 @@ def uninstall(context: Context, items: Sequence[ToolSpec]) -> Removed:
 
 def select(context: Context, items: Sequence[ToolSpec]) -> Removed:
     """Return the installed versions that are named; raise NotInstalled for one that is not there."""
-    return Removed(tuple(_find(context, item) for item in items))
+    found = (_find(context, item) for item in items)
+    return Removed(tuple({(one.tool, one.version): one for one in found}.values()))
 
 
 def _find(context: Context, item: ToolSpec) -> Installed:
-    version = require_spec(item, "uninstall")
-    owned = versions.sort(store.versions(context.paths, item.tool))
-    found = store.get(context.paths, item.tool, version) if version in owned else None
+    tool = _named(context, item.tool)
+    having = owned(context, tool)
+    if item.spec is None:
+        raise UsageError(f"uninstall needs a version of {tool}", _all_of(tool, having))
+    found = store.get(context.paths, tool, item.spec) if item.spec in having else None
     if found is None:
-        raise NotInstalled(
-            f"{item.tool} {version} is not installed", _hint(context, item.tool, version, owned)
-        )
+        raise NotInstalled(f"{tool} {item.spec} is not installed", _hint(context, tool, item.spec, having))
     return found
+
+
+def _named(context: Context, tool: str) -> str:
+    """Return a tool's own name; what is neither installed nor known keeps the one it was given."""
+    try:
+        return listing.named(context, tool)
+    except CatalogError:
+        return tool
+
+
+def _all_of(tool: str, having: Sequence[str]) -> str:
+    if not having:
+        return f"no version of {tool} is installed; `envmgr list` shows what is"
+    return f"installed: {' '.join(f'{tool}@{version}' for version in having)}"
 
 
 def _hint(context: Context, tool: str, version: str, owned: Sequence[str]) -> str:

@@ -1,0 +1,44 @@
+"""Amounts as people read them."""
+
+from __future__ import annotations
+
+KIBI = 1024
+_UNITS = ("KiB", "MiB", "GiB", "TiB")
+
+
+def size(count: float) -> str:
+    """Spell a number of bytes in the unit that suits it."""
+    if count < KIBI:
+        return f"{count:.0f} B"
+    amount, unit = _scaled(count)
+    return f"{amount:.1f} {unit}"
+
+
+def part(count: float, total: float) -> str:
+    """Spell how many bytes of a total are done, both in the total's unit."""
+    if total < KIBI:
+        return f"{count:.0f}/{total:.0f} B"
+    amount, unit = _scaled(total)
+    return f"{count * amount / total:.1f}/{amount:.1f} {unit}"
+
+
+def _scaled(count: float) -> tuple[float, str]:
+    amount = count / KIBI
+    for unit in _UNITS[:-1]:
+        if amount < KIBI - 0.05:  # 1023.96 would be spelled 1024.0
+            return amount, unit
+        amount /= KIBI
+    return amount, _UNITS[-1]
+
+
+def duration(seconds: int) -> str:
+    """Spell a duration as settings are written: 0s, 90s, 24h, 7d."""
+    for unit, length in (("d", 86_400), ("h", 3_600), ("m", 60)):
+        if seconds and seconds % length == 0:
+            return f"{seconds // length}{unit}"
+    return f"{seconds}s"
+
+
+def count_of(number: int, thing: str) -> str:
+    """Spell a number of things: one tool, 2 tools."""
+    return f"{number} {thing}{'' if number == 1 else 's'}"
