@@ -1,0 +1,26 @@
+"""A program that locks or installs as if on another platform: `python pretending.py PLATFORM lock|install [TOOL…]`."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+
+from envmgr.kit import environment, paths, platform
+from envmgr.ops import install, lock, tools
+from envmgr.ops.context import Context
+
+
+def main(key: str, command: str, *words: str) -> None:
+    here = environment.current()
+    context = Context(here, paths.locate(here), platform.parse(key))
+    with contextlib.closing(context):
+        if command == "lock":
+            lock.lock(context)
+        elif words:
+            install.install_tools(context, [tools.parse(word) for word in words])
+        else:
+            install.install_project(context)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
