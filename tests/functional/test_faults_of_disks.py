@@ -47,6 +47,13 @@ def test_a_full_disk_is_named_and_costs_nothing(steady, home, place):
     steady.recovers()
 
 
+@mounts.needs_mounts()
+def test_installs_on_a_disk_of_their_own_are_explained(steady, home):
+    result = mounts.run(steady.sandbox, mounts.full(home / "installs", "9m"), "install", "alpha", "--json")
+    check_error(steady, result, home, "must be on one file system")
+    steady.recovers()
+
+
 def test_a_limit_on_files_is_named_and_costs_nothing(steady, home):
     limited = f'ulimit -f 64; exec "{shutil.which("envmgr", path=steady.sandbox.environment["PATH"])}" "$@"'
     result = steady.sandbox.command(["sh", "-c", limited, "sh", "install", "--json"])

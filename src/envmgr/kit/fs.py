@@ -19,6 +19,10 @@ _HINTS = {
     ),
     errno.EDQUOT: "your disk quota is used up: free some space, then run the same command again",
     errno.EFBIG: "it is larger than a file may be here: raise the limit (`ulimit -f`), or use another file system",
+    errno.EXDEV: (
+        "envmgr's directories `staging` and `installs` must be on one file system: "
+        "move both, or set ENVMGR_HOME to a directory on the larger disk"
+    ),
     errno.EROFS: (
         "the file system is read-only: make it writable, or, for envmgr's own files, "
         "set ENVMGR_HOME to another directory"
