@@ -274,6 +274,8 @@ class _Installation:
                 files=listed.count,
                 bytes=listed.bytes,
                 files_digest=listed.digest,
+                variants=self.job.layout.variants,
+                default_vendor=self.job.layout.default_vendor,
             ),
         )
 

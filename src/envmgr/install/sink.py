@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from queue import Queue
 from threading import Thread
 from typing import TYPE_CHECKING, Self
@@ -46,11 +45,14 @@ class Sink:
         self._queue.put(block)
 
     def finish(self) -> Mapping[str, str]:
-        """Write all, so that it outlasts a power cut, and return the hexadecimal digest by algorithm."""
+        """Write all, and return the hexadecimal digest by algorithm.
+
+        Nothing waits for the disk: a cached file is hashed again before each use, so one that a power cut spoiled is
+        downloaded again.
+        """
         self._stop()
         if self._error:
             raise self._error
-        os.fsync(self._file.fileno())
         return {name: hasher.hexdigest() for name, hasher in self._hashers.items()}
 
     def _stop(self) -> None:
