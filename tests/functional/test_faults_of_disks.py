@@ -48,8 +48,8 @@ def test_a_full_disk_is_named_and_costs_nothing(steady, home, place):
 
 
 @mounts.needs_mounts()
-def test_installs_on_a_disk_of_their_own_are_explained(steady, home):
-    result = mounts.run(steady.sandbox, mounts.full(home / "installs", "9m"), "install", "alpha", "--json")
+def test_staging_on_a_disk_of_its_own_is_explained(steady, home):
+    result = mounts.run(steady.sandbox, mounts.full(home / "staging", "9m"), "install", "--json")
     check_error(steady, result, home, "must be on one file system")
     steady.recovers()
 
