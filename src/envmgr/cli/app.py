@@ -72,8 +72,12 @@ def tree() -> Command:
 
 def _show_help(command: Command, words: Sequence[str]) -> int:
     """Help whoever named no command."""
-    with contextlib.redirect_stdout(sys.stderr), contextlib.suppress(typer.Exit):
-        command.make_context("envmgr", [*words, "--help"])
+    with (
+        contextlib.redirect_stdout(sys.stderr),
+        contextlib.suppress(typer.Exit),
+        command.make_context("envmgr", [*words, "--help"]) as context,
+    ):
+        command.invoke(context)
     return UsageError.exit_code
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -9,11 +10,11 @@ from typing import TYPE_CHECKING
 from envmgr.cli import progress
 from envmgr.cli.session import open_context, report, say, short_path
 from envmgr.cli.units import size
-from envmgr.kit.errors import CatalogError, UsageError
-from envmgr.ops import install, tools, use
+from envmgr.kit.errors import CatalogError, UnknownTool, UsageError
+from envmgr.ops import install, listing, tools, use
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from envmgr.cli.options import Options
     from envmgr.cli.style import Style
@@ -38,10 +39,20 @@ def run(options: Options, words: Sequence[str], how: install.Options) -> int:
 def _install(context: Context, words: Sequence[str], how: install.Options) -> InstallResult:
     if not words:
         _check_asked(context)
-        return install.install_project(context, how)
+        with naming_lines(context):
+            return install.install_project(context, how)
     if _is_url_form(words):
-        return install.install_url(context, tools.ToolSpec(words[0], words[1]), words[2], how)
+        return install.install_url(context, _one_item(words[:-1]), words[-1], how)
     return install.install_tools(context, _items(context, words), how)
+
+
+@contextlib.contextmanager
+def naming_lines(context: Context) -> Iterator[None]:
+    """Say of unknown tools which lines of the project name them."""
+    try:
+        yield
+    except UnknownTool as error:
+        raise (listing.unknown(context) or error) from None
 
 
 def _check_asked(context: Context) -> None:
@@ -53,7 +64,7 @@ def _check_asked(context: Context) -> None:
 
 
 def _is_url_form(words: Sequence[str]) -> bool:
-    return len(words) == 3 and "://" in words[2]  # noqa: PLR2004 - TOOL SPEC URL
+    return len(words) in {2, 3} and "://" in words[-1]  # TOOL@SPEC URL, TOOL SPEC URL
 
 
 def _items(context: Context, words: Sequence[str]) -> list[tools.ToolSpec]:
@@ -91,9 +102,10 @@ def dry_run(options: Options, words: Sequence[str], how: install.Options) -> int
 def _planned(context: Context, words: Sequence[str], how: install.Options) -> list[install.Step]:
     if not words:
         _check_asked(context)
-        return install.plan_project(context, how)
+        with naming_lines(context):
+            return install.plan_project(context, how)
     if _is_url_form(words):
-        return [install.plan_url(context, tools.ToolSpec(words[0], words[1]), words[2])]
+        return [install.plan_url(context, _one_item(words[:-1]), words[-1])]
     return install.plan_tools(context, _items(context, words), how)
 
 
@@ -111,7 +123,12 @@ def run_use(options: Options, words: Sequence[str], *, everywhere: bool, pin: bo
     """Set a tool's version for the project, or for everywhere."""
     with progress.watching(options) as watcher:
         context = open_context(options, watcher)
-        result = use.use(context, _one_item(words), everywhere=everywhere, pin=pin)
+        if len(words) > 2:  # noqa: PLR2004 - TOOL SPEC
+            raise UsageError("use sets one tool at a time", "for example: envmgr use nodejs ^20")
+        item = _one_item(words)
+        context.catalog.manifest(item.tool)
+        with naming_lines(context):
+            result = use.use(context, item, everywhere=everywhere, pin=pin)
     say(options, f"wrote {result.tool}={result.spec} to {short_path(result.file, context.environment.cwd)}")
     _say_done(options, context, result.result)
     return report(
@@ -129,12 +146,12 @@ def run_use(options: Options, words: Sequence[str], *, everywhere: bool, pin: bo
 
 def _one_item(words: Sequence[str]) -> tools.ToolSpec:
     if len(words) == 2:  # noqa: PLR2004 - TOOL SPEC
-        return tools.ToolSpec(words[0], words[1])
-    if len(words) > 2:  # noqa: PLR2004 - TOOL SPEC
-        raise UsageError("use sets one tool at a time", "for example: envmgr use nodejs ^20")
+        return tools.make(words[0], words[1])
     item = tools.parse(words[0])
     if item.spec is None:
-        raise UsageError(f"use needs a version of {item.tool}", f"for example: envmgr use {item.tool} latest")
+        raise UsageError(
+            f"it takes a version of {item.tool}", f"for example: {item.tool} latest, or {item.tool}@latest"
+        )
     return item
 
 

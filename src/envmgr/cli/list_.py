@@ -66,11 +66,13 @@ def _row(row: Row, cwd: str) -> tuple[table.Cell, ...]:
 def run_remote(options: Options, tool: str, spec: str | None) -> int:
     """Show the versions upstream lists, newest last."""
     from envmgr.cli import progress
+    from envmgr.ops.tools import make
 
+    make(tool, spec)
     with progress.watching(options) as watcher:
         context = open_context(options, watcher)
         name = context.catalog.manifest(tool).name
-        watcher.step(name, "looking")
+        watcher.step(name, "listing releases")
         remote = listing.remote(context, name, spec)
     return show(
         options,

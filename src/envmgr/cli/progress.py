@@ -10,8 +10,9 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from envmgr.cli.progress_lines import Task, render
-from envmgr.cli.style import STDERR, style_of
+from envmgr.cli.style import STDERR, style_of, width_of
 from envmgr.cli.units import size
+from envmgr.cli.wrap import fill
 from envmgr.kit.environment import current, is_terminal
 from envmgr.kit.progress import Silent
 from envmgr.kit.value import replace
@@ -31,7 +32,7 @@ DELAY = 0.2
 _FRAMES = 8
 _WINDOW = 5.0
 _MARGIN = 3  # the terminal's echo of Ctrl-C must not begin a new line, which would be left over
-_UNSPOKEN = ("waiting", "resolving", "finishing", "looking", "checking")
+_UNSPOKEN = ("waiting", "resolving", "finishing", "listing", "checking")
 
 
 @contextlib.contextmanager
@@ -109,7 +110,7 @@ class BarWatcher:
 
     def note(self, message: str) -> None:
         """Print a line above the bars."""
-        self._print(self._style.paint("yellow", message))
+        self._print(self._style.paint("yellow", fill(message, width_of(STDERR), 0, 2)))
 
     def trace(self, message: str) -> None:
         """Print, if that is wanted, a line above the bars."""

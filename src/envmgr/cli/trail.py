@@ -26,12 +26,12 @@ def watcher() -> Progress:
 def told(context: Context) -> Context:
     """Tell the trail of a context, as far as it can be followed, and return the context."""
     context.progress.trace(f"envmgr {__version__} for {context.platform.key} in {context.environment.cwd}")
-    for part in (_places, _settings, _files, _decisions):
-        try:
+    try:
+        for part in (_places, _settings, _files, _decisions):
             for line in part(context):
                 context.progress.trace(line)
-        except EnvmgrError as error:  # the command itself will say it, if it matters to it
-            context.progress.trace(error.message)
+    except EnvmgrError as error:  # the command itself will say it, if it matters to it
+        context.progress.trace(error.message)
     return context
 
 

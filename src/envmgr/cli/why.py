@@ -25,7 +25,7 @@ def run(options: Options, tool: str) -> int:
     """Explain the resolution of a tool."""
     with progress.watching(options) as watcher:
         context = open_context(options, watcher)
-        watcher.step(tool, "looking")
+        watcher.step(tool, "listing releases")
         found = why(context, tool)
     cwd = context.environment.cwd
     return show(options, "why", lambda: _entry(found), lambda style, width: _lines(found, cwd, style, width))

@@ -62,7 +62,7 @@ def _entries(context: Context) -> Iterator[Entry]:
         kind = _KINDS.get(os.path.basename(os.path.dirname(path)), NOTE)
         yield _entry(context, path, kind, _content(path, kind, installed))
     for path in _files_below(context.paths.index):
-        yield _entry(context, path, LIST, _asked(path))
+        yield _entry(context, path, LIST, _field(path, "asked"))
 
 
 def _entry(context: Context, path: str, kind: str, what: str) -> Entry:
@@ -79,13 +79,17 @@ def _files_below(top: str) -> Iterator[str]:
 
 def _content(path: str, kind: str, installed: Mapping[str, str]) -> str:
     name = os.path.basename(path)
-    return installed.get(name, f"sha256:{name}") if kind == ARCHIVE else name
+    if kind == ARCHIVE:
+        return installed.get(name, f"sha256:{name}")
+    if kind == UNFINISHED:
+        return _field(f"{path.removesuffix('.json')}.json", "url")
+    return "the digest of what a URL gave"
 
 
-def _asked(path: str) -> str:
-    """Return the URL that a list of releases came from, which its first line says."""
+def _field(path: str, name: str) -> str:
+    """Return a field of the JSON in a file's first line: where its content came from."""
     try:
         with open(path, "rb") as file:
-            return str(json.loads(file.readline())["asked"])
+            return str(json.loads(file.readline())[name])
     except (OSError, ValueError, KeyError, TypeError):
         return os.path.basename(path)

@@ -40,7 +40,8 @@ class Finding:
 
 def diagnose(context: Context) -> tuple[Finding, ...]:
     """Run every check; change nothing."""
-    return tuple(finding for name in CHECKS for finding in _run(context, name))
+    found = (finding for name in CHECKS for finding in _run(context, name))
+    return tuple({finding.message: finding for finding in reversed([*found])}.values())[::-1]
 
 
 def fix(context: Context) -> tuple[Finding, ...]:

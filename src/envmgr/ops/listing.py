@@ -11,6 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from envmgr.catalog.release import Release
     from envmgr.install.store import Installed
+    from envmgr.kit.errors import UnknownTool
     from envmgr.ops.active import Active
     from envmgr.ops.context import Context
 
@@ -46,6 +47,26 @@ def installed(context: Context, tool: str | None = None) -> tuple[Row, ...]:
 def named(context: Context, tool: str) -> str:
     """Return the own name of a tool that is called by one of its names; raise UnknownTool if it is nobody's."""
     return tool if store.versions(context.paths, tool) else context.catalog.manifest(tool).name
+
+
+def unknown(context: Context) -> UnknownTool | None:
+    """Make an error of the project's lines that name a tool there is not, None if there are none."""
+    from envmgr.kit.errors import UnknownTool
+
+    found = []
+    for request in context.project.requests():
+        try:
+            context.catalog.manifest(request.tool)
+        except UnknownTool as error:
+            found.append((f"{request.origin}: {error.message}", error.hint or ""))
+    if len(found) > 1:
+        lines = [
+            message + (f"; {hint[: hint.index('?') + 1]}" if "?" in hint else "") for message, hint in found
+        ]
+        return UnknownTool(
+            "\n".join(lines), "correct the names, or add the tools: `envmgr plugin add --help`"
+        )
+    return UnknownTool(*found[0]) if found else None
 
 
 def remote(context: Context, tool: str, spec: str | None = None) -> Remote:

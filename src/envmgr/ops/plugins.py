@@ -92,9 +92,10 @@ def _add_text(context: Context, name: str, text: str, origin: str, may_trust: Co
             f"run `envmgr plugin add {manifest.name} {origin}`",
         )
     _check_trust(context, manifest, may_trust)
-    write_atomic(_path(context, name), text)
+    path = _path(context, name)
+    write_atomic(path, text)
     plan.clear(context.paths)  # which installed version is best may depend on the manifest
-    return manifest
+    return manifests.parse(text, path)
 
 
 def _check_trust(context: Context, manifest: Manifest, may_trust: Confirm) -> None:

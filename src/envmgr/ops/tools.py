@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from envmgr.kit.errors import UsageError
+from envmgr import versions
+from envmgr.kit.errors import InvalidRequest, UsageError
 from envmgr.kit.value import frozen
 
 TYPE_CHECKING = False
@@ -18,6 +19,18 @@ class ToolSpec:
     spec: str | None = None
 
 
+def make(tool: str, spec: str | None) -> ToolSpec:
+    """Take a tool and a spec as they were typed; raise InvalidRequest for a spec that can mean nothing."""
+    if spec is not None:
+        try:
+            versions.classify(spec)
+        except ValueError as error:
+            raise InvalidRequest(
+                f"{tool}@{spec}: {error}", "a version is written like 20.1.0, 20, ^20.1, '>=20 <22' or latest"
+            ) from None
+    return ToolSpec(tool, spec)
+
+
 def parse(text: str) -> ToolSpec:
     """Read `nodejs`, `nodejs@^20`, `npm:@scope/name@1.2`."""
     source = text.find(":") + 1 if ":" in text.partition("@")[0] else 0
@@ -25,13 +38,13 @@ def parse(text: str) -> ToolSpec:
     tool, spec = (text, None) if at < 0 else (text[:at], text[at + 1 :])
     if not tool or spec == "" or tool.startswith("-"):
         raise UsageError(f"{text!r} names no tool and version", "write TOOL@VERSION, such as nodejs@^20")
-    return ToolSpec(tool, spec)
+    return make(tool, spec)
 
 
 def parse_many(words: Sequence[str], is_tool: Callable[[str], bool]) -> list[ToolSpec]:
     """Read several tools, or one tool and its spec in two words."""
     if len(words) == 2 and "@" not in words[0][1:] and _is_spec(words[1], is_tool):  # noqa: PLR2004 - TOOL SPEC
-        return [ToolSpec(words[0], words[1])]
+        return [make(words[0], words[1])]
     return [parse(word) for word in words]
 
 
@@ -41,12 +54,3 @@ def _is_spec(word: str, is_tool: Callable[[str], bool]) -> bool:
     names_source = bool(colon) and source in {"pypi", "npm", "github"}
     brings_spec = "@" in word[1:] and word[0].isalpha()
     return not (names_source or brings_spec or is_tool(word))
-
-
-def require_spec(item: ToolSpec, command: str) -> str:
-    """Return the spec, or say that the command needs one."""
-    if item.spec is None:
-        raise UsageError(
-            f"{command} needs a version of {item.tool}", f"for example: envmgr {command} {item.tool}@latest"
-        )
-    return item.spec

@@ -34,7 +34,13 @@ def use(context: Context, item: ToolSpec, *, everywhere: bool = False, pin: bool
     """Install what a spec means if it is not there, write the request, and lock it."""
     spec = item.spec or "latest"
     tool = context.catalog.manifest(item.tool).name
-    is_version = versions.classify(spec)[0] in {"version", "tag"}
+    kind = versions.classify(spec)[0]
+    if kind not in {"version", "tag", "system", "path"}:
+        raise InvalidRequest(
+            f"{tool}@{spec}: only releases can be installed, not {kind}:",
+            f"`envmgr list --remote {tool}` shows what there is",
+        )
+    is_version = kind in {"version", "tag"}
     if pin and not is_version:
         raise InvalidRequest(f"{tool}@{spec} has no exact version to pin", "leave --pin out")
     result = (

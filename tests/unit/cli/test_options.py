@@ -36,3 +36,12 @@ def test_what_a_shim_hands_on_is_never_taken():
 def test_a_directory_that_is_none_is_a_usage_error(words):
     with pytest.raises(UsageError):
         split(words)
+
+
+def test_quiet_and_verbose_contradict_each_other():
+    with pytest.raises(UsageError, match="contradict"):
+        split(["-q", "list", "-v"])
+
+
+def test_the_directory_may_stand_right_behind_its_letter(tmp_path):
+    assert split([f"-C{tmp_path}", "list"])[0].cwd == str(tmp_path)

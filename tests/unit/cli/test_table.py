@@ -45,3 +45,13 @@ def test_shortening_never_exceeds_the_width(text, width):
 
 def test_no_rows_are_no_lines():
     assert table.render([], 80, PLAIN) == []
+
+
+def test_a_sentence_keeps_its_beginning():
+    rows = [cells("bun", "JavaScript runtime and bundler")]
+    assert table.render(rows, 24, PLAIN, cut=table.beginning) == ["bun  JavaScript runtime…"]
+
+
+@given(st.text(max_size=40), st.integers(min_value=2, max_value=30))
+def test_cutting_an_end_never_exceeds_the_width(text, width):
+    assert table.display_width(table.beginning(text, width)) <= width

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from envmgr.kit.errors import UsageError
-from envmgr.ops.tools import ToolSpec, parse, parse_many, require_spec
+from envmgr.kit.errors import InvalidRequest, UsageError
+from envmgr.ops.tools import ToolSpec, make, parse, parse_many
 
 KNOWN = {"nodejs", "python"}
 
@@ -47,7 +47,7 @@ def test_two_words_are_a_tool_and_a_spec_unless_the_second_is_a_tool(words, expe
     assert parse_many(words, KNOWN.__contains__) == expected
 
 
-def test_a_missing_spec_is_asked_for():
-    assert require_spec(ToolSpec("nodejs", "20"), "uninstall") == "20"
-    with pytest.raises(UsageError, match="uninstall needs a version of nodejs"):
-        require_spec(ToolSpec("nodejs"), "uninstall")
+def test_a_spec_that_can_mean_nothing_is_refused_where_it_is_typed():
+    assert make("nodejs", ">=20 <22") == ToolSpec("nodejs", ">=20 <22")
+    with pytest.raises(InvalidRequest, match="nodejs@20 x y"):
+        make("nodejs", "20 x y")
