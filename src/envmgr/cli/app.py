@@ -159,7 +159,7 @@ def install(
     Then the lock is brought up to date, and so are the shims.
     """
     from envmgr.cli import install as command
-    from envmgr.ops.install import Options as How
+    from envmgr.ops.planning import Options as How
 
     act = command.dry_run if dry_run else command.run
     return act(_options(ctx), tools or [], How(locked=locked, force=force, jobs=jobs))

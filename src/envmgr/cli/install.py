@@ -11,7 +11,7 @@ from envmgr.cli import progress
 from envmgr.cli.session import open_context, report, say, short_path
 from envmgr.cli.units import size
 from envmgr.kit.errors import CatalogError, UnknownTool, UsageError
-from envmgr.ops import install, listing, tools, use
+from envmgr.ops import install, listing, planning, tools, use
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _BEGIN_SPECS = frozenset("0123456789^~<>=*")
 
 
-def run(options: Options, words: Sequence[str], how: install.Options) -> int:
+def run(options: Options, words: Sequence[str], how: planning.Options) -> int:
     """Install what is named, or everything the project asks for."""
     with progress.watching(options) as watcher:
         context = open_context(options, watcher)
@@ -36,7 +36,7 @@ def run(options: Options, words: Sequence[str], how: install.Options) -> int:
     )
 
 
-def _install(context: Context, words: Sequence[str], how: install.Options) -> InstallResult:
+def _install(context: Context, words: Sequence[str], how: planning.Options) -> InstallResult:
     if not words:
         _check_asked(context)
         with naming_lines(context):
@@ -86,7 +86,7 @@ def _is_tool(context: Context, word: str) -> bool:
     return True
 
 
-def dry_run(options: Options, words: Sequence[str], how: install.Options) -> int:
+def dry_run(options: Options, words: Sequence[str], how: planning.Options) -> int:
     """Show what would be installed."""
     with progress.watching(options) as watcher:
         context = open_context(options, watcher)
@@ -99,14 +99,14 @@ def dry_run(options: Options, words: Sequence[str], how: install.Options) -> int
     )
 
 
-def _planned(context: Context, words: Sequence[str], how: install.Options) -> list[install.Step]:
+def _planned(context: Context, words: Sequence[str], how: planning.Options) -> list[planning.Step]:
     if not words:
         _check_asked(context)
         with naming_lines(context):
-            return install.plan_project(context, how)
+            return planning.plan_project(context, how)
     if _is_url_form(words):
-        return [install.plan_url(context, _one_item(words[:-1]), words[-1])]
-    return install.plan_tools(context, _items(context, words), how)
+        return [planning.plan_url(context, _one_item(words[:-1]), words[-1])]
+    return planning.plan_tools(context, _items(context, words), how)
 
 
 def _preview_lines(planned: InstallResult, style: Style) -> list[str]:

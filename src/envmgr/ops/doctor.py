@@ -12,7 +12,7 @@ from envmgr.kit.digest import Digest
 from envmgr.kit.errors import EnvmgrError
 from envmgr.kit.paths import name_of_file
 from envmgr.kit.value import frozen
-from envmgr.ops import active, install, reshim
+from envmgr.ops import active, install, planning, reshim
 from envmgr.ops.locking import Pin
 from envmgr.project.lockfile import Locked
 
@@ -87,7 +87,7 @@ def _reinstalled(context: Context, one: Installed) -> Finding:
     artifact = Artifact(one.url, Digest("sha256", one.sha256), one.size)
     pin = Pin(one.tool, one.version, one.version, Locked(one.plugin, {one.platform: artifact}))
     try:
-        install.run(context, [install.Step(pin)], install.Options(force=True))
+        install.run(context, [planning.Step(pin)], planning.Options(force=True))
     except EnvmgrError as error:
         return Finding(
             "installs",

@@ -112,6 +112,10 @@ def _artifacts(
     artifacts = {name: artifact for name, artifact in found.items() if artifact}
     if not artifacts:
         raise UnsupportedPlatform(f"upstream publishes {tool} {version} for none of {', '.join(found)}")
+    if any(artifact.digest is None for artifact in artifacts.values()):
+        context.progress.note(
+            f"{tool} {version}: upstream publishes no digest of every archive; the first download decides"
+        )
     return artifacts
 
 
