@@ -23,10 +23,11 @@ BASH = r"""_envmgr() {
         current=${words[${#words[@]}-1]}
         unset "words[${#words[@]}-1]"
     fi
-    part=$current  # readline replaces only what follows the last of these
-    for mark in @ : =; do
+    part=$current  # readline replaces only what follows the last of these, an @ with what follows it
+    for mark in : =; do
         if [[ $COMP_WORDBREAKS == *"$mark"* ]]; then part=${part##*"$mark"}; fi
     done
+    if [[ $COMP_WORDBREAKS == *@* && $part == *@* ]]; then part="@${part##*@}"; fi
     COMPREPLY=()
     while IFS=$'\t' read -r candidate _; do
         if [[ $candidate == :files ]]; then
