@@ -39,9 +39,12 @@ class Finding:
 
 
 def diagnose(context: Context) -> tuple[Finding, ...]:
-    """Run every check; change nothing."""
-    found = (finding for name in CHECKS for finding in _run(context, name))
-    return tuple({finding.message: finding for finding in reversed([*found])}.values())[::-1]
+    """Run every check; change nothing. What keeps several from being made is said once."""
+    found: dict[str, Finding] = {}
+    for name in CHECKS:
+        for finding in _run(context, name):
+            found.setdefault(finding.message, finding)
+    return tuple(found.values())
 
 
 def fix(context: Context) -> tuple[Finding, ...]:
@@ -292,12 +295,12 @@ def _some(names: Iterable[str]) -> str:
 
 CHECKS: dict[str, Callable[[Context], Iterator[Finding]]] = {
     "settings": _check_settings,
+    "project": _check_project,
     "directories": _check_directories,
     "path": _check_path,
     "shims": _check_shims,
     "staging": _check_staging,
     "installs": _check_installs,
     "plugins": _check_plugins,
-    "project": _check_project,
     "network": _check_network,
 }
