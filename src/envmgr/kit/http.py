@@ -7,6 +7,7 @@ proxies and cookies follow the rules here, and nothing else reads the environmen
 from __future__ import annotations
 
 import contextlib
+import sys
 import threading
 from base64 import b64encode
 from typing import TYPE_CHECKING, Self
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 
     from envmgr.kit.environment import Environment
     from envmgr.kit.settings import Settings
+
+# httpx imports its own command line with itself, and that rich and pygments: 60 ms of every run. It does without.
+sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type] # None: importing it raises ImportError
 
 LIMIT = 200 * 2**20
 REDIRECTS = 10
