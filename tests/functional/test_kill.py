@@ -7,11 +7,14 @@ import random
 import shutil
 import signal
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 import support
-from support.sandbox import Sandbox
+
+if TYPE_CHECKING:
+    from support.sandbox import Sandbox
 
 KILLER = Path(support.__path__[0]) / "killer"
 BATCHES = 10

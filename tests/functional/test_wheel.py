@@ -30,7 +30,9 @@ def unpacked_wheel(tmp_path_factory):
 
 
 def run(site: Path, *arguments: str) -> str:
-    program = "import sys; sys.path.insert(0, sys.argv.pop(1)); from envmgr.cli.main import main; sys.exit(main())"
+    program = (
+        "import sys; sys.path.insert(0, sys.argv.pop(1)); from envmgr.cli.main import main; sys.exit(main())"
+    )
     done = subprocess.run(
         [sys.executable, "-I", "-c", program, str(site), *arguments],
         cwd=site,

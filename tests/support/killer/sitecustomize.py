@@ -24,24 +24,23 @@ _EVENTS = {
     "os.utime",
 }
 _lock = threading.Lock()
-_acts = 0
+_acts = []
 
 
 def _watch(event, arguments):
-    global _acts
     if event not in _EVENTS or not isinstance(arguments[0], str) or not arguments[0].startswith(_ROOT):
         return
     if event == "open" and not arguments[2] & (os.O_WRONLY | os.O_RDWR):
         return
     with _lock:
-        _acts += 1
-        if _acts == _AT:
+        _acts.append(event)
+        if len(_acts) == _AT:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _report():
     with open(_COUNT, "w") as file:
-        file.write(str(_acts))
+        file.write(str(len(_acts)))
 
 
 if _ROOT:
