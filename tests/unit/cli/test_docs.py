@@ -1,0 +1,62 @@
+"""The documentation names what there is."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from envmgr.cli import app
+from envmgr.kit import errors
+from envmgr.kit.settings import SETTINGS
+
+ROOT = Path(__file__).parents[3]
+COMMANDS = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+FILES = (ROOT / "docs" / "files.md").read_text(encoding="utf-8")
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_every_command_has_its_section_and_no_section_is_of_none():
+    assert set(re.findall(r"^### (\S+)$", COMMANDS, re.MULTILINE)) == set(app.tree().commands)
+
+
+@pytest.mark.parametrize("group", sorted(app.GROUPS))
+def test_every_command_of_a_group_is_described(group):
+    for command in app.GROUPS[group].registered_commands:
+        assert re.search(rf"`{group} {command.name}[ `]", COMMANDS), command.name
+
+
+def test_every_option_is_described():
+    for name, command in app.tree().commands.items():
+        section = re.split(rf"^### {name}$", COMMANDS, flags=re.MULTILINE)[1].split("\n##")[0]
+        for one in command.params:
+            option = max(one.opts, key=len)
+            assert not option.startswith("--") or option == "--help" or option in section, (name, option)
+
+
+def test_every_setting_is_described():
+    assert re.findall(r"^\| `(\w+)` \| .* \|", FILES, re.MULTILINE) == list(SETTINGS)
+
+
+def test_every_error_code_is_listed():
+    kinds = [
+        kind
+        for kind in vars(errors).values()
+        if isinstance(kind, type) and kind.__module__ == errors.__name__
+    ]
+    for kind in kinds:
+        assert kind.code == "error" or f"`{kind.code}`" in COMMANDS, kind
+
+
+@pytest.mark.parametrize("text", [README, COMMANDS, FILES], ids=["README", "commands", "files"])
+def test_every_command_that_is_shown_exists(text):
+    known = {*app.tree().commands, "install"}
+    for shown in re.findall(r"(?:^\$ |`)envmgr ([a-z]+)\b", text, re.MULTILINE):
+        assert shown in known
+
+
+def test_links_lead_somewhere():
+    for base, text in ((ROOT, README), (ROOT / "docs", COMMANDS), (ROOT / "docs", FILES)):
+        for target in re.findall(r"\]\(([^):]+)\)", text):
+            assert (base / target).is_file(), target
