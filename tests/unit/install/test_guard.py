@@ -213,3 +213,9 @@ def test_a_large_archive_may_hold_much_but_not_everything():
     guard.Meter(500 << 20).add(20 << 30)
     with pytest.raises(UnsafeArchive):
         guard.Meter(500 << 20).add(guard.MOST_BYTES + 1)
+
+
+def test_empty_and_dot_parts_of_a_target_lead_nowhere_else():
+    guard.check_links({"bin/a": "./b//c", "b": "./."})
+    with pytest.raises(UnsafeArchive, match="leads out of the tree"):
+        guard.check_links({"bin/a": ".//./../../c"})
