@@ -189,7 +189,7 @@ def test_a_long_garbled_spec_is_answered_at_once(text):
     started = time.process_time()
     satisfies("1.2.3", text)
 
-    assert time.process_time() - started < 0.25
+    assert time.process_time() - started < 2
 
 
 @pytest.mark.parametrize("unit", ["1.", "a.", "a-", "1_", "rc1", "1-", ".x", "v ", "-.", "+a", "2024-05-"])
@@ -198,4 +198,4 @@ def test_long_repetitions_are_read_at_once(unit):
     for text in ("1" + unit * 80 + "!", unit * 80 + "1", (unit * 250)[:255]):
         parse(text)
 
-    assert time.process_time() - started < 0.25
+    assert time.process_time() - started < 2

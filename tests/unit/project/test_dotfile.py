@@ -181,13 +181,13 @@ def test_text_is_decoded_as_it_is():
 
 @pytest.mark.parametrize("piece", ["#", " #", "=", "a=1\n", "\t", ",", "a", "^", "a=1,\n", "é"])
 def test_reading_takes_time_in_proportion_to_the_length(piece):
-    begun = time.perf_counter()
+    begun = time.process_time()
     for text in (piece * (200_000 // len(piece)), "a=" + piece * (200_000 // len(piece))):
         try:
             parse(text, PATH)
         except DotfileError:
             continue
-    assert time.perf_counter() - begun < 3
+    assert time.process_time() - begun < 10  # what grows with the square takes minutes
 
 
 @pytest.mark.parametrize(
