@@ -70,10 +70,11 @@ def test_only_one_file_reads_the_environment(path):
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
-def test_only_one_file_knows_httpx(path):
-    if name_of(path) == "kit/http.py":
-        return
-    assert "httpx" not in imports_of(path)
+@pytest.mark.parametrize(
+    ("library", "owner"), [("httpx", "kit/http.py"), ("cryptography", "install/minisign.py")]
+)
+def test_only_one_file_knows_a_library(library, owner, path):
+    assert (library in imports_of(path)) == (name_of(path) == owner)
 
 
 def public_definitions(node: ast.AST) -> Iterator[ast.FunctionDef | ast.ClassDef]:
