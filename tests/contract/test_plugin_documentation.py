@@ -40,6 +40,7 @@ def test_every_example_is_valid(example):
 def test_every_field_and_placeholder_is_documented():
     schema = lint.schema()
     fields = {*schema["properties"]} - {"$schema"}
-    fields |= {*schema["$defs"]["versions"]["properties"], *schema["$defs"]["checksum"]["properties"]}
+    for name in ("versions", "checksum", "signature"):
+        fields |= {*schema["$defs"][name]["properties"]}
     assert [name for name in sorted(fields) if f"`{name}`" not in TEXT and f'"{name}"' not in TEXT] == []
     assert [name for name in template.PLACEHOLDERS if f"{{{name}}}" not in TEXT] == []

@@ -35,6 +35,8 @@ class Team:
         upstreams = Upstreams(server)
         for tool in BUILT_IN:
             upstreams.publish(tool, ARCHIVES[tool])
+            for manifest in upstreams.manifests(tool):
+                self.machine.add_manifest(manifest)
         self.machine.variables |= upstreams.variables
         for name in ("alpha", "beta"):
             self.machine.publish(name)

@@ -1,8 +1,12 @@
-"""The built-in manifests, unchanged, against servers that answer as their upstreams do: lock, install, run."""
+"""The built-in manifests against servers that answer as their upstreams do: lock, install, run.
+
+They are used unchanged, but for the keys of upstreams that sign: nobody else has those.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import sys
 
@@ -10,7 +14,7 @@ import pytest
 
 from contract.expected import ARCHIVES
 from envmgr.install import store
-from envmgr.kit import paths
+from envmgr.kit import fs, paths
 from envmgr.kit.environment import Environment
 from envmgr.kit.platform import current, parse
 from envmgr.ops import install
@@ -61,6 +65,8 @@ def machine(sandbox, upstreams):
     def make(tool):
         upstreams.publish(tool, ARCHIVES[tool])
         sandbox.variables |= upstreams.variables
+        for manifest in upstreams.manifests(tool):
+            sandbox.add_manifest(manifest)
         return sandbox
 
     return make
@@ -123,6 +129,8 @@ def test_every_platforms_archive_installs_with_its_programs(tool, version, upstr
     upstreams.publish(tool, ARCHIVES[tool])
     for key in ARCHIVES[tool][version]:
         place = paths.one_root(str(tmp_path / key))
+        for manifest in upstreams.manifests(tool):
+            fs.write_atomic(os.path.join(place.plugins, f"{tool}.json"), json.dumps(manifest))
         check_whole(tool, version, key, installed_for(key, tool, version, upstreams, place), place)
 
 

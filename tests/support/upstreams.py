@@ -12,14 +12,16 @@ from envmgr.catalog.catalog import Catalog
 from envmgr.catalog.lists import Document
 from envmgr.catalog.registry import Registry
 from envmgr.catalog.sources.context import Context
+from envmgr.kit import resources
 from envmgr.kit.environment import Environment
 from envmgr.kit.errors import HttpError
 from envmgr.kit.paths import one_root
 from envmgr.kit.settings import Settings
 from support import faults, packages
+from support.signing import Signer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from contract.expected import Row
     from support.server import Server
@@ -74,6 +76,8 @@ def sha256_of(url):
 class Upstreams:
     """Built-in tools' upstreams on a local server, reached by mirrors, so that the manifests are used as they are.
 
+    Nobody but upstream can sign with the keys that some of them name: `manifests` are those, with a key of ours.
+
     The recorded documents are served with the digests and sizes of real archives, which are made when a tool is
     published. As upstreams do, some send downloads on to other hosts.
     """
@@ -81,6 +85,7 @@ class Upstreams:
     def __init__(self, server: Server) -> None:
         self.server = server
         self.archives: dict[str, bytes] = {}
+        self.signer = Signer()
         self._hosts: set[str] = set()
 
     @property
@@ -96,12 +101,21 @@ class Upstreams:
         self.archives |= {url: packages.archive(tool, build) for url, build in made.items()}
         for url in made:
             self._serve_archive(url)
+        self._sign(tool, made)
         for url, named in json.loads((FOLDER / tool / "urls.json").read_text(encoding="utf-8")).items():
             body, headers = _answer(tool, named)
             kind = (
                 {"Content-Type": "application/x-git-upload-pack-advertisement"} if "/info/refs" in url else {}
             )
             self._serve(url, self._real(body), {**headers, **kind})
+
+    def manifests(self, tool: str) -> list[dict[str, object]]:
+        """Return the manifest of a tool that is signed, for the user's plugins; nothing for one that is not."""
+        text = (Path(resources.directory("plugins")) / f"{tool}.json").read_text(encoding="utf-8")
+        document = json.loads(text)
+        if "signature" not in document:
+            return []
+        return [{**document, "signature": {**document["signature"], "keys": [self.signer.public]}}]
 
     def path(self, url: str) -> str:
         """Return the path of the server under which a URL of an upstream is."""
@@ -117,6 +131,13 @@ class Upstreams:
 
     def _serve(self, url: str, body: bytes, headers: Mapping[str, str] | None = None) -> None:
         self.server.add(self.path(url), body, headers)
+
+    def _sign(self, tool: str, urls: Iterable[str]) -> None:
+        for manifest in self.manifests(tool):
+            template = manifest["signature"]["url_template"]
+            for url in urls:
+                document = self.signer.sign(self.archives[url], _file(url))
+                self._serve(template.replace("{url}", url), document)
 
     def _serve_archive(self, url: str) -> None:
         elsewhere = _REDIRECTS.get(urlsplit(url).netloc)

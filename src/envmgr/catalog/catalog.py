@@ -14,7 +14,7 @@ from envmgr.catalog.sources.context import Context
 if TYPE_CHECKING:
     from envmgr.catalog.layout import Layout
     from envmgr.catalog.manifest import Manifest
-    from envmgr.catalog.release import Artifact, Listing
+    from envmgr.catalog.release import Artifact, Listing, Signature
     from envmgr.kit.environment import Environment
     from envmgr.kit.http import Http
     from envmgr.kit.paths import Paths
@@ -66,6 +66,10 @@ class Catalog:
         if manifest.kind in PACKAGE_SOURCES and (url is None or url.startswith(f"{manifest.kind}:")):
             return package_source_of(manifest.kind).layout(manifest, version, platform, self._context)
         return manifest.layout(version, None, platform, url)
+
+    def signature(self, tool: str, version: str, platform: Platform, url: str) -> Signature | None:
+        """Return where the signature of the archive at `url` is and whose it must be; None where none is declared."""
+        return self.manifest(tool).signature(version, platform, url)
 
     def locate(self, artifact: Artifact) -> Location:
         """Turn an artifact's URL into where its bytes are, with the headers to ask with."""

@@ -55,6 +55,23 @@ def of_platform(layers: Mapping[str, object], platform: Platform) -> Iterator[Ma
             yield cast("Mapping[str, object] | None", layers[key])
 
 
+def every(data: Mapping[str, object]) -> Iterator[tuple[str, Mapping[str, object]]]:
+    """Go through every object of a manifest that holds fields of archives, with its path."""
+    yield "$", {field: data[field] for field in ARCHIVE if field in data}
+    for path, owner in [("$", data), *_overrides(data)]:
+        if path != "$":
+            yield path, owner
+        for key, layer in table(owner, "platforms").items():
+            if isinstance(layer, dict):
+                yield f"{path}.platforms.{key}" if key.isalnum() else f"{path}.platforms['{key}']", layer
+
+
+def _overrides(data: Mapping[str, object]) -> list[tuple[str, Mapping[str, object]]]:
+    items = data.get("overrides")
+    numbered = enumerate(items if isinstance(items, list) else [])
+    return [(f"$.overrides[{number}]", item) for number, item in numbered if isinstance(item, dict)]
+
+
 def table(fields: Mapping[str, object], field: str) -> Fields:
     """Return an object's field that is an object itself; an absent one is empty."""
     value = fields.get(field)

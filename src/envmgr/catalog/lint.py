@@ -8,9 +8,9 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, cast
 
-from envmgr.catalog import guess, reading, template
+from envmgr.catalog import fields, guess, reading, signing, template
 from envmgr.catalog import lint_values as values
-from envmgr.catalog.fields import ARCHIVE, table
+from envmgr.catalog.fields import table
 from envmgr.kit import resources
 from envmgr.kit.errors import ManifestError
 from envmgr.kit.platform import DEFAULT_PLATFORMS
@@ -41,7 +41,7 @@ def lint(text: str, origin: str) -> Report:
         data = reading.decode(text, origin)
     except ManifestError as error:
         return Report(error.issues)
-    found = [*_shape(data), *_choices(data)]
+    found = [*_shape(data), *_choices(data), *signing.issues(data)]
     if not found:
         found = [*_meaning(data), *_names(data)]
     if found:
@@ -85,7 +85,12 @@ def _shape(data: Mapping[str, object]) -> Iterator[str]:
     from jsonschema import Draft202012Validator
 
     for error in sorted(Draft202012Validator(schema()).iter_errors(data), key=lambda error: error.json_path):
-        yield f"{error.json_path}: {_said(error)}"
+        if not _is_kind_of_signature(error):  # `signing` says more of it
+            yield f"{error.json_path}: {_said(error)}"
+
+
+def _is_kind_of_signature(error: ValidationError) -> bool:
+    return error.validator == "enum" and list(error.absolute_path)[-2:] == ["signature", "kind"]
 
 
 def _said(error: ValidationError) -> str:
@@ -98,6 +103,8 @@ def _said(error: ValidationError) -> str:
         return "says nothing"
     if error.validator in {"pattern", "enum"} and error.schema_path and "propertyNames" in error.schema_path:
         return f"{error.instance!r} is no name that can stand here"
+    if error.validator == "pattern" and "keys" in error.absolute_path:
+        return f"{error.instance!r} is no public key of minisign: 56 characters that begin with RW"
     message = error.message
     return message if len(message) <= values.LONGEST else f"{message[: values.LONGEST]} …"
 
@@ -138,30 +145,14 @@ def _names(data: Mapping[str, object]) -> Iterator[str]:
 
 def _meaning(data: Mapping[str, object]) -> Iterator[str]:
     yield from _versions(table(data, "versions"), table(data, "source"))
-    for path, layer in _layers(data):
+    for path, layer in fields.every(data):
         yield from values.layer(path, layer)
     for number, override in enumerate(cast("list[dict[str, object]]", data.get("overrides", []))):
         yield from values.version_range(f"$.overrides[{number}].versions", str(override["versions"]))
     if table(data, "source").get("kind") == "github" and "versions_url" not in data:
         return
-    if any("asset" in layer for _, layer in _layers(data)):
+    if any("asset" in layer for _, layer in fields.every(data)):
         yield "$.asset: only releases of the github source have assets; write download_url_template"
-
-
-def _layers(data: Mapping[str, object]) -> Iterator[tuple[str, Mapping[str, object]]]:
-    """Go through every object that holds fields of archives, with its path."""
-    yield "$", {field: data[field] for field in ARCHIVE if field in data}
-    for path, owner in [("$", data), *_overrides(data)]:
-        if path != "$":
-            yield path, owner
-        for key, layer in table(owner, "platforms").items():
-            if isinstance(layer, dict):
-                yield f"{path}.platforms.{key}" if key.isalnum() else f"{path}.platforms['{key}']", layer
-
-
-def _overrides(data: Mapping[str, object]) -> list[tuple[str, Mapping[str, object]]]:
-    items = cast("list[dict[str, object]]", data.get("overrides", []))
-    return [(f"$.overrides[{number}]", item) for number, item in enumerate(items)]
 
 
 def _versions(options: Mapping[str, object], source: Mapping[str, object]) -> Iterator[str]:

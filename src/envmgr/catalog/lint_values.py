@@ -20,6 +20,7 @@ URL_NAMES = frozenset(
 # A lock gives no tag, so what an installation needs must do without.
 TREE_NAMES = URL_NAMES - {"tag"}
 CHECKSUM_NAMES = URL_NAMES | {"url", "file"}
+SIGNATURE_NAMES = TREE_NAMES | {"url", "file"}
 ENV_NAMES = TREE_NAMES | {"home"}
 
 # A group of nothing but a repetition, itself repeated, has exponentially many ways to match: (a+)+
@@ -36,8 +37,8 @@ def layer(path: str, fields: Mapping[str, object]) -> Iterator[str]:
     yield from _tree_paths(path, fields)
     for name, value in table(fields, "env").items():
         yield from template_at(f"{path}.env.{name}", str(value or ""), ENV_NAMES)
-    for field in ("checksum", "signature"):
-        yield from _document(f"{path}.{field}", table(fields, field))
+    yield from _document(f"{path}.checksum", table(fields, "checksum"), CHECKSUM_NAMES)
+    yield from _document(f"{path}.signature", table(fields, "signature"), SIGNATURE_NAMES)
     check = table(fields, "check")
     for number, argument in enumerate(strings(check.get("args"))):
         yield from template_at(f"{path}.check.args[{number}]", argument, TREE_NAMES)
@@ -89,9 +90,9 @@ def _url(path: str, value: object) -> Iterator[str]:
         yield f"{path}: must begin with https://"
 
 
-def _document(path: str, fields: Mapping[str, object]) -> Iterator[str]:
+def _document(path: str, fields: Mapping[str, object], allowed: frozenset[str]) -> Iterator[str]:
     """Check a `checksum` or `signature`."""
-    yield from _template(path, fields, "url_template", CHECKSUM_NAMES)
+    yield from _template(path, fields, "url_template", allowed)
     url = fields.get("url_template")
     if url is not None and not str(url).startswith("{url}"):
         yield from _url(f"{path}.url_template", url)

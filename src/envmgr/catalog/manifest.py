@@ -14,6 +14,7 @@ from envmgr.catalog import fields as layers
 from envmgr.catalog import template
 from envmgr.catalog.guess import SINGLE_FILE, format_of, reveals
 from envmgr.catalog.layout import Layout
+from envmgr.catalog.release import Signature
 from envmgr.kit.value import frozen
 
 if TYPE_CHECKING:
@@ -126,25 +127,21 @@ class Manifest:
         fields = self._fields(version, platform)
         if fields is None or not layers.table(fields, "checksum"):
             return None
-        values = self._values(fields, version, tag, platform)
-        values |= {"file": file_of(url), "url": url.partition("?")[0]}
+        values = {**self._values(fields, version, tag, platform), **_values_of(url)}
         return layers.filled(fields, "checksum", values)
 
-    def signature(
-        self, version: str, tag: str | None, platform: Platform, url: str
-    ) -> Mapping[str, object] | None:
-        """Return the `signature` object for the archive at `url`, its template filled in; None without one."""
-        fields = self._fields(version, platform)
-        if fields is None or not layers.table(fields, "signature"):
-            return None
+    def signature(self, version: str, platform: Platform, url: str) -> Signature | None:
+        """Return where the signature of the archive at `url` is and whose it must be; None where none is declared.
+
+        As for `layout`, there plainly is an archive, whatever the manifest knows of.
+        """
+        fields, _ = self._merged(version, platform)
         found = layers.table(fields, "signature")
-        values = {
-            **self._values(fields, version, tag, platform),
-            "file": file_of(url),
-            "url": url.partition("?")[0],
-        }
-        keys = layers.strings(found.get("keys"))
-        return {**found, "url_template": layers.text(found, "url_template", values), "keys": keys}
+        if not found:
+            return None
+        values = {**self._values(fields, version, None, platform), **_values_of(url)}
+        place = template.fill(str(found["url_template"]), values)
+        return Signature(str(found["kind"]), place, layers.strings(found["keys"]))
 
     def layout(
         self, version: str, tag: str | None, platform: Platform, url: str | None = None
@@ -251,6 +248,11 @@ def file_of(url: str) -> str:
     from urllib.parse import unquote
 
     return unquote(url.partition("?")[0].partition("#")[0].rstrip("/").rpartition("/")[2])
+
+
+def _values_of(url: str) -> dict[str, str]:
+    """Return what templates of documents beside an archive may use."""
+    return {"file": file_of(url), "url": url.partition("?")[0]}
 
 
 def _after_prefix(tag: str, prefix: object, name: str) -> str | None:

@@ -6,6 +6,7 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, cast
 
+from envmgr.catalog import signing
 from envmgr.catalog.fields import ARCHIVE
 from envmgr.catalog.manifest import Manifest, Override
 from envmgr.kit.errors import ManifestError
@@ -53,8 +54,11 @@ def decode(text: str, origin: str) -> dict[str, object]:
 
 
 def build(data: Mapping[str, object], origin: str, builtin: bool = False) -> Manifest:
-    """Make a manifest of a decoded object; raise ManifestError where a field has the wrong type."""
+    """Make a manifest of a decoded object; raise ManifestError for a wrong type, or signatures we cannot verify."""
     _require_types(data, origin)
+    unverifiable = tuple(signing.issues(data))
+    if unverifiable:
+        raise ManifestError(origin, unverifiable)
     return Manifest(
         name=str(data["name"]),
         source=_source(data),

@@ -25,6 +25,20 @@ class Artifact:
 
 
 @frozen
+class Signature:
+    """Where an archive's signature is, and the public keys of which any one may have made it."""
+
+    kind: str
+    url: str
+    keys: tuple[str, ...]
+
+    @property
+    def promise(self) -> dict[str, str]:
+        """Return what a lock records of it, which does not depend on where the archive is."""
+        return {"kind": self.kind, "key": " ".join(sorted(self.keys))}
+
+
+@frozen
 class Release:
     """One version as its list of releases describes it; `artifacts` (by platform key) only where the list has them.
 

@@ -60,6 +60,17 @@ def remember(paths: Paths, artifact: Artifact, sha256: str) -> None:
         write_atomic(_note_of(paths, artifact.url), json.dumps(note))
 
 
+def forget(paths: Paths, artifact: Artifact, sha256: str) -> None:
+    """Remove what an artifact's URL gave."""
+    for path in (path_of(paths, sha256), _note_of(paths, artifact.url)):
+        _remove(path)
+
+
+def signature_of(paths: Paths, sha256: str) -> str:
+    """Return where the signature of the file with this digest is kept, so that it can be verified offline."""
+    return os.path.join(paths.downloads, "signatures", sha256)
+
+
 def _sha256_of(paths: Paths, artifact: Artifact) -> str | None:
     if artifact.digest is not None and artifact.digest.algorithm == _SHA256:
         return artifact.digest.value

@@ -8,7 +8,18 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
-from envmgr.install import archive, checking, durable, extract, programs, receipt, script, staging, store
+from envmgr.install import (
+    archive,
+    checking,
+    durable,
+    extract,
+    programs,
+    receipt,
+    script,
+    signing,
+    staging,
+    store,
+)
 from envmgr.install.guard import inside
 from envmgr.install.receipt import Receipt
 from envmgr.kit import locks
@@ -21,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from envmgr.catalog.layout import Layout
-    from envmgr.catalog.release import Artifact, Location
+    from envmgr.catalog.release import Artifact, Location, Signature
     from envmgr.install.archive import Archive
     from envmgr.install.entries import Entry
     from envmgr.install.fetch import Download
@@ -40,7 +51,7 @@ _HINTS = {
 
 @frozen
 class Job:
-    """What to install where; `plugin` is the digest of the manifest that says so."""
+    """What to install where; `plugin` is the digest of the manifest that says so, which may ask for a signature."""
 
     tool: str
     version: str
@@ -48,6 +59,7 @@ class Job:
     artifact: Artifact
     layout: Layout
     plugin: str
+    signature: Signature | None = None
 
     def __str__(self) -> str:
         """Spell it as progress and errors do."""
@@ -158,17 +170,23 @@ class _Installation:
     stop: threading.Event
 
     def run(self, http: Callable[[], Http], locate: Callable[[Artifact], Location], fetch: Fetch) -> Outcome:
-        """Download, unpack, build, check, write the receipt, and rename into place."""
+        """Download, verify, unpack, build, check, write the receipt, and rename into place."""
         started = time.monotonic()
+        connections = http()
         download = fetch(
             self.job.artifact,
-            http=http(),
+            http=connections,
             paths=self.paths,
             locate=locate,
             progress=self.progress,
             task=str(self.job),
         )
         self._check_stop()
+        if self.job.signature:
+            self.progress.step(str(self.job), "verifying the signature")
+            signing.verify(
+                self.job.signature, self.job.artifact, download, http=connections, paths=self.paths
+            )
         with staging.directory(self.paths) as staged, translating(self.paths.data):
             root = self._unpack(download, staged)
             self._build(root, download, staged)

@@ -21,6 +21,7 @@ EnvmgrError                     exit 1
 │   └── Interrupted download: IncompleteDownload
 ├── InstallError
 │   ├── DigestMismatch
+│   ├── SignatureError          missing, or not of this archive by the key that its manifest names
 │   ├── UnsafeArchive
 │   ├── BadArchive
 │   ├── ScriptError
@@ -217,6 +218,12 @@ class DigestMismatch(InstallError):
     """What was downloaded is not what was promised."""
 
     code = "digest-mismatch"
+
+
+class SignatureError(InstallError):
+    """An archive was not verifiably signed by whom its manifest names."""
+
+    code = "bad-signature"
 
 
 class UnsafeArchive(InstallError):

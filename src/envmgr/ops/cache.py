@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from envmgr.ops.context import Context
 
-ARCHIVE, UNFINISHED, NOTE, LIST = "archive", "unfinished", "note", "list"
-_KINDS = {"sha256": ARCHIVE, "partial": UNFINISHED, "urls": NOTE}
+ARCHIVE, SIGNATURE, UNFINISHED, NOTE, LIST = "archive", "signature", "unfinished", "note", "list"
+_KINDS = {"sha256": ARCHIVE, "signatures": SIGNATURE, "partial": UNFINISHED, "urls": NOTE}
 
 
 @frozen
@@ -79,7 +79,7 @@ def _files_below(top: str) -> Iterator[str]:
 
 def _content(path: str, kind: str, installed: Mapping[str, str]) -> str:
     name = os.path.basename(path)
-    if kind == ARCHIVE:
+    if kind in {ARCHIVE, SIGNATURE}:
         return installed.get(name, f"sha256:{name}")
     if kind == UNFINISHED:
         return _field(f"{path.removesuffix('.json')}.json", "url")

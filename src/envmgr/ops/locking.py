@@ -17,7 +17,7 @@ from envmgr.project.lockfile import Locked, Lockfile
 from envmgr.project.request import key
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from envmgr.catalog.release import Artifact
     from envmgr.kit.platform import Platform
@@ -101,7 +101,17 @@ def _look_up(
     version = version or choose(context, tool, spec)
     artifacts = _artifacts(context, tool, version, platforms)
     context.progress.done(f"{tool} {spec}", f"is {version}")
-    return Pin(tool, spec, version, Locked(context.catalog.manifest(tool).digest, artifacts))
+    return Pin(tool, spec, version, described(context, tool, version, artifacts))
+
+
+def described(context: Context, tool: str, version: str, artifacts: Mapping[str, Artifact]) -> Locked:
+    """Return what a lock says of a version's archives by its manifest, whoever installs which of them."""
+    declared = {
+        name: context.catalog.signature(tool, version, parse_platform(name), artifact.url)
+        for name, artifact in artifacts.items()
+    }
+    promised = {name: signature.promise for name, signature in declared.items() if signature}
+    return Locked(context.catalog.manifest(tool).digest, artifacts, promised)
 
 
 def _artifacts(

@@ -64,12 +64,15 @@ def plan_url(context: Context, item: ToolSpec, url: str) -> Step:
     tool = context.catalog.manifest(item.tool).name
     if not versions.is_folder_name(version) or not versions.parse_spec(version).exact:
         raise UsageError(f"{version!r} is no full version", f"write `envmgr install {tool} 1.2.3 {url}`")
-    artifacts = {context.platform.key: Artifact(url)}
-    locked = lockfile.Locked(context.catalog.manifest(tool).digest, artifacts)
+    locked = locking.described(context, tool, version, {context.platform.key: Artifact(url)})
     request = context.project.request(tool)
     matching = next((s for s in request.specs if versions.satisfies(version, s)), None) if request else None
     dotfile = context.project.file_of(request) if request and matching else None
-    return Step(Pin(tool, matching or version, version, locked), dotfile)
+    pin = Pin(tool, matching or version, version, locked)
+    if dotfile:  # what could not be recorded must not be installed first
+        lock = lockio.read(lockio.path_beside(dotfile.path)) or lockfile.EMPTY
+        locking.apply(lock, [pin], dotfile)
+    return Step(pin, dotfile)
 
 
 def _of_spec(context: Context, tool: str, spec: str) -> Step:
@@ -125,18 +128,29 @@ def _check_locked(
 
 
 def job_of(context: Context, pin: Pin) -> Job:
-    """Return what the installer must know of a pin; raise UnsupportedPlatform where upstream has nothing."""
-    artifact = pin.locked.artifacts.get(context.platform.key)
+    """Return what the installer must know of a pin.
+
+    Raises UnsupportedPlatform where upstream has nothing, LockfileError where the manifest does not declare the
+    signature that the lock promises.
+    """
+    key = context.platform.key
+    artifact = pin.locked.artifacts.get(key)
     layout = context.catalog.layout(
         pin.tool, pin.version, context.platform, artifact.url if artifact else None
     )
     if artifact is None or layout is None:
         raise UnsupportedPlatform(
-            f"{pin.tool} {pin.version} is not published for {context.platform.key}",
+            f"{pin.tool} {pin.version} is not published for {key}",
             f"it is published for {', '.join(sorted(pin.locked.artifacts))}",
         )
+    signature = context.catalog.signature(pin.tool, pin.version, context.platform, artifact.url)
+    lockfile.check_signature(
+        pin.locked.signatures.get(key),
+        signature.promise if signature else None,
+        f"{pin.tool} {pin.version} for {key}",
+    )
     plugin = context.catalog.manifest(pin.tool).digest
-    return Job(pin.tool, pin.version, context.platform, artifact, layout, plugin)
+    return Job(pin.tool, pin.version, context.platform, artifact, layout, plugin, signature)
 
 
 def missing(context: Context) -> list[Request]:

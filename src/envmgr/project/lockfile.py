@@ -22,6 +22,7 @@ __all__ = [
     "FORMAT",
     "Locked",
     "Lockfile",
+    "check_signature",
     "diff",
     "key",
     "merge_learned",
@@ -40,7 +41,8 @@ LONGEST_URL = 4_096
 class Locked:
     """One version: the digest of the manifest that described it, and by platform its archives.
 
-    `signatures` says by platform what was verified besides the digest (`{"kind": "minisign", "key": "…"}`).
+    `signatures` says by platform what must be verified besides the digest (`{"kind": "minisign", "key": "…"}`;
+    several keys, of which any one will do, are separated by blanks).
     """
 
     plugin: str
@@ -83,7 +85,7 @@ def with_release(lock: Lockfile, request: str, version: str, tool: str, locked: 
 
     Platforms the lock has already for the same version and manifest stay, and so does what was learned of an
     archive that upstream publishes no digest for. Raise DigestMismatch where a digest changed under its URL,
-    LockfileError for a URL no lock may hold and where a verified signature would be lost.
+    LockfileError for a URL no lock may hold, and where less would be promised of a signature.
     """
     for artifact in locked.artifacts.values():
         problem = url_problem(artifact.url)
@@ -125,6 +127,15 @@ def merge_learned(
         return lock
     changed = replace(locked, artifacts={**locked.artifacts, platform: learned})
     return replace(lock, tools={**lock.tools, tool: {**lock.tools[tool], version: changed}})
+
+
+def check_signature(locked: Mapping[str, str] | None, declared: Mapping[str, str] | None, name: str) -> None:
+    """Raise LockfileError where a manifest declares less of an archive's signature than is locked."""
+    if locked and not _covers(declared or {}, locked):
+        raise LockfileError(
+            f"{name} is locked with {_signed(locked)}, and its manifest declares {_signed(declared)}",
+            "find out why the manifest changed before you take the entry out of the lock",
+        )
 
 
 def url_problem(url: str) -> str | None:
@@ -196,16 +207,28 @@ def _trusted(known: Artifact | None, new: Artifact, name: str) -> Artifact:
 def _signatures(
     known: Locked, new: Locked, artifacts: Mapping[str, Artifact], name: str
 ) -> dict[str, Mapping[str, str]]:
-    signatures = dict(new.signatures)
-    for platform in (known.signatures.keys() & artifacts.keys()) - signatures.keys():
-        if artifacts[platform].url != known.artifacts[platform].url:
-            raise LockfileError(
-                f"{name} for {platform}: its {known.signatures[platform]['kind']} signature was verified before, "
-                "and the archive it would be replaced by has none",
-                "take its entry out of the lock if that is meant",
-            )
-        signatures[platform] = known.signatures[platform]
-    return signatures
+    for platform in new.artifacts:
+        check_signature(
+            known.signatures.get(platform), new.signatures.get(platform), f"{name} for {platform}"
+        )
+    both = {**known.signatures, **new.signatures}
+    return {platform: signature for platform, signature in both.items() if platform in artifacts}
+
+
+def _covers(declared: Mapping[str, str], locked: Mapping[str, str]) -> bool:
+    """Tell whether whatever satisfies what is declared would satisfy what is locked, too."""
+    if declared == locked:
+        return True
+    if any(declared.get(name) != value for name, value in locked.items() if name != "key"):
+        return False
+    accepted = set(declared.get("key", "").split())
+    return "key" not in locked or (bool(accepted) and accepted <= set(locked["key"].split()))
+
+
+def _signed(signature: Mapping[str, str] | None) -> str:
+    if not signature:
+        return "no signature"
+    return f"a {signature['kind']} signature by {signature.get('key', 'any key')}"
 
 
 def _rendered_tool(tool: str, versions: Mapping[str, Locked]) -> str:

@@ -14,6 +14,8 @@ GOOD = {
     "bin": ["tool{exe}"],
     "download_url_template": "https://example.org/{version}/tool-{os}-{arch}.{ext}",
 }
+KEY = "RWSGOq2NVecA2UPNdBUZykf1CCb147pkmdtYxgb3Ti+JO/wCYvhbAb/U"
+SIGNATURE = {"kind": "minisign", "url_template": "{url}.minisig", "keys": [KEY]}
 SOURCED = {"name": "tool", "bin": ["tool"]}
 
 
@@ -85,7 +87,12 @@ def test_every_issue_is_reported_at_once_with_its_path():
         ({"checksum": {"url_template": "sums.txt"}}, "$.checksum.url_template"),
         ({"checksum": {"url_template": "{url}", "format": "json", "path": "a["}}, "$.checksum.path"),
         ({"checksum": {"url_template": "{url}", "format": "json"}}, "$.checksum"),
-        ({"signature": {"kind": "minisign", "url_template": "{home}"}}, "$.signature.url_template"),
+        ({"signature": {**SIGNATURE, "url_template": "{home}"}}, "$.signature.url_template"),
+        ({"signature": {**SIGNATURE, "url_template": "https://x/{tag}"}}, "$.signature.url_template"),
+        ({"signature": {**SIGNATURE, "keys": []}}, "$.signature.keys"),
+        ({"signature": {**SIGNATURE, "keys": [KEY, "3B04D753C9050D9A"]}}, "$.signature.keys[1]"),
+        ({"signature": {**SIGNATURE, "keys": [f"{KEY}\n"]}}, "$.signature.keys[0]"),
+        ({"signature": {"kind": "minisign", "url_template": "{url}.minisig"}}, "$.signature"),
         ({"check": {"args": ["{tag}"]}}, "$.check.args[0]"),
         ({"check": {"expect": "{url}"}}, "$.check.expect"),
         ({"versions": {"path": "a["}}, "$.versions.path"),
@@ -171,6 +178,39 @@ def test_what_is_probably_not_meant_is_a_warning(fields, words):
     found = report(data)
     assert found.errors == ()
     assert any(words in warning for warning in found.warnings)
+
+
+def test_a_signature_of_minisign_can_be_declared():
+    assert errors(signature=SIGNATURE) == ()
+    assert errors(overrides=[{"versions": "<1", "signature": None}], signature=SIGNATURE) == ()
+
+
+def test_a_word_that_is_no_key_is_explained():
+    assert errors(signature={**SIGNATURE, "keys": ["RWx"]}) == (
+        "$.signature.keys[0]: 'RWx' is no public key of minisign: 56 characters that begin with RW",
+    )
+
+
+@pytest.mark.parametrize("kind", ["openpgp", "sigstore", "nonsense", 1, None])
+def test_signatures_that_cannot_be_verified_are_refused_wherever_they_are_declared(kind):
+    other = {**SIGNATURE, "kind": kind}
+    found = errors(
+        signature=other,
+        platforms={"linux-x64": {"signature": other}},
+        overrides=[{"versions": "<1", "signature": other}],
+    )
+    assert [issue.partition(": ")[0] for issue in found] == [
+        "$.signature.kind",
+        "$.platforms['linux-x64'].signature.kind",
+        "$.overrides[0].signature.kind",
+    ]
+    assert all(f"{kind!r} signatures cannot be verified by this envmgr, only minisign" in i for i in found)
+
+
+@pytest.mark.parametrize("kind", ["pypi", "npm"])
+def test_packages_of_registries_have_no_signatures(kind):
+    found = errors(SOURCED, source={"kind": kind, "package": "x"}, signature=SIGNATURE)
+    assert found == (f"$.signature: means nothing with the source {kind!r}: a registry has only digests",)
 
 
 def test_bad_json_is_one_issue_with_its_place():

@@ -4,6 +4,7 @@ import pytest
 
 from envmgr.catalog import manifest as manifests
 from envmgr.catalog import reading
+from envmgr.catalog.release import Signature
 from envmgr.kit.errors import ManifestError
 from envmgr.kit.platform import DEFAULT_PLATFORMS, parse
 
@@ -294,11 +295,22 @@ def test_no_checksum_where_there_is_none_or_nothing_is_published():
     assert null_for_old.checksum("2.0", None, LINUX, "https://x/y") == {"url_template": "https://x/y.sha256"}
 
 
+SIGNATURE = {"kind": "minisign", "url_template": "{url}.minisig", "keys": ["RWb", "RWa"]}
+
+
 def test_signatures_are_found_like_checksums():
-    manifest = made(signature={"kind": "minisign", "url_template": "{url}.minisig", "keys": ["RW"]})
-    found = manifest.signature("1.0", None, LINUX, "https://x/y.zip")
-    assert found == {"kind": "minisign", "url_template": "https://x/y.zip.minisig", "keys": ("RW",)}
-    assert made().signature("1.0", None, LINUX, "https://x/y.zip") is None
+    manifest = made(signature=SIGNATURE, overrides=[{"versions": "<1", "signature": None}])
+    found = manifest.signature("1.0", LINUX, "https://x/y.zip?token=x")
+    assert found == Signature("minisign", "https://x/y.zip.minisig", ("RWb", "RWa"))
+    assert found.promise == {"kind": "minisign", "key": "RWa RWb"}
+    assert manifest.signature("0.9", LINUX, "https://x/y.zip") is None
+    assert made().signature("1.0", LINUX, "https://x/y.zip") is None
+
+
+def test_a_signature_is_asked_for_where_the_manifest_knows_of_no_archive():
+    manifest = made(signature={**SIGNATURE, "url_template": "https://s/{version}/{file}.minisig"})
+    assert manifest.layout("1.0", None, MUSL) is None
+    assert manifest.signature("1.0", MUSL, "https://x/y%2Bz.zip").url == "https://s/1.0/y+z.zip.minisig"
 
 
 def test_nothing_is_filled_in_for_a_platform_without_archives():

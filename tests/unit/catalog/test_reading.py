@@ -38,6 +38,22 @@ def test_what_is_missing_or_of_the_wrong_type_is_all_reported():
     )
 
 
+@pytest.mark.parametrize("kind", ["openpgp", "sigstore"])
+def test_a_signature_that_could_not_be_verified_is_not_passed_over(kind):
+    signature = {
+        "kind": kind,
+        "url_template": "{url}.sig",
+        "keys": ["C874011F0AB405110D02105534365D9472D7468F"],
+    }
+    data = {
+        "name": "x",
+        "versions_url": "https://x/y",
+        "overrides": [{"versions": "<1", "signature": signature}],
+    }
+    (issue,) = issues_of(json.dumps(data))
+    assert issue.startswith(f"$.overrides[0].signature.kind: {kind!r} signatures cannot be verified")
+
+
 def test_nesting_without_end_is_an_error():
     assert "recursion" in issues_of("[" * 100_000)[0].lower()
 

@@ -150,17 +150,51 @@ def test_a_changed_digest_for_the_same_url_is_an_error_naming_both(plugin):
     assert caught.value.hint
 
 
-def test_a_verified_signature_stays_and_is_never_lost():
-    signature = {"kind": "minisign", "key": "k"}
-    lock = lock_of(locked(linux_x64=artifact(), macos_x64=artifact(), signatures={"linux-x64": signature}))
-    again = with_release(lock, "x@1", "1.0.0", "x", locked(linux_x64=artifact()))
-    assert again.tools["x"]["1.0.0"].signatures == {"linux-x64": signature}
-    moved = artifact(url=f"{URL}2")
-    newer = {"linux-x64": {"kind": "openpgp"}}
-    better = with_release(lock, "x@1", "1.0.0", "x", locked(linux_x64=moved, signatures=newer))
-    assert better.tools["x"]["1.0.0"].signatures == newer
-    with pytest.raises(LockfileError, match="minisign signature was verified before"):
-        with_release(lock, "x@1", "1.0.0", "x", locked(linux_x64=moved))
+def signed(key: str | None = "k", kind: str = "minisign") -> dict[str, dict[str, str]]:
+    return {"linux-x64": {"kind": kind, **({"key": key} if key else {})}}
+
+
+@pytest.mark.parametrize("url", [URL, f"{URL}2"])
+@pytest.mark.parametrize(
+    ("less", "said"),
+    [
+        ({}, "declares no signature"),
+        (signed("other"), "declares a minisign signature by other"),
+        (signed("k other"), "declares a minisign signature by k other"),
+        (signed(None), "declares a minisign signature by any key"),
+        (signed(kind="sigstore"), "declares a sigstore signature by k"),
+    ],
+)
+def test_a_release_that_promises_less_of_its_signature_is_refused(less, said, url):
+    lock = lock_of(locked(linux_x64=artifact(), signatures=signed()))
+    with pytest.raises(
+        LockfileError, match=f"linux-x64 is locked with a minisign signature by k, .* {said}$"
+    ):
+        with_release(lock, "x@1", "1.0.0", "x", locked(OTHER_PLUGIN, less, linux_x64=artifact(url=url)))
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({}, signed()),
+        (signed(), signed()),
+        (signed("k l"), signed("l")),
+        (signed("k l"), signed("l k")),
+        (signed(None), signed()),
+    ],
+)
+def test_a_release_may_promise_as_much_of_its_signature_or_more(before, after):
+    lock = lock_of(locked(linux_x64=artifact(), signatures=before))
+    better = with_release(lock, "x@1", "1.0.0", "x", locked(OTHER_PLUGIN, after, linux_x64=artifact()))
+    assert better.tools["x"]["1.0.0"].signatures == after
+
+
+def test_signatures_of_platforms_that_stay_stay():
+    entry = locked(linux_x64=artifact(), macos_x64=artifact(), signatures=signed())
+    again = with_release(lock_of(entry), "x@1", "1.0.0", "x", locked(macos_x64=artifact()))
+    assert again == lock_of(entry)
+    changed = with_release(lock_of(entry), "x@1", "1.0.0", "x", locked(OTHER_PLUGIN, macos_x64=artifact()))
+    assert changed.tools["x"]["1.0.0"].signatures == {}
 
 
 def test_urls_with_credentials_are_never_locked_nor_shown():
