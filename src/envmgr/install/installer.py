@@ -22,8 +22,8 @@ from envmgr.install import (
 )
 from envmgr.install.guard import inside
 from envmgr.install.receipt import Receipt
-from envmgr.kit import locks
-from envmgr.kit.errors import BadArchive, UnsafeArchive, UntrustedScript
+from envmgr.kit import locks, urls
+from envmgr.kit.errors import BadArchive, DigestMismatch, UnsafeArchive, UntrustedScript
 from envmgr.kit.fs import make_dir, translating
 from envmgr.kit.paths import file_name
 from envmgr.kit.value import frozen
@@ -117,13 +117,13 @@ def install(  # noqa: PLR0913 - what, where, through what, and for whom, each na
     """
     there = None if force else store.get(paths, job.tool, job.version)
     if there:
-        return _already(there, progress)
+        return _already(job, there, progress)
     _check_trust(job, trusted)
     progress.step(str(job), "waiting")
     with locks.holding(paths, store.lock_name(job.tool, job.version)):
         there = None if force else store.get(paths, job.tool, job.version)
         if there:  # whoever held the lock installed it
-            return _already(there, progress)
+            return _already(job, there, progress)
         installation = _Installation(job, paths, progress, jobs, stop or threading.Event())
         return installation.run(http, locate, fetch or _download())
 
@@ -134,7 +134,8 @@ def _download() -> Fetch:
     return download
 
 
-def _already(there: Installed, progress: Progress) -> Outcome:
+def _already(job: Job, there: Installed, progress: Progress) -> Outcome:
+    _check_same(job, there)
     progress.done(f"{there.tool} {there.version}", "already installed")
     return Outcome(
         there.tool,
@@ -147,6 +148,21 @@ def _already(there: Installed, progress: Progress) -> Outcome:
         from_cache=True,
         already=True,
     )
+
+
+def _check_same(job: Job, there: Installed) -> None:
+    """Refuse to take for the archive that is asked for what was installed from another."""
+    digest = job.artifact.digest
+    if digest and digest.algorithm == "sha256":
+        is_same = digest.value == there.sha256
+    else:
+        is_same = urls.bare(job.artifact.url) == there.url
+    if not is_same:
+        raise DigestMismatch(
+            f"{job} is installed from {there.url} (sha256:{there.sha256}), and what is asked for is "
+            f"{urls.shown(job.artifact.url)}{f' ({digest})' if digest else ''}",
+            f"`envmgr install {job.tool}@{job.version} --force` installs that instead",
+        )
 
 
 def _check_trust(job: Job, trusted: tuple[str, ...]) -> None:

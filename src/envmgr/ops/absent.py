@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from envmgr.install import store
-from envmgr.kit.errors import CommandNotFound, NotInstalled, NoVersionSet
+from envmgr.kit.errors import CommandNotFound, InvalidRequest, NotInstalled, NotThereToRun, NoVersionToRun
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from envmgr.kit.errors import EnvmgrError
     from envmgr.ops.active import Active
     from envmgr.ops.context import Context
+    from envmgr.project.request import Request
 
 
 def missing(context: Context, command: str, actives: tuple[Active, ...]) -> Exception:
@@ -22,16 +24,28 @@ def missing(context: Context, command: str, actives: tuple[Active, ...]) -> Exce
     return _unknown(context, command)
 
 
-def not_installed(one: Active) -> NotInstalled:
-    """Say that a version is asked for and not there."""
-    wanted = f"{one.tool} {one.version or one.spec}"
+def from_source(request: Request, spec: str) -> InvalidRequest:
+    """Say that a request asks for what is not built here."""
+    return InvalidRequest(
+        f"{request.tool}={spec} ({request.origin}) asks for a build from source, and only releases are installed",
+        f"`envmgr list --remote {request.tool}` shows them",
+    )
+
+
+def not_installed(one: Active, kind: type[NotInstalled] = NotThereToRun) -> EnvmgrError:
+    """Say that a version is asked for and not there, to run unless it is of another `kind`."""
+    if one.kind == "source":
+        return from_source(one.request, one.spec)
+    origin = one.request.origin
+    asker = "the command line" if origin.kind == "argument" else origin
     if one.kind == "path":
-        return NotInstalled(f"{one.tool}: there is no directory {one.directory} ({one.request.origin})")
-    return NotInstalled(
-        f"{wanted} is not installed, and {one.request.origin} asks for it",
-        "run `envmgr install`"
-        if one.request.origin.kind == "file"
-        else f"run `envmgr install {one.tool}@{one.spec}`",
+        return kind(
+            f"{one.tool}: there is no directory {one.directory}, and {asker} asks for it",
+            "put an installation there, or ask for another version",
+        )
+    return kind(
+        f"{one.tool} {one.version or one.spec} is not installed, and {asker} asks for it",
+        "run `envmgr install`" if origin.kind == "file" else f"run `envmgr install {one.tool}@{one.spec}`",
     )
 
 
@@ -44,14 +58,14 @@ def tools_with(context: Context, command: str) -> dict[str, list[str]]:
     return found
 
 
-def _not_set(command: str, providers: dict[str, list[str]]) -> NoVersionSet:
+def _not_set(command: str, providers: dict[str, list[str]]) -> NoVersionToRun:
     from envmgr import versions
 
     tool, installed = next(iter(sorted(providers.items())))
     listed = "; ".join(
         f"{name} {', '.join(versions.sort(owned))}" for name, owned in sorted(providers.items())
     )
-    return NoVersionSet(
+    return NoVersionToRun(
         f"no version is set for {command} here (installed: {listed})",
         f"set one with `envmgr use {tool} {versions.sort(installed)[-1]}`, or for everywhere with `--global`",
     )

@@ -6,7 +6,6 @@ import os
 
 from envmgr import versions
 from envmgr.install import store
-from envmgr.kit.errors import InvalidRequest
 from envmgr.kit.value import frozen
 from envmgr.project import lockio
 from envmgr.project.request import key
@@ -25,8 +24,9 @@ if TYPE_CHECKING:
 class Active:
     """One spec of a request and what it comes to.
 
-    `kind` is "version", "system" (whatever else is on PATH) or "path" (`directory` holds an installation made
-    elsewhere). `version` is None where nothing installed matches and the lock does not say.
+    `kind` is "version", "system" (whatever else is on PATH), "path" (`directory` holds an installation made
+    elsewhere) or "source" (a build from source, which cannot be had). `version` is None where nothing installed
+    matches and the lock does not say.
     """
 
     request: Request
@@ -95,10 +95,7 @@ def _resolve_spec(context: Context, request: Request, spec: str, lock: Lockfile 
     if kind == "path":
         return Active(request, spec, "path", directory=path_request(request, value))
     if kind not in {"version", "tag"}:
-        raise InvalidRequest(
-            f"{request.tool}={spec} ({request.origin}) asks for a build from source, and only releases are installed",
-            f"`envmgr list --remote {request.tool}` shows them",
-        )
+        return Active(request, spec, "source")
     return _resolve_version(context, request, spec, lock)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from envmgr.install import installer, store
 from envmgr.install.installer import Outcome
+from envmgr.kit import urls
 from envmgr.kit.digest import Digest
 from envmgr.kit.errors import (
     EnvmgrError,
@@ -72,7 +73,7 @@ def run(context: Context, steps: Sequence[Step], options: Options) -> InstallRes
     outcomes, failures = _run_waves(context, _distinct(steps), options)
     if any(not outcome.already for outcome in outcomes.values()) or reshim.stale(context):
         reshim.reshim(context)  # also after a run that was killed between installing and this
-    locks = _record(context, steps, outcomes)
+    locks = [] if options.locked else _record(context, steps, outcomes)
     if failures:
         raise _combined(failures)
     done = list(outcomes.values())
@@ -196,7 +197,7 @@ def _record(context: Context, steps: Sequence[Step], outcomes: Outcomes) -> list
     changed = []
     for dotfile in context.project.files:
         pins = [
-            _learned(step.pin, outcomes[step.pin.tool, step.pin.version], context.platform.key)
+            learned(step.pin, outcomes[step.pin.tool, step.pin.version], context.platform.key)
             for step in steps
             if step.dotfile == dotfile and (step.pin.tool, step.pin.version) in outcomes
         ]
@@ -205,10 +206,10 @@ def _record(context: Context, steps: Sequence[Step], outcomes: Outcomes) -> list
     return changed
 
 
-def _learned(pin: Pin, outcome: Outcome, platform: str) -> Pin:
-    """Add the digest and size of what was downloaded where upstream did not say them."""
-    known = pin.locked.artifacts[platform]
-    if known.digest or not outcome.sha256:
+def learned(pin: Pin, outcome: Outcome, platform: str) -> Pin:
+    """Add the digest and size of what was downloaded, from just that URL, where upstream did not say them."""
+    known = pin.locked.artifacts.get(platform)
+    if known is None or known.digest or outcome.url != urls.bare(known.url):
         return pin
     artifact = replace(known, digest=Digest("sha256", outcome.sha256), size=outcome.bytes)
     return replace(pin, locked=replace(pin.locked, artifacts={**pin.locked.artifacts, platform: artifact}))

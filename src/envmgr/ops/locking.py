@@ -6,11 +6,15 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from envmgr import versions
-from envmgr.kit.errors import UnsupportedPlatform
+from envmgr.catalog.release import Artifact
+from envmgr.install import store
+from envmgr.kit.digest import Digest
+from envmgr.kit.errors import NoMatchingVersion, UnsupportedPlatform
 from envmgr.kit.locks import holding
 from envmgr.kit.platform import DEFAULT_PLATFORMS
 from envmgr.kit.platform import parse as parse_platform
-from envmgr.kit.value import frozen
+from envmgr.kit.value import frozen, replace
+from envmgr.ops.absent import from_source
 from envmgr.ops.choose import choose
 from envmgr.project import lockfile, lockio
 from envmgr.project.lockfile import Locked, Lockfile
@@ -19,7 +23,6 @@ from envmgr.project.request import key
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from envmgr.catalog.release import Artifact
     from envmgr.kit.platform import Platform
     from envmgr.ops.context import Context
     from envmgr.project.dotfile import Dotfile
@@ -44,13 +47,15 @@ class Pin:
 
 
 def lockable(requests: Iterable[Request]) -> list[tuple[str, str]]:
-    """Return the tool and spec of everything a lock can hold: not `system` nor `path:`."""
-    return [
-        (request.tool, spec)
-        for request in requests
-        for spec in request.specs
-        if versions.classify(spec)[0] in {"version", "tag"}
-    ]
+    """Return the tool and spec of everything a lock can hold: not `system` nor `path:`.
+
+    Raises InvalidRequest for a build from source.
+    """
+    asked = [(request, spec, versions.classify(spec)[0]) for request in requests for spec in request.specs]
+    for request, spec, kind in asked:
+        if kind not in {"version", "tag", "system", "path"}:
+            raise from_source(request, spec)
+    return [(request.tool, spec) for request, spec, kind in asked if kind in {"version", "tag"}]
 
 
 def platforms_for(context: Context, lock: Lockfile, more: Sequence[str] = ()) -> tuple[Platform, ...]:
@@ -79,7 +84,7 @@ def pin(
         known = lock.locked(tool, version) if version else None
         if version and known and is_good(known):
             return Pin(tool, spec, version, known)
-        return _look_up(context, tool, spec, version or _seeded(lock, tool, spec), platforms)
+        return _look_up(context, tool, spec, version or _seeded(lock, tool, spec), platforms, known)
 
     pool = ThreadPoolExecutor(WORKERS)
     try:
@@ -94,14 +99,48 @@ def _seeded(lock: Lockfile, tool: str, spec: str) -> str | None:
 
 
 def _look_up(
-    context: Context, tool: str, spec: str, version: str | None, platforms: Sequence[Platform]
+    context: Context,
+    tool: str,
+    spec: str,
+    version: str | None,
+    platforms: Sequence[Platform],
+    known: Locked | None,
 ) -> Pin:
-    """Ask upstream."""
+    """Ask upstream; what it does not have may be locked, or installed, from a URL that was given by hand."""
     context.progress.step(f"{tool} {spec}", "resolving")
-    version = version or choose(context, tool, spec)
-    artifacts = _artifacts(context, tool, version, platforms)
+    try:
+        version = version or choose(context, tool, spec)
+        artifacts = _artifacts(context, tool, version, platforms)
+    except (NoMatchingVersion, UnsupportedPlatform):
+        version = version or spec.lstrip("=")
+        artifacts = _by_hand(context, tool, version, known)
+        if not artifacts:
+            raise
     context.progress.done(f"{tool} {spec}", f"is {version}")
-    return Pin(tool, spec, version, described(context, tool, version, artifacts))
+    return _keeping(Pin(tool, spec, version, described(context, tool, version, artifacts)), known)
+
+
+def _by_hand(context: Context, tool: str, version: str, known: Locked | None) -> dict[str, Artifact]:
+    """Return the archives a lock has of a version, else the one it was installed from."""
+    if known:
+        return dict(known.artifacts)
+    installed = store.get(context.paths, tool, version)
+    if installed is None:
+        return {}
+    artifact = Artifact(installed.url, Digest("sha256", installed.sha256), installed.size)
+    return {installed.platform: artifact}
+
+
+def _keeping(pin: Pin, known: Locked | None) -> Pin:
+    """Keep the archives that a lock has from other URLs than the same manifest gives: somebody chose them."""
+    if known is None or known.plugin != pin.locked.plugin:
+        return pin
+    chosen = {
+        platform: artifact
+        for platform, artifact in known.artifacts.items()
+        if platform in pin.locked.artifacts and pin.locked.artifacts[platform].url != artifact.url
+    }
+    return replace(pin, locked=replace(pin.locked, artifacts={**pin.locked.artifacts, **chosen}))
 
 
 def described(context: Context, tool: str, version: str, artifacts: Mapping[str, Artifact]) -> Locked:
@@ -121,7 +160,10 @@ def _artifacts(
     found = {platform.key: context.catalog.artifact(tool, version, platform) for platform in platforms}
     artifacts = {name: artifact for name, artifact in found.items() if artifact}
     if not artifacts:
-        raise UnsupportedPlatform(f"upstream publishes {tool} {version} for none of {', '.join(found)}")
+        raise UnsupportedPlatform(
+            f"upstream publishes {tool} {version} for none of {', '.join(found)}",
+            f"if you know an archive of it, run `envmgr install {tool} {version} URL`",
+        )
     if any(artifact.digest is None for artifact in artifacts.values()):
         context.progress.note(
             f"{tool} {version}: upstream publishes no digest of every archive; the first download decides"

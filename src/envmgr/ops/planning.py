@@ -8,7 +8,7 @@ from envmgr import versions
 from envmgr.catalog.release import Artifact
 from envmgr.install.installer import Job
 from envmgr.kit.errors import StaleLock, UnsupportedPlatform, UsageError
-from envmgr.kit.value import frozen
+from envmgr.kit.value import frozen, replace
 from envmgr.ops import active, locking
 from envmgr.ops.locking import Pin
 from envmgr.project import lockfile, lockio
@@ -52,7 +52,8 @@ def plan_tools(context: Context, items: Sequence[ToolSpec], options: Options) ->
         tool = context.catalog.manifest(item.tool).name
         request = asked.get(tool)
         if request and item.spec in {None, *request.specs}:
-            steps += plan_requests(context, [request], options)
+            meant = replace(request, specs=(item.spec,)) if item.spec else request
+            steps += plan_requests(context, [meant], options)
         else:
             steps.append(_of_spec(context, tool, item.spec or "latest"))
     return steps
@@ -64,15 +65,23 @@ def plan_url(context: Context, item: ToolSpec, url: str) -> Step:
     tool = context.catalog.manifest(item.tool).name
     if not versions.is_folder_name(version) or not versions.parse_spec(version).exact:
         raise UsageError(f"{version!r} is no full version", f"write `envmgr install {tool} 1.2.3 {url}`")
-    locked = locking.described(context, tool, version, {context.platform.key: Artifact(url)})
     request = context.project.request(tool)
     matching = next((s for s in request.specs if versions.satisfies(version, s)), None) if request else None
     dotfile = context.project.file_of(request) if request and matching else None
+    lock = (lockio.read(lockio.path_beside(dotfile.path)) if dotfile else None) or lockfile.EMPTY
+    artifact = _known(lock, tool, version, context.platform.key, url) or Artifact(url)
+    locked = locking.described(context, tool, version, {context.platform.key: artifact})
     pin = Pin(tool, matching or version, version, locked)
     if dotfile:  # what could not be recorded must not be installed first
-        lock = lockio.read(lockio.path_beside(dotfile.path)) or lockfile.EMPTY
         locking.apply(lock, [pin], dotfile)
     return Step(pin, dotfile)
+
+
+def _known(lock: lockfile.Lockfile, tool: str, version: str, platform: str, url: str) -> Artifact | None:
+    """Return what a lock knows of the archive at a URL: it must still be that."""
+    locked = lock.locked(tool, version)
+    known = locked.artifacts.get(platform) if locked else None
+    return known if known and known.url == url else None
 
 
 def _of_spec(context: Context, tool: str, spec: str) -> Step:
@@ -124,6 +133,11 @@ def _check_locked(
             raise StaleLock(
                 f"{path} locks {tool} {version} for {', '.join(sorted(known.artifacts))}, not for {platform}",
                 f"run `envmgr lock --platform {platform}` and commit the file",
+            )
+        if known.artifacts[platform].digest is None:
+            raise StaleLock(
+                f"{path} has no digest of {tool} {version} for {platform}: upstream publishes none",
+                "run `envmgr install` once on such a machine, and commit the file",
             )
 
 

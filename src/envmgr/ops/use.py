@@ -10,14 +10,16 @@ from envmgr.kit.errors import InvalidRequest
 from envmgr.kit.fs import read_bytes, write_in_place
 from envmgr.kit.locks import holding
 from envmgr.kit.value import frozen
-from envmgr.ops import install, locking, reshim
+from envmgr.ops import install, locking, planning, reshim
 from envmgr.ops.tools import ToolSpec
 from envmgr.project import dotfile as dotfiles
 from envmgr.project import lockfile, lockio
 
 if TYPE_CHECKING:
+    from envmgr.install.installer import Outcome
     from envmgr.ops.context import Context
     from envmgr.ops.install import InstallResult
+    from envmgr.ops.locking import Pin
 
 
 @frozen
@@ -43,21 +45,15 @@ def use(context: Context, item: ToolSpec, *, everywhere: bool = False, pin: bool
     is_version = kind in {"version", "tag"}
     if pin and not is_version:
         raise InvalidRequest(f"{tool}@{spec} has no exact version to pin", "leave --pin out")
-    result = (
-        install.install_tools(context, [ToolSpec(tool, spec)])
-        if is_version
-        else install.InstallResult((), ())
-    )
-    written = versions.pin(_version(result)) if pin else spec
     path = context.paths.global_file if everywhere else project_path(context)
+    lockio.read(lockio.path_beside(path))  # what cannot be recorded must not be installed first
+    steps = planning.plan_tools(context, [ToolSpec(tool, spec)], planning.Options()) if is_version else []
+    result = install.run(context, steps, planning.Options())
+    written = versions.pin(steps[0].pin.version) if pin else spec
     _write(context, path, tool, written)
-    _lock(context, path)
+    _lock(context, path, result)
     reshim.reshim(context)
     return UseResult(tool, written, path, result)
-
-
-def _version(result: InstallResult) -> str:
-    return (*result.installed, *result.already)[0].version
 
 
 def project_path(context: Context) -> str:
@@ -75,7 +71,8 @@ def _write(context: Context, path: str, tool: str, spec: str) -> None:
     context.forget_project()
 
 
-def _lock(context: Context, path: str) -> None:
+def _lock(context: Context, path: str, result: InstallResult) -> None:
+    """Lock all that the dotfile asks for, with what was learned of what was just installed."""
     dotfile = next(file for file in context.project.files if file.path == path)
     lock = lockio.read(lockio.path_beside(path)) or lockfile.EMPTY
     pins = locking.pin(
@@ -85,4 +82,11 @@ def _lock(context: Context, path: str) -> None:
         locking.platforms_for(context, lock),
         is_good=lambda known: context.platform.key in known.artifacts,
     )
-    locking.write(context, dotfile, pins)
+    outcomes = {(one.tool, one.version): one for one in (*result.installed, *result.already)}
+    locking.write(
+        context, dotfile, [_with(context, one, outcomes.get((one.tool, one.version))) for one in pins]
+    )
+
+
+def _with(context: Context, pin: Pin, outcome: Outcome | None) -> Pin:
+    return install.learned(pin, outcome, context.platform.key) if outcome else pin

@@ -1,0 +1,155 @@
+"""What is recorded is what was installed, and nothing else is installed than what is recorded."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+
+@pytest.fixture
+def undigested(sandbox):
+    """Give a tool whose upstream publishes no digests."""
+    sandbox.publish("alpha", ("1.0.0", "1.2.0"), sums=False)
+    return sandbox
+
+
+def url_of(sandbox, version: str, name: str = "alpha") -> str:
+    return f"{sandbox.server.url}/{name}/{version}/{name}-{version}-linux-x64.tar.gz"
+
+
+def here(sandbox, version: str, tool: str = "alpha") -> dict:
+    return sandbox.lock["tools"][tool][version]["artifacts"]["linux-x64"]
+
+
+def test_use_records_the_digest_it_learned(undigested):
+    undigested.ok("use", "alpha", "1.2.0")
+    assert here(undigested, "1.2.0")["sha256"]
+    before = (undigested.project / ".envmgr.lock").read_bytes()
+    undigested.ok("install")
+    assert (undigested.project / ".envmgr.lock").read_bytes() == before
+
+
+@pytest.mark.parametrize("written", ["alpha=1.0.0, 1.2.0", "alpha=1.2.0, 1.0.0"])
+@pytest.mark.parametrize("wanted", ["1.0.0", "1.2.0"])
+def test_use_pins_the_version_that_was_named(undigested, written, wanted):
+    undigested.write(written)
+    undigested.ok("install")
+    undigested.ok("use", "alpha", wanted, "--pin")
+    assert (undigested.project / ".envmgr").read_text() == f"alpha={wanted}\n"
+
+
+def test_a_locked_install_writes_no_lock_and_installs_nothing_without_a_digest(undigested):
+    undigested.write("alpha=1.0.0")
+    undigested.ok("lock")
+    before = (undigested.project / ".envmgr.lock").read_bytes()
+    result = undigested.run("install", "--locked")
+    assert result.code == 1
+    assert "has no digest of alpha 1.0.0 for linux-x64" in result.err
+    assert (undigested.project / ".envmgr.lock").read_bytes() == before
+    assert not (undigested.home / "installs").exists()
+
+
+def test_an_archive_that_changed_under_a_locked_url_is_refused_before_it_is_unpacked(undigested):
+    undigested.write("alpha=1.0.0")
+    undigested.ok("install")
+    undigested.ok("uninstall", "alpha@1.0.0")
+    undigested.ok("cache", "clear")
+    undigested.publish("alpha", ("1.0.0", "1.2.0"), sums=False, ballast=1)
+    result = undigested.run("install", "alpha", "1.0.0", url_of(undigested, "1.0.0"))
+    assert result.code == 1
+    assert not (undigested.home / "installs" / "alpha" / "1.0.0").exists()
+
+
+def test_the_lock_learns_nothing_from_a_tree_of_another_url(undigested):
+    undigested.ok("install", "alpha", "1.0.0", url_of(undigested, "1.2.0"))
+    undigested.write("alpha=1.0.0")
+    result = undigested.run("install")
+    assert result.code == 1
+    assert "is installed from" in result.err
+    assert "--force" in result.err
+    assert not (undigested.project / ".envmgr.lock").exists()
+    undigested.ok("install", "--force")
+    assert undigested.command(["alpha"]).out == "alpha 1.0.0\n"
+
+
+def test_what_is_installed_must_be_what_the_lock_says(sandbox):
+    sandbox.publish("alpha", ("1.0.0", "1.2.0"))
+    sandbox.write("alpha=1.0.0")
+    sandbox.ok("lock")
+    lock = (sandbox.project / ".envmgr.lock").read_bytes()
+    (sandbox.project / ".envmgr").rename(sandbox.project / "kept")
+    sandbox.ok("install", "alpha", "1.0.0", url_of(sandbox, "1.2.0"))
+    (sandbox.project / "kept").rename(sandbox.project / ".envmgr")
+    result = sandbox.run("install", "--locked", "--json")
+    assert (result.code, result.json["code"]) == (1, "digest-mismatch")
+    assert (sandbox.project / ".envmgr.lock").read_bytes() == lock
+    sandbox.ok("install", "--locked", "--force")
+    assert sandbox.command(["alpha"]).out == "alpha 1.0.0\n"
+
+
+def test_an_archive_chosen_by_url_stays_locked(sandbox):
+    sandbox.publish("alpha", ("1.0.0",))
+    page = sandbox.server.page("/alpha/1.0.0/alpha-1.0.0-linux-x64.tar.gz")
+    elsewhere = sandbox.server.add("/elsewhere/alpha-1.0.0.tar.gz", page.body)
+    sandbox.write("alpha=1.0.0")
+    sandbox.ok("install", "alpha", "1.0.0", elsewhere)
+    entry = here(sandbox, "1.0.0")
+    assert entry["url"] == elsewhere
+    sandbox.ok("lock", "--platform", "linux-arm64")
+    assert here(sandbox, "1.0.0") == entry
+    sandbox.ok("lock", "--check")
+
+
+def test_a_version_no_list_has_can_be_used_once_it_was_installed_by_url(sandbox):
+    sandbox.publish("alpha", ("1.0.0",))
+    sandbox.ok("install", "alpha", "3.0.0", url_of(sandbox, "1.0.0"))
+    sandbox.ok("use", "alpha", "3.0.0")
+    assert set(here(sandbox, "3.0.0")) == {"url", "sha256", "size"}
+    assert sandbox.command(["alpha"]).out == "alpha 1.0.0\n"
+    sandbox.ok("lock", "--check")
+
+
+def test_a_manifest_without_a_download_template_says_what_to_do(sandbox):
+    sandbox.publish("alpha", ("1.0.0",))
+    sandbox.ok("plugin", "add", "gamma", f"{sandbox.server.url}/alpha/index.json", "{version}/bin/alpha")
+    result = sandbox.run("install", "gamma", "1.0.0")
+    assert result.code == 1
+    assert "envmgr install gamma 1.0.0 URL" in result.err
+    sandbox.ok("install", "gamma", "1.0.0", url_of(sandbox, "1.0.0"))
+    sandbox.ok("use", "gamma", "1.0.0")
+    assert sandbox.command(["alpha"]).out == "alpha 1.0.0\n"
+
+
+def test_a_build_from_source_is_refused_where_it_would_be_installed_and_hides_no_other_tool(sandbox):
+    sandbox.publish("alpha", ("1.0.0",))
+    sandbox.write("alpha=1.0.0")
+    sandbox.ok("install")
+    sandbox.write("alpha=1.0.0", "beta=ref:main")
+    for command in (["install"], ["lock"], ["lock", "--check"]):
+        result = sandbox.run(*command)
+        assert result.code == 1, command
+        assert "asks for a build from source" in result.err
+    assert [one["tool"] for one in sandbox.ok("current", "--json").json["tools"]] == ["alpha", "beta"]
+    assert sandbox.ok("list").out.startswith("alpha")
+    assert sandbox.command(["alpha"]).out == "alpha 1.0.0\n"
+
+
+def test_use_changes_nothing_when_the_lock_cannot_be_read(sandbox):
+    sandbox.publish("alpha", ("1.0.0", "1.2.0"))
+    sandbox.ok("use", "alpha", "1.0.0")
+    lock = sandbox.project / ".envmgr.lock"
+    broken = "<<<<<<< ours\n" + lock.read_text()
+    lock.write_text(broken)
+    assert sandbox.run("use", "alpha", "1.2.0").code == 1
+    assert (sandbox.project / ".envmgr").read_text() == "alpha=1.0.0\n"
+    assert lock.read_text() == broken
+    assert not (sandbox.home / "installs" / "alpha" / "1.2.0").exists()
+
+
+def test_the_seed_form_is_taken_as_a_preference_and_rewritten(sandbox):
+    sandbox.publish("alpha", ("1.0.0", "1.2.0"))
+    sandbox.write("alpha=^1")
+    (sandbox.project / ".envmgr.lock").write_text(json.dumps({"alpha": "1.0.0"}))
+    sandbox.ok("install")
+    assert sandbox.lock["resolved"] == {"alpha@^1": "1.0.0"}
