@@ -47,7 +47,7 @@ class Machine:
             settings=self.settings,
             environment=self.environment,
             paths=self.paths,
-            project_dir=str(ROOT),
+            project_dirs=[str(ROOT)],
         )
 
     def download(self, tool: str, version: str) -> Download:

@@ -12,6 +12,8 @@ from envmgr.catalog.sources import PACKAGE_SOURCES, package_source_of, source_of
 from envmgr.catalog.sources.context import Context
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from envmgr.catalog.layout import Layout
     from envmgr.catalog.manifest import Manifest
     from envmgr.catalog.release import Artifact, Listing, Signature
@@ -89,11 +91,11 @@ def open_catalog(
     settings: Settings,
     environment: Environment,
     paths: Paths,
-    project_dir: str | None = None,
+    project_dirs: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> Catalog:
-    """Open the catalog for a project's directory."""
+    """Open the catalog for a project: the directories that may hold manifests of its own, nearest first."""
     from envmgr.catalog.lists import Lists
 
     lists = Lists(paths, http, settings.offline, progress)
-    return Catalog(Registry(paths, project_dir), Context(http, lists, settings, environment, paths))
+    return Catalog(Registry(paths, project_dirs), Context(http, lists, settings, environment, paths))

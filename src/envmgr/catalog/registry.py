@@ -1,4 +1,4 @@
-"""The tools there are: the project's manifests, then the user's, then the built-in ones."""
+"""The tools there are: the project's manifests, nearest first, then the user's, then the built-in ones."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from envmgr.kit.paths import file_name, name_of_file
 from envmgr.kit.value import frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from envmgr.catalog.manifest import Manifest
     from envmgr.kit.paths import Paths
@@ -40,12 +40,14 @@ class Place:
 
 
 class Registry:
-    """Finds manifests by a tool's name or one of its other names, reading each once."""
+    """Finds manifests by a tool's name or one of its other names, reading each once.
 
-    def __init__(self, paths: Paths, project_dir: str | None = None) -> None:
-        project = [Place(os.path.join(project_dir, PROJECT_DIRECTORY), "project")] if project_dir else []
+    `project_dirs` may each hold manifests of the project; an earlier one wins.
+    """
+
+    def __init__(self, paths: Paths, project_dirs: Sequence[str] = ()) -> None:
         self.places = (
-            *project,
+            *(Place(os.path.join(each, PROJECT_DIRECTORY), "project") for each in project_dirs),
             Place(paths.plugins, "user"),
             Place(resources.directory("plugins"), "built-in"),
         )

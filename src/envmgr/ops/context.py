@@ -89,7 +89,7 @@ class Context:
                 settings=self.settings,
                 environment=self.environment,
                 paths=self.paths,
-                project_dir=self.project.directory,
+                project_dirs=self.project.directories,
                 progress=self.progress,
             )
         return self._catalog

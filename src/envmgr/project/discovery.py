@@ -50,6 +50,11 @@ class Project:
         """Return the nearest dotfile's path; the global file is none."""
         return next((file.path for file in self.files if not file.is_global), None)
 
+    @property
+    def directories(self) -> tuple[str, ...]:
+        """Return the directories that were looked into, nearest first, whether they hold a dotfile or not."""
+        return tuple(os.path.dirname(path) for path in self.considered[:-1])
+
     def requests(self, known_tools: Iterable[str] = ()) -> tuple[Request, ...]:
         """Return what holds, by nearness of the file and the order in it.
 

@@ -91,7 +91,7 @@ def test_a_catalog_opens_on_what_commands_have(tmp_path):
         settings=Settings(offline=True),
         environment=Environment({}, str(tmp_path)),
         paths=paths,
-        project_dir=str(tmp_path / "project"),
+        project_dirs=[str(tmp_path / "project")],
     )
     assert catalog.manifest("nodejs").builtin
     assert [place.whose for place in catalog.registry.places] == ["project", "user", "built-in"]

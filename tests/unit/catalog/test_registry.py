@@ -27,7 +27,7 @@ def places(tmp_path):
         }
         (folder / f"{name}.json").write_text(text if text is not None else json.dumps(data), encoding="utf-8")
 
-    return Registry(paths, str(project)), write
+    return Registry(paths, [str(project)]), write
 
 
 def test_the_project_wins_over_the_user_and_the_user_over_what_is_built_in(places):
@@ -36,10 +36,24 @@ def test_the_project_wins_over_the_user_and_the_user_over_what_is_built_in(place
     for whose in ("user", "project"):
         write(whose, "zig")
         again = Registry(
-            one_root(tools.places[1].directory[: -len("/plugins")]), tools.places[0].directory[:-16]
+            one_root(tools.places[1].directory[: -len("/plugins")]), [tools.places[0].directory[:-16]]
         )
         assert again.whose(again.get("zig")) == whose
         assert not again.get("zig").builtin
+
+
+def test_the_nearest_directory_of_a_project_wins_and_the_others_count_too(tmp_path):
+    for directory, names in {"near": ["both"], "far": ["both", "only"]}.items():
+        folder = tmp_path / directory / registry.PROJECT_DIRECTORY
+        folder.mkdir(parents=True)
+        for name in names:
+            data = {"name": name, "versions_url": f"https://{directory}/x", "bin_path_template": "x"}
+            (folder / f"{name}.json").write_text(json.dumps(data))
+    nearest_first = [str(tmp_path / name) for name in ("near", "empty", "far")]
+    tools = Registry(one_root(str(tmp_path / "home")), nearest_first)
+    assert [tools.get(name).source["url"] for name in ("both", "only")] == ["https://near/x", "https://far/x"]
+    assert {tools.whose(tools.get(name)) for name in ("both", "only")} == {"project"}
+    assert {"both", "only"} < set(tools.names())
 
 
 def test_without_a_project_its_manifests_are_not_looked_for(tmp_path):

@@ -73,6 +73,7 @@ def test_what_was_looked_at_is_told_nearest_first_and_the_global_file_last(tree,
     )  # fmt: skip
     assert project.directory == str(root)
     assert project.path == str(root / ".envmgr")
+    assert project.directories == (str(root / "a/b"), str(root / "a"), str(root))
 
 
 def test_the_global_file_is_no_project(tree):
