@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 NAMED_VERSION = "1.2.3"
 """The version that a manifest is tried out with where its own say nothing."""
 
+_NOT_SUPPORTED = {"foreign_files": "files of other tools, such as .nvmrc, are not read"}
+
 
 @frozen
 class Report:
@@ -46,7 +48,8 @@ def lint(text: str, origin: str) -> Report:
         found = [*_meaning(data), *_names(data)]
     if found:
         return Report(tuple(dict.fromkeys(found)))
-    return Report((), tuple(_warnings(reading.build(data, origin))))
+    manifest = reading.build(data, origin)
+    return Report((), (*_warnings(manifest), *values.plain_http("$", data)))
 
 
 def issues(text: str) -> tuple[str, ...]:
@@ -114,7 +117,9 @@ def _unknown(error: ValidationError) -> Iterator[str]:
 
     known = table(cast("dict[str, object]", error.schema), "properties")
     for name in cast("dict[str, object]", error.instance):
-        if name not in known:
+        if name in _NOT_SUPPORTED:
+            yield f"the field {name!r} is not supported: {_NOT_SUPPORTED[name]}"
+        elif name not in known:
             near = closest(name, known, 1)
             yield f"there is no field {name!r}" + (f"; did you mean {near[0]!r}?" if near else "")
 
@@ -183,8 +188,6 @@ def _warnings(manifest: Manifest) -> Iterator[str]:
         layout = manifest.layout(_try_version(manifest), None, platform)
         if layout and not layout.bin and not layout.links and manifest.kind not in {"npm", "github"}:
             yield f"$.platforms: nothing says where the programs are on {platform.key}"
-    if place.startswith("http://"):
-        yield "$.download_url_template: plain http is refused unless the setting allow_http is on"
     url = str(manifest.fields.get("download_url_template") or "")
     if url and manifest.kind != "static" and not {"version", "tag", "major"} & set(template.names(url)):
         yield "$.download_url_template: names neither {version} nor {tag}, so every version is the same archive"

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from envmgr.catalog import expression, template
 from envmgr.catalog.fields import strings, table
+from envmgr.kit import urls
+from envmgr.kit.errors import NetworkError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -22,6 +24,8 @@ TREE_NAMES = URL_NAMES - {"tag"}
 CHECKSUM_NAMES = URL_NAMES | {"url", "file"}
 SIGNATURE_NAMES = TREE_NAMES | {"url", "file"}
 ENV_NAMES = TREE_NAMES | {"home"}
+
+_ADDRESSES = frozenset({"versions_url", "download_url_template", "url_template", "url", "api"})
 
 # A group of nothing but a repetition, itself repeated, has exponentially many ways to match: (a+)+
 _NESTED = re.compile(r"\((?:\?:)?(?:\[[^\]]*\]|\\?.)[*+]\)[*+{]")
@@ -78,6 +82,28 @@ def version_range(path: str, text: str) -> Iterator[str]:
         parse_spec(text)
     except ValueError as error:
         yield f"{path}: {error}"
+
+
+def plain_http(path: str, value: object) -> Iterator[str]:
+    """Find every address below a value that is asked for in plain http, and is not this machine."""
+    if isinstance(value, list):
+        for number, item in enumerate(value):
+            yield from plain_http(f"{path}[{number}]", item)
+    for name, item in value.items() if isinstance(value, dict) else ():
+        if name == "env":  # a variable may be called as our fields are
+            continue
+        below = f"{path}.{name}" if str(name).replace("_", "").isalnum() else f"{path}['{name}']"
+        if isinstance(item, dict | list):
+            yield from plain_http(below, item)
+        elif name in _ADDRESSES and str(item).startswith("http://") and not _is_here(str(item)):
+            yield f"{below}: plain http is refused unless the setting allow_http is on"
+
+
+def _is_here(url: str) -> bool:
+    try:
+        return urls.is_loopback(url)
+    except NetworkError:  # with a placeholder where a port must be, say
+        return False
 
 
 def _template(path: str, fields: Mapping[str, object], field: str, allowed: frozenset[str]) -> Iterator[str]:

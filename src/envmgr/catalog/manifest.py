@@ -52,7 +52,6 @@ class Manifest:
     aliases: tuple[str, ...] = ()
     variants: tuple[str, ...] = ()
     default_vendor: str | None = None
-    foreign_files: tuple[str, ...] = ()
     digest: str = ""
     origin: str = ""
     builtin: bool = False

@@ -180,6 +180,60 @@ def test_what_is_probably_not_meant_is_a_warning(fields, words):
     assert any(words in warning for warning in found.warnings)
 
 
+HERE = ("http://127.0.0.1:8080", "http://localhost", "http://[::1]:1", "http://x.localhost")
+
+
+@pytest.mark.parametrize(
+    "place", ["http://example.org", "http://127.0.0.1.example.org", "http://h:{major}", *HERE]
+)
+def test_every_address_in_plain_http_is_warned_of_unless_it_is_this_machine(place):
+    found = report(
+        versions_url=f"{place}/list",
+        download_url_template=f"{place}/{{version}}",
+        checksum={"url_template": f"{place}/sums"},
+        platforms={"linux-x64": {"checksum": {"url_template": f"{place}/sums"}}},
+        overrides=[{"versions": "<1", "download_url_template": f"{place}/{{version}}"}],
+        env={"url": f"{place}/variable"},
+        homepage="http://example.org",
+    )
+    warned = [
+        "$.versions_url",
+        "$.download_url_template",
+        "$.checksum.url_template",
+        "$.platforms['linux-x64'].checksum.url_template",
+        "$.overrides[0].download_url_template",
+    ]
+    http = [warning for warning in found.warnings if "plain http" in warning]
+    assert found.errors == ()
+    assert [warning.partition(": ")[0] for warning in http] == ([] if place in HERE else warned)
+
+
+@pytest.mark.parametrize(
+    ("source", "path"),
+    [
+        ({"kind": "github", "repo": "a/b", "api": "http://ghe/api/v3"}, "$.source.api"),
+        ({"kind": "git-tags", "url": "http://example.org/x.git"}, "$.source.url"),
+        (
+            {
+                "kind": "static",
+                "versions": ["1", {"version": "2", "artifacts": {"linux-x64": {"url": "http://x/y"}}}],
+            },
+            "$.source.versions[1].artifacts['linux-x64'].url",
+        ),
+    ],
+)
+def test_addresses_of_sources_in_plain_http_are_warned_of(source, path):
+    found = report(SOURCED, source=source)
+    assert found.errors == ()
+    assert f"{path}: plain http is refused unless the setting allow_http is on" in found.warnings
+
+
+def test_a_field_that_is_not_supported_says_so():
+    assert errors(foreign_files=[".xrc"]) == (
+        "$: the field 'foreign_files' is not supported: files of other tools, such as .nvmrc, are not read",
+    )
+
+
 def test_a_signature_of_minisign_can_be_declared():
     assert errors(signature=SIGNATURE) == ()
     assert errors(overrides=[{"versions": "<1", "signature": None}], signature=SIGNATURE) == ()

@@ -88,12 +88,11 @@ def test_all_that_people_read_is_kept():
         "aliases": ["y"],
         "variants": ["t"],
         "default_vendor": "v",
-        "foreign_files": [".xrc"],
     }
     manifest = reading.build(data, "x.json")
     assert (manifest.description, manifest.homepage, manifest.license) == ("d", "https://h", "MIT")
     assert (manifest.aliases, manifest.variants, manifest.default_vendor) == (("y",), ("t",), "v")
-    assert (manifest.foreign_files, manifest.kind, manifest.origin) == ((".xrc",), "static", "x.json")
+    assert (manifest.kind, manifest.origin) == ("static", "x.json")
 
 
 def test_an_override_that_is_no_object_changes_nothing():
