@@ -97,7 +97,7 @@ def test_lint_reports_every_issue(sandbox):
     assert "$: there is no field 'formt'; did you mean 'format'?" in result.err
     assert "$.requires[0]: 3 is not of type 'string'" in result.err
     assert sandbox.ok("plugin", "lint", "nodejs").out == "nodejs is valid\n"
-    assert sandbox.run("plugin", "lint", "./absent.json").code == 2
+    assert sandbox.run("plugin", "lint", "./absent.json").code == 1
 
 
 def test_a_range_and_its_list(sandbox):
@@ -110,7 +110,9 @@ def test_a_range_and_its_list(sandbox):
         "2024-01-01",
     ]
     assert sandbox.ok("list", "-r", "python@3.11").out.split() == ["3.11.9", "2024-01-01"]
-    assert sandbox.ok("list", "--remote", "python", "4").out == "no version matches\n"
+    result = sandbox.run("list", "--remote", "python", "4")
+    assert (result.code, result.out) == (1, "")
+    assert "no version of python matches 4" in result.err
 
 
 def test_why_tells_the_whole_story(two_tools):
@@ -131,7 +133,7 @@ def test_why_tells_the_whole_story(two_tools):
     two_tools.server.close()
     away = two_tools.ok("why", "alpha", env={"ENVMGR_HTTP_RETRIES": "0", "ENVMGR_OFFLINE": "1"}).out
     assert "alpha 1.1.0" in away
-    assert two_tools.run("why", "nodejs").code == 126
+    assert two_tools.run("why", "nodejs").code == 1
 
 
 def test_settings_are_written_shown_and_taken_out(sandbox):
@@ -228,8 +230,8 @@ def test_all_unknown_tools_of_a_project_are_named_with_their_lines(sandbox):
     for words in (["install"], ["install", "--dry-run"], ["lock"]):
         result = sandbox.run(*words)
         assert result.code == 1
-        assert f"{path}:2: there is no tool 'alpa'; did you mean alpha?" in result.err
-        assert f"{path}:3: there is no tool 'nodjs'; did you mean nodejs?" in result.err
+        assert f"{path}:2:1: there is no tool 'alpa'; did you mean alpha?" in result.err
+        assert f"{path}:3:1: there is no tool 'nodjs'; did you mean nodejs?" in result.err
     sandbox.write("alpa=1")
     assert "envmgr plugin add alpa VERSIONS_URL" in sandbox.run("install").err
 
@@ -285,6 +287,17 @@ def test_exit_codes(two_tools):
     assert two_tools.run("which", "alpha").code == 127
     assert two_tools.run("which", "beta").code == 126
     assert two_tools.run("which", "nothing").code == 127
+    assert two_tools.run("where", "alpha").code == 1
+    assert two_tools.run("where", "beta@7").code == 1
+    assert two_tools.run("current", "beta").code == 1
+    assert two_tools.run("why", "beta").code == 1
+    assert two_tools.run("uninstall", "alpha@7").code == 1
+    assert two_tools.run("lock", "beta").code == 1
+    assert two_tools.run("plugin", "add", "x", "./x.json").code == 1
+    assert two_tools.run("exec", "--", "nothing").code == 127
+    assert two_tools.run("exec", "alpha@2", "--", "alpha").code == 127
+    (two_tools.project / ".envmgr").unlink()
+    assert two_tools.run("install").code == 1
 
 
 def test_a_bug_of_ours_is_one_line_and_a_log(sandbox):

@@ -36,7 +36,6 @@ def document(result, schema):
 
 CALLS = {
     "list": (["list"], {"tools"}),
-    "list-remote": (["list", "--remote", "beta"], {"tool", "versions"}),
     "current": (["current"], {"tools"}),
     "which": (["which", "alpha"], {"command", "path", "tool", "version"}),
     "where": (["where", "alpha"], {"tool", "version", "path"}),
@@ -104,12 +103,12 @@ def test_list_names_each_version_and_who_made_it_active(box):
         ("beta", "1.2.0", True, "latest"),
     ]
     assert all(os.path.isdir(one["path"]) for one in entries)
-    assert entries[0]["source"] == f"{box.project / '.envmgr'}:1"
+    assert entries[0]["source"] == {"file": str(box.project / ".envmgr"), "line": 1}
     assert entries[0]["installed_at"].endswith("Z")
 
 
 def test_list_remote_tells_pre_releases_and_dates(box):
-    found = document(box.ok("list", "--remote", "beta", "--json"), "list-remote")
+    found = document(box.ok("list", "--remote", "beta", "--json"), "list")
     assert found["tool"] == "beta"
     assert [(one["version"], one["prerelease"]) for one in found["versions"]] == [
         ("0.9.0", False),
@@ -118,7 +117,7 @@ def test_list_remote_tells_pre_releases_and_dates(box):
     ]
     assert {one["date"] for one in found["versions"]} == {"2024-01-01"}
     assert {one["lts"] for one in found["versions"]} == {None}
-    some = document(box.ok("list", "--remote", "beta", ">=1", "--json"), "list-remote")
+    some = document(box.ok("list", "--remote", "beta", ">=1", "--json"), "list")
     assert [one["version"] for one in some["versions"]] == ["1.2.0"]
 
 
@@ -174,12 +173,19 @@ ERRORS = {
     "no such setting": (["config", "get", "job"], 1, "config"),
     "a bad setting": (["config", "set", "jobs", "many"], 1, "config"),
     "no such command": (["which", "alfa"], 127, "command-not-found"),
-    "no such version installed": (["where", "alpha@2"], 127, "not-installed"),
-    "nothing set": (["current", "nodejs"], 126, "no-version-set"),
-    "no such file": (["plugin", "lint", "./nothing.json"], 2, "usage"),
+    "no such version installed": (["where", "alpha@2"], 1, "not-installed"),
+    "nothing set": (["current", "nodejs"], 1, "no-version-set"),
+    "nothing set to explain": (["why", "nodejs"], 1, "no-version-set"),
+    "nothing to remove": (["uninstall", "alpha@7.7"], 1, "not-installed"),
+    "nothing listed": (["list", "--remote", "alpha", "9"], 1, "no-matching-version"),
+    "no such tool to lock": (["lock", "nodejs"], 1, "project"),
+    "no such file": (["plugin", "lint", "./nothing.json"], 1, "storage"),
+    "no such file to add": (["plugin", "add", "nothing", "./nothing.json"], 1, "storage"),
+    "an empty version": (["use", "alpha", ""], 2, "usage"),
     "exec without its --": (["exec", "alpha"], 2, "usage"),
     "exec without a command": (["exec", "--"], 2, "usage"),
-    "exec of nothing": (["exec", "--", "no-such-command"], 127, "command-not-found"),
+    "exec, whose output is the command's own": (["exec", "--", "alpha"], 2, "usage"),
+    "exec alone": (["exec"], 2, "usage"),
 }
 
 

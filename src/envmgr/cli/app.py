@@ -195,7 +195,7 @@ def list_(
 ) -> int:
     """Show what is installed, or with --remote could be."""
     from envmgr.cli import list_ as command
-    from envmgr.ops.tools import parse
+    from envmgr.ops.tools import of_two, parse
 
     if not remote:
         if spec:
@@ -203,8 +203,8 @@ def list_(
         return command.run(_options(ctx), tool)
     if tool is None:
         raise UsageError("list --remote needs a tool", "for example: envmgr list --remote nodejs")
-    item = parse(tool)
-    return command.run_remote(_options(ctx), item.tool, spec or item.spec)
+    item = parse(tool) if spec is None else of_two(tool, spec)
+    return command.run_remote(_options(ctx), item.tool, item.spec)
 
 
 @app.command(epilog="Example: envmgr current --json")
@@ -255,12 +255,14 @@ def why(ctx: typer.Context, tool: Tool) -> int:
 
 @app.command("exec", epilog="Example: envmgr exec nodejs@20 -- npm test")
 def exec_(
-    words: Annotated[list[str], typer.Argument(metavar="[TOOL@SPEC...] -- CMD ARGS...")],
+    words: Annotated[list[str] | None, typer.Argument(metavar="[TOOL@SPEC...] -- CMD ARGS...")] = None,
 ) -> int:
     """Run a command with the project's, or the named, tools."""
+    example = "for example: envmgr exec nodejs@20 -- node --version"
+    if not words:
+        raise UsageError("exec needs a command after --", example)
     raise UsageError(  # a command line with its `--` never comes here: see envmgr.cli.hot
-        f"exec needs -- in front of the command, and tools before it: {' '.join(words)}",
-        "for example: envmgr exec nodejs@20 -- node --version",
+        f"exec needs -- in front of the command, and tools before it: {' '.join(words)}", example
     )
 
 

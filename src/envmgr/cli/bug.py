@@ -16,9 +16,9 @@ from envmgr.kit.fs import write_atomic
 def log(error: Exception) -> str | None:
     """Write an error's traceback to a file and return its path, or None where nothing can be written."""
     now = datetime.now(UTC)
-    directory = paths.locate(environment.current()).logs
-    path = os.path.join(directory, f"bug-{now:%Y%m%dT%H%M%S}-{os.getpid()}.log")
     try:
+        directory = paths.locate(environment.current()).logs
+        path = os.path.join(directory, f"bug-{now:%Y%m%dT%H%M%S}-{os.getpid()}.log")
         write_atomic(path, _report(error, now), mode=0o600)
     except EnvmgrError:
         return None

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 def run(options: Options, words: Sequence[str]) -> int:
     """Become the command; return only on Windows, with its exit code."""
+    if options.json:
+        raise UsageError("exec takes no --json: what is printed is the command's own", "leave --json out")
     watcher = _Deferred(options)
     context = open_context(options, None if options.verbose else watcher)
     try:

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from envmgr import versions
 from envmgr.cli import progress
+from envmgr.cli.current import source_entry
 from envmgr.cli.session import open_context, report, say, short_path
 from envmgr.cli.units import size
-from envmgr.kit.errors import CatalogError, UnknownTool, UsageError
+from envmgr.kit.errors import CatalogError, ProjectError, UsageError
+from envmgr.kit.value import replace
 from envmgr.ops import install, listing, planning, tools, use
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from envmgr.cli.options import Options
     from envmgr.cli.style import Style
     from envmgr.install.installer import Outcome
     from envmgr.ops.context import Context
     from envmgr.ops.install import InstallResult
+    from envmgr.project.request import Request
 
-_BEGIN_SPECS = frozenset("0123456789^~<>=*")
+_OPERATORS = frozenset("^~<>=|")
+_BEGIN_SPECS = _OPERATORS | frozenset("0123456789*")
 
 
 def run(options: Options, words: Sequence[str], how: planning.Options) -> int:
@@ -39,28 +43,20 @@ def run(options: Options, words: Sequence[str], how: planning.Options) -> int:
 def _install(context: Context, words: Sequence[str], how: planning.Options) -> InstallResult:
     if not words:
         _check_asked(context)
-        with naming_lines(context):
-            return install.install_project(context, how)
+        return install.install_project(context, how)
     if _is_url_form(words):
         return install.install_url(context, _one_item(words[:-1]), words[-1], how)
     return install.install_tools(context, _items(context, words), how)
 
 
-@contextlib.contextmanager
-def naming_lines(context: Context) -> Iterator[None]:
-    """Say of unknown tools which lines of the project name them."""
-    try:
-        yield
-    except UnknownTool as error:
-        raise (listing.unknown(context) or error) from None
-
-
 def _check_asked(context: Context) -> None:
-    if not context.project.requests():
-        raise UsageError(
+    requests = context.project.requests()
+    if not requests:
+        raise ProjectError(
             f"nothing to install: no .envmgr in {context.environment.cwd} or above it asks for a tool",
             "name a tool (`envmgr install nodejs@^20`), or set one for this project (`envmgr use nodejs ^20`)",
         )
+    listing.check_known(context, requests)
 
 
 def _is_url_form(words: Sequence[str]) -> bool:
@@ -102,8 +98,7 @@ def dry_run(options: Options, words: Sequence[str], how: planning.Options) -> in
 def _planned(context: Context, words: Sequence[str], how: planning.Options) -> list[planning.Step]:
     if not words:
         _check_asked(context)
-        with naming_lines(context):
-            return planning.plan_project(context, how)
+        return planning.plan_project(context, how)
     if _is_url_form(words):
         return [planning.plan_url(context, _one_item(words[:-1]), words[-1])]
     return planning.plan_tools(context, _items(context, words), how)
@@ -123,13 +118,14 @@ def run_use(options: Options, words: Sequence[str], *, everywhere: bool, pin: bo
     """Set a tool's version for the project, or for everywhere."""
     with progress.watching(options) as watcher:
         context = open_context(options, watcher)
-        if len(words) > 2:  # noqa: PLR2004 - TOOL SPEC
-            raise UsageError("use sets one tool at a time", "for example: envmgr use nodejs ^20")
-        item = _one_item(words)
+        item = _used_item(words)
         context.catalog.manifest(item.tool)
-        with naming_lines(context):
-            result = use.use(context, item, everywhere=everywhere, pin=pin)
+        listing.check_known(context, _beside(context, item.tool, everywhere=everywhere))
+        result = use.use(context, item, everywhere=everywhere, pin=pin)
     say(options, f"wrote {result.tool}={result.spec} to {short_path(result.file, context.environment.cwd)}")
+    decider = context.project.request(result.tool)
+    if decider and decider.origin.name != result.file:
+        _say_overruled(options, context, decider)
     _say_done(options, context, result.result)
     return report(
         options,
@@ -138,15 +134,58 @@ def run_use(options: Options, words: Sequence[str], *, everywhere: bool, pin: bo
             "tool": result.tool,
             "request": result.spec,
             "file": result.file,
+            "source": source_entry(decider.origin) if decider else None,
             **result_entry(result.result),
         },
         lambda style, _: result_lines(result.result, style),
     )
 
 
+def _beside(context: Context, tool: str, *, everywhere: bool) -> list[Request]:
+    """Return what else the file asks for that is to name a tool: all of it will be locked."""
+    path = context.paths.global_file if everywhere else use.project_path(context)
+    files = [file for file in context.project.files if file.path == path]
+    return [entry for file in files for entry in file.entries if entry.tool != tool]
+
+
+def _say_overruled(options: Options, context: Context, decider: Request) -> None:
+    """Warn that what was written does not hold here."""
+    origin = decider.origin
+    asker = replace(origin, name=short_path(origin.name, context.environment.cwd))
+    way = "unset it" if origin.kind == "environment" else f"run `envmgr use {decider.tool} VERSION`"
+    say(options, f"warning: here {asker} decides: {decider.tool} is {', '.join(decider.specs)}; {way} to change that")
+
+
+def _used_item(words: Sequence[str]) -> tools.ToolSpec:
+    """Read the one tool and one spec that `use` takes."""
+    if len(words) > 2:  # noqa: PLR2004 - TOOL SPEC
+        raise _too_many(words)
+    item = _one_item(words)
+    if len(versions.split_requests(item.spec or "latest")) > 1:
+        raise UsageError(
+            f"use sets one version of {item.tool}, not {item.spec}",
+            f"for several, write {item.tool}={item.spec} into .envmgr and run `envmgr install`",
+        )
+    return item
+
+
+def _too_many(words: Sequence[str]) -> UsageError:
+    tool, *specs = words
+    if any(spec[:1] in _OPERATORS for spec in specs[1:]):
+        return UsageError(
+            f"use takes the version of {tool} as one word", f"quote it: envmgr use {tool} '{' '.join(specs)}'"
+        )
+    if all(spec[:1] in _BEGIN_SPECS for spec in specs):
+        return UsageError(
+            f"use sets one version of {tool}, not {', '.join(specs)}",
+            f"for several, write {tool}={', '.join(specs)} into .envmgr and run `envmgr install`",
+        )
+    return UsageError("use sets one tool at a time", "for example: envmgr use nodejs ^20")
+
+
 def _one_item(words: Sequence[str]) -> tools.ToolSpec:
     if len(words) == 2:  # noqa: PLR2004 - TOOL SPEC
-        return tools.make(words[0], words[1])
+        return tools.of_two(words[0], words[1])
     item = tools.parse(words[0])
     if item.spec is None:
         raise UsageError(

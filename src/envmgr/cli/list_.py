@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from envmgr.cli import table
+from envmgr.cli.current import source_entry
 from envmgr.cli.session import open_context, short_path, show
 from envmgr.kit.value import replace
 from envmgr.ops import listing
@@ -37,7 +38,7 @@ def _entry(row: Row) -> dict[str, object]:
         "active": row.active is not None,
         "path": row.installed.path,
         "request": row.active.spec if row.active else None,
-        "source": str(row.active.request.origin) if row.active else None,
+        "source": source_entry(row.active.request.origin) if row.active else None,
         "installed_at": row.installed.installed_at,
     }
 
@@ -66,9 +67,7 @@ def _row(row: Row, cwd: str) -> tuple[table.Cell, ...]:
 def run_remote(options: Options, tool: str, spec: str | None) -> int:
     """Show the versions upstream lists, newest last."""
     from envmgr.cli import progress
-    from envmgr.ops.tools import make
 
-    make(tool, spec)
     with progress.watching(options) as watcher:
         context = open_context(options, watcher)
         name = context.catalog.manifest(tool).name
@@ -76,7 +75,7 @@ def run_remote(options: Options, tool: str, spec: str | None) -> int:
         remote = listing.remote(context, name, spec)
     return show(
         options,
-        "list-remote",
+        "list",
         lambda: {"tool": remote.tool, "versions": [_release_entry(release) for release in remote.releases]},
         lambda style, width: _release_lines(remote.releases, style, width),
     )
@@ -92,8 +91,6 @@ def _release_entry(release: Release) -> dict[str, object]:
 
 
 def _release_lines(releases: Sequence[Release], style: Style, width: int) -> Iterable[str]:
-    if not releases:
-        return ["no version matches"]
     rows = [
         (
             ("dim" if release.prerelease else "", release.version),

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from envmgr.cli import progress
-from envmgr.cli.install import naming_lines
 from envmgr.cli.session import open_context, report, short_path
 from envmgr.cli.units import count_of
-from envmgr.ops import lock
+from envmgr.ops import listing, lock
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,8 +23,8 @@ def run(options: Options, tools: Sequence[str], platforms: Sequence[str]) -> int
     """Write the lock."""
     with progress.watching(options) as watcher:
         context = open_context(options, watcher)
-        with naming_lines(context):
-            result = lock.lock(context, tools, platforms)
+        listing.check_known(context, lock.project_file(context).entries)
+        result = lock.lock(context, tools, platforms)
     return _show(options, context, result, "wrote" if result.changed else "unchanged:")
 
 
@@ -33,8 +32,8 @@ def run_check(options: Options) -> int:
     """Check the lock."""
     with progress.watching(options) as watcher:
         context = open_context(options, watcher)
-        with naming_lines(context):
-            result = lock.check(context)
+        listing.check_known(context, lock.project_file(context).entries)
+        result = lock.check(context)
     return _show(options, context, result, "up to date:")
 
 

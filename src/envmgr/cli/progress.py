@@ -42,14 +42,59 @@ def watching(options: Options) -> Iterator[Progress]:
         yield Silent()
     elif _wants_bars() and not options.json:
         watcher = BarWatcher(style_of(STDERR), verbose=options.verbose)
-        with contextlib.closing(watcher):
-            yield watcher
+        with contextlib.closing(watcher), contextlib.closing(Gate(watcher)) as gate:
+            yield gate
     else:
-        yield LineWatcher(verbose=options.verbose)
+        with contextlib.closing(Gate(LineWatcher(verbose=options.verbose))) as gate:
+            yield gate
 
 
 def _wants_bars() -> bool:
     return is_terminal(STDERR) and not current().get("CI") and current().get("TERM") != "dumb"
+
+
+class Gate:
+    """Passes on what happens until it is closed, and each note once.
+
+    Threads may go on for a while after a command has ended; what they do then must not follow its last words.
+    """
+
+    def __init__(self, watcher: Progress) -> None:
+        self._watcher = watcher
+        self._noted: set[str] = set()
+        self._guard = threading.RLock()
+
+    def step(self, task: str, what: str, total: int | None = None) -> None:
+        """Pass it on."""
+        with self._guard:
+            self._watcher.step(task, what, total)
+
+    def advance(self, task: str, count: int) -> None:
+        """Pass it on."""
+        with self._guard:
+            self._watcher.advance(task, count)
+
+    def done(self, task: str, what: str) -> None:
+        """Pass it on."""
+        with self._guard:
+            self._watcher.done(task, what)
+
+    def note(self, message: str) -> None:
+        """Pass it on, if it is new."""
+        with self._guard:
+            if message not in self._noted:
+                self._noted.add(message)
+                self._watcher.note(message)
+
+    def trace(self, message: str) -> None:
+        """Pass it on."""
+        with self._guard:
+            self._watcher.trace(message)
+
+    def close(self) -> None:
+        """Pass nothing on from now on."""
+        with self._guard:
+            self._watcher = Silent()
 
 
 class _Tracked:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from envmgr.cli.session import open_context, show
 from envmgr.kit.errors import NotInstalled, NoVersionSet
 from envmgr.ops.listing import named
-from envmgr.ops.tools import make, parse
+from envmgr.ops.tools import make, of_two, parse
 from envmgr.ops.where import where
 
 TYPE_CHECKING = False
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def run(options: Options, words: Sequence[str]) -> int:
     """Print the directory of TOOL, TOOL@SPEC or TOOL SPEC."""
-    item = make(words[0], words[1]) if len(words) > 1 else parse(words[0])
+    item = of_two(words[0], words[1]) if len(words) > 1 else parse(words[0])
     context = open_context(options)
     try:
         place = where(context, item)

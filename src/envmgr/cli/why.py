@@ -88,7 +88,6 @@ def _lock(found: Why, cwd: str) -> str:
 def _remote_facts(found: Why) -> Iterable[tuple[str, str]]:
     if found.note:
         yield "upstream", found.note
-        return
     if not found.candidates and not found.rejected:
         return
     yield "matching", _some(found.candidates) or "no release"

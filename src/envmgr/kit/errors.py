@@ -28,9 +28,11 @@ EnvmgrError                     exit 1
 │   ├── UntrustedScript
 │   └── StorageError            disk full, read-only, no permission: names the directory
 ├── ConfigError
-├── NoVersionSet                exit 126
+├── NoVersionSet
+│   └── NoVersionToRun          exit 126: of a command
 ├── CannotRun                   exit 126: found, but the system refuses to run it
-├── NotInstalled                exit 127
+├── NotInstalled
+│   └── NotThereToRun           exit 127: of a command
 └── CommandNotFound             exit 127
 
 Foreign exceptions are translated where they enter (kit.http, kit.fs, install.extract).
@@ -257,9 +259,14 @@ class StorageError(EnvmgrError):
 
 
 class NoVersionSet(EnvmgrError):
-    """No version is set for the command."""
+    """No version of the tool is set."""
 
     code = "no-version-set"
+
+
+class NoVersionToRun(NoVersionSet):
+    """No version is set for the command that is to run."""
+
     exit_code = 126
 
 
@@ -271,9 +278,14 @@ class CannotRun(EnvmgrError):
 
 
 class NotInstalled(EnvmgrError):
-    """The version is set but not installed."""
+    """The version is not installed."""
 
     code = "not-installed"
+
+
+class NotThereToRun(NotInstalled):
+    """The version that is to run is set but not installed."""
+
     exit_code = 127
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
+from envmgr.kit.errors import ConfigError
 from envmgr.kit.value import frozen
 
 TYPE_CHECKING = False
@@ -81,12 +82,24 @@ class Paths:
 
 
 def locate(environment: Environment) -> Paths:
-    """Choose ENVMGR_HOME, else `.envmgr` at home (in %APPDATA%) if it exists, else the platform's own."""
+    """Choose ENVMGR_HOME, else `.envmgr` at home (in %APPDATA%) if it exists, else the platform's own.
+
+    Raise ConfigError for an ENVMGR_HOME that would mean another directory in each directory.
+    """
     root = environment.get("ENVMGR_HOME")
     if root:
-        return one_root(os.path.normpath(os.path.join(environment.cwd, environment.expand(root))))
+        return one_root(os.path.normpath(_absolute(environment.expand(root))))
     default = os.path.join(_home(environment), ".envmgr")
     return one_root(default) if os.path.isdir(default) else _platform_paths()
+
+
+def _absolute(root: str) -> str:
+    if not os.path.isabs(root):
+        raise ConfigError(
+            f"ENVMGR_HOME={root} is a relative path, which means another place in each directory",
+            "set it to an absolute one, or to one that begins with ~/",
+        )
+    return root
 
 
 def one_root(root: str) -> Paths:

@@ -20,10 +20,17 @@ if TYPE_CHECKING:
 
 @frozen
 class Choice:
-    """What a spec comes to, and what was passed over: `young` are versions below the minimum release age."""
+    """What a spec comes to, and what was passed over: `young` are versions below the minimum release age.
+
+    `undated`: there is such an age, and upstream gives no release's date.
+    """
 
     selection: Selection
     young: tuple[str, ...] = ()
+    undated: bool = False
+
+
+UNDATED = "upstream gives no dates, so minimum_release_age does not apply"
 
 
 def choose(context: Context, tool: str, spec: str) -> str:
@@ -31,6 +38,8 @@ def choose(context: Context, tool: str, spec: str) -> str:
     choice = weigh(context, tool, spec)
     if choice.selection.winner is None:
         raise _no_match(context, tool, spec, choice)
+    if choice.undated:
+        context.progress.note(f"{tool} {spec}: {UNDATED}")
     return choice.selection.winner
 
 
@@ -60,7 +69,7 @@ def _weigh_version(context: Context, tool: str, spec: str) -> Choice:
         )
     except ValueError as error:
         raise InvalidRequest(f"{tool}@{spec}: {error}", _remote_hint(tool)) from None
-    return Choice(selection, tuple(sorted(young)))
+    return Choice(selection, tuple(sorted(young)), _is_undated(context, listing, spec))
 
 
 def _listed(listing: Listing, spec: str) -> tuple[str, ...]:
@@ -75,6 +84,11 @@ def _young(context: Context, listing: Listing, spec: str) -> frozenset[str]:
         return frozenset()
     latest = datetime.now(UTC) - timedelta(seconds=age)
     return frozenset(release.version for release in listing.releases if _is_after(release, latest))
+
+
+def _is_undated(context: Context, listing: Listing, spec: str) -> bool:
+    is_asked = bool(context.settings.minimum_release_age) and not _is_exact(listing, spec)
+    return is_asked and not any(release.date for release in listing.releases)
 
 
 def _is_exact(listing: Listing, spec: str) -> bool:

@@ -9,11 +9,13 @@ from envmgr.ops import active
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from envmgr.catalog.release import Release
     from envmgr.install.store import Installed
-    from envmgr.kit.errors import UnknownTool
     from envmgr.ops.active import Active
     from envmgr.ops.context import Context
+    from envmgr.project.request import Request
 
 
 @frozen
@@ -49,32 +51,37 @@ def named(context: Context, tool: str) -> str:
     return tool if store.versions(context.paths, tool) else context.catalog.manifest(tool).name
 
 
-def unknown(context: Context) -> UnknownTool | None:
-    """Make an error of the project's lines that name a tool there is not, None if there are none."""
+def check_known(context: Context, requests: Iterable[Request]) -> None:
+    """Raise UnknownTool with all lines that ask for a release of a tool there is not."""
     from envmgr.kit.errors import UnknownTool
 
-    found = []
-    for request in context.project.requests():
+    found: list[tuple[str, str]] = []
+    for request in requests:
         try:
-            context.catalog.manifest(request.tool)
+            if _asks_for_release(request):
+                context.catalog.manifest(request.tool)
         except UnknownTool as error:
-            found.append((f"{request.origin}: {error.message}", error.hint or ""))
-    if len(found) > 1:
+            found.append((f"{request.origin.exactly}: {error.message}", error.hint or ""))
+    if len(found) == 1:
+        raise UnknownTool(*found[0])
+    if found:
         lines = [
             message + (f"; {hint[: hint.index('?') + 1]}" if "?" in hint else "") for message, hint in found
         ]
-        return UnknownTool(
-            "\n".join(lines), "correct the names, or add the tools: `envmgr plugin add --help`"
-        )
-    return UnknownTool(*found[0]) if found else None
+        raise UnknownTool("\n".join(lines), "correct the names, or add the tools: `envmgr plugin add --help`")
+
+
+def _asks_for_release(request: Request) -> bool:
+    return any(versions.classify(spec)[0] not in {"system", "path"} for spec in request.specs)
 
 
 def remote(context: Context, tool: str, spec: str | None = None) -> Remote:
-    """Return what upstream lists, all of it or what matches a spec."""
+    """Return what upstream lists, all of it or what matches a spec; raise NoMatchingVersion if nothing does."""
     listing = context.catalog.listing(tool)
     if spec is None:
         return Remote(tool, listing.releases)
-    from envmgr.ops.choose import weigh
+    from envmgr.ops.choose import choose, weigh
 
-    matching = set(weigh(context, tool, spec).selection.candidates)
+    candidates = weigh(context, tool, spec).selection.candidates
+    matching = {*candidates} or {choose(context, tool, spec)}  # which says what there is instead
     return Remote(tool, tuple(release for release in listing.releases if release.version in matching))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from envmgr.kit.errors import ProjectError, StaleLock, UsageError
+from envmgr.kit.errors import ProjectError, StaleLock
 from envmgr.kit.value import frozen
 from envmgr.ops import locking
 from envmgr.project import lockfile, lockio
@@ -70,7 +70,7 @@ def _check_known(dotfile: Dotfile, tools: Sequence[str]) -> None:
     known = {entry.tool for entry in dotfile.entries}
     for tool in tools:
         if tool not in known:
-            raise UsageError(f"{dotfile.path} does not name {tool}", f"it names {', '.join(sorted(known))}")
+            raise ProjectError(f"{dotfile.path} does not name {tool}", f"it names {', '.join(sorted(known))}")
 
 
 def _pins(context: Context, dotfile: Dotfile, refresh: frozenset[str], platforms: Sequence[str]) -> list[Pin]:

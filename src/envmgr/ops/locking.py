@@ -117,7 +117,9 @@ def _look_up(
         if not artifacts:
             raise
     context.progress.done(f"{tool} {spec}", f"is {version}")
-    return _keeping(Pin(tool, spec, version, described(context, tool, version, artifacts)), known)
+    found = _keeping(Pin(tool, spec, version, described(context, tool, version, artifacts)), known)
+    _note_missing_digests(context, found, known)
+    return found
 
 
 def _by_hand(context: Context, tool: str, version: str, known: Locked | None) -> dict[str, Artifact]:
@@ -164,11 +166,19 @@ def _artifacts(
             f"upstream publishes {tool} {version} for none of {', '.join(found)}",
             f"if you know an archive of it, run `envmgr install {tool} {version} URL`",
         )
-    if any(artifact.digest is None for artifact in artifacts.values()):
-        context.progress.note(
-            f"{tool} {version}: upstream publishes no digest of every archive; the first download decides"
-        )
     return artifacts
+
+
+def _note_missing_digests(context: Context, pin: Pin, known: Locked | None) -> None:
+    """Say that upstream gives no digests, unless a lock knows by now the one that matters here."""
+    here = known.artifacts.get(context.platform.key) if known else None
+    missing = [artifact for artifact in pin.locked.artifacts.values() if artifact.digest is None]
+    if missing and not (here and here.digest):
+        of_which = "" if len(missing) == len(pin.locked.artifacts) else " of some archives"
+        context.progress.note(
+            f"{pin.tool} {pin.version}: upstream publishes no digests{of_which};"
+            " each archive's is learned from its first download"
+        )
 
 
 def apply(lock: Lockfile, pins: Iterable[Pin], dotfile: Dotfile) -> Lockfile:

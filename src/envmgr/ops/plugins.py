@@ -10,7 +10,7 @@ from envmgr.catalog import lint as linting
 from envmgr.catalog import manifest as manifests
 from envmgr.catalog import registry
 from envmgr.kit import settings
-from envmgr.kit.errors import CatalogError, UnknownTool, UntrustedScript, UsageError
+from envmgr.kit.errors import CatalogError, StorageError, UnknownTool, UntrustedScript, UsageError
 from envmgr.kit.fs import read_text, translating, write_atomic
 from envmgr.kit.locks import holding
 from envmgr.kit.paths import file_name
@@ -76,11 +76,15 @@ def add_parts(
 def _fetch(context: Context, source: str) -> str:
     if "://" in source:
         return context.http.get(source).body.decode("utf-8", "replace")
-    path = os.path.join(context.environment.cwd, os.path.expanduser(source))
+    path = _absolute(context, source)
     text = read_text(path)
     if text is None:
-        raise UsageError(f"there is no file {path}", "give the path or URL of a manifest")
+        raise StorageError(f"there is no file {path}", "give the path or URL of a manifest")
     return text
+
+
+def _absolute(context: Context, path: str) -> str:
+    return os.path.normpath(os.path.join(context.environment.cwd, os.path.expanduser(path)))
 
 
 def _add_text(context: Context, name: str, text: str, origin: str, may_trust: Confirm) -> Manifest:
@@ -126,11 +130,11 @@ def remove(context: Context, name: str) -> str:
 
 def lint(context: Context, target: str) -> Report:
     """Return every issue of a manifest, given by file or by name."""
-    path = os.path.join(context.environment.cwd, os.path.expanduser(target))
+    path = _absolute(context, target)
     if os.path.isfile(path):
         return linting.lint(read_text(path) or "", path)
     if target.endswith(".json") or os.path.dirname(target) == "." or target.startswith(("/", "~")):
-        raise UsageError(f"there is no file {path}", "give the path of a manifest, or a tool's name")
+        raise StorageError(f"there is no file {path}", "give the path of a manifest, or a tool's name")
     return linting.lint(text_of(context.catalog.registry.get(target)), target)
 
 

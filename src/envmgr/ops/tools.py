@@ -22,6 +22,8 @@ class ToolSpec:
 def make(tool: str, spec: str | None) -> ToolSpec:
     """Take a tool and a spec as they were typed; raise InvalidRequest for a spec that can mean nothing."""
     if spec is not None:
+        if not spec.strip():
+            raise UsageError(f"the version of {tool} is empty", f"for example: {tool}@latest")
         try:
             versions.classify(spec)
         except ValueError as error:
@@ -41,9 +43,19 @@ def parse(text: str) -> ToolSpec:
     return make(tool, spec)
 
 
+def of_two(tool: str, spec: str) -> ToolSpec:
+    """Take a tool and its spec in two words; raise UsageError if the first brings a spec of its own."""
+    item = parse(tool)
+    if item.spec is not None:
+        raise UsageError(
+            f"a version of {item.tool} is given twice: {item.spec} and {spec}", "leave one of them out"
+        )
+    return make(item.tool, spec)
+
+
 def parse_many(words: Sequence[str], is_tool: Callable[[str], bool]) -> list[ToolSpec]:
     """Read several tools, or one tool and its spec in two words."""
-    if len(words) == 2 and "@" not in words[0][1:] and _is_spec(words[1], is_tool):  # noqa: PLR2004 - TOOL SPEC
+    if len(words) == 2 and parse(words[0]).spec is None and _is_spec(words[1], is_tool):  # noqa: PLR2004 - TOOL SPEC
         return [make(words[0], words[1])]
     return [parse(word) for word in words]
 

@@ -41,7 +41,7 @@ def _of_active(context: Context, tool: str) -> Place:
         return Place(tool, found.installed.version, found.installed.path)
     if found.kind == "path" and found.is_available:
         return Place(tool, found.spec, found.directory)
-    raise not_installed(found)
+    raise not_installed(found, NotInstalled)
 
 
 def _of_spec(context: Context, tool: str, spec: str) -> Place:

@@ -10,7 +10,7 @@ from envmgr.kit.environment import override_name
 from envmgr.kit.errors import NetworkError, NoVersionSet
 from envmgr.kit.value import frozen
 from envmgr.ops import active
-from envmgr.ops.choose import weigh
+from envmgr.ops.choose import UNDATED, weigh
 from envmgr.project import lockio
 
 if TYPE_CHECKING:
@@ -103,7 +103,8 @@ def _weigh(context: Context, tool: str, spec: str) -> _Weighed:
         return _Weighed(note=f"upstream's list was not asked: {error.message}")
     young = tuple((version, "younger than minimum_release_age") for version in choice.young)
     elsewhere = _not_for_platform(context, tool, choice.selection.winner)
-    return _Weighed(choice.selection.candidates, (*elsewhere, *young, *choice.selection.rejected))
+    rejected = (*elsewhere, *young, *choice.selection.rejected)
+    return _Weighed(choice.selection.candidates, rejected, UNDATED if choice.undated else None)
 
 
 def _not_for_platform(context: Context, tool: str, version: str | None) -> tuple[tuple[str, str], ...]:

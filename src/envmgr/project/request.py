@@ -21,6 +21,11 @@ class Origin:
     line: int | None = None
     column: int | None = None
 
+    @property
+    def exactly(self) -> str:
+        """Spell it with the column, if that is known: `path:line:column`."""
+        return f"{self}:{self.column}" if self.line and self.column else str(self)
+
     def __str__(self) -> str:
         """Spell it as people look it up: `path:line`, `$NAME`, `command line`."""
         if self.kind == "environment":

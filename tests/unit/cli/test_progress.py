@@ -5,7 +5,7 @@ import time
 import pytest
 
 from envmgr.cli.options import Options
-from envmgr.cli.progress import BarWatcher, LineWatcher, watching
+from envmgr.cli.progress import BarWatcher, Gate, LineWatcher, watching
 from envmgr.cli.style import Style
 from envmgr.kit.progress import Silent
 
@@ -76,6 +76,34 @@ def test_nobody_is_told_who_does_not_want_to_be(options):
         assert isinstance(watcher, Silent)
 
 
-def test_details_are_told_even_beside_a_json_document():
+def test_details_are_told_even_beside_a_json_document(capsys):
     with watching(Options(json=True, verbose=True)) as watcher:
-        assert isinstance(watcher, LineWatcher)
+        watcher.trace("GET something")
+    assert capsys.readouterr() == ("", "GET something\n")
+
+
+def test_a_note_is_said_once(capsys):
+    with watching(Options()) as watcher:
+        for message in ("no digests", "no digests", "try again", "no digests"):
+            watcher.note(message)
+    assert capsys.readouterr().err == "no digests\ntry again\n"
+
+
+def test_what_goes_on_after_the_end_is_not_told(capsys):
+    with watching(Options(verbose=True)) as watcher:
+        watcher.note("before")
+    watcher.step("nodejs 24.1.0", "downloading")
+    watcher.advance("nodejs 24.1.0", 1)
+    watcher.note("after")
+    watcher.trace("GET something")
+    watcher.done("nodejs 24.1.0", "installed")
+    assert capsys.readouterr().err == "before\n"
+
+
+def test_a_closed_gate_draws_nothing_any_more(capsys):
+    bars = BarWatcher(PLAIN)
+    gate = Gate(bars)
+    gate.close()
+    gate.step("nodejs 24.1.0", "downloading", 3)
+    assert bars._timer is None
+    assert capsys.readouterr() == ("", "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from envmgr.kit.environment import Environment
+from envmgr.kit.errors import ConfigError
 from envmgr.kit.paths import file_name, locate, name_of_file, one_root
 
 HOME = "APPDATA" if sys.platform == "win32" else "HOME"
@@ -36,10 +38,16 @@ def test_envmgr_home_is_one_root_for_everything(tmp_path):
     )
 
 
-@pytest.mark.parametrize(("root", "expected"), [("r", "r"), ("./a/../r/", "r"), ("~/r", "home/r")])
-def test_envmgr_home_may_be_relative_or_begin_with_the_users_home(tmp_path, root, expected):
+@pytest.mark.parametrize(("root", "expected"), [("~", "home"), ("~/r", "home/r"), ("~/a/../r/", "home/r")])
+def test_envmgr_home_may_begin_with_the_users_home(tmp_path, root, expected):
     variables = {"ENVMGR_HOME": root, "HOME": str(tmp_path / "home"), "USERPROFILE": str(tmp_path / "home")}
     assert locate(Environment(variables, str(tmp_path))).data == str(tmp_path / expected)
+
+
+@pytest.mark.parametrize("root", ["r", "./r", "../r", ".", "~other/r"])
+def test_a_relative_envmgr_home_is_refused(root):
+    with pytest.raises(ConfigError, match=f"ENVMGR_HOME={re.escape(root)} is a relative path"):
+        locate(Environment({"ENVMGR_HOME": root, "HOME": "/home/me", "USERPROFILE": "/home/me"}, "/work"))
 
 
 def test_an_existing_directory_at_home_is_one_root(tmp_path):

@@ -1,0 +1,124 @@
+"""What is said beside the result: who overrules a request, what upstream does not tell, and how to write it instead."""
+
+from __future__ import annotations
+
+import pytest
+
+AGE = {"ENVMGR_MINIMUM_RELEASE_AGE": "7d"}
+NO_DIGESTS = "alpha 1.1.0: upstream publishes no digests; each archive's is learned from its first download"
+
+
+# -- overruled ----------------------------------------------------------------------------------------------
+
+
+def test_use_warns_that_an_override_decides(two_tools):
+    result = two_tools.ok("use", "alpha", "1.0.0", env={"ENVMGR_ALPHA_VERSION": "2.0.0"})
+    assert "warning: here $ENVMGR_ALPHA_VERSION decides: alpha is 2.0.0; unset it" in result.err
+    assert "warning" not in two_tools.ok("use", "alpha", "1.0.0", env={"ENVMGR_BETA_VERSION": "1"}).err
+    assert "warning" not in two_tools.ok("use", "alpha", "1.0.0").err
+
+
+def test_use_global_warns_that_the_project_decides(two_tools):
+    result = two_tools.ok("use", "--global", "alpha", "1.0.0")
+    assert "warning: here .envmgr:1 decides: alpha is ^1.0; run `envmgr use alpha VERSION`" in result.err
+    document = two_tools.ok("use", "--global", "alpha", "1.0.0", "--json")
+    assert document.json["source"] == {"file": str(two_tools.project / ".envmgr"), "line": 1}
+    assert document.err == ""
+    elsewhere = two_tools.ok("use", "--global", "alpha", "1.0.0", cwd=two_tools.root)
+    assert "warning" not in elsewhere.err
+
+
+# -- what upstream does not tell ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def undated(sandbox):
+    """Have a tool whose list of releases has neither dates nor digests, and a project that asks for it."""
+    sandbox.publish("alpha", sums=False)
+    versions = ("1.0.0", "1.1.0", "2.0.0")
+    sandbox.server.add_json("/alpha/index.json", [{"version": f"v{version}"} for version in versions])
+    sandbox.write("alpha=^1.0")
+    return sandbox
+
+
+def test_missing_dates_are_told_where_an_age_is_asked_for(undated):
+    told = "upstream gives no dates, so minimum_release_age does not apply"
+    assert told in undated.ok("install", env=AGE).err
+    why = undated.ok("why", "alpha", "--json", env=AGE).json
+    assert why["note"] == told
+    assert why["candidates"] == ["1.1.0", "1.0.0"]
+    words = undated.ok("why", "alpha", env=AGE).out
+    assert told in " ".join(words.split())
+    assert "matching   1.1.0, 1.0.0" in words
+    assert undated.ok("why", "alpha", "--json").json["note"] is None
+    assert told not in undated.ok("lock", "alpha", env={"ENVMGR_MINIMUM_RELEASE_AGE": "0s"}).err
+
+
+def test_missing_digests_are_told_once_and_not_when_they_are_known(undated):
+    assert undated.ok("use", "alpha", "1").err.count(NO_DIGESTS) == 1
+    assert "digest" not in undated.ok("lock").err
+    assert "digest" not in undated.ok("use", "alpha", "1").err
+
+
+# -- unknown tools ------------------------------------------------------------------------------------------
+
+
+def test_unknown_tools_are_found_before_anything_is_asked_of_upstream(two_tools):
+    two_tools.write("alpha=^1.0", "bta=1", "  alpa = 2", "gamma=system")
+    asked = len(two_tools.server.requests)
+    path = two_tools.project / ".envmgr"
+    for words in (["install"], ["lock"], ["lock", "--check"], ["use", "beta", "1"]):
+        result = two_tools.run(*words)
+        assert result.code == 1
+        first, second, hint = result.err.splitlines()
+        assert first == f"error: {path}:2:1: there is no tool 'bta'; did you mean beta?"
+        assert second == f"{path}:3:3: there is no tool 'alpa'; did you mean alpha?"
+        assert hint.startswith("hint: correct the names")
+    assert len(two_tools.server.requests) == asked
+    assert path.read_text() == "alpha=^1.0\nbta=1\n  alpa = 2\ngamma=system\n"
+
+
+# -- written otherwise --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["use", "alpha", ""], "the version of alpha is empty"),
+        (["install", "alpha", " "], "the version of alpha is empty"),
+        (["list", "--remote", "alpha", ""], "the version of alpha is empty"),
+        (["use", "alpha@1", "2"], "given twice: 1 and 2"),
+        (["where", "alpha@1", "2"], "given twice: 1 and 2"),
+        (["list", "--remote", "alpha@1", "2"], "given twice: 1 and 2"),
+        (["use", "alpha", ">=1", "<2"], "quote it: envmgr use alpha '>=1 <2'"),
+        (["use", "alpha", "1.0.0, 1.1.0"], "write alpha=1.0.0, 1.1.0 into .envmgr"),
+        (["use", "alpha", "1.0.0", "1.1.0"], "write alpha=1.0.0, 1.1.0 into .envmgr"),
+        (["use", "alpha", "1", "beta"], "use sets one tool at a time"),
+        (["exec"], "exec needs a command after --"),
+        (["exec", "alpha"], "exec needs -- in front of the command"),
+        (["exec", "--json", "--", "alpha"], "exec takes no --json"),
+    ],
+    ids=" ".join,
+)
+def test_a_command_line_that_makes_no_sense_says_how_it_would(two_tools, words, said):
+    result = two_tools.run(*words)
+    assert result.code == 2
+    assert said in result.err + result.out
+    assert (two_tools.project / ".envmgr").read_text().startswith("alpha=^1.0\n")
+
+
+def test_the_command_line_is_named_as_who_asks(two_tools):
+    result = two_tools.run("exec", "alpha@2", "--", "alpha")
+    assert result.code == 127
+    assert "alpha 2 is not installed, and the command line asks for it" in result.err
+
+
+def test_a_relative_home_is_refused(two_tools):
+    for words in (["current"], ["install"], ["config", "path"], ["doctor"]):
+        result = two_tools.run(*words, env={"ENVMGR_HOME": "home"})
+        assert result.code == 1
+        assert "error: ENVMGR_HOME=home is a relative path" in result.err
+    assert (
+        two_tools.ok("config", "path", env={"ENVMGR_HOME": "~/x"}).out
+        == f"{two_tools.user_home}/x/config.toml\n"
+    )
