@@ -90,8 +90,16 @@ def _refuse_network(event: str, arguments: tuple[object, ...]) -> None:
 
 sys.addaudithook(_refuse_network)
 
-# A shell that starts us in the background makes us ignore Ctrl-C, and whatever we start would ignore it too.
-signal.signal(signal.SIGINT, signal.default_int_handler)
+
+def _heed_signals() -> None:
+    """Heed what a shell or `nohup` that started us in the background made us ignore: what we start would, too."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for name in ("SIGHUP", "SIGQUIT", "SIGTERM", "SIGUSR1", "SIGUSR2"):
+        if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) is signal.SIG_IGN:
+            signal.signal(getattr(signal, name), signal.SIG_DFL)
+
+
+_heed_signals()
 
 
 @pytest.fixture(autouse=True)
