@@ -153,7 +153,10 @@ def _say_overruled(options: Options, context: Context, decider: Request) -> None
     origin = decider.origin
     asker = replace(origin, name=short_path(origin.name, context.environment.cwd))
     way = "unset it" if origin.kind == "environment" else f"run `envmgr use {decider.tool} VERSION`"
-    say(options, f"warning: here {asker} decides: {decider.tool} is {', '.join(decider.specs)}; {way} to change that")
+    say(
+        options,
+        f"warning: here {asker} decides: {decider.tool} is {', '.join(decider.specs)}; {way} to change that",
+    )
 
 
 def _used_item(words: Sequence[str]) -> tools.ToolSpec:

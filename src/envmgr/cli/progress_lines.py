@@ -104,4 +104,11 @@ def middle(text: str, width: int) -> str:
         return text
     head = (width - 1) // 2
     tail = width - 1 - head
-    return text[:head] + ELLIPSIS + (text[-tail:] if tail else "")
+    return _within(text, head) + ELLIPSIS + _within(text[::-1], tail)[::-1]
+
+
+def _within(text: str, width: int) -> str:
+    """Return as much of a text's beginning as has room."""
+    while display_width(text) > width:
+        text = text[:-1]
+    return text

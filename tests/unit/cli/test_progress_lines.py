@@ -57,6 +57,6 @@ def test_no_line_is_wider_than_the_terminal(shown, width):
     assert all(display_width(line) <= width for line in render(narrow, width, 1, PLAIN))
 
 
-@given(st.text(alphabet="abcdef", max_size=40), st.integers(1, 30))
+@given(st.text(alphabet="abcde日本", max_size=40), st.integers(1, 30))
 def test_cutting_the_middle_never_exceeds_the_width(text, width):
     assert display_width(middle(text, width)) <= width
