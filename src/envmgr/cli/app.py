@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from envmgr.cli.misuse import Command
 
 COMMON = """
-Every command takes, before or after its name: --json (one JSON document on stdout), -q/--quiet, -v/--verbose,
+Every command takes, before or after its name: --json (one JSON document on stdout; not exec), -q/--quiet, -v/--verbose,
 -C/--cwd DIR, --offline and --yes.
 """
 
