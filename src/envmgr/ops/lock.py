@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from envmgr.kit.errors import ProjectError, StaleLock
 from envmgr.kit.value import frozen
-from envmgr.ops import locking
+from envmgr.ops import locking, names
 from envmgr.project import lockfile, lockio
 
 if TYPE_CHECKING:
@@ -74,6 +74,7 @@ def _check_known(dotfile: Dotfile, tools: Sequence[str]) -> None:
 
 
 def _pins(context: Context, dotfile: Dotfile, refresh: frozenset[str], platforms: Sequence[str]) -> list[Pin]:
+    names.check(context, dotfile.entries)
     before = lockio.read(lockio.path_beside(dotfile.path)) or lockfile.EMPTY
     return locking.pin(
         context,

@@ -9,7 +9,7 @@ from envmgr.catalog.release import Artifact
 from envmgr.install.installer import Job
 from envmgr.kit.errors import StaleLock, UnsupportedPlatform, UsageError
 from envmgr.kit.value import frozen, replace
-from envmgr.ops import active, locking
+from envmgr.ops import active, locking, names
 from envmgr.ops.locking import Pin
 from envmgr.project import lockfile, lockio
 
@@ -91,6 +91,7 @@ def _of_spec(context: Context, tool: str, spec: str) -> Step:
 
 def plan_requests(context: Context, requests: Sequence[Request], options: Options) -> list[Step]:
     """Find out what some of the project's requests mean."""
+    names.check(context, requests)
     steps: list[Step] = []
     for dotfile in context.project.files:
         mine = [request for request in requests if context.project.file_of(request) == dotfile]

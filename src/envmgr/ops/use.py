@@ -10,7 +10,7 @@ from envmgr.kit.errors import InvalidRequest
 from envmgr.kit.fs import read_bytes, write_in_place
 from envmgr.kit.locks import holding
 from envmgr.kit.value import frozen
-from envmgr.ops import install, locking, planning, reshim
+from envmgr.ops import install, locking, names, planning, reshim
 from envmgr.ops.tools import ToolSpec
 from envmgr.project import dotfile as dotfiles
 from envmgr.project import lockfile, lockio
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from envmgr.ops.context import Context
     from envmgr.ops.install import InstallResult
     from envmgr.ops.locking import Pin
+    from envmgr.project.request import Request
 
 
 @frozen
@@ -47,6 +48,7 @@ def use(context: Context, item: ToolSpec, *, everywhere: bool = False, pin: bool
         raise InvalidRequest(f"{tool}@{spec} has no exact version to pin", "leave --pin out")
     path = context.paths.global_file if everywhere else project_path(context)
     lockio.read(lockio.path_beside(path))  # what cannot be recorded must not be installed first
+    names.check(context, _entries(context, path))
     steps = planning.plan_tools(context, [ToolSpec(tool, spec)], planning.Options()) if is_version else []
     result = install.run(context, steps, planning.Options())
     written = versions.pin(steps[0].pin.version) if pin else spec
@@ -59,6 +61,10 @@ def use(context: Context, item: ToolSpec, *, everywhere: bool = False, pin: bool
 def project_path(context: Context) -> str:
     """Return the dotfile a project's requests are written to: the nearest, else a new one here."""
     return context.project.path or os.path.join(context.environment.cwd, ".envmgr")
+
+
+def _entries(context: Context, path: str) -> list[Request]:
+    return [entry for file in context.project.files if file.path == path for entry in file.entries]
 
 
 def _write(context: Context, path: str, tool: str, spec: str) -> None:
