@@ -50,6 +50,7 @@ class Toolbox:
         version: str,
         commands: Mapping[str, str] | Sequence[str],
         env: Mapping[str, str] | None = None,
+        requires: Sequence[str] = (),
     ) -> Path:
         """Make an installation; commands without a script print who they are."""
         home = self.directory.__class__(self.paths.install(tool, version))
@@ -59,7 +60,8 @@ class Toolbox:
             for field, value in {"tool": tool, "version": version, "command": name}.items():
                 script = script.replace(f"{{{field}}}", value)
             program(home / "bin" / name, script)
-        receipts.write(str(home), _receipt(tool, version, dict(env or {})))
+        made = _receipt(tool, version, dict(env or {}))
+        receipts.write(str(home), replace(made, requires=tuple(requires)))
         return home
 
     def uninstall(self, tool: str, version: str) -> None:

@@ -10,6 +10,8 @@ from envmgr.catalog.registry import Registry
 from envmgr.catalog.release import Location
 from envmgr.catalog.sources import PACKAGE_SOURCES, package_source_of, source_of
 from envmgr.catalog.sources.context import Context
+from envmgr.kit.errors import CatalogError
+from envmgr.kit.value import replace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,8 +68,16 @@ class Catalog:
         """Return how a release's archive is laid out: the one at `url`, else the one the manifest's template names."""
         manifest = self.manifest(tool)
         if manifest.kind in PACKAGE_SOURCES and (url is None or url.startswith(f"{manifest.kind}:")):
-            return package_source_of(manifest.kind).layout(manifest, version, platform, self._context)
-        return manifest.layout(version, None, platform, url)
+            found = package_source_of(manifest.kind).layout(manifest, version, platform, self._context)
+        else:
+            found = manifest.layout(version, None, platform, url)
+        return replace(found, requires=tuple(map(self._own_name, found.requires))) if found else None
+
+    def _own_name(self, tool: str) -> str:
+        try:
+            return self.manifest(tool).name
+        except CatalogError:  # it is not known, or not well: who needs it will say so
+            return tool
 
     def signature(self, tool: str, version: str, platform: Platform, url: str) -> Signature | None:
         """Return where the signature of the archive at `url` is and whose it must be; None where none is declared."""

@@ -17,7 +17,7 @@ from envmgr.kit.platform import DEFAULT_PLATFORMS
 from envmgr.kit.value import frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from jsonschema.exceptions import ValidationError
 
@@ -37,8 +37,8 @@ class Report:
     warnings: tuple[str, ...] = ()
 
 
-def lint(text: str, origin: str) -> Report:
-    """Check the text of a manifest."""
+def lint(text: str, origin: str, is_tool: Callable[[str], bool] = lambda _: True) -> Report:
+    """Check the text of a manifest; `is_tool` tells whether a tool it requires is one."""
     try:
         data = reading.decode(text, origin)
     except ManifestError as error:
@@ -49,7 +49,7 @@ def lint(text: str, origin: str) -> Report:
     if found:
         return Report(tuple(dict.fromkeys(found)))
     manifest = reading.build(data, origin)
-    return Report((), (*_warnings(manifest), *values.plain_http("$", data)))
+    return Report((), (*_warnings(manifest), *values.plain_http("$", data), *_strangers(data, is_tool)))
 
 
 def issues(text: str) -> tuple[str, ...]:
@@ -191,6 +191,13 @@ def _warnings(manifest: Manifest) -> Iterator[str]:
     url = str(manifest.fields.get("download_url_template") or "")
     if url and manifest.kind != "static" and not {"version", "tag", "major"} & set(template.names(url)):
         yield "$.download_url_template: names neither {version} nor {tag}, so every version is the same archive"
+
+
+def _strangers(data: Mapping[str, object], is_tool: Callable[[str], bool]) -> Iterator[str]:
+    for path, layer in fields.every(data):
+        for number, name in enumerate(fields.strings(layer.get("requires"))):
+            if not is_tool(name):
+                yield f"{path}.requires[{number}]: there is no tool {name!r}"
 
 
 def _of_one_url(url: str) -> Iterator[str]:

@@ -100,7 +100,7 @@ def _from_cache(artifact: Artifact, paths: Paths) -> Download | None:
 
 def _download(artifact: Artifact, paths: Paths, sha256: str, *, from_cache: bool) -> Download:
     path = downloads.path_of(paths, sha256)
-    url = urls.bare(artifact.url) if "://" in artifact.url else artifact.url
+    url = urls.recorded(artifact.url)
     return Download(path, sha256, os.path.getsize(path), from_cache, url)
 
 

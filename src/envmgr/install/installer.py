@@ -156,7 +156,7 @@ def _check_same(job: Job, there: Installed) -> None:
     if digest and digest.algorithm == "sha256":
         is_same = digest.value == there.sha256
     else:
-        is_same = urls.bare(job.artifact.url) == there.url
+        is_same = urls.recorded(job.artifact.url) == there.url
     if not is_same:
         raise DigestMismatch(
             f"{job} is installed from {there.url} (sha256:{there.sha256}), and what is asked for is "
@@ -310,6 +310,7 @@ class _Installation:
                 files_digest=listed.digest,
                 variants=self.job.layout.variants,
                 default_vendor=self.job.layout.default_vendor,
+                requires=self.job.layout.requires,
             ),
         )
 

@@ -21,8 +21,8 @@ FORMAT = 1
 class Receipt:
     """One installation; `bin_dirs` and `home` are relative to its tree, `env` values may hold `{home}`.
 
-    `files`, `bytes` and `files_digest` sum up the sidecar FILES, which lists the tree. `variants` and `default_vendor`
-    are the manifest's: choosing among installed versions needs them, and must not need the manifest.
+    `files`, `bytes` and `files_digest` sum up the sidecar FILES, which lists the tree. `variants`, `default_vendor`
+    and `requires` are the manifest's: choosing among installed versions and running them must not need it.
     """
 
     tool: str
@@ -41,6 +41,7 @@ class Receipt:
     files_digest: str
     variants: tuple[str, ...] = ()
     default_vendor: str | None = None
+    requires: tuple[str, ...] = ()
 
 
 def exists(directory: str) -> bool:
@@ -85,7 +86,7 @@ def _from_json(document: dict[str, object]) -> Receipt:
     values = {name: document[name] for name in fields_of(Receipt) if name in document}
     values |= {"files": listing["count"], "bytes": listing["bytes"], "files_digest": listing["digest"]}
     values |= {"bin_dirs": _texts(document["bin_dirs"]), "env": _table(document["env"])}
-    values |= {"variants": _texts(document.get("variants", []))}
+    values |= {name: _texts(document.get(name, [])) for name in ("variants", "requires")}
     return Receipt(**values)  # type: ignore[arg-type] # a receipt is written by us; what is read is shown, not trusted
 
 

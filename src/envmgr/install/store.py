@@ -33,6 +33,7 @@ class Installed:
     platform: str
     variants: tuple[str, ...] = ()
     default_vendor: str | None = None
+    requires: tuple[str, ...] = ()
 
     def find(self, command: str) -> str | None:
         """Return the path of one of its programs."""
@@ -85,6 +86,7 @@ def _installed(directory: str, receipt: Receipt) -> Installed:
         platform=receipt.platform,
         variants=receipt.variants,
         default_vendor=receipt.default_vendor,
+        requires=receipt.requires,
     )
 
 

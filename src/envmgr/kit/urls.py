@@ -48,6 +48,11 @@ def bare(url: str) -> str:
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment=""))
 
 
+def recorded(url: str) -> str:
+    """Return an archive's URL as it is recorded: `bare`; the name of a package (`npm:prettier/3.0.0`) as it is."""
+    return bare(url) if "://" in url else url
+
+
 def login(url: str) -> tuple[str, str] | None:
     """Return the user and password a URL carries."""
     parts = split(url)

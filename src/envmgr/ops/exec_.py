@@ -44,9 +44,9 @@ def run(
     actives = (*chosen, *active.resolve(context))
     _check_available(chosen if named else actives)
     _enter(context)
+    actives = (*actives, *_providers(context, actives, actives))
     variables = _variables(context, actives)
-    directories = [directory for one in actives for directory in one.bin_dirs]
-    variables["PATH"] = process.in_front(directories, variables.get("PATH", ""))
+    variables["PATH"] = process.in_front(_bin_dirs(actives), variables.get("PATH", ""))
     path = program.on_path(variables["PATH"], command_line[0])
     if path is None:
         raise absent.missing(context, command_line[0], actives)
@@ -90,14 +90,39 @@ def run_shim(context: Context, command: str, arguments: Sequence[str], confirm: 
     draft = plan.begin(context.paths)
     try:
         actives, found = _find(context, command, confirm)
+        lent = _providers(context, (found.active,), actives)
+        variables = _variables(context, (*actives, *lent))
+        path = process.with_shims(context.paths.shims, variables.get("PATH", ""))
+        variables["PATH"] = process.ahead(_bin_dirs(lent), path)
+        _check_interpreter(context, found, actives, variables["PATH"])
         if draft:
-            _remember(context, draft, command, actives, found)
+            _remember(context, draft, command, actives, found, lent)
     finally:
         if draft:
             plan.drop(draft)
-    variables = _variables(context, actives)
-    variables["PATH"] = process.with_shims(context.paths.shims, variables.get("PATH", ""))
     return process.become(found.path, arguments, variables)
+
+
+def _providers(
+    context: Context, dependents: Sequence[Active], actives: Sequence[Active]
+) -> tuple[Active, ...]:
+    """Return what the dependents run on and nobody asks for."""
+    if not any(one.installed and one.installed.requires for one in dependents):
+        return ()
+    from envmgr.ops import providers
+
+    return providers.of(context, dependents, actives)
+
+
+def _check_interpreter(context: Context, found: Program, actives: Sequence[Active], path: str) -> None:
+    if found.active.installed and found.active.installed.requires:
+        from envmgr.ops import providers
+
+        providers.check(context, found, actives, path)
+
+
+def _bin_dirs(actives: Sequence[Active]) -> tuple[str, ...]:
+    return tuple(directory for one in actives for directory in one.bin_dirs)
 
 
 def _find(context: Context, command: str, confirm: Confirm) -> tuple[tuple[Active, ...], Program]:
@@ -169,14 +194,27 @@ def _variables(context: Context, actives: Sequence[Active]) -> dict[str, str]:
 
 
 def _remember(
-    context: Context, draft: Draft, command: str, actives: Sequence[Active], found: Program
+    context: Context,
+    draft: Draft,
+    command: str,
+    actives: Sequence[Active],
+    found: Program,
+    lent: Sequence[Active],
 ) -> None:
     """Write the plan of a command, unless a variable decided something: that holds for this run alone."""
     variables = _looked_at(context, actives, found)
     if any(value for name, value in variables.items() if name.endswith("_VERSION")):
         return
-    places = tuple(one.installed.path for one in actives if one.installed and one.installed.env)
-    made = plan.Plan(found.path, _exports(actives), _inputs(context, found), variables, places)
+    places = [one.installed.path for one in actives if one.installed and one.installed.env]
+    places += [one.installed.path if one.installed else one.directory for one in lent]
+    made = plan.Plan(
+        found.path,
+        _exports((*actives, *lent)),
+        _inputs(context, found),
+        variables,
+        tuple(places),
+        _bin_dirs(lent),
+    )
     plan.finish(context.paths, draft, context.project.directory, command, made)
 
 

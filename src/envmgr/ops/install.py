@@ -16,7 +16,7 @@ from envmgr.kit.errors import (
     InstallError,
 )
 from envmgr.kit.value import frozen, replace
-from envmgr.ops import locking, planning, reshim
+from envmgr.ops import locking, planning, requires, reshim
 from envmgr.ops.planning import Options, Step
 from envmgr.project import lockio
 
@@ -69,6 +69,7 @@ def install_requests(context: Context, requests: Iterable[Request]) -> InstallRe
 
 def run(context: Context, steps: Sequence[Step], options: Options) -> InstallResult:
     """Carry out the steps, record what was learned, and make the commands available."""
+    requires.check(context, steps, force=options.force)
     store.sweep(context.paths)
     outcomes, failures = _run_waves(context, _distinct(steps), options)
     if any(not outcome.already for outcome in outcomes.values()) or reshim.stale(context):
@@ -110,14 +111,10 @@ def _waves(context: Context, steps: Sequence[Step]) -> list[list[Step]]:
     waiting = list(steps)
     while waiting:
         names = {step.pin.tool for step in waiting}
-        free = [step for step in waiting if not names & (set(_requires(context, step)) - {step.pin.tool})]
+        free = [step for step in waiting if not names & requires.of(context, step.pin.tool)]
         waves.append(free or waiting)  # tools that require each other go together
         waiting = [step for step in waiting if step not in waves[-1]]
     return waves
-
-
-def _requires(context: Context, step: Step) -> tuple[str, ...]:
-    return context.catalog.manifest(step.pin.tool).requires
 
 
 def _run_wave(context: Context, wave: Sequence[Step], options: Options) -> list[Outcome | EnvmgrError]:
@@ -209,7 +206,7 @@ def _record(context: Context, steps: Sequence[Step], outcomes: Outcomes) -> list
 def learned(pin: Pin, outcome: Outcome, platform: str) -> Pin:
     """Add the digest and size of what was downloaded, from just that URL, where upstream did not say them."""
     known = pin.locked.artifacts.get(platform)
-    if known is None or known.digest or outcome.url != urls.bare(known.url):
+    if known is None or known.digest or outcome.url != urls.recorded(known.url):
         return pin
     artifact = replace(known, digest=Digest("sha256", outcome.sha256), size=outcome.bytes)
     return replace(pin, locked=replace(pin.locked, artifacts={**pin.locked.artifacts, platform: artifact}))

@@ -130,12 +130,22 @@ def remove(context: Context, name: str) -> str:
 
 def lint(context: Context, target: str) -> Report:
     """Return every issue of a manifest, given by file or by name."""
+
+    def is_tool(name: str) -> bool:
+        try:
+            context.catalog.registry.get(name)
+        except UnknownTool:
+            return False
+        except (CatalogError, StorageError):  # there is one, and something is wrong with it
+            return True
+        return True
+
     path = _absolute(context, target)
     if os.path.isfile(path):
-        return linting.lint(read_text(path) or "", path)
+        return linting.lint(read_text(path) or "", path, is_tool)
     if target.endswith(".json") or os.path.dirname(target) == "." or target.startswith(("/", "~")):
         raise StorageError(f"there is no file {path}", "give the path of a manifest, or a tool's name")
-    return linting.lint(text_of(context.catalog.registry.get(target)), target)
+    return linting.lint(text_of(context.catalog.registry.get(target)), target, is_tool)
 
 
 def _path(context: Context, name: str) -> str:

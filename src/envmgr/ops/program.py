@@ -61,6 +61,12 @@ def _of_system(context: Context, command: str, one: Active) -> Program | None:
     return None
 
 
+def elsewhere(context: Context, command: str) -> str | None:
+    """Find a program on PATH that is no shim."""
+    found = (store.find_program((directory,), command) for directory in _others_on_path(context))
+    return next((path for path in found if path and not shim.is_shim(path)), None)
+
+
 def _others_on_path(context: Context) -> list[str]:
     entries = context.environment.get("PATH").split(os.pathsep)
     shims = os.path.realpath(context.paths.shims)

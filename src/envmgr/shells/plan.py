@@ -37,7 +37,7 @@ class Plan:
 
     `exports` are variables to set for the program. `inputs` are files that were looked at, there or not.
     `variables` are those that were looked at and the values they had, empty for unset. `places` must still be
-    directories.
+    directories. `path` are directories that PATH must begin with.
     """
 
     program: str
@@ -45,6 +45,7 @@ class Plan:
     inputs: tuple[str, ...]
     variables: Mapping[str, str]
     places: tuple[str, ...] = ()
+    path: tuple[str, ...] = ()
 
 
 @frozen
@@ -146,7 +147,14 @@ def render(plan: Plan, stamps: Mapping[str, str]) -> str:
         raise ValueError("a variable that shells set themselves")
     exports = "".join(f"export {name}={quote.posix(value)}\n" for name, value in plan.exports.items())
     conditions = " &&\n".join(_conditions(plan, stamps))
-    return f"{conditions} && {{\n{exports}__envmgr_run={quote.posix(plan.program)}\n}}\n"
+    return f"{conditions} && {{\n{exports}{_path(plan.path)}__envmgr_run={quote.posix(plan.program)}\n}}\n"
+
+
+def _path(directories: tuple[str, ...]) -> str:
+    if not directories:
+        return ""
+    front = quote.posix(":".join(dict.fromkeys(directories)))
+    return f"case $PATH: in\n{front}:*) ;;\n*) PATH={front}:$PATH && export PATH ;;\nesac\n"
 
 
 def _conditions(plan: Plan, stamps: Mapping[str, str]) -> Iterator[str]:

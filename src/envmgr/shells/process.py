@@ -64,6 +64,13 @@ def in_front(directories: Sequence[str], path: str) -> str:
     return os.pathsep.join([*dict.fromkeys(directories), *([path] if path else [])])
 
 
+def ahead(directories: Sequence[str], path: str) -> str:
+    """Make sure that a PATH begins with some directories."""
+    front = os.pathsep.join(dict.fromkeys(directories))
+    is_there = not front or f"{path}{os.pathsep}".startswith(f"{front}{os.pathsep}")
+    return path if is_there else in_front(directories, path)
+
+
 def with_shims(shims: str, path: str) -> str:
     """Make sure that the directory of shims is on a PATH, as shims themselves do."""
     return path if shims in path.split(os.pathsep) else in_front([shims], path)

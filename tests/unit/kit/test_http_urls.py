@@ -101,3 +101,15 @@ def test_the_longest_mirrored_prefix_is_replaced_but_no_part_of_a_host(url, mirr
         ("https://a.c/v", "https://n/"),
     )
     assert urls.mirrored(url, pairs) == mirrored
+
+
+@pytest.mark.parametrize(
+    ("url", "recorded"),
+    [
+        ("https://me:secret@a.b/c?x=1#y", "https://a.b/c?x=1"),
+        ("npm:@scope/name/1.0.0", "npm:@scope/name/1.0.0"),
+        ("pypi:ruff/ruff.whl", "pypi:ruff/ruff.whl"),
+    ],
+)
+def test_what_names_a_package_is_recorded_as_it_is(url, recorded):
+    assert urls.recorded(url) == recorded

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import time
 
 import pytest
@@ -132,3 +133,14 @@ def test_dropping_a_draft_twice_is_fine(paths):
     plan.drop(draft)
     plan.drop(draft)
     remove_tree(paths.data)
+
+
+def test_directories_that_path_must_begin_with_are_put_there_once(tmp_path):
+    front = [str(tmp_path / "it's"), str(tmp_path / "b*")]
+    text = plan.render(Plan("/bin/sh", {}, (), {}, path=(*front, front[0])), {})
+    script = tmp_path / "plan"
+    script.write_text(f'{text}{text}echo "$PATH"\n')
+    done = subprocess.run(
+        ["/bin/sh", script], env={"PATH": "/usr/bin:/bin"}, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == f"{front[0]}:{front[1]}:/usr/bin:/bin\n"

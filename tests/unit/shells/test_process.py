@@ -85,3 +85,20 @@ def test_what_cannot_run_says_why(tmp_path, content, mode, kind, message):
     done = become(str(script))
     assert kind in done.stderr
     assert message in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("directories", "path", "expected"),
+    [
+        ([], "/a:/b", "/a:/b"),
+        (["/x"], "/a:/b", "/x:/a:/b"),
+        (["/x", "/y", "/x"], "/a", "/x:/y:/a"),
+        (["/x", "/y"], "/x:/y:/a", "/x:/y:/a"),
+        (["/x"], "/x", "/x"),
+        (["/x"], "/xy:/a", "/x:/xy:/a"),
+        (["/x"], "", "/x"),
+    ],
+)
+def test_directories_come_first_on_path(directories, path, expected):
+    given = os.pathsep.join(path.split(":"))
+    assert process.ahead(directories, given) == os.pathsep.join(expected.split(":"))

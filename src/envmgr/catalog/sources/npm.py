@@ -101,7 +101,9 @@ def _with_commands(
     if serving.name == main.name:
         return replace(base, links={name: (path,) for name, path in commands.items()})
     own = npm_bins.commands(serving.document, serving.name, must=False)
-    return replace(base, links=npm_bins.in_platform_package(commands, own, is_windows=platform.is_windows))
+    links = npm_bins.in_platform_package(commands, own, is_windows=platform.is_windows)
+    made_up = manifest.origin == manifest.name  # nobody said that a program of its own needs anything
+    return replace(base, links=links, requires=() if made_up else base.requires)
 
 
 def _main(manifest: Manifest, version: str, context: Context) -> Package:
