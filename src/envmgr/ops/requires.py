@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from envmgr.ops.context import Context
     from envmgr.ops.planning import Step
 
-# What a package made of its name alone may also run on: it was declared by nobody that it needs more.
+# The program on PATH that serves a package in a required tool's place, where it is not called as the tool is.
 _COMMANDS = {"nodejs": "node"}
 
 
