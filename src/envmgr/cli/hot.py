@@ -27,11 +27,30 @@ def find(words: Sequence[str]) -> Command | None:
     return command if plain else None
 
 
+LONG = frozenset({"install", "use"})
+"""The commands that work long enough to be told to stop."""
+
+MANY = 1_000
+
+
 def _is_plain_exec(words: Sequence[str]) -> bool:
     if words[:1] == ["--shim"]:
         return len(words) > 1
     tools = words[: words.index("--")] if "--" in words else ["-"]
     return not any(word.startswith("-") for word in tools)
+
+
+def _install(options: Options, words: Sequence[str]) -> int:
+    from envmgr.cli import install
+    from envmgr.ops import planning
+
+    return install.run(options, words, planning.Options())
+
+
+def _use(options: Options, words: Sequence[str]) -> int:
+    from envmgr.cli import install
+
+    return install.run_use(options, words, everywhere=False, pin=False)
 
 
 def _version(options: Options, _words: Sequence[str]) -> int:
@@ -96,4 +115,6 @@ _PLAIN: dict[str, tuple[int, int, Command]] = {
     "which": (1, 1, _which),
     "where": (1, 2, _where),
     "list": (0, 1, _list),
+    "install": (0, MANY, _install),
+    "use": (1, MANY, _use),
 }

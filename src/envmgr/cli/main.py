@@ -66,11 +66,12 @@ def _run(words: list[str]) -> int:
         return complete.answer(words, incomplete[1:])
     options, rest = split(words)
     command = hot.find(rest)
+    if command is None or rest[0] in hot.LONG:
+        _stop_on_sigterm()
     if command is not None:
         return command(options, rest[1:])
     from envmgr.cli import app
 
-    _stop_on_sigterm()
     return app.run(options, rest)
 
 
