@@ -235,13 +235,6 @@ class Manifest:
         return tuple(str(place) for place in told if place)
 
 
-def parse(text: str, origin: str, builtin: bool = False) -> Manifest:
-    """Read a manifest; raise ManifestError with every issue. Built-in ones are linted by a test instead."""
-    from envmgr.catalog import lint, reading
-
-    return reading.read(text, origin, builtin) if builtin else lint.read(text, origin)
-
-
 def file_of(url: str) -> str:
     """Return the name of the file a URL leads to."""
     from urllib.parse import unquote

@@ -7,7 +7,6 @@ import os
 from typing import TYPE_CHECKING
 
 from envmgr.catalog import lint as linting
-from envmgr.catalog import manifest as manifests
 from envmgr.catalog import registry
 from envmgr.kit import settings
 from envmgr.kit.errors import CatalogError, StorageError, UnknownTool, UntrustedScript, UsageError
@@ -89,7 +88,7 @@ def _absolute(context: Context, path: str) -> str:
 
 def _add_text(context: Context, name: str, text: str, origin: str, may_trust: Confirm) -> Manifest:
     linting.check(text, origin)
-    manifest = manifests.parse(text, origin)
+    manifest = linting.read(text, origin)
     if manifest.name != name:
         raise CatalogError(
             f"the manifest of {origin} is for {manifest.name}, not {name}",
@@ -99,7 +98,7 @@ def _add_text(context: Context, name: str, text: str, origin: str, may_trust: Co
     path = _path(context, name)
     write_atomic(path, text)
     plan.clear(context.paths)  # which installed version is best may depend on the manifest
-    return manifests.parse(text, path)
+    return linting.read(text, path)
 
 
 def _check_trust(context: Context, manifest: Manifest, may_trust: Confirm) -> None:

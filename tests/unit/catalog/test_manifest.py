@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from envmgr.catalog import manifest as manifests
-from envmgr.catalog import reading
+from envmgr.catalog import lint, reading
 from envmgr.catalog.release import Signature
 from envmgr.kit.errors import ManifestError
 from envmgr.kit.platform import DEFAULT_PLATFORMS, parse
@@ -328,19 +327,19 @@ def test_a_source_that_knows_platforms_itself_is_asked_for_all_of_them():
 
 def test_parsing_what_anyone_wrote_reports_every_issue():
     with pytest.raises(ManifestError) as caught:
-        manifests.parse('{"name": "X", "versions_url": "ftp://x", "bin": [], "extra": 1}', "x.json")
+        lint.read('{"name": "X", "versions_url": "ftp://x", "bin": [], "extra": 1}', "x.json")
     paths = [issue.partition(":")[0] for issue in caught.value.issues]
     assert paths == ["$", "$.bin", "$.name", "$.versions_url"]
 
 
 def test_a_built_in_manifest_is_read_as_it_is():
     text = '{"name": "x", "versions_url": "https://x/y", "bin_path_template": "{version}/x"}'
-    manifest = manifests.parse(text, "x.json", builtin=True)
+    manifest = reading.read(text, "x.json", builtin=True)
     assert manifest.builtin
     assert manifest.layout("1.0", None, LINUX, "https://x/y.zip").builtin
 
 
 def test_parsing_reads_what_is_valid():
     text = '{"name": "x", "versions_url": "https://x/y", "bin_path_template": "{version}/x"}'
-    manifest = manifests.parse(text, "x.json")
+    manifest = lint.read(text, "x.json")
     assert (manifest.name, manifest.builtin) == ("x", False)
