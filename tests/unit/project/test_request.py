@@ -69,3 +69,16 @@ def test_an_origin_is_spelled_as_people_look_it_up(origin, spelled):
 
 def test_the_first_spec_is_the_default():
     assert Request("ruby", ("3.3", "3.2"), Origin("argument", "")).spec == "3.3"
+
+
+@pytest.mark.parametrize(
+    ("origin", "exactly"),
+    [
+        (Origin("file", "/p/.envmgr", 3, 7), "/p/.envmgr:3:7"),
+        (Origin("file", "/p/.envmgr", 3), "/p/.envmgr:3"),
+        (Origin("environment", "ENVMGR_ZIG_VERSION"), "$ENVMGR_ZIG_VERSION"),
+        (Origin("argument", ""), "command line"),
+    ],
+)
+def test_an_origin_is_spelled_with_its_column_where_it_is_known(origin, exactly):
+    assert origin.exactly == exactly
