@@ -123,6 +123,7 @@ def test_a_manifest_without_a_download_template_says_what_to_do(sandbox):
 
 def test_a_build_from_source_is_refused_where_it_would_be_installed_and_hides_no_other_tool(sandbox):
     sandbox.publish("alpha", ("1.0.0",))
+    sandbox.publish("beta", ("1.0.0",))
     sandbox.write("alpha=1.0.0")
     sandbox.ok("install")
     sandbox.write("alpha=1.0.0", "beta=ref:main")
