@@ -246,6 +246,7 @@ def test_a_signature_that_comes_late_is_waited_for(signed):
         f"{signed.archive}.minisig", page.body.content, fault=faults.status(503, times=1)
     )
     signed.machine.ok("install")
+    assert signed.machine.server.paths.count(f"{signed.archive}.minisig") == 2
 
 
 def test_an_older_tool_under_the_name_of_a_newer_one_is_found_out(sandbox, server):

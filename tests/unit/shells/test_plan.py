@@ -130,8 +130,10 @@ def test_where_a_stamp_cannot_hold_a_time_the_age_alone_is_checked():
 
 def test_dropping_a_draft_twice_is_fine(paths):
     draft = plan.begin(paths)
+    before = set(os.listdir(paths.plans))
     plan.drop(draft)
     plan.drop(draft)
+    assert set(os.listdir(paths.plans)) < before
     remove_tree(paths.data)
 
 
