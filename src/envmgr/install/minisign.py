@@ -14,6 +14,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
+from envmgr.kit.ed25519 import is_signed
 from envmgr.kit.value import frozen
 
 if TYPE_CHECKING:
@@ -51,13 +52,13 @@ def problem(document: bytes, keys: Iterable[str], path: str, name: str) -> str |
         return (
             f"it was signed by the key {_spelled(signed.key_id)}, not by {' or '.join(map(_spelled, known))}"
         )
-    if not _is_by(public, signed.seal, signed.signature + signed.comment):
+    if not is_signed(public, signed.seal, signed.signature + signed.comment):
         return "the signature itself was changed, or made by another key that only looks like the right one"
     meant = _other_file(signed.comment, name)
     if meant is not None:
         return f"the signature is that of {meant!r}, not of {name!r}"
     with _message(path, signed.algorithm) as message:
-        is_good = _is_by(public, signed.signature, message)
+        is_good = is_signed(public, signed.signature, message)
     return None if is_good else "the signature is not that of this file"
 
 
@@ -108,17 +109,6 @@ def _message(path: str, algorithm: bytes) -> Iterator[bytes | memoryview]:
         else:
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content, memoryview(content) as view:
                 yield view
-
-
-def _is_by(public: bytes, signature: bytes, message: bytes | memoryview) -> bool:
-    from cryptography.exceptions import InvalidSignature
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
-    try:
-        Ed25519PublicKey.from_public_bytes(public).verify(signature, message)
-    except InvalidSignature:
-        return False
-    return True
 
 
 def _spelled(key_id: bytes) -> str:

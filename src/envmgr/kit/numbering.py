@@ -1,0 +1,45 @@
+"""Numbers that should come as 1, 2, 3 and so on, and which of them did not."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Literal
+
+
+class Numbering:
+    """Takes numbers from 1 up, in any order; keeps the gaps only, so memory grows with those alone."""
+
+    def __init__(self, last: int = 0) -> None:
+        self.last = last
+        """The largest number so far."""
+        self._lows: list[int] = []
+        self._highs: list[int] = []
+
+    def take(self, number: int) -> Literal["next", "ahead", "late", "again"]:
+        """Take a number, and say how it comes: `ahead` opens a gap, `late` closes some of one."""
+        if number <= self.last:
+            return "late" if self._fill(number) else "again"
+        expected, self.last = self.last + 1, number
+        if number == expected:
+            return "next"
+        self._lows.append(expected)
+        self._highs.append(number - 1)
+        return "ahead"
+
+    def missing(self) -> Iterator[tuple[int, int]]:
+        """Give what has not come, as ranges: the first and the last number of each."""
+        return zip(self._lows, self._highs, strict=True)
+
+    def _fill(self, number: int) -> bool:
+        at = bisect_right(self._lows, number) - 1
+        if at < 0 or number > self._highs[at]:
+            return False
+        low, high = self._lows[at], self._highs[at]
+        rest = [(a, b) for a, b in ((low, number - 1), (number + 1, high)) if a <= b]
+        self._lows[at : at + 1] = [a for a, _ in rest]
+        self._highs[at : at + 1] = [b for _, b in rest]
+        return True

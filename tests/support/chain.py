@@ -1,0 +1,61 @@
+"""Logs as the API gives them, and what a verifier says of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from envmgr.kit.hashchain import ZERO, Finding, Verifier, content_of, link
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
+Entry = dict[str, object]
+
+
+def chain(
+    length: int,
+    *,
+    actor: str = "user:ada",
+    sources: Sequence[str] = (),
+    sequences: Sequence[int] = (),
+    skip: Collection[int] = (),
+    again: Collection[int] = (),
+    zero: bytes = ZERO,
+) -> list[Entry]:
+    """Make a well linked log; `skip` and `again` leave out, or repeat, events of the source."""
+    numbers = sequences or [n for n in range(1, length + 1) if n not in skip for _ in range(1 + (n in again))]
+    entries: list[Entry] = []
+    prev = zero
+    for seq, number in enumerate(numbers, 1):
+        source = sources[seq - 1] if sources else "alm"
+        entry = entry_of(seq, number, source, actor)
+        prev_hash, prev = prev, link(prev, seq, content_of(entry))
+        entries.append({**entry, "prev_hash": prev_hash.hex(), "hash": prev.hex()})
+    return entries
+
+
+def entry_of(seq: int, number: int, source: str, actor: str) -> Entry:
+    return {
+        "seq": seq,
+        "id": f"event-{source}-{number}",
+        "source_service": source,
+        "source_sequence": number,
+        "event_type": "AppUpdated",
+        "event": "AppUpdated",
+        "actor": actor,
+        "resource": f"app/{number}",
+        "payload": {"app_id": number, "name": f"shop-{number}"},
+        "timestamp": 1_700_000_000_000 + seq,
+    }
+
+
+def relinked(entry: Entry) -> Entry:
+    """Give an entry the hash that its content asks for."""
+    made = link(bytes.fromhex(str(entry["prev_hash"])), int(str(entry["seq"])), content_of(entry))
+    return {**entry, "hash": made.hex()}
+
+
+def findings(entries: Iterable[Entry], checkpoints: Iterable[Mapping[str, object]] = ()) -> list[Finding]:
+    verifier = Verifier(checkpoints)
+    found = [finding for entry in entries for finding in verifier.take(entry)]
+    return [*found, *verifier.end()]
