@@ -1,0 +1,1 @@
+"""The app service: which apps there are."""

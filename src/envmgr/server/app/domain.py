@@ -1,0 +1,64 @@
+"""The rules of apps: pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import UNSET
+
+from envmgr.server.contracts.requests import AppPut
+from envmgr.server.kit.event import Happening
+from envmgr.server.kit.problems import AlreadyExists, Conflict
+
+if TYPE_CHECKING:
+    from envmgr.server.contracts.requests import AppChange
+    from envmgr.server.contracts.resources import App
+    from envmgr.server.kit.call import Call
+
+
+class AppInUse(Conflict):
+    """Versions of the app are deployed."""
+
+    title = "Versions of this app are deployed"
+
+
+def name_taken(name: str) -> AlreadyExists:
+    """Say that another app has a name."""
+    return AlreadyExists(f"there is an app named {name!r} already", name=name)
+
+
+def in_use(app: App, places: int) -> AppInUse:
+    """Say why an app cannot be deleted."""
+    return AppInUse(
+        f"versions of {app.name} stand in {places} environment(s): retire them first, or delete with ?force=true"
+    )
+
+
+def merged(app: App, change: AppChange) -> AppPut:
+    """Say all of an app, from what it is and what is to change."""
+    return AppPut(
+        name=app.name if change.name is UNSET else change.name,
+        description=app.description if change.description is UNSET else change.description,
+    )
+
+
+def differs(app: App, put: AppPut) -> bool:
+    """Say whether an app would change."""
+    return (app.name, app.description) != (put.name, put.description)
+
+
+def happened(type_: str, app: App, call: Call) -> Happening:
+    """Make the event of what a call did to an app."""
+    return Happening(
+        type=type_,
+        subject=f"app/{app.id}",
+        data={
+            "app_id": app.id,
+            "name": app.name,
+            "description": app.description,
+            "created_at": app.created_at,
+            "updated_at": app.updated_at,
+        },
+        actor=call.principal.actor,
+        traceparent=call.traceparent,
+    )

@@ -1,0 +1,37 @@
+"""The app service, put together."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from envmgr.server.app.api import routes
+from envmgr.server.app.service import AppService
+from envmgr.server.app.store import HEAD
+from envmgr.server.kit.dead_letters import DeadLetters
+from envmgr.server.kit.module import Module, housekeeping
+from envmgr.server.kit.outbox import Outbox
+
+if TYPE_CHECKING:
+    from envmgr.server.contracts.ports import Apps, Deployments, Versions
+    from envmgr.server.kit.sql import Database
+
+NAME = "app"
+MIGRATIONS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "migrations")
+__all__ = ["HEAD", "MIGRATIONS", "NAME", "make", "module"]
+
+
+def make(database: Database, versions: Versions, deployments: Deployments) -> AppService:
+    """Make the service."""
+    return AppService(database, versions, deployments)
+
+
+def module(database: Database, apps: Apps) -> Module:
+    """Make what runs it."""
+    return Module(
+        name=NAME,
+        routes=routes(apps),
+        outbox=Outbox(database, NAME),
+        dead_letters=DeadLetters(database, NAME),
+        jobs=[housekeeping(NAME, database)],
+    )

@@ -1,0 +1,135 @@
+"""The app service's tables, and what is asked of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import (
+    Column,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    bindparam,
+    delete,
+    insert,
+    select,
+    update,
+)
+
+from envmgr.server.contracts.resources import App
+from envmgr.server.kit.clock import rfc3339
+from envmgr.server.kit.ids import as_id
+from envmgr.server.kit.paging import Listing
+from envmgr.server.kit.sql import Statement
+from envmgr.server.kit.tables import Tables
+
+if TYPE_CHECKING:
+    from envmgr.server.contracts.requests import AppPut
+    from envmgr.server.kit.paging import Page, Paging
+    from envmgr.server.kit.sql import Reader, Row, Transaction
+
+HEAD = "0001"
+"""The revision that this code is written for."""
+
+metadata = MetaData()
+Tables(metadata)
+app = Table(
+    "app",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("created_at", Integer, nullable=False),
+    Column("updated_at", Integer, nullable=False),
+    Column("rev", Integer, nullable=False),
+    Index("app_name", "name", unique=True),
+    sqlite_autoincrement=True,
+)
+
+_BY_ID = Statement(select(app).where(app.c.id == bindparam("id")))
+_BY_NAME = Statement(select(app).where(app.c.name == bindparam("name")))
+_INSERT = Statement(
+    insert(app)
+    .values(
+        name=bindparam("name"),
+        description=bindparam("description"),
+        created_at=bindparam("now"),
+        updated_at=bindparam("now"),
+        rev=1,
+    )
+    .returning(app.c.id)
+)
+_UPDATE = Statement(
+    update(app)
+    .where(app.c.id == bindparam("which"))
+    .values(
+        name=bindparam("called"),
+        description=bindparam("described"),
+        updated_at=bindparam("now"),
+        rev=app.c.rev + 1,
+    )
+)
+_DELETE = Statement(delete(app).where(app.c.id == bindparam("which")))
+_LISTING = Listing(
+    select(app),
+    key=app.c.id,
+    sorts={
+        "id": app.c.id,
+        "name": app.c.name,
+        "created_at": app.c.created_at,
+        "updated_at": app.c.updated_at,
+    },
+    filters={"name": app.c.name},
+    app=app.c.name,
+)
+
+
+def find(reader: Reader, ref: str) -> App | None:
+    """Return the app with this id or name."""
+    row = reader.one(_BY_ID, id=as_id(ref)) if ref.isdecimal() else reader.one(_BY_NAME, name=ref)
+    return _app(row) if row else None
+
+
+def page(reader: Reader, paging: Paging, apps: frozenset[str] | None) -> Page[App]:
+    """Return a page of apps; of these names only, where they are given."""
+    return _LISTING.page(reader, paging, _app, apps)
+
+
+def add(transaction: Transaction, name: str, description: str) -> App:
+    """Write a new app. Raise UniqueViolation where the name is taken."""
+    row = transaction.one(_INSERT, name=name, description=description, now=transaction.now)
+    at = rfc3339(transaction.now)
+    id_ = row[0] if row else 0
+    return App(id=id_, name=name, description=description, created_at=at, updated_at=at, rev=1)
+
+
+def change(transaction: Transaction, old: App, put: AppPut) -> App:
+    """Write an app's new state. Raise UniqueViolation where the name is taken."""
+    transaction.run(_UPDATE, which=old.id, called=put.name, described=put.description, now=transaction.now)
+    return App(
+        id=old.id,
+        name=put.name,
+        description=put.description,
+        created_at=old.created_at,
+        updated_at=rfc3339(transaction.now),
+        rev=old.rev + 1,
+    )
+
+
+def remove(transaction: Transaction, app_id: int) -> None:
+    """Remove an app."""
+    transaction.run(_DELETE, which=app_id)
+
+
+def _app(row: Row) -> App:
+    id_, name, description, created_at, updated_at, rev = row
+    return App(
+        id=id_,
+        name=name,
+        description=description,
+        created_at=rfc3339(created_at),
+        updated_at=rfc3339(updated_at),
+        rev=rev,
+    )

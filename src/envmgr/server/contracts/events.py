@@ -1,0 +1,19 @@
+"""The types of events that services tell one another; their shape is `kit.event`."""
+
+from __future__ import annotations
+
+APP_CREATED, APP_UPDATED, APP_DELETED = "AppCreated", "AppUpdated", "AppDeleted"
+VERSION_CREATED, VERSION_UPDATED, VERSION_DELETED = "VersionCreated", "VersionUpdated", "VersionDeleted"
+DEPLOYMENT_CREATED, DEPLOYMENT_UPDATED, DEPLOYMENT_DELETED = (
+    "DeploymentCreated",
+    "DeploymentUpdated",
+    "DeploymentDeleted",
+)
+ENVIRONMENT_CREATED, ENVIRONMENT_UPDATED, ENVIRONMENT_DELETED = (
+    "EnvironmentCreated",
+    "EnvironmentUpdated",
+    "EnvironmentDeleted",
+)
+
+EVERYTHING = "*"
+"""Subscribes to every type."""

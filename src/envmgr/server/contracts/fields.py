@@ -1,0 +1,59 @@
+r"""What fields of resources and requests may hold, said once: for checking, and for the API's description.
+
+`$(?!\n)` ends a pattern both in Python, whose `$` also stands before a last line feed, and in ECMAScript.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta
+
+LARGEST = 2**53 - 1
+"""The largest integer that JSON carries everywhere."""
+
+_LINE = r"^[^\x00-\x1f\x7f\ud800-\udfff]*$(?!\n)"
+_PROSE = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]*$(?!\n)"
+
+Id = Annotated[int, Meta(ge=1, le=LARGEST)]
+AppName = Annotated[
+    str,
+    Meta(
+        pattern=r"^(?![0-9]+$)[A-Za-z0-9][A-Za-z0-9._-]{0,99}$(?!\n)",
+        max_length=100,
+        description="Letters, digits, `.`, `_` and `-`; begins with a letter or a digit; not all digits.",
+        examples=["shop"],
+    ),
+]
+Tag = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._+@:-]{0,127}$(?!\n)",
+        max_length=128,
+        description="Names a version of an app, for people: `1.4.0`, `v2.0.0-rc.1`.",
+        examples=["1.4.0"],
+    ),
+]
+EnvironmentName = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$(?!\n)",
+        max_length=63,
+        description="Names an environment: `prod`, `staging`.",
+        examples=["prod"],
+    ),
+]
+Username = Annotated[
+    str,
+    Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$(?!\n)", max_length=64, examples=["ada"]),
+]
+Digest = Annotated[
+    str,
+    Meta(pattern=r"^sha(256:[0-9a-f]{64}|384:[0-9a-f]{96}|512:[0-9a-f]{128})$(?!\n)", max_length=135),
+]
+Line = Annotated[str, Meta(max_length=300, pattern=_LINE)]
+Text = Annotated[str, Meta(max_length=20_000, pattern=_PROSE)]
+Url = Annotated[str, Meta(max_length=2_000, pattern=r"^(https?://[^\s\x00-\x1f\x7f]+)?$(?!\n)")]
+Commit = Annotated[str, Meta(max_length=64, pattern=r"^([0-9a-f]{7,64})?$(?!\n)", examples=["3f2c1ab"])]
+Moment = Annotated[str, Meta(description="RFC 3339, UTC.", examples=["2026-01-02T03:04:05.678Z"])]
+LockText = Annotated[str, Meta(max_length=5 * 2**20, description="`.envmgr.lock`, verbatim.")]

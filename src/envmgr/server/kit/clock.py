@@ -1,0 +1,26 @@
+"""Moments: milliseconds since 1970 inside, RFC 3339 in UTC outside."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+
+
+def now_ms() -> int:
+    """Return the present moment."""
+    return time.time_ns() // 1_000_000
+
+
+def rfc3339(ms: int) -> str:
+    """Spell a moment: `2026-01-02T03:04:05.678Z`."""
+    seconds, rest = divmod(ms, 1000)
+    year, month, day, hour, minute, second, *_ = time.gmtime(seconds)
+    return f"{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{rest:03}Z"
+
+
+def parse_rfc3339(text: str) -> int:
+    """Read a moment with a zone; raise ValueError for anything else."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"{text!r} has no zone: end it with Z")
+    return int(moment.astimezone(UTC).timestamp() * 1000)

@@ -1,0 +1,274 @@
+"""Where HTTP meets the services: calls out of requests, answers out of values, problems out of errors."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import msgspec
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, ValidationException
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import Parameter
+from msgspec import Struct
+
+from envmgr.server.kit.call import Call, Idempotency
+from envmgr.server.kit.paging import DEFAULT, MOST, Paging
+from envmgr.server.kit.problems import (
+    Bug,
+    Forbidden,
+    InvalidFields,
+    Malformed,
+    NotAllowed,
+    NotFound,
+    Problem,
+    TooLarge,
+    UnsupportedMedia,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from litestar.connection import ASGIConnection
+    from litestar.handlers.base import BaseRouteHandler
+
+    from envmgr.server.kit.answers import Answer
+    from envmgr.server.kit.paging import Page
+
+T = TypeVar("T")
+CALL = "alm.call"
+"""Where the door leaves the call in a request's scope."""
+PROBLEM_JSON = "application/problem+json"
+Asked = Request[Any, Any, Any]
+
+Limit = Annotated[int, Parameter(ge=1, le=MOST, description="How many items at most.")]
+Cursor = Annotated[
+    str | None, Parameter(max_length=1000, description="From the `Link` header of the page before.")
+]
+Sort = Annotated[
+    str | None, Parameter(max_length=40, description="A field; with `-` before it, highest first.")
+]
+
+_KEY = re.compile(r'"([\x20\x21\x23-\x5b\x5d-\x7e]{1,255})"|([\x21\x23-\x7e]{1,255})')
+_REV = re.compile(r'"(\d{1,15})"')
+_encode = msgspec.json.Encoder().encode
+
+
+class FieldError(Struct, frozen=True):
+    """What is wrong with one field."""
+
+    pointer: str
+    detail: str
+
+
+class ProblemDocument(Struct, frozen=True, omit_defaults=True):
+    """An error, as RFC 9457 has it."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    errors: tuple[FieldError, ...] = ()
+
+
+_MEANINGS = {
+    400: "The request cannot be read, or a field holds what it cannot.",
+    401: "No valid credential came with the request.",
+    403: "The credential does not allow this.",
+    404: "There is no such thing.",
+    408: "The request took too long to arrive.",
+    409: "The request does not fit how things stand.",
+    412: "The resource has changed since.",
+    413: "The body is too large.",
+    415: "The media type is not read here.",
+    422: "The request makes no sense, or its Idempotency-Key stands for another one.",
+    428: "This server asks for If-Match.",
+    429: "Too many requests.",
+    503: "Not available for now.",
+}
+
+
+def problems(*statuses: int) -> dict[int, ResponseSpec]:
+    """Describe the problems that an operation may answer with, beside those that all may."""
+    every = sorted({400, 401, 403, 503, *statuses})
+    return {
+        status: ResponseSpec(
+            ProblemDocument, generate_examples=False, media_type=PROBLEM_JSON, description=_MEANINGS[status]
+        )
+        for status in every
+    }
+
+
+def call_of(request: Asked) -> Call:
+    """Return who asks, with the condition (`If-Match`) that they make."""
+    scope: Mapping[str, Any] = request.scope
+    call: Call = scope[CALL]
+    header = request.headers.get("if-match")
+    if header is None or header == "*":
+        return call
+    match = _REV.fullmatch(header)
+    # Whatever it is, a tag of another form is none that was ever given out.
+    return msgspec.structs.replace(call, if_match=int(match[1]) if match else -1)
+
+
+async def posted(request: Asked) -> Call:
+    """Return who posts, with their Idempotency-Key."""
+    call = call_of(request)
+    header = request.headers.get("idempotency-key")
+    if header is None:
+        return call
+    match = _KEY.fullmatch(header)
+    if match is None:
+        raise Malformed(
+            "an Idempotency-Key has 1 to 255 printable ASCII characters, in quotes or without blanks"
+        )
+    said = f"{request.method} {request.url.path}?{request.url.query}\n".encode() + await request.body()
+    key = Idempotency(match[1] or match[2], hashlib.sha256(said).hexdigest())
+    return msgspec.structs.replace(call, idempotency=key)
+
+
+def paging_of(
+    request: Asked,
+    limit: int,
+    cursor: str | None,
+    sort: str | None,
+    **filters: str | int | None,
+) -> Paging:
+    """Return which part of a list is asked for; a parameter that means nothing here is an error."""
+    allow_only(request, "limit", "cursor", "sort", *filters)
+    given = {name: value for name, value in filters.items() if value is not None}
+    return Paging(limit, cursor, sort, given)
+
+
+def allow_only(request: Asked, *names: str) -> None:
+    """Raise InvalidFields for query parameters other than these."""
+    unknown = [name for name in request.query_params if name not in names]
+    if unknown:
+        choices = ", ".join(names) or "none"
+        raise InvalidFields(
+            "some query parameters mean nothing here",
+            errors=[(f"?{name}", f"one of: {choices}") for name in unknown],
+        )
+
+
+def shown(request: Asked, value: T, rev: int) -> Response[T]:
+    """Show a resource; nothing but its tag to who has this state of it already."""
+    etag = f'"{rev}"'
+    if request.headers.get("if-none-match") == etag:
+        return Response(None, status_code=304, headers={"etag": etag})  # type: ignore[arg-type] # 304 has no body
+    return Response(value, headers={"etag": etag})
+
+
+def answered(answer: Answer[T], location: str, rev: int | None = None) -> Response[T]:
+    """Answer with what a call created, or found."""
+    headers = {} if rev is None else {"etag": f'"{rev}"'}
+    if answer.replayed:
+        headers["idempotent-replayed"] = "true"
+    if not answer.created:
+        return Response(answer.value, headers=headers, status_code=200)
+    return Response(answer.value, headers={**headers, "location": location}, status_code=201)
+
+
+def listed(request: Asked, page: Page[T]) -> Response[list[T]]:
+    """Answer with a page; the `Link` header says where the next one is."""
+    headers = {"link": link(request, page.next)} if page.next else {}
+    return Response(list(page.items), headers=headers)
+
+
+def link(request: Asked, cursor: str) -> str:
+    """Spell the `Link` to the page that begins at a cursor (RFC 8288)."""
+    url = request.url.with_replacements(query=_query(request.query_params.dict(), cursor))
+    return f'<{url.path}?{url.query}>; rel="next"'
+
+
+def permitted(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    """Let in who has the scope that an operation `needs` (a guard); None needs only a credential."""
+    scope: Mapping[str, Any] = connection.scope
+    call: Call | None = scope.get(CALL)
+    if call is None:
+        return
+    needs = handler.opt["needs"]
+    if needs is not None and needs not in call.principal.scopes:
+        raise Forbidden(
+            f"this needs the scope {needs}, which {call.principal.actor} does not have", needs=needs
+        )
+
+
+def answer_problem(request: Asked, problem: Problem) -> Response[dict[str, object]]:
+    """Turn a leaf of the tree into an answer."""
+    return Response(
+        problem.document(request.url.path),
+        status_code=problem.status,
+        headers=problem.headers,
+        media_type=PROBLEM_JSON,
+    )
+
+
+def answer_http(request: Asked, error: HTTPException) -> Response[dict[str, object]]:
+    """Turn what the framework says into an answer of ours."""
+    return answer_problem(request, translated(error))
+
+
+def translated(error: HTTPException) -> Problem:
+    """Translate the framework's errors to leaves of the tree."""
+    if isinstance(error, ValidationException):
+        return InvalidFields("some fields hold what they cannot", errors=_pointers(error.extra))
+    kind = _KINDS.get(error.status_code)
+    if kind is None:
+        return Bug("something went wrong here; the log has it under this request's id")
+    return kind(error.detail, headers=error.headers or {})
+
+
+_KINDS: dict[int, type[Problem]] = {
+    400: Malformed,
+    404: NotFound,
+    405: NotAllowed,
+    413: TooLarge,
+    415: UnsupportedMedia,
+}
+
+
+def _pointers(extra: object) -> Sequence[tuple[str, str]]:
+    errors = extra if isinstance(extra, list) else []
+    return [(_pointer(error), str(error.get("message", ""))) for error in errors if isinstance(error, dict)]
+
+
+def _pointer(error: Mapping[str, object]) -> str:
+    """Spell where an error is: a JSON pointer (RFC 6901) into the body, or `?name` for a query parameter."""
+    key = str(error.get("key", ""))
+    if error.get("source") == "query":
+        return f"?{key}"
+    if error.get("source") in {"header", "cookie", "path"}:
+        return f"{error['source']}:{key}"
+    steps = re.findall(r"[^.\[\]]+", key.removeprefix("data"))
+    return "".join("/" + step.replace("~", "~0").replace("/", "~1") for step in steps)
+
+
+def _query(parameters: Mapping[str, object], cursor: str) -> str:
+    from urllib.parse import urlencode
+
+    return urlencode({**parameters, "cursor": cursor}, doseq=True)
+
+
+__all__ = [
+    "CALL",
+    "DEFAULT",
+    "Asked",
+    "Cursor",
+    "Limit",
+    "Sort",
+    "allow_only",
+    "answer_http",
+    "answer_problem",
+    "answered",
+    "call_of",
+    "link",
+    "listed",
+    "paging_of",
+    "permitted",
+    "posted",
+    "problems",
+    "shown",
+]

@@ -1,0 +1,118 @@
+"""The outbox: events are written in the transaction that causes them, numbered without a gap, and relayed later.
+
+The outbox is the record, and the bus only carries: a row stays until every consumer has it, and some days longer.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+from sqlalchemy import MetaData, bindparam, delete, select, update
+
+from envmgr.server.kit.clock import rfc3339
+from envmgr.server.kit.event import Event
+from envmgr.server.kit.ids import uuid7
+from envmgr.server.kit.sql import Statement
+from envmgr.server.kit.tables import Tables
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Mapping, Sequence
+
+    from envmgr.server.kit.event import Happening
+    from envmgr.server.kit.sql import Database, Reader, Row, Transaction
+
+KEPT_MS = 7 * 24 * 3600 * 1000
+"""How long a row stays that every consumer has."""
+
+_TABLES = Tables(MetaData())
+_OUTBOX, _HEAD = _TABLES.outbox, _TABLES.outbox_head
+_SENT = Statement(select(_HEAD.c.sent))
+_PENDING = Statement(
+    select(_OUTBOX)
+    .where(_OUTBOX.c.sequence > bindparam("after"))
+    .order_by(_OUTBOX.c.sequence)
+    .limit(bindparam("most"))
+)
+_BACKLOG = Statement(select(_HEAD.c.sequence - _HEAD.c.sent))
+_MARK = Statement(update(_HEAD).values(sent=bindparam("upto")).where(_HEAD.c.sent < bindparam("upto")))
+_FORGET = Statement(
+    delete(_OUTBOX).where(
+        _OUTBOX.c.sequence <= select(_HEAD.c.sent).scalar_subquery(), _OUTBOX.c.time < bindparam("before")
+    )
+)
+_INSERT = "INSERT INTO outbox (sequence, id, type, subject, time, actor, traceparent, data) VALUES (?,?,?,?,?,?,?,?)"
+_encode = msgspec.json.Encoder().encode
+
+
+def append(connection: sqlite3.Connection, happenings: Sequence[Happening], now: int) -> None:
+    """Write what a group of units told; the writer is the only one that numbers."""
+    if not happenings:
+        return
+    (head,) = connection.execute("SELECT sequence FROM outbox_head").fetchone()
+    rows = [
+        (
+            head + n,
+            uuid7(),
+            each.type,
+            each.subject,
+            now,
+            each.actor,
+            each.traceparent,
+            _encode(each.data).decode(),
+        )
+        for n, each in enumerate(happenings, 1)
+    ]
+    connection.executemany(_INSERT, rows)
+    connection.execute("UPDATE outbox_head SET sequence = ?", (head + len(rows),))
+
+
+class Outbox:
+    """A service's outbox, as whoever relays it sees it."""
+
+    def __init__(self, database: Database, service: str) -> None:
+        self._database = database
+        self.service = service
+
+    async def pending(self, most: int) -> Sequence[Event]:
+        """Return the oldest events that not every consumer has, in order."""
+        return await self._database.read(lambda reader: _pending(reader, f"alm/{self.service}", most))
+
+    async def mark(self, upto: int) -> None:
+        """Write down that every consumer has all events up to this one."""
+        await self._database.write(lambda transaction: transaction.run(_MARK, upto=upto))
+
+    async def backlog(self) -> int:
+        """Count the events that wait."""
+        row = await self._database.read(lambda reader: reader.one(_BACKLOG))
+        return int(row[0]) if row else 0
+
+
+def forget(transaction: Transaction) -> int:
+    """Drop rows that every consumer has had for a week."""
+    return transaction.run(_FORGET, before=transaction.now - KEPT_MS)
+
+
+def _pending(reader: Reader, source: str, most: int) -> Sequence[Event]:
+    row = reader.one(_SENT)
+    sent = row[0] if row else 0
+    return [_event(source, row) for row in reader.all(_PENDING, after=sent, most=most)]
+
+
+_decode: Callable[[str], Mapping[str, object]] = msgspec.json.Decoder(dict[str, object]).decode
+
+
+def _event(source: str, row: Row) -> Event:
+    sequence, id_, type_, subject, time, actor, traceparent, data = row
+    return Event(
+        id=id_,
+        source=source,
+        type=type_,
+        subject=subject,
+        time=rfc3339(time),
+        sequence=sequence,
+        actor=actor,
+        data=_decode(data),
+        traceparent=traceparent,
+    )
