@@ -30,9 +30,6 @@ from envmgr.server.kit.problems import (
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from litestar.connection import ASGIConnection
-    from litestar.handlers.base import BaseRouteHandler
-
     from envmgr.server.kit.answers import Answer
     from envmgr.server.kit.paging import Page
 
@@ -183,13 +180,16 @@ def link(request: Asked, cursor: str) -> str:
     return f'<{url.path}?{url.query}>; rel="next"'
 
 
-def permitted(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-    """Let in who has the scope that an operation `needs` (a guard); None needs only a credential."""
-    scope: Mapping[str, Any] = connection.scope
+async def permitted(request: Asked) -> None:
+    """Let in who has the scope that an operation `needs`, before its body is looked at; None needs only a credential.
+
+    For `before_request`: a guard of the framework does the same, but costs a copy of the handler each time.
+    """
+    scope: Mapping[str, Any] = request.scope
     call: Call | None = scope.get(CALL)
     if call is None:
         return
-    needs = handler.opt["needs"]
+    needs = request.route_handler.opt["needs"]
     if needs is not None and needs not in call.principal.scopes:
         raise Forbidden(
             f"this needs the scope {needs}, which {call.principal.actor} does not have", needs=needs
