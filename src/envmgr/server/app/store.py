@@ -20,7 +20,7 @@ from sqlalchemy import (
 
 from envmgr.server.contracts.resources import App
 from envmgr.server.kit.clock import rfc3339
-from envmgr.server.kit.ids import as_id
+from envmgr.server.kit.ids import as_id, is_id
 from envmgr.server.kit.paging import Listing
 from envmgr.server.kit.sql import Statement
 from envmgr.server.kit.tables import Tables
@@ -88,7 +88,7 @@ _LISTING = Listing(
 
 def find(reader: Reader, ref: str) -> App | None:
     """Return the app with this id or name."""
-    row = reader.one(_BY_ID, id=as_id(ref)) if ref.isdecimal() else reader.one(_BY_NAME, name=ref)
+    row = reader.one(_BY_ID, id=as_id(ref)) if is_id(ref) else reader.one(_BY_NAME, name=ref)
     return _app(row) if row else None
 
 

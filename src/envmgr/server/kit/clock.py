@@ -14,8 +14,7 @@ def now_ms() -> int:
 def rfc3339(ms: int) -> str:
     """Spell a moment: `2026-01-02T03:04:05.678Z`."""
     seconds, rest = divmod(ms, 1000)
-    year, month, day, hour, minute, second, *_ = time.gmtime(seconds)
-    return f"{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{rest:03}Z"
+    return f"{datetime.fromtimestamp(seconds, UTC).isoformat()[:19]}.{rest:03}Z"
 
 
 def parse_rfc3339(text: str) -> int:

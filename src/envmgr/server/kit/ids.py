@@ -19,6 +19,11 @@ def uuid7() -> str:
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
+def is_id(ref: str) -> bool:
+    """Say whether a reference is an id, not a name."""
+    return ref.isascii() and ref.isdecimal()
+
+
 def as_id(digits: str) -> int:
     """Read an id; one that is too large for any resource, and for the database, becomes 0, which nothing has."""
     return int(digits) if len(digits) <= LONGEST else 0

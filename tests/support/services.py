@@ -1,0 +1,69 @@
+"""Services over real database files, without a server around them."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+
+from envmgr.server.app import module as app_module
+from envmgr.server.kit.call import OF_ROLE, Call, Idempotency, Principal
+from envmgr.server.kit.migration import upgrade
+from envmgr.server.kit.outbox import Outbox
+from envmgr.server.kit.sqlite import SqliteDatabase
+
+
+def database(directory, module):
+    """Open a service's database, migrated, in a directory."""
+    path = str(directory / f"{module.NAME}.db")
+    upgrade(path, module.MIGRATIONS, module.HEAD)
+    return SqliteDatabase(path, module.NAME)
+
+
+@asynccontextmanager
+async def opened(directory, module):
+    """Give a service's database, and close it."""
+    opened_database = database(directory, module)
+    try:
+        yield opened_database
+    finally:
+        await asyncio.to_thread(opened_database.close)
+
+
+def call(role="admin", *, apps=None, key=None, fingerprint="f", if_match=None, actor="user:ada"):
+    """Make a call of somebody with a role."""
+    principal = Principal(
+        actor=actor, role=role, scopes=OF_ROLE[role], apps=None if apps is None else frozenset(apps)
+    )
+    idempotency = None if key is None else Idempotency(key, fingerprint)
+    return Call(principal=principal, idempotency=idempotency, if_match=if_match)
+
+
+async def told(database, service):
+    """Return every event in a service's outbox."""
+    return await Outbox(database, service).pending(10_000)
+
+
+class NoVersions:
+    """A Versions port where nothing can be registered."""
+
+    def __init__(self):
+        self.put_calls = []
+
+    async def put(self, call, app, tag, put):
+        self.put_calls.append((app, tag))
+        raise AssertionError("no version was to be registered")
+
+
+class Standing:
+    """A Deployments port that only counts places."""
+
+    def __init__(self, places=0):
+        self.places = places
+
+    async def standing(self, call, *, app_id=None, version_id=None):
+        return self.places
+
+
+def app_service(opened_database, versions=None, deployments=None):
+    """Make an app service among stand-ins."""
+    return app_module.make(opened_database, versions or NoVersions(), deployments or Standing())

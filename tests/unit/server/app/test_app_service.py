@@ -1,0 +1,248 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from envmgr.server.app import module
+from envmgr.server.app.domain import AppInUse
+from envmgr.server.contracts.requests import AppChange, AppNew, AppPut
+from envmgr.server.kit.paging import Paging
+from envmgr.server.kit.problems import (
+    AlreadyExists,
+    Forbidden,
+    IdempotencyKeyReused,
+    InvalidFields,
+    NotFound,
+    Stale,
+    Unavailable,
+)
+from support.services import NoVersions, Standing, app_service, call, opened, told
+
+
+def run(directory, scenario, **ports):
+    async def whole():
+        async with opened(directory, module) as database:
+            return await scenario(app_service(database, **ports), database)
+
+    return asyncio.run(whole())
+
+
+def test_an_app_is_found_by_its_id_and_by_its_name(tmp_path):
+    async def scenario(apps, _):
+        answer = await apps.create(call(), AppNew(name="shop", description="sells"))
+        assert answer.created
+        assert await apps.get(call(), "shop") == await apps.get(call(), str(answer.value.id)) == answer.value
+
+    run(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("ref", ["shop", "7", "9" * 400, "", "Ünïcode", "٣"])
+def test_what_is_not_there_is_not_found(tmp_path, ref):
+    async def scenario(apps, _):
+        with pytest.raises(NotFound):
+            await apps.get(call(), ref)
+
+    run(tmp_path, scenario)
+
+
+def test_a_name_can_be_taken_once(tmp_path):
+    async def scenario(apps, database):
+        answers = await asyncio.gather(
+            *(apps.create(call(), AppNew(name="shop")) for _ in range(8)), return_exceptions=True
+        )
+        assert sum(not isinstance(answer, Exception) for answer in answers) == 1
+        assert sum(isinstance(answer, AlreadyExists) for answer in answers) == 7
+        assert [event.type for event in await told(database, "app")] == ["AppCreated"]
+
+    run(tmp_path, scenario)
+
+
+def test_every_change_is_told_in_order_and_without_a_gap(tmp_path):
+    async def scenario(apps, database):
+        app = (await apps.create(call(), AppNew(name="shop"))).value
+        await apps.change(call(), "shop", AppChange(description="sells"))
+        await apps.put(call(), "shop", AppPut(name="store"))
+        await apps.delete(call(), "store", force=False)
+        events = await told(database, "app")
+        assert [(event.sequence, event.type) for event in events] == [
+            (1, "AppCreated"),
+            (2, "AppUpdated"),
+            (3, "AppUpdated"),
+            (4, "AppDeleted"),
+        ]
+        assert {event.subject for event in events} == {f"app/{app.id}"}
+        assert {event.actor for event in events} == {"user:ada"}
+        assert events[1].data["description"] == "sells"
+
+    run(tmp_path, scenario)
+
+
+def test_a_change_that_changes_nothing_is_not_told(tmp_path):
+    async def scenario(apps, database):
+        app = (await apps.create(call(), AppNew(name="shop"))).value
+        assert await apps.put(call(), "shop", AppPut(name="shop")) == app
+        assert len(await told(database, "app")) == 1
+
+    run(tmp_path, scenario)
+
+
+def test_no_update_is_lost_to_who_says_what_they_saw(tmp_path):
+    async def scenario(apps, _):
+        app = (await apps.create(call(), AppNew(name="shop"))).value
+        seen = call(if_match=app.rev)
+        answers = await asyncio.gather(
+            *(apps.change(seen, "shop", AppChange(description=f"by {n}")) for n in range(8)),
+            return_exceptions=True,
+        )
+        assert sum(not isinstance(answer, Exception) for answer in answers) == 1
+        assert sum(isinstance(answer, Stale) for answer in answers) == 7
+        with pytest.raises(Stale):
+            await apps.delete(seen, "shop", force=True)
+
+    run(tmp_path, scenario)
+
+
+def test_an_app_that_is_deployed_is_deleted_only_by_force(tmp_path):
+    async def scenario(apps, _):
+        await apps.create(call(), AppNew(name="shop"))
+        with pytest.raises(AppInUse, match="2 environment"):
+            await apps.delete(call(), "shop", force=False)
+        await apps.delete(call(), "shop", force=True)
+        with pytest.raises(NotFound):
+            await apps.get(call(), "shop")
+
+    run(tmp_path, scenario, deployments=Standing(2))
+
+
+def test_the_id_of_a_deleted_app_is_never_given_again(tmp_path):
+    async def scenario(apps, _):
+        first = (await apps.create(call(), AppNew(name="shop"))).value
+        await apps.delete(call(), "shop", force=False)
+        second = (await apps.create(call(), AppNew(name="shop"))).value
+        assert second.id > first.id
+
+    run(tmp_path, scenario)
+
+
+def test_a_key_makes_one_app_of_many_requests(tmp_path):
+    async def scenario(apps, database):
+        answers = [await apps.create(call(key="k"), AppNew(name="shop")) for _ in range(3)]
+        assert [answer.replayed for answer in answers] == [False, True, True]
+        assert len({answer.value for answer in answers}) == 1
+        assert len(await told(database, "app")) == 1
+
+    run(tmp_path, scenario)
+
+
+def test_a_key_stands_for_one_request_of_one_caller(tmp_path):
+    async def scenario(apps, _):
+        await apps.create(call(key="k"), AppNew(name="shop"))
+        with pytest.raises(IdempotencyKeyReused):
+            await apps.create(call(key="k", fingerprint="g"), AppNew(name="blog"))
+        other = await apps.create(call(key="k", actor="user:bob"), AppNew(name="blog"))
+        assert not other.replayed
+
+    run(tmp_path, scenario)
+
+
+def test_a_request_that_failed_leaves_its_key_free(tmp_path):
+    async def scenario(apps, _):
+        await apps.create(call(), AppNew(name="shop"))
+        with pytest.raises(AlreadyExists):
+            await apps.create(call(key="k"), AppNew(name="shop"))
+        await apps.delete(call(), "shop", force=False)
+        assert not (await apps.create(call(key="k"), AppNew(name="shop"))).replayed
+
+    run(tmp_path, scenario)
+
+
+class _AwayOnce(NoVersions):
+    async def put(self, call, app, tag, put):
+        self.put_calls.append((app, tag))
+        if len(self.put_calls) == 1:
+            raise Unavailable("away")
+        return type("Answer", (), {"value": None, "created": True})()
+
+
+def test_repeating_a_request_that_stopped_half_way_goes_on_where_it_stopped(tmp_path):
+    versions = _AwayOnce()
+
+    async def scenario(apps, database):
+        new = AppNew(name="shop", version="1.0")
+        with pytest.raises(Unavailable):
+            await apps.create(call(key="k"), new)
+        answer = await apps.create(call(key="k"), new)
+        assert versions.put_calls == [(str(answer.value.id), "1.0")] * 2
+        assert [event.type for event in await told(database, "app")] == ["AppCreated"]
+
+    run(tmp_path, scenario, versions=versions)
+
+
+def test_who_may_not_register_versions_makes_no_app_with_one(tmp_path):
+    async def scenario(apps, _):
+        with pytest.raises(Forbidden, match="versions:write"):
+            await apps.create(call("viewer"), AppNew(name="shop", version="1.0"))
+        with pytest.raises(NotFound):
+            await apps.get(call(), "shop")
+
+    run(tmp_path, scenario)
+
+
+def test_a_credential_for_one_app_sees_and_touches_no_other(tmp_path):
+    async def scenario(apps, _):
+        for name in ("shop", "blog"):
+            await apps.create(call(), AppNew(name=name))
+        mine = call(apps={"shop"})
+        assert [app.name for app in (await apps.list(mine, Paging())).items] == ["shop"]
+        for attempt in (
+            apps.get(mine, "blog"),
+            apps.create(mine, AppNew(name="new")),
+            apps.put(mine, "shop", AppPut(name="mine-now")),
+            apps.change(mine, "blog", AppChange(description="x")),
+            apps.delete(mine, "blog", force=True),
+        ):
+            with pytest.raises(Forbidden, match="shop only"):
+                await attempt
+        assert (await apps.list(call(apps=()), Paging())).items == []
+
+    run(tmp_path, scenario)
+
+
+@pytest.mark.parametrize(
+    ("sort", "expected"), [(None, "cba"), ("id", "abc"), ("-name", "cba"), ("created_at", "abc")]
+)
+def test_pages_show_every_app_once_in_order_while_others_come(tmp_path, sort, expected):
+    async def scenario(apps, _):
+        for name in "abc":
+            await apps.create(call(), AppNew(name=name))
+        seen, cursor = [], None
+        while True:
+            page = await apps.list(call(), Paging(limit=1, cursor=cursor, sort=sort))
+            seen += [app.name for app in page.items]
+            if page.next is None:
+                break
+            cursor = page.next
+            if sort is None:
+                await apps.create(call(), AppNew(name=f"late-{len(seen)}"))
+        assert "".join(seen) == expected
+
+    run(tmp_path, scenario)
+
+
+@pytest.mark.parametrize(
+    ("paging", "pointer"),
+    [
+        (Paging(sort="colour"), "?sort"),
+        (Paging(cursor="x"), "?cursor"),
+        (Paging(cursor="WyJuYW1lIiwxLDFd"), "?cursor"),
+        (Paging(cursor="é"), "?cursor"),
+    ],
+)
+def test_a_list_that_cannot_be_asked_for_names_the_parameter(tmp_path, paging, pointer):
+    async def scenario(apps, _):
+        with pytest.raises(InvalidFields) as caught:
+            await apps.list(call(), paging)
+        assert caught.value.errors[0][0] == pointer
+
+    run(tmp_path, scenario)
