@@ -23,9 +23,18 @@ def signed(private: bytes, stated: Mapping[str, object]) -> dict[str, object]:
 
     from envmgr.kit import ed25519
 
-    checkpoint = {**stated, "public_key": b64encode(ed25519.public_of(private)).decode()}
+    checkpoint = {**stated, "public_key": public_key(private)}
     signature = ed25519.sign(private, statement(checkpoint))
     return {**checkpoint, "signature": b64encode(signature).decode()}
+
+
+def public_key(private: bytes) -> str:
+    """Spell the public key of a private one as checkpoints do."""
+    from base64 import b64encode
+
+    from envmgr.kit import ed25519
+
+    return b64encode(ed25519.public_of(private)).decode()
 
 
 def statement(checkpoint: Mapping[str, object]) -> bytes:

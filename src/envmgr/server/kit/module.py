@@ -29,6 +29,10 @@ async def _nothing() -> None:
     """Do nothing."""
 
 
+def _be_quiet() -> None:
+    """Do nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Module:
     """A service's parts: its routes, what it listens to, what it tells, and what is to be done for it."""
@@ -39,6 +43,8 @@ class Module:
     dead_letters: DeadLetters
     subscriptions: Sequence[Subscription] = ()
     jobs: Sequence[Job] = ()
+    hush: Callable[[], None] = field(default=_be_quiet)
+    """Called as soon as the server begins to stop: answers that would go on for ever come to their end."""
     stop: Callable[[], Awaitable[None]] = field(default=_nothing)
     """Called once, when no more requests and events come, before the database closes."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import binascii
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
 
 import msgspec
 from sqlalchemy import Integer, and_, bindparam, or_
@@ -42,10 +42,13 @@ class Page(Generic[T]):
     next: str | None = None
 
 
+_Storable = Annotated[int, msgspec.Meta(ge=-(2**63), lt=2**63)]
+
+
 class _Cursor(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     sort: str
-    value: str | int
-    key: int
+    value: str | _Storable
+    key: _Storable
 
 
 class Listing:
@@ -78,8 +81,9 @@ class Listing:
         paging: Paging,
         make: Callable[[Row], T],
         apps: frozenset[str] | None = None,
+        values: Mapping[str, object] | None = None,
     ) -> Page[T]:
-        """Read a page; of these apps only, where they are given.
+        """Read a page; of these apps only, where they are given; `values` are those of the query's own parameters.
 
         The last two columns of the query's rows are the sort's value and the key, and are not given to `make`.
         """
@@ -90,11 +94,11 @@ class Listing:
         statement = self._statements.get(shape)
         if statement is None:
             statement = self._statements[shape] = self._statement(*shape)
-        values: dict[str, object] = {f"by_{name}": paging.filters[name] for name in names}
-        values |= {f"only_{n}": app for n, app in enumerate(only)}
+        given = {**(values or {}), **{f"by_{name}": paging.filters[name] for name in names}}
+        given |= {f"only_{n}": app for n, app in enumerate(only)}
         if cursor is not None:
-            values |= {"after_value": cursor.value, "after_key": cursor.key}
-        rows = reader.all(statement, most=paging.limit + 1, **values)
+            given |= {"after_value": cursor.value, "after_key": cursor.key}
+        rows = reader.all(statement, most=paging.limit + 1, **given)
         following = None
         if len(rows) > paging.limit:
             *_, value, key = rows[paging.limit - 1]

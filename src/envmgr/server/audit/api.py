@@ -1,0 +1,168 @@
+"""The REST face of the audit log, over whatever implements its port. Nothing here changes or removes an entry."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+from litestar import Response, get, post
+from litestar.params import Parameter
+from litestar.response import Stream
+
+from envmgr.server.audit import sse
+from envmgr.server.contracts.fields import LARGEST
+from envmgr.server.contracts.resources import AuditEntry, Checkpoint
+from envmgr.server.kit.clock import parse_rfc3339
+from envmgr.server.kit.edge import (
+    DEFAULT,
+    Asked,
+    Cursor,
+    Limit,
+    Sort,
+    allow_only,
+    answered,
+    call_of,
+    listed,
+    paging_of,
+    posted,
+    problems,
+)
+from envmgr.server.kit.problems import InvalidFields
+
+if TYPE_CHECKING:
+    from envmgr.server.contracts.ports import Audit
+    from envmgr.server.kit.call import Call
+
+NEWEST = 100
+_READ: dict[str, Any] = {"tags": ["audit"], "opt": {"needs": "audit:read"}}
+
+Seq = Annotated[int, Parameter(ge=1, le=LARGEST, description="The number of an entry.")]
+Filter = Annotated[str | None, Parameter(min_length=1, max_length=200)]
+From = Annotated[
+    str | None,
+    Parameter(query="from", max_length=40, description="Of events at this moment or later (RFC 3339)."),
+]
+To = Annotated[
+    str | None, Parameter(query="to", max_length=40, description="Of events before this moment (RFC 3339).")
+]
+LastEventId = Annotated[
+    int | None,
+    Parameter(
+        header="Last-Event-ID", ge=0, le=LARGEST, description="The entry after which a stream is to go on."
+    ),
+]
+
+
+def routes(audit: Audit) -> list[Any]:
+    """Make the handlers."""
+
+    @get(
+        "/audits",
+        operation_id="listAudits",
+        summary="List entries of the audit",
+        description="Newest first; `sort=seq` begins with the first. With `from` or `to`, by the events' own time.",
+        responses=problems(),
+        **_READ,
+    )
+    async def listing(  # noqa: PLR0913, PLR0917 - each is a parameter of the query
+        request: Asked,
+        limit: Limit = DEFAULT,
+        cursor: Cursor = None,
+        sort: Sort = None,
+        actor: Filter = None,
+        event_type: Filter = None,
+        resource: Filter = None,
+        source_service: Filter = None,
+        since: From = None,
+        until: To = None,
+    ) -> Response[list[AuditEntry]]:
+        filters = {
+            "actor": actor,
+            "event_type": event_type,
+            "resource": resource,
+            "source_service": source_service,
+        }
+        # A span of time is no filter by a field, but may be asked for.
+        paging = paging_of(request, limit, cursor, sort, **filters, **dict.fromkeys(("from", "to")))
+        span = _moment(since, "?from"), _moment(until, "?to")
+        return listed(request, await audit.list(call_of(request), paging, *span))
+
+    @get(
+        "/audits/{seq:int}",
+        operation_id="getAudit",
+        summary="Show an entry of the audit",
+        responses=problems(404),
+        **_READ,
+    )
+    async def show(request: Asked, seq: Seq) -> AuditEntry:
+        return await audit.get(call_of(request), seq)
+
+    @get(
+        "/audit/events",
+        operation_id="auditEvents",
+        summary="Show the newest entries, or follow the audit",
+        description=(
+            "The newest entries, newest first. With `Accept: text/event-stream`, entries as they come, as "
+            "server-sent events: each has its `seq` as id, and `Last-Event-ID` resumes after one. "
+            "A stream ends after a quarter of an hour; whoever still wants it comes again."
+        ),
+        responses=problems(),
+        **_READ,
+    )
+    async def events(
+        request: Asked, limit: Limit = NEWEST, last_event_id: LastEventId = None
+    ) -> Response[list[AuditEntry]]:
+        allow_only(request, "limit")
+        call = call_of(request)
+        if request.accept.best_match(["application/json", sse.MEDIA_TYPE]) != sse.MEDIA_TYPE:
+            return Response(list(await audit.newest(call, limit)))
+        following = await _following(audit, call, last_event_id)
+        return cast("Response[list[AuditEntry]]", following)
+
+    @get(
+        "/audit/checkpoints",
+        operation_id="listAuditCheckpoints",
+        summary="List signed checkpoints of the audit",
+        responses=problems(),
+        **_READ,
+    )
+    async def checkpoints(
+        request: Asked, limit: Limit = DEFAULT, cursor: Cursor = None, sort: Sort = None
+    ) -> Response[list[Checkpoint]]:
+        paging = paging_of(request, limit, cursor, sort)
+        return listed(request, await audit.checkpoints(call_of(request), paging))
+
+    @post(
+        "/audit/checkpoints",
+        operation_id="signAudit",
+        summary="Sign where the audit stands now",
+        description="201 with a new checkpoint, or 200 with the last one if nothing came since.",
+        responses=problems(409, 422),
+        **_READ,
+    )
+    async def sign(request: Asked) -> Response[Checkpoint]:
+        allow_only(request)
+        return answered(await audit.checkpoint(await posted(request)), "/audit/checkpoints")
+
+    return [listing, show, events, checkpoints, sign]
+
+
+async def _following(audit: Audit, call: Call, after: int | None) -> Stream:
+    """Begin a stream: what is refused is refused, and where it begins is settled, before the answer does."""
+    newest = await audit.newest(call, 1)
+    head = newest[0].seq if newest else 0
+    if after is not None and after > head:
+        raise InvalidFields(
+            "the audit is shorter than that: is this the server that you followed before?",
+            errors=[("header:Last-Event-ID", f"the last entry is {head}")],
+        )
+    entries = audit.follow(call, head if after is None else after)
+    return Stream(sse.stream(entries), media_type=sse.MEDIA_TYPE, headers={"x-accel-buffering": "no"})
+
+
+def _moment(text: str | None, pointer: str) -> int | None:
+    if text is None:
+        return None
+    try:
+        return parse_rfc3339(text)
+    except (ValueError, OverflowError) as error:
+        raise InvalidFields("a moment cannot be read", errors=[(pointer, f"no RFC 3339: {error}")]) from None

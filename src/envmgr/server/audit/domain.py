@@ -1,0 +1,96 @@
+"""The rules of the audit log: how events become links of its chain, and when it is signed. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from envmgr.kit import checkpoint as checkpoints
+from envmgr.kit.hashchain import CONTENT, ZERO, link
+from envmgr.server.contracts.resources import AuditEntry, Checkpoint
+from envmgr.server.kit.clock import parse_rfc3339
+from envmgr.server.kit.problems import Conflict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from envmgr.server.kit.event import Event
+
+SIGN_AFTER_ENTRIES = 1000
+SIGN_AFTER_MS = 3600 * 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """How long the chain is, and its last hash."""
+
+    seq: int = 0
+    hash: bytes = ZERO
+
+
+class Contradiction(Conflict):
+    """A source tells an event under a number that it gave to another one."""
+
+    title = "A source has numbered two events alike"
+
+
+def contradicted(event: Event, known: str) -> Contradiction:
+    """Say why an event cannot be written down."""
+    return Contradiction(
+        f"{event.source} tells event {event.sequence} as {event.id}, and has told it as {known} before"
+    )
+
+
+def chained(head: Head, events: Iterable[Event]) -> list[AuditEntry]:
+    """Make the entries of events that follow a head; ValueError for one that cannot be hashed."""
+    entries: list[AuditEntry] = []
+    prev = head.hash
+    for seq, event in enumerate(events, head.seq + 1):
+        entry = _unlinked(seq, prev, event)
+        prev = link(prev, seq, {name: getattr(entry, name) for name in CONTENT})
+        entries.append(msgspec.structs.replace(entry, hash=prev.hex()))
+    return entries
+
+
+def _unlinked(seq: int, prev: bytes, event: Event) -> AuditEntry:
+    return AuditEntry(
+        seq=seq,
+        id=event.id,
+        source_service=event.service,
+        source_sequence=event.sequence,
+        event_type=event.type,
+        event=event.type,
+        actor=event.actor,
+        resource=event.subject,
+        payload=event.data,
+        timestamp=parse_rfc3339(event.time),
+        prev_hash=prev.hex(),
+        hash="",
+    )
+
+
+def is_due(head: Head, last: Checkpoint | None, now: int) -> bool:
+    """Say whether the chain is to be signed by now: it grew much since the last time, or that is long ago."""
+    grown = head.seq - (last.seq if last else 0)
+    waited = now - (last.timestamp if last else 0)
+    return grown >= SIGN_AFTER_ENTRIES or (grown > 0 and waited >= SIGN_AFTER_MS)
+
+
+def stands(last: Checkpoint, head: Head, key: bytes) -> bool:
+    """Say whether a checkpoint by this key says all there is to say."""
+    return last.seq == head.seq and last.public_key == checkpoints.public_key(key)
+
+
+def signed(key: bytes, origin: str, head: Head, last: Checkpoint | None, now: int) -> Checkpoint:
+    """Sign where the chain stands."""
+    previous = checkpoints.fingerprint(msgspec.structs.asdict(last)) if last else ""
+    stated = {
+        "origin": origin,
+        "seq": head.seq,
+        "hash": head.hash.hex(),
+        "timestamp": now,
+        "previous": previous,
+    }
+    return msgspec.convert(checkpoints.signed(key, stated), Checkpoint)

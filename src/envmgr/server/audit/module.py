@@ -1,0 +1,44 @@
+"""The audit service, put together."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from envmgr.server.audit.api import routes
+from envmgr.server.audit.handlers import subscriptions
+from envmgr.server.audit.key import private_key
+from envmgr.server.audit.service import AuditService
+from envmgr.server.audit.store import HEAD
+from envmgr.server.kit.dead_letters import DeadLetters
+from envmgr.server.kit.module import Job, Module, housekeeping
+from envmgr.server.kit.outbox import Outbox
+
+if TYPE_CHECKING:
+    from envmgr.server.kit.sql import Database
+
+NAME = "audit"
+MIGRATIONS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "migrations")
+LOOK_EVERY = 10.0
+"""Seconds between two looks at whether the chain is to be signed."""
+__all__ = ["HEAD", "MIGRATIONS", "NAME", "make", "module", "private_key"]
+
+
+def make(database: Database, key: bytes) -> AuditService:
+    """Make the service; `key` signs its checkpoints (see `private_key`)."""
+    return AuditService(database, key)
+
+
+def module(database: Database, audit: AuditService) -> Module:
+    """Make what runs it."""
+    dead_letters = DeadLetters(database, NAME)
+    return Module(
+        name=NAME,
+        routes=routes(audit),
+        outbox=Outbox(database, NAME),
+        dead_letters=dead_letters,
+        subscriptions=subscriptions(audit, dead_letters),
+        jobs=[housekeeping(NAME, database), Job(f"{NAME}-checkpoint", LOOK_EVERY, audit.sign_if_due)],
+        hush=audit.end_following,
+        stop=audit.sign_the_end,
+    )

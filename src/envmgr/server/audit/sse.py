@@ -1,0 +1,59 @@
+"""The log as server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html).
+
+Each entry is one message with its `seq` as id, so that a client that lost the connection resumes by `Last-Event-ID`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from envmgr.server.contracts.resources import AuditEntry
+
+MEDIA_TYPE = "text/event-stream"
+KEEP_ALIVE = 15.0
+"""Seconds without a message after which a comment shows that the connection lives."""
+
+LONGEST = 900.0
+"""Seconds after which a stream ends, for the client to come again with a credential that is still good."""
+
+_RETRY = b"retry: 1000\n\n"
+_STILL_HERE = b": still here\n\n"
+_encode = msgspec.json.Encoder().encode
+
+
+async def stream(
+    entries: AsyncIterator[AuditEntry], keep_alive: float = KEEP_ALIVE, longest: float = LONGEST
+) -> AsyncIterator[bytes]:
+    """Spell entries as they come; nothing is read ahead of what the client takes."""
+    loop = asyncio.get_running_loop()
+    ends = loop.time() + longest
+    coming: asyncio.Task[AuditEntry | None] = asyncio.create_task(_next(entries))
+    try:
+        yield _RETRY
+        while (left := ends - loop.time()) > 0:
+            await asyncio.wait({coming}, timeout=min(keep_alive, left))
+            if not coming.done():
+                yield _STILL_HERE
+                continue
+            entry = coming.result()
+            if entry is None:
+                return
+            coming = asyncio.create_task(_next(entries))
+            yield message(entry)
+    finally:
+        coming.cancel()
+
+
+def message(entry: AuditEntry) -> bytes:
+    """Spell an entry as one message; JSON has no line breaks of its own."""
+    return b"id: %d\ndata: %b\n\n" % (entry.seq, _encode(entry))
+
+
+async def _next(entries: AsyncIterator[AuditEntry]) -> AuditEntry | None:
+    return await anext(entries, None)

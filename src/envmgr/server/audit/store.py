@@ -1,0 +1,270 @@
+"""The audit service's tables, and what is asked of them. Triggers refuse to change or remove what is written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+from sqlalchemy import Column, Index, Integer, MetaData, Table, Text, bindparam, func, insert, select
+from sqlalchemy.dialects import sqlite
+
+from envmgr.server.audit.domain import Head, contradicted
+from envmgr.server.contracts.fields import LARGEST
+from envmgr.server.contracts.resources import AuditEntry, Checkpoint
+from envmgr.server.kit.paging import Listing
+from envmgr.server.kit.sql import Statement
+from envmgr.server.kit.tables import Tables
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from envmgr.server.kit.event import Event
+    from envmgr.server.kit.paging import Page, Paging
+    from envmgr.server.kit.sql import Reader, Row, Transaction
+
+HEAD = "0001"
+"""The revision that this code is written for."""
+
+metadata = MetaData()
+Tables(metadata)
+log = Table(
+    "log",
+    metadata,
+    Column("one", Integer, primary_key=True, autoincrement=False),
+    Column("origin", Text, nullable=False),
+)
+entry = Table(
+    "entry",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("id", Text, nullable=False),
+    Column("source_service", Text, nullable=False),
+    Column("source_sequence", Integer, nullable=False),
+    Column("event_type", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("resource", Text, nullable=False),
+    Column("payload", Text, nullable=False),
+    Column("timestamp", Integer, nullable=False),
+    Column("prev_hash", Text, nullable=False),
+    Column("hash", Text, nullable=False),
+    Index("entry_id", "id", unique=True),
+    Index("entry_source", "source_service", "source_sequence", unique=True),
+    Index("entry_service", "source_service", "seq"),
+    Index("entry_type", "event_type", "seq"),
+    Index("entry_actor", "actor", "seq"),
+    Index("entry_resource", "resource", "seq"),
+    Index("entry_timestamp", "timestamp", "seq"),
+)
+source = Table(
+    "source",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("last", Integer, nullable=False),
+    Column("taken", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+checkpoint = Table(
+    "checkpoint",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("origin", Text, nullable=False),
+    Column("seq", Integer, nullable=False),
+    Column("hash", Text, nullable=False),
+    Column("timestamp", Integer, nullable=False),
+    Column("previous", Text, nullable=False),
+    Column("public_key", Text, nullable=False),
+    Column("signature", Text, nullable=False),
+)
+
+_ORIGIN = Statement(select(log.c.origin))
+_HEAD = Statement(select(entry.c.seq, entry.c.hash).order_by(entry.c.seq.desc()).limit(1))
+_ADD = Statement(insert(entry))
+_ONE = Statement(select(entry).where(entry.c.seq == bindparam("at")))
+_NEWEST = Statement(select(entry).order_by(entry.c.seq.desc()).limit(bindparam("most")))
+_AFTER = Statement(
+    select(entry).where(entry.c.seq > bindparam("after")).order_by(entry.c.seq).limit(bindparam("most"))
+)
+_LAST_OF = Statement(select(source.c.last).where(source.c.name == bindparam("service")))
+_KNOWN = Statement(
+    select(entry.c.id).where(
+        entry.c.source_service == bindparam("service"), entry.c.source_sequence == bindparam("number")
+    )
+)
+_TAKEN = sqlite.insert(source).values(
+    name=bindparam("service"), last=bindparam("upto"), taken=bindparam("count")
+)
+_COUNT = Statement(
+    _TAKEN.on_conflict_do_update(
+        index_elements=["name"],
+        set_={
+            "last": func.max(source.c.last, _TAKEN.excluded.last),
+            "taken": source.c.taken + _TAKEN.excluded.taken,
+        },
+    )
+)
+_SOURCES = Statement(select(source.c.name, source.c.last - source.c.taken).order_by(source.c.name))
+_SIGNED_LAST = Statement(select(checkpoint).order_by(checkpoint.c.id.desc()).limit(1))
+_SIGN = Statement(insert(checkpoint))
+
+_FILTERS = {
+    "actor": entry.c.actor,
+    "event_type": entry.c.event_type,
+    "resource": entry.c.resource,
+    "source_service": entry.c.source_service,
+}
+_SORTS = {"seq": entry.c.seq, "timestamp": entry.c.timestamp}
+_ALL = Listing(select(entry), key=entry.c.seq, sorts=_SORTS, filters=_FILTERS, default="-seq")
+# Sorted by what bounds it, so that an index gives the page without reading the rest of the span.
+_SPAN = Listing(
+    select(entry).where(entry.c.timestamp >= bindparam("since"), entry.c.timestamp < bindparam("until")),
+    key=entry.c.seq,
+    sorts=_SORTS,
+    filters=_FILTERS,
+    default="-timestamp",
+)
+_CHECKPOINTS = Listing(
+    select(checkpoint), key=checkpoint.c.id, sorts={"seq": checkpoint.c.seq}, default="-seq"
+)
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(dict[str, object]).decode
+
+
+@dataclass(frozen=True, slots=True)
+class Vitals:
+    """How the log is: its length, how much of it is signed, and how many events of each source never came."""
+
+    seq: int
+    signed: int
+    missing: dict[str, int]
+
+
+def origin(reader: Reader) -> str:
+    """Return the log's name, which no other log has."""
+    row = reader.one(_ORIGIN)
+    return str(row[0]) if row else ""
+
+
+def head(reader: Reader) -> Head:
+    """Return where the chain stands."""
+    row = reader.one(_HEAD)
+    return Head(row[0], bytes.fromhex(row[1])) if row else Head()
+
+
+def unknown(reader: Reader, events: Iterable[Event]) -> list[Event]:
+    """Return, each once, the events that the log does not have. Raise Contradiction for one that it has otherwise.
+
+    The log is its own inbox: an event is known by its source and number for as long as the log exists.
+    """
+    fresh: list[Event] = []
+    last: dict[str, int] = {}
+    told: dict[tuple[str, int], str] = {}
+    for event in events:
+        service, number = event.service, event.sequence
+        if service not in last:
+            row = reader.one(_LAST_OF, service=service)
+            last[service] = row[0] if row else 0
+        known = told.get((service, number))
+        if known is None and number <= last[service]:
+            row = reader.one(_KNOWN, service=service, number=number)
+            known = row[0] if row else None
+        if known is None:
+            told[service, number] = event.id
+            fresh.append(event)
+        elif known != event.id:
+            raise contradicted(event, known)
+    return fresh
+
+
+def append(transaction: Transaction, entries: Sequence[AuditEntry]) -> None:
+    """Write entries at the end."""
+    transaction.many(_ADD, [_row(each) for each in entries])
+    numbers: dict[str, list[int]] = {}
+    for each in entries:
+        numbers.setdefault(each.source_service, []).append(each.source_sequence)
+    for service, those in numbers.items():
+        transaction.run(_COUNT, service=service, upto=max(those), count=len(those))
+
+
+def get(reader: Reader, seq: int) -> AuditEntry | None:
+    """Return an entry."""
+    row = reader.one(_ONE, at=seq)
+    return _entry(row) if row else None
+
+
+def newest(reader: Reader, most: int) -> list[AuditEntry]:
+    """Return the newest entries, newest first."""
+    return [_entry(row) for row in reader.all(_NEWEST, most=most)]
+
+
+def after(reader: Reader, seq: int, most: int) -> list[AuditEntry]:
+    """Return the entries that follow one, oldest first."""
+    return [_entry(row) for row in reader.all(_AFTER, after=seq, most=most)]
+
+
+def page(reader: Reader, paging: Paging, since: int | None, until: int | None) -> Page[AuditEntry]:
+    """Return a page of entries; where a span is given, of events from `since` to before `until`."""
+    if since is None and until is None:
+        return _ALL.page(reader, paging, _entry)
+    span = {"since": 0 if since is None else since, "until": LARGEST if until is None else until}
+    return _SPAN.page(reader, paging, _entry, values=span)
+
+
+def checkpoints(reader: Reader, paging: Paging) -> Page[Checkpoint]:
+    """Return a page of checkpoints."""
+    return _CHECKPOINTS.page(reader, paging, _checkpoint)
+
+
+def last_checkpoint(reader: Reader) -> Checkpoint | None:
+    """Return the newest checkpoint."""
+    row = reader.one(_SIGNED_LAST)
+    return _checkpoint(row) if row else None
+
+
+def add_checkpoint(transaction: Transaction, new: Checkpoint) -> None:
+    """Write a checkpoint after the others."""
+    row = transaction.one(_SIGNED_LAST)
+    transaction.run(_SIGN, **msgspec.structs.asdict(new), id=row[0] + 1 if row else 1)
+
+
+def vitals(reader: Reader) -> Vitals:
+    """Tell how the log is."""
+    last = last_checkpoint(reader)
+    return Vitals(head(reader).seq, last.seq if last else 0, dict(reader.all(_SOURCES)))
+
+
+def _row(each: AuditEntry) -> dict[str, object]:
+    fields = msgspec.structs.asdict(each)
+    del fields["event"]
+    return {**fields, "payload": _encode(each.payload).decode()}
+
+
+def _entry(row: Row) -> AuditEntry:
+    seq, id_, service, number, type_, actor, resource, payload, timestamp, prev_hash, hash_ = row
+    return AuditEntry(
+        seq=seq,
+        id=id_,
+        source_service=service,
+        source_sequence=number,
+        event_type=type_,
+        event=type_,
+        actor=actor,
+        resource=resource,
+        payload=_decode(payload),
+        timestamp=timestamp,
+        prev_hash=prev_hash,
+        hash=hash_,
+    )
+
+
+def _checkpoint(row: Row) -> Checkpoint:
+    _, origin_, seq, hash_, timestamp, previous, public_key, signature = row
+    return Checkpoint(
+        origin=origin_,
+        seq=seq,
+        hash=hash_,
+        timestamp=timestamp,
+        previous=previous,
+        public_key=public_key,
+        signature=signature,
+    )
