@@ -27,18 +27,18 @@ def canonical(value: object) -> bytes:
 
 
 def _written(value: object, quoted: Callable[[str], str], room: int) -> str:
-    if isinstance(value, str):
+    # Types are compared, not their subclasses asked for: that takes a third of the time.
+    if type(value) is str:
         return quoted(value)
+    if type(value) is int:
+        return _number(value)
+    if type(value) is dict:
+        return _members(value, quoted, room)
+    if type(value) is list or type(value) is tuple:
+        inner = _within(room)
+        return f"[{','.join([_written(item, quoted, inner) for item in value])}]"
     if value is None or isinstance(value, bool):
         return _WORDS[value]
-    if isinstance(value, int):
-        return _number(value)
-    if not room:
-        raise ValueError(f"values are nested more than {DEEPEST} deep")
-    if isinstance(value, dict):
-        return _members(value, quoted, room - 1)
-    if isinstance(value, list | tuple):
-        return f"[{','.join([_written(item, quoted, room - 1) for item in value])}]"
     raise ValueError(f"{type(value).__name__} is nothing that is written here; numbers must be whole")
 
 
@@ -47,16 +47,22 @@ def _number(number: int) -> str:
         raise ValueError(
             "a number is beyond ±(2^53 - 1), the largest that every reader of JSON keeps exactly"
         )
-    return int.__repr__(number)
+    return str(number)
 
 
 def _members(members: Mapping[str, object], quoted: Callable[[str], str], room: int) -> str:
-    if not all(isinstance(name, str) for name in members):
-        raise ValueError("a name of a member is no text")
-    written = [
-        f"{quoted(name)}:{_written(members[name], quoted, room)}" for name in sorted(members, key=_units)
-    ]
-    return f"{{{','.join(written)}}}"
+    inner = _within(room)
+    try:
+        names = sorted(members) if "".join(members).isascii() else sorted(members, key=_units)
+    except TypeError:
+        raise ValueError("a name of a member is no text") from None
+    return f"{{{','.join([f'{quoted(name)}:{_written(members[name], quoted, inner)}' for name in names])}}}"
+
+
+def _within(room: int) -> int:
+    if not room:
+        raise ValueError(f"values are nested more than {DEEPEST} deep")
+    return room - 1
 
 
 def _units(name: str) -> bytes:
