@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 from litestar import Response, get, post
-from litestar.params import Parameter
+from litestar.params import HeaderParameter, Parameter, QueryParameter
 from litestar.response import Stream
 
 from envmgr.server.audit import sse
@@ -39,15 +39,16 @@ Seq = Annotated[int, Parameter(ge=1, le=LARGEST, description="The number of an e
 Filter = Annotated[str | None, Parameter(min_length=1, max_length=200)]
 From = Annotated[
     str | None,
-    Parameter(query="from", max_length=40, description="Of events at this moment or later (RFC 3339)."),
+    QueryParameter(name="from", max_length=40, description="Of events at this moment or later (RFC 3339)."),
 ]
 To = Annotated[
-    str | None, Parameter(query="to", max_length=40, description="Of events before this moment (RFC 3339).")
+    str | None,
+    QueryParameter(name="to", max_length=40, description="Of events before this moment (RFC 3339)."),
 ]
 LastEventId = Annotated[
     int | None,
-    Parameter(
-        header="Last-Event-ID", ge=0, le=LARGEST, description="The entry after which a stream is to go on."
+    HeaderParameter(
+        name="Last-Event-ID", ge=0, le=LARGEST, description="The entry after which a stream is to go on."
     ),
 ]
 

@@ -42,7 +42,7 @@ class Page(Generic[T]):
     next: str | None = None
 
 
-_Storable = Annotated[int, msgspec.Meta(ge=-(2**63), lt=2**63)]
+_Storable = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 
 
 class _Cursor(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
