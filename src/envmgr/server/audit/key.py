@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-import os
 from base64 import b64decode, b64encode
 
 from envmgr.kit import ed25519
+from envmgr.kit.fs import read_bytes, write_atomic
 
 
 def private_key(path: str) -> bytes:
-    """Return the key kept in a file; make both where there is none. Raise ValueError for a file that holds none."""
-    try:
-        return _read(path)
-    except FileNotFoundError:
-        _make(path)
-        return _read(path)
+    """Return the key kept in a file; make both where there is none. Raise ValueError for a file that holds none.
+
+    Whoever calls this owns the directory: two that make the key at once may each go on with another.
+    """
+    text = read_bytes(path)
+    if text is not None:
+        return _decoded(text, path)
+    key = ed25519.generate()
+    write_atomic(path, b64encode(key) + b"\n", 0o600)
+    return key
 
 
-def _read(path: str) -> bytes:
-    with open(path, "rb") as file:
-        text = file.read().strip()
+def _decoded(text: bytes, path: str) -> bytes:
     try:
-        key = b64decode(text, validate=True)
+        key = b64decode(text.strip(), validate=True)
     except ValueError:
         key = b""
     if len(key) != ed25519.PRIVATE_LENGTH:
@@ -29,23 +31,3 @@ def _read(path: str) -> bytes:
             f"{path} holds no Ed25519 key: put the right one back, or move it away to begin a new one"
         )
     return key
-
-
-def _make(path: str) -> None:
-    """Write a new key, whole or not at all; if another process is first, its key stays."""
-    beside = f"{path}.{os.getpid()}"
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(b64encode(ed25519.generate()) + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.link(beside, path)
-        except FileExistsError:
-            return
-        except OSError:  # a file system without links
-            os.rename(beside, path)
-    finally:
-        if os.path.exists(beside):
-            os.unlink(beside)

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import hashlib
+
+import msgspec
+import pytest
+
+from envmgr.kit.hashchain import ZERO, content_of, link
+from envmgr.server.audit.domain import Head, chained, is_due, signed, stands
+from support.auditlog import KEY, event, events, verified
+
+HOUR = 3600 * 1000
+
+
+def test_a_chain_goes_on_where_its_head_is():
+    whole = chained(Head(), events(5))
+    first = chained(Head(), events(2))
+    rest = chained(Head(2, bytes.fromhex(first[-1].hash)), events(5)[2:])
+    assert [*first, *rest] == whole
+    assert verified([msgspec.to_builtins(entry) for entry in whole]) == []
+
+
+def test_an_entry_links_to_the_one_before_it():
+    first, second = (msgspec.to_builtins(entry) for entry in chained(Head(), events(2)))
+    assert first["prev_hash"] == ZERO.hex()
+    assert second["prev_hash"] == first["hash"]
+    assert second["hash"] == link(bytes.fromhex(first["hash"]), 2, content_of(second)).hex()
+
+
+def test_nothing_follows_from_nothing():
+    assert chained(Head(), []) == []
+
+
+def test_the_moment_of_an_event_is_kept_in_milliseconds():
+    (entry,) = chained(Head(), [event(1, time="2026-01-02T03:04:05.678Z")])
+    assert entry.timestamp == 1_767_323_045_678
+
+
+def sign(seq: int, at: int):
+    return signed(KEY, "alm-1", Head(seq, hashlib.sha256(b"%d" % seq).digest()), None, at)
+
+
+@pytest.mark.parametrize(
+    ("seq", "last", "now", "due"),
+    [
+        (0, None, HOUR, False),
+        (1, None, HOUR, True),
+        (1, sign(1, 0), 9 * HOUR, False),
+        (2, sign(1, HOUR), 2 * HOUR - 1, False),
+        (2, sign(1, HOUR), 2 * HOUR, True),
+        (1000, sign(1, HOUR), HOUR, False),
+        (1001, sign(1, HOUR), HOUR, True),
+    ],
+)
+def test_the_chain_is_signed_when_it_has_grown_much_or_some_time_ago(seq, last, now, due):
+    assert is_due(Head(seq), last, now) == due
+
+
+def test_a_checkpoint_stands_as_long_as_nothing_follows_and_the_key_is_the_same():
+    last = sign(3, 0)
+    assert stands(last, Head(3), KEY)
+    assert not stands(last, Head(4), KEY)
+    assert not stands(last, Head(3), bytes(32))

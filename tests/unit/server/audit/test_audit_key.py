@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+import stat
+import sys
+
+import pytest
+
+from envmgr.server.audit.key import private_key
+
+
+def test_a_key_is_made_once_and_kept(tmp_path):
+    path = str(tmp_path / "audit.key")
+    key = private_key(path)
+    assert len(key) == 32
+    assert private_key(path) == key
+    assert [entry.name for entry in tmp_path.iterdir()] == ["audit.key"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="modes are POSIX")
+def test_only_its_owner_reads_the_key(tmp_path):
+    private_key(str(tmp_path / "audit.key"))
+    assert stat.S_IMODE((tmp_path / "audit.key").stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("content", [b"", b"not base64!", b"c2hvcnQ="])
+def test_a_file_without_a_key_is_refused_and_kept(tmp_path, content):
+    path = tmp_path / "audit.key"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="no Ed25519 key"):
+        private_key(str(path))
+    assert path.read_bytes() == content

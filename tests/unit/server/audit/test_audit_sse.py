@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+
+from envmgr.server.audit import sse
+from envmgr.server.audit.domain import Head, chained
+from support.auditlog import events
+
+ENTRIES = chained(Head(), events(5))
+
+
+class Source:
+    """Gives entries, and counts them; then ends, or goes on in silence."""
+
+    def __init__(self, *, ends: bool = True) -> None:
+        self.given = 0
+        self.is_closed = False
+        self._ends = ends
+
+    async def follow(self):
+        try:
+            for entry in ENTRIES:
+                self.given += 1
+                yield entry
+            if not self._ends:
+                await asyncio.Event().wait()
+        finally:
+            self.is_closed = True
+
+
+async def all_of(stream):
+    return [chunk async for chunk in stream]
+
+
+def test_entries_are_messages_with_their_number_as_id():
+    retry, *messages = asyncio.run(all_of(sse.stream(Source().follow())))
+    assert retry == b"retry: 1000\n\n"
+    for entry, message in zip(ENTRIES, messages, strict=True):
+        id_, data = message.decode().removesuffix("\n\n").split("\n")
+        assert id_ == f"id: {entry.seq}"
+        assert json.loads(data.removeprefix("data: "))["hash"] == entry.hash
+
+
+def test_a_line_break_in_an_entry_does_not_break_its_message():
+    entry = chained(Head(), [*events(1)])[0]
+    import msgspec
+
+    message = sse.message(msgspec.structs.replace(entry, actor="a\nid: 9\r\n\n", payload={"x": "\u2028\n"}))
+    assert message.count(b"\n") == 3
+
+
+def test_comments_keep_a_silent_connection_alive_until_it_ends():
+    async def scenario():
+        return await all_of(sse.stream(Source(ends=False).follow(), keep_alive=0.02, longest=0.3))
+
+    chunks = asyncio.run(scenario())
+    assert chunks[6] == b": still here\n\n"
+    assert set(chunks[6:]) == {b": still here\n\n"}
+    assert len(chunks) > 8
+
+
+def test_nothing_is_read_ahead_of_a_slow_client():
+    async def scenario():
+        source = Source()
+        stream = sse.stream(source.follow())
+        await anext(stream)
+        await anext(stream)
+        await asyncio.sleep(0.05)
+        assert source.given == 2
+        await stream.aclose()
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("taken", [1, 6])
+def test_a_client_that_leaves_ends_the_following(taken):
+    async def scenario():
+        source = Source(ends=False)
+        stream = sse.stream(source.follow())
+        for _ in range(taken):
+            await anext(stream)
+        await asyncio.sleep(0.01)
+        await stream.aclose()
+        await asyncio.sleep(0.01)
+        assert source.is_closed
+
+    asyncio.run(scenario())
