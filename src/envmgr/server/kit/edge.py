@@ -240,8 +240,8 @@ def _pointer(error: Mapping[str, object]) -> str:
     key = str(error.get("key", ""))
     if error.get("source") == "query":
         return f"?{key}"
-    if error.get("source") in {"header", "cookie", "path"}:
-        return f"{error['source']}:{key}"
+    if (source := error.get("source")) in {"header", "cookie", "path"}:
+        return f"{getattr(source, 'value', source)}:{key}"
     steps = re.findall(r"[^.\[\]]+", key.removeprefix("data"))
     return "".join("/" + step.replace("~", "~0").replace("/", "~1") for step in steps)
 
