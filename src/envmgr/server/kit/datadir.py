@@ -1,0 +1,89 @@
+"""The directory that an embedded server keeps everything in, for one server at a time."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Self
+
+from filelock import FileLock, Timeout
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+_OURS = 0o700
+
+
+class DataDirectoryError(Exception):
+    """The directory cannot be used; the message says why, and the way out."""
+
+
+class DataDirectory:
+    """The directory, made if there is none, readable to its owner only."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._lock = FileLock(self.file("server.lock"), mode=0o600)
+
+    def file(self, name: str) -> str:
+        """Return the path of a file in it."""
+        return os.path.join(self.path, name)
+
+    def database(self, service: str) -> str:
+        """Return the path of a service's database."""
+        return self.file(f"{service}.db")
+
+    def make(self) -> None:
+        """Make the directory, if there is none. Raise DataDirectoryError where nothing can be kept in it."""
+        try:
+            os.makedirs(self.path, mode=_OURS, exist_ok=True)
+        except OSError as error:
+            raise DataDirectoryError(
+                f"cannot make the data directory {self.path}: {error.strerror}; choose another with --data-dir"
+            ) from error
+        if not os.access(self.path, os.R_OK | os.W_OK | os.X_OK):
+            raise DataDirectoryError(
+                f"cannot write to the data directory {self.path}: give it to the user that runs the server, "
+                "or choose another with --data-dir"
+            )
+
+    @property
+    def is_new(self) -> bool:
+        """Say whether no server has kept anything here yet."""
+        return not os.path.exists(self.database("gateway"))
+
+    def __enter__(self) -> Self:
+        """Take the directory for this process. Raise DataDirectoryError where another has it."""
+        self.make()
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            raise DataDirectoryError(
+                f"a server{self._whose()} runs on {self.path}: stop that one, or choose another --data-dir"
+            ) from None
+        except OSError as error:
+            raise DataDirectoryError(f"cannot lock {self._lock.lock_file}: {error.strerror}") from error
+        _write(self.file("server.pid"), f"{os.getpid()}\n")
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Give the directory back."""
+        os.unlink(self.file("server.pid"))
+        self._lock.release()
+
+    def _whose(self) -> str:
+        try:
+            with open(self.file("server.pid"), encoding="ascii") as file:
+                return f" (process {int(file.read())})"
+        except (OSError, ValueError):
+            return ""
+
+
+def _write(path: str, text: str) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(text)

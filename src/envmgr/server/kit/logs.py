@@ -1,0 +1,100 @@
+"""The log: one line for each thing that happened, on standard error; JSON, or readable where a person looks on.
+
+Requests are logged by their path without the query, and never with a header or a body: no secret gets here.
+"""
+
+from __future__ import annotations
+
+import logging
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Protocol
+
+import msgspec
+import structlog
+
+from envmgr.kit.environment import is_terminal
+
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+
+STANDARD_ERROR = 2
+_encode = msgspec.json.Encoder(enc_hook=repr).encode
+
+
+class Log(Protocol):
+    """Where things are said; `event` is what happened, in a few words."""
+
+    def debug(self, event: str, **values: object) -> object:
+        """Say what only a developer wants to know."""
+        ...
+
+    def info(self, event: str, **values: object) -> object:
+        """Say what goes as it should."""
+        ...
+
+    def warning(self, event: str, **values: object) -> object:
+        """Say what somebody should look at."""
+        ...
+
+    def error(self, event: str, **values: object) -> object:
+        """Say what went wrong."""
+        ...
+
+
+def make(level: str) -> Log:
+    """Make the log of this process, with what libraries log as part of it."""
+    number = logging.getLevelName(level.upper())
+    render, timestamps = (_for_people(), "%H:%M:%S") if is_terminal(STANDARD_ERROR) else (_as_json, "iso")
+    log: Log = structlog.wrap_logger(
+        _Writer(STANDARD_ERROR),
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt=timestamps, utc=timestamps == "iso"),
+            structlog.processors.format_exc_info,
+            render,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        cache_logger_on_first_use=True,
+    ).bind()
+    logging.basicConfig(handlers=[_Library(log)], level=max(number, logging.WARNING), force=True)
+    return log
+
+
+def printable(text: str) -> str:
+    """Spell text that somebody sent so that it cannot play tricks on a terminal."""
+    return text if text.isprintable() else ascii(text)
+
+
+class _Writer:
+    """Writes lines to a file descriptor; one that nobody reads any more stops no request."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._file = open(descriptor, "wb", buffering=0, closefd=False)  # noqa: SIM115 - it is not ours to close
+
+    def write(self, line: str | bytes) -> None:
+        data = line.encode("utf-8", "backslashreplace") if isinstance(line, str) else line
+        with suppress(OSError):
+            self._file.write(data + b"\n")
+
+    msg = debug = info = warning = error = critical = write
+
+
+class _Library(logging.Handler):
+    """Hands on what libraries log."""
+
+    def __init__(self, log: Log) -> None:
+        super().__init__()
+        self._log = log
+
+    def emit(self, record: logging.LogRecord) -> None:
+        say = self._log.error if record.levelno >= logging.ERROR else self._log.warning
+        extra = {"exc_info": record.exc_info} if record.exc_info else {}
+        say(record.getMessage(), library=record.name, **extra)
+
+
+def _as_json(_logger: object, _name: str, event: MutableMapping[str, Any]) -> bytes:
+    return _encode({"time": event.pop("timestamp"), "level": event.pop("level"), **event})
+
+
+def _for_people() -> structlog.dev.ConsoleRenderer:
+    return structlog.dev.ConsoleRenderer(pad_event_to=0, exception_formatter=structlog.dev.plain_traceback)

@@ -1,0 +1,126 @@
+"""What a server is told from outside, read once: flags first, then environment variables, then defaults."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from envmgr.kit.errors import EnvmgrError
+from envmgr.kit.paths import locate
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from envmgr.kit.environment import Environment
+
+HOST, PORT = "127.0.0.1", 8080
+LEVELS = ("debug", "info", "warning", "error")
+_LARGEST_PORT = 65535
+_TRUE, _FALSE = frozenset({"1", "true", "yes", "on"}), frozenset({"0", "false", "no", "off"})
+
+
+class SettingsError(ValueError):
+    """A setting says what cannot be; the message names it and what can."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How one server is to run; `data_dir` is absolute. Secrets are empty where none were given."""
+
+    data_dir: str
+    host: str = HOST
+    port: int = PORT
+    log_level: str = "info"
+    require_if_match: bool = False
+    keep_alive: int = 75
+    """Seconds a connection may be idle."""
+    connections: int = 1000
+    """Connections at the same time."""
+    admin_password: str = ""
+    jwt_secret: str = ""
+    jwt_private_key: str = ""
+    jwt_jwks: str = ""
+    allowed_origins: tuple[str, ...] = ()
+    """Origins whose pages may call the API from a browser."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses whose `X-Forwarded-For` is believed."""
+
+
+def read(environment: Environment, flags: Mapping[str, str | int | bool | None]) -> Settings:
+    """Read the settings; `flags` are named as the fields, None where not given. Raise SettingsError."""
+    _require_embedded(environment)
+
+    def text(flag: str, variable: str, default: str = "") -> str:
+        given = flags.get(flag)
+        return environment.get(variable, default) if given is None else str(given)
+
+    return Settings(
+        data_dir=_data_dir(environment, flags.get("data_dir")),
+        host=text("host", "ALM_HOST", HOST),
+        port=_whole("PORT", text("port", "PORT", str(PORT)), _LARGEST_PORT),
+        log_level=_one_of("LOG_LEVEL", text("log_level", "LOG_LEVEL", "info").lower(), LEVELS),
+        require_if_match=bool(flags.get("require_if_match")) or _switch(environment, "ALM_REQUIRE_IF_MATCH"),
+        keep_alive=_whole("ALM_KEEP_ALIVE", environment.get("ALM_KEEP_ALIVE", "75"), 3600),
+        connections=_whole("ALM_CONNECTIONS", environment.get("ALM_CONNECTIONS", "1000"), 100_000),
+        admin_password=environment.get("ALM_ADMIN_PASSWORD"),
+        jwt_secret=environment.get("JWT_SECRET"),
+        jwt_private_key=environment.get("JWT_PRIVATE_KEY"),
+        jwt_jwks=environment.get("JWT_JWKS"),
+        allowed_origins=_words(environment.get("ALM_ALLOWED_ORIGINS")),
+        trusted_proxies=_words(environment.get("ALM_TRUSTED_PROXIES")),
+    )
+
+
+def _require_embedded(environment: Environment) -> None:
+    """Refuse a database or a bus that this server cannot use, rather than run on another one unnoticed."""
+    database, bus = environment.get("DB_URL"), environment.get("BUS_URL")
+    if database and not database.startswith("sqlite:///"):
+        raise SettingsError(
+            f"DB_URL names a {_scheme(database)} database, and this server keeps its data in SQLite: "
+            "unset DB_URL, or set it to sqlite:////absolute/directory"
+        )
+    if bus and bus.rstrip("/") != "inprocess:":
+        raise SettingsError(
+            f"BUS_URL names a {_scheme(bus)} bus, and this server carries its events itself: "
+            "unset BUS_URL, or set it to inprocess://"
+        )
+
+
+def _scheme(url: str) -> str:
+    return url.partition(":")[0]
+
+
+def _data_dir(environment: Environment, flag: str | int | bool | None) -> str:
+    """Choose the directory: the flag, ALM_DATA_DIR, DB_URL, else `alm` beside what envmgr keeps itself."""
+    url = environment.get("DB_URL").removeprefix("sqlite:///")
+    chosen = str(flag or "") or environment.get("ALM_DATA_DIR") or url
+    if not chosen:
+        try:
+            return os.path.join(locate(environment).data, "alm")
+        except EnvmgrError as error:
+            raise SettingsError(f"{error}: {error.hint}") from error
+    return os.path.normpath(os.path.join(environment.cwd, environment.expand(chosen)))
+
+
+def _whole(name: str, text: str, largest: int) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) <= len(str(largest)) and int(text) <= largest):
+        raise SettingsError(f"{name} is {text!r}: it must be a whole number up to {largest}")
+    return int(text)
+
+
+def _one_of(name: str, text: str, choices: tuple[str, ...]) -> str:
+    if text not in choices:
+        raise SettingsError(f"{name} is {text!r}: it must be one of {', '.join(choices)}")
+    return text
+
+
+def _switch(environment: Environment, name: str) -> bool:
+    text = environment.get(name, "0").lower()
+    if text not in _TRUE | _FALSE:
+        raise SettingsError(f"{name} is {text!r}: it must be 1 or 0")
+    return text in _TRUE
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.replace(",", " ").split())

@@ -1,0 +1,38 @@
+"""The worker, put together."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from envmgr.server.kit.module import Module, housekeeping
+from envmgr.server.kit.outbox import Outbox
+from envmgr.server.worker.handlers import subscription
+from envmgr.server.worker.service import NAME, Worker
+from envmgr.server.worker.store import HEAD
+
+if TYPE_CHECKING:
+    from envmgr.server.kit.bus import Bus
+    from envmgr.server.kit.logs import Log
+    from envmgr.server.kit.metrics import Metrics
+    from envmgr.server.kit.sql import Database
+
+MIGRATIONS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "migrations")
+__all__ = ["HEAD", "MIGRATIONS", "NAME", "make", "module"]
+
+
+def make(database: Database, bus: Bus, log: Log, metrics: Metrics) -> Worker:
+    """Make the worker."""
+    return Worker(database, bus, log, metrics)
+
+
+def module(database: Database, worker: Worker) -> Module:
+    """Make what runs it."""
+    return Module(
+        name=NAME,
+        routes=[],
+        outbox=Outbox(database, NAME),
+        dead_letters=worker.dead_letters,
+        subscriptions=[subscription(database, worker.dead_letters)],
+        jobs=[housekeeping(NAME, database)],
+    )

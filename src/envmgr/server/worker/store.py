@@ -1,0 +1,74 @@
+"""The worker's tables, and what is asked of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Column, Integer, MetaData, Table, Text, bindparam, select
+from sqlalchemy.dialects.sqlite import insert
+
+from envmgr.server.kit.sql import Statement
+from envmgr.server.kit.tables import Tables
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from envmgr.server.kit.sql import Reader, Transaction
+
+HEAD = "0001"
+"""The revision that this code is written for."""
+
+metadata = MetaData()
+Tables(metadata)
+job = Table(
+    "job",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("next_at", Integer, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("error", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+event_count = Table(
+    "event_count",
+    metadata,
+    Column("type", Text, primary_key=True),
+    Column("count", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+_JOB = Statement(select(job.c.next_at, job.c.tries).where(job.c.name == bindparam("which")))
+_PLAN = Statement(
+    insert(job)
+    .values({name: bindparam(name) for name in ("name", "next_at", "tries", "error")})
+    .on_conflict_do_update(
+        index_elements=["name"], set_={name: bindparam(name) for name in ("next_at", "tries", "error")}
+    )
+)
+_COUNT = Statement(
+    insert(event_count)
+    .values(type=bindparam("type"), count=bindparam("more"))
+    .on_conflict_do_update(index_elements=["type"], set_={"count": event_count.c.count + bindparam("more")})
+)
+_COUNTS = Statement(select(event_count.c.type, event_count.c.count))
+
+
+def plan_of(reader: Reader, name: str) -> tuple[int, int] | None:
+    """Return when a job is to run next, and how often it has failed since it last went well."""
+    row = reader.one(_JOB, which=name)
+    return (int(row[0]), int(row[1])) if row else None
+
+
+def plan(transaction: Transaction, name: str, next_at: int, tries: int, error: str) -> None:
+    """Write down when a job is to run next."""
+    transaction.run(_PLAN, name=name, next_at=next_at, tries=tries, error=error)
+
+
+def count(transaction: Transaction, more: Mapping[str, int]) -> None:
+    """Count events, by type."""
+    transaction.many(_COUNT, [{"type": type_, "more": number} for type_, number in more.items()])
+
+
+def counts(reader: Reader) -> dict[str, float]:
+    """Return how many events there were of each type."""
+    return {type_: float(number) for type_, number in reader.all(_COUNTS)}
