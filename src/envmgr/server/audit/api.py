@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 from litestar import Response, get, post
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse, OpenAPIType, Operation, Schema
 from litestar.params import HeaderParameter, Parameter, QueryParameter
 from litestar.response import Stream
 
@@ -34,23 +37,45 @@ if TYPE_CHECKING:
 
 NEWEST = 100
 _READ: dict[str, Any] = {"tags": ["audit"], "opt": {"needs": "audit:read"}}
+_SIGNED_ALREADY = ResponseSpec(
+    Checkpoint, generate_examples=False, description="Nothing came since it was signed."
+)
+_MOMENT = {"format": "date-time"}
 
 Seq = Annotated[int, Parameter(ge=1, le=LARGEST, description="The number of an entry.")]
 Filter = Annotated[str | None, Parameter(min_length=1, max_length=200)]
 From = Annotated[
     str | None,
-    QueryParameter(name="from", max_length=40, description="Of events at this moment or later (RFC 3339)."),
+    QueryParameter(
+        name="from",
+        max_length=40,
+        schema_extra=_MOMENT,
+        description="Of events at this moment or later (RFC 3339).",
+    ),
 ]
 To = Annotated[
     str | None,
-    QueryParameter(name="to", max_length=40, description="Of events before this moment (RFC 3339)."),
+    QueryParameter(
+        name="to", max_length=40, schema_extra=_MOMENT, description="Of events before this moment (RFC 3339)."
+    ),
 ]
 LastEventId = Annotated[
     int | None,
     HeaderParameter(
-        name="Last-Event-ID", ge=0, le=LARGEST, description="The entry after which a stream is to go on."
+        name="Last-Event-ID", gt=-1, le=LARGEST, description="The entry after which a stream is to go on."
     ),
 ]
+
+
+@dataclass
+class _Followed(Operation):
+    """Describes that an operation may answer with a stream, too."""
+
+    def __post_init__(self) -> None:
+        answer = (self.responses or {})["200"]
+        stream = OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING))
+        if isinstance(answer, OpenAPIResponse) and answer.content is not None:
+            answer.content[sse.MEDIA_TYPE] = stream
 
 
 def routes(audit: Audit) -> list[Any]:
@@ -106,6 +131,7 @@ def routes(audit: Audit) -> list[Any]:
             "server-sent events: each has its `seq` as id, and `Last-Event-ID` resumes after one. "
             "A stream ends after a quarter of an hour; whoever still wants it comes again."
         ),
+        operation_class=_Followed,
         responses=problems(),
         **_READ,
     )
@@ -137,7 +163,7 @@ def routes(audit: Audit) -> list[Any]:
         operation_id="signAudit",
         summary="Sign where the audit stands now",
         description="201 with a new checkpoint, or 200 with the last one if nothing came since.",
-        responses=problems(409, 422),
+        responses={200: _SIGNED_ALREADY, **problems(409, 422)},
         **_READ,
     )
     async def sign(request: Asked) -> Response[Checkpoint]:

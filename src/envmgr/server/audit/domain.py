@@ -71,11 +71,15 @@ def _unlinked(seq: int, prev: bytes, event: Event) -> AuditEntry:
     )
 
 
+def has_grown_much(head: Head, last: Checkpoint | None) -> bool:
+    """Say whether enough came since the chain was signed for it to be signed again at once."""
+    return head.seq - (last.seq if last else 0) >= SIGN_AFTER_ENTRIES
+
+
 def is_due(head: Head, last: Checkpoint | None, now: int) -> bool:
-    """Say whether the chain is to be signed by now: it grew much since the last time, or that is long ago."""
-    grown = head.seq - (last.seq if last else 0)
+    """Say whether the chain is to be signed by now: something came, and the last time is long ago."""
     waited = now - (last.timestamp if last else 0)
-    return grown >= SIGN_AFTER_ENTRIES or (grown > 0 and waited >= SIGN_AFTER_MS)
+    return head.seq > (last.seq if last else 0) and waited >= SIGN_AFTER_MS
 
 
 def stands(last: Checkpoint, head: Head, key: bytes) -> bool:

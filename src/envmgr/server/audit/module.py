@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 NAME = "audit"
 MIGRATIONS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "migrations")
-LOOK_EVERY = 10.0
-"""Seconds between two looks at whether the chain is to be signed."""
+LOOK_EVERY = 60.0
+"""Seconds between two looks at whether the chain was last signed long ago."""
 __all__ = ["HEAD", "MIGRATIONS", "NAME", "make", "module", "private_key"]
 
 

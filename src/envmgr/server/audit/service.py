@@ -94,16 +94,15 @@ class AuditService:
 
     async def append(self, events: Sequence[Event]) -> None:
         """Write down, in order, what the log does not have yet. Raise Contradiction, or ValueError for no event."""
-        grown = await self._database.write(lambda transaction: _append(transaction, events))
+        grown = await self._database.write(lambda transaction: self._append(transaction, events))
         if grown:
             self._bell.ring()
 
     async def sign_if_due(self) -> None:
-        """Sign where the chain stands if it has grown enough, or long enough ago."""
+        """Sign where the chain stands if something came, and the last time is long ago."""
 
         def unit(transaction: Transaction) -> None:
-            last = store.last_checkpoint(transaction)
-            if domain.is_due(store.head(transaction), last, transaction.now):
+            if domain.is_due(store.head(transaction), store.last_checkpoint(transaction), transaction.now):
                 self._sign(transaction)
 
         await self._database.write(unit)
@@ -123,6 +122,15 @@ class AuditService:
     async def _next(self, seq: int) -> Sequence[AuditEntry]:
         return await self._database.read(lambda reader: store.after(reader, seq, BATCH))
 
+    def _append(self, transaction: Transaction, events: Sequence[Event]) -> bool:
+        fresh = store.unknown(transaction, events)
+        if not fresh:
+            return False
+        store.append(transaction, domain.chained(store.head(transaction), fresh))
+        if domain.has_grown_much(store.head(transaction), store.last_checkpoint(transaction)):
+            self._sign(transaction)
+        return True
+
     def _sign(self, transaction: Transaction) -> Signed:
         head, last = store.head(transaction), store.last_checkpoint(transaction)
         if last is not None and domain.stands(last, head, self._key):
@@ -130,13 +138,6 @@ class AuditService:
         new = domain.signed(self._key, store.origin(transaction), head, last, transaction.now)
         store.add_checkpoint(transaction, new)
         return Signed(new, created=True)
-
-
-def _append(transaction: Transaction, events: Sequence[Event]) -> bool:
-    fresh = store.unknown(transaction, events)
-    if fresh:
-        store.append(transaction, domain.chained(store.head(transaction), fresh))
-    return bool(fresh)
 
 
 def _require_all_apps(call: Call) -> None:

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from envmgr.kit.hashchain import ZERO, content_of, link
-from envmgr.server.audit.domain import Head, chained, is_due, signed, stands
+from envmgr.server.audit.domain import Head, chained, has_grown_much, is_due, signed, stands
 from support.auditlog import KEY, event, events, verified
 
 HOUR = 3600 * 1000
@@ -48,12 +48,18 @@ def sign(seq: int, at: int):
         (1, sign(1, 0), 9 * HOUR, False),
         (2, sign(1, HOUR), 2 * HOUR - 1, False),
         (2, sign(1, HOUR), 2 * HOUR, True),
-        (1000, sign(1, HOUR), HOUR, False),
-        (1001, sign(1, HOUR), HOUR, True),
     ],
 )
-def test_the_chain_is_signed_when_it_has_grown_much_or_some_time_ago(seq, last, now, due):
+def test_the_chain_is_to_be_signed_some_time_after_something_came(seq, last, now, due):
     assert is_due(Head(seq), last, now) == due
+
+
+@pytest.mark.parametrize(
+    ("seq", "last", "much"),
+    [(999, None, False), (1000, None, True), (1000, sign(1, 0), False), (1001, sign(1, 0), True)],
+)
+def test_a_chain_that_has_grown_much_is_to_be_signed_at_once(seq, last, much):
+    assert has_grown_much(Head(seq), last) == much
 
 
 def test_a_checkpoint_stands_as_long_as_nothing_follows_and_the_key_is_the_same():

@@ -331,12 +331,20 @@ def test_the_worker_signs_what_is_due_and_no_more(tmp_path):
         await audit.append(events(1))
         await audit.sign_if_due()
         assert (await audit.vitals()).signed == 1
-        await audit.append(events(1000))
+        await audit.append(events(2))
         await audit.sign_if_due()
         assert (await audit.vitals()).signed == 1
-        await audit.append(events(1001))
-        await audit.sign_if_due()
-        assert (await audit.vitals()).signed == 1001
+
+    run(tmp_path, scenario)
+
+
+def test_a_log_that_grows_much_is_signed_as_it_grows(tmp_path):
+    async def scenario(audit, _):
+        signed = []
+        for upto in (999, 1000, 1001, 1999, 2400):
+            await audit.append(events(upto))
+            signed.append((await audit.vitals()).signed)
+        assert signed == [0, 1000, 1000, 1000, 2400]
 
     run(tmp_path, scenario)
 
