@@ -14,6 +14,7 @@ ENVIRONMENT_CREATED, ENVIRONMENT_UPDATED, ENVIRONMENT_DELETED = (
     "EnvironmentUpdated",
     "EnvironmentDeleted",
 )
+AUTO_DEPLOY_SKIPPED = "AutoDeploySkipped"
 
 EVERYTHING = "*"
 """Subscribes to every type."""

@@ -43,6 +43,9 @@ EnvironmentName = Annotated[
         examples=["prod"],
     ),
 ]
+SortOrder = Annotated[
+    int, Meta(ge=-(2**31), le=2**31 - 1, description="Where it stands among others: lowest first.")
+]
 Username = Annotated[
     str,
     Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$(?!\n)", max_length=64, examples=["ada"]),

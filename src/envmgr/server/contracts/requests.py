@@ -5,7 +5,9 @@ A `…Change` is a merge patch: a field left out stays as it is.
 
 from __future__ import annotations
 
-from msgspec import UNSET, Struct, UnsetType
+from typing import Annotated
+
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from envmgr.server.contracts.fields import (
     AppName,
@@ -15,6 +17,7 @@ from envmgr.server.contracts.fields import (
     Id,
     Line,
     LockText,
+    SortOrder,
     Tag,
     Text,
 )
@@ -68,7 +71,7 @@ class VersionPut(Request, frozen=True, kw_only=True):
     changelog: Text = ""
     commit: Commit = ""
     ref: Line = ""
-    artifacts: tuple[Artifact, ...] = ()
+    artifacts: Annotated[tuple[Artifact, ...], Meta(max_length=1_000)] = ()
     build: Build = Build()
     toolchain: ToolchainNew | None = None
 
@@ -112,7 +115,7 @@ class EnvironmentPut(Request, frozen=True, kw_only=True):
     """Say all of an environment."""
 
     tier: Tier = "other"
-    sort_order: int = 0
+    sort_order: SortOrder = 0
     rules: Rules = Rules()
 
 
@@ -126,5 +129,5 @@ class EnvironmentChange(Request, frozen=True, kw_only=True):
     """Say some of an environment."""
 
     tier: Tier | UnsetType = UNSET
-    sort_order: int | UnsetType = UNSET
+    sort_order: SortOrder | UnsetType = UNSET
     rules: Rules | UnsetType = UNSET

@@ -19,6 +19,7 @@ from envmgr.server.contracts.fields import (
     Id,
     Line,
     Moment,
+    SortOrder,
     Tag,
     Text,
     Url,
@@ -169,7 +170,7 @@ class Environment(Struct, frozen=True, kw_only=True):
 
     name: EnvironmentName
     tier: Tier
-    sort_order: int
+    sort_order: SortOrder
     rules: Rules
     created_at: Moment
     updated_at: Moment
@@ -242,6 +243,8 @@ class Usage(Struct, frozen=True, kw_only=True):
     matches: tuple[Use, ...]
     unknown: tuple[Use, ...]
     without_lock: tuple[Use, ...]
+    next: str | UnsetType = UNSET
+    """The cursor of what follows, where any of the lists is longer than shown; the `Link` header has it, too."""
 
 
 class AuditEntry(Struct, frozen=True, kw_only=True):
