@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from envmgr.cli import misuse
+from envmgr.cli.alm import flags
+from envmgr.cli.alm.app import alm_app
 from envmgr.cli.options import Options
 from envmgr.cli.session import print_json
 from envmgr.kit.errors import UsageError
@@ -39,7 +41,7 @@ app = typer.Typer(
 plugin_app = typer.Typer(help="Manifests of tools: add, list, show, remove, lint.", no_args_is_help=True)
 config_app = typer.Typer(help="The user's settings, each with its origin.", no_args_is_help=True)
 cache_app = typer.Typer(help="The download cache.", no_args_is_help=True)
-GROUPS = {"plugin": plugin_app, "config": config_app, "cache": cache_app}
+GROUPS = {"plugin": plugin_app, "config": config_app, "cache": cache_app, "alm": alm_app}
 for _name, _group in GROUPS.items():
     app.add_typer(_group, name=_name)
 
@@ -49,6 +51,8 @@ def run(options: Options, words: Sequence[str]) -> int:
     command = tree()
     if not options.json and words in ([], *([group] for group in GROUPS)):
         return _show_help(command, words)
+    if words[:1] == ["alm"]:
+        options, words = flags.split(options, words)
     misuse.check_names(command, words)
     try:
         with (

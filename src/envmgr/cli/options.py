@@ -20,6 +20,8 @@ class Options:
     verbose: bool = False
     offline: bool = False
     yes: bool = False
+    alm_url: str | None = None
+    alm_token: str | None = None
 
 
 _SWITCHES = {

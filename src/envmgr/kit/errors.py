@@ -27,6 +27,16 @@ EnvmgrError                     exit 1
 │   ├── ScriptError
 │   ├── UntrustedScript
 │   └── StorageError            disk full, read-only, no permission: names the directory
+├── AlmError                    what has to do with the ALM server
+│   ├── AlmUnreachable          nobody answers
+│   ├── TooOld                  who answers is no ALM server, or speaks another version of its API
+│   ├── NotSignedIn             401
+│   ├── Forbidden               403
+│   ├── AlmNotFound             404
+│   ├── AlmConflict             409, 412: carries the answer's kind and members
+│   ├── AlmInvalid              400, 413, 415, 422, 428: carries a line for each field
+│   ├── AlmBusy                 429, 503
+│   └── NoProvenance            what a push says of a build cannot be found out
 ├── ConfigError
 ├── NoVersionSet
 │   └── NoVersionToRun          exit 126: of a command
@@ -43,7 +53,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 
 class EnvmgrError(Exception):
@@ -256,6 +266,82 @@ class StorageError(EnvmgrError):
     """A file or directory cannot be written or read."""
 
     code = "storage"
+
+
+class AlmError(EnvmgrError):
+    """Something did not work out with the ALM server."""
+
+    code = "alm"
+
+
+class AlmUnreachable(AlmError):
+    """The server did not answer."""
+
+    code = "alm-unreachable"
+
+
+class TooOld(AlmError):
+    """Who answered is no ALM server, or one that is too old, or too new, to be understood."""
+
+    code = "alm-too-old"
+
+
+class NotSignedIn(AlmError):
+    """The server does not know who asks."""
+
+    code = "not-signed-in"
+
+
+class Forbidden(AlmError):
+    """The server knows who asks, and they may not."""
+
+    code = "forbidden"
+
+
+class AlmNotFound(AlmError):
+    """The server has no such thing."""
+
+    code = "alm-not-found"
+
+
+class AlmConflict(AlmError):
+    """The request does not fit how things stand; `kind` and `members` are the answer's."""
+
+    code = "alm-conflict"
+
+    def __init__(
+        self,
+        message: str,
+        hint: str | None = None,
+        *,
+        kind: str = "",
+        members: Mapping[str, object] | None = None,
+    ) -> None:
+        super().__init__(message, hint)
+        self.kind = kind
+        self.members = dict(members or {})
+
+
+class AlmInvalid(AlmError):
+    """The server cannot do anything with what it was sent; `issues` holds each as `pointer: what is wrong`."""
+
+    code = "alm-invalid"
+
+    def __init__(self, message: str, hint: str | None = None, *, issues: Sequence[str] = ()) -> None:
+        super().__init__("\n".join([message, *(f"  {issue}" for issue in issues)]), hint)
+        self.issues = tuple(issues)
+
+
+class AlmBusy(AlmError):
+    """The server takes no more requests for now."""
+
+    code = "alm-busy"
+
+
+class NoProvenance(AlmError):
+    """What a push says of a build cannot be found out here."""
+
+    code = "no-provenance"
 
 
 class NoVersionSet(EnvmgrError):

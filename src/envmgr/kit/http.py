@@ -10,6 +10,7 @@ import contextlib
 import sys
 import threading
 from base64 import b64encode
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Self
 from urllib.parse import urljoin
 
@@ -41,6 +42,7 @@ TRICKLE = 1024
 
 _BLOCK = 1 << 18
 _REDIRECTING = frozenset({301, 302, 303, 307, 308})
+_COME_AGAIN = frozenset({429, 502, 503, 504})
 _OK, _NOT_MODIFIED, _UNSATISFIABLE, _NOT_FOUND = 200, 304, 416, 404
 _REDIRECT_HINT = (
     "look at that address in a browser: its server is set up wrongly, or wants to be signed in to"
@@ -54,12 +56,22 @@ _GOES_ANYWHERE = frozenset(
 
 @frozen
 class Response:
-    """A whole answer (2xx, or 304 without a body); header names are in lower case, `url` is where it came from."""
+    """A whole answer; header names are in lower case, `url` is where it came from."""
 
     status: int
     url: str
     headers: Mapping[str, str]
     body: bytes
+
+
+@frozen
+class Question:
+    """A request to a server: its headers and body are for that one address."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = MappingProxyType({})
+    body: bytes | None = None
 
 
 class Http:
@@ -110,9 +122,10 @@ class Http:
         while self._transports:
             self._retired.append(self._transports.popitem()[1])
 
-    def patience(self) -> Patience:
-        """Return what waits between the attempts of one request, by the user's settings."""
-        return Patience(self._settings.http_retries, self._clock, self._progress.note)
+    def patience(self, most: int | None = None) -> Patience:
+        """Return what waits between the attempts of one request, by the user's settings, `most` times at most."""
+        retries = self._settings.http_retries
+        return Patience(retries if most is None else min(retries, most), self._clock, self._progress.note)
 
     def get(self, url: str, headers: Mapping[str, str] | None = None, *, limit: int = LIMIT) -> Response:
         """Return an answer, trying again while that may help; raise a NetworkError for anything but 2xx or 304."""
@@ -154,23 +167,85 @@ class Http:
         with opened_file(address) as stream:
             yield stream
 
+    def send(
+        self,
+        question: Question,
+        *,
+        repeatable: bool,
+        retries: int | None = None,
+        limit: int = LIMIT,
+    ) -> Response:
+        """Send a request to just that address, and return whatever the answer is.
+
+        Only what is `repeatable` (asked twice, it is done once) is tried again, while that may help; the last
+        answer is returned then. Raise a NetworkError where there is none, or one that redirects.
+        """
+        patience = self.patience(retries)
+        while True:
+            try:
+                with self.open(question) as stream:
+                    response = Response(stream.status, stream.url, stream.headers, limited(stream, limit))
+            except NetworkError as error:
+                if not repeatable:
+                    raise
+                patience.wait(error)
+                continue
+            if not (repeatable and self._waited(patience, response)):
+                return response
+
+    def _waited(self, patience: Patience, response: Response) -> bool:
+        """Wait where an answer asks to come again; tell whether to."""
+        if response.status not in _COME_AGAIN:
+            return False
+        try:
+            patience.wait(self._refusal(response.url, response.status, response.headers, {}))
+        except NetworkError:
+            return False
+        return True
+
+    @contextlib.contextmanager
+    def open(self, question: Question, *, endless: bool = False) -> Iterator[Stream]:
+        """Open whatever is answered, in one attempt; of what is `endless`, a trickle is enough.
+
+        No mirror is asked instead, and no credentials are added: what is sent is for that address only.
+        """
+        address = self._allowed(urls.bare(question.url))
+        headers = {**_BASE_HEADERS, "accept-encoding": "gzip", **_lower(question.headers)}
+        response, attempt = self._send(address, headers, question.method, question.body)
+        with contextlib.closing(response):
+            location = response.headers.get("location", "")
+            if response.status_code in _REDIRECTING and location:
+                raise _moved(address, urljoin(address, location))
+            blocks = response.iter_bytes
+            chunks = (
+                (lambda: _passed(blocks(), attempt)) if endless else lambda: self._watched(blocks(), attempt)
+            )
+            yield Stream(response.status_code, address, _headers_of(response), chunks)
+
     def _aimed(self, url: str, headers: Mapping[str, str]) -> tuple[str, Mapping[str, str]]:
         """Apply mirrors, and refuse what may not be asked for; what was meant for one host is not told its mirror."""
         address = urls.mirrored(url, self._settings.mirrors)
-        parts = urls.split(address)
-        if parts.scheme == "file":
+        if urls.split(address).scheme == "file":
             return address, headers
+        self._allowed(address)
+        return address, headers if urls.same_place(url, address) else _safe(headers)
+
+    def _allowed(self, address: str) -> str:
+        """Return an address of a server; raise a NetworkError unless it may be asked."""
         if self._settings.offline:
             raise Offline(
                 f"{urls.shown(address)} is needed, and envmgr is offline",
                 "run it once without --offline (or with the setting `offline` off)",
             )
-        if parts.scheme == "http" and not (self._settings.allow_http or urls.is_loopback(address)):
+        scheme = urls.split(address).scheme
+        if scheme == "file":
+            raise NetworkError(f"{address} is a file, not a server's address")
+        if scheme == "http" and not (self._settings.allow_http or urls.is_loopback(address)):
             raise InsecureUrl(
                 f"{urls.shown(address)} is plain http, which anyone on the way can change",
                 "use https; if you must, `envmgr config set allow_http true`",
             )
-        return address, headers if urls.same_place(url, address) else _safe(headers)
+        return address
 
     def _redirected(self, response: httpx.Response, visited: list[str]) -> str | None:
         """Return where an answer redirects to, unless that leads nowhere or to where it may not."""
@@ -196,7 +271,9 @@ class Http:
         is_local = urls.is_loopback(url) and urls.is_loopback(target)
         return scheme == "file" or (scheme == "http" and not (self._settings.allow_http or is_local))
 
-    def _send(self, url: str, headers: Mapping[str, str]) -> tuple[httpx.Response, trouble.Attempt]:
+    def _send(
+        self, url: str, headers: Mapping[str, str], method: str = "GET", body: bytes | None = None
+    ) -> tuple[httpx.Response, trouble.Attempt]:
         import httpx
 
         address, timeout = urls.bare(url), self._settings.http_timeout
@@ -205,10 +282,13 @@ class Http:
         timeouts = dict.fromkeys(("connect", "read", "write", "pool"), timeout)
         with _translating(attempt):
             started = self._clock.monotonic()
-            request = httpx.Request("GET", address, headers=headers, extensions={"timeout": timeouts})
+            request = httpx.Request(
+                method, address, headers=headers, content=body, extensions={"timeout": timeouts}
+            )
             response = self._transport(proxy).handle_request(request)
             response.request = request
-        self._progress.trace(_spelled(attempt, response.status_code, self._clock.monotonic() - started))
+        seconds = self._clock.monotonic() - started
+        self._progress.trace(_spelled(method, attempt, response.status_code, seconds))
         return response, attempt
 
     def _signed(self, url: str, headers: Mapping[str, str]) -> Mapping[str, str]:
@@ -293,9 +373,21 @@ def _translating(attempt: trouble.Attempt) -> Iterator[None]:
         raise trouble.translated(error, attempt) from error
 
 
-def _spelled(attempt: trouble.Attempt, status: int, seconds: float) -> str:
+def _passed(blocks: Iterator[bytes], attempt: trouble.Attempt) -> Iterator[bytes]:
+    with _translating(attempt):
+        yield from blocks
+
+
+def _moved(address: str, target: str) -> NetworkError:
+    return NetworkError(
+        f"{urls.shown(address)} redirects to {urls.shown(target)}, and what was sent is not sent on",
+        f"if {urls.host(target)} is where it belongs, use that address from the start",
+    )
+
+
+def _spelled(method: str, attempt: trouble.Attempt, status: int, seconds: float) -> str:
     way = f" by {attempt.peer}" if attempt.proxy else ""
-    return f"GET {urls.shown(attempt.url)}{way}: {status} after {seconds * 1000:.0f} ms"
+    return f"{method} {urls.shown(attempt.url)}{way}: {status} after {seconds * 1000:.0f} ms"
 
 
 def _headers_of(response: httpx.Response) -> dict[str, str]:

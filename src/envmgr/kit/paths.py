@@ -57,6 +57,16 @@ class Paths:
         return os.path.join(self.data, "logs")
 
     @property
+    def spool(self) -> str:
+        """Pushes that wait for the ALM server."""
+        return os.path.join(self.data, "spool")
+
+    @property
+    def alm(self) -> str:
+        """What an ALM server of this user keeps."""
+        return os.path.join(self.data, "alm")
+
+    @property
     def downloads(self) -> str:
         """Archives, by digest."""
         return os.path.join(self.cache, "downloads")
@@ -70,6 +80,11 @@ class Paths:
     def config_file(self) -> str:
         """The user's settings."""
         return os.path.join(self.settings, "config.toml")
+
+    @property
+    def credentials_file(self) -> str:
+        """What ALM servers gave when the user signed in."""
+        return os.path.join(self.settings, "credentials.json")
 
     @property
     def global_file(self) -> str:

@@ -38,6 +38,7 @@ class Settings:
     http_retries: int = 4
     github_token: str = ""
     trusted: tuple[str, ...] = ()
+    alm_url: str = ""
 
 
 @frozen
@@ -136,6 +137,7 @@ SETTINGS = {
             (list, str),
             values.listed,
         ),
+        Setting("alm_url", values.server, "address of the ALM server", (str,), values.server),
     )
 }
 

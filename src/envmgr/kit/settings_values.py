@@ -95,3 +95,12 @@ def mirrors(text: str) -> tuple[tuple[str, str], ...]:
 def table(text: str) -> dict[str, str]:
     """Read `FROM=TO` pairs as the table that TOML holds."""
     return dict(mirrors(text))
+
+
+def server(text: str) -> str:
+    """Read a server's address."""
+    scheme, _, rest = text.rpartition("://")
+    place = rest.rstrip("/")
+    if scheme not in {"", "http", "https"} or not place or {*place} & {*" @?#\t"}:
+        raise ValueError("an address such as https://alm.example.com")
+    return f"{scheme}://{place}" if scheme else place

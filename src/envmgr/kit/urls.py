@@ -48,6 +48,22 @@ def bare(url: str) -> str:
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment=""))
 
 
+def base(text: str) -> str:
+    """Spell a server's address the one way it is known by; without a scheme it is https, or http on this machine.
+
+    Raise NetworkError for what is none, and for one that carries credentials or a query.
+    """
+    word = text.strip()
+    if "://" not in word:
+        word = f"{'http' if is_loopback(f'http://{word}') else 'https'}://{word}"
+    parts = split(word)
+    if parts.scheme == "file" or parts.query or parts.fragment or "@" in parts.netloc:
+        raise NetworkError(f"{shown(word)} is not a server's address")
+    name = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    port = "" if parts.port in {None, _PORTS[parts.scheme]} else f":{parts.port}"
+    return f"{parts.scheme}://{name}{port}{parts.path.rstrip('/')}"
+
+
 def recorded(url: str) -> str:
     """Return an archive's URL as it is recorded: `bare`; the name of a package (`npm:prettier/3.0.0`) as it is."""
     return bare(url) if "://" in url else url

@@ -206,12 +206,12 @@ def test_a_bad_file_is_named_with_what_is_wrong(root, config, text, message):
 
 
 def test_keys_of_a_newer_version_are_let_be_named_and_kept(root, config):
-    path = config('foreign_files = false\n\n[alm]\nurl = "https://alm.example"\n')
+    path = config('foreign_files = false\n\n[fleet]\nurl = "https://fleet.example"\n')
     assert in_force(root) == Settings()
-    assert unknown_keys(path) == ("alm", "foreign_files")
+    assert unknown_keys(path) == ("fleet", "foreign_files")
     assert set_value(path, "jobs", "3")
     assert unset_value(path, "jobs")
-    assert unknown_keys(path) == ("alm", "foreign_files")
+    assert unknown_keys(path) == ("fleet", "foreign_files")
 
 
 def test_a_file_that_is_no_text_or_cannot_be_read_is_named(root, config):

@@ -1,0 +1,155 @@
+"""The ALM server's API: documents in, documents out, as whom the token says."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from typing import TYPE_CHECKING
+from urllib.parse import urljoin
+
+from envmgr.alm import links, sse
+from envmgr.alm.documents import document
+from envmgr.alm.wire import Asked, checked, encoded
+from envmgr.kit import urls
+from envmgr.kit.errors import AlmConflict, AlmError, HttpError, NetworkError, NotSignedIn
+from envmgr.kit.http import Response
+from envmgr.kit.streams import limited
+from envmgr.kit.value import replace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from envmgr.alm.documents import Document
+    from envmgr.alm.tokens import Tokens
+    from envmgr.alm.wire import Answer, Query, Wire
+    from envmgr.kit.backoff import Patience
+
+_IN_USE = "idempotency-key-in-use"
+_OK = 200
+
+
+class Api:
+    """One server, as one caller. Every method raises leaves of AlmError for refusals, and where nobody answers."""
+
+    def __init__(self, wire: Wire, tokens: Tokens) -> None:
+        self._wire = wire
+        self._tokens = tokens
+
+    @property
+    def url(self) -> str:
+        """The server's address."""
+        return self._wire.url
+
+    def get(self, path: str, query: Query | None = None) -> object:
+        """Return a document."""
+        return self._ask(Asked("GET", path, query or {}, {})).document
+
+    def post(self, path: str, body: object = None, *, key: str | None = None) -> object:
+        """Send a document to be done once, however often it is sent; `key` says what counts as the same."""
+        headers = {"idempotency-key": f'"{key or uuid.uuid4()}"'}
+        return self._ask(Asked("POST", path, {}, headers, None if body is None else encoded(body))).document
+
+    def put(self, path: str, body: object, *, revision: int | None = None) -> Answer:
+        """Say all of a resource; with a revision, only if that is what it is at."""
+        return self._ask(Asked("PUT", path, {}, _condition(revision), encoded(body)))
+
+    def patch(self, path: str, change: object, *, revision: int | None = None) -> object:
+        """Say some of a resource; with a revision, only if that is what it is at."""
+        asked = Asked("PATCH", path, {}, _condition(revision), encoded(change), repeatable=False)
+        return self._ask(asked).document
+
+    def delete(self, path: str, query: Query | None = None, *, revision: int | None = None) -> None:
+        """Remove a resource; with a revision, only if that is what it is at."""
+        self._ask(Asked("DELETE", path, query or {}, _condition(revision)))
+
+    def pages(self, path: str, query: Query | None = None) -> Iterator[object]:
+        """Give a list's pages, one after the other, as they are asked for."""
+        asked = Asked("GET", path, query or {}, {})
+        while True:
+            answer = self._ask(asked)
+            yield answer.document
+            following = links.following(answer.headers.get("link", ""))
+            if following is None:
+                return
+            asked = Asked("GET", self._below(urljoin(answer.url, following)), {}, {})
+
+    def items(self, path: str, query: Query | None = None) -> Iterator[object]:
+        """Give a list's items, one after the other, page by page."""
+        for page in self.pages(path, query):
+            if not isinstance(page, list):
+                raise AlmError(f"{urls.shown(self.url + path)} answered what is no list")
+            yield from page
+
+    def follow(self, path: str, after: int | None = None, query: Query | None = None) -> Iterator[Document]:
+        """Give what a stream of numbered documents says, as it comes, resuming after the last when it breaks off.
+
+        Begins after the number `after`; without one, with what comes from now on.
+        """
+        patience, last = self._wire.http.patience(), "" if after is None else str(after)
+        while True:
+            try:
+                for event in self._stream(path, query or {}, last):
+                    last = event.id or last
+                    patience.restore()
+                    yield document(json.loads(event.data))
+            except HttpError:
+                raise
+            except NetworkError as error:
+                self._be_patient(patience, error)
+
+    def _be_patient(self, patience: Patience, error: NetworkError) -> None:
+        try:
+            patience.wait(error)
+        except NetworkError:
+            raise self._wire.unreachable(error) from error
+
+    def _stream(self, path: str, query: Query, last: str) -> Iterator[sse.Event]:
+        headers = {"accept": "text/event-stream", **({"last-event-id": last} if last else {})}
+        asked = Asked("GET", path, query, headers)
+        token = self._tokens.current()
+        with self._wire.http.open(self._wire.question(_signed(asked, token)), endless=True) as stream:
+            if stream.status != _OK:
+                body = limited(stream, 1 << 20)
+                checked(Response(stream.status, stream.url, stream.headers, body))
+            yield from sse.events(stream.chunks())
+
+    def _below(self, address: str) -> str:
+        """Return where a list goes on, told of by the server itself: nobody else is sent the token."""
+        if not urls.same_place(self.url, address):
+            path = address.partition("://")[2].partition("/")[2]
+            return f"{self.url}/{path}"
+        return address
+
+    def _ask(self, asked: Asked) -> Answer:
+        """Ask, once more with another token where this one has ended."""
+        token = self._tokens.current()
+        try:
+            return self._finished(_signed(asked, token))
+        except NotSignedIn:
+            other = self._tokens.renewed(token)
+            if other is None:
+                raise
+            return self._finished(_signed(asked, other))
+
+    def _finished(self, asked: Asked) -> Answer:
+        """Ask, and where the server is still at the same request (whose answer was lost), wait for its end."""
+        patience = self._wire.http.patience()
+        while True:
+            try:
+                return self._wire.ask(asked)
+            except AlmConflict as error:
+                if error.kind != _IN_USE:
+                    raise
+                try:
+                    patience.wait(NetworkError(error.message, passing=True))
+                except NetworkError:
+                    raise error from None
+
+
+def _signed(asked: Asked, token: str) -> Asked:
+    return replace(asked, headers={**asked.headers, "authorization": f"Bearer {token}"})
+
+
+def _condition(revision: int | None) -> Mapping[str, str]:
+    """Return the condition of a change; servers may insist on one, even on one that always holds."""
+    return {"if-match": "*" if revision is None else f'"{revision}"'}

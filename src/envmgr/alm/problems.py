@@ -1,0 +1,186 @@
+"""What the ALM server's refusals mean: its problem documents (RFC 9457) as errors that lead on. Pure."""
+
+from __future__ import annotations
+
+import json
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from envmgr.kit import urls
+from envmgr.kit.errors import (
+    AlmBusy,
+    AlmConflict,
+    AlmError,
+    AlmInvalid,
+    AlmNotFound,
+    Forbidden,
+    NotSignedIn,
+    TooOld,
+)
+from envmgr.kit.value import frozen
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from envmgr.kit.http import Response
+
+API = 1
+"""The version of the API that this client speaks."""
+
+API_HEADER = "alm-api"
+_AWAY = frozenset({429, 502, 503, 504})
+_STANDARD = frozenset({"type", "title", "status", "detail", "instance", "errors"})
+
+
+@frozen
+class Problem:
+    """A refusal: of which server, what kind it names, what it says, and what else it carries."""
+
+    host: str
+    status: int
+    kind: str
+    detail: str
+    issues: tuple[str, ...]
+    members: Mapping[str, object]
+    request_id: str
+
+
+def check_version(response: Response) -> None:
+    """Raise TooOld unless an answer is an ALM server's that speaks our version of the API."""
+    text = response.headers.get(API_HEADER, "").strip()
+    if text == str(API) or (not text and response.status in _AWAY):
+        return
+    host = urls.host(response.url)
+    if not (text.isascii() and text.isdigit()):
+        raise TooOld(
+            f"what answers at {urls.shown(response.url)} is no ALM server that envmgr knows "
+            f"({_named(response.status)}, and no version of its API)",
+            f"check the address; if {host} is an ALM server, it is too old: update it",
+        )
+    older, newer = ("the server", "this envmgr") if int(text[:9]) < API else ("this envmgr", "the server")
+    raise TooOld(
+        f"{host} speaks version {text[:9]} of the ALM API, and this envmgr version {API}",
+        f"update {older}: it is older than {newer}",
+    )
+
+
+def error_of(response: Response) -> AlmError:
+    """Make the error for an answer that is no success."""
+    problem = read(response)
+    return _KINDS.get(problem.status, _other)(problem)
+
+
+def read(response: Response) -> Problem:
+    """Read a problem document, or what stands in its place."""
+    document = _document(response)
+    detail = document.get("detail") or document.get("title")
+    return Problem(
+        host=urls.host(response.url),
+        status=response.status,
+        kind=str(document.get("type", "")).rpartition("/")[2],
+        detail=detail if isinstance(detail, str) else _named(response.status),
+        issues=tuple(_issues(document.get("errors"))),
+        members={name: value for name, value in document.items() if name not in _STANDARD},
+        request_id=response.headers.get("x-request-id", ""),
+    )
+
+
+def _document(response: Response) -> dict[str, object]:
+    try:
+        document = json.loads(response.body)
+    except (ValueError, RecursionError):
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def _issues(errors: object) -> list[str]:
+    if not isinstance(errors, list):
+        return []
+    return [f"{one.get('pointer', '')}: {one.get('detail', '')}" for one in errors if isinstance(one, dict)]
+
+
+def _not_signed_in(problem: Problem) -> AlmError:
+    return NotSignedIn(
+        f"{problem.host} does not accept who you say you are: {problem.detail}",
+        "`envmgr alm login` signs in; a token of ENVMGR_ALM_TOKEN may have ended or been revoked",
+    )
+
+
+def _forbidden(problem: Problem) -> AlmError:
+    return Forbidden(
+        f"{problem.host} does not let you do this: {problem.detail}",
+        "`envmgr alm whoami` shows what you may do; an admin of the server can give you more",
+    )
+
+
+def _not_found(problem: Problem) -> AlmError:
+    return AlmNotFound(f"{problem.host}: {problem.detail}", "check how it is spelled")
+
+
+def _conflict(problem: Problem) -> AlmError:
+    return AlmConflict(
+        f"{problem.host}: {problem.detail}", _steps(problem), kind=problem.kind, members=problem.members
+    )
+
+
+def _steps(problem: Problem) -> str | None:
+    """Say the way out of a conflict by what the server says is possible, or in the way."""
+    steps, active = problem.members.get("steps"), problem.members.get("active")
+    if isinstance(steps, list):
+        return f"the steps from there are {', '.join(map(str, steps))}" if steps else "it is over"
+    if isinstance(active, str):
+        number = active.rpartition("/")[2]
+        return f"in the way is deployment {number}: `envmgr alm deployments show {number}`"
+    return None
+
+
+def _stale(problem: Problem) -> AlmError:
+    return AlmConflict(
+        f"{problem.host}: somebody else changed it at the same time: {problem.detail}",
+        "look at it again, then run the same command again",
+        kind=problem.kind,
+        members=problem.members,
+    )
+
+
+def _invalid(problem: Problem) -> AlmError:
+    return AlmInvalid(f"{problem.host} cannot take this: {problem.detail}", issues=problem.issues)
+
+
+def _busy(problem: Problem) -> AlmError:
+    return AlmBusy(
+        f"{problem.host} takes no more requests for now ({_named(problem.status)}): {problem.detail}",
+        "wait a little, then run the same command again",
+    )
+
+
+def _other(problem: Problem) -> AlmError:
+    log = f"; its log knows more under {problem.request_id}" if problem.request_id else ""
+    return AlmError(
+        f"{problem.host} answered {_named(problem.status)}: {problem.detail}", f"the trouble is there{log}"
+    )
+
+
+_KINDS: dict[int, Callable[[Problem], AlmError]] = {
+    400: _invalid,
+    401: _not_signed_in,
+    403: _forbidden,
+    404: _not_found,
+    409: _conflict,
+    412: _stale,
+    413: _invalid,
+    415: _invalid,
+    422: _invalid,
+    428: _invalid,
+    429: _busy,
+    502: _busy,
+    503: _busy,
+    504: _busy,
+}
+
+
+def _named(status: int) -> str:
+    try:
+        return f"{status} {HTTPStatus(status).phrase}"
+    except ValueError:
+        return str(status)

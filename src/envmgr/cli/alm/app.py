@@ -1,0 +1,10 @@
+"""Every command of `envmgr alm`: each file named here declares some, and calls the module that does the work."""
+
+from __future__ import annotations
+
+from envmgr.cli.alm import delivery, questions, records
+from envmgr.cli.alm.group import alm_app
+
+FILES = (delivery, questions, records)
+
+__all__ = ["FILES", "alm_app"]

@@ -1,0 +1,34 @@
+"""What commands of `envmgr alm` share: the server that the options ask for."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from envmgr.cli import progress
+from envmgr.cli.session import open_context
+from envmgr.ops.alm.connect import connect
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from envmgr.alm.api import Api
+    from envmgr.cli.options import Options
+    from envmgr.ops.context import Context
+
+
+@contextlib.contextmanager
+def opened(options: Options) -> Iterator[Context]:
+    """Give the context that the options ask for; its connections are closed in the end."""
+    with (
+        progress.watching(options) as watcher,
+        contextlib.closing(open_context(options, watcher)) as context,
+    ):
+        yield context
+
+
+@contextlib.contextmanager
+def connected(options: Options) -> Iterator[Api]:
+    """Give the server that the options ask for."""
+    with opened(options) as context:
+        yield connect(context, options.alm_url, options.alm_token)

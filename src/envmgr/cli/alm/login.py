@@ -1,0 +1,95 @@
+"""`envmgr alm login`: a name and a password, or a token, for what the server gives."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from envmgr.cli.alm.connection import opened
+from envmgr.cli.alm.whoami import entry, lines
+from envmgr.cli.session import report, say
+from envmgr.kit.environment import is_terminal
+from envmgr.kit.errors import UsageError
+from envmgr.ops.alm import sign_in
+from envmgr.ops.alm.connect import TOKEN, address
+
+if TYPE_CHECKING:
+    from envmgr.cli.options import Options
+    from envmgr.ops.alm.sign_in import SignedIn
+    from envmgr.ops.context import Context
+
+LONGEST = 1 << 12
+
+
+def run(options: Options, url: str | None, username: str | None, *, password_stdin: bool) -> int:
+    """Sign in, and keep what the server gives."""
+    named = url or options.alm_url
+    if url and options.alm_url:
+        raise UsageError("the server is named twice", "leave --url out: envmgr alm login URL")
+    if options.alm_token and (username or password_stdin):
+        raise UsageError(
+            "--token is instead of a name and a password", "leave --username and --password-stdin out"
+        )
+    with opened(options) as context:
+        place = address(context, named)
+        if options.alm_token:
+            done = sign_in.with_token(context, place, options.alm_token)
+        else:
+            name = username or _asked_name(place)
+            password = _piped() if password_stdin else _asked_password(name, place)
+            done = sign_in.with_password(context, place, name, password)
+        _say_what_holds(options, context, done)
+    return report(
+        options,
+        "alm-login",
+        lambda: entry(done.url, done.me),
+        lambda style, _: lines(done.url, done.me, style),
+    )
+
+
+def _asked_name(place: str) -> str:
+    if not is_terminal(0):
+        raise UsageError(
+            "who signs in? There is no terminal to ask at",
+            "envmgr alm login URL --username NAME --password-stdin < FILE, or --token TOKEN",
+        )
+    sys.stderr.write(f"Username at {place}: ")
+    sys.stderr.flush()
+    name = sys.stdin.readline().strip()
+    if not name:
+        raise UsageError("no username was given", "for example: envmgr alm login URL --username ada")
+    return name
+
+
+def _asked_password(name: str, place: str) -> str:
+    if not is_terminal(0):
+        raise UsageError(
+            "there is no terminal to ask for the password at", "--password-stdin reads it from stdin"
+        )
+    from getpass import getpass
+
+    return _given(getpass(f"Password of {name} at {place}: ", stream=sys.stderr))
+
+
+def _piped() -> str:
+    return _given(sys.stdin.readline(LONGEST).removesuffix("\n").removesuffix("\r"))
+
+
+def _given(password: str) -> str:
+    if not password:
+        raise UsageError("no password was given", "for example: envmgr alm login URL --username ada")
+    return password
+
+
+def _say_what_holds(options: Options, context: Context, done: SignedIn) -> None:
+    """Say what commands will do from now on, where that may surprise."""
+    if done.is_new_default:
+        say(options, f"{done.url} is your ALM server now (the setting alm_url)")
+    elif not done.is_default:
+        say(
+            options,
+            f"your ALM server is still {context.settings.alm_url}: "
+            f"`envmgr config set alm_url {done.url}` changes that, --url {done.url} asks this one",
+        )
+    if context.environment.get(TOKEN):
+        say(options, f"warning: {TOKEN} is set, and goes before what was kept now")

@@ -1,0 +1,1 @@
+"""What `envmgr alm` does: one verb a file, over the server's API."""

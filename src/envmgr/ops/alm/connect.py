@@ -1,0 +1,58 @@
+"""The server that commands talk to: its address and the token, from a flag, the environment or the user's files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from envmgr.alm import tokens
+from envmgr.alm.api import Api
+from envmgr.alm.wire import Wire
+from envmgr.kit import urls
+from envmgr.kit.errors import AlmError, ConfigError, NetworkError
+
+if TYPE_CHECKING:
+    from envmgr.alm.tokens import Tokens
+    from envmgr.ops.context import Context
+
+TOKEN = "ENVMGR_ALM_TOKEN"  # noqa: S105 - the name of a variable
+AGAIN = 2
+"""How often somebody who waits for it wants a request tried again."""
+
+
+def connect(
+    context: Context, url: str | None = None, token: str | None = None, *, retries: int = AGAIN
+) -> Api:
+    """Return the server's API; nothing is asked yet. Raise ConfigError or AlmError where no server is named."""
+    wire = wire_to(context, url, retries=retries)
+    return Api(wire, _tokens(context, wire, token))
+
+
+def wire_to(context: Context, url: str | None, *, retries: int = AGAIN) -> Wire:
+    """Return the way to the server."""
+    return Wire(address(context, url), context.http, retries=retries)
+
+
+def address(context: Context, url: str | None) -> str:
+    """Return the server's address: the one given, else the setting `alm_url` (or ENVMGR_ALM_URL)."""
+    named = url or context.settings.alm_url
+    if not named:
+        raise AlmError(
+            "no ALM server is set",
+            "`envmgr alm login URL` signs in to one; or set ENVMGR_ALM_URL; `envmgr alm serve` runs one here",
+        )
+    try:
+        return urls.base(named)
+    except NetworkError:
+        raise ConfigError(
+            f"{urls.shown(named)} is not a server's address", "it should be like https://alm.example.com"
+        ) from None
+
+
+def given_token(context: Context, token: str | None) -> str:
+    """Return the token of this run: the flag's, else the environment's; empty where there is neither."""
+    return token or context.environment.get(TOKEN).strip()
+
+
+def _tokens(context: Context, wire: Wire, token: str | None) -> Tokens:
+    given = given_token(context, token)
+    return tokens.Given(given) if given else tokens.Kept(context.paths, wire)

@@ -1,0 +1,78 @@
+"""Delivering what waits in the spool, oldest first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from envmgr.alm import deliver, spool
+from envmgr.kit.errors import AlmConflict, AlmError, AlmInvalid, Forbidden
+from envmgr.kit.locks import holding
+from envmgr.kit.value import frozen
+
+if TYPE_CHECKING:
+    from envmgr.alm.api import Api
+    from envmgr.alm.spool import Parcel
+    from envmgr.ops.context import Context
+
+
+@frozen
+class Sent:
+    """A version that waited, and is registered now."""
+
+    app: str
+    tag: str
+    is_new: bool
+
+
+@frozen
+class Refused:
+    """A version that will never be registered, why, and where what was to be said of it is now."""
+
+    app: str
+    tag: str
+    reason: str
+    path: str
+
+
+@frozen
+class Flushed:
+    """What became of what waited; `kept` are the files of what goes on waiting, with why, where that is known."""
+
+    sent: tuple[Sent, ...]
+    refused: tuple[Refused, ...]
+    kept: tuple[tuple[str, str], ...]
+
+
+def flush(context: Context, api: Api) -> Flushed:
+    """Deliver what waits for this server. Raise AlmError where it cannot be reached, or does not know who asks."""
+    directory = context.paths.spool
+    if not spool.waiting(directory):
+        return Flushed((), (), ())
+    with holding(context.paths, spool.LOCK):
+        outcomes = [_outcome(api, path) for path in spool.waiting(directory)]
+    return Flushed(
+        tuple(one for one in outcomes if isinstance(one, Sent)),
+        tuple(one for one in outcomes if isinstance(one, Refused)),
+        tuple(one for one in outcomes if isinstance(one, tuple)),
+    )
+
+
+def _outcome(api: Api, path: str) -> Sent | Refused | tuple[str, str]:
+    try:
+        parcel = spool.read(path)
+    except AlmError as error:
+        return Refused("", "", error.message, spool.refuse(path, error.message))
+    if parcel.url != api.url:
+        return path, f"it is for {parcel.url}"
+    return _sent(api, path, parcel)
+
+
+def _sent(api: Api, path: str, parcel: Parcel) -> Sent | Refused | tuple[str, str]:
+    try:
+        done = deliver.deliver(api, parcel)
+    except (AlmConflict, AlmInvalid) as error:
+        return Refused(parcel.app, parcel.tag, error.message, spool.refuse(path, error.message))
+    except Forbidden as error:  # another credential may be allowed to
+        return path, error.message
+    spool.remove(path)
+    return Sent(parcel.app, parcel.tag, done.is_new)

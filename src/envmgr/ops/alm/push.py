@@ -1,0 +1,124 @@
+"""Registering what was built, with the lock it was built with."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from typing import TYPE_CHECKING
+
+from envmgr.alm import artifacts, deliver, provenance, runs, spool, work
+from envmgr.alm.spool import Parcel
+from envmgr.kit.errors import AlmBusy, AlmUnreachable, NoProvenance, Offline, StaleLock
+from envmgr.kit.fs import read_text
+from envmgr.kit.value import frozen
+from envmgr.ops.alm.flush import Flushed, flush
+from envmgr.project import dotfile
+from envmgr.project.lockio import path_beside, text_of
+
+if TYPE_CHECKING:
+    from envmgr.alm.api import Api
+    from envmgr.alm.deliver import Delivered
+    from envmgr.ops.context import Context
+
+AWAY = (AlmUnreachable, AlmBusy, Offline)
+"""What may be over when the push is delivered later."""
+
+
+@frozen
+class Said:
+    """What flags say of a push; None is found out."""
+
+    app: str | None = None
+    tag: str | None = None
+    artifacts: tuple[str, ...] = ()
+    changelog: str | None = None
+    commit: str | None = None
+    ref: str | None = None
+    require_lock: bool = False
+
+
+@frozen
+class Packed:
+    """A push, ready to go; `lock` is the file its lock was read from, None where there is none."""
+
+    parcel: Parcel
+    lock: str | None
+    lock_digest: str | None
+
+
+@frozen
+class Pushed:
+    """What became of a push: `delivered`, or `spooled` into a file for the `reason`; and of what waited before it."""
+
+    packed: Packed
+    delivered: Delivered | None
+    spooled: str | None
+    reason: str
+    before: Flushed
+
+
+def pack(context: Context, url: str, said: Said) -> Packed:
+    """Put together what is to be said of the build here; nobody is asked but git."""
+    environment = context.environment
+    wanted = provenance.Wanted(said.app, said.tag, said.commit, said.ref)
+    run = runs.read(environment)
+    found = provenance.gather(
+        wanted,
+        run,
+        work.read(environment, provenance.commit_of(wanted, run)),
+        context.project.directory or environment.cwd,
+    )
+    toolchain, lock = _toolchain(context, require=said.require_lock)
+    body = {
+        "changelog": _changelog(said.changelog, environment.cwd),
+        "commit": found.commit,
+        "ref": found.ref,
+        "artifacts": artifacts.read(said.artifacts, environment.cwd),
+        "build": dict(found.build),
+        **({"toolchain": toolchain} if toolchain else {}),
+    }
+    digest = toolchain["lock_digest"] if toolchain else None
+    return Packed(Parcel(url, found.app, found.tag, body), lock, digest)
+
+
+def push(context: Context, api: Api, packed: Packed) -> Pushed:
+    """Deliver what waited before, then this."""
+    before = flush(context, api)
+    return Pushed(packed, deliver.deliver(api, packed.parcel), None, "", before)
+
+
+def push_or_spool(context: Context, api: Api, packed: Packed) -> Pushed:
+    """Deliver what waited before, then this; where the server is away, keep it for later."""
+    try:
+        return push(context, api, packed)
+    except AWAY as error:
+        return Pushed(packed, None, spool.put(context.paths.spool, packed.parcel), error.message, _NOTHING)
+
+
+_NOTHING = Flushed((), (), ())
+
+
+def _toolchain(context: Context, *, require: bool) -> tuple[dict[str, str] | None, str | None]:
+    """Return what is sent of the lock, verbatim, and its path; raise StaleLock if it must be there and is not."""
+    path = context.project.path or os.path.join(context.environment.cwd, dotfile.NAME)
+    lock = path_beside(path)
+    text = text_of(lock)
+    if text is None:
+        if require:
+            raise StaleLock(f"there is no {lock}", "`envmgr lock` writes it; commit it beside .envmgr")
+        return None, None
+    digest = f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
+    return {"lock": text, "lock_digest": digest, "dotfile": read_text(path) or ""}, lock
+
+
+def _changelog(text: str | None, cwd: str) -> str:
+    """Return what is new, read from a file where it begins with `@`."""
+    if not (text or "").startswith("@"):
+        return text or ""
+    path = os.path.join(cwd, (text or "")[1:])
+    content = read_text(path)
+    if content is None:
+        raise NoProvenance(
+            f"there is no changelog {path}", "name a file that exists, or write the text itself"
+        )
+    return content

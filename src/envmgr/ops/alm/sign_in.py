@@ -1,0 +1,92 @@
+"""Signing in to a server and out of it, and who one is there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from envmgr.alm import credentials, tokens
+from envmgr.alm.api import Api
+from envmgr.alm.credentials import Login
+from envmgr.alm.documents import document, text
+from envmgr.kit import settings
+from envmgr.kit.errors import AlmError, EnvmgrError, NotSignedIn
+from envmgr.kit.locks import holding
+from envmgr.kit.value import frozen, replace
+from envmgr.ops.alm.connect import wire_to
+
+if TYPE_CHECKING:
+    from envmgr.alm.documents import Document
+    from envmgr.alm.wire import Wire
+    from envmgr.ops.context import Context
+
+
+@frozen
+class SignedIn:
+    """Who one is now; `is_default`: commands go to this server without being told, and `is_new_default` since now."""
+
+    url: str
+    me: Document
+    is_default: bool
+    is_new_default: bool
+
+
+@frozen
+class SignedOut:
+    """What was forgotten; `trouble` says why the server could not be told."""
+
+    url: str
+    actor: str
+    trouble: str
+
+
+def with_password(context: Context, url: str | None, username: str, password: str) -> SignedIn:
+    """Exchange a name and a password for tokens, and keep those."""
+    wire = wire_to(context, url)
+    return _kept(context, wire, tokens.sign_in(wire, username, password))
+
+
+def with_token(context: Context, url: str | None, token: str) -> SignedIn:
+    """Check a token, and keep it."""
+    return _kept(context, wire_to(context, url), Login(token))
+
+
+def _kept(context: Context, wire: Wire, login: Login) -> SignedIn:
+    me = document(Api(wire, tokens.Given(login.token)).get("/auth/me"))
+    credentials.save(context.paths, wire.url, replace(login, actor=text(me, "actor")))
+    was = context.settings.alm_url
+    if not was:
+        with holding(context.paths, "settings"):
+            settings.set_value(context.paths.config_file, "alm_url", wire.url)
+    return SignedIn(wire.url, me, not was or was.rstrip("/") == wire.url, not was)
+
+
+def out(context: Context, url: str | None) -> SignedOut:
+    """Have the server forget a sign-in, and forget it here even where the server is away."""
+    wire = wire_to(context, url)
+    login = credentials.load(context.paths, wire.url)
+    if login is None:
+        raise NotSignedIn(f"you are not signed in to {wire.url}", "there is nothing to do")
+    trouble = ""
+    if login.refresh_token:
+        try:
+            _revoke(context, wire)
+        except NotSignedIn:
+            pass  # the server has forgotten it already
+        except EnvmgrError as error:
+            trouble = error.message
+    credentials.forget(context.paths, wire.url)
+    return SignedOut(wire.url, login.actor, trouble)
+
+
+def _revoke(context: Context, wire: Wire) -> None:
+    kept = tokens.Kept(context.paths, wire)
+    token = kept.current()
+    login = credentials.load(context.paths, wire.url)
+    if login is None:
+        raise AlmError("somebody else signed out at the same time")
+    Api(wire, tokens.Given(token)).post("/auth/logout", {"refresh_token": login.refresh_token})
+
+
+def whoami(api: Api) -> Document:
+    """Return who the server takes us for, and what we may do."""
+    return document(api.get("/auth/me"))
