@@ -1,0 +1,316 @@
+"""The REST face of versions, over whatever implements their port."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, get_args
+
+from litestar import Response, delete, get, patch, post, put
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import Parameter, QueryParameter
+from msgspec import UNSET
+
+from envmgr.server.contracts.fields import LARGEST, Commit, Digest, EnvironmentName, Id, Tag
+from envmgr.server.contracts.requests import AppVersionNew, VersionChange, VersionNew, VersionPut
+from envmgr.server.contracts.resources import Lock, Usage, Version
+from envmgr.server.kit.edge import (
+    DEFAULT,
+    Asked,
+    Cursor,
+    Limit,
+    Sort,
+    allow_only,
+    answered,
+    call_of,
+    link,
+    listed,
+    paging_of,
+    posted,
+    problems,
+    shown,
+)
+from envmgr.server.kit.paging import Paging
+from envmgr.server.kit.problems import NotFound
+
+if TYPE_CHECKING:
+    from envmgr.server.contracts.ports import Versions
+
+
+def _field(field: Any, description: str) -> Any:
+    """Make of a field of the contract a parameter that holds the same."""
+    meta = get_args(field)[1]
+    return Parameter(
+        pattern=meta.pattern, max_length=meta.max_length, ge=meta.ge, le=meta.le, description=description
+    )
+
+
+Ref = Annotated[str, Parameter(min_length=1, max_length=100, description="An app's id or name.")]
+VersionId = Annotated[int, Parameter(ge=1, le=LARGEST, description="A version's id.")]
+TagName = Annotated[str, _field(Tag, "A version's tag.")]
+OfApp = Annotated[int | None, _field(Id, "Of the app with this id.")]
+OfRef = Annotated[
+    str | None, Parameter(min_length=1, max_length=100, description="Of this app: its id or name.")
+]
+OfTag = Annotated[str | None, _field(Tag, "With this tag.")]
+OfCommit = Annotated[str | None, _field(Commit, "Built from this commit.")]
+OfLock = Annotated[str | None, _field(Digest, "Built with the lock that has this digest.")]
+Where = Annotated[str | None, _field(EnvironmentName, "Of what stands in this environment only.")]
+ToolName = Annotated[
+    str,
+    Parameter(
+        min_length=1,
+        max_length=200,
+        description="As locks name it: `nodejs`, or with its `/` as `%2F`, `npm:@scope%2Fname`.",
+    ),
+]
+Range = Annotated[
+    str,
+    QueryParameter(
+        name="range",
+        min_length=1,
+        max_length=1_024,
+        description=(
+            "As in `.envmgr`: `<20.11.1`, `>=3.11, <3.13`, `20 || 22`, `*`. Pre-releases count like any other "
+            "version; those of the version that a `<` names come before it, and so are in the range."
+        ),
+    ),
+]
+_TAGS = ["versions"]
+_READ: dict[str, Any] = {"tags": _TAGS, "opt": {"needs": "versions:read"}}
+_WRITE: dict[str, Any] = {"tags": _TAGS, "opt": {"needs": "versions:write"}}
+_SENT = (404, 409, 413, 415, 422)
+_CREATED = {201: ResponseSpec(Version, generate_examples=False, description="It was not there, and now is.")}
+
+
+def routes(versions: Versions) -> list[Any]:
+    """Make the handlers."""
+    return [*_collection(versions), *_item(versions), *_of_app(versions), *_usage(versions)]
+
+
+def _collection(versions: Versions) -> list[Any]:
+    @post(
+        "/versions",
+        operation_id="createVersion",
+        summary="Register a version",
+        responses=problems(*_SENT),
+        **_WRITE,
+    )
+    async def create(request: Asked, data: VersionNew) -> Response[Version]:
+        answer = await versions.create(await posted(request), str(data.app_id), data.tag, _said(data))
+        return answered(answer, _address(answer.value), answer.value.rev)
+
+    @get("/versions", operation_id="listVersions", summary="List versions", responses=problems(404), **_READ)
+    async def listing(  # noqa: PLR0913, PLR0917 - each is a parameter of the query
+        request: Asked,
+        limit: Limit = DEFAULT,
+        cursor: Cursor = None,
+        sort: Sort = None,
+        app_id: OfApp = None,
+        app: OfRef = None,
+        tag: OfTag = None,
+        commit: OfCommit = None,
+        lock_digest: OfLock = None,
+    ) -> Response[list[Version]]:
+        filters = {"app_id": app_id, "app": app, "tag": tag, "commit": commit, "lock_digest": lock_digest}
+        paging = paging_of(request, limit, cursor, sort, **filters)
+        return listed(request, await versions.list(call_of(request), paging))
+
+    return [create, listing]
+
+
+def _item(versions: Versions) -> list[Any]:
+    @get(
+        "/versions/{version_id:int}",
+        operation_id="getVersion",
+        summary="Show a version",
+        responses=problems(404),
+        **_READ,
+    )
+    async def show(request: Asked, version_id: VersionId) -> Response[Version]:
+        found = await versions.get(call_of(request), version_id)
+        return shown(request, found, found.rev)
+
+    @get(
+        "/versions/{version_id:int}/lock",
+        operation_id="getVersionLock",
+        summary="Show the lock that a version was built with",
+        responses=problems(404),
+        **_READ,
+    )
+    async def lock(request: Asked, version_id: VersionId) -> Lock:
+        return await versions.lock(call_of(request), version_id)
+
+    @put(
+        "/versions/{version_id:int}",
+        operation_id="putVersion",
+        summary="Say all of a version",
+        description="What was built (commit, artifacts, lock, `.envmgr`) must be the same; the rest may change.",
+        responses=problems(*_SENT, 412, 428),
+        **_WRITE,
+    )
+    async def replace(request: Asked, version_id: VersionId, data: VersionPut) -> Response[Version]:
+        changed = await versions.replace(call_of(request), version_id, data)
+        return shown(request, changed, changed.rev)
+
+    @patch(
+        "/versions/{version_id:int}",
+        operation_id="changeVersion",
+        summary="Say some of a version",
+        responses=problems(404, 412, 413, 415, 428),
+        **_WRITE,
+    )
+    async def change(request: Asked, version_id: VersionId, data: VersionChange) -> Response[Version]:
+        changed = await versions.change(call_of(request), version_id, data)
+        return shown(request, changed, changed.rev)
+
+    @delete(
+        "/versions/{version_id:int}",
+        operation_id="deleteVersion",
+        summary="Delete a version that stands nowhere",
+        responses=problems(404, 409, 412, 428),
+        **_WRITE,
+    )
+    async def remove(request: Asked, version_id: VersionId) -> None:
+        allow_only(request)
+        await versions.delete(call_of(request), version_id)
+
+    return [show, lock, replace, change, remove]
+
+
+def _of_app(versions: Versions) -> list[Any]:
+    @get(
+        "/apps/{app:str}/versions",
+        operation_id="listAppVersions",
+        summary="List the versions of an app",
+        responses=problems(404),
+        **_READ,
+    )
+    async def listing(
+        request: Asked,
+        app: Ref,
+        limit: Limit = DEFAULT,
+        cursor: Cursor = None,
+        sort: Sort = None,
+        commit: OfCommit = None,
+        lock_digest: OfLock = None,
+    ) -> Response[list[Version]]:
+        asked = paging_of(request, limit, cursor, sort, commit=commit, lock_digest=lock_digest)
+        paging = Paging(asked.limit, asked.cursor, asked.sort, {**asked.filters, "app": app})
+        return listed(request, await versions.list(call_of(request), paging))
+
+    @post(
+        "/apps/{app:str}/versions",
+        operation_id="createAppVersion",
+        summary="Register a version of an app",
+        responses=problems(*_SENT),
+        **_WRITE,
+    )
+    async def create(request: Asked, app: Ref, data: AppVersionNew) -> Response[Version]:
+        answer = await versions.create(await posted(request), app, data.tag, _said(data))
+        return answered(answer, _address(answer.value), answer.value.rev)
+
+    @get(
+        "/apps/{app:str}/versions/{tag:str}",
+        operation_id="getAppVersion",
+        summary="Show a version of an app",
+        responses=problems(404),
+        **_READ,
+    )
+    async def show(request: Asked, app: Ref, tag: TagName) -> Response[Version]:
+        found = await versions.find(call_of(request), app, tag)
+        return shown(request, found, found.rev)
+
+    @put(
+        "/apps/{app:str}/versions/{tag:str}",
+        operation_id="putAppVersion",
+        summary="Register a version of an app, unless it is there",
+        description=(
+            "Sent again with the same content (commit, artifacts, lock, `.envmgr`) it answers 200 with what is there, "
+            "and changes nothing; with other content it is refused, with both digests."
+        ),
+        responses={**problems(*_SENT, 412, 428), **_CREATED},
+        **_WRITE,
+    )
+    async def register(request: Asked, app: Ref, tag: TagName, data: VersionPut) -> Response[Version]:
+        answer = await versions.put(call_of(request), app, tag, data)
+        return answered(answer, _address(answer.value), answer.value.rev)
+
+    @get(
+        "/apps/{app:str}/versions/{tag:str}/lock",
+        operation_id="getAppVersionLock",
+        summary="Show the lock that a version of an app was built with",
+        responses=problems(404),
+        **_READ,
+    )
+    async def lock(request: Asked, app: Ref, tag: TagName) -> Lock:
+        call = call_of(request)
+        found = await versions.find(call, app, tag)
+        return await versions.lock(call, found.id)
+
+    return [listing, create, show, register, lock]
+
+
+def _usage(versions: Versions) -> list[Any]:
+    async def answer(
+        request: Asked, tool: str, spec: str, environment: str | None, paging: Paging
+    ) -> Response[Usage]:
+        found = await versions.usage(call_of(request), tool, spec, environment, paging)
+        headers = {} if found.next is UNSET else {"link": link(request, found.next)}
+        return Response(found, headers=headers)
+
+    @get(
+        "/tools/{tool:str}/usage",
+        operation_id="toolUsage",
+        summary="Tell which deployed versions a range of a tool touches",
+        description=(
+            "`matches` are deployed versions locked with a version of the tool that is in the range, by that version, "
+            "oldest first; `unknown` those whose version of the tool cannot be compared with the range; `without_lock` "
+            "those that came without a lock. `limit` cuts each list, `counts` are whole, and `cursor` goes on in all."
+        ),
+        responses=problems(),
+        **_READ,
+    )
+    async def usage(
+        request: Asked,
+        tool: ToolName,
+        spec: Range,
+        environment: Where = None,
+        limit: Limit = DEFAULT,
+        cursor: Cursor = None,
+    ) -> Response[Usage]:
+        allow_only(request, "range", "environment", "limit", "cursor")
+        return await answer(request, tool, spec, environment, Paging(limit, cursor))
+
+    @get(
+        ["/tools/{first:str}/{rest:path}", "/tools/{first:str}/usage/{rest:path}"],
+        include_in_schema=False,
+        **_READ,
+    )
+    async def usage_of_path(
+        request: Asked,
+        spec: Range,
+        environment: Where = None,
+        limit: Limit = DEFAULT,
+        cursor: Cursor = None,
+    ) -> Response[Usage]:
+        # A server gives paths with each %2F as the slash it stands for: these are the tools whose names have one.
+        allow_only(request, "range", "environment", "limit", "cursor")
+        tool = _tool(request.scope["path"])
+        return await answer(request, tool, spec, environment, Paging(limit, cursor))
+
+    return [usage, usage_of_path]
+
+
+def _tool(path: str) -> str:
+    tool = path.removeprefix("/tools/").removesuffix("/usage")
+    if len(tool) + len("/tools//usage") != len(path):
+        raise NotFound(f"there is nothing at {path}")
+    return tool
+
+
+def _said(new: VersionNew | AppVersionNew) -> VersionPut:
+    """Return what is said of a version, without what names it."""
+    return VersionPut(**{name: getattr(new, name) for name in VersionPut.__struct_fields__})
+
+
+def _address(version: Version) -> str:
+    return f"/versions/{version.id}"

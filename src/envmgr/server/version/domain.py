@@ -1,0 +1,194 @@
+"""The rules of versions: pure."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec import UNSET
+
+from envmgr.kit.canonical import canonical
+from envmgr.server.kit.event import Happening
+from envmgr.server.kit.problems import AlreadyExists, Conflict, Unprocessable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from envmgr.server.contracts.requests import VersionChange, VersionPut
+    from envmgr.server.contracts.resources import Artifact, Build, Tool, Version
+    from envmgr.server.kit.call import Call
+
+
+class UnreadableLock(Unprocessable):
+    """The lock that came is none."""
+
+    title = "The lock cannot be read"
+
+
+class LockDigestMismatch(Unprocessable):
+    """The lock that came is not the one that its digest is of."""
+
+    title = "The lock is not the one that its digest is of"
+
+
+class VersionContentMismatch(Conflict):
+    """A version's tag was sent with other content: what was built never changes. Carries both digests."""
+
+    title = "This version is there with other content"
+
+
+class VersionInUse(Conflict):
+    """The version is deployed."""
+
+    title = "This version is deployed"
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What was built, and with what: of a version, this never changes."""
+
+    commit: str
+    artifacts: tuple[Artifact, ...]
+    lock_digest: str | None
+    dotfile: str
+
+    @property
+    def digest(self) -> str:
+        """Digest it, whatever the order of artifacts and wherever they can be downloaded."""
+        said = {
+            "commit": self.commit,
+            "artifacts": sorted([each.name, each.digest, each.type] for each in self.artifacts),
+            "lock": self.lock_digest,
+            "dotfile": _sha256(self.dotfile.encode()) if self.lock_digest else None,
+        }
+        return _sha256(canonical(said))
+
+
+@dataclass(frozen=True, slots=True)
+class Notes:
+    """What is said about a version, which may change: the same push from another run of the CI says it anew."""
+
+    changelog: str
+    ref: str
+    build: Build
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """A version as it was sent, with what its lock was found to pin."""
+
+    content: Content
+    notes: Notes
+    lock: str
+    tools: tuple[Tool, ...]
+
+
+def pushed(put: VersionPut, lock_digest: str | None, tools: tuple[Tool, ...]) -> Push:
+    """Tell what was built from what is said about it."""
+    sent = put.toolchain
+    return Push(
+        content=Content(
+            commit=put.commit,
+            artifacts=artifacts_of(put.artifacts),
+            lock_digest=lock_digest,
+            dotfile=sent.dotfile if sent else "",
+        ),
+        notes=Notes(changelog=put.changelog, ref=put.ref, build=put.build),
+        lock=sent.lock if sent else "",
+        tools=tools,
+    )
+
+
+def unreadable(place: tuple[str, ...], problem: str) -> UnreadableLock:
+    """Say what is wrong with a lock, and where in it."""
+    where = f"{'.'.join(map(_step, place))}: " if place else ""
+    detail = f"{where}{problem}"
+    return UnreadableLock(f".envmgr.lock: {detail}", errors=[("/toolchain/lock", detail)])
+
+
+def tag_taken(app: str, tag: str) -> AlreadyExists:
+    """Say that an app has a version with a tag already."""
+    return AlreadyExists(f"{app} has a version {tag} already", tag=tag)
+
+
+def require_same(have: Version, content: Content) -> None:
+    """Raise VersionContentMismatch unless a version is what was sent."""
+    sent = content.digest
+    if have.digest != sent:
+        raise VersionContentMismatch(
+            f"{have.app} has a version {have.tag} with other content ({have.digest}, sent was {sent}): "
+            "register what was built anew under a new tag",
+            have=have.digest,
+            sent=sent,
+        )
+
+
+def in_use(version: Version, places: int) -> VersionInUse:
+    """Say why a version cannot be deleted."""
+    return VersionInUse(
+        f"{version.app} {version.tag} stands in {places} environment(s), or is on its way there: "
+        "deploy another version first"
+    )
+
+
+def artifacts_of(artifacts: Iterable[Artifact]) -> tuple[Artifact, ...]:
+    """Put artifacts in order, each once."""
+    return tuple(sorted(set(artifacts), key=lambda each: (each.name, each.type, each.digest, each.url)))
+
+
+def merged(version: Version, change: VersionChange) -> Notes:
+    """Say all that may change of a version, from what it is and what is to change."""
+    return Notes(
+        changelog=version.changelog if change.changelog is UNSET else change.changelog,
+        ref=version.ref if change.ref is UNSET else change.ref,
+        build=version.build,
+    )
+
+
+def differs(version: Version, notes: Notes, artifacts: tuple[Artifact, ...]) -> bool:
+    """Say whether a version would change."""
+    now = (version.changelog, version.ref, version.build, version.artifacts)
+    return now != (notes.changelog, notes.ref, notes.build, artifacts)
+
+
+def happened(type_: str, version: Version, actor: str, traceparent: str) -> Happening:
+    """Make the event of what somebody did to a version."""
+    return Happening(
+        type=type_,
+        subject=f"app/{version.app_id}/version/{version.id}",
+        data={
+            "version_id": version.id,
+            "app_id": version.app_id,
+            "app": version.app,
+            "tag": version.tag,
+            "changelog": version.changelog,
+            "commit": version.commit,
+            "ref": version.ref,
+            "artifacts": msgspec.to_builtins(version.artifacts),
+            "build": msgspec.to_builtins(version.build),
+            "toolchain": {
+                "lock_digest": version.toolchain.lock_digest,
+                "tools": [{"tool": each.tool, "version": each.version} for each in version.toolchain.tools],
+            },
+            "created_at": version.created_at,
+            "updated_at": version.updated_at,
+        },
+        actor=actor,
+        traceparent=traceparent,
+    )
+
+
+def done(type_: str, version: Version, call: Call) -> Happening:
+    """Make the event of what a call did to a version."""
+    return happened(type_, version, call.principal.actor, call.traceparent)
+
+
+def _sha256(data: bytes) -> str:
+    return f"sha256:{hashlib.sha256(data).hexdigest()}"
+
+
+def _step(name: str) -> str:
+    return name if name.isidentifier() and name.isascii() else json.dumps(name)

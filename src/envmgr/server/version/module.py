@@ -1,0 +1,40 @@
+"""The version service, put together."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from envmgr.server.kit.dead_letters import DeadLetters
+from envmgr.server.kit.module import Module, housekeeping
+from envmgr.server.kit.outbox import Outbox
+from envmgr.server.version.api import routes
+from envmgr.server.version.handlers import subscriptions
+from envmgr.server.version.service import VersionService
+from envmgr.server.version.store import HEAD
+
+if TYPE_CHECKING:
+    from envmgr.server.contracts.ports import Apps, Deployments, Versions
+    from envmgr.server.kit.sql import Database
+
+NAME = "version"
+MIGRATIONS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "migrations")
+__all__ = ["HEAD", "MIGRATIONS", "NAME", "make", "module"]
+
+
+def make(database: Database, apps: Apps, deployments: Deployments) -> VersionService:
+    """Make the service."""
+    return VersionService(database, apps, deployments)
+
+
+def module(database: Database, versions: Versions) -> Module:
+    """Make what runs it."""
+    dead_letters = DeadLetters(database, NAME)
+    return Module(
+        name=NAME,
+        routes=routes(versions),
+        outbox=Outbox(database, NAME),
+        dead_letters=dead_letters,
+        subscriptions=subscriptions(database, dead_letters),
+        jobs=[housekeeping(NAME, database)],
+    )
