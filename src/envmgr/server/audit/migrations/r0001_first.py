@@ -45,6 +45,9 @@ def _create_tables() -> None:
     op.create_index("entry_type", "entry", ["event_type", "seq"])
     op.create_index("entry_actor", "entry", ["actor", "seq"])
     op.create_index("entry_resource", "entry", ["resource", "seq"])
+    op.create_index("entry_service_time", "entry", ["source_service", "timestamp", "seq"])
+    op.create_index("entry_type_time", "entry", ["event_type", "timestamp", "seq"])
+    op.create_index("entry_actor_time", "entry", ["actor", "timestamp", "seq"])
     op.create_index("entry_timestamp", "entry", ["timestamp", "seq"])
     op.create_table(
         "source",
