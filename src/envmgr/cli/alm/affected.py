@@ -1,0 +1,102 @@
+"""`envmgr alm affected`: which deployed versions a range of a tool's versions touches."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from envmgr.alm import names
+from envmgr.cli import table
+from envmgr.cli.alm.connection import connected
+from envmgr.cli.alm.shown import plain
+from envmgr.cli.session import show
+from envmgr.kit.errors import UsageError
+from envmgr.ops.alm.affected import affected
+from envmgr.ops.tools import of_two, parse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from envmgr.cli.options import Options
+    from envmgr.cli.style import Style
+    from envmgr.ops.alm.affected import Affected, Use
+
+MATCHES = 1
+
+
+def run(options: Options, words: Sequence[str], environment: str | None, *, exit_code: bool) -> int:
+    """Show what matches, what cannot be told, and what came without a lock; with `exit_code`, 1 for a match."""
+    tool, wanted = _asked(words)
+    if environment is not None:
+        names.check_environment(environment)
+    with connected(options) as api:
+        found = affected(api, tool, wanted, environment)
+    show(
+        options,
+        "alm-affected",
+        lambda: _entry(found, environment),
+        lambda style, width: _lines(found, environment, style, width),
+    )
+    return MATCHES if exit_code and found.matches else 0
+
+
+def _asked(words: Sequence[str]) -> tuple[str, str]:
+    """Read TOOL RANGE or TOOL@RANGE; a range of several parts may come unquoted, as several words."""
+    first, *rest = words
+    item = of_two(first, " ".join(rest)) if rest else parse(first)
+    if item.spec is None:
+        raise UsageError(
+            f"which versions of {item.tool} are meant?", "for example: envmgr alm affected nodejs '<20.11.1'"
+        )
+    return item.tool, item.spec
+
+
+def _entry(found: Affected, environment: str | None) -> dict[str, object]:
+    return {
+        "tool": found.tool,
+        "range": found.range,
+        "environment": environment,
+        "matches": [_use(one) for one in found.matches],
+        "unknown": [_use(one) for one in found.unknown],
+        "without_lock": [_use(one) for one in found.without_lock],
+    }
+
+
+def _use(one: Use) -> dict[str, object]:
+    return {
+        "app": one.app,
+        "environment": one.environment,
+        "tag": one.tag,
+        "version_id": one.version_id,
+        "tool_version": one.tool_version,
+    }
+
+
+def _lines(found: Affected, environment: str | None, style: Style, width: int) -> Iterator[str]:
+    where = f"in {environment}" if environment else "anywhere"
+    what = f"{found.tool} {found.range}"
+    if not found.matches:
+        yield style.paint("green", f"nothing deployed {where} is known to have {what}")
+    groups = (
+        ("red", f"affected, with {what}", found.matches),
+        ("yellow", f"cannot tell: its {found.tool} has no version that can be compared", found.unknown),
+        ("yellow", "cannot tell: came without a lock", found.without_lock),
+    )
+    is_first = bool(found.matches)
+    for kind, title, uses in groups:
+        if uses:
+            if not is_first:
+                yield ""
+            is_first = False
+            yield style.paint(kind, f"{len(uses)} {title}")
+            yield from (f"  {line}" for line in table.render(_rows(uses, found.tool), width - 2, style))
+
+
+def _rows(uses: Sequence[Use], tool: str) -> list[tuple[table.Cell, ...]]:
+    return [
+        (
+            ("bold", f"{one.app}@{one.tag}"),
+            ("", one.environment),
+            ("cyan", f"{tool} {plain(one.tool_version)}" if one.tool_version else ""),
+        )
+        for one in uses
+    ]

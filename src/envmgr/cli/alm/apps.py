@@ -1,0 +1,133 @@
+"""`envmgr alm apps`: what there is, and changes to it."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from envmgr.alm.documents import number, part_or_none, text
+from envmgr.cli import table
+from envmgr.cli.alm import ask
+from envmgr.cli.alm.ages import since, when
+from envmgr.cli.alm.connection import connected
+from envmgr.cli.alm.marks import colour, marks_for
+from envmgr.cli.alm.shown import facts, note_more, plain, section
+from envmgr.cli.alm.versions import version_row
+from envmgr.cli.session import report, show
+from envmgr.kit.errors import AlmConflict, UsageError
+from envmgr.ops.alm import apps
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from envmgr.alm.documents import Document
+    from envmgr.cli.options import Options
+    from envmgr.cli.style import Style
+    from envmgr.ops.alm.apps import AppShown
+
+
+def run_list(options: Options, limit: int) -> int:
+    """Show apps by name."""
+    with connected(options) as api:
+        found, now = apps.listing(api, limit), time.time()
+    code = show(
+        options,
+        "alm-apps-list",
+        lambda: {"apps": found.items, "more": found.more},
+        lambda style, width: (
+            table.render(
+                [_row(app, now) for app in found.items], width, style, flexible=1, cut=table.beginning
+            )
+            or ["no app yet: `envmgr alm push` registers the one that is here"]
+        ),
+    )
+    if found.more:
+        note_more(options, f"the first {len(found.items)} apps")
+    return code
+
+
+def _row(app: Document, now: float) -> tuple[table.Cell, ...]:
+    return (
+        ("bold", text(app, "name")),
+        ("", plain(text(app, "description"))),
+        ("dim", since(text(app, "created_at"), now)),
+    )
+
+
+def run_show(options: Options, ref: str) -> int:
+    """Show an app, where it stands, and its newest versions."""
+    with connected(options) as api:
+        found, now = apps.show(api, ref), time.time()
+    return show(
+        options,
+        "alm-apps-show",
+        lambda: {
+            "app": found.app,
+            "places": found.places,
+            "versions": found.versions.items,
+            "more_versions": found.versions.more,
+        },
+        lambda style, width: _shown(found, now, style, width),
+    )
+
+
+def _shown(found: AppShown, now: float, style: Style, width: int) -> Iterator[str]:
+    app = found.app
+    yield style.paint("bold", text(app, "name"))
+    about = [
+        ("description", plain(text(app, "description"))),
+        ("number", str(number(app, "id"))),
+        ("created", when(text(app, "created_at"))),
+        ("updated", when(text(app, "updated_at"))),
+    ]
+    yield from facts(about, style, width)
+    places = [_place(place, now, style) for place in found.places]
+    yield from section("stands in", table.render(places, width - 2, style, flexible=2), style)
+    rows = [version_row(one, now) for one in found.versions.items]
+    title = "newest versions" if found.versions.more else "versions"
+    yield from section(title, table.render(rows, width - 2, style, flexible=1), style)
+
+
+def _place(place: Document, now: float, style: Style) -> tuple[table.Cell, ...]:
+    cell = part_or_none(place, "current") or part_or_none(place, "last") or {}
+    status = text(cell, "status")
+    return (
+        ("", text(place, "environment")),
+        (colour(status), marks_for(style).state(status)),
+        ("bold", text(cell, "tag")),
+        ("dim", since(text(cell, "updated_at"), now)),
+    )
+
+
+def run_create(options: Options, name: str, description: str, version: str | None) -> int:
+    """Register an app."""
+    with connected(options) as api:
+        app = apps.create(api, name, description, version)
+    return report(options, "alm-apps-create", lambda: {"app": app}, lambda *_: [f"registered {name}"])
+
+
+def run_update(options: Options, ref: str, name: str | None, description: str | None) -> int:
+    """Change an app's name or description."""
+    if name is None and description is None:
+        raise UsageError(
+            "nothing to change was given", "for example: envmgr alm apps update shop --name store"
+        )
+    with connected(options) as api:
+        app = apps.update(api, ref, name, description)
+    return report(
+        options, "alm-apps-update", lambda: {"app": app}, lambda *_: [f"changed {text(app, 'name')}"]
+    )
+
+
+def run_delete(options: Options, ref: str, *, force: bool) -> int:
+    """Delete an app, after asking."""
+    with connected(options) as api:
+        app = apps.find(api, ref)
+        name = text(app, "name")
+        ask.deletion(options, f"the app {name}, with all its versions")
+        try:
+            apps.delete(api, app, force=force)
+        except AlmConflict as error:
+            error.hint = error.hint or "--force deletes it all the same"
+            raise
+    return report(options, "alm-apps-delete", lambda: {"app": app}, lambda *_: [f"deleted {name}"])

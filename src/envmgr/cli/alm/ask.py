@@ -1,0 +1,22 @@
+"""Asking before something is gone for everybody."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from envmgr.cli.session import confirm_with
+from envmgr.kit.environment import is_terminal
+from envmgr.kit.errors import AlmError, UsageError
+
+if TYPE_CHECKING:
+    from envmgr.cli.options import Options
+
+
+def deletion(options: Options, what: str) -> None:
+    """Return when the user wants it; raise when they do not, or when there is nobody to ask."""
+    if options.yes:
+        return
+    if not (is_terminal(0) and is_terminal(2)):
+        raise UsageError(f"deleting {what} has to be confirmed, and there is nobody to ask", "add --yes")
+    if not confirm_with(options, "n")(f"Delete {what}, from the server, for everybody?"):
+        raise AlmError(f"{what} was not deleted", None)

@@ -1,0 +1,113 @@
+"""`envmgr alm deployments`: what was deployed, how it went, and the next step of it."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from envmgr.alm.documents import number, text, text_or_none
+from envmgr.cli import table
+from envmgr.cli.alm.ages import since, when
+from envmgr.cli.alm.connection import connected
+from envmgr.cli.alm.deploy import deployed_lines, entry
+from envmgr.cli.alm.marks import colour, marks_for
+from envmgr.cli.alm.shown import facts, note_more, plain, section
+from envmgr.cli.session import report, show
+from envmgr.ops.alm import deployments
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from envmgr.alm.documents import Document
+    from envmgr.cli.options import Options
+    from envmgr.cli.style import Style
+    from envmgr.ops.alm.deployments import DeploymentShown
+
+
+def run_list(options: Options, which: deployments.Filter, limit: int) -> int:
+    """Show deployments, newest first."""
+    with connected(options) as api:
+        found, now = deployments.listing(api, which, limit), time.time()
+    code = show(
+        options,
+        "alm-deployments-list",
+        lambda: {"deployments": found.items, "more": found.more},
+        lambda style, width: (
+            table.render(
+                [_row(one, now, style) for one in found.items], width, style, flexible=5, cut=table.beginning
+            )
+            or ["no deployment: `envmgr alm deploy APP@TAG --env ENV` makes one"]
+        ),
+    )
+    if found.more:
+        note_more(options, f"the newest {len(found.items)} deployments")
+    return code
+
+
+def _row(one: Document, now: float, style: Style) -> tuple[table.Cell, ...]:
+    status = text(one, "status")
+    return (
+        ("dim", str(number(one, "id"))),
+        ("bold", f"{text(one, 'app')}@{text(one, 'tag')}"),
+        ("", text(one, "environment")),
+        (colour(status), _state(status, style)),
+        ("dim", since(text(one, "updated_at"), now)),
+        ("", " ".join(filter(None, (plain(text(one, "actor")), plain(text(one, "reason")))))),
+    )
+
+
+def _state(status: str, style: Style) -> str:
+    mark = marks_for(style).states.get(status)
+    return f"{mark} {status}" if mark and mark != "ok" else status
+
+
+def run_show(options: Options, deployment_id: int) -> int:
+    """Show a deployment and its history."""
+    with connected(options) as api:
+        found = deployments.show(api, deployment_id)
+    return show(
+        options,
+        "alm-deployments-show",
+        lambda: {"deployment": found.deployment, "history": found.history},
+        lambda style, width: _shown(found, style, width),
+    )
+
+
+def _shown(found: DeploymentShown, style: Style, width: int) -> Iterator[str]:
+    one = found.deployment
+    arrow = marks_for(style).arrow
+    yield style.paint("bold", f"{text(one, 'app')}@{text(one, 'tag')} {arrow} {text(one, 'environment')}")
+    status = text(one, "status")
+    about = [
+        ("number", str(number(one, "id"))),
+        ("version", str(number(one, "version_id"))),
+        ("by", plain(text(one, "actor"))),
+        ("reason", plain(text(one, "reason"))),
+        ("created", when(text(one, "created_at"))),
+        ("finished", when(text_or_none(one, "finished_at") or "")),
+    ]
+    yield f"  {style.paint(colour(status), _state(status, style))}"
+    yield from facts(about, style, width)
+    rows = [_step(step, style) for step in found.history]
+    yield from section(
+        "history", table.render(rows, width - 2, style, flexible=3, cut=table.beginning), style
+    )
+
+
+def _step(step: Document, style: Style) -> tuple[table.Cell, ...]:
+    status = text(step, "status")
+    return (
+        ("dim", when(text(step, "created_at"))),
+        (colour(status), _state(status, style)),
+        ("", plain(text(step, "actor"))),
+        ("", plain(text(step, "reason"))),
+    )
+
+
+def run_update(options: Options, deployment_id: int, status: str, reason: str) -> int:
+    """Take a deployment a step, or the steps that are needed, further."""
+    with connected(options) as api:
+        done = deployments.advance(api, deployment_id, status, reason)
+    return report(
+        options, "alm-deployments-update", lambda: entry(done), lambda style, _: deployed_lines(done, style)
+    )

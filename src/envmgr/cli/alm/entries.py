@@ -1,0 +1,81 @@
+"""Entries of the audit log as lines: which, when, who, what, and to what it happened."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from envmgr.alm.documents import number, part, text
+from envmgr.cli.alm.ages import when_ms
+from envmgr.cli.alm.marks import marks_for
+from envmgr.cli.alm.shown import plain
+from envmgr.cli.table import beginning, display_width, render
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from envmgr.alm.documents import Document
+    from envmgr.cli.style import Style
+    from envmgr.cli.table import Cell
+
+_ENDINGS = {
+    "Denied": "red",
+    "Failed": "red",
+    "Reused": "red",
+    "Deleted": "yellow",
+    "Revoked": "yellow",
+    "Created": "green",
+}
+
+
+_ROOMY = 100
+"""Columns that a terminal must have for every line to tell the year."""
+
+
+class Lines:
+    """Lays entries out in columns, which stay as wide as they ever were when more entries follow."""
+
+    def __init__(self, style: Style, width: int) -> None:
+        self._style, self._width = style, width
+        self._arrow = marks_for(style).arrow
+        self._from = 0 if width >= _ROOMY else len("2026-")
+        self._widest: list[int] = []
+
+    def of(self, entries: Sequence[Document]) -> list[str]:
+        """Lay some entries out."""
+        rows = [[*self._row(entry)] for entry in entries]
+        for row in rows:
+            widths = [display_width(text) for _, text in row]
+            self._widest = [max(pair) for pair in zip(self._widest or widths, widths, strict=True)]
+        return render([self._padded(row) for row in rows], self._width, self._style, cut=beginning)
+
+    def _padded(self, row: Sequence[Cell]) -> list[Cell]:
+        padded = [
+            (kind, shown + " " * (width - display_width(shown)))
+            for (kind, shown), width in zip(row, self._widest, strict=True)
+        ]
+        return [*padded[:-1], row[-1]]
+
+    def _row(self, entry: Document) -> Iterator[Cell]:
+        event = text(entry, "event_type")
+        kind = next((kind for ending, kind in _ENDINGS.items() if event.endswith(ending)), "cyan")
+        yield ("dim", str(number(entry, "seq")))
+        yield ("dim", when_ms(number(entry, "timestamp"))[self._from :])
+        yield ("", plain(text(entry, "actor")))
+        yield (kind, plain(event))
+        yield ("", _subject(entry, self._arrow))
+
+
+def _subject(entry: Document, arrow: str) -> str:
+    """Say in names what an entry is about, where its payload has them; else which resource."""
+    said = {
+        name: plain(value)
+        for name, value in part(entry, "payload").items()
+        if isinstance(value, str) and value
+    }
+    if {"app", "tag"} <= said.keys():
+        version = f"{said['app']}@{said['tag']}"
+        if "environment" not in said:
+            return version
+        status = f": {said['status']}" if "status" in said else ""
+        return f"{version} {arrow} {said['environment']}{status}"
+    return said.get("name") or said.get("username") or said.get("detail") or plain(text(entry, "resource"))

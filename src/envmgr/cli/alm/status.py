@@ -1,0 +1,107 @@
+"""`envmgr alm status`: the matrix of apps and environments."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from envmgr.alm import names
+from envmgr.cli.alm.board import Look, board
+from envmgr.cli.alm.connection import connected
+from envmgr.cli.alm.marks import marks_for
+from envmgr.cli.session import show
+from envmgr.cli.units import count_of
+from envmgr.cli.wrap import fill
+from envmgr.ops.alm.status import status
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from envmgr.alm.matrix import Attempt, Grid
+    from envmgr.cli.alm.board import Board
+    from envmgr.cli.options import Options
+    from envmgr.cli.style import Style
+
+SHOWN = 5
+"""How many of the apps that stand nowhere are named."""
+
+
+def run(options: Options, environment: str | None, app: str | None) -> int:
+    """Show what stands where."""
+    if environment is not None:
+        names.check_environment(environment)
+    with connected(options) as api:
+        found, now = status(api, environment, app), time.time()
+    return show(
+        options,
+        "alm-status",
+        lambda: {"matrix": found.answer, "apps": _rows(found.grid)},
+        lambda style, width: _lines(found.grid, Look(style, marks_for(style), width, now)),
+    )
+
+
+def _rows(grid: Grid) -> list[dict[str, object]]:
+    """Say of each row what cannot be read off the server's answer at once."""
+    return [
+        {
+            "app": row.app,
+            "differs": row.differs,
+            "behind": [name for name, cell in row.cells.items() if cell.is_behind],
+        }
+        for row in grid.rows
+    ]
+
+
+def _lines(grid: Grid, look: Look) -> Iterator[str]:
+    if not grid.rows:
+        yield "nothing was deployed yet: `envmgr alm deploy APP@TAG --env ENV` begins it"
+        yield from _nowhere(grid)
+        return
+    laid = board(grid, look)
+    yield from laid.lines
+    yield ""
+    yield _summary(grid, look.style)
+    for line in (*_legend(grid, look), *_cut(laid), *_nowhere(grid)):
+        yield look.style.paint("dim", fill(line, look.width))
+
+
+def _attempts(grid: Grid) -> list[Attempt]:
+    cells = [cell for row in grid.rows for cell in row.cells.values()]
+    return [one for cell in cells for one in (cell.current, cell.newer) if one is not None]
+
+
+def _summary(grid: Grid, style: Style) -> str:
+    """Count what is there, and what deserves a look."""
+    differing = sum(row.differs for row in grid.rows)
+    failed = sum(one.status == "failed" for one in _attempts(grid))
+    said = [f"{count_of(len(grid.rows), 'app')} in {count_of(len(grid.columns), 'environment')}"]
+    if differing:
+        said.append(style.paint("yellow", f"{differing} not everywhere the same"))
+    if failed:
+        said.append(style.paint("red", f"{failed} failed"))
+    return ", ".join(said)
+
+
+def _legend(grid: Grid, look: Look) -> Iterator[str]:
+    """Explain the signs that stand above, in the order of a deployment's life."""
+    used = {one.status for one in _attempts(grid)}
+    signs = [
+        f"{sign} {state.replace('_', ' ')}" for state, sign in look.marks.states.items() if state in used
+    ]
+    if any(row.differs for row in grid.rows):
+        signs.append(f"{look.marks.differs} versions differ")
+    if signs:
+        yield ", ".join(signs)
+
+
+def _cut(laid: Board) -> Iterable[str]:
+    return [f"{count_of(laid.cut, 'long tag')} cut to fit: `--json` has them whole"] if laid.cut else []
+
+
+def _nowhere(grid: Grid) -> Iterator[str]:
+    """Name apps that have no row."""
+    if grid.nowhere:
+        more = len(grid.nowhere) - SHOWN
+        named = ", ".join(grid.nowhere[:SHOWN]) + (f" and {more} more" if more > 0 else "")
+        where = f"in {grid.columns[0].name}" if len(grid.columns) == 1 else "anywhere"
+        yield f"never deployed {where}: {named} (`envmgr alm apps list` shows all)"

@@ -1,0 +1,176 @@
+"""`envmgr alm versions`: what there is, and changes to it."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING
+
+from envmgr.alm import artifacts, names
+from envmgr.alm.documents import number, part, parts, text, text_or_none, texts
+from envmgr.cli import table
+from envmgr.cli.alm import ask
+from envmgr.cli.alm.ages import since, when
+from envmgr.cli.alm.connection import connected, opened
+from envmgr.cli.alm.shown import COMMIT, facts, note_more, plain, prose, section
+from envmgr.cli.session import report, show
+from envmgr.kit.errors import UsageError
+from envmgr.kit.value import frozen
+from envmgr.ops.alm import find, versions
+from envmgr.ops.alm.connect import connect
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from envmgr.alm.documents import Document
+    from envmgr.cli.options import Options
+    from envmgr.cli.style import Style
+
+
+@frozen
+class Said:
+    """What is said of a version that is registered by hand."""
+
+    commit: str = ""
+    ref: str = ""
+    changelog: str = ""
+    artifacts: tuple[str, ...] = ()
+    lock: str | None = None
+    dotfile: str | None = None
+
+
+def run_list(options: Options, which: versions.Filter, limit: int) -> int:
+    """Show versions, newest first."""
+    with connected(options) as api:
+        found, now = versions.listing(api, which, limit), time.time()
+    code = show(
+        options,
+        "alm-versions-list",
+        lambda: {"versions": found.items, "more": found.more},
+        lambda style, width: (
+            table.render([version_row(one, now) for one in found.items], width, style, flexible=1)
+            or ["no version yet: `envmgr alm push` registers the one that is here"]
+        ),
+    )
+    if found.more:
+        note_more(options, f"the newest {len(found.items)} versions")
+    return code
+
+
+def version_row(version: Document, now: float) -> tuple[table.Cell, ...]:
+    """Lay out a version as a row: name, commit, tools, age."""
+    tools = len(parts(part(version, "toolchain"), "tools"))
+    has_lock = text_or_none(part(version, "toolchain"), "lock_digest") is not None
+    return (
+        ("bold", f"{text(version, 'app')}@{text(version, 'tag')}"),
+        ("cyan", plain(text(version, "ref"))),
+        ("dim", text(version, "commit")[:COMMIT]),
+        ("" if has_lock else "dim", f"{tools} tool{'' if tools == 1 else 's'}" if has_lock else "no lock"),
+        ("dim", since(text(version, "created_at"), now)),
+    )
+
+
+def run_show(options: Options, words: Sequence[str]) -> int:
+    """Show a version: where it comes from, its tools, its artifacts."""
+    with connected(options) as api:
+        version = find.version(api, names.parse_version(tuple(words)))
+    return show(
+        options,
+        "alm-versions-show",
+        lambda: {"version": version},
+        lambda style, width: _shown(version, style, width),
+    )
+
+
+def _shown(version: Document, style: Style, width: int) -> Iterator[str]:
+    build, toolchain = part(version, "build"), part(version, "toolchain")
+    yield style.paint("bold", f"{text(version, 'app')}@{text(version, 'tag')}")
+    about = [
+        ("number", str(number(version, "id"))),
+        ("commit", text(version, "commit") + (" and changes beside it" if build.get("dirty") else "")),
+        ("ref", plain(text(version, "ref"))),
+        ("built by", _built_by(build)),
+        ("run", plain(text(build, "url"))),
+        ("lock", text_or_none(toolchain, "lock_digest") or "none was sent"),
+        ("digest", text(version, "digest")),
+        ("created", when(text(version, "created_at"))),
+        ("changelog", prose(text(version, "changelog"))),
+    ]
+    yield from facts(about, style, width)
+    tools = [_tool(tool) for tool in parts(toolchain, "tools")]
+    yield from section("tools", table.render(tools, width - 2, style, flexible=2), style)
+    artifacts = [_artifact(one) for one in parts(version, "artifacts")]
+    yield from section("artifacts", table.render(artifacts, width - 2, style, flexible=0), style)
+
+
+def _built_by(build: Document) -> str:
+    return plain(" ".join(filter(None, (text(build, "ci"), text(build, "run_id"), text(build, "actor")))))
+
+
+def _tool(tool: Document) -> tuple[table.Cell, ...]:
+    return (
+        ("bold", text(tool, "tool")),
+        ("green", text(tool, "version")),
+        ("dim", ", ".join(texts(tool, "requests"))),
+    )
+
+
+def _artifact(artifact: Document) -> tuple[table.Cell, ...]:
+    return (("bold", plain(text(artifact, "name"))), ("dim", text(artifact, "digest")))
+
+
+def run_create(options: Options, words: Sequence[str], said: Said) -> int:
+    """Register a version by hand; `push` does it with all that is known here."""
+    named = names.parse_version(tuple(words))
+    if not isinstance(named, names.Tagged):
+        raise UsageError(f"{named} is no new version", "for example: envmgr alm versions create shop@1.4.0")
+    with opened(options) as context:
+        body = _body(said, context.environment.cwd)
+        version = versions.create(connect(context, options.alm_url, options.alm_token), named, body)
+    return report(
+        options, "alm-versions-create", lambda: {"version": version}, lambda *_: [f"registered {named}"]
+    )
+
+
+def _body(said: Said, cwd: str) -> dict[str, object]:
+    return {
+        "commit": said.commit,
+        "ref": said.ref,
+        "changelog": said.changelog,
+        "artifacts": artifacts.read(said.artifacts, cwd),
+        **versions.toolchain(_below(cwd, said.lock), _below(cwd, said.dotfile)),
+    }
+
+
+def _below(cwd: str, path: str | None) -> str | None:
+    return None if path is None else os.path.join(cwd, path)
+
+
+def run_update(options: Options, words: Sequence[str], changelog: str | None, ref: str | None) -> int:
+    """Change what may change of a version."""
+    if changelog is None and ref is None:
+        raise UsageError(
+            "nothing to change was given",
+            "for example: envmgr alm versions update shop@1.4.0 --changelog 'Faster'",
+        )
+    with connected(options) as api:
+        change = {"changelog": changelog, "ref": ref}
+        version = versions.update(api, names.parse_version(tuple(words)), change)
+    return report(
+        options, "alm-versions-update", lambda: {"version": version}, lambda *_: [f"changed {_name(version)}"]
+    )
+
+
+def run_delete(options: Options, words: Sequence[str]) -> int:
+    """Delete a version, after asking."""
+    with connected(options) as api:
+        version = find.version(api, names.parse_version(tuple(words)))
+        ask.deletion(options, f"the version {_name(version)}")
+        versions.delete(api, version)
+    return report(
+        options, "alm-versions-delete", lambda: {"version": version}, lambda *_: [f"deleted {_name(version)}"]
+    )
+
+
+def _name(version: Document) -> str:
+    return f"{text(version, 'app')}@{text(version, 'tag')}"

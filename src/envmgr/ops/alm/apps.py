@@ -1,0 +1,68 @@
+"""Apps: list, show, create, update, delete."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from envmgr.alm.documents import document, number, parts
+from envmgr.kit.value import frozen
+from envmgr.ops.alm.find import app_path
+from envmgr.ops.alm.listing import Listed, listed
+
+if TYPE_CHECKING:
+    from envmgr.alm.api import Api
+    from envmgr.alm.documents import Document
+
+NEWEST = 5
+
+
+@frozen
+class AppShown:
+    """An app, its newest versions, and the places where it stands."""
+
+    app: Document
+    versions: Listed
+    places: tuple[Document, ...]
+
+
+def listing(api: Api, limit: int) -> Listed:
+    """Return apps by name."""
+    return listed(api, "/apps", {"sort": "name"}, limit)
+
+
+def show(api: Api, ref: str) -> AppShown:
+    """Return an app and what is to be known of it."""
+    app = document(api.get(app_path(ref)))
+    matrix = document(api.get("/matrix"))
+    return AppShown(
+        app=app,
+        versions=listed(api, f"{app_path(ref)}/versions", {}, NEWEST),
+        places=tuple(
+            place for place in parts(matrix, "places") if number(place, "app_id") == number(app, "id")
+        ),
+    )
+
+
+def create(api: Api, name: str, description: str, version: str | None) -> Document:
+    """Register an app, and its first version where that is given."""
+    first = {} if version is None else {"version": version}
+    return document(api.post("/apps", {"name": name, "description": description, **first}))
+
+
+def update(api: Api, ref: str, name: str | None, description: str | None) -> Document:
+    """Change what is given of an app."""
+    app = document(api.get(app_path(ref)))
+    change = {
+        field: value for field, value in (("name", name), ("description", description)) if value is not None
+    }
+    return document(api.patch(f"/apps/{number(app, 'id')}", change, revision=number(app, "rev")))
+
+
+def delete(api: Api, app: Document, *, force: bool) -> None:
+    """Remove an app, with `force` also one that stands somewhere."""
+    api.delete(f"/apps/{number(app, 'id')}", {"force": "true"} if force else {}, revision=number(app, "rev"))
+
+
+def find(api: Api, ref: str) -> Document:
+    """Return an app."""
+    return document(api.get(app_path(ref)))

@@ -1,0 +1,123 @@
+"""The `.envmgr` and `.envmgr.lock` that a version was built with, written here."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from typing import TYPE_CHECKING
+
+from envmgr.alm import provenance, runs, work
+from envmgr.alm.documents import document, number, part, text, text_or_none
+from envmgr.kit import digest as digests
+from envmgr.kit.errors import AlmError, DigestMismatch, EnvmgrError, ProjectError
+from envmgr.kit.fs import read_bytes, write_in_place
+from envmgr.kit.value import frozen
+from envmgr.ops.alm import find
+from envmgr.project import dotfile, lockio, lockreader
+
+if TYPE_CHECKING:
+    from envmgr.alm.api import Api
+    from envmgr.alm.documents import Document
+    from envmgr.alm.names import Numbered, Standing, Tagged
+    from envmgr.kit.environment import Environment
+
+
+@frozen
+class CheckedOut:
+    """Whose toolchain it is, and which files it was written to; `changed` are those that were other before."""
+
+    version: Document
+    lock_digest: str
+    files: tuple[str, ...]
+    changed: tuple[str, ...]
+
+
+def checkout(api: Api, named: Tagged | Numbered | Standing, directory: str, *, force: bool) -> CheckedOut:
+    """Write both files, or none; raise ProjectError where others stand there, unless `force` is given."""
+    version = find.version(api, named)
+    name = f"{text(version, 'app')}@{text(version, 'tag')}"
+    digest = text_or_none(part(version, "toolchain"), "lock_digest")
+    if digest is None:
+        raise AlmError(
+            f"{name} was registered without a lock: nobody knows what it was built with",
+            "`envmgr alm push` sends the lock, from the next version on",
+        )
+    lock = document(api.get(f"/versions/{number(version, 'id')}/lock"))
+    contents = _contents(directory, _verified(text(lock, "lock"), digest, name), text(lock, "dotfile"), name)
+    if not force:
+        _require_same(contents, name)
+    return CheckedOut(version, digest, tuple(contents), _written(contents))
+
+
+def app_here(environment: Environment) -> str:
+    """Return the app that is developed here, as a push would name it; raise NoProvenance where that cannot be told."""
+    found = provenance.gather(
+        provenance.Wanted(tag="any"), runs.read(environment), work.read(environment), environment.cwd
+    )
+    return found.app
+
+
+def _verified(lock: str, digest: str, name: str) -> str:
+    """Return a lock that is what the version says it is; a server that says otherwise is not believed."""
+    try:
+        expected = digests.parse(digest)
+        found = hashlib.new(expected.algorithm, lock.encode()).hexdigest()
+    except ValueError as error:
+        raise AlmError(f"the lock of {name} cannot be verified: {error}") from None
+    if found != expected.value:
+        raise DigestMismatch(
+            f"the lock of {name} is not the one that was registered: it has {expected.algorithm}:{found}, "
+            f"and {digest} was expected",
+            "do not use it; `envmgr alm audit --verify` shows whether the server's records were changed",
+        )
+    return lock
+
+
+def _contents(directory: str, lock: str, requests: str, name: str) -> dict[str, str]:
+    """Return by path what is to be written, the lock last; raise AlmError for what envmgr could not read again."""
+    path = os.path.join(directory, dotfile.NAME)
+    try:
+        lockreader.parse(lock, lockio.path_beside(path))
+        if requests:
+            dotfile.parse(requests, path)
+    except EnvmgrError as error:
+        raise AlmError(
+            f"what {name} was built with cannot be used here: {error.message}", error.hint
+        ) from None
+    return {**({path: requests} if requests else {}), lockio.path_beside(path): lock}
+
+
+def _require_same(contents: dict[str, str], name: str) -> None:
+    others = [path for path, text in contents.items() if _content(path) not in {None, text}]
+    if others:
+        raise ProjectError(
+            f"{' and '.join(others)} would be overwritten with what {name} has",
+            "--force overwrites; to keep yours, check out in another directory (`-C DIR`)",
+        )
+
+
+def _content(path: str) -> str | None:
+    content = read_bytes(path)
+    return None if content is None else content.decode(errors="surrogateescape")
+
+
+def _written(contents: dict[str, str]) -> tuple[str, ...]:
+    """Write all files; where one cannot be written, put the ones before it back as they were."""
+    before = {path: read_bytes(path) for path in contents}
+    changed: list[str] = []
+    try:
+        for path, content in contents.items():
+            if write_in_place(path, content):
+                changed.append(path)
+    except BaseException:
+        for path in changed:
+            _restore(path, before[path])
+        raise
+    return tuple(changed)
+
+
+def _restore(path: str, content: bytes | None) -> None:
+    if content is None:
+        os.unlink(path)
+    else:
+        write_in_place(path, content.decode(errors="surrogateescape"))

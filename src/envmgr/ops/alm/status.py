@@ -1,0 +1,39 @@
+"""What stands where."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from envmgr.alm import matrix
+from envmgr.alm.documents import document
+from envmgr.kit.value import frozen, replace
+
+if TYPE_CHECKING:
+    from envmgr.alm.api import Api
+    from envmgr.alm.documents import Document
+    from envmgr.alm.matrix import Grid
+
+
+@frozen
+class Status:
+    """The matrix, as the server answers it and as one looks at it."""
+
+    answer: Document
+    grid: Grid
+
+
+def status(api: Api, environment: str | None, app: str | None) -> Status:
+    """Return what stands where: of all apps in all environments, or of one of either."""
+    query = {} if environment is None else {"environment": environment}
+    answer = document(api.get("/matrix", query))
+    return Status(answer, _of(matrix.grid(answer), app))
+
+
+def _of(grid: Grid, app: str | None) -> Grid:
+    if app is None:
+        return grid
+    return replace(
+        grid,
+        rows=tuple(row for row in grid.rows if row.app == app),
+        nowhere=tuple(name for name in grid.nowhere if name == app),
+    )

@@ -1,0 +1,72 @@
+"""Versions: list, show, create, update, delete."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from envmgr.alm.documents import document, number
+from envmgr.kit.errors import AlmError, UsageError
+from envmgr.kit.fs import read_bytes
+from envmgr.kit.value import frozen
+from envmgr.ops.alm import find
+from envmgr.ops.alm.listing import Listed, listed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from envmgr.alm.api import Api
+    from envmgr.alm.documents import Document
+    from envmgr.alm.names import Numbered, Standing, Tagged
+
+
+@frozen
+class Filter:
+    """Which versions are meant."""
+
+    app: str | None = None
+    commit: str | None = None
+    lock_digest: str | None = None
+
+
+def listing(api: Api, which: Filter, limit: int) -> Listed:
+    """Return versions, newest first."""
+    path = "/versions" if which.app is None else f"{find.app_path(which.app)}/versions"
+    return listed(api, path, {"commit": which.commit, "lock_digest": which.lock_digest}, limit)
+
+
+def create(api: Api, named: Tagged, said: Mapping[str, object]) -> Document:
+    """Register a version of an app."""
+    return document(api.post(f"{find.app_path(named.app)}/versions", {"tag": named.tag, **said}))
+
+
+def update(api: Api, named: Tagged | Numbered | Standing, change: Mapping[str, str | None]) -> Document:
+    """Change what is given of a version."""
+    version = find.version(api, named)
+    given = {name: value for name, value in change.items() if value is not None}
+    return document(api.patch(f"/versions/{number(version, 'id')}", given, revision=number(version, "rev")))
+
+
+def delete(api: Api, version: Document) -> None:
+    """Remove a version."""
+    api.delete(f"/versions/{number(version, 'id')}", revision=number(version, "rev"))
+
+
+def toolchain(lock: str | None, dotfile: str | None) -> dict[str, object]:
+    """Return what says the lock in a file, verbatim, and the `.envmgr` that it belongs to."""
+    if lock is None:
+        if dotfile is not None:
+            raise UsageError(
+                "--dotfile says what a lock belongs to, and there is no --lock", "add --lock FILE"
+            )
+        return {}
+    return {"toolchain": {"lock": _text(lock), "dotfile": "" if dotfile is None else _text(dotfile)}}
+
+
+def _text(path: str) -> str:
+    content = read_bytes(path)
+    if content is None:
+        raise AlmError(f"there is no file {path}", "name one that exists")
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        raise AlmError(f"{path} is not UTF-8 text", "name a lock that `envmgr lock` wrote") from None

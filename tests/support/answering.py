@@ -1,0 +1,51 @@
+"""An ALM server in a dictionary: what it answers to which request, and what it was asked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from envmgr.kit.errors import AlmNotFound
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+
+class Answering:
+    """Stands for `alm.api.Api`; an answer that is an error is raised, one that is a function is called."""
+
+    def __init__(self, answers: Mapping[str, object]) -> None:
+        self.answers = dict(answers)
+        self.asked: list[tuple[object, ...]] = []
+
+    def get(self, path, query=None):
+        return self._answer("GET", path, query)
+
+    def post(self, path, body=None):
+        return self._answer("POST", path, body)
+
+    def patch(self, path, change, *, revision=None):
+        return self._answer("PATCH", path, change, revision)
+
+    def delete(self, path, query=None, *, revision=None):
+        self._answer("DELETE", path, query or {}, revision)
+
+    def pages(self, path, query=None) -> Iterator[object]:
+        found = self._answer("GET", path, query)
+        yield from found if isinstance(found, tuple) else (found,)
+
+    def items(self, path, query=None) -> Iterator[object]:
+        for page in self.pages(path, query):
+            yield from page
+
+    def follow(self, path, after=None):
+        self.asked.append(("FOLLOW", path, after))
+        return iter(self.answers[f"FOLLOW {path}"])
+
+    def _answer(self, method, path, *rest):
+        self.asked.append((method, path, *rest))
+        if f"{method} {path}" not in self.answers:
+            raise AlmNotFound(f"there is nothing at {path}")
+        found = self.answers[f"{method} {path}"]
+        if isinstance(found, Exception):
+            raise found
+        return found(*rest) if callable(found) else found

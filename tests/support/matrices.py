@@ -1,0 +1,53 @@
+"""What `GET /matrix` answers, made for tests."""
+
+from __future__ import annotations
+
+
+def cell(
+    deployment: int, version: int, tag: str, *, status: str = "successful", at: str = "2026-03-01T10:00:00Z"
+) -> dict[str, object]:
+    return {
+        "deployment_id": deployment,
+        "version_id": version,
+        "tag": tag,
+        "status": status,
+        "actor": "user:ada",
+        "updated_at": at,
+    }
+
+
+def place(
+    app: str,
+    environment: str,
+    current: dict[str, object] | None,
+    last: dict[str, object] | None = None,
+    *,
+    age: int | None = 3_600,
+) -> dict[str, object]:
+    return {
+        "app_id": _number(app),
+        "app": app,
+        "environment": environment,
+        "current": current,
+        "last": last or current,
+        "age_seconds": age,
+    }
+
+
+def matrix(
+    places: list[dict[str, object]],
+    *,
+    apps: list[str] | None = None,
+    environments: list[tuple[str, int]] | None = None,
+) -> dict[str, object]:
+    named = dict.fromkeys(apps or [str(one["app"]) for one in places])
+    known = environments or [(str(name), 0) for name in dict.fromkeys(one["environment"] for one in places)]
+    return {
+        "apps": [{"id": _number(name), "name": name} for name in named],
+        "environments": [{"name": name, "sort_order": order, "tier": "other"} for name, order in known],
+        "places": places,
+    }
+
+
+def _number(app: str) -> int:
+    return int.from_bytes(app.encode()[:6])

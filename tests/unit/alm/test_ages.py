@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import pytest
+
+from envmgr.cli.alm import ages
+
+
+@pytest.mark.parametrize(
+    ("seconds", "spelled"),
+    [
+        (-5, "0s"),
+        (0, "0s"),
+        (59.9, "59s"),
+        (60, "1m"),
+        (3_599, "59m"),
+        (3_600, "1h"),
+        (47 * 3_600 + 3_599, "47h"),
+        (48 * 3_600, "2d"),
+        (59 * 86_400, "59d"),
+        (60 * 86_400, "2mo"),
+        (729 * 86_400, "24mo"),
+        (730 * 86_400, "2y"),
+        (10_000 * 86_400, "27y"),
+    ],
+)
+def test_an_age_is_spelled_in_the_unit_that_suits_it(seconds, spelled):
+    assert ages.age(seconds) == spelled
+
+
+def test_how_long_ago_a_moment_was():
+    assert ages.since("1970-01-01T00:01:00Z", 180) == "2m"
+    assert ages.since("1970-01-01T02:01:00+02:00", 180) == "2m"
+    assert ages.since("1970-01-01T00:01:00.123", 180) == "1m"
+    assert ages.since("yesterday", 0) == ""
+
+
+def test_when_a_moment_was():
+    assert ages.when("2026-01-02T03:04:05.678Z") == "2026-01-02 03:04:05Z"
+    assert ages.when("2026-01-02T03:04:05+02:00") == "2026-01-02 01:04:05Z"
+    assert ages.when("") == ""
+    assert ages.when_ms(1_700_000_000_123) == "2023-11-14 22:13:20Z"
+    assert ages.when_ms(10**30) == str(10**30)

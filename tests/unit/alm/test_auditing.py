@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from envmgr.kit.errors import AlmError, Forbidden, StorageError
+from envmgr.ops.alm import audit
+from support.answering import Answering
+from support.auditing import OTHER_KEY, checkpoints, entries
+
+LOG = list(entries(7))
+SIGNED = checkpoints(LOG, 3, 6)
+
+
+def server(log=LOG, signed=SIGNED, **answers):
+    """Serve a log: entries newest first unless sorted, in two pages."""
+
+    def audits(query):
+        found = log if query.get("sort") == "seq" else log[::-1]
+        return (found[:4], found[4:])
+
+    return Answering({"GET /audits": audits, "GET /audit/checkpoints": (signed[::-1], []), **answers})
+
+
+def test_the_newest_entries_are_told_oldest_first():
+    found = audit.listing(server(), audit.Filter(actor="user:ada"), 3)
+    assert [one["seq"] for one in found.items] == [5, 6, 7]
+    assert found.more
+
+
+def test_a_log_is_verified_from_its_server():
+    report = audit.verify_server(server(), SIGNED[:1])
+    assert report.is_intact
+    assert (report.entries, report.checkpoints, report.kept) == (7, 2, 1)
+
+
+def test_checkpoints_are_asked_for_before_the_entries_they_may_speak_of():
+    api = server()
+    audit.verify_server(api, ())
+    assert next(asked[1] for asked in api.asked) == "/audit/checkpoints"
+
+
+def test_an_export_is_verified_without_a_server(tmp_path):
+    path = str(tmp_path / "logs" / "audit.ndjson")
+    assert audit.export_to(server(), path) == audit.Exported(path, 7, 2)
+    report = audit.verify_file(path, SIGNED[1:])
+    assert report.is_intact
+    assert (report.entries, report.checkpoints, report.held_against) == (7, 2, 6)
+
+
+@pytest.mark.parametrize("line", range(9))
+def test_a_line_taken_out_of_an_export_is_found_against_what_was_kept(tmp_path, line):
+    path = tmp_path / "audit.ndjson"
+    audit.export_to(server(), str(path))
+    lines = path.read_bytes().splitlines(keepends=True)
+    del lines[line]
+    path.write_bytes(b"".join(lines))
+    report = audit.verify_file(str(path), checkpoints(LOG, 3, 6, 7))
+    assert report.is_intact == (line == 8)  # the last checkpoint, which nothing follows
+
+
+def test_an_export_that_cannot_be_finished_leaves_no_file(tmp_path):
+    def breaks(_query):
+        raise AlmError("the server went away")
+
+    with pytest.raises(AlmError, match="went away"):
+        audit.export_to(server(**{"GET /audits": breaks}), str(tmp_path / "audit.ndjson"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_export_that_is_not_there_is_said(tmp_path):
+    with pytest.raises(StorageError, match="No such file"):
+        audit.verify_file(str(tmp_path / "none"), ())
+
+
+def test_a_fresh_checkpoint_is_added_to_those_that_were_kept(tmp_path):
+    path = tmp_path / "kept.json"
+    first = server(**{"POST /audit/checkpoints": SIGNED[0]})
+    second = server(**{"POST /audit/checkpoints": SIGNED[1]})
+    assert audit.save_checkpoint(first, str(path)) == audit.Saved(str(path), SIGNED[0], True)
+    audit.save_checkpoint(second, str(path))
+    audit.save_checkpoint(second, str(path))
+    assert json.loads(path.read_text()) == SIGNED
+    assert audit.read_kept(str(path)) == tuple(SIGNED)
+
+
+def test_who_may_not_ask_for_a_checkpoint_keeps_the_newest_there_is(tmp_path):
+    api = server(**{"POST /audit/checkpoints": Forbidden("no")})
+    saved = audit.save_checkpoint(api, str(tmp_path / "kept.json"))
+    assert (saved.checkpoint, saved.is_fresh) == (SIGNED[1], False)
+
+
+def test_without_any_checkpoint_there_is_nothing_to_keep(tmp_path):
+    api = server(signed=[], **{"POST /audit/checkpoints": Forbidden("no")})
+    with pytest.raises(AlmError, match="has signed no checkpoint"):
+        audit.save_checkpoint(api, str(tmp_path / "kept.json"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_checkpoint_of_another_key_is_not_kept_beside_the_first(tmp_path):
+    path = tmp_path / "kept.json"
+    path.write_text(json.dumps(SIGNED[0]))
+    (other,) = checkpoints(LOG, 6, key=OTHER_KEY)
+    with pytest.raises(AlmError, match="not to be believed"):
+        audit.save_checkpoint(server(**{"POST /audit/checkpoints": other}), str(path))
+    assert json.loads(path.read_text()) == SIGNED[0]
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", "[1]", '"x"', "[" * 100_000])
+def test_a_file_without_checkpoints_is_said(tmp_path, content):
+    path = tmp_path / "kept.json"
+    path.write_text(content)
+    with pytest.raises(AlmError) as caught:
+        audit.read_kept(str(path))
+    assert str(path) in caught.value.message
+    assert "--save-checkpoint" in caught.value.hint
+
+
+def test_a_file_that_is_not_there_is_said(tmp_path):
+    with pytest.raises(AlmError, match="there is no file"):
+        audit.read_kept(str(tmp_path / "none"))
+
+
+def test_following_gives_what_is_wanted_of_what_comes():
+    api = server(**{"FOLLOW /audit/events": LOG})
+    found = audit.follow(api, audit.Filter(event_type="AppUpdated", resource="app/2"), 0)
+    assert [one["seq"] for one in found] == [one["seq"] for one in LOG if one["resource"] == "app/2"]
+    assert audit.head(api) == 7
+    assert audit.head(server(log=[])) == 0

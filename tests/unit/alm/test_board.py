@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from envmgr.alm.matrix import grid
+from envmgr.cli.alm.board import Look, board
+from envmgr.cli.alm.marks import SHAPES, WORDS
+from envmgr.cli.style import Style
+from envmgr.cli.table import display_width
+from support.matrices import cell, matrix, place
+
+NOW = datetime(2026, 3, 1, 11, tzinfo=UTC).timestamp()
+ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
+GRID = grid(
+    matrix(
+        [
+            place("shop", "dev", cell(1, 3, "1.4.0"), age=7_200),
+            place("shop", "prod", cell(2, 2, "1.3.2"), cell(9, 3, "1.4.0", status="failed"), age=1_036_800),
+            place("billing", "dev", cell(4, 8, "2.0.1"), age=30),
+        ]
+    )
+)
+
+
+def plain(found, width, marks=WORDS, *, colour=False):
+    return board(found, Look(Style(colour), marks, width, NOW))
+
+
+def test_a_table_has_a_row_for_each_app_and_a_column_for_each_environment():
+    assert plain(GRID, 80).lines == (
+        "             dev            prod",
+        "billing      ok 2.0.1 30s   -",
+        "shop    !=   ok 1.4.0  2h   ok     1.3.2 12d",
+        "                            failed 1.4.0  1h",
+    )
+
+
+def test_where_a_table_does_not_fit_environments_stand_below_their_app():
+    assert plain(GRID, 40).lines == (
+        "billing",
+        "  dev  ok     2.0.1 30s",
+        "shop !=",
+        "  dev  ok     1.4.0  2h",
+        "  prod ok     1.3.2 12d",
+        "       failed 1.4.0  1h",
+    )
+
+
+def test_below_an_app_as_many_stand_beside_each_other_as_fit():
+    wide = grid(matrix([place("app", f"env{number}", cell(1, 1, "1.0")) for number in range(5)]))
+    assert plain(wide, 40).lines == (
+        "app",
+        "  env0 ok 1.0 1h   env1 ok 1.0 1h",
+        "  env2 ok 1.0 1h   env3 ok 1.0 1h",
+        "  env4 ok 1.0 1h",
+    )
+
+
+def test_shapes_and_colours_tell_states_and_what_is_older_than_elsewhere():
+    lines = plain(GRID, 80, SHAPES, colour=True).lines
+    assert ESCAPES.sub("", lines[2]) == "shop    ≠   ✓ 1.4.0  2h   ✓ 1.3.2 12d"
+    assert "\x1b[33m1.3.2\x1b[0m" in lines[2]
+    assert "\x1b[31m✗\x1b[0m" in lines[3]
+
+
+def test_what_never_became_current_stands_alone():
+    found = grid(matrix([place("web", "prod", None, cell(1, 1, "1.0", status="in_progress"), age=None)]))
+    assert plain(found, 80).lines[1] == "web   in_progress 1.0 1h"
+
+
+def test_a_tag_without_room_is_cut_and_counted():
+    found = grid(
+        matrix(
+            [
+                place("web", "prod", cell(1, 1, "2026.03.01-" + "f" * 60)),
+                place("api", "prod", cell(2, 2, "1")),
+            ]
+        )
+    )
+    cut = plain(found, 40)
+    assert cut.cut == 1
+    assert max(map(len, cut.lines)) == 40
+    assert "~" in cut.lines[3]
+    assert plain(found, 100).cut == 0
+
+
+@pytest.mark.parametrize("status", SHAPES.states)
+def test_every_shape_is_one_column_wide(status):
+    assert display_width(SHAPES.state(status)) == 1
+
+
+def test_a_state_that_is_not_known_is_spelled_out():
+    assert SHAPES.state("baking") == "baking"
+
+
+names = st.text("abcXYZ019._-é漢", min_size=1, max_size=8)
+attempts = st.builds(
+    cell,
+    st.integers(1, 50),
+    st.integers(1, 9),
+    st.text("0123456789.v", min_size=1, max_size=40),
+    status=st.sampled_from([*SHAPES.states]),
+)
+
+
+@given(
+    st.dictionaries(
+        st.tuples(names, names), st.tuples(st.none() | attempts, attempts), min_size=1, max_size=12
+    ),
+    st.integers(60, 200),
+    st.sampled_from([SHAPES, WORDS]),
+)
+def test_every_line_fits_and_every_place_is_there(places, width, marks):
+    found = grid(matrix([place(*where, *cells) for where, cells in places.items()]))
+    laid = plain(found, width, marks)
+    assert max(map(display_width, laid.lines)) <= width
+    text = "\n".join(laid.lines)
+    for app, environment in places:
+        assert app in text
+        assert environment in text

@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import hashlib
+import os
+
+import pytest
+
+from envmgr.alm.names import Tagged
+from envmgr.kit.errors import AlmError, DigestMismatch, ProjectError, StorageError
+from envmgr.ops.alm.checkout import checkout
+from support.answering import Answering
+
+LOCK = '{\r\n  "nodejs": "20.1.0"\n}\n'
+DOTFILE = "# tools\nnodejs=^20.1\n"
+SHOP = Tagged("shop", "1.4.0")
+
+
+def digest_of(lock):
+    return f"sha256:{hashlib.sha256(lock.encode()).hexdigest()}"
+
+
+def server(lock=LOCK, dotfile=DOTFILE, *, digest=None, sent=None):
+    version = {
+        "id": 42,
+        "app": "shop",
+        "tag": "1.4.0",
+        "toolchain": {"lock_digest": digest or digest_of(lock), "tools": []},
+    }
+    return Answering(
+        {
+            "GET /apps/shop/versions/1.4.0": version,
+            "GET /versions/42/lock": {"digest": digest_of(lock), "lock": sent or lock, "dotfile": dotfile},
+        }
+    )
+
+
+def test_both_files_are_written_as_they_were_pushed(tmp_path):
+    done = checkout(server(), SHOP, str(tmp_path), force=False)
+    assert (tmp_path / ".envmgr").read_bytes() == DOTFILE.encode()
+    assert (tmp_path / ".envmgr.lock").read_bytes() == LOCK.encode()
+    assert done.files == done.changed == (str(tmp_path / ".envmgr"), str(tmp_path / ".envmgr.lock"))
+
+
+def test_files_that_are_the_same_already_are_left_alone(tmp_path):
+    checkout(server(), SHOP, str(tmp_path), force=False)
+    os.utime(tmp_path / ".envmgr", ns=(1, 1))
+    assert checkout(server(), SHOP, str(tmp_path), force=False).changed == ()
+    assert (tmp_path / ".envmgr").stat().st_mtime_ns == 1
+
+
+def test_files_that_differ_are_named_and_kept(tmp_path):
+    (tmp_path / ".envmgr").write_text("nodejs=18\n")
+    with pytest.raises(ProjectError, match=r"/\.envmgr would be overwritten") as caught:
+        checkout(server(), SHOP, str(tmp_path), force=False)
+    assert "--force" in caught.value.hint
+    assert (tmp_path / ".envmgr").read_text() == "nodejs=18\n"
+    assert not (tmp_path / ".envmgr.lock").exists()
+
+
+def test_force_overwrites(tmp_path):
+    (tmp_path / ".envmgr").write_text("nodejs=18\n")
+    done = checkout(server(), SHOP, str(tmp_path), force=True)
+    assert (tmp_path / ".envmgr").read_text() == DOTFILE
+    assert len(done.changed) == 2
+
+
+def test_a_lock_that_is_not_the_registered_one_is_not_written(tmp_path):
+    with pytest.raises(DigestMismatch, match="not the one that was registered"):
+        checkout(server(sent=LOCK.replace("20.1.0", "20.1.1")), SHOP, str(tmp_path), force=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("lock", "dotfile"),
+    [("no lock", DOTFILE), (LOCK, "no dotfile"), (LOCK, "nodejs=20\x1b[2J\n"), ('{"a": "\\ud800"}', "")],
+)
+def test_what_could_not_be_read_here_is_not_written(tmp_path, lock, dotfile):
+    with pytest.raises(AlmError):
+        checkout(server(lock, dotfile), SHOP, str(tmp_path), force=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("digest", ["md5:abc", "sha256:zz", "x"])
+def test_a_digest_that_cannot_be_verified_is_said(tmp_path, digest):
+    with pytest.raises(AlmError, match="cannot be verified"):
+        checkout(server(digest=digest), SHOP, str(tmp_path), force=True)
+
+
+def test_half_a_character_in_a_lock_cannot_be_verified(tmp_path):
+    with pytest.raises(AlmError, match="cannot be verified"):
+        checkout(server(sent='{"a": "\ud800"}'), SHOP, str(tmp_path), force=True)
+
+
+def test_a_version_without_a_lock_is_said(tmp_path):
+    version = {"id": 42, "app": "shop", "tag": "1.4.0", "toolchain": {"lock_digest": None, "tools": []}}
+    with pytest.raises(AlmError, match="registered without a lock"):
+        checkout(Answering({"GET /apps/shop/versions/1.4.0": version}), SHOP, str(tmp_path), force=False)
+
+
+def test_a_lock_that_came_alone_is_written_alone(tmp_path):
+    (tmp_path / ".envmgr").write_text("nodejs=^20\n")
+    done = checkout(server(dotfile=""), SHOP, str(tmp_path), force=False)
+    assert done.files == (str(tmp_path / ".envmgr.lock"),)
+    assert (tmp_path / ".envmgr").read_text() == "nodejs=^20\n"
+
+
+@pytest.mark.parametrize("before", [None, "nodejs=18\n"])
+def test_where_one_file_cannot_be_written_the_other_is_as_it_was(tmp_path, before):
+    if before:
+        (tmp_path / ".envmgr").write_text(before)
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / ".envmgr.lock").symlink_to(tmp_path / "elsewhere" / "none" / "lock")
+    (tmp_path / "elsewhere" / "none").write_text("a file where a directory should be")
+    with pytest.raises(StorageError):
+        checkout(server(), SHOP, str(tmp_path), force=True)
+    dotfile = tmp_path / ".envmgr"
+    assert (dotfile.read_text() if dotfile.exists() else None) == before

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import pytest
+
+from envmgr.alm.matrix import Cell, Column, grid
+from envmgr.kit.errors import AlmError
+from support.matrices import cell, matrix, place
+
+
+def test_environments_stand_by_their_order_and_apps_by_name():
+    found = grid(
+        matrix(
+            [place("web", "dev", cell(1, 1, "1.0")), place("api", "prod", cell(2, 2, "1.0"))],
+            environments=[("prod", 30), ("dev", 10), ("another", 10)],
+        )
+    )
+    assert [column.name for column in found.columns] == ["another", "dev", "prod"]
+    assert [row.app for row in found.rows] == ["api", "web"]
+
+
+def test_an_app_that_never_was_deployed_has_no_row():
+    found = grid(matrix([place("web", "dev", cell(1, 1, "1.0"))], apps=["web", "idle"]))
+    assert [row.app for row in found.rows] == ["web"]
+    assert found.nowhere == ("idle",)
+
+
+def test_a_row_differs_where_not_every_environment_has_the_same_version():
+    found = grid(
+        matrix(
+            [
+                place("web", "dev", cell(1, 7, "1.4")),
+                place("web", "prod", cell(2, 6, "1.3")),
+                place("api", "dev", cell(3, 9, "2.0")),
+                place("api", "prod", cell(4, 9, "2.0")),
+            ]
+        )
+    )
+    api, web = found.rows
+    assert not api.differs
+    assert web.differs
+    assert web.cells["prod"].is_behind
+    assert not web.cells["dev"].is_behind
+    assert not api.cells["prod"].is_behind
+
+
+def test_a_later_attempt_stands_beside_what_is_current():
+    found = grid(
+        matrix([place("web", "prod", cell(3, 6, "1.3"), cell(8, 7, "1.4", status="failed"), age=90)])
+    )
+    (row,) = found.rows
+    assert row.cells["prod"].current.tag == "1.3"
+    assert row.cells["prod"].age == 90
+    assert (row.cells["prod"].newer.tag, row.cells["prod"].newer.status) == ("1.4", "failed")
+    assert not row.differs
+
+
+def test_an_attempt_before_anything_was_current_stands_alone():
+    found = grid(matrix([place("web", "prod", None, cell(8, 7, "1.4", status="pending"), age=None)]))
+    (row,) = found.rows
+    assert row.cells["prod"] == Cell(None, row.cells["prod"].newer, None)
+    assert row.cells["prod"].newer.status == "pending"
+
+
+def test_what_is_current_is_not_told_twice():
+    current = cell(8, 7, "1.4")
+    (row,) = grid(matrix([place("web", "prod", current, current)])).rows
+    assert row.cells["prod"].newer is None
+
+
+def test_columns_know_their_tier():
+    found = grid(matrix([place("web", "prod", cell(1, 1, "1"))], environments=[("prod", 1)]))
+    assert found.columns == (Column("prod", "other"),)
+
+
+@pytest.mark.parametrize("answer", [None, [], {"apps": 1}, {"apps": [], "places": [{}], "environments": []}])
+def test_what_is_no_matrix_is_said(answer):
+    with pytest.raises(AlmError, match="not what was expected"):
+        grid(answer)

@@ -1,0 +1,248 @@
+from __future__ import annotations
+
+import pytest
+
+from envmgr.alm.names import Numbered, Standing, Tagged
+from envmgr.kit.errors import AlmConflict, AlmError, AlmNotFound, UsageError
+from envmgr.ops.alm import affected, apps, deployments, find, listing, status, versions
+from support.answering import Answering
+from support.matrices import cell, matrix, place
+
+VERSION = {"id": 42, "app": "shop", "tag": "1.4.0", "rev": 3}
+PENDING = {"id": 9, "status": "pending"}
+MATRIX = matrix(
+    [
+        place("shop", "prod", cell(1, 42, "1.4.0")),
+        place("web", "prod", None, cell(2, 7, "0.1", status="failed")),
+    ],
+    apps=["shop", "web", "idle"],
+)
+
+
+def app_id(name):
+    return next(one["id"] for one in MATRIX["apps"] if one["name"] == name)
+
+
+@pytest.mark.parametrize(
+    ("named", "path"),
+    [
+        (Tagged("shop", "1.4.0"), "/apps/shop/versions/1.4.0"),
+        (Tagged("shop", "a+b:c@d"), "/apps/shop/versions/a%2Bb%3Ac%40d"),
+        (Numbered(42), "/versions/42"),
+    ],
+)
+def test_a_version_is_found_by_its_name_or_number(named, path):
+    assert find.version(Answering({f"GET {path}": VERSION}), named) == VERSION
+
+
+@pytest.mark.parametrize("app", ["shop", str(app_id("shop"))])
+def test_what_stands_somewhere_is_found_by_the_matrix(app):
+    api = Answering({"GET /matrix": MATRIX, "GET /versions/42": VERSION})
+    assert find.version(api, Standing(app, "prod")) == VERSION
+    assert ("GET", "/matrix", {"environment": "prod"}) in api.asked
+
+
+@pytest.mark.parametrize(
+    ("named", "message", "hint"),
+    [
+        (Standing("shp", "prod"), "there is no app shp", "did you mean shop?"),
+        (Standing("xyz", "prod"), "there is no app xyz", "apps list"),
+        (Standing("web", "prod"), "nothing of web stands in prod", "deployments list --app web"),
+        (Standing("idle", "prod"), "nothing of idle stands in prod", "deployments list --app idle"),
+        (Standing("shop", "prd"), "there is no environment prd", "did you mean prod"),
+    ],
+)
+def test_what_stands_nowhere_is_said_with_a_way_out(named, message, hint):
+    api = Answering({"GET /matrix": MATRIX, "GET /environments": [{"name": "prod"}, {"name": "dev"}]})
+    with pytest.raises(AlmNotFound, match=message) as caught:
+        find.version(api, named)
+    assert hint in caught.value.hint
+
+
+def test_all_that_stands_in_an_environment():
+    assert find.standing(Answering({"GET /matrix": MATRIX}), "prod") == {"shop": 42}
+
+
+def test_an_environment_that_is_there_and_empty_holds_nothing():
+    api = Answering(
+        {"GET /matrix": {**MATRIX, "environments": [], "places": []}, "GET /environments": [{"name": "dev"}]}
+    )
+    assert find.standing(api, "dev") == {}
+
+
+@pytest.mark.parametrize(
+    ("limit", "shown", "more"), [(2, 2, True), (3, 3, False), (9, 3, False), (0, 3, False)]
+)
+def test_a_list_is_as_long_as_asked_for_and_tells_whether_it_goes_on(limit, shown, more):
+    api = Answering({"GET /things": ([{"id": 3}], [{"id": 2}, {"id": 1}])})
+    found = listing.listed(api, "/things", {"app": "shop", "tag": None, "commit": ""}, limit)
+    assert (len(found.items), found.more) == (shown, more)
+    assert api.asked == [("GET", "/things", {"app": "shop", "limit": min(limit + 1, 200) if limit else 200})]
+
+
+def test_an_app_is_changed_only_in_what_is_given_and_only_as_it_was_seen():
+    api = Answering({"GET /apps/shop": {"id": 7, "rev": 4}, "PATCH /apps/7": {"id": 7}})
+    apps.update(api, "shop", "store", None)
+    assert api.asked[-1] == ("PATCH", "/apps/7", {"name": "store"}, 4)
+
+
+@pytest.mark.parametrize(("force", "query"), [(True, {"force": "true"}), (False, {})])
+def test_an_app_is_deleted_as_it_was_seen(force, query):
+    api = Answering({"DELETE /apps/7": None})
+    apps.delete(api, {"id": 7, "rev": 4}, force=force)
+    assert api.asked == [("DELETE", "/apps/7", query, 4)]
+
+
+def test_an_app_is_shown_with_its_versions_and_where_it_stands():
+    shop = {"id": app_id("shop"), "name": "shop"}
+    api = Answering(
+        {
+            "GET /apps/shop": shop,
+            "GET /matrix": MATRIX,
+            "GET /apps/shop/versions": [{"id": n} for n in range(9, 0, -1)],
+        }
+    )
+    found = apps.show(api, "shop")
+    assert [place["app"] for place in found.places] == ["shop"]
+    assert [one["id"] for one in found.versions.items] == [9, 8, 7, 6, 5]
+    assert found.versions.more
+
+
+def test_a_version_is_changed_only_in_what_is_given():
+    api = Answering({"GET /apps/shop/versions/1.4.0": VERSION, "PATCH /versions/42": VERSION})
+    versions.update(api, Tagged("shop", "1.4.0"), {"changelog": "Faster", "ref": None})
+    assert api.asked[-1] == ("PATCH", "/versions/42", {"changelog": "Faster"}, 3)
+
+
+def test_versions_are_listed_of_an_app_or_of_all():
+    api = Answering({"GET /versions": [], "GET /apps/shop/versions": []})
+    versions.listing(api, versions.Filter(commit="abc"), 5)
+    versions.listing(api, versions.Filter(app="shop"), 5)
+    assert [asked[1:] for asked in api.asked] == [
+        ("/versions", {"commit": "abc", "limit": 6}),
+        ("/apps/shop/versions", {"limit": 6}),
+    ]
+
+
+def test_a_lock_is_sent_as_it_is(tmp_path):
+    lock, dotfile = tmp_path / "lock", tmp_path / "dotfile"
+    lock.write_bytes(b'{"a":\r\n 1}')
+    dotfile.write_text("nodejs=^20\n")
+    assert versions.toolchain(str(lock), str(dotfile)) == {
+        "toolchain": {"lock": '{"a":\r\n 1}', "dotfile": "nodejs=^20\n"}
+    }
+    assert versions.toolchain(None, None) == {}
+
+
+def test_a_lock_that_cannot_be_sent_is_said(tmp_path):
+    bad = tmp_path / "bad"
+    bad.write_bytes(b"\xff")
+    with pytest.raises(AlmError, match="no file"):
+        versions.toolchain(str(tmp_path / "none"), None)
+    with pytest.raises(AlmError, match="not UTF-8"):
+        versions.toolchain(str(bad), None)
+    with pytest.raises(UsageError, match="no --lock"):
+        versions.toolchain(None, str(bad))
+
+
+@pytest.mark.parametrize(
+    ("now", "wanted", "steps"),
+    [
+        ("pending", "successful", ("in_progress", "successful")),
+        ("queued", "failed", ("in_progress", "failed")),
+        ("blocked", "successful", ("successful",)),
+        ("in_progress", "successful", ("successful",)),
+        ("pending", "cancelled", ("cancelled",)),
+        ("pending", "pending", ()),
+        ("successful", "rolled_back", ("rolled_back",)),
+    ],
+)
+def test_what_ends_work_begins_with_its_start(now, wanted, steps):
+    assert tuple(deployments.way(now, wanted)) == steps
+
+
+def deploying(**answers):
+    return Answering(
+        {
+            "GET /apps/shop/versions/1.4.0": VERSION,
+            "POST /deployments": PENDING,
+            "GET /deployments/9": {**PENDING, "status": "successful"},
+            "POST /deployments/9/statuses": {},
+            **answers,
+        }
+    )
+
+
+def test_a_deployment_is_walked_to_where_it_is_wanted():
+    api = deploying()
+    done = deployments.deploy(api, Tagged("shop", "1.4.0"), "prod", "successful", "because")
+    assert done.steps == ("in_progress", "successful")
+    assert done.deployment["status"] == "successful"
+    assert [asked for asked in api.asked if asked[0] == "POST"] == [
+        ("POST", "/deployments", {"version_id": 42, "environment": "prod", "reason": "because"}),
+        ("POST", "/deployments/9/statuses", {"status": "in_progress", "reason": ""}),
+        ("POST", "/deployments/9/statuses", {"status": "successful", "reason": "because"}),
+    ]
+
+
+def test_without_a_state_a_deployment_stays_as_the_server_begins_it():
+    api = deploying()
+    assert deployments.deploy(api, Tagged("shop", "1.4.0"), "prod", None, "") == deployments.Deployed(
+        PENDING, ()
+    )
+
+
+def test_a_walk_that_fails_says_that_the_deployment_is_there():
+    refusal = AlmConflict("it waits for an approval", kind="impossible-step")
+    api = deploying(**{"POST /deployments/9/statuses": refusal})
+    with pytest.raises(AlmConflict, match=r"deployment 9 was made, .* it waits for an approval") as caught:
+        deployments.deploy(api, Tagged("shop", "1.4.0"), "prod", "successful", "")
+    assert "deployments show 9" in caught.value.hint
+
+
+def test_a_deployment_is_taken_further():
+    api = deploying(**{"GET /deployments/9": PENDING})
+    assert deployments.advance(api, 9, "cancelled", "no").steps == ("cancelled",)
+    assert deployments.advance(api, 9, "pending", "").steps == ()
+
+
+def test_a_history_is_shown_oldest_first():
+    api = deploying(**{"GET /deployments/9/statuses": [{"id": 3}, {"id": 1}]})
+    assert [one["id"] for one in deployments.show(api, 9).history] == [1, 3]
+
+
+def test_deployments_are_filtered_by_what_is_given():
+    api = Answering({"GET /deployments": []})
+    deployments.listing(api, deployments.Filter(app="shop", status="failed"), 1)
+    assert api.asked == [("GET", "/deployments", {"app": "shop", "status": "failed", "limit": 2})]
+
+
+def use(app, version=None):
+    return {
+        "app": app,
+        "environment": "prod",
+        "tag": "1",
+        "version_id": 1,
+        "tool_version": version,
+        "app_id": 1,
+    }
+
+
+def test_everything_that_is_affected_is_gathered_from_all_pages():
+    pages = (
+        {"matches": [use("web", "20.1.0")], "unknown": [use("odd", "master")], "without_lock": []},
+        {"matches": [use("api", "18.0.0")], "unknown": [], "without_lock": [use("old")]},
+    )
+    api = Answering({"GET /tools/npm%3A%40scope%2Fname/usage": pages})
+    found = affected.affected(api, "npm:@scope/name", "<21", "prod")
+    assert [one.app for one in found.matches] == ["api", "web"]
+    assert [one.app for one in found.unknown] == ["odd"]
+    assert [one.app for one in found.without_lock] == ["old"]
+    assert api.asked[0][2] == {"range": "<21", "environment": "prod", "limit": 200}
+
+
+def test_the_matrix_is_shown_of_one_app_too():
+    found = status.status(Answering({"GET /matrix": MATRIX}), None, "shop")
+    assert [row.app for row in found.grid.rows] == ["shop"]
+    assert found.grid.nowhere == ()
+    assert status.status(Answering({"GET /matrix": MATRIX}), None, None).grid.nowhere == ("idle",)

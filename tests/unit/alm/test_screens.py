@@ -1,0 +1,254 @@
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from envmgr.alm.commits import Commits
+from envmgr.alm.compare import compare
+from envmgr.alm.matrix import grid
+from envmgr.alm.verify import verify
+from envmgr.cli.alm import affected, diff, shown, status, verdict
+from envmgr.cli.alm.board import Look
+from envmgr.cli.alm.entries import Lines
+from envmgr.cli.alm.marks import SHAPES, WORDS
+from envmgr.cli.style import Style
+from envmgr.cli.table import display_width
+from envmgr.ops.alm.affected import Affected, Use
+from envmgr.ops.alm.diff import AppDifference
+from support.auditing import checkpoints, entries
+from support.matrices import cell, matrix, place
+
+PLAIN, COLOURED = Style(colour=False), Style(colour=True)
+ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def version(number, tag, tools, *, app="shop", commit="", lock="sha256:aa", artifacts=()):
+    return {
+        "id": number,
+        "app": app,
+        "tag": tag,
+        "commit": commit,
+        "toolchain": {
+            "lock_digest": lock,
+            "tools": [
+                {"tool": tool, "version": found, "requests": ["1"], "platforms": []} for tool, found in tools
+            ],
+        },
+        "artifacts": [{"name": name, "digest": digest} for name, digest in artifacts],
+    }
+
+
+OLD = version(1, "1.3.2", [("nodejs", "20.9.0"), ("python", "3.11.7"), ("zig", "0.12.0")], commit="a" * 40)
+NEW = version(
+    2,
+    "1.4.0",
+    [("nodejs", "20.11.1"), ("python", "3.11.5"), ("go", "1.22.0")],
+    commit="b" * 40,
+    lock="sha256:bb",
+    artifacts=[("image", "sha256:" + "c" * 64)],
+)
+
+
+def difference(before, after, commits=None, app="shop"):
+    return AppDifference(app, compare(before, after), commits)
+
+
+def test_a_difference_is_told_in_commits_tools_and_artifacts():
+    commits = Commits(4, 1, (("bbbbbbb", "Make it \x1b[2Jfaster"), ("ccccccc", "Fix")))
+    assert list(diff._lines([difference(OLD, NEW, commits)], "", PLAIN, 80)) == [
+        "shop  1.3.2 -> 1.4.0",
+        "  commit  aaaaaaaaaa -> bbbbbbbbbb",
+        "  commits",
+        "    bbbbbbb Make it ?[2Jfaster",
+        "    ccccccc Fix",
+        "    and 2 more",
+        "    without 1 commit that the first one has",
+        "  tools",
+        "    +  go      1.22.0",
+        "    ~  nodejs  20.9.0 -> 20.11.1",
+        "    ~  python  3.11.7 -> 3.11.5   older than before",
+        "    -  zig     0.12.0",
+        "  artifacts",
+        "    +  image  sha256:cccccccccccc",
+    ]
+
+
+def test_apps_of_two_environments_are_told_one_by_one_and_the_same_ones_counted():
+    found = [
+        difference(None, NEW, app="shop"),
+        difference(OLD, None, app="web"),
+        difference(OLD, OLD, app="api"),
+    ]
+    lines = list(diff._lines(found, "staging -> prod", PLAIN, 80))
+    assert "shop  - -> 1.4.0" in lines
+    assert "web  1.3.2 -> -" in lines
+    assert lines[-1] == "1 other app the same in both"
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        ([difference(OLD, OLD)], "a -> b: the same version"),
+        ([difference(OLD, OLD), difference(NEW, NEW)], "a -> b: all 2 apps are the same"),
+        ([], "a -> b: nothing stands there"),
+    ],
+)
+def test_where_nothing_differs_that_is_said(found, said):
+    assert list(diff._lines(found, "a -> b", PLAIN, 80)) == [said]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        (OLD, {**OLD, "id": 2}, "the same"),
+        (OLD, version(2, "2", [], lock=None), "2 came without one"),
+        (
+            version(1, "1", [("go", "1.0")], lock="sha256:aa"),
+            version(2, "2", [("go", "1.0")], lock="sha256:bb"),
+            "differs, though every tool has the same version",
+        ),
+    ],
+)
+def test_locks_are_told_apart_where_tools_do_not_tell(before, after, said):
+    assert any(
+        line.startswith("  lock ") and said in line
+        for line in diff._lines([difference(before, after)], "", PLAIN, 300)
+    )
+
+
+def test_an_entry_of_a_difference_is_json():
+    entry = json.loads(json.dumps(diff._entry(difference(OLD, NEW))))
+    assert entry["tools"][1] == {
+        "tool": "nodejs",
+        "change": "changed",
+        "before": "20.9.0",
+        "after": "20.11.1",
+        "direction": "up",
+    }
+    assert (entry["before"]["tag"], entry["after"]["tag"]) == ("1.3.2", "1.4.0")
+
+
+def use(app, version_, environment="prod"):
+    return Use(app, environment, "1.0", 1, version_)
+
+
+def test_what_is_affected_and_what_cannot_be_told_stand_apart():
+    found = Affected(
+        "nodejs",
+        "<20.11.1",
+        (use("shop", "20.9.0"), use("web", "18.1.0")),
+        (use("odd", "master"),),
+        (use("old", None),),
+    )
+    assert list(affected._lines(found, "prod", PLAIN, 80)) == [
+        "2 affected, with nodejs <20.11.1",
+        "  shop@1.0  prod  nodejs 20.9.0",
+        "  web@1.0   prod  nodejs 18.1.0",
+        "",
+        "1 cannot tell: its nodejs has no version that can be compared",
+        "  odd@1.0  prod  nodejs master",
+        "",
+        "1 cannot tell: came without a lock",
+        "  old@1.0  prod",
+    ]
+
+
+def test_that_nothing_is_affected_is_said_before_what_cannot_be_told():
+    lines = list(affected._lines(Affected("go", "<1", (), (), (use("old", None),)), None, PLAIN, 80))
+    assert lines[0] == "nothing deployed anywhere is known to have go <1"
+    assert lines[2:] == ["1 cannot tell: came without a lock", "  old@1.0  prod"]
+
+
+def test_an_intact_log_says_by_what_that_is_known():
+    log = list(entries(9))
+    lines = list(verdict.verdict_lines(verify(log, checkpoints(log, 4, 8), checkpoints(log, 4)), PLAIN, 90))
+    assert lines[0] == "intact: 9 entries, each following the one before"
+    assert "  checkpoints  2 of the log's own, the newest that counts at entry 8" in lines
+    assert "  kept         1 checkpoint from before: the log goes on from there" in lines
+
+
+def test_a_log_that_is_not_intact_says_where():
+    log = list(entries(9))
+    del log[3]
+    log[0]["actor"] = "user:eve"
+    lines = list(verdict.verdict_lines(verify(log, []), PLAIN, 90))
+    assert lines[0].startswith("not intact: 3 findings in 8 entries")
+    assert "  changed  1  entry 1 is not what its hash was made of" in lines
+    assert "  removed  4  entry 4 is missing" in lines
+    assert any("a checkpoint kept elsewhere" in line for line in lines)
+
+
+def test_a_verdict_is_json():
+    entry = verdict.verdict_entry(verify(list(entries(2)), []))
+    assert json.loads(json.dumps(entry))["intact"] is True
+
+
+def test_entries_keep_their_columns_when_more_follow():
+    log = list(entries(3))
+    told = {"app": "shop", "tag": "1.4.0", "environment": "prod", "status": "failed"}
+    log[1] = {**log[1], "event_type": "DeploymentUpdated", "actor": "user:ada.lovelace", "payload": told}
+    lines = Lines(PLAIN, 200)
+    first, second, third = [*lines.of(log[:2]), *lines.of(log[2:])]
+    assert second.endswith("DeploymentUpdated  shop@1.4.0 -> prod: failed")
+    assert first.index("AppUpdated") == second.index("DeploymentUpdated") == third.index("AppUpdated")
+    assert "2023-11-14 22:13:20Z" in first
+
+
+@pytest.mark.parametrize(
+    ("payload", "subject"),
+    [
+        ({"app": "shop", "tag": "1"}, "shop@1"),
+        ({"name": "sh\x1bop"}, "sh?op"),
+        ({"username": "ada"}, "ada"),
+        ({"x": [1]}, "app/1"),
+    ],
+)
+def test_an_entry_is_about_what_its_payload_names(payload, subject):
+    (entry,) = entries(1)
+    (line,) = Lines(PLAIN, 200).of([{**entry, "payload": payload}])
+    assert line.endswith(f"AppUpdated  {subject}")
+
+
+def test_on_a_narrow_terminal_entries_leave_the_year_out_and_fit():
+    lines = Lines(COLOURED, 70).of([{**one, "payload": {"name": "n" * 99}} for one in entries(3)])
+    assert all(display_width(ESCAPES.sub("", line)) == 70 for line in lines)
+    assert "2023" not in lines[0]
+
+
+def test_a_status_ends_with_what_deserves_a_look_a_legend_and_what_was_left_out():
+    found = grid(
+        matrix(
+            [
+                place("shop", "dev", cell(1, 3, "1.4")),
+                place("shop", "prod", cell(2, 2, "1.3"), cell(9, 3, "1.4", status="failed")),
+            ],
+            apps=["shop", *"abcdefg"],
+        )
+    )
+    lines = list(status._lines(found, Look(PLAIN, WORDS, 100, 0.0)))
+    assert lines[-3:] == [
+        "1 app in 2 environments, 1 not everywhere the same, 1 failed",
+        "ok successful, != versions differ",
+        "never deployed anywhere: a, b, c, d, e and 2 more (`envmgr alm apps list` shows all)",
+    ]
+    assert "✓ successful, ✗ failed, ≠ versions differ" in list(
+        status._lines(found, Look(PLAIN, SHAPES, 100, 0.0))
+    )
+
+
+def test_an_empty_status_says_how_to_begin():
+    lines = list(status._lines(grid(matrix([], apps=["shop"])), Look(PLAIN, WORDS, 100, 0.0)))
+    assert "envmgr alm deploy" in lines[0]
+    assert lines[1].startswith("never deployed anywhere: shop")
+
+
+def test_facts_that_say_nothing_are_left_out_and_long_ones_are_broken_under_themselves():
+    lines = list(shown.facts([("one", "a b"), ("none", ""), ("three", "c d\ne")], PLAIN, 12))
+    assert lines == ["  one    a b", "  three  c d\n         e"]
+
+
+def test_what_people_wrote_cannot_move_the_cursor():
+    assert shown.plain("a\tb\x1b[1m \u202ec\n") == "a b?[1m ?c"
+    assert shown.prose(" one\r\n\x07two ") == "one\n?two"
