@@ -4,8 +4,10 @@ import json
 import threading
 
 import pytest
+from litestar import Litestar
 
 from envmgr.kit import checkpoint as checkpoints
+from envmgr.server.audit.api import routes
 from support.auditlog import KEY, event, events, verified
 from support.auditserver import serving
 
@@ -254,3 +256,10 @@ def test_a_client_that_reads_nothing_neither_stops_the_others_nor_the_server(tmp
             with Following(client, after=0) as following:
                 messages = following.messages()
                 assert [next(messages)[0] for _ in range(400)] == list(range(1, 401))
+
+
+def test_the_description_says_what_may_come_back():
+    paths = Litestar(routes(None)).openapi_schema.to_schema()["paths"]
+    followed = paths["/audit/events"]["get"]["responses"]["200"]["content"]
+    assert set(followed) == {"application/json", "text/event-stream"}
+    assert {"200", "201"} <= set(paths["/audit/checkpoints"]["post"]["responses"])

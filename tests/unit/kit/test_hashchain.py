@@ -50,6 +50,9 @@ def test_a_log_as_it_was_written_is_whole():
         {"hash": None},
         {"source_sequence": "3"},
         {"source_sequence": True},
+        {"source_sequence": 0},
+        {"prev_hash": "AB" * 32},
+        {"prev_hash": "00" * 31},
     ],
 )
 def test_a_changed_entry_is_found_by_its_number(change):

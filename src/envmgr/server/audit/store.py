@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
-from sqlalchemy import Column, Index, Integer, MetaData, Table, Text, bindparam, func, insert, select
+from sqlalchemy import Column, Index, Integer, MetaData, Table, Text, bindparam, case, insert, select
 from sqlalchemy.dialects import sqlite
 
 from envmgr.server.audit.domain import Head, contradicted
@@ -102,7 +102,7 @@ _COUNT = Statement(
     _TAKEN.on_conflict_do_update(
         index_elements=["name"],
         set_={
-            "last": func.max(source.c.last, _TAKEN.excluded.last),
+            "last": case((source.c.last > _TAKEN.excluded.last, source.c.last), else_=_TAKEN.excluded.last),
             "taken": source.c.taken + _TAKEN.excluded.taken,
         },
     )
