@@ -107,6 +107,12 @@ def test_an_entry_is_shown_by_its_number(client):
     }
 
 
+def test_who_has_an_entry_is_not_given_it_again(client):
+    etag = client.get("/audits/6").headers["etag"]
+    again = client.get("/audits/6", headers={"if-none-match": etag})
+    assert (again.status_code, again.content) == (304, b"")
+
+
 @pytest.mark.parametrize("seq", ["8", "9007199254740991"])
 def test_there_is_no_entry_beyond_the_end(client, seq):
     assert client.get(f"/audits/{seq}").status_code == 404

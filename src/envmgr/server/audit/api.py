@@ -28,6 +28,7 @@ from envmgr.server.kit.edge import (
     paging_of,
     posted,
     problems,
+    shown,
 )
 from envmgr.server.kit.problems import InvalidFields
 
@@ -40,6 +41,8 @@ _READ: dict[str, Any] = {"tags": ["audit"], "opt": {"needs": "audit:read"}}
 _SIGNED_ALREADY = ResponseSpec(
     Checkpoint, generate_examples=False, description="Nothing came since it was signed."
 )
+_ONLY_REV = 1
+"""An entry is what it was when it was written."""
 _MOMENT = {"format": "date-time"}
 
 Seq = Annotated[int, Parameter(ge=1, le=LARGEST, description="The number of an entry.")]
@@ -119,8 +122,8 @@ def routes(audit: Audit) -> list[Any]:
         responses=problems(404),
         **_READ,
     )
-    async def show(request: Asked, seq: Seq) -> AuditEntry:
-        return await audit.get(call_of(request), seq)
+    async def show(request: Asked, seq: Seq) -> Response[AuditEntry]:
+        return shown(request, await audit.get(call_of(request), seq), _ONLY_REV)
 
     @get(
         "/audit/events",
