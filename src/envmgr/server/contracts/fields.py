@@ -48,7 +48,7 @@ SortOrder = Annotated[
 ]
 Username = Annotated[
     str,
-    Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$(?!\n)", max_length=64, examples=["ada"]),
+    Meta(pattern=r"^(?![0-9]+$)[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$(?!\n)", max_length=64, examples=["ada"]),
 ]
 Digest = Annotated[
     str,

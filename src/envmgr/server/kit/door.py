@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import msgspec
 
 from envmgr.server.kit.call import Call
-from envmgr.server.kit.edge import CALL, PROBLEM_JSON
+from envmgr.server.kit.edge import CALL, PROBLEM, PROBLEM_JSON
 from envmgr.server.kit.ids import uuid7
 from envmgr.server.kit.problems import (
     Bug,
@@ -112,6 +112,9 @@ class Seen:
     actor: str = ""
     route: str = ""
     traceparent: str = ""
+    problem: str = ""
+    """The kind of problem it was answered with."""
+    reason: str = ""
 
 
 class Door:
@@ -248,6 +251,7 @@ class _Visit:
         """Send a piece of the answer, with what every answer has."""
         if message["type"] == "http.response.start":
             self._status = message["status"]
+            self._see(self.scope.get(PROBLEM))
             if self._status in {401, 403}:
                 await self._door.witness.denied(self.seen, self._status)
             own = {name for name, _ in message["headers"]}
@@ -258,9 +262,14 @@ class _Visit:
             ]
         await self._send(message)
 
+    def _see(self, problem: Problem | None) -> None:
+        if problem is not None:
+            self.seen.problem, self.seen.reason = problem.slug, problem.detail
+
     async def _refuse(self, problem: Problem) -> None:
         if self._status:
             return
+        self.scope[PROBLEM] = problem
         body = msgspec.json.encode(problem.document(self.seen.path))
         headers = [(b"content-type", PROBLEM_JSON.encode()), (b"content-length", str(len(body)).encode())]
         headers += [(name.encode(), value.encode()) for name, value in problem.headers.items()]

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 CALL = "alm.call"
 """Where the door leaves the call in a request's scope."""
+PROBLEM = "alm.problem"
+"""Where the edge leaves the problem that it answered with, for the door to see."""
 PROBLEM_JSON = "application/problem+json"
 Asked = Request[Any, Any, Any]
 
@@ -198,6 +200,8 @@ async def permitted(request: Asked) -> None:
 
 def answer_problem(request: Asked, problem: Problem) -> Response[dict[str, object]]:
     """Turn a leaf of the tree into an answer."""
+    scope: Any = request.scope
+    scope[PROBLEM] = problem
     return Response(
         problem.document(request.url.path),
         status_code=problem.status,
@@ -255,6 +259,7 @@ def _query(parameters: Mapping[str, object], cursor: str) -> str:
 __all__ = [
     "CALL",
     "DEFAULT",
+    "PROBLEM",
     "Asked",
     "Cursor",
     "Limit",

@@ -5,7 +5,7 @@ Follows https://datatracker.ietf.org/doc/html/draft-ietf-httpapi-idempotency-key
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import msgspec
 from sqlalchemy import MetaData, bindparam, delete, insert, select
@@ -18,7 +18,7 @@ from envmgr.server.kit.tables import Tables
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from envmgr.server.kit.call import Call, Idempotency
+    from envmgr.server.kit.call import Call
     from envmgr.server.kit.sql import Transaction
 
 T = TypeVar("T")
@@ -37,7 +37,48 @@ _KEEP = Statement(insert(_TABLE))
 _FORGET = Statement(delete(_TABLE).where(_TABLE.c.at < bindparam("before")))
 
 
-def once(call: Call, kind: type[T], work: Callable[[Transaction], T]) -> Callable[[Transaction], Answer[T]]:
+class Keeping(Protocol):
+    """How a key, a fingerprint and an answer are kept."""
+
+    def name(self, key: str) -> str:
+        """Return what to store a key as."""
+        ...
+
+    def fingerprint(self, of_request: str) -> str:
+        """Return what to store of a request's fingerprint."""
+        ...
+
+    def closed(self, key: str, answer: str) -> str:
+        """Return what to store of an answer."""
+        ...
+
+    def opened(self, key: str, kept: str) -> str:
+        """Return the answer that was stored."""
+        ...
+
+
+class _InClear:
+    """Keeps all as it is."""
+
+    def name(self, key: str) -> str:
+        return key
+
+    def fingerprint(self, of_request: str) -> str:
+        return of_request
+
+    def closed(self, _key: str, answer: str) -> str:
+        return answer
+
+    def opened(self, _key: str, kept: str) -> str:
+        return kept
+
+
+IN_CLEAR = _InClear()
+
+
+def once(
+    call: Call, kind: type[T], work: Callable[[Transaction], T], keeping: Keeping = IN_CLEAR
+) -> Callable[[Transaction], Answer[T]]:
     """Make of a unit of work one that, for a call with a key, happens once and answers the same again.
 
     The caller may make another request with the same key only after a day: until then it is IdempotencyKeyReused.
@@ -46,30 +87,32 @@ def once(call: Call, kind: type[T], work: Callable[[Transaction], T]) -> Callabl
     if key is None:
         return lambda transaction: Answer(work(transaction))
     actor = call.principal.actor
+    name, fingerprint = keeping.name(key.key), keeping.fingerprint(key.fingerprint)
 
     def unit(transaction: Transaction) -> Answer[T]:
-        earlier = _earlier(transaction, actor, key)
+        earlier = _earlier(transaction, actor, name, fingerprint)
         if earlier is not None:
-            return Answer(msgspec.json.decode(earlier, type=kind), replayed=True)
+            answer = keeping.opened(key.key, earlier)
+            return Answer(msgspec.json.decode(answer, type=kind), replayed=True)
         value = work(transaction)
-        answer = msgspec.json.encode(value).decode()
+        kept = keeping.closed(key.key, msgspec.json.encode(value).decode())
         transaction.run(
-            _KEEP, actor=actor, key=key.key, fingerprint=key.fingerprint, answer=answer, at=transaction.now
+            _KEEP, actor=actor, key=name, fingerprint=fingerprint, answer=kept, at=transaction.now
         )
         return Answer(value)
 
     return unit
 
 
-def _earlier(transaction: Transaction, actor: str, key: Idempotency) -> str | None:
-    row = transaction.one(_FIND, actor=actor, key=key.key)
+def _earlier(transaction: Transaction, actor: str, name: str, fingerprint: str) -> str | None:
+    row = transaction.one(_FIND, actor=actor, key=name)
     if row is None:
         return None
-    fingerprint, answer, at = row
+    kept_fingerprint, answer, at = row
     if at < transaction.now - KEPT_MS:
-        transaction.run(_DROP, who=actor, which=key.key)
+        transaction.run(_DROP, who=actor, which=name)
         return None
-    if fingerprint != key.fingerprint:
+    if kept_fingerprint != fingerprint:
         raise IdempotencyKeyReused("the key was used for another request: choose a new key for this one")
     return str(answer)
 

@@ -1,0 +1,77 @@
+"""The REST face of API keys."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+from litestar import Response, delete, get, post
+from litestar.params import Parameter
+
+from envmgr.server.contracts.fields import LARGEST, Line
+from envmgr.server.gateway.requests import KeyNew
+from envmgr.server.gateway.resources import ApiKey
+from envmgr.server.kit.edge import (
+    DEFAULT,
+    Asked,
+    Cursor,
+    Limit,
+    Sort,
+    allow_only,
+    answered,
+    call_of,
+    listed,
+    paging_of,
+    posted,
+    problems,
+)
+
+if TYPE_CHECKING:
+    from envmgr.server.gateway.keys import KeyService
+
+KeyId = Annotated[int, Parameter(ge=1, le=LARGEST, description="The key's id.")]
+_SIGNED_IN: dict[str, Any] = {"tags": ["auth"], "opt": {"needs": None}}
+
+
+def routes(keys: KeyService) -> list[Any]:
+    """Make the handlers."""
+
+    @post(
+        "/auth/keys",
+        operation_id="createKey",
+        summary="Make an API key; only this answer shows it",
+        responses=problems(409, 413, 415, 422),
+        **_SIGNED_IN,
+    )
+    async def create(request: Asked, data: KeyNew) -> Response[ApiKey]:
+        answer = await keys.create(await posted(request), data)
+        return answered(answer, f"/auth/keys/{answer.value.id}")
+
+    @get(
+        "/auth/keys",
+        operation_id="listKeys",
+        summary="List your API keys; for admins, all",
+        responses=problems(),
+        **_SIGNED_IN,
+    )
+    async def listing(
+        request: Asked,
+        limit: Limit = DEFAULT,
+        cursor: Cursor = None,
+        sort: Sort = None,
+        name: Line | None = None,
+    ) -> Response[list[ApiKey]]:
+        paging = paging_of(request, limit, cursor, sort, name=name)
+        return listed(request, await keys.list(call_of(request), paging))
+
+    @delete(
+        "/auth/keys/{key_id:int}",
+        operation_id="revokeKey",
+        summary="Revoke an API key",
+        responses=problems(404),
+        **_SIGNED_IN,
+    )
+    async def revoke(request: Asked, key_id: KeyId) -> None:
+        allow_only(request)
+        await keys.revoke(call_of(request), key_id)
+
+    return [create, listing, revoke]

@@ -1,0 +1,167 @@
+"""The rules of who may come in, and who may let others in: pure."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import TYPE_CHECKING
+
+from envmgr.server.kit.call import OF_ROLE
+from envmgr.server.kit.event import Happening
+from envmgr.server.kit.problems import (
+    AlreadyExists,
+    Conflict,
+    Forbidden,
+    InvalidFields,
+    NotFound,
+    Unauthenticated,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from envmgr.server.gateway.resources import ApiKey, Binding, User
+    from envmgr.server.kit.call import Call, Principal, Role, Scope
+
+ACCESS_SECONDS = 15 * 60
+REFRESH_MS = 30 * 24 * 3600 * 1000
+SHORTEST_PASSWORD = 12
+KEY, REFRESH = "evm", "evr"
+NOBODY = "anonymous"
+_SECRET = re.compile(r"ev[mr]_\d+_[\w-]+|\beyJ[\w-]+(\.[\w-]*)*")
+_PARTS = 3
+
+
+class WrongPassword(Unauthenticated):
+    """Name and password do not go together."""
+
+    title = "Name and password do not go together"
+
+
+class RefreshReused(Unauthenticated):
+    """A refresh token came a second time: somebody has a copy."""
+
+    title = "This refresh token was used before"
+
+
+class LastAdmin(Conflict):
+    """Nobody could let anybody in any more."""
+
+    title = "This is the last admin"
+
+
+def digest(token: str) -> str:
+    """Return what is stored of a token: as it is 32 random bytes, a fast hash is as good as a slow one."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def split(token: str, kind: str) -> int:
+    """Return the id in `<kind>_<id>_<secret>`; 0, which nothing has, where it is no such token."""
+    parts = token.split("_", _PARTS - 1)
+    if len(parts) != _PARTS or parts[0] != kind or not (parts[1].isascii() and parts[1].isdecimal()):
+        return 0
+    return int(parts[1]) if len(parts[1]) <= len("9" * 16) else 0
+
+
+def redacted(text: str) -> str:
+    """Take whatever looks like a credential out of a text."""
+    return _SECRET.sub("…", text)
+
+
+def require_good_password(username: str, password: str, pointer: str) -> None:
+    """Raise InvalidFields for a password that is too short, or is the name."""
+    if len(password) < SHORTEST_PASSWORD:
+        detail = f"a password has {SHORTEST_PASSWORD} characters or more"
+    elif password.casefold() == username.casefold():
+        detail = "the password is the username"
+    else:
+        return
+    raise InvalidFields("choose another password", errors=[(pointer, detail)])
+
+
+def require_reach(principal: Principal, role: Role) -> None:
+    """Raise Forbidden for who could do less than somebody whom they would create or change."""
+    if principal.apps is not None or not principal.scopes >= OF_ROLE[role]:
+        raise Forbidden(f"your credential can do less than a user with the role {role}")
+
+
+def require_scopes(principal: Principal, scopes: Iterable[Scope], apps: Iterable[str] | None) -> None:
+    """Raise Forbidden for who would give away more than they have."""
+    if missing := sorted(set(scopes) - principal.scopes):
+        raise Forbidden(f"you cannot give what you do not have: {', '.join(missing)}")
+    if principal.apps is not None and (apps is None or not principal.apps.issuperset(apps)):
+        raise Forbidden("you cannot give access to apps that you have no access to")
+
+
+def session_of(principal: Principal) -> int:
+    """Return the session that somebody signed in with. Raise Forbidden for keys and jobs."""
+    kind, _, number = principal.credential.partition(":")
+    if kind != "session":
+        raise Forbidden("this is for who signed in with a password, not for keys and jobs")
+    return int(number)
+
+
+def name_taken(username: str) -> AlreadyExists:
+    """Say that a name cannot be given."""
+    return AlreadyExists(
+        f"there is, or was, a user {username!r}: names are not given again, as the audit calls people by them",
+        username=username,
+    )
+
+
+def last_admin(username: str) -> LastAdmin:
+    """Say why an admin must stay one."""
+    return LastAdmin(f"{username} is the last active admin: make another one first")
+
+
+def no_user(ref: str) -> NotFound:
+    """Say that there is no such user."""
+    return NotFound(f"there is no user {ref!r}")
+
+
+def about(type_: str, subject: str, data: Mapping[str, object], call: Call) -> Happening:
+    """Make the event of something that somebody did."""
+    return Happening(
+        type=type_, subject=subject, data=data, actor=call.principal.actor, traceparent=call.traceparent
+    )
+
+
+def of_user(type_: str, user: User, call: Call) -> Happening:
+    """Make the event of what a call did to a user."""
+    data = {
+        "user_id": user.id,
+        "username": user.username,
+        "role": user.role,
+        "active": user.active,
+        "created_at": user.created_at,
+        "updated_at": user.updated_at,
+    }
+    return about(type_, f"user/{user.id}", data, call)
+
+
+def of_key(type_: str, key: ApiKey, call: Call) -> Happening:
+    """Make the event of what a call did to a key; it never holds the key."""
+    data = {
+        "key_id": key.id,
+        "name": key.name,
+        "user_id": key.user_id,
+        "scopes": key.scopes,
+        "apps": key.apps,
+        "expires_at": key.expires_at,
+    }
+    return about(type_, f"key/{key.id}", data, call)
+
+
+def of_binding(type_: str, binding: Binding, call: Call) -> Happening:
+    """Make the event of what a call did to a binding."""
+    data = {
+        "binding_id": binding.id,
+        "name": binding.name,
+        "issuer": binding.issuer,
+        "audience": binding.audience,
+        "claims": binding.claims,
+        "scopes": binding.scopes,
+        "apps": binding.apps,
+        "lifetime": binding.lifetime,
+    }
+    return about(type_, f"binding/{binding.id}", data, call)

@@ -1,0 +1,101 @@
+"""What callers ask of the gateway."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated
+
+from msgspec import UNSET, Meta, UnsetType
+
+from envmgr.server.contracts.fields import AppName, Line, Username
+from envmgr.server.contracts.requests import Request
+from envmgr.server.gateway.resources import HumanRole
+from envmgr.server.kit.call import Scope
+
+_YEAR = 366 * 24 * 3600
+Password = Annotated[
+    str, Meta(min_length=1, max_length=1024, pattern=r"^[^\x00-\x1f\x7f\ud800-\udfff]*$(?!\n)")
+]
+Typed = Annotated[str, Meta(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f\ud800-\udfff]*$(?!\n)")]
+"""Typed for a username: whatever it is, it is looked up as it stands."""
+Opaque = Annotated[str, Meta(min_length=1, max_length=256, pattern=r"^[!-~]+$(?!\n)")]
+Scopes = Annotated[tuple[Scope, ...], Meta(min_length=1, max_length=20)]
+Apps = Annotated[tuple[AppName, ...], Meta(min_length=1, max_length=200)]
+Lifetime = Annotated[int, Meta(ge=60, le=5 * _YEAR, description="Seconds.", examples=[7_776_000])]
+Issuer = Annotated[str, Meta(max_length=500, pattern=r"^https?://[!-~]+$(?!\n)")]
+ClaimName = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[!-~]+$(?!\n)")]
+
+
+class Login(Request, frozen=True, kw_only=True):
+    """Sign in."""
+
+    username: Typed
+    password: Password
+
+
+class Refresh(Request, frozen=True, kw_only=True):
+    """Go on: the refresh token is used up, and another one given."""
+
+    refresh_token: Opaque
+
+
+class Logout(Request, frozen=True, kw_only=True):
+    """Sign out: of the session of this token, or of the one that asks."""
+
+    refresh_token: Opaque | UnsetType = UNSET
+
+
+class PasswordChange(Request, frozen=True, kw_only=True):
+    """Take another password."""
+
+    current: Password
+    new: Password
+
+
+class UserNew(Request, frozen=True, kw_only=True):
+    """Let somebody sign in."""
+
+    username: Username
+    password: Password
+    role: HumanRole = "user"
+
+
+class UserChange(Request, frozen=True, kw_only=True):
+    """Change what somebody may do, or their password; a new one ends their sessions."""
+
+    role: HumanRole | UnsetType = UNSET
+    active: bool | UnsetType = UNSET
+    password: Password | UnsetType = UNSET
+
+
+class KeyNew(Request, frozen=True, kw_only=True):
+    """Make a key for a program: it can do no more than who makes it."""
+
+    name: Annotated[Line, Meta(min_length=1)]
+    scopes: Scopes
+    app: AppName | UnsetType = UNSET
+    apps: Apps | UnsetType = UNSET
+    expires_in: Lifetime | UnsetType = UNSET
+
+
+class BindingNew(Request, frozen=True, kw_only=True):
+    """Let jobs of a CI system in, by the tokens that it gives them."""
+
+    name: Line = ""
+    issuer: Issuer
+    audience: Annotated[str, Meta(min_length=1, max_length=500, pattern=r"^[!-~]+$(?!\n)")]
+    claims: Annotated[Mapping[ClaimName, Annotated[str, Meta(max_length=500)]], Meta(min_length=1)]
+    scopes: Scopes
+    apps: Apps | UnsetType = UNSET
+    lifetime: Annotated[int, Meta(ge=60, le=900)] = 900
+
+
+class Exchange(Request, frozen=True, kw_only=True):
+    """Exchange a token of a CI system for one of this server (RFC 8693, section 2.1)."""
+
+    grant_type: str
+    subject_token: str
+    subject_token_type: str
+    requested_token_type: str | UnsetType = UNSET
+    audience: str | UnsetType = UNSET
+    scope: str | UnsetType = UNSET

@@ -1,0 +1,153 @@
+"""Users. One who is deleted keeps their row: a name is never given again, as the audit calls people by it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+from sqlalchemy import bindparam, func, insert, select, update
+
+from envmgr.server.gateway.resources import User
+from envmgr.server.gateway.store.tables import user
+from envmgr.server.kit.clock import rfc3339
+from envmgr.server.kit.ids import as_id, is_id
+from envmgr.server.kit.paging import Listing
+from envmgr.server.kit.sql import Statement
+
+if TYPE_CHECKING:
+    from envmgr.server.kit.paging import Page, Paging
+    from envmgr.server.kit.sql import Reader, Row, Transaction
+
+_SHOWN = (
+    user.c.id,
+    user.c.username,
+    user.c.role,
+    user.c.active,
+    user.c.created_at,
+    user.c.updated_at,
+    user.c.rev,
+)
+_THERE = user.c.deleted_at.is_(None)
+_BY_ID = Statement(select(*_SHOWN).where(user.c.id == bindparam("id"), _THERE))
+_BY_NAME = Statement(select(*_SHOWN).where(user.c.folded == bindparam("folded"), _THERE))
+_PASSWORD = Statement(select(user.c.password).where(user.c.id == bindparam("id"), _THERE))
+_ANY = Statement(select(user.c.id).limit(1))
+_ADMINS = Statement(
+    select(func.count())
+    .select_from(user)
+    .where(user.c.role == "admin", user.c.active == 1, _THERE, user.c.id != bindparam("but"))
+)
+_INSERT = Statement(
+    insert(user)
+    .values(
+        username=bindparam("username"),
+        folded=bindparam("folded"),
+        password=bindparam("password"),
+        role=bindparam("role"),
+        active=1,
+        created_at=bindparam("now"),
+        updated_at=bindparam("now"),
+        rev=1,
+    )
+    .returning(user.c.id)
+)
+_UPDATE = Statement(
+    update(user)
+    .where(user.c.id == bindparam("which"))
+    .values(role=bindparam("plays"), active=bindparam("may"), updated_at=bindparam("now"), rev=user.c.rev + 1)
+)
+_SET_PASSWORD = Statement(
+    update(user).where(user.c.id == bindparam("which")).values(password=bindparam("hashed"))
+)
+_DELETE = Statement(
+    update(user)
+    .where(user.c.id == bindparam("which"))
+    .values(active=0, password="", deleted_at=bindparam("now"), rev=user.c.rev + 1)
+)
+_LISTING = Listing(
+    select(*_SHOWN).where(_THERE),
+    key=user.c.id,
+    sorts={"id": user.c.id, "username": user.c.folded, "created_at": user.c.created_at},
+    filters={"username": user.c.folded, "role": user.c.role},
+)
+
+
+def find(reader: Reader, ref: str) -> User | None:
+    """Return the user with this id or name."""
+    return by_id(reader, as_id(ref)) if is_id(ref) else by_name(reader, ref)
+
+
+def by_id(reader: Reader, user_id: int) -> User | None:
+    """Return the user with this id."""
+    row = reader.one(_BY_ID, id=user_id)
+    return _user(row) if row else None
+
+
+def by_name(reader: Reader, username: str) -> User | None:
+    """Return the user with this name, however it is capitalized."""
+    row = reader.one(_BY_NAME, folded=username.casefold())
+    return _user(row) if row else None
+
+
+def password(reader: Reader, user_id: int) -> str | None:
+    """Return the hash of a user's password."""
+    row = reader.one(_PASSWORD, id=user_id)
+    return row[0] if row else None
+
+
+def is_empty(reader: Reader) -> bool:
+    """Say whether there has never been a user."""
+    return reader.one(_ANY) is None
+
+
+def other_admins(reader: Reader, user_id: int) -> int:
+    """Count the active admins beside a user."""
+    row = reader.one(_ADMINS, but=user_id)
+    return int(row[0]) if row else 0
+
+
+def page(reader: Reader, paging: Paging) -> Page[User]:
+    """Return a page of users."""
+    return _LISTING.page(reader, paging, _user)
+
+
+def add(transaction: Transaction, username: str, hashed: str, role: str) -> User:
+    """Write a new user. Raise UniqueViolation where the name is, or was, somebody's."""
+    row = transaction.one(
+        _INSERT,
+        username=username,
+        folded=username.casefold(),
+        password=hashed,
+        role=role,
+        now=transaction.now,
+    )
+    return _user((row[0] if row else 0, username, role, 1, transaction.now, transaction.now, 1))
+
+
+def change(transaction: Transaction, old: User, new: User) -> User:
+    """Write a user's new state."""
+    transaction.run(_UPDATE, which=old.id, plays=new.role, may=int(new.active), now=transaction.now)
+    return msgspec.structs.replace(new, rev=old.rev + 1, updated_at=rfc3339(transaction.now))
+
+
+def set_password(transaction: Transaction, user_id: int, hashed: str) -> None:
+    """Write a password's hash."""
+    transaction.run(_SET_PASSWORD, which=user_id, hashed=hashed)
+
+
+def remove(transaction: Transaction, user_id: int) -> None:
+    """Remove a user, but not their name."""
+    transaction.run(_DELETE, which=user_id, now=transaction.now)
+
+
+def _user(row: Row) -> User:
+    id_, username, role, active, created_at, updated_at, rev = row
+    return User(
+        id=id_,
+        username=username,
+        role=role,
+        active=bool(active),
+        created_at=rfc3339(created_at),
+        updated_at=rfc3339(updated_at),
+        rev=rev,
+    )

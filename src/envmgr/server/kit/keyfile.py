@@ -1,0 +1,43 @@
+"""Secrets that a server makes for itself, each in a file that only its owner reads."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def kept(path: str, make: Callable[[], bytes]) -> bytes:
+    """Return the secret kept in a file, without blanks around it; make both where there is none."""
+    try:
+        return _read(path)
+    except FileNotFoundError:
+        _write(path, make())
+        return _read(path)
+
+
+def _read(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read().strip()
+
+
+def _write(path: str, secret: bytes) -> None:
+    """Write the file whole or not at all; if another process is first, its secret stays."""
+    beside = f"{path}.{os.getpid()}"
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(secret + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(beside, path)
+        except FileExistsError:
+            return
+        except OSError:  # a file system without links
+            os.rename(beside, path)
+    finally:
+        if os.path.exists(beside):
+            os.unlink(beside)
