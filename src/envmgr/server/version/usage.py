@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 from msgspec import UNSET, Meta, Struct
 
+from envmgr.server.contracts.fields import LARGEST
 from envmgr.server.contracts.resources import Counts, Usage, Use
 from envmgr.server.kit.problems import InvalidFields
 from envmgr.server.version import places, ranges
@@ -40,7 +41,7 @@ class _Shown(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
 
     tool_version: str
     environment: str
-    app_id: Annotated[int, Meta(ge=0, lt=2**63)]
+    app_id: Annotated[int, Meta(ge=0, le=LARGEST)]
 
     @property
     def place(self) -> tuple[str, int]:
