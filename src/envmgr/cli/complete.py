@@ -7,7 +7,7 @@ and the beginning of the cursor's own. The answer is a line a candidate, after a
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from envmgr.cli import app
 from envmgr.cli.misuse import commands_of
@@ -48,6 +48,9 @@ def candidates(words: Sequence[str], incomplete: str) -> Mapping[str, str]:
     if "--" in words:
         return {}
     command, path, given = _walked(words)
+    values = _values(command, words[-1]) if words else None
+    if values is not None:
+        return values if FILES in values else _starting(incomplete, values)
     if incomplete.startswith("-"):
         return _starting(incomplete, {**_options(command), **_COMMON})
     inside = commands_of(command)
@@ -66,6 +69,16 @@ def _walked(words: Sequence[str]) -> tuple[Command, str, list[str]]:
         elif not word.startswith("-"):
             given.append(word)
     return command, " ".join(path), given
+
+
+def _values(command: Command, word: str) -> dict[str, str] | None:
+    """Return what may follow an option; None where the word before is none, or one that stands alone."""
+    for one in command.params:
+        if word in one.opts and word.startswith("-") and not getattr(one, "is_flag", False):
+            annotation = getattr(getattr(one, "type_descriptor", None), "annotation", None)
+            choices = [value for value in get_args(annotation) if isinstance(value, str)]
+            return {FILES: ""} if one.metavar == "FILE" else dict.fromkeys(choices, "")
+    return None
 
 
 def _options(command: Command) -> dict[str, str]:

@@ -229,8 +229,8 @@ def test_a_status_ends_with_what_deserves_a_look_a_legend_and_what_was_left_out(
     )
     lines = list(status._lines(found, Look(PLAIN, WORDS, 100, 0.0)))
     assert lines[-3:] == [
-        "1 app in 2 environments, 1 not everywhere the same, 1 failed",
-        "ok successful, != versions differ",
+        "1 app in 2 environments, 1 differs, 1 failed",
+        "!= versions differ",
         "never deployed anywhere: a, b, c, d, e and 2 more (`envmgr alm apps list` shows all)",
     ]
     assert "✓ successful, ✗ failed, ≠ versions differ" in list(

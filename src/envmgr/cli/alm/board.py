@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from envmgr.cli.style import Style
 
 _GAP = 3
+_LEAST_GAP = 2
 _INDENT = 2
 _SHORTEST_TAG = 8
 
@@ -71,8 +72,9 @@ def board(grid: Grid, look: Look) -> Board:
     """Lay the matrix out."""
     entries = [[_lines_of(row.cells.get(column.name), look) for column in grid.columns] for row in grid.rows]
     table = _Table(grid, entries, look)
-    if table.width <= look.width:
-        return Board(tuple(table.lines()), 0)
+    for gap in (_GAP, _LEAST_GAP):
+        if table.width(gap) <= look.width:
+            return Board(tuple(table.lines(gap)), 0)
     stack = _Stack(grid, entries, look)
     listed = (one for cells in entries for cell in cells for one in cell)
     return Board(tuple(stack.lines()), sum(display_width(one.tag) > stack.widths.tag for one in listed))
@@ -137,22 +139,21 @@ class _Table:
         self._mark = display_width(look.marks.differs) if any(row.differs for row in grid.rows) else 0
         self._lead = self._name + (1 + self._mark if self._mark else 0)
 
-    @property
-    def width(self) -> int:
+    def width(self, gap: int) -> int:
         """Return how many columns of the terminal the table takes."""
-        return self._lead + sum(width + _GAP for width in self._columns)
+        return self._lead + sum(width + gap for width in self._columns)
 
-    def lines(self) -> Iterator[str]:
+    def lines(self, gap: int) -> Iterator[str]:
         """Lay the table out."""
         heads = [
             self._look.style.paint("bold", column.name) + " " * (width - display_width(column.name))
             for column, width in zip(self._grid.columns, self._columns, strict=True)
         ]
-        yield _joined(" " * self._lead, heads)
+        yield _joined(" " * self._lead, heads, gap)
         for row, cells in zip(self._grid.rows, self._entries, strict=True):
             for number in range(max(1, *(len(cell) for cell in cells))):
                 lead = self._leading(row) if number == 0 else " " * self._lead
-                yield _joined(lead, [self._at(cells, place, number) for place in range(len(cells))])
+                yield _joined(lead, [self._at(cells, place, number) for place in range(len(cells))], gap)
 
     def _leading(self, row: Row) -> str:
         name = self._look.style.paint("bold", row.app) + " " * (self._name - display_width(row.app))
@@ -206,5 +207,5 @@ class _Stack:
         )
 
 
-def _joined(lead: str, cells: Sequence[str]) -> str:
-    return "".join([lead, *(" " * _GAP + cell for cell in cells)]).rstrip()
+def _joined(lead: str, cells: Sequence[str], gap: int) -> str:
+    return "".join([lead, *(" " * gap + cell for cell in cells)]).rstrip()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from envmgr.alm import names
 from envmgr.cli.alm.board import Look, board
 from envmgr.cli.alm.connection import connected
-from envmgr.cli.alm.marks import marks_for
+from envmgr.cli.alm.marks import SHAPES, marks_for
 from envmgr.cli.session import show
 from envmgr.cli.units import count_of
 from envmgr.cli.wrap import fill
@@ -76,15 +76,15 @@ def _summary(grid: Grid, style: Style) -> str:
     failed = sum(one.status == "failed" for one in _attempts(grid))
     said = [f"{count_of(len(grid.rows), 'app')} in {count_of(len(grid.columns), 'environment')}"]
     if differing:
-        said.append(style.paint("yellow", f"{differing} not everywhere the same"))
+        said.append(style.paint("yellow", f"{differing} {'differs' if differing == 1 else 'differ'}"))
     if failed:
         said.append(style.paint("red", f"{failed} failed"))
     return ", ".join(said)
 
 
 def _legend(grid: Grid, look: Look) -> Iterator[str]:
-    """Explain the signs that stand above, in the order of a deployment's life."""
-    used = {one.status for one in _attempts(grid)}
+    """Explain the signs that stand above, in the order of a deployment's life; words need no explanation."""
+    used = {one.status for one in _attempts(grid)} if look.marks is SHAPES else set()
     signs = [
         f"{sign} {state.replace('_', ' ')}" for state, sign in look.marks.states.items() if state in used
     ]

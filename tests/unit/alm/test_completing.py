@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+import pytest
+
+from envmgr.cli.complete import FILES, candidates
+
+
+@pytest.mark.parametrize(
+    ("words", "incomplete", "offered"),
+    [
+        (["alm", "deployments", "update", "9", "--status"], "in", ["in_progress"]),
+        (["alm", "deploy", "shop@1", "--status"], "pen", ["pending"]),
+        (["alm", "audit", "--verify", "--file"], "", [FILES]),
+        (["alm", "audit", "--limit"], "", []),
+        (["alm", "ap"], "ap", ["apps"]),
+        (["alm", "apps"], "d", ["delete"]),
+        (["alm", "audit"], "--sav", ["--save-checkpoint"]),
+        (["lock", "--platform"], "", []),
+    ],
+)
+def test_commands_options_and_values_that_never_change_are_offered(words, incomplete, offered):
+    words = words if incomplete.startswith("-") or words[-1] != incomplete else words[:-1]
+    assert list(candidates(words, incomplete)) == offered
+
+
+def test_after_a_flag_comes_what_would_come_without_it():
+    assert "apps" in candidates(["alm", "--json"], "a")
+    assert candidates(["alm", "audit", "--verify"], "--fo") == {
+        "--follow": "Go on showing entries as they come."
+    }
