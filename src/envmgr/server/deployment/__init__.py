@@ -1,0 +1,1 @@
+"""The deployment service: environments, deployments, and what stands where."""

@@ -1,0 +1,223 @@
+"""The rules of deployments: pure.
+
+pending           → in_progress, queued, awaiting_approval, blocked, cancelled
+queued            → in_progress, awaiting_approval, blocked, cancelled
+awaiting_approval → in_progress, queued, blocked, cancelled
+blocked           → pending, queued, awaiting_approval, cancelled
+in_progress       → successful, failed, cancelled
+successful        → superseded, rolled_back
+failed            → rolled_back
+
+The rest are ends. A deployment is `successful` exactly as long as it is what stands in its place (an app in an
+environment): the next success there makes it `superseded`, and so does somebody who says that it was retired.
+When what stands is `rolled_back`, what it had superseded stands again, if its version still exists: this way back,
+superseded → successful, is the service's alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from envmgr.server.kit.event import Happening
+from envmgr.server.kit.problems import Conflict, Forbidden, NotFound
+
+if TYPE_CHECKING:
+    from envmgr.server.contracts.requests import StatusNew
+    from envmgr.server.contracts.resources import Deployment, Rules, Status
+    from envmgr.server.kit.call import Call
+
+STEPS: dict[Status, tuple[Status, ...]] = {
+    "pending": ("in_progress", "queued", "awaiting_approval", "blocked", "cancelled"),
+    "queued": ("in_progress", "awaiting_approval", "blocked", "cancelled"),
+    "awaiting_approval": ("in_progress", "queued", "blocked", "cancelled"),
+    "blocked": ("pending", "queued", "awaiting_approval", "cancelled"),
+    "in_progress": ("successful", "failed", "cancelled"),
+    "successful": ("superseded", "rolled_back"),
+    "failed": ("rolled_back",),
+    "cancelled": (),
+    "superseded": (),
+    "rolled_back": (),
+}
+WAITING: frozenset[Status] = frozenset({"pending", "queued", "awaiting_approval", "blocked"})
+ACTIVE: frozenset[Status] = WAITING | {"in_progress"}
+"""Of these, a place has one at most."""
+_ONWARD: frozenset[Status] = frozenset({"queued", "in_progress"})
+AUTO_DEPLOY = "auto-deploy"
+AUTO_ACTOR = f"system:{AUTO_DEPLOY}"
+RULES_ACTOR = "system:rules"
+
+
+class ImpossibleStep(Conflict):
+    """The deployment cannot go there from where it is; carries the steps that it has."""
+
+    title = "A deployment in this state cannot take this step"
+
+
+class DeploymentActive(Conflict):
+    """Another deployment is on its way to the same place; carries its address."""
+
+    title = "Another deployment of this app is on its way to this environment"
+
+
+class DeploymentStands(Conflict):
+    """The deployment is on its way, stands in its place, or is the last one that was tried there."""
+
+    title = "This deployment is part of how things stand"
+
+
+class NeedsAnother(Forbidden):
+    """Somebody other than who asked for the deployment must move it on."""
+
+    title = "Somebody else must approve this"
+
+
+@dataclass(frozen=True, slots=True)
+class By:
+    """Who does something: `user_id` is the same for a user's sessions and keys."""
+
+    actor: str
+    user_id: int | None = None
+    traceparent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is to be deployed where, and who asks for it."""
+
+    version_id: int
+    app_id: int
+    app: str
+    tag: str
+    environment: str
+    reason: str
+    by: By
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A deployment, and what only its service knows of it: whose it is, who approved it, what it superseded."""
+
+    deployment: Deployment
+    user_id: int | None = None
+    approved_by: str = ""
+    supersedes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """What stands in a place, and what was last tried there."""
+
+    current_id: int | None = None
+    current_version_id: int | None = None
+    current_tag: str | None = None
+    last_id: int | None = None
+    last_version_id: int = 0
+
+
+def by(call: Call) -> By:
+    """Say who calls."""
+    return By(call.principal.actor, call.principal.user_id, call.traceparent)
+
+
+def beginning(rules: Rules, order: Order) -> list[tuple[Status, str, str]]:
+    """Return how a deployment begins: each state with its reason and who put it there."""
+    entries: list[tuple[Status, str, str]] = [("pending", order.reason, order.by.actor)]
+    if rules.blocked:
+        entries.append(("blocked", rules.blocked, RULES_ACTOR))
+    elif rules.requires_approval:
+        waits = f"{order.environment} asks for the approval of somebody else"
+        entries.append(("awaiting_approval", waits, RULES_ACTOR))
+    return entries
+
+
+def require_step(deployment: Deployment, status: Status) -> None:
+    """Raise ImpossibleStep unless a deployment can go there."""
+    steps = STEPS[deployment.status]
+    if status not in steps:
+        ways = " or ".join(steps) or "nothing: this is its end"
+        raise ImpossibleStep(
+            f"deployment {deployment.id} is {deployment.status}; from there it can become {ways}",
+            steps=list(steps),
+        )
+
+
+def approver(held: Held, rules: Rules, status: Status, who: By) -> str:
+    """Return who has approved a deployment once it has taken a step; raise NeedsAnother unless who takes it may.
+
+    Where an environment asks for approval, and from `awaiting_approval`, only somebody other than who asked may take
+    the first step onward; whoever approved, all others may take the next ones.
+    """
+    if status == "awaiting_approval":
+        return ""
+    asked_for = rules.requires_approval or held.deployment.status == "awaiting_approval"
+    if held.approved_by or status not in _ONWARD or not asked_for:
+        return held.approved_by
+    if who.actor == held.deployment.actor or (who.user_id is not None and who.user_id == held.user_id):
+        raise NeedsAnother(
+            f"{held.deployment.actor} asked for deployment {held.deployment.id}: somebody else must move it on"
+        )
+    return who.actor
+
+
+def is_said_already(deployment: Deployment, new: StatusNew) -> bool:
+    """Say whether a PUT would leave a deployment as it is."""
+    return deployment.status == new.status and new.reason in {"", deployment.reason}
+
+
+def unknown(deployment_id: int) -> NotFound:
+    """Say that there is no such deployment."""
+    return NotFound(f"there is no deployment {deployment_id}")
+
+
+def unknown_version(version_id: int) -> NotFound:
+    """Say that a version is gone, or its app."""
+    return NotFound(f"there is no version {version_id}")
+
+
+def active(deployment: Deployment) -> DeploymentActive:
+    """Say which deployment is in the way."""
+    url = f"/deployments/{deployment.id}"
+    return DeploymentActive(
+        f"{deployment.app} {deployment.tag} is on its way to {deployment.environment} ({deployment.status}): "
+        "let it finish, or cancel it",
+        headers={"link": f'<{url}>; rel="active"'},
+        active=url,
+    )
+
+
+def require_removable(deployment: Deployment, spot: Spot) -> None:
+    """Raise DeploymentStands unless a deployment is history only."""
+    if deployment.status in ACTIVE:
+        raise DeploymentStands(f"deployment {deployment.id} is {deployment.status}: cancel it first")
+    if deployment.id in {spot.current_id, spot.last_id}:
+        what = "is what stands" if deployment.id == spot.current_id else "is the last that was tried"
+        raise DeploymentStands(
+            f"deployment {deployment.id} {what} of {deployment.app} in {deployment.environment}"
+        )
+
+
+def happened(type_: str, deployment: Deployment, spot: Spot, who: By) -> Happening:
+    """Make the event of what somebody did to a deployment; `spot` is its place after that."""
+    return Happening(
+        type=type_,
+        subject=f"app/{deployment.app_id}/deployment/{deployment.id}",
+        data={
+            "deployment_id": deployment.id,
+            "version_id": deployment.version_id,
+            "app_id": deployment.app_id,
+            "app": deployment.app,
+            "tag": deployment.tag,
+            "environment": deployment.environment,
+            "status": deployment.status,
+            "reason": deployment.reason,
+            "actor": deployment.actor,
+            "created_at": deployment.created_at,
+            "updated_at": deployment.updated_at,
+            "finished_at": deployment.finished_at,
+            "current_version_id": spot.current_version_id,
+            "current_tag": spot.current_tag,
+        },
+        actor=who.actor,
+        traceparent=who.traceparent,
+    )

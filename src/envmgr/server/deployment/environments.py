@@ -1,0 +1,192 @@
+"""Environments: their rows, and the units of work that change them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec.structs import replace
+from sqlalchemy import bindparam, delete, insert, select, update
+
+from envmgr.server.contracts.events import ENVIRONMENT_CREATED, ENVIRONMENT_DELETED, ENVIRONMENT_UPDATED
+from envmgr.server.contracts.resources import Environment, Rules
+from envmgr.server.deployment import domain, rules, store, tables
+from envmgr.server.kit.answers import Answer
+from envmgr.server.kit.clock import rfc3339
+from envmgr.server.kit.conditions import require_unchanged
+from envmgr.server.kit.paging import Listing
+from envmgr.server.kit.problems import Stale
+from envmgr.server.kit.sql import Statement
+
+if TYPE_CHECKING:
+    from envmgr.server.contracts.requests import EnvironmentChange, EnvironmentPut
+    from envmgr.server.deployment.domain import By
+    from envmgr.server.kit.call import Call, Principal
+    from envmgr.server.kit.paging import Page, Paging
+    from envmgr.server.kit.sql import Reader, Row, Transaction
+
+_TABLE = tables.environment
+_COLUMNS = select(
+    _TABLE.c.name,
+    _TABLE.c.tier,
+    _TABLE.c.sort_order,
+    _TABLE.c.rules,
+    _TABLE.c.created_at,
+    _TABLE.c.updated_at,
+    _TABLE.c.rev,
+)
+_BY_NAME = Statement(_COLUMNS.where(_TABLE.c.name == bindparam("name")))
+_ALL = Statement(_COLUMNS.order_by(_TABLE.c.sort_order, _TABLE.c.name))
+_INSERT = Statement(
+    insert(_TABLE).values(
+        name=bindparam("name"),
+        tier=bindparam("tier"),
+        sort_order=bindparam("sort_order"),
+        rules=bindparam("rules"),
+        created_at=bindparam("now"),
+        updated_at=bindparam("now"),
+        rev=1,
+    )
+)
+_UPDATE = Statement(
+    update(_TABLE)
+    .where(_TABLE.c.name == bindparam("which"))
+    .values(
+        tier=bindparam("of_tier"),
+        sort_order=bindparam("at"),
+        rules=bindparam("asks"),
+        updated_at=bindparam("now"),
+        rev=_TABLE.c.rev + 1,
+    )
+)
+_DELETE = Statement(delete(_TABLE).where(_TABLE.c.name == bindparam("which")))
+_LISTING = Listing(
+    _COLUMNS,
+    key=_TABLE.c.id,
+    sorts={name: _TABLE.c[name] for name in ("id", "name", "tier", "sort_order", "created_at", "updated_at")},
+    filters={"tier": _TABLE.c.tier},
+)
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(Rules).decode
+
+
+def find(reader: Reader, name: str) -> Environment | None:
+    """Return an environment."""
+    row = reader.one(_BY_NAME, name=name)
+    return _environment(row) if row else None
+
+
+def get(reader: Reader, name: str) -> Environment:
+    """Return an environment; raise NotFound."""
+    found = find(reader, name)
+    if found is None:
+        raise rules.unknown(name)
+    return found
+
+
+def every(reader: Reader) -> list[Environment]:
+    """Return all of them, in the order they stand in."""
+    return [_environment(row) for row in reader.all(_ALL)]
+
+
+def page(reader: Reader, paging: Paging, principal: Principal) -> Page[Environment]:
+    """Return a page of them, as somebody may see them."""
+    return _LISTING.page(reader, paging, lambda row: rules.shown_to(_environment(row), principal))
+
+
+def used(transaction: Transaction, name: str, who: By) -> Environment:
+    """Return an environment, made now if this is its first use."""
+    return find(transaction, name) or _add(transaction, name, rules.guessed(name), who)
+
+
+def create(transaction: Transaction, call: Call, name: str, put: EnvironmentPut) -> Environment:
+    """Make an environment; raise AlreadyExists."""
+    if find(transaction, name) is not None:
+        raise rules.name_taken(name)
+    return _add(transaction, name, put, domain.by(call))
+
+
+def put_(transaction: Transaction, call: Call, name: str, put: EnvironmentPut) -> Answer[Environment]:
+    """Say all of an environment, new or not."""
+    old = find(transaction, name)
+    if old is not None:
+        return Answer(_change(transaction, call, old, put), created=False)
+    if call.if_match is not None:
+        raise Stale(f"there is no environment {name!r} any more: decide anew")
+    return Answer(_add(transaction, name, put, domain.by(call)))
+
+
+def change(transaction: Transaction, call: Call, name: str, change_: EnvironmentChange) -> Environment:
+    """Say some of an environment."""
+    old = get(transaction, name)
+    return _change(transaction, call, old, rules.merged(old, change_))
+
+
+def remove(transaction: Transaction, call: Call, name: str) -> None:
+    """Remove an environment; raise EnvironmentInUse where anything was ever deployed to it."""
+    old = get(transaction, name)
+    require_unchanged(call, old.rev)
+    if store.has_any_in(transaction, name):
+        raise rules.in_use(name)
+    transaction.run(_DELETE, which=name)
+    transaction.emit(rules.happened(ENVIRONMENT_DELETED, old, domain.by(call)))
+
+
+def _add(transaction: Transaction, name: str, put: EnvironmentPut, who: By) -> Environment:
+    transaction.run(
+        _INSERT,
+        name=name,
+        tier=put.tier,
+        sort_order=put.sort_order,
+        rules=_encode(put.rules).decode(),
+        now=transaction.now,
+    )
+    at = rfc3339(transaction.now)
+    new = Environment(
+        name=name,
+        tier=put.tier,
+        sort_order=put.sort_order,
+        rules=put.rules,
+        created_at=at,
+        updated_at=at,
+        rev=1,
+    )
+    transaction.emit(rules.happened(ENVIRONMENT_CREATED, new, who))
+    return new
+
+
+def _change(transaction: Transaction, call: Call, old: Environment, put: EnvironmentPut) -> Environment:
+    require_unchanged(call, old.rev)
+    if not rules.differs(old, put):
+        return old
+    transaction.run(
+        _UPDATE,
+        which=old.name,
+        of_tier=put.tier,
+        at=put.sort_order,
+        asks=_encode(put.rules).decode(),
+        now=transaction.now,
+    )
+    new = replace(
+        old,
+        tier=put.tier,
+        sort_order=put.sort_order,
+        rules=put.rules,
+        updated_at=rfc3339(transaction.now),
+        rev=old.rev + 1,
+    )
+    transaction.emit(rules.happened(ENVIRONMENT_UPDATED, new, domain.by(call)))
+    return new
+
+
+def _environment(row: Row) -> Environment:
+    name, tier, sort_order, asked, created_at, updated_at, rev = row
+    return Environment(
+        name=name,
+        tier=tier,
+        sort_order=sort_order,
+        rules=_decode(asked),
+        created_at=rfc3339(created_at),
+        updated_at=rfc3339(updated_at),
+        rev=rev,
+    )

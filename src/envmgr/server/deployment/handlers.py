@@ -1,0 +1,146 @@
+"""What deployments do about events: they follow apps and versions, and deploy by rule. Each event acts once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from msgspec import Struct, convert
+
+from envmgr.server.contracts.events import (
+    APP_CREATED,
+    APP_DELETED,
+    APP_UPDATED,
+    VERSION_CREATED,
+    VERSION_DELETED,
+)
+from envmgr.server.contracts.fields import AppName, Id, Tag
+from envmgr.server.deployment import domain, environments, places, rules, steps, store
+from envmgr.server.deployment.domain import AUTO_ACTOR, By, Order
+from envmgr.server.kit.inbox import first_time
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from envmgr.server.contracts.resources import AutoDeploy
+    from envmgr.server.kit.bus import Subscription
+    from envmgr.server.kit.dead_letters import DeadLetters
+    from envmgr.server.kit.event import Event
+    from envmgr.server.kit.sql import Database, Transaction
+
+CONSUMER = "deployment"
+AT_ONCE = 16
+"""Events that are taken in one transaction: few, because requests wait for it."""
+
+
+class _App(Struct, frozen=True, kw_only=True):
+    """What is needed of an app's event."""
+
+    app_id: Id
+    name: AppName
+
+
+class _Version(Struct, frozen=True, kw_only=True):
+    """What is needed of a version's event."""
+
+    version_id: Id
+    app_id: Id
+    app: AppName
+    tag: Tag
+
+
+def subscriptions(database: Database, dead_letters: DeadLetters) -> list[Subscription]:
+    """Subscribe to what happens to apps and versions."""
+
+    async def handle(events: Sequence[Event]) -> None:
+        for start in range(0, len(events), AT_ONCE):
+            await database.write(partial(_take, events=events[start : start + AT_ONCE]))
+
+    return [dead_letters.consumer(CONSUMER, _HANDLERS, handle)]
+
+
+def _take(transaction: Transaction, events: Sequence[Event]) -> None:
+    for event in events:
+        if first_time(transaction, CONSUMER, event):
+            _HANDLERS[event.type](transaction, event)
+
+
+def _follow_app(transaction: Transaction, event: Event) -> None:
+    app = convert(event.data, _App)
+    if places.learn(transaction, event, app.app_id, app.name, gone=False):
+        places.rename(transaction, app.app_id, app.name)
+        store.rename(transaction, app.app_id, app.name)
+
+
+def _forget_app(transaction: Transaction, event: Event) -> None:
+    """Keep the history of an app that is gone; what was on its way is cancelled, and nothing of it stands."""
+    app = convert(event.data, _App)
+    if not places.learn(transaction, event, app.app_id, app.name, gone=True):
+        return
+    who, reason = _by(event), f"{app.name} was deleted"
+    for held in store.active_of_app(transaction, app.app_id):
+        steps.cancel(transaction, held, reason, who)
+    for held in store.standing_of_app(transaction, app.app_id):
+        steps.retire(transaction, held, reason, who)
+    places.clear(transaction, app.app_id)
+
+
+def _forget_version(transaction: Transaction, event: Event) -> None:
+    """Cancel what was on its way; a version that stands is deleted only with its app, or in the same moment."""
+    version = convert(event.data, _Version)
+    places.bury(transaction, version.version_id)
+    who, reason = _by(event), f"{version.app} {version.tag} was deleted"
+    for held in store.active_of_version(transaction, version.version_id):
+        steps.cancel(transaction, held, reason, who)
+    for held in store.standing_of_version(transaction, version.version_id):
+        steps.retire(transaction, held, reason, who)
+
+
+def _deploy_by_rule(transaction: Transaction, event: Event) -> None:
+    order = steps.known(transaction, _order(event))
+    if order is None:
+        return
+    for environment in environments.every(transaction):
+        rule = rules.matching(environment.rules, order.app, order.tag)
+        if rule is not None:
+            reason = rules.spelled(environment.name, rule)
+            _deploy(transaction, replace(order, environment=environment.name, reason=reason), rule)
+
+
+def _deploy(transaction: Transaction, order: Order, rule: AutoDeploy) -> None:
+    """Deploy a version, in the stead of an older one that a rule asked for and that has not begun."""
+    spot = places.spot(transaction, order.app_id, order.environment)
+    if spot.last_version_id >= order.version_id:
+        why = "this version, or a later one, was tried there already"
+        transaction.emit(rules.skipped(order, rule, why, None))
+        return
+    held = store.active_in(transaction, order.app_id, order.environment)
+    if held is not None:
+        before = held.deployment
+        if before.actor != AUTO_ACTOR or before.status not in domain.WAITING:
+            why = f"deployment {before.id} is {before.status}"
+            transaction.emit(rules.skipped(order, rule, why, before.id))
+            return
+        steps.cancel(transaction, held, f"version {order.tag} came", order.by)
+    steps.begin(transaction, order)
+
+
+def _order(event: Event) -> Order:
+    """Make an order for a new version, but for where to."""
+    version = convert(event.data, _Version)
+    who = By(AUTO_ACTOR, traceparent=event.traceparent)
+    return Order(version.version_id, version.app_id, version.app, version.tag, "", "", who)
+
+
+def _by(event: Event) -> By:
+    return By("system:deployment", traceparent=event.traceparent)
+
+
+_HANDLERS: dict[str, Callable[[Transaction, Event], None]] = {
+    APP_CREATED: _follow_app,
+    APP_UPDATED: _follow_app,
+    APP_DELETED: _forget_app,
+    VERSION_CREATED: _deploy_by_rule,
+    VERSION_DELETED: _forget_version,
+}

@@ -1,0 +1,40 @@
+"""The deployment service, put together."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from envmgr.server.deployment.api import routes
+from envmgr.server.deployment.handlers import subscriptions
+from envmgr.server.deployment.service import DeploymentService
+from envmgr.server.deployment.store import HEAD
+from envmgr.server.kit.dead_letters import DeadLetters
+from envmgr.server.kit.module import Module, housekeeping
+from envmgr.server.kit.outbox import Outbox
+
+if TYPE_CHECKING:
+    from envmgr.server.contracts.ports import Deployments, Versions
+    from envmgr.server.kit.sql import Database
+
+NAME = "deployment"
+MIGRATIONS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "migrations")
+__all__ = ["HEAD", "MIGRATIONS", "NAME", "make", "module"]
+
+
+def make(database: Database, versions: Versions) -> DeploymentService:
+    """Make the service."""
+    return DeploymentService(database, versions)
+
+
+def module(database: Database, deployments: Deployments) -> Module:
+    """Make what runs it."""
+    dead_letters = DeadLetters(database, NAME)
+    return Module(
+        name=NAME,
+        routes=routes(deployments),
+        outbox=Outbox(database, NAME),
+        dead_letters=dead_letters,
+        subscriptions=subscriptions(database, dead_letters),
+        jobs=[housekeeping(NAME, database)],
+    )

@@ -1,0 +1,169 @@
+"""The use cases of deployments and environments: each one unit of work, with its events in the same transaction."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import UNSET
+from msgspec.structs import replace
+
+from envmgr.server.contracts.resources import Deployment, Environment, StatusEntry
+from envmgr.server.deployment import domain, environments, places, rules, steps, store
+from envmgr.server.deployment.matrix import matrix
+from envmgr.server.kit.conditions import require_app, require_unchanged
+from envmgr.server.kit.idempotency import once
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from envmgr.server.contracts.ports import Versions
+    from envmgr.server.contracts.requests import (
+        DeploymentNew,
+        EnvironmentChange,
+        EnvironmentNew,
+        EnvironmentPut,
+        StatusNew,
+    )
+    from envmgr.server.contracts.resources import Matrix
+    from envmgr.server.deployment.domain import Held
+    from envmgr.server.kit.answers import Answer
+    from envmgr.server.kit.call import Call
+    from envmgr.server.kit.paging import Page, Paging
+    from envmgr.server.kit.sql import Database, Reader, Transaction
+
+
+class DeploymentService:
+    """Deployments and environments, in this process (implements `contracts.ports.Deployments`)."""
+
+    def __init__(self, database: Database, versions: Versions) -> None:
+        self._database = database
+        self._versions = versions
+
+    async def create(self, call: Call, new: DeploymentNew) -> Answer[Deployment]:
+        """Begin a deployment; its environment is made by its first use."""
+        version = await self._versions.get(replace(call, idempotency=None, if_match=None), new.version_id)
+        order = domain.Order(
+            version.id, version.app_id, version.app, version.tag, new.environment, new.reason, domain.by(call)
+        )
+
+        def unit(transaction: Transaction) -> Deployment:
+            known = steps.known(transaction, order)
+            if known is None:
+                raise domain.unknown_version(order.version_id)
+            require_app(call, known.app)
+            return steps.begin(transaction, known)
+
+        return await self._database.write(once(call, Deployment, unit))
+
+    async def get(self, call: Call, deployment_id: int) -> Deployment:
+        """Return a deployment."""
+        return await self._database.lookup(lambda reader: _get(reader, call, deployment_id).deployment)
+
+    async def list(self, call: Call, paging: Paging) -> Page[Deployment]:
+        """Return a page of deployments."""
+        return await self._database.read(lambda reader: store.page(reader, paging, call.principal.apps))
+
+    async def advance(self, call: Call, deployment_id: int, new: StatusNew) -> Answer[StatusEntry]:
+        """Take a deployment a step further."""
+
+        def unit(transaction: Transaction) -> StatusEntry:
+            held = _get(transaction, call, deployment_id)
+            require_unchanged(call, held.deployment.rev)
+            return steps.advance(transaction, held, new, domain.by(call))[1]
+
+        return await self._database.write(once(call, StatusEntry, unit))
+
+    async def put(self, call: Call, deployment_id: int, new: StatusNew) -> Deployment:
+        """Say what a deployment has come to; saying it again changes nothing."""
+
+        def unit(transaction: Transaction) -> Deployment:
+            held = _get(transaction, call, deployment_id)
+            require_unchanged(call, held.deployment.rev)
+            if domain.is_said_already(held.deployment, new):
+                return held.deployment
+            return steps.advance(transaction, held, new, domain.by(call))[0]
+
+        return await self._database.write(unit)
+
+    async def statuses(self, call: Call, deployment_id: int, paging: Paging) -> Page[StatusEntry]:
+        """Return a page of a deployment's history."""
+
+        def unit(reader: Reader) -> Page[StatusEntry]:
+            _get(reader, call, deployment_id)
+            return store.statuses(reader, deployment_id, paging)
+
+        return await self._database.read(unit)
+
+    async def delete(self, call: Call, deployment_id: int) -> None:
+        """Remove a deployment that is history only."""
+
+        def unit(transaction: Transaction) -> None:
+            held = _get(transaction, call, deployment_id)
+            require_unchanged(call, held.deployment.rev)
+            steps.remove(transaction, held, domain.by(call))
+
+        await self._database.write(unit)
+
+    async def standing(self, call: Call, *, app_id: int | None = None, version_id: int | None = None) -> int:  # noqa: ARG002 - whoever asks has looked at what the caller may do
+        """Count the places where an app or a version is current, or on its way to."""
+
+        def unit(reader: Reader) -> int:
+            of_app = 0 if app_id is None else places.count_of_app(reader, app_id)
+            return of_app if version_id is None else places.count_of_version(reader, version_id)
+
+        return await self._database.lookup(unit)
+
+    async def environments(self, call: Call, paging: Paging) -> Page[Environment]:
+        """Return a page of environments."""
+        return await self._database.read(lambda reader: environments.page(reader, paging, call.principal))
+
+    async def environment(self, call: Call, name: str) -> Environment:
+        """Return an environment."""
+        found = await self._database.lookup(lambda reader: environments.get(reader, name))
+        return rules.shown_to(found, call.principal)
+
+    async def create_environment(self, call: Call, new: EnvironmentNew) -> Answer[Environment]:
+        """Make an environment."""
+        _require_sound(call, new)
+        return await self._database.write(
+            once(call, Environment, lambda transaction: environments.create(transaction, call, new.name, new))
+        )
+
+    async def put_environment(self, call: Call, name: str, put: EnvironmentPut) -> Answer[Environment]:
+        """Say all of an environment, new or not."""
+        _require_sound(call, put)
+        return await self._database.write(lambda transaction: environments.put_(transaction, call, name, put))
+
+    async def change_environment(self, call: Call, name: str, change: EnvironmentChange) -> Environment:
+        """Say some of an environment."""
+        _require_sound(call, change)
+        return await self._database.write(
+            lambda transaction: environments.change(transaction, call, name, change)
+        )
+
+    async def delete_environment(self, call: Call, name: str) -> None:
+        """Remove an environment that nothing was ever deployed to."""
+        rules.require_all_apps(call.principal)
+        await self._database.write(lambda transaction: environments.remove(transaction, call, name))
+
+    async def matrix(self, call: Call, environment: str | None) -> Matrix:
+        """Return what stands where."""
+        return await self._database.read(lambda reader: matrix(reader, call.principal, environment))
+
+    async def under_way(self) -> Mapping[str, int]:
+        """Count the deployments that are on their way, by status."""
+        return await self._database.read(store.count_active)
+
+
+def _get(reader: Reader, call: Call, deployment_id: int) -> Held:
+    held = store.find(reader, deployment_id)
+    if held is None:
+        raise domain.unknown(deployment_id)
+    require_app(call, held.deployment.app)
+    return held
+
+
+def _require_sound(call: Call, said: EnvironmentPut | EnvironmentChange) -> None:
+    rules.require_all_apps(call.principal)
+    if said.rules is not UNSET:
+        rules.require_sound(said.rules)
