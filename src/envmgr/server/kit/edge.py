@@ -218,7 +218,8 @@ def answer_http(request: Asked, error: HTTPException) -> Response[dict[str, obje
 def translated(error: HTTPException) -> Problem:
     """Translate the framework's errors to leaves of the tree."""
     if isinstance(error, ValidationException):
-        return InvalidFields("some fields hold what they cannot", errors=_pointers(error.extra))
+        errors = _pointers(error.extra)
+        return InvalidFields("some fields hold what they cannot" if errors else error.detail, errors=errors)
     kind = _KINDS.get(error.status_code)
     if kind is None:
         return Bug("something went wrong here; the log has it under this request's id")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 from litestar import Response, delete, get, patch, post, put
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import Parameter, QueryParameter
+from litestar.params import JSONBody, Parameter
 from msgspec import UNSET
 
 from envmgr.server.contracts.fields import LARGEST, Commit, Digest, EnvironmentName, Id, Tag
@@ -64,8 +64,7 @@ ToolName = Annotated[
 ]
 Range = Annotated[
     str,
-    QueryParameter(
-        name="range",
+    Parameter(
         min_length=1,
         max_length=1_024,
         description=(
@@ -94,7 +93,7 @@ def _collection(versions: Versions) -> list[Any]:
         responses=problems(*_SENT),
         **_WRITE,
     )
-    async def create(request: Asked, data: VersionNew) -> Response[Version]:
+    async def create(request: Asked, data: JSONBody[VersionNew]) -> Response[Version]:
         answer = await versions.create(await posted(request), str(data.app_id), data.tag, _said(data))
         return answered(answer, _address(answer.value), answer.value.rev)
 
@@ -147,7 +146,7 @@ def _item(versions: Versions) -> list[Any]:
         responses=problems(*_SENT, 412, 428),
         **_WRITE,
     )
-    async def replace(request: Asked, version_id: VersionId, data: VersionPut) -> Response[Version]:
+    async def replace(request: Asked, version_id: VersionId, data: JSONBody[VersionPut]) -> Response[Version]:
         changed = await versions.replace(call_of(request), version_id, data)
         return shown(request, changed, changed.rev)
 
@@ -158,7 +157,9 @@ def _item(versions: Versions) -> list[Any]:
         responses=problems(404, 412, 413, 415, 428),
         **_WRITE,
     )
-    async def change(request: Asked, version_id: VersionId, data: VersionChange) -> Response[Version]:
+    async def change(
+        request: Asked, version_id: VersionId, data: JSONBody[VersionChange]
+    ) -> Response[Version]:
         changed = await versions.change(call_of(request), version_id, data)
         return shown(request, changed, changed.rev)
 
@@ -204,7 +205,7 @@ def _of_app(versions: Versions) -> list[Any]:
         responses=problems(*_SENT),
         **_WRITE,
     )
-    async def create(request: Asked, app: Ref, data: AppVersionNew) -> Response[Version]:
+    async def create(request: Asked, app: Ref, data: JSONBody[AppVersionNew]) -> Response[Version]:
         answer = await versions.create(await posted(request), app, data.tag, _said(data))
         return answered(answer, _address(answer.value), answer.value.rev)
 
@@ -230,7 +231,9 @@ def _of_app(versions: Versions) -> list[Any]:
         responses={**problems(*_SENT, 412, 428), **_CREATED},
         **_WRITE,
     )
-    async def register(request: Asked, app: Ref, tag: TagName, data: VersionPut) -> Response[Version]:
+    async def register(
+        request: Asked, app: Ref, tag: TagName, data: JSONBody[VersionPut]
+    ) -> Response[Version]:
         answer = await versions.put(call_of(request), app, tag, data)
         return answered(answer, _address(answer.value), answer.value.rev)
 
@@ -272,13 +275,13 @@ def _usage(versions: Versions) -> list[Any]:
     async def usage(
         request: Asked,
         tool: ToolName,
-        spec: Range,
+        range: Range,  # noqa: A002 - as the query has it, so that errors name it so
         environment: Where = None,
         limit: Limit = DEFAULT,
         cursor: Cursor = None,
     ) -> Response[Usage]:
         allow_only(request, "range", "environment", "limit", "cursor")
-        return await answer(request, tool, spec, environment, Paging(limit, cursor))
+        return await answer(request, tool, range, environment, Paging(limit, cursor))
 
     @get(
         ["/tools/{first:str}/{rest:path}", "/tools/{first:str}/usage/{rest:path}"],
@@ -287,7 +290,7 @@ def _usage(versions: Versions) -> list[Any]:
     )
     async def usage_of_path(
         request: Asked,
-        spec: Range,
+        range: Range,  # noqa: A002 - as the query has it, so that errors name it so
         environment: Where = None,
         limit: Limit = DEFAULT,
         cursor: Cursor = None,
@@ -295,7 +298,7 @@ def _usage(versions: Versions) -> list[Any]:
         # A server gives paths with each %2F as the slash it stands for: these are the tools whose names have one.
         allow_only(request, "range", "environment", "limit", "cursor")
         tool = _tool(request.scope["path"])
-        return await answer(request, tool, spec, environment, Paging(limit, cursor))
+        return await answer(request, tool, range, environment, Paging(limit, cursor))
 
     return [usage, usage_of_path]
 
