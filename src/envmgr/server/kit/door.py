@@ -7,29 +7,29 @@ answers without it.
 from __future__ import annotations
 
 import asyncio
-import re
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
+from envmgr.server.kit import headers
+from envmgr.server.kit.addresses import Proxies, site
+from envmgr.server.kit.allowance import Allowance
 from envmgr.server.kit.call import Call
+from envmgr.server.kit.cors import Origins
 from envmgr.server.kit.edge import CALL, PROBLEM, PROBLEM_JSON
-from envmgr.server.kit.ids import uuid7
 from envmgr.server.kit.problems import (
     Bug,
     ConditionRequired,
     IdempotencyKeyInUse,
     Problem,
     TimedOut,
-    TooLarge,
-    Unauthenticated,
-    UnsupportedMedia,
+    TooMany,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, MutableMapping
+    from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 
     from envmgr.server.kit.call import Principal
 
@@ -39,13 +39,7 @@ if TYPE_CHECKING:
     Send = Callable[[Message], Awaitable[None]]
     Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-API = b"1"
-"""The version of the API, on every answer: clients say by it whether they and the server go together."""
-
-BODY = 2**20
-LOCK_BODY = 7 * 2**20
-"""A lock of 5 MiB, as the JSON string that it travels in."""
-
+API = headers.API
 PATIENCE = 20.0
 """Seconds that may pass between two pieces of a body."""
 
@@ -62,19 +56,13 @@ PUBLIC = frozenset(
         "/.well-known/jwks.json",
     }
 )
-_FORMS = frozenset({"/auth/token"})
-_BODIED = frozenset({"POST", "PUT", "PATCH"})
+SIGNING_OUT = "/auth/logout"
+"""Takes a refresh token as well as a credential."""
+DENIALS, DENIALS_PER_SECOND = 2000, 20
+"""Refusals without a valid credential, of one address at once and in the long run, that are told apart and written
+down; what comes beyond is 429."""
 _CHANGING = frozenset({"PUT", "PATCH", "DELETE"})
-_REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
-_TRACEPARENT = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
-_HEADERS = (
-    (b"alm-api", API),
-    (b"cache-control", b"no-store"),
-    (b"x-content-type-options", b"nosniff"),
-    (b"x-frame-options", b"DENY"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
-)
+_DENIED = frozenset({401, 403})
 
 
 class Authenticator(Protocol):
@@ -128,12 +116,17 @@ class Door:
         *,
         require_if_match: bool = False,
         patience: float = PATIENCE,
+        allowed_origins: Iterable[str] = (),
+        trusted_proxies: Iterable[str] = (),
     ) -> None:
-        self._application = application
+        self.application = application
+        self.witness = witness
+        self.patience = patience
+        self.origins = Origins(allowed_origins)
+        self.proxies = Proxies(trusted_proxies)
+        self.denials = Allowance(DENIALS, DENIALS_PER_SECOND)
         self._authenticator = authenticator
-        self._witness = witness
         self._require_if_match = require_if_match
-        self._patience = patience
         self._running: set[tuple[str, bytes]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -141,23 +134,26 @@ class Door:
         if scope["type"] == "http":
             await _Visit(self, scope, receive, send).run()
         else:
-            await self._application(scope, receive, send)
+            await self.application(scope, receive, send)
 
     async def admit(self, visit: _Visit) -> Call | None:
         """Return the call of a request that may go on; None where no credential is asked for."""
-        self._check_body(visit)
-        if visit.seen.path in PUBLIC or visit.seen.path.startswith("/docs/"):
+        seen = visit.seen
+        headers.require_once(visit.scope["headers"])
+        headers.require_fit(visit.headers, visit.limit)
+        headers.require_media(seen.method, seen.path, visit.headers)
+        if _asks_for_none(seen, visit.headers):
             return None
-        principal = await self._authenticator.authenticate(_bearer(visit.headers))
-        visit.seen.actor = principal.actor
+        principal = await self._authenticator.authenticate(headers.bearer(visit.headers))
+        seen.actor = principal.actor
         self._check_condition(visit)
-        return Call(principal=principal, request_id=visit.seen.request_id, traceparent=visit.seen.traceparent)
+        return Call(principal=principal, request_id=seen.request_id, traceparent=seen.traceparent)
 
     async def enter(self, visit: _Visit, call: Call | None) -> None:
         """Hand a request on; of those with the same Idempotency-Key, one at a time."""
         key = visit.headers.get(b"idempotency-key")
         if key is None or call is None:
-            await self._application(visit.scope, visit.receive, visit.send)
+            await self.application(visit.scope, visit.receive, visit.send)
             return
         running = (call.principal.actor, key)
         if running in self._running:
@@ -166,56 +162,52 @@ class Door:
             )
         self._running.add(running)
         try:
-            await self._application(visit.scope, visit.receive, visit.send)
+            await self.application(visit.scope, visit.receive, visit.send)
         finally:
             self._running.discard(running)
-
-    def _check_body(self, visit: _Visit) -> None:
-        length = visit.headers.get(b"content-length", b"0")
-        if int(length) > visit.limit:
-            raise too_large(visit.limit)
-        if visit.seen.method in _BODIED and (length != b"0" or b"transfer-encoding" in visit.headers):
-            _check_media(visit)
 
     def _check_condition(self, visit: _Visit) -> None:
         if self._require_if_match and visit.seen.method in _CHANGING and b"if-match" not in visit.headers:
             raise ConditionRequired('send If-Match with the ETag that you saw, or If-Match: "*" for any')
-
-    @property
-    def witness(self) -> Witness:
-        """Who sees what the door sees."""
-        return self._witness
-
-    @property
-    def patience(self) -> float:
-        """Seconds that may pass between two pieces of a body."""
-        return self._patience
 
 
 class _Visit:
     """One request on its way through the door and back."""
 
     def __init__(self, door: Door, scope: Scope, receive: Receive, send: Send) -> None:
-        self.scope = scope
-        self.headers: dict[bytes, bytes] = dict(scope["headers"])
+        given = dict(scope["headers"])
+        peer, port = scope.get("client") or ("", 0)
+        client = door.proxies.client(peer, scope["headers"])
+        # Behind the door, HEAD is GET: whoever speaks HTTP below leaves the body of the answer out.
+        self._is_head = scope["method"] == "HEAD"
+        self.scope = {
+            **scope,
+            "client": (client, port),
+            "method": "GET" if self._is_head else scope["method"],
+        }
+        self.headers: dict[bytes, bytes] = given
         self.seen = Seen(
             method=scope["method"],
             path=scope["path"],
-            client=(scope.get("client") or ("", 0))[0],
-            request_id=_request_id(self.headers.get(b"x-request-id")),
-            traceparent=_traceparent(self.headers.get(b"traceparent")),
+            client=client,
+            request_id=headers.request_id(given.get(b"x-request-id")),
+            traceparent=headers.traceparent(given.get(b"traceparent")),
         )
-        self.limit = LOCK_BODY if "/versions" in self.seen.path else BODY
+        self.limit = headers.limit_of(self.seen.path)
         self._door = door
         self._receive = receive
         self._send = send
         self._brought = 0
+        self._reading = True
         self._started = time.perf_counter()
         self._status = 0
+        self._is_over = False
 
     async def run(self) -> None:
         """Let the request in, and its answer out; whatever is not answered inside is answered here."""
         try:
+            if await self._answered_preflight():
+                return
             call = await self._door.admit(self)
             if call is not None:
                 self.scope[CALL] = call
@@ -231,6 +223,8 @@ class _Visit:
 
     async def receive(self) -> Message:
         """Bring the next piece of the request's body, unless it is too much or too late."""
+        if self._is_over:
+            return {"type": "http.disconnect"}
         try:
             message = (
                 await asyncio.wait_for(self._receive(), self._door.patience)
@@ -241,73 +235,86 @@ class _Visit:
             raise TimedOut(f"no piece of the body came for {self._door.patience:g} s") from None
         self._brought += len(message.get("body", b""))
         if self._brought > self.limit:
-            raise too_large(self.limit)
+            raise headers.too_large(self.limit)
         self._reading = message["type"] == "http.request" and bool(message.get("more_body"))
         return message
 
-    _reading = True
-
     async def send(self, message: Message) -> None:
         """Send a piece of the answer, with what every answer has."""
-        if message["type"] == "http.response.start":
-            self._status = message["status"]
-            self._see(self.scope.get(PROBLEM))
-            if self._status in {401, 403}:
-                await self._door.witness.denied(self.seen, self._status)
-            own = {name for name, _ in message["headers"]}
-            message["headers"] = [
-                *message["headers"],
-                *(header for header in _HEADERS if header[0] not in own),
-                (b"x-request-id", self.seen.request_id.encode()),
-            ]
+        if self._is_over:
+            return
+        if message["type"] != "http.response.start":
+            await self._send_piece(message)
+            return
+        self._see(self.scope.get(PROBLEM))
+        if message["status"] in _DENIED and not await self._noted(message["status"]):
+            await self._answer(TooMany("too many requests were refused: wait", retry_after=60))
+            self._is_over = True
+            return
+        await self._begin(message)
+
+    async def _noted(self, status: int) -> bool:
+        """Have a refusal written down; return False where an address has had more than its share of them."""
+        if not self.seen.actor and not self._door.denials.take(site(self.seen.client)):
+            return False
+        await self._door.witness.denied(self.seen, status)
+        return True
+
+    async def _begin(self, message: Message) -> None:
+        self._status = message["status"]
+        own = {name for name, _ in message["headers"]}
+        message["headers"] = [
+            *message["headers"],
+            *(header for header in headers.ANSWERED if header[0] not in own),
+            *self._door.origins.headers(self.headers.get(b"origin")),
+            (b"x-request-id", self.seen.request_id.encode()),
+        ]
         await self._send(message)
+
+    async def _send_piece(self, message: Message) -> None:
+        if self._is_head:
+            # An answer that would go on for ever, too, ends with its head.
+            self._is_over = True
+            message = {"type": "http.response.body", "body": b""}
+        await self._send(message)
+
+    async def _answered_preflight(self) -> bool:
+        if self.seen.method != "OPTIONS":
+            return False
+        method = self.headers.get(b"access-control-request-method")
+        found = self._door.origins.preflight(self.headers.get(b"origin"), method)
+        if found is None:
+            return False
+        await self._begin({"type": "http.response.start", "status": 204, "headers": found})
+        await self._send({"type": "http.response.body", "body": b""})
+        return True
 
     def _see(self, problem: Problem | None) -> None:
         if problem is not None:
             self.seen.problem, self.seen.reason = problem.slug, problem.detail
 
     async def _refuse(self, problem: Problem) -> None:
-        if self._status:
+        if self._status or self._is_over:
             return
         self.scope[PROBLEM] = problem
+        self._see(problem)
+        if problem.status in _DENIED and not await self._noted(problem.status):
+            problem = TooMany("too many requests were refused: wait", retry_after=60)
+        await self._answer(problem)
+
+    async def _answer(self, problem: Problem) -> None:
         body = msgspec.json.encode(problem.document(self.seen.path))
-        headers = [(b"content-type", PROBLEM_JSON.encode()), (b"content-length", str(len(body)).encode())]
-        headers += [(name.encode(), value.encode()) for name, value in problem.headers.items()]
-        # What is left of the body is not read: the connection ends with the answer.
-        headers.append((b"connection", b"close"))
-        await self.send({"type": "http.response.start", "status": problem.status, "headers": headers})
-        await self.send({"type": "http.response.body", "body": body})
+        own = [(b"content-type", PROBLEM_JSON.encode()), (b"content-length", str(len(body)).encode())]
+        own += [(name.encode(), value.encode()) for name, value in problem.headers.items()]
+        if self._reading and headers.has_body(self.headers) and "connection" not in problem.headers:
+            # What is left of the body is not read: the connection ends with the answer.
+            own.append((b"connection", b"close"))
+        await self._begin({"type": "http.response.start", "status": problem.status, "headers": own})
+        await self._send({"type": "http.response.body", "body": b"" if self._is_head else body})
 
 
-def too_large(limit: int) -> TooLarge:
-    """Say how large a body may be."""
-    return TooLarge(f"a body may have {limit // 2**20} MiB here", headers={"connection": "close"})
-
-
-def _bearer(headers: dict[bytes, bytes]) -> str:
-    header = headers.get(b"authorization")
-    if header is None:
-        raise Unauthenticated("send Authorization: Bearer with a token of POST /auth/login, or an API key")
-    scheme, _, token = header.partition(b" ")
-    if scheme.lower() != b"bearer" or not token.isascii():
-        raise Unauthenticated("the Authorization header holds no bearer token", error="invalid_request")
-    return token.strip().decode()
-
-
-def _check_media(visit: _Visit) -> None:
-    media = visit.headers.get(b"content-type", b"").split(b";")[0].strip().lower()
-    if media == b"application/json" or (
-        visit.seen.method == "PATCH" and media == b"application/merge-patch+json"
-    ):
-        return
-    if visit.seen.path in _FORMS and media == b"application/x-www-form-urlencoded":
-        return
-    raise UnsupportedMedia("send application/json", headers={"accept": "application/json"})
-
-
-def _request_id(header: bytes | None) -> str:
-    return header.decode() if header and _REQUEST_ID.fullmatch(header) else uuid7()
-
-
-def _traceparent(header: bytes | None) -> str:
-    return header.decode() if header and _TRACEPARENT.fullmatch(header) else ""
+def _asks_for_none(seen: Seen, given: dict[bytes, bytes]) -> bool:
+    """Say whether a request needs no credential."""
+    if seen.method == "OPTIONS" or seen.path in PUBLIC:
+        return True
+    return seen.path == SIGNING_OUT and b"authorization" not in given

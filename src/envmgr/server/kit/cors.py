@@ -1,0 +1,53 @@
+"""Pages of other origins that may call the API from a browser (https://fetch.spec.whatwg.org): none, unless named.
+
+No cookie or other credential of the browser's is ever taken: a page brings its own token.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    Pairs = list[tuple[bytes, bytes]]
+
+_METHODS = b"GET, HEAD, POST, PUT, PATCH, DELETE"
+_SENT = (
+    b"authorization, content-type, idempotency-key, if-match, if-none-match, last-event-id, traceparent, "
+    b"x-request-id"
+)
+_SHOWN = b"alm-api, etag, idempotent-replayed, link, location, retry-after, www-authenticate, x-request-id"
+
+
+class Origins:
+    """The origins that are named; `*` is any."""
+
+    def __init__(self, named: Iterable[str] = ()) -> None:
+        self._named = frozenset(origin.encode() for origin in named)
+
+    def headers(self, origin: bytes | None) -> Pairs:
+        """Return what an answer says to the browser."""
+        if not self._named:
+            return []
+        vary = [(b"vary", b"Origin")]
+        if not self._allow(origin):
+            return vary
+        return [
+            *vary,
+            (b"access-control-allow-origin", origin or b""),
+            (b"access-control-expose-headers", _SHOWN),
+        ]
+
+    def preflight(self, origin: bytes | None, method: bytes | None) -> Pairs | None:
+        """Return the headers that answer a browser's question in advance; None where it is none, or none of ours."""
+        if method is None or not self._allow(origin):
+            return None
+        return [
+            (b"access-control-allow-methods", _METHODS),
+            (b"access-control-allow-headers", _SENT),
+            (b"access-control-max-age", b"600"),
+        ]
+
+    def _allow(self, origin: bytes | None) -> bool:
+        return origin is not None and (origin in self._named or b"*" in self._named)

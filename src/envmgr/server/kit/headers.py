@@ -1,0 +1,113 @@
+"""What the headers of a request may say, and what those of every answer do."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from envmgr.server.kit.ids import uuid7
+from envmgr.server.kit.problems import Malformed, TooLarge, Unauthenticated, UnsupportedMedia
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    Headers = dict[bytes, bytes]
+
+API = b"1"
+"""The version of the API, on every answer: clients say by it whether they and the server go together."""
+
+BODY = 2**20
+LOCK_BODY = 7 * 2**20
+"""A lock of 5 MiB, as the JSON string that it travels in."""
+
+ANSWERED = (
+    (b"alm-api", API),
+    (b"cache-control", b"no-store"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+)
+_ONCE = frozenset(
+    {
+        b"authorization",
+        b"content-length",
+        b"content-type",
+        b"host",
+        b"idempotency-key",
+        b"if-match",
+        b"transfer-encoding",
+    }
+)
+"""Where two of these disagree, one part of a system believes the first, and another the second."""
+_FORMS = frozenset({"/auth/token"})
+_BODIED = frozenset({"POST", "PUT", "PATCH"})
+_LENGTH = re.compile(rb"\d{1,15}")
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
+_TRACEPARENT = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+
+
+def require_once(pairs: Iterable[tuple[bytes, bytes]]) -> None:
+    """Raise Malformed where a header came twice that has one value."""
+    seen: set[bytes] = set()
+    for name, _ in pairs:
+        if name in seen and name in _ONCE:
+            raise Malformed(f"send one {name.decode()} header, not several")
+        seen.add(name)
+
+
+def limit_of(path: str) -> int:
+    """Return how many bytes a body may have."""
+    return LOCK_BODY if "/versions" in path else BODY
+
+
+def require_fit(headers: Headers, limit: int) -> None:
+    """Raise TooLarge for a body that says of itself that it is."""
+    length = headers.get(b"content-length", b"0")
+    if not _LENGTH.fullmatch(length):
+        raise Malformed("the Content-Length is no length")
+    if int(length) > limit:
+        raise too_large(limit)
+
+
+def require_media(method: str, path: str, headers: Headers) -> None:
+    """Raise UnsupportedMedia for a body in a format that is not read here."""
+    if method not in _BODIED or not has_body(headers):
+        return
+    media = headers.get(b"content-type", b"").split(b";")[0].strip().lower()
+    if media == b"application/json" or (method == "PATCH" and media == b"application/merge-patch+json"):
+        return
+    if path in _FORMS and media == b"application/x-www-form-urlencoded":
+        return
+    raise UnsupportedMedia("send application/json", headers={"accept": "application/json"})
+
+
+def has_body(headers: Headers) -> bool:
+    """Say whether a body comes with these headers."""
+    return headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in headers
+
+
+def too_large(limit: int) -> TooLarge:
+    """Say how large a body may be."""
+    return TooLarge(f"a body may have {limit // 2**20} MiB here", headers={"connection": "close"})
+
+
+def bearer(headers: Headers) -> str:
+    """Return the token that a request brings. Raise Unauthenticated."""
+    header = headers.get(b"authorization")
+    if header is None:
+        raise Unauthenticated("send Authorization: Bearer with a token of POST /auth/login, or an API key")
+    scheme, _, token = header.partition(b" ")
+    if scheme.lower() != b"bearer" or not token.isascii():
+        raise Unauthenticated("the Authorization header holds no bearer token", error="invalid_request")
+    return token.strip().decode()
+
+
+def request_id(header: bytes | None) -> str:
+    """Return the id that a request came with, or a new one."""
+    return header.decode() if header and _REQUEST_ID.fullmatch(header) else uuid7()
+
+
+def traceparent(header: bytes | None) -> str:
+    """Return the trace that a request belongs to (https://www.w3.org/TR/trace-context/), or nothing."""
+    return header.decode() if header and _TRACEPARENT.fullmatch(header) else ""
