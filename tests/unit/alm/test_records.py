@@ -53,7 +53,12 @@ def test_what_stands_somewhere_is_found_by_the_matrix(app):
     ],
 )
 def test_what_stands_nowhere_is_said_with_a_way_out(named, message, hint):
-    api = Answering({"GET /matrix": MATRIX, "GET /environments": [{"name": "prod"}, {"name": "dev"}]})
+    def matrix_of(query):
+        if query["environment"] != "prod":
+            raise AlmNotFound("there is no such environment")
+        return MATRIX
+
+    api = Answering({"GET /matrix": matrix_of, "GET /environments": [{"name": "prod"}, {"name": "dev"}]})
     with pytest.raises(AlmNotFound, match=message) as caught:
         find.version(api, named)
     assert hint in caught.value.hint
@@ -63,11 +68,10 @@ def test_all_that_stands_in_an_environment():
     assert find.standing(Answering({"GET /matrix": MATRIX}), "prod") == {"shop": 42}
 
 
-def test_an_environment_that_is_there_and_empty_holds_nothing():
-    api = Answering(
-        {"GET /matrix": {**MATRIX, "environments": [], "places": []}, "GET /environments": [{"name": "dev"}]}
-    )
-    assert find.standing(api, "dev") == {}
+def test_where_nothing_was_deployed_yet_there_is_no_environment_to_name():
+    with pytest.raises(AlmNotFound, match="no environment prod") as caught:
+        find.matrix(Answering({"GET /environments": []}), "prod")
+    assert caught.value.hint == "nothing was deployed anywhere yet"
 
 
 @pytest.mark.parametrize(

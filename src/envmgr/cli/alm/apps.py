@@ -122,9 +122,9 @@ def run_update(options: Options, ref: str, name: str | None, description: str | 
 def run_delete(options: Options, ref: str, *, force: bool) -> int:
     """Delete an app, after asking."""
     with connected(options) as api:
-        app = apps.find(api, ref)
+        app = apps.get(api, ref)
         name = text(app, "name")
-        ask.deletion(options, f"the app {name}, with all its versions")
+        ask.deletion(options, f"the app {name} and all its versions")
         try:
             apps.delete(api, app, force=force)
         except AlmConflict as error:

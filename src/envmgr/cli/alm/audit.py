@@ -12,7 +12,7 @@ from envmgr.cli.alm.connection import connected, opened
 from envmgr.cli.alm.entries import Lines
 from envmgr.cli.alm.shown import note_more
 from envmgr.cli.alm.verdict import counted, verdict_entry, verdict_lines
-from envmgr.cli.session import report, show
+from envmgr.cli.session import report, short_path, show
 from envmgr.cli.style import STDOUT, style_of, width_of
 from envmgr.cli.units import count_of
 from envmgr.kit.errors import UsageError
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from envmgr.cli.options import Options
     from envmgr.cli.style import Style
     from envmgr.ops.alm.audit import Exported, Saved
+    from envmgr.ops.context import Context
 
 NOT_INTACT = 1
 
@@ -93,9 +94,18 @@ class Done:
 def run_checks(options: Options, checks: Checks) -> int:
     """Export the log, verify it, keep a checkpoint: in this order; one that is not intact gives no checkpoint."""
     _require_sense(checks)
-    done = _done(options, checks)
-    report(options, "alm-audit-verify", lambda: _entry(done), lambda style, width: _lines(done, style, width))
-    return 0 if done.verdict is None or done.verdict.is_intact else NOT_INTACT
+    with opened(options) as context:
+        cwd = context.environment.cwd
+        done = _done(options, _placed(checks, cwd), context)
+    is_good = done.verdict is None or done.verdict.is_intact
+    tell = report if is_good else show  # which has words for a failure, also with --quiet
+    tell(
+        options,
+        "alm-audit-verify",
+        lambda: _entry(done),
+        lambda style, width: _lines(done, cwd, style, width),
+    )
+    return 0 if is_good else NOT_INTACT
 
 
 def _require_sense(checks: Checks) -> None:
@@ -108,14 +118,12 @@ def _require_sense(checks: Checks) -> None:
         )
 
 
-def _done(options: Options, checks: Checks) -> Done:
-    with opened(options) as context:
-        checks = _placed(checks, context.environment.cwd)
-        kept = audit.read_kept(checks.checkpoint) if checks.checkpoint else ()
-        context.progress.step("audit", "checking")
-        if checks.file:
-            return Done(verdict=audit.verify_file(checks.file, kept))
-        return _done_with(connect(context, options.alm_url, options.alm_token), checks, kept)
+def _done(options: Options, checks: Checks, context: Context) -> Done:
+    kept = audit.read_kept(checks.checkpoint) if checks.checkpoint else ()
+    context.progress.step("audit", "checking")
+    if checks.file:
+        return Done(verdict=audit.verify_file(checks.file, kept))
+    return _done_with(connect(context, options.alm_url, options.alm_token), checks, kept)
 
 
 def _placed(checks: Checks, cwd: str) -> Checks:
@@ -148,12 +156,13 @@ def _entry(done: Done) -> dict[str, object]:
     }
 
 
-def _lines(done: Done, style: Style, width: int) -> Iterator[str]:
+def _lines(done: Done, cwd: str, style: Style, width: int) -> Iterator[str]:
     if done.exported is not None:
         entries, signed = counted(done.exported.entries), count_of(done.exported.checkpoints, "checkpoint")
-        yield f"wrote {entries} and {signed} to {done.exported.path}"
+        yield f"wrote {entries} and {signed} to {short_path(done.exported.path, cwd)}"
     if done.verdict is not None:
         yield from verdict_lines(done.verdict, style, width)
     if done.saved is not None:
         how = "signed just now" if done.saved.is_fresh else "the newest that the server has"
-        yield f"kept the checkpoint at entry {number(done.saved.checkpoint, 'seq')}, {how}, in {done.saved.path}"
+        seq, path = number(done.saved.checkpoint, "seq"), short_path(done.saved.path, cwd)
+        yield f"kept the checkpoint at entry {seq}, {how}, in {path}"

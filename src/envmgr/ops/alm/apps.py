@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from envmgr.alm.documents import document, number, parts
 from envmgr.kit.value import frozen
+from envmgr.ops.alm import find
 from envmgr.ops.alm.find import app_path
 from envmgr.ops.alm.listing import Listed, listed
 
@@ -33,12 +34,13 @@ def listing(api: Api, limit: int) -> Listed:
 def show(api: Api, ref: str) -> AppShown:
     """Return an app and what is to be known of it."""
     app = document(api.get(app_path(ref)))
-    matrix = document(api.get("/matrix"))
     return AppShown(
         app=app,
         versions=listed(api, f"{app_path(ref)}/versions", {}, NEWEST),
         places=tuple(
-            place for place in parts(matrix, "places") if number(place, "app_id") == number(app, "id")
+            place
+            for place in parts(find.matrix(api), "places")
+            if number(place, "app_id") == number(app, "id")
         ),
     )
 
@@ -63,6 +65,6 @@ def delete(api: Api, app: Document, *, force: bool) -> None:
     api.delete(f"/apps/{number(app, 'id')}", {"force": "true"} if force else {}, revision=number(app, "rev"))
 
 
-def find(api: Api, ref: str) -> Document:
+def get(api: Api, ref: str) -> Document:
     """Return an app."""
     return document(api.get(app_path(ref)))

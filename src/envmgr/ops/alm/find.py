@@ -36,12 +36,23 @@ def version(api: Api, named: Tagged | Numbered | Standing) -> Document:
             return document(api.get(f"/versions/{_standing(api, named)}"))
 
 
+def matrix(api: Api, environment: str | None = None) -> Document:
+    """Return what stands where; raise AlmNotFound, with those that may have been meant, for no environment."""
+    if environment is None:
+        return document(api.get("/matrix"))
+    try:
+        return document(api.get("/matrix", {"environment": environment}))
+    except AlmNotFound:
+        names = [text(document(one), "name") for one in api.items("/environments")]
+    near = closest(environment, names, 2) or sorted(names)
+    hint = f"did you mean {' or '.join(near)}?" if near else "nothing was deployed anywhere yet"
+    raise AlmNotFound(f"there is no environment {environment}", hint)
+
+
 def standing(api: Api, environment: str) -> dict[str, int]:
     """Return the numbers of the versions that are current in an environment, by app."""
-    matrix = document(api.get("/matrix", {"environment": environment}))
-    _require_environment(api, matrix, environment)
     found = {}
-    for place in parts(matrix, "places"):
+    for place in parts(matrix(api, environment), "places"):
         current = part_or_none(place, "current")
         if current is not None:
             found[text(place, "app")] = number(current, "version_id")
@@ -49,10 +60,9 @@ def standing(api: Api, environment: str) -> dict[str, int]:
 
 
 def _standing(api: Api, named: Standing) -> int:
-    matrix = document(api.get("/matrix", {"environment": named.environment}))
-    _require_environment(api, matrix, named.environment)
-    name = _app_name(matrix, named.app)
-    for place in parts(matrix, "places"):
+    there = matrix(api, named.environment)
+    name = _app_name(there, named.app)
+    for place in parts(there, "places"):
         current = part_or_none(place, "current")
         if text(place, "app") == name and current is not None:
             return number(current, "version_id")
@@ -62,8 +72,8 @@ def _standing(api: Api, named: Standing) -> int:
     )
 
 
-def _app_name(matrix: Document, app: str) -> str:
-    names = {text(one, "name"): number(one, "id") for one in parts(matrix, "apps")}
+def _app_name(there: Document, app: str) -> str:
+    names = {text(one, "name"): number(one, "id") for one in parts(there, "apps")}
     for name, id_ in names.items():
         if app in {name, str(id_)}:
             return name
@@ -72,14 +82,3 @@ def _app_name(matrix: Document, app: str) -> str:
         f"there is no app {app}",
         f"did you mean {' or '.join(near)}?" if near else "`envmgr alm apps list` shows those there are",
     )
-
-
-def _require_environment(api: Api, matrix: Document, environment: str) -> None:
-    if any(text(one, "name") == environment for one in parts(matrix, "environments")):
-        return
-    names = [text(document(one), "name") for one in api.items("/environments")]
-    if environment in names:
-        return
-    near = closest(environment, names, 2) or sorted(names)
-    known = f"did you mean {' or '.join(near)}?" if near else "nothing was deployed anywhere yet"
-    raise AlmNotFound(f"there is no environment {environment}", known)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from envmgr.alm import matrix
-from envmgr.alm.documents import document
 from envmgr.kit.value import frozen, replace
+from envmgr.ops.alm import find
 
 if TYPE_CHECKING:
     from envmgr.alm.api import Api
@@ -24,8 +24,7 @@ class Status:
 
 def status(api: Api, environment: str | None, app: str | None) -> Status:
     """Return what stands where: of all apps in all environments, or of one of either."""
-    query = {} if environment is None else {"environment": environment}
-    answer = document(api.get("/matrix", query))
+    answer = find.matrix(api, environment)
     return Status(answer, _of(matrix.grid(answer), app))
 
 
