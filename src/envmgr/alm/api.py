@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import uuid
 from typing import TYPE_CHECKING
-from urllib.parse import urljoin
 
 from envmgr.alm import links, sse
 from envmgr.alm.documents import document
@@ -26,6 +25,9 @@ if TYPE_CHECKING:
 
 _IN_USE = "idempotency-key-in-use"
 _OK = 200
+
+RESUME = 1.0
+"""Seconds before a stream that the server has ended is opened again."""
 
 
 class Api:
@@ -64,14 +66,11 @@ class Api:
 
     def pages(self, path: str, query: Query | None = None) -> Iterator[object]:
         """Give a list's pages, one after the other, as they are asked for."""
-        asked = Asked("GET", path, query or {}, {})
-        while True:
-            answer = self._ask(asked)
+        asked: Query | None = query or {}
+        while asked is not None:
+            answer = self._ask(Asked("GET", path, asked, {}))
             yield answer.document
-            following = links.following(answer.headers.get("link", ""))
-            if following is None:
-                return
-            asked = Asked("GET", self._below(urljoin(answer.url, following)), {}, {})
+            asked = links.following(answer.headers.get("link", ""))
 
     def items(self, path: str, query: Query | None = None) -> Iterator[object]:
         """Give a list's items, one after the other, page by page."""
@@ -91,7 +90,8 @@ class Api:
                 for event in self._stream(path, query or {}, last):
                     last = event.id or last
                     patience.restore()
-                    yield document(json.loads(event.data))
+                    yield _read(event)
+                patience.rest(RESUME)
             except HttpError:
                 raise
             except NetworkError as error:
@@ -112,13 +112,6 @@ class Api:
                 body = limited(stream, 1 << 20)
                 checked(Response(stream.status, stream.url, stream.headers, body))
             yield from sse.events(stream.chunks())
-
-    def _below(self, address: str) -> str:
-        """Return where a list goes on, told of by the server itself: nobody else is sent the token."""
-        if not urls.same_place(self.url, address):
-            path = address.partition("://")[2].partition("/")[2]
-            return f"{self.url}/{path}"
-        return address
 
     def _ask(self, asked: Asked) -> Answer:
         """Ask, once more with another token where this one has ended."""
@@ -144,6 +137,15 @@ class Api:
                     patience.wait(NetworkError(error.message, passing=True))
                 except NetworkError:
                     raise error from None
+
+
+def _read(event: sse.Event) -> Document:
+    try:
+        return document(json.loads(event.data))
+    except (ValueError, RecursionError):
+        raise AlmError(
+            "the server's stream holds what is not JSON", "a proxy may have answered in the server's place"
+        ) from None
 
 
 def _signed(asked: Asked, token: str) -> Asked:

@@ -57,9 +57,9 @@ class Wire:
         return Question(asked.method, self.address(asked), headers, asked.body)
 
     def address(self, asked: Asked) -> str:
-        """Return where a request goes: below the server's own address, or where the server says a page goes on."""
+        """Return where a request goes."""
         query = f"?{urlencode([(n, str(v)) for n, v in asked.query.items()])}" if asked.query else ""
-        return f"{asked.path if '://' in asked.path else self.url + asked.path}{query}"
+        return f"{self.url}{asked.path}{query}"
 
     def unreachable(self, error: NetworkError) -> EnvmgrError:
         """Say that the server is away; what we must not do, or where it sends us, is said as it is."""

@@ -62,6 +62,10 @@ class Patience:
         """Count from the start again: the last attempt got somewhere."""
         self._failed = 0
 
+    def rest(self, seconds: float) -> None:
+        """Wait, though nothing failed."""
+        self._clock.sleep(seconds)
+
     def wait(self, error: NetworkError) -> None:
         """Wait before another attempt; raise the error if it will not pass, or not soon enough."""
         if not error.passing:

@@ -111,13 +111,15 @@ def serve(
         int | None, typer.Option("--port", min=0, max=65535, help="The port; 0: any free.")
     ] = None,
     data_dir: Annotated[str | None, typer.Option("--data-dir", help="Where everything is kept.")] = None,
+    log_level: Annotated[
+        str | None, typer.Option("--log-level", help="debug, info, warning or error.")
+    ] = None,
     require_if_match: Annotated[
         bool, typer.Option("--require-if-match", help="Refuse changes that name no revision.")
     ] = False,
 ) -> int:
     """Run the server here: everything in one process, on SQLite."""
     from envmgr.cli.alm import serve as command
+    from envmgr.ops.alm.serve import Wish
 
-    return command.run(
-        options_of(ctx), host=host, port=port, data_dir=data_dir, require_if_match=require_if_match
-    )
+    return command.run(options_of(ctx), Wish(host, port, data_dir, log_level, require_if_match))

@@ -12,17 +12,14 @@ from envmgr.ops.alm.serve import command_line
 
 if TYPE_CHECKING:
     from envmgr.cli.options import Options
+    from envmgr.ops.alm.serve import Wish
 
 
-def run(
-    options: Options, *, host: str | None, port: int | None, data_dir: str | None, require_if_match: bool
-) -> int:
+def run(options: Options, wish: Wish) -> int:
     """Run the server in this process's place, so that signals reach it and it alone."""
     if options.json:
         raise UsageError("serve prints a log, not one document", "leave --json out")
-    line = command_line(
-        open_context(options), host=host, port=port, data_dir=data_dir, require_if_match=require_if_match
-    )
+    line = command_line(open_context(options), wish)
     sys.stdout.flush()
     sys.stderr.flush()
     os.execv(line[0], line)  # noqa: S606 - our own interpreter, with words of ours

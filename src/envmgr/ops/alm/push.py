@@ -83,16 +83,24 @@ def pack(context: Context, url: str, said: Said) -> Packed:
 
 def push(context: Context, api: Api, packed: Packed) -> Pushed:
     """Deliver what waited before, then this."""
-    before = flush(context, api)
-    return Pushed(packed, deliver.deliver(api, packed.parcel), None, "", before)
+    try:
+        return _pushed(context, api, packed)
+    except AWAY as error:
+        error.hint = f"{error.hint}; with --spool, a push is kept for when it is back"
+        raise
 
 
 def push_or_spool(context: Context, api: Api, packed: Packed) -> Pushed:
     """Deliver what waited before, then this; where the server is away, keep it for later."""
     try:
-        return push(context, api, packed)
+        return _pushed(context, api, packed)
     except AWAY as error:
         return Pushed(packed, None, spool.put(context.paths.spool, packed.parcel), error.message, _NOTHING)
+
+
+def _pushed(context: Context, api: Api, packed: Packed) -> Pushed:
+    before = flush(context, api)
+    return Pushed(packed, deliver.deliver(api, packed.parcel), None, "", before)
 
 
 _NOTHING = Flushed((), (), ())

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from envmgr.kit.environment import python
 from envmgr.kit.errors import AlmError
+from envmgr.kit.value import frozen
 
 if TYPE_CHECKING:
     from envmgr.ops.context import Context
@@ -28,9 +29,18 @@ PARTS = (
 """What the extra `server` installs, by the names it is imported by."""
 
 
-def command_line(
-    context: Context, *, host: str | None, port: int | None, data_dir: str | None, require_if_match: bool
-) -> list[str]:
+@frozen
+class Wish:
+    """What the server is to do; None is left to it."""
+
+    host: str | None = None
+    port: int | None = None
+    data_dir: str | None = None
+    log_level: str | None = None
+    require_if_match: bool = False
+
+
+def command_line(context: Context, wish: Wish) -> list[str]:
     """Return what to run; raise AlmError where the server's parts are not installed."""
     missing = [name for name in PARTS if importlib.util.find_spec(name) is None]
     if missing:
@@ -38,12 +48,19 @@ def command_line(
             f"the server is not installed: it lacks {', '.join(missing)}",
             "pipx install --force 'envmgr[server]' (or pip install 'envmgr[server]') installs it",
         )
-    line = [python(), "-m", PROGRAM, "serve", "all"]
-    if host is not None:
-        line += ["--host", host]
-    if port is not None:
-        line += ["--port", str(port)]
-    if data_dir is not None:
-        place = context.environment.expand(data_dir)
-        line += ["--data-dir", os.path.normpath(os.path.join(context.environment.cwd, place))]
-    return [*line, "--require-if-match"] if require_if_match else line
+    given = {
+        "--host": wish.host,
+        "--port": wish.port,
+        "--data-dir": _place(context, wish.data_dir),
+        "--log-level": wish.log_level,
+    }
+    options = [word for name, value in given.items() if value is not None for word in (name, str(value))]
+    switches = ["--require-if-match"] if wish.require_if_match else []
+    return [python(), "-m", PROGRAM, "serve", "all", *options, *switches]
+
+
+def _place(context: Context, directory: str | None) -> str | None:
+    """Return a directory as it is meant: from where the command runs, which `-C` may say."""
+    if directory is None:
+        return None
+    return os.path.normpath(os.path.join(context.environment.cwd, context.environment.expand(directory)))

@@ -1,0 +1,42 @@
+"""What functional tests of `envmgr alm` get: a machine, a project under git, and a server."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support.almdouble import LOCK, AlmDouble
+from support.gitrepo import QUIET, repository
+from support.sandbox import Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from support.scripted import Scripted
+    from support.server import Server
+
+
+@pytest.fixture
+def machine(tmp_path: Path, server: Server) -> Sandbox:
+    """Give a user's machine whose project is a git repository with a lock."""
+    sandbox = Sandbox(tmp_path / "a machine's root $x", server)
+    sandbox.variables |= {**QUIET, "ENVMGR_HTTP_RETRIES": "0"}
+    sandbox.write("alpha=^1.0")
+    (sandbox.project / ".envmgr.lock").write_text(LOCK)
+    repository(sandbox.project)
+    return sandbox
+
+
+@pytest.fixture
+def double() -> AlmDouble:
+    """Give an ALM server in memory, to look into and to trip up."""
+    return AlmDouble()
+
+
+@pytest.fixture
+def alm(double: AlmDouble) -> Iterator[Scripted]:
+    """Serve it."""
+    with double.run() as running:
+        yield running

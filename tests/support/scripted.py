@@ -1,0 +1,131 @@
+"""A local HTTP server that answers by a function of the test's, and keeps every request with its body."""
+
+from __future__ import annotations
+
+import json
+import threading
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request: header names are in lower case, the path has its query."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def document(self) -> object:
+        return json.loads(self.body)
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+@dataclass(frozen=True)
+class Said:
+    """An answer. `blocks` come one by one instead of a body; None for an answer hangs up without one."""
+
+    status: int = 200
+    document: object = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | None = None
+    blocks: Iterable[bytes] | None = None
+
+
+class Scripted:
+    """Answers by a function, from threads of this process."""
+
+    def __init__(
+        self, answer: Callable[[Asked], Said | None], headers: Mapping[str, str] | None = None
+    ) -> None:
+        self.answer = answer
+        self.headers = dict(headers or {})
+        self.asked: list[Asked] = []
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Answer no more, as a server that was stopped; again is fine."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    @property
+    def lines(self) -> list[str]:
+        """Return the requests so far, as `GET /apps`."""
+        return [str(one) for one in self.asked]
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        owner = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def handle_one(self) -> None:
+                length = int(self.headers.get("content-length") or 0)
+                headers = {name.lower(): value for name, value in self.headers.items()}
+                asked = Asked(self.command, self.path, headers, self.rfile.read(length))
+                owner.asked.append(asked)
+                said = owner.answer(asked)
+                if said is None:
+                    self.close_connection = True
+                    return
+                self._say(said)
+
+            def _say(self, said: Said) -> None:
+                body = said.body
+                if body is None:
+                    body = b"" if said.document is None else json.dumps(said.document).encode()
+                self.send_response(said.status)
+                for name, value in {**owner.headers, **said.headers}.items():
+                    self.send_header(name, value)
+                if said.blocks is None:
+                    self.send_header("Content-Length", str(len(body)))
+                    self.end_headers()
+                    self.wfile.write(body)
+                    return
+                self.send_header("Connection", "close")
+                self.end_headers()
+                for block in said.blocks:
+                    self.wfile.write(block)
+                    self.wfile.flush()
+                self.close_connection = True
+
+            do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = handle_one  # noqa: N815 - the library's names
+
+            def log_message(self, *_: object) -> None:
+                """Keep quiet."""
+
+        return Handler
+
+
+ALM = {"ALM-API": "1", "Content-Type": "application/json"}
+
+
+def problem(status: int, kind: str, detail: str, **members: object) -> Said:
+    """Refuse as the ALM server does."""
+    document = {
+        "type": f"/problems/{kind}",
+        "title": kind,
+        "status": status,
+        "detail": detail,
+        "instance": "/x",
+    }
+    return Said(status, {**document, **members}, {"Content-Type": "application/problem+json"})

@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from envmgr.cli.alm.flags import split
+from envmgr.cli.options import Options
+from envmgr.kit.errors import UsageError
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["alm", "--url", "https://a", "--token", "t", "push", "--app", "x"],
+        ["alm", "push", "--url=https://a", "--app", "x", "--token=t"],
+    ],
+)
+def test_they_are_taken_before_and_after_the_name(words):
+    options, rest = split(Options(json=True), words)
+    assert (options.alm_url, options.alm_token, options.json) == ("https://a", "t", True)
+    assert rest == ["alm", "push", "--app", "x"]
+
+
+def test_nothing_is_taken_after_two_dashes():
+    assert split(Options(), ["alm", "x", "--", "--url", "a"]) == (Options(), ["alm", "x", "--", "--url", "a"])
+
+
+def test_a_token_can_come_from_stdin(monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO("evm_1_x\nrest"))
+    assert split(Options(), ["alm", "--token", "-"])[0].alm_token == "evm_1_x"
+
+
+@pytest.mark.parametrize("words", [["alm", "--url"], ["alm", "--token="], ["alm", "--url", ""]])
+def test_a_value_must_be_there(words):
+    with pytest.raises(UsageError, match="needs a value") as caught:
+        split(Options(), words)
+    assert caught.value.hint
