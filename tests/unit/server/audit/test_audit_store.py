@@ -3,11 +3,13 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 
+import msgspec
 import pytest
 
 from envmgr.server.audit import module, store
 from envmgr.server.kit.migration import upgrade
-from support.auditlog import events, run
+from envmgr.server.kit.paging import Paging
+from support.auditlog import events, everything, run, verified
 from support.services import call, database
 
 
@@ -55,6 +57,51 @@ def test_the_database_itself_lets_the_log_only_grow(tmp_path, statement):
         intruder.execute(statement)
     assert list(intruder.iterdump()) == before
     intruder.close()
+
+
+DROP = (
+    "".join(f"DROP TRIGGER entry_no_{act};" for act in ("update", "delete")) + "DROP TRIGGER entry_follows;"
+)
+
+
+@pytest.mark.parametrize(
+    ("act", "kinds"),
+    [
+        ("UPDATE entry SET actor = 'user:eve' WHERE seq = 2", {"changed"}),
+        ("UPDATE entry SET payload = '{}' WHERE seq = 3", {"changed"}),
+        ("DELETE FROM entry WHERE seq = 2", {"removed", "gap"}),
+        ("DELETE FROM entry WHERE seq = 3", {"truncated"}),
+        ("DELETE FROM entry", {"truncated"}),
+        (
+            "DELETE FROM entry WHERE seq = 2; UPDATE entry SET seq = 2 WHERE seq = 3",
+            {"changed", "gap", "truncated"},
+        ),
+        (
+            (
+                "INSERT INTO entry SELECT 4, 'new', 'app', 4, 'AppDeleted', actor, resource, '{}', timestamp,"
+                " hash, hash FROM entry WHERE seq = 3"
+            ),
+            {"changed"},
+        ),
+        (
+            (
+                "UPDATE entry SET seq = 9 WHERE seq = 2; UPDATE entry SET seq = 2 WHERE seq = 3;"
+                "UPDATE entry SET seq = 3 WHERE seq = 9"
+            ),
+            {"changed"},
+        ),
+    ],
+)
+def test_an_intruder_who_owns_the_database_is_found_out(tmp_path, act, kinds):
+    intruder = written(tmp_path)
+    intruder.executescript(DROP + act)
+    intruder.close()
+
+    async def audited(audit, _):
+        page = await audit.checkpoints(call(), Paging())
+        return verified(await everything(audit), [msgspec.to_builtins(one) for one in page.items])
+
+    assert {finding.kind for finding in run(tmp_path, audited)} - {"rewritten"} == kinds
 
 
 def test_the_first_entry_follows_nothing(tmp_path):
