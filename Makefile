@@ -8,7 +8,7 @@ WORKERS ?= auto
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test check unit lint types contracts coverage bench requirements clean
+.PHONY: demo test check unit lint types contracts coverage bench openapi requirements clean
 
 demo: $(READY)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh tests/demo.sh
@@ -34,6 +34,10 @@ coverage: $(READY)
 
 bench: $(READY)
 	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+openapi: $(READY)
+	$(BIN)/envmgr-alm openapi > src/envmgr/server/openapi.json.new
+	mv src/envmgr/server/openapi.json.new src/envmgr/server/openapi.json
 
 requirements: $(READY)
 	$(BIN)/python -m pip install -qq uv

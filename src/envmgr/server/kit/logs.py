@@ -93,7 +93,8 @@ class _Library(logging.Handler):
 
 
 def _as_json(_logger: object, _name: str, event: MutableMapping[str, Any]) -> bytes:
-    return _encode({"time": event.pop("timestamp"), "level": event.pop("level"), **event})
+    first = {name: event.pop(name) for name in ("timestamp", "level", "event")}
+    return _encode({**first, **event})
 
 
 def _for_people() -> structlog.dev.ConsoleRenderer:

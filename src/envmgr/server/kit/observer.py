@@ -41,6 +41,7 @@ class Observer:
         self._metrics.answered(seen.method, seen.route, status, seconds)
         if seen.route in _QUIET and status < _FAILED:
             return
+        more = {"traceparent": seen.traceparent} if seen.traceparent else {}
         say = self._log.error if status >= _FAILED else self._log.info
         say(
             "request",
@@ -52,7 +53,7 @@ class Observer:
             route=seen.route,
             status=status,
             ms=round(seconds * 1000, 2),
-            traceparent=seen.traceparent,
+            **more,
         )
 
     def failed(self, seen: Seen, error: BaseException) -> None:

@@ -17,6 +17,9 @@ import msgspec
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
+from envmgr.server.kit import headers
+from envmgr.server.kit.edge import PROBLEM_JSON
+from envmgr.server.kit.ids import uuid7
 from envmgr.server.kit.problems import Malformed, Problem, TimedOut, Unavailable
 
 if TYPE_CHECKING:
@@ -34,7 +37,8 @@ FINISH_SECONDS = 5
 """Seconds that running requests are given when the server stops."""
 BACKLOG = 2048
 """Connections that wait to be accepted."""
-EVERY_ANSWER = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
+OTHER_FILES = 200
+"""Open files beside connections: databases, logs."""
 
 
 class AddressError(Exception):
@@ -273,12 +277,25 @@ def _too_large() -> HeadTooLarge:
 
 def _answer(problem: Problem) -> bytes:
     body = msgspec.json.encode(problem.document(""))
-    headers = {
-        **EVERY_ANSWER,
+    own = {
         **problem.headers,
-        "content-type": "application/problem+json",
+        "content-type": PROBLEM_JSON,
         "content-length": str(len(body)),
         "connection": "close",
+        "x-request-id": uuid7(),
     }
-    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    return STATUS_LINE[problem.status] + lines.encode() + b"\r\n" + body
+    lines = b"".join(b"%s: %s\r\n" % pair for pair in headers.ANSWERED)
+    lines += "".join(f"{name}: {value}\r\n" for name, value in own.items()).encode()
+    return STATUS_LINE[problem.status] + lines + b"\r\n" + body
+
+
+def allow_connections(connections: int) -> None:
+    """Let the process have as many open files as its connections need, as far as the system lets it."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + OTHER_FILES
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(wanted, hard) if hard > 0 else wanted, hard))

@@ -35,14 +35,17 @@ class Worker:
         self._relays: list[Relay] = []
         self._tasks: list[asyncio.Task[None]] = []
 
-    def start(self, outboxes: Sequence[Outbox], jobs: Sequence[Job]) -> Mapping[str, Callable[[], None]]:
+    def employ(self, jobs: Sequence[Job]) -> None:
+        """Take jobs on; called once, before `start`."""
+        self._jobs = Jobs(self._database, jobs, self.dead_letters, self._log, self._metrics)
+
+    def start(self, outboxes: Sequence[Outbox]) -> Mapping[str, Callable[[], None]]:
         """Begin; return, by service, what is to be called when its outbox has something new."""
         self._relays = [Relay(outbox, self._bus, self._log, self._metrics) for outbox in outboxes]
-        keeper = Jobs(self._database, jobs, self.dead_letters, self._log, self._metrics)
         self._tasks = [
             asyncio.create_task(relay.run(), name=f"relay {relay.service}") for relay in self._relays
         ]
-        self._tasks.append(asyncio.create_task(keeper.run(), name="jobs"))
+        self._tasks.append(asyncio.create_task(self._jobs.run(), name="jobs"))
         for relay in self._relays:
             relay.call()
         return {relay.service: relay.call for relay in self._relays}

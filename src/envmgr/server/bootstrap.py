@@ -1,0 +1,291 @@
+"""Puts a server together out of settings: the only file that names concrete classes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
+
+from litestar import Litestar
+from litestar.exceptions import HTTPException
+
+from envmgr.server.app import api as app_api
+from envmgr.server.app import module as app_module
+from envmgr.server.audit import api as audit_api
+from envmgr.server.audit import module as audit_module
+from envmgr.server.deployment import api as deployment_api
+from envmgr.server.deployment import module as deployment_module
+from envmgr.server.gateway import api as gateway_api
+from envmgr.server.gateway import module as gateway_module
+from envmgr.server.kit import headers, openapi, vitals
+from envmgr.server.kit import health as health_kit
+from envmgr.server.kit.bus import InProcessBus
+from envmgr.server.kit.datadir import DataDirectoryError
+from envmgr.server.kit.door import Door
+from envmgr.server.kit.edge import answer_http, answer_problem, permitted
+from envmgr.server.kit.health import Check, Health
+from envmgr.server.kit.metrics import Metrics
+from envmgr.server.kit.migration import upgrade
+from envmgr.server.kit.observer import Observer
+from envmgr.server.kit.problems import Problem
+from envmgr.server.kit.sqlite import SqliteDatabase
+from envmgr.server.kit.tokens import keyring
+from envmgr.server.version import api as version_api
+from envmgr.server.version import module as version_module
+from envmgr.server.worker import module as worker_module
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping, Sequence
+
+    from litestar import Response
+
+    from envmgr.server.audit.service import AuditService
+    from envmgr.server.contracts.ports import Deployments, Versions
+    from envmgr.server.gateway.gateway import Gateway
+    from envmgr.server.kit.datadir import DataDirectory
+    from envmgr.server.kit.dead_letters import DeadLetters
+    from envmgr.server.kit.door import Application
+    from envmgr.server.kit.edge import Asked
+    from envmgr.server.kit.logs import Log
+    from envmgr.server.kit.module import Module
+    from envmgr.server.kit.settings import Settings
+    from envmgr.server.worker.service import Worker
+
+SERVICES = (app_module, version_module, deployment_module, audit_module, gateway_module, worker_module)
+DOCUMENT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "openapi.json")
+"""What `document` writes, as it is committed."""
+DRAIN_SECONDS, STOP_SECONDS = 2.0, 1.5
+
+
+def migrate(data: DataDirectory) -> None:
+    """Bring every database to the form that this server expects."""
+    for service in SERVICES:
+        upgrade(data.database(service.NAME), service.MIGRATIONS, service.HEAD)
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Every service, each with the others it needs; nothing runs yet."""
+
+    databases: Mapping[str, SqliteDatabase]
+    modules: Sequence[Module]
+    bus: InProcessBus
+    worker: Worker
+    audit: AuditService
+    gateway: Gateway
+
+    def letters(self, service: str) -> DeadLetters:
+        """Return a service's dead letters."""
+        return next(module.dead_letters for module in self.modules if module.name == service)
+
+    def close(self) -> None:
+        """Close the databases."""
+        for database in self.databases.values():
+            database.close()
+
+
+class Embedded:
+    """Every service in one process, over one data directory."""
+
+    def __init__(self, settings: Settings, services: Services, log: Log, metrics: Metrics) -> None:
+        self._services = services
+        self._log = log
+        self._health = _health(services, metrics)
+        self.password: str | None = None
+        """That of the first admin, if it was chosen just now."""
+        self.application = Door(
+            cast("Application", litestar([*_routes(services.modules), *_own_routes(self._health)])),
+            services.gateway.authenticator,
+            Observer(log, metrics, services.gateway.refusals),
+            require_if_match=settings.require_if_match,
+            allowed_origins=settings.allowed_origins,
+            trusted_proxies=settings.trusted_proxies,
+        )
+
+    async def start(self, admin_password: str) -> None:
+        """Begin to carry events and to run jobs; at the first start, let the first admin in."""
+        services = self._services
+        self.password = await services.gateway.bootstrap(admin_password)
+        for module in services.modules:
+            for subscription in module.subscriptions:
+                services.bus.subscribe(subscription)
+        calls = services.worker.start([module.outbox for module in services.modules])
+        for name, call in calls.items():
+            services.databases[name].on_commit = call
+
+    def hush(self) -> None:
+        """Let answers that would go on for ever come to their end, and say that requests should go elsewhere."""
+        self._health.is_stopping = True
+        for module in self._services.modules:
+            module.hush()
+
+    async def stop(self) -> None:
+        """Carry what waits, as far as time allows, and end; every answered write is on disk already."""
+        await self._services.worker.drain(DRAIN_SECONDS)
+        try:
+            async with asyncio.timeout(STOP_SECONDS):
+                for module in self._services.modules:
+                    await module.stop()
+        except Exception as error:  # noqa: BLE001 - the server stops all the same
+            self._log.error("a service did not stop as it should", reason=str(error) or type(error).__name__)
+        await self._services.worker.stop()
+        self._services.close()
+
+
+async def embedded(settings: Settings, data: DataDirectory, log: Log) -> Embedded:
+    """Make a server over a data directory that is migrated, and start what runs beside requests."""
+    metrics = Metrics()
+    made = Embedded(settings, services(settings, data, log, metrics), log, metrics)
+    await made.start(settings.admin_password)
+    return made
+
+
+@asynccontextmanager
+async def offline(settings: Settings, data: DataDirectory, log: Log) -> AsyncIterator[Services]:
+    """Give the services of a data directory without serving, beside a server that may run on it."""
+    if data.is_new:
+        raise DataDirectoryError(
+            f"no server has kept anything in {data.path} yet: is that the right --data-dir?"
+        )
+    opened = services(settings, data, log, Metrics())
+    try:
+        await vitals.databases_fit(opened.databases, _heads()).look()
+        yield opened
+    finally:
+        opened.close()
+
+
+def litestar(handlers: Sequence[Any]) -> Litestar:
+    """Make the routing of these handlers, with errors as everywhere here."""
+    return Litestar(
+        list(handlers),
+        before_request=permitted,
+        exception_handlers={Problem: answer_problem, HTTPException: answer_http, Exception: _let_through},
+        openapi_config=None,
+        logging_config=None,
+        request_max_body_size=None,
+    )
+
+
+def services(settings: Settings, data: DataDirectory, log: Log, metrics: Metrics) -> Services:
+    """Open the databases, and make every service over its own."""
+    databases = {
+        service.NAME: SqliteDatabase(data.database(service.NAME), service.NAME) for service in SERVICES
+    }
+    bus = InProcessBus()
+    later_versions, later_deployments = _Later(), _Later()
+    apps = app_module.make(
+        databases["app"], cast("Versions", later_versions), cast("Deployments", later_deployments)
+    )
+    versions = version_module.make(databases["version"], apps, cast("Deployments", later_deployments))
+    deployments = deployment_module.make(databases["deployment"], versions)
+    later_versions.bind(versions)
+    later_deployments.bind(deployments)
+    keys = keyring(
+        secret=settings.jwt_secret,
+        private_key=settings.jwt_private_key,
+        jwks=settings.jwt_jwks,
+        path=data.file("jwt.secret"),
+    )
+    gateway = gateway_module.make(databases["gateway"], keys)
+    audit = audit_module.make(databases["audit"], audit_module.private_key(data.file("audit.key")))
+    worker = worker_module.make(databases["worker"], bus, log, metrics)
+    modules = [
+        app_module.module(databases["app"], apps),
+        version_module.module(databases["version"], versions),
+        deployment_module.module(databases["deployment"], deployments),
+        audit_module.module(databases["audit"], audit),
+        gateway_module.module(databases["gateway"], gateway),
+        worker_module.module(databases["worker"], worker),
+    ]
+    worker.employ([job for module in modules for job in module.jobs])
+    return Services(databases, modules, bus, worker, audit, gateway)
+
+
+class _Nobody:
+    """Stands for services where only their routes are looked at."""
+
+    def __getattr__(self, name: str) -> _Nobody:
+        return self
+
+
+class _Later:
+    """Stands for a service that needs others which need it; is it from `bind` on."""
+
+    def bind(self, service: object) -> None:
+        self._service = service
+
+    def __getattr__(self, name: str) -> object:
+        found = getattr(self.__dict__["_service"], name)
+        setattr(self, name, found)
+        return found
+
+
+def _own_routes(health: Health) -> list[Any]:
+    with open(DOCUMENT, "rb") as file:
+        described = file.read()
+    return [*health_kit.routes(health), *openapi.routes(described)]
+
+
+def document() -> bytes:
+    """Describe the API of all services: what `openapi.json` holds."""
+    nobody: Any = _Nobody()
+    faces = (app_api, version_api, deployment_api, audit_api, gateway_api, health_kit)
+    handlers = [handler for face in faces for handler in face.routes(nobody)]
+    return openapi.text(openapi.document([*handlers, *openapi.routes(b"")], headers.API.decode()))
+
+
+def _routes(modules: Sequence[Module]) -> list[Any]:
+    return [route for module in modules for route in module.routes]
+
+
+def _let_through(_request: Asked, error: Exception) -> Response[Any]:
+    """Leave a bug to the door, which logs it and answers."""
+    raise error
+
+
+def _heads() -> dict[str, str]:
+    return {service.NAME: service.HEAD for service in SERVICES}
+
+
+def _health(services: Services, metrics: Metrics) -> Health:
+    databases, modules, worker = services.databases, services.modules, services.worker
+    return Health(
+        metrics,
+        checks=[
+            vitals.databases_answer(databases),
+            vitals.databases_fit(databases, _heads()),
+            vitals.events_flow(modules, worker.troubles),
+            Check("audit", partial(_audit_told, services.audit)),
+        ],
+        gauges=[
+            vitals.counts(metrics, modules),
+            partial(_measure_audit, services.audit, metrics),
+            partial(_measure_events, worker, metrics),
+        ],
+    )
+
+
+async def _audit_told(audit: AuditService) -> str:
+    """Say how the audit is. What it lacks is told, and may yet come: no reason to send requests elsewhere."""
+    found = await audit.vitals()
+    lacks = [f"{number} of {source}" for source, number in found.missing.items() if number]
+    return f"{found.seq} entries, {found.signed} signed" + (f"; lacks {', '.join(lacks)}" if lacks else "")
+
+
+async def _measure_audit(audit: AuditService, metrics: Metrics) -> None:
+    found = await audit.vitals()
+    metrics.show("alm_audit_entries", "Entries of the audit.", "", {"": found.seq})
+    metrics.show(
+        "alm_audit_signed", "Entries of the audit up to its last checkpoint.", "", {"": found.signed}
+    )
+    metrics.show(
+        "alm_audit_missing", "Events that never came although later ones did.", "service", found.missing
+    )
+
+
+async def _measure_events(worker: Worker, metrics: Metrics) -> None:
+    metrics.show("alm_events", "Events so far, each counted once.", "type", await worker.counts())

@@ -1,0 +1,116 @@
+"""`envmgr-alm`: the server's own commands. The only part of the server that prints and ends the process."""
+
+from __future__ import annotations
+
+import argparse
+from importlib import import_module
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from envmgr import __version__
+from envmgr.server.main.say import fail
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - argparse names it nowhere else
+
+NEEDS = ("litestar", "msgspec", "uvicorn", "sqlalchemy", "alembic", "jwt", "argon2", "structlog")
+"""Some of what the extra `server` brings: where one is missing, they were not asked for."""
+
+_DEAD_LETTERS = """
+Events that a consumer could not take, and jobs that failed again and again. Each was tried several times; the others
+went on without it. Look, mend what is broken, and retry. The server may run meanwhile.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; return its exit code."""
+    options = _parser().parse_args(arguments)
+    if any(find_spec(name) is None for name in NEEDS):
+        return fail("the server is not installed here; install it with: pipx install 'envmgr[server]'")
+    from envmgr.server.kit.datadir import DataDirectoryError
+    from envmgr.server.kit.problems import Problem
+    from envmgr.server.kit.serving import AddressError
+    from envmgr.server.kit.settings import SettingsError
+
+    try:
+        module, _, name = options.run.partition(":")
+        code: int = getattr(import_module(f"{__name__}.{module}"), name)(options)
+    except (SettingsError, DataDirectoryError, AddressError) as error:
+        return fail(str(error))
+    except Problem as error:
+        return fail("; ".join([error.detail, *(detail for _, detail in error.errors)]))
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="envmgr-alm", description="The ALM server of envmgr.")
+    parser.add_argument("--version", action="version", version=f"envmgr-alm {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_serve(_command(commands, "serve", "run the server", "serve:serve"))
+    _command(
+        commands, "migrate", "bring the databases to the form that this version expects", "offline:migrate"
+    )
+    _command(commands, "openapi", "print the description of the API", "offline:openapi")
+    _add_dead_letters(commands)
+    _add_admin(commands)
+    return parser
+
+
+def _command(
+    commands: Commands,
+    name: str,
+    summary: str,
+    run: str,
+) -> argparse.ArgumentParser:
+    command = commands.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
+    command.add_argument("--data-dir", metavar="DIR", help="where the server keeps everything")
+    command.set_defaults(run=run)
+    return command
+
+
+def _add_serve(command: argparse.ArgumentParser) -> None:
+    command.add_argument("services", choices=["all"], help="which services; all of them, in one process")
+    command.add_argument("--host", metavar="ADDRESS", help="the address to listen on (127.0.0.1)")
+    command.add_argument("--port", metavar="N", help="the port to listen on (8080); 0 takes any that is free")
+    command.add_argument(
+        "--require-if-match",
+        action="store_true",
+        help="refuse changes that do not say which state they are of",
+    )
+    command.add_argument("--log-level", metavar="LEVEL", help="debug, info (the default), warning or error")
+
+
+def _add_dead_letters(commands: Commands) -> None:
+    group = commands.add_parser(
+        "dead-letters", help="events and jobs that failed for good", description=_DEAD_LETTERS
+    )
+    acts = group.add_subparsers(required=True, metavar="COMMAND")
+    listing = _command(acts, "list", "list them", "letters:show_all")
+    listing.add_argument("--json", action="store_true", help="one JSON document a line")
+    show = _command(acts, "show", "show one, with its event", "letters:show")
+    show.add_argument("id", metavar="ID", help="as `list` shows it: SERVICE:NUMBER")
+    retry = _command(
+        acts, "retry", "hand one over once more, or all, and drop what is taken", "letters:retry"
+    )
+    which = retry.add_mutually_exclusive_group(required=True)
+    which.add_argument("id", metavar="ID", nargs="?", help="as `list` shows it: SERVICE:NUMBER")
+    which.add_argument("--all", action="store_true", help="every one, oldest first")
+
+
+def _add_admin(commands: Commands) -> None:
+    group = commands.add_parser(
+        "admin", help="recover access", description="Recover access, on the machine itself."
+    )
+    acts = group.add_subparsers(required=True, metavar="COMMAND")
+    reset = _command(
+        acts,
+        "reset-password",
+        "give a user another password, and end their sessions",
+        "offline:reset_password",
+    )
+    reset.add_argument("--user", metavar="NAME", default="admin", help="whose (admin)")
+    reset.add_argument(
+        "--password-stdin", action="store_true", help="read it from stdin; else one is made, and shown"
+    )

@@ -1,0 +1,71 @@
+"""Commands that work on a data directory without serving it."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import sys
+from typing import TYPE_CHECKING, TypeVar
+
+from envmgr.kit import environment
+from envmgr.server.main.say import say
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Awaitable, Callable
+
+    from envmgr.server.bootstrap import Services
+    from envmgr.server.kit.datadir import DataDirectory
+
+T = TypeVar("T")
+
+
+def migrate(options: argparse.Namespace) -> int:
+    """Bring the databases to the form that this version expects."""
+    from envmgr.server import bootstrap
+
+    with _data(options) as data:
+        bootstrap.migrate(data)
+        say(f"the databases in {data.path} are up to date")
+    return 0
+
+
+def openapi(_options: argparse.Namespace) -> int:
+    """Print the description of the API."""
+    from envmgr.server.bootstrap import document
+
+    say(document().decode().rstrip())
+    return 0
+
+
+def reset_password(options: argparse.Namespace) -> int:
+    """Give a user another password: for who has the data directory in their hands."""
+    from envmgr.server import bootstrap
+
+    password = sys.stdin.readline().rstrip("\n") if options.password_stdin else secrets.token_urlsafe(18)
+    with _data(options) as data:
+        bootstrap.migrate(data)
+        offline(options, lambda services: services.gateway.users.set_password(options.user, password))
+    shown = "the one you gave" if options.password_stdin else password
+    say(f"the password of {options.user} is now: {shown}")
+    return 0
+
+
+def offline(options: argparse.Namespace, work: Callable[[Services], Awaitable[T]]) -> T:
+    """Do something with the services, without serving."""
+    from envmgr.server import bootstrap
+    from envmgr.server.kit import logs, settings
+
+    async def run() -> T:
+        async with bootstrap.offline(read, _data(options), logs.make("warning")) as services:
+            return await work(services)
+
+    read = settings.read(environment.current(), {"data_dir": options.data_dir})
+    return asyncio.run(run())
+
+
+def _data(options: argparse.Namespace) -> DataDirectory:
+    from envmgr.server.kit import settings
+    from envmgr.server.kit.datadir import DataDirectory
+
+    return DataDirectory(settings.read(environment.current(), {"data_dir": options.data_dir}).data_dir)

@@ -1,0 +1,125 @@
+"""`envmgr-alm serve`: the server, from its first line to its orderly end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+from envmgr import __version__
+from envmgr.kit import environment
+from envmgr.server.main.say import say
+
+if TYPE_CHECKING:
+    import argparse
+    from socket import socket
+    from types import FrameType
+
+    from envmgr.server.bootstrap import Embedded
+    from envmgr.server.kit.datadir import DataDirectory
+    from envmgr.server.kit.logs import Log
+    from envmgr.server.kit.serving import Server
+    from envmgr.server.kit.settings import Settings
+
+STOP_SECONDS = 9.5
+"""Until the process ends, whatever still goes on then; every answered write is on disk anyway."""
+SWITCH_SECONDS = 0.001
+"""How long one thread may keep the others from running: the loop must not wait for the writer, nor it for the loop."""
+
+
+def serve(options: argparse.Namespace) -> int:
+    """Serve until told to stop."""
+    from envmgr.server.kit import logs, serving, settings
+    from envmgr.server.kit.datadir import DataDirectory
+
+    read = settings.read(environment.current(), vars(options))
+    stop = _Stop()
+    with DataDirectory(read.data_dir) as data, serving.listen(read.host, read.port) as listener:
+        from envmgr.server.bootstrap import migrate
+
+        is_new = data.is_new
+        migrate(data)
+        log = logs.make(read.log_level)
+        serving.allow_connections(read.connections)
+        sys.setswitchinterval(SWITCH_SECONDS)
+        with asyncio.Runner(loop_factory=serving.loop_factory()) as runner:
+            runner.run(_run(read, data, listener, log, stop, is_new=is_new))
+    return 0
+
+
+async def _run(
+    settings: Settings, data: DataDirectory, listener: socket, log: Log, stop: _Stop, *, is_new: bool
+) -> None:
+    from envmgr.server import bootstrap
+    from envmgr.server.kit import serving
+
+    embedded = await bootstrap.embedded(settings, data, log)
+    url = _url(settings.host, listener.getsockname()[1])
+
+    def started() -> None:
+        _greet(embedded, url, data.path, is_new=is_new)
+
+    limits = serving.Limits(settings.keep_alive, settings.connections)
+    server = serving.server(embedded.application, limits, started, embedded.hush)
+    stop.of(server)
+    await server.serve(sockets=[listener])
+    await embedded.stop()
+
+
+class _Stop:
+    """Turns SIGTERM and Ctrl-C into an orderly end, and a second Ctrl-C into an end at once."""
+
+    def __init__(self) -> None:
+        self._asked = False
+        self._server: Server | None = None
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._ask)
+
+    def of(self, server: Server) -> None:
+        """Say what is to be stopped."""
+        self._server = server
+        server.should_exit = self._asked
+
+    def _ask(self, number: int, _frame: FrameType | None) -> None:
+        if self._asked and number == signal.SIGINT:
+            os._exit(130)
+        if not self._asked:
+            last = threading.Timer(STOP_SECONDS, os._exit, [0])
+            last.daemon = True
+            last.start()
+        self._asked = True
+        if self._server is not None:
+            self._server.should_exit = True
+
+
+def _url(host: str, port: int) -> str:
+    name = "localhost" if host in {"", "0.0.0.0", "::"} else host  # noqa: S104 - what it is called, not where to listen
+    return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
+
+
+def _greet(embedded: Embedded, url: str, path: str, *, is_new: bool) -> None:
+    if not is_new:
+        say(f"envmgr-alm {__version__} serves {url} from {path}; Ctrl-C stops it")
+        return
+    say("\n".join(_welcome(embedded.password, url, path)))
+
+
+def _welcome(password: str | None, url: str, path: str) -> list[str]:
+    shown = f"{password}   (shown only now: keep it)" if password else "the one in ALM_ADMIN_PASSWORD"
+    return [
+        f"envmgr-alm {__version__} serves {url}; Ctrl-C stops it",
+        "",
+        f"  data       {path}, made just now",
+        "  user       admin",
+        f"  password   {shown}",
+        f"  docs       {url}/docs",
+        "",
+        "What to type next, in another terminal:",
+        "",
+        f"  envmgr alm login {url}",
+        "  envmgr alm push        in a project: registers what was built, with the lock it was built with",
+        "",
+    ]
