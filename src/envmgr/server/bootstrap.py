@@ -22,6 +22,7 @@ from envmgr.server.gateway import api as gateway_api
 from envmgr.server.gateway import module as gateway_module
 from envmgr.server.kit import headers, openapi, vitals
 from envmgr.server.kit import health as health_kit
+from envmgr.server.kit.bodies import StrictRequest
 from envmgr.server.kit.bus import InProcessBus
 from envmgr.server.kit.datadir import DataDirectoryError
 from envmgr.server.kit.door import Door
@@ -162,6 +163,7 @@ def litestar(handlers: Sequence[Any]) -> Litestar:
     """Make the routing of these handlers, with errors as everywhere here."""
     return Litestar(
         list(handlers),
+        request_class=StrictRequest,
         before_request=permitted,
         exception_handlers={Problem: answer_problem, HTTPException: answer_http, Exception: _let_through},
         openapi_config=None,
