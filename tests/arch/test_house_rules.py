@@ -63,7 +63,10 @@ def imports_of(path: Path) -> set[str]:
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_only_the_command_line_prints_and_exits(path):
-    if name_of(path).startswith(("cli/", "server/main/")) or name_of(path) in {"__main__.py", "install/inflate.py"}:
+    if name_of(path).startswith(("cli/", "server/main/")) or name_of(path) in {
+        "__main__.py",
+        "install/inflate.py",
+    }:
         return  # inflate.py is a program of its own: its standard output is the archive's content
     assert calls_and_attributes(path).isdisjoint(PRINTS_OR_EXITS)
 

@@ -165,3 +165,22 @@ def of_binding(type_: str, binding: Binding, call: Call) -> Happening:
         "lifetime": binding.lifetime,
     }
     return about(type_, f"binding/{binding.id}", data, call)
+
+
+_LASTING = {
+    "https://token.actions.githubusercontent.com": frozenset({"repository_id", "repository_owner_id"}),
+    "https://gitlab.com": frozenset({"project_id", "namespace_id"}),
+    "https://agent.buildkite.com": frozenset({"pipeline_id", "organization_id"}),
+    "https://oidc.circleci.com": frozenset({"oidc.circleci.com/project-id"}),
+}
+
+
+def lasting_claims(issuer: str) -> frozenset[str]:
+    """Return the claims of an issuer's tokens of which one names a job's project for good, whatever it is called.
+
+    Of an issuer that is not known here, that may be its `sub`, or an id as those here call it.
+    """
+    for known, claims in _LASTING.items():
+        if issuer == known or issuer.startswith(f"{known}/"):
+            return claims
+    return frozenset({"sub"}).union(*_LASTING.values())

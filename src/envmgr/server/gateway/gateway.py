@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from envmgr.server.gateway.limits import WINDOW_MS
-from envmgr.server.gateway.store import attempts, sessions
+from envmgr.server.gateway.store import attempts, bindings, sessions
 
 if TYPE_CHECKING:
     from envmgr.server.gateway.authenticator import Authenticator
+    from envmgr.server.gateway.bindings import BindingService
+    from envmgr.server.gateway.exchange import ExchangeService
     from envmgr.server.gateway.keys import KeyService
     from envmgr.server.gateway.security import SecurityLog
     from envmgr.server.gateway.sessions import SessionService
@@ -34,6 +36,8 @@ class Gateway:
     sessions: SessionService
     users: UserService
     keys: KeyService
+    bindings: BindingService
+    exchange: ExchangeService
 
     async def bootstrap(self, password: str = "") -> str | None:
         """Make the first admin where there is no user; return the password if it was chosen here."""
@@ -44,6 +48,7 @@ class Gateway:
 
         def unit(transaction: Transaction) -> None:
             attempts.forget(transaction, transaction.now - WINDOW_MS)
+            bindings.forget(transaction)
             sessions.forget(transaction, transaction.now - KEPT_MS)
 
         await self.database.write(unit)

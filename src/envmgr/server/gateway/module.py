@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from envmgr.server.gateway.api import routes
 from envmgr.server.gateway.authenticator import Authenticator
+from envmgr.server.gateway.bindings import BindingService
+from envmgr.server.gateway.exchange import ExchangeService
 from envmgr.server.gateway.gateway import Gateway
 from envmgr.server.gateway.keys import KeyService
 from envmgr.server.gateway.limits import Limits
@@ -17,6 +19,7 @@ from envmgr.server.gateway.users import UserService
 from envmgr.server.gateway.vault import Vault
 from envmgr.server.kit.allowance import Allowance
 from envmgr.server.kit.dead_letters import DeadLetters
+from envmgr.server.kit.issuers import Issuers
 from envmgr.server.kit.module import Job, Module, housekeeping
 from envmgr.server.kit.outbox import Outbox
 from envmgr.server.kit.passwords import Passwords
@@ -31,11 +34,14 @@ USAGE_EVERY, SWEEP_EVERY = 60.0, 3600.0
 __all__ = ["HEAD", "MIGRATIONS", "NAME", "make", "module"]
 
 
-def make(database: Database, keyring: Keyring) -> Gateway:
-    """Make the services; the keys are those of `kit.tokens.keyring`."""
+def make(database: Database, keyring: Keyring, issuers: Issuers | None = None) -> Gateway:
+    """Make the services.
+
+    The keys are those of `kit.tokens.keyring`; `issuers` finds those of the tokens that CI systems give to jobs.
+    """
     authenticator, passwords = Authenticator(database, keyring), Passwords()
     vault = Vault(keyring.secret)
-    heard = Allowance(burst=10, per_second=1 / 60)
+    heard = Allowance(burst=100, per_second=1 / 10)
     parts = Parts(database, authenticator, keyring, passwords, Limits(database), heard)
     return Gateway(
         database=database,
@@ -46,6 +52,8 @@ def make(database: Database, keyring: Keyring) -> Gateway:
         sessions=SessionService(parts),
         users=UserService(database, authenticator, passwords, vault),
         keys=KeyService(database, authenticator, vault),
+        bindings=BindingService(database, authenticator),
+        exchange=ExchangeService(database, keyring, issuers or Issuers(), heard),
     )
 
 

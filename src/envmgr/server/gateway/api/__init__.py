@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from envmgr.server.gateway.api import keys, sessions, users
+from envmgr.server.gateway.api import exchange, keys, sessions, users
 
 if TYPE_CHECKING:
     from envmgr.server.gateway.gateway import Gateway
@@ -15,5 +15,6 @@ def routes(gateway: Gateway) -> list[Any]:
     return [
         *sessions.routes(gateway.sessions, gateway.keyring),
         *keys.routes(gateway.keys),
+        *exchange.routes(gateway.bindings, gateway.exchange),
         *users.routes(gateway.users),
     ]

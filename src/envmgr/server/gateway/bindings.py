@@ -1,0 +1,87 @@
+"""Which jobs of which CI systems may come in, for admins to say."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import UNSET
+
+from envmgr.server.gateway import domain
+from envmgr.server.gateway.events import BINDING_CREATED, BINDING_DELETED
+from envmgr.server.gateway.resources import Binding
+from envmgr.server.gateway.store import bindings
+from envmgr.server.kit.idempotency import once
+from envmgr.server.kit.issuers import is_safe
+from envmgr.server.kit.problems import InvalidFields, NotFound
+
+if TYPE_CHECKING:
+    from envmgr.server.gateway.authenticator import Authenticator
+    from envmgr.server.gateway.requests import BindingNew
+    from envmgr.server.kit.answers import Answer
+    from envmgr.server.kit.call import Call
+    from envmgr.server.kit.paging import Page, Paging
+    from envmgr.server.kit.sql import Database, Transaction
+
+
+class BindingService:
+    """Bindings."""
+
+    def __init__(self, database: Database, authenticator: Authenticator) -> None:
+        self._database = database
+        self._authenticator = authenticator
+
+    async def create(self, call: Call, new: BindingNew) -> Answer[Binding]:
+        """Let jobs in."""
+        apps = None if new.apps is UNSET else tuple(sorted(set(new.apps)))
+        domain.require_scopes(call.principal, new.scopes, apps)
+        _require_sound(new)
+        binding = Binding(
+            id=0,
+            name=new.name,
+            issuer=new.issuer,
+            audience=new.audience,
+            claims=new.claims,
+            scopes=tuple(sorted(set(new.scopes))),
+            apps=apps,
+            lifetime=new.lifetime,
+            created_by=call.principal.actor,
+            created_at="",
+        )
+
+        def unit(transaction: Transaction) -> Binding:
+            made = bindings.add(transaction, binding)
+            transaction.emit(domain.of_binding(BINDING_CREATED, made, call))
+            return made
+
+        return await self._database.write(once(call, Binding, unit))
+
+    async def list(self, _call: Call, paging: Paging) -> Page[Binding]:
+        """Return a page of bindings."""
+        return await self._database.read(lambda reader: bindings.page(reader, paging))
+
+    async def delete(self, call: Call, binding_id: int) -> None:
+        """Remove a binding; who came in by it is out at once."""
+
+        def unit(transaction: Transaction) -> None:
+            binding = bindings.get(transaction, binding_id)
+            if binding is None:
+                raise NotFound(f"there is no binding {binding_id}")
+            bindings.remove(transaction, binding_id)
+            transaction.emit(domain.of_binding(BINDING_DELETED, binding, call))
+
+        await self._authenticator.change(unit)
+
+
+def _require_sound(new: BindingNew) -> None:
+    if not is_safe(new.issuer):
+        raise InvalidFields(
+            "the issuer's keys could be anybody's", errors=[("/issuer", "https, or http on this machine")]
+        )
+    ids = domain.lasting_claims(new.issuer)
+    if ids.isdisjoint(new.claims):
+        raise InvalidFields(
+            "names can be given up and taken by others: bind to an id",
+            errors=[("/claims", f"one of {', '.join(sorted(ids))}")],
+        )
+    if not all(new.claims.values()):
+        raise InvalidFields("an empty claim says nothing", errors=[("/claims", "a value for each")])
