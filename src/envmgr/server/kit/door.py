@@ -226,11 +226,8 @@ class _Visit:
         if self._is_over:
             return {"type": "http.disconnect"}
         try:
-            message = (
-                await asyncio.wait_for(self._receive(), self._door.patience)
-                if self._reading
-                else await self._receive()
-            )
+            async with asyncio.timeout(self._door.patience if self._reading else None):
+                message = await self._receive()
         except TimeoutError:
             raise TimedOut(f"no piece of the body came for {self._door.patience:g} s") from None
         self._brought += len(message.get("body", b""))

@@ -18,6 +18,7 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from envmgr.server.kit import headers
+from envmgr.server.kit.corked import Corked
 from envmgr.server.kit.edge import PROBLEM_JSON
 from envmgr.server.kit.ids import uuid7
 from envmgr.server.kit.problems import Malformed, Problem, TimedOut, Unavailable
@@ -95,7 +96,7 @@ class Protocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
         """Begin; the first request's head has its time from now on."""
-        super().connection_made(transport)
+        super().connection_made(cast("asyncio.Transport", Corked(transport, self.loop)))
         if len(self.connections) > self.limits.connections and not self._make_room():
             self._refuse(Unavailable("too many connections at the moment"))
             return
