@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
+from functools import lru_cache
 
 
 def now_ms() -> int:
@@ -11,6 +12,7 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
+@lru_cache(1024)
 def rfc3339(ms: int) -> str:
     """Spell a moment: `2026-01-02T03:04:05.678Z`."""
     seconds, rest = divmod(ms, 1000)
