@@ -146,6 +146,7 @@ class Door:
             return None
         principal = await self._authenticator.authenticate(headers.bearer(visit.headers))
         seen.actor = principal.actor
+        headers.require_plain(seen.path)
         self._check_condition(visit)
         return Call(principal=principal, request_id=seen.request_id, traceparent=seen.traceparent)
 

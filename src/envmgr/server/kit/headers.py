@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from envmgr.server.kit.ids import uuid7
-from envmgr.server.kit.problems import Malformed, TooLarge, Unauthenticated, UnsupportedMedia
+from envmgr.server.kit.problems import Malformed, NotFound, TooLarge, Unauthenticated, UnsupportedMedia
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -42,6 +42,9 @@ _ONCE = frozenset(
 """Where two of these disagree, one part of a system believes the first, and another the second."""
 _FORMS = frozenset({"/auth/token"})
 _BODIED = frozenset({"POST", "PUT", "PATCH"})
+_JSON = frozenset({b"application/json"})
+_UTF8 = re.compile(rb'(charset="?utf-?8"?)?;?')
+_PATH = re.compile(r"[!-~]*")
 _LENGTH = re.compile(rb"\d{1,15}")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 _TRACEPARENT = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
@@ -54,6 +57,12 @@ def require_once(pairs: Iterable[tuple[bytes, bytes]]) -> None:
         if name in seen and name in _ONCE:
             raise Malformed(f"send one {name.decode()} header, not several")
         seen.add(name)
+
+
+def require_plain(path: str) -> None:
+    """Raise NotFound for a path with characters that nothing here is named with."""
+    if not _PATH.fullmatch(path):
+        raise NotFound("there is nothing here")
 
 
 def limit_of(path: str) -> int:
@@ -74,12 +83,16 @@ def require_media(method: str, path: str, headers: Headers) -> None:
     """Raise UnsupportedMedia for a body in a format that is not read here."""
     if method not in _BODIED or not has_body(headers):
         return
-    media = headers.get(b"content-type", b"").split(b";")[0].strip().lower()
-    if media == b"application/json" or (method == "PATCH" and media == b"application/merge-patch+json"):
+    media, _, parameters = headers.get(b"content-type", b"").lower().partition(b";")
+    if media.strip() in _media(method, path) and _UTF8.fullmatch(parameters.strip()):
         return
-    if path in _FORMS and media == b"application/x-www-form-urlencoded":
-        return
-    raise UnsupportedMedia("send application/json", headers={"accept": "application/json"})
+    raise UnsupportedMedia("send application/json, in UTF-8", headers={"accept": "application/json"})
+
+
+def _media(method: str, path: str) -> frozenset[bytes]:
+    if path in _FORMS:
+        return _JSON | {b"application/x-www-form-urlencoded"}
+    return _JSON | {b"application/merge-patch+json"} if method == "PATCH" else _JSON
 
 
 def has_body(headers: Headers) -> bool:
