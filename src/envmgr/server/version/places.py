@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, delete, false, func, insert, literal, or_, select, tuple_, update
+from sqlalchemy import bindparam, delete, false, func, insert, literal, select, tuple_, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from envmgr.server.contracts.resources import Use
@@ -17,7 +17,7 @@ from envmgr.server.version.tables import place, place_tool, toolchain_tool, vers
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from sqlalchemy import Select, Table
+    from sqlalchemy import BindParameter, Select, Table
 
     from envmgr.server.kit.sql import Reader, Row, Transaction
 
@@ -238,13 +238,13 @@ def _listing(shape: _Shape) -> Statement:
         )
         .where(place_tool.c.tool == bindparam("tool"), place_tool.c.tool_version == bindparam("tool_version"))
     )
-    return Statement(_behind(_within(query, place_tool, shape), place_tool))
+    return Statement(_behind(_within(query, place_tool, shape), place_tool, shape))
 
 
 @lru_cache(64)
 def _listing_unlocked(shape: _Shape) -> Statement:
     query = select(*_use_columns).where(place.c.state == literal(UNLOCKED))
-    return Statement(_behind(_within(query, place, shape), place))
+    return Statement(_behind(_within(query, place, shape), place, shape))
 
 
 def _within(query: Select[Any], table: Table, shape: _Shape) -> Select[Any]:
@@ -253,15 +253,17 @@ def _within(query: Select[Any], table: Table, shape: _Shape) -> Select[Any]:
     if environment:
         query = query.where(table.c.environment == bindparam("environment"))
     if apps is not None:
-        query = query.where(or_(false(), *(table.c.app_id == bindparam(f"app_{n}") for n in range(apps))))
+        ids: list[BindParameter[int]] = [bindparam(f"app_{n}") for n in range(apps)]
+        query = query.where(table.c.app_id.in_(ids) if ids else false())
     return query
 
 
-def _behind(query: Select[Any], table: Table) -> Select[Any]:
+def _behind(query: Select[Any], table: Table, shape: _Shape) -> Select[Any]:
     """Order a query by environment and app, begin it behind a place, and cut it."""
-    where = (table.c.environment, table.c.app_id)
-    return (
-        query.where(tuple_(*where) > tuple_(bindparam("after_environment"), bindparam("after_app")))
-        .order_by(*where)
-        .limit(bindparam("most"))
-    )
+    environment, app_id = table.c.environment, table.c.app_id
+    if shape[0]:  # The environment is one, and SQLite would sort by it all the same.
+        query = query.where(app_id > bindparam("after_app")).order_by(app_id)
+    else:
+        behind = tuple_(bindparam("after_environment"), bindparam("after_app"))
+        query = query.where(tuple_(environment, app_id) > behind).order_by(environment, app_id)
+    return query.limit(bindparam("most"))

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+from contextlib import closing
 
 import pytest
 from msgspec import UNSET
@@ -9,7 +11,9 @@ from envmgr.server.contracts.requests import VersionPut
 from envmgr.server.contracts.resources import Counts
 from envmgr.server.kit.paging import Paging
 from envmgr.server.kit.problems import InvalidFields
-from support.services import call
+from envmgr.server.version import module as version_module
+from envmgr.server.version import places
+from support.services import call, database
 from support.versions import built_with, deliver, stands, versions_of
 
 APPS = ("shop", "blog", "docs", "pay")
@@ -145,6 +149,29 @@ def test_pages_show_every_use_once_and_count_them_all_each_time(tmp_path, limit,
         }
 
     run(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("shape", [(False, None), (True, None), (False, 2), (True, 2)])
+def test_a_question_is_answered_by_indexes_and_without_sorting(tmp_path, shape):
+    statements = (places._counting, places._counting_unlocked, places._listing, places._listing_unlocked)
+    names = (
+        "tool",
+        "tool_version",
+        "environment",
+        "app_0",
+        "app_1",
+        "after_environment",
+        "after_app",
+        "most",
+    )
+    database(tmp_path, version_module).close()
+    with closing(sqlite3.connect(tmp_path / "version.db")) as connection:
+        for statement in statements:
+            text, fixed = statement(shape).sqlite
+            plan = connection.execute(f"EXPLAIN QUERY PLAN {text}", {**dict.fromkeys(names, 1), **fixed})
+            steps = [step for *_, step in plan]
+            assert not [step for step in steps if "SCAN" in step], steps
+            assert shape[1] or not [step for step in steps if "TEMP B-TREE" in step], steps
 
 
 @pytest.mark.parametrize(

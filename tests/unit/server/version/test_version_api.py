@@ -142,7 +142,7 @@ def test_a_lock_is_given_back_by_either_address(tmp_path):
 @pytest.mark.parametrize(
     ("method", "url", "body", "status", "pointer"),
     [
-        ("PUT", "/apps/shop/versions/%20x", {}, 400, "path:tag"),
+        ("PUT", "/apps/shop/versions/-x", {}, 400, "path:tag"),
         ("PUT", f"/apps/shop/versions/{'x' * 129}", {}, 400, "path:tag"),
         ("GET", f"/versions/{2**60}", None, 400, "path:version_id"),
         ("GET", f"/versions?app_id={2**70}", None, 400, "?app_id"),

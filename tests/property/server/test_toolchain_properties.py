@@ -1,0 +1,117 @@
+"""Whatever a lock is, the server reads of it what envmgr wrote, or refuses it as one that cannot be read."""
+
+from __future__ import annotations
+
+import json
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from envmgr.catalog.release import Artifact
+from envmgr.kit.digest import LENGTHS, Digest
+from envmgr.kit.errors import LockfileError
+from envmgr.project.lockfile import Locked, Lockfile, key, render
+from envmgr.project.lockreader import parse
+from envmgr.project.request import split_key
+from envmgr.server.version.domain import UnreadableLock
+from envmgr.server.version.toolchain import read
+
+tools = st.sampled_from(["nodejs", "npm:@s/n", "npm:n", "pypi:X.y", "a", "github:cli/cli", "c++"])
+specs = st.sampled_from(["1", "^20.1", ">=1, <2", "latest", "temurin@21", "lts/iron", "1 || 2"])
+versions = st.sampled_from(["1.0.0", "1.0.1", "20.19.5", "3.12.4+20240726", "temurin-21", "master"])
+platforms = st.sampled_from(["linux-x64", "linux-arm64-musl", "windows-x64", "macos-arm64"])
+urls = st.sampled_from(
+    ["https://e.org", "https://e.org/a?b=c&d=%22", "http://x/@y", "npm:@s/n/1", "pypi:x/y.whl", "file:///x"]
+)
+digests = st.builds(
+    lambda name, number: Digest(name, f"{number:0{LENGTHS[name]}x}"),
+    st.sampled_from(sorted(LENGTHS)),
+    st.integers(0, 9),
+)
+artifacts = st.builds(Artifact, urls, st.none() | digests, st.none() | st.integers(0, 2**53 - 1))
+signatures = st.dictionaries(platforms, st.just({"kind": "minisign", "key": "ü"}), max_size=1)
+releases = st.builds(
+    lambda held, signed: Locked(
+        f"sha256:{'a' * 64}", held, {name: value for name, value in signed.items() if name in held}
+    ),
+    st.dictionaries(platforms, artifacts, max_size=3),
+    signatures,
+)
+
+
+@st.composite
+def locks(draw: st.DrawFn) -> Lockfile:
+    """Draw a lock in which every request means a version that is there."""
+    held = draw(
+        st.dictionaries(tools, st.dictionaries(versions, releases, min_size=1, max_size=3), max_size=4)
+    )
+    resolved = {
+        key(tool, draw(specs)): version
+        for tool, pinned in held.items()
+        for version in pinned
+        if draw(st.booleans())
+    }
+    return Lockfile(resolved, held)
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["lockfile", "tools", "resolved", "go", "1.0", "plugin", "artifacts", "url"])
+            | st.text(max_size=4),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@given(locks())
+def test_what_envmgr_writes_is_read_as_it_was_meant(lock):
+    found = {(each.tool, each.version): each for each in read(render(lock))}
+    assert found.keys() == {(tool, version) for tool, pinned in lock.tools.items() for version in pinned}
+    for (tool, version), each in found.items():
+        assert set(each.platforms) == lock.tools[tool][version].artifacts.keys()
+        meant = {request for request, pinned in lock.resolved.items() if pinned == version}
+        assert set(each.requests) == {request for request in meant if split_key(request)[0] == tool}
+
+
+def agree(text: str) -> bool:
+    """Say whether a text is a lock; fail where the server takes what the client refuses, or differs from it."""
+    try:
+        mine = read(text)
+    except UnreadableLock:
+        return False
+    try:
+        theirs = parse(text, ".envmgr.lock")
+    except LockfileError as error:
+        raise AssertionError(f"the client refuses what the server takes: {error}") from error
+    pins = theirs.seed.items() or [(tool, v) for tool, pinned in theirs.tools.items() for v in pinned]
+    assert sorted((each.tool, each.version) for each in mine) == sorted(pins)
+    return True
+
+
+@given(values)
+@example({"lockfile": 1, "resolved": {}, "tools": {}})
+@example({"go": "1.0"})
+@example({"lockfile": 1.0})
+def test_nothing_makes_it_stumble_and_it_takes_nothing_that_the_client_refuses(value):
+    agree(json.dumps(value))
+
+
+@given(locks(), st.data())
+def test_a_lock_that_was_tampered_with_is_never_taken_for_more_than_the_client_takes_it_for(lock, data):
+    text = render(lock)
+    begin = data.draw(st.integers(0, len(text)))
+    end = data.draw(st.integers(begin, min(len(text), begin + 8)))
+    agree(text[:begin] + data.draw(st.text('"{}[]:,aA1@ü\x00\n', max_size=3)) + text[end:])
+
+
+@given(locks())
+def test_the_order_of_a_file_changes_nothing(lock):
+    text = render(lock)
+    mixed = json.dumps(json.loads(text, object_pairs_hook=lambda pairs: dict(reversed(pairs))))
+    assert read(mixed) == read(text)
