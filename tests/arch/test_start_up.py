@@ -44,12 +44,8 @@ sys.stderr.write("\\n@modules " + " ".join(sys.modules) + "\\n")
 """
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [["--version"], ["current"], ["list"], ["which", "node"], ["where", "nodejs"], ["current", "--json"]],
-    ids=" ".join,
-)
-def test_a_command_people_run_all_day_imports_nothing_heavy(arguments, tmp_path):
+def imported_by(arguments, tmp_path):
+    """Name the modules that a command has imported by its end."""
     project = tmp_path / "project"
     project.mkdir()
     (project / ".envmgr").write_text("nodejs=^20.1\n")
@@ -63,5 +59,21 @@ def test_a_command_people_run_all_day_imports_nothing_heavy(arguments, tmp_path)
         timeout=60,
     )
     (line,) = [line for line in result.stderr.splitlines() if line.startswith("@modules ")]
-    imported = set(line.split()[1:])
-    assert imported & HEAVY == set()
+    return set(line.split()[1:])
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--version"], ["current"], ["list"], ["which", "node"], ["where", "nodejs"], ["current", "--json"]],
+    ids=" ".join,
+)
+def test_a_command_people_run_all_day_imports_nothing_heavy(arguments, tmp_path):
+    assert imported_by(arguments, tmp_path) & HEAVY == set()
+
+
+ASKING = {"httpx", "ssl", "filelock", "rich", "litestar", "msgspec", "sqlalchemy"}
+
+
+@pytest.mark.parametrize("arguments", [["alm", "--help"], ["alm", "push", "--help"]], ids=" ".join)
+def test_the_help_of_the_client_imports_nothing_that_asks_servers(arguments, tmp_path):
+    assert imported_by(arguments, tmp_path) & ASKING == set()

@@ -98,7 +98,11 @@ class Kept:
 def sign_in(wire: Wire, username: str, password: str) -> Login:
     """Exchange a name and a password for tokens."""
     body = encoded({"username": username, "password": password})
-    answer = wire.ask(Asked("POST", "/auth/login", {}, {}, body, repeatable=False))
+    try:
+        answer = wire.ask(Asked("POST", "/auth/login", {}, {}, body, repeatable=False))
+    except NotSignedIn as error:
+        error.hint = "check the name and the password; an admin of the server can set a new one"
+        raise
     return replace(_login(answer.document), actor=username)
 
 

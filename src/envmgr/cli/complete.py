@@ -31,6 +31,7 @@ _COMMON = {
     "--offline": "Use only what is on this machine",
     "--yes": "Answer questions with yes",
 }
+_ALM = {"--url": "The server, instead of the one set", "--token": "Who asks, instead of who signed in"}
 _DIRECTORY = {"-C", "--cwd"}
 
 
@@ -52,7 +53,8 @@ def candidates(words: Sequence[str], incomplete: str) -> Mapping[str, str]:
     if values is not None:
         return values if FILES in values else _starting(incomplete, values)
     if incomplete.startswith("-"):
-        return _starting(incomplete, {**_options(command), **_COMMON})
+        own = _ALM if path.split(" ")[0] == "alm" else {}
+        return _starting(incomplete, {**_options(command), **own, **_COMMON})
     inside = commands_of(command)
     if inside:
         return _starting(incomplete, {name: one.get_short_help_str(60) for name, one in inside.items()})

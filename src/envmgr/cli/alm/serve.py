@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from typing import TYPE_CHECKING
 
 from envmgr.cli.session import open_context
 from envmgr.kit.errors import UsageError
-from envmgr.ops.alm.serve import command_line
+from envmgr.ops.alm.serve import serve
 
 if TYPE_CHECKING:
     from envmgr.cli.options import Options
@@ -16,10 +14,7 @@ if TYPE_CHECKING:
 
 
 def run(options: Options, wish: Wish) -> int:
-    """Run the server in this process's place, so that signals reach it and it alone."""
+    """Run the server in this process's place."""
     if options.json:
         raise UsageError("serve prints a log, not one document", "leave --json out")
-    line = command_line(open_context(options), wish)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os.execv(line[0], line)  # noqa: S606 - our own interpreter, with words of ours
+    return serve(open_context(options), wish)

@@ -1,4 +1,4 @@
-"""The command line that runs the server, which is a program of its own."""
+"""Running the server, which is a program of its own."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from envmgr.kit.environment import python
 from envmgr.kit.errors import AlmError
 from envmgr.kit.value import frozen
+from envmgr.shells import process
 
 if TYPE_CHECKING:
     from envmgr.ops.context import Context
@@ -38,6 +39,12 @@ class Wish:
     data_dir: str | None = None
     log_level: str | None = None
     require_if_match: bool = False
+
+
+def serve(context: Context, wish: Wish) -> int:
+    """Become the server, so that signals reach it and it alone; return only on Windows, with its exit code."""
+    program, *arguments = command_line(context, wish)
+    return process.become(program, arguments, context.environment.variables)
 
 
 def command_line(context: Context, wish: Wish) -> list[str]:
