@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 API = headers.API
 PATIENCE = 20.0
 """Seconds that may pass between two pieces of a body."""
+BODY_SECONDS = 120.0
+"""Seconds in which a whole body must have come."""
 
 PUBLIC = frozenset(
     {
@@ -227,15 +229,22 @@ class _Visit:
         if self._is_over:
             return {"type": "http.disconnect"}
         try:
-            async with asyncio.timeout(self._door.patience if self._reading else None):
+            async with asyncio.timeout(self._patience()):
                 message = await self._receive()
         except TimeoutError:
-            raise TimedOut(f"no piece of the body came for {self._door.patience:g} s") from None
+            raise TimedOut("the body came too slowly: send it without long breaks") from None
         self._brought += len(message.get("body", b""))
         if self._brought > self.limit:
             raise headers.too_large(self.limit)
         self._reading = message["type"] == "http.request" and bool(message.get("more_body"))
         return message
+
+    def _patience(self) -> float | None:
+        """Say how long to wait for a piece: each has its time, and the whole body; nothing else has."""
+        if not self._reading:
+            return None
+        left = self._started + BODY_SECONDS - time.perf_counter()
+        return max(0, min(self._door.patience, left))
 
     async def send(self, message: Message) -> None:
         """Send a piece of the answer, with what every answer has."""
@@ -267,6 +276,9 @@ class _Visit:
             *self._door.origins.headers(self.headers.get(b"origin")),
             (b"x-request-id", self.seen.request_id.encode()),
         ]
+        if self._reading and b"connection" not in own and headers.has_body(self.headers):
+            # What is left of the body is not read: the connection ends with the answer.
+            message["headers"].append((b"connection", b"close"))
         await self._send(message)
 
     async def _send_piece(self, message: Message) -> None:
@@ -304,9 +316,6 @@ class _Visit:
         body = msgspec.json.encode(problem.document(self.seen.path))
         own = [(b"content-type", PROBLEM_JSON.encode()), (b"content-length", str(len(body)).encode())]
         own += [(name.encode(), value.encode()) for name, value in problem.headers.items()]
-        if self._reading and headers.has_body(self.headers) and "connection" not in problem.headers:
-            # What is left of the body is not read: the connection ends with the answer.
-            own.append((b"connection", b"close"))
         await self._begin({"type": "http.response.start", "status": problem.status, "headers": own})
         await self._send({"type": "http.response.body", "body": b"" if self._is_head else body})
 
