@@ -87,8 +87,8 @@ class Listing:
 
         The last two columns of the query's rows are the sort's value and the key, and are not given to `make`.
         """
-        sort = paging.sort or self._default
-        cursor = _read(paging.cursor, sort) if paging.cursor else None
+        sort = self._default if paging.sort is None else paging.sort
+        cursor = None if paging.cursor is None else _read(paging.cursor, sort)
         names, only = tuple(sorted(paging.filters)), tuple(sorted(apps or ()))
         shape = (sort, cursor is not None, names, None if apps is None else len(only))
         statement = self._statements.get(shape)
@@ -106,7 +106,7 @@ class Listing:
         return Page([make(row[:-2]) for row in rows[: paging.limit]], following)
 
     def _statement(self, sort: str, after: bool, names: Sequence[str], only: int | None) -> Statement:
-        column = self._sorts.get(sort.lstrip("-"))
+        column = self._sorts.get(sort.removeprefix("-"))
         if column is None:
             choices = ", ".join(sorted(self._sorts))
             raise InvalidFields(
