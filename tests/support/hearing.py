@@ -1,0 +1,64 @@
+"""What the server's background work talks to, in tests."""
+
+from __future__ import annotations
+
+import asyncio
+
+from envmgr.server.kit.event import Happening
+
+
+async def until(condition, seconds=20):
+    """Wait until something holds."""
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110 - what is waited for sets no event
+            await asyncio.sleep(0.005)
+
+
+class Diary:
+    """A log that remembers."""
+
+    def __init__(self):
+        self.lines = []
+
+    def _say(self, event, **values):
+        self.lines.append((event, values))
+
+    debug = info = warning = error = _say
+
+    def events(self):
+        return [event for event, _ in self.lines]
+
+
+def happening(number, subject="app/1", data=None):
+    """Make something that happened."""
+    return Happening(type="Tested", subject=subject, data=data or {"number": number}, actor="user:ada")
+
+
+def tells(*numbers):
+    """Make a unit of work that tells these."""
+
+    def unit(transaction):
+        for number in numbers:
+            transaction.emit(happening(number))
+
+    return unit
+
+
+class Listener:
+    """A consumer that remembers what it was given, and fails as it is told to."""
+
+    def __init__(self, fails=None):
+        self.batches = []
+        self.buried = []
+        self.fails = fails or (lambda _events: None)
+
+    async def handle(self, events):
+        self.fails(events)
+        self.batches.append([event.data["number"] for event in events])
+
+    async def bury(self, event, error, tries):
+        self.buried.append((event.data["number"], str(error), tries))
+
+    @property
+    def heard(self):
+        return [number for batch in self.batches for number in batch]

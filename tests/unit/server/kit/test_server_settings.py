@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from envmgr.kit.environment import Environment
+from envmgr.server.kit.settings import Settings, SettingsError, read
+
+
+def settings(variables=None, **flags):
+    return read(Environment({"HOME": "/home/ada", **(variables or {})}, "/place"), flags)
+
+
+def test_defaults_serve_this_machine_only():
+    found = settings({"ENVMGR_HOME": "/envmgr"})
+    assert found == Settings(data_dir=os.path.join("/envmgr", "alm"))
+    assert (found.host, found.port, found.log_level) == ("127.0.0.1", 8080, "info")
+    assert not found.require_if_match
+
+
+def test_variables_say_everything():
+    found = settings(
+        {
+            "ALM_DATA_DIR": "/data",
+            "ALM_HOST": "0.0.0.0",
+            "PORT": "9",
+            "LOG_LEVEL": "WARNING",
+            "ALM_REQUIRE_IF_MATCH": "1",
+            "ALM_KEEP_ALIVE": "5",
+            "ALM_CONNECTIONS": "10",
+            "ALM_ADMIN_PASSWORD": "a",
+            "JWT_SECRET": "b",
+            "JWT_PRIVATE_KEY": "c",
+            "JWT_JWKS": "d",
+            "ALM_ALLOWED_ORIGINS": "https://a.example, https://b.example",
+            "ALM_TRUSTED_PROXIES": "10.0.0.1 10.0.0.2",
+        }
+    )
+    assert found == Settings(
+        data_dir="/data",
+        host="0.0.0.0",
+        port=9,
+        log_level="warning",
+        require_if_match=True,
+        keep_alive=5,
+        connections=10,
+        admin_password="a",
+        jwt_secret="b",
+        jwt_private_key="c",
+        jwt_jwks="d",
+        allowed_origins=("https://a.example", "https://b.example"),
+        trusted_proxies=("10.0.0.1", "10.0.0.2"),
+    )
+
+
+def test_flags_go_before_variables():
+    variables = {"ALM_DATA_DIR": "/data", "ALM_HOST": "::", "PORT": "9", "LOG_LEVEL": "error"}
+    found = settings(
+        variables, data_dir="/flag", host="::1", port="10", log_level="debug", require_if_match=True
+    )
+    assert found == Settings("/flag", "::1", 10, "debug", require_if_match=True)
+
+
+def test_flags_that_were_not_given_leave_variables_alone():
+    given = dict.fromkeys(("data_dir", "host", "port", "log_level"))
+    assert settings({"ALM_DATA_DIR": "/data", "PORT": "9"}, **given).port == 9
+
+
+@pytest.mark.parametrize(
+    ("chosen", "directory"),
+    [
+        ("here", "/place/here"),
+        ("../there", "/there"),
+        ("~/alm", "/home/ada/alm"),
+        ("/data/", "/data"),
+    ],
+)
+def test_a_directory_is_taken_from_where_the_command_runs(chosen, directory):
+    assert settings(data_dir=chosen).data_dir == directory
+
+
+def test_a_database_url_of_sqlite_names_the_directory():
+    assert settings({"DB_URL": "sqlite:////var/alm"}).data_dir == "/var/alm"
+    assert settings({"DB_URL": "sqlite:////var/alm", "ALM_DATA_DIR": "/data"}).data_dir == "/data"
+
+
+def test_the_bus_that_there_is_may_be_named():
+    assert settings({"BUS_URL": "inprocess://", "ALM_DATA_DIR": "/data"}).data_dir == "/data"
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({"DB_URL": "postgresql://db/alm"}, "DB_URL names a postgresql database"),
+        ({"DB_URL": "mysql://db/alm"}, "DB_URL names a mysql database"),
+        ({"BUS_URL": "nats://bus:4222"}, "BUS_URL names a nats bus"),
+        ({"BUS_URL": "kafka://bus:9092"}, "BUS_URL names a kafka bus"),
+        ({"PORT": "http"}, "PORT is 'http'"),
+        ({"PORT": "-1"}, "PORT is '-1'"),
+        ({"PORT": "65536"}, "PORT is '65536'"),
+        ({"PORT": "٨"}, "PORT is"),
+        ({"LOG_LEVEL": "loud"}, "LOG_LEVEL is 'loud'"),
+        ({"ALM_REQUIRE_IF_MATCH": "perhaps"}, "ALM_REQUIRE_IF_MATCH is 'perhaps'"),
+        ({"ALM_KEEP_ALIVE": "1.5"}, "ALM_KEEP_ALIVE is '1.5'"),
+        ({"ENVMGR_HOME": "relative"}, "ENVMGR_HOME=relative"),
+    ],
+)
+def test_what_cannot_be_is_refused_by_its_name(variables, said):
+    with pytest.raises(SettingsError, match=f"^{said}"):
+        settings(variables)
