@@ -39,6 +39,7 @@ class Corked:
         self._transport.close()
 
     def _send(self) -> None:
-        if self._pieces:
-            data, self._pieces = b"".join(self._pieces), []
+        data, self._pieces = b"".join(self._pieces), []
+        # By now the other side may have hung up: then there is nobody to send it to.
+        if data and not self._transport.is_closing():
             self._transport.write(data)

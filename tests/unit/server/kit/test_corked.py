@@ -57,6 +57,16 @@ def test_what_waits_is_sent_before_the_end():
     run(scenario)
 
 
+def test_what_waits_for_somebody_who_hung_up_is_dropped():
+    async def scenario(corked, transport):
+        corked.write(b"too late")
+        transport.close()
+        await asyncio.sleep(0)
+        assert transport.sent == []
+
+    run(scenario)
+
+
 def test_everything_else_is_the_transports_own():
     async def scenario(corked, _):
         assert corked.get_extra_info("peername") == "peername"
