@@ -68,7 +68,7 @@ def test_a_push_is_made_once_and_found_again(tmp_path):
         other = await client.put("/apps/shop/versions/1.0", json={**body, "commit": "abcdef1"})
         assert (first.status_code, again.status_code, other.status_code) == (201, 200, 409)
         assert first.headers["location"] == f"/versions/{first.json()['id']}"
-        assert again.json() == first.json()
+        assert again.json() == first.json() == (await client.get("/apps/shop/versions/1.0")).json()
         assert other.json()["type"] == "/problems/version-content-mismatch"
         assert other.json()["have"] == first.json()["digest"] != other.json()["sent"]
 
