@@ -237,16 +237,36 @@ def test_everything_that_is_affected_is_gathered_from_all_pages():
         {"matches": [use("web", "20.1.0")], "unknown": [use("odd", "master")], "without_lock": []},
         {"matches": [use("api", "18.0.0")], "unknown": [], "without_lock": [use("old")]},
     )
-    api = Answering({"GET /tools/npm%3A%40scope%2Fname/usage": pages})
+    api = Answering({"GET /tools/npm%3A%40scope%2Fname/usage": pages, "GET /environments/prod": {}})
     found = affected.affected(api, "npm:@scope/name", "<21", "prod")
     assert [one.app for one in found.matches] == ["api", "web"]
     assert [one.app for one in found.unknown] == ["odd"]
     assert [one.app for one in found.without_lock] == ["old"]
-    assert api.asked[0][2] == {"range": "<21", "environment": "prod", "limit": 200}
+    assert found.is_used
+    assert api.asked[-1][2] == {"range": "<21", "environment": "prod", "limit": 200}
+
+
+@pytest.mark.parametrize("count", [0, 3])
+def test_that_nothing_matches_is_told_from_that_nobody_uses_the_tool(count):
+    def usage(query):
+        counts = {"matches": count if query["range"] == "*" else 0}
+        return {"counts": counts, "matches": [], "unknown": [], "without_lock": []}
+
+    found = affected.affected(Answering({"GET /tools/nodejs/usage": usage}), "nodejs", "<1", None)
+    assert found.is_used == bool(count)
+
+
+def test_nothing_is_said_of_an_environment_that_is_not_there():
+    api = Answering({"GET /environments": [{"name": "prod"}]})
+    with pytest.raises(AlmNotFound, match="no environment prd"):
+        affected.affected(api, "nodejs", "<1", "prd")
 
 
 def test_the_matrix_is_shown_of_one_app_too():
     found = status.status(Answering({"GET /matrix": MATRIX}), None, "shop")
     assert [row.app for row in found.grid.rows] == ["shop"]
     assert found.grid.nowhere == ()
+    assert status.status(Answering({"GET /matrix": MATRIX}), None, "idle").grid.nowhere == ("idle",)
+    with pytest.raises(AlmNotFound, match="there is no app shp"):
+        status.status(Answering({"GET /matrix": MATRIX}), None, "shp")
     assert status.status(Answering({"GET /matrix": MATRIX}), None, None).grid.nowhere == ("idle",)

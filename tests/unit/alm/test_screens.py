@@ -138,11 +138,12 @@ def test_what_is_affected_and_what_cannot_be_told_stand_apart():
     found = Affected(
         "nodejs",
         "<20.11.1",
+        True,
         (use("shop", "20.9.0"), use("web", "18.1.0")),
         (use("odd", "master"),),
         (use("old", None),),
     )
-    assert list(affected._lines(found, "prod", PLAIN, 80)) == [
+    assert list(affected._lines(found, "prod", (), PLAIN, 80)) == [
         "2 affected, with nodejs <20.11.1",
         "  shop@1.0  prod  nodejs 20.9.0",
         "  web@1.0   prod  nodejs 18.1.0",
@@ -156,9 +157,19 @@ def test_what_is_affected_and_what_cannot_be_told_stand_apart():
 
 
 def test_that_nothing_is_affected_is_said_before_what_cannot_be_told():
-    lines = list(affected._lines(Affected("go", "<1", (), (), (use("old", None),)), None, PLAIN, 80))
+    lines = list(
+        affected._lines(Affected("go", "<1", True, (), (), (use("old", None),)), None, (), PLAIN, 80)
+    )
     assert lines[0] == "nothing deployed anywhere is known to have go <1"
     assert lines[2:] == ["1 cannot tell: came without a lock", "  old@1.0  prod"]
+
+
+@pytest.mark.parametrize(
+    ("near", "said"), [((), ""), (("nodejs",), "; did you mean nodejs?"), (("nodjs",), "")]
+)
+def test_a_tool_that_nobody_uses_may_be_misspelt(near, said):
+    (line,) = affected._lines(Affected("nodjs", "<1", False, (), (), ()), None, near, PLAIN, 80)
+    assert line == f"nothing deployed anywhere was locked with any version of nodjs{said}"
 
 
 def test_an_intact_log_says_by_what_that_is_known():
@@ -247,6 +258,12 @@ def test_an_empty_status_says_how_to_begin():
 def test_facts_that_say_nothing_are_left_out_and_long_ones_are_broken_under_themselves():
     lines = list(shown.facts([("one", "a b"), ("none", ""), ("three", "c d\ne")], PLAIN, 12))
     assert lines == ["  one    a b", "  three  c d\n         e"]
+
+
+def test_a_column_in_which_nothing_is_said_is_left_out():
+    rows = [[("", "a"), ("", ""), ("", "b"), ("", "")], [("", "c"), ("", ""), ("", ""), ("", "")]]
+    assert shown.dense(rows) == [[("", "a"), ("", "b"), ("", "")], [("", "c"), ("", ""), ("", "")]]
+    assert shown.dense([]) == []
 
 
 def test_what_people_wrote_cannot_move_the_cursor():

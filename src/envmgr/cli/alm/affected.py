@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 from envmgr.alm import names
 from envmgr.cli import table
-from envmgr.cli.alm.connection import connected
+from envmgr.cli.alm.connection import opened
 from envmgr.cli.alm.shown import plain
 from envmgr.cli.session import show
-from envmgr.kit.errors import UsageError
+from envmgr.kit.errors import CatalogError, UsageError
+from envmgr.kit.suggest import closest
 from envmgr.ops.alm.affected import affected
+from envmgr.ops.alm.connect import connect
 from envmgr.ops.tools import of_two, parse
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from envmgr.cli.options import Options
     from envmgr.cli.style import Style
     from envmgr.ops.alm.affected import Affected, Use
+    from envmgr.ops.context import Context
 
 MATCHES = 1
 
@@ -28,13 +31,16 @@ def run(options: Options, words: Sequence[str], environment: str | None, *, exit
     tool, wanted = _asked(words)
     if environment is not None:
         names.check_environment(environment)
-    with connected(options) as api:
+    with opened(options) as context:
+        tool = _named(context, tool)
+        api = connect(context, options.alm_url, options.alm_token)
         found = affected(api, tool, wanted, environment)
+        near = () if found.is_used else closest(tool, context.catalog.registry.names(), 1)
     show(
         options,
         "alm-affected",
         lambda: _entry(found, environment),
-        lambda style, width: _lines(found, environment, style, width),
+        lambda style, width: _lines(found, environment, near, style, width),
     )
     return MATCHES if exit_code and found.matches else 0
 
@@ -50,11 +56,20 @@ def _asked(words: Sequence[str]) -> tuple[str, str]:
     return item.tool, item.spec
 
 
+def _named(context: Context, tool: str) -> str:
+    """Return a tool's own name, by which locks have it; one that is not known here may be known there."""
+    try:
+        return context.catalog.manifest(tool).name
+    except CatalogError:
+        return tool
+
+
 def _entry(found: Affected, environment: str | None) -> dict[str, object]:
     return {
         "tool": found.tool,
         "range": found.range,
         "environment": environment,
+        "used": found.is_used,
         "matches": [_use(one) for one in found.matches],
         "unknown": [_use(one) for one in found.unknown],
         "without_lock": [_use(one) for one in found.without_lock],
@@ -71,10 +86,17 @@ def _use(one: Use) -> dict[str, object]:
     }
 
 
-def _lines(found: Affected, environment: str | None, style: Style, width: int) -> Iterator[str]:
+def _lines(
+    found: Affected, environment: str | None, near: Sequence[str], style: Style, width: int
+) -> Iterator[str]:
     where = f"in {environment}" if environment else "anywhere"
     what = f"{found.tool} {found.range}"
-    if not found.matches:
+    if not found.is_used:
+        meant = [name for name in near if name != found.tool]
+        yield f"nothing deployed anywhere was locked with any version of {found.tool}" + (
+            f"; did you mean {meant[0]}?" if meant else ""
+        )
+    elif not found.matches:
         yield style.paint("green", f"nothing deployed {where} is known to have {what}")
     groups = (
         ("red", f"affected, with {what}", found.matches),

@@ -11,7 +11,7 @@ from envmgr.cli.alm import ask
 from envmgr.cli.alm.ages import since, when
 from envmgr.cli.alm.connection import connected
 from envmgr.cli.alm.marks import colour, marks_for
-from envmgr.cli.alm.shown import facts, note_more, plain, section
+from envmgr.cli.alm.shown import dense, facts, note_more, plain, section
 from envmgr.cli.alm.versions import version_row
 from envmgr.cli.session import report, show
 from envmgr.kit.errors import AlmConflict, UsageError
@@ -85,7 +85,7 @@ def _shown(found: AppShown, now: float, style: Style, width: int) -> Iterator[st
     yield from section("stands in", table.render(places, width - 2, style, flexible=2), style)
     rows = [version_row(one, now) for one in found.versions.items]
     title = "newest versions" if found.versions.more else "versions"
-    yield from section(title, table.render(rows, width - 2, style, flexible=1), style)
+    yield from section(title, table.render(dense(rows), width - 2, style, flexible=0), style)
 
 
 def _place(place: Document, now: float, style: Style) -> tuple[table.Cell, ...]:

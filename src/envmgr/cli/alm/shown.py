@@ -9,10 +9,11 @@ from envmgr.cli.table import GAP, display_width
 from envmgr.cli.wrap import fill
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from envmgr.cli.options import Options
     from envmgr.cli.style import Style
+    from envmgr.cli.table import Cell
 
 COMMIT = 10
 """How much of a commit tells it apart."""
@@ -36,6 +37,16 @@ def facts(pairs: Iterable[tuple[str, str]], style: Style, width: int, indent: in
     for label, text in said:
         pad = " " * (room - indent - display_width(label))
         yield f"{' ' * indent}{style.paint('dim', label)}{pad}{fill(text, width, room, room)}"
+
+
+def dense(rows: Sequence[Sequence[Cell]]) -> list[list[Cell]]:
+    """Leave out columns in which no row says anything; the last one stays."""
+    kept = [
+        place
+        for place in range(len(rows[0]) if rows else 0)
+        if place == len(rows[0]) - 1 or any(row[place][1] for row in rows)
+    ]
+    return [[row[place] for place in kept] for row in rows]
 
 
 def section(title: str, lines: Iterable[str], style: Style) -> Iterator[str]:

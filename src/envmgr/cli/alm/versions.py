@@ -12,7 +12,7 @@ from envmgr.cli import table
 from envmgr.cli.alm import ask
 from envmgr.cli.alm.ages import since, when
 from envmgr.cli.alm.connection import connected, opened
-from envmgr.cli.alm.shown import COMMIT, facts, note_more, plain, prose, section
+from envmgr.cli.alm.shown import COMMIT, dense, facts, note_more, plain, prose, section
 from envmgr.cli.session import report, show
 from envmgr.kit.errors import UsageError
 from envmgr.kit.value import frozen
@@ -48,7 +48,7 @@ def run_list(options: Options, which: versions.Filter, limit: int) -> int:
         "alm-versions-list",
         lambda: {"versions": found.items, "more": found.more},
         lambda style, width: (
-            table.render([version_row(one, now) for one in found.items], width, style, flexible=1)
+            table.render(dense([version_row(one, now) for one in found.items]), width, style, flexible=0)
             or ["no version yet: `envmgr alm push` registers the one that is here"]
         ),
     )

@@ -43,10 +43,22 @@ def matrix(api: Api, environment: str | None = None) -> Document:
     try:
         return document(api.get("/matrix", {"environment": environment}))
     except AlmNotFound:
-        names = [text(document(one), "name") for one in api.items("/environments")]
-    near = closest(environment, names, 2) or sorted(names)
+        raise _no_environment(api, environment) from None
+
+
+def require_environment(api: Api, name: str) -> None:
+    """Raise AlmNotFound, with those that may have been meant, unless there is such an environment."""
+    try:
+        api.get(f"/environments/{quote(name, safe='')}")
+    except AlmNotFound:
+        raise _no_environment(api, name) from None
+
+
+def _no_environment(api: Api, name: str) -> AlmNotFound:
+    names = [text(document(one), "name") for one in api.items("/environments")]
+    near = closest(name, names, 2) or sorted(names)
     hint = f"did you mean {' or '.join(near)}?" if near else "nothing was deployed anywhere yet"
-    raise AlmNotFound(f"there is no environment {environment}", hint)
+    return AlmNotFound(f"there is no environment {name}", hint)
 
 
 def standing(api: Api, environment: str) -> dict[str, int]:
@@ -61,7 +73,7 @@ def standing(api: Api, environment: str) -> dict[str, int]:
 
 def _standing(api: Api, named: Standing) -> int:
     there = matrix(api, named.environment)
-    name = _app_name(there, named.app)
+    name = app_name(there, named.app)
     for place in parts(there, "places"):
         current = part_or_none(place, "current")
         if text(place, "app") == name and current is not None:
@@ -72,7 +84,8 @@ def _standing(api: Api, named: Standing) -> int:
     )
 
 
-def _app_name(there: Document, app: str) -> str:
+def app_name(there: Document, app: str) -> str:
+    """Return the name of an app that the matrix has, by its name or number; raise AlmNotFound where it has none."""
     names = {text(one, "name"): number(one, "id") for one in parts(there, "apps")}
     for name, id_ in names.items():
         if app in {name, str(id_)}:

@@ -25,12 +25,11 @@ class Status:
 def status(api: Api, environment: str | None, app: str | None) -> Status:
     """Return what stands where: of all apps in all environments, or of one of either."""
     answer = find.matrix(api, environment)
-    return Status(answer, _of(matrix.grid(answer), app))
+    grid = matrix.grid(answer)
+    return Status(answer, grid if app is None else _of(grid, find.app_name(answer, app)))
 
 
-def _of(grid: Grid, app: str | None) -> Grid:
-    if app is None:
-        return grid
+def _of(grid: Grid, app: str) -> Grid:
     return replace(
         grid,
         rows=tuple(row for row in grid.rows if row.app == app),
