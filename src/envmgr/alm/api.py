@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import uuid
 from typing import TYPE_CHECKING
@@ -87,10 +88,11 @@ class Api:
         patience, last = self._wire.http.patience(), "" if after is None else str(after)
         while True:
             try:
-                for event in self._stream(path, query or {}, last):
-                    last = event.id or last
+                with self._opened(path, query or {}, last) as coming:
                     patience.restore()
-                    yield _read(event)
+                    for event in coming:
+                        last = event.id or last
+                        yield _read(event)
                 patience.rest(RESUME)
             except HttpError:
                 raise
@@ -103,15 +105,15 @@ class Api:
         except NetworkError:
             raise self._wire.unreachable(error) from error
 
-    def _stream(self, path: str, query: Query, last: str) -> Iterator[sse.Event]:
+    @contextlib.contextmanager
+    def _opened(self, path: str, query: Query, last: str) -> Iterator[Iterator[sse.Event]]:
         headers = {"accept": "text/event-stream", **({"last-event-id": last} if last else {})}
-        asked = Asked("GET", path, query, headers)
-        token = self._tokens.current()
-        with self._wire.http.open(self._wire.question(_signed(asked, token)), endless=True) as stream:
+        asked = _signed(Asked("GET", path, query, headers), self._tokens.current())
+        with self._wire.http.open(self._wire.question(asked), endless=True) as stream:
             if stream.status != _OK:
                 body = limited(stream, 1 << 20)
                 checked(Response(stream.status, stream.url, stream.headers, body))
-            yield from sse.events(stream.chunks())
+            yield sse.events(stream.chunks())
 
     def _ask(self, asked: Asked) -> Answer:
         """Ask, once more with another token where this one has ended."""

@@ -6,11 +6,15 @@ import os
 import sys
 import traceback
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from envmgr import __version__
 from envmgr.kit import environment, paths
 from envmgr.kit.errors import EnvmgrError
 from envmgr.kit.fs import write_atomic
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 def log(error: Exception) -> str | None:
@@ -27,4 +31,13 @@ def log(error: Exception) -> str | None:
 
 def _report(error: Exception, now: datetime) -> str:
     facts = f"envmgr {__version__}, Python {sys.version}, {sys.platform}, {now.isoformat()}"
-    return f"{facts}\n{sys.argv!r}\n\n{''.join(traceback.format_exception(error))}"
+    return f"{facts}\n{_without_secrets(sys.argv)!r}\n\n{''.join(traceback.format_exception(error))}"
+
+
+def _without_secrets(words: Sequence[str]) -> list[str]:
+    """Leave out the tokens of a command line: logs are shown to others."""
+    before = ["", *words]
+    return [
+        "…" if previous == "--token" else "--token=…" if word.startswith("--token=") else word
+        for previous, word in zip(before, words, strict=False)
+    ]

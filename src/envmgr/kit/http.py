@@ -40,6 +40,9 @@ REDIRECTS = 10
 TRICKLE = 1024
 """A body that brings fewer bytes than this in a whole timeout counts as stalled."""
 
+ENDLESS = 60.0
+"""Seconds without a byte after which a stream that never ends counts as stalled: senders give signs of life."""
+
 _BLOCK = 1 << 18
 _REDIRECTING = frozenset({301, 302, 303, 307, 308})
 _COME_AGAIN = frozenset({429, 502, 503, 504})
@@ -211,7 +214,8 @@ class Http:
         """
         address = self._allowed(urls.bare(question.url))
         headers = {**_BASE_HEADERS, "accept-encoding": "gzip", **_lower(question.headers)}
-        response, attempt = self._send(address, headers, question.method, question.body)
+        timeout = max(self._settings.http_timeout, ENDLESS) if endless else None
+        response, attempt = self._send(address, headers, question, timeout)
         with contextlib.closing(response):
             location = response.headers.get("location", "")
             if response.status_code in _REDIRECTING and location:
@@ -272,11 +276,16 @@ class Http:
         return scheme == "file" or (scheme == "http" and not (self._settings.allow_http or is_local))
 
     def _send(
-        self, url: str, headers: Mapping[str, str], method: str = "GET", body: bytes | None = None
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        question: Question | None = None,
+        seconds: float | None = None,
     ) -> tuple[httpx.Response, trouble.Attempt]:
         import httpx
 
-        address, timeout = urls.bare(url), self._settings.http_timeout
+        address, timeout = urls.bare(url), seconds or self._settings.http_timeout
+        method, body = (question.method, question.body) if question else ("GET", None)
         proxy = proxy_for(address, self._environment)
         attempt = trouble.Attempt(address, timeout, proxy)
         timeouts = dict.fromkeys(("connect", "read", "write", "pool"), timeout)

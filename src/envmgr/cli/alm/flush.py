@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from envmgr.cli.alm.connection import opened
 from envmgr.cli.session import report, say
 from envmgr.ops.alm.connect import connect
-from envmgr.ops.alm.flush import flush
+from envmgr.ops.alm.flush import flush_all
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +22,7 @@ def run(options: Options) -> int:
     """Deliver what waits for the server, oldest first."""
     with opened(options) as context:
         api = connect(context, options.alm_url, options.alm_token, retries=context.settings.http_retries)
-        done = flush(context, api)
+        done = flush_all(context, api)
     _say_trouble(options, done)
     report(options, "alm-flush", lambda: flushed_entry(done), lambda style, _: _lines(done, style))
     return 1 if done.refused else 0

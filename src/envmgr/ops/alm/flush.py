@@ -57,6 +57,16 @@ def flush(context: Context, api: Api) -> Flushed:
     )
 
 
+def flush_all(context: Context, api: Api) -> Flushed:
+    """Deliver what waits for this server, as `flush`; an error says what goes on waiting."""
+    try:
+        return flush(context, api)
+    except AlmError as error:
+        count = len(spool.waiting(context.paths.spool))
+        error.hint = f"{error.hint or 'try again later'}; {count} still wait in {context.paths.spool}"
+        raise
+
+
 def _outcome(api: Api, path: str) -> Sent | Refused | tuple[str, str]:
     try:
         parcel = spool.read(path)

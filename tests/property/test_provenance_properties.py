@@ -1,0 +1,78 @@
+"""Whatever a CI and git say, what is sent of it is what the server takes, or an error says what to say oneself."""
+
+from __future__ import annotations
+
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from envmgr.alm.provenance import Wanted, gather
+from envmgr.alm.runs import SYSTEMS, Run, read
+from envmgr.alm.wire import encoded
+from envmgr.alm.work import Work
+from envmgr.kit.environment import Environment
+from envmgr.kit.errors import NoProvenance
+from envmgr.server.contracts.requests import AppVersionNew
+
+WORDS = st.one_of(
+    st.text(max_size=400),
+    st.from_regex(r"[a-z]{1,9}/[a-z]{1,9}(\.git)?", fullmatch=True),
+    st.from_regex(r"[0-9a-f]{7,64}", fullmatch=True),
+)
+WORK = st.builds(
+    Work,
+    commit=st.from_regex(r"[0-9a-f]{40}", fullmatch=True),
+    branch=WORDS,
+    tag=WORDS,
+    remote=WORDS,
+    directory=WORDS,
+)
+VARIABLES = sorted(
+    {
+        *(marker for marker, _ in SYSTEMS.values()),
+        *(
+            "GITHUB_REPOSITORY",
+            "GITHUB_SHA",
+            "GITHUB_REF_NAME",
+            "GITHUB_REF_TYPE",
+            "GITHUB_SERVER_URL",
+            "GITHUB_RUN_ID",
+        ),
+        *(
+            "CI_PROJECT_PATH",
+            "CI_COMMIT_SHA",
+            "CI_COMMIT_TAG",
+            "CI_PIPELINE_URL",
+            "BUILDKITE_REPO",
+            "BUILDKITE_COMMIT",
+        ),
+        *("GIT_URL", "GIT_BRANCH", "BUILD_URL", "BUILD_SOURCEBRANCH", "SYSTEM_COLLECTIONURI", "CIRCLE_SHA1"),
+    }
+)
+
+
+def check(run, work):
+    found, hint = gathered(run, work)
+    if found is None:
+        assert "--app" in hint or "--tag" in hint
+        return
+    body = {"tag": found.tag, "commit": found.commit, "ref": found.ref, "build": dict(found.build)}
+    taken = msgspec.json.decode(encoded(body), type=AppVersionNew)
+    assert taken.build.dirty is work.is_dirty
+
+
+def gathered(run, work):
+    try:
+        return gather(Wanted(), run, work, "/src/project"), ""
+    except NoProvenance as error:
+        return None, error.hint or ""
+
+
+@given(st.builds(Run, *([WORDS] * 9)), WORK)
+def test_what_a_run_says_is_sent_as_the_server_takes_it(run, work):
+    check(Run(**{**run.__dict__, "ci": "github"}), work)
+
+
+@given(st.dictionaries(st.sampled_from(VARIABLES), WORDS.filter(lambda text: "\0" not in text)), WORK)
+def test_no_environment_of_a_job_breaks_it(variables, work):
+    check(read(Environment(variables, "/")), work)

@@ -1,0 +1,58 @@
+"""A server is known by one spelling of its address."""
+
+from __future__ import annotations
+
+import pytest
+
+from envmgr.kit import urls
+from envmgr.kit.errors import ConfigError, NetworkError
+from envmgr.kit.settings import parse_value
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("https://alm.example.com", "https://alm.example.com"),
+        (" HTTPS://ALM.Example.com:443/ ", "https://alm.example.com"),
+        ("https://example.com/alm//", "https://example.com/alm"),
+        ("http://localhost:80", "http://localhost"),
+        ("alm.example.com", "https://alm.example.com"),
+        ("alm.example.com:8443", "https://alm.example.com:8443"),
+        ("localhost:8080", "http://localhost:8080"),
+        ("127.0.0.1:8080/", "http://127.0.0.1:8080"),
+        ("http://[::1]:8080", "http://[::1]:8080"),
+    ],
+)
+def test_an_address_has_one_spelling(text, address):
+    assert urls.base(text) == address
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "ftp://a",
+        "file:///a",
+        "https://",
+        "https://a:b",
+        "https://u:p@a",
+        "https://a?x=1",
+        "https://a#b",
+        "https://[",
+    ],
+)
+def test_what_is_none_is_refused_without_showing_secrets(text):
+    with pytest.raises(NetworkError) as caught:
+        urls.base(text)
+    assert "u:p" not in caught.value.message
+
+
+@pytest.mark.parametrize("text", ["https://alm.example.com/", "alm.example.com", "http://127.0.0.1:8080"])
+def test_the_setting_takes_addresses(text):
+    assert parse_value("alm_url", text) == text.rstrip("/")
+
+
+@pytest.mark.parametrize("text", ["", "ftp://a", "https://", "https://u:p@a", "https://a b", "https://a?x"])
+def test_the_setting_refuses_what_is_none(text):
+    with pytest.raises(ConfigError, match="alm_url cannot be"):
+        parse_value("alm_url", text)
