@@ -132,9 +132,8 @@ def test_a_setting_that_cannot_be_stops_the_start_with_one_line(tmp_path, variab
 
 
 def test_without_the_extra_one_line_says_how_to_get_it():
-    script = (
-        "import sys; sys.modules['litestar'] = None; from envmgr.server.main import main; "
-    )
+    script = "import sys; sys.modules['litestar'] = None; from envmgr.server.main import main; "
+    script += "sys.exit(main(['serve', 'all']))"
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False
     )

@@ -22,6 +22,7 @@ from envmgr.server.gateway import api as gateway_api
 from envmgr.server.gateway import module as gateway_module
 from envmgr.server.kit import headers, openapi, vitals
 from envmgr.server.kit import health as health_kit
+from envmgr.server.kit.allowed import options
 from envmgr.server.kit.bodies import StrictRequest
 from envmgr.server.kit.bus import InProcessBus
 from envmgr.server.kit.datadir import DataDirectoryError
@@ -162,7 +163,7 @@ async def offline(settings: Settings, data: DataDirectory, log: Log) -> AsyncIte
 def litestar(handlers: Sequence[Any]) -> Litestar:
     """Make the routing of these handlers, with errors as everywhere here."""
     return Litestar(
-        list(handlers),
+        [*options(handlers), *handlers],
         request_class=StrictRequest,
         before_request=permitted,
         exception_handlers={Problem: answer_problem, HTTPException: answer_http, Exception: _let_through},

@@ -13,6 +13,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import Parameter
 from msgspec import Struct
 
+from envmgr.server.kit.allowed import spelled
 from envmgr.server.kit.call import Call, Idempotency
 from envmgr.server.kit.paging import DEFAULT, MOST, Paging
 from envmgr.server.kit.problems import (
@@ -223,7 +224,10 @@ def translated(error: HTTPException) -> Problem:
     kind = _KINDS.get(error.status_code)
     if kind is None:
         return Bug("something went wrong here; the log has it under this request's id")
-    return kind(error.detail, headers=error.headers or {})
+    headers = dict(error.headers or {})
+    if "allow" in headers:
+        headers["allow"] = spelled(set(headers["allow"].split(", ")))
+    return kind(error.detail, headers=headers)
 
 
 _KINDS: dict[int, type[Problem]] = {

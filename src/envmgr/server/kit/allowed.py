@@ -1,0 +1,35 @@
+"""Which methods a resource has, for who asks by OPTIONS (RFC 9110, section 9.3.7)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from litestar import HttpMethod, Response, route
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def options(handlers: Sequence[Any]) -> list[Any]:
+    """Make the handlers of OPTIONS for all paths of these: the framework's own know one method each."""
+    methods: dict[str, set[str]] = {}
+    for handler in handlers:
+        for path in handler.paths:
+            methods.setdefault(path, set()).update(handler.http_methods)
+    return [_answer(path, spelled(found)) for path, found in methods.items()]
+
+
+def spelled(methods: set[str]) -> str:
+    """Spell an Allow header: what is answered to GET is answered to HEAD, without the body."""
+    heads = {"HEAD"} if "GET" in methods else set()
+    return ", ".join(sorted({*methods, *heads, "OPTIONS"}))
+
+
+def _answer(path: str, allow: str) -> Any:
+    @route(
+        path, http_method=[HttpMethod.OPTIONS], status_code=204, include_in_schema=False, opt={"needs": None}
+    )
+    async def show() -> Response[None]:
+        return Response(None, status_code=204, headers={"allow": allow})
+
+    return show
