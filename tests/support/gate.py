@@ -70,9 +70,6 @@ def fresh():
 
 @asynccontextmanager
 async def gate_in(directory, **options):
-    file = directory / "gateway.db"
-    if not file.exists():
-        file.write_bytes(fresh())
     async with opened(directory, module) as database:
         gateway = module.make(database, RING, **options)
         try:
@@ -88,4 +85,7 @@ def run(directory, scenario, **options):
         async with gate_in(directory, **options) as gate:
             return await scenario(gate)
 
+    file = directory / "gateway.db"
+    if not file.exists():
+        file.write_bytes(fresh())
     return asyncio.run(whole())
