@@ -82,7 +82,7 @@ def _shown(found: AppShown, now: float, style: Style, width: int) -> Iterator[st
     ]
     yield from facts(about, style, width)
     places = [_place(place, now, style) for place in found.places]
-    yield from section("stands in", table.render(places, width - 2, style, flexible=2), style)
+    yield from section("deployed to", table.render(places, width - 2, style, flexible=2), style)
     rows = [version_row(one, now) for one in found.versions.items]
     title = "newest versions" if found.versions.more else "versions"
     yield from section(title, table.render(dense(rows), width - 2, style, flexible=0), style)

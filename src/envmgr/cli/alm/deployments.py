@@ -36,7 +36,7 @@ def run_list(options: Options, which: deployments.Filter, limit: int) -> int:
             table.render(
                 [_row(one, now, style) for one in found.items], width, style, flexible=5, cut=table.beginning
             )
-            or ["no deployment: `envmgr alm deploy APP@TAG --env ENV` makes one"]
+            or ["no deployment" if which == deployments.Filter() else "no such deployment"]
         ),
     )
     if found.more:

@@ -49,7 +49,7 @@ def run_list(options: Options, which: versions.Filter, limit: int) -> int:
         lambda: {"versions": found.items, "more": found.more},
         lambda style, width: (
             table.render(dense([version_row(one, now) for one in found.items]), width, style, flexible=0)
-            or ["no version yet: `envmgr alm push` registers the one that is here"]
+            or ["no version" if which == versions.Filter() else "no such version"]
         ),
     )
     if found.more:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from envmgr.alm.documents import document, number, parts
+from envmgr.alm.documents import document, number, parts, text
+from envmgr.alm.matrix import grid
 from envmgr.kit.value import frozen
 from envmgr.ops.alm import find
 from envmgr.ops.alm.find import app_path
@@ -34,15 +35,15 @@ def listing(api: Api, limit: int) -> Listed:
 def show(api: Api, ref: str) -> AppShown:
     """Return an app and what is to be known of it."""
     app = document(api.get(app_path(ref)))
-    return AppShown(
-        app=app,
-        versions=listed(api, f"{app_path(ref)}/versions", {}, NEWEST),
-        places=tuple(
-            place
-            for place in parts(find.matrix(api), "places")
-            if number(place, "app_id") == number(app, "id")
-        ),
-    )
+    versions = listed(api, f"{app_path(ref)}/versions", {}, NEWEST)
+    return AppShown(app, versions, _places(find.matrix(api), number(app, "id")))
+
+
+def _places(matrix: Document, app_id: int) -> tuple[Document, ...]:
+    """Return where an app was deployed, environments by their order."""
+    order = [column.name for column in grid(matrix).columns]
+    places = [place for place in parts(matrix, "places") if number(place, "app_id") == app_id]
+    return tuple(sorted(places, key=lambda place: order.index(text(place, "environment"))))
 
 
 def create(api: Api, name: str, description: str, version: str | None) -> Document:
