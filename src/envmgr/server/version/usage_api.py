@@ -67,7 +67,7 @@ def routes(versions: Versions) -> list[Any]:
             "oldest first; `unknown` those whose version of the tool cannot be compared with the range; `without_lock` "
             "those that came without a lock. `limit` cuts each list, `counts` are whole, and `cursor` goes on in all."
         ),
-        responses=problems(),
+        responses=problems(404),
         **_READ,
     )
     async def usage(
