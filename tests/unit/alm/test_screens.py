@@ -175,7 +175,7 @@ def test_a_tool_that_nobody_uses_may_be_misspelt(near, said):
 def test_an_intact_log_says_by_what_that_is_known():
     log = list(entries(9))
     lines = list(verdict.verdict_lines(verify(log, checkpoints(log, 4, 8), checkpoints(log, 4)), PLAIN, 90))
-    assert lines[0] == "intact: 9 entries, each following the one before"
+    assert lines[0] == "intact: 9 entries, none changed, none missing"
     assert "  checkpoints  2 of the log's own, the newest that counts at entry 8" in lines
     assert "  kept         1 checkpoint from before: the log goes on from there" in lines
 

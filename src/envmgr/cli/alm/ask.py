@@ -19,4 +19,4 @@ def deletion(options: Options, what: str) -> None:
     if not (is_terminal(0) and is_terminal(2)):
         raise UsageError(f"deleting {what} has to be confirmed, and there is nobody to ask", "add --yes")
     if not confirm_with(options, "n")(f"Delete {what}, from the server, for everybody?"):
-        raise AlmError(f"{what} was not deleted", None)
+        raise AlmError("nothing was deleted")

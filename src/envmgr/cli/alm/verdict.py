@@ -37,7 +37,7 @@ def verdict_entry(report: Report) -> dict[str, object]:
 def verdict_lines(report: Report, style: Style, width: int) -> Iterator[str]:
     """Say whether the log is what was written, by what that is known, and what is wrong."""
     if report.is_intact:
-        yield f"{style.paint('green', 'intact')}: {counted(report.entries)}, each following the one before"
+        yield f"{style.paint('green', 'intact')}: {counted(report.entries)}, none changed, none missing"
     else:
         found = count_of(len(report.findings) + report.untold, "finding")
         yield f"{style.paint('error', 'not intact')}: {found} in {counted(report.entries)}"
