@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from envmgr.alm import problems
-from envmgr.kit import urls
+from envmgr.kit import trouble, urls
 from envmgr.kit.errors import (
     AlmError,
     AlmUnreachable,
@@ -69,7 +69,8 @@ class Wire:
             f"is the server there? `envmgr alm serve` runs one; {urls.shown(self.url)} comes from "
             "--url, ENVMGR_ALM_URL or the setting `alm_url`"
         )
-        hint = own if error.passing or not error.hint else error.hint
+        is_special = error.hint and not error.passing and error.hint != trouble.ONLINE_HINT
+        hint = error.hint if is_special else own
         return AlmUnreachable(
             f"no answer from the ALM server at {urls.shown(self.url)}: {error.message}", hint
         )

@@ -17,9 +17,7 @@ from envmgr.kit.value import frozen
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-_ONLINE_HINT = (
-    "are you online? Behind a proxy, set HTTPS_PROXY; `--offline` uses only what is on this machine"
-)
+ONLINE_HINT = "are you online? Behind a proxy, set HTTPS_PROXY; `--offline` uses only what is on this machine"
 _CA_HINT = (
     "if your network signs certificates itself, name its authority: `envmgr config set ca_bundle FILE` "
     "or SSL_CERT_FILE"
@@ -60,7 +58,7 @@ def _unreachable(error: Exception, attempt: Attempt) -> NetworkError:
         found = next((cause for cause in causes if isinstance(cause, kind)), None)
         if found is not None:
             return explain(found, attempt)
-    return NetworkError(f"cannot reach {attempt.peer}: {error}", _ONLINE_HINT, passing=True)
+    return NetworkError(f"cannot reach {attempt.peer}: {error}", ONLINE_HINT, passing=True)
 
 
 def _untrusted(cause: BaseException, attempt: Attempt) -> NetworkError:
@@ -78,13 +76,13 @@ def _no_tls(cause: BaseException, attempt: Attempt) -> NetworkError:
 
 def _unresolved(cause: BaseException, attempt: Attempt) -> NetworkError:
     passing = cause.args[:1] == (socket.EAI_AGAIN,)
-    return NetworkError(f"cannot find {attempt.peer}: its name is unknown", _ONLINE_HINT, passing=passing)
+    return NetworkError(f"cannot find {attempt.peer}: its name is unknown", ONLINE_HINT, passing=passing)
 
 
 def _refused(cause: BaseException, attempt: Attempt) -> NetworkError:
     number = getattr(cause, "errno", None)
     reason = os.strerror(number).lower() if number else str(cause)
-    return NetworkError(f"cannot reach {attempt.peer}: {reason}", _ONLINE_HINT, passing=True)
+    return NetworkError(f"cannot reach {attempt.peer}: {reason}", ONLINE_HINT, passing=True)
 
 
 _CAUSES: tuple[tuple[type[BaseException], Callable[[BaseException, Attempt], NetworkError]], ...] = (
@@ -103,7 +101,7 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 def _no_connection(_: Exception, attempt: Attempt) -> NetworkError:
     return NetworkError(
-        f"cannot reach {attempt.peer}: no answer within {attempt.timeout:g} s", _ONLINE_HINT, passing=True
+        f"cannot reach {attempt.peer}: no answer within {attempt.timeout:g} s", ONLINE_HINT, passing=True
     )
 
 

@@ -63,7 +63,8 @@ def flush_all(context: Context, api: Api) -> Flushed:
         return flush(context, api)
     except AlmError as error:
         count = len(spool.waiting(context.paths.spool))
-        error.hint = f"{error.hint or 'try again later'}; {count} still wait in {context.paths.spool}"
+        waiting = "one push goes" if count == 1 else f"{count} pushes go"
+        error.hint = f"{error.hint or 'try again later'}; {waiting} on waiting in {context.paths.spool}"
         raise
 
 

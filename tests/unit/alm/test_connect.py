@@ -1,0 +1,59 @@
+"""Flag, environment, settings: which server, and as whom."""
+
+from __future__ import annotations
+
+import pytest
+
+from envmgr.alm import credentials
+from envmgr.alm.credentials import Login
+from envmgr.kit.environment import Environment
+from envmgr.kit.errors import AlmError, ConfigError
+from envmgr.kit.paths import one_root
+from envmgr.kit.platform import parse
+from envmgr.kit.settings import set_value
+from envmgr.ops.alm.connect import connect
+from envmgr.ops.context import Context
+from support.scripted import ALM, Said, Scripted
+
+
+@pytest.fixture
+def context(tmp_path):
+    made = []
+
+    def make(**variables):
+        environment = Environment({"HOME": str(tmp_path), **variables}, str(tmp_path))
+        made.append(Context(environment, one_root(str(tmp_path)), parse("linux-x64")))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+def test_the_flag_goes_before_the_environment_before_the_setting(context):
+    set_value(context().paths.config_file, "alm_url", "https://setting.example")
+    variables = {"ENVMGR_ALM_URL": "https://environment.example"}
+    assert connect(context(**variables), "flag.example").url == "https://flag.example"
+    assert connect(context(**variables)).url == "https://environment.example"
+    assert connect(context()).url == "https://setting.example"
+
+
+def test_no_server_is_said_with_all_ways_to_name_one(context):
+    with pytest.raises(AlmError, match="no ALM server is set") as caught:
+        connect(context())
+    for way in ("alm login", "ENVMGR_ALM_URL", "alm serve"):
+        assert way in (caught.value.hint or "")
+
+
+def test_what_is_no_address_is_refused(context):
+    with pytest.raises(ConfigError, match="is not a server's address"):
+        connect(context(), "https://a?b=c")
+
+
+def test_the_tokens_are_tried_in_the_same_order(context):
+    with Scripted(lambda asked: Said(200, asked.headers["authorization"]), ALM) as server:
+        credentials.save(context().paths, server.url, Login("kept"))
+        variables = {"ENVMGR_ALM_TOKEN": " environment\n"}
+        assert connect(context(**variables), server.url, "flag").get("/x") == "Bearer flag"
+        assert connect(context(**variables), server.url).get("/x") == "Bearer environment"
+        assert connect(context(), server.url).get("/x") == "Bearer kept"
