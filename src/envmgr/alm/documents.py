@@ -19,13 +19,6 @@ def document(answer: object) -> Document:
     return answer
 
 
-def documents(answer: object) -> tuple[Document, ...]:
-    """Return an answer that must be a JSON array of objects."""
-    if not isinstance(answer, list | tuple):
-        raise _odd(f"a list was expected, and it is {_kind(answer)}")
-    return tuple(document(one) for one in answer)
-
-
 def text(source: Document, name: str) -> str:
     """Return a field that must be a string."""
     value = source.get(name)
@@ -91,5 +84,5 @@ def _kind(value: object) -> str:
 def _odd(what: str) -> AlmError:
     return AlmError(
         f"the server's answer is not what was expected: {what}",
-        "look whether `alm.url` names an ALM server, and whether it or envmgr is too old",
+        "look whether the setting `alm_url` names an ALM server, and whether it or envmgr is too old",
     )

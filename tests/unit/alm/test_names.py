@@ -2,7 +2,16 @@ from __future__ import annotations
 
 import pytest
 
-from envmgr.alm.names import Everywhere, Numbered, Standing, Tagged, parse, parse_version
+from envmgr.alm.names import (
+    Everywhere,
+    Numbered,
+    Standing,
+    Tagged,
+    check_app,
+    check_environment,
+    parse,
+    parse_version,
+)
 from envmgr.kit.errors import UsageError
 
 
@@ -58,3 +67,10 @@ def test_one_version_is_named_in_a_word_or_two(words, named):
 def test_other_words_are_not_one_version(words):
     with pytest.raises(UsageError):
         parse_version(words)
+
+
+def test_names_that_stand_alone_are_checked_too():
+    assert (check_app("shop"), check_environment("prod")) == ("shop", "prod")
+    for check in (check_app, check_environment):
+        with pytest.raises(UsageError):
+            check("a b")

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import pytest
+
+from envmgr.alm.commits import Commits
+from envmgr.alm.names import Everywhere, Numbered, Standing, Tagged
+from envmgr.kit.errors import UsageError
+from envmgr.ops.alm.diff import diff
+from support.answering import Answering
+from support.matrices import cell, matrix, place
+
+
+def version(number, commit, app="shop"):
+    toolchain = {"lock_digest": None, "tools": []}
+    return {
+        "id": number,
+        "app": app,
+        "tag": f"1.{number}",
+        "commit": commit,
+        "toolchain": toolchain,
+        "artifacts": [],
+    }
+
+
+class Knowing:
+    """A repository that knows every commit, and what it was asked for."""
+
+    def __init__(self):
+        self.asked = []
+
+    def between(self, before, after):
+        self.asked.append((before, after))
+        return Commits(1, 0, ((after, "Sell more"),))
+
+
+def server():
+    places = {
+        "dev": [place("shop", "dev", cell(1, 2, "1.2")), place("web", "dev", cell(2, 9, "1.9"))],
+        "prod": [place("shop", "prod", cell(3, 1, "1.1")), place("api", "prod", cell(4, 5, "1.5"))],
+    }
+    return Answering(
+        {
+            "GET /matrix": lambda query: matrix(places[query["environment"]]),
+            "GET /apps/shop/versions/1.1": version(1, "aaa"),
+            "GET /versions/1": version(1, "aaa"),
+            "GET /versions/2": version(2, "bbb"),
+            "GET /versions/5": version(5, "ccc", "api"),
+            "GET /versions/9": version(9, "ddd", "web"),
+        }
+    )
+
+
+def test_two_versions_are_compared_with_the_commits_between_them():
+    repository = Knowing()
+    (found,) = diff(server(), Tagged("shop", "1.1"), Numbered(2), None, repository)
+    assert (found.app, found.difference.before.tag, found.difference.after.tag) == ("shop", "1.1", "1.2")
+    assert found.commits.listed == (("bbb", "Sell more"),)
+    assert repository.asked == [("aaa", "bbb")]
+
+
+def test_the_same_commit_is_not_asked_about():
+    repository = Knowing()
+    (found,) = diff(server(), Numbered(1), Standing("shop", "prod"), None, repository)
+    assert found.difference.is_same_version
+    assert found.commits is None
+    assert repository.asked == []
+
+
+def test_two_environments_are_compared_app_by_app():
+    found = diff(server(), Everywhere("dev"), Everywhere("prod"), None, Knowing())
+    sides = {
+        one.app: (
+            one.difference.before and one.difference.before.tag,
+            one.difference.after and one.difference.after.tag,
+        )
+        for one in found
+    }
+    assert sides == {"api": (None, "1.5"), "shop": ("1.2", "1.1"), "web": ("1.9", None)}
+    assert [one.app for one in found if one.commits] == ["shop"]
+
+
+def test_two_environments_may_be_compared_for_one_app():
+    (found,) = diff(server(), Everywhere("dev"), Everywhere("prod"), "shop", Knowing())
+    assert (found.app, found.difference.before.version_id) == ("shop", 2)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [(Everywhere("dev"), Numbered(1)), (Standing("shop", "dev"), Everywhere("dev"))],
+)
+def test_an_environment_is_compared_with_another_only(before, after):
+    with pytest.raises(UsageError, match="dev can only be compared") as caught:
+        diff(server(), before, after, None, Knowing())
+    assert "APP:dev" in caught.value.hint
