@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
 from litestar import Response, delete, get, patch, post, put
-from litestar.params import Parameter
+from litestar.params import JSONBody, Parameter
 
 from envmgr.server.contracts.fields import AppName
 from envmgr.server.contracts.requests import AppChange, AppNew, AppPut
@@ -45,7 +45,7 @@ def routes(apps: Apps) -> list[Any]:
         responses=problems(409, 413, 415, 422),
         **_WRITE,
     )
-    async def create(request: Asked, data: AppNew) -> Response[App]:
+    async def create(request: Asked, data: JSONBody[AppNew]) -> Response[App]:
         answer = await apps.create(await posted(request), data)
         return answered(answer, f"/apps/{answer.value.id}", answer.value.rev)
 
@@ -73,7 +73,7 @@ def routes(apps: Apps) -> list[Any]:
         responses=problems(404, 409, 412, 413, 415, 428),
         **_WRITE,
     )
-    async def replace(request: Asked, app: Ref, data: AppPut) -> Response[App]:
+    async def replace(request: Asked, app: Ref, data: JSONBody[AppPut]) -> Response[App]:
         changed = await apps.put(call_of(request), app, data)
         return shown(request, changed, changed.rev)
 
@@ -84,7 +84,7 @@ def routes(apps: Apps) -> list[Any]:
         responses=problems(404, 409, 412, 413, 415, 428),
         **_WRITE,
     )
-    async def change(request: Asked, app: Ref, data: AppChange) -> Response[App]:
+    async def change(request: Asked, app: Ref, data: JSONBody[AppChange]) -> Response[App]:
         changed = await apps.change(call_of(request), app, data)
         return shown(request, changed, changed.rev)
 
