@@ -148,6 +148,14 @@ def test_what_cannot_be_is_said_with_a_way_out(machine, words, message):
     assert "pw" not in result.err
 
 
+def test_what_is_no_text_is_no_password_and_no_token(machine, alm):
+    for words in (["-u", "ada", "--password-stdin"], ["--token", "-"]):
+        result = machine.command(
+            ["sh", "-c", 'printf "\\377\\n" | envmgr alm login "$@"', "sh", alm.url, *words]
+        )
+        assert (result.code, "not UTF-8 text" in result.err) == (2, True), result
+
+
 def test_a_password_does_not_go_over_plain_http_to_another_machine(machine):
     result = machine.run(
         "alm", "login", "http://alm.far.invalid", "-u", "ada", "--password-stdin", stdin="pw\n"
@@ -157,15 +165,20 @@ def test_a_password_does_not_go_over_plain_http_to_another_machine(machine):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals")
 def test_at_a_terminal_it_asks_and_the_password_is_not_echoed(machine, alm):
-    shown = typed(machine, ["alm", "login", alm.url], ["admin", PASSWORD])
+    shown = typed(machine, ["alm", "login", alm.url], ["admin\n", f"{PASSWORD}\n"])
     assert "Username at" in shown
     assert "Password of admin at" in shown
     assert PASSWORD not in shown
     assert credentials_of(machine)[alm.url]["actor"] == "user:admin"
 
 
-def typed(machine, words, lines):
-    """Run envmgr on a terminal of its own, type a line at each prompt, and return all it showed."""
+@pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals")
+def test_the_end_of_input_at_a_prompt_is_no_bug(machine, alm):
+    assert "no password was given" in typed(machine, ["alm", "login", alm.url], ["admin\n", "\x04"], code=2)
+
+
+def typed(machine, words, keys, code=0):
+    """Run envmgr on a terminal of its own, press keys at each prompt, and return all it showed."""
     import pty
 
     master, slave = pty.openpty()
@@ -179,12 +192,12 @@ def typed(machine, words, lines):
         start_new_session=True,
     )
     os.close(slave)
-    shown, waiting = b"", list(lines)
+    shown, waiting = b"", list(keys)
     with contextlib.suppress(OSError):  # which is how a terminal ends
         while block := os.read(master, 4096):
             shown += block
             if waiting and block.endswith(b": "):
-                os.write(master, waiting.pop(0).encode() + b"\n")
+                os.write(master, waiting.pop(0).encode())
     os.close(master)
-    assert process.wait(60) == 0, shown
+    assert process.wait(60) == code, shown
     return shown.decode(errors="replace")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _NAMES = {"--url": "alm_url", "--token": "alm_token"}
 _EXAMPLES = {"--url": "--url https://alm.example.com", "--token": "--token - < token.txt"}
-_LONGEST_TOKEN = 1 << 14
+_LONGEST = 1 << 14
 
 
 def split(options: Options, words: Sequence[str]) -> tuple[Options, list[str]]:
@@ -36,7 +36,17 @@ def split(options: Options, words: Sequence[str]) -> tuple[Options, list[str]]:
 
 
 def _value(option: str, text: str) -> str:
-    value = sys.stdin.readline(_LONGEST_TOKEN).strip() if (option, text) == ("--token", "-") else text
+    value = line_of_stdin().strip() if (option, text) == ("--token", "-") else text
     if not value:
         raise UsageError(f"{option} needs a value", f"for example: envmgr alm whoami {_EXAMPLES[option]}")
     return value
+
+
+def line_of_stdin() -> str:
+    """Return the first line of standard input, without its end; raise UsageError for what is no text."""
+    try:
+        line = sys.stdin.readline(_LONGEST).removesuffix("\n").removesuffix("\r")
+        line.encode()  # some locales let through what is none, to be put out again as it was
+    except UnicodeError:
+        raise UsageError("what stdin brings is not UTF-8 text", "look at what is piped into envmgr") from None
+    return line

@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from envmgr.cli.alm.connection import opened
+from envmgr.cli.alm.flags import line_of_stdin
 from envmgr.cli.alm.whoami import entry, lines
 from envmgr.cli.session import report, say
 from envmgr.kit.environment import is_terminal
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from envmgr.cli.options import Options
     from envmgr.ops.alm.sign_in import SignedIn
     from envmgr.ops.context import Context
-
-LONGEST = 1 << 12
 
 
 def run(options: Options, url: str | None, username: str | None, *, password_stdin: bool) -> int:
@@ -43,7 +42,7 @@ def run(options: Options, url: str | None, username: str | None, *, password_std
         options,
         "alm-login",
         lambda: entry(done.url, done.me),
-        lambda style, _: lines(done.url, done.me, style),
+        lambda style, width: lines(done.url, done.me, style, width),
     )
 
 
@@ -55,7 +54,7 @@ def _asked_name(place: str) -> str:
         )
     sys.stderr.write(f"Username at {place}: ")
     sys.stderr.flush()
-    name = sys.stdin.readline().strip()
+    name = line_of_stdin().strip()
     if not name:
         raise UsageError("no username was given", "for example: envmgr alm login URL --username ada")
     return name
@@ -68,11 +67,14 @@ def _asked_password(name: str, place: str) -> str:
         )
     from getpass import getpass
 
-    return _given(getpass(f"Password of {name} at {place}: ", stream=sys.stderr))
+    try:
+        return _given(getpass(f"Password of {name} at {place}: ", stream=sys.stderr))
+    except EOFError:
+        return _given("")
 
 
 def _piped() -> str:
-    return _given(sys.stdin.readline(LONGEST).removesuffix("\n").removesuffix("\r"))
+    return _given(line_of_stdin())
 
 
 def _given(password: str) -> str:

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from envmgr.cli.options import Options
     from envmgr.cli.style import Style
 
-WIDTH = 200
-
 
 def run(options: Options) -> int:
     """Ask the server."""
@@ -34,7 +32,7 @@ def entry(url: str, me: Document) -> dict[str, object]:
     return {"server": url, **me}
 
 
-def lines(url: str, me: Document, style: Style, width: int = WIDTH) -> Iterable[str]:
+def lines(url: str, me: Document, style: Style, width: int) -> Iterable[str]:
     """Say who one is."""
     return facts(
         (
