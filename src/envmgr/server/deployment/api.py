@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from litestar import Response, delete, get, post, put
 from litestar.params import Parameter
 
-from envmgr.server.contracts.fields import LARGEST, AppName, EnvironmentName, Id
+from envmgr.server.contracts.fields import LARGEST, AppName, EnvironmentName
 from envmgr.server.contracts.requests import DeploymentNew, StatusNew
 from envmgr.server.contracts.resources import Deployment, Status, StatusEntry
 from envmgr.server.deployment import api_environments
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from envmgr.server.contracts.ports import Deployments
 
 Number = Annotated[int, Parameter(ge=1, le=LARGEST, description="A deployment's id.")]
+OfApp = Annotated[int | None, Parameter(ge=1, le=LARGEST, description="Of the app with this id.")]
+OfVersion = Annotated[int | None, Parameter(ge=1, le=LARGEST, description="Of the version with this id.")]
 Actor = Annotated[
     str | None, Parameter(min_length=1, max_length=200, description="Who asked for it: `user:ada`.")
 ]
@@ -73,10 +75,10 @@ def _deployments(deployments: Deployments) -> list[Any]:
         cursor: Cursor = None,
         sort: Sort = None,
         app: AppName | None = None,
-        app_id: Id | None = None,
+        app_id: OfApp = None,
         environment: EnvironmentName | None = None,
         status: Status | None = None,
-        version_id: Id | None = None,
+        version_id: OfVersion = None,
         actor: Actor = None,
     ) -> Response[list[Deployment]]:
         filters: dict[str, str | int | None] = {
