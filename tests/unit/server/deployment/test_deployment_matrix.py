@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import sqlite3
+
+import pytest
+
+from envmgr.server.deployment import steps
+from envmgr.server.deployment.domain import By, Order
+from envmgr.server.kit.problems import NotFound
+from support.deploying import run
+from support.services import call
+
+
+def test_the_matrix_shows_what_stands_and_what_was_tried_last(tmp_path):
+    async def scenario(world):
+        await world.happen(world.app_event("AppCreated"), world.app_event("AppCreated", 3, "attic"))
+        await world.stand(1)
+        tried = await world.step(await world.deploy(2), "in_progress", "failed")
+        await world.deploy(1000, "dev")
+        matrix = await world.service.matrix(call(), None)
+        assert [(app.id, app.name) for app in matrix.apps] == [(3, "attic"), (2, "blog"), (1, "shop")]
+        assert [each.name for each in matrix.environments] == ["dev", "prod"]
+        shop = await world.place()
+        assert (shop.current.tag, shop.current.status, shop.current.actor) == (
+            "1.0.0",
+            "successful",
+            "user:ada",
+        )
+        assert (shop.last.deployment_id, shop.last.tag, shop.last.status) == (tried.id, "2.0.0", "failed")
+        assert shop.last.updated_at == tried.updated_at
+        assert 0 <= shop.age_seconds < 60
+        blog = await world.place("dev", "blog")
+        assert (blog.current, blog.age_seconds, blog.last.status) == (None, None, "pending")
+
+    run(tmp_path, scenario)
+
+
+def test_the_matrix_of_one_environment_shows_that_one(tmp_path):
+    async def scenario(world):
+        await world.stand(1, "prod")
+        await world.stand(1, "dev")
+        matrix = await world.service.matrix(call(), "dev")
+        assert [each.name for each in matrix.environments] == ["dev"]
+        assert [place.environment for place in matrix.places] == ["dev"]
+        with pytest.raises(NotFound):
+            await world.service.matrix(call(), "moon")
+
+    run(tmp_path, scenario)
+
+
+class Watching:
+    """A transaction or reader that keeps the texts of what is asked of it."""
+
+    def __init__(self, inner):
+        self._inner = inner
+        self.texts = []
+        self.now = getattr(inner, "now", 0)
+        self.emit = getattr(inner, "emit", None)
+
+    def one(self, statement, **values):
+        self.texts.append(statement.sqlite[0])
+        return self._inner.one(statement, **values)
+
+    def all(self, statement, **values):
+        self.texts.append(statement.sqlite[0])
+        return self._inner.all(statement, **values)
+
+    def run(self, statement, **values):
+        self.texts.append(statement.sqlite[0])
+        return self._inner.run(statement, **values)
+
+
+def plans(path, texts):
+    """Return how SQLite goes about each of these statements."""
+    connection = sqlite3.connect(path)
+    plan = [
+        (text, row[3])
+        for text in texts
+        for row in connection.execute(f"EXPLAIN QUERY PLAN {text}", _parameters(text))
+    ]
+    connection.close()
+    return plan
+
+
+def _parameters(text):
+    import re
+
+    return dict.fromkeys(re.findall(r":(\w+)", text), 1)
+
+
+def test_beginning_a_deployment_and_taking_it_further_reads_no_history(tmp_path):
+    async def scenario(world):
+        await world.stand(1)
+        texts = []
+
+        def unit(transaction):
+            watching = Watching(transaction)
+            order = steps.known(watching, Order(2, 1, "shop", "2.0.0", "prod", "", By("user:ada")))
+            deployment = steps.begin(watching, order)
+            texts.extend(watching.texts)
+            return deployment
+
+        await world.database.write(unit)
+        assert len(texts) >= 7
+        assert [(text, plan) for text, plan in plans(world.database.path, texts) if "SCAN" in plan] == []
+
+    run(tmp_path, scenario)
+
+
+def test_the_matrix_is_one_scan_of_its_projection(tmp_path):
+    from envmgr.server.deployment.matrix import matrix
+
+    async def scenario(world):
+        await world.stand(1)
+        texts = []
+
+        def unit(reader):
+            watching = Watching(reader)
+            matrix(watching, call().principal, None)
+            texts.extend(watching.texts)
+
+        await world.database.read(unit)
+        seen = [plan for _, plan in plans(world.database.path, texts)]
+        assert "SCAN place" in seen
+        assert not any("deployment" in plan or "status_entry" in plan for plan in seen)
+
+    run(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("statement", ["count_of_app", "count_of_version", "find", "active_in", "has_any_in"])
+def test_what_is_asked_at_every_turn_goes_by_an_index(tmp_path, statement):
+    from envmgr.server.deployment import places, store
+
+    arguments = {
+        "count_of_app": (1,),
+        "count_of_version": (1,),
+        "find": (1,),
+        "active_in": (1, "prod"),
+        "has_any_in": ("prod",),
+    }
+
+    async def scenario(world):
+        await world.stand(1)
+        texts = []
+
+        def unit(reader):
+            watching = Watching(reader)
+            getattr(places if hasattr(places, statement) else store, statement)(
+                watching, *arguments[statement]
+            )
+            texts.extend(watching.texts)
+
+        await world.database.read(unit)
+        found = [plan for _, plan in plans(world.database.path, texts)]
+        assert any("USING" in plan for plan in found)
+        assert not any(plan.startswith(("SCAN deployment", "SCAN place")) for plan in found)
+
+    run(tmp_path, scenario)
