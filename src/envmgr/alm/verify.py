@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 MOST = 100
 """How many findings are told; the others are only counted."""
 
-FORGED = "forged"
+FORGED, FOREIGN = "forged", "foreign"
 
 
 @frozen
@@ -113,6 +113,19 @@ def _of_checkpoints(
             if problem:
                 yield Finding(FORGED, _seq(one), f"{name} at entry {_seq(one)}: {problem}")
     yield from _chained(checkpoints)
+    yield from _of_other_logs(checkpoints, kept)
+
+
+def _of_other_logs(checkpoints: Sequence[Document], kept: Sequence[Document]) -> Iterator[Finding]:
+    """Hold where the kept checkpoints come from against where the log's own do, if it has any."""
+    origins = {str(one.get("origin")) for one in checkpoints}
+    for one in kept:
+        origin = str(one.get("origin"))
+        if origins and origin not in origins:
+            known = " or ".join(sorted(origins))
+            yield Finding(
+                FOREIGN, 0, f"what was kept is a checkpoint of another log, {origin}; this is {known}"
+            )
 
 
 def _chained(checkpoints: Sequence[Document]) -> Iterator[Finding]:

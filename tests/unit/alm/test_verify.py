@@ -5,8 +5,9 @@ import tracemalloc
 import pytest
 
 from envmgr.alm.verify import MOST, verify
+from envmgr.kit.checkpoint import signed
 from envmgr.kit.hashchain import Finding
-from support.auditing import OTHER_KEY, checkpoints, entries, linked
+from support.auditing import KEY, OTHER_KEY, checkpoints, entries, linked
 
 LOG = list(entries(12))
 SIGNED = checkpoints(LOG, 4, 9)
@@ -70,6 +71,14 @@ def test_another_key_is_not_believed():
     assert kinds(report) == {"forged"}
     assert report.key == SIGNED[0]["public_key"]
     assert report.held_against == 4
+
+
+def test_a_checkpoint_of_another_log_is_called_that():
+    other = [signed(KEY, {**SIGNED[0], "origin": "alm/other", "previous": ""})]
+    report = verify(LOG, SIGNED, other)
+    assert [(finding.kind, finding.seq) for finding in report.findings] == [("foreign", 0)]
+    assert "alm/other; this is alm/test" in report.findings[0].detail
+    assert verify(LOG, [], other).is_intact
 
 
 def test_a_checkpoint_that_was_changed_is_forged():
