@@ -64,6 +64,30 @@ def test_what_stands_nowhere_is_said_with_a_way_out(named, message, hint):
     assert hint in caught.value.hint
 
 
+@pytest.mark.parametrize(
+    ("named", "hint"),
+    [
+        (Tagged("shop", "1.4.1"), "did you mean 1.4.0?"),
+        (Tagged("shop", "xyz"), "the newest of shop are 1.4.0, 0.9"),
+        (Tagged("idle", "1"), "`envmgr alm push` registers a version"),
+        (Tagged("shp", "1.4.0"), "did you mean shop?"),
+    ],
+)
+def test_a_version_that_is_not_there_is_said_with_those_that_are(named, hint):
+    api = Answering(
+        {
+            "GET /apps": [{"name": "shop"}, {"name": "idle"}],
+            "GET /apps/shop": {"name": "shop"},
+            "GET /apps/idle": {"name": "idle"},
+            "GET /apps/shop/versions": [{"tag": "1.4.0"}, {"tag": "0.9"}],
+            "GET /apps/idle/versions": [],
+        }
+    )
+    with pytest.raises(AlmNotFound) as caught:
+        find.version(api, named)
+    assert caught.value.hint == hint
+
+
 def test_all_that_stands_in_an_environment():
     assert find.standing(Answering({"GET /matrix": MATRIX}), "prod") == {"shop": 42}
 

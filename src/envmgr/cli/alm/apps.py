@@ -15,7 +15,7 @@ from envmgr.cli.alm.shown import dense, facts, note_more, plain, section
 from envmgr.cli.alm.versions import version_row
 from envmgr.cli.session import report, show
 from envmgr.kit.errors import AlmConflict, UsageError
-from envmgr.ops.alm import apps
+from envmgr.ops.alm import apps, find
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -122,7 +122,7 @@ def run_update(options: Options, ref: str, name: str | None, description: str | 
 def run_delete(options: Options, ref: str, *, force: bool) -> int:
     """Delete an app, after asking."""
     with connected(options) as api:
-        app = apps.get(api, ref)
+        app = find.app(api, ref)
         name = text(app, "name")
         ask.deletion(options, f"the app {name} and all its versions")
         try:

@@ -34,7 +34,7 @@ def listing(api: Api, limit: int) -> Listed:
 
 def show(api: Api, ref: str) -> AppShown:
     """Return an app and what is to be known of it."""
-    app = document(api.get(app_path(ref)))
+    app = find.app(api, ref)
     versions = listed(api, f"{app_path(ref)}/versions", {}, NEWEST)
     return AppShown(app, versions, _places(find.matrix(api), number(app, "id")))
 
@@ -54,7 +54,7 @@ def create(api: Api, name: str, description: str, version: str | None) -> Docume
 
 def update(api: Api, ref: str, name: str | None, description: str | None) -> Document:
     """Change what is given of an app."""
-    app = document(api.get(app_path(ref)))
+    app = find.app(api, ref)
     change = {
         field: value for field, value in (("name", name), ("description", description)) if value is not None
     }
@@ -64,8 +64,3 @@ def update(api: Api, ref: str, name: str | None, description: str | None) -> Doc
 def delete(api: Api, app: Document, *, force: bool) -> None:
     """Remove an app, with `force` also one that stands somewhere."""
     api.delete(f"/apps/{number(app, 'id')}", {"force": "true"} if force else {}, revision=number(app, "rev"))
-
-
-def get(api: Api, ref: str) -> Document:
-    """Return an app."""
-    return document(api.get(app_path(ref)))

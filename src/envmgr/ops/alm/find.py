@@ -9,10 +9,16 @@ from envmgr.alm.documents import document, number, part_or_none, parts, text
 from envmgr.alm.names import Numbered, Standing, Tagged
 from envmgr.kit.errors import AlmNotFound
 from envmgr.kit.suggest import closest
+from envmgr.ops.alm.listing import listed
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from envmgr.alm.api import Api
     from envmgr.alm.documents import Document
+
+NEWEST = 50
+"""Of how many of the newest versions one may have been meant."""
 
 
 def app_path(app: str) -> str:
@@ -29,11 +35,41 @@ def version(api: Api, named: Tagged | Numbered | Standing) -> Document:
     """Return the version that is meant; raise AlmNotFound where there is none."""
     match named:
         case Tagged():
-            return document(api.get(tag_path(named)))
+            return _tagged(api, named)
         case Numbered():
             return document(api.get(f"/versions/{named.id}"))
         case Standing():
             return document(api.get(f"/versions/{_standing(api, named)}"))
+
+
+def app(api: Api, ref: str) -> Document:
+    """Return an app; raise AlmNotFound, with those that may have been meant, where there is none."""
+    try:
+        return document(api.get(app_path(ref)))
+    except AlmNotFound as error:
+        error.hint = _like_it(ref, _names(api, "/apps")) or error.hint
+        raise
+
+
+def _tagged(api: Api, named: Tagged) -> Document:
+    try:
+        return document(api.get(tag_path(named)))
+    except AlmNotFound as error:
+        app(api, named.app)
+        newest = listed(api, f"{app_path(named.app)}/versions", {}, NEWEST).items
+        tags = [text(one, "tag") for one in newest]
+        others = f"the newest of {named.app} are {', '.join(tags[:3])}" if tags else None
+        error.hint = _like_it(named.tag, tags) or others or "`envmgr alm push` registers a version"
+        raise
+
+
+def _names(api: Api, path: str) -> list[str]:
+    return [text(one, "name") for one in listed(api, path, {}, 0).items]
+
+
+def _like_it(word: str, names: Iterable[str]) -> str | None:
+    near = closest(word, names, 2)
+    return f"did you mean {' or '.join(near)}?" if near else None
 
 
 def matrix(api: Api, environment: str | None = None) -> Document:
@@ -55,10 +91,9 @@ def require_environment(api: Api, name: str) -> None:
 
 
 def _no_environment(api: Api, name: str) -> AlmNotFound:
-    names = [text(document(one), "name") for one in api.items("/environments")]
-    near = closest(name, names, 2) or sorted(names)
-    hint = f"did you mean {' or '.join(near)}?" if near else "nothing was deployed anywhere yet"
-    return AlmNotFound(f"there is no environment {name}", hint)
+    names = _names(api, "/environments")
+    others = f"there are {', '.join(names)}" if names else "nothing was deployed anywhere yet"
+    return AlmNotFound(f"there is no environment {name}", _like_it(name, names) or others)
 
 
 def standing(api: Api, environment: str) -> dict[str, int]:
@@ -90,8 +125,7 @@ def app_name(there: Document, app: str) -> str:
     for name, id_ in names.items():
         if app in {name, str(id_)}:
             return name
-    near = closest(app, names, 2)
     raise AlmNotFound(
         f"there is no app {app}",
-        f"did you mean {' or '.join(near)}?" if near else "`envmgr alm apps list` shows those there are",
+        _like_it(app, names) or "`envmgr alm apps list` shows those there are",
     )
