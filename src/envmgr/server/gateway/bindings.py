@@ -32,6 +32,7 @@ class BindingService:
 
     async def create(self, call: Call, new: BindingNew) -> Answer[Binding]:
         """Let jobs in."""
+        domain.require_everywhere(call.principal)
         apps = None if new.apps is UNSET else tuple(sorted(set(new.apps)))
         domain.require_scopes(call.principal, new.scopes, apps)
         _require_sound(new)
@@ -55,12 +56,14 @@ class BindingService:
 
         return await self._database.write(once(call, Binding, unit))
 
-    async def list(self, _call: Call, paging: Paging) -> Page[Binding]:
+    async def list(self, call: Call, paging: Paging) -> Page[Binding]:
         """Return a page of bindings."""
+        domain.require_everywhere(call.principal)
         return await self._database.read(lambda reader: bindings.page(reader, paging))
 
     async def delete(self, call: Call, binding_id: int) -> None:
         """Remove a binding; who came in by it is out at once."""
+        domain.require_everywhere(call.principal)
 
         def unit(transaction: Transaction) -> None:
             binding = bindings.get(transaction, binding_id)

@@ -79,9 +79,16 @@ def require_good_password(username: str, password: str, pointer: str) -> None:
     raise InvalidFields("choose another password", errors=[(pointer, detail)])
 
 
+def require_everywhere(principal: Principal) -> None:
+    """Raise Forbidden for who is let in for some apps only: people and issuers are for all."""
+    if principal.apps is not None:
+        raise Forbidden("your credential is for some apps only")
+
+
 def require_reach(principal: Principal, role: Role) -> None:
     """Raise Forbidden for who could do less than somebody whom they would create or change."""
-    if principal.apps is not None or not principal.scopes >= OF_ROLE[role]:
+    require_everywhere(principal)
+    if not principal.scopes >= OF_ROLE[role]:
         raise Forbidden(f"your credential can do less than a user with the role {role}")
 
 

@@ -76,16 +76,19 @@ class UserService:
         )
         return await self._database.write(unit)
 
-    async def get(self, _call: Call, ref: str) -> User:
+    async def get(self, call: Call, ref: str) -> User:
         """Return a user."""
+        domain.require_everywhere(call.principal)
         return await self._database.lookup(lambda reader: _get(reader, ref))
 
-    async def list(self, _call: Call, paging: Paging) -> Page[User]:
+    async def list(self, call: Call, paging: Paging) -> Page[User]:
         """Return a page of users."""
+        domain.require_everywhere(call.principal)
         return await self._database.read(lambda reader: users.page(reader, paging))
 
     async def change(self, call: Call, ref: str, change: UserChange) -> User:
         """Change a user; whatever changes ends their sessions. Raise LastAdmin."""
+        domain.require_everywhere(call.principal)
         hashed = None
         if change.password is not UNSET:
             user = await self.get(call, ref)
@@ -97,6 +100,7 @@ class UserService:
 
     async def delete(self, call: Call, ref: str) -> None:
         """Remove a user. Raise LastAdmin."""
+        domain.require_everywhere(call.principal)
         await self._authenticator.change(lambda transaction: _delete(transaction, call, ref))
 
     async def set_password(self, username: str, password: str) -> User:

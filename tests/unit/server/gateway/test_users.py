@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from envmgr.server.gateway import module
 from envmgr.server.gateway.domain import LastAdmin, WrongPassword
 from envmgr.server.gateway.requests import UserChange, UserNew
-from envmgr.server.kit.call import Idempotency
+from envmgr.server.kit.call import OF_ROLE, Idempotency
 from envmgr.server.kit.paging import Paging
 from envmgr.server.kit.problems import (
     AlreadyExists,
@@ -248,5 +248,24 @@ def test_who_has_the_data_in_their_hands_lets_an_admin_in_again(tmp_path):
             await gate.users.set_password("nobody", "a password from the console")
         (event,) = await gate.told("UserUpdated")
         assert event.actor == "system:recovery"
+
+    run(tmp_path, scenario)
+
+
+def test_who_is_let_in_for_some_apps_only_sees_and_changes_no_users(tmp_path):
+    async def scenario(gate):
+        key = await gate.key(await gate.admin(), tuple(OF_ROLE["admin"]), app="shop")
+        call = await gate.call(key.key)
+        for attempt in (
+            gate.users.get(call, "admin"),
+            gate.users.list(call, Paging()),
+            gate.users.create(call, UserNew(username="eve", password=PASSWORD, role="viewer")),
+            gate.users.change(call, "nobody", UserChange(role="viewer")),
+            gate.users.delete(call, "nobody"),
+            gate.gateway.bindings.list(call, Paging()),
+            gate.gateway.bindings.delete(call, 1),
+        ):
+            with pytest.raises(Forbidden):
+                await attempt
 
     run(tmp_path, scenario)
