@@ -1,5 +1,6 @@
 #!/bin/sh
-# What `make demo` does: the tools this repository is developed with, installed and run through their shims.
+# What `make demo` does: the tools this repository is developed with, installed and run through their shims; then a
+# server of its own that is told what was built with them, and asked.
 set -eu
 root=$PWD
 ENVMGR_HOME=$root/.demo
@@ -21,3 +22,29 @@ for command in ruff zig node nats-server prettier; do
 done
 run envmgr which node
 run envmgr lock --check
+
+data=$ENVMGR_HOME/alm
+rm -rf "$data"
+mkdir -p "$data"
+ALM_ADMIN_PASSWORD='only for this demonstration'
+LOG_LEVEL=warning
+export ALM_ADMIN_PASSWORD LOG_LEVEL
+say "envmgr alm serve &"
+envmgr alm serve --port 0 --data-dir "$data/data" >"$data/served" 2>"$data/log" &
+server=$!
+trap 'kill "$server"; wait "$server" || true' EXIT
+for _ in $(seq 300); do
+  grep -q 'type next' "$data/served" && break
+  kill -0 "$server" || { cat "$data/log" >&2; exit 1; }
+  sleep 0.1
+done
+ENVMGR_ALM_URL=$(sed -n 's/.* serves \(http[^;]*\);.*/\1/p' "$data/served")
+export ENVMGR_ALM_URL
+sed -n 1p "$data/served"
+say "envmgr alm login --username admin --password-stdin"
+printf '%s\n' "$ALM_ADMIN_PASSWORD" | envmgr alm login "$ENVMGR_ALM_URL" --username admin --password-stdin
+run envmgr alm push --app envmgr --tag demo
+run envmgr alm deploy envmgr@demo --env prod --status successful
+run envmgr alm status
+run envmgr alm affected nodejs '<99' --env prod
+run envmgr alm audit --verify
