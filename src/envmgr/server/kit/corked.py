@@ -1,7 +1,10 @@
-"""A transport that sends what is written in one turn of the loop in one piece.
+"""A transport that sends what is written in one turn of the loop in one piece, and ends so that it arrives.
 
 The head and the body of an answer are two writes, and each write of an event loop is a call into the system: together
 two fifths of what a small answer costs.
+
+A connection that ends while the other side still sends is reset, and the answer may be lost with it. So where not all
+was heard, the end is said first, and what still comes is let in and forgotten for a moment (RFC 9112, section 9.6).
 """
 
 from __future__ import annotations
@@ -10,14 +13,29 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Callable
+
+LINGER = 1.0
+"""Seconds that the other side has to hear the end while it still sends."""
+
+
+def _never() -> bool:
+    return False
 
 
 class Corked:
     """Stands for a transport; only writing and closing differ."""
 
-    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self,
+        transport: asyncio.Transport,
+        loop: asyncio.AbstractEventLoop,
+        still_sends: Callable[[], bool] = _never,
+    ) -> None:
         self._transport = transport
         self._loop = loop
+        self._still_sends = still_sends
+        self._is_ending = False
         self._pieces: list[bytes] = []
 
     def __getattr__(self, name: str) -> Any:
@@ -31,12 +49,20 @@ class Corked:
 
     def is_closing(self) -> bool:
         """Say whether the connection ends, or has ended."""
-        return self._transport.is_closing()
+        return self._is_ending or self._transport.is_closing()
 
     def close(self) -> None:
         """Send what waits, and end."""
+        if self.is_closing():
+            return
         self._send()
-        self._transport.close()
+        if not self._still_sends():
+            self._transport.close()
+            return
+        self._is_ending = True
+        self._transport.write_eof()
+        self._transport.resume_reading()
+        self._loop.call_later(LINGER, self._transport.close)
 
     def _send(self) -> None:
         data, self._pieces = b"".join(self._pieces), []

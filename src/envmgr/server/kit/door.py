@@ -23,6 +23,7 @@ from envmgr.server.kit.problems import (
     Bug,
     ConditionRequired,
     IdempotencyKeyInUse,
+    Malformed,
     Problem,
     TimedOut,
     TooMany,
@@ -233,6 +234,8 @@ class _Visit:
                 message = await self._receive()
         except TimeoutError:
             raise TimedOut("the body came too slowly: send it without long breaks") from None
+        if message["type"] == "http.disconnect" and self._reading and headers.has_body(self.headers):
+            raise Malformed("the connection ended before the body did")
         self._brought += len(message.get("body", b""))
         if self._brought > self.limit:
             raise headers.too_large(self.limit)

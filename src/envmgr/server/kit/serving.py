@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 URL = 8 * 1024
 HEAD = 16 * 1024
 """Bytes of a request before its body."""
+FORGOTTEN = 512 * 1024
+"""Bytes that are let in, unread, after a last answer."""
 HEAD_SECONDS = 10.0
 FINISH_SECONDS = 5
 """Seconds that running requests are given when the server stops."""
@@ -93,10 +95,12 @@ class Protocol(HttpToolsProtocol):
         self._head_bytes = 0
         self._url_bytes = 0
         self._refusal: Problem | None = None
+        self._forgotten = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
         """Begin; the first request's head has its time from now on."""
-        super().connection_made(cast("asyncio.Transport", Corked(transport, self.loop)))
+        corked = Corked(transport, self.loop, lambda: self._still_sends)
+        super().connection_made(cast("asyncio.Transport", corked))
         if len(self.connections) > self.limits.connections and not self._make_room():
             self._refuse(Unavailable("too many connections at the moment"))
             return
@@ -110,6 +114,7 @@ class Protocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Read on."""
         if self.transport.is_closing():
+            self._forget(data)
             return
         self._unset_keepalive_if_required()
         try:
@@ -162,6 +167,17 @@ class Protocol(HttpToolsProtocol):
         super().on_response_complete()
 
     @property
+    def _still_sends(self) -> bool:
+        cycle = self._last()
+        return self._head_open or self._refusal is not None or (cycle is not None and cycle.more_body)
+
+    def _forget(self, data: bytes) -> None:
+        """Let in what comes after the last answer; not for ever."""
+        self._forgotten += len(data)
+        if self._forgotten > FORGOTTEN:
+            self.transport.pause_reading()
+
+    @property
     def is_idle(self) -> bool:
         """Say whether no request is being answered."""
         cycle = self._last()
@@ -209,6 +225,7 @@ class Protocol(HttpToolsProtocol):
         """Answer what never becomes a request, and end."""
         if self.transport.is_closing():
             return
+        self._refusal = problem
         if self.is_idle:
             self.transport.write(_answer(problem))
         self._head_is_here()
