@@ -9,6 +9,7 @@ from envmgr.alm.documents import number, text
 from envmgr.alm.names import Everywhere, Standing
 from envmgr.cli.alm.connection import connected
 from envmgr.cli.session import open_context, report, short_path
+from envmgr.kit.errors import AlmNotFound
 from envmgr.ops.alm.checkout import app_here, checkout
 
 if TYPE_CHECKING:
@@ -25,8 +26,13 @@ def run(options: Options, words: Sequence[str], app: str | None, *, force: bool)
     """Write what a version was built with into the working directory."""
     context = open_context(options)
     named = _named(words, app, context)
-    with connected(options) as api:
-        done = checkout(api, named, context.environment.cwd, force=force)
+    try:
+        with connected(options) as api:
+            done = checkout(api, named, context.environment.cwd, force=force)
+    except AlmNotFound as error:
+        if isinstance(named, Standing) and str(named) not in words and f"no app {named.app}" in error.message:
+            error.hint = f"{named.app} is what the project here is called: --app NAME names another"
+        raise
     return report(
         options, "alm-checkout", lambda: _entry(done), lambda style, _: _lines(done, context, style)
     )

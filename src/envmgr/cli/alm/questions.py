@@ -123,9 +123,9 @@ def diff(
     after: Annotated[str, typer.Argument(metavar="B", help="Another.")],
     app: Annotated[str | None, typer.Option("--app", help="Of two environments: only this app.")] = None,
 ) -> int:
-    """Show what differs between two of them.
+    """Compare two versions, or two environments.
 
-    A and B are versions, or environments: commits, tools of the toolchain, artifacts.
+    Shows commits, tools of the toolchain and artifacts that differ.
     """
     from envmgr.cli.alm import diff as command
 
