@@ -1,0 +1,80 @@
+"""What tests of the whole server get: one running, for all tests of a worker."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support.daemon import Daemon
+from support.people import People
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from support.wire import Wire
+
+
+@pytest.fixture(scope="session")
+def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    """Give a running server; tests share it, so they use names of their own."""
+    daemon = Daemon(tmp_path_factory.mktemp("alm"))
+    try:
+        yield daemon.start()
+    finally:
+        daemon.end()
+
+
+@pytest.fixture(scope="session")
+def admin(daemon: Daemon) -> str:
+    """Give the token of an administrator."""
+    return daemon.login()["access_token"]
+
+
+@pytest.fixture
+def wire(daemon: Daemon, admin: str) -> Iterator[Wire]:
+    """Give an administrator's connection to the server that tests share."""
+    with daemon.wire(admin) as wire:
+        yield wire
+
+
+@pytest.fixture(scope="session")
+def people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[People]:
+    """Give a server of its own, where tests may be refused as often as they like, and who has to do with it."""
+    daemon = Daemon(tmp_path_factory.mktemp("access"))
+    try:
+        yield People(daemon.start())
+    finally:
+        daemon.end()
+
+
+@pytest.fixture
+def ruling(people: People) -> Iterator[Wire]:
+    """Give an administrator's connection to the server of `people`."""
+    with people.daemon.wire(people.admin) as wire:
+        yield wire
+
+
+@pytest.fixture(scope="session")
+def bodied(daemon: Daemon) -> list[tuple[str, str, list[str]]]:
+    """Give every operation that takes a body: method, target, and the names of its fields."""
+    with daemon.wire() as wire:
+        document = wire.ask("GET", "/openapi.json").json
+    return [
+        (method.upper(), _filled(path), _fields(document, operation))
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+        if isinstance(operation, dict) and "requestBody" in operation
+    ]
+
+
+def _filled(path: str) -> str:
+    """Put something into the parameters of a path."""
+    return "/".join("1" if step.startswith("{") else step for step in path.split("/"))
+
+
+def _fields(document: dict, operation: dict) -> list[str]:
+    schema = operation["requestBody"]["content"].get("application/json", {}).get("schema", {})
+    while "$ref" in schema:
+        schema = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    return sorted(schema.get("properties", {}))
