@@ -148,7 +148,13 @@ class TestFlush:
         done = flush(context, api)
         assert [one.tag for one in done.refused] == ["v1"]
         assert [one.tag for one in done.sent] == ["v2"]
-        assert [reason for _, reason in done.kept][1] == "it is for https://other.example"
+        assert [(one.is_for_other, one.reason) for one in done.kept] == [
+            (
+                False,
+                f"{api.url.removeprefix('http://')} does not let you do this: your credential is not for secret",
+            ),
+            (True, "it is for https://other.example"),
+        ]
         assert len(spool.waiting(context.paths.spool)) == 2
 
 

@@ -35,7 +35,7 @@ def flushed_entry(done: Flushed) -> dict[str, object]:
         "refused": [
             {"app": one.app, "tag": one.tag, "reason": one.reason, "path": one.path} for one in done.refused
         ],
-        "waiting": [{"path": path, "reason": reason} for path, reason in done.kept],
+        "waiting": [{"path": one.path, "reason": one.reason} for one in done.kept],
     }
 
 
@@ -51,8 +51,9 @@ def _say_trouble(options: Options, done: Flushed) -> None:
         sys.stderr.write(
             f"error: {_named(one)} was refused for good: {one.reason}\nhint: it is in {one.path}\n"
         )
-    for path, reason in done.kept:
-        say(options, f"warning: {path} goes on waiting: {reason}")
+    for kept in done.kept:
+        if not kept.is_for_other:
+            say(options, f"warning: {kept.path} goes on waiting: {kept.reason}")
 
 
 def _named(one: Refused) -> str:
@@ -63,5 +64,7 @@ def _lines(done: Flushed, style: Style) -> Iterator[str]:
     for one in done.sent:
         known = "delivered" if one.is_new else "was there already:"
         yield f"{known} {style.paint('bold', f'{one.app}@{one.tag}')}"
+    for other in (one for one in done.kept if one.is_for_other):
+        yield f"{other.path} goes on waiting: {other.reason}"
     if not (done.sent or done.refused or done.kept):
         yield "nothing waits"

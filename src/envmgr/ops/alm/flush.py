@@ -35,12 +35,21 @@ class Refused:
 
 
 @frozen
+class Kept:
+    """A file that goes on waiting, and why; `is_for_other`: it is for another server."""
+
+    path: str
+    reason: str
+    is_for_other: bool
+
+
+@frozen
 class Flushed:
-    """What became of what waited; `kept` are the files of what goes on waiting, with why, where that is known."""
+    """What became of what waited."""
 
     sent: tuple[Sent, ...]
     refused: tuple[Refused, ...]
-    kept: tuple[tuple[str, str], ...]
+    kept: tuple[Kept, ...]
 
 
 def flush(context: Context, api: Api) -> Flushed:
@@ -53,7 +62,7 @@ def flush(context: Context, api: Api) -> Flushed:
     return Flushed(
         tuple(one for one in outcomes if isinstance(one, Sent)),
         tuple(one for one in outcomes if isinstance(one, Refused)),
-        tuple(one for one in outcomes if isinstance(one, tuple)),
+        tuple(one for one in outcomes if isinstance(one, Kept)),
     )
 
 
@@ -68,22 +77,22 @@ def flush_all(context: Context, api: Api) -> Flushed:
         raise
 
 
-def _outcome(api: Api, path: str) -> Sent | Refused | tuple[str, str]:
+def _outcome(api: Api, path: str) -> Sent | Refused | Kept:
     try:
         parcel = spool.read(path)
     except AlmError as error:
         return Refused("", "", error.message, spool.refuse(path, error.message))
     if parcel.url != api.url:
-        return path, f"it is for {parcel.url}"
+        return Kept(path, f"it is for {parcel.url}", is_for_other=True)
     return _sent(api, path, parcel)
 
 
-def _sent(api: Api, path: str, parcel: Parcel) -> Sent | Refused | tuple[str, str]:
+def _sent(api: Api, path: str, parcel: Parcel) -> Sent | Refused | Kept:
     try:
         done = deliver.deliver(api, parcel)
     except (AlmConflict, AlmInvalid) as error:
         return Refused(parcel.app, parcel.tag, error.message, spool.refuse(path, error.message))
     except Forbidden as error:  # another credential may be allowed to
-        return path, error.message
+        return Kept(path, error.message, is_for_other=False)
     spool.remove(path)
     return Sent(parcel.app, parcel.tag, done.is_new)
