@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
 from litestar import Response, delete, get, patch, post, put
-from litestar.params import JSONBody, Parameter
+from litestar.params import JSONBody, Parameter, QueryParameter
 
 from envmgr.server.contracts.fields import AppName
 from envmgr.server.contracts.requests import AppChange, AppNew, AppPut
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from envmgr.server.contracts.ports import Apps
 
 Ref = Annotated[str, Parameter(min_length=1, max_length=100, description="An app's id or name.", examples=[])]
+OfName = Annotated[AppName | None, QueryParameter(description="Of this name.")]
 Force = Annotated[bool, Parameter(description="Delete the app although versions of it are deployed.")]
 _READ: dict[str, Any] = {"tags": ["apps"], "opt": {"needs": "apps:read"}}
 _WRITE: dict[str, Any] = {"tags": ["apps"], "opt": {"needs": "apps:write"}}
@@ -55,7 +56,7 @@ def routes(apps: Apps) -> list[Any]:
         limit: Limit = DEFAULT,
         cursor: Cursor = None,
         sort: Sort = None,
-        name: AppName | None = None,
+        name: OfName = None,
     ) -> Response[list[App]]:
         return listed(
             request, await apps.list(call_of(request), paging_of(request, limit, cursor, sort, name=name))

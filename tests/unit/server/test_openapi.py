@@ -1,0 +1,153 @@
+"""The description of the API, and the page that shows it."""
+
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from envmgr.server import bootstrap
+from envmgr.server.kit.call import SCOPES
+from envmgr.server.kit.door import PUBLIC
+from envmgr.server.kit.reference import POLICY, page
+
+with open(bootstrap.DOCUMENT, "rb") as file:
+    COMMITTED = file.read()
+DOCUMENT = json.loads(COMMITTED)
+OPERATIONS = {
+    operation["operationId"]: (method, path, operation)
+    for path, item in DOCUMENT["paths"].items()
+    for method, operation in item.items()
+}
+each = pytest.mark.parametrize("called", OPERATIONS.values(), ids=OPERATIONS)
+
+
+@pytest.mark.filterwarnings("ignore::litestar.exceptions.LitestarDeprecationWarning")
+def test_the_committed_description_is_what_the_code_says():
+    assert bootstrap.document() == COMMITTED, "run `make openapi`, and commit the result"
+
+
+def test_every_reference_leads_somewhere():
+    for reference in re.findall(r'"\$ref": "#/([^"]+)"', json.dumps(DOCUMENT)):
+        found = DOCUMENT
+        for step in reference.split("/"):
+            found = found[step]
+        assert found
+
+
+def test_every_schema_is_used():
+    used = set(re.findall(r'"\$ref": "#/components/schemas/([^"]+)"', json.dumps(DOCUMENT)))
+    assert used == set(DOCUMENT["components"]["schemas"])
+
+
+@each
+def test_an_operation_says_who_may_call_it(called):
+    _, path, operation = called
+    if path in PUBLIC:
+        assert operation["security"] == []
+    else:
+        (needs,) = operation["security"]
+        assert set(needs["bearer"]) <= set(SCOPES)
+        assert "401" in operation["responses"]
+
+
+@each
+def test_an_operation_says_what_it_is_and_what_may_go_wrong(called):
+    _, path, operation = called
+    assert operation["summary"]
+    assert operation["tags"]
+    assert operation["responses"]["default"] == {"$ref": "#/components/responses/Problem"}
+    assert set(re.findall(r"{(\w+)}", path)) == {
+        parameter["name"] for parameter in operation.get("parameters", []) if parameter.get("in") == "path"
+    }
+
+
+@each
+def test_writes_can_be_made_safe(called):
+    method, path, operation = called
+    named = {parameter.get("$ref", "").rpartition("/")[2] for parameter in operation.get("parameters", [])}
+    if method == "post" and path not in PUBLIC:
+        assert "IdempotencyKey" in named
+    if "412" in operation["responses"]:
+        assert "IfMatch" in named
+
+
+@each
+def test_what_is_made_says_where_it_is(called):
+    made = called[2]["responses"].get("201")
+    assert made is None or "Location" in made["headers"]
+
+
+def test_bodies_take_no_unknown_fields():
+    for _, _, operation in OPERATIONS.values():
+        for content in operation.get("requestBody", {}).get("content", {}).values():
+            name = content["schema"].get("$ref", "").rpartition("/")[2]
+            if name:
+                assert DOCUMENT["components"]["schemas"][name]["additionalProperties"] is False, name
+
+
+def test_what_is_made_is_linked_to_what_can_be_done_with_it():
+    links = OPERATIONS["createApp"][2]["responses"]["201"]["links"]
+    assert links["getApp"] == {"operationId": "getApp", "parameters": {"app": "$response.body#/id"}}
+    assert {"changeApp", "deleteApp", "listAppVersions"} <= set(links)
+    links = OPERATIONS["createAppVersion"][2]["responses"]["201"]["links"]
+    assert links["getAppVersion"]["parameters"] == {"app": "$request.path.app", "tag": "$response.body#/tag"}
+    for _, _, operation in OPERATIONS.values():
+        for answer in operation["responses"].values():
+            assert all(link["operationId"] in OPERATIONS for link in answer.get("links", {}).values())
+
+
+class Outline(HTMLParser):
+    """Checks that what opens also closes, and collects names and links."""
+
+    VOID = frozenset({"meta", "link", "br", "hr"})
+    OPTIONAL = frozenset({"li", "p", "tr", "td"})
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.ids, self.links, self.tags = [], set(), set(), set()
+
+    def handle_starttag(self, tag, attrs):
+        given = dict(attrs)
+        self.tags.add(tag)
+        self.ids |= {given["id"]} if "id" in given else set()
+        self.links |= {given["href"]} if "href" in given else set()
+        if tag not in self.VOID | self.OPTIONAL:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        if tag not in self.OPTIONAL:
+            assert self.open.pop() == tag
+
+
+def test_the_page_shows_every_operation_and_schema_and_loads_nothing():
+    shown = page(DOCUMENT)
+    outline = Outline()
+    outline.feed(shown)
+    assert outline.open == []
+    assert set(OPERATIONS) <= outline.ids
+    assert {f"schema-{name}" for name in DOCUMENT["components"]["schemas"]} <= outline.ids
+    inside = {link[1:] for link in outline.links if link.startswith("#") and link != "#"}
+    assert inside <= outline.ids
+    assert outline.links - {f"#{name}" for name in inside} == {"#", "/openapi.json"}
+    assert outline.tags.isdisjoint({"script", "img", "link", "iframe", "form"})
+    assert "style=" not in shown
+
+
+def test_the_page_may_use_its_own_style_sheet_and_nothing_else():
+    assert re.fullmatch(
+        r"default-src 'none'; style-src 'sha256-[A-Za-z0-9+/]{43}='; base-uri 'none'; form-action 'none'; "
+        r"frame-ancestors 'none'",
+        POLICY,
+    )
+
+
+def test_what_a_description_says_cannot_break_the_page():
+    hostile = json.loads(json.dumps(DOCUMENT))
+    hostile["info"]["title"] = "<script>alert(1)</script>"
+    hostile["paths"]["/apps"]["get"]["summary"] = "<img src=x onerror=alert(1)>"
+    shown = page(hostile)
+    assert "<script>" not in shown
+    assert "<img" not in shown
