@@ -53,6 +53,7 @@ class Wire:
         self.token = token
         self.timeout = timeout
         self._unread = b""
+        self._is_over = False
         self.socket = self._connect()
 
     def _connect(self) -> socket.socket:
@@ -83,7 +84,13 @@ class Wire:
         body: object = None,
         headers: Mapping[str, str] | None = None,
     ) -> Reply:
-        """Send a proper request (`body`: bytes as they are, anything else as JSON) and return its answer."""
+        """Send a proper request (`body`: bytes as they are, anything else as JSON) and return its answer.
+
+        Connects anew after an answer that was the last on its connection.
+        """
+        if self._is_over:
+            self.close()
+            self.socket, self._unread, self._is_over = self._connect(), b"", False
         own = {"Host": HOST, **({"Authorization": f"Bearer {self.token}"} if self.token else {})}
         content = b""
         if body is not None:
@@ -113,6 +120,7 @@ class Wire:
             for name, _, value in (line.partition(":") for line in lines if line)
         )
         fields = dict(headers)
+        self._is_over = fields.get("connection") == "close"
         if bodiless or status in {204, 304} or status < 200:
             return Reply(status, headers, b"")
         if fields.get("transfer-encoding") == "chunked":
