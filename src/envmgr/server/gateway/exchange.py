@@ -17,6 +17,7 @@ from envmgr.server.kit.clock import now_ms
 from envmgr.server.kit.event import Happening
 from envmgr.server.kit.ids import uuid7
 from envmgr.server.kit.problems import Problem, Unavailable
+from envmgr.server.kit.redaction import redacted
 from envmgr.server.kit.sql import UniqueViolation
 from envmgr.server.kit.tokens import Claims, InvalidToken
 
@@ -149,7 +150,7 @@ class ExchangeService:
             "status": refused.status,
             "problem": refused.slug,
             "reason": refused.detail,
-            "issuer": domain.redacted(issuer[:_LONGEST]),
+            "issuer": redacted(issuer[:_LONGEST]),
             "address": origin.address,
         }
         happening = Happening(
@@ -203,7 +204,7 @@ def _happened(
     data = {
         "binding_id": binding.id,
         "issuer": binding.issuer,
-        "claims": {name: domain.redacted(value[:_LONGEST]) for name, value in told.items()},
+        "claims": {name: redacted(value[:_LONGEST]) for name, value in told.items()},
         "scopes": list(scopes),
         "apps": binding.apps,
         "expires_in": binding.lifetime,

@@ -18,7 +18,7 @@ Password = Annotated[
 ]
 Typed = Annotated[str, Meta(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f\ud800-\udfff]*$(?!\n)")]
 """Typed for a username: whatever it is, it is looked up as it stands."""
-Opaque = Annotated[str, Meta(min_length=1, max_length=256, pattern=r"^[!-~]+$(?!\n)")]
+Opaque = Annotated[str, Meta(min_length=1, max_length=4096, pattern=r"^[!-~]+$(?!\n)")]
 Scopes = Annotated[tuple[Scope, ...], Meta(min_length=1, max_length=20)]
 Apps = Annotated[tuple[AppName, ...], Meta(min_length=1, max_length=200)]
 Lifetime = Annotated[int, Meta(ge=60, le=5 * _YEAR, description="Seconds.", examples=[7_776_000])]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from envmgr.server.gateway import domain
 from envmgr.server.gateway.events import ACCESS_DENIED
 from envmgr.server.kit.event import Happening
+from envmgr.server.kit.redaction import redacted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,10 +38,10 @@ class SecurityLog:
         actor = seen.actor or domain.NOBODY
         data: dict[str, object] = {
             "method": seen.method[:_LONGEST],
-            "path": domain.redacted(_plain(seen.path[:_LONGEST])),
+            "path": redacted(_plain(seen.path[:_LONGEST])),
             "status": status,
             "problem": seen.problem,
-            "reason": domain.redacted(_plain(seen.reason[:_LONGEST])),
+            "reason": redacted(_plain(seen.reason[:_LONGEST])),
             "address": seen.client,
             "request_id": seen.request_id,
         }

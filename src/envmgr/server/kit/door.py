@@ -28,6 +28,7 @@ from envmgr.server.kit.problems import (
     TimedOut,
     TooMany,
 )
+from envmgr.server.kit.redaction import redacted
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, MutableMapping
@@ -144,12 +145,12 @@ class Door:
         seen = visit.seen
         headers.require_once(visit.scope["headers"])
         headers.require_fit(visit.headers, visit.limit)
-        headers.require_media(seen.method, seen.path, visit.headers)
-        if _asks_for_none(seen, visit.headers):
+        headers.require_media(seen.method, visit.path, visit.headers)
+        if _asks_for_none(seen.method, visit.path, visit.headers):
             return None
         principal = await self._authenticator.authenticate(headers.bearer(visit.headers))
         seen.actor = principal.actor
-        headers.require_plain(seen.path)
+        headers.require_plain(visit.path)
         self._check_condition(visit)
         return Call(principal=principal, request_id=seen.request_id, traceparent=seen.traceparent)
 
@@ -190,14 +191,15 @@ class _Visit:
             "method": "GET" if self._is_head else scope["method"],
         }
         self.headers: dict[bytes, bytes] = given
+        self.path: str = scope["path"]
         self.seen = Seen(
             method=scope["method"],
-            path=scope["path"],
+            path=redacted(self.path),
             client=client,
             request_id=headers.request_id(given.get(b"x-request-id")),
             traceparent=headers.traceparent(given.get(b"traceparent")),
         )
-        self.limit = headers.limit_of(self.seen.path)
+        self.limit = headers.limit_of(self.path)
         self._door = door
         self._receive = receive
         self._send = send
@@ -323,8 +325,8 @@ class _Visit:
         await self._send({"type": "http.response.body", "body": b"" if self._is_head else body})
 
 
-def _asks_for_none(seen: Seen, given: dict[bytes, bytes]) -> bool:
+def _asks_for_none(method: str, path: str, given: dict[bytes, bytes]) -> bool:
     """Say whether a request needs no credential."""
-    if seen.method == "OPTIONS" or seen.path in PUBLIC:
+    if method == "OPTIONS" or path in PUBLIC:
         return True
-    return seen.path == SIGNING_OUT and b"authorization" not in given
+    return path == SIGNING_OUT and b"authorization" not in given

@@ -232,6 +232,20 @@ def test_a_body_is_json_in_utf8(media, method, path, status):
     assert visit(*headers, method=method, path=path, body=b"true").status == status
 
 
+def test_a_credential_in_a_path_is_seen_by_nobody_and_leads_where_it_leads():
+    seen = []
+
+    class Curious(Witness):
+        def answered(self, found, status, seconds):
+            seen.append(found.path)
+
+    application = Application()
+    for path in ("/apps/evm_1_secret", "/apps/eyJhbGciOiJ.eyJzdWIi.c2ln/x", "/apps/shop"):
+        assert visit(GOOD, path=path, application=application, witness=Curious()).status == 200
+    assert application.scopes[0]["path"] == "/apps/evm_1_secret"
+    assert seen == ["/apps/…", "/apps/…/x", "/apps/shop"]
+
+
 def test_head_is_get_without_the_body():
     application = Application()
     answer = visit(GOOD, method="HEAD", application=application)
