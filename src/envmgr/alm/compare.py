@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from envmgr import versions
-from envmgr.alm.documents import document, number, part, parts, text, text_or_none, texts
+from envmgr.alm.documents import document, number, part, parts, text_or_none, texts, word
 from envmgr.kit.value import frozen
 
 if TYPE_CHECKING:
@@ -83,9 +83,9 @@ def compare(before: object | None, after: object | None) -> Difference:
 def _side(version: Document) -> Side:
     return Side(
         version_id=number(version, "id"),
-        app=text(version, "app"),
-        tag=text(version, "tag"),
-        commit=text(version, "commit"),
+        app=word(version, "app"),
+        tag=word(version, "tag"),
+        commit=word(version, "commit"),
         lock_digest=text_or_none(part(version, "toolchain"), "lock_digest"),
     )
 
@@ -96,7 +96,7 @@ def _locked(version: object | None) -> dict[str, dict[str, frozenset[str]]]:
     if version is not None:
         for tool in parts(part(document(version), "toolchain"), "tools"):
             requests = frozenset(texts(tool, "requests"))
-            found.setdefault(text(tool, "tool"), {})[text(tool, "version")] = requests
+            found.setdefault(word(tool, "tool"), {})[word(tool, "version")] = requests
     return found
 
 
@@ -138,7 +138,7 @@ def _direction(old: str, new: str) -> str:
 def _made(version: object | None) -> Mapping[str, str]:
     if version is None:
         return {}
-    return {text(one, "name"): text(one, "digest") for one in parts(document(version), "artifacts")}
+    return {word(one, "name"): word(one, "digest") for one in parts(document(version), "artifacts")}
 
 
 def _artifacts(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[Change, ...]:

@@ -27,6 +27,14 @@ def text(source: Document, name: str) -> str:
     return value
 
 
+def word(source: Document, field: str) -> str:
+    """Return a field that must be a name or the like: it can be printed as it is, on one line."""
+    value = text(source, field)
+    if not value.isprintable():
+        raise _odd(f"its field `{field}` holds characters that no name has")
+    return value
+
+
 def text_or_none(source: Document, name: str) -> str | None:
     """Return a field that may be a string, or null, or missing."""
     return None if source.get(name) is None else text(source, name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from envmgr.alm.documents import document, number, number_or_none, part, part_or_none, parts, text
+from envmgr.alm.documents import document, number, number_or_none, part, part_or_none, parts, text, word
 from envmgr.kit.value import frozen
 
 if TYPE_CHECKING:
@@ -65,20 +65,29 @@ class Grid:
 
 
 def grid(answer: object) -> Grid:
-    """Lay out what `GET /matrix` answers: environments by their order, apps by name."""
+    """Lay out what `GET /matrix` answers: environments by their order, apps by name; no place is left out."""
     matrix = document(answer)
     by_app: dict[int, dict[str, Document]] = {}
+    names = {number(app, "id"): word(app, "name") for app in parts(matrix, "apps")}
     for place in parts(matrix, "places"):
-        by_app.setdefault(number(place, "app_id"), {})[text(place, "environment")] = place
-    apps = sorted((text(app, "name"), number(app, "id")) for app in parts(matrix, "apps"))
-    environments = sorted(
-        parts(matrix, "environments"), key=lambda one: (number(one, "sort_order"), text(one, "name"))
-    )
+        by_app.setdefault(number(place, "app_id"), {})[word(place, "environment")] = place
+        names.setdefault(number(place, "app_id"), word(place, "app"))
+    apps = sorted((name, id_) for id_, name in names.items())
     return Grid(
-        columns=tuple(Column(text(one, "name"), text(one, "tier")) for one in environments),
+        columns=_columns(matrix, {name for places in by_app.values() for name in places}),
         rows=tuple(_row(name, by_app[id_]) for name, id_ in apps if id_ in by_app),
         nowhere=tuple(name for name, id_ in apps if id_ not in by_app),
     )
+
+
+def _columns(matrix: Document, used: set[str]) -> tuple[Column, ...]:
+    environments = sorted(
+        (number(one, "sort_order"), word(one, "name"), word(one, "tier"))
+        for one in parts(matrix, "environments")
+    )
+    listed = [Column(name, tier) for _, name, tier in environments]
+    others = used - {column.name for column in listed}
+    return (*listed, *(Column(name, "other") for name in sorted(others)))
 
 
 def _row(app: str, places: Mapping[str, Document]) -> Row:
@@ -103,8 +112,8 @@ def _attempt(cell: Document) -> Attempt:
     return Attempt(
         deployment_id=number(cell, "deployment_id"),
         version_id=number(cell, "version_id"),
-        tag=text(cell, "tag"),
-        status=text(cell, "status"),
+        tag=word(cell, "tag"),
+        status=word(cell, "status"),
         actor=text(cell, "actor"),
         since=text(cell, "updated_at"),
     )

@@ -67,6 +67,18 @@ def test_what_is_current_is_not_told_twice():
     assert row.cells["prod"].newer is None
 
 
+def test_no_place_is_left_out_though_the_lists_lack_it():
+    found = grid({**matrix([place("web", "prod", cell(1, 1, "1"))]), "apps": [], "environments": []})
+    assert [column.name for column in found.columns] == ["prod"]
+    assert [row.app for row in found.rows] == ["web"]
+
+
+@pytest.mark.parametrize("name", ["a\nb", "\x1b[2J", "\x9b2J", "\u202e"])
+def test_a_name_that_would_harm_a_terminal_is_refused(name):
+    with pytest.raises(AlmError, match="characters that no name has"):
+        grid(matrix([place("web", "prod", cell(1, 1, name))]))
+
+
 def test_columns_know_their_tier():
     found = grid(matrix([place("web", "prod", cell(1, 1, "1"))], environments=[("prod", 1)]))
     assert found.columns == (Column("prod", "other"),)

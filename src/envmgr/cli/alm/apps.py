@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from envmgr.alm.documents import number, part_or_none, text
+from envmgr.alm.documents import number, part_or_none, text, word
 from envmgr.cli import table
 from envmgr.cli.alm import ask
 from envmgr.cli.alm.ages import since, when
@@ -48,7 +48,7 @@ def run_list(options: Options, limit: int) -> int:
 
 def _row(app: Document, now: float) -> tuple[table.Cell, ...]:
     return (
-        ("bold", text(app, "name")),
+        ("bold", word(app, "name")),
         ("", plain(text(app, "description"))),
         ("dim", since(text(app, "created_at"), now)),
     )
@@ -73,7 +73,7 @@ def run_show(options: Options, ref: str) -> int:
 
 def _shown(found: AppShown, now: float, style: Style, width: int) -> Iterator[str]:
     app = found.app
-    yield style.paint("bold", text(app, "name"))
+    yield style.paint("bold", word(app, "name"))
     about = [
         ("description", plain(text(app, "description"))),
         ("number", str(number(app, "id"))),
@@ -90,11 +90,11 @@ def _shown(found: AppShown, now: float, style: Style, width: int) -> Iterator[st
 
 def _place(place: Document, now: float, style: Style) -> tuple[table.Cell, ...]:
     cell = part_or_none(place, "current") or part_or_none(place, "last") or {}
-    status = text(cell, "status")
+    status = word(cell, "status")
     return (
-        ("", text(place, "environment")),
+        ("", word(place, "environment")),
         (colour(status), marks_for(style).state(status)),
-        ("bold", text(cell, "tag")),
+        ("bold", word(cell, "tag")),
         ("dim", since(text(cell, "updated_at"), now)),
     )
 
@@ -115,7 +115,7 @@ def run_update(options: Options, ref: str, name: str | None, description: str | 
     with connected(options) as api:
         app = apps.update(api, ref, name, description)
     return report(
-        options, "alm-apps-update", lambda: {"app": app}, lambda *_: [f"changed {text(app, 'name')}"]
+        options, "alm-apps-update", lambda: {"app": app}, lambda *_: [f"changed {word(app, 'name')}"]
     )
 
 
@@ -123,7 +123,7 @@ def run_delete(options: Options, ref: str, *, force: bool) -> int:
     """Delete an app, after asking."""
     with connected(options) as api:
         app = find.app(api, ref)
-        name = text(app, "name")
+        name = word(app, "name")
         ask.deletion(options, f"the app {name} and all its versions")
         try:
             apps.delete(api, app, force=force)

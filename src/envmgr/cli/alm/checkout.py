@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from envmgr.alm import names
-from envmgr.alm.documents import number, text
+from envmgr.alm.documents import number, word
 from envmgr.alm.names import Everywhere, Standing
 from envmgr.cli.alm.connection import connected
 from envmgr.cli.session import open_context, report, short_path
@@ -48,8 +48,8 @@ def _named(words: Sequence[str], app: str | None, context: Context) -> Tagged | 
 
 def _entry(done: CheckedOut) -> dict[str, object]:
     return {
-        "app": text(done.version, "app"),
-        "tag": text(done.version, "tag"),
+        "app": word(done.version, "app"),
+        "tag": word(done.version, "tag"),
         "version_id": number(done.version, "id"),
         "lock_digest": done.lock_digest,
         "files": done.files,
@@ -59,7 +59,7 @@ def _entry(done: CheckedOut) -> dict[str, object]:
 
 def _lines(done: CheckedOut, context: Context, style: Style) -> Iterator[str]:
     cwd = context.environment.cwd
-    name = style.paint("bold", f"{text(done.version, 'app')}@{text(done.version, 'tag')}")
+    name = style.paint("bold", f"{word(done.version, 'app')}@{word(done.version, 'tag')}")
     if done.changed:
         wrote = " and ".join(short_path(path, cwd) for path in done.changed)
         yield f"wrote {wrote} of {name}"

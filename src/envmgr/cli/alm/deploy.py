@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from envmgr.alm import names
-from envmgr.alm.documents import number, text
+from envmgr.alm.documents import number, word
 from envmgr.cli.alm.connection import connected
 from envmgr.cli.alm.marks import colour, marks_for
 from envmgr.cli.session import report
@@ -43,10 +43,10 @@ def entry(done: Deployed) -> dict[str, object]:
 def deployed_lines(done: Deployed, style: Style) -> Iterator[str]:
     """Say where a deployment stands, and what may come next."""
     one, marks = done.deployment, marks_for(style)
-    status = text(one, "status")
+    status = word(one, "status")
     yield (
-        f"{style.paint(colour(status), marks.state(status))} {text(one, 'app')}@{text(one, 'tag')} {marks.arrow} "
-        f"{text(one, 'environment')}: {status} (deployment {number(one, 'id')})"
+        f"{style.paint(colour(status), marks.state(status))} {word(one, 'app')}@{word(one, 'tag')} {marks.arrow} "
+        f"{word(one, 'environment')}: {status} (deployment {number(one, 'id')})"
     )
     following = _NEXT.get(status)
     if following:

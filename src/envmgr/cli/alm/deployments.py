@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from envmgr.alm.documents import number, text, text_or_none
+from envmgr.alm.documents import number, text, text_or_none, word
 from envmgr.cli import table
 from envmgr.cli.alm.ages import since, when
 from envmgr.cli.alm.connection import connected
@@ -45,11 +45,11 @@ def run_list(options: Options, which: deployments.Filter, limit: int) -> int:
 
 
 def _row(one: Document, now: float, style: Style) -> tuple[table.Cell, ...]:
-    status = text(one, "status")
+    status = word(one, "status")
     return (
         ("dim", str(number(one, "id"))),
-        ("bold", f"{text(one, 'app')}@{text(one, 'tag')}"),
-        ("", text(one, "environment")),
+        ("bold", f"{word(one, 'app')}@{word(one, 'tag')}"),
+        ("", word(one, "environment")),
         (colour(status), _state(status, style)),
         ("dim", since(text(one, "updated_at"), now)),
         ("", " ".join(filter(None, (plain(text(one, "actor")), plain(text(one, "reason")))))),
@@ -76,8 +76,8 @@ def run_show(options: Options, deployment_id: int) -> int:
 def _shown(found: DeploymentShown, style: Style, width: int) -> Iterator[str]:
     one = found.deployment
     arrow = marks_for(style).arrow
-    yield style.paint("bold", f"{text(one, 'app')}@{text(one, 'tag')} {arrow} {text(one, 'environment')}")
-    status = text(one, "status")
+    yield style.paint("bold", f"{word(one, 'app')}@{word(one, 'tag')} {arrow} {word(one, 'environment')}")
+    status = word(one, "status")
     about = [
         ("number", str(number(one, "id"))),
         ("version", str(number(one, "version_id"))),
@@ -95,7 +95,7 @@ def _shown(found: DeploymentShown, style: Style, width: int) -> Iterator[str]:
 
 
 def _step(step: Document, style: Style) -> tuple[table.Cell, ...]:
-    status = text(step, "status")
+    status = word(step, "status")
     return (
         ("dim", when(text(step, "created_at"))),
         (colour(status), _state(status, style)),

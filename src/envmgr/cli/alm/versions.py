@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from envmgr.alm import artifacts, names
-from envmgr.alm.documents import number, part, parts, text, text_or_none, texts
+from envmgr.alm.documents import number, part, parts, text, text_or_none, texts, word
 from envmgr.cli import table
 from envmgr.cli.alm import ask
 from envmgr.cli.alm.ages import since, when
@@ -62,9 +62,9 @@ def version_row(version: Document, now: float) -> tuple[table.Cell, ...]:
     tools = len(parts(part(version, "toolchain"), "tools"))
     has_lock = text_or_none(part(version, "toolchain"), "lock_digest") is not None
     return (
-        ("bold", f"{text(version, 'app')}@{text(version, 'tag')}"),
+        ("bold", f"{word(version, 'app')}@{word(version, 'tag')}"),
         ("cyan", plain(text(version, "ref"))),
-        ("dim", text(version, "commit")[:COMMIT]),
+        ("dim", word(version, "commit")[:COMMIT]),
         ("" if has_lock else "dim", f"{tools} tool{'' if tools == 1 else 's'}" if has_lock else "no lock"),
         ("dim", since(text(version, "created_at"), now)),
     )
@@ -84,15 +84,15 @@ def run_show(options: Options, words: Sequence[str]) -> int:
 
 def _shown(version: Document, style: Style, width: int) -> Iterator[str]:
     build, toolchain = part(version, "build"), part(version, "toolchain")
-    yield style.paint("bold", f"{text(version, 'app')}@{text(version, 'tag')}")
+    yield style.paint("bold", f"{word(version, 'app')}@{word(version, 'tag')}")
     about = [
         ("number", str(number(version, "id"))),
-        ("commit", text(version, "commit") + (" and changes beside it" if build.get("dirty") else "")),
+        ("commit", word(version, "commit") + (" and changes beside it" if build.get("dirty") else "")),
         ("ref", plain(text(version, "ref"))),
         ("built by", _built_by(build)),
         ("run", plain(text(build, "url"))),
-        ("lock", text_or_none(toolchain, "lock_digest") or "none was sent"),
-        ("digest", text(version, "digest")),
+        ("lock", plain(text_or_none(toolchain, "lock_digest") or "none was sent")),
+        ("digest", word(version, "digest")),
         ("created", when(text(version, "created_at"))),
         ("changelog", prose(text(version, "changelog"))),
     ]
@@ -109,14 +109,14 @@ def _built_by(build: Document) -> str:
 
 def _tool(tool: Document) -> tuple[table.Cell, ...]:
     return (
-        ("bold", text(tool, "tool")),
-        ("green", text(tool, "version")),
-        ("dim", ", ".join(texts(tool, "requests"))),
+        ("bold", word(tool, "tool")),
+        ("green", word(tool, "version")),
+        ("dim", plain(", ".join(texts(tool, "requests")))),
     )
 
 
 def _artifact(artifact: Document) -> tuple[table.Cell, ...]:
-    return (("bold", plain(text(artifact, "name"))), ("dim", text(artifact, "digest")))
+    return (("bold", plain(text(artifact, "name"))), ("dim", word(artifact, "digest")))
 
 
 def run_create(options: Options, words: Sequence[str], said: Said) -> int:
@@ -173,4 +173,4 @@ def run_delete(options: Options, words: Sequence[str]) -> int:
 
 
 def _name(version: Document) -> str:
-    return f"{text(version, 'app')}@{text(version, 'tag')}"
+    return f"{word(version, 'app')}@{word(version, 'tag')}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from envmgr.alm.documents import document, number, part, parts, text, text_or_none
+from envmgr.alm.documents import document, number, part, parts, text_or_none, word
 from envmgr.kit.value import frozen
 from envmgr.ops.alm import find
 from envmgr.ops.alm.listing import PAGE
@@ -67,9 +67,9 @@ def _order(use: Use) -> tuple[str, str, str]:
 
 def _use(one: Document) -> Use:
     return Use(
-        app=text(one, "app"),
-        environment=text(one, "environment"),
-        tag=text(one, "tag"),
+        app=word(one, "app"),
+        environment=word(one, "environment"),
+        tag=word(one, "tag"),
         version_id=number(one, "version_id"),
         tool_version=text_or_none(one, "tool_version"),
     )

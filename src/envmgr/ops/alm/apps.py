@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from envmgr.alm.documents import document, number, parts, text
+from envmgr.alm.documents import document, number, parts, word
 from envmgr.alm.matrix import grid
 from envmgr.kit.value import frozen
 from envmgr.ops.alm import find
@@ -43,7 +43,7 @@ def _places(matrix: Document, app_id: int) -> tuple[Document, ...]:
     """Return where an app was deployed, environments by their order."""
     order = [column.name for column in grid(matrix).columns]
     places = [place for place in parts(matrix, "places") if number(place, "app_id") == app_id]
-    return tuple(sorted(places, key=lambda place: order.index(text(place, "environment"))))
+    return tuple(sorted(places, key=lambda place: order.index(word(place, "environment"))))
 
 
 def create(api: Api, name: str, description: str, version: str | None) -> Document:

@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING
 
 from envmgr.alm import provenance, runs, work
-from envmgr.alm.documents import document, number, part, text, text_or_none
+from envmgr.alm.documents import document, number, part, text, text_or_none, word
 from envmgr.kit import digest as digests
 from envmgr.kit.errors import AlmError, DigestMismatch, EnvmgrError, ProjectError
 from envmgr.kit.fs import read_bytes, write_in_place
@@ -35,7 +35,7 @@ class CheckedOut:
 def checkout(api: Api, named: Tagged | Numbered | Standing, directory: str, *, force: bool) -> CheckedOut:
     """Write both files, or none; raise ProjectError where others stand there, unless `force` is given."""
     version = find.version(api, named)
-    name = f"{text(version, 'app')}@{text(version, 'tag')}"
+    name = f"{word(version, 'app')}@{word(version, 'tag')}"
     digest = text_or_none(part(version, "toolchain"), "lock_digest")
     if digest is None:
         raise AlmError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from envmgr.alm.compare import compare
-from envmgr.alm.documents import document, text
+from envmgr.alm.documents import document, word
 from envmgr.alm.names import Everywhere, Standing
 from envmgr.kit.errors import UsageError
 from envmgr.kit.value import frozen
@@ -54,7 +54,7 @@ def _mixed(plain: Everywhere) -> UsageError:
 
 def _versions(api: Api, before: One, after: One, repository: Repository) -> AppDifference:
     one, other = find.version(api, before), find.version(api, after)
-    return _compared(text(other, "app"), one, other, repository)
+    return _compared(word(other, "app"), one, other, repository)
 
 
 def _environments(

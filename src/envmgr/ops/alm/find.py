@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from envmgr.alm.documents import document, number, part_or_none, parts, text
+from envmgr.alm.documents import document, number, part_or_none, parts, word
 from envmgr.alm.names import Numbered, Standing, Tagged
 from envmgr.kit.errors import AlmNotFound
 from envmgr.kit.suggest import closest
@@ -57,14 +57,14 @@ def _tagged(api: Api, named: Tagged) -> Document:
     except AlmNotFound as error:
         app(api, named.app)
         newest = listed(api, f"{app_path(named.app)}/versions", {}, NEWEST).items
-        tags = [text(one, "tag") for one in newest]
+        tags = [word(one, "tag") for one in newest]
         others = f"the newest of {named.app} are {', '.join(tags[:3])}" if tags else None
         error.hint = _like_it(named.tag, tags) or others or "`envmgr alm push` registers a version"
         raise
 
 
 def _names(api: Api, path: str) -> list[str]:
-    return [text(one, "name") for one in listed(api, path, {}, 0).items]
+    return [word(one, "name") for one in listed(api, path, {}, 0).items]
 
 
 def _like_it(word: str, names: Iterable[str]) -> str | None:
@@ -102,7 +102,7 @@ def standing(api: Api, environment: str) -> dict[str, int]:
     for place in parts(matrix(api, environment), "places"):
         current = part_or_none(place, "current")
         if current is not None:
-            found[text(place, "app")] = number(current, "version_id")
+            found[word(place, "app")] = number(current, "version_id")
     return found
 
 
@@ -111,7 +111,7 @@ def _standing(api: Api, named: Standing) -> int:
     name = app_name(there, named.app)
     for place in parts(there, "places"):
         current = part_or_none(place, "current")
-        if text(place, "app") == name and current is not None:
+        if word(place, "app") == name and current is not None:
             return number(current, "version_id")
     raise AlmNotFound(
         f"nothing of {name} stands in {named.environment}",
@@ -121,7 +121,7 @@ def _standing(api: Api, named: Standing) -> int:
 
 def app_name(there: Document, app: str) -> str:
     """Return the name of an app that the matrix has, by its name or number; raise AlmNotFound where it has none."""
-    names = {text(one, "name"): number(one, "id") for one in parts(there, "apps")}
+    names = {word(one, "name"): number(one, "id") for one in parts(there, "apps")}
     for name, id_ in names.items():
         if app in {name, str(id_)}:
             return name
