@@ -1,0 +1,204 @@
+"""What `envmgr alm` changes on a real server, and what its audit log says then, whatever was done to its database."""
+
+from __future__ import annotations
+
+import json
+import select
+import sqlite3
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support.almworld import NEW, World, toolchain
+
+if TYPE_CHECKING:
+    import subprocess
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    """Give a server that the tests of this file share; each has apps and environments of its own."""
+    world = World(tmp_path_factory.mktemp("world"))
+    try:
+        yield world.start()
+    finally:
+        world.daemon.end()
+
+
+@pytest.fixture
+def ada(world, tmp_path, server):
+    return world.machine(tmp_path, server)
+
+
+def answer(machine, *words):
+    return json.loads(machine.ok("alm", *words, "--json").out)
+
+
+def test_an_app_is_made_changed_and_deleted(ada):
+    made = answer(ada, "apps", "create", "made", "--description", "One", "--version", "0.1")["app"]
+    assert made["version"]["tag"] == "0.1"
+    assert ada.ok("alm", "apps", "update", "made", "--name", "remade").out == "changed remade\n"
+    assert answer(ada, "apps", "show", "remade")["app"]["description"] == "One"
+    assert ada.ok("alm", "apps", "delete", "remade", "--yes").out == "deleted remade\n"
+    assert "there is no app 'remade'" in ada.run("alm", "apps", "show", "remade").err
+
+
+def test_an_app_that_stands_somewhere_is_deleted_by_force_only(ada):
+    ada.ok("alm", "apps", "create", "forced", "--version", "1")
+    ada.ok("alm", "deploy", "forced@1", "--env", "forced", "--status", "successful")
+    refused = ada.run("alm", "apps", "delete", "forced", "--yes")
+    assert refused.code == 1
+    assert "--force" in refused.err.splitlines()[-1]
+    ada.ok("alm", "apps", "delete", "forced", "--yes", "--force")
+
+
+def test_a_version_is_made_of_files_changed_and_deleted(ada):
+    told = toolchain(NEW)
+    (ada.project / "lock").write_text(told["lock"])
+    (ada.project / "dotfile").write_text(told["dotfile"])
+    ada.ok("alm", "apps", "create", "byhand")
+    words = ["--lock", "lock", "--dotfile", "dotfile", "--artifact", "it=@lock", "--commit", "abcdef1"]
+    made = answer(ada, "versions", "create", "byhand@1", *words)["version"]
+    assert [tool["version"] for tool in made["toolchain"]["tools"]] == ["20.11.1", "3.11.7"]
+    assert made["artifacts"][0]["digest"] == made["toolchain"]["lock_digest"]
+    ada.ok("alm", "versions", "update", "byhand", "1", "--changelog", "Two\nlines")
+    assert "  changelog  Two\n             lines\n" in ada.ok("alm", "versions", "show", "byhand@1").out
+    assert ada.ok("alm", "versions", "delete", "byhand@1", "--yes").out == "deleted byhand@1\n"
+    assert answer(ada, "versions", "list", "--app", "byhand") == {
+        "schema": "envmgr/alm-versions-list/1",
+        "versions": [],
+        "more": False,
+    }
+
+
+def test_a_deployment_is_walked_promoted_and_retired(ada):
+    ada.ok("alm", "apps", "create", "walked", "--version", "1")
+    begun = ada.ok("alm", "deploy", "walked@1", "--env", "one").out.splitlines()
+    assert begun[0].startswith("pending walked@1 -> one: pending")
+    assert begun[1].startswith("next: envmgr alm deployments update ")
+    id_ = begun[1].split()[5]
+    active = ada.run("alm", "deploy", "walked@1", "--env", "one")
+    assert active.code == 1
+    assert f"deployment {id_}" in active.err
+    done = answer(ada, "deployments", "update", id_, "--status", "successful", "--reason", "fine")
+    assert done["steps"] == ["in_progress", "successful"]
+    promoted = answer(ada, "deploy", "walked:one", "--env", "two", "--status", "successful")
+    assert promoted["deployment"]["environment"] == "two"
+    ada.ok("alm", "deployments", "update", id_, "--status", "superseded")
+    places = answer(ada, "apps", "show", "walked")["places"]
+    assert {place["environment"]: bool(place["current"]) for place in places} == {"one": False, "two": True}
+    beyond = ada.run("alm", "deployments", "update", id_, "--status", "failed")
+    assert (beyond.code, "error: " in beyond.err) == (1, True)
+
+
+def test_a_deployment_that_somebody_else_must_approve_is_there_and_waits(ada, world):
+    ada.ok("alm", "apps", "create", "guarded", "--version", "1")
+    with world.daemon.wire(world.token()) as wire:
+        rules = {"name": "guarded", "rules": {"requires_approval": True}}
+        assert wire.ask("POST", "/environments", rules).status == 201
+    result = ada.run("alm", "deploy", "guarded@1", "--env", "guarded", "--status", "successful")
+    assert result.code == 1
+    assert "was made, and could not be taken to successful" in result.err
+    (waiting,) = answer(ada, "deployments", "list", "--app", "guarded")["deployments"]
+    assert waiting["status"] == "awaiting_approval"
+
+
+def test_the_log_tells_who_did_what(ada, world):
+    ada.ok("alm", "apps", "create", "told", "--version", "1")
+    world.daemon.settle(world.token())
+    entries = answer(ada, "audit", "--type", "AppCreated", "--limit", "1")["entries"]
+    assert [(one["actor"], one["payload"]["name"]) for one in entries] == [("user:admin", "told")]
+    shown = ada.ok("alm", "audit", "--type", "VersionCreated", "--limit", "1")
+    assert shown.out.endswith("user:admin  VersionCreated  told@1\n")
+    assert "the newest 1 entries" in shown.err
+
+
+def test_the_log_is_followed_as_it_happens(ada):
+    with ada.start("alm", "audit", "--follow", "--limit", "1", "--type", "AppCreated", "--json") as follower:
+        try:
+            _line(follower)
+            ada.ok("alm", "apps", "create", "followed")
+            entry = json.loads(_line(follower))
+        finally:
+            follower.kill()
+    assert entry["schema"] == "envmgr/alm-audit-entry/1"
+    assert entry["payload"]["name"] == "followed"
+
+
+def _line(process: subprocess.Popen[str]) -> str:
+    assert select.select([process.stdout], [], [], 60)[0], "nothing came"
+    return process.stdout.readline()
+
+
+def test_the_log_is_verified_against_what_was_kept(ada, world):
+    ada.ok("alm", "audit", "--save-checkpoint", "kept.json")
+    ada.ok("alm", "apps", "create", "grown")
+    world.daemon.settle(world.token())
+    verdict = answer(ada, "audit", "--verify", "--checkpoint", "kept.json", "--export", "log")["verdict"]
+    assert (verdict["intact"], verdict["findings"], verdict["kept_checkpoints"]) == (True, [], 1)
+    ada.ok("alm", "apps", "create", "grown-more")
+    world.daemon.settle(world.token())
+    ada.ok("alm", "audit", "--save-checkpoint", "kept.json")
+    assert len(json.loads((ada.project / "kept.json").read_text())) == 2
+    away = {"ENVMGR_ALM_URL": "", "ENVMGR_ALM_TOKEN": ""}
+    words = ["alm", "audit", "--verify", "--file", "log"]
+    assert ada.ok(*words, env=away).out.startswith("intact: ")
+    older = ada.run(*words, "--checkpoint", "kept.json", env=away)
+    assert (older.code, "truncated" in older.out) == (1, True)
+
+
+DONE_TO_IT = {
+    "changed": "UPDATE entry SET actor = 'user:eve' WHERE seq = 3",
+    "payload": "UPDATE entry SET payload = '{}' WHERE seq = 3",
+    "removed": "DELETE FROM entry WHERE seq = 3",
+    "truncated": "DELETE FROM entry WHERE seq > (SELECT max(seq) - 2 FROM checkpoint)",
+    "forged": "UPDATE checkpoint SET timestamp = timestamp + 1 WHERE id = 1",
+    "swapped": "UPDATE entry SET id = CASE seq WHEN 3 THEN (SELECT id FROM saved_entry WHERE seq = 4) "
+    "ELSE (SELECT id FROM saved_entry WHERE seq = 3) END WHERE seq IN (3, 4)",
+}
+FOUND = {
+    "changed": ("changed", 3),
+    "payload": ("changed", 3),
+    "removed": ("removed", 3),
+    "truncated": ("truncated", None),
+    "forged": ("forged", None),
+    "swapped": ("changed", 3),
+}
+
+
+@pytest.mark.parametrize("what", DONE_TO_IT)
+def test_whatever_was_done_to_the_database_is_found_and_its_place_named(world, ada, what):
+    ada.ok("alm", "audit", "--save-checkpoint", "kept.json")
+    world.daemon.settle(world.token())
+    with closing(sqlite3.connect(world.daemon.data / "audit.db", timeout=60)) as database:
+        _unguard(database)
+        database.execute(DONE_TO_IT[what])
+        database.commit()
+        result = ada.run("alm", "audit", "--verify", "--checkpoint", "kept.json", "--json")
+        _restore(database)
+    assert result.code == 1, result
+    findings = json.loads(result.out)["verdict"]["findings"]
+    kind, seq = FOUND[what]
+    assert any(one["kind"] == kind and (seq is None or one["seq"] == seq) for one in findings), findings
+    again = ada.run("alm", "audit", "--verify", "--checkpoint", "kept.json")
+    assert again.code == 0, again
+
+
+def _unguard(database: sqlite3.Connection) -> None:
+    """Do what somebody could who owns the database: take its guards away."""
+    names = [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")]
+    for name in names:
+        database.execute(f"DROP TRIGGER {name}")
+    database.execute("DROP INDEX entry_id")
+    for table in ("entry", "checkpoint"):
+        database.execute(f"CREATE TEMP TABLE saved_{table} AS SELECT * FROM {table}")
+
+
+def _restore(database: sqlite3.Connection) -> None:
+    for table in ("entry", "checkpoint"):
+        database.execute(f"DELETE FROM {table}")
+        database.execute(f"INSERT INTO {table} SELECT * FROM saved_{table}")
+        database.execute(f"DROP TABLE saved_{table}")
+    database.execute("CREATE UNIQUE INDEX entry_id ON entry (id)")
+    database.commit()
