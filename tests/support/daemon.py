@@ -131,7 +131,9 @@ class Daemon:
 
     @property
     def received(self) -> int:
-        """Bytes it has read so far, from wherever: `read` and `recv` of the process (Linux)."""
+        """Bytes it has read so far, from wherever; 0 where the system does not tell."""
+        if not os.path.exists("/proc/self/io"):
+            return 0
         with open(f"/proc/{self._running.pid}/io") as lines:
             return int(next(lines).partition(":")[2])
 
