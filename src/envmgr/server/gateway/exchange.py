@@ -138,7 +138,7 @@ class ExchangeService:
         )
 
     async def _note(self, origin: Origin, asked: Exchange, refused: TokenRefused) -> None:
-        if not self._heard.take(origin.address):
+        if not self._heard.take(origin.site):
             return
         try:
             issuer = oidc.issuer_of(asked.subject_token)

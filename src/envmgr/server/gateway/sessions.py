@@ -20,6 +20,7 @@ from envmgr.server.gateway.events import (
 )
 from envmgr.server.gateway.resources import Tokens
 from envmgr.server.gateway.store import attempts, sessions, users
+from envmgr.server.kit.addresses import site
 from envmgr.server.kit.clock import now_ms
 from envmgr.server.kit.event import Happening
 from envmgr.server.kit.ids import uuid7
@@ -46,6 +47,11 @@ class Origin:
     address: str
     traceparent: str = ""
 
+    @property
+    def site(self) -> str:
+        """Name who is counted: an address, or the network of which an IPv6 address is chosen freely."""
+        return site(self.address)
+
 
 @dataclass(frozen=True, slots=True)
 class Parts:
@@ -71,7 +77,7 @@ class SessionService:
         """Begin a session. Raise WrongPassword, TooMany."""
         account = self._account(login.username)
         try:
-            async with self._parts.limits.turn(account, origin.address):
+            async with self._parts.limits.turn(account, origin.site):
                 proof = await self._verified(origin, account, login.username, login.password)
         except TooMany:
             await self._note_limited(origin, account)
@@ -81,7 +87,7 @@ class SessionService:
         def unit(transaction: Transaction) -> Session:
             if users.password(transaction, user.id) != proof.stored:
                 raise _wrong()
-            attempts.clear(transaction, account, origin.address)
+            attempts.clear(transaction, account, origin.site)
             session_id = sessions.begin(transaction, user.id, origin.address, 0)
             token.give(transaction, session_id)
             transaction.emit(
@@ -151,7 +157,7 @@ class SessionService:
         username = call.principal.actor.removeprefix("user:")
         domain.require_good_password(username, change.new, "/new")
         account = self._account(username)
-        async with self._parts.limits.turn(account, origin.address):
+        async with self._parts.limits.turn(account, origin.site):
             user = (await self._verified(origin, account, username, change.current)).user
         hashed = await self._parts.passwords.hashed(change.new)
 
@@ -159,7 +165,7 @@ class SessionService:
             if sessions.live(transaction, session_id, transaction.now) is None:
                 raise Unauthenticated("the session has ended: sign in again", error="invalid_token")
             users.set_password(transaction, user.id, hashed)
-            attempts.clear(transaction, account, origin.address)
+            attempts.clear(transaction, account, origin.site)
             sessions.end_all(transaction, user.id)
             transaction.emit(domain.about(PASSWORD_CHANGED, f"user/{user.id}", {"user_id": user.id}, call))
 
@@ -193,13 +199,13 @@ class SessionService:
 
     async def _note_failure(self, origin: Origin, account: str, user: User | None) -> None:
         def unit(transaction: Transaction) -> None:
-            attempts.add(transaction, account, origin.address)
+            attempts.add(transaction, account, origin.site)
             transaction.emit(_login_failed(origin, account, user, "wrong password"))
 
         await self._database.write(unit)
 
     async def _note_limited(self, origin: Origin, account: str) -> None:
-        if self._parts.heard.take(origin.address):
+        if self._parts.heard.take(origin.site):
             happening = _login_failed(origin, account, None, "too many failures")
             await self._database.write(lambda transaction: transaction.emit(happening))
 

@@ -104,6 +104,17 @@ def test_an_address_that_tries_many_accounts_is_stopped(tmp_path):
     run(tmp_path, scenario)
 
 
+def test_an_ipv6_network_counts_as_one_address(tmp_path):
+    async def scenario(gate):
+        found = [
+            await outcome(gate.login(password="wrong", origin=Origin(f"2001:db8:1:2::{n}"))) for n in range(7)
+        ]
+        assert found == [WrongPassword] * 5 + [TooMany] * 2
+        assert await outcome(gate.login(password="wrong", origin=Origin("2001:db8:1:3::1"))) is WrongPassword
+
+    run(tmp_path, scenario)
+
+
 def test_an_account_that_is_tried_from_everywhere_is_closed_for_a_while(tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("envmgr.server.gateway.limits", fromlist=["MOST"]).MOST, "account", 8)
 

@@ -13,10 +13,10 @@ from litestar.openapi.spec.enums import OpenAPIType
 from litestar.params import Parameter
 
 from envmgr.server.contracts.fields import LARGEST
+from envmgr.server.gateway.api.sessions import origin_of
 from envmgr.server.gateway.exchange import TokenRefused
 from envmgr.server.gateway.requests import BindingNew, Exchange
 from envmgr.server.gateway.resources import Binding, Exchanged
-from envmgr.server.gateway.sessions import Origin
 from envmgr.server.kit.edge import (
     DEFAULT,
     Asked,
@@ -76,7 +76,7 @@ def routes(bindings: BindingService, exchange: ExchangeService) -> list[Any]:
     )
     async def exchange_token(request: Asked) -> Exchanged:
         asked = _read(request.content_type[0], await request.body())
-        return await exchange.exchange(Origin(request.client.host if request.client else ""), asked)
+        return await exchange.exchange(origin_of(request), asked)
 
     @post(
         "/auth/bindings",

@@ -10,6 +10,7 @@ from envmgr.server.gateway.requests import Login, Logout, PasswordChange, Refres
 from envmgr.server.gateway.resources import Me, PublicKeys, Tokens
 from envmgr.server.gateway.sessions import Origin
 from envmgr.server.kit.edge import CALL, Asked, call_of, problems
+from envmgr.server.kit.headers import traceparent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -105,4 +106,5 @@ def routes(sessions: SessionService, keyring: Keyring) -> list[Any]:
 
 def origin_of(request: Asked) -> Origin:
     """Say where a request comes from."""
-    return Origin(request.client.host if request.client else "")
+    trace = request.headers.get("traceparent", "").encode()
+    return Origin(request.client.host if request.client else "", traceparent(trace))
