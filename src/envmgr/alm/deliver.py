@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from envmgr.alm.documents import document
+from envmgr.alm.problems import plain
 from envmgr.kit.errors import AlmConflict, AlmNotFound
 from envmgr.kit.value import frozen
 
@@ -62,7 +63,7 @@ def _put(api: Api, path: str, parcel: Parcel) -> Answer:
 
 
 def _mismatch(parcel: Parcel, error: AlmConflict) -> AlmConflict:
-    have, sent = (error.members.get(name, "?") for name in ("have", "sent"))
+    have, sent = (plain(str(error.members.get(name, "?"))) for name in ("have", "sent"))
     return AlmConflict(
         f"{parcel.app}@{parcel.tag} is registered with other content: the server has {have}, and this is {sent}",
         "a tag names one build for good: push this one with another --tag",

@@ -78,10 +78,10 @@ def read(response: Response) -> Problem:
         host=urls.host(response.url),
         status=response.status,
         kind=str(document.get("type", "")).rpartition("/")[2],
-        detail=detail if isinstance(detail, str) else _named(response.status),
+        detail=plain(detail) if isinstance(detail, str) else _named(response.status),
         issues=tuple(_issues(document.get("errors"))),
         members={name: value for name, value in document.items() if name not in _STANDARD},
-        request_id=response.headers.get("x-request-id", ""),
+        request_id=plain(response.headers.get("x-request-id", "")),
     )
 
 
@@ -96,7 +96,14 @@ def _document(response: Response) -> dict[str, object]:
 def _issues(errors: object) -> list[str]:
     if not isinstance(errors, list):
         return []
-    return [f"{one.get('pointer', '')}: {one.get('detail', '')}" for one in errors if isinstance(one, dict)]
+    return [
+        plain(f"{one.get('pointer', '')}: {one.get('detail', '')}") for one in errors if isinstance(one, dict)
+    ]
+
+
+def plain(text: str) -> str:
+    """Spell on one line what a server says: nothing in it moves a terminal's cursor, or hides anything."""
+    return "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
 
 
 def _not_signed_in(problem: Problem) -> AlmError:
@@ -127,9 +134,9 @@ def _steps(problem: Problem) -> str | None:
     """Say the way out of a conflict by what the server says is possible, or in the way."""
     steps, active = problem.members.get("steps"), problem.members.get("active")
     if isinstance(steps, list):
-        return f"the steps from there are {', '.join(map(str, steps))}" if steps else "it is over"
+        return f"the steps from there are {plain(', '.join(map(str, steps)))}" if steps else "it is over"
     if isinstance(active, str):
-        number = active.rpartition("/")[2]
+        number = plain(active.rpartition("/")[2])
         return f"in the way is deployment {number}: `envmgr alm deployments show {number}`"
     return None
 

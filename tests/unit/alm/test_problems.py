@@ -96,6 +96,13 @@ def test_what_is_no_problem_document_is_told_by_its_status(body):
     assert "404 Not Found" in error_of(answer(404, body=body)).message
 
 
+def test_nothing_that_a_server_says_touches_the_terminal():
+    errors = [{"pointer": "/a\x1b[2J", "detail": "b\r\nc\u202e"}]
+    for status in (409, 422, 500):
+        error = error_of(problem(status, "\x1b]0;owned\x07 d\x9be", errors=errors, steps=["\x1b[1m"]))
+        assert (error.message + (error.hint or "")).replace("\n", "").isprintable()
+
+
 def test_a_bug_of_the_servers_names_the_request_for_its_log():
     error = error_of(answer(500, {"detail": "oops"}, x_request_id="abc-1"))
     assert "abc-1" in (error.hint or "")

@@ -58,5 +58,5 @@ def test_every_command_that_is_shown_exists(text):
 
 def test_links_lead_somewhere():
     for base, text in ((ROOT, README), (ROOT / "docs", COMMANDS), (ROOT / "docs", FILES)):
-        for target in re.findall(r"\]\(([^):]+)\)", text):
+        for target in re.findall(r"\]\(([^):#]+)[#)]", text):
             assert (base / target).is_file(), target

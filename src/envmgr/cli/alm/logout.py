@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from envmgr.cli.alm.connection import opened
+from envmgr.cli.alm.shown import plain
 from envmgr.cli.session import report, say
 from envmgr.ops.alm import sign_in
 from envmgr.ops.alm.connect import TOKEN
@@ -28,5 +29,5 @@ def run(options: Options) -> int:
         options,
         "alm-logout",
         lambda: {"server": done.url, "actor": done.actor, "revoked": not done.trouble},
-        lambda _style, _width: [f"{done.actor or 'you'} signed out of {done.url}"],
+        lambda _style, _width: [f"{plain(done.actor) or 'you'} signed out of {done.url}"],
     )

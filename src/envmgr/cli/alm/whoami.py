@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from envmgr.alm.documents import text
 from envmgr.cli.alm.connection import connected
-from envmgr.cli.alm.shown import facts
+from envmgr.cli.alm.shown import facts, plain
 from envmgr.cli.session import show
 from envmgr.ops.alm import sign_in
 
@@ -36,7 +36,7 @@ def lines(url: str, me: Document, style: Style, width: int) -> Iterable[str]:
     """Say who one is."""
     return facts(
         (
-            ("actor", style.paint("bold", text(me, "actor"))),
+            ("actor", style.paint("bold", plain(text(me, "actor")))),
             ("role", _words(me.get("role"))),
             ("scopes", _words(me.get("scopes"))),
             ("apps", _words(me.get("apps"))),
@@ -49,5 +49,5 @@ def lines(url: str, me: Document, style: Style, width: int) -> Iterable[str]:
 
 def _words(value: object) -> str:
     if isinstance(value, list):
-        return " ".join(str(one) for one in value)
-    return str(value) if value else ""
+        return plain(" ".join(str(one) for one in value))
+    return plain(str(value)) if value else ""
