@@ -14,6 +14,7 @@ from envmgr.kit.settings import SETTINGS
 ROOT = Path(__file__).parents[3]
 COMMANDS = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
 FILES = (ROOT / "docs" / "files.md").read_text(encoding="utf-8")
+ALM = (ROOT / "docs" / "alm.md").read_text(encoding="utf-8")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
@@ -57,6 +58,19 @@ def test_every_command_that_is_shown_exists(text):
 
 
 def test_links_lead_somewhere():
-    for base, text in ((ROOT, README), (ROOT / "docs", COMMANDS), (ROOT / "docs", FILES)):
-        for target in re.findall(r"\]\(([^):#]+)[#)]", text):
-            assert (base / target).is_file(), target
+    for base, text in (
+        (ROOT, README),
+        (ROOT / "docs", COMMANDS),
+        (ROOT / "docs", FILES),
+        (ROOT / "docs", ALM),
+    ):
+        for target in re.findall(r"\]\(([^):]+)\)", text):
+            path, _, anchor = target.partition("#")
+            assert not path or (base / path).is_file(), target
+            assert not anchor or path or anchor in anchors(text), target
+
+
+def anchors(text: str) -> set[str]:
+    """Return what the headings of a document can be linked to by."""
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^a-z0-9 _-]", "", heading.lower()).replace(" ", "-") for heading in headings}
