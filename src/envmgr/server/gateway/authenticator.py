@@ -62,7 +62,7 @@ class Memory:
 
 
 class Authenticator:
-    """Knows whom a credential belongs to (implements `kit.door.Authenticator`)."""
+    """Knows whom a credential belongs to (implements `kit.witness.Authenticator`)."""
 
     def __init__(self, database: Database, keyring: Keyring, clock: Callable[[], float] = time.time) -> None:
         self._database = database

@@ -10,6 +10,7 @@ from envmgr.server.gateway import domain
 from envmgr.server.gateway.events import BINDING_CREATED, BINDING_DELETED
 from envmgr.server.gateway.resources import Binding
 from envmgr.server.gateway.store import bindings
+from envmgr.server.kit.conditions import require_unchanged
 from envmgr.server.kit.idempotency import once
 from envmgr.server.kit.issuers import is_safe
 from envmgr.server.kit.problems import InvalidFields, NotFound
@@ -20,7 +21,10 @@ if TYPE_CHECKING:
     from envmgr.server.kit.answers import Answer
     from envmgr.server.kit.call import Call
     from envmgr.server.kit.paging import Page, Paging
-    from envmgr.server.kit.sql import Database, Transaction
+    from envmgr.server.kit.sql import Database, Reader, Transaction
+
+ONLY_REV = 1
+"""A binding is as it was made, until it is removed."""
 
 
 class BindingService:
@@ -61,18 +65,29 @@ class BindingService:
         domain.require_everywhere(call.principal)
         return await self._database.read(lambda reader: bindings.page(reader, paging))
 
+    async def get(self, call: Call, binding_id: int) -> Binding:
+        """Return a binding. Raise NotFound."""
+        domain.require_everywhere(call.principal)
+        return await self._database.lookup(lambda reader: _found(reader, binding_id))
+
     async def delete(self, call: Call, binding_id: int) -> None:
         """Remove a binding; who came in by it is out at once."""
         domain.require_everywhere(call.principal)
 
         def unit(transaction: Transaction) -> None:
-            binding = bindings.get(transaction, binding_id)
-            if binding is None:
-                raise NotFound(f"there is no binding {binding_id}")
+            binding = _found(transaction, binding_id)
+            require_unchanged(call, ONLY_REV)
             bindings.remove(transaction, binding_id)
             transaction.emit(domain.of_binding(BINDING_DELETED, binding, call))
 
         await self._authenticator.change(unit)
+
+
+def _found(reader: Reader, binding_id: int) -> Binding:
+    binding = bindings.get(reader, binding_id)
+    if binding is None:
+        raise NotFound(f"there is no binding {binding_id}")
+    return binding
 
 
 def _require_sound(new: BindingNew) -> None:

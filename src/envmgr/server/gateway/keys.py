@@ -12,6 +12,7 @@ from envmgr.server.gateway import domain
 from envmgr.server.gateway.events import API_KEY_CREATED, API_KEY_REVOKED
 from envmgr.server.gateway.resources import ApiKey
 from envmgr.server.gateway.store import keys, sessions
+from envmgr.server.kit.conditions import require_unchanged
 from envmgr.server.kit.idempotency import once
 from envmgr.server.kit.paging import Paging
 from envmgr.server.kit.problems import InvalidFields, NotFound, Unauthenticated
@@ -23,7 +24,10 @@ if TYPE_CHECKING:
     from envmgr.server.kit.answers import Answer
     from envmgr.server.kit.call import Call
     from envmgr.server.kit.paging import Page
-    from envmgr.server.kit.sql import Database, Transaction
+    from envmgr.server.kit.sql import Database, Reader, Transaction
+
+ONLY_REV = 1
+"""A key is as it was made, until it is revoked."""
 
 
 class KeyService:
@@ -63,15 +67,18 @@ class KeyService:
         narrowed = Paging(paging.limit, paging.cursor, paging.sort, filters)
         return await self._database.read(lambda reader: keys.page(reader, narrowed))
 
+    async def get(self, call: Call, key_id: int) -> ApiKey:
+        """Return a key: one of the caller's own, or for admins any. Raise NotFound."""
+        _require_session(call)
+        return await self._database.lookup(lambda reader: _found(reader, call, key_id))
+
     async def revoke(self, call: Call, key_id: int) -> None:
         """Revoke a key, at once and for good."""
-        if not _rules(call):
-            domain.session_of(call.principal)
+        _require_session(call)
 
         def unit(transaction: Transaction) -> None:
-            key = keys.get(transaction, key_id)
-            if key is None or not (_rules(call) or key.user_id == call.principal.user_id):
-                raise NotFound(f"you have no key {key_id}")
+            key = _found(transaction, call, key_id)
+            require_unchanged(call, ONLY_REV)
             keys.revoke(transaction, key_id)
             transaction.emit(domain.of_key(API_KEY_REVOKED, key, call))
 
@@ -80,6 +87,18 @@ class KeyService:
 
 def _rules(call: Call) -> bool:
     return "users:admin" in call.principal.scopes and call.principal.apps is None
+
+
+def _require_session(call: Call) -> None:
+    if not _rules(call):
+        domain.session_of(call.principal)
+
+
+def _found(reader: Reader, call: Call, key_id: int) -> ApiKey:
+    key = keys.get(reader, key_id)
+    if key is None or not (_rules(call) or key.user_id == call.principal.user_id):
+        raise NotFound(f"you have no key {key_id}")
+    return key
 
 
 def _apps(new: KeyNew) -> tuple[str, ...] | None:

@@ -12,8 +12,8 @@ from envmgr.server.kit.redaction import redacted
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from envmgr.server.kit.door import Seen
     from envmgr.server.kit.sql import Database
+    from envmgr.server.kit.witness import Seen
 
 _TOLD = frozenset({"wrong-password", "refresh-reused"})
 """Refusals that have an event of their own."""

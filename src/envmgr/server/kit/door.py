@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -29,11 +28,12 @@ from envmgr.server.kit.problems import (
     TooMany,
 )
 from envmgr.server.kit.redaction import redacted
+from envmgr.server.kit.witness import Seen
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 
-    from envmgr.server.kit.call import Principal
+    from envmgr.server.kit.witness import Authenticator, Witness
 
     Scope = MutableMapping[str, Any]
     Message = MutableMapping[str, Any]
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     Send = Callable[[Message], Awaitable[None]]
     Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-API = headers.API
 PATIENCE = 20.0
 """Seconds that may pass between two pieces of a body."""
 BODY_SECONDS = 120.0
@@ -67,46 +66,6 @@ DENIALS, DENIALS_PER_SECOND = 2000, 20
 down; what comes beyond is 429."""
 _CHANGING = frozenset({"PUT", "PATCH", "DELETE"})
 _DENIED = frozenset({401, 403})
-
-
-class Authenticator(Protocol):
-    """Knows whom a credential belongs to."""
-
-    async def authenticate(self, token: str) -> Principal:
-        """Return whose token it is. Raise Unauthenticated."""
-        ...
-
-
-class Witness(Protocol):
-    """Sees what the door sees."""
-
-    async def denied(self, seen: Seen, status: int) -> None:
-        """Take note of a refused request, before its answer leaves."""
-        ...
-
-    def answered(self, seen: Seen, status: int, seconds: float) -> None:
-        """Take note of an answer."""
-        ...
-
-    def failed(self, seen: Seen, error: BaseException) -> None:
-        """Take note of a bug of ours."""
-        ...
-
-
-@dataclass(slots=True)
-class Seen:
-    """A request, as logs, metrics and the audit speak of it."""
-
-    method: str
-    path: str
-    client: str
-    request_id: str
-    actor: str = ""
-    route: str = ""
-    traceparent: str = ""
-    problem: str = ""
-    """The kind of problem it was answered with."""
-    reason: str = ""
 
 
 class Door:
@@ -143,7 +102,8 @@ class Door:
     async def admit(self, visit: _Visit) -> Call | None:
         """Return the call of a request that may go on; None where no credential is asked for."""
         seen = visit.seen
-        headers.require_once(visit.scope["headers"])
+        if len(visit.headers) != len(visit.scope["headers"]):
+            headers.require_once(visit.scope["headers"])
         headers.require_fit(visit.headers, visit.limit)
         headers.require_media(seen.method, visit.path, visit.headers)
         if _asks_for_none(seen.method, visit.path, visit.headers):
@@ -212,7 +172,7 @@ class _Visit:
     async def run(self) -> None:
         """Let the request in, and its answer out; whatever is not answered inside is answered here."""
         try:
-            if await self._answered_preflight():
+            if self.seen.method == "OPTIONS" and await self._answered_preflight():
                 return
             call = await self._door.admit(self)
             if call is not None:
@@ -277,7 +237,7 @@ class _Visit:
         own = {name for name, _ in message["headers"]}
         message["headers"] = [
             *message["headers"],
-            *(header for header in headers.ANSWERED if header[0] not in own),
+            *[header for header in headers.ANSWERED if header[0] not in own],
             *self._door.origins.headers(self.headers.get(b"origin")),
             (b"x-request-id", self.seen.request_id.encode()),
         ]
@@ -294,8 +254,6 @@ class _Visit:
         await self._send(message)
 
     async def _answered_preflight(self) -> bool:
-        if self.seen.method != "OPTIONS":
-            return False
         method = self.headers.get(b"access-control-request-method")
         found = self._door.origins.preflight(self.headers.get(b"origin"), method)
         if found is None:

@@ -72,7 +72,9 @@ def limit_of(path: str) -> int:
 
 def require_fit(headers: Headers, limit: int) -> None:
     """Raise TooLarge for a body that says of itself that it is."""
-    length = headers.get(b"content-length", b"0")
+    length = headers.get(b"content-length")
+    if length is None:
+        return
     if not _LENGTH.fullmatch(length):
         raise Malformed("the Content-Length is no length")
     if int(length) > limit:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Protocol
 from envmgr.server.kit.logs import printable
 
 if TYPE_CHECKING:
-    from envmgr.server.kit.door import Seen
     from envmgr.server.kit.logs import Log
     from envmgr.server.kit.metrics import Metrics
+    from envmgr.server.kit.witness import Seen
 
 _QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
 """Asked every few seconds by machines: logged only when they go wrong."""
@@ -25,7 +25,7 @@ class Refusals(Protocol):
 
 
 class Observer:
-    """The server's witness (see `kit.door.Witness`)."""
+    """The server's witness (see `kit.witness.Witness`)."""
 
     def __init__(self, log: Log, metrics: Metrics, refusals: Refusals) -> None:
         self._log = log

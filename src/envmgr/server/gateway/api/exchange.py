@@ -10,7 +10,7 @@ import msgspec
 from litestar import Response, delete, get, post
 from litestar.openapi.spec import OpenAPIMediaType, Operation, RequestBody, Schema
 from litestar.openapi.spec.enums import OpenAPIType
-from litestar.params import Parameter
+from litestar.params import JSONBody, Parameter
 
 from envmgr.server.contracts.fields import LARGEST
 from envmgr.server.gateway.api.sessions import origin_of
@@ -85,7 +85,7 @@ def routes(bindings: BindingService, exchange: ExchangeService) -> list[Any]:
         responses=problems(409, 413, 415, 422),
         **_ADMIN,
     )
-    async def create(request: Asked, data: BindingNew) -> Response[Binding]:
+    async def create(request: Asked, data: JSONBody[BindingNew]) -> Response[Binding]:
         answer = await bindings.create(await posted(request), data)
         return answered(answer, f"/auth/bindings/{answer.value.id}")
 

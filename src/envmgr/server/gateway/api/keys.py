@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
 from litestar import Response, delete, get, post
-from litestar.params import Parameter
+from litestar.params import JSONBody, Parameter
 
 from envmgr.server.contracts.fields import LARGEST, Line
 from envmgr.server.gateway.requests import KeyNew
@@ -19,6 +19,7 @@ from envmgr.server.kit.edge import (
     allow_only,
     answered,
     call_of,
+    like,
     listed,
     paging_of,
     posted,
@@ -28,6 +29,7 @@ from envmgr.server.kit.edge import (
 if TYPE_CHECKING:
     from envmgr.server.gateway.keys import KeyService
 
+OfName = Annotated[str | None, like(Line, "Of this name.")]
 KeyId = Annotated[int, Parameter(ge=1, le=LARGEST, description="The key's id.")]
 _SIGNED_IN: dict[str, Any] = {"tags": ["auth"], "opt": {"needs": None}}
 
@@ -42,7 +44,7 @@ def routes(keys: KeyService) -> list[Any]:
         responses=problems(409, 413, 415, 422),
         **_SIGNED_IN,
     )
-    async def create(request: Asked, data: KeyNew) -> Response[ApiKey]:
+    async def create(request: Asked, data: JSONBody[KeyNew]) -> Response[ApiKey]:
         answer = await keys.create(await posted(request), data)
         return answered(answer, f"/auth/keys/{answer.value.id}")
 
@@ -58,7 +60,7 @@ def routes(keys: KeyService) -> list[Any]:
         limit: Limit = DEFAULT,
         cursor: Cursor = None,
         sort: Sort = None,
-        name: Line | None = None,
+        name: OfName = None,
     ) -> Response[list[ApiKey]]:
         paging = paging_of(request, limit, cursor, sort, name=name)
         return listed(request, await keys.list(call_of(request), paging))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from litestar import Response, get, post
+from litestar.params import JSONBody
 
 from envmgr.server.gateway.requests import Login, Logout, PasswordChange, Refresh
 from envmgr.server.gateway.resources import Me, PublicKeys, Tokens
@@ -35,7 +36,7 @@ def routes(sessions: SessionService, keyring: Keyring) -> list[Any]:
         responses=problems(413, 415, 429),
         **_ANYBODY,
     )
-    async def login(request: Asked, data: Login) -> Tokens:
+    async def login(request: Asked, data: JSONBody[Login]) -> Tokens:
         return await sessions.login(origin_of(request), data)
 
     @post(
@@ -47,7 +48,7 @@ def routes(sessions: SessionService, keyring: Keyring) -> list[Any]:
         responses=problems(413, 415),
         **_ANYBODY,
     )
-    async def refresh(request: Asked, data: Refresh) -> Tokens:
+    async def refresh(request: Asked, data: JSONBody[Refresh]) -> Tokens:
         return await sessions.refresh(origin_of(request), data.refresh_token)
 
     @post(
@@ -58,7 +59,7 @@ def routes(sessions: SessionService, keyring: Keyring) -> list[Any]:
         responses=problems(413, 415),
         **_ANYBODY,
     )
-    async def logout(request: Asked, data: Logout | None = None) -> None:
+    async def logout(request: Asked, data: JSONBody[Logout | None] = None) -> None:
         scope: Mapping[str, Any] = request.scope
         await sessions.logout(scope.get(CALL), data or Logout())
 
@@ -70,7 +71,7 @@ def routes(sessions: SessionService, keyring: Keyring) -> list[Any]:
         responses=problems(413, 415, 429),
         **_KNOWN,
     )
-    async def change_password(request: Asked, data: PasswordChange) -> None:
+    async def change_password(request: Asked, data: JSONBody[PasswordChange]) -> None:
         await sessions.change_password(call_of(request), origin_of(request), data)
 
     @get(

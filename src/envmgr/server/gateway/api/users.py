@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
 from litestar import Response, delete, get, patch, post
-from litestar.params import Parameter
+from litestar.params import JSONBody, Parameter
 
 from envmgr.server.contracts.fields import Username
 from envmgr.server.gateway.requests import UserChange, UserNew
@@ -19,6 +19,7 @@ from envmgr.server.kit.edge import (
     allow_only,
     answered,
     call_of,
+    like,
     listed,
     paging_of,
     posted,
@@ -29,6 +30,8 @@ from envmgr.server.kit.edge import (
 if TYPE_CHECKING:
     from envmgr.server.gateway.users import UserService
 
+OfName = Annotated[str | None, like(Username, "Of this name.")]
+OfRole = Annotated[HumanRole | None, Parameter(description="In this role.")]
 Ref = Annotated[str, Parameter(min_length=1, max_length=64, description="A user's id or name.")]
 _ADMIN: dict[str, Any] = {"tags": ["users"], "opt": {"needs": "users:admin"}}
 
@@ -43,7 +46,7 @@ def routes(users: UserService) -> list[Any]:
         responses=problems(409, 413, 415, 422),
         **_ADMIN,
     )
-    async def create(request: Asked, data: UserNew) -> Response[User]:
+    async def create(request: Asked, data: JSONBody[UserNew]) -> Response[User]:
         answer = await users.create(await posted(request), data)
         return answered(answer, f"/users/{answer.value.id}", answer.value.rev)
 
@@ -53,8 +56,8 @@ def routes(users: UserService) -> list[Any]:
         limit: Limit = DEFAULT,
         cursor: Cursor = None,
         sort: Sort = None,
-        username: Username | None = None,
-        role: HumanRole | None = None,
+        username: OfName = None,
+        role: OfRole = None,
     ) -> Response[list[User]]:
         folded = None if username is None else username.casefold()
         paging = paging_of(request, limit, cursor, sort, username=folded, role=role)
@@ -74,7 +77,7 @@ def routes(users: UserService) -> list[Any]:
         responses=problems(404, 409, 412, 413, 415, 428),
         **_ADMIN,
     )
-    async def change(request: Asked, user: Ref, data: UserChange) -> Response[User]:
+    async def change(request: Asked, user: Ref, data: JSONBody[UserChange]) -> Response[User]:
         changed = await users.change(call_of(request), user, data)
         return shown(request, changed, changed.rev)
 
