@@ -24,7 +24,6 @@ OPERATIONS = {
 each = pytest.mark.parametrize("called", OPERATIONS.values(), ids=OPERATIONS)
 
 
-@pytest.mark.filterwarnings("ignore::litestar.exceptions.LitestarDeprecationWarning")
 def test_the_committed_description_is_what_the_code_says():
     assert bootstrap.document() == COMMITTED, "run `make openapi`, and commit the result"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
 from litestar import Response, delete, get, patch, post, put
-from litestar.params import JSONBody, Parameter, QueryParameter
+from litestar.params import JSONBody, Parameter
 
 from envmgr.server.contracts.fields import AppName
 from envmgr.server.contracts.requests import AppChange, AppNew, AppPut
@@ -19,6 +19,7 @@ from envmgr.server.kit.edge import (
     allow_only,
     answered,
     call_of,
+    like,
     listed,
     paging_of,
     posted,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from envmgr.server.contracts.ports import Apps
 
 Ref = Annotated[str, Parameter(min_length=1, max_length=100, description="An app's id or name.", examples=[])]
-OfName = Annotated[AppName | None, QueryParameter(description="Of this name.")]
+OfName = Annotated[str | None, like(AppName, "Of this name.")]
 Force = Annotated[bool, Parameter(description="Delete the app although versions of it are deployed.")]
 _READ: dict[str, Any] = {"tags": ["apps"], "opt": {"needs": "apps:read"}}
 _WRITE: dict[str, Any] = {"tags": ["apps"], "opt": {"needs": "apps:write"}}

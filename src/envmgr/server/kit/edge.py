@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args
 
 import msgspec
 from litestar import Request, Response
@@ -49,6 +49,15 @@ Cursor = Annotated[
 Sort = Annotated[
     str | None, Parameter(max_length=40, description="A field; with `-` before it, highest first.")
 ]
+
+
+def like(field: Any, description: str) -> Any:
+    """Make of a field of the contract a parameter that holds the same: within `… | None`, it would be forgotten."""
+    meta = get_args(field)[1]
+    return Parameter(
+        pattern=meta.pattern, max_length=meta.max_length, ge=meta.ge, le=meta.le, description=description
+    )
+
 
 _KEY = re.compile(r'"([\x20\x21\x23-\x5b\x5d-\x7e]{1,255})"|([\x21\x23-\x7e]{1,255})')
 _REV = re.compile(r'"(\d{1,15})"')
@@ -139,11 +148,21 @@ def paging_of(
     """Return which part of a list is asked for; a parameter that means nothing here is an error."""
     allow_only(request, "limit", "cursor", "sort", *filters)
     given = {name: value for name, value in filters.items() if value is not None}
+    for name in set(request.query_params) & (set(filters) - set(given)):
+        # The framework reads `null` where a number may be left out, and the filter would be lost.
+        if str(request.query_params[name]).lower() == "null":
+            raise InvalidFields("null is no value to look for", errors=[(f"?{name}", "leave it out for any")])
     return Paging(limit, cursor, sort, given)
 
 
 def allow_only(request: Asked, *names: str) -> None:
-    """Raise InvalidFields for query parameters other than these."""
+    """Raise InvalidFields for query parameters other than these, and for empty ones: nobody means those."""
+    empty = [name for name, value in request.query_params.items() if value == ""]
+    if empty:
+        raise InvalidFields(
+            "some query parameters are empty",
+            errors=[(f"?{name}", "give it a value, or leave it out") for name in empty],
+        )
     unknown = [name for name in request.query_params if name not in names]
     if unknown:
         choices = ", ".join(names) or "none"
@@ -274,6 +293,7 @@ __all__ = [
     "answer_problem",
     "answered",
     "call_of",
+    "like",
     "link",
     "listed",
     "paging_of",

@@ -63,13 +63,13 @@ _PARAMETERS: Json = {
         "name": "If-Match",
         "in": "header",
         "description": "The `ETag` of the state that you saw: 412 if it has changed since. `*` for any.",
-        "schema": {"type": "string", "pattern": '^("[0-9]{1,15}"|\\*)$'},
+        "schema": {"type": "string"},
     },
     "IfNoneMatch": {
         "name": "If-None-Match",
         "in": "header",
         "description": "The `ETag` of the state that you have: 304 if it is still so.",
-        "schema": {"type": "string", "pattern": '^"[0-9]{1,15}"$'},
+        "schema": {"type": "string"},
     },
 }
 _HEADERS: Json = {
@@ -226,6 +226,8 @@ def _correct(parameter: Json, handler: HTTPRouteHandler) -> None:
         if parameter["schema"].get("default", ...) is None:
             del parameter["schema"]["default"]
         parameter["schema"].pop("description", None)
+        if parameter["in"] == "query" and parameter["schema"].get("type") == "string":
+            parameter["schema"].setdefault("minLength", 1)
 
 
 def _own_headers(method: str, operation: Json) -> list[Json]:
@@ -323,11 +325,18 @@ def _link(
         answer["links"] = links
 
 
+def _portable(pattern: str) -> str:
+    """Leave surrogates out of a pattern: no text that travels as UTF-8 has them, and most dialects cannot name them."""
+    return pattern.replace(r"\ud800-\udfff", "")
+
+
 def _clean(value: Any) -> Any:
     """Leave out what says nothing, and write whole numbers as such."""
     if isinstance(value, dict):
         return {
-            key: _clean(inner) for key, inner in value.items() if not (key in _NOISE and inner == _NOISE[key])
+            key: _portable(inner) if key == "pattern" and isinstance(inner, str) else _clean(inner)
+            for key, inner in value.items()
+            if not (key in _NOISE and inner == _NOISE[key])
         }
     if isinstance(value, list):
         return [_clean(inner) for inner in value]

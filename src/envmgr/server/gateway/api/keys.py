@@ -8,6 +8,7 @@ from litestar import Response, delete, get, post
 from litestar.params import JSONBody, Parameter
 
 from envmgr.server.contracts.fields import LARGEST, Line
+from envmgr.server.gateway.keys import ONLY_REV
 from envmgr.server.gateway.requests import KeyNew
 from envmgr.server.gateway.resources import ApiKey
 from envmgr.server.kit.edge import (
@@ -15,7 +16,6 @@ from envmgr.server.kit.edge import (
     Asked,
     Cursor,
     Limit,
-    Sort,
     allow_only,
     answered,
     call_of,
@@ -24,6 +24,8 @@ from envmgr.server.kit.edge import (
     paging_of,
     posted,
     problems,
+    shown,
+    sortable,
 )
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
 OfName = Annotated[str | None, like(Line, "Of this name.")]
 KeyId = Annotated[int, Parameter(ge=1, le=LARGEST, description="The key's id.")]
+Sort = Annotated[str | None, sortable("id", "name", "created_at")]
 _SIGNED_IN: dict[str, Any] = {"tags": ["auth"], "opt": {"needs": None}}
 
 
@@ -46,7 +49,7 @@ def routes(keys: KeyService) -> list[Any]:
     )
     async def create(request: Asked, data: JSONBody[KeyNew]) -> Response[ApiKey]:
         answer = await keys.create(await posted(request), data)
-        return answered(answer, f"/auth/keys/{answer.value.id}")
+        return answered(answer, f"/auth/keys/{answer.value.id}", ONLY_REV)
 
     @get(
         "/auth/keys",
@@ -65,15 +68,25 @@ def routes(keys: KeyService) -> list[Any]:
         paging = paging_of(request, limit, cursor, sort, name=name)
         return listed(request, await keys.list(call_of(request), paging))
 
+    @get(
+        "/auth/keys/{key_id:int}",
+        operation_id="getKey",
+        summary="Show an API key, without what opens with it",
+        responses=problems(404),
+        **_SIGNED_IN,
+    )
+    async def show(request: Asked, key_id: KeyId) -> Response[ApiKey]:
+        return shown(request, await keys.get(call_of(request), key_id), ONLY_REV)
+
     @delete(
         "/auth/keys/{key_id:int}",
         operation_id="revokeKey",
         summary="Revoke an API key",
-        responses=problems(404),
+        responses=problems(404, 412, 428),
         **_SIGNED_IN,
     )
     async def revoke(request: Asked, key_id: KeyId) -> None:
         allow_only(request)
         await keys.revoke(call_of(request), key_id)
 
-    return [create, listing, revoke]
+    return [create, listing, show, revoke]
