@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import json
+import logging
+import os
+
+import pytest
+
+from envmgr.server.kit import logs
+
+
+@pytest.fixture
+def read(monkeypatch):
+    """Give a function that makes a log, says things, and returns the lines."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    ends = os.pipe()
+    monkeypatch.setattr(logs, "STANDARD_ERROR", ends[1])
+
+    def lines(level, say):
+        say(logs.make(level))
+        os.close(ends[1])
+        with open(ends[0], encoding="utf-8") as file:
+            return file.read().splitlines()
+
+    yield lines
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+def test_a_line_is_one_json_document_with_time_level_and_what_happened(read):
+    (line,) = read("info", lambda log: log.info("request", status=200, path="/apps"))
+    found = json.loads(line)
+    assert list(found)[:3] == ["timestamp", "level", "event"]
+    assert found["timestamp"].endswith("Z")
+    assert found | {"level": "info", "event": "request", "status": 200, "path": "/apps"} == found
+
+
+def test_what_is_below_the_level_is_not_said(read):
+    def say(log):
+        log.debug("no")
+        log.info("no")
+        log.warning("yes")
+
+    assert [json.loads(line)["event"] for line in read("warning", say)] == ["yes"]
+
+
+def divide(secret):
+    return len(secret) / 0
+
+
+def test_a_failure_comes_with_its_trace_and_without_values(read):
+    with pytest.raises(ZeroDivisionError) as raised:
+        divide("hunter" + str(2))
+    (line,) = read("info", lambda log: log.error("bug", exc_info=raised.value))
+    assert "ZeroDivisionError: division by zero" in json.loads(line)["exception"]
+    assert "hunter2" not in line
+
+
+def test_lines_cannot_be_forged(read):
+    (line,) = read(
+        "info", lambda log: log.info("request", path='/a\n{"event":"forged"}', odd=object, bytes=b"\xff")
+    )
+    assert json.loads(line)["path"] == '/a\n{"event":"forged"}'
+
+
+def test_libraries_say_their_warnings_here(read):
+    def say(_log):
+        logging.getLogger("uvicorn.error").info("not this")
+        logging.getLogger("uvicorn.error").warning("something of %s", "theirs")
+
+    (line,) = read("debug", say)
+    assert json.loads(line) | {"event": "something of theirs", "library": "uvicorn.error"} == json.loads(line)
+
+
+def test_nobody_reading_stops_nobody(monkeypatch):
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    reading, writing = os.pipe()
+    os.close(reading)
+    monkeypatch.setattr(logs, "STANDARD_ERROR", writing)
+    logs.make("info").info("into the void")
+    os.close(writing)
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"), [("/apps/ü", "/apps/ü"), ("/a\x1b[2J", r"'/a\x1b[2J'"), ("/a\n", r"'/a\n'")]
+)
+def test_what_could_play_tricks_on_a_terminal_is_spelled_out(text, shown):
+    assert logs.printable(text) == shown
