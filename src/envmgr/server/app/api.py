@@ -15,7 +15,6 @@ from envmgr.server.kit.edge import (
     Asked,
     Cursor,
     Limit,
-    Sort,
     allow_only,
     answered,
     call_of,
@@ -25,6 +24,7 @@ from envmgr.server.kit.edge import (
     posted,
     problems,
     shown,
+    sortable,
 )
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 Ref = Annotated[str, Parameter(min_length=1, max_length=100, description="An app's id or name.", examples=[])]
 OfName = Annotated[str | None, like(AppName, "Of this name.")]
 Force = Annotated[bool, Parameter(description="Delete the app although versions of it are deployed.")]
+Sort = Annotated[str | None, sortable("id", "name", "created_at", "updated_at")]
 _READ: dict[str, Any] = {"tags": ["apps"], "opt": {"needs": "apps:read"}}
 _WRITE: dict[str, Any] = {"tags": ["apps"], "opt": {"needs": "apps:write"}}
 

@@ -20,7 +20,6 @@ from envmgr.server.kit.edge import (
     Asked,
     Cursor,
     Limit,
-    Sort,
     allow_only,
     answered,
     call_of,
@@ -29,6 +28,7 @@ from envmgr.server.kit.edge import (
     posted,
     problems,
     shown,
+    sortable,
 )
 from envmgr.server.kit.problems import InvalidFields
 
@@ -47,6 +47,8 @@ _MOMENT = {"format": "date-time"}
 
 Seq = Annotated[int, Parameter(ge=1, le=LARGEST, description="The number of an entry.")]
 Filter = Annotated[str | None, Parameter(min_length=1, max_length=200)]
+Sort = Annotated[str | None, sortable("seq", "timestamp")]
+BySeq = Annotated[str | None, sortable("seq")]
 From = Annotated[
     str | None,
     QueryParameter(
@@ -156,7 +158,7 @@ def routes(audit: Audit) -> list[Any]:
         **_READ,
     )
     async def checkpoints(
-        request: Asked, limit: Limit = DEFAULT, cursor: Cursor = None, sort: Sort = None
+        request: Asked, limit: Limit = DEFAULT, cursor: Cursor = None, sort: BySeq = None
     ) -> Response[list[Checkpoint]]:
         paging = paging_of(request, limit, cursor, sort)
         return listed(request, await audit.checkpoints(call_of(request), paging))

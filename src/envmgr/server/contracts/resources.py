@@ -7,9 +7,9 @@ of a resource: it is what stands in its ETag.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Annotated, Literal
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from envmgr.server.contracts.fields import (
     AppName,
@@ -37,6 +37,7 @@ Status = Literal[
     "superseded",
     "rolled_back",
 ]
+_APP_OR_ALL = r"^(\*|(?![0-9]+$)[A-Za-z0-9][A-Za-z0-9._-]{0,99})$"
 Tier = Literal["production", "staging", "testing", "development", "other"]
 
 
@@ -151,8 +152,8 @@ class Deployment(Struct, frozen=True, kw_only=True):
 class AutoDeploy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which new versions are deployed by themselves: of this app (or of all, `*`), with tags in this range."""
 
-    app: Line
-    tag_range: Line = "*"
+    app: Annotated[Line, Meta(extra_json_schema={"pattern": _APP_OR_ALL, "examples": ["shop"]})]
+    tag_range: Annotated[Line, Meta(extra_json_schema={"pattern": r"\S", "examples": ["^1.2"]})] = "*"
 
 
 class Rules(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -5,37 +5,43 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
 from litestar import Response, delete, get, post, put
-from litestar.params import Parameter
+from litestar.params import JSONBody, Parameter
 
-from envmgr.server.contracts.fields import LARGEST, AppName, EnvironmentName
+from envmgr.server.contracts.fields import LARGEST, AppName
 from envmgr.server.contracts.requests import DeploymentNew, StatusNew
 from envmgr.server.contracts.resources import Deployment, Status, StatusEntry
 from envmgr.server.deployment import api_environments
+from envmgr.server.deployment.api_environments import OfEnvironment
 from envmgr.server.kit.edge import (
     DEFAULT,
     Asked,
     Cursor,
     Limit,
-    Sort,
     allow_only,
     answered,
     call_of,
+    like,
     listed,
     paging_of,
     posted,
     problems,
     shown,
+    sortable,
 )
 
 if TYPE_CHECKING:
     from envmgr.server.contracts.ports import Deployments
 
 Number = Annotated[int, Parameter(ge=1, le=LARGEST, description="A deployment's id.")]
-OfApp = Annotated[int | None, Parameter(ge=1, le=LARGEST, description="Of the app with this id.")]
+OfApp = Annotated[str | None, like(AppName, "Of the app with this name.")]
+OfAppId = Annotated[int | None, Parameter(ge=1, le=LARGEST, description="Of the app with this id.")]
 OfVersion = Annotated[int | None, Parameter(ge=1, le=LARGEST, description="Of the version with this id.")]
+OfStatus = Annotated[Status | None, Parameter(description="In this state.")]
 Actor = Annotated[
     str | None, Parameter(min_length=1, max_length=200, description="Who asked for it: `user:ada`.")
 ]
+Sort = Annotated[str | None, sortable("id", "created_at", "updated_at")]
+ByStep = Annotated[str | None, sortable("id")]
 _READ: dict[str, Any] = {"tags": ["deployments"], "opt": {"needs": "deployments:read"}}
 _WRITE: dict[str, Any] = {"tags": ["deployments"], "opt": {"needs": "deployments:write"}}
 
@@ -58,7 +64,7 @@ def _deployments(deployments: Deployments) -> list[Any]:
         responses=problems(404, 409, 413, 415, 422),
         **_WRITE,
     )
-    async def create(request: Asked, data: DeploymentNew) -> Response[Deployment]:
+    async def create(request: Asked, data: JSONBody[DeploymentNew]) -> Response[Deployment]:
         answer = await deployments.create(await posted(request), data)
         return answered(answer, f"/deployments/{answer.value.id}", answer.value.rev)
 
@@ -74,10 +80,10 @@ def _deployments(deployments: Deployments) -> list[Any]:
         limit: Limit = DEFAULT,
         cursor: Cursor = None,
         sort: Sort = None,
-        app: AppName | None = None,
-        app_id: OfApp = None,
-        environment: EnvironmentName | None = None,
-        status: Status | None = None,
+        app: OfApp = None,
+        app_id: OfAppId = None,
+        environment: OfEnvironment = None,
+        status: OfStatus = None,
         version_id: OfVersion = None,
         actor: Actor = None,
     ) -> Response[list[Deployment]]:
@@ -111,7 +117,9 @@ def _deployments(deployments: Deployments) -> list[Any]:
         responses=problems(404, 409, 412, 413, 415, 428),
         **_WRITE,
     )
-    async def replace(request: Asked, deployment_id: Number, data: StatusNew) -> Response[Deployment]:
+    async def replace(
+        request: Asked, deployment_id: Number, data: JSONBody[StatusNew]
+    ) -> Response[Deployment]:
         changed = await deployments.put(call_of(request), deployment_id, data)
         return shown(request, changed, changed.rev)
 
@@ -138,7 +146,9 @@ def _statuses(deployments: Deployments) -> list[Any]:
         responses=problems(404, 409, 412, 413, 415, 422),
         **_WRITE,
     )
-    async def advance(request: Asked, deployment_id: Number, data: StatusNew) -> Response[StatusEntry]:
+    async def advance(
+        request: Asked, deployment_id: Number, data: JSONBody[StatusNew]
+    ) -> Response[StatusEntry]:
         answer = await deployments.advance(await posted(request), deployment_id, data)
         return answered(answer, f"/deployments/{deployment_id}/statuses")
 
@@ -154,7 +164,7 @@ def _statuses(deployments: Deployments) -> list[Any]:
         deployment_id: Number,
         limit: Limit = DEFAULT,
         cursor: Cursor = None,
-        sort: Sort = None,
+        sort: ByStep = None,
     ) -> Response[list[StatusEntry]]:
         paging = paging_of(request, limit, cursor, sort)
         return listed(request, await deployments.statuses(call_of(request), deployment_id, paging))

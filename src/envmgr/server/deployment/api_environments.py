@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import quote
 
 from litestar import Response, delete, get, patch, post, put
-from litestar.params import Parameter
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import JSONBody, Parameter
 
 from envmgr.server.contracts.fields import EnvironmentName
 from envmgr.server.contracts.requests import EnvironmentChange, EnvironmentNew, EnvironmentPut
@@ -16,24 +17,33 @@ from envmgr.server.kit.edge import (
     Asked,
     Cursor,
     Limit,
-    Sort,
     allow_only,
     answered,
     call_of,
+    like,
     listed,
     paging_of,
     posted,
     problems,
     shown,
+    sortable,
 )
 
 if TYPE_CHECKING:
     from envmgr.server.contracts.ports import Deployments
 
+
 Name = Annotated[
     str, Parameter(min_length=1, max_length=63, description="An environment's name.", examples=[])
 ]
+NewName = Annotated[str, like(EnvironmentName, "An environment's name.")]
+OfEnvironment = Annotated[str | None, like(EnvironmentName, "Of this environment only.")]
+OfTier = Annotated[Tier | None, Parameter(description="Of this tier.")]
+Sort = Annotated[str | None, sortable("id", "name", "tier", "sort_order", "created_at", "updated_at")]
 _READ: dict[str, Any] = {"tags": ["environments"], "opt": {"needs": "deployments:read"}}
+_CREATED = {
+    201: ResponseSpec(Environment, generate_examples=False, description="It was not there, and now is.")
+}
 _WRITE: dict[str, Any] = {"tags": ["environments"], "opt": {"needs": "deployments:write"}}
 
 
@@ -47,7 +57,7 @@ def routes(deployments: Deployments) -> list[Any]:
         responses=problems(409, 413, 415, 422),
         **_WRITE,
     )
-    async def create(request: Asked, data: EnvironmentNew) -> Response[Environment]:
+    async def create(request: Asked, data: JSONBody[EnvironmentNew]) -> Response[Environment]:
         answer = await deployments.create_environment(await posted(request), data)
         return answered(answer, _location(answer.value.name), answer.value.rev)
 
@@ -63,7 +73,7 @@ def routes(deployments: Deployments) -> list[Any]:
         limit: Limit = DEFAULT,
         cursor: Cursor = None,
         sort: Sort = None,
-        tier: Tier | None = None,
+        tier: OfTier = None,
     ) -> Response[list[Environment]]:
         paging = paging_of(request, limit, cursor, sort, tier=tier)
         return listed(request, await deployments.environments(call_of(request), paging))
@@ -83,10 +93,10 @@ def routes(deployments: Deployments) -> list[Any]:
         "/environments/{name:str}",
         operation_id="putEnvironment",
         summary="Say all of an environment, new or not",
-        responses=problems(412, 413, 415, 428),
+        responses={**problems(412, 413, 415, 428), **_CREATED},
         **_WRITE,
     )
-    async def replace(request: Asked, name: EnvironmentName, data: EnvironmentPut) -> Response[Environment]:
+    async def replace(request: Asked, name: NewName, data: JSONBody[EnvironmentPut]) -> Response[Environment]:
         answer = await deployments.put_environment(call_of(request), name, data)
         return answered(answer, _location(name), answer.value.rev)
 
@@ -97,7 +107,7 @@ def routes(deployments: Deployments) -> list[Any]:
         responses=problems(404, 412, 413, 415, 428),
         **_WRITE,
     )
-    async def change(request: Asked, name: Name, data: EnvironmentChange) -> Response[Environment]:
+    async def change(request: Asked, name: Name, data: JSONBody[EnvironmentChange]) -> Response[Environment]:
         changed = await deployments.change_environment(call_of(request), name, data)
         return shown(request, changed, changed.rev)
 
@@ -119,7 +129,7 @@ def routes(deployments: Deployments) -> list[Any]:
         responses=problems(404),
         **_READ,
     )
-    async def matrix(request: Asked, environment: EnvironmentName | None = None) -> Matrix:
+    async def matrix(request: Asked, environment: OfEnvironment = None) -> Matrix:
         allow_only(request, "environment")
         return await deployments.matrix(call_of(request), environment)
 

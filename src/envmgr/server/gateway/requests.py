@@ -16,6 +16,8 @@ _YEAR = 366 * 24 * 3600
 Password = Annotated[
     str, Meta(min_length=1, max_length=1024, pattern=r"^[^\x00-\x1f\x7f\ud800-\udfff]*$(?!\n)")
 ]
+NewPassword = Annotated[Password, Meta(extra_json_schema={"minLength": 12})]
+"""Its least length is told here, and held where it can be said why."""
 Typed = Annotated[str, Meta(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f\ud800-\udfff]*$(?!\n)")]
 """Typed for a username: whatever it is, it is looked up as it stands."""
 Opaque = Annotated[str, Meta(min_length=1, max_length=4096, pattern=r"^[!-~]+$(?!\n)")]
@@ -49,14 +51,14 @@ class PasswordChange(Request, frozen=True, kw_only=True):
     """Take another password."""
 
     current: Password
-    new: Password
+    new: NewPassword
 
 
 class UserNew(Request, frozen=True, kw_only=True):
     """Let somebody sign in."""
 
     username: Username
-    password: Password
+    password: NewPassword
     role: HumanRole = "user"
 
 
@@ -65,7 +67,7 @@ class UserChange(Request, frozen=True, kw_only=True):
 
     role: HumanRole | UnsetType = UNSET
     active: bool | UnsetType = UNSET
-    password: Password | UnsetType = UNSET
+    password: NewPassword | UnsetType = UNSET
 
 
 class KeyNew(Request, frozen=True, kw_only=True):

@@ -46,9 +46,6 @@ Limit = Annotated[int, Parameter(ge=1, le=MOST, description="How many items at m
 Cursor = Annotated[
     str | None, Parameter(max_length=1000, description="From the `Link` header of the page before.")
 ]
-Sort = Annotated[
-    str | None, Parameter(max_length=40, description="A field; with `-` before it, highest first.")
-]
 
 
 def like(field: Any, description: str) -> Any:
@@ -56,6 +53,17 @@ def like(field: Any, description: str) -> Any:
     meta = get_args(field)[1]
     return Parameter(
         pattern=meta.pattern, max_length=meta.max_length, ge=meta.ge, le=meta.le, description=description
+    )
+
+
+def sortable(*fields: str) -> Any:
+    """Make the parameter by which a list can be sorted: by these fields, which its `Listing` knows."""
+    choices = [sign + field for field in fields for sign in ("", "-")]
+    # What is none of these is refused where the list is read, which says which there are.
+    return Parameter(
+        max_length=40,
+        schema_extra={"enum": choices},
+        description="A field; with `-` before it, newest or highest first.",
     )
 
 
@@ -163,6 +171,12 @@ def allow_only(request: Asked, *names: str) -> None:
             "some query parameters are empty",
             errors=[(f"?{name}", "give it a value, or leave it out") for name in empty],
         )
+    names_given = [name for name, _ in request.query_params.multi_items()]
+    doubled = sorted({name for name in names_given if names_given.count(name) > 1})
+    if doubled:
+        raise InvalidFields(
+            "some query parameters come twice", errors=[(f"?{name}", "say it once") for name in doubled]
+        )
     unknown = [name for name in request.query_params if name not in names]
     if unknown:
         choices = ", ".join(names) or "none"
@@ -172,12 +186,18 @@ def allow_only(request: Asked, *names: str) -> None:
         )
 
 
-def shown(request: Asked, value: T, rev: int) -> Response[T]:
+def shown(request: Asked, value: T, rev: int | str) -> Response[T]:
     """Show a resource; nothing but its tag to who has this state of it already."""
     etag = f'"{rev}"'
-    if request.headers.get("if-none-match") == etag:
+    if _has(request.headers.get("if-none-match", ""), etag):
         return Response(None, status_code=304, headers={"etag": etag})  # type: ignore[arg-type] # 304 has no body
     return Response(value, headers={"etag": etag})
+
+
+def _has(header: str, etag: str) -> bool:
+    """Say whether a tag is among those of If-None-Match; what made it weak on its way does not count."""
+    tags = {tag.strip().removeprefix("W/") for tag in header.split(",")}
+    return etag in tags or "*" in tags
 
 
 def answered(answer: Answer[T], location: str, rev: int | None = None) -> Response[T]:
@@ -287,7 +307,6 @@ __all__ = [
     "Asked",
     "Cursor",
     "Limit",
-    "Sort",
     "allow_only",
     "answer_http",
     "answer_problem",
@@ -301,4 +320,5 @@ __all__ = [
     "posted",
     "problems",
     "shown",
+    "sortable",
 ]

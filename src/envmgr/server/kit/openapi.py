@@ -43,6 +43,12 @@ _NOISE = {
     "headers": {},
     "required": [],
 }
+_TAGGED = frozenset(
+    {"createKey", "getKey", "createBinding", "getBinding", "getAudit", "getVersionLock", "getAppVersionLock"}
+)
+"""What shows, or makes, a resource that has a tag but does not count its changes: it has none."""
+_ENDING = frozenset({"logout", "changePassword"})
+"""What ends the session that asks: whoever asks again is refused, by whatever key."""
 _CREATED, _OK, _UNCHANGED = "201", "200", "304"
 _FIRST_PROBLEM = 400
 
@@ -231,7 +237,7 @@ def _correct(parameter: Json, handler: HTTPRouteHandler) -> None:
 
 
 def _own_headers(method: str, operation: Json) -> list[Json]:
-    names = ["IdempotencyKey"] if method == "post" else []
+    names = ["IdempotencyKey"] if method == "post" and operation["operationId"] not in _ENDING else []
     if "412" in operation["responses"]:
         names.append("IfMatch")
     return [{"$ref": f"#/components/parameters/{name}"} for name in names]
@@ -273,13 +279,15 @@ def _names_of_headers(
     schemas: Json, method: str, status: str, operation: Json, answer: Json
 ) -> Iterator[str]:
     yield from ("ApiVersion", "RequestId")
-    if "rev" in schemas.get(_answered(answer), {}).get("properties", {}):
+    if operation["operationId"] in _TAGGED or "rev" in schemas.get(_answered(answer), {}).get(
+        "properties", {}
+    ):
         yield "ETag"
     if status == _CREATED:
         yield "Location"
     if any(parameter.get("name") == "cursor" for parameter in operation["parameters"]):
         yield "Link"
-    if method == "post" and operation["security"]:
+    if method == "post" and operation["security"] and operation["operationId"] not in _ENDING:
         yield "Replayed"
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, get_args
+from hashlib import sha256
+from typing import TYPE_CHECKING, Annotated, Any
 
 from litestar import Response, delete, get, patch, post, put
 from litestar.openapi.datastructures import ResponseSpec
@@ -16,15 +17,16 @@ from envmgr.server.kit.edge import (
     Asked,
     Cursor,
     Limit,
-    Sort,
     allow_only,
     answered,
     call_of,
+    like,
     listed,
     paging_of,
     posted,
     problems,
     shown,
+    sortable,
 )
 from envmgr.server.kit.paging import Paging
 from envmgr.server.version import usage_api
@@ -33,24 +35,17 @@ if TYPE_CHECKING:
     from envmgr.server.contracts.ports import Versions
 
 
-def _field(field: Any, description: str) -> Any:
-    """Make of a field of the contract a parameter that holds the same."""
-    meta = get_args(field)[1]
-    return Parameter(
-        pattern=meta.pattern, max_length=meta.max_length, ge=meta.ge, le=meta.le, description=description
-    )
-
-
 Ref = Annotated[str, Parameter(min_length=1, max_length=100, description="An app's id or name.")]
 VersionId = Annotated[int, Parameter(ge=1, le=LARGEST, description="A version's id.")]
-TagName = Annotated[str, _field(Tag, "A version's tag.")]
-OfApp = Annotated[int | None, _field(Id, "Of the app with this id.")]
+TagName = Annotated[str, like(Tag, "A version's tag.")]
+OfApp = Annotated[int | None, like(Id, "Of the app with this id.")]
 OfRef = Annotated[
     str | None, Parameter(min_length=1, max_length=100, description="Of this app: its id or name.")
 ]
-OfTag = Annotated[str | None, _field(Tag, "With this tag.")]
-OfCommit = Annotated[str | None, _field(Commit, "Built from this commit.")]
-OfLock = Annotated[str | None, _field(Digest, "Built with the lock that has this digest.")]
+OfTag = Annotated[str | None, like(Tag, "With this tag.")]
+OfCommit = Annotated[str | None, like(Commit, "Built from this commit.")]
+OfLock = Annotated[str | None, like(Digest, "Built with the lock that has this digest.")]
+Sort = Annotated[str | None, sortable("id", "tag", "created_at", "updated_at")]
 _TAGS = ["versions"]
 _READ: dict[str, Any] = {"tags": _TAGS, "opt": {"needs": "versions:read"}}
 _WRITE: dict[str, Any] = {"tags": _TAGS, "opt": {"needs": "versions:write"}}
@@ -113,8 +108,9 @@ def _item(versions: Versions) -> list[Any]:
         responses=problems(404),
         **_READ,
     )
-    async def lock(request: Asked, version_id: VersionId) -> Lock:
-        return await versions.lock(call_of(request), version_id)
+    async def lock(request: Asked, version_id: VersionId) -> Response[Lock]:
+        found = await versions.lock(call_of(request), version_id)
+        return shown(request, found, _tag(found))
 
     @put(
         "/versions/{version_id:int}",
@@ -222,10 +218,11 @@ def _of_app(versions: Versions) -> list[Any]:
         responses=problems(404),
         **_READ,
     )
-    async def lock(request: Asked, app: Ref, tag: TagName) -> Lock:
+    async def lock(request: Asked, app: Ref, tag: TagName) -> Response[Lock]:
         call = call_of(request)
-        found = await versions.find(call, app, tag)
-        return await versions.lock(call, found.id)
+        version = await versions.find(call, app, tag)
+        found = await versions.lock(call, version.id)
+        return shown(request, found, _tag(found))
 
     return [listing, create, show, register, lock]
 
@@ -237,3 +234,7 @@ def _said(new: VersionNew | AppVersionNew) -> VersionPut:
 
 def _address(version: Version) -> str:
     return f"/versions/{version.id}"
+
+
+def _tag(lock: Lock) -> str:
+    return sha256(f"{lock.digest} {lock.dotfile}".encode()).hexdigest()[:32]

@@ -14,6 +14,7 @@ from litestar.params import JSONBody, Parameter
 
 from envmgr.server.contracts.fields import LARGEST
 from envmgr.server.gateway.api.sessions import origin_of
+from envmgr.server.gateway.bindings import ONLY_REV
 from envmgr.server.gateway.exchange import TokenRefused
 from envmgr.server.gateway.requests import BindingNew, Exchange
 from envmgr.server.gateway.resources import Binding, Exchanged
@@ -22,7 +23,6 @@ from envmgr.server.kit.edge import (
     Asked,
     Cursor,
     Limit,
-    Sort,
     allow_only,
     answered,
     call_of,
@@ -30,6 +30,8 @@ from envmgr.server.kit.edge import (
     paging_of,
     posted,
     problems,
+    shown,
+    sortable,
 )
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from envmgr.server.gateway.exchange import ExchangeService
 
 BindingId = Annotated[int, Parameter(ge=1, le=LARGEST, description="The binding's id.")]
+Sort = Annotated[str | None, sortable("id", "name", "created_at")]
 _ADMIN: dict[str, Any] = {"tags": ["auth"], "opt": {"needs": "users:admin"}}
 _FORM = "application/x-www-form-urlencoded"
 _MOST_FIELDS = 20
@@ -87,7 +90,7 @@ def routes(bindings: BindingService, exchange: ExchangeService) -> list[Any]:
     )
     async def create(request: Asked, data: JSONBody[BindingNew]) -> Response[Binding]:
         answer = await bindings.create(await posted(request), data)
-        return answered(answer, f"/auth/bindings/{answer.value.id}")
+        return answered(answer, f"/auth/bindings/{answer.value.id}", ONLY_REV)
 
     @get(
         "/auth/bindings",
@@ -102,18 +105,28 @@ def routes(bindings: BindingService, exchange: ExchangeService) -> list[Any]:
         paging = paging_of(request, limit, cursor, sort)
         return listed(request, await bindings.list(call_of(request), paging))
 
+    @get(
+        "/auth/bindings/{binding_id:int}",
+        operation_id="getBinding",
+        summary="Show which jobs may come in by a binding",
+        responses=problems(404),
+        **_ADMIN,
+    )
+    async def show(request: Asked, binding_id: BindingId) -> Response[Binding]:
+        return shown(request, await bindings.get(call_of(request), binding_id), ONLY_REV)
+
     @delete(
         "/auth/bindings/{binding_id:int}",
         operation_id="deleteBinding",
         summary="Let jobs in no more, from now on",
-        responses=problems(404),
+        responses=problems(404, 412, 428),
         **_ADMIN,
     )
     async def remove(request: Asked, binding_id: BindingId) -> None:
         allow_only(request)
         await bindings.delete(call_of(request), binding_id)
 
-    return [exchange_token, create, listing, remove]
+    return [exchange_token, create, listing, show, remove]
 
 
 def _read(media: str, body: bytes) -> Exchange:

@@ -15,7 +15,6 @@ from envmgr.server.kit.edge import (
     Asked,
     Cursor,
     Limit,
-    Sort,
     allow_only,
     answered,
     call_of,
@@ -25,6 +24,7 @@ from envmgr.server.kit.edge import (
     posted,
     problems,
     shown,
+    sortable,
 )
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 OfName = Annotated[str | None, like(Username, "Of this name.")]
 OfRole = Annotated[HumanRole | None, Parameter(description="In this role.")]
 Ref = Annotated[str, Parameter(min_length=1, max_length=64, description="A user's id or name.")]
+Sort = Annotated[str | None, sortable("id", "username", "created_at")]
 _ADMIN: dict[str, Any] = {"tags": ["users"], "opt": {"needs": "users:admin"}}
 
 
