@@ -282,8 +282,14 @@ def test_a_key_is_its_id_and_its_secret_together(mint):
 def test_no_secret_lies_about(mint):
     key = mint.people.key(["apps:read"])
     assert mint.status(key) == 200
+    with mint.daemon.wire(mint.person.token) as wire:
+        once = {"Idempotency-Key": f'"{uuid.uuid4()}"'}
+        body = {"name": "a key", "scopes": ["apps:read"]}
+        kept, again = (wire.ask("POST", "/auth/keys", body, once) for _ in range(2))
+    assert kept.json == again.json
     mint.daemon.settle(mint.people.admin)
     secrets = [
+        kept.json["key"].split("_", 2)[2],
         key.split("_", 2)[2],
         mint.person.password,
         mint.person.refresh.split("_", 2)[2],

@@ -17,6 +17,8 @@ KILLS = 32
 LIFE_SECONDS = (0.3, 2.0)
 """How long the server lives between being ready and being killed."""
 REPLAYS = 100
+AUTO = "auto"
+"""An environment that every new version goes to by itself."""
 KINDS = {
     "apps": ("AppCreated", "app_id"),
     "versions": ("VersionCreated", "version_id"),
@@ -43,6 +45,9 @@ def daemon(tmp_path):
 @pytest.mark.timeout(400)
 def test_nothing_is_lost_and_nothing_happens_twice(daemon):
     token = daemon.login()["access_token"]
+    with daemon.wire(token) as wire:
+        made = wire.ask("POST", "/environments", {"name": AUTO, "rules": {"auto_deploy": [{"app": "*"}]}})
+        assert made.status == 201, made.text
     dice = random.Random(3)
     with Crew(daemon.port, token, life_of_an_app, CLIENTS) as crew:
         for _ in range(KILLS):
@@ -58,6 +63,8 @@ def test_nothing_is_lost_and_nothing_happens_twice(daemon):
         check_answered_writes_are_there(crew, rows, wire)
         check_each_was_told_once(crew, audits)
         check_rows_are_what_was_told(rows, audits)
+        check_each_version_was_deployed_by_itself_once(rows)
+        check_what_stands_is_what_was_deployed_last(rows, wire)
         check_repeated_requests_change_nothing(crew, wire, daemon, audits)
     check_said(daemon.said)
 
@@ -111,6 +118,30 @@ def check_rows_are_what_was_told(rows, audits):
     for kind, (type_, name) in KINDS.items():
         told = Counter(entry["payload"][name] for entry in audits if entry["event_type"] == type_)
         assert told == Counter(list(rows[kind])), kind
+
+
+def check_each_version_was_deployed_by_itself_once(rows):
+    """What one service does on hearing of another's doings is done once, too."""
+    by_itself = Counter(
+        row["version_id"] for row in rows["deployments"].values() if row["environment"] == AUTO
+    )
+    assert by_itself == Counter(list(rows["versions"]))
+
+
+def check_what_stands_is_what_was_deployed_last(rows, wire):
+    """What services keep to answer quickly is what follows from the events, in both services that do."""
+    stands = {}
+    for row in sorted(rows["deployments"].values(), key=lambda row: row["id"]):
+        if row["status"] in {"successful", "superseded"}:
+            stands[row["app"], row["environment"]] = row["version_id"]
+    matrix = wire.ask("GET", "/matrix").json
+    assert {
+        (place["app"], place["environment"]): place["current"]["version_id"]
+        for place in matrix["places"]
+        if place["current"]
+    } == stands
+    usage = wire.ask("GET", "/tools/nodejs/usage?range=*").json
+    assert sum(usage["counts"].values()) == len(stands)
 
 
 def check_repeated_requests_change_nothing(crew, wire, daemon, audits):

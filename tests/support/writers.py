@@ -115,10 +115,14 @@ class Writer:
         self._wire: Wire | None = None
         self._serial = 0
 
+    def count(self) -> int:
+        """Return a number that is larger than any before."""
+        self._serial += 1
+        return self._serial
+
     def unique(self, kind: str) -> str:
         """Return a name that nobody used yet."""
-        self._serial += 1
-        return f"{kind}-{self.number}-{self._serial}"
+        return f"{kind}-{self.number}-{self.count()}"
 
     def write(self, write: Write, *, faint: float = 0.0) -> Reply:
         """Ask until there is an answer, and expect that it is yes; with the chance `faint`, give up instead.
@@ -188,7 +192,7 @@ def _live(writer: Writer) -> None:
 
 def new_version(writer: Writer, app: str) -> Write:
     """Register a version with a lock, in either of two ways."""
-    tag = writer.unique("v")
+    tag = f"{writer.count()}.0.{writer.number}"
     body = {"commit": f"{writer.number:04x}{writer.dice.randrange(16**8):08x}", "toolchain": {"lock": lock()}}
     mark = {"app": app, "tag": tag}
     if writer.dice.random() < 0.5:
