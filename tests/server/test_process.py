@@ -228,9 +228,17 @@ def test_lines_of_the_log_are_json_and_hold_no_secret(fresh):
 
 def test_data_is_readable_to_its_owner_only(fresh):
     daemon = fresh().start()
-    assert daemon.data.stat().st_mode & 0o077 == 0
-    for name in ("jwt.secret", "audit.key"):
-        assert (daemon.data / name).stat().st_mode & 0o077 == 0
+    kept = [daemon.data, *daemon.data.iterdir()]
+    assert {"jwt.secret", "audit.key", "gateway.db"} <= {path.name for path in kept}
+    assert [path.name for path in kept if path.stat().st_mode & 0o077] == []
+
+
+def test_a_server_that_others_can_reach_says_that_nothing_is_encrypted(fresh):
+    daemon = fresh("--host", "0.0.0.0").start()
+    assert "nothing encrypts" in daemon.said
+    daemon.stop()
+    daemon.log.write_text("")
+    assert "nothing encrypts" not in fresh().start().said
 
 
 def test_migrate_makes_databases_that_a_server_takes(fresh, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -34,6 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from envmgr.server.kit.serving import AddressError
     from envmgr.server.kit.settings import SettingsError
 
+    os.umask(0o077)  # what is kept here, hashes of passwords among it, is for its owner only
     try:
         module, _, name = options.run.partition(":")
         code: int = getattr(import_module(f"{__name__}.{module}"), name)(options)

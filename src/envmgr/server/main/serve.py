@@ -61,6 +61,12 @@ async def _run(
 
     def started() -> None:
         _greet(embedded, url, data.path, is_new=is_new)
+        if not _is_here(settings.host):
+            log.warning(
+                "other machines reach this server, and nothing encrypts what they send: "
+                "have a proxy with TLS before it",
+                host=settings.host,
+            )
 
     limits = serving.Limits(settings.keep_alive, settings.connections)
     server = serving.server(embedded.application, limits, started, embedded.hush)
@@ -93,6 +99,11 @@ class _Stop:
         self._asked = True
         if self._server is not None:
             self._server.should_exit = True
+
+
+def _is_here(host: str) -> bool:
+    """Say whether an address is of this machine only."""
+    return host in {"localhost", "::1"} or host.startswith("127.")
 
 
 def _url(host: str, port: int) -> str:
