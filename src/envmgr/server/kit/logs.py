@@ -98,4 +98,6 @@ def _as_json(_logger: object, _name: str, event: MutableMapping[str, Any]) -> by
 
 
 def _for_people() -> structlog.dev.ConsoleRenderer:
-    return structlog.dev.ConsoleRenderer(pad_event_to=0, exception_formatter=structlog.dev.plain_traceback)
+    return structlog.dev.ConsoleRenderer(
+        pad_event_to=0, sort_keys=False, exception_formatter=structlog.dev.plain_traceback
+    )
