@@ -30,7 +30,15 @@ from envmgr.server.kit.edge import (
 if TYPE_CHECKING:
     from envmgr.server.contracts.ports import Apps
 
-Ref = Annotated[str, Parameter(min_length=1, max_length=100, description="An app's id or name.", examples=[])]
+Ref = Annotated[
+    str,
+    Parameter(
+        min_length=1,
+        max_length=100,
+        schema_extra={"examples": ["shop"]},
+        description="An app's id or name.",
+    ),
+]
 OfName = Annotated[str | None, like(AppName, "Of this name.")]
 Force = Annotated[bool, Parameter(description="Delete the app although versions of it are deployed.")]
 Sort = Annotated[str | None, sortable("id", "name", "created_at", "updated_at")]

@@ -145,6 +145,11 @@ def routes(audit: Audit) -> list[Any]:
     ) -> Response[list[AuditEntry]]:
         allow_only(request, "limit")
         call = call_of(request)
+        if last_event_id is None and "last-event-id" in request.headers:
+            # The framework reads `null` where a number may be left out, and a stream would not resume.
+            raise InvalidFields(
+                "the last entry has a number", errors=[("header:Last-Event-ID", "the `seq` of an entry")]
+            )
         if request.accept.best_match(["application/json", sse.MEDIA_TYPE]) != sse.MEDIA_TYPE:
             return Response(list(await audit.newest(call, limit)))
         following = await _following(audit, call, last_event_id)

@@ -152,8 +152,8 @@ class Deployment(Struct, frozen=True, kw_only=True):
 class AutoDeploy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which new versions are deployed by themselves: of this app (or of all, `*`), with tags in this range."""
 
-    app: Annotated[Line, Meta(extra_json_schema={"pattern": _APP_OR_ALL, "examples": ["shop"]})]
-    tag_range: Annotated[Line, Meta(extra_json_schema={"pattern": r"\S", "examples": ["^1.2"]})] = "*"
+    app: Annotated[str, Meta(max_length=100, extra_json_schema={"pattern": _APP_OR_ALL}, examples=["shop"])]
+    tag_range: Annotated[Line, Meta(examples=["^1.2"])] = "*"
 
 
 class Rules(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -34,7 +34,13 @@ if TYPE_CHECKING:
 
 
 Name = Annotated[
-    str, Parameter(min_length=1, max_length=63, description="An environment's name.", examples=[])
+    str,
+    Parameter(
+        min_length=1,
+        max_length=63,
+        schema_extra={"examples": ["prod"]},
+        description="An environment's name.",
+    ),
 ]
 NewName = Annotated[str, like(EnvironmentName, "An environment's name.")]
 OfEnvironment = Annotated[str | None, like(EnvironmentName, "Of this environment only.")]

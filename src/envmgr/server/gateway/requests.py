@@ -13,12 +13,11 @@ from envmgr.server.gateway.resources import HumanRole
 from envmgr.server.kit.call import Scope
 
 _YEAR = 366 * 24 * 3600
-Password = Annotated[
-    str, Meta(min_length=1, max_length=1024, pattern=r"^[^\x00-\x1f\x7f\ud800-\udfff]*$(?!\n)")
-]
-NewPassword = Annotated[Password, Meta(extra_json_schema={"minLength": 12})]
+_PLAIN = r"^[^\x00-\x1f\x7f\ud800-\udfff]*$(?!\n)"
+Password = Annotated[str, Meta(min_length=1, max_length=1024, pattern=_PLAIN)]
+NewPassword = Annotated[str, Meta(max_length=1024, pattern=_PLAIN, extra_json_schema={"minLength": 12})]
 """Its least length is told here, and held where it can be said why."""
-Typed = Annotated[str, Meta(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f\ud800-\udfff]*$(?!\n)")]
+Typed = Annotated[str, Meta(min_length=1, max_length=256, pattern=_PLAIN)]
 """Typed for a username: whatever it is, it is looked up as it stands."""
 Opaque = Annotated[str, Meta(min_length=1, max_length=4096, pattern=r"^[!-~]+$(?!\n)")]
 Scopes = Annotated[tuple[Scope, ...], Meta(min_length=1, max_length=20)]

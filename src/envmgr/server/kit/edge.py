@@ -52,7 +52,12 @@ def like(field: Any, description: str) -> Any:
     """Make of a field of the contract a parameter that holds the same: within `… | None`, it would be forgotten."""
     meta = get_args(field)[1]
     return Parameter(
-        pattern=meta.pattern, max_length=meta.max_length, ge=meta.ge, le=meta.le, description=description
+        pattern=meta.pattern,
+        max_length=meta.max_length,
+        ge=meta.ge,
+        le=meta.le,
+        schema_extra={"examples": meta.examples} if meta.examples else None,
+        description=description,
     )
 
 

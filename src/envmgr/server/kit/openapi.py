@@ -334,8 +334,11 @@ def _link(
 
 
 def _portable(pattern: str) -> str:
-    """Leave surrogates out of a pattern: no text that travels as UTF-8 has them, and most dialects cannot name them."""
-    return pattern.replace(r"\ud800-\udfff", "")
+    """Spell a pattern in the dialect of JSON Schema, where `$` is the very end.
+
+    Surrogates are left out: no text that travels as UTF-8 has them, and most dialects cannot name them.
+    """
+    return pattern.replace(r"\ud800-\udfff", "").replace(r"$(?!\n)", "$")
 
 
 def _clean(value: Any) -> Any:

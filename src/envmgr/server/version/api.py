@@ -35,7 +35,15 @@ if TYPE_CHECKING:
     from envmgr.server.contracts.ports import Versions
 
 
-Ref = Annotated[str, Parameter(min_length=1, max_length=100, description="An app's id or name.")]
+Ref = Annotated[
+    str,
+    Parameter(
+        min_length=1,
+        max_length=100,
+        schema_extra={"examples": ["shop"]},
+        description="An app's id or name.",
+    ),
+]
 VersionId = Annotated[int, Parameter(ge=1, le=LARGEST, description="A version's id.")]
 TagName = Annotated[str, like(Tag, "A version's tag.")]
 OfApp = Annotated[int | None, like(Id, "Of the app with this id.")]

@@ -31,6 +31,7 @@ ToolName = Annotated[
     Parameter(
         min_length=1,
         max_length=200,
+        schema_extra={"examples": ["nodejs"]},
         description="As locks name it: `nodejs`, or with its `/` as `%2F`, `npm:@scope%2Fname`.",
     ),
 ]
@@ -39,6 +40,7 @@ Range = Annotated[
     Parameter(
         min_length=1,
         max_length=1_024,
+        schema_extra={"examples": ["<20.11.1"]},
         description=(
             "As in `.envmgr`: `<20.11.1`, `>=3.11, <3.13`, `20 || 22`, `*`. Pre-releases count like any other "
             "version; those of the version that a `<` names come before it, and so are in the range."

@@ -140,7 +140,7 @@ def _read(media: str, body: bytes) -> Exchange:
 
 
 def _pairs(form: bytes) -> dict[str, str]:
-    pairs = parse_qsl(form.decode(), strict_parsing=True, max_num_fields=_MOST_FIELDS)
+    pairs = parse_qsl(form.decode(), keep_blank_values=True, strict_parsing=True, max_num_fields=_MOST_FIELDS)
     if len({name for name, _ in pairs}) != len(pairs):
         raise ValueError("a field comes twice")
     return dict(pairs)

@@ -32,7 +32,15 @@ if TYPE_CHECKING:
 
 OfName = Annotated[str | None, like(Username, "Of this name.")]
 OfRole = Annotated[HumanRole | None, Parameter(description="In this role.")]
-Ref = Annotated[str, Parameter(min_length=1, max_length=64, description="A user's id or name.")]
+Ref = Annotated[
+    str,
+    Parameter(
+        min_length=1,
+        max_length=64,
+        schema_extra={"examples": ["ada"]},
+        description="A user's id or name.",
+    ),
+]
 Sort = Annotated[str | None, sortable("id", "username", "created_at")]
 _ADMIN: dict[str, Any] = {"tags": ["users"], "opt": {"needs": "users:admin"}}
 
