@@ -10,17 +10,23 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+import stamina
+from stamina.instrumentation import set_on_retry_hooks
+
 from envmgr.server.kit.problems import Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
+    from stamina.instrumentation import RetryDetails
+
     from envmgr.server.kit.event import Event
+    from envmgr.server.kit.logs import Log
 
 EVERYTHING = "*"
 TRIES = 5
 FIRST_WAIT = 0.05
-"""Seconds before the second try; each further one waits four times as long."""
+"""Seconds before the second try, or up to twice as many; each further one waits twice as long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,19 +86,29 @@ class InProcessBus:
                 await self._deliver_one(subscription, event)
 
     async def _deliver_one(self, subscription: Subscription, event: Event) -> None:
-        wait, tries = self.first_wait, 0
-        while True:
-            try:
-                await subscription.handle([event])
-            except Exception as error:
-                # A database that is away for now is no poison: nothing is buried, and the relay comes again.
-                tries += 1
-                if tries == TRIES and isinstance(error, Unavailable):
-                    raise
-                if tries == TRIES:
-                    await subscription.bury(event, error, tries)
-                    return
-                await asyncio.sleep(wait)
-                wait *= 4
-            else:
-                return
+        patiently = stamina.AsyncRetryingCaller(
+            attempts=TRIES, wait_initial=self.first_wait, wait_jitter=self.first_wait, timeout=None
+        )
+        try:
+            await patiently(Exception, subscription.handle, [event])
+        except Unavailable:
+            # A database that is away for now is no poison: nothing is buried, and the relay comes again.
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, the others must go on
+            await subscription.bury(event, error, TRIES)
+
+
+def tell_retries(log: Log) -> None:
+    """Have deliveries that failed logged, each as it is to be tried again."""
+
+    def told(details: RetryDetails) -> None:
+        error = details.caused_by
+        log.warning(
+            "an event is tried again",
+            consumer=details.name,
+            tries=details.retry_num,
+            again_in=round(details.wait_for, 2),
+            reason=f"{type(error).__name__}: {error}",
+        )
+
+    set_on_retry_hooks([told])
