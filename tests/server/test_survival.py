@@ -63,7 +63,7 @@ def test_nothing_is_lost_and_nothing_happens_twice(daemon):
         check_answered_writes_are_there(crew, rows, wire)
         check_each_was_told_once(crew, audits)
         check_rows_are_what_was_told(rows, audits)
-        check_each_version_was_deployed_by_itself_once(rows)
+        check_each_version_was_deployed_by_itself_once(rows, audits)
         check_what_stands_is_what_was_deployed_last(rows, wire)
         check_repeated_requests_change_nothing(crew, wire, daemon, audits)
     check_said(daemon.said)
@@ -120,12 +120,13 @@ def check_rows_are_what_was_told(rows, audits):
         assert told == Counter(list(rows[kind])), kind
 
 
-def check_each_version_was_deployed_by_itself_once(rows):
+def check_each_version_was_deployed_by_itself_once(rows, audits):
     """What one service does on hearing of another's doings is done once, too."""
     by_itself = Counter(
         row["version_id"] for row in rows["deployments"].values() if row["environment"] == AUTO
     )
     assert by_itself == Counter(list(rows["versions"]))
+    assert not [entry for entry in audits if entry["event_type"] == "AutoDeploySkipped"]
 
 
 def check_what_stands_is_what_was_deployed_last(rows, wire):
