@@ -42,7 +42,7 @@ openapi: $(READY)
 requirements: $(READY)
 	$(BIN)/python -m pip install -qq uv
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	  --no-header --no-annotate --extra server --output-file requirements/dev.txt requirements/dev.in pyproject.toml
+	  --no-header --no-annotate --extra server --extra otel --output-file requirements/dev.txt requirements/dev.in pyproject.toml
 
 $(READY): requirements/dev.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("envmgr needs Python 3.11 or newer: make PYTHON=python3.12 ...")'

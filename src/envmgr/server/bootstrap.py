@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from envmgr.server.audit.service import AuditService
     from envmgr.server.contracts.ports import Deployments, Versions
     from envmgr.server.gateway.gateway import Gateway
+    from envmgr.server.kit.bus import Bus
     from envmgr.server.kit.datadir import DataDirectory
     from envmgr.server.kit.dead_letters import DeadLetters
     from envmgr.server.kit.door import Application
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from envmgr.server.kit.logs import Log
     from envmgr.server.kit.module import Module
     from envmgr.server.kit.settings import Settings
+    from envmgr.server.kit.tracing import Tracing
     from envmgr.server.worker.service import Worker
 
 SERVICES = (app_module, version_module, deployment_module, audit_module, gateway_module, worker_module)
@@ -74,7 +76,7 @@ class Services:
 
     databases: Mapping[str, SqliteDatabase]
     modules: Sequence[Module]
-    bus: InProcessBus
+    bus: Bus
     worker: Worker
     audit: AuditService
     gateway: Gateway
@@ -92,7 +94,9 @@ class Services:
 class Embedded:
     """Every service in one process, over one data directory."""
 
-    def __init__(self, settings: Settings, services: Services, log: Log, metrics: Metrics) -> None:
+    def __init__(
+        self, settings: Settings, services: Services, log: Log, metrics: Metrics, tracing: Tracing | None
+    ) -> None:
         self._services = services
         self._log = log
         self._health = _health(services, metrics)
@@ -105,6 +109,7 @@ class Embedded:
             require_if_match=settings.require_if_match,
             allowed_origins=settings.allowed_origins,
             trusted_proxies=settings.trusted_proxies,
+            tracing=tracing,
         )
 
     async def start(self, admin_password: str) -> None:
@@ -137,10 +142,12 @@ class Embedded:
         self._services.close()
 
 
-async def embedded(settings: Settings, data: DataDirectory, log: Log) -> Embedded:
+async def embedded(
+    settings: Settings, data: DataDirectory, log: Log, tracing: Tracing | None = None
+) -> Embedded:
     """Make a server over a data directory that is migrated, and start what runs beside requests."""
     metrics = Metrics()
-    made = Embedded(settings, services(settings, data, log, metrics), log, metrics)
+    made = Embedded(settings, services(settings, data, log, metrics, tracing), log, metrics, tracing)
     await made.start(settings.admin_password)
     return made
 
@@ -173,12 +180,14 @@ def litestar(handlers: Sequence[Any]) -> Litestar:
     )
 
 
-def services(settings: Settings, data: DataDirectory, log: Log, metrics: Metrics) -> Services:
+def services(
+    settings: Settings, data: DataDirectory, log: Log, metrics: Metrics, tracing: Tracing | None = None
+) -> Services:
     """Open the databases, and make every service over its own."""
     databases = {
         service.NAME: SqliteDatabase(data.database(service.NAME), service.NAME) for service in SERVICES
     }
-    bus = InProcessBus()
+    bus = tracing.bus(InProcessBus()) if tracing else InProcessBus()
     later_versions, later_deployments = _Later(), _Later()
     apps = app_module.make(
         databases["app"], cast("Versions", later_versions), cast("Deployments", later_deployments)

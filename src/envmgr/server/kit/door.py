@@ -28,11 +28,12 @@ from envmgr.server.kit.problems import (
     TooMany,
 )
 from envmgr.server.kit.redaction import redacted
-from envmgr.server.kit.witness import Seen
+from envmgr.server.kit.witness import QUIET, Seen
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 
+    from envmgr.server.kit.tracing import Tracing
     from envmgr.server.kit.witness import Authenticator, Witness
 
     Scope = MutableMapping[str, Any]
@@ -71,7 +72,7 @@ _DENIED = frozenset({401, 403})
 class Door:
     """Lets requests in."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the options are independent of each other, and named
         self,
         application: Application,
         authenticator: Authenticator,
@@ -81,6 +82,7 @@ class Door:
         patience: float = PATIENCE,
         allowed_origins: Iterable[str] = (),
         trusted_proxies: Iterable[str] = (),
+        tracing: Tracing | None = None,
     ) -> None:
         self.application = application
         self.witness = witness
@@ -90,14 +92,25 @@ class Door:
         self.denials = Allowance(DENIALS, DENIALS_PER_SECOND)
         self._authenticator = authenticator
         self._require_if_match = require_if_match
+        self._tracing = tracing
         self._running: set[tuple[str, bytes]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle a connection, as ASGI has it."""
-        if scope["type"] == "http":
+        if scope["type"] != "http":
+            await self.application(scope, receive, send)
+        elif self._tracing is None or scope["path"] in QUIET:
             await _Visit(self, scope, receive, send).run()
         else:
-            await self.application(scope, receive, send)
+            await self._traced(self._tracing, scope, receive, send)
+
+    async def _traced(self, tracing: Tracing, scope: Scope, receive: Receive, send: Send) -> None:
+        span = tracing.request(scope)
+        visit = _Visit(self, span.scope, receive, send)
+        try:
+            await visit.run()
+        finally:
+            span.end(visit.seen, visit.status)
 
     async def admit(self, visit: _Visit) -> Call | None:
         """Return the call of a request that may go on; None where no credential is asked for."""
@@ -166,7 +179,7 @@ class _Visit:
         self._brought = 0
         self._reading = True
         self._started = time.perf_counter()
-        self._status = 0
+        self.status = 0
         self._is_over = False
 
     async def run(self) -> None:
@@ -185,7 +198,7 @@ class _Visit:
             await self._refuse(Bug("something went wrong here; the log has it under this request's id"))
         finally:
             self.seen.route = self.scope.get("path_template", "")
-            self._door.witness.answered(self.seen, self._status, time.perf_counter() - self._started)
+            self._door.witness.answered(self.seen, self.status, time.perf_counter() - self._started)
 
     async def receive(self) -> Message:
         """Bring the next piece of the request's body, unless it is too much or too late."""
@@ -233,7 +246,7 @@ class _Visit:
         return True
 
     async def _begin(self, message: Message) -> None:
-        self._status = message["status"]
+        self.status = message["status"]
         own = {name for name, _ in message["headers"]}
         message["headers"] = [
             *message["headers"],
@@ -267,7 +280,7 @@ class _Visit:
             self.seen.problem, self.seen.reason = problem.slug, problem.detail
 
     async def _refuse(self, problem: Problem) -> None:
-        if self._status or self._is_over:
+        if self.status or self._is_over:
             return
         self.scope[PROBLEM] = problem
         self._see(problem)

@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from envmgr.server.kit.logs import printable
+from envmgr.server.kit.witness import QUIET
 
 if TYPE_CHECKING:
     from envmgr.server.kit.logs import Log
     from envmgr.server.kit.metrics import Metrics
     from envmgr.server.kit.witness import Seen
 
-_QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
-"""Asked every few seconds by machines: logged only when they go wrong."""
 _FAILED = 500
 
 
@@ -39,20 +38,20 @@ class Observer:
     def answered(self, seen: Seen, status: int, seconds: float) -> None:
         """Take note of an answer."""
         self._metrics.answered(seen.method, seen.route, status, seconds)
-        if seen.route in _QUIET and status < _FAILED:
+        if seen.route in QUIET and status < _FAILED:
             return
         more = {"traceparent": seen.traceparent} if seen.traceparent else {}
         say = self._log.error if status >= _FAILED else self._log.info
         say(
             "request",
-            request_id=seen.request_id,
-            actor=seen.actor,
-            client=seen.client,
             method=seen.method,
             path=printable(seen.path),
-            route=seen.route,
             status=status,
             ms=round(seconds * 1000, 2),
+            actor=seen.actor,
+            client=seen.client,
+            route=seen.route,
+            request_id=seen.request_id,
             **more,
         )
 

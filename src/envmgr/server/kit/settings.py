@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from envmgr.kit.errors import EnvmgrError
 from envmgr.kit.paths import locate
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from envmgr.kit.environment import Environment
 
 HOST, PORT = "127.0.0.1", 8080
+SERVICE = "envmgr-alm"
 LEVELS = ("debug", "info", "warning", "error")
 _LARGEST_PORT = 65535
 _TRUE, _FALSE = frozenset({"1", "true", "yes", "on"}), frozenset({"0", "false", "no", "off"})
@@ -45,6 +47,10 @@ class Settings:
     """Origins whose pages may call the API from a browser."""
     trusted_proxies: tuple[str, ...] = ()
     """Addresses whose `X-Forwarded-For` is believed."""
+    traces_url: str = ""
+    """Where traces are sent; nowhere where it is empty."""
+    service_name: str = SERVICE
+    """What this server is called in traces."""
 
 
 def read(environment: Environment, flags: Mapping[str, str | int | bool | None]) -> Settings:
@@ -69,6 +75,8 @@ def read(environment: Environment, flags: Mapping[str, str | int | bool | None])
         jwt_jwks=environment.get("JWT_JWKS"),
         allowed_origins=_words(environment.get("ALM_ALLOWED_ORIGINS")),
         trusted_proxies=_words(environment.get("ALM_TRUSTED_PROXIES")),
+        traces_url=_traces_url(environment),
+        service_name=environment.get("OTEL_SERVICE_NAME", SERVICE),
     )
 
 
@@ -101,6 +109,31 @@ def _data_dir(environment: Environment, flag: str | int | bool | None) -> str:
         except EnvmgrError as error:
             raise SettingsError(f"{error}: {error.hint}") from error
     return os.path.normpath(os.path.join(environment.cwd, environment.expand(chosen)))
+
+
+def _traces_url(environment: Environment) -> str:
+    """Say where spans go: https://opentelemetry.io/docs/specs/otel/protocol/exporter/."""
+    base = environment.get("OTEL_EXPORTER_OTLP_ENDPOINT").rstrip("/")
+    url = environment.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") or (base and f"{base}/v1/traces")
+    if not url or environment.get("OTEL_SDK_DISABLED").lower() == "true":
+        return ""
+    if not _is_web(url):
+        raise SettingsError("OTEL_EXPORTER_OTLP_ENDPOINT must be the URL of a collector: http://HOST:4318")
+    common = environment.get("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")
+    protocol = environment.get("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", common)
+    if protocol != "http/protobuf":
+        raise SettingsError(
+            f"OTEL_EXPORTER_OTLP_PROTOCOL is {protocol!r}, and this server sends traces by http/protobuf: unset it"
+        )
+    return url
+
+
+def _is_web(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme in {"http", "https"} and bool(parts.hostname)
 
 
 def _whole(name: str, text: str, largest: int) -> int:

@@ -9,6 +9,10 @@ if TYPE_CHECKING:
     from envmgr.server.kit.call import Principal
 
 
+QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
+"""Asked every few seconds by machines: nobody wants to read of it where it goes well."""
+
+
 class Authenticator(Protocol):
     """Knows whom a credential belongs to."""
 

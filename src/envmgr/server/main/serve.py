@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from envmgr import __version__
@@ -15,6 +16,7 @@ from envmgr.server.main.say import say
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterator
     from socket import socket
     from types import FrameType
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from envmgr.server.kit.logs import Log
     from envmgr.server.kit.serving import Server
     from envmgr.server.kit.settings import Settings
+    from envmgr.server.kit.tracing import Tracing
 
 STOP_SECONDS = 9.5
 """Until the process ends, whatever still goes on then; every answered write is on disk anyway."""
@@ -37,26 +40,59 @@ def serve(options: argparse.Namespace) -> int:
 
     read = settings.read(environment.current(), vars(options))
     stop = _Stop()
-    with DataDirectory(read.data_dir) as data, serving.listen(read.host, read.port) as listener:
+    log = logs.make(read.log_level)
+    with (
+        _tracing(read, log) as tracing,
+        DataDirectory(read.data_dir) as data,
+        serving.listen(read.host, read.port) as listener,
+    ):
         from envmgr.server.bootstrap import migrate
 
         is_new = data.is_new
         migrate(data)
-        log = logs.make(read.log_level)
         serving.allow_connections(read.connections)
         sys.setswitchinterval(SWITCH_SECONDS)
         with asyncio.Runner(loop_factory=serving.loop_factory()) as runner:
-            runner.run(_run(read, data, listener, log, stop, is_new=is_new))
+            runner.run(_run(read, data, listener, log, tracing, stop, is_new=is_new))
     return 0
 
 
+@contextmanager
+def _tracing(settings: Settings, log: Log) -> Iterator[Tracing | None]:
+    """Send traces, where they are to go somewhere. Raise SettingsError where the extra is missing."""
+    if not settings.traces_url:
+        yield None
+        return
+    from envmgr.server.kit.settings import SettingsError
+
+    try:
+        from envmgr.server.kit import tracing
+    except ImportError as error:
+        raise SettingsError(
+            "OTEL_EXPORTER_OTLP_ENDPOINT asks for traces, and what sends them is not installed: "
+            "pipx install 'envmgr[server,otel]', or unset it"
+        ) from error
+    started = tracing.start(settings.traces_url, settings.service_name, log)
+    try:
+        yield started
+    finally:
+        started.stop()
+
+
 async def _run(
-    settings: Settings, data: DataDirectory, listener: socket, log: Log, stop: _Stop, *, is_new: bool
+    settings: Settings,
+    data: DataDirectory,
+    listener: socket,
+    log: Log,
+    tracing: Tracing | None,
+    stop: _Stop,
+    *,
+    is_new: bool,
 ) -> None:
     from envmgr.server import bootstrap
     from envmgr.server.kit import serving
 
-    embedded = await bootstrap.embedded(settings, data, log)
+    embedded = await bootstrap.embedded(settings, data, log, tracing)
     url = _url(settings.host, listener.getsockname()[1])
 
     def started() -> None:
