@@ -33,6 +33,7 @@ OWNERS = {
     "cryptography": {"kit/ed25519.py", "server/kit/crypto.py"},
     "argon2": {"server/kit/passwords.py"},
     "jwt": {"server/kit/tokens.py", "server/kit/oidc.py"},
+    "opentelemetry": {"server/kit/tracing.py"},
 }
 
 

@@ -267,8 +267,8 @@ def _fail(span: Span, kind: str) -> None:
 
 def _links(events: Sequence[Event]) -> list[Link]:
     """Link to where events happened, once to each place."""
-    places = dict.fromkeys(_read(event.traceparent) for event in events)
-    return [Link(place) for place in places if place is not None]
+    places = map(_read, dict.fromkeys(event.traceparent for event in events))
+    return [Link(place) for place in places if place]
 
 
 def _continued(traceparent: str) -> Context:

@@ -17,6 +17,7 @@ def test_defaults_serve_this_machine_only():
     assert found == Settings(data_dir=os.path.join("/envmgr", "alm"))
     assert (found.host, found.port, found.log_level) == ("127.0.0.1", 8080, "info")
     assert not found.require_if_match
+    assert (found.traces_url, found.service_name) == ("", "envmgr-alm")
 
 
 def test_variables_say_everything():
@@ -35,6 +36,8 @@ def test_variables_say_everything():
             "JWT_JWKS": "d",
             "ALM_ALLOWED_ORIGINS": "https://a.example, https://b.example",
             "ALM_TRUSTED_PROXIES": "10.0.0.1 10.0.0.2",
+            "OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318/",
+            "OTEL_SERVICE_NAME": "mine",
         }
     )
     assert found == Settings(
@@ -51,6 +54,8 @@ def test_variables_say_everything():
         jwt_jwks="d",
         allowed_origins=("https://a.example", "https://b.example"),
         trusted_proxies=("10.0.0.1", "10.0.0.2"),
+        traces_url="http://collector:4318/v1/traces",
+        service_name="mine",
     )
 
 
@@ -90,8 +95,34 @@ def test_the_bus_that_there_is_may_be_named():
 
 
 @pytest.mark.parametrize(
+    ("variables", "url"),
+    [
+        ({"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "https://traces/in"}, "https://traces/in"),
+        (
+            {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://all", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://t/"},
+            "http://t/",
+        ),
+        (
+            {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c", "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf"},
+            "http://c/v1/traces",
+        ),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector", "OTEL_SDK_DISABLED": "True"}, ""),
+        ({"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, ""),
+    ],
+)
+def test_traces_go_where_the_variables_of_opentelemetry_say(variables, url):
+    assert settings({"ALM_DATA_DIR": "/data", **variables}).traces_url == url
+
+
+@pytest.mark.parametrize(
     ("variables", "said"),
     [
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "collector:4318"}, "OTEL_EXPORTER_OTLP_ENDPOINT must be the URL"),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://[collector"}, "OTEL_EXPORTER_OTLP_ENDPOINT must be the URL"),
+        (
+            {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4317", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"},
+            "OTEL_EXPORTER_OTLP_PROTOCOL is 'grpc'",
+        ),
         ({"DB_URL": "postgresql://db/alm"}, "DB_URL names a postgresql database"),
         ({"DB_URL": "mysql://db/alm"}, "DB_URL names a mysql database"),
         ({"BUS_URL": "nats://bus:4222"}, "BUS_URL names a nats bus"),
