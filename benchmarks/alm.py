@@ -140,6 +140,11 @@ def _ours(server: Server, seconds: float) -> dict[str, Load]:
 def _directus(installed: str, directory: str, seconds: float) -> dict[str, Load]:
     with _directus_serving(installed, directory) as (port, token):
         fields = [
+            {
+                "field": "id",
+                "type": "integer",
+                "schema": {"is_primary_key": True, "has_auto_increment": True},
+            },
             {"field": "name", "type": "string", "schema": {"is_unique": True}},
             {"field": "description", "type": "text"},
         ]

@@ -44,7 +44,7 @@ class Recorded:
     def get(self, url, headers=None, *, limit=1 << 30):
         return self.document(url, headers, limit=limit).body
 
-    def document(self, url, headers=None, *, limit=1 << 30):  # noqa: ARG002 - what lists are asked with
+    def document(self, url, headers=None, *, limit=1 << 30):
         self.asked.append(url)
         if url not in self.answers:
             raise HttpError(f"{url}: 404 Not Found", status=404)

@@ -43,10 +43,10 @@ class Watched(Silent):
         self.told = []
         self.counted = 0
 
-    def step(self, task, what, total=None):  # noqa: ARG002 - as the protocol has it
+    def step(self, task, what, total=None):
         self.told.append((task, what))
 
-    def advance(self, task, count):  # noqa: ARG002 - as the protocol has it
+    def advance(self, task, count):
         self.counted += count
 
     def done(self, task, what):
