@@ -15,6 +15,14 @@ if TYPE_CHECKING:
     from support.wire import Wire
 
 
+LONGEST = "test_survival.py"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest, so that workers end together."""
+    items.sort(key=lambda item: item.path.name != LONGEST)
+
+
 @pytest.fixture(scope="session")
 def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     """Give a running server; tests share it, so they use names of their own."""

@@ -50,8 +50,15 @@ def new_app(wire, **members):
     return reply.json
 
 
-def new_version(wire, app):
-    reply = wire.ask("PUT", f"/apps/{app['id']}/versions/{named('v')}", {"toolchain": {"lock": lock()}})
+def new_environment(wire):
+    reply = wire.ask("POST", "/environments", {"name": named("env")})
+    assert reply.status == 201, reply.text
+    return reply.json
+
+
+def new_version(wire, app, **members):
+    body = {"toolchain": {"lock": lock()}, **members}
+    reply = wire.ask("PUT", f"/apps/{app['id']}/versions/{named('v')}", body)
     assert reply.status == 201, reply.text
     return reply.json
 
@@ -75,16 +82,27 @@ def test_many_writers_never_wait_in_vain(daemon, admin, wire):
     assert [*findings, *verifier.end()] == []
 
 
-def test_no_update_is_lost_where_each_names_the_state_it_saw(daemon, admin, wire):
-    app = new_app(wire, description="0")
-    target, stale = f"/apps/{app['id']}", []
+COUNTERS = {
+    "app": lambda wire: (f"/apps/{new_app(wire, description='0')['id']}", "description"),
+    "version": lambda wire: (
+        f"/versions/{new_version(wire, new_app(wire), changelog='0')['id']}",
+        "changelog",
+    ),
+    "environment": lambda wire: (f"/environments/{new_environment(wire)['name']}", "sort_order"),
+}
+
+
+@pytest.mark.parametrize("kind", COUNTERS)
+def test_no_update_is_lost_where_each_names_the_state_it_saw(daemon, admin, wire, kind):
+    (target, field), stale = COUNTERS[kind](wire), []
 
     def increment():
         with daemon.wire(admin) as own:
             for _ in range(INCREMENTS):
                 while True:
                     seen = own.ask("GET", target)
-                    more = {"description": str(int(seen.json["description"]) + 1)}
+                    now = seen.json[field]
+                    more = {field: type(now)(int(now) + 1)}
                     reply = own.ask("PATCH", target, more, {"If-Match": seen.header("etag")})
                     if reply.status == 200:
                         break
@@ -96,9 +114,20 @@ def test_no_update_is_lost_where_each_names_the_state_it_saw(daemon, admin, wire
     for thread in threads:
         thread.join(60)
     final = wire.ask("GET", target)
-    assert final.json["description"] == str(CLIENTS * INCREMENTS)
+    assert int(final.json[field]) == CLIENTS * INCREMENTS
     assert final.header("etag") == f'"{1 + CLIENTS * INCREMENTS}"'
     assert set(stale) == {412}
+
+
+def test_of_those_who_saw_the_same_state_one_changes_it(daemon, admin, wire):
+    for kind, make in COUNTERS.items():
+        target, field = make(wire)
+        said = [{field: n + 1 if kind == "environment" else str(n + 1)} for n in range(AT_ONCE)]
+        asked = [("PATCH", target, body) for body in said]
+        replies = together(daemon, admin, asked, {"If-Match": wire.ask("GET", target).header("etag")})
+        assert statuses(replies) == {200: 1, 412: AT_ONCE - 1}
+        kept = next(reply.json[field] for reply in replies if reply.status == 200)
+        assert wire.ask("GET", target).json[field] == kept
 
 
 @pytest.mark.parametrize(
