@@ -11,6 +11,7 @@ import threading
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
+from functools import wraps
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -191,6 +192,7 @@ class TracedBus:
     def _handler(self, subscription: Subscription) -> Callable[[Sequence[Event]], Awaitable[None]]:
         name = f"process {subscription.consumer}"
 
+        @wraps(subscription.handle)
         async def handle(events: Sequence[Event]) -> None:
             about = _doing("process", "process", events[0].source)
             about["messaging.consumer.group.name"] = subscription.consumer

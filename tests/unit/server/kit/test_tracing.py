@@ -148,6 +148,13 @@ def test_events_without_a_proper_trace_are_carried_all_the_same(traceparent, num
     assert all(span.parent is None and not span.links for span in of_kind(spans, SpanKind.PRODUCER))
 
 
+def test_what_a_consumer_is_called_elsewhere_it_is_called_still():
+    bus, listener = InProcessBus(), Listener()
+    with told() as (tracing, _):
+        tracing.bus(bus).subscribe(Subscription("c", frozenset("*"), listener.handle, listener.bury))
+    assert bus.subscriptions[0].handle.__qualname__ == "Listener.handle"
+
+
 def asked(tracing, *headers, method="GET", status=200, **seen):
     scope = {"type": "http", "method": method, "scheme": "http", "path": "/apps", "headers": list(headers)}
     span = tracing.request(scope)
