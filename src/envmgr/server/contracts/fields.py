@@ -14,6 +14,8 @@ LARGEST = 2**53 - 1
 
 _LINE = r"^[^\x00-\x1f\x7f\ud800-\udfff]*$(?!\n)"
 _PROSE = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]*$(?!\n)"
+_BLANK = r"\x00-\x20\x7f-\xa0\u1680\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff\ud800-\udfff"
+"""Blanks, controls and what is not seen: dialects differ in what their own name for blanks holds."""
 
 Id = Annotated[int, Meta(ge=1, le=LARGEST)]
 AppName = Annotated[
@@ -56,7 +58,7 @@ Digest = Annotated[
 ]
 Line = Annotated[str, Meta(max_length=300, pattern=_LINE)]
 Text = Annotated[str, Meta(max_length=20_000, pattern=_PROSE)]
-Url = Annotated[str, Meta(max_length=2_000, pattern=r"^(https?://[^\s\x00-\x1f\x7f]+)?$(?!\n)")]
+Url = Annotated[str, Meta(max_length=2_000, pattern=rf"^(https?://[^{_BLANK}]+)?$(?!\n)")]
 Commit = Annotated[str, Meta(max_length=64, pattern=r"^([0-9a-f]{7,64})?$(?!\n)", examples=["3f2c1ab"])]
 Moment = Annotated[str, Meta(description="RFC 3339, UTC.", examples=["2026-01-02T03:04:05.678Z"])]
 LockText = Annotated[str, Meta(max_length=5 * 2**20, description="`.envmgr.lock`, verbatim.")]

@@ -23,8 +23,22 @@ Opaque = Annotated[str, Meta(min_length=1, max_length=4096, pattern=r"^[!-~]+$(?
 Scopes = Annotated[tuple[Scope, ...], Meta(min_length=1, max_length=20)]
 Apps = Annotated[tuple[AppName, ...], Meta(min_length=1, max_length=200)]
 Lifetime = Annotated[int, Meta(ge=60, le=5 * _YEAR, description="Seconds.", examples=[7_776_000])]
-Issuer = Annotated[str, Meta(max_length=500, pattern=r"^https?://[!-~]+$(?!\n)")]
+Issuer = Annotated[
+    str,
+    Meta(
+        max_length=500,
+        pattern=r"^https?://[!-~]+$(?!\n)",
+        examples=["https://token.actions.githubusercontent.com"],
+    ),
+]
+Audience = Annotated[
+    str, Meta(min_length=1, max_length=500, pattern=r"^[!-~]+$(?!\n)", examples=["https://alm.example"])
+]
 ClaimName = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[!-~]+$(?!\n)")]
+Claims = Annotated[
+    Mapping[ClaimName, Annotated[str, Meta(max_length=500)]],
+    Meta(min_length=1, examples=[{"repository_id": "123456789", "ref": "refs/heads/main"}]),
+]
 
 
 class Login(Request, frozen=True, kw_only=True):
@@ -84,8 +98,8 @@ class BindingNew(Request, frozen=True, kw_only=True):
 
     name: Line = ""
     issuer: Issuer
-    audience: Annotated[str, Meta(min_length=1, max_length=500, pattern=r"^[!-~]+$(?!\n)")]
-    claims: Annotated[Mapping[ClaimName, Annotated[str, Meta(max_length=500)]], Meta(min_length=1)]
+    audience: Audience
+    claims: Claims
     scopes: Scopes
     apps: Apps | UnsetType = UNSET
     lifetime: Annotated[int, Meta(ge=60, le=900)] = 900

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from envmgr.kit import urls
+from envmgr.kit.errors import NetworkError
 from envmgr.server.kit.problems import Unavailable
 
 if TYPE_CHECKING:
@@ -133,10 +134,10 @@ async def _body(url: str, answer: httpx.Response) -> bytes:
 
 def is_safe(url: str) -> bool:
     """Say whether what comes from a URL comes from whom it names."""
-    scheme = url.partition("://")[0].lower()
     try:
+        scheme = urls.split(url).scheme
         return scheme == "https" or (scheme == "http" and urls.is_loopback(url))
-    except ValueError:
+    except NetworkError:
         return False
 
 

@@ -136,6 +136,9 @@ def test_keys_are_not_fetched_from_where_anybody_could_have_put_them(issuer, url
         ("http://localhost.evil.example", False),
         ("http://127.0.0.1@evil.example", False),
         ("http://ci.example", False),
+        ("https://[", False),
+        ("http://0[", False),
+        ("https://", False),
     ],
 )
 def test_only_https_is_safe_or_this_machine(url, safe):
