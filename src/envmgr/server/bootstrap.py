@@ -24,7 +24,7 @@ from envmgr.server.kit import headers, openapi, vitals
 from envmgr.server.kit import health as health_kit
 from envmgr.server.kit.allowed import options
 from envmgr.server.kit.bodies import StrictRequest
-from envmgr.server.kit.bus import InProcessBus
+from envmgr.server.kit.bus import InProcessBus, tell_retries
 from envmgr.server.kit.datadir import DataDirectoryError
 from envmgr.server.kit.door import Door
 from envmgr.server.kit.edge import answer_http, answer_problem, permitted
@@ -146,6 +146,7 @@ async def embedded(
     settings: Settings, data: DataDirectory, log: Log, tracing: Tracing | None = None
 ) -> Embedded:
     """Make a server over a data directory that is migrated, and start what runs beside requests."""
+    tell_retries(log)
     metrics = Metrics()
     made = Embedded(settings, services(settings, data, log, metrics, tracing), log, metrics, tracing)
     await made.start(settings.admin_password)
