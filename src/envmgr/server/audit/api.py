@@ -172,7 +172,7 @@ def routes(audit: Audit) -> list[Any]:
         "/audit/checkpoints",
         operation_id="signAudit",
         summary="Sign where the audit stands now",
-        description="201 with a new checkpoint, or 200 with the last one if nothing came since.",
+        description="For administrators: 201 with a new checkpoint, or 200 with the last one if nothing came since.",
         responses={200: _SIGNED_ALREADY, **problems(409, 422)},
         **_READ,
     )

@@ -60,5 +60,12 @@ Line = Annotated[str, Meta(max_length=300, pattern=_LINE)]
 Text = Annotated[str, Meta(max_length=20_000, pattern=_PROSE)]
 Url = Annotated[str, Meta(max_length=2_000, pattern=rf"^(https?://[^{_BLANK}]+)?$(?!\n)")]
 Commit = Annotated[str, Meta(max_length=64, pattern=r"^([0-9a-f]{7,64})?$(?!\n)", examples=["3f2c1ab"])]
-Moment = Annotated[str, Meta(description="RFC 3339, UTC.", examples=["2026-01-02T03:04:05.678Z"])]
+Moment = Annotated[
+    str,
+    Meta(
+        description="RFC 3339, UTC.",
+        examples=["2026-01-02T03:04:05.678Z"],
+        extra_json_schema={"format": "date-time"},
+    ),
+]
 LockText = Annotated[str, Meta(max_length=5 * 2**20, description="`.envmgr.lock`, verbatim.")]

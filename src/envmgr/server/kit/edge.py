@@ -11,7 +11,7 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import Parameter
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from envmgr.server.kit.allowed import spelled
 from envmgr.server.kit.call import Call, Idempotency
@@ -80,19 +80,43 @@ _encode = msgspec.json.Encoder().encode
 class FieldError(Struct, frozen=True):
     """What is wrong with one field."""
 
-    pointer: str
+    pointer: Annotated[
+        str,
+        Meta(
+            description="A JSON pointer into the body, `?name` of the query, or `header:Name`.",
+            examples=["/artifacts/0/digest", "?limit"],
+        ),
+    ]
     detail: str
 
 
 class ProblemDocument(Struct, frozen=True, omit_defaults=True):
     """An error, as RFC 9457 has it."""
 
-    type: str
-    title: str
-    status: int
-    detail: str
-    instance: str
-    errors: tuple[FieldError, ...] = ()
+    type: Annotated[
+        str,
+        Meta(pattern="^/problems/[a-z0-9-]+$", description="Which kind it is.", examples=["/problems/stale"]),
+    ]
+    title: Annotated[str, Meta(description="The kind, in words.")]
+    status: Annotated[int, Meta(ge=400, le=599)]
+    detail: Annotated[str, Meta(description="What was wrong with this request, and what can be done.")]
+    instance: Annotated[str, Meta(description="The path that was asked for; empty where none could be read.")]
+    errors: Annotated[
+        tuple[FieldError, ...],
+        Meta(description="Each field that holds what it cannot, where fields were wrong."),
+    ] = ()
+    have: Annotated[
+        str, Meta(description="The digest of the content that is there (`version-content-mismatch`).")
+    ] = ""
+    sent: Annotated[str, Meta(description="The digest of the content that was sent, beside `have`.")] = ""
+    steps: Annotated[
+        tuple[str, ...], Meta(description="The statuses that can be next (`impossible-step`).")
+    ] = ()
+    active: Annotated[
+        str, Meta(description="The path of the deployment that is in the way (`deployment-active`).")
+    ] = ""
+    needs: Annotated[str, Meta(description="The scope that is missing (`forbidden`).")] = ""
+    error: Annotated[str, Meta(description="The kind, as OAuth names it, where tokens are refused.")] = ""
 
 
 _MEANINGS = {

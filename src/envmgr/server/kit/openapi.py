@@ -17,7 +17,7 @@ from litestar import Litestar, MediaType, Response, get
 from litestar.openapi import OpenAPIConfig
 from msgspec import Struct
 
-from envmgr.server.kit.door import PUBLIC
+from envmgr.server.kit.door import PUBLIC, SIGNING_OUT
 from envmgr.server.kit.edge import PROBLEM_JSON, Asked, ProblemDocument, allow_only
 from envmgr.server.kit.reference import POLICY, page
 
@@ -51,6 +51,26 @@ _ENDING = frozenset({"logout", "changePassword"})
 """What ends the session that asks: whoever asks again is refused, by whatever key."""
 _CREATED, _OK, _UNCHANGED = "201", "200", "304"
 _FIRST_PROBLEM = 400
+_OWN_HEADERS = {"401": ("Challenge",), "429": ("RetryAfter",), "503": ("RetryAfter",)}
+_SPELLED = {
+    "ApiVersion": "ALM-API",
+    "RequestId": "X-Request-ID",
+    "Replayed": "Idempotent-Replayed",
+    "Challenge": "WWW-Authenticate",
+    "RetryAfter": "Retry-After",
+}
+_GROUPS = {
+    "apps": "What is built and deployed under one name.",
+    "versions": "Apps as they were built once, with the locks they were built with.",
+    "deployments": "Versions on their way to an environment, or there.",
+    "environments": "Where versions run, by which rules, and what stands where.",
+    "audit": "All that ever happened, in a chain that shows if an entry was changed.",
+    "auth": "Signing in, API keys, and who comes in by tokens of others.",
+    "users": "Who can sign in.",
+    "health": "How the server is.",
+    "description": "This description.",
+}
+"""What operations are grouped by, in the order to show them in."""
 
 _MEANINGS = {
     "Request fulfilled, document follows": "Here it is.",
@@ -90,7 +110,21 @@ _HEADERS: Json = {
         "schema": {"type": "string"},
     },
     "ETag": {"description": "The state of the resource.", "required": True, "schema": {"type": "string"}},
-    "Location": {"description": "Where it is now.", "required": True, "schema": {"type": "string"}},
+    "Location": {
+        "description": "Where it is now.",
+        "required": True,
+        "schema": {"type": "string", "format": "uri-reference"},
+    },
+    "Challenge": {
+        "description": "How to come in (RFC 6750).",
+        "required": True,
+        "schema": {"type": "string"},
+    },
+    "RetryAfter": {
+        "description": "In how many seconds to come again.",
+        "required": True,
+        "schema": {"type": "string", "pattern": "^[0-9]+$"},
+    },
     "Link": {
         "description": '`<…>; rel="next"`: the next page, if there is one.',
         "schema": {"type": "string"},
@@ -107,6 +141,7 @@ def document(handlers: Sequence[Any], version: str) -> Json:
     about = OpenAPIConfig(title="envmgr ALM", version=version, description=_ABOUT)
     application = Litestar(list(handlers), openapi_config=about, logging_config=None)
     described: Json = application.openapi_schema.to_schema()
+    described["tags"] = [{"name": name, "description": text} for name, text in _GROUPS.items()]
     described["components"] = {
         "schemas": _schemas(application),
         "parameters": _PARAMETERS,
@@ -130,6 +165,7 @@ def document(handlers: Sequence[Any], version: str) -> Json:
     for path, method, operation in operations.values():
         if method == "post":
             _link(described, path, operation, operations)
+    described["components"]["responses"] = dict(sorted(described["components"]["responses"].items()))
     cleaned: Json = _clean(described)
     return cleaned
 
@@ -215,6 +251,8 @@ def _complete(described: Json, path: str, method: str, operation: Json, handler:
     else:
         needs = handler.opt.get("needs")
         operation["security"] = [{"bearer": [needs] if needs else []}]
+        if path == SIGNING_OUT:
+            operation["security"].append({})
         parameters += _own_headers(method, operation)
     _complete_answers(described, method, operation)
 
@@ -248,7 +286,7 @@ def _complete_answers(described: Json, method: str, operation: Json) -> None:
     schemas, shared = described["components"]["schemas"], described["components"]["responses"]
     for status, answer in list(answers.items()):
         if int(status) >= _FIRST_PROBLEM and list(answer.get("content", ())) == [PROBLEM_JSON]:
-            answer["headers"] = _headers("ApiVersion", "RequestId")
+            answer["headers"] = _headers("ApiVersion", "RequestId", *_OWN_HEADERS.get(status, ()))
             answers[status] = {"$ref": f"#/components/responses/{_shared(shared, status, answer)}"}
         elif int(status) < _FIRST_PROBLEM:
             answer["description"] = _MEANINGS.get(answer["description"], answer["description"])
@@ -297,9 +335,7 @@ def _headers(*names: str) -> Json:
 
 def spelled(name: str) -> str:
     """Spell a header as it stands in an answer."""
-    return {"ApiVersion": "ALM-API", "RequestId": "X-Request-ID", "Replayed": "Idempotent-Replayed"}.get(
-        name, name
-    )
+    return _SPELLED.get(name, name)
 
 
 def _answered(answer: Json) -> str:
