@@ -66,7 +66,6 @@ class Daemon:
                 stdout=log,
                 stderr=log,
                 env=variables,
-                start_new_session=True,
             )
 
     def await_ready(self) -> None:
