@@ -77,10 +77,18 @@ def _values(command: Command, word: str) -> dict[str, str] | None:
     """Return what may follow an option; None where the word before is none, or one that stands alone."""
     for one in command.params:
         if word in one.opts and word.startswith("-") and not getattr(one, "is_flag", False):
+            if one.metavar == "SCOPE":
+                return _scopes()
             annotation = getattr(getattr(one, "type_descriptor", None), "annotation", None)
             choices = [value for value in get_args(annotation) if isinstance(value, str)]
             return {FILES: ""} if one.metavar == "FILE" else dict.fromkeys(choices, "")
     return None
+
+
+def _scopes() -> dict[str, str]:
+    from envmgr.alm.keys import SCOPES
+
+    return dict.fromkeys(SCOPES, "")
 
 
 def _options(command: Command) -> dict[str, str]:

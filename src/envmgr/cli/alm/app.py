@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from envmgr.cli.alm import delivery, questions, records
+from envmgr.cli.alm import access, delivery, questions, records
 from envmgr.cli.alm.group import alm_app
 
-FILES = (delivery, questions, records)
+FILES = (delivery, questions, records, access)
 
 __all__ = ["FILES", "alm_app"]

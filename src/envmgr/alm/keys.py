@@ -1,0 +1,58 @@
+"""What is said of an API key when it is made: what it is good for, and for how long. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from envmgr.kit.errors import UsageError
+from envmgr.kit.suggest import closest
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+SCOPES = (
+    "apps:read",
+    "apps:write",
+    "versions:read",
+    "versions:write",
+    "deployments:read",
+    "deployments:write",
+    "audit:read",
+    "users:admin",
+)
+PUSHING = ("apps:read", "versions:read", "versions:write")
+"""What `push` needs to register versions of apps that are there."""
+
+_MINUTE = 60
+_UNITS = {"m": _MINUTE, "h": 60 * _MINUTE, "d": 24 * 60 * _MINUTE, "w": 7 * 24 * 60 * _MINUTE}
+LONGEST = 5 * 366 * _UNITS["d"]
+"""The most seconds that the server lets a key last."""
+
+_DIGITS = 9
+
+
+def scopes(given: Sequence[str]) -> tuple[str, ...]:
+    """Return each scope once, or those that `push` needs where none is given; raise UsageError for one there is not."""
+    for one in given:
+        if one not in SCOPES:
+            near = closest(one, SCOPES, 2)
+            maybe = f"; did you mean {' or '.join(near)}?" if near else ""
+            raise UsageError(f"there is no scope {one!r}", f"scopes are {', '.join(SCOPES)}{maybe}")
+    return tuple(dict.fromkeys(given)) or PUSHING
+
+
+def seconds(spelled: str) -> int:
+    """Return how long `90d`, `12h`, `30m` or `2w` is; raise UsageError for what no key can last."""
+    count, unit = spelled[:-1], _UNITS.get(spelled[-1:])
+    if unit is None or not (count.isascii() and count.isdigit() and len(count) <= _DIGITS and int(count)):
+        raise UsageError(
+            f"{spelled!r} is no time that a key can last",
+            "say minutes, hours, days or weeks: 30m, 12h, 90d, 2w",
+        )
+    found = int(count) * unit
+    if found > LONGEST:
+        raise UsageError(
+            f"a key cannot last as long as {spelled}",
+            f"the longest is {LONGEST // _UNITS['d']}d; without --expires it lasts until it is revoked",
+        )
+    return found

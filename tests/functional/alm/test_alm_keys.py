@@ -1,0 +1,133 @@
+"""What `envmgr alm keys` makes on a real server, and what it lets a CI job do there."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from support.almworld import World
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    """Give a server that the tests of this file share; each makes keys of its own."""
+    world = World(tmp_path_factory.mktemp("world"))
+    try:
+        yield world.start()
+    finally:
+        world.daemon.end()
+
+
+@pytest.fixture
+def ada(world, tmp_path, server):
+    return world.machine(tmp_path, server)
+
+
+def answer(machine, *words):
+    return json.loads(machine.ok("alm", *words, "--json").out)
+
+
+def with_key(key):
+    return {"ENVMGR_ALM_TOKEN": key}
+
+
+def test_a_key_is_printed_alone_and_lets_a_job_push_to_its_app_and_no_further(ada):
+    made = ada.ok("alm", "keys", "create", "shop CI", "--app", "shop", "--expires", "90d")
+    key = made.out.removesuffix("\n")
+    assert key.startswith("evm_")
+    assert key.split() == [key]
+    assert key not in made.err
+    assert "shop CI" in made.err
+    assert "apps:read, versions:read, versions:write; of shop; until 20" in made.err
+    assert "it is not shown again" in made.err
+    job = with_key(key)
+    ada.ok("alm", "push", "--app", "shop", "--tag", "of-a-key", env=job)
+    assert ada.run("alm", "push", "--app", "billing", "--tag", "1", env=job).code == 1
+    assert ada.run("alm", "deploy", "shop@of-a-key", "--env", "prod", env=job).code == 1
+
+
+def test_a_quiet_key_is_still_printed(ada):
+    made = ada.ok("alm", "keys", "create", "quiet", "--quiet")
+    assert (made.out[:4], made.err) == ("evm_", "")
+
+
+def test_scopes_that_are_given_are_those_it_has_such_as_to_deploy(ada):
+    given = ["apps:read", "versions:read", "versions:write", "deployments:read", "deployments:write"]
+    words = [word for scope in given for word in ("--scope", scope)]
+    made = answer(ada, "keys", "create", "deployer", *words)
+    assert made["schema"] == "envmgr/alm-keys-create/1"
+    assert (made["key"]["scopes"], made["key"]["apps"]) == (sorted(given), None)
+    assert made["key"]["expires_at"] is None
+    job = with_key(made["key"]["key"])
+    ada.ok("alm", "push", "--app", "billing", "--tag", "keyed", env=job)
+    ada.ok("alm", "deploy", "billing@keyed", "--env", "keyed", "--status", "successful", env=job)
+
+
+def test_a_key_registers_new_apps_only_when_it_may(ada):
+    usual = ada.ok("alm", "keys", "create", "usual").out.strip()
+    scopes = ("apps:read", "apps:write", "versions:read", "versions:write")
+    words = [word for scope in scopes for word in ("--scope", scope)]
+    more = ada.ok("alm", "keys", "create", "more", *words).out.strip()
+    push = ["alm", "push", "--app", "brand-new", "--tag", "1"]
+    assert ada.run(*push, env=with_key(usual)).code == 1
+    assert json.loads(ada.ok(*push, "--json", env=with_key(more)).out)["app_created"] is True
+
+
+def test_a_key_is_listed_without_what_opens_and_revoked_after_asking(ada):
+    made = answer(ada, "keys", "create", "short", "--app", "shop", "--expires", "12h")["key"]
+    job, id_ = with_key(made["key"]), str(made["id"])
+    ada.ok("alm", "whoami", env=job)
+    (row,) = [line for line in ada.ok("alm", "keys", "list").out.splitlines() if line.startswith(f"{id_} ")]
+    assert row.split()[1] == "short"
+    (listed,) = [
+        one for one in answer(ada, "keys", "list", "--limit", "0")["keys"] if one["id"] == made["id"]
+    ]
+    assert "key" not in listed
+    unasked = ada.run("alm", "keys", "revoke", id_)
+    assert (unasked.code, "add --yes" in unasked.err) == (2, True)
+    ada.ok("alm", "whoami", env=job)
+    assert ada.ok("alm", "keys", "revoke", id_, "--yes").out == f"revoked key {id_} (short)\n"
+    assert ada.run("alm", "whoami", env=job).code == 1
+    gone = ada.run("alm", "keys", "revoke", id_, "--yes")
+    assert (gone.code, "envmgr alm keys list" in gone.err) == (1, True)
+
+
+def test_nobody_gives_more_than_they_have_and_that_is_said(ada, world):
+    with world.daemon.wire(world.token()) as wire:
+        user = {"username": "viv", "password": "a long pass phrase", "role": "viewer"}
+        assert wire.ask("POST", "/users", user).status == 201
+    away = with_key("")
+    sign_in = ["alm", "login", ada.variables["ENVMGR_ALM_URL"], "-u", "viv", "--password-stdin"]
+    ada.ok(*sign_in, stdin="a long pass phrase\n", env=away)
+    refused = ada.run("alm", "keys", "create", "more", env=away)
+    assert (refused.code, refused.out) == (1, "")
+    assert "you cannot give what you do not have: versions:write" in refused.err
+    assert "`envmgr alm whoami` shows what that is" in refused.err
+    ada.ok("alm", "keys", "create", "reading", "--scope", "versions:read", env=away)
+
+
+def test_keys_make_no_keys(ada):
+    job = with_key(ada.ok("alm", "keys", "create", "parent").out.strip())
+    refused = ada.run("alm", "keys", "create", "child", env=job)
+    assert (refused.code, refused.out) == (1, "")
+    assert "a key is made by who signed in with `envmgr alm login`" in refused.err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--scope", "push"], "apps:read, apps:write, versions:read"),
+        (["--expires", "soon"], "30m, 12h, 90d, 2w"),
+    ],
+)
+def test_what_makes_no_sense_is_said_before_anybody_is_asked(ada, words, said):
+    refused = ada.run("alm", "keys", "create", "odd", *words, env={"ENVMGR_ALM_URL": "http://127.0.0.1:1"})
+    assert (refused.code, refused.out) == (2, "")
+    assert said in refused.err
+
+
+def test_no_key_is_made_for_an_app_that_is_not_there(ada):
+    refused = ada.run("alm", "keys", "create", "odd", "--app", "shpo")
+    assert (refused.code, refused.out) == (1, "")
+    assert "did you mean shop?" in refused.err
