@@ -28,7 +28,8 @@ def keys_create(
     ctx: typer.Context,
     name: Annotated[str, typer.Argument(metavar="NAME", help="What it is for: the job, or the machine.")],
     app: Annotated[
-        list[str] | None, typer.Option("--app", help="Good for this app only (repeatable); else for all.")
+        list[str] | None,
+        typer.Option("--app", metavar="APP", help="Good for this app only (repeatable); else for all."),
     ] = None,
     scope: Annotated[
         list[str] | None,
