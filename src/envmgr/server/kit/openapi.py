@@ -17,6 +17,7 @@ from litestar import Litestar, MediaType, Response, get
 from litestar.openapi import OpenAPIConfig
 from msgspec import Struct
 
+from envmgr.server.kit import openapi_words as words
 from envmgr.server.kit.door import PUBLIC, SIGNING_OUT
 from envmgr.server.kit.edge import PROBLEM_JSON, Asked, ProblemDocument, allow_only
 from envmgr.server.kit.reference import POLICY, page
@@ -28,13 +29,6 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
-_ABOUT = """\
-What was built, with which tools, and what of it runs where.
-
-Errors are problem documents (RFC 9457): `type` tells kinds apart, `detail` says what was wrong, and `errors` points
-at fields. Lists come in pages: the `Link` header names the next one. `ETag` and `If-Match` keep two writers from
-overwriting each other; an `Idempotency-Key` makes a POST safe to repeat.
-"""
 _PROBLEM = {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}
 _NOISE = {
     "deprecated": False,
@@ -52,108 +46,20 @@ _ENDING = frozenset({"logout", "changePassword"})
 _CREATED, _OK, _UNCHANGED = "201", "200", "304"
 _FIRST_PROBLEM = 400
 _OWN_HEADERS = {"401": ("Challenge",), "429": ("RetryAfter",), "503": ("RetryAfter",)}
-_SPELLED = {
-    "ApiVersion": "ALM-API",
-    "RequestId": "X-Request-ID",
-    "Replayed": "Idempotent-Replayed",
-    "Challenge": "WWW-Authenticate",
-    "RetryAfter": "Retry-After",
-}
-_GROUPS = {
-    "apps": "What is built and deployed under one name.",
-    "versions": "Apps as they were built once, with the locks they were built with.",
-    "deployments": "Versions on their way to an environment, or there.",
-    "environments": "Where versions run, by which rules, and what stands where.",
-    "audit": "All that ever happened, in a chain that shows if an entry was changed.",
-    "auth": "Signing in, API keys, and who comes in by tokens of others.",
-    "users": "Who can sign in.",
-    "health": "How the server is.",
-    "description": "This description.",
-}
-"""What operations are grouped by, in the order to show them in."""
-
-_MEANINGS = {
-    "Request fulfilled, document follows": "Here it is.",
-    "Document created, URL follows": "Made.",
-    "Request fulfilled, nothing follows": "Done.",
-}
-
-_PARAMETERS: Json = {
-    "IdempotencyKey": {
-        "name": "Idempotency-Key",
-        "in": "header",
-        "description": "The same key with the same request gets the same answer for a day, and has one effect.",
-        "schema": {"type": "string", "pattern": "^[!#-~]{1,255}$"},
-    },
-    "IfMatch": {
-        "name": "If-Match",
-        "in": "header",
-        "description": "The `ETag` of the state that you saw: 412 if it has changed since. `*` for any.",
-        "schema": {"type": "string"},
-    },
-    "IfNoneMatch": {
-        "name": "If-None-Match",
-        "in": "header",
-        "description": "The `ETag` of the state that you have: 304 if it is still so.",
-        "schema": {"type": "string"},
-    },
-}
-_HEADERS: Json = {
-    "ApiVersion": {
-        "description": "The version of this API.",
-        "required": True,
-        "schema": {"type": "string", "const": "1"},
-    },
-    "RequestId": {
-        "description": "What logs call this request: yours (`X-Request-ID`), or a new one.",
-        "required": True,
-        "schema": {"type": "string"},
-    },
-    "ETag": {"description": "The state of the resource.", "required": True, "schema": {"type": "string"}},
-    "Location": {
-        "description": "Where it is now.",
-        "required": True,
-        "schema": {"type": "string", "format": "uri-reference"},
-    },
-    "Challenge": {
-        "description": "How to come in (RFC 6750).",
-        "required": True,
-        "schema": {"type": "string"},
-    },
-    "RetryAfter": {
-        "description": "In how many seconds to come again.",
-        "required": True,
-        "schema": {"type": "string", "pattern": "^[0-9]+$"},
-    },
-    "Link": {
-        "description": '`<…>; rel="next"`: the next page, if there is one.',
-        "schema": {"type": "string"},
-    },
-    "Replayed": {
-        "description": "`true` where this repeats an earlier answer to the same Idempotency-Key.",
-        "schema": {"type": "string", "const": "true"},
-    },
-}
 
 
 def document(handlers: Sequence[Any], version: str) -> Json:
     """Describe an API that has these handlers."""
-    about = OpenAPIConfig(title="envmgr ALM", version=version, description=_ABOUT)
+    about = OpenAPIConfig(title="envmgr ALM", version=version, description=words.ABOUT)
     application = Litestar(list(handlers), openapi_config=about, logging_config=None)
     described: Json = application.openapi_schema.to_schema()
-    described["tags"] = [{"name": name, "description": text} for name, text in _GROUPS.items()]
+    described["tags"] = [{"name": name, "description": text} for name, text in words.GROUPS.items()]
     described["components"] = {
         "schemas": _schemas(application),
-        "parameters": _PARAMETERS,
-        "headers": _HEADERS,
+        "parameters": words.PARAMETERS,
+        "headers": words.HEADERS,
         "responses": {},
-        "securitySchemes": {
-            "bearer": {
-                "type": "http",
-                "scheme": "bearer",
-                "description": "The access token of `POST /auth/login`, or an API key (`evm_…`).",
-            }
-        },
+        "securitySchemes": words.SECURITY,
     }
     operations = {
         operation["operationId"]: (path, method, operation)
@@ -289,7 +195,7 @@ def _complete_answers(described: Json, method: str, operation: Json) -> None:
             answer["headers"] = _headers("ApiVersion", "RequestId", *_OWN_HEADERS.get(status, ()))
             answers[status] = {"$ref": f"#/components/responses/{_shared(shared, status, answer)}"}
         elif int(status) < _FIRST_PROBLEM:
-            answer["description"] = _MEANINGS.get(answer["description"], answer["description"])
+            answer["description"] = words.MEANINGS.get(answer["description"], answer["description"])
             answer["headers"] = _headers(*_names_of_headers(schemas, method, status, operation, answer))
     if method == "get" and "ETag" in answers[_OK]["headers"]:
         described_tag = _headers("ApiVersion", "RequestId", "ETag")
@@ -335,7 +241,7 @@ def _headers(*names: str) -> Json:
 
 def spelled(name: str) -> str:
     """Spell a header as it stands in an answer."""
-    return _SPELLED.get(name, name)
+    return words.SPELLED.get(name, name)
 
 
 def _answered(answer: Json) -> str:
