@@ -29,7 +29,7 @@ contracts: $(READY)
 	$(BIN)/lint-imports
 
 coverage: $(READY)
-	$(BIN)/python -m pytest -n $(WORKERS) tests/unit tests/property --cov --cov-report= -q
+	$(BIN)/python -m pytest -n $(WORKERS) tests/unit tests/property --ignore=tests/unit/server --ignore=tests/property/server --cov --cov-report= -q
 	$(BIN)/coverage report --fail-under=100 --include="$$(paste -sd, tests/pure_core.txt)"
 
 bench: $(READY)
