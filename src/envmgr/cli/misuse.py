@@ -18,12 +18,14 @@ if TYPE_CHECKING:
 
 _REPHRASED = (
     (re.compile(r"No such option: (\S+)(?s:.*)"), r"there is no option \1"),
-    (re.compile(r"Missing (?:argument|option) '(.*)'\.(?s:.*)"), r"\1 is missing"),
+    (re.compile(r"Missing (?:argument|option) '([^']*)'(?s:.*)"), r"\1 is missing"),
     (re.compile(r"Got unexpected extra arguments?(?:\(s\))? \((.*)\)"), r"too much: \1"),
-    (re.compile(r"Invalid value for (.*): Input (.*?)(?:, .*)?"), r"bad value for \1: it \2"),
-    (re.compile(r"Invalid value for (.*)"), r"bad value for \1"),
+    (re.compile(r"Invalid value for (.*?): Input should (.*?)(?:, .*)?"), r"bad value for \1: it should \2"),
+    (re.compile(r"Invalid value for (.*?): (?:Value error, )?(.*?)\.?"), r"bad value for \1: \2"),
     (re.compile(r"Option '(.*)' requires an argument\.?"), r"\1 needs a value"),
 )
+_PLAIN = (("valid integer", "whole number"), ("valid number", "number"), ("' / '", "' or '"))
+"""The words of the parser that nobody else has, and how it puts two names of an option side by side."""
 
 
 def check_names(command: Command, words: Sequence[str]) -> None:
@@ -65,9 +67,12 @@ def explained(error: TyperException) -> UsageError:
 
 
 def _message(text: str) -> str:
-    for theirs, ours in _REPHRASED:
-        if theirs.fullmatch(text):
-            return theirs.sub(ours, text)
+    for theirs, ours in _PLAIN:
+        text = text.replace(theirs, ours)
+    for pattern, template in _REPHRASED:
+        match = pattern.fullmatch(text)
+        if match:
+            return match.expand(template)
     text = text.rstrip(".")
     return text[:1].lower() + text[1:]
 

@@ -99,9 +99,20 @@ def test_a_deployment_that_somebody_else_must_approve_is_there_and_waits(ada, wo
         assert wire.ask("POST", "/environments", rules).status == 201
     result = ada.run("alm", "deploy", "guarded@1", "--env", "guarded", "--status", "successful")
     assert result.code == 1
-    assert "was made, and could not be taken to successful" in result.err
     (waiting,) = answer(ada, "deployments", "list", "--app", "guarded")["deployments"]
     assert waiting["status"] == "awaiting_approval"
+    assert f"deployment {waiting['id']} is there, and could not be taken to successful" in result.err
+    for state in ("successful", "cancelled"):
+        assert f"`envmgr alm deployments update {waiting['id']} --status {state}`" in result.err
+
+
+def test_what_was_begun_and_left_is_gone_on_with_by_the_same_command(ada):
+    ada.ok("alm", "apps", "create", "left", "--version", "1")
+    begun = answer(ada, "deploy", "left@1", "--env", "left")["deployment"]
+    done = answer(ada, "deploy", "left@1", "--env", "left", "--status", "successful")
+    assert done["resumed"]
+    assert (done["deployment"]["id"], done["deployment"]["status"]) == (begun["id"], "successful")
+    assert not answer(ada, "deploy", "left@1", "--env", "left", "--status", "successful")["resumed"]
 
 
 def test_the_log_tells_who_did_what(ada, world):

@@ -223,9 +223,41 @@ def test_without_a_state_a_deployment_stays_as_the_server_begins_it():
 def test_a_walk_that_fails_says_that_the_deployment_is_there():
     refusal = AlmConflict("it waits for an approval", kind="impossible-step")
     api = deploying(**{"POST /deployments/9/statuses": refusal})
-    with pytest.raises(AlmConflict, match=r"deployment 9 was made, .* it waits for an approval") as caught:
+    with pytest.raises(AlmConflict, match=r"deployment 9 is there, .* it waits for an approval") as caught:
         deployments.deploy(api, Tagged("shop", "1.4.0"), "prod", "successful", "")
-    assert "deployments show 9" in caught.value.hint
+    assert "`envmgr alm deployments update 9 --status successful`" in caught.value.hint
+    assert "`envmgr alm deployments update 9 --status cancelled`" in caught.value.hint
+
+
+ACTIVE = {**PENDING, "version_id": 42, "environment": "prod", "actor": "user:ada", "status": "in_progress"}
+
+
+def in_the_way(active):
+    refusal = AlmConflict("one is active", kind="deployment-active", members={"active": "/deployments/9"})
+    me = {"GET /auth/me": {"actor": "user:ada"}}
+    return deploying(**{"POST /deployments": refusal, "GET /deployments/9": active, **me})
+
+
+def test_the_callers_own_deployment_of_the_same_version_is_gone_on_with():
+    done = deployments.deploy(in_the_way(ACTIVE), Tagged("shop", "1.4.0"), "prod", "successful", "")
+    assert done.resumed
+    assert done.steps == ("successful",)
+
+
+@pytest.mark.parametrize(
+    ("other", "status"),
+    [
+        ({"actor": "user:eve"}, "successful"),
+        ({"version_id": 41}, "successful"),
+        ({"environment": "dev"}, "successful"),
+        ({}, None),
+    ],
+)
+def test_what_is_in_the_way_and_not_meant_is_left_alone(other, status):
+    api = in_the_way({**ACTIVE, **other})
+    with pytest.raises(AlmConflict, match="one is active"):
+        deployments.deploy(api, Tagged("shop", "1.4.0"), "prod", status, "")
+    assert [asked[1] for asked in api.asked if asked[0] == "POST"] == ["/deployments"]
 
 
 def test_a_deployment_is_taken_further():

@@ -19,6 +19,7 @@ from envmgr.kit.errors import UsageError
         (["uninstall"], "TOOL@VERSION... is missing", "for example: envmgr uninstall nodejs@20.1.0"),
         (["which", "a", "b"], "too much: b", "for example: envmgr which node"),
         (["install", "--jobs", "x"], "bad value for '--jobs'", "for example: envmgr install"),
+        (["alm", "deploy", "shop@1"], "--env is missing", "for example: envmgr alm deploy"),
         (
             ["list", "nodejs", "20"],
             "list takes a spec only with --remote",
@@ -37,6 +38,31 @@ def test_a_command_line_that_makes_no_sense_says_what_does(words, message, hint)
         app.run(Options(), words)
     assert message in caught.value.message
     assert hint in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["alm", "audit", "--limit", "x"], "bad value for '--limit': it should be a whole number"),
+        (
+            ["alm", "audit", "--limit", "-1"],
+            "bad value for '--limit': it should be greater than or equal to 0",
+        ),
+        (["alm", "deployments", "show", "1.5"], "bad value for 'ID': it should be a whole number"),
+    ],
+    ids=str,
+)
+def test_a_bad_number_is_said_in_plain_words(words, message):
+    with pytest.raises(UsageError) as caught:
+        app.run(Options(), words)
+    assert caught.value.message == message
+
+
+def test_a_bad_choice_is_said_in_plain_words():
+    with pytest.raises(UsageError) as caught:
+        app.run(Options(), ["alm", "deploy", "shop@1", "--env", "prod", "--status", "done"])
+    assert caught.value.message.startswith("bad value for '--status': 'done' is not one of 'pending', ")
+    assert caught.value.message.endswith("'rolled_back'")
 
 
 @pytest.mark.parametrize("words", [[], ["plugin"], ["config"], ["cache"]], ids=" ".join)

@@ -32,7 +32,12 @@ def run(options: Options, words: Sequence[str], environment: str, status: str | 
     named = names.parse_version(tuple(words))
     with connected(options) as api:
         done = deployments.deploy(api, named, names.check_environment(environment), status, reason)
-    return report(options, "alm-deploy", lambda: entry(done), lambda style, _: deployed_lines(done, style))
+    return report(
+        options,
+        "alm-deploy",
+        lambda: {**entry(done), "resumed": done.resumed},
+        lambda style, _: deployed_lines(done, style),
+    )
 
 
 def entry(done: Deployed) -> dict[str, object]:
@@ -43,6 +48,8 @@ def entry(done: Deployed) -> dict[str, object]:
 def deployed_lines(done: Deployed, style: Style) -> Iterator[str]:
     """Say where a deployment stands, and what may come next."""
     one, marks = done.deployment, marks_for(style)
+    if done.resumed:
+        yield style.paint("dim", f"went on with deployment {number(one, 'id')}, which you began before")
     status = word(one, "status")
     yield (
         f"{style.paint(colour(status), marks.state(status))} {word(one, 'app')}@{word(one, 'tag')} {marks.arrow} "

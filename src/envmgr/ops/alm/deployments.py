@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from envmgr.alm.documents import document, number, text
-from envmgr.kit.errors import AlmError
+from envmgr.kit.errors import AlmConflict, AlmError
 from envmgr.kit.value import frozen
 from envmgr.ops.alm import find
 from envmgr.ops.alm.listing import Listed, listed
@@ -34,10 +34,11 @@ class Filter:
 
 @frozen
 class Deployed:
-    """A deployment, and the steps it was taken just now."""
+    """A deployment, and the steps it was taken just now; `resumed`: it was begun before."""
 
     deployment: Document
     steps: tuple[str, ...]
+    resumed: bool = False
 
 
 @frozen
@@ -51,12 +52,17 @@ class DeploymentShown:
 def deploy(
     api: Api, named: Tagged | Numbered | Standing, environment: str, status: str | None, reason: str
 ) -> Deployed:
-    """Ask for a version in an environment, and take it to a state where one is given."""
-    version = find.version(api, named)
-    asked = {"version_id": number(version, "id"), "environment": environment, "reason": reason}
-    begun = document(api.post("/deployments", asked))
-    steps = _walk_new(api, begun, status, reason) if status else ()
-    return Deployed(_again(api, begun) if steps else begun, steps)
+    """Ask for a version in an environment, and take it to a state where one is given.
+
+    With a state, what the caller began before of the same version there, and did not end, is gone on with.
+    """
+    version_id = number(find.version(api, named), "id")
+    asked = {"version_id": version_id, "environment": environment, "reason": reason}
+    if status is None:
+        return Deployed(document(api.post("/deployments", asked)), ())
+    begun, resumed = _begun(api, asked)
+    steps = _walk_begun(api, begun, status, reason)
+    return Deployed(_again(api, begun) if steps else begun, steps, resumed)
 
 
 def advance(api: Api, deployment_id: int, status: str, reason: str) -> Deployed:
@@ -99,15 +105,39 @@ def _walk(api: Api, deployment: Document, status: str, reason: str) -> tuple[str
     return steps
 
 
-def _walk_new(api: Api, deployment: Document, status: str, reason: str) -> tuple[str, ...]:
-    """Take a deployment further that was just made; where that fails, say that it is there."""
+def _begun(api: Api, asked: Document) -> tuple[Document, bool]:
+    """Begin a deployment, or find the same one begun by the caller before; tell which."""
+    try:
+        return document(api.post("/deployments", asked)), False
+    except AlmConflict as error:
+        mine = _mine(api, error, asked)
+        if mine is None:
+            raise
+        return mine, True
+
+
+def _mine(api: Api, error: AlmConflict, asked: Document) -> Document | None:
+    """Return the deployment that is in the way if it is of the same version, and the caller's own."""
+    path = error.members.get("active")
+    if not isinstance(path, str):
+        return None
+    active = document(api.get(path))
+    is_same = all(active.get(name) == asked[name] for name in ("version_id", "environment"))
+    me = text(document(api.get("/auth/me")), "actor")
+    return active if is_same and text(active, "actor") == me else None
+
+
+def _walk_begun(api: Api, deployment: Document, status: str, reason: str) -> tuple[str, ...]:
+    """Take a deployment further; where that fails, say that it is there, and the two ways out."""
     try:
         return _walk(api, deployment, status, reason)
     except AlmError as error:
         id_ = number(deployment, "id")
-        error.message = f"deployment {id_} was made, and could not be taken to {status}: {error.message}"
+        error.message = f"deployment {id_} is there, and could not be taken to {status}: {error.message}"
         error.args = (error.message,)
-        error.hint = error.hint or f"`envmgr alm deployments show {id_}` shows where it is"
+        update = f"envmgr alm deployments update {id_} --status"
+        ways = f"`{update} {status}` goes on with it, `{update} cancelled` gives it up"
+        error.hint = f"{error.hint}; {ways}" if error.hint else ways
         raise
 
 
