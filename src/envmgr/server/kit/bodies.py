@@ -5,15 +5,22 @@ The framework would decode to plain values, and convert those leniently (`"1"` t
 
 from __future__ import annotations
 
+import json
 import re
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from litestar import Request
 
 from envmgr.server.kit.problems import InvalidFields, Malformed
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SMALL = 16 * 2**10
+"""Bytes of a body in which names are looked for that come twice: in larger ones, that would hold others up."""
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 _WHERE = re.compile(r" - at `(?:key in )?\$(.*)`$", re.DOTALL)
 
 
@@ -29,7 +36,9 @@ class StrictRequest(Request[Any, Any, Any]):
 def decoded(body: bytes, kind: Any) -> Any:
     """Decode JSON as a type. Raise InvalidFields where it says something else, Malformed where it is none."""
     try:
-        return _decoder(kind).decode(body)
+        value = _decoder(kind).decode(body)
+        if len(body) <= SMALL:
+            _require_once(body)
     except msgspec.ValidationError as error:
         message = str(error)
         where = _WHERE.search(message)
@@ -38,11 +47,64 @@ def decoded(body: bytes, kind: Any) -> Any:
             "some fields hold what they cannot", errors=[(pointer, _WHERE.sub("", message))]
         ) from None
     except msgspec.DecodeError as error:
-        raise Malformed(f"the body cannot be read: {error}") from None
+        raise Malformed(f"the body cannot be read: {_said(error, body)}") from None
     except UnicodeDecodeError as error:
         raise Malformed(f"the body is not UTF-8: byte {error.object[error.start]:#04x}") from None
     except RecursionError:
         raise Malformed("the body is nested too deeply") from None
+    return value
+
+
+def _said(error: msgspec.DecodeError, body: bytes) -> str:
+    """Say what is wrong with a body; of half a surrogate pair, the reader says all kinds of things."""
+    half = _SURROGATE.search(body)
+    if half and ("surrogate" in str(error) or "truncated" in str(error)):
+        return f"{half[0].decode()} is half of a character (a surrogate without its other half)"
+    return str(error)
+
+
+class _Twice(ValueError):
+    """A name comes twice."""
+
+
+class _Pairs(tuple[tuple[str, Any], ...]):
+    """An object with the names it was written with."""
+
+    __slots__ = ()
+
+
+def _require_once(body: bytes) -> None:
+    """Raise InvalidFields for names that come twice in an object: every reader guesses which one counts."""
+    try:
+        _ONCE.decode(body.decode())
+    except _Twice:
+        pointers = sorted(set(_twice(_WRITTEN.decode(body.decode()), "")))
+        raise InvalidFields(
+            "some fields come twice", errors=[(pointer, "say it once") for pointer in pointers]
+        ) from None
+
+
+def _once(pairs: list[tuple[str, Any]]) -> None:
+    if len(dict(pairs)) != len(pairs):
+        raise _Twice
+
+
+def _twice(value: Any, at: str) -> Iterator[str]:
+    """Give a pointer to each name that comes twice."""
+    if isinstance(value, _Pairs):
+        names = [name for name, _ in value]
+        for name, inner in value:
+            pointer = f"{at}/{_escaped(name)}"
+            if names.count(name) > 1:
+                yield pointer
+            yield from _twice(inner, pointer)
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _twice(inner, f"{at}/{index}")
+
+
+_ONCE = json.JSONDecoder(object_pairs_hook=_once)
+_WRITTEN = json.JSONDecoder(object_pairs_hook=_Pairs)
 
 
 @cache
@@ -53,4 +115,8 @@ def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
 def _pointer(path: str) -> str:
     """Turn `.artifacts[0].name` into a JSON pointer (RFC 6901); what is not named, of a mapping, is left out."""
     steps = re.findall(r"\.([^.\[\]]+)|\[(\d+)\]", path)
-    return "".join("/" + (name or index).replace("~", "~0").replace("/", "~1") for name, index in steps)
+    return "".join("/" + _escaped(name or index) for name, index in steps)
+
+
+def _escaped(name: str) -> str:
+    return name.replace("~", "~0").replace("/", "~1")

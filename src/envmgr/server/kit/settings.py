@@ -19,6 +19,19 @@ HOST, PORT = "127.0.0.1", 8080
 SERVICE = "envmgr-alm"
 LEVELS = ("debug", "info", "warning", "error")
 _LARGEST_PORT = 65535
+_CARRIES, _IS_ALL = "carries its events itself", "is all the services in one process"
+_ELSEWHERE = {
+    "NATS_URL": _CARRIES,
+    "NATS_HOST": _CARRIES,
+    "NATS_PORT": _CARRIES,
+    "KAFKA_BROKER": _CARRIES,
+    "GRPC_PORT": "offers no gRPC",
+    "APP_URL": _IS_ALL,
+    "VERSION_URL": _IS_ALL,
+    "DEPLOYMENT_URL": _IS_ALL,
+    "AUDIT_URL": _IS_ALL,
+}
+"""What tells services apart, and what this server does instead."""
 _TRUE, _FALSE = frozenset({"1", "true", "yes", "on"}), frozenset({"0", "false", "no", "off"})
 
 
@@ -64,11 +77,11 @@ def read(environment: Environment, flags: Mapping[str, str | int | bool | None])
     return Settings(
         data_dir=_data_dir(environment, flags.get("data_dir")),
         host=text("host", "ALM_HOST", HOST),
-        port=_whole("PORT", text("port", "PORT", str(PORT)), _LARGEST_PORT),
+        port=_whole("PORT", text("port", "PORT", str(PORT)), range(_LARGEST_PORT + 1)),
         log_level=_one_of("LOG_LEVEL", text("log_level", "LOG_LEVEL", "info").lower(), LEVELS),
         require_if_match=bool(flags.get("require_if_match")) or _switch(environment, "ALM_REQUIRE_IF_MATCH"),
-        keep_alive=_whole("ALM_KEEP_ALIVE", environment.get("ALM_KEEP_ALIVE", "75"), 3600),
-        connections=_whole("ALM_CONNECTIONS", environment.get("ALM_CONNECTIONS", "1000"), 100_000),
+        keep_alive=_whole("ALM_KEEP_ALIVE", environment.get("ALM_KEEP_ALIVE", "75"), range(1, 3601)),
+        connections=_whole("ALM_CONNECTIONS", environment.get("ALM_CONNECTIONS", "1000"), range(1, 100_001)),
         admin_password=environment.get("ALM_ADMIN_PASSWORD"),
         jwt_secret=environment.get("JWT_SECRET"),
         jwt_private_key=environment.get("JWT_PRIVATE_KEY"),
@@ -81,7 +94,7 @@ def read(environment: Environment, flags: Mapping[str, str | int | bool | None])
 
 
 def _require_embedded(environment: Environment) -> None:
-    """Refuse a database or a bus that this server cannot use, rather than run on another one unnoticed."""
+    """Refuse what this server cannot use, rather than run on something else unnoticed."""
     database, bus = environment.get("DB_URL"), environment.get("BUS_URL")
     if database and not database.startswith("sqlite:///"):
         raise SettingsError(
@@ -93,6 +106,9 @@ def _require_embedded(environment: Environment) -> None:
             f"BUS_URL names a {_scheme(bus)} bus, and this server carries its events itself: "
             "unset BUS_URL, or set it to inprocess://"
         )
+    for name, instead in _ELSEWHERE.items():
+        if environment.get(name):
+            raise SettingsError(f"{name} is set, and this server {instead}: unset {name}")
 
 
 def _scheme(url: str) -> str:
@@ -136,9 +152,12 @@ def _is_web(url: str) -> bool:
     return parts.scheme in {"http", "https"} and bool(parts.hostname)
 
 
-def _whole(name: str, text: str, largest: int) -> int:
-    if not (text.isascii() and text.isdecimal() and len(text) <= len(str(largest)) and int(text) <= largest):
-        raise SettingsError(f"{name} is {text!r}: it must be a whole number up to {largest}")
+def _whole(name: str, text: str, choices: range) -> int:
+    is_number = text.isascii() and text.isdecimal() and len(text) <= len(str(choices[-1]))
+    if not (is_number and int(text) in choices):
+        raise SettingsError(
+            f"{name} is {text!r}: it must be a whole number from {choices[0]} to {choices[-1]}"
+        )
     return int(text)
 
 

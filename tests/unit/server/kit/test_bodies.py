@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from envmgr.server.contracts.requests import AppNew, DeploymentNew, EnvironmentPut, VersionPut
-from envmgr.server.kit.bodies import decoded
+from envmgr.server.kit.bodies import SMALL, decoded
 from envmgr.server.kit.problems import InvalidFields, Malformed
 
 
@@ -50,3 +50,44 @@ def test_what_is_no_json_is_malformed(body):
 def test_what_is_nested_too_deeply_is_malformed(deep):
     with pytest.raises(Malformed, match="deeply"):
         decoded(deep, object)
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "pointers"),
+    [
+        (b'{"name": "a", "name": "b"}', AppNew, ["/name"]),
+        (b'{"name": "a", "n\\u0061me": "a"}', AppNew, ["/name"]),
+        (
+            b'{"artifacts": [{"name": "a", "digest": "sha256:%b", "name": "b"}]}' % (b"a" * 64),
+            VersionPut,
+            ["/artifacts/0/name"],
+        ),
+        (b'{"x/y": {"a": 1, "a": 2}, "x/y": 1}', dict, ["/x~1y", "/x~1y/a"]),
+    ],
+)
+def test_a_name_that_comes_twice_is_pointed_at(body, kind, pointers):
+    with pytest.raises(InvalidFields) as caught:
+        decoded(body, kind)
+    assert [pointer for pointer, _ in caught.value.errors] == pointers
+
+
+def test_the_same_name_in_objects_beside_one_another_is_fine():
+    assert decoded(b'{"a": {"x": 1}, "b": {"x": 2}}', dict) == {"a": {"x": 1}, "b": {"x": 2}}
+
+
+def test_a_large_body_is_read_once_only():
+    body = b'{"name": "a", "description": "%b"}' % (b"x" * 1000)
+    assert decoded(body + b" " * SMALL, AppNew).name == "a"
+
+
+@pytest.mark.parametrize(
+    "text", [rb'"\ud800"', rb'"\udc00 and more"', rb'"\ud83d\u0041 and more"', rb'"\uD83Dabcdefghij"']
+)
+def test_half_a_surrogate_pair_is_called_that(text):
+    with pytest.raises(Malformed, match="half of a character"):
+        decoded(b'{"name": %b}' % text, AppNew)
+
+
+def test_a_body_that_ends_early_is_not_blamed_on_its_characters():
+    with pytest.raises(Malformed, match="truncated"):
+        decoded(b'{"name": "a', AppNew)

@@ -140,3 +140,29 @@ def test_traces_go_where_the_variables_of_opentelemetry_say(variables, url):
 def test_what_cannot_be_is_refused_by_its_name(variables, said):
     with pytest.raises(SettingsError, match=f"^{said}"):
         settings(variables)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "NATS_URL",
+        "NATS_HOST",
+        "NATS_PORT",
+        "KAFKA_BROKER",
+        "GRPC_PORT",
+        "APP_URL",
+        "VERSION_URL",
+        "DEPLOYMENT_URL",
+        "AUDIT_URL",
+    ],
+)
+def test_what_would_need_other_servers_is_refused_by_name(name):
+    with pytest.raises(SettingsError, match=f"^{name} is set, and this server .*: unset {name}$"):
+        settings({name: "somewhere"})
+    assert settings({name: ""}).port == 8080
+
+
+@pytest.mark.parametrize("name", ["ALM_CONNECTIONS", "ALM_KEEP_ALIVE"])
+def test_a_server_that_could_answer_nobody_is_refused(name):
+    with pytest.raises(SettingsError, match=f"{name} is '0': it must be a whole number from 1 to"):
+        settings({name: "0"})
