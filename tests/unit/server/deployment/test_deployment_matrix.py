@@ -3,9 +3,13 @@ from __future__ import annotations
 import sqlite3
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from envmgr.server.deployment import steps
 from envmgr.server.deployment.domain import By, Order
+from envmgr.server.deployment.matrix import Moments
+from envmgr.server.kit.clock import rfc3339
 from envmgr.server.kit.problems import NotFound
 from support.deploying import run
 from support.services import call
@@ -46,6 +50,12 @@ def test_the_matrix_of_one_environment_shows_that_one(tmp_path):
             await world.service.matrix(call(), "moon")
 
     run(tmp_path, scenario)
+
+
+@given(st.lists(st.integers(0, 253_402_300_799_999), max_size=5))
+def test_the_matrix_spells_moments_as_everything_else_does(moments):
+    spelling = Moments()
+    assert [spelling.spelled(ms) for ms in moments] == [rfc3339(ms) for ms in moments]
 
 
 class Watching:
