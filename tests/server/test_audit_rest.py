@@ -8,6 +8,8 @@ from litestar import Litestar
 
 from envmgr.kit import checkpoint as checkpoints
 from envmgr.server.audit.api import routes
+from envmgr.server.contracts import events as contract
+from envmgr.server.gateway import events as gateway
 from support.auditlog import KEY, event, events, verified
 from support.auditserver import serving
 
@@ -57,7 +59,8 @@ def test_the_log_as_it_is_given_verifies(client):
         ("from=2023-11-14T23:13:23%2B01:00&to=2023-11-14T22:13:24Z", [3]),
         ("sort=seq&limit=2", [1, 2]),
         ("sort=-timestamp&limit=2", [7, 5]),
-        ("actor=nobody", []),
+        ("actor=user:nobody", []),
+        ("actor=anonymous", []),
     ],
 )
 def test_lists_are_filtered_and_sorted(client, query, expected):
@@ -79,6 +82,9 @@ def test_lists_are_filtered_and_sorted(client, query, expected):
         ("/audit/events?limit=many", "?limit"),
         ("/audit/checkpoints?limit=-1", "?limit"),
         ("/audits?actor=", "?actor"),
+        ("/audits?actor=admin", "?actor"),
+        ("/audits?event_type=AppMade", "?event_type"),
+        ("/audits?resource=shop", "?resource"),
     ],
 )
 def test_what_means_nothing_is_pointed_at(client, path, pointer):
@@ -86,6 +92,23 @@ def test_what_means_nothing_is_pointed_at(client, path, pointer):
     assert answer.status_code == 400, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
     assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
+
+
+def test_a_type_of_event_that_there_is_not_is_answered_with_what_was_perhaps_meant(client):
+    (error,) = client.get("/audits?event_type=appcreate").json()["errors"]
+    assert error["detail"].endswith("did you mean AppCreated?")
+    (error,) = client.get("/audits?event_type=x").json()["errors"]
+    assert "AppCreated, AppDeleted" in error["detail"]
+
+
+def test_every_type_of_event_that_a_service_tells_can_be_asked_for():
+    told = {
+        value
+        for module in (contract, gateway)
+        for name, value in vars(module).items()
+        if name.isupper() and isinstance(value, str) and value != contract.EVERYTHING
+    }
+    assert told == contract.KNOWN
 
 
 def test_an_entry_is_shown_by_its_number(client):

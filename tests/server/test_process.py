@@ -286,7 +286,7 @@ def test_what_a_consumer_cannot_take_is_kept_shown_and_taken_when_mended(fresh):
         ("audit:1", "audit-log", 5)
     ]
     with daemon.wire(daemon.login()["access_token"]) as wire:
-        told = wire.ask("GET", "/audits?event_type=Weighed").json
+        told = wire.ask("GET", "/audits?resource=app/1").json
         assert [entry["payload"] for entry in told] == [{"weight": 2}]
         assert 'alm_dead_letters{service="audit"} 1.0' in wire.ask("GET", "/metrics").body.decode()
     assert "Weighed" in command("dead-letters", "show", "audit:1", *data).stdout
@@ -299,7 +299,7 @@ def test_what_a_consumer_cannot_take_is_kept_shown_and_taken_when_mended(fresh):
     assert command("dead-letters", "retry", "--all", *data).stdout == "audit:1 is done\n"
     assert command("dead-letters", "list", *data).stdout == "no dead letters\n"
     with daemon.wire(daemon.login()["access_token"]) as wire:
-        assert len(wire.ask("GET", "/audits?event_type=Weighed").json) == 2
+        assert len(wire.ask("GET", "/audits?resource=app/1").json) == 2
 
 
 def tell(path: Path, data: str) -> None:

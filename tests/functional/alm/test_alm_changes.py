@@ -123,6 +123,17 @@ def test_the_log_tells_who_did_what(ada, world):
     shown = ada.ok("alm", "audit", "--type", "VersionCreated", "--limit", "1")
     assert shown.out.endswith("user:admin  VersionCreated  told@1\n")
     assert "the newest 1 entries" in shown.err
+    named = ada.ok("alm", "audit", "--actor", "admin", "--resource", "told")
+    assert named.out.endswith("user:admin  AppCreated  told\n")
+    assert "admin: asked for the actor user:admin" in named.err
+    assert "told: asked for the resource app/" in named.err
+
+
+@pytest.mark.parametrize("follow", [[], ["--follow", "--limit", "0"]], ids=str)
+def test_a_type_of_entry_that_there_is_not_is_an_error_with_what_was_perhaps_meant(ada, follow):
+    refused = ada.run("alm", "audit", "--type", "AppCreate", *follow)
+    assert (refused.code, refused.out) == (1, "")
+    assert "did you mean AppCreated?" in refused.err
 
 
 def test_the_log_is_followed_as_it_happens(ada):

@@ -29,6 +29,19 @@ def test_the_newest_entries_are_told_oldest_first():
     assert found.more
 
 
+@pytest.mark.parametrize(
+    ("given", "asked"),
+    [
+        (audit.Filter("admin", "AppCreated", "shop"), audit.Filter("user:admin", "AppCreated", "app/7")),
+        (audit.Filter("key:4", None, "environment/prod"), audit.Filter("key:4", None, "environment/prod")),
+        (audit.Filter("anonymous"), audit.Filter("anonymous")),
+        (audit.Filter(), audit.Filter()),
+    ],
+)
+def test_a_bare_name_is_a_users_or_an_apps(given, asked):
+    assert audit.spelled(server(**{"GET /apps/shop": {"id": 7}}), given) == asked
+
+
 def test_a_log_is_verified_from_its_server():
     report = audit.verify_server(server(), SIGNED[:1])
     assert report.is_intact

@@ -213,6 +213,11 @@ def test_entries_keep_their_columns_when_more_follow():
         ({"app": "shop", "tag": "1"}, "shop@1"),
         ({"name": "sh\x1bop"}, "sh?op"),
         ({"username": "ada"}, "ada"),
+        (
+            {"method": "DELETE", "path": "/apps/1", "reason": "needs apps:write"},
+            "DELETE /apps/1: needs apps:write",
+        ),
+        ({"method": "GET", "path": "/apps", "reason": ""}, "GET /apps"),
         ({"x": [1]}, "app/1"),
     ],
 )
@@ -220,6 +225,16 @@ def test_an_entry_is_about_what_its_payload_names(payload, subject):
     (entry,) = entries(1)
     (line,) = Lines(PLAIN, 200).of([{**entry, "payload": payload}])
     assert line.endswith(f"AppUpdated  {subject}")
+
+
+def test_refusals_that_repeat_themselves_are_one_line_with_their_count():
+    denied = {"event_type": "AccessDenied", "payload": {"method": "GET", "path": "/apps", "reason": "no"}}
+    one, two, three, other, *rest = entries(6)
+    log = [*({**entry, **denied} for entry in (one, two, three)), other, {**rest[0], **denied}, rest[1]]
+    lines = Lines(PLAIN, 200).of(log)
+    assert [line.split()[0] for line in lines] == ["3", "4", "5", "6"]
+    assert lines[0].endswith("GET /apps: no (3 times)")
+    assert lines[2].endswith("GET /apps: no")
 
 
 def test_on_a_narrow_terminal_entries_leave_the_year_out_and_fit():

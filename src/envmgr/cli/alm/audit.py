@@ -12,7 +12,7 @@ from envmgr.cli.alm.connection import connected, opened
 from envmgr.cli.alm.entries import Lines
 from envmgr.cli.alm.shown import note_more
 from envmgr.cli.alm.verdict import counted, verdict_entry, verdict_lines
-from envmgr.cli.session import report, short_path, show
+from envmgr.cli.session import report, say, short_path, show
 from envmgr.cli.style import STDOUT, style_of, width_of
 from envmgr.cli.units import count_of
 from envmgr.kit.errors import UsageError
@@ -37,7 +37,7 @@ NOT_INTACT = 1
 def run(options: Options, which: audit.Filter, limit: int) -> int:
     """Show the newest entries, the newest last."""
     with connected(options) as api:
-        found = audit.listing(api, which, limit)
+        found = audit.listing(api, _spelled(options, api, which), limit)
     code = show(
         options,
         "alm-audit",
@@ -53,12 +53,23 @@ def run_follow(options: Options, which: audit.Filter, limit: int) -> int:
     """Show the newest entries, then every other as it comes, until interrupted; with `--json`, a document a line."""
     lines = Lines(style_of(STDOUT), width_of(STDOUT))
     with connected(options) as api:
+        which = _spelled(options, api, which)
         last = audit.head(api)
-        before = audit.listing(api, which, limit).items if limit else ()
+        newest = audit.listing(api, which, limit or 1).items  # which refuses what nothing can match
+        before = newest if limit else ()
         _say(options, lines, before)
         for entry in audit.follow(api, which, max([last, *(number(one, "seq") for one in before)])):
             _say(options, lines, [entry])
     return 0
+
+
+def _spelled(options: Options, api: Api, which: audit.Filter) -> audit.Filter:
+    """Return a filter as the log spells it, and say where that is not as it was written."""
+    asked = audit.spelled(api, which)
+    for name in ("actor", "resource"):
+        if getattr(asked, name) != getattr(which, name):
+            say(options, f"{getattr(which, name)}: asked for the {name} {getattr(asked, name)}")
+    return asked
 
 
 def _say(options: Options, lines: Lines, entries: Sequence[Document]) -> None:

@@ -27,6 +27,9 @@ _ENDINGS = {
 }
 
 
+_FOLDED = frozenset({"AccessDenied", "LoginFailed"})
+"""What comes again and again, and says no more then: any of it in a row is one line."""
+
 _ROOMY = 100
 """Columns that a terminal must have for every line to tell the year."""
 
@@ -42,7 +45,7 @@ class Lines:
 
     def of(self, entries: Sequence[Document]) -> list[str]:
         """Lay some entries out."""
-        rows = [[*self._row(entry)] for entry in entries]
+        rows = [self._folded(run) for run in _runs(entries, self._arrow)]
         for row in rows:
             widths = [display_width(text) for _, text in row]
             self._widest = [max(pair) for pair in zip(self._widest or widths, widths, strict=True)]
@@ -55,6 +58,11 @@ class Lines:
         ]
         return [*padded[:-1], row[-1]]
 
+    def _folded(self, run: Sequence[Document]) -> list[Cell]:
+        """Make a row of the newest of entries that say the same."""
+        *row, (kind, about) = self._row(run[-1])
+        return [*row, (kind, f"{about} ({len(run)} times)" if len(run) > 1 else about)]
+
     def _row(self, entry: Document) -> Iterator[Cell]:
         event = text(entry, "event_type")
         kind = next((kind for ending, kind in _ENDINGS.items() if event.endswith(ending)), "cyan")
@@ -65,6 +73,21 @@ class Lines:
         yield ("", _subject(entry, self._arrow))
 
 
+def _runs(entries: Sequence[Document], arrow: str) -> list[list[Document]]:
+    """Put refusals together that follow one another and say the same; any other entry is alone."""
+    runs: list[list[Document]] = []
+    said: tuple[str, ...] = ()
+    for entry in entries:
+        event = text(entry, "event_type")
+        says = (event, text(entry, "actor"), _subject(entry, arrow))
+        if event in _FOLDED and says == said:
+            runs[-1].append(entry)
+        else:
+            runs.append([entry])
+        said = says
+    return runs
+
+
 def _subject(entry: Document, arrow: str) -> str:
     """Say in names what an entry is about, where its payload has them; else which resource."""
     said = {
@@ -72,6 +95,8 @@ def _subject(entry: Document, arrow: str) -> str:
         for name, value in part(entry, "payload").items()
         if isinstance(value, str) and value
     }
+    if {"method", "path"} <= said.keys():
+        return f"{said['method']} {said['path']}" + (f": {said['reason']}" if "reason" in said else "")
     if {"app", "tag"} <= said.keys():
         version = f"{said['app']}@{said['tag']}"
         if "environment" not in said:

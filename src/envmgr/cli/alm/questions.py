@@ -54,9 +54,9 @@ def audit(  # noqa: PLR0913 - one parameter an option
         bool, typer.Option("--follow", "-f", help="Go on showing entries as they come.")
     ] = False,
     limit: Annotated[int, typer.Option("--limit", min=0, help="How many to show; 0: all.")] = 50,
-    actor: Annotated[str | None, typer.Option("--actor", help="Only what they did.")] = None,
+    actor: Annotated[str | None, typer.Option("--actor", help="Only what they did: ada, key:4, …")] = None,
     event_type: Annotated[str | None, typer.Option("--type", help="Only this: VersionCreated, …")] = None,
-    resource: Annotated[str | None, typer.Option("--resource", help="Only of this: app/7, …")] = None,
+    resource: Annotated[str | None, typer.Option("--resource", help="Only of this: shop, app/7, …")] = None,
     verify: Annotated[bool, typer.Option("--verify", help="Check the whole log, here.")] = False,
     checkpoint: Annotated[
         str | None,

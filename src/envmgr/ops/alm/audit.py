@@ -12,7 +12,8 @@ from envmgr.alm.documents import document, number, text
 from envmgr.kit import checkpoint as checkpoints_of
 from envmgr.kit.errors import AlmError, Forbidden, StorageError
 from envmgr.kit.fs import make_dir, read_text, translating, write_atomic
-from envmgr.kit.value import frozen
+from envmgr.kit.value import frozen, replace
+from envmgr.ops.alm import find
 from envmgr.ops.alm.listing import PAGE, Listed, listed
 
 if TYPE_CHECKING:
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from envmgr.alm.api import Api
     from envmgr.alm.documents import Document
     from envmgr.alm.verify import Report
+
+NOBODY = "anonymous"
+"""The actor of what nobody signed in did."""
 
 
 @frozen
@@ -59,6 +63,16 @@ class Saved:
     path: str
     checkpoint: Document
     is_fresh: bool
+
+
+def spelled(api: Api, which: Filter) -> Filter:
+    """Return a filter as the log spells it: a bare name is a user's, or an app's; raise AlmNotFound for no app."""
+    actor, resource = which.actor, which.resource
+    if actor and ":" not in actor and actor != NOBODY:
+        actor = f"user:{actor}"
+    if resource and "/" not in resource:
+        resource = f"app/{number(find.app(api, resource), 'id')}"
+    return replace(which, actor=actor, resource=resource)
 
 
 def listing(api: Api, which: Filter, limit: int) -> Listed:

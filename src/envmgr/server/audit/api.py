@@ -11,7 +11,8 @@ from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse, OpenAPIType
 from litestar.params import HeaderParameter, Parameter, QueryParameter
 from litestar.response import Stream
 
-from envmgr.server.audit import sse
+from envmgr.server.audit import asking, sse
+from envmgr.server.contracts.events import KNOWN
 from envmgr.server.contracts.fields import LARGEST
 from envmgr.server.contracts.resources import AuditEntry, Checkpoint
 from envmgr.server.kit.clock import parse_rfc3339
@@ -46,7 +47,28 @@ _ONLY_REV = 1
 _MOMENT = {"format": "date-time"}
 
 Seq = Annotated[int, Parameter(ge=1, le=LARGEST, description="The number of an entry.")]
-Filter = Annotated[str | None, Parameter(min_length=1, max_length=200)]
+Service = Annotated[str | None, Parameter(min_length=1, max_length=200)]
+# What is none of these is refused by `asking`, which says what was perhaps meant.
+Actor = Annotated[
+    str | None,
+    Parameter(
+        max_length=200,
+        schema_extra={"pattern": asking.ACTOR, "minLength": 1, "examples": ["user:ada"]},
+        description="Of what they did: `user:ada`, `key:4`, `anonymous`.",
+    ),
+]
+Type = Annotated[
+    str | None,
+    Parameter(max_length=200, schema_extra={"enum": sorted(KNOWN)}, description="Of this type of event."),
+]
+Resource = Annotated[
+    str | None,
+    Parameter(
+        max_length=200,
+        schema_extra={"pattern": asking.RESOURCE, "minLength": 1, "examples": ["app/7"]},
+        description="Of what happened to this: `app/7`, `app/7/version/42`, `environment/prod`.",
+    ),
+]
 Sort = Annotated[str | None, sortable("seq", "timestamp")]
 BySeq = Annotated[str | None, sortable("seq")]
 From = Annotated[
@@ -99,10 +121,10 @@ def routes(audit: Audit) -> list[Any]:
         limit: Limit = DEFAULT,
         cursor: Cursor = None,
         sort: Sort = None,
-        actor: Filter = None,
-        event_type: Filter = None,
-        resource: Filter = None,
-        source_service: Filter = None,
+        actor: Actor = None,
+        event_type: Type = None,
+        resource: Resource = None,
+        source_service: Service = None,
         since: From = None,
         until: To = None,
     ) -> Response[list[AuditEntry]]:
@@ -114,6 +136,7 @@ def routes(audit: Audit) -> list[Any]:
         }
         # A span of time is no filter by a field, but may be asked for.
         paging = paging_of(request, limit, cursor, sort, **filters, **dict.fromkeys(("from", "to")))
+        asking.check(actor=actor, event_type=event_type, resource=resource)
         span = _moment(since, "?from"), _moment(until, "?to")
         return listed(request, await audit.list(call_of(request), paging, *span))
 

@@ -16,5 +16,20 @@ ENVIRONMENT_CREATED, ENVIRONMENT_UPDATED, ENVIRONMENT_DELETED = (
 )
 AUTO_DEPLOY_SKIPPED = "AutoDeploySkipped"
 
+KNOWN = frozenset(
+    {
+        *(APP_CREATED, APP_UPDATED, APP_DELETED),
+        *(VERSION_CREATED, VERSION_UPDATED, VERSION_DELETED),
+        *(DEPLOYMENT_CREATED, DEPLOYMENT_UPDATED, DEPLOYMENT_DELETED),
+        *(ENVIRONMENT_CREATED, ENVIRONMENT_UPDATED, ENVIRONMENT_DELETED),
+        AUTO_DEPLOY_SKIPPED,
+        *("LoginSucceeded", "LoginFailed", "LoggedOut", "RefreshReused", "PasswordChanged"),
+        *("AccessDenied", "TokenExchanged"),
+        *("UserCreated", "UserUpdated", "UserDeleted"),
+        *("ApiKeyCreated", "ApiKeyRevoked", "BindingCreated", "BindingDeleted"),
+    }
+)
+"""Every type that there is, those of the gateway too, which only the audit hears of."""
+
 EVERYTHING = "*"
 """Subscribes to every type."""
