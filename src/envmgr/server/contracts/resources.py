@@ -142,6 +142,7 @@ class Deployment(Struct, frozen=True, kw_only=True):
     environment: EnvironmentName
     status: Status
     reason: str
+    """What its newest step gave as reason; its history keeps all of them."""
     actor: str
     created_at: Moment
     updated_at: Moment

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -25,22 +26,19 @@ if TYPE_CHECKING:
 
 ANY = "*"
 MOST_RULES = 200
-_TIERS: tuple[tuple[str, Tier], ...] = (
-    ("prod", "production"),
-    ("live", "production"),
-    ("stag", "staging"),
-    ("preprod", "staging"),
-    ("test", "testing"),
-    ("qa", "testing"),
-    ("dev", "development"),
+_GUESSES: tuple[tuple[str, Tier, int], ...] = (
+    ("dev|local|sandbox|sbx|review|preview", "development", 100),
+    ("test|tst|qa|qc|integ|perf|stress|bench|non[-_.]?pro?d|(?:ci|int|load)(?![a-z])", "testing", 200),
+    ("uat|accept|acpt", "testing", 250),
+    ("stag|stg", "staging", 300),
+    ("demo", "staging", 320),
+    ("pre[-_.]?(?:pro?d|live|release)|pre(?![a-z])", "staging", 350),
+    ("canary", "production", 390),
+    ("pro?d|live(?![a-z])", "production", 400),
 )
-_ORDER: dict[Tier, int] = {
-    "development": 100,
-    "testing": 200,
-    "staging": 300,
-    "production": 400,
-    "other": 500,
-}
+"""How the words begin that say what an environment is, and where it stands on the way to production."""
+_WORDS = [(re.compile(f"(?<![a-z])(?:{words})"), tier, order) for words, tier, order in _GUESSES]
+_LAST = 500
 
 
 class EnvironmentInUse(Conflict):
@@ -50,11 +48,13 @@ class EnvironmentInUse(Conflict):
 
 
 def guessed(name: str) -> EnvironmentPut:
-    """Say what an environment is that is made by its first use, going by its name."""
-    begins = name.lower()
-    tiers: list[Tier] = [tier for beginning, tier in _TIERS if begins.startswith(beginning)]
-    tier = tiers[0] if tiers else "other"
-    return EnvironmentPut(tier=tier, sort_order=_ORDER[tier])
+    """Say what an environment is that is made by its first use, going by the first word of its name that tells."""
+    put, first = EnvironmentPut(tier="other", sort_order=_LAST), len(name)
+    for word, tier, order in _WORDS:
+        found = word.search(name.lower())
+        if found and found.start() < first:
+            put, first = EnvironmentPut(tier=tier, sort_order=order), found.start()
+    return put
 
 
 def unknown(name: str) -> NotFound:

@@ -33,8 +33,7 @@ def begin(transaction: Transaction, order: Order) -> Deployment:
         raise domain.active(before.deployment)
     environment = environments.used(transaction, order.environment, order.by)
     entries = domain.beginning(environment.rules, order)
-    status = entries[-1][0]
-    reason = environment.rules.blocked or order.reason
+    status, reason, _ = entries[-1]
     deployment = store.add(transaction, order, status, reason).deployment
     for each, why, actor in entries:
         store.note(transaction, deployment.id, each, why, actor)

@@ -181,7 +181,7 @@ def change(transaction: Transaction, old: Held, status: Status, reason: str) -> 
     new = replace(
         was,
         status=status,
-        reason=reason or was.reason,
+        reason=reason,
         updated_at=at,
         finished_at=None if status in ACTIVE else was.finished_at or at,
         rev=was.rev + 1,

@@ -29,6 +29,18 @@ def test_a_deployment_begins_pending_and_is_found_again(tmp_path):
     run(tmp_path, scenario)
 
 
+def test_the_reason_of_a_deployment_is_that_of_its_newest_step_and_the_history_keeps_all(tmp_path):
+    async def scenario(world):
+        made = await world.deploy(reason="release")
+        started = await world.step(made, "in_progress")
+        assert started.reason == ""
+        failed = await world.step(made, "failed", reason="no disk")
+        assert failed.reason == "no disk"
+        assert [reason for _, reason, _ in await world.history(made)] == ["release", "", "no disk"]
+
+    run(tmp_path, scenario)
+
+
 def test_the_version_is_looked_up_for_the_caller_without_their_key_and_condition(tmp_path):
     versions = KnownVersions(version(1))
 
@@ -48,7 +60,19 @@ def test_the_version_is_looked_up_for_the_caller_without_their_key_and_condition
         ("prod", "production", 400),
         ("Production-eu", "production", 400),
         ("staging", "staging", 300),
-        ("preprod", "staging", 300),
+        ("eu-stg", "staging", 300),
+        ("demo", "staging", 320),
+        ("preprod", "staging", 350),
+        ("pre-prod", "staging", 350),
+        ("canary", "production", 390),
+        ("eu-prod", "production", 400),
+        ("prod-preview", "production", 400),
+        ("uat2", "testing", 250),
+        ("perf", "testing", 200),
+        ("non-prod", "testing", 200),
+        ("sandbox", "development", 100),
+        ("premium", "other", 500),
+        ("city", "other", 500),
         ("qa2", "testing", 200),
         ("dev-ada", "development", 100),
         ("moon", "other", 500),
@@ -262,7 +286,8 @@ def test_where_approval_is_asked_for_somebody_else_moves_a_deployment_on(tmp_pat
     async def scenario(world):
         await world.service.put_environment(call(), "prod", asking(requires_approval=True))
         made = await world.deploy(reason="release")
-        assert (made.status, made.reason) == ("awaiting_approval", "release")
+        waits = "prod asks for the approval of somebody else"
+        assert (made.status, made.reason) == ("awaiting_approval", waits)
         assert [(status, actor) for status, _, actor in await world.history(made)] == [
             ("pending", "user:ada"),
             ("awaiting_approval", "system:rules"),
