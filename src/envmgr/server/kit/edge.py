@@ -73,6 +73,7 @@ def sortable(*fields: str) -> Any:
 
 
 _KEY = re.compile(r'"([\x20\x21\x23-\x5b\x5d-\x7e]{1,255})"|([\x21\x23-\x7e]{1,255})')
+_LEFT_OUT = re.compile(r"Missing required (query|header|cookie) parameter '([^']*)'")
 _REV = re.compile(r'"(\d{1,15})"')
 _encode = msgspec.json.Encoder().encode
 
@@ -287,7 +288,7 @@ def answer_http(request: Asked, error: HTTPException) -> Response[dict[str, obje
 def translated(error: HTTPException) -> Problem:
     """Translate the framework's errors to leaves of the tree."""
     if isinstance(error, ValidationException):
-        errors = _pointers(error.extra)
+        errors = _pointers(error.extra) or _missing(error.detail)
         return InvalidFields("some fields hold what they cannot" if errors else error.detail, errors=errors)
     kind = _KINDS.get(error.status_code)
     if kind is None:
@@ -305,6 +306,15 @@ _KINDS: dict[int, type[Problem]] = {
     413: TooLarge,
     415: UnsupportedMedia,
 }
+
+
+def _missing(detail: str) -> Sequence[tuple[str, str]]:
+    """Point at a parameter that was left out: the framework says so in words only."""
+    found = _LEFT_OUT.match(detail)
+    if found is None:
+        return []
+    source, key = found.groups()
+    return [(f"?{key}" if source == "query" else f"{source}:{key}", "it must be given")]
 
 
 def _pointers(extra: object) -> Sequence[tuple[str, str]]:
