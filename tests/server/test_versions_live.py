@@ -82,3 +82,12 @@ def test_a_version_without_a_lock_is_told_of_wherever_it_stands(wire):
     deploy(wire, made["version"], environment)
     usage = f"/tools/nodejs/usage?range=%3C20.11.1&environment={environment}"
     until(lambda: [use["app"] for use in ask(wire, "GET", usage)["without_lock"]], [name])
+
+
+def test_usage_knows_of_every_deployment_that_was_answered(wire):
+    name, environment = f"prompt-{uuid.uuid4().hex[:8]}", f"env-{uuid.uuid4().hex[:8]}"
+    ask(wire, "POST", "/apps", {"name": name}, 201)
+    usage = f"/tools/nodejs/usage?range=*&environment={environment}"
+    for n in range(50):
+        deploy(wire, push(wire, name, f"1.{n}", "nodejs@20.11.0"), environment)
+        assert [use["tag"] for use in ask(wire, "GET", usage)["matches"]] == [f"1.{n}"]

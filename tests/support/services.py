@@ -55,10 +55,14 @@ class NoVersions:
 
 
 class Standing:
-    """A Deployments port that only counts places."""
+    """A Deployments port that only counts places, and events."""
 
-    def __init__(self, places=0):
+    def __init__(self, places=0, events=0):
         self.places = places
+        self.events = events
+
+    async def told(self, call):
+        return self.events
 
     async def standing(self, call, *, app_id=None, version_id=None):
         return self.places

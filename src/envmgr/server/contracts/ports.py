@@ -146,6 +146,10 @@ class Deployments(Protocol):
         """Count the places where an app or a version is current, or on its way."""
         ...
 
+    async def told(self, call: Call) -> int:
+        """Return the number of the newest event that was told: who has all up to it knows what stands where."""
+        ...
+
     async def environments(self, call: Call, paging: Paging) -> Page[Environment]:
         """Return a page of environments."""
         ...

@@ -12,6 +12,7 @@ from envmgr.server.deployment import domain, environments, places, rules, steps,
 from envmgr.server.deployment.matrix import matrix
 from envmgr.server.kit.conditions import require_app, require_unchanged
 from envmgr.server.kit.idempotency import once
+from envmgr.server.kit.outbox import newest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -149,6 +150,10 @@ class DeploymentService:
     async def matrix(self, call: Call, environment: str | None) -> Matrix:
         """Return what stands where."""
         return await self._database.read(lambda reader: matrix(reader, call.principal, environment))
+
+    async def told(self, call: Call) -> int:  # noqa: ARG002 - a number, whatever the caller may see
+        """Return the number of the newest event that was told."""
+        return await self._database.lookup(newest)
 
     async def under_way(self) -> Mapping[str, int]:
         """Count the deployments that are on their way, by status."""

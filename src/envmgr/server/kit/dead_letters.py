@@ -19,7 +19,7 @@ from envmgr.server.kit.tables import Tables
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
 
-    from envmgr.server.kit.sql import Database, Row, Transaction
+    from envmgr.server.kit.sql import Database, Reader, Row, Transaction
 
 _TABLE = Tables(MetaData()).dead_letter
 _BURY = Statement(
@@ -37,6 +37,7 @@ _BURY = Statement(
 _ALL = Statement(select(_TABLE).order_by(_TABLE.c.id))
 _ONE = Statement(select(_TABLE).where(_TABLE.c.id == bindparam("letter")))
 _DROP = Statement(delete(_TABLE).where(_TABLE.c.id == bindparam("letter")))
+_ANY = Statement(select(_TABLE.c.id).where(_TABLE.c.consumer == bindparam("consumer")).limit(1))
 _COUNT = Statement(select(func.count()).select_from(_TABLE))
 
 
@@ -109,6 +110,11 @@ class DeadLetters:
             )
 
         await self._database.write(unit)
+
+
+def has_buried(reader: Reader, consumer: str) -> bool:
+    """Say whether a consumer has any."""
+    return reader.one(_ANY, consumer=consumer) is not None
 
 
 def _letter(row: Row) -> DeadLetter:

@@ -35,6 +35,7 @@ _PENDING = Statement(
     .order_by(_OUTBOX.c.sequence)
     .limit(bindparam("most"))
 )
+_NEWEST = Statement(select(_HEAD.c.sequence))
 _BACKLOG = Statement(select(_HEAD.c.sequence - _HEAD.c.sent))
 _MARK = Statement(update(_HEAD).values(sent=bindparam("upto")).where(_HEAD.c.sent < bindparam("upto")))
 _FORGET = Statement(
@@ -92,6 +93,12 @@ class Outbox:
 def forget(transaction: Transaction) -> int:
     """Drop rows that every consumer has had for a week."""
     return transaction.run(_FORGET, before=transaction.now - KEPT_MS)
+
+
+def newest(reader: Reader) -> int:
+    """Return the number of the newest event that a service told."""
+    row = reader.one(_NEWEST)
+    return int(row[0]) if row else 0
 
 
 def _pending(reader: Reader, source: str, most: int) -> Sequence[Event]:

@@ -21,7 +21,7 @@ from envmgr.server.contracts.events import (
     VERSION_DELETED,
 )
 from envmgr.server.kit.clock import parse_rfc3339
-from envmgr.server.version import domain, known, places, store
+from envmgr.server.version import domain, heard, known, places, store
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from envmgr.server.kit.event import Event
     from envmgr.server.kit.sql import Database, Transaction
 
-APPS, PLACES = "version-apps", "version-places"
+APPS = "version-apps"
+_OF_PLACES = frozenset({DEPLOYMENT_CREATED, DEPLOYMENT_UPDATED, DEPLOYMENT_DELETED})
 BATCH = 200
 """Versions of a deleted app that go in one transaction, so that nobody waits long for the next one."""
 
@@ -65,11 +66,7 @@ def subscriptions(database: Database, dead_letters: DeadLetters) -> list[Subscri
 
     return [
         dead_letters.consumer(APPS, [APP_UPDATED, APP_DELETED], heed_apps),
-        dead_letters.consumer(
-            PLACES,
-            [DEPLOYMENT_CREATED, DEPLOYMENT_UPDATED, DEPLOYMENT_DELETED, ENVIRONMENT_DELETED],
-            heed_places,
-        ),
+        dead_letters.consumer(heard.PLACES, heard.TOLD, heed_places),
     ]
 
 
@@ -94,8 +91,9 @@ def _settle(transaction: Transaction, events: Sequence[Event]) -> None:
     for event in events:
         if event.type == ENVIRONMENT_DELETED:
             places.empty_environment(transaction, event.subject.removeprefix("environment/"), event.sequence)
-        else:
+        elif event.type in _OF_PLACES:
             places.settle(transaction, _standing(event))
+    heard.hear(transaction, events[-1])
 
 
 def _told(event: Event) -> known.Told:

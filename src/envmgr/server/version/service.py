@@ -13,7 +13,7 @@ from envmgr.server.kit.clock import parse_rfc3339
 from envmgr.server.kit.conditions import require_app, require_unchanged
 from envmgr.server.kit.idempotency import once
 from envmgr.server.kit.problems import NotFound, Stale
-from envmgr.server.version import domain, known, ranges, store, toolchain, toolchains, usage
+from envmgr.server.version import domain, heard, known, ranges, store, toolchain, toolchains, usage
 
 if TYPE_CHECKING:
     from envmgr.server.contracts.ports import Apps, Deployments
@@ -93,7 +93,10 @@ class VersionService:
         await self._database.write(lambda transaction: _delete(transaction, call, version_id))
 
     async def usage(self, call: Call, tool: str, spec: str, environment: str | None, paging: Paging) -> Usage:
-        """Tell which deployed versions a range of a tool touches, of the apps that the caller may see."""
+        """Tell which deployed versions a range of a tool touches, of the apps that the caller may see.
+
+        Knows of every deployment that was answered before, or raises NotHeardYet.
+        """
         question = usage.Question(
             tool=tool,
             spec=ranges.read(spec),
@@ -102,6 +105,7 @@ class VersionService:
             limit=paging.limit,
             cursor=paging.cursor,
         )
+        await heard.wait(self._database, await self._deployments.told(call))
         return await self._database.read(lambda reader: usage.answer(reader, question))
 
     async def _read(self, put: VersionPut) -> domain.Push:

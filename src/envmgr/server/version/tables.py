@@ -69,6 +69,15 @@ known_app = Table(
 )
 """What events told of apps: new names, and which are gone for good."""
 
+heard = Table(
+    "heard",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("sequence", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""How far the events of another service are taken in."""
+
 place = Table(
     "place",
     metadata,

@@ -11,7 +11,7 @@ from envmgr.server.kit.bus import InProcessBus
 from envmgr.server.kit.outbox import Outbox
 from envmgr.server.kit.paging import Paging
 from envmgr.server.kit.problems import NotFound
-from envmgr.server.version import handlers
+from envmgr.server.version import handlers, heard
 from envmgr.server.version import module as version_module
 from support.services import Standing, call, opened, told
 from support.versions import built_with, deliver, event, lock, stands, versions_of
@@ -185,7 +185,7 @@ def test_a_version_that_is_not_here_stands_as_one_without_a_lock(tmp_path):
 def test_an_event_that_cannot_be_read_is_refused_and_not_half_taken(tmp_path):
     async def scenario(versions, _, module):
         version = (await versions.create(call(), "shop", "1.0", VersionPut())).value
-        (places,) = (each for each in module.subscriptions if each.consumer == handlers.PLACES)
+        (places,) = (each for each in module.subscriptions if each.consumer == heard.PLACES)
         broken = event("DeploymentUpdated", 2, {"app_id": "x"})
         with pytest.raises(msgspec.ValidationError):
             await places.handle([stands(1, 1, "shop", "prod", version), broken])

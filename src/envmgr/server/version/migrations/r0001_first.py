@@ -74,6 +74,12 @@ def _create_places() -> None:
         sa.Column("deleted", sa.Integer, nullable=False),
     )
     op.create_table(
+        "heard",
+        sa.Column("source", sa.Text, primary_key=True),
+        sa.Column("sequence", sa.Integer, nullable=False),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "place",
         sa.Column("app_id", sa.Integer, primary_key=True, autoincrement=False),
         sa.Column("environment", sa.Text, primary_key=True),
