@@ -43,6 +43,10 @@ class Api:
         """The server's address."""
         return self._wire.url
 
+    def require_token(self) -> None:
+        """Raise NotSignedIn where there is no token to send."""
+        self._tokens.current()
+
     def get(self, path: str, query: Query | None = None) -> object:
         """Return a document."""
         return self._ask(Asked("GET", path, query or {}, {})).document

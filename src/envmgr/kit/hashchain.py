@@ -85,8 +85,9 @@ class Verifier:
         found = [
             Finding(REMOVED, low, f"{_entries(low, high)} missing") for low, high in self._place.missing()
         ]
+        fate = "went with what is missing, or never arrived" if found else "never arrived"
         for source, numbers in sorted(self._sources.items()):
-            found += [_gap(source, low, high) for low, high in numbers.missing()]
+            found += [_gap(source, low, high, fate) for low, high in numbers.missing()]
         return [*found, *self._ended()]
 
     def _placed(self, seq: int) -> Iterator[Finding]:
@@ -165,9 +166,9 @@ def _not_linked(seq: int) -> Finding:
     )
 
 
-def _gap(source: str, low: int, high: int) -> Finding:
+def _gap(source: str, low: int, high: int, fate: str) -> Finding:
     events = f"event {low}" if low == high else f"events {low} to {high}"
-    return Finding(GAP, 0, f"{events} of {source} never arrived")
+    return Finding(GAP, 0, f"{events} of {source} {fate}")
 
 
 def _entries(low: int, high: int) -> str:

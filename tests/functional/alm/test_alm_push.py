@@ -73,7 +73,7 @@ def test_the_same_push_twice_is_one_version_even_from_another_run(ci, double):
 def test_other_content_under_a_tag_names_both_digests(ci, double):
     ci.ok("alm", "push", "--tag", "v1")
     have = double.versions["shop", "v1"]["digest"]
-    (ci.project / ".envmgr.lock").write_text('{"lockfile": 1, "other": true}\n')
+    (ci.project / ".envmgr.lock").write_text('{"alpha": "1.0.0"}\n')
     result = ci.run("alm", "push", "--tag", "v1")
     assert result.code == 1
     assert result.err.count("sha256:") == 2
@@ -149,6 +149,21 @@ def test_nobody_signed_in_is_told_how_to(machine, alm):
     assert "no ALM server is set" in result.err
 
 
+def test_a_push_by_nobody_is_kept_until_somebody_signs_in(ci, double):
+    nobody = {"ENVMGR_ALM_TOKEN": ""}
+    result = ci.ok("alm", "push", "--tag", "v1", "--spool", env=nobody)
+    assert "you are not signed in" in result.err
+    assert (len(spooled(ci)), double.versions) == (1, {})
+    ci.ok("alm", "flush")
+    assert (spooled(ci), list(double.versions)) == ([], [("shop", "v1")])
+
+
+def test_a_push_with_a_token_that_is_refused_is_not_kept(ci, double):
+    result = ci.run("alm", "push", "--tag", "v1", "--spool", env={"ENVMGR_ALM_TOKEN": "evm_k9_none"})
+    assert (result.code, spooled(ci), double.versions) == (1, [], {})
+    assert "does not accept" in result.err
+
+
 def test_no_secret_is_printed_or_kept(ci, alm, double):
     double.down = True
     result = ci.ok("alm", "push", "--tag", "v1", "--spool", "--verbose")
@@ -201,7 +216,7 @@ class TestSpool:
         double.down = True
         ci.ok("alm", "push", "--tag", "v1", "--spool")
         double.down = False
-        ci.project.joinpath(".envmgr.lock").write_text('{"lockfile": 1, "other": true}\n')
+        ci.project.joinpath(".envmgr.lock").write_text('{"alpha": "1.0.0"}\n')
         result = ci.run("alm", "push", "--tag", "v1", "--url", ci.variables["ENVMGR_ALM_URL"])
         assert result.code == 1  # what waited came first, so it is this one that does not fit
         assert "sha256:" in result.err
@@ -218,7 +233,7 @@ class TestSpool:
 
     def test_a_push_goes_on_behind_one_that_is_refused_and_fails_in_the_end(self, ci, double):
         ci.ok("alm", "push", "--tag", "v1")
-        ci.project.joinpath(".envmgr.lock").write_text('{"lockfile": 1, "other": true}\n')
+        ci.project.joinpath(".envmgr.lock").write_text('{"alpha": "1.0.0"}\n')
         double.down = True
         ci.ok("alm", "push", "--tag", "v1", "--spool")
         double.down = False

@@ -80,11 +80,14 @@ def test_the_same_push_again_is_one_version_and_other_content_names_both(user, r
     assert len(ask(real, "GET", f"/apps/{app}/versions").json) == 1
 
 
-def test_a_lock_that_is_none_is_refused_with_the_place(user):
+def test_a_lock_that_is_none_is_refused_with_the_place_before_anything_is_sent(user, real):
     (user.project / ".envmgr.lock").write_text('{"lockfile": 1, "tools": 3}\n')
-    result = user.run("alm", "push", "--app", app_name(), "--tag", "v1")
-    assert result.code == 1
+    app = app_name()
+    result = user.run("alm", "push", "--app", app, "--tag", "v1", "--spool")
+    assert (result.code, result.out) == (1, "")
+    assert result.err.count(".envmgr.lock") == 1
     assert "tools" in result.err
+    assert ask(real, "GET", f"/apps/{app}").status == 404
 
 
 def test_an_api_key_for_one_app_pushes_that_app_only(machine, real):

@@ -91,7 +91,9 @@ def test_a_log_written_anew_from_some_entry_on_is_found_by_a_checkpoint():
 def test_a_removed_entry_is_named_with_what_its_source_lost():
     entries = chain(6)
     del entries[2]
-    assert kinds(findings(entries)) == [("removed", 3), ("gap", 0)]
+    found = findings(entries)
+    assert kinds(found) == [("removed", 3), ("gap", 0)]
+    assert found[1].detail.endswith("went with what is missing, or never arrived")
 
 
 def test_several_removed_entries_are_told_as_one_range():
@@ -104,7 +106,10 @@ def test_a_removed_beginning_is_found():
 
 
 def test_a_log_made_shorter_and_numbered_anew_lacks_events_of_a_source():
-    assert kinds(findings(chain(5, skip={3}))) == [("gap", 0)]
+    (found,) = findings(chain(5, skip={3}))
+    assert (found.kind, found.seq) == ("gap", 0)
+    assert found.detail.endswith(" never arrived")
+    assert "missing" not in found.detail
 
 
 def test_an_inserted_copy_is_found():

@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING
 
 from envmgr.alm import artifacts, deliver, provenance, runs, spool, work
 from envmgr.alm.spool import Parcel
-from envmgr.kit.errors import AlmBusy, AlmUnreachable, NoProvenance, Offline, StaleLock
+from envmgr.kit.errors import AlmBusy, AlmUnreachable, NoProvenance, NotSignedIn, Offline, StaleLock
 from envmgr.kit.fs import read_text
 from envmgr.kit.value import frozen
 from envmgr.ops.alm.flush import Flushed, flush
 from envmgr.project import dotfile
 from envmgr.project.lockio import path_beside, text_of
+from envmgr.project.lockreader import parse
 
 if TYPE_CHECKING:
     from envmgr.alm.api import Api
     from envmgr.alm.deliver import Delivered
+    from envmgr.kit.errors import AlmError
     from envmgr.ops.context import Context
 
 AWAY = (AlmUnreachable, AlmBusy, Offline)
@@ -91,11 +93,22 @@ def push(context: Context, api: Api, packed: Packed) -> Pushed:
 
 
 def push_or_spool(context: Context, api: Api, packed: Packed) -> Pushed:
-    """Deliver what waited before, then this; where the server is away, keep it for later."""
+    """Deliver what waited before, then this; where the server is away, or nobody is signed in, keep it for later.
+
+    A token that the server refuses is an error all the same: waiting mends nothing then.
+    """
+    try:
+        api.require_token()
+    except (*AWAY, NotSignedIn) as error:
+        return _kept(context, packed, error)
     try:
         return _pushed(context, api, packed)
     except AWAY as error:
-        return Pushed(packed, None, spool.put(context.paths.spool, packed.parcel), error.message, _NOTHING)
+        return _kept(context, packed, error)
+
+
+def _kept(context: Context, packed: Packed, error: AlmError | Offline) -> Pushed:
+    return Pushed(packed, None, spool.put(context.paths.spool, packed.parcel), error.message, _NOTHING)
 
 
 def _pushed(context: Context, api: Api, packed: Packed) -> Pushed:
@@ -107,7 +120,10 @@ _NOTHING = Flushed((), (), ())
 
 
 def _toolchain(context: Context, *, require: bool) -> tuple[dict[str, str] | None, str | None]:
-    """Return what is sent of the lock, verbatim, and its path; raise StaleLock if it must be there and is not."""
+    """Return what is sent of the lock, verbatim, and its path.
+
+    Raise StaleLock if it must be there and is not, LockfileError for what is none.
+    """
     path = context.project.path or os.path.join(context.environment.cwd, dotfile.NAME)
     lock = path_beside(path)
     text = text_of(lock)
@@ -115,6 +131,7 @@ def _toolchain(context: Context, *, require: bool) -> tuple[dict[str, str] | Non
         if require:
             raise StaleLock(f"there is no {lock}", "`envmgr lock` writes it; commit it beside .envmgr")
         return None, None
+    parse(text, lock)
     digest = f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
     return {"lock": text, "lock_digest": digest, "dotfile": read_text(path) or ""}, lock
 
