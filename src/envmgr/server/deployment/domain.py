@@ -113,6 +113,7 @@ class Spot:
     current_tag: str | None = None
     last_id: int | None = None
     last_version_id: int = 0
+    last_tag: str = ""
 
 
 def by(call: Call) -> By:

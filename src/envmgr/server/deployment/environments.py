@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from sqlalchemy import bindparam, delete, insert, select, update
 
 from envmgr.server.contracts.events import ENVIRONMENT_CREATED, ENVIRONMENT_DELETED, ENVIRONMENT_UPDATED
+from envmgr.server.contracts.requests import EnvironmentPut
 from envmgr.server.contracts.resources import Environment, Rules
 from envmgr.server.deployment import domain, rules, store, tables
 from envmgr.server.kit.answers import Answer
@@ -19,7 +20,7 @@ from envmgr.server.kit.problems import Stale
 from envmgr.server.kit.sql import Statement
 
 if TYPE_CHECKING:
-    from envmgr.server.contracts.requests import EnvironmentChange, EnvironmentPut
+    from envmgr.server.contracts.requests import EnvironmentChange
     from envmgr.server.deployment.domain import By
     from envmgr.server.kit.call import Call, Principal
     from envmgr.server.kit.paging import Page, Paging
@@ -122,6 +123,16 @@ def change(transaction: Transaction, call: Call, name: str, change_: Environment
     return _change(transaction, call, old, rules.merged(old, change_))
 
 
+def follow_app(transaction: Transaction, was: str, now: str | None, who: By) -> None:
+    """Write an app's new name into the rules about it; without a new name, take them out."""
+    for old in every(transaction):
+        put = EnvironmentPut(
+            tier=old.tier, sort_order=old.sort_order, rules=rules.followed(old.rules, was, now)
+        )
+        if rules.differs(old, put):
+            _write(transaction, old, put, who)
+
+
 def remove(transaction: Transaction, call: Call, name: str) -> None:
     """Remove an environment; raise EnvironmentInUse where anything was ever deployed to it."""
     old = get(transaction, name)
@@ -159,6 +170,10 @@ def _change(transaction: Transaction, call: Call, old: Environment, put: Environ
     require_unchanged(call, old.rev)
     if not rules.differs(old, put):
         return old
+    return _write(transaction, old, put, domain.by(call))
+
+
+def _write(transaction: Transaction, old: Environment, put: EnvironmentPut, who: By) -> Environment:
     transaction.run(
         _UPDATE,
         which=old.name,
@@ -175,7 +190,7 @@ def _change(transaction: Transaction, call: Call, old: Environment, put: Environ
         updated_at=rfc3339(transaction.now),
         rev=old.rev + 1,
     )
-    transaction.emit(rules.happened(ENVIRONMENT_UPDATED, new, domain.by(call)))
+    transaction.emit(rules.happened(ENVIRONMENT_UPDATED, new, who))
     return new
 
 

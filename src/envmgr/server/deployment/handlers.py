@@ -23,7 +23,7 @@ from envmgr.server.kit.inbox import first_time
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from envmgr.server.contracts.resources import AutoDeploy
+    from envmgr.server.contracts.resources import AutoDeploy, Deployment
     from envmgr.server.kit.bus import Subscription
     from envmgr.server.kit.dead_letters import DeadLetters
     from envmgr.server.kit.event import Event
@@ -68,14 +68,18 @@ def _take(transaction: Transaction, events: Sequence[Event]) -> None:
 
 def _follow_app(transaction: Transaction, event: Event) -> None:
     app = convert(event.data, _App)
+    was = places.name_of(transaction, app.app_id, app.name)
     if places.learn(transaction, event, app.app_id, app.name, gone=False):
+        if was is not None and was != app.name:
+            environments.follow_app(transaction, was, app.name, _by(event))
         places.rename(transaction, app.app_id, app.name)
         store.rename(transaction, app.app_id, app.name)
 
 
 def _forget_app(transaction: Transaction, event: Event) -> None:
-    """Keep the history of an app that is gone; what was on its way is cancelled, and nothing of it stands."""
+    """Keep the history of an app that is gone; what was on its way is cancelled, nothing stands, no rule is left."""
     app = convert(event.data, _App)
+    was = places.name_of(transaction, app.app_id, app.name)
     if not places.learn(transaction, event, app.app_id, app.name, gone=True):
         return
     who, reason = _by(event), f"{app.name} was deleted"
@@ -84,6 +88,7 @@ def _forget_app(transaction: Transaction, event: Event) -> None:
     for held in store.standing_of_app(transaction, app.app_id):
         steps.retire(transaction, held, reason, who)
     places.clear(transaction, app.app_id)
+    environments.follow_app(transaction, was or app.name, None, who)
 
 
 def _forget_version(transaction: Transaction, event: Event) -> None:
@@ -111,19 +116,21 @@ def _deploy_by_rule(transaction: Transaction, event: Event) -> None:
 def _deploy(transaction: Transaction, order: Order, rule: AutoDeploy) -> None:
     """Deploy a version, in the stead of an older one that a rule asked for and that has not begun."""
     spot = places.spot(transaction, order.app_id, order.environment)
-    if spot.last_version_id >= order.version_id:
-        why = "this version, or a later one, was tried there already"
-        transaction.emit(rules.skipped(order, rule, why, None))
-        return
     held = store.active_in(transaction, order.app_id, order.environment)
+    before = held.deployment if held else None
+    why = rules.objection(order, spot, before)
+    if not why and before is not None and not _gives_way(before):
+        why = f"deployment {before.id} is {before.status}"
+    if why:
+        transaction.emit(rules.skipped(order, rule, why, before.id if before else None))
+        return
     if held is not None:
-        before = held.deployment
-        if before.actor != AUTO_ACTOR or before.status not in domain.WAITING:
-            why = f"deployment {before.id} is {before.status}"
-            transaction.emit(rules.skipped(order, rule, why, before.id))
-            return
         steps.cancel(transaction, held, f"version {order.tag} came", order.by)
     steps.begin(transaction, order)
+
+
+def _gives_way(before: Deployment) -> bool:
+    return before.actor == AUTO_ACTOR and before.status in domain.WAITING
 
 
 def _order(event: Event) -> Order:

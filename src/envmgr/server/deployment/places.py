@@ -25,6 +25,7 @@ _FIND = Statement(
         _PLACE.c.current_tag,
         _PLACE.c.last_id,
         _PLACE.c.last_version_id,
+        _PLACE.c.last_tag,
     ).where(*_HERE)
 )
 _LAST = ("last_id", "last_version_id", "last_tag", "last_status", "last_actor", "last_updated_at")

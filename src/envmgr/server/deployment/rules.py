@@ -14,14 +14,14 @@ from envmgr.server.contracts.fields import AppName
 from envmgr.server.contracts.requests import EnvironmentPut
 from envmgr.server.kit.event import Happening
 from envmgr.server.kit.problems import AlreadyExists, Conflict, Forbidden, InvalidFields, NotFound
-from envmgr.versions import SpecError, parse, parse_spec, satisfies
+from envmgr.versions import SpecError, compare, parse, parse_spec, satisfies
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from envmgr.server.contracts.requests import EnvironmentChange
-    from envmgr.server.contracts.resources import AutoDeploy, Environment, Rules, Tier
-    from envmgr.server.deployment.domain import By, Order
+    from envmgr.server.contracts.resources import AutoDeploy, Deployment, Environment, Rules, Tier
+    from envmgr.server.deployment.domain import By, Order, Spot
     from envmgr.server.kit.call import Principal
 
 ANY = "*"
@@ -156,6 +156,37 @@ def _in_range(tag: str, tag_range: str) -> bool:
     if parse(tag).opaque:
         return tag_range.strip() == ANY
     return satisfies(tag, tag_range)
+
+
+def is_below(tag: str, other: str) -> bool:
+    """Say whether a tag is a version below another one; of tags that cannot be compared, none is."""
+    first, second = parse(tag), parse(other)
+    if first.opaque or second.opaque or first.vendor != second.vendor:
+        return False
+    return compare(tag, other) < 0
+
+
+def objection(order: Order, spot: Spot, before: Deployment | None) -> str:
+    """Say why no rule deploys a version to a place where another one is on its way: going back is for people."""
+    if before is not None and is_below(order.tag, before.tag):
+        return f"{order.tag} is older than {before.tag}, which is on its way there"
+    if spot.current_tag is not None and is_below(order.tag, spot.current_tag):
+        return f"{order.tag} is older than {spot.current_tag}, which stands there"
+    if spot.last_version_id == order.version_id:
+        return "this version was tried there already"
+    if spot.last_version_id > order.version_id and not is_below(spot.last_tag, order.tag):
+        return f"a later version, {spot.last_tag}, was tried there already"
+    return ""
+
+
+def followed(rules: Rules, was: str, now: str | None) -> Rules:
+    """Return rules as they are once an app has another name, or is gone."""
+    moved = (
+        replace(rule, app=now) if rule.app == was and now else rule
+        for rule in rules.auto_deploy
+        if rule.app != was or now
+    )
+    return replace(rules, auto_deploy=tuple(dict.fromkeys(moved)))
 
 
 def spelled(environment: str, rule: AutoDeploy) -> str:

@@ -135,7 +135,88 @@ def test_a_version_that_comes_late_does_not_replace_a_later_one(tmp_path):
         await born(world, 1)
         assert len(await deployments(world)) == 1
         (event,) = await world.told("AutoDeploySkipped")
-        assert "later" in event.data["reason"]
+        assert event.data["reason"] == "1.0.0 is older than 2.0.0, which stands there"
+
+    run(tmp_path, scenario)
+
+
+def test_no_rule_goes_back_to_an_older_version_than_stands_or_is_on_its_way(tmp_path):
+    async def scenario(world):
+        await ruled(world, ("shop", "*"))
+        await born(world, 1, tag="2.10.0")
+        (first,) = await deployments(world)
+        await born(world, 2, tag="2.9.9")
+        first = await world.step(first, "in_progress", "successful")
+        await born(world, 3, tag="1.9.1")
+        assert await deployments(world) == [first]
+        on_its_way, standing = await world.told("AutoDeploySkipped")
+        assert on_its_way.data["reason"] == "2.9.9 is older than 2.10.0, which is on its way there"
+        assert on_its_way.data["active_deployment_id"] == first.id
+        assert standing.data["reason"] == "1.9.1 is older than 2.10.0, which stands there"
+        assert standing.data["active_deployment_id"] is None
+
+    run(tmp_path, scenario)
+
+
+def test_a_newer_version_is_deployed_though_it_was_registered_first(tmp_path):
+    async def scenario(world):
+        await ruled(world, ("shop", "*"))
+        await born(world, 9, tag="1.9.0")
+        await born(world, 8, tag="1.10.0")
+        assert [(each.tag, each.status) for each in await deployments(world)] == [
+            ("1.9.0", "cancelled"),
+            ("1.10.0", "pending"),
+        ]
+
+    run(tmp_path, scenario)
+
+
+def test_tags_that_are_no_versions_keep_the_order_in_which_they_were_made(tmp_path):
+    async def scenario(world):
+        await ruled(world, ("shop", "*"))
+        await born(world, 2, tag="zeta")
+        await born(world, 1, tag="omega")
+        await born(world, 3, tag="alpha")
+        await born(world, 4, tag="1.0.0")
+        assert [each.tag for each in await deployments(world)] == ["zeta", "alpha", "1.0.0"]
+        (event,) = await world.told("AutoDeploySkipped")
+        assert event.data["reason"] == "a later version, zeta, was tried there already"
+
+    run(tmp_path, scenario)
+
+
+def test_rules_follow_an_app_to_its_new_name_once(tmp_path):
+    async def scenario(world):
+        await ruled(world, ("shop", "^1"), ("blog", "*"))
+        await ruled(world, ("blog", "*"), environment="prod")
+        await world.happen(world.app_event("AppCreated"))
+        renamed = world.app_event("AppUpdated", 1, "store")
+        await world.happen(renamed, renamed)
+        (event,) = await world.told("EnvironmentUpdated")
+        assert (event.subject, event.actor) == ("environment/staging", "system:deployment")
+        assert [rule["app"] for rule in event.data["rules"]["auto_deploy"]] == ["store", "blog"]
+        found = await world.service.environment(call(), "staging")
+        assert [(rule.app, rule.tag_range) for rule in found.rules.auto_deploy] == [
+            ("store", "^1"),
+            ("blog", "*"),
+        ]
+        await born(world, 1, app="store")
+        assert [each.environment for each in await deployments(world)] == ["staging"]
+        await born(world, 1000, app_id=3, app="shop")
+        assert len(await deployments(world)) == 1
+
+    run(tmp_path, scenario)
+
+
+def test_no_rule_is_left_about_an_app_that_is_gone(tmp_path):
+    async def scenario(world):
+        await ruled(world, ("shop", "*"), ("*", "^9"), blocked="freeze")
+        deleted = world.app_event("AppDeleted")
+        await world.happen(deleted, deleted)
+        (event,) = await world.told("EnvironmentUpdated")
+        assert event.data["rules"] == {"auto_deploy": [{"app": "*", "tag_range": "^9"}], "blocked": "freeze"}
+        await born(world, 1000, app_id=3, app="shop")
+        assert await deployments(world) == []
 
     run(tmp_path, scenario)
 
