@@ -69,6 +69,13 @@ def test_affected_tells_what_matches_and_what_cannot_be_told(ada):
     assert shown.startswith("1 affected, with nodejs <20.11.1\n  shop@1.3  prod  nodejs 20.9.0\n")
 
 
+def test_affected_names_what_is_there_instead_of_a_tool_that_is_not(ada):
+    said = "nothing deployed anywhere was locked with any version of"
+    shown = ada.ok("alm", "affected", "npm:nodejs", "<99").out
+    assert shown.startswith(f"{said} npm:nodejs; with nodejs, something was: ask for that\n")
+    assert ada.ok("alm", "affected", "ruff", "<99").out.startswith(f"{said} ruff\n")
+
+
 @pytest.mark.parametrize(("environment", "code"), [("prod", 1), ("dev", 0)])
 def test_affected_can_be_a_gate(ada, environment, code):
     result = ada.run("alm", "affected", "nodejs", "<20.11.1", "--env", environment, "--exit-code")

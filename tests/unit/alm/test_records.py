@@ -312,6 +312,25 @@ def test_that_nothing_matches_is_told_from_that_nobody_uses_the_tool(count):
     assert found.is_used == bool(count)
 
 
+@pytest.mark.parametrize(
+    ("tool", "there", "like_it", "meant"),
+    [
+        ("ruff", {"pypi:ruff"}, (), ("pypi:ruff",)),
+        ("npm:ruff", {"pypi:ruff"}, (), ("pypi:ruff",)),
+        ("npm:ruff", {"ruff"}, (), ("ruff",)),
+        ("nodjs", {"nodejs"}, ("nodejs", "node"), ("nodejs",)),
+        ("nodjs", set(), ("nodejs",), ()),
+    ],
+)
+def test_only_what_something_deployed_is_locked_with_is_suggested(tool, there, like_it, meant):
+    names = [name for stem in ("ruff", "nodjs") for name in (stem, f"pypi:{stem}", f"npm:{stem}")]
+    answers = {
+        f"GET /tools/{name.replace(':', '%3A')}/usage": {"counts": {"matches": int(name in there)}}
+        for name in (*names, "nodejs", "node")
+    }
+    assert affected.used_instead(Answering(answers), tool, like_it) == meant
+
+
 def test_nothing_is_said_of_an_environment_that_is_not_there():
     api = Answering({"GET /environments": [{"name": "prod"}]})
     with pytest.raises(AlmNotFound, match="no environment prd"):

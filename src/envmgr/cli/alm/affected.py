@@ -11,7 +11,7 @@ from envmgr.cli.alm.shown import plain
 from envmgr.cli.session import show
 from envmgr.kit.errors import CatalogError, UsageError
 from envmgr.kit.suggest import closest
-from envmgr.ops.alm.affected import affected
+from envmgr.ops.alm.affected import affected, used_instead
 from envmgr.ops.alm.connect import connect
 from envmgr.ops.tools import of_two, parse
 
@@ -35,11 +35,13 @@ def run(options: Options, words: Sequence[str], environment: str | None, *, exit
         tool = _named(context, tool)
         api = connect(context, options.alm_url, options.alm_token)
         found = affected(api, tool, wanted, environment)
-        near = () if found.is_used else closest(tool, context.catalog.registry.names(), 1)
+        near = (
+            () if found.is_used else used_instead(api, tool, closest(tool, context.catalog.registry.names()))
+        )
     show(
         options,
         "alm-affected",
-        lambda: _entry(found, environment),
+        lambda: {**_entry(found, environment), "used_instead": near},
         lambda style, width: _lines(found, environment, near, style, width),
     )
     return MATCHES if exit_code and found.matches else 0
@@ -92,9 +94,9 @@ def _lines(
     where = f"in {environment}" if environment else "anywhere"
     what = f"{found.tool} {found.range}"
     if not found.is_used:
-        meant = [name for name in near if name != found.tool]
+        there = " or ".join(near)
         yield f"nothing deployed anywhere was locked with any version of {found.tool}" + (
-            f"; did you mean {meant[0]}?" if meant else ""
+            f"; with {there}, something was: ask for that" if near else ""
         )
     elif not found.matches:
         yield style.paint("green", f"nothing deployed {where} is known to have {what}")

@@ -11,6 +11,8 @@ from envmgr.ops.alm import find
 from envmgr.ops.alm.listing import PAGE
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from envmgr.alm.api import Api
     from envmgr.alm.documents import Document
 
@@ -45,19 +47,36 @@ def affected(api: Api, tool: str, wanted: str, environment: str | None) -> Affec
     """Ask for every deployed version that a range of a tool's versions touches."""
     if environment is not None:
         find.require_environment(api, environment)
-    path = f"/tools/{quote(tool, safe='')}/usage"
     where = {} if environment is None else {"environment": environment}
     found: dict[str, list[Use]] = {"matches": [], "unknown": [], "without_lock": []}
-    for page in api.pages(path, {"range": wanted, **where, "limit": PAGE}):
+    for page in api.pages(_path(tool), {"range": wanted, **where, "limit": PAGE}):
         for name, uses in found.items():
             uses.extend(_use(one) for one in parts(document(page), name))
-    is_used = bool(found["matches"] or found["unknown"]) or _is_used(api, path)
+    is_used = bool(found["matches"] or found["unknown"]) or _is_used(api, tool)
     return Affected(tool, wanted, is_used, *(tuple(sorted(uses, key=_order)) for uses in found.values()))
 
 
-def _is_used(api: Api, path: str) -> bool:
+def used_instead(api: Api, tool: str, like_it: Iterable[str]) -> tuple[str, ...]:
+    """Return the tools that may be meant by one that nothing is locked with, and that something deployed is.
+
+    These are the same name of another source (`pypi:ruff` for `ruff`), and those of `like_it`.
+    """
+    name = tool.partition(":")[2] or tool
+    candidates = dict.fromkeys((name, *(f"{source}:{name}" for source in _SOURCES), *like_it))
+    return tuple(one for one in candidates if one != tool and _is_used(api, one))
+
+
+_SOURCES = ("pypi", "npm")
+"""Where a tool comes from whose name is a package's."""
+
+
+def _path(tool: str) -> str:
+    return f"/tools/{quote(tool, safe='')}/usage"
+
+
+def _is_used(api: Api, tool: str) -> bool:
     """Ask whether anything deployed anywhere was locked with the tool, in whatever version."""
-    counts = part(document(api.get(path, {"range": "*", "limit": 1})), "counts")
+    counts = part(document(api.get(_path(tool), {"range": "*", "limit": 1})), "counts")
     return number(counts, "matches") > 0
 
 
