@@ -15,7 +15,7 @@ import psutil
 from support.wire import HOST, HungUp, Wire
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
 ADMIN_PASSWORD = "correct horse battery staple"
@@ -70,11 +70,18 @@ class Daemon:
 
     def await_ready(self) -> None:
         """Wait until it serves, or fail with what it said."""
+        self._await(self.is_ready)
+
+    def await_alive(self) -> None:
+        """Wait until it answers, ready or not, or fail with what it said."""
+        self._await(self.is_alive)
+
+    def _await(self, look: Callable[[], bool]) -> None:
         end = time.monotonic() + START_SECONDS
         while time.monotonic() < end:
             if self._running.poll() is not None:
                 break
-            if self.is_ready():
+            if look():
                 return
             time.sleep(0.02)
         self.kill()
@@ -82,9 +89,16 @@ class Daemon:
 
     def is_ready(self) -> bool:
         """Say whether it would serve now."""
+        return self._is_well("/readyz")
+
+    def is_alive(self) -> bool:
+        """Say whether it answers now."""
+        return self._is_well("/healthz")
+
+    def _is_well(self, path: str) -> bool:
         try:
             with Wire(self.port, timeout=5) as wire:
-                return wire.ask("GET", "/readyz").status == 200
+                return wire.ask("GET", path).status == 200
         except (HungUp, TimeoutError):
             return False
 

@@ -16,6 +16,7 @@ from envmgr.server.app import api as app_api
 from envmgr.server.app import module as app_module
 from envmgr.server.audit import api as audit_api
 from envmgr.server.audit import module as audit_module
+from envmgr.server.audit.watch import Watch
 from envmgr.server.deployment import api as deployment_api
 from envmgr.server.deployment import module as deployment_module
 from envmgr.server.gateway import api as gateway_api
@@ -85,6 +86,12 @@ class Services:
         """Return a service's dead letters."""
         return next(module.dead_letters for module in self.modules if module.name == service)
 
+    @property
+    def watch(self) -> Watch:
+        """Make what looks whether the audit was cut."""
+        outboxes = [module.outbox for module in self.modules]
+        return Watch(self.audit, self.letters(audit_module.NAME), outboxes)
+
     def close(self) -> None:
         """Close the databases."""
         for database in self.databases.values():
@@ -115,6 +122,8 @@ class Embedded:
     async def start(self, admin_password: str) -> None:
         """Begin to carry events and to run jobs; at the first start, let the first admin in."""
         services = self._services
+        for cut in await services.watch.cuts():
+            self._log.error("the audit was cut", reason=cut)
         self.password = await services.gateway.bootstrap(admin_password)
         for module in services.modules:
             for subscription in module.subscriptions:
@@ -272,25 +281,20 @@ def _health(services: Services, metrics: Metrics) -> Health:
             vitals.databases_answer(databases),
             vitals.databases_fit(databases, _heads()),
             vitals.events_flow(modules, worker.troubles),
-            Check("audit", partial(_audit_told, services.audit)),
+            Check("audit", services.watch.told),
         ],
         gauges=[
             vitals.counts(metrics, modules),
-            partial(_measure_audit, services.audit, metrics),
+            partial(_measure_audit, services, metrics),
             partial(_measure_events, worker, metrics),
         ],
     )
 
 
-async def _audit_told(audit: AuditService) -> str:
-    """Say how the audit is. What it lacks is told, and may yet come: no reason to send requests elsewhere."""
-    found = await audit.vitals()
-    lacks = [f"{number} of {source}" for source, number in found.missing.items() if number]
-    return f"{found.seq} entries, {found.signed} signed" + (f"; lacks {', '.join(lacks)}" if lacks else "")
-
-
-async def _measure_audit(audit: AuditService, metrics: Metrics) -> None:
-    found = await audit.vitals()
+async def _measure_audit(services: Services, metrics: Metrics) -> None:
+    found = await services.audit.vitals()
+    cut = bool(await services.watch.cuts())
+    metrics.show("alm_audit_cut", "Whether the audit lost entries that it had.", "", {"": int(cut)})
     metrics.show("alm_audit_entries", "Entries of the audit.", "", {"": found.seq})
     metrics.show(
         "alm_audit_signed", "Entries of the audit up to its last checkpoint.", "", {"": found.signed}

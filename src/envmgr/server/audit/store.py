@@ -107,7 +107,7 @@ _COUNT = Statement(
         },
     )
 )
-_SOURCES = Statement(select(source.c.name, source.c.last - source.c.taken).order_by(source.c.name))
+_SOURCES = Statement(select(source.c.name, source.c.last, source.c.taken).order_by(source.c.name))
 _SIGNED_LAST = Statement(select(checkpoint).order_by(checkpoint.c.id.desc()).limit(1))
 _SIGN = Statement(insert(checkpoint))
 
@@ -136,11 +136,12 @@ _decode = msgspec.json.Decoder(dict[str, object]).decode
 
 @dataclass(frozen=True, slots=True)
 class Vitals:
-    """How the log is: its length, how much of it is signed, and how many events of each source never came."""
+    """How the log is: its length, how much of it is signed, and of each source, what never came and what was taken."""
 
     seq: int
     signed: int
     missing: dict[str, int]
+    taken: dict[str, int]
 
 
 def origin(reader: Reader) -> str:
@@ -234,7 +235,13 @@ def add_checkpoint(transaction: Transaction, new: Checkpoint) -> None:
 def vitals(reader: Reader) -> Vitals:
     """Tell how the log is."""
     last = last_checkpoint(reader)
-    return Vitals(head(reader).seq, last.seq if last else 0, dict(reader.all(_SOURCES)))
+    sources = reader.all(_SOURCES)
+    return Vitals(
+        head(reader).seq,
+        last.seq if last else 0,
+        missing={name: upto - taken for name, upto, taken in sources},
+        taken={name: taken for name, _, taken in sources},
+    )
 
 
 def _row(each: AuditEntry) -> dict[str, object]:

@@ -84,6 +84,11 @@ class Outbox:
         """Write down that every consumer has all events up to this one."""
         await self._database.write(lambda transaction: transaction.run(_MARK, upto=upto))
 
+    async def sent(self) -> int:
+        """Return the number up to which every consumer has all events, or has put them aside."""
+        row = await self._database.lookup(lambda reader: reader.one(_SENT))
+        return int(row[0]) if row else 0
+
     async def backlog(self) -> int:
         """Count the events that wait."""
         row = await self._database.read(lambda reader: reader.one(_BACKLOG))
