@@ -154,6 +154,10 @@ def test_an_approval_is_somebody_elses(people, ruling):
         target = f"/deployments/{asked['id']}"
         for method, where in (("POST", f"{target}/statuses"), ("PUT", target)):
             assert own.ask(method, where, {"status": "in_progress"}).status == 403
+    key = people.key(["deployments:read", "deployments:write"], token=user.token)
+    with people.daemon.wire(key) as program:
+        assert program.ask("GET", "/auth/me").json["user_id"] == user.id
+        assert program.ask("POST", f"{target}/statuses", {"status": "in_progress"}).status == 403
     assert ruling.ask("POST", f"{target}/statuses", {"status": "in_progress"}).status == 201
 
 

@@ -154,11 +154,22 @@ def approver(held: Held, rules: Rules, status: Status, who: By) -> str:
     asked_for = rules.requires_approval or held.deployment.status == "awaiting_approval"
     if held.approved_by or status not in _ONWARD or not asked_for:
         return held.approved_by
-    if who.actor == held.deployment.actor or (who.user_id is not None and who.user_id == held.user_id):
+    if _asked(held, who):
         raise NeedsAnother(
             f"{held.deployment.actor} asked for deployment {held.deployment.id}: somebody else must move it on"
         )
     return who.actor
+
+
+def _asked(held: Held, who: By) -> bool:
+    """Say whether it was them who asked for a deployment: a user's keys are the user, and a binding's jobs are one."""
+    if who.user_id is not None and who.user_id == held.user_id:
+        return True
+    return _origin(who.actor) == _origin(held.deployment.actor)
+
+
+def _origin(actor: str) -> str:
+    return actor.partition("/")[0] if actor.startswith("oidc:") else actor
 
 
 def is_said_already(deployment: Deployment, new: StatusNew) -> bool:

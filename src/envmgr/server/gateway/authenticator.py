@@ -125,6 +125,7 @@ class Authenticator:
             role="ci",
             scopes=key.scopes & OF_ROLE[key.role],
             apps=key.apps,
+            user_id=key.user_id,
             credential=f"key:{key_id}",
         )
         return principal, float("inf") if key.expires_at is None else key.expires_at / 1000

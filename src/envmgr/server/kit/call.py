@@ -49,6 +49,7 @@ class Principal(Struct, frozen=True, kw_only=True):
     scopes: frozenset[Scope]
     apps: frozenset[str] | None = None
     user_id: int | None = None
+    """Whose session or API key it is."""
     credential: str = ""
     """What proved it: `session:…`, `key:…`, `oidc:…`."""
 

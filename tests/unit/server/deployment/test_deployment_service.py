@@ -321,6 +321,17 @@ def test_a_key_of_who_asked_is_not_somebody_else(tmp_path):
     run(tmp_path, scenario)
 
 
+def test_another_job_of_the_same_binding_is_not_somebody_else(tmp_path):
+    async def scenario(world):
+        await world.service.put_environment(call(), "prod", asking(requires_approval=True))
+        made = await world.deploy(by=call(actor="oidc:4/run-1"))
+        with pytest.raises(NeedsAnother):
+            await world.step(made, "in_progress", by=call(actor="oidc:4/run-2"))
+        await world.step(made, "in_progress", by=call(actor="oidc:44/run-2"))
+
+    run(tmp_path, scenario)
+
+
 def test_no_way_round_leads_past_an_approval(tmp_path):
     async def scenario(world):
         await world.service.put_environment(call(), "prod", asking(requires_approval=True))

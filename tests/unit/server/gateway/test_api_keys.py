@@ -24,7 +24,7 @@ def test_a_key_lets_a_program_in_as_far_as_it_says(tmp_path):
     async def scenario(gate):
         key = await gate.key(await gate.admin(), ("versions:write", "apps:read"), apps=("shop", "blog"))
         principal = await gate.who(key.key)
-        assert (principal.actor, principal.role, principal.user_id) == ("key:1", "ci", None)
+        assert (principal.actor, principal.role, principal.user_id) == ("key:1", "ci", 1)
         assert principal.scopes == {"versions:write", "apps:read"}
         assert principal.apps == {"shop", "blog"}
         assert key.key.startswith("evm_1_")

@@ -37,7 +37,9 @@ _VALID = (
     or_(api_key.c.expires_at.is_(None), api_key.c.expires_at > bindparam("now")),
 )
 _LIVE = Statement(
-    select(api_key.c.hash, api_key.c.scopes, api_key.c.apps, api_key.c.expires_at, user.c.role)
+    select(
+        api_key.c.hash, api_key.c.scopes, api_key.c.apps, api_key.c.expires_at, api_key.c.user_id, user.c.role
+    )
     .select_from(api_key.join(user, user.c.id == api_key.c.user_id))
     .where(api_key.c.id == bindparam("id"), user.c.active == 1, user.c.deleted_at.is_(None), *_VALID)
 )
@@ -82,6 +84,7 @@ class LiveKey:
     scopes: frozenset[Scope]
     apps: frozenset[str] | None
     expires_at: int | None
+    user_id: int
     role: HumanRole
 
 
@@ -90,13 +93,14 @@ def live(reader: Reader, key_id: int, now: int) -> LiveKey | None:
     row = reader.one(_LIVE, id=key_id, now=now)
     if row is None:
         return None
-    hashed, scopes, apps, expires_at, role = row
+    hashed, scopes, apps, expires_at, user_id, role = row
     names = _names(apps)
     return LiveKey(
         hashed,
         frozenset(msgspec.json.decode(scopes)),
         None if names is None else frozenset(names),
         expires_at,
+        user_id,
         role,
     )
 
