@@ -123,3 +123,18 @@ def test_the_log_goes_on_where_a_killed_server_left_it(own):
         assert [entry["payload"]["name"] for entry in created] == ["after", "before"]
         assert client.post("/audit/checkpoints").status_code in {200, 201}
         assert wrong_with(client) == []
+
+
+def test_a_stream_ends_with_its_credential(own):
+    with client_of(own) as client:
+        person = {"username": "ada", "password": "a password of good length", "role": "viewer"}
+        user = client.post("/users", json=person).json()["id"]
+        token = own.login("ada", person["password"])["access_token"]
+        asked = {"authorization": f"Bearer {token}", "accept": "text/event-stream"}
+        with client.stream("GET", "/audit/events", headers=asked) as answer:
+            lines = answer.iter_lines()
+            assert next(lines).startswith("retry")
+            assert client.patch(f"/users/{user}", json={"active": False}).status_code == 200
+            began = time.monotonic()
+            assert not [line for line in lines if line.startswith("data: ") and "UserUpdated" in line]
+            assert time.monotonic() - began < 2 * PATIENCE

@@ -18,6 +18,7 @@ from envmgr.server.contracts.resources import AuditEntry, Checkpoint
 from envmgr.server.kit.clock import parse_rfc3339
 from envmgr.server.kit.edge import (
     DEFAULT,
+    STILL,
     Asked,
     Cursor,
     Limit,
@@ -31,11 +32,13 @@ from envmgr.server.kit.edge import (
     shown,
     sortable,
 )
-from envmgr.server.kit.problems import InvalidFields
+from envmgr.server.kit.problems import InvalidFields, Unauthenticated
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
     from envmgr.server.contracts.ports import Audit
-    from envmgr.server.kit.call import Call
+    from envmgr.server.kit.call import Call, Principal
 
 NEWEST = 100
 _READ: dict[str, Any] = {"tags": ["audit"], "opt": {"needs": "audit:read"}}
@@ -157,7 +160,7 @@ def routes(audit: Audit) -> list[Any]:
         description=(
             "The newest entries, newest first. With `Accept: text/event-stream`, entries as they come, as "
             "server-sent events: each has its `seq` as id, and `Last-Event-ID` resumes after one. "
-            "A stream ends after a quarter of an hour; whoever still wants it comes again."
+            "A stream ends with its credential, and after a quarter of an hour; whoever still wants it comes again."
         ),
         operation_class=_Followed,
         responses=problems(),
@@ -175,7 +178,7 @@ def routes(audit: Audit) -> list[Any]:
             )
         if request.accept.best_match(["application/json", sse.MEDIA_TYPE]) != sse.MEDIA_TYPE:
             return Response(list(await audit.newest(call, limit)))
-        following = await _following(audit, call, last_event_id)
+        following = await _following(audit, call, last_event_id, _reader(request))
         return cast("Response[list[AuditEntry]]", following)
 
     @get(
@@ -206,7 +209,24 @@ def routes(audit: Audit) -> list[Any]:
     return [listing, show, events, checkpoints, sign]
 
 
-async def _following(audit: Audit, call: Call, after: int | None) -> Stream:
+def _reader(request: Asked) -> Callable[[], Awaitable[bool]]:
+    """Return what says whether who asked may still do what they could when they asked."""
+    scope: Mapping[str, Any] = request.scope
+    still: Callable[[], Awaitable[Principal]] = scope[STILL]
+    was = call_of(request).principal
+
+    async def may_read() -> bool:
+        try:
+            return await still() == was
+        except Unauthenticated:
+            return False
+
+    return may_read
+
+
+async def _following(
+    audit: Audit, call: Call, after: int | None, may_read: Callable[[], Awaitable[bool]]
+) -> Stream:
     """Begin a stream: what is refused is refused, and where it begins is settled, before the answer does."""
     newest = await audit.newest(call, 1)
     head = newest[0].seq if newest else 0
@@ -216,7 +236,9 @@ async def _following(audit: Audit, call: Call, after: int | None) -> Stream:
             errors=[("header:Last-Event-ID", f"the last entry is {head}")],
         )
     entries = audit.follow(call, head if after is None else after)
-    return Stream(sse.stream(entries), media_type=sse.MEDIA_TYPE, headers={"x-accel-buffering": "no"})
+    return Stream(
+        sse.stream(entries, may_read), media_type=sse.MEDIA_TYPE, headers={"x-accel-buffering": "no"}
+    )
 
 
 def _moment(text: str | None, pointer: str) -> int | None:

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from envmgr.server.contracts.resources import AuditEntry
 
 MEDIA_TYPE = "text/event-stream"
-KEEP_ALIVE = 15.0
-"""Seconds without a message after which a comment shows that the connection lives."""
+KEEP_ALIVE = 5.0
+"""Seconds without a message after which a comment shows that the connection lives, and the credential is looked at."""
 
 LONGEST = 900.0
 """Seconds after which a stream ends, for the client to come again with a credential that is still good."""
@@ -28,9 +28,12 @@ _encode = msgspec.json.Encoder().encode
 
 
 async def stream(
-    entries: AsyncIterator[AuditEntry], keep_alive: float = KEEP_ALIVE, longest: float = LONGEST
+    entries: AsyncIterator[AuditEntry],
+    may_read: Callable[[], Awaitable[bool]],
+    keep_alive: float = KEEP_ALIVE,
+    longest: float = LONGEST,
 ) -> AsyncIterator[bytes]:
-    """Spell entries as they come; nothing is read ahead of what the client takes."""
+    """Spell entries as they come, while the client may read them; nothing is read ahead of what it takes."""
     loop = asyncio.get_running_loop()
     ends = loop.time() + longest
     coming: asyncio.Task[AuditEntry | None] = asyncio.create_task(_next(entries))
@@ -38,6 +41,8 @@ async def stream(
         yield _RETRY
         while (left := ends - loop.time()) > 0:
             await asyncio.wait({coming}, timeout=min(keep_alive, left))
+            if not await may_read():
+                return
             if not coming.done():
                 yield _STILL_HERE
                 continue

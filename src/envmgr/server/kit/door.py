@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -17,7 +18,7 @@ from envmgr.server.kit.addresses import Proxies, site
 from envmgr.server.kit.allowance import Allowance
 from envmgr.server.kit.call import Call
 from envmgr.server.kit.cors import Origins
-from envmgr.server.kit.edge import CALL, PROBLEM, PROBLEM_JSON
+from envmgr.server.kit.edge import CALL, PROBLEM, PROBLEM_JSON, STILL
 from envmgr.server.kit.problems import (
     Bug,
     ConditionRequired,
@@ -121,7 +122,9 @@ class Door:
         headers.require_media(seen.method, visit.path, visit.headers)
         if _asks_for_none(seen.method, visit.path, visit.headers):
             return None
-        principal = await self._authenticator.authenticate(headers.bearer(visit.headers))
+        still = partial(self._authenticator.authenticate, headers.bearer(visit.headers))
+        principal = await still()
+        visit.scope[STILL] = still
         seen.actor = principal.actor
         headers.require_plain(visit.path)
         self._check_condition(visit)

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 CALL = "alm.call"
 """Where the door leaves the call in a request's scope."""
+STILL = "alm.still"
+"""Where the door leaves what says whose the request's credential is by now, or raises Unauthenticated."""
 PROBLEM = "alm.problem"
 """Where the edge leaves the problem that it answered with, for the door to see."""
 PROBLEM_JSON = "application/problem+json"
@@ -343,6 +345,7 @@ __all__ = [
     "CALL",
     "DEFAULT",
     "PROBLEM",
+    "STILL",
     "Asked",
     "Cursor",
     "Limit",

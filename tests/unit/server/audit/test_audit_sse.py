@@ -31,12 +31,16 @@ class Source:
             self.is_closed = True
 
 
+async def may():
+    return True
+
+
 async def all_of(stream):
     return [chunk async for chunk in stream]
 
 
 def test_entries_are_messages_with_their_number_as_id():
-    retry, *messages = asyncio.run(all_of(sse.stream(Source().follow())))
+    retry, *messages = asyncio.run(all_of(sse.stream(Source().follow(), may)))
     assert retry == b"retry: 1000\n\n"
     for entry, message in zip(ENTRIES, messages, strict=True):
         id_, data = message.decode().removesuffix("\n\n").split("\n")
@@ -54,7 +58,7 @@ def test_a_line_break_in_an_entry_does_not_break_its_message():
 
 def test_comments_keep_a_silent_connection_alive_until_it_ends():
     async def scenario():
-        return await all_of(sse.stream(Source(ends=False).follow(), keep_alive=0.02, longest=0.3))
+        return await all_of(sse.stream(Source(ends=False).follow(), may, keep_alive=0.02, longest=0.3))
 
     chunks = asyncio.run(scenario())
     assert chunks[6] == b": still here\n\n"
@@ -65,7 +69,7 @@ def test_comments_keep_a_silent_connection_alive_until_it_ends():
 def test_nothing_is_read_ahead_of_a_slow_client():
     async def scenario():
         source = Source()
-        stream = sse.stream(source.follow())
+        stream = sse.stream(source.follow(), may)
         await anext(stream)
         await anext(stream)
         await asyncio.sleep(0.05)
@@ -79,7 +83,7 @@ def test_nothing_is_read_ahead_of_a_slow_client():
 def test_a_client_that_leaves_ends_the_following(taken):
     async def scenario():
         source = Source(ends=False)
-        stream = sse.stream(source.follow())
+        stream = sse.stream(source.follow(), may)
         for _ in range(taken):
             await anext(stream)
         await asyncio.sleep(0.01)
@@ -88,3 +92,20 @@ def test_a_client_that_leaves_ends_the_following(taken):
         assert source.is_closed
 
     asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("ends", [True, False])
+def test_a_stream_gives_nothing_more_to_who_may_not_read_any_more(ends):
+    answers = [True, True, False]
+
+    async def may_for_a_while():
+        return answers.pop(0)
+
+    async def scenario():
+        source = Source(ends=ends)
+        chunks = await all_of(sse.stream(source.follow(), may_for_a_while, keep_alive=0.02))
+        await asyncio.sleep(0.01)
+        assert source.is_closed
+        return chunks
+
+    assert len(asyncio.run(scenario())) == 3
