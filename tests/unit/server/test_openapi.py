@@ -124,6 +124,14 @@ class Outline(HTMLParser):
             assert self.open.pop() == tag
 
 
+@each
+def test_a_post_takes_an_idempotency_key_or_says_why_not(called):
+    method, _, operation = called
+    if method == "post":
+        taken = {"$ref": "#/components/parameters/IdempotencyKey"} in operation.get("parameters", ())
+        assert taken != ("`Idempotency-Key` is not kept" in operation.get("description", ""))
+
+
 def test_the_page_shows_every_operation_and_schema_and_loads_nothing():
     shown = page(DOCUMENT)
     outline = Outline()

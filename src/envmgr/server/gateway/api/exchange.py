@@ -70,6 +70,10 @@ def routes(bindings: BindingService, exchange: ExchangeService) -> list[Any]:
         "/auth/token",
         operation_id="exchangeToken",
         summary="Exchange a CI system's OIDC token for an access token (RFC 8693)",
+        description=(
+            "Each OIDC token can be exchanged once. An `Idempotency-Key` is not kept: the answer holds a credential, "
+            "and those are stored nowhere."
+        ),
         status_code=200,
         security=[{}],
         tags=["auth"],

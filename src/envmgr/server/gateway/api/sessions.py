@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _ANYBODY: dict[str, Any] = {"tags": ["auth"], "opt": {"needs": None}}
 _KNOWN: dict[str, Any] = {"tags": ["auth"], "opt": {"needs": None}}
+_NOT_KEPT = "An `Idempotency-Key` is not kept: the answer holds credentials, and those are stored nowhere."
+_ENDS = "An `Idempotency-Key` is not kept: this ends the session that asks."
 _OPEN: list[dict[str, list[str]]] = [{}]
 
 
@@ -31,6 +33,7 @@ def routes(sessions: SessionService, keyring: Keyring) -> list[Any]:
         "/auth/login",
         operation_id="login",
         summary="Sign in with a password",
+        description=_NOT_KEPT,
         status_code=200,
         security=_OPEN,
         responses=problems(413, 415, 429),
@@ -43,6 +46,7 @@ def routes(sessions: SessionService, keyring: Keyring) -> list[Any]:
         "/auth/refresh",
         operation_id="refresh",
         summary="Exchange a refresh token for new tokens; it can be used once",
+        description=_NOT_KEPT,
         status_code=200,
         security=_OPEN,
         responses=problems(413, 415),
@@ -55,6 +59,7 @@ def routes(sessions: SessionService, keyring: Keyring) -> list[Any]:
         "/auth/logout",
         operation_id="logout",
         summary="Sign out: end the session",
+        description=_ENDS,
         status_code=204,
         responses=problems(413, 415),
         **_ANYBODY,
@@ -67,6 +72,7 @@ def routes(sessions: SessionService, keyring: Keyring) -> list[Any]:
         "/auth/password",
         operation_id="changePassword",
         summary="Take another password; it ends all your sessions",
+        description=_ENDS,
         status_code=204,
         responses=problems(413, 415, 429),
         **_KNOWN,
