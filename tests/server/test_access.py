@@ -68,11 +68,11 @@ NEEDS = {
     "GET /deployments/{deployment_id}/statuses": "deployments:read",
     "POST /deployments/{deployment_id}/statuses": "deployments:write",
     "GET /environments": "deployments:read",
-    "POST /environments": "deployments:write",
+    "POST /environments": "environments:write",
     "GET /environments/{name}": "deployments:read",
-    "PUT /environments/{name}": "deployments:write",
-    "PATCH /environments/{name}": "deployments:write",
-    "DELETE /environments/{name}": "deployments:write",
+    "PUT /environments/{name}": "environments:write",
+    "PATCH /environments/{name}": "environments:write",
+    "DELETE /environments/{name}": "environments:write",
     "GET /matrix": "deployments:read",
     "GET /audits": "audit:read",
     "GET /audits/{seq}": "audit:read",
@@ -82,7 +82,11 @@ NEEDS = {
 }
 READS = {"apps:read", "versions:read", "deployments:read", "audit:read"}
 WRITES = {"apps:write", "versions:write", "deployments:write"}
-MAY = {"admin": READS | WRITES | {"users:admin"}, "user": READS | WRITES, "viewer": READS}
+MAY = {
+    "admin": READS | WRITES | {"environments:write", "users:admin"},
+    "user": READS | WRITES,
+    "viewer": READS,
+}
 SCOPES = sorted(MAY["admin"])
 BODIES = {
     "POST /auth/keys": {"name": "a key", "scopes": ["apps:read"]},

@@ -17,6 +17,7 @@ SCOPES = (
     "versions:write",
     "deployments:read",
     "deployments:write",
+    "environments:write",
     "audit:read",
     "users:admin",
 )

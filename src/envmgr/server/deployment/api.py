@@ -142,7 +142,9 @@ def _statuses(deployments: Deployments) -> list[Any]:
         "/deployments/{deployment_id:int}/statuses",
         operation_id="createDeploymentStatus",
         summary="Take a deployment a step further",
-        description="A step that it cannot take from where it is answers 409, with the `steps` that it can.",
+        description="A step that it cannot take from where it is answers 409, with the `steps` that it can. While its "
+        "environment is blocked, so does one out of `blocked` or into `in_progress`, with the `reason`, unless who "
+        "takes it may write environments.",
         responses=problems(404, 409, 412, 413, 415, 422),
         **_WRITE,
     )

@@ -50,7 +50,7 @@ _READ: dict[str, Any] = {"tags": ["environments"], "opt": {"needs": "deployments
 _CREATED = {
     201: ResponseSpec(Environment, generate_examples=False, description="It was not there, and now is.")
 }
-_WRITE: dict[str, Any] = {"tags": ["environments"], "opt": {"needs": "deployments:write"}}
+_WRITE: dict[str, Any] = {"tags": ["environments"], "opt": {"needs": "environments:write"}}
 
 
 def routes(deployments: Deployments) -> list[Any]:

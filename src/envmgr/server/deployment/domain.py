@@ -19,6 +19,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from envmgr.server.kit.event import Happening
 from envmgr.server.kit.problems import Conflict, Forbidden, NotFound
 
@@ -46,6 +48,7 @@ _ONWARD: frozenset[Status] = frozenset({"queued", "in_progress"})
 AUTO_DEPLOY = "auto-deploy"
 AUTO_ACTOR = f"system:{AUTO_DEPLOY}"
 RULES_ACTOR = "system:rules"
+_THOUGH = "(though blocked: "
 
 
 class ImpossibleStep(Conflict):
@@ -66,6 +69,12 @@ class DeploymentStands(Conflict):
     title = "This deployment is part of how things stand"
 
 
+class EnvironmentBlocked(Conflict):
+    """The environment is blocked, and it is not for who asks to go on all the same."""
+
+    title = "This environment is blocked"
+
+
 class NeedsAnother(Forbidden):
     """Somebody other than who asked for the deployment must move it on."""
 
@@ -74,11 +83,12 @@ class NeedsAnother(Forbidden):
 
 @dataclass(frozen=True, slots=True)
 class By:
-    """Who does something: `user_id` is the same for a user's sessions and keys."""
+    """Who does something: `user_id` is the same for a user's sessions and keys; `rules`: may write environments."""
 
     actor: str
     user_id: int | None = None
     traceparent: str = ""
+    rules: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +128,9 @@ class Spot:
 
 def by(call: Call) -> By:
     """Say who calls."""
-    return By(call.principal.actor, call.principal.user_id, call.traceparent)
+    principal = call.principal
+    rules = "environments:write" in principal.scopes and principal.apps is None
+    return By(principal.actor, principal.user_id, call.traceparent, rules)
 
 
 def beginning(rules: Rules, order: Order) -> list[tuple[Status, str, str]]:
@@ -172,9 +184,28 @@ def _origin(actor: str) -> str:
     return actor.partition("/")[0] if actor.startswith("oidc:") else actor
 
 
+def unblocked(deployment: Deployment, rules: Rules, new: StatusNew, who: By) -> StatusNew:
+    """Return a step as the history is to have it; raise EnvironmentBlocked unless who takes it may.
+
+    While an environment is blocked, only who may write environments leaves `blocked` or begins there, and the reason
+    says so; everybody may cancel.
+    """
+    goes_on = new.status == "in_progress" or (deployment.status == "blocked" and new.status != "cancelled")
+    if not rules.blocked or not goes_on:
+        return new
+    if not who.rules:
+        raise EnvironmentBlocked(
+            f"{deployment.environment} is blocked: {rules.blocked}; deployment {deployment.id} can be cancelled, "
+            "or goes on when somebody who may write environments lets it",
+            reason=rules.blocked,
+        )
+    return replace(new, reason=f"{new.reason} {_THOUGH}{rules.blocked})".lstrip())
+
+
 def is_said_already(deployment: Deployment, new: StatusNew) -> bool:
     """Say whether a PUT would leave a deployment as it is."""
-    return deployment.status == new.status and new.reason in {"", deployment.reason}
+    said = deployment.reason.split(_THOUGH)[0].rstrip()
+    return deployment.status == new.status and new.reason in {"", deployment.reason, said}
 
 
 def unknown(deployment_id: int) -> NotFound:

@@ -43,10 +43,11 @@ def begin(transaction: Transaction, order: Order) -> Deployment:
 
 
 def advance(transaction: Transaction, held: Held, new: StatusNew, who: By) -> tuple[Deployment, StatusEntry]:
-    """Take a deployment a step; raise ImpossibleStep or NeedsAnother."""
+    """Take a deployment a step; raise ImpossibleStep, EnvironmentBlocked or NeedsAnother."""
     domain.require_step(held.deployment, new.status)
     environment = environments.find(transaction, held.deployment.environment)
     rules = environment.rules if environment else Rules()
+    new = domain.unblocked(held.deployment, rules, new, who)
     moved = replace(held, approved_by=domain.approver(held, rules, new.status, who))
     if new.status == "successful":
         return _succeed(transaction, moved, new.reason, who)

@@ -14,6 +14,7 @@ Scope = Literal[
     "versions:write",
     "deployments:read",
     "deployments:write",
+    "environments:write",
     "audit:read",
     "users:admin",
 ]
@@ -24,6 +25,7 @@ SCOPES: tuple[Scope, ...] = (
     "versions:write",
     "deployments:read",
     "deployments:write",
+    "environments:write",
     "audit:read",
     "users:admin",
 )

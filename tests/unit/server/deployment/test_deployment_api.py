@@ -88,7 +88,7 @@ def test_conflicts_say_what_is_in_the_way(tmp_path):
 
 def test_environments_are_made_changed_and_deleted_over_http(tmp_path):
     async def scenario(world):
-        async with client(world) as http:
+        async with client(world, "admin") as http:
             made = await http.put("/environments/prod", json={"tier": "production"})
             assert (made.status_code, made.headers["location"]) == (201, "/environments/prod")
             again = await http.put("/environments/prod", json={"tier": "production"})
@@ -113,7 +113,7 @@ def test_environments_are_made_changed_and_deleted_over_http(tmp_path):
 
 def test_what_cannot_be_meant_is_refused_with_its_place(tmp_path):
     async def scenario(world):
-        async with client(world) as http:
+        async with client(world, "admin") as http:
             for method, url, body, status in (
                 ("POST", "/deployments", {"version_id": 2**70, "environment": "prod"}, 400),
                 ("POST", "/deployments", {"version_id": 0, "environment": "prod"}, 400),
@@ -150,6 +150,16 @@ def test_scopes_and_apps_bound_what_a_credential_may_do(tmp_path):
                 ("DELETE", "/deployments/1"),
             ):
                 assert (await http.request(method, url, json={})).status_code == 403
+        async with client(world) as http:
+            for method, url in (
+                ("POST", "/environments"),
+                ("PUT", "/environments/x"),
+                ("PATCH", "/environments/prod"),
+                ("DELETE", "/environments/prod"),
+            ):
+                refused = await http.request(method, url, json={"name": "x"})
+                assert (refused.status_code, "environments:write" in refused.text) == (403, True)
+            assert (await http.get("/environments/prod")).status_code == 200
         async with client(world, "ci") as http:
             for url in ("/deployments", "/environments", "/matrix"):
                 assert (await http.get(url)).status_code == 403

@@ -7,7 +7,13 @@ import pytest
 
 from envmgr.server.contracts.requests import DeploymentNew, EnvironmentPut, StatusNew
 from envmgr.server.contracts.resources import Rules
-from envmgr.server.deployment.domain import DeploymentActive, DeploymentStands, ImpossibleStep, NeedsAnother
+from envmgr.server.deployment.domain import (
+    DeploymentActive,
+    DeploymentStands,
+    EnvironmentBlocked,
+    ImpossibleStep,
+    NeedsAnother,
+)
 from envmgr.server.kit.paging import Paging
 from envmgr.server.kit.problems import Forbidden, IdempotencyKeyReused, NotFound, Stale
 from support.deploying import ANOTHER, KnownVersions, run, version
@@ -37,6 +43,41 @@ def test_the_reason_of_a_deployment_is_that_of_its_newest_step_and_the_history_k
         failed = await world.step(made, "failed", reason="no disk")
         assert failed.reason == "no disk"
         assert [reason for _, reason, _ in await world.history(made)] == ["release", "", "no disk"]
+
+    run(tmp_path, scenario)
+
+
+def test_only_who_may_write_environments_goes_on_while_one_is_blocked_and_the_history_says_so(tmp_path):
+    async def scenario(world):
+        user, app_only = call("user"), call(apps={"shop", "blog"})
+        begun = await world.deploy(by=user)
+        await world.service.put_environment(call(), "prod", asking(blocked="freeze"))
+        frozen = await world.deploy(1000, by=user)
+        assert frozen.status == "blocked"
+        for each, way in ((frozen, "queued"), (frozen, "pending"), (begun, "in_progress")):
+            for who in (user, app_only):
+                with pytest.raises(EnvironmentBlocked, match="prod is blocked: freeze") as caught:
+                    await world.service.advance(who, each.id, StatusNew(status=way))
+                assert caught.value.members == {"reason": "freeze"}
+        started = StatusNew(status="in_progress", reason="hotfix")
+        said = await world.service.put(call(), begun.id, started)
+        assert said.reason == "hotfix (though blocked: freeze)"
+        assert await world.service.put(call(), begun.id, started) == said
+        await world.step(frozen, "queued")
+        assert (await world.history(frozen))[-1] == ("queued", "(though blocked: freeze)", "user:ada")
+        await world.step(begun, "successful", by=user)
+        assert (await world.step(frozen, "cancelled", by=user)).status == "cancelled"
+
+    run(tmp_path, scenario)
+
+
+def test_the_end_of_a_block_lets_everybody_go_on(tmp_path):
+    async def scenario(world):
+        await world.service.put_environment(call(), "prod", asking(blocked="freeze"))
+        made = await world.deploy(by=call("user"))
+        await world.service.put_environment(call(), "prod", asking())
+        moved = await world.step(made, "queued", "in_progress", by=call("user"))
+        assert (moved.status, moved.reason) == ("in_progress", "")
 
     run(tmp_path, scenario)
 
