@@ -6,6 +6,7 @@ import uuid
 
 import pytest
 
+from support.daemon import Daemon
 from support.people import PASSWORD
 from support.writers import pages
 
@@ -136,9 +137,15 @@ def test_keys_are_their_makers_own(people):
     assert status(people, key, "GET", "/apps") == 200
 
 
-def test_the_last_admin_stays(ruling):
-    for method, body in (("DELETE", None), ("PATCH", {"role": "user"}), ("PATCH", {"active": False})):
-        assert ruling.ask(method, "/users/1", body).status == 409
+def test_the_last_admin_stays(tmp_path):
+    # A server of its own: whoever shares one may have made another admin.
+    daemon = Daemon(tmp_path).start()
+    try:
+        with daemon.wire(daemon.login()["access_token"]) as ruling:
+            for method, body in (("DELETE", None), ("PATCH", {"role": "user"}), ("PATCH", {"active": False})):
+                assert ruling.ask(method, "/users/1", body).status == 409
+    finally:
+        daemon.end()
 
 
 def test_an_approval_is_somebody_elses(people, ruling):
