@@ -184,3 +184,19 @@ def test_a_failed_sign_in_is_on_record_once_and_without_what_was_typed(people, r
     assert typed not in str(failed)
     denied = pages(ruling, "/audits?event_type=AccessDenied&limit=200")
     assert [entry for entry in denied if entry["payload"]["path"] == "/auth/login"] == []
+
+
+def test_a_key_for_an_app_follows_the_app_and_not_its_name(people, ruling):
+    mine, old = f"mine-{uuid.uuid4().hex[:8]}", f"old-{uuid.uuid4().hex[:8]}"
+    assert ruling.ask("POST", "/apps", {"name": old}).status == 201
+    key = people.key(["apps:read", "versions:read", "versions:write"], apps=[old])
+    assert ruling.ask("PATCH", f"/apps/{old}", {"name": mine}).status == 200
+    assert ruling.ask("POST", "/apps", {"name": old}).status == 201
+    people.daemon.settle(people.admin)
+    assert status(people, key, "PUT", f"/apps/{mine}/versions/1.0", {}) == 201
+    assert status(people, key, "PUT", f"/apps/{old}/versions/1.0", {}) == 403
+    assert ruling.ask("DELETE", f"/apps/{mine}").status == 204
+    people.daemon.settle(people.admin)
+    assert ruling.ask("POST", "/apps", {"name": mine}).status == 201
+    people.daemon.settle(people.admin)
+    assert status(people, key, "GET", f"/apps/{mine}") == 403

@@ -47,8 +47,9 @@ def differs(app: App, put: AppPut) -> bool:
     return (app.name, app.description) != (put.name, put.description)
 
 
-def happened(type_: str, app: App, call: Call) -> Happening:
-    """Make the event of what a call did to an app."""
+def happened(type_: str, app: App, call: Call, previous_name: str = "") -> Happening:
+    """Make the event of what a call did to an app; one that was renamed tells what it was called before."""
+    renamed = {"previous_name": previous_name} if previous_name not in {"", app.name} else {}
     return Happening(
         type=type_,
         subject=f"app/{app.id}",
@@ -58,6 +59,7 @@ def happened(type_: str, app: App, call: Call) -> Happening:
             "description": app.description,
             "created_at": app.created_at,
             "updated_at": app.updated_at,
+            **renamed,
         },
         actor=call.principal.actor,
         traceparent=call.traceparent,

@@ -108,7 +108,7 @@ def _put(transaction: Transaction, call: Call, ref: str, put: AppPut) -> App:
         app = store.change(transaction, old, put)
     except UniqueViolation:
         raise domain.name_taken(put.name) from None
-    transaction.emit(domain.happened(APP_UPDATED, app, call))
+    transaction.emit(domain.happened(APP_UPDATED, app, call, old.name))
     return app
 
 

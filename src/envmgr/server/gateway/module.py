@@ -10,6 +10,7 @@ from envmgr.server.gateway.authenticator import Authenticator
 from envmgr.server.gateway.bindings import BindingService
 from envmgr.server.gateway.exchange import ExchangeService
 from envmgr.server.gateway.gateway import Gateway
+from envmgr.server.gateway.handlers import subscription
 from envmgr.server.gateway.keys import KeyService
 from envmgr.server.gateway.limits import Limits
 from envmgr.server.gateway.security import SecurityLog
@@ -59,11 +60,13 @@ def make(database: Database, keyring: Keyring, issuers: Issuers | None = None) -
 
 def module(database: Database, gateway: Gateway) -> Module:
     """Make what runs them."""
+    dead_letters = DeadLetters(database, NAME)
     return Module(
         name=NAME,
         routes=routes(gateway),
         outbox=Outbox(database, NAME),
-        dead_letters=DeadLetters(database, NAME),
+        dead_letters=dead_letters,
+        subscriptions=[subscription(gateway.authenticator, dead_letters)],
         jobs=[
             housekeeping(NAME, database),
             Job(f"{NAME}-sweep", SWEEP_EVERY, gateway.sweep),
