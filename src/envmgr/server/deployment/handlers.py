@@ -18,7 +18,7 @@ from envmgr.server.contracts.events import (
 from envmgr.server.contracts.fields import AppName, Id, Tag
 from envmgr.server.deployment import domain, environments, places, rules, steps, store
 from envmgr.server.deployment.domain import AUTO_ACTOR, By, Order
-from envmgr.server.kit.inbox import first_time
+from envmgr.server.kit.inbox import fresh
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -61,9 +61,14 @@ def subscriptions(database: Database, dead_letters: DeadLetters) -> list[Subscri
 
 
 def _take(transaction: Transaction, events: Sequence[Event]) -> None:
-    for event in events:
-        if first_time(transaction, CONSUMER, event):
-            _HANDLERS[event.type](transaction, event)
+    for event in fresh(transaction, CONSUMER, events):
+        _HANDLERS[event.type](transaction, event)
+
+
+def _learn_app(transaction: Transaction, event: Event) -> None:
+    """Take note of a new app: nothing here has an older name of it."""
+    app = convert(event.data, _App)
+    places.learn(transaction, event, app.app_id, app.name, gone=False)
 
 
 def _follow_app(transaction: Transaction, event: Event) -> None:
@@ -145,7 +150,7 @@ def _by(event: Event) -> By:
 
 
 _HANDLERS: dict[str, Callable[[Transaction, Event], None]] = {
-    APP_CREATED: _follow_app,
+    APP_CREATED: _learn_app,
     APP_UPDATED: _follow_app,
     APP_DELETED: _forget_app,
     VERSION_CREATED: _deploy_by_rule,

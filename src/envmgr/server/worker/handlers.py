@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from envmgr.server.contracts.events import EVERYTHING
-from envmgr.server.kit.inbox import first_time
+from envmgr.server.kit.inbox import fresh
 from envmgr.server.worker import store
 
 if TYPE_CHECKING:
@@ -25,8 +25,7 @@ def subscription(database: Database, dead_letters: DeadLetters) -> Subscription:
 
     async def count(events: Sequence[Event]) -> None:
         def unit(transaction: Transaction) -> None:
-            fresh = Counter(event.type for event in events if first_time(transaction, CONSUMER, event))
-            store.count(transaction, fresh)
+            store.count(transaction, Counter(event.type for event in fresh(transaction, CONSUMER, events)))
 
         await database.write(unit)
 
