@@ -130,11 +130,12 @@ def test_a_field_that_nobody_knows_is_an_error_with_a_pointer(wire, bodied):
     assert "descriptoin" in reply.body.decode()
 
 
-def test_of_a_key_that_comes_twice_the_last_counts(wire):
+def test_a_body_that_names_a_field_twice_is_refused_and_nothing_made(daemon, wire):
     first, last = named(), named()
     reply = wire.ask("POST", "/apps", f'{{"name": "{first}", "name": "{last}"}}'.encode())
-    assert (reply.status, reply.json["name"]) == (201, last)
-    assert wire.ask("GET", f"/apps/{first}").status == 404
+    check_refused(daemon, reply, {400})
+    assert reply.json["errors"][0]["pointer"] == "/name"
+    assert [wire.ask("GET", f"/apps/{name}").status for name in (first, last)] == [404, 404]
 
 
 # Addresses.
