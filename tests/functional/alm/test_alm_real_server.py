@@ -180,6 +180,7 @@ def test_a_server_that_insists_on_conditions_takes_a_push(machine, tmp_path):
         signed_in(machine, daemon.start())
         machine.ok("alm", "push", "--tag", "v1")
         machine.ok("alm", "push", "--tag", "v1")
+        assert [one["tag"] for one in ask(daemon, "GET", "/apps/shop/versions").json] == ["v1"]
     finally:
         daemon.end()
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from envmgr.server.contracts.events import APP_DELETED, APP_UPDATED
 from envmgr.server.gateway.store import reach
-from envmgr.server.kit.inbox import first_time
+from envmgr.server.kit.inbox import fresh
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,9 +32,7 @@ def subscription(authenticator: Authenticator, dead_letters: DeadLetters) -> Sub
 
 
 def _follow(transaction: Transaction, events: Sequence[Event]) -> None:
-    for event in events:
-        if not first_time(transaction, CONSUMER, event):
-            continue
+    for event in fresh(transaction, CONSUMER, events):
         name = str(event.data["name"])
         if event.type == APP_DELETED:
             reach.end(transaction, name)

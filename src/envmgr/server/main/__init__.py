@@ -16,7 +16,18 @@ if TYPE_CHECKING:
 
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - argparse names it nowhere else
 
-NEEDS = ("litestar", "msgspec", "uvicorn", "sqlalchemy", "alembic", "jwt", "argon2", "structlog")
+NEEDS = (
+    "litestar",
+    "msgspec",
+    "uvicorn",
+    "sqlalchemy",
+    "alembic",
+    "jwt",
+    "argon2",
+    "structlog",
+    "prometheus_client",
+    "stamina",
+)
 """Some of what the extra `server` brings: where one is missing, they were not asked for."""
 
 _DEAD_LETTERS = """
