@@ -13,7 +13,7 @@ from envmgr.server.audit.domain import Head, contradicted
 from envmgr.server.contracts.fields import LARGEST
 from envmgr.server.contracts.resources import AuditEntry, Checkpoint
 from envmgr.server.kit.paging import Listing
-from envmgr.server.kit.sql import Statement
+from envmgr.server.kit.sql import Statement, rows_of
 from envmgr.server.kit.tables import Tables
 
 if TYPE_CHECKING:
@@ -83,7 +83,8 @@ checkpoint = Table(
 
 _ORIGIN = Statement(select(log.c.origin))
 _HEAD = Statement(select(entry.c.seq, entry.c.hash).order_by(entry.c.seq.desc()).limit(1))
-_ADD = Statement(insert(entry))
+_COLUMNS = tuple(column.name for column in entry.c)
+_ADD = Statement(insert(entry).from_select(_COLUMNS, rows_of(*_COLUMNS)))
 _ONE = Statement(select(entry).where(entry.c.seq == bindparam("at")))
 _NEWEST = Statement(select(entry).order_by(entry.c.seq.desc()).limit(bindparam("most")))
 _AFTER = Statement(
@@ -244,10 +245,9 @@ def vitals(reader: Reader) -> Vitals:
     )
 
 
-def _row(each: AuditEntry) -> dict[str, object]:
-    fields = msgspec.structs.asdict(each)
-    del fields["event"]
-    return {**fields, "payload": _encode(each.payload).decode()}
+def _row(each: AuditEntry) -> tuple[object, ...]:
+    payload = _encode(each.payload).decode()
+    return tuple([payload if name == "payload" else getattr(each, name) for name in _COLUMNS])
 
 
 def _entry(row: Row) -> AuditEntry:

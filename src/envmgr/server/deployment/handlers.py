@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, convert
@@ -21,7 +22,7 @@ from envmgr.server.deployment.domain import AUTO_ACTOR, By, Order
 from envmgr.server.kit.inbox import fresh
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from envmgr.server.contracts.resources import AutoDeploy, Deployment
     from envmgr.server.kit.bus import Subscription
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from envmgr.server.kit.sql import Database, Transaction
 
 CONSUMER = "deployment"
-AT_ONCE = 16
+AT_ONCE = 64
 """Events that are taken in one transaction: few, because requests wait for it."""
 
 
@@ -57,18 +58,22 @@ def subscriptions(database: Database, dead_letters: DeadLetters) -> list[Subscri
         for start in range(0, len(events), AT_ONCE):
             await database.write(partial(_take, events=events[start : start + AT_ONCE]))
 
-    return [dead_letters.consumer(CONSUMER, _HANDLERS, handle)]
+    return [dead_letters.consumer(CONSUMER, [APP_CREATED, *_HANDLERS], handle)]
 
 
 def _take(transaction: Transaction, events: Sequence[Event]) -> None:
-    for event in fresh(transaction, CONSUMER, events):
-        _HANDLERS[event.type](transaction, event)
+    for type_, alike in groupby(fresh(transaction, CONSUMER, events), lambda event: event.type):
+        if type_ == APP_CREATED:
+            _learn_apps(transaction, alike)
+        else:
+            for event in alike:
+                _HANDLERS[type_](transaction, event)
 
 
-def _learn_app(transaction: Transaction, event: Event) -> None:
-    """Take note of a new app: nothing here has an older name of it."""
-    app = convert(event.data, _App)
-    places.learn(transaction, event, app.app_id, app.name, gone=False)
+def _learn_apps(transaction: Transaction, events: Iterable[Event]) -> None:
+    """Take note of new apps, all at once: nothing here has an older name of them."""
+    apps = [(convert(event.data, _App), event.sequence) for event in events]
+    places.learn_all(transaction, [(app.app_id, app.name, sequence) for app, sequence in apps])
 
 
 def _follow_app(transaction: Transaction, event: Event) -> None:
@@ -150,7 +155,6 @@ def _by(event: Event) -> By:
 
 
 _HANDLERS: dict[str, Callable[[Transaction, Event], None]] = {
-    APP_CREATED: _learn_app,
     APP_UPDATED: _follow_app,
     APP_DELETED: _forget_app,
     VERSION_CREATED: _deploy_by_rule,

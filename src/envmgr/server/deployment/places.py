@@ -9,9 +9,11 @@ from sqlalchemy.dialects.sqlite import insert
 
 from envmgr.server.deployment import tables
 from envmgr.server.deployment.domain import Spot
-from envmgr.server.kit.sql import Statement
+from envmgr.server.kit.sql import Statement, rows_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from envmgr.server.contracts.resources import Deployment
     from envmgr.server.kit.event import Event
     from envmgr.server.kit.sql import Reader, Row, Transaction
@@ -84,7 +86,8 @@ _COUNT_OF_VERSION = Statement(
 _ROWS = select(_PLACE)
 _ALL = Statement(_ROWS.order_by(_PLACE.c.app_id, _PLACE.c.environment))
 _ALL_IN = Statement(_ROWS.where(_PLACE.c.environment == bindparam("where")).order_by(_PLACE.c.app_id))
-_KNOW = insert(_APP).values({name: bindparam(name) for name in ("app_id", "name", "sequence", "gone")})
+_KNOWN = ("app_id", "name", "sequence", "gone")
+_KNOW = insert(_APP).from_select(_KNOWN, rows_of(*_KNOWN))
 _LEARN = Statement(
     _KNOW.on_conflict_do_update(
         index_elements=["app_id"],
@@ -173,7 +176,12 @@ def rows(reader: Reader, environment: str | None) -> list[Row]:
 
 def learn(transaction: Transaction, event: Event, app_id: int, name: str, *, gone: bool) -> bool:
     """Write down what is new about an app; return whether it is, and not older than what is known."""
-    return transaction.run(_LEARN, app_id=app_id, name=name, sequence=event.sequence, gone=int(gone)) == 1
+    return transaction.many(_LEARN, [(app_id, name, event.sequence, gone)]) == 1
+
+
+def learn_all(transaction: Transaction, apps: Sequence[tuple[int, str, int]]) -> None:
+    """Write down apps that are new: their ids, their names, and the number of the event that told of each."""
+    transaction.many(_LEARN, [(*app, False) for app in apps])
 
 
 def name_of(reader: Reader, app_id: int, otherwise: str) -> str | None:

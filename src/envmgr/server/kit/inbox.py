@@ -26,15 +26,15 @@ _TAKE = Statement(
     .values(consumer=bindparam("consumer"), event_id=bindparam("event_id"), at=bindparam("at"))
     .on_conflict_do_nothing()
 )
-_EACH = func.json_each(bindparam("ids")).table_valued("value")
+_IDS = func.json_each(bindparam("ids")).table_valued("value")
 _KNOWN = Statement(
     select(func.count())
     .select_from(_INBOX)
-    .where(_INBOX.c.consumer == bindparam("consumer"), _INBOX.c.event_id.in_(select(_EACH.c.value)))
+    .where(_INBOX.c.consumer == bindparam("consumer"), _INBOX.c.event_id.in_(select(_IDS.c.value)))
 )
 _TAKE_ALL = Statement(
     insert(_INBOX).from_select(
-        ["consumer", "event_id", "at"], select(bindparam("consumer"), _EACH.c.value, bindparam("at"))
+        ["consumer", "event_id", "at"], select(bindparam("consumer"), _IDS.c.value, bindparam("at"))
     )
 )
 _FORGET = Statement(delete(_INBOX).where(_INBOX.c.at < bindparam("before")))

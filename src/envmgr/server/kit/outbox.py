@@ -8,33 +8,44 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import msgspec
-from sqlalchemy import MetaData, bindparam, delete, select, update
+from sqlalchemy import MetaData, bindparam, delete, func, insert, select, update
 
 from envmgr.server.kit.clock import rfc3339
 from envmgr.server.kit.event import Event
 from envmgr.server.kit.ids import uuid7
-from envmgr.server.kit.sql import Statement
+from envmgr.server.kit.sql import Statement, rows_of
 from envmgr.server.kit.tables import Tables
 
 if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Sequence
 
     from envmgr.server.kit.event import Happening
-    from envmgr.server.kit.sql import Database, Reader, Row, Transaction
+    from envmgr.server.kit.sql import Database, Reader, Transaction
 
 KEPT_MS = 7 * 24 * 3600 * 1000
 """How long a row stays that every consumer has."""
 
+_PLAIN = ("sequence", "id", "type", "subject", "time", "actor", "traceparent")
 _TABLES = Tables(MetaData())
 _OUTBOX, _HEAD = _TABLES.outbox, _TABLES.outbox_head
 _SENT = Statement(select(_HEAD.c.sent))
-_PENDING = Statement(
+_NEXT = (
     select(_OUTBOX)
     .where(_OUTBOX.c.sequence > bindparam("after"))
     .order_by(_OUTBOX.c.sequence)
     .limit(bindparam("most"))
+    .subquery()
 )
+_PENDING = Statement(
+    # All of them as one row: each row that is given apart lets another thread run first.
+    select(
+        func.json_group_array(func.json_array(*(_NEXT.c[name] for name in _PLAIN), func.json(_NEXT.c.data)))
+    )
+)
+_NUMBER = Statement(
+    update(_HEAD).values(sequence=_HEAD.c.sequence + bindparam("more")).returning(_HEAD.c.sequence)
+)
+_ADD = Statement(insert(_OUTBOX).from_select((*_PLAIN, "data"), rows_of(*_PLAIN, "data")))
 _NEWEST = Statement(select(_HEAD.c.sequence))
 _BACKLOG = Statement(select(_HEAD.c.sequence - _HEAD.c.sent))
 _MARK = Statement(update(_HEAD).values(sent=bindparam("upto")).where(_HEAD.c.sent < bindparam("upto")))
@@ -43,30 +54,31 @@ _FORGET = Statement(
         _OUTBOX.c.sequence <= select(_HEAD.c.sent).scalar_subquery(), _OUTBOX.c.time < bindparam("before")
     )
 )
-_INSERT = "INSERT INTO outbox (sequence, id, type, subject, time, actor, traceparent, data) VALUES (?,?,?,?,?,?,?,?)"
+_Told = tuple[int, str, str, str, int, str, str, dict[str, object]]
 _encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(list[_Told]).decode
 
 
-def append(connection: sqlite3.Connection, happenings: Sequence[Happening], now: int) -> None:
+def append(transaction: Transaction, happenings: Sequence[Happening]) -> None:
     """Write what a group of units told; the writer is the only one that numbers."""
     if not happenings:
         return
-    (head,) = connection.execute("SELECT sequence FROM outbox_head").fetchone()
+    row = transaction.one(_NUMBER, more=len(happenings))
+    first = row[0] - len(happenings) + 1 if row else 1
     rows = [
         (
-            head + n,
+            number,
             uuid7(),
             each.type,
             each.subject,
-            now,
+            transaction.now,
             each.actor,
             each.traceparent,
             _encode(each.data).decode(),
         )
-        for n, each in enumerate(happenings, 1)
+        for number, each in enumerate(happenings, first)
     ]
-    connection.executemany(_INSERT, rows)
-    connection.execute("UPDATE outbox_head SET sequence = ?", (head + len(rows),))
+    transaction.many(_ADD, rows)
 
 
 class Outbox:
@@ -107,15 +119,12 @@ def newest(reader: Reader) -> int:
 
 
 def _pending(reader: Reader, source: str, most: int) -> Sequence[Event]:
-    row = reader.one(_SENT)
-    sent = row[0] if row else 0
-    return [_event(source, row) for row in reader.all(_PENDING, after=sent, most=most)]
+    sent = reader.one(_SENT)
+    told = reader.one(_PENDING, after=sent[0] if sent else 0, most=most)
+    return [_event(source, each) for each in _decode(told[0])] if told else []
 
 
-_decode: Callable[[str], Mapping[str, object]] = msgspec.json.Decoder(dict[str, object]).decode
-
-
-def _event(source: str, row: Row) -> Event:
+def _event(source: str, row: _Told) -> Event:
     sequence, id_, type_, subject, time, actor, traceparent, data = row
     return Event(
         id=id_,
@@ -125,6 +134,6 @@ def _event(source: str, row: Row) -> Event:
         time=rfc3339(time),
         sequence=sequence,
         actor=actor,
-        data=_decode(data),
+        data=data,
         traceparent=traceparent,
     )

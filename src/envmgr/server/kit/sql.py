@@ -10,11 +10,13 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from sqlalchemy import bindparam, func, select, true
 from sqlalchemy.dialects import sqlite
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
 
+    from sqlalchemy import Select
     from sqlalchemy.sql.expression import ClauseElement
 
     from envmgr.server.kit.event import Happening
@@ -48,6 +50,18 @@ class Statement:
         return str(compiled), {name: value for name, value in compiled.params.items() if value is not None}
 
 
+def rows_of(*columns: str) -> Select[Any]:
+    """Make of the parameter `rows`, a JSON array of arrays, rows with these columns; `Transaction.many` fills it.
+
+    Every statement, and every row that one gives or is given, lets another thread run first: a statement that takes
+    all rows at once has one such turn, not one for each.
+    """
+    each = func.json_each(bindparam("rows")).table_valued("value")
+    values = [func.json_extract(each.c.value, f"$[{n}]").label(name) for n, name in enumerate(columns)]
+    # An upsert from a select needs a WHERE, lest its ON is read as that of a join.
+    return select(*values).where(true())
+
+
 class Reader(Protocol):
     """A consistent view of the database."""
 
@@ -70,8 +84,8 @@ class Transaction(Reader, Protocol):
         """Change rows; return how many. Raise UniqueViolation."""
         ...
 
-    def many(self, statement: Statement, rows: Sequence[Mapping[str, object]]) -> None:
-        """Change rows once for each of these values. Raise UniqueViolation."""
+    def many(self, statement: Statement, rows: Sequence[Sequence[object]]) -> int:
+        """Change rows by a statement over `rows_of`; return how many. Raise UniqueViolation."""
         ...
 
     def emit(self, happening: Happening) -> None:

@@ -15,13 +15,15 @@ from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import msgspec
+
 from envmgr.server.kit import outbox
 from envmgr.server.kit.clock import now_ms
 from envmgr.server.kit.problems import Unavailable
 from envmgr.server.kit.sql import UniqueViolation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from envmgr.server.kit.event import Happening
     from envmgr.server.kit.sql import Reader, Row, Statement, Transaction
@@ -38,6 +40,7 @@ _PASSING = frozenset(
         sqlite3.SQLITE_READONLY,
     }
 )
+_encode = msgspec.json.Encoder().encode
 _UNIQUE = "UNIQUE constraint failed: "
 _PRAGMAS = (
     "PRAGMA journal_mode = WAL",
@@ -109,13 +112,9 @@ class SqliteTransaction(SqliteReader):
         except sqlite3.IntegrityError as error:
             raise _translated(error) from None
 
-    def many(self, statement: Statement, rows: Sequence[Mapping[str, object]]) -> None:
-        """Change rows once for each of these values. Raise UniqueViolation."""
-        text, fixed = statement.sqlite
-        try:
-            self._connection.executemany(text, [{**fixed, **row} for row in rows])
-        except sqlite3.IntegrityError as error:
-            raise _translated(error) from None
+    def many(self, statement: Statement, rows: Sequence[Sequence[object]]) -> int:
+        """Change rows by a statement over `kit.sql.rows_of`; return how many. Raise UniqueViolation."""
+        return self.run(statement, rows=_encode(rows).decode())
 
     def emit(self, happening: Happening) -> None:
         """Tell the world, once the transaction has happened."""
@@ -252,7 +251,7 @@ class SqliteDatabase:
                     connection.execute("ROLLBACK")
                     return len(group) == 1
             happenings += transaction.happenings
-        outbox.append(connection, happenings, now)
+        outbox.append(SqliteTransaction(connection, now), happenings)
         connection.execute("COMMIT")
         if happenings:
             self.on_commit()

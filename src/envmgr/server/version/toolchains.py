@@ -8,7 +8,7 @@ import msgspec
 from sqlalchemy import bindparam, delete, exists, insert, select
 
 from envmgr.server.contracts.resources import Tool
-from envmgr.server.kit.sql import Statement
+from envmgr.server.kit.sql import Statement, rows_of
 from envmgr.server.version.tables import toolchain, toolchain_tool, version
 
 if TYPE_CHECKING:
@@ -29,7 +29,8 @@ _TOOLS = Statement(
     .order_by(toolchain_tool.c.position)
 )
 _ADD = Statement(insert(toolchain))
-_ADD_TOOL = Statement(insert(toolchain_tool))
+_COLUMNS = ("lock_digest", "tool", "version", "position", "requests", "platforms")
+_ADD_TOOLS = Statement(insert(toolchain_tool).from_select(_COLUMNS, rows_of(*_COLUMNS)))
 _DROP = Statement(
     delete(toolchain).where(
         toolchain.c.lock_digest == bindparam("unused"),
@@ -66,17 +67,17 @@ def add(transaction: Transaction, lock_digest: str, text: str, pinned: Sequence[
         return
     transaction.run(_ADD, lock_digest=lock_digest, lock=text)
     rows = [
-        {
-            "lock_digest": lock_digest,
-            "tool": each.tool,
-            "version": each.version,
-            "position": position,
-            "requests": _encode(each.requests).decode(),
-            "platforms": _encode(each.platforms).decode(),
-        }
+        (
+            lock_digest,
+            each.tool,
+            each.version,
+            position,
+            _encode(each.requests).decode(),
+            _encode(each.platforms).decode(),
+        )
         for position, each in enumerate(pinned)
     ]
-    transaction.many(_ADD_TOOL, rows)
+    transaction.many(_ADD_TOOLS, rows)
 
 
 def drop_unused(transaction: Transaction, lock_digest: str) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Column, Integer, MetaData, Table, Text, bindparam, select
 from sqlalchemy.dialects.sqlite import insert
 
-from envmgr.server.kit.sql import Statement
+from envmgr.server.kit.sql import Statement, rows_of
 from envmgr.server.kit.tables import Tables
 
 if TYPE_CHECKING:
@@ -45,10 +45,11 @@ _PLAN = Statement(
         index_elements=["name"], set_={name: bindparam(name) for name in ("next_at", "tries", "error")}
     )
 )
+_COUNTED = insert(event_count).from_select(["type", "count"], rows_of("type", "count"))
 _COUNT = Statement(
-    insert(event_count)
-    .values(type=bindparam("type"), count=bindparam("more"))
-    .on_conflict_do_update(index_elements=["type"], set_={"count": event_count.c.count + bindparam("more")})
+    _COUNTED.on_conflict_do_update(
+        index_elements=["type"], set_={"count": event_count.c.count + _COUNTED.excluded.count}
+    )
 )
 _COUNTS = Statement(select(event_count.c.type, event_count.c.count))
 
@@ -66,7 +67,7 @@ def plan(transaction: Transaction, name: str, next_at: int, tries: int, error: s
 
 def count(transaction: Transaction, more: Mapping[str, int]) -> None:
     """Count events, by type."""
-    transaction.many(_COUNT, [{"type": type_, "more": number} for type_, number in more.items()])
+    transaction.many(_COUNT, list(more.items()))
 
 
 def counts(reader: Reader) -> dict[str, float]:

@@ -148,7 +148,8 @@ def revoke(transaction: Transaction, key_id: int) -> None:
 
 def used(transaction: Transaction, moments: Mapping[int, int]) -> None:
     """Write down when keys were last used."""
-    transaction.many(_USED, [{"which": key_id, "used": at} for key_id, at in moments.items()])
+    for key_id, at in moments.items():
+        transaction.run(_USED, which=key_id, used=at)
 
 
 def _json(value: object) -> str:
