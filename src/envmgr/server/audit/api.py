@@ -33,6 +33,7 @@ from envmgr.server.kit.edge import (
     sortable,
 )
 from envmgr.server.kit.problems import InvalidFields, Unauthenticated
+from envmgr.server.kit.responses import Encoded
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -177,7 +178,7 @@ def routes(audit: Audit) -> list[Any]:
                 "the last entry has a number", errors=[("header:Last-Event-ID", "the `seq` of an entry")]
             )
         if request.accept.best_match(["application/json", sse.MEDIA_TYPE]) != sse.MEDIA_TYPE:
-            return Response(list(await audit.newest(call, limit)))
+            return Encoded(list(await audit.newest(call, limit)))
         following = await _following(audit, call, last_event_id, _reader(request))
         return cast("Response[list[AuditEntry]]", following)
 

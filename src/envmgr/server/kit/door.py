@@ -18,7 +18,7 @@ from envmgr.server.kit.addresses import Proxies, site
 from envmgr.server.kit.allowance import Allowance
 from envmgr.server.kit.call import Call
 from envmgr.server.kit.cors import Origins
-from envmgr.server.kit.edge import CALL, PROBLEM, PROBLEM_JSON, STILL
+from envmgr.server.kit.edge import CALL, HEADERS, PROBLEM, PROBLEM_JSON, STILL
 from envmgr.server.kit.problems import (
     Bug,
     ConditionRequired,
@@ -165,6 +165,7 @@ class _Visit:
             **scope,
             "client": (client, port),
             "method": "GET" if self._is_head else scope["method"],
+            HEADERS: given,
         }
         self.headers: dict[bytes, bytes] = given
         self.path: str = scope["path"]
@@ -250,16 +251,12 @@ class _Visit:
 
     async def _begin(self, message: Message) -> None:
         self.status = message["status"]
-        own = {name for name, _ in message["headers"]}
-        message["headers"] = [
-            *message["headers"],
-            *[header for header in headers.ANSWERED if header[0] not in own],
-            *self._door.origins.headers(self.headers.get(b"origin")),
-            (b"x-request-id", self.seen.request_id.encode()),
-        ]
-        if self._reading and b"connection" not in own and headers.has_body(self.headers):
+        given = [*headers.completed(message["headers"]), (b"x-request-id", self.seen.request_id.encode())]
+        given += self._door.origins.headers(self.headers.get(b"origin"))
+        if self._reading and headers.has_body(self.headers) and not headers.names(given, b"connection"):
             # What is left of the body is not read: the connection ends with the answer.
-            message["headers"].append((b"connection", b"close"))
+            given.append((b"connection", b"close"))
+        message["headers"] = given
         await self._send(message)
 
     async def _send_piece(self, message: Message) -> None:

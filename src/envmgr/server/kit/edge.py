@@ -27,6 +27,7 @@ from envmgr.server.kit.problems import (
     TooLarge,
     UnsupportedMedia,
 )
+from envmgr.server.kit.responses import Encoded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 CALL = "alm.call"
 """Where the door leaves the call in a request's scope."""
+HEADERS = "alm.headers"
+"""Where the door leaves the headers of a request, by their names."""
 STILL = "alm.still"
 """Where the door leaves what says whose the request's credential is by now, or raises Unauthenticated."""
 PROBLEM = "alm.problem"
@@ -76,8 +79,7 @@ def sortable(*fields: str) -> Any:
 
 _KEY = re.compile(r'"([\x20\x21\x23-\x5b\x5d-\x7e]{1,255})"|([\x21\x23-\x7e]{1,255})')
 _LEFT_OUT = re.compile(r"Missing required (query|header|cookie) parameter '([^']*)'")
-_REV = re.compile(r'"(\d{1,15})"')
-_encode = msgspec.json.Encoder().encode
+_REV = re.compile(rb'"(\d{1,15})"')
 
 
 class FieldError(Struct, frozen=True):
@@ -154,8 +156,8 @@ def call_of(request: Asked) -> Call:
     """Return who asks, with the condition (`If-Match`) that they make."""
     scope: Mapping[str, Any] = request.scope
     call: Call = scope[CALL]
-    header = request.headers.get("if-match")
-    if header is None or header == "*":
+    header = scope[HEADERS].get(b"if-match")
+    if header is None or header == b"*":
         return call
     match = _REV.fullmatch(header)
     # Whatever it is, a tag of another form is none that was ever given out.
@@ -165,10 +167,11 @@ def call_of(request: Asked) -> Call:
 async def posted(request: Asked) -> Call:
     """Return who posts, with their Idempotency-Key."""
     call = call_of(request)
-    header = request.headers.get("idempotency-key")
+    scope: Mapping[str, Any] = request.scope
+    header = scope[HEADERS].get(b"idempotency-key")
     if header is None:
         return call
-    match = _KEY.fullmatch(header)
+    match = _KEY.fullmatch(header.decode("latin-1"))
     if match is None:
         raise Malformed(
             "an Idempotency-Key has 1 to 255 printable ASCII characters, in quotes or without blanks"
@@ -220,32 +223,38 @@ def allow_only(request: Asked, *names: str) -> None:
 
 def shown(request: Asked, value: T, rev: int | str) -> Response[T]:
     """Show a resource; nothing but its tag to who has this state of it already."""
-    etag = f'"{rev}"'
-    if _has(request.headers.get("if-none-match", ""), etag):
-        return Response(None, status_code=304, headers={"etag": etag})  # type: ignore[arg-type] # 304 has no body
-    return Response(value, headers={"etag": etag})
+    tag = _tag(rev)
+    scope: Mapping[str, Any] = request.scope
+    known = scope[HEADERS].get(b"if-none-match")
+    if known is not None and _has(known, tag):
+        return Encoded(None, 304, [(b"etag", tag)])
+    return Encoded(value, headers=[(b"etag", tag)])
 
 
-def _has(header: str, etag: str) -> bool:
+def _tag(rev: int | str) -> bytes:
+    return f'"{rev}"'.encode()
+
+
+def _has(header: bytes, tag: bytes) -> bool:
     """Say whether a tag is among those of If-None-Match; what made it weak on its way does not count."""
-    tags = {tag.strip().removeprefix("W/") for tag in header.split(",")}
-    return etag in tags or "*" in tags
+    tags = {each.strip().removeprefix(b"W/") for each in header.split(b",")}
+    return tag in tags or b"*" in tags
 
 
 def answered(answer: Answer[T], location: str, rev: int | None = None) -> Response[T]:
     """Answer with what a call created, or found."""
-    headers = {} if rev is None else {"etag": f'"{rev}"'}
+    headers = [] if rev is None else [(b"etag", _tag(rev))]
     if answer.replayed:
-        headers["idempotent-replayed"] = "true"
+        headers.append((b"idempotent-replayed", b"true"))
     if not answer.created:
-        return Response(answer.value, headers=headers, status_code=200)
-    return Response(answer.value, headers={**headers, "location": location}, status_code=201)
+        return Encoded(answer.value, headers=headers)
+    return Encoded(answer.value, 201, [*headers, (b"location", location.encode())])
 
 
 def listed(request: Asked, page: Page[T]) -> Response[list[T]]:
     """Answer with a page; the `Link` header says where the next one is."""
-    headers = {"link": link(request, page.next)} if page.next else {}
-    return Response(list(page.items), headers=headers)
+    headers = [(b"link", link(request, page.next).encode())] if page.next else []
+    return Encoded(list(page.items), headers=headers)
 
 
 def link(request: Asked, cursor: str) -> str:
@@ -344,6 +353,7 @@ def _query(parameters: Mapping[str, object], cursor: str) -> str:
 __all__ = [
     "CALL",
     "DEFAULT",
+    "HEADERS",
     "PROBLEM",
     "STILL",
     "Asked",

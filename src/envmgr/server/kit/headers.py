@@ -9,7 +9,7 @@ from envmgr.server.kit.ids import uuid7
 from envmgr.server.kit.problems import Malformed, NotFound, TooLarge, Unauthenticated, UnsupportedMedia
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     Headers = dict[bytes, bytes]
 
@@ -28,6 +28,7 @@ ANSWERED = (
     (b"referrer-policy", b"no-referrer"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
 )
+_ALWAYS = frozenset(name for name, _ in ANSWERED)
 _ONCE = frozenset(
     {
         b"authorization",
@@ -48,6 +49,19 @@ _PATH = re.compile(r"[!-~]*")
 _LENGTH = re.compile(rb"\d{1,15}")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 _TRACEPARENT = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+
+
+def completed(pairs: Sequence[tuple[bytes, bytes]]) -> Sequence[tuple[bytes, bytes]]:
+    """Return an answer's own headers and those that every answer has, where it does not say otherwise."""
+    own = {name for name, _ in pairs}
+    if own.isdisjoint(_ALWAYS):
+        return [*pairs, *ANSWERED]
+    return [*pairs, *[header for header in ANSWERED if header[0] not in own]]
+
+
+def names(pairs: Iterable[tuple[bytes, bytes]], header: bytes) -> bool:
+    """Say whether a header is among these."""
+    return any(name == header for name, _ in pairs)
 
 
 def require_once(pairs: Iterable[tuple[bytes, bytes]]) -> None:

@@ -12,11 +12,9 @@ LONGEST = 16
 
 def uuid7() -> str:
     """Make an id."""
-    random = int.from_bytes(os.urandom(10), "big")
-    high, low = (random >> 62) & 0xFFF, random & (2**62 - 1)
-    number = (now_ms() & (2**48 - 1)) << 80 | 7 << 76 | high << 64 | 2 << 62 | low
-    text = f"{number:032x}"
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    time, random = f"{now_ms():012x}", os.urandom(10).hex()
+    variant = "89ab"[int(random[3], 16) & 3]
+    return f"{time[:8]}-{time[8:]}-7{random[:3]}-{variant}{random[4:7]}-{random[7:19]}"
 
 
 def is_id(ref: str) -> bool:

@@ -15,12 +15,12 @@ from prometheus_client import (
 )
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
+from envmgr.server.kit.request_metrics import Requests
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-_REQUEST_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _LAG_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300)
 
 
@@ -32,16 +32,8 @@ class Metrics:
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
         PlatformCollector(registry=self._registry)
-        self._requests = Counter(
-            "alm_http_requests", "Requests answered.", ["method", "route", "status"], registry=self._registry
-        )
-        self._seconds = Histogram(
-            "alm_http_request_seconds",
-            "From a request's head to its answer's end.",
-            ["method", "route"],
-            buckets=_REQUEST_SECONDS,
-            registry=self._registry,
-        )
+        self._requests = Requests()
+        self._registry.register(self._requests)
         self._lag = Histogram(
             "alm_event_lag_seconds",
             "From an event to every consumer having it.",
@@ -51,22 +43,11 @@ class Metrics:
         )
         self._jobs = Counter("alm_jobs", "Background jobs run.", ["job", "outcome"], registry=self._registry)
         self._gauges: dict[str, Gauge] = {}
-        self._answered: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self._lags: dict[str, Histogram] = {}
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count a request; `route` is the template of its path, empty for a path that there is not."""
-        key = (method, route, status)
-        pair = self._answered.get(key)
-        if pair is None:
-            pair = self._pair(method if method in _METHODS else "other", route or "none", status)
-            if method in _METHODS:
-                self._answered[key] = pair
-        pair[0].inc()
-        pair[1].observe(seconds)
-
-    def _pair(self, method: str, route: str, status: int) -> tuple[Counter, Histogram]:
-        return self._requests.labels(method, route, str(status)), self._seconds.labels(method, route)
+        self._requests.answered(method, route, status, seconds)
 
     def delivered(self, service: str, seconds: float) -> None:
         """Count an event that every consumer has now."""

@@ -13,6 +13,7 @@ from envmgr.server.contracts.resources import Usage
 from envmgr.server.kit.edge import DEFAULT, Asked, Cursor, Limit, allow_only, call_of, link, problems
 from envmgr.server.kit.paging import Paging
 from envmgr.server.kit.problems import NotFound
+from envmgr.server.kit.responses import Encoded
 
 if TYPE_CHECKING:
     from envmgr.server.contracts.ports import Versions
@@ -57,8 +58,8 @@ def routes(versions: Versions) -> list[Any]:
         request: Asked, tool: str, spec: str, environment: str | None, paging: Paging
     ) -> Response[Usage]:
         found = await versions.usage(call_of(request), tool, spec, environment, paging)
-        headers = {} if found.next is UNSET else {"link": link(request, found.next)}
-        return Response(found, headers=headers)
+        headers = [] if found.next is UNSET else [(b"link", link(request, found.next).encode())]
+        return Encoded(found, headers=headers)
 
     @get(
         "/tools/{tool:str}/usage",

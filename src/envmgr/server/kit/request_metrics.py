@@ -1,0 +1,73 @@
+"""How many requests were answered, and how fast: counted by adding to plain numbers, shown when Prometheus asks.
+
+The client library's own counters take a lock and look a label up for each number; requests are all counted by the
+one thread of the event loop.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import defaultdict
+from dataclasses import dataclass, field
+from itertools import accumulate
+from typing import TYPE_CHECKING
+
+from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
+from prometheus_client.registry import Collector
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_BOUNDS = [*map(str, _SECONDS), "+Inf"]
+
+
+@dataclass(slots=True)
+class _Answers:
+    """The answers of one method, route and status: how many within each bound, and their seconds together."""
+
+    counts: list[int] = field(default_factory=lambda: [0] * len(_BOUNDS))
+    seconds: float = 0.0
+
+
+class Requests(Collector):
+    """The requests of one process."""
+
+    def __init__(self) -> None:
+        self._answers: defaultdict[tuple[str, str, int], _Answers] = defaultdict(_Answers)
+
+    def answered(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count a request; `route` is the template of its path, empty for a path that there is not."""
+        answers = self._answers[method if method in _METHODS else "other", route or "none", status]
+        answers.counts[bisect_left(_SECONDS, seconds)] += 1
+        answers.seconds += seconds
+
+    def collect(self) -> Iterator[CounterMetricFamily | HistogramMetricFamily]:
+        """Give what Prometheus is shown."""
+        yield self._by_status()
+        yield self._by_duration()
+
+    def _by_status(self) -> CounterMetricFamily:
+        shown = CounterMetricFamily(
+            "alm_http_requests", "Requests answered.", labels=["method", "route", "status"]
+        )
+        for (method, route, status), answers in self._answers.items():
+            shown.add_metric([method, route, str(status)], sum(answers.counts))
+        return shown
+
+    def _by_duration(self) -> HistogramMetricFamily:
+        shown = HistogramMetricFamily(
+            "alm_http_request_seconds",
+            "From a request's head to its answer's end.",
+            labels=["method", "route"],
+        )
+        routes: defaultdict[tuple[str, str], list[_Answers]] = defaultdict(list)
+        for (method, route, _), answers in self._answers.items():
+            routes[method, route].append(answers)
+        for labels, several in routes.items():
+            within = accumulate(map(sum, zip(*(each.counts for each in several), strict=True)))
+            shown.add_metric(
+                labels, list(zip(_BOUNDS, within, strict=True)), sum(each.seconds for each in several)
+            )
+        return shown
