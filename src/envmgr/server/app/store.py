@@ -51,15 +51,13 @@ app = Table(
 _BY_ID = Statement(select(app).where(app.c.id == bindparam("id")))
 _BY_NAME = Statement(select(app).where(app.c.name == bindparam("name")))
 _INSERT = Statement(
-    insert(app)
-    .values(
+    insert(app).values(
         name=bindparam("name"),
         description=bindparam("description"),
         created_at=bindparam("now"),
         updated_at=bindparam("now"),
         rev=1,
     )
-    .returning(app.c.id)
 )
 _UPDATE = Statement(
     update(app)
@@ -99,9 +97,8 @@ def page(reader: Reader, paging: Paging, apps: frozenset[str] | None) -> Page[Ap
 
 def add(transaction: Transaction, name: str, description: str) -> App:
     """Write a new app. Raise UniqueViolation where the name is taken."""
-    row = transaction.one(_INSERT, name=name, description=description, now=transaction.now)
+    id_ = transaction.add(_INSERT, name=name, description=description, now=transaction.now)
     at = rfc3339(transaction.now)
-    id_ = row[0] if row else 0
     return App(id=id_, name=name, description=description, created_at=at, updated_at=at, rev=1)
 
 

@@ -41,12 +41,10 @@ _STANDING_OF_VERSION = Statement(_OF_VERSION.where(STANDS))
 _STANDING_OF_APP = Statement(select(deployment).where(deployment.c.app_id == bindparam("app_id"), STANDS))
 _NEW = ("version_id", "app_id", "app", "tag", "environment", "status", "reason", "actor", "user_id")
 _INSERT = Statement(
-    insert(deployment)
-    .values(
+    insert(deployment).values(
         {name: bindparam(name) for name in _NEW}
         | {"created_at": bindparam("now"), "updated_at": bindparam("now"), "rev": 1, "approved_by": ""}
     )
-    .returning(deployment.c.id)
 )
 _UPDATE = Statement(
     update(deployment)
@@ -79,9 +77,9 @@ _COUNT_ACTIVE = Statement(
     select(deployment.c.status, func.count()).where(IS_ACTIVE).group_by(deployment.c.status)
 )
 _NOTE = Statement(
-    insert(status_entry)
-    .values({name: bindparam(name) for name in ("deployment_id", "status", "reason", "actor", "created_at")})
-    .returning(status_entry.c.id)
+    insert(status_entry).values(
+        {name: bindparam(name) for name in ("deployment_id", "status", "reason", "actor", "created_at")}
+    )
 )
 _DEPLOYMENTS = Listing(
     select(deployment),
@@ -142,7 +140,7 @@ def page(reader: Reader, paging: Paging, apps: frozenset[str] | None) -> Page[De
 
 def add(transaction: Transaction, order: Order, status: Status, reason: str) -> Held:
     """Write a new deployment. Raise UniqueViolation where another one is active."""
-    row = transaction.one(
+    id_ = transaction.add(
         _INSERT,
         version_id=order.version_id,
         app_id=order.app_id,
@@ -157,7 +155,7 @@ def add(transaction: Transaction, order: Order, status: Status, reason: str) -> 
     )
     at = rfc3339(transaction.now)
     new = Deployment(
-        id=row[0] if row else 0,
+        id=id_,
         version_id=order.version_id,
         app_id=order.app_id,
         app=order.app,
@@ -224,7 +222,7 @@ def note(
     transaction: Transaction, deployment_id: int, status: Status, reason: str, actor: str
 ) -> StatusEntry:
     """Add to the history of a deployment."""
-    row = transaction.one(
+    id_ = transaction.add(
         _NOTE,
         deployment_id=deployment_id,
         status=status,
@@ -232,7 +230,7 @@ def note(
         actor=actor,
         created_at=transaction.now,
     )
-    return _entry((row[0] if row else 0, deployment_id, status, reason, actor, transaction.now))
+    return _entry((id_, deployment_id, status, reason, actor, transaction.now))
 
 
 def statuses(reader: Reader, deployment_id: int, paging: Paging) -> Page[StatusEntry]:

@@ -97,9 +97,10 @@ def require_fit(headers: Headers, limit: int) -> None:
 
 def require_media(method: str, path: str, headers: Headers) -> None:
     """Raise UnsupportedMedia for a body in a format that is not read here."""
-    if method not in _BODIED or not has_body(headers):
+    given = headers.get(b"content-type", b"")
+    if given == b"application/json" or method not in _BODIED or not has_body(headers):
         return
-    media, _, parameters = headers.get(b"content-type", b"").lower().partition(b";")
+    media, _, parameters = given.lower().partition(b";")
     if media.strip() in _media(method, path) and _UTF8.fullmatch(parameters.strip()):
         return
     raise UnsupportedMedia("send application/json, in UTF-8", headers={"accept": "application/json"})

@@ -80,6 +80,10 @@ class Transaction(Reader, Protocol):
     now: int
     """When the transaction began, in milliseconds."""
 
+    def add(self, statement: Statement, **values: object) -> int:
+        """Insert a row; return the id that it is given. Raise UniqueViolation."""
+        ...
+
     def run(self, statement: Statement, **values: object) -> int:
         """Change rows; return how many. Raise UniqueViolation."""
         ...

@@ -23,7 +23,7 @@ from envmgr.server.kit.problems import Unavailable
 from envmgr.server.kit.sql import UniqueViolation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from envmgr.server.kit.event import Happening
     from envmgr.server.kit.sql import Reader, Row, Statement, Transaction
@@ -104,13 +104,13 @@ class SqliteTransaction(SqliteReader):
         except sqlite3.IntegrityError as error:
             raise _translated(error) from None
 
+    def add(self, statement: Statement, **values: object) -> int:
+        """Insert a row; return the id that it is given. Raise UniqueViolation."""
+        return self._changed(statement, values).lastrowid or 0
+
     def run(self, statement: Statement, **values: object) -> int:
         """Change rows; return how many. Raise UniqueViolation."""
-        text, fixed = statement.sqlite
-        try:
-            return self._connection.execute(text, {**fixed, **values}).rowcount
-        except sqlite3.IntegrityError as error:
-            raise _translated(error) from None
+        return self._changed(statement, values).rowcount
 
     def many(self, statement: Statement, rows: Sequence[Sequence[object]]) -> int:
         """Change rows by a statement over `kit.sql.rows_of`; return how many. Raise UniqueViolation."""
@@ -119,6 +119,13 @@ class SqliteTransaction(SqliteReader):
     def emit(self, happening: Happening) -> None:
         """Tell the world, once the transaction has happened."""
         self.happenings.append(happening)
+
+    def _changed(self, statement: Statement, values: Mapping[str, object]) -> sqlite3.Cursor:
+        text, fixed = statement.sqlite
+        try:
+            return self._connection.execute(text, {**fixed, **values})
+        except sqlite3.IntegrityError as error:
+            raise _translated(error) from None
 
 
 class _Unit:

@@ -52,8 +52,7 @@ _LOCK = Statement(
     )
 )
 _INSERT = Statement(
-    insert(version)
-    .values(
+    insert(version).values(
         {
             **{column.name: bindparam(column.name) for column in version.c if column.name != "id"},
             "created_at": bindparam("now"),
@@ -61,7 +60,6 @@ _INSERT = Statement(
             "rev": 1,
         }
     )
-    .returning(version.c.id)
 )
 _UPDATE = Statement(
     update(version)
@@ -129,7 +127,7 @@ def lock(reader: Reader, version_id: int) -> Lock | None:
 def add(transaction: Transaction, app_id: int, app: str, tag: str, push: Push) -> Version:
     """Write a new version, whose lock is here. Raise UniqueViolation where the tag is taken."""
     content, notes = push.content, push.notes
-    row = transaction.one(
+    id_ = transaction.add(
         _INSERT,
         app_id=app_id,
         app=app,
@@ -146,7 +144,7 @@ def add(transaction: Transaction, app_id: int, app: str, tag: str, push: Push) -
     )
     at = rfc3339(transaction.now)
     return Version(
-        id=row[0] if row else 0,
+        id=id_,
         app_id=app_id,
         app=app,
         tag=tag,

@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 _ONE = Statement(select(binding).where(binding.c.id == bindparam("id")))
 _OF_ISSUER = Statement(select(binding).where(binding.c.issuer == bindparam("issuer")).order_by(binding.c.id))
 _INSERT = Statement(
-    insert(binding)
-    .values(
+    insert(binding).values(
         name=bindparam("name"),
         issuer=bindparam("issuer"),
         audience=bindparam("audience"),
@@ -34,7 +33,6 @@ _INSERT = Statement(
         created_by=bindparam("who"),
         created_at=bindparam("now"),
     )
-    .returning(binding.c.id)
 )
 _DELETE = Statement(delete(binding).where(binding.c.id == bindparam("which")))
 _TAKE = Statement(insert(exchanged).values(hash=bindparam("hash"), expires_at=bindparam("until")))
@@ -65,7 +63,7 @@ def page(reader: Reader, paging: Paging) -> Page[Binding]:
 
 def add(transaction: Transaction, new: Binding) -> Binding:
     """Write a new binding; its id and its moment are chosen here."""
-    row = transaction.one(
+    id_ = transaction.add(
         _INSERT,
         name=new.name,
         issuer=new.issuer,
@@ -77,7 +75,7 @@ def add(transaction: Transaction, new: Binding) -> Binding:
         who=new.created_by,
         now=transaction.now,
     )
-    return msgspec.structs.replace(new, id=row[0] if row else 0, created_at=rfc3339(transaction.now))
+    return msgspec.structs.replace(new, id=id_, created_at=rfc3339(transaction.now))
 
 
 def remove(transaction: Transaction, binding_id: int) -> None:

@@ -45,8 +45,7 @@ _LIVE = Statement(
 )
 _ONE = Statement(select(*_SHOWN).where(api_key.c.id == bindparam("id"), api_key.c.revoked_at.is_(None)))
 _INSERT = Statement(
-    insert(api_key)
-    .values(
+    insert(api_key).values(
         user_id=bindparam("user"),
         name=bindparam("name"),
         hash="",
@@ -55,7 +54,6 @@ _INSERT = Statement(
         created_at=bindparam("now"),
         expires_at=bindparam("until"),
     )
-    .returning(api_key.c.id)
 )
 _SET_HASH = Statement(
     update(api_key).where(api_key.c.id == bindparam("which")).values(hash=bindparam("hashed"))
@@ -119,7 +117,7 @@ def page(reader: Reader, paging: Paging) -> Page[ApiKey]:
 def add(transaction: Transaction, key: ApiKey, until: int | None) -> ApiKey:
     """Write a new key, still without a secret; its id and its moments are chosen here."""
     apps = None if key.apps is None else _json(key.apps)
-    row = transaction.one(
+    id_ = transaction.add(
         _INSERT,
         user=key.user_id,
         name=key.name,
@@ -130,7 +128,7 @@ def add(transaction: Transaction, key: ApiKey, until: int | None) -> ApiKey:
     )
     return msgspec.structs.replace(
         key,
-        id=row[0] if row else 0,
+        id=id_,
         created_at=rfc3339(transaction.now),
         expires_at=None if until is None else rfc3339(until),
     )

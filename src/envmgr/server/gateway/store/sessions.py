@@ -30,14 +30,12 @@ _TOKEN = Statement(
 )
 _OWNER = Statement(select(session.c.user_id).where(session.c.id == bindparam("id")))
 _BEGIN = Statement(
-    insert(session)
-    .values(
+    insert(session).values(
         user_id=bindparam("user"),
         address=bindparam("address"),
         created_at=bindparam("now"),
         expires_at=bindparam("until"),
     )
-    .returning(session.c.id)
 )
 _GIVE = Statement(insert(refresh).values(hash=bindparam("hash"), session_id=bindparam("session")))
 _USE = Statement(update(refresh).where(refresh.c.hash == bindparam("which")).values(used_at=bindparam("now")))
@@ -77,8 +75,7 @@ def live(reader: Reader, session_id: int, now: int) -> Session | None:
 
 def begin(transaction: Transaction, user_id: int, address: str, until: int) -> int:
     """Write a new session; return its id."""
-    row = transaction.one(_BEGIN, user=user_id, address=address, now=transaction.now, until=until)
-    return int(row[0]) if row else 0
+    return transaction.add(_BEGIN, user=user_id, address=address, now=transaction.now, until=until)
 
 
 def give(transaction: Transaction, session_id: int, hashed: str, until: int) -> None:

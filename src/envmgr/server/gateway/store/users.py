@@ -38,8 +38,7 @@ _ADMINS = Statement(
     .where(user.c.role == "admin", user.c.active == 1, _THERE, user.c.id != bindparam("but"))
 )
 _INSERT = Statement(
-    insert(user)
-    .values(
+    insert(user).values(
         username=bindparam("username"),
         folded=bindparam("folded"),
         password=bindparam("password"),
@@ -49,7 +48,6 @@ _INSERT = Statement(
         updated_at=bindparam("now"),
         rev=1,
     )
-    .returning(user.c.id)
 )
 _UPDATE = Statement(
     update(user)
@@ -113,7 +111,7 @@ def page(reader: Reader, paging: Paging) -> Page[User]:
 
 def add(transaction: Transaction, username: str, hashed: str, role: str) -> User:
     """Write a new user. Raise UniqueViolation where the name is, or was, somebody's."""
-    row = transaction.one(
+    id_ = transaction.add(
         _INSERT,
         username=username,
         folded=username.casefold(),
@@ -121,7 +119,7 @@ def add(transaction: Transaction, username: str, hashed: str, role: str) -> User
         role=role,
         now=transaction.now,
     )
-    return _user((row[0] if row else 0, username, role, 1, transaction.now, transaction.now, 1))
+    return _user((id_, username, role, 1, transaction.now, transaction.now, 1))
 
 
 def change(transaction: Transaction, old: User, new: User) -> User:
