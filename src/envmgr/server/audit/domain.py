@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from envmgr.kit import checkpoint as checkpoints
-from envmgr.kit.hashchain import CONTENT, ZERO, link
+from envmgr.kit.hashchain import ZERO, link
 from envmgr.server.contracts.resources import AuditEntry, Checkpoint
 from envmgr.server.kit.clock import parse_rfc3339
 from envmgr.server.kit.problems import Conflict
@@ -48,27 +48,26 @@ def chained(head: Head, events: Iterable[Event]) -> list[AuditEntry]:
     entries: list[AuditEntry] = []
     prev = head.hash
     for seq, event in enumerate(events, head.seq + 1):
-        entry = _unlinked(seq, prev, event)
-        prev = link(prev, seq, {name: getattr(entry, name) for name in CONTENT})
-        entries.append(msgspec.structs.replace(entry, hash=prev.hex()))
+        content = _content(event)
+        hashed = link(prev, seq, content)
+        entry = AuditEntry(seq=seq, event=event.type, prev_hash=prev.hex(), hash=hashed.hex(), **content)
+        entries.append(entry)
+        prev = hashed
     return entries
 
 
-def _unlinked(seq: int, prev: bytes, event: Event) -> AuditEntry:
-    return AuditEntry(
-        seq=seq,
-        id=event.id,
-        source_service=event.service,
-        source_sequence=event.sequence,
-        event_type=event.type,
-        event=event.type,
-        actor=event.actor,
-        resource=event.subject,
-        payload=event.data,
-        timestamp=parse_rfc3339(event.time),
-        prev_hash=prev.hex(),
-        hash="",
-    )
+def _content(event: Event) -> dict[str, Any]:
+    """Return what the hash of an event's entry covers: `kit.hashchain.CONTENT`."""
+    return {
+        "id": event.id,
+        "source_service": event.service,
+        "source_sequence": event.sequence,
+        "event_type": event.type,
+        "actor": event.actor,
+        "resource": event.subject,
+        "payload": event.data,
+        "timestamp": parse_rfc3339(event.time),
+    }
 
 
 def has_grown_much(head: Head, last: Checkpoint | None) -> bool:
