@@ -75,6 +75,10 @@ class Watching:
         self.texts.append(statement.sqlite[0])
         return self._inner.all(statement, **values)
 
+    def add(self, statement, **values):
+        self.texts.append(statement.sqlite[0])
+        return self._inner.add(statement, **values)
+
     def run(self, statement, **values):
         self.texts.append(statement.sqlite[0])
         return self._inner.run(statement, **values)
