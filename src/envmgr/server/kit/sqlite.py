@@ -47,7 +47,6 @@ _PRAGMAS = (
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
     "PRAGMA busy_timeout = 10000",
-    "PRAGMA cache_size = -8000",
     "PRAGMA temp_store = MEMORY",
 )
 
