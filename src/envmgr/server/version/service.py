@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 LARGE = 64 * 2**10
 """A lock of more characters is read in a thread, so that nobody else waits for it."""
+AT_ONCE = 2
+"""Such locks that are read at the same time: each takes many times its size for a moment."""
 
 
 class VersionService:
@@ -34,6 +36,7 @@ class VersionService:
         self._database = database
         self._apps = apps
         self._deployments = deployments
+        self._reading = asyncio.Semaphore(AT_ONCE)
 
     async def create(self, call: Call, app: str, tag: str, new: VersionPut) -> Answer[Version]:
         """Register a version under a tag that its app does not have yet."""
@@ -117,14 +120,14 @@ class VersionService:
         lock_digest = toolchain.digest_of(sent.lock)
         tools = await self._database.lookup(lambda reader: _known_tools(reader, lock_digest))
         if tools is None:
-            tools = await _tools(sent.lock)
+            tools = await self._tools(sent.lock)
         return domain.pushed(put, lock_digest, tools)
 
-
-async def _tools(lock: str) -> tuple[Tool, ...]:
-    if len(lock) > LARGE:
-        return await asyncio.to_thread(toolchain.read, lock)
-    return toolchain.read(lock)
+    async def _tools(self, lock: str) -> tuple[Tool, ...]:
+        if len(lock) <= LARGE:
+            return toolchain.read(lock)
+        async with self._reading:
+            return await asyncio.to_thread(toolchain.read, lock)
 
 
 def _known_tools(reader: Reader, lock_digest: str) -> tuple[Tool, ...] | None:
