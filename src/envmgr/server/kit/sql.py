@@ -53,6 +53,7 @@ class Statement:
 def rows_of(*columns: str) -> Select[Any]:
     """Make of the parameter `rows`, a JSON array of arrays, rows with these columns; `Transaction.many` fills it.
 
+    Values are texts without NUL, integers of 64 bits, booleans (as 0 and 1) and None: what JSON carries unchanged.
     Every statement, and every row that one gives or is given, lets another thread run first: a statement that takes
     all rows at once has one such turn, not one for each.
     """
@@ -89,7 +90,7 @@ class Transaction(Reader, Protocol):
         ...
 
     def many(self, statement: Statement, rows: Sequence[Sequence[object]]) -> int:
-        """Change rows by a statement over `rows_of`; return how many. Raise UniqueViolation."""
+        """Change rows by a statement over `rows_of`; return how many. Raise UniqueViolation, or ValueError."""
         ...
 
     def emit(self, happening: Happening) -> None:

@@ -38,10 +38,13 @@ _PASSING = frozenset(
         sqlite3.SQLITE_LOCKED,
         sqlite3.SQLITE_IOERR,
         sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_CANTOPEN,
     }
 )
 _encode = msgspec.json.Encoder().encode
 _UNIQUE = "UNIQUE constraint failed: "
+_NUL = "\\u0000"
+"""As it is in JSON; JSON within JSON holds it, too."""
 _PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
@@ -112,8 +115,11 @@ class SqliteTransaction(SqliteReader):
         return self._changed(statement, values).rowcount
 
     def many(self, statement: Statement, rows: Sequence[Sequence[object]]) -> int:
-        """Change rows by a statement over `kit.sql.rows_of`; return how many. Raise UniqueViolation."""
-        return self.run(statement, rows=_encode(rows).decode())
+        """Change rows by a statement over `kit.sql.rows_of`; return how many. Raise UniqueViolation, ValueError."""
+        text = _encode(rows).decode()
+        if _NUL in text and any("\0" in value for row in rows for value in row if isinstance(value, str)):
+            raise ValueError("SQLite would cut a text of these rows short at its NUL")
+        return self.run(statement, rows=text)
 
     def emit(self, happening: Happening) -> None:
         """Tell the world, once the transaction has happened."""
@@ -138,6 +144,16 @@ class _Unit:
         self.future: asyncio.Future[Any] = loop.create_future()
         self.result: Any = None
         self.error: BaseException | None = None
+
+    def run(self, transaction: Transaction) -> None:
+        """Do the work; keep what comes of it, or the error, for whoever waits. Raise what passes."""
+        self.result = self.error = None
+        try:
+            self.result = self.work(transaction)
+        except Exception as error:
+            if _passes(error):
+                raise
+            self.error = error
 
     def settle(self) -> None:
         if self.future.done():
@@ -230,13 +246,13 @@ class SqliteDatabase:
         try:
             if self._together(group):
                 return
-        except sqlite3.OperationalError as error:
+        except sqlite3.Error as error:
             self._give_up(group, error)
             return
         for unit in group:
             try:
                 self._together([unit])
-            except sqlite3.OperationalError as error:
+            except sqlite3.Error as error:
                 self._give_up([unit], error)
 
     def _together(self, group: list[_Unit]) -> bool:
@@ -246,37 +262,47 @@ class SqliteDatabase:
         now, happenings = now_ms(), []
         for unit in group:
             transaction = SqliteTransaction(connection, now)
-            unit.result = unit.error = None
-            try:
-                unit.result = unit.work(transaction)
-            except sqlite3.OperationalError:
-                raise
-            except Exception as error:  # noqa: BLE001 - it is whoever waits for the unit that must have it
-                unit.error = error
-                if not transaction.untouched:
-                    connection.execute("ROLLBACK")
-                    return len(group) == 1
+            unit.run(transaction)
+            if unit.error is not None and not transaction.untouched:
+                return self._undone(group)
             happenings += transaction.happenings
-        outbox.append(SqliteTransaction(connection, now), happenings)
+        try:
+            outbox.append(SqliteTransaction(connection, now), happenings)
+        except Exception as error:
+            if _passes(error):
+                raise
+            # Something told cannot be written: whose it is shows when the units run one by one.
+            group[0].error = error
+            return self._undone(group)
         connection.execute("COMMIT")
         if happenings:
             self.on_commit()
         return True
 
-    def _give_up(self, group: list[_Unit], error: sqlite3.OperationalError) -> None:
+    def _undone(self, group: list[_Unit]) -> bool:
+        """Roll back; say whether that is all that there is to do: a unit that failed by itself is not run again."""
+        self._roll_back()
+        return len(group) == 1
+
+    def _give_up(self, group: list[_Unit], error: sqlite3.Error) -> None:
+        self._roll_back()
+        for unit in group:
+            unit.error = self._unavailable(error) if _passes(error) else error
+
+    def _roll_back(self) -> None:
+        # After some errors, SQLite has rolled back itself.
         if self._writing.in_transaction:
             self._writing.execute("ROLLBACK")
-        for unit in group:
-            unit.error = Unavailable(
-                f"the database of {self.source} cannot take this now: {error}", retry_after=5
-            )
+
+    def _unavailable(self, error: sqlite3.Error) -> Unavailable:
+        return Unavailable(f"the database of {self.source} cannot take this now: {error}", retry_after=5)
 
 
-def _unavailable(source: str, error: sqlite3.OperationalError) -> Exception:
-    """Translate what passes (a full disk, a lock held by somebody else); what does not is a bug, and stays one."""
-    if error.sqlite_errorcode & 0xFF in _PASSING:
-        return Unavailable(f"the database of {source} cannot take this now: {error}", retry_after=5)
-    return error
+def _passes(error: Exception) -> bool:
+    """Say whether an error is one that passes (a full disk, a lock held by somebody else); any other is a bug."""
+    # What Python's module itself finds wrong has no code.
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+    return isinstance(error, sqlite3.OperationalError) and code & 0xFF in _PASSING
 
 
 def _settle(group: list[_Unit]) -> None:

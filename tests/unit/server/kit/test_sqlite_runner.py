@@ -7,18 +7,37 @@ import sqlite3
 import threading
 
 import pytest
-from sqlalchemy import bindparam, insert, select
+from sqlalchemy import Column, Integer, MetaData, Table, Text, bindparam, insert, literal_column, select
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.schema import CreateTable
 
 from envmgr.server.app import module as app_module
 from envmgr.server.app.store import app
 from envmgr.server.kit.outbox import Outbox
 from envmgr.server.kit.problems import Unavailable
-from envmgr.server.kit.sql import Statement, UniqueViolation
+from envmgr.server.kit.sql import Statement, UniqueViolation, rows_of
 from support.hearing import happening, tells
 from support.services import opened
 
 ADD = Statement(insert(app).values(name=bindparam("name"), description="", created_at=1, updated_at=1, rev=1))
 NAMES = Statement(select(app.c.name).order_by(app.c.id))
+LIST = Table(
+    "list",
+    MetaData(),
+    Column("place", Integer, primary_key=True),
+    Column("word", Text, unique=True),
+    Column("number", Integer),
+)
+ADD_ALL = Statement(insert(LIST).from_select(["word", "number"], rows_of("word", "number")))
+_PUT = sqlite.insert(LIST).from_select(["word", "number"], rows_of("word", "number"))
+PUT_ALL = Statement(
+    _PUT.on_conflict_do_update(
+        index_elements=["word"],
+        set_={"number": _PUT.excluded.number},
+        where=LIST.c.number < _PUT.excluded.number,
+    )
+)
+ALL = Statement(select(LIST.c.word, LIST.c.number).order_by(LIST.c.place))
 pytestmark = pytest.mark.timeout(60)
 
 
@@ -218,5 +237,140 @@ def test_closing_finishes_what_waits_and_takes_no_more(tmp_path):
             assert await writing is None
             with pytest.raises(Unavailable):
                 await database.write(add("later"))
+
+    run(work)
+
+
+def unwritable(name, data):
+    """Make a unit that tells what cannot be written."""
+
+    def unit(transaction):
+        transaction.run(ADD, name=name)
+        transaction.emit(happening(0, data=data))
+
+    return unit
+
+
+@pytest.mark.parametrize(
+    ("data", "error"),
+    [({"half": "\ud800"}, UnicodeEncodeError), ({"what": object()}, TypeError)],
+    ids=["half a character", "no JSON"],
+)
+def test_who_tells_what_cannot_be_written_fails_alone_and_the_writer_goes_on(tmp_path, data, error):
+    async def work():
+        async with opened(tmp_path, app_module) as database:
+            results = await Held().gather(database, add("one"), unwritable("two", data), add("three"))
+            assert [type(result) for result in results] == [type(None), error, type(None)]
+            assert await names(database) == await told(database) == ["one", "three"]
+
+    run(work)
+
+
+def test_a_statement_that_is_wrong_is_a_bug_of_its_unit_and_no_trouble_of_the_database(tmp_path):
+    def wrong(transaction):
+        transaction.run(ADD, name="half")
+        transaction.run(ADD_ALL, rows="[")
+
+    async def work():
+        async with opened(tmp_path, app_module) as database:
+            results = await Held().gather(database, add("one"), wrong, add("two"))
+            assert [type(result) for result in results] == [
+                type(None),
+                sqlite3.OperationalError,
+                type(None),
+            ]
+            assert await names(database) == await told(database) == ["one", "two"]
+
+    run(work)
+
+
+def test_a_row_that_is_added_gets_the_next_id_whatever_failed_before(tmp_path):
+    def three(transaction):
+        first = transaction.add(ADD, name="one")
+        with pytest.raises(UniqueViolation):
+            transaction.add(ADD, name="one")
+        second = transaction.add(ADD, name="two")
+        transaction.emit(happening("two"))
+        return first, second, transaction.add(ADD, name="three")
+
+    async def work():
+        async with opened(tmp_path, app_module) as database:
+            first, second, third = await database.write(three)
+            assert first < second < third
+            by_id = Statement(select(app.c.name).where(app.c.id == bindparam("which")))
+            found = [
+                await database.read(lambda reader, id_=id_: reader.one(by_id, which=id_))
+                for id_ in (first, second, third)
+            ]
+            assert found == [("one",), ("two",), ("three",)]
+
+    run(work)
+
+
+def with_list(directory, unit):
+    """Run a unit over a table of words; return what it returned, and the rows that are there now."""
+
+    async def work():
+        async with opened(directory, app_module) as database:
+            database._writing.execute(str(CreateTable(LIST).compile(dialect=sqlite.dialect())))
+            result = (await asyncio.gather(database.write(unit), return_exceptions=True))[0]
+            return result, await database.read(lambda reader: reader.all(ALL))
+
+    return asyncio.run(work())
+
+
+def test_many_rows_are_written_as_they_are_and_in_order(tmp_path):
+    rows = [
+        ("b", 2),
+        ("a", None),
+        ("", True),
+        ('"quoted", [1]', False),
+        ('{"nul": "\\u0000"}', 2**63 - 1),
+        ("\x01\x7f\u2028é\U0001f600\n", -(2**63)),
+        ("null", 0),
+        (None, 1),
+    ]
+    assert with_list(tmp_path, lambda transaction: transaction.many(ADD_ALL, rows)) == (len(rows), rows)
+
+
+def test_no_rows_are_none(tmp_path):
+    assert with_list(tmp_path, lambda transaction: transaction.many(ADD_ALL, [])) == (0, [])
+
+
+def test_a_text_that_would_be_cut_short_is_refused(tmp_path):
+    result, rows = with_list(tmp_path, lambda transaction: transaction.many(ADD_ALL, [("a", 1), ("b\0c", 2)]))
+    assert isinstance(result, ValueError)
+    assert rows == []
+
+
+def test_one_row_too_many_of_a_name_and_none_is_written(tmp_path):
+    result, rows = with_list(
+        tmp_path, lambda transaction: transaction.many(ADD_ALL, [("a", 1), ("b", 2), ("a", 3)])
+    )
+    assert isinstance(result, UniqueViolation)
+    assert result.columns == {"list.word"}
+    assert rows == []
+
+
+def test_of_rows_of_the_same_name_that_replace_one_another_the_newest_stays(tmp_path):
+    def unit(transaction):
+        return (
+            transaction.many(PUT_ALL, [("a", 1), ("b", 5), ("a", 3), ("a", 2)]),
+            transaction.many(PUT_ALL, [("a", 3), ("b", 4)]),
+            transaction.many(PUT_ALL, [("b", 6), ("c", 1)]),
+        )
+
+    assert with_list(tmp_path, unit) == ((3, 0, 2), [("a", 3), ("b", 6), ("c", 1)])
+
+
+def test_what_sqlite_gives_that_is_no_text_is_a_bug_of_its_unit_and_the_writer_goes_on(tmp_path):
+    broken = Statement(select(literal_column("CAST(x'ff' AS TEXT)")))
+
+    async def work():
+        async with opened(tmp_path, app_module) as database:
+            with pytest.raises(sqlite3.OperationalError, match="UTF-8"):
+                await database.write(lambda transaction: transaction.one(broken))
+            await database.write(add("one"))
+            assert await names(database) == ["one"]
 
     run(work)
