@@ -24,23 +24,32 @@ if TYPE_CHECKING:
 
 KEPT_MS = 7 * 24 * 3600 * 1000
 """How long a row stays that every consumer has."""
+HEAVY = 2**25
+"""Characters of data after which no more events are read at once: what SQLite returns as one text has a limit."""
 
 _PLAIN = ("sequence", "id", "type", "subject", "time", "actor", "traceparent")
 _TABLES = Tables(MetaData())
 _OUTBOX, _HEAD = _TABLES.outbox, _TABLES.outbox_head
 _SENT = Statement(select(_HEAD.c.sent))
 _NEXT = (
-    select(_OUTBOX)
+    select(_OUTBOX.c.sequence, func.length(_OUTBOX.c.data).label("size"))
     .where(_OUTBOX.c.sequence > bindparam("after"))
     .order_by(_OUTBOX.c.sequence)
     .limit(bindparam("most"))
     .subquery()
 )
+_WEIGHED = select(
+    _NEXT.c.sequence,
+    (func.sum(_NEXT.c.size).over(order_by=_NEXT.c.sequence) - _NEXT.c.size).label("before"),
+).subquery()
+_LAST = select(func.max(_WEIGHED.c.sequence)).where(_WEIGHED.c.before < HEAVY).scalar_subquery()
 _PENDING = Statement(
     # All of them as one row: each row that is given apart lets another thread run first.
     select(
-        func.json_group_array(func.json_array(*(_NEXT.c[name] for name in _PLAIN), func.json(_NEXT.c.data)))
-    )
+        func.json_group_array(
+            func.json_array(*(_OUTBOX.c[name] for name in _PLAIN), func.json(_OUTBOX.c.data))
+        )
+    ).where(_OUTBOX.c.sequence > bindparam("after"), _OUTBOX.c.sequence <= _LAST)
 )
 _NUMBER = Statement(
     update(_HEAD).values(sequence=_HEAD.c.sequence + bindparam("more")).returning(_HEAD.c.sequence)
@@ -89,7 +98,7 @@ class Outbox:
         self.service = service
 
     async def pending(self, most: int) -> Sequence[Event]:
-        """Return the oldest events that not every consumer has, in order."""
+        """Return the oldest events that not every consumer has, in order: fewer than `most` where they are large."""
         return await self._database.read(lambda reader: _pending(reader, f"alm/{self.service}", most))
 
     async def mark(self, upto: int) -> None:
@@ -121,7 +130,8 @@ def newest(reader: Reader) -> int:
 def _pending(reader: Reader, source: str, most: int) -> Sequence[Event]:
     sent = reader.one(_SENT)
     told = reader.one(_PENDING, after=sent[0] if sent else 0, most=most)
-    return [_event(source, each) for each in _decode(told[0])] if told else []
+    # Nobody promises that what SQLite aggregates is in order, although it is.
+    return [_event(source, each) for each in sorted(_decode(told[0]))] if told else []
 
 
 def _event(source: str, row: _Told) -> Event:

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import msgspec
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import select
+
+from envmgr.kit.canonical import LARGEST
+from envmgr.server.app import module as app_module
+from envmgr.server.audit import module as audit_module
+from envmgr.server.audit.store import entry as entry_table
+from envmgr.server.kit.event import Happening
+from envmgr.server.kit.outbox import Outbox
+from envmgr.server.kit.sql import Statement
+from support.auditlog import KEY, everything, verified
+from support.services import opened
+
+# Every character but halves of surrogate pairs: bodies with those are refused.
+text = st.text(st.characters(exclude_categories=["Cs"]))
+line = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=30)
+values = st.recursive(
+    st.none() | st.booleans() | st.integers(-LARGEST, LARGEST) | text,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(text, inner, max_size=4),
+    max_leaves=12,
+)
+data = st.dictionaries(text, values, max_size=5)
+happenings = st.builds(Happening, type=line, subject=line, data=data, actor=line, traceparent=line)
+_PAYLOADS = Statement(select(entry_table.c.payload).order_by(entry_table.c.seq))
+
+
+def nested(depth):
+    """Make data as deep as an entry can hold it."""
+    value = []
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+def odd(**values):
+    return Happening(type="Tested", subject="app/1", data=values, actor="user:ada")
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.lists(happenings, max_size=4), max_size=4))
+@example([[odd(nul="\0", within="a\0b", escaped="\\u0000")]])
+@example([[odd(**{"": "", "\0": "\0", "a.b": 1, '"': '"', "$[0]": "\u2028\x7f\U0001f600"})]])
+@example([[odd(large=LARGEST, small=-LARGEST, zero=0, yes=True, no=False, none=None)]])
+@example([[odd(deep=nested(96))]])
+@example([[odd(text='{"a": 1e5}', number="1e5", minus="-0")]])
+def test_what_is_told_is_what_is_relayed_and_what_the_chain_of_the_audit_holds(groups):
+    async def scenario(directory):
+        async with AsyncExitStack() as stack:
+            source = await stack.enter_async_context(opened(directory, app_module))
+            log = await stack.enter_async_context(opened(directory, audit_module))
+            for group in groups:
+                await source.write(
+                    lambda transaction, group=group: [transaction.emit(each) for each in group]
+                )
+            events = await Outbox(source, "app").pending(1000)
+            told = [happening for group in groups for happening in group]
+            assert [event.sequence for event in events] == list(range(1, len(told) + 1))
+            assert [_said(event) for event in events] == [_said(happening) for happening in told]
+
+            audit = audit_module.make(log, KEY)
+            await audit.append(events)
+            entries = await everything(audit)
+            assert verified(entries) == []
+            assert [entry["payload"] for entry in entries] == [happening.data for happening in told]
+            assert [(entry["event_type"], entry["resource"], entry["actor"]) for entry in entries] == [
+                (happening.type, happening.subject, happening.actor) for happening in told
+            ]
+            stored = await log.read(lambda reader: reader.all(_PAYLOADS))
+            assert [msgspec.json.decode(payload) for (payload,) in stored] == [each.data for each in told]
+
+    with tempfile.TemporaryDirectory() as directory:
+        asyncio.run(scenario(Path(directory)))
+
+
+def _said(told):
+    return told.type, told.subject, told.data, told.actor, told.traceparent
