@@ -49,7 +49,7 @@ async def _whole(receive: Receive) -> bytes:
         message = await receive()
         if message["type"] != "http.request":
             raise Malformed("the connection ended before the body did")
-        pieces.append(message["body"])
+        pieces.append(message.get("body", b""))
         is_over = not message.get("more_body")
     return b"".join(pieces)
 

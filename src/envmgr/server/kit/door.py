@@ -253,7 +253,11 @@ class _Visit:
         self.status = message["status"]
         given = [*headers.completed(message["headers"]), (b"x-request-id", self.seen.request_id.encode())]
         given += self._door.origins.headers(self.headers.get(b"origin"))
-        if self._reading and headers.has_body(self.headers) and not headers.names(given, b"connection"):
+        if (
+            self._reading
+            and headers.has_body(self.headers)
+            and not any(name == b"connection" for name, _ in given)
+        ):
             # What is left of the body is not read: the connection ends with the answer.
             given.append((b"connection", b"close"))
         message["headers"] = given

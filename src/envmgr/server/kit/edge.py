@@ -156,7 +156,7 @@ def call_of(request: Asked) -> Call:
     """Return who asks, with the condition (`If-Match`) that they make."""
     scope: Mapping[str, Any] = request.scope
     call: Call = scope[CALL]
-    header = scope[HEADERS].get(b"if-match")
+    header = _header(request, b"if-match")
     if header is None or header == b"*":
         return call
     match = _REV.fullmatch(header)
@@ -167,8 +167,7 @@ def call_of(request: Asked) -> Call:
 async def posted(request: Asked) -> Call:
     """Return who posts, with their Idempotency-Key."""
     call = call_of(request)
-    scope: Mapping[str, Any] = request.scope
-    header = scope[HEADERS].get(b"idempotency-key")
+    header = _header(request, b"idempotency-key")
     if header is None:
         return call
     match = _KEY.fullmatch(header.decode("latin-1"))
@@ -224,11 +223,21 @@ def allow_only(request: Asked, *names: str) -> None:
 def shown(request: Asked, value: T, rev: int | str) -> Response[T]:
     """Show a resource; nothing but its tag to who has this state of it already."""
     tag = _tag(rev)
-    scope: Mapping[str, Any] = request.scope
-    known = scope[HEADERS].get(b"if-none-match")
-    if known is not None and _has(known, tag):
+    if _header(request, b"if-none-match") is not None and _has(_known(request), tag):
         return Encoded(None, 304, [(b"etag", tag)])
     return Encoded(value, headers=[(b"etag", tag)])
+
+
+def _header(request: Asked, name: bytes) -> bytes | None:
+    """Return what a header says; of one that came in several lines, the last."""
+    scope: Mapping[str, Any] = request.scope
+    value: bytes | None = scope[HEADERS].get(name)
+    return value
+
+
+def _known(request: Asked) -> bytes:
+    """Return the tags of If-None-Match: a list, so that it may come in several lines."""
+    return b",".join([line for name, line in request.scope["headers"] if name == b"if-none-match"])
 
 
 def _tag(rev: int | str) -> bytes:

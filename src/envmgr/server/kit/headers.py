@@ -59,11 +59,6 @@ def completed(pairs: Sequence[tuple[bytes, bytes]]) -> Sequence[tuple[bytes, byt
     return [*pairs, *[header for header in ANSWERED if header[0] not in own]]
 
 
-def names(pairs: Iterable[tuple[bytes, bytes]], header: bytes) -> bool:
-    """Say whether a header is among these."""
-    return any(name == header for name, _ in pairs)
-
-
 def require_once(pairs: Iterable[tuple[bytes, bytes]]) -> None:
     """Raise Malformed where a header came twice that has one value."""
     seen: set[bytes] = set()

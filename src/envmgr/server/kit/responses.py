@@ -22,7 +22,10 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Encoded(Response[T]):
-    """A value as JSON; None as no body at all. It is what it becomes: an ASGI application."""
+    """A value as JSON; None as no body at all, for a status that has none.
+
+    It is its own ASGI application. The status and the headers that a route declares play no part.
+    """
 
     def __init__(
         self, value: T | None, status: int = 200, headers: Iterable[tuple[bytes, bytes]] = ()
@@ -36,7 +39,7 @@ class Encoded(Response[T]):
         self._status = status
 
     def to_asgi_response(self, *_: Any, **__: Any) -> Any:
-        """Return what answers: the framework asks for it."""
+        """Return the application that answers."""
         return self
 
     async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from envmgr.server.contracts.requests import AppNew, DeploymentNew, EnvironmentPut, VersionPut
-from envmgr.server.kit.bodies import SMALL, decoded
+from envmgr.server.kit.bodies import SMALL, StrictRequest, decoded
 from envmgr.server.kit.problems import InvalidFields, Malformed
 
 
@@ -91,3 +93,49 @@ def test_half_a_surrogate_pair_is_called_that(text):
 def test_a_body_that_ends_early_is_not_blamed_on_its_characters():
     with pytest.raises(Malformed, match="truncated"):
         decoded(b'{"name": "a', AppNew)
+
+
+def brought(*messages):
+    """Read the body of a request that comes in these messages; return it, and how many were asked for."""
+    asked = iter(messages)
+    count = 0
+
+    async def receive():
+        nonlocal count
+        count += 1
+        return next(asked)
+
+    request = StrictRequest({"type": "http", "method": "POST", "path": "/", "headers": []}, receive)
+
+    async def twice():
+        first = await request.body()
+        assert await request.body() is first
+        return first
+
+    return asyncio.run(twice()), count
+
+
+def piece(body, more=False):
+    return {"type": "http.request", "body": body, "more_body": more}
+
+
+@pytest.mark.parametrize(
+    ("messages", "body"),
+    [
+        ([piece(b"whole")], b"whole"),
+        ([piece(b"in ", more=True), piece(b"", more=True), piece(b"pieces")], b"in pieces"),
+        ([piece(b"ends late", more=True), piece(b"")], b"ends late"),
+        ([piece(b"")], b""),
+        ([{"type": "http.request"}], b""),
+        ([{"type": "http.request", "more_body": True}, piece(b"x")], b"x"),
+    ],
+    ids=repr,
+)
+def test_a_body_is_read_to_its_end_and_once(messages, body):
+    assert brought(*messages) == (body, len(messages))
+
+
+@pytest.mark.parametrize("before", [[], [piece(b"half", more=True)]], ids=len)
+def test_a_body_that_ends_with_its_connection_is_malformed(before):
+    with pytest.raises(Malformed, match="connection ended"):
+        brought(*before, {"type": "http.disconnect"})
