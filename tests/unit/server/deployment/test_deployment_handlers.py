@@ -314,6 +314,25 @@ def test_an_old_name_that_comes_late_changes_nothing(tmp_path):
     run(tmp_path, scenario)
 
 
+def test_many_apps_at_once_are_as_the_last_event_of_each_says(tmp_path):
+    async def scenario(world):
+        events = []
+        for n in range(1, 101):
+            events.append(world.app_event("AppCreated", n, f"app-{n}"))
+            if n % 5 == 0:
+                events.append(world.app_event("AppUpdated", n, f"new-{n}"))
+            if n % 7 == 0:
+                events.append(world.app_event("AppDeleted", n - 1, f"app-{n - 1}"))
+        await world.happen(*events, *events[:3])
+        apps = (await world.service.matrix(call(), None)).apps
+        gone = {n - 1 for n in range(7, 101, 7)}
+        assert {app.id: app.name for app in apps} == {
+            n: f"new-{n}" if n % 5 == 0 else f"app-{n}" for n in range(1, 101) if n not in gone
+        }
+
+    run(tmp_path, scenario)
+
+
 def test_many_versions_at_once_leave_the_last_one_on_its_way(tmp_path):
     async def scenario(world):
         await ruled(world, ("shop", "*"))
