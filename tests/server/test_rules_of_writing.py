@@ -78,6 +78,27 @@ def other(body: dict) -> dict:
     return {name: named() if name != "tag" else "9.9.9"}
 
 
+@pytest.mark.parametrize("change", ["version deleted", "version changed", "app changed", "app deleted"])
+def test_an_app_made_with_its_version_is_answered_the_same_whatever_came_since(wire, change):
+    body, headers = {"name": named(), "version": "1.0.0"}, {"Idempotency-Key": named("key")}
+    first = wire.ask("POST", "/apps", body, headers)
+    of, made_with = f"/apps/{first.json['id']}", f"/versions/{first.json['version']['id']}"
+    method, target, said = {
+        "version deleted": ("DELETE", made_with, None),
+        "version changed": ("PATCH", made_with, {"changelog": "changed"}),
+        "app changed": ("PATCH", of, {"description": "changed"}),
+        "app deleted": ("DELETE", of, None),
+    }[change]
+    assert wire.ask(method, target, said).status in {200, 204}
+    state = wire.ask("GET", target).body
+    again = wire.ask("POST", "/apps", body, headers)
+    assert (again.status, again.body) == (first.status, first.body)
+    assert again.header("idempotent-replayed") == "true"
+    assert wire.ask("GET", target).body == state
+    if change == "version deleted":
+        assert wire.ask("GET", f"{of}/versions").json == []
+
+
 def test_a_checkpoint_with_a_key_is_signed_once(wire):
     app(wire)
     headers = {"Idempotency-Key": named("key")}

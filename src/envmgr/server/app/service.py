@@ -13,7 +13,7 @@ from envmgr.server.contracts.requests import AppPut, VersionPut
 from envmgr.server.contracts.resources import App
 from envmgr.server.kit.answers import Answer
 from envmgr.server.kit.conditions import require_app, require_unchanged
-from envmgr.server.kit.idempotency import once
+from envmgr.server.kit.idempotency import complete, once
 from envmgr.server.kit.problems import Forbidden, NotFound
 from envmgr.server.kit.sql import UniqueViolation
 
@@ -36,8 +36,8 @@ class AppService:
     async def create(self, call: Call, new: AppNew) -> Answer[App]:
         """Register an app, and its first version where one is named.
 
-        The version is registered second, and once: repeating the request with the same Idempotency-Key after a
-        failure between the two goes on where it stopped.
+        The version is registered second: repeating the request with the same Idempotency-Key after a failure
+        between the two goes on where it stopped; once both are there, it answers the same again and does nothing.
         """
         require_app(call, new.name)
         if new.version is not UNSET and "versions:write" not in call.principal.scopes:
@@ -45,11 +45,12 @@ class AppService:
         answer = await self._database.write(
             once(call, App, lambda transaction: _create(transaction, call, new))
         )
-        if new.version is UNSET:
+        if new.version is UNSET or answer.value.version is not UNSET:
             return answer
         inner = msgspec.structs.replace(call, idempotency=None)
         version = await self._versions.put(inner, str(answer.value.id), new.version, VersionPut())
         whole = msgspec.structs.replace(answer.value, version=version.value)
+        await self._database.write(lambda transaction: complete(transaction, call, whole))
         return Answer(whole, created=answer.created, replayed=answer.replayed)
 
     async def get(self, call: Call, ref: str) -> App:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import msgspec
-from sqlalchemy import MetaData, bindparam, delete, insert, select
+from sqlalchemy import MetaData, bindparam, delete, insert, select, update
 
 from envmgr.server.kit.answers import Answer
 from envmgr.server.kit.problems import IdempotencyKeyReused
@@ -34,6 +34,11 @@ _DROP = Statement(
     delete(_TABLE).where(_TABLE.c.actor == bindparam("who"), _TABLE.c.key == bindparam("which"))
 )
 _KEEP = Statement(insert(_TABLE))
+_COMPLETE = Statement(
+    update(_TABLE)
+    .where(_TABLE.c.actor == bindparam("who"), _TABLE.c.key == bindparam("which"))
+    .values(answer=bindparam("whole"))
+)
 _FORGET = Statement(delete(_TABLE).where(_TABLE.c.at < bindparam("before")))
 
 
@@ -102,6 +107,13 @@ def once(
         return Answer(value)
 
     return unit
+
+
+def complete(transaction: Transaction, call: Call, whole: object) -> None:
+    """Keep the whole answer to a call whose key has a part of it so far (in clear, from `once`)."""
+    if call.idempotency is not None:
+        kept = msgspec.json.encode(whole).decode()
+        transaction.run(_COMPLETE, who=call.principal.actor, which=call.idempotency.key, whole=kept)
 
 
 def _earlier(transaction: Transaction, actor: str, name: str, fingerprint: str) -> str | None:

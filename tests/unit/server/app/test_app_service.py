@@ -7,6 +7,9 @@ import pytest
 from envmgr.server.app import module
 from envmgr.server.app.domain import AppInUse
 from envmgr.server.contracts.requests import AppChange, AppNew, AppPut
+from envmgr.server.contracts.resources import Build, Toolchain, Version
+from envmgr.server.kit.answers import Answer
+from envmgr.server.kit.conditions import tag_of
 from envmgr.server.kit.paging import Paging
 from envmgr.server.kit.problems import (
     AlreadyExists,
@@ -90,7 +93,7 @@ def test_a_change_that_changes_nothing_is_not_told(tmp_path):
 def test_no_update_is_lost_to_who_says_what_they_saw(tmp_path):
     async def scenario(apps, _):
         app = (await apps.create(call(), AppNew(name="shop"))).value
-        seen = call(if_match=app.rev)
+        seen = call(if_match=tag_of(app))
         answers = await asyncio.gather(
             *(apps.change(seen, "shop", AppChange(description=f"by {n}")) for n in range(8)),
             return_exceptions=True,
@@ -162,7 +165,28 @@ class _AwayOnce(NoVersions):
         self.put_calls.append((app, tag))
         if len(self.put_calls) == 1:
             raise Unavailable("away")
-        return type("Answer", (), {"value": None, "created": True})()
+        return Answer(version(app, tag))
+
+
+def version(app, tag):
+    """Make a version as its service answers it."""
+    at = "2026-01-02T03:04:05.678Z"
+    return Version(
+        id=5,
+        app_id=int(app),
+        app="shop",
+        tag=tag,
+        changelog="",
+        commit="",
+        ref="",
+        artifacts=(),
+        build=Build(),
+        toolchain=Toolchain(lock_digest=None, tools=()),
+        digest="sha256:" + "0" * 64,
+        created_at=at,
+        updated_at=at,
+        rev=1,
+    )
 
 
 def test_repeating_a_request_that_stopped_half_way_goes_on_where_it_stopped(tmp_path):
@@ -173,6 +197,10 @@ def test_repeating_a_request_that_stopped_half_way_goes_on_where_it_stopped(tmp_
         with pytest.raises(Unavailable):
             await apps.create(call(key="k"), new)
         answer = await apps.create(call(key="k"), new)
+        assert answer.value.version.tag == "1.0"
+        again = await apps.create(call(key="k"), new)
+        assert again.replayed
+        assert again.value == answer.value
         assert versions.put_calls == [(str(answer.value.id), "1.0")] * 2
         assert [event.type for event in await told(database, "app")] == ["AppCreated"]
 
