@@ -55,6 +55,8 @@ def test_usage_follows_what_is_deployed_rolled_on_renamed_and_deleted(wire):
         return [(use["app"], use["tag"], use["tool_version"]) for use in found["matches"]]
 
     ask(wire, "POST", "/apps", {"name": name}, 201)
+    assert environment in ask(wire, "GET", usage, status=404)["detail"]
+    ask(wire, "POST", "/environments", {"name": environment}, 201)
     first = push(wire, name, "1.0", f"{tool}@1.0.0", "go@1.22.0")
     second = push(wire, name, "1.1", f"{tool}@1.1.0")
     third = push(wire, name, "1.2", f"{tool}@2.0.0")

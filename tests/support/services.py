@@ -9,6 +9,7 @@ from envmgr.server.app import module as app_module
 from envmgr.server.kit.call import OF_ROLE, Call, Idempotency, Principal
 from envmgr.server.kit.migration import upgrade
 from envmgr.server.kit.outbox import Outbox
+from envmgr.server.kit.problems import NotFound
 from envmgr.server.kit.sqlite import SqliteDatabase
 
 
@@ -55,11 +56,16 @@ class NoVersions:
 
 
 class Standing:
-    """A Deployments port that only counts places, and events."""
+    """A Deployments port that only counts places, and events, and knows dev and prod."""
 
     def __init__(self, places=0, events=0):
         self.places = places
         self.events = events
+
+    async def environment(self, call, name):
+        if name not in {"dev", "prod"}:
+            raise NotFound(f"there is no environment {name!r}")
+        return name
 
     async def told(self, call):
         return self.events

@@ -98,7 +98,8 @@ class VersionService:
     async def usage(self, call: Call, tool: str, spec: str, environment: str | None, paging: Paging) -> Usage:
         """Tell which deployed versions a range of a tool touches, of the apps that the caller may see.
 
-        Knows of every deployment that was answered before, or raises NotHeardYet.
+        Knows of every deployment that was answered before, or raises NotHeardYet; and NotFound for an environment
+        that is not.
         """
         question = usage.Question(
             tool=tool,
@@ -108,6 +109,8 @@ class VersionService:
             limit=paging.limit,
             cursor=paging.cursor,
         )
+        if environment is not None:
+            await self._deployments.environment(call, environment)
         await heard.wait(self._database, await self._deployments.told(call))
         return await self._database.read(lambda reader: usage.answer(reader, question))
 

@@ -10,7 +10,7 @@ from msgspec import UNSET
 from envmgr.server.contracts.requests import VersionPut
 from envmgr.server.contracts.resources import Counts
 from envmgr.server.kit.paging import Paging
-from envmgr.server.kit.problems import InvalidFields
+from envmgr.server.kit.problems import InvalidFields, NotFound
 from envmgr.server.version import module as version_module
 from envmgr.server.version import places
 from support.services import call, database
@@ -100,8 +100,14 @@ def test_one_environment_may_be_asked_for(tmp_path):
         usage = await versions.usage(call(), "nodejs", "<20.11.1", "dev", Paging())
         assert brief(usage.matches) == [("20.11.0", "dev", "shop")]
         assert usage.counts == Counts(matches=1, unknown=1, without_lock=1)
-        nowhere = await versions.usage(call(), "nodejs", "*", "moon", Paging())
-        assert nowhere.counts == Counts(matches=0, unknown=0, without_lock=0)
+
+    run(tmp_path, scenario)
+
+
+def test_an_environment_that_is_not_there_is_no_answer(tmp_path):
+    async def scenario(versions):
+        with pytest.raises(NotFound, match="moon"):
+            await versions.usage(call(), "nodejs", "*", "moon", Paging())
 
     run(tmp_path, scenario)
 
