@@ -155,19 +155,39 @@ def resources(wire: Wire) -> dict[str, tuple[str, str, dict | None]]:
 def test_a_resource_has_a_tag_and_changes_only_for_who_saw_it(wire, kind):
     target, method, change = resources(wire)[kind]
     seen = wire.ask("GET", target).header("etag")
-    assert re.fullmatch(r'"\d+"', seen)
+    assert re.fullmatch(r'"(\d+\.)?1"', seen)
     for same in (seen, f'"x", {seen}', f"W/{seen}", "*"):
         unchanged = wire.ask("GET", target, None, {"If-None-Match": same})
         assert (unchanged.status, unchanged.body, unchanged.header("etag")) == (304, b"", seen)
     assert wire.ask("GET", target, None, {"If-None-Match": '"999"'}).status == 200
-    for stale in ('"999"', f"W/{seen}", "nonsense"):
+    for stale in ('"999"', f"W/{seen}", "nonsense", f"x{seen}", f'"998", W/{seen}'):
         assert wire.ask(method, target, change, {"If-Match": stale}).status == 412, stale
     assert wire.ask("GET", target).header("etag") == seen
-    changed = wire.ask(method, target, change, {"If-Match": seen})
+    changed = wire.ask(method, target, change, {"If-Match": f'"999", {seen}'})
     assert changed.status in {200, 204}, changed.text
     if changed.status == 200:
         assert changed.header("etag") == wire.ask("GET", target).header("etag") != seen
         assert wire.ask("DELETE", target, None, {"If-Match": seen}).status == 412
+
+
+@pytest.mark.parametrize("kind", ["app", "version", "environment"])
+def test_what_takes_the_name_of_another_one_is_not_taken_for_it(wire, kind):
+    name, owner = named(), app(wire)
+    targets = {
+        "app": ("/apps", {"name": name}, f"/apps/{name}"),
+        "version": (f"/apps/{owner['id']}/versions", {"tag": name}, f"/apps/{owner['id']}/versions/{name}"),
+        "environment": ("/environments", {"name": name}, f"/environments/{name}"),
+    }
+    collection, body, target = targets[kind]
+    made(wire.ask("POST", collection, body))
+    seen = wire.ask("GET", target).header("etag")
+    address = f"/versions/{wire.ask('GET', target).json['id']}" if kind == "version" else target
+    assert wire.ask("DELETE", address, None, {"If-Match": seen}).status == 204
+    made(wire.ask("POST", collection, body))
+    other = wire.ask("GET", target, None, {"If-None-Match": seen})
+    assert (other.status, other.header("etag") != seen) == (200, True)
+    method, change = ("PUT", {"commit": "abc1234"}) if kind == "version" else ("PATCH", {})
+    assert wire.ask(method, target, change, {"If-Match": seen}).status == 412
 
 
 def test_a_lock_has_a_tag_and_is_sent_to_who_does_not_have_it(wire):
@@ -194,6 +214,8 @@ def test_a_strict_server_changes_nothing_for_who_saw_nothing(strict):
             assert refused.status == 428, refused.text
             assert "If-Match" in refused.json["detail"]
         target = f"/apps/{new['id']}/versions/1.0.0"
-        assert wire.ask("PUT", target, {}, {"If-Match": "*"}).status == 201
-        assert wire.ask("PUT", target, {}, {"If-Match": '"1"'}).status == 200
-        assert wire.ask("DELETE", f"/apps/{new['id']}", None, {"If-Match": '"1"'}).status == 204
+        first = wire.ask("PUT", target, {}, {"If-Match": "*"})
+        assert first.status == 201
+        assert wire.ask("PUT", target, {}, {"If-Match": first.header("etag")}).status == 200
+        seen = wire.ask("GET", f"/apps/{new['id']}").header("etag")
+        assert wire.ask("DELETE", f"/apps/{new['id']}", None, {"If-Match": seen}).status == 204

@@ -23,11 +23,11 @@ class Answering:
     def post(self, path, body=None):
         return self._answer("POST", path, body)
 
-    def patch(self, path, change, *, revision=None):
-        return self._answer("PATCH", path, change, revision)
+    def patch(self, path, change, *, state=None):
+        return self._answer("PATCH", path, change, state)
 
-    def delete(self, path, query=None, *, revision=None):
-        self._answer("DELETE", path, query or {}, revision)
+    def delete(self, path, query=None, *, state=None):
+        self._answer("DELETE", path, query or {}, state)
 
     def pages(self, path, query=None) -> Iterator[object]:
         found = self._answer("GET", path, query)

@@ -36,7 +36,8 @@ class Gate:
 
     async def call(self, token, *, key=None, if_match=None):
         idempotency = None if key is None else Idempotency(key, "fingerprint")
-        return Call(principal=await self.who(token), idempotency=idempotency, if_match=if_match)
+        states = None if if_match is None else frozenset({if_match})
+        return Call(principal=await self.who(token), idempotency=idempotency, if_match=states)
 
     async def admin(self, **conditions):
         return await self.call((await self.login()).access_token, **conditions)

@@ -36,7 +36,11 @@ def call(role="admin", *, apps=None, key=None, fingerprint="f", if_match=None, a
         actor=actor, role=role, scopes=OF_ROLE[role], apps=None if apps is None else frozenset(apps)
     )
     idempotency = None if key is None else Idempotency(key, fingerprint)
-    return Call(principal=principal, idempotency=idempotency, if_match=if_match)
+    return Call(principal=principal, idempotency=idempotency, if_match=_states(if_match))
+
+
+def _states(tag):
+    return None if tag is None else frozenset({tag})
 
 
 async def told(database, service):

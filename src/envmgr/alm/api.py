@@ -56,18 +56,18 @@ class Api:
         headers = {"idempotency-key": f'"{key or uuid.uuid4()}"'}
         return self._ask(Asked("POST", path, {}, headers, None if body is None else encoded(body))).document
 
-    def put(self, path: str, body: object, *, revision: int | None = None) -> Answer:
-        """Say all of a resource; with a revision, only if that is what it is at."""
-        return self._ask(Asked("PUT", path, {}, _condition(revision), encoded(body)))
+    def put(self, path: str, body: object, *, state: str | None = None) -> Answer:
+        """Say all of a resource; with a state, only if that is what it is in."""
+        return self._ask(Asked("PUT", path, {}, _condition(state), encoded(body)))
 
-    def patch(self, path: str, change: object, *, revision: int | None = None) -> object:
-        """Say some of a resource; with a revision, only if that is what it is at."""
-        asked = Asked("PATCH", path, {}, _condition(revision), encoded(change), repeatable=False)
+    def patch(self, path: str, change: object, *, state: str | None = None) -> object:
+        """Say some of a resource; with a state, only if that is what it is in."""
+        asked = Asked("PATCH", path, {}, _condition(state), encoded(change), repeatable=False)
         return self._ask(asked).document
 
-    def delete(self, path: str, query: Query | None = None, *, revision: int | None = None) -> None:
-        """Remove a resource; with a revision, only if that is what it is at."""
-        self._ask(Asked("DELETE", path, query or {}, _condition(revision)))
+    def delete(self, path: str, query: Query | None = None, *, state: str | None = None) -> None:
+        """Remove a resource; with a state, only if that is what it is in."""
+        self._ask(Asked("DELETE", path, query or {}, _condition(state)))
 
     def pages(self, path: str, query: Query | None = None) -> Iterator[object]:
         """Give a list's pages, one after the other, as they are asked for."""
@@ -158,6 +158,6 @@ def _signed(asked: Asked, token: str) -> Asked:
     return replace(asked, headers={**asked.headers, "authorization": f"Bearer {token}"})
 
 
-def _condition(revision: int | None) -> Mapping[str, str]:
+def _condition(state: str | None) -> Mapping[str, str]:
     """Return the condition of a change; servers may insist on one, even on one that always holds."""
-    return {"if-match": "*" if revision is None else f'"{revision}"'}
+    return {"if-match": "*" if state is None else f'"{state}"'}

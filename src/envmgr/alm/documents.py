@@ -48,6 +48,11 @@ def number(source: Document, name: str) -> int:
     return value
 
 
+def state_of(resource: Document) -> str:
+    """Return the name of the state that a resource is in: what the server puts into its ETag."""
+    return f"{number(resource, 'id')}.{number(resource, 'rev')}"
+
+
 def number_or_none(source: Document, name: str) -> int | None:
     """Return a field that may be an integer, or null, or missing."""
     return None if source.get(name) is None else number(source, name)

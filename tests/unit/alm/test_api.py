@@ -55,15 +55,15 @@ def test_requests_carry_the_token_and_documents(api):
             "path": "/apps?name=a+b&limit=5",
         }
         client.post("/apps", {"name": "é"})
-        client.put("/apps/1", {"name": "x"}, revision=3)
+        client.put("/apps/1", {"name": "x"}, state="1.3")
         client.patch("/apps/1", {"name": "x"})
-        client.delete("/apps/1", {"force": "true"}, revision=4)
+        client.delete("/apps/1", {"force": "true"}, state="1.4")
     get, post, put, patch, delete = server.asked
     assert all(one.headers["authorization"] == f"Bearer {TOKEN}" for one in server.asked)
     assert "content-type" not in get.headers
     assert (post.document, post.headers["content-type"]) == ({"name": "é"}, "application/json")
     assert post.headers["idempotency-key"].strip('"')
-    assert (put.headers["if-match"], patch.headers["if-match"]) == ('"3"', "*")
+    assert (put.headers["if-match"], patch.headers["if-match"]) == ('"1.3"', "*")
     assert (delete.headers["if-match"], delete.path) == ('"4"', "/apps/1?force=true")
 
 

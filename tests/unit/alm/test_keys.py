@@ -107,7 +107,7 @@ def test_a_key_that_is_refused_is_said_with_who_makes_keys():
 def test_a_key_is_revoked_as_it_was_seen():
     api = Answering({"GET /auth/keys/4": KEY, "DELETE /auth/keys/4": None})
     keys.revoke(api, keys.show(api, 4))
-    assert api.asked[-1] == ("DELETE", "/auth/keys/4", {}, 1)
+    assert api.asked[-1] == ("DELETE", "/auth/keys/4", {}, "1")
 
 
 def test_a_key_that_is_not_there_is_said_with_where_those_are_that_are():

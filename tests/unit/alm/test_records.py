@@ -111,14 +111,14 @@ def test_a_list_is_as_long_as_asked_for_and_tells_whether_it_goes_on(limit, show
 def test_an_app_is_changed_only_in_what_is_given_and_only_as_it_was_seen():
     api = Answering({"GET /apps/shop": {"id": 7, "rev": 4}, "PATCH /apps/7": {"id": 7}})
     apps.update(api, "shop", "store", None)
-    assert api.asked[-1] == ("PATCH", "/apps/7", {"name": "store"}, 4)
+    assert api.asked[-1] == ("PATCH", "/apps/7", {"name": "store"}, "7.4")
 
 
 @pytest.mark.parametrize(("force", "query"), [(True, {"force": "true"}), (False, {})])
 def test_an_app_is_deleted_as_it_was_seen(force, query):
     api = Answering({"DELETE /apps/7": None})
     apps.delete(api, {"id": 7, "rev": 4}, force=force)
-    assert api.asked == [("DELETE", "/apps/7", query, 4)]
+    assert api.asked == [("DELETE", "/apps/7", query, "7.4")]
 
 
 def test_an_app_is_shown_with_its_versions_and_where_it_stands():
@@ -139,7 +139,7 @@ def test_an_app_is_shown_with_its_versions_and_where_it_stands():
 def test_a_version_is_changed_only_in_what_is_given():
     api = Answering({"GET /apps/shop/versions/1.4.0": VERSION, "PATCH /versions/42": VERSION})
     versions.update(api, Tagged("shop", "1.4.0"), {"changelog": "Faster", "ref": None})
-    assert api.asked[-1] == ("PATCH", "/versions/42", {"changelog": "Faster"}, 3)
+    assert api.asked[-1] == ("PATCH", "/versions/42", {"changelog": "Faster"}, "42.3")
 
 
 def test_versions_are_listed_of_an_app_or_of_all():

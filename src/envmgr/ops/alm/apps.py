@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from envmgr.alm.documents import document, number, parts, word
+from envmgr.alm.documents import document, number, parts, state_of, word
 from envmgr.alm.matrix import grid
 from envmgr.kit.value import frozen
 from envmgr.ops.alm import find
@@ -58,9 +58,9 @@ def update(api: Api, ref: str, name: str | None, description: str | None) -> Doc
     change = {
         field: value for field, value in (("name", name), ("description", description)) if value is not None
     }
-    return document(api.patch(f"/apps/{number(app, 'id')}", change, revision=number(app, "rev")))
+    return document(api.patch(f"/apps/{number(app, 'id')}", change, state=state_of(app)))
 
 
 def delete(api: Api, app: Document, *, force: bool) -> None:
     """Remove an app, with `force` also one that stands somewhere."""
-    api.delete(f"/apps/{number(app, 'id')}", {"force": "true"} if force else {}, revision=number(app, "rev"))
+    api.delete(f"/apps/{number(app, 'id')}", {"force": "true"} if force else {}, state=state_of(app))

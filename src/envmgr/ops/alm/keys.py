@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from envmgr.alm.api import Api
     from envmgr.alm.documents import Document
 
-ONLY_REVISION = 1
+ONLY_STATE = "1"
 """A key is as it was made until it is revoked."""
 
 _WHO_MAY = (
@@ -76,4 +76,4 @@ def show(api: Api, key_id: int) -> Document:
 
 def revoke(api: Api, key: Document) -> None:
     """Make a key worthless, at once and for good."""
-    api.delete(f"/auth/keys/{number(key, 'id')}", {}, revision=ONLY_REVISION)
+    api.delete(f"/auth/keys/{number(key, 'id')}", {}, state=ONLY_STATE)

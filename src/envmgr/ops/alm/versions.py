@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from envmgr.alm.documents import document, number
+from envmgr.alm.documents import document, number, state_of
 from envmgr.kit.errors import AlmError, UsageError
 from envmgr.kit.fs import read_bytes
 from envmgr.kit.value import frozen
@@ -43,12 +43,12 @@ def update(api: Api, named: Tagged | Numbered | Standing, change: Mapping[str, s
     """Change what is given of a version."""
     version = find.version(api, named)
     given = {name: value for name, value in change.items() if value is not None}
-    return document(api.patch(f"/versions/{number(version, 'id')}", given, revision=number(version, "rev")))
+    return document(api.patch(f"/versions/{number(version, 'id')}", given, state=state_of(version)))
 
 
 def delete(api: Api, version: Document) -> None:
     """Remove a version."""
-    api.delete(f"/versions/{number(version, 'id')}", revision=number(version, "rev"))
+    api.delete(f"/versions/{number(version, 'id')}", state=state_of(version))
 
 
 def toolchain(lock: str | None, dotfile: str | None) -> dict[str, object]:

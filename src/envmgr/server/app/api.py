@@ -10,6 +10,7 @@ from litestar.params import JSONBody, Parameter
 from envmgr.server.contracts.fields import AppName
 from envmgr.server.contracts.requests import AppChange, AppNew, AppPut
 from envmgr.server.contracts.resources import App
+from envmgr.server.kit.conditions import tag_of
 from envmgr.server.kit.edge import (
     DEFAULT,
     Asked,
@@ -58,7 +59,7 @@ def routes(apps: Apps) -> list[Any]:
     )
     async def create(request: Asked, data: JSONBody[AppNew]) -> Response[App]:
         answer = await apps.create(await posted(request), data)
-        return answered(answer, f"/apps/{answer.value.id}", answer.value.rev)
+        return answered(answer, f"/apps/{answer.value.id}", tag_of(answer.value))
 
     @get("/apps", operation_id="listApps", summary="List apps", responses=problems(), **_READ)
     async def listing(
@@ -75,7 +76,7 @@ def routes(apps: Apps) -> list[Any]:
     @get("/apps/{app:str}", operation_id="getApp", summary="Show an app", responses=problems(404), **_READ)
     async def show(request: Asked, app: Ref) -> Response[App]:
         found = await apps.get(call_of(request), app)
-        return shown(request, found, found.rev)
+        return shown(request, found, tag_of(found))
 
     @put(
         "/apps/{app:str}",
@@ -86,7 +87,7 @@ def routes(apps: Apps) -> list[Any]:
     )
     async def replace(request: Asked, app: Ref, data: JSONBody[AppPut]) -> Response[App]:
         changed = await apps.put(call_of(request), app, data)
-        return shown(request, changed, changed.rev)
+        return shown(request, changed, tag_of(changed))
 
     @patch(
         "/apps/{app:str}",
@@ -97,7 +98,7 @@ def routes(apps: Apps) -> list[Any]:
     )
     async def change(request: Asked, app: Ref, data: JSONBody[AppChange]) -> Response[App]:
         changed = await apps.change(call_of(request), app, data)
-        return shown(request, changed, changed.rev)
+        return shown(request, changed, tag_of(changed))
 
     @delete(
         "/apps/{app:str}",

@@ -12,7 +12,7 @@ from envmgr.server.contracts.events import APP_CREATED, APP_DELETED, APP_UPDATED
 from envmgr.server.contracts.requests import AppPut, VersionPut
 from envmgr.server.contracts.resources import App
 from envmgr.server.kit.answers import Answer
-from envmgr.server.kit.conditions import require_app, require_unchanged
+from envmgr.server.kit.conditions import require_app, require_unchanged, tag_of
 from envmgr.server.kit.idempotency import complete, once
 from envmgr.server.kit.problems import Forbidden, NotFound
 from envmgr.server.kit.sql import UniqueViolation
@@ -101,7 +101,7 @@ def _create(transaction: Transaction, call: Call, new: AppNew) -> App:
 
 def _put(transaction: Transaction, call: Call, ref: str, put: AppPut) -> App:
     old = _get(transaction, call, ref)
-    require_unchanged(call, old.rev)
+    require_unchanged(call, tag_of(old))
     require_app(call, put.name)
     if not domain.differs(old, put):
         return old
@@ -115,6 +115,6 @@ def _put(transaction: Transaction, call: Call, ref: str, put: AppPut) -> App:
 
 def _delete(transaction: Transaction, call: Call, ref: str) -> None:
     app = _get(transaction, call, ref)
-    require_unchanged(call, app.rev)
+    require_unchanged(call, tag_of(app))
     store.remove(transaction, app.id)
     transaction.emit(domain.happened(APP_DELETED, app, call))

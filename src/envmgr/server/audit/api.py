@@ -46,7 +46,7 @@ _READ: dict[str, Any] = {"tags": ["audit"], "opt": {"needs": "audit:read"}}
 _SIGNED_ALREADY = ResponseSpec(
     Checkpoint, generate_examples=False, description="Nothing came since it was signed."
 )
-_ONLY_REV = 1
+_ONLY_STATE = "1"
 """An entry is what it was when it was written."""
 _MOMENT = {"format": "date-time"}
 
@@ -152,7 +152,7 @@ def routes(audit: Audit) -> list[Any]:
         **_READ,
     )
     async def show(request: Asked, seq: Seq) -> Response[AuditEntry]:
-        return shown(request, await audit.get(call_of(request), seq), _ONLY_REV)
+        return shown(request, await audit.get(call_of(request), seq), _ONLY_STATE)
 
     @get(
         "/audit/events",

@@ -1,7 +1,7 @@
 """The resources of the API, as services hand them to one another and to the world.
 
 Frozen msgspec structs are declared as dataclasses are, and encoded by their declaration. `rev` counts the changes
-of a resource: it is what stands in its ETag.
+of a resource; with its id, which no other one ever has, it is what stands in its ETag.
 """
 
 from __future__ import annotations
@@ -170,6 +170,7 @@ class Rules(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
 class Environment(Struct, frozen=True, kw_only=True):
     """Where versions run."""
 
+    id: Id
     name: EnvironmentName
     tier: Tier
     sort_order: SortOrder

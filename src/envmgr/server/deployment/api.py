@@ -12,6 +12,7 @@ from envmgr.server.contracts.requests import DeploymentNew, StatusNew
 from envmgr.server.contracts.resources import Deployment, Status, StatusEntry
 from envmgr.server.deployment import api_environments
 from envmgr.server.deployment.api_environments import OfEnvironment
+from envmgr.server.kit.conditions import tag_of
 from envmgr.server.kit.edge import (
     DEFAULT,
     Asked,
@@ -66,7 +67,7 @@ def _deployments(deployments: Deployments) -> list[Any]:
     )
     async def create(request: Asked, data: JSONBody[DeploymentNew]) -> Response[Deployment]:
         answer = await deployments.create(await posted(request), data)
-        return answered(answer, f"/deployments/{answer.value.id}", answer.value.rev)
+        return answered(answer, f"/deployments/{answer.value.id}", tag_of(answer.value))
 
     @get(
         "/deployments",
@@ -107,7 +108,7 @@ def _deployments(deployments: Deployments) -> list[Any]:
     )
     async def show(request: Asked, deployment_id: Number) -> Response[Deployment]:
         found = await deployments.get(call_of(request), deployment_id)
-        return shown(request, found, found.rev)
+        return shown(request, found, tag_of(found))
 
     @put(
         "/deployments/{deployment_id:int}",
@@ -121,7 +122,7 @@ def _deployments(deployments: Deployments) -> list[Any]:
         request: Asked, deployment_id: Number, data: JSONBody[StatusNew]
     ) -> Response[Deployment]:
         changed = await deployments.put(call_of(request), deployment_id, data)
-        return shown(request, changed, changed.rev)
+        return shown(request, changed, tag_of(changed))
 
     @delete(
         "/deployments/{deployment_id:int}",

@@ -12,6 +12,7 @@ from litestar.params import JSONBody, Parameter
 from envmgr.server.contracts.fields import EnvironmentName
 from envmgr.server.contracts.requests import EnvironmentChange, EnvironmentNew, EnvironmentPut
 from envmgr.server.contracts.resources import Environment, Matrix, Tier
+from envmgr.server.kit.conditions import tag_of
 from envmgr.server.kit.edge import (
     DEFAULT,
     Asked,
@@ -65,7 +66,7 @@ def routes(deployments: Deployments) -> list[Any]:
     )
     async def create(request: Asked, data: JSONBody[EnvironmentNew]) -> Response[Environment]:
         answer = await deployments.create_environment(await posted(request), data)
-        return answered(answer, _location(answer.value.name), answer.value.rev)
+        return answered(answer, _location(answer.value.name), tag_of(answer.value))
 
     @get(
         "/environments",
@@ -93,7 +94,7 @@ def routes(deployments: Deployments) -> list[Any]:
     )
     async def show(request: Asked, name: Name) -> Response[Environment]:
         found = await deployments.environment(call_of(request), name)
-        return shown(request, found, found.rev)
+        return shown(request, found, tag_of(found))
 
     @put(
         "/environments/{name:str}",
@@ -104,7 +105,7 @@ def routes(deployments: Deployments) -> list[Any]:
     )
     async def replace(request: Asked, name: NewName, data: JSONBody[EnvironmentPut]) -> Response[Environment]:
         answer = await deployments.put_environment(call_of(request), name, data)
-        return answered(answer, _location(name), answer.value.rev)
+        return answered(answer, _location(name), tag_of(answer.value))
 
     @patch(
         "/environments/{name:str}",
@@ -115,7 +116,7 @@ def routes(deployments: Deployments) -> list[Any]:
     )
     async def change(request: Asked, name: Name, data: JSONBody[EnvironmentChange]) -> Response[Environment]:
         changed = await deployments.change_environment(call_of(request), name, data)
-        return shown(request, changed, changed.rev)
+        return shown(request, changed, tag_of(changed))
 
     @delete(
         "/environments/{name:str}",

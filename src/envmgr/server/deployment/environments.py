@@ -14,7 +14,7 @@ from envmgr.server.contracts.resources import Environment, Rules
 from envmgr.server.deployment import domain, rules, store, tables
 from envmgr.server.kit.answers import Answer
 from envmgr.server.kit.clock import rfc3339
-from envmgr.server.kit.conditions import require_unchanged
+from envmgr.server.kit.conditions import require_unchanged, tag_of
 from envmgr.server.kit.paging import Listing
 from envmgr.server.kit.problems import Stale
 from envmgr.server.kit.sql import Statement
@@ -27,15 +27,7 @@ if TYPE_CHECKING:
     from envmgr.server.kit.sql import Reader, Row, Transaction
 
 _TABLE = tables.environment
-_COLUMNS = select(
-    _TABLE.c.name,
-    _TABLE.c.tier,
-    _TABLE.c.sort_order,
-    _TABLE.c.rules,
-    _TABLE.c.created_at,
-    _TABLE.c.updated_at,
-    _TABLE.c.rev,
-)
+_COLUMNS = select(_TABLE)
 _BY_NAME = Statement(_COLUMNS.where(_TABLE.c.name == bindparam("name")))
 _ALL = Statement(_COLUMNS.order_by(_TABLE.c.sort_order, _TABLE.c.name))
 _INSERT = Statement(
@@ -136,7 +128,7 @@ def follow_app(transaction: Transaction, was: str, now: str | None, who: By) -> 
 def remove(transaction: Transaction, call: Call, name: str) -> None:
     """Remove an environment; raise EnvironmentInUse where anything was ever deployed to it."""
     old = get(transaction, name)
-    require_unchanged(call, old.rev)
+    require_unchanged(call, tag_of(old))
     if store.has_any_in(transaction, name):
         raise rules.in_use(name)
     transaction.run(_DELETE, which=name)
@@ -144,7 +136,7 @@ def remove(transaction: Transaction, call: Call, name: str) -> None:
 
 
 def _add(transaction: Transaction, name: str, put: EnvironmentPut, who: By) -> Environment:
-    transaction.run(
+    id_ = transaction.add(
         _INSERT,
         name=name,
         tier=put.tier,
@@ -154,6 +146,7 @@ def _add(transaction: Transaction, name: str, put: EnvironmentPut, who: By) -> E
     )
     at = rfc3339(transaction.now)
     new = Environment(
+        id=id_,
         name=name,
         tier=put.tier,
         sort_order=put.sort_order,
@@ -167,7 +160,7 @@ def _add(transaction: Transaction, name: str, put: EnvironmentPut, who: By) -> E
 
 
 def _change(transaction: Transaction, call: Call, old: Environment, put: EnvironmentPut) -> Environment:
-    require_unchanged(call, old.rev)
+    require_unchanged(call, tag_of(old))
     if not rules.differs(old, put):
         return old
     return _write(transaction, old, put, domain.by(call))
@@ -195,8 +188,9 @@ def _write(transaction: Transaction, old: Environment, put: EnvironmentPut, who:
 
 
 def _environment(row: Row) -> Environment:
-    name, tier, sort_order, asked, created_at, updated_at, rev = row
+    id_, name, tier, sort_order, asked, created_at, updated_at, rev = row
     return Environment(
+        id=id_,
         name=name,
         tier=tier,
         sort_order=sort_order,

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from envmgr.server.contracts.resources import Deployment, Environment, StatusEntry
 from envmgr.server.deployment import domain, environments, places, rules, steps, store
 from envmgr.server.deployment.matrix import matrix
-from envmgr.server.kit.conditions import require_app, require_unchanged
+from envmgr.server.kit.conditions import require_app, require_unchanged, tag_of
 from envmgr.server.kit.idempotency import once
 from envmgr.server.kit.outbox import newest
 
@@ -69,7 +69,7 @@ class DeploymentService:
 
         def unit(transaction: Transaction) -> StatusEntry:
             held = _get(transaction, call, deployment_id)
-            require_unchanged(call, held.deployment.rev)
+            require_unchanged(call, tag_of(held.deployment))
             return steps.advance(transaction, held, new, domain.by(call))[1]
 
         return await self._database.write(once(call, StatusEntry, unit))
@@ -79,7 +79,7 @@ class DeploymentService:
 
         def unit(transaction: Transaction) -> Deployment:
             held = _get(transaction, call, deployment_id)
-            require_unchanged(call, held.deployment.rev)
+            require_unchanged(call, tag_of(held.deployment))
             if domain.is_said_already(held.deployment, new):
                 return held.deployment
             return steps.advance(transaction, held, new, domain.by(call))[0]
@@ -100,7 +100,7 @@ class DeploymentService:
 
         def unit(transaction: Transaction) -> None:
             held = _get(transaction, call, deployment_id)
-            require_unchanged(call, held.deployment.rev)
+            require_unchanged(call, tag_of(held.deployment))
             steps.remove(transaction, held, domain.by(call))
 
         await self._database.write(unit)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from envmgr.server.kit.paging import Page, Paging
     from envmgr.server.kit.sql import Database, Reader, Transaction
 
-ONLY_REV = 1
+ONLY_STATE = "1"
 """A binding is as it was made, until it is removed."""
 
 
@@ -76,7 +76,7 @@ class BindingService:
 
         def unit(transaction: Transaction) -> None:
             binding = _found(transaction, binding_id)
-            require_unchanged(call, ONLY_REV)
+            require_unchanged(call, ONLY_STATE)
             bindings.remove(transaction, binding_id)
             transaction.emit(domain.of_binding(BINDING_DELETED, binding, call))
 

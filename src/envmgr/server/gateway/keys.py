@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from envmgr.server.kit.paging import Page
     from envmgr.server.kit.sql import Database, Reader, Transaction
 
-ONLY_REV = 1
+ONLY_STATE = "1"
 """A key is as it was made, until it is revoked."""
 
 
@@ -78,7 +78,7 @@ class KeyService:
 
         def unit(transaction: Transaction) -> None:
             key = _found(transaction, call, key_id)
-            require_unchanged(call, ONLY_REV)
+            require_unchanged(call, ONLY_STATE)
             keys.revoke(transaction, key_id)
             transaction.emit(domain.of_key(API_KEY_REVOKED, key, call))
 

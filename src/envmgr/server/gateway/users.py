@@ -13,7 +13,7 @@ from envmgr.server.gateway.events import USER_CREATED, USER_DELETED, USER_UPDATE
 from envmgr.server.gateway.resources import User
 from envmgr.server.gateway.store import sessions, users
 from envmgr.server.kit.call import system
-from envmgr.server.kit.conditions import require_unchanged
+from envmgr.server.kit.conditions import require_unchanged, tag_of
 from envmgr.server.kit.idempotency import once
 from envmgr.server.kit.sql import UniqueViolation
 
@@ -136,7 +136,7 @@ def _add(transaction: Transaction, call: Call, username: str, hashed: str, role:
 
 def _change(transaction: Transaction, call: Call, ref: str, change: UserChange, hashed: str | None) -> User:
     old = _get(transaction, ref)
-    require_unchanged(call, old.rev)
+    require_unchanged(call, tag_of(old))
     role = old.role if change.role is UNSET else change.role
     active = old.active if change.active is UNSET else change.active
     domain.require_reach(call.principal, old.role)
@@ -159,7 +159,7 @@ def _write(transaction: Transaction, call: Call, old: User, new: User) -> User:
 
 def _delete(transaction: Transaction, call: Call, ref: str) -> None:
     user = _get(transaction, ref)
-    require_unchanged(call, user.rev)
+    require_unchanged(call, tag_of(user))
     domain.require_reach(call.principal, user.role)
     _require_an_admin(transaction, user, None)
     users.remove(transaction, user.id)

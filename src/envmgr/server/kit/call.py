@@ -74,8 +74,8 @@ class Call(Struct, frozen=True, kw_only=True):
     request_id: str = ""
     traceparent: str = ""
     idempotency: Idempotency | None = None
-    if_match: int | None = None
-    """The revision that the resource must still have."""
+    if_match: frozenset[str] | None = None
+    """The states (see `conditions.tag_of`) of which the resource must still be in one."""
 
 
 def system(name: str, traceparent: str = "") -> Call:

@@ -79,7 +79,7 @@ def sortable(*fields: str) -> Any:
 
 _KEY = re.compile(r'"([\x20\x21\x23-\x5b\x5d-\x7e]{1,255})"|([\x21\x23-\x7e]{1,255})')
 _LEFT_OUT = re.compile(r"Missing required (query|header|cookie) parameter '([^']*)'")
-_REV = re.compile(rb'"(\d{1,15})"')
+_TAG = re.compile(r'(?:^|,)[ \t]*"([^"]*)"[ \t]*(?=,|$)')
 
 
 class FieldError(Struct, frozen=True):
@@ -159,9 +159,8 @@ def call_of(request: Asked) -> Call:
     header = _header(request, b"if-match")
     if header is None or header == b"*":
         return call
-    match = _REV.fullmatch(header)
-    # Whatever it is, a tag of another form is none that was ever given out.
-    return msgspec.structs.replace(call, if_match=int(match[1]) if match else -1)
+    # Whatever else it holds, a weak tag too, is none that was ever given out.
+    return msgspec.structs.replace(call, if_match=frozenset(_TAG.findall(header.decode("latin-1"))))
 
 
 async def posted(request: Asked) -> Call:
@@ -220,9 +219,9 @@ def allow_only(request: Asked, *names: str) -> None:
         )
 
 
-def shown(request: Asked, value: T, rev: int | str) -> Response[T]:
-    """Show a resource; nothing but its tag to who has this state of it already."""
-    tag = _tag(rev)
+def shown(request: Asked, value: T, state: str) -> Response[T]:
+    """Show a resource and the name of its state; nothing but that to who has this state of it already."""
+    tag = _tag(state)
     if _header(request, b"if-none-match") is not None and _has(_known(request), tag):
         return Encoded(None, 304, [(b"etag", tag)])
     return Encoded(value, headers=[(b"etag", tag)])
@@ -240,8 +239,8 @@ def _known(request: Asked) -> bytes:
     return b",".join([line for name, line in request.scope["headers"] if name == b"if-none-match"])
 
 
-def _tag(rev: int | str) -> bytes:
-    return f'"{rev}"'.encode()
+def _tag(state: str) -> bytes:
+    return f'"{state}"'.encode()
 
 
 def _has(header: bytes, tag: bytes) -> bool:
@@ -250,9 +249,9 @@ def _has(header: bytes, tag: bytes) -> bool:
     return tag in tags or b"*" in tags
 
 
-def answered(answer: Answer[T], location: str, rev: int | None = None) -> Response[T]:
+def answered(answer: Answer[T], location: str, state: str | None = None) -> Response[T]:
     """Answer with what a call created, or found."""
-    headers = [] if rev is None else [(b"etag", _tag(rev))]
+    headers = [] if state is None else [(b"etag", _tag(state))]
     if answer.replayed:
         headers.append((b"idempotent-replayed", b"true"))
     if not answer.created:

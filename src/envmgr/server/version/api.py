@@ -12,6 +12,7 @@ from litestar.params import JSONBody, Parameter
 from envmgr.server.contracts.fields import LARGEST, Commit, Digest, Id, Tag
 from envmgr.server.contracts.requests import AppVersionNew, VersionChange, VersionNew, VersionPut
 from envmgr.server.contracts.resources import Lock, Version
+from envmgr.server.kit.conditions import tag_of
 from envmgr.server.kit.edge import (
     DEFAULT,
     Asked,
@@ -76,7 +77,7 @@ def _collection(versions: Versions) -> list[Any]:
     )
     async def create(request: Asked, data: JSONBody[VersionNew]) -> Response[Version]:
         answer = await versions.create(await posted(request), str(data.app_id), data.tag, _said(data))
-        return answered(answer, _address(answer.value), answer.value.rev)
+        return answered(answer, _address(answer.value), tag_of(answer.value))
 
     @get("/versions", operation_id="listVersions", summary="List versions", responses=problems(404), **_READ)
     async def listing(  # noqa: PLR0913, PLR0917 - each is a parameter of the query
@@ -107,7 +108,7 @@ def _item(versions: Versions) -> list[Any]:
     )
     async def show(request: Asked, version_id: VersionId) -> Response[Version]:
         found = await versions.get(call_of(request), version_id)
-        return shown(request, found, found.rev)
+        return shown(request, found, tag_of(found))
 
     @get(
         "/versions/{version_id:int}/lock",
@@ -130,7 +131,7 @@ def _item(versions: Versions) -> list[Any]:
     )
     async def replace(request: Asked, version_id: VersionId, data: JSONBody[VersionPut]) -> Response[Version]:
         changed = await versions.replace(call_of(request), version_id, data)
-        return shown(request, changed, changed.rev)
+        return shown(request, changed, tag_of(changed))
 
     @patch(
         "/versions/{version_id:int}",
@@ -143,7 +144,7 @@ def _item(versions: Versions) -> list[Any]:
         request: Asked, version_id: VersionId, data: JSONBody[VersionChange]
     ) -> Response[Version]:
         changed = await versions.change(call_of(request), version_id, data)
-        return shown(request, changed, changed.rev)
+        return shown(request, changed, tag_of(changed))
 
     @delete(
         "/versions/{version_id:int}",
@@ -189,7 +190,7 @@ def _of_app(versions: Versions) -> list[Any]:
     )
     async def create(request: Asked, app: Ref, data: JSONBody[AppVersionNew]) -> Response[Version]:
         answer = await versions.create(await posted(request), app, data.tag, _said(data))
-        return answered(answer, _address(answer.value), answer.value.rev)
+        return answered(answer, _address(answer.value), tag_of(answer.value))
 
     @get(
         "/apps/{app:str}/versions/{tag:str}",
@@ -200,7 +201,7 @@ def _of_app(versions: Versions) -> list[Any]:
     )
     async def show(request: Asked, app: Ref, tag: TagName) -> Response[Version]:
         found = await versions.find(call_of(request), app, tag)
-        return shown(request, found, found.rev)
+        return shown(request, found, tag_of(found))
 
     @put(
         "/apps/{app:str}/versions/{tag:str}",
@@ -217,7 +218,7 @@ def _of_app(versions: Versions) -> list[Any]:
         request: Asked, app: Ref, tag: TagName, data: JSONBody[VersionPut]
     ) -> Response[Version]:
         answer = await versions.put(call_of(request), app, tag, data)
-        return answered(answer, _address(answer.value), answer.value.rev)
+        return answered(answer, _address(answer.value), tag_of(answer.value))
 
     @get(
         "/apps/{app:str}/versions/{tag:str}/lock",

@@ -10,7 +10,7 @@ from envmgr.server.contracts.events import VERSION_CREATED, VERSION_DELETED, VER
 from envmgr.server.contracts.resources import Version
 from envmgr.server.kit.answers import Answer
 from envmgr.server.kit.clock import parse_rfc3339
-from envmgr.server.kit.conditions import require_app, require_unchanged
+from envmgr.server.kit.conditions import require_app, require_unchanged, tag_of
 from envmgr.server.kit.idempotency import once
 from envmgr.server.kit.problems import NotFound, Stale
 from envmgr.server.version import domain, heard, known, ranges, store, toolchain, toolchains, usage
@@ -156,7 +156,7 @@ def _put(transaction: Transaction, call: Call, app: App, tag: str, push: domain.
     name = _name(transaction, app)
     have = store.find_tag(transaction, app.id, tag)
     if have:
-        require_unchanged(call, have.rev)
+        require_unchanged(call, tag_of(have))
         domain.require_same(have, push.content)
         return Answer(have, created=False)
     if call.if_match is not None:
@@ -186,14 +186,14 @@ def _name(transaction: Transaction, app: App) -> str:
 
 def _replace(transaction: Transaction, call: Call, version_id: int, push: domain.Push) -> Version:
     have = _get(transaction, call, version_id)
-    require_unchanged(call, have.rev)
+    require_unchanged(call, tag_of(have))
     domain.require_same(have, push.content)
     return _say(transaction, call, have, push.notes, push.content.artifacts)
 
 
 def _change(transaction: Transaction, call: Call, version_id: int, change: VersionChange) -> Version:
     have = _get(transaction, call, version_id)
-    require_unchanged(call, have.rev)
+    require_unchanged(call, tag_of(have))
     return _say(transaction, call, have, domain.merged(have, change), have.artifacts)
 
 
@@ -213,6 +213,6 @@ def _say(
 
 def _delete(transaction: Transaction, call: Call, version_id: int) -> None:
     version = _get(transaction, call, version_id)
-    require_unchanged(call, version.rev)
+    require_unchanged(call, tag_of(version))
     store.remove(transaction, version)
     transaction.emit(domain.done(VERSION_DELETED, version, call))

@@ -51,15 +51,15 @@ def test_a_deployment_goes_its_way_over_http(tmp_path):
     async def scenario(world):
         async with client(world) as http:
             made = await http.post("/deployments", json={"version_id": 1, "environment": "prod"})
-            assert (made.status_code, made.headers["etag"]) == (201, '"1"')
+            assert (made.status_code, made.headers["etag"]) == (201, '"1.1"')
             url = made.headers["location"]
             assert url == f"/deployments/{made.json()['id']}"
             step = await http.post(f"{url}/statuses", json={"status": "in_progress", "reason": "go"})
             assert (step.status_code, step.json()["status"]) == (201, "in_progress")
             done = await http.put(url, json={"status": "successful"}, headers={"if-match": '"2"'})
-            assert (done.status_code, done.headers["etag"]) == (200, '"3"')
+            assert (done.status_code, done.headers["etag"]) == (200, '"1.3"')
             assert (await http.get(url)).json() == done.json()
-            assert (await http.get(url, headers={"if-none-match": '"3"'})).status_code == 304
+            assert (await http.get(url, headers={"if-none-match": '"1.3"'})).status_code == 304
             history = await http.get(f"{url}/statuses", params={"limit": 2})
             assert [entry["status"] for entry in history.json()] == ["successful", "in_progress"]
             assert 'rel="next"' in history.headers["link"]
@@ -98,10 +98,10 @@ def test_environments_are_made_changed_and_deleted_over_http(tmp_path):
             assert wrong.status_code == 400
             assert wrong.json()["errors"][0]["pointer"] == "/rules/auto_deploy/0/tag_range"
             changed = await http.patch(
-                "/environments/prod", json={"sort_order": 3}, headers={"if-match": '"1"'}
+                "/environments/prod", json={"sort_order": 3}, headers={"if-match": '"1.1"'}
             )
             assert (changed.status_code, changed.json()["sort_order"]) == (200, 3)
-            stale = await http.delete("/environments/prod", headers={"if-match": '"1"'})
+            stale = await http.delete("/environments/prod", headers={"if-match": '"1.1"'})
             assert stale.status_code == 412
             assert (await http.delete("/environments/prod")).status_code == 204
             assert (await http.get("/environments/prod")).status_code == 404

@@ -54,14 +54,14 @@ def test_a_put_makes_an_environment_or_says_all_of_it(tmp_path):
         put = world.service.put_environment
         made = await put(call(), "prod", EnvironmentPut(rules=RULES))
         same = await put(call(), "prod", EnvironmentPut(rules=RULES))
-        less = await put(call(if_match=1), "prod", EnvironmentPut(tier="production"))
+        less = await put(call(if_match="1.1"), "prod", EnvironmentPut(tier="production"))
         assert [answer.created for answer in (made, same, less)] == [True, False, False]
         assert same.value == made.value
         assert (less.value.rules, less.value.tier, less.value.rev) == (Rules(), "production", 2)
         with pytest.raises(Stale):
-            await put(call(if_match=1), "prod", EnvironmentPut())
+            await put(call(if_match="1.1"), "prod", EnvironmentPut())
         with pytest.raises(Stale):
-            await put(call(if_match=1), "never", EnvironmentPut())
+            await put(call(if_match="1.1"), "never", EnvironmentPut())
         events = await world.told()
         assert [event.type for event in events] == ["EnvironmentCreated", "EnvironmentUpdated"]
         assert events[0].subject == "environment/prod"
@@ -79,7 +79,9 @@ def test_a_change_leaves_the_rest_as_it_is(tmp_path):
         changed = await world.service.change_environment(call(), "prod", EnvironmentChange(sort_order=-3))
         assert (changed.tier, changed.sort_order, changed.rules) == ("staging", -3, RULES)
         with pytest.raises(Stale):
-            await world.service.change_environment(call(if_match=1), "prod", EnvironmentChange(sort_order=1))
+            await world.service.change_environment(
+                call(if_match="1.1"), "prod", EnvironmentChange(sort_order=1)
+            )
         with pytest.raises(NotFound):
             await world.service.change_environment(call(), "moon", EnvironmentChange(sort_order=1))
 
@@ -134,8 +136,8 @@ def test_an_environment_that_was_used_stays(tmp_path):
         with pytest.raises(EnvironmentInUse):
             await world.service.delete_environment(call(), "prod")
         with pytest.raises(Stale):
-            await world.service.delete_environment(call(if_match=9), "moon")
-        await world.service.delete_environment(call(if_match=1), "moon")
+            await world.service.delete_environment(call(if_match="2.9"), "moon")
+        await world.service.delete_environment(call(if_match="2.1"), "moon")
         with pytest.raises(NotFound):
             await world.service.environment(call(), "moon")
         assert (await world.told())[-1].type == "EnvironmentDeleted"

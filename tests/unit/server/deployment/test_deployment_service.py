@@ -14,6 +14,7 @@ from envmgr.server.deployment.domain import (
     ImpossibleStep,
     NeedsAnother,
 )
+from envmgr.server.kit.conditions import tag_of
 from envmgr.server.kit.paging import Paging
 from envmgr.server.kit.problems import Forbidden, IdempotencyKeyReused, NotFound, Stale
 from support.deploying import ANOTHER, KnownVersions, run, version
@@ -410,7 +411,7 @@ def test_a_put_takes_a_step_and_repeated_changes_nothing(tmp_path):
     async def scenario(world):
         made = await world.deploy()
         moved = await world.service.put(
-            call(if_match=1), made.id, StatusNew(status="in_progress", reason="go")
+            call(if_match="1.1"), made.id, StatusNew(status="in_progress", reason="go")
         )
         told = len(await world.told())
         for reason in ("go", ""):
@@ -428,9 +429,9 @@ def test_only_who_saw_the_present_state_changes_it(tmp_path):
         made = await world.deploy()
         await world.step(made, "queued")
         with pytest.raises(Stale):
-            await world.service.put(call(if_match=1), made.id, StatusNew(status="in_progress"))
+            await world.service.put(call(if_match="1.1"), made.id, StatusNew(status="in_progress"))
         with pytest.raises(Stale):
-            await world.service.delete(call(if_match=1), made.id)
+            await world.service.delete(call(if_match="1.1"), made.id)
 
     run(tmp_path, scenario)
 
@@ -463,7 +464,7 @@ def test_only_what_is_history_can_be_deleted_and_its_own_history_stays(tmp_path)
         with pytest.raises(DeploymentStands, match="last that was tried"):
             await world.service.delete(call(), second.id)
         await world.stand(3)
-        await world.service.delete(call(if_match=second.rev), second.id)
+        await world.service.delete(call(if_match=tag_of(second)), second.id)
         with pytest.raises(NotFound):
             await world.service.get(call(), second.id)
         with pytest.raises(NotFound):

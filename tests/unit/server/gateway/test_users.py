@@ -217,9 +217,9 @@ def test_no_change_of_a_user_is_lost_to_who_says_what_they_saw(tmp_path):
         await gate.somebody("ada")
         await gate.users.change(await gate.admin(), "ada", UserChange(role="viewer"))
         with pytest.raises(Stale):
-            await gate.users.change(await gate.admin(if_match=1), "ada", UserChange(role="admin"))
+            await gate.users.change(await gate.admin(if_match="2.1"), "ada", UserChange(role="admin"))
         with pytest.raises(Stale):
-            await gate.users.delete(await gate.admin(if_match=1), "ada")
+            await gate.users.delete(await gate.admin(if_match="2.1"), "ada")
 
     run(tmp_path, scenario)
 

@@ -308,7 +308,7 @@ def test_the_id_of_a_deleted_version_is_never_given_again(tmp_path):
 def test_no_update_is_lost_to_who_says_what_they_saw(tmp_path):
     async def scenario(versions, _):
         version = (await versions.create(call(), "shop", "1.0", VersionPut())).value
-        seen = call(if_match=1)
+        seen = call(if_match="1.1")
         answers = await asyncio.gather(
             *(versions.change(seen, version.id, VersionChange(changelog=f"by {n}")) for n in range(8)),
             return_exceptions=True,

@@ -14,7 +14,7 @@ from litestar.params import JSONBody, Parameter
 
 from envmgr.server.contracts.fields import LARGEST
 from envmgr.server.gateway.api.sessions import origin_of
-from envmgr.server.gateway.bindings import ONLY_REV
+from envmgr.server.gateway.bindings import ONLY_STATE
 from envmgr.server.gateway.exchange import TokenRefused
 from envmgr.server.gateway.requests import BindingNew, Exchange
 from envmgr.server.gateway.resources import Binding, Exchanged
@@ -94,7 +94,7 @@ def routes(bindings: BindingService, exchange: ExchangeService) -> list[Any]:
     )
     async def create(request: Asked, data: JSONBody[BindingNew]) -> Response[Binding]:
         answer = await bindings.create(await posted(request), data)
-        return answered(answer, f"/auth/bindings/{answer.value.id}", ONLY_REV)
+        return answered(answer, f"/auth/bindings/{answer.value.id}", ONLY_STATE)
 
     @get(
         "/auth/bindings",
@@ -117,7 +117,7 @@ def routes(bindings: BindingService, exchange: ExchangeService) -> list[Any]:
         **_ADMIN,
     )
     async def show(request: Asked, binding_id: BindingId) -> Response[Binding]:
-        return shown(request, await bindings.get(call_of(request), binding_id), ONLY_REV)
+        return shown(request, await bindings.get(call_of(request), binding_id), ONLY_STATE)
 
     @delete(
         "/auth/bindings/{binding_id:int}",

@@ -8,7 +8,7 @@ from litestar import Response, delete, get, post
 from litestar.params import JSONBody, Parameter
 
 from envmgr.server.contracts.fields import LARGEST, Line
-from envmgr.server.gateway.keys import ONLY_REV
+from envmgr.server.gateway.keys import ONLY_STATE
 from envmgr.server.gateway.requests import KeyNew
 from envmgr.server.gateway.resources import ApiKey
 from envmgr.server.kit.edge import (
@@ -49,7 +49,7 @@ def routes(keys: KeyService) -> list[Any]:
     )
     async def create(request: Asked, data: JSONBody[KeyNew]) -> Response[ApiKey]:
         answer = await keys.create(await posted(request), data)
-        return answered(answer, f"/auth/keys/{answer.value.id}", ONLY_REV)
+        return answered(answer, f"/auth/keys/{answer.value.id}", ONLY_STATE)
 
     @get(
         "/auth/keys",
@@ -76,7 +76,7 @@ def routes(keys: KeyService) -> list[Any]:
         **_SIGNED_IN,
     )
     async def show(request: Asked, key_id: KeyId) -> Response[ApiKey]:
-        return shown(request, await keys.get(call_of(request), key_id), ONLY_REV)
+        return shown(request, await keys.get(call_of(request), key_id), ONLY_STATE)
 
     @delete(
         "/auth/keys/{key_id:int}",

@@ -10,6 +10,7 @@ from litestar.params import JSONBody, Parameter
 from envmgr.server.contracts.fields import Username
 from envmgr.server.gateway.requests import UserChange, UserNew
 from envmgr.server.gateway.resources import HumanRole, User
+from envmgr.server.kit.conditions import tag_of
 from envmgr.server.kit.edge import (
     DEFAULT,
     Asked,
@@ -57,7 +58,7 @@ def routes(users: UserService) -> list[Any]:
     )
     async def create(request: Asked, data: JSONBody[UserNew]) -> Response[User]:
         answer = await users.create(await posted(request), data)
-        return answered(answer, f"/users/{answer.value.id}", answer.value.rev)
+        return answered(answer, f"/users/{answer.value.id}", tag_of(answer.value))
 
     @get("/users", operation_id="listUsers", summary="List users", responses=problems(), **_ADMIN)
     async def listing(
@@ -77,7 +78,7 @@ def routes(users: UserService) -> list[Any]:
     )
     async def show(request: Asked, user: Ref) -> Response[User]:
         found = await users.get(call_of(request), user)
-        return shown(request, found, found.rev)
+        return shown(request, found, tag_of(found))
 
     @patch(
         "/users/{user:str}",
@@ -88,7 +89,7 @@ def routes(users: UserService) -> list[Any]:
     )
     async def change(request: Asked, user: Ref, data: JSONBody[UserChange]) -> Response[User]:
         changed = await users.change(call_of(request), user, data)
-        return shown(request, changed, changed.rev)
+        return shown(request, changed, tag_of(changed))
 
     @delete(
         "/users/{user:str}",
