@@ -55,6 +55,15 @@ def test_a_job_comes_in_as_far_as_its_binding_says(tmp_path, issuer, algorithm):
     run(tmp_path, scenario)
 
 
+def test_a_token_that_says_what_cannot_be_written_down_is_refused(tmp_path, issuer):
+    async def scenario(gate):
+        await bound(gate, issuer)
+        refused = await refusal(gate, issuer.token(ref="refs/heads/\ud800"))
+        assert "not valid" in refused.detail
+
+    run(tmp_path, scenario)
+
+
 @pytest.mark.parametrize("jti", ["always the same", None], ids=["by its id", "by its content"])
 def test_each_token_is_exchanged_once(tmp_path, issuer, jti):
     async def scenario(gate):
