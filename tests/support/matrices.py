@@ -50,4 +50,4 @@ def matrix(
 
 
 def _number(app: str) -> int:
-    return int.from_bytes(app.encode()[:6])
+    return int.from_bytes(app.encode())

@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from envmgr.alm.matrix import grid
@@ -108,6 +108,7 @@ attempts = st.builds(
 )
 
 
+@example({(app, "prod"): (None, cell(1, 1, "1")) for app in ("-b漢a", "-b漢a0")}, 60, WORDS)
 @given(
     st.dictionaries(
         st.tuples(names, names), st.tuples(st.none() | attempts, attempts), min_size=1, max_size=12
