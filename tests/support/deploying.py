@@ -14,6 +14,7 @@ from envmgr.server.kit.event import Event
 from envmgr.server.kit.paging import Paging
 from envmgr.server.kit.problems import NotFound
 from support.services import call, opened, told
+from support.versions import FewApps
 
 DIGEST = f"sha256:{0:064}"
 ANOTHER = "user:grace"
@@ -64,6 +65,7 @@ class AnyVersion(KnownVersions):
 
 
 ANY_VERSION = AnyVersion()
+APPS = FewApps("shop", "blog")
 
 
 class World:
@@ -149,7 +151,7 @@ def run(directory, scenario, versions=None):
 
     async def whole():
         async with opened(directory, module) as database:
-            service = module.make(database, versions or ANY_VERSION)
+            service = module.make(database, versions or ANY_VERSION, APPS)
             return await scenario(World(service, database, module.module(database, service)))
 
     return asyncio.run(whole())

@@ -203,7 +203,7 @@ def services(
         databases["app"], cast("Versions", later_versions), cast("Deployments", later_deployments)
     )
     versions = version_module.make(databases["version"], apps, cast("Deployments", later_deployments))
-    deployments = deployment_module.make(databases["deployment"], versions)
+    deployments = deployment_module.make(databases["deployment"], versions, apps)
     later_versions.bind(versions)
     later_deployments.bind(deployments)
     keys = keyring(

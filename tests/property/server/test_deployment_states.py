@@ -21,6 +21,7 @@ from envmgr.server.kit.problems import NotFound
 from envmgr.server.kit.sqlite import SqliteDatabase
 from support.deploying import KnownVersions, World, version
 from support.services import call
+from support.versions import FewApps
 
 STEPS = {
     "pending": {"in_progress", "queued", "awaiting_approval", "blocked", "cancelled"},
@@ -163,7 +164,7 @@ class Deployments(RuleBasedStateMachine):
         self.runner = asyncio.Runner()
         database = fresh(self.directory.name)
         known = [version(n, app, name) for app, name in APPS.items() for n in range(app * 100, app * 100 + 6)]
-        service = module.make(database, KnownVersions(*known))
+        service = module.make(database, KnownVersions(*known), FewApps("shop"))
         self.world = World(service, database, module.module(database, service))
         self.model = Model()
         self.born = set()

@@ -247,5 +247,6 @@ def _moment(text: str | None, pointer: str) -> int | None:
         return None
     try:
         return parse_rfc3339(text)
-    except (ValueError, OverflowError) as error:
-        raise InvalidFields("a moment cannot be read", errors=[(pointer, f"no RFC 3339: {error}")]) from None
+    except (ValueError, OverflowError):
+        wanted = "RFC 3339, with its zone: 2026-01-02T03:04:05Z"
+        raise InvalidFields("a moment cannot be read", errors=[(pointer, wanted)]) from None

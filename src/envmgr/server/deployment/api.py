@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from litestar import Response, delete, get, post, put
 from litestar.params import JSONBody, Parameter
 
-from envmgr.server.contracts.fields import LARGEST, AppName
+from envmgr.server.contracts.fields import LARGEST
 from envmgr.server.contracts.requests import DeploymentNew, StatusNew
 from envmgr.server.contracts.resources import Deployment, Status, StatusEntry
 from envmgr.server.deployment import api_environments
@@ -21,7 +21,6 @@ from envmgr.server.kit.edge import (
     allow_only,
     answered,
     call_of,
-    like,
     listed,
     paging_of,
     posted,
@@ -34,14 +33,16 @@ if TYPE_CHECKING:
     from envmgr.server.contracts.ports import Deployments
 
 Number = Annotated[int, Parameter(ge=1, le=LARGEST, description="A deployment's id.")]
-OfApp = Annotated[str | None, like(AppName, "Of the app with this name.")]
+OfApp = Annotated[
+    str | None, Parameter(min_length=1, max_length=100, description="Of this app: its id or name.")
+]
 OfAppId = Annotated[int | None, Parameter(ge=1, le=LARGEST, description="Of the app with this id.")]
 OfVersion = Annotated[int | None, Parameter(ge=1, le=LARGEST, description="Of the version with this id.")]
 OfStatus = Annotated[Status | None, Parameter(description="In this state.")]
 Actor = Annotated[
     str | None, Parameter(min_length=1, max_length=200, description="Who asked for it: `user:ada`.")
 ]
-Sort = Annotated[str | None, sortable("id", "created_at", "updated_at")]
+Sort = Annotated[str | None, sortable("id", "created_at", "updated_at", "environment", "status")]
 ByStep = Annotated[str | None, sortable("id")]
 _READ: dict[str, Any] = {"tags": ["deployments"], "opt": {"needs": "deployments:read"}}
 _WRITE: dict[str, Any] = {"tags": ["deployments"], "opt": {"needs": "deployments:write"}}
@@ -73,7 +74,7 @@ def _deployments(deployments: Deployments) -> list[Any]:
         "/deployments",
         operation_id="listDeployments",
         summary="List deployments",
-        responses=problems(),
+        responses=problems(404),
         **_READ,
     )
     async def listing(  # noqa: PLR0913, PLR0917 - each is a parameter of the query

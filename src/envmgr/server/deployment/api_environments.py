@@ -45,6 +45,7 @@ Name = Annotated[
 ]
 NewName = Annotated[str, like(EnvironmentName, "An environment's name.")]
 OfEnvironment = Annotated[str | None, like(EnvironmentName, "Of this environment only.")]
+OfName = Annotated[str | None, like(EnvironmentName, "Of this name.")]
 OfTier = Annotated[Tier | None, Parameter(description="Of this tier.")]
 Sort = Annotated[str | None, sortable("id", "name", "tier", "sort_order", "created_at", "updated_at")]
 _READ: dict[str, Any] = {"tags": ["environments"], "opt": {"needs": "deployments:read"}}
@@ -81,8 +82,9 @@ def routes(deployments: Deployments) -> list[Any]:
         cursor: Cursor = None,
         sort: Sort = None,
         tier: OfTier = None,
+        name: OfName = None,
     ) -> Response[list[Environment]]:
-        paging = paging_of(request, limit, cursor, sort, tier=tier)
+        paging = paging_of(request, limit, cursor, sort, tier=tier, name=name)
         return listed(request, await deployments.environments(call_of(request), paging))
 
     @get(

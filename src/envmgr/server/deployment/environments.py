@@ -57,7 +57,7 @@ _LISTING = Listing(
     _COLUMNS,
     key=_TABLE.c.id,
     sorts={name: _TABLE.c[name] for name in ("id", "name", "tier", "sort_order", "created_at", "updated_at")},
-    filters={"tier": _TABLE.c.tier},
+    filters={"tier": _TABLE.c.tier, "name": _TABLE.c.name},
 )
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Rules).decode

@@ -14,7 +14,7 @@ from envmgr.server.kit.module import Module, housekeeping
 from envmgr.server.kit.outbox import Outbox
 
 if TYPE_CHECKING:
-    from envmgr.server.contracts.ports import Deployments, Versions
+    from envmgr.server.contracts.ports import Apps, Deployments, Versions
     from envmgr.server.kit.sql import Database
 
 NAME = "deployment"
@@ -22,9 +22,9 @@ MIGRATIONS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "migration
 __all__ = ["HEAD", "MIGRATIONS", "NAME", "make", "module"]
 
 
-def make(database: Database, versions: Versions) -> DeploymentService:
+def make(database: Database, versions: Versions, apps: Apps) -> DeploymentService:
     """Make the service."""
-    return DeploymentService(database, versions)
+    return DeploymentService(database, versions, apps)
 
 
 def module(database: Database, deployments: Deployments) -> Module:

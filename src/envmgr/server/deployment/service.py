@@ -17,7 +17,7 @@ from envmgr.server.kit.outbox import newest
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from envmgr.server.contracts.ports import Versions
+    from envmgr.server.contracts.ports import Apps, Versions
     from envmgr.server.contracts.requests import (
         DeploymentNew,
         EnvironmentChange,
@@ -36,9 +36,10 @@ if TYPE_CHECKING:
 class DeploymentService:
     """Deployments and environments, in this process (implements `contracts.ports.Deployments`)."""
 
-    def __init__(self, database: Database, versions: Versions) -> None:
+    def __init__(self, database: Database, versions: Versions, apps: Apps) -> None:
         self._database = database
         self._versions = versions
+        self._apps = apps
 
     async def create(self, call: Call, new: DeploymentNew) -> Answer[Deployment]:
         """Begin a deployment; its environment is made by its first use."""
@@ -61,7 +62,10 @@ class DeploymentService:
         return await self._database.lookup(lambda reader: _get(reader, call, deployment_id).deployment)
 
     async def list(self, call: Call, paging: Paging) -> Page[Deployment]:
-        """Return a page of deployments."""
+        """Return a page of deployments; the filter `app` is an app's id or name, and one that is not is NotFound."""
+        if "app" in paging.filters:
+            owner = await self._apps.get(call, str(paging.filters["app"]))
+            paging = paging.where(app=owner.id)
         return await self._database.read(lambda reader: store.page(reader, paging, call.principal.apps))
 
     async def advance(self, call: Call, deployment_id: int, new: StatusNew) -> Answer[StatusEntry]:

@@ -88,9 +88,12 @@ _DEPLOYMENTS = Listing(
         "id": deployment.c.id,
         "created_at": deployment.c.created_at,
         "updated_at": deployment.c.updated_at,
+        "environment": deployment.c.environment,
+        "status": deployment.c.status,
     },
     filters={
-        name: deployment.c[name] for name in ("app", "app_id", "environment", "status", "version_id", "actor")
+        **{name: deployment.c[name] for name in ("app_id", "environment", "status", "version_id", "actor")},
+        "app": deployment.c.app_id,
     },
     app=deployment.c.app,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import binascii
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
 
 import msgspec
@@ -32,6 +32,10 @@ class Paging:
     cursor: str | None = None
     sort: str | None = None
     filters: Mapping[str, str | int] = field(default_factory=dict)
+
+    def where(self, **filters: str | int) -> Paging:
+        """Return the same part of the list that is filtered by these, too, or instead."""
+        return replace(self, filters={**self.filters, **filters})
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +112,11 @@ class Listing:
     def _statement(self, sort: str, after: bool, names: Sequence[str], only: int | None) -> Statement:
         column = self._sorts.get(sort.removeprefix("-"))
         if column is None:
-            choices = ", ".join(sorted(self._sorts))
+            up, down_again = (
+                ", ".join(f"{sign}{name}" for name in sorted(self._sorts)) for sign in ("", "-")
+            )
             raise InvalidFields(
-                f"cannot sort by {sort!r}", errors=[("?sort", f"one of {choices}, or -{choices}")]
+                f"cannot sort by {sort!r}", errors=[("?sort", f"one of {up}, or {down_again}")]
             )
         down = sort.startswith("-")
         query = self._query.add_columns(column.label("sort_value"), self._key.label("sort_key"))

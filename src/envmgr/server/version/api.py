@@ -9,7 +9,7 @@ from litestar import Response, delete, get, patch, post, put
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody, Parameter
 
-from envmgr.server.contracts.fields import LARGEST, Commit, Digest, Id, Tag
+from envmgr.server.contracts.fields import LARGEST, Commit, Digest, Id, Line, Tag
 from envmgr.server.contracts.requests import AppVersionNew, VersionChange, VersionNew, VersionPut
 from envmgr.server.contracts.resources import Lock, Version
 from envmgr.server.kit.conditions import tag_of
@@ -29,7 +29,6 @@ from envmgr.server.kit.edge import (
     shown,
     sortable,
 )
-from envmgr.server.kit.paging import Paging
 from envmgr.server.version import usage_api
 
 if TYPE_CHECKING:
@@ -53,6 +52,7 @@ OfRef = Annotated[
 ]
 OfTag = Annotated[str | None, like(Tag, "With this tag.")]
 OfCommit = Annotated[str | None, like(Commit, "Built from this commit.")]
+OfGitRef = Annotated[str | None, like(Line, "Built from this branch or tag, as it was said.")]
 OfLock = Annotated[str | None, like(Digest, "Built with the lock that has this digest.")]
 Sort = Annotated[str | None, sortable("id", "tag", "created_at", "updated_at")]
 _TAGS = ["versions"]
@@ -89,9 +89,17 @@ def _collection(versions: Versions) -> list[Any]:
         app: OfRef = None,
         tag: OfTag = None,
         commit: OfCommit = None,
+        ref: OfGitRef = None,
         lock_digest: OfLock = None,
     ) -> Response[list[Version]]:
-        filters = {"app_id": app_id, "app": app, "tag": tag, "commit": commit, "lock_digest": lock_digest}
+        filters: dict[str, str | int | None] = {
+            "app_id": app_id,
+            "app": app,
+            "tag": tag,
+            "commit": commit,
+            "ref": ref,
+            "lock_digest": lock_digest,
+        }
         paging = paging_of(request, limit, cursor, sort, **filters)
         return listed(request, await versions.list(call_of(request), paging))
 
@@ -168,17 +176,19 @@ def _of_app(versions: Versions) -> list[Any]:
         responses=problems(404),
         **_READ,
     )
-    async def listing(
+    async def listing(  # noqa: PLR0913, PLR0917 - each is a parameter of the query
         request: Asked,
         app: Ref,
         limit: Limit = DEFAULT,
         cursor: Cursor = None,
         sort: Sort = None,
+        tag: OfTag = None,
         commit: OfCommit = None,
+        ref: OfGitRef = None,
         lock_digest: OfLock = None,
     ) -> Response[list[Version]]:
-        asked = paging_of(request, limit, cursor, sort, commit=commit, lock_digest=lock_digest)
-        paging = Paging(asked.limit, asked.cursor, asked.sort, {**asked.filters, "app": app})
+        filters = {"tag": tag, "commit": commit, "ref": ref, "lock_digest": lock_digest}
+        paging = paging_of(request, limit, cursor, sort, **filters).where(app=app)
         return listed(request, await versions.list(call_of(request), paging))
 
     @post(

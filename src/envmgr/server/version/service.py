@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from envmgr.server.contracts.events import VERSION_CREATED, VERSION_DELETED, VERSION_UPDATED
@@ -76,7 +75,7 @@ class VersionService:
         """Return a page of versions; the filter `app` names an app by id or name, and one that is not is NotFound."""
         if "app" in paging.filters:
             owner = await self._apps.get(call, str(paging.filters["app"]))
-            paging = replace(paging, filters={**paging.filters, "app": owner.id})
+            paging = paging.where(app=owner.id)
         return await self._database.read(lambda reader: store.page(reader, paging, call.principal.apps))
 
     async def replace(self, call: Call, version_id: int, put: VersionPut) -> Version:

@@ -84,7 +84,7 @@ _LISTING = Listing(
         "updated_at": version.c.updated_at,
     },
     filters={
-        **{name: version.c[name] for name in ("app_id", "tag", "commit", "lock_digest")},
+        **{name: version.c[name] for name in ("app_id", "tag", "commit", "ref", "lock_digest")},
         "app": version.c.app_id,
     },
     app=version.c.app,

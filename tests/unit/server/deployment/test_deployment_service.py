@@ -530,6 +530,8 @@ def test_what_stands_or_is_on_its_way_is_counted_by_place(tmp_path):
     [
         ({}, [4, 3, 2, 1]),
         ({"app": "blog"}, [4]),
+        ({"app": "2"}, [4]),
+        ({"app": "blog", "app_id": 1}, []),
         ({"app_id": 1}, [3, 2, 1]),
         ({"environment": "prod"}, [4, 2, 1]),
         ({"status": "successful"}, [1]),
@@ -552,6 +554,34 @@ def test_deployments_are_listed_newest_first_by_what_is_asked_for(tmp_path, filt
             if cursor is None:
                 break
         assert seen == expected
+
+    run(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("sort", ["environment", "-environment", "status", "-status"])
+def test_deployments_are_sorted_page_by_page(tmp_path, sort):
+    async def scenario(world):
+        await world.stand(1, "prod")
+        await world.deploy(2, "staging")
+        await world.deploy(2, "prod")
+        await world.deploy(1000, "dev")
+        seen, cursor = [], None
+        while True:
+            page = await world.service.list(call(), Paging(limit=1, cursor=cursor, sort=sort))
+            seen += [(getattr(each, sort.removeprefix("-")), each.id) for each in page.items]
+            cursor = page.next
+            if cursor is None:
+                break
+        assert len(seen) == 4
+        assert seen == sorted(seen, reverse=sort.startswith("-"))
+
+    run(tmp_path, scenario)
+
+
+def test_deployments_of_an_app_that_is_not_there_are_no_empty_list(tmp_path):
+    async def scenario(world):
+        with pytest.raises(NotFound, match="there is no app 'shp'"):
+            await world.service.list(call(), Paging(filters={"app": "shp"}))
 
     run(tmp_path, scenario)
 

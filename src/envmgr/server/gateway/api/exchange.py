@@ -16,7 +16,7 @@ from envmgr.server.contracts.fields import LARGEST
 from envmgr.server.gateway.api.sessions import origin_of
 from envmgr.server.gateway.bindings import ONLY_STATE
 from envmgr.server.gateway.exchange import TokenRefused
-from envmgr.server.gateway.requests import BindingNew, Exchange
+from envmgr.server.gateway.requests import BindingNew, Exchange, Issuer
 from envmgr.server.gateway.resources import Binding, Exchanged
 from envmgr.server.kit.edge import (
     DEFAULT,
@@ -26,6 +26,7 @@ from envmgr.server.kit.edge import (
     allow_only,
     answered,
     call_of,
+    like,
     listed,
     paging_of,
     posted,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from envmgr.server.gateway.exchange import ExchangeService
 
 BindingId = Annotated[int, Parameter(ge=1, le=LARGEST, description="The binding's id.")]
+OfIssuer = Annotated[str | None, like(Issuer, "For tokens of this issuer.")]
 Sort = Annotated[str | None, sortable("id", "name", "created_at")]
 _ADMIN: dict[str, Any] = {"tags": ["auth"], "opt": {"needs": "users:admin"}}
 _FORM = "application/x-www-form-urlencoded"
@@ -104,9 +106,13 @@ def routes(bindings: BindingService, exchange: ExchangeService) -> list[Any]:
         **_ADMIN,
     )
     async def listing(
-        request: Asked, limit: Limit = DEFAULT, cursor: Cursor = None, sort: Sort = None
+        request: Asked,
+        limit: Limit = DEFAULT,
+        cursor: Cursor = None,
+        sort: Sort = None,
+        issuer: OfIssuer = None,
     ) -> Response[list[Binding]]:
-        paging = paging_of(request, limit, cursor, sort)
+        paging = paging_of(request, limit, cursor, sort, issuer=issuer)
         return listed(request, await bindings.list(call_of(request), paging))
 
     @get(
