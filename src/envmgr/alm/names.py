@@ -7,9 +7,14 @@ from envmgr.kit.value import frozen
 
 _ALNUM = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
 _NAME = _ALNUM | frozenset("._-")
-_TAG = _NAME | frozenset("+@:")
+_TAG = _NAME | frozenset("+@:/")
 _DIGITS = 17
 """No number of a version has that many (they stay below 2^53)."""
+TAG_RULE = (
+    "1 to 128 letters, digits and `._+@:-`, the first a letter or a digit; "
+    "`/` between others, no part being `.` or `..`, nor the last one `lock`"
+)
+"""What `is_tag` holds, in words."""
 
 
 @frozen
@@ -88,6 +93,13 @@ def parse_version(words: tuple[str, ...]) -> Tagged | Numbered | Standing:
     return named
 
 
+def is_tag(text: str) -> bool:
+    """Say whether a text can be a tag, as the server takes it: a last `/lock` is the lock of the rest."""
+    first, *others = text.split("/")
+    parts = {first, *others}
+    return _is(text, _TAG, 128) and parts.isdisjoint({"", ".", ".."}) and others[-1:] != ["lock"]
+
+
 def check_app(app: str) -> str:
     """Return an app's name or number; raise UsageError for what can be neither."""
     return _app(app, app)
@@ -113,8 +125,8 @@ def _environment(text: str, word: str) -> str:
 
 
 def _tag(text: str, word: str) -> str:
-    if not _is(text, _TAG, 128):
-        raise _no_name(word, f"{text!r} cannot be a tag: letters, digits and `. _ + @ : -`")
+    if not is_tag(text):
+        raise _no_name(word, f"{text!r} cannot be a tag: {TAG_RULE}")
     return text
 
 

@@ -6,6 +6,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
+from envmgr.alm.names import TAG_RULE, is_tag
 from envmgr.alm.runs import repository_of
 from envmgr.kit.errors import NoProvenance, UsageError
 from envmgr.kit.value import frozen
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from envmgr.alm.work import Work
 
 _APP = re.compile(r"(?![0-9]+\Z)[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-_TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+@:-]{0,127}")
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
 _URL = re.compile(r"https?://[^\s\x00-\x1f\x7f]{1,1990}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]+")
@@ -101,12 +101,11 @@ def _tag(wanted: Wanted, run: Run, work: Work, commit: str) -> str:
             )
     else:
         tag = wanted.tag
-    if _TAG.fullmatch(tag):
+    if is_tag(tag):
         return tag
-    rule = "1 to 128 letters, digits and `._+@:-`, the first a letter or a digit"
     if wanted.tag is not None:
-        raise UsageError(f"--tag {tag!r} cannot name a version", f"it takes {rule}")
-    raise NoProvenance(f"the tag {tag!r} cannot name a version", f"say --tag TAG: {rule}")
+        raise UsageError(f"--tag {tag!r} cannot name a version", f"it takes {TAG_RULE}")
+    raise NoProvenance(f"the tag {tag!r} cannot name a version", f"say --tag TAG: {TAG_RULE}")
 
 
 def _line(text: str) -> str:

@@ -21,6 +21,9 @@ from envmgr.kit.errors import UsageError
         ("shop@1.4.0", Tagged("shop", "1.4.0")),
         ("shop@v2.0.0-rc.1+b:7@x", Tagged("shop", "v2.0.0-rc.1+b:7@x")),
         ("7@1.0", Tagged("7", "1.0")),
+        ("shop@release/3.0", Tagged("shop", "release/3.0")),
+        ("shop@a/b/v1:x@y", Tagged("shop", "a/b/v1:x@y")),
+        ("shop@lock", Tagged("shop", "lock")),
         ("shop:prod", Standing("shop", "prod")),
         ("prod", Everywhere("prod")),
         ("prod-eu.1", Everywhere("prod-eu.1")),
@@ -34,7 +37,23 @@ def test_a_name_says_what_it_names_and_is_spelled_as_it_was_written(word, named)
 
 @pytest.mark.parametrize(
     "word",
-    ["", "@", "@1.0", "shop@", ":prod", "shop:", "shop:a b", "shop@-1", "-x", "sh/op@1", "shop@1\n", "é@1"],
+    [
+        *(
+            "",
+            "@",
+            "@1.0",
+            "shop@",
+            ":prod",
+            "shop:",
+            "shop:a b",
+            "shop@-1",
+            "-x",
+            "sh/op@1",
+            "shop@1\n",
+            "é@1",
+        ),
+        *("shop@/1", "shop@1/", "shop@a//b", "shop@a/./b", "shop@a/..", "shop@a/lock", "shop:a/b", "a/b"),
+    ],
 )
 def test_what_names_nothing_is_refused_with_an_example(word):
     with pytest.raises(UsageError) as caught:
@@ -55,6 +74,7 @@ def test_names_are_as_long_as_the_server_takes_them():
     [
         (("shop@1.0",), Tagged("shop", "1.0")),
         (("shop", "1.0"), Tagged("shop", "1.0")),
+        (("shop", "sub/v1.0.0"), Tagged("shop", "sub/v1.0.0")),
         (("shop:prod",), Standing("shop", "prod")),
         (("9",), Numbered(9)),
     ],

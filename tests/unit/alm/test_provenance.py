@@ -80,7 +80,8 @@ def test_without_repository_and_ci_the_tag_must_be_said():
         (Wanted(app="a b"), "--app 'a b' is no name"),
         (Wanted(app="123"), "--app '123' is no name"),
         (Wanted(app=""), "--app '' is no name"),
-        (Wanted(tag="release/1"), "--tag 'release/1' cannot name"),
+        (Wanted(tag="release/"), "--tag 'release/' cannot name"),
+        (Wanted(tag="a/lock"), "--tag 'a/lock' cannot name"),
         (Wanted(tag="v1\n"), "cannot name a version"),
         (Wanted(commit="main"), "--commit main is no commit"),
         (Wanted(commit="abc"), "--commit abc is no commit"),
@@ -91,12 +92,24 @@ def test_a_flag_that_cannot_be_is_a_usage_error(wanted, message):
         gathered(wanted)
 
 
+@pytest.mark.parametrize(
+    ("wanted", "run", "work"),
+    [
+        (Wanted(tag="sub/v1.0.0"), Run(), Work()),
+        (Wanted(), Run("github", "acme/shop", tag="sub/v1.0.0"), Work()),
+        (Wanted(), Run(), Work(tag="sub/v1.0.0")),
+    ],
+)
+def test_a_tag_may_have_slashes_wherever_it_comes_from(wanted, run, work):
+    assert gather(wanted, run, work, "/src/dir").tag == "sub/v1.0.0"
+
+
 def test_what_was_found_and_cannot_be_a_name_has_to_be_said():
     with pytest.raises(NoProvenance, match=r"'\.github'.*no name of an app") as caught:
         gathered(run=Run(repository="acme/.github", tag="v1"))
     assert "--app" in (caught.value.hint or "")
-    with pytest.raises(NoProvenance, match="'release/1' cannot name") as caught:
-        gathered(work=Work(commit=SHA, tag="release/1", directory="/src/dir"))
+    with pytest.raises(NoProvenance, match="'release,1' cannot name") as caught:
+        gathered(work=Work(commit=SHA, tag="release,1", directory="/src/dir"))
     assert "--tag" in (caught.value.hint or "")
 
 

@@ -30,9 +30,13 @@ AppName = Annotated[
 Tag = Annotated[
     str,
     Meta(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._+@:-]{0,127}$(?!\n)",
+        pattern=r"^(?!.*(/\.{0,2}(/|$)|/lock$))[A-Za-z0-9][A-Za-z0-9._+@:/-]{0,127}$(?!\n)",
         max_length=128,
-        description="Names a version of an app, for people: `1.4.0`, `v2.0.0-rc.1`.",
+        description=(
+            "Names a version of an app, for people: `1.4.0`, `v2.0.0-rc.1`, `release/3.0`. Letters, digits and "
+            "`._+@:-`, the first a letter or a digit; `/` between others, no part being `.` or `..`, nor the last "
+            "one `lock`."
+        ),
         examples=["1.4.0"],
     ),
 ]

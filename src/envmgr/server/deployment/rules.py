@@ -145,6 +145,7 @@ def matching(rules: Rules, app: str, tag: str) -> AutoDeploy | None:
     """Return the first rule by which a new version is deployed.
 
     A tag that is no version (`nightly`) is only in the range `*`; a pre-release only in a range that names one.
+    What stands before a version (`sub/v1.2.0`) does not count in a range that names nothing such.
     """
     for rule in rules.auto_deploy:
         if rule.app in {ANY, app} and _in_range(tag, rule.tag_range):

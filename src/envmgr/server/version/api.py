@@ -30,6 +30,7 @@ from envmgr.server.kit.edge import (
     sortable,
 )
 from envmgr.server.version import usage_api
+from envmgr.server.version.tags import require_exact, slashed
 
 if TYPE_CHECKING:
     from envmgr.server.contracts.ports import Versions
@@ -45,7 +46,7 @@ Ref = Annotated[
     ),
 ]
 VersionId = Annotated[int, Parameter(ge=1, le=LARGEST, description="A version's id.")]
-TagName = Annotated[str, like(Tag, "A version's tag.")]
+TagName = Annotated[str, like(Tag, "A version's tag; its slashes may be sent as `%2F`, or as they are.")]
 OfApp = Annotated[int | None, like(Id, "Of the app with this id.")]
 OfRef = Annotated[
     str | None, Parameter(min_length=1, max_length=100, description="Of this app: its id or name.")
@@ -210,6 +211,7 @@ def _of_app(versions: Versions) -> list[Any]:
         **_READ,
     )
     async def show(request: Asked, app: Ref, tag: TagName) -> Response[Version]:
+        require_exact(request)
         found = await versions.find(call_of(request), app, tag)
         return shown(request, found, tag_of(found))
 
@@ -227,6 +229,7 @@ def _of_app(versions: Versions) -> list[Any]:
     async def register(
         request: Asked, app: Ref, tag: TagName, data: JSONBody[VersionPut]
     ) -> Response[Version]:
+        require_exact(request)
         answer = await versions.put(call_of(request), app, tag, data)
         return answered(answer, _address(answer.value), tag_of(answer.value))
 
@@ -238,12 +241,13 @@ def _of_app(versions: Versions) -> list[Any]:
         **_READ,
     )
     async def lock(request: Asked, app: Ref, tag: TagName) -> Response[Lock]:
+        require_exact(request)
         call = call_of(request)
         version = await versions.find(call, app, tag)
         found = await versions.lock(call, version.id)
         return shown(request, found, _tag(found))
 
-    return [listing, create, show, register, lock]
+    return [listing, create, show, register, lock, *slashed(show, register, lock)]
 
 
 def _said(new: VersionNew | AppVersionNew) -> VersionPut:

@@ -59,6 +59,11 @@ def test_a_new_version_is_deployed_where_a_rule_says_so(tmp_path):
         ("nightly", "*", True),
         ("nightly", ">=0", False),
         ("nightly", "", False),
+        ("release/1.4.0", "^1.2", True),
+        ("release/1.4.0", "release/1", True),
+        ("release/1.4.0", "sub/1", False),
+        ("feature/login", "*", True),
+        ("feature/login", "^1.2", False),
     ],
 )
 def test_a_rule_takes_the_tags_of_its_range(tag, tag_range, deployed):

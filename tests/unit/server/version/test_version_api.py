@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -139,11 +140,68 @@ def test_a_lock_is_given_back_by_either_address(tmp_path):
     run(tmp_path, scenario)
 
 
+@pytest.mark.parametrize("tag", ["release/3.0", "sub/v1.0.0", "a/b/c", "a/lock/c", "lock/a", "usage/@b:c"])
+@pytest.mark.parametrize("write", [str, lambda tag: quote(tag, safe="")], ids=["plain", "encoded"])
+def test_a_tag_with_slashes_is_a_tag_however_it_is_written(tmp_path, tag, write):
+    async def scenario(client, *_):
+        url, body = f"/apps/shop/versions/{write(tag)}", {"toolchain": TOOLCHAIN}
+        assert (await client.get(url)).status_code == 404
+        made = await client.put(url, json=body)
+        assert (made.status_code, made.json()["tag"]) == (201, tag)
+        assert made.headers["location"] == f"/versions/{made.json()['id']}"
+        assert (await client.put(url, json=body)).status_code == 200
+        assert (await client.put(url, json={**body, "commit": "abcdef1"})).status_code == 409
+        for other in (tag, quote(tag, safe="")):
+            shown = await client.get(f"/apps/shop/versions/{other}")
+            assert (shown.json(), shown.headers["etag"]) == (made.json(), made.headers["etag"])
+            assert (await client.get(f"/apps/shop/versions/{other}/lock")).json()["lock"] == TOOLCHAIN["lock"]
+        (found,) = (await client.get("/versions", params={"tag": tag})).json()
+        assert found == made.json()
+
+    run(tmp_path, scenario)
+
+
+def test_below_a_tag_with_slashes_there_are_the_same_methods(tmp_path):
+    async def scenario(client, *_):
+        for tag in ("1.0", "a%2Fb", "a/lock/b"):
+            refused = await client.delete(f"/apps/shop/versions/{tag}")
+            assert (refused.status_code, refused.headers["allow"]) == (405, "GET, HEAD, OPTIONS, PUT")
+            refused = await client.put(f"/apps/shop/versions/{tag}/lock", json={})
+            assert (refused.status_code, refused.headers["allow"]) == (405, "GET, HEAD, OPTIONS")
+
+    run(tmp_path, scenario)
+
+
+@pytest.mark.parametrize(
+    "path", ["//apps/shop/versions/a/b", "/apps//shop/versions/a", "/apps/shop//versions/a/b"]
+)
+def test_an_address_with_slashes_too_many_is_none(tmp_path, path):
+    async def scenario(client, *_):
+        assert (await client.get(f"http://alm{path}")).status_code == 404
+
+    run(tmp_path, scenario)
+
+
 @pytest.mark.parametrize(
     ("method", "url", "body", "status", "pointer"),
     [
         ("PUT", "/apps/shop/versions/-x", {}, 400, "path:tag"),
         ("PUT", f"/apps/shop/versions/{'x' * 129}", {}, 400, "path:tag"),
+        ("PUT", f"/apps/shop/versions/{'x' * 64}%2F{'x' * 64}", {}, 400, "path:tag"),
+        ("PUT", "/apps/shop/versions/-x%2Fa", {}, 400, "path:tag"),
+        *(
+            (method, f"/apps/shop/versions/{spelled}", body, 400, "path:tag")
+            for spelled in (
+                *("/a", "%2Fa", "%2Fa%2Fb", "a/", "a%2F", "a/b/", "a%2Fb%2F", "a//b", "a%2F%2Fb"),
+                *("a%2F.%2Fb", "a%2F..%2Fb", "a%2F%2E%2E", "a/b/lock/", "a//lock/b"),
+            )
+            for method, body in (("PUT", {}), ("GET", None))
+        ),
+        ("GET", "/apps/shop/versions/a//lock", None, 400, "path:tag"),
+        ("GET", "/apps/shop/versions/a/lock/", None, 400, "path:tag"),
+        ("POST", "/apps/shop/versions", {"tag": "a/lock"}, 400, "/tag"),
+        ("POST", "/versions", {"app_id": 1, "tag": "a//b"}, 400, "/tag"),
+        ("GET", "/versions?tag=a//b", None, 400, "?tag"),
         ("GET", f"/versions/{2**60}", None, 400, "path:version_id"),
         ("GET", f"/versions?app_id={2**70}", None, 400, "?app_id"),
         ("GET", "/versions?tag=%00", None, 400, "?tag"),
