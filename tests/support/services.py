@@ -6,6 +6,7 @@ import asyncio
 from contextlib import asynccontextmanager
 
 from envmgr.server.app import module as app_module
+from envmgr.server.contracts.ports import Leave
 from envmgr.server.kit.call import OF_ROLE, Call, Idempotency, Principal
 from envmgr.server.kit.migration import upgrade
 from envmgr.server.kit.outbox import Outbox
@@ -60,11 +61,12 @@ class NoVersions:
 
 
 class Standing:
-    """A Deployments port that only counts places, and events, and knows dev and prod."""
+    """A Deployments port that only counts places and events, and knows dev and prod; `left` has who leaves, by note."""
 
     def __init__(self, places=0, events=0):
         self.places = places
         self.events = events
+        self.left = {}
 
     async def environment(self, call, name):
         if name not in {"dev", "prod"}:
@@ -74,8 +76,15 @@ class Standing:
     async def told(self, call):
         return self.events
 
-    async def standing(self, call, *, app_id=None, version_id=None):
-        return self.places
+    async def leave(self, call, *, app_id=None, version_id=None, force=False):
+        if self.places and not force:
+            return Leave(self.places)
+        note = len(self.left) + 1
+        self.left[note] = (app_id, version_id)
+        return Leave(self.places, note)
+
+    async def stay(self, call, leave):
+        del self.left[leave.note]
 
 
 def app_service(opened_database, versions=None, deployments=None):

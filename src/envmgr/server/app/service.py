@@ -9,12 +9,13 @@ from msgspec import UNSET
 
 from envmgr.server.app import domain, store
 from envmgr.server.contracts.events import APP_CREATED, APP_DELETED, APP_UPDATED
+from envmgr.server.contracts.leaving import leaving
 from envmgr.server.contracts.requests import AppPut, VersionPut
 from envmgr.server.contracts.resources import App
 from envmgr.server.kit.answers import Answer
 from envmgr.server.kit.conditions import require_app, require_unchanged, tag_of
 from envmgr.server.kit.idempotency import complete, once
-from envmgr.server.kit.problems import Forbidden, NotFound
+from envmgr.server.kit.problems import Conflict, Forbidden, NotFound
 from envmgr.server.kit.sql import UniqueViolation
 
 if TYPE_CHECKING:
@@ -77,9 +78,12 @@ class AppService:
     async def delete(self, call: Call, ref: str, *, force: bool) -> None:
         """Remove an app; one with deployed versions only by force."""
         app = await self.get(call, ref)
-        if not force and (places := await self._deployments.standing(call, app_id=app.id)):
-            raise domain.in_use(app, places)
-        await self._database.write(lambda transaction: _delete(transaction, call, ref))
+        require_unchanged(call, tag_of(app))
+        leave = await self._deployments.leave(call, app_id=app.id, force=force)
+        if leave.note is None:
+            raise domain.in_use(app, leave.places)
+        async with leaving(self._deployments, call, leave):
+            await self._database.write(lambda transaction: _delete(transaction, call, ref, app.id))
 
 
 def _get(reader: Reader, call: Call, ref: str) -> App:
@@ -113,8 +117,10 @@ def _put(transaction: Transaction, call: Call, ref: str, put: AppPut) -> App:
     return app
 
 
-def _delete(transaction: Transaction, call: Call, ref: str) -> None:
+def _delete(transaction: Transaction, call: Call, ref: str, app_id: int) -> None:
     app = _get(transaction, call, ref)
+    if app.id != app_id:
+        raise Conflict(f"{ref!r} became the name of another app just now: decide anew")
     require_unchanged(call, tag_of(app))
     store.remove(transaction, app.id)
     transaction.emit(domain.happened(APP_DELETED, app, call))

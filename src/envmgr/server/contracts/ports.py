@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from msgspec import Struct
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
 
@@ -111,6 +113,13 @@ class Versions(Protocol):
         ...
 
 
+class Leave(Struct, frozen=True):
+    """In how many places something stands that is to be deleted; where it may be, the number of the note of that."""
+
+    places: int
+    note: int | None = None
+
+
 class Deployments(Protocol):
     """Deployments, environments, and what stands where."""
 
@@ -144,6 +153,16 @@ class Deployments(Protocol):
 
     async def standing(self, call: Call, *, app_id: int | None = None, version_id: int | None = None) -> int:
         """Count the places where an app or a version is current, or on its way."""
+        ...
+
+    async def leave(
+        self, call: Call, *, app_id: int | None = None, version_id: int | None = None, force: bool = False
+    ) -> Leave:
+        """Deploy an app or a version no more: it is about to be deleted. Where it stands, only by force."""
+        ...
+
+    async def stay(self, call: Call, leave: Leave) -> None:
+        """Deploy it again: it was not deleted."""
         ...
 
     async def told(self, call: Call) -> int:

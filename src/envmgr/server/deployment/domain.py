@@ -69,6 +69,12 @@ class DeploymentStands(Conflict):
     title = "This deployment is part of how things stand"
 
 
+class BeingDeleted(Conflict):
+    """The app or the version is about to be deleted."""
+
+    title = "This app or version is being deleted"
+
+
 class EnvironmentBlocked(Conflict):
     """The environment is blocked, and it is not for who asks to go on all the same."""
 
@@ -216,6 +222,16 @@ def unknown(deployment_id: int) -> NotFound:
 def unknown_version(version_id: int) -> NotFound:
     """Say that a version is gone, or its app."""
     return NotFound(f"there is no version {version_id}")
+
+
+def being_deleted(order: Order) -> BeingDeleted:
+    """Say why a version is not deployed, although it is still there."""
+    return BeingDeleted(leaves(order))
+
+
+def leaves(order: Order) -> str:
+    """Say that a version is about to go, or its app."""
+    return f"{order.app} {order.tag} is being deleted, or its app is"
 
 
 def active(deployment: Deployment) -> DeploymentActive:

@@ -17,7 +17,7 @@ from envmgr.server.contracts.events import (
     VERSION_DELETED,
 )
 from envmgr.server.contracts.fields import AppName, Id, Tag
-from envmgr.server.deployment import domain, environments, places, rules, steps, store
+from envmgr.server.deployment import domain, environments, leaving, places, rules, steps, store
 from envmgr.server.deployment.domain import AUTO_ACTOR, By, Order
 from envmgr.server.kit.inbox import fresh
 
@@ -92,6 +92,7 @@ def _forget_app(transaction: Transaction, event: Event) -> None:
     was = places.name_of(transaction, app.app_id, app.name)
     if not places.learn(transaction, event, app.app_id, app.name, gone=True):
         return
+    leaving.drop_app(transaction, app.app_id)
     who, reason = _by(event), f"{app.name} was deleted"
     for held in store.active_of_app(transaction, app.app_id):
         steps.cancel(transaction, held, reason, who)
@@ -105,6 +106,7 @@ def _forget_version(transaction: Transaction, event: Event) -> None:
     """Cancel what was on its way; a version that stands is deleted only with its app, or in the same moment."""
     version = convert(event.data, _Version)
     places.bury(transaction, version.version_id)
+    leaving.drop_version(transaction, version.version_id)
     who, reason = _by(event), f"{version.app} {version.tag} was deleted"
     for held in store.active_of_version(transaction, version.version_id):
         steps.cancel(transaction, held, reason, who)
@@ -129,6 +131,8 @@ def _deploy(transaction: Transaction, order: Order, rule: AutoDeploy) -> None:
     held = store.active_in(transaction, order.app_id, order.environment)
     before = held.deployment if held else None
     why = rules.objection(order, spot, before)
+    if leaving.is_leaving(transaction, order.app_id, order.version_id):
+        why = domain.leaves(order)
     if not why and before is not None and not _gives_way(before):
         why = f"deployment {before.id} is {before.status}"
     if why:

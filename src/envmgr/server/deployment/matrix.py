@@ -38,21 +38,23 @@ def matrix(reader: Reader, principal: Principal, environment: str | None) -> Mat
     """Return the matrix as somebody may see it; of one environment only, where it is named."""
     shown = [environments.get(reader, environment)] if environment else environments.every(reader)
     now, moments = now_ms(), Moments()
+    theirs = places.theirs(reader, principal)
     found = [
-        _place(row, now, moments) for row in places.rows(reader, environment) if principal.may_touch(row[2])
+        _place(row, now, moments)
+        for row in places.rows(reader, environment)
+        if theirs is None or row[0] in theirs
     ]
     return Matrix(
-        apps=tuple(_apps(reader, principal, found)),
+        apps=tuple(_apps(reader, theirs)),
         environments=tuple(rules.shown_to(each, principal) for each in shown),
         places=tuple(found),
     )
 
 
-def _apps(reader: Reader, principal: Principal, found: Iterable[Place]) -> Iterable[AppRef]:
-    """Return every app, by name: those never deployed too, and those whose creation is still on its way here."""
-    names = {place.app_id: place.app for place in found}
-    names |= {app_id: name for app_id, name in places.apps(reader) if principal.may_touch(name)}
-    return [AppRef(id=app_id, name=name) for app_id, name in sorted(names.items(), key=lambda pair: pair[1])]
+def _apps(reader: Reader, theirs: frozenset[int] | None) -> Iterable[AppRef]:
+    """Return every app, by name: those never deployed too."""
+    shown = [pair for pair in places.apps(reader) if theirs is None or pair[0] in theirs]
+    return [AppRef(id=app_id, name=name) for app_id, name in sorted(shown, key=lambda pair: pair[1])]
 
 
 def _place(row: Row, now: int, moments: Moments) -> Place:

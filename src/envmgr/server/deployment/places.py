@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
 from sqlalchemy import bindparam, delete, func, select, union, update
 from sqlalchemy.dialects.sqlite import insert
 
-from envmgr.server.deployment import tables
+from envmgr.server.deployment import leaving, tables
 from envmgr.server.deployment.domain import Spot
 from envmgr.server.kit.sql import Statement, rows_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from envmgr.server.contracts.resources import Deployment
+    from envmgr.server.kit.call import Principal
     from envmgr.server.kit.event import Event
     from envmgr.server.kit.sql import Reader, Row, Transaction
 
+_encode = msgspec.json.Encoder().encode
 _PLACE, _APP, _GONE = tables.place, tables.known_app, tables.gone_version
 _HERE = (_PLACE.c.app_id == bindparam("of_app"), _PLACE.c.environment == bindparam("where"))
 _FIND = Statement(
@@ -97,6 +100,13 @@ _LEARN = Statement(
 )
 _APP_NAME = Statement(select(_APP.c.name, _APP.c.gone).where(_APP.c.app_id == bindparam("app_id")))
 _APPS = Statement(select(_APP.c.app_id, _APP.c.name).where(_APP.c.gone == 0).order_by(_APP.c.app_id))
+_NAMES = func.json_each(bindparam("names")).table_valued("value")
+_NAMED = Statement(select(_APP.c.app_id).where(_APP.c.name.in_(select(_NAMES.c.value)), tables.THERE_IS))
+_MEET = Statement(
+    insert(_APP)
+    .values(app_id=bindparam("app_id"), name=bindparam("name"), sequence=0, gone=0)
+    .on_conflict_do_nothing()
+)
 _BURY = Statement(insert(_GONE).values(version_id=bindparam("version_id")).on_conflict_do_nothing())
 _IS_GONE = Statement(select(_GONE.c.version_id).where(_GONE.c.version_id == bindparam("version_id")))
 
@@ -182,6 +192,22 @@ def learn(transaction: Transaction, event: Event, app_id: int, name: str, *, gon
 def learn_all(transaction: Transaction, apps: Sequence[tuple[int, str, int]]) -> None:
     """Write down apps that are new: their ids, their names, and the number of the event that told of each."""
     transaction.many(_LEARN, [(*app, False) for app in apps])
+
+
+def meet(transaction: Transaction, app_id: int, name: str) -> None:
+    """Write down an app that no event has told of yet: whatever is deployed is of an app that is known."""
+    transaction.run(_MEET, app_id=app_id, name=name)
+
+
+def named(reader: Reader, names: Iterable[str]) -> frozenset[int]:
+    """Return the apps that have these names now: not those that had them, and are gone or about to go."""
+    found = reader.all(_NAMED, names=_encode(sorted(names)).decode())
+    return frozenset(app_id for (app_id,) in found if not leaving.is_leaving(reader, app_id))
+
+
+def theirs(reader: Reader, principal: Principal) -> frozenset[int] | None:
+    """Return the apps that are somebody's to see; None for all that there are and were."""
+    return None if principal.apps is None else named(reader, principal.apps)
 
 
 def name_of(reader: Reader, app_id: int, otherwise: str) -> str | None:

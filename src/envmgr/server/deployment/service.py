@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from msgspec import UNSET
 from msgspec.structs import replace
 
+from envmgr.server.contracts.ports import Leave
 from envmgr.server.contracts.resources import Deployment, Environment, StatusEntry
-from envmgr.server.deployment import domain, environments, places, rules, steps, store
+from envmgr.server.deployment import domain, environments, leaving, places, rules, steps, store
 from envmgr.server.deployment.matrix import matrix
 from envmgr.server.kit.conditions import require_app, require_unchanged, tag_of
 from envmgr.server.kit.idempotency import once
@@ -66,7 +67,11 @@ class DeploymentService:
         if "app" in paging.filters:
             owner = await self._apps.get(call, str(paging.filters["app"]))
             paging = paging.where(app=owner.id)
-        return await self._database.read(lambda reader: store.page(reader, paging, call.principal.apps))
+
+        def unit(reader: Reader) -> Page[Deployment]:
+            return store.page(reader, paging, places.theirs(reader, call.principal))
+
+        return await self._database.read(unit)
 
     async def advance(self, call: Call, deployment_id: int, new: StatusNew) -> Answer[StatusEntry]:
         """Take a deployment a step further."""
@@ -111,12 +116,31 @@ class DeploymentService:
 
     async def standing(self, call: Call, *, app_id: int | None = None, version_id: int | None = None) -> int:  # noqa: ARG002 - whoever asks has looked at what the caller may do
         """Count the places where an app or a version is current, or on its way to."""
+        return await self._database.lookup(lambda reader: _standing(reader, app_id, version_id))
 
-        def unit(reader: Reader) -> int:
-            of_app = 0 if app_id is None else places.count_of_app(reader, app_id)
-            return of_app if version_id is None else places.count_of_version(reader, version_id)
+    async def leave(
+        self,
+        call: Call,  # noqa: ARG002 - whoever asks has looked at what the caller may do
+        *,
+        app_id: int | None = None,
+        version_id: int | None = None,
+        force: bool = False,
+    ) -> Leave:
+        """Deploy an app or a version no more, as it is about to be deleted; but where it stands, only by force."""
 
-        return await self._database.lookup(unit)
+        def unit(transaction: Transaction) -> Leave:
+            standing = _standing(transaction, app_id, version_id)
+            if standing and not force:
+                return Leave(standing)
+            return Leave(standing, leaving.note(transaction, app_id=app_id, version_id=version_id))
+
+        return await self._database.write(unit)
+
+    async def stay(self, call: Call, leave: Leave) -> None:  # noqa: ARG002 - whoever asks got the number of the note
+        """Take back that something leaves: it was not deleted."""
+        note = leave.note
+        if note is not None:
+            await self._database.write(lambda transaction: leaving.withdraw(transaction, note))
 
     async def environments(self, call: Call, paging: Paging) -> Page[Environment]:
         """Return a page of environments."""
@@ -166,10 +190,23 @@ class DeploymentService:
 
 def _get(reader: Reader, call: Call, deployment_id: int) -> Held:
     held = store.find(reader, deployment_id)
-    if held is None:
+    if held is None or not _is_for(reader, call, held.deployment):
         raise domain.unknown(deployment_id)
     require_app(call, held.deployment.app)
     return held
+
+
+def _is_for(reader: Reader, call: Call, deployment: Deployment) -> bool:
+    """Say whether there is a deployment, for a caller: what is left of an app that went is not of the next one."""
+    if call.principal.apps is None:
+        return True
+    name = places.name_of(reader, deployment.app_id, deployment.app)
+    return name is not None and not leaving.is_leaving(reader, deployment.app_id)
+
+
+def _standing(reader: Reader, app_id: int | None, version_id: int | None) -> int:
+    of_app = 0 if app_id is None else places.count_of_app(reader, app_id)
+    return of_app if version_id is None else places.count_of_version(reader, version_id)
 
 
 def _require_sound(call: Call, said: EnvironmentPut | EnvironmentChange) -> None:

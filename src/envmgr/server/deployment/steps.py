@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from envmgr.server.contracts.events import DEPLOYMENT_CREATED, DEPLOYMENT_DELETED, DEPLOYMENT_UPDATED
 from envmgr.server.contracts.resources import Rules
-from envmgr.server.deployment import domain, environments, places, store
+from envmgr.server.deployment import domain, environments, leaving, places, store
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,7 +27,10 @@ def known(reader: Reader, order: Order) -> Order | None:
 
 
 def begin(transaction: Transaction, order: Order) -> Deployment:
-    """Begin a deployment of what is known; raise DeploymentActive where another one is on its way."""
+    """Begin a deployment of what is known; raise BeingDeleted, or DeploymentActive where another one is on its way."""
+    if leaving.is_leaving(transaction, order.app_id, order.version_id):
+        raise domain.being_deleted(order)
+    places.meet(transaction, order.app_id, order.app)
     before = store.active_in(transaction, order.app_id, order.environment)
     if before is not None:
         raise domain.active(before.deployment)
@@ -107,7 +110,7 @@ def _leave(transaction: Transaction, held: Held, status: Status, who: By) -> lis
 
 
 def _fallback(reader: Reader, held: Held) -> Held | None:
-    """Return the last of what a deployment superseded, one after the other, whose version still exists."""
+    """Return the last of what a deployment superseded, one after the other, whose version exists and is to stay."""
     before = held.supersedes
     while before is not None:
         earlier = store.find(reader, before)
@@ -121,7 +124,9 @@ def _fallback(reader: Reader, held: Held) -> Held | None:
 
 def _exists(reader: Reader, deployment: Deployment) -> bool:
     name = places.name_of(reader, deployment.app_id, deployment.app)
-    return name is not None and not places.is_gone(reader, deployment.version_id)
+    if name is None or places.is_gone(reader, deployment.version_id):
+        return False
+    return not leaving.is_leaving(reader, deployment.app_id, deployment.version_id)
 
 
 def _write(

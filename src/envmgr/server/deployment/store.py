@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from envmgr.server.kit.paging import Page, Paging
     from envmgr.server.kit.sql import Reader, Row, Transaction
 
-HEAD = "0001"
+HEAD = "0002"
 """The revision that this code is written for."""
 __all__ = ["HEAD", "metadata"]
 
@@ -95,7 +95,7 @@ _DEPLOYMENTS = Listing(
         **{name: deployment.c[name] for name in ("app_id", "environment", "status", "version_id", "actor")},
         "app": deployment.c.app_id,
     },
-    app=deployment.c.app,
+    app=deployment.c.app_id,
 )
 _STATUSES = Listing(
     select(status_entry).where(status_entry.c.deployment_id == bindparam("of")),
@@ -136,7 +136,7 @@ def standing_of_version(reader: Reader, version_id: int) -> list[Held]:
     return [_held(row) for row in reader.all(_STANDING_OF_VERSION, version_id=version_id)]
 
 
-def page(reader: Reader, paging: Paging, apps: frozenset[str] | None) -> Page[Deployment]:
+def page(reader: Reader, paging: Paging, apps: frozenset[int] | None) -> Page[Deployment]:
     """Return a page of deployments; of these apps only, where they are given."""
     return _DEPLOYMENTS.page(reader, paging, _deployment, apps)
 

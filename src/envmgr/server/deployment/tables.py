@@ -13,6 +13,7 @@ from envmgr.server.kit.tables import Tables
 # Spelled out, not bound: SQLite takes a partial index only for a condition that it reads as the index's own.
 IS_ACTIVE = text("status IN ('awaiting_approval', 'blocked', 'in_progress', 'pending', 'queued')")
 STANDS = text("status = 'successful'")
+THERE_IS = text("gone = 0")
 
 metadata = MetaData()
 Tables(metadata)
@@ -53,7 +54,6 @@ deployment = Table(
     Index("deployment_stands", "app_id", "environment", unique=True, sqlite_where=STANDS),
     Index("deployment_supersedes", "supersedes", sqlite_where=text("supersedes IS NOT NULL")),
     Index("deployment_app_id", "app_id", "id"),
-    Index("deployment_app", "app", "id"),
     Index("deployment_version", "version_id", "id"),
     Index("deployment_environment", "environment", "id"),
     Index("deployment_status", "status", "id"),
@@ -99,9 +99,21 @@ known_app = Table(
     Column("name", Text, nullable=False),
     Column("sequence", Integer, nullable=False),
     Column("gone", Integer, nullable=False),
+    Index("known_app_name", "name", sqlite_where=THERE_IS),
 )
 gone_version = Table(
     "gone_version",
     metadata,
     Column("version_id", Integer, primary_key=True, autoincrement=False),
+)
+leaving = Table(
+    "leaving",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("app_id", Integer),
+    Column("version_id", Integer),
+    Column("until", Integer, nullable=False),
+    Index("leaving_app", "app_id"),
+    Index("leaving_version", "version_id"),
+    sqlite_autoincrement=True,
 )

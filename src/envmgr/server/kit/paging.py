@@ -56,7 +56,7 @@ class _Cursor(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_field
 
 
 class Listing:
-    """A list that can be paged: its columns to sort and to filter by, and the one that says whose app a row is of.
+    """A list that can be paged: its columns to sort and to filter by, and the one (name or id) of a row's app.
 
     `key` is the unique integer that breaks ties. Statements are compiled once for each shape of question.
     """
@@ -68,7 +68,7 @@ class Listing:
         key: ColumnElement[int],
         sorts: Mapping[str, ColumnElement[object]],
         filters: Mapping[str, ColumnElement[object]] | None = None,
-        app: ColumnElement[str] | None = None,
+        app: ColumnElement[str] | ColumnElement[int] | None = None,
         default: str = "-id",
     ) -> None:
         self._query = query
@@ -84,7 +84,7 @@ class Listing:
         reader: Reader,
         paging: Paging,
         make: Callable[[Row], T],
-        apps: frozenset[str] | None = None,
+        apps: frozenset[str] | frozenset[int] | None = None,
         values: Mapping[str, object] | None = None,
     ) -> Page[T]:
         """Read a page; of these apps only, where they are given; `values` are those of the query's own parameters.

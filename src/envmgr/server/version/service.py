@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from envmgr.server.contracts.events import VERSION_CREATED, VERSION_DELETED, VERSION_UPDATED
+from envmgr.server.contracts.leaving import leaving
 from envmgr.server.contracts.resources import Version
 from envmgr.server.kit.answers import Answer
 from envmgr.server.kit.clock import parse_rfc3339
@@ -90,9 +91,12 @@ class VersionService:
     async def delete(self, call: Call, version_id: int) -> None:
         """Remove a version that stands nowhere."""
         version = await self.get(call, version_id)
-        if places := await self._deployments.standing(call, version_id=version_id):
-            raise domain.in_use(version, places)
-        await self._database.write(lambda transaction: _delete(transaction, call, version_id))
+        require_unchanged(call, tag_of(version))
+        leave = await self._deployments.leave(call, version_id=version_id)
+        if leave.note is None:
+            raise domain.in_use(version, leave.places)
+        async with leaving(self._deployments, call, leave):
+            await self._database.write(lambda transaction: _delete(transaction, call, version_id))
 
     async def usage(self, call: Call, tool: str, spec: str, environment: str | None, paging: Paging) -> Usage:
         """Tell which deployed versions a range of a tool touches, of the apps that the caller may see.

@@ -13,6 +13,7 @@ from envmgr.server.kit.conditions import tag_of
 from envmgr.server.kit.paging import Paging
 from envmgr.server.kit.problems import (
     AlreadyExists,
+    Conflict,
     Forbidden,
     IdempotencyKeyReused,
     InvalidFields,
@@ -116,6 +117,43 @@ def test_an_app_that_is_deployed_is_deleted_only_by_force(tmp_path):
             await apps.get(call(), "shop")
 
     run(tmp_path, scenario, deployments=Standing(2))
+
+
+def test_an_app_leaves_before_it_is_deleted_and_stays_where_that_fails(tmp_path):
+    deployments = Standing()
+
+    async def scenario(apps, _):
+        shop = (await apps.create(call(), AppNew(name="shop"))).value
+        with pytest.raises(Stale):
+            await apps.delete(call(if_match="1.2"), "shop", force=True)
+        assert deployments.left == {}
+        answers = await asyncio.gather(
+            *(apps.delete(call(), "shop", force=False) for _ in range(3)), return_exceptions=True
+        )
+        assert [type(answer) for answer in answers].count(NotFound) == 2
+        assert list(deployments.left.values()) == [(shop.id, None)]
+
+    run(tmp_path, scenario, deployments=deployments)
+
+
+def test_an_app_that_takes_the_name_just_then_is_not_deleted_in_its_stead(tmp_path):
+    class Swapping(Standing):
+        async def leave(self, call_, **said):
+            await self.apps.change(call(), "shop", AppChange(name="store"))
+            await self.apps.create(call(), AppNew(name="shop"))
+            return await super().leave(call_, **said)
+
+    deployments = Swapping()
+
+    async def scenario(apps, _):
+        deployments.apps = apps
+        await apps.create(call(), AppNew(name="shop"))
+        with pytest.raises(Conflict, match="another app"):
+            await apps.delete(call(), "shop", force=False)
+        assert [(await apps.get(call(), name)).id for name in ("store", "shop")] == [1, 2]
+        assert deployments.left == {}
+
+    run(tmp_path, scenario, deployments=deployments)
 
 
 def test_the_id_of_a_deleted_app_is_never_given_again(tmp_path):

@@ -56,7 +56,7 @@ def test_a_deployment_goes_its_way_over_http(tmp_path):
             assert url == f"/deployments/{made.json()['id']}"
             step = await http.post(f"{url}/statuses", json={"status": "in_progress", "reason": "go"})
             assert (step.status_code, step.json()["status"]) == (201, "in_progress")
-            done = await http.put(url, json={"status": "successful"}, headers={"if-match": '"2"'})
+            done = await http.put(url, json={"status": "successful"}, headers={"if-match": '"1.2"'})
             assert (done.status_code, done.headers["etag"]) == (200, '"1.3"')
             assert (await http.get(url)).json() == done.json()
             assert (await http.get(url, headers={"if-none-match": '"1.3"'})).status_code == 304

@@ -10,6 +10,7 @@ from envmgr.server.deployment import steps
 from envmgr.server.deployment.domain import By, Order
 from envmgr.server.deployment.matrix import Moments
 from envmgr.server.kit.clock import rfc3339
+from envmgr.server.kit.paging import Paging
 from envmgr.server.kit.problems import NotFound
 from support.deploying import run
 from support.services import call
@@ -168,5 +169,30 @@ def test_what_is_asked_at_every_turn_goes_by_an_index(tmp_path, statement):
         found = [plan for _, plan in plans(world.database.path, texts)]
         assert any("USING" in plan for plan in found)
         assert not any(plan.startswith(("SCAN deployment", "SCAN place")) for plan in found)
+
+    run(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("filters", [{}, {"app": 1}, {"environment": "prod"}])
+def test_the_list_of_one_app_begins_at_its_newest_whoever_had_the_name_before(tmp_path, filters):
+    from envmgr.server.deployment import places, store
+
+    async def scenario(world):
+        await world.stand(1)
+        texts = []
+
+        def unit(reader):
+            watching = Watching(reader)
+            store.page(
+                watching, Paging(filters=filters), places.theirs(watching, call(apps={"shop"}).principal)
+            )
+            texts.extend(watching.texts)
+
+        await world.database.read(unit)
+        found = [plan for _, plan in plans(world.database.path, texts)]
+        assert any("known_app_name" in plan for plan in found)
+        assert any("SEARCH deployment USING" in plan for plan in found)
+        scans = [plan for plan in found if plan.startswith(("SCAN", "USE TEMP")) and "VIRTUAL TABLE" not in plan]
+        assert scans == []
 
     run(tmp_path, scenario)

@@ -293,6 +293,23 @@ def test_a_version_that_stands_somewhere_is_not_deleted(tmp_path):
     run(tmp_path, scenario, deployments=Standing(2))
 
 
+def test_a_version_leaves_before_it_is_deleted_and_stays_where_that_fails(tmp_path):
+    deployments = Standing()
+
+    async def scenario(versions, _):
+        version = (await versions.create(call(), "shop", "1.0", VersionPut())).value
+        with pytest.raises(Stale):
+            await versions.delete(call(if_match="1.2"), version.id)
+        assert deployments.left == {}
+        answers = await asyncio.gather(
+            *(versions.delete(call(), version.id) for _ in range(3)), return_exceptions=True
+        )
+        assert [type(answer) for answer in answers].count(NotFound) == 2
+        assert list(deployments.left.values()) == [(None, version.id)]
+
+    run(tmp_path, scenario, deployments=deployments)
+
+
 def test_the_id_of_a_deleted_version_is_never_given_again(tmp_path):
     async def scenario(versions, database):
         first = (await versions.create(call(), "shop", "1.0", VersionPut())).value
