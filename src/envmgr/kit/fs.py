@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import sys
 
 from envmgr.kit.errors import EnvmgrError, StorageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from types import TracebackType
+    from typing import BinaryIO
 
 _HINTS = {
     errno.ENOSPC: (
@@ -30,11 +33,19 @@ _HINTS = {
     errno.EACCES: "check who owns it, or, for envmgr's own files, set ENVMGR_HOME to another directory",
     errno.EPERM: "check who owns it, or, for envmgr's own files, set ENVMGR_HOME to another directory",
 }
+_WHERE_ONE_MAY = "write it where you may, or have whoever owns that place let you"
+_HINTS_FOR_THEIRS = {
+    **_HINTS,
+    errno.EROFS: "the file system is read-only: write it elsewhere",
+    errno.EACCES: _WHERE_ONE_MAY,
+    errno.EPERM: _WHERE_ONE_MAY,
+}
+"""The ways out where the file is the user's, and not envmgr's own."""
 
 
-def storage_error(error: OSError, path: str) -> StorageError:
+def storage_error(error: OSError, path: str, hints: Mapping[int, str] = _HINTS) -> StorageError:
     """Translate an operating system's error into one that names the path and the way out."""
-    return StorageError(f"cannot write {path}: {_reason(error)}", _HINTS.get(error.errno or 0))
+    return StorageError(f"cannot write {path}: {_reason(error)}", hints.get(error.errno or 0))
 
 
 def _reason(error: OSError) -> str:
@@ -90,7 +101,7 @@ def read_text(path: str) -> str | None:
 def write_atomic(path: str, text: str | bytes, mode: int = 0o644) -> None:
     """Replace a file in one step: readers see the old content or the new, also after a crash."""
     directory = make_dir(os.path.dirname(path))
-    staged = os.path.join(directory, f".{os.path.basename(path)[:80]}.{os.getpid()}.{_counter()}.tmp")
+    staged = _beside(path)
     with translating(directory):
         try:
             _write_synced(staged, _encoded(text), mode)
@@ -109,15 +120,86 @@ def write_if_changed(path: str, text: str | bytes, mode: int = 0o644) -> bool:
 
 
 def write_in_place(path: str, text: str) -> bool:
-    """Write a file of the user's unless it already holds just that; links are followed, its mode stays."""
-    target = os.path.realpath(path)
-    with translating(target):
-        if not os.path.isfile(target):
-            return write_if_changed(target, text)
-        before = os.stat(target).st_mode & 0o777
-        changed = write_if_changed(target, text, before)
-        os.chmod(target, before)  # the umask may have taken something from it
-    return changed
+    """Write a file of the user's, unless it already holds just that; tell whether it was written."""
+    if os.path.isfile(path) and read_bytes(path) == _encoded(text):
+        return False
+    with overwriting(path) as file:
+        file.write(_encoded(text))
+    return True
+
+
+class overwriting:  # noqa: N801 - reads as the statement it is used as
+    """Open what a user wants written, for a `with` block: links are followed, and a file's mode stays.
+
+    A file is replaced in one step at the end of the block, or left as it was. What is there and no file (a pipe, a
+    device) is written to as a shell's `>` does, so that it never becomes one.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._target = os.path.realpath(path)
+        self._mode: int | None = None
+        self._staged: str | None = None
+
+    def __enter__(self) -> BinaryIO:
+        """Open it, or a file beside it."""
+        try:
+            self._file = self._opened()
+        except OSError as error:
+            raise self._told(error) from error
+        return self._file
+
+    def _opened(self) -> BinaryIO:
+        try:
+            self._mode = os.stat(self.path).st_mode
+        except FileNotFoundError:
+            os.makedirs(os.path.dirname(self._target), exist_ok=True)
+        if self._mode is not None and not stat.S_ISREG(self._mode):
+            return open(os.open(self.path, os.O_WRONLY | os.O_TRUNC), "wb")
+        self._staged = _beside(self._target)
+        return _created(self._staged, 0o644)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Put it in its place, or nothing; translate errors of the block's writing."""
+        try:
+            if error is None:
+                self._finish()
+        except OSError as own:
+            error = own
+        finally:
+            self._clean_up()
+        if isinstance(error, OSError):
+            raise self._told(error) from error
+
+    def _finish(self) -> None:
+        self._file.flush()
+        if self._staged is None:
+            return
+        os.fsync(self._file.fileno())
+        self._file.close()
+        if self._mode is not None:
+            os.chmod(self._staged, self._mode & 0o777)
+        os.replace(self._staged, self._target)
+        self._staged = None
+
+    def _clean_up(self) -> None:
+        try:  # noqa: SIM105 - contextlib costs start-up time
+            self._file.close()
+        except OSError:  # what it still held cannot be written either
+            pass
+        if self._staged is not None:
+            _unlink_quietly(self._staged)
+
+    def _told(self, error: OSError) -> StorageError:
+        return storage_error(error, self.path, _HINTS_FOR_THEIRS)
+
+
+def _beside(path: str) -> str:
+    """Name a file that is to take the place of another."""
+    name = f".{os.path.basename(path)[:80]}.{os.getpid()}.{_counter()}.tmp"
+    return os.path.join(os.path.dirname(path), name)
 
 
 def _encoded(text: str | bytes) -> bytes:
@@ -125,9 +207,13 @@ def _encoded(text: str | bytes) -> bytes:
     return text.encode(errors="surrogateescape") if isinstance(text, str) else text
 
 
+def _created(path: str, mode: int) -> BinaryIO:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    return open(os.open(path, flags, mode), "wb")
+
+
 def _write_synced(path: str, content: bytes, mode: int) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode)
-    with open(descriptor, "wb") as file:
+    with _created(path, mode) as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())

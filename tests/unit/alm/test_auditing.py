@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 
 import pytest
 
@@ -80,6 +82,37 @@ def test_an_export_that_cannot_be_finished_leaves_no_file(tmp_path):
     with pytest.raises(AlmError, match="went away"):
         audit.export_to(server(**{"GET /audits": breaks}), str(tmp_path / "audit.ndjson"))
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes with names are POSIX's")
+def test_what_goes_into_a_pipe_leaves_it_a_pipe(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        audit.export_to(server(), str(pipe))
+        assert len(os.read(reader, 1 << 16).splitlines()) == 9
+        audit.save_checkpoint(server(**{"POST /audit/checkpoints": SIGNED[0]}), str(pipe))
+        assert json.loads(os.read(reader, 1 << 16)) == SIGNED[:1]
+    finally:
+        os.close(reader)
+    assert pipe.is_fifo()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links are POSIX's")
+@pytest.mark.parametrize(
+    ("write", "lines"),
+    [
+        (lambda path: audit.export_to(server(), path), 9),
+        (lambda path: audit.save_checkpoint(server(**{"POST /audit/checkpoints": SIGNED[0]}), path), 11),
+    ],
+)
+def test_a_link_is_written_through(tmp_path, write, lines):
+    link, real = tmp_path / "link", tmp_path / "elsewhere" / "f"
+    link.symlink_to(real)
+    write(str(link))
+    assert link.is_symlink()
+    assert len(real.read_bytes().splitlines()) == lines
 
 
 def test_an_export_that_is_not_there_is_said(tmp_path):

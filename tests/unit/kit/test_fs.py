@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -171,6 +172,86 @@ def test_a_file_of_the_users_keeps_its_mode_and_the_links_to_it(tmp_path):
 def test_a_file_of_the_users_may_be_new(tmp_path):
     assert fs.write_in_place(str(tmp_path / "f"), "b")
     assert (tmp_path / "f").read_text() == "b"
+
+
+@posix_only
+def test_a_link_that_leads_nowhere_yet_is_written_through(tmp_path):
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "real" / "f")
+    with fs.overwriting(str(link)) as file:
+        file.write(b"x")
+    assert link.is_symlink()
+    assert (tmp_path / "real" / "f").read_text() == "x"
+    assert os.listdir(tmp_path / "real") == ["f"]
+
+
+@posix_only
+def test_a_link_that_leads_in_a_circle_is_an_error_and_stays(tmp_path):
+    link = tmp_path / "link"
+    link.symlink_to(link)
+    with pytest.raises(StorageError, match=f"cannot write {re.escape(str(link))}: Too many"):
+        fs.write_in_place(str(link), "x")
+    assert link.is_symlink()
+
+
+@posix_only
+@pytest.mark.parametrize("through_link", [False, True])
+def test_a_pipe_is_written_to_and_stays_a_pipe(tmp_path, through_link):
+    pipe, link = tmp_path / "pipe", tmp_path / "link"
+    os.mkfifo(pipe)
+    link.symlink_to(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        assert fs.write_in_place(str(link if through_link else pipe), "x")
+        assert os.read(reader, 10) == b"x"
+    finally:
+        os.close(reader)
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    assert sorted(os.listdir(tmp_path)) == ["link", "pipe"]
+
+
+@posix_only
+def test_a_pipe_whose_reader_left_is_an_error(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+
+    def leave_and_write():
+        with fs.overwriting(str(pipe)) as file:
+            os.close(reader)
+            file.write(b"x")
+
+    with pytest.raises(StorageError, match="Broken pipe"):
+        leave_and_write()
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+
+
+def test_what_is_overwritten_stays_as_it_was_when_that_cannot_be_finished(tmp_path):
+    path = tmp_path / "f"
+    path.write_text("old")
+
+    def break_off():
+        with fs.overwriting(str(path)) as file:
+            file.write(b"new")
+            raise LockfileError("something else went wrong")
+
+    with pytest.raises(LockfileError):
+        break_off()
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["f"]
+
+
+@posix_only
+def test_a_file_of_the_users_that_may_not_be_written_is_named_with_no_word_of_envmgrs_own_files():
+    told = run_unprivileged("""
+        try:
+            fs.write_in_place("/kept.json", "x")
+        except errors.StorageError as error:
+            print(error.message, error.hint, sep="|")
+    """)
+    message, hint = told.strip().split("|")
+    assert message.startswith("cannot write /kept.json: ")
+    assert "ENVMGR_HOME" not in hint
 
 
 def test_a_tree_is_removed_and_a_missing_one_is_fine(tmp_path):

@@ -146,12 +146,17 @@ def _placed(checks: Checks, cwd: str) -> Checks:
 
 def _done_with(api: Api, checks: Checks, kept: Sequence[Document]) -> Done:
     exported = audit.export_to(api, checks.export) if checks.export else None
-    verdict = None
-    if checks.verify:
-        verdict = audit.verify_file(checks.export, kept) if checks.export else audit.verify_server(api, kept)
+    verdict = _verified(api, checks.export, kept) if checks.verify else None
     if checks.save is None or (verdict is not None and not verdict.is_intact):
         return Done(exported, verdict)
     return Done(exported, verdict, audit.save_checkpoint(api, checks.save))
+
+
+def _verified(api: Api, exported: str | None, kept: Sequence[Document]) -> Report:
+    """Verify what was exported, or, where that cannot be read again (it went into a pipe), what the server has."""
+    if exported and os.path.isfile(exported):
+        return audit.verify_file(exported, kept)
+    return audit.verify_server(api, kept)
 
 
 def _entry(done: Done) -> dict[str, object]:

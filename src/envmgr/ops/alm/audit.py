@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 from typing import TYPE_CHECKING
@@ -11,7 +10,7 @@ from envmgr.alm import export, verify
 from envmgr.alm.documents import document, number, text
 from envmgr.kit import checkpoint as checkpoints_of
 from envmgr.kit.errors import AlmError, Forbidden, StorageError
-from envmgr.kit.fs import make_dir, read_text, translating, write_atomic
+from envmgr.kit.fs import overwriting, read_text, write_in_place
 from envmgr.kit.value import frozen, replace
 from envmgr.ops.alm import find
 from envmgr.ops.alm.listing import PAGE, Listed, listed
@@ -111,23 +110,13 @@ def verify_file(path: str, kept: Sequence[Document]) -> Report:
 
 
 def export_to(api: Api, path: str) -> Exported:
-    """Write the whole log to a file, which is there when it is complete."""
+    """Write the whole log to a file, which is there when it is complete, or to what else stands there."""
     checkpoints, count = _checkpoints(api), 0
-    staged = f"{path}.{os.getpid()}.tmp"
-    make_dir(os.path.dirname(path))
-    with translating(path):
-        try:
-            with open(staged, "xb") as file:
-                for entry in _entries(api):
-                    file.write(export.line(entry))
-                    count += 1
-                file.writelines(export.line(one) for one in checkpoints)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(staged, path)
-        except BaseException:
-            _unlink_quietly(staged)
-            raise
+    with overwriting(path) as file:
+        for entry in _entries(api):
+            file.write(export.line(entry))
+            count += 1
+        file.writelines(export.line(one) for one in checkpoints)
     return Exported(path, count, len(checkpoints))
 
 
@@ -145,7 +134,7 @@ def read_kept(path: str) -> tuple[Document, ...]:
 
 def save_checkpoint(api: Api, path: str) -> Saved:
     """Have the server sign where the log stands, or take its newest checkpoint, and add it to those in the file."""
-    kept = read_kept(path) if os.path.exists(path) else ()
+    kept = read_kept(path) if os.path.isfile(path) else ()
     checkpoint, is_fresh = _newest(api)
     problem = checkpoints_of.problem(checkpoint, str(kept[0].get("public_key")) if kept else None)
     if problem:
@@ -154,7 +143,7 @@ def save_checkpoint(api: Api, path: str) -> Saved:
             f"`envmgr alm audit --verify --checkpoint {path}` tells more" if kept else None,
         )
     others = [one for one in kept if number(one, "seq") != number(checkpoint, "seq")]
-    write_atomic(path, json.dumps([*others, checkpoint], indent=2) + "\n")
+    write_in_place(path, json.dumps([*others, checkpoint], indent=2) + "\n")
     return Saved(path, checkpoint, is_fresh)
 
 
@@ -187,8 +176,3 @@ def _parsed(content: str, path: str) -> object:
         raise AlmError(
             f"{path} is not JSON", "`envmgr alm audit --save-checkpoint FILE` makes a file of checkpoints"
         ) from None
-
-
-def _unlink_quietly(path: str) -> None:
-    with contextlib.suppress(OSError):
-        os.unlink(path)
