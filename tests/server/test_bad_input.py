@@ -127,7 +127,19 @@ def test_a_field_that_nobody_knows_is_an_error_with_a_pointer(wire, bodied):
         check_discreet(reply)
         assert reply.status in {400, 429}, (method, target, reply, reply.text)
     reply = wire.ask("POST", "/apps", {"name": "a", "descriptoin": "b"})
-    assert "descriptoin" in reply.body.decode()
+    assert reply.json["errors"] == [{"pointer": "/descriptoin", "detail": "there is no such field"}]
+
+
+def test_what_a_parameter_can_be_is_said_in_words(wire):
+    for target, pointer in (
+        ("/apps?name=a%20b", "?name"),
+        ("/versions?commit=main", "?commit"),
+        ("/environments?name=a%20b", "?name"),
+    ):
+        (error,) = wire.ask("GET", target).json["errors"]
+        assert error["pointer"] == pointer
+        assert "digits" in error["detail"], error
+        assert "regex" not in error["detail"], error
 
 
 def test_a_body_that_names_a_field_twice_is_refused_and_nothing_made(daemon, wire):

@@ -9,6 +9,8 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from envmgr.server.kit.wording import worded
+
 LARGEST = 2**53 - 1
 """The largest integer that JSON carries everywhere."""
 
@@ -20,7 +22,8 @@ _BLANK = r"\x00-\x20\x7f-\xa0\u1680\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000
 Id = Annotated[int, Meta(ge=1, le=LARGEST)]
 AppName = Annotated[
     str,
-    Meta(
+    worded(
+        "letters, digits, `.`, `_` and `-`, at most 100; the first a letter or a digit, and not all digits",
         pattern=r"^(?![0-9]+$)[A-Za-z0-9][A-Za-z0-9._-]{0,99}$(?!\n)",
         max_length=100,
         description="Letters, digits, `.`, `_` and `-`; begins with a letter or a digit; not all digits.",
@@ -29,7 +32,9 @@ AppName = Annotated[
 ]
 Tag = Annotated[
     str,
-    Meta(
+    worded(
+        "letters, digits and `._+@:-`, at most 128, the first a letter or a digit; `/` between others, no part being "
+        "`.` or `..`, nor the last one `lock`",
         pattern=r"^(?!.*(/\.{0,2}(/|$)|/lock$))[A-Za-z0-9][A-Za-z0-9._+@:/-]{0,127}$(?!\n)",
         max_length=128,
         description=(
@@ -42,7 +47,8 @@ Tag = Annotated[
 ]
 EnvironmentName = Annotated[
     str,
-    Meta(
+    worded(
+        "letters, digits, `.`, `_` and `-`, at most 63; the first a letter or a digit",
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$(?!\n)",
         max_length=63,
         description="Names an environment: `prod`, `staging`.",
@@ -54,16 +60,45 @@ SortOrder = Annotated[
 ]
 Username = Annotated[
     str,
-    Meta(pattern=r"^(?![0-9]+$)[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$(?!\n)", max_length=64, examples=["ada"]),
+    worded(
+        "letters, digits, `.`, `_`, `@` and `-`, at most 64; the first a letter or a digit, and not all digits",
+        pattern=r"^(?![0-9]+$)[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$(?!\n)",
+        max_length=64,
+        examples=["ada"],
+    ),
 ]
 Digest = Annotated[
     str,
-    Meta(pattern=r"^sha(256:[0-9a-f]{64}|384:[0-9a-f]{96}|512:[0-9a-f]{128})$(?!\n)", max_length=135),
+    worded(
+        "`sha256:`, `sha384:` or `sha512:`, and 64, 96 or 128 hexadecimal digits in lower case",
+        pattern=r"^sha(256:[0-9a-f]{64}|384:[0-9a-f]{96}|512:[0-9a-f]{128})$(?!\n)",
+        max_length=135,
+    ),
 ]
-Line = Annotated[str, Meta(max_length=300, pattern=_LINE)]
-Text = Annotated[str, Meta(max_length=20_000, pattern=_PROSE)]
-Url = Annotated[str, Meta(max_length=2_000, pattern=rf"^(https?://[^{_BLANK}]+)?$(?!\n)")]
-Commit = Annotated[str, Meta(max_length=64, pattern=r"^([0-9a-f]{7,64})?$(?!\n)", examples=["3f2c1ab"])]
+Line = Annotated[str, worded("one line, without control characters", max_length=300, pattern=_LINE)]
+Text = Annotated[
+    str,
+    worded(
+        "text without control characters, except tabs and ends of lines", max_length=20_000, pattern=_PROSE
+    ),
+]
+Url = Annotated[
+    str,
+    worded(
+        "an address with https:// or http://, without blanks; or nothing",
+        max_length=2_000,
+        pattern=rf"^(https?://[^{_BLANK}]+)?$(?!\n)",
+    ),
+]
+Commit = Annotated[
+    str,
+    worded(
+        "7 to 64 hexadecimal digits in lower case; or nothing",
+        max_length=64,
+        pattern=r"^([0-9a-f]{7,64})?$(?!\n)",
+        examples=["3f2c1ab"],
+    ),
+]
 Moment = Annotated[
     str,
     Meta(

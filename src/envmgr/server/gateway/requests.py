@@ -11,6 +11,7 @@ from envmgr.server.contracts.fields import AppName, Line, Username
 from envmgr.server.contracts.requests import Request
 from envmgr.server.gateway.resources import HumanRole
 from envmgr.server.kit.call import Scope
+from envmgr.server.kit.wording import worded
 
 _YEAR = 366 * 24 * 3600
 _PLAIN = r"^[^\x00-\x1f\x7f\ud800-\udfff]*$(?!\n)"
@@ -19,13 +20,16 @@ NewPassword = Annotated[str, Meta(max_length=1024, pattern=_PLAIN, extra_json_sc
 """Its least length is told here, and held where it can be said why."""
 Typed = Annotated[str, Meta(min_length=1, max_length=256, pattern=_PLAIN)]
 """Typed for a username: whatever it is, it is looked up as it stands."""
-Opaque = Annotated[str, Meta(min_length=1, max_length=4096, pattern=r"^[!-~]+$(?!\n)")]
+Opaque = Annotated[
+    str, worded("printable ASCII, without blanks", min_length=1, max_length=4096, pattern=r"^[!-~]+$(?!\n)")
+]
 Scopes = Annotated[tuple[Scope, ...], Meta(min_length=1, max_length=20)]
 Apps = Annotated[tuple[AppName, ...], Meta(min_length=1, max_length=200)]
 Lifetime = Annotated[int, Meta(ge=60, le=5 * _YEAR, description="Seconds.", examples=[7_776_000])]
 Issuer = Annotated[
     str,
-    Meta(
+    worded(
+        "an address with https:// or http://, without blanks",
         max_length=500,
         pattern=r"^https?://[!-~]+$(?!\n)",
         examples=["https://token.actions.githubusercontent.com"],

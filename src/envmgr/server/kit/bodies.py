@@ -15,16 +15,20 @@ from litestar import Request
 from litestar.types import Empty
 
 from envmgr.server.kit.problems import InvalidFields, Malformed
+from envmgr.server.kit.wording import choices, in_words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from litestar.types import Receive
 
 SMALL = 16 * 2**10
 """Bytes of a body in which names are looked for that come twice: in larger ones, that would hold others up."""
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
-_WHERE = re.compile(r" - at `(?:key in )?\$(.*)`$", re.DOTALL)
+_WHERE = re.compile(r" - at `(?:key` in `)?\$(.*)`$", re.DOTALL)
+_UNKNOWN = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
+_MISSING = re.compile(r"Object missing required field `(.*)`", re.DOTALL)
+_NO_CHOICE = "Invalid enum value "
 
 
 class StrictRequest(Request[Any, Any, Any]):
@@ -61,12 +65,7 @@ def decoded(body: bytes, kind: Any) -> Any:
         if len(body) <= SMALL:
             _require_once(body)
     except msgspec.ValidationError as error:
-        message = str(error)
-        where = _WHERE.search(message)
-        pointer = _pointer(where[1]) if where else ""
-        raise InvalidFields(
-            "some fields hold what they cannot", errors=[(pointer, _WHERE.sub("", message))]
-        ) from None
+        raise InvalidFields("some fields hold what they cannot", errors=[_wrong(str(error), kind)]) from None
     except msgspec.DecodeError as error:
         raise Malformed(f"the body cannot be read: {_said(error, body)}") from None
     except UnicodeDecodeError as error:
@@ -74,6 +73,20 @@ def decoded(body: bytes, kind: Any) -> Any:
     except RecursionError:
         raise Malformed("the body is nested too deeply") from None
     return value
+
+
+def _wrong(message: str, kind: Any) -> tuple[str, str]:
+    """Return a pointer to what the decoder tells of, and what is wrong there in words."""
+    where = _WHERE.search(message)
+    steps = _steps(where[1]) if where else []
+    said = _WHERE.sub("", message)
+    if found := _UNKNOWN.fullmatch(said):
+        return _pointer([*steps, found[1]]), "there is no such field"
+    if found := _MISSING.fullmatch(said):
+        return _pointer([*steps, found[1]]), "it must be given"
+    if said.startswith(_NO_CHOICE) and (known := choices(kind, steps)):
+        return _pointer(steps), f"{said.removeprefix(_NO_CHOICE)} is none of {', '.join(known)}"
+    return _pointer(steps), in_words(said)
 
 
 def _said(error: msgspec.DecodeError, body: bytes) -> str:
@@ -133,10 +146,14 @@ def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(kind)
 
 
-def _pointer(path: str) -> str:
-    """Turn `.artifacts[0].name` into a JSON pointer (RFC 6901); what is not named, of a mapping, is left out."""
-    steps = re.findall(r"\.([^.\[\]]+)|\[(\d+)\]", path)
-    return "".join("/" + _escaped(name or index) for name, index in steps)
+def _steps(path: str) -> list[str]:
+    """Take `.artifacts[0].name` apart; what is not named, of a mapping, is left out."""
+    return [name or index for name, index in re.findall(r"\.([^.\[\]]+)|\[(\d+)\]", path)]
+
+
+def _pointer(steps: Iterable[str]) -> str:
+    """Spell a JSON pointer (RFC 6901)."""
+    return "".join("/" + _escaped(step) for step in steps)
 
 
 def _escaped(name: str) -> str:

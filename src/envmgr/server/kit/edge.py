@@ -28,6 +28,7 @@ from envmgr.server.kit.problems import (
     UnsupportedMedia,
 )
 from envmgr.server.kit.responses import Encoded
+from envmgr.server.kit.wording import in_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -338,7 +339,11 @@ def _missing(detail: str) -> Sequence[tuple[str, str]]:
 
 def _pointers(extra: object) -> Sequence[tuple[str, str]]:
     errors = extra if isinstance(extra, list) else []
-    return [(_pointer(error), str(error.get("message", ""))) for error in errors if isinstance(error, dict)]
+    return [
+        (_pointer(error), in_words(str(error.get("message", ""))))
+        for error in errors
+        if isinstance(error, dict)
+    ]
 
 
 def _pointer(error: Mapping[str, object]) -> str:

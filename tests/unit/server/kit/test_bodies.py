@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 import pytest
 
 from envmgr.server.contracts.requests import AppNew, DeploymentNew, EnvironmentPut, VersionPut
+from envmgr.server.gateway.requests import BindingNew, KeyNew, UserChange, UserNew
 from envmgr.server.kit.bodies import SMALL, StrictRequest, decoded
 from envmgr.server.kit.problems import InvalidFields, Malformed
 
@@ -23,8 +25,12 @@ def test_what_is_as_declared_is_read():
         (b'{"version_id": true, "environment": "prod"}', DeploymentNew, "/version_id"),
         (b'{"build": {"dirty": "true"}}', VersionPut, "/build/dirty"),
         (b'{"artifacts": [{"name": "a", "digest": "b"}]}', VersionPut, "/artifacts/0/digest"),
-        (b'{"rules": {"auto_deploy": [{"app": "*", "tag": 1}]}}', EnvironmentPut, "/rules/auto_deploy/0"),
-        (b'{"name": "a", "nmae": "b"}', AppNew, ""),
+        (b'{"rules": {"auto_deploy": [{"app": "*", "tag": 1}]}}', EnvironmentPut, "/rules/auto_deploy/0/tag"),
+        (b'{"rules": {"frobnicate": 1}}', EnvironmentPut, "/rules/frobnicate"),
+        (b'{"artifacts": [{"name": "a"}]}', VersionPut, "/artifacts/0/digest"),
+        (b'{"name": "a", "nmae": "b"}', AppNew, "/nmae"),
+        (b'{"name": "a", "x`/~y": "b"}', AppNew, "/x`~1~0y"),
+        (b"{}", AppNew, "/name"),
         (b"[]", AppNew, ""),
         (b"null", AppNew, ""),
     ],
@@ -36,6 +42,37 @@ def test_what_is_not_as_declared_is_pointed_at(body, kind, pointer):
     assert told == pointer
     assert detail
     assert "`$" not in detail
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "said"),
+    [
+        (b'{"name": "a b"}', AppNew, "letters, digits, `.`, `_` and `-`"),
+        (b'{"name": "a", "version": "1 0"}', AppNew, "letters, digits and `._+@:-`"),
+        (b'{"version_id": 1, "environment": "a b"}', DeploymentNew, "letters, digits, `.`, `_` and `-`"),
+        (b'{"commit": "main"}', VersionPut, "7 to 64 hexadecimal digits"),
+        (b'{"build": {"url": "ftp://e.org"}}', VersionPut, "https:// or http://"),
+        (b'{"username": "a b", "password": "p"}', UserNew, "letters, digits, `.`, `_`, `@` and `-`"),
+        (b'{"name": "k", "scopes": ["apps:reed"]}', KeyNew, "'apps:reed' is none of apps:read, apps:write, "),
+        (b'{"tier": "prod"}', EnvironmentPut, "'prod' is none of development, other, production, "),
+        (b'{"role": "root"}', UserChange, "'root' is none of admin, "),
+        (b'{"name": "a", "x": 1}', AppNew, "there is no such field"),
+        (b"{}", AppNew, "it must be given"),
+    ],
+)
+def test_what_can_be_there_is_said_in_words(body, kind, said):
+    with pytest.raises(InvalidFields) as caught:
+        decoded(body, kind)
+    ((_, detail),) = caught.value.errors
+    assert said in detail
+    assert "regex" not in detail
+
+
+def test_a_name_in_a_mapping_is_pointed_at_by_the_mapping():
+    body = {"issuer": "https://e.org", "audience": "a", "claims": {"a b": "c"}, "scopes": ["apps:read"]}
+    with pytest.raises(InvalidFields) as caught:
+        decoded(json.dumps(body).encode(), BindingNew)
+    assert caught.value.errors == (("/claims", "printable ASCII, without blanks"),)
 
 
 @pytest.mark.parametrize(
