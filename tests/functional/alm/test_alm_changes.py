@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from support.almworld import NEW, World, toolchain
+from support.almworld import DOTFILE, NEW, OLD, World, toolchain
 
 if TYPE_CHECKING:
     import subprocess
@@ -70,6 +70,35 @@ def test_a_version_is_made_of_files_changed_and_deleted(ada):
         "versions": [],
         "more": False,
     }
+
+
+def test_a_version_whose_tag_has_slashes_goes_all_the_way(ada, world):
+    (ada.project / ".envmgr").write_text(DOTFILE)
+    for tag, tools in (("release/3.0", OLD), ("sub/v1.0.0", NEW)):
+        (ada.project / ".envmgr.lock").write_text(toolchain(tools)["lock"])
+        github = {"GITHUB_ACTIONS": "true", "GITHUB_REF_TYPE": "tag", "GITHUB_REF_NAME": tag}
+        pushed = json.loads(
+            ada.ok("alm", "push", "--app", "slashed", "--commit", world.commits[0], "--json", env=github).out
+        )
+        assert (pushed["tag"], pushed["version"]["tag"], pushed["status"]) == (tag, tag, "created")
+    listed = answer(ada, "versions", "list", "--app", "slashed")["versions"]
+    assert [version["tag"] for version in listed] == ["sub/v1.0.0", "release/3.0"]
+    assert ada.ok("alm", "versions", "show", "slashed@release/3.0").out.startswith("slashed@release/3.0")
+    done = answer(ada, "deploy", "slashed@release/3.0", "--env", "slashes", "--status", "successful")
+    assert done["deployment"]["tag"] == "release/3.0"
+    ada.ok("alm", "deploy", "slashed", "sub/v1.0.0", "--env", "slashes2", "--status", "successful")
+    assert "release/3.0" in ada.ok("alm", "status", "--env", "slashes").out
+    assert "slashed@release/3.0" in ada.ok("alm", "affected", "nodejs", "<20.11.1", "--env", "slashes").out
+    assert ada.ok("alm", "diff", "slashed@release/3.0", "slashed:slashes2").out.startswith(
+        "slashed  release/3.0 -> sub/v1.0.0\n"
+    )
+    out = ada.ok("alm", "checkout", "slashed@release/3.0", "--force").out
+    assert out.startswith("wrote .envmgr.lock of slashed@release/3.0\n")
+    assert (ada.project / ".envmgr.lock").read_text() == toolchain(OLD)["lock"]
+    ada.ok("alm", "versions", "create", "slashed@hand/1")
+    assert ada.ok("alm", "versions", "delete", "slashed@hand/1", "--yes").out == "deleted slashed@hand/1\n"
+    missing = ada.run("alm", "versions", "show", "slashed@release/3.1")
+    assert (missing.code, "release/3.0" in missing.err) == (1, True)
 
 
 def test_a_deployment_is_walked_promoted_and_retired(ada):

@@ -61,6 +61,23 @@ def test_the_ci_says_what_it_builds(ci, double):
     assert version["build"]["url"] == "https://github.com/acme/till/actions/runs/99"
 
 
+def test_a_tag_with_slashes_is_pushed_as_it_is(ci, double):
+    ci.ok("alm", "push", env={**GITHUB, "GITHUB_REF_NAME": "sub/v1.0.0"})
+    assert "registered till@release/3.0" in ci.ok("alm", "push", "--tag", "release/3.0", env=GITHUB).out
+    git(ci.project, "tag", "inner/v2.0.0")
+    assert "registered shop@inner/v2.0.0" in ci.ok("alm", "push").out
+    assert set(double.versions) == {("till", "sub/v1.0.0"), ("till", "release/3.0"), ("shop", "inner/v2.0.0")}
+
+
+def test_a_tag_that_cannot_name_a_version_is_said_with_the_way_out(ci, double):
+    result = ci.run("alm", "push", env={**GITHUB, "GITHUB_REF_NAME": "release/lock"})
+    assert result.code != 0
+    assert "the tag 'release/lock' cannot name a version" in result.err
+    assert "--tag TAG" in result.err
+    assert ci.run("alm", "push", "--tag", "release//3", env=GITHUB).code == 2
+    assert double.versions == {}
+
+
 def test_the_same_push_twice_is_one_version_even_from_another_run(ci, double):
     ci.ok("alm", "push", env=GITHUB)
     result = ci.ok("alm", "push", "--json", env={**GITHUB, "GITHUB_RUN_ID": "100"})
@@ -196,6 +213,14 @@ class TestSpool:
         assert document["spooled"] == str(spooled(ci)[0])
         ci.ok("alm", "push", "--tag", "v2", "--spool", "--offline")
         assert len(spooled(ci)) == 2
+
+    def test_a_push_with_slashes_in_its_tag_waits_and_is_delivered(self, ci, double):
+        double.down = True
+        ci.ok("alm", "push", "--spool", "--tag", "release/3.0")
+        assert len(spooled(ci)) == 1
+        double.down = False
+        assert "shop@release/3.0" in ci.ok("alm", "flush").out
+        assert set(double.versions) == {("shop", "release/3.0")}
 
     def test_the_same_push_waits_once(self, ci, double):
         double.down = True
