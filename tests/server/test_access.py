@@ -287,6 +287,37 @@ def test_a_key_for_an_app_sees_no_other_in_a_list(people, two_apps, target):
         assert mine["app"]["name"] in seen
 
 
+def test_a_key_for_an_app_sees_and_changes_nothing_of_one_that_had_its_name(people):
+    name = f"shop-{uuid.uuid4().hex[:8]}"
+    with people.daemon.wire(people.admin) as wire:
+        old = people.deployed_app(wire, name, "prod")["deployment"]
+        assert wire.ask("DELETE", f"/apps/{name}?force=true").status == 204
+        new = people.app_with_version(wire, name)
+    # Until the gateway has heard of the deletion, what is for this name is for the app that went.
+    people.daemon.settle(people.admin)
+    target, retired = f"/deployments/{old['id']}", {"status": "superseded"}
+    with people.daemon.wire(people.key(READS | WRITES, apps=[name])) as wire:
+        for listed in ("/deployments", f"/deployments?app_id={old['app_id']}"):
+            assert wire.ask("GET", listed).json == []
+        matrix = wire.ask("GET", "/matrix").json
+        assert matrix["places"] == []
+        assert {app["id"] for app in matrix["apps"]} <= {new["app"]["id"]}
+        for asked in (
+            ("GET", target),
+            ("PUT", target, retired),
+            ("GET", f"{target}/statuses"),
+            ("POST", f"{target}/statuses", retired),
+            ("DELETE", target),
+        ):
+            assert wire.ask(*asked).status == 404
+        made = wire.ask("POST", "/deployments", {"version_id": new["version"]["id"], "environment": "prod"})
+        assert made.status == 201, made.text
+        assert [each["id"] for each in wire.ask("GET", "/deployments").json] == [made.json["id"]]
+    with people.daemon.wire(people.admin) as wire:
+        seen = wire.ask("GET", f"/deployments?app_id={old['app_id']}").json
+    assert [each["id"] for each in seen] == [old["id"]]
+
+
 def test_a_key_for_an_app_does_what_it_is_for(people, two_apps):
     mine, _, key = two_apps
     with people.daemon.wire(key) as wire:

@@ -6,6 +6,7 @@ import threading
 import time
 import uuid
 from collections import Counter
+from datetime import datetime
 
 import pytest
 
@@ -230,6 +231,76 @@ def test_nothing_of_a_deleted_app_stays(daemon, admin, wire):
     daemon.settle(admin)
     for app in apps:
         assert list(pages(wire, f"/versions?app_id={app['id']}")) == []
+
+
+def deletable(wire, kind):
+    """Register an app with a version; return where the one or the other is, and the version."""
+    app = new_app(wire)
+    version = new_version(wire, app)
+    return (f"/apps/{app['id']}" if kind == "app" else f"/versions/{version['id']}"), version
+
+
+def deploying(version, number=AT_ONCE - 1):
+    return [
+        ("POST", "/deployments", {"version_id": version["id"], "environment": f"stage-{n}"})
+        for n in range(number)
+    ]
+
+
+@pytest.mark.parametrize("number", [1, AT_ONCE - 1])
+@pytest.mark.parametrize("kind", ["app", "version"])
+def test_of_a_deletion_and_deployments_at_once_one_or_the_others_are_refused(
+    daemon, admin, wire, kind, number
+):
+    deleted = []
+    for attempt in range(ROUNDS * 2):
+        target, version = deletable(wire, kind)
+        asked = deploying(version, number)
+        place = attempt % len([*asked, target])
+        asked.insert(place, ("DELETE", target))
+        replies = together(daemon, admin, asked)
+        deletion = replies.pop(place)
+        if deletion.status == 204:
+            deleted.append(version["id"])
+            assert set(statuses(replies)) <= {404, 409}, [reply.text for reply in replies]
+            late = {reply.json["type"] for reply in replies}
+            assert late <= {"/problems/being-deleted", "/problems/not-found"}
+        else:
+            assert (deletion.status, deletion.json["type"]) == (409, f"/problems/{kind}-in-use")
+            assert statuses(replies) == {201: number}
+            assert wire.ask("GET", target).status == 200
+    for version_id in deleted:
+        assert list(pages(wire, f"/deployments?version_id={version_id}")) == []
+
+
+def test_what_is_deployed_while_an_app_is_deleted_by_force_came_before_that_and_ends(daemon, admin, wire):
+    made = []
+    for attempt in range(ROUNDS):
+        target, version = deletable(wire, "app")
+        asked = deploying(version)
+        asked.insert(attempt, ("DELETE", f"{target}?force=true"))
+        replies = together(daemon, admin, asked)
+        assert replies.pop(attempt).status == 204
+        assert set(statuses(replies)) <= {201, 404, 409}
+        assert wire.ask(*deploying(version)[0]).status in {404, 409}
+        made += [(target, reply.json) for reply in replies if reply.status == 201]
+    daemon.settle(admin)
+    for target, deployment in made:
+        (gone,) = pages(wire, f"/audits?event_type=AppDeleted&resource={target[1:].replace('apps', 'app')}")
+        assert milliseconds(deployment["created_at"]) <= gone["timestamp"]
+        assert wire.ask("GET", f"/deployments/{deployment['id']}").json["status"] == "cancelled"
+
+
+def milliseconds(moment):
+    return round(datetime.fromisoformat(moment).timestamp() * 1000)
+
+
+@pytest.mark.parametrize("kind", ["app", "version"])
+def test_what_was_not_deleted_as_it_had_changed_is_deployed_again(daemon, admin, wire, kind):
+    target, version = deletable(wire, kind)
+    asked = [("DELETE", target)] * AT_ONCE
+    assert statuses(together(daemon, admin, asked, {"If-Match": '"1.99"'})) == {412: AT_ONCE}
+    assert statuses(wire.ask(*each) for each in deploying(version)) == {201: AT_ONCE - 1}
 
 
 def test_a_refresh_token_used_by_many_lets_one_in_at_most(daemon):
