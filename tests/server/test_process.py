@@ -70,7 +70,8 @@ def test_a_second_server_on_the_same_data_is_refused_with_whose_it_is(fresh):
     assert second.returncode == 1
     assert second.stdout == ""
     assert re.fullmatch(
-        rf"envmgr-alm: a server \(process \d+\) runs on {re.escape(str(daemon.data))}: .*\n", second.stderr
+        rf"error: a server \(process \d+\) runs on {re.escape(str(daemon.data))}\nhint: .*--data-dir\n",
+        second.stderr,
     )
     assert daemon.is_ready()
 
@@ -122,13 +123,43 @@ def test_a_database_of_a_newer_server_is_refused_and_left_alone(fresh):
         ({"ALM_TRUSTED_PROXIES": "nowhere!"}, "ALM_TRUSTED_PROXIES"),
     ],
 )
-def test_a_setting_that_cannot_be_stops_the_start_with_one_line(tmp_path, variables, said):
+def test_a_setting_that_cannot_be_stops_the_start_with_what_is_wrong_and_the_way_out(
+    tmp_path, variables, said
+):
     refused = command(
         "serve", "all", "--data-dir", str(tmp_path / "data"), variables={"PORT": "0", **variables}
     )
     assert refused.returncode == 1
-    assert said in refused.stderr
-    assert refused.stderr.count("\n") == 1
+    assert re.fullmatch(rf"error: .*{said}.*\nhint: .*\n", refused.stderr)
+
+
+@pytest.mark.parametrize(
+    "arguments", [(), ("serve",), ("serve", "all", "--nonsense"), ("dead-letters", "retry")]
+)
+def test_a_command_line_that_makes_no_sense_ends_with_2_and_the_way_out(arguments):
+    refused = command(*arguments)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert re.fullmatch(r"error: .*\nhint: `envmgr-alm.* --help` shows what it takes\n", refused.stderr)
+
+
+def test_a_bug_ends_with_3_one_line_and_the_path_of_its_log(tmp_path):
+    script = "import sys; from envmgr.server.main import main, offline; "
+    script += "offline.migrate = lambda _: 1 / 0; sys.exit(main(['migrate']))"
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={**os.environ, "ENVMGR_HOME": str(tmp_path)},
+    )
+    assert done.returncode == 3
+    found = re.fullmatch(
+        r"error: this is a bug in envmgr: ZeroDivisionError: .*\nhint: the details are in (.*)\n", done.stderr
+    )
+    assert found
+    with open(found[1]) as log:
+        assert "Traceback" in log.read()
 
 
 def test_without_the_extra_one_line_says_how_to_get_it():
@@ -138,7 +169,7 @@ def test_without_the_extra_one_line_says_how_to_get_it():
         [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 1
-    assert done.stderr.count("\n") == 1
+    assert done.stderr.count("\n") == 2
     assert "pipx install 'envmgr[server]'" in done.stderr
 
 

@@ -167,7 +167,7 @@ async def offline(settings: Settings, data: DataDirectory, log: Log) -> AsyncIte
     """Give the services of a data directory without serving, beside a server that may run on it."""
     if data.is_new:
         raise DataDirectoryError(
-            f"no server has kept anything in {data.path} yet: is that the right --data-dir?"
+            f"no server has kept anything in {data.path} yet", "name the server's directory with --data-dir"
         )
     opened = services(settings, data, log, Metrics())
     try:

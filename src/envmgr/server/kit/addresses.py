@@ -60,7 +60,8 @@ def _network(text: str) -> IPv4Network | IPv6Network:
         return ip_network(text, strict=False)
     except ValueError:
         raise SettingsError(
-            f"ALM_TRUSTED_PROXIES names {text!r}: it must be an address or a network"
+            f"ALM_TRUSTED_PROXIES names {text!r}",
+            "each must be an address or a network: 10.0.0.1, 10.0.0.0/8",
         ) from None
 
 

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Self
 
 from filelock import FileLock, Timeout
 
+from envmgr.kit.errors import EnvmgrError
+
 if TYPE_CHECKING:
     from types import TracebackType
 
 _OURS = 0o700
 
 
-class DataDirectoryError(Exception):
+class DataDirectoryError(EnvmgrError):
     """The directory cannot be used; the message says why, and the way out."""
 
 
@@ -38,12 +40,13 @@ class DataDirectory:
             os.makedirs(self.path, mode=_OURS, exist_ok=True)
         except OSError as error:
             raise DataDirectoryError(
-                f"cannot make the data directory {self.path}: {error.strerror}; choose another with --data-dir"
+                f"cannot make the data directory {self.path}: {error.strerror}",
+                "choose another with --data-dir",
             ) from error
         if not os.access(self.path, os.R_OK | os.W_OK | os.X_OK):
             raise DataDirectoryError(
-                f"cannot write to the data directory {self.path}: give it to the user that runs the server, "
-                "or choose another with --data-dir"
+                f"cannot write to the data directory {self.path}",
+                "give it to the user that runs the server, or choose another with --data-dir",
             )
 
     @property
@@ -58,10 +61,13 @@ class DataDirectory:
             self._lock.acquire(timeout=0)
         except Timeout:
             raise DataDirectoryError(
-                f"a server{self._whose()} runs on {self.path}: stop that one, or choose another --data-dir"
+                f"a server{self._whose()} runs on {self.path}", "stop that one, or choose another --data-dir"
             ) from None
         except OSError as error:
-            raise DataDirectoryError(f"cannot lock {self._lock.lock_file}: {error.strerror}") from error
+            raise DataDirectoryError(
+                f"cannot lock {self._lock.lock_file}: {error.strerror}",
+                "keep the data on a file system of this machine: choose another --data-dir",
+            ) from error
         _write(self.file("server.pid"), f"{os.getpid()}\n")
         return self
 

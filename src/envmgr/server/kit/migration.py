@@ -9,7 +9,7 @@ import os
 import sqlite3
 from typing import Protocol
 
-from envmgr.server.kit.problems import Problem
+from envmgr.kit.errors import EnvmgrError
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -22,10 +22,8 @@ class Operations(Protocol):
         ...
 
 
-class NewerDatabase(Problem):
+class NewerDatabase(EnvmgrError):
     """A newer server has been here."""
-
-    title = "The database is of a newer version"
 
 
 def upgrade(path: str, revisions: str, head: str) -> None:
@@ -68,7 +66,9 @@ def _upgrade(path: str, revisions: str, head: str) -> None:
             config.attributes["connection"] = connection
             command.upgrade(config, head)
     except CommandError as error:
-        raise NewerDatabase(f"{path} was written by a newer envmgr ({error}): run that one") from error
+        raise NewerDatabase(
+            f"{path} was written by a newer envmgr ({error})", "run that one, or choose another --data-dir"
+        ) from error
     finally:
         engine.dispose()
 

@@ -17,6 +17,7 @@ import msgspec
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
+from envmgr.kit.errors import EnvmgrError
 from envmgr.server.kit import headers
 from envmgr.server.kit.corked import Corked
 from envmgr.server.kit.edge import PROBLEM_JSON
@@ -44,7 +45,7 @@ OTHER_FILES = 200
 """Open files beside connections: databases, logs."""
 
 
-class AddressError(Exception):
+class AddressError(EnvmgrError):
     """The server cannot listen there; the message says why, and the way out."""
 
 
@@ -77,7 +78,8 @@ def listen(host: str, port: int) -> socket.socket:
         listener = socket.create_server(address[:2], family=family, backlog=BACKLOG)
     except OSError as error:
         raise AddressError(
-            f"cannot listen on {host}:{port}: {error.strerror or error}; choose another address with --host and --port"
+            f"cannot listen on {host}:{port}: {error.strerror or error}",
+            "choose another address with --host and --port",
         ) from error
     listener.setblocking(False)
     return listener

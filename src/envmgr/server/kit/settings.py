@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from envmgr.kit.errors import EnvmgrError
+from envmgr.kit.errors import ConfigError
 from envmgr.kit.paths import locate
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ _ELSEWHERE = {
 _TRUE, _FALSE = frozenset({"1", "true", "yes", "on"}), frozenset({"0", "false", "no", "off"})
 
 
-class SettingsError(ValueError):
+class SettingsError(ConfigError):
     """A setting says what cannot be; the message names it and what can."""
 
 
@@ -98,17 +98,17 @@ def _require_embedded(environment: Environment) -> None:
     database, bus = environment.get("DB_URL"), environment.get("BUS_URL")
     if database and not database.startswith("sqlite:///"):
         raise SettingsError(
-            f"DB_URL names a {_scheme(database)} database, and this server keeps its data in SQLite: "
-            "unset DB_URL, or set it to sqlite:////absolute/directory"
+            f"DB_URL names a {_scheme(database)} database, and this server keeps its data in SQLite",
+            "unset DB_URL, or set it to sqlite:////absolute/directory",
         )
     if bus and bus.rstrip("/") != "inprocess:":
         raise SettingsError(
-            f"BUS_URL names a {_scheme(bus)} bus, and this server carries its events itself: "
-            "unset BUS_URL, or set it to inprocess://"
+            f"BUS_URL names a {_scheme(bus)} bus, and this server carries its events itself",
+            "unset BUS_URL, or set it to inprocess://",
         )
     for name, instead in _ELSEWHERE.items():
         if environment.get(name):
-            raise SettingsError(f"{name} is set, and this server {instead}: unset {name}")
+            raise SettingsError(f"{name} is set, and this server {instead}", f"unset {name}")
 
 
 def _scheme(url: str) -> str:
@@ -122,8 +122,8 @@ def _data_dir(environment: Environment, flag: str | int | bool | None) -> str:
     if not chosen:
         try:
             return os.path.join(locate(environment).data, "alm")
-        except EnvmgrError as error:
-            raise SettingsError(f"{error}: {error.hint}") from error
+        except ConfigError as error:
+            raise SettingsError(error.message, error.hint) from error
     return os.path.normpath(os.path.join(environment.cwd, environment.expand(chosen)))
 
 
@@ -134,12 +134,16 @@ def _traces_url(environment: Environment) -> str:
     if not url or environment.get("OTEL_SDK_DISABLED").lower() == "true":
         return ""
     if not _is_web(url):
-        raise SettingsError("OTEL_EXPORTER_OTLP_ENDPOINT must be the URL of a collector: http://HOST:4318")
+        raise SettingsError(
+            f"OTEL_EXPORTER_OTLP_ENDPOINT is {url!r}, which is no URL of a collector",
+            "set it to http://HOST:4318, or unset it",
+        )
     common = environment.get("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")
     protocol = environment.get("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", common)
     if protocol != "http/protobuf":
         raise SettingsError(
-            f"OTEL_EXPORTER_OTLP_PROTOCOL is {protocol!r}, and this server sends traces by http/protobuf: unset it"
+            f"OTEL_EXPORTER_OTLP_PROTOCOL is {protocol!r}, and this server sends traces by http/protobuf",
+            "unset OTEL_EXPORTER_OTLP_PROTOCOL",
         )
     return url
 
@@ -156,21 +160,21 @@ def _whole(name: str, text: str, choices: range) -> int:
     is_number = text.isascii() and text.isdecimal() and len(text) <= len(str(choices[-1]))
     if not (is_number and int(text) in choices):
         raise SettingsError(
-            f"{name} is {text!r}: it must be a whole number from {choices[0]} to {choices[-1]}"
+            f"{name} is {text!r}", f"it must be a whole number from {choices[0]} to {choices[-1]}"
         )
     return int(text)
 
 
 def _one_of(name: str, text: str, choices: tuple[str, ...]) -> str:
     if text not in choices:
-        raise SettingsError(f"{name} is {text!r}: it must be one of {', '.join(choices)}")
+        raise SettingsError(f"{name} is {text!r}", f"it must be one of {', '.join(choices)}")
     return text
 
 
 def _switch(environment: Environment, name: str) -> bool:
     text = environment.get(name, "0").lower()
     if text not in _TRUE | _FALSE:
-        raise SettingsError(f"{name} is {text!r}: it must be 1 or 0")
+        raise SettingsError(f"{name} is {text!r}", "it must be 1 or 0")
     return text in _TRUE
 
 

@@ -32,6 +32,9 @@ _CLAIMS = ["exp", "iat", "nbf", "iss", "aud", "sub", "sid", "jti"]
 _SEGMENTS = 3
 _WORKS_WITH: dict[str, Any] = {"RSA": RSAAlgorithm, "OKP": OKPAlgorithm, "EC": ECAlgorithm}
 
+_PRIVATE_HINT = "`openssl genpkey -algorithm ed25519` makes a key that is taken"
+_PUBLIC_HINT = "it must be a JWK set, a public key in PEM, or the path of a file that holds one of them"
+
 
 class InvalidToken(Exception):
     """The token is not one to trust; the message says why, without any of it."""
@@ -141,7 +144,7 @@ def _from_private(setting: str) -> tuple[list[Key], bytes]:
     try:
         key = crypto.private_key(_text("JWT_PRIVATE_KEY", setting))
     except ValueError as error:
-        raise SettingsError(f"JWT_PRIVATE_KEY: {error}") from None
+        raise SettingsError(f"JWT_PRIVATE_KEY: {error}", _PRIVATE_HINT) from None
     return [_public_key(key.public_key(), signing=key)], crypto.material(key)
 
 
@@ -155,7 +158,7 @@ def _verifying(setting: str) -> list[Key]:
             return [_public_key(public_of(jwk)) for jwk in document.get("keys", [])]
         return [_public_key(crypto.public_key(text))]
     except (ValueError, msgspec.MsgspecError) as error:
-        raise SettingsError(f"JWT_JWKS: {error}") from None
+        raise SettingsError(f"JWT_JWKS: {error}", _PUBLIC_HINT) from None
 
 
 def public_of(jwk: Mapping[str, Any]) -> crypto.PublicKey:
@@ -199,8 +202,8 @@ def _shared_key(secret: bytes) -> Key:
 def _strong(where: str, secret: bytes) -> bytes:
     if len(secret) < SECRET_BYTES:
         raise SettingsError(
-            f"{where} holds a secret of {len(secret)} bytes: take {SECRET_BYTES} or more, at random "
-            "(openssl rand -base64 48)"
+            f"{where} holds a secret of {len(secret)} bytes",
+            f"take {SECRET_BYTES} or more, at random: `openssl rand -base64 48` makes some",
         )
     return secret
 
@@ -213,7 +216,10 @@ def _text(name: str, setting: str) -> bytes:
         with open(os.path.expanduser(setting), "rb") as file:
             return file.read()
     except OSError as error:
-        raise SettingsError(f"{name} names a file that cannot be read: {error.strerror}") from None
+        raise SettingsError(
+            f"{name} names a file that cannot be read: {error.strerror}",
+            f"set {name} to the path of one that can, or to the text itself",
+        ) from None
 
 
 def _header(token: str) -> _Header:

@@ -9,12 +9,14 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from envmgr import __version__
-from envmgr.server.main.say import fail
+from envmgr.kit.errors import EnvmgrError
+from envmgr.server.main.say import INTERRUPTED, MISUSED, fail, fail_by_bug
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import NoReturn
 
-    Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - argparse names it nowhere else
+    Commands = argparse._SubParsersAction["_Parser"]  # noqa: SLF001 - argparse names it nowhere else
 
 NEEDS = (
     "litestar",
@@ -36,29 +38,44 @@ went on without it. Look, mend what is broken, and retry. The server may run mea
 """
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what makes no sense as every command does."""
+
+    def error(self, message: str) -> NoReturn:
+        """End with what is wrong with the command line."""
+        raise SystemExit(fail(message, f"`{self.prog} --help` shows what it takes", MISUSED))
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; return its exit code."""
     options = _parser().parse_args(arguments)
     if any(find_spec(name) is None for name in NEEDS):
-        return fail("the server is not installed here; install it with: pipx install 'envmgr[server]'")
-    from envmgr.server.kit.datadir import DataDirectoryError
-    from envmgr.server.kit.problems import Problem
-    from envmgr.server.kit.serving import AddressError
-    from envmgr.server.kit.settings import SettingsError
-
+        return fail("the server is not installed here", "install it with: pipx install 'envmgr[server]'")
     os.umask(0o077)  # what is kept here, hashes of passwords among it, is for its owner only
     try:
-        module, _, name = options.run.partition(":")
+        return _run(options)
+    except EnvmgrError as error:
+        return fail(error.message, error.hint, error.exit_code)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - whatever else escapes is a bug of ours, and is written down whole
+        return fail_by_bug(error)
+
+
+def _run(options: argparse.Namespace) -> int:
+    from envmgr.server.kit.problems import Problem
+
+    module, _, name = options.run.partition(":")
+    try:
         code: int = getattr(import_module(f"{__name__}.{module}"), name)(options)
-    except (SettingsError, DataDirectoryError, AddressError) as error:
-        return fail(str(error))
     except Problem as error:
-        return fail("; ".join([error.detail, *(detail for _, detail in error.errors)]))
+        message = "; ".join(detail for _, detail in error.errors)
+        raise EnvmgrError(message or error.detail, error.detail if message else None) from error
     return code
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="envmgr-alm", description="The ALM server of envmgr.")
+    parser = _Parser(prog="envmgr-alm", description="The ALM server of envmgr.")
     parser.add_argument("--version", action="version", version=f"envmgr-alm {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_serve(_command(commands, "serve", "run the server", "serve:serve"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from envmgr.kit.errors import EnvmgrError
 from envmgr.server.main.offline import offline
 from envmgr.server.main.say import fail, say
 
@@ -40,7 +41,7 @@ def show(options: argparse.Namespace) -> int:
 
     found = [letter for name, letter in offline(options, _all) if name == options.id]
     if not found:
-        return fail(f"there is no dead letter {options.id}: `envmgr-alm dead-letters list` shows them")
+        raise _no_letter(options.id)
     say(spread(encode(found[0]), indent=2).decode())
     return 0
 
@@ -52,18 +53,25 @@ def retry(options: argparse.Namespace) -> int:
         left = 0
         letters = [pair for pair in await _all(services) if options.all or pair[0] == options.id]
         if not letters and not options.all:
-            return fail(f"there is no dead letter {options.id}: `envmgr-alm dead-letters list` shows them")
+            raise _no_letter(options.id)
         for name, letter in letters:
             try:
                 await services.letters(name.partition(":")[0]).retry(letter.id)
             except Exception as error:  # noqa: BLE001 - it is what the consumer says, and somebody asked for it
                 left += 1
-                fail(f"{name} cannot be taken: {type(error).__name__}: {error}")
+                fail(
+                    f"{name} cannot be taken: {type(error).__name__}: {error}",
+                    f"`envmgr-alm dead-letters show {name}` shows it: mend what is broken, and retry",
+                )
             else:
                 say(f"{name} is done")
         return 1 if left else 0
 
     return offline(options, again)
+
+
+def _no_letter(name: str) -> EnvmgrError:
+    return EnvmgrError(f"there is no dead letter {name}", "`envmgr-alm dead-letters list` shows them")
 
 
 async def _all(services: Services) -> list[tuple[str, DeadLetter]]:

@@ -73,8 +73,8 @@ def _tracing(settings: Settings, log: Log) -> Iterator[Tracing | None]:
         from envmgr.server.kit import tracing
     except ImportError as error:
         raise SettingsError(
-            "OTEL_EXPORTER_OTLP_ENDPOINT asks for traces, and what sends them is not installed: "
-            "pipx install 'envmgr[server,otel]', or unset it"
+            "OTEL_EXPORTER_OTLP_ENDPOINT asks for traces, and what sends them is not installed",
+            "install it with: pipx install 'envmgr[server,otel]', or unset the variable",
         ) from error
     started = tracing.start(settings.traces_url, settings.service_name, log)
     try:

@@ -117,8 +117,8 @@ def test_traces_go_where_the_variables_of_opentelemetry_say(variables, url):
 @pytest.mark.parametrize(
     ("variables", "said"),
     [
-        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "collector:4318"}, "OTEL_EXPORTER_OTLP_ENDPOINT must be the URL"),
-        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://[collector"}, "OTEL_EXPORTER_OTLP_ENDPOINT must be the URL"),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "collector:4318"}, "OTEL_EXPORTER_OTLP_ENDPOINT is 'collector"),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://[collector"}, "OTEL_EXPORTER_OTLP_ENDPOINT is 'http"),
         (
             {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4317", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"},
             "OTEL_EXPORTER_OTLP_PROTOCOL is 'grpc'",
@@ -138,8 +138,9 @@ def test_traces_go_where_the_variables_of_opentelemetry_say(variables, url):
     ],
 )
 def test_what_cannot_be_is_refused_by_its_name(variables, said):
-    with pytest.raises(SettingsError, match=f"^{said}"):
+    with pytest.raises(SettingsError, match=f"^{said}") as caught:
         settings(variables)
+    assert caught.value.hint
 
 
 @pytest.mark.parametrize(
@@ -157,12 +158,14 @@ def test_what_cannot_be_is_refused_by_its_name(variables, said):
     ],
 )
 def test_what_would_need_other_servers_is_refused_by_name(name):
-    with pytest.raises(SettingsError, match=f"^{name} is set, and this server .*: unset {name}$"):
+    with pytest.raises(SettingsError, match=f"^{name} is set, and this server ") as caught:
         settings({name: "somewhere"})
+    assert caught.value.hint == f"unset {name}"
     assert settings({name: ""}).port == 8080
 
 
 @pytest.mark.parametrize("name", ["ALM_CONNECTIONS", "ALM_KEEP_ALIVE"])
 def test_a_server_that_could_answer_nobody_is_refused(name):
-    with pytest.raises(SettingsError, match=f"{name} is '0': it must be a whole number from 1 to"):
+    with pytest.raises(SettingsError, match=f"{name} is '0'") as caught:
         settings({name: "0"})
+    assert "it must be a whole number from 1 to" in (caught.value.hint or "")
