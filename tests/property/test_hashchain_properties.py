@@ -60,6 +60,13 @@ def test_any_changed_entry_is_found_with_a_checkpoint_of_the_end(at, name, value
     assert findings([*WHOLE[:at], changed, *WHOLE[at + 1 :]], [WHOLE[-1]])
 
 
+@given(st.integers(0, 11), TEXTS, VALUES)
+def test_anything_added_to_an_entry_is_found(at, name, value):
+    if name not in WHOLE[at]:
+        changed = {**WHOLE[at], name: value}
+        assert [found.kind for found in findings([*WHOLE[:at], changed, *WHOLE[at + 1 :]])] == ["changed"]
+
+
 @given(st.sets(st.integers(0, 11), min_size=1))
 def test_any_removed_entries_are_found_with_a_checkpoint_of_the_end(removed):
     left = [entry for at, entry in enumerate(WHOLE) if at not in removed]

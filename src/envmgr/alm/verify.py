@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 MOST = 100
 """How many findings are told; the others are only counted."""
 
-FORGED, FOREIGN = "forged", "foreign"
+FORGED, FOREIGN, EMPTY = "forged", "foreign", "empty"
 
 
 @frozen
@@ -69,7 +69,8 @@ def verify(
 ) -> Report:
     """Read a whole log, oldest entry first, with its own checkpoints and those that were kept from before.
 
-    A finding among the entries (a line that cannot be read) is told with the others.
+    A finding among the entries (a line that cannot be read) is told with the others. So is that there is no entry,
+    as a server writes some when it first starts, unless a checkpoint says that there was none.
     """
     key = _key((*kept, *checkpoints))
     findings = Findings()
@@ -83,6 +84,10 @@ def verify(
         findings.add(verifier.take(entry))
         count, head = count + 1, str(entry.get("hash"))
     findings.add(verifier.end())
+    if not (count or findings.kept or any(_seq(one) == 0 for one in believed)):
+        findings.add(
+            [Finding(EMPTY, 0, "there is no entry at all, and the log of a server has some at once")]
+        )
     return Report(
         entries=count,
         seq=verifier.seq,

@@ -25,6 +25,8 @@ CONTENT = (
     "payload",
     "timestamp",
 )
+_MEMBERS = frozenset({*CONTENT, "seq", "event", "prev_hash", "hash"})
+"""All that an entry has: its hash would not cover anything more."""
 CHANGED, REMOVED, INSERTED, REORDERED = "changed", "removed", "inserted", "reordered"
 GAP, REPEATED, REWRITTEN, TRUNCATED = "gap", "repeated", "rewritten", "truncated"
 
@@ -150,6 +152,8 @@ def _problem(seq: int, entry: Mapping[str, object]) -> str | None:
             return "has a hash or a number that cannot be"
         if entry.get("event", entry["event_type"]) != entry["event_type"]:
             return "says two different types"
+        if more := sorted(entry.keys() - _MEMBERS):
+            return f"has what its hash does not cover: {', '.join(more)}"
         made = link(prev, seq, content_of(entry)).hex()
     except KeyError as error:
         return f"has no {error.args[0]}"

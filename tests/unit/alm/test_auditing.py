@@ -64,6 +64,12 @@ def test_an_export_is_verified_without_a_server(tmp_path):
     assert (report.entries, report.checkpoints, report.held_against) == (7, 2, 6)
 
 
+def test_an_empty_file_is_no_intact_log(tmp_path):
+    path = tmp_path / "audit.ndjson"
+    path.write_bytes(b"")
+    assert [finding.kind for finding in audit.verify_file(str(path), ()).findings] == ["empty"]
+
+
 @pytest.mark.parametrize("line", range(9))
 def test_a_line_taken_out_of_an_export_is_found_against_what_was_kept(tmp_path, line):
     path = tmp_path / "audit.ndjson"

@@ -25,10 +25,18 @@ def test_a_log_that_is_as_it_was_written_is_intact():
     assert report.key == SIGNED[0]["public_key"]
 
 
-def test_an_empty_log_is_intact_and_has_no_key():
+def test_no_log_at_all_is_not_intact_and_has_no_key():
     report = verify([], [])
-    assert report.is_intact
+    assert [(finding.kind, finding.seq) for finding in report.findings] == [("empty", 0)]
     assert (report.entries, report.seq, report.key) == (0, 0, None)
+
+
+def test_that_a_log_was_empty_can_be_signed():
+    nothing = {"origin": "alm/test", "seq": 0, "hash": "00" * 32, "timestamp": 1, "previous": ""}
+    assert verify([], [], [signed(KEY, nothing)]).is_intact
+    assert kinds(verify([], [], [signed(KEY, {**nothing, "hash": "11" * 32})])) == {"rewritten"}
+    assert kinds(verify([], [], [{**signed(KEY, nothing), "timestamp": 2}])) == {"forged"}
+    assert kinds(verify([], [], SIGNED[:1])) == {"truncated"}
 
 
 @pytest.mark.parametrize(
@@ -36,11 +44,12 @@ def test_an_empty_log_is_intact_and_has_no_key():
     [
         (lambda log: log[4].update(actor="user:eve"), "changed", 5),
         (lambda log: log[4]["payload"].update(name="x"), "changed", 5),
+        (lambda log: log[4].update(approved_by="user:eve"), "changed", 5),
         (lambda log: log.pop(4), "removed", 5),
         (lambda log: log.insert(5, dict(log[4])), "inserted", 5),
         (lambda log: log.insert(5, log.pop(6)), "reordered", 6),
     ],
-    ids=["changed", "changed payload", "removed", "inserted", "reordered"],
+    ids=["changed", "changed payload", "added field", "removed", "inserted", "reordered"],
 )
 def test_what_was_done_to_an_entry_is_found_and_its_number_named(spoil, kind, seq):
     log = list(entries(12))

@@ -68,6 +68,12 @@ def test_an_entry_that_lacks_something_is_found(name):
     assert ("changed", 2) in kinds(findings(entries))
 
 
+def test_what_was_added_to_an_entry_is_found_and_named():
+    entries = chain(3)
+    entries[1] = {**entries[1], "note": "fine", "by": "user:eve"}
+    assert findings(entries) == [Finding("changed", 2, "entry 2 has what its hash does not cover: by, note")]
+
+
 def test_a_changed_entry_with_a_new_hash_does_not_fit_the_next_one():
     entries = chain(6)
     entries[2] = relinked({**entries[2], "actor": "user:eve"})
