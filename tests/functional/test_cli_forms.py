@@ -327,6 +327,19 @@ def test_output_that_cannot_be_written_is_an_error(sandbox):
     assert sandbox.command(["sh", "-c", f"'{ENVMGR}' list >&-"]).code == 0
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
+@pytest.mark.parametrize(
+    "words", ["plugin list", "config list --json", "--help", "--version", "which none --json"]
+)
+def test_output_that_cannot_be_written_is_no_bug_either_where_it_is_not_kept_back(sandbox, words):
+    sandbox.variables["PYTHONUNBUFFERED"] = "1"
+    result = sandbox.command(["sh", "-c", f"'{ENVMGR}' {words} > /dev/full"])
+    assert (result.code, result.err) == (
+        1,
+        "error: cannot write the output: No space left on device\n",
+    )
+
+
 @POSIX
 def test_ctrl_c_during_a_download_ends_at_once_without_a_traceback(two_tools):
     page = two_tools.server.page("/alpha/1.1.0/alpha-1.1.0-linux-x64.tar.gz")

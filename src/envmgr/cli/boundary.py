@@ -8,7 +8,8 @@ from envmgr.kit.errors import EnvmgrError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
+    from typing import TextIO
 
     from envmgr.cli.options import Options
 
@@ -19,6 +20,44 @@ TERMINATED = 143
 
 class Terminated(BaseException):
     """SIGTERM arrived."""
+
+
+class Unwritable(Exception):
+    """Standard output takes nothing: its disk is full, perhaps."""
+
+
+class Output:
+    """Standard output, whose errors are told from those of the files that a command works with."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write; raise Unwritable where that cannot be done, BrokenPipeError where nobody reads any more."""
+        try:
+            return self._stream.write(text)
+        except OSError as error:
+            raise _of_output(error) from error
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        """Write line after line, as `write` does."""
+        for line in lines:
+            self.write(line)
+
+    def flush(self) -> None:
+        """Bring out what was written; raise as `write` does."""
+        try:
+            self._stream.flush()
+        except OSError as error:
+            raise _of_output(error) from error
+
+    def __getattr__(self, name: str) -> object:
+        """Be like the stream in all else."""
+        return getattr(self._stream, name)
+
+
+def _of_output(error: OSError) -> Exception:
+    return error if isinstance(error, BrokenPipeError) else Unwritable(error.strerror)
 
 
 def guarded(work: Callable[[], int], options: Options) -> int:
@@ -35,25 +74,34 @@ def guarded(work: Callable[[], int], options: Options) -> int:
 
 def _ended(work: Callable[[], int], options: Options) -> int:
     try:
-        return _flushed(work())
+        return _flushed(_outcome(work, options))
+    except Unwritable as error:
+        return _not_written(error, EnvmgrError.exit_code)
+
+
+def _outcome(work: Callable[[], int], options: Options) -> int:
+    try:
+        return work()
     except EnvmgrError as error:
-        return _flushed(_expected(error, options))
-    except BrokenPipeError:
+        return _expected(error, options)
+    except (BrokenPipeError, Unwritable):
         raise
     except Exception as error:  # noqa: BLE001 - whatever else escapes is a bug of ours, and is logged whole
-        return _flushed(_bug(error, options))
+        return _bug(error, options)
 
 
 def _flushed(code: int) -> int:
-    """Bring out what was printed: a full disk is known only now."""
+    """Bring out what was printed: of a full disk, nothing may be known before."""
     try:
         sys.stdout.flush()
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        _drop_output()
-        print_error(f"cannot write the output: {error.strerror}", None)
-        return code or EnvmgrError.exit_code
+    except Unwritable as error:
+        return _not_written(error, code or EnvmgrError.exit_code)
+    return code
+
+
+def _not_written(error: Unwritable, code: int) -> int:
+    _drop_output()
+    print_error(f"cannot write the output: {error}", None)
     return code
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from envmgr.cli.boundary import Terminated, guarded
+from envmgr.cli.boundary import Output, Terminated, guarded
 from envmgr.cli.options import Options, split
 
 TYPE_CHECKING = False
@@ -31,6 +31,8 @@ def _prepare_streams() -> None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - for as long as we run
         elif hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="envmgr")
+    if not isinstance(sys.stdout, Output):
+        setattr(sys, "stdout", Output(sys.stdout))  # noqa: B010 - it is what a command uses of a stream
 
 
 def _spell_anyhow(error: UnicodeError) -> tuple[str | bytes, int]:
