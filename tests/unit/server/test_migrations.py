@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import re
 import sqlite3
 from concurrent.futures import ProcessPoolExecutor
@@ -94,6 +95,101 @@ def test_a_database_of_a_newer_server_is_left_alone(tmp_path):
     with pytest.raises(NewerDatabase, match=re.escape(path)):
         upgrade(path, service.MIGRATIONS, service.HEAD)
     assert dump(path) == before
+
+
+def revisions(service):
+    """Return a service's revisions, oldest first."""
+    found = sorted(re.findall(r"^r(\d{4})_\w+\.py$", "\n".join(os.listdir(service.MIGRATIONS)), re.MULTILINE))
+    assert found[-1] == service.HEAD
+    return found
+
+
+@pytest.mark.parametrize(
+    ("service", "revision"),
+    [
+        pytest.param(service, revision, id=f"{service.NAME}-{revision}")
+        for service in bootstrap.SERVICES
+        for revision in revisions(service)
+    ],
+)
+def test_an_upgrade_from_any_revision_keeps_every_row_and_ends_as_the_code_has_it(
+    service, revision, tmp_path
+):
+    path = str(tmp_path / "old.db")
+    upgrade(path, service.MIGRATIONS, revision)
+    fill(path)
+    before = rows(path)
+    assert all(len(found) >= (1 if "one" in found[0] else ROWS) for found in before.values())
+    upgrade(path, service.MIGRATIONS, service.HEAD)
+    after = rows(path)
+    for table, found in before.items():
+        assert [row for row in found if not any(row.items() <= kept.items() for kept in after[table])] == []
+    metadata = importlib.import_module(METADATA[service.NAME]).metadata
+    engine = create_engine(f"sqlite:///{tmp_path / 'named.db'}")
+    metadata.create_all(engine)
+    engine.dispose()
+    assert shape(path) == shape(tmp_path / "named.db")
+    connection = sqlite3.connect(path)
+    assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    connection.close()
+
+
+ROWS = 3
+JSON = {
+    "rules": '{"auto_deploy":[{"app":"shop","tag_range":"^2"}],"requires_approval":true}',
+    "artifacts": '[{"name":"shop.zip","digest":"sha256:0","url":"https://ci.e.org/1"}]',
+    "requests": '["nodejs@20"]',
+    "platforms": '["linux-x64"]',
+    "scopes": '["apps:read"]',
+    "apps": '["shop"]',
+    **dict.fromkeys(("answer", "build", "claims", "data", "event", "payload"), '{"app":"shop"}'),
+}
+STATUSES = ("successful", "superseded", "pending")
+MOMENT = 1_790_000_000_000
+
+
+def fill(path):
+    """Put into each table rows as a server writes them."""
+    connection = sqlite3.connect(path)
+    with connection:
+        for table in tables(connection):
+            columns = connection.execute(f'PRAGMA table_info("{table}")').fetchall()
+            if columns[0][1] == "one" and connection.execute(f'SELECT 1 FROM "{table}"').fetchone():
+                continue
+            marks = ", ".join("?" * len(columns))
+            values = [[plausible(column, n) for column in columns] for n in range(ROWS)]
+            connection.executemany(f'INSERT INTO "{table}" VALUES ({marks})', values)
+    connection.close()
+
+
+def plausible(column, n):
+    """Make up what a column holds in a row: another thing in each, and nothing in the first where it may be so."""
+    _, name, type_, never_null, _, key = column
+    if n == 0 and not never_null and not key:
+        return None
+    if type_ == "INTEGER":
+        moment = name.endswith("_at") or name in {"at", "time", "timestamp", "current_since", "until"}
+        return MOMENT + n if moment else n % 2 if name in {"gone", "deleted", "active"} else n + 1
+    if name in {"hash", "prev_hash"}:
+        return f"{n + (name == 'hash'):064x}"
+    return STATUSES[n] if name == "status" else JSON.get(name, f"{name}-{n}")
+
+
+def tables(connection):
+    named = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+    return [name for (name,) in named if not name.startswith(("sqlite_", "alembic_"))]
+
+
+def rows(path):
+    """Read every row of every table, as what each column holds."""
+    connection = sqlite3.connect(path)
+    found = {}
+    for table in tables(connection):
+        cursor = connection.execute(f'SELECT * FROM "{table}"')
+        columns = [column[0] for column in cursor.description]
+        found[table] = [dict(zip(columns, row, strict=True)) for row in cursor]
+    connection.close()
+    return found
 
 
 def dump(path):
