@@ -64,6 +64,30 @@ def test_first_start_says_what_it_made_and_what_to_type_next_and_later_ones_do_n
     assert daemon.login("admin", password[1])["access_token"]
 
 
+def test_a_start_after_one_that_came_half_way_shows_the_password_that_it_makes(fresh):
+    daemon = fresh(environment={"ALM_ADMIN_PASSWORD": ""})
+    assert command("migrate", "--data-dir", str(daemon.data)).returncode == 0
+    password = re.search(r"password +(\S+)", daemon.start().said)
+    assert password
+    assert daemon.login("admin", password[1])["access_token"]
+
+
+def test_a_password_that_is_none_is_refused_before_anything_is_made(tmp_path):
+    data = tmp_path / "data"
+    refused = command(
+        "serve", "all", "--port", "0", "--data-dir", str(data), variables={"ALM_ADMIN_PASSWORD": "admin"}
+    )
+    assert refused.returncode == 1
+    assert not data.exists()
+
+
+def test_what_the_first_start_says_fits_a_terminal_and_does_not_repeat_a_password_that_was_given(fresh):
+    said = fresh().start().said
+    assert ADMIN_PASSWORD not in said
+    assert "the one in ALM_ADMIN_PASSWORD" in said
+    assert [line for line in said.splitlines() if len(line) > 79 and "data  " not in line] == []
+
+
 def test_a_second_server_on_the_same_data_is_refused_with_whose_it_is(fresh):
     daemon = fresh().start()
     second = command("serve", "all", "--port", "0", "--data-dir", str(daemon.data))
@@ -119,7 +143,7 @@ def test_a_database_of_a_newer_server_is_refused_and_left_alone(fresh):
     [
         ({"DB_URL": "postgresql://db/alm"}, "DB_URL names a postgresql database"),
         ({"JWT_SECRET": "short"}, "JWT_SECRET"),
-        ({"ALM_ADMIN_PASSWORD": "short"}, "12"),
+        ({"ALM_ADMIN_PASSWORD": "short"}, "ALM_ADMIN_PASSWORD .* 12"),
         ({"ALM_TRUSTED_PROXIES": "nowhere!"}, "ALM_TRUSTED_PROXIES"),
     ],
 )

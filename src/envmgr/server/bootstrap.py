@@ -21,6 +21,8 @@ from envmgr.server.deployment import api as deployment_api
 from envmgr.server.deployment import module as deployment_module
 from envmgr.server.gateway import api as gateway_api
 from envmgr.server.gateway import module as gateway_module
+from envmgr.server.gateway.domain import require_good_password
+from envmgr.server.gateway.users import ADMIN
 from envmgr.server.kit import headers, openapi, vitals
 from envmgr.server.kit import health as health_kit
 from envmgr.server.kit.allowed import options
@@ -33,7 +35,8 @@ from envmgr.server.kit.health import Check, Health
 from envmgr.server.kit.metrics import Metrics
 from envmgr.server.kit.migration import upgrade
 from envmgr.server.kit.observer import Observer
-from envmgr.server.kit.problems import Problem
+from envmgr.server.kit.problems import InvalidFields, Problem
+from envmgr.server.kit.settings import SettingsError
 from envmgr.server.kit.sqlite import SqliteDatabase
 from envmgr.server.kit.tokens import keyring
 from envmgr.server.version import api as version_api
@@ -63,6 +66,19 @@ SERVICES = (app_module, version_module, deployment_module, audit_module, gateway
 DOCUMENT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "openapi.json")
 """What `document` writes, as it is committed."""
 DRAIN_SECONDS, STOP_SECONDS = 2.0, 1.5
+
+
+def check(settings: Settings) -> None:
+    """Raise SettingsError for what a start would fail at later, when some of it is done."""
+    if not settings.admin_password:
+        return
+    try:
+        require_good_password(ADMIN, settings.admin_password, "")
+    except InvalidFields as error:
+        raise SettingsError(
+            f"ALM_ADMIN_PASSWORD cannot be the password of {ADMIN}: {error.errors[0][1]}",
+            "choose another, or unset it: then one is made up, and shown",
+        ) from error
 
 
 def migrate(data: DataDirectory) -> None:
@@ -108,7 +124,7 @@ class Embedded:
         self._log = log
         self._health = _health(services, metrics)
         self.password: str | None = None
-        """That of the first admin, if it was chosen just now."""
+        """That of the first admin, if that one was made just now."""
         self.application = Door(
             cast("Application", litestar([*_routes(services.modules), *_own_routes(self._health)])),
             services.gateway.authenticator,
@@ -124,13 +140,14 @@ class Embedded:
         services = self._services
         for cut in await services.watch.cuts():
             self._log.error("the audit was cut", reason=cut)
-        self.password = await services.gateway.bootstrap(admin_password)
         for module in services.modules:
             for subscription in module.subscriptions:
                 services.bus.subscribe(subscription)
         calls = services.worker.start([module.outbox for module in services.modules])
         for name, call in calls.items():
             services.databases[name].on_commit = call
+        # Last, so that nothing can fail between making a password and showing it.
+        self.password = await services.gateway.bootstrap(admin_password)
 
     def hush(self) -> None:
         """Let answers that would go on for ever come to their end, and say that requests should go elsewhere."""

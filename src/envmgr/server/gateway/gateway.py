@@ -40,7 +40,7 @@ class Gateway:
     exchange: ExchangeService
 
     async def bootstrap(self, password: str = "") -> str | None:
-        """Make the first admin where there is no user; return the password if it was chosen here."""
+        """Make the first admin where there is no user; return the password if that was done just now."""
         return await self.users.bootstrap(password)
 
     async def sweep(self) -> None:

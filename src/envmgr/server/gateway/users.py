@@ -43,7 +43,7 @@ class UserService:
         self._vault = vault
 
     async def bootstrap(self, password: str = "") -> str | None:
-        """Make the user `admin` where there has never been a user; return the password if it was chosen here.
+        """Make the user `admin` where there has never been a user; return its password if that was done just now.
 
         A password given later changes nothing: that of an admin who is there is changed by POST /auth/password.
         """
@@ -61,7 +61,7 @@ class UserService:
             return True
 
         made = await self._database.write(unit)
-        return chosen if made and not password else None
+        return chosen if made else None
 
     async def create(self, call: Call, new: UserNew) -> Answer[User]:
         """Let somebody sign in."""

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from socket import socket
     from types import FrameType
 
-    from envmgr.server.bootstrap import Embedded
     from envmgr.server.kit.datadir import DataDirectory
     from envmgr.server.kit.logs import Log
     from envmgr.server.kit.serving import Server
@@ -38,10 +37,12 @@ YOUNG = 10_000
 
 def serve(options: argparse.Namespace) -> int:
     """Serve until told to stop."""
+    from envmgr.server import bootstrap
     from envmgr.server.kit import logs, serving, settings
     from envmgr.server.kit.datadir import DataDirectory
 
     read = settings.read(environment.current(), vars(options))
+    bootstrap.check(read)
     stop = _Stop()
     log = logs.make(read.log_level)
     with (
@@ -49,15 +50,12 @@ def serve(options: argparse.Namespace) -> int:
         DataDirectory(read.data_dir) as data,
         serving.listen(read.host, read.port) as listener,
     ):
-        from envmgr.server.bootstrap import migrate
-
-        is_new = data.is_new
-        migrate(data)
+        bootstrap.migrate(data)
         serving.allow_connections(read.connections)
         sys.setswitchinterval(SWITCH_SECONDS)
         gc.set_threshold(YOUNG)
         with asyncio.Runner(loop_factory=serving.loop_factory()) as runner:
-            runner.run(_run(read, data, listener, log, tracing, stop, is_new=is_new))
+            runner.run(_run(read, data, listener, log, tracing, stop))
     return 0
 
 
@@ -90,8 +88,6 @@ async def _run(
     log: Log,
     tracing: Tracing | None,
     stop: _Stop,
-    *,
-    is_new: bool,
 ) -> None:
     from envmgr.server import bootstrap
     from envmgr.server.kit import serving
@@ -100,7 +96,7 @@ async def _run(
     url = _url(settings.host, listener.getsockname()[1])
 
     def started() -> None:
-        _greet(embedded, url, data.path, is_new=is_new)
+        say(_greeting(embedded.password, url, data.path, is_chosen=bool(settings.admin_password)))
         if not _is_here(settings.host):
             log.warning(
                 "other machines reach this server, and nothing encrypts what they send: "
@@ -153,19 +149,15 @@ def _url(host: str, port: int) -> str:
     return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
 
 
-def _greet(embedded: Embedded, url: str, path: str, *, is_new: bool) -> None:
-    if not is_new:
-        say(f"envmgr-alm {__version__} serves {url} from {path}; Ctrl-C stops it")
-        return
-    say("\n".join(_welcome(embedded.password, url, path)))
-
-
-def _welcome(password: str | None, url: str, path: str) -> list[str]:
-    shown = f"{password}   (shown only now: keep it)" if password else "the one in ALM_ADMIN_PASSWORD"
-    return [
+def _greeting(password: str | None, url: str, path: str, *, is_chosen: bool) -> str:
+    """Say where the server is; where its admin was made just now, also how to begin."""
+    if password is None:
+        return f"envmgr-alm {__version__} serves {url} from {path}; Ctrl-C stops it"
+    shown = "the one in ALM_ADMIN_PASSWORD" if is_chosen else f"{password}   (shown only now: keep it)"
+    lines = [
         f"envmgr-alm {__version__} serves {url}; Ctrl-C stops it",
         "",
-        f"  data       {path}, made just now",
+        f"  data       {path}",
         "  user       admin",
         f"  password   {shown}",
         f"  docs       {url}/docs",
@@ -173,6 +165,7 @@ def _welcome(password: str | None, url: str, path: str) -> list[str]:
         "What to type next, in another terminal:",
         "",
         f"  envmgr alm login {url}",
-        "  envmgr alm push        in a project: registers what was built, with the lock it was built with",
+        "  envmgr alm push        in a project: registers what was built",
         "",
     ]
+    return "\n".join(lines)

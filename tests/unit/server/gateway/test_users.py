@@ -46,7 +46,7 @@ def test_the_first_admin_gets_a_password_that_is_told_once(tmp_path):
 
 def test_a_password_from_outside_is_that_of_the_first_start(tmp_path):
     found, events = first_start(tmp_path, PASSWORD, "another password of mine")
-    assert found == [None, None]
+    assert found == [PASSWORD, None]
     assert len(events) == 1
 
     async def scenario(gate):
