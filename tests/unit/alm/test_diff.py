@@ -79,6 +79,11 @@ def test_two_environments_are_compared_app_by_app():
     assert [one.app for one in found if one.commits] == ["shop"]
 
 
+def test_two_versions_of_two_apps_are_called_after_neither():
+    (found,) = diff(server(), Tagged("shop", "1.1"), Numbered(5), None, Knowing())
+    assert (found.app, found.difference.before.app, found.difference.after.app) == (None, "shop", "api")
+
+
 def test_two_environments_may_be_compared_for_one_app():
     (found,) = diff(server(), Everywhere("dev"), Everywhere("prod"), "shop", Knowing())
     assert (found.app, found.difference.before.version_id) == ("shop", 2)

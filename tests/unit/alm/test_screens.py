@@ -130,6 +130,13 @@ def test_an_entry_of_a_difference_is_json():
     assert (entry["before"]["tag"], entry["after"]["tag"]) == ("1.3.2", "1.4.0")
 
 
+def test_versions_of_two_apps_are_told_with_their_apps():
+    found = difference(OLD, {**NEW, "app": "blog"}, app=None)
+    assert next(iter(diff._lines([found], "", PLAIN, 80))) == "shop@1.3.2 -> blog@1.4.0"
+    entry = diff._entry(found)
+    assert (entry["app"], entry["before"]["app"], entry["after"]["app"]) == (None, "shop", "blog")
+
+
 def use(app, version_, environment="prod"):
     return Use(app, environment, "1.0", 1, version_)
 

@@ -74,6 +74,7 @@ def _side_entry(side: Side | None) -> dict[str, object] | None:
     if side is None:
         return None
     return {
+        "app": side.app,
         "version_id": side.version_id,
         "tag": side.tag,
         "commit": side.commit or None,
@@ -110,8 +111,9 @@ def _lines(found: Sequence[AppDifference], title: str, style: Style, width: int)
 
 def _app(one: AppDifference, style: Style, width: int) -> Iterator[str]:
     found, marks = one.difference, marks_for(style)
-    tags = " ".join([_tag(found.before, marks), marks.arrow, _tag(found.after, marks)])
-    yield f"{style.paint('bold', one.app)}  {tags}"
+    sides = [_side(side, one.app, marks, style) for side in (found.before, found.after)]
+    lead = "" if one.app is None else f"{style.paint('bold', one.app)}  "
+    yield lead + f" {marks.arrow} ".join(sides)
     yield from facts(_about(one, marks), style, width)
     inside = (
         ("commits", [] if one.commits is None else [*_commits(one.commits, style, width - 4)]),
@@ -124,8 +126,11 @@ def _app(one: AppDifference, style: Style, width: int) -> Iterator[str]:
             yield from (f"    {line}" for line in lines)
 
 
-def _tag(side: Side | None, marks: Marks) -> str:
-    return marks.nothing if side is None else side.tag
+def _side(side: Side | None, app: str | None, marks: Marks, style: Style) -> str:
+    """Name a side by its tag, and by its app where there is none that both are of."""
+    if side is None:
+        return marks.nothing
+    return side.tag if app else f"{style.paint('bold', side.app)}@{side.tag}"
 
 
 def _about(one: AppDifference, marks: Marks) -> Iterator[tuple[str, str]]:

@@ -23,9 +23,12 @@ if TYPE_CHECKING:
 
 @frozen
 class AppDifference:
-    """What differs of one app; `commits` where the repository here knows both sides."""
+    """What differs of one app; `commits` where the repository here knows both sides.
 
-    app: str
+    `app` is None where each side is of another app, which the sides name.
+    """
+
+    app: str | None
     difference: Difference
     commits: Commits | None
 
@@ -54,7 +57,8 @@ def _mixed(plain: Everywhere) -> UsageError:
 
 def _versions(api: Api, before: One, after: One, repository: Repository) -> AppDifference:
     one, other = find.version(api, before), find.version(api, after)
-    return _compared(word(other, "app"), one, other, repository)
+    app = word(other, "app")
+    return _compared(app if word(one, "app") == app else None, one, other, repository)
 
 
 def _environments(
@@ -72,7 +76,7 @@ def _by_id(api: Api, version_id: int | None) -> Document | None:
 
 
 def _compared(
-    app: str, before: Document | None, after: Document | None, repository: Repository
+    app: str | None, before: Document | None, after: Document | None, repository: Repository
 ) -> AppDifference:
     found = compare(before, after)
     commits = None
