@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+IS_DAMAGED = "error: {}/gateway.db is damaged.*\\nhint: .*backup.*\\n"
+
+
 @pytest.fixture
 def fresh(tmp_path: Path) -> Iterator[Callable[..., Daemon]]:
     made: list[Daemon] = []
@@ -136,6 +139,37 @@ def test_a_database_of_a_newer_server_is_refused_and_left_alone(fresh):
     assert "newer envmgr" in refused.stderr
     assert "Traceback" not in refused.stderr
     assert (daemon.data / "version.db").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "arguments", [("serve", "all", "--port", "0"), ("dead-letters", "list"), ("migrate",)]
+)
+def test_a_file_that_is_no_database_ends_a_command_with_its_name_and_the_way_out(arguments, tmp_path):
+    (tmp_path / "gateway.db").write_text("hello")
+    if arguments[0] == "dead-letters":
+        assert command("migrate", "--data-dir", str(tmp_path)).returncode == 1
+    refused = command(*arguments, "--data-dir", str(tmp_path))
+    assert refused.returncode == 1
+    assert re.fullmatch(IS_DAMAGED.format(re.escape(str(tmp_path))), refused.stderr)
+
+
+def test_a_database_that_is_damaged_inside_is_named_when_the_start_comes_upon_it(tmp_path):
+    assert command("migrate", "--data-dir", str(tmp_path)).returncode == 0
+    damage(tmp_path / "gateway.db", "user")
+    refused = command("serve", "all", "--port", "0", "--data-dir", str(tmp_path))
+    assert refused.returncode == 1
+    assert re.fullmatch(IS_DAMAGED.format(re.escape(str(tmp_path))), refused.stderr)
+
+
+def damage(path: Path, table: str) -> None:
+    """Overwrite the first page of a table."""
+    connection = sqlite3.connect(path)
+    (size,) = connection.execute("PRAGMA page_size").fetchone()
+    (page,) = connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = ?", [table]).fetchone()
+    connection.close()
+    with path.open("r+b") as file:
+        file.seek((page - 1) * size)
+        file.write(b"\xff" * size)
 
 
 @pytest.mark.parametrize(

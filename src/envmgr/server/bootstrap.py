@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sqlite3
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -33,7 +34,7 @@ from envmgr.server.kit.door import Door
 from envmgr.server.kit.edge import answer_http, answer_problem, permitted
 from envmgr.server.kit.health import Check, Health
 from envmgr.server.kit.metrics import Metrics
-from envmgr.server.kit.migration import upgrade
+from envmgr.server.kit.migration import UnusableDatabase, require_whole, revision_of, upgrade
 from envmgr.server.kit.observer import Observer
 from envmgr.server.kit.problems import InvalidFields, Problem
 from envmgr.server.kit.settings import SettingsError
@@ -175,7 +176,12 @@ async def embedded(
     tell_retries(log)
     metrics = Metrics()
     made = Embedded(settings, services(settings, data, log, metrics, tracing), log, metrics, tracing)
-    await made.start(settings.admin_password)
+    try:
+        await made.start(settings.admin_password)
+    except sqlite3.DatabaseError:
+        for service in SERVICES:
+            require_whole(data.database(service.NAME))
+        raise
     return made
 
 
@@ -186,12 +192,22 @@ async def offline(settings: Settings, data: DataDirectory, log: Log) -> AsyncIte
         raise DataDirectoryError(
             f"no server has kept anything in {data.path} yet", "name the server's directory with --data-dir"
         )
+    for service in SERVICES:
+        _require_current(data.database(service.NAME), service.HEAD)
     opened = services(settings, data, log, Metrics())
     try:
-        await vitals.databases_fit(opened.databases, _heads()).look()
         yield opened
     finally:
         opened.close()
+
+
+def _require_current(path: str, head: str) -> None:
+    found = revision_of(path)
+    if found != head:
+        raise UnusableDatabase(
+            f"{path} has the form {found or 'of none'}, and this version of envmgr works with {head}",
+            "run the version of envmgr that the server has, or `envmgr-alm migrate` with the server stopped",
+        )
 
 
 def litestar(handlers: Sequence[Any]) -> Litestar:

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import create_engine
 
 from envmgr.server import bootstrap
-from envmgr.server.kit.migration import NewerDatabase, upgrade
+from envmgr.server.kit.migration import NewerDatabase, UnusableDatabase, require_whole, revision_of, upgrade
 
 METADATA = {
     "app": "envmgr.server.app.store",
@@ -190,6 +190,56 @@ def rows(path):
         found[table] = [dict(zip(columns, row, strict=True)) for row in cursor]
     connection.close()
     return found
+
+
+@services
+@pytest.mark.parametrize("content", [b"hello\n", b"SQLite format 3\0" + b"\xff" * 5000])
+def test_a_file_that_is_no_database_is_named_with_the_way_out_and_left_alone(service, content, tmp_path):
+    path = tmp_path / f"{service.NAME}.db"
+    path.write_bytes(content)
+    with pytest.raises(UnusableDatabase, match=f"^{re.escape(str(path))} is damaged") as caught:
+        upgrade(str(path), service.MIGRATIONS, service.HEAD)
+    assert "backup" in (caught.value.hint or "")
+    assert path.read_bytes() == content
+
+
+def test_a_database_of_something_else_is_refused_and_left_alone(tmp_path):
+    service, path = bootstrap.SERVICES[0], str(tmp_path / "app.db")
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE song (title TEXT)")
+    connection.close()
+    before = dump(path)
+    with pytest.raises(UnusableDatabase, match="something else"):
+        upgrade(path, service.MIGRATIONS, service.HEAD)
+    assert dump(path) == before
+
+
+def test_what_cannot_be_opened_is_named_with_the_way_out(tmp_path):
+    service, path = bootstrap.SERVICES[0], tmp_path / "app.db"
+    path.mkdir()
+    with pytest.raises(UnusableDatabase, match=f"^{re.escape(str(path))} cannot be used: unable to open"):
+        upgrade(str(path), service.MIGRATIONS, service.HEAD)
+
+
+def test_damage_in_the_midst_of_a_database_is_found_when_it_is_looked_for(tmp_path):
+    service, path = bootstrap.SERVICES[0], str(tmp_path / "app.db")
+    upgrade(path, service.MIGRATIONS, service.HEAD)
+    require_whole(path)
+    damage(path, "outbox")
+    assert revision_of(path) == service.HEAD
+    with pytest.raises(UnusableDatabase, match=f"^{re.escape(path)} is damaged"):
+        require_whole(path)
+
+
+def damage(path, table):
+    """Overwrite the first page of a table."""
+    connection = sqlite3.connect(path)
+    (size,) = connection.execute("PRAGMA page_size").fetchone()
+    (page,) = connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = ?", [table]).fetchone()
+    connection.close()
+    with open(path, "r+b") as file:
+        file.seek((page - 1) * size)
+        file.write(b"\xff" * size)
 
 
 def dump(path):

@@ -7,11 +7,28 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from typing import Protocol
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Protocol
 
 from envmgr.kit.errors import EnvmgrError
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 _HERE = os.path.dirname(os.path.abspath(__file__))
+_DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+_OUTSIDE = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_READONLY,
+    }
+)
+"""What the system, not the file's content, is to blame for."""
 
 
 class Operations(Protocol):
@@ -22,7 +39,11 @@ class Operations(Protocol):
         ...
 
 
-class NewerDatabase(EnvmgrError):
+class UnusableDatabase(EnvmgrError):
+    """The file is damaged, or somebody else's, or the system does not let it be read and written."""
+
+
+class NewerDatabase(UnusableDatabase):
     """A newer server has been here."""
 
 
@@ -30,22 +51,60 @@ def upgrade(path: str, revisions: str, head: str) -> None:
     """Bring the database file up to `head`; `revisions` is the directory of the service's migrations.
 
     Alembic is imported only when there is something to do: that is half the time of a start.
+    Raise UnusableDatabase.
     """
-    if _current(path) != head:
-        _upgrade(path, revisions, head)
+    if revision_of(path) != head:
+        with _named(path):
+            _upgrade(path, revisions, head)
 
 
-def _current(path: str) -> str | None:
-    if not os.path.exists(path):
+def revision_of(path: str) -> str | None:
+    """Return which form a database file has; None where it is still empty. Raise UnusableDatabase."""
+    if not os.path.lexists(path):
         return None
-    connection = sqlite3.connect(path)
-    try:
+    with _named(path), closing(sqlite3.connect(path)) as connection:
+        tables = [
+            name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
+        ]
+        if not tables:
+            return None
+        if "alembic_version" not in tables:
+            raise _damaged(path, "its tables are those of something else")
         row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
-    except sqlite3.OperationalError:
-        return None
-    finally:
-        connection.close()
     return str(row[0]) if row else None
+
+
+def require_whole(path: str) -> None:
+    """Look through a database file, which takes as long as it is large. Raise UnusableDatabase."""
+    with _named(path), closing(sqlite3.connect(path)) as connection:
+        (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if found != "ok":
+        raise _damaged(path, found.splitlines()[-1])
+
+
+@contextmanager
+def _named(path: str) -> Iterator[None]:
+    """Say which file it is that SQLite cannot work with, and the way out."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+        if code in _DAMAGED:
+            raise _damaged(path, str(error)) from error
+        if code not in _OUTSIDE:
+            raise
+        raise UnusableDatabase(
+            f"{path} cannot be used: {error}",
+            "see that it is a file of the user that runs the server and that the disk has room, "
+            "or choose another --data-dir",
+        ) from error
+
+
+def _damaged(path: str, found: str) -> UnusableDatabase:
+    return UnusableDatabase(
+        f"{path} is damaged, or no database of this server: {found}",
+        "put it back from a backup, or choose another --data-dir",
+    )
 
 
 def _upgrade(path: str, revisions: str, head: str) -> None:
@@ -53,6 +112,7 @@ def _upgrade(path: str, revisions: str, head: str) -> None:
     from alembic.config import Config
     from alembic.util import CommandError
     from sqlalchemy import create_engine, event
+    from sqlalchemy.exc import DBAPIError
 
     engine = create_engine(f"sqlite:///{path}", connect_args={"isolation_level": None, "timeout": 60})
     # The driver would commit before each DDL statement: transactions are begun here instead.
@@ -69,6 +129,8 @@ def _upgrade(path: str, revisions: str, head: str) -> None:
         raise NewerDatabase(
             f"{path} was written by a newer envmgr ({error})", "run that one, or choose another --data-dir"
         ) from error
+    except DBAPIError as error:
+        raise error.orig or error from error
     finally:
         engine.dispose()
 
