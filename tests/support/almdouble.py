@@ -11,7 +11,7 @@ from urllib.parse import unquote
 from support.scripted import ALM, Asked, Said, Scripted, problem
 
 PASSWORD = "correct horse battery staple"
-LOCK = '{"lockfile": 1}\n'
+LOCK = '{"alpha": "1.1.0"}\n'
 KEY = "evm_k1_0123456789abcdef"
 
 

@@ -188,6 +188,30 @@ def apply(lock: Lockfile, pins: Iterable[Pin], dotfile: Dotfile) -> Lockfile:
     return lockfile.prune(lock, [key(tool, spec) for tool, spec in lockable(dotfile.entries)])
 
 
+def gaps(lock: Lockfile, dotfile: Dotfile) -> tuple[str, ...]:
+    """Say, with no word to any server, what a lock does not answer of a dotfile, and what of it nobody asks for."""
+    asked = {
+        key(entry.tool, spec): (entry.tool, spec)
+        for entry in dotfile.entries
+        for spec in entry.specs
+        if versions.classify(spec)[0] in {"version", "tag"}
+    }
+    missing = [
+        f"{tool}={spec} is not locked" for tool, spec in asked.values() if not _answers(lock, tool, spec)
+    ]
+    tools = {entry.tool for entry in dotfile.entries}
+    surplus = [
+        *(f"nothing asks for {request}" for request in sorted(lock.resolved) if request not in asked),
+        *(f"nothing asks for {tool}" for tool in sorted(lock.seed) if tool not in tools),
+    ]
+    return (*missing, *surplus)
+
+
+def _answers(lock: Lockfile, tool: str, spec: str) -> bool:
+    version = lock.version_of(key(tool, spec))
+    return lock.locked(tool, version) is not None if version else _seeded(lock, tool, spec) is not None
+
+
 def write(context: Context, dotfile: Dotfile, pins: Iterable[Pin]) -> bool:
     """Record pins in the lock beside a dotfile, among what other processes recorded; tell whether it changed."""
     path = lockio.path_beside(dotfile.path)

@@ -116,6 +116,41 @@ def test_without_a_lock_it_warns_or_with_require_lock_fails(ci, double):
     assert "toolchain" not in double.versions["shop", "v1"]
 
 
+@pytest.mark.parametrize(
+    ("requests", "lock", "said"),
+    [
+        ("alpha=^2.0", '{"alpha": "1.2.0"}', "alpha=^2.0 is not locked"),
+        ("alpha=^1.0\nbeta=1", '{"alpha": "1.2.0"}', "beta=1 is not locked"),
+        ("alpha=^1.0", '{"alpha": "1.2.0", "beta": "1.0.0"}', "nothing asks for beta"),
+        ("alpha=^1.0", '{"lockfile": 1}', "alpha=^1.0 is not locked"),
+    ],
+)
+def test_a_lock_of_other_requests_is_warned_of_or_with_require_lock_refused(ci, double, requests, lock, said):
+    ci.write(*requests.split("\n"))
+    (ci.project / ".envmgr.lock").write_text(lock)
+    result = ci.run("alm", "push", "--tag", "v1", "--require-lock")
+    assert (result.code, double.versions) == (1, {})
+    assert f"is not of the .envmgr beside it: {said}\nhint: `envmgr lock`" in result.err
+    result = ci.ok("alm", "push", "--tag", "v1", "--json")
+    assert json.loads(result.out)["status"] == "created"
+    assert result.err.startswith(f"warning: .envmgr.lock is not of the .envmgr beside it: {said}; ")
+    assert double.versions["shop", "v1"]["toolchain"]["lock"] == lock
+
+
+def test_a_lock_without_requests_beside_it_is_pushed(ci, double):
+    (ci.project / ".envmgr").unlink()
+    result = ci.ok("alm", "push", "--tag", "v1", "--require-lock")
+    assert result.err == ""
+    assert double.versions["shop", "v1"]["toolchain"]["dotfile"] == ""
+
+
+def test_a_lock_that_envmgr_wrote_goes_with_its_requests(ci):
+    ci.publish("alpha")
+    (ci.project / ".envmgr.lock").unlink()
+    ci.ok("lock")
+    assert ci.ok("alm", "push", "--tag", "v1", "--require-lock").err == ""
+
+
 def test_a_dirty_work_tree_is_told(ci, double):
     (ci.project / ".envmgr").write_text("alpha=^1.1\n")
     ci.ok("alm", "push", "--tag", "v1")

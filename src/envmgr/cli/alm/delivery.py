@@ -69,7 +69,7 @@ def push(  # noqa: PLR0913, PLR0917 - a parameter is an option
     ] = None,
     ref: Annotated[str | None, typer.Option("--ref", help="The branch; else the CI's or git's.")] = None,
     require_lock: Annotated[
-        bool, typer.Option("--require-lock", help="Fail where there is no .envmgr.lock to send.")
+        bool, typer.Option("--require-lock", help="Fail without an .envmgr.lock that goes with .envmgr.")
     ] = False,
     spool: Annotated[
         bool, typer.Option("--spool", help="Keep it on disk for later when the server cannot be reached.")

@@ -42,6 +42,11 @@ def _warn(options: Options, packed: Packed) -> None:
             "warning: there is no .envmgr.lock here, so nobody will know which tools this was built with; "
             "`envmgr lock` writes one\n"
         )
+    if packed.gaps:
+        sys.stderr.write(
+            f"warning: .envmgr.lock is not of the .envmgr beside it: {', '.join(packed.gaps)}; "
+            "`envmgr lock` brings it up to date, and --require-lock makes this an error\n"
+        )
 
 
 def _entry(done: Pushed) -> dict[str, object]:

@@ -11,8 +11,9 @@ from envmgr.alm.spool import Parcel
 from envmgr.kit.errors import AlmBusy, AlmUnreachable, NoProvenance, NotSignedIn, Offline, StaleLock
 from envmgr.kit.fs import read_text
 from envmgr.kit.value import frozen
+from envmgr.ops import locking
 from envmgr.ops.alm.flush import Flushed, flush
-from envmgr.project import dotfile
+from envmgr.project import dotfile, lockio
 from envmgr.project.lockio import path_beside, text_of
 from envmgr.project.lockreader import parse
 
@@ -41,11 +42,15 @@ class Said:
 
 @frozen
 class Packed:
-    """A push, ready to go; `lock` is the file its lock was read from, None where there is none."""
+    """A push, ready to go; `lock` is the file its lock was read from, None where there is none.
+
+    `gaps` say in what that lock is not of the `.envmgr` beside it.
+    """
 
     parcel: Parcel
     lock: str | None
     lock_digest: str | None
+    gaps: tuple[str, ...] = ()
 
 
 @frozen
@@ -71,6 +76,12 @@ def pack(context: Context, url: str, said: Said) -> Packed:
         context.project.directory or environment.cwd,
     )
     toolchain, lock = _toolchain(context, require=said.require_lock)
+    gaps = _gaps(context, lock) if lock else ()
+    if gaps and said.require_lock:
+        raise StaleLock(
+            f"{lock} is not of the .envmgr beside it: {', '.join(gaps)}",
+            "`envmgr lock` brings it up to date; commit it, and build with that",
+        )
     body = {
         "changelog": _changelog(said.changelog, environment.cwd),
         "commit": found.commit,
@@ -80,7 +91,7 @@ def pack(context: Context, url: str, said: Said) -> Packed:
         **({"toolchain": toolchain} if toolchain else {}),
     }
     digest = toolchain["lock_digest"] if toolchain else None
-    return Packed(Parcel(url, found.app, found.tag, body), lock, digest)
+    return Packed(Parcel(url, found.app, found.tag, body), lock, digest, gaps)
 
 
 def push(context: Context, api: Api, packed: Packed) -> Pushed:
@@ -134,6 +145,13 @@ def _toolchain(context: Context, *, require: bool) -> tuple[dict[str, str] | Non
     parse(text, lock)
     digest = f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
     return {"lock": text, "lock_digest": digest, "dotfile": read_text(path) or ""}, lock
+
+
+def _gaps(context: Context, lock: str) -> tuple[str, ...]:
+    """Say in what a lock is not of the dotfile beside it; where there is none, nothing can be said."""
+    beside = (file for file in context.project.files if path_beside(file.path) == lock)
+    requests, locked = next(beside, None), lockio.read(lock)
+    return locking.gaps(locked, requests) if requests and locked else ()
 
 
 def _changelog(text: str | None, cwd: str) -> str:
