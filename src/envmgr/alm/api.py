@@ -124,9 +124,10 @@ class Api:
         token = self._tokens.current()
         try:
             return self._finished(_signed(asked, token))
-        except NotSignedIn:
+        except NotSignedIn as error:
             other = self._tokens.renewed(token)
             if other is None:
+                error.hint = self._tokens.hint or error.hint
                 raise
             return self._finished(_signed(asked, other))
 

@@ -15,6 +15,10 @@ TAG_RULE = (
     "`/` between others, no part being `.` or `..`, nor the last one `lock`"
 )
 """What `is_tag` holds, in words."""
+ENVIRONMENT_RULE = (
+    "1 to 63 letters, digits, `.`, `_` and `-`, the first a letter or a digit, for example: --env staging"
+)
+"""What the name of an environment can be, in words."""
 
 
 @frozen
@@ -107,7 +111,9 @@ def check_app(app: str) -> str:
 
 def check_environment(name: str) -> str:
     """Return an environment's name; raise UsageError for what can be none."""
-    return _environment(name, name)
+    if not _is(name, _NAME, 63):
+        raise UsageError(f"{name!r} cannot be the name of an environment", ENVIRONMENT_RULE)
+    return name
 
 
 def _app(text: str, word: str) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from envmgr.alm.ways import ways
 from envmgr.kit import urls
 from envmgr.kit.errors import (
     AlmBusy,
@@ -14,6 +16,7 @@ from envmgr.kit.errors import (
     AlmInvalid,
     AlmNotFound,
     Forbidden,
+    NeedsAnother,
     NotSignedIn,
     TooOld,
 )
@@ -43,6 +46,7 @@ class Problem:
     issues: tuple[str, ...]
     members: Mapping[str, object]
     request_id: str
+    retry_after: str = ""
 
 
 def check_version(response: Response) -> None:
@@ -82,6 +86,7 @@ def read(response: Response) -> Problem:
         issues=tuple(_issues(document.get("errors"))),
         members={name: value for name, value in document.items() if name not in _STANDARD},
         request_id=plain(response.headers.get("x-request-id", "")),
+        retry_after=response.headers.get("retry-after", ""),
     )
 
 
@@ -109,11 +114,16 @@ def plain(text: str) -> str:
 def _not_signed_in(problem: Problem) -> AlmError:
     return NotSignedIn(
         f"{problem.host} does not accept who you say you are: {problem.detail}",
-        "`envmgr alm login` signs in; a token of ENVMGR_ALM_TOKEN may have ended or been revoked",
+        "`envmgr alm login` signs in",
     )
 
 
 def _forbidden(problem: Problem) -> AlmError:
+    if problem.kind == "needs-another":
+        return NeedsAnother(
+            f"{problem.host} does not let you do this: {problem.detail}",
+            "whoever else may deploy there can take this step",
+        )
     return Forbidden(
         f"{problem.host} does not let you do this: {problem.detail}",
         "`envmgr alm whoami` shows what you may do; an admin of the server can give you more",
@@ -121,12 +131,28 @@ def _forbidden(problem: Problem) -> AlmError:
 
 
 def _not_found(problem: Problem) -> AlmError:
-    return AlmNotFound(f"{problem.host}: {problem.detail}", "check how it is spelled")
+    return AlmNotFound(f"{problem.host}: {problem.detail}", _list_of(problem.detail))
+
+
+_LISTS = {
+    "app": "apps list",
+    "version": "versions list",
+    "deployment": "deployments list",
+    "environment": "status",
+    "key": "keys list",
+}
+
+
+def _list_of(detail: str) -> str:
+    """Name the command that shows what there is of the kind that something was not found of."""
+    found = re.search(rf"\bno ({'|'.join(_LISTS)})\b", detail)
+    return f"`envmgr alm {_LISTS[found[1]]}` shows those there are" if found else "check how it is spelled"
 
 
 def _conflict(problem: Problem) -> AlmError:
+    detail = problem.detail.replace("?force=true", "--force")  # which is what the API calls it
     return AlmConflict(
-        f"{problem.host}: {problem.detail}", _steps(problem), kind=problem.kind, members=problem.members
+        f"{problem.host}: {detail}", _steps(problem), kind=problem.kind, members=problem.members
     )
 
 
@@ -137,8 +163,16 @@ def _steps(problem: Problem) -> str | None:
         return f"the steps from there are {plain(', '.join(map(str, steps)))}" if steps else "it is over"
     if isinstance(active, str):
         number = plain(active.rpartition("/")[2])
-        return f"in the way is deployment {number}: `envmgr alm deployments show {number}`"
+        state = _STATE.search(problem.detail)
+        onward = ways(number, state[1] if state else "")
+        return (
+            f"in the way is deployment {number}: {onward}; `envmgr alm deployments show {number}` tells more"
+        )
     return None
+
+
+_STATE = re.compile(r"\(([a-z_]+)\)")
+"""How the server tells the state of what is in the way."""
 
 
 def _stale(problem: Problem) -> AlmError:
@@ -155,10 +189,21 @@ def _invalid(problem: Problem) -> AlmError:
 
 
 def _busy(problem: Problem) -> AlmError:
+    seconds = problem.retry_after
+    long = _minutes(int(seconds)) if _LONG.fullmatch(seconds) else ""
+    detail = problem.detail.replace(f"{seconds} s", long) if long else problem.detail
     return AlmBusy(
-        f"{problem.host} takes no more requests for now ({_named(problem.status)}): {problem.detail}",
-        "wait a little, then run the same command again",
+        f"{problem.host} takes no more requests for now ({_named(problem.status)}): {detail}",
+        f"wait {long or 'a little'}, then run the same command again",
     )
+
+
+_LONG = re.compile(r"[0-9]{2,6}")
+
+
+def _minutes(seconds: int) -> str:
+    """Spell how long to wait in minutes; nothing for what is a minute at most."""
+    return f"{-(-seconds // 60)} minutes" if seconds > 60 else ""  # noqa: PLR2004 - a minute
 
 
 def _other(problem: Problem) -> AlmError:

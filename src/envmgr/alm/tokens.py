@@ -22,7 +22,12 @@ EARLY = 30.0
 
 
 class Tokens(Protocol):
-    """Where requests get their token."""
+    """Where requests get their token; `hint` says the way out where the server refuses it."""
+
+    @property
+    def hint(self) -> str:
+        """Say the way out."""
+        ...
 
     def current(self) -> str:
         """Return the token to send. Raise NotSignedIn where there is none."""
@@ -34,10 +39,11 @@ class Tokens(Protocol):
 
 
 class Given:
-    """A token that was given for this run."""
+    """A token that was given for this run, and what to do where it is refused."""
 
-    def __init__(self, token: str) -> None:
+    def __init__(self, token: str, hint: str = "") -> None:
         self._token = token
+        self.hint = hint
 
     def current(self) -> str:
         """Return it."""
@@ -54,6 +60,7 @@ class Kept:
     def __init__(self, paths: Paths, wire: Wire) -> None:
         self._paths = paths
         self._wire = wire
+        self.hint = f"`envmgr alm login {wire.url}` signs in anew"
 
     def current(self) -> str:
         """Return the token kept, renewed if it is about to end."""
@@ -101,7 +108,7 @@ def sign_in(wire: Wire, username: str, password: str) -> Login:
     try:
         answer = wire.ask(Asked("POST", "/auth/login", {}, {}, body, repeatable=False))
     except NotSignedIn as error:
-        error.hint = "check the name and the password; an admin of the server can set a new one"
+        error.hint = "whoever forgot the password: an admin of the server can set a new one"
         raise
     return replace(_login(answer.document), actor=username)
 

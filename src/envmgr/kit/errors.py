@@ -31,7 +31,7 @@ EnvmgrError                     exit 1
 │   ├── AlmUnreachable          nobody answers
 │   ├── TooOld                  who answers is no ALM server, or speaks another version of its API
 │   ├── NotSignedIn             401
-│   ├── Forbidden               403
+│   ├── Forbidden               403: NeedsAnother, where somebody else may
 │   ├── AlmNotFound             404
 │   ├── AlmConflict             409, 412: carries the answer's kind and members
 │   ├── AlmInvalid              400, 413, 415, 422, 428: carries a line for each field
@@ -296,6 +296,10 @@ class Forbidden(AlmError):
     """The server knows who asks, and they may not."""
 
     code = "forbidden"
+
+
+class NeedsAnother(Forbidden):
+    """The server lets somebody else do this, and not who asked for it."""
 
 
 class AlmNotFound(AlmError):

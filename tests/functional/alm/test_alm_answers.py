@@ -55,7 +55,7 @@ def test_status_of_one_environment_and_app_and_as_json(ada):
 def test_an_environment_that_is_misspelt_is_suggested(ada):
     result = ada.run("alm", "status", "--env", "prd")
     assert (result.code, result.out) == (1, "")
-    assert result.err == "error: there is no environment prd\nhint: did you mean prod?\n"
+    assert result.err == "error: there is no environment 'prd'\nhint: did you mean prod?\n"
 
 
 def test_affected_tells_what_matches_and_what_cannot_be_told(ada):
@@ -170,7 +170,7 @@ def test_records_are_shown(ada):
         (["versions", "show", "shop@9.9"], 1, "shop has no version '9.9'"),
         (["versions", "show", "99999"], 1, "there is no version 99999"),
         (["deployments", "show", "99999"], 1, "there is no deployment 99999"),
-        (["checkout", "shop:nowhere"], 1, "there is no environment nowhere"),
+        (["checkout", "shop:nowhere"], 1, "there is no environment 'nowhere'"),
         (["checkout", "idle:prod"], 1, "nothing of idle stands in prod"),
         (["versions", "show", "prod"], 2, "names no version"),
         (["apps", "update", "shop"], 2, "nothing to change"),

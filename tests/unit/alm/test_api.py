@@ -64,7 +64,7 @@ def test_requests_carry_the_token_and_documents(api):
     assert (post.document, post.headers["content-type"]) == ({"name": "é"}, "application/json")
     assert post.headers["idempotency-key"].strip('"')
     assert (put.headers["if-match"], patch.headers["if-match"]) == ('"1.3"', "*")
-    assert (delete.headers["if-match"], delete.path) == ('"4"', "/apps/1?force=true")
+    assert (delete.headers["if-match"], delete.path) == ('"1.4"', "/apps/1?force=true")
 
 
 def test_an_answer_without_a_body_is_none(api):

@@ -7,13 +7,13 @@ import pytest
 from envmgr.alm import credentials
 from envmgr.alm.credentials import Login
 from envmgr.kit.environment import Environment
-from envmgr.kit.errors import AlmError, ConfigError
+from envmgr.kit.errors import AlmError, ConfigError, NotSignedIn
 from envmgr.kit.paths import one_root
 from envmgr.kit.platform import parse
 from envmgr.kit.settings import set_value
 from envmgr.ops.alm.connect import connect
 from envmgr.ops.context import Context
-from support.scripted import ALM, Said, Scripted
+from support.scripted import ALM, Said, Scripted, problem
 
 
 @pytest.fixture
@@ -57,3 +57,31 @@ def test_the_tokens_are_tried_in_the_same_order(context):
         assert connect(context(**variables), server.url, "flag").get("/x") == "Bearer flag"
         assert connect(context(**variables), server.url).get("/x") == "Bearer environment"
         assert connect(context(), server.url).get("/x") == "Bearer kept"
+
+
+@pytest.mark.parametrize(
+    ("flag", "variables", "hint"),
+    [
+        ("flag", {"ENVMGR_ALM_TOKEN": "environment"}, "this token is what is refused"),
+        (None, {"ENVMGR_ALM_TOKEN": "environment"}, "the token in ENVMGR_ALM_TOKEN is what is refused"),
+        (None, {}, "signs in anew"),
+    ],
+)
+def test_of_the_tokens_that_may_be_there_the_refused_one_is_named(context, flag, variables, hint):
+    with Scripted(lambda _: problem(401, "unauthenticated", "it is none of ours"), ALM) as server:
+        credentials.save(context().paths, server.url, Login("kept"))
+        with pytest.raises(NotSignedIn) as caught:
+            connect(context(**variables), server.url, flag).get("/x")
+    assert hint in caught.value.hint
+    assert (caught.value.hint.count("goes before what `envmgr alm login` keeps") == 1) == (
+        bool(variables) and flag is None
+    )
+
+
+@pytest.mark.parametrize("token", ["pä", "a\nb", "a\x00"])
+def test_what_is_no_token_is_said_before_anybody_is_asked(context, token):
+    variables = {"ENVMGR_ALM_TOKEN": token}
+    with pytest.raises(ConfigError, match="the token in ENVMGR_ALM_TOKEN cannot be one"):
+        connect(context(**variables), "http://127.0.0.1:1")
+    with pytest.raises(ConfigError, match="this token cannot be one"):
+        connect(context(), "http://127.0.0.1:1", token)

@@ -14,6 +14,7 @@ from envmgr.kit.errors import (
     AlmInvalid,
     AlmNotFound,
     Forbidden,
+    NeedsAnother,
     NotSignedIn,
     TooOld,
 )
@@ -89,6 +90,59 @@ def test_an_impossible_step_names_the_possible_ones():
 
 def test_what_is_in_the_way_can_be_looked_at():
     assert "envmgr alm deployments show 7" in error_of(problem(409, active="/deployments/7")).hint
+
+
+@pytest.mark.parametrize(
+    ("state", "way"),
+    [
+        ("pending", "--status in_progress` begins it"),
+        ("in_progress", "--status successful` (or `failed`) finishes it"),
+        ("awaiting_approval", "somebody else than who asked for it approves it"),
+        ("blocked", "--status pending` goes on with it once the environment is open again"),
+    ],
+)
+def test_what_is_in_the_way_is_finished_or_given_up_by_its_state(state, way):
+    said = f"blog 2.0 is on its way to staging ({state}): let it finish, or cancel it"
+    hint = error_of(problem(409, said, active="/deployments/7")).hint
+    assert way in hint
+    assert "`envmgr alm deployments update 7 --status cancelled` gives it up" in hint
+
+
+def test_what_is_for_somebody_else_is_told_from_what_one_may_never():
+    document = {"type": "/problems/needs-another", "detail": "somebody else must move it on"}
+    assert type(error_of(answer(403, document))) is NeedsAnother
+
+
+@pytest.mark.parametrize(
+    ("detail", "command"),
+    [
+        ("there is no app 'xyz'", "apps list"),
+        ("shop has no version '9'", "versions list"),
+        ("there is no deployment 9", "deployments list"),
+        ("there is no environment 'prd'", "status"),
+    ],
+)
+def test_where_something_is_not_the_command_that_lists_what_is_there_is_named(detail, command):
+    assert error_of(problem(404, detail)).hint == f"`envmgr alm {command}` shows those there are"
+
+
+def test_what_the_api_calls_force_is_an_option_to_people():
+    assert "delete with --force" in error_of(problem(409, "delete with ?force=true")).message
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said", "hint"),
+    [
+        ("899", "try again in 15 minutes", "wait 15 minutes,"),
+        ("45", "try again in 45 s", "wait a little,"),
+        ("soon", "try again in soon s", "wait a little,"),
+    ],
+)
+def test_a_long_wait_is_told_in_minutes(seconds, said, hint):
+    document = {"detail": f"too many sign-ins have failed: try again in {seconds} s"}
+    error = error_of(answer(429, document, retry_after=seconds))
+    assert error.message.endswith(said)
+    assert error.hint.startswith(hint)
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"detail": 3}', b"[" * 100_000, b"\xff"])

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from envmgr.alm.names import Numbered, Standing, Tagged
-from envmgr.kit.errors import AlmConflict, AlmError, AlmNotFound, UsageError
+from envmgr.kit.errors import AlmConflict, AlmError, AlmNotFound, NeedsAnother, UsageError
 from envmgr.ops.alm import affected, apps, deployments, find, listing, status, versions
 from support.answering import Answering
 from support.matrices import cell, matrix, place
@@ -45,11 +45,11 @@ def test_what_stands_somewhere_is_found_by_the_matrix(app):
 @pytest.mark.parametrize(
     ("named", "message", "hint"),
     [
-        (Standing("shp", "prod"), "there is no app shp", "did you mean shop?"),
-        (Standing("xyz", "prod"), "there is no app xyz", "apps list"),
+        (Standing("shp", "prod"), "there is no app 'shp'", "did you mean shop?"),
+        (Standing("xyz", "prod"), "there is no app 'xyz'", "apps list"),
         (Standing("web", "prod"), "nothing of web stands in prod", "deployments list --app web"),
         (Standing("idle", "prod"), "nothing of idle stands in prod", "deployments list --app idle"),
-        (Standing("shop", "prd"), "there is no environment prd", "did you mean prod"),
+        (Standing("shop", "prd"), "there is no environment 'prd'", "did you mean prod"),
     ],
 )
 def test_what_stands_nowhere_is_said_with_a_way_out(named, message, hint):
@@ -93,7 +93,7 @@ def test_all_that_stands_in_an_environment():
 
 
 def test_where_nothing_was_deployed_yet_there_is_no_environment_to_name():
-    with pytest.raises(AlmNotFound, match="no environment prod") as caught:
+    with pytest.raises(AlmNotFound, match="no environment 'prod'") as caught:
         find.matrix(Answering({"GET /environments": []}), "prod")
     assert caught.value.hint == "nothing was deployed anywhere yet"
 
@@ -229,6 +229,48 @@ def test_a_walk_that_fails_says_that_the_deployment_is_there():
     assert "`envmgr alm deployments update 9 --status cancelled`" in caught.value.hint
 
 
+@pytest.mark.parametrize(
+    ("act", "then"),
+    [
+        (lambda api: deployments.deploy(api, Tagged("shop", "1.4.0"), "prod", "successful", ""), True),
+        (lambda api: deployments.advance(api, 9, "successful", ""), False),
+    ],
+)
+def test_a_step_that_is_for_somebody_else_is_not_suggested_to_who_may_not(act, then):
+    refusal = NeedsAnother("user:eve asked for deployment 9: somebody else must move it on", "somebody")
+    waiting = {**PENDING, "status": "awaiting_approval"}
+    api = deploying(
+        **{
+            "POST /deployments": waiting,
+            "GET /deployments/9": waiting,
+            "POST /deployments/9/statuses": refusal,
+        }
+    )
+    with pytest.raises(NeedsAnother, match="somebody else must move it on") as caught:
+        act(api)
+    approves = "somebody else than who asked for it approves it with "
+    assert caught.value.hint.startswith(f"{approves}`envmgr alm deployments update 9 --status in_progress`;")
+    assert (
+        "once approved, `envmgr alm deployments update 9 --status successful`" in caught.value.hint
+    ) == then
+
+
+def test_a_deployment_that_begins_blocked_says_why_and_when_it_goes_on():
+    api = deploying(
+        **{
+            "POST /deployments": {**PENDING, "status": "blocked", "reason": "frozen until monday"},
+            "POST /deployments/9/statuses": AlmConflict(
+                "from there it can become pending", "the steps are …"
+            ),
+        }
+    )
+    with pytest.raises(
+        AlmConflict, match=r"taken to successful: it is blocked: frozen until monday$"
+    ) as caught:
+        deployments.deploy(api, Tagged("shop", "1.4.0"), "prod", "successful", "")
+    assert "--status pending` goes on with it once the environment is open again" in caught.value.hint
+
+
 ACTIVE = {**PENDING, "version_id": 42, "environment": "prod", "actor": "user:ada", "status": "in_progress"}
 
 
@@ -333,7 +375,7 @@ def test_only_what_something_deployed_is_locked_with_is_suggested(tool, there, l
 
 def test_nothing_is_said_of_an_environment_that_is_not_there():
     api = Answering({"GET /environments": [{"name": "prod"}]})
-    with pytest.raises(AlmNotFound, match="no environment prd"):
+    with pytest.raises(AlmNotFound, match="no environment 'prd'"):
         affected.affected(api, "nodejs", "<1", "prd")
 
 
@@ -342,6 +384,6 @@ def test_the_matrix_is_shown_of_one_app_too():
     assert [row.app for row in found.grid.rows] == ["shop"]
     assert found.grid.nowhere == ()
     assert status.status(Answering({"GET /matrix": MATRIX}), None, "idle").grid.nowhere == ("idle",)
-    with pytest.raises(AlmNotFound, match="there is no app shp"):
+    with pytest.raises(AlmNotFound, match="there is no app 'shp'"):
         status.status(Answering({"GET /matrix": MATRIX}), None, "shp")
     assert status.status(Answering({"GET /matrix": MATRIX}), None, None).grid.nowhere == ("idle",)

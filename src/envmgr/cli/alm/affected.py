@@ -9,7 +9,7 @@ from envmgr.cli import table
 from envmgr.cli.alm.connection import opened
 from envmgr.cli.alm.shown import plain
 from envmgr.cli.session import show
-from envmgr.kit.errors import CatalogError, UsageError
+from envmgr.kit.errors import AlmInvalid, CatalogError, InvalidRequest, UsageError
 from envmgr.kit.suggest import closest
 from envmgr.ops.alm.affected import affected, used_instead
 from envmgr.ops.alm.connect import connect
@@ -18,12 +18,14 @@ from envmgr.ops.tools import of_two, parse
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from envmgr.alm.api import Api
     from envmgr.cli.options import Options
     from envmgr.cli.style import Style
     from envmgr.ops.alm.affected import Affected, Use
     from envmgr.ops.context import Context
 
 MATCHES = 1
+RANGES = "a range is written like '<20.11.1', '>=20 <22', ^20.1 or 20.9.0, in numbers: no word says which are meant"
 
 
 def run(options: Options, words: Sequence[str], environment: str | None, *, exit_code: bool) -> int:
@@ -34,7 +36,7 @@ def run(options: Options, words: Sequence[str], environment: str | None, *, exit
     with opened(options) as context:
         tool = _named(context, tool)
         api = connect(context, options.alm_url, options.alm_token)
-        found = affected(api, tool, wanted, environment)
+        found = _affected(api, tool, wanted, environment)
         near = (
             () if found.is_used else used_instead(api, tool, closest(tool, context.catalog.registry.names()))
         )
@@ -50,12 +52,24 @@ def run(options: Options, words: Sequence[str], environment: str | None, *, exit
 def _asked(words: Sequence[str]) -> tuple[str, str]:
     """Read TOOL RANGE or TOOL@RANGE; a range of several parts may come unquoted, as several words."""
     first, *rest = words
-    item = of_two(first, " ".join(rest)) if rest else parse(first)
+    try:
+        item = of_two(first, " ".join(rest)) if rest else parse(first)
+    except InvalidRequest as error:
+        error.hint = RANGES
+        raise
     if item.spec is None:
         raise UsageError(
             f"which versions of {item.tool} are meant?", "for example: envmgr alm affected nodejs '<20.11.1'"
         )
     return item.tool, item.spec
+
+
+def _affected(api: Api, tool: str, wanted: str, environment: str | None) -> Affected:
+    try:
+        return affected(api, tool, wanted, environment)
+    except AlmInvalid as error:
+        error.hint = RANGES
+        raise
 
 
 def _named(context: Context, tool: str) -> str:

@@ -9,12 +9,12 @@ from envmgr.alm.documents import number, part_or_none, text, word
 from envmgr.cli import table
 from envmgr.cli.alm import ask
 from envmgr.cli.alm.ages import since, when
-from envmgr.cli.alm.connection import connected
+from envmgr.cli.alm.connection import connected, leading_on
 from envmgr.cli.alm.marks import colour, marks_for
 from envmgr.cli.alm.shown import dense, facts, note_more, plain, section
 from envmgr.cli.alm.versions import version_row
 from envmgr.cli.session import report, show
-from envmgr.kit.errors import AlmConflict, UsageError
+from envmgr.kit.errors import UsageError
 from envmgr.ops.alm import apps, find
 
 if TYPE_CHECKING:
@@ -101,7 +101,8 @@ def _place(place: Document, now: float, style: Style) -> tuple[table.Cell, ...]:
 
 def run_create(options: Options, name: str, description: str, version: str | None) -> int:
     """Register an app."""
-    with connected(options) as api:
+    there_is = f"`envmgr alm apps show {name}` shows it; choose another name for another app"
+    with connected(options) as api, leading_on(there_is):
         app = apps.create(api, name, description, version)
     return report(options, "alm-apps-create", lambda: {"app": app}, lambda *_: [f"registered {name}"])
 
@@ -112,7 +113,8 @@ def run_update(options: Options, ref: str, name: str | None, description: str | 
         raise UsageError(
             "nothing to change was given", "for example: envmgr alm apps update shop --name store"
         )
-    with connected(options) as api:
+    taken = "choose another name; `envmgr alm apps list` shows those that are taken"
+    with connected(options) as api, leading_on(taken):
         app = apps.update(api, ref, name, description)
     return report(
         options, "alm-apps-update", lambda: {"app": app}, lambda *_: [f"changed {word(app, 'name')}"]
@@ -125,9 +127,6 @@ def run_delete(options: Options, ref: str, *, force: bool) -> int:
         app = find.app(api, ref)
         name = word(app, "name")
         ask.deletion(options, f"the app {name} and all its versions")
-        try:
+        with leading_on(f"`envmgr alm apps show {name}` shows where; --force deletes it all the same"):
             apps.delete(api, app, force=force)
-        except AlmConflict as error:
-            error.hint = error.hint or "--force deletes it all the same"
-            raise
     return report(options, "alm-apps-delete", lambda: {"app": app}, lambda *_: [f"deleted {name}"])

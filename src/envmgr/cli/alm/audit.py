@@ -42,7 +42,10 @@ def run(options: Options, which: audit.Filter, limit: int) -> int:
         options,
         "alm-audit",
         lambda: {"entries": found.items, "more": found.more},
-        lambda style, width: Lines(style, width).of(found.items) or ["no entry"],
+        lambda style, width: (
+            Lines(style, width).of(found.items)
+            or ["no entry" if which == audit.Filter() else "no entry matches what was asked for"]
+        ),
     )
     if found.more:
         note_more(options, f"the newest {len(found.items)} entries")

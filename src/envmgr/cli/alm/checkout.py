@@ -30,8 +30,9 @@ def run(options: Options, words: Sequence[str], app: str | None, *, force: bool)
         with connected(options) as api:
             done = checkout(api, named, context.environment.cwd, force=force)
     except AlmNotFound as error:
-        if isinstance(named, Standing) and str(named) not in words and f"no app {named.app}" in error.message:
-            error.hint = f"{named.app} is what the project here is called: --app NAME names another"
+        guessed = named.app if isinstance(named, Standing) and str(named) not in words else None
+        if guessed is not None and f"no app {guessed!r}" in error.message:
+            error.hint = f"{guessed!r} is what the project here is called: --app NAME names another"
         raise
     return report(
         options, "alm-checkout", lambda: _entry(done), lambda style, _: _lines(done, context, style)

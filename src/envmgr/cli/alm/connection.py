@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from envmgr.cli import progress
 from envmgr.cli.session import open_context
+from envmgr.kit.errors import AlmConflict
 from envmgr.ops.alm.connect import connect
 
 if TYPE_CHECKING:
@@ -25,6 +26,16 @@ def opened(options: Options) -> Iterator[Context]:
         contextlib.closing(open_context(options, watcher)) as context,
     ):
         yield context
+
+
+@contextlib.contextmanager
+def leading_on(hint: str) -> Iterator[None]:
+    """Say this way out of a conflict that brings none of its own."""
+    try:
+        yield
+    except AlmConflict as error:
+        error.hint = error.hint or hint
+        raise
 
 
 @contextlib.contextmanager

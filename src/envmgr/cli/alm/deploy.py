@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from envmgr.alm import names
-from envmgr.alm.documents import number, word
+from envmgr.alm.documents import number, text, word
+from envmgr.alm.ways import ways
 from envmgr.cli.alm.connection import connected
 from envmgr.cli.alm.marks import colour, marks_for
+from envmgr.cli.alm.shown import plain
 from envmgr.cli.session import report
+from envmgr.cli.wrap import fill
 from envmgr.ops.alm import deployments
 
 if TYPE_CHECKING:
@@ -21,10 +24,10 @@ if TYPE_CHECKING:
 _NEXT = {
     "pending": "in_progress",
     "queued": "in_progress",
-    "awaiting_approval": "in_progress",
-    "blocked": "pending",
     "in_progress": "successful",
 }
+_WAITS = frozenset({"awaiting_approval", "blocked"})
+"""Where somebody else, or another time, decides how it goes on."""
 
 
 def run(options: Options, words: Sequence[str], environment: str, status: str | None, reason: str) -> int:
@@ -36,7 +39,7 @@ def run(options: Options, words: Sequence[str], environment: str, status: str | 
         options,
         "alm-deploy",
         lambda: {**entry(done), "resumed": done.resumed},
-        lambda style, _: deployed_lines(done, style),
+        lambda style, width: deployed_lines(done, style, width),
     )
 
 
@@ -45,7 +48,7 @@ def entry(done: Deployed) -> dict[str, object]:
     return {"deployment": done.deployment, "steps": done.steps}
 
 
-def deployed_lines(done: Deployed, style: Style) -> Iterator[str]:
+def deployed_lines(done: Deployed, style: Style, width: int) -> Iterator[str]:
     """Say where a deployment stands, and what may come next."""
     one, marks = done.deployment, marks_for(style)
     if done.resumed:
@@ -55,8 +58,11 @@ def deployed_lines(done: Deployed, style: Style) -> Iterator[str]:
         f"{style.paint(colour(status), marks.state(status))} {word(one, 'app')}@{word(one, 'tag')} {marks.arrow} "
         f"{word(one, 'environment')}: {status} (deployment {number(one, 'id')})"
     )
-    following = _NEXT.get(status)
-    if following:
+    if status in _WAITS:
+        if text(one, "reason"):
+            yield f"  {plain(text(one, 'reason'))}"
+        yield style.paint("dim", fill(f"next: {ways(number(one, 'id'), status)}", width))
+    elif status in _NEXT:
         yield style.paint(
-            "dim", f"next: envmgr alm deployments update {number(one, 'id')} --status {following}"
+            "dim", f"next: envmgr alm deployments update {number(one, 'id')} --status {_NEXT[status]}"
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from envmgr.alm import names
 from envmgr.alm.documents import number, text, text_or_none, word
 from envmgr.cli import table
 from envmgr.cli.alm.ages import since, when
@@ -13,7 +14,7 @@ from envmgr.cli.alm.deploy import deployed_lines, entry
 from envmgr.cli.alm.marks import colour, marks_for
 from envmgr.cli.alm.shown import facts, note_more, plain, section
 from envmgr.cli.session import report, show
-from envmgr.ops.alm import deployments
+from envmgr.ops.alm import deployments, find
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 def run_list(options: Options, which: deployments.Filter, limit: int) -> int:
     """Show deployments, newest first."""
     with connected(options) as api:
+        if which.environment is not None:
+            find.require_environment(api, names.check_environment(which.environment))
         found, now = deployments.listing(api, which, limit), time.time()
     code = show(
         options,
@@ -36,7 +39,11 @@ def run_list(options: Options, which: deployments.Filter, limit: int) -> int:
             table.render(
                 [_row(one, now, style) for one in found.items], width, style, flexible=5, cut=table.beginning
             )
-            or ["no deployment" if which == deployments.Filter() else "no such deployment"]
+            or [
+                "no deployment"
+                if which == deployments.Filter()
+                else "no deployment matches what was asked for"
+            ]
         ),
     )
     if found.more:
@@ -109,5 +116,8 @@ def run_update(options: Options, deployment_id: int, status: str, reason: str) -
     with connected(options) as api:
         done = deployments.advance(api, deployment_id, status, reason)
     return report(
-        options, "alm-deployments-update", lambda: entry(done), lambda style, _: deployed_lines(done, style)
+        options,
+        "alm-deployments-update",
+        lambda: entry(done),
+        lambda style, width: deployed_lines(done, style, width),
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from envmgr.cli.alm.connection import opened
 from envmgr.cli.alm.flags import line_of_stdin
+from envmgr.cli.alm.shown import plain
 from envmgr.cli.alm.whoami import entry, lines
 from envmgr.cli.session import report, say
 from envmgr.kit.environment import is_terminal
@@ -35,7 +36,7 @@ def run(options: Options, url: str | None, username: str | None, *, password_std
             done = sign_in.with_token(context, place, options.alm_token)
         else:
             name = username or _asked_name(place)
-            password = _piped() if password_stdin else _asked_password(name, place)
+            password = _piped(place) if password_stdin else _asked_password(name, place)
             done = sign_in.with_password(context, place, name, password)
         _say_what_holds(options, context, done)
     return report(
@@ -50,13 +51,13 @@ def _asked_name(place: str) -> str:
     if not is_terminal(0):
         raise UsageError(
             "who signs in? There is no terminal to ask at",
-            "envmgr alm login URL --username NAME --password-stdin < FILE, or --token TOKEN",
+            f"envmgr alm login {place} --username NAME --password-stdin < FILE, or --token TOKEN",
         )
     sys.stderr.write(f"Username at {place}: ")
     sys.stderr.flush()
     name = line_of_stdin().strip()
     if not name:
-        raise UsageError("no username was given", "for example: envmgr alm login URL --username ada")
+        raise UsageError("no username was given", f"for example: envmgr alm login {place} --username ada")
     return name
 
 
@@ -68,23 +69,28 @@ def _asked_password(name: str, place: str) -> str:
     from getpass import getpass
 
     try:
-        return _given(getpass(f"Password of {name} at {place}: ", stream=sys.stderr))
+        return _given(getpass(f"Password of {name} at {place}: ", stream=sys.stderr), place)
     except EOFError:
-        return _given("")
+        return _given("", place)
 
 
-def _piped() -> str:
-    return _given(line_of_stdin())
+def _piped(place: str) -> str:
+    return _given(line_of_stdin(), place)
 
 
-def _given(password: str) -> str:
+def _given(password: str, place: str) -> str:
     if not password:
-        raise UsageError("no password was given", "for example: envmgr alm login URL --username ada")
+        raise UsageError("no password was given", f"for example: envmgr alm login {place} --username ada")
     return password
 
 
 def _say_what_holds(options: Options, context: Context, done: SignedIn) -> None:
     """Say what commands will do from now on, where that may surprise."""
+    if done.replaced:
+        say(
+            options,
+            f"this takes the place of the sign-in of {plain(done.replaced)}, which is not kept any more",
+        )
     if done.is_new_default:
         say(options, f"{done.url} is your ALM server now (the setting alm_url)")
     elif not done.is_default:

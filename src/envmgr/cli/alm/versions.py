@@ -11,7 +11,7 @@ from envmgr.alm.documents import number, part, parts, text, text_or_none, texts,
 from envmgr.cli import table
 from envmgr.cli.alm import ask
 from envmgr.cli.alm.ages import since, when
-from envmgr.cli.alm.connection import connected, opened
+from envmgr.cli.alm.connection import connected, leading_on, opened
 from envmgr.cli.alm.shown import COMMIT, dense, facts, note_more, plain, prose, section
 from envmgr.cli.session import report, show
 from envmgr.kit.errors import UsageError
@@ -126,7 +126,9 @@ def run_create(options: Options, words: Sequence[str], said: Said) -> int:
         raise UsageError(f"{named} is no new version", "for example: envmgr alm versions create shop@1.4.0")
     with opened(options) as context:
         body = _body(said, context.environment.cwd)
-        version = versions.create(connect(context, options.alm_url, options.alm_token), named, body)
+        api = connect(context, options.alm_url, options.alm_token)
+        with leading_on(f"`envmgr alm versions show {named}` shows it; choose another tag for another build"):
+            version = versions.create(api, named, body)
     return report(
         options, "alm-versions-create", lambda: {"version": version}, lambda *_: [f"registered {named}"]
     )
@@ -166,7 +168,8 @@ def run_delete(options: Options, words: Sequence[str]) -> int:
     with connected(options) as api:
         version = find.version(api, names.parse_version(tuple(words)))
         ask.deletion(options, f"the version {_name(version)}")
-        versions.delete(api, version)
+        with leading_on(f"`envmgr alm apps show {word(version, 'app')}` shows where it stands"):
+            versions.delete(api, version)
     return report(
         options, "alm-versions-delete", lambda: {"version": version}, lambda *_: [f"deleted {_name(version)}"]
     )

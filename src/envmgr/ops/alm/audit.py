@@ -106,11 +106,15 @@ def verify_file(path: str, kept: Sequence[Document]) -> Report:
             file.seek(0)
             return verify.verify(export.entries(file), checkpoints, kept)
     except OSError as error:
-        raise StorageError(f"cannot read {path}: {error.strerror}") from None
+        raise StorageError(
+            f"cannot read {path}: {error.strerror}", "`envmgr alm audit --export FILE` writes such a file"
+        ) from None
 
 
 def export_to(api: Api, path: str) -> Exported:
     """Write the whole log to a file, which is there when it is complete, or to what else stands there."""
+    if os.path.isdir(path):
+        raise StorageError(f"{path} is a directory", "name a file in it: --export DIR/audit.jsonl")
     checkpoints, count = _checkpoints(api), 0
     with overwriting(path) as file:
         for entry in _entries(api):

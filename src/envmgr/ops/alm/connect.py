@@ -55,4 +55,18 @@ def given_token(context: Context, token: str | None) -> str:
 
 def _tokens(context: Context, wire: Wire, token: str | None) -> Tokens:
     given = given_token(context, token)
-    return tokens.Given(given) if given else tokens.Kept(context.paths, wire)
+    if not given:
+        return tokens.Kept(context.paths, wire)
+    if token:
+        return given_as(given, "this token", f"give another; `envmgr alm login {wire.url}` signs in")
+    before = f"it goes before what `envmgr alm login` keeps: set another, or unset {TOKEN}"
+    return given_as(given, f"the token in {TOKEN}", before)
+
+
+def given_as(token: str, what: str, way_out: str) -> tokens.Given:
+    """Return a token that was given, with what is said where it is refused; raise ConfigError for what is none."""
+    if not (token.isascii() and token.isprintable()):
+        raise ConfigError(
+            f"{what} cannot be one: it holds what is no letter, digit or sign of ASCII", way_out
+        )
+    return tokens.Given(token, f"{what} is what is refused: it may have ended or been revoked; {way_out}")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from envmgr.alm.documents import document, number, text
-from envmgr.kit.errors import AlmConflict, AlmError
+from envmgr.alm.ways import ways
+from envmgr.kit.errors import AlmConflict, AlmError, NeedsAnother
 from envmgr.kit.value import frozen
 from envmgr.ops.alm import find
 from envmgr.ops.alm.listing import Listed, listed
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from envmgr.alm.documents import Document
     from envmgr.alm.names import Numbered, Standing, Tagged
 
-STARTED = "in_progress"
+STARTED, APPROVAL, BLOCKED = "in_progress", "awaiting_approval", "blocked"
 _ENDS_OF_WORK = frozenset({"successful", "failed"})
 _NOT_STARTED = frozenset({"pending", "queued", "awaiting_approval"})
 
@@ -68,7 +69,11 @@ def deploy(
 def advance(api: Api, deployment_id: int, status: str, reason: str) -> Deployed:
     """Take a deployment to a state, through those that come before it."""
     before = document(api.get(f"/deployments/{deployment_id}"))
-    steps = _walk(api, before, status, reason)
+    try:
+        steps = _walk(api, before, status, reason)
+    except NeedsAnother as error:
+        error.hint = ways(deployment_id, APPROVAL)
+        raise
     return Deployed(_again(api, before) if steps else before, steps)
 
 
@@ -133,12 +138,23 @@ def _walk_begun(api: Api, deployment: Document, status: str, reason: str) -> tup
         return _walk(api, deployment, status, reason)
     except AlmError as error:
         id_ = number(deployment, "id")
-        error.message = f"deployment {id_} is there, and could not be taken to {status}: {error.message}"
+        why, error.hint = _explained(deployment, status, error)
+        error.message = f"deployment {id_} is there, and could not be taken to {status}: {why}"
         error.args = (error.message,)
-        update = f"envmgr alm deployments update {id_} --status"
-        ways = f"`{update} {status}` goes on with it, `{update} cancelled` gives it up"
-        error.hint = f"{error.hint}; {ways}" if error.hint else ways
         raise
+
+
+def _explained(deployment: Document, status: str, error: AlmError) -> tuple[str, str]:
+    """Say why a deployment stays where it is, and what helps: where others decide, that is theirs to do."""
+    id_ = number(deployment, "id")
+    state = APPROVAL if isinstance(error, NeedsAnother) else text(deployment, "status")
+    update = f"`envmgr alm deployments update {id_} --status {status}`"
+    if state == BLOCKED:
+        return f"it is blocked: {text(deployment, 'reason')}", ways(id_, BLOCKED)
+    if state == APPROVAL:
+        return error.message, f"{ways(id_, APPROVAL)}; once approved, {update} goes on with it"
+    onward = f"{update} goes on with it, {update.replace(status, 'cancelled')} gives it up"
+    return error.message, f"{error.hint}; {onward}" if error.hint else onward
 
 
 def _again(api: Api, deployment: Document) -> Document:

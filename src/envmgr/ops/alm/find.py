@@ -93,7 +93,7 @@ def require_environment(api: Api, name: str) -> None:
 def _no_environment(api: Api, name: str) -> AlmNotFound:
     names = _names(api, "/environments")
     others = f"there are {', '.join(names)}" if names else "nothing was deployed anywhere yet"
-    return AlmNotFound(f"there is no environment {name}", _like_it(name, names) or others)
+    return AlmNotFound(f"there is no environment {name!r}", _like_it(name, names) or others)
 
 
 def standing(api: Api, environment: str) -> dict[str, int]:
@@ -126,6 +126,6 @@ def app_name(there: Document, app: str) -> str:
         if app in {name, str(id_)}:
             return name
     raise AlmNotFound(
-        f"there is no app {app}",
+        f"there is no app {app!r}",
         _like_it(app, names) or "`envmgr alm apps list` shows those there are",
     )

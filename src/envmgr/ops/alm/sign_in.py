@@ -12,7 +12,7 @@ from envmgr.kit import settings
 from envmgr.kit.errors import AlmError, EnvmgrError, NotSignedIn
 from envmgr.kit.locks import holding
 from envmgr.kit.value import frozen, replace
-from envmgr.ops.alm.connect import wire_to
+from envmgr.ops.alm.connect import given_as, wire_to
 
 if TYPE_CHECKING:
     from envmgr.alm.documents import Document
@@ -22,12 +22,16 @@ if TYPE_CHECKING:
 
 @frozen
 class SignedIn:
-    """Who one is now; `is_default`: commands go to this server without being told, and `is_new_default` since now."""
+    """Who one is now; `is_default`: commands go to this server without being told, and `is_new_default` since now.
+
+    `replaced` is whose sign-in there was kept before.
+    """
 
     url: str
     me: Document
     is_default: bool
     is_new_default: bool
+    replaced: str = ""
 
 
 @frozen
@@ -42,22 +46,35 @@ class SignedOut:
 def with_password(context: Context, url: str | None, username: str, password: str) -> SignedIn:
     """Exchange a name and a password for tokens, and keep those."""
     wire = wire_to(context, url)
-    return _kept(context, wire, tokens.sign_in(wire, username, password))
+    login = tokens.sign_in(wire, username, password)
+    return _kept(context, wire, login, tokens.Given(login.token))
 
 
 def with_token(context: Context, url: str | None, token: str) -> SignedIn:
     """Check a token, and keep it."""
-    return _kept(context, wire_to(context, url), Login(token))
+    given = given_as(token, "this token", "give another, or sign in with a name and a password")
+    return _kept(context, wire_to(context, url), Login(token), given)
 
 
-def _kept(context: Context, wire: Wire, login: Login) -> SignedIn:
-    me = document(Api(wire, tokens.Given(login.token)).get("/auth/me"))
-    credentials.save(context.paths, wire.url, replace(login, actor=text(me, "actor")))
+def _kept(context: Context, wire: Wire, login: Login, given: tokens.Given) -> SignedIn:
+    me = document(Api(wire, given).get("/auth/me"))
+    login = replace(login, actor=text(me, "actor"))
+    replaced = _replaced(credentials.load(context.paths, wire.url), login)
+    credentials.save(context.paths, wire.url, login)
     was = context.settings.alm_url
     if not was:
         with holding(context.paths, "settings"):
             settings.set_value(context.paths.config_file, "alm_url", wire.url)
-    return SignedIn(wire.url, me, not was or was.rstrip("/") == wire.url, not was)
+    return SignedIn(wire.url, me, not was or was.rstrip("/") == wire.url, not was, replaced)
+
+
+def _replaced(before: Login | None, now: Login) -> str:
+    """Return whose sign-in another one takes the place of; nothing where it is the same, once more."""
+    if before is None or (
+        before.actor == now.actor and bool(before.refresh_token) == bool(now.refresh_token)
+    ):
+        return ""
+    return before.actor or "somebody"
 
 
 def out(context: Context, url: str | None) -> SignedOut:
