@@ -119,6 +119,14 @@ def test_a_data_directory_that_cannot_be_is_refused(tmp_path):
     assert "cannot make the data directory" in refused.stderr
 
 
+def test_a_data_directory_that_others_may_look_into_is_told(fresh):
+    daemon = fresh().start()
+    assert "chmod 700" not in daemon.said
+    daemon.stop()
+    daemon.data.chmod(0o755)
+    assert "chmod 700" in daemon.start().said
+
+
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="modes stop nobody here")
 def test_a_data_directory_that_cannot_be_written_is_refused(tmp_path):
     (tmp_path / "theirs").mkdir(mode=0o500)

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from envmgr.kit.environment import Environment
-from envmgr.kit.errors import AlmError
+from envmgr.kit.errors import AlmError, UsageError
 from envmgr.kit.paths import one_root
 from envmgr.kit.platform import parse
 from envmgr.ops.alm import serve
@@ -35,6 +35,11 @@ def test_what_is_said_is_passed_on_with_the_directory_as_it_is_meant(context, tm
         "--require-if-match",
     ]
     assert command_line(context, Wish(data_dir="~/data"))[-1] == str(tmp_path / "home" / "data")
+
+
+def test_an_empty_directory_name_is_not_taken_for_the_current_directory(context):
+    with pytest.raises(UsageError, match="--data-dir is empty"):
+        command_line(context, Wish(data_dir=""))
 
 
 def test_without_its_parts_it_says_how_to_install_them(context, monkeypatch):

@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING
 
 from envmgr.kit.environment import python
-from envmgr.kit.errors import AlmError
+from envmgr.kit.errors import AlmError, UsageError
 from envmgr.kit.value import frozen
 from envmgr.shells import process
 
@@ -70,4 +70,6 @@ def _place(context: Context, directory: str | None) -> str | None:
     """Return a directory as it is meant: from where the command runs, which `-C` may say."""
     if directory is None:
         return None
+    if not directory.strip():
+        raise UsageError("--data-dir is empty", "name a directory, or leave --data-dir out")
     return os.path.normpath(os.path.join(context.environment.cwd, context.environment.expand(directory)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
 from filelock import FileLock, Timeout
@@ -12,7 +13,12 @@ from envmgr.kit.errors import EnvmgrError
 if TYPE_CHECKING:
     from types import TracebackType
 
-_OURS = 0o700
+_OURS, _OTHERS = 0o700, 0o077
+SERVICES = ("app", "version", "deployment", "audit", "gateway", "worker")
+_KEPT = frozenset({"server.lock", "jwt.secret", "audit.key", *(f"{service}.db" for service in SERVICES)})
+"""By any of these, a directory is known for a server's."""
+_NOTHING = frozenset({"lost+found"})
+"""What an empty volume holds."""
 
 
 class DataDirectoryError(EnvmgrError):
@@ -35,7 +41,10 @@ class DataDirectory:
         return self.file(f"{service}.db")
 
     def make(self) -> None:
-        """Make the directory, if there is none. Raise DataDirectoryError where nothing can be kept in it."""
+        """Make the directory, if there is none, or take an empty one.
+
+        Raise DataDirectoryError where nothing can be kept in it, or somebody else keeps something there.
+        """
         try:
             os.makedirs(self.path, mode=_OURS, exist_ok=True)
         except OSError as error:
@@ -48,6 +57,21 @@ class DataDirectory:
                 f"cannot write to the data directory {self.path}",
                 "give it to the user that runs the server, or choose another with --data-dir",
             )
+        held = frozenset(os.listdir(self.path))
+        if held & _KEPT:
+            return
+        if foreign := sorted(held - _NOTHING):
+            raise DataDirectoryError(
+                f"{self.path} is not empty, and what it holds is not a server's: {foreign[0]}",
+                "name an empty directory, or one that is yet to be made, with --data-dir",
+            )
+        with suppress(OSError):  # of a volume that belongs to somebody else: then there is a warning
+            os.chmod(self.path, _OURS)
+
+    @property
+    def is_open(self) -> bool:
+        """Say whether others on this machine may look into it or put something there."""
+        return os.name == "posix" and bool(os.stat(self.path).st_mode & _OTHERS)
 
     @property
     def is_new(self) -> bool:

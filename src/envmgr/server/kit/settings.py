@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from envmgr.kit.errors import ConfigError
+from envmgr.kit.errors import ConfigError, UsageError
 from envmgr.kit.paths import locate
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class Settings:
 
 
 def read(environment: Environment, flags: Mapping[str, str | int | bool | None]) -> Settings:
-    """Read the settings; `flags` are named as the fields, None where not given. Raise SettingsError."""
+    """Read the settings; `flags` are named as the fields, None where not given. Raise SettingsError, UsageError."""
     _require_embedded(environment)
 
     def text(flag: str, variable: str, default: str = "") -> str:
@@ -116,7 +116,12 @@ def _scheme(url: str) -> str:
 
 
 def _data_dir(environment: Environment, flag: str | int | bool | None) -> str:
-    """Choose the directory: the flag, ALM_DATA_DIR, DB_URL, else `alm` beside what envmgr keeps itself."""
+    """Choose the directory: the flag, ALM_DATA_DIR, DB_URL, else `alm` beside what envmgr keeps itself.
+
+    An empty flag is one whose variable somebody forgot to set: it is not taken for the current directory.
+    """
+    if flag is not None and not str(flag).strip():
+        raise UsageError("--data-dir is empty", "name a directory, or leave --data-dir out")
     url = environment.get("DB_URL").removeprefix("sqlite:///")
     chosen = str(flag or "") or environment.get("ALM_DATA_DIR") or url
     if not chosen:

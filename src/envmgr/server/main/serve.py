@@ -97,6 +97,10 @@ async def _run(
 
     def started() -> None:
         say(_greeting(embedded.password, url, data.path, is_chosen=bool(settings.admin_password)))
+        if data.is_open:
+            log.warning(
+                "others on this machine may look into the data directory: chmod 700 it", path=data.path
+            )
         if not _is_here(settings.host):
             log.warning(
                 "other machines reach this server, and nothing encrypts what they send: "

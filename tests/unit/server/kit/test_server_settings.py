@@ -5,6 +5,7 @@ import os
 import pytest
 
 from envmgr.kit.environment import Environment
+from envmgr.kit.errors import UsageError
 from envmgr.server.kit.settings import Settings, SettingsError, read
 
 
@@ -83,6 +84,13 @@ def test_flags_that_were_not_given_leave_variables_alone():
 )
 def test_a_directory_is_taken_from_where_the_command_runs(chosen, directory):
     assert settings(data_dir=chosen).data_dir == directory
+
+
+@pytest.mark.parametrize("given", ["", " "])
+def test_an_empty_flag_is_not_taken_for_the_current_directory_and_an_empty_variable_is_none(given):
+    with pytest.raises(UsageError, match="--data-dir is empty"):
+        settings(data_dir=given)
+    assert settings({"ENVMGR_HOME": "/envmgr", "ALM_DATA_DIR": ""}).data_dir == "/envmgr/alm"
 
 
 def test_a_database_url_of_sqlite_names_the_directory():
