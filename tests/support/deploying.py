@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from envmgr.server.contracts.requests import DeploymentNew, StatusNew
-from envmgr.server.contracts.resources import Build, Toolchain, Version
+from envmgr.server.contracts.resources import App, Build, Toolchain, Version
 from envmgr.server.deployment import module
 from envmgr.server.kit.bus import InProcessBus
 from envmgr.server.kit.clock import rfc3339
@@ -14,7 +14,7 @@ from envmgr.server.kit.event import Event
 from envmgr.server.kit.paging import Paging
 from envmgr.server.kit.problems import NotFound
 from support.services import call, opened, told
-from support.versions import FewApps
+from support.versions import AT, FewApps
 
 DIGEST = f"sha256:{0:064}"
 ANOTHER = "user:grace"
@@ -65,7 +65,6 @@ class AnyVersion(KnownVersions):
 
 
 ANY_VERSION = AnyVersion()
-APPS = FewApps("shop", "blog")
 
 
 class World:
@@ -146,12 +145,22 @@ class World:
         assert await self.dead_letters.all() == []
 
 
-def run(directory, scenario, versions=None):
-    """Run a scenario over a new service: `scenario(world)`."""
+def apps_of(versions):
+    """Make an Apps port with the apps of these versions."""
+    apps = FewApps()
+    for each in versions.known.values():
+        apps.apps[each.app_id] = App(
+            id=each.app_id, name=each.app, description="", created_at=AT, updated_at=AT, rev=1
+        )
+    return apps
+
+
+def run(directory, scenario, versions=ANY_VERSION, apps=None):
+    """Run a scenario over a new service: `scenario(world)`; there are the apps of its versions, or these only."""
 
     async def whole():
         async with opened(directory, module) as database:
-            service = module.make(database, versions or ANY_VERSION, APPS)
+            service = module.make(database, versions, apps or apps_of(versions))
             return await scenario(World(service, database, module.module(database, service)))
 
     return asyncio.run(whole())

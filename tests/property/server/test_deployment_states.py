@@ -164,7 +164,7 @@ class Deployments(RuleBasedStateMachine):
         self.runner = asyncio.Runner()
         database = fresh(self.directory.name)
         known = [version(n, app, name) for app, name in APPS.items() for n in range(app * 100, app * 100 + 6)]
-        service = module.make(database, KnownVersions(*known), FewApps("shop"))
+        service = module.make(database, KnownVersions(*known), FewApps("shop", "blog"))
         self.world = World(service, database, module.module(database, service))
         self.model = Model()
         self.born = set()

@@ -11,6 +11,7 @@ from envmgr.server.contracts.ports import Leave
 from envmgr.server.contracts.resources import Deployment, Environment, StatusEntry
 from envmgr.server.deployment import domain, environments, leaving, places, rules, steps, store
 from envmgr.server.deployment.matrix import matrix
+from envmgr.server.kit.call import system
 from envmgr.server.kit.conditions import require_app, require_unchanged, tag_of
 from envmgr.server.kit.idempotency import once
 from envmgr.server.kit.outbox import newest
@@ -45,6 +46,8 @@ class DeploymentService:
     async def create(self, call: Call, new: DeploymentNew) -> Answer[Deployment]:
         """Begin a deployment; its environment is made by its first use."""
         version = await self._versions.get(replace(call, idempotency=None, if_match=None), new.version_id)
+        # Events may take longer than a note holds; whether the caller may touch the app is looked at below.
+        await self._apps.get(system("deployment", call.traceparent), str(version.app_id))
         order = domain.Order(
             version.id, version.app_id, version.app, version.tag, new.environment, new.reason, domain.by(call)
         )

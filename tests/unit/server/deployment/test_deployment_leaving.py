@@ -10,8 +10,9 @@ from envmgr.server.contracts.requests import EnvironmentPut
 from envmgr.server.contracts.resources import AutoDeploy, Rules
 from envmgr.server.deployment.domain import BeingDeleted
 from envmgr.server.kit.problems import NotFound
-from support.deploying import run
+from support.deploying import KnownVersions, run, version
 from support.services import call
+from support.versions import FewApps
 
 THINGS = [{"app_id": 1}, {"version_id": 7}]
 things = pytest.mark.parametrize("thing", THINGS, ids=["app", "version"])
@@ -87,6 +88,15 @@ def test_whoever_was_killed_in_between_bars_nothing_for_long(tmp_path, thing):
         assert notes(world) == [(None, 99)]
 
     run(tmp_path, scenario)
+
+
+def test_a_version_of_an_app_that_is_gone_is_not_deployed_however_late_an_event_tells_of_that(tmp_path):
+    async def scenario(world):
+        for who in (call(), call(apps={"attic"})):
+            with pytest.raises(NotFound):
+                await world.deploy(7, by=who)
+
+    run(tmp_path, scenario, KnownVersions(version(7, 5, "attic")), FewApps("shop"))
 
 
 @pytest.mark.parametrize("gone", ["app", "version"])

@@ -192,7 +192,9 @@ def test_the_list_of_one_app_begins_at_its_newest_whoever_had_the_name_before(tm
         found = [plan for _, plan in plans(world.database.path, texts)]
         assert any("known_app_name" in plan for plan in found)
         assert any("SEARCH deployment USING" in plan for plan in found)
-        scans = [plan for plan in found if plan.startswith(("SCAN", "USE TEMP")) and "VIRTUAL TABLE" not in plan]
+        scans = [
+            plan for plan in found if plan.startswith(("SCAN", "USE TEMP")) and "VIRTUAL TABLE" not in plan
+        ]
         assert scans == []
 
     run(tmp_path, scenario)
