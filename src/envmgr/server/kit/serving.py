@@ -34,8 +34,9 @@ if TYPE_CHECKING:
 URL = 8 * 1024
 HEAD = 16 * 1024
 """Bytes of a request before its body."""
-FORGOTTEN = 512 * 1024
-"""Bytes that are let in, unread, after a last answer."""
+FORGOTTEN = headers.LOCK_BODY + 2 * 2**20
+"""Bytes that are let in, unread, after a last answer: clients that send all they have before they read, as most do, would
+else never see it where the body was as large as one may be, or somewhat larger."""
 HEAD_SECONDS = 10.0
 FINISH_SECONDS = 5
 """Seconds that running requests are given when the server stops."""

@@ -6,6 +6,7 @@ import asyncio
 import json
 import socket
 from contextlib import asynccontextmanager, suppress
+from http.client import HTTPConnection
 
 import pytest
 
@@ -42,11 +43,11 @@ class Application:
 
 
 @asynccontextmanager
-async def serving(**limits):
+async def serving(served=None, **limits):
     """Serve an application as long as this lasts."""
     application, started = Application(), asyncio.Event()
     listener = listen("127.0.0.1", 0)
-    made = server(application, Limits(**limits), started.set, lambda: None)
+    made = server(served or application, Limits(**limits), started.set, lambda: None)
     task = asyncio.create_task(made.serve(sockets=[listener]))
     await started.wait()
     application.port = listener.getsockname()[1] if listener.fileno() >= 0 else 0
@@ -153,6 +154,35 @@ def test_what_is_no_request_is_refused_with_a_problem_and_the_connection_ends(re
             assert headers["alm-api"] == "1"
             assert json.loads(body)["status"] == status
             assert (await ask(application))[0] == 200
+
+    run(work)
+
+
+class Refusing:
+    """Answers without a look at the body, as the door does where it need not."""
+
+    async def __call__(self, scope, receive, send):
+        headers = [(b"content-length", b"2"), (b"connection", b"close")]
+        await send({"type": "http.response.start", "status": 401, "headers": headers})
+        await send({"type": "http.response.body", "body": b"no"})
+
+
+@pytest.mark.parametrize("mib", [2, 6, 8])
+def test_an_early_refusal_reaches_a_client_that_sends_its_whole_body_first(mib):
+    body = bytes(mib * 2**20)
+
+    def post(port):
+        connection = HTTPConnection("127.0.0.1", port, timeout=20)
+        try:
+            connection.request("POST", "/versions", body)
+            return connection.getresponse().read()
+        finally:
+            connection.close()
+
+    async def work():
+        async with serving(Refusing()) as application:
+            for _ in range(10):
+                assert await asyncio.to_thread(post, application.port) == b"no"
 
     run(work)
 
