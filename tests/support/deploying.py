@@ -6,7 +6,7 @@ import asyncio
 
 from envmgr.server.contracts.requests import DeploymentNew, StatusNew
 from envmgr.server.contracts.resources import App, Build, Toolchain, Version
-from envmgr.server.deployment import module
+from envmgr.server.deployment import module, places
 from envmgr.server.kit.bus import InProcessBus
 from envmgr.server.kit.clock import rfc3339
 from envmgr.server.kit.conditions import require_app
@@ -111,6 +111,10 @@ class World:
         """Return the version that stands in a place."""
         place = await self.place(environment, app)
         return place.current.version_id if place and place.current else None
+
+    async def places(self, app_id):
+        """Count the places where an app stands, or is on its way to."""
+        return await self.database.lookup(lambda reader: places.count_of_app(reader, app_id))
 
     async def told(self, type_=None):
         """Return every event told, or those of a type."""

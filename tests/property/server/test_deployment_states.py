@@ -366,7 +366,7 @@ class Deployments(RuleBasedStateMachine):
             expected = {
                 d.place for d in self.model.all.values() if d.app == app and d.status in {*BUSY, "successful"}
             }
-            assert self.do(self.world.service.standing(call(), app_id=app)) == len(expected)
+            assert self.do(self.world.places(app)) == len(expected)
 
     @invariant()
     def events_tell_what_stands(self):

@@ -151,10 +151,6 @@ class Deployments(Protocol):
         """Remove one."""
         ...
 
-    async def standing(self, call: Call, *, app_id: int | None = None, version_id: int | None = None) -> int:
-        """Count the places where an app or a version is current, or on its way."""
-        ...
-
     async def leave(
         self, call: Call, *, app_id: int | None = None, version_id: int | None = None, force: bool = False
     ) -> Leave:

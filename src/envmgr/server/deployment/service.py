@@ -117,10 +117,6 @@ class DeploymentService:
 
         await self._database.write(unit)
 
-    async def standing(self, call: Call, *, app_id: int | None = None, version_id: int | None = None) -> int:  # noqa: ARG002 - whoever asks has looked at what the caller may do
-        """Count the places where an app or a version is current, or on its way to."""
-        return await self._database.lookup(lambda reader: _standing(reader, app_id, version_id))
-
     async def leave(
         self,
         call: Call,  # noqa: ARG002 - whoever asks has looked at what the caller may do

@@ -285,7 +285,7 @@ def test_what_goes_with_an_app_stands_nowhere_and_its_history_stays(tmp_path):
         assert events[-1].data["current_version_id"] is None
         matrix = await world.service.matrix(call(), None)
         assert {place.app for place in matrix.places} == {app.name for app in matrix.apps} == {"blog"}
-        assert await world.service.standing(call(), app_id=1) == 0
+        assert await world.places(1) == 0
         with pytest.raises(NotFound):
             await world.deploy(3)
 

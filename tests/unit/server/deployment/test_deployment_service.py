@@ -316,7 +316,7 @@ def test_what_stands_can_be_retired_with_nothing_in_its_stead(tmp_path):
         second = await world.stand(2)
         await world.step(second, "superseded", reason="switched off")
         assert await world.current() is None
-        assert await world.service.standing(call(), app_id=1) == 0
+        assert await world.places(1) == 0
         third = await world.stand(3)
         await world.step(third, "rolled_back")
         assert await world.current() is None
