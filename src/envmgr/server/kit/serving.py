@@ -35,8 +35,8 @@ URL = 8 * 1024
 HEAD = 16 * 1024
 """Bytes of a request before its body."""
 FORGOTTEN = headers.LOCK_BODY + 2 * 2**20
-"""Bytes that are let in, unread, after a last answer: clients that send all they have before they read, as most do, would
-else never see it where the body was as large as one may be, or somewhat larger."""
+"""Bytes that are let in, unread, after a last answer: as much as the largest body that is taken has, and some. Most
+clients send all of it before they read what was answered."""
 HEAD_SECONDS = 10.0
 FINISH_SECONDS = 5
 """Seconds that running requests are given when the server stops."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -30,8 +31,14 @@ _ELSEWHERE = {
     "VERSION_URL": _IS_ALL,
     "DEPLOYMENT_URL": _IS_ALL,
     "AUDIT_URL": _IS_ALL,
+    "GATEWAY_URL": _IS_ALL,
+    "WORKER_URL": _IS_ALL,
 }
 """What tells services apart, and what this server does instead."""
+_ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:\d{1,5})?")
+"""As browsers spell an origin (https://html.spec.whatwg.org/#ascii-serialisation-of-an-origin): in small letters, and
+without the port that goes with the scheme."""
+_OWN_PORT = re.compile(r"http://.*:80|https://.*:443")
 _TRUE, _FALSE = frozenset({"1", "true", "yes", "on"}), frozenset({"0", "false", "no", "off"})
 
 
@@ -86,7 +93,7 @@ def read(environment: Environment, flags: Mapping[str, str | int | bool | None])
         jwt_secret=environment.get("JWT_SECRET"),
         jwt_private_key=environment.get("JWT_PRIVATE_KEY"),
         jwt_jwks=environment.get("JWT_JWKS"),
-        allowed_origins=_words(environment.get("ALM_ALLOWED_ORIGINS")),
+        allowed_origins=_origins(environment.get("ALM_ALLOWED_ORIGINS")),
         trusted_proxies=_words(environment.get("ALM_TRUSTED_PROXIES")),
         traces_url=_traces_url(environment),
         service_name=environment.get("OTEL_SERVICE_NAME", SERVICE),
@@ -181,6 +188,17 @@ def _switch(environment: Environment, name: str) -> bool:
     if text not in _TRUE | _FALSE:
         raise SettingsError(f"{name} is {text!r}", "it must be 1 or 0")
     return text in _TRUE
+
+
+def _origins(text: str) -> tuple[str, ...]:
+    origins = _words(text)
+    for origin in origins:
+        if not _ORIGIN.fullmatch(origin) or _OWN_PORT.fullmatch(origin):
+            raise SettingsError(
+                f"ALM_ALLOWED_ORIGINS names {origin!r}, which no browser sends as an origin",
+                "write each as https://HOST or https://HOST:PORT, in small letters, with nothing behind it; * is any",
+            )
+    return origins
 
 
 def _words(text: str) -> tuple[str, ...]:

@@ -93,6 +93,36 @@ def test_an_empty_flag_is_not_taken_for_the_current_directory_and_an_empty_varia
     assert settings({"ENVMGR_HOME": "/envmgr", "ALM_DATA_DIR": ""}).data_dir == "/envmgr/alm"
 
 
+@pytest.mark.parametrize(
+    "origin",
+    ["*", "https://ui.example", "http://localhost:5173", "http://[::1]:8000", "chrome-extension://abcdef"],
+)
+def test_an_origin_is_as_browsers_spell_it(origin):
+    assert settings({"ALM_ALLOWED_ORIGINS": origin}).allowed_origins == (origin,)
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "foo",
+        "ui.example",
+        "https://",
+        "https://ui.example/",
+        "https://ui.example/page",
+        "https://UI.example",
+        "https://*.example",
+        "https://ui.example:443",
+        "http://ui.example:80",
+        "https://ada@ui.example",
+        "null",
+    ],
+)
+def test_what_no_browser_sends_as_an_origin_is_refused(origin):
+    with pytest.raises(SettingsError, match="ALM_ALLOWED_ORIGINS names ") as caught:
+        settings({"ALM_ALLOWED_ORIGINS": f"https://ui.example {origin}"})
+    assert repr(origin) in str(caught.value)
+
+
 def test_a_database_url_of_sqlite_names_the_directory():
     assert settings({"DB_URL": "sqlite:////var/alm"}).data_dir == "/var/alm"
     assert settings({"DB_URL": "sqlite:////var/alm", "ALM_DATA_DIR": "/data"}).data_dir == "/data"
@@ -163,6 +193,8 @@ def test_what_cannot_be_is_refused_by_its_name(variables, said):
         "VERSION_URL",
         "DEPLOYMENT_URL",
         "AUDIT_URL",
+        "GATEWAY_URL",
+        "WORKER_URL",
     ],
 )
 def test_what_would_need_other_servers_is_refused_by_name(name):
