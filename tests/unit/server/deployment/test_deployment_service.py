@@ -514,12 +514,10 @@ def test_what_stands_or_is_on_its_way_is_counted_by_place(tmp_path):
         await world.step(await world.deploy(2, "staging"), "cancelled")
         await world.deploy(2, "dev")
         await world.deploy(1000, "prod")
-        standing = world.service.standing
-        assert await standing(call(), app_id=1) == 3
-        assert await standing(call(), version_id=1) == 2
-        assert await standing(call(), version_id=2) == 1
-        assert await standing(call(), app_id=2) == 1
-        assert await standing(call(), app_id=3) == 0
+        counted = [{"app_id": 1}, {"version_id": 1}, {"version_id": 2}, {"app_id": 2}, {"app_id": 3}]
+        leaves = [await world.service.leave(call(), **of) for of in counted]
+        assert [leave.places for leave in leaves] == [3, 2, 1, 1, 0]
+        assert [leave.note is None for leave in leaves] == [True, True, True, True, False]
         assert await world.service.under_way() == {"pending": 3}
 
     run(tmp_path, scenario)
