@@ -11,11 +11,17 @@ LIKENESS = 0.6
 
 
 def closest(word: str, candidates: Iterable[str], most: int = 3) -> tuple[str, ...]:
-    """Return the candidates most like a word, likest first; none if nothing is like it."""
-    from difflib import get_close_matches
+    """Return the candidates most like a word, likest first; none if nothing is like it.
 
-    by_folded: dict[str, str] = {}
+    Of those that differ in letter case only, it is the one whose case is most like the word's.
+    """
+    from difflib import SequenceMatcher, get_close_matches
+
+    word = word[:LONGEST]
+    by_folded: dict[str, list[str]] = {}
     for candidate in candidates:
-        by_folded.setdefault(candidate.casefold(), candidate)
-    near = get_close_matches(word[:LONGEST].casefold(), by_folded, most, LIKENESS)
-    return tuple(by_folded[folded] for folded in near)
+        by_folded.setdefault(candidate.casefold(), []).append(candidate)
+    near = get_close_matches(word.casefold(), by_folded, most, LIKENESS)
+    return tuple(
+        max(by_folded[folded], key=lambda one: SequenceMatcher(None, one, word).ratio()) for folded in near
+    )

@@ -101,9 +101,20 @@ def test_a_version_whose_tag_has_slashes_goes_all_the_way(ada, world):
     assert (missing.code, "release/3.0" in missing.err) == (1, True)
 
 
+def test_an_environment_is_made_with_a_word_and_not_by_another_case(ada):
+    ada.ok("alm", "apps", "create", "cased", "--version", "1")
+    made, arrow, *_ = ada.ok("alm", "deploy", "cased@1", "--env", "cased").out.splitlines()
+    assert made == "made the environment cased"
+    assert "cased: pending" in arrow
+    refused = ada.run("alm", "deploy", "cased@1", "--env", "Cased")
+    assert refused.code == 1
+    assert "hint: `--env cased` deploys there; `--new-env` makes Cased besides" in refused.err
+    assert answer(ada, "deploy", "cased@1", "--env", "Cased", "--new-env")["environment_created"] is True
+
+
 def test_a_deployment_is_walked_promoted_and_retired(ada):
     ada.ok("alm", "apps", "create", "walked", "--version", "1")
-    begun = ada.ok("alm", "deploy", "walked@1", "--env", "one").out.splitlines()
+    _, *begun = ada.ok("alm", "deploy", "walked@1", "--env", "one").out.splitlines()
     assert begun[0].startswith("pending walked@1 -> one: pending")
     assert begun[1].startswith("next: envmgr alm deployments update ")
     id_ = begun[1].split()[5]

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from envmgr.alm.names import Numbered, Standing, Tagged
-from envmgr.kit.errors import AlmConflict, AlmError, AlmNotFound, NeedsAnother, UsageError
+from envmgr.kit.errors import AlmConflict, AlmError, AlmNotFound, Forbidden, NeedsAnother, UsageError
 from envmgr.ops.alm import affected, apps, deployments, find, listing, status, versions
 from support.answering import Answering
 from support.matrices import cell, matrix, place
@@ -193,6 +193,7 @@ def deploying(**answers):
     return Answering(
         {
             "GET /apps/shop/versions/1.4.0": VERSION,
+            "GET /environments": [{"name": "prod"}, {"name": "dev"}],
             "POST /deployments": PENDING,
             "GET /deployments/9": {**PENDING, "status": "successful"},
             "POST /deployments/9/statuses": {},
@@ -218,6 +219,32 @@ def test_without_a_state_a_deployment_stays_as_the_server_begins_it():
     assert deployments.deploy(api, Tagged("shop", "1.4.0"), "prod", None, "") == deployments.Deployed(
         PENDING, ()
     )
+
+
+def test_an_environment_that_a_deployment_makes_is_told():
+    api = deploying()
+    assert deployments.deploy(api, Tagged("shop", "1.4.0"), "qa", None, "").is_new_environment
+    assert deployments.deploy(api, Tagged("shop", "1.4.0"), "qa", "successful", "").is_new_environment
+
+
+def test_who_may_not_read_environments_deploys_all_the_same():
+    api = deploying(**{"GET /environments": Forbidden("no")})
+    assert not deployments.deploy(api, Tagged("shop", "1.4.0"), "PROD", None, "").is_new_environment
+
+
+def test_an_environment_that_differs_in_case_only_is_not_made_unless_that_is_meant():
+    api = deploying()
+    with pytest.raises(AlmNotFound, match="there is no environment 'PROD', but prod") as caught:
+        deployments.deploy(api, Tagged("shop", "1.4.0"), "PROD", None, "")
+    assert caught.value.hint == "`--env prod` deploys there; `--new-env` makes PROD besides"
+    assert not [asked for asked in api.asked if asked[0] == "POST"]
+    made = deployments.deploy(api, Tagged("shop", "1.4.0"), "PROD", None, "", new_environment=True)
+    assert made.is_new_environment
+
+
+def test_of_two_that_differ_in_case_only_the_one_that_is_named_is_meant():
+    api = deploying(**{"GET /environments": [{"name": "prod"}, {"name": "PROD"}]})
+    assert not deployments.deploy(api, Tagged("shop", "1.4.0"), "PROD", None, "").is_new_environment
 
 
 def test_a_walk_that_fails_says_that_the_deployment_is_there():

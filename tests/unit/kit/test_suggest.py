@@ -16,6 +16,11 @@ def test_case_does_not_matter_and_the_candidates_own_is_shown():
     assert closest("RUBY", ["Ruby"]) == ("Ruby",)
 
 
+def test_of_two_that_differ_in_case_the_one_in_the_words_case_is_meant():
+    assert closest("prdo", ["PROD", "prod", "dev"]) == ("prod",)
+    assert closest("PRDO", ["PROD", "prod", "dev"]) == ("PROD",)
+
+
 def test_nothing_is_suggested_for_what_is_like_nothing():
     assert closest("xyzzy", TOOLS) == ()
     assert closest("", TOOLS) == ()

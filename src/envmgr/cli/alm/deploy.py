@@ -12,6 +12,7 @@ from envmgr.cli.alm.marks import colour, marks_for
 from envmgr.cli.alm.shown import plain
 from envmgr.cli.session import report
 from envmgr.cli.wrap import fill
+from envmgr.kit.value import frozen
 from envmgr.ops.alm import deployments
 
 if TYPE_CHECKING:
@@ -30,15 +31,25 @@ _WAITS = frozenset({"awaiting_approval", "blocked"})
 """Where somebody else, or another time, decides how it goes on."""
 
 
-def run(options: Options, words: Sequence[str], environment: str, status: str | None, reason: str) -> int:
+@frozen
+class Wish:
+    """Where a version is to go, and how far at once; `new`: to where nothing went before."""
+
+    environment: str
+    status: str | None = None
+    reason: str = ""
+    new: bool = False
+
+
+def run(options: Options, words: Sequence[str], wish: Wish) -> int:
     """Ask for a version in an environment, and take it to a state where one is given."""
-    named = names.parse_version(tuple(words))
+    named, where = names.parse_version(tuple(words)), names.check_environment(wish.environment)
     with connected(options) as api:
-        done = deployments.deploy(api, named, names.check_environment(environment), status, reason)
+        done = deployments.deploy(api, named, where, wish.status, wish.reason, new_environment=wish.new)
     return report(
         options,
         "alm-deploy",
-        lambda: {**entry(done), "resumed": done.resumed},
+        lambda: {**entry(done), "resumed": done.resumed, "environment_created": done.is_new_environment},
         lambda style, width: deployed_lines(done, style, width),
     )
 
@@ -51,6 +62,8 @@ def entry(done: Deployed) -> dict[str, object]:
 def deployed_lines(done: Deployed, style: Style, width: int) -> Iterator[str]:
     """Say where a deployment stands, and what may come next."""
     one, marks = done.deployment, marks_for(style)
+    if done.is_new_environment:
+        yield f"made the environment {style.paint('bold', word(one, 'environment'))}"
     if done.resumed:
         yield style.paint("dim", f"went on with deployment {number(one, 'id')}, which you began before")
     status = word(one, "status")

@@ -14,6 +14,7 @@ from envmgr.kit.errors import UsageError
 @alm_app.command("deploy", epilog="Example: envmgr alm deploy shop@1.4.0 --env prod --status successful")
 def deploy(
     ctx: typer.Context,
+    *,
     version: Annotated[
         list[str],
         typer.Argument(metavar="APP@TAG", help="A version: APP@TAG, APP TAG, its number, or APP:ENV."),
@@ -24,6 +25,9 @@ def deploy(
         typer.Option("--status", help=f"Take it there at once: {STATES}.", show_choices=False),
     ] = None,
     reason: Reason = "",
+    new_env: Annotated[
+        bool, typer.Option("--new-env", help="Make it, though another differs in letter case only.")
+    ] = False,
 ) -> int:
     """Record a version going to an environment.
 
@@ -31,7 +35,7 @@ def deploy(
     """
     from envmgr.cli.alm import deploy as command
 
-    return command.run(options_of(ctx), version, environment, status, reason)
+    return command.run(options_of(ctx), version, command.Wish(environment, status, reason, new_env))
 
 
 @alm_app.command("status", epilog="Example: envmgr alm status --env prod")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from envmgr.alm.documents import document, number, text
 from envmgr.alm.ways import ways
-from envmgr.kit.errors import AlmConflict, AlmError, NeedsAnother
+from envmgr.kit.errors import AlmConflict, AlmError, AlmNotFound, Forbidden, NeedsAnother
 from envmgr.kit.value import frozen
 from envmgr.ops.alm import find
 from envmgr.ops.alm.listing import Listed, listed
@@ -35,11 +35,15 @@ class Filter:
 
 @frozen
 class Deployed:
-    """A deployment, and the steps it was taken just now; `resumed`: it was begun before."""
+    """A deployment, and the steps it was taken just now; `resumed`: it was begun before.
+
+    `is_new_environment`: where it goes was no environment before.
+    """
 
     deployment: Document
     steps: tuple[str, ...]
     resumed: bool = False
+    is_new_environment: bool = False
 
 
 @frozen
@@ -51,19 +55,42 @@ class DeploymentShown:
 
 
 def deploy(
-    api: Api, named: Tagged | Numbered | Standing, environment: str, status: str | None, reason: str
+    api: Api,
+    named: Tagged | Numbered | Standing,
+    environment: str,
+    status: str | None,
+    reason: str,
+    *,
+    new_environment: bool = False,
 ) -> Deployed:
     """Ask for a version in an environment, and take it to a state where one is given.
 
-    With a state, what the caller began before of the same version there, and did not end, is gone on with.
+    With a state, what the caller began before of the same version there, and did not end, is gone on with. Raise
+    AlmNotFound for no environment where one differs in letter case only, unless it is meant to be a `new_environment`.
     """
     version_id = number(find.version(api, named), "id")
+    is_new = _is_new(api, environment, expected=new_environment)
     asked = {"version_id": version_id, "environment": environment, "reason": reason}
     if status is None:
-        return Deployed(document(api.post("/deployments", asked)), ())
+        return Deployed(document(api.post("/deployments", asked)), (), is_new_environment=is_new)
     begun, resumed = _begun(api, asked)
     steps = _walk_begun(api, begun, status, reason)
-    return Deployed(_again(api, begun) if steps else begun, steps, resumed)
+    return Deployed(_again(api, begun) if steps else begun, steps, resumed, is_new)
+
+
+def _is_new(api: Api, environment: str, *, expected: bool) -> bool:
+    """Tell whether a deployment will make its environment; who may not read them is not told."""
+    try:
+        others = find.environments(api)
+    except Forbidden:
+        return False
+    like_it = [name for name in others if name.casefold() == environment.casefold()]
+    if like_it and environment not in like_it and not expected:
+        raise AlmNotFound(
+            f"there is no environment {environment!r}, but {' and '.join(like_it)}",
+            f"`--env {like_it[0]}` deploys there; `--new-env` makes {environment} besides",
+        )
+    return environment not in others
 
 
 def advance(api: Api, deployment_id: int, status: str, reason: str) -> Deployed:

@@ -90,8 +90,13 @@ def require_environment(api: Api, name: str) -> None:
         raise _no_environment(api, name) from None
 
 
+def environments(api: Api) -> list[str]:
+    """Return the names of all environments."""
+    return _names(api, "/environments")
+
+
 def _no_environment(api: Api, name: str) -> AlmNotFound:
-    names = _names(api, "/environments")
+    names = environments(api)
     others = f"there are {', '.join(names)}" if names else "nothing was deployed anywhere yet"
     return AlmNotFound(f"there is no environment {name!r}", _like_it(name, names) or others)
 
