@@ -268,6 +268,19 @@ def test_sigterm_lets_a_request_finish_takes_no_new_one_and_ends_with_0(fresh):
     assert daemon._running.wait(timeout=10) == 0
 
 
+def test_stopping_is_told_in_one_line(fresh):
+    daemon = fresh().start()
+    assert daemon.stop() == 0
+    assert re.findall(r"^envmgr-alm stops: .*$", daemon.said, re.MULTILINE) == [daemon.said.splitlines()[-1]]
+
+
+def test_who_opens_the_bare_address_is_told_where_the_docs_are(fresh):
+    with fresh().start().wire() as wire:
+        refused = wire.ask("GET", "/")
+    assert refused.status == 401
+    assert "/docs" in refused.json["detail"]
+
+
 def test_sigterm_ends_streams_and_signs_the_audit(fresh):
     daemon = fresh().start()
     with daemon.wire(daemon.login()["access_token"]) as wire:

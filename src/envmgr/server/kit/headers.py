@@ -121,7 +121,9 @@ def bearer(headers: Headers) -> str:
     """Return the token that a request brings. Raise Unauthenticated."""
     header = headers.get(b"authorization")
     if header is None:
-        raise Unauthenticated("send Authorization: Bearer with a token of POST /auth/login, or an API key")
+        raise Unauthenticated(
+            "send Authorization: Bearer with a token of POST /auth/login, or an API key; /docs describes the API"
+        )
     scheme, _, token = header.partition(b" ")
     if scheme.lower() != b"bearer" or not token.isascii():
         raise Unauthenticated("the Authorization header holds no bearer token", error="invalid_request")

@@ -108,8 +108,12 @@ async def _run(
                 host=settings.host,
             )
 
+    def stopping() -> None:
+        say("envmgr-alm stops: it finishes what it began; Ctrl-C once more ends it at once")
+        embedded.hush()
+
     limits = serving.Limits(settings.keep_alive, settings.connections)
-    server = serving.server(embedded.application, limits, started, embedded.hush)
+    server = serving.server(embedded.application, limits, started, stopping)
     stop.of(server)
     # What is here now stays: the collector need not look at it again.
     gc.freeze()
