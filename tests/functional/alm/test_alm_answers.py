@@ -82,6 +82,24 @@ def test_affected_can_be_a_gate(ada, environment, code):
     assert result.code == code, result
 
 
+@pytest.mark.parametrize(
+    ("tool", "meant"), [("nodjs", "nodejs"), ("npm:nodejs", "nodejs"), ("terrafrom", "terraform")]
+)
+def test_a_gate_is_not_passed_by_a_tool_that_was_probably_not_meant(ada, tool, meant):
+    result = ada.run("alm", "affected", tool, "<20", "--exit-code")
+    assert (result.code, result.out) == (1, "")
+    assert f"error: nothing deployed anywhere was locked with any version of {tool}" in result.err
+    assert f"hint: did you mean {meant}?" in result.err
+    assert (
+        json.loads(ada.run("alm", "affected", tool, "<20", "--exit-code", "--json").out)["code"]
+        == "alm-not-found"
+    )
+
+
+def test_a_gate_is_passed_by_a_tool_that_nobody_uses(ada):
+    assert "any version of terraform" in ada.ok("alm", "affected", "terraform", "<99", "--exit-code").out
+
+
 def test_diff_tells_commits_and_tools_of_two_versions(ada, world):
     result = ada.ok("alm", "diff", "shop@1.3", "shop@1.4", "-C", str(world.tree))
     before, after = (commit[:10] for commit in world.commits)

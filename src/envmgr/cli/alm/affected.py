@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from envmgr.alm import names
-from envmgr.cli import table
+from envmgr.cli.alm.columns import Columns
 from envmgr.cli.alm.connection import opened
 from envmgr.cli.alm.shown import plain
 from envmgr.cli.session import show
-from envmgr.kit.errors import AlmInvalid, CatalogError, InvalidRequest, UsageError
+from envmgr.kit.errors import AlmInvalid, AlmNotFound, CatalogError, InvalidRequest, UsageError
 from envmgr.kit.suggest import closest
 from envmgr.ops.alm.affected import affected, used_instead
 from envmgr.ops.alm.connect import connect
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from envmgr.alm.api import Api
     from envmgr.cli.options import Options
     from envmgr.cli.style import Style
+    from envmgr.cli.table import Cell
     from envmgr.ops.alm.affected import Affected, Use
     from envmgr.ops.context import Context
 
@@ -29,7 +30,10 @@ RANGES = "a range is written like '<20.11.1', '>=20 <22', ^20.1 or 20.9.0, in nu
 
 
 def run(options: Options, words: Sequence[str], environment: str | None, *, exit_code: bool) -> int:
-    """Show what matches, what cannot be told, and what came without a lock; with `exit_code`, 1 for a match."""
+    """Show what matches, what cannot be told, and what came without a lock; with `exit_code`, 1 for a match.
+
+    Raise AlmNotFound, with `exit_code`, where another tool was probably meant: nobody would see that a gate is open.
+    """
     tool, wanted = _asked(words)
     if environment is not None:
         names.check_environment(environment)
@@ -37,9 +41,10 @@ def run(options: Options, words: Sequence[str], environment: str | None, *, exit
         tool = _named(context, tool)
         api = connect(context, options.alm_url, options.alm_token)
         found = _affected(api, tool, wanted, environment)
-        near = (
-            () if found.is_used else used_instead(api, tool, closest(tool, context.catalog.registry.names()))
-        )
+        like_it = _like_it(context, tool)
+        near = () if found.is_used else used_instead(api, tool, like_it)
+    if exit_code and not found.is_used and (near or like_it):
+        raise _misnamed(tool, near, like_it)
     show(
         options,
         "alm-affected",
@@ -78,6 +83,21 @@ def _named(context: Context, tool: str) -> str:
         return context.catalog.manifest(tool).name
     except CatalogError:
         return tool
+
+
+def _like_it(context: Context, tool: str) -> tuple[str, ...]:
+    """Return what was perhaps meant by a name that no tool known here has."""
+    names = context.catalog.registry.names()
+    return () if tool in names else closest(tool, names)
+
+
+def _misnamed(tool: str, near: Sequence[str], like_it: Sequence[str]) -> AlmNotFound:
+    meant = near or like_it
+    there = f"; with {' or '.join(near)}, something was" if near else ""
+    return AlmNotFound(
+        f"nothing deployed anywhere was locked with any version of {tool}{there}",
+        f"did you mean {' or '.join(meant)}? Without --exit-code, this is no error",
+    )
 
 
 def _entry(found: Affected, environment: str | None) -> dict[str, object]:
@@ -126,10 +146,12 @@ def _lines(
                 yield ""
             is_first = False
             yield style.paint(kind, f"{len(uses)} {title}")
-            yield from (f"  {line}" for line in table.render(_rows(uses, found.tool), width - 2, style))
+            yield from (
+                f"  {line}" for line in Columns(style, width - 2, (0, 1)).lines(_rows(uses, found.tool))
+            )
 
 
-def _rows(uses: Sequence[Use], tool: str) -> list[tuple[table.Cell, ...]]:
+def _rows(uses: Sequence[Use], tool: str) -> list[tuple[Cell, ...]]:
     return [
         (
             ("bold", f"{one.app}@{one.tag}"),
