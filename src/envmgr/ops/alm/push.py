@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 
 from envmgr.alm import artifacts, deliver, provenance, runs, spool, work
 from envmgr.alm.spool import Parcel
-from envmgr.kit.errors import AlmBusy, AlmUnreachable, NoProvenance, NotSignedIn, Offline, StaleLock
+from envmgr.kit.errors import (
+    AlmBusy,
+    AlmUnreachable,
+    NoProvenance,
+    NotSignedIn,
+    Offline,
+    StaleLock,
+    StorageError,
+)
 from envmgr.kit.fs import read_text
 from envmgr.kit.value import frozen
 from envmgr.ops import locking
@@ -119,7 +127,15 @@ def push_or_spool(context: Context, api: Api, packed: Packed) -> Pushed:
 
 
 def _kept(context: Context, packed: Packed, error: AlmError | Offline) -> Pushed:
-    return Pushed(packed, None, spool.put(context.paths.spool, packed.parcel), error.message, _NOTHING)
+    try:
+        path = spool.put(context.paths.spool, packed.parcel)
+    except StorageError as trouble:
+        name = f"{packed.parcel.app}@{packed.parcel.tag}"
+        raise StorageError(
+            f"{name} was not delivered ({error.message}), and not kept for later either: {trouble.message}",
+            "push again when the server is back, or set ENVMGR_HOME to a directory that can keep it",
+        ) from trouble
+    return Pushed(packed, None, path, error.message, _NOTHING)
 
 
 def _pushed(context: Context, api: Api, packed: Packed) -> Pushed:
