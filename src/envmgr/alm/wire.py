@@ -54,7 +54,9 @@ class Wire:
         headers = {"accept": "application/json", **asked.headers}
         if asked.body is not None:
             headers["content-type"] = "application/json"
-        return Question(asked.method, self.address(asked), headers, asked.body)
+        return Question(
+            asked.method, self.address(asked), headers, asked.body, is_brief=asked.method == "GET"
+        )
 
     def address(self, asked: Asked) -> str:
         """Return where a request goes."""

@@ -43,6 +43,9 @@ TRICKLE = 1024
 ENDLESS = 60.0
 """Seconds without a byte after which a stream that never ends counts as stalled: senders give signs of life."""
 
+BRIEF = 10.0
+"""Seconds of silence that whoever waits for an answer bears at least, where the timeout is not shorter still."""
+
 _BLOCK = 1 << 18
 _REDIRECTING = frozenset({301, 302, 303, 307, 308})
 _COME_AGAIN = frozenset({429, 502, 503, 504})
@@ -75,6 +78,8 @@ class Question:
     url: str
     headers: Mapping[str, str] = MappingProxyType({})
     body: bytes | None = None
+    is_brief: bool = False
+    """Whether silence is soon taken for none: somebody waits, and nothing is lost by giving up."""
 
 
 class Http:
@@ -214,8 +219,9 @@ class Http:
         """
         address = self._allowed(urls.bare(question.url))
         headers = {**_BASE_HEADERS, "accept-encoding": "gzip", **_lower(question.headers)}
-        timeout = max(self._settings.http_timeout, ENDLESS) if endless else None
-        response, attempt = self._send(address, headers, question, timeout)
+        timeout = self._settings.http_timeout
+        seconds = max(timeout, ENDLESS) if endless else briefly(timeout) if question.is_brief else timeout
+        response, attempt = self._send(address, headers, question, seconds)
         with contextlib.closing(response):
             location = response.headers.get("location", "")
             if response.status_code in _REDIRECTING and location:
@@ -364,6 +370,16 @@ class Http:
                         raise trouble.stalled(attempt)
                     waited, received = 0.0, 0
                 yield block
+
+
+def briefly(timeout: float) -> float:
+    """Return the seconds of silence that a brief question bears, of the timeout of the others."""
+    return min(timeout, max(BRIEF, timeout / 3))
+
+
+def briefly(timeout: float) -> float:
+    """Return the seconds of silence that what is brief bears: a third of what else does, but some all the same."""
+    return min(timeout, max(BRIEF, timeout / 3))
 
 
 @contextlib.contextmanager

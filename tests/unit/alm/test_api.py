@@ -11,7 +11,7 @@ import pytest
 from envmgr.alm import credentials, tokens
 from envmgr.alm.api import Api
 from envmgr.alm.credentials import Login
-from envmgr.alm.wire import Wire
+from envmgr.alm.wire import Asked, Wire
 from envmgr.kit.environment import Environment
 from envmgr.kit.errors import AlmConflict, AlmError, AlmUnreachable, NotSignedIn, Offline, TooOld
 from envmgr.kit.http import Http
@@ -65,6 +65,12 @@ def test_requests_carry_the_token_and_documents(api):
     assert post.headers["idempotency-key"].strip('"')
     assert (put.headers["if-match"], patch.headers["if-match"]) == ('"1.3"', "*")
     assert (delete.headers["if-match"], delete.path) == ('"1.4"', "/apps/1?force=true")
+
+
+@pytest.mark.parametrize(("method", "is_brief"), [("GET", True), ("PUT", False), ("POST", False)])
+def test_a_server_that_hangs_is_given_up_sooner_by_what_only_reads(http, method, is_brief):
+    question = Wire("http://127.0.0.1:1", http, retries=2).question(Asked(method, "/apps", {}, {}))
+    assert question.is_brief == is_brief
 
 
 def test_an_answer_without_a_body_is_none(api):
