@@ -108,6 +108,29 @@ attempts = st.builds(
 )
 
 
+def test_a_long_environment_or_app_is_cut_and_counted():
+    found = grid(matrix([place("a" * 90, "e" * 60, cell(1, 1, "1.0", status="in_progress"))]))
+    cut = plain(found, 80)
+    assert cut.cut == 2
+    assert cut.lines == ("a" * 79 + "~", "  " + "e" * 58 + "~ in_progress 1.0 1h")
+    assert plain(found, 200).cut == 0
+
+
+@given(
+    st.dictionaries(
+        st.tuples(st.text("aB漢", min_size=1, max_size=99), st.text("xY漢", min_size=1, max_size=63)),
+        attempts,
+        min_size=1,
+        max_size=6,
+    ),
+    st.integers(44, 120),
+    st.sampled_from([SHAPES, WORDS]),
+)
+def test_however_long_names_are_every_line_fits(places, width, marks):
+    found = grid(matrix([place(*where, one) for where, one in places.items()]))
+    assert max(map(display_width, plain(found, width, marks).lines)) <= width
+
+
 @example({(app, "prod"): (None, cell(1, 1, "1")) for app in ("-b漢a", "-b漢a0")}, 60, WORDS)
 @given(
     st.dictionaries(

@@ -282,12 +282,6 @@ def test_facts_that_say_nothing_are_left_out_and_long_ones_are_broken_under_them
     assert lines == ["  one    a b", "  three  c d\n         e"]
 
 
-def test_a_column_in_which_nothing_is_said_is_left_out():
-    rows = [[("", "a"), ("", ""), ("", "b"), ("", "")], [("", "c"), ("", ""), ("", ""), ("", "")]]
-    assert shown.dense(rows) == [[("", "a"), ("", "b"), ("", "")], [("", "c"), ("", ""), ("", "")]]
-    assert shown.dense([]) == []
-
-
 def test_what_people_wrote_cannot_move_the_cursor():
     assert shown.plain("a\tb\x1b[1m \u202ec\n") == "a b?[1m ?c"
     assert shown.prose(" one\r\n\x07two ") == "one\n?two"

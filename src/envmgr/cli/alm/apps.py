@@ -6,13 +6,13 @@ import time
 from typing import TYPE_CHECKING
 
 from envmgr.alm.documents import number, part_or_none, text, word
-from envmgr.cli import table
 from envmgr.cli.alm import ask
 from envmgr.cli.alm.ages import since, when
+from envmgr.cli.alm.columns import Columns
 from envmgr.cli.alm.connection import connected, leading_on
 from envmgr.cli.alm.marks import colour, marks_for
-from envmgr.cli.alm.shown import dense, facts, note_more, plain, section
-from envmgr.cli.alm.versions import version_row
+from envmgr.cli.alm.shown import facts, note_more, plain, section
+from envmgr.cli.alm.versions import version_lines
 from envmgr.cli.session import report, show
 from envmgr.kit.errors import UsageError
 from envmgr.ops.alm import apps, find
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from envmgr.alm.documents import Document
     from envmgr.cli.options import Options
     from envmgr.cli.style import Style
+    from envmgr.cli.table import Cell
     from envmgr.ops.alm.apps import AppShown
 
 
@@ -35,9 +36,7 @@ def run_list(options: Options, limit: int) -> int:
         "alm-apps-list",
         lambda: {"apps": found.items, "more": found.more},
         lambda style, width: (
-            table.render(
-                [_row(app, now) for app in found.items], width, style, flexible=1, cut=table.beginning
-            )
+            Columns(style, width, (1, 0)).lines([_row(app, now) for app in found.items])
             or ["no app yet: `envmgr alm push` registers the one that is here"]
         ),
     )
@@ -46,7 +45,7 @@ def run_list(options: Options, limit: int) -> int:
     return code
 
 
-def _row(app: Document, now: float) -> tuple[table.Cell, ...]:
+def _row(app: Document, now: float) -> tuple[Cell, ...]:
     return (
         ("bold", word(app, "name")),
         ("", plain(text(app, "description"))),
@@ -82,13 +81,13 @@ def _shown(found: AppShown, now: float, style: Style, width: int) -> Iterator[st
     ]
     yield from facts(about, style, width)
     places = [_place(place, now, style) for place in found.places]
-    yield from section("deployed to", table.render(places, width - 2, style, flexible=2), style)
-    rows = [version_row(one, now) for one in found.versions.items]
+    yield from section("deployed to", Columns(style, width - 2, (2, 0)).lines(places), style)
+    lines = version_lines(found.versions.items, now, style, width - 2)
     title = "newest versions" if found.versions.more else "versions"
-    yield from section(title, table.render(dense(rows), width - 2, style, flexible=0), style)
+    yield from section(title, lines, style)
 
 
-def _place(place: Document, now: float, style: Style) -> tuple[table.Cell, ...]:
+def _place(place: Document, now: float, style: Style) -> tuple[Cell, ...]:
     cell = part_or_none(place, "current") or part_or_none(place, "last") or {}
     status = word(cell, "status")
     return (

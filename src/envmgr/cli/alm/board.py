@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _GAP = 3
 _LEAST_GAP = 2
 _INDENT = 2
-_SHORTEST_TAG = 8
+_SHORTEST_TAG = _SHORTEST_NAME = 8
 
 
 @frozen
@@ -62,7 +62,7 @@ class Widths:
 
 @frozen
 class Board:
-    """The lines of the matrix, and how many tags had no room in them and were cut."""
+    """The lines of the matrix, and how many tags, environments and apps had no room in them and were cut."""
 
     lines: tuple[str, ...]
     cut: int
@@ -76,8 +76,7 @@ def board(grid: Grid, look: Look) -> Board:
         if table.width(gap) <= look.width:
             return Board(tuple(table.lines(gap)), 0)
     stack = _Stack(grid, entries, look)
-    listed = (one for cells in entries for cell in cells for one in cell)
-    return Board(tuple(stack.lines()), sum(display_width(one.tag) > stack.widths.tag for one in listed))
+    return Board(tuple(stack.lines()), stack.cut())
 
 
 def _lines_of(cell: Cell | None, look: Look) -> list[Entry]:
@@ -108,7 +107,7 @@ def _widths(entries: Iterable[Entry]) -> Widths:
 def _painted(entry: Entry, widths: Widths, look: Look) -> str:
     """Spell a line of a cell, as wide as all of its column."""
     paint = look.style.paint
-    tag = beginning(entry.tag, widths.tag).replace(ELLIPSIS, look.marks.cut)
+    tag = _short(entry.tag, widths.tag, look)
     kind = "yellow" if entry.is_behind else "bold" if entry.status == "successful" else colour(entry.status)
     return (
         paint(colour(entry.status), entry.mark)
@@ -117,6 +116,10 @@ def _painted(entry: Entry, widths: Widths, look: Look) -> str:
         + " " * (widths.tag - display_width(tag))
         + (" " * (1 + widths.age - display_width(entry.age)) + paint("dim", entry.age) if widths.age else "")
     )
+
+
+def _short(name: str, width: int, look: Look) -> str:
+    return beginning(name, width).replace(ELLIPSIS, look.marks.cut)
 
 
 def _nothing(width: int, look: Look) -> str:
@@ -174,19 +177,34 @@ class _Stack:
 
     def __init__(self, grid: Grid, entries: Sequence[Sequence[Sequence[Entry]]], look: Look) -> None:
         self._grid, self._entries, self._look = grid, entries, look
-        self._name = max(display_width(column.name) for column in grid.columns)
         natural = _widths(one for cells in entries for cell in cells for one in cell)
-        room = look.width - _INDENT - self._name - 1
-        tag = min(natural.tag, max(room - (natural.whole - natural.tag), _SHORTEST_TAG))
+        room, others = look.width - _INDENT - 1, natural.whole - natural.tag
+        name = max(display_width(column.name) for column in grid.columns)
+        beside_tags = min(room // 2, room - others - min(natural.tag, _SHORTEST_TAG))
+        self._name = min(name, max(room - natural.whole, beside_tags, _SHORTEST_NAME))
+        tag = min(natural.tag, max(room - self._name - others, _SHORTEST_TAG))
         self.widths = Widths(natural.mark, tag, natural.age)
         self._slot = self._name + 1 + self.widths.whole
         self._beside = max(1, (look.width - _INDENT + _GAP) // (self._slot + _GAP))
+
+    def cut(self) -> int:
+        """Count what is not shown whole."""
+        tags = (one.tag for cells in self._entries for cell in cells for one in cell)
+        return (
+            sum(display_width(tag) > self.widths.tag for tag in tags)
+            + sum(display_width(column.name) > self._name for column in self._grid.columns)
+            + sum(display_width(row.app) > self._head(row) for row in self._grid.rows)
+        )
+
+    def _head(self, row: Row) -> int:
+        """Return the room for an app's name, beside the sign that its versions differ."""
+        return self._look.width - (1 + display_width(self._look.marks.differs) if row.differs else 0)
 
     def lines(self) -> Iterator[str]:
         """Lay the apps out."""
         for row, cells in zip(self._grid.rows, self._entries, strict=True):
             mark = f" {self._look.style.paint('yellow', self._look.marks.differs)}" if row.differs else ""
-            yield self._look.style.paint("bold", row.app) + mark
+            yield self._look.style.paint("bold", _short(row.app, self._head(row), self._look)) + mark
             there = [
                 (column.name, cell) for column, cell in zip(self._grid.columns, cells, strict=True) if cell
             ]
@@ -201,7 +219,7 @@ class _Stack:
     def _slot_of(self, name: str, cell: Sequence[Entry], number: int) -> str:
         if number >= len(cell):
             return " " * self._slot
-        label = name if number == 0 else ""
+        label = _short(name, self._name, self._look) if number == 0 else ""
         return f"{label}{' ' * (self._name - display_width(label))} " + _painted(
             cell[number], self.widths, self._look
         )

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from envmgr.alm import names
 from envmgr.alm.documents import number, text, text_or_none, word
-from envmgr.cli import table
 from envmgr.cli.alm.ages import since, when
+from envmgr.cli.alm.columns import Columns
 from envmgr.cli.alm.connection import connected
 from envmgr.cli.alm.deploy import deployed_lines, entry
 from envmgr.cli.alm.marks import colour, marks_for
@@ -22,7 +22,12 @@ if TYPE_CHECKING:
     from envmgr.alm.documents import Document
     from envmgr.cli.options import Options
     from envmgr.cli.style import Style
+    from envmgr.cli.table import Cell
     from envmgr.ops.alm.deployments import DeploymentShown
+
+
+_LISTED = (5, 1, 2)
+"""What gives way in the list: the words, the version, the environment."""
 
 
 def run_list(options: Options, which: deployments.Filter, limit: int) -> int:
@@ -36,9 +41,7 @@ def run_list(options: Options, which: deployments.Filter, limit: int) -> int:
         "alm-deployments-list",
         lambda: {"deployments": found.items, "more": found.more},
         lambda style, width: (
-            table.render(
-                [_row(one, now, style) for one in found.items], width, style, flexible=5, cut=table.beginning
-            )
+            Columns(style, width, _LISTED).lines([_row(one, now, style) for one in found.items])
             or [
                 "no deployment"
                 if which == deployments.Filter()
@@ -51,7 +54,7 @@ def run_list(options: Options, which: deployments.Filter, limit: int) -> int:
     return code
 
 
-def _row(one: Document, now: float, style: Style) -> tuple[table.Cell, ...]:
+def _row(one: Document, now: float, style: Style) -> tuple[Cell, ...]:
     status = word(one, "status")
     return (
         ("dim", str(number(one, "id"))),
@@ -96,12 +99,10 @@ def _shown(found: DeploymentShown, style: Style, width: int) -> Iterator[str]:
     yield f"  {style.paint(colour(status), _state(status, style))}"
     yield from facts(about, style, width)
     rows = [_step(step, style) for step in found.history]
-    yield from section(
-        "history", table.render(rows, width - 2, style, flexible=3, cut=table.beginning), style
-    )
+    yield from section("history", Columns(style, width - 2, (3, 2)).lines(rows), style)
 
 
-def _step(step: Document, style: Style) -> tuple[table.Cell, ...]:
+def _step(step: Document, style: Style) -> tuple[Cell, ...]:
     status = word(step, "status")
     return (
         ("dim", when(text(step, "created_at"))),

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from envmgr.alm.documents import number, part, text
 from envmgr.cli.alm.ages import when_ms
+from envmgr.cli.alm.columns import Columns
 from envmgr.cli.alm.marks import marks_for
 from envmgr.cli.alm.shown import plain
-from envmgr.cli.table import beginning, display_width, render
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -38,25 +38,13 @@ class Lines:
     """Lays entries out in columns, which stay as wide as they ever were when more entries follow."""
 
     def __init__(self, style: Style, width: int) -> None:
-        self._style, self._width = style, width
+        self._columns = Columns(style, width, (4, 2))
         self._arrow = marks_for(style).arrow
         self._from = 0 if width >= _ROOMY else len("2026-")
-        self._widest: list[int] = []
 
     def of(self, entries: Sequence[Document]) -> list[str]:
         """Lay some entries out."""
-        rows = [self._folded(run) for run in _runs(entries, self._arrow)]
-        for row in rows:
-            widths = [display_width(text) for _, text in row]
-            self._widest = [max(pair) for pair in zip(self._widest or widths, widths, strict=True)]
-        return render([self._padded(row) for row in rows], self._width, self._style, cut=beginning)
-
-    def _padded(self, row: Sequence[Cell]) -> list[Cell]:
-        padded = [
-            (kind, shown + " " * (width - display_width(shown)))
-            for (kind, shown), width in zip(row, self._widest, strict=True)
-        ]
-        return [*padded[:-1], row[-1]]
+        return self._columns.lines([self._folded(run) for run in _runs(entries, self._arrow)])
 
     def _folded(self, run: Sequence[Document]) -> list[Cell]:
         """Make a row of the newest of entries that say the same."""

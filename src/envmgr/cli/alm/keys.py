@@ -7,9 +7,9 @@ import time
 from typing import TYPE_CHECKING
 
 from envmgr.alm.documents import number, text, text_or_none, texts, word
-from envmgr.cli import table
 from envmgr.cli.alm import ask
-from envmgr.cli.alm.ages import since, when
+from envmgr.cli.alm.ages import end, since, when
+from envmgr.cli.alm.columns import Columns
 from envmgr.cli.alm.connection import connected
 from envmgr.cli.alm.shown import note_more, plain
 from envmgr.cli.session import report, say, show
@@ -21,10 +21,12 @@ if TYPE_CHECKING:
     from envmgr.alm.documents import Document
     from envmgr.cli.options import Options
     from envmgr.cli.style import Style
+    from envmgr.cli.table import Cell
     from envmgr.ops.alm.keys import Wish
 
 HEADINGS = ("id", "name", "scopes", "apps", "expires", "last used")
-_SCOPES = 2
+_GIVES = (2, 3, 1)
+"""What gives way: scopes, apps, the name."""
 
 
 def run_list(options: Options, limit: int) -> int:
@@ -46,18 +48,18 @@ def lines(found: Sequence[Document], now: float, style: Style, width: int) -> li
     """Lay keys out, a line each, below what the columns are."""
     if not found:
         return ["no key yet: `envmgr alm keys create NAME` makes one"]
-    rows = [tuple(("dim", heading) for heading in HEADINGS), *(_row(key, now) for key in found)]
-    return table.render(rows, width, style, flexible=_SCOPES, cut=table.beginning)
+    heading = [("dim", heading) for heading in HEADINGS]
+    return Columns(style, width, _GIVES).lines([_row(key, now) for key in found], heading)
 
 
-def _row(key: Document, now: float) -> tuple[table.Cell, ...]:
+def _row(key: Document, now: float) -> tuple[Cell, ...]:
     until, used = text_or_none(key, "expires_at"), text_or_none(key, "last_used_at")
     return (
         ("", str(number(key, "id"))),
         ("bold", plain(text(key, "name"))),
         ("", plain(" ".join(texts(key, "scopes")))),
         ("", _apps(key)),
-        ("", "never" if until is None else when(until)[:10]),
+        ("", "never" if until is None else end(until, now)),
         ("dim", "never" if used is None else f"{since(used, now)} ago"),
     )
 
@@ -91,7 +93,7 @@ def run_revoke(options: Options, key_id: int) -> int:
     """Revoke a key, after asking."""
     with connected(options) as api:
         key = keys.show(api, key_id)
-        ask.deletion(options, _named(key))
+        ask.revocation(options, _named(key))
         keys.revoke(api, key)
     return report(options, "alm-keys-revoke", lambda: {"key": key}, lambda *_: [f"revoked {_named(key)}"])
 

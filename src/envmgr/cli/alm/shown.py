@@ -5,15 +5,15 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from envmgr.cli.style import STDERR, width_of
 from envmgr.cli.table import GAP, display_width
 from envmgr.cli.wrap import fill
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from envmgr.cli.options import Options
     from envmgr.cli.style import Style
-    from envmgr.cli.table import Cell
 
 COMMIT = 10
 """How much of a commit tells it apart."""
@@ -39,16 +39,6 @@ def facts(pairs: Iterable[tuple[str, str]], style: Style, width: int, indent: in
         yield f"{' ' * indent}{style.paint('dim', label)}{pad}{fill(text, width, room, room)}"
 
 
-def dense(rows: Sequence[Sequence[Cell]]) -> list[list[Cell]]:
-    """Leave out columns in which no row says anything; the last one stays."""
-    kept = [
-        place
-        for place in range(len(rows[0]) if rows else 0)
-        if place == len(rows[0]) - 1 or any(row[place][1] for row in rows)
-    ]
-    return [[row[place] for place in kept] for row in rows]
-
-
 def section(title: str, lines: Iterable[str], style: Style) -> Iterator[str]:
     """Set lines below a title; without lines there is no title either."""
     found = [*lines]
@@ -61,7 +51,7 @@ def section(title: str, lines: Iterable[str], style: Style) -> Iterator[str]:
 def note(options: Options, text: str) -> None:
     """Say on stderr, whatever stdout goes to, what a screen leaves out."""
     if not options.quiet and not options.json:
-        sys.stderr.write(f"{text}\n")
+        sys.stderr.write(f"{fill(text, width_of(STDERR))}\n")
 
 
 def note_more(options: Options, shown: str) -> None:

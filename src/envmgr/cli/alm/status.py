@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from envmgr.alm.matrix import Attempt, Grid
     from envmgr.cli.alm.board import Board
     from envmgr.cli.options import Options
-    from envmgr.cli.style import Style
 
 SHOWN = 5
 """How many of the apps that stand nowhere are named."""
@@ -60,7 +59,7 @@ def _lines(grid: Grid, look: Look) -> Iterator[str]:
     laid = board(grid, look)
     yield from laid.lines
     yield ""
-    yield _summary(grid, look.style)
+    yield _summary(grid, look)
     for line in (*_legend(grid, look), *_cut(laid), *_nowhere(grid)):
         yield look.style.paint("dim", fill(line, look.width))
 
@@ -70,16 +69,19 @@ def _attempts(grid: Grid) -> list[Attempt]:
     return [one for cell in cells for one in (cell.current, cell.newer) if one is not None]
 
 
-def _summary(grid: Grid, style: Style) -> str:
+def _summary(grid: Grid, look: Look) -> str:
     """Count what is there, and what deserves a look."""
     differing = sum(row.differs for row in grid.rows)
     failed = sum(one.status == "failed" for one in _attempts(grid))
-    said = [f"{count_of(len(grid.rows), 'app')} in {count_of(len(grid.columns), 'environment')}"]
+    said = [("", f"{count_of(len(grid.rows), 'app')} in {count_of(len(grid.columns), 'environment')}")]
     if differing:
-        said.append(style.paint("yellow", f"{differing} {'differs' if differing == 1 else 'differ'}"))
+        said.append(("yellow", f"{differing} {'differs' if differing == 1 else 'differ'}"))
     if failed:
-        said.append(style.paint("red", f"{failed} failed"))
-    return ", ".join(said)
+        said.append(("red", f"{failed} failed"))
+    lines = fill(", ".join(text for _, text in said), look.width)
+    for kind, text in said[1:]:
+        lines = lines.replace(f" {text}", f" {look.style.paint(kind, text)}")
+    return lines
 
 
 def _legend(grid: Grid, look: Look) -> Iterator[str]:
@@ -95,7 +97,7 @@ def _legend(grid: Grid, look: Look) -> Iterator[str]:
 
 
 def _cut(laid: Board) -> Iterable[str]:
-    return [f"{count_of(laid.cut, 'long tag')} cut to fit: `--json` has them whole"] if laid.cut else []
+    return [f"{count_of(laid.cut, 'long name')} cut to fit: `--json` has them whole"] if laid.cut else []
 
 
 def _nowhere(grid: Grid) -> Iterator[str]:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from envmgr.alm import artifacts, names
 from envmgr.alm.documents import number, part, parts, text, text_or_none, texts, word
-from envmgr.cli import table
 from envmgr.cli.alm import ask
 from envmgr.cli.alm.ages import since, when
+from envmgr.cli.alm.columns import Columns
 from envmgr.cli.alm.connection import connected, leading_on, opened
-from envmgr.cli.alm.shown import COMMIT, dense, facts, note_more, plain, prose, section
+from envmgr.cli.alm.shown import COMMIT, facts, note_more, plain, prose, section
 from envmgr.cli.session import report, show
 from envmgr.kit.errors import UsageError
 from envmgr.kit.value import frozen
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from envmgr.alm.documents import Document
     from envmgr.cli.options import Options
     from envmgr.cli.style import Style
+    from envmgr.cli.table import Cell
 
 
 @frozen
@@ -48,7 +49,7 @@ def run_list(options: Options, which: versions.Filter, limit: int) -> int:
         "alm-versions-list",
         lambda: {"versions": found.items, "more": found.more},
         lambda style, width: (
-            table.render(dense([version_row(one, now) for one in found.items]), width, style, flexible=0)
+            version_lines(found.items, now, style, width)
             or ["no version" if which == versions.Filter() else "no such version"]
         ),
     )
@@ -57,11 +58,16 @@ def run_list(options: Options, which: versions.Filter, limit: int) -> int:
     return code
 
 
-def version_row(version: Document, now: float) -> tuple[table.Cell, ...]:
-    """Lay out a version as a row: name, commit, tools, age."""
+def version_lines(found: Sequence[Document], now: float, style: Style, width: int) -> list[str]:
+    """Lay versions out, a line each: number, name, branch, commit, tools, age."""
+    return Columns(style, width, (2, 1)).lines([_row(one, now) for one in found])
+
+
+def _row(version: Document, now: float) -> tuple[Cell, ...]:
     tools = len(parts(part(version, "toolchain"), "tools"))
     has_lock = text_or_none(part(version, "toolchain"), "lock_digest") is not None
     return (
+        ("dim", str(number(version, "id"))),
         ("bold", f"{word(version, 'app')}@{word(version, 'tag')}"),
         ("cyan", plain(text(version, "ref"))),
         ("dim", word(version, "commit")[:COMMIT]),
@@ -98,16 +104,16 @@ def _shown(version: Document, style: Style, width: int) -> Iterator[str]:
     ]
     yield from facts(about, style, width)
     tools = [_tool(tool) for tool in parts(toolchain, "tools")]
-    yield from section("tools", table.render(tools, width - 2, style, flexible=2), style)
+    yield from section("tools", Columns(style, width - 2, (2,)).lines(tools), style)
     artifacts = [_artifact(one) for one in parts(version, "artifacts")]
-    yield from section("artifacts", table.render(artifacts, width - 2, style, flexible=0), style)
+    yield from section("artifacts", Columns(style, width - 2, (0,)).lines(artifacts), style)
 
 
 def _built_by(build: Document) -> str:
     return plain(" ".join(filter(None, (text(build, "ci"), text(build, "run_id"), text(build, "actor")))))
 
 
-def _tool(tool: Document) -> tuple[table.Cell, ...]:
+def _tool(tool: Document) -> tuple[Cell, ...]:
     return (
         ("bold", word(tool, "tool")),
         ("green", word(tool, "version")),
@@ -115,7 +121,7 @@ def _tool(tool: Document) -> tuple[table.Cell, ...]:
     )
 
 
-def _artifact(artifact: Document) -> tuple[table.Cell, ...]:
+def _artifact(artifact: Document) -> tuple[Cell, ...]:
     return (("bold", plain(text(artifact, "name"))), ("dim", word(artifact, "digest")))
 
 
