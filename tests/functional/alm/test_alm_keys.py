@@ -86,6 +86,7 @@ def test_a_key_is_listed_without_what_opens_and_revoked_after_asking(ada):
     assert "key" not in listed
     unasked = ada.run("alm", "keys", "revoke", id_)
     assert (unasked.code, "add --yes" in unasked.err) == (2, True)
+    assert f"revoking key {id_} (short) has to be confirmed" in unasked.err
     ada.ok("alm", "whoami", env=job)
     assert ada.ok("alm", "keys", "revoke", id_, "--yes").out == f"revoked key {id_} (short)\n"
     assert ada.run("alm", "whoami", env=job).code == 1

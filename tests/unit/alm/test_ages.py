@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from envmgr.cli.alm import ages
@@ -32,6 +34,26 @@ def test_how_long_ago_a_moment_was():
     assert ages.since("1970-01-01T02:01:00+02:00", 180) == "2m"
     assert ages.since("1970-01-01T00:01:00.123", 180) == "1m"
     assert ages.since("yesterday", 0) == ""
+
+
+@pytest.mark.parametrize(
+    ("seconds", "spelled"),
+    [
+        (-1, "expired"),
+        (0, "expired"),
+        (28 * 60, "in 28m"),
+        (47 * 3_600, "in 47h"),
+        (48 * 3_600, "1970-01-03"),
+        (90 * 86_400, "1970-04-01"),
+    ],
+)
+def test_what_ends_soon_is_told_by_how_soon(seconds, spelled):
+    at = datetime.fromtimestamp(1_000 + seconds, UTC).isoformat()
+    assert ages.end(at, 1_000) == spelled
+
+
+def test_what_is_no_moment_has_no_end():
+    assert ages.end("soon", 0) == ""
 
 
 def test_when_a_moment_was():

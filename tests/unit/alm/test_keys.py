@@ -1,12 +1,18 @@
 from __future__ import annotations
 
+import io
+from datetime import UTC, datetime
+
 import pytest
 
 from envmgr.alm.keys import LONGEST, PUSHING, SCOPES, scopes, seconds
+from envmgr.cli import session
+from envmgr.cli.alm import ask
 from envmgr.cli.alm import keys as screen
 from envmgr.cli.complete import candidates
+from envmgr.cli.options import Options
 from envmgr.cli.style import Style
-from envmgr.kit.errors import AlmNotFound, Forbidden, UsageError
+from envmgr.kit.errors import AlmError, AlmNotFound, Forbidden, UsageError
 from envmgr.ops.alm import keys
 from envmgr.ops.alm.keys import Wish
 from envmgr.server.gateway import requests
@@ -116,12 +122,28 @@ def test_a_key_that_is_not_there_is_said_with_where_those_are_that_are():
     assert "keys list" in caught.value.hint
 
 
+def test_before_a_key_is_revoked_it_is_said_what_that_means(monkeypatch, capsys):
+    for module in (ask, session):
+        monkeypatch.setattr(module, "is_terminal", lambda _: True)
+    monkeypatch.setattr("sys.stdin", io.StringIO("\n"))
+    with pytest.raises(AlmError, match="nothing was revoked"):
+        ask.revocation(Options(), "key 6 (jj)")
+    asked = "Revoke key 6 (jj)? Whoever uses it is refused from then on. [y/N] "
+    assert capsys.readouterr().err == asked
+
+
 def test_keys_are_listed_below_what_the_columns_are():
     assert screen.lines([FOREVER, KEY], 3 * 86_400, Style(colour=False), 80) == [
         "id  name     scopes     apps  expires     last used",
         "12  all?[2J  apps:read  all   never       never",
         "4   shop CI  apps:read  shop  2026-04-01  3d ago",
     ]
+
+
+def test_a_key_that_ends_soon_or_has_ended_is_seen_at_once():
+    now = datetime(2026, 4, 1, tzinfo=UTC).timestamp()
+    for passed, said in ((-28 * 60, "in 28m"), (0, "expired")):
+        assert f"  {said}  " in screen.lines([KEY], now + passed, Style(colour=False), 80)[1]
 
 
 def test_where_no_key_is_it_is_said_how_to_make_one():

@@ -12,6 +12,7 @@ _STEPS = (
     (2 * 365 * 86_400, 30 * 86_400, "mo"),
 )
 _YEAR = 365 * 86_400
+_SOON = 48 * 3_600
 
 
 def age(seconds: float) -> str:
@@ -27,6 +28,17 @@ def since(moment: str, now: float) -> str:
     """Spell how long ago a moment (RFC 3339) was; nothing for what is no moment."""
     at = _read(moment)
     return "" if at is None else age(now - at.timestamp())
+
+
+def end(moment: str, now: float) -> str:
+    """Spell when something ends: how soon, if that is within two days, else the day; nothing for what is no moment."""
+    at = _read(moment)
+    if at is None:
+        return ""
+    left = at.timestamp() - now
+    if left <= 0:
+        return "expired"
+    return f"in {age(left)}" if left < _SOON else _spelled(at)[:10]
 
 
 def when(moment: str) -> str:

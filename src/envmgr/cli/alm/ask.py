@@ -13,10 +13,22 @@ if TYPE_CHECKING:
 
 
 def deletion(options: Options, what: str) -> None:
-    """Return when the user wants it; raise when they do not, or when there is nobody to ask."""
+    """Return when the user wants it deleted; raise when they do not, or when there is nobody to ask."""
+    _ask(
+        options, f"Delete {what}, from the server, for everybody?", f"deleting {what}", "nothing was deleted"
+    )
+
+
+def revocation(options: Options, what: str) -> None:
+    """Return when the user wants it revoked; raise as `deletion` does."""
+    question = f"Revoke {what}? Whoever uses it is refused from then on."
+    _ask(options, question, f"revoking {what}", "nothing was revoked")
+
+
+def _ask(options: Options, question: str, doing: str, refusal: str) -> None:
     if options.yes:
         return
     if not (is_terminal(0) and is_terminal(2)):
-        raise UsageError(f"deleting {what} has to be confirmed, and there is nobody to ask", "add --yes")
-    if not confirm_with(options, "n")(f"Delete {what}, from the server, for everybody?"):
-        raise AlmError("nothing was deleted")
+        raise UsageError(f"{doing} has to be confirmed, and there is nobody to ask", "add --yes")
+    if not confirm_with(options, "n")(question):
+        raise AlmError(refusal)
