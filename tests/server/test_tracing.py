@@ -214,7 +214,7 @@ def test_without_the_setting_nothing_that_sends_is_imported_and_traces_are_passe
         daemon.end()
 
 
-def test_without_the_extra_one_line_says_how_to_get_it(tmp_path):
+def test_without_the_extra_the_start_says_how_to_get_it(tmp_path):
     script = "import sys; sys.modules['opentelemetry.exporter'] = None; "
     script += "from envmgr.server.main import main; sys.exit(main(sys.argv[1:]))"
     done = subprocess.run(
@@ -225,7 +225,7 @@ def test_without_the_extra_one_line_says_how_to_get_it(tmp_path):
         check=False,
         env={**os.environ, "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318"},
     )
-    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 2)
     assert "OTEL_EXPORTER_OTLP_ENDPOINT" in done.stderr
     assert "pipx install 'envmgr[server,otel]'" in done.stderr
     assert not (tmp_path / "data").exists()
