@@ -377,11 +377,6 @@ def briefly(timeout: float) -> float:
     return min(timeout, max(BRIEF, timeout / 3))
 
 
-def briefly(timeout: float) -> float:
-    """Return the seconds of silence that what is brief bears: a third of what else does, but some all the same."""
-    return min(timeout, max(BRIEF, timeout / 3))
-
-
 @contextlib.contextmanager
 def _translating(attempt: trouble.Attempt) -> Iterator[None]:
     import httpx
