@@ -221,17 +221,6 @@ def test_a_push_that_can_neither_be_delivered_nor_kept_is_said_to_be_neither(ci,
     assert "hint: push again when the server is back" in result.err
 
 
-def test_a_push_that_can_neither_be_delivered_nor_kept_is_said_to_be_neither(ci, double):
-    ci.home.mkdir(exist_ok=True)
-    (ci.home / "spool").write_text("in the way")
-    double.down = True
-    result = ci.run("alm", "push", "--app", "shop", "--tag", "v1", "--spool")
-    assert result.code == 1
-    assert "error: shop@v1 was not delivered (" in result.err
-    assert "and not kept for later either: cannot write " in result.err
-    assert "hint: push again when the server is back" in result.err
-
-
 def test_a_push_with_a_token_that_is_refused_is_not_kept(ci, double):
     result = ci.run("alm", "push", "--tag", "v1", "--spool", env={"ENVMGR_ALM_TOKEN": "evm_k9_none"})
     assert (result.code, spooled(ci), double.versions) == (1, [], {})
