@@ -11,8 +11,6 @@ from envmgr.kit.value import frozen
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from envmgr.alm.documents import Document
-
 
 @frozen
 class Side:
@@ -47,7 +45,7 @@ class Change:
 
 @frozen
 class Difference:
-    """Two versions and what differs; a side is None where there is no version at all.
+    """Two versions and what differs; a side is None where there is no version at all, and then nothing is compared.
 
     `lock_differs` where the locks are not the same though their tools' versions are.
     """
@@ -71,16 +69,23 @@ class Difference:
 
 
 def compare(before: object | None, after: object | None) -> Difference:
-    """Compare two versions as the server answers them."""
+    """Compare two versions as the server answers them; their tools, if both came with a lock."""
+    one, other = _side(before), _side(after)
+    if one is None or other is None:
+        return Difference(one, other)
+    have_locks = one.lock_digest is not None and other.lock_digest is not None
     return Difference(
-        before=None if before is None else _side(document(before)),
-        after=None if after is None else _side(document(after)),
-        tools=_tools(_locked(before), _locked(after)),
+        before=one,
+        after=other,
+        tools=_tools(_locked(before), _locked(after)) if have_locks else (),
         artifacts=_artifacts(_made(before), _made(after)),
     )
 
 
-def _side(version: Document) -> Side:
+def _side(answer: object | None) -> Side | None:
+    if answer is None:
+        return None
+    version = document(answer)
     return Side(
         version_id=number(version, "id"),
         app=word(version, "app"),
@@ -90,13 +95,12 @@ def _side(version: Document) -> Side:
     )
 
 
-def _locked(version: object | None) -> dict[str, dict[str, frozenset[str]]]:
+def _locked(version: object) -> dict[str, dict[str, frozenset[str]]]:
     """Return by tool its locked versions, each with the requests that it answers."""
     found: dict[str, dict[str, frozenset[str]]] = {}
-    if version is not None:
-        for tool in parts(part(document(version), "toolchain"), "tools"):
-            requests = frozenset(texts(tool, "requests"))
-            found.setdefault(word(tool, "tool"), {})[word(tool, "version")] = requests
+    for tool in parts(part(document(version), "toolchain"), "tools"):
+        requests = frozenset(texts(tool, "requests"))
+        found.setdefault(word(tool, "tool"), {})[word(tool, "version")] = requests
     return found
 
 
@@ -135,9 +139,7 @@ def _direction(old: str, new: str) -> str:
     return "up" if order < 0 else "down" if order > 0 else ""
 
 
-def _made(version: object | None) -> Mapping[str, str]:
-    if version is None:
-        return {}
+def _made(version: object) -> Mapping[str, str]:
     return {word(one, "name"): word(one, "digest") for one in parts(document(version), "artifacts")}
 
 

@@ -90,12 +90,17 @@ def test_artifacts_are_told_by_their_digests():
 
 
 def test_a_side_may_be_missing():
-    found = compare(None, version(2, [("node", "20.0.0", "20")]))
+    found = compare(None, version(2, [("node", "20.0.0", "20")], [("image", "sha256:cc")]))
     assert found.before is None
     assert found.after is not None
-    assert found.tools == (Change("node", None, "20.0.0"),)
+    assert (found.tools, found.artifacts) == ((), ())
     assert found.lock_differs
     assert not found.is_same_version
+
+
+def test_what_came_without_a_lock_has_no_tools_to_compare():
+    known, unknown = version(1, [("node", "20.0.0", "20")]), version(2, lock=None)
+    assert compare(unknown, known).tools == compare(known, unknown).tools == ()
 
 
 def test_the_same_version_is_told_from_equal_ones():

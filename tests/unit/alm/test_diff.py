@@ -5,7 +5,7 @@ import pytest
 from envmgr.alm.commits import Commits
 from envmgr.alm.names import Everywhere, Numbered, Standing, Tagged
 from envmgr.kit.errors import UsageError
-from envmgr.ops.alm.diff import diff
+from envmgr.ops.alm.diff import Absent, diff
 from support.answering import Answering
 from support.matrices import cell, matrix, place
 
@@ -77,6 +77,20 @@ def test_two_environments_are_compared_app_by_app():
     }
     assert sides == {"api": (None, "1.5"), "shop": ("1.2", "1.1"), "web": ("1.9", None)}
     assert [one.app for one in found if one.commits] == ["shop"]
+
+
+def test_where_nothing_of_an_app_stands_what_was_tried_there_is_told():
+    api = server()
+    tried = cell(6, 7, "2.0", status="in_progress")
+    places = {
+        "dev": [place("web", "dev", None, tried), place("idle", "dev", None, tried)],
+        "prod": [place("web", "prod", cell(3, 9, "1.9")), place("api", "prod", cell(4, 5, "1.5"))],
+    }
+    api.answers["GET /matrix"] = lambda query: matrix(places[query["environment"]])
+    found = {one.app: one.absent for one in diff(api, Everywhere("prod"), Everywhere("dev"), None, Knowing())}
+    assert set(found) == {"api", "web"}
+    assert found["api"] == Absent("dev", None)
+    assert (found["web"].tried.tag, found["web"].tried.status) == ("2.0", "in_progress")
 
 
 def test_two_versions_of_two_apps_are_called_after_neither():

@@ -88,10 +88,6 @@ def test_a_version_that_is_not_there_is_said_with_those_that_are(named, hint):
     assert caught.value.hint == hint
 
 
-def test_all_that_stands_in_an_environment():
-    assert find.standing(Answering({"GET /matrix": MATRIX}), "prod") == {"shop": 42}
-
-
 def test_where_nothing_was_deployed_yet_there_is_no_environment_to_name():
     with pytest.raises(AlmNotFound, match="no environment 'prod'") as caught:
         find.matrix(Answering({"GET /environments": []}), "prod")

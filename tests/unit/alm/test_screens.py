@@ -16,7 +16,7 @@ from envmgr.cli.alm.marks import SHAPES, WORDS
 from envmgr.cli.style import Style
 from envmgr.cli.table import display_width
 from envmgr.ops.alm.affected import Affected, Use
-from envmgr.ops.alm.diff import AppDifference
+from envmgr.ops.alm.diff import Absent, AppDifference
 from support.auditing import checkpoints, entries
 from support.matrices import cell, matrix, place
 
@@ -85,6 +85,20 @@ def test_apps_of_two_environments_are_told_one_by_one_and_the_same_ones_counted(
     assert "shop  - -> 1.4.0" in lines
     assert "web  1.3.2 -> -" in lines
     assert lines[-1] == "1 other app the same in both"
+
+
+def test_what_is_not_there_yet_is_not_told_as_removed():
+    tried = grid(matrix([place("shop", "staging", None, cell(5, 2, "2.0", status="in_progress"))]))
+    absent = Absent("staging", tried.rows[0].cells["staging"].newer)
+    found = AppDifference("shop", compare(OLD, None), None, absent)
+    assert list(diff._lines([found], "", PLAIN, 80)) == [
+        "shop  1.3.2 -> -",
+        "  staging  nothing of it stands there (2.0 in progress)",
+    ]
+    assert json.loads(json.dumps(diff._entry(found)))["absent"] == {
+        "environment": "staging",
+        "tried": {"tag": "2.0", "status": "in_progress"},
+    }
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from envmgr.cli.alm.marks import Marks
     from envmgr.cli.options import Options
     from envmgr.cli.style import Style
-    from envmgr.ops.alm.diff import AppDifference
+    from envmgr.ops.alm.diff import Absent, AppDifference
 
 _KINDS = {"added": ("green", "+"), "removed": ("red", "-"), "changed": ("cyan", "~")}
 _DIGEST = len("sha256:") + 12
@@ -51,6 +51,7 @@ def _entry(one: AppDifference) -> dict[str, object]:
         "same": found.is_same_version,
         "before": _side_entry(found.before),
         "after": _side_entry(found.after),
+        "absent": _absent_entry(one.absent),
         "commits": _commits_entry(one.commits),
         "lock_differs": found.lock_differs,
         "tools": [
@@ -80,6 +81,14 @@ def _side_entry(side: Side | None) -> dict[str, object] | None:
         "commit": side.commit or None,
         "lock_digest": side.lock_digest,
     }
+
+
+def _absent_entry(absent: Absent | None) -> dict[str, object] | None:
+    if absent is None:
+        return None
+    tried = absent.tried
+    last = None if tried is None else {"tag": tried.tag, "status": tried.status}
+    return {"environment": absent.environment, "tried": last}
 
 
 def _commits_entry(commits: Commits | None) -> dict[str, object] | None:
@@ -135,9 +144,18 @@ def _side(side: Side | None, app: str | None, marks: Marks, style: Style) -> str
 
 def _about(one: AppDifference, marks: Marks) -> Iterator[tuple[str, str]]:
     found = one.difference
+    if one.absent is not None:
+        yield one.absent.environment, _absent_fact(one.absent)
+        return
     if found.before and found.after:
         yield "commit", _commit_fact(found.before.commit, found.after.commit, one.commits, marks)
     yield "lock", _lock_fact(found)
+
+
+def _absent_fact(absent: Absent) -> str:
+    tried = absent.tried
+    there = f" ({tried.tag} {tried.status.replace('_', ' ')})" if tried else ""
+    return f"nothing of it stands there{there}"
 
 
 def _commit_fact(before: str, after: str, commits: Commits | None, marks: Marks) -> str:

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from envmgr.alm.compare import compare
 from envmgr.alm.documents import document, word
+from envmgr.alm.matrix import grid
 from envmgr.alm.names import Everywhere, Standing
 from envmgr.kit.errors import UsageError
-from envmgr.kit.value import frozen
+from envmgr.kit.value import frozen, replace
 from envmgr.ops.alm import find
 
 if TYPE_CHECKING:
@@ -16,21 +17,31 @@ if TYPE_CHECKING:
     from envmgr.alm.commits import Commits, Repository
     from envmgr.alm.compare import Difference
     from envmgr.alm.documents import Document
+    from envmgr.alm.matrix import Attempt, Cell
     from envmgr.alm.names import Named, Numbered, Tagged
 
     One = Tagged | Numbered | Standing
 
 
 @frozen
+class Absent:
+    """An environment where nothing of an app stands, and what was tried there last, if anything was."""
+
+    environment: str
+    tried: Attempt | None
+
+
+@frozen
 class AppDifference:
     """What differs of one app; `commits` where the repository here knows both sides.
 
-    `app` is None where each side is of another app, which the sides name.
+    `app` is None where each side is of another app, which the sides name. `absent` is where nothing of it stands.
     """
 
     app: str | None
     difference: Difference
     commits: Commits | None
+    absent: Absent | None = None
 
 
 def diff(
@@ -64,15 +75,35 @@ def _versions(api: Api, before: One, after: One, repository: Repository) -> AppD
 def _environments(
     api: Api, before: Everywhere, after: Everywhere, repository: Repository
 ) -> list[AppDifference]:
-    here, there = (find.standing(api, str(named)) for named in (before, after))
-    return [
-        _compared(app, _by_id(api, here.get(app)), _by_id(api, there.get(app)), repository)
-        for app in sorted({*here, *there})
-    ]
+    here, there = _cells(api, str(before)), _cells(api, str(after))
+    apps = sorted({app for cells in (here, there) for app, cell in cells.items() if cell.current is not None})
+    found = []
+    for app in apps:
+        cells = ((str(before), here.get(app)), (str(after), there.get(app)))
+        absent = next((_absent(name, cell) for name, cell in cells if not _stands(cell)), None)
+        one, other = (_current(api, cell) for _, cell in cells)
+        found.append(replace(_compared(app, one, other, repository), absent=absent))
+    return found
 
 
-def _by_id(api: Api, version_id: int | None) -> Document | None:
-    return None if version_id is None else document(api.get(f"/versions/{version_id}"))
+def _cells(api: Api, environment: str) -> dict[str, Cell]:
+    """Return by app what stands in an environment, and what was tried there."""
+    rows = grid(find.matrix(api, environment)).rows
+    return {row.app: row.cells[environment] for row in rows if environment in row.cells}
+
+
+def _stands(cell: Cell | None) -> bool:
+    return cell is not None and cell.current is not None
+
+
+def _absent(environment: str, cell: Cell | None) -> Absent:
+    return Absent(environment, None if cell is None else cell.newer)
+
+
+def _current(api: Api, cell: Cell | None) -> Document | None:
+    if cell is None or cell.current is None:
+        return None
+    return document(api.get(f"/versions/{cell.current.version_id}"))
 
 
 def _compared(

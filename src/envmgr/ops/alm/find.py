@@ -101,16 +101,6 @@ def _no_environment(api: Api, name: str) -> AlmNotFound:
     return AlmNotFound(f"there is no environment {name!r}", _like_it(name, names) or others)
 
 
-def standing(api: Api, environment: str) -> dict[str, int]:
-    """Return the numbers of the versions that are current in an environment, by app."""
-    found = {}
-    for place in parts(matrix(api, environment), "places"):
-        current = part_or_none(place, "current")
-        if current is not None:
-            found[word(place, "app")] = number(current, "version_id")
-    return found
-
-
 def _standing(api: Api, named: Standing) -> int:
     there = matrix(api, named.environment)
     name = app_name(there, named.app)
