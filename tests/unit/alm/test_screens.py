@@ -87,6 +87,18 @@ def test_apps_of_two_environments_are_told_one_by_one_and_the_same_ones_counted(
     assert lines[-1] == "1 other app the same in both"
 
 
+def test_on_a_narrow_terminal_versions_are_never_cut():
+    for width in (40, 50, 60):
+        text = "\n".join(diff._lines([difference(OLD, NEW)], "", PLAIN, width))
+        assert "20.9.0 -> 20.11.1" in text
+        assert max(map(display_width, text.splitlines())) <= width
+    uses = (use("a" * 99, "20.9.0", "e" * 60), use("web", "18.1.0"))
+    found = Affected("nodejs", "<20.11.1", True, uses, (), ())
+    lines = list(affected._lines(found, "prod", (), PLAIN, 60))
+    assert [line.endswith(("nodejs 20.9.0", "nodejs 18.1.0")) for line in lines[1:]] == [True, True]
+    assert max(map(display_width, lines)) <= 60
+
+
 def test_what_is_not_there_yet_is_not_told_as_removed():
     tried = grid(matrix([place("shop", "staging", None, cell(5, 2, "2.0", status="in_progress"))]))
     absent = Absent("staging", tried.rows[0].cells["staging"].newer)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from envmgr.alm import names
 from envmgr.alm.commits import Repository
 from envmgr.cli import table
+from envmgr.cli.alm.columns import Columns
 from envmgr.cli.alm.connection import connected
 from envmgr.cli.alm.marks import marks_for
 from envmgr.cli.alm.shown import COMMIT, facts, plain
@@ -192,7 +193,7 @@ def _commits(commits: Commits, style: Style, width: int) -> Iterator[str]:
 
 def _changes(changes: Sequence[Change], marks: Marks, style: Style, width: int) -> list[str]:
     rows = [_change(change, marks) for change in changes]
-    return table.render(rows, width, style, flexible=2)
+    return Columns(style, width, (1,)).lines(rows)
 
 
 def _change(change: Change, marks: Marks) -> tuple[table.Cell, ...]:
