@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from support.almdouble import LOCK, AlmDouble
+from support.almworld import World
 from support.gitrepo import QUIET, repository
 from support.sandbox import Sandbox
 
@@ -27,6 +28,22 @@ def machine(tmp_path: Path, server: Server) -> Sandbox:
     (sandbox.project / ".envmgr.lock").write_text(LOCK)
     repository(sandbox.project)
     return sandbox
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """Give a real server with apps and deployments, which the tests of a file share."""
+    world = World(tmp_path_factory.mktemp("world"))
+    try:
+        yield world.start()
+    finally:
+        world.daemon.end()
+
+
+@pytest.fixture
+def ada(world: World, tmp_path: Path, server: Server) -> Sandbox:
+    """Give the machine of somebody who is signed in there."""
+    return world.machine(tmp_path, server)
 
 
 @pytest.fixture

@@ -7,22 +7,7 @@ import re
 
 import pytest
 
-from support.almworld import DOTFILE, LOCK, NEW, OLD, World
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory):
-    """Give a server that the tests of this file share; none of them changes what stands there."""
-    world = World(tmp_path_factory.mktemp("world"))
-    try:
-        yield world.start()
-    finally:
-        world.daemon.end()
-
-
-@pytest.fixture
-def ada(world, tmp_path, server):
-    return world.machine(tmp_path, server)
+from support.almworld import DOTFILE, LOCK, NEW, OLD
 
 
 def document(result, command):

@@ -10,25 +10,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from support.almworld import DOTFILE, NEW, OLD, World, toolchain
+from support.almworld import DOTFILE, NEW, OLD, toolchain
 
 if TYPE_CHECKING:
     import subprocess
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory):
-    """Give a server that the tests of this file share; each has apps and environments of its own."""
-    world = World(tmp_path_factory.mktemp("world"))
-    try:
-        yield world.start()
-    finally:
-        world.daemon.end()
-
-
-@pytest.fixture
-def ada(world, tmp_path, server):
-    return world.machine(tmp_path, server)
 
 
 def answer(machine, *words):

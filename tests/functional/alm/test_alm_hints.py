@@ -7,23 +7,7 @@ import json
 import pytest
 
 from support.almdouble import KEY, PASSWORD
-from support.almworld import World
 from support.daemon import ADMIN_PASSWORD
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory):
-    """Give a server that the tests of this file share."""
-    world = World(tmp_path_factory.mktemp("world"))
-    try:
-        yield world.start()
-    finally:
-        world.daemon.end()
-
-
-@pytest.fixture
-def ada(world, tmp_path, server):
-    return world.machine(tmp_path, server)
 
 
 @pytest.mark.parametrize(

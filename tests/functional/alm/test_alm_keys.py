@@ -6,23 +6,6 @@ import json
 
 import pytest
 
-from support.almworld import World
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory):
-    """Give a server that the tests of this file share; each makes keys of its own."""
-    world = World(tmp_path_factory.mktemp("world"))
-    try:
-        yield world.start()
-    finally:
-        world.daemon.end()
-
-
-@pytest.fixture
-def ada(world, tmp_path, server):
-    return world.machine(tmp_path, server)
-
 
 def answer(machine, *words):
     return json.loads(machine.ok("alm", *words, "--json").out)

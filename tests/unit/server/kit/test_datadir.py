@@ -56,6 +56,7 @@ def test_a_directory_with_anything_of_a_server_is_one_of_a_server(name, tmp_path
     for each in (name, "notes.txt"):
         (tmp_path / each).write_text("")
     DataDirectory(str(tmp_path)).make()
+    assert set(os.listdir(tmp_path)) == {name, "notes.txt"}
 
 
 def test_an_empty_directory_is_taken_for_its_owner_only(tmp_path):
