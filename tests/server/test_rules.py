@@ -160,6 +160,7 @@ def test_a_second_deployment_is_refused_with_the_way_to_the_first(wire):
     assert refused.status == 409
     assert refused.json["type"] == "/problems/deployment-active"
     assert refused.json["active"] == f"/deployments/{first['id']}"
+    assert refused.json["active_status"] == "pending"
     assert f"</deployments/{first['id']}>" in refused.header("link")
 
 

@@ -158,21 +158,16 @@ def _conflict(problem: Problem) -> AlmError:
 
 def _steps(problem: Problem) -> str | None:
     """Say the way out of a conflict by what the server says is possible, or in the way."""
-    steps, active = problem.members.get("steps"), problem.members.get("active")
+    steps, active, status = (problem.members.get(name) for name in ("steps", "active", "active_status"))
     if isinstance(steps, list):
         return f"the steps from there are {plain(', '.join(map(str, steps)))}" if steps else "it is over"
     if isinstance(active, str):
         number = plain(active.rpartition("/")[2])
-        state = _STATE.search(problem.detail)
-        onward = ways(number, state[1] if state else "")
+        onward = ways(number, str(status))
         return (
             f"in the way is deployment {number}: {onward}; `envmgr alm deployments show {number}` tells more"
         )
     return None
-
-
-_STATE = re.compile(r"\(([a-z_]+)\)")
-"""How the server tells the state of what is in the way."""
 
 
 def _stale(problem: Problem) -> AlmError:

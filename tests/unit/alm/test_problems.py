@@ -102,8 +102,7 @@ def test_what_is_in_the_way_can_be_looked_at():
     ],
 )
 def test_what_is_in_the_way_is_finished_or_given_up_by_its_state(state, way):
-    said = f"blog 2.0 is on its way to staging ({state}): let it finish, or cancel it"
-    hint = error_of(problem(409, said, active="/deployments/7")).hint
+    hint = error_of(problem(409, active="/deployments/7", active_status=state)).hint
     assert way in hint
     assert "`envmgr alm deployments update 7 --status cancelled` gives it up" in hint
 

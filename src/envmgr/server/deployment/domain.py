@@ -58,7 +58,7 @@ class ImpossibleStep(Conflict):
 
 
 class DeploymentActive(Conflict):
-    """Another deployment is on its way to the same place; carries its address."""
+    """Another deployment is on its way to the same place; carries its address and status."""
 
     title = "Another deployment of this app is on its way to this environment"
 
@@ -242,6 +242,7 @@ def active(deployment: Deployment) -> DeploymentActive:
         "let it finish, or cancel it",
         headers={"link": f'<{url}>; rel="active"'},
         active=url,
+        active_status=deployment.status,
     )
 
 

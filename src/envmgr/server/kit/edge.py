@@ -121,6 +121,7 @@ class ProblemDocument(Struct, frozen=True, omit_defaults=True):
     active: Annotated[
         str, Meta(description="The path of the deployment that is in the way (`deployment-active`).")
     ] = ""
+    active_status: Annotated[str, Meta(description="The status of that deployment, beside `active`.")] = ""
     needs: Annotated[str, Meta(description="The scope that is missing (`forbidden`).")] = ""
     error: Annotated[str, Meta(description="The kind, as OAuth names it, where tokens are refused.")] = ""
 

@@ -11,24 +11,12 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 from envmgr.kit.errors import EnvmgrError
+from envmgr.server.kit.sqlite_errors import DAMAGED, PASSING, code_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
-_DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
-_OUTSIDE = frozenset(
-    {
-        sqlite3.SQLITE_BUSY,
-        sqlite3.SQLITE_CANTOPEN,
-        sqlite3.SQLITE_FULL,
-        sqlite3.SQLITE_IOERR,
-        sqlite3.SQLITE_LOCKED,
-        sqlite3.SQLITE_PERM,
-        sqlite3.SQLITE_READONLY,
-    }
-)
-"""What the system, not the file's content, is to blame for."""
 
 
 class Operations(Protocol):
@@ -88,10 +76,9 @@ def _named(path: str) -> Iterator[None]:
     try:
         yield
     except sqlite3.DatabaseError as error:
-        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
-        if code in _DAMAGED:
+        if code_of(error) in DAMAGED:
             raise _damaged(path, str(error)) from error
-        if code not in _OUTSIDE:
+        if code_of(error) not in PASSING:
             raise
         raise UnusableDatabase(
             f"{path} cannot be used: {error}",

@@ -21,6 +21,7 @@ from envmgr.server.kit import outbox
 from envmgr.server.kit.clock import now_ms
 from envmgr.server.kit.problems import Unavailable
 from envmgr.server.kit.sql import UniqueViolation
+from envmgr.server.kit.sqlite_errors import PASSING, code_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -31,16 +32,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 GROUP = 64
 READERS = 2
-_PASSING = frozenset(
-    {
-        sqlite3.SQLITE_FULL,
-        sqlite3.SQLITE_BUSY,
-        sqlite3.SQLITE_LOCKED,
-        sqlite3.SQLITE_IOERR,
-        sqlite3.SQLITE_READONLY,
-        sqlite3.SQLITE_CANTOPEN,
-    }
-)
 _encode = msgspec.json.Encoder().encode
 _UNIQUE = "UNIQUE constraint failed: "
 _NUL = "\\u0000"
@@ -299,10 +290,8 @@ class SqliteDatabase:
 
 
 def _passes(error: Exception) -> bool:
-    """Say whether an error is one that passes (a full disk, a lock held by somebody else); any other is a bug."""
-    # What Python's module itself finds wrong has no code.
-    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
-    return isinstance(error, sqlite3.OperationalError) and code & 0xFF in _PASSING
+    """Say whether an error is one that passes; any other is a bug."""
+    return isinstance(error, sqlite3.OperationalError) and code_of(error) in PASSING
 
 
 def _settle(group: list[_Unit]) -> None:

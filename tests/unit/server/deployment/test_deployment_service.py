@@ -141,7 +141,7 @@ def test_one_deployment_of_an_app_is_active_in_an_environment_and_a_second_is_to
         with pytest.raises(DeploymentActive) as caught:
             await world.deploy(2)
         url = f"/deployments/{first.id}"
-        assert caught.value.members == {"active": url}
+        assert caught.value.members == {"active": url, "active_status": "pending"}
         assert caught.value.headers == {"link": f'<{url}>; rel="active"'}
         await world.deploy(2, "staging")
         await world.deploy(1000, "prod")
