@@ -3,7 +3,9 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+PINNED := $(VENV)/.pinned
 READY  := $(VENV)/.ready
+REQUIREMENTS ?= requirements/dev.txt
 WORKERS ?= auto
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -44,11 +46,16 @@ requirements: $(READY)
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-header --no-annotate --extra server --extra otel --output-file requirements/dev.txt requirements/dev.in pyproject.toml
 
-$(READY): requirements/dev.txt pyproject.toml
+# Nothing is resolved, nor built, here: each file is one that the pins name, whatever was released since.
+$(PINNED): $(REQUIREMENTS)
 	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("envmgr needs Python 3.11 or newer: make PYTHON=python3.12 ...")'
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -qq --require-hashes -r requirements/dev.txt
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install -qq --require-hashes --no-deps --only-binary :all: -r $(REQUIREMENTS)
+	@touch $(PINNED)
+
+$(READY): $(PINNED) pyproject.toml
 	$(BIN)/python -m pip install -qq --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m pip check
 	@touch $(READY)
 
 clean:
