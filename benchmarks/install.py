@@ -127,9 +127,9 @@ def install(url: str, ending: str, root: str) -> None:
     from envmgr.install.installer import Job
     from envmgr.install.installer import install as install_job
     from envmgr.kit import environment, paths, platform
-    from envmgr.kit.http import Http
+    from envmgr.kit.config.settings import Settings
+    from envmgr.kit.http.client import Http
     from envmgr.kit.progress import Silent
-    from envmgr.kit.settings import Settings
 
     with Http(Settings(), environment.current(), Silent()) as client:
         install_job(

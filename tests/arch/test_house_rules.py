@@ -29,11 +29,11 @@ PRINTS_OR_EXITS = {
     ),
 }
 OWNERS = {
-    "httpx": {"kit/http.py", "server/kit/issuers.py"},
-    "cryptography": {"kit/ed25519.py", "server/kit/crypto.py"},
-    "argon2": {"server/kit/passwords.py"},
-    "jwt": {"server/kit/tokens.py", "server/kit/oidc.py"},
-    "opentelemetry": {"server/kit/tracing.py"},
+    "httpx": {"kit/http/client.py", "server/kit/security/jwks_cache.py"},
+    "cryptography": {"kit/audit_log/ed25519.py", "server/kit/security/crypto.py"},
+    "argon2": {"server/kit/security/passwords.py"},
+    "jwt": {"server/kit/security/tokens.py", "server/kit/security/oidc.py"},
+    "opentelemetry": {"server/kit/telemetry/tracing.py"},
 }
 
 
@@ -66,7 +66,7 @@ def imports_of(path: Path) -> set[str]:
 def test_only_the_command_line_prints_and_exits(path):
     if name_of(path).startswith(("cli/", "server/main/")) or name_of(path) in {
         "__main__.py",
-        "install/inflate.py",
+        "install/archive/decompress.py",
     }:
         return  # inflate.py is a program of its own: its standard output is the archive's content
     assert calls_and_attributes(path).isdisjoint(PRINTS_OR_EXITS)

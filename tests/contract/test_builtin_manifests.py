@@ -9,13 +9,13 @@ import pytest
 
 from envmgr import versions
 from envmgr.catalog import lint
-from envmgr.kit import resources
+from envmgr.kit import data_files
 from envmgr.kit.platform import DEFAULT_PLATFORMS
 from support.upstreams import Recorded, catalog_of, context, sha256_of
 
 from .expected import ALIASES, ARCHIVES, LISTINGS, UNSIGNED
 
-PLUGINS = Path(resources.directory("plugins"))
+PLUGINS = Path(data_files.directory("plugins"))
 TOOLS = sorted(path.stem for path in PLUGINS.glob("*.json") if path.name != "plugin.schema.json")
 CASES = [(tool, version) for tool, releases in ARCHIVES.items() for version in releases]
 EVERYWHERE = {platform.key for platform in DEFAULT_PLATFORMS}

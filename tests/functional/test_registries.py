@@ -11,23 +11,24 @@ from typing import TYPE_CHECKING
 import pytest
 
 from envmgr.catalog.catalog import Catalog, open_catalog
-from envmgr.install import fetch
-from envmgr.kit import environment, platform, settings
+from envmgr.install.download import download
+from envmgr.kit import environment, platform
 from envmgr.kit import paths as places
+from envmgr.kit.config import settings
 from envmgr.kit.errors import InvalidRequest
-from envmgr.kit.http import Http
+from envmgr.kit.http.client import Http
 from envmgr.kit.progress import Silent
-from envmgr.project import lockio
+from envmgr.project import lockfile_io
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from envmgr.install.fetch import Download
+    from envmgr.install.download.download import Download
 
 pytestmark = pytest.mark.registries
 
 ROOT = Path(__file__).parents[2]
-LOCK = lockio.read(str(ROOT / ".envmgr.lock"))
+LOCK = lockfile_io.read(str(ROOT / ".envmgr.lock"))
 LOCKED = [(tool, version) for tool, versions in (LOCK.tools if LOCK else {}).items() for version in versions]
 EVERYWHERE = {each.key for each in platform.DEFAULT_PLATFORMS}
 
@@ -54,7 +55,7 @@ class Machine:
         catalog = self.catalog()
         artifact = catalog.artifact(tool, version, platform.current())
         assert artifact is not None
-        return fetch.download(
+        return download.download(
             artifact, http=self.http, paths=self.paths, locate=catalog.locate, progress=Silent(), task=tool
         )
 

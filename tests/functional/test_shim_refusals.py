@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from envmgr.kit.value import replace
+from envmgr.kit.frozen import replace
 from envmgr.shells import shim
 from support.toolbox import Toolbox, program
 

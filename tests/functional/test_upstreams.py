@@ -18,8 +18,8 @@ from envmgr.kit import fs, paths
 from envmgr.kit.environment import Environment
 from envmgr.kit.platform import current, parse
 from envmgr.ops import install
-from envmgr.ops.context import Context
-from envmgr.ops.tools import ToolSpec
+from envmgr.resolve.context import Context
+from envmgr.resolve.tool_specs import ToolSpec
 from support.upstreams import Upstreams
 
 HERE = current().key

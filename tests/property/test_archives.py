@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from envmgr.install import archive, extract
+from envmgr.install.archive import extract, formats
 from envmgr.kit.errors import BadArchive, InstallError, UnsafeArchive
 from support import trees
 
@@ -38,7 +38,7 @@ PACKERS = {
 
 
 def unpack(path, kind, to, strip=0):
-    with archive.opened(str(path), kind) as opened:
+    with formats.opened(str(path), kind) as opened:
         tree = extract.unpack(opened.entries, str(to), "linux", strip, ())
     tree.finish()
     return tree.root

@@ -5,8 +5,8 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from envmgr.kit.canonical import LARGEST, canonical
-from envmgr.kit.numbering import Numbering
+from envmgr.kit.audit_log.canonical_json import LARGEST, canonical
+from envmgr.kit.audit_log.sequence_gaps import Numbering
 from support.chain import chain, findings, relinked
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)

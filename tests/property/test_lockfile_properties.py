@@ -23,7 +23,7 @@ from envmgr.project.lockfile import (
     render,
     with_release,
 )
-from envmgr.project.lockreader import parse
+from envmgr.project.lockfile_parser import parse
 
 PATH = "/p/.envmgr.lock"
 PLATFORMS = [platform.key for platform in DEFAULT_PLATFORMS]

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from envmgr.catalog import checksums, lint, reading
-from envmgr.catalog.sources import index
+from envmgr.catalog import checksums, lint, manifest_reader
+from envmgr.catalog.sources import url_index
 from envmgr.kit.errors import ManifestError, SourceError
 from envmgr.kit.platform import ARCHITECTURES, DEFAULT_PLATFORMS, OPERATING_SYSTEMS
 from support.upstreams import Recorded, context
@@ -70,14 +70,14 @@ def test_whatever_stands_in_a_manifest_it_is_read_or_refused_with_its_issues(tex
 
 @given(HALF_RIGHT)
 def test_a_manifest_taken_to_be_valid_is_read_or_refused_too(data):
-    refused = caught(ManifestError, reading.read, json.dumps(data), "x.json", True)
+    refused = caught(ManifestError, manifest_reader.read, json.dumps(data), "x.json", True)
     assert refused is None or refused.issues
 
 
 @given(MANIFESTS, st.sampled_from(["1.0", "1.7.2", "2.0-rc.1", "3"]))
 def test_every_valid_manifest_answers_for_every_version_and_platform(data, version):
     assert lint.issues(json.dumps(data)) == ()
-    manifest = reading.build(data, "x.json")
+    manifest = manifest_reader.build(data, "x.json")
     for platform in DEFAULT_PLATFORMS:
         url = manifest.download_url(version, None, platform)
         layout = manifest.layout(version, None, platform)
@@ -90,7 +90,7 @@ def test_the_digest_does_not_depend_on_how_a_manifest_is_written(data, random):
     shuffled = list(data.items())
     random.shuffle(shuffled)
     text = json.dumps(dict(shuffled), indent=random.choice([None, 1, 4]))
-    assert reading.read(text, "x").digest == reading.digest_of(data)
+    assert manifest_reader.read(text, "x").digest == manifest_reader.digest_of(data)
 
 
 @given(ANYTHING.map(lambda value: json.dumps(value).encode()) | st.binary(max_size=60))
@@ -100,13 +100,13 @@ def test_the_digest_does_not_depend_on_how_a_manifest_is_written(data, random):
 )
 def test_whatever_an_upstream_answers_it_is_a_list_or_an_error_that_names_it(options, body):
     data = {"name": "x", "versions_url": "https://x/y", "bin": ["x"], "versions": {"url": "u", **options}}
-    manifest = reading.build(data, "x")
+    manifest = manifest_reader.build(data, "x")
     asked = context(Recorded({"https://x/y": (body, {})}), "/nowhere")
-    refused = caught(SourceError, index.listing, manifest, asked)
+    refused = caught(SourceError, url_index.listing, manifest, asked)
     if refused:
         assert "https://x/y" in refused.message
         return
-    versions = index.listing(manifest, asked).versions
+    versions = url_index.listing(manifest, asked).versions
     assert versions
     assert not any("/" in version or version.startswith((".", "-")) for version in versions)
 

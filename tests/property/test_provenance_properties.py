@@ -6,10 +6,10 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from envmgr.alm.provenance import Wanted, gather
-from envmgr.alm.runs import SYSTEMS, Run, read
-from envmgr.alm.wire import encoded
-from envmgr.alm.work import Work
+from envmgr.alm.client.transport import encoded
+from envmgr.alm.push.ci import SYSTEMS, Run, read
+from envmgr.alm.push.git_worktree import Work
+from envmgr.alm.push.provenance import Wanted, gather
 from envmgr.kit.environment import Environment
 from envmgr.kit.errors import NoProvenance
 from envmgr.server.contracts.requests import AppVersionNew

@@ -9,7 +9,7 @@ import msgspec
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from envmgr.alm.names import Tagged, is_tag, parse
+from envmgr.alm.refs import Tagged, is_tag, parse
 from envmgr.server.contracts.fields import Tag
 
 TEXTS = st.one_of(

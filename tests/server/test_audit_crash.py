@@ -10,8 +10,8 @@ from pathlib import Path
 
 import msgspec
 
-from envmgr.kit import checkpoint as checkpoints
-from envmgr.server.kit.paging import Paging
+from envmgr.kit.audit_log import checkpoint as checkpoints
+from envmgr.server.kit.db.pagination import Paging
 from support.auditlog import KEY, event, everything, run, verified
 from support.auditwriter import SIZE
 from support.services import call

@@ -9,8 +9,8 @@ import time
 import httpx
 import pytest
 
-from envmgr.kit import checkpoint as checkpoints
-from envmgr.kit.hashchain import Verifier
+from envmgr.kit.audit_log import checkpoint as checkpoints
+from envmgr.kit.audit_log.hash_chain import Verifier
 from support.daemon import Daemon
 
 APPS = 50

@@ -6,7 +6,7 @@ import threading
 import pytest
 from litestar import Litestar
 
-from envmgr.kit import checkpoint as checkpoints
+from envmgr.kit.audit_log import checkpoint as checkpoints
 from envmgr.server.audit.api import routes
 from envmgr.server.contracts import events as contract
 from envmgr.server.gateway import events as gateway

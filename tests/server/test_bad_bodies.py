@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import pytest
 
-from envmgr.server.kit.serving import FORGOTTEN
+from envmgr.server.kit.http.server import FORGOTTEN
 from support.hostile import check_discreet, check_lives, check_refused, named
 from support.wire import HungUp
 from support.writers import lock

@@ -10,7 +10,7 @@ from datetime import datetime
 
 import pytest
 
-from envmgr.kit.hashchain import Verifier
+from envmgr.kit.audit_log.hash_chain import Verifier
 from support.hostile import named
 from support.wire import Wire
 from support.writers import Crew, life_of_an_app, lock, pages

@@ -8,7 +8,7 @@ from collections import Counter
 
 import pytest
 
-from envmgr.kit.hashchain import Verifier
+from envmgr.kit.audit_log.hash_chain import Verifier
 from support.daemon import Daemon
 from support.writers import Crew, life_of_an_app, pages
 

@@ -207,8 +207,8 @@ def test_without_the_setting_nothing_that_sends_is_imported_and_traces_are_passe
         with daemon.wire(daemon.login()["access_token"]) as wire:
             assert wire.ask("POST", "/apps", {"name": "plain"}, {"traceparent": TRACEPARENT}).status == 201
         assert rows(daemon, "app", "SELECT traceparent FROM outbox") == [(TRACEPARENT,)]
-        assert "import 'envmgr.server.kit.door'" in daemon.said
-        for name in ("envmgr.server.kit.tracing", "opentelemetry.sdk", "opentelemetry.exporter"):
+        assert "import 'envmgr.server.kit.http.middleware'" in daemon.said
+        for name in ("envmgr.server.kit.telemetry.tracing", "opentelemetry.sdk", "opentelemetry.exporter"):
             assert f"import '{name}" not in daemon.said
     finally:
         daemon.end()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from envmgr.kit import checkpoint
-from envmgr.kit.hashchain import ZERO, content_of, link
+from envmgr.kit.audit_log import checkpoint
+from envmgr.kit.audit_log.hash_chain import ZERO, content_of, link
 from support.chain import entry_of
 
 if TYPE_CHECKING:

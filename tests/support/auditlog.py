@@ -7,11 +7,11 @@ import hashlib
 
 import msgspec
 
-from envmgr.kit.hashchain import Verifier
+from envmgr.kit.audit_log.hash_chain import Verifier
 from envmgr.server.audit import module
-from envmgr.server.kit.clock import rfc3339
-from envmgr.server.kit.event import Event
-from envmgr.server.kit.paging import Paging
+from envmgr.server.kit.common.clock import rfc3339
+from envmgr.server.kit.common.events import Event
+from envmgr.server.kit.db.pagination import Paging
 from support.services import call, opened
 
 KEY = hashlib.sha256(b"the audit's key").digest()

@@ -13,9 +13,10 @@ from litestar import Litestar
 from litestar.exceptions import HTTPException
 
 from envmgr.server.audit import module
-from envmgr.server.kit.door import Door
-from envmgr.server.kit.edge import answer_http, answer_problem, permitted
-from envmgr.server.kit.problems import Problem, Unauthenticated
+from envmgr.server.kit.common.problems import Problem, Unauthenticated
+from envmgr.server.kit.http.errors import answer_http, answer_problem
+from envmgr.server.kit.http.middleware import Door
+from envmgr.server.kit.http.requests import permitted
 from support.auditlog import KEY
 from support.services import call, opened
 

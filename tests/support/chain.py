@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from envmgr.kit.hashchain import ZERO, Finding, Verifier, content_of, link
+from envmgr.kit.audit_log.hash_chain import ZERO, Finding, Verifier, content_of, link
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence

@@ -6,13 +6,13 @@ import asyncio
 
 from envmgr.server.contracts.requests import DeploymentNew, StatusNew
 from envmgr.server.contracts.resources import App, Build, Toolchain, Version
-from envmgr.server.deployment import module, places
-from envmgr.server.kit.bus import InProcessBus
-from envmgr.server.kit.clock import rfc3339
-from envmgr.server.kit.conditions import require_app
-from envmgr.server.kit.event import Event
-from envmgr.server.kit.paging import Paging
-from envmgr.server.kit.problems import NotFound
+from envmgr.server.deployment import module, placements
+from envmgr.server.kit.common.clock import rfc3339
+from envmgr.server.kit.common.events import Event
+from envmgr.server.kit.common.preconditions import require_app
+from envmgr.server.kit.common.problems import NotFound
+from envmgr.server.kit.db.pagination import Paging
+from envmgr.server.kit.messaging.bus import InProcessBus
 from support.services import call, opened, told
 from support.versions import AT, FewApps
 
@@ -114,7 +114,7 @@ class World:
 
     async def places(self, app_id):
         """Count the places where an app stands, or is on its way to."""
-        return await self.database.lookup(lambda reader: places.count_of_app(reader, app_id))
+        return await self.database.lookup(lambda reader: placements.count_of_app(reader, app_id))
 
     async def told(self, type_=None):
         """Return every event told, or those of a type."""

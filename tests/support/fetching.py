@@ -10,14 +10,14 @@ import json
 import sys
 
 from envmgr.catalog.release import Artifact, Location
-from envmgr.install.fetch import download
+from envmgr.install.download.download import download
 from envmgr.kit import environment
+from envmgr.kit.config.settings import Settings
 from envmgr.kit.digest import Digest
 from envmgr.kit.errors import EnvmgrError
-from envmgr.kit.http import Http
+from envmgr.kit.http.client import Http
 from envmgr.kit.paths import one_root
 from envmgr.kit.progress import Silent
-from envmgr.kit.settings import Settings
 
 
 def main() -> int:

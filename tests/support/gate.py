@@ -10,9 +10,9 @@ from pathlib import Path
 
 from envmgr.server.gateway import module
 from envmgr.server.gateway.requests import KeyNew, Login, UserNew
-from envmgr.server.gateway.sessions import Origin
-from envmgr.server.kit.call import Call, Idempotency
-from envmgr.server.kit.tokens import keyring
+from envmgr.server.gateway.services.sessions import Origin
+from envmgr.server.kit.common.context import Call, Idempotency
+from envmgr.server.kit.security.tokens import keyring
 from support.services import opened, told
 
 PASSWORD = "correct horse battery staple"

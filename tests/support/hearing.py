@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from envmgr.server.kit.event import Happening
+from envmgr.server.kit.common.events import Happening
 
 
 async def until(condition, seconds=20):

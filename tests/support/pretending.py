@@ -6,8 +6,9 @@ import contextlib
 import sys
 
 from envmgr.kit import environment, paths, platform
-from envmgr.ops import install, lock, tools
-from envmgr.ops.context import Context
+from envmgr.ops import install, lock
+from envmgr.resolve import tool_specs
+from envmgr.resolve.context import Context
 
 
 def main(key: str, command: str, *words: str) -> None:
@@ -17,7 +18,7 @@ def main(key: str, command: str, *words: str) -> None:
         if command == "lock":
             lock.lock(context)
         elif words:
-            install.install_tools(context, [tools.parse(word) for word in words])
+            install.install_tools(context, [tool_specs.parse(word) for word in words])
         else:
             install.install_project(context)
 

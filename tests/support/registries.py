@@ -7,12 +7,12 @@ from base64 import b64encode
 from hashlib import sha256, sha512
 from typing import TYPE_CHECKING, Self
 
-from envmgr.catalog.lists import Lists
-from envmgr.catalog.sources.context import Context
+from envmgr.catalog.list_cache import Lists
+from envmgr.catalog.sources.source_context import Context
 from envmgr.kit import paths as places
+from envmgr.kit.config.settings import Settings
 from envmgr.kit.environment import Environment
-from envmgr.kit.http import Http
-from envmgr.kit.settings import Settings
+from envmgr.kit.http.client import Http
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -7,18 +7,19 @@ from contextlib import asynccontextmanager
 
 from envmgr.server.app import module as app_module
 from envmgr.server.contracts.ports import Leave
-from envmgr.server.kit.call import OF_ROLE, Call, Idempotency, Principal
-from envmgr.server.kit.migration import upgrade
-from envmgr.server.kit.outbox import Outbox
-from envmgr.server.kit.problems import NotFound
-from envmgr.server.kit.sqlite import SqliteDatabase
+from envmgr.server.kit.common.context import OF_ROLE, Call, Idempotency, Principal
+from envmgr.server.kit.common.problems import NotFound
+from envmgr.server.kit.db.migrations import upgrade
+from envmgr.server.kit.db.sqlite import SqliteDatabase
+from envmgr.server.kit.messaging import outbox
+from envmgr.server.kit.messaging.outbox import Outbox
 
 
 def database(directory, module):
     """Open a service's database, migrated, in a directory."""
     path = str(directory / f"{module.NAME}.db")
     upgrade(path, module.MIGRATIONS, module.HEAD)
-    return SqliteDatabase(path, module.NAME)
+    return SqliteDatabase(path, module.NAME, outbox.append)
 
 
 @asynccontextmanager

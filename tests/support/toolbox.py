@@ -13,11 +13,11 @@ from envmgr.install.receipt import Receipt
 from envmgr.kit import paths as places
 from envmgr.kit import platform
 from envmgr.kit.environment import Environment
+from envmgr.kit.frozen import replace
 from envmgr.kit.fs import remove_tree
-from envmgr.kit.value import replace
 from envmgr.ops import reshim
-from envmgr.ops.context import Context
-from envmgr.shells import plan, quote, shim
+from envmgr.resolve.context import Context
+from envmgr.shells import plan, quoting, shim
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -93,7 +93,7 @@ class Toolbox:
 
     def reshim(self) -> None:
         """Write the shims; their Python says in `log` that it was started."""
-        wrapper, log = self.directory / "python", quote.posix(str(self.log))
+        wrapper, log = self.directory / "python", quoting.posix(str(self.log))
         if not wrapper.exists():
             program(wrapper, f'#!/bin/sh\necho slow >>{log}\nexec "{sys.executable}" "$@"\n')
         baked = replace(shim.bake(self.paths), python=str(wrapper))

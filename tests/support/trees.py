@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from hypothesis import strategies as st
 
-from envmgr.install.guard import fold
+from envmgr.install.archive.safety import fold
 
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCXYZ019 .-_+@$&'()é√日"
 NAMES = st.text(LETTERS, min_size=1, max_size=12).filter(lambda name: name.strip(". "))

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from envmgr.catalog.catalog import Catalog
-from envmgr.catalog.lists import Document
+from envmgr.catalog.list_cache import Document
 from envmgr.catalog.registry import Registry
-from envmgr.catalog.sources.context import Context
-from envmgr.kit import resources
+from envmgr.catalog.sources.source_context import Context
+from envmgr.kit import data_files
+from envmgr.kit.config.settings import Settings
 from envmgr.kit.environment import Environment
 from envmgr.kit.errors import HttpError
 from envmgr.kit.paths import one_root
-from envmgr.kit.settings import Settings
 from support import faults, packages
 from support.signing import Signer
 
@@ -111,7 +111,7 @@ class Upstreams:
 
     def manifests(self, tool: str) -> list[dict[str, object]]:
         """Return the manifest of a tool that is signed, for the user's plugins; nothing for one that is not."""
-        text = (Path(resources.directory("plugins")) / f"{tool}.json").read_text(encoding="utf-8")
+        text = (Path(data_files.directory("plugins")) / f"{tool}.json").read_text(encoding="utf-8")
         document = json.loads(text)
         if "signature" not in document:
             return []

@@ -8,9 +8,9 @@ from itertools import count
 
 from envmgr.server.contracts.requests import ToolchainNew, VersionPut
 from envmgr.server.contracts.resources import App
-from envmgr.server.kit.conditions import require_app
-from envmgr.server.kit.event import Event
-from envmgr.server.kit.problems import NotFound
+from envmgr.server.kit.common.events import Event
+from envmgr.server.kit.common.preconditions import require_app
+from envmgr.server.kit.common.problems import NotFound
 from envmgr.server.version import module as version_module
 from support.services import Standing, opened
 

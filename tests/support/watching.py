@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from envmgr.kit.backoff import Clock
+from envmgr.kit.http.retry import Clock
 
 
 class Watcher:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from envmgr.alm.documents import document, number, number_or_none, part, part_or_none, parts, text, word
-from envmgr.kit.value import frozen
+from envmgr.alm.client.fields import document, number, number_or_none, part, part_or_none, parts, text, word
+from envmgr.kit.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from envmgr.alm.documents import Document
+    from envmgr.alm.client.fields import Document
 
 
 @frozen

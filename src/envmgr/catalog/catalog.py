@@ -9,9 +9,9 @@ from envmgr.catalog import checksums
 from envmgr.catalog.registry import Registry
 from envmgr.catalog.release import Location
 from envmgr.catalog.sources import PACKAGE_SOURCES, package_source_of, source_of
-from envmgr.catalog.sources.context import Context
+from envmgr.catalog.sources.source_context import Context
 from envmgr.kit.errors import CatalogError
-from envmgr.kit.value import replace
+from envmgr.kit.frozen import replace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from envmgr.catalog.layout import Layout
     from envmgr.catalog.manifest import Manifest
     from envmgr.catalog.release import Artifact, Listing, Signature
+    from envmgr.kit.config.settings import Settings
     from envmgr.kit.environment import Environment
-    from envmgr.kit.http import Http
+    from envmgr.kit.http.client import Http
     from envmgr.kit.paths import Paths
     from envmgr.kit.platform import Platform
     from envmgr.kit.progress import Progress
-    from envmgr.kit.settings import Settings
 
 
 class Catalog:
@@ -105,7 +105,7 @@ def open_catalog(
     progress: Progress | None = None,
 ) -> Catalog:
     """Open the catalog for a project: the directories that may hold manifests of its own, nearest first."""
-    from envmgr.catalog.lists import Lists
+    from envmgr.catalog.list_cache import Lists
 
     lists = Lists(paths, http, settings.offline, progress)
     return Catalog(Registry(paths, project_dirs), Context(http, lists, settings, environment, paths))

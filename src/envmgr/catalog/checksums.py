@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from envmgr.catalog import document, expression
+from envmgr.catalog import document_decoder, expression
 from envmgr.catalog.manifest import file_of
 from envmgr.kit import digest
 from envmgr.kit.errors import HttpError, SourceError
-from envmgr.kit.value import replace
+from envmgr.kit.frozen import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from envmgr.catalog.lists import Lists
+    from envmgr.catalog.list_cache import Lists
     from envmgr.catalog.release import Artifact
     from envmgr.kit.digest import Digest
 
@@ -136,7 +136,7 @@ def _properties(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _from_json(text: str, path: str) -> str:
-    found = expression.find(path, document.json_of(text))
+    found = expression.find(path, document_decoder.json_of(text))
     if not isinstance(found, str):
-        raise document.unexpected(f"a digest at {path!r}", found)
+        raise document_decoder.unexpected(f"a digest at {path!r}", found)
     return found

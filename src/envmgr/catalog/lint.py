@@ -8,13 +8,13 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, cast
 
-from envmgr.catalog import fields, guess, reading, signing, template
 from envmgr.catalog import lint_values as values
-from envmgr.catalog.fields import table
-from envmgr.kit import resources
+from envmgr.catalog import manifest_fields, manifest_reader, signing, template, url_hints
+from envmgr.catalog.manifest_fields import table
+from envmgr.kit import data_files
 from envmgr.kit.errors import ManifestError
+from envmgr.kit.frozen import frozen
 from envmgr.kit.platform import DEFAULT_PLATFORMS
-from envmgr.kit.value import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -40,7 +40,7 @@ class Report:
 def lint(text: str, origin: str, is_tool: Callable[[str], bool] = lambda _: True) -> Report:
     """Check the text of a manifest; `is_tool` tells whether a tool it requires is one."""
     try:
-        data = reading.decode(text, origin)
+        data = manifest_reader.decode(text, origin)
     except ManifestError as error:
         return Report(error.issues)
     found = [*_shape(data), *_choices(data), *signing.issues(data)]
@@ -48,7 +48,7 @@ def lint(text: str, origin: str, is_tool: Callable[[str], bool] = lambda _: True
         found = [*_meaning(data), *_names(data)]
     if found:
         return Report(tuple(dict.fromkeys(found)))
-    manifest = reading.build(data, origin)
+    manifest = manifest_reader.build(data, origin)
     return Report((), (*_warnings(manifest), *values.plain_http("$", data), *_strangers(data, is_tool)))
 
 
@@ -72,13 +72,13 @@ def check(text: str, origin: str) -> None:
 def read(text: str, origin: str) -> Manifest:
     """Read a manifest that anyone may have written; raise ManifestError with every issue."""
     check(text, origin)
-    return reading.read(text, origin)
+    return manifest_reader.read(text, origin)
 
 
 @lru_cache(maxsize=1)
 def schema() -> Mapping[str, object]:
     """Return the published JSON Schema."""
-    path = os.path.join(resources.directory("plugins"), "plugin.schema.json")
+    path = os.path.join(data_files.directory("plugins"), "plugin.schema.json")
     with open(path, encoding="utf-8") as file:
         return cast("dict[str, object]", json.load(file))
 
@@ -150,13 +150,13 @@ def _names(data: Mapping[str, object]) -> Iterator[str]:
 
 def _meaning(data: Mapping[str, object]) -> Iterator[str]:
     yield from _versions(table(data, "versions"), table(data, "source"))
-    for path, layer in fields.every(data):
+    for path, layer in manifest_fields.every(data):
         yield from values.layer(path, layer)
     for number, override in enumerate(cast("list[dict[str, object]]", data.get("overrides", []))):
         yield from values.version_range(f"$.overrides[{number}].versions", str(override["versions"]))
     if table(data, "source").get("kind") == "github" and "versions_url" not in data:
         return
-    if any("asset" in layer for _, layer in fields.every(data)):
+    if any("asset" in layer for _, layer in manifest_fields.every(data)):
         yield "$.asset: only releases of the github source have assets; write download_url_template"
 
 
@@ -194,14 +194,14 @@ def _warnings(manifest: Manifest) -> Iterator[str]:
 
 
 def _strangers(data: Mapping[str, object], is_tool: Callable[[str], bool]) -> Iterator[str]:
-    for path, layer in fields.every(data):
-        for number, name in enumerate(fields.strings(layer.get("requires"))):
+    for path, layer in manifest_fields.every(data):
+        for number, name in enumerate(manifest_fields.strings(layer.get("requires"))):
             if not is_tool(name):
                 yield f"{path}.requires[{number}]: there is no tool {name!r}"
 
 
 def _of_one_url(url: str) -> Iterator[str]:
-    words = sorted({*guess.os_words(url), *guess.arch_words(url)})
+    words = sorted({*url_hints.os_words(url), *url_hints.arch_words(url)})
     if words:
         yield (
             f"$.download_url_template: speaks of {', '.join(words)}, so it is offered there only; "

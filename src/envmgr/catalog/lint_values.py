@@ -6,9 +6,9 @@ import re
 from typing import TYPE_CHECKING
 
 from envmgr.catalog import expression, template
-from envmgr.catalog.fields import strings, table
-from envmgr.kit import urls
+from envmgr.catalog.manifest_fields import strings, table
 from envmgr.kit.errors import NetworkError
+from envmgr.kit.http import urls
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -10,17 +10,17 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, cast
 
-from envmgr.catalog import fields as layers
+from envmgr.catalog import manifest_fields as layers
 from envmgr.catalog import template
-from envmgr.catalog.guess import SINGLE_FILE, format_of, reveals
 from envmgr.catalog.layout import Layout
 from envmgr.catalog.release import Signature
-from envmgr.kit.value import frozen
+from envmgr.catalog.url_hints import SINGLE_FILE, format_of, reveals
+from envmgr.kit.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from envmgr.catalog.fields import Fields
+    from envmgr.catalog.manifest_fields import Fields
     from envmgr.kit.platform import Platform
 
 

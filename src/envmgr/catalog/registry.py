@@ -6,12 +6,12 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from envmgr.catalog import reading
-from envmgr.kit import resources
+from envmgr.catalog import manifest_reader
+from envmgr.kit import data_files
 from envmgr.kit.errors import ManifestError, StorageError, UnknownTool
+from envmgr.kit.frozen import frozen
 from envmgr.kit.fs import read_text
 from envmgr.kit.paths import file_name, name_of_file
-from envmgr.kit.value import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -49,7 +49,7 @@ class Registry:
         self.places = (
             *(Place(os.path.join(each, PROJECT_DIRECTORY), "project") for each in project_dirs),
             Place(paths.plugins, "user"),
-            Place(resources.directory("plugins"), "built-in"),
+            Place(data_files.directory("plugins"), "built-in"),
         )
         self._read: dict[str, Manifest] = {}
 
@@ -144,11 +144,11 @@ def _of_package(tool: str) -> Manifest | None:
     if kind == "npm":
         # What most of them run on, and whose npm may be the one to tell which registry to ask.
         data["requires"] = ["nodejs"]
-    return reading.build(data, tool)
+    return manifest_reader.build(data, tool)
 
 
 def _load(path: str, name: str, place: Place) -> Manifest:
-    manifest = reading.read(_text(path), path, place.whose == "built-in")
+    manifest = manifest_reader.read(_text(path), path, place.whose == "built-in")
     if manifest.name != name:
         raise ManifestError(path, [f"$.name: is {manifest.name!r}, and the file is that of {name!r}"])
     return manifest

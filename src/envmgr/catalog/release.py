@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from envmgr.kit.value import frozen
+from envmgr.kit.frozen import frozen
 
 TYPE_CHECKING = False  # locks are read by commands that cannot wait for `typing`
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from envmgr.catalog import fields
+from envmgr.catalog import manifest_fields
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -15,9 +15,9 @@ _REGISTRIES = frozenset({"pypi", "npm"})
 
 def issues(data: Mapping[str, object]) -> Iterator[str]:
     """Find what a manifest says of signatures that could not be held to; each begins with its JSON path."""
-    source = fields.table(data, "source").get("kind")
-    for path, layer in fields.every(data):
-        found = fields.table(layer, "signature")
+    source = manifest_fields.table(data, "source").get("kind")
+    for path, layer in manifest_fields.every(data):
+        found = manifest_fields.table(layer, "signature")
         kind = found.get("kind", KINDS[0])
         if kind not in KINDS:
             yield (

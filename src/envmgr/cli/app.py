@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from envmgr.cli import misuse
-from envmgr.cli.alm import flags
+from envmgr.cli import usage_errors
+from envmgr.cli.alm import global_options
 from envmgr.cli.alm.app import alm_app
+from envmgr.cli.console import print_json
 from envmgr.cli.options import Options
-from envmgr.cli.session import print_json
 from envmgr.kit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from typer.core import TyperGroup
 
-    from envmgr.cli.misuse import Command
+    from envmgr.cli.usage_errors import Command
 
 COMMON = """
 Every command takes, before or after its name: --json (one JSON document on stdout; not exec), -q/--quiet, -v/--verbose,
@@ -52,8 +52,8 @@ def run(options: Options, words: Sequence[str]) -> int:
     if not options.json and words in ([], *([group] for group in GROUPS)):
         return _show_help(command, words)
     if words[:1] == ["alm"]:
-        options, words = flags.split(options, words)
-    misuse.check_names(command, words)
+        options, words = global_options.split(options, words)
+    usage_errors.check_names(command, words)
     try:
         with (
             _collecting_help(options, words),
@@ -65,7 +65,7 @@ def run(options: Options, words: Sequence[str]) -> int:
     except typer.Exit as stop:
         return stop.exit_code
     except typer.TyperException as error:
-        raise misuse.explained(error) from None
+        raise usage_errors.explained(error) from None
     return code if isinstance(code, int) else 0
 
 
@@ -124,7 +124,7 @@ def common(
     ] = False,
 ) -> None:
     """Hold the options of envmgr itself."""
-    if show_completion or install_completion:  # alone they never come here: see envmgr.cli.hot
+    if show_completion or install_completion:  # alone they never come here: see envmgr.cli.fast_path
         raise UsageError(
             "completion options stand alone, with at most a shell's name",
             "for example: envmgr --show-completion zsh",
@@ -162,8 +162,8 @@ def install(
 
     Then the lock is brought up to date, and so are the shims.
     """
-    from envmgr.cli import install as command
-    from envmgr.ops.planning import Options as How
+    from envmgr.cli.commands import install as command
+    from envmgr.resolve.install_plan import Options as How
 
     act = command.dry_run if dry_run else command.run
     return act(_options(ctx), tools or [], How(locked=locked, force=force, jobs=jobs))
@@ -183,7 +183,7 @@ def use(
 
     Other lines and comments of the file stay as they are.
     """
-    from envmgr.cli import install as command
+    from envmgr.cli.commands import install as command
 
     return command.run_use(_options(ctx), tool, everywhere=everywhere, pin=pin)
 
@@ -198,8 +198,8 @@ def list_(
     ] = False,
 ) -> int:
     """Show what is installed, or with --remote could be."""
-    from envmgr.cli import list_ as command
-    from envmgr.ops.tools import of_two, parse
+    from envmgr.cli.commands import list_ as command
+    from envmgr.resolve.tool_specs import of_two, parse
 
     if not remote:
         if spec:
@@ -217,7 +217,7 @@ def current(
     tool: Annotated[str | None, typer.Argument(help="Only this tool.")] = None,
 ) -> int:
     """Show the version of each tool here, and who decided it."""
-    from envmgr.cli import current as command
+    from envmgr.cli.commands import current as command
 
     return command.run(_options(ctx), tool)
 
@@ -228,7 +228,7 @@ def which(
     command: Annotated[str, typer.Argument(help="A command.")],
 ) -> int:
     """Print the path of what runs for a command here."""
-    from envmgr.cli import which as module
+    from envmgr.cli.commands import which as module
 
     return module.run(_options(ctx), command)
 
@@ -239,7 +239,7 @@ def where(
     tool: Annotated[list[str], typer.Argument(metavar="TOOL[@SPEC]", help="A tool.")],
 ) -> int:
     """Print the directory a tool is installed in."""
-    from envmgr.cli import where as command
+    from envmgr.cli.commands import where as command
 
     if len(tool) > 2:  # noqa: PLR2004 - TOOL SPEC
         raise UsageError("where takes one tool", "for example: envmgr where nodejs@20")
@@ -252,7 +252,7 @@ def why(ctx: typer.Context, tool: Tool) -> int:
 
     Shows every place that was considered, the lock, what matches, and what was rejected and why.
     """
-    from envmgr.cli import why as command
+    from envmgr.cli.commands import why as command
 
     return command.run(_options(ctx), tool)
 
@@ -265,7 +265,7 @@ def exec_(
     example = "for example: envmgr exec nodejs@20 -- node --version"
     if not words:
         raise UsageError("exec needs a command after --", example)
-    raise UsageError(  # a command line with its `--` never comes here: see envmgr.cli.hot
+    raise UsageError(  # a command line with its `--` never comes here: see envmgr.cli.fast_path
         f"exec needs -- in front of the command, and tools before it: {' '.join(words)}", example
     )
 
@@ -288,7 +288,7 @@ def lock(
 
     Locked versions that still match stay; those of the named tools are chosen anew.
     """
-    from envmgr.cli import lock as command
+    from envmgr.cli.commands import lock as command
 
     if check and (tools or platform):
         raise UsageError("lock --check checks the lock as it is", "leave the tools and platforms out")
@@ -300,7 +300,7 @@ def lock(
 @app.command(epilog="Example: envmgr uninstall nodejs@20.1.0")
 def uninstall(ctx: typer.Context, tools: Installed, dry_run: DryRun = False) -> int:
     """Remove installed versions."""
-    from envmgr.cli import uninstall as command
+    from envmgr.cli.commands import uninstall as command
 
     return command.run(_options(ctx), tools, dry=dry_run)
 
@@ -308,7 +308,7 @@ def uninstall(ctx: typer.Context, tools: Installed, dry_run: DryRun = False) -> 
 @app.command(epilog="Example: npm install --global typescript && envmgr reshim")
 def reshim(ctx: typer.Context) -> int:
     """Rewrite all shims, atomically."""
-    from envmgr.cli import uninstall as command
+    from envmgr.cli.commands import uninstall as command
 
     return command.run_reshim(_options(ctx))
 
@@ -322,7 +322,7 @@ def doctor(
 
     Checks PATH, shims, permissions, unfinished and damaged installs, manifests and the network.
     """
-    from envmgr.cli import doctor as command
+    from envmgr.cli.commands import doctor as command
 
     return command.run(_options(ctx), fix=fix)
 
@@ -337,7 +337,7 @@ def plugin_add(
     trust: Annotated[bool, typer.Option("--trust", help="Let its install script run.")] = False,
 ) -> int:
     """Add a manifest from a path or URL, or from its parts."""
-    from envmgr.cli import plugin as command
+    from envmgr.cli.commands import plugin as command
 
     return command.run_add(_options(ctx), words, trust=trust)
 
@@ -345,7 +345,7 @@ def plugin_add(
 @plugin_app.command("list", epilog="Example: envmgr plugin list")
 def plugin_list(ctx: typer.Context) -> int:
     """Show every tool that has a manifest."""
-    from envmgr.cli import plugin as command
+    from envmgr.cli.commands import plugin as command
 
     return command.run_list(_options(ctx))
 
@@ -353,7 +353,7 @@ def plugin_list(ctx: typer.Context) -> int:
 @plugin_app.command("show", epilog="Example: envmgr plugin show nodejs")
 def plugin_show(ctx: typer.Context, name: Tool) -> int:
     """Print a manifest."""
-    from envmgr.cli import plugin as command
+    from envmgr.cli.commands import plugin as command
 
     return command.run_show(_options(ctx), name)
 
@@ -361,7 +361,7 @@ def plugin_show(ctx: typer.Context, name: Tool) -> int:
 @plugin_app.command("remove", epilog="Example: envmgr plugin remove nodejs")
 def plugin_remove(ctx: typer.Context, name: Tool) -> int:
     """Remove a manifest you added."""
-    from envmgr.cli import plugin as command
+    from envmgr.cli.commands import plugin as command
 
     return command.run_remove(_options(ctx), name)
 
@@ -369,7 +369,7 @@ def plugin_remove(ctx: typer.Context, name: Tool) -> int:
 @plugin_app.command("lint", epilog="Example: envmgr plugin lint ./nodejs.json")
 def plugin_lint(ctx: typer.Context, target: Annotated[str, typer.Argument(metavar="FILE_OR_NAME")]) -> int:
     """Report every issue of a manifest, each with its JSON path."""
-    from envmgr.cli import plugin as command
+    from envmgr.cli.commands import plugin as command
 
     return command.run_lint(_options(ctx), target)
 
@@ -380,7 +380,7 @@ Setting = Annotated[str, typer.Argument(help="A setting.")]
 @config_app.command("list", epilog="Example: envmgr config list")
 def config_list(ctx: typer.Context) -> int:
     """Show every setting with its value and origin."""
-    from envmgr.cli import config as command
+    from envmgr.cli.commands import config as command
 
     return command.run_list(_options(ctx))
 
@@ -388,7 +388,7 @@ def config_list(ctx: typer.Context) -> int:
 @config_app.command("get", epilog="Example: envmgr config get jobs")
 def config_get(ctx: typer.Context, name: Setting) -> int:
     """Print a setting's value."""
-    from envmgr.cli import config as command
+    from envmgr.cli.commands import config as command
 
     return command.run_get(_options(ctx), name)
 
@@ -396,7 +396,7 @@ def config_get(ctx: typer.Context, name: Setting) -> int:
 @config_app.command("set", epilog="Example: envmgr config set minimum_release_age 7d")
 def config_set(ctx: typer.Context, name: Setting, value: str) -> int:
     """Write a setting."""
-    from envmgr.cli import config as command
+    from envmgr.cli.commands import config as command
 
     return command.run_set(_options(ctx), name, value)
 
@@ -404,7 +404,7 @@ def config_set(ctx: typer.Context, name: Setting, value: str) -> int:
 @config_app.command("unset", epilog="Example: envmgr config unset jobs")
 def config_unset(ctx: typer.Context, name: Setting) -> int:
     """Take a setting out of the file."""
-    from envmgr.cli import config as command
+    from envmgr.cli.commands import config as command
 
     return command.run_unset(_options(ctx), name)
 
@@ -412,7 +412,7 @@ def config_unset(ctx: typer.Context, name: Setting) -> int:
 @config_app.command("path", epilog="Example: envmgr config path")
 def config_path(ctx: typer.Context) -> int:
     """Print the path of the settings file."""
-    from envmgr.cli import config as command
+    from envmgr.cli.commands import config as command
 
     return command.run_path(_options(ctx))
 
@@ -420,7 +420,7 @@ def config_path(ctx: typer.Context) -> int:
 @cache_app.command("dir", epilog="Example: envmgr cache dir")
 def cache_dir(ctx: typer.Context) -> int:
     """Print the cache's directory."""
-    from envmgr.cli import cache as command
+    from envmgr.cli.commands import cache as command
 
     return command.run_dir(_options(ctx))
 
@@ -428,7 +428,7 @@ def cache_dir(ctx: typer.Context) -> int:
 @cache_app.command("list", epilog="Example: envmgr cache list")
 def cache_list(ctx: typer.Context) -> int:
     """Show what is cached."""
-    from envmgr.cli import cache as command
+    from envmgr.cli.commands import cache as command
 
     return command.run_list(_options(ctx))
 
@@ -436,7 +436,7 @@ def cache_list(ctx: typer.Context) -> int:
 @cache_app.command("clear", epilog="Example: envmgr cache clear")
 def cache_clear(ctx: typer.Context) -> int:
     """Remove all that is cached."""
-    from envmgr.cli import cache as command
+    from envmgr.cli.commands import cache as command
 
     return command.run_clear(_options(ctx))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from envmgr.cli.boundary import Output, Terminated, guarded
+from envmgr.cli.error_handler import Output, Terminated, guarded
 from envmgr.cli.options import Options, split
 
 TYPE_CHECKING = False
@@ -58,17 +58,17 @@ def _stop_on_sigterm() -> None:
 
 
 def _run(words: list[str]) -> int:
-    from envmgr.cli import hot
+    from envmgr.cli import fast_path
     from envmgr.kit.environment import current
 
     incomplete = current().get("_ENVMGR_COMPLETE")
     if incomplete:
-        from envmgr.cli import complete
+        from envmgr.cli.completion import candidates
 
-        return complete.answer(words, incomplete[1:])
+        return candidates.answer(words, incomplete[1:])
     options, rest = split(words)
-    command = hot.find(rest)
-    if command is None or rest[0] in hot.LONG:
+    command = fast_path.find(rest)
+    if command is None or rest[0] in fast_path.LONG:
         _stop_on_sigterm()
     if command is not None:
         return command(options, rest[1:])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from envmgr.kit.errors import UsageError
-from envmgr.kit.value import frozen, replace
+from envmgr.kit.frozen import frozen, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -8,36 +8,28 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
-from envmgr.install import (
-    archive,
-    checking,
-    durable,
-    extract,
-    programs,
-    receipt,
-    script,
-    signing,
-    staging,
-    store,
-)
-from envmgr.install.guard import inside
+from envmgr.install import executables, fsync, integrity, receipt, script, staging, store
+from envmgr.install.archive import extract, formats
+from envmgr.install.archive.safety import inside
+from envmgr.install.download import signatures
 from envmgr.install.receipt import Receipt
-from envmgr.kit import locks, urls
+from envmgr.kit import file_locks
 from envmgr.kit.errors import BadArchive, DigestMismatch, UnsafeArchive, UntrustedScript
+from envmgr.kit.frozen import frozen
 from envmgr.kit.fs import make_dir, translating
+from envmgr.kit.http import urls
 from envmgr.kit.paths import file_name
-from envmgr.kit.value import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from envmgr.catalog.layout import Layout
     from envmgr.catalog.release import Artifact, Location, Signature
-    from envmgr.install.archive import Archive
-    from envmgr.install.entries import Entry
-    from envmgr.install.fetch import Download
+    from envmgr.install.archive.entry import Entry
+    from envmgr.install.archive.formats import Archive
+    from envmgr.install.download.download import Download
     from envmgr.install.store import Installed
-    from envmgr.kit.http import Http
+    from envmgr.kit.http.client import Http
     from envmgr.kit.paths import Paths
     from envmgr.kit.platform import Platform
     from envmgr.kit.progress import Progress
@@ -120,7 +112,7 @@ def install(  # noqa: PLR0913 - what, where, through what, and for whom, each na
         return _already(job, there, progress)
     _check_trust(job, trusted)
     progress.step(str(job), "waiting")
-    with locks.holding(paths, store.lock_name(job.tool, job.version)):
+    with file_locks.holding(paths, store.lock_name(job.tool, job.version)):
         there = None if force else store.get(paths, job.tool, job.version)
         if there:  # whoever held the lock installed it
             return _already(job, there, progress)
@@ -129,7 +121,7 @@ def install(  # noqa: PLR0913 - what, where, through what, and for whom, each na
 
 
 def _download() -> Fetch:
-    from envmgr.install.fetch import download
+    from envmgr.install.download.download import download
 
     return download
 
@@ -200,7 +192,7 @@ class _Installation:
         self._check_stop()
         if self.job.signature:
             self.progress.step(str(self.job), "verifying the signature")
-            signing.verify(
+            signatures.verify(
                 self.job.signature, self.job.artifact, download, http=connections, paths=self.paths
             )
         with staging.directory(self.paths) as staged, translating(self.paths.data):
@@ -231,7 +223,7 @@ class _Installation:
         layout, system = self.job.layout, self.job.platform.os
         named = [*layout.bin, *(place for places in layout.links.values() for place in places)]
         try:
-            with durable.flushing(staged), archive.opened(download.path, layout.format) as opened:
+            with fsync.flushing(staged), formats.opened(download.path, layout.format) as opened:
                 entries = self._watched(opened)
                 tree = extract.unpack(
                     entries, _long(os.path.join(staged, "tree")), system, layout.strip, named
@@ -286,11 +278,11 @@ class _Installation:
         """Check the programs and write the receipt."""
         self.progress.step(str(self.job), "finishing")
         try:
-            bin_dirs = programs.prepare(root, self.job.layout, self.job.platform.os)
+            bin_dirs = executables.prepare(root, self.job.layout, self.job.platform.os)
             home = inside(self.job.layout.home, self.job.platform.os)
         except (BadArchive, UnsafeArchive) as error:
             raise self._about(error, download) from error
-        listed = checking.record(root)
+        listed = integrity.record(root)
         receipt.write(
             root,
             Receipt(
@@ -316,7 +308,7 @@ class _Installation:
 
     def _publish(self, root: str, staged: str) -> str:
         """Give the tree its name, once it is on the disk; what had the name before is moved away first."""
-        durable.flush(root)
+        fsync.flush(root)
         path = self.paths.install(self.job.tool, self.job.version)
         if os.path.lexists(path):
             old = os.path.join(staged, "old")
@@ -350,7 +342,7 @@ def _program_place(job: Job) -> dict[str, str]:
         return {}
     place = job.layout.bin[0] if job.layout.bin else "."
     name = f"{job.tool}.exe" if job.platform.is_windows else job.tool
-    return {archive.PROGRAM: f"{place}/{name}" if place == "." or place.endswith("/") else place}
+    return {formats.PROGRAM: f"{place}/{name}" if place == "." or place.endswith("/") else place}
 
 
 def _offer(download: Download, directory: str) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 
-from envmgr.kit import quickjson
+from envmgr.kit import fast_json
+from envmgr.kit.frozen import fields_of, frozen
 from envmgr.kit.fs import read_text, write_atomic
-from envmgr.kit.value import fields_of, frozen
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def read(directory: str) -> Receipt | None:
     if text is None:
         return None
     try:
-        return _from_json(quickjson.loads(text))  # type: ignore[arg-type] # what is no object raises one of these
+        return _from_json(fast_json.loads(text))  # type: ignore[arg-type] # what is no object raises one of these
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
 

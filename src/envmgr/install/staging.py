@@ -12,7 +12,7 @@ import os
 import secrets
 from typing import TYPE_CHECKING
 
-from envmgr.kit import locks
+from envmgr.kit import file_locks
 from envmgr.kit.fs import make_dir, remove_tree, translating
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def directory(paths: Paths) -> Iterator[str]:
 
 def _make(paths: Paths) -> tuple[str, BaseFileLock]:
     path = os.path.join(make_dir(paths.staging), f"{os.getpid()}-{secrets.token_hex(8)}")
-    with locks.holding(paths, "staging"), translating(paths.staging):
+    with file_locks.holding(paths, "staging"), translating(paths.staging):
         lock = _lock_of(path)
         lock.acquire()
         os.mkdir(path)
@@ -57,7 +57,7 @@ def discard(paths: Paths, path: str) -> None:
 
 def sweep(paths: Paths) -> int:
     """Remove the staging directories of dead processes, and say how many they were."""
-    with locks.holding(paths, "staging"), translating(paths.staging):
+    with file_locks.holding(paths, "staging"), translating(paths.staging):
         dead = _take_dead(paths.staging)
     count = sum(os.path.isdir(path) for path, _ in dead)
     for path, lock in dead:
@@ -70,7 +70,7 @@ def sweep(paths: Paths) -> int:
 
 def stale(paths: Paths) -> int:
     """Count the staging directories of dead processes."""
-    with locks.holding(paths, "staging"), translating(paths.staging):
+    with file_locks.holding(paths, "staging"), translating(paths.staging):
         dead = _take_dead(paths.staging)
         for _, lock in dead:
             lock.release()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 
 from envmgr.install import receipt as receipts
+from envmgr.kit.frozen import frozen
 from envmgr.kit.paths import name_of_file
-from envmgr.kit.value import frozen
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -170,10 +170,10 @@ def _program_extensions() -> tuple[str, ...]:
 def remove(paths: Paths, tool: str, version: str) -> bool:
     """Remove an installation: it is gone in one step; tell whether it was there."""
     from envmgr.install import staging
-    from envmgr.kit import locks
+    from envmgr.kit import file_locks
 
     directory = paths.install(tool, version)
-    with locks.holding(paths, lock_name(tool, version)):
+    with file_locks.holding(paths, lock_name(tool, version)):
         if not os.path.lexists(directory):
             return False
         staging.discard(paths, directory)
@@ -205,6 +205,6 @@ def stale(paths: Paths) -> int:
 
 def check(paths: Paths, tool: str, version: str) -> tuple[str, ...]:
     """Compare an installation with its receipt: one message for each file that is gone or changed."""
-    from envmgr.install import checking
+    from envmgr.install import integrity
 
-    return checking.check(paths.install(tool, version))
+    return integrity.check(paths.install(tool, version))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from envmgr.kit.value import frozen
+from envmgr.kit.frozen import frozen
 
 LENGTHS = {"sha256": 64, "sha512": 128, "sha384": 96, "sha1": 40}
 _HEX = frozenset("0123456789abcdef")

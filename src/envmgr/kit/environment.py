@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from envmgr.kit.value import frozen
+from envmgr.kit.frozen import frozen
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

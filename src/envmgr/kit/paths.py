@@ -6,7 +6,7 @@ import os
 import sys
 
 from envmgr.kit.errors import ConfigError
-from envmgr.kit.value import frozen
+from envmgr.kit.frozen import frozen
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import os
 import sys
 
 from envmgr.kit.errors import ConfigError
-from envmgr.kit.value import frozen
+from envmgr.kit.frozen import frozen
 
 OPERATING_SYSTEMS = ("linux", "macos", "windows")
 ARCHITECTURES = ("x64", "arm64", "x86", "armv7", "ppc64le", "s390x", "riscv64")

@@ -6,14 +6,14 @@ import json
 import os
 
 from envmgr.install import store
+from envmgr.kit.frozen import frozen
 from envmgr.kit.fs import remove_tree
-from envmgr.kit.value import frozen
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from envmgr.ops.context import Context
+    from envmgr.resolve.context import Context
 
 ARCHIVE, SIGNATURE, UNFINISHED, NOTE, LIST = "archive", "signature", "unfinished", "note", "list"
 _KINDS = {"sha256": ARCHIVE, "signatures": SIGNATURE, "partial": UNFINISHED, "urls": NOTE}

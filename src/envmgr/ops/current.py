@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from envmgr.kit.value import frozen
-from envmgr.ops import active
+from envmgr.kit.frozen import frozen
+from envmgr.resolve import active
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from envmgr.ops.active import Active
-    from envmgr.ops.context import Context
+    from envmgr.resolve.active import Active
+    from envmgr.resolve.context import Context
 
 
 @frozen

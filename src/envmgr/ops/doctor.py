@@ -10,17 +10,18 @@ from envmgr.catalog.release import Artifact
 from envmgr.install import store
 from envmgr.kit.digest import Digest
 from envmgr.kit.errors import EnvmgrError
+from envmgr.kit.frozen import frozen
 from envmgr.kit.paths import name_of_file
-from envmgr.kit.value import frozen
-from envmgr.ops import active, install, planning, reshim
-from envmgr.ops.locking import Pin
+from envmgr.ops import install, reshim
 from envmgr.project.lockfile import Locked
+from envmgr.resolve import active, install_plan
+from envmgr.resolve.lock_update import Pin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from envmgr.install.store import Installed
-    from envmgr.ops.context import Context
+    from envmgr.resolve.context import Context
 
 OK, WARNING, ERROR = "ok", "warning", "error"
 AT_ONCE = 8
@@ -90,7 +91,7 @@ def _reinstalled(context: Context, one: Installed) -> Finding:
     artifact = Artifact(one.url, Digest("sha256", one.sha256), one.size)
     pin = Pin(one.tool, one.version, one.version, Locked(one.plugin, {one.platform: artifact}))
     try:
-        install.run(context, [planning.Step(pin)], planning.Options(force=True))
+        install.run(context, [install_plan.Step(pin)], install_plan.Options(force=True))
     except EnvmgrError as error:
         return Finding(
             "installs",

@@ -7,18 +7,18 @@ import os
 from envmgr.install import store
 from envmgr.kit.environment import override_name
 from envmgr.kit.errors import CommandNotFound
-from envmgr.ops import absent, active, program, tools
-from envmgr.project import lockio
+from envmgr.project import lockfile_io
 from envmgr.project.request import Origin, Request
-from envmgr.shells import plan, process
+from envmgr.resolve import active, executable, tool_specs, unavailable
+from envmgr.shells import execution, plan
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from envmgr.ops.active import Active
-    from envmgr.ops.context import Context
-    from envmgr.ops.program import Program
+    from envmgr.resolve.active import Active
+    from envmgr.resolve.context import Context
+    from envmgr.resolve.executable import Program
     from envmgr.shells.plan import Draft
 
     Confirm = Callable[[str], bool]
@@ -46,15 +46,15 @@ def run(
     _enter(context)
     actives = (*actives, *_providers(context, actives, actives))
     variables = _variables(context, actives)
-    variables["PATH"] = process.in_front(_bin_dirs(actives), variables.get("PATH", ""))
-    path = program.on_path(variables["PATH"], command_line[0])
+    variables["PATH"] = execution.in_front(_bin_dirs(actives), variables.get("PATH", ""))
+    path = executable.on_path(variables["PATH"], command_line[0])
     if path is None:
-        raise absent.missing(context, command_line[0], actives)
-    return process.become(path, command_line[1:], variables)
+        raise unavailable.missing(context, command_line[0], actives)
+    return execution.become(path, command_line[1:], variables)
 
 
 def _request(context: Context, text: str) -> Request:
-    item = tools.parse(text)
+    item = tool_specs.parse(text)
     tool = item.tool if store.versions(context.paths, item.tool) else context.catalog.manifest(item.tool).name
     asked = context.project.request(tool)
     if item.spec is None and asked:
@@ -69,7 +69,7 @@ def _resolve(context: Context, requests: Sequence[Request]) -> tuple[Active, ...
 def _check_available(actives: Sequence[Active]) -> None:
     for one in actives:
         if not one.is_available:
-            raise absent.not_installed(one)
+            raise unavailable.not_installed(one)
 
 
 def _enter(context: Context) -> None:
@@ -92,15 +92,15 @@ def run_shim(context: Context, command: str, arguments: Sequence[str], confirm: 
         actives, found = _find(context, command, confirm)
         lent = _providers(context, (found.active,), actives)
         variables = _variables(context, (*actives, *lent))
-        path = process.with_shims(context.paths.shims, variables.get("PATH", ""))
-        variables["PATH"] = process.ahead(_bin_dirs(lent), path)
+        path = execution.with_shims(context.paths.shims, variables.get("PATH", ""))
+        variables["PATH"] = execution.ahead(_bin_dirs(lent), path)
         _check_interpreter(context, found, actives, variables["PATH"])
         if draft:
             _remember(context, draft, command, actives, found, lent)
     finally:
         if draft:
             plan.drop(draft)
-    return process.become(found.path, arguments, variables)
+    return execution.become(found.path, arguments, variables)
 
 
 def _providers(
@@ -109,16 +109,16 @@ def _providers(
     """Return what the dependents run on and nobody asks for."""
     if not any(one.installed and one.installed.requires for one in dependents):
         return ()
-    from envmgr.ops import providers
+    from envmgr.resolve import runtime_deps
 
-    return providers.of(context, dependents, actives)
+    return runtime_deps.of(context, dependents, actives)
 
 
 def _check_interpreter(context: Context, found: Program, actives: Sequence[Active], path: str) -> None:
     if found.active.installed and found.active.installed.requires:
-        from envmgr.ops import providers
+        from envmgr.resolve import runtime_deps
 
-        providers.check(context, found, actives, path)
+        runtime_deps.check(context, found, actives, path)
 
 
 def _bin_dirs(actives: Sequence[Active]) -> tuple[str, ...]:
@@ -127,10 +127,10 @@ def _bin_dirs(actives: Sequence[Active]) -> tuple[str, ...]:
 
 def _find(context: Context, command: str, confirm: Confirm) -> tuple[tuple[Active, ...], Program]:
     actives = active.resolve(context)
-    found = program.locate(context, command, actives)
+    found = executable.locate(context, command, actives)
     if found is None and _install_missing(context, _candidates(context, command, actives), confirm):
         actives = active.resolve(context)
-        found = program.locate(context, command, actives)
+        found = executable.locate(context, command, actives)
     if found is None:
         raise _absent(context, command, actives)
     return actives, found
@@ -138,18 +138,18 @@ def _find(context: Context, command: str, confirm: Confirm) -> tuple[tuple[Activ
 
 def _candidates(context: Context, command: str, actives: Sequence[Active]) -> list[Active]:
     """Return the missing tools that may bring a command: those known to have it, else all."""
-    providers = absent.tools_with(context, command)
+    providers = unavailable.tools_with(context, command)
     return [one for one in actives if not providers or one.tool in providers]
 
 
 def _absent(context: Context, command: str, actives: tuple[Active, ...]) -> Exception:
     """Say why a command cannot run; what is set and installed, but has no such command, is not unset."""
-    providers = absent.tools_with(context, command)
+    providers = unavailable.tools_with(context, command)
     there = next((one for one in actives if one.tool in providers and one.is_available), None)
     return (
         _without(command, there, providers[there.tool])
         if there
-        else absent.missing(context, command, actives)
+        else unavailable.missing(context, command, actives)
     )
 
 
@@ -190,7 +190,7 @@ def _exports(actives: Sequence[Active]) -> dict[str, str]:
 
 
 def _variables(context: Context, actives: Sequence[Active]) -> dict[str, str]:
-    return {**process.restore(context.environment.variables), **_exports(actives)}
+    return {**execution.restore(context.environment.variables), **_exports(actives)}
 
 
 def _remember(
@@ -235,7 +235,7 @@ def _inputs(context: Context, found: Program) -> tuple[str, ...]:
     dotfiles = [path for path in context.project.considered if inside and _is_at_or_above(path, inside)]
     files = []
     for path in (*dotfiles, context.paths.global_file):
-        files += [path, lockio.path_beside(path)] if os.path.isfile(path) else [path]
+        files += [path, lockfile_io.path_beside(path)] if os.path.isfile(path) else [path]
     return tuple(dict.fromkeys((*files, *found.passed)))
 
 

@@ -9,30 +9,31 @@ from typing import TYPE_CHECKING
 
 from envmgr.install import installer, store
 from envmgr.install.installer import Outcome
-from envmgr.kit import urls
 from envmgr.kit.digest import Digest
 from envmgr.kit.errors import (
     EnvmgrError,
     InstallError,
 )
-from envmgr.kit.value import frozen, replace
-from envmgr.ops import locking, planning, requires, reshim
-from envmgr.ops.planning import Options, Step
-from envmgr.project import lockio
+from envmgr.kit.frozen import frozen, replace
+from envmgr.kit.http import urls
+from envmgr.ops import reshim
+from envmgr.project import lockfile_io
+from envmgr.resolve import install_plan, lock_update, requirements
+from envmgr.resolve.install_plan import Options, Step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from envmgr.catalog.release import Artifact, Location
-    from envmgr.install.fetch import Download
+    from envmgr.install.download.download import Download
     from envmgr.install.installer import Fetch
-    from envmgr.kit.http import Http
+    from envmgr.kit.http.client import Http
     from envmgr.kit.paths import Paths
     from envmgr.kit.progress import Progress
-    from envmgr.ops.context import Context
-    from envmgr.ops.locking import Pin
-    from envmgr.ops.tools import ToolSpec
     from envmgr.project.request import Request
+    from envmgr.resolve.context import Context
+    from envmgr.resolve.lock_update import Pin
+    from envmgr.resolve.tool_specs import ToolSpec
 
 LEAST_JOBS = 4
 PATIENCE = 5.0  # seconds that an interrupted run waits for its scripts to end
@@ -49,27 +50,27 @@ class InstallResult:
 
 def install_project(context: Context, options: Options = Options()) -> InstallResult:  # noqa: B008 - a frozen value
     """Install everything the project asks for."""
-    return run(context, planning.plan_project(context, options), options)
+    return run(context, install_plan.plan_project(context, options), options)
 
 
 def install_tools(context: Context, items: Sequence[ToolSpec], options: Options = Options()) -> InstallResult:  # noqa: B008 - a frozen value
     """Install the named tools; one without a spec as the project asks for it, else its latest."""
-    return run(context, planning.plan_tools(context, items, options), options)
+    return run(context, install_plan.plan_tools(context, items, options), options)
 
 
 def install_url(context: Context, item: ToolSpec, url: str, options: Options = Options()) -> InstallResult:  # noqa: B008 - a frozen value
     """Install a version from an archive at a given URL."""
-    return run(context, [planning.plan_url(context, item, url)], options)
+    return run(context, [install_plan.plan_url(context, item, url)], options)
 
 
 def install_requests(context: Context, requests: Iterable[Request]) -> InstallResult:
     """Install what some of the project's requests ask for."""
-    return run(context, planning.plan_requests(context, list(requests), Options()), Options())
+    return run(context, install_plan.plan_requests(context, list(requests), Options()), Options())
 
 
 def run(context: Context, steps: Sequence[Step], options: Options) -> InstallResult:
     """Carry out the steps, record what was learned, and make the commands available."""
-    requires.check(context, steps, force=options.force)
+    requirements.check(context, steps, force=options.force)
     store.sweep(context.paths)
     outcomes, failures = _run_waves(context, _distinct(steps), options)
     if any(not outcome.already for outcome in outcomes.values()) or reshim.stale(context):
@@ -111,7 +112,7 @@ def _waves(context: Context, steps: Sequence[Step]) -> list[list[Step]]:
     waiting = list(steps)
     while waiting:
         names = {step.pin.tool for step in waiting}
-        free = [step for step in waiting if not names & requires.of(context, step.pin.tool)]
+        free = [step for step in waiting if not names & requirements.of(context, step.pin.tool)]
         waves.append(free or waiting)  # tools that require each other go together
         waiting = [step for step in waiting if step not in waves[-1]]
     return waves
@@ -156,7 +157,7 @@ def _install(
 ) -> Outcome:
     """Install a version, adding its name to `building` once it is downloaded."""
     return installer.install(
-        planning.job_of(context, step.pin),
+        install_plan.job_of(context, step.pin),
         paths=context.paths,
         http=lambda: context.http,
         locate=context.catalog.locate,
@@ -171,7 +172,7 @@ def _install(
 
 def _noting(building: set[str]) -> Fetch:
     """Return what downloads, and adds the task to `building` when there is something to clean up from now on."""
-    from envmgr.install.fetch import download
+    from envmgr.install.download.download import download
 
     def fetch(
         artifact: Artifact,
@@ -198,8 +199,8 @@ def _record(context: Context, steps: Sequence[Step], outcomes: Outcomes) -> list
             for step in steps
             if step.dotfile == dotfile and (step.pin.tool, step.pin.version) in outcomes
         ]
-        if pins and locking.write(context, dotfile, pins):
-            changed.append(lockio.path_beside(dotfile.path))
+        if pins and lock_update.write(context, dotfile, pins):
+            changed.append(lockfile_io.path_beside(dotfile.path))
     return changed
 
 
@@ -230,7 +231,7 @@ def preview(context: Context, steps: Sequence[Step], options: Options) -> Instal
 
 
 def _expected(context: Context, one: Pin, options: Options) -> Outcome:
-    job = planning.job_of(context, one)
+    job = install_plan.job_of(context, one)
     already = store.get(context.paths, one.tool, one.version) is not None and not options.force
     digest = job.artifact.digest
     return Outcome(

@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from envmgr.kit.errors import ProjectError, StaleLock
-from envmgr.kit.value import frozen
-from envmgr.ops import locking, names
-from envmgr.project import lockfile, lockio
+from envmgr.kit.frozen import frozen
+from envmgr.project import lockfile, lockfile_io
+from envmgr.resolve import canonical_names, lock_update
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from envmgr.ops.context import Context
-    from envmgr.ops.locking import Pin
     from envmgr.project.dotfile import Dotfile
+    from envmgr.resolve.context import Context
+    from envmgr.resolve.lock_update import Pin
 
 
 @frozen
@@ -34,19 +34,21 @@ def lock(context: Context, tools: Sequence[str] = (), platforms: Sequence[str] =
     dotfile = project_file(context)
     _check_known(dotfile, tools)
     pins = _pins(context, dotfile, frozenset(tools), platforms)
-    return LockResult(lockio.path_beside(dotfile.path), locking.write(context, dotfile, pins), tuple(pins))
+    return LockResult(
+        lockfile_io.path_beside(dotfile.path), lock_update.write(context, dotfile, pins), tuple(pins)
+    )
 
 
 def check(context: Context) -> LockResult:
     """Raise StaleLock with the difference unless the lock is what its inputs give."""
     dotfile = project_file(context)
-    path = lockio.path_beside(dotfile.path)
-    before = lockio.read(path)
+    path = lockfile_io.path_beside(dotfile.path)
+    before = lockfile_io.read(path)
     if before is None:
         raise StaleLock(f"there is no {path}", "run `envmgr lock` and commit the file")
     pins = _pins(context, dotfile, frozenset(), ())
-    after = locking.apply(before, pins, dotfile)
-    if lockio.text_of(path) != lockfile.render(after):
+    after = lock_update.apply(before, pins, dotfile)
+    if lockfile_io.text_of(path) != lockfile.render(after):
         lines = lockfile.diff(before, after) or ("its text is not what envmgr writes",)
         raise StaleLock(
             "\n".join([f"{path} is not what its inputs give", *(f"  {line}" for line in lines)]),
@@ -74,13 +76,13 @@ def _check_known(dotfile: Dotfile, tools: Sequence[str]) -> None:
 
 
 def _pins(context: Context, dotfile: Dotfile, refresh: frozenset[str], platforms: Sequence[str]) -> list[Pin]:
-    names.check(context, dotfile.entries)
-    before = lockio.read(lockio.path_beside(dotfile.path)) or lockfile.EMPTY
-    return locking.pin(
+    canonical_names.check(context, dotfile.entries)
+    before = lockfile_io.read(lockfile_io.path_beside(dotfile.path)) or lockfile.EMPTY
+    return lock_update.pin(
         context,
-        locking.lockable(dotfile.entries),
+        lock_update.lockable(dotfile.entries),
         before,
-        locking.platforms_for(context, before, platforms),
+        lock_update.platforms_for(context, before, platforms),
         is_good=lambda _: False,
         refresh=refresh,
     )

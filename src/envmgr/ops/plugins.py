@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from envmgr.catalog import lint as linting
 from envmgr.catalog import registry
-from envmgr.kit import settings
+from envmgr.kit.config import settings
 from envmgr.kit.errors import CatalogError, StorageError, UnknownTool, UntrustedScript, UsageError
+from envmgr.kit.file_locks import holding
 from envmgr.kit.fs import read_text, translating, write_atomic
-from envmgr.kit.locks import holding
 from envmgr.kit.paths import file_name
 from envmgr.shells import plan
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from envmgr.catalog.lint import Report
     from envmgr.catalog.manifest import Manifest
-    from envmgr.ops.context import Context
+    from envmgr.resolve.context import Context
 
     Confirm = Callable[[str], bool]
 

@@ -6,12 +6,12 @@ import os
 from typing import TYPE_CHECKING
 
 from envmgr.install import store
-from envmgr.kit.locks import holding
-from envmgr.kit.value import frozen
+from envmgr.kit.file_locks import holding
+from envmgr.kit.frozen import frozen
 from envmgr.shells import plan, shim
 
 if TYPE_CHECKING:
-    from envmgr.ops.context import Context
+    from envmgr.resolve.context import Context
 
 
 @frozen

@@ -5,17 +5,17 @@ from __future__ import annotations
 from envmgr import versions
 from envmgr.install import store
 from envmgr.kit.errors import CatalogError, NotInstalled, UsageError
+from envmgr.kit.frozen import frozen
 from envmgr.kit.suggest import closest
-from envmgr.kit.value import frozen
-from envmgr.ops import listing, reshim
+from envmgr.ops import list_tools, reshim
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from envmgr.install.store import Installed
-    from envmgr.ops.context import Context
-    from envmgr.ops.tools import ToolSpec
+    from envmgr.resolve.context import Context
+    from envmgr.resolve.tool_specs import ToolSpec
 
 
 @frozen
@@ -54,7 +54,7 @@ def _find(context: Context, item: ToolSpec) -> Installed:
 def _named(context: Context, tool: str) -> str:
     """Return a tool's own name; what is neither installed nor known keeps the one it was given."""
     try:
-        return listing.named(context, tool)
+        return list_tools.named(context, tool)
     except CatalogError:
         return tool
 

@@ -7,20 +7,21 @@ from typing import TYPE_CHECKING
 
 from envmgr import versions
 from envmgr.kit.errors import InvalidRequest
+from envmgr.kit.file_locks import holding
+from envmgr.kit.frozen import frozen
 from envmgr.kit.fs import read_bytes, write_in_place
-from envmgr.kit.locks import holding
-from envmgr.kit.value import frozen
-from envmgr.ops import install, locking, names, planning, reshim
-from envmgr.ops.tools import ToolSpec
+from envmgr.ops import install, reshim
 from envmgr.project import dotfile as dotfiles
-from envmgr.project import lockfile, lockio
+from envmgr.project import lockfile, lockfile_io
+from envmgr.resolve import canonical_names, install_plan, lock_update
+from envmgr.resolve.tool_specs import ToolSpec
 
 if TYPE_CHECKING:
     from envmgr.install.installer import Outcome
-    from envmgr.ops.context import Context
     from envmgr.ops.install import InstallResult
-    from envmgr.ops.locking import Pin
     from envmgr.project.request import Request
+    from envmgr.resolve.context import Context
+    from envmgr.resolve.lock_update import Pin
 
 
 @frozen
@@ -47,10 +48,12 @@ def use(context: Context, item: ToolSpec, *, everywhere: bool = False, pin: bool
     if pin and not is_version:
         raise InvalidRequest(f"{tool}@{spec} has no exact version to pin", "leave --pin out")
     path = context.paths.global_file if everywhere else project_path(context)
-    lockio.read(lockio.path_beside(path))  # what cannot be recorded must not be installed first
-    names.check(context, _entries(context, path))
-    steps = planning.plan_tools(context, [ToolSpec(tool, spec)], planning.Options()) if is_version else []
-    result = install.run(context, steps, planning.Options())
+    lockfile_io.read(lockfile_io.path_beside(path))  # what cannot be recorded must not be installed first
+    canonical_names.check(context, _entries(context, path))
+    steps = (
+        install_plan.plan_tools(context, [ToolSpec(tool, spec)], install_plan.Options()) if is_version else []
+    )
+    result = install.run(context, steps, install_plan.Options())
     written = versions.pin(steps[0].pin.version) if pin else spec
     _write(context, path, tool, written)
     _lock(context, path, result)
@@ -80,16 +83,16 @@ def _write(context: Context, path: str, tool: str, spec: str) -> None:
 def _lock(context: Context, path: str, result: InstallResult) -> None:
     """Lock all that the dotfile asks for, with what was learned of what was just installed."""
     dotfile = next(file for file in context.project.files if file.path == path)
-    lock = lockio.read(lockio.path_beside(path)) or lockfile.EMPTY
-    pins = locking.pin(
+    lock = lockfile_io.read(lockfile_io.path_beside(path)) or lockfile.EMPTY
+    pins = lock_update.pin(
         context,
-        locking.lockable(dotfile.entries),
+        lock_update.lockable(dotfile.entries),
         lock,
-        locking.platforms_for(context, lock),
+        lock_update.platforms_for(context, lock),
         is_good=lambda known: context.platform.key in known.artifacts,
     )
     outcomes = {(one.tool, one.version): one for one in (*result.installed, *result.already)}
-    locking.write(
+    lock_update.write(
         context, dotfile, [_with(context, one, outcomes.get((one.tool, one.version))) for one in pins]
     )
 

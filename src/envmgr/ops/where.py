@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from envmgr.kit.errors import NotInstalled, NoVersionSet
-from envmgr.kit.value import frozen
-from envmgr.ops import active
-from envmgr.ops.absent import not_installed
+from envmgr.kit.frozen import frozen
+from envmgr.resolve import active
+from envmgr.resolve.unavailable import not_installed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from envmgr.ops.context import Context
-    from envmgr.ops.tools import ToolSpec
+    from envmgr.resolve.context import Context
+    from envmgr.resolve.tool_specs import ToolSpec
 
 
 @frozen

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from envmgr.kit.value import frozen
-from envmgr.ops import absent, active, program
+from envmgr.kit.frozen import frozen
+from envmgr.resolve import active, executable, unavailable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from envmgr.ops.context import Context
+    from envmgr.resolve.context import Context
 
 
 @frozen
@@ -23,7 +23,7 @@ class Found:
 def which(context: Context, command: str) -> Found:
     """Find the executable that runs for a command here; raise NotInstalled, NoVersionSet or CommandNotFound."""
     actives = active.resolve(context)
-    found = program.locate(context, command, actives)
+    found = executable.locate(context, command, actives)
     if found is None:
-        raise absent.missing(context, command, actives)
+        raise unavailable.missing(context, command, actives)
     return Found(command, found.path, found.active.tool, found.active.version or found.active.spec)

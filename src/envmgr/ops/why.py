@@ -8,17 +8,17 @@ from envmgr import versions
 from envmgr.install import store
 from envmgr.kit.environment import override_name
 from envmgr.kit.errors import NetworkError, NoVersionSet
-from envmgr.kit.value import frozen
-from envmgr.ops import active
-from envmgr.ops.choose import UNDATED, weigh
-from envmgr.project import lockio
+from envmgr.kit.frozen import frozen
+from envmgr.project import lockfile_io
+from envmgr.resolve import active
+from envmgr.resolve.select_release import UNDATED, weigh
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from envmgr.ops.active import Active
-    from envmgr.ops.context import Context
     from envmgr.project.request import Request
+    from envmgr.resolve.active import Active
+    from envmgr.resolve.context import Context
 
 
 @frozen
@@ -66,7 +66,7 @@ def _explain(context: Context, name: str, request: Request) -> Why:
         tool=name,
         considered=tuple(_considered(context, name, request)),
         active=chosen,
-        lock=path if path and lockio.read(path) else None,
+        lock=path if path and lockfile_io.read(path) else None,
         locked=chosen.version if chosen.locked else None,
         installed=tuple(versions.sort(store.versions(context.paths, name))),
         candidates=weighed.candidates,

@@ -14,10 +14,10 @@ import os
 
 from envmgr.kit.environment import override_name
 from envmgr.kit.errors import ProjectError
+from envmgr.kit.frozen import frozen
 from envmgr.kit.fs import read_bytes
-from envmgr.kit.value import frozen
 from envmgr.project import dotfile
-from envmgr.project.lockio import path_beside
+from envmgr.project.lockfile_io import path_beside
 from envmgr.project.request import Origin, Request
 
 TYPE_CHECKING = False

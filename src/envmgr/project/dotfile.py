@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from envmgr import versions
 from envmgr.kit.errors import DotfileError
-from envmgr.kit.value import frozen
+from envmgr.kit.frozen import frozen
 from envmgr.project.request import Origin, Request, is_tool
 
 NAME = ".envmgr"

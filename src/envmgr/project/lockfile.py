@@ -7,7 +7,7 @@ All of it is pure: the same inputs give the same bytes, whatever the order, the 
 from __future__ import annotations
 
 from envmgr.kit.errors import DigestMismatch, LockfileError
-from envmgr.kit.value import frozen, replace
+from envmgr.kit.frozen import frozen, replace
 from envmgr.project.request import key
 
 TYPE_CHECKING = False

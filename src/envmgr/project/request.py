@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from envmgr.kit.value import frozen
+from envmgr.kit.frozen import frozen
 
 LONGEST_NAME = 200
 _LOWER = frozenset("abcdefghijklmnopqrstuvwxyz0123456789")

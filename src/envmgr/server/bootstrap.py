@@ -17,29 +17,34 @@ from envmgr.server.app import api as app_api
 from envmgr.server.app import module as app_module
 from envmgr.server.audit import api as audit_api
 from envmgr.server.audit import module as audit_module
-from envmgr.server.audit.watch import Watch
+from envmgr.server.audit.truncation_check import Watch
 from envmgr.server.deployment import api as deployment_api
 from envmgr.server.deployment import module as deployment_module
 from envmgr.server.gateway import api as gateway_api
 from envmgr.server.gateway import module as gateway_module
 from envmgr.server.gateway.domain import require_good_password
-from envmgr.server.gateway.users import ADMIN
-from envmgr.server.kit import headers, openapi, vitals
-from envmgr.server.kit import health as health_kit
-from envmgr.server.kit.allowed import options
-from envmgr.server.kit.bodies import StrictRequest
-from envmgr.server.kit.bus import InProcessBus, tell_retries
-from envmgr.server.kit.datadir import DataDirectoryError
-from envmgr.server.kit.door import Door
-from envmgr.server.kit.edge import answer_http, answer_problem, permitted
-from envmgr.server.kit.health import Check, Health
-from envmgr.server.kit.metrics import Metrics
-from envmgr.server.kit.migration import UnusableDatabase, require_whole, revision_of, upgrade
-from envmgr.server.kit.observer import Observer
-from envmgr.server.kit.problems import InvalidFields, Problem
-from envmgr.server.kit.settings import SettingsError
-from envmgr.server.kit.sqlite import SqliteDatabase
-from envmgr.server.kit.tokens import keyring
+from envmgr.server.gateway.services.users import ADMIN
+from envmgr.server.kit.common.problems import InvalidFields, Problem
+from envmgr.server.kit.config.data_dir import DataDirectoryError
+from envmgr.server.kit.config.settings import SettingsError
+from envmgr.server.kit.db.migrations import UnusableDatabase, require_whole, revision_of, upgrade
+from envmgr.server.kit.db.sqlite import SqliteDatabase
+from envmgr.server.kit.http import headers
+from envmgr.server.kit.http import health as health_kit
+from envmgr.server.kit.http.errors import answer_http, answer_problem
+from envmgr.server.kit.http.health import Check, Health
+from envmgr.server.kit.http.json_body import StrictRequest
+from envmgr.server.kit.http.middleware import Door
+from envmgr.server.kit.http.options import options
+from envmgr.server.kit.http.requests import permitted
+from envmgr.server.kit.messaging import outbox
+from envmgr.server.kit.messaging.bus import InProcessBus
+from envmgr.server.kit.openapi import document as openapi
+from envmgr.server.kit.runtime import health_checks
+from envmgr.server.kit.security.tokens import keyring
+from envmgr.server.kit.telemetry.access_log import Observer
+from envmgr.server.kit.telemetry.metrics import Metrics
+from envmgr.server.kit.telemetry.retries import tell_retries
 from envmgr.server.version import api as version_api
 from envmgr.server.version import module as version_module
 from envmgr.server.worker import module as worker_module
@@ -51,16 +56,16 @@ if TYPE_CHECKING:
 
     from envmgr.server.audit.service import AuditService
     from envmgr.server.contracts.ports import Deployments, Versions
-    from envmgr.server.gateway.gateway import Gateway
-    from envmgr.server.kit.bus import Bus
-    from envmgr.server.kit.datadir import DataDirectory
-    from envmgr.server.kit.dead_letters import DeadLetters
-    from envmgr.server.kit.door import Application
-    from envmgr.server.kit.edge import Asked
-    from envmgr.server.kit.logs import Log
-    from envmgr.server.kit.module import Module
-    from envmgr.server.kit.settings import Settings
-    from envmgr.server.kit.tracing import Tracing
+    from envmgr.server.gateway.facade import Gateway
+    from envmgr.server.kit.config.data_dir import DataDirectory
+    from envmgr.server.kit.config.settings import Settings
+    from envmgr.server.kit.http.asgi import Application
+    from envmgr.server.kit.http.requests import Asked
+    from envmgr.server.kit.messaging.bus import Bus
+    from envmgr.server.kit.messaging.dead_letters import DeadLetters
+    from envmgr.server.kit.runtime.service_module import Module
+    from envmgr.server.kit.telemetry.logs import Log
+    from envmgr.server.kit.telemetry.tracing import Tracing
     from envmgr.server.worker.service import Worker
 
 SERVICES = (app_module, version_module, deployment_module, audit_module, gateway_module, worker_module)
@@ -228,7 +233,8 @@ def services(
 ) -> Services:
     """Open the databases, and make every service over its own."""
     databases = {
-        service.NAME: SqliteDatabase(data.database(service.NAME), service.NAME) for service in SERVICES
+        service.NAME: SqliteDatabase(data.database(service.NAME), service.NAME, outbox.append)
+        for service in SERVICES
     }
     bus = tracing.bus(InProcessBus()) if tracing else InProcessBus()
     later_versions, later_deployments = _Later(), _Later()
@@ -311,13 +317,13 @@ def _health(services: Services, metrics: Metrics) -> Health:
     return Health(
         metrics,
         checks=[
-            vitals.databases_answer(databases),
-            vitals.databases_fit(databases, _heads()),
-            vitals.events_flow(modules, worker.troubles),
+            health_checks.databases_answer(databases),
+            health_checks.databases_fit(databases, _heads()),
+            health_checks.events_flow(modules, worker.troubles),
             Check("audit", services.watch.told),
         ],
         gauges=[
-            vitals.counts(metrics, modules),
+            health_checks.counts(metrics, modules),
             partial(_measure_audit, services, metrics),
             partial(_measure_events, worker, metrics),
         ],

@@ -14,9 +14,9 @@ from __future__ import annotations
 import os
 
 from envmgr.kit.errors import StorageError
+from envmgr.kit.frozen import frozen
 from envmgr.kit.fs import remove_tree, translating
-from envmgr.kit.value import frozen
-from envmgr.shells import quote
+from envmgr.shells import quoting
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -141,19 +141,19 @@ def render(plan: Plan, stamps: Mapping[str, str]) -> str:
     `stamps` has each input that is there, and the file that has the time it must have (empty: none could be made).
     """
     for name in (*plan.exports, *plan.variables):
-        if not quote.is_name(name):
+        if not quoting.is_name(name):
             raise ValueError(f"{name!r} is no variable of a shell")
     if not _OWN.isdisjoint(plan.exports):
         raise ValueError("a variable that shells set themselves")
-    exports = "".join(f"export {name}={quote.posix(value)}\n" for name, value in plan.exports.items())
+    exports = "".join(f"export {name}={quoting.posix(value)}\n" for name, value in plan.exports.items())
     conditions = " &&\n".join(_conditions(plan, stamps))
-    return f"{conditions} && {{\n{exports}{_path(plan.path)}__envmgr_run={quote.posix(plan.program)}\n}}\n"
+    return f"{conditions} && {{\n{exports}{_path(plan.path)}__envmgr_run={quoting.posix(plan.program)}\n}}\n"
 
 
 def _path(directories: tuple[str, ...]) -> str:
     if not directories:
         return ""
-    front = quote.posix(":".join(dict.fromkeys(directories)))
+    front = quoting.posix(":".join(dict.fromkeys(directories)))
     return f"case $PATH: in\n{front}:*) ;;\n*) PATH={front}:$PATH && export PATH ;;\nesac\n"
 
 
@@ -163,14 +163,16 @@ def _conditions(plan: Plan, stamps: Mapping[str, str]) -> Iterator[str]:
         yield f'[ -z "{unset}" ]'
     for name, value in plan.variables.items():
         if value:
-            yield f'[ "${{{name}-}}" = {quote.posix(value)} ]'
+            yield f'[ "${{{name}-}}" = {quoting.posix(value)} ]'
     for path in plan.inputs:
         yield (
-            _unchanged(quote.posix(path), stamps[path]) if path in stamps else f"[ ! -f {quote.posix(path)} ]"
+            _unchanged(quoting.posix(path), stamps[path])
+            if path in stamps
+            else f"[ ! -f {quoting.posix(path)} ]"
         )
     for place in plan.places:
-        yield f"[ -d {quote.posix(place)} ]"
-    yield f"[ -x {quote.posix(plan.program)} ]"
+        yield f"[ -d {quoting.posix(place)} ]"
+    yield f"[ -x {quoting.posix(plan.program)} ]"
 
 
 def _unchanged(path: str, stamp: str) -> str:
@@ -178,7 +180,7 @@ def _unchanged(path: str, stamp: str) -> str:
     older = f'[ -f {path} ] && [ "$__envmgr_plan" -nt {path} ]'
     if not stamp:
         return older
-    same = quote.posix(stamp)
+    same = quoting.posix(stamp)
     return f"{older} && ! [ {path} -nt {same} ] && ! [ {path} -ot {same} ]"
 
 

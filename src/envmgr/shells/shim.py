@@ -8,11 +8,11 @@ from __future__ import annotations
 import os
 import sys
 
-from envmgr.kit import resources
+from envmgr.kit import data_files
 from envmgr.kit.environment import python
+from envmgr.kit.frozen import frozen
 from envmgr.kit.fs import make_dir, read_text, translating, write_atomic
-from envmgr.kit.value import frozen
-from envmgr.shells import quote
+from envmgr.shells import quoting
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -58,10 +58,10 @@ def bake(paths: Paths) -> Baked:
 
 def files(baked: Baked, commands: Iterable[str], *, windows: bool) -> dict[str, bytes]:
     """Return the content of every shim, by file name; on Windows each has a twin for Git-Bash."""
-    shims = _render("posix.sh", baked, commands, quote.posix)
+    shims = _render("posix.sh", baked, commands, quoting.posix)
     content = {name: os.fsencode(text) for name, text in shims.items()}
     if windows:
-        batches = _render("windows.bat", baked, commands, quote.batch)
+        batches = _render("windows.bat", baked, commands, quoting.batch)
         content.update({f"{name}.bat": _encode_batch(text) for name, text in batches.items()})
     return content
 
@@ -71,7 +71,7 @@ def _render(
 ) -> dict[str, str]:
     import re
 
-    text = read_text(os.path.join(resources.directory("shims"), template)) or ""
+    text = read_text(os.path.join(data_files.directory("shims"), template)) or ""
     pieces = re.split(r"@([A-Z]+)@", text)
     values = {name.upper(): getattr(baked, name) for name in ("home", "plans", "shims", "python", "site")}
     values["START"] = _START

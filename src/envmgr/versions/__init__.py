@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from envmgr.versions.aliases import classify, follow
+from envmgr.versions.directory_names import is_folder_name
 from envmgr.versions.errors import SpecError, VendorError, WordError
-from envmgr.versions.folder import is_folder_name
 from envmgr.versions.selection import Selection, max_satisfying, satisfies, select
 from envmgr.versions.spec import Spec, parse_spec, split_requests
 from envmgr.versions.version import Version, compare, compare_build, parse, pin, sort
-from envmgr.versions.words import classify, follow
 
 __all__ = [
     "Selection",

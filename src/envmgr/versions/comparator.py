@@ -5,7 +5,7 @@ Blanks and commas are split at, never searched for with patterns, so reading tak
 
 from __future__ import annotations
 
-from envmgr.kit.value import frozen, replace
+from envmgr.kit.frozen import frozen, replace
 from envmgr.versions.errors import SpecError
 from envmgr.versions.interval import FROM, OPERATORS, Operand
 from envmgr.versions.version import Version, read, split_variant
@@ -121,7 +121,7 @@ def _rich_parts(core: str) -> tuple[str, str] | None:
 
     What may follow the `x` says nothing.
     """
-    from envmgr.versions.grammar import WILDCARD
+    from envmgr.versions.patterns import WILDCARD
 
     if _WILDCARDS.isdisjoint(core):
         return None

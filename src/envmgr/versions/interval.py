@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from envmgr.kit.value import frozen
+from envmgr.kit.frozen import frozen
 from envmgr.versions.errors import SpecError
-from envmgr.versions.order import BOTTOM, MAX_NUMBER, NO_POST, TOP, after, rank, release
+from envmgr.versions.ordering import BOTTOM, MAX_NUMBER, NO_POST, TOP, after, rank, release
 from envmgr.versions.version import FULL
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from envmgr.versions.order import Rank
+    from envmgr.versions.ordering import Rank
     from envmgr.versions.version import Version
 
 

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from envmgr.kit.value import frozen
+from envmgr.kit.frozen import frozen
+from envmgr.versions.aliases import LATEST, follow, is_compound, outside
 from envmgr.versions.comparator import check
 from envmgr.versions.errors import SpecError, WordError
-from envmgr.versions.order import build_rank
-from envmgr.versions.screening import PRE_RELEASE, screen, vendor_for
+from envmgr.versions.filtering import PRE_RELEASE, screen, vendor_for
+from envmgr.versions.ordering import build_rank
 from envmgr.versions.spec import Alternative, Spec, parse_spec
 from envmgr.versions.version import parse_all
-from envmgr.versions.words import LATEST, follow, is_compound, outside
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from envmgr.versions.order import Rank
-    from envmgr.versions.screening import Screened
+    from envmgr.versions.filtering import Screened
+    from envmgr.versions.ordering import Rank
     from envmgr.versions.version import Version
 
 

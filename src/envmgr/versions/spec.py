@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from envmgr.kit.value import frozen
+from envmgr.kit.frozen import frozen
 from envmgr.versions.comparator import OPERATOR_CHARACTERS, check, read_comparators
 from envmgr.versions.errors import SpecError
 from envmgr.versions.interval import ANYTHING, Interval, exactly, interval, meet
-from envmgr.versions.order import build_rank
+from envmgr.versions.ordering import build_rank
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from envmgr.versions.comparator import Comparator
-    from envmgr.versions.order import Rank
+    from envmgr.versions.ordering import Rank
 
 _REMEMBERED = 4_096
 _known: dict[tuple[str, tuple[str, ...]], Spec] = {}

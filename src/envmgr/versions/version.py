@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from envmgr.kit.value import frozen, replace
-from envmgr.versions.order import MAX_NUMBER, NO_POST, build_rank, letters, level, rank
+from envmgr.kit.frozen import frozen, replace
+from envmgr.versions.ordering import MAX_NUMBER, NO_POST, build_rank, letters, level, rank
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from re import Match
 
-    from envmgr.versions.order import Rank
+    from envmgr.versions.ordering import Rank
 
 LIMIT = 256
 FULL = 3
@@ -146,7 +146,7 @@ def _read_plain(text: str, body: str) -> Version | None:
 
 
 def _read_rich(text: str, body: str) -> Version:
-    from envmgr.versions.grammar import VERSION
+    from envmgr.versions.patterns import VERSION
 
     match = VERSION.fullmatch(body)
     return _of_match(text, match) if match else Version(text)

@@ -15,8 +15,8 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initial
 from envmgr.server.gateway.domain import RefreshReused
 from envmgr.server.gateway.requests import KeyNew, Logout, UserChange
 from envmgr.server.gateway.store import sessions, users
-from envmgr.server.kit.call import OF_ROLE, Call, Principal
-from envmgr.server.kit.problems import Unauthenticated
+from envmgr.server.kit.common.context import OF_ROLE, Call, Principal
+from envmgr.server.kit.common.problems import Unauthenticated
 from support.gate import HERE, fresh, gate_in
 
 SYSTEM = Call(principal=Principal(actor="user:admin", role="admin", scopes=OF_ROLE["admin"]))
@@ -189,7 +189,7 @@ class Credentials(RuleBasedStateMachine):
 
 
 def _given():
-    from envmgr.server.gateway.sessions import _Given
+    from envmgr.server.gateway.services.sessions import _Given
 
     return _Given()
 

@@ -16,9 +16,10 @@ from envmgr.server.contracts.requests import DeploymentNew, EnvironmentPut, Stat
 from envmgr.server.contracts.resources import AutoDeploy, Rules
 from envmgr.server.deployment import module
 from envmgr.server.deployment.domain import DeploymentActive, DeploymentStands, ImpossibleStep, NeedsAnother
-from envmgr.server.kit.migration import upgrade
-from envmgr.server.kit.problems import NotFound
-from envmgr.server.kit.sqlite import SqliteDatabase
+from envmgr.server.kit.common.problems import NotFound
+from envmgr.server.kit.db.migrations import upgrade
+from envmgr.server.kit.db.sqlite import SqliteDatabase
+from envmgr.server.kit.messaging import outbox
 from support.deploying import KnownVersions, World, version
 from support.services import call
 from support.versions import FewApps
@@ -150,7 +151,7 @@ def fresh(directory):
     path = os.path.join(directory, "deployment.db")
     with open(path, "wb") as file:
         file.write(migrated())
-    return SqliteDatabase(path, module.NAME)
+    return SqliteDatabase(path, module.NAME, outbox.append)
 
 
 class Deployments(RuleBasedStateMachine):

@@ -10,13 +10,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from envmgr.kit.canonical import LARGEST
+from envmgr.kit.audit_log.canonical_json import LARGEST
 from envmgr.server.app import module as app_module
 from envmgr.server.audit import module as audit_module
 from envmgr.server.audit.store import entry as entry_table
-from envmgr.server.kit.event import Happening
-from envmgr.server.kit.outbox import Outbox
-from envmgr.server.kit.sql import Statement
+from envmgr.server.kit.common.events import Happening
+from envmgr.server.kit.db.sql import Statement
+from envmgr.server.kit.messaging.outbox import Outbox
 from support.auditlog import KEY, everything, verified
 from support.services import opened
 

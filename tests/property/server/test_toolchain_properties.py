@@ -11,10 +11,10 @@ from envmgr.catalog.release import Artifact
 from envmgr.kit.digest import LENGTHS, Digest
 from envmgr.kit.errors import LockfileError
 from envmgr.project.lockfile import Locked, Lockfile, key, render
-from envmgr.project.lockreader import parse
+from envmgr.project.lockfile_parser import parse
 from envmgr.project.request import split_key
 from envmgr.server.version.domain import UnreadableLock
-from envmgr.server.version.toolchain import read
+from envmgr.server.version.lock_parser import read
 
 tools = st.sampled_from(["nodejs", "npm:@s/n", "npm:n", "pypi:X.y", "a", "github:cli/cli", "c++"])
 specs = st.sampled_from(["1", "^20.1", ">=1, <2", "latest", "temurin@21", "lts/iron", "1 || 2"])

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from msgspec import UNSET
 
 from envmgr.server.contracts.requests import VersionPut
-from envmgr.server.kit.paging import Paging
+from envmgr.server.kit.db.pagination import Paging
 from envmgr.server.version import module
-from envmgr.server.version.ranges import judge, read
+from envmgr.server.version.range_matching import judge, read
 from support.services import call, database
 from support.versions import built_with, deliver, event, stands, versions_of
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from envmgr.cli.alm import ages
+from envmgr.cli.alm.output import times
 
 
 @pytest.mark.parametrize(
@@ -26,14 +26,14 @@ from envmgr.cli.alm import ages
     ],
 )
 def test_an_age_is_spelled_in_the_unit_that_suits_it(seconds, spelled):
-    assert ages.age(seconds) == spelled
+    assert times.age(seconds) == spelled
 
 
 def test_how_long_ago_a_moment_was():
-    assert ages.since("1970-01-01T00:01:00Z", 180) == "2m"
-    assert ages.since("1970-01-01T02:01:00+02:00", 180) == "2m"
-    assert ages.since("1970-01-01T00:01:00.123", 180) == "1m"
-    assert ages.since("yesterday", 0) == ""
+    assert times.since("1970-01-01T00:01:00Z", 180) == "2m"
+    assert times.since("1970-01-01T02:01:00+02:00", 180) == "2m"
+    assert times.since("1970-01-01T00:01:00.123", 180) == "1m"
+    assert times.since("yesterday", 0) == ""
 
 
 @pytest.mark.parametrize(
@@ -49,16 +49,16 @@ def test_how_long_ago_a_moment_was():
 )
 def test_what_ends_soon_is_told_by_how_soon(seconds, spelled):
     at = datetime.fromtimestamp(1_000 + seconds, UTC).isoformat()
-    assert ages.end(at, 1_000) == spelled
+    assert times.end(at, 1_000) == spelled
 
 
 def test_what_is_no_moment_has_no_end():
-    assert ages.end("soon", 0) == ""
+    assert times.end("soon", 0) == ""
 
 
 def test_when_a_moment_was():
-    assert ages.when("2026-01-02T03:04:05.678Z") == "2026-01-02 03:04:05Z"
-    assert ages.when("2026-01-02T03:04:05+02:00") == "2026-01-02 01:04:05Z"
-    assert ages.when("") == ""
-    assert ages.when_ms(1_700_000_000_123) == "2023-11-14 22:13:20Z"
-    assert ages.when_ms(10**30) == str(10**30)
+    assert times.when("2026-01-02T03:04:05.678Z") == "2026-01-02 03:04:05Z"
+    assert times.when("2026-01-02T03:04:05+02:00") == "2026-01-02 01:04:05Z"
+    assert times.when("") == ""
+    assert times.when_ms(1_700_000_000_123) == "2023-11-14 22:13:20Z"
+    assert times.when_ms(10**30) == str(10**30)

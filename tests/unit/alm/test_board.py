@@ -8,10 +8,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from envmgr.alm.matrix import grid
-from envmgr.cli.alm.board import Look, board
-from envmgr.cli.alm.marks import SHAPES, WORDS
-from envmgr.cli.style import Style
-from envmgr.cli.table import display_width
+from envmgr.cli.alm.output.matrix import Look, board
+from envmgr.cli.alm.output.symbols import SHAPES, WORDS
+from envmgr.cli.output.style import Style
+from envmgr.cli.output.table import display_width
 from support.matrices import cell, matrix, place
 
 NOW = datetime(2026, 3, 1, 11, tzinfo=UTC).timestamp()

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from envmgr.alm.names import Tagged
+from envmgr.alm.refs import Tagged
 from envmgr.kit.errors import AlmError, DigestMismatch, ProjectError, StorageError
 from envmgr.ops.alm.checkout import checkout
 from support.answering import Answering

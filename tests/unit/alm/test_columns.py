@@ -7,9 +7,9 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from envmgr.cli.alm.columns import Columns
-from envmgr.cli.style import Style
-from envmgr.cli.table import display_width
+from envmgr.cli.alm.output.record_table import Columns
+from envmgr.cli.output.style import Style
+from envmgr.cli.output.table import display_width
 
 PLAIN, COLOURED = Style(colour=False), Style(colour=True)
 ESCAPES = re.compile(r"\x1b\[[0-9;]*m")

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from envmgr.cli.complete import FILES, candidates
+from envmgr.cli.completion.candidates import FILES, candidates
 
 
 @pytest.mark.parametrize(

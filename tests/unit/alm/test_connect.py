@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from envmgr.alm import credentials
-from envmgr.alm.credentials import Login
+from envmgr.alm.client import credentials
+from envmgr.alm.client.credentials import Login
+from envmgr.kit.config.settings import set_value
 from envmgr.kit.environment import Environment
 from envmgr.kit.errors import AlmError, ConfigError, NotSignedIn
 from envmgr.kit.paths import one_root
 from envmgr.kit.platform import parse
-from envmgr.kit.settings import set_value
-from envmgr.ops.alm.connect import connect
-from envmgr.ops.context import Context
+from envmgr.ops.alm.connection import connect
+from envmgr.resolve.context import Context
 from support.scripted import ALM, Said, Scripted, problem
 
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from envmgr.alm.commits import Commits
-from envmgr.alm.names import Everywhere, Numbered, Standing, Tagged
+from envmgr.alm.git_log import Commits
+from envmgr.alm.refs import Everywhere, Numbered, Standing, Tagged
 from envmgr.kit.errors import UsageError
 from envmgr.ops.alm.diff import Absent, diff
 from support.answering import Answering

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from envmgr.alm.names import Numbered, Standing, Tagged
+from envmgr.alm.refs import Numbered, Standing, Tagged
 from envmgr.kit.errors import AlmConflict, AlmError, AlmNotFound, Forbidden, NeedsAnother, UsageError
-from envmgr.ops.alm import affected, apps, deployments, find, listing, status, versions
+from envmgr.ops.alm import affected, apps, deployments, pages, resolve, status, versions
 from support.answering import Answering
 from support.matrices import cell, matrix, place
 
@@ -32,13 +32,13 @@ def app_id(name):
     ],
 )
 def test_a_version_is_found_by_its_name_or_number(named, path):
-    assert find.version(Answering({f"GET {path}": VERSION}), named) == VERSION
+    assert resolve.version(Answering({f"GET {path}": VERSION}), named) == VERSION
 
 
 @pytest.mark.parametrize("app", ["shop", str(app_id("shop"))])
 def test_what_stands_somewhere_is_found_by_the_matrix(app):
     api = Answering({"GET /matrix": MATRIX, "GET /versions/42": VERSION})
-    assert find.version(api, Standing(app, "prod")) == VERSION
+    assert resolve.version(api, Standing(app, "prod")) == VERSION
     assert ("GET", "/matrix", {"environment": "prod"}) in api.asked
 
 
@@ -60,7 +60,7 @@ def test_what_stands_nowhere_is_said_with_a_way_out(named, message, hint):
 
     api = Answering({"GET /matrix": matrix_of, "GET /environments": [{"name": "prod"}, {"name": "dev"}]})
     with pytest.raises(AlmNotFound, match=message) as caught:
-        find.version(api, named)
+        resolve.version(api, named)
     assert hint in caught.value.hint
 
 
@@ -84,13 +84,13 @@ def test_a_version_that_is_not_there_is_said_with_those_that_are(named, hint):
         }
     )
     with pytest.raises(AlmNotFound) as caught:
-        find.version(api, named)
+        resolve.version(api, named)
     assert caught.value.hint == hint
 
 
 def test_where_nothing_was_deployed_yet_there_is_no_environment_to_name():
     with pytest.raises(AlmNotFound, match="no environment 'prod'") as caught:
-        find.matrix(Answering({"GET /environments": []}), "prod")
+        resolve.matrix(Answering({"GET /environments": []}), "prod")
     assert caught.value.hint == "nothing was deployed anywhere yet"
 
 
@@ -99,7 +99,7 @@ def test_where_nothing_was_deployed_yet_there_is_no_environment_to_name():
 )
 def test_a_list_is_as_long_as_asked_for_and_tells_whether_it_goes_on(limit, shown, more):
     api = Answering({"GET /things": ([{"id": 3}], [{"id": 2}, {"id": 1}])})
-    found = listing.listed(api, "/things", {"app": "shop", "tag": None, "commit": ""}, limit)
+    found = pages.listed(api, "/things", {"app": "shop", "tag": None, "commit": ""}, limit)
     assert (len(found.items), found.more) == (shown, more)
     assert api.asked == [("GET", "/things", {"app": "shop", "limit": min(limit + 1, 200) if limit else 200})]
 

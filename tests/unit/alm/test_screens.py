@@ -5,16 +5,17 @@ import re
 
 import pytest
 
-from envmgr.alm.commits import Commits
-from envmgr.alm.compare import compare
+from envmgr.alm.audit.verify import verify
+from envmgr.alm.git_log import Commits
 from envmgr.alm.matrix import grid
-from envmgr.alm.verify import verify
-from envmgr.cli.alm import affected, diff, shown, status, verdict
-from envmgr.cli.alm.board import Look
-from envmgr.cli.alm.entries import Lines
-from envmgr.cli.alm.marks import SHAPES, WORDS
-from envmgr.cli.style import Style
-from envmgr.cli.table import display_width
+from envmgr.alm.version_diff import compare
+from envmgr.cli.alm.commands import affected, diff, status
+from envmgr.cli.alm.output import audit_report, text
+from envmgr.cli.alm.output.audit_entries import Lines
+from envmgr.cli.alm.output.matrix import Look
+from envmgr.cli.alm.output.symbols import SHAPES, WORDS
+from envmgr.cli.output.style import Style
+from envmgr.cli.output.table import display_width
 from envmgr.ops.alm.affected import Affected, Use
 from envmgr.ops.alm.diff import Absent, AppDifference
 from support.auditing import checkpoints, entries
@@ -207,7 +208,9 @@ def test_a_tool_that_nobody_uses_may_be_another_one_that_somebody_does(near, sai
 
 def test_an_intact_log_says_by_what_that_is_known():
     log = list(entries(9))
-    lines = list(verdict.verdict_lines(verify(log, checkpoints(log, 4, 8), checkpoints(log, 4)), PLAIN, 90))
+    lines = list(
+        audit_report.verdict_lines(verify(log, checkpoints(log, 4, 8), checkpoints(log, 4)), PLAIN, 90)
+    )
     assert lines[0] == "intact: 9 entries, none changed, none missing"
     assert "  checkpoints  2 of the log's own, the newest that counts at entry 8" in lines
     assert "  kept         1 checkpoint from before: the log goes on from there" in lines
@@ -217,7 +220,7 @@ def test_a_log_that_is_not_intact_says_where():
     log = list(entries(9))
     del log[3]
     log[0]["actor"] = "user:eve"
-    lines = list(verdict.verdict_lines(verify(log, []), PLAIN, 90))
+    lines = list(audit_report.verdict_lines(verify(log, []), PLAIN, 90))
     assert lines[0].startswith("not intact: 3 findings in 8 entries")
     assert "  changed  1  entry 1 is not what its hash was made of" in lines
     assert "  removed  4  entry 4 is missing" in lines
@@ -225,7 +228,7 @@ def test_a_log_that_is_not_intact_says_where():
 
 
 def test_a_verdict_is_json():
-    entry = verdict.verdict_entry(verify(list(entries(2)), []))
+    entry = audit_report.verdict_entry(verify(list(entries(2)), []))
     assert json.loads(json.dumps(entry))["intact"] is True
 
 
@@ -304,10 +307,10 @@ def test_an_empty_status_says_how_to_begin():
 
 
 def test_facts_that_say_nothing_are_left_out_and_long_ones_are_broken_under_themselves():
-    lines = list(shown.facts([("one", "a b"), ("none", ""), ("three", "c d\ne")], PLAIN, 12))
+    lines = list(text.facts([("one", "a b"), ("none", ""), ("three", "c d\ne")], PLAIN, 12))
     assert lines == ["  one    a b", "  three  c d\n         e"]
 
 
 def test_what_people_wrote_cannot_move_the_cursor():
-    assert shown.plain("a\tb\x1b[1m \u202ec\n") == "a b?[1m ?c"
-    assert shown.prose(" one\r\n\x07two ") == "one\n?two"
+    assert text.plain("a\tb\x1b[1m \u202ec\n") == "a b?[1m ?c"
+    assert text.prose(" one\r\n\x07two ") == "one\n?two"

@@ -12,7 +12,7 @@ from envmgr.kit.paths import one_root
 from envmgr.kit.platform import parse
 from envmgr.ops.alm import serve
 from envmgr.ops.alm.serve import Wish, command_line
-from envmgr.ops.context import Context
+from envmgr.resolve.context import Context
 
 
 @pytest.fixture

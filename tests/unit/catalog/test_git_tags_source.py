@@ -6,14 +6,14 @@ import subprocess
 
 import pytest
 
-from envmgr.catalog import reading
+from envmgr.catalog import manifest_reader
 from envmgr.catalog.sources import git_tags
-from envmgr.catalog.sources.context import Context
+from envmgr.catalog.sources.source_context import Context
+from envmgr.kit.config.settings import Settings
 from envmgr.kit.environment import Environment
 from envmgr.kit.errors import NetworkError, Offline, SourceError
 from envmgr.kit.paths import one_root
 from envmgr.kit.platform import parse
-from envmgr.kit.settings import Settings
 from support.upstreams import Recorded, context
 
 needs_git = pytest.mark.skipif(shutil.which("git") is None, reason="no git here")
@@ -22,7 +22,7 @@ HASH = "0123456789" * 4
 
 def manifest(url, **fields):
     data = {"name": "tool", "source": {"kind": "git-tags", "url": url}, "bin": ["tool"]}
-    return reading.build({**data, **fields}, "tool.json")
+    return manifest_reader.build({**data, **fields}, "tool.json")
 
 
 @pytest.fixture

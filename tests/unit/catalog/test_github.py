@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from envmgr.catalog import reading
+from envmgr.catalog import manifest_reader
 from envmgr.catalog.release import Artifact
 from envmgr.catalog.sources import github
 from envmgr.kit import platform
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from envmgr.catalog.manifest import Manifest
-    from envmgr.catalog.sources.context import Context
+    from envmgr.catalog.sources.source_context import Context
     from support.registries import Machine
     from support.server import Server
 
@@ -28,7 +28,7 @@ SHA = "ab" * 32
 
 def manifest(server: Server, **fields: object) -> Manifest:
     source = {"kind": "github", "repo": "owner/tool", "api": f"{server.url}/api/", **fields.pop("source", {})}
-    return reading.build({"name": "tool", "source": source, **fields}, "tool.json")
+    return manifest_reader.build({"name": "tool", "source": source, **fields}, "tool.json")
 
 
 def asset(server: Server, name: str, **fields: object) -> dict[str, object]:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from envmgr.catalog.sources import github_assets
+from envmgr.catalog.sources import asset_matching
 from envmgr.kit import platform
 from envmgr.kit.errors import InvalidRequest
 
@@ -108,13 +108,13 @@ TWO_FORMATS = [
 def test_the_file_for_a_platform_is_told_by_its_name(
     names: list[str], tool: str, key: str, expected: str
 ) -> None:
-    assert github_assets.choose(names, platform.parse(key), tool) == expected
-    assert github_assets.choose(names[::-1], platform.parse(key), tool) == expected
+    assert asset_matching.choose(names, platform.parse(key), tool) == expected
+    assert asset_matching.choose(names[::-1], platform.parse(key), tool) == expected
 
 
 def test_two_that_fit_as_well_are_an_error_that_lists_them() -> None:
     names = ["one-linux-amd64.tar.gz", "two-linux-amd64.tar.gz", "two-linux-arm64.tar.gz"]
     with pytest.raises(InvalidRequest) as caught:
-        github_assets.choose(names, platform.parse("linux-x64"), "tool")
+        asset_matching.choose(names, platform.parse("linux-x64"), "tool")
     assert caught.value.message.splitlines()[1:] == ["  one-linux-amd64.tar.gz", "  two-linux-amd64.tar.gz"]
     assert "asset" in str(caught.value.hint)

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from envmgr.catalog import reading
-from envmgr.catalog.sources import index
+from envmgr.catalog import manifest_reader
+from envmgr.catalog.sources import url_index
 from envmgr.kit.errors import SourceError
 from envmgr.kit.platform import parse
 from support.upstreams import Recorded, context
@@ -16,12 +16,12 @@ LINUX, MAC = parse("linux-x64"), parse("macos-arm64")
 
 def manifest(options=None, url=URL, **fields):
     data = {"name": "tool", "versions_url": url, "bin": ["tool"], "versions": options or {}}
-    return reading.build({**data, **fields}, "tool.json")
+    return manifest_reader.build({**data, **fields}, "tool.json")
 
 
 def listed(body, options=None, url=URL, tmp_path="/nowhere", **fields):
     text = body if isinstance(body, bytes) else (body if isinstance(body, str) else json.dumps(body)).encode()
-    return index.listing(manifest(options, url, **fields), context(Recorded({url: (text, {})}), tmp_path))
+    return url_index.listing(manifest(options, url, **fields), context(Recorded({url: (text, {})}), tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def paged(links, **options):
         page: (json.dumps([version]).encode(), {"link": link}) for page, (version, link) in links.items()
     }
     lists = Recorded(answers)
-    return index.listing(
+    return url_index.listing(
         manifest({"pages": "link", **options}, "https://example.org/1"), context(lists, "/x")
     ), lists
 
@@ -129,7 +129,7 @@ def test_pages_may_lead_to_another_host():
 
 def test_links_are_not_followed_unasked():
     lists = Recorded({URL: (b'["1.0"]', {"link": "<https://example.org/2>; rel=next"})})
-    assert index.listing(manifest(), context(lists, "/x")).versions == ("1.0",)
+    assert url_index.listing(manifest(), context(lists, "/x")).versions == ("1.0",)
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_a_list_without_any_version_is_an_error():
 def found(entry, options, platform=LINUX, **fields):
     made = manifest({"version": "version", **options}, **fields)
     listing = listed([{"version": "1.0", **entry}], {"version": "version", **options}, **fields)
-    return index.artifact(made, listing.releases[0], platform, None)
+    return url_index.artifact(made, listing.releases[0], platform, None)
 
 
 def test_artifacts_come_from_the_list():
@@ -215,7 +215,7 @@ def test_a_version_that_a_list_has_in_several_parts_is_one_release_with_all_of_t
     listing = listed(body, options)
     assert listing.versions == ("1.0",)
     urls = [
-        index.artifact(manifest(options), listing.releases[0], platform, None).url
+        url_index.artifact(manifest(options), listing.releases[0], platform, None).url
         for platform in (LINUX, MAC)
     ]
     assert urls == ["https://example.org/v/l.zip", "https://example.org/v/m.zip"]

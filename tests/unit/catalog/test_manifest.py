@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from envmgr.catalog import lint, reading
+from envmgr.catalog import lint, manifest_reader
 from envmgr.catalog.release import Signature
 from envmgr.kit.errors import ManifestError
 from envmgr.kit.platform import DEFAULT_PLATFORMS, parse
@@ -25,7 +25,7 @@ def made(**fields):
         "bin": ["tool{exe}"],
         "download_url_template": "https://example.org/{version}/tool-{os}-{arch}.{ext}",
     }
-    return reading.build({**data, **fields}, "tool.json")
+    return manifest_reader.build({**data, **fields}, "tool.json")
 
 
 def published(manifest, version="1.2.3"):
@@ -33,7 +33,7 @@ def published(manifest, version="1.2.3"):
 
 
 def test_the_smallest_manifest_gives_the_archive_of_the_platform_its_url_speaks_of():
-    manifest = reading.build(SMALLEST, "nodejs.json")
+    manifest = manifest_reader.build(SMALLEST, "nodejs.json")
     assert manifest.source == {"kind": "index", "url": "https://nodejs.org/dist/index.json"}
     assert published(manifest, "20.1.0") == {"linux-x64"}
     url = manifest.download_url("20.1.0", "v20.1.0", LINUX)
@@ -41,13 +41,15 @@ def test_the_smallest_manifest_gives_the_archive_of_the_platform_its_url_speaks_
 
 
 def test_the_smallest_manifest_lays_its_archive_out_without_the_version_in_the_path():
-    layout = reading.build(SMALLEST, "nodejs.json").layout("20.1.0", None, LINUX)
+    layout = manifest_reader.build(SMALLEST, "nodejs.json").layout("20.1.0", None, LINUX)
     assert (layout.format, layout.bin, layout.strip) == ("tar.gz", ("bin/node",), None)
 
 
 def test_a_path_that_names_the_archives_top_directory_keeps_it():
     template = "{version}/node-v{version}-linux-x64/bin/node"
-    layout = reading.build({**SMALLEST, "bin_path_template": template}, "x").layout("20.1.0", None, LINUX)
+    layout = manifest_reader.build({**SMALLEST, "bin_path_template": template}, "x").layout(
+        "20.1.0", None, LINUX
+    )
     assert layout.bin == ("node-v20.1.0-linux-x64/bin/node",)
 
 
@@ -56,19 +58,19 @@ def test_a_path_that_names_the_archives_top_directory_keeps_it():
     [("{version}", "."), ("{version}/", "."), ("bin/node", "bin/node"), ("{version}/{os}/x{exe}", "linux/x")],
 )
 def test_a_path_of_programs_is_taken_from_below_the_versions_directory(text, expected):
-    layout = reading.build({**SMALLEST, "bin_path_template": text}, "x").layout("20.1.0", None, LINUX)
+    layout = manifest_reader.build({**SMALLEST, "bin_path_template": text}, "x").layout("20.1.0", None, LINUX)
     assert layout.bin == (expected,)
 
 
 def test_a_url_without_any_platforms_words_is_for_all():
     url = "https://example.org/{version}/tool.jar"
-    manifest = reading.build({**SMALLEST, "download_url_template": url}, "x")
+    manifest = manifest_reader.build({**SMALLEST, "download_url_template": url}, "x")
     assert published(manifest) == {platform.key for platform in DEFAULT_PLATFORMS}
 
 
 def test_without_a_download_template_there_is_no_url_but_a_layout_for_one_that_is_given():
     data = {key: value for key, value in SMALLEST.items() if key != "download_url_template"}
-    manifest = reading.build(data, "x")
+    manifest = manifest_reader.build(data, "x")
     assert manifest.download_url("1.0", None, LINUX) is None
     assert manifest.layout("1.0", None, LINUX, "https://example.org/x.zip").format == "zip"
 
@@ -231,7 +233,7 @@ def test_a_given_format_wins_over_the_urls():
 
 
 def test_a_lone_file_is_called_as_the_tool_where_nothing_says_otherwise():
-    manifest = reading.build(
+    manifest = manifest_reader.build(
         {"name": "github:jqlang/jq", "source": {"kind": "github", "repo": "jqlang/jq"}}, "x"
     )
     assert manifest.layout("1.7", None, WINDOWS, "https://x/jq-win64.exe").bin == ("jq.exe",)
@@ -321,7 +323,7 @@ def test_nothing_is_filled_in_for_a_platform_without_archives():
 
 def test_a_source_that_knows_platforms_itself_is_asked_for_all_of_them():
     data = {"name": "zig", "source": {"kind": "pypi", "package": "ziglang"}, "bin": ["zig"]}
-    manifest = reading.build({**data, "platforms": {"windows": {"bin": ["zig.exe"]}}}, "x")
+    manifest = manifest_reader.build({**data, "platforms": {"windows": {"bin": ["zig.exe"]}}}, "x")
     assert all(manifest.values("1.0", None, platform) for platform in DEFAULT_PLATFORMS)
 
 
@@ -334,7 +336,7 @@ def test_parsing_what_anyone_wrote_reports_every_issue():
 
 def test_a_built_in_manifest_is_read_as_it_is():
     text = '{"name": "x", "versions_url": "https://x/y", "bin_path_template": "{version}/x"}'
-    manifest = reading.read(text, "x.json", builtin=True)
+    manifest = manifest_reader.read(text, "x.json", builtin=True)
     assert manifest.builtin
     assert manifest.layout("1.0", None, LINUX, "https://x/y.zip").builtin
 

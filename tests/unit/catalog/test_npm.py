@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from envmgr.catalog import reading
+from envmgr.catalog import manifest_reader
 from envmgr.catalog.release import Artifact, Location
 from envmgr.catalog.sources import npm, npm_bins
 from envmgr.kit import digest, platform
@@ -15,7 +15,7 @@ from support.registries import integrity, packument
 if TYPE_CHECKING:
     from envmgr.catalog.layout import Layout
     from envmgr.catalog.manifest import Manifest
-    from envmgr.catalog.sources.context import Context
+    from envmgr.catalog.sources.source_context import Context
     from support.registries import Machine
     from support.server import Authority, Server
 
@@ -27,7 +27,7 @@ CLI = {"version": "1.0.0", "bin": "./bin/tool.cjs"}
 
 def manifest(package: str = "tool", **fields: object) -> Manifest:
     source = {"kind": "npm", "package": package, **fields.pop("source", {})}
-    return reading.build({"name": "tool", "source": source, **fields}, "tool.json")
+    return manifest_reader.build({"name": "tool", "source": source, **fields}, "tool.json")
 
 
 def artifact(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from envmgr.catalog.sources import npm_knows
+from envmgr.catalog.sources import npm_query
 from envmgr.kit.environment import Environment
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def npm_in(folder: Path, script: str) -> None:
 
 def ask(root: Path, path: str = "") -> dict[str, str]:
     environment = Environment({"PATH": path}, str(root))
-    return npm_knows.ask(environment, str(root / "installs"), KEYS)
+    return npm_query.ask(environment, str(root / "installs"), KEYS)
 
 
 def test_an_npm_on_path_answers(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from envmgr.catalog.sources import pip_config
-from envmgr.catalog.sources.pip_knows import Knowledge
+from envmgr.catalog.sources.pip_query import Knowledge
 from envmgr.kit.environment import Environment
 from envmgr.kit.errors import ConfigError
 

@@ -5,38 +5,38 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from envmgr.catalog.sources import pip_knows
+from envmgr.catalog.sources import pip_query
 from envmgr.kit.errors import SourceError
 
 
 def test_pips_modules_and_its_command_line_know_the_same() -> None:
-    of_modules, of_command = pip_knows.from_modules(), pip_knows.from_command(dict(os.environ))
+    of_modules, of_command = pip_query.from_modules(), pip_query.from_command(dict(os.environ))
     assert of_modules.default_index == of_command.default_index
     assert [(kind, os.path.normpath(path)) for kind, path in of_modules.files] == list(of_command.files)
 
 
 def test_pip_has_files_of_every_kind_and_a_default_index() -> None:
-    known = pip_knows.knowledge(os.environ)
+    known = pip_query.knowledge(os.environ)
     assert [kind for kind, _ in known.files][-1] == "site"
     assert {kind for kind, _ in known.files} == {"global", "user", "site"}
     assert urlsplit(known.default_index).scheme == "https"
 
 
 def test_the_command_line_is_asked_when_the_modules_moved(monkeypatch: pytest.MonkeyPatch) -> None:
-    def moved() -> pip_knows.Knowledge:
+    def moved() -> pip_query.Knowledge:
         raise ImportError("no such module")
 
-    monkeypatch.setattr(pip_knows, "from_modules", moved)
-    assert pip_knows.knowledge(dict(os.environ)).default_index.startswith("https://")
+    monkeypatch.setattr(pip_query, "from_modules", moved)
+    assert pip_query.knowledge(dict(os.environ)).default_index.startswith("https://")
 
 
 def test_a_pip_that_does_not_run_is_an_error_with_a_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pip_knows, "python", lambda: "/nowhere/python")
+    monkeypatch.setattr(pip_query, "python", lambda: "/nowhere/python")
     with pytest.raises(SourceError, match="does not run") as caught:
-        pip_knows.from_command({})
+        pip_query.from_command({})
     assert "reinstall" in str(caught.value.hint)
 
 
 def test_a_pip_that_does_not_tell_its_default_is_an_error_with_a_way_out() -> None:
     with pytest.raises(SourceError, match="default"):
-        pip_knows._named_default("  -i, --index-url <url>  Base URL of the Python Package Index.\n")
+        pip_query._named_default("  -i, --index-url <url>  Base URL of the Python Package Index.\n")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from envmgr.catalog import reading
+from envmgr.catalog import manifest_reader
 from envmgr.catalog.release import Artifact, Location
 from envmgr.catalog.sources import pypi
 from envmgr.kit import platform
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from envmgr.catalog.manifest import Manifest
-    from envmgr.catalog.sources.context import Context
+    from envmgr.catalog.sources.source_context import Context
     from support.registries import Machine
     from support.server import Authority, Server
 
@@ -28,7 +28,7 @@ X64, MUSL_X64, WINDOWS = (platform.parse(key) for key in ("linux-x64", "linux-x6
 
 
 def manifest(package: str = "My.Tool", **fields: object) -> Manifest:
-    return reading.build(
+    return manifest_reader.build(
         {"name": "tool", "source": {"kind": "pypi", "package": package}, **fields}, "tool.json"
     )
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from envmgr.catalog import reading
-from envmgr.catalog.sources import static
+from envmgr.catalog import manifest_reader
+from envmgr.catalog.sources import inline
 from envmgr.kit.platform import parse
 
 LINUX, MAC = parse("linux-x64"), parse("macos-arm64")
@@ -9,12 +9,12 @@ LINUX, MAC = parse("linux-x64"), parse("macos-arm64")
 
 def manifest(*versions, **fields):
     data = {"name": "tool", "source": {"kind": "static", "versions": list(versions)}, "bin": ["tool"]}
-    return reading.build({**data, **fields}, "tool.json")
+    return manifest_reader.build({**data, **fields}, "tool.json")
 
 
 def test_versions_may_be_plain_or_described():
     tool = manifest("1.1-rc1", {"version": "1.0", "tag": "one", "date": "2025-01-01", "lts": "Iron"})
-    listing = static.listing(tool, None)
+    listing = inline.listing(tool, None)
     assert listing.versions == ("1.0", "1.1-rc1")
     assert listing.aliases == {"lts": "1.0", "lts/iron": "1.0"}
     first, second = listing.releases
@@ -27,20 +27,20 @@ def test_archives_are_those_listed_or_the_templates():
         "artifacts": {"linux-x64": {"url": "https://x/y", "sha256": "a" * 64, "size": 3}},
     }
     tool = manifest("1.0", described, download_url_template="https://x/{tag}-{os}-{arch}")
-    one, two = static.listing(tool, None).releases
-    assert static.artifact(tool, one, MAC, None).url == "https://x/v1.0-macos-arm64"
-    found = static.artifact(tool, two, LINUX, None)
+    one, two = inline.listing(tool, None).releases
+    assert inline.artifact(tool, one, MAC, None).url == "https://x/v1.0-macos-arm64"
+    found = inline.artifact(tool, two, LINUX, None)
     assert (found.url, str(found.digest), found.size) == ("https://x/y", f"sha256:{'a' * 64}", 3)
-    assert static.artifact(tool, two, MAC, None) is None
+    assert inline.artifact(tool, two, MAC, None) is None
 
 
 def test_without_a_template_a_plain_version_has_no_archive():
     tool = manifest("1.0")
-    assert static.artifact(tool, static.listing(tool, None).releases[0], LINUX, None) is None
+    assert inline.artifact(tool, inline.listing(tool, None).releases[0], LINUX, None) is None
 
 
 def test_a_vendor_stands_before_every_version():
     tool = manifest("21", versions={"vendor": "acme"}, download_url_template="https://x/{version}")
-    listing = static.listing(tool, None)
+    listing = inline.listing(tool, None)
     assert listing.versions == ("acme-21",)
-    assert static.artifact(tool, listing.releases[0], LINUX, None).url == "https://x/21"
+    assert inline.artifact(tool, listing.releases[0], LINUX, None).url == "https://x/21"

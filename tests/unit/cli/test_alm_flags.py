@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from envmgr.cli.alm.flags import split
+from envmgr.cli.alm.global_options import split
 from envmgr.cli.options import Options
 from envmgr.kit.errors import UsageError
 

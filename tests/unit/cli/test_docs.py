@@ -9,7 +9,7 @@ import pytest
 
 from envmgr.cli import app
 from envmgr.kit import errors
-from envmgr.kit.settings import SETTINGS
+from envmgr.kit.config.settings import SETTINGS
 
 ROOT = Path(__file__).parents[3]
 COMMANDS = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")

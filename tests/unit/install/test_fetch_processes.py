@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from envmgr.install import downloads
+from envmgr.install.download import cache
 from envmgr.kit.paths import one_root
 from support import faults
 from support.server import Huge
@@ -57,7 +57,7 @@ def hash_of(path):
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT], ids=["SIGKILL", "Ctrl-C"])
 def test_the_next_run_goes_on_where_this_one_was_stopped(server, tmp_path, body, number):
     url = server.add("/f", body, fault=faults.stalled(2 * MIB, times=1))
-    partial = downloads.partial_of(one_root(str(tmp_path)), url)
+    partial = cache.partial_of(one_root(str(tmp_path)), url)
     process = start(tmp_path, url, body.sha256)
     wait_until(lambda: partial.size >= MIB)
     process.send_signal(number)

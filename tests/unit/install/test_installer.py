@@ -12,8 +12,8 @@ import pytest
 
 from envmgr.catalog.layout import Layout
 from envmgr.catalog.release import Artifact
-from envmgr.install import durable, installer, store
-from envmgr.install.fetch import Download
+from envmgr.install import fsync, installer, store
+from envmgr.install.download.download import Download
 from envmgr.kit.errors import BadArchive, ScriptError, StorageError, UnsafeArchive, UntrustedScript
 from envmgr.kit.paths import one_root
 from envmgr.kit.platform import Platform
@@ -310,7 +310,7 @@ import os, sys
 from envmgr.catalog.layout import Layout
 from envmgr.catalog.release import Artifact
 from envmgr.install import installer
-from envmgr.install.fetch import Download
+from envmgr.install.download.download import Download
 from envmgr.kit import paths, platform, progress
 root, archive = sys.argv[1:]
 def fetch(artifact, **_):
@@ -343,26 +343,26 @@ def test_the_tree_is_on_the_disk_before_it_has_its_name(install, paths, monkeypa
     def flush(directory):
         flushed.append((sorted(os.listdir(directory)), store.versions(paths, "tool")))
 
-    monkeypatch.setattr(installer.durable, "flush", flush)
+    monkeypatch.setattr(installer.fsync, "flush", flush)
     install(tar(TREE), LAYOUT)
     assert flushed[-1] == ([".envmgr-files", ".envmgr-receipt.json", "README", "bin"], ())
 
 
 def test_what_is_written_is_flushed_as_it_comes(tmp_path, monkeypatch):
     flushed = threading.Event()
-    monkeypatch.setattr(durable, "INTERVAL", 0.001)
-    monkeypatch.setattr(durable, "flush", lambda _: flushed.set())
-    with durable.flushing(str(tmp_path)):
+    monkeypatch.setattr(fsync, "INTERVAL", 0.001)
+    monkeypatch.setattr(fsync, "flush", lambda _: flushed.set())
+    with fsync.flushing(str(tmp_path)):
         assert flushed.wait(10)
 
 
 def test_where_there_is_no_syncfs_sync_is_called(tmp_path, monkeypatch):
     called = []
-    monkeypatch.setattr(durable.sys, "platform", "darwin")
-    monkeypatch.setattr(durable.os, "sync", lambda: called.append("sync"), raising=False)
-    durable.flush(str(tmp_path))
+    monkeypatch.setattr(fsync.sys, "platform", "darwin")
+    monkeypatch.setattr(fsync.os, "sync", lambda: called.append("sync"), raising=False)
+    fsync.flush(str(tmp_path))
     assert called == ["sync"]
 
 
 def test_flushing_works_here(tmp_path):
-    durable.flush(str(tmp_path))
+    fsync.flush(str(tmp_path))

@@ -10,11 +10,11 @@ import threading
 
 import pytest
 
-from envmgr.install import checking, listing, receipt, staging, store
+from envmgr.install import file_list, integrity, receipt, staging, store
 from envmgr.install.receipt import Receipt
-from envmgr.kit import locks
+from envmgr.kit import file_locks
+from envmgr.kit.frozen import replace
 from envmgr.kit.paths import one_root
-from envmgr.kit.value import replace
 
 RECEIPT = Receipt(
     tool="node",
@@ -51,7 +51,7 @@ def put(paths):
             with open(path, "w") as file:
                 file.write(content)
             os.chmod(path, 0o755)
-        total = checking.record(directory)
+        total = integrity.record(directory)
         made = replace(RECEIPT, tool=tool, version=version, files=total.count, files_digest=total.digest)
         receipt.write(directory, made)
         return directory
@@ -212,7 +212,7 @@ def test_many_may_sweep_and_stage_at_once(paths):
 
 def test_removing_waits_for_whoever_installs(paths, put):
     put()
-    with locks.holding(paths, store.lock_name("node", "20.1.0")):
+    with file_locks.holding(paths, store.lock_name("node", "20.1.0")):
         thread = threading.Thread(target=store.remove, args=(paths, "node", "20.1.0"))
         thread.start()
         thread.join(0.1)
@@ -241,7 +241,7 @@ def test_each_difference_is_told_and_additions_are_the_tools_own(paths):
         with open(os.path.join(directory, name), "w") as file:
             file.write("x")
     _link(directory, "grown")
-    total = checking.record(directory)
+    total = integrity.record(directory)
     receipt.write(directory, replace(RECEIPT, version="1", files=total.count, files_digest=total.digest))
     os.unlink(os.path.join(directory, "gone"))
     os.chmod(os.path.join(directory, "closed"), 0o600)
@@ -269,7 +269,7 @@ def test_a_sidecar_that_is_gone_or_changed_is_told(paths, put):
 
 @pytest.mark.parametrize("path", ["plain", "a\tb", "a\\tb", "a\\\\\nb", "\u2028", "é\r", "x\\"])
 def test_any_path_survives_a_listing(path):
-    line = listing.Line("100755", 3, path)
-    link = listing.Line("120000", 3, path, path)
-    assert listing.parse(f"{line}\n") == {path: line}
-    assert listing.parse(f"{link}\n") == {path: link}
+    line = file_list.Line("100755", 3, path)
+    link = file_list.Line("120000", 3, path, path)
+    assert file_list.parse(f"{line}\n") == {path: line}
+    assert file_list.parse(f"{link}\n") == {path: link}

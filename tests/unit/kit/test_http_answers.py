@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from envmgr.kit import answers
 from envmgr.kit.errors import HttpError, RateLimited
+from envmgr.kit.http import status_errors
 
 NOW = 1_700_000_000.0  # 2023-11-14 22:13:20 UTC
 URL = "https://api.github.com/repos/a/b?page=2&token=hush"
 
 
 def explain(status, headers=None, *, authorized=False, url=URL):
-    return answers.refusal(url, status, headers or {}, now=NOW, authorized=authorized)
+    return status_errors.refusal(url, status, headers or {}, now=NOW, authorized=authorized)
 
 
 @pytest.mark.parametrize("status", [404, 410])
@@ -76,4 +76,4 @@ def test_a_status_nobody_knows_keeps_its_number():
 
 
 def test_a_day_that_no_calendar_holds_is_far_away():
-    assert answers._moment(1e20) == "a far day"
+    assert status_errors._moment(1e20) == "a far day"

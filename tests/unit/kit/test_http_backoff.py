@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import pytest
 
-from envmgr.kit import backoff
 from envmgr.kit.errors import NetworkError
+from envmgr.kit.http import retry
 from support.watching import FastClock
 
 
 def patience(retries, time, notes=None):
-    return backoff.Patience(retries, time.clock, (notes if notes is not None else []).append)
+    return retry.Patience(retries, time.clock, (notes if notes is not None else []).append)
 
 
 def test_pauses_double_with_half_of_them_left_to_chance():
-    assert [backoff.pause(failed, None, 1.0) for failed in range(4)] == [0.5, 1.0, 2.0, 4.0]
-    assert [backoff.pause(failed, None, 0.0) for failed in range(4)] == [0.25, 0.5, 1.0, 2.0]
-    assert backoff.pause(1000, None, 1.0) == backoff.LONGEST
+    assert [retry.pause(failed, None, 1.0) for failed in range(4)] == [0.5, 1.0, 2.0, 4.0]
+    assert [retry.pause(failed, None, 0.0) for failed in range(4)] == [0.25, 0.5, 1.0, 2.0]
+    assert retry.pause(1000, None, 1.0) == retry.LONGEST
 
 
 def test_pauses_are_not_shorter_than_asked():
-    assert backoff.pause(0, 20.0, 1.0) == 20.0
-    assert backoff.pause(3, 0.0, 1.0) == 4.0
+    assert retry.pause(0, 20.0, 1.0) == 20.0
+    assert retry.pause(3, 0.0, 1.0) == 4.0
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_pauses_are_not_shorter_than_asked():
     ],
 )
 def test_retry_after_is_seconds_or_a_date(text, seconds):
-    assert backoff.retry_after(text, now=1_700_000_000.0) == seconds
+    assert retry.retry_after(text, now=1_700_000_000.0) == seconds
 
 
 def test_what_will_not_pass_is_raised_at_once():

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from envmgr.kit.config.settings import Settings
 from envmgr.kit.environment import Environment
 from envmgr.kit.errors import ConfigError
-from envmgr.kit.logins import Logins
-from envmgr.kit.settings import Settings
+from envmgr.kit.http.netrc import Logins
 
 
 @pytest.fixture

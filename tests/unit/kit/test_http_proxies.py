@@ -6,7 +6,7 @@ import pytest
 
 from envmgr.kit.environment import Environment
 from envmgr.kit.errors import ConfigError
-from envmgr.kit.proxies import proxy_for
+from envmgr.kit.http.proxies import proxy_for
 
 PROXY = "http://proxy.corp:3128"
 

@@ -7,11 +7,11 @@ import socket
 
 import pytest
 
-from envmgr.kit import http
+from envmgr.kit.config.settings import Settings
 from envmgr.kit.environment import Environment
 from envmgr.kit.errors import InsecureUrl, NetworkError, Offline
-from envmgr.kit.http import Http, Question
-from envmgr.kit.settings import Settings
+from envmgr.kit.http import client
+from envmgr.kit.http.client import Http, Question
 from support.scripted import Said, Scripted
 from support.watching import FastClock, Watcher
 
@@ -61,12 +61,12 @@ def test_a_method_and_a_body_arrive(asking, method):
 
 @pytest.mark.parametrize(("timeout", "seconds"), [(5.0, 5.0), (10.0, 10.0), (30.0, 10.0), (90.0, 30.0)])
 def test_a_brief_question_bears_a_third_of_the_silence_but_some_all_the_same(timeout, seconds):
-    assert http.briefly(timeout) == seconds
+    assert client.briefly(timeout) == seconds
 
 
 @pytest.mark.parametrize(("is_brief", "seconds"), [(True, "0.2"), (False, "0.6")])
 def test_a_server_that_hangs_is_given_up_sooner_where_somebody_waits(asking, monkeypatch, is_brief, seconds):
-    monkeypatch.setattr(http, "BRIEF", 0.1)
+    monkeypatch.setattr(client, "BRIEF", 0.1)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
         question = Question("GET", url, is_brief=is_brief)

@@ -7,9 +7,9 @@ import ssl
 
 import pytest
 
-from envmgr.kit import tls
 from envmgr.kit.environment import Environment
 from envmgr.kit.errors import ConfigError
+from envmgr.kit.http import tls
 
 
 def trusted(context):

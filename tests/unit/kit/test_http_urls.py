@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from envmgr.kit import urls
 from envmgr.kit.errors import NetworkError
+from envmgr.kit.http import urls
 
 
 @pytest.mark.parametrize(

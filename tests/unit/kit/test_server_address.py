@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from envmgr.kit import urls
+from envmgr.kit.config.settings import parse_value
 from envmgr.kit.errors import ConfigError, NetworkError
-from envmgr.kit.settings import parse_value
+from envmgr.kit.http import urls
 
 
 @pytest.mark.parametrize(

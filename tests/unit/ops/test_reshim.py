@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from envmgr.kit.value import replace
+from envmgr.kit.frozen import replace
 from envmgr.ops import reshim
 from envmgr.shells import plan
 from support.toolbox import Toolbox, program
@@ -18,7 +18,7 @@ import sys
 from envmgr.kit import paths, platform
 from envmgr.kit.environment import Environment
 from envmgr.ops import reshim
-from envmgr.ops.context import Context
+from envmgr.resolve.context import Context
 for _ in range(3):
     reshim.reshim(Context(Environment({}, "/"), paths.one_root(sys.argv[1]), platform.current()))
 """

@@ -185,7 +185,7 @@ def test_a_file_that_cannot_be_read_is_named(tree, tmp_path):
 
 def test_finding_a_project_imports_nothing_slow():
     code = (
-        "import envmgr.project.discovery, envmgr.project.lockio, sys;"
+        "import envmgr.project.discovery, envmgr.project.lockfile_io, sys;"
         "slow = {'dataclasses', 'typing', 'pathlib', 'json', 'contextlib', 'subprocess', 'tempfile', 'shutil'};"
         "print(sorted(slow & set(sys.modules)))"
     )

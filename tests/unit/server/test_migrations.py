@@ -13,7 +13,13 @@ import pytest
 from sqlalchemy import create_engine
 
 from envmgr.server import bootstrap
-from envmgr.server.kit.migration import NewerDatabase, UnusableDatabase, require_whole, revision_of, upgrade
+from envmgr.server.kit.db.migrations import (
+    NewerDatabase,
+    UnusableDatabase,
+    require_whole,
+    revision_of,
+    upgrade,
+)
 
 METADATA = {
     "app": "envmgr.server.app.store",

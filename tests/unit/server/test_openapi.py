@@ -9,9 +9,9 @@ from html.parser import HTMLParser
 import pytest
 
 from envmgr.server import bootstrap
-from envmgr.server.kit.call import SCOPES
-from envmgr.server.kit.door import PUBLIC, SIGNING_OUT
-from envmgr.server.kit.reference import POLICY, page
+from envmgr.server.kit.common.context import SCOPES
+from envmgr.server.kit.http.middleware import PUBLIC, SIGNING_OUT
+from envmgr.server.kit.openapi.html import POLICY, page
 
 with open(bootstrap.DOCUMENT, "rb") as file:
     COMMITTED = file.read()

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from envmgr.catalog.layout import Layout
     from envmgr.catalog.manifest import Manifest
     from envmgr.catalog.release import Artifact, Listing, Location, Release
-    from envmgr.catalog.sources.context import Context
+    from envmgr.catalog.sources.source_context import Context
     from envmgr.kit.platform import Platform
 
 
@@ -36,8 +36,8 @@ class PackageSource(Source, Protocol):
 
 
 SOURCES = {
-    "index": "index",
-    "static": "static",
+    "index": "url_index",
+    "static": "inline",
     "git-tags": "git_tags",
     "github": "github",
     "pypi": "pypi",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 
-from envmgr.kit import urls
+from envmgr.kit.http import urls
 
 Headers = dict[str, str]
 

@@ -13,18 +13,18 @@ import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
-from envmgr.catalog.listing import make
 from envmgr.catalog.release import Artifact, Release
-from envmgr.kit import urls
+from envmgr.catalog.release_list import make
 from envmgr.kit.errors import NetworkError, Offline, SourceError
 from envmgr.kit.fs import read_text, write_atomic
+from envmgr.kit.http import urls
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from envmgr.catalog.manifest import Manifest
     from envmgr.catalog.release import Listing
-    from envmgr.catalog.sources.context import Context
+    from envmgr.catalog.sources.source_context import Context
     from envmgr.kit.platform import Platform
 
 TIMEOUT = 120

@@ -6,10 +6,10 @@ import re
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urljoin, urlsplit
 
-from envmgr.catalog import checksums, document
-from envmgr.catalog import listing as listings
+from envmgr.catalog import checksums, document_decoder
+from envmgr.catalog import release_list as listings
 from envmgr.catalog.release import Artifact, Listing, Release
-from envmgr.catalog.sources import github_assets
+from envmgr.catalog.sources import asset_matching
 from envmgr.kit import digest
 from envmgr.kit.errors import HttpError, SourceError
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from envmgr.catalog.manifest import Manifest
-    from envmgr.catalog.sources.context import Context
+    from envmgr.catalog.sources.source_context import Context
     from envmgr.kit.digest import Digest
     from envmgr.kit.platform import Platform
 
@@ -68,7 +68,7 @@ def _asset_name(
     manifest: Manifest, release: Release, platform: Platform, assets: Mapping[str, Json]
 ) -> str | None:
     named = manifest.asset(release.version, release.tag, platform)
-    return named or github_assets.choose(assets, platform, repository(manifest).rpartition("/")[2])
+    return named or asset_matching.choose(assets, platform, repository(manifest).rpartition("/")[2])
 
 
 def _release(manifest: Manifest, entry: Json) -> Release | None:
@@ -129,7 +129,7 @@ def _next_page(link: str, url: str) -> str | None:
 
 def _checked(body: bytes, url: str) -> list[Json]:
     try:
-        entries = document.json_of(body.decode("utf-8-sig"))
+        entries = document_decoder.json_of(body.decode("utf-8-sig"))
         if isinstance(entries, list) and all(isinstance(entry["tag_name"], str) for entry in entries):
             return entries
     except (ValueError, KeyError, TypeError):

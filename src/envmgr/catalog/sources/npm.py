@@ -9,21 +9,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from envmgr.catalog import document, template
-from envmgr.catalog import listing as listings
+from envmgr.catalog import document_decoder, template
+from envmgr.catalog import release_list as listings
 from envmgr.catalog.release import Artifact, Listing, Location, Release
 from envmgr.catalog.sources import npm_bins, npm_config, npm_platforms
-from envmgr.kit import digest, urls
+from envmgr.kit import digest
 from envmgr.kit.errors import HttpError, InvalidRequest, SourceError
-from envmgr.kit.value import frozen, replace
+from envmgr.kit.frozen import frozen, replace
+from envmgr.kit.http import urls
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from envmgr.catalog.layout import Layout
     from envmgr.catalog.manifest import Manifest
-    from envmgr.catalog.sources.context import Context
     from envmgr.catalog.sources.npm_config import NpmConfig
+    from envmgr.catalog.sources.source_context import Context
     from envmgr.kit.digest import Digest
     from envmgr.kit.platform import Platform
 
@@ -208,7 +209,7 @@ def _ask(name: str, context: Context) -> Json:
 
 def _checked(body: bytes, url: str) -> Json:
     try:
-        page = cast("Json", document.json_of(body.decode("utf-8-sig")))
+        page = cast("Json", document_decoder.json_of(body.decode("utf-8-sig")))
         if all(isinstance(version["dist"]["tarball"], str) for version in page["versions"].values()):
             return page
     except (ValueError, KeyError, TypeError, AttributeError):

@@ -14,17 +14,17 @@ from base64 import b64decode
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from envmgr.catalog.sources import credentials, npm_knows
-from envmgr.kit import urls
+from envmgr.catalog.sources import credentials, npm_query
 from envmgr.kit.errors import ConfigError, StorageError
+from envmgr.kit.frozen import frozen
 from envmgr.kit.fs import read_text
-from envmgr.kit.value import frozen
+from envmgr.kit.http import urls
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from envmgr.catalog.sources.credentials import Headers
-    from envmgr.catalog.sources.npm_knows import Ask
+    from envmgr.catalog.sources.npm_query import Ask
     from envmgr.kit.environment import Environment
 
 _VARIABLE = re.compile(r"npm_config_(.+)", re.IGNORECASE | re.DOTALL)
@@ -59,7 +59,7 @@ class NpmConfig:
         return credentials.basic(user, _decoded(password)) if user and password else {}
 
 
-def load(environment: Environment, package: str, installs: str, ask: Ask = npm_knows.ask) -> NpmConfig:
+def load(environment: Environment, package: str, installs: str, ask: Ask = npm_query.ask) -> NpmConfig:
     """Read npm's configuration for a package; raise ConfigError with the way out when no registry is known."""
     key = f"{package.partition('/')[0]}:registry" if package.startswith("@") else "registry"
     told: Mapping[str, str] = {"globalconfig": _global_file(environment)}

@@ -12,14 +12,14 @@ import os
 from typing import TYPE_CHECKING
 from urllib.request import pathname2url
 
-from envmgr.catalog.sources import pip_knows
+from envmgr.catalog.sources import pip_query
 from envmgr.kit.errors import ConfigError
-from envmgr.kit.value import frozen
+from envmgr.kit.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from envmgr.catalog.sources.pip_knows import Knowledge
+    from envmgr.catalog.sources.pip_query import Knowledge
     from envmgr.kit.environment import Environment
 
 _SECTIONS = ("global", "install")
@@ -36,7 +36,7 @@ class PipConfig:
 
 
 def load(
-    environment: Environment, ask: Callable[[Mapping[str, str]], Knowledge] = pip_knows.knowledge
+    environment: Environment, ask: Callable[[Mapping[str, str]], Knowledge] = pip_query.knowledge
 ) -> PipConfig:
     """Read pip's configuration; raise ConfigError for a file that pip could not read either."""
     known = ask(environment.variables)

@@ -10,21 +10,21 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 from urllib.request import url2pathname
 
-from envmgr.catalog import listing as listings
+from envmgr.catalog import release_list as listings
 from envmgr.catalog.release import Artifact, Listing, Location, Release
 from envmgr.catalog.sources import credentials, pip_config, simple_index, wheel_tags
-from envmgr.kit import urls
 from envmgr.kit.errors import HttpError, InvalidRequest, NetworkError, SourceError
-from envmgr.kit.value import frozen, replace
+from envmgr.kit.frozen import frozen, replace
+from envmgr.kit.http import urls
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from envmgr.catalog.layout import Layout
     from envmgr.catalog.manifest import Manifest
-    from envmgr.catalog.sources.context import Context
     from envmgr.catalog.sources.pip_config import PipConfig
     from envmgr.catalog.sources.simple_index import File
+    from envmgr.catalog.sources.source_context import Context
     from envmgr.catalog.sources.wheel_tags import Wheel
     from envmgr.kit.platform import Platform
 

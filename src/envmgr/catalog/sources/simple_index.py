@@ -6,10 +6,10 @@ from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import unquote, urldefrag, urljoin
 
-from envmgr.catalog import document
+from envmgr.catalog import document_decoder
 from envmgr.kit import digest
 from envmgr.kit.errors import SourceError
-from envmgr.kit.value import frozen
+from envmgr.kit.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -41,7 +41,7 @@ def parse(body: bytes, content_type: str, url: str) -> tuple[File, ...]:
 
 def _from_json(body: bytes, url: str) -> tuple[File, ...]:
     try:
-        page = cast("dict[str, Any]", document.json_of(body.decode("utf-8-sig")))
+        page = cast("dict[str, Any]", document_decoder.json_of(body.decode("utf-8-sig")))
         major = str(page["meta"]["api-version"]).partition(".")[0]
         if major == "1":
             return tuple(_file_of(entry, url) for entry in page["files"])

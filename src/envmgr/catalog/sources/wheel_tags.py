@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from envmgr.kit.value import frozen
+from envmgr.kit.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from envmgr.cli.alm import access, delivery, questions, records
+from envmgr.cli.alm.declarations import auth_push, deploy_query, keys, resources
 from envmgr.cli.alm.group import alm_app
 
-FILES = (delivery, questions, records, access)
+FILES = (auth_push, deploy_query, resources, keys)
 
 __all__ = ["FILES", "alm_app"]

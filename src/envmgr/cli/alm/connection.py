@@ -5,17 +5,17 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from envmgr.cli import progress
-from envmgr.cli.session import open_context
+from envmgr.cli.console import open_context
+from envmgr.cli.output import progress
 from envmgr.kit.errors import AlmConflict
-from envmgr.ops.alm.connect import connect
+from envmgr.ops.alm.connection import connect
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from envmgr.alm.api import Api
+    from envmgr.alm.client.api import Api
     from envmgr.cli.options import Options
-    from envmgr.ops.context import Context
+    from envmgr.resolve.context import Context
 
 
 @contextlib.contextmanager

@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from envmgr.alm.documents import document, number, part, parts, text_or_none, word
-from envmgr.kit.value import frozen
-from envmgr.ops.alm import find
-from envmgr.ops.alm.listing import PAGE
+from envmgr.alm.client.fields import document, number, part, parts, text_or_none, word
+from envmgr.kit.frozen import frozen
+from envmgr.ops.alm import resolve
+from envmgr.ops.alm.pages import PAGE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from envmgr.alm.api import Api
-    from envmgr.alm.documents import Document
+    from envmgr.alm.client.api import Api
+    from envmgr.alm.client.fields import Document
 
 
 @frozen
@@ -46,7 +46,7 @@ class Affected:
 def affected(api: Api, tool: str, wanted: str, environment: str | None) -> Affected:
     """Ask for every deployed version that a range of a tool's versions touches."""
     if environment is not None:
-        find.require_environment(api, environment)
+        resolve.require_environment(api, environment)
     where = {} if environment is None else {"environment": environment}
     found: dict[str, list[Use]] = {"matches": [], "unknown": [], "without_lock": []}
     for page in api.pages(_path(tool), {"range": wanted, **where, "limit": PAGE}):

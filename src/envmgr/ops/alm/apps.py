@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from envmgr.alm.documents import document, number, parts, state_of, word
+from envmgr.alm.client.fields import document, number, parts, state_of, word
 from envmgr.alm.matrix import grid
-from envmgr.kit.value import frozen
-from envmgr.ops.alm import find
-from envmgr.ops.alm.find import app_path
-from envmgr.ops.alm.listing import Listed, listed
+from envmgr.kit.frozen import frozen
+from envmgr.ops.alm import resolve
+from envmgr.ops.alm.pages import Listed, listed
+from envmgr.ops.alm.resolve import app_path
 
 if TYPE_CHECKING:
-    from envmgr.alm.api import Api
-    from envmgr.alm.documents import Document
+    from envmgr.alm.client.api import Api
+    from envmgr.alm.client.fields import Document
 
 NEWEST = 5
 
@@ -34,9 +34,9 @@ def listing(api: Api, limit: int) -> Listed:
 
 def show(api: Api, ref: str) -> AppShown:
     """Return an app and what is to be known of it."""
-    app = find.app(api, ref)
+    app = resolve.app(api, ref)
     versions = listed(api, f"{app_path(ref)}/versions", {}, NEWEST)
-    return AppShown(app, versions, _places(find.matrix(api), number(app, "id")))
+    return AppShown(app, versions, _places(resolve.matrix(api), number(app, "id")))
 
 
 def _places(matrix: Document, app_id: int) -> tuple[Document, ...]:
@@ -54,7 +54,7 @@ def create(api: Api, name: str, description: str, version: str | None) -> Docume
 
 def update(api: Api, ref: str, name: str | None, description: str | None) -> Document:
     """Change what is given of an app."""
-    app = find.app(api, ref)
+    app = resolve.app(api, ref)
     change = {
         field: value for field, value in (("name", name), ("description", description)) if value is not None
     }

@@ -6,21 +6,21 @@ import json
 import os
 from typing import TYPE_CHECKING
 
-from envmgr.alm import export, verify
-from envmgr.alm.documents import document, number, text
-from envmgr.kit import checkpoint as checkpoints_of
+from envmgr.alm.audit import export, verify
+from envmgr.alm.client.fields import document, number, text
+from envmgr.kit.audit_log import checkpoint as checkpoints_of
 from envmgr.kit.errors import AlmError, Forbidden, StorageError
+from envmgr.kit.frozen import frozen, replace
 from envmgr.kit.fs import overwriting, read_text, write_in_place
-from envmgr.kit.value import frozen, replace
-from envmgr.ops.alm import find
-from envmgr.ops.alm.listing import PAGE, Listed, listed
+from envmgr.ops.alm import resolve
+from envmgr.ops.alm.pages import PAGE, Listed, listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from envmgr.alm.api import Api
-    from envmgr.alm.documents import Document
-    from envmgr.alm.verify import Report
+    from envmgr.alm.audit.verify import Report
+    from envmgr.alm.client.api import Api
+    from envmgr.alm.client.fields import Document
 
 NOBODY = "anonymous"
 """The actor of what nobody signed in did."""
@@ -70,7 +70,7 @@ def spelled(api: Api, which: Filter) -> Filter:
     if actor and ":" not in actor and actor != NOBODY:
         actor = f"user:{actor}"
     if resource and "/" not in resource:
-        resource = f"app/{number(find.app(api, resource), 'id')}"
+        resource = f"app/{number(resolve.app(api, resource), 'id')}"
     return replace(which, actor=actor, resource=resource)
 
 

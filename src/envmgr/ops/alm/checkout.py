@@ -6,19 +6,19 @@ import hashlib
 import os
 from typing import TYPE_CHECKING
 
-from envmgr.alm import provenance, runs, work
-from envmgr.alm.documents import document, number, part, text, text_or_none, word
+from envmgr.alm.client.fields import document, number, part, text, text_or_none, word
+from envmgr.alm.push import ci, git_worktree, provenance
 from envmgr.kit import digest as digests
 from envmgr.kit.errors import AlmError, DigestMismatch, EnvmgrError, ProjectError
+from envmgr.kit.frozen import frozen
 from envmgr.kit.fs import read_bytes, write_in_place
-from envmgr.kit.value import frozen
-from envmgr.ops.alm import find
-from envmgr.project import dotfile, lockio, lockreader
+from envmgr.ops.alm import resolve
+from envmgr.project import dotfile, lockfile_io, lockfile_parser
 
 if TYPE_CHECKING:
-    from envmgr.alm.api import Api
-    from envmgr.alm.documents import Document
-    from envmgr.alm.names import Numbered, Standing, Tagged
+    from envmgr.alm.client.api import Api
+    from envmgr.alm.client.fields import Document
+    from envmgr.alm.refs import Numbered, Standing, Tagged
     from envmgr.kit.environment import Environment
 
 
@@ -34,7 +34,7 @@ class CheckedOut:
 
 def checkout(api: Api, named: Tagged | Numbered | Standing, directory: str, *, force: bool) -> CheckedOut:
     """Write both files, or none; raise ProjectError where others stand there, unless `force` is given."""
-    version = find.version(api, named)
+    version = resolve.version(api, named)
     name = f"{word(version, 'app')}@{word(version, 'tag')}"
     digest = text_or_none(part(version, "toolchain"), "lock_digest")
     if digest is None:
@@ -52,7 +52,7 @@ def checkout(api: Api, named: Tagged | Numbered | Standing, directory: str, *, f
 def app_here(environment: Environment) -> str:
     """Return the app that is developed here, as a push would name it; raise NoProvenance where that cannot be told."""
     found = provenance.gather(
-        provenance.Wanted(tag="any"), runs.read(environment), work.read(environment), environment.cwd
+        provenance.Wanted(tag="any"), ci.read(environment), git_worktree.read(environment), environment.cwd
     )
     return found.app
 
@@ -77,14 +77,14 @@ def _contents(directory: str, lock: str, requests: str, name: str) -> dict[str, 
     """Return by path what is to be written, the lock last; raise AlmError for what envmgr could not read again."""
     path = os.path.join(directory, dotfile.NAME)
     try:
-        lockreader.parse(lock, lockio.path_beside(path))
+        lockfile_parser.parse(lock, lockfile_io.path_beside(path))
         if requests:
             dotfile.parse(requests, path)
     except EnvmgrError as error:
         raise AlmError(
             f"what {name} was built with cannot be used here: {error.message}", error.hint
         ) from None
-    return {**({path: requests} if requests else {}), lockio.path_beside(path): lock}
+    return {**({path: requests} if requests else {}), lockfile_io.path_beside(path): lock}
 
 
 def _require_same(contents: dict[str, str], name: str) -> None:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from envmgr.alm.documents import document, number, text
-from envmgr.alm.ways import ways
+from envmgr.alm.client.fields import document, number, text
+from envmgr.alm.client.next_steps import ways
 from envmgr.kit.errors import AlmConflict, AlmError, AlmNotFound, Forbidden, NeedsAnother
-from envmgr.kit.value import frozen
-from envmgr.ops.alm import find
-from envmgr.ops.alm.listing import Listed, listed
+from envmgr.kit.frozen import frozen
+from envmgr.ops.alm import resolve
+from envmgr.ops.alm.pages import Listed, listed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from envmgr.alm.api import Api
-    from envmgr.alm.documents import Document
-    from envmgr.alm.names import Numbered, Standing, Tagged
+    from envmgr.alm.client.api import Api
+    from envmgr.alm.client.fields import Document
+    from envmgr.alm.refs import Numbered, Standing, Tagged
 
 STARTED, APPROVAL, BLOCKED = "in_progress", "awaiting_approval", "blocked"
 _ENDS_OF_WORK = frozenset({"successful", "failed"})
@@ -68,7 +68,7 @@ def deploy(
     With a state, what the caller began before of the same version there, and did not end, is gone on with. Raise
     AlmNotFound for no environment where one differs in letter case only, unless it is meant to be a `new_environment`.
     """
-    version_id = number(find.version(api, named), "id")
+    version_id = number(resolve.version(api, named), "id")
     is_new = _is_new(api, environment, expected=new_environment)
     asked = {"version_id": version_id, "environment": environment, "reason": reason}
     if status is None:
@@ -81,7 +81,7 @@ def deploy(
 def _is_new(api: Api, environment: str, *, expected: bool) -> bool:
     """Tell whether a deployment will make its environment; who may not read them is not told."""
     try:
-        others = find.environments(api)
+        others = resolve.environments(api)
     except Forbidden:
         return False
     like_it = [name for name in others if name.casefold() == environment.casefold()]

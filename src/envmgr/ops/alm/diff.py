@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from envmgr.alm.compare import compare
-from envmgr.alm.documents import document, word
+from envmgr.alm.client.fields import document, word
 from envmgr.alm.matrix import grid
-from envmgr.alm.names import Everywhere, Standing
+from envmgr.alm.refs import Everywhere, Standing
+from envmgr.alm.version_diff import compare
 from envmgr.kit.errors import UsageError
-from envmgr.kit.value import frozen, replace
-from envmgr.ops.alm import find
+from envmgr.kit.frozen import frozen, replace
+from envmgr.ops.alm import resolve
 
 if TYPE_CHECKING:
-    from envmgr.alm.api import Api
-    from envmgr.alm.commits import Commits, Repository
-    from envmgr.alm.compare import Difference
-    from envmgr.alm.documents import Document
+    from envmgr.alm.client.api import Api
+    from envmgr.alm.client.fields import Document
+    from envmgr.alm.git_log import Commits, Repository
     from envmgr.alm.matrix import Attempt, Cell
-    from envmgr.alm.names import Named, Numbered, Tagged
+    from envmgr.alm.refs import Named, Numbered, Tagged
+    from envmgr.alm.version_diff import Difference
 
     One = Tagged | Numbered | Standing
 
@@ -67,7 +67,7 @@ def _mixed(plain: Everywhere) -> UsageError:
 
 
 def _versions(api: Api, before: One, after: One, repository: Repository) -> AppDifference:
-    one, other = find.version(api, before), find.version(api, after)
+    one, other = resolve.version(api, before), resolve.version(api, after)
     app = word(other, "app")
     return _compared(app if word(one, "app") == app else None, one, other, repository)
 
@@ -88,7 +88,7 @@ def _environments(
 
 def _cells(api: Api, environment: str) -> dict[str, Cell]:
     """Return by app what stands in an environment, and what was tried there."""
-    rows = grid(find.matrix(api, environment)).rows
+    rows = grid(resolve.matrix(api, environment)).rows
     return {row.app: row.cells[environment] for row in rows if environment in row.cells}
 
 

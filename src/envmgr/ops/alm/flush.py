@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from envmgr.alm import deliver, spool
+from envmgr.alm.push import delivery, spool
 from envmgr.kit.errors import AlmConflict, AlmError, AlmInvalid, Forbidden
-from envmgr.kit.locks import holding
-from envmgr.kit.value import frozen
+from envmgr.kit.file_locks import holding
+from envmgr.kit.frozen import frozen
 
 if TYPE_CHECKING:
-    from envmgr.alm.api import Api
-    from envmgr.alm.spool import Parcel
-    from envmgr.ops.context import Context
+    from envmgr.alm.client.api import Api
+    from envmgr.alm.push.spool import Parcel
+    from envmgr.resolve.context import Context
 
 
 @frozen
@@ -89,7 +89,7 @@ def _outcome(api: Api, path: str) -> Sent | Refused | Kept:
 
 def _sent(api: Api, path: str, parcel: Parcel) -> Sent | Refused | Kept:
     try:
-        done = deliver.deliver(api, parcel)
+        done = delivery.deliver(api, parcel)
     except (AlmConflict, AlmInvalid) as error:
         return Refused(parcel.app, parcel.tag, error.message, spool.refuse(path, error.message))
     except Forbidden as error:  # another credential may be allowed to

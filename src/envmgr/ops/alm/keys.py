@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from envmgr.alm.documents import document, number, word
+from envmgr.alm.client.fields import document, number, word
 from envmgr.kit.errors import AlmNotFound, Forbidden
-from envmgr.kit.value import frozen
-from envmgr.ops.alm import find
-from envmgr.ops.alm.listing import Listed, listed
+from envmgr.kit.frozen import frozen
+from envmgr.ops.alm import resolve
+from envmgr.ops.alm.pages import Listed, listed
 
 if TYPE_CHECKING:
-    from envmgr.alm.api import Api
-    from envmgr.alm.documents import Document
+    from envmgr.alm.client.api import Api
+    from envmgr.alm.client.fields import Document
 
 ONLY_STATE = "1"
 """A key is as it was made until it is revoked."""
@@ -57,7 +57,7 @@ def create(api: Api, wish: Wish) -> Document:
 
 def _app(api: Api, ref: str) -> str:
     try:
-        return word(find.app(api, ref), "name")
+        return word(resolve.app(api, ref), "name")
     except AlmNotFound as error:
         create_it = f"`envmgr alm apps create {ref}` registers it"
         near = error.hint if error.hint and "did you mean" in error.hint else None

@@ -6,8 +6,8 @@ import hashlib
 import os
 from typing import TYPE_CHECKING
 
-from envmgr.alm import artifacts, deliver, provenance, runs, spool, work
-from envmgr.alm.spool import Parcel
+from envmgr.alm.push import artifacts, ci, delivery, git_worktree, provenance, spool
+from envmgr.alm.push.spool import Parcel
 from envmgr.kit.errors import (
     AlmBusy,
     AlmUnreachable,
@@ -17,19 +17,19 @@ from envmgr.kit.errors import (
     StaleLock,
     StorageError,
 )
+from envmgr.kit.frozen import frozen
 from envmgr.kit.fs import read_text
-from envmgr.kit.value import frozen
-from envmgr.ops import locking
 from envmgr.ops.alm.flush import Flushed, flush
-from envmgr.project import dotfile, lockio
-from envmgr.project.lockio import path_beside, text_of
-from envmgr.project.lockreader import parse
+from envmgr.project import dotfile, lockfile_io
+from envmgr.project.lockfile_io import path_beside, text_of
+from envmgr.project.lockfile_parser import parse
+from envmgr.resolve import lock_update
 
 if TYPE_CHECKING:
-    from envmgr.alm.api import Api
-    from envmgr.alm.deliver import Delivered
+    from envmgr.alm.client.api import Api
+    from envmgr.alm.push.delivery import Delivered
     from envmgr.kit.errors import AlmError
-    from envmgr.ops.context import Context
+    from envmgr.resolve.context import Context
 
 AWAY = (AlmUnreachable, AlmBusy, Offline)
 """What may be over when the push is delivered later."""
@@ -76,11 +76,11 @@ def pack(context: Context, url: str, said: Said) -> Packed:
     """Put together what is to be said of the build here; nobody is asked but git."""
     environment = context.environment
     wanted = provenance.Wanted(said.app, said.tag, said.commit, said.ref)
-    run = runs.read(environment)
+    run = ci.read(environment)
     found = provenance.gather(
         wanted,
         run,
-        work.read(environment, provenance.commit_of(wanted, run)),
+        git_worktree.read(environment, provenance.commit_of(wanted, run)),
         context.project.directory or environment.cwd,
     )
     toolchain, lock = _toolchain(context, require=said.require_lock)
@@ -140,7 +140,7 @@ def _kept(context: Context, packed: Packed, error: AlmError | Offline) -> Pushed
 
 def _pushed(context: Context, api: Api, packed: Packed) -> Pushed:
     before = flush(context, api)
-    return Pushed(packed, deliver.deliver(api, packed.parcel), None, "", before)
+    return Pushed(packed, delivery.deliver(api, packed.parcel), None, "", before)
 
 
 _NOTHING = Flushed((), (), ())
@@ -166,8 +166,8 @@ def _toolchain(context: Context, *, require: bool) -> tuple[dict[str, str] | Non
 def _gaps(context: Context, lock: str) -> tuple[str, ...]:
     """Say in what a lock is not of the dotfile beside it; where there is none, nothing can be said."""
     beside = (file for file in context.project.files if path_beside(file.path) == lock)
-    requests, locked = next(beside, None), lockio.read(lock)
-    return locking.gaps(locked, requests) if requests and locked else ()
+    requests, locked = next(beside, None), lockfile_io.read(lock)
+    return lock_update.gaps(locked, requests) if requests and locked else ()
 
 
 def _changelog(text: str | None, cwd: str) -> str:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from envmgr.kit.environment import python
 from envmgr.kit.errors import AlmError, UsageError
-from envmgr.kit.value import frozen
-from envmgr.shells import process
+from envmgr.kit.frozen import frozen
+from envmgr.shells import execution
 
 if TYPE_CHECKING:
-    from envmgr.ops.context import Context
+    from envmgr.resolve.context import Context
 
 PROGRAM = "envmgr.server"
 PARTS = (
@@ -44,7 +44,7 @@ class Wish:
 def serve(context: Context, wish: Wish) -> int:
     """Become the server, so that signals reach it and it alone; return only on Windows, with its exit code."""
     program, *arguments = command_line(context, wish)
-    return process.become(program, arguments, context.environment.variables)
+    return execution.become(program, arguments, context.environment.variables)
 
 
 def command_line(context: Context, wish: Wish) -> list[str]:

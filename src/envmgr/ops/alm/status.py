@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from envmgr.alm import matrix
-from envmgr.kit.value import frozen, replace
-from envmgr.ops.alm import find
+from envmgr.kit.frozen import frozen, replace
+from envmgr.ops.alm import resolve
 
 if TYPE_CHECKING:
-    from envmgr.alm.api import Api
-    from envmgr.alm.documents import Document
+    from envmgr.alm.client.api import Api
+    from envmgr.alm.client.fields import Document
     from envmgr.alm.matrix import Grid
 
 
@@ -24,9 +24,9 @@ class Status:
 
 def status(api: Api, environment: str | None, app: str | None) -> Status:
     """Return what stands where: of all apps in all environments, or of one of either."""
-    answer = find.matrix(api, environment)
+    answer = resolve.matrix(api, environment)
     grid = matrix.grid(answer)
-    return Status(answer, grid if app is None else _of(grid, find.app_name(answer, app)))
+    return Status(answer, grid if app is None else _of(grid, resolve.app_name(answer, app)))
 
 
 def _of(grid: Grid, app: str) -> Grid:

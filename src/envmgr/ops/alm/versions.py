@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from envmgr.alm.documents import document, number, state_of
+from envmgr.alm.client.fields import document, number, state_of
 from envmgr.kit.errors import AlmError, UsageError
+from envmgr.kit.frozen import frozen
 from envmgr.kit.fs import read_bytes
-from envmgr.kit.value import frozen
-from envmgr.ops.alm import find
-from envmgr.ops.alm.listing import Listed, listed
+from envmgr.ops.alm import resolve
+from envmgr.ops.alm.pages import Listed, listed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from envmgr.alm.api import Api
-    from envmgr.alm.documents import Document
-    from envmgr.alm.names import Numbered, Standing, Tagged
+    from envmgr.alm.client.api import Api
+    from envmgr.alm.client.fields import Document
+    from envmgr.alm.refs import Numbered, Standing, Tagged
 
 
 @frozen
@@ -30,18 +30,18 @@ class Filter:
 
 def listing(api: Api, which: Filter, limit: int) -> Listed:
     """Return versions, newest first."""
-    path = "/versions" if which.app is None else f"{find.app_path(which.app)}/versions"
+    path = "/versions" if which.app is None else f"{resolve.app_path(which.app)}/versions"
     return listed(api, path, {"commit": which.commit, "lock_digest": which.lock_digest}, limit)
 
 
 def create(api: Api, named: Tagged, said: Mapping[str, object]) -> Document:
     """Register a version of an app."""
-    return document(api.post(f"{find.app_path(named.app)}/versions", {"tag": named.tag, **said}))
+    return document(api.post(f"{resolve.app_path(named.app)}/versions", {"tag": named.tag, **said}))
 
 
 def update(api: Api, named: Tagged | Numbered | Standing, change: Mapping[str, str | None]) -> Document:
     """Change what is given of a version."""
-    version = find.version(api, named)
+    version = resolve.version(api, named)
     given = {name: value for name, value in change.items() if value is not None}
     return document(api.patch(f"/versions/{number(version, 'id')}", given, state=state_of(version)))
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from msgspec import UNSET
 
 from envmgr.server.contracts.requests import AppPut
-from envmgr.server.kit.event import Happening
-from envmgr.server.kit.problems import AlreadyExists, Conflict
+from envmgr.server.kit.common.events import Happening
+from envmgr.server.kit.common.problems import AlreadyExists, Conflict
 
 if TYPE_CHECKING:
     from envmgr.server.contracts.requests import AppChange
     from envmgr.server.contracts.resources import App
-    from envmgr.server.kit.call import Call
+    from envmgr.server.kit.common.context import Call
 
 
 class AppInUse(Conflict):

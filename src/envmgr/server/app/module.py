@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from envmgr.server.app.api import routes
 from envmgr.server.app.service import AppService
 from envmgr.server.app.store import HEAD
-from envmgr.server.kit.dead_letters import DeadLetters
-from envmgr.server.kit.module import Module, housekeeping
-from envmgr.server.kit.outbox import Outbox
+from envmgr.server.kit.messaging.dead_letters import DeadLetters
+from envmgr.server.kit.messaging.outbox import Outbox
+from envmgr.server.kit.runtime.service_module import Module, housekeeping
 
 if TYPE_CHECKING:
     from envmgr.server.contracts.ports import Apps, Deployments, Versions
-    from envmgr.server.kit.sql import Database
+    from envmgr.server.kit.db.sql import Database
 
 NAME = "app"
 MIGRATIONS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "migrations")

@@ -8,22 +8,22 @@ import msgspec
 from msgspec import UNSET
 
 from envmgr.server.app import domain, store
+from envmgr.server.contracts.deletion import leaving
 from envmgr.server.contracts.events import APP_CREATED, APP_DELETED, APP_UPDATED
-from envmgr.server.contracts.leaving import leaving
 from envmgr.server.contracts.requests import AppPut, VersionPut
 from envmgr.server.contracts.resources import App
-from envmgr.server.kit.answers import Answer
-from envmgr.server.kit.conditions import require_app, require_unchanged, tag_of
-from envmgr.server.kit.idempotency import complete, once
-from envmgr.server.kit.problems import Conflict, Forbidden, NotFound
-from envmgr.server.kit.sql import UniqueViolation
+from envmgr.server.kit.common.preconditions import require_app, require_unchanged, tag_of
+from envmgr.server.kit.common.problems import Conflict, Forbidden, NotFound
+from envmgr.server.kit.common.results import Answer
+from envmgr.server.kit.db.idempotency import complete, once
+from envmgr.server.kit.db.sql import UniqueViolation
 
 if TYPE_CHECKING:
     from envmgr.server.contracts.ports import Deployments, Versions
     from envmgr.server.contracts.requests import AppChange, AppNew
-    from envmgr.server.kit.call import Call
-    from envmgr.server.kit.paging import Page, Paging
-    from envmgr.server.kit.sql import Database, Reader, Transaction
+    from envmgr.server.kit.common.context import Call
+    from envmgr.server.kit.db.pagination import Page, Paging
+    from envmgr.server.kit.db.sql import Database, Reader, Transaction
 
 
 class AppService:

@@ -19,16 +19,16 @@ from sqlalchemy import (
 )
 
 from envmgr.server.contracts.resources import App
-from envmgr.server.kit.clock import rfc3339
-from envmgr.server.kit.ids import as_id, is_id
-from envmgr.server.kit.paging import Listing
-from envmgr.server.kit.sql import Statement
-from envmgr.server.kit.tables import Tables
+from envmgr.server.kit.common.clock import rfc3339
+from envmgr.server.kit.common.ids import as_id, is_id
+from envmgr.server.kit.db.pagination import Listing
+from envmgr.server.kit.db.shared_tables import Tables
+from envmgr.server.kit.db.sql import Statement
 
 if TYPE_CHECKING:
     from envmgr.server.contracts.requests import AppPut
-    from envmgr.server.kit.paging import Page, Paging
-    from envmgr.server.kit.sql import Reader, Row, Transaction
+    from envmgr.server.kit.db.pagination import Page, Paging
+    from envmgr.server.kit.db.sql import Reader, Row, Transaction
 
 HEAD = "0001"
 """The revision that this code is written for."""

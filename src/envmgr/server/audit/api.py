@@ -11,35 +11,24 @@ from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse, OpenAPIType
 from litestar.params import HeaderParameter, Parameter, QueryParameter
 from litestar.response import Stream
 
-from envmgr.server.audit import asking, sse
+from envmgr.server.audit import event_stream, filters
 from envmgr.server.contracts.events import KNOWN
 from envmgr.server.contracts.fields import LARGEST
 from envmgr.server.contracts.resources import AuditEntry, Checkpoint
-from envmgr.server.kit.clock import parse_rfc3339
-from envmgr.server.kit.edge import (
-    DEFAULT,
-    STILL,
-    Asked,
-    Cursor,
-    Limit,
-    allow_only,
-    answered,
-    call_of,
-    listed,
-    paging_of,
-    posted,
-    problems,
-    shown,
-    sortable,
-)
-from envmgr.server.kit.problems import InvalidFields, Unauthenticated
-from envmgr.server.kit.responses import Encoded
+from envmgr.server.kit.common.clock import parse_rfc3339
+from envmgr.server.kit.common.problems import InvalidFields, Unauthenticated
+from envmgr.server.kit.http.asgi import STILL
+from envmgr.server.kit.http.errors import problems
+from envmgr.server.kit.http.json_response import Encoded
+from envmgr.server.kit.http.params import DEFAULT, Cursor, Limit, sortable
+from envmgr.server.kit.http.requests import Asked, allow_only, call_of, paging_of, posted
+from envmgr.server.kit.http.responses import answered, listed, shown
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from envmgr.server.contracts.ports import Audit
-    from envmgr.server.kit.call import Call, Principal
+    from envmgr.server.kit.common.context import Call, Principal
 
 NEWEST = 100
 _READ: dict[str, Any] = {"tags": ["audit"], "opt": {"needs": "audit:read"}}
@@ -57,7 +46,7 @@ Actor = Annotated[
     str | None,
     Parameter(
         max_length=200,
-        schema_extra={"pattern": asking.ACTOR, "minLength": 1, "examples": ["user:ada"]},
+        schema_extra={"pattern": filters.ACTOR, "minLength": 1, "examples": ["user:ada"]},
         description="Of what they did: `user:ada`, `key:4`, `anonymous`.",
     ),
 ]
@@ -69,7 +58,7 @@ Resource = Annotated[
     str | None,
     Parameter(
         max_length=200,
-        schema_extra={"pattern": asking.RESOURCE, "minLength": 1, "examples": ["app/7"]},
+        schema_extra={"pattern": filters.RESOURCE, "minLength": 1, "examples": ["app/7"]},
         description="Of what happened to this: `app/7`, `app/7/version/42`, `environment/prod`.",
     ),
 ]
@@ -106,7 +95,7 @@ class _Followed(Operation):
         answer = (self.responses or {})["200"]
         stream = OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING))
         if isinstance(answer, OpenAPIResponse) and answer.content is not None:
-            answer.content[sse.MEDIA_TYPE] = stream
+            answer.content[event_stream.MEDIA_TYPE] = stream
 
 
 def routes(audit: Audit) -> list[Any]:
@@ -132,15 +121,15 @@ def routes(audit: Audit) -> list[Any]:
         since: From = None,
         until: To = None,
     ) -> Response[list[AuditEntry]]:
-        filters = {
+        by_field = {
             "actor": actor,
             "event_type": event_type,
             "resource": resource,
             "source_service": source_service,
         }
         # A span of time is no filter by a field, but may be asked for.
-        paging = paging_of(request, limit, cursor, sort, **filters, **dict.fromkeys(("from", "to")))
-        asking.check(actor=actor, event_type=event_type, resource=resource)
+        paging = paging_of(request, limit, cursor, sort, **by_field, **dict.fromkeys(("from", "to")))
+        filters.check(actor=actor, event_type=event_type, resource=resource)
         span = _moment(since, "?from"), _moment(until, "?to")
         return listed(request, await audit.list(call_of(request), paging, *span))
 
@@ -177,7 +166,10 @@ def routes(audit: Audit) -> list[Any]:
             raise InvalidFields(
                 "the last entry has a number", errors=[("header:Last-Event-ID", "the `seq` of an entry")]
             )
-        if request.accept.best_match(["application/json", sse.MEDIA_TYPE]) != sse.MEDIA_TYPE:
+        if (
+            request.accept.best_match(["application/json", event_stream.MEDIA_TYPE])
+            != event_stream.MEDIA_TYPE
+        ):
             return Encoded(list(await audit.newest(call, limit)))
         following = await _following(audit, call, last_event_id, _reader(request))
         return cast("Response[list[AuditEntry]]", following)
@@ -238,7 +230,9 @@ async def _following(
         )
     entries = audit.follow(call, head if after is None else after)
     return Stream(
-        sse.stream(entries, may_read), media_type=sse.MEDIA_TYPE, headers={"x-accel-buffering": "no"}
+        event_stream.stream(entries, may_read),
+        media_type=event_stream.MEDIA_TYPE,
+        headers={"x-accel-buffering": "no"},
     )
 
 

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from envmgr.kit import checkpoint as checkpoints
-from envmgr.kit.hashchain import ZERO, link
+from envmgr.kit.audit_log import checkpoint as checkpoints
+from envmgr.kit.audit_log.hash_chain import ZERO, link
 from envmgr.server.contracts.resources import AuditEntry, Checkpoint
-from envmgr.server.kit.clock import parse_rfc3339
-from envmgr.server.kit.problems import Conflict
+from envmgr.server.kit.common.clock import parse_rfc3339
+from envmgr.server.kit.common.problems import Conflict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from envmgr.server.kit.event import Event
+    from envmgr.server.kit.common.events import Event
 
 SIGN_AFTER_ENTRIES = 1000
 SIGN_AFTER_MS = 3600 * 1000

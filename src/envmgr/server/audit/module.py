@@ -6,16 +6,16 @@ import os
 from typing import TYPE_CHECKING
 
 from envmgr.server.audit.api import routes
-from envmgr.server.audit.handlers import subscriptions
-from envmgr.server.audit.key import private_key
+from envmgr.server.audit.event_handlers import subscriptions
 from envmgr.server.audit.service import AuditService
+from envmgr.server.audit.signing_key import private_key
 from envmgr.server.audit.store import HEAD
-from envmgr.server.kit.dead_letters import DeadLetters
-from envmgr.server.kit.module import Job, Module, housekeeping
-from envmgr.server.kit.outbox import Outbox
+from envmgr.server.kit.messaging.dead_letters import DeadLetters
+from envmgr.server.kit.messaging.outbox import Outbox
+from envmgr.server.kit.runtime.service_module import Job, Module, housekeeping
 
 if TYPE_CHECKING:
-    from envmgr.server.kit.sql import Database
+    from envmgr.server.kit.db.sql import Database
 
 NAME = "audit"
 MIGRATIONS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "migrations")

@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from envmgr.server.audit import domain, store
-from envmgr.server.audit.bell import Bell
+from envmgr.server.audit.notifier import Bell
 from envmgr.server.contracts.resources import Checkpoint
-from envmgr.server.kit.answers import Answer
-from envmgr.server.kit.idempotency import once
-from envmgr.server.kit.problems import Forbidden, NotFound
+from envmgr.server.kit.common.problems import Forbidden, NotFound
+from envmgr.server.kit.common.results import Answer
+from envmgr.server.kit.db.idempotency import once
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
     from envmgr.server.contracts.resources import AuditEntry
-    from envmgr.server.kit.call import Call
-    from envmgr.server.kit.event import Event
-    from envmgr.server.kit.paging import Page, Paging
-    from envmgr.server.kit.sql import Database, Transaction
+    from envmgr.server.kit.common.context import Call
+    from envmgr.server.kit.common.events import Event
+    from envmgr.server.kit.db.pagination import Page, Paging
+    from envmgr.server.kit.db.sql import Database, Transaction
 
 BATCH = 100
 """Entries that a follower is given at once: all of the log that it ever has in memory."""

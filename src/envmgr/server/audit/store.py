@@ -12,16 +12,16 @@ from sqlalchemy.dialects import sqlite
 from envmgr.server.audit.domain import Head, contradicted
 from envmgr.server.contracts.fields import LARGEST
 from envmgr.server.contracts.resources import AuditEntry, Checkpoint
-from envmgr.server.kit.paging import Listing
-from envmgr.server.kit.sql import Statement, rows_of
-from envmgr.server.kit.tables import Tables
+from envmgr.server.kit.db.pagination import Listing
+from envmgr.server.kit.db.shared_tables import Tables
+from envmgr.server.kit.db.sql import Statement, rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from envmgr.server.kit.event import Event
-    from envmgr.server.kit.paging import Page, Paging
-    from envmgr.server.kit.sql import Reader, Row, Transaction
+    from envmgr.server.kit.common.events import Event
+    from envmgr.server.kit.db.pagination import Page, Paging
+    from envmgr.server.kit.db.sql import Reader, Row, Transaction
 
 HEAD = "0001"
 """The revision that this code is written for."""

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from envmgr.server.kit.wording import worded
+from envmgr.server.kit.http.validation_messages import worded
 
 LARGEST = 2**53 - 1
 """The largest integer that JSON carries everywhere."""

@@ -36,9 +36,9 @@ if TYPE_CHECKING:
         Usage,
         Version,
     )
-    from envmgr.server.kit.answers import Answer
-    from envmgr.server.kit.call import Call
-    from envmgr.server.kit.paging import Page, Paging
+    from envmgr.server.kit.common.context import Call
+    from envmgr.server.kit.common.results import Answer
+    from envmgr.server.kit.db.pagination import Page, Paging
 
 
 class Apps(Protocol):

@@ -21,13 +21,13 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from envmgr.server.kit.event import Happening
-from envmgr.server.kit.problems import Conflict, Forbidden, NotFound
+from envmgr.server.kit.common.events import Happening
+from envmgr.server.kit.common.problems import Conflict, Forbidden, NotFound
 
 if TYPE_CHECKING:
     from envmgr.server.contracts.requests import StatusNew
     from envmgr.server.contracts.resources import Deployment, Rules, Status
-    from envmgr.server.kit.call import Call
+    from envmgr.server.kit.common.context import Call
 
 STEPS: dict[Status, tuple[Status, ...]] = {
     "pending": ("in_progress", "queued", "awaiting_approval", "blocked", "cancelled"),

@@ -11,20 +11,20 @@ from sqlalchemy import bindparam, delete, insert, select, update
 from envmgr.server.contracts.events import ENVIRONMENT_CREATED, ENVIRONMENT_DELETED, ENVIRONMENT_UPDATED
 from envmgr.server.contracts.requests import EnvironmentPut
 from envmgr.server.contracts.resources import Environment, Rules
-from envmgr.server.deployment import domain, rules, store, tables
-from envmgr.server.kit.answers import Answer
-from envmgr.server.kit.clock import rfc3339
-from envmgr.server.kit.conditions import require_unchanged, tag_of
-from envmgr.server.kit.paging import Listing
-from envmgr.server.kit.problems import Stale
-from envmgr.server.kit.sql import Statement
+from envmgr.server.deployment import domain, environment_rules, store, tables
+from envmgr.server.kit.common.clock import rfc3339
+from envmgr.server.kit.common.preconditions import require_unchanged, tag_of
+from envmgr.server.kit.common.problems import Stale
+from envmgr.server.kit.common.results import Answer
+from envmgr.server.kit.db.pagination import Listing
+from envmgr.server.kit.db.sql import Statement
 
 if TYPE_CHECKING:
     from envmgr.server.contracts.requests import EnvironmentChange
     from envmgr.server.deployment.domain import By
-    from envmgr.server.kit.call import Call, Principal
-    from envmgr.server.kit.paging import Page, Paging
-    from envmgr.server.kit.sql import Reader, Row, Transaction
+    from envmgr.server.kit.common.context import Call, Principal
+    from envmgr.server.kit.db.pagination import Page, Paging
+    from envmgr.server.kit.db.sql import Reader, Row, Transaction
 
 _TABLE = tables.environment
 _COLUMNS = select(_TABLE)
@@ -73,7 +73,7 @@ def get(reader: Reader, name: str) -> Environment:
     """Return an environment; raise NotFound."""
     found = find(reader, name)
     if found is None:
-        raise rules.unknown(name)
+        raise environment_rules.unknown(name)
     return found
 
 
@@ -84,18 +84,18 @@ def every(reader: Reader) -> list[Environment]:
 
 def page(reader: Reader, paging: Paging, principal: Principal) -> Page[Environment]:
     """Return a page of them, as somebody may see them."""
-    return _LISTING.page(reader, paging, lambda row: rules.shown_to(_environment(row), principal))
+    return _LISTING.page(reader, paging, lambda row: environment_rules.shown_to(_environment(row), principal))
 
 
 def used(transaction: Transaction, name: str, who: By) -> Environment:
     """Return an environment, made now if this is its first use."""
-    return find(transaction, name) or _add(transaction, name, rules.guessed(name), who)
+    return find(transaction, name) or _add(transaction, name, environment_rules.guessed(name), who)
 
 
 def create(transaction: Transaction, call: Call, name: str, put: EnvironmentPut) -> Environment:
     """Make an environment; raise AlreadyExists."""
     if find(transaction, name) is not None:
-        raise rules.name_taken(name)
+        raise environment_rules.name_taken(name)
     return _add(transaction, name, put, domain.by(call))
 
 
@@ -112,16 +112,16 @@ def put_(transaction: Transaction, call: Call, name: str, put: EnvironmentPut) -
 def change(transaction: Transaction, call: Call, name: str, change_: EnvironmentChange) -> Environment:
     """Say some of an environment."""
     old = get(transaction, name)
-    return _change(transaction, call, old, rules.merged(old, change_))
+    return _change(transaction, call, old, environment_rules.merged(old, change_))
 
 
 def follow_app(transaction: Transaction, was: str, now: str | None, who: By) -> None:
     """Write an app's new name into the rules about it; without a new name, take them out."""
     for old in every(transaction):
         put = EnvironmentPut(
-            tier=old.tier, sort_order=old.sort_order, rules=rules.followed(old.rules, was, now)
+            tier=old.tier, sort_order=old.sort_order, rules=environment_rules.followed(old.rules, was, now)
         )
-        if rules.differs(old, put):
+        if environment_rules.differs(old, put):
             _write(transaction, old, put, who)
 
 
@@ -130,9 +130,9 @@ def remove(transaction: Transaction, call: Call, name: str) -> None:
     old = get(transaction, name)
     require_unchanged(call, tag_of(old))
     if store.has_any_in(transaction, name):
-        raise rules.in_use(name)
+        raise environment_rules.in_use(name)
     transaction.run(_DELETE, which=name)
-    transaction.emit(rules.happened(ENVIRONMENT_DELETED, old, domain.by(call)))
+    transaction.emit(environment_rules.happened(ENVIRONMENT_DELETED, old, domain.by(call)))
 
 
 def _add(transaction: Transaction, name: str, put: EnvironmentPut, who: By) -> Environment:
@@ -155,13 +155,13 @@ def _add(transaction: Transaction, name: str, put: EnvironmentPut, who: By) -> E
         updated_at=at,
         rev=1,
     )
-    transaction.emit(rules.happened(ENVIRONMENT_CREATED, new, who))
+    transaction.emit(environment_rules.happened(ENVIRONMENT_CREATED, new, who))
     return new
 
 
 def _change(transaction: Transaction, call: Call, old: Environment, put: EnvironmentPut) -> Environment:
     require_unchanged(call, tag_of(old))
-    if not rules.differs(old, put):
+    if not environment_rules.differs(old, put):
         return old
     return _write(transaction, old, put, domain.by(call))
 
@@ -183,7 +183,7 @@ def _write(transaction: Transaction, old: Environment, put: EnvironmentPut, who:
         updated_at=rfc3339(transaction.now),
         rev=old.rev + 1,
     )
-    transaction.emit(rules.happened(ENVIRONMENT_UPDATED, new, who))
+    transaction.emit(environment_rules.happened(ENVIRONMENT_UPDATED, new, who))
     return new
 
 

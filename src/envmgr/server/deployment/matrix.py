@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from envmgr.server.contracts.resources import AppRef, Cell, Matrix, Place
-from envmgr.server.deployment import environments, places, rules
-from envmgr.server.kit.clock import now_ms, rfc3339
+from envmgr.server.deployment import environment_rules, environments, placements
+from envmgr.server.kit.common.clock import now_ms, rfc3339
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from envmgr.server.kit.call import Principal
-    from envmgr.server.kit.sql import Reader, Row
+    from envmgr.server.kit.common.context import Principal
+    from envmgr.server.kit.db.sql import Reader, Row
 
 
 DAY = 86_400_000
@@ -38,22 +38,22 @@ def matrix(reader: Reader, principal: Principal, environment: str | None) -> Mat
     """Return the matrix as somebody may see it; of one environment only, where it is named."""
     shown = [environments.get(reader, environment)] if environment else environments.every(reader)
     now, moments = now_ms(), Moments()
-    theirs = places.theirs(reader, principal)
+    theirs = placements.theirs(reader, principal)
     found = [
         _place(row, now, moments)
-        for row in places.rows(reader, environment)
+        for row in placements.rows(reader, environment)
         if theirs is None or row[0] in theirs
     ]
     return Matrix(
         apps=tuple(_apps(reader, theirs)),
-        environments=tuple(rules.shown_to(each, principal) for each in shown),
+        environments=tuple(environment_rules.shown_to(each, principal) for each in shown),
         places=tuple(found),
     )
 
 
 def _apps(reader: Reader, theirs: frozenset[int] | None) -> Iterable[AppRef]:
     """Return every app, by name: those never deployed too."""
-    shown = [pair for pair in places.apps(reader) if theirs is None or pair[0] in theirs]
+    shown = [pair for pair in placements.apps(reader) if theirs is None or pair[0] in theirs]
     return [AppRef(id=app_id, name=name) for app_id, name in sorted(shown, key=lambda pair: pair[1])]
 
 

@@ -6,16 +6,16 @@ import os
 from typing import TYPE_CHECKING
 
 from envmgr.server.deployment.api import routes
-from envmgr.server.deployment.handlers import subscriptions
+from envmgr.server.deployment.event_handlers import subscriptions
 from envmgr.server.deployment.service import DeploymentService
 from envmgr.server.deployment.store import HEAD
-from envmgr.server.kit.dead_letters import DeadLetters
-from envmgr.server.kit.module import Module, housekeeping
-from envmgr.server.kit.outbox import Outbox
+from envmgr.server.kit.messaging.dead_letters import DeadLetters
+from envmgr.server.kit.messaging.outbox import Outbox
+from envmgr.server.kit.runtime.service_module import Module, housekeeping
 
 if TYPE_CHECKING:
     from envmgr.server.contracts.ports import Apps, Deployments, Versions
-    from envmgr.server.kit.sql import Database
+    from envmgr.server.kit.db.sql import Database
 
 NAME = "deployment"
 MIGRATIONS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "migrations")

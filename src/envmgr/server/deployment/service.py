@@ -9,12 +9,20 @@ from msgspec.structs import replace
 
 from envmgr.server.contracts.ports import Leave
 from envmgr.server.contracts.resources import Deployment, Environment, StatusEntry
-from envmgr.server.deployment import domain, environments, leaving, places, rules, steps, store
+from envmgr.server.deployment import (
+    deletion_holds,
+    domain,
+    environment_rules,
+    environments,
+    placements,
+    store,
+    transitions,
+)
 from envmgr.server.deployment.matrix import matrix
-from envmgr.server.kit.call import system
-from envmgr.server.kit.conditions import require_app, require_unchanged, tag_of
-from envmgr.server.kit.idempotency import once
-from envmgr.server.kit.outbox import newest
+from envmgr.server.kit.common.context import system
+from envmgr.server.kit.common.preconditions import require_app, require_unchanged, tag_of
+from envmgr.server.kit.db.idempotency import once
+from envmgr.server.kit.messaging.outbox import newest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,10 +37,10 @@ if TYPE_CHECKING:
     )
     from envmgr.server.contracts.resources import Matrix
     from envmgr.server.deployment.domain import Held
-    from envmgr.server.kit.answers import Answer
-    from envmgr.server.kit.call import Call
-    from envmgr.server.kit.paging import Page, Paging
-    from envmgr.server.kit.sql import Database, Reader, Transaction
+    from envmgr.server.kit.common.context import Call
+    from envmgr.server.kit.common.results import Answer
+    from envmgr.server.kit.db.pagination import Page, Paging
+    from envmgr.server.kit.db.sql import Database, Reader, Transaction
 
 
 class DeploymentService:
@@ -53,11 +61,11 @@ class DeploymentService:
         )
 
         def unit(transaction: Transaction) -> Deployment:
-            known = steps.known(transaction, order)
+            known = transitions.known(transaction, order)
             if known is None:
                 raise domain.unknown_version(order.version_id)
             require_app(call, known.app)
-            return steps.begin(transaction, known)
+            return transitions.begin(transaction, known)
 
         return await self._database.write(once(call, Deployment, unit))
 
@@ -72,7 +80,7 @@ class DeploymentService:
             paging = paging.where(app=owner.id)
 
         def unit(reader: Reader) -> Page[Deployment]:
-            return store.page(reader, paging, places.theirs(reader, call.principal))
+            return store.page(reader, paging, placements.theirs(reader, call.principal))
 
         return await self._database.read(unit)
 
@@ -82,7 +90,7 @@ class DeploymentService:
         def unit(transaction: Transaction) -> StatusEntry:
             held = _get(transaction, call, deployment_id)
             require_unchanged(call, tag_of(held.deployment))
-            return steps.advance(transaction, held, new, domain.by(call))[1]
+            return transitions.advance(transaction, held, new, domain.by(call))[1]
 
         return await self._database.write(once(call, StatusEntry, unit))
 
@@ -94,7 +102,7 @@ class DeploymentService:
             require_unchanged(call, tag_of(held.deployment))
             if domain.is_said_already(held.deployment, new):
                 return held.deployment
-            return steps.advance(transaction, held, new, domain.by(call))[0]
+            return transitions.advance(transaction, held, new, domain.by(call))[0]
 
         return await self._database.write(unit)
 
@@ -113,7 +121,7 @@ class DeploymentService:
         def unit(transaction: Transaction) -> None:
             held = _get(transaction, call, deployment_id)
             require_unchanged(call, tag_of(held.deployment))
-            steps.remove(transaction, held, domain.by(call))
+            transitions.remove(transaction, held, domain.by(call))
 
         await self._database.write(unit)
 
@@ -131,7 +139,7 @@ class DeploymentService:
             standing = _standing(transaction, app_id, version_id)
             if standing and not force:
                 return Leave(standing)
-            return Leave(standing, leaving.note(transaction, app_id=app_id, version_id=version_id))
+            return Leave(standing, deletion_holds.note(transaction, app_id=app_id, version_id=version_id))
 
         return await self._database.write(unit)
 
@@ -139,7 +147,7 @@ class DeploymentService:
         """Take back that something leaves: it was not deleted."""
         note = leave.note
         if note is not None:
-            await self._database.write(lambda transaction: leaving.withdraw(transaction, note))
+            await self._database.write(lambda transaction: deletion_holds.withdraw(transaction, note))
 
     async def environments(self, call: Call, paging: Paging) -> Page[Environment]:
         """Return a page of environments."""
@@ -148,7 +156,7 @@ class DeploymentService:
     async def environment(self, call: Call, name: str) -> Environment:
         """Return an environment."""
         found = await self._database.lookup(lambda reader: environments.get(reader, name))
-        return rules.shown_to(found, call.principal)
+        return environment_rules.shown_to(found, call.principal)
 
     async def create_environment(self, call: Call, new: EnvironmentNew) -> Answer[Environment]:
         """Make an environment."""
@@ -171,7 +179,7 @@ class DeploymentService:
 
     async def delete_environment(self, call: Call, name: str) -> None:
         """Remove an environment that nothing was ever deployed to."""
-        rules.require_all_apps(call.principal)
+        environment_rules.require_all_apps(call.principal)
         await self._database.write(lambda transaction: environments.remove(transaction, call, name))
 
     async def matrix(self, call: Call, environment: str | None) -> Matrix:
@@ -199,16 +207,16 @@ def _is_for(reader: Reader, call: Call, deployment: Deployment) -> bool:
     """Say whether there is a deployment, for a caller: what is left of an app that went is not of the next one."""
     if call.principal.apps is None:
         return True
-    name = places.name_of(reader, deployment.app_id, deployment.app)
-    return name is not None and not leaving.is_leaving(reader, deployment.app_id)
+    name = placements.name_of(reader, deployment.app_id, deployment.app)
+    return name is not None and not deletion_holds.is_leaving(reader, deployment.app_id)
 
 
 def _standing(reader: Reader, app_id: int | None, version_id: int | None) -> int:
-    of_app = 0 if app_id is None else places.count_of_app(reader, app_id)
-    return of_app if version_id is None else places.count_of_version(reader, version_id)
+    of_app = 0 if app_id is None else placements.count_of_app(reader, app_id)
+    return of_app if version_id is None else placements.count_of_version(reader, version_id)
 
 
 def _require_sound(call: Call, said: EnvironmentPut | EnvironmentChange) -> None:
-    rules.require_all_apps(call.principal)
+    environment_rules.require_all_apps(call.principal)
     if said.rules is not UNSET:
-        rules.require_sound(said.rules)
+        environment_rules.require_sound(said.rules)

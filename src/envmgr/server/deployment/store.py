@@ -10,17 +10,17 @@ from sqlalchemy import Integer, bindparam, delete, func, insert, select, update
 from envmgr.server.contracts.resources import Deployment, StatusEntry
 from envmgr.server.deployment.domain import ACTIVE, Held
 from envmgr.server.deployment.tables import IS_ACTIVE, STANDS, deployment, metadata, status_entry
-from envmgr.server.kit.clock import rfc3339
-from envmgr.server.kit.paging import Listing
-from envmgr.server.kit.sql import Statement
+from envmgr.server.kit.common.clock import rfc3339
+from envmgr.server.kit.db.pagination import Listing
+from envmgr.server.kit.db.sql import Statement
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from envmgr.server.contracts.resources import Status
     from envmgr.server.deployment.domain import Order
-    from envmgr.server.kit.paging import Page, Paging
-    from envmgr.server.kit.sql import Reader, Row, Transaction
+    from envmgr.server.kit.db.pagination import Page, Paging
+    from envmgr.server.kit.db.sql import Reader, Row, Transaction
 
 HEAD = "0002"
 """The revision that this code is written for."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from sqlalchemy import Column, Index, Integer, MetaData, Table, Text, text
 
-from envmgr.server.kit.tables import Tables
+from envmgr.server.kit.db.shared_tables import Tables
 
 # Spelled out, not bound: SQLite takes a partial index only for a condition that it reads as the index's own.
 IS_ACTIVE = text("status IN ('awaiting_approval', 'blocked', 'in_progress', 'pending', 'queued')")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from envmgr.server.kit.call import OF_ROLE
-from envmgr.server.kit.event import Happening
-from envmgr.server.kit.problems import (
+from envmgr.server.kit.common.context import OF_ROLE
+from envmgr.server.kit.common.events import Happening
+from envmgr.server.kit.common.problems import (
     AlreadyExists,
     Conflict,
     Forbidden,
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from envmgr.server.gateway.resources import ApiKey, Binding, User
-    from envmgr.server.kit.call import Call, Principal, Role, Scope
+    from envmgr.server.kit.common.context import Call, Principal, Role, Scope
 
 ACCESS_SECONDS = 15 * 60
 REFRESH_MS = 30 * 24 * 3600 * 1000

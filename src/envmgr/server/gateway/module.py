@@ -6,28 +6,28 @@ import os
 from typing import TYPE_CHECKING
 
 from envmgr.server.gateway.api import routes
-from envmgr.server.gateway.authenticator import Authenticator
-from envmgr.server.gateway.bindings import BindingService
-from envmgr.server.gateway.exchange import ExchangeService
-from envmgr.server.gateway.gateway import Gateway
-from envmgr.server.gateway.handlers import subscription
-from envmgr.server.gateway.keys import KeyService
-from envmgr.server.gateway.limits import Limits
-from envmgr.server.gateway.security import SecurityLog
-from envmgr.server.gateway.sessions import Parts, SessionService
+from envmgr.server.gateway.auth.authenticator import Authenticator
+from envmgr.server.gateway.auth.login_throttle import Limits
+from envmgr.server.gateway.auth.response_encryption import Vault
+from envmgr.server.gateway.event_handlers import subscription
+from envmgr.server.gateway.facade import Gateway
+from envmgr.server.gateway.security_events import SecurityLog
+from envmgr.server.gateway.services.api_keys import KeyService
+from envmgr.server.gateway.services.oidc_bindings import BindingService
+from envmgr.server.gateway.services.sessions import Parts, SessionService
+from envmgr.server.gateway.services.token_exchange import ExchangeService
+from envmgr.server.gateway.services.users import UserService
 from envmgr.server.gateway.store.tables import HEAD
-from envmgr.server.gateway.users import UserService
-from envmgr.server.gateway.vault import Vault
-from envmgr.server.kit.allowance import Allowance
-from envmgr.server.kit.dead_letters import DeadLetters
-from envmgr.server.kit.issuers import Issuers
-from envmgr.server.kit.module import Job, Module, housekeeping
-from envmgr.server.kit.outbox import Outbox
-from envmgr.server.kit.passwords import Passwords
+from envmgr.server.kit.http.rate_limit import Allowance
+from envmgr.server.kit.messaging.dead_letters import DeadLetters
+from envmgr.server.kit.messaging.outbox import Outbox
+from envmgr.server.kit.runtime.service_module import Job, Module, housekeeping
+from envmgr.server.kit.security.jwks_cache import Issuers
+from envmgr.server.kit.security.passwords import Passwords
 
 if TYPE_CHECKING:
-    from envmgr.server.kit.sql import Database
-    from envmgr.server.kit.tokens import Keyring
+    from envmgr.server.kit.db.sql import Database
+    from envmgr.server.kit.security.tokens import Keyring
 
 NAME = "gateway"
 MIGRATIONS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "migrations")

@@ -10,8 +10,8 @@ from msgspec import UNSET, Meta, UnsetType
 from envmgr.server.contracts.fields import AppName, Line, Username
 from envmgr.server.contracts.requests import Request
 from envmgr.server.gateway.resources import HumanRole
-from envmgr.server.kit.call import Scope
-from envmgr.server.kit.wording import worded
+from envmgr.server.kit.common.context import Scope
+from envmgr.server.kit.http.validation_messages import worded
 
 _YEAR = 366 * 24 * 3600
 _PLAIN = r"^[^\x00-\x1f\x7f\ud800-\udfff]*$(?!\n)"

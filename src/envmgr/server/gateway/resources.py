@@ -8,7 +8,7 @@ from typing import Literal
 from msgspec import UNSET, Struct, UnsetType
 
 from envmgr.server.contracts.fields import AppName, Id, Line, Moment, Username
-from envmgr.server.kit.call import Role, Scope
+from envmgr.server.kit.common.context import Role, Scope
 
 HumanRole = Literal["admin", "user", "viewer"]
 

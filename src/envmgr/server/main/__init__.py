@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from envmgr import __version__
 from envmgr.kit.errors import EnvmgrError
-from envmgr.server.main.say import INTERRUPTED, MISUSED, fail, fail_by_bug
+from envmgr.server.main.output import INTERRUPTED, MISUSED, fail, fail_by_bug
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from envmgr.server.kit.problems import Problem
+    from envmgr.server.kit.common.problems import Problem
 
     module, _, name = options.run.partition(":")
     try:

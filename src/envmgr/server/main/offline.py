@@ -8,14 +8,14 @@ import sys
 from typing import TYPE_CHECKING, TypeVar
 
 from envmgr.kit import environment
-from envmgr.server.main.say import say
+from envmgr.server.main.output import say
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Awaitable, Callable
 
     from envmgr.server.bootstrap import Services
-    from envmgr.server.kit.datadir import DataDirectory
+    from envmgr.server.kit.config.data_dir import DataDirectory
 
 T = TypeVar("T")
 
@@ -54,7 +54,8 @@ def reset_password(options: argparse.Namespace) -> int:
 def offline(options: argparse.Namespace, work: Callable[[Services], Awaitable[T]]) -> T:
     """Do something with the services, without serving."""
     from envmgr.server import bootstrap
-    from envmgr.server.kit import logs, settings
+    from envmgr.server.kit.config import settings
+    from envmgr.server.kit.telemetry import logs
 
     async def run() -> T:
         async with bootstrap.offline(read, _data(options), logs.make("warning")) as services:
@@ -65,7 +66,7 @@ def offline(options: argparse.Namespace, work: Callable[[Services], Awaitable[T]
 
 
 def _data(options: argparse.Namespace) -> DataDirectory:
-    from envmgr.server.kit import settings
-    from envmgr.server.kit.datadir import DataDirectory
+    from envmgr.server.kit.config import settings
+    from envmgr.server.kit.config.data_dir import DataDirectory
 
     return DataDirectory(settings.read(environment.current(), {"data_dir": options.data_dir}).data_dir)

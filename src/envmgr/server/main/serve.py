@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from envmgr import __version__
 from envmgr.kit import environment
-from envmgr.server.main.say import say
+from envmgr.server.main.output import say
 
 if TYPE_CHECKING:
     import argparse
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from socket import socket
     from types import FrameType
 
-    from envmgr.server.kit.datadir import DataDirectory
-    from envmgr.server.kit.logs import Log
-    from envmgr.server.kit.serving import Server
-    from envmgr.server.kit.settings import Settings
-    from envmgr.server.kit.tracing import Tracing
+    from envmgr.server.kit.config.data_dir import DataDirectory
+    from envmgr.server.kit.config.settings import Settings
+    from envmgr.server.kit.http.server import Server
+    from envmgr.server.kit.telemetry.logs import Log
+    from envmgr.server.kit.telemetry.tracing import Tracing
 
 STOP_SECONDS = 9.5
 """Until the process ends, whatever still goes on then; every answered write is on disk anyway."""
@@ -38,8 +38,10 @@ YOUNG = 10_000
 def serve(options: argparse.Namespace) -> int:
     """Serve until told to stop."""
     from envmgr.server import bootstrap
-    from envmgr.server.kit import logs, serving, settings
-    from envmgr.server.kit.datadir import DataDirectory
+    from envmgr.server.kit.config import settings
+    from envmgr.server.kit.config.data_dir import DataDirectory
+    from envmgr.server.kit.http import server
+    from envmgr.server.kit.telemetry import logs
 
     read = settings.read(environment.current(), vars(options))
     bootstrap.check(read)
@@ -48,13 +50,13 @@ def serve(options: argparse.Namespace) -> int:
     with (
         _tracing(read, log) as tracing,
         DataDirectory(read.data_dir) as data,
-        serving.listen(read.host, read.port) as listener,
+        server.listen(read.host, read.port) as listener,
     ):
         bootstrap.migrate(data)
-        serving.allow_connections(read.connections)
+        server.allow_connections(read.connections)
         sys.setswitchinterval(SWITCH_SECONDS)
         gc.set_threshold(YOUNG)
-        with asyncio.Runner(loop_factory=serving.loop_factory()) as runner:
+        with asyncio.Runner(loop_factory=server.loop_factory()) as runner:
             runner.run(_run(read, data, listener, log, tracing, stop))
     return 0
 
@@ -65,10 +67,10 @@ def _tracing(settings: Settings, log: Log) -> Iterator[Tracing | None]:
     if not settings.traces_url:
         yield None
         return
-    from envmgr.server.kit.settings import SettingsError
+    from envmgr.server.kit.config.settings import SettingsError
 
     try:
-        from envmgr.server.kit import tracing
+        from envmgr.server.kit.telemetry import tracing
     except ImportError as error:
         raise SettingsError(
             "OTEL_EXPORTER_OTLP_ENDPOINT asks for traces, and what sends them is not installed",
@@ -90,7 +92,7 @@ async def _run(
     stop: _Stop,
 ) -> None:
     from envmgr.server import bootstrap
-    from envmgr.server.kit import serving
+    from envmgr.server.kit.http import server
 
     embedded = await bootstrap.embedded(settings, data, log, tracing)
     url = _url(settings.host, listener.getsockname()[1])
@@ -112,12 +114,12 @@ async def _run(
         say("envmgr-alm stops: it finishes what it began; Ctrl-C once more ends it at once")
         embedded.hush()
 
-    limits = serving.Limits(settings.keep_alive, settings.connections)
-    server = serving.server(embedded.application, limits, started, stopping)
-    stop.of(server)
+    limits = server.Limits(settings.keep_alive, settings.connections)
+    uvicorn_server = server.server(embedded.application, limits, started, stopping)
+    stop.of(uvicorn_server)
     # What is here now stays: the collector need not look at it again.
     gc.freeze()
-    await server.serve(sockets=[listener])
+    await uvicorn_server.serve(sockets=[listener])
     await embedded.stop()
 
 

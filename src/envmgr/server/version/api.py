@@ -12,25 +12,13 @@ from litestar.params import JSONBody, Parameter
 from envmgr.server.contracts.fields import LARGEST, Commit, Digest, Id, Line, Tag
 from envmgr.server.contracts.requests import AppVersionNew, VersionChange, VersionNew, VersionPut
 from envmgr.server.contracts.resources import Lock, Version
-from envmgr.server.kit.conditions import tag_of
-from envmgr.server.kit.edge import (
-    DEFAULT,
-    Asked,
-    Cursor,
-    Limit,
-    allow_only,
-    answered,
-    call_of,
-    like,
-    listed,
-    paging_of,
-    posted,
-    problems,
-    shown,
-    sortable,
-)
-from envmgr.server.version import usage_api
-from envmgr.server.version.tags import require_exact, slashed
+from envmgr.server.kit.common.preconditions import tag_of
+from envmgr.server.kit.http.errors import problems
+from envmgr.server.kit.http.params import DEFAULT, Cursor, Limit, like, sortable
+from envmgr.server.kit.http.requests import Asked, allow_only, call_of, paging_of, posted
+from envmgr.server.kit.http.responses import answered, listed, shown
+from envmgr.server.version import api_usage
+from envmgr.server.version.tag_routes import require_exact, slashed
 
 if TYPE_CHECKING:
     from envmgr.server.contracts.ports import Versions
@@ -65,7 +53,7 @@ _CREATED = {201: ResponseSpec(Version, generate_examples=False, description="It 
 
 def routes(versions: Versions) -> list[Any]:
     """Make the handlers."""
-    return [*_collection(versions), *_item(versions), *_of_app(versions), *usage_api.routes(versions)]
+    return [*_collection(versions), *_item(versions), *_of_app(versions), *api_usage.routes(versions)]
 
 
 def _collection(versions: Versions) -> list[Any]:

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import UNSET
 
-from envmgr.kit.canonical import canonical
-from envmgr.server.kit.event import Happening
-from envmgr.server.kit.problems import AlreadyExists, Conflict, Unprocessable
+from envmgr.kit.audit_log.canonical_json import canonical
+from envmgr.server.kit.common.events import Happening
+from envmgr.server.kit.common.problems import AlreadyExists, Conflict, Unprocessable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from envmgr.server.contracts.requests import VersionChange, VersionPut
     from envmgr.server.contracts.resources import Artifact, Build, Tool, Version
-    from envmgr.server.kit.call import Call
+    from envmgr.server.kit.common.context import Call
 
 
 class UnreadableLock(Unprocessable):

@@ -5,17 +5,17 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from envmgr.server.kit.dead_letters import DeadLetters
-from envmgr.server.kit.module import Module, housekeeping
-from envmgr.server.kit.outbox import Outbox
+from envmgr.server.kit.messaging.dead_letters import DeadLetters
+from envmgr.server.kit.messaging.outbox import Outbox
+from envmgr.server.kit.runtime.service_module import Module, housekeeping
 from envmgr.server.version.api import routes
-from envmgr.server.version.handlers import subscriptions
+from envmgr.server.version.event_handlers import subscriptions
 from envmgr.server.version.service import VersionService
 from envmgr.server.version.store import HEAD
 
 if TYPE_CHECKING:
     from envmgr.server.contracts.ports import Apps, Deployments, Versions
-    from envmgr.server.kit.sql import Database
+    from envmgr.server.kit.db.sql import Database
 
 NAME = "version"
 MIGRATIONS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "migrations")

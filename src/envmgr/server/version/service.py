@@ -5,23 +5,32 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from envmgr.server.contracts.deletion import leaving
 from envmgr.server.contracts.events import VERSION_CREATED, VERSION_DELETED, VERSION_UPDATED
-from envmgr.server.contracts.leaving import leaving
 from envmgr.server.contracts.resources import Version
-from envmgr.server.kit.answers import Answer
-from envmgr.server.kit.clock import parse_rfc3339
-from envmgr.server.kit.conditions import require_app, require_unchanged, tag_of
-from envmgr.server.kit.idempotency import once
-from envmgr.server.kit.problems import NotFound, Stale
-from envmgr.server.version import domain, heard, known, ranges, store, toolchain, toolchains, usage
+from envmgr.server.kit.common.clock import parse_rfc3339
+from envmgr.server.kit.common.preconditions import require_app, require_unchanged, tag_of
+from envmgr.server.kit.common.problems import NotFound, Stale
+from envmgr.server.kit.common.results import Answer
+from envmgr.server.kit.db.idempotency import once
+from envmgr.server.version import (
+    app_projection,
+    consumer_offset,
+    domain,
+    lock_parser,
+    lock_store,
+    range_matching,
+    store,
+    usage,
+)
 
 if TYPE_CHECKING:
     from envmgr.server.contracts.ports import Apps, Deployments
     from envmgr.server.contracts.requests import VersionChange, VersionPut
     from envmgr.server.contracts.resources import App, Artifact, Lock, Tool, Usage
-    from envmgr.server.kit.call import Call
-    from envmgr.server.kit.paging import Page, Paging
-    from envmgr.server.kit.sql import Database, Reader, Transaction
+    from envmgr.server.kit.common.context import Call
+    from envmgr.server.kit.db.pagination import Page, Paging
+    from envmgr.server.kit.db.sql import Database, Reader, Transaction
 
 LARGE = 64 * 2**10
 """A lock of more characters is read in a thread, so that nobody else waits for it."""
@@ -106,7 +115,7 @@ class VersionService:
         """
         question = usage.Question(
             tool=tool,
-            spec=ranges.read(spec),
+            spec=range_matching.read(spec),
             environment=environment,
             apps=call.principal.apps,
             limit=paging.limit,
@@ -114,7 +123,7 @@ class VersionService:
         )
         if environment is not None:
             await self._deployments.environment(call, environment)
-        await heard.wait(self._database, await self._deployments.told(call))
+        await consumer_offset.wait(self._database, await self._deployments.told(call))
         return await self._database.read(lambda reader: usage.answer(reader, question))
 
     async def _read(self, put: VersionPut) -> domain.Push:
@@ -122,8 +131,8 @@ class VersionService:
         sent = put.toolchain
         if sent is None:
             return domain.pushed(put, None, ())
-        toolchain.check_digest(sent.lock, sent.lock_digest)
-        lock_digest = toolchain.digest_of(sent.lock)
+        lock_parser.check_digest(sent.lock, sent.lock_digest)
+        lock_digest = lock_parser.digest_of(sent.lock)
         tools = await self._database.lookup(lambda reader: _known_tools(reader, lock_digest))
         if tools is None:
             tools = await self._tools(sent.lock)
@@ -131,13 +140,13 @@ class VersionService:
 
     async def _tools(self, lock: str) -> tuple[Tool, ...]:
         if len(lock) <= LARGE:
-            return toolchain.read(lock)
+            return lock_parser.read(lock)
         async with self._reading:
-            return await asyncio.to_thread(toolchain.read, lock)
+            return await asyncio.to_thread(lock_parser.read, lock)
 
 
 def _known_tools(reader: Reader, lock_digest: str) -> tuple[Tool, ...] | None:
-    return toolchains.tools(reader, lock_digest) if toolchains.is_known(reader, lock_digest) else None
+    return lock_store.tools(reader, lock_digest) if lock_store.is_known(reader, lock_digest) else None
 
 
 def _get(reader: Reader, call: Call, version_id: int) -> Version:
@@ -171,7 +180,7 @@ def _add(
     transaction: Transaction, call: Call, app_id: int, name: str, tag: str, push: domain.Push
 ) -> Version:
     if push.content.lock_digest is not None:
-        toolchains.add(transaction, push.content.lock_digest, push.lock, push.tools)
+        lock_store.add(transaction, push.content.lock_digest, push.lock, push.tools)
     version = store.add(transaction, app_id, name, tag, push)
     transaction.emit(domain.done(VERSION_CREATED, version, call))
     return version
@@ -179,7 +188,7 @@ def _add(
 
 def _name(transaction: Transaction, app: App) -> str:
     """Return what an app is called: events may have told something newer than its service did a moment ago."""
-    told = known.find(transaction, app.id)
+    told = app_projection.find(transaction, app.id)
     if told is None:
         return app.name
     if told.deleted:

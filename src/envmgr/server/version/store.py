@@ -8,17 +8,17 @@ import msgspec
 from sqlalchemy import bindparam, delete, insert, select, update
 
 from envmgr.server.contracts.resources import Artifact, Build, Lock, Toolchain, Version
-from envmgr.server.kit.clock import rfc3339
-from envmgr.server.kit.paging import Listing
-from envmgr.server.kit.sql import Statement
-from envmgr.server.version import toolchains
+from envmgr.server.kit.common.clock import rfc3339
+from envmgr.server.kit.db.pagination import Listing
+from envmgr.server.kit.db.sql import Statement
+from envmgr.server.version import lock_store
 from envmgr.server.version.tables import metadata, version
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from envmgr.server.kit.paging import Page, Paging
-    from envmgr.server.kit.sql import Reader, Row, Transaction
+    from envmgr.server.kit.db.pagination import Page, Paging
+    from envmgr.server.kit.db.sql import Reader, Row, Transaction
     from envmgr.server.version.domain import Notes, Push
 
 HEAD = "0001"
@@ -121,7 +121,7 @@ def page(reader: Reader, paging: Paging, apps: frozenset[str] | None) -> Page[Ve
 def lock(reader: Reader, version_id: int) -> Lock | None:
     """Return the lock that a version was built with, if it came with one."""
     row = reader.one(_LOCK, id=version_id)
-    return Lock(digest=row[0], lock=toolchains.lock(reader, row[0]), dotfile=row[1]) if row else None
+    return Lock(digest=row[0], lock=lock_store.lock(reader, row[0]), dotfile=row[1]) if row else None
 
 
 def add(transaction: Transaction, app_id: int, app: str, tag: str, push: Push) -> Version:
@@ -187,7 +187,7 @@ def remove(transaction: Transaction, old: Version) -> None:
     """Remove a version, and its lock where it was the last one built with it."""
     transaction.run(_DELETE, which=old.id)
     if old.toolchain.lock_digest is not None:
-        toolchains.drop_unused(transaction, old.toolchain.lock_digest)
+        lock_store.drop_unused(transaction, old.toolchain.lock_digest)
 
 
 def _toolchains(reader: Reader) -> Callable[[str | None], Toolchain]:
@@ -197,7 +197,7 @@ def _toolchains(reader: Reader) -> Callable[[str | None], Toolchain]:
     def toolchain_of(lock_digest: str | None) -> Toolchain:
         found = read.get(lock_digest)
         if found is None and lock_digest is not None:
-            tools = toolchains.tools(reader, lock_digest)
+            tools = lock_store.tools(reader, lock_digest)
             found = read[lock_digest] = Toolchain(lock_digest=lock_digest, tools=tools)
         return found or read[None]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Column, Index, Integer, MetaData, Table, Text
 
-from envmgr.server.kit.tables import Tables
+from envmgr.server.kit.db.shared_tables import Tables
 
 metadata = MetaData()
 Tables(metadata)

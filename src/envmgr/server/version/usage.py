@@ -13,14 +13,14 @@ from msgspec import UNSET, Meta, Struct
 
 from envmgr.server.contracts.fields import LARGEST
 from envmgr.server.contracts.resources import Counts, Usage, Use
-from envmgr.server.kit.problems import InvalidFields
-from envmgr.server.version import places, ranges
+from envmgr.server.kit.common.problems import InvalidFields
+from envmgr.server.version import placements, range_matching
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from envmgr.server.kit.sql import Reader
-    from envmgr.server.version.places import Scope
+    from envmgr.server.kit.db.sql import Reader
+    from envmgr.server.version.placements import Scope
     from envmgr.versions import Spec
 
 
@@ -64,11 +64,11 @@ class _Cursor(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
 def answer(reader: Reader, question: Question) -> Usage:
     """Tell which places a range touches. Raise InvalidFields for a cursor of another question."""
     cursor = _read(question)
-    scope = places.Scope(
-        question.environment, None if question.apps is None else places.ids_of(reader, question.apps)
+    scope = placements.Scope(
+        question.environment, None if question.apps is None else placements.ids_of(reader, question.apps)
     )
-    counts = places.count(reader, scope, question.tool)
-    verdicts = {version: ranges.judge(question.spec, version) for version in counts}
+    counts = placements.count(reader, scope, question.tool)
+    verdicts = {version: range_matching.judge(question.spec, version) for version in counts}
     of = {kind: [v for v, verdict in verdicts.items() if verdict == kind] for kind in ("matches", "unknown")}
     lists = {
         "matches": _locked(reader, scope, question, of["matches"], cursor.matches),
@@ -83,7 +83,7 @@ def answer(reader: Reader, question: Question) -> Usage:
         counts=Counts(
             matches=sum(counts[version] for version in of["matches"]),
             unknown=sum(counts[version] for version in of["unknown"]),
-            without_lock=places.count_unlocked(reader, scope),
+            without_lock=placements.count_unlocked(reader, scope),
         ),
         **cut,
         next=_write(cursor, cut) if more else UNSET,
@@ -95,19 +95,19 @@ def _locked(
 ) -> list[Use]:
     """List places by the version of the tool, oldest first; one more than is to be shown, if there is one."""
     found: list[Use] = []
-    for version in ranges.in_order(versions):
-        if after and ranges.order(version) < ranges.order(after.tool_version):
+    for version in range_matching.in_order(versions):
+        if after and range_matching.order(version) < range_matching.order(after.tool_version):
             continue
         begin = after.place if after and version == after.tool_version else _FIRST
         room = question.limit + 1 - len(found)
-        found += places.locked_with(reader, scope, question.tool, version, begin, room)
+        found += placements.locked_with(reader, scope, question.tool, version, begin, room)
         if len(found) > question.limit:
             break
     return found
 
 
 def _unlocked(reader: Reader, scope: Scope, question: Question, after: _Shown | None) -> list[Use]:
-    return places.unlocked(reader, scope, after.place if after else _FIRST, question.limit + 1)
+    return placements.unlocked(reader, scope, after.place if after else _FIRST, question.limit + 1)
 
 
 def _read(question: Question) -> _Cursor:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from envmgr.server.kit.module import Module, housekeeping
-from envmgr.server.kit.outbox import Outbox
-from envmgr.server.worker.handlers import subscription
+from envmgr.server.kit.messaging.outbox import Outbox
+from envmgr.server.kit.runtime.service_module import Module, housekeeping
+from envmgr.server.worker.event_handlers import subscription
 from envmgr.server.worker.service import NAME, Worker
 from envmgr.server.worker.store import HEAD
 
 if TYPE_CHECKING:
-    from envmgr.server.kit.bus import Bus
-    from envmgr.server.kit.logs import Log
-    from envmgr.server.kit.metrics import Metrics
-    from envmgr.server.kit.sql import Database
+    from envmgr.server.kit.db.sql import Database
+    from envmgr.server.kit.messaging.bus import Bus
+    from envmgr.server.kit.telemetry.logs import Log
+    from envmgr.server.kit.telemetry.metrics import Metrics
 
 MIGRATIONS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "migrations")
 __all__ = ["HEAD", "MIGRATIONS", "NAME", "make", "module"]

@@ -7,16 +7,16 @@ import random
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from envmgr.server.kit.clock import now_ms, parse_rfc3339
+from envmgr.server.kit.common.clock import now_ms, parse_rfc3339
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from envmgr.server.kit.bus import Bus
-    from envmgr.server.kit.event import Event
-    from envmgr.server.kit.logs import Log
-    from envmgr.server.kit.metrics import Metrics
-    from envmgr.server.kit.outbox import Outbox
+    from envmgr.server.kit.common.events import Event
+    from envmgr.server.kit.messaging.bus import Bus
+    from envmgr.server.kit.messaging.outbox import Outbox
+    from envmgr.server.kit.telemetry.logs import Log
+    from envmgr.server.kit.telemetry.metrics import Metrics
 
 BATCH = 500
 GATHER = 0.02

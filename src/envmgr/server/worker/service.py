@@ -5,20 +5,20 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from envmgr.server.kit.dead_letters import DeadLetters
+from envmgr.server.kit.messaging.dead_letters import DeadLetters
 from envmgr.server.worker import store
-from envmgr.server.worker.jobs import Jobs
 from envmgr.server.worker.relay import Relay
+from envmgr.server.worker.scheduler import Jobs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from envmgr.server.kit.bus import Bus
-    from envmgr.server.kit.logs import Log
-    from envmgr.server.kit.metrics import Metrics
-    from envmgr.server.kit.module import Job
-    from envmgr.server.kit.outbox import Outbox
-    from envmgr.server.kit.sql import Database
+    from envmgr.server.kit.db.sql import Database
+    from envmgr.server.kit.messaging.bus import Bus
+    from envmgr.server.kit.messaging.outbox import Outbox
+    from envmgr.server.kit.runtime.service_module import Job
+    from envmgr.server.kit.telemetry.logs import Log
+    from envmgr.server.kit.telemetry.metrics import Metrics
 
 NAME = "worker"
 

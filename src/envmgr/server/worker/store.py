@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Column, Integer, MetaData, Table, Text, bindparam, select
 from sqlalchemy.dialects.sqlite import insert
 
-from envmgr.server.kit.sql import Statement, rows_of
-from envmgr.server.kit.tables import Tables
+from envmgr.server.kit.db.shared_tables import Tables
+from envmgr.server.kit.db.sql import Statement, rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from envmgr.server.kit.sql import Reader, Transaction
+    from envmgr.server.kit.db.sql import Reader, Transaction
 
 HEAD = "0001"
 """The revision that this code is written for."""

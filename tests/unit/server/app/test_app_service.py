@@ -8,10 +8,8 @@ from envmgr.server.app import module
 from envmgr.server.app.domain import AppInUse
 from envmgr.server.contracts.requests import AppChange, AppNew, AppPut
 from envmgr.server.contracts.resources import Build, Toolchain, Version
-from envmgr.server.kit.answers import Answer
-from envmgr.server.kit.conditions import tag_of
-from envmgr.server.kit.paging import Paging
-from envmgr.server.kit.problems import (
+from envmgr.server.kit.common.preconditions import tag_of
+from envmgr.server.kit.common.problems import (
     AlreadyExists,
     Conflict,
     Forbidden,
@@ -21,6 +19,8 @@ from envmgr.server.kit.problems import (
     Stale,
     Unavailable,
 )
+from envmgr.server.kit.common.results import Answer
+from envmgr.server.kit.db.pagination import Paging
 from support.services import NoVersions, Standing, app_service, call, opened, told
 
 

@@ -5,7 +5,7 @@ import hashlib
 import msgspec
 import pytest
 
-from envmgr.kit.hashchain import ZERO, content_of, link
+from envmgr.kit.audit_log.hash_chain import ZERO, content_of, link
 from envmgr.server.audit.domain import Head, chained, has_grown_much, is_due, signed, stands
 from support.auditlog import KEY, event, events, verified
 

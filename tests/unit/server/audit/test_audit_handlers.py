@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 from envmgr.server.audit import module
-from envmgr.server.kit.bus import InProcessBus
-from envmgr.server.kit.problems import Unavailable
+from envmgr.server.kit.common.problems import Unavailable
+from envmgr.server.kit.messaging.bus import InProcessBus
 from support.auditlog import event, events, everything, run, verified
 
 

@@ -5,11 +5,11 @@ import asyncio
 import msgspec
 import pytest
 
-from envmgr.kit import checkpoint as checkpoints
+from envmgr.kit.audit_log import checkpoint as checkpoints
 from envmgr.server.audit import service as audit_service
 from envmgr.server.audit.domain import Contradiction
-from envmgr.server.kit.paging import Paging
-from envmgr.server.kit.problems import Forbidden, IdempotencyKeyReused, InvalidFields, NotFound
+from envmgr.server.kit.common.problems import Forbidden, IdempotencyKeyReused, InvalidFields, NotFound
+from envmgr.server.kit.db.pagination import Paging
 from support.auditlog import KEY, event, events, everything, run, verified
 from support.services import call
 

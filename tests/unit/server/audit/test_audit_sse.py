@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from envmgr.server.audit import sse
+from envmgr.server.audit import event_stream
 from envmgr.server.audit.domain import Head, chained
 from support.auditlog import events
 
@@ -40,7 +40,7 @@ async def all_of(stream):
 
 
 def test_entries_are_messages_with_their_number_as_id():
-    retry, *messages = asyncio.run(all_of(sse.stream(Source().follow(), may)))
+    retry, *messages = asyncio.run(all_of(event_stream.stream(Source().follow(), may)))
     assert retry == b"retry: 1000\n\n"
     for entry, message in zip(ENTRIES, messages, strict=True):
         id_, data = message.decode().removesuffix("\n\n").split("\n")
@@ -52,13 +52,17 @@ def test_a_line_break_in_an_entry_does_not_break_its_message():
     entry = chained(Head(), [*events(1)])[0]
     import msgspec
 
-    message = sse.message(msgspec.structs.replace(entry, actor="a\nid: 9\r\n\n", payload={"x": "\u2028\n"}))
+    message = event_stream.message(
+        msgspec.structs.replace(entry, actor="a\nid: 9\r\n\n", payload={"x": "\u2028\n"})
+    )
     assert message.count(b"\n") == 3
 
 
 def test_comments_keep_a_silent_connection_alive_until_it_ends():
     async def scenario():
-        return await all_of(sse.stream(Source(ends=False).follow(), may, keep_alive=0.02, longest=0.3))
+        return await all_of(
+            event_stream.stream(Source(ends=False).follow(), may, keep_alive=0.02, longest=0.3)
+        )
 
     chunks = asyncio.run(scenario())
     assert chunks[6] == b": still here\n\n"
@@ -69,7 +73,7 @@ def test_comments_keep_a_silent_connection_alive_until_it_ends():
 def test_nothing_is_read_ahead_of_a_slow_client():
     async def scenario():
         source = Source()
-        stream = sse.stream(source.follow(), may)
+        stream = event_stream.stream(source.follow(), may)
         await anext(stream)
         await anext(stream)
         await asyncio.sleep(0.05)
@@ -83,7 +87,7 @@ def test_nothing_is_read_ahead_of_a_slow_client():
 def test_a_client_that_leaves_ends_the_following(taken):
     async def scenario():
         source = Source(ends=False)
-        stream = sse.stream(source.follow(), may)
+        stream = event_stream.stream(source.follow(), may)
         for _ in range(taken):
             await anext(stream)
         await asyncio.sleep(0.01)
@@ -103,7 +107,7 @@ def test_a_stream_gives_nothing_more_to_who_may_not_read_any_more(ends):
 
     async def scenario():
         source = Source(ends=ends)
-        chunks = await all_of(sse.stream(source.follow(), may_for_a_while, keep_alive=0.02))
+        chunks = await all_of(event_stream.stream(source.follow(), may_for_a_while, keep_alive=0.02))
         await asyncio.sleep(0.01)
         assert source.is_closed
         return chunks

@@ -7,8 +7,8 @@ import msgspec
 import pytest
 
 from envmgr.server.audit import module, store
-from envmgr.server.kit.migration import upgrade
-from envmgr.server.kit.paging import Paging
+from envmgr.server.kit.db.migrations import upgrade
+from envmgr.server.kit.db.pagination import Paging
 from support.auditlog import events, everything, run, verified
 from support.services import call, database
 

@@ -8,8 +8,8 @@ import pytest
 
 from envmgr.server.audit import module as audit_module
 from envmgr.server.audit.store import Vitals
-from envmgr.server.audit.watch import Watch, cuts
-from envmgr.server.kit.problems import Unavailable
+from envmgr.server.audit.truncation_check import Watch, cuts
+from envmgr.server.kit.common.problems import Unavailable
 from support.auditlog import KEY, event, events
 from support.services import opened
 

@@ -7,9 +7,10 @@ from litestar import Litestar
 from litestar.exceptions import HTTPException
 
 from envmgr.server.deployment import module
-from envmgr.server.kit.door import Door
-from envmgr.server.kit.edge import answer_http, answer_problem, permitted
-from envmgr.server.kit.problems import Problem
+from envmgr.server.kit.common.problems import Problem
+from envmgr.server.kit.http.errors import answer_http, answer_problem
+from envmgr.server.kit.http.middleware import Door
+from envmgr.server.kit.http.requests import permitted
 from support.deploying import run
 from support.services import call
 

@@ -6,9 +6,9 @@ import pytest
 
 from envmgr.server.contracts.requests import EnvironmentChange, EnvironmentNew, EnvironmentPut
 from envmgr.server.contracts.resources import AutoDeploy, Rules
-from envmgr.server.deployment.rules import MOST_RULES, EnvironmentInUse
-from envmgr.server.kit.paging import Paging
-from envmgr.server.kit.problems import AlreadyExists, Forbidden, InvalidFields, NotFound, Stale
+from envmgr.server.deployment.environment_rules import MOST_RULES, EnvironmentInUse
+from envmgr.server.kit.common.problems import AlreadyExists, Forbidden, InvalidFields, NotFound, Stale
+from envmgr.server.kit.db.pagination import Paging
 from support.deploying import run
 from support.services import call
 

@@ -8,9 +8,9 @@ import pytest
 
 from envmgr.server.contracts.requests import DeploymentNew, StatusNew
 from envmgr.server.deployment import module
-from envmgr.server.kit.migration import upgrade
-from envmgr.server.kit.paging import Paging
-from envmgr.server.kit.problems import Forbidden, NotFound
+from envmgr.server.kit.common.problems import Forbidden, NotFound
+from envmgr.server.kit.db.migrations import upgrade
+from envmgr.server.kit.db.pagination import Paging
 from support.deploying import KnownVersions, run, version
 from support.services import call
 

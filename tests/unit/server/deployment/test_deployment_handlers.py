@@ -4,9 +4,9 @@ import pytest
 
 from envmgr.server.contracts.requests import EnvironmentPut
 from envmgr.server.contracts.resources import AutoDeploy, Rules
-from envmgr.server.deployment.rules import matching
-from envmgr.server.kit.paging import Paging
-from envmgr.server.kit.problems import NotFound
+from envmgr.server.deployment.environment_rules import matching
+from envmgr.server.kit.common.problems import NotFound
+from envmgr.server.kit.db.pagination import Paging
 from support.deploying import run
 from support.services import call
 

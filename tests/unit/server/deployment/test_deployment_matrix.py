@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from envmgr.server.deployment import steps
+from envmgr.server.deployment import transitions
 from envmgr.server.deployment.domain import By, Order
 from envmgr.server.deployment.matrix import Moments
-from envmgr.server.kit.clock import rfc3339
-from envmgr.server.kit.paging import Paging
-from envmgr.server.kit.problems import NotFound
+from envmgr.server.kit.common.clock import rfc3339
+from envmgr.server.kit.common.problems import NotFound
+from envmgr.server.kit.db.pagination import Paging
 from support.deploying import run
 from support.services import call
 
@@ -110,8 +110,8 @@ def test_beginning_a_deployment_and_taking_it_further_reads_no_history(tmp_path)
 
         def unit(transaction):
             watching = Watching(transaction)
-            order = steps.known(watching, Order(2, 1, "shop", "2.0.0", "prod", "", By("user:ada")))
-            deployment = steps.begin(watching, order)
+            order = transitions.known(watching, Order(2, 1, "shop", "2.0.0", "prod", "", By("user:ada")))
+            deployment = transitions.begin(watching, order)
             texts.extend(watching.texts)
             return deployment
 
@@ -144,7 +144,7 @@ def test_the_matrix_is_one_scan_of_its_projection(tmp_path):
 
 @pytest.mark.parametrize("statement", ["count_of_app", "count_of_version", "find", "active_in", "has_any_in"])
 def test_what_is_asked_at_every_turn_goes_by_an_index(tmp_path, statement):
-    from envmgr.server.deployment import places, store
+    from envmgr.server.deployment import placements, store
 
     arguments = {
         "count_of_app": (1,),
@@ -160,7 +160,7 @@ def test_what_is_asked_at_every_turn_goes_by_an_index(tmp_path, statement):
 
         def unit(reader):
             watching = Watching(reader)
-            getattr(places if hasattr(places, statement) else store, statement)(
+            getattr(placements if hasattr(placements, statement) else store, statement)(
                 watching, *arguments[statement]
             )
             texts.extend(watching.texts)
@@ -175,7 +175,7 @@ def test_what_is_asked_at_every_turn_goes_by_an_index(tmp_path, statement):
 
 @pytest.mark.parametrize("filters", [{}, {"app": 1}, {"environment": "prod"}])
 def test_the_list_of_one_app_begins_at_its_newest_whoever_had_the_name_before(tmp_path, filters):
-    from envmgr.server.deployment import places, store
+    from envmgr.server.deployment import placements, store
 
     async def scenario(world):
         await world.stand(1)
@@ -184,7 +184,7 @@ def test_the_list_of_one_app_begins_at_its_newest_whoever_had_the_name_before(tm
         def unit(reader):
             watching = Watching(reader)
             store.page(
-                watching, Paging(filters=filters), places.theirs(watching, call(apps={"shop"}).principal)
+                watching, Paging(filters=filters), placements.theirs(watching, call(apps={"shop"}).principal)
             )
             texts.extend(watching.texts)
 

@@ -14,9 +14,9 @@ from envmgr.server.deployment.domain import (
     ImpossibleStep,
     NeedsAnother,
 )
-from envmgr.server.kit.conditions import tag_of
-from envmgr.server.kit.paging import Paging
-from envmgr.server.kit.problems import Forbidden, IdempotencyKeyReused, NotFound, Stale
+from envmgr.server.kit.common.preconditions import tag_of
+from envmgr.server.kit.common.problems import Forbidden, IdempotencyKeyReused, NotFound, Stale
+from envmgr.server.kit.db.pagination import Paging
 from support.deploying import ANOTHER, KnownVersions, run, version
 from support.services import call
 

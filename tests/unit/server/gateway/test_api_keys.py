@@ -7,9 +7,8 @@ import pytest
 from msgspec.structs import replace
 
 from envmgr.server.gateway.requests import KeyNew, UserChange
-from envmgr.server.kit.call import OF_ROLE, Idempotency
-from envmgr.server.kit.paging import Paging
-from envmgr.server.kit.problems import (
+from envmgr.server.kit.common.context import OF_ROLE, Idempotency
+from envmgr.server.kit.common.problems import (
     Conflict,
     Forbidden,
     IdempotencyKeyReused,
@@ -17,6 +16,7 @@ from envmgr.server.kit.problems import (
     NotFound,
     Unauthenticated,
 )
+from envmgr.server.kit.db.pagination import Paging
 from support.gate import run
 
 
@@ -218,7 +218,7 @@ def test_the_same_idempotency_key_shows_the_same_key_again_and_only_it_does(tmp_
 
 
 def test_an_answer_sealed_under_another_secret_is_shown_no_more():
-    from envmgr.server.gateway.vault import Vault
+    from envmgr.server.gateway.auth.response_encryption import Vault
 
     old, new = Vault(b"a" * 32), Vault(b"b" * 32)
     kept = old.closed("key", "answer")

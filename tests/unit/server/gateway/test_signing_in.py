@@ -6,10 +6,10 @@ import pytest
 
 from envmgr.server.gateway.domain import RefreshReused, WrongPassword
 from envmgr.server.gateway.requests import Logout, PasswordChange, UserChange
-from envmgr.server.gateway.sessions import Origin
+from envmgr.server.gateway.services.sessions import Origin
 from envmgr.server.gateway.store import users
-from envmgr.server.kit.passwords import Passwords
-from envmgr.server.kit.problems import Forbidden, InvalidFields, TooMany, Unauthenticated
+from envmgr.server.kit.common.problems import Forbidden, InvalidFields, TooMany, Unauthenticated
+from envmgr.server.kit.security.passwords import Passwords
 from support.gate import HERE, PASSWORD, run
 
 ELSEWHERE = Origin("198.51.100.7")
@@ -116,7 +116,9 @@ def test_an_ipv6_network_counts_as_one_address(tmp_path):
 
 
 def test_an_account_that_is_tried_from_everywhere_is_closed_for_a_while(tmp_path, monkeypatch):
-    monkeypatch.setitem(__import__("envmgr.server.gateway.limits", fromlist=["MOST"]).MOST, "account", 8)
+    monkeypatch.setitem(
+        __import__("envmgr.server.gateway.auth.login_throttle", fromlist=["MOST"]).MOST, "account", 8
+    )
 
     async def scenario(gate):
         found = [

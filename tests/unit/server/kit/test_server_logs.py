@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from envmgr.server.kit import logs
+from envmgr.server.kit.telemetry import logs
 
 
 @pytest.fixture

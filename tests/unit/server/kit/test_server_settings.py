@@ -6,7 +6,7 @@ import pytest
 
 from envmgr.kit.environment import Environment
 from envmgr.kit.errors import UsageError
-from envmgr.server.kit.settings import Settings, SettingsError, read
+from envmgr.server.kit.config.settings import Settings, SettingsError, read
 
 
 def settings(variables=None, **flags):

@@ -13,9 +13,9 @@ from sqlalchemy.schema import CreateTable
 
 from envmgr.server.app import module as app_module
 from envmgr.server.app.store import app
-from envmgr.server.kit.outbox import Outbox
-from envmgr.server.kit.problems import Unavailable
-from envmgr.server.kit.sql import Statement, UniqueViolation, rows_of
+from envmgr.server.kit.common.problems import Unavailable
+from envmgr.server.kit.db.sql import Statement, UniqueViolation, rows_of
+from envmgr.server.kit.messaging.outbox import Outbox
 from support.hearing import happening, tells
 from support.services import opened
 

@@ -9,10 +9,10 @@ from msgspec import UNSET
 
 from envmgr.server.contracts.requests import VersionPut
 from envmgr.server.contracts.resources import Counts
-from envmgr.server.kit.paging import Paging
-from envmgr.server.kit.problems import InvalidFields, NotFound
+from envmgr.server.kit.common.problems import InvalidFields, NotFound
+from envmgr.server.kit.db.pagination import Paging
 from envmgr.server.version import module as version_module
-from envmgr.server.version import places
+from envmgr.server.version import placements
 from support.services import call, database
 from support.versions import built_with, deliver, stands, versions_of
 
@@ -159,7 +159,12 @@ def test_pages_show_every_use_once_and_count_them_all_each_time(tmp_path, limit,
 
 @pytest.mark.parametrize("shape", [(False, None), (True, None), (False, 2), (True, 2)])
 def test_a_question_is_answered_by_indexes_and_without_sorting(tmp_path, shape):
-    statements = (places._counting, places._counting_unlocked, places._listing, places._listing_unlocked)
+    statements = (
+        placements._counting,
+        placements._counting_unlocked,
+        placements._listing,
+        placements._listing_unlocked,
+    )
     names = (
         "tool",
         "tool_version",

@@ -9,9 +9,10 @@ import pytest
 from litestar import Litestar
 from litestar.exceptions import HTTPException
 
-from envmgr.server.kit.door import Door
-from envmgr.server.kit.edge import answer_http, answer_problem, permitted
-from envmgr.server.kit.problems import Problem
+from envmgr.server.kit.common.problems import Problem
+from envmgr.server.kit.http.errors import answer_http, answer_problem
+from envmgr.server.kit.http.middleware import Door
+from envmgr.server.kit.http.requests import permitted
 from support.services import Standing, call
 from support.versions import built_with, deliver, lock, stands, versions_of
 

@@ -7,11 +7,11 @@ import pytest
 
 from envmgr.server.app import module as app_module
 from envmgr.server.contracts.requests import AppChange, AppNew, VersionPut
-from envmgr.server.kit.bus import InProcessBus
-from envmgr.server.kit.outbox import Outbox
-from envmgr.server.kit.paging import Paging
-from envmgr.server.kit.problems import NotFound
-from envmgr.server.version import handlers, heard
+from envmgr.server.kit.common.problems import NotFound
+from envmgr.server.kit.db.pagination import Paging
+from envmgr.server.kit.messaging.bus import InProcessBus
+from envmgr.server.kit.messaging.outbox import Outbox
+from envmgr.server.version import consumer_offset, event_handlers
 from envmgr.server.version import module as version_module
 from support.services import Standing, call, opened, told
 from support.versions import built_with, deliver, event, lock, stands, versions_of
@@ -87,7 +87,7 @@ def test_a_name_that_the_app_service_gives_is_kept_where_events_lag(tmp_path):
 
 
 def test_the_versions_of_a_deleted_app_go_and_each_is_told_once(tmp_path, monkeypatch):
-    monkeypatch.setattr(handlers, "BATCH", 2)
+    monkeypatch.setattr(event_handlers, "BATCH", 2)
 
     async def scenario(versions, database, module):
         for n in range(5):
@@ -185,7 +185,7 @@ def test_a_version_that_is_not_here_stands_as_one_without_a_lock(tmp_path):
 def test_an_event_that_cannot_be_read_is_refused_and_not_half_taken(tmp_path):
     async def scenario(versions, _, module):
         version = (await versions.create(call(), "shop", "1.0", VersionPut())).value
-        (places,) = (each for each in module.subscriptions if each.consumer == heard.PLACES)
+        (places,) = (each for each in module.subscriptions if each.consumer == consumer_offset.PLACES)
         broken = event("DeploymentUpdated", 2, {"app_id": "x"})
         with pytest.raises(msgspec.ValidationError):
             await places.handle([stands(1, 1, "shop", "prod", version), broken])

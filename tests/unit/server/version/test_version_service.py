@@ -7,8 +7,7 @@ import pytest
 
 from envmgr.server.contracts.requests import ToolchainNew, VersionChange, VersionPut
 from envmgr.server.contracts.resources import Artifact, Build, Lock, Tool
-from envmgr.server.kit.paging import Paging
-from envmgr.server.kit.problems import (
+from envmgr.server.kit.common.problems import (
     AlreadyExists,
     Forbidden,
     IdempotencyKeyReused,
@@ -16,6 +15,7 @@ from envmgr.server.kit.problems import (
     NotFound,
     Stale,
 )
+from envmgr.server.kit.db.pagination import Paging
 from envmgr.server.version import service as version_service
 from envmgr.server.version.domain import (
     LockDigestMismatch,
@@ -23,7 +23,7 @@ from envmgr.server.version.domain import (
     VersionContentMismatch,
     VersionInUse,
 )
-from envmgr.server.version.toolchain import digest_of
+from envmgr.server.version.lock_parser import digest_of
 from support.services import Standing, call, told
 from support.versions import built_with, lock, versions_of
 
@@ -43,7 +43,7 @@ async def rows(database, table):
     """Count a table's rows, whatever the service would show of them."""
     from sqlalchemy import func, select
 
-    from envmgr.server.kit.sql import Statement
+    from envmgr.server.kit.db.sql import Statement
     from envmgr.server.version.tables import metadata
 
     counting = Statement(select(func.count()).select_from(metadata.tables[table]))
@@ -248,7 +248,7 @@ def test_a_lock_is_given_back_as_it_was_sent_and_kept_once(tmp_path):
 def test_a_lock_that_is_there_is_not_read_again(tmp_path, monkeypatch):
     async def scenario(versions, _):
         first = (await versions.create(call(), "shop", "1.0", built_with("go@1.22.0"))).value
-        monkeypatch.setattr(version_service.toolchain, "read", None)
+        monkeypatch.setattr(version_service.lock_parser, "read", None)
         second = (await versions.create(call(), "shop", "1.1", built_with("go@1.22.0"))).value
         assert second.toolchain == first.toolchain
 

@@ -6,13 +6,13 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 
 from envmgr.server.app import module as app_module
-from envmgr.server.kit.bus import InProcessBus, Subscription
-from envmgr.server.kit.dead_letters import DeadLetters
-from envmgr.server.kit.inbox import first_time
-from envmgr.server.kit.metrics import Metrics
-from envmgr.server.kit.module import Job
-from envmgr.server.kit.outbox import Outbox
-from envmgr.server.kit.problems import Unavailable
+from envmgr.server.kit.common.problems import Unavailable
+from envmgr.server.kit.messaging.bus import InProcessBus, Subscription
+from envmgr.server.kit.messaging.dead_letters import DeadLetters
+from envmgr.server.kit.messaging.inbox import first_time
+from envmgr.server.kit.messaging.outbox import Outbox
+from envmgr.server.kit.runtime.service_module import Job
+from envmgr.server.kit.telemetry.metrics import Metrics
 from envmgr.server.worker import module as worker_module
 from envmgr.server.worker import relay as relay_file
 from envmgr.server.worker.relay import Relay

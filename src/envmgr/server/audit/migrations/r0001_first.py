@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from envmgr.server.kit.migration import create_shared_tables
+from envmgr.server.kit.db.migrations import create_shared_tables
 
 revision = "0001"
 down_revision = None

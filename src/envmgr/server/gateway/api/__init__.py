@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from envmgr.server.gateway.api import exchange, keys, sessions, users
+from envmgr.server.gateway.api import api_keys, sessions, token_exchange, users
 
 if TYPE_CHECKING:
-    from envmgr.server.gateway.gateway import Gateway
+    from envmgr.server.gateway.facade import Gateway
 
 
 def routes(gateway: Gateway) -> list[Any]:
     """Make the handlers."""
     return [
         *sessions.routes(gateway.sessions, gateway.keyring),
-        *keys.routes(gateway.keys),
-        *exchange.routes(gateway.bindings, gateway.exchange),
+        *api_keys.routes(gateway.keys),
+        *token_exchange.routes(gateway.bindings, gateway.exchange),
         *users.routes(gateway.users),
     ]

@@ -9,15 +9,17 @@ from litestar.params import JSONBody
 
 from envmgr.server.gateway.requests import Login, Logout, PasswordChange, Refresh
 from envmgr.server.gateway.resources import Me, PublicKeys, Tokens
-from envmgr.server.gateway.sessions import Origin
-from envmgr.server.kit.edge import CALL, Asked, call_of, problems
-from envmgr.server.kit.headers import traceparent
+from envmgr.server.gateway.services.sessions import Origin
+from envmgr.server.kit.http.asgi import CALL
+from envmgr.server.kit.http.errors import problems
+from envmgr.server.kit.http.requests import Asked, call_of
+from envmgr.server.kit.telemetry.trace_context import traceparent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from envmgr.server.gateway.sessions import SessionService
-    from envmgr.server.kit.tokens import Keyring
+    from envmgr.server.gateway.services.sessions import SessionService
+    from envmgr.server.kit.security.tokens import Keyring
 
 _ANYBODY: dict[str, Any] = {"tags": ["auth"], "opt": {"needs": None}}
 _KNOWN: dict[str, Any] = {"tags": ["auth"], "opt": {"needs": None}}

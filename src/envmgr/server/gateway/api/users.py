@@ -10,26 +10,14 @@ from litestar.params import JSONBody, Parameter
 from envmgr.server.contracts.fields import Username
 from envmgr.server.gateway.requests import UserChange, UserNew
 from envmgr.server.gateway.resources import HumanRole, User
-from envmgr.server.kit.conditions import tag_of
-from envmgr.server.kit.edge import (
-    DEFAULT,
-    Asked,
-    Cursor,
-    Limit,
-    allow_only,
-    answered,
-    call_of,
-    like,
-    listed,
-    paging_of,
-    posted,
-    problems,
-    shown,
-    sortable,
-)
+from envmgr.server.kit.common.preconditions import tag_of
+from envmgr.server.kit.http.errors import problems
+from envmgr.server.kit.http.params import DEFAULT, Cursor, Limit, like, sortable
+from envmgr.server.kit.http.requests import Asked, allow_only, call_of, paging_of, posted
+from envmgr.server.kit.http.responses import answered, listed, shown
 
 if TYPE_CHECKING:
-    from envmgr.server.gateway.users import UserService
+    from envmgr.server.gateway.services.users import UserService
 
 OfName = Annotated[str | None, like(Username, "Of this name.")]
 OfRole = Annotated[HumanRole | None, Parameter(description="In this role.")]

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from sqlalchemy import bindparam, delete, insert, select, update
 
 from envmgr.server.gateway.store.tables import refresh, session, user
-from envmgr.server.kit.sql import Statement
+from envmgr.server.kit.db.sql import Statement
 
 if TYPE_CHECKING:
     from envmgr.server.gateway.resources import HumanRole
-    from envmgr.server.kit.sql import Reader, Row, Transaction
+    from envmgr.server.kit.db.sql import Reader, Row, Transaction
 
 _OPEN = (
     session.c.revoked_at.is_(None),

@@ -9,14 +9,14 @@ from sqlalchemy import bindparam, func, insert, select, update
 
 from envmgr.server.gateway.resources import User
 from envmgr.server.gateway.store.tables import user
-from envmgr.server.kit.clock import rfc3339
-from envmgr.server.kit.ids import as_id, is_id
-from envmgr.server.kit.paging import Listing
-from envmgr.server.kit.sql import Statement
+from envmgr.server.kit.common.clock import rfc3339
+from envmgr.server.kit.common.ids import as_id, is_id
+from envmgr.server.kit.db.pagination import Listing
+from envmgr.server.kit.db.sql import Statement
 
 if TYPE_CHECKING:
-    from envmgr.server.kit.paging import Page, Paging
-    from envmgr.server.kit.sql import Reader, Row, Transaction
+    from envmgr.server.kit.db.pagination import Page, Paging
+    from envmgr.server.kit.db.sql import Reader, Row, Transaction
 
 _SHOWN = (
     user.c.id,

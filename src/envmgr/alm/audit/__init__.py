@@ -1,0 +1,1 @@
+"""Offline verification and export of the audit log."""

@@ -1,0 +1,1 @@
+"""HTTP client of the ALM server: transport, credentials, errors."""

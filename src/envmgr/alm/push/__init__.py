@@ -1,0 +1,1 @@
+"""What a push sends: provenance, artifacts, the spool."""

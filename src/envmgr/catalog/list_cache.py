@@ -1,0 +1,163 @@
+"""The lists that upstreams publish, asked for conditionally and kept for when they cannot be asked."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import threading
+from typing import TYPE_CHECKING, TypeVar, cast
+
+from envmgr.kit.errors import HttpError, InsecureUrl, NetworkError, Offline, RateLimited, StorageError
+from envmgr.kit.frozen import frozen
+from envmgr.kit.fs import write_atomic
+from envmgr.kit.http import urls
+from envmgr.kit.progress import Silent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from envmgr.kit.http.client import Http, Response
+    from envmgr.kit.paths import Paths
+    from envmgr.kit.progress import Progress
+
+LIMIT = 200 * 2**20
+_KEPT = ("etag", "last-modified", "link", "content-type")
+_NOT_MODIFIED = 304
+_SERVER_ERROR = 500
+
+T = TypeVar("T")
+
+
+@frozen
+class Document:
+    """A list as last received; `url` is where redirects led to, `headers` the few that are kept (lower case)."""
+
+    body: bytes
+    url: str
+    headers: Mapping[str, str] = {}
+
+
+class Lists:
+    """Answer each URL once a run, from upstream if it can be asked, else from `cache/index`."""
+
+    def __init__(self, paths: Paths, http: Http, offline: bool, progress: Progress | None = None) -> None:
+        self._paths = paths
+        self._http = http
+        self._offline = offline
+        self._progress = progress or Silent()
+        self._seen: dict[str, object] = {}
+        self._guard = threading.Lock()
+        self._busy: dict[str, threading.Lock] = {}
+
+    def get(self, url: str, headers: Mapping[str, str] | None = None, *, limit: int = LIMIT) -> bytes:
+        """Return the body of a list; raise NetworkError when it is neither to be had nor kept."""
+        return self.document(url, headers, limit=limit).body
+
+    def document(self, url: str, headers: Mapping[str, str] | None = None, *, limit: int = LIMIT) -> Document:
+        """Return a list with its headers."""
+        key = _key(url, headers or {})
+        return self.once(f"document {key}", lambda: self._answer(url, headers or {}, key, limit))
+
+    def once(self, name: str, make: Callable[[], T]) -> T:
+        """Return what `make` makes, made once a run however many threads ask: a parsed list, a configuration."""
+        with self._guard:
+            busy = self._busy.setdefault(name, threading.Lock())
+        with busy:
+            if name not in self._seen:
+                self._seen[name] = make()
+            return cast("T", self._seen[name])
+
+    def _answer(self, url: str, headers: Mapping[str, str], key: str, limit: int) -> Document:
+        if url.startswith("file:"):
+            return _document(self._http.get(url, headers, limit=limit))
+        path = os.path.join(self._paths.index, key)
+        kept = _read(path)
+        if self._offline:
+            return kept or _refuse(url)
+        return self._ask(url, headers, kept, path, limit)
+
+    def _ask(
+        self, url: str, headers: Mapping[str, str], kept: Document | None, path: str, limit: int
+    ) -> Document:
+        try:
+            response = self._http.get(url, {**headers, **_conditions(kept)}, limit=limit)
+        except NetworkError as error:
+            if kept is None or not _is_passing(error):
+                raise
+            self._progress.note(
+                f"{error.message}; going on with the list of {urls.shown(url)} received before"
+            )
+            return kept
+        if response.status == _NOT_MODIFIED and kept is not None:
+            return kept
+        return self._keep(_document(response), url, path)
+
+    def _keep(self, document: Document, url: str, path: str) -> Document:
+        try:
+            write_atomic(path, _spell(document, url), 0o600)
+        except StorageError as error:
+            # What was asked for is at hand: that it cannot be kept for next time is no reason to fail.
+            self._progress.note(f"{error.message}; the list of {urls.shown(url)} is not kept")
+        return document
+
+
+def _refuse(url: str) -> Document:
+    raise Offline(
+        f"the list at {urls.shown(url)} is needed, was never received before, and envmgr is offline",
+        "run the same command once without --offline (and with the setting `offline` off)",
+    )
+
+
+def _is_passing(error: NetworkError) -> bool:
+    """Tell an upstream that cannot answer now from one that says no."""
+    if isinstance(error, InsecureUrl):
+        return False
+    if isinstance(error, HttpError) and not isinstance(error, RateLimited):
+        return error.status >= _SERVER_ERROR
+    return True
+
+
+def _document(response: Response) -> Document:
+    kept = {name: response.headers[name] for name in _KEPT if name in response.headers}
+    return Document(response.body, urls.shown(response.url), kept)
+
+
+def _conditions(kept: Document | None) -> dict[str, str]:
+    if kept is None:
+        return {}
+    named = (("etag", "If-None-Match"), ("last-modified", "If-Modified-Since"))
+    return {condition: kept.headers[name] for name, condition in named if name in kept.headers}
+
+
+def _key(url: str, headers: Mapping[str, str]) -> str:
+    """Name a list's file: by its URL without credentials, and the representation asked for.
+
+    Credentials are left out, even of what is hashed: a digest of a short secret gives it away. Whoever asks
+    with others is told by upstream whether what is kept (by this same user) is still the answer.
+    """
+    accept = next((value for name, value in headers.items() if name.lower() == "accept"), "")
+    return hashlib.sha256(f"{urls.bare(url)}\n{accept}".encode()).hexdigest()
+
+
+def _spell(document: Document, url: str) -> bytes:
+    """Write one file, so that no crash can part a body from its validators: a line of JSON, then the body."""
+    head = {
+        "asked": urls.shown(url),
+        "url": document.url,
+        "headers": dict(document.headers),
+        "sha256": hashlib.sha256(document.body).hexdigest(),
+    }
+    return json.dumps(head).encode() + b"\n" + document.body
+
+
+def _read(path: str) -> Document | None:
+    """Read what is kept; a file that is damaged is as good as none."""
+    try:
+        with open(path, "rb") as file:
+            head, body = json.loads(file.readline()), file.read()
+        if head["sha256"] != hashlib.sha256(body).hexdigest():
+            return None
+        return Document(body, str(head["url"]), dict(head["headers"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

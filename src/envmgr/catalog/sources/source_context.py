@@ -1,0 +1,25 @@
+"""What a source may use to answer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from envmgr.kit.frozen import frozen
+
+if TYPE_CHECKING:
+    from envmgr.catalog.list_cache import Lists
+    from envmgr.kit.config.settings import Settings
+    from envmgr.kit.environment import Environment
+    from envmgr.kit.http.client import Http
+    from envmgr.kit.paths import Paths
+
+
+@frozen
+class Context:
+    """The network, the cache of lists, and who is asking."""
+
+    http: Http
+    lists: Lists
+    settings: Settings
+    environment: Environment
+    paths: Paths

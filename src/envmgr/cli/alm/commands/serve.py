@@ -1,0 +1,20 @@
+"""`envmgr alm serve`: this process becomes the server."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from envmgr.cli.console import open_context
+from envmgr.kit.errors import UsageError
+from envmgr.ops.alm.serve import serve
+
+if TYPE_CHECKING:
+    from envmgr.cli.options import Options
+    from envmgr.ops.alm.serve import Wish
+
+
+def run(options: Options, wish: Wish) -> int:
+    """Run the server in this process's place."""
+    if options.json:
+        raise UsageError("serve prints a log, not one document", "leave --json out")
+    return serve(open_context(options), wish)

@@ -1,0 +1,1 @@
+"""Typer declarations of `envmgr alm`."""

@@ -1,0 +1,34 @@
+"""`envmgr where`: the directory a tool is installed in."""
+
+from __future__ import annotations
+
+from envmgr.cli.console import open_context, show
+from envmgr.kit.errors import NotInstalled, NoVersionSet
+from envmgr.ops.list_tools import named
+from envmgr.ops.where import where
+from envmgr.resolve.tool_specs import make, of_two, parse
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from envmgr.cli.options import Options
+
+
+def run(options: Options, words: Sequence[str]) -> int:
+    """Print the directory of TOOL, TOOL@SPEC or TOOL SPEC."""
+    item = of_two(words[0], words[1]) if len(words) > 1 else parse(words[0])
+    context = open_context(options)
+    try:
+        place = where(context, item)
+    except (NoVersionSet, NotInstalled):
+        name = item.tool if context.project.request(item.tool) else named(context, item.tool)
+        if name == item.tool:
+            raise
+        place = where(context, make(name, item.spec))
+    return show(
+        options,
+        "where",
+        lambda: {"tool": place.tool, "version": place.version, "path": place.path},
+        lambda _style, _width: [place.path],
+    )

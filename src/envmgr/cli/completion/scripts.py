@@ -1,0 +1,170 @@
+"""The scripts that teach shells to complete envmgr's command line, and putting them where the shells look."""
+
+from __future__ import annotations
+
+import os
+
+from envmgr.cli.console import open_context, show
+from envmgr.kit.errors import UsageError
+from envmgr.kit.fs import read_text, write_in_place
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from envmgr.cli.options import Options
+    from envmgr.kit.environment import Environment
+
+BASH = r"""_envmgr() {
+    local line=${COMP_LINE:0:COMP_POINT} current= mark part candidate
+    local -a words
+    read -ra words <<< "$line"
+    if [[ $line != *[[:space:]] ]]; then
+        current=${words[${#words[@]}-1]}
+        unset "words[${#words[@]}-1]"
+    fi
+    part=$current  # readline replaces only what follows the last of these, an @ with what follows it
+    for mark in : =; do
+        if [[ $COMP_WORDBREAKS == *"$mark"* ]]; then part=${part##*"$mark"}; fi
+    done
+    if [[ $COMP_WORDBREAKS == *@* && $part == *@* ]]; then part="@${part##*@}"; fi
+    COMPREPLY=()
+    while IFS=$'\t' read -r candidate _; do
+        if [[ $candidate == :files ]]; then
+            compopt -o default 2> /dev/null
+        else
+            COMPREPLY+=("${candidate#"${current%"$part"}"}")
+        fi
+    done < <(_ENVMGR_COMPLETE="=$current" envmgr "${words[@]:1}" 2> /dev/null)
+}
+complete -F _envmgr envmgr
+"""
+
+ZSH = r"""#compdef envmgr
+(( $+functions[compdef] )) || { autoload -Uz compinit && compinit }
+_envmgr() {
+    local line value
+    local -a found
+    for line in "${(@f)$(_ENVMGR_COMPLETE="=${(Q)words[CURRENT]}" envmgr "${(@Q)words[2,CURRENT-1]}" 2> /dev/null)}"; do
+        if [[ $line == :files ]]; then
+            _files
+            return
+        fi
+        value=${line%%$'\t'*}
+        [[ -z $line ]] || found+=("${value//:/\\:}${${line#$value}/$'\t'/:}")
+    done
+    (( $#found )) && _describe -V envmgr found
+}
+if [[ $funcstack[1] == _envmgr ]]; then
+    _envmgr "$@"
+else
+    compdef _envmgr envmgr
+fi
+"""
+
+FISH = r"""function __envmgr_complete
+    set -l words (commandline -opc)
+    set -l current (commandline -ct)
+    for line in (env _ENVMGR_COMPLETE="=$current" envmgr $words[2..-1] 2> /dev/null)
+        if test "$line" = :files
+            __fish_complete_path "$current"
+        else
+            echo $line
+        end
+    end
+end
+complete --command envmgr --no-files --keep-order --arguments '(__envmgr_complete)'
+"""
+
+PWSH = r"""Register-ArgumentCompleter -Native -CommandName envmgr -ScriptBlock {
+    param($word, $ast, $position)
+    $words = @($ast.CommandElements | Select-Object -Skip 1 |
+        Where-Object { $_.Extent.EndOffset -lt $position } | ForEach-Object { "$_" })
+    $env:_ENVMGR_COMPLETE = "=$word"
+    try {
+        envmgr @words 2> $null | Where-Object { $_ -ne ':files' } | ForEach-Object {
+            $value, $text = $_ -split "`t", 2
+            if (-not $text) { $text = $value }
+            [System.Management.Automation.CompletionResult]::new($value, $value, 'ParameterValue', $text)
+        }
+    } finally {
+        Remove-Item Env:_ENVMGR_COMPLETE
+    }
+}
+"""
+
+SCRIPTS = {"bash": BASH, "zsh": ZSH, "fish": FISH, "pwsh": PWSH}
+
+
+def run_show(options: Options, words: Sequence[str]) -> int:
+    """Print a shell's script."""
+    shell = _shell(open_context(options).environment, words)
+    script = SCRIPTS[shell]
+    return show(
+        options,
+        "show-completion",
+        lambda: {"shell": shell, "script": script},
+        lambda _style, _width: script.rstrip("\n").split("\n"),
+    )
+
+
+def run_install(options: Options, words: Sequence[str]) -> int:
+    """Write a shell's script, and have the shell read it when it starts."""
+    context = open_context(options)
+    shell = _shell(context.environment, words)
+    path, start_file = _places(shell, context.environment, context.paths.data)
+    write_in_place(path, SCRIPTS[shell])
+    if start_file:
+        _mention(start_file, path)
+    done = f"{shell} completes envmgr from its next start on: {path}"
+    reads = f", which {start_file} reads" if start_file else ""
+    return show(
+        options,
+        "install-completion",
+        lambda: {"shell": shell, "script": path, "start_file": start_file},
+        lambda _style, _width: [done + reads],
+    )
+
+
+def _shell(environment: Environment, words: Sequence[str]) -> str:
+    """Return the shell that is named, else the user's own."""
+    known = f"one of {', '.join(SCRIPTS)}"
+    if words:
+        name = "pwsh" if words[0] == "powershell" else words[0]
+        if name not in SCRIPTS:
+            raise UsageError(f"there is no completion for {name}", f"name {known}")
+        return name
+    name = os.path.basename(environment.get("SHELL"))
+    if name not in SCRIPTS:
+        raise UsageError("it is not clear which shell you use", f"name {known}: envmgr --show-completion zsh")
+    return name
+
+
+def _places(shell: str, environment: Environment, data: str) -> tuple[str, str | None]:
+    """Return where a shell's script goes, and the file of the user's that must name it, if it is not found there."""
+    config = environment.get("XDG_CONFIG_HOME", os.path.join(environment.home, ".config"))
+    if shell == "fish":
+        return os.path.join(config, "fish", "completions", "envmgr.fish"), None
+    path = os.path.join(data, "completion", f"envmgr.{'ps1' if shell == 'pwsh' else shell}")
+    if shell == "pwsh":
+        folder = (
+            os.path.join(environment.home, "Documents", "PowerShell")
+            if os.name == "nt"
+            else os.path.join(config, "powershell")
+        )
+        return path, os.path.join(folder, "Microsoft.PowerShell_profile.ps1")
+    home = environment.get("ZDOTDIR", environment.home) if shell == "zsh" else environment.home
+    return path, os.path.join(home, f".{shell}rc")
+
+
+def _mention(start_file: str, path: str) -> None:
+    """Add a line to the user's file, once."""
+    line = f". '{path.replace(chr(39), _escaped_quote(start_file))}'"
+    text = read_text(start_file) or ""
+    if line not in text.split("\n"):
+        separator = "" if not text or text.endswith("\n") else "\n"
+        write_in_place(start_file, f"{text}{separator}{line}\n")
+
+
+def _escaped_quote(start_file: str) -> str:
+    return "''" if start_file.endswith(".ps1") else "'\\''"

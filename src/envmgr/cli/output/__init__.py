@@ -1,0 +1,1 @@
+"""Terminal output: style, tables, wrapping, progress."""

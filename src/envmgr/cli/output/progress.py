@@ -1,0 +1,240 @@
+"""Progress as people see it: bars on a terminal, plain lines elsewhere, nothing where nobody looks."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import threading
+import time
+from collections import deque
+from typing import TYPE_CHECKING
+
+from envmgr.cli.output.progress_render import Task, render
+from envmgr.cli.output.style import STDERR, style_of, width_of
+from envmgr.cli.output.units import size
+from envmgr.cli.output.wrap import fill
+from envmgr.kit.environment import current, is_terminal
+from envmgr.kit.frozen import replace
+from envmgr.kit.progress import Silent
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.live import Live
+    from rich.text import Text
+
+    from envmgr.cli.options import Options
+    from envmgr.cli.output.style import Style
+    from envmgr.kit.progress import Progress
+
+DELAY = 0.2
+"""Seconds that work must take before it is shown: what is over at once does not flicker."""
+_FRAMES = 8
+_WINDOW = 5.0
+_MARGIN = 3  # the terminal's echo of Ctrl-C must not begin a new line, which would be left over
+_UNSPOKEN = ("waiting", "resolving", "finishing", "listing", "checking")
+
+
+@contextlib.contextmanager
+def watching(options: Options) -> Iterator[Progress]:
+    """Show the progress of what happens in the block, on stderr."""
+    if (options.quiet or options.json) and not options.verbose:
+        yield Silent()
+    elif _wants_bars() and not options.json:
+        watcher = BarWatcher(style_of(STDERR), verbose=options.verbose)
+        with contextlib.closing(watcher), contextlib.closing(Gate(watcher)) as gate:
+            yield gate
+    else:
+        with contextlib.closing(Gate(LineWatcher(verbose=options.verbose))) as gate:
+            yield gate
+
+
+def _wants_bars() -> bool:
+    return is_terminal(STDERR) and not current().get("CI") and current().get("TERM") != "dumb"
+
+
+class Gate:
+    """Passes on what happens until it is closed, and each note once.
+
+    Threads may go on for a while after a command has ended; what they do then must not follow its last words.
+    """
+
+    def __init__(self, watcher: Progress) -> None:
+        self._watcher = watcher
+        self._noted: set[str] = set()
+        self._guard = threading.RLock()
+
+    def step(self, task: str, what: str, total: int | None = None) -> None:
+        """Pass it on."""
+        with self._guard:
+            self._watcher.step(task, what, total)
+
+    def advance(self, task: str, count: int) -> None:
+        """Pass it on."""
+        with self._guard:
+            self._watcher.advance(task, count)
+
+    def done(self, task: str, what: str) -> None:
+        """Pass it on."""
+        with self._guard:
+            self._watcher.done(task, what)
+
+    def note(self, message: str) -> None:
+        """Pass it on, if it is new."""
+        with self._guard:
+            if message not in self._noted:
+                self._noted.add(message)
+                self._watcher.note(message)
+
+    def trace(self, message: str) -> None:
+        """Pass it on."""
+        with self._guard:
+            self._watcher.trace(message)
+
+    def close(self) -> None:
+        """Pass nothing on from now on."""
+        with self._guard:
+            self._watcher = Silent()
+
+
+class _Tracked:
+    """A task and how fast it has been of late."""
+
+    def __init__(self, task: Task) -> None:
+        self.task = task
+        self._samples = deque([(time.monotonic(), 0)])
+
+    def advance(self, count: int) -> None:
+        """Count bytes."""
+        self.task = replace(self.task, done=self.task.done + count)
+        self._samples.append((time.monotonic(), self.task.done))
+
+    def shown(self) -> Task:
+        """Return the task with its present speed."""
+        now = time.monotonic()
+        while len(self._samples) > 1 and now - self._samples[1][0] > _WINDOW:
+            self._samples.popleft()
+        since, before = self._samples[0]
+        elapsed = now - since
+        return replace(self.task, speed=(self.task.done - before) / elapsed if elapsed > DELAY else None)
+
+
+class BarWatcher:
+    """Draws a line a task while there are any, and leaves nothing behind."""
+
+    def __init__(self, style: Style, *, verbose: bool = False) -> None:
+        self._style = style
+        self._verbose = verbose
+        self._tasks: dict[str, _Tracked] = {}
+        self._guard = threading.RLock()
+        self._timer: threading.Timer | None = None
+        self._live: Live | None = None
+        self._frame = 0
+
+    def step(self, task: str, what: str, total: int | None = None) -> None:
+        """Show a task's next step, its bar from the start."""
+        with self._guard:
+            self._tasks[task] = _Tracked(Task(task, what, 0, total))
+            if self._live is None and self._timer is None:
+                self._timer = threading.Timer(DELAY, self._appear)
+                self._timer.daemon = True
+                self._timer.start()
+
+    def advance(self, task: str, count: int) -> None:
+        """Move the bar."""
+        with self._guard:
+            if task in self._tasks:
+                self._tasks[task].advance(count)
+
+    def done(self, task: str, what: str) -> None:  # noqa: ARG002 - the result is printed when all are over
+        """Take the line away, and with the last of them the display."""
+        with self._guard:
+            self._tasks.pop(task, None)
+            if not self._tasks:
+                self.close()
+
+    def note(self, message: str) -> None:
+        """Print a line above the bars."""
+        self._print(self._style.paint("yellow", fill(message, width_of(STDERR), 0, 2)))
+
+    def trace(self, message: str) -> None:
+        """Print, if that is wanted, a line above the bars."""
+        if self._verbose:
+            self._print(self._style.paint("dim", message))
+
+    def close(self) -> None:
+        """Give the terminal back."""
+        with self._guard:
+            if self._timer:
+                self._timer.cancel()
+            if self._live:
+                self._live.stop()
+            self._timer = self._live = None
+
+    def _appear(self) -> None:
+        from rich.console import Console
+        from rich.live import Live
+
+        with self._guard:
+            if self._timer is None or self._live is not None:
+                return
+            console = Console(stderr=True, no_color=not self._style.colour, highlight=False)
+            self._live = Live(
+                console=console,
+                get_renderable=lambda: self._picture(console.width),
+                refresh_per_second=_FRAMES,
+                transient=True,
+                redirect_stdout=False,
+                redirect_stderr=False,
+            )
+            self._live.start()
+
+    def _picture(self, width: int) -> Text:
+        from rich.text import Text
+
+        self._frame += 1
+        tasks = [tracked.shown() for tracked in list(self._tasks.values())]
+        lines = render(tasks, max(width - _MARGIN, 1), self._frame, self._style)
+        return Text.from_ansi("\n".join(lines), no_wrap=True, overflow="ellipsis")
+
+    def _print(self, text: str) -> None:
+        with self._guard:
+            if self._live is None:
+                _write(text)
+            else:
+                from rich.text import Text
+
+                self._live.console.print(Text.from_ansi(text), soft_wrap=True)
+
+
+class LineWatcher:
+    """Prints a line a step that transfers or makes something: for logs."""
+
+    def __init__(self, *, verbose: bool = False) -> None:
+        self._verbose = verbose
+
+    def step(self, task: str, what: str, total: int | None = None) -> None:
+        """Say what a task does now."""
+        if self._verbose or not what.startswith(_UNSPOKEN):
+            self.note(f"{task}: {what}" + (f" ({size(total)})" if total else ""))
+
+    def advance(self, task: str, count: int) -> None:
+        """Say nothing: a log needs no percentages."""
+
+    def done(self, task: str, what: str) -> None:
+        """Say nothing, unless that is wanted: the result is printed when all are over."""
+        self.trace(f"{task}: {what}")
+
+    def note(self, message: str) -> None:
+        """Print a line."""
+        _write(message)
+
+    def trace(self, message: str) -> None:
+        """Print, if that is wanted, a line."""
+        if self._verbose:
+            _write(message)
+
+
+def _write(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()

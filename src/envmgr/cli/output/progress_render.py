@@ -1,0 +1,114 @@
+"""How tasks under way look: a line each, made for the terminal's width. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from envmgr.cli.output.table import ELLIPSIS, display_width
+from envmgr.cli.output.units import part, size
+from envmgr.kit.frozen import frozen
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from envmgr.cli.output.style import Style
+
+SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+ROOM_FOR_BARS = 72
+_LEAST_NAME, _LEAST_BAR, _MOST_BAR = 14, 8, 40
+_WHAT, _AMOUNT, _SPEED = len("downloading"), len("99.9/99.9 MiB"), len("99.9 MiB/s")
+
+
+@frozen
+class Task:
+    """What a task does now: `done` of `total` bytes (if it counts any), at `speed` bytes a second."""
+
+    name: str
+    what: str
+    done: int = 0
+    total: int | None = None
+    speed: float | None = None
+
+    @property
+    def amount(self) -> str:
+        """Spell what is done."""
+        if self.total:
+            return part(min(self.done, self.total), self.total)
+        return size(self.done) if self.done else ""
+
+    @property
+    def pace(self) -> str:
+        """Spell the speed."""
+        return f"{size(self.speed)}/s" if self.speed else ""
+
+
+@frozen
+class _Columns:
+    name: int
+    what: int
+    bar: int
+    amount: int
+    speed: int
+
+
+def render(tasks: Sequence[Task], width: int, frame: int, style: Style) -> list[str]:
+    """Lay the tasks out, names aligned; where there is no room, bars go first, then speeds, then ends of names."""
+    if not tasks:
+        return []
+    columns = _columns(tasks, width)
+    return [_line(task, columns, SPINNER[frame % len(SPINNER)], style) for task in tasks]
+
+
+def _columns(tasks: Sequence[Task], width: int) -> _Columns:
+    name = max(display_width(task.name) for task in tasks)
+    what = max(_WHAT, *(len(task.what) for task in tasks))
+    amount = max(_AMOUNT, *(len(task.amount) for task in tasks))
+    speed = max(_SPEED, *(len(task.pace) for task in tasks))
+    free = width - len("⠋ ") - name - 1 - what - 1 - amount - 1 - speed
+    if width >= ROOM_FOR_BARS and free - 1 >= _LEAST_BAR:
+        return _Columns(name, what, min(free - 1, _MOST_BAR), amount, speed)
+    if free < 0 and name + free < _LEAST_NAME:
+        speed, free = 0, free + speed + 1
+    return _Columns(max(min(name, name + free), 1), what, 0, amount, speed)
+
+
+def _line(task: Task, columns: _Columns, spinner: str, style: Style) -> str:
+    name = middle(task.name, columns.name)
+    cells = [
+        ("cyan", spinner, 1),
+        ("bold", name, columns.name),
+        ("dim", task.what, columns.what),
+        ("green", _bar(task, columns.bar), columns.bar),
+        ("", task.amount.rjust(columns.amount), columns.amount),
+        ("dim", task.pace.rjust(columns.speed), columns.speed),
+    ]
+    shown = (_cell(kind, text, width, style) for kind, text, width in cells if width)
+    return " ".join(shown).rstrip()
+
+
+def _cell(kind: str, text: str, width: int, style: Style) -> str:
+    padding = " " * (width - display_width(text))
+    return (style.paint(kind, text) if kind and text.strip() else text) + padding
+
+
+def _bar(task: Task, width: int) -> str:
+    if not task.total or not width:
+        return ""
+    full = min(task.done * width // task.total, width)
+    return "━" * full + "╺" * (full < width)
+
+
+def middle(text: str, width: int) -> str:
+    """Cut a name to a width in its middle: the beginning says which tool it is, the end which version."""
+    if display_width(text) <= width:
+        return text
+    head = (width - 1) // 2
+    tail = width - 1 - head
+    return _within(text, head) + ELLIPSIS + _within(text[::-1], tail)[::-1]
+
+
+def _within(text: str, width: int) -> str:
+    """Return as much of a text's beginning as has room."""
+    while display_width(text) > width:
+        text = text[:-1]
+    return text

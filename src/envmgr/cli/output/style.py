@@ -1,0 +1,52 @@
+"""Colour, where the terminal wants it: NO_COLOR, CLICOLOR_FORCE and pipes are honoured."""
+
+from __future__ import annotations
+
+from envmgr.kit.environment import current, is_terminal
+from envmgr.kit.frozen import frozen
+
+STDOUT, STDERR = 1, 2
+
+_CODES = {
+    "bold": "1",
+    "dim": "2",
+    "red": "31",
+    "green": "32",
+    "yellow": "33",
+    "cyan": "36",
+    "error": "1;31",
+    "hint": "36",
+}
+
+
+@frozen
+class Style:
+    """Paints words, or leaves them as they are."""
+
+    colour: bool
+
+    def paint(self, kind: str, text: str) -> str:
+        """Return the text in the colour of its kind. The kinds are readable on light and dark grounds."""
+        return f"\x1b[{_CODES[kind]}m{text}\x1b[0m" if self.colour and text else text
+
+
+def style_of(stream: int) -> Style:
+    """Return the style for stdout or stderr."""
+    environment = current()
+    if environment.get("NO_COLOR"):
+        return Style(colour=False)
+    forced = environment.get("CLICOLOR_FORCE", "0") != "0" or environment.get("FORCE_COLOR", "0") != "0"
+    return Style(forced or (is_terminal(stream) and environment.get("TERM") != "dumb"))
+
+
+def width_of(stream: int) -> int:
+    """Return how many columns there are: the terminal's, COLUMNS, or plenty where the output is no terminal."""
+    import os
+
+    columns = current().get("COLUMNS")
+    if columns.isdigit() and int(columns) > 0:
+        return int(columns)
+    try:
+        return os.get_terminal_size(stream).columns or 80
+    except OSError:
+        return 10_000

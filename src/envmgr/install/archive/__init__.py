@@ -1,0 +1,1 @@
+"""Archive formats: reading, safety checks, extraction."""

@@ -1,0 +1,89 @@
+"""Decompression on another processor: a bare Python that inflates into a pipe while we write files."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+from typing import IO, TYPE_CHECKING
+
+from envmgr.install.archive import decompress
+from envmgr.kit.environment import python
+from envmgr.kit.errors import BadArchive
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SMALL = 2 << 20  # below this a process takes longer to start than we to inflate
+_PIPE = 1 << 20
+_PACKAGES = {"gz": "isal", "zst": "backports.zstd"}
+
+
+def inflated(file: IO[bytes], kind: str) -> Iterator[bytes]:
+    """Yield what a compressed file (gz, xz, bz2 or zst) holds; raise BadArchive where it is damaged."""
+    if os.fstat(file.fileno()).st_size < SMALL or not (python() and os.path.isfile(decompress.__file__)):
+        return _here(file, kind)
+    return _beside(file, kind)
+
+
+def _here(file: IO[bytes], kind: str) -> Iterator[bytes]:
+    try:
+        yield from decompress.inflate(kind, lambda: file.read(decompress.PIECE))
+    except decompress.DamagedError as error:
+        raise BadArchive(f"as {kind} {error}") from error
+
+
+def _beside(file: IO[bytes], kind: str) -> Iterator[bytes]:
+    process = subprocess.Popen(  # noqa: S603 - our own interpreter with our own file
+        [python(), "-I", "-S", decompress.__file__, kind, *_directories(kind)],
+        stdin=file,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,  # Ctrl-C is ours to handle; the process ends when its pipe does
+    )
+    with process, contextlib.ExitStack() as stack:
+        stack.callback(process.kill)
+        yield from _pieces(process)
+        if process.wait() != 0:
+            raise BadArchive(f"as {kind} {_complaint(process)}")
+
+
+def _pieces(process: subprocess.Popen[bytes]) -> Iterator[bytes]:
+    output = process.stdout.fileno()  # type: ignore[union-attr] # it is a pipe
+    _widen(output)
+    while piece := os.read(output, _PIPE):
+        yield piece
+
+
+def _complaint(process: subprocess.Popen[bytes]) -> str:
+    said = process.stderr.read().decode(errors="replace")  # type: ignore[union-attr] # it is a pipe
+    if process.returncode == decompress.DAMAGED:
+        return said
+    last = said.strip().splitlines()[-1:] or [""]
+    return f"it cannot be read: the process that inflates it ended with status {process.returncode} {last[0]}".strip()
+
+
+def _widen(pipe: int) -> None:
+    """Let the inflating process run ahead as far as the system allows."""
+    if sys.platform == "linux":
+        import fcntl
+
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE)
+
+
+def _directories(kind: str) -> list[str]:
+    """Return where the package that a kind needs is installed."""
+    package = _PACKAGES.get(kind)
+    try:
+        spec = find_spec(package) if package else None
+    except ModuleNotFoundError:  # the parent of a dotted name is not there
+        return []
+    if package is None or spec is None or spec.origin is None:
+        return []
+    directory = os.path.dirname(spec.origin)
+    for _ in package.split("."):
+        directory = os.path.dirname(directory)
+    return [directory]

@@ -1,0 +1,207 @@
+"""Unpack entries into a new directory, by the rules of `guard`."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import TYPE_CHECKING
+
+from envmgr.install.archive import safety
+from envmgr.install.archive.entry import DIRECTORY, FILE, HARDLINK, SYMLINK
+from envmgr.kit.errors import BadArchive, UnsafeArchive
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from envmgr.install.archive.entry import Entry
+
+_CREATE = (
+    os.O_WRONLY
+    | os.O_CREAT
+    | os.O_EXCL
+    | getattr(os, "O_NOFOLLOW", 0)
+    | getattr(os, "O_CLOEXEC", 0)
+    | getattr(os, "O_BINARY", 0)
+)
+_DIRECTORY_MODE = 0o755
+_LATEST = 1 << 62  # nanoseconds: the year 2116
+_SETS_TIME_BY_DESCRIPTOR = os.utime in os.supports_fd
+
+
+def unpack(
+    entries: Iterable[Entry], directory: str, system: str, strip: int | None, named: Iterable[str]
+) -> Tree:
+    """Unpack entries below a directory that is made for them.
+
+    `strip` leading directories are dropped; with None, a single top directory is, unless one of the `named` paths
+    begins with it. Raises UnsafeArchive naming the entry that breaks a rule. Links are made by `Tree.finish`.
+    """
+    os.mkdir(directory, _DIRECTORY_MODE)
+    tree = Tree(directory, system, strip or 0)
+    for entry in entries:
+        tree.add(entry)
+    if strip is None:
+        tree.drop_top(named)
+    return tree
+
+
+class Tree:
+    """A tree in the making; `root` is where it is."""
+
+    def __init__(self, root: str, system: str, strip: int) -> None:
+        self.root = root
+        self._system = system
+        self._strip = strip
+        self._names = safety.Names(system)
+        self._links: dict[str, str] = {}
+        self._times: dict[str, int] = {}  # of directories: each file made in one changes its time
+
+    def add(self, entry: Entry) -> None:
+        """Make a file or directory, and remember a link."""
+        safety.check_kind(entry.path, entry.kind, entry.mode)
+        parts = safety.components(entry.path, self._system)[self._strip :]
+        if not parts:
+            return
+        for parent in self._names.add_parents(parts):
+            os.mkdir(self._at(parent), _DIRECTORY_MODE)
+        _MAKERS[entry.kind](self, "/".join(parts), entry)
+
+    def _at(self, path: str) -> str:
+        return f"{self.root}/{path}"
+
+    def _add_file(self, path: str, entry: Entry) -> None:
+        if not self._names.add(path, FILE):
+            os.unlink(
+                self._at(path)
+            )  # in a tar archive the later entry counts; others linked to it keep theirs
+        try:
+            _write_file(self._at(path), entry)
+        except FileExistsError as error:
+            raise UnsafeArchive(f"{path!r} is another entry's name too on this file system") from error
+
+    def _add_directory(self, path: str, entry: Entry) -> None:
+        mode = safety.directory_mode(entry.mode)
+        if self._names.add(path, DIRECTORY):
+            os.mkdir(self._at(path), mode)
+        elif mode != _DIRECTORY_MODE:
+            os.chmod(self._at(path), mode & os.stat(self._at(path)).st_mode)
+        if entry.mtime is not None:
+            self._times[path] = entry.mtime
+
+    def _add_symlink(self, path: str, entry: Entry) -> None:
+        self._names.add(path, SYMLINK)
+        self._links[path] = entry.target
+
+    def _add_hardlink(self, path: str, entry: Entry) -> None:
+        target = self._target(entry)
+        if target == path:
+            return
+        if target in self._links:
+            self._names.add(path, SYMLINK)
+            self._links[path] = self._links[target]
+        else:
+            if not self._names.add(path, FILE):
+                os.unlink(self._at(path))
+            _link(self._at(target), self._at(path))
+
+    def _target(self, entry: Entry) -> str:
+        """Return where a hard link leads: to a file that came before it."""
+        try:
+            target = "/".join(safety.components(entry.target, self._system)[self._strip :])
+        except UnsafeArchive as error:
+            raise UnsafeArchive(f"{entry.path!r} is a hard link, and {error.message}") from error
+        if self._names.kind(target) not in {FILE, SYMLINK}:
+            raise UnsafeArchive(
+                f"{entry.path!r} is a hard link to {entry.target!r}, which is no file of the archive before it"
+            )
+        return target
+
+    def drop_top(self, named: Iterable[str]) -> None:
+        """Drop the top directory if it is the only one and nobody names it."""
+        tops = self._names.top()
+        if len(tops) != 1:
+            return
+        top = tops.pop()
+        if self._names.kind(top) == DIRECTORY and all(path.split("/")[0] != top for path in named):
+            self.root = self._at(top)
+            self._links = {path[len(top) + 1 :]: target for path, target in self._links.items()}
+            self._times = {path[len(top) + 1 :]: time for path, time in self._times.items() if path != top}
+
+    def rename(self, renames: Mapping[str, str]) -> None:
+        """Give entries (paths of the tree) new paths."""
+        for before, after in renames.items():
+            self._rename(*(safety.inside(path, self._system) for path in (before, after)))
+
+    def _rename(self, before: str, after: str) -> None:
+        moved = {path for path in self._links if path == before or path.startswith(f"{before}/")}
+        if before not in self._links and not os.path.lexists(self._at(before)):
+            raise BadArchive(
+                f"it holds no {before!r}, which is to be renamed to {after!r}; {top_of(self.root)}"
+            )
+        if after in self._links or os.path.lexists(self._at(after)):
+            raise BadArchive(f"it holds {after!r} already, which {before!r} is to be renamed to")
+        if before not in self._links:
+            os.makedirs(os.path.dirname(self._at(after)), exist_ok=True)
+            os.rename(self._at(before), self._at(after))
+        self._links = {
+            after + path[len(before) :] if path in moved else path: t for path, t in self._links.items()
+        }
+        self._times = {
+            after + path[len(before) :] if path == before or path.startswith(f"{before}/") else path: time
+            for path, time in self._times.items()
+        }
+
+    def finish(self) -> None:
+        """Make the links, now that all are known to stay inside, and set the directories' times."""
+        safety.check_links(self._links)
+        for name in os.listdir(self.root):
+            safety.check_ours(name)
+        for path, target in self._links.items():
+            safety.check_ours(path)
+            os.makedirs(os.path.dirname(self._at(path)), exist_ok=True)
+            os.symlink(target, self._at(path))
+        for path in sorted(self._times, reverse=True):
+            _set_time(self._at(path), self._times[path])
+
+
+_MAKERS: dict[str, Callable[[Tree, str, Entry], None]] = {
+    FILE: Tree._add_file,  # noqa: SLF001 - the table is part of the class
+    DIRECTORY: Tree._add_directory,  # noqa: SLF001
+    SYMLINK: Tree._add_symlink,  # noqa: SLF001
+    HARDLINK: Tree._add_hardlink,  # noqa: SLF001
+}
+
+
+def _write_file(path: str, entry: Entry) -> None:
+    descriptor = os.open(path, _CREATE, safety.file_mode(entry.mode))
+    try:
+        for piece in entry.content:
+            written = os.write(descriptor, piece)
+            while written < len(piece):
+                written += os.write(descriptor, piece[written:])
+        if _SETS_TIME_BY_DESCRIPTOR and entry.mtime is not None:
+            _set_time(descriptor, entry.mtime)
+    finally:
+        os.close(descriptor)
+    if not _SETS_TIME_BY_DESCRIPTOR and entry.mtime is not None:
+        _set_time(path, entry.mtime)
+
+
+def _set_time(file: int | str, mtime: int) -> None:
+    if 0 <= mtime < _LATEST:
+        os.utime(file, ns=(mtime, mtime))
+
+
+def _link(target: str, path: str) -> None:
+    try:
+        os.link(target, path)
+    except OSError:  # the file system has no hard links, or allows no more of them to one file
+        shutil.copy2(target, path)
+
+
+def top_of(directory: str, most: int = 12) -> str:
+    """Say what is at the top of a tree."""
+    names = sorted(os.listdir(directory))
+    shown = ", ".join(repr(name) for name in names[:most])
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return f"at its top are {shown}{more}" if names else "it is empty"

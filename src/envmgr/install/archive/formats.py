@@ -1,0 +1,98 @@
+"""Open an archive of any format as a stream of entries."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import IO, TYPE_CHECKING
+
+from envmgr.install.archive import decompress, tar_reader, wheel_layout, zip_reader
+from envmgr.install.archive.decompress_process import inflated
+from envmgr.install.archive.entry import FILE, Entry
+from envmgr.install.archive.safety import Meter
+from envmgr.kit.errors import BadArchive
+from envmgr.kit.frozen import frozen
+from envmgr.kit.fs import translating
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterator
+
+PROGRAM = "program"
+
+
+@frozen
+class Archive:
+    """An open archive: its entries, its size, and how far into it the reading is (both in bytes)."""
+
+    entries: Iterator[Entry]
+    size: int
+    position: Callable[[], int]
+
+
+@contextlib.contextmanager
+def opened(path: str, kind: str) -> Iterator[Archive]:
+    """Open an archive of a format as `Layout.format` spells it.
+
+    A format that holds one program (gz, xz, zst, bz2, raw) gives one entry, PROGRAM. Reading raises BadArchive where
+    the archive is damaged, and UnsafeArchive when more comes of it than can honestly be in it.
+    """
+    if kind not in _FORMATS:
+        raise BadArchive(f"envmgr knows no archives of format {kind!r}", f"it knows {', '.join(_FORMATS)}")
+    with translating(path):
+        file = open(path, "rb", buffering=0)  # noqa: SIM115 - closed below; its position is shared with a process
+    with file:
+        size = os.fstat(file.fileno()).st_size
+        entries = _FORMATS[kind](file, Meter(size))
+        with contextlib.closing(entries):
+            yield Archive(entries, size, lambda: os.lseek(file.fileno(), 0, os.SEEK_CUR))
+
+
+def _tar(kind: str) -> Callable[[IO[bytes], Meter], Generator[Entry]]:
+    return lambda file, meter: tar_reader.read(meter.watch(inflated(file, kind)), is_sealed=True)
+
+
+def _program(kind: str) -> Callable[[IO[bytes], Meter], Generator[Entry]]:
+    return lambda file, meter: _one(meter.watch(inflated(file, kind)))
+
+
+def _bare_tar(file: IO[bytes], meter: Meter) -> Generator[Entry]:
+    return tar_reader.read(meter.watch(_plain(file)), is_sealed=False)
+
+
+def _raw(file: IO[bytes], meter: Meter) -> Generator[Entry]:
+    return _one(meter.watch(_plain(file)))
+
+
+def _zip(file: IO[bytes], meter: Meter) -> Generator[Entry]:
+    for entry in zip_reader.read(file):
+        entry.content = meter.watch(entry.content)
+        yield entry
+
+
+def _wheel(file: IO[bytes], meter: Meter) -> Generator[Entry]:
+    return wheel_layout.spread(_zip(file, meter))
+
+
+def _one(pieces: Iterator[bytes]) -> Generator[Entry]:
+    yield Entry(PROGRAM, FILE, 0o755, None, content=pieces)
+
+
+def _plain(file: IO[bytes]) -> Iterator[bytes]:
+    while piece := file.read(decompress.PIECE):
+        yield piece
+
+
+_FORMATS = {
+    "tar.gz": _tar("gz"),
+    "tar.xz": _tar("xz"),
+    "tar.bz2": _tar("bz2"),
+    "tar.zst": _tar("zst"),
+    "tar": _bare_tar,
+    "zip": _zip,
+    "whl": _wheel,
+    "gz": _program("gz"),
+    "xz": _program("xz"),
+    "zst": _program("zst"),
+    "bz2": _program("bz2"),
+    "raw": _raw,
+}

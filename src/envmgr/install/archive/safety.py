@@ -1,0 +1,236 @@
+"""What an archive may hold: pure rules, so that nothing it says can touch anything outside the tree it becomes.
+
+Names. Two entries whose names differ only in case or in how Unicode composes a letter are one file on macOS and
+Windows, and one could be written through the other. They are compared the way Unicode defines it (canonical
+caseless matching, https://www.unicode.org/versions/latest/core-spec/chapter-3/#G34145): case folded, composed by
+NFC. NFKC would go further (`①` as `1`), but no file system takes such names for the same. On Linux two collections
+that need both spellings are let through: terminfo (`E/Eterm`, `e/eterm`) and the kernel's netfilter headers.
+
+Links. A link is judged by where it leads when every other link of the tree is followed, once all are known; until
+then none is made, so nothing can be written through one.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import TYPE_CHECKING, TypeVar
+
+from envmgr.install.archive.entry import DIRECTORY, FILE, HARDLINK, SYMLINK
+from envmgr.install.receipt import FILES, RECEIPT
+from envmgr.kit.errors import UnsafeArchive
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+_Piece = TypeVar("_Piece", bytes, memoryview, bytes | memoryview)
+
+LONGEST_PATH = 2048
+LONGEST_NAME = 255
+DEEPEST = 100
+MOST_ENTRIES = 200_000
+MOST_BYTES = 32 << 30
+MOST_RATIO = 200  # real archives stay below 30; deflate's own limit is 1032
+FREE_BYTES = 100 << 20  # what may come of any archive, however small
+MOST_LINKS = 40  # followed one after another, as Linux does
+
+_TWINS = (
+    "share/terminfo/",
+    "lib/terminfo/",
+    "linux/netfilter/",
+    "linux/netfilter_ipv4/",
+    "linux/netfilter_ipv6/",
+)
+_UNIX_KINDS = frozenset({FILE, DIRECTORY, SYMLINK, HARDLINK})
+_SETID = 0o6000
+_WINDOWS_CHARACTERS = frozenset('<>:"|?*') | {chr(code) for code in range(32)}
+_WINDOWS_DEVICES = frozenset(
+    {"con", "prn", "aux", "nul", "conin$", "conout$"}
+    | {f"{port}{digit}" for port in ("com", "lpt") for digit in "123456789¹²³"}
+)
+
+
+def components(path: str, system: str) -> tuple[str, ...]:
+    """Split an entry's path, which may not lead out of the tree; raise UnsafeArchive naming the entry."""
+    if path.startswith("/") or path[1:2] == ":":
+        raise UnsafeArchive(f"{path!r} is an absolute path")
+    if "\\" in path:
+        raise UnsafeArchive(f"{path!r} has a backslash, which separates directories on Windows")
+    if "\0" in path:
+        raise UnsafeArchive(f"{path!r} has a NUL character")
+    parts = tuple(part for part in path.split("/") if part not in {"", "."})
+    if ".." in parts:
+        raise UnsafeArchive(f"{path!r} leads out of its directory")
+    _check_lengths(path, parts)
+    if system == "windows":
+        _check_windows(path, parts)
+    return parts
+
+
+def inside(path: str, system: str) -> str:
+    """Return a manifest's path in normal form; raise UnsafeArchive if it leads out of the tree."""
+    return "/".join(components(path, system))
+
+
+def _check_lengths(path: str, parts: tuple[str, ...]) -> None:
+    if len(path) > LONGEST_PATH or len(parts) > DEEPEST:
+        raise UnsafeArchive(
+            f"{path[:80]!r}… is too long a path or too deep ({len(path)} characters, {len(parts)} levels)"
+        )
+    for part in parts if len(path) * 4 > LONGEST_NAME else ():
+        if len(part.encode("utf-8", "surrogateescape")) > LONGEST_NAME:
+            raise UnsafeArchive(f"{part[:80]!r}… is too long a name ({len(part)} characters)")
+
+
+def _check_windows(path: str, parts: tuple[str, ...]) -> None:
+    for part in parts:
+        stem = part.partition(".")[0].rstrip(" ").casefold()
+        if stem in _WINDOWS_DEVICES or part[-1] in ". " or not _WINDOWS_CHARACTERS.isdisjoint(part):
+            raise UnsafeArchive(f"{path!r} is a name that Windows reserves")
+
+
+def check_kind(path: str, kind: str, mode: int) -> None:
+    """Refuse what is no file, directory or link, and programs that run as someone else."""
+    if kind not in _UNIX_KINDS:
+        raise UnsafeArchive(f"{path!r} is a {kind}")
+    if kind == FILE and mode & _SETID:
+        raise UnsafeArchive(f"{path!r} has the {'setuid' if mode & 0o4000 else 'setgid'} bit")
+
+
+def file_mode(mode: int) -> int:
+    """Keep who may read and execute; only the owner may write."""
+    return mode & 0o755 | 0o400
+
+
+def directory_mode(mode: int) -> int:
+    """Keep who may read and enter; the owner must be able to do anything."""
+    return mode & 0o755 | 0o700
+
+
+def fold(path: str) -> str:
+    """Spell a path so that all spellings which some file system takes for the same are equal."""
+    if path.isascii():
+        return path.lower()
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", path).casefold())
+
+
+class Names:
+    """The names an archive has used, each of which stands for one thing; kept by directory, to be small."""
+
+    def __init__(self, system: str) -> None:
+        self._system = system
+        self._spellings: dict[str, dict[str, str]] = {}
+        self._kinds: dict[str, str] = {}  # of all but files, which are most
+        self._count = 0
+
+    def kind(self, path: str) -> str | None:
+        """Return what a path stands for, or None where it was not used."""
+        directory, _, name = path.rpartition("/")
+        known = self._spellings.get(directory, {}).get(self._key(directory, name))
+        return self._kinds.get(path, FILE) if known == name else None
+
+    def top(self) -> set[str]:
+        """Return the names at the top of the tree."""
+        return set(self._spellings.get("", {}).values())
+
+    def add(self, path: str, kind: str) -> bool:
+        """Use a path; tell whether it is new. Raise UnsafeArchive if it stands for something else already."""
+        directory, _, name = path.rpartition("/")
+        spellings = self._spellings.setdefault(directory, {})
+        key = self._key(directory, name)
+        if key in spellings:
+            self._check_same(path, path.removesuffix(name) + spellings[key], kind)
+            return False
+        if self._count == MOST_ENTRIES:
+            raise UnsafeArchive(
+                f"{path!r} is one entry more than the {MOST_ENTRIES:,} that an archive may hold"
+            )
+        self._count += 1
+        spellings[key] = name
+        if kind != FILE:
+            self._kinds[path] = kind
+        return True
+
+    def _check_same(self, path: str, spelling: str, kind: str) -> None:
+        if spelling != path:
+            raise UnsafeArchive(f"{path!r} and {spelling!r} are the same file on macOS and Windows")
+        known = self._kinds.get(path, FILE)
+        if known != kind or kind == SYMLINK:
+            raise UnsafeArchive(f"{path!r} is there twice, as a {known} and as a {kind}")
+
+    def _key(self, directory: str, name: str) -> str:
+        if self._system == "linux" and any(twins in f"{directory}/" for twins in _TWINS):
+            return name
+        key = fold(name)
+        return name if key == name else key
+
+    def add_parents(self, parts: tuple[str, ...]) -> list[str]:
+        """Use the directories above a path; return those that are new, outermost first."""
+        parent = "/".join(parts[:-1])
+        if not parent or self._kinds.get(parent) == DIRECTORY:
+            return []
+        above = ["/".join(parts[:depth]) for depth in range(1, len(parts))]
+        for path in above:
+            if self.kind(path) not in {None, DIRECTORY}:
+                raise UnsafeArchive(
+                    f"{'/'.join(parts)!r} would go through {path!r}, which is a {self.kind(path)}"
+                )
+        return [path for path in above if self.add(path, DIRECTORY)]
+
+
+def check_ours(path: str) -> None:
+    """Refuse the names that envmgr keeps for itself at the top of a tree."""
+    if fold(path) in {RECEIPT, FILES}:
+        raise UnsafeArchive(f"{path!r} is a name that envmgr keeps for itself")
+
+
+def check_links(links: Mapping[str, str]) -> None:
+    """Refuse symbolic links (path to target) that lead out of the tree when all of them are followed."""
+    for path, target in links.items():
+        if not target or "\\" in target or "\0" in target:
+            raise UnsafeArchive(f"{path!r} is a link to {target!r}, which is no path")
+        _follow(path, links)
+
+
+def _follow(path: str, links: Mapping[str, str]) -> None:
+    """Walk to where a link leads, as the system would."""
+    waiting = path.split("/")[::-1]
+    here: list[str] = []
+    followed = 0
+    while waiting:
+        part = waiting.pop()
+        if part == "..":
+            if not here:
+                raise UnsafeArchive(f"{path!r} is a link to {links[path]!r}, which leads out of the tree")
+            here.pop()
+        elif part not in {"", "."}:
+            here.append(part)
+        target = links.get("/".join(here)) if part not in {"", ".", ".."} else None
+        if target is not None:
+            followed += 1
+            if target[:1] == "/" or target[1:2] == ":":
+                raise UnsafeArchive(f"{path!r} is a link to {links[path]!r}, which leads out of the tree")
+            if followed > MOST_LINKS:
+                raise UnsafeArchive(f"{path!r} is a link to {links[path]!r}, which leads in a circle")
+            here.pop()
+            waiting += target.split("/")[::-1]
+
+
+class Meter:
+    """How much has come of an archive of a given size."""
+
+    def __init__(self, archive_size: int) -> None:
+        self._limit = min(MOST_BYTES, max(FREE_BYTES, archive_size * MOST_RATIO))
+        self._size = archive_size
+        self.count = 0
+
+    def add(self, count: int) -> None:
+        """Count bytes; raise UnsafeArchive when an archive of this size cannot honestly hold so many."""
+        self.count += count
+        if self.count > self._limit:
+            raise UnsafeArchive(f"its {self._size:,} bytes unpack to more than {self._limit:,}")
+
+    def watch(self, pieces: Iterable[_Piece]) -> Iterator[_Piece]:
+        """Count what passes."""
+        for piece in pieces:
+            self.add(len(piece))
+            yield piece

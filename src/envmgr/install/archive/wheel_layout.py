@@ -1,0 +1,27 @@
+"""Where a wheel's files go (https://packaging.python.org/en/latest/specifications/binary-distribution-format/)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from envmgr.install.archive.entry import FILE
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+
+    from envmgr.install.archive.entry import Entry
+
+_PLACES = {"scripts": "bin", "purelib": "", "platlib": "", "data": "", "headers": "include"}
+_SUFFIX = ".data"
+
+
+def spread(entries: Iterator[Entry]) -> Generator[Entry]:
+    """Move what a wheel keeps in `<name>-<version>.data` to where installers put it: scripts to `bin`, executable."""
+    for entry in entries:
+        top, slash, inside = entry.path.partition("/")
+        scheme, _, rest = inside.partition("/")
+        if slash and top.endswith(_SUFFIX) and scheme in _PLACES:
+            entry.path = f"{_PLACES[scheme]}/{rest}".removeprefix("/") or "."
+            if scheme == "scripts" and entry.kind == FILE:
+                entry.mode |= 0o755
+        yield entry

@@ -1,0 +1,128 @@
+"""Read zip archives, and wheels, which are zip archives with places for what they hold.
+
+Format: https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT
+"""
+
+from __future__ import annotations
+
+import contextlib
+import stat
+import struct
+import zipfile
+import zlib
+from datetime import UTC, datetime
+from typing import IO, TYPE_CHECKING
+
+from envmgr.install.archive import decompress
+from envmgr.install.archive.entry import DIRECTORY, FILE, SYMLINK, Entry
+from envmgr.kit.errors import BadArchive
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+
+_LOCAL = struct.Struct("<4s22xHH")  # signature, …, length of the name, length of the extra field
+_EXTRA = struct.Struct("<HH")
+_TIMESTAMP = 0x5455
+_ENCRYPTED = 0x1
+_UNIX = 3
+_MACOS = 19
+_LONGEST_TARGET = 4096
+_NANOSECONDS = 10**9
+_KINDS = {
+    stat.S_IFDIR: DIRECTORY,
+    stat.S_IFLNK: SYMLINK,
+    stat.S_IFIFO: "FIFO",
+    stat.S_IFSOCK: "socket",
+    stat.S_IFCHR: "character device",
+    stat.S_IFBLK: "block device",
+}
+
+
+def read(file: IO[bytes]) -> Generator[Entry]:
+    """Yield the entries of a zip archive; raise BadArchive where it is damaged."""
+    with _translating(), zipfile.ZipFile(file) as archive:
+        for info in archive.infolist():
+            yield _entry(file, info)
+
+
+@contextlib.contextmanager
+def _translating() -> Iterator[None]:
+    try:
+        yield
+    except (zipfile.BadZipFile, struct.error, NotImplementedError, ValueError, OverflowError) as error:
+        raise BadArchive(str(error) or "it is damaged") from error
+    except decompress.DamagedError as error:
+        raise BadArchive(f"as zip {error}") from error
+
+
+def _entry(file: IO[bytes], info: zipfile.ZipInfo) -> Entry:
+    if info.flag_bits & _ENCRYPTED:
+        raise BadArchive(f"{info.filename!r} is encrypted")
+    unix = info.external_attr >> 16 if info.create_system in {_UNIX, _MACOS} else 0
+    # ZipInfo.filename is cut at a NUL, which would hide what the archive says
+    path = info.orig_filename
+    kind = DIRECTORY if path.endswith("/") else _KINDS.get(stat.S_IFMT(unix), FILE)
+    mode = stat.S_IMODE(unix) or (0o755 if kind == DIRECTORY else 0o644)
+    target = _target(file, info) if kind == SYMLINK else ""
+    return Entry(path, kind, mode, _mtime(info), target, _content(file, info) if kind == FILE else ())
+
+
+def _target(file: IO[bytes], info: zipfile.ZipInfo) -> str:
+    if info.file_size > _LONGEST_TARGET:
+        raise BadArchive(f"{info.filename!r} is a link with a target of {info.file_size} bytes")
+    return b"".join(_content(file, info)).decode("utf-8", "surrogateescape")
+
+
+def _mtime(info: zipfile.ZipInfo) -> int | None:
+    """Return the UTC time of the extended timestamp, else the zone-less one of the entry taken as UTC."""
+    exact = _extended_timestamp(info.extra)
+    if exact is not None:
+        return exact * _NANOSECONDS
+    try:
+        return int(datetime(*info.date_time, tzinfo=UTC).timestamp()) * _NANOSECONDS
+    except ValueError:  # day 0 of month 0: nobody said
+        return None
+
+
+def _extended_timestamp(extra: bytes) -> int | None:
+    while len(extra) >= _EXTRA.size:
+        kind, size = _EXTRA.unpack_from(extra)
+        if kind == _TIMESTAMP and size >= 5 and extra[4] & 1:  # noqa: PLR2004 - a byte of flags, four of time
+            return int.from_bytes(extra[5:9], "little", signed=True)
+        extra = extra[_EXTRA.size + size :]
+    return None
+
+
+def _content(file: IO[bytes], info: zipfile.ZipInfo) -> Iterator[bytes]:
+    """Yield a member's bytes, inflated with the quickest inflater at hand, which zipfile would not take."""
+    if info.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
+        raise BadArchive(f"{info.filename!r} is compressed by method {info.compress_type}, not deflated")
+    stored = _stored(file, info)
+    is_deflated = info.compress_type == zipfile.ZIP_DEFLATED
+    pieces = decompress.inflate_deflated(lambda: next(stored, b"")) if is_deflated else stored
+    with _translating():
+        yield from _checked(pieces, info)
+
+
+def _stored(file: IO[bytes], info: zipfile.ZipInfo) -> Iterator[bytes]:
+    file.seek(info.header_offset)
+    signature, name, extra = _LOCAL.unpack(file.read(_LOCAL.size))
+    if signature != b"PK\3\4":
+        raise BadArchive(f"{info.filename!r} is not where the archive says")
+    file.seek(name + extra, 1)
+    left = info.compress_size
+    while data := file.read(min(left, decompress.PIECE)):
+        left -= len(data)
+        yield data
+
+
+def _checked(pieces: Iterator[bytes], info: zipfile.ZipInfo) -> Iterator[bytes]:
+    crc = size = 0
+    for piece in pieces:
+        crc = zlib.crc32(piece, crc)
+        size += len(piece)
+        if size > info.file_size:
+            break
+        yield piece
+    if crc != info.CRC or size != info.file_size:
+        raise BadArchive(f"{info.filename!r} is damaged")

@@ -1,0 +1,1 @@
+"""Downloads: cache, resuming, digests and signatures."""

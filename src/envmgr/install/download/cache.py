@@ -1,0 +1,90 @@
+"""The cache of downloads: files by their sha256, and notes of which URL gave which."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+from typing import TYPE_CHECKING
+
+from envmgr.install.download.digests import verify_file
+from envmgr.install.download.partial import Partial
+from envmgr.kit.digest import Digest, parse
+from envmgr.kit.fs import read_bytes, translating, write_atomic
+
+if TYPE_CHECKING:
+    from envmgr.catalog.release import Artifact
+    from envmgr.kit.paths import Paths
+
+_SHA256 = "sha256"
+
+
+def key_of(url: str) -> str:
+    """Return a path-safe name for a URL."""
+    return hashlib.sha256(url.encode(errors="surrogateescape")).hexdigest()
+
+
+def path_of(paths: Paths, sha256: str) -> str:
+    """Return where a file with this digest is kept."""
+    return os.path.join(paths.downloads, _SHA256, sha256)
+
+
+def partial_of(paths: Paths, url: str) -> Partial:
+    """Return the download of a URL that is not complete."""
+    return Partial(os.path.join(paths.downloads, "partial", key_of(url)))
+
+
+def find(paths: Paths, artifact: Artifact) -> str | None:
+    """Return the sha256 of the cached file that is this artifact, its content checked just now.
+
+    An artifact without a digest is what its URL gave the last time.
+    """
+    sha256 = _sha256_of(paths, artifact)
+    if sha256 is None:
+        return None
+    path = path_of(paths, sha256)
+    if not os.path.isfile(path):
+        return None
+    if not verify_file(path, Digest(_SHA256, sha256)):
+        _remove(path)
+        return None
+    is_other = artifact.digest is not None and not verify_file(path, artifact.digest)
+    return None if is_other else sha256
+
+
+def remember(paths: Paths, artifact: Artifact, sha256: str) -> None:
+    """Note what a URL gave, where the artifact itself does not say by which name it is kept."""
+    if artifact.digest is None or artifact.digest.algorithm != _SHA256:
+        note = {"url": key_of(artifact.url), "sha256": sha256}
+        write_atomic(_note_of(paths, artifact.url), json.dumps(note))
+
+
+def forget(paths: Paths, artifact: Artifact, sha256: str) -> None:
+    """Remove what an artifact's URL gave."""
+    for path in (path_of(paths, sha256), _note_of(paths, artifact.url)):
+        _remove(path)
+
+
+def signature_of(paths: Paths, sha256: str) -> str:
+    """Return where the signature of the file with this digest is kept, so that it can be verified offline."""
+    return os.path.join(paths.downloads, "signatures", sha256)
+
+
+def _sha256_of(paths: Paths, artifact: Artifact) -> str | None:
+    if artifact.digest is not None and artifact.digest.algorithm == _SHA256:
+        return artifact.digest.value
+    try:
+        note = json.loads(read_bytes(_note_of(paths, artifact.url)) or b"null")
+        return parse(note["sha256"]).value
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None
+
+
+def _note_of(paths: Paths, url: str) -> str:
+    return os.path.join(paths.downloads, "urls", f"{key_of(url)}.json")
+
+
+def _remove(path: str) -> None:
+    with translating(os.path.dirname(path)), contextlib.suppress(FileNotFoundError):
+        os.unlink(path)

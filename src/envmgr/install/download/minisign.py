@@ -1,0 +1,116 @@
+"""Minisign signatures, as https://jedisct1.github.io/minisign/ describes them ("Signature format").
+
+A key is an Ed25519 key with eight bytes that identify it. What it signs is the file itself (`Ed`, the older form) or
+its BLAKE2b-512 (`ED`); a second signature is over the first one and the trusted comment.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import mmap
+import os
+import re
+from typing import TYPE_CHECKING
+
+from envmgr.kit.audit_log.ed25519 import is_signed
+from envmgr.kit.frozen import frozen
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+_WHOLE, _HASHED = b"Ed", b"ED"
+_UNTRUSTED, _TRUSTED = b"untrusted comment:", b"trusted comment: "
+_LINES = 4
+_ID_START, _ID_END = 2, 10
+_KEY_LENGTH, _SIGNATURE_LENGTH, _SEAL_LENGTH = 42, 74, 64
+# The fields of the comment that minisign writes are separated by tabs: timestamp:…, file:…, hashed
+_FILE = re.compile(rb"(?:^|\s)file:([^\t]*)")
+
+
+@frozen
+class _Signed:
+    """A signature's document, decoded; `seal` is the signature over signature and comment."""
+
+    algorithm: bytes
+    key_id: bytes
+    signature: bytes
+    comment: bytes
+    seal: bytes
+
+
+def problem(document: bytes, keys: Iterable[str], path: str, name: str) -> str | None:
+    """Say why a document does not prove that one of the keys signed the file at `path`, called `name`; else None."""
+    try:
+        signed = _read(document)
+        known = dict(_key(text) for text in keys)
+    except ValueError as error:
+        return str(error)
+    public = known.get(signed.key_id)
+    if public is None:
+        return (
+            f"it was signed by the key {_spelled(signed.key_id)}, not by {' or '.join(map(_spelled, known))}"
+        )
+    if not is_signed(public, signed.seal, signed.signature + signed.comment):
+        return "the signature itself was changed, or made by another key that only looks like the right one"
+    meant = _other_file(signed.comment, name)
+    if meant is not None:
+        return f"the signature is that of {meant!r}, not of {name!r}"
+    with _message(path, signed.algorithm) as message:
+        is_good = is_signed(public, signed.signature, message)
+    return None if is_good else "the signature is not that of this file"
+
+
+def _read(document: bytes) -> _Signed:
+    lines = [line.removesuffix(b"\r") for line in document.removesuffix(b"\n").split(b"\n")]
+    if len(lines) != _LINES or not (lines[0].startswith(_UNTRUSTED) and lines[2].startswith(_TRUSTED)):
+        raise ValueError("what is there is no minisign signature")
+    first, seal = _decoded(lines[1], _SIGNATURE_LENGTH), _decoded(lines[3], _SEAL_LENGTH)
+    algorithm = first[:_ID_START]
+    if algorithm not in {_WHOLE, _HASHED}:
+        raise ValueError(f"the signature is of an unknown kind, {algorithm!r}")
+    comment = lines[2].removeprefix(_TRUSTED)
+    return _Signed(algorithm, first[_ID_START:_ID_END], first[_ID_END:], comment, seal)
+
+
+def _key(text: str) -> tuple[bytes, bytes]:
+    """Return a public key's identity and the key itself."""
+    key = _decoded(text.encode(), _KEY_LENGTH)
+    if key[:_ID_START] != _WHOLE:
+        raise ValueError(f"{text!r} is no public key of minisign")
+    return key[_ID_START:_ID_END], key[_ID_END:]
+
+
+def _decoded(text: bytes, length: int) -> bytes:
+    try:
+        decoded = base64.b64decode(text, validate=True)
+    except ValueError:
+        decoded = b""
+    if len(decoded) != length:
+        raise ValueError(f"{text[:80].decode(errors='replace')!r} is not {length} bytes in base64")
+    return decoded
+
+
+def _other_file(comment: bytes, name: str) -> str | None:
+    """Return the name of the file that was signed where the comment tells another than expected."""
+    told = [found.decode(errors="replace") for found in _FILE.findall(comment)]
+    return next((file for file in told if file != name), None)
+
+
+@contextlib.contextmanager
+def _message(path: str, algorithm: bytes) -> Iterator[bytes | memoryview]:
+    """Give what was signed of a file, without reading it all into memory."""
+    with open(path, "rb") as file:
+        if algorithm == _HASHED:
+            yield hashlib.file_digest(file, "blake2b").digest()
+        elif os.fstat(file.fileno()).st_size == 0:
+            yield b""  # which cannot be mapped
+        else:
+            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content, memoryview(content) as view:
+                yield view
+
+
+def _spelled(key_id: bytes) -> str:
+    """Spell an identity as minisign does."""
+    return f"{int.from_bytes(key_id, 'little'):016X}"

@@ -1,0 +1,91 @@
+"""A download that is not complete: its bytes, and beside them what is needed to go on from there."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from typing import TYPE_CHECKING
+
+from envmgr.kit.frozen import frozen
+from envmgr.kit.fs import make_dir, read_bytes, translating, write_atomic
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@frozen
+class Origin:
+    """Where the bytes come from: `length` is that of the whole, the validators are those of its server."""
+
+    url: str
+    length: int | None = None
+    etag: str = ""
+    modified: str = ""
+
+    @property
+    def validator(self) -> str:
+        """Return what If-Range takes (RFC 9110, 13.1.5): a strong entity tag, else the date, else nothing."""
+        return self.etag if self.etag.startswith('"') else self.modified
+
+
+@frozen
+class Partial:
+    """The two files of one download."""
+
+    path: str
+
+    @property
+    def _sidecar(self) -> str:
+        return f"{self.path}.json"
+
+    @property
+    def size(self) -> int:
+        """Return how many bytes are there."""
+        try:
+            return os.path.getsize(self.path)
+        except OSError:
+            return 0
+
+    def origin(self) -> Origin | None:
+        """Return where the bytes come from, if that is known."""
+        try:
+            fields = json.loads(read_bytes(self._sidecar) or b"null")
+            return _origin(fields) if isinstance(fields, dict) else None
+        except (ValueError, TypeError):
+            return None
+
+    def begin(self, origin: Origin) -> None:
+        """Start with no bytes; emptied first, so that the sidecar never describes another's bytes."""
+        make_dir(os.path.dirname(self.path))
+        with translating(os.path.dirname(self.path)), open(self.path, "wb"):
+            pass
+        fields = {
+            "url": origin.url,
+            "length": origin.length,
+            "etag": origin.etag,
+            "modified": origin.modified,
+        }
+        write_atomic(self._sidecar, json.dumps(fields), 0o600)
+
+    def discard(self) -> None:
+        """Remove both files."""
+        for path in (self.path, self._sidecar):
+            with translating(os.path.dirname(path)), contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
+
+    def move_to(self, path: str) -> None:
+        """Give the completed bytes their place."""
+        make_dir(os.path.dirname(path))
+        with translating(os.path.dirname(path)):
+            os.replace(self.path, path)
+        self.discard()
+
+
+def _origin(fields: Mapping[str, object]) -> Origin:
+    url, length, etag, modified = (fields.get(name) for name in ("url", "length", "etag", "modified"))
+    if not (isinstance(url, str) and isinstance(etag, str) and isinstance(modified, str)):
+        raise TypeError("texts expected")
+    if not isinstance(length, int | None):
+        raise TypeError("a number expected")
+    return Origin(url, length, etag, modified)

@@ -1,0 +1,78 @@
+"""Whether an archive was signed by whom its manifest names."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from envmgr.catalog.manifest import file_of
+from envmgr.install.download import cache, minisign
+from envmgr.kit.errors import HttpError, SignatureError, StorageError
+from envmgr.kit.fs import read_bytes, write_atomic
+from envmgr.kit.http import urls
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from envmgr.catalog.release import Artifact, Signature
+    from envmgr.install.download.download import Download
+    from envmgr.kit.http.client import Http
+    from envmgr.kit.paths import Paths
+
+LIMIT = 1 << 16
+_ABSENT = frozenset({404, 410})
+_PROBLEMS: Mapping[str, Callable[[bytes, tuple[str, ...], str, str], str | None]] = {
+    "minisign": minisign.problem
+}
+
+
+def verify(signature: Signature, artifact: Artifact, download: Download, *, http: Http, paths: Paths) -> None:
+    """Raise SignatureError unless a download was signed; what proves it is kept beside the download.
+
+    A download that nothing else vouches for is removed when it fails, so that the next run fetches it anew.
+    """
+    kept = cache.signature_of(paths, download.sha256)
+    document = read_bytes(kept, LIMIT)
+    if document is not None and _problem(signature, document, download) is None:
+        return
+    try:
+        document = _fetched(signature, download, http)
+        problem = _problem(signature, document, download)
+        if problem:
+            raise _bad(signature, download, problem)
+    except SignatureError:
+        if artifact.digest is None:
+            cache.forget(paths, artifact, download.sha256)
+        raise
+    write_atomic(kept, document)
+
+
+def _problem(signature: Signature, document: bytes, download: Download) -> str | None:
+    try:
+        return _PROBLEMS[signature.kind](document, signature.keys, download.path, file_of(download.url))
+    except OSError as error:
+        raise StorageError(f"cannot read {download.path}: {os.strerror(error.errno or 0)}") from error
+
+
+def _fetched(signature: Signature, download: Download, http: Http) -> bytes:
+    try:
+        return http.get(signature.url, limit=LIMIT).body
+    except HttpError as error:
+        if error.status not in _ABSENT:
+            raise
+        raise SignatureError(
+            f"{urls.shown(download.url)} has no {signature.kind} signature: "
+            f"there is nothing at {urls.shown(signature.url)}",
+            "nothing was installed: its manifest says that it is signed. Ask upstream where the signature is; "
+            "a mirror must have it, too",
+        ) from None
+
+
+def _bad(signature: Signature, download: Download, problem: str) -> SignatureError:
+    return SignatureError(
+        f"{urls.shown(download.url)} is not signed as its manifest demands: {problem}\n"
+        f"  signature {urls.shown(signature.url)}\n"
+        f"  expected  {signature.kind} by {' or '.join(signature.keys)}",
+        "nothing was installed: the archive or its signature was changed, upstream or on the way. Compare with "
+        "what upstream publishes before you trust it",
+    )

@@ -1,0 +1,110 @@
+"""Find the programs a layout promises in an unpacked tree, and make them commands."""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import TYPE_CHECKING
+
+from envmgr.catalog.layout import LINKS
+from envmgr.install.archive.extract import top_of
+from envmgr.install.archive.safety import inside
+from envmgr.kit.errors import BadArchive
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from envmgr.catalog.layout import Layout
+
+_WINDOWS_ENDINGS = (".exe", ".cmd", ".bat", ".com")
+_INTERPRETERS = {".js": "node", ".cjs": "node", ".mjs": "node"}
+_LONGEST_FIRST_LINE = 256
+
+
+def prepare(root: str, layout: Layout, system: str) -> tuple[str, ...]:
+    """Make a tree's programs executable and return their directories, relative, in the order of PATH.
+
+    Raises BadArchive where one is missing, saying what was looked for and what there is.
+    """
+    found = [_link(root, name, places, system) for name, places in layout.links.items()]
+    found += [_directory_of(root, place, system) for place in layout.bin]
+    if not found:
+        found = ["bin" if os.path.isdir(os.path.join(root, "bin")) else ""]
+    return tuple(dict.fromkeys(found))
+
+
+def _directory_of(root: str, place: str, system: str) -> str:
+    """Return the directory that a `bin` puts on PATH."""
+    relative = inside(place, system)
+    full = os.path.join(root, relative)
+    if place.endswith("/"):
+        os.makedirs(full, exist_ok=True)
+    if os.path.isdir(full):
+        return relative
+    program = _program(root, (place,), system)
+    make_executable(os.path.join(root, program))
+    return os.path.dirname(program)
+
+
+def _program(root: str, places: Sequence[str], system: str) -> str:
+    endings = ("", *_WINDOWS_ENDINGS) if system == "windows" else ("",)
+    candidates = [inside(place, system) + ending for place in places for ending in endings]
+    for candidate in candidates:
+        if os.path.isfile(os.path.join(root, candidate)):
+            return candidate
+    wanted = " or ".join(repr(place) for place in places)
+    raise BadArchive(
+        f"it holds no program {wanted}; {top_of(root)}", "the tool's manifest may be wrong for this version"
+    )
+
+
+def make_executable(path: str) -> None:
+    """Let whoever may read a file execute it."""
+    mode = stat.S_IMODE(os.stat(path).st_mode)
+    os.chmod(path, mode | 0o100 | (mode & 0o444) >> 2)
+
+
+def _link(root: str, name: str, places: Sequence[str], system: str) -> str:
+    """Make a command of the first program that is there."""
+    program = _program(root, places, system)
+    make_executable(os.path.join(root, program))
+    command = os.path.join(root, LINKS, inside(name, system).replace("/", "-"))
+    os.makedirs(os.path.dirname(command), exist_ok=True)
+    try:
+        if system == "windows":
+            _write_batch(f"{command}.cmd", root, program)
+        else:
+            os.symlink(f"../{program}", command)
+    except FileExistsError as error:
+        raise BadArchive(f"it holds {LINKS}/{name} already, which is to be a command") from error
+    return LINKS
+
+
+def _write_batch(path: str, root: str, program: str) -> None:
+    start = batch_line(program, _first_line(os.path.join(root, program)))
+    with open(path, "x", encoding="utf-8", newline="\r\n") as file:
+        file.write(f"@{start} %*\n")
+
+
+def batch_line(program: str, first_line: str) -> str:
+    """Spell how Windows starts a program of the tree from LINKS: itself, or its script's interpreter with it."""
+    windows_path = program.replace("/", "\\").replace("%", "%%")
+    quoted = f'"%~dp0..\\{windows_path}"'
+    interpreter = interpreter_of(program, first_line)
+    return f"{interpreter} {quoted}" if interpreter else quoted
+
+
+def interpreter_of(program: str, first_line: str) -> str:
+    """Return the name of what runs a script, from its first line or its ending; empty for any other file."""
+    words = first_line.removeprefix("#!").split() if first_line.startswith("#!") else []
+    names = [word for word in words if not word.startswith("-") and "=" not in word]
+    if names and os.path.basename(names[0]) == "env":
+        names = names[1:]
+    if names:
+        return os.path.basename(names[0])
+    return _INTERPRETERS.get(os.path.splitext(program)[1], "")
+
+
+def _first_line(path: str) -> str:
+    with open(path, "rb") as file:
+        return file.readline(_LONGEST_FIRST_LINE).decode("utf-8", "replace").strip()

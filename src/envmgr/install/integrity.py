@@ -1,0 +1,57 @@
+"""Whether an installation still is what was installed."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+
+from envmgr.install import file_list, receipt
+from envmgr.kit.frozen import frozen
+from envmgr.kit.fs import translating
+
+
+@frozen
+class Sum:
+    """A listing summed up for the receipt: files and links, their bytes, and the listing's own digest."""
+
+    count: int
+    bytes: int
+    digest: str
+
+
+def record(directory: str) -> Sum:
+    """List a tree in its sidecar, line by line: there may be a great many."""
+    count = size = 0
+    digest = hashlib.sha256()
+    path = os.path.join(directory, receipt.FILES)
+    with translating(directory), open(path, "wb") as file:
+        for line in file_list.of_tree(directory):
+            text = os.fsencode(f"{line}\n")
+            digest.update(text)
+            file.write(text)
+            if not line.mode.startswith("04"):
+                count += 1
+                size += line.size
+    return Sum(count, size, f"sha256:{digest.hexdigest()}")
+
+
+def check(directory: str) -> tuple[str, ...]:
+    """Compare a tree with its receipt and sidecar: one message for each difference."""
+    found = receipt.read(directory)
+    if found is None:
+        return (f"{receipt.RECEIPT} is missing or cannot be read",)
+    content = _sidecar(directory)
+    if content is None:
+        return (f"{receipt.FILES} is missing or cannot be read",)
+    if f"sha256:{hashlib.sha256(content).hexdigest()}" != found.files_digest:
+        return (f"{receipt.FILES} is not the one that was written",)
+    with translating(directory):
+        return file_list.differences(file_list.parse(os.fsdecode(content)), directory)
+
+
+def _sidecar(directory: str) -> bytes | None:
+    try:
+        with open(os.path.join(directory, receipt.FILES), "rb") as file:
+            return file.read()
+    except OSError:
+        return None

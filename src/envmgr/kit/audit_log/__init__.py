@@ -1,0 +1,1 @@
+"""The audit log's format: canonical JSON, hash chain, signed checkpoints."""

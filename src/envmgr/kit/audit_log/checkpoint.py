@@ -1,0 +1,82 @@
+"""Checkpoints: signed statements of how long a log was at a moment, and what its last hash was.
+
+What is signed is the canonical JSON of `STATED`; `previous` is the hexadecimal SHA-256 of the canonical JSON of the
+whole checkpoint before, empty in the first, so that checkpoints form a chain themselves. Keys and signatures are in
+base64. A checkpoint is the mapping that the API gives.
+"""
+
+from __future__ import annotations
+
+from envmgr.kit.audit_log.canonical_json import canonical
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+STATED = ("origin", "seq", "hash", "timestamp", "previous", "public_key")
+WHOLE = (*STATED, "signature")
+
+
+def signed(private: bytes, stated: Mapping[str, object]) -> dict[str, object]:
+    """Return the checkpoint that says `origin`, `seq`, `hash`, `timestamp` and `previous`, signed."""
+    from base64 import b64encode
+
+    from envmgr.kit.audit_log import ed25519
+
+    checkpoint = {**stated, "public_key": public_key(private)}
+    signature = ed25519.sign(private, statement(checkpoint))
+    return {**checkpoint, "signature": b64encode(signature).decode()}
+
+
+def public_key(private: bytes) -> str:
+    """Spell the public key of a private one as checkpoints do."""
+    from base64 import b64encode
+
+    from envmgr.kit.audit_log import ed25519
+
+    return b64encode(ed25519.public_of(private)).decode()
+
+
+def statement(checkpoint: Mapping[str, object]) -> bytes:
+    """Return what of a checkpoint is signed; KeyError where something of it is missing."""
+    return canonical({name: checkpoint[name] for name in STATED})
+
+
+def fingerprint(checkpoint: Mapping[str, object]) -> str:
+    """Return what the next checkpoint calls its `previous`."""
+    from hashlib import sha256
+
+    return sha256(canonical({name: checkpoint[name] for name in WHOLE})).hexdigest()
+
+
+def problem(checkpoint: Mapping[str, object], trusted: str | None = None) -> str | None:
+    """Say why a checkpoint is not to be believed; else None.
+
+    `trusted` is the public key (base64) that must have signed it; without one, a checkpoint is held against the key
+    that it names itself, which shows only that it was not changed.
+    """
+    from base64 import b64decode
+
+    from envmgr.kit.audit_log.ed25519 import is_signed
+
+    try:
+        _require_types(checkpoint)
+        if trusted not in {None, checkpoint["public_key"]}:
+            return f"it was signed by the key {checkpoint['public_key']}, not by {trusted}"
+        public = b64decode(str(checkpoint["public_key"]), validate=True)
+        signature = b64decode(str(checkpoint["signature"]), validate=True)
+        is_good = is_signed(public, signature, statement(checkpoint))
+    except KeyError as error:
+        return f"it has no {error.args[0]}"
+    except ValueError as error:
+        return f"it is no checkpoint: {error}"
+    return None if is_good else "its signature is not that of what it says"
+
+
+def _require_types(checkpoint: Mapping[str, object]) -> None:
+    for name in WHOLE:
+        expected = int if name in {"seq", "timestamp"} else str
+        if type(checkpoint[name]) is not expected:
+            raise ValueError(f"{name} is {checkpoint[name]!r}")
+    if int(str(checkpoint["seq"])) < 0:
+        raise ValueError("seq is below nothing")

@@ -1,0 +1,191 @@
+"""A log that shows when it was tampered with: each entry's hash covers its content and the hash before it.
+
+h_0 is 32 zero bytes; h_n = SHA-256(0x00 ‖ h_(n-1) ‖ n as eight bytes, big-endian ‖ canonical JSON of the content).
+An entry is the mapping that the API gives: `CONTENT`, `seq`, `prev_hash` and `hash` (lower-case hexadecimal).
+"""
+
+from __future__ import annotations
+
+from envmgr.kit.audit_log.canonical_json import canonical
+from envmgr.kit.audit_log.sequence_gaps import Numbering
+from envmgr.kit.frozen import frozen
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+ZERO = bytes(32)
+CONTENT = (
+    "id",
+    "source_service",
+    "source_sequence",
+    "event_type",
+    "actor",
+    "resource",
+    "payload",
+    "timestamp",
+)
+_MEMBERS = frozenset({*CONTENT, "seq", "event", "prev_hash", "hash"})
+"""All that an entry has: its hash would not cover anything more."""
+CHANGED, REMOVED, INSERTED, REORDERED = "changed", "removed", "inserted", "reordered"
+GAP, REPEATED, REWRITTEN, TRUNCATED = "gap", "repeated", "rewritten", "truncated"
+
+
+@frozen
+class Finding:
+    """Something that is not as it was written; `seq` is the place in the chain, 0 where there is none.
+
+    `kind`: `changed`, `removed`, `inserted`, `reordered`; `gap` and `repeated` in what a source numbered;
+    `rewritten` and `truncated` against a checkpoint.
+    """
+
+    kind: str
+    seq: int
+    detail: str
+
+
+def link(prev: bytes, n: int, content: Mapping[str, object]) -> bytes:
+    """Return the hash of entry `n`, given the hash before it; ValueError where the content cannot be written."""
+    from hashlib import sha256
+
+    return sha256(b"\0" + prev + n.to_bytes(8, "big") + canonical(dict(content))).digest()
+
+
+def content_of(entry: Mapping[str, object]) -> dict[str, object]:
+    """Return what of an entry its hash covers; KeyError where something of it is missing."""
+    return {name: entry[name] for name in CONTENT}
+
+
+class Verifier:
+    """Reads a log from its first entry to its last, oldest first, in memory that does not grow with it.
+
+    `checkpoints` (their signatures checked already) are held against what is read.
+    """
+
+    def __init__(self, checkpoints: Iterable[Mapping[str, object]] = ()) -> None:
+        self.seq = 0
+        """The number of the last entry, as far as it was read."""
+        self._place = Numbering()
+        self._before: tuple[int, str | None] = (0, ZERO.hex())
+        self._sources: dict[str, Numbering] = {}
+        self._signed: dict[int, set[str]] = {}
+        for checkpoint in checkpoints:
+            self._signed.setdefault(_whole(checkpoint["seq"]), set()).add(str(checkpoint["hash"]))
+
+    def take(self, entry: Mapping[str, object]) -> list[Finding]:
+        """Read the next entry, and return what is wrong with it or right before it."""
+        try:
+            seq = _whole(entry["seq"])
+        except (KeyError, ValueError):
+            return [Finding(INSERTED, 0, f"an entry after {self._before[0]} has no number")]
+        found = [*self._placed(seq), *self._linked(seq, entry), *self._numbered(seq, entry)]
+        self.seq = max(self.seq, seq)
+        return found
+
+    def end(self) -> list[Finding]:
+        """Return what is wrong now that nothing follows."""
+        found = [
+            Finding(REMOVED, low, f"{_entries(low, high)} missing") for low, high in self._place.missing()
+        ]
+        fate = "went with what is missing, or never arrived" if found else "never arrived"
+        for source, numbers in sorted(self._sources.items()):
+            found += [_gap(source, low, high, fate) for low, high in numbers.missing()]
+        return [*found, *self._ended()]
+
+    def _placed(self, seq: int) -> Iterator[Finding]:
+        match self._place.take(seq):
+            case "late":
+                yield Finding(REORDERED, seq, f"entry {seq} stands after entry {self._place.last}")
+            case "again":
+                yield Finding(INSERTED, seq, f"there is another entry {seq}")
+
+    def _linked(self, seq: int, entry: Mapping[str, object]) -> Iterator[Finding]:
+        """Hold an entry against its own hash, the entry before it, and what was signed of it."""
+        before, hash_before = self._before
+        problem = _problem(seq, entry)
+        stated = None if problem else str(entry["hash"])
+        self._before = seq, stated
+        if problem:
+            yield Finding(CHANGED, seq, f"entry {seq} {problem}")
+        elif seq == before + 1 and hash_before not in {None, entry["prev_hash"]}:
+            yield _not_linked(seq)
+        if stated and self._signed.get(seq, {stated}) != {stated}:
+            yield Finding(
+                REWRITTEN,
+                seq,
+                f"entry {seq} has the hash {stated}, a checkpoint has {self._others(seq, stated)}",
+            )
+
+    def _others(self, seq: int, stated: str) -> str:
+        return ", ".join(sorted(self._signed[seq] - {stated}))
+
+    def _numbered(self, seq: int, entry: Mapping[str, object]) -> Iterator[Finding]:
+        """Hold an entry against what its source numbered before."""
+        source, number = str(entry.get("source_service")), entry.get("source_sequence")
+        if type(number) is not int or number < 1:
+            return  # which `_problem` has told
+        if self._sources.setdefault(source, Numbering()).take(number) == "again":
+            yield Finding(
+                REPEATED, seq, f"entry {seq} is event {number} of {source}, which stands before it too"
+            )
+
+    def _ended(self) -> Iterator[Finding]:
+        last = max(self._signed, default=0)
+        if last > self.seq:
+            yield Finding(
+                TRUNCATED,
+                self.seq + 1,
+                f"a checkpoint was signed at entry {last}; the log ends at {self.seq}",
+            )
+        if self._signed.get(0, {ZERO.hex()}) != {ZERO.hex()}:
+            yield Finding(
+                REWRITTEN, 0, "a checkpoint says that the log began with something else than nothing"
+            )
+
+
+def _problem(seq: int, entry: Mapping[str, object]) -> str | None:
+    """Say how an entry is not what its hash was made of; else None."""
+    try:
+        prev = bytes.fromhex(_text(entry["prev_hash"]))
+        is_hash = len(prev) == len(ZERO) and prev.hex() == entry["prev_hash"]
+        if _whole(entry["source_sequence"]) < 1 or not is_hash:
+            return "has a hash or a number that cannot be"
+        if entry.get("event", entry["event_type"]) != entry["event_type"]:
+            return "says two different types"
+        if more := sorted(entry.keys() - _MEMBERS):
+            return f"has what its hash does not cover: {', '.join(more)}"
+        made = link(prev, seq, content_of(entry)).hex()
+    except KeyError as error:
+        return f"has no {error.args[0]}"
+    except (ValueError, OverflowError) as error:
+        return f"cannot be what was written: {error}"
+    return None if made == entry.get("hash") else "is not what its hash was made of"
+
+
+def _not_linked(seq: int) -> Finding:
+    if seq == 1:
+        return Finding(CHANGED, 1, "entry 1 follows another entry, where the log should begin")
+    return Finding(
+        CHANGED, seq - 1, f"entry {seq} follows another entry {seq - 1} than the one that is there"
+    )
+
+
+def _gap(source: str, low: int, high: int, fate: str) -> Finding:
+    events = f"event {low}" if low == high else f"events {low} to {high}"
+    return Finding(GAP, 0, f"{events} of {source} {fate}")
+
+
+def _entries(low: int, high: int) -> str:
+    return f"entry {low} is" if low == high else f"entries {low} to {high} are"
+
+
+def _whole(value: object) -> int:
+    if type(value) is not int or value < 0:
+        raise ValueError(f"{value!r} is no number of an entry")
+    return value
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} is no text")  # noqa: TRY004 - data of the wrong shape, not a wrong call
+    return value

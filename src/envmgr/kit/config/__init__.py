@@ -1,0 +1,1 @@
+"""Settings: the file, its values, its defaults."""

@@ -1,0 +1,285 @@
+"""The user's settings: what they are, what they may be, and where each value comes from.
+
+Flag > environment (`ENVMGR_<NAME>`) > `config.toml` > default.
+"""
+
+from __future__ import annotations
+
+import os
+
+from envmgr.kit.config import settings_file
+from envmgr.kit.config import settings_values as values
+from envmgr.kit.errors import ConfigError
+from envmgr.kit.frozen import frozen
+from envmgr.kit.suggest import closest
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from envmgr.kit.environment import Environment
+    from envmgr.kit.paths import Paths
+
+
+@frozen
+class Settings:
+    """Every setting's value; `minimum_release_age` and `http_timeout` are seconds."""
+
+    jobs: int = 0
+    offline: bool = False
+    mirrors: tuple[tuple[str, str], ...] = ()
+    lock_platforms: tuple[str, ...] = ()
+    minimum_release_age: int = 0
+    auto_install: str = "never"
+    allow_http: bool = False
+    ca_bundle: str = ""
+    netrc: str = ""
+    http_timeout: float = 30.0
+    http_retries: int = 4
+    github_token: str = ""
+    trusted: tuple[str, ...] = ()
+    alm_url: str = ""
+
+
+@frozen
+class Setting:
+    """One setting: how its text is read, what it does, and how `config.toml` holds it.
+
+    `kinds` are the types that TOML may give it; `stored` makes one of these of the text. A path (`is_path`)
+    is made absolute: `~` is the user's home, and the paths of a file are relative to that file.
+    """
+
+    name: str
+    read: Callable[[str], object]
+    meaning: str
+    kinds: tuple[type, ...]
+    stored: Callable[[str], object]
+    is_path: bool = False
+
+
+@frozen
+class Origin:
+    """A setting's value and where it comes from."""
+
+    name: str
+    value: object
+    origin: str
+
+
+SETTINGS = {
+    setting.name: setting
+    for setting in (
+        Setting(
+            "jobs",
+            values.count,
+            "tools installed at once; 0 is one per processor, four at least",
+            (int,),
+            values.count,
+        ),
+        Setting("offline", values.boolean, "use only what is on this machine", (bool,), values.boolean),
+        Setting("mirrors", values.mirrors, "URL prefixes to replace, longest first", (dict,), values.table),
+        Setting(
+            "lock_platforms",
+            values.platforms,
+            "platforms that locks are written for",
+            (list, str),
+            values.listed,
+        ),
+        Setting(
+            "minimum_release_age",
+            values.duration,
+            "how old a release must be for a request that is not exact",
+            (str,),
+            str,
+        ),
+        Setting(
+            "auto_install",
+            values.one_of("never", "ask", "always"),
+            "install what `exec` and shims find missing",
+            (str,),
+            str,
+        ),
+        Setting(
+            "allow_http",
+            values.boolean,
+            "allow plain http to hosts other than this machine",
+            (bool,),
+            values.boolean,
+        ),
+        Setting(
+            "ca_bundle",
+            str,
+            "PEM file of certificate authorities to trust besides the system's",
+            (str,),
+            str,
+            is_path=True,
+        ),
+        Setting("netrc", str, "file of credentials by host, instead of ~/.netrc", (str,), str, is_path=True),
+        Setting(
+            "http_timeout",
+            values.seconds,
+            "seconds without a byte before a request is given up",
+            (int, float),
+            values.seconds,
+        ),
+        Setting(
+            "http_retries",
+            values.count,
+            "how often a request that failed in passing is tried again",
+            (int,),
+            values.count,
+        ),
+        Setting("github_token", str, "token for api.github.com", (str,), str),
+        Setting(
+            "trusted",
+            values.words,
+            "digests of manifests whose install scripts may run",
+            (list, str),
+            values.listed,
+        ),
+        Setting("alm_url", values.server, "address of the ALM server", (str,), values.server),
+    )
+}
+
+
+def parse_value(name: str, text: str) -> object:
+    """Read a setting's text; raise ConfigError naming what it should be."""
+    setting = _setting(name)
+    try:
+        return setting.read(text)
+    except ValueError as error:
+        raise ConfigError(f"{name} cannot be {text!r}", f"it should be {error}") from None
+
+
+def _setting(name: str) -> Setting:
+    if name not in SETTINGS:
+        near = closest(name, SETTINGS)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"settings are {', '.join(SETTINGS)}"
+        raise ConfigError(f"there is no setting {name!r}", hint)
+    return SETTINGS[name]
+
+
+def set_value(path: str, name: str, text: str) -> bool:
+    """Write a setting into `config.toml`, leaving the rest of it alone; tell whether the file changed.
+
+    Raise ConfigError for a setting there is not, or a value it cannot have.
+    """
+    parse_value(name, text)
+    return settings_file.write(path, name, SETTINGS[name].stored(text))
+
+
+def unset_value(path: str, name: str) -> bool:
+    """Take a setting out of `config.toml`, leaving the rest of it alone; tell whether the file changed."""
+    return settings_file.write(path, _setting(name).name, None)
+
+
+def load(environment: Environment, paths: Paths, flags: Mapping[str, object] | None = None) -> Settings:
+    """Return the settings in force."""
+    return Settings(**{origin.name: origin.value for origin in origins(environment, paths, flags)})  # type: ignore[arg-type] # each was read by its own setting
+
+
+def origins(
+    environment: Environment, paths: Paths, flags: Mapping[str, object] | None = None
+) -> list[Origin]:
+    """Return every setting with its value and origin."""
+    written = read_file(paths.config_file)
+    return [
+        _located(_origin(setting.name, flags or {}, environment, written, paths.config_file), environment)
+        for setting in SETTINGS.values()
+    ]
+
+
+def _origin(
+    name: str, flags: Mapping[str, object], environment: Environment, written: Mapping[str, object], file: str
+) -> Origin:
+    variable = variable_of(name)
+    if flags.get(name) is not None:
+        return Origin(name, flags[name], "flag")
+    if environment.get(variable):
+        return Origin(name, parse_value(name, environment.get(variable)), variable)
+    if name in written:
+        return Origin(name, written[name], file)
+    return _default(name, environment)
+
+
+def _default(name: str, environment: Environment) -> Origin:
+    if name == "github_token":
+        for variable in ("GITHUB_TOKEN", "GH_TOKEN"):
+            if environment.get(variable):
+                return Origin(name, environment.get(variable), variable)
+    return Origin(name, getattr(Settings, name), "default")
+
+
+def _located(origin: Origin, environment: Environment) -> Origin:
+    """Make a path absolute: a file's are relative to the file, all others to the working directory."""
+    if not SETTINGS[origin.name].is_path or not origin.value:
+        return origin
+    base = os.path.dirname(origin.origin) if os.path.isabs(origin.origin) else environment.cwd
+    path = os.path.normpath(os.path.join(base, environment.expand(str(origin.value))))
+    return Origin(origin.name, path, origin.origin)
+
+
+def variable_of(name: str) -> str:
+    """Spell the environment variable of a setting."""
+    return f"ENVMGR_{name.upper()}"
+
+
+def read_file(path: str) -> dict[str, object]:
+    """Read `config.toml`; raise ConfigError for misspelt settings and for values they cannot have.
+
+    Keys that are like no setting belong to a newer envmgr, which shares the file: they are let be.
+    """
+    table = settings_file.read(path)
+    for name in table.keys() - SETTINGS.keys():
+        _refuse_misspelt(name, path)
+    return {
+        name: _from_toml(setting, table[name], path) for name, setting in SETTINGS.items() if name in table
+    }
+
+
+def _refuse_misspelt(name: str, path: str) -> None:
+    near = closest(name, SETTINGS)
+    if near:
+        raise ConfigError(f"{path}: there is no setting {name!r}", f"did you mean {' or '.join(near)}?")
+
+
+def unknown_keys(path: str) -> tuple[str, ...]:
+    """Name the keys of `config.toml` that this envmgr knows nothing of."""
+    return tuple(sorted(settings_file.read(path).keys() - SETTINGS.keys()))
+
+
+def _from_toml(setting: Setting, value: object, path: str) -> object:
+    if type(value) not in setting.kinds:
+        kinds = " or ".join(_KINDS[kind] for kind in setting.kinds)
+        raise ConfigError(f"{path}: {setting.name} cannot be {value!r}", f"it should be {kinds}")
+    try:
+        return _pairs(value) if isinstance(value, dict) else parse_value(setting.name, _as_text(value))
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error.message}", error.hint) from None
+
+
+_KINDS: dict[type, str] = {
+    bool: "true or false",
+    int: "a number",
+    float: "a number with a fraction",
+    str: "a string",
+    list: "a list of strings",
+    dict: "a table",
+}
+
+
+def _pairs(table: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
+    for before, after in table.items():
+        if not before or not after or not isinstance(after, str):
+            raise ConfigError(
+                f"{before!r} cannot become {after!r}", "it should be a URL prefix for a URL prefix"
+            )
+    return tuple((before, str(after)) for before, after in table.items())
+
+
+def _as_text(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        return " ".join(str(item) for item in value)
+    return str(value)

@@ -1,0 +1,1 @@
+"""HTTP client: requests, retries, proxies, TLS, errors."""

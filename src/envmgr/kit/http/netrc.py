@@ -1,0 +1,63 @@
+"""Credentials by host, from a netrc file."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from envmgr.kit.errors import ConfigError
+from envmgr.kit.http import urls
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from netrc import netrc
+
+    from envmgr.kit.config.settings import Settings
+    from envmgr.kit.environment import Environment
+
+
+class Logins:
+    """The logins of one netrc file, read at the first question."""
+
+    def __init__(self, settings: Settings, environment: Environment, note: Callable[[str], None]) -> None:
+        self._named = settings.netrc or environment.get("NETRC")
+        self._path = (
+            os.path.join(environment.cwd, os.path.expanduser(self._named))
+            if self._named
+            else _default(environment)
+        )
+        self._note = note
+        self._file: netrc | None = None
+        self._is_read = False
+
+    def of(self, url: str) -> tuple[str, str] | None:
+        """Return the user and password for a URL's host."""
+        if not self._is_read:
+            self._file, self._is_read = self._read(), True
+        entry = self._file.authenticators(urls.split(url).hostname or "") if self._file else None
+        return (entry[0], entry[2] or "") if entry and entry[0] else None
+
+    def _read(self) -> netrc | None:
+        from netrc import NetrcParseError, netrc
+
+        if not self._named and not os.path.exists(self._path):
+            return None
+        try:
+            return netrc(self._path)
+        except OSError as error:
+            self._complain(f"cannot read {self._path}: {os.strerror(error.errno or 0)}")
+        except (NetrcParseError, UnicodeDecodeError) as error:
+            self._complain(f"{self._path} is not a netrc file: {error}")
+        return None
+
+    def _complain(self, message: str) -> None:
+        """Fail over a file the user named; pass over the default one, which may be other programs' business."""
+        if self._named:
+            raise ConfigError(message, "mend it, or `envmgr config unset netrc`")
+        self._note(f"{message}; going on without it")
+
+
+def _default(environment: Environment) -> str:
+    home = environment.get("HOME") or os.path.expanduser("~")
+    return os.path.join(home, "_netrc" if sys.platform == "win32" else ".netrc")

@@ -1,0 +1,204 @@
+"""What the HTTP library's exceptions mean to a person.
+
+They are known by name, so that only `kit.http` imports the library; a test checks that none is missing here.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import ssl
+from typing import TYPE_CHECKING
+
+from envmgr.kit.errors import IncompleteDownload, NetworkError
+from envmgr.kit.frozen import frozen
+from envmgr.kit.http import urls
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+ONLINE_HINT = "are you online? Behind a proxy, set HTTPS_PROXY; `--offline` uses only what is on this machine"
+_CA_HINT = (
+    "if your network signs certificates itself, name its authority: `envmgr config set ca_bundle FILE` "
+    "or SSL_CERT_FILE"
+)
+_AGAIN_HINT = "run the same command again; a download goes on where it broke off"
+_ADDRESS_HINT = "look at that address: a proxy, or another service, may have answered in its place"
+_LONGEST_QUOTE = 100
+
+
+@frozen
+class Attempt:
+    """What was being done when it went wrong."""
+
+    url: str
+    timeout: float
+    proxy: str | None = None
+
+    @property
+    def host(self) -> str:
+        """Return the host asked."""
+        return urls.host(self.url)
+
+    @property
+    def peer(self) -> str:
+        """Return whom a connection was made to: the host, or the proxy."""
+        return f"the proxy {urls.host(self.proxy)}" if self.proxy else self.host
+
+
+def translated(error: Exception, attempt: Attempt) -> NetworkError:
+    """Translate an exception by the most specific of its classes that is known."""
+    names = [kind.__name__ for kind in type(error).__mro__]
+    return next((MEANINGS[name] for name in names if name in MEANINGS), _unknown)(error, attempt)
+
+
+def _unreachable(error: Exception, attempt: Attempt) -> NetworkError:
+    causes = list(_chain(error))
+    for kind, explain in _CAUSES:
+        found = next((cause for cause in causes if isinstance(cause, kind)), None)
+        if found is not None:
+            return explain(found, attempt)
+    return NetworkError(f"cannot reach {attempt.peer}: {error}", ONLINE_HINT, passing=True)
+
+
+def _untrusted(cause: BaseException, attempt: Attempt) -> NetworkError:
+    reason = getattr(cause, "verify_message", "") or str(cause)
+    return NetworkError(f"the certificate of {attempt.host} is not trusted: {reason}", _CA_HINT)
+
+
+def _no_tls(cause: BaseException, attempt: Attempt) -> NetworkError:
+    reason = getattr(cause, "reason", None) or str(cause)
+    passing = isinstance(cause, ssl.SSLEOFError | ssl.SSLZeroReturnError)
+    return NetworkError(
+        f"{attempt.host} speaks no TLS that we understand: {reason}", _ADDRESS_HINT, passing=passing
+    )
+
+
+def _unresolved(cause: BaseException, attempt: Attempt) -> NetworkError:
+    passing = cause.args[:1] == (socket.EAI_AGAIN,)
+    return NetworkError(f"cannot find {attempt.peer}: its name is unknown", ONLINE_HINT, passing=passing)
+
+
+def _refused(cause: BaseException, attempt: Attempt) -> NetworkError:
+    number = getattr(cause, "errno", None)
+    reason = os.strerror(number).lower() if number else str(cause)
+    return NetworkError(f"cannot reach {attempt.peer}: {reason}", ONLINE_HINT, passing=True)
+
+
+_CAUSES: tuple[tuple[type[BaseException], Callable[[BaseException, Attempt], NetworkError]], ...] = (
+    (ssl.SSLCertVerificationError, _untrusted),
+    (ssl.SSLError, _no_tls),
+    (socket.gaierror, _unresolved),
+    (OSError, _refused),
+)
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _no_connection(_: Exception, attempt: Attempt) -> NetworkError:
+    return NetworkError(
+        f"cannot reach {attempt.peer}: no answer within {attempt.timeout:g} s", ONLINE_HINT, passing=True
+    )
+
+
+def stalled(attempt: Attempt) -> NetworkError:
+    """Say that too little came for too long."""
+    return NetworkError(
+        f"{attempt.host} sent nothing, or next to nothing, for {attempt.timeout:g} s",
+        "try again; on a slow network, raise it: `envmgr config set http_timeout SECONDS`",
+        passing=True,
+    )
+
+
+def _stalled(_: Exception, attempt: Attempt) -> NetworkError:
+    return stalled(attempt)
+
+
+def _broken(error: Exception, attempt: Attempt) -> NetworkError:
+    numbers = [getattr(cause, "errno", None) for cause in _chain(error)]
+    reason = next((os.strerror(number).lower() for number in numbers if number), str(error))
+    return NetworkError(f"the connection to {attempt.peer} broke: {reason}", _AGAIN_HINT, passing=True)
+
+
+def _protocol(error: Exception, attempt: Attempt) -> NetworkError:
+    text = str(error)
+    if "without sending complete message body" in text:
+        return IncompleteDownload(
+            f"{attempt.host} broke off in the middle of {_shown(attempt)}", _AGAIN_HINT, passing=True
+        )
+    if "disconnected without sending" in text:
+        return NetworkError(f"{attempt.host} hung up without an answer", _AGAIN_HINT, passing=True)
+    return NetworkError(f"{attempt.host} answered what is not HTTP: {text[:_LONGEST_QUOTE]}", _ADDRESS_HINT)
+
+
+def _proxy(error: Exception, attempt: Attempt) -> NetworkError:
+    return NetworkError(
+        f"{attempt.peer} refused to connect to {attempt.host}: {error}",
+        "check HTTPS_PROXY, and the user and password in it",
+    )
+
+
+def _undecodable(error: Exception, attempt: Attempt) -> NetworkError:
+    return NetworkError(f"the answer from {_shown(attempt)} cannot be decoded: {error}", _ADDRESS_HINT)
+
+
+def _no_url(error: Exception, attempt: Attempt) -> NetworkError:
+    return NetworkError(f"{_shown(attempt)} is not a URL that can be asked for: {error}")
+
+
+def _unsendable(error: Exception, attempt: Attempt) -> NetworkError:
+    """Explain without quoting: what cannot be sent may be a token."""
+    is_header = "header" in str(error) or isinstance(error, UnicodeError)
+    what = (
+        "a header (a token, perhaps) holds characters that HTTP does not allow" if is_header else str(error)
+    )
+    return NetworkError(f"the request for {_shown(attempt)} cannot be sent: {what}")
+
+
+def _cut_off(_: Exception, attempt: Attempt) -> NetworkError:
+    return IncompleteDownload(f"the answer from {_shown(attempt)} was cut off", _AGAIN_HINT)
+
+
+def _unknown(error: Exception, attempt: Attempt) -> NetworkError:
+    return NetworkError(f"asking {_shown(attempt)} failed: {str(error) or type(error).__name__}")
+
+
+def _shown(attempt: Attempt) -> str:
+    return urls.shown(attempt.url)
+
+
+MEANINGS: dict[str, Callable[[Exception, Attempt], NetworkError]] = {
+    "HTTPError": _unknown,
+    "RequestError": _unknown,
+    "TransportError": _unreachable,
+    "TimeoutException": _stalled,
+    "ConnectTimeout": _no_connection,
+    "ReadTimeout": _stalled,
+    "WriteTimeout": _stalled,
+    "PoolTimeout": _no_connection,
+    "NetworkError": _unreachable,
+    "ConnectError": _unreachable,
+    "ReadError": _broken,
+    "WriteError": _broken,
+    "CloseError": _broken,
+    "ProtocolError": _protocol,
+    "LocalProtocolError": _unsendable,
+    "RemoteProtocolError": _protocol,
+    "ProxyError": _proxy,
+    "UnsupportedProtocol": _no_url,
+    "DecodingError": _undecodable,
+    "TooManyRedirects": _unknown,
+    "HTTPStatusError": _unknown,
+    "InvalidURL": _no_url,
+    "CookieConflict": _unknown,
+    "StreamError": _cut_off,
+    "StreamConsumed": _cut_off,
+    "StreamClosed": _cut_off,
+    "ResponseNotRead": _cut_off,
+    "RequestNotRead": _cut_off,
+    "UnicodeError": _unsendable,
+}

@@ -1,0 +1,68 @@
+"""Which proxy a request goes through: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY, as curl and Go read them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from envmgr.kit.errors import ConfigError
+from envmgr.kit.http import urls
+
+if TYPE_CHECKING:
+    from envmgr.kit.environment import Environment
+
+
+def proxy_for(url: str, environment: Environment) -> str | None:
+    """Return the proxy's URL, or None to go straight; this machine is never reached through a proxy."""
+    parts = urls.split(url)
+    name, proxy = _configured(parts.scheme, environment)
+    if not proxy or urls.is_loopback(url) or _is_exempt(parts.hostname or "", parts.port, environment):
+        return None
+    address = proxy if "://" in proxy else f"http://{proxy}"
+    if address.partition("://")[0].lower() not in {"http", "https"}:
+        raise ConfigError(
+            f"{name} cannot be {urls.shown(address)}", "it should be the URL of an http(s) proxy"
+        )
+    return address
+
+
+def _configured(scheme: str, environment: Environment) -> tuple[str, str]:
+    for name in (f"{scheme}_proxy", "all_proxy"):
+        for spelled in (name, name.upper()):
+            if environment.get(spelled):
+                return spelled, environment.get(spelled).strip()
+    return "", ""
+
+
+def _is_exempt(host: str, port: int | None, environment: Environment) -> bool:
+    entries = (environment.get("no_proxy") or environment.get("NO_PROXY")).replace(",", " ").split()
+    return any(_covers(entry.lower(), host, port) for entry in entries)
+
+
+def _covers(entry: str, host: str, port: int | None) -> bool:
+    if entry == "*":
+        return True
+    if _address(host) is not None:
+        return _covers_address(entry, host, port)
+    name, _, wanted_port = entry.partition(":")
+    domain = name.removeprefix("*").removeprefix(".")
+    same_port = not wanted_port or wanted_port == str(port)
+    return bool(domain) and same_port and (host == domain or host.endswith(f".{domain}"))
+
+
+def _covers_address(entry: str, host: str, port: int | None) -> bool:
+    """Match an address, an address with a port, or a network such as 10.0.0.0/8."""
+    import ipaddress
+
+    try:
+        return ipaddress.ip_address(host) in ipaddress.ip_network(entry.strip("[]"), strict=False)
+    except ValueError:
+        return entry in {f"{host}:{port}", f"[{host}]:{port}"}
+
+
+def _address(host: str) -> object | None:
+    import ipaddress
+
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        return None

@@ -1,0 +1,87 @@
+"""When to try again, and when not to."""
+
+from __future__ import annotations
+
+import time
+from random import random
+from typing import TYPE_CHECKING
+
+from envmgr.kit.frozen import frozen
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from envmgr.kit.errors import NetworkError
+
+FIRST = 0.5
+LONGEST = 30.0
+LONGEST_ASKED = 60.0
+
+
+@frozen
+class Clock:
+    """Time and chance, which tests replace."""
+
+    sleep: Callable[[float], None]
+    monotonic: Callable[[], float]
+    now: Callable[[], float]
+    random: Callable[[], float]
+
+
+SYSTEM = Clock(time.sleep, time.monotonic, time.time, random)
+
+
+def pause(failed: int, asked: float | None, chance: float) -> float:
+    """Return the seconds before the next attempt: doubling, jittered by half, not less than the server asked."""
+    grown = min(LONGEST, FIRST * 2.0 ** min(failed, 10))
+    return max(grown * (0.5 + chance / 2), asked or 0.0)
+
+
+def retry_after(text: str, now: float) -> float | None:
+    """Read a Retry-After header (RFC 9110, 10.2.3): seconds or a date, as seconds from now; None if it is neither."""
+    if text.isascii() and text.isdigit():
+        return float(text[:9])
+    from email.utils import parsedate_to_datetime
+
+    try:
+        return max(parsedate_to_datetime(text).timestamp() - now, 0.0)
+    except (ValueError, OverflowError):
+        return None
+
+
+class Patience:
+    """Waits between the attempts of one request, until there were enough."""
+
+    def __init__(self, retries: int, clock: Clock, note: Callable[[str], None]) -> None:
+        self._retries = retries
+        self._clock = clock
+        self._note = note
+        self._failed = 0
+
+    def restore(self) -> None:
+        """Count from the start again: the last attempt got somewhere."""
+        self._failed = 0
+
+    def rest(self, seconds: float) -> None:
+        """Wait, though nothing failed."""
+        self._clock.sleep(seconds)
+
+    def wait(self, error: NetworkError) -> None:
+        """Wait before another attempt; raise the error if it will not pass, or not soon enough."""
+        if not error.passing:
+            raise error
+        if self._failed >= self._retries:
+            raise _tried(error, self._failed + 1)
+        seconds = pause(self._failed, error.retry_after, self._clock.random())
+        self._failed += 1
+        self._note(
+            f"{error.message}; trying again in {seconds:.1f} s (attempt {self._failed + 1} of {self._retries + 1})"
+        )
+        self._clock.sleep(seconds)
+
+
+def _tried(error: NetworkError, times: int) -> NetworkError:
+    if times > 1:
+        error.message = f"{error.message} (tried {times} times)"
+        error.args = (error.message,)
+    return error

@@ -1,0 +1,110 @@
+"""What a server's refusal means, and what to do about it. Pure."""
+
+from __future__ import annotations
+
+import time
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from envmgr.kit.errors import HttpError, RateLimited
+from envmgr.kit.http import retry, urls
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+UNAUTHORIZED, FORBIDDEN, NOT_FOUND, GONE, TOO_MANY = 401, 403, 404, 410, 429
+PASSING = frozenset({408, 425, TOO_MANY, 500, 502, 503, 504})
+
+
+def refusal(url: str, status: int, headers: Mapping[str, str], *, now: float, authorized: bool) -> HttpError:
+    """Make the error for a status that is no success; header names are in lower case."""
+    if status in {FORBIDDEN, TOO_MANY} and headers.get("x-ratelimit-remaining") == "0":
+        return _used_up(url, status, headers, now, authorized)
+    asked = retry.retry_after(headers.get("retry-after", ""), now)
+    if status == TOO_MANY or (status == FORBIDDEN and asked is not None):
+        return _too_many(url, status, asked, now)
+    if status in PASSING:
+        return _failing(url, status, asked, now)
+    return HttpError(_message(url, status), _hint(url, status, authorized), status=status)
+
+
+def _message(url: str, status: int) -> str:
+    if status in {NOT_FOUND, GONE}:
+        return f"there is nothing at {urls.shown(url)} ({_named(status)})"
+    return f"{urls.host(url)} answered {_named(status)} for {urls.shown(url)}"
+
+
+def _hint(url: str, status: int, authorized: bool) -> str | None:
+    if status in {NOT_FOUND, GONE}:
+        return "look at that address: what was there may have moved, or been withdrawn"
+    if status not in {UNAUTHORIZED, FORBIDDEN}:
+        return None
+    if authorized:
+        return f"the credentials for {urls.host(url)} were not accepted: check them"
+    return (
+        f"if it needs credentials, put them for {urls.host(url)} in ~/.netrc (or the file that `netrc` names)"
+    )
+
+
+def _used_up(url: str, status: int, headers: Mapping[str, str], now: float, authorized: bool) -> RateLimited:
+    """Explain GitHub's limit (https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api)."""
+    reset = headers.get("x-ratelimit-reset", "")
+    seconds = max(float(reset[:12]) - now, 0.0) if reset.isascii() and reset.isdigit() else None
+    until = "" if seconds is None else f" until {_moment(now + seconds)}"
+    return RateLimited(
+        f"{urls.host(url)} takes no more requests{until}: the limit is used up",
+        _rate_hint(url, headers, authorized),
+        status=status,
+        passing=seconds is not None and seconds <= retry.LONGEST_ASKED,
+        retry_after=seconds,
+    )
+
+
+def _rate_hint(url: str, headers: Mapping[str, str], authorized: bool) -> str:
+    if authorized:
+        return "the token's limit is used up: wait, or use another"
+    is_github = urls.host(url).endswith("github.com") or "x-github-request-id" in headers
+    if is_github:
+        return "set GITHUB_TOKEN (any token will do) for a much higher limit, or wait"
+    return "wait, or use credentials"
+
+
+def _too_many(url: str, status: int, asked: float | None, now: float) -> RateLimited:
+    return RateLimited(
+        f"{urls.host(url)} takes no more requests for now ({_named(status)}){_until(asked, now)}",
+        "wait a little, then run the same command again",
+        status=status,
+        passing=(asked or 0.0) <= retry.LONGEST_ASKED,
+        retry_after=asked,
+    )
+
+
+def _failing(url: str, status: int, asked: float | None, now: float) -> HttpError:
+    return HttpError(
+        f"{_message(url, status)}{_until(asked, now)}",
+        f"the trouble is at {urls.host(url)}: try again later",
+        status=status,
+        passing=(asked or 0.0) <= retry.LONGEST_ASKED,
+        retry_after=asked,
+    )
+
+
+def _until(asked: float | None, now: float) -> str:
+    if asked is None or asked <= retry.LONGEST_ASKED:
+        return ""
+    return f", and asks to come back at {_moment(now + asked)}"
+
+
+def _moment(seconds: float) -> str:
+    """Spell a time; one that no calendar holds is only far away."""
+    try:
+        return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(seconds))
+    except (OverflowError, ValueError, OSError):
+        return "a far day"
+
+
+def _named(status: int) -> str:
+    try:
+        return f"{status} {HTTPStatus(status).phrase}"
+    except ValueError:
+        return str(status)

@@ -1,0 +1,73 @@
+"""Answers whose bodies are still to come, from servers and from files of this machine."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import TYPE_CHECKING
+
+from envmgr.kit.errors import HttpError, NetworkError, StorageError
+from envmgr.kit.http import urls
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+_OK, _NOT_FOUND = 200, 404
+_BLOCK = 1 << 18
+
+
+class Stream:
+    """An answer whose body is still to come, as the server stores it (not decoded)."""
+
+    def __init__(
+        self, status: int, url: str, headers: Mapping[str, str], chunks: Callable[[], Iterator[bytes]]
+    ) -> None:
+        self.status = status
+        self.url = url
+        self.headers = headers
+        self.chunks = chunks
+
+
+@contextlib.contextmanager
+def opened_file(url: str) -> Iterator[Stream]:
+    """Open a file URL as an answer; raise HttpError (404) or StorageError where it cannot be."""
+    path = _path_of(url)
+    try:
+        file = open(path, "rb")  # noqa: SIM115 - closed by the block below
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        raise HttpError(f"there is no file {path}", status=_NOT_FOUND) from None
+    except OSError as error:
+        raise StorageError(f"cannot read {path}: {os.strerror(error.errno or 0)}") from None
+    with file:
+        headers = {"content-length": str(os.fstat(file.fileno()).st_size)}
+        yield Stream(_OK, url, headers, lambda: iter(lambda: file.read(_BLOCK), b""))
+
+
+def _path_of(url: str) -> str:
+    from urllib.request import url2pathname
+
+    parts = urls.split(url)
+    if parts.netloc not in {"", "localhost"}:
+        raise NetworkError(f"{url} names a file of another machine")
+    return url2pathname(parts.path)
+
+
+def limited(stream: Stream, limit: int) -> bytes:
+    """Read a whole body, but not more than the limit."""
+    announced = stream.headers.get("content-length", "")
+    size = int(announced) if announced.isdigit() else 0
+    blocks = []
+    if size <= limit:
+        size = 0
+        for block in stream.chunks():
+            size += len(block)
+            if size > limit:
+                break
+            blocks.append(block)
+    if size > limit:
+        raise HttpError(
+            f"{urls.shown(stream.url)} is larger than {limit / 2**20:g} MiB, too large for what it should be",
+            "look at that address: something else may have answered in its place",
+            status=stream.status,
+        )
+    return b"".join(blocks)

@@ -1,0 +1,52 @@
+"""Reading and writing the user's settings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from envmgr.kit.config import settings
+from envmgr.kit.errors import ConfigError
+from envmgr.kit.file_locks import holding
+from envmgr.kit.suggest import closest
+from envmgr.shells import plan
+
+if TYPE_CHECKING:
+    from envmgr.kit.config.settings import Origin
+    from envmgr.resolve.context import Context
+
+
+def show(context: Context) -> list[Origin]:
+    """Return every setting with its value and origin."""
+    return settings.origins(context.environment, context.paths, context.flags)
+
+
+def get(context: Context, name: str) -> Origin:
+    """Return one setting with its origin."""
+    _check(name)
+    return next(origin for origin in show(context) if origin.name == name)
+
+
+def set_value(context: Context, name: str, text: str) -> Origin:
+    """Write a setting; raise ConfigError if it cannot have the value."""
+    _check(name)
+    with holding(context.paths, "settings"):
+        settings.set_value(context.paths.config_file, name, text)
+    plan.clear(context.paths)
+    return get(context, name)
+
+
+def unset_value(context: Context, name: str) -> Origin:
+    """Take a setting out of the file."""
+    _check(name)
+    with holding(context.paths, "settings"):
+        settings.unset_value(context.paths.config_file, name)
+    plan.clear(context.paths)
+    return get(context, name)
+
+
+def _check(name: str) -> None:
+    if name in settings.SETTINGS:
+        return
+    near = closest(name, settings.SETTINGS)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"settings are {', '.join(settings.SETTINGS)}"
+    raise ConfigError(f"there is no setting {name!r}", hint)

@@ -1,0 +1,1 @@
+"""From requests to a decision: which version of which tool applies, from where, and whether it is installed."""

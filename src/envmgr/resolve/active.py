@@ -1,0 +1,130 @@
+"""Which version of each tool is active here: lock first, else the best installed one. Never asks the network."""
+
+from __future__ import annotations
+
+import os
+
+from envmgr import versions
+from envmgr.install import store
+from envmgr.kit.frozen import frozen
+from envmgr.project import lockfile_io
+from envmgr.project.request import key
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from envmgr.install.store import Installed
+    from envmgr.project.lockfile import Lockfile
+    from envmgr.project.request import Request
+    from envmgr.resolve.context import Context
+
+
+@frozen
+class Active:
+    """One spec of a request and what it comes to.
+
+    `kind` is "version", "system" (whatever else is on PATH), "path" (`directory` holds an installation made
+    elsewhere) or "source" (a build from source, which cannot be had). `version` is None where nothing installed
+    matches and the lock does not say.
+    """
+
+    request: Request
+    spec: str
+    kind: str = "version"
+    version: str | None = None
+    installed: Installed | None = None
+    locked: bool = False
+    directory: str = ""
+
+    @property
+    def tool(self) -> str:
+        """Return the tool's name."""
+        return self.request.tool
+
+    @property
+    def is_available(self) -> bool:
+        """Tell whether it can be run now."""
+        return self.kind == "system" or self.installed is not None or os.path.isdir(self.directory)
+
+    @property
+    def bin_dirs(self) -> tuple[str, ...]:
+        """Return the directories of its programs."""
+        if self.installed:
+            return self.installed.bin_dirs
+        return bin_dirs_of(self.directory) if self.directory else ()
+
+    def find(self, command: str) -> str | None:
+        """Return the path of one of its programs."""
+        return store.find_program(self.bin_dirs, command)
+
+
+def bin_dirs_of(directory: str) -> tuple[str, ...]:
+    """Return where an installation made elsewhere keeps its programs: `bin` if there is one, and its top."""
+    inside = os.path.join(directory, "bin")
+    return (inside, directory) if os.path.isdir(inside) else (directory,)
+
+
+def resolve(context: Context) -> tuple[Active, ...]:
+    """Return every spec of every request that holds in the context's directory, defaults first within a tool."""
+    requests = context.project.requests(known_tools=store.tools(context.paths))
+    return tuple(active for request in requests for active in resolve_request(context, request))
+
+
+def resolve_tool(context: Context, tool: str) -> Active | None:
+    """Return what is active of one tool, or None where nothing asks for it."""
+    request = context.project.request(tool)
+    return resolve_request(context, request)[0] if request else None
+
+
+def resolve_request(context: Context, request: Request) -> tuple[Active, ...]:
+    """Return what each spec of a request comes to."""
+    lock = _lock_of(context, request)
+    return tuple(_resolve_spec(context, request, spec, lock) for spec in request.specs)
+
+
+def _lock_of(context: Context, request: Request) -> Lockfile | None:
+    path = context.project.lock_of(request)
+    return lockfile_io.read(path) if path else None
+
+
+def _resolve_spec(context: Context, request: Request, spec: str, lock: Lockfile | None) -> Active:
+    kind, value = versions.classify(spec)
+    if kind == "system":
+        return Active(request, spec, "system")
+    if kind == "path":
+        return Active(request, spec, "path", directory=path_request(request, value))
+    if kind not in {"version", "tag"}:
+        return Active(request, spec, "source")
+    return _resolve_version(context, request, spec, lock)
+
+
+def path_request(request: Request, value: str) -> str:
+    """Return the directory a `path:` spec names, relative to the file it stands in."""
+    base = os.path.dirname(request.origin.name) if request.origin.kind in {"file", "global"} else ""
+    return os.path.normpath(os.path.join(base, os.path.expanduser(value)))
+
+
+def _resolve_version(context: Context, request: Request, spec: str, lock: Lockfile | None) -> Active:
+    locked = lock.version_of(key(request.tool, spec)) if lock else None
+    version = locked or best_installed(context, request.tool, spec.removeprefix("tag:"))
+    installed = store.get(context.paths, request.tool, version) if version else None
+    return Active(request, spec, "version", version, installed, locked is not None)
+
+
+def best_installed(context: Context, tool: str, spec: str) -> str | None:
+    """Pick the best installed version for a spec."""
+    candidates = store.versions(context.paths, tool)
+    if spec in candidates:
+        return spec
+    return _select(context, tool, spec, candidates) if candidates else None
+
+
+def _select(context: Context, tool: str, spec: str, candidates: Iterable[str]) -> str | None:
+    installed = [one for version in candidates if (one := store.get(context.paths, tool, version))]
+    variants = dict.fromkeys(variant for one in installed for variant in one.variants)
+    vendor = next((one.default_vendor for one in installed if one.default_vendor), None)
+    try:
+        return versions.select(candidates, spec, variants=variants, default_vendor=vendor).winner
+    except ValueError:  # a word such as `lts`, which only the list of releases explains
+        return None

@@ -1,0 +1,117 @@
+"""What every operation works with; each part is made when it is first asked for."""
+
+from __future__ import annotations
+
+from envmgr.kit import environment as environments
+from envmgr.kit import paths as places
+from envmgr.kit import platform as platforms
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from envmgr.catalog.catalog import Catalog
+    from envmgr.kit.config.settings import Settings
+    from envmgr.kit.environment import Environment
+    from envmgr.kit.http.client import Http
+    from envmgr.kit.paths import Paths
+    from envmgr.kit.platform import Platform
+    from envmgr.kit.progress import Progress
+    from envmgr.project.discovery import Project
+
+
+class Context:
+    """One run's environment, directories, settings, project and connections."""
+
+    def __init__(
+        self,
+        environment: Environment,
+        paths: Paths,
+        platform: Platform,
+        *,
+        flags: Mapping[str, object] | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        self.environment = environment
+        self.paths = paths
+        self.platform = platform
+        self.flags = dict(flags or {})
+        self._progress = progress
+        self._settings: Settings | None = None
+        self._project: Project | None = None
+        self._http: Http | None = None
+        self._catalog: Catalog | None = None
+
+    @property
+    def settings(self) -> Settings:
+        """The settings in force."""
+        if self._settings is None:
+            from envmgr.kit.config import settings
+
+            self._settings = settings.load(self.environment, self.paths, self.flags)
+        return self._settings
+
+    @property
+    def project(self) -> Project:
+        """What the directory's dotfiles, the environment and the global file ask for."""
+        if self._project is None:
+            from envmgr.project import discovery
+
+            self._project = discovery.find(self.environment, self.paths)
+        return self._project
+
+    @property
+    def progress(self) -> Progress:
+        """Whoever watches."""
+        if self._progress is None:
+            from envmgr.kit.progress import Silent
+
+            self._progress = Silent()
+        return self._progress
+
+    @property
+    def http(self) -> Http:
+        """The connections of this run."""
+        if self._http is None:
+            from envmgr.kit.http.client import Http
+
+            self._http = Http(self.settings, self.environment, self.progress)
+        return self._http
+
+    @property
+    def catalog(self) -> Catalog:
+        """The tools that exist and their releases."""
+        if self._catalog is None:
+            from envmgr.catalog import catalog
+
+            self._catalog = catalog.open_catalog(
+                http=self.http,
+                settings=self.settings,
+                environment=self.environment,
+                paths=self.paths,
+                project_dirs=self.project.directories,
+                progress=self.progress,
+            )
+        return self._catalog
+
+    def forget_project(self) -> None:
+        """Read the dotfiles again when next asked: one of them was written."""
+        self._project = None
+
+    def close(self) -> None:
+        """Give the connections back."""
+        if self._http is not None:
+            self._http.close()
+
+
+def current(
+    *,
+    cwd: str | None = None,
+    flags: Mapping[str, object] | None = None,
+    progress: Progress | None = None,
+) -> Context:
+    """Make the context of this process, in another directory if one is given."""
+    environment = environments.current(cwd)
+    return Context(
+        environment, places.locate(environment), platforms.current(), flags=flags, progress=progress
+    )

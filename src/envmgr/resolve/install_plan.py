@@ -1,0 +1,176 @@
+"""Finding out what an installation means: which versions, from where, recorded in which lock."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from envmgr import versions
+from envmgr.catalog.release import Artifact
+from envmgr.install.installer import Job
+from envmgr.kit.errors import StaleLock, UnsupportedPlatform, UsageError
+from envmgr.kit.frozen import frozen, replace
+from envmgr.project import lockfile, lockfile_io
+from envmgr.resolve import active, canonical_names, lock_update
+from envmgr.resolve.lock_update import Pin
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from envmgr.project.dotfile import Dotfile
+    from envmgr.project.request import Request
+    from envmgr.resolve.context import Context
+    from envmgr.resolve.tool_specs import ToolSpec
+
+
+@frozen
+class Step:
+    """One version to install, and the dotfile (if any) whose lock records it."""
+
+    pin: Pin
+    dotfile: Dotfile | None = None
+
+
+@frozen
+class Options:
+    """How to install: `locked` takes the lock as it is or fails; `force` installs again what is there."""
+
+    locked: bool = False
+    force: bool = False
+    jobs: int = 0
+
+
+def plan_project(context: Context, options: Options) -> list[Step]:
+    """Find out what installing the project means; `locked` fails here, before any download."""
+    return plan_requests(context, list(context.project.requests()), options)
+
+
+def plan_tools(context: Context, items: Sequence[ToolSpec], options: Options) -> list[Step]:
+    """Find out what the named tools mean."""
+    asked = {request.tool: request for request in context.project.requests()}
+    steps: list[Step] = []
+    for item in items:
+        tool = context.catalog.manifest(item.tool).name
+        request = asked.get(tool)
+        if request and item.spec in {None, *request.specs}:
+            meant = replace(request, specs=(item.spec,)) if item.spec else request
+            steps += plan_requests(context, [meant], options)
+        else:
+            steps.append(_of_spec(context, tool, item.spec or "latest"))
+    return steps
+
+
+def plan_url(context: Context, item: ToolSpec, url: str) -> Step:
+    """Find out what a version at a URL means; it is locked if the project asks for that version."""
+    version = item.spec or ""
+    tool = context.catalog.manifest(item.tool).name
+    if not versions.is_folder_name(version) or not versions.parse_spec(version).exact:
+        raise UsageError(f"{version!r} is no full version", f"write `envmgr install {tool} 1.2.3 {url}`")
+    request = context.project.request(tool)
+    matching = next((s for s in request.specs if versions.satisfies(version, s)), None) if request else None
+    dotfile = context.project.file_of(request) if request and matching else None
+    lock = (lockfile_io.read(lockfile_io.path_beside(dotfile.path)) if dotfile else None) or lockfile.EMPTY
+    artifact = _known(lock, tool, version, context.platform.key, url) or Artifact(url)
+    locked = lock_update.described(context, tool, version, {context.platform.key: artifact})
+    pin = Pin(tool, matching or version, version, locked)
+    if dotfile:  # what could not be recorded must not be installed first
+        lock_update.apply(lock, [pin], dotfile)
+    return Step(pin, dotfile)
+
+
+def _known(lock: lockfile.Lockfile, tool: str, version: str, platform: str, url: str) -> Artifact | None:
+    """Return what a lock knows of the archive at a URL: it must still be that."""
+    locked = lock.locked(tool, version)
+    known = locked.artifacts.get(platform) if locked else None
+    return known if known and known.url == url else None
+
+
+def _of_spec(context: Context, tool: str, spec: str) -> Step:
+    pins = lock_update.pin(
+        context, [(tool, spec)], lockfile.EMPTY, [context.platform], is_good=lambda _: True
+    )
+    return Step(pins[0])
+
+
+def plan_requests(context: Context, requests: Sequence[Request], options: Options) -> list[Step]:
+    """Find out what some of the project's requests mean."""
+    canonical_names.check(context, requests)
+    steps: list[Step] = []
+    for dotfile in context.project.files:
+        mine = [request for request in requests if context.project.file_of(request) == dotfile]
+        steps += [Step(one, dotfile) for one in _pins_of_file(context, dotfile, mine, options)]
+    elsewhere = [request for request in requests if context.project.file_of(request) is None]
+    return steps + [_of_spec(context, tool, spec) for tool, spec in lock_update.lockable(elsewhere)]
+
+
+def _pins_of_file(
+    context: Context, dotfile: Dotfile, requests: Sequence[Request], options: Options
+) -> list[Pin]:
+    if not requests:
+        return []
+    path = lockfile_io.path_beside(dotfile.path)
+    lock = lockfile_io.read(path)
+    wanted = lock_update.lockable(requests)
+    if options.locked:
+        _check_locked(path, lock, wanted, context.platform.key)
+    lock = lock or lockfile.EMPTY
+    return lock_update.pin(
+        context,
+        wanted,
+        lock,
+        lock_update.platforms_for(context, lock),
+        is_good=lambda known: context.platform.key in known.artifacts,
+    )
+
+
+def _check_locked(
+    path: str, lock: lockfile.Lockfile | None, wanted: Sequence[tuple[str, str]], platform: str
+) -> None:
+    if lock is None:
+        raise StaleLock(f"there is no {path}", "run `envmgr lock` and commit the file")
+    for tool, spec in wanted:
+        version = lock.version_of(lockfile.key(tool, spec))
+        known = lock.locked(tool, version) if version else None
+        if known is None:
+            raise StaleLock(f"{path} does not lock {tool}={spec}", "run `envmgr lock` and commit the file")
+        if platform not in known.artifacts:
+            raise StaleLock(
+                f"{path} locks {tool} {version} for {', '.join(sorted(known.artifacts))}, not for {platform}",
+                f"run `envmgr lock --platform {platform}` and commit the file",
+            )
+        if known.artifacts[platform].digest is None:
+            raise StaleLock(
+                f"{path} has no digest of {tool} {version} for {platform}: upstream publishes none",
+                "run `envmgr install` once on such a machine, and commit the file",
+            )
+
+
+def job_of(context: Context, pin: Pin) -> Job:
+    """Return what the installer must know of a pin.
+
+    Raises UnsupportedPlatform where upstream has nothing, LockfileError where the manifest does not declare the
+    signature that the lock promises.
+    """
+    key = context.platform.key
+    artifact = pin.locked.artifacts.get(key)
+    layout = context.catalog.layout(
+        pin.tool, pin.version, context.platform, artifact.url if artifact else None
+    )
+    if artifact is None or layout is None:
+        raise UnsupportedPlatform(
+            f"{pin.tool} {pin.version} is not published for {key}",
+            f"it is published for {', '.join(sorted(pin.locked.artifacts))}",
+        )
+    signature = context.catalog.signature(pin.tool, pin.version, context.platform, artifact.url)
+    lockfile.check_signature(
+        pin.locked.signatures.get(key),
+        signature.promise if signature else None,
+        f"{pin.tool} {pin.version} for {key}",
+    )
+    plugin = context.catalog.manifest(pin.tool).digest
+    return Job(pin.tool, pin.version, context.platform, artifact, layout, plugin, signature)
+
+
+def missing(context: Context) -> list[Request]:
+    """Return the project's requests that are not installed."""
+    found = active.resolve(context)
+    return [one.request for one in found if one.kind == "version" and one.installed is None]

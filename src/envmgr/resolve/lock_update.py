@@ -1,0 +1,220 @@
+"""Bringing a lock up to date with the dotfile beside it."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from envmgr import versions
+from envmgr.catalog.release import Artifact
+from envmgr.install import store
+from envmgr.kit.digest import Digest
+from envmgr.kit.errors import NoMatchingVersion, UnsupportedPlatform
+from envmgr.kit.file_locks import holding
+from envmgr.kit.frozen import frozen, replace
+from envmgr.kit.platform import DEFAULT_PLATFORMS
+from envmgr.kit.platform import parse as parse_platform
+from envmgr.project import lockfile, lockfile_io
+from envmgr.project.lockfile import Locked, Lockfile
+from envmgr.project.request import key
+from envmgr.resolve.select_release import choose
+from envmgr.resolve.unavailable import from_source
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from envmgr.kit.platform import Platform
+    from envmgr.project.dotfile import Dotfile
+    from envmgr.project.request import Request
+    from envmgr.resolve.context import Context
+
+WORKERS = 8
+
+
+@frozen
+class Pin:
+    """One spec of a dotfile, the version it means and where that version's archives are."""
+
+    tool: str
+    spec: str
+    version: str
+    locked: Locked
+
+    @property
+    def key(self) -> str:
+        """Return the request as locks spell it."""
+        return key(self.tool, self.spec)
+
+
+def lockable(requests: Iterable[Request]) -> list[tuple[str, str]]:
+    """Return the tool and spec of everything a lock can hold: not `system` nor `path:`.
+
+    Raises InvalidRequest for a build from source.
+    """
+    asked = [(request, spec, versions.classify(spec)[0]) for request in requests for spec in request.specs]
+    for request, spec, kind in asked:
+        if kind not in {"version", "tag", "system", "path"}:
+            raise from_source(request, spec)
+    return [(request.tool, spec) for request, spec, kind in asked if kind in {"version", "tag"}]
+
+
+def platforms_for(context: Context, lock: Lockfile, more: Sequence[str] = ()) -> tuple[Platform, ...]:
+    """Return the platforms a lock is written for: the settings', those asked for, and those already in it."""
+    chosen = context.settings.lock_platforms or [platform.key for platform in DEFAULT_PLATFORMS]
+    return tuple(parse_platform(name) for name in sorted({*chosen, *more, *lock.platforms}))
+
+
+def pin(
+    context: Context,
+    wanted: Sequence[tuple[str, str]],
+    lock: Lockfile,
+    platforms: Sequence[Platform],
+    *,
+    is_good: Callable[[Locked], bool],
+    refresh: frozenset[str] = frozenset(),
+) -> list[Pin]:
+    """Find out what each tool and spec means, several at a time.
+
+    A version the lock has is kept unless its tool is in `refresh`; its archives are kept where `is_good` says so.
+    """
+
+    def one(item: tuple[str, str]) -> Pin:
+        tool, spec = item
+        version = lock.version_of(key(tool, spec)) if tool not in refresh else None
+        known = lock.locked(tool, version) if version else None
+        if version and known and is_good(known):
+            return Pin(tool, spec, version, known)
+        return _look_up(context, tool, spec, version or _seeded(lock, tool, spec), platforms, known)
+
+    pool = ThreadPoolExecutor(WORKERS)
+    try:
+        return list(pool.map(one, wanted))
+    finally:  # an interrupted run must not wait for a server that is silent
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _seeded(lock: Lockfile, tool: str, spec: str) -> str | None:
+    seed = lock.seed.get(tool)
+    return seed if seed and versions.satisfies(seed, spec) else None
+
+
+def _look_up(
+    context: Context,
+    tool: str,
+    spec: str,
+    version: str | None,
+    platforms: Sequence[Platform],
+    known: Locked | None,
+) -> Pin:
+    """Ask upstream; what it does not have may be locked, or installed, from a URL that was given by hand."""
+    context.progress.step(f"{tool} {spec}", "resolving")
+    try:
+        version = version or choose(context, tool, spec)
+        artifacts = _artifacts(context, tool, version, platforms)
+    except (NoMatchingVersion, UnsupportedPlatform):
+        version = version or spec.lstrip("=")
+        artifacts = _by_hand(context, tool, version, known)
+        if not artifacts:
+            raise
+    context.progress.done(f"{tool} {spec}", f"is {version}")
+    found = _keeping(Pin(tool, spec, version, described(context, tool, version, artifacts)), known)
+    _note_missing_digests(context, found, known)
+    return found
+
+
+def _by_hand(context: Context, tool: str, version: str, known: Locked | None) -> dict[str, Artifact]:
+    """Return the archives a lock has of a version, else the one it was installed from."""
+    if known:
+        return dict(known.artifacts)
+    installed = store.get(context.paths, tool, version)
+    if installed is None:
+        return {}
+    artifact = Artifact(installed.url, Digest("sha256", installed.sha256), installed.size)
+    return {installed.platform: artifact}
+
+
+def _keeping(pin: Pin, known: Locked | None) -> Pin:
+    """Keep the archives that a lock has from other URLs than the same manifest gives: somebody chose them."""
+    if known is None or known.plugin != pin.locked.plugin:
+        return pin
+    chosen = {
+        platform: artifact
+        for platform, artifact in known.artifacts.items()
+        if platform in pin.locked.artifacts and pin.locked.artifacts[platform].url != artifact.url
+    }
+    return replace(pin, locked=replace(pin.locked, artifacts={**pin.locked.artifacts, **chosen}))
+
+
+def described(context: Context, tool: str, version: str, artifacts: Mapping[str, Artifact]) -> Locked:
+    """Return what a lock says of a version's archives by its manifest, whoever installs which of them."""
+    declared = {
+        name: context.catalog.signature(tool, version, parse_platform(name), artifact.url)
+        for name, artifact in artifacts.items()
+    }
+    promised = {name: signature.promise for name, signature in declared.items() if signature}
+    return Locked(context.catalog.manifest(tool).digest, artifacts, promised)
+
+
+def _artifacts(
+    context: Context, tool: str, version: str, platforms: Sequence[Platform]
+) -> dict[str, Artifact]:
+    """Return the archives upstream has."""
+    found = {platform.key: context.catalog.artifact(tool, version, platform) for platform in platforms}
+    artifacts = {name: artifact for name, artifact in found.items() if artifact}
+    if not artifacts:
+        raise UnsupportedPlatform(
+            f"upstream publishes {tool} {version} for none of {', '.join(found)}",
+            f"if you know an archive of it, run `envmgr install {tool} {version} URL`",
+        )
+    return artifacts
+
+
+def _note_missing_digests(context: Context, pin: Pin, known: Locked | None) -> None:
+    """Say that upstream gives no digests, unless a lock knows by now the one that matters here."""
+    here = known.artifacts.get(context.platform.key) if known else None
+    missing = [artifact for artifact in pin.locked.artifacts.values() if artifact.digest is None]
+    if missing and not (here and here.digest):
+        of_which = "" if len(missing) == len(pin.locked.artifacts) else " of some archives"
+        context.progress.note(
+            f"{pin.tool} {pin.version}: upstream publishes no digests{of_which};"
+            " each archive's is learned from its first download"
+        )
+
+
+def apply(lock: Lockfile, pins: Iterable[Pin], dotfile: Dotfile) -> Lockfile:
+    """Return a lock that holds the pins, and nothing its dotfile does not ask for."""
+    for one in pins:
+        lock = lockfile.with_release(lock, one.key, one.version, one.tool, one.locked)
+    return lockfile.prune(lock, [key(tool, spec) for tool, spec in lockable(dotfile.entries)])
+
+
+def gaps(lock: Lockfile, dotfile: Dotfile) -> tuple[str, ...]:
+    """Say, with no word to any server, what a lock does not answer of a dotfile, and what of it nobody asks for."""
+    asked = {
+        key(entry.tool, spec): (entry.tool, spec)
+        for entry in dotfile.entries
+        for spec in entry.specs
+        if versions.classify(spec)[0] in {"version", "tag"}
+    }
+    missing = [
+        f"{tool}={spec} is not locked" for tool, spec in asked.values() if not _answers(lock, tool, spec)
+    ]
+    tools = {entry.tool for entry in dotfile.entries}
+    surplus = [
+        *(f"nothing asks for {request}" for request in sorted(lock.resolved) if request not in asked),
+        *(f"nothing asks for {tool}" for tool in sorted(lock.seed) if tool not in tools),
+    ]
+    return (*missing, *surplus)
+
+
+def _answers(lock: Lockfile, tool: str, spec: str) -> bool:
+    version = lock.version_of(key(tool, spec))
+    return lock.locked(tool, version) is not None if version else _seeded(lock, tool, spec) is not None
+
+
+def write(context: Context, dotfile: Dotfile, pins: Iterable[Pin]) -> bool:
+    """Record pins in the lock beside a dotfile, among what other processes recorded; tell whether it changed."""
+    path = lockfile_io.path_beside(dotfile.path)
+    with holding(context.paths, f"lock {path}"):
+        before = lockfile_io.read(path)
+        return lockfile_io.write(path, apply(before or lockfile.EMPTY, pins, dotfile))

@@ -1,0 +1,81 @@
+"""What tools need to be there before they are installed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from envmgr.install import store
+from envmgr.kit.errors import EnvmgrError, InstallError
+from envmgr.resolve import active, canonical_names, executable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from envmgr.resolve.context import Context
+    from envmgr.resolve.install_plan import Step
+
+# The program on PATH that serves a package in a required tool's place, where it is not called as the tool is.
+_COMMANDS = {"nodejs": "node"}
+
+
+def of(context: Context, tool: str) -> set[str]:
+    """Name the other tools that a tool requires, by their own names."""
+    return {canonical_names.own(context, name) for name in context.catalog.manifest(tool).requires} - {tool}
+
+
+def check(context: Context, steps: Sequence[Step], *, force: bool) -> None:
+    """Raise InstallError for what lacks a tool that its manifest requires; only say so of packages.
+
+    A required tool is there if any version is installed, if it is installed in this run, or if the project has it
+    from elsewhere (`system`, `path:`). For a package a program on PATH will do.
+    """
+    running = {step.pin.tool for step in steps}
+    lacking = []
+    for step in steps:
+        if force or store.get(context.paths, step.pin.tool, step.pin.version) is None:
+            missing = [name for name in _required(context, step) if not _is_there(context, name, running)]
+            lacking += [(step, name) for name in missing]
+    for step, name in lacking:
+        if _is_package(context, step) and not _is_on_path(context, name):
+            context.progress.note(f"{step.pin.tool} needs {name}: {_way(context, name)}")
+    refused = [(step, name) for step, name in lacking if not _is_package(context, step)]
+    if refused:
+        lines = [
+            f"{step.pin.tool} {step.pin.version} needs {name}, which is not installed"
+            for step, name in refused
+        ]
+        ways = dict.fromkeys(_way(context, name) for _, name in refused)
+        raise InstallError("\n".join(dict.fromkeys(lines)), "; ".join(ways))
+
+
+def _required(context: Context, step: Step) -> Iterator[str]:
+    """Name what a version requires here; why that cannot be told, its installation will say."""
+    artifact = step.pin.locked.artifacts.get(context.platform.key)
+    try:
+        layout = context.catalog.layout(
+            step.pin.tool, step.pin.version, context.platform, artifact.url if artifact else None
+        )
+    except EnvmgrError:
+        return
+    yield from (name for name in (layout.requires if layout else ()) if name != step.pin.tool)
+
+
+def _is_there(context: Context, tool: str, running: set[str]) -> bool:
+    if tool in running or store.versions(context.paths, tool):
+        return True
+    asked = active.resolve_tool(context, tool)
+    return asked is not None and asked.is_available
+
+
+def _is_package(context: Context, step: Step) -> bool:
+    return context.catalog.registry.whose(context.catalog.manifest(step.pin.tool)) == "package"
+
+
+def _is_on_path(context: Context, tool: str) -> bool:
+    return executable.elsewhere(context, _COMMANDS.get(tool, tool)) is not None
+
+
+def _way(context: Context, tool: str) -> str:
+    if context.project.request(tool):
+        return f"install it with `envmgr install {tool}`"
+    return f"set it with `envmgr use {tool} latest`"

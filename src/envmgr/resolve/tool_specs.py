@@ -1,0 +1,68 @@
+"""Tools as the command line names them: `TOOL`, `TOOL@SPEC`, `TOOL SPEC`."""
+
+from __future__ import annotations
+
+from envmgr import versions
+from envmgr.kit.errors import InvalidRequest, UsageError
+from envmgr.kit.frozen import frozen
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+
+@frozen
+class ToolSpec:
+    """A tool and, if one was given, a spec of it."""
+
+    tool: str
+    spec: str | None = None
+
+
+def make(tool: str, spec: str | None) -> ToolSpec:
+    """Take a tool and a spec as they were typed; raise InvalidRequest for a spec that can mean nothing."""
+    if spec is not None:
+        if not spec.strip():
+            raise UsageError(f"the version of {tool} is empty", f"for example: {tool}@latest")
+        try:
+            versions.classify(spec)
+        except ValueError as error:
+            raise InvalidRequest(
+                f"{tool}@{spec}: {error}", "a version is written like 20.1.0, 20, ^20.1, '>=20 <22' or latest"
+            ) from None
+    return ToolSpec(tool, spec)
+
+
+def parse(text: str) -> ToolSpec:
+    """Read `nodejs`, `nodejs@^20`, `npm:@scope/name@1.2`."""
+    source = text.find(":") + 1 if ":" in text.partition("@")[0] else 0
+    at = text.find("@", source + 1)
+    tool, spec = (text, None) if at < 0 else (text[:at], text[at + 1 :])
+    if not tool or spec == "" or tool.startswith("-"):
+        raise UsageError(f"{text!r} names no tool and version", "write TOOL@VERSION, such as nodejs@^20")
+    return make(tool, spec)
+
+
+def of_two(tool: str, spec: str) -> ToolSpec:
+    """Take a tool and its spec in two words; raise UsageError if the first brings a spec of its own."""
+    item = parse(tool)
+    if item.spec is not None:
+        raise UsageError(
+            f"a version of {item.tool} is given twice: {item.spec} and {spec}", "leave one of them out"
+        )
+    return make(item.tool, spec)
+
+
+def parse_many(words: Sequence[str], is_tool: Callable[[str], bool]) -> list[ToolSpec]:
+    """Read several tools, or one tool and its spec in two words."""
+    if len(words) == 2 and parse(words[0]).spec is None and _is_spec(words[1], is_tool):  # noqa: PLR2004 - TOOL SPEC
+        return [make(words[0], words[1])]
+    return [parse(word) for word in words]
+
+
+def _is_spec(word: str, is_tool: Callable[[str], bool]) -> bool:
+    """Tell a spec from another tool: a tool is known, names its source, or brings its own spec."""
+    source, colon, _ = word.partition(":")
+    names_source = bool(colon) and source in {"pypi", "npm", "github"}
+    brings_spec = "@" in word[1:] and word[0].isalpha()
+    return not (names_source or brings_spec or is_tool(word))

@@ -1,0 +1,164 @@
+"""Who a credential belongs to: checked whole, then remembered for a moment."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import time
+from typing import TYPE_CHECKING, TypeVar
+
+from envmgr.server.gateway import domain
+from envmgr.server.gateway.store import api_keys, oidc_bindings, sessions
+from envmgr.server.kit.common.context import OF_ROLE, Principal
+from envmgr.server.kit.common.ids import as_id, is_id
+from envmgr.server.kit.common.problems import Unauthenticated
+from envmgr.server.kit.security.tokens import InvalidToken
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from envmgr.server.kit.common.context import Scope
+    from envmgr.server.kit.db.sql import Database, Reader, Transaction
+    from envmgr.server.kit.security.tokens import Claims, Keyring
+
+T = TypeVar("T")
+REMEMBERED = 5.0
+"""Seconds a checked credential is taken again unchecked. A change made in this process ends that at once; one made
+by another process over the same database, within this time."""
+
+GENERATION = 4096
+"""Credentials in a generation of the memory; it holds two, and drops the older one when the younger is full."""
+
+BINDING = "binding:"
+LONGEST = 4096
+
+
+class Memory:
+    """Credentials that were checked a moment ago."""
+
+    def __init__(self) -> None:
+        self._young: dict[str, tuple[Principal, float]] = {}
+        self._old: dict[str, tuple[Principal, float]] = {}
+        self.turn = 0
+        """Counts how often all was forgotten: what was read before that must not be kept after it."""
+
+    def find(self, token: str, now: float) -> Principal | None:
+        """Return whose token it is, if that is known and still holds."""
+        known = self._young.get(token) or self._old.get(token)
+        if known is None or known[1] <= now:
+            return None
+        return known[0]
+
+    def keep(self, token: str, principal: Principal, until: float) -> None:
+        """Remember whose token it is."""
+        if len(self._young) >= GENERATION:
+            self._old, self._young = self._young, {}
+        self._young[token] = (principal, until)
+
+    def forget(self) -> None:
+        """Forget everything."""
+        self._young, self._old = {}, {}
+        self.turn += 1
+
+
+class Authenticator:
+    """Knows whom a credential belongs to (implements `kit.witness.Authenticator`)."""
+
+    def __init__(self, database: Database, keyring: Keyring, clock: Callable[[], float] = time.time) -> None:
+        self._database = database
+        self._keyring = keyring
+        self._clock = clock
+        self._memory = Memory()
+        self._used: dict[int, int] = {}
+
+    async def authenticate(self, token: str) -> Principal:
+        """Return whose token it is. Raise Unauthenticated."""
+        known = self._memory.find(token, self._clock())
+        return known if known is not None else await self._check(token)
+
+    async def change(self, work: Callable[[Transaction], T]) -> T:
+        """Run a unit of work after which credentials may mean something else, even if nobody waits for it any more."""
+        return await asyncio.shield(self._change(work))
+
+    async def _change(self, work: Callable[[Transaction], T]) -> T:
+        try:
+            return await self._database.write(work)
+        finally:
+            self._memory.forget()
+
+    async def write_usage(self) -> None:
+        """Write down when keys were last used."""
+        used, self._used = self._used, {}
+        if used:
+            await self._database.write(lambda transaction: api_keys.used(transaction, used))
+
+    async def _check(self, token: str) -> Principal:
+        now, turn = self._clock(), self._memory.turn
+        principal, until = await self._checked(token, now)
+        if turn == self._memory.turn:
+            self._memory.keep(token, principal, min(until, now + REMEMBERED))
+        return principal
+
+    async def _checked(self, token: str, now: float) -> tuple[Principal, float]:
+        if len(token) > LONGEST:
+            raise _refused("no credential of this server is that long")
+        if token.startswith(f"{domain.KEY}_"):
+            return await self._database.lookup(lambda reader: self._of_key(reader, token, int(now * 1000)))
+        if token.startswith(f"{domain.REFRESH}_"):
+            raise _refused("this is a refresh token: it is for POST /auth/refresh only")
+        try:
+            claims = self._keyring.verify(token)
+        except InvalidToken as error:
+            raise _refused(str(error)) from None
+        find = _of_binding if claims.sid.startswith(BINDING) else _of_session
+        principal = await self._database.lookup(lambda reader: find(reader, claims, int(now * 1000)))
+        return principal, float(claims.exp)
+
+    def _of_key(self, reader: Reader, token: str, now: int) -> tuple[Principal, float]:
+        key_id = domain.split(token, domain.KEY)
+        key = api_keys.live(reader, key_id, now)
+        if not hmac.compare_digest(key.hash if key else "", domain.digest(token)) or key is None:
+            raise _refused("the API key is unknown, revoked or expired")
+        self._used[key_id] = now
+        principal = Principal(
+            actor=f"key:{key_id}",
+            role="ci",
+            scopes=key.scopes & OF_ROLE[key.role],
+            apps=key.apps,
+            user_id=key.user_id,
+            credential=f"key:{key_id}",
+        )
+        return principal, float("inf") if key.expires_at is None else key.expires_at / 1000
+
+
+def _of_session(reader: Reader, claims: Claims, now: int) -> Principal:
+    session = sessions.live(reader, as_id(claims.sid), now) if is_id(claims.sid) else None
+    if session is None or claims.sub != f"user:{session.username}":
+        raise _refused("the session has ended: sign in again")
+    return Principal(
+        actor=f"user:{session.username}",
+        role=session.role,
+        scopes=OF_ROLE[session.role],
+        user_id=session.user_id,
+        credential=f"session:{session.id}",
+    )
+
+
+def _of_binding(reader: Reader, claims: Claims, _now: int) -> Principal:
+    number = claims.sid.removeprefix(BINDING)
+    binding = oidc_bindings.get(reader, as_id(number)) if is_id(number) else None
+    if binding is None or not claims.sub.startswith(f"oidc:{binding.id}/"):
+        raise _refused("what let this job in is gone")
+    asked = (claims.scope or "").split()
+    scopes: frozenset[Scope] = frozenset(scope for scope in binding.scopes if scope in asked)
+    return Principal(
+        actor=claims.sub,
+        role="ci",
+        scopes=scopes,
+        apps=None if binding.apps is None else frozenset(binding.apps),
+        credential=f"oidc:{binding.id}",
+    )
+
+
+def _refused(detail: str) -> Unauthenticated:
+    return Unauthenticated(detail, error="invalid_token")

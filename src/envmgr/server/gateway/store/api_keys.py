@@ -1,0 +1,172 @@
+"""API keys."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+from sqlalchemy import bindparam, insert, or_, select, update
+
+from envmgr.server.gateway.resources import ApiKey
+from envmgr.server.gateway.store.tables import api_key, user
+from envmgr.server.kit.common.clock import rfc3339
+from envmgr.server.kit.db.pagination import Listing
+from envmgr.server.kit.db.sql import Statement
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from envmgr.server.gateway.resources import HumanRole
+    from envmgr.server.kit.common.context import Scope
+    from envmgr.server.kit.db.pagination import Page, Paging
+    from envmgr.server.kit.db.sql import Reader, Row, Transaction
+
+_SHOWN = (
+    api_key.c.id,
+    api_key.c.name,
+    api_key.c.user_id,
+    api_key.c.scopes,
+    api_key.c.apps,
+    api_key.c.created_at,
+    api_key.c.expires_at,
+    api_key.c.last_used_at,
+)
+_VALID = (
+    api_key.c.revoked_at.is_(None),
+    or_(api_key.c.expires_at.is_(None), api_key.c.expires_at > bindparam("now")),
+)
+_LIVE = Statement(
+    select(
+        api_key.c.hash, api_key.c.scopes, api_key.c.apps, api_key.c.expires_at, api_key.c.user_id, user.c.role
+    )
+    .select_from(api_key.join(user, user.c.id == api_key.c.user_id))
+    .where(api_key.c.id == bindparam("id"), user.c.active == 1, user.c.deleted_at.is_(None), *_VALID)
+)
+_ONE = Statement(select(*_SHOWN).where(api_key.c.id == bindparam("id"), api_key.c.revoked_at.is_(None)))
+_INSERT = Statement(
+    insert(api_key).values(
+        user_id=bindparam("user"),
+        name=bindparam("name"),
+        hash="",
+        scopes=bindparam("scopes"),
+        apps=bindparam("apps"),
+        created_at=bindparam("now"),
+        expires_at=bindparam("until"),
+    )
+)
+_SET_HASH = Statement(
+    update(api_key).where(api_key.c.id == bindparam("which")).values(hash=bindparam("hashed"))
+)
+_REVOKE = Statement(
+    update(api_key)
+    .where(api_key.c.id == bindparam("which"), api_key.c.revoked_at.is_(None))
+    .values(revoked_at=bindparam("now"))
+)
+_USED = Statement(
+    update(api_key).where(api_key.c.id == bindparam("which")).values(last_used_at=bindparam("used"))
+)
+_LISTING = Listing(
+    select(*_SHOWN).where(api_key.c.revoked_at.is_(None)),
+    key=api_key.c.id,
+    sorts={"id": api_key.c.id, "name": api_key.c.name, "created_at": api_key.c.created_at},
+    filters={"user_id": api_key.c.user_id, "name": api_key.c.name},
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LiveKey:
+    """A key that opens, as it is checked; `role` is its owner's, now."""
+
+    hash: str
+    scopes: frozenset[Scope]
+    apps: frozenset[str] | None
+    expires_at: int | None
+    user_id: int
+    role: HumanRole
+
+
+def live(reader: Reader, key_id: int, now: int) -> LiveKey | None:
+    """Return a key that is neither revoked nor expired, of a user who may sign in."""
+    row = reader.one(_LIVE, id=key_id, now=now)
+    if row is None:
+        return None
+    hashed, scopes, apps, expires_at, user_id, role = row
+    names = _names(apps)
+    return LiveKey(
+        hashed,
+        frozenset(msgspec.json.decode(scopes)),
+        None if names is None else frozenset(names),
+        expires_at,
+        user_id,
+        role,
+    )
+
+
+def get(reader: Reader, key_id: int) -> ApiKey | None:
+    """Return a key that is not revoked."""
+    row = reader.one(_ONE, id=key_id)
+    return _key(row) if row else None
+
+
+def page(reader: Reader, paging: Paging) -> Page[ApiKey]:
+    """Return a page of the keys that are not revoked."""
+    return _LISTING.page(reader, paging, _key)
+
+
+def add(transaction: Transaction, key: ApiKey, until: int | None) -> ApiKey:
+    """Write a new key, still without a secret; its id and its moments are chosen here."""
+    apps = None if key.apps is None else _json(key.apps)
+    id_ = transaction.add(
+        _INSERT,
+        user=key.user_id,
+        name=key.name,
+        scopes=_json(key.scopes),
+        apps=apps,
+        now=transaction.now,
+        until=until,
+    )
+    return msgspec.structs.replace(
+        key,
+        id=id_,
+        created_at=rfc3339(transaction.now),
+        expires_at=None if until is None else rfc3339(until),
+    )
+
+
+def set_hash(transaction: Transaction, key_id: int, hashed: str) -> None:
+    """Write the hash of a key's secret."""
+    transaction.run(_SET_HASH, which=key_id, hashed=hashed)
+
+
+def revoke(transaction: Transaction, key_id: int) -> None:
+    """Revoke a key for good."""
+    transaction.run(_REVOKE, which=key_id, now=transaction.now)
+
+
+def used(transaction: Transaction, moments: Mapping[int, int]) -> None:
+    """Write down when keys were last used."""
+    for key_id, at in moments.items():
+        transaction.run(_USED, which=key_id, used=at)
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def _names(text: str | None) -> tuple[str, ...] | None:
+    return None if text is None else msgspec.json.decode(text, type=tuple[str, ...])
+
+
+def _key(row: Row) -> ApiKey:
+    id_, name, user_id, scopes, apps, created_at, expires_at, last_used_at = row
+    return ApiKey(
+        id=id_,
+        name=name,
+        user_id=user_id,
+        scopes=tuple(msgspec.json.decode(scopes)),
+        apps=_names(apps),
+        created_at=rfc3339(created_at),
+        expires_at=None if expires_at is None else rfc3339(expires_at),
+        last_used_at=None if last_used_at is None else rfc3339(last_used_at),
+    )

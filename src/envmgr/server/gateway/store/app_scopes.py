@@ -1,0 +1,42 @@
+"""Which apps credentials are for, as apps get other names, or end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+from sqlalchemy import bindparam, select, update
+
+from envmgr.server.gateway.store.tables import api_key, binding
+from envmgr.server.kit.db.sql import Statement
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from envmgr.server.kit.db.sql import Transaction
+
+_LIMITED = {
+    table: (
+        Statement(select(table.c.id, table.c.apps).where(table.c.apps.is_not(None))),
+        Statement(update(table).where(table.c.id == bindparam("which")).values(apps=bindparam("names"))),
+    )
+    for table in (api_key, binding)
+}
+
+
+def rename(transaction: Transaction, before: str, now: str) -> None:
+    """Let credentials for an app be for it under its new name."""
+    _change(transaction, before, lambda names: [now if name == before else name for name in names])
+
+
+def end(transaction: Transaction, app: str) -> None:
+    """Let credentials for an app that is gone reach nothing, also when another app takes its name."""
+    _change(transaction, app, lambda names: [name for name in names if name != app])
+
+
+def _change(transaction: Transaction, app: str, changed: Callable[[Sequence[str]], Sequence[str]]) -> None:
+    for find, write in _LIMITED.values():
+        for id_, text in transaction.all(find):
+            names = msgspec.json.decode(text, type=tuple[str, ...])
+            if app in names:
+                transaction.run(write, which=id_, names=msgspec.json.encode(changed(names)).decode())

@@ -1,0 +1,113 @@
+"""Bindings of issuers of OIDC tokens, and the tokens that were exchanged already."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+from sqlalchemy import bindparam, delete, insert, select
+
+from envmgr.server.gateway.resources import Binding
+from envmgr.server.gateway.store.tables import binding, exchanged
+from envmgr.server.kit.common.clock import rfc3339
+from envmgr.server.kit.db.pagination import Listing
+from envmgr.server.kit.db.sql import Statement
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from envmgr.server.kit.db.pagination import Page, Paging
+    from envmgr.server.kit.db.sql import Reader, Row, Transaction
+
+_ONE = Statement(select(binding).where(binding.c.id == bindparam("id")))
+_OF_ISSUER = Statement(select(binding).where(binding.c.issuer == bindparam("issuer")).order_by(binding.c.id))
+_INSERT = Statement(
+    insert(binding).values(
+        name=bindparam("name"),
+        issuer=bindparam("issuer"),
+        audience=bindparam("audience"),
+        claims=bindparam("claims"),
+        scopes=bindparam("scopes"),
+        apps=bindparam("apps"),
+        lifetime=bindparam("lifetime"),
+        created_by=bindparam("who"),
+        created_at=bindparam("now"),
+    )
+)
+_DELETE = Statement(delete(binding).where(binding.c.id == bindparam("which")))
+_TAKE = Statement(insert(exchanged).values(hash=bindparam("hash"), expires_at=bindparam("until")))
+_FORGET = Statement(delete(exchanged).where(exchanged.c.expires_at < bindparam("before")))
+_LISTING = Listing(
+    select(binding),
+    key=binding.c.id,
+    sorts={"id": binding.c.id, "name": binding.c.name, "created_at": binding.c.created_at},
+    filters={"issuer": binding.c.issuer},
+)
+
+
+def get(reader: Reader, binding_id: int) -> Binding | None:
+    """Return a binding."""
+    row = reader.one(_ONE, id=binding_id)
+    return _binding(row) if row else None
+
+
+def of_issuer(reader: Reader, issuer: str) -> Sequence[Binding]:
+    """Return the bindings of an issuer."""
+    return [_binding(row) for row in reader.all(_OF_ISSUER, issuer=issuer)]
+
+
+def page(reader: Reader, paging: Paging) -> Page[Binding]:
+    """Return a page of bindings."""
+    return _LISTING.page(reader, paging, _binding)
+
+
+def add(transaction: Transaction, new: Binding) -> Binding:
+    """Write a new binding; its id and its moment are chosen here."""
+    id_ = transaction.add(
+        _INSERT,
+        name=new.name,
+        issuer=new.issuer,
+        audience=new.audience,
+        claims=_json(new.claims),
+        scopes=_json(new.scopes),
+        apps=None if new.apps is None else _json(new.apps),
+        lifetime=new.lifetime,
+        who=new.created_by,
+        now=transaction.now,
+    )
+    return msgspec.structs.replace(new, id=id_, created_at=rfc3339(transaction.now))
+
+
+def remove(transaction: Transaction, binding_id: int) -> None:
+    """Remove a binding."""
+    transaction.run(_DELETE, which=binding_id)
+
+
+def take(transaction: Transaction, hashed: str, until: int) -> None:
+    """Write down that a token was exchanged. Raise UniqueViolation where it was before."""
+    transaction.run(_TAKE, hash=hashed, until=until)
+
+
+def forget(transaction: Transaction) -> None:
+    """Drop tokens that have expired by themselves."""
+    transaction.run(_FORGET, before=transaction.now)
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def _binding(row: Row) -> Binding:
+    id_, name, issuer, audience, claims, scopes, apps, lifetime, created_by, created_at = row[:10]
+    return Binding(
+        id=id_,
+        name=name,
+        issuer=issuer,
+        audience=audience,
+        claims=msgspec.json.decode(claims),
+        scopes=tuple(msgspec.json.decode(scopes)),
+        apps=None if apps is None else tuple(msgspec.json.decode(apps)),
+        lifetime=lifetime,
+        created_by=created_by,
+        created_at=rfc3339(created_at),
+    )

@@ -1,0 +1,1 @@
+"""Shared vocabulary without I/O: clock, ids, problems, request context, results, events."""

@@ -1,0 +1,1 @@
+"""The database port, its SQLite runner, migrations, pagination and idempotency."""

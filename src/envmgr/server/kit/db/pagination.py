@@ -1,0 +1,157 @@
+"""Pages of lists: a cursor says where the next one begins, so that nothing is skipped or shown twice as lists grow."""
+
+from __future__ import annotations
+
+import binascii
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
+
+import msgspec
+from sqlalchemy import Integer, and_, bindparam, or_
+
+from envmgr.server.kit.common.problems import InvalidFields
+from envmgr.server.kit.db.sql import Statement
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from sqlalchemy import BindParameter, ColumnElement, Select
+
+    from envmgr.server.kit.db.sql import Reader, Row
+
+T = TypeVar("T")
+DEFAULT, MOST = 50, 200
+
+
+@dataclass(frozen=True, slots=True)
+class Paging:
+    """Which part of a list is asked for: `sort` is a field, newest or highest first with a `-` before it."""
+
+    limit: int = DEFAULT
+    cursor: str | None = None
+    sort: str | None = None
+    filters: Mapping[str, str | int] = field(default_factory=dict)
+
+    def where(self, **filters: str | int) -> Paging:
+        """Return the same part of the list that is filtered by these, too, or instead."""
+        return replace(self, filters={**self.filters, **filters})
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """Some items, and the cursor of what follows them."""
+
+    items: Sequence[T]
+    next: str | None = None
+
+
+_Storable = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+
+
+class _Cursor(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    sort: str
+    value: str | _Storable
+    key: _Storable
+
+
+class Listing:
+    """A list that can be paged: its columns to sort and to filter by, and the one (name or id) of a row's app.
+
+    `key` is the unique integer that breaks ties. Statements are compiled once for each shape of question.
+    """
+
+    def __init__(
+        self,
+        query: Select[tuple[object, ...]],
+        *,
+        key: ColumnElement[int],
+        sorts: Mapping[str, ColumnElement[object]],
+        filters: Mapping[str, ColumnElement[object]] | None = None,
+        app: ColumnElement[str] | ColumnElement[int] | None = None,
+        default: str = "-id",
+    ) -> None:
+        self._query = query
+        self._key = key
+        self._sorts = sorts
+        self._filters = filters or {}
+        self._app = app
+        self._default = default
+        self._statements: dict[tuple[object, ...], Statement] = {}
+
+    def page(
+        self,
+        reader: Reader,
+        paging: Paging,
+        make: Callable[[Row], T],
+        apps: frozenset[str] | frozenset[int] | None = None,
+        values: Mapping[str, object] | None = None,
+    ) -> Page[T]:
+        """Read a page; of these apps only, where they are given; `values` are those of the query's own parameters.
+
+        The last two columns of the query's rows are the sort's value and the key, and are not given to `make`.
+        """
+        sort = self._default if paging.sort is None else paging.sort
+        cursor = None if paging.cursor is None else _read(paging.cursor, sort)
+        names, only = tuple(sorted(paging.filters)), tuple(sorted(apps or ()))
+        shape = (sort, cursor is not None, names, None if apps is None else len(only))
+        statement = self._statements.get(shape)
+        if statement is None:
+            statement = self._statements[shape] = self._statement(*shape)
+        given = {**(values or {}), **{f"by_{name}": paging.filters[name] for name in names}}
+        given |= {f"only_{n}": app for n, app in enumerate(only)}
+        if cursor is not None:
+            given |= {"after_value": cursor.value, "after_key": cursor.key}
+        rows = reader.all(statement, most=paging.limit + 1, **given)
+        following = None
+        if len(rows) > paging.limit:
+            *_, value, key = rows[paging.limit - 1]
+            following = _write(_Cursor(sort, value, key))
+        return Page([make(row[:-2]) for row in rows[: paging.limit]], following)
+
+    def _statement(self, sort: str, after: bool, names: Sequence[str], only: int | None) -> Statement:
+        column = self._sorts.get(sort.removeprefix("-"))
+        if column is None:
+            up, down_again = (
+                ", ".join(f"{sign}{name}" for name in sorted(self._sorts)) for sign in ("", "-")
+            )
+            raise InvalidFields(
+                f"cannot sort by {sort!r}", errors=[("?sort", f"one of {up}, or {down_again}")]
+            )
+        down = sort.startswith("-")
+        query = self._query.add_columns(column.label("sort_value"), self._key.label("sort_key"))
+        for name in names:
+            query = query.where(self._filters[name] == bindparam(f"by_{name}"))
+        if only is not None and self._app is not None:
+            query = query.where(or_(False, *(self._app == bindparam(f"only_{n}") for n in range(only))))
+        if after:
+            value: BindParameter[object] = bindparam("after_value")
+            key = bindparam("after_key", type_=Integer)
+            beyond = column < value if down else column > value
+            query = query.where(
+                or_(beyond, and_(column == value, self._key < key if down else self._key > key))
+            )
+        order: list[ColumnElement[Any]] = (
+            [column.desc(), self._key.desc()] if down else [column.asc(), self._key.asc()]
+        )
+        return Statement(query.order_by(*order).limit(bindparam("most")))
+
+
+def _write(cursor: _Cursor) -> str:
+    return urlsafe_b64encode(msgspec.json.encode(cursor)).decode().rstrip("=")
+
+
+def _read(text: str, sort: str) -> _Cursor:
+    try:
+        decoded = urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))
+        cursor = msgspec.json.decode(decoded, type=_Cursor)
+    except (ValueError, binascii.Error, msgspec.MsgspecError):
+        raise InvalidFields(
+            "the cursor is none of ours", errors=[("?cursor", "take it from a Link header")]
+        ) from None
+    if cursor.sort != sort:
+        raise InvalidFields(
+            f"the cursor is of a list sorted by {cursor.sort}, not by {sort}",
+            errors=[("?cursor", "begin again without a cursor to sort otherwise")],
+        )
+    return cursor

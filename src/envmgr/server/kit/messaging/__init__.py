@@ -1,0 +1,1 @@
+"""Outbox, inbox, event bus and dead letters."""

@@ -1,0 +1,297 @@
+"""The description of the API (https://spec.openapis.org/oas/v3.1.1), made of the handlers themselves.
+
+What the framework writes is completed here: the schemas of resources as msgspec knows them, the headers that every
+answer or method has, who may call what, and links from what was made to what can be done with it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from hashlib import sha256
+from itertools import count
+from typing import TYPE_CHECKING, Any, get_args
+
+import msgspec
+from litestar import Litestar, MediaType, Response, get
+from litestar.openapi import OpenAPIConfig
+from msgspec import Struct
+
+from envmgr.server.kit.http.errors import PROBLEM_JSON, ProblemDocument
+from envmgr.server.kit.http.middleware import PUBLIC, SIGNING_OUT
+from envmgr.server.kit.http.requests import Asked, allow_only
+from envmgr.server.kit.openapi import texts as words
+from envmgr.server.kit.openapi.html import POLICY, page
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from litestar.handlers import HTTPRouteHandler
+
+Json = dict[str, Any]
+
+_PROBLEM = {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}
+_NOISE = {
+    "deprecated": False,
+    "allowEmptyValue": False,
+    "allowReserved": False,
+    "headers": {},
+    "required": [],
+}
+_TAGGED = frozenset(
+    {"createKey", "getKey", "createBinding", "getBinding", "getAudit", "getVersionLock", "getAppVersionLock"}
+)
+"""What shows, or makes, a resource that has a tag but does not count its changes: it has none."""
+_ENDING = frozenset({"logout", "changePassword"})
+"""What ends the session that asks: whoever asks again is refused, by whatever key."""
+_CREATED, _OK, _UNCHANGED = "201", "200", "304"
+_FIRST_PROBLEM = 400
+_OWN_HEADERS = {"401": ("Challenge",), "429": ("RetryAfter",), "503": ("RetryAfter",)}
+
+
+def document(handlers: Sequence[Any], version: str) -> Json:
+    """Describe an API that has these handlers."""
+    about = OpenAPIConfig(title="envmgr ALM", version=version, description=words.ABOUT)
+    application = Litestar(list(handlers), openapi_config=about, logging_config=None)
+    described: Json = application.openapi_schema.to_schema()
+    described["tags"] = [{"name": name, "description": text} for name, text in words.GROUPS.items()]
+    described["components"] = {
+        "schemas": _schemas(application),
+        "parameters": words.PARAMETERS,
+        "headers": words.HEADERS,
+        "responses": {},
+        "securitySchemes": words.SECURITY,
+    }
+    operations = {
+        operation["operationId"]: (path, method, operation)
+        for path, item in described["paths"].items()
+        for method, operation in item.items()
+    }
+    for handler in _handlers(application):
+        _complete(described, *operations[str(handler.operation_id)], handler)
+    for path, method, operation in operations.values():
+        if method == "post":
+            _link(described, path, operation, operations)
+    described["components"]["responses"] = dict(sorted(described["components"]["responses"].items()))
+    cleaned: Json = _clean(described)
+    return cleaned
+
+
+def text(described: Json) -> bytes:
+    """Write a description as it is committed and served."""
+    return (json.dumps(described, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def routes(described: bytes) -> list[Any]:
+    """Make the handlers that show a description: to programs, and to people."""
+    opened: Json = {"tags": ["description"], "opt": {"needs": None}}
+    etag = f'"{sha256(described).hexdigest()[:16]}"'
+    written: list[bytes] = []
+
+    @get(
+        "/openapi.json",
+        operation_id="getDescription",
+        summary="Show this description, for programs",
+        **opened,
+    )
+    async def machine(request: Asked) -> Response[Json]:
+        allow_only(request)
+        return Response(described, media_type="application/json", headers={"etag": etag})  # type: ignore[arg-type] # encoded already
+
+    @get(
+        "/docs",
+        operation_id="getDocs",
+        summary="Show this description, for people",
+        media_type=MediaType.HTML,
+        **opened,
+    )
+    async def human(request: Asked) -> Response[str]:
+        allow_only(request)
+        if not written:
+            written.append(page(json.loads(described)).encode())
+        return Response(written[0], media_type=MediaType.HTML, headers={"content-security-policy": POLICY})  # type: ignore[arg-type] # as above
+
+    return [machine, human]
+
+
+def _handlers(application: Litestar) -> Iterator[HTTPRouteHandler]:
+    for route in application.routes:
+        for handler in getattr(route, "route_handlers", ()):
+            if handler.operation_id:
+                yield handler
+
+
+def _schemas(application: Litestar) -> Json:
+    """Return the schemas of all that goes over the wire."""
+    found: dict[str, type[Struct]] = {"ProblemDocument": ProblemDocument}
+    for handler in _handlers(application):
+        said = [handler.parsed_return_field.annotation]
+        said += [handler.parsed_data_field.annotation] if handler.parsed_data_field else []
+        said += [spec.data_container for spec in (handler.responses or {}).values()]
+        for kind in {kind for annotation in said for kind in _structs(annotation)}:
+            found[kind.__name__] = kind
+    _, components = msgspec.json.schema_components(
+        sorted(found.values(), key=lambda kind: kind.__name__),
+        schema_hook=_anything,
+        ref_template="#/components/schemas/{name}",
+    )
+    return dict(sorted(components.items()))
+
+
+def _structs(annotation: object) -> Iterator[type[Struct]]:
+    if isinstance(annotation, type) and issubclass(annotation, Struct):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _structs(part)
+
+
+def _anything(_kind: type) -> Json:
+    return {"description": "Any JSON value."}
+
+
+def _complete(described: Json, path: str, method: str, operation: Json, handler: HTTPRouteHandler) -> None:
+    parameters = operation.setdefault("parameters", [])
+    for parameter in parameters:
+        _correct(parameter, handler)
+    if path in PUBLIC:
+        operation["security"] = []
+    else:
+        needs = handler.opt.get("needs")
+        operation["security"] = [{"bearer": [needs] if needs else []}]
+        if path == SIGNING_OUT:
+            operation["security"].append({})
+        parameters += _own_headers(method, operation)
+    _complete_answers(described, method, operation)
+
+
+def _correct(parameter: Json, handler: HTTPRouteHandler) -> None:
+    """Say of a parameter what msgspec checks: the framework forgets patterns where null is a default."""
+    for name, field in handler.parsed_fn_signature.parameters.items():
+        alias = getattr(field.kwarg_definition, "name", None) or name
+        if alias.lower() != parameter["name"].lower():
+            continue
+        exact = msgspec.json.schema(field.raw)
+        choices = [choice for choice in exact.get("anyOf", [exact]) if choice != {"type": "null"}]
+        schema = {key: value for key, value in parameter["schema"].items() if key not in {"oneOf", "type"}}
+        parameter["schema"] = {**choices[0], **schema}
+        if parameter["schema"].get("default", ...) is None:
+            del parameter["schema"]["default"]
+        parameter["schema"].pop("description", None)
+        if parameter["in"] == "query" and parameter["schema"].get("type") == "string":
+            parameter["schema"].setdefault("minLength", 1)
+
+
+def _own_headers(method: str, operation: Json) -> list[Json]:
+    names = ["IdempotencyKey"] if method == "post" and operation["operationId"] not in _ENDING else []
+    if "412" in operation["responses"]:
+        names.append("IfMatch")
+    return [{"$ref": f"#/components/parameters/{name}"} for name in names]
+
+
+def _complete_answers(described: Json, method: str, operation: Json) -> None:
+    answers: Json = operation["responses"]
+    schemas, shared = described["components"]["schemas"], described["components"]["responses"]
+    for status, answer in list(answers.items()):
+        if int(status) >= _FIRST_PROBLEM and list(answer.get("content", ())) == [PROBLEM_JSON]:
+            answer["headers"] = _headers("ApiVersion", "RequestId", *_OWN_HEADERS.get(status, ()))
+            answers[status] = {"$ref": f"#/components/responses/{_shared(shared, status, answer)}"}
+        elif int(status) < _FIRST_PROBLEM:
+            answer["description"] = words.MEANINGS.get(answer["description"], answer["description"])
+            answer["headers"] = _headers(*_names_of_headers(schemas, method, status, operation, answer))
+    if method == "get" and "ETag" in answers[_OK]["headers"]:
+        described_tag = _headers("ApiVersion", "RequestId", "ETag")
+        answers[_UNCHANGED] = {"description": "It is as you have it.", "headers": described_tag}
+        operation["parameters"].append({"$ref": "#/components/parameters/IfNoneMatch"})
+    operation["responses"] = dict(sorted(answers.items()))
+    operation["responses"]["default"] = {"$ref": "#/components/responses/Problem"}
+    shared["Problem"] = {
+        "description": "Any other problem.",
+        "headers": _headers("ApiVersion", "RequestId"),
+        "content": {PROBLEM_JSON: _PROBLEM},
+    }
+
+
+def _shared(shared: Json, status: str, answer: Json) -> str:
+    """Keep an answer under a name, the same for all that are alike."""
+    for number in count(1):
+        name = f"Problem{status}" + (f"-{number}" if number > 1 else "")
+        if shared.setdefault(name, answer) == answer:
+            return name
+    raise AssertionError  # count never ends
+
+
+def _names_of_headers(
+    schemas: Json, method: str, status: str, operation: Json, answer: Json
+) -> Iterator[str]:
+    yield from ("ApiVersion", "RequestId")
+    if operation["operationId"] in _TAGGED or "rev" in schemas.get(_answered(answer), {}).get(
+        "properties", {}
+    ):
+        yield "ETag"
+    if status == _CREATED:
+        yield "Location"
+    if any(parameter.get("name") == "cursor" for parameter in operation["parameters"]):
+        yield "Link"
+    if method == "post" and operation["security"] and operation["operationId"] not in _ENDING:
+        yield "Replayed"
+
+
+def _headers(*names: str) -> Json:
+    return {spelled(name): {"$ref": f"#/components/headers/{name}"} for name in names}
+
+
+def spelled(name: str) -> str:
+    """Spell a header as it stands in an answer."""
+    return words.SPELLED.get(name, name)
+
+
+def _answered(answer: Json) -> str:
+    """Name the schema of an answer that is one resource."""
+    schema: Json = answer.get("content", {}).get("application/json", {}).get("schema", {})
+    return str(schema.get("$ref", "")).rpartition("/")[2]
+
+
+def _link(
+    described: Json, path: str, operation: Json, operations: Mapping[str, tuple[str, str, Json]]
+) -> None:
+    """Say what can be done with what a POST makes: all that stands below its collection, by id, tag or name."""
+    answer = operation["responses"].get(_CREATED)
+    properties = described["components"]["schemas"].get(_answered(answer or {}), {}).get("properties", {})
+    if not properties:
+        return
+    known = re.findall(r"{(\w+)}", path)
+    links = {}
+    for target, (other, _, _) in sorted(operations.items()):
+        below = other.removeprefix(path)
+        new = re.findall(r"{(\w+)}", below)
+        if below == other or not below.startswith("/{") or len(new) != 1:
+            continue
+        member = new[0] if new[0] in properties else "id" if "id" in properties else "name"
+        given = {name: f"$request.path.{name}" for name in known}
+        links[target] = {
+            "operationId": target,
+            "parameters": {**given, new[0]: f"$response.body#/{member}"},
+        }
+    if links:
+        answer["links"] = links
+
+
+def _portable(pattern: str) -> str:
+    """Spell a pattern in the dialect of JSON Schema, where `$` is the very end.
+
+    Surrogates are left out: no text that travels as UTF-8 has them, and most dialects cannot name them.
+    """
+    return pattern.replace(r"\ud800-\udfff", "").replace(r"$(?!\n)", "$")
+
+
+def _clean(value: Any) -> Any:
+    """Leave out what says nothing, and write whole numbers as such."""
+    if isinstance(value, dict):
+        return {
+            key: _portable(inner) if key == "pattern" and isinstance(inner, str) else _clean(inner)
+            for key, inner in value.items()
+            if not (key in _NOISE and inner == _NOISE[key])
+        }
+    if isinstance(value, list):
+        return [_clean(inner) for inner in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value

@@ -1,0 +1,1 @@
+"""Service modules and health checks."""

@@ -1,0 +1,1 @@
+"""Tokens, passwords, OIDC, keys and redaction."""

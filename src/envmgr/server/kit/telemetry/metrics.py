@@ -1,0 +1,79 @@
+"""What the server counts, for Prometheus (https://prometheus.io/docs/instrumenting/exposition_formats)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    disable_created_metrics,
+)
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+from envmgr.server.kit.telemetry.request_metrics import Requests
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+_LAG_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300)
+
+
+class Metrics:
+    """The counters of one process."""
+
+    def __init__(self) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call] # the library does not say
+        self._registry = CollectorRegistry()
+        ProcessCollector(registry=self._registry)
+        PlatformCollector(registry=self._registry)
+        self._requests = Requests()
+        self._registry.register(self._requests)
+        self._lag = Histogram(
+            "alm_event_lag_seconds",
+            "From an event to every consumer having it.",
+            ["service"],
+            buckets=_LAG_SECONDS,
+            registry=self._registry,
+        )
+        self._jobs = Counter("alm_jobs", "Background jobs run.", ["job", "outcome"], registry=self._registry)
+        self._gauges: dict[str, Gauge] = {}
+        self._lags: dict[str, Histogram] = {}
+
+    def answered(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count a request; `route` is the template of its path, empty for a path that there is not."""
+        self._requests.answered(method, route, status, seconds)
+
+    def delivered(self, service: str, seconds: float) -> None:
+        """Count an event that every consumer has now."""
+        lag = self._lags.get(service)
+        if lag is None:
+            lag = self._lags[service] = self._lag.labels(service)
+        lag.observe(seconds)
+
+    def ran(self, job: str, outcome: str) -> None:
+        """Count a run of a background job."""
+        self._jobs.labels(job, outcome).inc()
+
+    def show(self, name: str, help_text: str, label: str, values: Mapping[str, float]) -> None:
+        """Set a gauge to these values, by a label; values shown before and not now are dropped."""
+        gauge = self._gauges.get(name)
+        if gauge is None:
+            gauge = self._gauges[name] = Gauge(
+                name, help_text, [label] if label else [], registry=self._registry
+            )
+        if not label:
+            gauge.set(sum(values.values()))
+            return
+        gauge.clear()
+        for value, number in values.items():
+            gauge.labels(value).set(number)
+
+    def text(self) -> bytes:
+        """Return everything, as Prometheus reads it."""
+        return generate_latest(self._registry)

@@ -1,0 +1,114 @@
+"""The REST face of usage: a tool's name may hold slashes, which takes more than one route."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, get_args
+
+from litestar import Response, get
+from litestar.params import Parameter
+from msgspec import UNSET
+
+from envmgr.server.contracts.fields import EnvironmentName
+from envmgr.server.contracts.resources import Usage
+from envmgr.server.kit.common.problems import NotFound
+from envmgr.server.kit.db.pagination import Paging
+from envmgr.server.kit.http.errors import problems
+from envmgr.server.kit.http.json_response import Encoded
+from envmgr.server.kit.http.params import DEFAULT, Cursor, Limit
+from envmgr.server.kit.http.requests import Asked, allow_only, call_of
+from envmgr.server.kit.http.responses import link
+
+if TYPE_CHECKING:
+    from envmgr.server.contracts.ports import Versions
+
+_NAME = get_args(EnvironmentName)[1]
+Where = Annotated[
+    str | None,
+    Parameter(
+        pattern=_NAME.pattern,
+        max_length=_NAME.max_length,
+        description="Of what stands in this environment only.",
+    ),
+]
+ToolName = Annotated[
+    str,
+    Parameter(
+        min_length=1,
+        max_length=200,
+        schema_extra={"examples": ["nodejs"]},
+        description="As locks name it: `nodejs`, or with its `/` as `%2F`, `npm:@scope%2Fname`.",
+    ),
+]
+Range = Annotated[
+    str,
+    Parameter(
+        min_length=1,
+        max_length=1_024,
+        schema_extra={"examples": ["<20.11.1"]},
+        description=(
+            "As in `.envmgr`: `<20.11.1`, `>=3.11, <3.13`, `20 || 22`, `*`. Pre-releases count like any other "
+            "version; those of the version that a `<` names come before it, and so are in the range."
+        ),
+    ),
+]
+_READ: dict[str, Any] = {"tags": ["versions"], "opt": {"needs": "versions:read"}}
+
+
+def routes(versions: Versions) -> list[Any]:
+    """Make the handlers."""
+
+    async def answer(
+        request: Asked, tool: str, spec: str, environment: str | None, paging: Paging
+    ) -> Response[Usage]:
+        found = await versions.usage(call_of(request), tool, spec, environment, paging)
+        headers = [] if found.next is UNSET else [(b"link", link(request, found.next).encode())]
+        return Encoded(found, headers=headers)
+
+    @get(
+        "/tools/{tool:str}/usage",
+        operation_id="toolUsage",
+        summary="Tell which deployed versions a range of a tool touches",
+        description=(
+            "`matches` are deployed versions locked with a version of the tool that is in the range, by that version, "
+            "oldest first; `unknown` those whose version of the tool cannot be compared with the range; `without_lock` "
+            "those that came without a lock. `limit` cuts each list, `counts` are whole, and `cursor` goes on in all."
+        ),
+        responses=problems(404),
+        **_READ,
+    )
+    async def usage(
+        request: Asked,
+        tool: ToolName,
+        range: Range,  # noqa: A002 - as the query has it, so that errors name it so
+        environment: Where = None,
+        limit: Limit = DEFAULT,
+        cursor: Cursor = None,
+    ) -> Response[Usage]:
+        allow_only(request, "range", "environment", "limit", "cursor")
+        return await answer(request, tool, range, environment, Paging(limit, cursor))
+
+    @get(
+        ["/tools/{first:str}/{rest:path}", "/tools/{first:str}/usage/{rest:path}"],
+        include_in_schema=False,
+        **_READ,
+    )
+    async def usage_of_path(
+        request: Asked,
+        range: Range,  # noqa: A002 - as the query has it, so that errors name it so
+        environment: Where = None,
+        limit: Limit = DEFAULT,
+        cursor: Cursor = None,
+    ) -> Response[Usage]:
+        # A server gives paths with each %2F as the slash it stands for: these are the tools whose names have one.
+        allow_only(request, "range", "environment", "limit", "cursor")
+        tool = _tool(request.scope["path"])
+        return await answer(request, tool, range, environment, Paging(limit, cursor))
+
+    return [usage, usage_of_path]
+
+
+def _tool(path: str) -> str:
+    tool = path.removeprefix("/tools/").removesuffix("/usage")
+    if len(tool) + len("/tools//usage") != len(path):
+        raise NotFound(f"there is nothing at {path}")
+    return tool

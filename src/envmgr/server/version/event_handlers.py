@@ -1,0 +1,115 @@
+"""What the version service does about events: apps are renamed and go, and other versions come to stand somewhere.
+
+Each is safe to repeat, and whatever comes late changes nothing: what is known has the sequence it was told with.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec import Struct
+
+from envmgr.server.contracts.events import (
+    APP_DELETED,
+    APP_UPDATED,
+    DEPLOYMENT_CREATED,
+    DEPLOYMENT_DELETED,
+    DEPLOYMENT_UPDATED,
+    ENVIRONMENT_DELETED,
+    VERSION_DELETED,
+)
+from envmgr.server.kit.common.clock import parse_rfc3339
+from envmgr.server.version import app_projection, consumer_offset, domain, placements, store
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from envmgr.server.kit.common.events import Event
+    from envmgr.server.kit.db.sql import Database, Transaction
+    from envmgr.server.kit.messaging.bus import Subscription
+    from envmgr.server.kit.messaging.dead_letters import DeadLetters
+
+APPS = "version-apps"
+_OF_PLACES = frozenset({DEPLOYMENT_CREATED, DEPLOYMENT_UPDATED, DEPLOYMENT_DELETED})
+BATCH = 200
+"""Versions of a deleted app that go in one transaction, so that nobody waits long for the next one."""
+
+
+class _App(Struct, frozen=True):
+    app_id: int
+    name: str
+    updated_at: str
+
+
+class _Place(Struct, frozen=True):
+    app_id: int
+    app: str
+    environment: str
+    current_version_id: int | None
+    current_tag: str | None = None
+
+
+def subscriptions(database: Database, dead_letters: DeadLetters) -> list[Subscription]:
+    """Subscribe to what happens to apps, and to what stands where."""
+
+    async def heed_apps(events: Sequence[Event]) -> None:
+        for event in events:
+            if event.type == APP_DELETED:
+                await _remove_versions(database, event)
+            else:
+                await database.write(partial(app_projection.rename, told=_told(event)))
+
+    async def heed_places(events: Sequence[Event]) -> None:
+        await database.write(lambda transaction: _settle(transaction, events))
+
+    return [
+        dead_letters.consumer(APPS, [APP_UPDATED, APP_DELETED], heed_apps),
+        dead_letters.consumer(consumer_offset.PLACES, consumer_offset.TOLD, heed_places),
+    ]
+
+
+async def _remove_versions(database: Database, event: Event) -> None:
+    while await database.write(lambda transaction: _remove_some(transaction, event)):
+        pass
+
+
+def _remove_some(transaction: Transaction, event: Event) -> bool:
+    """Remove some versions of an app that is gone; say whether there may be more."""
+    told = _told(event)
+    app_projection.bury(transaction, told)
+    placements.forget(transaction, told.app_id)
+    versions = store.of_app(transaction, told.app_id, BATCH)
+    for version in versions:
+        store.remove(transaction, version)
+        transaction.emit(domain.happened(VERSION_DELETED, version, event.actor, event.traceparent))
+    return len(versions) == BATCH
+
+
+def _settle(transaction: Transaction, events: Sequence[Event]) -> None:
+    for event in events:
+        if event.type == ENVIRONMENT_DELETED:
+            placements.empty_environment(
+                transaction, event.subject.removeprefix("environment/"), event.sequence
+            )
+        elif event.type in _OF_PLACES:
+            placements.settle(transaction, _standing(event))
+    consumer_offset.hear(transaction, events[-1])
+
+
+def _told(event: Event) -> app_projection.Told:
+    app = msgspec.convert(event.data, _App)
+    return app_projection.Told(app.app_id, app.name, parse_rfc3339(app.updated_at), event.sequence)
+
+
+def _standing(event: Event) -> placements.Standing:
+    said = msgspec.convert(event.data, _Place)
+    return placements.Standing(
+        app_id=said.app_id,
+        app=said.app,
+        environment=said.environment,
+        version_id=said.current_version_id,
+        tag=said.current_tag or "",
+        sequence=event.sequence,
+    )

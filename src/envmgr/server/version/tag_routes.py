@@ -1,0 +1,71 @@
+"""Tags in paths: a tag's own slashes arrive there like those between the parts of a path."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+from urllib.parse import unquote
+
+import msgspec
+from litestar import Response, get, put
+from litestar.params import JSONBody, Parameter
+
+from envmgr.server.contracts.fields import Tag
+from envmgr.server.contracts.requests import VersionPut
+from envmgr.server.kit.common.problems import InvalidFields, NotAllowed, NotFound
+from envmgr.server.kit.http.options import spelled
+from envmgr.server.kit.http.requests import Asked
+
+_Ref = Annotated[str, Parameter(min_length=1, max_length=100)]
+_PATHS = [
+    "/apps/{app:str}/versions/{first:str}/{rest:path}",
+    "/apps/{app:str}/versions/{first:str}/lock/{rest:path}",
+]
+_PATH = re.compile(r"/apps/[^/]+/versions/(.+?)(/lock)?")
+
+
+def slashed(show: Any, register: Any, lock: Any) -> list[Any]:
+    """Make the handlers for tags with slashes, out of those for tags without; to the outside they are the same."""
+
+    @get(_PATHS, include_in_schema=False, opt=show.opt)
+    async def show_slashed(request: Asked, app: _Ref) -> Response[Any]:
+        tag, is_lock = _tag_in(request)
+        handler = lock if is_lock else show
+        _count_as(request, handler)
+        answer: Response[Any] = await handler.fn(request, app, tag)
+        return answer
+
+    @put(_PATHS, include_in_schema=False, opt=register.opt)
+    async def register_slashed(request: Asked, app: _Ref, data: JSONBody[VersionPut]) -> Response[Any]:
+        tag, is_lock = _tag_in(request)
+        if is_lock:
+            raise NotAllowed("a lock comes with its version", headers={"allow": spelled({"GET"})})
+        _count_as(request, register)
+        answer: Response[Any] = await register.fn(request, app, tag, data)
+        return answer
+
+    return [show_slashed, register_slashed]
+
+
+def require_exact(request: Asked) -> None:
+    """Raise InvalidFields where the tag in a path has slashes that the framework forgets: doubled, or around it."""
+    _tag_in(request)
+
+
+def _tag_in(request: Asked) -> tuple[str, bool]:
+    """Return the tag that a path names as it was sent, and whether `/lock` follows it."""
+    path = unquote(request.scope["raw_path"].decode("latin-1"))
+    match = _PATH.fullmatch(path)
+    if match is None:
+        raise NotFound(f"there is nothing at {path}")
+    try:
+        return msgspec.convert(match[1], Tag), match[2] is not None
+    except msgspec.ValidationError as error:
+        raise InvalidFields("some fields hold what they cannot", errors=[("path:tag", str(error))]) from None
+
+
+def _count_as(request: Asked, handler: Any) -> None:
+    """Let a request be measured as one for the operation that it is."""
+    scope: Any = request.scope
+    (path,) = handler.paths
+    scope["path_template"] = path.replace(":str", "")

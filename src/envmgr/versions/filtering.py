@@ -1,0 +1,77 @@
+"""Which versions of a list one side of `||` takes, which it refuses, and why."""
+
+from __future__ import annotations
+
+from envmgr.versions.errors import VendorError
+from envmgr.versions.ordering import build_rank
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from envmgr.versions.spec import Alternative
+    from envmgr.versions.version import Version
+
+    Screened = tuple[list[Version], list[tuple[Version, str]]]
+
+PRE_RELEASE = "pre-release"
+OTHER_VENDOR = "another vendor"
+OTHER_VARIANT = "another variant"
+OTHER_BUILD = "another build"
+
+
+def vendor_for(
+    alternative: Alternative, pool: Sequence[Version], default_vendor: str | None, spec: str
+) -> str:
+    """Return whose versions are meant: who is named, else plain ones, else the only or the default vendor."""
+    if alternative.vendor or any(version.rank and not version.vendor for version in pool):
+        return alternative.vendor
+    vendors = sorted({version.vendor for version in pool if version.rank})
+    if len(vendors) <= 1:
+        return "".join(vendors)
+    if default_vendor and default_vendor in vendors:
+        return default_vendor
+    raise VendorError(spec, tuple(vendors))
+
+
+def screen(
+    alternative: Alternative, vendor: str, pool: Sequence[Version], include_prerelease: bool
+) -> Screened:
+    """Return the versions taken, and those within the range that are refused, each with the reason."""
+    reach, ceiling = alternative.wide.reach, alternative.wide.ceiling
+    within = [version for version in pool if reach <= version.rank < ceiling]
+    taken, refused = [], []
+    for version in within:
+        reason = _objection(alternative, vendor, version, include_prerelease)
+        if reason:
+            refused.append((version, reason))
+        else:
+            taken.append(version)
+    return _preferred(alternative, taken), refused
+
+
+def _objection(alternative: Alternative, vendor: str, version: Version, include_prerelease: bool) -> str:
+    if version.vendor != vendor:
+        return OTHER_VENDOR
+    if version.variant != alternative.variant:
+        return OTHER_VARIANT
+    if version.pre and not include_prerelease and not _is_asked_for(alternative, version):
+        return PRE_RELEASE
+    if alternative.builds and version.build and not _has_builds(alternative, version):
+        return OTHER_BUILD
+    return ""
+
+
+def _is_asked_for(alternative: Alternative, version: Version) -> bool:
+    return version.rank[0] in alternative.opened and alternative.wide.floor <= version.rank
+
+
+def _has_builds(alternative: Alternative, version: Version) -> bool:
+    own = build_rank(version.build)
+    return all(build == own for build in alternative.builds)
+
+
+def _preferred(alternative: Alternative, taken: list[Version]) -> list[Version]:
+    if alternative.first is None:
+        return taken
+    return [version for version in taken if version in alternative.first] or taken

@@ -1,0 +1,52 @@
+"""The grammar of versions that are more than numbers and dots, as patterns.
+
+Kept apart because `re` costs as much as half of Python's start, and most versions do without. Every repetition is
+possessive or cannot overlap what follows it, so matching takes time linear in the text.
+"""
+
+from __future__ import annotations
+
+import re
+
+from envmgr.versions.ordering import KNOWN_WORDS
+
+_KNOWN = rf"(?i:{'|'.join(sorted(KNOWN_WORDS))})(?![A-Za-z])"
+_IDS = r"[0-9A-Za-z-]++(?:\.[0-9A-Za-z-]++)*+"
+_BUILD = r"[0-9A-Za-z_-]++(?:\.[0-9A-Za-z_-]++)*+"
+_FINAL = r"[-.](?i:final|ga|release|stable|lts)(?=\+|\Z)"
+# An underscore also joins numbers (jdk1.8.0_392), so before one a vendor has no digits.
+_VENDOR = r"""
+    @?[A-Za-z][A-Za-z._@/-]*?(?=_[vV]?[0-9])
+  | @?[A-Za-z][A-Za-z0-9._@/-]*?(?=[-/@][vV]?[0-9])
+  | [A-Za-z]+(?=[0-9])
+"""
+_DATE = r"(?:19|20)[0-9]{2}-(?:0[1-9]|1[0-2])(?:-(?:0[1-9]|[12][0-9]|3[01]))?(?![0-9])"
+
+VERSION = re.compile(
+    rf"""
+    (?:(?![vV]?[ \t]*[0-9])(?>(?P<vendor>{_VENDOR}))[-_/@]?)?
+    [vV]?[ \t]*+
+    (?P<release>(?:{_DATE}|[0-9]++)(?:[._][0-9]++)*+)
+    (?:
+        (?P<letters>(?!(?:rc|cr|ea)(?![a-z]))[a-z]{{1,2}})(?![0-9A-Za-z])
+      | [-._]?(?i:patch|post|pl|sp|p)(?P<level>[0-9]++)(?![A-Za-z])
+      | (?!{_FINAL})\.(?!{_KNOWN}|[xX](?![A-Za-z]))(?P<word>[A-Za-z]++)(?:\.(?P<nth>[0-9]++))?
+    )?
+    (?:{_FINAL} | (?:[-~]|\.(?={_KNOWN})|(?={_KNOWN}|[A-Za-z]{{3}}))(?P<pre>{_IDS}))?
+    (?:\+(?P<build>{_BUILD}))?
+    """,
+    re.VERBOSE,
+)
+"""A version, stripped of blanks and `=` in front."""
+
+WILDCARD = re.compile(
+    rf"""
+    (?:
+        (?>(?P<head>[^*+]*?[0-9])\.(?=[xX*](?![0-9A-Za-z])))
+      | (?:(?P<vendor>@?[A-Za-z][A-Za-z0-9._@/-]*)[-_/@])?[vV]?
+    )
+    [xX*](?:\.[xX*])*+(?:-{_IDS})?(?:\+{_BUILD})?
+    """,
+    re.VERBOSE,
+)
+"""A partial version with `x`: `head` holds its numbers, `vendor` its vendor where there are no numbers."""

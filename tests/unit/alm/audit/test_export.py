@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import io
+import json
+
+from envmgr.alm.audit import export
+from envmgr.kit.audit_log.hash_chain import Finding
+from support.auditing import checkpoints, entries
+
+LOG = list(entries(3))
+SIGNED = checkpoints(LOG, 2, 3)
+
+
+def written(*documents):
+    return io.BytesIO(b"".join(export.line(one) for one in documents))
+
+
+def test_what_is_written_is_read_again_entries_and_checkpoints_apart():
+    file = written(*LOG, *SIGNED)
+    assert list(export.entries(file)) == LOG
+    file.seek(0)
+    assert list(export.checkpoints(file)) == SIGNED
+
+
+def test_a_line_is_ascii():
+    assert export.line(LOG[0]).isascii()
+    assert export.line(LOG[0]).count(b"\n") == 1
+
+
+def test_lines_that_cannot_be_read_are_findings_that_name_the_line():
+    file = io.BytesIO(
+        export.line(LOG[0]) + b"\n{half\n[1]\n" + b"[" * 100_000 + b"\n" + export.line(LOG[1])[:-1]
+    )
+    first, *bad, last = export.entries(file)
+    assert (first, last) == (LOG[0], LOG[1])
+    assert [(one.kind, one.seq) for one in bad] == [("changed", 0)] * 3
+    assert [one.detail for one in bad] == ["line 3 is not JSON", "line 4 is no entry", "line 5 is not JSON"]
+
+
+def test_a_line_that_is_too_long_is_skipped_as_a_whole(monkeypatch):
+    monkeypatch.setattr(export, "LONGEST", 2_000)
+    file = io.BytesIO(
+        export.line(LOG[0]) + json.dumps({"x": "y" * 9_000}).encode() + b"\n" + export.line(LOG[1])
+    )
+    first, bad, last = export.entries(file)
+    assert (first, last) == (LOG[0], LOG[1])
+    assert isinstance(bad, Finding)
+    assert bad.detail.startswith("line 2 is longer")
+
+
+def test_an_entry_that_pretends_to_be_a_checkpoint_stays_an_entry():
+    sly = {**LOG[0], "signature": "x"}
+    assert list(export.entries(written(sly))) == [sly]
+    assert list(export.checkpoints(written(sly))) == []

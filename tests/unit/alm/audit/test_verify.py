@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import tracemalloc
+
+import pytest
+
+from envmgr.alm.audit.verify import MOST, verify
+from envmgr.kit.audit_log.checkpoint import signed
+from envmgr.kit.audit_log.hash_chain import Finding
+from support.auditing import KEY, OTHER_KEY, checkpoints, entries, linked
+
+LOG = list(entries(12))
+SIGNED = checkpoints(LOG, 4, 9)
+
+
+def kinds(report):
+    return {finding.kind for finding in report.findings}
+
+
+def test_a_log_that_is_as_it_was_written_is_intact():
+    report = verify(LOG, SIGNED, SIGNED[:1])
+    assert report.is_intact
+    assert (report.entries, report.seq, report.head) == (12, 12, LOG[-1]["hash"])
+    assert (report.checkpoints, report.kept, report.held_against) == (2, 1, 9)
+    assert report.key == SIGNED[0]["public_key"]
+
+
+def test_no_log_at_all_is_not_intact_and_has_no_key():
+    report = verify([], [])
+    assert [(finding.kind, finding.seq) for finding in report.findings] == [("empty", 0)]
+    assert (report.entries, report.seq, report.key) == (0, 0, None)
+
+
+def test_that_a_log_was_empty_can_be_signed():
+    nothing = {"origin": "alm/test", "seq": 0, "hash": "00" * 32, "timestamp": 1, "previous": ""}
+    assert verify([], [], [signed(KEY, nothing)]).is_intact
+    assert kinds(verify([], [], [signed(KEY, {**nothing, "hash": "11" * 32})])) == {"rewritten"}
+    assert kinds(verify([], [], [{**signed(KEY, nothing), "timestamp": 2}])) == {"forged"}
+    assert kinds(verify([], [], SIGNED[:1])) == {"truncated"}
+
+
+@pytest.mark.parametrize(
+    ("spoil", "kind", "seq"),
+    [
+        (lambda log: log[4].update(actor="user:eve"), "changed", 5),
+        (lambda log: log[4]["payload"].update(name="x"), "changed", 5),
+        (lambda log: log[4].update(approved_by="user:eve"), "changed", 5),
+        (lambda log: log.pop(4), "removed", 5),
+        (lambda log: log.insert(5, dict(log[4])), "inserted", 5),
+        (lambda log: log.insert(5, log.pop(6)), "reordered", 6),
+    ],
+    ids=["changed", "changed payload", "added field", "removed", "inserted", "reordered"],
+)
+def test_what_was_done_to_an_entry_is_found_and_its_number_named(spoil, kind, seq):
+    log = list(entries(12))
+    spoil(log)
+    report = verify(log, checkpoints(LOG, 4, 9))
+    assert not report.is_intact
+    assert (kind, seq) in {(finding.kind, finding.seq) for finding in report.findings}
+
+
+def test_truncation_is_found_against_a_checkpoint_that_was_kept():
+    report = verify(LOG[:8], SIGNED[:1], SIGNED[1:])
+    assert [(finding.kind, finding.seq) for finding in report.findings] == [("truncated", 9)]
+    assert verify(LOG[:8], SIGNED[:1]).is_intact
+
+
+def test_a_log_that_was_made_anew_is_found_against_a_checkpoint_that_was_kept():
+    log = list(entries(12))
+    log[2]["actor"] = "user:eve"
+    log = list(linked(log))
+    anew = checkpoints(log, 4, 9)
+    assert verify(log, anew).is_intact
+    assert kinds(verify(log, anew, SIGNED[1:])) == {"rewritten"}
+
+
+def test_another_key_is_not_believed():
+    forged = checkpoints(LOG, 4, 9, key=OTHER_KEY)
+    report = verify(LOG, forged, SIGNED[:1])
+    assert kinds(report) == {"forged"}
+    assert report.key == SIGNED[0]["public_key"]
+    assert report.held_against == 4
+
+
+def test_a_checkpoint_of_another_log_is_called_that():
+    other = [signed(KEY, {**SIGNED[0], "origin": "alm/other", "previous": ""})]
+    report = verify(LOG, SIGNED, other)
+    assert [(finding.kind, finding.seq) for finding in report.findings] == [("foreign", 0)]
+    assert "alm/other; this is alm/test" in report.findings[0].detail
+    assert verify(LOG, [], other).is_intact
+
+
+def test_a_checkpoint_that_was_changed_is_forged():
+    changed = [SIGNED[0], {**SIGNED[1], "seq": 10}]
+    report = verify(LOG, changed)
+    assert [(finding.kind, finding.seq) for finding in report.findings] == [("forged", 10)]
+
+
+def test_a_checkpoint_that_was_taken_out_is_missed_by_the_next():
+    report = verify(LOG, checkpoints(LOG, 2, 4, 9)[:1] + checkpoints(LOG, 2, 4, 9)[2:])
+    assert [(finding.kind, finding.seq) for finding in report.findings] == [("forged", 9)]
+    assert "does not follow" in report.findings[0].detail
+
+
+def test_what_is_no_checkpoint_is_said():
+    report = verify(LOG, [{"seq": "4"}], [{}])
+    assert kinds(report) == {"forged"}
+    assert verify(LOG, [], [{"seq": 4, "public_key": "AAAA"}]).findings[0].detail.endswith("it has no origin")
+
+
+def test_a_line_that_cannot_be_read_is_told_with_the_others():
+    unreadable = Finding("changed", 0, "line 3 is not JSON")
+    report = verify([LOG[0], unreadable, *LOG[1:]], [])
+    assert report.findings == (unreadable,)
+    assert report.entries == 12
+
+
+def test_only_the_first_findings_are_told_and_the_others_counted():
+    log = list(entries(MOST + 40))
+    for entry in log:
+        entry["actor"] = "user:eve"
+    report = verify(log, [])
+    assert len(report.findings) == MOST
+    assert report.untold == 40
+
+
+def test_memory_does_not_grow_with_the_log():
+    def peak(count: int) -> int:
+        tracemalloc.start()
+        assert verify(entries(count), []).entries == count
+        found = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return found
+
+    peak(10)  # which imports what is needed
+    assert peak(3_000) < peak(300) + 50_000

@@ -1,0 +1,325 @@
+"""What the API client sends, how it goes on when tokens end and answers are lost, and whom it tells nothing."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+
+import pytest
+
+from envmgr.alm.client import credentials, tokens
+from envmgr.alm.client.api import Api
+from envmgr.alm.client.credentials import Login
+from envmgr.alm.client.transport import Asked, Wire
+from envmgr.kit.config.settings import Settings
+from envmgr.kit.environment import Environment
+from envmgr.kit.errors import AlmConflict, AlmError, AlmUnreachable, NotSignedIn, Offline, TooOld
+from envmgr.kit.http.client import Http
+from envmgr.kit.paths import one_root
+from support.almdouble import KEY, PASSWORD, AlmDouble
+from support.scripted import ALM, Said, Scripted, problem
+from support.watching import FastClock
+
+TOKEN = "evm_1_s3cret"
+
+
+@pytest.fixture
+def http():
+    """Give an Http that waits for nothing."""
+    environment = Environment({"HOME": os.environ["HOME"]}, os.getcwd())
+    with Http(Settings(http_timeout=5.0), environment, clock=FastClock().clock) as one:
+        yield one
+
+
+@pytest.fixture
+def api(http):
+    """Make an API over a scripted server."""
+    return lambda server, token=TOKEN: Api(Wire(server.url, http, retries=2), tokens.Given(token))
+
+
+def echo(asked):
+    return Said(200, {"method": asked.method, "path": asked.path})
+
+
+def in_turn(*answers):
+    rest = list(answers)
+    return lambda _: rest.pop(0) if len(rest) > 1 else rest[0]
+
+
+def test_requests_carry_the_token_and_documents(api):
+    with Scripted(echo, ALM) as server:
+        client = api(server)
+        assert client.get("/apps", {"name": "a b", "limit": 5}) == {
+            "method": "GET",
+            "path": "/apps?name=a+b&limit=5",
+        }
+        client.post("/apps", {"name": "é"})
+        client.put("/apps/1", {"name": "x"}, state="1.3")
+        client.patch("/apps/1", {"name": "x"})
+        client.delete("/apps/1", {"force": "true"}, state="1.4")
+    get, post, put, patch, delete = server.asked
+    assert all(one.headers["authorization"] == f"Bearer {TOKEN}" for one in server.asked)
+    assert "content-type" not in get.headers
+    assert (post.document, post.headers["content-type"]) == ({"name": "é"}, "application/json")
+    assert post.headers["idempotency-key"].strip('"')
+    assert (put.headers["if-match"], patch.headers["if-match"]) == ('"1.3"', "*")
+    assert (delete.headers["if-match"], delete.path) == ('"1.4"', "/apps/1?force=true")
+
+
+@pytest.mark.parametrize(("method", "is_brief"), [("GET", True), ("PUT", False), ("POST", False)])
+def test_a_server_that_hangs_is_given_up_sooner_by_what_only_reads(http, method, is_brief):
+    question = Wire("http://127.0.0.1:1", http, retries=2).question(Asked(method, "/apps", {}, {}))
+    assert question.is_brief == is_brief
+
+
+def test_an_answer_without_a_body_is_none(api):
+    with Scripted(lambda _: Said(204), ALM) as server:
+        assert api(server).post("/auth/logout") is None
+
+
+def test_a_post_whose_answer_was_lost_is_sent_again_as_the_same(api):
+    with Scripted(in_turn(None, Said(201, {"id": 1})), ALM) as server:
+        assert api(server).post("/apps", {"name": "x"}) == {"id": 1}
+    first, second = server.asked
+    assert first.headers["idempotency-key"] == second.headers["idempotency-key"]
+
+
+def test_two_posts_are_two(api):
+    with Scripted(echo, ALM) as server:
+        api(server).post("/apps", {})
+        api(server).post("/apps", {})
+        api(server).post("/apps", {}, key="mine")
+    keys = [one.headers["idempotency-key"] for one in server.asked]
+    assert len(set(keys)) == 3
+    assert keys[2] == '"mine"'
+
+
+def test_the_end_of_the_same_request_is_waited_for(api):
+    running = problem(409, "idempotency-key-in-use", "still running")
+    with Scripted(in_turn(running, running, Said(201, {"id": 1})), ALM) as server:
+        assert api(server).post("/apps", {}) == {"id": 1}
+    with Scripted(lambda _: running, ALM) as server, pytest.raises(AlmConflict):
+        api(server).post("/apps", {})
+
+
+def test_a_patch_is_not_sent_twice(api):
+    with Scripted(lambda _: None, ALM) as server, pytest.raises(AlmUnreachable):
+        api(server).patch("/apps/1", {})
+    assert len(server.asked) == 1
+
+
+def test_lists_are_read_page_by_page_as_they_are_asked_for(api):
+    def page(asked):
+        number = int(asked.path.partition("cursor=")[2] or 0)
+        following = f'</elsewhere/apps?limit=2&cursor={number + 1}>; rel="next"'
+        return Said(200, [number * 2, number * 2 + 1], {"Link": following} if number < 2 else {})
+
+    with Scripted(page, ALM) as server:
+        items = api(server).items("/apps", {"limit": 2})
+        assert [next(items), next(items)] == [0, 1]
+        assert len(server.asked) == 1
+        assert list(items) == [2, 3, 4, 5]
+    assert server.lines == ["GET /apps?limit=2", "GET /apps?limit=2&cursor=1", "GET /apps?limit=2&cursor=2"]
+
+
+def test_another_host_in_a_link_is_not_asked(api):
+    with (
+        Scripted(echo, ALM) as other,
+        Scripted(
+            in_turn(Said(200, [1], {"Link": f'<{other.url}/apps?cursor=x>; rel="next"'}), Said(200, [2])), ALM
+        ) as server,
+    ):
+        assert list(api(server).items("/apps")) == [1, 2]
+    assert other.asked == []
+
+
+def test_what_should_be_a_list_and_is_none_is_said(api):
+    with Scripted(echo, ALM) as server, pytest.raises(AlmError, match="no list"):
+        list(api(server).items("/apps"))
+
+
+def test_nobody_there_names_the_address_and_the_ways_out(api):
+    with Scripted(echo, ALM) as server:
+        pass
+    with pytest.raises(AlmUnreachable) as caught:
+        api(server).get("/apps")
+    assert server.url in caught.value.message
+    assert "envmgr alm serve" in (caught.value.hint or "")
+    assert TOKEN not in caught.value.message + (caught.value.hint or "")
+
+
+def test_a_server_that_is_none_of_ours_is_said_and_its_page_is_not(api):
+    with Scripted(lambda _: Said(200, body=b"<html>hello</html>")) as server, pytest.raises(TooOld):
+        api(server).get("/apps")
+    with (
+        Scripted(lambda _: Said(200, body=b"<html>hello</html>"), ALM) as server,
+        pytest.raises(AlmError, match="not JSON"),
+    ):
+        api(server).get("/apps")
+
+
+def test_being_offline_is_said_as_such():
+    environment = Environment({"HOME": os.environ["HOME"]}, os.getcwd())
+    with Http(Settings(offline=True), environment) as http, pytest.raises(Offline):
+        Api(Wire("http://127.0.0.1:1", http, retries=0), tokens.Given(TOKEN)).get("/apps")
+
+
+def test_a_given_token_that_is_refused_is_not_tried_again(api):
+    with (
+        Scripted(lambda _: problem(401, "unauthenticated", "it has ended"), ALM) as server,
+        pytest.raises(NotSignedIn, match="it has ended") as caught,
+    ):
+        api(server).get("/apps")
+    assert len(server.asked) == 1
+    assert TOKEN not in caught.value.message
+
+
+class TestKept:
+    """The token of `alm login`, renewed when it ends."""
+
+    @pytest.fixture
+    def paths(self, tmp_path):
+        return one_root(str(tmp_path))
+
+    @pytest.fixture
+    def double(self):
+        double = AlmDouble()
+        with double.run() as server:
+            yield double, server
+
+    def kept(self, paths, server, http):
+        wire = Wire(server.url, http, retries=2)
+        return Api(wire, tokens.Kept(paths, wire))
+
+    def sign_in(self, paths, server, http):
+        wire = Wire(server.url, http, retries=2)
+        login = tokens.sign_in(wire, "admin", PASSWORD)
+        credentials.save(paths, server.url, login)
+        return login
+
+    def test_signing_in_gives_a_token_that_is_used(self, paths, double, http):
+        login = self.sign_in(paths, double[1], http)
+        assert login.expires_at > time.time() + 800
+        assert self.kept(paths, double[1], http).get("/auth/me")["role"] == "admin"
+
+    def test_a_wrong_password_is_refused_after_one_attempt(self, double, http):
+        with pytest.raises(NotSignedIn):
+            tokens.sign_in(Wire(double[1].url, http, retries=2), "admin", "wrong")
+        assert double[1].lines == ["POST /auth/login"]
+
+    def test_nobody_signed_in_is_said_without_asking(self, paths, double, http):
+        with pytest.raises(NotSignedIn, match="you are not signed in") as caught:
+            self.kept(paths, double[1], http).get("/auth/me")
+        assert "alm login" in (caught.value.hint or "")
+        assert double[1].asked == []
+
+    def test_a_token_about_to_end_is_renewed_before(self, paths, double, http):
+        alm, server = double
+        alm.seconds = 5
+        before = self.sign_in(paths, server, http)
+        alm.seconds = 900
+        self.kept(paths, server, http).get("/auth/me")
+        after = credentials.load(paths, server.url)
+        assert server.lines == ["POST /auth/login", "POST /auth/refresh", "GET /auth/me"]
+        assert (after.token != before.token, after.refresh_token != before.refresh_token) == (True, True)
+        assert after.actor == "admin"
+
+    def test_a_token_that_the_server_refuses_is_renewed_then(self, paths, double, http):
+        alm, server = double
+        login = self.sign_in(paths, server, http)
+        alm.access.discard(login.token)
+        assert self.kept(paths, server, http).get("/auth/me")["role"] == "admin"
+
+    def test_a_sign_in_that_ended_is_forgotten_and_said(self, paths, double, http):
+        alm, server = double
+        login = self.sign_in(paths, server, http)
+        alm.access.discard(login.token)
+        alm.refresh.clear()
+        with pytest.raises(NotSignedIn, match="has ended") as caught:
+            self.kept(paths, server, http).get("/auth/me")
+        assert "alm login" in (caught.value.hint or "")
+        assert credentials.load(paths, server.url) is None
+
+    def test_a_server_that_is_away_costs_no_sign_in(self, paths, double, http):
+        alm, server = double
+        alm.seconds = 5
+        login = self.sign_in(paths, server, http)
+        alm.down = True
+        with pytest.raises(AlmError):
+            self.kept(paths, server, http).get("/auth/me")
+        assert credentials.load(paths, server.url).refresh_token == login.refresh_token
+
+    def test_a_refresh_token_is_used_once_by_however_many_at_the_same_time(self, paths, double, http):
+        alm, server = double
+        alm.seconds = 5
+        self.sign_in(paths, server, http)
+        alm.seconds = 900
+        answers = []
+        clients = [
+            threading.Thread(target=lambda: answers.append(self.kept(paths, server, http).get("/auth/me")))
+            for _ in range(8)
+        ]
+        for one in clients:
+            one.start()
+        for one in clients:
+            one.join()
+        assert len(answers) == 8
+        assert alm.reused == []
+        assert server.lines.count("POST /auth/refresh") == 1
+
+    def test_an_api_key_that_was_kept_has_nothing_to_renew_it(self, paths, double, http):
+        alm, server = double
+        credentials.save(paths, server.url, Login(KEY))
+        assert self.kept(paths, server, http).get("/auth/me")["role"] == "admin"
+        alm.access.clear()
+        with pytest.raises(NotSignedIn):
+            self.kept(paths, server, http).get("/auth/me")
+        assert "POST /auth/refresh" not in server.lines
+
+
+class TestFollow:
+    """Streams that go on where they broke off."""
+
+    def test_what_comes_is_given_and_a_broken_stream_resumed_after_the_last(self, api):
+        def stream(asked):
+            start = int(asked.headers.get("last-event-id", "0"))
+            blocks = [
+                b"retry: 1000\n\n",
+                *(b'id: %d\ndata: {"seq": %d}\n\n' % (n, n) for n in (start + 1, start + 2)),
+            ]
+            return Said(200, blocks=[*blocks, b"id: 99\nda"], headers={"Content-Type": "text/event-stream"})
+
+        with Scripted(stream, ALM) as server:
+            entries = api(server).follow("/audit/events", 5)
+            assert [next(entries)["seq"] for _ in range(5)] == [6, 7, 8, 9, 10]
+            entries.close()
+        assert [one.headers["last-event-id"] for one in server.asked] == ["5", "7", "9"]
+        assert server.asked[0].headers["accept"] == "text/event-stream"
+
+    def test_without_a_number_nothing_is_resumed(self, api):
+        with Scripted(lambda _: Said(200, blocks=[b'data: {"a": 1}\n\n']), ALM) as server:
+            entries = api(server).follow("/audit/events")
+            assert next(entries) == {"a": 1}
+            entries.close()
+        assert "last-event-id" not in server.asked[0].headers
+
+    def test_a_refusal_is_an_error(self, api):
+        with (
+            Scripted(lambda _: problem(403, "forbidden", "not yours"), ALM) as server,
+            pytest.raises(AlmError, match="not yours"),
+        ):
+            next(api(server).follow("/audit/events"))
+
+    def test_a_server_that_stays_away_is_an_error(self, api):
+        with Scripted(echo, ALM) as server:
+            pass
+        with pytest.raises(AlmUnreachable):
+            next(api(server).follow("/audit/events"))
+
+    def test_what_is_not_json_is_an_error(self, api):
+        with (
+            Scripted(lambda _: Said(200, blocks=[b"data: {\n\n"]), ALM) as server,
+            pytest.raises(AlmError, match="not JSON"),
+        ):
+            next(api(server).follow("/audit/events"))

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+
+from envmgr.alm.push.artifacts import read
+from envmgr.kit.errors import NoProvenance, UsageError
+
+DIGEST = "a" * 64
+
+
+def test_digests_and_files_are_read(tmp_path):
+    (tmp_path / "shop.tar.gz").write_bytes(b"content")
+    assert read(
+        [f"image=sha256:{DIGEST}", f"bare={DIGEST.upper()}", "shop.tar.gz=@shop.tar.gz"], str(tmp_path)
+    ) == [
+        {"name": "image", "digest": f"sha256:{DIGEST}"},
+        {"name": "bare", "digest": f"sha256:{DIGEST}"},
+        {"name": "shop.tar.gz", "digest": f"sha256:{hashlib.sha256(b'content').hexdigest()}"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("shop", "is not NAME=DIGEST"),
+        ("=abc", "is not NAME=DIGEST"),
+        ("shop=", "is not NAME=DIGEST"),
+        ("shop=abc", "abc is no digest"),
+        (f"shop=sha1:{'a' * 40}", "sha1 proves nothing"),
+    ],
+)
+def test_what_is_neither_is_a_usage_error_with_an_example(word, message, tmp_path):
+    with pytest.raises(UsageError, match=message) as caught:
+        read([word], str(tmp_path))
+    assert caught.value.hint
+
+
+def test_one_name_twice_is_refused(tmp_path):
+    with pytest.raises(UsageError, match="given twice"):
+        read([f"a={DIGEST}", f"a={DIGEST}"], str(tmp_path))
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(NoProvenance, match=r"shop cannot be read: .*nothing: no such file"):
+        read(["shop=@nothing"], str(tmp_path))

@@ -1,0 +1,125 @@
+"""Git is asked, and says what it knows: in clones that are shallow, detached, further work trees, or none."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from envmgr.alm.push import git_worktree
+from envmgr.kit.environment import Environment
+from support.gitrepo import QUIET, commit, git, repository
+
+
+def environment(directory, **variables):
+    return Environment(
+        {"PATH": os.environ["PATH"], "HOME": str(directory), **QUIET, **variables}, str(directory)
+    )
+
+
+def read(directory, commit="", **variables):
+    return git_worktree.read(environment(directory, **variables), commit)
+
+
+@pytest.fixture
+def shop(tmp_path):
+    return repository(tmp_path / "shop")
+
+
+def test_a_work_tree_has_a_commit_a_branch_and_a_remote(shop):
+    found = read(shop)
+    assert found.commit == git(shop, "rev-parse", "HEAD")
+    assert (found.branch, found.remote, found.tag) == ("main", "https://github.com/acme/shop.git", "")
+    assert (found.directory, found.is_dirty, found.trouble) == (str(shop), False, "")
+
+
+def test_directories_below_are_of_the_same_work_tree(shop):
+    (shop / "a" / "b").mkdir(parents=True)
+    assert read(shop / "a" / "b") == read(shop)
+
+
+def test_the_tag_of_just_this_commit_counts_and_an_annotated_one_first(shop):
+    git(shop, "tag", "light")
+    git(shop, "tag", "-a", "v1.0.0", "-m", "one")
+    assert read(shop).tag == "v1.0.0"
+    commit(shop, "second")
+    assert read(shop).tag == ""
+
+
+def test_another_commit_than_the_one_checked_out_has_its_own_tag_and_no_branch(shop):
+    git(shop, "tag", "v1.0.0")
+    first = git(shop, "rev-parse", "HEAD")
+    commit(shop, "second")
+    found = read(shop, first)
+    assert (found.commit, found.tag, found.branch) == (first, "v1.0.0", "")
+
+
+def test_changes_that_are_in_no_commit_are_told_unless_git_does_not_know_the_file(shop):
+    (shop / "new").write_text("x")
+    assert not read(shop).is_dirty
+    git(shop, "add", "new")
+    assert read(shop).is_dirty
+
+
+def test_a_detached_head_has_no_branch(shop):
+    git(shop, "checkout", "-q", "--detach")
+    found = read(shop)
+    assert (found.branch, len(found.commit)) == ("", 40)
+
+
+def test_a_shallow_clone_is_enough(shop, tmp_path):
+    git(shop, "tag", "v1.0.0")
+    git(tmp_path, "clone", "-q", "--depth=1", "--branch=v1.0.0", f"file://{shop}", "shallow")
+    found = read(tmp_path / "shallow")
+    assert (found.commit, found.tag) == (git(shop, "rev-parse", "HEAD"), "v1.0.0")
+
+
+def test_a_commit_that_a_shallow_clone_lacks_has_no_tag(shop, tmp_path):
+    first = git(shop, "rev-parse", "HEAD")
+    commit(shop, "second")
+    git(tmp_path, "clone", "-q", "--depth=1", f"file://{shop}", "shallow")
+    assert (read(tmp_path / "shallow", first).tag, read(tmp_path / "shallow", first).commit) == ("", first)
+
+
+def test_a_further_work_tree_is_of_the_same_repository(shop, tmp_path):
+    git(shop, "worktree", "add", "-q", "-b", "fix", str(tmp_path / "elsewhere"))
+    found = read(tmp_path / "elsewhere")
+    assert (found.branch, found.directory) == ("fix", str(shop))
+
+
+def test_the_only_remote_counts_and_of_several_only_origin(tmp_path):
+    shop = repository(tmp_path / "shop", remote="")
+    assert read(shop).remote == ""
+    git(shop, "remote", "add", "acme", "git@git.example:acme/shop.git")
+    assert read(shop).remote == "git@git.example:acme/shop.git"
+    git(shop, "remote", "add", "other", "git@git.example:other/shop.git")
+    assert read(shop).remote == ""
+
+
+def test_no_repository_and_no_commit_are_said(tmp_path):
+    assert "not a git repository" in read(tmp_path, GIT_CEILING_DIRECTORIES=str(tmp_path.parent)).trouble
+    git(tmp_path, "init", "-q")
+    assert read(tmp_path).trouble == "nothing is committed yet"
+
+
+def test_no_git_is_said(tmp_path):
+    assert (
+        git_worktree.read(Environment({"PATH": str(tmp_path)}, str(tmp_path))).trouble
+        == "git is not installed"
+    )
+
+
+def test_a_git_that_hangs_is_given_up(tmp_path):
+    slow = tmp_path / "bin" / "git"
+    slow.parent.mkdir()
+    slow.write_text("#!/bin/sh\nexec sleep 60\n")
+    slow.chmod(0o755)
+    found = git_worktree.read(
+        Environment({"PATH": f"{slow.parent}:/usr/bin:/bin"}, str(tmp_path)), timeout=0.2
+    )
+    assert found.trouble == "git rev-parse did not answer within 0.2 s"
+
+
+def test_a_repository_of_somebody_else_is_told_in_gits_words(shop):
+    found = read(shop, GIT_TEST_ASSUME_DIFFERENT_OWNER="1")
+    assert "dubious ownership" in found.trouble

@@ -1,0 +1,128 @@
+"""Flags go before the CI, the CI before git; what can't be told or can't be a name is an error with a way out."""
+
+from __future__ import annotations
+
+import pytest
+
+from envmgr.alm.push.ci import Run
+from envmgr.alm.push.git_worktree import Work
+from envmgr.alm.push.provenance import Wanted, commit_of, gather
+from envmgr.kit.errors import NoProvenance, UsageError
+
+SHA = "3f2c1ab0c9d8e7f6a5b4c3d2e1f0a9b8c7d6e5f4"
+OTHER = "0123456789abcdef0123456789abcdef01234567"
+WORK = Work(
+    commit=SHA, branch="main", tag="v1.0.0", remote="git@git.example:acme/shop.git", directory="/src/dir"
+)
+RUN = Run("github", "acme/till", OTHER, "release", "v2.0.0", "99", "1", "https://ci.example/99", "ada")
+
+
+def gathered(wanted=None, run=None, work=WORK, directory="/src/project"):
+    return gather(wanted or Wanted(), run or Run(), work, directory)
+
+
+def test_without_a_ci_git_says_everything():
+    found = gathered()
+    assert (found.app, found.tag, found.commit, found.ref) == ("shop", "v1.0.0", SHA, "main")
+    assert dict(found.build) == {
+        "ci": "",
+        "run_id": "",
+        "run_attempt": "",
+        "url": "",
+        "actor": "",
+        "repository": "acme/shop",
+        "dirty": False,
+    }
+
+
+def test_the_ci_goes_before_git():
+    found = gathered(run=RUN)
+    assert (found.app, found.tag, found.commit, found.ref) == ("till", "v2.0.0", OTHER, "release")
+    assert dict(found.build)["repository"] == "acme/till"
+    assert dict(found.build)["url"] == "https://ci.example/99"
+
+
+def test_flags_go_before_everything():
+    found = gathered(Wanted("a", "b", "ABCDEF1", "c"), RUN)
+    assert (found.app, found.tag, found.commit, found.ref) == ("a", "b", "abcdef1", "c")
+
+
+def test_an_empty_ref_can_be_asked_for():
+    assert gathered(Wanted(ref="")).ref == ""
+
+
+def test_without_a_tag_it_is_the_commits_first_digits():
+    assert gathered(work=Work(commit=SHA, directory="/src/dir")).tag == SHA[:12]
+
+
+@pytest.mark.parametrize(
+    ("work", "app"),
+    [
+        (Work(commit=SHA, directory="/src/dir"), "dir"),
+        (Work(trouble="git is not installed"), "project"),
+        (Work(commit=SHA, remote="/srv/git/till.git", directory="/src/dir"), "till"),
+    ],
+)
+def test_without_a_remote_the_app_is_called_as_the_directory(work, app):
+    assert gathered(Wanted(tag="1"), work=work).app == app
+
+
+def test_without_repository_and_ci_the_tag_must_be_said():
+    with pytest.raises(NoProvenance, match="git is not installed") as caught:
+        gathered(work=Work(trouble="git is not installed"))
+    assert "--tag" in (caught.value.hint or "")
+    assert gathered(Wanted(tag="1"), work=Work(trouble="git is not installed")).commit == ""
+
+
+@pytest.mark.parametrize(
+    ("wanted", "message"),
+    [
+        (Wanted(app="a b"), "--app 'a b' is no name"),
+        (Wanted(app="123"), "--app '123' is no name"),
+        (Wanted(app=""), "--app '' is no name"),
+        (Wanted(tag="release/"), "--tag 'release/' cannot name"),
+        (Wanted(tag="a/lock"), "--tag 'a/lock' cannot name"),
+        (Wanted(tag="v1\n"), "cannot name a version"),
+        (Wanted(commit="main"), "--commit main is no commit"),
+        (Wanted(commit="abc"), "--commit abc is no commit"),
+    ],
+)
+def test_a_flag_that_cannot_be_is_a_usage_error(wanted, message):
+    with pytest.raises(UsageError, match=message):
+        gathered(wanted)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "run", "work"),
+    [
+        (Wanted(tag="sub/v1.0.0"), Run(), Work()),
+        (Wanted(), Run("github", "acme/shop", tag="sub/v1.0.0"), Work()),
+        (Wanted(), Run(), Work(tag="sub/v1.0.0")),
+    ],
+)
+def test_a_tag_may_have_slashes_wherever_it_comes_from(wanted, run, work):
+    assert gather(wanted, run, work, "/src/dir").tag == "sub/v1.0.0"
+
+
+def test_what_was_found_and_cannot_be_a_name_has_to_be_said():
+    with pytest.raises(NoProvenance, match=r"'\.github'.*no name of an app") as caught:
+        gathered(run=Run(repository="acme/.github", tag="v1"))
+    assert "--app" in (caught.value.hint or "")
+    with pytest.raises(NoProvenance, match="'release,1' cannot name") as caught:
+        gathered(work=Work(commit=SHA, tag="release,1", directory="/src/dir"))
+    assert "--tag" in (caught.value.hint or "")
+
+
+def test_a_commit_that_the_ci_only_calls_head_is_gits():
+    run = Run("buildkite", "acme/shop", commit="HEAD")
+    assert commit_of(Wanted(), run) == ""
+    assert gathered(run=run).commit == SHA
+
+
+def test_what_the_ci_says_is_made_fit_for_a_line():
+    build = dict(
+        gathered(run=Run("x", "acme/shop", actor="a\nb\x00", run_id="9" * 999, url="javascript:1")).build
+    )
+    assert build["actor"] == "a b"
+    assert len(build["run_id"]) == 300
+    assert build["url"] == ""

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import os
+import subprocess
+
+import pytest
+
+from envmgr.alm import git_log
+from envmgr.alm.git_log import Repository
+from envmgr.kit.environment import Environment
+
+AUTHOR = {
+    "GIT_AUTHOR_NAME": "Ada",
+    "GIT_AUTHOR_EMAIL": "ada@example.com",
+    "GIT_COMMITTER_NAME": "Ada",
+    "GIT_COMMITTER_EMAIL": "ada@example.com",
+    "GIT_CONFIG_GLOBAL": os.devnull,
+    "GIT_CONFIG_SYSTEM": os.devnull,
+}
+
+
+class Tree:
+    """A git repository to commit to."""
+
+    def __init__(self, path):
+        self.environment = Environment({"PATH": os.environ["PATH"], **AUTHOR}, str(path))
+        self.git("init", "--quiet", "--initial-branch=main")
+
+    def git(self, *words):
+        done = subprocess.run(
+            ["git", *words],
+            cwd=self.environment.cwd,
+            env=dict(self.environment.variables),
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return done.stdout.strip()
+
+    def commit(self, subject):
+        self.git("commit", "--quiet", "--allow-empty", f"--message={subject}")
+        return self.git("rev-parse", "HEAD")
+
+
+@pytest.fixture
+def tree(tmp_path):
+    return Tree(tmp_path)
+
+
+def test_commits_between_two_versions_are_listed_newest_first(tree):
+    first, *_, last = [tree.commit(subject) for subject in ("one", "two", "three: and more")]
+    found = Repository(tree.environment).between(first, last)
+    assert (found.added, found.dropped) == (2, 0)
+    assert [subject for _, subject in found.listed] == ["three: and more", "two"]
+    assert all(last.startswith(found.listed[0][0]) for _ in found.listed)
+
+
+def test_short_commits_are_understood(tree):
+    first, last = tree.commit("one"), tree.commit("two")
+    assert Repository(tree.environment).between(first[:7], last[:9]).added == 1
+
+
+def test_commits_that_the_second_lacks_are_counted(tree):
+    base = tree.commit("base")
+    theirs = tree.commit("theirs")
+    tree.git("checkout", "--quiet", "-b", "other", base)
+    ours = tree.commit("ours")
+    found = Repository(tree.environment).between(theirs, ours)
+    assert (found.added, found.dropped) == (1, 1)
+    assert [subject for _, subject in found.listed] == ["ours"]
+
+
+def test_many_commits_are_counted_and_the_newest_listed(tree, monkeypatch):
+    monkeypatch.setattr(git_log, "MOST", 2)
+    first, *_, last = [tree.commit(str(number)) for number in range(5)]
+    found = Repository(tree.environment).between(first, last)
+    assert (found.added, len(found.listed)) == (4, 2)
+
+
+@pytest.mark.parametrize("other", ["f" * 40, "", "HEAD", "--output=x", "main", "abcdef"])
+def test_what_is_no_commit_here_is_not_asked_for(tree, other):
+    first = tree.commit("one")
+    assert Repository(tree.environment).between(first, other) is None
+    assert Repository(tree.environment).between(other, first) is None
+    assert os.listdir(tree.environment.cwd) == [".git"]
+
+
+def test_a_directory_without_a_repository_and_a_machine_without_git_know_nothing(tree, tmp_path_factory):
+    first, last = tree.commit("one"), tree.commit("two")
+    elsewhere = Environment(dict(tree.environment.variables), str(tmp_path_factory.mktemp("elsewhere")))
+    assert Repository(elsewhere).between(first, last) is None
+    assert Repository(Environment({"PATH": "/none"}, tree.environment.cwd)).between(first, last) is None

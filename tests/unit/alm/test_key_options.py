@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+import io
+from datetime import UTC, datetime
+
+import pytest
+
+from envmgr.alm.key_options import LONGEST, PUSHING, SCOPES, scopes, seconds
+from envmgr.cli import console
+from envmgr.cli.alm import prompts
+from envmgr.cli.alm.commands import keys as screen
+from envmgr.cli.completion.candidates import candidates
+from envmgr.cli.options import Options
+from envmgr.cli.output.style import Style
+from envmgr.kit.errors import AlmError, AlmNotFound, Forbidden, UsageError
+from envmgr.ops.alm import keys
+from envmgr.ops.alm.keys import Wish
+from envmgr.server.gateway import requests
+from envmgr.server.kit.common import context
+from support.answering import Answering
+
+KEY = {
+    "id": 4,
+    "name": "shop CI",
+    "scopes": ["apps:read"],
+    "apps": ["shop"],
+    "created_at": "2026-01-01T00:00:00.000Z",
+    "expires_at": "2026-04-01T00:00:00.000Z",
+    "last_used_at": "1970-01-01T00:00:00.000Z",
+}
+FOREVER = {**KEY, "id": 12, "name": "all\x1b[2J", "apps": None, "expires_at": None, "last_used_at": None}
+
+
+@pytest.mark.parametrize(
+    ("spelled", "found"),
+    [("90d", 90 * 86_400), ("12h", 12 * 3_600), ("1m", 60), ("2w", 14 * 86_400), ("1830d", LONGEST)],
+)
+def test_how_long_a_key_lasts_is_spelled_with_its_unit(spelled, found):
+    assert seconds(spelled) == found
+
+
+@pytest.mark.parametrize(
+    "spelled", ["", "d", "90", "0d", "-1d", "1.5d", "90 d", "90D", "3y", "1d12h", "٣d", "²d"]
+)
+def test_what_is_no_time_is_said_with_times_that_are(spelled):
+    with pytest.raises(UsageError, match="is no time that a key can last") as caught:
+        seconds(spelled)
+    assert "90d" in caught.value.hint
+
+
+def test_a_key_lasts_no_longer_than_the_server_lets_it():
+    with pytest.raises(UsageError, match="as long as 1831d") as caught:
+        seconds("1831d")
+    assert "1830d" in caught.value.hint
+    (limits,) = requests.Lifetime.__metadata__
+    assert (limits.ge, limits.le) == (seconds("1m"), LONGEST)
+
+
+def test_scopes_are_those_of_the_server():
+    assert SCOPES == context.SCOPES
+
+
+def test_scopes_are_each_sent_once_and_without_any_it_is_what_a_push_needs():
+    assert scopes(["audit:read", "apps:read", "audit:read"]) == ("audit:read", "apps:read")
+    assert scopes([]) == PUSHING
+
+
+def test_a_scope_that_is_not_there_is_said_with_all_that_are():
+    with pytest.raises(UsageError, match="there is no scope 'version:write'") as caught:
+        scopes(["apps:read", "version:write"])
+    assert ", ".join(SCOPES) in caught.value.hint
+    assert "did you mean versions:write" in caught.value.hint
+
+
+def test_scopes_are_offered_where_one_is_typed():
+    assert list(candidates(["alm", "keys", "create", "ci", "--scope"], "dep")) == [
+        "deployments:read",
+        "deployments:write",
+    ]
+
+
+def test_a_key_says_what_is_wanted_of_it_and_nothing_else():
+    api = Answering({"GET /apps/7": {"id": 7, "name": "shop"}, "POST /auth/keys": KEY})
+    keys.create(api, Wish("ci", PUSHING))
+    keys.create(api, Wish("ci", ("apps:read",), ("7",), 60))
+    assert [asked[2] for asked in api.asked if asked[0] == "POST"] == [
+        {"name": "ci", "scopes": list(PUSHING)},
+        {"name": "ci", "scopes": ["apps:read"], "apps": ["shop"], "expires_in": 60},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("shp", "did you mean shop? `envmgr alm apps create shp` registers it"),
+        ("xyz", "`envmgr alm apps create xyz` registers it"),
+    ],
+)
+def test_no_key_is_made_for_an_app_that_is_not_there(name, hint):
+    api = Answering({"GET /apps": [{"name": "shop"}]})
+    with pytest.raises(AlmNotFound) as caught:
+        keys.create(api, Wish("ci", PUSHING, (name,)))
+    assert caught.value.hint == hint
+
+
+def test_a_key_that_is_refused_is_said_with_who_makes_keys():
+    api = Answering({"POST /auth/keys": Forbidden("you cannot give what you do not have: users:admin")})
+    with pytest.raises(Forbidden, match="users:admin") as caught:
+        keys.create(api, Wish("ci", ("users:admin",)))
+    assert "no more than they can" in caught.value.hint
+
+
+def test_a_key_is_revoked_as_it_was_seen():
+    api = Answering({"GET /auth/keys/4": KEY, "DELETE /auth/keys/4": None})
+    keys.revoke(api, keys.show(api, 4))
+    assert api.asked[-1] == ("DELETE", "/auth/keys/4", {}, "1")
+
+
+def test_a_key_that_is_not_there_is_said_with_where_those_are_that_are():
+    with pytest.raises(AlmNotFound) as caught:
+        keys.show(Answering({}), 4)
+    assert "keys list" in caught.value.hint
+
+
+def test_before_a_key_is_revoked_it_is_said_what_that_means(monkeypatch, capsys):
+    for module in (prompts, console):
+        monkeypatch.setattr(module, "is_terminal", lambda _: True)
+    monkeypatch.setattr("sys.stdin", io.StringIO("\n"))
+    with pytest.raises(AlmError, match="nothing was revoked"):
+        prompts.revocation(Options(), "key 6 (jj)")
+    asked = "Revoke key 6 (jj)? Whoever uses it is refused from then on. [y/N] "
+    assert capsys.readouterr().err == asked
+
+
+def test_keys_are_listed_below_what_the_columns_are():
+    assert screen.lines([FOREVER, KEY], 3 * 86_400, Style(colour=False), 80) == [
+        "id  name     scopes     apps  expires     last used",
+        "12  all?[2J  apps:read  all   never       never",
+        "4   shop CI  apps:read  shop  2026-04-01  3d ago",
+    ]
+
+
+def test_a_key_that_ends_soon_or_has_ended_is_seen_at_once():
+    now = datetime(2026, 4, 1, tzinfo=UTC).timestamp()
+    for passed, said in ((-28 * 60, "in 28m"), (0, "expired")):
+        assert f"  {said}  " in screen.lines([KEY], now + passed, Style(colour=False), 80)[1]
+
+
+def test_where_no_key_is_it_is_said_how_to_make_one():
+    (line,) = screen.lines([], 0, Style(colour=False), 80)
+    assert "keys create" in line

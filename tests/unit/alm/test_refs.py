@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import pytest
+
+from envmgr.alm.refs import (
+    Everywhere,
+    Numbered,
+    Standing,
+    Tagged,
+    check_app,
+    check_environment,
+    parse,
+    parse_version,
+)
+from envmgr.kit.errors import UsageError
+
+
+@pytest.mark.parametrize(
+    ("word", "named"),
+    [
+        ("shop@1.4.0", Tagged("shop", "1.4.0")),
+        ("shop@v2.0.0-rc.1+b:7@x", Tagged("shop", "v2.0.0-rc.1+b:7@x")),
+        ("7@1.0", Tagged("7", "1.0")),
+        ("shop@release/3.0", Tagged("shop", "release/3.0")),
+        ("shop@a/b/v1:x@y", Tagged("shop", "a/b/v1:x@y")),
+        ("shop@lock", Tagged("shop", "lock")),
+        ("shop:prod", Standing("shop", "prod")),
+        ("prod", Everywhere("prod")),
+        ("prod-eu.1", Everywhere("prod-eu.1")),
+        ("42", Numbered(42)),
+    ],
+)
+def test_a_name_says_what_it_names_and_is_spelled_as_it_was_written(word, named):
+    assert parse(word) == named
+    assert str(named) == word
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        *(
+            "",
+            "@",
+            "@1.0",
+            "shop@",
+            ":prod",
+            "shop:",
+            "shop:a b",
+            "shop@-1",
+            "-x",
+            "sh/op@1",
+            "shop@1\n",
+            "é@1",
+        ),
+        *("shop@/1", "shop@1/", "shop@a//b", "shop@a/./b", "shop@a/..", "shop@a/lock", "shop:a/b", "a/b"),
+    ],
+)
+def test_what_names_nothing_is_refused_with_an_example(word):
+    with pytest.raises(UsageError) as caught:
+        parse(word)
+    assert repr(word) in caught.value.message
+    assert "shop@1.4.0" in str(caught.value.hint)
+
+
+def test_names_are_as_long_as_the_server_takes_them():
+    assert parse(f"{'a' * 100}@{'t' * 128}") == Tagged("a" * 100, "t" * 128)
+    for word in ("a" * 101 + "@1", "a@" + "t" * 129, "e" * 64, "a:" + "e" * 64, "9" * 5_000):
+        with pytest.raises(UsageError):
+            parse(word)
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (("shop@1.0",), Tagged("shop", "1.0")),
+        (("shop", "1.0"), Tagged("shop", "1.0")),
+        (("shop", "sub/v1.0.0"), Tagged("shop", "sub/v1.0.0")),
+        (("shop:prod",), Standing("shop", "prod")),
+        (("9",), Numbered(9)),
+    ],
+)
+def test_one_version_is_named_in_a_word_or_two(words, named):
+    assert parse_version(words) == named
+
+
+@pytest.mark.parametrize("words", [("prod",), ("shop@1.0", "x"), ("a", "b", "c"), ("shop", "")])
+def test_other_words_are_not_one_version(words):
+    with pytest.raises(UsageError):
+        parse_version(words)
+
+
+def test_names_that_stand_alone_are_checked_too():
+    assert (check_app("shop"), check_environment("prod")) == ("shop", "prod")
+    for check in (check_app, check_environment):
+        with pytest.raises(UsageError):
+            check("a b")

@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import pytest
+
+from envmgr.catalog import url_hints
+from envmgr.kit.platform import DEFAULT_PLATFORMS, parse
+
+
+@pytest.mark.parametrize(
+    ("name", "systems", "processors", "libcs"),
+    [
+        ("node-v20-linux-x64.tar.gz", {"linux"}, {"x64"}, set()),
+        ("tool_Darwin_arm64.zip", {"macos"}, {"arm64"}, set()),
+        ("rg-x86_64-pc-windows-msvc.zip", {"windows"}, {"x64"}, set()),
+        ("rg-aarch64-apple-darwin", {"macos"}, {"arm64"}, set()),
+        ("x-x86_64-unknown-linux-musl", {"linux"}, {"x64"}, {"musl"}),
+        ("tool-win64.exe", {"windows"}, {"x64"}, set()),
+        ("tool-i686-linux", {"linux"}, {"x86"}, set()),
+        ("darwinian-windowed-linuxy.jar", set(), set(), set()),
+    ],
+)
+def test_words_of_a_name_tell_its_platform(name, systems, processors, libcs):
+    assert url_hints.os_words(name) == systems
+    assert url_hints.arch_words(name) == processors
+    assert url_hints.libc_words(name) == libcs
+
+
+@pytest.mark.parametrize(
+    ("url", "keys"),
+    [
+        ("https://x/t-linux-amd64", {"linux-x64"}),
+        ("https://x/t-linux-musl-amd64", {"linux-x64", "linux-x64-musl"}),
+        ("https://x/t-macos.zip", {"macos-x64", "macos-arm64"}),
+        ("https://x/t-arm64.zip", {"linux-arm64", "linux-arm64-musl", "macos-arm64", "windows-arm64"}),
+        ("https://x/t.sh", {platform.key for platform in DEFAULT_PLATFORMS}),
+    ],
+)
+def test_a_url_without_placeholders_is_for_the_platforms_it_speaks_of(url, keys):
+    assert {platform.key for platform in DEFAULT_PLATFORMS if url_hints.reveals(url, platform)} == keys
+
+
+def test_a_platform_that_no_default_names_can_be_spoken_of_too():
+    assert url_hints.reveals("https://x/t-linux-riscv64", parse("linux-riscv64"))

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from envmgr.cli.options import Options
+from envmgr.cli.output.progress import BarWatcher, Gate, LineWatcher, watching
+from envmgr.cli.output.style import Style
+from envmgr.kit.progress import Silent
+
+PLAIN = Style(colour=False)
+
+
+def test_a_log_gets_a_line_for_each_step_that_takes_time(capsys):
+    watcher = LineWatcher()
+    watcher.step("nodejs 24", "resolving")
+    watcher.step("nodejs 24.1.0", "downloading", 3 * 1024**2)
+    watcher.advance("nodejs 24.1.0", 100)
+    watcher.step("nodejs 24.1.0", "running the install script")
+    watcher.done("nodejs 24.1.0", "installed")
+    watcher.trace("GET nothing")
+    assert capsys.readouterr().err.split("\n") == [
+        "nodejs 24.1.0: downloading (3.0 MiB)",
+        "nodejs 24.1.0: running the install script",
+        "",
+    ]
+
+
+def test_a_verbose_log_leaves_nothing_out(capsys):
+    watcher = LineWatcher(verbose=True)
+    watcher.step("nodejs 24", "resolving")
+    watcher.done("nodejs 24", "is 24.1.0")
+    watcher.trace("GET something")
+    assert capsys.readouterr().err == "nodejs 24: resolving\nnodejs 24: is 24.1.0\nGET something\n"
+
+
+def test_what_is_over_at_once_is_never_drawn(capsys):
+    watcher = BarWatcher(PLAIN)
+    watcher.step("nodejs 24", "resolving")
+    watcher.done("nodejs 24", "is 24.1.0")
+    time.sleep(0.3)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_what_takes_long_is_drawn_until_the_last_task_is_over(capsys):
+    watcher = BarWatcher(PLAIN)
+    watcher.step("nodejs 24", "downloading", 1024)
+    deadline = time.monotonic() + 10
+    while watcher._live is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert watcher._live is not None
+    watcher.advance("nodejs 24", 512)
+    assert "512/1024 B" in watcher._picture(60).plain or "0.5/1.0 KiB" in watcher._picture(60).plain
+    watcher.note("a warning")
+    watcher.trace("a detail")
+    watcher.done("nodejs 24", "installed")
+    assert watcher._live is None
+    error = capsys.readouterr().err
+    assert "a warning" in error
+    assert "a detail" not in error
+
+
+def test_a_step_that_is_never_over_ends_with_the_watcher(capsys):
+    watcher = BarWatcher(PLAIN, verbose=True)
+    watcher.step("nodejs 24", "downloading")
+    watcher.trace("a detail")
+    watcher.close()
+    assert watcher._timer is None
+    assert capsys.readouterr().err == "a detail\n"
+
+
+@pytest.mark.parametrize("options", [Options(quiet=True), Options(json=True)])
+def test_nobody_is_told_who_does_not_want_to_be(options):
+    with watching(options) as watcher:
+        assert isinstance(watcher, Silent)
+
+
+def test_details_are_told_even_beside_a_json_document(capsys):
+    with watching(Options(json=True, verbose=True)) as watcher:
+        watcher.trace("GET something")
+    assert capsys.readouterr() == ("", "GET something\n")
+
+
+def test_a_note_is_said_once(capsys):
+    with watching(Options()) as watcher:
+        for message in ("no digests", "no digests", "try again", "no digests"):
+            watcher.note(message)
+    assert capsys.readouterr().err == "no digests\ntry again\n"
+
+
+def test_what_goes_on_after_the_end_is_not_told(capsys):
+    with watching(Options(verbose=True)) as watcher:
+        watcher.note("before")
+    watcher.step("nodejs 24.1.0", "downloading")
+    watcher.advance("nodejs 24.1.0", 1)
+    watcher.note("after")
+    watcher.trace("GET something")
+    watcher.done("nodejs 24.1.0", "installed")
+    assert capsys.readouterr().err == "before\n"
+
+
+def test_a_closed_gate_draws_nothing_any_more(capsys):
+    bars = BarWatcher(PLAIN)
+    gate = Gate(bars)
+    gate.close()
+    gate.step("nodejs 24.1.0", "downloading", 3)
+    assert bars._timer is None
+    assert capsys.readouterr() == ("", "")

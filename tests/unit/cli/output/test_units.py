@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import pytest
+
+from envmgr.cli.output import units
+
+
+@pytest.mark.parametrize(
+    ("count", "spelled"),
+    [
+        (0, "0 B"),
+        (1023, "1023 B"),
+        (1024, "1.0 KiB"),
+        (1536, "1.5 KiB"),
+        (1024**2 - 1, "1.0 MiB"),
+        (58.3 * 1024**2, "58.3 MiB"),
+        (5 * 1024**5, "5120.0 TiB"),
+    ],
+)
+def test_sizes_are_spelled_in_the_unit_that_suits_them(count, spelled):
+    assert units.size(count) == spelled
+
+
+def test_a_part_is_spelled_in_the_unit_of_its_total():
+    assert units.part(512 * 1024, 10 * 1024**2) == "0.5/10.0 MiB"
+    assert units.part(3, 10) == "3/10 B"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "spelled"),
+    [(0, "0s"), (90, "90s"), (120, "2m"), (3600, "1h"), (36 * 3600, "36h"), (7 * 86400, "7d")],
+)
+def test_durations_are_spelled_as_settings_are_written(seconds, spelled):
+    assert units.duration(seconds) == spelled
+
+
+def test_only_one_thing_has_no_s():
+    assert [units.count_of(number, "tool") for number in (0, 1, 2)] == ["0 tools", "1 tool", "2 tools"]

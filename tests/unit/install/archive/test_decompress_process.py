@@ -1,0 +1,109 @@
+"""Decompression in a process of its own, and in ours."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+
+import pytest
+
+from envmgr.install.archive import decompress, decompress_process
+from envmgr.kit.errors import BadArchive
+from support.archives import compress
+
+CONTENT = random.Random(0).randbytes(300_000) + bytes(3 << 20)
+KINDS = ["gz", "xz", "bz2", "zst"]
+
+
+@pytest.fixture(params=["here", "beside"])
+def inflated(request, monkeypatch, tmp_path):
+    """Inflate some bytes in our process, or in one of its own."""
+    monkeypatch.setattr(decompress_process, "SMALL", 1 << 30 if request.param == "here" else 0)
+
+    def run(content, kind):
+        path = tmp_path / "packed"
+        path.write_bytes(content)
+        with open(path, "rb", buffering=0) as file:
+            return b"".join(decompress_process.inflated(file, kind))
+
+    return run
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_was_compressed_comes_back(kind, inflated):
+    assert inflated(compress(CONTENT, kind), kind) == CONTENT
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_members_follow_each_other_and_padding_is_skipped(kind, inflated):
+    assert inflated(compress(b"one", kind) + compress(b"two", kind) + bytes(512), kind) == b"onetwo"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("cut", [1, 4, 9, 1000])
+def test_an_end_that_is_missing_is_a_bad_archive(kind, cut, inflated):
+    packed = compress(random.Random(1).randbytes(5000), kind)
+    with pytest.raises(BadArchive):
+        inflated(packed[:-cut], kind)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("content", [b"", b"<html>this is no archive</html>"])
+def test_what_is_not_compressed_is_a_bad_archive(kind, content, inflated):
+    with pytest.raises(BadArchive):
+        inflated(content, kind)
+
+
+@pytest.mark.parametrize("kind", ["gz", "xz", "bz2"])
+def test_a_wrong_checksum_is_a_bad_archive(kind, inflated):
+    packed = bytearray(compress(random.Random(1).randbytes(5000), kind))
+    packed[len(packed) // 2] ^= 0xFF
+    with pytest.raises(BadArchive):
+        inflated(bytes(packed), kind)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_garbage_after_the_end_is_a_bad_archive(kind, inflated):
+    with pytest.raises(BadArchive):
+        inflated(compress(b"one", kind) + b"garbage" * 100, kind)
+
+
+def test_zlib_stands_in_where_there_is_no_isal(monkeypatch, tmp_path):
+    for name in ("isal", "isal.igzip_lib"):
+        monkeypatch.setitem(sys.modules, name, None)
+    path = tmp_path / "packed"
+    path.write_bytes(compress(CONTENT, "gz") + compress(b"more", "gz"))
+    with open(path, "rb", buffering=0) as file:
+        assert b"".join(decompress_process.inflated(file, "gz")) == CONTENT + b"more"
+
+
+def test_the_process_is_gone_when_reading_stops_early(monkeypatch, tmp_path):
+    monkeypatch.setattr(decompress_process, "SMALL", 0)
+    started = []
+
+    class Recorded(subprocess.Popen):
+        def __init__(self, *args, **options):
+            super().__init__(*args, **options)
+            started.append(self)
+
+    monkeypatch.setattr(decompress_process.subprocess, "Popen", Recorded)
+    (tmp_path / "packed").write_bytes(compress(bytes(64 << 20), "gz"))
+    with open(tmp_path / "packed", "rb", buffering=0) as file:
+        pieces = decompress_process.inflated(file, "gz")
+        next(pieces)
+        pieces.close()
+    assert [process.returncode is not None for process in started] == [True]
+
+
+def test_a_process_that_breaks_is_a_bad_archive_that_says_so(monkeypatch, tmp_path):
+    monkeypatch.setattr(decompress_process, "SMALL", 0)
+    broken = tmp_path / "broken.py"
+    broken.write_text("raise SystemExit('no memory')")
+    monkeypatch.setattr(decompress, "__file__", str(broken))
+    (tmp_path / "packed").write_bytes(b"x")
+    with (
+        open(tmp_path / "packed", "rb", buffering=0) as file,
+        pytest.raises(BadArchive, match="status 1 no memory"),
+    ):
+        list(decompress_process.inflated(file, "gz"))

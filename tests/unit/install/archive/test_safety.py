@@ -1,0 +1,221 @@
+"""What an archive may hold."""
+
+from __future__ import annotations
+
+import pytest
+
+from envmgr.install.archive import safety
+from envmgr.install.archive.entry import DIRECTORY, FILE, SYMLINK
+from envmgr.kit.errors import UnsafeArchive
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/etc/passwd",
+        "C:/x",
+        "c:x",
+        "a/../../x",
+        "..",
+        "a/..",
+        "a\\b",
+        "..\\x",
+        "\\\\host\\x",
+        "a\0b",
+        "a/" * 101,
+        "n" * 256,
+        "é" * 128,
+        "a/" + "n" * 3000,
+    ],
+)
+def test_a_path_that_leads_out_or_is_no_name_is_refused_and_named(path):
+    with pytest.raises(UnsafeArchive, match=r".+") as caught:
+        safety.components(path, "linux")
+    assert repr(path)[:20] in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("path", "parts"),
+    [
+        ("./a//b/", ("a", "b")),
+        ("...", ("...",)),
+        ("a/..b", ("a", "..b")),
+        ("./", ()),
+        ("man/B::x.3", ("man", "B::x.3")),
+    ],
+)
+def test_ordinary_paths_are_split(path, parts):
+    assert safety.components(path, "linux") == parts
+
+
+@pytest.mark.parametrize(
+    "path", ["a/CON", "nul.txt", "x/com1.tar.gz", "LPT¹", "a.", "b ", "ab:c", "q?", "x\n", "aux .c"]
+)
+def test_names_that_windows_reserves_are_refused_there_alone(path):
+    with pytest.raises(UnsafeArchive, match="Windows reserves"):
+        safety.components(path, "windows")
+    assert safety.components(path, "linux")
+
+
+@pytest.mark.parametrize("kind", ["FIFO", "socket", "block device", "character device", "sparse file"])
+def test_what_is_no_file_directory_or_link_is_refused(kind):
+    with pytest.raises(UnsafeArchive, match=f"'x' is a {kind}"):
+        safety.check_kind("x", kind, 0o644)
+
+
+@pytest.mark.parametrize(("mode", "bit"), [(0o4755, "setuid"), (0o2755, "setgid"), (0o6755, "setuid")])
+def test_programs_that_run_as_someone_else_are_refused(mode, bit):
+    with pytest.raises(UnsafeArchive, match=bit):
+        safety.check_kind("x", FILE, mode)
+
+
+def test_only_the_owner_may_write_and_special_bits_of_directories_are_dropped():
+    assert safety.file_mode(0o777) == 0o755
+    assert safety.file_mode(0o444) == 0o444
+    assert safety.file_mode(0o000) == 0o400
+    assert safety.directory_mode(0o3775) == 0o755
+    assert safety.directory_mode(0o500) == 0o700
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("README", "readme"),
+        ("é", "e\u0301"),
+        ("Straße", "STRASSE"),
+        ("Å", "\u212b"),
+        ("É", "e\u0301"),
+        ("K", "\u212a"),
+    ],
+)
+def test_names_that_some_file_system_takes_for_one_are_refused(one, other):
+    names = safety.Names("linux")
+    names.add(one, FILE)
+    with pytest.raises(UnsafeArchive, match="are the same file"):
+        names.add(other, FILE)
+
+
+def test_directories_collide_too():
+    names = safety.Names("linux")
+    assert names.add_parents(("Lib", "a")) == ["Lib"]
+    with pytest.raises(UnsafeArchive, match="are the same file"):
+        names.add_parents(("lib", "b"))
+
+
+def test_compatibility_forms_are_different_names():
+    names = safety.Names("linux")
+    assert names.add("①", FILE)
+    assert names.add("1", FILE)
+
+
+@pytest.mark.parametrize(("one", "other"), [("E", "e"), ("h/hp70092A", "h/hp70092a")])
+def test_terminfo_may_differ_by_case_on_linux_alone(one, other):
+    linux, macos = safety.Names("linux"), safety.Names("macos")
+    assert linux.add(f"share/terminfo/{one}", FILE)
+    assert linux.add(f"share/terminfo/{other}", FILE)
+    macos.add(f"share/terminfo/{one}", FILE)
+    with pytest.raises(UnsafeArchive):
+        macos.add(f"share/terminfo/{other}", FILE)
+
+
+def test_a_path_that_goes_through_a_link_or_file_is_refused():
+    names = safety.Names("linux")
+    names.add("link", SYMLINK)
+    names.add("file", FILE)
+    with pytest.raises(UnsafeArchive, match=r"'link/x' would go through 'link', which is a symbolic link"):
+        names.add_parents(("link", "x"))
+    with pytest.raises(UnsafeArchive, match="which is a file"):
+        names.add_parents(("file", "y", "x"))
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [(FILE, DIRECTORY), (FILE, SYMLINK), (SYMLINK, FILE), (SYMLINK, SYMLINK)]
+)
+def test_a_name_stands_for_one_thing(first, second):
+    names = safety.Names("linux")
+    names.add("a", first)
+    with pytest.raises(UnsafeArchive, match="'a' is there twice"):
+        names.add("a", second)
+
+
+def test_the_number_of_entries_is_limited(monkeypatch):
+    monkeypatch.setattr(safety, "MOST_ENTRIES", 3)
+    names = safety.Names("linux")
+    for name in "abc":
+        names.add(name, FILE)
+    with pytest.raises(UnsafeArchive, match="'d' is one entry more than"):
+        names.add("d", FILE)
+
+
+@pytest.mark.parametrize(
+    "links",
+    [
+        {"a": "/etc"},
+        {"a": "C:/x"},
+        {"a": ".."},
+        {"d/a": "../.."},
+        {"a": "b/..", "b": ".."},
+        {"a": "d/b/c", "d/b": "..", "c": ".."},
+        {"one": "two/../../../..", "two": "d/e/f"},
+        {"d/up": "..", "d/out": "up/up2/x", "up2": "../.."},
+        {"a": "x/y/../../../z"},
+    ],
+)
+def test_links_and_chains_of_them_that_lead_out_are_refused(links):
+    with pytest.raises(UnsafeArchive, match="leads out of the tree"):
+        safety.check_links(links)
+
+
+@pytest.mark.parametrize("links", [{"a": "a"}, {"a": "b", "b": "a"}, {"a": "b/x", "b": "a/y"}])
+def test_links_in_a_circle_are_refused(links):
+    with pytest.raises(UnsafeArchive, match="circle"):
+        safety.check_links(links)
+
+
+@pytest.mark.parametrize("target", ["", "a\\b", "a\0"])
+def test_a_link_to_no_path_is_refused(target):
+    with pytest.raises(UnsafeArchive, match="no path"):
+        safety.check_links({"a": target})
+
+
+@pytest.mark.parametrize(
+    "links",
+    [
+        {"bin/npm": "../lib/npm"},
+        {"a": "missing/x"},
+        {"lib64": "lib", "bin/x": "../lib64/../share/y"},
+        {"a": "b", "b": "c", "c": "d/e"},
+        {"d/a": ".."},
+    ],
+)
+def test_links_within_the_tree_are_fine(links):
+    safety.check_links(links)
+
+
+def test_a_link_is_judged_by_where_it_really_leads():
+    safety.check_links({"a": "d/e/..", "d/e": "f/g"})  # d/f, though d/e/.. reads like d
+
+
+@pytest.mark.parametrize("name", [".envmgr-receipt.json", ".ENVMGR-FILES"])
+def test_our_own_names_are_refused(name):
+    with pytest.raises(UnsafeArchive, match="keeps for itself"):
+        safety.check_ours(name)
+
+
+def test_a_bomb_is_told_by_its_size():
+    meter = safety.Meter(1000)
+    meter.add(safety.FREE_BYTES)
+    with pytest.raises(UnsafeArchive, match="1,000 bytes unpack to more than"):
+        meter.add(1)
+
+
+def test_a_large_archive_may_hold_much_but_not_everything():
+    safety.Meter(500 << 20).add(20 << 30)
+    with pytest.raises(UnsafeArchive):
+        safety.Meter(500 << 20).add(safety.MOST_BYTES + 1)
+
+
+def test_empty_and_dot_parts_of_a_target_lead_nowhere_else():
+    safety.check_links({"bin/a": "./b//c", "b": "./."})
+    with pytest.raises(UnsafeArchive, match="leads out of the tree"):
+        safety.check_links({"bin/a": ".//./../../c"})

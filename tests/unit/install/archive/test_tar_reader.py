@@ -1,0 +1,196 @@
+"""The tar reader against headers nobody's packer writes today, and damaged ones."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+
+import pytest
+
+from envmgr.install.archive import tar_reader
+from envmgr.install.archive.entry import DIRECTORY, FILE, HARDLINK, SYMLINK
+from envmgr.kit.errors import BadArchive
+
+
+def header(
+    name=b"a", size=b"00000000005\0", kind=b"0", link=b"", magic=b"ustar\x0000", prefix=b"", mtime=b"0\0"
+):
+    fields = [
+        name.ljust(100, b"\0"),
+        b"0000644\0",
+        b"0000000\0" * 2,
+        size.ljust(12, b"\0"),
+        mtime.ljust(12, b"\0"),
+    ]
+    rest = [
+        kind,
+        link.ljust(100, b"\0"),
+        magic.ljust(8, b"\0"),
+        bytes(80),
+        prefix.ljust(155, b"\0"),
+        bytes(12),
+    ]
+    whole = b"".join(fields) + b" " * 8 + b"".join(rest)
+    return whole[:148] + b"%06o\0 " % sum(whole) + whole[156:]
+
+
+def block(content):
+    return content + bytes(-len(content) % 512)
+
+
+END = bytes(1024)
+
+
+def read(*parts, piece=1 << 16, is_sealed=False):
+    data = b"".join(parts)
+    pieces = iter([data[at : at + piece] for at in range(0, len(data), piece)])
+    return [
+        (entry.path, entry.kind, b"".join(map(bytes, entry.content)), entry.target)
+        for entry in tar_reader.read(pieces, is_sealed=is_sealed)
+    ]
+
+
+@pytest.mark.parametrize("piece", [1, 7, 511, 512, 513, 4096])
+def test_it_does_not_matter_how_the_stream_is_cut(piece):
+    content = b"hello" * 300
+    size = b"%011o\0" % len(content)
+    assert read(header(size=size), block(content), header(b"b"), block(b"12345"), END, piece=piece) == [
+        ("a", FILE, content, ""),
+        ("b", FILE, b"12345", ""),
+    ]
+
+
+def test_content_that_is_not_read_is_skipped():
+    pieces = iter([header(), block(b"12345"), header(b"b", size=b"0"), END])
+    assert [entry.path for entry in tar_reader.read(pieces, is_sealed=False)] == ["a", "b"]
+
+
+def test_a_v7_directory_is_told_by_its_slash():
+    assert read(header(b"d/", size=b"0", kind=b"\0", magic=b""), END)[0][1] == DIRECTORY
+
+
+def test_a_ustar_prefix_is_put_before_the_name_but_not_in_gnu_format():
+    assert read(header(b"x", size=b"0", prefix=b"some/where"), END)[0][0] == "some/where/x"
+    assert read(header(b"x", size=b"0", prefix=b"12345", magic=b"ustar  "), END)[0][0] == "x"
+
+
+def test_gnu_long_names_and_links():
+    name, target = b"n" * 300, b"t" * 200
+    parts = [header(size=b"%o" % 301, kind=b"L"), block(name + b"\0"), header(size=b"%o" % 201, kind=b"K")]
+    parts += [
+        block(target + b"\0"),
+        header(size=b"0", kind=b"2", link=b"short"),
+        header(b"next", size=b"0"),
+        END,
+    ]
+    assert read(*parts) == [("n" * 300, SYMLINK, b"", "t" * 200), ("next", FILE, b"", "")]
+
+
+def pax(**records):
+    text = b""
+    for key, value in records.items():
+        line = f" {key.replace('__', '.')}={value}\n".encode()
+        length = len(line) + 1
+        while len(b"%d" % length) + len(line) != length:
+            length += 1
+        text += b"%d" % length + line
+    return header(size=b"%o" % len(text), kind=b"x"), block(text)
+
+
+def test_pax_records_override_the_header_of_one_entry():
+    entries = read(
+        *pax(path="päth", size="3", mtime="1.25"), header(), block(b"abc"), header(b"b", size=b"0"), END
+    )
+    assert entries == [("päth", FILE, b"abc", ""), ("b", FILE, b"", "")]
+
+
+def test_times_may_have_fractions_and_lie_before_1970():
+    def time(text):
+        pieces = iter([*pax(mtime=text), header(size=b"0"), END])
+        return next(tar_reader.read(pieces, is_sealed=False)).mtime
+
+    assert time("1.25") == 1_250_000_000
+    assert time("-1.5") == -1_500_000_000
+
+
+def test_sizes_in_base_256_are_read():
+    assert read(header(size=b"\x80" + (5).to_bytes(11, "big")), block(b"12345"), END)[0][2] == b"12345"
+
+
+def test_hard_links_have_no_content():
+    assert read(header(), block(b"12345"), header(b"b", kind=b"1", link=b"a"), END)[1] == (
+        "b",
+        HARDLINK,
+        b"",
+        "a",
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [(b"3", "character device"), (b"4", "block device"), (b"6", "FIFO"), (b"S", "sparse file")],
+)
+def test_other_kinds_are_named(kind, name):
+    assert read(header(size=b"0", kind=kind), END)[0][1] == name
+
+
+def test_pax_sparse_files_are_named():
+    assert read(*pax(GNU__sparse__major="1"), header(size=b"0"), END)[0][1] == "sparse file"
+
+
+def test_a_volume_label_is_left_out():
+    assert read(header(b"label", size=b"0", kind=b"V"), header(size=b"0"), END)[0][0] == "a"
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [],
+        [b"x" * 512, END],
+        [b"\0" * 100],
+        [header()],
+        [header(), b"12"],
+        [header(size=b"zzz"), END],
+        [header(size=b"9"), END],
+        [header(size=b"0_1"), END],
+        [header(size=b"\xff" * 12), END],
+        [header(size=b"\xc0" + bytes(11)), END],
+        [header(size=b"%o" % (2 << 20), kind=b"L"), END],
+        [header(size=b"30", kind=b"x"), block(b"this is no record"), END],
+        [header(size=b"30", kind=b"x"), block(b"99 path=x\n"), END],
+        [header(size=b"30", kind=b"x"), block(b"0 path=x\n"), END],
+        [header(size=b"777", kind=b"x"), b"10 path=x\n"],
+        [*pax(size="-5"), header(), END],
+        [*pax(size="1e3"), header(), END],
+        [*pax(mtime="soon"), header(), END],
+        [*pax(path="x"), END],
+        [header(), block(b"12345")],
+    ],
+)
+def test_damage_is_a_bad_archive(parts):
+    with pytest.raises(BadArchive):
+        read(*parts)
+
+
+def test_one_changed_bit_of_a_header_is_noticed():
+    damaged = bytearray(header())
+    damaged[50] ^= 1
+    with pytest.raises(BadArchive, match="the header at byte 0 is damaged"):
+        read(bytes(damaged), END)
+
+
+def test_a_sealed_stream_may_lack_its_end_marker():
+    assert read(header(), block(b"12345"), is_sealed=True) == [("a", FILE, b"12345", "")]
+
+
+def test_bytes_that_are_no_utf8_come_through():
+    assert read(header(b"a\xff", size=b"0"), END)[0][0].encode("utf-8", "surrogateescape") == b"a\xff"
+
+
+def test_the_standard_library_agrees_on_global_headers():
+    packed = io.BytesIO()
+    with tarfile.open(
+        fileobj=packed, mode="w", format=tarfile.PAX_FORMAT, pax_headers={"comment": "x" * 600}
+    ) as made:
+        made.addfile(tarfile.TarInfo("é" * 80))
+    assert read(packed.getvalue())[0][0] == "é" * 80

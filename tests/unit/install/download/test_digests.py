@@ -1,0 +1,28 @@
+"""A file is what its digest promises, or it is not."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+
+from envmgr.install.download.digests import digest_of, verify_file
+from envmgr.kit.digest import Digest
+from envmgr.kit.errors import StorageError
+
+
+@pytest.mark.parametrize("algorithm", ["sha256", "sha512", "sha384", "sha1"])
+def test_a_file_is_told_from_another(tmp_path, algorithm):
+    path = tmp_path / "f"
+    path.write_bytes(b"abc" * 100_000)
+    promised = Digest(algorithm, hashlib.new(algorithm, b"abc" * 100_000).hexdigest())
+    assert digest_of(str(path), algorithm) == promised
+    assert verify_file(str(path), promised)
+    path.write_bytes(b"abd")
+    assert not verify_file(str(path), promised)
+
+
+def test_a_missing_file_is_not_it(tmp_path):
+    assert not verify_file(str(tmp_path / "none"), Digest("sha256", "0" * 64))
+    with pytest.raises(StorageError, match="none"):
+        digest_of(str(tmp_path / "none"))

@@ -1,0 +1,141 @@
+"""Where signatures come from, what is kept of them, and what becomes of downloads that have none."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+
+import pytest
+
+from envmgr.catalog.release import Artifact, Signature
+from envmgr.install.download import cache, signatures
+from envmgr.install.download.download import Download
+from envmgr.kit import environment
+from envmgr.kit.config.settings import Settings
+from envmgr.kit.digest import Digest
+from envmgr.kit.errors import HttpError, Offline, SignatureError, StorageError
+from envmgr.kit.http.client import Http
+from envmgr.kit.paths import one_root
+from support.signing import Signer
+
+CONTENT = b"the archive"
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
+UPSTREAM = Signer()
+GOOD = UPSTREAM.sign(CONTENT, "tool.tgz")
+
+
+class Bench:
+    """A download in the cache, and the server its signature is on."""
+
+    def __init__(self, root, server):
+        self.server = server
+        self.url = f"{server.url}/tool.tgz"
+        self.paths = one_root(str(root))
+        self.archive = cache.path_of(self.paths, SHA256)
+        self.kept = cache.signature_of(self.paths, SHA256)
+        os.makedirs(os.path.dirname(self.archive))
+        with open(self.archive, "wb") as file:
+            file.write(CONTENT)
+
+    def verify(self, *, signer=UPSTREAM, digest=True, query="", **settings):
+        artifact = Artifact(f"{self.url}{query}", Digest("sha256", SHA256) if digest else None)
+        download = Download(self.archive, SHA256, len(CONTENT), from_cache=False, url=artifact.url)
+        signature = Signature("minisign", f"{self.url}.minisig{query}", (signer.public,))
+        with Http(Settings(http_retries=0, **settings), environment.current()) as http:
+            signatures.verify(signature, artifact, download, http=http, paths=self.paths)
+
+    def serve(self, document, **options):
+        self.server.add("/tool.tgz.minisig", document, **options)
+
+
+@pytest.fixture
+def bench(tmp_path, server):
+    return Bench(tmp_path / "root", server)
+
+
+def test_a_good_signature_is_kept_and_needs_no_network_again(bench):
+    bench.serve(GOOD)
+    bench.verify()
+    asked = len(bench.server.requests)
+    bench.verify()
+    bench.verify(offline=True)
+    assert len(bench.server.requests) == asked
+
+
+def test_without_network_and_without_what_was_kept_it_cannot_be_verified(bench):
+    with pytest.raises(Offline, match=r"tool\.tgz\.minisig"):
+        bench.verify(offline=True)
+
+
+def test_what_was_kept_is_verified_each_time_and_asked_for_anew_if_it_is_no_good(bench):
+    bench.serve(GOOD)
+    bench.verify()
+    with open(bench.kept, "ab") as file:
+        file.write(b"damaged")
+    bench.verify()
+    with open(bench.kept, "rb") as file:
+        assert file.read() == GOOD
+
+
+def test_what_was_kept_does_not_serve_for_another_key(bench):
+    bench.serve(GOOD)
+    bench.verify()
+    with pytest.raises(SignatureError, match="signed by the key"):
+        bench.verify(signer=Signer("other"))
+
+
+def test_a_missing_signature_is_named(bench):
+    with pytest.raises(SignatureError) as caught:
+        bench.verify()
+    assert f"{bench.url} has no minisign signature" in caught.value.message
+    assert f"there is nothing at {bench.url}.minisig" in caught.value.message
+    assert caught.value.hint.startswith("nothing was installed")
+    assert not os.path.exists(bench.kept)
+
+
+def test_a_bad_signature_is_named_with_the_key_that_was_expected(bench):
+    bench.serve(UPSTREAM.sign(b"another", "tool.tgz"))
+    with pytest.raises(SignatureError) as caught:
+        bench.verify()
+    for part in (bench.url, f"{bench.url}.minisig", UPSTREAM.public, "not that of this file"):
+        assert part in caught.value.message
+    assert not os.path.exists(bench.kept)
+
+
+def test_secrets_of_addresses_are_not_shown(bench):
+    with pytest.raises(SignatureError) as caught:
+        bench.verify(query="?token=secret")
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("document", [None, b"<html>", UPSTREAM.sign(b"another", "tool.tgz")])
+@pytest.mark.parametrize("digest", [True, False])
+def test_a_download_stays_only_if_its_digest_vouches_for_it(bench, document, digest):
+    if document:
+        bench.serve(document)
+    cache.remember(bench.paths, Artifact(bench.url), SHA256)
+    with pytest.raises(SignatureError):
+        bench.verify(digest=digest)
+    assert os.path.exists(bench.archive) == digest
+    assert (cache.find(bench.paths, Artifact(bench.url)) is not None) == digest
+
+
+def test_other_failures_of_a_server_are_its_own(bench):
+    bench.serve(b"", status=403)
+    with pytest.raises(HttpError, match="403") as caught:
+        bench.verify(digest=False)
+    assert caught.value.code == "http"
+    assert os.path.exists(bench.archive)
+
+
+def test_a_document_without_end_is_not_read_to_its_end(bench):
+    bench.serve(b"x" * (signatures.LIMIT + 1))
+    with pytest.raises(HttpError, match="too large"):
+        bench.verify()
+
+
+def test_a_download_that_cannot_be_read_is_named(bench):
+    bench.serve(GOOD)
+    os.unlink(bench.archive)
+    with pytest.raises(StorageError, match=SHA256):
+        bench.verify()

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import hashlib
+import json
+
+import pytest
+
+from envmgr.kit.audit_log import checkpoint as checkpoints
+from envmgr.kit.audit_log import ed25519
+
+KEY = hashlib.sha256(b"a key").digest()
+STATED = {"origin": "alm", "seq": 7, "hash": "ab" * 32, "timestamp": 1_700_000_000_000, "previous": ""}
+
+
+def spelled(private: bytes) -> str:
+    return str(checkpoints.signed(private, STATED)["public_key"])
+
+
+def test_a_signed_checkpoint_is_believed():
+    signed = checkpoints.signed(KEY, STATED)
+    assert set(signed) == set(checkpoints.WHOLE)
+    assert checkpoints.problem(json.loads(json.dumps(signed)), spelled(KEY)) is None
+    assert checkpoints.problem(signed) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("origin", "other", "signature"),
+        ("seq", 8, "signature"),
+        ("hash", "cd" * 32, "signature"),
+        ("timestamp", 0, "signature"),
+        ("previous", "ef", "signature"),
+        ("public_key", spelled(hashlib.sha256(b"another key").digest()), "signature"),
+        ("signature", "AAAA", "signature"),
+        ("signature", "*", "no checkpoint"),
+        ("public_key", "AAAA", "no checkpoint"),
+        ("seq", "7", "seq is '7'"),
+        ("seq", True, "seq is True"),
+        ("seq", -1, "below"),
+        ("seq", 7.0, "seq is 7.0"),
+        ("hash", None, "hash is None"),
+    ],
+)
+def test_a_changed_checkpoint_is_not_believed(name, value, told):
+    problem = checkpoints.problem({**checkpoints.signed(KEY, STATED), name: value})
+    assert problem is not None
+    assert told in problem
+
+
+@pytest.mark.parametrize("name", checkpoints.WHOLE)
+def test_a_checkpoint_that_lacks_something_says_what(name):
+    signed = checkpoints.signed(KEY, STATED)
+    del signed[name]
+    assert checkpoints.problem(signed) == f"it has no {name}"
+
+
+def test_only_the_trusted_key_is_believed():
+    other = ed25519.generate()
+    problem = checkpoints.problem(checkpoints.signed(other, STATED), spelled(KEY))
+    assert problem == f"it was signed by the key {spelled(other)}, not by {spelled(KEY)}"
+
+
+def test_what_the_next_one_calls_its_previous_depends_on_all_of_it():
+    signed = checkpoints.signed(KEY, STATED)
+    fingerprint = checkpoints.fingerprint(signed)
+    assert fingerprint == checkpoints.fingerprint(dict(reversed(signed.items())))
+    assert len({fingerprint, *(checkpoints.fingerprint({**signed, name: ""}) for name in signed)}) >= len(
+        signed
+    )

@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+
+from envmgr.kit.audit_log.hash_chain import ZERO, Finding, content_of, link
+from support.chain import chain, findings, relinked
+
+
+def kinds(found: list[Finding]) -> list[tuple[str, int]]:
+    return [(finding.kind, finding.seq) for finding in found]
+
+
+def at(entry: dict[str, object]) -> dict[str, object]:
+    return {"seq": entry["seq"], "hash": entry["hash"]}
+
+
+def test_a_link_is_what_the_format_says():
+    content = {"b": 1, "a": "é"}
+    hashed = b"\x00" + ZERO + b"\x00\x00\x00\x00\x00\x00\x00\x01" + '{"a":"é","b":1}'.encode()
+    assert link(ZERO, 1, content) == hashlib.sha256(hashed).digest()
+
+
+def test_a_log_as_it_was_written_is_whole():
+    entries = chain(6)
+    assert findings(entries, [at(entries[2]), at(entries[5])]) == []
+    assert findings([]) == []
+    assert findings([], [{"seq": 0, "hash": ZERO.hex()}]) == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"id": "x"},
+        {"source_service": "app"},
+        {"source_sequence": 77},
+        {"event_type": "AppDeleted"},
+        {"event": "AppDeleted"},
+        {"actor": "user:eve"},
+        {"resource": "app/8"},
+        {"payload": {"app_id": 8}},
+        {"payload": {"app_id": 1.0}},
+        {"timestamp": 1},
+        {"timestamp": None},
+        {"prev_hash": "00" * 32},
+        {"prev_hash": "no hash"},
+        {"prev_hash": 5},
+        {"hash": "00" * 32},
+        {"hash": None},
+        {"source_sequence": "3"},
+        {"source_sequence": True},
+        {"source_sequence": 0},
+        {"prev_hash": "AB" * 32},
+        {"prev_hash": "00" * 31},
+    ],
+)
+def test_a_changed_entry_is_found_by_its_number(change):
+    entries = chain(6)
+    entries[2] = {**entries[2], **change}
+    assert ("changed", 3) in kinds(findings(entries))
+
+
+@pytest.mark.parametrize("name", ["id", "payload", "hash", "prev_hash", "source_sequence", "event_type"])
+def test_an_entry_that_lacks_something_is_found(name):
+    entries = chain(3)
+    del entries[1][name]
+    assert ("changed", 2) in kinds(findings(entries))
+
+
+def test_what_was_added_to_an_entry_is_found_and_named():
+    entries = chain(3)
+    entries[1] = {**entries[1], "note": "fine", "by": "user:eve"}
+    assert findings(entries) == [Finding("changed", 2, "entry 2 has what its hash does not cover: by, note")]
+
+
+def test_a_changed_entry_with_a_new_hash_does_not_fit_the_next_one():
+    entries = chain(6)
+    entries[2] = relinked({**entries[2], "actor": "user:eve"})
+    assert kinds(findings(entries)) == [("changed", 3)]
+
+
+def test_one_change_is_told_once():
+    entries = chain(6)
+    entries[2] = {**entries[2], "hash": "00" * 32}
+    assert kinds(findings(entries)) == [("changed", 3)]
+
+
+def test_a_log_written_anew_from_some_entry_on_is_found_by_a_checkpoint():
+    entries = chain(6)
+    signed = at(entries[4])
+    forged = chain(6, actor="user:eve")
+    assert findings(forged) == []
+    assert kinds(findings(forged, [signed])) == [("rewritten", 5)]
+
+
+def test_a_removed_entry_is_named_with_what_its_source_lost():
+    entries = chain(6)
+    del entries[2]
+    found = findings(entries)
+    assert kinds(found) == [("removed", 3), ("gap", 0)]
+    assert found[1].detail.endswith("went with what is missing, or never arrived")
+
+
+def test_several_removed_entries_are_told_as_one_range():
+    found = findings([*chain(9)[:2], *chain(9)[5:]])
+    assert found[0] == Finding("removed", 3, "entries 3 to 5 are missing")
+
+
+def test_a_removed_beginning_is_found():
+    assert ("removed", 1) in kinds(findings(chain(4)[1:]))
+
+
+def test_a_log_made_shorter_and_numbered_anew_lacks_events_of_a_source():
+    (found,) = findings(chain(5, skip={3}))
+    assert (found.kind, found.seq) == ("gap", 0)
+    assert found.detail.endswith(" never arrived")
+    assert "missing" not in found.detail
+
+
+def test_an_inserted_copy_is_found():
+    entries = chain(4)
+    entries.insert(2, entries[1])
+    assert ("inserted", 2) in kinds(findings(entries))
+
+
+def test_an_event_that_stands_there_twice_is_found_though_the_chain_is_good():
+    assert kinds(findings(chain(5, again={3}))) == [("repeated", 4)]
+
+
+def test_an_entry_without_a_number_is_found():
+    entries = chain(3)
+    assert kinds(findings([entries[0], {**entries[1], "seq": "2"}, entries[1], entries[2]])) == [
+        ("inserted", 0)
+    ]
+
+
+def test_swapped_entries_are_found():
+    entries = chain(6)
+    entries[2], entries[3] = entries[3], entries[2]
+    assert kinds(findings(entries)) == [("reordered", 3)]
+
+
+def test_a_log_that_ends_before_its_checkpoint_is_found():
+    entries = chain(6)
+    assert findings(entries[:4]) == []
+    assert kinds(findings(entries[:4], [at(entries[5])])) == [("truncated", 5)]
+
+
+def test_a_log_that_does_not_begin_with_nothing_is_found():
+    entries = chain(3, zero=bytes(31) + b"\x01")
+    assert kinds(findings(entries)) == [("changed", 1)]
+    assert kinds(findings(chain(3), [{"seq": 0, "hash": "11" * 32}])) == [("rewritten", 0)]
+
+
+def test_events_of_a_source_may_come_late_but_must_all_come():
+    assert findings(chain(4, sequences=[1, 3, 2, 4])) == []
+    found = findings(chain(4, sequences=[2, 3, 6, 7]))
+    assert [finding.detail for finding in found] == [
+        "event 1 of alm never arrived",
+        "events 4 to 5 of alm never arrived",
+    ]
+
+
+def test_sources_are_numbered_each_for_itself():
+    assert findings(chain(4, sources=["app", "version", "app", "version"], sequences=[1, 1, 2, 2])) == []
+
+
+def test_the_hash_covers_all_the_content():
+    entry = chain(1)[0]
+    assert link(ZERO, 1, content_of(entry)).hex() == entry["hash"]

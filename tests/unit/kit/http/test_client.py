@@ -1,0 +1,544 @@
+"""Requests reach whom they should, tell nobody else, and come back whole or as an error that explains."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import threading
+
+import pytest
+
+from envmgr.kit.config.settings import Settings
+from envmgr.kit.environment import Environment
+from envmgr.kit.errors import (
+    ConfigError,
+    HttpError,
+    IncompleteDownload,
+    InsecureUrl,
+    NetworkError,
+    Offline,
+    RateLimited,
+    StorageError,
+)
+from envmgr.kit.http.client import Http
+from support import faults
+from support.server import Authority, Huge, Server
+from support.watching import FastClock, Watcher
+
+BASIC = "Basic bWU6c2VjcmV0"  # me:secret
+FAR = "http://far.invalid"
+
+
+class Client:
+    """An Http with a fast clock, and what it said."""
+
+    def __init__(self, variables=None, extra_ca=None, **settings):
+        self.watcher = Watcher()
+        self.time = FastClock()
+        self.http = Http(
+            Settings(**{"http_timeout": 0.3, "http_retries": 2, **settings}),
+            Environment({"HOME": os.environ["HOME"], **(variables or {})}, os.getcwd()),
+            self.watcher,
+            extra_ca,
+            clock=self.time.clock,
+        )
+        self.get = self.http.get
+        self.stream = self.http.stream
+
+
+@pytest.fixture
+def client():
+    """Make clients that are closed in the end."""
+    made = []
+
+    def make(*arguments, **settings):
+        made.append(Client(*arguments, **settings))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.http.close()
+
+
+@pytest.fixture
+def proxied(client, server):
+    """Give a client whose requests to other hosts all end at the local server, which sees the host they were for."""
+    return lambda **settings: client({"http_proxy": server.url}, allow_http=True, **settings)
+
+
+class TestAnswers:
+    def test_gives_the_body_and_where_it_came_from(self, client, server):
+        answer = client().get(server.add("/a", "hello", {"X-Colour": "Blue"}), {"X-Mine": "yes"})
+        assert (answer.status, answer.body, answer.url) == (200, b"hello", server.url + "/a")
+        assert answer.headers["x-colour"] == "Blue"
+        assert server.requests[0].headers["x-mine"] == "yes"
+        assert server.requests[0].headers["user-agent"].startswith("envmgr/")
+
+    def test_decodes_gzip(self, client, server):
+        url = server.add("/a", gzip.compress(b"hello"), {"Content-Encoding": "gzip"})
+        assert client().get(url).body == b"hello"
+
+    def test_streams_what_the_server_stores(self, client, server):
+        stored = gzip.compress(b"hello")
+        url = server.add("/a.gz", stored, {"Content-Encoding": "gzip"})
+        with client().stream(url) as answer:
+            assert b"".join(answer.chunks()) == stored
+        assert server.requests[0].headers["accept-encoding"] == "identity"
+
+    def test_streams_parts_and_says_when_there_is_none(self, client, server):
+        url = server.add("/a", b"abcdef")
+        with client().stream(url, {"Range": "bytes=4-"}) as answer:
+            assert (answer.status, b"".join(answer.chunks())) == (206, b"ef")
+        with client().stream(url, {"Range": "bytes=6-"}) as answer:
+            assert answer.status == 416
+
+    def test_says_that_nothing_has_changed(self, client, server):
+        url = server.add("/a", b"abc")
+        answer = client().get(url, {"If-None-Match": server.pages["/a"].tag})
+        assert (answer.status, answer.body) == (304, b"")
+
+    @pytest.mark.parametrize("fault", [(), faults.chunked()], ids=["announced", "in chunks"])
+    def test_refuses_a_body_over_the_limit(self, client, server, fault):
+        url = server.add("/a", Huge(3_000_000), fault=fault)
+        with pytest.raises(HttpError, match="larger than 2 MiB"):
+            client().get(url, limit=2 * 2**20)
+        assert len(client().get(url, limit=3_000_000).body) == 3_000_000
+
+    def test_refuses_a_small_body_that_grows_over_the_limit(self, client, server):
+        url = server.add("/a", gzip.compress(bytes(3_000_000)), {"Content-Encoding": "gzip"})
+        with pytest.raises(HttpError, match="larger"):
+            client().get(url, limit=2 * 2**20)
+
+    def test_uses_one_connection_again_and_many_threads(self, client, server):
+        url = server.add("/a", b"abc")
+        one, bodies = client(), []
+        threads = [threading.Thread(target=lambda: bodies.append(one.get(url).body)) for _ in range(20)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert bodies == [b"abc"] * 20
+
+    def test_reads_files(self, client, tmp_path):
+        (tmp_path / "ä b").write_bytes(b"abc")
+        url = (tmp_path / "ä b").as_uri()
+        one = client(offline=True)
+        assert one.get(url).body == b"abc"
+        with one.stream(url) as answer:
+            assert (answer.status, answer.headers["content-length"]) == (200, "3")
+            assert b"".join(answer.chunks()) == b"abc"
+
+    def test_says_which_file_is_missing(self, client, tmp_path):
+        with pytest.raises(HttpError, match="none") as caught:
+            client().get((tmp_path / "none").as_uri())
+        assert caught.value.status == 404
+        with pytest.raises(NetworkError, match="another machine"):
+            client().get("file://elsewhere/etc/hosts")
+
+    def test_says_which_file_cannot_be_read(self, client, tmp_path):
+        with pytest.raises(HttpError):
+            client().get(tmp_path.as_uri())
+        with pytest.raises(StorageError, match=r"cannot read .*aaa"):
+            client().get((tmp_path / ("a" * 300)).as_uri())
+
+
+class TestRefusals:
+    def test_404_names_the_url(self, client, server):
+        with pytest.raises(HttpError, match=f"nothing at {server.url}/none") as caught:
+            client().get(server.url + "/none")
+        assert caught.value.status == 404
+        assert len(server.requests) == 1
+
+    def test_401_says_where_credentials_go(self, client, server):
+        with pytest.raises(HttpError, match="401") as caught:
+            client().get(server.add("/a", auth="me:secret"))
+        assert "netrc" in caught.value.hint
+        with pytest.raises(HttpError) as caught:
+            client().get(server.url + "/a", {"Authorization": "Basic eDp5"})
+        assert "not accepted" in caught.value.hint
+
+    def test_a_used_up_limit_says_until_when_and_names_the_token(self, client, server):
+        with pytest.raises(RateLimited, match="UTC") as caught:
+            client().get(server.add("/a", fault=faults.rate_limited()))
+        assert "GITHUB_TOKEN" in caught.value.hint
+        with pytest.raises(RateLimited) as caught:
+            client().get(server.url + "/a", {"Authorization": "Bearer x"})
+        assert "token's limit" in caught.value.hint
+        assert len(server.requests) == 2
+
+    @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
+    def test_tries_again_what_may_pass(self, client, server, status):
+        one = client()
+        assert one.get(server.add("/a", b"abc", fault=faults.status(status, times=2))).body == b"abc"
+        assert one.time.slept == [0.5, 1.0]
+        assert [note.rpartition(";")[2] for note in one.watcher.notes] == [
+            " trying again in 0.5 s (attempt 2 of 3)",
+            " trying again in 1.0 s (attempt 3 of 3)",
+        ]
+
+    @pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 410, 416, 501])
+    def test_does_not_try_again_what_will_not_pass(self, client, server, status):
+        with pytest.raises(HttpError) as caught:
+            client().get(server.add("/a", fault=faults.status(status)))
+        assert caught.value.status == status
+        assert len(server.requests) == 1
+
+    def test_says_how_often_it_tried(self, client, server):
+        with pytest.raises(HttpError, match=r"500 Internal Server Error .*\(tried 3 times\)"):
+            client().get(server.add("/a", fault=faults.status(500)))
+        with pytest.raises(HttpError) as caught:
+            client(http_retries=0).get(server.url + "/a")
+        assert "tried" not in caught.value.message
+
+    def test_waits_as_long_as_the_server_asks(self, client, server):
+        one = client()
+        one.get(server.add("/a", fault=faults.too_many_requests("7")))
+        one.get(server.add("/b", fault=faults.too_many_requests("Tue, 14 Nov 2023 22:13:40 GMT")))
+        assert one.time.slept == [7.0, 20.0]
+
+    @pytest.mark.parametrize("status", [429, 503])
+    def test_does_not_wait_longer_than_a_minute_but_says_when(self, client, server, status):
+        url = server.add("/a", fault=faults.status(status, headers={"Retry-After": "3600"}))
+        with pytest.raises(HttpError, match="come back at 2023-11-14 23:13 UTC"):
+            client().get(url)
+        assert len(server.requests) == 1
+
+
+class TestBrokenAnswers:
+    @pytest.mark.parametrize(
+        "fault",
+        [
+            faults.truncated(2, 1),
+            faults.truncated(2, 1, reset=True),
+            faults.stalled(2, 1),
+            faults.silent(1),
+            faults.slow(1, 0.1, 1),
+            faults.refuses_to_answer(1),
+            faults.refuses_to_answer(1, reset=True),
+            faults.chunked(1, cut=True),
+        ],
+        ids=["truncated", "reset", "stalled", "silent", "drip", "no answer", "refused", "chunks cut"],
+    )
+    def test_tries_again(self, client, server, fault):
+        one = client()
+        assert one.get(server.add("/a", b"abcdefghij" * 5, fault=fault)).body == b"abcdefghij" * 5
+        assert len(one.watcher.notes) == 1
+
+    def test_names_what_broke_off(self, client, server):
+        url = server.add("/a", b"abc", fault=faults.truncated(1))
+        with pytest.raises(IncompleteDownload, match=f"in the middle of {url}"):
+            client().get(url)
+
+    def test_gives_up_on_silence_and_drips(self, client, server):
+        for fault in (faults.silent(), faults.slow(1, 0.05)):
+            with pytest.raises(NetworkError, match=r"nothing, or next to nothing, for 0\.3 s"):
+                client(http_retries=0).get(server.add("/a", b"a" * 100, fault=fault))
+
+    def test_is_patient_with_a_slow_server_that_gets_on(self, client, server):
+        url = server.add("/a", Huge(20_000), fault=faults.slow(2_000, 0.06))
+        assert len(client(http_retries=0).get(url).body) == 20_000
+
+    def test_does_not_speak_with_what_is_no_http_server(self, client, server):
+        with pytest.raises(NetworkError, match="not HTTP"):
+            client().get(server.add("/a", fault=faults.garbage()))
+        assert len(server.requests) == 1
+
+    def test_explains_a_body_it_cannot_decode(self, client, server):
+        url = server.add("/a", b"no gzip", {"Content-Encoding": "gzip"})
+        with pytest.raises(NetworkError, match=f"{url} cannot be decoded"):
+            client().get(url)
+
+    def test_stream_makes_one_attempt(self, client, server):
+        url = server.add("/a", fault=faults.status(503))
+        with pytest.raises(HttpError) as caught, client().stream(url):
+            pass
+        assert caught.value.passing
+        assert len(server.requests) == 1
+
+
+class TestUnreachable:
+    def test_says_that_nobody_listens(self, client):
+        with Server() as gone:
+            port = gone.port
+        with pytest.raises(
+            NetworkError, match=rf"cannot reach 127\.0\.0\.1:{port}: connection refused"
+        ) as caught:
+            client().get(f"http://127.0.0.1:{port}/a")
+        assert "--offline" in caught.value.hint
+
+    @pytest.mark.parametrize(
+        "url", ["nodejs", "ftp://x/y", "https://", "https://[::1", "http://x:99999/", "http://x:y/"]
+    )
+    def test_refuses_what_is_no_url(self, client, url):
+        with pytest.raises(NetworkError, match="URL"):
+            client().get(url)
+
+    @pytest.mark.parametrize("token", ["hush\n", "hush\r\nX: y", "hush\u00e9", "hush\u4e16"])
+    def test_refuses_a_token_that_cannot_be_sent_without_showing_it(self, client, server, token):
+        with pytest.raises(NetworkError, match="cannot be sent: a header") as caught:
+            client().get(server.url + "/a", {"Authorization": token})
+        assert "hush" not in caught.value.message
+        assert server.requests == []
+
+    def test_stays_offline_when_told(self, client, server):
+        with pytest.raises(Offline, match="is needed, and envmgr is offline") as caught:
+            client(offline=True).get("https://me:secret@far.invalid/a?token=hush")
+        assert "secret" not in caught.value.message
+        assert "hush" not in caught.value.message
+        with pytest.raises(Offline):
+            client(offline=True).get(server.url)
+
+
+class TestTls:
+    def test_trusts_a_bundle_of_the_user(self, client, tls_server, authority):
+        tls_server.add("/a", b"abc")
+        assert client(ca_bundle=authority.pem).get(tls_server.url + "/a").body == b"abc"
+
+    def test_trusts_a_bundle_of_the_package_client(self, client, tls_server, authority):
+        tls_server.add("/a", b"abc")
+        assert client(extra_ca=authority.pem).get(tls_server.url + "/a").body == b"abc"
+
+    def test_trusts_more_from_the_next_connection_on(self, client, server, tls_server, authority):
+        tls_server.add("/a", b"abc")
+        server.add("/b", b"abc")
+        one = client()
+        with one.stream(server.url + "/b") as under_way:
+            with pytest.raises(NetworkError, match="not trusted"):
+                one.get(tls_server.url + "/a")
+            one.http.trust(authority.pem)
+            one.http.trust(authority.pem)
+            assert one.get(tls_server.url + "/a").body == b"abc"
+            assert b"".join(under_way.chunks()) == b"abc"
+
+    def test_trusts_what_ssl_cert_file_names(self, client, tls_server, authority):
+        tls_server.add("/a", b"abc")
+        assert client({"SSL_CERT_FILE": authority.pem}).get(tls_server.url + "/a").body == b"abc"
+
+    def test_explains_a_certificate_nobody_vouches_for(self, client, tls_server):
+        with pytest.raises(NetworkError, match=r"certificate of 127\.0\.0\.1:\d+ is not trusted") as caught:
+            client().get(tls_server.url)
+        assert "ca_bundle" in caught.value.hint
+        assert tls_server.requests == []
+
+    def test_explains_a_certificate_for_another_name(self, client, tmp_path):
+        other = Authority(tmp_path, "other.invalid")
+        with Server(other) as server, pytest.raises(NetworkError, match=r"not trusted.*mismatch"):
+            client(ca_bundle=other.pem).get(server.url)
+
+    def test_explains_a_server_without_tls(self, client, server):
+        with pytest.raises(NetworkError, match="no TLS"):
+            client().get(server.url.replace("http:", "https:"))
+
+    @pytest.mark.parametrize("setting", ["ca_bundle", "SSL_CERT_FILE"])
+    @pytest.mark.parametrize("content", [None, "no certificate"])
+    def test_names_a_bundle_that_cannot_be_used(self, client, tls_server, tmp_path, setting, content):
+        path = tmp_path / "bundle.pem"
+        if content:
+            path.write_text(content)
+        one = client({setting: str(path)}) if setting.isupper() else client(**{setting: str(path)})
+        with pytest.raises(ConfigError, match=rf"{setting}: .*bundle\.pem"):
+            one.get(tls_server.url)
+
+
+class TestRedirects:
+    @pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
+    def test_follows_them(self, client, server, code):
+        server.add("/b", b"abc")
+        answer = client().get(server.add("/a", fault=faults.redirect("b?x=1", code)))
+        assert (answer.body, answer.url) == (b"abc", server.url + "/b?x=1")
+
+    def test_leave_a_long_body_unread(self, client, server):
+        server.add("/b", b"abc")
+        long = faults.status(302, headers={"Location": "/b"}, body=bytes(2_000_000))
+        assert client().get(server.add("/a", fault=long)).body == b"abc"
+
+    def test_do_not_need_their_body(self, client, server):
+        def act(exchange):
+            exchange.head(302, {"Location": "/b", "Content-Length": "100"})
+            exchange.hang_up()
+
+        server.add("/b", b"abc")
+        assert client().get(server.add("/a", fault=faults.fault(act))).body == b"abc"
+
+    def test_names_the_circle(self, client, server):
+        server.add("/a", fault=faults.redirect("/b"))
+        server.add("/b", fault=faults.redirect("/a"))
+        with pytest.raises(NetworkError, match=r"/a → .*/b → .*/a"):
+            client().get(server.url + "/a")
+
+    def test_gives_up_after_ten(self, client, server):
+        for number in range(12):
+            server.add(f"/{number}", b"end", fault=faults.redirect(f"/{number + 1}"))
+        server.pages["/10"].faults.clear()
+        assert client().get(server.url + "/0").body == b"end"
+        server.pages["/10"].faults.append(faults.redirect("/11"))
+        with pytest.raises(NetworkError, match="more than 10 redirects"):
+            client().get(server.url + "/0")
+
+    @pytest.mark.parametrize("target", [f"{FAR}/a", "file:///etc/passwd"])
+    def test_never_leave_https(self, client, tls_server, authority, target):
+        url = tls_server.add("/a", fault=faults.redirect(target))
+        with pytest.raises(InsecureUrl, match="not secure") as caught:
+            client(ca_bundle=authority.pem).get(url)
+        assert f"{url} redirects to {target}" in caught.value.message
+
+    def test_may_leave_https_for_this_machine_from_this_machine(self, client, server, tls_server, authority):
+        server.add("/b", b"abc")
+        url = tls_server.add("/a", fault=faults.redirect(server.url + "/b"))
+        assert client(ca_bundle=authority.pem).get(url).body == b"abc"
+
+    def test_never_lead_to_a_file_even_where_http_is_allowed(self, client, server):
+        with pytest.raises(InsecureUrl):
+            client(allow_http=True).get(server.add("/a", fault=faults.redirect("file:///etc/passwd")))
+
+    def test_take_credentials_along_on_one_host(self, client, server):
+        server.add("/b", b"abc", auth="me:secret")
+        server.add("/a", fault=faults.redirect("/b"))
+        assert client().get(server.url.replace("//", "//me:secret@") + "/a").body == b"abc"
+        server.add("/a", fault=faults.redirect(server.url + "/b"))
+        assert client().get(server.url + "/a", {"Authorization": BASIC}).body == b"abc"
+
+    @pytest.mark.parametrize(
+        "given",
+        [{"Authorization": BASIC}, {"Cookie": "a=b"}, {"X-Token": "hush"}, {}],
+        ids=["authorization", "cookie", "any other", "in the URL"],
+    )
+    def test_take_no_credentials_to_another_host(self, proxied, server, given):
+        server.add("/a", fault=faults.redirect("http://other.invalid/b"))
+        server.add("/b", b"abc")
+        url = f"{FAR}/a" if given else "http://me:secret@far.invalid/a"
+        answer = proxied().get(url, {**given, "Range": "bytes=0-"})
+        assert answer.url == "http://other.invalid/b"
+        first, second = server.requests
+        assert {name.lower() for name in given or {"Authorization": ""}} <= set(first.headers)
+        assert set(second.headers) <= {
+            "host",
+            "user-agent",
+            "accept",
+            "accept-encoding",
+            "range",
+            "connection",
+        }
+        assert second.headers["range"] == "bytes=0-"
+
+    def test_set_no_cookies(self, client, server):
+        server.add("/a", fault=faults.status(302, headers={"Location": "/b", "Set-Cookie": "a=b"}))
+        server.add("/b", b"abc")
+        client().get(server.url + "/a")
+        assert "cookie" not in server.requests[1].headers
+
+
+class TestPlainHttp:
+    def test_is_refused(self, client):
+        with pytest.raises(InsecureUrl, match=r"http://far\.invalid/a is plain http") as caught:
+            client().get(f"{FAR}/a")
+        assert "allow_http" in caught.value.hint
+
+    def test_is_allowed_by_setting(self, proxied, server):
+        server.add("/a", b"abc")
+        assert proxied().get(f"{FAR}/a").body == b"abc"
+        assert server.tunnels == ["far.invalid"]
+
+
+class TestMirrors:
+    def test_replace_the_longest_prefix(self, client, server):
+        server.add("/short/x", b"short")
+        server.add("/long/x", b"long")
+        one = client(
+            mirrors=(
+                ("https://far.invalid/", server.url + "/short/"),
+                ("https://far.invalid/dist/", server.url + "/long/"),
+            )
+        )
+        assert one.get("https://far.invalid/dist/x").body == b"long"
+        assert one.get("https://far.invalid/x").body == b"short"
+
+    def test_apply_to_redirects(self, client, server):
+        server.add("/a", fault=faults.redirect(f"{FAR}/b"))
+        server.add("/mirror/b", b"abc")
+        one = client(mirrors=((FAR, server.url + "/mirror"),))
+        assert one.get(server.url + "/a").body == b"abc"
+
+    def test_may_be_files(self, client, server, tmp_path):
+        (tmp_path / "b").write_bytes(b"abc")
+        one = client(mirrors=(("https://far.invalid", tmp_path.as_uri()),))
+        assert one.get("https://far.invalid/b").body == b"abc"
+        assert one.get(server.add("/a", fault=faults.redirect("https://far.invalid/b"))).body == b"abc"
+
+    def test_are_not_told_the_credentials_for_what_they_mirror(self, client, server):
+        server.add("/a", b"abc")
+        client(mirrors=(("https://far.invalid", server.url),)).get(
+            "https://far.invalid/a", {"Authorization": BASIC}
+        )
+        assert "authorization" not in server.requests[0].headers
+
+
+class TestLogins:
+    def test_come_from_the_url(self, client, server):
+        server.add("/a", b"abc", auth="me@home:sec:ret")
+        url = server.url.replace("//", "//me%40home:sec%3Aret@") + "/a"
+        answer = client().get(url)
+        assert answer.body == b"abc"
+        assert answer.url == server.url + "/a"
+
+    def test_come_from_netrc_by_host(self, client, server):
+        server.add("/a", b"abc", auth="me:secret")
+        with open(os.path.join(os.environ["HOME"], ".netrc"), "w", encoding="utf-8") as file:
+            file.write("machine 127.0.0.1 login me password secret\n")
+        assert client().get(server.url + "/a").body == b"abc"
+
+    def test_given_ones_win(self, client, server, tmp_path):
+        (tmp_path / "logins").write_text("default login x password y")
+        server.add("/a", b"abc", auth="me:secret")
+        one = client(netrc=str(tmp_path / "logins"))
+        assert one.get(server.url + "/a", {"Authorization": BASIC}).body == b"abc"
+        with pytest.raises(HttpError, match="401"):
+            one.get(server.url + "/a")
+
+    def test_for_another_host_after_a_redirect(self, proxied, server, tmp_path):
+        (tmp_path / "logins").write_text("machine other.invalid login me password secret")
+        server.add("/a", fault=faults.redirect("http://other.invalid/b"))
+        server.add("/b", b"abc", auth="me:secret")
+        assert proxied(netrc=str(tmp_path / "logins")).get(f"{FAR}/a").body == b"abc"
+        assert "authorization" not in server.requests[0].headers
+
+
+class TestProxies:
+    def test_tunnel_https(self, client, server, tmp_path):
+        far = Authority(tmp_path, "far.invalid")
+        with Server(far) as target:
+            target.add("/a", b"abc")
+            server.tunnel_to = ("127.0.0.1", target.port)
+            one = client({"HTTPS_PROXY": server.url.replace("//", "//me:secret@")}, ca_bundle=far.pem)
+            assert one.get("https://far.invalid/a").body == b"abc"
+        assert server.tunnels == ["far.invalid:443"]
+
+    def test_are_named_when_they_cannot_be_reached(self, client):
+        with Server() as gone:
+            port = gone.port
+        with pytest.raises(NetworkError, match=rf"the proxy 127\.0\.0\.1:{port}: connection refused"):
+            client({"HTTPS_PROXY": f"127.0.0.1:{port}"}).get("https://far.invalid/a")
+
+    def test_are_not_used_where_told(self, client, server):
+        one = client({"http_proxy": "http://127.0.0.1:1", "no_proxy": "127.0.0.1"})
+        assert one.get(server.add("/a", b"abc")).body == b"abc"
+
+
+def test_nothing_below_reads_the_environment(client, server, monkeypatch):
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
+    assert client().get(server.add("/a", b"abc")).body == b"abc"
+
+
+def test_json_that_is_broken_is_the_callers_business(client, server):
+    body = client().get(server.add("/a", faults.BAD_JSON)).body
+    with pytest.raises(json.JSONDecodeError):
+        json.loads(body)
+
+
+def test_closes_its_connections_at_the_end_of_a_block(server):
+    url = server.add("/a", b"abc")
+    one = Client()
+    with one.http as http:
+        assert http.get(url).body == b"abc"

@@ -1,0 +1,80 @@
+"""One holds a lock at a time, in this process and in others, and death releases it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from envmgr.kit.errors import StorageError
+from envmgr.kit.file_locks import holding
+from envmgr.kit.paths import one_root
+
+PROGRAM = """
+import sys
+from envmgr.kit.file_locks import holding
+from envmgr.kit.paths import one_root
+with holding(one_root(sys.argv[1]), "a"):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_threads_wait_for_each_other(tmp_path):
+    paths, inside, most = one_root(str(tmp_path)), [], []
+
+    def work():
+        with holding(paths, "a"):
+            inside.append(1)
+            most.append(len(inside))
+            inside.pop()
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == [1] * 8
+
+
+def test_other_names_do_not_wait(tmp_path):
+    paths = one_root(str(tmp_path))
+    with holding(paths, "npm:@scope/a"), holding(paths, "b"):
+        assert os.path.isdir(paths.locks)
+
+
+def test_a_lock_is_free_after_an_error(tmp_path):
+    paths = one_root(str(tmp_path))
+    with pytest.raises(ZeroDivisionError), holding(paths, "a"):
+        raise ZeroDivisionError
+    with holding(paths, "a"):
+        pass
+
+
+@pytest.mark.parametrize("end", ["kill", "finish"])
+def test_other_processes_wait_until_the_holder_ends(tmp_path, end):
+    paths, got = one_root(str(tmp_path)), threading.Event()
+
+    def work():
+        with holding(paths, "a"):
+            got.set()
+
+    command = [sys.executable, "-c", PROGRAM, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout.readline().strip() == b"held"
+        waiting = threading.Thread(target=work)
+        waiting.start()
+        assert not got.wait(0.2)
+        holder.kill() if end == "kill" else holder.stdin.close()
+        waiting.join(20)
+        assert got.is_set()
+        holder.wait(20)
+
+
+def test_a_directory_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageError, match="locks"), holding(one_root(str(tmp_path / "file")), "a"):
+        pass

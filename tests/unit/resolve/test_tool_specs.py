@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import pytest
+
+from envmgr.kit.errors import InvalidRequest, UsageError
+from envmgr.resolve.tool_specs import ToolSpec, make, of_two, parse, parse_many
+
+KNOWN = {"nodejs", "python"}
+
+
+@pytest.mark.parametrize(
+    ("text", "tool", "spec"),
+    [
+        ("nodejs", "nodejs", None),
+        ("nodejs@^20.1", "nodejs", "^20.1"),
+        ("npm:@scope/name", "npm:@scope/name", None),
+        ("npm:@scope/name@1.2", "npm:@scope/name", "1.2"),
+        ("pypi:ruff@~0.15", "pypi:ruff", "~0.15"),
+        ("github:cli/cli@latest", "github:cli/cli", "latest"),
+        ("go@path:/opt/go", "go", "path:/opt/go"),
+    ],
+)
+def test_a_tool_and_its_spec_are_told_apart(text, tool, spec):
+    assert parse(text) == ToolSpec(tool, spec)
+
+
+@pytest.mark.parametrize("text", ["", "nodejs@", "--nodejs"])
+def test_what_names_no_tool_is_a_usage_error(text):
+    with pytest.raises(UsageError):
+        parse(text)
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["nodejs", "20.1.0"], [ToolSpec("nodejs", "20.1.0")]),
+        (["python", "^3.12.0"], [ToolSpec("python", "^3.12.0")]),
+        (["nodejs", "latest"], [ToolSpec("nodejs", "latest")]),
+        (["nodejs", ">=18, <21"], [ToolSpec("nodejs", ">=18, <21")]),
+        (["nodejs", "python"], [ToolSpec("nodejs"), ToolSpec("python")]),
+        (["nodejs", "python@3"], [ToolSpec("nodejs"), ToolSpec("python", "3")]),
+        (["nodejs@20", "python"], [ToolSpec("nodejs", "20"), ToolSpec("python")]),
+        (["nodejs", "npm:prettier"], [ToolSpec("nodejs"), ToolSpec("npm:prettier")]),
+        (["npm:@scope/name", "1.2"], [ToolSpec("npm:@scope/name", "1.2")]),
+    ],
+)
+def test_two_words_are_a_tool_and_a_spec_unless_the_second_is_a_tool(words, expected):
+    assert parse_many(words, KNOWN.__contains__) == expected
+
+
+def test_a_spec_that_can_mean_nothing_is_refused_where_it_is_typed():
+    assert make("nodejs", ">=20 <22") == ToolSpec("nodejs", ">=20 <22")
+    with pytest.raises(InvalidRequest, match="nodejs@20 x y"):
+        make("nodejs", "20 x y")
+
+
+@pytest.mark.parametrize("spec", ["", " ", "\t"])
+def test_an_empty_spec_is_refused(spec):
+    with pytest.raises(UsageError, match="the version of nodejs is empty"):
+        make("nodejs", spec)
+
+
+def test_a_tool_and_its_spec_in_two_words():
+    assert of_two("npm:@scope/name", "^1") == ToolSpec("npm:@scope/name", "^1")
+    with pytest.raises(UsageError, match=r"a version of pypi:ruff is given twice: 0\.14 and 0\.13"):
+        of_two("pypi:ruff@0.14", "0.13")

@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from envmgr.server.gateway.auth import authenticator as module
+from envmgr.server.gateway.auth.authenticator import Authenticator
+from envmgr.server.gateway.requests import Logout
+from envmgr.server.kit.common.ids import uuid7
+from envmgr.server.kit.common.problems import Unauthenticated
+from envmgr.server.kit.security.tokens import Claims
+from support.gate import RING, run
+
+
+def token(**changed):
+    now = int(time.time())
+    said = {"sub": "user:admin", "sid": "1", "jti": uuid7(), "iss": "alm", "aud": "alm"}
+    return RING.sign(Claims(**{**said, "iat": now, "nbf": now, "exp": now + 900, **changed}))
+
+
+@pytest.mark.parametrize(
+    "text", ["", "x", "a.b.c", "evm", "evr_1_x", "Bearer x", "x" * 10_000, "eyJ.eyJ.x", "\x00"]
+)
+def test_garbage_is_nobody(tmp_path, text):
+    async def scenario(gate):
+        with pytest.raises(Unauthenticated) as caught:
+            await gate.who(text)
+        assert "invalid_token" in caught.value.headers["www-authenticate"]
+
+    run(tmp_path, scenario)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"sid": "2"},
+        {"sid": "9" * 100},
+        {"sid": "x"},
+        {"sid": ""},
+        {"sid": "\u0661"},
+        {"sub": "user:ada"},
+        {"sub": "admin"},
+        {"sub": "system:relay"},
+        {"sid": "binding:1", "sub": "oidc:1/7"},
+        {"sid": "binding:x", "sub": "oidc:x/7"},
+    ],
+    ids=repr,
+)
+def test_a_well_signed_token_of_no_session_is_nobody(tmp_path, changed):
+    async def scenario(gate):
+        await gate.login()
+        assert await gate.who(token())
+        with pytest.raises(Unauthenticated):
+            await gate.who(token(**changed))
+
+    run(tmp_path, scenario)
+
+
+def test_a_token_cannot_name_a_role(tmp_path):
+    """Whatever a token says, it is the database that knows who somebody is."""
+
+    async def scenario(gate):
+        await gate.somebody("ada", "viewer")
+        await gate.login("ada")
+        principal = await gate.who(token(sub="user:ada", sid="2", scope="users:admin"))
+        assert principal.role == "viewer"
+        assert "users:admin" not in principal.scopes
+
+    run(tmp_path, scenario)
+
+
+def test_what_was_checked_is_remembered_for_a_moment_and_never_beyond_its_time(tmp_path):
+    async def scenario(gate):
+        await gate.login()
+        now = int(time.time())
+        text = token(exp=now + 3)
+        clock = Clock(now)
+        own = Authenticator(Counting(gate.database), RING, clock)
+        assert [await own.authenticate(text) for _ in range(5)]
+        assert own._database.lookups == 1
+        clock.now = now + 2.9
+        await own.authenticate(text)
+        assert own._database.lookups == 1
+        clock.now = now + 3
+        assert own._memory.find(text, clock.now) is None
+
+    run(tmp_path, scenario)
+
+
+def test_what_another_process_changed_counts_within_seconds(tmp_path):
+    async def scenario(gate):
+        tokens = await gate.login()
+        clock = Clock(time.time())
+        other = Authenticator(gate.database, RING, clock)
+        await other.authenticate(tokens.access_token)
+        await gate.sessions.logout(await gate.call(tokens.access_token), Logout())
+        clock.now += module.REMEMBERED
+        with pytest.raises(Unauthenticated):
+            await other.authenticate(tokens.access_token)
+
+    run(tmp_path, scenario)
+
+
+def test_what_was_read_before_a_change_is_not_remembered_after_it(tmp_path):
+    async def scenario(gate):
+        tokens = await gate.login()
+        own = Authenticator(gate.database, RING)
+
+        class Slow:
+            async def lookup(self, work):
+                found = await gate.database.lookup(work)
+                await own.change(lambda _: None)
+                return found
+
+            def write(self, work):
+                return gate.database.write(work)
+
+        own._database = Slow()
+        await own.authenticate(tokens.access_token)
+        assert own._memory.find(tokens.access_token, time.time()) is None
+
+    run(tmp_path, scenario)
+
+
+def test_the_memory_is_bounded(monkeypatch):
+    monkeypatch.setattr(module, "GENERATION", 10)
+    memory = module.Memory()
+    for n in range(100):
+        memory.keep(str(n), object(), 10.0)
+    known = [n for n in range(100) if memory.find(str(n), 0)]
+    assert known[-1] == 99
+    assert 10 <= len(known) <= 20
+
+
+class Clock:
+    def __init__(self, now):
+        self.now = now
+
+    def __call__(self):
+        return self.now
+
+
+class Counting:
+    def __init__(self, database):
+        self._database = database
+        self.lookups = 0
+
+    def lookup(self, work):
+        self.lookups += 1
+        return self._database.lookup(work)

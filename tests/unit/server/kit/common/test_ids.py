@@ -1,0 +1,69 @@
+"""Ids of events and requests have the form of RFC 9562, section 5.7, and references to resources are told apart."""
+
+from __future__ import annotations
+
+import time
+import uuid
+
+import pytest
+
+from envmgr.server.kit.common import ids
+from envmgr.server.kit.common.ids import as_id, is_id, uuid7
+
+MANY = 100_000
+
+
+def test_an_id_is_a_uuid_of_version_7_spelled_as_rfc_9562_does():
+    for _ in range(1000):
+        text = uuid7()
+        made = uuid.UUID(text)
+        assert str(made) == text
+        assert (made.variant, made.version) == (uuid.RFC_4122, 7)
+
+
+def test_an_id_says_when_it_was_made():
+    before = time.time_ns() // 1_000_000
+    moment = uuid.UUID(uuid7()).int >> 80
+    assert before <= moment <= time.time_ns() // 1_000_000
+
+
+def test_no_two_ids_are_alike():
+    assert len({uuid7() for _ in range(MANY)}) == MANY
+
+
+def test_every_bit_that_is_drawn_is_now_and_then_set_and_now_and_then_not(monkeypatch):
+    monkeypatch.setattr(ids, "now_ms", lambda: 0)
+    made = [uuid.UUID(uuid7()).int for _ in range(200)]
+    ever, always = 0, -1
+    for number in made:
+        ever |= number
+        always &= number
+    fixed = 7 << 76 | 2 << 62
+    assert always == fixed
+    assert ever == fixed | 0xFFF << 64 | (2**62 - 1)
+
+
+@pytest.mark.parametrize("moment", [0, 1, 1_700_000_000_000, 2**48 - 2])
+def test_an_id_sorts_after_those_of_milliseconds_before(monkeypatch, moment):
+    def made(at):
+        monkeypatch.setattr(ids, "now_ms", lambda: at)
+        return [uuid7() for _ in range(100)]
+
+    assert max(made(moment)) < min(made(moment + 1))
+
+
+@pytest.mark.parametrize(
+    ("ref", "expected"),
+    [("7", True), ("007", True), ("9" * 50, True), ("shop", False), ("\u0667", False), ("", False)],
+)
+def test_digits_are_an_id_and_anything_else_is_a_name(ref, expected):
+    assert is_id(ref) is expected
+
+
+@pytest.mark.parametrize(
+    ("digits", "expected"),
+    [("7", 7), ("007", 7), ("9" * 16, 10**16 - 1), ("9" * 17, 0), ("9" * 5000, 0)],
+    ids=["one", "zeros", "longest", "longer", "endless"],
+)
+def test_an_id_that_is_too_large_for_the_database_is_none_that_there_is(digits, expected):
+    assert as_id(digits) == expected

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import asyncio
+
+from envmgr.server.kit.http.buffered_transport import Corked
+
+
+class _Transport:
+    def __init__(self):
+        self.sent, self.closed = [], False
+
+    def write(self, data):
+        assert not self.closed
+        self.sent.append(data)
+
+    def close(self):
+        self.closed = True
+
+    def is_closing(self):
+        return self.closed
+
+    def get_extra_info(self, name):
+        return name
+
+
+def run(scenario):
+    async def whole():
+        transport = _Transport()
+        await scenario(Corked(transport, asyncio.get_running_loop()), transport)
+
+    asyncio.run(whole())
+
+
+def test_what_is_written_in_one_turn_is_sent_in_one_piece():
+    async def scenario(corked, transport):
+        corked.write(b"head")
+        corked.write(b"body")
+        assert transport.sent == []
+        await asyncio.sleep(0)
+        assert transport.sent == [b"headbody"]
+        corked.write(b"more")
+        await asyncio.sleep(0)
+        assert transport.sent == [b"headbody", b"more"]
+
+    run(scenario)
+
+
+def test_what_waits_is_sent_before_the_end():
+    async def scenario(corked, transport):
+        corked.write(b"last words")
+        corked.close()
+        assert transport.sent == [b"last words"]
+        assert corked.is_closing()
+        await asyncio.sleep(0)
+        assert transport.sent == [b"last words"]
+
+    run(scenario)
+
+
+def test_what_waits_for_somebody_who_hung_up_is_dropped():
+    async def scenario(corked, transport):
+        corked.write(b"too late")
+        transport.close()
+        await asyncio.sleep(0)
+        assert transport.sent == []
+
+    run(scenario)
+
+
+def test_everything_else_is_the_transports_own():
+    async def scenario(corked, _):
+        assert corked.get_extra_info("peername") == "peername"
+
+    run(scenario)

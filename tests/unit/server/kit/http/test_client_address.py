@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import pytest
+
+from envmgr.server.kit.config.settings import SettingsError
+from envmgr.server.kit.http.client_address import Proxies, site
+
+
+def forwarded(*lines):
+    return [(b"host", b"alm"), *((b"x-forwarded-for", line.encode()) for line in lines)]
+
+
+def test_nobody_is_believed_unless_named():
+    assert Proxies().client("10.0.0.1", forwarded("1.2.3.4")) == "10.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("peer", "lines", "client"),
+    [
+        ("10.0.0.1", ["1.2.3.4"], "1.2.3.4"),
+        ("10.0.0.1", ["9.9.9.9, 1.2.3.4"], "1.2.3.4"),
+        ("10.0.0.1", ["9.9.9.9", "1.2.3.4"], "1.2.3.4"),
+        ("10.0.0.1", ["1.2.3.4, 10.0.0.2"], "1.2.3.4"),
+        ("10.0.0.1", ["10.0.0.3, 10.0.0.2"], "10.0.0.3"),
+        ("10.0.0.1", ["[2001:DB8::1]"], "2001:db8::1"),
+        ("10.0.0.1", ["1.2.3.4, nonsense"], "10.0.0.1"),
+        ("10.0.0.1", ["é"], "10.0.0.1"),
+        ("10.0.0.1", [""], "10.0.0.1"),
+        ("10.0.0.1", [], "10.0.0.1"),
+        ("8.8.8.8", ["1.2.3.4"], "8.8.8.8"),
+        ("", ["1.2.3.4"], ""),
+    ],
+)
+def test_a_named_proxy_says_who_asked_it_and_nobody_before_that_does(peer, lines, client):
+    assert Proxies(["10.0.0.0/8"]).client(peer, forwarded(*lines)) == client
+
+
+def test_what_is_no_address_cannot_be_named():
+    with pytest.raises(SettingsError, match="ALM_TRUSTED_PROXIES"):
+        Proxies(["proxy"])
+
+
+@pytest.mark.parametrize(
+    ("address", "whose"),
+    [
+        ("1.2.3.4", "1.2.3.4"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::1", "2001:db8:1:2::/64"),
+        ("unix", "unix"),
+    ],
+)
+def test_an_ipv6_network_is_one_site(address, whose):
+    assert site(address) == whose

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from envmgr.server.kit.common.problems import Unavailable
+from envmgr.server.kit.http import health as health_file
+from envmgr.server.kit.http.health import Check, Health, NotReady
+from envmgr.server.kit.telemetry.metrics import Metrics
+
+
+async def well():
+    return "well"
+
+
+async def ill():
+    raise Unavailable("the disk is full")
+
+
+async def broken():
+    raise ZeroDivisionError("/secret/path")
+
+
+async def stuck():
+    await asyncio.sleep(60)
+    return "never"
+
+
+def ready(*checks, **named):
+    return asyncio.run(
+        Health(Metrics(), checks=[Check(name, look) for name, look in checks], **named).ready()
+    )
+
+
+def test_a_server_whose_parts_are_well_is_ready_and_says_how_they_are():
+    found = ready(("disk", well), ("bus", well))
+    assert [(finding.name, finding.ok, finding.detail) for finding in found.checks] == [
+        ("disk", True, "well"),
+        ("bus", True, "well"),
+    ]
+
+
+def test_one_part_that_is_not_well_is_enough_and_is_named():
+    with pytest.raises(NotReady) as raised:
+        ready(("bus", well), ("disk", ill))
+    assert raised.value.status == 503
+    assert raised.value.headers["retry-after"]
+    assert raised.value.detail == "disk: the disk is full"
+    assert [finding.ok for finding in raised.value.members["checks"]] == [True, False]
+
+
+def test_what_a_bug_says_stays_inside():
+    with pytest.raises(NotReady) as raised:
+        ready(("disk", broken))
+    assert raised.value.detail == "disk: ZeroDivisionError"
+
+
+def test_a_part_that_does_not_answer_is_not_waited_for(monkeypatch):
+    monkeypatch.setattr(health_file, "PATIENCE", 0.05)
+    with pytest.raises(NotReady, match="no answer"):
+        ready(("disk", stuck))
+
+
+def test_a_server_that_stops_is_not_ready():
+    with pytest.raises(NotReady, match="stopping"):
+        ready(("disk", well), is_stopping=True)
+
+
+def test_gauges_are_measured_when_somebody_looks():
+    metrics = Metrics()
+
+    async def measure():
+        metrics.show("alm_things", "Things.", "kind", {"a": 1.0})
+
+    text = asyncio.run(Health(metrics, gauges=[measure]).measured())
+    assert b'alm_things{kind="a"} 1.0' in text

@@ -1,0 +1,178 @@
+"""Bodies are read strictly, and what is wrong with one is told with a pointer to it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+
+from envmgr.server.contracts.requests import AppNew, DeploymentNew, EnvironmentPut, VersionPut
+from envmgr.server.gateway.requests import BindingNew, KeyNew, UserChange, UserNew
+from envmgr.server.kit.common.problems import InvalidFields, Malformed
+from envmgr.server.kit.http.json_body import SMALL, StrictRequest, decoded
+
+
+def test_what_is_as_declared_is_read():
+    assert decoded(b'{"name": "shop"}', AppNew) == AppNew(name="shop")
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "pointer"),
+    [
+        (b'{"version_id": "1", "environment": "prod"}', DeploymentNew, "/version_id"),
+        (b'{"version_id": 1.0, "environment": "prod"}', DeploymentNew, "/version_id"),
+        (b'{"version_id": true, "environment": "prod"}', DeploymentNew, "/version_id"),
+        (b'{"build": {"dirty": "true"}}', VersionPut, "/build/dirty"),
+        (b'{"artifacts": [{"name": "a", "digest": "b"}]}', VersionPut, "/artifacts/0/digest"),
+        (b'{"rules": {"auto_deploy": [{"app": "*", "tag": 1}]}}', EnvironmentPut, "/rules/auto_deploy/0/tag"),
+        (b'{"rules": {"frobnicate": 1}}', EnvironmentPut, "/rules/frobnicate"),
+        (b'{"artifacts": [{"name": "a"}]}', VersionPut, "/artifacts/0/digest"),
+        (b'{"name": "a", "nmae": "b"}', AppNew, "/nmae"),
+        (b'{"name": "a", "x`/~y": "b"}', AppNew, "/x`~1~0y"),
+        (b"{}", AppNew, "/name"),
+        (b"[]", AppNew, ""),
+        (b"null", AppNew, ""),
+    ],
+)
+def test_what_is_not_as_declared_is_pointed_at(body, kind, pointer):
+    with pytest.raises(InvalidFields) as caught:
+        decoded(body, kind)
+    ((told, detail),) = caught.value.errors
+    assert told == pointer
+    assert detail
+    assert "`$" not in detail
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "said"),
+    [
+        (b'{"name": "a b"}', AppNew, "letters, digits, `.`, `_` and `-`"),
+        (b'{"name": "a", "version": "1 0"}', AppNew, "letters, digits and `._+@:-`"),
+        (b'{"version_id": 1, "environment": "a b"}', DeploymentNew, "letters, digits, `.`, `_` and `-`"),
+        (b'{"commit": "main"}', VersionPut, "7 to 64 hexadecimal digits"),
+        (b'{"build": {"url": "ftp://e.org"}}', VersionPut, "https:// or http://"),
+        (b'{"username": "a b", "password": "p"}', UserNew, "letters, digits, `.`, `_`, `@` and `-`"),
+        (b'{"name": "k", "scopes": ["apps:reed"]}', KeyNew, "'apps:reed' is none of apps:read, apps:write, "),
+        (b'{"tier": "prod"}', EnvironmentPut, "'prod' is none of development, other, production, "),
+        (b'{"role": "root"}', UserChange, "'root' is none of admin, "),
+        (b'{"name": "a", "x": 1}', AppNew, "there is no such field"),
+        (b"{}", AppNew, "it must be given"),
+    ],
+)
+def test_what_can_be_there_is_said_in_words(body, kind, said):
+    with pytest.raises(InvalidFields) as caught:
+        decoded(body, kind)
+    ((_, detail),) = caught.value.errors
+    assert said in detail
+    assert "regex" not in detail
+
+
+def test_a_name_in_a_mapping_is_pointed_at_by_the_mapping():
+    body = {"issuer": "https://e.org", "audience": "a", "claims": {"a b": "c"}, "scopes": ["apps:read"]}
+    with pytest.raises(InvalidFields) as caught:
+        decoded(json.dumps(body).encode(), BindingNew)
+    assert caught.value.errors == (("/claims", "printable ASCII, without blanks"),)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{", b'{"name": "a"} {}', b'{"name": "\xff"}', b'{"name": "\\ud800"}'],
+    ids=repr,
+)
+def test_what_is_no_json_is_malformed(body):
+    with pytest.raises(Malformed):
+        decoded(body, AppNew)
+
+
+@pytest.mark.parametrize("deep", [b"[" * 200_000, b'{"a":' * 200_000])
+def test_what_is_nested_too_deeply_is_malformed(deep):
+    with pytest.raises(Malformed, match="deeply"):
+        decoded(deep, object)
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "pointers"),
+    [
+        (b'{"name": "a", "name": "b"}', AppNew, ["/name"]),
+        (b'{"name": "a", "n\\u0061me": "a"}', AppNew, ["/name"]),
+        (
+            b'{"artifacts": [{"name": "a", "digest": "sha256:%b", "name": "b"}]}' % (b"a" * 64),
+            VersionPut,
+            ["/artifacts/0/name"],
+        ),
+        (b'{"x/y": {"a": 1, "a": 2}, "x/y": 1}', dict, ["/x~1y", "/x~1y/a"]),
+    ],
+)
+def test_a_name_that_comes_twice_is_pointed_at(body, kind, pointers):
+    with pytest.raises(InvalidFields) as caught:
+        decoded(body, kind)
+    assert [pointer for pointer, _ in caught.value.errors] == pointers
+
+
+def test_the_same_name_in_objects_beside_one_another_is_fine():
+    assert decoded(b'{"a": {"x": 1}, "b": {"x": 2}}', dict) == {"a": {"x": 1}, "b": {"x": 2}}
+
+
+def test_a_large_body_is_read_once_only():
+    body = b'{"name": "a", "description": "%b"}' % (b"x" * 1000)
+    assert decoded(body + b" " * SMALL, AppNew).name == "a"
+
+
+@pytest.mark.parametrize(
+    "text", [rb'"\ud800"', rb'"\udc00 and more"', rb'"\ud83d\u0041 and more"', rb'"\uD83Dabcdefghij"']
+)
+def test_half_a_surrogate_pair_is_called_that(text):
+    with pytest.raises(Malformed, match="half of a character"):
+        decoded(b'{"name": %b}' % text, AppNew)
+
+
+def test_a_body_that_ends_early_is_not_blamed_on_its_characters():
+    with pytest.raises(Malformed, match="truncated"):
+        decoded(b'{"name": "a', AppNew)
+
+
+def brought(*messages):
+    """Read the body of a request that comes in these messages; return it, and how many were asked for."""
+    asked = iter(messages)
+    count = 0
+
+    async def receive():
+        nonlocal count
+        count += 1
+        return next(asked)
+
+    request = StrictRequest({"type": "http", "method": "POST", "path": "/", "headers": []}, receive)
+
+    async def twice():
+        first = await request.body()
+        assert await request.body() is first
+        return first
+
+    return asyncio.run(twice()), count
+
+
+def piece(body, more=False):
+    return {"type": "http.request", "body": body, "more_body": more}
+
+
+@pytest.mark.parametrize(
+    ("messages", "body"),
+    [
+        ([piece(b"whole")], b"whole"),
+        ([piece(b"in ", more=True), piece(b"", more=True), piece(b"pieces")], b"in pieces"),
+        ([piece(b"ends late", more=True), piece(b"")], b"ends late"),
+        ([piece(b"")], b""),
+        ([{"type": "http.request"}], b""),
+        ([{"type": "http.request", "more_body": True}, piece(b"x")], b"x"),
+    ],
+    ids=repr,
+)
+def test_a_body_is_read_to_its_end_and_once(messages, body):
+    assert brought(*messages) == (body, len(messages))
+
+
+@pytest.mark.parametrize("before", [[], [piece(b"half", more=True)]], ids=len)
+def test_a_body_that_ends_with_its_connection_is_malformed(before):
+    with pytest.raises(Malformed, match="connection ended"):
+        brought(*before, {"type": "http.disconnect"})

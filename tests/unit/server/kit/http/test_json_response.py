@@ -1,0 +1,136 @@
+"""Answers as they leave the framework: encoded, with just the headers that belong to them."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from litestar import Request
+from msgspec import UNSET, Struct, UnsetType
+
+from envmgr.server.kit.common.results import Answer
+from envmgr.server.kit.db.pagination import Page
+from envmgr.server.kit.http.asgi import HEADERS
+from envmgr.server.kit.http.json_response import Encoded
+from envmgr.server.kit.http.responses import answered, listed, shown
+
+
+class Thing(Struct, frozen=True):
+    name: str
+    more: str | UnsetType = UNSET
+
+
+def sent(response):
+    """Have a response answer; return its status, its headers as they are, and its body."""
+    messages = []
+
+    async def send(message):
+        messages.append(message)
+
+    asyncio.run(response.to_asgi_response(app=None, request=None)({"type": "http"}, None, send))
+    start, body = messages
+    assert (start["type"], body["type"]) == ("http.response.start", "http.response.body")
+    assert not body.get("more_body")
+    return start["status"], start["headers"], body["body"]
+
+
+def asking(*lines, query=b"", path="/things"):
+    """Make a request as it comes out of the door."""
+    return Request(
+        {
+            "type": "http",
+            "method": "GET",
+            "path": path,
+            "query_string": query,
+            "headers": list(lines),
+            HEADERS: dict(lines),
+        }
+    )
+
+
+def test_a_value_is_json_of_a_known_length():
+    status, headers, body = sent(Encoded(Thing("é")))
+    assert status == 200
+    assert body == '{"name":"é"}'.encode()
+    assert headers == [(b"content-type", b"application/json"), (b"content-length", b"13")]
+
+
+def test_what_is_falsy_is_a_value_too():
+    assert sent(Encoded([]))[2] == b"[]"
+    assert sent(Encoded(0))[2] == b"0"
+
+
+def test_status_and_further_headers_are_given_as_they_are():
+    status, headers, _ = sent(Encoded(Thing("a"), 201, [(b"location", b"/things/1"), (b"etag", b'"1"')]))
+    assert status == 201
+    assert headers[2:] == [(b"location", b"/things/1"), (b"etag", b'"1"')]
+
+
+def test_no_value_has_no_body_nor_headers_about_one():
+    assert sent(Encoded(None, 304, [(b"etag", b'"1"')])) == (304, [(b"etag", b'"1"')], b"")
+
+
+def test_what_cannot_be_written_is_an_error_before_anything_is_sent():
+    with pytest.raises(TypeError):
+        Encoded(object())
+
+
+def test_the_same_answer_can_be_given_twice():
+    response = Encoded(Thing("a"), headers=iter([(b"etag", b'"1"')]))
+    assert sent(response) == sent(response)
+
+
+def test_what_was_created_has_its_place_and_tag():
+    status, headers, body = sent(answered(Answer(Thing("a")), "/things/1", 3))
+    assert (status, body) == (201, b'{"name":"a"}')
+    assert headers[2:] == [(b"etag", b'"3"'), (b"location", b"/things/1")]
+
+
+def test_what_was_there_already_is_no_creation():
+    status, headers, _ = sent(answered(Answer(Thing("a"), created=False), "/things/1", 3))
+    assert (status, headers[2:]) == (200, [(b"etag", b'"3"')])
+
+
+def test_an_answer_given_again_says_so():
+    status, headers, _ = sent(answered(Answer(Thing("a"), replayed=True), "/things/1"))
+    assert status == 201
+    assert headers[2:] == [(b"idempotent-replayed", b"true"), (b"location", b"/things/1")]
+
+
+def test_a_page_says_where_the_next_one_is():
+    _, headers, body = sent(listed(asking(query=b"cursor=old"), Page((Thing("a"),), "new")))
+    assert body == b'[{"name":"a"}]'
+    assert headers[2:] == [(b"link", b'</things?cursor=new>; rel="next"')]
+
+
+def test_the_last_page_says_nothing_of_another():
+    status, headers, body = sent(listed(asking(), Page((), None)))
+    assert (status, body) == (200, b"[]")
+    assert [name for name, _ in headers] == [b"content-type", b"content-length"]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [b'"7"'],
+        [b'W/"7"'],
+        [b'"6", "7"'],
+        [b'"6",W/"7" , "8"'],
+        [b"*"],
+        [b'"7"', b'"8"'],
+        [b'"6"', b'"7"'],
+    ],
+    ids=repr,
+)
+def test_who_has_this_state_is_sent_its_tag_only(lines):
+    request = asking(*((b"if-none-match", line) for line in lines))
+    assert sent(shown(request, Thing("a"), 7)) == (304, [(b"etag", b'"7"')], b"")
+
+
+@pytest.mark.parametrize(
+    "lines", [[], [b""], [b'"77"'], [b"7"], [b'w/"7"'], [b'"6"', b'"8"'], [b'"\xff"']], ids=repr
+)
+def test_who_has_another_state_is_sent_this_one(lines):
+    request = asking(*((b"if-none-match", line) for line in lines))
+    status, headers, body = sent(shown(request, Thing("a"), 7))
+    assert (status, body, headers[2:]) == (200, b'{"name":"a"}', [(b"etag", b'"7"')])

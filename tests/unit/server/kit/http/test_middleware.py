@@ -1,0 +1,344 @@
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+
+from envmgr.server.kit.common.context import OF_ROLE, Principal
+from envmgr.server.kit.common.problems import Forbidden, Unauthenticated
+from envmgr.server.kit.http import middleware as door_module
+from envmgr.server.kit.http.asgi import CALL, PROBLEM
+from envmgr.server.kit.http.middleware import Door
+
+GOOD = (b"authorization", b"Bearer good")
+JSON = (b"content-type", b"application/json")
+ADA = Principal(actor="user:ada", role="admin", scopes=OF_ROLE["admin"])
+
+
+class Authenticator:
+    async def authenticate(self, token):
+        if token != "good":
+            raise Unauthenticated("nobody knows it", error="invalid_token")
+        return ADA
+
+
+class Witness:
+    def __init__(self):
+        self.refused, self.answers, self.bugs = [], [], []
+
+    async def denied(self, seen, status):
+        self.refused.append((seen.actor, seen.client, seen.problem, status))
+
+    def answered(self, seen, status, seconds):
+        self.answers.append(status)
+
+    def failed(self, seen, error):
+        self.bugs.append(error)
+
+
+class Application:
+    """Answers with what came, and keeps what it was asked."""
+
+    def __init__(self, status=200, problem=None, endless=False):
+        self.status, self.problem, self.endless = status, problem, endless
+        self.scopes, self.pieces = [], 0
+
+    async def __call__(self, scope, receive, send):
+        self.scopes.append(scope)
+        if self.problem:
+            scope[PROBLEM] = self.problem
+        while (await receive()).get("more_body"):
+            pass
+        await send({"type": "http.response.start", "status": self.status, "headers": [(b"etag", b'"1"')]})
+        await send({"type": "http.response.body", "body": b"some", "more_body": True})
+        while self.endless and (await receive())["type"] != "http.disconnect":
+            self.pieces += 1
+            await send({"type": "http.response.body", "body": b"more", "more_body": True})
+        await send({"type": "http.response.body", "body": b"thing"})
+
+
+class Answer:
+    def __init__(self, messages):
+        self.status = messages[0]["status"]
+        self.headers = dict(messages[0]["headers"])
+        self.pairs = messages[0]["headers"]
+        self.body = b"".join(message["body"] for message in messages[1:])
+        self.starts = sum(message["type"] == "http.response.start" for message in messages)
+
+    @property
+    def problem(self):
+        return json.loads(self.body)
+
+
+def visit(
+    *headers,
+    method="GET",
+    path="/apps",
+    body=b"",
+    application=None,
+    witness=None,
+    client="1.2.3.4",
+    **options,
+):
+    application = application or Application()
+    door = options.pop("door", None) or Door(application, Authenticator(), witness or Witness(), **options)
+    messages = []
+
+    async def receive():
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def send(message):
+        messages.append(message)
+
+    scope = {"type": "http", "method": method, "path": path, "headers": list(headers), "client": (client, 5)}
+    asyncio.run(door(scope, receive, send))
+    return Answer(messages)
+
+
+def test_who_is_known_comes_in_with_a_call():
+    application = Application()
+    answer = visit(GOOD, (b"x-request-id", b"r-1"), application=application)
+    assert (answer.status, answer.body) == (200, b"something")
+    assert application.scopes[0][CALL].principal == ADA
+    assert answer.headers[b"x-request-id"] == b"r-1"
+    assert answer.headers[b"alm-api"] == b"1"
+    assert answer.headers[b"x-content-type-options"] == b"nosniff"
+    assert answer.headers[b"cache-control"] == b"no-store"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [],
+        [(b"authorization", b"Bearer bad")],
+        [(b"authorization", b"Bearer")],
+        [(b"authorization", b"Basic good")],
+        [(b"authorization", b"good")],
+        [(b"authorization", b"")],
+        [(b"authorization", b"Bearer good good")],
+        [(b"authorization", b"Bearer g\xc3\xb6\xc3\xb6d")],
+        [(b"authorization", b"Bearer \x00")],
+    ],
+    ids=repr,
+)
+def test_who_is_unknown_does_not_come_in_and_is_written_down_once(headers):
+    application, witness = Application(), Witness()
+    answer = visit(*headers, application=application, witness=witness)
+    assert answer.status == 401
+    assert answer.headers[b"www-authenticate"].startswith(b'Bearer realm="alm"')
+    assert answer.problem["type"] == "/problems/unauthenticated"
+    assert application.scopes == []
+    assert witness.refused == [("", "1.2.3.4", "unauthenticated", 401)]
+
+
+def test_a_refusal_from_inside_is_written_down_with_who_asked_and_why():
+    witness = Witness()
+    application = Application(403, Forbidden("no"))
+    assert visit(GOOD, application=application, witness=witness).status == 403
+    assert witness.refused == [("user:ada", "1.2.3.4", "forbidden", 403)]
+
+
+@pytest.mark.parametrize("path", sorted(door_module.PUBLIC))
+def test_what_is_open_to_all_needs_no_credential(path):
+    application = Application()
+    assert visit(path=path, application=application).status == 200
+    assert CALL not in application.scopes[0]
+
+
+@pytest.mark.parametrize(
+    "path", ["/healthz/", "//healthz", "/docs/", "/auth/login/", "/auth/keys", "/HEALTHZ", "/"]
+)
+def test_what_is_nearly_open_to_all_is_not(path):
+    assert visit(path=path).status == 401
+
+
+def test_signing_out_is_for_who_is_known_or_brings_a_refresh_token():
+    application = Application()
+    assert visit(method="POST", path="/auth/logout", application=application).status == 200
+    assert visit(GOOD, method="POST", path="/auth/logout", application=application).status == 200
+    assert [CALL in scope for scope in application.scopes] == [False, True]
+    assert visit((b"authorization", b"Bearer bad"), method="POST", path="/auth/logout").status == 401
+
+
+@pytest.mark.parametrize(
+    "name", [b"authorization", b"content-length", b"content-type", b"host", b"idempotency-key", b"if-match"]
+)
+def test_a_header_that_disagrees_with_itself_is_refused(name):
+    answer = visit(GOOD, (name, b"Bearer good"), (name, b"Bearer bad"))
+    assert answer.status == 400
+    assert name.decode() in answer.problem["detail"]
+
+
+def test_a_header_that_may_come_several_times_may():
+    assert visit(GOOD, (b"accept", b"a/b"), (b"accept", b"c/d")).status == 200
+
+
+@pytest.mark.parametrize(
+    "path", ["/apps/a\nb", "/versions/1\n", "/versions/\u0661", "/apps/a b", "/apps/\x00"]
+)
+def test_a_path_with_characters_that_nothing_is_named_with_leads_nowhere(path):
+    assert visit(GOOD, path=path).status == 404
+
+
+@pytest.mark.parametrize("length", [b"x", b"-1", b"1e3", b"", b"9" * 40, b"\xd9\xa1"])
+def test_a_length_that_is_none_is_refused(length):
+    assert visit(GOOD, JSON, (b"content-length", length), method="POST").status in {400, 413}
+
+
+@pytest.mark.parametrize(
+    ("path", "length", "status"),
+    [
+        ("/apps", 2**20, 200),
+        ("/apps", 2**20 + 1, 413),
+        ("/versions", 7 * 2**20, 200),
+        ("/apps/shop/versions/1", 7 * 2**20 + 1, 413),
+    ],
+)
+def test_a_body_that_says_it_is_too_large_is_not_read(path, length, status):
+    headers = GOOD, JSON, (b"content-length", str(length).encode())
+    application = Application()
+    assert visit(*headers, method="POST", path=path, application=application).status == status
+    assert bool(application.scopes) == (status == 200)
+
+
+def test_a_body_that_becomes_too_large_is_not_read_on():
+    answer = visit(GOOD, JSON, (b"transfer-encoding", b"chunked"), method="POST", body=b"x" * (2**20 + 1))
+    assert answer.status == 413
+    assert answer.headers[b"connection"] == b"close"
+
+
+@pytest.mark.parametrize(
+    ("media", "method", "path", "status"),
+    [
+        (b"application/json", "POST", "/apps", 200),
+        (b"Application/JSON", "POST", "/apps", 200),
+        (b"application/json; charset=utf-8", "POST", "/apps", 200),
+        (b'application/json;charset="UTF-8"', "POST", "/apps", 200),
+        (b"application/json; charset=utf-16", "POST", "/apps", 415),
+        (b"application/json; charset=latin-1", "POST", "/apps", 415),
+        (b"application/jsonx", "POST", "/apps", 415),
+        (b"text/plain", "POST", "/apps", 415),
+        (b"", "POST", "/apps", 415),
+        (b"application/merge-patch+json", "PATCH", "/apps/a", 200),
+        (b"application/merge-patch+json", "PUT", "/apps/a", 415),
+        (b"application/x-www-form-urlencoded", "POST", "/apps", 415),
+        (b"application/x-www-form-urlencoded", "POST", "/auth/token", 200),
+        (b"multipart/form-data", "POST", "/auth/token", 415),
+    ],
+)
+def test_a_body_is_json_in_utf8(media, method, path, status):
+    headers = GOOD, (b"content-type", media), (b"content-length", b"4")
+    assert visit(*headers, method=method, path=path, body=b"true").status == status
+
+
+def test_a_credential_in_a_path_is_seen_by_nobody_and_leads_where_it_leads():
+    seen = []
+
+    class Curious(Witness):
+        def answered(self, found, status, seconds):
+            seen.append(found.path)
+
+    application = Application()
+    for path in ("/apps/evm_1_secret", "/apps/eyJhbGciOiJ.eyJzdWIi.c2ln/x", "/apps/shop"):
+        assert visit(GOOD, path=path, application=application, witness=Curious()).status == 200
+    assert application.scopes[0]["path"] == "/apps/evm_1_secret"
+    assert seen == ["/apps/…", "/apps/…/x", "/apps/shop"]
+
+
+def test_head_is_get_without_the_body():
+    application = Application()
+    answer = visit(GOOD, method="HEAD", application=application)
+    assert application.scopes[0]["method"] == "GET"
+    assert (answer.status, answer.body, answer.headers[b"etag"]) == (200, b"", b'"1"')
+
+
+def test_head_of_what_goes_on_for_ever_ends():
+    application = Application(endless=True)
+    assert visit(GOOD, method="HEAD", application=application).body == b""
+    assert application.pieces == 0
+
+
+def test_head_without_a_credential_is_refused_without_a_body():
+    answer = visit(method="HEAD")
+    assert (answer.status, answer.body) == (401, b"")
+
+
+def test_changes_may_need_a_condition():
+    assert visit(GOOD, method="DELETE", require_if_match=True).status == 428
+    assert visit(GOOD, (b"if-match", b'"1"'), method="DELETE", require_if_match=True).status == 200
+    assert visit(GOOD, require_if_match=True).status == 200
+
+
+def test_no_origin_is_allowed_by_itself():
+    answer = visit(GOOD, (b"origin", b"https://evil.example"))
+    assert not any(name.startswith(b"access-control") for name in answer.headers)
+
+
+def test_a_named_origin_may_ask_and_others_may_not():
+    options = {"allowed_origins": ["https://ui.example"]}
+    asked = (b"access-control-request-method", b"POST")
+    answer = visit((b"origin", b"https://ui.example"), asked, method="OPTIONS", **options)
+    assert answer.status == 204
+    assert answer.headers[b"access-control-allow-origin"] == b"https://ui.example"
+    assert b"authorization" in answer.headers[b"access-control-allow-headers"]
+    assert visit(GOOD, (b"origin", b"https://ui.example"), **options).headers[b"vary"] == b"Origin"
+    for origin in (b"https://evil.example", b"https://ui.example.evil.example", b"null"):
+        other = visit((b"origin", origin), asked, method="OPTIONS", **options)
+        assert b"access-control-allow-origin" not in other.headers
+        assert b"access-control-allow-methods" not in other.headers
+
+
+def test_a_refusal_says_to_a_named_origin_why():
+    answer = visit((b"origin", b"https://ui.example"), allowed_origins=["https://ui.example"])
+    assert answer.status == 401
+    assert answer.headers[b"access-control-allow-origin"] == b"https://ui.example"
+
+
+def test_a_proxy_is_believed_only_by_name():
+    header = (b"x-forwarded-for", b"9.9.9.9")
+    for trusted, client in (([], "1.2.3.4"), (["1.2.3.4"], "9.9.9.9")):
+        application = Application()
+        visit(GOOD, header, application=application, trusted_proxies=trusted)
+        assert application.scopes[0]["client"] == (client, 5)
+
+
+def test_who_is_refused_too_often_is_not_heard_any_more_but_who_is_known_is(monkeypatch):
+    monkeypatch.setattr(door_module, "DENIALS", 3)
+    monkeypatch.setattr(door_module, "DENIALS_PER_SECOND", 0)
+    witness = Witness()
+    door = Door(Application(), Authenticator(), witness)
+    statuses = [visit(door=door).status for _ in range(5)]
+    assert statuses == [401, 401, 401, 429, 429]
+    assert len(witness.refused) == 3
+    assert visit(GOOD, door=door).status == 200
+    assert visit(door=door, client="4.3.2.1").status == 401
+
+
+def test_the_same_holds_for_refusals_from_inside(monkeypatch):
+    monkeypatch.setattr(door_module, "DENIALS", 1)
+    monkeypatch.setattr(door_module, "DENIALS_PER_SECOND", 0)
+    witness = Witness()
+    door = Door(Application(401, Unauthenticated("no")), Authenticator(), witness)
+    answers = [visit(door=door, path="/auth/refresh", method="POST") for _ in range(2)]
+    assert [answer.status for answer in answers] == [401, 429]
+    assert answers[1].starts == 1
+    assert answers[1].problem["status"] == 429
+    assert len(witness.refused) == 1
+
+
+def test_a_bug_is_told_to_the_log_and_not_to_the_caller():
+    async def broken(_scope, _receive, _send):
+        raise RuntimeError("a secret")
+
+    witness = Witness()
+    answer = visit(GOOD, application=broken, witness=witness)
+    assert answer.status == 500
+    assert b"secret" not in answer.body
+    assert [str(error) for error in witness.bugs] == ["a secret"]
+
+
+def test_the_connection_ends_where_a_body_was_not_read():
+    refused = visit(JSON, (b"content-length", b"4"), method="POST", body=b"true")
+    assert refused.headers[b"connection"] == b"close"
+    assert b"connection" not in visit().headers

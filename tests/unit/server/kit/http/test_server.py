@@ -1,0 +1,334 @@
+"""HTTP on a socket, within limits that are small here."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from contextlib import asynccontextmanager, suppress
+from http.client import HTTPConnection
+
+import pytest
+
+from envmgr.server.kit.http.server import HEAD, URL, AddressError, Limits, listen, loop_factory, server
+from support.hearing import until
+
+pytestmark = pytest.mark.timeout(60)
+ASK = b"GET /x HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+class Application:
+    """Answers when it may, with the path it was asked for."""
+
+    def __init__(self):
+        self.go = asyncio.Event()
+        self.go.set()
+        self.inside = 0
+        self.bodies = []
+
+    async def __call__(self, scope, receive, send):
+        self.inside += 1
+        body, more = b"", True
+        while more:
+            message = await receive()
+            body += message.get("body", b"")
+            more = message.get("more_body", False)
+        self.bodies.append(body)
+        await self.go.wait()
+        content = scope["path"].encode()
+        headers = [(b"content-length", str(len(content)).encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": content})
+        self.inside -= 1
+
+
+@asynccontextmanager
+async def serving(served=None, **limits):
+    """Serve an application as long as this lasts."""
+    application, started = Application(), asyncio.Event()
+    listener = listen("127.0.0.1", 0)
+    made = server(served or application, Limits(**limits), started.set, lambda: None)
+    task = asyncio.create_task(made.serve(sockets=[listener]))
+    await started.wait()
+    application.port = listener.getsockname()[1] if listener.fileno() >= 0 else 0
+    application.server = made
+    try:
+        yield application
+    finally:
+        application.go.set()
+        made.should_exit = True
+        await task
+
+
+@asynccontextmanager
+async def connected(application):
+    reader, writer = await asyncio.open_connection("127.0.0.1", application.port)
+    try:
+        yield reader, writer
+    finally:
+        writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()
+
+
+async def answer(reader):
+    """Read one answer: its status, headers and body."""
+    head = (await reader.readuntil(b"\r\n\r\n")).decode()
+    first, *lines = head.strip().split("\r\n")
+    headers = dict(line.lower().split(": ", 1) for line in lines)
+    return int(first.split()[1]), headers, await reader.readexactly(int(headers["content-length"]))
+
+
+async def ask(application, request=ASK):
+    """Send bytes on a connection of their own, and return the answer; nothing may come after it."""
+    async with connected(application) as (reader, writer):
+        with suppress(OSError):
+            writer.write(request)
+            await writer.drain()
+        got = await answer(reader)
+        if got[0] != 200:
+            assert await reader.read() == b""
+        return got
+
+
+def run(work):
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        runner.run(asyncio.wait_for(work(), 30))
+
+
+def test_requests_are_answered_one_after_the_other_on_one_connection():
+    async def work():
+        async with serving() as application, connected(application) as (reader, writer):
+            for _ in range(3):
+                writer.write(ASK)
+                assert (await answer(reader))[2] == b"/x"
+            writer.write(ASK + ASK)
+            assert [(await answer(reader))[0] for _ in range(2)] == [200, 200]
+
+    run(work)
+
+
+def test_no_answer_names_the_software():
+    async def work():
+        async with serving() as application:
+            _, headers, _ = await ask(application)
+            assert "server" not in headers
+
+    run(work)
+
+
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        (b"GET /" + b"a" * URL + b" HTTP/1.1\r\nHost: x\r\n\r\n", 414),
+        (b"GET /" + b"a" * 10**6, 414),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"a" * HEAD + b"\r\n\r\n", 431),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 10**6, 431),
+        (b"GET / HTTP/1.1\r\n" + b"X: a\r\n" * HEAD + b"\r\n", 431),
+        (b"GET / HTTP/1.1\r\n" + b"a" * 10**6, 431),
+        (b"\x16\x03\x01\x02\x00\x01\x00", 400),
+        (b"NONSENSE\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", 400),
+        (b"CONNECT example.org:443 HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+    ],
+    ids=[
+        "url",
+        "endless-url",
+        "header",
+        "endless-header",
+        "headers",
+        "endless-name",
+        "tls",
+        "nonsense",
+        "lengths",
+        "connect",
+    ],
+)
+def test_what_is_no_request_is_refused_with_a_problem_and_the_connection_ends(request_, status):
+    async def work():
+        async with serving() as application:
+            found, headers, body = await ask(application, request_)
+            assert found == status
+            assert headers["content-type"] == "application/problem+json"
+            assert headers["connection"] == "close"
+            assert headers["alm-api"] == "1"
+            assert json.loads(body)["status"] == status
+            assert (await ask(application))[0] == 200
+
+    run(work)
+
+
+class Refusing:
+    """Answers without a look at the body, as the door does where it need not."""
+
+    async def __call__(self, scope, receive, send):
+        headers = [(b"content-length", b"2"), (b"connection", b"close")]
+        await send({"type": "http.response.start", "status": 401, "headers": headers})
+        await send({"type": "http.response.body", "body": b"no"})
+
+
+@pytest.mark.parametrize("mib", [2, 6, 8])
+def test_an_early_refusal_reaches_a_client_that_sends_its_whole_body_first(mib):
+    body = bytes(mib * 2**20)
+
+    def post(port):
+        connection = HTTPConnection("127.0.0.1", port, timeout=20)
+        try:
+            connection.request("POST", "/versions", body)
+            return connection.getresponse().read()
+        finally:
+            connection.close()
+
+    async def work():
+        async with serving(Refusing()) as application:
+            for _ in range(10):
+                assert await asyncio.to_thread(post, application.port) == b"no"
+
+    run(work)
+
+
+def test_a_head_just_within_the_limits_is_taken():
+    async def work():
+        async with serving() as application:
+            url = b"/" + b"a" * (URL - 1)
+            request = b"GET " + url + b" HTTP/1.1\r\nX: " + b"a" * (HEAD - 20) + b"\r\n\r\n"
+            assert (await ask(application, request))[::2] == (200, url)
+
+    run(work)
+
+
+def test_a_head_that_comes_too_slowly_is_refused_however_its_bytes_trickle():
+    async def work():
+        async with serving(head_seconds=0.3) as application, connected(application) as (reader, writer):
+
+            async def trickle():
+                for byte in ASK[:-1]:
+                    writer.write(bytes([byte]))
+                    await asyncio.sleep(0.05)
+
+            trickling = asyncio.create_task(trickle())
+            status, _, _ = await answer(reader)
+            assert status == 408
+            assert await reader.read() == b""
+            trickling.cancel()
+
+    run(work)
+
+
+@pytest.mark.parametrize("said", [b"", b"\r\n", b"\r\n\r\n\r\n"])
+def test_who_says_nothing_is_let_go_without_a_word(said):
+    async def work():
+        async with serving(head_seconds=0.2) as application, connected(application) as (reader, writer):
+            writer.write(said)
+            assert await reader.read() == b""
+
+    run(work)
+
+
+def test_between_requests_a_connection_may_rest_and_then_ends():
+    async def work():
+        async with serving(keep_alive=1, head_seconds=0.2) as one, connected(one) as (reader, writer):
+            for pause in (0, 0.5):
+                await asyncio.sleep(pause)
+                writer.write(ASK)
+                assert (await answer(reader))[0] == 200
+            assert await reader.read() == b""
+
+    run(work)
+
+
+def test_blank_lines_between_requests_do_not_keep_a_connection():
+    async def work():
+        async with serving(keep_alive=60, head_seconds=0.2) as one, connected(one) as (reader, writer):
+            writer.write(ASK)
+            assert (await answer(reader))[0] == 200
+            writer.write(b"\r\n")
+            assert await reader.read() == b""
+
+    run(work)
+
+
+def test_a_long_answer_is_no_late_head():
+    async def work():
+        async with serving(head_seconds=0.1) as application, connected(application) as (reader, writer):
+            application.go.clear()
+            writer.write(ASK)
+            await asyncio.sleep(0.4)
+            application.go.set()
+            assert (await answer(reader))[0] == 200
+
+    run(work)
+
+
+def test_one_connection_too_many_takes_the_place_of_the_one_that_rested_longest():
+    async def work():
+        async with (
+            serving(connections=2) as application,
+            connected(application) as (first, first_writer),
+            connected(application) as (second, writer),
+        ):
+            for reader, each in ((first, first_writer), (second, writer)):
+                each.write(ASK)
+                await answer(reader)
+                await asyncio.sleep(0.05)
+            assert (await ask(application))[0] == 200
+            assert await first.read() == b""
+            writer.write(ASK)
+            assert (await answer(second))[0] == 200
+
+    run(work)
+
+
+def test_where_every_connection_works_one_more_is_told_to_come_again():
+    async def work():
+        async with serving(connections=1) as application, connected(application) as (reader, writer):
+            application.go.clear()
+            writer.write(ASK)
+            await until(lambda: application.inside)
+            async with connected(application) as (other, _):
+                status, headers, _ = await answer(other)
+                assert (status, headers["retry-after"]) == (503, "1")
+            application.go.set()
+            assert (await answer(reader))[0] == 200
+
+    run(work)
+
+
+def test_a_wish_for_another_protocol_is_answered_and_the_connection_ends():
+    async def work():
+        async with serving() as application, connected(application) as (reader, writer):
+            writer.write(
+                b"GET /x HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nmore"
+            )
+            assert (await answer(reader))[0] == 200
+            assert await reader.read() == b""
+
+    run(work)
+
+
+def test_at_the_end_a_running_request_is_answered_and_idle_connections_go():
+    async def work():
+        async with (
+            serving() as application,
+            connected(application) as (idle, _),
+            connected(application) as (reader, writer),
+        ):
+            application.go.clear()
+            writer.write(ASK)
+            await until(lambda: application.inside)
+            application.server.should_exit = True
+            assert await idle.read() == b""
+            application.go.set()
+            status, headers, _ = await answer(reader)
+            assert (status, headers["connection"]) == (200, "close")
+
+    run(work)
+
+
+def test_an_address_that_cannot_be_had_is_named():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(AddressError, match=rf"127\.0\.0\.1:{port}"):
+            listen("127.0.0.1", port)
+    with pytest.raises(AddressError, match=r"127\.0\.0\.999"):
+        listen("127.0.0.999", 0)

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from envmgr.server.kit.common.events import Event
+from envmgr.server.kit.common.problems import Unavailable
+from envmgr.server.kit.messaging.bus import InProcessBus, Subscription
+from support.hearing import Listener
+
+
+def event(number, type_="Tested"):
+    return Event(
+        id=str(number),
+        source="alm/app",
+        type=type_,
+        subject="x",
+        time="2026-01-01T00:00:00.000Z",
+        sequence=number,
+        actor="user:ada",
+        data={"number": number},
+    )
+
+
+def published(events, *subscriptions):
+    bus = InProcessBus(first_wait=0.001)
+    for subscription in subscriptions:
+        bus.subscribe(subscription)
+    asyncio.run(bus.publish(events))
+
+
+def subscription(listener, *types):
+    return Subscription("listener", frozenset(types), listener.handle, listener.bury)
+
+
+def test_a_consumer_gets_the_types_it_takes_in_order_and_in_one_piece():
+    one, all_of_them, none = Listener(), Listener(), Listener()
+    events = [event(1), event(2, "Other"), event(3)]
+    published(events, subscription(one, "Tested"), subscription(all_of_them, "*"), subscription(none, "No"))
+    assert (one.batches, all_of_them.batches, none.batches) == ([[1, 3]], [[1, 2, 3]], [])
+
+
+def test_a_passing_failure_is_tried_again_and_nothing_is_buried():
+    failures = []
+
+    def fails(events):
+        if [each.sequence for each in events] == [2] and len(failures) < 3:
+            failures.append(1)
+            raise ValueError("not now")
+        if len(events) > 1:
+            raise ValueError("one by one")
+
+    listener = Listener(fails)
+    published([event(1), event(2), event(3)], subscription(listener, "*"))
+    assert (listener.heard, listener.buried) == ([1, 2, 3], [])
+
+
+def test_poison_is_buried_after_its_tries_and_the_rest_goes_on():
+    tries = []
+
+    def fails(events):
+        if any(each.sequence == 2 for each in events):
+            tries.append(len(events))
+            raise ValueError("poison")
+
+    listener = Listener(fails)
+    published([event(1), event(2), event(3)], subscription(listener, "*"))
+    assert listener.heard == [1, 3]
+    assert listener.buried == [(2, "poison", 5)]
+    assert tries == [3, 1, 1, 1, 1, 1]
+
+
+def test_a_consumer_that_is_away_is_no_reason_to_bury():
+    def fails(_events):
+        raise Unavailable("away")
+
+    listener = Listener(fails)
+    with pytest.raises(ExceptionGroup) as raised:
+        published([event(1)], subscription(listener, "*"))
+    assert isinstance(raised.value.exceptions[0], Unavailable)
+    assert listener.buried == []

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from envmgr.server.app import module
+from envmgr.server.kit.common.events import Event
+from envmgr.server.kit.messaging import inbox
+from support.services import opened
+
+
+def event(number):
+    return Event(
+        id=f"event-{number}",
+        source="alm/app",
+        type="AppCreated",
+        subject=f"app/{number}",
+        time="2026-01-02T03:04:05.678Z",
+        sequence=number,
+        actor="user:ada",
+        data={},
+    )
+
+
+def taken(directory, *batches):
+    """Give batches of events to a consumer, one after the other; return the numbers it was to act on."""
+
+    async def whole():
+        async with opened(directory, module) as database:
+            return [
+                await database.write(
+                    lambda transaction, numbers=numbers: [
+                        each.sequence
+                        for each in inbox.fresh(transaction, "reader", [event(n) for n in numbers])
+                    ]
+                )
+                for numbers in batches
+            ]
+
+    return asyncio.run(whole())
+
+
+@pytest.mark.parametrize(
+    ("batches", "expected"),
+    [
+        ([[1, 2, 3]], [[1, 2, 3]]),
+        ([[1, 2], [1, 2]], [[1, 2], []]),
+        ([[1, 2], [2, 3, 1, 4]], [[1, 2], [3, 4]]),
+        ([[1, 1, 2]], [[1, 2]]),
+        ([[3], [1, 2, 3]], [[3], [1, 2]]),
+        ([[]], [[]]),
+    ],
+)
+def test_a_consumer_gets_each_event_once_in_order(tmp_path, batches, expected):
+    assert taken(tmp_path, *batches) == expected
+
+
+def test_what_another_consumer_had_is_new_to_this_one(tmp_path):
+    async def whole():
+        async with opened(tmp_path, module) as database:
+            for consumer in ("reader", "writer"):
+                found = await database.write(
+                    lambda transaction, consumer=consumer: inbox.fresh(transaction, consumer, [event(1)])
+                )
+                assert [each.sequence for each in found] == [1]
+
+    asyncio.run(whole())

@@ -1,0 +1,92 @@
+"""The outbox gives events as they were told: in order, whole, and no more at once than can be carried."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from envmgr.server.app import module
+from envmgr.server.kit.common.events import Happening
+from envmgr.server.kit.messaging import outbox
+from envmgr.server.kit.messaging.outbox import Outbox
+from support.hearing import happening, tells
+from support.services import opened
+
+pytestmark = pytest.mark.timeout(60)
+
+
+def over(directory, scenario):
+    async def whole():
+        async with opened(directory, module) as database:
+            await scenario(database, Outbox(database, "app"))
+
+    asyncio.run(whole())
+
+
+def test_an_event_has_what_was_told_a_number_and_its_source(tmp_path):
+    told = Happening(
+        type="Tested", subject="app/ä", data={"a": [1, None]}, actor='user:"ada"', traceparent="00-1"
+    )
+
+    async def scenario(database, box):
+        await database.write(lambda transaction: transaction.emit(told))
+        (event,) = await box.pending(10)
+        assert (event.type, event.subject, event.actor, event.traceparent) == (
+            told.type,
+            told.subject,
+            told.actor,
+            told.traceparent,
+        )
+        assert (event.data, event.source, event.sequence) == (told.data, "alm/app", 1)
+        assert event.time.endswith("Z")
+
+    over(tmp_path, scenario)
+
+
+def test_an_empty_outbox_gives_nothing(tmp_path):
+    async def scenario(_, box):
+        assert await box.pending(10) == []
+
+    over(tmp_path, scenario)
+
+
+def test_events_come_in_order_from_the_first_that_was_not_sent(tmp_path):
+    async def scenario(database, box):
+        for group in ((0, 1, 2), (3,), tuple(range(4, 300))):
+            await database.write(tells(*group))
+        await box.mark(2)
+        events = await box.pending(290)
+        assert [event.sequence for event in events] == list(range(3, 293))
+        assert [event.data["number"] for event in events] == list(range(2, 292))
+
+    over(tmp_path, scenario)
+
+
+def test_large_events_come_a_few_at_once_and_each_of_them_comes(tmp_path):
+    size = outbox.HEAVY // 3
+
+    async def scenario(database, box):
+        for number in range(5):
+            data = {"number": number, "text": "x" * size}
+            await database.write(lambda transaction, data=data: transaction.emit(happening(0, data=data)))
+        batches = []
+        while events := await box.pending(500):
+            batches.append([event.data["number"] for event in events])
+            await box.mark(events[-1].sequence)
+        assert batches == [[0, 1, 2], [3, 4]]
+
+    over(tmp_path, scenario)
+
+
+def test_an_event_that_is_too_large_for_a_batch_comes_alone(tmp_path):
+    async def scenario(database, box):
+        await database.write(
+            lambda transaction: transaction.emit(happening(0, data={"text": "x" * outbox.HEAVY}))
+        )
+        await database.write(tells(1))
+        assert [event.sequence for event in await box.pending(500)] == [1]
+        await box.mark(1)
+        assert [event.sequence for event in await box.pending(500)] == [2]
+
+    over(tmp_path, scenario)

@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from envmgr.server.kit.security import jwks_cache as module
+from envmgr.server.kit.security.jwks_cache import Issuers, IssuerUnavailable, is_safe
+from support.issuer import running
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def issuer():
+    with running() as found:
+        yield found
+
+
+def found(issuer, *kids, issuers=None):
+    async def whole():
+        own = issuers or Issuers()
+        return [await own.key(issuer.url, kid) for kid in kids]
+
+    return asyncio.run(whole())
+
+
+def test_keys_are_found_by_their_names_and_asked_for_once(issuer):
+    first, second, none = found(issuer, "RS256", "EdDSA", "unknown")
+    assert (first["kid"], second["kid"], none) == ("RS256", "EdDSA", None)
+    assert issuer.asked == ["/.well-known/openid-configuration", "/keys"]
+
+
+def test_many_who_ask_at_once_are_one_request(issuer):
+    async def whole():
+        issuers = Issuers()
+        return await asyncio.gather(*(issuers.key(issuer.url, "RS256") for _ in range(10)))
+
+    assert len(asyncio.run(whole())) == 10
+    assert len(issuer.asked) == 2
+
+
+def test_a_new_key_is_found_but_unknown_names_do_not_ask_again_and_again(issuer):
+    clock = Clock()
+
+    async def whole():
+        issuers = Issuers(clock=clock)
+        await issuers.key(issuer.url, "RS256")
+        issuer.jwks = [issuer.jwk("RS256", "new")]
+        assert await issuers.key(issuer.url, "new") is None
+        clock.now += module.COOL_DOWN
+        assert (await issuers.key(issuer.url, "new"))["kid"] == "new"
+        for n in range(10):
+            assert await issuers.key(issuer.url, f"guess{n}") is None
+        assert len(issuer.asked) == 4
+
+    asyncio.run(whole())
+
+
+def test_a_key_that_was_withdrawn_is_gone_after_an_hour(issuer):
+    clock = Clock()
+
+    async def whole():
+        issuers = Issuers(clock=clock)
+        await issuers.key(issuer.url, "RS256")
+        issuer.jwks = []
+        clock.now += module.FRESH
+        assert await issuers.key(issuer.url, "RS256") is None
+
+    asyncio.run(whole())
+
+
+def test_while_an_issuer_is_away_its_keys_of_before_will_do_for_a_day(issuer):
+    clock = Clock()
+
+    async def whole():
+        issuers = Issuers(clock=clock)
+        await issuers.key(issuer.url, "RS256")
+        issuer.answers["/keys"] = (503, b"", {})
+        clock.now += module.FRESH
+        assert await issuers.key(issuer.url, "RS256")
+        asked = len(issuer.asked)
+        assert await issuers.key(issuer.url, "RS256")
+        with pytest.raises(IssuerUnavailable):
+            await issuers.key(issuer.url, "unknown")
+        assert len(issuer.asked) == asked
+        clock.now += module.STALE
+        with pytest.raises(IssuerUnavailable):
+            await issuers.key(issuer.url, "RS256")
+
+    asyncio.run(whole())
+
+
+@pytest.mark.parametrize(
+    ("path", "answer"),
+    [
+        ("/keys", (404, b"", {})),
+        ("/keys", (200, b"{", {})),
+        ("/keys", (200, b"[]", {})),
+        ("/keys", (200, b'{"keys": [7]}', {})),
+        ("/keys", (200, b" " * (module.LARGEST + 1), {})),
+        ("/keys", (302, b"", {"location": "http://127.0.0.1:1/keys"})),
+        ("/.well-known/openid-configuration", (500, b"", {})),
+        ("/.well-known/openid-configuration", (200, b"{}", {})),
+        ("/.well-known/openid-configuration", (200, b'{"issuer": "x", "jwks_uri": "http://127.0.0.1/"}', {})),
+    ],
+)
+def test_an_issuer_that_answers_otherwise_gives_no_keys(issuer, path, answer):
+    issuer.answers[path] = answer
+    with pytest.raises(IssuerUnavailable):
+        found(issuer, "RS256")
+
+
+@pytest.mark.parametrize(
+    "url", ["http://192.0.2.1/keys", "ftp://127.0.0.1/keys", "file:///etc/passwd", "keys", ""]
+)
+def test_keys_are_not_fetched_from_where_anybody_could_have_put_them(issuer, url):
+    issuer.discovery["jwks_uri"] = url
+    with pytest.raises(IssuerUnavailable):
+        found(issuer, "RS256")
+
+
+@pytest.mark.parametrize(
+    ("url", "safe"),
+    [
+        ("https://ci.example", True),
+        ("HTTPS://ci.example", True),
+        ("http://localhost:1/x", True),
+        ("http://127.0.0.1", True),
+        ("http://127.0.0.1.evil.example", False),
+        ("http://localhost.evil.example", False),
+        ("http://127.0.0.1@evil.example", False),
+        ("http://ci.example", False),
+        ("https://[", False),
+        ("http://0[", False),
+        ("https://", False),
+    ],
+)
+def test_only_https_is_safe_or_this_machine(url, safe):
+    assert is_safe(url) is safe
+
+
+def test_a_slow_issuer_is_not_waited_for(issuer, monkeypatch):
+    import threading
+
+    monkeypatch.setattr(module, "PATIENCE", 0.05)
+    go = threading.Event()
+    answer = issuer.answer
+    issuer.answer = lambda path: go.wait(5) and answer(path)
+    try:
+        with pytest.raises(IssuerUnavailable):
+            found(issuer, "RS256")
+    finally:
+        go.set()

@@ -1,0 +1,271 @@
+from __future__ import annotations
+
+import json
+import os
+import stat
+import time
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+
+from envmgr.server.kit.config.settings import SettingsError
+from envmgr.server.kit.security.tokens import Claims, InvalidToken, keyring
+
+SECRET = "a secret that is long enough to be one".replace(" ", "-")
+RSA = rsa.generate_private_key(65537, 2048)
+ED25519 = ed25519.Ed25519PrivateKey.generate()
+
+
+def pem(key):
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+
+
+def public_pem(key):
+    return key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+
+
+SETTINGS = {
+    "HS256": {"secret": SECRET},
+    "RS256": {"private_key": pem(RSA)},
+    "EdDSA": {"private_key": pem(ED25519)},
+}
+
+
+def ring_of(path="unused", **settings):
+    return keyring(**{"secret": "", "private_key": "", "jwks": "", **settings}, path=str(path))
+
+
+def claims(**changed):
+    now = int(time.time())
+    said = {"sub": "user:ada", "sid": "7", "jti": "j", "iss": "alm", "aud": "alm"}
+    return Claims(**{**said, "iat": now, "nbf": now, "exp": now + 900, **changed})
+
+
+def part(data):
+    return urlsafe_b64encode(json.dumps(data).encode()).decode().rstrip("=")
+
+
+@pytest.fixture(params=SETTINGS)
+def ring(request):
+    return ring_of(**SETTINGS[request.param])
+
+
+def signed(ring, said=None, *, key=None, algorithm=None, header=()):
+    """Sign as the ring would, but for what is given."""
+    own = ring.keys[0]
+    base = {"sub": "user:ada", "sid": "7", "jti": "j", "iss": "alm", "aud": "alm"}
+    now = int(time.time())
+    whole = {**base, "iat": now, "nbf": now, "exp": now + 900, **(said or {})}
+    return jwt.encode(
+        {name: value for name, value in whole.items() if value is not None},
+        key or own.signing,
+        algorithm or own.algorithm,
+        headers={"typ": "at+jwt", "kid": own.kid, **dict(header)},
+    )
+
+
+def test_a_token_says_what_it_was_made_to_say(ring):
+    said = claims()
+    assert ring.verify(ring.sign(said)) == said
+    assert ring.verify(signed(ring)).sub == "user:ada"
+
+
+@pytest.mark.parametrize("missing", ["exp", "iat", "nbf", "iss", "aud", "sub", "sid", "jti"])
+def test_a_token_without_a_claim_is_refused(ring, missing):
+    with pytest.raises(InvalidToken):
+        ring.verify(signed(ring, {missing: None}))
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"exp": 1},
+        {"exp": "soon"},
+        {"nbf": 2**40},
+        {"iat": 2**40},
+        {"iss": "other"},
+        {"aud": "other"},
+        {"aud": ["alm", "other"]},
+        {"aud": ["alm"]},
+        {"sub": 7},
+        {"sid": 7},
+        {"jti": 7},
+    ],
+    ids=repr,
+)
+def test_a_token_with_another_claim_is_refused(ring, changed):
+    with pytest.raises(InvalidToken):
+        ring.verify(signed(ring, changed))
+
+
+def test_an_expired_token_says_so(ring):
+    with pytest.raises(InvalidToken, match="expired"):
+        ring.verify(ring.sign(claims(exp=int(time.time()) - 1)))
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        {"typ": "JWT"},
+        {"kid": "another"},
+        {"jku": "http://127.0.0.1/keys"},
+        {"x5u": "http://127.0.0.1/keys"},
+        {"jwk": {"kty": "oct", "k": "AAAA"}},
+        {"crit": ["exp"]},
+        {"cty": "JWT"},
+    ],
+    ids=repr,
+)
+def test_a_header_that_says_anything_else_is_refused(ring, header):
+    with pytest.raises(InvalidToken):
+        ring.verify(signed(ring, header=header.items()))
+
+
+@pytest.mark.parametrize(
+    "algorithm", ["none", "None", "NONE", "HS256", "HS512", "RS256", "ES256", "PS256", ""]
+)
+def test_the_algorithm_is_the_keys_whatever_the_token_says(ring, algorithm):
+    own = ring.keys[0]
+    if algorithm == own.algorithm:
+        algorithm = "RS512"
+    _, body, signature = signed(ring).split(".")
+    header = part({"alg": algorithm, "typ": "at+jwt", "kid": own.kid})
+    for end in (signature, ""):
+        with pytest.raises(InvalidToken):
+            ring.verify(f"{header}.{body}.{end}")
+
+
+@pytest.mark.parametrize("private", [RSA, ED25519], ids=["RS256", "EdDSA"])
+def test_a_public_key_is_no_shared_secret(private):
+    """https://auth0.com/blog/critical-vulnerabilities-in-json-web-token-libraries/"""
+    import hashlib
+    import hmac
+
+    ring = ring_of(private_key=pem(private))
+    known = public_pem(private)
+    header = part({"alg": "HS256", "typ": "at+jwt", "kid": ring.keys[0].kid})
+    body = signed(ring).split(".")[1]
+    for secret in (known, known.strip(), json.dumps(ring.jwks()["keys"][0])):
+        mac = hmac.new(secret.encode(), f"{header}.{body}".encode(), hashlib.sha256).digest()
+        with pytest.raises(InvalidToken):
+            ring.verify(f"{header}.{body}.{urlsafe_b64encode(mac).decode().rstrip('=')}")
+
+
+def test_a_token_names_its_key_and_no_other_will_do():
+    both = ring_of(private_key=pem(RSA), secret=SECRET)
+    rsa_key, hmac_key = both.keys
+    token = signed(both, header={"kid": hmac_key.kid}.items())
+    with pytest.raises(InvalidToken):
+        both.verify(token)
+    swapped = signed(both, key=hmac_key.signing, algorithm="HS256", header={"kid": rsa_key.kid}.items())
+    with pytest.raises(InvalidToken):
+        both.verify(swapped)
+
+
+def test_any_change_of_a_token_is_found(ring):
+    header, body, signature = signed(ring).split(".")
+    said = json.loads(urlsafe_b64decode(body + "=="))
+    other = part({**said, "sub": "user:admin"})
+    for token in (
+        f"{header}.{other}.{signature}",
+        f"{header}.{body}.{signature[::-1]}",
+        f"{header}.{body}.",
+        f"{header}.{body}",
+        f"{header}.{body}.{signature}.{signature}",
+        f"{header}.{body}.{signature[:20]}",
+        "..",
+        "",
+        "a.b.c",
+        "x" * 5000,
+        f"{part([1])}.{body}.{signature}",
+        "\x00.\x00.\x00",
+    ):
+        with pytest.raises(InvalidToken):
+            ring.verify(token)
+
+
+def test_of_several_secrets_the_first_signs_and_all_verify():
+    new = "another secret that is long enough".replace(" ", "-")
+    old, both = ring_of(secret=SECRET), ring_of(secret=f"{new} {SECRET}")
+    assert both.verify(old.sign(claims())).sub == "user:ada"
+    with pytest.raises(InvalidToken):
+        old.verify(both.sign(claims()))
+
+
+def test_a_server_with_public_keys_only_verifies_what_others_sign():
+    signing = ring_of(private_key=pem(RSA))
+    document = json.dumps(signing.jwks())
+    for jwks in (document, public_pem(RSA)):
+        verifying = ring_of(jwks=jwks)
+        assert verifying.verify(signing.sign(claims())).sub == "user:ada"
+        with pytest.raises(InvalidToken):
+            verifying.sign(claims())
+
+
+def test_public_keys_are_shown_by_their_thumbprints_and_secrets_never():
+    ring = ring_of(private_key=pem(RSA), secret=SECRET)
+    (shown,) = ring.jwks()["keys"]
+    assert set(shown) == {"kty", "n", "e", "kid", "alg", "use"}
+    assert shown["kid"] == ring.keys[0].kid
+    assert ring_of(secret=SECRET).jwks() == {"keys": []}
+
+
+def test_a_key_is_named_as_rfc_7638_has_it():
+    """The example of its section 3.1."""
+    from envmgr.server.kit.security.tokens import thumbprint
+
+    n = (
+        "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCi"
+        "FV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnY"
+        "b9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0"
+        "Ls1jF44-csFCur-kEgU8awapJzKnqDKgw"
+    )
+    assert thumbprint({"kty": "RSA", "e": "AQAB", "n": n}) == "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"
+
+
+def test_a_key_may_be_in_a_file(tmp_path):
+    file = tmp_path / "key.pem"
+    file.write_text(pem(ED25519))
+    assert ring_of(private_key=str(file)).keys[0].algorithm == "EdDSA"
+
+
+def test_without_any_setting_a_secret_is_made_and_kept_for_its_owner_only(tmp_path):
+    file = tmp_path / "jwt.secret"
+    first = ring_of(file)
+    assert stat.S_IMODE(os.stat(file).st_mode) == 0o600
+    assert ring_of(file).verify(first.sign(claims())).sub == "user:ada"
+    assert [each.name for each in tmp_path.iterdir()] == ["jwt.secret"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"secret": "short"}, "5 bytes"),
+        ({"secret": f"{SECRET} short"}, "5 bytes"),
+        ({"private_key": "/nowhere/at/all"}, "^JWT_PRIVATE_KEY names a file that cannot be read"),
+        ({"jwks": "/nowhere/at/all"}, "^JWT_JWKS names a file that cannot be read"),
+        ({"private_key": "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----"}, "no private key"),
+        ({"private_key": pem(rsa.generate_private_key(65537, 1024))}, "1024 bits"),
+        ({"private_key": pem(ec.generate_private_key(ec.SECP256R1()))}, "neither an RSA nor an Ed25519"),
+        ({"jwks": "{]"}, "JWT_JWKS"),
+        ({"jwks": '{"keys": [{"kty": "oct", "k": "AAAA"}]}'}, "no public key"),
+        ({"jwks": pem(RSA)}, "no public key"),
+    ],
+)
+def test_a_key_that_is_none_or_is_weak_stops_the_server_and_is_not_shown(settings, said):
+    with pytest.raises(SettingsError, match=said) as caught:
+        ring_of(**settings)
+    assert caught.value.hint
+    assert all(
+        value not in str(caught.value) for value in settings.values() if "BEGIN" in value or value == "short"
+    )
+
+
+def test_a_short_secret_in_the_file_stops_the_server(tmp_path):
+    file = tmp_path / "jwt.secret"
+    file.write_text("short")
+    with pytest.raises(SettingsError, match=r"jwt\.secret"):
+        ring_of(file)

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from envmgr.server.kit.telemetry.metrics import Metrics
+
+
+def samples(metrics):
+    families = text_string_to_metric_families(metrics.text().decode())
+    return {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in families
+        for sample in family.samples
+    }
+
+
+def test_requests_are_counted_by_method_route_and_status():
+    metrics = Metrics()
+    for status in (200, 200, 404):
+        metrics.answered("GET", "/apps/{app}", status, 0.003)
+    found = samples(metrics)
+    assert found["alm_http_requests_total", "GET", "/apps/{app}", "200"] == 2
+    assert found["alm_http_requests_total", "GET", "/apps/{app}", "404"] == 1
+    assert found["alm_http_request_seconds_count", "GET", "/apps/{app}"] == 3
+    assert found["alm_http_request_seconds_bucket", "0.005", "GET", "/apps/{app}"] == 3
+    assert found["alm_http_request_seconds_bucket", "0.0025", "GET", "/apps/{app}"] == 0
+
+
+def test_what_strangers_send_makes_no_new_series():
+    metrics = Metrics()
+    for number in range(50):
+        metrics.answered(f"METHOD{number}", "", 405, 0.001)
+    counted = {key: value for key, value in samples(metrics).items() if key[0] == "alm_http_requests_total"}
+    assert counted == {("alm_http_requests_total", "other", "none", "405"): 50}
+
+
+def test_a_gauge_shows_what_there_is_now():
+    metrics = Metrics()
+    metrics.show("alm_backlog", "Waits.", "service", {"app": 3.0, "version": 1.0})
+    metrics.show("alm_backlog", "Waits.", "service", {"app": 2.0})
+    metrics.show("alm_length", "Entries.", "", {"": 7.0})
+    found = samples(metrics)
+    assert found["alm_backlog", "app"] == 2
+    assert ("alm_backlog", "version") not in found
+    assert found["alm_length",] == 7
+
+
+def test_the_process_is_measured():
+    assert samples(Metrics())["process_resident_memory_bytes",] > 0
+
+
+def test_two_servers_in_one_process_count_apart():
+    one, other = Metrics(), Metrics()
+    one.ran("job", "done")
+    assert samples(one)["alm_jobs_total", "job", "done"] == 1
+    assert ("alm_jobs_total", "job", "done") not in samples(other)

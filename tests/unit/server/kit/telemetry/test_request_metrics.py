@@ -1,0 +1,91 @@
+"""Requests are shown as the metrics library's own counter and histogram would show them."""
+
+from __future__ import annotations
+
+import pytest
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.exposition import generate_latest
+
+from envmgr.server.kit.telemetry.metrics import Metrics
+from envmgr.server.kit.telemetry.request_metrics import Requests
+
+BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+ANSWERS = [
+    ("GET", "/apps", 200, 0.25),
+    ("GET", "/apps", 200, 0.0),
+    ("GET", "/apps", 304, 0.001),
+    ("GET", "/apps", 500, 0.0010001),
+    ("GET", "/apps/{app}", 404, 10.0),
+    ("GET", "/apps/{app}", 404, 10.5),
+    ("POST", "/apps", 201, 1.0),
+    ("DELETE", '/odd"\\\n', 204, 3.0),
+]
+
+
+def shown(requests):
+    registry = CollectorRegistry()
+    registry.register(requests)
+    return generate_latest(registry).decode().splitlines()
+
+
+def library(answers):
+    """Return what the library's own instruments say."""
+    registry = CollectorRegistry()
+    requests = Counter(
+        "alm_http_requests", "Requests answered.", ["method", "route", "status"], registry=registry
+    )
+    seconds = Histogram(
+        "alm_http_request_seconds",
+        "From a request's head to its answer's end.",
+        ["method", "route"],
+        buckets=BOUNDS,
+        registry=registry,
+    )
+    for method, route, status, took in answers:
+        requests.labels(method, route, str(status)).inc()
+        seconds.labels(method, route).observe(took)
+    return [line for line in generate_latest(registry).decode().splitlines() if "_created" not in line]
+
+
+@pytest.mark.parametrize("answers", [[], ANSWERS[:1], ANSWERS], ids=len)
+def test_what_is_shown_is_what_the_library_shows(answers):
+    requests = Requests()
+    for answer in answers:
+        requests.answered(*answer)
+    assert shown(requests) == library(answers)
+
+
+def test_every_bound_holds_what_is_not_above_it():
+    requests = Requests()
+    for bound in BOUNDS:
+        requests.answered("GET", "/apps", 200, bound)
+    buckets = [line.rpartition(" ")[2] for line in shown(requests) if "_bucket" in line]
+    assert buckets == [f"{n}.0" for n in [*range(1, len(BOUNDS) + 1), len(BOUNDS)]]
+
+
+def test_a_look_changes_nothing_and_counting_goes_on_during_one():
+    requests = Requests()
+    requests.answered("GET", "/apps", 200, 0.5)
+    assert shown(requests) == shown(requests)
+    counted, timed = requests.collect()
+    requests.answered("GET", "/apps", 200, 0.5)
+    requests.answered("GET", "/new", 200, 0.5)
+    assert [sample.value for sample in counted.samples] == [1]
+    assert {sample.labels["route"] for sample in timed.samples} == {"/apps"}
+    assert 'alm_http_requests_total{method="GET",route="/apps",status="200"} 2.0' in shown(requests)
+
+
+def test_methods_that_strangers_make_up_and_paths_that_there_are_not_have_one_name():
+    requests = Requests()
+    for number in range(20):
+        requests.answered(f"METHOD{number}", "", 405, 0.1)
+    assert [line for line in shown(requests) if line.startswith("alm_http_requests_total")] == [
+        'alm_http_requests_total{method="other",route="none",status="405"} 20.0'
+    ]
+
+
+def test_two_servers_in_one_process_count_their_requests_apart():
+    one, other = Metrics(), Metrics()
+    one.answered("GET", "/apps", 200, 0.1)
+    assert b'alm_http_requests_total{method="GET",route="/apps",status="200"} 1.0' in one.text()
+    assert b"alm_http_requests_total{" not in other.text()

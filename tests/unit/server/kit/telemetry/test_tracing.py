@@ -1,0 +1,237 @@
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import contextmanager
+
+import pytest
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import SpanKind, StatusCode, format_span_id, format_trace_id
+
+from envmgr.server.kit.common.events import Event
+from envmgr.server.kit.messaging.bus import InProcessBus, Subscription
+from envmgr.server.kit.telemetry import tracing as tracing_module
+from envmgr.server.kit.telemetry.request_info import Seen
+from envmgr.server.kit.telemetry.tracing import FEW, Announced, Tracing
+from support.hearing import Diary, Listener
+
+ORIGIN = "00f067aa0ba902b7"
+
+
+def trace_of(number):
+    return f"{number:032x}"
+
+
+def event(number, **values):
+    given = {
+        "id": f"e{number}",
+        "source": "alm/app",
+        "type": "Tested",
+        "subject": "app/1",
+        "time": "2026-01-01T00:00:00.000Z",
+        "sequence": number,
+        "actor": "user:ada",
+        "data": {"number": number},
+        "traceparent": f"00-{trace_of(number)}-{ORIGIN}-01",
+    }
+    return Event(**{**given, **values})
+
+
+@contextmanager
+def told():
+    """Give tracing, and the list that its spans are in afterwards."""
+    exporter, spans = InMemorySpanExporter(), []
+    tracing = Tracing(exporter, "tested")
+    yield tracing, spans
+    tracing._provider.force_flush()
+    spans.extend(exporter.get_finished_spans())
+    tracing.stop()
+
+
+def published(events, *listeners):
+    with told() as (tracing, spans):
+        bus = tracing.bus(InProcessBus(first_wait=0.001))
+        for number, listener in enumerate(listeners):
+            bus.subscribe(Subscription(f"c{number}", frozenset("*"), listener.handle, listener.bury))
+        asyncio.run(bus.publish(events))
+    return spans
+
+
+def of_kind(spans, kind):
+    return [span for span in spans if span.kind is kind]
+
+
+def trace(span):
+    return format_trace_id(span.context.trace_id)
+
+
+def parent(span):
+    return format_span_id(span.parent.span_id) if span.parent else ""
+
+
+def links(span):
+    return [format_trace_id(link.context.trace_id) for link in span.links]
+
+
+def test_a_few_events_each_have_spans_in_their_own_trace():
+    listeners = Listener(), Listener()
+    spans = published([event(1), event(2)], *listeners)
+    assert [listener.heard for listener in listeners] == [[1, 2], [1, 2]]
+    sent, taken = of_kind(spans, SpanKind.PRODUCER), of_kind(spans, SpanKind.CONSUMER)
+    assert sorted(map(trace, sent)) == [trace_of(1), trace_of(2)]
+    assert {parent(span) for span in sent} == {ORIGIN}
+    of_trace = {trace(span): format_span_id(span.context.span_id) for span in sent}
+    assert sorted((span.name, trace(span)) for span in taken) == [
+        (f"process c{consumer}", trace_of(number)) for consumer in (0, 1) for number in (1, 2)
+    ]
+    assert all(parent(span) == of_trace[trace(span)] for span in taken)
+    assert not any(span.links for span in spans)
+
+
+def test_many_events_share_a_span_that_is_linked_to_where_they_happened():
+    numbers = range(1, FEW + 2)
+    listener = Listener()
+    spans = published([event(number) for number in numbers], listener)
+    assert listener.batches == [list(numbers)]
+    (sent,), (taken,) = of_kind(spans, SpanKind.PRODUCER), of_kind(spans, SpanKind.CONSUMER)
+    assert (sent.parent, parent(taken)) == (None, format_span_id(sent.context.span_id))
+    for span in (sent, taken):
+        assert links(span) == [trace_of(number) for number in numbers]
+        assert span.attributes["messaging.batch.message_count"] == len(numbers)
+
+
+def test_a_whole_batch_of_a_relay_keeps_all_its_links_and_those_of_one_request_share_theirs():
+    events = [event(number) for number in range(1, 499)]
+    events += [event(number, traceparent=events[0].traceparent) for number in (499, 500)]
+    (sent,) = published(events)
+    assert (len(sent.links), sent.dropped_links) == (498, 0)
+
+
+def test_who_takes_a_few_out_of_many_takes_them_in_their_own_traces():
+    listener = Listener()
+    with told() as (tracing, spans):
+        bus = tracing.bus(InProcessBus())
+        bus.subscribe(Subscription("picky", frozenset({"Rare"}), listener.handle, listener.bury))
+        events = [event(number) for number in range(1, FEW + 1)]
+        asyncio.run(bus.publish([*events, event(99, type="Rare")]))
+    (taken,) = of_kind(spans, SpanKind.CONSUMER)
+    assert (listener.heard, trace(taken), parent(taken)) == ([99], trace_of(99), ORIGIN)
+
+
+def test_a_failure_is_told_by_its_kind_only_and_each_try_by_itself():
+    failures = []
+
+    def fails(_events):
+        if len(failures) < 2:
+            failures.append(1)
+            raise ValueError("topsecret")
+
+    listener = Listener(fails)
+    taken = of_kind(published([event(1)], listener), SpanKind.CONSUMER)
+    assert listener.heard == [1]
+    assert [span.status.status_code for span in taken] == [
+        StatusCode.ERROR,
+        StatusCode.ERROR,
+        StatusCode.UNSET,
+    ]
+    assert [span.attributes.get("error.type") for span in taken] == ["ValueError", "ValueError", None]
+    assert not any("topsecret" in span.to_json() for span in taken)
+
+
+@pytest.mark.parametrize("traceparent", ["", "garbage", f"00-{'0' * 32}-{ORIGIN}-01", "00-ü-1-01"])
+@pytest.mark.parametrize("number", [1, FEW + 1])
+def test_events_without_a_proper_trace_are_carried_all_the_same(traceparent, number):
+    listener = Listener()
+    spans = published([event(n, traceparent=traceparent) for n in range(number)], listener)
+    assert listener.heard == list(range(number))
+    assert all(span.parent is None and not span.links for span in of_kind(spans, SpanKind.PRODUCER))
+
+
+def test_what_a_consumer_is_called_elsewhere_it_is_called_still():
+    bus, listener = InProcessBus(), Listener()
+    with told() as (tracing, _):
+        tracing.bus(bus).subscribe(Subscription("c", frozenset("*"), listener.handle, listener.bury))
+    assert bus.subscriptions[0].handle.__qualname__ == "Listener.handle"
+
+
+def asked(tracing, *headers, method="GET", status=200, **seen):
+    scope = {"type": "http", "method": method, "scheme": "http", "path": "/apps", "headers": list(headers)}
+    span = tracing.request(scope)
+    span.end(Seen(method=method, path="/apps", client="", request_id="r", **seen), status)
+    return span.scope
+
+
+def test_a_request_goes_on_with_its_trace_under_an_id_of_its_own():
+    given = (b"traceparent", f"00-{trace_of(1)}-{ORIGIN}-01".encode())
+    with told() as (tracing, spans):
+        scope = asked(tracing, (b"host", b"x"), given, route="/apps")
+    (span,) = spans
+    own = f"00-{trace_of(1)}-{format_span_id(span.context.span_id)}-01".encode()
+    assert scope["headers"] == [(b"host", b"x"), (b"traceparent", own)]
+    assert (trace(span), parent(span), span.name) == (trace_of(1), ORIGIN, "GET /apps")
+
+
+@pytest.mark.parametrize("given", [b"garbage", b"\xff", f"00-{'0' * 32}-{ORIGIN}-01".encode()])
+def test_a_trace_that_cannot_be_is_replaced(given):
+    with told() as (tracing, spans):
+        scope = asked(tracing, (b"traceparent", given))
+    (span,) = spans
+    assert span.parent is None
+    assert [value.split(b"-")[1].decode() for name, value in scope["headers"]] == [trace(span)]
+
+
+def test_only_failures_of_the_server_are_errors():
+    with told() as (tracing, spans):
+        asked(tracing, status=404, problem="not-found")
+        asked(tracing, status=500, problem="bug")
+        asked(tracing, status=0)
+    assert [span.status.is_ok for span in spans] == [True, False, True]
+    assert [span.attributes.get("error.type") for span in spans] == ["not-found", "bug", None]
+    assert [span.attributes.get("http.response.status_code") for span in spans] == [404, 500, None]
+
+
+def test_a_method_that_nobody_knows_makes_no_name_of_its_own():
+    with told() as (tracing, spans):
+        asked(tracing, method="X" * 50)
+    assert (spans[0].name, spans[0].attributes["http.request.method"]) == ("HTTP", "_OTHER")
+
+
+class Flaky(SpanExporter):
+    """Succeeds and fails as it is told."""
+
+    def __init__(self, *results):
+        self.results = list(results)
+        self.is_over = False
+
+    def export(self, spans):
+        return SpanExportResult.SUCCESS if self.results.pop(0) else SpanExportResult.FAILURE
+
+    def shutdown(self):
+        self.is_over = True
+
+
+def test_that_nothing_arrives_is_said_once_until_it_does():
+    diary = Diary()
+    flaky = Flaky(True, False, False, True, True, False)
+    exporter = Announced(flaky, "collector:4318", diary)
+    while flaky.results:
+        exporter.export([])
+    away, back = "traces do not arrive: they are dropped meanwhile", "traces arrive again"
+    assert diary.lines == [(said, {"collector": "collector:4318"}) for said in (away, back, away)]
+    exporter.shutdown()
+    assert flaky.is_over
+
+
+def test_stopping_waits_for_a_collector_only_so_long(monkeypatch):
+    class Endless(Flaky):
+        def export(self, spans):
+            time.sleep(2)
+            return SpanExportResult.FAILURE
+
+    monkeypatch.setattr(tracing_module, "FLUSH_SECONDS", 0.1)
+    tracing = Tracing(Endless(), "tested")
+    asked(tracing)
+    began = time.monotonic()
+    tracing.stop()
+    assert time.monotonic() - began < 1

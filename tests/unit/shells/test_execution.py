@@ -1,0 +1,104 @@
+"""A program gets the environment and signals its caller had."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from envmgr.shells import execution
+
+BECOME = """
+import os, sys
+from envmgr.shells import execution as process
+sys.exit(process.become(sys.argv[1], sys.argv[2:], dict(os.environ)))
+"""
+
+
+def become(*words, **options):
+    return subprocess.run(
+        [sys.executable, "-c", BECOME, *words], capture_output=True, text=True, check=False, **options
+    )
+
+
+def test_what_a_shim_set_is_taken_out():
+    variables = {"ENVMGR_SHIM": ":", "ENVMGR_HOME": "/root", "LC_CTYPE": "C.UTF-8", "A": "1"}
+    assert execution.restore(variables) == {"A": "1"}
+
+
+def test_what_a_shim_found_is_put_back():
+    variables = {"ENVMGR_SHIM": "h:=C", "ENVMGR_HOME": "/root", "LC_CTYPE": "C.UTF-8"}
+    assert execution.restore(variables) == {"ENVMGR_HOME": "/root", "LC_CTYPE": "C"}
+    assert execution.restore({"ENVMGR_SHIM": "h:="}) == {"LC_CTYPE": ""}
+
+
+def test_a_locale_python_chose_for_itself_is_taken_out_without_a_shim_too():
+    coerced = {"LC_CTYPE": "C.UTF-8"}
+    assert execution.restore(coerced, b"A=1\0") == {}
+    assert execution.restore(coerced, b"LC_CTYPE=C\0") == {"LC_CTYPE": "C"}
+    assert execution.restore(coerced, b"") == coerced
+    assert execution.restore({"LC_CTYPE": "de_DE.UTF-8"}, b"A=1\0") == {"LC_CTYPE": "de_DE.UTF-8"}
+
+
+def test_directories_stand_in_front_once():
+    assert execution.in_front(["/a", "/b", "/a"], "/usr/bin") == os.pathsep.join(["/a", "/b", "/usr/bin"])
+    assert execution.in_front(["/a"], "") == "/a"
+
+
+def test_shims_are_put_on_path_unless_they_are_there():
+    there = os.pathsep.join(["/usr/bin", "/shims"])
+    assert execution.with_shims("/shims", there) == there
+    assert execution.with_shims("/shims", "/usr/bin") == os.pathsep.join(["/shims", "/usr/bin"])
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+def test_a_program_dies_of_a_broken_pipe_as_usual():
+    done = become("/bin/sh", "-c", "kill -PIPE $$; exit 5")
+    assert done.returncode == -13
+
+
+@pytest.mark.skipif(os.name == "nt", reason="runs sh")
+def test_a_script_without_a_first_line_is_run_by_sh(tmp_path):
+    script = tmp_path / "script"
+    script.write_text('echo "got $1"; exit 3\n')
+    script.chmod(0o755)
+    done = become(str(script), "a b")
+    assert (done.returncode, done.stdout) == (3, "got a b\n")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX modes")
+@pytest.mark.parametrize(
+    ("content", "mode", "kind", "message"),
+    [
+        ("#!/no/such/interpreter\n", 0o755, "CommandNotFound", "interpreter"),
+        ("#!/bin/sh\n", 0o644, "CannotRun", "Permission denied"),
+        (None, 0, "CommandNotFound", "No such file"),
+    ],
+)
+def test_what_cannot_run_says_why(tmp_path, content, mode, kind, message):
+    script = tmp_path / "script"
+    if content is not None:
+        script.write_text(content)
+        script.chmod(mode)
+    done = become(str(script))
+    assert kind in done.stderr
+    assert message in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("directories", "path", "expected"),
+    [
+        ([], "/a:/b", "/a:/b"),
+        (["/x"], "/a:/b", "/x:/a:/b"),
+        (["/x", "/y", "/x"], "/a", "/x:/y:/a"),
+        (["/x", "/y"], "/x:/y:/a", "/x:/y:/a"),
+        (["/x"], "/x", "/x"),
+        (["/x"], "/xy:/a", "/x:/xy:/a"),
+        (["/x"], "", "/x"),
+    ],
+)
+def test_directories_come_first_on_path(directories, path, expected):
+    given = os.pathsep.join(path.split(":"))
+    assert execution.ahead(directories, given) == os.pathsep.join(expected.split(":"))
