@@ -7,16 +7,29 @@ PINNED := $(VENV)/.pinned
 READY  := $(VENV)/.ready
 REQUIREMENTS ?= requirements/dev.txt
 WORKERS ?= auto
+DEPENDENCY_TESTS := tests/unit tests/functional tests/contract -m "not slow and not registries"
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test check unit lint types contracts coverage bench openapi requirements clean
+.PHONY: demo test test-lowest test-newest check unit lint types contracts coverage bench openapi requirements upgrade clean
 
 demo: $(READY)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh tests/demo.sh
 
 test: $(READY)
 	$(BIN)/python -m pytest -n $(WORKERS)
+
+# The client and the server with the lowest versions of their dependencies that pyproject.toml allows ...
+test-lowest: $(READY)
+	$(MAKE) $(VENV)/lowest/.ready VENV=$(VENV)/lowest REQUIREMENTS=requirements/lowest.txt
+	$(VENV)/lowest/bin/python -m pytest -n $(WORKERS) $(DEPENDENCY_TESTS)
+
+# ... and with the newest that the index has today; a result that changes without a commit, so not part of .ci/run.
+test-newest: $(READY)
+	$(PYTHON) -m venv --clear $(VENV)/newest
+	$(VENV)/newest/bin/python -m pip install -qq -r requirements/test.in --editable '.[server,otel]'
+	$(VENV)/newest/bin/python -m pip check
+	$(VENV)/newest/bin/python -m pytest -n $(WORKERS) $(DEPENDENCY_TESTS)
 
 check: lint types contracts
 
@@ -41,10 +54,20 @@ openapi: $(READY)
 	$(BIN)/envmgr-alm openapi > src/envmgr/server/openapi.json.new
 	mv src/envmgr/server/openapi.json.new src/envmgr/server/openapi.json
 
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+  --no-header --no-annotate --extra server --extra otel $(UPGRADE)
+
+# dev.txt has the newest versions within the bounds of pyproject.toml; lowest.txt the lower bounds, and the tests' tools.
 requirements: $(READY)
 	$(BIN)/python -m pip install -qq uv
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	  --no-header --no-annotate --extra server --extra otel --output-file requirements/dev.txt requirements/dev.in pyproject.toml
+	$(COMPILE) --output-file requirements/dev.txt requirements/dev.in pyproject.toml
+	names=$$(grep -o '^[a-z][a-z-]*' requirements/test.in | paste -sd'|') && \
+	  grep -E "^($$names)==" requirements/dev.txt | cut -d' ' -f1 > $(VENV)/test-pins.txt
+	$(COMPILE) --resolution lowest-direct --constraint $(VENV)/test-pins.txt \
+	  --output-file requirements/lowest.txt requirements/test.in pyproject.toml
+
+upgrade:
+	$(MAKE) requirements UPGRADE=--upgrade
 
 # Nothing is resolved, nor built, here: each file is one that the pins name, whatever was released since.
 $(PINNED): $(REQUIREMENTS)

@@ -21,7 +21,7 @@ def install_commands() -> list[str]:
         command
         for path in RECIPES
         for command in PIP_INSTALL.findall(path.read_text())
-        if " -r " in command or "--requirement" in command
+        if re.search(r" (?:-r|--requirement)[ =]", command) and "-r requirements/test.in" not in command
     ]
 
 

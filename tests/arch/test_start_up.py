@@ -71,7 +71,7 @@ def test_a_command_people_run_all_day_imports_nothing_heavy(arguments, tmp_path)
     assert imported_by(arguments, tmp_path) & HEAVY == set()
 
 
-ASKING = {"httpx", "ssl", "filelock", "rich", "litestar", "msgspec", "sqlalchemy"}
+ASKING = {"pydantic", "httpx", "ssl", "filelock", "rich", "litestar", "msgspec", "sqlalchemy"}
 
 
 @pytest.mark.parametrize("arguments", [["alm", "--help"], ["alm", "push", "--help"]], ids=" ".join)

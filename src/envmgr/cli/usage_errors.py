@@ -20,12 +20,23 @@ _REPHRASED = (
     (re.compile(r"No such option: (\S+)(?s:.*)"), r"there is no option \1"),
     (re.compile(r"Missing (?:argument|option) '([^']*)'(?s:.*)"), r"\1 is missing"),
     (re.compile(r"Got unexpected extra arguments?(?:\(s\))? \((.*)\)"), r"too much: \1"),
-    (re.compile(r"Invalid value for (.*?): Input should (.*?)(?:, .*)?"), r"bad value for \1: it should \2"),
-    (re.compile(r"Invalid value for (.*?): (?:Value error, )?(.*?)\.?"), r"bad value for \1: \2"),
+    (
+        re.compile(r"Invalid value for (.*?): .* is not a valid int(?: range)?\."),
+        r"bad value for \1: it should be a whole number",
+    ),
+    (
+        re.compile(r"Invalid value for (.*?): .* is not in the range x>=(\d+)\."),
+        r"bad value for \1: it should be greater than or equal to \2",
+    ),
+    (
+        re.compile(r"Invalid value for (.*?): .* is not in the range (\d+)<=x<=(\d+)\."),
+        r"bad value for \1: it should be from \2 to \3",
+    ),
+    (re.compile(r"Invalid value for (.*?): (.*?)\.?"), r"bad value for \1: \2"),
     (re.compile(r"Option '(.*)' requires an argument\.?"), r"\1 needs a value"),
 )
-_PLAIN = (("valid integer", "whole number"), ("valid number", "number"), ("' / '", "' or '"))
-"""The words of the parser that nobody else has, and how it puts two names of an option side by side."""
+_PLAIN = (("' / '", "' or '"),)
+"""How the parser puts two names of an option side by side."""
 
 
 def check_names(command: Command, words: Sequence[str]) -> None:

@@ -48,6 +48,7 @@ def test_a_command_line_that_makes_no_sense_says_what_does(words, message, hint)
             ["alm", "audit", "--limit", "-1"],
             "bad value for '--limit': it should be greater than or equal to 0",
         ),
+        (["alm", "serve", "--port", "70000"], "bad value for '--port': it should be from 0 to 65535"),
         (["alm", "deployments", "show", "1.5"], "bad value for 'ID': it should be a whole number"),
     ],
     ids=str,

@@ -7,7 +7,7 @@ and the beginning of the cursor's own. The answer is a line a candidate, after a
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
 from envmgr.cli import app
 from envmgr.cli.usage_errors import commands_of
@@ -79,8 +79,7 @@ def _values(command: Command, word: str) -> dict[str, str] | None:
         if word in one.opts and word.startswith("-") and not getattr(one, "is_flag", False):
             if one.metavar == "SCOPE":
                 return _scopes()
-            annotation = getattr(getattr(one, "type_descriptor", None), "annotation", None)
-            choices = [value for value in get_args(annotation) if isinstance(value, str)]
+            choices: Sequence[str] = getattr(one.type, "choices", ())
             return {FILES: ""} if one.metavar == "FILE" else dict.fromkeys(choices, "")
     return None
 
