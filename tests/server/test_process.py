@@ -236,7 +236,7 @@ def test_without_the_extra_one_line_says_how_to_get_it():
     )
     assert done.returncode == 1
     assert done.stderr.count("\n") == 2
-    assert "pipx install 'envmgr[server]'" in done.stderr
+    assert "pipx install --force 'envmgr-toolchain[server]" in done.stderr
 
 
 def test_what_was_written_is_there_after_a_restart_and_after_a_kill(fresh):

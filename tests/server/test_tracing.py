@@ -227,5 +227,5 @@ def test_without_the_extra_the_start_says_how_to_get_it(tmp_path):
     )
     assert (done.returncode, done.stderr.count("\n")) == (1, 2)
     assert "OTEL_EXPORTER_OTLP_ENDPOINT" in done.stderr
-    assert "pipx install 'envmgr[server,otel]'" in done.stderr
+    assert "pipx install --force 'envmgr-toolchain[server,otel]" in done.stderr
     assert not (tmp_path / "data").exists()

@@ -100,9 +100,11 @@ def _check_format(number: object, at: _At) -> None:
     if type(number) is not int or number < 1:
         raise at.error(f"{_short(number)} is not the number of a format")
     if number > FORMAT:
+        from envmgr.kit.distribution import DISTRIBUTION
+
         raise at.error(
             f"format {_short(number)} was written by a newer envmgr, this one reads {FORMAT}",
-            "update envmgr (`pipx upgrade envmgr`, or as you installed it)",
+            f"update envmgr (`pipx upgrade {DISTRIBUTION}`, or as you installed it)",
         )
 
 

@@ -46,4 +46,4 @@ def test_without_its_parts_it_says_how_to_install_them(context, monkeypatch):
     monkeypatch.setattr(serve, "PARTS", ("json", "no_such_part"))
     with pytest.raises(AlmError, match="it lacks no_such_part") as caught:
         command_line(context, Wish())
-    assert "envmgr[server]" in (caught.value.hint or "")
+    assert "pipx install --force 'envmgr-toolchain[server]" in (caught.value.hint or "")

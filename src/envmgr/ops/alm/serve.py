@@ -51,9 +51,11 @@ def command_line(context: Context, wish: Wish) -> list[str]:
     """Return what to run; raise AlmError where the server's parts are not installed."""
     missing = [name for name in PARTS if importlib.util.find_spec(name) is None]
     if missing:
+        from envmgr.kit.distribution import requirement
+
         raise AlmError(
             f"the server is not installed: it lacks {', '.join(missing)}",
-            "pipx install --force 'envmgr[server]' (or pip install 'envmgr[server]') installs it",
+            f"run `pipx install --force '{requirement('server')}'`",
         )
     given = {
         "--host": wish.host,

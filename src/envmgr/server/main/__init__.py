@@ -50,7 +50,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; return its exit code."""
     options = _parser().parse_args(arguments)
     if any(find_spec(name) is None for name in NEEDS):
-        return fail("the server is not installed here", "install it with: pipx install 'envmgr[server]'")
+        from envmgr.kit.distribution import requirement
+
+        return fail(
+            "the server is not installed here", f"run `pipx install --force '{requirement('server')}'`"
+        )
     os.umask(0o077)  # what is kept here, hashes of passwords among it, is for its owner only
     try:
         return _run(options)

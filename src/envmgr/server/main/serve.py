@@ -67,6 +67,7 @@ def _tracing(settings: Settings, log: Log) -> Iterator[Tracing | None]:
     if not settings.traces_url:
         yield None
         return
+    from envmgr.kit.distribution import requirement
     from envmgr.server.kit.config.settings import SettingsError
 
     try:
@@ -74,7 +75,7 @@ def _tracing(settings: Settings, log: Log) -> Iterator[Tracing | None]:
     except ImportError as error:
         raise SettingsError(
             "OTEL_EXPORTER_OTLP_ENDPOINT asks for traces, and what sends them is not installed",
-            "install it with: pipx install 'envmgr[server,otel]', or unset the variable",
+            f"run `pipx install --force '{requirement('server', 'otel')}'`, or unset the variable",
         ) from error
     started = tracing.start(settings.traces_url, settings.service_name, log)
     try:

@@ -1,0 +1,100 @@
+"""The distribution's name: in one place, and never the name of somebody else's package."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from envmgr.kit.distribution import DISTRIBUTION
+
+CHECKOUT = Path(__file__).parents[2]
+INSTALL = re.compile(
+    r"\b(?:pipx?|uv|uvx|poetry|pdm)\b(?: tool| pip)? (?:install|add|run|upgrade|inject)?\b([^\n`]*)"
+)
+FROM_INDEX = re.compile(r"(?:envmgr|envmgr-cli|envmgr-toolchain)(?:\[[a-z,]*\])?(?:[=<>~!].*)?")
+
+
+def installs_from_an_index(text: str) -> list[str]:
+    """Return the commands that install envmgr, or a package named so, from a package index."""
+    return [
+        match[0].strip()
+        for match in INSTALL.finditer(text)
+        if " @ " not in match[1] and any(FROM_INDEX.fullmatch(word.strip("\"'")) for word in match[1].split())
+    ]
+
+
+def texts() -> list[Path]:
+    """Return the committed files in which a person or a machine may read how to install envmgr."""
+    places = [
+        "*.md",
+        "docs",
+        "src",
+        "shims",
+        "plugins",
+        "scripts",
+        "deploy",
+        ".github",
+        ".ci",
+        "Makefile",
+        "tests/demo.sh",
+    ]
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *places]
+    listed = subprocess.run(command, cwd=CHECKOUT, check=True, capture_output=True, text=True).stdout
+    return [CHECKOUT / name for name in listed.split("\0") if name and (CHECKOUT / name).is_file()]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "pipx install envmgr",
+        "pipx install 'envmgr[server]'",
+        "run `pip install envmgr-cli`",
+        "    - pip install --upgrade envmgr==0.1",
+        'python -m pip install "envmgr>=1"',
+        "uv tool install envmgr-toolchain",
+        "uvx envmgr install",
+        "pipx run envmgr",
+        "uv add 'envmgr[server,otel]'",
+    ],
+)
+def test_an_install_from_an_index_is_recognized(line):
+    assert installs_from_an_index(line)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "pipx install .",
+        "pipx install '.[server]'",
+        "pip install dist/envmgr_toolchain-0.1.0-py3-none-any.whl",
+        "pipx install --force 'envmgr-toolchain[server] @ file:///home/you/envmgr'",
+        'pip install "$ENVMGR_WHEEL"',
+        "pipx install my-tool",
+    ],
+)
+def test_an_install_from_a_clone_or_a_wheel_is_fine(line):
+    assert not installs_from_an_index(line)
+
+
+def test_no_file_installs_from_an_index():
+    """Until there is a release; its name alone becomes fine then, those of others never."""
+    found = {
+        str(path.relative_to(CHECKOUT)): installs_from_an_index(path.read_text(errors="replace"))
+        for path in texts()
+    }
+    assert {name: commands for name, commands in found.items() if commands} == {}
+
+
+def test_no_source_spells_the_name_but_the_one_place():
+    owner = CHECKOUT / "src" / "envmgr" / "kit" / "distribution.py"
+    sources = [path for path in texts() if path.is_relative_to(CHECKOUT / "src") and path != owner]
+    wrong = re.compile(rf"{DISTRIBUTION}|envmgr\[")
+    assert [str(path) for path in sources if wrong.search(path.read_text(errors="replace"))] == []
+
+
+def test_the_project_has_the_name_of_the_hints():
+    assert tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]["name"] == DISTRIBUTION

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import json
+from importlib import metadata
+
+import pytest
+
+from envmgr.kit import distribution
+
+
+@pytest.fixture
+def recorded(monkeypatch):
+    """Return a function that installs a record of where the distribution came from."""
+
+    def record(origin):
+        class Installed:
+            def read_text(self, name):
+                assert name == "direct_url.json"
+                return origin and json.dumps(origin)
+
+        monkeypatch.setattr(metadata, "distribution", lambda _: Installed())
+
+    return record
+
+
+@pytest.mark.parametrize(
+    ("origin", "suffix"),
+    [
+        (None, ""),
+        ({"url": "file:///home/you/envmgr", "dir_info": {"editable": True}}, " @ file:///home/you/envmgr"),
+        ({"url": "file:///tmp/a.whl", "archive_info": {}}, " @ file:///tmp/a.whl"),
+        (
+            {"url": "https://git.example/envmgr", "vcs_info": {"vcs": "git", "commit_id": "0a"}},
+            " @ git+https://git.example/envmgr",
+        ),
+    ],
+)
+def test_a_requirement_names_where_the_distribution_was_installed_from(recorded, origin, suffix):
+    recorded(origin)
+    assert distribution.requirement("server", "otel") == f"envmgr-toolchain[server,otel]{suffix}"
+    assert distribution.requirement() == f"envmgr-toolchain{suffix}"
+
+
+def test_what_is_not_installed_is_named_alone(monkeypatch):
+    def missing(name):
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "distribution", missing)
+    assert distribution.requirement("server") == "envmgr-toolchain[server]"
