@@ -11,7 +11,7 @@ DEPENDENCY_TESTS := tests/unit tests/functional tests/contract -m "not slow and 
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test test-lowest test-newest check unit lint types contracts coverage bench openapi requirements upgrade clean
+.PHONY: demo test test-lowest test-newest check unit lint types contracts coverage bench dist openapi requirements upgrade clean
 
 demo: $(READY)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh tests/demo.sh
@@ -50,6 +50,10 @@ coverage: $(READY)
 bench: $(READY)
 	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
+# Builds both files twice, compares them byte for byte, checks them, and installs the wheel into a new environment.
+dist: $(READY)
+	$(BIN)/python scripts/build_dist.py
+
 openapi: $(READY)
 	$(BIN)/envmgr-alm openapi > src/envmgr/server/openapi.json.new
 	mv src/envmgr/server/openapi.json.new src/envmgr/server/openapi.json
@@ -82,4 +86,4 @@ $(READY): $(PINNED) pyproject.toml
 	@touch $(READY)
 
 clean:
-	rm -rf $(VENV) .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage*
+	rm -rf $(VENV) dist .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage*

@@ -5,28 +5,62 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
 import pytest
 
+from envmgr import __version__
+
 CHECKOUT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
-def unpacked_wheel(tmp_path_factory):
-    """Build the wheel from the checkout, and unpack it as an installer would."""
-    folder = tmp_path_factory.mktemp("wheel")
-    subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder / "dist")],
-        cwd=CHECKOUT,
-        check=True,
-        capture_output=True,
-    )
-    (wheel,) = (folder / "dist").glob("*.whl")
+def dist(tmp_path_factory):
+    """Build and check the sdist and the wheel of the checkout, as a release does."""
+    folder = tmp_path_factory.mktemp("dist")
+    command = [sys.executable, str(CHECKOUT / "scripts" / "build_dist.py"), "--output", str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def unpacked_wheel(dist, tmp_path_factory):
+    """Unpack the wheel as an installer would."""
+    (wheel,) = dist.glob("*.whl")
+    folder = tmp_path_factory.mktemp("site")
     with zipfile.ZipFile(wheel) as archive:
-        archive.extractall(folder / "site")
-    return folder / "site"
+        archive.extractall(folder)
+    return folder
+
+
+def committed_files(*places: str) -> set[str]:
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *places]
+    listed = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=True).stdout
+    return {name for name in listed.split("\0") if name and (CHECKOUT / name).is_file()}
+
+
+def test_the_wheel_holds_the_package_its_data_and_nothing_else(dist):
+    (wheel,) = dist.glob(f"envmgr_toolchain-{__version__}-py3-none-any.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+    package = {name.removeprefix("src/") for name in committed_files("src/envmgr")}
+    data = {f"envmgr/_data/{name}" for name in committed_files("plugins", "shims")}
+    info = f"envmgr_toolchain-{__version__}.dist-info"
+    about = {
+        f"{info}/{name}" for name in ("METADATA", "WHEEL", "RECORD", "entry_points.txt", "licenses/LICENSE")
+    }
+    assert names == package | data | about
+
+
+def test_the_sdist_holds_what_the_wheel_is_built_of(dist):
+    (sdist,) = dist.glob(f"envmgr_toolchain-{__version__}.tar.gz")
+    with tarfile.open(sdist) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    about = {"README.md", "CHANGELOG.md", "LICENSE", "pyproject.toml", "PKG-INFO", ".gitignore"}
+    assert names == committed_files("src", "plugins", "shims") | about
 
 
 def run(site: Path, *arguments: str) -> str:

@@ -1,0 +1,153 @@
+"""Build of the sdist and the wheel, reproducible and checked: `make dist`."""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import csv
+import hashlib
+import io
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tarfile
+import tempfile
+import zipfile
+from pathlib import Path
+
+from packaging.metadata import Metadata
+
+CHECKOUT = Path(__file__).parents[1]
+
+
+def main() -> None:
+    """Build both files twice, compare them, check them, and put them into the output directory."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--output", type=Path, default=CHECKOUT / "dist")
+    output = parser.parse_args().output
+    os.environ["SOURCE_DATE_EPOCH"] = source_date()
+    with tempfile.TemporaryDirectory() as folder:
+        work = Path(folder)
+        files = build(CHECKOUT, work / "first")
+        check_reproducible(files, build_again(files[0], work))
+        for file in files:
+            check_metadata(file)
+        check_record(files[1])
+        check_installed(files[1], work / "venv")
+        publish(files, output)
+
+
+def source_date() -> str:
+    """Return the time that the files of an archive get: the last commit's, unless the environment says another."""
+    chosen = os.environ.get("SOURCE_DATE_EPOCH")
+    if chosen:
+        return chosen
+    command = ["git", "-C", str(CHECKOUT), "log", "-1", "--format=%ct"]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def build(source: Path, output: Path) -> tuple[Path, Path]:
+    """Build the sdist and the wheel of a source tree; return their paths."""
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-t", "wheel", "-d", str(output)]
+    _run(*command, cwd=source)
+    (sdist,), (wheel,) = output.glob("*.tar.gz"), output.glob("*.whl")
+    return sdist, wheel
+
+
+def build_again(sdist: Path, work: Path) -> tuple[Path, Path]:
+    """Build both files from the unpacked sdist, in another place and under another umask."""
+    with tarfile.open(sdist) as archive:
+        archive.extractall(work / "again", filter="data")
+    (source,) = (work / "again").iterdir()
+    for path in source.rglob("*"):
+        os.utime(path)
+    previous = os.umask(0o077)
+    try:
+        return build(source, work / "second")
+    finally:
+        os.umask(previous)
+
+
+def check_reproducible(first: tuple[Path, Path], second: tuple[Path, Path]) -> None:
+    """Exit with an error unless both builds have the same bytes."""
+    for one, other in zip(first, second, strict=True):
+        if one.name != other.name or one.read_bytes() != other.read_bytes():
+            sys.exit(f"error: {one.name} differs between two builds of the same source")
+
+
+def check_metadata(file: Path) -> None:
+    """Exit with an error unless a file's metadata is valid and has all that an index shows."""
+    try:
+        metadata = Metadata.from_email(_metadata_text(file), validate=True)
+    except ExceptionGroup as group:
+        sys.exit(f"error: metadata of {file.name} is invalid: {'; '.join(map(str, group.exceptions))}")
+    shown = (metadata.summary, metadata.description, metadata.license_expression, metadata.requires_python)
+    if not all(shown) or not str(metadata.description_content_type).startswith("text/markdown"):
+        sys.exit(f"error: metadata of {file.name} is incomplete: summary, description, license and Python")
+
+
+def _metadata_text(file: Path) -> bytes:
+    if file.suffix == ".whl":
+        with zipfile.ZipFile(file) as archive:
+            (name,) = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
+            return archive.read(name)
+    with tarfile.open(file) as archive:
+        member = archive.extractfile(f"{file.name.removesuffix('.tar.gz')}/PKG-INFO")
+        return member.read() if member else b""
+
+
+def check_record(wheel: Path) -> None:
+    """Exit with an error unless the wheel's RECORD lists every file with its digest, and nothing else."""
+    with zipfile.ZipFile(wheel) as archive:
+        (record,) = [name for name in archive.namelist() if name.endswith(".dist-info/RECORD")]
+        listed = {row[0]: row[1] for row in csv.reader(io.StringIO(archive.read(record).decode()))}
+        actual = {name: _digest(archive.read(name)) for name in archive.namelist() if name != record}
+    if {name: digest for name, digest in listed.items() if name != record} != actual:
+        sys.exit(f"error: RECORD of {wheel.name} does not match its files")
+
+
+def _digest(content: bytes) -> str:
+    encoded = base64.urlsafe_b64encode(hashlib.sha256(content).digest())
+    return f"sha256={encoded.rstrip(b'=').decode()}"
+
+
+def check_installed(wheel: Path, venv: Path) -> None:
+    """Install the wheel into a new environment, beside the pinned dependencies, and run its commands."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(venv)], check=True)
+    scripts = venv / ("Scripts" if os.name == "nt" else "bin")
+    python = str(scripts / "python")
+    pip = (sys.executable, "-m", "pip", "--python", python)
+    _run(*pip, "install", "-qq", "--no-index", "--no-deps", str(wheel))
+    _run(str(scripts / "envmgr"), "--version")
+    purelib = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    site = Path(
+        subprocess.run([python, "-c", purelib], check=True, capture_output=True, text=True).stdout.strip()
+    )
+    (site / "dependencies.pth").write_text(sysconfig.get_path("purelib"))
+    _run(python, "-m", "pip", "check")
+    for command in ("envmgr --help", "envmgr plugin list", "envmgr-alm --version"):
+        name, *arguments = command.split()
+        _run(str(scripts / name), *arguments)
+
+
+def _run(*command: str, cwd: Path | None = None) -> None:
+    environment = {**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"error: {' '.join(command)} failed: {done.stdout}{done.stderr}")
+
+
+def publish(files: tuple[Path, Path], output: Path) -> None:
+    """Put the files into the output directory instead of those of other builds, and print their digests."""
+    output.mkdir(parents=True, exist_ok=True)
+    for path in output.glob(f"{files[1].name.partition('-')[0]}-*"):
+        path.unlink()
+    for file in files:
+        shutil.copy(file, output)
+        print(f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {output / file.name}")
+
+
+if __name__ == "__main__":
+    main()
