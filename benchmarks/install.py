@@ -124,20 +124,22 @@ def install(url: str, ending: str, root: str) -> None:
     """Install one archive as `envmgr install` does, in this process."""
     from envmgr.catalog.layout import Layout
     from envmgr.catalog.release import Artifact, Location
-    from envmgr.install.installer import Job
+    from envmgr.install.installer import InstallJob
     from envmgr.install.installer import install as install_job
     from envmgr.kit import environment, paths, platform
     from envmgr.kit.config.settings import Settings
     from envmgr.kit.http.client import Http
-    from envmgr.kit.progress import Silent
+    from envmgr.kit.progress import NullProgress
 
-    with Http(Settings(), environment.current(), Silent()) as client:
+    with Http(Settings(), environment.current(), NullProgress()) as client:
         install_job(
-            Job("tool", "1.0.0", platform.current(), Artifact(url), Layout(ending, (".",)), "sha256:0"),
-            paths=paths.one_root(os.path.abspath(root)),
+            InstallJob(
+                "tool", "1.0.0", platform.current(), Artifact(url), Layout(ending, (".",)), "sha256:0"
+            ),
+            paths=paths.single_root(os.path.abspath(root)),
             http=lambda: client,
             locate=lambda artifact: Location(artifact.url),
-            progress=Silent(),
+            progress=NullProgress(),
             trusted=(),
             jobs=2,
         )

@@ -32,9 +32,9 @@ def main() -> None:
 
 
 def _ways(root: str, project: str, deep: str) -> dict[str, tuple[str, str]]:
-    from envmgr.kit.paths import one_root
+    from envmgr.kit.paths import single_root
 
-    paths = one_root(os.path.join(root, "home"))
+    paths = single_root(os.path.join(root, "home"))
     program = os.path.join(paths.install("nodejs", "20.19.5"), "bin", "node")
     script = os.path.join(root, "script")
     _write(script, f'#!/bin/sh\nexec {program} "$@"\n')
@@ -49,9 +49,9 @@ def _ways(root: str, project: str, deep: str) -> dict[str, tuple[str, str]]:
 
 def _prepare(root: str, project: str) -> dict[str, str]:
     """Make three installations by hand, a project that asks for them, with its lock, and the shims."""
-    from envmgr.kit.paths import one_root
+    from envmgr.kit.paths import single_root
 
-    paths = one_root(os.path.join(root, "home"))
+    paths = single_root(os.path.join(root, "home"))
     program = _program(root)
     for tool, version, command in (
         ("nodejs", "20.19.5", "node"),

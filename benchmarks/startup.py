@@ -35,9 +35,9 @@ def _prepare(project: str, environment: dict[str, str]) -> None:
     """Make an installation by hand, so that nothing is downloaded."""
     from envmgr.install import receipt
     from envmgr.install.receipt import Receipt
-    from envmgr.kit.paths import one_root
+    from envmgr.kit.paths import single_root
 
-    paths = one_root(environment["ENVMGR_HOME"])
+    paths = single_root(environment["ENVMGR_HOME"])
     for version in ("18.20.4", "20.19.5", "22.3.0"):
         directory = paths.install("nodejs", version)
         os.makedirs(os.path.join(directory, "bin"))

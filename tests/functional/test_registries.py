@@ -17,7 +17,7 @@ from envmgr.kit import paths as places
 from envmgr.kit.config import settings
 from envmgr.kit.errors import InvalidRequest
 from envmgr.kit.http.client import Http
-from envmgr.kit.progress import Silent
+from envmgr.kit.progress import NullProgress
 from envmgr.project import lockfile_io
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Machine:
     """This machine, with envmgr's own files in a directory."""
 
     def __init__(self, root: Path) -> None:
-        self.paths = places.one_root(str(root))
+        self.paths = places.single_root(str(root))
         self.environment = environment.current()
         self.settings = settings.Settings()
         self.http = Http(self.settings, self.environment)
@@ -56,7 +56,12 @@ class Machine:
         artifact = catalog.artifact(tool, version, platform.current())
         assert artifact is not None
         return download.download(
-            artifact, http=self.http, paths=self.paths, locate=catalog.locate, progress=Silent(), task=tool
+            artifact,
+            http=self.http,
+            paths=self.paths,
+            locate=catalog.locate,
+            progress=NullProgress(),
+            task=tool,
         )
 
 

@@ -81,7 +81,7 @@ def test_a_tool_linked_to_a_shim_is_an_error_not_a_loop(box):
 
 
 def without_its_envmgr(box, **changes):
-    baked = replace(shim.bake(box.paths), **changes)
+    baked = replace(shim.shim_context(box.paths), **changes)
     shim.rewrite(box.paths.shims, shim.files(baked, ["node", "envmgr"], windows=False))
 
 
@@ -115,7 +115,7 @@ def test_system_takes_the_next_on_path_that_is_no_shim(box, tmp_path):
     for name in ("empty", "other", "mine"):
         (tmp_path / name).mkdir()
     program(tmp_path / "mine/node", '#!/bin/sh\necho mine "$@"\n')
-    other_root = replace(shim.bake(box.paths), shims=str(tmp_path / "other"))
+    other_root = replace(shim.shim_context(box.paths), shims=str(tmp_path / "other"))
     shim.rewrite(str(tmp_path / "other"), shim.files(other_root, ["node"], windows=False))
     path = ":".join(
         [str(tmp_path / "empty"), str(tmp_path / "other"), box.paths.shims, str(tmp_path / "mine")]

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from envmgr.kit.paths import one_root
+from envmgr.kit.paths import single_root
 from envmgr.shells import plan
 from support.toolbox import SHELLS, Toolbox, program
 
@@ -17,10 +17,10 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="runs POSIX shells")
 
 CLEAR_FOREVER = """
 import sys
-from envmgr.kit.paths import one_root
+from envmgr.kit.paths import single_root
 from envmgr.shells import plan
 while True:
-    plan.clear(one_root(sys.argv[1]))
+    plan.clear(single_root(sys.argv[1]))
 """
 
 
@@ -278,17 +278,17 @@ def test_plans_cleared_all_the_time_keep_nothing_from_running(warm):
                 assert (done.stdout, done.stderr) == ("nodejs 20.1.0 node\n", "")
         finally:
             clearing.kill()
-    plan.clear(one_root(str(warm.root)))
+    plan.invalidate_all(single_root(str(warm.root)))
 
 
 def test_what_was_decided_before_an_installation_leaves_no_plan_after_it(box):
     """Hold a slow path up in the middle, install and reshim, and let it go on."""
     box.asks("nodejs=20\n")
-    draft = plan.begin(box.paths)
+    draft = plan.start(box.paths)
     box.install("nodejs", "20.9.0", ["node"])
     box.reshim()
     made = plan.Plan("/bin/true", {}, (str(box.project / ".envmgr"),), {})
-    assert not plan.finish(box.paths, draft, str(box.project), "node", made)
+    assert not plan.commit(box.paths, draft, str(box.project), "node", made)
     assert box.output("node") == "nodejs 20.9.0 node"
 
 

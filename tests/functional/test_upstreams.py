@@ -128,7 +128,7 @@ def test_credentials_of_a_redirect_are_nowhere_on_disk(machine):
 def test_every_platforms_archive_installs_with_its_programs(tool, version, upstreams, tmp_path):
     upstreams.publish(tool, ARCHIVES[tool])
     for key in ARCHIVES[tool][version]:
-        place = paths.one_root(str(tmp_path / key))
+        place = paths.single_root(str(tmp_path / key))
         for manifest in upstreams.manifests(tool):
             fs.write_atomic(os.path.join(place.plugins, f"{tool}.json"), json.dumps(manifest))
         check_whole(tool, version, key, installed_for(key, tool, version, upstreams, place), place)
@@ -177,7 +177,7 @@ def commands_of(tool, version, key):
 
 def test_python_on_windows_has_a_place_for_scripts(upstreams, tmp_path):
     upstreams.publish("python", ARCHIVES["python"])
-    place = paths.one_root(str(tmp_path))
+    place = paths.single_root(str(tmp_path))
     installed = installed_for("windows-x64", "python", "3.14.0+20251031", upstreams, place)
     assert [os.path.relpath(directory, installed.path) for directory in installed.bin_dirs] == [
         ".",

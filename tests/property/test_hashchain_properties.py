@@ -5,13 +5,13 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from envmgr.kit.audit_log.canonical_json import LARGEST, canonical
-from envmgr.kit.audit_log.sequence_gaps import Numbering
+from envmgr.kit.audit_log.canonical_json import MAX_SAFE_INTEGER, canonicalize
+from envmgr.kit.audit_log.sequence_gaps import SequenceTracker
 from support.chain import chain, findings, relinked
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers(-LARGEST, LARGEST) | TEXTS,
+    st.none() | st.booleans() | st.integers(-MAX_SAFE_INTEGER, MAX_SAFE_INTEGER) | TEXTS,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS, inner, max_size=4),
     max_leaves=12,
 )
@@ -31,23 +31,23 @@ WHOLE = chain(12)
 
 @given(VALUES)
 def test_canonical_json_is_json_of_the_same_value(value):
-    assert json.loads(canonical(value)) == value
+    assert json.loads(canonicalize(value)) == value
 
 
 @given(VALUES)
 def test_canonical_json_is_a_fixed_point(value):
-    assert canonical(json.loads(canonical(value))) == canonical(value)
+    assert canonicalize(json.loads(canonicalize(value))) == canonicalize(value)
 
 
 @given(st.dictionaries(TEXTS, VALUES, max_size=5))
 def test_canonical_json_does_not_depend_on_the_order_of_members(members):
-    assert canonical(dict(reversed(members.items()))) == canonical(members)
+    assert canonicalize(dict(reversed(members.items()))) == canonicalize(members)
 
 
 @given(VALUES, VALUES)
 def test_different_values_are_written_differently(one, other):
     same = json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
-    assert (canonical(one) == canonical(other)) == same
+    assert (canonicalize(one) == canonicalize(other)) == same
 
 
 @given(st.integers(0, 11), st.sampled_from(COVERED), VALUES, st.booleans())
@@ -95,10 +95,10 @@ def test_a_log_cut_off_before_a_checkpoint_is_found(kept, signed):
 
 @given(st.lists(st.integers(1, 40), max_size=60))
 def test_numbering_keeps_just_what_did_not_come(numbers):
-    numbering, come = Numbering(), set()
+    numbering, come = SequenceTracker(), set()
     for number in numbers:
-        told = numbering.take(number)
+        told = numbering.add(number)
         assert (told == "again") == (number in come)
         come.add(number)
-    missing = {n for low, high in numbering.missing() for n in range(low, high + 1)}
+    missing = {n for low, high in numbering.gaps() for n in range(low, high + 1)}
     assert missing == set(range(1, max(come, default=0))) - come

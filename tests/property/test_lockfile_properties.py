@@ -18,8 +18,8 @@ from envmgr.project.lockfile import (
     Lockfile,
     diff,
     key,
-    merge_learned,
     prune,
+    record_digest,
     render,
     with_release,
 )
@@ -150,7 +150,7 @@ def test_the_platform_that_installed_does_not_show(platform, items):
     installed = lock
     for tool, _, version in items:
         known = upstream(tool, version, platform, published=True).digest
-        installed = merge_learned(installed, tool, version, platform, known, 1234)
+        installed = record_digest(installed, tool, version, platform, known, 1234)
     assert render(installed) == render(lock)
 
 
@@ -160,7 +160,7 @@ def test_what_is_learned_does_not_depend_on_who_learned_first(order):
         lock = with_release(EMPTY, "x@1", "1.0.0", "x", release("x", "1.0.0", PLATFORMS, published=False))
         for platform in platforms:
             digest = upstream("x", "1.0.0", platform, published=True).digest
-            lock = merge_learned(lock, "x", "1.0.0", platform, digest, 5)
+            lock = record_digest(lock, "x", "1.0.0", platform, digest, 5)
         return lock
 
     assert render(learned(order)) == render(learned(PLATFORMS))

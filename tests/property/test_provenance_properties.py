@@ -6,13 +6,13 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from envmgr.alm.client.transport import encoded
-from envmgr.alm.push.ci import SYSTEMS, Run, read
-from envmgr.alm.push.git_worktree import Work
-from envmgr.alm.push.provenance import Wanted, gather
+from envmgr.alm.client.transport import encode_json
+from envmgr.alm.push.ci import SYSTEMS, CiRun, detect
+from envmgr.alm.push.git_worktree import GitWorktree
+from envmgr.alm.push.provenance import ProvenanceOptions, collect
 from envmgr.kit.environment import Environment
-from envmgr.kit.errors import NoProvenance
-from envmgr.server.contracts.requests import AppVersionNew
+from envmgr.kit.errors import MissingProvenance
+from envmgr.server.contracts.requests import AppVersionCreate
 
 WORDS = st.one_of(
     st.text(max_size=400),
@@ -20,7 +20,7 @@ WORDS = st.one_of(
     st.from_regex(r"[0-9a-f]{7,64}", fullmatch=True),
 )
 WORK = st.builds(
-    Work,
+    GitWorktree,
     commit=st.from_regex(r"[0-9a-f]{40}", fullmatch=True),
     branch=WORDS,
     tag=WORDS,
@@ -57,22 +57,22 @@ def check(run, work):
         assert "--app" in hint or "--tag" in hint
         return
     body = {"tag": found.tag, "commit": found.commit, "ref": found.ref, "build": dict(found.build)}
-    taken = msgspec.json.decode(encoded(body), type=AppVersionNew)
+    taken = msgspec.json.decode(encode_json(body), type=AppVersionCreate)
     assert taken.build.dirty is work.is_dirty
 
 
 def gathered(run, work):
     try:
-        return gather(Wanted(), run, work, "/src/project"), ""
-    except NoProvenance as error:
+        return collect(ProvenanceOptions(), run, work, "/src/project"), ""
+    except MissingProvenance as error:
         return None, error.hint or ""
 
 
-@given(st.builds(Run, *([WORDS] * 9)), WORK)
+@given(st.builds(CiRun, *([WORDS] * 9)), WORK)
 def test_what_a_run_says_is_sent_as_the_server_takes_it(run, work):
-    check(Run(**{**run.__dict__, "ci": "github"}), work)
+    check(CiRun(**{**run.__dict__, "ci": "github"}), work)
 
 
 @given(st.dictionaries(st.sampled_from(VARIABLES), WORDS.filter(lambda text: "\0" not in text)), WORK)
 def test_no_environment_of_a_job_breaks_it(variables, work):
-    check(read(Environment(variables, "/")), work)
+    check(detect(Environment(variables, "/")), work)

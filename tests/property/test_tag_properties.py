@@ -9,7 +9,7 @@ import msgspec
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from envmgr.alm.refs import Tagged, is_tag, parse
+from envmgr.alm.refs import TagRef, is_tag, parse
 from envmgr.server.contracts.fields import Tag
 
 TEXTS = st.one_of(
@@ -44,4 +44,4 @@ def test_no_tag_is_another_one_after_its_way_through_an_address(tag):
 
 @given(TAGS)
 def test_every_tag_can_be_named_on_the_command_line(tag):
-    assert parse(f"shop@{tag}") == Tagged("shop", tag)
+    assert parse(f"shop@{tag}") == TagRef("shop", tag)

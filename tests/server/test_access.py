@@ -300,7 +300,7 @@ def test_a_key_for_an_app_sees_and_changes_nothing_of_one_that_had_its_name(peop
         for listed in ("/deployments", f"/deployments?app_id={old['app_id']}"):
             assert wire.ask("GET", listed).json == []
         matrix = wire.ask("GET", "/matrix").json
-        assert matrix["places"] == []
+        assert matrix["placements"] == []
         assert {app["id"] for app in matrix["apps"]} <= {new["app"]["id"]}
         for asked in (
             ("GET", target),

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from envmgr.kit.audit_log import checkpoint as checkpoints
-from envmgr.server.kit.db.pagination import Paging
+from envmgr.server.kit.db.pagination import PageRequest
 from support.auditlog import KEY, event, everything, run, verified
 from support.auditwriter import SIZE
 from support.services import call
@@ -42,14 +42,14 @@ def test_a_log_whose_writer_is_killed_again_and_again_loses_nothing_and_has_noth
         said += deliver_until_killed(tmp_path, first, chance.randint(1, 20))
 
     async def look(audit, _):
-        page = await audit.checkpoints(call(), Paging(limit=200))
+        page = await audit.checkpoints(call(), PageRequest(limit=200))
         return await everything(audit), [msgspec.to_builtins(each) for each in page.items]
 
     entries, signed = run(tmp_path, look)
     numbers = {entry["source_sequence"] for entry in entries}
     assert {finding.kind for finding in verified(entries, signed)} <= {"gap"}
     assert all(numbers.issuperset(range(last - SIZE + 1, last + 1)) for last in said)
-    assert all(checkpoints.problem(each, checkpoints.public_key(KEY)) is None for each in signed)
+    assert all(checkpoints.verify_error(each, checkpoints.public_key(KEY)) is None for each in signed)
 
     async def deliver_all_again(audit, _):
         last = max(numbers)

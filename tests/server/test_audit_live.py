@@ -52,11 +52,11 @@ def wrong_with(client):
     """Return what is wrong with the log and its checkpoints, as an auditor sees it."""
     signed = client.get("/audit/checkpoints?limit=200").json()
     key = signed[0]["public_key"]
-    assert [checkpoints.problem(one, key) for one in signed] == [None] * len(signed)
+    assert [checkpoints.verify_error(one, key) for one in signed] == [None] * len(signed)
     assert [one["previous"] for one in signed] == [*(checkpoints.fingerprint(one) for one in signed[1:]), ""]
     verifier = Verifier(signed)
-    found = [finding for entry in whole_log(client) for finding in verifier.take(entry)]
-    return [*found, *verifier.end()]
+    found = [finding for entry in whole_log(client) for finding in verifier.add(entry)]
+    return [*found, *verifier.finish()]
 
 
 def follow(answer, seen):

@@ -106,9 +106,9 @@ def test_every_type_of_event_that_a_service_tells_can_be_asked_for():
         value
         for module in (contract, gateway)
         for name, value in vars(module).items()
-        if name.isupper() and isinstance(value, str) and value != contract.EVERYTHING
+        if name.isupper() and isinstance(value, str) and value != contract.ALL_EVENTS
     }
-    assert told == contract.KNOWN
+    assert told == contract.EVENT_TYPES
 
 
 def test_an_entry_is_shown_by_its_number(client):
@@ -183,7 +183,7 @@ def test_checkpoints_are_signed_on_request(tmp_path):
         server.append(events(3))
         made = client.post("/audit/checkpoints")
         assert (made.status_code, made.headers["location"]) == (201, "/audit/checkpoints")
-        assert checkpoints.problem(made.json(), checkpoints.public_key(KEY)) is None
+        assert checkpoints.verify_error(made.json(), checkpoints.public_key(KEY)) is None
         assert verified(client.get("/audits?sort=seq").json(), [made.json()]) == []
         again = client.post("/audit/checkpoints", headers={"idempotency-key": "k"})
         assert (again.status_code, again.json()) == (200, made.json())

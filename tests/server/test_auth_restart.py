@@ -67,7 +67,7 @@ def test_failures_count_across_restarts(daemon):
             replies = [wire.ask("POST", "/auth/login", wrong) for _ in range(2)]
         assert [reply.status for reply in replies] == [401, 429]
         assert 0 < int(replies[1].header("retry-after")) <= 900
-        assert replies[1].json["type"] == "/problems/too-many"
+        assert replies[1].json["type"] == "/problems/too-many-requests"
     finally:
         again.end()
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import pytest
 
-from envmgr.server.kit.http.server import FORGOTTEN
+from envmgr.server.kit.http.server import MAX_DISCARDED_BYTES
 from support.hostile import check_discreet, check_lives, check_refused, named
 from support.wire import HungUp
 from support.writers import lock
@@ -55,8 +55,8 @@ def test_of_a_body_that_says_it_is_too_large_nothing_is_kept_and_little_let_in(
         pour(wire, head, (PIECE for _ in range(HUGE // len(PIECE))))
         with suppress(HungUp):  # the answer may be lost with the connection that was still being written to
             check_refused(daemon, wire.reply(), {413})
-    assert daemon.received - before < FORGOTTEN + TAKEN
-    assert daemon.resident - resident < FORGOTTEN / 2
+    assert daemon.received - before < MAX_DISCARDED_BYTES + TAKEN
+    assert daemon.resident - resident < MAX_DISCARDED_BYTES / 2
 
 
 @pytest.mark.parametrize("target", ["/apps", "/apps/x/versions", "/auth/login"])
@@ -77,7 +77,7 @@ def test_of_a_body_of_unknown_length_no_more_is_read_than_may_be_there(daemon, a
         pour(wire, head, (chunk for _ in range(HUGE // len(PIECE))))
         with suppress(HungUp):
             check_refused(daemon, wire.reply(), {413})
-    assert daemon.received - before < limit + FORGOTTEN + 2 * TAKEN
+    assert daemon.received - before < limit + MAX_DISCARDED_BYTES + 2 * TAKEN
     assert daemon.resident - resident < 64 * 2**20
     check_lives(daemon)
 

@@ -303,7 +303,7 @@ def test_a_filter_finds_nothing_that_it_does_not_name(daemon, wire, target, valu
     if reply.status == 200:
         found = reply.json
         assert found == [] or not any(
-            found.get(name) for name in ("places", "matches", "unknown", "without_lock")
+            found.get(name) for name in ("placements", "matches", "unknown", "without_lock")
         )
     check_lives(daemon)
 

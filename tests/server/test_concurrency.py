@@ -78,9 +78,9 @@ def test_many_writers_never_wait_in_vain(daemon, admin, wire):
     daemon.settle(admin)
     verifier = Verifier()
     findings = [
-        finding for entry in pages(wire, "/audits?sort=seq&limit=200") for finding in verifier.take(entry)
+        finding for entry in pages(wire, "/audits?sort=seq&limit=200") for finding in verifier.add(entry)
     ]
-    assert [*findings, *verifier.end()] == []
+    assert [*findings, *verifier.finish()] == []
 
 
 COUNTERS = {
@@ -186,7 +186,7 @@ def test_of_different_pushes_of_one_tag_the_first_stays(daemon, admin, wire):
         replies = together(daemon, admin, [("PUT", target, push) for push in pushes])
         assert statuses(replies) == {201: 1, 409: AT_ONCE - 1}
         made = next(reply.json for reply in replies if reply.status == 201)
-        assert {reply.json["have"] for reply in replies if reply.status == 409} == {made["digest"]}
+        assert {reply.json["existing_digest"] for reply in replies if reply.status == 409} == {made["digest"]}
         assert wire.ask("GET", target).json["commit"] == made["commit"]
 
 
@@ -202,7 +202,7 @@ def test_one_deployment_of_an_app_is_active_in_an_environment(daemon, admin, wir
         replies = together(daemon, admin, asked)
         assert statuses(replies) == {201: 1, 409: AT_ONCE - 1}
         made = next(reply.json for reply in replies if reply.status == 201)
-        assert {reply.json["active"] for reply in replies if reply.status == 409} == {
+        assert {reply.json["active_deployment"] for reply in replies if reply.status == 409} == {
             f"/deployments/{made['id']}"
         }
 

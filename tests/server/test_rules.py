@@ -134,8 +134,8 @@ def test_a_version_with_other_content_is_refused_with_both_digests(wire):
     assert refused.status == 409
     said = refused.json
     assert said["type"] == "/problems/version-content-mismatch"
-    assert said["have"] == there["digest"] != said["sent"]
-    assert re.fullmatch(r"sha256:[0-9a-f]{64}", said["sent"])
+    assert said["existing_digest"] == there["digest"] != said["submitted_digest"]
+    assert re.fullmatch(r"sha256:[0-9a-f]{64}", said["submitted_digest"])
 
 
 def test_a_lock_is_kept_once_however_many_versions_have_it(wire, daemon):
@@ -159,8 +159,8 @@ def test_a_second_deployment_is_refused_with_the_way_to_the_first(wire):
     refused = wire.ask("POST", "/deployments", body)
     assert refused.status == 409
     assert refused.json["type"] == "/problems/deployment-active"
-    assert refused.json["active"] == f"/deployments/{first['id']}"
-    assert refused.json["active_status"] == "pending"
+    assert refused.json["active_deployment"] == f"/deployments/{first['id']}"
+    assert refused.json["active_deployment_status"] == "pending"
     assert f"</deployments/{first['id']}>" in refused.header("link")
 
 
@@ -168,8 +168,8 @@ def test_a_step_that_is_none_is_refused_with_those_there_are(wire):
     target = f"/deployments/{deployment(wire, named('env'))['id']}/statuses"
     refused = wire.ask("POST", target, {"status": "rolled_back"})
     assert refused.status == 409
-    assert refused.json["type"] == "/problems/impossible-step"
-    assert "in_progress" in refused.json["steps"]
+    assert refused.json["type"] == "/problems/invalid-transition"
+    assert "in_progress" in refused.json["allowed_statuses"]
     for step in ("in_progress", "successful"):
         made(wire.ask("POST", target, {"status": step}))
     history = wire.ask("GET", target).json
@@ -188,7 +188,7 @@ def test_a_new_version_is_deployed_where_a_rule_says_so(wire):
         assert time.monotonic() < end
         time.sleep(0.02)
     assert [item["version_id"] for item in found] == [wanted["id"]]
-    assert wire.ask("GET", f"/matrix?environment={name}").json["places"][0]["last"]["tag"] == "1.3.0"
+    assert wire.ask("GET", f"/matrix?environment={name}").json["placements"][0]["last"]["tag"] == "1.3.0"
 
 
 # Everything.

@@ -90,11 +90,11 @@ def test_nothing_that_the_description_allows_or_forbids_is_answered_otherwise(ow
 @pytest.mark.parametrize(
     ("problem", "right"),
     [
-        ({"type": "/problems/unreadable-lock"}, True),
+        ({"type": "/problems/invalid-lock"}, True),
         ({"type": "/problems/invalid-fields", "errors": [{"pointer": "?cursor", "detail": ""}]}, True),
         ({"type": "/problems/invalid-fields", "errors": [{"pointer": "/name", "detail": ""}]}, False),
         ({"type": "/problems/invalid-fields"}, False),
-        ({"type": "/problems/malformed", "errors": []}, False),
+        ({"type": "/problems/bad-request", "errors": []}, False),
     ],
 )
 def test_only_what_no_schema_can_say_is_let_pass(problem, right):

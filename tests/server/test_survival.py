@@ -79,8 +79,8 @@ def check_much_happened(crew):
 def check_chain(audits):
     """Nothing is missing, in the chain or in what any source numbered."""
     verifier = Verifier()
-    findings = [finding for entry in audits for finding in verifier.take(entry)]
-    assert [*findings, *verifier.end()] == []
+    findings = [finding for entry in audits for finding in verifier.add(entry)]
+    assert [*findings, *verifier.finish()] == []
     assert [entry["seq"] for entry in audits] == list(range(1, len(audits) + 1))
 
 
@@ -138,7 +138,7 @@ def check_what_stands_is_what_was_deployed_last(rows, wire):
     matrix = wire.ask("GET", "/matrix").json
     assert {
         (place["app"], place["environment"]): place["current"]["version_id"]
-        for place in matrix["places"]
+        for place in matrix["placements"]
         if place["current"]
     } == stands
     usage = wire.ask("GET", "/tools/nodejs/usage?range=*").json

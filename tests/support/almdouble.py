@@ -43,7 +43,7 @@ class AlmDouble:
 
     def _decide(self, asked: Asked) -> Said:
         if self.down:
-            return problem(503, "unavailable", "somebody stumbled over the cable")
+            return problem(503, "service-unavailable", "somebody stumbled over the cable")
         path = asked.path.partition("?")[0]
         if path == "/auth/login":
             given = asked.document
@@ -87,7 +87,11 @@ class AlmDouble:
         known = self.versions.get((app, tag))
         if known and known["digest"] != digest:
             return problem(
-                409, "version-content-mismatch", "other content", have=known["digest"], sent=digest
+                409,
+                "version-content-mismatch",
+                "other content",
+                existing_digest=known["digest"],
+                submitted_digest=digest,
             )
         if known:
             return Said(200, known)

@@ -23,11 +23,11 @@ class Answering:
     def post(self, path, body=None):
         return self._answer("POST", path, body)
 
-    def patch(self, path, change, *, state=None):
-        return self._answer("PATCH", path, change, state)
+    def patch(self, path, change, *, etag=None):
+        return self._answer("PATCH", path, change, etag)
 
-    def delete(self, path, query=None, *, state=None):
-        self._answer("DELETE", path, query or {}, state)
+    def delete(self, path, query=None, *, etag=None):
+        self._answer("DELETE", path, query or {}, etag)
 
     def pages(self, path, query=None) -> Iterator[object]:
         found = self._answer("GET", path, query)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from envmgr.kit.audit_log import checkpoint
-from envmgr.kit.audit_log.hash_chain import ZERO, content_of, link
+from envmgr.kit.audit_log.hash_chain import GENESIS_HASH, content_of, entry_hash
 from support.chain import entry_of
 
 if TYPE_CHECKING:
@@ -26,10 +26,10 @@ def entries(count: int) -> Iterator[Entry]:
 
 def linked(log: Iterable[Entry]) -> Iterator[Entry]:
     """Make all numbers and hashes of a log anew, as somebody could who owns the database."""
-    before = ZERO
+    before = GENESIS_HASH
     for seq, entry in enumerate(log, 1):
         fresh = {**entry, "seq": seq, "prev_hash": before.hex()}
-        before = link(before, seq, content_of(fresh))
+        before = entry_hash(before, seq, content_of(fresh))
         yield {**fresh, "hash": before.hex()}
 
 
@@ -44,5 +44,5 @@ def checkpoints(log: Sequence[Entry], *seqs: int, key: bytes = KEY) -> list[Entr
             "timestamp": 1_700_000_000_000 + seq,
             "previous": checkpoint.fingerprint(made[-1]) if made else "",
         }
-        made.append(checkpoint.signed(key, stated))
+        made.append(checkpoint.sign(key, stated))
     return made

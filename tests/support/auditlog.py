@@ -10,8 +10,8 @@ import msgspec
 from envmgr.kit.audit_log.hash_chain import Verifier
 from envmgr.server.audit import module
 from envmgr.server.kit.common.clock import rfc3339
-from envmgr.server.kit.common.events import Event
-from envmgr.server.kit.db.pagination import Paging
+from envmgr.server.kit.common.events import EventEnvelope
+from envmgr.server.kit.db.pagination import PageRequest
 from support.services import call, opened
 
 KEY = hashlib.sha256(b"the audit's key").digest()
@@ -20,7 +20,7 @@ OLDEST_FIRST = "seq"
 
 def event(number, source="app", **changes):
     """Make the n-th event of a source; the same arguments make the same event."""
-    event = Event(
+    event = EventEnvelope(
         id=f"{source}-{number}",
         source=f"alm/{source}",
         type="AppUpdated",
@@ -51,7 +51,7 @@ async def everything(audit):
     """Return the log from its first entry, as the API gives it, page by page."""
     entries, cursor = [], None
     while True:
-        page = await audit.list(call(), Paging(limit=200, sort=OLDEST_FIRST, cursor=cursor), None, None)
+        page = await audit.list(call(), PageRequest(limit=200, sort=OLDEST_FIRST, cursor=cursor), None, None)
         entries += [msgspec.to_builtins(entry) for entry in page.items]
         if page.next is None:
             return entries
@@ -61,5 +61,5 @@ async def everything(audit):
 def verified(entries, checkpoints=()):
     """Return what is wrong with a log."""
     verifier = Verifier(checkpoints)
-    found = [finding for entry in entries for finding in verifier.take(entry)]
-    return [*found, *verifier.end()]
+    found = [finding for entry in entries for finding in verifier.add(entry)]
+    return [*found, *verifier.finish()]

@@ -14,9 +14,9 @@ from litestar.exceptions import HTTPException
 
 from envmgr.server.audit import module
 from envmgr.server.kit.common.problems import Problem, Unauthenticated
-from envmgr.server.kit.http.errors import answer_http, answer_problem
-from envmgr.server.kit.http.middleware import Door
-from envmgr.server.kit.http.requests import permitted
+from envmgr.server.kit.http.errors import http_exception_handler, problem_handler
+from envmgr.server.kit.http.middleware import RequestMiddleware
+from envmgr.server.kit.http.requests import require_scope
 from support.auditlog import KEY
 from support.services import call, opened
 
@@ -38,13 +38,13 @@ class Nobody:
     def __init__(self):
         self.bugs = []
 
-    async def denied(self, seen, status):
+    async def on_denied(self, info, status):
         pass
 
-    def answered(self, seen, status, seconds):
+    def on_response(self, info, status, seconds):
         pass
 
-    def failed(self, seen, error):
+    def on_error(self, info, error):
         self.bugs.append(error)
 
 
@@ -64,7 +64,7 @@ class Running:
 
     def stop(self):
         """Stop as a server does: long answers end first, then connections."""
-        self._loop.call_soon_threadsafe(self._parts.hush)
+        self._loop.call_soon_threadsafe(self._parts.begin_shutdown)
         self._server.should_exit = True
         self._thread.join(20)
         assert not self._thread.is_alive()
@@ -82,11 +82,11 @@ class Running:
             self._parts = module.module(database, self._audit)
             application = Litestar(
                 self._parts.routes,
-                before_request=permitted,
-                exception_handlers={HTTPException: answer_http, Problem: answer_problem},
+                before_request=require_scope,
+                exception_handlers={HTTPException: http_exception_handler, Problem: problem_handler},
             )
             config = uvicorn.Config(
-                Door(application, Tokens(), self.witness),
+                RequestMiddleware(application, Tokens(), self.witness),
                 log_config=None,
                 access_log=False,
                 lifespan="off",
@@ -97,7 +97,7 @@ class Running:
                 self._server = uvicorn.Server(config)
                 self._up.set()
                 await self._server.serve([listener])
-            await self._parts.stop()
+            await self._parts.close()
 
 
 @contextmanager

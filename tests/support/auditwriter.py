@@ -24,7 +24,7 @@ async def deliver(directory: str, first: int) -> None:
             starts = range(first, first + AT_ONCE * SIZE, SIZE)
             await asyncio.gather(*(_batch(audit, start) for start in starts))
             first += AT_ONCE * SIZE
-            await audit.sign_the_end()
+            await audit.checkpoint_if_changed()
 
 
 async def _batch(audit, start: int) -> None:

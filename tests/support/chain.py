@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from envmgr.kit.audit_log.hash_chain import ZERO, Finding, Verifier, content_of, link
+from envmgr.kit.audit_log.hash_chain import GENESIS_HASH, Finding, Verifier, content_of, entry_hash
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -20,7 +20,7 @@ def chain(
     sequences: Sequence[int] = (),
     skip: Collection[int] = (),
     again: Collection[int] = (),
-    zero: bytes = ZERO,
+    zero: bytes = GENESIS_HASH,
 ) -> list[Entry]:
     """Make a well linked log; `skip` and `again` leave out, or repeat, events of the source."""
     numbers = sequences or [n for n in range(1, length + 1) if n not in skip for _ in range(1 + (n in again))]
@@ -29,7 +29,7 @@ def chain(
     for seq, number in enumerate(numbers, 1):
         source = sources[seq - 1] if sources else "alm"
         entry = entry_of(seq, number, source, actor)
-        prev_hash, prev = prev, link(prev, seq, content_of(entry))
+        prev_hash, prev = prev, entry_hash(prev, seq, content_of(entry))
         entries.append({**entry, "prev_hash": prev_hash.hex(), "hash": prev.hex()})
     return entries
 
@@ -51,11 +51,11 @@ def entry_of(seq: int, number: int, source: str, actor: str) -> Entry:
 
 def relinked(entry: Entry) -> Entry:
     """Give an entry the hash that its content asks for."""
-    made = link(bytes.fromhex(str(entry["prev_hash"])), int(str(entry["seq"])), content_of(entry))
+    made = entry_hash(bytes.fromhex(str(entry["prev_hash"])), int(str(entry["seq"])), content_of(entry))
     return {**entry, "hash": made.hex()}
 
 
 def findings(entries: Iterable[Entry], checkpoints: Iterable[Mapping[str, object]] = ()) -> list[Finding]:
     verifier = Verifier(checkpoints)
-    found = [finding for entry in entries for finding in verifier.take(entry)]
-    return [*found, *verifier.end()]
+    found = [finding for entry in entries for finding in verifier.add(entry)]
+    return [*found, *verifier.finish()]

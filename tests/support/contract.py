@@ -24,7 +24,7 @@ UNSAYABLE = {
 """Fields that hold more than a schema can say, and what."""
 DEPENDS = {
     "/problems/idempotency-key-reused": "on what the key was used for before",
-    "/problems/unreadable-lock": "on what stands in the lock, a format of its own",
+    "/problems/invalid-lock": "on what stands in the lock, a format of its own",
     "/problems/lock-digest-mismatch": "on two fields together",
     "/problems/token-refused": "on who signed the token",
 }

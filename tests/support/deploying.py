@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 
-from envmgr.server.contracts.requests import DeploymentNew, StatusNew
+from envmgr.server.contracts.requests import DeploymentCreate, StatusCreate
 from envmgr.server.contracts.resources import App, Build, Toolchain, Version
 from envmgr.server.deployment import module, placements
 from envmgr.server.kit.common.clock import rfc3339
-from envmgr.server.kit.common.events import Event
-from envmgr.server.kit.common.preconditions import require_app
+from envmgr.server.kit.common.events import EventEnvelope
+from envmgr.server.kit.common.preconditions import require_app_access
 from envmgr.server.kit.common.problems import NotFound
-from envmgr.server.kit.db.pagination import Paging
+from envmgr.server.kit.db.pagination import PageRequest
 from envmgr.server.kit.messaging.bus import InProcessBus
 from support.services import call, opened, told
 from support.versions import AT, FewApps
@@ -51,7 +51,7 @@ class KnownVersions:
         found = self.known.get(version_id)
         if found is None:
             raise NotFound(f"there is no version {version_id}")
-        require_app(call, found.app)
+        require_app_access(call, found.app)
         return found
 
 
@@ -74,20 +74,22 @@ class World:
         self.service = service
         self.database = database
         self.dead_letters = parts.dead_letters
-        self.bus = InProcessBus(first_wait=0.001)
+        self.bus = InProcessBus(initial_backoff=0.001)
         for subscription in parts.subscriptions:
             self.bus.subscribe(subscription)
         self._sequences = {}
 
     async def deploy(self, version_id=1, environment="prod", *, by=None, reason=""):
         """Begin a deployment, and return it."""
-        new = DeploymentNew(version_id=version_id, environment=environment, reason=reason)
+        new = DeploymentCreate(version_id=version_id, environment=environment, reason=reason)
         return (await self.service.create(by or call(), new)).value
 
     async def step(self, deployment, *statuses, by=None, reason=""):
         """Take a deployment through these states, and return it."""
         for status in statuses:
-            await self.service.advance(by or call(), deployment.id, StatusNew(status=status, reason=reason))
+            await self.service.add_status(
+                by or call(), deployment.id, StatusCreate(status=status, reason=reason)
+            )
         return await self.service.get(call(), deployment.id)
 
     async def stand(self, version_id=1, environment="prod"):
@@ -99,12 +101,12 @@ class World:
 
     async def history(self, deployment):
         """Return a deployment's history, oldest first."""
-        page = await self.service.statuses(call(), deployment.id, Paging(sort="id", limit=200))
+        page = await self.service.list_statuses(call(), deployment.id, PageRequest(sort="id", limit=200))
         return [(entry.status, entry.reason, entry.actor) for entry in page.items]
 
     async def place(self, environment="prod", app="shop"):
         """Return what the matrix says of a place."""
-        found = (await self.service.matrix(call(), None)).places
+        found = (await self.service.matrix(call(), None)).placements
         return next((each for each in found if (each.app, each.environment) == (app, environment)), None)
 
     async def current(self, environment="prod", app="shop"):
@@ -114,7 +116,7 @@ class World:
 
     async def places(self, app_id):
         """Count the places where an app stands, or is on its way to."""
-        return await self.database.lookup(lambda reader: placements.count_of_app(reader, app_id))
+        return await self.database.read_inline(lambda reader: placements.count_active_for_app(reader, app_id))
 
     async def told(self, type_=None):
         """Return every event told, or those of a type."""
@@ -124,7 +126,7 @@ class World:
     def event(self, source, type_, subject, data):
         """Make the next event of another service."""
         number = self._sequences[source] = self._sequences.get(source, 0) + 1
-        return Event(
+        return EventEnvelope(
             id=f"{source}-{number}",
             source=f"alm/{source}",
             type=type_,

@@ -16,8 +16,8 @@ from envmgr.kit.config.settings import Settings
 from envmgr.kit.digest import Digest
 from envmgr.kit.errors import EnvmgrError
 from envmgr.kit.http.client import Http
-from envmgr.kit.paths import one_root
-from envmgr.kit.progress import Silent
+from envmgr.kit.paths import single_root
+from envmgr.kit.progress import NullProgress
 
 
 def main() -> int:
@@ -45,9 +45,9 @@ def _download(root: str, url: str, sha256: str) -> dict[str, object]:
         result = download(
             Artifact(url, Digest("sha256", sha256)),
             http=http,
-            paths=one_root(root),
+            paths=single_root(root),
             locate=lambda artifact: Location(artifact.url),
-            progress=Silent(),
+            progress=NullProgress(),
             task="tool",
         )
     return {"path": result.path, "from_cache": result.from_cache, "memory": _peak_memory()}

@@ -9,15 +9,15 @@ from functools import cache
 from pathlib import Path
 
 from envmgr.server.gateway import module
-from envmgr.server.gateway.requests import KeyNew, Login, UserNew
-from envmgr.server.gateway.services.sessions import Origin
-from envmgr.server.kit.common.context import Call, Idempotency
+from envmgr.server.gateway.requests import KeyCreate, Login, UserCreate
+from envmgr.server.gateway.services.sessions import ClientInfo
+from envmgr.server.kit.common.context import Idempotency, RequestContext
 from envmgr.server.kit.security.tokens import keyring
 from support.services import opened, told
 
 PASSWORD = "correct horse battery staple"
 RING = keyring(secret="a-secret-that-is-long-enough-for-a-test", private_key="", jwks="", path="")
-HERE = Origin("192.0.2.1")
+HERE = ClientInfo("192.0.2.1")
 
 
 class Gate:
@@ -37,18 +37,20 @@ class Gate:
     async def call(self, token, *, key=None, if_match=None):
         idempotency = None if key is None else Idempotency(key, "fingerprint")
         states = None if if_match is None else frozenset({if_match})
-        return Call(principal=await self.who(token), idempotency=idempotency, if_match=states)
+        return RequestContext(principal=await self.who(token), idempotency=idempotency, if_match=states)
 
     async def admin(self, **conditions):
         return await self.call((await self.login()).access_token, **conditions)
 
     async def somebody(self, name, role="user"):
         return (
-            await self.users.create(await self.admin(), UserNew(username=name, password=PASSWORD, role=role))
+            await self.users.create(
+                await self.admin(), UserCreate(username=name, password=PASSWORD, role=role)
+            )
         ).value
 
     async def key(self, call, scopes=("apps:read",), **given):
-        return (await self.keys.create(call, KeyNew(name="ci", scopes=scopes, **given))).value
+        return (await self.keys.create(call, KeyCreate(name="ci", scopes=scopes, **given))).value
 
     async def told(self, *types):
         return [event for event in await told(self.database, "gateway") if not types or event.type in types]
@@ -61,8 +63,8 @@ def fresh():
     async def made(directory):
         async with opened(directory, module) as database:
             gateway = module.make(database, RING)
-            await gateway.bootstrap(PASSWORD)
-            await gateway.stop()
+            await gateway.create_initial_admin(PASSWORD)
+            await gateway.close()
 
     with tempfile.TemporaryDirectory() as directory:
         asyncio.run(made(Path(directory)))
@@ -76,7 +78,7 @@ async def gate_in(directory, **options):
         try:
             yield Gate(gateway, database)
         finally:
-            await gateway.stop()
+            await gateway.close()
 
 
 def run(directory, scenario, **options):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from envmgr.server.kit.common.events import Happening
+from envmgr.server.kit.common.events import DomainEvent
 
 
 async def until(condition, seconds=20):
@@ -31,7 +31,7 @@ class Diary:
 
 def happening(number, subject="app/1", data=None):
     """Make something that happened."""
-    return Happening(type="Tested", subject=subject, data=data or {"number": number}, actor="user:ada")
+    return DomainEvent(type="Tested", subject=subject, data=data or {"number": number}, actor="user:ada")
 
 
 def tells(*numbers):

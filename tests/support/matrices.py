@@ -45,7 +45,7 @@ def matrix(
     return {
         "apps": [{"id": _number(name), "name": name} for name in named],
         "environments": [{"name": name, "sort_order": order, "tier": "other"} for name, order in known],
-        "places": places,
+        "placements": places,
     }
 
 

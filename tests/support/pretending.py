@@ -13,7 +13,7 @@ from envmgr.resolve.context import Context
 
 def main(key: str, command: str, *words: str) -> None:
     here = environment.current()
-    context = Context(here, paths.locate(here), platform.parse(key))
+    context = Context(here, paths.resolve_paths(here), platform.parse(key))
     with contextlib.closing(context):
         if command == "lock":
             lock.lock(context)

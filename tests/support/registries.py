@@ -7,7 +7,7 @@ from base64 import b64encode
 from hashlib import sha256, sha512
 from typing import TYPE_CHECKING, Self
 
-from envmgr.catalog.list_cache import Lists
+from envmgr.catalog.list_cache import ListCache
 from envmgr.catalog.sources.source_context import Context
 from envmgr.kit import paths as places
 from envmgr.kit.config.settings import Settings
@@ -33,10 +33,10 @@ class Notes:
 
     def done(self, task: str, what: str) -> None: ...
 
-    def note(self, message: str) -> None:
+    def message(self, message: str) -> None:
         self.notes.append(message)
 
-    def trace(self, message: str) -> None: ...
+    def debug(self, message: str) -> None: ...
 
 
 class Machine:
@@ -59,10 +59,10 @@ class Machine:
         """Make the context of one run."""
         chosen = Settings(**{"http_retries": 0, "http_timeout": 10.0, **settings})
         environment = Environment({"HOME": str(self.root), **(variables or {})}, str(self.root))
-        paths = places.one_root(str(self.root / "envmgr"))
+        paths = places.single_root(str(self.root / "envmgr"))
         http = Http(chosen, environment, progress or Notes())
         self._opened.append(http)
-        return Context(http, Lists(paths, http, chosen.offline, progress), chosen, environment, paths)
+        return Context(http, ListCache(paths, http, chosen.offline, progress), chosen, environment, paths)
 
     def with_pip(self, first: str, *others: str, **settings: object) -> Context:
         """Make the context of a run where pip knows the given indexes only."""

@@ -6,8 +6,8 @@ import asyncio
 from contextlib import asynccontextmanager
 
 from envmgr.server.app import module as app_module
-from envmgr.server.contracts.ports import Leave
-from envmgr.server.kit.common.context import OF_ROLE, Call, Idempotency, Principal
+from envmgr.server.contracts.ports import DeletionHold
+from envmgr.server.kit.common.context import SCOPES_BY_ROLE, Idempotency, Principal, RequestContext
 from envmgr.server.kit.common.problems import NotFound
 from envmgr.server.kit.db.migrations import upgrade
 from envmgr.server.kit.db.sqlite import SqliteDatabase
@@ -35,10 +35,10 @@ async def opened(directory, module):
 def call(role="admin", *, apps=None, key=None, fingerprint="f", if_match=None, actor="user:ada"):
     """Make a call of somebody with a role."""
     principal = Principal(
-        actor=actor, role=role, scopes=OF_ROLE[role], apps=None if apps is None else frozenset(apps)
+        actor=actor, role=role, scopes=SCOPES_BY_ROLE[role], apps=None if apps is None else frozenset(apps)
     )
     idempotency = None if key is None else Idempotency(key, fingerprint)
-    return Call(principal=principal, idempotency=idempotency, if_match=_states(if_match))
+    return RequestContext(principal=principal, idempotency=idempotency, if_match=_states(if_match))
 
 
 def _states(tag):
@@ -56,7 +56,7 @@ class NoVersions:
     def __init__(self):
         self.put_calls = []
 
-    async def put(self, call, app, tag, put):
+    async def upsert(self, context, app, tag, put):
         self.put_calls.append((app, tag))
         raise AssertionError("no version was to be registered")
 
@@ -69,23 +69,23 @@ class Standing:
         self.events = events
         self.left = {}
 
-    async def environment(self, call, name):
+    async def get_environment(self, context, name):
         if name not in {"dev", "prod"}:
             raise NotFound(f"there is no environment {name!r}")
         return name
 
-    async def told(self, call):
+    async def latest_sequence(self, context):
         return self.events
 
-    async def leave(self, call, *, app_id=None, version_id=None, force=False):
+    async def begin_deletion(self, context, *, app_id=None, version_id=None, force=False):
         if self.places and not force:
-            return Leave(self.places)
-        note = len(self.left) + 1
-        self.left[note] = (app_id, version_id)
-        return Leave(self.places, note)
+            return DeletionHold(self.places)
+        hold_id = len(self.left) + 1
+        self.left[hold_id] = (app_id, version_id)
+        return DeletionHold(self.places, hold_id)
 
-    async def stay(self, call, leave):
-        del self.left[leave.note]
+    async def cancel_deletion(self, context, hold):
+        del self.left[hold.hold_id]
 
 
 def app_service(opened_database, versions=None, deployments=None):

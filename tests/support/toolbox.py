@@ -40,7 +40,7 @@ class Toolbox:
         self.root = directory / root
         self.project = directory / "project"
         self.project.mkdir(parents=True)
-        self.paths = places.one_root(str(self.root))
+        self.paths = places.single_root(str(self.root))
         self.log = directory / "slow.log"
         self.variables = {"PATH": f"{self.paths.shims}:{os.environ['PATH']}", "HOME": str(directory)}
 
@@ -96,8 +96,8 @@ class Toolbox:
         wrapper, log = self.directory / "python", quoting.posix(str(self.log))
         if not wrapper.exists():
             program(wrapper, f'#!/bin/sh\necho slow >>{log}\nexec "{sys.executable}" "$@"\n')
-        baked = replace(shim.bake(self.paths), python=str(wrapper))
-        plan.clear(self.paths)
+        baked = replace(shim.shim_context(self.paths), python=str(wrapper))
+        plan.invalidate_all(self.paths)
         shim.rewrite(self.paths.shims, shim.files(baked, reshim.wanted(self.context()), windows=False))
 
     def shim(self, command: str) -> str:

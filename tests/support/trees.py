@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from hypothesis import strategies as st
 
-from envmgr.install.archive.safety import fold
+from envmgr.install.archive.safety import fold_case
 
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCXYZ019 .-_+@$&'()é√日"
 NAMES = st.text(LETTERS, min_size=1, max_size=12).filter(lambda name: name.strip(". "))
@@ -33,7 +33,7 @@ def _directories(children):
 
 
 def _without_collisions(named):
-    return dict({fold(n): (n, node) for n, node in named.items()}.values())
+    return dict({fold_case(n): (n, node) for n, node in named.items()}.values())
 
 
 TREES = st.dictionaries(

@@ -16,7 +16,7 @@ from envmgr.kit import data_files
 from envmgr.kit.config.settings import Settings
 from envmgr.kit.environment import Environment
 from envmgr.kit.errors import HttpError
-from envmgr.kit.paths import one_root
+from envmgr.kit.paths import single_root
 from support import faults, packages
 from support.signing import Signer
 
@@ -60,12 +60,12 @@ def _answer(tool, named):
 
 def context(lists, root, **settings):
     """Make what sources get, with no PATH, so that git is not found."""
-    return Context(None, lists, Settings(**settings), Environment({}, str(root)), one_root(str(root)))
+    return Context(None, lists, Settings(**settings), Environment({}, str(root)), single_root(str(root)))
 
 
 def catalog_of(tool, root):
     """Open a catalog of the built-in tools whose upstream is recorded."""
-    return Catalog(Registry(one_root(str(root))), context(Recorded.of(tool), root))
+    return Catalog(Registry(single_root(str(root))), context(Recorded.of(tool), root))
 
 
 def sha256_of(url):

@@ -6,10 +6,10 @@ import json
 from contextlib import asynccontextmanager
 from itertools import count
 
-from envmgr.server.contracts.requests import ToolchainNew, VersionPut
+from envmgr.server.contracts.requests import ToolchainInput, VersionPut
 from envmgr.server.contracts.resources import App
-from envmgr.server.kit.common.events import Event
-from envmgr.server.kit.common.preconditions import require_app
+from envmgr.server.kit.common.events import EventEnvelope
+from envmgr.server.kit.common.preconditions import require_app_access
 from envmgr.server.kit.common.problems import NotFound
 from envmgr.server.version import module as version_module
 from support.services import Standing, opened
@@ -30,7 +30,7 @@ class FewApps:
     async def get(self, call, ref):
         for app in self.apps.values():
             if ref in {app.name, str(app.id)}:
-                require_app(call, app.name)
+                require_app_access(call, app.name)
                 return app
         raise NotFound(f"there is no app {ref!r}")
 
@@ -48,7 +48,7 @@ def lock(*pins, platforms=("linux-x64",)):
 
 def built_with(*pins, **said):
     """Say a version that was built with these."""
-    return VersionPut(toolchain=ToolchainNew(lock=lock(*pins)), **said)
+    return VersionPut(toolchain=ToolchainInput(lock=lock(*pins)), **said)
 
 
 @asynccontextmanager
@@ -61,7 +61,7 @@ async def versions_of(directory, *apps, deployments=None):
 
 def event(type_, sequence, data, *, subject="", source="deployment"):
     """Make an event as another service tells it."""
-    return Event(
+    return EventEnvelope(
         id=f"{source}-{sequence}-{next(_numbers)}",
         source=f"alm/{source}",
         type=type_,
@@ -92,5 +92,5 @@ async def deliver(module, *events):
     """Hand events to whoever of a service takes them, one by one, as the bus does."""
     for each in events:
         for subscription in module.subscriptions:
-            if subscription.wants(each):
+            if subscription.matches(each):
                 await subscription.handle([each])

@@ -26,10 +26,10 @@ class Watcher:
     def done(self, task: str, what: str) -> None:
         self.over.append((task, what))
 
-    def note(self, message: str) -> None:
+    def message(self, message: str) -> None:
         self.notes.append(message)
 
-    def trace(self, message: str) -> None:
+    def debug(self, message: str) -> None:
         self.traces.append(message)
 
 

@@ -12,7 +12,7 @@ from envmgr.kit.frozen import frozen
 if TYPE_CHECKING:
     from envmgr.kit.environment import Environment
 
-MOST = 50
+MAX_COMMITS = 50
 TIMEOUT = 20
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
 
@@ -40,17 +40,17 @@ class Repository:
         """Return the commits that lead from one to another; None where they are not known here."""
         if not all(_COMMIT.fullmatch(commit) and self._has(commit) for commit in (before, after)):
             return None
-        counts = self._ask("rev-list", "--left-right", "--count", f"{before}...{after}")
-        log = self._ask("log", f"--max-count={MOST}", "--format=%h %s", f"{before}..{after}")
+        counts = self._run_git("rev-list", "--left-right", "--count", f"{before}...{after}")
+        log = self._run_git("log", f"--max-count={MAX_COMMITS}", "--format=%h %s", f"{before}..{after}")
         if counts is None or log is None:
             return None
         dropped, added = counts.split()
         return Commits(int(added), int(dropped), tuple(_entry(line) for line in log.splitlines()))
 
     def _has(self, commit: str) -> bool:
-        return self._ask("cat-file", "-e", f"{commit}^{{commit}}") is not None
+        return self._run_git("cat-file", "-e", f"{commit}^{{commit}}") is not None
 
-    def _ask(self, *words: str) -> str | None:
+    def _run_git(self, *words: str) -> str | None:
         """Return what git answers; None where it cannot."""
         if self._git is None:
             return None

@@ -21,28 +21,28 @@ SCOPES = (
     "audit:read",
     "users:admin",
 )
-PUSHING = ("apps:read", "versions:read", "versions:write")
+PUSH_SCOPES = ("apps:read", "versions:read", "versions:write")
 """What `push` needs to register versions of apps that are there."""
 
 _MINUTE = 60
 _UNITS = {"m": _MINUTE, "h": 60 * _MINUTE, "d": 24 * 60 * _MINUTE, "w": 7 * 24 * 60 * _MINUTE}
-LONGEST = 5 * 366 * _UNITS["d"]
+MAX_LIFETIME_SECONDS = 5 * 366 * _UNITS["d"]
 """The most seconds that the server lets a key last."""
 
 _DIGITS = 9
 
 
-def scopes(given: Sequence[str]) -> tuple[str, ...]:
+def parse_scopes(given: Sequence[str]) -> tuple[str, ...]:
     """Return each scope once, or those that `push` needs where none is given; raise UsageError for one there is not."""
     for one in given:
         if one not in SCOPES:
             near = closest(one, SCOPES, 2)
             maybe = f"; did you mean {' or '.join(near)}?" if near else ""
             raise UsageError(f"there is no scope {one!r}", f"scopes are {', '.join(SCOPES)}{maybe}")
-    return tuple(dict.fromkeys(given)) or PUSHING
+    return tuple(dict.fromkeys(given)) or PUSH_SCOPES
 
 
-def seconds(spelled: str) -> int:
+def parse_duration(spelled: str) -> int:
     """Return how long `90d`, `12h`, `30m` or `2w` is; raise UsageError for what no key can last."""
     count, unit = spelled[:-1], _UNITS.get(spelled[-1:])
     if unit is None or not (count.isascii() and count.isdigit() and len(count) <= _DIGITS and int(count)):
@@ -51,9 +51,9 @@ def seconds(spelled: str) -> int:
             "say minutes, hours, days or weeks: 30m, 12h, 90d, 2w",
         )
     found = int(count) * unit
-    if found > LONGEST:
+    if found > MAX_LIFETIME_SECONDS:
         raise UsageError(
             f"a key cannot last as long as {spelled}",
-            f"the longest is {LONGEST // _UNITS['d']}d; without --expires it lasts until it is revoked",
+            f"the longest is {MAX_LIFETIME_SECONDS // _UNITS['d']}d; without --expires it lasts until it is revoked",
         )
     return found

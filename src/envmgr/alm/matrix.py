@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from envmgr.alm.client.fields import document, number, number_or_none, part, part_or_none, parts, text, word
+from envmgr.alm.client.fields import (
+    get_int,
+    get_int_or_none,
+    get_name,
+    get_object,
+    get_object_or_none,
+    get_objects,
+    get_str,
+    require_object,
+)
 from envmgr.kit.frozen import frozen
 
 if TYPE_CHECKING:
@@ -14,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @frozen
-class Attempt:
+class DeploymentRef:
     """A version that is, or was tried, somewhere; `since` is when (RFC 3339)."""
 
     deployment_id: int
@@ -32,10 +41,10 @@ class Cell:
     `is_behind`: another environment has a newer version of the app.
     """
 
-    current: Attempt | None
-    newer: Attempt | None
+    current: DeploymentRef | None
+    latest_attempt: DeploymentRef | None
     age: int | None
-    is_behind: bool = False
+    is_outdated: bool = False
 
 
 @frozen
@@ -61,29 +70,29 @@ class Grid:
 
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
-    nowhere: tuple[str, ...]
+    never_deployed: tuple[str, ...]
 
 
 def grid(answer: object) -> Grid:
     """Lay out what `GET /matrix` answers: environments by their order, apps by name; no place is left out."""
-    matrix = document(answer)
+    matrix = require_object(answer)
     by_app: dict[int, dict[str, Document]] = {}
-    names = {number(app, "id"): word(app, "name") for app in parts(matrix, "apps")}
-    for place in parts(matrix, "places"):
-        by_app.setdefault(number(place, "app_id"), {})[word(place, "environment")] = place
-        names.setdefault(number(place, "app_id"), word(place, "app"))
+    names = {get_int(app, "id"): get_name(app, "name") for app in get_objects(matrix, "apps")}
+    for place in get_objects(matrix, "placements"):
+        by_app.setdefault(get_int(place, "app_id"), {})[get_name(place, "environment")] = place
+        names.setdefault(get_int(place, "app_id"), get_name(place, "app"))
     apps = sorted((name, id_) for id_, name in names.items())
     return Grid(
         columns=_columns(matrix, {name for places in by_app.values() for name in places}),
         rows=tuple(_row(name, by_app[id_]) for name, id_ in apps if id_ in by_app),
-        nowhere=tuple(name for name, id_ in apps if id_ not in by_app),
+        never_deployed=tuple(name for name, id_ in apps if id_ not in by_app),
     )
 
 
 def _columns(matrix: Document, used: set[str]) -> tuple[Column, ...]:
     environments = sorted(
-        (number(one, "sort_order"), word(one, "name"), word(one, "tier"))
-        for one in parts(matrix, "environments")
+        (get_int(one, "sort_order"), get_name(one, "name"), get_name(one, "tier"))
+        for one in get_objects(matrix, "environments")
     )
     listed = [Column(name, tier) for _, name, tier in environments]
     others = used - {column.name for column in listed}
@@ -91,29 +100,29 @@ def _columns(matrix: Document, used: set[str]) -> tuple[Column, ...]:
 
 
 def _row(app: str, places: Mapping[str, Document]) -> Row:
-    current = {name: part_or_none(place, "current") for name, place in places.items()}
-    ids = [number(one, "version_id") for one in current.values() if one is not None]
+    current = {name: get_object_or_none(place, "current") for name, place in places.items()}
+    ids = [get_int(one, "version_id") for one in current.values() if one is not None]
     newest = max(ids, default=0)
     return Row(app, {name: _cell(place, newest) for name, place in places.items()}, len({*ids}) > 1)
 
 
 def _cell(place: Document, newest: int) -> Cell:
-    standing, last = part_or_none(place, "current"), _attempt(part(place, "last"))
+    standing, last = get_object_or_none(place, "current"), _attempt(get_object(place, "last"))
     current = None if standing is None else _attempt(standing)
     return Cell(
         current=current,
-        newer=None if current is not None and current.deployment_id >= last.deployment_id else last,
-        age=number_or_none(place, "age_seconds"),
-        is_behind=current is not None and current.version_id < newest,
+        latest_attempt=None if current is not None and current.deployment_id >= last.deployment_id else last,
+        age=get_int_or_none(place, "age_seconds"),
+        is_outdated=current is not None and current.version_id < newest,
     )
 
 
-def _attempt(cell: Document) -> Attempt:
-    return Attempt(
-        deployment_id=number(cell, "deployment_id"),
-        version_id=number(cell, "version_id"),
-        tag=word(cell, "tag"),
-        status=word(cell, "status"),
-        actor=text(cell, "actor"),
-        since=text(cell, "updated_at"),
+def _attempt(cell: Document) -> DeploymentRef:
+    return DeploymentRef(
+        deployment_id=get_int(cell, "deployment_id"),
+        version_id=get_int(cell, "version_id"),
+        tag=get_name(cell, "tag"),
+        status=get_name(cell, "status"),
+        actor=get_str(cell, "actor"),
+        since=get_str(cell, "updated_at"),
     )

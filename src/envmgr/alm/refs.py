@@ -22,7 +22,7 @@ ENVIRONMENT_RULE = (
 
 
 @frozen
-class Tagged:
+class TagRef:
     """A version of an app, by its tag."""
 
     app: str
@@ -34,7 +34,7 @@ class Tagged:
 
 
 @frozen
-class Numbered:
+class IdRef:
     """A version, by its number."""
 
     id: int
@@ -45,7 +45,7 @@ class Numbered:
 
 
 @frozen
-class Standing:
+class CurrentRef:
     """What stands of an app in an environment."""
 
     app: str
@@ -57,7 +57,7 @@ class Standing:
 
 
 @frozen
-class Everywhere:
+class EnvironmentRef:
     """All that stands in an environment."""
 
     environment: str
@@ -67,32 +67,32 @@ class Everywhere:
         return self.environment
 
 
-Named = Tagged | Numbered | Standing | Everywhere
+VersionRef = TagRef | IdRef | CurrentRef | EnvironmentRef
 
 
-def parse(word: str) -> Named:
+def parse(word: str) -> VersionRef:
     """Read a name; raise UsageError for what is none. An app's name has neither `@` nor `:`, a tag may have both."""
     if word.isascii() and word.isdigit() and len(word) < _DIGITS:
-        return Numbered(int(word))
+        return IdRef(int(word))
     at = next((place for place, character in enumerate(word) if character in "@:"), None)
     if at is None:
-        return Everywhere(_environment(word, word))
+        return EnvironmentRef(_environment(word, word))
     app, rest = _app(word[:at], word), word[at + 1 :]
-    return Tagged(app, _tag(rest, word)) if word[at] == "@" else Standing(app, _environment(rest, word))
+    return TagRef(app, _tag(rest, word)) if word[at] == "@" else CurrentRef(app, _environment(rest, word))
 
 
-def of_app(app: str, rest: str) -> Tagged:
+def tag_ref(app: str, rest: str) -> TagRef:
     """Read a version given as two words, APP TAG."""
     both = f"{app} {rest}"
-    return Tagged(_app(app, both), _tag(rest, both))
+    return TagRef(_app(app, both), _tag(rest, both))
 
 
-def parse_version(words: tuple[str, ...]) -> Tagged | Numbered | Standing:
+def parse_version(words: tuple[str, ...]) -> TagRef | IdRef | CurrentRef:
     """Read what must mean one version: APP@TAG, APP TAG, APP:ENV or a number; raise UsageError for anything else."""
     if len(words) == 2:  # noqa: PLR2004 - APP TAG
-        return of_app(*words)
+        return tag_ref(*words)
     named = parse(words[0])
-    if len(words) != 1 or isinstance(named, Everywhere):
+    if len(words) != 1 or isinstance(named, EnvironmentRef):
         raise _no_name(" ".join(words), "a version is named APP@TAG, APP TAG, APP:ENV or by its number")
     return named
 

@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from envmgr import versions
-from envmgr.alm.client.fields import document, number, part, parts, text_or_none, texts, word
+from envmgr.alm.client.fields import (
+    get_int,
+    get_name,
+    get_object,
+    get_objects,
+    get_str_or_none,
+    get_strs,
+    require_object,
+)
 from envmgr.kit.frozen import frozen
 
 if TYPE_CHECKING:
@@ -13,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @frozen
-class Side:
+class VersionSide:
     """One of the two versions."""
 
     version_id: int
@@ -44,14 +52,14 @@ class Change:
 
 
 @frozen
-class Difference:
+class VersionDiff:
     """Two versions and what differs; a side is None where there is no version at all, and then nothing is compared.
 
     `lock_differs` where the locks are not the same though their tools' versions are.
     """
 
-    before: Side | None
-    after: Side | None
+    before: VersionSide | None
+    after: VersionSide | None
     tools: tuple[Change, ...] = ()
     artifacts: tuple[Change, ...] = ()
 
@@ -68,39 +76,39 @@ class Difference:
         return self.before.version_id == self.after.version_id
 
 
-def compare(before: object | None, after: object | None) -> Difference:
+def compare(before: object | None, after: object | None) -> VersionDiff:
     """Compare two versions as the server answers them; their tools, if both came with a lock."""
     one, other = _side(before), _side(after)
     if one is None or other is None:
-        return Difference(one, other)
+        return VersionDiff(one, other)
     have_locks = one.lock_digest is not None and other.lock_digest is not None
-    return Difference(
+    return VersionDiff(
         before=one,
         after=other,
         tools=_tools(_locked(before), _locked(after)) if have_locks else (),
-        artifacts=_artifacts(_made(before), _made(after)),
+        artifacts=_artifacts(_artifacts_by_name(before), _artifacts_by_name(after)),
     )
 
 
-def _side(answer: object | None) -> Side | None:
+def _side(answer: object | None) -> VersionSide | None:
     if answer is None:
         return None
-    version = document(answer)
-    return Side(
-        version_id=number(version, "id"),
-        app=word(version, "app"),
-        tag=word(version, "tag"),
-        commit=word(version, "commit"),
-        lock_digest=text_or_none(part(version, "toolchain"), "lock_digest"),
+    version = require_object(answer)
+    return VersionSide(
+        version_id=get_int(version, "id"),
+        app=get_name(version, "app"),
+        tag=get_name(version, "tag"),
+        commit=get_name(version, "commit"),
+        lock_digest=get_str_or_none(get_object(version, "toolchain"), "lock_digest"),
     )
 
 
 def _locked(version: object) -> dict[str, dict[str, frozenset[str]]]:
     """Return by tool its locked versions, each with the requests that it answers."""
     found: dict[str, dict[str, frozenset[str]]] = {}
-    for tool in parts(part(document(version), "toolchain"), "tools"):
-        requests = frozenset(texts(tool, "requests"))
-        found.setdefault(word(tool, "tool"), {})[word(tool, "version")] = requests
+    for tool in get_objects(get_object(require_object(version), "toolchain"), "tools"):
+        requests = frozenset(get_strs(tool, "requests"))
+        found.setdefault(get_name(tool, "tool"), {})[get_name(tool, "version")] = requests
     return found
 
 
@@ -139,8 +147,11 @@ def _direction(old: str, new: str) -> str:
     return "up" if order < 0 else "down" if order > 0 else ""
 
 
-def _made(version: object) -> Mapping[str, str]:
-    return {word(one, "name"): word(one, "digest") for one in parts(document(version), "artifacts")}
+def _artifacts_by_name(version: object) -> Mapping[str, str]:
+    return {
+        get_name(one, "name"): get_name(one, "digest")
+        for one in get_objects(require_object(version), "artifacts")
+    }
 
 
 def _artifacts(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[Change, ...]:

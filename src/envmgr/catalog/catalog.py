@@ -47,7 +47,7 @@ class Catalog:
     def listing(self, tool: str) -> Listing:
         """List a tool's releases."""
         manifest = self.manifest(tool)
-        with self._lock_of(manifest.name):
+        with self._tool_lock(manifest.name):
             if manifest.name not in self._listings:
                 self._listings[manifest.name] = source_of(manifest.kind).listing(manifest, self._context)
             return self._listings[manifest.name]
@@ -62,7 +62,7 @@ class Catalog:
         if artifact is None or artifact.digest is not None:
             return artifact
         checksum = manifest.checksum(release.version, release.tag, platform, artifact.url)
-        return checksums.verified(artifact, checksum, self._context.lists) if checksum else artifact
+        return checksums.with_digest(artifact, checksum, self._context.lists) if checksum else artifact
 
     def layout(self, tool: str, version: str, platform: Platform, url: str | None = None) -> Layout | None:
         """Return how a release's archive is laid out: the one at `url`, else the one the manifest's template names."""
@@ -71,9 +71,9 @@ class Catalog:
             found = package_source_of(manifest.kind).layout(manifest, version, platform, self._context)
         else:
             found = manifest.layout(version, None, platform, url)
-        return replace(found, requires=tuple(map(self._own_name, found.requires))) if found else None
+        return replace(found, requires=tuple(map(self._canonical_name, found.requires))) if found else None
 
-    def _own_name(self, tool: str) -> str:
+    def _canonical_name(self, tool: str) -> str:
         try:
             return self.manifest(tool).name
         except CatalogError:  # it is not known, or not well: who needs it will say so
@@ -90,7 +90,7 @@ class Catalog:
             return package_source_of(kind).locate(artifact, self._context)
         return Location(artifact.url)
 
-    def _lock_of(self, tool: str) -> threading.Lock:
+    def _tool_lock(self, tool: str) -> threading.Lock:
         with self._guard:
             return self._busy.setdefault(tool, threading.Lock())
 
@@ -105,7 +105,7 @@ def open_catalog(
     progress: Progress | None = None,
 ) -> Catalog:
     """Open the catalog for a project: the directories that may hold manifests of its own, nearest first."""
-    from envmgr.catalog.list_cache import Lists
+    from envmgr.catalog.list_cache import ListCache
 
-    lists = Lists(paths, http, settings.offline, progress)
+    lists = ListCache(paths, http, settings.offline, progress)
     return Catalog(Registry(paths, project_dirs), Context(http, lists, settings, environment, paths))

@@ -14,7 +14,7 @@ from envmgr.kit.frozen import replace
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from envmgr.catalog.list_cache import Lists
+    from envmgr.catalog.list_cache import ListCache
     from envmgr.catalog.release import Artifact
     from envmgr.kit.digest import Digest
 
@@ -26,7 +26,7 @@ _TAGGED = re.compile(r"[\w/-]+ ?\((.+)\) ?= ?([0-9A-Fa-f]{40,128})\s*")
 _PROPERTY = re.compile(r"\s*(\w+)\s*:\s*(\S.*?)\s*")
 
 
-def verified(artifact: Artifact, checksum: Mapping[str, str], lists: Lists) -> Artifact | None:
+def with_digest(artifact: Artifact, checksum: Mapping[str, str], lists: ListCache) -> Artifact | None:
     """Give an artifact the digest its upstream publishes; None where `complete` sums say that there is no such file.
 
     Each document is asked for once a run, by `lists`. One that is not there leaves the artifact without a digest.
@@ -65,15 +65,15 @@ def parse(text: str, kind: str, archive: str, path: str = "") -> str | None:
     if kind == "json":
         return _from_json(text, path)
     if kind == "bare":
-        return _bare(text, archive)
+        return _parse_single(text, archive)
     # Upstreams that moved from PowerShell to coreutils kept the file's name, so either may stand there.
-    named = (list(_file_hashes(text)) if kind == "get-filehash" else []) or list(_sums(text))
+    named = (list(_file_hashes(text)) if kind == "get-filehash" else []) or list(_parse_sums(text))
     if not named:
         raise ValueError(f"it lists no digests, but begins with {text.strip()[:40]!r}")
-    return _of(archive, named)
+    return _select(archive, named)
 
 
-def _of(archive: str, named: list[tuple[str, str]]) -> str | None:
+def _select(archive: str, named: list[tuple[str, str]]) -> str | None:
     """Pick the entry of an archive: the one with just its name, else one whose path the URL ends in, else by name."""
     file = file_of(archive)
     candidates = [(name, value) for name, value in named if _base(name) == file]
@@ -90,18 +90,18 @@ def _base(name: str) -> str:
     return name.replace("\\", "/").rpartition("/")[2]
 
 
-def _bare(text: str, archive: str) -> str:
+def _parse_single(text: str, archive: str) -> str:
     """Read a lone digest, which some upstreams follow with the file's name after all."""
-    named = list(_sums(text))
+    named = list(_parse_sums(text))
     if len(named) > 1:
-        return _of(archive, named) or ""
+        return _select(archive, named) or ""
     words = text.split()
     if not words:
         raise ValueError("it is empty")
     return words[0].removeprefix("\ufeff")
 
 
-def _sums(text: str) -> Iterator[tuple[str, str]]:
+def _parse_sums(text: str) -> Iterator[tuple[str, str]]:
     """Read lines of coreutils' sums, `*` for binary mode, and of BSD's `SHA256 (file) = …`."""
     for line in text.removeprefix("\ufeff").splitlines():
         if found := _SUM.fullmatch(line):
@@ -138,5 +138,5 @@ def _properties(text: str) -> Iterator[tuple[str, str]]:
 def _from_json(text: str, path: str) -> str:
     found = expression.find(path, document_decoder.json_of(text))
     if not isinstance(found, str):
-        raise document_decoder.unexpected(f"a digest at {path!r}", found)
+        raise document_decoder.type_error(f"a digest at {path!r}", found)
     return found

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 FORMATS = ("json", "ndjson", "tsv", "text", "toml")
-MOST_ENTRIES = 100_000
+MAX_ENTRIES = 100_000
 """More entries than this are no list of releases; real ones have a few thousand at most."""
 
 LIMITS = {"json": 24 * 2**20, "toml": 8 * 2**20, "ndjson": 96 * 2**20, "tsv": 24 * 2**20, "text": 24 * 2**20}
@@ -61,29 +61,29 @@ def value_of(entry: object) -> object:
 def entries(document: object) -> Iterator[object]:
     """Go through a list's entries; raise ValueError for what is no list, or no reasonable one."""
     if isinstance(document, dict | str) or not hasattr(document, "__iter__"):
-        raise unexpected("a list", document)
+        raise type_error("a list", document)
     iterator = iter(cast("Iterable[object]", document))
-    yield from islice(iterator, MOST_ENTRIES)
+    yield from islice(iterator, MAX_ENTRIES)
     if next(iterator, None) is not None:
-        raise ValueError(f"more than {MOST_ENTRIES} entries")
+        raise ValueError(f"more than {MAX_ENTRIES} entries")
 
 
-def keyed(document: object) -> list[object]:
+def entries_from_object(document: object) -> list[object]:
     """Turn an object into a list: of its values with their keys as `key`, others as `value`."""
     if not isinstance(document, dict):
-        raise unexpected("an object", document)
+        raise type_error("an object", document)
     return [
         {"key": key, **value} if isinstance(value, dict) else {"key": key, "value": value}
         for key, value in document.items()
     ]
 
 
-def unexpected(wanted: str, value: object) -> ValueError:
+def type_error(wanted: str, value: object) -> ValueError:
     """Make the error that says what was expected in a value's place."""
-    return ValueError(f"{wanted} was expected where there is {described(value)}")
+    return ValueError(f"{wanted} was expected where there is {type_name(value)}")
 
 
-def described(value: object) -> str:
+def type_name(value: object) -> str:
     """Say what a JSON value is, for a message."""
     if value is None:
         return "nothing"

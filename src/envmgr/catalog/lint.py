@@ -43,13 +43,15 @@ def lint(text: str, origin: str, is_tool: Callable[[str], bool] = lambda _: True
         data = manifest_reader.decode(text, origin)
     except ManifestError as error:
         return Report(error.issues)
-    found = [*_shape(data), *_choices(data), *signing.issues(data)]
+    found = [*_check_schema(data), *_choices(data), *signing.issues(data)]
     if not found:
-        found = [*_meaning(data), *_names(data)]
+        found = [*_check_semantics(data), *_names(data)]
     if found:
         return Report(tuple(dict.fromkeys(found)))
     manifest = manifest_reader.build(data, origin)
-    return Report((), (*_warnings(manifest), *values.plain_http("$", data), *_strangers(data, is_tool)))
+    return Report(
+        (), (*_warnings(manifest), *values.plain_http("$", data), *_unknown_requirements(data, is_tool))
+    )
 
 
 def issues(text: str) -> tuple[str, ...]:
@@ -83,20 +85,20 @@ def schema() -> Mapping[str, object]:
         return cast("dict[str, object]", json.load(file))
 
 
-def _shape(data: Mapping[str, object]) -> Iterator[str]:
+def _check_schema(data: Mapping[str, object]) -> Iterator[str]:
     """Check against the schema."""
     from jsonschema import Draft202012Validator
 
     for error in sorted(Draft202012Validator(schema()).iter_errors(data), key=lambda error: error.json_path):
         if not _is_kind_of_signature(error):  # `signing` says more of it
-            yield f"{error.json_path}: {_said(error)}"
+            yield f"{error.json_path}: {_describe_schema_error(error)}"
 
 
 def _is_kind_of_signature(error: ValidationError) -> bool:
     return error.validator == "enum" and list(error.absolute_path)[-2:] == ["signature", "kind"]
 
 
-def _said(error: ValidationError) -> str:
+def _describe_schema_error(error: ValidationError) -> str:
     """Say what a schema's error is in the words of somebody who writes a manifest."""
     if error.validator == "additionalProperties":
         return "; ".join(_unknown(error))
@@ -109,7 +111,9 @@ def _said(error: ValidationError) -> str:
     if error.validator == "pattern" and "keys" in error.absolute_path:
         return f"{error.instance!r} is no public key of minisign: 56 characters that begin with RW"
     message = error.message
-    return message if len(message) <= values.LONGEST else f"{message[: values.LONGEST]} …"
+    return (
+        message if len(message) <= values.MAX_MESSAGE_LENGTH else f"{message[: values.MAX_MESSAGE_LENGTH]} …"
+    )
 
 
 def _unknown(error: ValidationError) -> Iterator[str]:
@@ -127,7 +131,7 @@ def _unknown(error: ValidationError) -> Iterator[str]:
 def _choices(data: Mapping[str, object]) -> Iterator[str]:
     if ("versions_url" in data) == ("source" in data):
         yield "$: it needs 'versions_url' or 'source', and not both"
-    if not ({"bin", "bin_path_template", "links"} & _all_fields(data)) and not _finds_programs(data):
+    if not ({"bin", "bin_path_template", "links"} & _all_fields(data)) and not _source_provides_bins(data):
         yield "$: 'bin_path_template' (or 'bin') is missing: nothing says where the programs are"
 
 
@@ -138,7 +142,7 @@ def _all_fields(data: Mapping[str, object]) -> set[str]:
     }
 
 
-def _finds_programs(data: Mapping[str, object]) -> bool:
+def _source_provides_bins(data: Mapping[str, object]) -> bool:
     """Tell whether the source says itself what a release's programs are."""
     return table(data, "source").get("kind") in {"npm", "github"}
 
@@ -148,15 +152,15 @@ def _names(data: Mapping[str, object]) -> Iterator[str]:
         yield "$.aliases: the tool's own name is no other name"
 
 
-def _meaning(data: Mapping[str, object]) -> Iterator[str]:
+def _check_semantics(data: Mapping[str, object]) -> Iterator[str]:
     yield from _versions(table(data, "versions"), table(data, "source"))
-    for path, layer in manifest_fields.every(data):
+    for path, layer in manifest_fields.iter_field_objects(data):
         yield from values.layer(path, layer)
     for number, override in enumerate(cast("list[dict[str, object]]", data.get("overrides", []))):
         yield from values.version_range(f"$.overrides[{number}].versions", str(override["versions"]))
     if table(data, "source").get("kind") == "github" and "versions_url" not in data:
         return
-    if any("asset" in layer for _, layer in manifest_fields.every(data)):
+    if any("asset" in layer for _, layer in manifest_fields.iter_field_objects(data)):
         yield "$.asset: only releases of the github source have assets; write download_url_template"
 
 
@@ -193,8 +197,8 @@ def _warnings(manifest: Manifest) -> Iterator[str]:
         yield "$.download_url_template: names neither {version} nor {tag}, so every version is the same archive"
 
 
-def _strangers(data: Mapping[str, object], is_tool: Callable[[str], bool]) -> Iterator[str]:
-    for path, layer in manifest_fields.every(data):
+def _unknown_requirements(data: Mapping[str, object], is_tool: Callable[[str], bool]) -> Iterator[str]:
+    for path, layer in manifest_fields.iter_field_objects(data):
         for number, name in enumerate(manifest_fields.strings(layer.get("requires"))):
             if not is_tool(name):
                 yield f"{path}.requires[{number}]: there is no tool {name!r}"

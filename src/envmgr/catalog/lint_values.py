@@ -13,7 +13,7 @@ from envmgr.kit.http import urls
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-LONGEST = 300
+MAX_MESSAGE_LENGTH = 300
 """Characters of a message; more would be a quotation."""
 
 URL_NAMES = frozenset(

@@ -12,7 +12,7 @@ from envmgr.kit.errors import HttpError, InsecureUrl, NetworkError, Offline, Rat
 from envmgr.kit.frozen import frozen
 from envmgr.kit.fs import write_atomic
 from envmgr.kit.http import urls
-from envmgr.kit.progress import Silent
+from envmgr.kit.progress import NullProgress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -38,14 +38,14 @@ class Document:
     headers: Mapping[str, str] = {}
 
 
-class Lists:
+class ListCache:
     """Answer each URL once a run, from upstream if it can be asked, else from `cache/index`."""
 
     def __init__(self, paths: Paths, http: Http, offline: bool, progress: Progress | None = None) -> None:
         self._paths = paths
         self._http = http
         self._offline = offline
-        self._progress = progress or Silent()
+        self._progress = progress or NullProgress()
         self._seen: dict[str, object] = {}
         self._guard = threading.Lock()
         self._busy: dict[str, threading.Lock] = {}
@@ -57,9 +57,9 @@ class Lists:
     def document(self, url: str, headers: Mapping[str, str] | None = None, *, limit: int = LIMIT) -> Document:
         """Return a list with its headers."""
         key = _key(url, headers or {})
-        return self.once(f"document {key}", lambda: self._answer(url, headers or {}, key, limit))
+        return self.memoize(f"document {key}", lambda: self._answer(url, headers or {}, key, limit))
 
-    def once(self, name: str, make: Callable[[], T]) -> T:
+    def memoize(self, name: str, make: Callable[[], T]) -> T:
         """Return what `make` makes, made once a run however many threads ask: a parsed list, a configuration."""
         with self._guard:
             busy = self._busy.setdefault(name, threading.Lock())
@@ -75,41 +75,41 @@ class Lists:
         kept = _read(path)
         if self._offline:
             return kept or _refuse(url)
-        return self._ask(url, headers, kept, path, limit)
+        return self._fetch(url, headers, kept, path, limit)
 
-    def _ask(
+    def _fetch(
         self, url: str, headers: Mapping[str, str], kept: Document | None, path: str, limit: int
     ) -> Document:
         try:
             response = self._http.get(url, {**headers, **_conditions(kept)}, limit=limit)
         except NetworkError as error:
-            if kept is None or not _is_passing(error):
+            if kept is None or not _is_transient(error):
                 raise
-            self._progress.note(
-                f"{error.message}; going on with the list of {urls.shown(url)} received before"
+            self._progress.message(
+                f"{error.message}; going on with the list of {urls.redacted(url)} received before"
             )
             return kept
         if response.status == _NOT_MODIFIED and kept is not None:
             return kept
-        return self._keep(_document(response), url, path)
+        return self._store(_document(response), url, path)
 
-    def _keep(self, document: Document, url: str, path: str) -> Document:
+    def _store(self, document: Document, url: str, path: str) -> Document:
         try:
-            write_atomic(path, _spell(document, url), 0o600)
+            write_atomic(path, _serialize(document, url), 0o600)
         except StorageError as error:
             # What was asked for is at hand: that it cannot be kept for next time is no reason to fail.
-            self._progress.note(f"{error.message}; the list of {urls.shown(url)} is not kept")
+            self._progress.message(f"{error.message}; the list of {urls.redacted(url)} is not kept")
         return document
 
 
 def _refuse(url: str) -> Document:
     raise Offline(
-        f"the list at {urls.shown(url)} is needed, was never received before, and envmgr is offline",
+        f"the list at {urls.redacted(url)} is needed, was never received before, and envmgr is offline",
         "run the same command once without --offline (and with the setting `offline` off)",
     )
 
 
-def _is_passing(error: NetworkError) -> bool:
+def _is_transient(error: NetworkError) -> bool:
     """Tell an upstream that cannot answer now from one that says no."""
     if isinstance(error, InsecureUrl):
         return False
@@ -120,7 +120,7 @@ def _is_passing(error: NetworkError) -> bool:
 
 def _document(response: Response) -> Document:
     kept = {name: response.headers[name] for name in _KEPT if name in response.headers}
-    return Document(response.body, urls.shown(response.url), kept)
+    return Document(response.body, urls.redacted(response.url), kept)
 
 
 def _conditions(kept: Document | None) -> dict[str, str]:
@@ -137,13 +137,13 @@ def _key(url: str, headers: Mapping[str, str]) -> str:
     with others is told by upstream whether what is kept (by this same user) is still the answer.
     """
     accept = next((value for name, value in headers.items() if name.lower() == "accept"), "")
-    return hashlib.sha256(f"{urls.bare(url)}\n{accept}".encode()).hexdigest()
+    return hashlib.sha256(f"{urls.without_credentials(url)}\n{accept}".encode()).hexdigest()
 
 
-def _spell(document: Document, url: str) -> bytes:
+def _serialize(document: Document, url: str) -> bytes:
     """Write one file, so that no crash can part a body from its validators: a line of JSON, then the body."""
     head = {
-        "asked": urls.shown(url),
+        "asked": urls.redacted(url),
         "url": document.url,
         "headers": dict(document.headers),
         "sha256": hashlib.sha256(document.body).hexdigest(),

@@ -14,7 +14,7 @@ from envmgr.catalog import manifest_fields as layers
 from envmgr.catalog import template
 from envmgr.catalog.layout import Layout
 from envmgr.catalog.release import Signature
-from envmgr.catalog.url_hints import SINGLE_FILE, format_of, reveals
+from envmgr.catalog.url_hints import SINGLE_FILE, format_of, url_matches_platform
 from envmgr.kit.frozen import frozen
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class Manifest:
     @property
     def is_minimal(self) -> bool:
         """Tell whether the manifest distinguishes no platforms, so that its URL's own words must tell them."""
-        spoken = {name for text in self._places(self.fields) for name in template.names(text)}
+        spoken = {name for text in self._location_fields(self.fields) for name in template.names(text)}
         distinguishes = spoken & {*layers.MAPS, "ext", "exe"} or self.platforms
         return not distinguishes and not any(name in self.fields for name in layers.MAPS)
 
@@ -127,7 +127,7 @@ class Manifest:
         if fields is None or not layers.table(fields, "checksum"):
             return None
         values = {**self._values(fields, version, tag, platform), **_values_of(url)}
-        return layers.filled(fields, "checksum", values)
+        return layers.fill_map(fields, "checksum", values)
 
     def signature(self, version: str, platform: Platform, url: str) -> Signature | None:
         """Return where the signature of the archive at `url` is and whose it must be; None where none is declared.
@@ -157,12 +157,12 @@ class Manifest:
         kind = layers.text(fields, "format", values) or format_of(url or _place(fields, values))
         return Layout(
             format=kind,
-            bin=_bins(fields, values) or self._lone_program(kind, values),
+            bin=_bins(fields, values) or self._single_program(kind, values),
             strip=cast("int | None", fields.get("strip")),
-            rename=layers.filled(fields, "rename", values),
+            rename=layers.fill_map(fields, "rename", values),
             links=_links(fields, values),
             home=layers.text(fields, "home", values) or "",
-            env=layers.filled(fields, "env", {**values, "home": "{home}"}),
+            env=layers.fill_map(fields, "env", {**values, "home": "{home}"}),
             script=_script(fields, platform),
             builtin=self.builtin,
             requires=layers.strings(fields.get("requires")),
@@ -178,7 +178,7 @@ class Manifest:
             return None
         return layers.text(fields, field, self._values(fields, version, tag, platform))
 
-    def _lone_program(self, kind: str, values: Mapping[str, str]) -> tuple[str, ...]:
+    def _single_program(self, kind: str, values: Mapping[str, str]) -> tuple[str, ...]:
         """Name the program of a file that is one: as the tool itself is called."""
         tool = self.name.rpartition("/")[2].rpartition(":")[2]
         return (f"{tool}{values['exe']}",) if kind in SINGLE_FILE else ()
@@ -186,7 +186,7 @@ class Manifest:
     def _values(self, fields: Fields, version: str, tag: str | None, platform: Platform) -> dict[str, str]:
         values = template.values_of(self.name, self._bare(version), tag or self.tag_of(version), platform)
         ext = layers.text(fields, "ext", values) or ("zip" if platform.is_windows else "tar.gz")
-        words = {name: layers.named(fields, name, values[name]) or "" for name in layers.MAPS}
+        words = {name: layers.upstream_name(fields, name, values[name]) or "" for name in layers.MAPS}
         return {**values, **words, "ext": ext}
 
     def _bare(self, version: str) -> str:
@@ -199,13 +199,13 @@ class Manifest:
     def _merged(self, version: str, platform: Platform) -> tuple[Fields, bool]:
         """Lay everything that applies over each other, and tell whether upstream publishes anything."""
         applying = [override for override in self.overrides if self._applies(override, version)]
-        base = layers.lay_over([self.fields, *(override.fields for override in applying)])
+        base = layers.merge_layers([self.fields, *(override.fields for override in applying)])
         special = [
             layer
             for platforms in (self.platforms, *(override.platforms for override in applying))
-            for layer in layers.of_platform(platforms, platform)
+            for layer in layers.platform_layers(platforms, platform)
         ]
-        merged = layers.lay_over([base, *(layer or {} for layer in special)])
+        merged = layers.merge_layers([base, *(layer or {} for layer in special)])
         return merged, special[-1] is not None if special else self._published(merged, platform)
 
     def _applies(self, override: Override, version: str) -> bool:
@@ -218,17 +218,17 @@ class Manifest:
 
         A name map may exclude it. musl must be spoken of: a program for glibc does not run there.
         """
-        if any(layers.named(fields, name, getattr(platform, name)) is None for name in layers.MAPS):
+        if any(layers.upstream_name(fields, name, getattr(platform, name)) is None for name in layers.MAPS):
             return False
-        places = self._places(fields)
+        places = self._location_fields(fields)
         if not places:
             return True  # the source itself tells what there is for which platform
         if self.is_minimal:
-            return reveals(" ".join(places), platform)
+            return url_matches_platform(" ".join(places), platform)
         spoken = any("{libc}" in place for place in places) or "musl" in layers.table(fields, "libc")
         return platform.libc != "musl" or spoken
 
-    def _places(self, fields: Mapping[str, object]) -> tuple[str, ...]:
+    def _location_fields(self, fields: Mapping[str, object]) -> tuple[str, ...]:
         """Return what says where an archive is: templates, and expressions over the list's entries."""
         told = [fields.get("download_url_template"), fields.get("asset")]
         told += [self.versions.get("artifact"), self.versions.get("url")]

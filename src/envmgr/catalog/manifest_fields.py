@@ -37,7 +37,7 @@ ARCHIVE = (
 """The fields that `platforms` and `overrides` may change."""
 
 
-def lay_over(layers: Iterable[Mapping[str, object]]) -> Fields:
+def merge_layers(layers: Iterable[Mapping[str, object]]) -> Fields:
     """Merge layers, the later winning: objects such as `env` key by key, anything else whole."""
     merged: Fields = {}
     for layer in layers:
@@ -47,7 +47,9 @@ def lay_over(layers: Iterable[Mapping[str, object]]) -> Fields:
     return merged
 
 
-def of_platform(layers: Mapping[str, object], platform: Platform) -> Iterator[Mapping[str, object] | None]:
+def platform_layers(
+    layers: Mapping[str, object], platform: Platform
+) -> Iterator[Mapping[str, object] | None]:
     """Yield what a `platforms` object says of a platform, from `os` to `os-arch-libc`; None is "not published"."""
     os, arch, libc = platform.os, platform.arch, platform.libc
     for key in dict.fromkeys((os, f"{os}-{libc}", f"{os}-{arch}", f"{os}-{arch}-{libc}")):
@@ -55,7 +57,7 @@ def of_platform(layers: Mapping[str, object], platform: Platform) -> Iterator[Ma
             yield cast("Mapping[str, object] | None", layers[key])
 
 
-def every(data: Mapping[str, object]) -> Iterator[tuple[str, Mapping[str, object]]]:
+def iter_field_objects(data: Mapping[str, object]) -> Iterator[tuple[str, Mapping[str, object]]]:
     """Go through every object of a manifest that holds fields of archives, with its path."""
     yield "$", {field: data[field] for field in ARCHIVE if field in data}
     for path, owner in [("$", data), *_overrides(data)]:
@@ -89,7 +91,7 @@ def text(fields: Mapping[str, object], field: str, values: Mapping[str, str]) ->
     return template.fill(value, values) if isinstance(value, str) else None
 
 
-def filled(fields: Mapping[str, object], field: str, values: Mapping[str, str]) -> dict[str, str]:
+def fill_map(fields: Mapping[str, object], field: str, values: Mapping[str, str]) -> dict[str, str]:
     """Fill an object of templates in, keys too; a key that is null is left out."""
     found = table(fields, field).items()
     return {
@@ -99,6 +101,6 @@ def filled(fields: Mapping[str, object], field: str, values: Mapping[str, str]) 
     }
 
 
-def named(fields: Mapping[str, object], name: str, ours: str) -> str | None:
+def upstream_name(fields: Mapping[str, object], name: str, ours: str) -> str | None:
     """Return upstream's word for one of ours by the maps `os`, `arch` and `libc`; None where it publishes nothing."""
     return cast("str | None", table(fields, name).get(ours, ours))

@@ -11,7 +11,7 @@ from envmgr.kit import data_files
 from envmgr.kit.errors import ManifestError, StorageError, UnknownTool
 from envmgr.kit.frozen import frozen
 from envmgr.kit.fs import read_text
-from envmgr.kit.paths import file_name, name_of_file
+from envmgr.kit.paths import decode_file_name, file_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -32,11 +32,11 @@ _FIELDS = {"pypi": "package", "npm": "package", "github": "repo"}
 
 
 @frozen
-class Place:
+class ManifestDir:
     """One directory of manifests, and whose they are: `project`, `user` or `built-in`."""
 
     directory: str
-    whose: str
+    scope: str
 
 
 class Registry:
@@ -46,10 +46,10 @@ class Registry:
     """
 
     def __init__(self, paths: Paths, project_dirs: Sequence[str] = ()) -> None:
-        self.places = (
-            *(Place(os.path.join(each, PROJECT_DIRECTORY), "project") for each in project_dirs),
-            Place(paths.plugins, "user"),
-            Place(data_files.directory("plugins"), "built-in"),
+        self.directories = (
+            *(ManifestDir(os.path.join(each, PROJECT_DIRECTORY), "project") for each in project_dirs),
+            ManifestDir(paths.plugins, "user"),
+            ManifestDir(data_files.directory("plugins"), "built-in"),
         )
         self._read: dict[str, Manifest] = {}
 
@@ -63,7 +63,7 @@ class Registry:
         """Return a tool's manifest; raise ManifestError with every issue of one that is not built in."""
         found = self._file_of(tool)
         path, place = found or (self.get(tool).origin, None)
-        if os.path.isfile(path) and (place.whose != "built-in" if place else not self.get(tool).builtin):
+        if os.path.isfile(path) and (place.scope != "built-in" if place else not self.get(tool).builtin):
             from envmgr.catalog import lint
 
             lint.check(_text(path), path)
@@ -71,29 +71,31 @@ class Registry:
 
     def names(self) -> tuple[str, ...]:
         """Name all tools that have a manifest."""
-        return tuple(sorted({name for place in self.places for name in _names_in(place.directory)}))
+        return tuple(sorted({name for place in self.directories for name in _names_in(place.directory)}))
 
     def all(self) -> tuple[Manifest, ...]:
         """Return the manifest of every tool, by name; raise ManifestError for the first that cannot be read."""
         return tuple(self.get(name) for name in self.names())
 
-    def whose(self, manifest: Manifest) -> str:
+    def scope(self, manifest: Manifest) -> str:
         """Tell whether a manifest is the `project`'s, the `user`'s, `built-in`, or made of a `package`'s name."""
         directory = os.path.dirname(manifest.origin)
-        return next((place.whose for place in self.places if place.directory == directory), "package")
+        return next((place.scope for place in self.directories if place.directory == directory), "package")
 
     def _find(self, tool: str) -> Manifest:
         found = self._file_of(tool)
         if found:
             return _load(found[0], tool, found[1])
-        return _of_package(tool) or self._with_alias(tool) or self._unknown(tool)
+        return _package_manifest(tool) or self._find_by_alias(tool) or self._unknown(tool)
 
-    def _file_of(self, tool: str) -> tuple[str, Place] | None:
+    def _file_of(self, tool: str) -> tuple[str, ManifestDir] | None:
         """Find the file that is named for a tool, and whose it is."""
-        paths = ((os.path.join(place.directory, f"{file_name(tool)}.json"), place) for place in self.places)
+        paths = (
+            (os.path.join(place.directory, f"{file_name(tool)}.json"), place) for place in self.directories
+        )
         return next((found for found in paths if tool and os.path.isfile(found[0])), None)
 
-    def _with_alias(self, tool: str) -> Manifest | None:
+    def _find_by_alias(self, tool: str) -> Manifest | None:
         return next((manifest for manifest in self._readable() if tool in manifest.aliases), None)
 
     def _readable(self) -> Iterator[Manifest]:
@@ -133,7 +135,7 @@ def package_of(tool: str) -> tuple[str, str] | None:
     return (kind, package) if colon and kind in _PACKAGES and _PACKAGES[kind].fullmatch(package) else None
 
 
-def _of_package(tool: str) -> Manifest | None:
+def _package_manifest(tool: str) -> Manifest | None:
     found = package_of(tool)
     if found is None:
         return None
@@ -147,8 +149,8 @@ def _of_package(tool: str) -> Manifest | None:
     return manifest_reader.build(data, tool)
 
 
-def _load(path: str, name: str, place: Place) -> Manifest:
-    manifest = manifest_reader.read(_text(path), path, place.whose == "built-in")
+def _load(path: str, name: str, directory: ManifestDir) -> Manifest:
+    manifest = manifest_reader.read(_text(path), path, directory.scope == "built-in")
     if manifest.name != name:
         raise ManifestError(path, [f"$.name: is {manifest.name!r}, and the file is that of {name!r}"])
     return manifest
@@ -165,7 +167,7 @@ def _names_in(directory: str) -> Iterator[str]:
         return
     for file in files:
         if file.endswith(".json") and file != SCHEMA_FILE and not file.startswith("."):
-            yield name_of_file(file.removesuffix(".json"))
+            yield decode_file_name(file.removesuffix(".json"))
 
 
 def _shown(tool: str) -> str:

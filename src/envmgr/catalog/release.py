@@ -33,7 +33,7 @@ class Signature:
     keys: tuple[str, ...]
 
     @property
-    def promise(self) -> dict[str, str]:
+    def lock_fields(self) -> dict[str, str]:
         """Return what a lock records of it, which does not depend on where the archive is."""
         return {"kind": self.kind, "key": " ".join(sorted(self.keys))}
 

@@ -16,7 +16,7 @@ _REGISTRIES = frozenset({"pypi", "npm"})
 def issues(data: Mapping[str, object]) -> Iterator[str]:
     """Find what a manifest says of signatures that could not be held to; each begins with its JSON path."""
     source = manifest_fields.table(data, "source").get("kind")
-    for path, layer in manifest_fields.every(data):
+    for path, layer in manifest_fields.iter_field_objects(data):
         found = manifest_fields.table(layer, "signature")
         kind = found.get("kind", KINDS[0])
         if kind not in KINDS:

@@ -43,20 +43,20 @@ def format_of(url: str) -> str:
 
 def os_words(text: str) -> frozenset[str]:
     """Name the operating systems a URL or file name speaks of."""
-    return _spoken(_OS, text)
+    return _words_in(_OS, text)
 
 
 def arch_words(text: str) -> frozenset[str]:
     """Name the processors a URL or file name speaks of."""
-    return _spoken(_ARCH, text)
+    return _words_in(_ARCH, text)
 
 
 def libc_words(text: str) -> frozenset[str]:
     """Name the C libraries a URL or file name speaks of; a static program runs on musl, too."""
-    return _spoken(_LIBC, text)
+    return _words_in(_LIBC, text)
 
 
-def reveals(url: str, platform: Platform) -> bool:
+def url_matches_platform(url: str, platform: Platform) -> bool:
     """Tell whether a URL that names no placeholder is one for this platform.
 
     A URL without any platform's words (a script, a .jar) is for all of them, so that a lock made on one platform
@@ -68,7 +68,7 @@ def reveals(url: str, platform: Platform) -> bool:
     return platform.libc != "musl" or "linux" not in systems or "musl" in libc_words(url)
 
 
-def _spoken(words: dict[str, str], text: str) -> frozenset[str]:
+def _words_in(words: dict[str, str], text: str) -> frozenset[str]:
     return frozenset(name for name, pattern in words.items() if _word(pattern).search(text.lower()))
 
 

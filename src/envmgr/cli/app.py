@@ -53,7 +53,7 @@ def run(options: Options, words: Sequence[str]) -> int:
         return _show_help(command, words)
     if words[:1] == ["alm"]:
         options, words = global_options.split(options, words)
-    usage_errors.check_names(command, words)
+    usage_errors.require_known_command(command, words)
     try:
         with (
             _collecting_help(options, words),
@@ -65,7 +65,7 @@ def run(options: Options, words: Sequence[str]) -> int:
     except typer.Exit as stop:
         return stop.exit_code
     except typer.TyperException as error:
-        raise usage_errors.explained(error) from None
+        raise usage_errors.to_usage_error(error) from None
     return code if isinstance(code, int) else 0
 
 
@@ -199,7 +199,7 @@ def list_(
 ) -> int:
     """Show what is installed, or with --remote could be."""
     from envmgr.cli.commands import list_ as command
-    from envmgr.resolve.tool_specs import of_two, parse
+    from envmgr.resolve.tool_specs import from_two_args, parse
 
     if not remote:
         if spec:
@@ -207,7 +207,7 @@ def list_(
         return command.run(_options(ctx), tool)
     if tool is None:
         raise UsageError("list --remote needs a tool", "for example: envmgr list --remote nodejs")
-    item = parse(tool) if spec is None else of_two(tool, spec)
+    item = parse(tool) if spec is None else from_two_args(tool, spec)
     return command.run_remote(_options(ctx), item.tool, item.spec)
 
 
@@ -302,7 +302,7 @@ def uninstall(ctx: typer.Context, tools: Installed, dry_run: DryRun = False) -> 
     """Remove installed versions."""
     from envmgr.cli.commands import uninstall as command
 
-    return command.run(_options(ctx), tools, dry=dry_run)
+    return command.run(_options(ctx), tools, dry_run=dry_run)
 
 
 @app.command(epilog="Example: npm install --global typescript && envmgr reshim")

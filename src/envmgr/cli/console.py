@@ -26,10 +26,12 @@ def open_context(options: Options, progress: Progress | None = None) -> Context:
         return current(cwd=options.cwd, flags=flags, progress=progress)
     from envmgr.cli.output import verbose
 
-    return verbose.told(current(cwd=options.cwd, flags=flags, progress=progress or verbose.watcher()))
+    return verbose.trace_resolution(
+        current(cwd=options.cwd, flags=flags, progress=progress or verbose.verbose_progress())
+    )
 
 
-def show(
+def print_result(
     options: Options,
     command: str,
     document: Callable[[], Document],
@@ -45,14 +47,14 @@ def show(
     return 0
 
 
-def report(
+def print_outcome(
     options: Options,
     command: str,
     document: Callable[[], Document],
     lines: Callable[[Style, int], Lines],
 ) -> int:
     """Print what was done, as `show` prints what was asked for; with `--quiet`, success has no words."""
-    return 0 if options.quiet and not options.json else show(options, command, document, lines)
+    return 0 if options.quiet and not options.json else print_result(options, command, document, lines)
 
 
 def print_json(document: Document) -> None:
@@ -62,7 +64,7 @@ def print_json(document: Document) -> None:
     sys.stdout.write(json.dumps(document, indent=2) + "\n")
 
 
-def say(options: Options, message: str) -> None:
+def print_status(options: Options, message: str) -> None:
     """Say on stderr what was done, unless told to be quiet."""
     if not options.quiet and not options.json:
         sys.stderr.write(message + "\n")
@@ -87,7 +89,7 @@ def confirm_with(options: Options, default: str = "y") -> Callable[[str], bool]:
     return confirm
 
 
-def short_path(path: str, cwd: str) -> str:
+def display_path(path: str, cwd: str) -> str:
     """Spell a path as people would: relative below the working directory, with `~` below home."""
     import os
 

@@ -21,7 +21,7 @@ def log(error: Exception) -> str | None:
     """Write an error's traceback to a file and return its path, or None where nothing can be written."""
     now = datetime.now(UTC)
     try:
-        directory = paths.locate(environment.current()).logs
+        directory = paths.resolve_paths(environment.current()).logs
         path = os.path.join(directory, f"bug-{now:%Y%m%dT%H%M%S}-{os.getpid()}.log")
         write_atomic(path, _report(error, now), mode=0o600)
     except EnvmgrError:

@@ -22,7 +22,7 @@ class Terminated(BaseException):
     """SIGTERM arrived."""
 
 
-class Unwritable(Exception):
+class OutputError(Exception):
     """Standard output takes nothing: its disk is full, perhaps."""
 
 
@@ -57,34 +57,34 @@ class Output:
 
 
 def _of_output(error: OSError) -> Exception:
-    return error if isinstance(error, BrokenPipeError) else Unwritable(error.strerror)
+    return error if isinstance(error, BrokenPipeError) else OutputError(error.strerror)
 
 
-def guarded(work: Callable[[], int], options: Options) -> int:
+def run_guarded(work: Callable[[], int], options: Options) -> int:
     """Run a command; return its exit code, or the one of the error it ended with."""
     try:
-        return _ended(work, options)
+        return _exit_code(work, options)
     except KeyboardInterrupt:
         return _stopped("interrupted", INTERRUPTED)
     except Terminated:
         return _stopped("terminated", TERMINATED)
     except BrokenPipeError:
-        return _reader_gone()
+        return _on_broken_pipe()
 
 
-def _ended(work: Callable[[], int], options: Options) -> int:
+def _exit_code(work: Callable[[], int], options: Options) -> int:
     try:
-        return _flushed(_outcome(work, options))
-    except Unwritable as error:
+        return _flushed(_run_to_exit_code(work, options))
+    except OutputError as error:
         return _not_written(error, EnvmgrError.exit_code)
 
 
-def _outcome(work: Callable[[], int], options: Options) -> int:
+def _run_to_exit_code(work: Callable[[], int], options: Options) -> int:
     try:
         return work()
     except EnvmgrError as error:
-        return _expected(error, options)
-    except (BrokenPipeError, Unwritable):
+        return _print_expected_error(error, options)
+    except (BrokenPipeError, OutputError):
         raise
     except Exception as error:  # noqa: BLE001 - whatever else escapes is a bug of ours, and is logged whole
         return _bug(error, options)
@@ -94,18 +94,18 @@ def _flushed(code: int) -> int:
     """Bring out what was printed: of a full disk, nothing may be known before."""
     try:
         sys.stdout.flush()
-    except Unwritable as error:
+    except OutputError as error:
         return _not_written(error, code or EnvmgrError.exit_code)
     return code
 
 
-def _not_written(error: Unwritable, code: int) -> int:
+def _not_written(error: OutputError, code: int) -> int:
     _drop_output()
     print_error(f"cannot write the output: {error}", None)
     return code
 
 
-def _expected(error: EnvmgrError, options: Options) -> int:
+def _print_expected_error(error: EnvmgrError, options: Options) -> int:
     if options.json:
         _print_json(error.code, error.message, error.hint)
     else:
@@ -124,13 +124,13 @@ def print_error(message: str, hint: str | None) -> None:
     from envmgr.cli.output.style import STDERR, style_of
 
     style = style_of(STDERR)
-    lines = [f"{style.paint('error', 'error:')} {_filled(message, 'error: ')}"]
+    lines = [f"{style.paint('error', 'error:')} {_wrap_text(message, 'error: ')}"]
     if hint:
-        lines.append(f"{style.paint('hint', 'hint:')} {_filled(hint, 'hint: ')}")
+        lines.append(f"{style.paint('hint', 'hint:')} {_wrap_text(hint, 'hint: ')}")
     _write_err("\n".join(lines) + "\n")
 
 
-def _filled(text: str, label: str) -> str:
+def _wrap_text(text: str, label: str) -> str:
     """Break a text where the terminal ends; a log, or whoever searches one, gets it in one piece."""
     from envmgr.cli.output.style import STDERR, width_of
     from envmgr.kit.environment import is_terminal
@@ -147,7 +147,7 @@ def _write_err(text: str) -> None:
         sys.stderr.write(text)
         sys.stderr.flush()
     except BrokenPipeError:
-        _reader_gone()
+        _on_broken_pipe()
 
 
 def _stopped(how: str, code: int) -> int:
@@ -161,7 +161,7 @@ def _stopped(how: str, code: int) -> int:
     os._exit(code)
 
 
-def _reader_gone() -> int:
+def _on_broken_pipe() -> int:
     """End quietly when whoever read our output has left (`envmgr list | head -1`)."""
     _drop_output()
     return 0

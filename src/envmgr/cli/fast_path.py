@@ -16,21 +16,21 @@ if TYPE_CHECKING:
     Command = Callable[[Options, Sequence[str]], int]
 
 
-def find(words: Sequence[str]) -> Command | None:
+def lookup(words: Sequence[str]) -> Command | None:
     """Return the command for a plain command line, or None."""
     if not words:
         return None
     if words[0] == "exec" and _is_plain_exec(words[1:]):
         return _exec
-    least, most, command = _PLAIN.get(words[0], (1, 0, None))
+    least, most, command = _FAST_COMMANDS.get(words[0], (1, 0, None))
     plain = least <= len(words) - 1 <= most and not any(word.startswith("-") for word in words[1:])
     return command if plain else None
 
 
-LONG = frozenset({"install", "use"})
+LONG_RUNNING = frozenset({"install", "use"})
 """The commands that work long enough to be told to stop."""
 
-MANY = 1_000
+VARIADIC = 1_000
 
 
 def _is_plain_exec(words: Sequence[str]) -> bool:
@@ -107,7 +107,7 @@ def _exec(options: Options, words: Sequence[str]) -> int:
     return exec_.run(options, words)
 
 
-_PLAIN: dict[str, tuple[int, int, Command]] = {
+_FAST_COMMANDS: dict[str, tuple[int, int, Command]] = {
     "--version": (0, 9, _version),
     "--show-completion": (0, 1, _show_completion),
     "--install-completion": (0, 1, _install_completion),
@@ -115,6 +115,6 @@ _PLAIN: dict[str, tuple[int, int, Command]] = {
     "which": (1, 1, _which),
     "where": (1, 2, _where),
     "list": (0, 1, _list),
-    "install": (0, MANY, _install),
-    "use": (1, MANY, _use),
+    "install": (0, VARIADIC, _install),
+    "use": (1, VARIADIC, _use),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from envmgr.cli.error_handler import Output, Terminated, guarded
+from envmgr.cli.error_handler import Output, Terminated, run_guarded
 from envmgr.cli.options import Options, split
 
 TYPE_CHECKING = False
@@ -17,7 +17,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run envmgr and return its exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     _prepare_streams()
-    return guarded(lambda: _run(words), Options(json=_wants_json(words)))
+    return run_guarded(lambda: _run(words), Options(json=_wants_json(words)))
 
 
 def _prepare_streams() -> None:
@@ -65,10 +65,10 @@ def _run(words: list[str]) -> int:
     if incomplete:
         from envmgr.cli.completion import candidates
 
-        return candidates.answer(words, incomplete[1:])
+        return candidates.print_candidates(words, incomplete[1:])
     options, rest = split(words)
-    command = fast_path.find(rest)
-    if command is None or rest[0] in fast_path.LONG:
+    command = fast_path.lookup(rest)
+    if command is None or rest[0] in fast_path.LONG_RUNNING:
         _stop_on_sigterm()
     if command is not None:
         return command(options, rest[1:])

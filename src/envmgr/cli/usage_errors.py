@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     Command = TyperCommand | TyperGroup
 
-_REPHRASED = (
+_MESSAGE_PATTERNS = (
     (re.compile(r"No such option: (\S+)(?s:.*)"), r"there is no option \1"),
     (re.compile(r"Missing (?:argument|option) '([^']*)'(?s:.*)"), r"\1 is missing"),
     (re.compile(r"Got unexpected extra arguments?(?:\(s\))? \((.*)\)"), r"too much: \1"),
@@ -35,11 +35,11 @@ _REPHRASED = (
     (re.compile(r"Invalid value for (.*?): (.*?)\.?"), r"bad value for \1: \2"),
     (re.compile(r"Option '(.*)' requires an argument\.?"), r"\1 needs a value"),
 )
-_PLAIN = (("' / '", "' or '"),)
+_TERM_REPLACEMENTS = (("' / '", "' or '"),)
 """How the parser puts two names of an option side by side."""
 
 
-def check_names(command: Command, words: Sequence[str]) -> None:
+def require_known_command(command: Command, words: Sequence[str]) -> None:
     """Raise UsageError for a command that does not exist, or a group of commands without one."""
     path = ["envmgr"]
     for word in words:
@@ -68,19 +68,19 @@ def _help(path: Sequence[str]) -> str:
     return f"`{' '.join([*path, '--help'])}` shows what there is"
 
 
-def explained(error: TyperException) -> UsageError:
+def to_usage_error(error: TyperException) -> UsageError:
     """Say in our words what the parser says in its own."""
     message = _message(error.format_message())
     possible = getattr(error, "possibilities", None)
     if possible:
         return UsageError(message, f"did you mean {' or '.join(sorted(possible))}?")
-    return UsageError(message, _way_out(getattr(error, "ctx", None)))
+    return UsageError(message, _example_hint(getattr(error, "ctx", None)))
 
 
 def _message(text: str) -> str:
-    for theirs, ours in _PLAIN:
+    for theirs, ours in _TERM_REPLACEMENTS:
         text = text.replace(theirs, ours)
-    for pattern, template in _REPHRASED:
+    for pattern, template in _MESSAGE_PATTERNS:
         match = pattern.fullmatch(text)
         if match:
             return match.expand(template)
@@ -88,7 +88,7 @@ def _message(text: str) -> str:
     return text[:1].lower() + text[1:]
 
 
-def _way_out(context: object) -> str:
+def _example_hint(context: object) -> str:
     command = getattr(context, "command", None)
     label, _, example = (getattr(command, "epilog", None) or "").partition("Example: ")
     if example and not label and not getattr(command, "commands", None):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from envmgr.catalog.layout import LINKS
 from envmgr.install.archive.extract import top_of
-from envmgr.install.archive.safety import inside
+from envmgr.install.archive.safety import normalize_path
 from envmgr.kit.errors import BadArchive
 
 if TYPE_CHECKING:
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 _WINDOWS_ENDINGS = (".exe", ".cmd", ".bat", ".com")
 _INTERPRETERS = {".js": "node", ".cjs": "node", ".mjs": "node"}
-_LONGEST_FIRST_LINE = 256
+_MAX_FIRST_LINE_BYTES = 256
 
 
-def prepare(root: str, layout: Layout, system: str) -> tuple[str, ...]:
+def prepare_executables(root: str, layout: Layout, system: str) -> tuple[str, ...]:
     """Make a tree's programs executable and return their directories, relative, in the order of PATH.
 
     Raises BadArchive where one is missing, saying what was looked for and what there is.
@@ -35,7 +35,7 @@ def prepare(root: str, layout: Layout, system: str) -> tuple[str, ...]:
 
 def _directory_of(root: str, place: str, system: str) -> str:
     """Return the directory that a `bin` puts on PATH."""
-    relative = inside(place, system)
+    relative = normalize_path(place, system)
     full = os.path.join(root, relative)
     if place.endswith("/"):
         os.makedirs(full, exist_ok=True)
@@ -48,7 +48,7 @@ def _directory_of(root: str, place: str, system: str) -> str:
 
 def _program(root: str, places: Sequence[str], system: str) -> str:
     endings = ("", *_WINDOWS_ENDINGS) if system == "windows" else ("",)
-    candidates = [inside(place, system) + ending for place in places for ending in endings]
+    candidates = [normalize_path(place, system) + ending for place in places for ending in endings]
     for candidate in candidates:
         if os.path.isfile(os.path.join(root, candidate)):
             return candidate
@@ -68,7 +68,7 @@ def _link(root: str, name: str, places: Sequence[str], system: str) -> str:
     """Make a command of the first program that is there."""
     program = _program(root, places, system)
     make_executable(os.path.join(root, program))
-    command = os.path.join(root, LINKS, inside(name, system).replace("/", "-"))
+    command = os.path.join(root, LINKS, normalize_path(name, system).replace("/", "-"))
     os.makedirs(os.path.dirname(command), exist_ok=True)
     try:
         if system == "windows":
@@ -81,12 +81,12 @@ def _link(root: str, name: str, places: Sequence[str], system: str) -> str:
 
 
 def _write_batch(path: str, root: str, program: str) -> None:
-    start = batch_line(program, _first_line(os.path.join(root, program)))
+    start = windows_command_line(program, _first_line(os.path.join(root, program)))
     with open(path, "x", encoding="utf-8", newline="\r\n") as file:
         file.write(f"@{start} %*\n")
 
 
-def batch_line(program: str, first_line: str) -> str:
+def windows_command_line(program: str, first_line: str) -> str:
     """Spell how Windows starts a program of the tree from LINKS: itself, or its script's interpreter with it."""
     windows_path = program.replace("/", "\\").replace("%", "%%")
     quoted = f'"%~dp0..\\{windows_path}"'
@@ -107,4 +107,4 @@ def interpreter_of(program: str, first_line: str) -> str:
 
 def _first_line(path: str) -> str:
     with open(path, "rb") as file:
-        return file.readline(_LONGEST_FIRST_LINE).decode("utf-8", "replace").strip()
+        return file.readline(_MAX_FIRST_LINE_BYTES).decode("utf-8", "replace").strip()

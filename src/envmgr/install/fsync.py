@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-INTERVAL = 0.5
+SYNC_INTERVAL_SECONDS = 0.5
 
 
 @contextlib.contextmanager
-def flushing(directory: str) -> Iterator[None]:
+def background_sync(directory: str) -> Iterator[None]:
     """Bring what is written during a block to the disk as it comes, so that little is left for `flush`."""
     over = threading.Event()
-    thread = threading.Thread(target=_flush_until, args=(over, directory), daemon=True)
+    thread = threading.Thread(target=_sync_until, args=(over, directory), daemon=True)
     thread.start()
     try:
         yield
@@ -34,12 +34,12 @@ def flushing(directory: str) -> Iterator[None]:
         thread.join()
 
 
-def _flush_until(over: threading.Event, directory: str) -> None:
-    while not over.wait(INTERVAL):
-        flush(directory)
+def _sync_until(over: threading.Event, directory: str) -> None:
+    while not over.wait(SYNC_INTERVAL_SECONDS):
+        sync(directory)
 
 
-def flush(directory: str) -> None:
+def sync(directory: str) -> None:
     """Return when all that was written to a directory's file system is on the disk, as far as the system lets us."""
     if sys.platform == "linux" and _syncfs(directory):
         return

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Protocol
 
 from envmgr.install import executables, fsync, integrity, receipt, script, staging, store
 from envmgr.install.archive import extract, formats
-from envmgr.install.archive.safety import inside
+from envmgr.install.archive.safety import normalize_path
 from envmgr.install.download import signatures
 from envmgr.install.receipt import Receipt
 from envmgr.kit import file_locks
 from envmgr.kit.errors import BadArchive, DigestMismatch, UnsafeArchive, UntrustedScript
 from envmgr.kit.frozen import frozen
-from envmgr.kit.fs import make_dir, translating
+from envmgr.kit.fs import make_dir, storage_errors
 from envmgr.kit.http import urls
 from envmgr.kit.paths import file_name
 
@@ -42,7 +42,7 @@ _HINTS = {
 
 
 @frozen
-class Job:
+class InstallJob:
     """What to install where; `plugin` is the digest of the manifest that says so, which may ask for a signature."""
 
     tool: str
@@ -70,7 +70,7 @@ class Outcome:
     bytes: int
     seconds: float
     from_cache: bool
-    already: bool
+    already_installed: bool
 
 
 class Fetch(Protocol):
@@ -90,7 +90,7 @@ class Fetch(Protocol):
 
 
 def install(  # noqa: PLR0913 - what, where, through what, and for whom, each named by the caller
-    job: Job,
+    job: InstallJob,
     *,
     paths: Paths,
     http: Callable[[], Http],
@@ -109,13 +109,13 @@ def install(  # noqa: PLR0913 - what, where, through what, and for whom, each na
     """
     there = None if force else store.get(paths, job.tool, job.version)
     if there:
-        return _already(job, there, progress)
+        return _existing_outcome(job, there, progress)
     _check_trust(job, trusted)
     progress.step(str(job), "waiting")
-    with file_locks.holding(paths, store.lock_name(job.tool, job.version)):
+    with file_locks.file_lock(paths, store.lock_name(job.tool, job.version)):
         there = None if force else store.get(paths, job.tool, job.version)
         if there:  # whoever held the lock installed it
-            return _already(job, there, progress)
+            return _existing_outcome(job, there, progress)
         installation = _Installation(job, paths, progress, jobs, stop or threading.Event())
         return installation.run(http, locate, fetch or _download())
 
@@ -126,7 +126,7 @@ def _download() -> Fetch:
     return download
 
 
-def _already(job: Job, there: Installed, progress: Progress) -> Outcome:
+def _existing_outcome(job: InstallJob, there: Installed, progress: Progress) -> Outcome:
     _check_same(job, there)
     progress.done(f"{there.tool} {there.version}", "already installed")
     return Outcome(
@@ -138,26 +138,26 @@ def _already(job: Job, there: Installed, progress: Progress) -> Outcome:
         there.size,
         seconds=0.0,
         from_cache=True,
-        already=True,
+        already_installed=True,
     )
 
 
-def _check_same(job: Job, there: Installed) -> None:
+def _check_same(job: InstallJob, there: Installed) -> None:
     """Refuse to take for the archive that is asked for what was installed from another."""
     digest = job.artifact.digest
     if digest and digest.algorithm == "sha256":
         is_same = digest.value == there.sha256
     else:
-        is_same = urls.recorded(job.artifact.url) == there.url
+        is_same = urls.lock_url(job.artifact.url) == there.url
     if not is_same:
         raise DigestMismatch(
             f"{job} is installed from {there.url} (sha256:{there.sha256}), and what is asked for is "
-            f"{urls.shown(job.artifact.url)}{f' ({digest})' if digest else ''}",
+            f"{urls.redacted(job.artifact.url)}{f' ({digest})' if digest else ''}",
             f"`envmgr install {job.tool}@{job.version} --force` installs that instead",
         )
 
 
-def _check_trust(job: Job, trusted: tuple[str, ...]) -> None:
+def _check_trust(job: InstallJob, trusted: tuple[str, ...]) -> None:
     if job.layout.script is None or job.layout.builtin or job.plugin in trusted:
         return
     raise UntrustedScript(
@@ -171,7 +171,7 @@ def _check_trust(job: Job, trusted: tuple[str, ...]) -> None:
 class _Installation:
     """One installation under way; the lock of its version is held."""
 
-    job: Job
+    job: InstallJob
     paths: Paths
     progress: Progress
     jobs: int
@@ -195,7 +195,7 @@ class _Installation:
             signatures.verify(
                 self.job.signature, self.job.artifact, download, http=connections, paths=self.paths
             )
-        with staging.directory(self.paths) as staged, translating(self.paths.data):
+        with staging.directory(self.paths) as staged, storage_errors(self.paths.data):
             root = self._unpack(download, staged)
             self._build(root, download, staged)
             self._finish(root, download)
@@ -211,7 +211,7 @@ class _Installation:
             download.size,
             seconds=time.monotonic() - started,
             from_cache=download.from_cache,
-            already=False,
+            already_installed=False,
         )
 
     def _check_stop(self) -> None:
@@ -223,15 +223,15 @@ class _Installation:
         layout, system = self.job.layout, self.job.platform.os
         named = [*layout.bin, *(place for places in layout.links.values() for place in places)]
         try:
-            with fsync.flushing(staged), formats.opened(download.path, layout.format) as opened:
+            with fsync.background_sync(staged), formats.opened(download.path, layout.format) as opened:
                 entries = self._watched(opened)
                 tree = extract.unpack(
-                    entries, _long(os.path.join(staged, "tree")), system, layout.strip, named
+                    entries, _extended_path(os.path.join(staged, "tree")), system, layout.strip, named
                 )
             tree.rename({**_program_place(self.job), **layout.rename})
             tree.finish()
         except (BadArchive, UnsafeArchive) as error:
-            raise self._about(error, download) from error
+            raise self._with_archive_context(error, download) from error
         return tree.root
 
     def _watched(self, opened: Archive) -> Iterator[Entry]:
@@ -247,7 +247,9 @@ class _Installation:
             yield entry
         self.progress.advance(str(self.job), opened.size - reported)
 
-    def _about(self, error: BadArchive | UnsafeArchive, download: Download) -> BadArchive | UnsafeArchive:
+    def _with_archive_context(
+        self, error: BadArchive | UnsafeArchive, download: Download
+    ) -> BadArchive | UnsafeArchive:
         """Say which archive an error is about."""
         return type(error)(
             f"cannot unpack {self.job} from {download.url}: {error.message}",
@@ -269,7 +271,7 @@ class _Installation:
         variables = {
             "ENVMGR_VERSION": self.job.version,
             "ENVMGR_INSTALL_DIR": root,
-            "ENVMGR_DOWNLOAD_DIR": _offer(download, os.path.join(staged, "download")),
+            "ENVMGR_DOWNLOAD_DIR": _expose_archive(download, os.path.join(staged, "download")),
             "ENVMGR_JOBS": str(self.jobs),
         }
         script.run(self.job.layout.script, root, variables, log, self.stop)
@@ -278,11 +280,11 @@ class _Installation:
         """Check the programs and write the receipt."""
         self.progress.step(str(self.job), "finishing")
         try:
-            bin_dirs = executables.prepare(root, self.job.layout, self.job.platform.os)
-            home = inside(self.job.layout.home, self.job.platform.os)
+            bin_dirs = executables.prepare_executables(root, self.job.layout, self.job.platform.os)
+            home = normalize_path(self.job.layout.home, self.job.platform.os)
         except (BadArchive, UnsafeArchive) as error:
-            raise self._about(error, download) from error
-        listed = integrity.record(root)
+            raise self._with_archive_context(error, download) from error
+        listed = integrity.write_file_list(root)
         receipt.write(
             root,
             Receipt(
@@ -308,7 +310,7 @@ class _Installation:
 
     def _publish(self, root: str, staged: str) -> str:
         """Give the tree its name, once it is on the disk; what had the name before is moved away first."""
-        fsync.flush(root)
+        fsync.sync(root)
         path = self.paths.install(self.job.tool, self.job.version)
         if os.path.lexists(path):
             old = os.path.join(staged, "old")
@@ -336,7 +338,7 @@ def _rename_into(root: str, path: str) -> None:
             return
 
 
-def _program_place(job: Job) -> dict[str, str]:
+def _program_place(job: InstallJob) -> dict[str, str]:
     """Say where the program of a format that holds only one goes: to the first `bin`, or into that directory."""
     if job.layout.format not in _PROGRAM_FORMATS:
         return {}
@@ -345,7 +347,7 @@ def _program_place(job: Job) -> dict[str, str]:
     return {formats.PROGRAM: f"{place}/{name}" if place == "." or place.endswith("/") else place}
 
 
-def _offer(download: Download, directory: str) -> str:
+def _expose_archive(download: Download, directory: str) -> str:
     """Put the archive, by its own name, into a directory for the install script."""
     import shutil
 
@@ -355,6 +357,6 @@ def _offer(download: Download, directory: str) -> str:
     return directory
 
 
-def _long(path: str) -> str:
+def _extended_path(path: str) -> str:
     """Spell a path so that what is below it may be longer than Windows allows otherwise."""
     return "\\\\?\\" + os.path.abspath(path) if os.name == "nt" else path

@@ -7,11 +7,11 @@ import os
 
 from envmgr.install import file_list, receipt
 from envmgr.kit.frozen import frozen
-from envmgr.kit.fs import translating
+from envmgr.kit.fs import storage_errors
 
 
 @frozen
-class Sum:
+class TreeSummary:
     """A listing summed up for the receipt: files and links, their bytes, and the listing's own digest."""
 
     count: int
@@ -19,12 +19,12 @@ class Sum:
     digest: str
 
 
-def record(directory: str) -> Sum:
+def write_file_list(directory: str) -> TreeSummary:
     """List a tree in its sidecar, line by line: there may be a great many."""
     count = size = 0
     digest = hashlib.sha256()
     path = os.path.join(directory, receipt.FILES)
-    with translating(directory), open(path, "wb") as file:
+    with storage_errors(directory), open(path, "wb") as file:
         for line in file_list.of_tree(directory):
             text = os.fsencode(f"{line}\n")
             digest.update(text)
@@ -32,10 +32,10 @@ def record(directory: str) -> Sum:
             if not line.mode.startswith("04"):
                 count += 1
                 size += line.size
-    return Sum(count, size, f"sha256:{digest.hexdigest()}")
+    return TreeSummary(count, size, f"sha256:{digest.hexdigest()}")
 
 
-def check(directory: str) -> tuple[str, ...]:
+def verify_tree(directory: str) -> tuple[str, ...]:
     """Compare a tree with its receipt and sidecar: one message for each difference."""
     found = receipt.read(directory)
     if found is None:
@@ -45,7 +45,7 @@ def check(directory: str) -> tuple[str, ...]:
         return (f"{receipt.FILES} is missing or cannot be read",)
     if f"sha256:{hashlib.sha256(content).hexdigest()}" != found.files_digest:
         return (f"{receipt.FILES} is not the one that was written",)
-    with translating(directory):
+    with storage_errors(directory):
         return file_list.differences(file_list.parse(os.fsdecode(content)), directory)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from envmgr.kit import fast_json
-from envmgr.kit.frozen import fields_of, frozen
+from envmgr.kit.frozen import field_names, frozen
 from envmgr.kit.fs import read_text, write_atomic
 
 TYPE_CHECKING = False
@@ -68,7 +68,7 @@ def write(directory: str, receipt: Receipt) -> None:
 
 
 def _to_json(receipt: Receipt) -> dict[str, object]:
-    fields: dict[str, object] = {name: getattr(receipt, name) for name in fields_of(Receipt)}
+    fields: dict[str, object] = {name: getattr(receipt, name) for name in field_names(Receipt)}
     listing = {
         "count": fields.pop("files"),
         "bytes": fields.pop("bytes"),
@@ -83,14 +83,14 @@ def _from_json(document: dict[str, object]) -> Receipt:
     listing = document.pop("files")
     if not isinstance(listing, dict):
         raise TypeError("files is no object")
-    values = {name: document[name] for name in fields_of(Receipt) if name in document}
+    values = {name: document[name] for name in field_names(Receipt) if name in document}
     values |= {"files": listing["count"], "bytes": listing["bytes"], "files_digest": listing["digest"]}
-    values |= {"bin_dirs": _texts(document["bin_dirs"]), "env": _table(document["env"])}
-    values |= {name: _texts(document.get(name, [])) for name in ("variants", "requires")}
+    values |= {"bin_dirs": _str_tuple(document["bin_dirs"]), "env": _table(document["env"])}
+    values |= {name: _str_tuple(document.get(name, [])) for name in ("variants", "requires")}
     return Receipt(**values)  # type: ignore[arg-type] # a receipt is written by us; what is read is shown, not trusted
 
 
-def _texts(value: object) -> tuple[str, ...]:
+def _str_tuple(value: object) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         raise TypeError("not a list of strings")
     return tuple(value)

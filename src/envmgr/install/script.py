@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 
 from envmgr.kit import environment
 from envmgr.kit.errors import ScriptError
-from envmgr.kit.fs import make_dir, translating
+from envmgr.kit.fs import make_dir, storage_errors
 
 if TYPE_CHECKING:
     import threading
     from collections.abc import Mapping
 
-POLL = 0.1
-PATIENCE = 2.0  # seconds between asking a script's processes to end and ending them
+POLL_INTERVAL_SECONDS = 0.1
+KILL_GRACE_SECONDS = 2.0  # seconds between asking a script's processes to end and ending them
 _SHOWN_LINES = 12
 _SHOWN_BYTES = 8192
 
@@ -32,15 +32,15 @@ def run(script: str, tree: str, variables: Mapping[str, str], log: str, stop: th
     """
     make_dir(os.path.dirname(log))
     # a thread starts it: an interruption of the main one while it did so would lose the process
-    with translating(log), open(log, "wb") as output, ThreadPoolExecutor(1) as starter:
+    with storage_errors(log), open(log, "wb") as output, ThreadPoolExecutor(1) as starter:
         starting = starter.submit(_start, script, tree, variables, output.fileno())
         try:
             status = _wait(starting.result(), stop)
         finally:
-            _end(starting.result())
+            _terminate_group(starting.result())
     if status != 0:
         raise ScriptError(
-            f"the install script {_ending(status)}; its output is in {log}{_last_lines(log)}",
+            f"the install script {_exit_description(status)}; its output is in {log}{_last_lines(log)}",
             "the last lines above say what it missed; once that is there, run the same command again",
         )
 
@@ -79,11 +79,11 @@ def _environment(variables: Mapping[str, str]) -> dict[str, str]:
 def _wait(process: subprocess.Popen[bytes], stop: threading.Event) -> int:
     while not stop.is_set():
         with contextlib.suppress(subprocess.TimeoutExpired):
-            return process.wait(POLL)
+            return process.wait(POLL_INTERVAL_SECONDS)
     raise KeyboardInterrupt
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _terminate_group(process: subprocess.Popen[bytes]) -> None:
     """End what is left of a script's process group."""
     if sys.platform == "win32":
         _end_on_windows(process)
@@ -99,7 +99,7 @@ def _ask_to_end(process: subprocess.Popen[bytes]) -> None:
     if process.poll() is None:
         _signal(process.pid, signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(PATIENCE)
+            process.wait(KILL_GRACE_SECONDS)
 
 
 def _signal(group: int, number: int) -> None:
@@ -119,7 +119,7 @@ def _end_on_windows(process: subprocess.Popen[bytes]) -> None:
         )
 
 
-def _ending(status: int) -> str:
+def _exit_description(status: int) -> str:
     return f"ended with status {status}" if status >= 0 else f"was ended by signal {-status}"
 
 

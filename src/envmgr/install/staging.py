@@ -13,7 +13,7 @@ import secrets
 from typing import TYPE_CHECKING
 
 from envmgr.kit import file_locks
-from envmgr.kit.fs import make_dir, remove_tree, translating
+from envmgr.kit.fs import make_dir, remove_tree, storage_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,12 +35,12 @@ def directory(paths: Paths) -> Iterator[str]:
         try:
             remove_tree(path)
         finally:
-            _let_go(lock)
+            _unlock(lock)
 
 
 def _make(paths: Paths) -> tuple[str, BaseFileLock]:
     path = os.path.join(make_dir(paths.staging), f"{os.getpid()}-{secrets.token_hex(8)}")
-    with file_locks.holding(paths, "staging"), translating(paths.staging):
+    with file_locks.file_lock(paths, "staging"), storage_errors(paths.staging):
         lock = _lock_of(path)
         lock.acquire()
         os.mkdir(path)
@@ -49,35 +49,35 @@ def _make(paths: Paths) -> tuple[str, BaseFileLock]:
 
 def discard(paths: Paths, path: str) -> None:
     """Remove a directory of the store in one step: nobody sees it half removed."""
-    with directory(paths) as staged, translating(path):
+    with directory(paths) as staged, storage_errors(path):
         os.rename(path, os.path.join(staged, "removed"))
         with contextlib.suppress(OSError):  # the tool's directory stays while it has other versions
             os.rmdir(os.path.dirname(path))
 
 
-def sweep(paths: Paths) -> int:
+def remove_stale(paths: Paths) -> int:
     """Remove the staging directories of dead processes, and say how many they were."""
-    with file_locks.holding(paths, "staging"), translating(paths.staging):
-        dead = _take_dead(paths.staging)
+    with file_locks.file_lock(paths, "staging"), storage_errors(paths.staging):
+        dead = _claim_stale(paths.staging)
     count = sum(os.path.isdir(path) for path, _ in dead)
     for path, lock in dead:
         try:
             remove_tree(path)
         finally:
-            _let_go(lock)
+            _unlock(lock)
     return count
 
 
-def stale(paths: Paths) -> int:
+def count_stale(paths: Paths) -> int:
     """Count the staging directories of dead processes."""
-    with file_locks.holding(paths, "staging"), translating(paths.staging):
-        dead = _take_dead(paths.staging)
+    with file_locks.file_lock(paths, "staging"), storage_errors(paths.staging):
+        dead = _claim_stale(paths.staging)
         for _, lock in dead:
             lock.release()
     return sum(os.path.isdir(path) for path, _ in dead)
 
 
-def _take_dead(staging: str) -> list[tuple[str, BaseFileLock]]:
+def _claim_stale(staging: str) -> list[tuple[str, BaseFileLock]]:
     names = {name.removesuffix(_LOCK) for name in os.listdir(staging)}
     taken = ((os.path.join(staging, name), _try_lock(os.path.join(staging, name))) for name in sorted(names))
     return [(path, lock) for path, lock in taken if lock]
@@ -100,7 +100,7 @@ def _lock_of(path: str) -> BaseFileLock:
     return FileLock(path + _LOCK, thread_local=False)
 
 
-def _let_go(lock: BaseFileLock) -> None:
+def _unlock(lock: BaseFileLock) -> None:
     with contextlib.suppress(OSError):
         os.unlink(lock.lock_file)
     lock.release()

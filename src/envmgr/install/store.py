@@ -6,7 +6,7 @@ import os
 
 from envmgr.install import receipt as receipts
 from envmgr.kit.frozen import frozen
-from envmgr.kit.paths import name_of_file
+from envmgr.kit.paths import decode_file_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def _named(directory: str, is_wanted: Callable[[str], bool]) -> Iterator[str]:
     for name in spelled:
         if is_wanted(os.path.join(directory, name)):
             try:
-                yield name_of_file(name)
+                yield decode_file_name(name)
             except ValueError:  # not a name we gave
                 continue
 
@@ -173,7 +173,7 @@ def remove(paths: Paths, tool: str, version: str) -> bool:
     from envmgr.kit import file_locks
 
     directory = paths.install(tool, version)
-    with file_locks.holding(paths, lock_name(tool, version)):
+    with file_locks.file_lock(paths, lock_name(tool, version)):
         if not os.path.lexists(directory):
             return False
         staging.discard(paths, directory)
@@ -185,26 +185,26 @@ def lock_name(tool: str, version: str) -> str:
     return f"install-{tool}-{version}"
 
 
-def sweep(paths: Paths) -> int:
+def remove_stale(paths: Paths) -> int:
     """Remove what installs that died left behind, and say how many they were."""
     if not os.path.isdir(paths.staging):
         return 0
     from envmgr.install import staging
 
-    return staging.sweep(paths)
+    return staging.remove_stale(paths)
 
 
-def stale(paths: Paths) -> int:
+def count_stale(paths: Paths) -> int:
     """Count what installs that died left behind."""
     if not os.path.isdir(paths.staging):
         return 0
     from envmgr.install import staging
 
-    return staging.stale(paths)
+    return staging.count_stale(paths)
 
 
 def check(paths: Paths, tool: str, version: str) -> tuple[str, ...]:
     """Compare an installation with its receipt: one message for each file that is gone or changed."""
     from envmgr.install import integrity
 
-    return integrity.check(paths.install(tool, version))
+    return integrity.verify_tree(paths.install(tool, version))

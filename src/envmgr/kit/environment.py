@@ -35,10 +35,10 @@ class Environment:
 
     def override(self, tool: str) -> str | None:
         """Return the version that ENVMGR_<TOOL>_VERSION asks for."""
-        return self.get(override_name(tool)) or None
+        return self.get(override_variable(tool)) or None
 
 
-def override_name(tool: str) -> str:
+def override_variable(tool: str) -> str:
     """Spell the variable that overrides a tool's version: upper case, other characters as underscores."""
     return "ENVMGR_" + "".join(c if c.isalnum() and c.isascii() else "_" for c in tool).upper() + "_VERSION"
 

@@ -103,7 +103,7 @@ class LockfileError(ProjectError):
     code = "lockfile"
 
 
-class StaleLock(ProjectError):
+class LockOutOfDate(ProjectError):
     """The lock is missing, or not what its inputs give."""
 
     code = "stale-lock"
@@ -280,7 +280,7 @@ class AlmUnreachable(AlmError):
     code = "alm-unreachable"
 
 
-class TooOld(AlmError):
+class UnsupportedServer(AlmError):
     """Who answered is no ALM server, or one that is too old, or too new, to be understood."""
 
     code = "alm-too-old"
@@ -298,7 +298,7 @@ class Forbidden(AlmError):
     code = "forbidden"
 
 
-class NeedsAnother(Forbidden):
+class SelfApprovalForbidden(Forbidden):
     """The server lets somebody else do this, and not who asked for it."""
 
 
@@ -326,7 +326,7 @@ class AlmConflict(AlmError):
         self.members = dict(members or {})
 
 
-class AlmInvalid(AlmError):
+class AlmInvalidRequest(AlmError):
     """The server cannot do anything with what it was sent; `issues` holds each as `pointer: what is wrong`."""
 
     code = "alm-invalid"
@@ -336,13 +336,13 @@ class AlmInvalid(AlmError):
         self.issues = tuple(issues)
 
 
-class AlmBusy(AlmError):
+class AlmRateLimited(AlmError):
     """The server takes no more requests for now."""
 
     code = "alm-busy"
 
 
-class NoProvenance(AlmError):
+class MissingProvenance(AlmError):
     """What a push says of a build cannot be found out here."""
 
     code = "no-provenance"
@@ -354,7 +354,7 @@ class NoVersionSet(EnvmgrError):
     code = "no-version-set"
 
 
-class NoVersionToRun(NoVersionSet):
+class CommandVersionNotSet(NoVersionSet):
     """No version is set for the command that is to run."""
 
     exit_code = 126
@@ -373,7 +373,7 @@ class NotInstalled(EnvmgrError):
     code = "not-installed"
 
 
-class NotThereToRun(NotInstalled):
+class CommandNotInstalled(NotInstalled):
     """The version that is to run is set but not installed."""
 
     exit_code = 127

@@ -6,7 +6,7 @@ import contextlib
 import os
 from typing import TYPE_CHECKING
 
-from envmgr.kit.fs import make_dir, translating
+from envmgr.kit.fs import make_dir, storage_errors
 from envmgr.kit.paths import Paths, file_name
 
 if TYPE_CHECKING:
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 
 @contextlib.contextmanager
-def holding(paths: Paths, name: str) -> Iterator[None]:
+def file_lock(paths: Paths, name: str) -> Iterator[None]:
     """Hold a named lock against every other thread and process; the system drops it when we die."""
     from filelock import FileLock
 
     make_dir(paths.locks)
-    with translating(paths.locks):
+    with storage_errors(paths.locks):
         lock = FileLock(os.path.join(paths.locks, f"{file_name(name)}.lock"), thread_local=False)
         lock.acquire()
     try:

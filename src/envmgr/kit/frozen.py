@@ -41,11 +41,11 @@ def frozen(cls: type[T]) -> type[T]:
 
 def replace(value: T, **changes: Any) -> T:
     """Return a copy of a frozen value with some fields changed."""
-    fields = {name: getattr(value, name) for name in fields_of(type(value))}
+    fields = {name: getattr(value, name) for name in field_names(type(value))}
     return type(value)(**{**fields, **changes})
 
 
-def fields_of(cls: type) -> tuple[str, ...]:
+def field_names(cls: type) -> tuple[str, ...]:
     """Name the fields of a frozen class, in order."""
     names: tuple[str, ...] = cls.__match_args__  # type: ignore[attr-defined] # set by frozen
     return names
@@ -66,7 +66,7 @@ def _attributes(cls: type, names: tuple[str, ...]) -> dict[str, object]:
         return hash(fields(self))
 
     return {
-        "__init__": _compiled_when_called(cls, names),
+        "__init__": _lazy_init(cls, names),
         "__eq__": equal,
         "__hash__": hash_of,
         "__repr__": _repr,
@@ -80,7 +80,7 @@ def _nothing(_: object) -> tuple[()]:
     return ()
 
 
-def _compiled_when_called(cls: type, names: tuple[str, ...]) -> Callable[..., None]:
+def _lazy_init(cls: type, names: tuple[str, ...]) -> Callable[..., None]:
     optional = {name for name in names if hasattr(cls, name)}
     _require_order(cls, names, optional)
 
@@ -120,7 +120,7 @@ def _assignment(name: str, optional: bool) -> str:
 
 
 def _repr(self: object) -> str:
-    fields = ", ".join(f"{name}={getattr(self, name)!r}" for name in fields_of(type(self)))
+    fields = ", ".join(f"{name}={getattr(self, name)!r}" for name in field_names(type(self)))
     return f"{type(self).__qualname__}({fields})"
 
 

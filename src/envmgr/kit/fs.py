@@ -33,12 +33,12 @@ _HINTS = {
     errno.EACCES: "check who owns it, or, for envmgr's own files, set ENVMGR_HOME to another directory",
     errno.EPERM: "check who owns it, or, for envmgr's own files, set ENVMGR_HOME to another directory",
 }
-_WHERE_ONE_MAY = "write it where you may, or have whoever owns that place let you"
+_HINT_CHOOSE_PATH = "write it where you may, or have whoever owns that place let you"
 _HINTS_FOR_THEIRS = {
     **_HINTS,
     errno.EROFS: "the file system is read-only: write it elsewhere",
-    errno.EACCES: _WHERE_ONE_MAY,
-    errno.EPERM: _WHERE_ONE_MAY,
+    errno.EACCES: _HINT_CHOOSE_PATH,
+    errno.EPERM: _HINT_CHOOSE_PATH,
 }
 """The ways out where the file is the user's, and not envmgr's own."""
 
@@ -52,7 +52,7 @@ def _reason(error: OSError) -> str:
     return os.strerror(error.errno) if error.errno else str(error)
 
 
-class translating:  # noqa: N801 - reads as the statement it is used as
+class storage_errors:  # noqa: N801 - reads as the statement it is used as
     """Translate every OSError of a `with` block into a StorageError about the given path."""
 
     def __init__(self, path: str) -> None:
@@ -71,7 +71,7 @@ class translating:  # noqa: N801 - reads as the statement it is used as
 
 def make_dir(path: str) -> str:
     """Create a directory and its parents, and return it."""
-    with translating(path):
+    with storage_errors(path):
         os.makedirs(path, exist_ok=True)
     return path
 
@@ -102,7 +102,7 @@ def write_atomic(path: str, text: str | bytes, mode: int = 0o644) -> None:
     """Replace a file in one step: readers see the old content or the new, also after a crash."""
     directory = make_dir(os.path.dirname(path))
     staged = _beside(path)
-    with translating(directory):
+    with storage_errors(directory):
         try:
             _write_synced(staged, _encoded(text), mode)
             os.replace(staged, path)
@@ -123,12 +123,12 @@ def write_in_place(path: str, text: str) -> bool:
     """Write a file of the user's, unless it already holds just that; tell whether it was written."""
     if os.path.isfile(path) and read_bytes(path) == _encoded(text):
         return False
-    with overwriting(path) as file:
+    with replace_file(path) as file:
         file.write(_encoded(text))
     return True
 
 
-class overwriting:  # noqa: N801 - reads as the statement it is used as
+class replace_file:  # noqa: N801 - reads as the statement it is used as
     """Open what a user wants written, for a `with` block: links are followed, and a file's mode stays.
 
     A file is replaced in one step at the end of the block, or left as it was. What is there and no file (a pipe, a
@@ -146,7 +146,7 @@ class overwriting:  # noqa: N801 - reads as the statement it is used as
         try:
             self._file = self._opened()
         except OSError as error:
-            raise self._told(error) from error
+            raise self._storage_error(error) from error
         return self._file
 
     def _opened(self) -> BinaryIO:
@@ -171,7 +171,7 @@ class overwriting:  # noqa: N801 - reads as the statement it is used as
         finally:
             self._clean_up()
         if isinstance(error, OSError):
-            raise self._told(error) from error
+            raise self._storage_error(error) from error
 
     def _finish(self) -> None:
         self._file.flush()
@@ -192,7 +192,7 @@ class overwriting:  # noqa: N801 - reads as the statement it is used as
         if self._staged is not None:
             _unlink_quietly(self._staged)
 
-    def _told(self, error: OSError) -> StorageError:
+    def _storage_error(self, error: OSError) -> StorageError:
         return storage_error(error, self.path, _HINTS_FOR_THEIRS)
 
 
@@ -237,7 +237,7 @@ def _counter() -> int:
 
 def remove_tree(path: str) -> None:
     """Remove a directory and all it holds, read-only ones included; a missing one is fine."""
-    with translating(path):
+    with storage_errors(path):
         if os.path.isdir(path) and not os.path.islink(path):
             _remove_directory(path)
         elif os.path.lexists(path):

@@ -96,16 +96,16 @@ class Paths:
         return os.path.join(self.installs, file_name(tool), file_name(version))
 
 
-def locate(environment: Environment) -> Paths:
+def resolve_paths(environment: Environment) -> Paths:
     """Choose ENVMGR_HOME, else `.envmgr` at home (in %APPDATA%) if it exists, else the platform's own.
 
     Raise ConfigError for an ENVMGR_HOME that would mean another directory in each directory.
     """
     root = environment.get("ENVMGR_HOME")
     if root:
-        return one_root(os.path.normpath(_absolute(environment.expand(root))))
+        return single_root(os.path.normpath(_absolute(environment.expand(root))))
     default = os.path.join(_home(environment), ".envmgr")
-    return one_root(default) if os.path.isdir(default) else _platform_paths()
+    return single_root(default) if os.path.isdir(default) else _platform_paths()
 
 
 def _absolute(root: str) -> str:
@@ -117,7 +117,7 @@ def _absolute(root: str) -> str:
     return root
 
 
-def one_root(root: str) -> Paths:
+def single_root(root: str) -> Paths:
     """Put everything under one directory."""
     return Paths(root, root, os.path.join(root, "cache"))
 
@@ -144,7 +144,7 @@ def file_name(name: str) -> str:
     return f"%2E{spelled[1:]}" if spelled.startswith(".") else spelled
 
 
-def name_of_file(spelled: str) -> str:
+def decode_file_name(spelled: str) -> str:
     """Undo `file_name`."""
     head, *parts = spelled.split("%")
     raw = head.encode() + b"".join(bytes([int(part[:2], 16)]) + part[2:].encode() for part in parts)

@@ -17,14 +17,14 @@ class Progress(Protocol):
     def done(self, task: str, what: str) -> None:
         """Say that a task is over, and how it ended."""
 
-    def note(self, message: str) -> None:
+    def message(self, message: str) -> None:
         """Say something that is no task's progress: a retry, a warning."""
 
-    def trace(self, message: str) -> None:
+    def debug(self, message: str) -> None:
         """Say what only those want to know who asked for every detail: a request, a decision."""
 
 
-class Silent:
+class NullProgress:
     """Watch nothing."""
 
     def step(self, task: str, what: str, total: int | None = None) -> None:
@@ -36,8 +36,8 @@ class Silent:
     def done(self, task: str, what: str) -> None:
         """Ignore it."""
 
-    def note(self, message: str) -> None:
+    def message(self, message: str) -> None:
         """Ignore it."""
 
-    def trace(self, message: str) -> None:
+    def debug(self, message: str) -> None:
         """Ignore it."""

@@ -6,7 +6,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-LONGEST = 100
+MAX_WORD_LENGTH = 100
 LIKENESS = 0.6
 
 
@@ -17,7 +17,7 @@ def closest(word: str, candidates: Iterable[str], most: int = 3) -> tuple[str, .
     """
     from difflib import SequenceMatcher, get_close_matches
 
-    word = word[:LONGEST]
+    word = word[:MAX_WORD_LENGTH]
     by_folded: dict[str, list[str]] = {}
     for candidate in candidates:
         by_folded.setdefault(candidate.casefold(), []).append(candidate)

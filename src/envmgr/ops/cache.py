@@ -25,7 +25,7 @@ class Entry:
 
     name: str
     kind: str
-    what: str
+    source: str
     bytes: int
 
 
@@ -44,7 +44,7 @@ class Cache:
 
 def show(context: Context) -> Cache:
     """Return what is cached: archives and lists of releases."""
-    entries = sorted(_entries(context), key=lambda entry: (entry.kind, entry.what, entry.name))
+    entries = sorted(_entries(context), key=lambda entry: (entry.kind, entry.source, entry.name))
     return Cache(context.paths.cache, tuple(entries))
 
 
@@ -65,8 +65,8 @@ def _entries(context: Context) -> Iterator[Entry]:
         yield _entry(context, path, LIST, _field(path, "asked"))
 
 
-def _entry(context: Context, path: str, kind: str, what: str) -> Entry:
-    return Entry(os.path.relpath(path, context.paths.cache), kind, what, os.path.getsize(path))
+def _entry(context: Context, path: str, kind: str, source: str) -> Entry:
+    return Entry(os.path.relpath(path, context.paths.cache), kind, source, os.path.getsize(path))
 
 
 def _files_below(top: str) -> Iterator[str]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from envmgr.kit.config import settings
 from envmgr.kit.errors import ConfigError
-from envmgr.kit.file_locks import holding
+from envmgr.kit.file_locks import file_lock
 from envmgr.kit.suggest import closest
 from envmgr.shells import plan
 
@@ -29,18 +29,18 @@ def get(context: Context, name: str) -> Origin:
 def set_value(context: Context, name: str, text: str) -> Origin:
     """Write a setting; raise ConfigError if it cannot have the value."""
     _check(name)
-    with holding(context.paths, "settings"):
+    with file_lock(context.paths, "settings"):
         settings.set_value(context.paths.config_file, name, text)
-    plan.clear(context.paths)
+    plan.invalidate_all(context.paths)
     return get(context, name)
 
 
 def unset_value(context: Context, name: str) -> Origin:
     """Take a setting out of the file."""
     _check(name)
-    with holding(context.paths, "settings"):
+    with file_lock(context.paths, "settings"):
         settings.unset_value(context.paths.config_file, name)
-    plan.clear(context.paths)
+    plan.invalidate_all(context.paths)
     return get(context, name)
 
 

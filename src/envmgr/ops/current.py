@@ -7,7 +7,7 @@ from envmgr.resolve import active
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from envmgr.resolve.active import Active
+    from envmgr.resolve.active import ActiveVersion
     from envmgr.resolve.context import Context
 
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class Current:
     """The tools that hold in a directory."""
 
-    tools: tuple[Active, ...]
+    tools: tuple[ActiveVersion, ...]
 
 
 def current(context: Context, tool: str | None = None) -> Current:
@@ -27,7 +27,7 @@ def current(context: Context, tool: str | None = None) -> Current:
     return Current(chosen)
 
 
-def _not_asked_for(tool: str, found: tuple[Active, ...]) -> Exception:
+def _not_asked_for(tool: str, found: tuple[ActiveVersion, ...]) -> Exception:
     from envmgr.kit.errors import NoVersionSet
     from envmgr.kit.suggest import closest
 

@@ -11,7 +11,7 @@ from envmgr.install import store
 from envmgr.kit.digest import Digest
 from envmgr.kit.errors import EnvmgrError
 from envmgr.kit.frozen import frozen
-from envmgr.kit.paths import name_of_file
+from envmgr.kit.paths import decode_file_name
 from envmgr.ops import install, reshim
 from envmgr.project.lockfile import Locked
 from envmgr.resolve import active, install_plan
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from envmgr.resolve.context import Context
 
 OK, WARNING, ERROR = "ok", "warning", "error"
-AT_ONCE = 8
-_MOST_NAMES = 5
+MAX_PARALLEL_CHECKS = 8
+_MAX_NAMES = 5
 
 
 @frozen
@@ -50,7 +50,7 @@ def diagnose(context: Context) -> tuple[Finding, ...]:
 
 def fix(context: Context) -> tuple[Finding, ...]:
     """Mend what can be mended, then run every check."""
-    done = tuple(finding for mend in _MENDS for finding in mend(context))
+    done = tuple(finding for mend in _FIXES for finding in mend(context))
     return (*done, *diagnose(context))
 
 
@@ -65,17 +65,17 @@ def _run(context: Context, name: str) -> Iterator[Finding]:
         context.progress.done("doctor", f"checked {name}")
 
 
-def _mend_staging(context: Context) -> Iterator[Finding]:
-    count = store.sweep(context.paths)
+def _fix_staging(context: Context) -> Iterator[Finding]:
+    count = store.remove_stale(context.paths)
     if count:
         yield Finding(
             "staging", OK, f"removed what {_count(count, 'interrupted installation')} left", fixed=True
         )
 
 
-def _mend_installs(context: Context) -> Iterator[Finding]:
+def _fix_installs(context: Context) -> Iterator[Finding]:
     """Install what is damaged again, from the archive it came from; remove what does not say where it came from."""
-    for tool, version, _ in _broken(context):
+    for tool, version, _ in _damaged(context):
         known = store.get(context.paths, tool, version)
         if known is None:
             store.remove(context.paths, tool, version)
@@ -102,7 +102,7 @@ def _reinstalled(context: Context, one: Installed) -> Finding:
     return Finding("installs", OK, f"installed {name} again: it was damaged", fixed=True)
 
 
-def _mend_shims(context: Context) -> Iterator[Finding]:
+def _fix_shims(context: Context) -> Iterator[Finding]:
     try:
         done = reshim.reshim(context)
     except EnvmgrError as error:
@@ -113,7 +113,7 @@ def _mend_shims(context: Context) -> Iterator[Finding]:
             yield Finding("shims", OK, f"{verb} {_count(len(names), 'shim')}: {_some(names)}", fixed=True)
 
 
-_MENDS: tuple[Callable[[Context], Iterator[Finding]], ...] = (_mend_staging, _mend_installs, _mend_shims)
+_FIXES: tuple[Callable[[Context], Iterator[Finding]], ...] = (_fix_staging, _fix_installs, _fix_shims)
 
 
 def _check_settings(context: Context) -> Iterator[Finding]:
@@ -182,7 +182,7 @@ def _check_shims(context: Context) -> Iterator[Finding]:
 
 
 def _check_staging(context: Context) -> Iterator[Finding]:
-    stale = store.stale(context.paths)
+    stale = store.count_stale(context.paths)
     if stale:
         yield Finding(
             "staging",
@@ -195,7 +195,7 @@ def _check_staging(context: Context) -> Iterator[Finding]:
 
 
 def _check_installs(context: Context) -> Iterator[Finding]:
-    broken = _broken(context)
+    broken = _damaged(context)
     for tool, version, difference in broken:
         yield Finding(
             "installs",
@@ -208,7 +208,7 @@ def _check_installs(context: Context) -> Iterator[Finding]:
         yield Finding("installs", OK, f"{_count(count, 'installed version')}, all whole")
 
 
-def _broken(context: Context) -> list[tuple[str, str, str]]:
+def _damaged(context: Context) -> list[tuple[str, str, str]]:
     """Return each damaged installation with the first difference between its receipt and its tree."""
     found = []
     for tool, version in _directories(context):
@@ -234,7 +234,7 @@ def _named(directory: str) -> list[str]:
     names = []
     for name in spelled:
         try:
-            names.append(name_of_file(name))
+            names.append(decode_file_name(name))
         except ValueError:  # not a name we gave
             continue
     return names
@@ -268,7 +268,7 @@ def _check_network(context: Context) -> Iterator[Finding]:
         yield Finding("network", OK, "offline, as set")
         return
     tools = sorted({request.tool for request in context.project.requests()})
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    with ThreadPoolExecutor(MAX_PARALLEL_CHECKS) as pool:
         findings = [one for one in pool.map(lambda tool: _reach(context, tool), tools) if one]
     yield from findings
     if not findings:
@@ -290,8 +290,8 @@ def _count(number: int, thing: str) -> str:
 
 def _some(names: Iterable[str]) -> str:
     listed = list(names)
-    more = len(listed) - _MOST_NAMES
-    return ", ".join(listed[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
+    more = len(listed) - _MAX_NAMES
+    return ", ".join(listed[:_MAX_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
 CHECKS: dict[str, Callable[[Context], Iterator[Finding]]] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from envmgr.install import store
-from envmgr.kit.environment import override_name
+from envmgr.kit.environment import override_variable
 from envmgr.kit.errors import CommandNotFound
 from envmgr.project import lockfile_io
 from envmgr.project.request import Origin, Request
@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from envmgr.resolve.active import Active
+    from envmgr.resolve.active import ActiveVersion
     from envmgr.resolve.context import Context
     from envmgr.resolve.executable import Program
     from envmgr.shells.plan import Draft
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     Confirm = Callable[[str], bool]
 
 
-def refuse(_question: str) -> bool:
+def never_confirm(_question: str) -> bool:
     """Answer no: nobody is there to ask."""
     return False
 
 
 def run(
-    context: Context, named: Sequence[str], command_line: Sequence[str], confirm: Confirm = refuse
+    context: Context, named: Sequence[str], command_line: Sequence[str], confirm: Confirm = never_confirm
 ) -> int:
     """Run a command with the named tools (`TOOL@SPEC`) in front of the project's; return only on Windows.
 
@@ -46,11 +46,11 @@ def run(
     _enter(context)
     actives = (*actives, *_providers(context, actives, actives))
     variables = _variables(context, actives)
-    variables["PATH"] = execution.in_front(_bin_dirs(actives), variables.get("PATH", ""))
+    variables["PATH"] = execution.prepend_path(_bin_dirs(actives), variables.get("PATH", ""))
     path = executable.on_path(variables["PATH"], command_line[0])
     if path is None:
-        raise unavailable.missing(context, command_line[0], actives)
-    return execution.become(path, command_line[1:], variables)
+        raise unavailable.unavailable_error(context, command_line[0], actives)
+    return execution.exec_program(path, command_line[1:], variables)
 
 
 def _request(context: Context, text: str) -> Request:
@@ -62,14 +62,14 @@ def _request(context: Context, text: str) -> Request:
     return Request(tool, (item.spec or "latest",), Origin("argument", ""))
 
 
-def _resolve(context: Context, requests: Sequence[Request]) -> tuple[Active, ...]:
+def _resolve(context: Context, requests: Sequence[Request]) -> tuple[ActiveVersion, ...]:
     return tuple(one for request in requests for one in active.resolve_request(context, request))
 
 
-def _check_available(actives: Sequence[Active]) -> None:
-    for one in actives:
+def _check_available(active_versions: Sequence[ActiveVersion]) -> None:
+    for one in active_versions:
         if not one.is_available:
-            raise unavailable.not_installed(one)
+            raise unavailable.not_installed_error(one)
 
 
 def _enter(context: Context) -> None:
@@ -82,78 +82,84 @@ def _enter(context: Context) -> None:
         os.chdir(context.environment.cwd)
 
 
-def run_shim(context: Context, command: str, arguments: Sequence[str], confirm: Confirm = refuse) -> int:
+def run_shim(
+    context: Context, command: str, arguments: Sequence[str], confirm: Confirm = never_confirm
+) -> int:
     """Run what a shim stands for, and leave a plan for the next time; return only on Windows.
 
     Raise NotInstalled, NoVersionSet or CommandNotFound.
     """
-    draft = plan.begin(context.paths)
+    draft = plan.start(context.paths)
     try:
         actives, found = _find(context, command, confirm)
         lent = _providers(context, (found.active,), actives)
         variables = _variables(context, (*actives, *lent))
         path = execution.with_shims(context.paths.shims, variables.get("PATH", ""))
-        variables["PATH"] = execution.ahead(_bin_dirs(lent), path)
+        variables["PATH"] = execution.ensure_path_prefix(_bin_dirs(lent), path)
         _check_interpreter(context, found, actives, variables["PATH"])
         if draft:
-            _remember(context, draft, command, actives, found, lent)
+            _write_plan(context, draft, command, actives, found, lent)
     finally:
         if draft:
-            plan.drop(draft)
-    return execution.become(found.path, arguments, variables)
+            plan.discard(draft)
+    return execution.exec_program(found.path, arguments, variables)
 
 
 def _providers(
-    context: Context, dependents: Sequence[Active], actives: Sequence[Active]
-) -> tuple[Active, ...]:
+    context: Context, dependents: Sequence[ActiveVersion], active_versions: Sequence[ActiveVersion]
+) -> tuple[ActiveVersion, ...]:
     """Return what the dependents run on and nobody asks for."""
     if not any(one.installed and one.installed.requires for one in dependents):
         return ()
     from envmgr.resolve import runtime_deps
 
-    return runtime_deps.of(context, dependents, actives)
+    return runtime_deps.runtime_providers(context, dependents, active_versions)
 
 
-def _check_interpreter(context: Context, found: Program, actives: Sequence[Active], path: str) -> None:
+def _check_interpreter(
+    context: Context, found: Program, active_versions: Sequence[ActiveVersion], path: str
+) -> None:
     if found.active.installed and found.active.installed.requires:
         from envmgr.resolve import runtime_deps
 
-        runtime_deps.check(context, found, actives, path)
+        runtime_deps.check(context, found, active_versions, path)
 
 
-def _bin_dirs(actives: Sequence[Active]) -> tuple[str, ...]:
-    return tuple(directory for one in actives for directory in one.bin_dirs)
+def _bin_dirs(active_versions: Sequence[ActiveVersion]) -> tuple[str, ...]:
+    return tuple(directory for one in active_versions for directory in one.bin_dirs)
 
 
-def _find(context: Context, command: str, confirm: Confirm) -> tuple[tuple[Active, ...], Program]:
+def _find(context: Context, command: str, confirm: Confirm) -> tuple[tuple[ActiveVersion, ...], Program]:
     actives = active.resolve(context)
     found = executable.locate(context, command, actives)
     if found is None and _install_missing(context, _candidates(context, command, actives), confirm):
         actives = active.resolve(context)
         found = executable.locate(context, command, actives)
     if found is None:
-        raise _absent(context, command, actives)
+        raise _unavailable(context, command, actives)
     return actives, found
 
 
-def _candidates(context: Context, command: str, actives: Sequence[Active]) -> list[Active]:
+def _candidates(
+    context: Context, command: str, active_versions: Sequence[ActiveVersion]
+) -> list[ActiveVersion]:
     """Return the missing tools that may bring a command: those known to have it, else all."""
-    providers = unavailable.tools_with(context, command)
-    return [one for one in actives if not providers or one.tool in providers]
+    providers = unavailable.installed_providers(context, command)
+    return [one for one in active_versions if not providers or one.tool in providers]
 
 
-def _absent(context: Context, command: str, actives: tuple[Active, ...]) -> Exception:
+def _unavailable(context: Context, command: str, active_versions: tuple[ActiveVersion, ...]) -> Exception:
     """Say why a command cannot run; what is set and installed, but has no such command, is not unset."""
-    providers = unavailable.tools_with(context, command)
-    there = next((one for one in actives if one.tool in providers and one.is_available), None)
+    providers = unavailable.installed_providers(context, command)
+    there = next((one for one in active_versions if one.tool in providers and one.is_available), None)
     return (
-        _without(command, there, providers[there.tool])
+        _command_missing(command, there, providers[there.tool])
         if there
-        else unavailable.missing(context, command, actives)
+        else unavailable.unavailable_error(context, command, active_versions)
     )
 
 
-def _without(command: str, one: Active, having: Sequence[str]) -> CommandNotFound:
+def _command_missing(command: str, one: ActiveVersion, having: Sequence[str]) -> CommandNotFound:
     asked = f"{one.tool}={one.spec} ({one.request.origin})"
     hint = f"installed versions of {one.tool} that have it: {', '.join(having)}"
     if one.kind == "system":
@@ -163,9 +169,9 @@ def _without(command: str, one: Active, having: Sequence[str]) -> CommandNotFoun
     )
 
 
-def _install_missing(context: Context, actives: Sequence[Active], confirm: Confirm) -> bool:
+def _install_missing(context: Context, active_versions: Sequence[ActiveVersion], confirm: Confirm) -> bool:
     """Install what is missing, if the settings and the user let us; tell whether anything was."""
-    missing = [one for one in actives if one.kind == "version" and not one.is_available]
+    missing = [one for one in active_versions if one.kind == "version" and not one.is_available]
     if not missing or not _may_install(context, missing, confirm):
         return False
     from envmgr.ops import install
@@ -174,57 +180,62 @@ def _install_missing(context: Context, actives: Sequence[Active], confirm: Confi
     return True
 
 
-def _may_install(context: Context, missing: Sequence[Active], confirm: Confirm) -> bool:
+def _may_install(context: Context, missing: Sequence[ActiveVersion], confirm: Confirm) -> bool:
     policy = context.settings.auto_install
     names = ", ".join(f"{one.tool} {one.version or one.spec}" for one in missing)
     return policy == "always" or (policy == "ask" and confirm(f"{names} not installed. Install now?"))
 
 
-def _exports(actives: Sequence[Active]) -> dict[str, str]:
+def _exports(active_versions: Sequence[ActiveVersion]) -> dict[str, str]:
     """Return the variables of the active tools; what comes first holds."""
     found: dict[str, str] = {}
-    for one in actives:
+    for one in active_versions:
         for name, value in (one.installed.env if one.installed else {}).items():
             found.setdefault(name, value)
     return found
 
 
-def _variables(context: Context, actives: Sequence[Active]) -> dict[str, str]:
-    return {**execution.restore(context.environment.variables), **_exports(actives)}
+def _variables(context: Context, active_versions: Sequence[ActiveVersion]) -> dict[str, str]:
+    return {**execution.restore_environment(context.environment.variables), **_exports(active_versions)}
 
 
-def _remember(
+def _write_plan(
     context: Context,
     draft: Draft,
     command: str,
-    actives: Sequence[Active],
+    active_versions: Sequence[ActiveVersion],
     found: Program,
-    lent: Sequence[Active],
+    provided: Sequence[ActiveVersion],
 ) -> None:
     """Write the plan of a command, unless a variable decided something: that holds for this run alone."""
-    variables = _looked_at(context, actives, found)
+    variables = _deciding_variables(context, active_versions, found)
     if any(value for name, value in variables.items() if name.endswith("_VERSION")):
         return
-    places = [one.installed.path for one in actives if one.installed and one.installed.env]
-    places += [one.installed.path if one.installed else one.directory for one in lent]
+    places = [one.installed.path for one in active_versions if one.installed and one.installed.env]
+    places += [one.installed.path if one.installed else one.directory for one in provided]
     made = plan.Plan(
         found.path,
-        _exports((*actives, *lent)),
+        _exports((*active_versions, *provided)),
         _inputs(context, found),
         variables,
         tuple(places),
-        _bin_dirs(lent),
+        _bin_dirs(provided),
     )
-    plan.finish(context.paths, draft, context.project.directory, command, made)
+    plan.commit(context.paths, draft, context.project.directory, command, made)
 
 
-def _looked_at(context: Context, actives: Sequence[Active], found: Program) -> dict[str, str]:
+def _deciding_variables(
+    context: Context, active_versions: Sequence[ActiveVersion], found: Program
+) -> dict[str, str]:
     """Return the variables that decided, or would have if they had been set."""
-    names = {override_name(tool) for tool in (*store.tools(context.paths), *(one.tool for one in actives))}
+    names = {
+        override_variable(tool)
+        for tool in (*store.tools(context.paths), *(one.tool for one in active_versions))
+    }
     names.add("ENVMGR_CEILING")
     if found.active.kind == "system":
         names.add("PATH")
-    if any(one.kind == "path" for one in actives) or context.paths.data != context.paths.settings:
+    if any(one.kind == "path" for one in active_versions) or context.paths.data != context.paths.settings:
         names |= {"HOME", "XDG_CONFIG_HOME"}
     return {name: context.environment.variables.get(name, "") for name in sorted(names)}
 
@@ -232,11 +243,11 @@ def _looked_at(context: Context, actives: Sequence[Active], found: Program) -> d
 def _inputs(context: Context, found: Program) -> tuple[str, ...]:
     """Return the files a decision was made from: dotfiles at and above the project's directory, their locks."""
     inside = context.project.directory
-    dotfiles = [path for path in context.project.considered if inside and _is_at_or_above(path, inside)]
+    dotfiles = [path for path in context.project.searched_paths if inside and _is_at_or_above(path, inside)]
     files = []
     for path in (*dotfiles, context.paths.global_file):
         files += [path, lockfile_io.path_beside(path)] if os.path.isfile(path) else [path]
-    return tuple(dict.fromkeys((*files, *found.passed)))
+    return tuple(dict.fromkeys((*files, *found.skipped_paths)))
 
 
 def _is_at_or_above(dotfile: str, directory: str) -> bool:

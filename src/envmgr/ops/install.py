@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from envmgr.resolve.lock_update import Pin
     from envmgr.resolve.tool_specs import ToolSpec
 
-LEAST_JOBS = 4
-PATIENCE = 5.0  # seconds that an interrupted run waits for its scripts to end
+MIN_JOBS = 4
+CANCEL_TIMEOUT_SECONDS = 5.0  # seconds that an interrupted run waits for its scripts to end
 
 
 @frozen
@@ -44,7 +44,7 @@ class InstallResult:
     """What was installed, what was there already, and the locks that changed."""
 
     installed: tuple[Outcome, ...]
-    already: tuple[Outcome, ...]
+    already_installed: tuple[Outcome, ...]
     locks: tuple[str, ...] = ()
 
 
@@ -71,16 +71,18 @@ def install_requests(context: Context, requests: Iterable[Request]) -> InstallRe
 def run(context: Context, steps: Sequence[Step], options: Options) -> InstallResult:
     """Carry out the steps, record what was learned, and make the commands available."""
     requirements.check(context, steps, force=options.force)
-    store.sweep(context.paths)
-    outcomes, failures = _run_waves(context, _distinct(steps), options)
-    if any(not outcome.already for outcome in outcomes.values()) or reshim.stale(context):
+    store.remove_stale(context.paths)
+    outcomes, failures = _run_levels(context, _distinct(steps), options)
+    if any(not outcome.already_installed for outcome in outcomes.values()) or reshim.stale(context):
         reshim.reshim(context)  # also after a run that was killed between installing and this
     locks = [] if options.locked else _record(context, steps, outcomes)
     if failures:
         raise _combined(failures)
     done = list(outcomes.values())
     return InstallResult(
-        tuple(one for one in done if not one.already), tuple(one for one in done if one.already), tuple(locks)
+        tuple(one for one in done if not one.already_installed),
+        tuple(one for one in done if one.already_installed),
+        tuple(locks),
     )
 
 
@@ -92,12 +94,12 @@ Outcomes = dict[tuple[str, str], Outcome]
 Failures = dict[str, EnvmgrError]
 
 
-def _run_waves(context: Context, steps: Sequence[Step], options: Options) -> tuple[Outcomes, Failures]:
+def _run_levels(context: Context, steps: Sequence[Step], options: Options) -> tuple[Outcomes, Failures]:
     """Install tools that others require before those."""
     outcomes: Outcomes = {}
     failures: Failures = {}
-    for wave in _waves(context, steps):
-        for step, result in zip(wave, _run_wave(context, wave, options), strict=True):
+    for wave in _dependency_levels(context, steps):
+        for step, result in zip(wave, _run_level(context, wave, options), strict=True):
             if isinstance(result, Outcome):
                 outcomes[step.pin.tool, step.pin.version] = result
             else:
@@ -107,18 +109,18 @@ def _run_waves(context: Context, steps: Sequence[Step], options: Options) -> tup
     return outcomes, failures
 
 
-def _waves(context: Context, steps: Sequence[Step]) -> list[list[Step]]:
+def _dependency_levels(context: Context, steps: Sequence[Step]) -> list[list[Step]]:
     waves: list[list[Step]] = []
     waiting = list(steps)
     while waiting:
         names = {step.pin.tool for step in waiting}
-        free = [step for step in waiting if not names & requirements.of(context, step.pin.tool)]
+        free = [step for step in waiting if not names & requirements.required_tools(context, step.pin.tool)]
         waves.append(free or waiting)  # tools that require each other go together
         waiting = [step for step in waiting if step not in waves[-1]]
     return waves
 
 
-def _run_wave(context: Context, wave: Sequence[Step], options: Options) -> list[Outcome | EnvmgrError]:
+def _run_level(context: Context, level: Sequence[Step], options: Options) -> list[Outcome | EnvmgrError]:
     stop = threading.Event()
     building: set[str] = set()
 
@@ -129,15 +131,15 @@ def _run_wave(context: Context, wave: Sequence[Step], options: Options) -> list[
             context.progress.done(_name(step), "failed")
             return error
 
-    pool = ThreadPoolExecutor(max(1, min(len(wave), jobs_of(context, options))))
-    futures = [pool.submit(attempt, step) for step in wave]
+    pool = ThreadPoolExecutor(max(1, min(len(level), jobs_of(context, options))))
+    futures = [pool.submit(attempt, step) for step in level]
     try:
         return [future.result() for future in futures]
     except BaseException:  # Ctrl-C or SIGTERM: scripts are ended, downloads are left to go on next time
         stop.set()
         pool.shutdown(wait=False, cancel_futures=True)
-        to_clean_up = [f for f, step in zip(futures, wave, strict=True) if _name(step) in building]
-        wait(to_clean_up, timeout=PATIENCE)
+        to_clean_up = [f for f, step in zip(futures, level, strict=True) if _name(step) in building]
+        wait(to_clean_up, timeout=CANCEL_TIMEOUT_SECONDS)
         raise
     finally:
         pool.shutdown(wait=False)
@@ -145,7 +147,7 @@ def _run_wave(context: Context, wave: Sequence[Step], options: Options) -> list[
 
 def jobs_of(context: Context, options: Options) -> int:
     """Return how many tools to install at once."""
-    return options.jobs or context.settings.jobs or max(LEAST_JOBS, os.cpu_count() or 1)
+    return options.jobs or context.settings.jobs or max(MIN_JOBS, os.cpu_count() or 1)
 
 
 def _name(step: Step) -> str:
@@ -166,11 +168,11 @@ def _install(
         jobs=jobs_of(context, options),
         force=options.force,
         stop=stop,
-        fetch=_noting(building),
+        fetch=_tracked_fetch(building),
     )
 
 
-def _noting(building: set[str]) -> Fetch:
+def _tracked_fetch(building: set[str]) -> Fetch:
     """Return what downloads, and adds the task to `building` when there is something to clean up from now on."""
     from envmgr.install.download.download import download
 
@@ -195,7 +197,7 @@ def _record(context: Context, steps: Sequence[Step], outcomes: Outcomes) -> list
     changed = []
     for dotfile in context.project.files:
         pins = [
-            learned(step.pin, outcomes[step.pin.tool, step.pin.version], context.platform.key)
+            with_recorded_digest(step.pin, outcomes[step.pin.tool, step.pin.version], context.platform.key)
             for step in steps
             if step.dotfile == dotfile and (step.pin.tool, step.pin.version) in outcomes
         ]
@@ -204,10 +206,10 @@ def _record(context: Context, steps: Sequence[Step], outcomes: Outcomes) -> list
     return changed
 
 
-def learned(pin: Pin, outcome: Outcome, platform: str) -> Pin:
+def with_recorded_digest(pin: Pin, outcome: Outcome, platform: str) -> Pin:
     """Add the digest and size of what was downloaded, from just that URL, where upstream did not say them."""
     known = pin.locked.artifacts.get(platform)
-    if known is None or known.digest or outcome.url != urls.recorded(known.url):
+    if known is None or known.digest or outcome.url != urls.lock_url(known.url):
         return pin
     artifact = replace(known, digest=Digest("sha256", outcome.sha256), size=outcome.bytes)
     return replace(pin, locked=replace(pin.locked, artifacts={**pin.locked.artifacts, platform: artifact}))
@@ -226,7 +228,8 @@ def preview(context: Context, steps: Sequence[Step], options: Options) -> Instal
     """Return what `run` would do, without doing it."""
     outcomes = [_expected(context, step.pin, options) for step in _distinct(steps)]
     return InstallResult(
-        tuple(one for one in outcomes if not one.already), tuple(one for one in outcomes if one.already)
+        tuple(one for one in outcomes if not one.already_installed),
+        tuple(one for one in outcomes if one.already_installed),
     )
 
 
@@ -243,5 +246,5 @@ def _expected(context: Context, one: Pin, options: Options) -> Outcome:
         bytes=job.artifact.size or 0,
         seconds=0.0,
         from_cache=False,
-        already=already,
+        already_installed=already,
     )

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from envmgr.catalog.release import Release
     from envmgr.install.store import Installed
     from envmgr.project.request import Request
-    from envmgr.resolve.active import Active
+    from envmgr.resolve.active import ActiveVersion
     from envmgr.resolve.context import Context
 
 
@@ -23,7 +23,7 @@ class Row:
     """An installed version, and what makes it active here if it is."""
 
     installed: Installed
-    active: Active | None
+    active: ActiveVersion | None
 
 
 @frozen
@@ -80,8 +80,8 @@ def remote(context: Context, tool: str, spec: str | None = None) -> Remote:
     listing = context.catalog.listing(tool)
     if spec is None:
         return Remote(tool, listing.releases)
-    from envmgr.resolve.select_release import choose, weigh
+    from envmgr.resolve.select_release import evaluate, select_version
 
-    candidates = weigh(context, tool, spec).selection.candidates
-    matching = {*candidates} or {choose(context, tool, spec)}  # which says what there is instead
+    candidates = evaluate(context, tool, spec).selection.candidates
+    matching = {*candidates} or {select_version(context, tool, spec)}  # which says what there is instead
     return Remote(tool, tuple(release for release in listing.releases if release.version in matching))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from envmgr.kit.errors import ProjectError, StaleLock
+from envmgr.kit.errors import LockOutOfDate, ProjectError
 from envmgr.kit.frozen import frozen
 from envmgr.project import lockfile, lockfile_io
 from envmgr.resolve import canonical_names, lock_update
@@ -45,12 +45,12 @@ def check(context: Context) -> LockResult:
     path = lockfile_io.path_beside(dotfile.path)
     before = lockfile_io.read(path)
     if before is None:
-        raise StaleLock(f"there is no {path}", "run `envmgr lock` and commit the file")
+        raise LockOutOfDate(f"there is no {path}", "run `envmgr lock` and commit the file")
     pins = _pins(context, dotfile, frozenset(), ())
     after = lock_update.apply(before, pins, dotfile)
     if lockfile_io.text_of(path) != lockfile.render(after):
         lines = lockfile.diff(before, after) or ("its text is not what envmgr writes",)
-        raise StaleLock(
+        raise LockOutOfDate(
             "\n".join([f"{path} is not what its inputs give", *(f"  {line}" for line in lines)]),
             "run `envmgr lock` and commit the file",
         )
@@ -76,7 +76,7 @@ def _check_known(dotfile: Dotfile, tools: Sequence[str]) -> None:
 
 
 def _pins(context: Context, dotfile: Dotfile, refresh: frozenset[str], platforms: Sequence[str]) -> list[Pin]:
-    canonical_names.check(context, dotfile.entries)
+    canonical_names.require_canonical(context, dotfile.entries)
     before = lockfile_io.read(lockfile_io.path_beside(dotfile.path)) or lockfile.EMPTY
     return lock_update.pin(
         context,

@@ -10,8 +10,8 @@ from envmgr.catalog import lint as linting
 from envmgr.catalog import registry
 from envmgr.kit.config import settings
 from envmgr.kit.errors import CatalogError, StorageError, UnknownTool, UntrustedScript, UsageError
-from envmgr.kit.file_locks import holding
-from envmgr.kit.fs import read_text, translating, write_atomic
+from envmgr.kit.file_locks import file_lock
+from envmgr.kit.fs import read_text, storage_errors, write_atomic
 from envmgr.kit.paths import file_name
 from envmgr.shells import plan
 
@@ -30,9 +30,9 @@ def show_all(context: Context) -> tuple[Manifest, ...]:
     return context.catalog.registry.all()
 
 
-def whose(context: Context, manifest: Manifest) -> str:
+def scope(context: Context, manifest: Manifest) -> str:
     """Tell whether a manifest is the `project`'s, the `user`'s, `built-in`, or made of a `package`'s name."""
-    return context.catalog.registry.whose(manifest)
+    return context.catalog.registry.scope(manifest)
 
 
 def show(context: Context, name: str) -> Manifest:
@@ -47,12 +47,12 @@ def text_of(manifest: Manifest) -> str:
     return written if written is not None else json.dumps(made, indent=2) + "\n"
 
 
-def refuse(_question: str) -> bool:
+def never_confirm(_question: str) -> bool:
     """Trust nothing."""
     return False
 
 
-def add(context: Context, name: str, source: str, may_trust: Confirm = refuse) -> Manifest:
+def add(context: Context, name: str, source: str, may_trust: Confirm = never_confirm) -> Manifest:
     """Add a manifest from a file or URL; `may_trust` is asked before one with an install script is."""
     if source.endswith(".git") or source.startswith(("git@", "git://", "git+", "ssh://")):
         raise UsageError(
@@ -69,7 +69,7 @@ def add_parts(
     fields = {"name": name, "versions_url": versions_url, "bin_path_template": bin_template}
     if download_template:
         fields["download_url_template"] = download_template
-    return _add_text(context, name, json.dumps(fields, indent=2) + "\n", "the command line", refuse)
+    return _add_text(context, name, json.dumps(fields, indent=2) + "\n", "the command line", never_confirm)
 
 
 def _fetch(context: Context, source: str) -> str:
@@ -97,7 +97,7 @@ def _add_text(context: Context, name: str, text: str, origin: str, may_trust: Co
     _check_trust(context, manifest, may_trust)
     path = _path(context, name)
     write_atomic(path, text)
-    plan.clear(context.paths)  # which installed version is best may depend on the manifest
+    plan.invalidate_all(context.paths)  # which installed version is best may depend on the manifest
     return linting.read(text, path)
 
 
@@ -107,7 +107,7 @@ def _check_trust(context: Context, manifest: Manifest, may_trust: Confirm) -> No
     danger = f"the manifest of {manifest.name} has an install script, which could do anything you can"
     if not may_trust(f"{danger}. Trust it?"):
         raise UntrustedScript(danger, "read it, then run the same command with --trust")
-    with holding(context.paths, "settings"):
+    with file_lock(context.paths, "settings"):
         trusted = (*context.settings.trusted, manifest.digest)
         settings.set_value(context.paths.config_file, "trusted", " ".join(trusted))
 
@@ -121,9 +121,9 @@ def remove(context: Context, name: str) -> str:
             f"{name} was not added by you: its manifest is {manifest.origin}",
             "`envmgr plugin list` tells them apart",
         )
-    with translating(path):
+    with storage_errors(path):
         os.unlink(path)
-    plan.clear(context.paths)
+    plan.invalidate_all(context.paths)
     return path
 
 

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from envmgr.install import store
-from envmgr.kit.file_locks import holding
+from envmgr.kit.file_locks import file_lock
 from envmgr.kit.frozen import frozen
 from envmgr.shells import plan, shim
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @frozen
-class Reshimmed:
+class ReshimResult:
     """The commands that have a shim now; the files written and removed; the files of others that were left alone."""
 
     commands: tuple[str, ...]
@@ -24,15 +24,15 @@ class Reshimmed:
     foreign: tuple[str, ...]
 
 
-def reshim(context: Context) -> Reshimmed:
+def reshim(context: Context) -> ReshimResult:
     """Rewrite the shims, and forget all plans."""
-    with holding(
+    with file_lock(
         context.paths, "reshim"
     ):  # what is wanted is found out under the lock: else an older view could win
-        plan.clear(context.paths)
+        plan.invalidate_all(context.paths)
         commands = wanted(context)
         done = shim.rewrite(context.paths.shims, _files(context, commands))
-    return Reshimmed(commands, done.missing, done.stale, done.foreign)
+    return ReshimResult(commands, done.missing, done.stale, done.foreign)
 
 
 def stale(context: Context) -> tuple[str, ...]:
@@ -48,4 +48,4 @@ def wanted(context: Context) -> tuple[str, ...]:
 
 def _files(context: Context, commands: tuple[str, ...]) -> dict[str, bytes]:
     windows = context.platform.is_windows or os.name == "nt"
-    return shim.files(shim.bake(context.paths), commands, windows=windows)
+    return shim.files(shim.shim_context(context.paths), commands, windows=windows)

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 
 @frozen
-class Removed:
+class UninstallResult:
     """The versions that went (or, dry, would go)."""
 
     versions: tuple[Installed, ...]
 
 
-def uninstall(context: Context, items: Sequence[ToolSpec]) -> Removed:
+def uninstall(context: Context, items: Sequence[ToolSpec]) -> UninstallResult:
     """Remove installed versions, all or, if one of them is not there, none."""
     found = select(context, items)
     for one in found.versions:
@@ -34,17 +34,17 @@ def uninstall(context: Context, items: Sequence[ToolSpec]) -> Removed:
     return found
 
 
-def select(context: Context, items: Sequence[ToolSpec]) -> Removed:
+def select(context: Context, items: Sequence[ToolSpec]) -> UninstallResult:
     """Return the installed versions that are named; raise NotInstalled for one that is not there."""
     found = (_find(context, item) for item in items)
-    return Removed(tuple({(one.tool, one.version): one for one in found}.values()))
+    return UninstallResult(tuple({(one.tool, one.version): one for one in found}.values()))
 
 
 def _find(context: Context, item: ToolSpec) -> Installed:
     tool = _named(context, item.tool)
-    having = owned(context, tool)
+    having = installed_versions(context, tool)
     if item.spec is None:
-        raise UsageError(f"uninstall needs a version of {tool}", _all_of(tool, having))
+        raise UsageError(f"uninstall needs a version of {tool}", _which_hint(tool, having))
     found = store.get(context.paths, tool, item.spec) if item.spec in having else None
     if found is None:
         raise NotInstalled(f"{tool} {item.spec} is not installed", _hint(context, tool, item.spec, having))
@@ -59,20 +59,22 @@ def _named(context: Context, tool: str) -> str:
         return tool
 
 
-def _all_of(tool: str, having: Sequence[str]) -> str:
+def _which_hint(tool: str, having: Sequence[str]) -> str:
     if not having:
         return f"no version of {tool} is installed; `envmgr list` shows what is"
     return f"installed: {' '.join(f'{tool}@{version}' for version in having)}"
 
 
-def _hint(context: Context, tool: str, version: str, owned: Sequence[str]) -> str:
-    if owned:
-        near = [name for name in owned if versions.satisfies(name, version)] or closest(version, owned)
-        return f"did you mean {' or '.join(f'{tool}@{name}' for name in near or owned)}?"
+def _hint(context: Context, tool: str, version: str, installed: Sequence[str]) -> str:
+    if installed:
+        near = [name for name in installed if versions.satisfies(name, version)] or closest(
+            version, installed
+        )
+        return f"did you mean {' or '.join(f'{tool}@{name}' for name in near or installed)}?"
     near = closest(tool, store.tools(context.paths))
     return f"did you mean {' or '.join(near)}?" if near else "`envmgr list` shows what is installed"
 
 
-def owned(context: Context, tool: str) -> tuple[str, ...]:
+def installed_versions(context: Context, tool: str) -> tuple[str, ...]:
     """Return the installed versions of a tool."""
     return tuple(versions.sort(store.versions(context.paths, tool)))

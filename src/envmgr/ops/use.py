@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from envmgr import versions
 from envmgr.kit.errors import InvalidRequest
-from envmgr.kit.file_locks import holding
+from envmgr.kit.file_locks import file_lock
 from envmgr.kit.frozen import frozen
 from envmgr.kit.fs import read_bytes, write_in_place
 from envmgr.ops import install, reshim
@@ -49,7 +49,7 @@ def use(context: Context, item: ToolSpec, *, everywhere: bool = False, pin: bool
         raise InvalidRequest(f"{tool}@{spec} has no exact version to pin", "leave --pin out")
     path = context.paths.global_file if everywhere else project_path(context)
     lockfile_io.read(lockfile_io.path_beside(path))  # what cannot be recorded must not be installed first
-    canonical_names.check(context, _entries(context, path))
+    canonical_names.require_canonical(context, _entries(context, path))
     steps = (
         install_plan.plan_tools(context, [ToolSpec(tool, spec)], install_plan.Options()) if is_version else []
     )
@@ -71,7 +71,7 @@ def _entries(context: Context, path: str) -> list[Request]:
 
 
 def _write(context: Context, path: str, tool: str, spec: str) -> None:
-    with holding(context.paths, f"dotfile {path}"):
+    with file_lock(context.paths, f"dotfile {path}"):
         content = read_bytes(path, dotfiles.LIMIT + 1)
         text = dotfiles.decode(content, path) if content else ""
         changed = dotfiles.with_request(text, tool, spec, path)
@@ -91,11 +91,11 @@ def _lock(context: Context, path: str, result: InstallResult) -> None:
         lock_update.platforms_for(context, lock),
         is_good=lambda known: context.platform.key in known.artifacts,
     )
-    outcomes = {(one.tool, one.version): one for one in (*result.installed, *result.already)}
+    outcomes = {(one.tool, one.version): one for one in (*result.installed, *result.already_installed)}
     lock_update.write(
         context, dotfile, [_with(context, one, outcomes.get((one.tool, one.version))) for one in pins]
     )
 
 
 def _with(context: Context, pin: Pin, outcome: Outcome | None) -> Pin:
-    return install.learned(pin, outcome, context.platform.key) if outcome else pin
+    return install.with_recorded_digest(pin, outcome, context.platform.key) if outcome else pin

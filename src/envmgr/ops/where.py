@@ -5,7 +5,7 @@ from __future__ import annotations
 from envmgr.kit.errors import NotInstalled, NoVersionSet
 from envmgr.kit.frozen import frozen
 from envmgr.resolve import active
-from envmgr.resolve.unavailable import not_installed
+from envmgr.resolve.unavailable import not_installed_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @frozen
-class Place:
+class ToolLocation:
     """The directory of an installed tool."""
 
     tool: str
@@ -22,12 +22,12 @@ class Place:
     path: str
 
 
-def where(context: Context, item: ToolSpec) -> Place:
+def where(context: Context, item: ToolSpec) -> ToolLocation:
     """Return the directory of the active version, or of the best installed one for a spec."""
     return _of_spec(context, item.tool, item.spec) if item.spec else _of_active(context, item.tool)
 
 
-def _of_active(context: Context, tool: str) -> Place:
+def _of_active(context: Context, tool: str) -> ToolLocation:
     from envmgr.install import store
 
     found = active.resolve_tool(context, tool)
@@ -38,13 +38,13 @@ def _of_active(context: Context, tool: str) -> Place:
         )
         raise NoVersionSet(f"no version of {tool} is set here", hint)
     if found.installed:
-        return Place(tool, found.installed.version, found.installed.path)
+        return ToolLocation(tool, found.installed.version, found.installed.path)
     if found.kind == "path" and found.is_available:
-        return Place(tool, found.spec, found.directory)
-    raise not_installed(found, NotInstalled)
+        return ToolLocation(tool, found.spec, found.directory)
+    raise not_installed_error(found, NotInstalled)
 
 
-def _of_spec(context: Context, tool: str, spec: str) -> Place:
+def _of_spec(context: Context, tool: str, spec: str) -> ToolLocation:
     from envmgr.install import store
 
     version = active.best_installed(context, tool, spec)
@@ -53,4 +53,4 @@ def _of_spec(context: Context, tool: str, spec: str) -> Place:
         raise NotInstalled(
             f"no installed version of {tool} matches {spec}", f"run `envmgr install {tool}@{spec}`"
         )
-    return Place(tool, installed.version, installed.path)
+    return ToolLocation(tool, installed.version, installed.path)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 @frozen
-class Found:
+class ResolvedCommand:
     """A command's executable and the tool it belongs to."""
 
     command: str
@@ -20,10 +20,10 @@ class Found:
     version: str
 
 
-def which(context: Context, command: str) -> Found:
+def which(context: Context, command: str) -> ResolvedCommand:
     """Find the executable that runs for a command here; raise NotInstalled, NoVersionSet or CommandNotFound."""
     actives = active.resolve(context)
     found = executable.locate(context, command, actives)
     if found is None:
-        raise unavailable.missing(context, command, actives)
-    return Found(command, found.path, found.active.tool, found.active.version or found.active.spec)
+        raise unavailable.unavailable_error(context, command, actives)
+    return ResolvedCommand(command, found.path, found.active.tool, found.active.version or found.active.spec)

@@ -6,23 +6,23 @@ from typing import TYPE_CHECKING
 
 from envmgr import versions
 from envmgr.install import store
-from envmgr.kit.environment import override_name
+from envmgr.kit.environment import override_variable
 from envmgr.kit.errors import NetworkError, NoVersionSet
 from envmgr.kit.frozen import frozen
 from envmgr.project import lockfile_io
 from envmgr.resolve import active
-from envmgr.resolve.select_release import UNDATED, weigh
+from envmgr.resolve.select_release import UNDATED, evaluate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from envmgr.project.request import Request
-    from envmgr.resolve.active import Active
+    from envmgr.resolve.active import ActiveVersion
     from envmgr.resolve.context import Context
 
 
 @frozen
-class Considered:
+class VersionSource:
     """A place that could have decided, and what it said of the tool: a spec, or None."""
 
     place: str
@@ -35,8 +35,8 @@ class Why:
     """The whole resolution; `rejected` are versions with the reason each was passed over."""
 
     tool: str
-    considered: tuple[Considered, ...]
-    active: Active
+    considered: tuple[VersionSource, ...]
+    active: ActiveVersion
     lock: str | None
     locked: str | None
     installed: tuple[str, ...]
@@ -52,7 +52,7 @@ def why(context: Context, tool: str) -> Why:
     request = context.project.request(name)
     if request is None:
         raise NoVersionSet(
-            f"no version of {name} is set here: none of {', '.join(context.project.considered)} names it",
+            f"no version of {name} is set here: none of {', '.join(context.project.searched_paths)} names it",
             f"set one with `envmgr use {name} latest`",
         )
     return _explain(context, name, request)
@@ -61,7 +61,7 @@ def why(context: Context, tool: str) -> Why:
 def _explain(context: Context, name: str, request: Request) -> Why:
     chosen = active.resolve_request(context, request)[0]
     path = context.project.lock_of(request)
-    weighed = _weigh(context, name, request.spec) if chosen.kind == "version" else _Weighed()
+    weighed = _evaluate(context, name, request.spec) if chosen.kind == "version" else _Evaluation()
     return Why(
         tool=name,
         considered=tuple(_considered(context, name, request)),
@@ -76,35 +76,35 @@ def _explain(context: Context, name: str, request: Request) -> Why:
     )
 
 
-def _considered(context: Context, tool: str, request: Request) -> Sequence[Considered]:
-    variable = override_name(tool)
+def _considered(context: Context, tool: str, request: Request) -> Sequence[VersionSource]:
+    variable = override_variable(tool)
     override = context.environment.override(tool)
-    rows = [Considered(f"${variable}", override, request.origin.kind == "environment")]
+    rows = [VersionSource(f"${variable}", override, request.origin.kind == "environment")]
     files = {file.path: file for file in context.project.files}
-    for path in context.project.considered:
+    for path in context.project.searched_paths:
         entry = next((e for e in files[path].entries if e.tool == tool), None) if path in files else None
         decided = entry is not None and entry.origin == request.origin
-        rows.append(Considered(path, ", ".join(entry.specs) if entry else None, decided))
+        rows.append(VersionSource(path, ", ".join(entry.specs) if entry else None, decided))
     return rows
 
 
 @frozen
-class _Weighed:
+class _Evaluation:
     candidates: tuple[str, ...] = ()
     rejected: tuple[tuple[str, str], ...] = ()
     note: str | None = None
 
 
-def _weigh(context: Context, tool: str, spec: str) -> _Weighed:
+def _evaluate(context: Context, tool: str, spec: str) -> _Evaluation:
     """Weigh upstream's list; where it cannot be had, say so and do without."""
     try:
-        choice = weigh(context, tool, spec)
+        choice = evaluate(context, tool, spec)
     except NetworkError as error:
-        return _Weighed(note=f"upstream's list was not asked: {error.message}")
-    young = tuple((version, "younger than minimum_release_age") for version in choice.young)
+        return _Evaluation(note=f"upstream's list was not asked: {error.message}")
+    young = tuple((version, "younger than minimum_release_age") for version in choice.too_new)
     elsewhere = _not_for_platform(context, tool, choice.selection.winner)
     rejected = (*elsewhere, *young, *choice.selection.rejected)
-    return _Weighed(choice.selection.candidates, rejected, UNDATED if choice.undated else None)
+    return _Evaluation(choice.selection.candidates, rejected, UNDATED if choice.has_no_dates else None)
 
 
 def _not_for_platform(context: Context, tool: str, version: str | None) -> tuple[tuple[str, str], ...]:

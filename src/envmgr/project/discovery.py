@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 
-from envmgr.kit.environment import override_name
+from envmgr.kit.environment import override_variable
 from envmgr.kit.errors import ProjectError
 from envmgr.kit.frozen import frozen
 from envmgr.kit.fs import read_bytes
@@ -42,7 +42,7 @@ class Project:
 
     directory: str | None
     files: tuple[Dotfile, ...]
-    considered: tuple[str, ...]
+    searched_paths: tuple[str, ...]
     overrides: Mapping[str, str] = {}
 
     @property
@@ -53,7 +53,7 @@ class Project:
     @property
     def directories(self) -> tuple[str, ...]:
         """Return the directories that were looked into, nearest first, whether they hold a dotfile or not."""
-        return tuple(os.path.dirname(path) for path in self.considered[:-1])
+        return tuple(os.path.dirname(path) for path in self.searched_paths[:-1])
 
     def requests(self, known_tools: Iterable[str] = ()) -> tuple[Request, ...]:
         """Return what holds, by nearness of the file and the order in it.
@@ -91,7 +91,7 @@ class Project:
         return path_beside(file.path) if file else None
 
     def _override(self, tool: str) -> Request | None:
-        name = override_name(tool)
+        name = override_variable(tool)
         text = self.overrides.get(name)
         if text is None:
             return None
@@ -115,7 +115,7 @@ def find(environment: Environment, paths: Paths) -> Project:
     return Project(
         directory=os.path.dirname(found[0][0]) if found else None,
         files=tuple(files),
-        considered=(*candidates, paths.global_file),
+        searched_paths=(*candidates, paths.global_file),
         overrides=_overrides(environment.variables),
     )
 

@@ -9,7 +9,7 @@ from envmgr.project.request import Origin, Request, is_tool
 
 NAME = ".envmgr"
 LIMIT = 2**20
-MOST_ISSUES = 50
+MAX_ISSUES = 50
 
 _HINT = "an .envmgr has one TOOL=VERSION a line, such as `nodejs=^20.1`; `#` begins a comment"
 _BLANKS = " \t"
@@ -32,7 +32,7 @@ class Dotfile:
 
 
 @frozen
-class _Statement:
+class _ParsedLine:
     """A line's tool and version, and where in the line (from 0) they and the version's end are."""
 
     tool: str
@@ -45,7 +45,7 @@ class _Statement:
         return self.value_at + len(self.value)
 
 
-class _Bad(Exception):
+class _LineError(Exception):
     """One thing wrong with a line, and where (from 0)."""
 
     def __init__(self, column: int, message: str) -> None:
@@ -84,7 +84,7 @@ def parse(text: str, path: str, *, is_global: bool = False) -> Dotfile:
                 _check_new(statement, entries)
                 origin = Origin(kind, path, number, statement.tool_at + 1)
                 entries[statement.tool] = Request(statement.tool, _specs(statement), origin)
-        except _Bad as bad:
+        except _LineError as bad:
             issues.append(f"{path}:{number}:{bad.column + 1}: {bad}")
     if issues:
         raise DotfileError(_shortened(issues), _HINT)
@@ -119,7 +119,7 @@ def parse_specs(text: str) -> tuple[str, ...]:
     return specs
 
 
-def _read(line: str) -> _Statement | None:
+def _read(line: str) -> _ParsedLine | None:
     """Read one line; None if it is blank or a comment alone."""
     body = _body(line)
     return _statement(body) if body else None
@@ -129,19 +129,19 @@ def _body(line: str) -> str:
     return line[: _comment_at(line)].rstrip(f"{_BLANKS}\r")
 
 
-def _statement(body: str) -> _Statement:
+def _statement(body: str) -> _ParsedLine:
     _check_characters(body)
     if body.startswith(_CONFLICT):
-        raise _Bad(0, "a merge conflict was left here; keep one side of it")
+        raise _LineError(0, "a merge conflict was left here; keep one side of it")
     left, equals, right = body.partition("=")
     tool, value = left.strip(_BLANKS), right.strip(_BLANKS)
     start = len(body) - len(body.lstrip(_BLANKS))
     if not equals:
-        raise _Bad(start, _no_equals(tool))
+        raise _LineError(start, _no_equals(tool))
     _check_tool(tool, value, start)
     if not value:
-        raise _Bad(len(body), f"{tool} has no version; `{tool}=latest` takes the newest")
-    return _Statement(tool, value, start, len(body) - len(value))
+        raise _LineError(len(body), f"{tool} has no version; `{tool}=latest` takes the newest")
+    return _ParsedLine(tool, value, start, len(body) - len(value))
 
 
 def _comment_at(line: str) -> int:
@@ -156,7 +156,7 @@ def _check_characters(body: str) -> None:
         return
     for column, character in enumerate(body):
         if not character.isprintable() and character not in _BLANKS:
-            raise _Bad(column, f"character U+{ord(character):04X} cannot stand here")
+            raise _LineError(column, f"character U+{ord(character):04X} cannot stand here")
 
 
 def _no_equals(text: str) -> str:
@@ -172,34 +172,34 @@ def _check_tool(tool: str, value: str, column: int) -> None:
     if is_tool(tool):
         return
     if not tool:
-        raise _Bad(column, "there is no tool before the `=`")
+        raise _LineError(column, "there is no tool before the `=`")
     bare = tool.rstrip("<>~^!=")
     if bare != tool and is_tool(bare.rstrip(_BLANKS)):
         meant = f"{bare.rstrip(_BLANKS)} = {tool[len(bare) :]}={value}"
-        raise _Bad(column, f"an operator belongs right of the `=`; write `{_short(meant)}`")
+        raise _LineError(column, f"an operator belongs right of the `=`; write `{_short(meant)}`")
     if is_tool(tool.lower()):
-        raise _Bad(column, f"names of tools are in lower case; write `{tool.lower()}`")
-    raise _Bad(column, f"{_short(tool)!r} cannot be the name of a tool")
+        raise _LineError(column, f"names of tools are in lower case; write `{tool.lower()}`")
+    raise _LineError(column, f"{_short(tool)!r} cannot be the name of a tool")
 
 
-def _check_new(statement: _Statement, entries: dict[str, Request]) -> None:
+def _check_new(statement: _ParsedLine, entries: dict[str, Request]) -> None:
     earlier = entries.get(statement.tool)
     if earlier:
-        raise _Bad(statement.tool_at, f"{statement.tool} is set in line {earlier.origin.line} already")
+        raise _LineError(statement.tool_at, f"{statement.tool} is set in line {earlier.origin.line} already")
 
 
-def _specs(statement: _Statement) -> tuple[str, ...]:
+def _specs(statement: _ParsedLine) -> tuple[str, ...]:
     try:
         return parse_specs(statement.value)
     except ValueError as error:
         piece = getattr(error, "piece", "")
         offset = max(0, statement.value.find(piece))
-        raise _Bad(statement.value_at + offset, f"{statement.tool}: {error}") from None
+        raise _LineError(statement.value_at + offset, f"{statement.tool}: {error}") from None
 
 
 def _shortened(issues: list[str]) -> list[str]:
-    more = len(issues) - MOST_ISSUES
-    return [*issues[:MOST_ISSUES], f"and {more} more bad lines"] if more > 0 else issues
+    more = len(issues) - MAX_ISSUES
+    return [*issues[:MAX_ISSUES], f"and {more} more bad lines"] if more > 0 else issues
 
 
 def _short(text: str) -> str:

@@ -25,8 +25,8 @@ __all__ = [
     "check_signature",
     "diff",
     "key",
-    "merge_learned",
     "prune",
+    "record_digest",
     "render",
     "url_problem",
     "with_release",
@@ -34,7 +34,7 @@ __all__ = [
 
 FORMAT = 1
 SCHEMES = ("https", "http", "pypi", "npm", "file")
-LONGEST_URL = 4_096
+MAX_URL_LENGTH = 4_096
 
 
 @frozen
@@ -110,7 +110,7 @@ def prune(lock: Lockfile, wanted: Iterable[str]) -> Lockfile:
     return Lockfile(resolved, tools, lock.seed)
 
 
-def merge_learned(
+def record_digest(
     lock: Lockfile, tool: str, version: str, platform: str, digest: Digest, size: int
 ) -> Lockfile:
     """Return a lock that knows an archive's digest from its first download.
@@ -122,7 +122,9 @@ def merge_learned(
     known = locked.artifacts.get(platform) if locked else None
     if locked is None or known is None:
         raise LockfileError(f"the lock has no {tool} {version} for {platform}", "run `envmgr lock`")
-    learned = _trusted(known, replace(known, digest=digest, size=size), f"{tool} {version} for {platform}")
+    learned = _require_same_digest(
+        known, replace(known, digest=digest, size=size), f"{tool} {version} for {platform}"
+    )
     if known.digest:
         return lock
     changed = replace(locked, artifacts={**locked.artifacts, platform: learned})
@@ -131,7 +133,7 @@ def merge_learned(
 
 def check_signature(locked: Mapping[str, str] | None, declared: Mapping[str, str] | None, name: str) -> None:
     """Raise LockfileError where a manifest declares less of an archive's signature than is locked."""
-    if locked and not _covers(declared or {}, locked):
+    if locked and not _is_at_least_as_strict(declared or {}, locked):
         raise LockfileError(
             f"{name} is locked with {_signed(locked)}, and its manifest declares {_signed(declared)}",
             "find out why the manifest changed before you take the entry out of the lock",
@@ -141,7 +143,7 @@ def check_signature(locked: Mapping[str, str] | None, declared: Mapping[str, str
 def url_problem(url: str) -> str | None:
     """Say why a URL may not stand in a lock, or None; what is said repeats no credentials."""
     scheme, _, rest = url.partition(":")
-    if len(url) > LONGEST_URL or not url.isascii() or not url.isprintable() or " " in url:
+    if len(url) > MAX_URL_LENGTH or not url.isascii() or not url.isprintable() or " " in url:
         return "holds what no URL can"
     if scheme not in SCHEMES:
         return f"is none of {', '.join(SCHEMES)}"
@@ -169,7 +171,7 @@ def diff(before: Lockfile, after: Lockfile) -> tuple[str, ...]:
     lines = _changes(before.resolved, after.resolved, "")
     for tool in sorted({*before.tools, *after.tools}):
         old, new = before.tools.get(tool, {}), after.tools.get(tool, {})
-        lines += _comings(old, new, f"{tool} ")
+        lines += _added_removed(old, new, f"{tool} ")
         for version in sorted(old.keys() & new.keys()):
             lines += _release_changes(f"{tool} {version} ", old[version], new[version])
     return tuple(lines)
@@ -184,7 +186,7 @@ def _is_meant(resolved: Mapping[str, str], tool: str, version: str) -> bool:
 
 def _merged(known: Locked, new: Locked, name: str) -> Locked:
     trusted = {
-        platform: _trusted(known.artifacts.get(platform), artifact, f"{name} for {platform}")
+        platform: _require_same_digest(known.artifacts.get(platform), artifact, f"{name} for {platform}")
         for platform, artifact in new.artifacts.items()
     }
     kept = known.artifacts if known.plugin == new.plugin else {}
@@ -192,7 +194,7 @@ def _merged(known: Locked, new: Locked, name: str) -> Locked:
     return Locked(new.plugin, artifacts, _signatures(known, new, artifacts, name))
 
 
-def _trusted(known: Artifact | None, new: Artifact, name: str) -> Artifact:
+def _require_same_digest(known: Artifact | None, new: Artifact, name: str) -> Artifact:
     """Keep what is recorded of an archive under the same URL; refuse another digest for it."""
     if known is None or known.url != new.url or known.digest is None:
         return new
@@ -215,7 +217,7 @@ def _signatures(
     return {platform: signature for platform, signature in both.items() if platform in artifacts}
 
 
-def _covers(declared: Mapping[str, str], locked: Mapping[str, str]) -> bool:
+def _is_at_least_as_strict(declared: Mapping[str, str], locked: Mapping[str, str]) -> bool:
     """Tell whether whatever satisfies what is declared would satisfy what is locked, too."""
     if declared == locked:
         return True
@@ -274,7 +276,7 @@ def _inline(value: object) -> str:
 _quoted = _inline
 
 
-def _comings(before: Mapping[str, object], after: Mapping[str, object], prefix: str) -> list[str]:
+def _added_removed(before: Mapping[str, object], after: Mapping[str, object], prefix: str) -> list[str]:
     gone = [f"- {prefix}{name}" for name in sorted(before.keys() - after.keys())]
     return gone + [f"+ {prefix}{name}" for name in sorted(after.keys() - before.keys())]
 
@@ -289,7 +291,7 @@ def _changes(before: Mapping[str, object], after: Mapping[str, object], prefix: 
 def _release_changes(name: str, before: Locked, after: Locked) -> list[str]:
     lines = _changes({"manifest": before.plugin}, {"manifest": after.plugin}, name)
     old, new = before.artifacts, after.artifacts
-    lines += _comings(old, new, name)
+    lines += _added_removed(old, new, name)
     for platform in sorted(old.keys() & new.keys()):
         was = _fields(old[platform], before.signatures.get(platform))
         lines += _changes(was, _fields(new[platform], after.signatures.get(platform)), f"{name}{platform} ")

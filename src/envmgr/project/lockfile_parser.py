@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-LARGEST_SIZE = 2**53 - 1
+MAX_SIZE_BYTES = 2**53 - 1
 _SHOWN = 60
 _RESTORE = "restore it from version control, or remove it, and run `envmgr lock`"
 _CONFLICT = ("<<<<<<<", "|||||||", "=======", ">>>>>>>")
@@ -28,14 +28,14 @@ _ALGORITHMS = tuple(digests.LENGTHS)
 
 
 @frozen
-class _At:
+class _JsonLocation:
     """A place in the file: its path, and the way to the value inside it."""
 
     file: str
     steps: tuple[str, ...] = ()
 
-    def down(self, step: str) -> _At:
-        return _At(self.file, (*self.steps, step))
+    def down(self, step: str) -> _JsonLocation:
+        return _JsonLocation(self.file, (*self.steps, step))
 
     def error(self, problem: str, hint: str = _RESTORE) -> LockfileError:
         where = f" {'.'.join(map(_step, self.steps))}:" if self.steps else ""
@@ -44,7 +44,7 @@ class _At:
 
 def parse(text: str, path: str) -> Lockfile:
     """Read a lock's text; raise LockfileError, which names the path given and the place in the text."""
-    at = _At(path)
+    at = _JsonLocation(path)
     table = _table(_load(text.removeprefix("\ufeff"), at), at)
     if "lockfile" not in table:
         return Lockfile(seed=_each(table, at, is_tool, _seeded_version))
@@ -56,7 +56,7 @@ def parse(text: str, path: str) -> Lockfile:
     return Lockfile(resolved, tools)
 
 
-def _load(text: str, at: _At) -> object:
+def _load(text: str, at: _JsonLocation) -> object:
     if not text.strip():
         raise at.error("is empty")
     try:
@@ -67,7 +67,7 @@ def _load(text: str, at: _At) -> object:
         raise _not_json(error, text, at) from None
 
 
-def _unique(at: _At) -> Callable[[list[tuple[str, object]]], dict[str, object]]:
+def _unique(at: _JsonLocation) -> Callable[[list[tuple[str, object]]], dict[str, object]]:
     def table(pairs: list[tuple[str, object]]) -> dict[str, object]:
         found = dict(pairs)
         if len(found) < len(pairs):
@@ -79,11 +79,11 @@ def _unique(at: _At) -> Callable[[list[tuple[str, object]]], dict[str, object]]:
     return table
 
 
-def _not_json(error: ValueError, text: str, at: _At) -> LockfileError:
+def _not_json(error: ValueError, text: str, at: _JsonLocation) -> LockfileError:
     """Say why a text is not JSON: a merge conflict, a cut, or whatever `json.JSONDecodeError` says and where."""
     conflict = next((n for n, line in enumerate(text.split("\n"), 1) if line.startswith(_CONFLICT)), None)
     if conflict:
-        return _At(f"{at.file}:{conflict}").error(
+        return _JsonLocation(f"{at.file}:{conflict}").error(
             "a merge conflict was left here",
             "settle .envmgr first, take either side of this file "
             "(`git checkout --ours -- .envmgr.lock`), then run `envmgr lock`",
@@ -91,12 +91,12 @@ def _not_json(error: ValueError, text: str, at: _At) -> LockfileError:
     message, position = getattr(error, "msg", None), getattr(error, "pos", 0)
     if message is None:
         return at.error("holds a number that is too long")  # which Python does not convert
-    where = _At(f"{at.file}:{getattr(error, 'lineno', 1)}:{getattr(error, 'colno', 1)}")
+    where = _JsonLocation(f"{at.file}:{getattr(error, 'lineno', 1)}:{getattr(error, 'colno', 1)}")
     cut = position >= len(text.rstrip()) or message.startswith("Unterminated string")
     return where.error("ends in the middle: the file was cut off" if cut else f"is not JSON: {message}")
 
 
-def _check_format(number: object, at: _At) -> None:
+def _check_format(number: object, at: _JsonLocation) -> None:
     if type(number) is not int or number < 1:
         raise at.error(f"{_short(number)} is not the number of a format")
     if number > FORMAT:
@@ -108,7 +108,9 @@ def _check_format(number: object, at: _At) -> None:
         )
 
 
-def _check_resolved(resolved: Mapping[str, str], tools: Mapping[str, Mapping[str, Locked]], at: _At) -> None:
+def _check_resolved(
+    resolved: Mapping[str, str], tools: Mapping[str, Mapping[str, Locked]], at: _JsonLocation
+) -> None:
     for request, version in resolved.items():
         tool, _ = split_key(request)
         if version not in tools.get(tool, {}):
@@ -117,11 +119,11 @@ def _check_resolved(resolved: Mapping[str, str], tools: Mapping[str, Mapping[str
             )
 
 
-def _versions(value: object, at: _At) -> Mapping[str, Locked]:
+def _versions(value: object, at: _JsonLocation) -> Mapping[str, Locked]:
     return _each(value, at, is_folder_name, _locked)
 
 
-def _locked(value: object, at: _At) -> Locked:
+def _locked(value: object, at: _JsonLocation) -> Locked:
     table = _table(value, at)
     _check_fields(table, ("plugin", "artifacts"), at, needed=("plugin", "artifacts"))
     plugin = _text(table["plugin"], at.down("plugin"))
@@ -135,7 +137,7 @@ def _locked(value: object, at: _At) -> Locked:
     )
 
 
-def _artifact(value: object, at: _At) -> tuple[Artifact, Mapping[str, str]]:
+def _artifact(value: object, at: _JsonLocation) -> tuple[Artifact, Mapping[str, str]]:
     table = _table(value, at)
     _check_fields(table, ("url", *_ALGORITHMS, "size", "signature"), at, needed=("url",))
     url = _text(table["url"], at.down("url"))
@@ -147,7 +149,7 @@ def _artifact(value: object, at: _At) -> tuple[Artifact, Mapping[str, str]]:
     return Artifact(url, _digest_of(table, at), size), signature
 
 
-def _digest_of(table: Mapping[str, object], at: _At) -> Digest | None:
+def _digest_of(table: Mapping[str, object], at: _JsonLocation) -> Digest | None:
     named = [algorithm for algorithm in _ALGORITHMS if algorithm in table]
     if len(named) > 1:
         raise at.error(f"has {' and '.join(named)}, where one digest is meant")
@@ -157,7 +159,7 @@ def _digest_of(table: Mapping[str, object], at: _At) -> Digest | None:
     return _digest(_text(table[named[0]], at), named[0], at)
 
 
-def _digest(text: str, algorithm: str, at: _At) -> Digest:
+def _digest(text: str, algorithm: str, at: _JsonLocation) -> Digest:
     try:
         digest = digests.parse(text, algorithm)
     except ValueError:
@@ -167,20 +169,20 @@ def _digest(text: str, algorithm: str, at: _At) -> Digest:
     return digest
 
 
-def _size(value: object, at: _At) -> int:
-    if type(value) is int and 0 <= value <= LARGEST_SIZE:
+def _size(value: object, at: _JsonLocation) -> int:
+    if type(value) is int and 0 <= value <= MAX_SIZE_BYTES:
         return value
     raise at.error(f"{_short(value)} is not a number of bytes")
 
 
-def _signature(value: object, at: _At) -> Mapping[str, str]:
+def _signature(value: object, at: _JsonLocation) -> Mapping[str, str]:
     signature = _each(value, at, lambda name: name.isidentifier() and name.isascii(), _text)
     if "kind" not in signature:
         raise at.error("has no kind")
     return signature
 
 
-def _seeded_version(value: object, at: _At) -> str:
+def _seeded_version(value: object, at: _JsonLocation) -> str:
     if not isinstance(value, str):
         raise at.error(
             f"{_short(value)} is no version, and there is no `lockfile` number at the top of the file",
@@ -189,7 +191,7 @@ def _seeded_version(value: object, at: _At) -> str:
     return _version(value, at)
 
 
-def _version(value: object, at: _At) -> str:
+def _version(value: object, at: _JsonLocation) -> str:
     text = _text(value, at)
     if not is_folder_name(text):
         raise at.error(f"{_short(text)} cannot be a version")
@@ -210,7 +212,10 @@ def _is_request(text: str) -> bool:
 
 
 def _each(
-    value: object, at: _At, is_name: Callable[[str], bool], read: Callable[[object, _At], T]
+    value: object,
+    at: _JsonLocation,
+    is_name: Callable[[str], bool],
+    read: Callable[[object, _JsonLocation], T],
 ) -> dict[str, T]:
     """Read every member of an object, each name of which must be fit."""
     found = {}
@@ -222,7 +227,7 @@ def _each(
 
 
 def _check_fields(
-    table: Mapping[str, object], known: tuple[str, ...], at: _At, needed: tuple[str, ...] = ()
+    table: Mapping[str, object], known: tuple[str, ...], at: _JsonLocation, needed: tuple[str, ...] = ()
 ) -> None:
     for name in needed:
         if name not in table:
@@ -232,13 +237,13 @@ def _check_fields(
             raise at.error(f"has a field {_short(name)}, which this envmgr does not know")
 
 
-def _table(value: object, at: _At) -> dict[str, object]:
+def _table(value: object, at: _JsonLocation) -> dict[str, object]:
     if isinstance(value, dict):
         return value
     raise at.error(f"{_short(value)} is not an object")
 
 
-def _text(value: object, at: _At) -> str:
+def _text(value: object, at: _JsonLocation) -> str:
     if isinstance(value, str):
         return value
     raise at.error(f"{_short(value)} is not a string")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from envmgr.kit.frozen import frozen
 
-LONGEST_NAME = 200
+MAX_NAME_LENGTH = 200
 _LOWER = frozenset("abcdefghijklmnopqrstuvwxyz0123456789")
 _NAME = _LOWER | frozenset("._+-")
 _SOURCE = _LOWER | frozenset("-")
@@ -51,7 +51,7 @@ class Request:
 
 def is_tool(text: str) -> bool:
     """Tell whether a text can name a tool: `nodejs`, `pypi:ruff`, `npm:@scope/name`, `github:cli/cli`."""
-    if len(text) > LONGEST_NAME:
+    if len(text) > MAX_NAME_LENGTH:
         return False
     source, colon, package = text.partition(":")
     if not colon:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @frozen
-class Active:
+class ActiveVersion:
     """One spec of a request and what it comes to.
 
     `kind` is "version", "system" (whatever else is on PATH), "path" (`directory` holds an installation made
@@ -65,51 +65,51 @@ def bin_dirs_of(directory: str) -> tuple[str, ...]:
     return (inside, directory) if os.path.isdir(inside) else (directory,)
 
 
-def resolve(context: Context) -> tuple[Active, ...]:
+def resolve(context: Context) -> tuple[ActiveVersion, ...]:
     """Return every spec of every request that holds in the context's directory, defaults first within a tool."""
     requests = context.project.requests(known_tools=store.tools(context.paths))
     return tuple(active for request in requests for active in resolve_request(context, request))
 
 
-def resolve_tool(context: Context, tool: str) -> Active | None:
+def resolve_tool(context: Context, tool: str) -> ActiveVersion | None:
     """Return what is active of one tool, or None where nothing asks for it."""
     request = context.project.request(tool)
     return resolve_request(context, request)[0] if request else None
 
 
-def resolve_request(context: Context, request: Request) -> tuple[Active, ...]:
+def resolve_request(context: Context, request: Request) -> tuple[ActiveVersion, ...]:
     """Return what each spec of a request comes to."""
-    lock = _lock_of(context, request)
+    lock = _lockfile_for(context, request)
     return tuple(_resolve_spec(context, request, spec, lock) for spec in request.specs)
 
 
-def _lock_of(context: Context, request: Request) -> Lockfile | None:
+def _lockfile_for(context: Context, request: Request) -> Lockfile | None:
     path = context.project.lock_of(request)
     return lockfile_io.read(path) if path else None
 
 
-def _resolve_spec(context: Context, request: Request, spec: str, lock: Lockfile | None) -> Active:
+def _resolve_spec(context: Context, request: Request, spec: str, lock: Lockfile | None) -> ActiveVersion:
     kind, value = versions.classify(spec)
     if kind == "system":
-        return Active(request, spec, "system")
+        return ActiveVersion(request, spec, "system")
     if kind == "path":
-        return Active(request, spec, "path", directory=path_request(request, value))
+        return ActiveVersion(request, spec, "path", directory=resolve_path_spec(request, value))
     if kind not in {"version", "tag"}:
-        return Active(request, spec, "source")
+        return ActiveVersion(request, spec, "source")
     return _resolve_version(context, request, spec, lock)
 
 
-def path_request(request: Request, value: str) -> str:
+def resolve_path_spec(request: Request, value: str) -> str:
     """Return the directory a `path:` spec names, relative to the file it stands in."""
     base = os.path.dirname(request.origin.name) if request.origin.kind in {"file", "global"} else ""
     return os.path.normpath(os.path.join(base, os.path.expanduser(value)))
 
 
-def _resolve_version(context: Context, request: Request, spec: str, lock: Lockfile | None) -> Active:
+def _resolve_version(context: Context, request: Request, spec: str, lock: Lockfile | None) -> ActiveVersion:
     locked = lock.version_of(key(request.tool, spec)) if lock else None
     version = locked or best_installed(context, request.tool, spec.removeprefix("tag:"))
     installed = store.get(context.paths, request.tool, version) if version else None
-    return Active(request, spec, "version", version, installed, locked is not None)
+    return ActiveVersion(request, spec, "version", version, installed, locked is not None)
 
 
 def best_installed(context: Context, tool: str, spec: str) -> str | None:

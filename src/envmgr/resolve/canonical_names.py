@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from envmgr.resolve.context import Context
 
 
-def check(context: Context, requests: Iterable[Request]) -> None:
+def require_canonical(context: Context, requests: Iterable[Request]) -> None:
     """Raise ProjectError with every request that calls a tool by another of its names, and how to write it."""
     issues = tuple(_issues(context, requests))
     if issues:
         raise ProjectError("\n".join(issues), "only the command line takes other names of a tool")
 
 
-def own(context: Context, tool: str) -> str:
+def canonical_name(context: Context, tool: str) -> str:
     """Return the own name of a tool; one that no manifest can be read of keeps the name it is given."""
     try:
         return context.catalog.manifest(tool).name
@@ -30,7 +30,7 @@ def own(context: Context, tool: str) -> str:
 
 def _issues(context: Context, requests: Iterable[Request]) -> Iterator[str]:
     for request in requests:
-        name = own(context, request.tool)
+        name = canonical_name(context, request.tool)
         if name != request.tool:
             specs = ", ".join(request.specs)
             yield f"{request.origin}: {request.tool} is another name of {name}: write {name}={specs}"

@@ -64,9 +64,9 @@ class Context:
     def progress(self) -> Progress:
         """Whoever watches."""
         if self._progress is None:
-            from envmgr.kit.progress import Silent
+            from envmgr.kit.progress import NullProgress
 
-            self._progress = Silent()
+            self._progress = NullProgress()
         return self._progress
 
     @property
@@ -113,5 +113,5 @@ def current(
     """Make the context of this process, in another directory if one is given."""
     environment = environments.current(cwd)
     return Context(
-        environment, places.locate(environment), platforms.current(), flags=flags, progress=progress
+        environment, places.resolve_paths(environment), platforms.current(), flags=flags, progress=progress
     )

@@ -7,14 +7,14 @@ import os
 from envmgr.install import store
 from envmgr.kit.errors import CommandNotFound
 from envmgr.kit.frozen import frozen
-from envmgr.resolve.unavailable import tools_with
+from envmgr.resolve.unavailable import installed_providers
 from envmgr.shells import shim
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from envmgr.resolve.active import Active
+    from envmgr.resolve.active import ActiveVersion
     from envmgr.resolve.context import Context
 
 
@@ -23,13 +23,13 @@ class Program:
     """A program and what it comes from; `passed` are the places on PATH where a `system` one was looked for before."""
 
     path: str
-    active: Active
-    passed: tuple[str, ...] = ()
+    active: ActiveVersion
+    skipped_paths: tuple[str, ...] = ()
 
 
-def locate(context: Context, command: str, actives: Sequence[Active]) -> Program | None:
+def locate(context: Context, command: str, active_versions: Sequence[ActiveVersion]) -> Program | None:
     """Find the program of the first active tool that has the command; raise CommandNotFound if that is a shim."""
-    found = next(filter(None, (_of_active(context, command, one) for one in actives)), None)
+    found = next(filter(None, (_of_active(context, command, one) for one in active_versions)), None)
     if found and shim.is_shim(found.path):
         raise CommandNotFound(
             f"{command} comes to {found.path}, which is a shim of envmgr itself",
@@ -38,20 +38,20 @@ def locate(context: Context, command: str, actives: Sequence[Active]) -> Program
     return found
 
 
-def _of_active(context: Context, command: str, one: Active) -> Program | None:
+def _of_active(context: Context, command: str, one: ActiveVersion) -> Program | None:
     if one.kind == "system":
-        return _of_system(context, command, one) if _may_have(context, command, one) else None
+        return _of_system(context, command, one) if _may_provide(context, command, one) else None
     path = one.find(command)
     return Program(path, one) if path else None
 
 
-def _may_have(context: Context, command: str, one: Active) -> bool:
+def _may_provide(context: Context, command: str, one: ActiveVersion) -> bool:
     """Tell whether a command is one of a tool's, judging by its installed versions; if nobody has it, it may be."""
-    providers = tools_with(context, command)
+    providers = installed_providers(context, command)
     return not providers or one.tool in providers
 
 
-def _of_system(context: Context, command: str, one: Active) -> Program | None:
+def _of_system(context: Context, command: str, one: ActiveVersion) -> Program | None:
     passed: list[str] = []
     for directory in _others_on_path(context):
         path = store.find_program((directory,), command)
@@ -61,7 +61,7 @@ def _of_system(context: Context, command: str, one: Active) -> Program | None:
     return None
 
 
-def elsewhere(context: Context, command: str) -> str | None:
+def find_outside_shims(context: Context, command: str) -> str | None:
     """Find a program on PATH that is no shim."""
     found = (store.find_program((directory,), command) for directory in _others_on_path(context))
     return next((path for path in found if path and not shim.is_shim(path)), None)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from envmgr import versions
 from envmgr.catalog.release import Artifact
-from envmgr.install.installer import Job
-from envmgr.kit.errors import StaleLock, UnsupportedPlatform, UsageError
+from envmgr.install.installer import InstallJob
+from envmgr.kit.errors import LockOutOfDate, UnsupportedPlatform, UsageError
 from envmgr.kit.frozen import frozen, replace
 from envmgr.project import lockfile, lockfile_io
 from envmgr.resolve import active, canonical_names, lock_update
@@ -70,7 +70,7 @@ def plan_url(context: Context, item: ToolSpec, url: str) -> Step:
     dotfile = context.project.file_of(request) if request and matching else None
     lock = (lockfile_io.read(lockfile_io.path_beside(dotfile.path)) if dotfile else None) or lockfile.EMPTY
     artifact = _known(lock, tool, version, context.platform.key, url) or Artifact(url)
-    locked = lock_update.described(context, tool, version, {context.platform.key: artifact})
+    locked = lock_update.locked_artifacts(context, tool, version, {context.platform.key: artifact})
     pin = Pin(tool, matching or version, version, locked)
     if dotfile:  # what could not be recorded must not be installed first
         lock_update.apply(lock, [pin], dotfile)
@@ -93,7 +93,7 @@ def _of_spec(context: Context, tool: str, spec: str) -> Step:
 
 def plan_requests(context: Context, requests: Sequence[Request], options: Options) -> list[Step]:
     """Find out what some of the project's requests mean."""
-    canonical_names.check(context, requests)
+    canonical_names.require_canonical(context, requests)
     steps: list[Step] = []
     for dotfile in context.project.files:
         mine = [request for request in requests if context.project.file_of(request) == dotfile]
@@ -126,25 +126,27 @@ def _check_locked(
     path: str, lock: lockfile.Lockfile | None, wanted: Sequence[tuple[str, str]], platform: str
 ) -> None:
     if lock is None:
-        raise StaleLock(f"there is no {path}", "run `envmgr lock` and commit the file")
+        raise LockOutOfDate(f"there is no {path}", "run `envmgr lock` and commit the file")
     for tool, spec in wanted:
         version = lock.version_of(lockfile.key(tool, spec))
         known = lock.locked(tool, version) if version else None
         if known is None:
-            raise StaleLock(f"{path} does not lock {tool}={spec}", "run `envmgr lock` and commit the file")
+            raise LockOutOfDate(
+                f"{path} does not lock {tool}={spec}", "run `envmgr lock` and commit the file"
+            )
         if platform not in known.artifacts:
-            raise StaleLock(
+            raise LockOutOfDate(
                 f"{path} locks {tool} {version} for {', '.join(sorted(known.artifacts))}, not for {platform}",
                 f"run `envmgr lock --platform {platform}` and commit the file",
             )
         if known.artifacts[platform].digest is None:
-            raise StaleLock(
+            raise LockOutOfDate(
                 f"{path} has no digest of {tool} {version} for {platform}: upstream publishes none",
                 "run `envmgr install` once on such a machine, and commit the file",
             )
 
 
-def job_of(context: Context, pin: Pin) -> Job:
+def job_of(context: Context, pin: Pin) -> InstallJob:
     """Return what the installer must know of a pin.
 
     Raises UnsupportedPlatform where upstream has nothing, LockfileError where the manifest does not declare the
@@ -163,11 +165,11 @@ def job_of(context: Context, pin: Pin) -> Job:
     signature = context.catalog.signature(pin.tool, pin.version, context.platform, artifact.url)
     lockfile.check_signature(
         pin.locked.signatures.get(key),
-        signature.promise if signature else None,
+        signature.lock_fields if signature else None,
         f"{pin.tool} {pin.version} for {key}",
     )
     plugin = context.catalog.manifest(pin.tool).digest
-    return Job(pin.tool, pin.version, context.platform, artifact, layout, plugin, signature)
+    return InstallJob(pin.tool, pin.version, context.platform, artifact, layout, plugin, signature)
 
 
 def missing(context: Context) -> list[Request]:

@@ -10,15 +10,15 @@ from envmgr.catalog.release import Artifact
 from envmgr.install import store
 from envmgr.kit.digest import Digest
 from envmgr.kit.errors import NoMatchingVersion, UnsupportedPlatform
-from envmgr.kit.file_locks import holding
+from envmgr.kit.file_locks import file_lock
 from envmgr.kit.frozen import frozen, replace
 from envmgr.kit.platform import DEFAULT_PLATFORMS
 from envmgr.kit.platform import parse as parse_platform
 from envmgr.project import lockfile, lockfile_io
 from envmgr.project.lockfile import Locked, Lockfile
 from envmgr.project.request import key
-from envmgr.resolve.select_release import choose
-from envmgr.resolve.unavailable import from_source
+from envmgr.resolve.select_release import select_version
+from envmgr.resolve.unavailable import source_build_unsupported
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -54,7 +54,7 @@ def lockable(requests: Iterable[Request]) -> list[tuple[str, str]]:
     asked = [(request, spec, versions.classify(spec)[0]) for request in requests for spec in request.specs]
     for request, spec, kind in asked:
         if kind not in {"version", "tag", "system", "path"}:
-            raise from_source(request, spec)
+            raise source_build_unsupported(request, spec)
     return [(request.tool, spec) for request, spec, kind in asked if kind in {"version", "tag"}]
 
 
@@ -84,7 +84,9 @@ def pin(
         known = lock.locked(tool, version) if version else None
         if version and known and is_good(known):
             return Pin(tool, spec, version, known)
-        return _look_up(context, tool, spec, version or _seeded(lock, tool, spec), platforms, known)
+        return _resolve_upstream(
+            context, tool, spec, version or _preferred_version(lock, tool, spec), platforms, known
+        )
 
     pool = ThreadPoolExecutor(WORKERS)
     try:
@@ -93,12 +95,12 @@ def pin(
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _seeded(lock: Lockfile, tool: str, spec: str) -> str | None:
+def _preferred_version(lock: Lockfile, tool: str, spec: str) -> str | None:
     seed = lock.seed.get(tool)
     return seed if seed and versions.satisfies(seed, spec) else None
 
 
-def _look_up(
+def _resolve_upstream(
     context: Context,
     tool: str,
     spec: str,
@@ -109,20 +111,22 @@ def _look_up(
     """Ask upstream; what it does not have may be locked, or installed, from a URL that was given by hand."""
     context.progress.step(f"{tool} {spec}", "resolving")
     try:
-        version = version or choose(context, tool, spec)
+        version = version or select_version(context, tool, spec)
         artifacts = _artifacts(context, tool, version, platforms)
     except (NoMatchingVersion, UnsupportedPlatform):
         version = version or spec.lstrip("=")
-        artifacts = _by_hand(context, tool, version, known)
+        artifacts = _manual_artifacts(context, tool, version, known)
         if not artifacts:
             raise
     context.progress.done(f"{tool} {spec}", f"is {version}")
-    found = _keeping(Pin(tool, spec, version, described(context, tool, version, artifacts)), known)
+    found = _preserve_manual_urls(
+        Pin(tool, spec, version, locked_artifacts(context, tool, version, artifacts)), known
+    )
     _note_missing_digests(context, found, known)
     return found
 
 
-def _by_hand(context: Context, tool: str, version: str, known: Locked | None) -> dict[str, Artifact]:
+def _manual_artifacts(context: Context, tool: str, version: str, known: Locked | None) -> dict[str, Artifact]:
     """Return the archives a lock has of a version, else the one it was installed from."""
     if known:
         return dict(known.artifacts)
@@ -133,7 +137,7 @@ def _by_hand(context: Context, tool: str, version: str, known: Locked | None) ->
     return {installed.platform: artifact}
 
 
-def _keeping(pin: Pin, known: Locked | None) -> Pin:
+def _preserve_manual_urls(pin: Pin, known: Locked | None) -> Pin:
     """Keep the archives that a lock has from other URLs than the same manifest gives: somebody chose them."""
     if known is None or known.plugin != pin.locked.plugin:
         return pin
@@ -145,13 +149,13 @@ def _keeping(pin: Pin, known: Locked | None) -> Pin:
     return replace(pin, locked=replace(pin.locked, artifacts={**pin.locked.artifacts, **chosen}))
 
 
-def described(context: Context, tool: str, version: str, artifacts: Mapping[str, Artifact]) -> Locked:
+def locked_artifacts(context: Context, tool: str, version: str, artifacts: Mapping[str, Artifact]) -> Locked:
     """Return what a lock says of a version's archives by its manifest, whoever installs which of them."""
     declared = {
         name: context.catalog.signature(tool, version, parse_platform(name), artifact.url)
         for name, artifact in artifacts.items()
     }
-    promised = {name: signature.promise for name, signature in declared.items() if signature}
+    promised = {name: signature.lock_fields for name, signature in declared.items() if signature}
     return Locked(context.catalog.manifest(tool).digest, artifacts, promised)
 
 
@@ -175,7 +179,7 @@ def _note_missing_digests(context: Context, pin: Pin, known: Locked | None) -> N
     missing = [artifact for artifact in pin.locked.artifacts.values() if artifact.digest is None]
     if missing and not (here and here.digest):
         of_which = "" if len(missing) == len(pin.locked.artifacts) else " of some archives"
-        context.progress.note(
+        context.progress.message(
             f"{pin.tool} {pin.version}: upstream publishes no digests{of_which};"
             " each archive's is learned from its first download"
         )
@@ -188,7 +192,7 @@ def apply(lock: Lockfile, pins: Iterable[Pin], dotfile: Dotfile) -> Lockfile:
     return lockfile.prune(lock, [key(tool, spec) for tool, spec in lockable(dotfile.entries)])
 
 
-def gaps(lock: Lockfile, dotfile: Dotfile) -> tuple[str, ...]:
+def differences(lock: Lockfile, dotfile: Dotfile) -> tuple[str, ...]:
     """Say, with no word to any server, what a lock does not answer of a dotfile, and what of it nobody asks for."""
     asked = {
         key(entry.tool, spec): (entry.tool, spec)
@@ -209,12 +213,16 @@ def gaps(lock: Lockfile, dotfile: Dotfile) -> tuple[str, ...]:
 
 def _answers(lock: Lockfile, tool: str, spec: str) -> bool:
     version = lock.version_of(key(tool, spec))
-    return lock.locked(tool, version) is not None if version else _seeded(lock, tool, spec) is not None
+    return (
+        lock.locked(tool, version) is not None
+        if version
+        else _preferred_version(lock, tool, spec) is not None
+    )
 
 
 def write(context: Context, dotfile: Dotfile, pins: Iterable[Pin]) -> bool:
     """Record pins in the lock beside a dotfile, among what other processes recorded; tell whether it changed."""
     path = lockfile_io.path_beside(dotfile.path)
-    with holding(context.paths, f"lock {path}"):
+    with file_lock(context.paths, f"lock {path}"):
         before = lockfile_io.read(path)
         return lockfile_io.write(path, apply(before or lockfile.EMPTY, pins, dotfile))

@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 _COMMANDS = {"nodejs": "node"}
 
 
-def of(context: Context, tool: str) -> set[str]:
+def required_tools(context: Context, tool: str) -> set[str]:
     """Name the other tools that a tool requires, by their own names."""
-    return {canonical_names.own(context, name) for name in context.catalog.manifest(tool).requires} - {tool}
+    return {
+        canonical_names.canonical_name(context, name) for name in context.catalog.manifest(tool).requires
+    } - {tool}
 
 
 def check(context: Context, steps: Sequence[Step], *, force: bool) -> None:
@@ -37,14 +39,14 @@ def check(context: Context, steps: Sequence[Step], *, force: bool) -> None:
             lacking += [(step, name) for name in missing]
     for step, name in lacking:
         if _is_package(context, step) and not _is_on_path(context, name):
-            context.progress.note(f"{step.pin.tool} needs {name}: {_way(context, name)}")
+            context.progress.message(f"{step.pin.tool} needs {name}: {_install_hint(context, name)}")
     refused = [(step, name) for step, name in lacking if not _is_package(context, step)]
     if refused:
         lines = [
             f"{step.pin.tool} {step.pin.version} needs {name}, which is not installed"
             for step, name in refused
         ]
-        ways = dict.fromkeys(_way(context, name) for _, name in refused)
+        ways = dict.fromkeys(_install_hint(context, name) for _, name in refused)
         raise InstallError("\n".join(dict.fromkeys(lines)), "; ".join(ways))
 
 
@@ -68,14 +70,14 @@ def _is_there(context: Context, tool: str, running: set[str]) -> bool:
 
 
 def _is_package(context: Context, step: Step) -> bool:
-    return context.catalog.registry.whose(context.catalog.manifest(step.pin.tool)) == "package"
+    return context.catalog.registry.scope(context.catalog.manifest(step.pin.tool)) == "package"
 
 
 def _is_on_path(context: Context, tool: str) -> bool:
-    return executable.elsewhere(context, _COMMANDS.get(tool, tool)) is not None
+    return executable.find_outside_shims(context, _COMMANDS.get(tool, tool)) is not None
 
 
-def _way(context: Context, tool: str) -> str:
+def _install_hint(context: Context, tool: str) -> str:
     if context.project.request(tool):
         return f"install it with `envmgr install {tool}`"
     return f"set it with `envmgr use {tool} latest`"

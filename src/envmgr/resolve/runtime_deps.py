@@ -6,10 +6,10 @@ import os
 
 from envmgr import versions
 from envmgr.install import store
-from envmgr.kit.errors import NotThereToRun
+from envmgr.kit.errors import CommandNotInstalled
 from envmgr.project.request import Origin, Request
 from envmgr.resolve import active, unavailable
-from envmgr.resolve.active import Active
+from envmgr.resolve.active import ActiveVersion
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,54 +18,56 @@ if TYPE_CHECKING:
     from envmgr.resolve.context import Context
     from envmgr.resolve.executable import Program
 
-_LONGEST_LINE = 4096
+_MAX_LINE_BYTES = 4096
 
 
-def of(context: Context, dependents: Iterable[Active], actives: Sequence[Active]) -> tuple[Active, ...]:
+def runtime_providers(
+    context: Context, dependents: Iterable[ActiveVersion], active_versions: Sequence[ActiveVersion]
+) -> tuple[ActiveVersion, ...]:
     """Return what must come on PATH for what the dependents require.
 
     A version that the project asks for is left to its shims; of what it does not ask for, the newest installed
     version serves. What is nowhere installed is left out: the system may have it.
     """
-    found: dict[str, Active] = {}
+    found: dict[str, ActiveVersion] = {}
     waiting = [name for one in dependents for name in _required(one)]
     while waiting:
         tool = waiting.pop(0)
-        provider = None if tool in found else _provider(context, tool, actives)
+        provider = None if tool in found else _provider(context, tool, active_versions)
         if provider:
             found[tool] = provider
             waiting += _required(provider)
     return tuple(found.values())
 
 
-def check(context: Context, found: Program, actives: Sequence[Active], path: str) -> None:
+def check(context: Context, found: Program, active_versions: Sequence[ActiveVersion], path: str) -> None:
     """Raise NotThereToRun where a script's interpreter is not on PATH, and what it requires is not installed."""
     interpreter = _interpreter(found.path)
     if not interpreter or store.find_program(path.split(os.pathsep), interpreter):
         return
     for tool in _required(found.active):
-        asked = next((one for one in actives if one.tool == tool and not one.is_available), None)
+        asked = next((one for one in active_versions if one.tool == tool and not one.is_available), None)
         if asked:
-            raise unavailable.not_installed(asked)
+            raise unavailable.not_installed_error(asked)
         if not store.versions(context.paths, tool):
-            raise NotThereToRun(
+            raise CommandNotInstalled(
                 f"{found.active.tool} needs {tool}, and there is no {interpreter} on PATH",
                 f"set it with `envmgr use {tool} latest`",
             )
 
 
-def _required(one: Active) -> tuple[str, ...]:
+def _required(one: ActiveVersion) -> tuple[str, ...]:
     return one.installed.requires if one.installed else ()
 
 
-def _provider(context: Context, tool: str, actives: Sequence[Active]) -> Active | None:
-    asked = next((one for one in actives if one.tool == tool), None)
+def _provider(context: Context, tool: str, active_versions: Sequence[ActiveVersion]) -> ActiveVersion | None:
+    asked = next((one for one in active_versions if one.tool == tool), None)
     if asked:
         return asked if asked.kind == "path" and asked.is_available else None
     version = _newest(context, tool)
     installed = store.get(context.paths, tool, version) if version else None
     request = Request(tool, ("latest",), Origin("argument", ""))
-    return Active(request, "latest", version=version, installed=installed) if installed else None
+    return ActiveVersion(request, "latest", version=version, installed=installed) if installed else None
 
 
 def _newest(context: Context, tool: str) -> str | None:
@@ -78,7 +80,7 @@ def _interpreter(path: str) -> str | None:
     """Name the program that `env` has to find for a script; None for any other program."""
     try:
         with open(path, "rb") as file:
-            line = file.readline(_LONGEST_LINE)
+            line = file.readline(_MAX_LINE_BYTES)
     except OSError:
         return None
     words = line[2:].split() if line.startswith(b"#!") else []

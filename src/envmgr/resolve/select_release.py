@@ -26,24 +26,24 @@ class Choice:
     """
 
     selection: Selection
-    young: tuple[str, ...] = ()
-    undated: bool = False
+    too_new: tuple[str, ...] = ()
+    has_no_dates: bool = False
 
 
 UNDATED = "upstream gives no dates, so minimum_release_age does not apply"
 
 
-def choose(context: Context, tool: str, spec: str) -> str:
+def select_version(context: Context, tool: str, spec: str) -> str:
     """Return the version of a tool that a spec means; raise NoMatchingVersion with what there is instead."""
-    choice = weigh(context, tool, spec)
+    choice = evaluate(context, tool, spec)
     if choice.selection.winner is None:
         raise _no_match(context, tool, spec, choice)
-    if choice.undated:
-        context.progress.note(f"{tool} {spec}: {UNDATED}")
+    if choice.has_no_dates:
+        context.progress.message(f"{tool} {spec}: {UNDATED}")
     return choice.selection.winner
 
 
-def weigh(context: Context, tool: str, spec: str) -> Choice:
+def evaluate(context: Context, tool: str, spec: str) -> Choice:
     """Weigh all listed releases of a tool against a spec; raise InvalidRequest if it means nothing for the tool."""
     kind, value = versions.classify(spec)
     if kind == "tag":
@@ -52,12 +52,12 @@ def weigh(context: Context, tool: str, spec: str) -> Choice:
         raise InvalidRequest(
             f"{tool}@{spec}: only releases can be installed, not {kind}:", _remote_hint(tool)
         )
-    return _weigh_version(context, tool, spec)
+    return _evaluate_version(context, tool, spec)
 
 
-def _weigh_version(context: Context, tool: str, spec: str) -> Choice:
+def _evaluate_version(context: Context, tool: str, spec: str) -> Choice:
     manifest, listing = context.catalog.manifest(tool), context.catalog.listing(tool)
-    young = _young(context, listing, spec)
+    young = _too_new(context, listing, spec)
     old_enough = tuple(version for version in _listed(listing, spec) if version not in young)
     try:
         selection = versions.select(
@@ -78,7 +78,7 @@ def _listed(listing: Listing, spec: str) -> tuple[str, ...]:
     return (*listing.versions, named.version) if named and named.withdrawn else listing.versions
 
 
-def _young(context: Context, listing: Listing, spec: str) -> frozenset[str]:
+def _too_new(context: Context, listing: Listing, spec: str) -> frozenset[str]:
     age = context.settings.minimum_release_age
     if not age or _is_exact(listing, spec):
         return frozenset()
@@ -118,8 +118,8 @@ def _no_match(context: Context, tool: str, spec: str, choice: Choice) -> NoMatch
     seen = choice.selection.prereleases_seen
     if seen:
         hint = f"pre-releases match: {_some(seen)}; name one exactly to take it"
-    elif choice.young:
-        hint = f"releases younger than minimum_release_age were left out: {_some(choice.young)}"
+    elif choice.too_new:
+        hint = f"releases younger than minimum_release_age were left out: {_some(choice.too_new)}"
     else:
         near = closest(spec, listing.versions)
         hint = (

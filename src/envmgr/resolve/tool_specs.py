@@ -19,7 +19,7 @@ class ToolSpec:
     spec: str | None = None
 
 
-def make(tool: str, spec: str | None) -> ToolSpec:
+def build_tool_spec(tool: str, spec: str | None) -> ToolSpec:
     """Take a tool and a spec as they were typed; raise InvalidRequest for a spec that can mean nothing."""
     if spec is not None:
         if not spec.strip():
@@ -40,23 +40,23 @@ def parse(text: str) -> ToolSpec:
     tool, spec = (text, None) if at < 0 else (text[:at], text[at + 1 :])
     if not tool or spec == "" or tool.startswith("-"):
         raise UsageError(f"{text!r} names no tool and version", "write TOOL@VERSION, such as nodejs@^20")
-    return make(tool, spec)
+    return build_tool_spec(tool, spec)
 
 
-def of_two(tool: str, spec: str) -> ToolSpec:
+def from_two_args(tool: str, spec: str) -> ToolSpec:
     """Take a tool and its spec in two words; raise UsageError if the first brings a spec of its own."""
     item = parse(tool)
     if item.spec is not None:
         raise UsageError(
             f"a version of {item.tool} is given twice: {item.spec} and {spec}", "leave one of them out"
         )
-    return make(item.tool, spec)
+    return build_tool_spec(item.tool, spec)
 
 
 def parse_many(words: Sequence[str], is_tool: Callable[[str], bool]) -> list[ToolSpec]:
     """Read several tools, or one tool and its spec in two words."""
     if len(words) == 2 and parse(words[0]).spec is None and _is_spec(words[1], is_tool):  # noqa: PLR2004 - TOOL SPEC
-        return [make(words[0], words[1])]
+        return [build_tool_spec(words[0], words[1])]
     return [parse(word) for word in words]
 
 

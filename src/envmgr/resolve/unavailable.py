@@ -3,28 +3,36 @@
 from __future__ import annotations
 
 from envmgr.install import store
-from envmgr.kit.errors import CommandNotFound, InvalidRequest, NotInstalled, NotThereToRun, NoVersionToRun
+from envmgr.kit.errors import (
+    CommandNotFound,
+    CommandNotInstalled,
+    CommandVersionNotSet,
+    InvalidRequest,
+    NotInstalled,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from envmgr.kit.errors import EnvmgrError
     from envmgr.project.request import Request
-    from envmgr.resolve.active import Active
+    from envmgr.resolve.active import ActiveVersion
     from envmgr.resolve.context import Context
 
 
-def missing(context: Context, command: str, actives: tuple[Active, ...]) -> Exception:
+def unavailable_error(
+    context: Context, command: str, active_versions: tuple[ActiveVersion, ...]
+) -> Exception:
     """Say why a command cannot run: its version is not installed, none is set, or nobody has it."""
-    providers = tools_with(context, command)
-    for one in actives:
+    providers = installed_providers(context, command)
+    for one in active_versions:
         if not one.is_available and (one.tool in providers or not providers):
-            return not_installed(one)
+            return not_installed_error(one)
     if providers:
-        return _not_set(command, providers)
-    return _unknown(context, command)
+        return _version_not_set(command, providers)
+    return _unknown_command(context, command)
 
 
-def from_source(request: Request, spec: str) -> InvalidRequest:
+def source_build_unsupported(request: Request, spec: str) -> InvalidRequest:
     """Say that a request asks for what is not built here."""
     return InvalidRequest(
         f"{request.tool}={spec} ({request.origin}) asks for a build from source, and only releases are installed",
@@ -32,10 +40,10 @@ def from_source(request: Request, spec: str) -> InvalidRequest:
     )
 
 
-def not_installed(one: Active, kind: type[NotInstalled] = NotThereToRun) -> EnvmgrError:
+def not_installed_error(one: ActiveVersion, kind: type[NotInstalled] = CommandNotInstalled) -> EnvmgrError:
     """Say that a version is asked for and not there, to run unless it is of another `kind`."""
     if one.kind == "source":
-        return from_source(one.request, one.spec)
+        return source_build_unsupported(one.request, one.spec)
     origin = one.request.origin
     asker = "the command line" if origin.kind == "argument" else origin
     if one.kind == "path":
@@ -49,7 +57,7 @@ def not_installed(one: Active, kind: type[NotInstalled] = NotThereToRun) -> Envm
     )
 
 
-def tools_with(context: Context, command: str) -> dict[str, list[str]]:
+def installed_providers(context: Context, command: str) -> dict[str, list[str]]:
     """Return the installed versions that have a command, by tool."""
     found: dict[str, list[str]] = {}
     for installed in store.all_installed(context.paths):
@@ -58,20 +66,20 @@ def tools_with(context: Context, command: str) -> dict[str, list[str]]:
     return found
 
 
-def _not_set(command: str, providers: dict[str, list[str]]) -> NoVersionToRun:
+def _version_not_set(command: str, providers: dict[str, list[str]]) -> CommandVersionNotSet:
     from envmgr import versions
 
     tool, installed = next(iter(sorted(providers.items())))
     listed = "; ".join(
         f"{name} {', '.join(versions.sort(owned))}" for name, owned in sorted(providers.items())
     )
-    return NoVersionToRun(
+    return CommandVersionNotSet(
         f"no version is set for {command} here (installed: {listed})",
         f"set one with `envmgr use {tool} {versions.sort(installed)[-1]}`, or for everywhere with `--global`",
     )
 
 
-def _unknown(context: Context, command: str) -> CommandNotFound:
+def _unknown_command(context: Context, command: str) -> CommandNotFound:
     from envmgr.kit.suggest import closest
 
     known = {name for installed in store.all_installed(context.paths) for name in installed.commands()}

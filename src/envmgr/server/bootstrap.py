@@ -17,7 +17,7 @@ from envmgr.server.app import api as app_api
 from envmgr.server.app import module as app_module
 from envmgr.server.audit import api as audit_api
 from envmgr.server.audit import module as audit_module
-from envmgr.server.audit.truncation_check import Watch
+from envmgr.server.audit.truncation_check import TruncationCheck
 from envmgr.server.deployment import api as deployment_api
 from envmgr.server.deployment import module as deployment_module
 from envmgr.server.gateway import api as gateway_api
@@ -27,24 +27,24 @@ from envmgr.server.gateway.services.users import ADMIN
 from envmgr.server.kit.common.problems import InvalidFields, Problem
 from envmgr.server.kit.config.data_dir import DataDirectoryError
 from envmgr.server.kit.config.settings import SettingsError
-from envmgr.server.kit.db.migrations import UnusableDatabase, require_whole, revision_of, upgrade
+from envmgr.server.kit.db.migrations import UnusableDatabase, require_intact, revision_of, upgrade
 from envmgr.server.kit.db.sqlite import SqliteDatabase
 from envmgr.server.kit.http import headers
 from envmgr.server.kit.http import health as health_kit
-from envmgr.server.kit.http.errors import answer_http, answer_problem
+from envmgr.server.kit.http.errors import http_exception_handler, problem_handler
 from envmgr.server.kit.http.health import Check, Health
 from envmgr.server.kit.http.json_body import StrictRequest
-from envmgr.server.kit.http.middleware import Door
-from envmgr.server.kit.http.options import options
-from envmgr.server.kit.http.requests import permitted
+from envmgr.server.kit.http.middleware import RequestMiddleware
+from envmgr.server.kit.http.options import options_handlers
+from envmgr.server.kit.http.requests import require_scope
 from envmgr.server.kit.messaging import outbox
 from envmgr.server.kit.messaging.bus import InProcessBus
 from envmgr.server.kit.openapi import document as openapi
 from envmgr.server.kit.runtime import health_checks
 from envmgr.server.kit.security.tokens import keyring
-from envmgr.server.kit.telemetry.access_log import Observer
+from envmgr.server.kit.telemetry.access_log import AccessLog
 from envmgr.server.kit.telemetry.metrics import Metrics
-from envmgr.server.kit.telemetry.retries import tell_retries
+from envmgr.server.kit.telemetry.retries import log_retries
 from envmgr.server.version import api as version_api
 from envmgr.server.version import module as version_module
 from envmgr.server.worker import module as worker_module
@@ -60,21 +60,21 @@ if TYPE_CHECKING:
     from envmgr.server.kit.config.data_dir import DataDirectory
     from envmgr.server.kit.config.settings import Settings
     from envmgr.server.kit.http.asgi import Application
-    from envmgr.server.kit.http.requests import Asked
+    from envmgr.server.kit.http.requests import HttpRequest
     from envmgr.server.kit.messaging.bus import Bus
     from envmgr.server.kit.messaging.dead_letters import DeadLetters
-    from envmgr.server.kit.runtime.service_module import Module
+    from envmgr.server.kit.runtime.service_module import ServiceModule
     from envmgr.server.kit.telemetry.logs import Log
     from envmgr.server.kit.telemetry.tracing import Tracing
     from envmgr.server.worker.service import Worker
 
 SERVICES = (app_module, version_module, deployment_module, audit_module, gateway_module, worker_module)
-DOCUMENT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "openapi.json")
+OPENAPI_PATH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "openapi.json")
 """What `document` writes, as it is committed."""
 DRAIN_SECONDS, STOP_SECONDS = 2.0, 1.5
 
 
-def check(settings: Settings) -> None:
+def validate_settings(settings: Settings) -> None:
     """Raise SettingsError for what a start would fail at later, when some of it is done."""
     if not settings.admin_password:
         return
@@ -98,21 +98,21 @@ class Services:
     """Every service, each with the others it needs; nothing runs yet."""
 
     databases: Mapping[str, SqliteDatabase]
-    modules: Sequence[Module]
+    modules: Sequence[ServiceModule]
     bus: Bus
     worker: Worker
     audit: AuditService
     gateway: Gateway
 
-    def letters(self, service: str) -> DeadLetters:
+    def dead_letters(self, service: str) -> DeadLetters:
         """Return a service's dead letters."""
         return next(module.dead_letters for module in self.modules if module.name == service)
 
     @property
-    def watch(self) -> Watch:
+    def truncation_check(self) -> TruncationCheck:
         """Make what looks whether the audit was cut."""
         outboxes = [module.outbox for module in self.modules]
-        return Watch(self.audit, self.letters(audit_module.NAME), outboxes)
+        return TruncationCheck(self.audit, self.dead_letters(audit_module.NAME), outboxes)
 
     def close(self) -> None:
         """Close the databases."""
@@ -120,7 +120,7 @@ class Services:
             database.close()
 
 
-class Embedded:
+class EmbeddedServer:
     """Every service in one process, over one data directory."""
 
     def __init__(
@@ -129,12 +129,12 @@ class Embedded:
         self._services = services
         self._log = log
         self._health = _health(services, metrics)
-        self.password: str | None = None
+        self.initial_admin_password: str | None = None
         """That of the first admin, if that one was made just now."""
-        self.application = Door(
-            cast("Application", litestar([*_routes(services.modules), *_own_routes(self._health)])),
+        self.application = RequestMiddleware(
+            cast("Application", create_router([*_routes(services.modules), *_system_routes(self._health)])),
             services.gateway.authenticator,
-            Observer(log, metrics, services.gateway.refusals),
+            AccessLog(log, metrics, services.gateway.refusals),
             require_if_match=settings.require_if_match,
             allowed_origins=settings.allowed_origins,
             trusted_proxies=settings.trusted_proxies,
@@ -144,7 +144,7 @@ class Embedded:
     async def start(self, admin_password: str) -> None:
         """Begin to carry events and to run jobs; at the first start, let the first admin in."""
         services = self._services
-        for cut in await services.watch.cuts():
+        for cut in await services.truncation_check.find_truncations():
             self._log.error("the audit was cut", reason=cut)
         for module in services.modules:
             for subscription in module.subscriptions:
@@ -153,13 +153,13 @@ class Embedded:
         for name, call in calls.items():
             services.databases[name].on_commit = call
         # Last, so that nothing can fail between making a password and showing it.
-        self.password = await services.gateway.bootstrap(admin_password)
+        self.initial_admin_password = await services.gateway.create_initial_admin(admin_password)
 
-    def hush(self) -> None:
+    def begin_shutdown(self) -> None:
         """Let answers that would go on for ever come to their end, and say that requests should go elsewhere."""
         self._health.is_stopping = True
         for module in self._services.modules:
-            module.hush()
+            module.begin_shutdown()
 
     async def stop(self) -> None:
         """Carry what waits, as far as time allows, and end; every answered write is on disk already."""
@@ -167,31 +167,33 @@ class Embedded:
         try:
             async with asyncio.timeout(STOP_SECONDS):
                 for module in self._services.modules:
-                    await module.stop()
+                    await module.close()
         except Exception as error:  # noqa: BLE001 - the server stops all the same
             self._log.error("a service did not stop as it should", reason=str(error) or type(error).__name__)
         await self._services.worker.stop()
         self._services.close()
 
 
-async def embedded(
+async def start_embedded(
     settings: Settings, data: DataDirectory, log: Log, tracing: Tracing | None = None
-) -> Embedded:
+) -> EmbeddedServer:
     """Make a server over a data directory that is migrated, and start what runs beside requests."""
-    tell_retries(log)
+    log_retries(log)
     metrics = Metrics()
-    made = Embedded(settings, services(settings, data, log, metrics, tracing), log, metrics, tracing)
+    made = EmbeddedServer(
+        settings, build_services(settings, data, log, metrics, tracing), log, metrics, tracing
+    )
     try:
         await made.start(settings.admin_password)
     except sqlite3.DatabaseError:
         for service in SERVICES:
-            require_whole(data.database(service.NAME))
+            require_intact(data.database(service.NAME))
         raise
     return made
 
 
 @asynccontextmanager
-async def offline(settings: Settings, data: DataDirectory, log: Log) -> AsyncIterator[Services]:
+async def open_offline(settings: Settings, data: DataDirectory, log: Log) -> AsyncIterator[Services]:
     """Give the services of a data directory without serving, beside a server that may run on it."""
     if data.is_new:
         raise DataDirectoryError(
@@ -199,7 +201,7 @@ async def offline(settings: Settings, data: DataDirectory, log: Log) -> AsyncIte
         )
     for service in SERVICES:
         _require_current(data.database(service.NAME), service.HEAD)
-    opened = services(settings, data, log, Metrics())
+    opened = build_services(settings, data, log, Metrics())
     try:
         yield opened
     finally:
@@ -215,20 +217,24 @@ def _require_current(path: str, head: str) -> None:
         )
 
 
-def litestar(handlers: Sequence[Any]) -> Litestar:
+def create_router(handlers: Sequence[Any]) -> Litestar:
     """Make the routing of these handlers, with errors as everywhere here."""
     return Litestar(
-        [*options(handlers), *handlers],
+        [*options_handlers(handlers), *handlers],
         request_class=StrictRequest,
-        before_request=permitted,
-        exception_handlers={Problem: answer_problem, HTTPException: answer_http, Exception: _let_through},
+        before_request=require_scope,
+        exception_handlers={
+            Problem: problem_handler,
+            HTTPException: http_exception_handler,
+            Exception: _reraise,
+        },
         openapi_config=None,
         logging_config=None,
         request_max_body_size=None,
     )
 
 
-def services(
+def build_services(
     settings: Settings, data: DataDirectory, log: Log, metrics: Metrics, tracing: Tracing | None = None
 ) -> Services:
     """Open the databases, and make every service over its own."""
@@ -237,14 +243,14 @@ def services(
         for service in SERVICES
     }
     bus = tracing.bus(InProcessBus()) if tracing else InProcessBus()
-    later_versions, later_deployments = _Later(), _Later()
+    later_versions, later_deployments = _LazyProxy(), _LazyProxy()
     apps = app_module.make(
         databases["app"], cast("Versions", later_versions), cast("Deployments", later_deployments)
     )
     versions = version_module.make(databases["version"], apps, cast("Deployments", later_deployments))
     deployments = deployment_module.make(databases["deployment"], versions, apps)
-    later_versions.bind(versions)
-    later_deployments.bind(deployments)
+    later_versions.set_target(versions)
+    later_deployments.set_target(deployments)
     keys = keyring(
         secret=settings.jwt_secret,
         private_key=settings.jwt_private_key,
@@ -262,21 +268,21 @@ def services(
         gateway_module.module(databases["gateway"], gateway),
         worker_module.module(databases["worker"], worker),
     ]
-    worker.employ([job for module in modules for job in module.jobs])
+    worker.set_jobs([job for module in modules for job in module.jobs])
     return Services(databases, modules, bus, worker, audit, gateway)
 
 
-class _Nobody:
+class _StubService:
     """Stands for services where only their routes are looked at."""
 
-    def __getattr__(self, name: str) -> _Nobody:
+    def __getattr__(self, name: str) -> _StubService:
         return self
 
 
-class _Later:
+class _LazyProxy:
     """Stands for a service that needs others which need it; is it from `bind` on."""
 
-    def bind(self, service: object) -> None:
+    def set_target(self, service: object) -> None:
         self._service = service
 
     def __getattr__(self, name: str) -> object:
@@ -285,30 +291,30 @@ class _Later:
         return found
 
 
-def _own_routes(health: Health) -> list[Any]:
-    with open(DOCUMENT, "rb") as file:
+def _system_routes(health: Health) -> list[Any]:
+    with open(OPENAPI_PATH, "rb") as file:
         described = file.read()
     return [*health_kit.routes(health), *openapi.routes(described)]
 
 
-def document() -> bytes:
+def openapi_document() -> bytes:
     """Describe the API of all services: what `openapi.json` holds."""
-    nobody: Any = _Nobody()
+    nobody: Any = _StubService()
     faces = (app_api, version_api, deployment_api, audit_api, gateway_api, health_kit)
     handlers = [handler for face in faces for handler in face.routes(nobody)]
-    return openapi.text(openapi.document([*handlers, *openapi.routes(b"")], headers.API.decode()))
+    return openapi.serialize(openapi.build([*handlers, *openapi.routes(b"")], headers.API_VERSION.decode()))
 
 
-def _routes(modules: Sequence[Module]) -> list[Any]:
+def _routes(modules: Sequence[ServiceModule]) -> list[Any]:
     return [route for module in modules for route in module.routes]
 
 
-def _let_through(_request: Asked, error: Exception) -> Response[Any]:
+def _reraise(_request: HttpRequest, error: Exception) -> Response[Any]:
     """Leave a bug to the door, which logs it and answers."""
     raise error
 
 
-def _heads() -> dict[str, str]:
+def _expected_revisions() -> dict[str, str]:
     return {service.NAME: service.HEAD for service in SERVICES}
 
 
@@ -317,31 +323,31 @@ def _health(services: Services, metrics: Metrics) -> Health:
     return Health(
         metrics,
         checks=[
-            health_checks.databases_answer(databases),
-            health_checks.databases_fit(databases, _heads()),
-            health_checks.events_flow(modules, worker.troubles),
-            Check("audit", services.watch.told),
+            health_checks.database_check(databases),
+            health_checks.migration_check(databases, _expected_revisions()),
+            health_checks.event_backlog_check(modules, worker.problems),
+            Check("audit", services.truncation_check.status),
         ],
         gauges=[
-            health_checks.counts(metrics, modules),
-            partial(_measure_audit, services, metrics),
-            partial(_measure_events, worker, metrics),
+            health_checks.backlog_gauges(metrics, modules),
+            partial(_audit_gauges, services, metrics),
+            partial(_event_gauges, worker, metrics),
         ],
     )
 
 
-async def _measure_audit(services: Services, metrics: Metrics) -> None:
-    found = await services.audit.vitals()
-    cut = bool(await services.watch.cuts())
-    metrics.show("alm_audit_cut", "Whether the audit lost entries that it had.", "", {"": int(cut)})
-    metrics.show("alm_audit_entries", "Entries of the audit.", "", {"": found.seq})
-    metrics.show(
-        "alm_audit_signed", "Entries of the audit up to its last checkpoint.", "", {"": found.signed}
+async def _audit_gauges(services: Services, metrics: Metrics) -> None:
+    found = await services.audit.stats()
+    cut = bool(await services.truncation_check.find_truncations())
+    metrics.set_gauge("alm_audit_cut", "Whether the audit lost entries that it had.", "", {"": int(cut)})
+    metrics.set_gauge("alm_audit_entries", "Entries of the audit.", "", {"": found.last_seq})
+    metrics.set_gauge(
+        "alm_audit_signed", "Entries of the audit up to its last checkpoint.", "", {"": found.signed_seq}
     )
-    metrics.show(
+    metrics.set_gauge(
         "alm_audit_missing", "Events that never came although later ones did.", "service", found.missing
     )
 
 
-async def _measure_events(worker: Worker, metrics: Metrics) -> None:
-    metrics.show("alm_events", "Events so far, each counted once.", "type", await worker.counts())
+async def _event_gauges(worker: Worker, metrics: Metrics) -> None:
+    metrics.set_gauge("alm_events", "Events so far, each counted once.", "type", await worker.event_counts())

@@ -17,7 +17,7 @@ SHIM_MARK = "ENVMGR_SHIM"
 _COERCED = frozenset({"C.UTF-8", "C.utf8", "UTF-8"})
 
 
-def restore(variables: Mapping[str, str], started_with: bytes | None = None) -> dict[str, str]:
+def restore_environment(variables: Mapping[str, str], started_with: bytes | None = None) -> dict[str, str]:
     """Return the environment as it was before a shim or Python changed it.
 
     A shim marks whether ENVMGR_HOME was set and what LC_CTYPE was, since Python sets that for itself in the C locale
@@ -59,24 +59,24 @@ def _proc_environ() -> bytes:
         return b""
 
 
-def in_front(directories: Sequence[str], path: str) -> str:
+def prepend_path(directories: Sequence[str], path: str) -> str:
     """Put directories in front of a PATH, each once."""
     return os.pathsep.join([*dict.fromkeys(directories), *([path] if path else [])])
 
 
-def ahead(directories: Sequence[str], path: str) -> str:
+def ensure_path_prefix(directories: Sequence[str], path: str) -> str:
     """Make sure that a PATH begins with some directories."""
     front = os.pathsep.join(dict.fromkeys(directories))
     is_there = not front or f"{path}{os.pathsep}".startswith(f"{front}{os.pathsep}")
-    return path if is_there else in_front(directories, path)
+    return path if is_there else prepend_path(directories, path)
 
 
 def with_shims(shims: str, path: str) -> str:
     """Make sure that the directory of shims is on a PATH, as shims themselves do."""
-    return path if shims in path.split(os.pathsep) else in_front([shims], path)
+    return path if shims in path.split(os.pathsep) else prepend_path([shims], path)
 
 
-def become(program: str, arguments: Sequence[str], variables: Mapping[str, str]) -> int:
+def exec_program(program: str, arguments: Sequence[str], variables: Mapping[str, str]) -> int:
     """Run a program in our place; return only on Windows, with its exit code. Raise CannotRun or CommandNotFound."""
     try:
         return (

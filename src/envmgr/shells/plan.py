@@ -15,7 +15,7 @@ import os
 
 from envmgr.kit.errors import StorageError
 from envmgr.kit.frozen import frozen
-from envmgr.kit.fs import remove_tree, translating
+from envmgr.kit.fs import remove_tree, storage_errors
 from envmgr.shells import quoting
 
 TYPE_CHECKING = False
@@ -63,7 +63,7 @@ def path_of(paths: Paths, directory: str | None, command: str) -> str:
     return f"{paths.plans}{directory.rstrip('/')}/{command}.plan"
 
 
-def begin(paths: Paths) -> Draft | None:
+def start(paths: Paths) -> Draft | None:
     """Start a plan, before anything it depends on is read; None where no plan can be written.
 
     The draft is a token as well: `clear` takes it away, so that what was decided before is not written after.
@@ -79,23 +79,23 @@ def begin(paths: Paths) -> Draft | None:
         return None
 
 
-def finish(paths: Paths, draft: Draft, directory: str | None, command: str, plan: Plan) -> bool:
+def commit(paths: Paths, draft: Draft, directory: str | None, command: str, plan: Plan) -> bool:
     """Write a plan; tell whether that was possible."""
     target = path_of(paths, directory, command)
     try:
-        text = render(plan, _stamps(paths, plan.inputs, draft.moment))
+        text = render(plan, _mtimes(paths, plan.inputs, draft.moment))
         with open(draft.path, "r+b") as file:
             file.write(os.fsencode(text))
         os.utime(draft.path, ns=(draft.moment, draft.moment))
         os.makedirs(os.path.dirname(target), exist_ok=True)
         os.replace(draft.path, target)
     except (OSError, ValueError):
-        drop(draft)
+        discard(draft)
         return False
     return True
 
 
-def drop(draft: Draft) -> None:
+def discard(draft: Draft) -> None:
     """Give a draft up."""
     try:  # noqa: SIM105 - contextlib costs start-up time
         os.unlink(draft.path)
@@ -103,10 +103,10 @@ def drop(draft: Draft) -> None:
         pass
 
 
-def clear(paths: Paths) -> None:
+def invalidate_all(paths: Paths) -> None:
     """Forget all plans at once, those that are being made too."""
     parent = os.path.dirname(paths.plans)
-    with translating(parent):
+    with storage_errors(parent):
         _move_aside(paths.plans, os.path.join(parent, f"{_TRASH}{os.getpid()}.{next(_numbers)}"))
         left = [name for name in _names(parent) if name.startswith(_TRASH)]  # also of those who died at it
     for name in left:
@@ -184,7 +184,7 @@ def _unchanged(path: str, stamp: str) -> str:
     return f"{older} && ! [ {path} -nt {same} ] && ! [ {path} -ot {same} ]"
 
 
-def _stamps(paths: Paths, inputs: tuple[str, ...], moment: int) -> dict[str, str]:
+def _mtimes(paths: Paths, inputs: tuple[str, ...], moment: int) -> dict[str, str]:
     """Return a stamp for each input that is there; raise ValueError for one that may have changed since `moment`."""
     found = {}
     for path in inputs:

@@ -11,7 +11,7 @@ import sys
 from envmgr.kit import data_files
 from envmgr.kit.environment import python
 from envmgr.kit.frozen import frozen
-from envmgr.kit.fs import make_dir, read_text, translating, write_atomic
+from envmgr.kit.fs import make_dir, read_text, storage_errors, write_atomic
 from envmgr.shells import quoting
 
 TYPE_CHECKING = False
@@ -26,7 +26,7 @@ _START = "import sys; sys.path.append(sys.argv.pop(1)); from envmgr.cli.main imp
 
 
 @frozen
-class Baked:
+class ShimContext:
     """What every shim of an installation knows.
 
     `home` is what ENVMGR_HOME must say to mean the same directories, empty where they are not under one root.
@@ -49,31 +49,31 @@ class Difference:
     foreign: tuple[str, ...]
 
 
-def bake(paths: Paths) -> Baked:
+def shim_context(paths: Paths) -> ShimContext:
     """Return what shims know when this envmgr writes them."""
     home = paths.data if paths.data == paths.settings else ""
     site = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    return Baked(home, paths.plans, paths.shims, python(), site)
+    return ShimContext(home, paths.plans, paths.shims, python(), site)
 
 
-def files(baked: Baked, commands: Iterable[str], *, windows: bool) -> dict[str, bytes]:
+def files(context: ShimContext, commands: Iterable[str], *, windows: bool) -> dict[str, bytes]:
     """Return the content of every shim, by file name; on Windows each has a twin for Git-Bash."""
-    shims = _render("posix.sh", baked, commands, quoting.posix)
+    shims = _render("posix.sh", context, commands, quoting.posix)
     content = {name: os.fsencode(text) for name, text in shims.items()}
     if windows:
-        batches = _render("windows.bat", baked, commands, quoting.batch)
+        batches = _render("windows.bat", context, commands, quoting.batch)
         content.update({f"{name}.bat": _encode_batch(text) for name, text in batches.items()})
     return content
 
 
 def _render(
-    template: str, baked: Baked, commands: Iterable[str], spell: Callable[[str], str]
+    template: str, context: ShimContext, commands: Iterable[str], spell: Callable[[str], str]
 ) -> dict[str, str]:
     import re
 
     text = read_text(os.path.join(data_files.directory("shims"), template)) or ""
     pieces = re.split(r"@([A-Z]+)@", text)
-    values = {name.upper(): getattr(baked, name) for name in ("home", "plans", "shims", "python", "site")}
+    values = {name.upper(): getattr(context, name) for name in ("home", "plans", "shims", "python", "site")}
     values["START"] = _START
     rendered = {}
     for command in commands:
@@ -102,8 +102,10 @@ def compare(directory: str, wanted: Mapping[str, bytes]) -> Difference:
     """Compare a directory with the shims it should hold."""
     there = _entries(directory)
     foreign = {name for name in wanted if name in there and not is_shim(os.path.join(directory, name))}
-    missing = [name for name in wanted if name not in foreign and not _holds(directory, name, wanted[name])]
-    stale = [name for name in there - wanted.keys() if _is_left_over(directory, name)]
+    missing = [
+        name for name in wanted if name not in foreign and not _is_current(directory, name, wanted[name])
+    ]
+    stale = [name for name in there - wanted.keys() if _is_orphaned(directory, name)]
     return Difference(tuple(sorted(missing)), tuple(sorted(stale)), tuple(sorted(foreign)))
 
 
@@ -116,7 +118,7 @@ def rewrite(directory: str, wanted: Mapping[str, bytes]) -> Difference:
     difference = compare(directory, wanted)
     for name in difference.missing:
         write_atomic(os.path.join(directory, name), wanted[name], 0o755)
-    with translating(directory):
+    with storage_errors(directory):
         for name in difference.stale:
             os.unlink(os.path.join(directory, name))
     return difference
@@ -129,7 +131,7 @@ def _entries(directory: str) -> set[str]:
         return set()
 
 
-def _holds(directory: str, name: str, content: bytes) -> bool:
+def _is_current(directory: str, name: str, content: bytes) -> bool:
     path = os.path.join(directory, name)
     try:
         with open(path, "rb") as file:
@@ -138,7 +140,7 @@ def _holds(directory: str, name: str, content: bytes) -> bool:
         return False
 
 
-def _is_left_over(directory: str, name: str) -> bool:
+def _is_orphaned(directory: str, name: str) -> bool:
     """Tell whether a file is ours: a shim, or one that was being written when its writer died."""
     path = os.path.join(directory, name)
     if name.startswith(".") and name.endswith(".tmp"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from envmgr.versions.aliases import classify, follow
+from envmgr.versions.aliases import classify, resolve_aliases
 from envmgr.versions.directory_names import is_folder_name
 from envmgr.versions.errors import SpecError, VendorError, WordError
 from envmgr.versions.selection import Selection, max_satisfying, satisfies, select
@@ -19,12 +19,12 @@ __all__ = [
     "classify",
     "compare",
     "compare_build",
-    "follow",
     "is_folder_name",
     "max_satisfying",
     "parse",
     "parse_spec",
     "pin",
+    "resolve_aliases",
     "satisfies",
     "select",
     "sort",

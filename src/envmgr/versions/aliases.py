@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 LATEST = "latest"
-_HOPS = 10
+_MAX_ALIAS_DEPTH = 10
 _REFS = ("ref", "tag", "branch", "rev")
 _REF_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._/+@=-")
 
@@ -24,7 +24,7 @@ def classify(spec: str) -> tuple[str, str]:
     words pass as versions: only the tool's list of releases can tell what they mean.
     """
     text = spec.strip(" \t")
-    found = outside(text)
+    found = parse_source_spec(text)
     if found:
         return found
     check(text)
@@ -33,7 +33,7 @@ def classify(spec: str) -> tuple[str, str]:
     return ("version", text)
 
 
-def outside(text: str) -> tuple[str, str] | None:
+def parse_source_spec(text: str) -> tuple[str, str] | None:
     """Return kind and name of a spec that is not looked up in a list of versions."""
     if text == "system":
         return ("system", "")
@@ -45,7 +45,7 @@ def outside(text: str) -> tuple[str, str] | None:
     return None
 
 
-def follow(
+def resolve_aliases(
     spec: str, aliases: Mapping[str, str] | None = None, user_aliases: Mapping[str, str] | None = None
 ) -> tuple[str, ...]:
     """Follow a user's and a tool's aliases; return every word on the way, the last of them no alias.
@@ -59,8 +59,8 @@ def follow(
             return tuple(words)
         if after in words:
             raise WordError((*words, after), "these aliases go round in a circle")
-        if len(words) > _HOPS:
-            raise WordError(tuple(words), f"this is more than {_HOPS} aliases in a row")
+        if len(words) > _MAX_ALIAS_DEPTH:
+            raise WordError(tuple(words), f"this is more than {_MAX_ALIAS_DEPTH} aliases in a row")
         words.append(after)
 
 

@@ -34,23 +34,25 @@ def vendor_for(
     raise VendorError(spec, tuple(vendors))
 
 
-def screen(
+def filter_versions(
     alternative: Alternative, vendor: str, pool: Sequence[Version], include_prerelease: bool
 ) -> Screened:
     """Return the versions taken, and those within the range that are refused, each with the reason."""
-    reach, ceiling = alternative.wide.reach, alternative.wide.ceiling
+    reach, ceiling = alternative.interval.prerelease_floor, alternative.interval.ceiling
     within = [version for version in pool if reach <= version.rank < ceiling]
     taken, refused = [], []
     for version in within:
-        reason = _objection(alternative, vendor, version, include_prerelease)
+        reason = _rejection_reason(alternative, vendor, version, include_prerelease)
         if reason:
             refused.append((version, reason))
         else:
             taken.append(version)
-    return _preferred(alternative, taken), refused
+    return _prefer_builds(alternative, taken), refused
 
 
-def _objection(alternative: Alternative, vendor: str, version: Version, include_prerelease: bool) -> str:
+def _rejection_reason(
+    alternative: Alternative, vendor: str, version: Version, include_prerelease: bool
+) -> str:
     if version.vendor != vendor:
         return OTHER_VENDOR
     if version.variant != alternative.variant:
@@ -63,7 +65,7 @@ def _objection(alternative: Alternative, vendor: str, version: Version, include_
 
 
 def _is_asked_for(alternative: Alternative, version: Version) -> bool:
-    return version.rank[0] in alternative.opened and alternative.wide.floor <= version.rank
+    return version.rank[0] in alternative.prerelease_releases and alternative.interval.floor <= version.rank
 
 
 def _has_builds(alternative: Alternative, version: Version) -> bool:
@@ -71,7 +73,7 @@ def _has_builds(alternative: Alternative, version: Version) -> bool:
     return all(build == own for build in alternative.builds)
 
 
-def _preferred(alternative: Alternative, taken: list[Version]) -> list[Version]:
+def _prefer_builds(alternative: Alternative, taken: list[Version]) -> list[Version]:
     if alternative.first is None:
         return taken
     return [version for version in taken if version in alternative.first] or taken

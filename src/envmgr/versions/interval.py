@@ -21,11 +21,11 @@ class Interval:
 
     floor: Rank
     ceiling: Rank
-    reach: Rank
+    prerelease_floor: Rank
 
     def __contains__(self, version: Version) -> bool:
         """Tell whether a version is within, by the lower of the two floors."""
-        return self.reach <= version.rank < self.ceiling
+        return self.prerelease_floor <= version.rank < self.ceiling
 
 
 @frozen
@@ -51,25 +51,27 @@ class Operand:
         return release(self.version.numbers) if self.version.pre else None
 
 
-ANYTHING = Interval(BOTTOM, TOP, BOTTOM)
-NOTHING = Interval(TOP, BOTTOM, TOP)
+ALL = Interval(BOTTOM, TOP, BOTTOM)
+EMPTY = Interval(TOP, BOTTOM, TOP)
 FROM = "-"
 """The operator, so to speak, of a hyphen range's lower end; its upper end is `<=`."""
 OPERATORS = frozenset({"", "^", "~", "~>", ">", ">=", "<", "<=", "=", "=="})
 
 
-def interval(operator: str, operand: Operand, opened: frozenset[tuple[int, ...]]) -> Interval:
+def interval(operator: str, operand: Operand, prerelease_releases: frozenset[tuple[int, ...]]) -> Interval:
     """Return what a comparator takes in; `opened` are the releases whose pre-releases its set names."""
     if not operand.version.numbers:
-        return NOTHING if operator in {"<", ">"} else ANYTHING
+        return EMPTY if operator in {"<", ">"} else ALL
     if operator == "<":
-        return _below(operand, opened)
+        return _below(operand, prerelease_releases)
     return _INTERVALS[operator](operand)
 
 
-def meet(a: Interval, b: Interval) -> Interval:
+def intersect(a: Interval, b: Interval) -> Interval:
     """Return what both take in."""
-    return Interval(max(a.floor, b.floor), min(a.ceiling, b.ceiling), max(a.reach, b.reach))
+    return Interval(
+        max(a.floor, b.floor), min(a.ceiling, b.ceiling), max(a.prerelease_floor, b.prerelease_floor)
+    )
 
 
 def exactly(operand: Operand) -> Interval:
@@ -97,33 +99,33 @@ def _above(operand: Operand) -> Interval:
     return Interval(floor, TOP, floor)
 
 
-def _below(operand: Operand, opened: frozenset[tuple[int, ...]]) -> Interval:
+def _below(operand: Operand, prerelease_releases: frozenset[tuple[int, ...]]) -> Interval:
     """Bound from above, without the pre-releases of the bound unless the set names some of them."""
     own = operand.version.rank
-    named = operand.version.pre or (not operand.short and own[0] in opened)
+    named = operand.version.pre or (not operand.short and own[0] in prerelease_releases)
     return Interval(BOTTOM, own if named else operand.start, BOTTOM)
 
 
 def _at_most(operand: Operand) -> Interval:
     if operand.short:
-        return _up_to(ANYTHING, operand, -1)
+        return _up_to(ALL, operand, -1)
     return Interval(BOTTOM, after(operand.version.rank), BOTTOM)
 
 
-def _starting_with(operand: Operand) -> Interval:
+def _prefix(operand: Operand) -> Interval:
     return _up_to(_at_least(operand), operand, -1)
 
 
 def _bare(operand: Operand) -> Interval:
-    return exactly(operand) if operand.version.suffixed else _starting_with(operand)
+    return exactly(operand) if operand.version.suffixed else _prefix(operand)
 
 
 def _equal(operand: Operand) -> Interval:
-    return _starting_with(operand) if operand.short else exactly(operand)
+    return _prefix(operand) if operand.short else exactly(operand)
 
 
 def _identical(operand: Operand) -> Interval:
-    return _starting_with(operand) if operand.wild else exactly(operand)
+    return _prefix(operand) if operand.wild else exactly(operand)
 
 
 def _caret(operand: Operand) -> Interval:
@@ -143,7 +145,7 @@ def _compatible(operand: Operand, place: int) -> Interval:
 
 def _up_to(lower: Interval, operand: Operand, place: int) -> Interval:
     """Bound from above by the next version at a place of the numbers, without its pre-releases."""
-    return Interval(lower.floor, (_bump(operand, place),), lower.reach)
+    return Interval(lower.floor, (_bump(operand, place),), lower.prerelease_floor)
 
 
 def _bump(operand: Operand, place: int) -> tuple[int, ...]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from envmgr.kit.frozen import frozen
-from envmgr.versions.aliases import LATEST, follow, is_compound, outside
+from envmgr.versions.aliases import LATEST, is_compound, parse_source_spec, resolve_aliases
 from envmgr.versions.comparator import check
 from envmgr.versions.errors import SpecError, WordError
-from envmgr.versions.filtering import PRE_RELEASE, screen, vendor_for
+from envmgr.versions.filtering import PRE_RELEASE, filter_versions, vendor_for
 from envmgr.versions.ordering import build_rank
 from envmgr.versions.spec import Alternative, Spec, parse_spec
 from envmgr.versions.version import parse_all
@@ -33,11 +33,11 @@ class Selection:
     candidates: tuple[str, ...] = ()
     rejected: tuple[tuple[str, str], ...] = ()
     prereleases_seen: tuple[str, ...] = ()
-    words: tuple[str, ...] = ()
+    alias_chain: tuple[str, ...] = ()
 
 
 @frozen
-class _Tool:
+class _ToolRules:
     """What a tool says of its versions."""
 
     aliases: Mapping[str, str] | None = None
@@ -47,10 +47,10 @@ class _Tool:
 
 
 @frozen
-class _Find:
+class _Match:
     """The words followed, the versions taken, and those refused with the reason."""
 
-    words: tuple[str, ...]
+    alias_chain: tuple[str, ...]
     taken: Sequence[Version]
     refused: Sequence[tuple[Version, str]] = ()
 
@@ -70,7 +70,7 @@ def select(
     A ValueError is raised for a spec that does not parse (SpecError), for unknown words and aliases without end
     (WordError), and where several vendors are possible (VendorError). That nothing matches is no error.
     """
-    tool = _Tool(aliases, user_aliases, tuple(variants), default_vendor)
+    tool = _ToolRules(aliases, user_aliases, tuple(variants), default_vendor)
     find = _find(versions, spec, tool, include_prerelease)
     reasons = {version.text: reason for version, reason in find.refused}
     candidates = _texts(_best_first(find.taken))
@@ -80,7 +80,7 @@ def select(
         candidates=candidates,
         rejected=tuple((version, reasons[version]) for version in rejected),
         prereleases_seen=tuple(version for version in reversed(rejected) if reasons[version] == PRE_RELEASE),
-        words=find.words,
+        alias_chain=find.alias_chain,
     )
 
 
@@ -92,7 +92,7 @@ def max_satisfying(
     variants: Iterable[str] = (),
 ) -> str | None:
     """Choose the best version of a list, or None; raise as `select` does."""
-    find = _find(versions, spec, _Tool(aliases, variants=tuple(variants)), include_prerelease)
+    find = _find(versions, spec, _ToolRules(aliases, variants=tuple(variants)), include_prerelease)
     return _best(find.taken).text if find.taken else None
 
 
@@ -104,10 +104,10 @@ def satisfies(version: str, spec: str, include_prerelease: bool = False) -> bool
         return False
 
 
-def _find(versions: Iterable[str], spec: str, tool: _Tool, include_prerelease: bool) -> _Find:
-    words = follow(spec, tool.aliases, tool.user_aliases)
+def _find(versions: Iterable[str], spec: str, tool: _ToolRules, include_prerelease: bool) -> _Match:
+    words = resolve_aliases(spec, tool.aliases, tool.user_aliases)
     goal = words[-1]
-    if outside(goal):
+    if parse_source_spec(goal):
         raise WordError(words, "this is not resolved against a list of versions")
     check(goal)
     pool = parse_all(versions, tool.variants)
@@ -117,8 +117,8 @@ def _find(versions: Iterable[str], spec: str, tool: _Tool, include_prerelease: b
     try:
         wanted = parse_spec(goal, tool.variants)
     except SpecError as error:
-        return _Find(words, [_named(words, pool, error)])
-    return _Find(words, *_screen(wanted, pool, tool, include_prerelease))
+        return _Match(words, [_named(words, pool, error)])
+    return _Match(words, *_screen(wanted, pool, tool, include_prerelease))
 
 
 def _newest(goal: str, pool: Sequence[Version]) -> Spec | None:
@@ -132,19 +132,21 @@ def _newest(goal: str, pool: Sequence[Version]) -> Spec | None:
     return Spec(goal, (Alternative(vendor=vendor),)) if known else None
 
 
-def _with_fallback(words: tuple[str, ...], screened: Screened) -> _Find:
+def _with_fallback(words: tuple[str, ...], screened: Screened) -> _Match:
     """Fall back on pre-releases where there is no release, as nothing but `latest` does."""
     taken, refused = screened
     if taken:
-        return _Find(words, taken, refused)
+        return _Match(words, taken, refused)
     early = [version for version, reason in refused if reason == PRE_RELEASE]
-    return _Find(words, early, [(version, reason) for version, reason in refused if reason != PRE_RELEASE])
+    return _Match(words, early, [(version, reason) for version, reason in refused if reason != PRE_RELEASE])
 
 
-def _screen(spec: Spec, pool: Sequence[Version], tool: _Tool, include_prerelease: bool) -> Screened:
+def _screen(spec: Spec, pool: Sequence[Version], tool: _ToolRules, include_prerelease: bool) -> Screened:
     """Screen a list for each side of `||`, and keep its order."""
     screened = [
-        screen(side, vendor_for(side, pool, tool.default_vendor, spec.text), pool, include_prerelease)
+        filter_versions(
+            side, vendor_for(side, pool, tool.default_vendor, spec.text), pool, include_prerelease
+        )
         for side in spec.alternatives
     ]
     if len(screened) == 1:

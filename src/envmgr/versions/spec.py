@@ -5,7 +5,7 @@ from __future__ import annotations
 from envmgr.kit.frozen import frozen
 from envmgr.versions.comparator import OPERATOR_CHARACTERS, check, read_comparators
 from envmgr.versions.errors import SpecError
-from envmgr.versions.interval import ANYTHING, Interval, exactly, interval, meet
+from envmgr.versions.interval import ALL, Interval, exactly, intersect, interval
 from envmgr.versions.ordering import build_rank
 
 TYPE_CHECKING = False
@@ -29,9 +29,9 @@ class Alternative:
 
     vendor: str = ""
     variant: str = ""
-    wide: Interval = ANYTHING
+    interval: Interval = ALL
     first: Interval | None = None
-    opened: frozenset[tuple[int, ...]] = frozenset()
+    prerelease_releases: frozenset[tuple[int, ...]] = frozenset()
     builds: tuple[Rank, ...] = ()
 
 
@@ -77,27 +77,27 @@ def _alternative(comparators: tuple[Comparator, ...]) -> Alternative:
     versions = [comparator.operand.version for comparator in comparators]
     opened = frozenset(c.operand.opened for c in comparators if c.operand.opened is not None)
     intervals = [interval(c.operator, c.operand, opened) for c in comparators]
-    wide = _meet_all(intervals)
+    wide = _intersect_all(intervals)
     return Alternative(
         vendor=_only("vendor", [(version.vendor, version.text) for version in versions]),
         variant=_only("variant", [(version.variant, version.text) for version in versions]),
-        wide=wide,
+        interval=wide,
         first=_first(comparators, wide),
-        opened=opened,
+        prerelease_releases=opened,
         builds=tuple(build_rank(c.operand.version.build) for c in comparators if _names_build(c)),
     )
 
 
-def _meet_all(intervals: Iterable[Interval]) -> Interval:
-    met = ANYTHING
+def _intersect_all(intervals: Iterable[Interval]) -> Interval:
+    met = ALL
     for one in intervals:
-        met = meet(met, one)
+        met = intersect(met, one)
     return met
 
 
-def _first(comparators: tuple[Comparator, ...], wide: Interval) -> Interval | None:
+def _first(comparators: tuple[Comparator, ...], broad_interval: Interval) -> Interval | None:
     full = [c.operand for c in comparators if c.operator == "" and c.exact]
-    return meet(wide, _meet_all(map(exactly, full))) if full else None
+    return intersect(broad_interval, _intersect_all(map(exactly, full))) if full else None
 
 
 def _names_build(comparator: Comparator) -> bool:

@@ -32,7 +32,7 @@ def test_status_is_a_matrix_of_what_stands_where(ada):
 def test_status_of_one_environment_and_app_and_as_json(ada):
     found = document(ada.ok("alm", "status", "--env", "prod", "--app", "shop", "--json"), "status")
     assert found["apps"] == [{"app": "shop", "differs": False, "behind": []}]
-    assert {place["environment"] for place in found["matrix"]["places"]} == {"prod"}
+    assert {place["environment"] for place in found["matrix"]["placements"]} == {"prod"}
     whole = document(ada.ok("alm", "status", "--json"), "status")
     assert {"app": "shop", "differs": True, "behind": ["prod"]} in whole["apps"]
 

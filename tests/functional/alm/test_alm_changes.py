@@ -111,7 +111,7 @@ def test_a_deployment_is_walked_promoted_and_retired(ada):
     promoted = answer(ada, "deploy", "walked:one", "--env", "two", "--status", "successful")
     assert promoted["deployment"]["environment"] == "two"
     ada.ok("alm", "deployments", "update", id_, "--status", "superseded")
-    places = answer(ada, "apps", "show", "walked")["places"]
+    places = answer(ada, "apps", "show", "walked")["placements"]
     assert {place["environment"]: bool(place["current"]) for place in places} == {"one": False, "two": True}
     beyond = ada.run("alm", "deployments", "update", id_, "--status", "failed")
     assert (beyond.code, "error: " in beyond.err) == (1, True)

@@ -34,7 +34,7 @@ def test_however_events_are_delivered_each_is_written_once_and_the_chain_is_whol
         entries = await everything(audit)
         assert verified(entries) == []
         assert sorted(entry["id"] for entry in entries) == sorted(f"{source}-{n}" for source, n in EVERY)
-        assert set((await audit.vitals()).missing.values()) == {0}
+        assert set((await audit.stats()).missing.values()) == {0}
 
     with tempfile.TemporaryDirectory() as directory:
         run(Path(directory), scenario)

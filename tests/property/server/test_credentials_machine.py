@@ -12,14 +12,14 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, rule
 
-from envmgr.server.gateway.domain import RefreshReused
-from envmgr.server.gateway.requests import KeyNew, Logout, UserChange
+from envmgr.server.gateway.domain import RefreshTokenReused
+from envmgr.server.gateway.requests import KeyCreate, Logout, UserPatch
 from envmgr.server.gateway.store import sessions, users
-from envmgr.server.kit.common.context import OF_ROLE, Call, Principal
+from envmgr.server.kit.common.context import SCOPES_BY_ROLE, Principal, RequestContext
 from envmgr.server.kit.common.problems import Unauthenticated
 from support.gate import HERE, fresh, gate_in
 
-SYSTEM = Call(principal=Principal(actor="user:admin", role="admin", scopes=OF_ROLE["admin"]))
+SYSTEM = RequestContext(principal=Principal(actor="user:admin", role="admin", scopes=SCOPES_BY_ROLE["admin"]))
 PEOPLE = ("ada", "bob")
 ROLES = st.sampled_from(["admin", "user", "viewer"])
 
@@ -87,9 +87,9 @@ class Credentials(RuleBasedStateMachine):
         service, given = self.gate.sessions, _given()
 
         def unit(transaction):
-            session_id = sessions.begin(transaction, self.ids[name], "192.0.2.1", 0)
-            given.give(transaction, session_id)
-            return sessions.live(transaction, session_id, transaction.now), session_id
+            session_id = sessions.create(transaction, self.ids[name], "192.0.2.1", 0)
+            given.store(transaction, session_id)
+            return sessions.find_active(transaction, session_id, transaction.now), session_id
 
         session, session_id = self.wait(self.gate.database.write(unit))
         assert (session is not None) == self.active[name]
@@ -120,7 +120,7 @@ class Credentials(RuleBasedStateMachine):
             return
         try:
             self.wait(self.gate.sessions.refresh(HERE, sitting.refresh[0]))
-        except RefreshReused:
+        except RefreshTokenReused:
             sitting.ended = True
         else:
             raise AssertionError("a used token was taken")
@@ -133,20 +133,22 @@ class Credentials(RuleBasedStateMachine):
 
     @rule(name=st.sampled_from(PEOPLE), role=ROLES)
     def change_role(self, name, role):
-        self.wait(self.gate.users.change(SYSTEM, name, UserChange(role=role)))
+        self.wait(self.gate.users.update(SYSTEM, name, UserPatch(role=role)))
         if role != self.roles[name]:
             self.end_all(name)
         self.roles[name] = role
 
     @rule(name=st.sampled_from(PEOPLE), active=st.booleans())
     def let_in_or_out(self, name, active):
-        self.wait(self.gate.users.change(SYSTEM, name, UserChange(active=active)))
+        self.wait(self.gate.users.update(SYSTEM, name, UserPatch(active=active)))
         if active != self.active[name]:
             self.end_all(name)
         self.active[name] = active
 
     @rule(
-        target=keys, sitting=sittings, scopes=st.sets(st.sampled_from(sorted(OF_ROLE["admin"])), min_size=1)
+        target=keys,
+        sitting=sittings,
+        scopes=st.sets(st.sampled_from(sorted(SCOPES_BY_ROLE["admin"])), min_size=1),
     )
     def make_key(self, sitting, scopes):
         known = [self.wait(self.is_in(token)) for token in sitting.tokens[-1:]]
@@ -155,7 +157,9 @@ class Credentials(RuleBasedStateMachine):
         if principal is None or not principal.scopes >= scopes:
             return None
         made = self.wait(
-            self.gate.keys.create(Call(principal=principal), KeyNew(name="k", scopes=tuple(scopes)))
+            self.gate.keys.create(
+                RequestContext(principal=principal), KeyCreate(name="k", scopes=tuple(scopes))
+            )
         ).value
         key = Key(sitting.person, made.id, made.key, frozenset(scopes))
         self.all_keys.append(key)
@@ -185,13 +189,13 @@ class Credentials(RuleBasedStateMachine):
             found = self.wait(self.is_in(key.token))
             assert (found is None) == (key.revoked or not self.active[key.person]), key
             if found:
-                assert found.scopes == key.scopes & OF_ROLE[self.roles[key.person]]
+                assert found.scopes == key.scopes & SCOPES_BY_ROLE[self.roles[key.person]]
 
 
 def _given():
-    from envmgr.server.gateway.services.sessions import _Given
+    from envmgr.server.gateway.services.sessions import _NewRefreshToken
 
-    return _Given()
+    return _NewRefreshToken()
 
 
 TestCredentials = Credentials.TestCase

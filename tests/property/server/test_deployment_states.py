@@ -12,10 +12,15 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, rule
 
-from envmgr.server.contracts.requests import DeploymentNew, EnvironmentPut, StatusNew
+from envmgr.server.contracts.requests import DeploymentCreate, EnvironmentPut, StatusCreate
 from envmgr.server.contracts.resources import AutoDeploy, Rules
 from envmgr.server.deployment import module
-from envmgr.server.deployment.domain import DeploymentActive, DeploymentStands, ImpossibleStep, NeedsAnother
+from envmgr.server.deployment.domain import (
+    DeploymentActive,
+    DeploymentInUse,
+    InvalidTransition,
+    SelfApprovalForbidden,
+)
 from envmgr.server.kit.common.problems import NotFound
 from envmgr.server.kit.db.migrations import upgrade
 from envmgr.server.kit.db.sqlite import SqliteDatabase
@@ -93,12 +98,12 @@ class Model:
     def refusal(self, id_, status, actor):
         old = self.all[id_]
         if status not in STEPS.get(old.status, ()):
-            return ImpossibleStep
+            return InvalidTransition
         asked = (
             self.rules.get(old.environment, Rules()).requires_approval or old.status == "awaiting_approval"
         )
         if asked and not old.approved and status in {"queued", "in_progress"} and actor == old.asker:
-            return NeedsAnother
+            return SelfApprovalForbidden
         return None
 
     def step(self, id_, status, actor):
@@ -198,7 +203,7 @@ class Deployments(RuleBasedStateMachine):
 
     def deploy(self, app, n, environment, actor):
         id_ = app * 100 + n
-        new = DeploymentNew(version_id=id_, environment=environment)
+        new = DeploymentCreate(version_id=id_, environment=environment)
         answer = self.attempt(self.world.service.create(call(actor=actor), new), NotFound, DeploymentActive)
         if id_ in self.model.gone or app in self.model.gone_apps:
             assert answer is NotFound
@@ -261,9 +266,11 @@ class Deployments(RuleBasedStateMachine):
             self.step(current, "rolled_back", ACTORS[0])
 
     def step(self, id_, status, actor, *, put=False):
-        service, new = self.world.service, StatusNew(status=status)
-        ask = service.put if put else service.advance
-        answer = self.attempt(ask(call(actor=actor), id_, new), ImpossibleStep, NeedsAnother, NotFound)
+        service, new = self.world.service, StatusCreate(status=status)
+        ask = service.set_status if put else service.add_status
+        answer = self.attempt(
+            ask(call(actor=actor), id_, new), InvalidTransition, SelfApprovalForbidden, NotFound
+        )
         if self.model.all[id_].deleted:
             assert answer is NotFound
             return
@@ -279,7 +286,7 @@ class Deployments(RuleBasedStateMachine):
 
     @rule(id_=deployments)
     def delete(self, id_):
-        answer = self.attempt(self.world.service.delete(call(), id_), NotFound, DeploymentStands)
+        answer = self.attempt(self.world.service.delete(call(), id_), NotFound, DeploymentInUse)
         deployed = self.model.all[id_]
         if deployed.deleted:
             assert answer is NotFound
@@ -289,7 +296,7 @@ class Deployments(RuleBasedStateMachine):
             self.model.last(deployed.place),
         }
         if stands or deployed.status in BUSY:
-            assert answer is DeploymentStands
+            assert answer is DeploymentInUse
         else:
             assert answer is None
             deployed.deleted = True
@@ -300,7 +307,7 @@ class Deployments(RuleBasedStateMachine):
     def set_rules(self, environment, approval, blocked):
         auto = (AutoDeploy(app="shop"),) if environment == "dev" else ()
         rules = Rules(auto_deploy=auto, requires_approval=approval, blocked=blocked)
-        self.do(self.world.service.put_environment(call(), environment, EnvironmentPut(rules=rules)))
+        self.do(self.world.service.replace_environment(call(), environment, EnvironmentPut(rules=rules)))
         self.model.rules[environment] = rules
 
     @rule(target=deployments, n=st.integers(0, 5), again=st.booleans())
@@ -380,7 +387,7 @@ class Deployments(RuleBasedStateMachine):
             assert current_version == (None if current is None else self.model.all[current].version)
 
     async def _places(self):
-        return (await self.world.service.matrix(call(), None)).places
+        return (await self.world.service.matrix(call(), None)).placements
 
     @staticmethod
     def _id(id_):

@@ -10,11 +10,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from envmgr.kit.audit_log.canonical_json import LARGEST
+from envmgr.kit.audit_log.canonical_json import MAX_SAFE_INTEGER
 from envmgr.server.app import module as app_module
 from envmgr.server.audit import module as audit_module
 from envmgr.server.audit.store import entry as entry_table
-from envmgr.server.kit.common.events import Happening
+from envmgr.server.kit.common.events import DomainEvent
 from envmgr.server.kit.db.sql import Statement
 from envmgr.server.kit.messaging.outbox import Outbox
 from support.auditlog import KEY, everything, verified
@@ -24,12 +24,12 @@ from support.services import opened
 text = st.text(st.characters(exclude_categories=["Cs"]))
 line = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=30)
 values = st.recursive(
-    st.none() | st.booleans() | st.integers(-LARGEST, LARGEST) | text,
+    st.none() | st.booleans() | st.integers(-MAX_SAFE_INTEGER, MAX_SAFE_INTEGER) | text,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(text, inner, max_size=4),
     max_leaves=12,
 )
 data = st.dictionaries(text, values, max_size=5)
-happenings = st.builds(Happening, type=line, subject=line, data=data, actor=line, traceparent=line)
+happenings = st.builds(DomainEvent, type=line, subject=line, data=data, actor=line, traceparent=line)
 _PAYLOADS = Statement(select(entry_table.c.payload).order_by(entry_table.c.seq))
 
 
@@ -42,14 +42,14 @@ def nested(depth):
 
 
 def odd(**values):
-    return Happening(type="Tested", subject="app/1", data=values, actor="user:ada")
+    return DomainEvent(type="Tested", subject="app/1", data=values, actor="user:ada")
 
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.lists(happenings, max_size=4), max_size=4))
 @example([[odd(nul="\0", within="a\0b", escaped="\\u0000")]])
 @example([[odd(**{"": "", "\0": "\0", "a.b": 1, '"': '"', "$[0]": "\u2028\x7f\U0001f600"})]])
-@example([[odd(large=LARGEST, small=-LARGEST, zero=0, yes=True, no=False, none=None)]])
+@example([[odd(large=MAX_SAFE_INTEGER, small=-MAX_SAFE_INTEGER, zero=0, yes=True, no=False, none=None)]])
 @example([[odd(deep=nested(96))]])
 @example([[odd(text='{"a": 1e5}', number="1e5", minus="-0")]])
 def test_what_is_told_is_what_is_relayed_and_what_the_chain_of_the_audit_holds(groups):

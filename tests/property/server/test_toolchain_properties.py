@@ -13,7 +13,7 @@ from envmgr.kit.errors import LockfileError
 from envmgr.project.lockfile import Locked, Lockfile, key, render
 from envmgr.project.lockfile_parser import parse
 from envmgr.project.request import split_key
-from envmgr.server.version.domain import UnreadableLock
+from envmgr.server.version.domain import InvalidLock
 from envmgr.server.version.lock_parser import read
 
 tools = st.sampled_from(["nodejs", "npm:@s/n", "npm:n", "pypi:X.y", "a", "github:cli/cli", "c++"])
@@ -83,7 +83,7 @@ def agree(text: str) -> bool:
     """Say whether a text is a lock; fail where the server takes what the client refuses, or differs from it."""
     try:
         mine = read(text)
-    except UnreadableLock:
+    except InvalidLock:
         return False
     try:
         theirs = parse(text, ".envmgr.lock")

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from msgspec import UNSET
 
 from envmgr.server.contracts.requests import VersionPut
-from envmgr.server.kit.db.pagination import Paging
+from envmgr.server.kit.db.pagination import PageRequest
 from envmgr.server.version import module
-from envmgr.server.version.range_matching import judge, read
+from envmgr.server.version.range_matching import match, read
 from support.services import call, database
 from support.versions import built_with, deliver, event, stands, versions_of
 
@@ -65,7 +65,7 @@ def expected(history, deleted, spec):
         if PUSHES[push].toolchain is None:
             lists["without_lock"].add((app_id, environment, None))
         for version in PINS[push]:
-            verdict = judge(read(spec), version)
+            verdict = match(read(spec), version)
             if verdict != "differs":
                 lists[verdict].add((app_id, environment, version))
     return lists
@@ -75,7 +75,7 @@ async def listed(versions, spec, limit):
     """Read every page; return each list, and fail where one is shown twice or counts differ."""
     seen, cursor = {"matches": [], "unknown": [], "without_lock": []}, None
     while True:
-        page = await versions.usage(call(), "go", spec, None, Paging(limit=limit, cursor=cursor))
+        page = await versions.usage(call(), "go", spec, None, PageRequest(limit=limit, cursor=cursor))
         for name, uses in seen.items():
             uses.extend((use.app_id, use.environment, use.tool_version) for use in getattr(page, name))
         if page.next is UNSET:
@@ -100,7 +100,7 @@ def test_usage_tells_what_the_newest_events_say(drawn, deletion, spec, limit):
         async with versions_of(Path(directory), *APPS) as (versions, _, parts):
             named = [(app_id, n) for app_id in range(1, len(APPS) + 1) for n in range(len(PUSHES))]
             answers = await asyncio.gather(
-                *(versions.put(call(), str(app_id), f"1.{n}", PUSHES[n]) for app_id, n in named)
+                *(versions.upsert(call(), str(app_id), f"1.{n}", PUSHES[n]) for app_id, n in named)
             )
             built = {name: answer.value for name, answer in zip(named, answers, strict=True)}
             events = [

@@ -41,13 +41,13 @@ def test_the_newest_entries_are_told_oldest_first():
     ],
 )
 def test_a_bare_name_is_a_users_or_an_apps(given, asked):
-    assert audit.spelled(server(**{"GET /apps/shop": {"id": 7}}), given) == asked
+    assert audit.normalize(server(**{"GET /apps/shop": {"id": 7}}), given) == asked
 
 
 def test_a_log_is_verified_from_its_server():
     report = audit.verify_server(server(), SIGNED[:1])
     assert report.is_intact
-    assert (report.entries, report.checkpoints, report.kept) == (7, 2, 1)
+    assert (report.entries, report.checkpoints, report.saved_checkpoints) == (7, 2, 1)
 
 
 def test_checkpoints_are_asked_for_before_the_entries_they_may_speak_of():
@@ -134,13 +134,13 @@ def test_a_fresh_checkpoint_is_added_to_those_that_were_kept(tmp_path):
     audit.save_checkpoint(second, str(path))
     audit.save_checkpoint(second, str(path))
     assert json.loads(path.read_text()) == SIGNED
-    assert audit.read_kept(str(path)) == tuple(SIGNED)
+    assert audit.read_checkpoints(str(path)) == tuple(SIGNED)
 
 
 def test_who_may_not_ask_for_a_checkpoint_keeps_the_newest_there_is(tmp_path):
     api = server(**{"POST /audit/checkpoints": Forbidden("no")})
     saved = audit.save_checkpoint(api, str(tmp_path / "kept.json"))
-    assert (saved.checkpoint, saved.is_fresh) == (SIGNED[1], False)
+    assert (saved.checkpoint, saved.is_new) == (SIGNED[1], False)
 
 
 def test_without_any_checkpoint_there_is_nothing_to_keep(tmp_path):
@@ -164,14 +164,14 @@ def test_a_file_without_checkpoints_is_said(tmp_path, content):
     path = tmp_path / "kept.json"
     path.write_text(content)
     with pytest.raises(AlmError) as caught:
-        audit.read_kept(str(path))
+        audit.read_checkpoints(str(path))
     assert str(path) in caught.value.message
     assert "--save-checkpoint" in caught.value.hint
 
 
 def test_a_file_that_is_not_there_is_said(tmp_path):
     with pytest.raises(AlmError, match="there is no file"):
-        audit.read_kept(str(tmp_path / "none"))
+        audit.read_checkpoints(str(tmp_path / "none"))
 
 
 def test_following_gives_what_is_wanted_of_what_comes():

@@ -8,8 +8,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from envmgr.alm.matrix import grid
-from envmgr.cli.alm.output.matrix import Look, board
-from envmgr.cli.alm.output.symbols import SHAPES, WORDS
+from envmgr.cli.alm.output.matrix import RenderOptions, render_matrix
+from envmgr.cli.alm.output.symbols import ASCII_SYMBOLS, UNICODE_SYMBOLS
 from envmgr.cli.output.style import Style
 from envmgr.cli.output.table import display_width
 from support.matrices import cell, matrix, place
@@ -27,8 +27,8 @@ GRID = grid(
 )
 
 
-def plain(found, width, marks=WORDS, *, colour=False):
-    return board(found, Look(Style(colour), marks, width, NOW))
+def plain(found, width, marks=ASCII_SYMBOLS, *, colour=False):
+    return render_matrix(found, RenderOptions(Style(colour), marks, width, NOW))
 
 
 def test_a_table_has_a_row_for_each_app_and_a_column_for_each_environment():
@@ -62,7 +62,7 @@ def test_below_an_app_as_many_stand_beside_each_other_as_fit():
 
 
 def test_shapes_and_colours_tell_states_and_what_is_older_than_elsewhere():
-    lines = plain(GRID, 80, SHAPES, colour=True).lines
+    lines = plain(GRID, 80, UNICODE_SYMBOLS, colour=True).lines
     assert ESCAPES.sub("", lines[2]) == "shop    ≠   ✓ 1.4.0  2h   ✓ 1.3.2 12d"
     assert "\x1b[33m1.3.2\x1b[0m" in lines[2]
     assert "\x1b[31m✗\x1b[0m" in lines[3]
@@ -89,13 +89,13 @@ def test_a_tag_without_room_is_cut_and_counted():
     assert plain(found, 100).cut == 0
 
 
-@pytest.mark.parametrize("status", SHAPES.states)
+@pytest.mark.parametrize("status", UNICODE_SYMBOLS.states)
 def test_every_shape_is_one_column_wide(status):
-    assert display_width(SHAPES.state(status)) == 1
+    assert display_width(UNICODE_SYMBOLS.state(status)) == 1
 
 
 def test_a_state_that_is_not_known_is_spelled_out():
-    assert SHAPES.state("baking") == "baking"
+    assert UNICODE_SYMBOLS.state("baking") == "baking"
 
 
 names = st.text("abcXYZ019._-é漢", min_size=1, max_size=8)
@@ -104,7 +104,7 @@ attempts = st.builds(
     st.integers(1, 50),
     st.integers(1, 9),
     st.text("0123456789.v", min_size=1, max_size=40),
-    status=st.sampled_from([*SHAPES.states]),
+    status=st.sampled_from([*UNICODE_SYMBOLS.states]),
 )
 
 
@@ -124,20 +124,20 @@ def test_a_long_environment_or_app_is_cut_and_counted():
         max_size=6,
     ),
     st.integers(44, 120),
-    st.sampled_from([SHAPES, WORDS]),
+    st.sampled_from([UNICODE_SYMBOLS, ASCII_SYMBOLS]),
 )
 def test_however_long_names_are_every_line_fits(places, width, marks):
     found = grid(matrix([place(*where, one) for where, one in places.items()]))
     assert max(map(display_width, plain(found, width, marks).lines)) <= width
 
 
-@example({(app, "prod"): (None, cell(1, 1, "1")) for app in ("-b漢a", "-b漢a0")}, 60, WORDS)
+@example({(app, "prod"): (None, cell(1, 1, "1")) for app in ("-b漢a", "-b漢a0")}, 60, ASCII_SYMBOLS)
 @given(
     st.dictionaries(
         st.tuples(names, names), st.tuples(st.none() | attempts, attempts), min_size=1, max_size=12
     ),
     st.integers(60, 200),
-    st.sampled_from([SHAPES, WORDS]),
+    st.sampled_from([UNICODE_SYMBOLS, ASCII_SYMBOLS]),
 )
 def test_every_line_fits_and_every_place_is_there(places, width, marks):
     found = grid(matrix([place(*where, *cells) for where, cells in places.items()]))

@@ -5,14 +5,14 @@ import os
 
 import pytest
 
-from envmgr.alm.refs import Tagged
+from envmgr.alm.refs import TagRef
 from envmgr.kit.errors import AlmError, DigestMismatch, ProjectError, StorageError
 from envmgr.ops.alm.checkout import checkout
 from support.answering import Answering
 
 LOCK = '{\r\n  "nodejs": "20.1.0"\n}\n'
 DOTFILE = "# tools\nnodejs=^20.1\n"
-SHOP = Tagged("shop", "1.4.0")
+SHOP = TagRef("shop", "1.4.0")
 
 
 def digest_of(lock):

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from envmgr.alm.client import credentials
-from envmgr.alm.client.credentials import Login
+from envmgr.alm.client.credentials import StoredCredentials
 from envmgr.kit.config.settings import set_value
 from envmgr.kit.environment import Environment
 from envmgr.kit.errors import AlmError, ConfigError, NotSignedIn
-from envmgr.kit.paths import one_root
+from envmgr.kit.paths import single_root
 from envmgr.kit.platform import parse
 from envmgr.ops.alm.connection import connect
 from envmgr.resolve.context import Context
@@ -22,7 +22,7 @@ def context(tmp_path):
 
     def make(**variables):
         environment = Environment({"HOME": str(tmp_path), **variables}, str(tmp_path))
-        made.append(Context(environment, one_root(str(tmp_path)), parse("linux-x64")))
+        made.append(Context(environment, single_root(str(tmp_path)), parse("linux-x64")))
         return made[-1]
 
     yield make
@@ -52,7 +52,7 @@ def test_what_is_no_address_is_refused(context):
 
 def test_the_tokens_are_tried_in_the_same_order(context):
     with Scripted(lambda asked: Said(200, asked.headers["authorization"]), ALM) as server:
-        credentials.save(context().paths, server.url, Login("kept"))
+        credentials.save(context().paths, server.url, StoredCredentials("kept"))
         variables = {"ENVMGR_ALM_TOKEN": " environment\n"}
         assert connect(context(**variables), server.url, "flag").get("/x") == "Bearer flag"
         assert connect(context(**variables), server.url).get("/x") == "Bearer environment"
@@ -69,7 +69,7 @@ def test_the_tokens_are_tried_in_the_same_order(context):
 )
 def test_of_the_tokens_that_may_be_there_the_refused_one_is_named(context, flag, variables, hint):
     with Scripted(lambda _: problem(401, "unauthenticated", "it is none of ours"), ALM) as server:
-        credentials.save(context().paths, server.url, Login("kept"))
+        credentials.save(context().paths, server.url, StoredCredentials("kept"))
         with pytest.raises(NotSignedIn) as caught:
             connect(context(**variables), server.url, flag).get("/x")
     assert hint in caught.value.hint

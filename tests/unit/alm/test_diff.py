@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 
 from envmgr.alm.git_log import Commits
-from envmgr.alm.refs import Everywhere, Numbered, Standing, Tagged
+from envmgr.alm.refs import CurrentRef, EnvironmentRef, IdRef, TagRef
 from envmgr.kit.errors import UsageError
-from envmgr.ops.alm.diff import Absent, diff
+from envmgr.ops.alm.diff import NotDeployed, diff
 from support.answering import Answering
 from support.matrices import cell, matrix, place
 
@@ -52,7 +52,7 @@ def server():
 
 def test_two_versions_are_compared_with_the_commits_between_them():
     repository = Knowing()
-    (found,) = diff(server(), Tagged("shop", "1.1"), Numbered(2), None, repository)
+    (found,) = diff(server(), TagRef("shop", "1.1"), IdRef(2), None, repository)
     assert (found.app, found.difference.before.tag, found.difference.after.tag) == ("shop", "1.1", "1.2")
     assert found.commits.listed == (("bbb", "Sell more"),)
     assert repository.asked == [("aaa", "bbb")]
@@ -60,14 +60,14 @@ def test_two_versions_are_compared_with_the_commits_between_them():
 
 def test_the_same_commit_is_not_asked_about():
     repository = Knowing()
-    (found,) = diff(server(), Numbered(1), Standing("shop", "prod"), None, repository)
+    (found,) = diff(server(), IdRef(1), CurrentRef("shop", "prod"), None, repository)
     assert found.difference.is_same_version
     assert found.commits is None
     assert repository.asked == []
 
 
 def test_two_environments_are_compared_app_by_app():
-    found = diff(server(), Everywhere("dev"), Everywhere("prod"), None, Knowing())
+    found = diff(server(), EnvironmentRef("dev"), EnvironmentRef("prod"), None, Knowing())
     sides = {
         one.app: (
             one.difference.before and one.difference.before.tag,
@@ -87,25 +87,28 @@ def test_where_nothing_of_an_app_stands_what_was_tried_there_is_told():
         "prod": [place("web", "prod", cell(3, 9, "1.9")), place("api", "prod", cell(4, 5, "1.5"))],
     }
     api.answers["GET /matrix"] = lambda query: matrix(places[query["environment"]])
-    found = {one.app: one.absent for one in diff(api, Everywhere("prod"), Everywhere("dev"), None, Knowing())}
+    found = {
+        one.app: one.absent
+        for one in diff(api, EnvironmentRef("prod"), EnvironmentRef("dev"), None, Knowing())
+    }
     assert set(found) == {"api", "web"}
-    assert found["api"] == Absent("dev", None)
-    assert (found["web"].tried.tag, found["web"].tried.status) == ("2.0", "in_progress")
+    assert found["api"] == NotDeployed("dev", None)
+    assert (found["web"].last_attempt.tag, found["web"].last_attempt.status) == ("2.0", "in_progress")
 
 
 def test_two_versions_of_two_apps_are_called_after_neither():
-    (found,) = diff(server(), Tagged("shop", "1.1"), Numbered(5), None, Knowing())
+    (found,) = diff(server(), TagRef("shop", "1.1"), IdRef(5), None, Knowing())
     assert (found.app, found.difference.before.app, found.difference.after.app) == (None, "shop", "api")
 
 
 def test_two_environments_may_be_compared_for_one_app():
-    (found,) = diff(server(), Everywhere("dev"), Everywhere("prod"), "shop", Knowing())
+    (found,) = diff(server(), EnvironmentRef("dev"), EnvironmentRef("prod"), "shop", Knowing())
     assert (found.app, found.difference.before.version_id) == ("shop", 2)
 
 
 @pytest.mark.parametrize(
     ("before", "after"),
-    [(Everywhere("dev"), Numbered(1)), (Standing("shop", "dev"), Everywhere("dev"))],
+    [(EnvironmentRef("dev"), IdRef(1)), (CurrentRef("shop", "dev"), EnvironmentRef("dev"))],
 )
 def test_an_environment_is_compared_with_another_only(before, after):
     with pytest.raises(UsageError, match="dev can only be compared") as caught:

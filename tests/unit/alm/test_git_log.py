@@ -71,7 +71,7 @@ def test_commits_that_the_second_lacks_are_counted(tree):
 
 
 def test_many_commits_are_counted_and_the_newest_listed(tree, monkeypatch):
-    monkeypatch.setattr(git_log, "MOST", 2)
+    monkeypatch.setattr(git_log, "MAX_COMMITS", 2)
     first, *_, last = [tree.commit(str(number)) for number in range(5)]
     found = Repository(tree.environment).between(first, last)
     assert (found.added, len(found.listed)) == (4, 2)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from envmgr.alm.key_options import LONGEST, PUSHING, SCOPES, scopes, seconds
+from envmgr.alm.key_options import MAX_LIFETIME_SECONDS, PUSH_SCOPES, SCOPES, parse_duration, parse_scopes
 from envmgr.cli import console
 from envmgr.cli.alm import prompts
 from envmgr.cli.alm.commands import keys as screen
@@ -14,7 +14,7 @@ from envmgr.cli.options import Options
 from envmgr.cli.output.style import Style
 from envmgr.kit.errors import AlmError, AlmNotFound, Forbidden, UsageError
 from envmgr.ops.alm import keys
-from envmgr.ops.alm.keys import Wish
+from envmgr.ops.alm.keys import KeyOptions
 from envmgr.server.gateway import requests
 from envmgr.server.kit.common import context
 from support.answering import Answering
@@ -33,10 +33,16 @@ FOREVER = {**KEY, "id": 12, "name": "all\x1b[2J", "apps": None, "expires_at": No
 
 @pytest.mark.parametrize(
     ("spelled", "found"),
-    [("90d", 90 * 86_400), ("12h", 12 * 3_600), ("1m", 60), ("2w", 14 * 86_400), ("1830d", LONGEST)],
+    [
+        ("90d", 90 * 86_400),
+        ("12h", 12 * 3_600),
+        ("1m", 60),
+        ("2w", 14 * 86_400),
+        ("1830d", MAX_LIFETIME_SECONDS),
+    ],
 )
 def test_how_long_a_key_lasts_is_spelled_with_its_unit(spelled, found):
-    assert seconds(spelled) == found
+    assert parse_duration(spelled) == found
 
 
 @pytest.mark.parametrize(
@@ -44,16 +50,16 @@ def test_how_long_a_key_lasts_is_spelled_with_its_unit(spelled, found):
 )
 def test_what_is_no_time_is_said_with_times_that_are(spelled):
     with pytest.raises(UsageError, match="is no time that a key can last") as caught:
-        seconds(spelled)
+        parse_duration(spelled)
     assert "90d" in caught.value.hint
 
 
 def test_a_key_lasts_no_longer_than_the_server_lets_it():
     with pytest.raises(UsageError, match="as long as 1831d") as caught:
-        seconds("1831d")
+        parse_duration("1831d")
     assert "1830d" in caught.value.hint
     (limits,) = requests.Lifetime.__metadata__
-    assert (limits.ge, limits.le) == (seconds("1m"), LONGEST)
+    assert (limits.ge, limits.le) == (parse_duration("1m"), MAX_LIFETIME_SECONDS)
 
 
 def test_scopes_are_those_of_the_server():
@@ -61,13 +67,13 @@ def test_scopes_are_those_of_the_server():
 
 
 def test_scopes_are_each_sent_once_and_without_any_it_is_what_a_push_needs():
-    assert scopes(["audit:read", "apps:read", "audit:read"]) == ("audit:read", "apps:read")
-    assert scopes([]) == PUSHING
+    assert parse_scopes(["audit:read", "apps:read", "audit:read"]) == ("audit:read", "apps:read")
+    assert parse_scopes([]) == PUSH_SCOPES
 
 
 def test_a_scope_that_is_not_there_is_said_with_all_that_are():
     with pytest.raises(UsageError, match="there is no scope 'version:write'") as caught:
-        scopes(["apps:read", "version:write"])
+        parse_scopes(["apps:read", "version:write"])
     assert ", ".join(SCOPES) in caught.value.hint
     assert "did you mean versions:write" in caught.value.hint
 
@@ -81,10 +87,10 @@ def test_scopes_are_offered_where_one_is_typed():
 
 def test_a_key_says_what_is_wanted_of_it_and_nothing_else():
     api = Answering({"GET /apps/7": {"id": 7, "name": "shop"}, "POST /auth/keys": KEY})
-    keys.create(api, Wish("ci", PUSHING))
-    keys.create(api, Wish("ci", ("apps:read",), ("7",), 60))
+    keys.create(api, KeyOptions("ci", PUSH_SCOPES))
+    keys.create(api, KeyOptions("ci", ("apps:read",), ("7",), 60))
     assert [asked[2] for asked in api.asked if asked[0] == "POST"] == [
-        {"name": "ci", "scopes": list(PUSHING)},
+        {"name": "ci", "scopes": list(PUSH_SCOPES)},
         {"name": "ci", "scopes": ["apps:read"], "apps": ["shop"], "expires_in": 60},
     ]
 
@@ -99,14 +105,14 @@ def test_a_key_says_what_is_wanted_of_it_and_nothing_else():
 def test_no_key_is_made_for_an_app_that_is_not_there(name, hint):
     api = Answering({"GET /apps": [{"name": "shop"}]})
     with pytest.raises(AlmNotFound) as caught:
-        keys.create(api, Wish("ci", PUSHING, (name,)))
+        keys.create(api, KeyOptions("ci", PUSH_SCOPES, (name,)))
     assert caught.value.hint == hint
 
 
 def test_a_key_that_is_refused_is_said_with_who_makes_keys():
     api = Answering({"POST /auth/keys": Forbidden("you cannot give what you do not have: users:admin")})
     with pytest.raises(Forbidden, match="users:admin") as caught:
-        keys.create(api, Wish("ci", ("users:admin",)))
+        keys.create(api, KeyOptions("ci", ("users:admin",)))
     assert "no more than they can" in caught.value.hint
 
 

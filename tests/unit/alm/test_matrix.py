@@ -21,7 +21,7 @@ def test_environments_stand_by_their_order_and_apps_by_name():
 def test_an_app_that_never_was_deployed_has_no_row():
     found = grid(matrix([place("web", "dev", cell(1, 1, "1.0"))], apps=["web", "idle"]))
     assert [row.app for row in found.rows] == ["web"]
-    assert found.nowhere == ("idle",)
+    assert found.never_deployed == ("idle",)
 
 
 def test_a_row_differs_where_not_every_environment_has_the_same_version():
@@ -38,9 +38,9 @@ def test_a_row_differs_where_not_every_environment_has_the_same_version():
     api, web = found.rows
     assert not api.differs
     assert web.differs
-    assert web.cells["prod"].is_behind
-    assert not web.cells["dev"].is_behind
-    assert not api.cells["prod"].is_behind
+    assert web.cells["prod"].is_outdated
+    assert not web.cells["dev"].is_outdated
+    assert not api.cells["prod"].is_outdated
 
 
 def test_a_later_attempt_stands_beside_what_is_current():
@@ -50,21 +50,24 @@ def test_a_later_attempt_stands_beside_what_is_current():
     (row,) = found.rows
     assert row.cells["prod"].current.tag == "1.3"
     assert row.cells["prod"].age == 90
-    assert (row.cells["prod"].newer.tag, row.cells["prod"].newer.status) == ("1.4", "failed")
+    assert (row.cells["prod"].latest_attempt.tag, row.cells["prod"].latest_attempt.status) == (
+        "1.4",
+        "failed",
+    )
     assert not row.differs
 
 
 def test_an_attempt_before_anything_was_current_stands_alone():
     found = grid(matrix([place("web", "prod", None, cell(8, 7, "1.4", status="pending"), age=None)]))
     (row,) = found.rows
-    assert row.cells["prod"] == Cell(None, row.cells["prod"].newer, None)
-    assert row.cells["prod"].newer.status == "pending"
+    assert row.cells["prod"] == Cell(None, row.cells["prod"].latest_attempt, None)
+    assert row.cells["prod"].latest_attempt.status == "pending"
 
 
 def test_what_is_current_is_not_told_twice():
     current = cell(8, 7, "1.4")
     (row,) = grid(matrix([place("web", "prod", current, current)])).rows
-    assert row.cells["prod"].newer is None
+    assert row.cells["prod"].latest_attempt is None
 
 
 def test_no_place_is_left_out_though_the_lists_lack_it():
@@ -84,7 +87,9 @@ def test_columns_know_their_tier():
     assert found.columns == (Column("prod", "other"),)
 
 
-@pytest.mark.parametrize("answer", [None, [], {"apps": 1}, {"apps": [], "places": [{}], "environments": []}])
+@pytest.mark.parametrize(
+    "answer", [None, [], {"apps": 1}, {"apps": [], "placements": [{}], "environments": []}]
+)
 def test_what_is_no_matrix_is_said(answer):
     with pytest.raises(AlmError, match="not what was expected"):
         grid(answer)

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from envmgr.alm.refs import Numbered, Standing, Tagged
-from envmgr.kit.errors import AlmConflict, AlmError, AlmNotFound, Forbidden, NeedsAnother, UsageError
+from envmgr.alm.refs import CurrentRef, IdRef, TagRef
+from envmgr.kit.errors import AlmConflict, AlmError, AlmNotFound, Forbidden, SelfApprovalForbidden, UsageError
 from envmgr.ops.alm import affected, apps, deployments, pages, resolve, status, versions
 from support.answering import Answering
 from support.matrices import cell, matrix, place
@@ -26,30 +26,30 @@ def app_id(name):
 @pytest.mark.parametrize(
     ("named", "path"),
     [
-        (Tagged("shop", "1.4.0"), "/apps/shop/versions/1.4.0"),
-        (Tagged("shop", "a+b:c@d"), "/apps/shop/versions/a%2Bb%3Ac%40d"),
-        (Numbered(42), "/versions/42"),
+        (TagRef("shop", "1.4.0"), "/apps/shop/versions/1.4.0"),
+        (TagRef("shop", "a+b:c@d"), "/apps/shop/versions/a%2Bb%3Ac%40d"),
+        (IdRef(42), "/versions/42"),
     ],
 )
 def test_a_version_is_found_by_its_name_or_number(named, path):
-    assert resolve.version(Answering({f"GET {path}": VERSION}), named) == VERSION
+    assert resolve.find_version(Answering({f"GET {path}": VERSION}), named) == VERSION
 
 
 @pytest.mark.parametrize("app", ["shop", str(app_id("shop"))])
 def test_what_stands_somewhere_is_found_by_the_matrix(app):
     api = Answering({"GET /matrix": MATRIX, "GET /versions/42": VERSION})
-    assert resolve.version(api, Standing(app, "prod")) == VERSION
+    assert resolve.find_version(api, CurrentRef(app, "prod")) == VERSION
     assert ("GET", "/matrix", {"environment": "prod"}) in api.asked
 
 
 @pytest.mark.parametrize(
     ("named", "message", "hint"),
     [
-        (Standing("shp", "prod"), "there is no app 'shp'", "did you mean shop?"),
-        (Standing("xyz", "prod"), "there is no app 'xyz'", "apps list"),
-        (Standing("web", "prod"), "nothing of web stands in prod", "deployments list --app web"),
-        (Standing("idle", "prod"), "nothing of idle stands in prod", "deployments list --app idle"),
-        (Standing("shop", "prd"), "there is no environment 'prd'", "did you mean prod"),
+        (CurrentRef("shp", "prod"), "there is no app 'shp'", "did you mean shop?"),
+        (CurrentRef("xyz", "prod"), "there is no app 'xyz'", "apps list"),
+        (CurrentRef("web", "prod"), "nothing of web stands in prod", "deployments list --app web"),
+        (CurrentRef("idle", "prod"), "nothing of idle stands in prod", "deployments list --app idle"),
+        (CurrentRef("shop", "prd"), "there is no environment 'prd'", "did you mean prod"),
     ],
 )
 def test_what_stands_nowhere_is_said_with_a_way_out(named, message, hint):
@@ -60,17 +60,17 @@ def test_what_stands_nowhere_is_said_with_a_way_out(named, message, hint):
 
     api = Answering({"GET /matrix": matrix_of, "GET /environments": [{"name": "prod"}, {"name": "dev"}]})
     with pytest.raises(AlmNotFound, match=message) as caught:
-        resolve.version(api, named)
+        resolve.find_version(api, named)
     assert hint in caught.value.hint
 
 
 @pytest.mark.parametrize(
     ("named", "hint"),
     [
-        (Tagged("shop", "1.4.1"), "did you mean 1.4.0?"),
-        (Tagged("shop", "xyz"), "the newest of shop are 1.4.0, 0.9"),
-        (Tagged("idle", "1"), "`envmgr alm push` registers a version"),
-        (Tagged("shp", "1.4.0"), "did you mean shop?"),
+        (TagRef("shop", "1.4.1"), "did you mean 1.4.0?"),
+        (TagRef("shop", "xyz"), "the newest of shop are 1.4.0, 0.9"),
+        (TagRef("idle", "1"), "`envmgr alm push` registers a version"),
+        (TagRef("shp", "1.4.0"), "did you mean shop?"),
     ],
 )
 def test_a_version_that_is_not_there_is_said_with_those_that_are(named, hint):
@@ -84,7 +84,7 @@ def test_a_version_that_is_not_there_is_said_with_those_that_are(named, hint):
         }
     )
     with pytest.raises(AlmNotFound) as caught:
-        resolve.version(api, named)
+        resolve.find_version(api, named)
     assert caught.value.hint == hint
 
 
@@ -99,7 +99,7 @@ def test_where_nothing_was_deployed_yet_there_is_no_environment_to_name():
 )
 def test_a_list_is_as_long_as_asked_for_and_tells_whether_it_goes_on(limit, shown, more):
     api = Answering({"GET /things": ([{"id": 3}], [{"id": 2}, {"id": 1}])})
-    found = pages.listed(api, "/things", {"app": "shop", "tag": None, "commit": ""}, limit)
+    found = pages.fetch(api, "/things", {"app": "shop", "tag": None, "commit": ""}, limit)
     assert (len(found.items), found.more) == (shown, more)
     assert api.asked == [("GET", "/things", {"app": "shop", "limit": min(limit + 1, 200) if limit else 200})]
 
@@ -134,7 +134,7 @@ def test_an_app_is_shown_with_its_versions_and_where_it_stands():
 
 def test_a_version_is_changed_only_in_what_is_given():
     api = Answering({"GET /apps/shop/versions/1.4.0": VERSION, "PATCH /versions/42": VERSION})
-    versions.update(api, Tagged("shop", "1.4.0"), {"changelog": "Faster", "ref": None})
+    versions.update(api, TagRef("shop", "1.4.0"), {"changelog": "Faster", "ref": None})
     assert api.asked[-1] == ("PATCH", "/versions/42", {"changelog": "Faster"}, "42.3")
 
 
@@ -182,7 +182,7 @@ def test_a_lock_that_cannot_be_sent_is_said(tmp_path):
     ],
 )
 def test_what_ends_work_begins_with_its_start(now, wanted, steps):
-    assert tuple(deployments.way(now, wanted)) == steps
+    assert tuple(deployments.transition_path(now, wanted)) == steps
 
 
 def deploying(**answers):
@@ -200,7 +200,7 @@ def deploying(**answers):
 
 def test_a_deployment_is_walked_to_where_it_is_wanted():
     api = deploying()
-    done = deployments.deploy(api, Tagged("shop", "1.4.0"), "prod", "successful", "because")
+    done = deployments.deploy(api, TagRef("shop", "1.4.0"), "prod", "successful", "because")
     assert done.steps == ("in_progress", "successful")
     assert done.deployment["status"] == "successful"
     assert [asked for asked in api.asked if asked[0] == "POST"] == [
@@ -212,42 +212,42 @@ def test_a_deployment_is_walked_to_where_it_is_wanted():
 
 def test_without_a_state_a_deployment_stays_as_the_server_begins_it():
     api = deploying()
-    assert deployments.deploy(api, Tagged("shop", "1.4.0"), "prod", None, "") == deployments.Deployed(
+    assert deployments.deploy(api, TagRef("shop", "1.4.0"), "prod", None, "") == deployments.Deployed(
         PENDING, ()
     )
 
 
 def test_an_environment_that_a_deployment_makes_is_told():
     api = deploying()
-    assert deployments.deploy(api, Tagged("shop", "1.4.0"), "qa", None, "").is_new_environment
-    assert deployments.deploy(api, Tagged("shop", "1.4.0"), "qa", "successful", "").is_new_environment
+    assert deployments.deploy(api, TagRef("shop", "1.4.0"), "qa", None, "").is_new_environment
+    assert deployments.deploy(api, TagRef("shop", "1.4.0"), "qa", "successful", "").is_new_environment
 
 
 def test_who_may_not_read_environments_deploys_all_the_same():
     api = deploying(**{"GET /environments": Forbidden("no")})
-    assert not deployments.deploy(api, Tagged("shop", "1.4.0"), "PROD", None, "").is_new_environment
+    assert not deployments.deploy(api, TagRef("shop", "1.4.0"), "PROD", None, "").is_new_environment
 
 
 def test_an_environment_that_differs_in_case_only_is_not_made_unless_that_is_meant():
     api = deploying()
     with pytest.raises(AlmNotFound, match="there is no environment 'PROD', but prod") as caught:
-        deployments.deploy(api, Tagged("shop", "1.4.0"), "PROD", None, "")
+        deployments.deploy(api, TagRef("shop", "1.4.0"), "PROD", None, "")
     assert caught.value.hint == "`--env prod` deploys there; `--new-env` makes PROD besides"
     assert not [asked for asked in api.asked if asked[0] == "POST"]
-    made = deployments.deploy(api, Tagged("shop", "1.4.0"), "PROD", None, "", new_environment=True)
+    made = deployments.deploy(api, TagRef("shop", "1.4.0"), "PROD", None, "", new_environment=True)
     assert made.is_new_environment
 
 
 def test_of_two_that_differ_in_case_only_the_one_that_is_named_is_meant():
     api = deploying(**{"GET /environments": [{"name": "prod"}, {"name": "PROD"}]})
-    assert not deployments.deploy(api, Tagged("shop", "1.4.0"), "PROD", None, "").is_new_environment
+    assert not deployments.deploy(api, TagRef("shop", "1.4.0"), "PROD", None, "").is_new_environment
 
 
 def test_a_walk_that_fails_says_that_the_deployment_is_there():
-    refusal = AlmConflict("it waits for an approval", kind="impossible-step")
+    refusal = AlmConflict("it waits for an approval", kind="invalid-transition")
     api = deploying(**{"POST /deployments/9/statuses": refusal})
     with pytest.raises(AlmConflict, match=r"deployment 9 is there, .* it waits for an approval") as caught:
-        deployments.deploy(api, Tagged("shop", "1.4.0"), "prod", "successful", "")
+        deployments.deploy(api, TagRef("shop", "1.4.0"), "prod", "successful", "")
     assert "`envmgr alm deployments update 9 --status successful`" in caught.value.hint
     assert "`envmgr alm deployments update 9 --status cancelled`" in caught.value.hint
 
@@ -255,12 +255,14 @@ def test_a_walk_that_fails_says_that_the_deployment_is_there():
 @pytest.mark.parametrize(
     ("act", "then"),
     [
-        (lambda api: deployments.deploy(api, Tagged("shop", "1.4.0"), "prod", "successful", ""), True),
+        (lambda api: deployments.deploy(api, TagRef("shop", "1.4.0"), "prod", "successful", ""), True),
         (lambda api: deployments.advance(api, 9, "successful", ""), False),
     ],
 )
 def test_a_step_that_is_for_somebody_else_is_not_suggested_to_who_may_not(act, then):
-    refusal = NeedsAnother("user:eve asked for deployment 9: somebody else must move it on", "somebody")
+    refusal = SelfApprovalForbidden(
+        "user:eve asked for deployment 9: somebody else must move it on", "somebody"
+    )
     waiting = {**PENDING, "status": "awaiting_approval"}
     api = deploying(
         **{
@@ -269,7 +271,7 @@ def test_a_step_that_is_for_somebody_else_is_not_suggested_to_who_may_not(act, t
             "POST /deployments/9/statuses": refusal,
         }
     )
-    with pytest.raises(NeedsAnother, match="somebody else must move it on") as caught:
+    with pytest.raises(SelfApprovalForbidden, match="somebody else must move it on") as caught:
         act(api)
     approves = "somebody else than who asked for it approves it with "
     assert caught.value.hint.startswith(f"{approves}`envmgr alm deployments update 9 --status in_progress`;")
@@ -290,7 +292,7 @@ def test_a_deployment_that_begins_blocked_says_why_and_when_it_goes_on():
     with pytest.raises(
         AlmConflict, match=r"taken to successful: it is blocked: frozen until monday$"
     ) as caught:
-        deployments.deploy(api, Tagged("shop", "1.4.0"), "prod", "successful", "")
+        deployments.deploy(api, TagRef("shop", "1.4.0"), "prod", "successful", "")
     assert "--status pending` goes on with it once the environment is open again" in caught.value.hint
 
 
@@ -298,13 +300,15 @@ ACTIVE = {**PENDING, "version_id": 42, "environment": "prod", "actor": "user:ada
 
 
 def in_the_way(active):
-    refusal = AlmConflict("one is active", kind="deployment-active", members={"active": "/deployments/9"})
+    refusal = AlmConflict(
+        "one is active", kind="deployment-active", members={"active_deployment": "/deployments/9"}
+    )
     me = {"GET /auth/me": {"actor": "user:ada"}}
     return deploying(**{"POST /deployments": refusal, "GET /deployments/9": active, **me})
 
 
 def test_the_callers_own_deployment_of_the_same_version_is_gone_on_with():
-    done = deployments.deploy(in_the_way(ACTIVE), Tagged("shop", "1.4.0"), "prod", "successful", "")
+    done = deployments.deploy(in_the_way(ACTIVE), TagRef("shop", "1.4.0"), "prod", "successful", "")
     assert done.resumed
     assert done.steps == ("successful",)
 
@@ -321,7 +325,7 @@ def test_the_callers_own_deployment_of_the_same_version_is_gone_on_with():
 def test_what_is_in_the_way_and_not_meant_is_left_alone(other, status):
     api = in_the_way({**ACTIVE, **other})
     with pytest.raises(AlmConflict, match="one is active"):
-        deployments.deploy(api, Tagged("shop", "1.4.0"), "prod", status, "")
+        deployments.deploy(api, TagRef("shop", "1.4.0"), "prod", status, "")
     assert [asked[1] for asked in api.asked if asked[0] == "POST"] == ["/deployments"]
 
 
@@ -393,7 +397,7 @@ def test_only_what_something_deployed_is_locked_with_is_suggested(tool, there, l
         f"GET /tools/{name.replace(':', '%3A')}/usage": {"counts": {"matches": int(name in there)}}
         for name in (*names, "nodejs", "node")
     }
-    assert affected.used_instead(Answering(answers), tool, like_it) == meant
+    assert affected.suggest_used_tools(Answering(answers), tool, like_it) == meant
 
 
 def test_nothing_is_said_of_an_environment_that_is_not_there():
@@ -405,8 +409,8 @@ def test_nothing_is_said_of_an_environment_that_is_not_there():
 def test_the_matrix_is_shown_of_one_app_too():
     found = status.status(Answering({"GET /matrix": MATRIX}), None, "shop")
     assert [row.app for row in found.grid.rows] == ["shop"]
-    assert found.grid.nowhere == ()
-    assert status.status(Answering({"GET /matrix": MATRIX}), None, "idle").grid.nowhere == ("idle",)
+    assert found.grid.never_deployed == ()
+    assert status.status(Answering({"GET /matrix": MATRIX}), None, "idle").grid.never_deployed == ("idle",)
     with pytest.raises(AlmNotFound, match="there is no app 'shp'"):
         status.status(Answering({"GET /matrix": MATRIX}), None, "shp")
-    assert status.status(Answering({"GET /matrix": MATRIX}), None, None).grid.nowhere == ("idle",)
+    assert status.status(Answering({"GET /matrix": MATRIX}), None, None).grid.never_deployed == ("idle",)

@@ -3,10 +3,10 @@ from __future__ import annotations
 import pytest
 
 from envmgr.alm.refs import (
-    Everywhere,
-    Numbered,
-    Standing,
-    Tagged,
+    CurrentRef,
+    EnvironmentRef,
+    IdRef,
+    TagRef,
     check_app,
     check_environment,
     parse,
@@ -18,16 +18,16 @@ from envmgr.kit.errors import UsageError
 @pytest.mark.parametrize(
     ("word", "named"),
     [
-        ("shop@1.4.0", Tagged("shop", "1.4.0")),
-        ("shop@v2.0.0-rc.1+b:7@x", Tagged("shop", "v2.0.0-rc.1+b:7@x")),
-        ("7@1.0", Tagged("7", "1.0")),
-        ("shop@release/3.0", Tagged("shop", "release/3.0")),
-        ("shop@a/b/v1:x@y", Tagged("shop", "a/b/v1:x@y")),
-        ("shop@lock", Tagged("shop", "lock")),
-        ("shop:prod", Standing("shop", "prod")),
-        ("prod", Everywhere("prod")),
-        ("prod-eu.1", Everywhere("prod-eu.1")),
-        ("42", Numbered(42)),
+        ("shop@1.4.0", TagRef("shop", "1.4.0")),
+        ("shop@v2.0.0-rc.1+b:7@x", TagRef("shop", "v2.0.0-rc.1+b:7@x")),
+        ("7@1.0", TagRef("7", "1.0")),
+        ("shop@release/3.0", TagRef("shop", "release/3.0")),
+        ("shop@a/b/v1:x@y", TagRef("shop", "a/b/v1:x@y")),
+        ("shop@lock", TagRef("shop", "lock")),
+        ("shop:prod", CurrentRef("shop", "prod")),
+        ("prod", EnvironmentRef("prod")),
+        ("prod-eu.1", EnvironmentRef("prod-eu.1")),
+        ("42", IdRef(42)),
     ],
 )
 def test_a_name_says_what_it_names_and_is_spelled_as_it_was_written(word, named):
@@ -63,7 +63,7 @@ def test_what_names_nothing_is_refused_with_an_example(word):
 
 
 def test_names_are_as_long_as_the_server_takes_them():
-    assert parse(f"{'a' * 100}@{'t' * 128}") == Tagged("a" * 100, "t" * 128)
+    assert parse(f"{'a' * 100}@{'t' * 128}") == TagRef("a" * 100, "t" * 128)
     for word in ("a" * 101 + "@1", "a@" + "t" * 129, "e" * 64, "a:" + "e" * 64, "9" * 5_000):
         with pytest.raises(UsageError):
             parse(word)
@@ -72,11 +72,11 @@ def test_names_are_as_long_as_the_server_takes_them():
 @pytest.mark.parametrize(
     ("words", "named"),
     [
-        (("shop@1.0",), Tagged("shop", "1.0")),
-        (("shop", "1.0"), Tagged("shop", "1.0")),
-        (("shop", "sub/v1.0.0"), Tagged("shop", "sub/v1.0.0")),
-        (("shop:prod",), Standing("shop", "prod")),
-        (("9",), Numbered(9)),
+        (("shop@1.0",), TagRef("shop", "1.0")),
+        (("shop", "1.0"), TagRef("shop", "1.0")),
+        (("shop", "sub/v1.0.0"), TagRef("shop", "sub/v1.0.0")),
+        (("shop:prod",), CurrentRef("shop", "prod")),
+        (("9",), IdRef(9)),
     ],
 )
 def test_one_version_is_named_in_a_word_or_two(words, named):

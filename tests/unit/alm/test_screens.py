@@ -11,13 +11,13 @@ from envmgr.alm.matrix import grid
 from envmgr.alm.version_diff import compare
 from envmgr.cli.alm.commands import affected, diff, status
 from envmgr.cli.alm.output import audit_report, text
-from envmgr.cli.alm.output.audit_entries import Lines
-from envmgr.cli.alm.output.matrix import Look
-from envmgr.cli.alm.output.symbols import SHAPES, WORDS
+from envmgr.cli.alm.output.audit_entries import EntryTable
+from envmgr.cli.alm.output.matrix import RenderOptions
+from envmgr.cli.alm.output.symbols import ASCII_SYMBOLS, UNICODE_SYMBOLS
 from envmgr.cli.output.style import Style
 from envmgr.cli.output.table import display_width
 from envmgr.ops.alm.affected import Affected, Use
-from envmgr.ops.alm.diff import Absent, AppDifference
+from envmgr.ops.alm.diff import AppDifference, NotDeployed
 from support.auditing import checkpoints, entries
 from support.matrices import cell, matrix, place
 
@@ -102,13 +102,13 @@ def test_on_a_narrow_terminal_versions_are_never_cut():
 
 def test_what_is_not_there_yet_is_not_told_as_removed():
     tried = grid(matrix([place("shop", "staging", None, cell(5, 2, "2.0", status="in_progress"))]))
-    absent = Absent("staging", tried.rows[0].cells["staging"].newer)
+    absent = NotDeployed("staging", tried.rows[0].cells["staging"].latest_attempt)
     found = AppDifference("shop", compare(OLD, None), None, absent)
     assert list(diff._lines([found], "", PLAIN, 80)) == [
         "shop  1.3.2 -> -",
         "  staging  nothing of it stands there (2.0 in progress)",
     ]
-    assert json.loads(json.dumps(diff._entry(found)))["absent"] == {
+    assert json.loads(json.dumps(diff._to_json(found)))["absent"] == {
         "environment": "staging",
         "tried": {"tag": "2.0", "status": "in_progress"},
     }
@@ -146,7 +146,7 @@ def test_locks_are_told_apart_where_tools_do_not_tell(before, after, said):
 
 
 def test_an_entry_of_a_difference_is_json():
-    entry = json.loads(json.dumps(diff._entry(difference(OLD, NEW))))
+    entry = json.loads(json.dumps(diff._to_json(difference(OLD, NEW))))
     assert entry["tools"][1] == {
         "tool": "nodejs",
         "change": "changed",
@@ -160,7 +160,7 @@ def test_an_entry_of_a_difference_is_json():
 def test_versions_of_two_apps_are_told_with_their_apps():
     found = difference(OLD, {**NEW, "app": "blog"}, app=None)
     assert next(iter(diff._lines([found], "", PLAIN, 80))) == "shop@1.3.2 -> blog@1.4.0"
-    entry = diff._entry(found)
+    entry = diff._to_json(found)
     assert (entry["app"], entry["before"]["app"], entry["after"]["app"]) == (None, "shop", "blog")
 
 
@@ -209,7 +209,7 @@ def test_a_tool_that_nobody_uses_may_be_another_one_that_somebody_does(near, sai
 def test_an_intact_log_says_by_what_that_is_known():
     log = list(entries(9))
     lines = list(
-        audit_report.verdict_lines(verify(log, checkpoints(log, 4, 8), checkpoints(log, 4)), PLAIN, 90)
+        audit_report.report_lines(verify(log, checkpoints(log, 4, 8), checkpoints(log, 4)), PLAIN, 90)
     )
     assert lines[0] == "intact: 9 entries, none changed, none missing"
     assert "  checkpoints  2 of the log's own, the newest that counts at entry 8" in lines
@@ -220,7 +220,7 @@ def test_a_log_that_is_not_intact_says_where():
     log = list(entries(9))
     del log[3]
     log[0]["actor"] = "user:eve"
-    lines = list(audit_report.verdict_lines(verify(log, []), PLAIN, 90))
+    lines = list(audit_report.report_lines(verify(log, []), PLAIN, 90))
     assert lines[0].startswith("not intact: 3 findings in 8 entries")
     assert "  changed  1  entry 1 is not what its hash was made of" in lines
     assert "  removed  4  entry 4 is missing" in lines
@@ -228,7 +228,7 @@ def test_a_log_that_is_not_intact_says_where():
 
 
 def test_a_verdict_is_json():
-    entry = audit_report.verdict_entry(verify(list(entries(2)), []))
+    entry = audit_report.report_json(verify(list(entries(2)), []))
     assert json.loads(json.dumps(entry))["intact"] is True
 
 
@@ -236,7 +236,7 @@ def test_entries_keep_their_columns_when_more_follow():
     log = list(entries(3))
     told = {"app": "shop", "tag": "1.4.0", "environment": "prod", "status": "failed"}
     log[1] = {**log[1], "event_type": "DeploymentUpdated", "actor": "user:ada.lovelace", "payload": told}
-    lines = Lines(PLAIN, 200)
+    lines = EntryTable(PLAIN, 200)
     first, second, third = [*lines.of(log[:2]), *lines.of(log[2:])]
     assert second.endswith("DeploymentUpdated  shop@1.4.0 -> prod: failed")
     assert first.index("AppUpdated") == second.index("DeploymentUpdated") == third.index("AppUpdated")
@@ -259,7 +259,7 @@ def test_entries_keep_their_columns_when_more_follow():
 )
 def test_an_entry_is_about_what_its_payload_names(payload, subject):
     (entry,) = entries(1)
-    (line,) = Lines(PLAIN, 200).of([{**entry, "payload": payload}])
+    (line,) = EntryTable(PLAIN, 200).of([{**entry, "payload": payload}])
     assert line.endswith(f"AppUpdated  {subject}")
 
 
@@ -267,14 +267,14 @@ def test_refusals_that_repeat_themselves_are_one_line_with_their_count():
     denied = {"event_type": "AccessDenied", "payload": {"method": "GET", "path": "/apps", "reason": "no"}}
     one, two, three, other, *rest = entries(6)
     log = [*({**entry, **denied} for entry in (one, two, three)), other, {**rest[0], **denied}, rest[1]]
-    lines = Lines(PLAIN, 200).of(log)
+    lines = EntryTable(PLAIN, 200).of(log)
     assert [line.split()[0] for line in lines] == ["3", "4", "5", "6"]
     assert lines[0].endswith("GET /apps: no (3 times)")
     assert lines[2].endswith("GET /apps: no")
 
 
 def test_on_a_narrow_terminal_entries_leave_the_year_out_and_fit():
-    lines = Lines(COLOURED, 70).of([{**one, "payload": {"name": "n" * 99}} for one in entries(3)])
+    lines = EntryTable(COLOURED, 70).of([{**one, "payload": {"name": "n" * 99}} for one in entries(3)])
     assert all(display_width(ESCAPES.sub("", line)) == 70 for line in lines)
     assert "2023" not in lines[0]
 
@@ -289,28 +289,30 @@ def test_a_status_ends_with_what_deserves_a_look_a_legend_and_what_was_left_out(
             apps=["shop", *"abcdefg"],
         )
     )
-    lines = list(status._lines(found, Look(PLAIN, WORDS, 100, 0.0)))
+    lines = list(status._lines(found, RenderOptions(PLAIN, ASCII_SYMBOLS, 100, 0.0)))
     assert lines[-3:] == [
         "1 app in 2 environments, 1 differs, 1 failed",
         "!= versions differ",
         "never deployed anywhere: a, b, c, d, e and 2 more (`envmgr alm apps list` shows all)",
     ]
     assert "✓ successful, ✗ failed, ≠ versions differ" in list(
-        status._lines(found, Look(PLAIN, SHAPES, 100, 0.0))
+        status._lines(found, RenderOptions(PLAIN, UNICODE_SYMBOLS, 100, 0.0))
     )
 
 
 def test_an_empty_status_says_how_to_begin():
-    lines = list(status._lines(grid(matrix([], apps=["shop"])), Look(PLAIN, WORDS, 100, 0.0)))
+    lines = list(
+        status._lines(grid(matrix([], apps=["shop"])), RenderOptions(PLAIN, ASCII_SYMBOLS, 100, 0.0))
+    )
     assert "envmgr alm deploy" in lines[0]
     assert lines[1].startswith("never deployed anywhere: shop")
 
 
 def test_facts_that_say_nothing_are_left_out_and_long_ones_are_broken_under_themselves():
-    lines = list(text.facts([("one", "a b"), ("none", ""), ("three", "c d\ne")], PLAIN, 12))
+    lines = list(text.key_values([("one", "a b"), ("none", ""), ("three", "c d\ne")], PLAIN, 12))
     assert lines == ["  one    a b", "  three  c d\n         e"]
 
 
 def test_what_people_wrote_cannot_move_the_cursor():
-    assert text.plain("a\tb\x1b[1m \u202ec\n") == "a b?[1m ?c"
-    assert text.prose(" one\r\n\x07two ") == "one\n?two"
+    assert text.escape_line("a\tb\x1b[1m \u202ec\n") == "a b?[1m ?c"
+    assert text.escape_text(" one\r\n\x07two ") == "one\n?two"

@@ -8,25 +8,25 @@ import pytest
 
 from envmgr.kit.environment import Environment
 from envmgr.kit.errors import AlmError, UsageError
-from envmgr.kit.paths import one_root
+from envmgr.kit.paths import single_root
 from envmgr.kit.platform import parse
 from envmgr.ops.alm import serve
-from envmgr.ops.alm.serve import Wish, command_line
+from envmgr.ops.alm.serve import ServeOptions, command_line
 from envmgr.resolve.context import Context
 
 
 @pytest.fixture
 def context(tmp_path):
     environment = Environment({"HOME": str(tmp_path / "home")}, str(tmp_path / "here"))
-    return Context(environment, one_root(str(tmp_path)), parse("linux-x64"))
+    return Context(environment, single_root(str(tmp_path)), parse("linux-x64"))
 
 
 def test_what_is_not_said_is_left_to_the_server(context):
-    assert command_line(context, Wish()) == [sys.executable, "-m", "envmgr.server", "serve", "all"]
+    assert command_line(context, ServeOptions()) == [sys.executable, "-m", "envmgr.server", "serve", "all"]
 
 
 def test_what_is_said_is_passed_on_with_the_directory_as_it_is_meant(context, tmp_path):
-    line = command_line(context, Wish("0.0.0.0", 0, "../data", "debug", True))
+    line = command_line(context, ServeOptions("0.0.0.0", 0, "../data", "debug", True))
     assert line[5:] == [
         *("--host", "0.0.0.0"),
         *("--port", "0"),
@@ -34,16 +34,16 @@ def test_what_is_said_is_passed_on_with_the_directory_as_it_is_meant(context, tm
         *("--log-level", "debug"),
         "--require-if-match",
     ]
-    assert command_line(context, Wish(data_dir="~/data"))[-1] == str(tmp_path / "home" / "data")
+    assert command_line(context, ServeOptions(data_dir="~/data"))[-1] == str(tmp_path / "home" / "data")
 
 
 def test_an_empty_directory_name_is_not_taken_for_the_current_directory(context):
     with pytest.raises(UsageError, match="--data-dir is empty"):
-        command_line(context, Wish(data_dir=""))
+        command_line(context, ServeOptions(data_dir=""))
 
 
 def test_without_its_parts_it_says_how_to_install_them(context, monkeypatch):
     monkeypatch.setattr(serve, "PARTS", ("json", "no_such_part"))
     with pytest.raises(AlmError, match="it lacks no_such_part") as caught:
-        command_line(context, Wish())
+        command_line(context, ServeOptions())
     assert "pipx install --force 'envmgr-toolchain[server]" in (caught.value.hint or "")

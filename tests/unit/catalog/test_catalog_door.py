@@ -11,7 +11,7 @@ from envmgr.catalog.release import Artifact
 from envmgr.kit.config.settings import Settings
 from envmgr.kit.environment import Environment
 from envmgr.kit.errors import ManifestError
-from envmgr.kit.paths import one_root
+from envmgr.kit.paths import single_root
 from envmgr.kit.platform import parse
 from support.registries import simple_json
 from support.upstreams import Recorded, catalog_of, context, sha256_of
@@ -29,7 +29,7 @@ def mine(tmp_path):
         data = {"name": "mine", "versions_url": "https://x/list.json", "bin": ["mine"], **fields}
         (folder / "mine.json").write_text(json.dumps(data), encoding="utf-8")
         lists = Recorded({url: (body.encode(), {}) for url, body in answers.items()})
-        return Catalog(Registry(one_root(str(tmp_path))), context(lists, tmp_path)), lists
+        return Catalog(Registry(single_root(str(tmp_path))), context(lists, tmp_path)), lists
 
     return make
 
@@ -85,7 +85,7 @@ def test_a_manifest_that_is_not_valid_is_no_manifest(mine):
 
 
 def test_a_catalog_opens_on_what_commands_have(tmp_path):
-    paths = one_root(str(tmp_path))
+    paths = single_root(str(tmp_path))
     catalog = open_catalog(
         http=None,
         settings=Settings(offline=True),
@@ -94,7 +94,7 @@ def test_a_catalog_opens_on_what_commands_have(tmp_path):
         project_dirs=[str(tmp_path / "project")],
     )
     assert catalog.manifest("nodejs").builtin
-    assert [place.whose for place in catalog.registry.places] == ["project", "user", "built-in"]
+    assert [place.scope for place in catalog.registry.directories] == ["project", "user", "built-in"]
 
 
 def test_a_packages_archive_is_named_without_its_host_and_located_when_wanted(server, machine):

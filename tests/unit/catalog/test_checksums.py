@@ -19,7 +19,7 @@ def verified(body, status=None, **checksum):
     if status:
         lists.document = lambda *_, **__: raising(status)
         lists.get = lists.document
-    return checksums.verified(ARTIFACT, {"url_template": "https://x/sums", **checksum}, lists)
+    return checksums.with_digest(ARTIFACT, {"url_template": "https://x/sums", **checksum}, lists)
 
 
 def raising(status):

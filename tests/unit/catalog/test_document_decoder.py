@@ -75,9 +75,9 @@ def test_a_list_without_end_is_refused():
 
 
 def test_objects_with_versions_as_keys_become_lists():
-    assert document_decoder.keyed({"1.0": {"date": "d"}, "1.1": "u"}) == [
+    assert document_decoder.entries_from_object({"1.0": {"date": "d"}, "1.1": "u"}) == [
         {"key": "1.0", "date": "d"},
         {"key": "1.1", "value": "u"},
     ]
     with pytest.raises(ValueError, match="an object was expected where there is an array"):
-        document_decoder.keyed([])
+        document_decoder.entries_from_object([])

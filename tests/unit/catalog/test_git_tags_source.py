@@ -12,7 +12,7 @@ from envmgr.catalog.sources.source_context import Context
 from envmgr.kit.config.settings import Settings
 from envmgr.kit.environment import Environment
 from envmgr.kit.errors import NetworkError, Offline, SourceError
-from envmgr.kit.paths import one_root
+from envmgr.kit.paths import single_root
 from envmgr.kit.platform import parse
 from support.upstreams import Recorded, context
 
@@ -47,7 +47,7 @@ def repository(tmp_path):
 def with_git(root, **settings):
     variables = {"PATH": os.environ["PATH"], "HOME": str(root)}
     return Context(
-        None, Recorded({}), Settings(**settings), Environment(variables, str(root)), one_root(str(root))
+        None, Recorded({}), Settings(**settings), Environment(variables, str(root)), single_root(str(root))
     )
 
 
@@ -155,7 +155,7 @@ def test_a_git_that_does_not_start_is_an_error(tmp_path):
     broken.write_text("#!/nowhere/at/all\n", encoding="utf-8")
     broken.chmod(0o755)
     home = Context(
-        None, Recorded({}), Settings(), Environment({"PATH": str(tmp_path)}, ""), one_root(str(tmp_path))
+        None, Recorded({}), Settings(), Environment({"PATH": str(tmp_path)}, ""), single_root(str(tmp_path))
     )
     with pytest.raises(NetworkError, match="cannot list the tags of"):
         git_tags.listing(manifest("https://example.org/a"), home)

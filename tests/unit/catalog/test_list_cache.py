@@ -185,7 +185,7 @@ def test_what_is_made_once_is_made_once_by_many_threads(machine: Machine) -> Non
 
     def ask() -> None:
         start.wait()
-        lists.once("thing", lambda: made.append(1))
+        lists.memoize("thing", lambda: made.append(1))
 
     threads = [threading.Thread(target=ask) for _ in range(8)]
     for thread in threads:

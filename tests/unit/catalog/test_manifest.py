@@ -303,7 +303,7 @@ def test_signatures_are_found_like_checksums():
     manifest = made(signature=SIGNATURE, overrides=[{"versions": "<1", "signature": None}])
     found = manifest.signature("1.0", LINUX, "https://x/y.zip?token=x")
     assert found == Signature("minisign", "https://x/y.zip.minisig", ("RWb", "RWa"))
-    assert found.promise == {"kind": "minisign", "key": "RWa RWb"}
+    assert found.lock_fields == {"kind": "minisign", "key": "RWa RWb"}
     assert manifest.signature("0.9", LINUX, "https://x/y.zip") is None
     assert made().signature("1.0", LINUX, "https://x/y.zip") is None
 

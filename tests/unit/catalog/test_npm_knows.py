@@ -26,7 +26,7 @@ def npm_in(folder: Path, script: str) -> None:
 
 def ask(root: Path, path: str = "") -> dict[str, str]:
     environment = Environment({"PATH": path}, str(root))
-    return npm_query.ask(environment, str(root / "installs"), KEYS)
+    return npm_query.query_npm(environment, str(root / "installs"), KEYS)
 
 
 def test_an_npm_on_path_answers(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from envmgr.catalog.sources import pip_config
-from envmgr.catalog.sources.pip_query import Knowledge
+from envmgr.catalog.sources.pip_query import PipInfo
 from envmgr.kit.environment import Environment
 from envmgr.kit.errors import ConfigError
 
@@ -24,7 +24,7 @@ def load(root: Path, files: dict[str, str] | None = None, **variables: str) -> p
         if kind in (files or {}):
             path.write_text((files or {})[kind])
         known.append((kind, str(path)))
-    return pip_config.load(Environment(variables, str(root)), lambda _: Knowledge(tuple(known), DEFAULT))
+    return pip_config.load(Environment(variables, str(root)), lambda _: PipInfo(tuple(known), DEFAULT))
 
 
 def test_without_configuration_pips_default_is_asked(tmp_path: Path) -> None:

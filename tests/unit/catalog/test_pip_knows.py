@@ -16,18 +16,18 @@ def test_pips_modules_and_its_command_line_know_the_same() -> None:
 
 
 def test_pip_has_files_of_every_kind_and_a_default_index() -> None:
-    known = pip_query.knowledge(os.environ)
+    known = pip_query.query_pip(os.environ)
     assert [kind for kind, _ in known.files][-1] == "site"
     assert {kind for kind, _ in known.files} == {"global", "user", "site"}
     assert urlsplit(known.default_index).scheme == "https"
 
 
 def test_the_command_line_is_asked_when_the_modules_moved(monkeypatch: pytest.MonkeyPatch) -> None:
-    def moved() -> pip_query.Knowledge:
+    def moved() -> pip_query.PipInfo:
         raise ImportError("no such module")
 
     monkeypatch.setattr(pip_query, "from_modules", moved)
-    assert pip_query.knowledge(dict(os.environ)).default_index.startswith("https://")
+    assert pip_query.query_pip(dict(os.environ)).default_index.startswith("https://")
 
 
 def test_a_pip_that_does_not_run_is_an_error_with_a_way_out(monkeypatch: pytest.MonkeyPatch) -> None:

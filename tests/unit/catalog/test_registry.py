@@ -7,13 +7,13 @@ import pytest
 from envmgr.catalog import registry
 from envmgr.catalog.registry import Registry
 from envmgr.kit.errors import ManifestError, StorageError, UnknownTool
-from envmgr.kit.paths import one_root
+from envmgr.kit.paths import single_root
 
 
 @pytest.fixture
 def places(tmp_path):
     """Give the directories of the project and the user, and a function that writes manifests there."""
-    paths = one_root(str(tmp_path / "home"))
+    paths = single_root(str(tmp_path / "home"))
     project = tmp_path / "project"
 
     def write(whose, name, text=None, **fields):
@@ -32,13 +32,14 @@ def places(tmp_path):
 
 def test_the_project_wins_over_the_user_and_the_user_over_what_is_built_in(places):
     tools, write = places
-    assert tools.whose(tools.get("zig")) == "built-in"
+    assert tools.scope(tools.get("zig")) == "built-in"
     for whose in ("user", "project"):
         write(whose, "zig")
         again = Registry(
-            one_root(tools.places[1].directory[: -len("/plugins")]), [tools.places[0].directory[:-16]]
+            single_root(tools.directories[1].directory[: -len("/plugins")]),
+            [tools.directories[0].directory[:-16]],
         )
-        assert again.whose(again.get("zig")) == whose
+        assert again.scope(again.get("zig")) == whose
         assert not again.get("zig").builtin
 
 
@@ -50,14 +51,14 @@ def test_the_nearest_directory_of_a_project_wins_and_the_others_count_too(tmp_pa
             data = {"name": name, "versions_url": f"https://{directory}/x", "bin_path_template": "x"}
             (folder / f"{name}.json").write_text(json.dumps(data))
     nearest_first = [str(tmp_path / name) for name in ("near", "empty", "far")]
-    tools = Registry(one_root(str(tmp_path / "home")), nearest_first)
+    tools = Registry(single_root(str(tmp_path / "home")), nearest_first)
     assert [tools.get(name).source["url"] for name in ("both", "only")] == ["https://near/x", "https://far/x"]
-    assert {tools.whose(tools.get(name)) for name in ("both", "only")} == {"project"}
+    assert {tools.scope(tools.get(name)) for name in ("both", "only")} == {"project"}
     assert {"both", "only"} < set(tools.names())
 
 
 def test_without_a_project_its_manifests_are_not_looked_for(tmp_path):
-    assert [place.whose for place in Registry(one_root(str(tmp_path))).places] == ["user", "built-in"]
+    assert [place.scope for place in Registry(single_root(str(tmp_path))).directories] == ["user", "built-in"]
 
 
 @pytest.mark.parametrize(
@@ -103,13 +104,13 @@ def test_what_can_be_no_tool_is_unknown(name, places):
 def test_packages_get_a_manifest_made_on_the_spot(tool, source, places):
     manifest = places[0].checked(tool)
     assert (manifest.name, manifest.source, manifest.builtin) == (tool, source, False)
-    assert places[0].whose(manifest) == "package"
+    assert places[0].scope(manifest) == "package"
     assert registry.text_of(manifest) is None
 
 
 def test_a_package_may_have_a_manifest_of_its_own(places):
     tools, write = places
-    folder = tools.places[1].directory
+    folder = tools.directories[1].directory
     write("user", "zig")
     with open(f"{folder}/pypi%3Aziglang.json", "w", encoding="utf-8") as file:
         json.dump(
@@ -155,7 +156,7 @@ def test_a_manifest_must_bear_the_name_of_its_file(places):
 def test_a_file_that_is_no_text_is_no_manifest_and_hides_no_other(places):
     tools, write = places
     write("user", "mine")
-    with open(f"{tools.places[1].directory}/mine.json", "wb") as file:
+    with open(f"{tools.directories[1].directory}/mine.json", "wb") as file:
         file.write(b"\xff")
     with pytest.raises(StorageError, match=r"mine\.json: it is not UTF-8"):
         tools.get("mine")

@@ -35,7 +35,7 @@ def layout(*places, **more):
 @unix
 def test_a_program_is_made_executable_and_its_directory_goes_on_path(tree):
     root = tree("bin/tool")
-    assert executables.prepare(root, layout("bin/tool"), "linux") == ("bin",)
+    assert executables.prepare_executables(root, layout("bin/tool"), "linux") == ("bin",)
     assert os.stat(f"{root}/bin/tool").st_mode & 0o777 == 0o755
 
 
@@ -49,49 +49,49 @@ def test_whoever_may_not_read_may_not_execute(tree):
 
 def test_directories_go_on_path_once_in_order(tree):
     root = tree("b/x", "a/y", "b/z", "top")
-    assert executables.prepare(root, layout("b/x", "a", "b", "."), "linux") == ("b", "a", "")
+    assert executables.prepare_executables(root, layout("b/x", "a", "b", "."), "linux") == ("b", "a", "")
 
 
 def test_a_directory_with_a_slash_is_made(tree):
     root = tree("x")
-    assert executables.prepare(root, layout("lib/bin/"), "linux") == ("lib/bin",)
+    assert executables.prepare_executables(root, layout("lib/bin/"), "linux") == ("lib/bin",)
     assert os.path.isdir(f"{root}/lib/bin")
 
 
 @pytest.mark.parametrize(("files", "expected"), [(["bin/x"], ("bin",)), (["x"], ("",))])
 def test_without_a_word_programs_are_in_bin_or_at_the_top(tree, files, expected):
-    assert executables.prepare(tree(*files), layout(), "linux") == expected
+    assert executables.prepare_executables(tree(*files), layout(), "linux") == expected
 
 
 def test_a_program_that_is_missing_is_named_with_what_there_is(tree):
     root = tree("nope/x", "README")
     with pytest.raises(BadArchive, match=r"no program 'bin/tool'; at its top are 'README', 'nope'"):
-        executables.prepare(root, layout("bin/tool"), "linux")
+        executables.prepare_executables(root, layout("bin/tool"), "linux")
 
 
 def test_a_long_top_is_cut_short(tree):
     root = tree(*[f"f{number:02}" for number in range(20)])
     with pytest.raises(BadArchive, match="'f11' and 8 more"):
-        executables.prepare(root, layout("bin/tool"), "linux")
+        executables.prepare_executables(root, layout("bin/tool"), "linux")
 
 
 def test_windows_finds_programs_by_their_endings(tree):
     root = tree("bin/tool.exe")
-    assert executables.prepare(root, layout("bin/tool"), "windows") == ("bin",)
+    assert executables.prepare_executables(root, layout("bin/tool"), "windows") == ("bin",)
     with pytest.raises(BadArchive):
-        executables.prepare(root, layout("bin/tool"), "linux")
+        executables.prepare_executables(root, layout("bin/tool"), "linux")
 
 
 @pytest.mark.parametrize("place", ["../x", "/bin/sh", "a/../../x"])
 def test_a_place_outside_the_tree_is_refused(tree, place):
     with pytest.raises(UnsafeArchive):
-        executables.prepare(tree("x"), layout(place), "linux")
+        executables.prepare_executables(tree("x"), layout(place), "linux")
 
 
 @unix
 def test_a_link_makes_a_command_of_the_first_program_that_is_there(tree):
     root = tree("lib/cli.js")
-    made = executables.prepare(root, layout(links={"tool": ("bin/cli", "lib/cli.js")}), "linux")
+    made = executables.prepare_executables(root, layout(links={"tool": ("bin/cli", "lib/cli.js")}), "linux")
     assert made == (LINKS,)
     assert os.readlink(f"{root}/{LINKS}/tool") == "../lib/cli.js"
     assert subprocess.run([f"{root}/{LINKS}/tool"], capture_output=True, check=True).stdout == b"ran\n"
@@ -99,23 +99,26 @@ def test_a_link_makes_a_command_of_the_first_program_that_is_there(tree):
 
 def test_links_come_before_all_of_bin(tree):
     root = tree("bin/x", "lib/y")
-    assert executables.prepare(root, layout("bin", links={"z": ("lib/y",)}), "linux") == (LINKS, "bin")
+    assert executables.prepare_executables(root, layout("bin", links={"z": ("lib/y",)}), "linux") == (
+        LINKS,
+        "bin",
+    )
 
 
 def test_a_link_to_nothing_names_all_that_was_looked_for(tree):
     with pytest.raises(BadArchive, match="no program 'a' or 'b/c'"):
-        executables.prepare(tree("x"), layout(links={"tool": ("a", "b/c")}), "linux")
+        executables.prepare_executables(tree("x"), layout(links={"tool": ("a", "b/c")}), "linux")
 
 
 def test_a_link_the_archive_has_already_is_a_bad_archive(tree):
     root = tree(f"{LINKS}/tool", "x")
     with pytest.raises(BadArchive, match=r"holds \.bin/tool already"):
-        executables.prepare(root, layout(links={"tool": ("x",)}), "linux")
+        executables.prepare_executables(root, layout(links={"tool": ("x",)}), "linux")
 
 
 def test_on_windows_a_link_is_a_batch_file(tree):
     root = tree("lib/100%/cli.js", content="#!/usr/bin/env node\n")
-    executables.prepare(root, layout(links={"tool": ("lib/100%/cli.js",)}), "windows")
+    executables.prepare_executables(root, layout(links={"tool": ("lib/100%/cli.js",)}), "windows")
     with open(f"{root}/{LINKS}/tool.cmd", newline="") as file:
         assert file.read() == '@node "%~dp0..\\lib\\100%%\\cli.js" %*\r\n'
 

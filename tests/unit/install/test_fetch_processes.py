@@ -14,7 +14,7 @@ import time
 import pytest
 
 from envmgr.install.download import cache
-from envmgr.kit.paths import one_root
+from envmgr.kit.paths import single_root
 from support import faults
 from support.server import Huge
 
@@ -57,7 +57,7 @@ def hash_of(path):
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT], ids=["SIGKILL", "Ctrl-C"])
 def test_the_next_run_goes_on_where_this_one_was_stopped(server, tmp_path, body, number):
     url = server.add("/f", body, fault=faults.stalled(2 * MIB, times=1))
-    partial = cache.partial_of(one_root(str(tmp_path)), url)
+    partial = cache.partial_of(single_root(str(tmp_path)), url)
     process = start(tmp_path, url, body.sha256)
     wait_until(lambda: partial.size >= MIB)
     process.send_signal(number)
@@ -82,7 +82,9 @@ def test_a_file_too_large_for_the_limit_names_the_directory_and_can_go_on(server
     process = start(tmp_path, url, body.sha256, "--file-limit", str(MIB))
     _, err = process.communicate(timeout=30)
     assert process.returncode == 1
-    assert err.startswith(f"StorageError: cannot write {one_root(str(tmp_path)).downloads}: File too large")
+    assert err.startswith(
+        f"StorageError: cannot write {single_root(str(tmp_path)).downloads}: File too large"
+    )
     assert hash_of(finish(start(tmp_path, url, body.sha256))["path"]) == body.sha256
     assert server.requests[-1].headers["range"] == f"bytes={MIB}-"
 

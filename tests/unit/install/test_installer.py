@@ -15,9 +15,9 @@ from envmgr.catalog.release import Artifact
 from envmgr.install import fsync, installer, store
 from envmgr.install.download.download import Download
 from envmgr.kit.errors import BadArchive, ScriptError, StorageError, UnsafeArchive, UntrustedScript
-from envmgr.kit.paths import one_root
+from envmgr.kit.paths import single_root
 from envmgr.kit.platform import Platform
-from envmgr.kit.progress import Silent
+from envmgr.kit.progress import NullProgress
 from support.archives import compress, program, tar, zipped
 
 LINUX = Platform("linux", "x64", "gnu")
@@ -36,7 +36,7 @@ class Fetched:
         return Download(self.path, "5" * 64, os.path.getsize(self.path), from_cache=False, url=artifact.url)
 
 
-class Watched(Silent):
+class Watched(NullProgress):
     """Remember what was told."""
 
     def __init__(self):
@@ -55,7 +55,7 @@ class Watched(Silent):
 
 @pytest.fixture
 def paths(tmp_path):
-    return one_root(str(tmp_path / "ro ot'$"))
+    return single_root(str(tmp_path / "ro ot'$"))
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def install(tmp_path, paths):
         archive = tmp_path / "archive"
         archive.write_bytes(content)
         run.fetch = Fetched(archive)
-        job = installer.Job(
+        job = installer.InstallJob(
             "tool", version, LINUX, Artifact("https://example.org/tool.tgz"), layout, plugin="sha256:aa"
         )
         return installer.install(
@@ -101,7 +101,7 @@ def nothing_left(paths):
 def test_a_tool_is_installed_and_runs(install, paths):
     outcome = install(tar(TREE), LAYOUT)
     found = store.get(paths, "tool", "1.0.0")
-    assert (outcome.path, outcome.already, outcome.from_cache) == (found.path, False, False)
+    assert (outcome.path, outcome.already_installed, outcome.from_cache) == (found.path, False, False)
     assert (outcome.url, outcome.sha256, outcome.bytes) == (
         "https://example.org/tool.tgz",
         "5" * 64,
@@ -128,7 +128,7 @@ def test_progress_is_told_in_steps_and_counts_the_archive(install):
 def test_what_is_there_is_not_installed_again(install):
     first = install(tar(TREE), LAYOUT)
     again = install(b"no archive", LAYOUT)
-    assert again.already
+    assert again.already_installed
     assert (again.path, again.url, again.sha256, again.bytes) == (
         first.path,
         first.url,
@@ -294,14 +294,23 @@ def test_threads_that_install_the_same_all_succeed_and_one_does_it(tmp_path, pat
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(outcome.already for outcome in outcomes) == [False] + [True] * 5
+    assert sorted(outcome.already_installed for outcome in outcomes) == [False] + [True] * 5
     assert fetch.calls == 1
 
 
 def _install(paths, fetch):
-    job = installer.Job("tool", "1.0.0", LINUX, Artifact("https://example.org/tool.tgz"), LAYOUT, "sha256:aa")
+    job = installer.InstallJob(
+        "tool", "1.0.0", LINUX, Artifact("https://example.org/tool.tgz"), LAYOUT, "sha256:aa"
+    )
     return installer.install(
-        job, paths=paths, http=lambda: None, locate=None, progress=Silent(), trusted=(), jobs=1, fetch=fetch
+        job,
+        paths=paths,
+        http=lambda: None,
+        locate=None,
+        progress=NullProgress(),
+        trusted=(),
+        jobs=1,
+        fetch=fetch,
     )
 
 
@@ -316,12 +325,12 @@ root, archive = sys.argv[1:]
 def fetch(artifact, **_):
     return Download(archive, "5" * 64, os.path.getsize(archive), False, artifact.url)
 layout = Layout("tar.gz", ("bin/tool",))
-job = installer.Job("tool", "1.0.0", platform.parse("linux-x64"), Artifact("https://example.org/x"), layout, "")
+job = installer.InstallJob("tool", "1.0.0", platform.parse("linux-x64"), Artifact("https://example.org/x"), layout, "")
 outcome = installer.install(
-    job, paths=paths.one_root(root), http=lambda: None, locate=None, progress=progress.Silent(), trusted=(),
+    job, paths=paths.single_root(root), http=lambda: None, locate=None, progress=progress.NullProgress(), trusted=(),
     jobs=1, fetch=fetch,
 )
-print(outcome.already)
+print(outcome.already_installed)
 """
 
 
@@ -343,16 +352,16 @@ def test_the_tree_is_on_the_disk_before_it_has_its_name(install, paths, monkeypa
     def flush(directory):
         flushed.append((sorted(os.listdir(directory)), store.versions(paths, "tool")))
 
-    monkeypatch.setattr(installer.fsync, "flush", flush)
+    monkeypatch.setattr(installer.fsync, "sync", flush)
     install(tar(TREE), LAYOUT)
     assert flushed[-1] == ([".envmgr-files", ".envmgr-receipt.json", "README", "bin"], ())
 
 
 def test_what_is_written_is_flushed_as_it_comes(tmp_path, monkeypatch):
     flushed = threading.Event()
-    monkeypatch.setattr(fsync, "INTERVAL", 0.001)
-    monkeypatch.setattr(fsync, "flush", lambda _: flushed.set())
-    with fsync.flushing(str(tmp_path)):
+    monkeypatch.setattr(fsync, "SYNC_INTERVAL_SECONDS", 0.001)
+    monkeypatch.setattr(fsync, "sync", lambda _: flushed.set())
+    with fsync.background_sync(str(tmp_path)):
         assert flushed.wait(10)
 
 
@@ -360,9 +369,9 @@ def test_where_there_is_no_syncfs_sync_is_called(tmp_path, monkeypatch):
     called = []
     monkeypatch.setattr(fsync.sys, "platform", "darwin")
     monkeypatch.setattr(fsync.os, "sync", lambda: called.append("sync"), raising=False)
-    fsync.flush(str(tmp_path))
+    fsync.sync(str(tmp_path))
     assert called == ["sync"]
 
 
 def test_flushing_works_here(tmp_path):
-    fsync.flush(str(tmp_path))
+    fsync.sync(str(tmp_path))

@@ -103,7 +103,7 @@ def test_what_a_script_leaves_running_is_ended(run, tmp_path):
 
 
 def test_stopping_ends_a_script_with_its_grandchildren(run, tmp_path, monkeypatch):
-    monkeypatch.setattr(script, "PATIENCE", 0.1)
+    monkeypatch.setattr(script, "KILL_GRACE_SECONDS", 0.1)
     stop = threading.Event()
     failed = []
 

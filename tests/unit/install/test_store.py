@@ -14,7 +14,7 @@ from envmgr.install import file_list, integrity, receipt, staging, store
 from envmgr.install.receipt import Receipt
 from envmgr.kit import file_locks
 from envmgr.kit.frozen import replace
-from envmgr.kit.paths import one_root
+from envmgr.kit.paths import single_root
 
 RECEIPT = Receipt(
     tool="node",
@@ -36,7 +36,7 @@ RECEIPT = Receipt(
 
 @pytest.fixture
 def paths(tmp_path):
-    return one_root(str(tmp_path / "root"))
+    return single_root(str(tmp_path / "root"))
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def put(paths):
             with open(path, "w") as file:
                 file.write(content)
             os.chmod(path, 0o755)
-        total = integrity.record(directory)
+        total = integrity.write_file_list(directory)
         made = replace(RECEIPT, tool=tool, version=version, files=total.count, files_digest=total.digest)
         receipt.write(directory, made)
         return directory
@@ -121,7 +121,7 @@ def test_an_empty_store_is_fine(paths):
     assert store.tools(paths) == ()
     assert store.versions(paths, "x") == ()
     assert store.get(paths, "x", "1") is None
-    assert store.sweep(paths) == 0
+    assert store.remove_stale(paths) == 0
     assert not store.remove(paths, "x", "1")
 
 
@@ -168,14 +168,14 @@ def test_read_only_trees_can_be_removed(paths, put):
 
 def test_what_a_dead_process_left_is_swept_and_what_a_living_one_has_is_not(paths):
     program = (
-        "import os, sys\nfrom envmgr.install import staging\nfrom envmgr.kit.paths import one_root\n"
-        "with staging.directory(one_root(sys.argv[1])) as path:\n"
+        "import os, sys\nfrom envmgr.install import staging\nfrom envmgr.kit.paths import single_root\n"
+        "with staging.directory(single_root(sys.argv[1])) as path:\n"
         "    open(os.path.join(path, 'file'), 'w').close(); os._exit(1)\n"
     )
     subprocess.run([sys.executable, "-c", program, paths.data], check=False)
     assert len([name for name in os.listdir(paths.staging) if not name.endswith(".lock")]) == 1
     with staging.directory(paths) as mine:
-        assert store.sweep(paths) == 1
+        assert store.remove_stale(paths) == 1
         assert [name for name in os.listdir(paths.staging) if not name.endswith(".lock")] == [
             os.path.basename(mine)
         ]
@@ -184,7 +184,7 @@ def test_what_a_dead_process_left_is_swept_and_what_a_living_one_has_is_not(path
 
 def test_a_reused_process_id_does_not_keep_what_is_dead(paths):
     os.makedirs(os.path.join(paths.staging, f"{os.getpid()}-0123456789abcdef"))
-    assert store.sweep(paths) == 1
+    assert store.remove_stale(paths) == 1
     assert os.listdir(paths.staging) == []
 
 
@@ -195,7 +195,7 @@ def test_many_may_sweep_and_stage_at_once(paths):
         try:
             for _ in range(5):
                 with staging.directory(paths) as path:
-                    store.sweep(paths)
+                    store.remove_stale(paths)
                     with open(os.path.join(path, "file"), "w") as file:
                         file.write("x")
         except Exception as error:  # noqa: BLE001 - none may come, and a thread's is lost otherwise
@@ -212,7 +212,7 @@ def test_many_may_sweep_and_stage_at_once(paths):
 
 def test_removing_waits_for_whoever_installs(paths, put):
     put()
-    with file_locks.holding(paths, store.lock_name("node", "20.1.0")):
+    with file_locks.file_lock(paths, store.lock_name("node", "20.1.0")):
         thread = threading.Thread(target=store.remove, args=(paths, "node", "20.1.0"))
         thread.start()
         thread.join(0.1)
@@ -241,7 +241,7 @@ def test_each_difference_is_told_and_additions_are_the_tools_own(paths):
         with open(os.path.join(directory, name), "w") as file:
             file.write("x")
     _link(directory, "grown")
-    total = integrity.record(directory)
+    total = integrity.write_file_list(directory)
     receipt.write(directory, replace(RECEIPT, version="1", files=total.count, files_digest=total.digest))
     os.unlink(os.path.join(directory, "gone"))
     os.chmod(os.path.join(directory, "closed"), 0o600)

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from envmgr.kit import environment
-from envmgr.kit.environment import Environment, override_name
+from envmgr.kit.environment import Environment, override_variable
 
 HOME = "USERPROFILE" if sys.platform == "win32" else "HOME"
 
@@ -28,7 +28,7 @@ def test_an_empty_variable_counts_as_unset():
     ],
 )
 def test_overrides_are_spelled_in_upper_case_with_underscores(tool, name):
-    assert override_name(tool) == name
+    assert override_variable(tool) == name
     assert Environment({name: "20"}, "/").override(tool) == "20"
     assert Environment({name: ""}, "/").override(tool) is None
 

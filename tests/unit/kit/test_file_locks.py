@@ -10,24 +10,24 @@ import threading
 import pytest
 
 from envmgr.kit.errors import StorageError
-from envmgr.kit.file_locks import holding
-from envmgr.kit.paths import one_root
+from envmgr.kit.file_locks import file_lock
+from envmgr.kit.paths import single_root
 
 PROGRAM = """
 import sys
-from envmgr.kit.file_locks import holding
-from envmgr.kit.paths import one_root
-with holding(one_root(sys.argv[1]), "a"):
+from envmgr.kit.file_locks import file_lock
+from envmgr.kit.paths import single_root
+with file_lock(single_root(sys.argv[1]), "a"):
     print("held", flush=True)
     sys.stdin.read()
 """
 
 
 def test_threads_wait_for_each_other(tmp_path):
-    paths, inside, most = one_root(str(tmp_path)), [], []
+    paths, inside, most = single_root(str(tmp_path)), [], []
 
     def work():
-        with holding(paths, "a"):
+        with file_lock(paths, "a"):
             inside.append(1)
             most.append(len(inside))
             inside.pop()
@@ -41,25 +41,25 @@ def test_threads_wait_for_each_other(tmp_path):
 
 
 def test_other_names_do_not_wait(tmp_path):
-    paths = one_root(str(tmp_path))
-    with holding(paths, "npm:@scope/a"), holding(paths, "b"):
+    paths = single_root(str(tmp_path))
+    with file_lock(paths, "npm:@scope/a"), file_lock(paths, "b"):
         assert os.path.isdir(paths.locks)
 
 
 def test_a_lock_is_free_after_an_error(tmp_path):
-    paths = one_root(str(tmp_path))
-    with pytest.raises(ZeroDivisionError), holding(paths, "a"):
+    paths = single_root(str(tmp_path))
+    with pytest.raises(ZeroDivisionError), file_lock(paths, "a"):
         raise ZeroDivisionError
-    with holding(paths, "a"):
+    with file_lock(paths, "a"):
         pass
 
 
 @pytest.mark.parametrize("end", ["kill", "finish"])
 def test_other_processes_wait_until_the_holder_ends(tmp_path, end):
-    paths, got = one_root(str(tmp_path)), threading.Event()
+    paths, got = single_root(str(tmp_path)), threading.Event()
 
     def work():
-        with holding(paths, "a"):
+        with file_lock(paths, "a"):
             got.set()
 
     command = [sys.executable, "-c", PROGRAM, str(tmp_path)]
@@ -76,5 +76,5 @@ def test_other_processes_wait_until_the_holder_ends(tmp_path, end):
 
 def test_a_directory_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(StorageError, match="locks"), holding(one_root(str(tmp_path / "file")), "a"):
+    with pytest.raises(StorageError, match="locks"), file_lock(single_root(str(tmp_path / "file")), "a"):
         pass

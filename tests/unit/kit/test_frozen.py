@@ -10,7 +10,7 @@ import threading
 
 import pytest
 
-from envmgr.kit.frozen import fields_of, frozen, replace
+from envmgr.kit.frozen import field_names, frozen, replace
 
 
 @frozen
@@ -115,10 +115,10 @@ def test_replace_changes_a_copy():
 
 
 def test_fields_of_a_base_class_come_first():
-    assert fields_of(Named) == ("x", "y", "name")
+    assert field_names(Named) == ("x", "y", "name")
     assert Named(1, 2, "a") == Named(name="a", x=1, y=2)
-    assert fields_of(Point) == ("x", "y")
-    assert fields_of(Nothing) == ()
+    assert field_names(Point) == ("x", "y")
+    assert field_names(Nothing) == ()
 
 
 def test_post_init_may_refuse_a_value():

@@ -59,11 +59,11 @@ def test_an_error_without_a_number_keeps_its_text():
 
 
 def test_translating_lets_other_errors_through():
-    with pytest.raises(StorageError, match=r"cannot write /d: No space"), fs.translating("/d"):
+    with pytest.raises(StorageError, match=r"cannot write /d: No space"), fs.storage_errors("/d"):
         raise OSError(errno.ENOSPC, "x")
-    with pytest.raises(LockfileError), fs.translating("/d"):
+    with pytest.raises(LockfileError), fs.storage_errors("/d"):
         raise LockfileError("x")
-    with pytest.raises(KeyError), fs.translating("/d"):
+    with pytest.raises(KeyError), fs.storage_errors("/d"):
         raise KeyError
 
 
@@ -178,7 +178,7 @@ def test_a_file_of_the_users_may_be_new(tmp_path):
 def test_a_link_that_leads_nowhere_yet_is_written_through(tmp_path):
     link = tmp_path / "link"
     link.symlink_to(tmp_path / "real" / "f")
-    with fs.overwriting(str(link)) as file:
+    with fs.replace_file(str(link)) as file:
         file.write(b"x")
     assert link.is_symlink()
     assert (tmp_path / "real" / "f").read_text() == "x"
@@ -217,7 +217,7 @@ def test_a_pipe_whose_reader_left_is_an_error(tmp_path):
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
 
     def leave_and_write():
-        with fs.overwriting(str(pipe)) as file:
+        with fs.replace_file(str(pipe)) as file:
             os.close(reader)
             file.write(b"x")
 
@@ -231,7 +231,7 @@ def test_what_is_overwritten_stays_as_it_was_when_that_cannot_be_finished(tmp_pa
     path.write_text("old")
 
     def break_off():
-        with fs.overwriting(str(path)) as file:
+        with fs.replace_file(str(path)) as file:
             file.write(b"new")
             raise LockfileError("something else went wrong")
 

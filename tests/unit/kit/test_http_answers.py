@@ -12,7 +12,7 @@ URL = "https://api.github.com/repos/a/b?page=2&token=hush"
 
 
 def explain(status, headers=None, *, authorized=False, url=URL):
-    return status_errors.refusal(url, status, headers or {}, now=NOW, authorized=authorized)
+    return status_errors.error_for_status(url, status, headers or {}, now=NOW, authorized=authorized)
 
 
 @pytest.mark.parametrize("status", [404, 410])

@@ -10,18 +10,18 @@ from support.watching import FastClock
 
 
 def patience(retries, time, notes=None):
-    return retry.Patience(retries, time.clock, (notes if notes is not None else []).append)
+    return retry.RetryPolicy(retries, time.clock, (notes if notes is not None else []).append)
 
 
 def test_pauses_double_with_half_of_them_left_to_chance():
-    assert [retry.pause(failed, None, 1.0) for failed in range(4)] == [0.5, 1.0, 2.0, 4.0]
-    assert [retry.pause(failed, None, 0.0) for failed in range(4)] == [0.25, 0.5, 1.0, 2.0]
-    assert retry.pause(1000, None, 1.0) == retry.LONGEST
+    assert [retry.backoff_delay(failed, None, 1.0) for failed in range(4)] == [0.5, 1.0, 2.0, 4.0]
+    assert [retry.backoff_delay(failed, None, 0.0) for failed in range(4)] == [0.25, 0.5, 1.0, 2.0]
+    assert retry.backoff_delay(1000, None, 1.0) == retry.MAX_DELAY_SECONDS
 
 
 def test_pauses_are_not_shorter_than_asked():
-    assert retry.pause(0, 20.0, 1.0) == 20.0
-    assert retry.pause(3, 0.0, 1.0) == 4.0
+    assert retry.backoff_delay(0, 20.0, 1.0) == 20.0
+    assert retry.backoff_delay(3, 0.0, 1.0) == 4.0
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_retry_after_is_seconds_or_a_date(text, seconds):
 def test_what_will_not_pass_is_raised_at_once():
     time, error = FastClock(), NetworkError("no")
     with pytest.raises(NetworkError) as caught:
-        patience(4, time).wait(error)
+        patience(4, time).wait_or_raise(error)
     assert caught.value is error
     assert time.slept == []
 
@@ -55,10 +55,10 @@ def test_what_will_not_pass_is_raised_at_once():
 def test_what_may_pass_is_raised_after_the_last_retry():
     time, notes = FastClock(), []
     waiting = patience(2, time, notes)
-    waiting.wait(NetworkError("no", passing=True))
-    waiting.wait(NetworkError("no", passing=True))
+    waiting.wait_or_raise(NetworkError("no", passing=True))
+    waiting.wait_or_raise(NetworkError("no", passing=True))
     with pytest.raises(NetworkError, match=r"no \(tried 3 times\)"):
-        waiting.wait(NetworkError("no", passing=True))
+        waiting.wait_or_raise(NetworkError("no", passing=True))
     assert time.slept == [0.5, 1.0]
     assert notes[0] == "no; trying again in 0.5 s (attempt 2 of 3)"
 
@@ -67,6 +67,6 @@ def test_restored_patience_counts_anew():
     time = FastClock()
     waiting = patience(1, time)
     for _ in range(5):
-        waiting.wait(NetworkError("no", passing=True))
-        waiting.restore()
+        waiting.wait_or_raise(NetworkError("no", passing=True))
+        waiting.reset()
     assert time.slept == [0.5] * 5

@@ -7,14 +7,14 @@ import pytest
 from envmgr.kit.config.settings import Settings
 from envmgr.kit.environment import Environment
 from envmgr.kit.errors import ConfigError
-from envmgr.kit.http.netrc import Logins
+from envmgr.kit.http.netrc import Netrc
 
 
 @pytest.fixture
 def home(tmp_path):
     def logins(netrc="", **variables):
         environment = Environment({"HOME": str(tmp_path), **variables}, str(tmp_path))
-        return Logins(Settings(netrc=netrc), environment, notes.append)
+        return Netrc(Settings(netrc=netrc), environment, notes.append)
 
     notes = []
     logins.path, logins.notes = tmp_path, notes
@@ -24,13 +24,13 @@ def home(tmp_path):
 def test_the_users_own_file_is_read(home):
     (home.path / ".netrc").write_text("machine a.b login me password secret\nmachine c.d login you\n")
     logins = home()
-    assert logins.of("https://a.b:8443/x") == ("me", "secret")
-    assert logins.of("https://c.d/") == ("you", "")
-    assert logins.of("https://other/") is None
+    assert logins.credentials_for("https://a.b:8443/x") == ("me", "secret")
+    assert logins.credentials_for("https://c.d/") == ("you", "")
+    assert logins.credentials_for("https://other/") is None
 
 
 def test_without_a_file_nobody_has_credentials(home):
-    assert home().of("https://a.b/") is None
+    assert home().credentials_for("https://a.b/") is None
     assert home.notes == []
 
 
@@ -38,7 +38,7 @@ def test_without_a_file_nobody_has_credentials(home):
 def test_another_file_can_be_named_relative_to_where_we_are(home, where):
     (home.path / "logins").write_text("default login me password secret")
     logins = home("logins") if where == "setting" else home(NETRC="logins")
-    assert logins.of("https://a.b/") == ("me", "secret")
+    assert logins.credentials_for("https://a.b/") == ("me", "secret")
 
 
 @pytest.mark.parametrize("content", [None, "nonsense", b"\xff\xfe machine"])
@@ -46,13 +46,13 @@ def test_a_named_file_must_be_good(home, content):
     if content is not None:
         (home.path / "logins").write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(ConfigError, match="logins"):
-        home("logins").of("https://a.b/")
+        home("logins").credentials_for("https://a.b/")
 
 
 def test_the_users_own_file_may_be_other_programs_business(home):
     (home.path / ".netrc").write_text("nonsense")
     logins = home()
-    assert logins.of("https://a.b/") is None
-    assert logins.of("https://c.d/") is None
+    assert logins.credentials_for("https://a.b/") is None
+    assert logins.credentials_for("https://c.d/") is None
     assert len(home.notes) == 1
     assert ".netrc" in home.notes[0]

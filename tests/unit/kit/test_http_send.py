@@ -11,7 +11,7 @@ from envmgr.kit.config.settings import Settings
 from envmgr.kit.environment import Environment
 from envmgr.kit.errors import InsecureUrl, NetworkError, Offline
 from envmgr.kit.http import client
-from envmgr.kit.http.client import Http, Question
+from envmgr.kit.http.client import Http, HttpRequest
 from support.scripted import Said, Scripted
 from support.watching import FastClock, Watcher
 
@@ -51,7 +51,7 @@ def test_a_method_and_a_body_arrive(asking, method):
     with Scripted(echo) as server:
         body = b"" if method in {"GET", "DELETE"} else b'{"a": 1}'
         answer = asking()[0].send(
-            Question(method, f"{server.url}/x", {"X-Mine": "yes"}, body or None), repeatable=False
+            HttpRequest(method, f"{server.url}/x", {"X-Mine": "yes"}, body or None), repeatable=False
         )
     assert answer.status == 200
     assert server.asked[0].method == method
@@ -61,15 +61,15 @@ def test_a_method_and_a_body_arrive(asking, method):
 
 @pytest.mark.parametrize(("timeout", "seconds"), [(5.0, 5.0), (10.0, 10.0), (30.0, 10.0), (90.0, 30.0)])
 def test_a_brief_question_bears_a_third_of_the_silence_but_some_all_the_same(timeout, seconds):
-    assert client.briefly(timeout) == seconds
+    assert client.interactive_timeout(timeout) == seconds
 
 
 @pytest.mark.parametrize(("is_brief", "seconds"), [(True, "0.2"), (False, "0.6")])
 def test_a_server_that_hangs_is_given_up_sooner_where_somebody_waits(asking, monkeypatch, is_brief, seconds):
-    monkeypatch.setattr(client, "BRIEF", 0.1)
+    monkeypatch.setattr(client, "MIN_INTERACTIVE_TIMEOUT_SECONDS", 0.1)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
-        question = Question("GET", url, is_brief=is_brief)
+        question = HttpRequest("GET", url, interactive=is_brief)
         with pytest.raises(NetworkError, match=f"for {seconds} s"):
             asking(http_timeout=0.6, http_retries=0)[0].send(question, repeatable=True)
 
@@ -77,7 +77,7 @@ def test_a_server_that_hangs_is_given_up_sooner_where_somebody_waits(asking, mon
 @pytest.mark.parametrize("status", [201, 204, 304, 400, 401, 404, 409, 500])
 def test_any_answer_is_returned_with_its_headers(asking, status):
     with Scripted(lambda _: Said(status, headers={"X-Colour": "Blue"})) as server:
-        answer = asking()[0].send(Question("POST", server.url + "/x", {}, b"{}"), repeatable=True)
+        answer = asking()[0].send(HttpRequest("POST", server.url + "/x", {}, b"{}"), repeatable=True)
     assert (answer.status, answer.headers["x-colour"], len(server.asked)) == (status, "Blue", 1)
 
 
@@ -86,7 +86,7 @@ def test_what_is_repeatable_is_tried_again_as_late_as_the_server_asks(asking, st
     http, watcher, time = asking()
     answers = in_turn(Said(status, headers={"Retry-After": "7"}), Said(200))
     with Scripted(answers) as server:
-        answer = http.send(Question("PUT", server.url + "/x", {}, b"{}"), repeatable=True)
+        answer = http.send(HttpRequest("PUT", server.url + "/x", {}, b"{}"), repeatable=True)
     assert (answer.status, len(server.asked)) == (200, 2)
     assert sum(time.slept) >= 7
     assert any("trying again" in note for note in watcher.notes)
@@ -94,25 +94,26 @@ def test_what_is_repeatable_is_tried_again_as_late_as_the_server_asks(asking, st
 
 def test_the_last_answer_is_returned_when_it_does_not_help(asking):
     with Scripted(lambda _: Said(503)) as server:
-        answer = asking()[0].send(Question("PUT", server.url + "/x", {}, b"{}"), repeatable=True)
+        answer = asking()[0].send(HttpRequest("PUT", server.url + "/x", {}, b"{}"), repeatable=True)
     assert (answer.status, len(server.asked)) == (503, 3)
 
 
 def test_a_server_that_asks_to_come_back_tomorrow_is_not_waited_for(asking):
     http, _, time = asking()
     with Scripted(lambda _: Said(503, headers={"Retry-After": "86400"})) as server:
-        answer = http.send(Question("PUT", server.url + "/x", {}, b"{}"), repeatable=True)
+        answer = http.send(HttpRequest("PUT", server.url + "/x", {}, b"{}"), repeatable=True)
     assert (answer.status, len(server.asked), time.slept) == (503, 1, [])
 
 
 def test_what_must_not_be_repeated_is_sent_once(asking):
     with Scripted(in_turn(None, Said(200))) as server:
         with pytest.raises(NetworkError):
-            asking()[0].send(Question("POST", server.url + "/x", {}, b"{}"), repeatable=False)
+            asking()[0].send(HttpRequest("POST", server.url + "/x", {}, b"{}"), repeatable=False)
         assert len(server.asked) == 1
     with Scripted(lambda _: Said(503)) as server:
         assert (
-            asking()[0].send(Question("POST", server.url + "/x", {}, b"{}"), repeatable=False).status == 503
+            asking()[0].send(HttpRequest("POST", server.url + "/x", {}, b"{}"), repeatable=False).status
+            == 503
         )
         assert len(server.asked) == 1
 
@@ -120,7 +121,7 @@ def test_what_must_not_be_repeated_is_sent_once(asking):
 def test_a_lost_answer_is_asked_for_again_with_the_same_body(asking):
     with Scripted(in_turn(None, Said(200))) as server:
         answer = asking()[0].send(
-            Question("POST", server.url + "/x", {"idempotency-key": "k"}, b"{}"), repeatable=True
+            HttpRequest("POST", server.url + "/x", {"idempotency-key": "k"}, b"{}"), repeatable=True
         )
     assert answer.status == 200
     assert [(one.body, one.headers["idempotency-key"]) for one in server.asked] == [(b"{}", "k")] * 2
@@ -128,7 +129,7 @@ def test_a_lost_answer_is_asked_for_again_with_the_same_body(asking):
 
 def test_fewer_retries_than_the_setting_can_be_asked_for(asking):
     with Scripted(lambda _: Said(503)) as server:
-        asking(http_retries=9)[0].send(Question("GET", server.url), repeatable=True, retries=1)
+        asking(http_retries=9)[0].send(HttpRequest("GET", server.url), repeatable=True, retries=1)
     assert len(server.asked) == 2
 
 
@@ -137,7 +138,7 @@ def test_nobody_there_is_an_error_after_the_retries(asking):
         pass
     http, _, time = asking()
     with pytest.raises(NetworkError, match=r"refused.*tried 3 times"):
-        http.send(Question("GET", server.url), repeatable=True)
+        http.send(HttpRequest("GET", server.url), repeatable=True)
     assert len(time.slept) == 2
 
 
@@ -149,7 +150,8 @@ def test_a_redirect_is_not_followed_and_says_where_it_leads(asking, method):
     ):
         with pytest.raises(NetworkError, match="redirects to") as caught:
             asking()[0].send(
-                Question(method, server.url + "/x", {"authorization": "Bearer s3cret"}, None), repeatable=True
+                HttpRequest(method, server.url + "/x", {"authorization": "Bearer s3cret"}, None),
+                repeatable=True,
             )
         assert other.url.removeprefix("http://") in (caught.value.hint or "")
         assert other.asked == []
@@ -159,7 +161,7 @@ def test_a_redirect_is_not_followed_and_says_where_it_leads(asking, method):
 def test_no_mirror_is_asked_instead(asking):
     with Scripted(echo) as mirror, Scripted(echo) as server:
         http, *_ = asking(mirrors=((server.url, mirror.url),))
-        http.send(Question("POST", server.url + "/x", {}, b"{}"), repeatable=False)
+        http.send(HttpRequest("POST", server.url + "/x", {}, b"{}"), repeatable=False)
         assert (len(server.asked), mirror.asked) == (1, [])
 
 
@@ -168,23 +170,23 @@ def test_no_credentials_of_other_files_are_added(asking, tmp_path):
     netrc.write_text("machine 127.0.0.1 login me password secret\n")
     netrc.chmod(0o600)
     with Scripted(echo) as server:
-        asking(netrc=str(netrc))[0].send(Question("POST", server.url + "/x", {}, b"{}"), repeatable=False)
+        asking(netrc=str(netrc))[0].send(HttpRequest("POST", server.url + "/x", {}, b"{}"), repeatable=False)
     assert "authorization" not in server.asked[0].headers
 
 
 def test_plain_http_elsewhere_offline_and_files_are_refused(asking):
     with pytest.raises(InsecureUrl):
-        asking()[0].send(Question("POST", "http://far.invalid/x", {}, b"{}"), repeatable=True)
+        asking()[0].send(HttpRequest("POST", "http://far.invalid/x", {}, b"{}"), repeatable=True)
     with pytest.raises(Offline):
-        asking(offline=True)[0].send(Question("POST", "http://127.0.0.1:1/x", {}, b"{}"), repeatable=True)
+        asking(offline=True)[0].send(HttpRequest("POST", "http://127.0.0.1:1/x", {}, b"{}"), repeatable=True)
     with pytest.raises(NetworkError, match="is a file"):
-        asking()[0].send(Question("GET", "file:///etc/hostname"), repeatable=True)
+        asking()[0].send(HttpRequest("GET", "file:///etc/hostname"), repeatable=True)
 
 
 def test_plain_http_goes_by_the_proxy_where_it_is_allowed(asking):
     with Scripted(echo) as proxy:
         http, *_ = asking({"http_proxy": proxy.url}, allow_http=True)
-        http.send(Question("POST", "http://far.invalid/x", {}, b"{}"), repeatable=False)
+        http.send(HttpRequest("POST", "http://far.invalid/x", {}, b"{}"), repeatable=False)
     assert proxy.lines == ["POST http://far.invalid/x"]
 
 
@@ -192,7 +194,7 @@ def test_an_endless_answer_may_trickle(asking):
     blocks = [b"a", b"b", b"c"]
     with (
         Scripted(lambda _: Said(200, blocks=blocks)) as server,
-        asking()[0].open(Question("GET", server.url), endless=True) as stream,
+        asking()[0].open(HttpRequest("GET", server.url), endless=True) as stream,
     ):
         assert b"".join(stream.chunks()) == b"abc"
 
@@ -200,7 +202,7 @@ def test_an_endless_answer_may_trickle(asking):
 def test_the_method_is_told_in_the_trace(asking):
     http, watcher, _ = asking()
     with Scripted(echo) as server:
-        http.send(Question("PUT", server.url + "/x?token=abc", {}, b"{}"), repeatable=False)
+        http.send(HttpRequest("PUT", server.url + "/x?token=abc", {}, b"{}"), repeatable=False)
     (trace,) = watcher.traces
     assert trace.startswith("PUT ")
     assert "abc" not in trace

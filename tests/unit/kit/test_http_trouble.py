@@ -12,8 +12,8 @@ import pytest
 from envmgr.kit.errors import IncompleteDownload, NetworkError
 from envmgr.kit.http import network_errors
 
-DIRECT = network_errors.Attempt("https://me:secret@nodejs.org/dist?token=hush", 30.0)
-PROXIED = network_errors.Attempt("https://nodejs.org/dist", 30.0, "http://me:secret@proxy.corp:3128")
+DIRECT = network_errors.RequestAttempt("https://me:secret@nodejs.org/dist?token=hush", 30.0)
+PROXIED = network_errors.RequestAttempt("https://nodejs.org/dist", 30.0, "http://me:secret@proxy.corp:3128")
 EXCEPTIONS = sorted(
     {
         kind
@@ -38,8 +38,8 @@ def caused(error, cause):
 @pytest.mark.parametrize("kind", EXCEPTIONS, ids=lambda kind: kind.__name__)
 @pytest.mark.parametrize("attempt", [DIRECT, PROXIED], ids=["direct", "proxied"])
 def test_none_is_unmapped_and_none_tells_secrets(kind, attempt):
-    assert kind.__name__ in network_errors.MEANINGS
-    error = network_errors.translated(made(kind), attempt)
+    assert kind.__name__ in network_errors.ERROR_MAP
+    error = network_errors.to_network_error(made(kind), attempt)
     assert isinstance(error, NetworkError)
     assert "secret" not in error.message
     assert "hush" not in error.message
@@ -54,7 +54,7 @@ def test_a_subclass_means_what_its_base_does():
     class Newer(httpx.ReadTimeout):
         pass
 
-    assert "sent nothing" in network_errors.translated(made(Newer), DIRECT).message
+    assert "sent nothing" in network_errors.to_network_error(made(Newer), DIRECT).message
 
 
 @pytest.mark.parametrize(
@@ -74,38 +74,40 @@ def test_a_subclass_means_what_its_base_does():
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else None,
 )
 def test_a_failed_connection_says_why(cause, message, passing):
-    error = network_errors.translated(caused(httpx.ConnectError("x"), caused(RuntimeError(), cause)), DIRECT)
+    error = network_errors.to_network_error(
+        caused(httpx.ConnectError("x"), caused(RuntimeError(), cause)), DIRECT
+    )
     assert error.message.startswith(message)
     assert error.passing is passing
 
 
 def test_a_failed_connection_to_a_proxy_names_the_proxy():
     cause = ConnectionRefusedError(errno.ECONNREFUSED, "x")
-    error = network_errors.translated(caused(httpx.ConnectError("x"), cause), PROXIED)
+    error = network_errors.to_network_error(caused(httpx.ConnectError("x"), cause), PROXIED)
     assert error.message == "cannot reach the proxy proxy.corp:3128: connection refused"
 
 
 def test_an_untrusted_certificate_is_the_hosts_also_behind_a_proxy():
     cause = ssl.SSLCertVerificationError(1, "x")
     cause.verify_message = "self-signed certificate"
-    error = network_errors.translated(caused(httpx.ConnectError("x"), cause), PROXIED)
+    error = network_errors.to_network_error(caused(httpx.ConnectError("x"), cause), PROXIED)
     assert error.message == "the certificate of nodejs.org is not trusted: self-signed certificate"
     assert "SSL_CERT_FILE" in error.hint
 
 
 def test_a_body_that_breaks_off_is_an_incomplete_download():
     text = "peer closed connection without sending complete message body (received 1 bytes, expected 2)"
-    error = network_errors.translated(httpx.RemoteProtocolError(text), DIRECT)
+    error = network_errors.to_network_error(httpx.RemoteProtocolError(text), DIRECT)
     assert (type(error), error.passing) == (IncompleteDownload, True)
 
 
 def test_a_broken_connection_says_why():
     cause = ConnectionResetError(errno.ECONNRESET, "x")
-    error = network_errors.translated(caused(httpx.ReadError(""), cause), DIRECT)
+    error = network_errors.to_network_error(caused(httpx.ReadError(""), cause), DIRECT)
     assert error.message == "the connection to nodejs.org broke: connection reset by peer"
-    assert network_errors.translated(httpx.ReadError("odd"), DIRECT).message.endswith("odd")
+    assert network_errors.to_network_error(httpx.ReadError("odd"), DIRECT).message.endswith("odd")
 
 
 def test_something_new_is_still_an_error_of_ours():
-    assert network_errors.translated(RuntimeError("odd"), DIRECT).message.endswith("failed: odd")
-    assert network_errors.translated(RuntimeError(), DIRECT).message.endswith("failed: RuntimeError")
+    assert network_errors.to_network_error(RuntimeError("odd"), DIRECT).message.endswith("failed: odd")
+    assert network_errors.to_network_error(RuntimeError(), DIRECT).message.endswith("failed: RuntimeError")

@@ -25,26 +25,26 @@ from envmgr.kit.http import urls
     ],
 )
 def test_shown_holds_no_secret(url, shown):
-    assert urls.shown(url) == shown
+    assert urls.redacted(url) == shown
 
 
 @given(st.text(max_size=80))
 def test_any_text_is_shown_or_refused_as_a_network_error(text):
-    urls.shown(text)
+    urls.redacted(text)
     try:
         urls.split(text)
     except NetworkError:
         return
     urls.host(text)
     urls.is_loopback(text)
-    urls.login(text)
-    assert "@" not in urls.split(urls.bare(text)).netloc
+    urls.credentials(text)
+    assert "@" not in urls.split(urls.without_credentials(text)).netloc
 
 
 def test_login_is_decoded():
-    assert urls.login("https://me%40home:a%3Ab@x/") == ("me@home", "a:b")
-    assert urls.login("https://me@x/") == ("me", "")
-    assert urls.login("https://x/") is None
+    assert urls.credentials("https://me%40home:a%3Ab@x/") == ("me@home", "a:b")
+    assert urls.credentials("https://me@x/") == ("me", "")
+    assert urls.credentials("https://x/") is None
 
 
 def test_host_has_the_port_where_it_is_unusual():
@@ -79,7 +79,7 @@ def test_other_machines_are_not_this_one(host):
     ],
 )
 def test_same_place_is_host_and_port_or_the_step_up_to_https(one, other, same):
-    assert urls.same_place(one, other) is same
+    assert urls.same_authority(one, other) is same
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_the_longest_mirrored_prefix_is_replaced_but_no_part_of_a_host(url, mirr
         ("https://a.b/dist/", "https://m/long/"),
         ("https://a.c/v", "https://n/"),
     )
-    assert urls.mirrored(url, pairs) == mirrored
+    assert urls.apply_mirror(url, pairs) == mirrored
 
 
 @pytest.mark.parametrize(
@@ -112,4 +112,4 @@ def test_the_longest_mirrored_prefix_is_replaced_but_no_part_of_a_host(url, mirr
     ],
 )
 def test_what_names_a_package_is_recorded_as_it_is(url, recorded):
-    assert urls.recorded(url) == recorded
+    assert urls.lock_url(url) == recorded

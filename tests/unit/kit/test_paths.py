@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 
 from envmgr.kit.environment import Environment
 from envmgr.kit.errors import ConfigError
-from envmgr.kit.paths import file_name, locate, name_of_file, one_root
+from envmgr.kit.paths import decode_file_name, file_name, resolve_paths, single_root
 
 HOME = "APPDATA" if sys.platform == "win32" else "HOME"
 
 
-def test_envmgr_home_is_one_root_for_everything(tmp_path):
-    paths = locate(Environment({"ENVMGR_HOME": str(tmp_path / "r")}, str(tmp_path)))
-    assert paths == one_root(str(tmp_path / "r"))
+def test_envmgr_home_is_single_root_for_everything(tmp_path):
+    paths = resolve_paths(Environment({"ENVMGR_HOME": str(tmp_path / "r")}, str(tmp_path)))
+    assert paths == single_root(str(tmp_path / "r"))
     assert paths.config_file == str(tmp_path / "r" / "config.toml")
     assert paths.global_file == str(tmp_path / "r" / "global.envmgr")
     places = (paths.plugins, paths.installs, paths.shims, paths.plans, paths.locks, paths.staging, paths.logs)
@@ -41,29 +41,31 @@ def test_envmgr_home_is_one_root_for_everything(tmp_path):
 @pytest.mark.parametrize(("root", "expected"), [("~", "home"), ("~/r", "home/r"), ("~/a/../r/", "home/r")])
 def test_envmgr_home_may_begin_with_the_users_home(tmp_path, root, expected):
     variables = {"ENVMGR_HOME": root, "HOME": str(tmp_path / "home"), "USERPROFILE": str(tmp_path / "home")}
-    assert locate(Environment(variables, str(tmp_path))).data == str(tmp_path / expected)
+    assert resolve_paths(Environment(variables, str(tmp_path))).data == str(tmp_path / expected)
 
 
 @pytest.mark.parametrize("root", ["r", "./r", "../r", ".", "~other/r"])
 def test_a_relative_envmgr_home_is_refused(root):
     with pytest.raises(ConfigError, match=f"ENVMGR_HOME={re.escape(root)} is a relative path"):
-        locate(Environment({"ENVMGR_HOME": root, "HOME": "/home/me", "USERPROFILE": "/home/me"}, "/work"))
+        resolve_paths(
+            Environment({"ENVMGR_HOME": root, "HOME": "/home/me", "USERPROFILE": "/home/me"}, "/work")
+        )
 
 
-def test_an_existing_directory_at_home_is_one_root(tmp_path):
+def test_an_existing_directory_at_home_is_single_root(tmp_path):
     environment = Environment({HOME: str(tmp_path)}, "/")
-    assert locate(environment).data != str(tmp_path / ".envmgr")
+    assert resolve_paths(environment).data != str(tmp_path / ".envmgr")
     (tmp_path / ".envmgr").mkdir()
-    assert locate(environment) == one_root(str(tmp_path / ".envmgr"))
+    assert resolve_paths(environment) == single_root(str(tmp_path / ".envmgr"))
 
 
 def test_a_file_of_that_name_at_home_is_a_dotfile_and_no_root(tmp_path):
     (tmp_path / ".envmgr").write_text("nodejs=20\n")
-    assert locate(Environment({HOME: str(tmp_path)}, "/")).data != str(tmp_path / ".envmgr")
+    assert resolve_paths(Environment({HOME: str(tmp_path)}, "/")).data != str(tmp_path / ".envmgr")
 
 
 def test_else_the_platforms_own_places_are_taken(tmp_path):
-    paths = locate(Environment({HOME: str(tmp_path)}, "/"))
+    paths = resolve_paths(Environment({HOME: str(tmp_path)}, "/"))
     assert all("envmgr" in place for place in (paths.data, paths.settings, paths.cache))
 
 
@@ -82,18 +84,18 @@ def test_else_the_platforms_own_places_are_taken(tmp_path):
 )
 def test_names_are_spelled_as_one_safe_component(name, spelled):
     assert file_name(name) == spelled
-    assert name_of_file(spelled) == name
+    assert decode_file_name(spelled) == name
 
 
 @given(st.text(st.characters(codec="utf-8")))
 def test_any_name_can_be_told_from_its_spelling_and_is_no_path(name):
     spelled = file_name(name)
-    assert name_of_file(spelled) == name
+    assert decode_file_name(spelled) == name
     assert spelled.isascii()
     assert not set(spelled) & set('/\\:*?"<>|\0')
     assert spelled not in {".", ".."}
 
 
 def test_an_installation_is_found_by_tool_and_version(tmp_path):
-    paths = one_root(str(tmp_path))
+    paths = single_root(str(tmp_path))
     assert paths.install("pypi:ruff", "0.1") == os.path.join(str(tmp_path), "installs", "pypi%3Aruff", "0.1")

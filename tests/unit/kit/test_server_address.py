@@ -24,7 +24,7 @@ from envmgr.kit.http import urls
     ],
 )
 def test_an_address_has_one_spelling(text, address):
-    assert urls.base(text) == address
+    assert urls.normalize_server_url(text) == address
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_an_address_has_one_spelling(text, address):
 )
 def test_what_is_none_is_refused_without_showing_secrets(text):
     with pytest.raises(NetworkError) as caught:
-        urls.base(text)
+        urls.normalize_server_url(text)
     assert "u:p" not in caught.value.message
 
 

@@ -20,7 +20,7 @@ from envmgr.kit.environment import Environment
 from envmgr.ops import reshim
 from envmgr.resolve.context import Context
 for _ in range(3):
-    reshim.reshim(Context(Environment({}, "/"), paths.one_root(sys.argv[1]), platform.current()))
+    reshim.reshim(Context(Environment({}, "/"), paths.single_root(sys.argv[1]), platform.current()))
 """
 
 
@@ -68,7 +68,7 @@ def test_files_of_others_are_named_and_left_alone(box):
 
 
 def test_all_plans_are_forgotten(box):
-    draft = plan.begin(box.paths)
+    draft = plan.start(box.paths)
     reshim.reshim(box.context())
     assert draft is None or not os.path.exists(draft.path)
     assert not os.path.exists(box.paths.plans)

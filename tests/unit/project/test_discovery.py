@@ -10,7 +10,7 @@ import pytest
 
 from envmgr.kit.environment import Environment
 from envmgr.kit.errors import DotfileError, ProjectError, StorageError
-from envmgr.kit.paths import one_root
+from envmgr.kit.paths import single_root
 from envmgr.project import discovery
 from envmgr.project.request import Origin, Request
 
@@ -19,7 +19,7 @@ from envmgr.project.request import Origin, Request
 def tree(tmp_path):
     """Make files below a root of their own and find the project in one of its directories."""
     root = tmp_path / "tree"
-    paths = one_root(str(tmp_path / "home"))
+    paths = single_root(str(tmp_path / "home"))
 
     def make(files: dict[str, str], cwd: str = "", **variables: str):
         for name, text in files.items():
@@ -67,7 +67,7 @@ def test_the_nearest_file_that_names_the_tool_decides_for_it(tree):
 def test_what_was_looked_at_is_told_nearest_first_and_the_global_file_last(tree, tmp_path):
     project = tree({".envmgr": "x=1\n"}, "a/b")
     root = tmp_path / "tree"
-    assert project.considered == (
+    assert project.searched_paths == (
         str(root / "a" / "b" / ".envmgr"), str(root / "a" / ".envmgr"), str(root / ".envmgr"),
         str(tmp_path / "home" / "global.envmgr"),
     )  # fmt: skip
@@ -142,9 +142,9 @@ def test_a_ceiling_that_is_not_above_is_none(tree, tmp_path):
 
 
 def test_without_a_ceiling_the_walk_ends_with_the_root(tmp_path):
-    project = discovery.find(Environment({}, str(tmp_path)), one_root(str(tmp_path)))
-    assert len(project.considered) == len(tmp_path.parents) + 2
-    assert project.considered[-2] == os.path.join(tmp_path.anchor, ".envmgr")
+    project = discovery.find(Environment({}, str(tmp_path)), single_root(str(tmp_path)))
+    assert len(project.searched_paths) == len(tmp_path.parents) + 2
+    assert project.searched_paths[-2] == os.path.join(tmp_path.anchor, ".envmgr")
 
 
 def test_a_directory_of_that_name_is_no_dotfile(tree, tmp_path):
@@ -155,7 +155,7 @@ def test_a_directory_of_that_name_is_no_dotfile(tree, tmp_path):
 def test_a_working_directory_that_is_gone_still_has_those_above_it(tree, tmp_path):
     project = tree({".envmgr": "x=1\n"})
     environment = Environment({}, str(tmp_path / "tree" / "gone" / "x"))
-    assert discovery.find(environment, one_root(str(tmp_path))).directory == project.directory
+    assert discovery.find(environment, single_root(str(tmp_path))).directory == project.directory
 
 
 def test_bad_files_are_named_wherever_they_are(tree, tmp_path):

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from envmgr.kit.errors import DotfileError
-from envmgr.project.dotfile import LIMIT, MOST_ISSUES, decode, parse, parse_specs, with_request
+from envmgr.project.dotfile import LIMIT, MAX_ISSUES, decode, parse, parse_specs, with_request
 from envmgr.project.request import Origin, Request
 
 PATH = "/p/.envmgr"
@@ -156,7 +156,7 @@ def test_all_bad_lines_are_told_at_once():
 def test_a_file_of_another_kind_is_told_briefly():
     with pytest.raises(DotfileError) as caught:
         parse("x\n" * 1000, PATH)
-    assert len(caught.value.issues) == MOST_ISSUES + 1
+    assert len(caught.value.issues) == MAX_ISSUES + 1
     assert caught.value.issues[-1] == "and 950 more bad lines"
 
 

@@ -13,8 +13,8 @@ from envmgr.project.lockfile import (
     Lockfile,
     diff,
     key,
-    merge_learned,
     prune,
+    record_digest,
     render,
     url_problem,
     with_release,
@@ -247,11 +247,11 @@ def test_pruning_keeps_what_wanted_requests_mean():
 
 def test_a_learned_digest_is_recorded_once():
     lock = lock_of(locked(linux_x64=artifact(None, None), macos_x64=artifact(None, None)))
-    learned = merge_learned(lock, "x", "1.0.0", "linux-x64", Digest("sha256", A), 7)
+    learned = record_digest(lock, "x", "1.0.0", "linux-x64", Digest("sha256", A), 7)
     assert artifacts_of(learned) == {"linux-x64": artifact(A, 7), "macos-x64": artifact(None, None)}
-    assert merge_learned(learned, "x", "1.0.0", "linux-x64", Digest("sha256", A), 7) == learned
+    assert record_digest(learned, "x", "1.0.0", "linux-x64", Digest("sha256", A), 7) == learned
     with pytest.raises(DigestMismatch):
-        merge_learned(learned, "x", "1.0.0", "linux-x64", Digest("sha256", B), 7)
+        record_digest(learned, "x", "1.0.0", "linux-x64", Digest("sha256", B), 7)
 
 
 def test_what_upstream_publishes_is_not_changed_by_who_installs():
@@ -259,7 +259,7 @@ def test_what_upstream_publishes_is_not_changed_by_who_installs():
         locked(linux_x64=artifact(A, None), macos_x64=artifact("c" * 128, None, algorithm="sha512"))
     )
     for platform in ("linux-x64", "macos-x64"):
-        assert merge_learned(lock, "x", "1.0.0", platform, Digest("sha256", A), 7) == lock
+        assert record_digest(lock, "x", "1.0.0", platform, Digest("sha256", A), 7) == lock
 
 
 @pytest.mark.parametrize(
@@ -268,7 +268,7 @@ def test_what_upstream_publishes_is_not_changed_by_who_installs():
 )
 def test_nothing_is_learned_of_what_is_not_locked(tool, version, platform):
     with pytest.raises(LockfileError, match=f"no {tool} {version} for {platform}"):
-        merge_learned(lock_of(locked(linux_x64=artifact())), tool, version, platform, Digest("sha256", A), 7)
+        record_digest(lock_of(locked(linux_x64=artifact())), tool, version, platform, Digest("sha256", A), 7)
 
 
 def test_locking_a_tool_takes_it_out_of_the_seed():

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from envmgr.kit.errors import InvalidRequest, UsageError
-from envmgr.resolve.tool_specs import ToolSpec, make, of_two, parse, parse_many
+from envmgr.resolve.tool_specs import ToolSpec, build_tool_spec, from_two_args, parse, parse_many
 
 KNOWN = {"nodejs", "python"}
 
@@ -49,18 +49,18 @@ def test_two_words_are_a_tool_and_a_spec_unless_the_second_is_a_tool(words, expe
 
 
 def test_a_spec_that_can_mean_nothing_is_refused_where_it_is_typed():
-    assert make("nodejs", ">=20 <22") == ToolSpec("nodejs", ">=20 <22")
+    assert build_tool_spec("nodejs", ">=20 <22") == ToolSpec("nodejs", ">=20 <22")
     with pytest.raises(InvalidRequest, match="nodejs@20 x y"):
-        make("nodejs", "20 x y")
+        build_tool_spec("nodejs", "20 x y")
 
 
 @pytest.mark.parametrize("spec", ["", " ", "\t"])
 def test_an_empty_spec_is_refused(spec):
     with pytest.raises(UsageError, match="the version of nodejs is empty"):
-        make("nodejs", spec)
+        build_tool_spec("nodejs", spec)
 
 
 def test_a_tool_and_its_spec_in_two_words():
-    assert of_two("npm:@scope/name", "^1") == ToolSpec("npm:@scope/name", "^1")
+    assert from_two_args("npm:@scope/name", "^1") == ToolSpec("npm:@scope/name", "^1")
     with pytest.raises(UsageError, match=r"a version of pypi:ruff is given twice: 0\.14 and 0\.13"):
-        of_two("pypi:ruff@0.14", "0.13")
+        from_two_args("pypi:ruff@0.14", "0.13")

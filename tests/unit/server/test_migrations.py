@@ -16,7 +16,7 @@ from envmgr.server import bootstrap
 from envmgr.server.kit.db.migrations import (
     NewerDatabase,
     UnusableDatabase,
-    require_whole,
+    require_intact,
     revision_of,
     upgrade,
 )
@@ -230,11 +230,11 @@ def test_what_cannot_be_opened_is_named_with_the_way_out(tmp_path):
 def test_damage_in_the_midst_of_a_database_is_found_when_it_is_looked_for(tmp_path):
     service, path = bootstrap.SERVICES[0], str(tmp_path / "app.db")
     upgrade(path, service.MIGRATIONS, service.HEAD)
-    require_whole(path)
+    require_intact(path)
     damage(path, "outbox")
     assert revision_of(path) == service.HEAD
     with pytest.raises(UnusableDatabase, match=f"^{re.escape(path)} is damaged"):
-        require_whole(path)
+        require_intact(path)
 
 
 def damage(path, table):

@@ -10,10 +10,10 @@ import pytest
 
 from envmgr.server import bootstrap
 from envmgr.server.kit.common.context import SCOPES
-from envmgr.server.kit.http.middleware import PUBLIC, SIGNING_OUT
+from envmgr.server.kit.http.middleware import LOGOUT_PATH, PUBLIC_PATHS
 from envmgr.server.kit.openapi.html import POLICY, page
 
-with open(bootstrap.DOCUMENT, "rb") as file:
+with open(bootstrap.OPENAPI_PATH, "rb") as file:
     COMMITTED = file.read()
 DOCUMENT = json.loads(COMMITTED)
 OPERATIONS = {
@@ -27,7 +27,7 @@ each = pytest.mark.parametrize("called", OPERATIONS.values(), ids=OPERATIONS)
 
 
 def test_the_committed_description_is_what_the_code_says():
-    assert bootstrap.document() == COMMITTED, "run `make openapi`, and commit the result"
+    assert bootstrap.openapi_document() == COMMITTED, "run `make openapi`, and commit the result"
 
 
 def test_every_reference_leads_somewhere():
@@ -46,11 +46,11 @@ def test_every_schema_is_used():
 @each
 def test_an_operation_says_who_may_call_it(called):
     _, path, operation = called
-    if path in PUBLIC:
+    if path in PUBLIC_PATHS:
         assert operation["security"] == []
     else:
         needs, *otherwise = operation["security"]
-        assert otherwise == ([{}] if path == SIGNING_OUT else [])
+        assert otherwise == ([{}] if path == LOGOUT_PATH else [])
         assert set(needs["bearer"]) <= set(SCOPES)
         assert "401" in operation["responses"]
 
@@ -70,7 +70,7 @@ def test_an_operation_says_what_it_is_and_what_may_go_wrong(called):
 def test_writes_can_be_made_safe(called):
     method, path, operation = called
     named = {parameter.get("$ref", "").rpartition("/")[2] for parameter in operation.get("parameters", [])}
-    if method == "post" and path not in PUBLIC | ENDING:
+    if method == "post" and path not in PUBLIC_PATHS | ENDING:
         assert "IdempotencyKey" in named
     if "412" in operation["responses"]:
         assert "IfMatch" in named

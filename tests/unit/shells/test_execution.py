@@ -12,8 +12,8 @@ from envmgr.shells import execution
 
 BECOME = """
 import os, sys
-from envmgr.shells import execution as process
-sys.exit(process.become(sys.argv[1], sys.argv[2:], dict(os.environ)))
+from envmgr.shells import execution
+sys.exit(execution.exec_program(sys.argv[1], sys.argv[2:], dict(os.environ)))
 """
 
 
@@ -25,26 +25,26 @@ def become(*words, **options):
 
 def test_what_a_shim_set_is_taken_out():
     variables = {"ENVMGR_SHIM": ":", "ENVMGR_HOME": "/root", "LC_CTYPE": "C.UTF-8", "A": "1"}
-    assert execution.restore(variables) == {"A": "1"}
+    assert execution.restore_environment(variables) == {"A": "1"}
 
 
 def test_what_a_shim_found_is_put_back():
     variables = {"ENVMGR_SHIM": "h:=C", "ENVMGR_HOME": "/root", "LC_CTYPE": "C.UTF-8"}
-    assert execution.restore(variables) == {"ENVMGR_HOME": "/root", "LC_CTYPE": "C"}
-    assert execution.restore({"ENVMGR_SHIM": "h:="}) == {"LC_CTYPE": ""}
+    assert execution.restore_environment(variables) == {"ENVMGR_HOME": "/root", "LC_CTYPE": "C"}
+    assert execution.restore_environment({"ENVMGR_SHIM": "h:="}) == {"LC_CTYPE": ""}
 
 
 def test_a_locale_python_chose_for_itself_is_taken_out_without_a_shim_too():
     coerced = {"LC_CTYPE": "C.UTF-8"}
-    assert execution.restore(coerced, b"A=1\0") == {}
-    assert execution.restore(coerced, b"LC_CTYPE=C\0") == {"LC_CTYPE": "C"}
-    assert execution.restore(coerced, b"") == coerced
-    assert execution.restore({"LC_CTYPE": "de_DE.UTF-8"}, b"A=1\0") == {"LC_CTYPE": "de_DE.UTF-8"}
+    assert execution.restore_environment(coerced, b"A=1\0") == {}
+    assert execution.restore_environment(coerced, b"LC_CTYPE=C\0") == {"LC_CTYPE": "C"}
+    assert execution.restore_environment(coerced, b"") == coerced
+    assert execution.restore_environment({"LC_CTYPE": "de_DE.UTF-8"}, b"A=1\0") == {"LC_CTYPE": "de_DE.UTF-8"}
 
 
 def test_directories_stand_in_front_once():
-    assert execution.in_front(["/a", "/b", "/a"], "/usr/bin") == os.pathsep.join(["/a", "/b", "/usr/bin"])
-    assert execution.in_front(["/a"], "") == "/a"
+    assert execution.prepend_path(["/a", "/b", "/a"], "/usr/bin") == os.pathsep.join(["/a", "/b", "/usr/bin"])
+    assert execution.prepend_path(["/a"], "") == "/a"
 
 
 def test_shims_are_put_on_path_unless_they_are_there():
@@ -101,4 +101,4 @@ def test_what_cannot_run_says_why(tmp_path, content, mode, kind, message):
 )
 def test_directories_come_first_on_path(directories, path, expected):
     given = os.pathsep.join(path.split(":"))
-    assert execution.ahead(directories, given) == os.pathsep.join(expected.split(":"))
+    assert execution.ensure_path_prefix(directories, given) == os.pathsep.join(expected.split(":"))

@@ -9,14 +9,14 @@ import time
 import pytest
 
 from envmgr.kit.fs import remove_tree
-from envmgr.kit.paths import one_root
+from envmgr.kit.paths import single_root
 from envmgr.shells import plan
 from envmgr.shells.plan import Plan
 
 
 @pytest.fixture
 def paths(tmp_path):
-    return one_root(str(tmp_path / "root"))
+    return single_root(str(tmp_path / "root"))
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def make(dotfile, **changes):
 
 
 def finish(paths, dotfile, made):
-    return plan.finish(paths, plan.begin(paths), str(dotfile.parent), "node", made)
+    return plan.commit(paths, plan.start(paths), str(dotfile.parent), "node", made)
 
 
 def test_plans_of_a_project_and_of_none_are_apart(paths):
@@ -55,43 +55,43 @@ def test_plans_of_a_project_and_of_none_are_apart(paths):
 
 
 def test_a_plan_is_as_old_as_the_moment_before_its_inputs_were_read(paths, dotfile):
-    draft = plan.begin(paths)
-    assert plan.finish(paths, draft, str(dotfile.parent), "node", make(dotfile))
+    draft = plan.start(paths)
+    assert plan.commit(paths, draft, str(dotfile.parent), "node", make(dotfile))
     written = plan.path_of(paths, str(dotfile.parent), "node")
     assert os.stat(written).st_mtime_ns == draft.moment
     assert not os.path.exists(draft.path)
 
 
 def test_an_input_changed_since_the_draft_leaves_no_plan(paths, dotfile):
-    draft = plan.begin(paths)
+    draft = plan.start(paths)
     dotfile.write_text("nodejs=22\n")
-    assert not plan.finish(paths, draft, str(dotfile.parent), "node", make(dotfile))
+    assert not plan.commit(paths, draft, str(dotfile.parent), "node", make(dotfile))
     assert not os.path.exists(draft.path)
 
 
 def test_an_input_replaced_by_an_older_file_since_the_draft_leaves_no_plan(paths, dotfile):
-    draft = plan.begin(paths)
+    draft = plan.start(paths)
     other = dotfile.with_name("older")
     other.write_text("nodejs=18\n")
     os.utime(other, (1, 1))
     other.rename(dotfile)
-    assert not plan.finish(paths, draft, str(dotfile.parent), "node", make(dotfile))
+    assert not plan.commit(paths, draft, str(dotfile.parent), "node", make(dotfile))
 
 
 def test_clearing_takes_plans_drafts_and_what_clearing_left_before(paths, dotfile, tmp_path):
     assert finish(paths, dotfile, make(dotfile))
     (tmp_path / "root" / ".plans-1.1").mkdir()
-    draft = plan.begin(paths)
-    plan.clear(paths)
+    draft = plan.start(paths)
+    plan.invalidate_all(paths)
     assert os.listdir(paths.data) == []
-    assert not plan.finish(paths, draft, str(dotfile.parent), "node", make(dotfile))
+    assert not plan.commit(paths, draft, str(dotfile.parent), "node", make(dotfile))
     assert not os.path.exists(plan.path_of(paths, str(dotfile.parent), "node"))
-    plan.clear(paths)
+    plan.invalidate_all(paths)
 
 
 def test_where_nothing_can_be_written_there_is_no_draft(paths, tmp_path):
     (tmp_path / "root").write_text("a file, not a directory")
-    assert plan.begin(paths) is None
+    assert plan.start(paths) is None
 
 
 def test_a_directory_in_the_place_of_a_plan_leaves_no_plan(paths, dotfile):
@@ -129,10 +129,10 @@ def test_where_a_stamp_cannot_hold_a_time_the_age_alone_is_checked():
 
 
 def test_dropping_a_draft_twice_is_fine(paths):
-    draft = plan.begin(paths)
+    draft = plan.start(paths)
     before = set(os.listdir(paths.plans))
-    plan.drop(draft)
-    plan.drop(draft)
+    plan.discard(draft)
+    plan.discard(draft)
     assert set(os.listdir(paths.plans)) < before
     remove_tree(paths.data)
 

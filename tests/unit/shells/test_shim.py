@@ -8,16 +8,18 @@ import subprocess
 
 import pytest
 
-from envmgr.kit.paths import Paths, one_root
+from envmgr.kit.paths import Paths, single_root
 from envmgr.shells import shim
-from envmgr.shells.shim import Baked
+from envmgr.shells.shim import ShimContext
 
 NASTY = "/r o'o\"t/$HOME/`x`/a\nb/é/@PLANS@"
 
 
 @pytest.fixture
 def baked(tmp_path):
-    return Baked(str(tmp_path), str(tmp_path / "plans"), str(tmp_path / "shims"), "/usr/bin/python3", "/site")
+    return ShimContext(
+        str(tmp_path), str(tmp_path / "plans"), str(tmp_path / "shims"), "/usr/bin/python3", "/site"
+    )
 
 
 def write(directory, **contents):
@@ -27,14 +29,14 @@ def write(directory, **contents):
 
 
 def test_all_that_is_baked_is_quoted():
-    baked = Baked(*[f"{NASTY}/{part}" for part in ("home", "plans", "shims", "python", "site")])
+    baked = ShimContext(*[f"{NASTY}/{part}" for part in ("home", "plans", "shims", "python", "site")])
     for text in shim.files(baked, ["it's", "-x", "[", "a\nb"], windows=False).values():
         subprocess.run(["sh", "-n"], input=text, check=True)
         assert b"@HOME@" not in text
 
 
 def test_a_baked_value_that_looks_like_a_placeholder_stays_as_it_is(baked):
-    odd = Baked("/@COMMAND@", baked.plans, baked.shims, baked.python, baked.site)
+    odd = ShimContext("/@COMMAND@", baked.plans, baked.shims, baked.python, baked.site)
     assert b"__envmgr_home='/@COMMAND@'" in shim.files(odd, ["node"], windows=False)["node"]
 
 
@@ -47,9 +49,9 @@ def test_on_windows_there_is_a_batch_file_with_its_line_ends_and_a_twin(baked):
     assert shim.MARKER in batch
 
 
-def test_only_one_root_is_baked_as_home(tmp_path):
-    assert shim.bake(one_root(str(tmp_path))).home == str(tmp_path)
-    assert shim.bake(Paths("/data", "/settings", "/cache")).home == ""
+def test_only_single_root_is_baked_as_home(tmp_path):
+    assert shim.shim_context(single_root(str(tmp_path))).home == str(tmp_path)
+    assert shim.shim_context(Paths("/data", "/settings", "/cache")).home == ""
 
 
 def test_what_is_missing_is_written_and_what_is_of_no_use_removed(tmp_path, baked):

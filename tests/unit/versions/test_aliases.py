@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from envmgr.versions import SpecError, WordError, classify, follow
+from envmgr.versions import SpecError, WordError, classify, resolve_aliases
 
 
 @pytest.mark.parametrize(
@@ -79,36 +79,36 @@ def test_what_can_be_nothing_at_all_is_refused(spec):
     ],
 )
 def test_aliases_are_followed_to_their_end(spec, words):
-    assert follow(spec, {"lts": " 20 "}, {"work": " lts "}) == words
+    assert resolve_aliases(spec, {"lts": " 20 "}, {"work": " lts "}) == words
 
 
 def test_a_users_alias_goes_before_every_other_meaning():
     tool = {"lts": "20", "latest": "1", "stable": "1"}
 
-    assert follow("lts", tool, {"lts": "18"}) == ("lts", "18")
-    assert follow("latest", tool, {"latest": "21"}) == ("latest", "21")
-    assert follow("20", tool, {"20": "^20.5"}) == ("20", "^20.5")
+    assert resolve_aliases("lts", tool, {"lts": "18"}) == ("lts", "18")
+    assert resolve_aliases("latest", tool, {"latest": "21"}) == ("latest", "21")
+    assert resolve_aliases("20", tool, {"20": "^20.5"}) == ("20", "^20.5")
 
 
 def test_latest_and_stable_go_before_a_tools_aliases():
-    assert follow("stable", {"latest": "1", "stable": "2"}) == ("stable", "latest")
+    assert resolve_aliases("stable", {"latest": "1", "stable": "2"}) == ("stable", "latest")
 
 
 def test_aliases_in_a_circle_are_named():
     with pytest.raises(WordError, match=r"a → b → a: .*circle") as caught:
-        follow("a", {"a": "b"}, {"b": "a"})
+        resolve_aliases("a", {"a": "b"}, {"b": "a"})
     assert caught.value.words == ("a", "b", "a")
 
 
 def test_ten_hops_are_followed_and_no_more():
     chain = {f"n{i}": f"n{i + 1}" for i in range(20)}
 
-    assert len(follow("n10", chain)) == 11
+    assert len(resolve_aliases("n10", chain)) == 11
     with pytest.raises(WordError, match="more than 10 aliases"):
-        follow("n9", chain)
+        resolve_aliases("n9", chain)
 
 
 @pytest.mark.parametrize("spec", ["latest:", "prefix: "])
 def test_a_prefix_of_nothing_is_refused(spec):
     with pytest.raises(SpecError, match="nothing after the colon"):
-        follow(spec)
+        resolve_aliases(spec)

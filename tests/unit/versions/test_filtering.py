@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from envmgr.versions import VendorError, parse, parse_spec
-from envmgr.versions.filtering import screen, vendor_for
+from envmgr.versions.filtering import filter_versions, vendor_for
 
 
 def only(spec, variants=()):
@@ -43,7 +43,9 @@ def test_several_vendors_without_a_word_on_which_are_named(default):
 
 
 def judge(spec, *texts, vendor="", variants=(), include_prerelease=False):
-    taken, refused = screen(only(spec, variants), vendor, pool(*texts, variants=variants), include_prerelease)
+    taken, refused = filter_versions(
+        only(spec, variants), vendor, pool(*texts, variants=variants), include_prerelease
+    )
     return [version.text for version in taken], [(version.text, why) for version, why in refused]
 
 

@@ -23,7 +23,7 @@ def test_a_selection_says_what_was_found_best_first_and_what_was_passed_over():
         ("1.3-rc1", "pre-release"),
     )
     assert selection.prereleases_seen == ("1.3-rc1", "1.3-rc2")
-    assert selection.words == ("^1",)
+    assert selection.alias_chain == ("^1",)
 
 
 def test_a_miss_takes_no_prerelease_but_tells_which_there_are():
@@ -47,7 +47,7 @@ def test_latest_alone_falls_back_on_prereleases(word):
 def test_a_tools_aliases_lead_to_versions():
     selection = select(NODE, "work", aliases={"lts": "20"}, user_aliases={"work": "lts"})
 
-    assert (selection.winner, selection.words) == ("v20.18.1", ("work", "lts", "20"))
+    assert (selection.winner, selection.alias_chain) == ("v20.18.1", ("work", "lts", "20"))
     assert max_satisfying(NODE, "lts", aliases={"lts": "20"}) == "v20.18.1"
 
 

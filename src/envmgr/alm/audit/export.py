@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from envmgr.alm.client.fields import Document
 
-LONGEST = 16 * 2**20
+MAX_LINE_BYTES = 16 * 2**20
 """A longer line is no entry: the server refuses less."""
 
 
@@ -30,9 +30,9 @@ def is_checkpoint(document: Document) -> bool:
 def read(file: BinaryIO) -> Iterator[Document | Finding]:
     """Give what a file holds, a line at a time; a line that cannot be read comes as a finding."""
     number = 0
-    while content := file.readline(LONGEST + 1):
+    while content := file.readline(MAX_LINE_BYTES + 1):
         number += 1
-        if len(content) > LONGEST:
+        if len(content) > MAX_LINE_BYTES:
             _skip_line(file, content)
         if content.strip():
             yield _parsed(content, number)
@@ -50,18 +50,18 @@ def checkpoints(file: BinaryIO) -> Iterable[Document]:
 
 def _skip_line(file: BinaryIO, content: bytes) -> None:
     while content and not content.endswith(b"\n"):
-        content = file.readline(LONGEST)
+        content = file.readline(MAX_LINE_BYTES)
 
 
 def _parsed(content: bytes, number: int) -> Document | Finding:
-    if len(content) > LONGEST:
-        return _unreadable(number, f"is longer than {LONGEST // 2**20} MB")
+    if len(content) > MAX_LINE_BYTES:
+        return _unreadable_line(number, f"is longer than {MAX_LINE_BYTES // 2**20} MB")
     try:
         document = json.loads(content)
     except (ValueError, RecursionError):
-        return _unreadable(number, "is not JSON")
-    return document if isinstance(document, dict) else _unreadable(number, "is no entry")
+        return _unreadable_line(number, "is not JSON")
+    return document if isinstance(document, dict) else _unreadable_line(number, "is no entry")
 
 
-def _unreadable(number: int, why: str) -> Finding:
+def _unreadable_line(number: int, why: str) -> Finding:
     return Finding(CHANGED, 0, f"line {number} {why}")

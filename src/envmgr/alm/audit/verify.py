@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from envmgr.kit.audit_log import checkpoint as checkpoints_of
-from envmgr.kit.audit_log.hash_chain import ZERO, Finding, Verifier
+from envmgr.kit.audit_log.hash_chain import GENESIS_HASH, Finding, Verifier
 from envmgr.kit.frozen import frozen
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from envmgr.alm.client.fields import Document
 
-MOST = 100
+MAX_FINDINGS = 100
 """How many findings are told; the others are only counted."""
 
 FORGED, FOREIGN, EMPTY = "forged", "foreign", "empty"
@@ -34,11 +34,11 @@ class Report:
     seq: int
     head: str
     checkpoints: int
-    kept: int
+    saved_checkpoints: int
     key: str | None
     held_against: int
     findings: tuple[Finding, ...]
-    untold: int
+    omitted: int
 
     @property
     def is_intact(self) -> bool:
@@ -46,20 +46,20 @@ class Report:
         return not self.findings
 
 
-class Findings:
+class FindingCollector:
     """Keeps the first findings, and counts the others."""
 
     def __init__(self) -> None:
-        self.kept: list[Finding] = []
-        self.untold = 0
+        self.findings: list[Finding] = []
+        self.omitted = 0
 
     def add(self, found: Iterable[Finding]) -> None:
         """Take more of them."""
         for finding in found:
-            if len(self.kept) < MOST:
-                self.kept.append(finding)
+            if len(self.findings) < MAX_FINDINGS:
+                self.findings.append(finding)
             else:
-                self.untold += 1
+                self.omitted += 1
 
 
 def verify(
@@ -73,18 +73,18 @@ def verify(
     as a server writes some when it first starts, unless a checkpoint says that there was none.
     """
     key = _key((*kept, *checkpoints))
-    findings = Findings()
+    findings = FindingCollector()
     findings.add(_of_checkpoints(checkpoints, kept, key))
-    believed = [one for one in (*kept, *checkpoints) if checkpoints_of.problem(one, key) is None]
-    verifier, count, head = Verifier(believed), 0, ZERO.hex()
+    believed = [one for one in (*kept, *checkpoints) if checkpoints_of.verify_error(one, key) is None]
+    verifier, count, head = Verifier(believed), 0, GENESIS_HASH.hex()
     for entry in entries:
         if isinstance(entry, Finding):
             findings.add([entry])
             continue
-        findings.add(verifier.take(entry))
+        findings.add(verifier.add(entry))
         count, head = count + 1, str(entry.get("hash"))
-    findings.add(verifier.end())
-    if not (count or findings.kept or any(_seq(one) == 0 for one in believed)):
+    findings.add(verifier.finish())
+    if not (count or findings.findings or any(_seq(one) == 0 for one in believed)):
         findings.add(
             [Finding(EMPTY, 0, "there is no entry at all, and the log of a server has some at once")]
         )
@@ -93,11 +93,11 @@ def verify(
         seq=verifier.seq,
         head=head,
         checkpoints=len(checkpoints),
-        kept=len(kept),
+        saved_checkpoints=len(kept),
         key=key,
         held_against=max((_seq(one) for one in believed), default=0),
-        findings=tuple(findings.kept),
-        untold=findings.untold,
+        findings=tuple(findings.findings),
+        omitted=findings.omitted,
     )
 
 
@@ -114,14 +114,14 @@ def _of_checkpoints(
 ) -> Iterator[Finding]:
     for name, group in (("the kept checkpoint", kept), ("the checkpoint", checkpoints)):
         for one in group:
-            problem = checkpoints_of.problem(one, key)
+            problem = checkpoints_of.verify_error(one, key)
             if problem:
                 yield Finding(FORGED, _seq(one), f"{name} at entry {_seq(one)}: {problem}")
     yield from _chained(checkpoints)
-    yield from _of_other_logs(checkpoints, kept)
+    yield from _foreign_checkpoints(checkpoints, kept)
 
 
-def _of_other_logs(checkpoints: Sequence[Document], kept: Sequence[Document]) -> Iterator[Finding]:
+def _foreign_checkpoints(checkpoints: Sequence[Document], kept: Sequence[Document]) -> Iterator[Finding]:
     """Hold where the kept checkpoints come from against where the log's own do, if it has any."""
     origins = {str(one.get("origin")) for one in checkpoints}
     for one in kept:

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from envmgr.kit.errors import StorageError
-from envmgr.kit.file_locks import holding
+from envmgr.kit.file_locks import file_lock
 from envmgr.kit.frozen import frozen
 from envmgr.kit.fs import read_text, write_atomic
 
@@ -21,7 +21,7 @@ LOCK = "credentials"
 
 
 @frozen
-class Login:
+class StoredCredentials:
     """What one server gave: a token, and, unless it is an API key, when it ends and what renews it."""
 
     token: str
@@ -34,30 +34,30 @@ class Login:
         return f"Login(actor={self.actor!r})"
 
 
-def load(paths: Paths, url: str) -> Login | None:
+def load(paths: Paths, url: str) -> StoredCredentials | None:
     """Return what a server gave, or None."""
     entry = _read(paths).get(url)
     return _login(entry) if isinstance(entry, dict) else None
 
 
-def store(paths: Paths, url: str, login: Login) -> None:
+def store(paths: Paths, url: str, login: StoredCredentials) -> None:
     """Keep what a server gave. The caller holds `LOCK`."""
-    _write(paths, {**_read(paths), url: _entry(login)})
+    _write(paths, {**_read(paths), url: _to_json(login)})
 
 
-def save(paths: Paths, url: str, login: Login) -> None:
+def save(paths: Paths, url: str, login: StoredCredentials) -> None:
     """Keep what a server gave."""
-    with holding(paths, LOCK):
+    with file_lock(paths, LOCK):
         store(paths, url, login)
 
 
-def forget(paths: Paths, url: str) -> None:
+def remove(paths: Paths, url: str) -> None:
     """Drop what a server gave."""
-    with holding(paths, LOCK):
-        drop(paths, url)
+    with file_lock(paths, LOCK):
+        remove_locked(paths, url)
 
 
-def drop(paths: Paths, url: str) -> None:
+def remove_locked(paths: Paths, url: str) -> None:
     """Drop what a server gave. The caller holds `LOCK`."""
     servers = _read(paths)
     if servers.pop(url, None) is not None:
@@ -84,14 +84,14 @@ def _write(paths: Paths, servers: Mapping[str, object]) -> None:
     write_atomic(paths.credentials_file, f"{text}\n", OWNER_ONLY)
 
 
-def _login(entry: Mapping[str, object]) -> Login | None:
+def _login(entry: Mapping[str, object]) -> StoredCredentials | None:
     token, refresh, actor = (str(entry.get(name) or "") for name in ("token", "refresh_token", "actor"))
     expires = entry.get("expires_at")
     moment = float(expires) if isinstance(expires, int | float) else 0.0
-    return Login(token, refresh, moment, actor) if token else None
+    return StoredCredentials(token, refresh, moment, actor) if token else None
 
 
-def _entry(login: Login) -> dict[str, object]:
+def _to_json(login: StoredCredentials) -> dict[str, object]:
     entry: dict[str, object] = {"token": login.token, "actor": login.actor}
     if login.refresh_token:
         entry |= {"refresh_token": login.refresh_token, "expires_at": round(login.expires_at)}

@@ -9,7 +9,7 @@ _LINK = re.compile(r"<([^>]*)>((?:\s*;\s*[\w*-]+\s*=\s*(?:\"(?:[^\"\\]|\\.)*\"|[
 _REL = re.compile(r";\s*rel\s*=\s*(?:\"([^\"]*)\"|([^\s;,\"]+))", re.IGNORECASE)
 
 
-def following(header: str) -> dict[str, str] | None:
+def next_query(header: str) -> dict[str, str] | None:
     """Return what the page after this one is asked for by, None where there is none.
 
     That is the query of the link with the relation `next`, to be asked of the address that was asked before: whatever

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 
-def ways(deployment: int | str, status: str) -> str:
+def next_steps(deployment: int | str, status: str) -> str:
     """Say what goes on with a deployment in a state, and what gives it up."""
     update = f"`envmgr alm deployments update {deployment} --status"
-    return f"{_onward(update, status)}; {update} cancelled` gives it up"
+    return f"{_continue_command(update, status)}; {update} cancelled` gives it up"
 
 
-def _onward(update: str, status: str) -> str:
+def _continue_command(update: str, status: str) -> str:
     match status:
         case "awaiting_approval":
             return f"somebody else than who asked for it approves it with {update} in_progress`"

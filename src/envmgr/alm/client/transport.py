@@ -18,7 +18,7 @@ from envmgr.kit.errors import (
 )
 from envmgr.kit.frozen import frozen
 from envmgr.kit.http import network_errors, urls
-from envmgr.kit.http.client import Question
+from envmgr.kit.http.client import HttpRequest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     Query = Mapping[str, object]
 
 LIMIT = 64 * 2**20
-_FIRST_OF_REFUSALS = 400
+_FIRST_ERROR_STATUS = 400
 
 
-class Wire:
+class Transport:
     """Asks one server, `retries` times more at most where that is safe and may help."""
 
     def __init__(self, url: str, http: Http, *, retries: int) -> None:
@@ -39,47 +39,47 @@ class Wire:
         self.http = http
         self._retries = retries
 
-    def ask(self, asked: Asked) -> Answer:
+    def send(self, asked: ApiRequest) -> ApiResponse:
         """Return what the server answers; raise a leaf of AlmError for a refusal, and where there is no answer."""
         try:
             response = self.http.send(
-                self.question(asked), repeatable=asked.repeatable, retries=self._retries, limit=LIMIT
+                self.build_request(asked), repeatable=asked.repeatable, retries=self._retries, limit=LIMIT
             )
         except NetworkError as error:
-            raise self.unreachable(error) from error
-        return checked(response)
+            raise self.unreachable_error(error) from error
+        return raise_for_status(response)
 
-    def question(self, asked: Asked) -> Question:
+    def build_request(self, asked: ApiRequest) -> HttpRequest:
         """Spell a request."""
         headers = {"accept": "application/json", **asked.headers}
         if asked.body is not None:
             headers["content-type"] = "application/json"
-        return Question(
-            asked.method, self.address(asked), headers, asked.body, is_brief=asked.method == "GET"
+        return HttpRequest(
+            asked.method, self.url_for(asked), headers, asked.body, interactive=asked.method == "GET"
         )
 
-    def address(self, asked: Asked) -> str:
+    def url_for(self, asked: ApiRequest) -> str:
         """Return where a request goes."""
         query = f"?{urlencode([(n, str(v)) for n, v in asked.query.items()])}" if asked.query else ""
         return f"{self.url}{asked.path}{query}"
 
-    def unreachable(self, error: NetworkError) -> EnvmgrError:
+    def unreachable_error(self, error: NetworkError) -> EnvmgrError:
         """Say that the server is away; what we must not do, or where it sends us, is said as it is."""
         if isinstance(error, HttpError | InsecureUrl | Offline):
             return error
         own = (
-            f"is the server there? `envmgr alm serve` runs one; {urls.shown(self.url)} comes from "
+            f"is the server there? `envmgr alm serve` runs one; {urls.redacted(self.url)} comes from "
             "--url, ENVMGR_ALM_URL or the setting `alm_url`"
         )
         is_special = error.hint and not error.passing and error.hint != network_errors.ONLINE_HINT
         hint = error.hint if is_special else own
         return AlmUnreachable(
-            f"no answer from the ALM server at {urls.shown(self.url)}: {error.message}", hint
+            f"no answer from the ALM server at {urls.redacted(self.url)}: {error.message}", hint
         )
 
 
 @frozen
-class Answer:
+class ApiResponse:
     """A success: its status, its headers (names in lower case) and its document; None without a body."""
 
     status: int
@@ -89,7 +89,7 @@ class Answer:
 
 
 @frozen
-class Asked:
+class ApiRequest:
     """A request: its path below the server's address, and its body, encoded."""
 
     method: str
@@ -100,17 +100,17 @@ class Asked:
     repeatable: bool = True
 
 
-def encoded(document: object) -> bytes:
+def encode_json(document: object) -> bytes:
     """Spell a document as JSON."""
     return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
 
 
-def checked(response: Response) -> Answer:
+def raise_for_status(response: Response) -> ApiResponse:
     """Return a success; raise a leaf of AlmError for anything else."""
     errors.check_version(response)
-    if response.status >= _FIRST_OF_REFUSALS:
-        raise errors.error_of(response)
-    return Answer(response.status, response.url, response.headers, _document(response))
+    if response.status >= _FIRST_ERROR_STATUS:
+        raise errors.to_error(response)
+    return ApiResponse(response.status, response.url, response.headers, _document(response))
 
 
 def _document(response: Response) -> object:
@@ -120,7 +120,7 @@ def _document(response: Response) -> object:
         document: object = json.loads(response.body)
     except (ValueError, RecursionError):
         raise AlmError(
-            f"what {urls.shown(response.url)} answered is not JSON",
+            f"what {urls.redacted(response.url)} answered is not JSON",
             "look at that address: a proxy may have answered in the server's place",
         ) from None
     return document

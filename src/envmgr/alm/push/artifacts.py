@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING
 
 from envmgr.kit import digest as digests
-from envmgr.kit.errors import NoProvenance, UsageError
+from envmgr.kit.errors import MissingProvenance, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,7 +46,7 @@ def _of_file(name: str, path: str) -> str:
         with open(path, "rb") as file:
             return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
     except OSError as error:
-        raise NoProvenance(
+        raise MissingProvenance(
             f"the artifact {name} cannot be read: {path}: {os.strerror(error.errno or 0).lower()}",
             "push after the build, and name a file that it makes",
         ) from None

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @frozen
-class Run:
+class CiRun:
     """A run of a CI system: what it builds, and how it is found again; what is not known is empty."""
 
     ci: str = ""
@@ -30,20 +30,20 @@ class Run:
     actor: str = ""
 
 
-def read(environment: Environment) -> Run:
+def detect(environment: Environment) -> CiRun:
     """Return the run that an environment is of; outside of any known system, an empty one."""
     for marker, run in SYSTEMS.values():
         if environment.get(marker):
             return run(environment)
-    return Run()
+    return CiRun()
 
 
-def _github(environment: Environment) -> Run:
+def _github(environment: Environment) -> CiRun:
     """Read https://docs.github.com/actions/reference/variables-reference."""
     get = environment.get
     repository, run_id = get("GITHUB_REPOSITORY"), get("GITHUB_RUN_ID")
     page = f"{get('GITHUB_SERVER_URL')}/{repository}/actions/runs/{run_id}"
-    return Run(
+    return CiRun(
         ci="github",
         repository=repository,
         commit=get("GITHUB_SHA"),
@@ -56,10 +56,10 @@ def _github(environment: Environment) -> Run:
     )
 
 
-def _gitlab(environment: Environment) -> Run:
+def _gitlab(environment: Environment) -> CiRun:
     """Read https://docs.gitlab.com/ci/variables/predefined_variables/."""
     get = environment.get
-    return Run(
+    return CiRun(
         ci="gitlab",
         repository=get("CI_PROJECT_PATH"),
         commit=get("CI_COMMIT_SHA"),
@@ -71,11 +71,11 @@ def _gitlab(environment: Environment) -> Run:
     )
 
 
-def _circleci(environment: Environment) -> Run:
+def _circleci(environment: Environment) -> CiRun:
     """Read https://circleci.com/docs/reference/variables/."""
     get = environment.get
     owner, name = get("CIRCLE_PROJECT_USERNAME"), get("CIRCLE_PROJECT_REPONAME")
-    return Run(
+    return CiRun(
         ci="circleci",
         repository=f"{owner}/{name}" if owner and name else name,
         commit=get("CIRCLE_SHA1"),
@@ -87,10 +87,10 @@ def _circleci(environment: Environment) -> Run:
     )
 
 
-def _jenkins(environment: Environment) -> Run:
+def _jenkins(environment: Environment) -> CiRun:
     """Read https://www.jenkins.io/doc/book/pipeline/jenkinsfile/ and https://plugins.jenkins.io/git/."""
     get = environment.get
-    return Run(
+    return CiRun(
         ci="jenkins",
         repository=repository_of(get("GIT_URL")),
         commit=get("GIT_COMMIT"),
@@ -102,10 +102,10 @@ def _jenkins(environment: Environment) -> Run:
     )
 
 
-def _buildkite(environment: Environment) -> Run:
+def _buildkite(environment: Environment) -> CiRun:
     """Read https://buildkite.com/docs/pipelines/configure/environment-variables."""
     get = environment.get
-    return Run(
+    return CiRun(
         ci="buildkite",
         repository=repository_of(get("BUILDKITE_REPO")) or get("BUILDKITE_PIPELINE_SLUG"),
         commit=get("BUILDKITE_COMMIT"),
@@ -118,12 +118,12 @@ def _buildkite(environment: Environment) -> Run:
     )
 
 
-def _azure(environment: Environment) -> Run:
+def _azure(environment: Environment) -> CiRun:
     """Read https://learn.microsoft.com/azure/devops/pipelines/build/variables."""
     get = environment.get
     source, run_id = get("BUILD_SOURCEBRANCH"), get("BUILD_BUILDID")
     place, project = get("SYSTEM_COLLECTIONURI"), get("SYSTEM_TEAMPROJECTID") or get("SYSTEM_TEAMPROJECT")
-    return Run(
+    return CiRun(
         ci="azure",
         repository=get("BUILD_REPOSITORY_NAME"),
         commit=get("BUILD_SOURCEVERSION"),
@@ -140,7 +140,7 @@ def _short(ref: str) -> str:
     return ref.removeprefix("refs/heads/").removeprefix("refs/tags/")
 
 
-SYSTEMS: dict[str, tuple[str, Callable[[Environment], Run]]] = {
+SYSTEMS: dict[str, tuple[str, Callable[[Environment], CiRun]]] = {
     "github": ("GITHUB_ACTIONS", _github),
     "gitlab": ("GITLAB_CI", _gitlab),
     "circleci": ("CIRCLECI", _circleci),

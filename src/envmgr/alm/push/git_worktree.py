@@ -19,7 +19,7 @@ _QUIET = {"GIT_OPTIONAL_LOCKS": "0", "GIT_NO_LAZY_FETCH": "1", "GIT_TERMINAL_PRO
 
 
 @frozen
-class Work:
+class GitWorktree:
     """A work tree; what is not known is empty. `trouble` says why nothing is."""
 
     commit: str = ""
@@ -28,53 +28,53 @@ class Work:
     remote: str = ""
     directory: str = ""
     is_dirty: bool = False
-    trouble: str = ""
+    error: str = ""
 
 
-def read(environment: Environment, commit: str = "", timeout: float = TIMEOUT) -> Work:
+def read(environment: Environment, commit: str = "", timeout: float = TIMEOUT) -> GitWorktree:
     """Ask git about the working directory: its commit, or the one given, and that one's tag."""
     git = shutil.which("git", path=environment.get("PATH"))
     if git is None:
-        return Work(trouble="git is not installed")
+        return GitWorktree(error="git is not installed")
     try:
         return _read(_Git(git, environment, timeout), commit)
-    except _Failed as error:
-        return Work(trouble=str(error))
+    except _GitError as error:
+        return GitWorktree(error=str(error))
 
 
-def _read(git: _Git, wanted: str) -> Work:
-    common = git.ask("rev-parse", "--path-format=absolute", "--git-common-dir")
-    head = git.try_("rev-parse", "--verify", "--quiet", "HEAD^{commit}")
+def _read(git: _Git, wanted: str) -> GitWorktree:
+    common = git.run("rev-parse", "--path-format=absolute", "--git-common-dir")
+    head = git.run_or_empty("rev-parse", "--verify", "--quiet", "HEAD^{commit}")
     if not head:
-        return Work(
-            remote=_remote(git), directory=_directory(git, common), trouble="nothing is committed yet"
+        return GitWorktree(
+            remote=_remote(git), directory=_directory(git, common), error="nothing is committed yet"
         )
     commit = wanted or head
-    return Work(
+    return GitWorktree(
         commit=commit,
-        branch=git.try_("symbolic-ref", "--quiet", "--short", "HEAD") if commit == head else "",
-        tag=git.try_("describe", "--tags", "--exact-match", commit),
+        branch=git.run_or_empty("symbolic-ref", "--quiet", "--short", "HEAD") if commit == head else "",
+        tag=git.run_or_empty("describe", "--tags", "--exact-match", commit),
         remote=_remote(git),
         directory=_directory(git, common),
-        is_dirty=bool(git.try_("status", "--porcelain", "--untracked-files=no")),
+        is_dirty=bool(git.run_or_empty("status", "--porcelain", "--untracked-files=no")),
     )
 
 
 def _remote(git: _Git) -> str:
     """Return the URL of `origin`, else of the only remote there is."""
-    names = git.try_("remote").split()
+    names = git.run_or_empty("remote").split()
     name = "origin" if "origin" in names else names[0] if len(names) == 1 else ""
-    return git.try_("remote", "get-url", name) if name else ""
+    return git.run_or_empty("remote", "get-url", name) if name else ""
 
 
 def _directory(git: _Git, common: str) -> str:
     """Return the directory of the repository: of a further work tree, that of the first one."""
     if os.path.basename(common) == ".git":
         return os.path.dirname(common)
-    return git.try_("rev-parse", "--show-toplevel") or common.removesuffix(".git")
+    return git.run_or_empty("rev-parse", "--show-toplevel") or common.removesuffix(".git")
 
 
-class _Failed(Exception):
+class _GitError(Exception):
     """Git could not answer."""
 
 
@@ -86,15 +86,15 @@ class _Git:
         self._environment = environment
         self._timeout = timeout
 
-    def try_(self, *words: str) -> str:
+    def run_or_empty(self, *words: str) -> str:
         """Return what git answers, empty where it says no."""
         return self._run(words)[1]
 
-    def ask(self, *words: str) -> str:
+    def run(self, *words: str) -> str:
         """Return what git answers; raise _Failed where it says no."""
         code, out, error = self._run(words)
         if code:
-            raise _Failed(_first(error) or f"git {words[0]} failed")
+            raise _GitError(_first(error) or f"git {words[0]} failed")
         return out
 
     def _run(self, words: tuple[str, ...]) -> tuple[int, str, str]:
@@ -109,9 +109,9 @@ class _Git:
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            raise _Failed(f"git {words[0]} did not answer within {self._timeout:g} s") from None
+            raise _GitError(f"git {words[0]} did not answer within {self._timeout:g} s") from None
         except OSError as error:
-            raise _Failed(f"git cannot be run: {error.strerror}") from None
+            raise _GitError(f"git cannot be run: {error.strerror}") from None
         out = done.stdout.decode(errors="replace").strip()
         return done.returncode, "" if done.returncode else out, done.stderr.decode(errors="replace")
 

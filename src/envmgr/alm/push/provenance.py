@@ -8,24 +8,24 @@ from typing import TYPE_CHECKING
 
 from envmgr.alm.push.ci import repository_of
 from envmgr.alm.refs import TAG_RULE, is_tag
-from envmgr.kit.errors import NoProvenance, UsageError
+from envmgr.kit.errors import MissingProvenance, UsageError
 from envmgr.kit.frozen import frozen
 
 if TYPE_CHECKING:
-    from envmgr.alm.push.ci import Run
-    from envmgr.alm.push.git_worktree import Work
+    from envmgr.alm.push.ci import CiRun
+    from envmgr.alm.push.git_worktree import GitWorktree
 
 _APP = re.compile(r"(?![0-9]+\Z)[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
 _URL = re.compile(r"https?://[^\s\x00-\x1f\x7f]{1,1990}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]+")
 _LINE = 300
-SHORT = 12
+SHORT_COMMIT_LENGTH = 12
 """Digits of a commit that stand for a tag where there is none."""
 
 
 @frozen
-class Wanted:
+class ProvenanceOptions:
     """What flags say; None is left to the CI and to git."""
 
     app: str | None = None
@@ -45,7 +45,7 @@ class Provenance:
     build: tuple[tuple[str, str | bool], ...]
 
 
-def commit_of(wanted: Wanted, run: Run) -> str:
+def commit_of(wanted: ProvenanceOptions, run: CiRun) -> str:
     """Return the commit that a flag or the CI names, empty where neither does; raise UsageError for a bad flag."""
     if wanted.commit is None:
         return run.commit.lower() if _COMMIT.fullmatch(run.commit.lower()) else ""
@@ -58,7 +58,7 @@ def commit_of(wanted: Wanted, run: Run) -> str:
     return commit
 
 
-def gather(wanted: Wanted, run: Run, work: Work, directory: str) -> Provenance:
+def collect(wanted: ProvenanceOptions, run: CiRun, work: GitWorktree, directory: str) -> Provenance:
     """Put together what is known; raise NoProvenance where app or tag can't be told, or can't be what was found."""
     commit = commit_of(wanted, run) or work.commit
     return Provenance(
@@ -78,7 +78,7 @@ def gather(wanted: Wanted, run: Run, work: Work, directory: str) -> Provenance:
     )
 
 
-def _app(wanted: Wanted, run: Run, work: Work, directory: str) -> str:
+def _app(wanted: ProvenanceOptions, run: CiRun, work: GitWorktree, directory: str) -> str:
     repository = run.repository or repository_of(work.remote) or work.directory or directory
     name = os.path.basename(repository.rstrip("/\\")) if wanted.app is None else wanted.app
     if _APP.fullmatch(name):
@@ -86,17 +86,17 @@ def _app(wanted: Wanted, run: Run, work: Work, directory: str) -> str:
     rule = "1 to 100 letters, digits, `.`, `_` and `-`, the first a letter or a digit, not all digits"
     if wanted.app is not None:
         raise UsageError(f"--app {name!r} is no name of an app", f"it takes {rule}")
-    raise NoProvenance(
+    raise MissingProvenance(
         f"{name!r}, as the repository is called, is no name of an app", f"say --app NAME: {rule}"
     )
 
 
-def _tag(wanted: Wanted, run: Run, work: Work, commit: str) -> str:
+def _tag(wanted: ProvenanceOptions, run: CiRun, work: GitWorktree, commit: str) -> str:
     if wanted.tag is None:
-        tag = run.tag or work.tag or commit[:SHORT]
+        tag = run.tag or work.tag or commit[:SHORT_COMMIT_LENGTH]
         if not tag:
-            raise NoProvenance(
-                f"which version this is cannot be told: {work.trouble or 'there is no commit'}",
+            raise MissingProvenance(
+                f"which version this is cannot be told: {work.error or 'there is no commit'}",
                 "say --tag TAG, or run it in a git repository",
             )
     else:
@@ -105,7 +105,7 @@ def _tag(wanted: Wanted, run: Run, work: Work, commit: str) -> str:
         return tag
     if wanted.tag is not None:
         raise UsageError(f"--tag {tag!r} cannot name a version", f"it takes {TAG_RULE}")
-    raise NoProvenance(f"the tag {tag!r} cannot name a version", f"say --tag TAG: {TAG_RULE}")
+    raise MissingProvenance(f"the tag {tag!r} cannot name a version", f"say --tag TAG: {TAG_RULE}")
 
 
 def _line(text: str) -> str:

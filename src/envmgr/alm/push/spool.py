@@ -8,10 +8,10 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from envmgr.alm.client.fields import document, part, text
+from envmgr.alm.client.fields import get_object, get_str, require_object
 from envmgr.kit.errors import AlmError
 from envmgr.kit.frozen import frozen
-from envmgr.kit.fs import make_dir, read_text, translating, write_atomic
+from envmgr.kit.fs import make_dir, read_text, storage_errors, write_atomic
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 SCHEMA = "envmgr/spooled-push/1"
 OWNER_ONLY = 0o600
 LOCK = "alm-spool"
-_REFUSED = "refused"
+_REJECTED_DIR = "refused"
 
 
 @frozen
-class Parcel:
+class SpooledPush:
     """A push: the server it is for, the version it registers, and the body that says what it is."""
 
     url: str
@@ -32,11 +32,11 @@ class Parcel:
     body: Mapping[str, object]
 
 
-def put(directory: str, parcel: Parcel) -> str:
+def add(directory: str, parcel: SpooledPush) -> str:
     """Keep a parcel, and return its file; one that says the same waits already is enough."""
     body = json.dumps(parcel.body, sort_keys=True)
     same = hashlib.sha256(
-        f"{parcel.url}\n{parcel.app}\n{parcel.tag}\n{_lasting(parcel)}".encode()
+        f"{parcel.url}\n{parcel.app}\n{parcel.tag}\n{_identity(parcel)}".encode()
     ).hexdigest()[:16]
     for name in _names(directory):
         if name.endswith(f"-{same}.json"):
@@ -53,34 +53,36 @@ def put(directory: str, parcel: Parcel) -> str:
     return path
 
 
-def _lasting(parcel: Parcel) -> str:
+def _identity(parcel: SpooledPush) -> str:
     """Return what makes a version what it is: another run of the same build is the same version."""
     return json.dumps({**parcel.body, "build": None}, sort_keys=True)
 
 
-def waiting(directory: str) -> list[str]:
+def pending(directory: str) -> list[str]:
     """Return the files of what waits, oldest first."""
     return [os.path.join(directory, name) for name in _names(directory)]
 
 
-def read(path: str) -> Parcel:
+def read(path: str) -> SpooledPush:
     """Read a parcel; raise AlmError for a file that holds none."""
     found = _document(path)
-    return Parcel(text(found, "url"), text(found, "app"), text(found, "tag"), part(found, "body"))
+    return SpooledPush(
+        get_str(found, "url"), get_str(found, "app"), get_str(found, "tag"), get_object(found, "body")
+    )
 
 
 def remove(path: str) -> None:
     """Forget a parcel: it was delivered."""
-    with translating(path):
+    with storage_errors(path):
         os.unlink(path)
 
 
-def refuse(path: str, reason: str) -> str:
+def reject(path: str, reason: str) -> str:
     """Put aside what no server will ever take, and why in a file beside it; return where it is now."""
-    directory = make_dir(os.path.join(os.path.dirname(path), _REFUSED))
+    directory = make_dir(os.path.join(os.path.dirname(path), _REJECTED_DIR))
     aside = os.path.join(directory, os.path.basename(path))
     write_atomic(f"{aside}.reason", f"{reason}\n", OWNER_ONLY)
-    with translating(aside):
+    with storage_errors(aside):
         os.replace(path, aside)
     return aside
 
@@ -94,7 +96,7 @@ def _names(directory: str) -> list[str]:
 
 def _document(path: str) -> Mapping[str, object]:
     try:
-        return document(json.loads(read_text(path) or ""))
+        return require_object(json.loads(read_text(path) or ""))
     except (ValueError, RecursionError):
         raise AlmError(
             f"{path} cannot be read: it is not what `envmgr alm push --spool` writes", "remove it"

@@ -16,5 +16,7 @@ def basic(user: str, password: str) -> Headers:
 
 def for_url(url: str, registry: str) -> Headers:
     """Return the credentials a URL carries, else those of the registry's if it leads to that same host and port."""
-    login = urls.login(url) or (urls.login(registry) if urls.same_place(url, registry) else None)
+    login = urls.credentials(url) or (
+        urls.credentials(registry) if urls.same_authority(url, registry) else None
+    )
     return basic(*login) if login else {}

@@ -79,11 +79,11 @@ def _kept_or_asked(git: str, url: str, context: Context) -> str:
         kept = read_text(path)
         if kept is None:
             raise Offline(
-                f"the tags of {urls.shown(url)} are needed, were never listed before, and envmgr is offline",
+                f"the tags of {urls.redacted(url)} are needed, were never listed before, and envmgr is offline",
                 "run the same command once without --offline (and with the setting `offline` off)",
             )
         return kept
-    answer = _ask(git, urls.mirrored(url, context.settings.mirrors), context)
+    answer = _ask(git, urls.apply_mirror(url, context.settings.mirrors), context)
     write_atomic(path, answer)
     return answer
 
@@ -114,7 +114,7 @@ def _variables(url: str, context: Context) -> dict[str, str]:
 
 
 def _failure(url: str, reason: str | None) -> NetworkError:
-    shown = urls.shown(url)
+    shown = urls.redacted(url)
     said = (reason or "git failed").replace(url, shown)
     return NetworkError(f"cannot list the tags of {shown}: {said}", f"`git ls-remote {shown}` must work here")
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from envmgr.kit.platform import Platform
 
 API = "https://api.github.com"
-MOST_PAGES = 10
+MAX_PAGES = 10
 """Pages of a hundred releases each that are read unless the manifest's source says `pages`."""
 
 _NEXT = re.compile(r'<([^<>]*)>\s*;[^,]*\brel="?next"?', re.IGNORECASE)
@@ -94,7 +94,7 @@ def _release(manifest: Manifest, entry: Json) -> Release | None:
 def _entries(manifest: Manifest, context: Context) -> Iterator[Json]:
     api = str(manifest.source.get("api") or API).rstrip("/")
     url: str | None = f"{api}/repos/{repository(manifest)}/releases?per_page=100"
-    for _ in range(int(str(manifest.source.get("pages") or MOST_PAGES))):
+    for _ in range(int(str(manifest.source.get("pages") or MAX_PAGES))):
         if url is None:
             return
         page = _ask(url, api, repository(manifest), context)
@@ -169,7 +169,7 @@ def _summed(artifact: Artifact, name: str, assets: Mapping[str, Json], context: 
             "format": kind,
             "algorithm": "sha256",
         }
-        found = checksums.verified(artifact, checksum, context.lists)
+        found = checksums.with_digest(artifact, checksum, context.lists)
         if found and found.digest:
             return found
     return artifact

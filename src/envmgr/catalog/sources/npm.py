@@ -84,7 +84,7 @@ def locate(artifact: Artifact, context: Context) -> Location:
             "`npm config get registry` shows the registry; `envmgr lock` finds what it has now",
         )
     tarball = str(package.document["dist"]["tarball"])
-    return Location(urls.bare(tarball), _config(name, context).headers(tarball))
+    return Location(urls.without_credentials(tarball), _config(name, context).headers(tarball))
 
 
 def package_of(manifest: Manifest) -> str:
@@ -190,12 +190,12 @@ class UnknownPackage(SourceError):
 
 
 def _packument(name: str, context: Context) -> Json:
-    return context.lists.once(f"npm {name}", lambda: _ask(name, context))
+    return context.lists.memoize(f"npm {name}", lambda: _ask(name, context))
 
 
 def _ask(name: str, context: Context) -> Json:
     config = _config(name, context)
-    url = f"{urls.bare(config.registry)}/{name.replace('/', '%2f')}"
+    url = f"{urls.without_credentials(config.registry)}/{name.replace('/', '%2f')}"
     # Only the full document has the dates, and it can be many times the size.
     accept = FULL if context.settings.minimum_release_age else ABBREVIATED
     try:
@@ -222,7 +222,7 @@ def _checked(body: bytes, url: str) -> Json:
 
 def _config(name: str, context: Context) -> NpmConfig:
     scope = name.partition("/")[0] if name.startswith("@") else ""
-    return context.lists.once(f"npm's configuration for {scope}", lambda: _load_config(name, context))
+    return context.lists.memoize(f"npm's configuration for {scope}", lambda: _load_config(name, context))
 
 
 def _load_config(name: str, context: Context) -> NpmConfig:

@@ -41,7 +41,7 @@ class NpmConfig:
 
     def headers(self, url: str) -> Headers:
         """Return what identifies us to a URL: npm keeps credentials by host and path, the longest counting."""
-        place = f"//{urlsplit(urls.bare(url)).netloc}{urlsplit(url).path}"
+        place = f"//{urlsplit(urls.without_credentials(url)).netloc}{urlsplit(url).path}"
         while place.count("/") > 2:  # noqa: PLR2004 - the slashes in front of the host
             place = place.rpartition("/")[0]
             found = self._headers_of(f"{place}/") or self._headers_of(place)
@@ -59,7 +59,7 @@ class NpmConfig:
         return credentials.basic(user, _decoded(password)) if user and password else {}
 
 
-def load(environment: Environment, package: str, installs: str, ask: Ask = npm_query.ask) -> NpmConfig:
+def load(environment: Environment, package: str, installs: str, ask: Ask = npm_query.query_npm) -> NpmConfig:
     """Read npm's configuration for a package; raise ConfigError with the way out when no registry is known."""
     key = f"{package.partition('/')[0]}:registry" if package.startswith("@") else "registry"
     told: Mapping[str, str] = {"globalconfig": _global_file(environment)}

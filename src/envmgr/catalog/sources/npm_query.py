@@ -23,7 +23,7 @@ class Ask(Protocol):
         """Return settings by name, of two names at least; those npm does not have, or all without npm, are left out."""
 
 
-def ask(environment: Environment, installs: str, keys: Sequence[str]) -> dict[str, str]:
+def query_npm(environment: Environment, installs: str, keys: Sequence[str]) -> dict[str, str]:
     """Ask the first npm that answers."""
     for npm in _candidates(environment, installs):
         told = _told(npm, environment, keys)

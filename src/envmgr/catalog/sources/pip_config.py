@@ -19,7 +19,7 @@ from envmgr.kit.frozen import frozen
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from envmgr.catalog.sources.pip_query import Knowledge
+    from envmgr.catalog.sources.pip_query import PipInfo
     from envmgr.kit.environment import Environment
 
 _SECTIONS = ("global", "install")
@@ -36,7 +36,7 @@ class PipConfig:
 
 
 def load(
-    environment: Environment, ask: Callable[[Mapping[str, str]], Knowledge] = pip_query.knowledge
+    environment: Environment, ask: Callable[[Mapping[str, str]], PipInfo] = pip_query.query_pip
 ) -> PipConfig:
     """Read pip's configuration; raise ConfigError for a file that pip could not read either."""
     known = ask(environment.variables)
@@ -53,7 +53,7 @@ def _own_indexes(values: Mapping[str, str], default: str) -> tuple[str, ...]:
     return (values.get("index-url", default).strip(), *values.get("extra-index-url", "").split())
 
 
-def _values(environment: Environment, known: Knowledge) -> dict[str, str]:
+def _values(environment: Environment, known: PipInfo) -> dict[str, str]:
     files = [_sections(path) for path in _files(environment, known)]
     merged: dict[str, str] = {}
     for section in _SECTIONS:
@@ -63,7 +63,7 @@ def _values(environment: Environment, known: Knowledge) -> dict[str, str]:
     return merged
 
 
-def _files(environment: Environment, known: Knowledge) -> list[str]:
+def _files(environment: Environment, known: PipInfo) -> list[str]:
     own = environment.get("PIP_CONFIG_FILE")
     if own == os.devnull:
         return []

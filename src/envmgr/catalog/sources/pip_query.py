@@ -23,14 +23,14 @@ _KINDS = ("global", "user", "site")  # lowest first
 
 
 @frozen
-class Knowledge:
+class PipInfo:
     """Configuration files, lowest precedence first (they need not exist), and the default index's URL."""
 
     files: tuple[tuple[str, str], ...]
     default_index: str
 
 
-def knowledge(variables: Mapping[str, str]) -> Knowledge:
+def query_pip(variables: Mapping[str, str]) -> PipInfo:
     """Ask pip, in the quicker way that works."""
     try:
         return from_modules()
@@ -38,18 +38,18 @@ def knowledge(variables: Mapping[str, str]) -> Knowledge:
         return from_command(variables)
 
 
-def from_modules() -> Knowledge:
+def from_modules() -> PipInfo:
     """Ask pip's own modules."""
     from pip._internal.configuration import get_configuration_files
     from pip._internal.models.index import PyPI
 
     files = {str(kind): paths for kind, paths in get_configuration_files().items()}
-    return Knowledge(tuple((kind, path) for kind in _KINDS for path in files[kind]), PyPI.simple_url)
+    return PipInfo(tuple((kind, path) for kind in _KINDS for path in files[kind]), PyPI.simple_url)
 
 
-def from_command(variables: Mapping[str, str]) -> Knowledge:
+def from_command(variables: Mapping[str, str]) -> PipInfo:
     """Ask pip's command line."""
-    return Knowledge(
+    return PipInfo(
         _listed_files(_run(variables, "config", "debug")),
         _named_default(_run(variables, "download", "--help")),
     )

@@ -35,7 +35,7 @@ _GONE = {404, 410}
 
 
 @frozen
-class Offer:
+class WheelFile:
     """A wheel that an index offers."""
 
     wheel: Wheel
@@ -45,8 +45,8 @@ class Offer:
 def listing(manifest: Manifest, context: Context) -> Listing:
     """List the versions of a project that have a wheel with a compiled program for some platform."""
     project = project_of(manifest)
-    offers = _offers(project, context)
-    if not any(_serves(offer) for offer in offers):
+    offers = _wheel_files(project, context)
+    if not any(_supports_any_platform(offer) for offer in offers):
         raise _no_programs(project, offers)
     return listings.make(_release(version, of_it) for version, of_it in _by_version(offers).items())
 
@@ -60,7 +60,7 @@ def artifact(manifest: Manifest, release: Release, platform: Platform, context: 
         return None
     project = project_of(manifest)
     offered = {
-        offer.wheel: offer.file for offer in _by_version(_offers(project, context)).get(release.tag, ())
+        offer.wheel: offer.file for offer in _by_version(_wheel_files(project, context)).get(release.tag, ())
     }
     wheel = wheel_tags.best(offered, platform)
     if wheel is None:
@@ -83,13 +83,13 @@ def locate(artifact: Artifact, context: Context) -> Location:
     for place in _places(_config(context)):
         try:
             found = next(
-                (file for file in _page(place, project, context) if _is_it(file, name, artifact)), None
+                (file for file in _page(place, project, context) if _is_same_file(file, name, artifact)), None
             )
         except NetworkError as error:
             unreachable = unreachable or error
             continue
         if found:
-            return Location(urls.bare(found.url), credentials.for_url(found.url, place))
+            return Location(urls.without_credentials(found.url), credentials.for_url(found.url, place))
     raise unreachable or SourceError(
         f"no package index of this machine has {name}",
         "`pip config list` shows the indexes; `envmgr lock` finds what they have now",
@@ -101,17 +101,17 @@ def project_of(manifest: Manifest) -> str:
     return wheel_tags.normal(str(manifest.source["package"]))
 
 
-def _is_it(file: File, name: str, artifact: Artifact) -> bool:
+def _is_same_file(file: File, name: str, artifact: Artifact) -> bool:
     """Tell whether a file is the one locked: indexes may hold others of the same name, built elsewhere."""
     same = file.digest and artifact.digest and file.digest.algorithm == artifact.digest.algorithm
     return file.name == name and (not same or file.digest == artifact.digest)
 
 
-def _offers(project: str, context: Context) -> tuple[Offer, ...]:
-    return context.lists.once(f"pypi {project}", lambda: tuple(_find_offers(project, context)))
+def _wheel_files(project: str, context: Context) -> tuple[WheelFile, ...]:
+    return context.lists.memoize(f"pypi {project}", lambda: tuple(_find_wheel_files(project, context)))
 
 
-def _find_offers(project: str, context: Context) -> Iterator[Offer]:
+def _find_wheel_files(project: str, context: Context) -> Iterator[WheelFile]:
     """Gather wheels from all indexes, as pip does; of files with one name, the first index's counts."""
     seen: set[str] = set()
     for place in _places(_config(context)):
@@ -119,11 +119,11 @@ def _find_offers(project: str, context: Context) -> Iterator[Offer]:
             wheel = wheel_tags.parse(file.name)
             if wheel and wheel.project == project and file.name not in seen:
                 seen.add(file.name)
-                yield Offer(wheel, file)
+                yield WheelFile(wheel, file)
 
 
 def _config(context: Context) -> PipConfig:
-    return context.lists.once("pip's configuration", lambda: _load_config(context))
+    return context.lists.memoize("pip's configuration", lambda: _load_config(context))
 
 
 def _load_config(context: Context) -> PipConfig:
@@ -140,7 +140,7 @@ def _places(config: PipConfig) -> tuple[str, ...]:
 
 def _page(place: str, project: str, context: Context) -> tuple[File, ...]:
     url = place.replace("{}", project)
-    return context.lists.once(f"files {url}", lambda: tuple(_read_page(url, context)))
+    return context.lists.memoize(f"files {url}", lambda: tuple(_read_page(url, context)))
 
 
 def _read_page(url: str, context: Context) -> Iterable[File]:
@@ -169,22 +169,22 @@ def _read_folder(url: str, context: Context) -> tuple[File, ...]:
     return tuple(simple_index.File(name, f"{base}/{quote(name)}") for name in names)
 
 
-def _by_version(offers: Iterable[Offer]) -> dict[str, list[Offer]]:
-    versions: dict[str, list[Offer]] = {}
-    for offer in offers:
-        if _serves(offer):
+def _by_version(wheel_files: Iterable[WheelFile]) -> dict[str, list[WheelFile]]:
+    versions: dict[str, list[WheelFile]] = {}
+    for offer in wheel_files:
+        if _supports_any_platform(offer):
             versions.setdefault(offer.wheel.version, []).append(offer)
     return versions
 
 
-def _serves(offer: Offer) -> bool:
-    return offer.wheel.may_hold_programs
+def _supports_any_platform(wheel_file: WheelFile) -> bool:
+    return wheel_file.wheel.may_hold_programs
 
 
-def _release(version: str, offers: Iterable[Offer]) -> Release:
+def _release(version: str, wheel_files: Iterable[WheelFile]) -> Release:
     from envmgr.versions import parse
 
-    files = [offer.file for offer in offers]
+    files = [offer.file for offer in wheel_files]
     return Release(
         version,
         version,
@@ -194,8 +194,8 @@ def _release(version: str, offers: Iterable[Offer]) -> Release:
     )
 
 
-def _no_programs(project: str, offers: tuple[Offer, ...]) -> InvalidRequest | SourceError:
-    if offers:
+def _no_programs(project: str, wheel_files: tuple[WheelFile, ...]) -> InvalidRequest | SourceError:
+    if wheel_files:
         return InvalidRequest(
             f"{project} is a Python package, not a program of its own: it needs a Python to run in",
             f"`pipx install {project}` gives it one",

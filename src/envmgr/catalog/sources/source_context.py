@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from envmgr.kit.frozen import frozen
 
 if TYPE_CHECKING:
-    from envmgr.catalog.list_cache import Lists
+    from envmgr.catalog.list_cache import ListCache
     from envmgr.kit.config.settings import Settings
     from envmgr.kit.environment import Environment
     from envmgr.kit.http.client import Http
@@ -19,7 +19,7 @@ class Context:
     """The network, the cache of lists, and who is asking."""
 
     http: Http
-    lists: Lists
+    lists: ListCache
     settings: Settings
     environment: Environment
     paths: Paths

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from envmgr.kit.digest import Digest
     from envmgr.kit.platform import Platform
 
-MOST_PAGES = 100
+MAX_PAGES = 100
 _SIZE_DIGITS = 15
 _NEXT = re.compile(r'<([^<>]*)>\s*;[^,]*\brel="?next"?', re.IGNORECASE)
 _VERSION_FIELDS = ("version", "tag_name", "tag", "name", "key")
@@ -37,7 +37,7 @@ def listing(manifest: Manifest, context: Context) -> Listing:
         aliases = _channels(manifest, documents)
     except ValueError as error:
         raise SourceError(f"{url} is no list of {manifest.name}'s releases: {error}", _HINT) from None
-    found = _ordered(manifest, _joined(releases), aliases)
+    found = _ordered(manifest, _merge_duplicates(releases), aliases)
     if not found.releases:
         raise SourceError(f"{url} names no version of {manifest.name}", _HINT)
     return found
@@ -50,7 +50,9 @@ def artifact(manifest: Manifest, release: Release, platform: Platform, context: 
     if values is None:
         return None
     try:
-        found = (_artifact(manifest, release, entry, values, platform) for entry in _told(release.entry))
+        found = (
+            _artifact(manifest, release, entry, values, platform) for entry in _entry_details(release.entry)
+        )
         return next((artifact for artifact in found if artifact), None)
     except ValueError as error:
         raise SourceError(
@@ -68,7 +70,7 @@ def _documents(manifest: Manifest, context: Context) -> Iterator[object]:
     kind = str(manifest.versions.get("format") or document_decoder.format_of(url_of(manifest)))
     page: str | None = url_of(manifest)
     seen: set[str] = set()
-    while page and page not in seen and len(seen) < MOST_PAGES:
+    while page and page not in seen and len(seen) < MAX_PAGES:
         seen.add(page)
         answer = context.lists.document(page, limit=document_decoder.LIMITS[kind])
         yield _decoded(answer.body, kind, manifest)
@@ -101,20 +103,20 @@ def _entries(manifest: Manifest, documents: list[object]) -> Iterator[object]:
     path = manifest.versions.get("path")
     for decoded in documents:
         if path == "keys":
-            yield from document_decoder.entries(document_decoder.keyed(decoded))
+            yield from document_decoder.entries(document_decoder.entries_from_object(decoded))
         elif path:
             yield from document_decoder.entries(expression.find(str(path), decoded))
         elif isinstance(decoded, dict):
-            yield from _numbered(decoded)
+            yield from _versions_from_object(decoded)
         else:
             yield from document_decoder.entries(decoded)
 
 
-def _numbered(decoded: dict[str, object]) -> Iterator[object]:
+def _versions_from_object(decoded: dict[str, object]) -> Iterator[object]:
     """Take an object for a list only if its keys look like versions: error messages are objects, too."""
     if not any(key[:1].isdigit() or key[1:2].isdigit() for key in decoded):
-        raise document_decoder.unexpected("an array, or an object with versions as keys,", decoded)
-    yield from document_decoder.entries(document_decoder.keyed(decoded))
+        raise document_decoder.type_error("an array, or an object with versions as keys,", decoded)
+    yield from document_decoder.entries(document_decoder.entries_from_object(decoded))
 
 
 def _releases(manifest: Manifest, documents: list[object]) -> Iterator[Release]:
@@ -153,7 +155,7 @@ def _tag(manifest: Manifest, entry: object) -> str | None:
     if "version" in manifest.versions:
         return _string(_find(manifest, "version", entry))
     if not isinstance(entry, dict):
-        raise document_decoder.unexpected("a version", entry)
+        raise document_decoder.type_error("a version", entry)
     return next((_string(entry[field]) for field in _VERSION_FIELDS if field in entry), None)
 
 
@@ -182,7 +184,7 @@ def _channels(manifest: Manifest, documents: list[object]) -> dict[str, str]:
     return {name: version for name, version in versions.items() if version}
 
 
-def _joined(releases: list[Release]) -> list[Release]:
+def _merge_duplicates(releases: list[Release]) -> list[Release]:
     """Join entries on one version: upstreams that build platform by platform list some twice, with parts in each."""
     by_version: dict[str, list[Release]] = {}
     for release in releases:
@@ -218,7 +220,7 @@ def _artifact(
     )
 
 
-def _told(entry: object) -> Iterator[object]:
+def _entry_details(entry: object) -> Iterator[object]:
     """Decode what the list says of a release, in each of its entries."""
     yield from map(document_decoder.value_of, entry if isinstance(entry, tuple) else (entry,))
 

@@ -19,17 +19,17 @@ if TYPE_CHECKING:
 
 
 @contextlib.contextmanager
-def opened(options: Options) -> Iterator[Context]:
+def alm_context(options: Options) -> Iterator[Context]:
     """Give the context that the options ask for; its connections are closed in the end."""
     with (
-        progress.watching(options) as watcher,
+        progress.show_progress(options) as watcher,
         contextlib.closing(open_context(options, watcher)) as context,
     ):
         yield context
 
 
 @contextlib.contextmanager
-def leading_on(hint: str) -> Iterator[None]:
+def with_conflict_hint(hint: str) -> Iterator[None]:
     """Say this way out of a conflict that brings none of its own."""
     try:
         yield
@@ -39,7 +39,7 @@ def leading_on(hint: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def connected(options: Options) -> Iterator[Api]:
+def alm_client(options: Options) -> Iterator[Api]:
     """Give the server that the options ask for."""
-    with opened(options) as context:
+    with alm_context(options) as context:
         yield connect(context, options.alm_url, options.alm_token)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _NAMES = {"--url": "alm_url", "--token": "alm_token"}
 _EXAMPLES = {"--url": "--url https://alm.example.com", "--token": "--token - < token.txt"}
-_LONGEST = 1 << 14
+_MAX_LINE_LENGTH = 1 << 14
 
 
 def split(options: Options, words: Sequence[str]) -> tuple[Options, list[str]]:
@@ -45,7 +45,7 @@ def _value(option: str, text: str) -> str:
 def line_of_stdin() -> str:
     """Return the first line of standard input, without its end; raise UsageError for what is no text."""
     try:
-        line = sys.stdin.readline(_LONGEST).removesuffix("\n").removesuffix("\r")
+        line = sys.stdin.readline(_MAX_LINE_LENGTH).removesuffix("\n").removesuffix("\r")
         line.encode()  # some locales let through what is none, to be put out again as it was
     except UnicodeError:
         raise UsageError("what stdin brings is not UTF-8 text", "look at what is piped into envmgr") from None

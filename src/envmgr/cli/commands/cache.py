@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from envmgr.cli.console import open_context, report, show
+from envmgr.cli.console import open_context, print_outcome, print_result
 from envmgr.cli.output import table
 from envmgr.cli.output.units import size
 from envmgr.ops import cache
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 def run_dir(options: Options) -> int:
     """Print the cache's directory."""
     path = open_context(options).paths.cache
-    return show(options, "cache-dir", lambda: {"path": path}, lambda _style, _width: [path])
+    return print_result(options, "cache-dir", lambda: {"path": path}, lambda _style, _width: [path])
 
 
 def run_list(options: Options) -> int:
     """Show what is cached."""
     held = cache.show(open_context(options))
-    return show(
+    return print_result(
         options, "cache-list", lambda: _document(held), lambda style, width: _lines(held, style, width)
     )
 
@@ -33,7 +33,7 @@ def run_list(options: Options) -> int:
 def run_clear(options: Options) -> int:
     """Remove what is cached."""
     held = cache.clear(open_context(options))
-    return report(
+    return print_outcome(
         options,
         "cache-clear",
         lambda: _document(held),
@@ -43,7 +43,7 @@ def run_clear(options: Options) -> int:
 
 def _document(held: Cache) -> Document:
     entries = [
-        {"name": one.name, "kind": one.kind, "what": one.what, "bytes": one.bytes} for one in held.entries
+        {"name": one.name, "kind": one.kind, "what": one.source, "bytes": one.bytes} for one in held.entries
     ]
     return {"path": held.path, "bytes": held.bytes, "entries": entries}
 
@@ -52,7 +52,7 @@ def _lines(held: Cache, style: Style, width: int) -> list[str]:
     spelled = [size(one.bytes) for one in held.entries]
     widest = max((len(text) for text in spelled), default=0)
     rows = [
-        (("", text.rjust(widest)), ("bold", one.kind), ("", one.what))
+        (("", text.rjust(widest)), ("bold", one.kind), ("", one.source))
         for text, one in zip(spelled, held.entries, strict=True)
     ]
     return [*table.render(rows, width, style), f"{size(held.bytes)} in {held.path}"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from envmgr.cli.console import open_context, say, short_path, show
+from envmgr.cli.console import display_path, open_context, print_result, print_status
 from envmgr.cli.output import table
 from envmgr.cli.output.units import duration
 from envmgr.kit.config.settings import SETTINGS
@@ -22,7 +22,7 @@ def run_list(options: Options) -> int:
     context = open_context(options)
     found = config.show(context)
     cwd = context.environment.cwd
-    return show(
+    return print_result(
         options,
         "config-list",
         lambda: {"settings": [_entry(one) for one in found]},
@@ -31,14 +31,14 @@ def run_list(options: Options) -> int:
                 (
                     ("bold", one.name),
                     ("dim" if one.origin == "default" else "green", _spell(one) or "-"),
-                    ("dim" if one.origin == "default" else "cyan", short_path(one.origin, cwd)),
-                    ("", SETTINGS[one.name].meaning),
+                    ("dim" if one.origin == "default" else "cyan", display_path(one.origin, cwd)),
+                    ("", SETTINGS[one.name].description),
                 )
                 for one in found
             ],
             width,
             style,
-            cut=table.beginning,
+            cut=table.truncate_end,
         ),
     )
 
@@ -46,7 +46,7 @@ def run_list(options: Options) -> int:
 def run_get(options: Options, name: str) -> int:
     """Show one setting's value."""
     found = config.get(open_context(options), name)
-    return show(options, "config-get", lambda: _entry(found), lambda _style, _width: [_spell(found)])
+    return print_result(options, "config-get", lambda: _entry(found), lambda _style, _width: [_spell(found)])
 
 
 def run_set(options: Options, name: str, value: str) -> int:
@@ -62,12 +62,12 @@ def run_unset(options: Options, name: str) -> int:
 def run_path(options: Options) -> int:
     """Print the path of the settings file."""
     path = open_context(options).paths.config_file
-    return show(options, "config-path", lambda: {"path": path}, lambda _style, _width: [path])
+    return print_result(options, "config-path", lambda: {"path": path}, lambda _style, _width: [path])
 
 
 def _changed(options: Options, command: str, now: Origin) -> int:
-    say(options, f"{now.name} is now {_spell(now) or 'empty'} ({now.origin})")
-    return show(options, command, lambda: _entry(now), lambda _style, _width: [])
+    print_status(options, f"{now.name} is now {_spell(now) or 'empty'} ({now.origin})")
+    return print_result(options, command, lambda: _entry(now), lambda _style, _width: [])
 
 
 def _entry(one: Origin) -> dict[str, object]:
@@ -75,7 +75,7 @@ def _entry(one: Origin) -> dict[str, object]:
         "name": one.name,
         "value": _value(one),
         "origin": one.origin,
-        "meaning": SETTINGS[one.name].meaning,
+        "meaning": SETTINGS[one.name].description,
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from envmgr.cli.console import open_context, short_path, show
+from envmgr.cli.console import display_path, open_context, print_result
 from envmgr.cli.output import table
 from envmgr.kit.errors import NoVersionSet
 from envmgr.kit.frozen import replace
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from envmgr.cli.options import Options
     from envmgr.cli.output.style import Style
     from envmgr.project.request import Origin
-    from envmgr.resolve.active import Active
+    from envmgr.resolve.active import ActiveVersion
     from envmgr.resolve.context import Context
 
 
@@ -25,7 +25,7 @@ def run(options: Options, tool: str | None) -> int:
     context = open_context(options)
     tools = _current(context, tool)
     cwd = context.environment.cwd
-    return show(
+    return print_result(
         options,
         "current",
         lambda: {"tools": [_entry(one) for one in tools]},
@@ -33,7 +33,7 @@ def run(options: Options, tool: str | None) -> int:
     )
 
 
-def _current(context: Context, tool: str | None) -> tuple[Active, ...]:
+def _current(context: Context, tool: str | None) -> tuple[ActiveVersion, ...]:
     try:
         return current(context, tool).tools
     except NoVersionSet as error:
@@ -48,7 +48,7 @@ def _is_meant(error: NoVersionSet) -> bool:
     return (error.hint or "").startswith("did you mean")
 
 
-def _entry(one: Active) -> dict[str, object]:
+def _entry(one: ActiveVersion) -> dict[str, object]:
     return {
         "tool": one.tool,
         "request": one.spec,
@@ -68,16 +68,16 @@ def source_entry(origin: Origin) -> dict[str, object]:
     return {"file": origin.name, "line": origin.line}
 
 
-def _lines(tools: tuple[Active, ...], cwd: str, style: Style, width: int) -> Iterable[str]:
+def _lines(tools: tuple[ActiveVersion, ...], cwd: str, style: Style, width: int) -> Iterable[str]:
     if not tools:
         return ["no tool is set here: `envmgr use TOOL VERSION` sets one"]
     return table.render([_row(one, cwd) for one in tools], width, style, flexible=3)
 
 
-def _row(one: Active, cwd: str) -> tuple[table.Cell, ...]:
+def _row(one: ActiveVersion, cwd: str) -> tuple[table.Cell, ...]:
     version = one.version or {"system": "system", "path": one.directory}.get(one.kind, "-")
     state = ("", "") if one.is_available else ("red", "not installed")
-    place = replace(one.request.origin, name=short_path(one.request.origin.name, cwd))
+    place = replace(one.request.origin, name=display_path(one.request.origin.name, cwd))
     return (
         ("bold", one.tool),
         ("green" if one.is_available else "red", version),

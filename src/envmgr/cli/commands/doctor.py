@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from envmgr.cli.console import open_context, report
+from envmgr.cli.console import open_context, print_outcome
 from envmgr.cli.output import progress
 from envmgr.cli.output.wrap import fill
 from envmgr.ops import doctor
@@ -21,10 +21,10 @@ _MARKS = {doctor.OK: ("green", "✓"), doctor.WARNING: ("yellow", "!"), doctor.E
 
 def run(options: Options, *, fix: bool) -> int:
     """Show every finding; exit 1 if one is an error."""
-    with progress.watching(options) as watcher:
+    with progress.show_progress(options) as watcher:
         context = open_context(options, watcher)
         findings = doctor.fix(context) if fix else doctor.diagnose(context)
-    report(
+    print_outcome(
         options,
         "doctor",
         lambda: {"findings": [_entry(one) for one in findings]},

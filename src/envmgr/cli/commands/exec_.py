@@ -19,7 +19,7 @@ def run(options: Options, words: Sequence[str]) -> int:
     """Become the command; return only on Windows, with its exit code."""
     if options.json:
         raise UsageError("exec takes no --json: what is printed is the command's own", "leave --json out")
-    watcher = _Deferred(options)
+    watcher = _LazyProgress(options)
     context = open_context(options, None if options.verbose else watcher)
     try:
         return _run(context, words, confirm_with(options))
@@ -38,7 +38,7 @@ def _run(context: Context, words: Sequence[str], confirm: Callable[[str], bool])
     return exec_.run(context, tools, command_line, confirm)
 
 
-class _Deferred:
+class _LazyProgress:
     """A watcher that is made when there is something to see: most commands run without installing anything."""
 
     def __init__(self, options: Options) -> None:
@@ -46,34 +46,34 @@ class _Deferred:
         self._real: Progress | None = None
         self._block: AbstractContextManager[Progress] | None = None
 
-    def _awake(self) -> Progress:
+    def _delegate(self) -> Progress:
         if self._real is None:
-            from envmgr.cli.output.progress import watching
+            from envmgr.cli.output.progress import show_progress
 
-            self._block = watching(self._options)
+            self._block = show_progress(self._options)
             self._real = self._block.__enter__()
         return self._real
 
     def step(self, task: str, what: str, total: int | None = None) -> None:
         """Pass it on."""
-        self._awake().step(task, what, total)
+        self._delegate().step(task, what, total)
 
     def advance(self, task: str, count: int) -> None:
         """Pass it on."""
-        self._awake().advance(task, count)
+        self._delegate().advance(task, count)
 
     def done(self, task: str, what: str) -> None:
         """Pass it on; with the last task the display ends, so that the command finds the terminal as it was."""
-        self._awake().done(task, what)
+        self._delegate().done(task, what)
 
-    def note(self, message: str) -> None:
+    def message(self, message: str) -> None:
         """Pass it on."""
-        self._awake().note(message)
+        self._delegate().message(message)
 
-    def trace(self, message: str) -> None:
+    def debug(self, message: str) -> None:
         """Pass it on, if somebody wants it."""
         if self._options.verbose:
-            self._awake().trace(message)
+            self._delegate().debug(message)
 
     def close(self) -> None:
         """Give the terminal back."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from envmgr import versions
 from envmgr.cli.commands.current import source_entry
-from envmgr.cli.console import open_context, report, say, short_path
+from envmgr.cli.console import display_path, open_context, print_outcome, print_status
 from envmgr.cli.output import progress
 from envmgr.cli.output.units import size
 from envmgr.kit.errors import CatalogError, ProjectError, UsageError
@@ -32,11 +32,11 @@ _BEGIN_SPECS = _OPERATORS | frozenset("0123456789*")
 
 def run(options: Options, words: Sequence[str], how: install_plan.Options) -> int:
     """Install what is named, or everything the project asks for."""
-    with progress.watching(options) as watcher:
+    with progress.show_progress(options) as watcher:
         context = open_context(options, watcher)
         result = _install(context, words, how)
     _say_done(options, context, result)
-    return report(
+    return print_outcome(
         options, "install", lambda: result_entry(result), lambda style, _: result_lines(result, style)
     )
 
@@ -85,10 +85,10 @@ def _is_tool(context: Context, word: str) -> bool:
 
 def dry_run(options: Options, words: Sequence[str], how: install_plan.Options) -> int:
     """Show what would be installed."""
-    with progress.watching(options) as watcher:
+    with progress.show_progress(options) as watcher:
         context = open_context(options, watcher)
         planned = install.preview(context, _planned(context, words, how), how)
-    return report(
+    return print_outcome(
         options,
         "install",
         lambda: {"dry_run": True, **result_entry(planned)},
@@ -117,18 +117,20 @@ def _preview_lines(planned: InstallResult, style: Style) -> list[str]:
 
 def run_use(options: Options, words: Sequence[str], *, everywhere: bool, pin: bool) -> int:
     """Set a tool's version for the project, or for everywhere."""
-    with progress.watching(options) as watcher:
+    with progress.show_progress(options) as watcher:
         context = open_context(options, watcher)
-        item = _used_item(words)
+        item = _parse_use_args(words)
         context.catalog.manifest(item.tool)
-        list_tools.check_known(context, _beside(context, item.tool, everywhere=everywhere))
+        list_tools.check_known(context, _other_requests(context, item.tool, everywhere=everywhere))
         result = use.use(context, item, everywhere=everywhere, pin=pin)
-    say(options, f"wrote {result.tool}={result.spec} to {short_path(result.file, context.environment.cwd)}")
+    print_status(
+        options, f"wrote {result.tool}={result.spec} to {display_path(result.file, context.environment.cwd)}"
+    )
     decider = context.project.request(result.tool)
     if decider and decider.origin.name != result.file:
-        _say_overruled(options, context, decider)
+        _warn_overridden(options, context, decider)
     _say_done(options, context, result.result)
-    return report(
+    return print_outcome(
         options,
         "use",
         lambda: {
@@ -142,25 +144,25 @@ def run_use(options: Options, words: Sequence[str], *, everywhere: bool, pin: bo
     )
 
 
-def _beside(context: Context, tool: str, *, everywhere: bool) -> list[Request]:
+def _other_requests(context: Context, tool: str, *, everywhere: bool) -> list[Request]:
     """Return what else the file asks for that is to name a tool: all of it will be locked."""
     path = context.paths.global_file if everywhere else use.project_path(context)
     files = [file for file in context.project.files if file.path == path]
     return [entry for file in files for entry in file.entries if entry.tool != tool]
 
 
-def _say_overruled(options: Options, context: Context, decider: Request) -> None:
+def _warn_overridden(options: Options, context: Context, decider: Request) -> None:
     """Warn that what was written does not hold here."""
     origin = decider.origin
-    asker = replace(origin, name=short_path(origin.name, context.environment.cwd))
+    asker = replace(origin, name=display_path(origin.name, context.environment.cwd))
     way = "unset it" if origin.kind == "environment" else f"run `envmgr use {decider.tool} VERSION`"
-    say(
+    print_status(
         options,
         f"warning: here {asker} decides: {decider.tool} is {', '.join(decider.specs)}; {way} to change that",
     )
 
 
-def _used_item(words: Sequence[str]) -> tool_specs.ToolSpec:
+def _parse_use_args(words: Sequence[str]) -> tool_specs.ToolSpec:
     """Read the one tool and one spec that `use` takes."""
     if len(words) > 2:  # noqa: PLR2004 - TOOL SPEC
         raise _too_many(words)
@@ -189,7 +191,7 @@ def _too_many(words: Sequence[str]) -> UsageError:
 
 def _one_item(words: Sequence[str]) -> tool_specs.ToolSpec:
     if len(words) == 2:  # noqa: PLR2004 - TOOL SPEC
-        return tool_specs.of_two(words[0], words[1])
+        return tool_specs.from_two_args(words[0], words[1])
     item = tool_specs.parse(words[0])
     if item.spec is None:
         raise UsageError(
@@ -202,7 +204,7 @@ def result_entry(result: InstallResult) -> dict[str, object]:
     """Say as JSON what an installation did."""
     return {
         "installed": [_outcome_entry(one) for one in result.installed],
-        "already": [_outcome_entry(one) for one in result.already],
+        "already": [_outcome_entry(one) for one in result.already_installed],
     }
 
 
@@ -226,12 +228,14 @@ def result_lines(result: InstallResult, style: Style) -> list[str]:
         for one in result.installed
     ]
     if not lines:
-        lines = [f"{one.tool} {one.version} is already installed" for one in result.already]
+        lines = [f"{one.tool} {one.version} is already installed" for one in result.already_installed]
     return lines or ["nothing had to be installed"]
 
 
 def _say_done(options: Options, context: Context, result: InstallResult) -> None:
     for path in result.locks:
-        say(options, f"wrote {short_path(path, context.environment.cwd)}")
+        print_status(options, f"wrote {display_path(path, context.environment.cwd)}")
     if result.installed and context.paths.shims not in context.environment.get("PATH").split(os.pathsep):
-        say(options, f"the commands are in {context.paths.shims}: put that directory in front of your PATH")
+        print_status(
+            options, f"the commands are in {context.paths.shims}: put that directory in front of your PATH"
+        )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from envmgr.cli.commands.current import source_entry
-from envmgr.cli.console import open_context, short_path, show
+from envmgr.cli.console import display_path, open_context, print_result
 from envmgr.cli.output import table
 from envmgr.kit.frozen import replace
 from envmgr.ops import list_tools
@@ -23,7 +23,7 @@ def run(options: Options, tool: str | None) -> int:
     context = open_context(options)
     rows = list_tools.installed(context, tool)
     cwd = context.environment.cwd
-    return show(
+    return print_result(
         options,
         "list",
         lambda: {"tools": [_entry(row) for row in rows]},
@@ -55,7 +55,7 @@ def _row(row: Row, cwd: str) -> tuple[table.Cell, ...]:
     if row.active is None:
         return (("", row.installed.tool), ("", row.installed.version), ("", ""), ("", ""))
     origin = row.active.request.origin
-    place = str(replace(origin, name=short_path(origin.name, cwd)))
+    place = str(replace(origin, name=display_path(origin.name, cwd)))
     return (
         ("bold", row.installed.tool),
         ("green", row.installed.version),
@@ -68,12 +68,12 @@ def run_remote(options: Options, tool: str, spec: str | None) -> int:
     """Show the versions upstream lists, newest last."""
     from envmgr.cli.output import progress
 
-    with progress.watching(options) as watcher:
+    with progress.show_progress(options) as watcher:
         context = open_context(options, watcher)
         name = context.catalog.manifest(tool).name
         watcher.step(name, "listing releases")
         remote = list_tools.remote(context, name, spec)
-    return show(
+    return print_result(
         options,
         "list",
         lambda: {"tool": remote.tool, "versions": [_release_entry(release) for release in remote.releases]},

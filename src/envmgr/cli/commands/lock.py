@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from envmgr.cli.console import open_context, report, short_path
+from envmgr.cli.console import display_path, open_context, print_outcome
 from envmgr.cli.output import progress
 from envmgr.cli.output.units import count_of
 from envmgr.ops import list_tools, lock
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def run(options: Options, tools: Sequence[str], platforms: Sequence[str]) -> int:
     """Write the lock."""
-    with progress.watching(options) as watcher:
+    with progress.show_progress(options) as watcher:
         context = open_context(options, watcher)
         list_tools.check_known(context, lock.project_file(context).entries)
         result = lock.lock(context, tools, platforms)
@@ -30,7 +30,7 @@ def run(options: Options, tools: Sequence[str], platforms: Sequence[str]) -> int
 
 def run_check(options: Options) -> int:
     """Check the lock."""
-    with progress.watching(options) as watcher:
+    with progress.show_progress(options) as watcher:
         context = open_context(options, watcher)
         list_tools.check_known(context, lock.project_file(context).entries)
         result = lock.check(context)
@@ -38,8 +38,8 @@ def run_check(options: Options) -> int:
 
 
 def _show(options: Options, context: Context, result: LockResult, state: str) -> int:
-    path = short_path(result.path, context.environment.cwd)
-    return report(
+    path = display_path(result.path, context.environment.cwd)
+    return print_outcome(
         options,
         "lock",
         lambda: {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from envmgr.cli.console import confirm_with, open_context, report, say, show
+from envmgr.cli.console import confirm_with, open_context, print_outcome, print_result, print_status
 from envmgr.cli.output import progress, table
 from envmgr.kit.errors import ManifestError, UsageError
 from envmgr.ops import plugins
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 def run_add(options: Options, words: Sequence[str], *, trust: bool) -> int:
     """Add a manifest: NAME SOURCE, or NAME VERSIONS_URL BIN_TEMPLATE [DOWNLOAD_TEMPLATE]."""
-    with progress.watching(options) as watcher:
+    with progress.show_progress(options) as watcher:
         context = open_context(options, watcher)
         may_trust = (lambda _: True) if trust else confirm_with(options, "n")
         manifest = _added(context, words, may_trust)
-    say(options, f"added {manifest.name}: `envmgr list --remote {manifest.name}` shows its versions")
-    return show(options, "plugin-add", lambda: _entry(context, manifest), lambda _style, _width: [])
+    print_status(options, f"added {manifest.name}: `envmgr list --remote {manifest.name}` shows its versions")
+    return print_result(options, "plugin-add", lambda: _entry(context, manifest), lambda _style, _width: [])
 
 
 def _added(context: Context, words: Sequence[str], may_trust: Callable[[str], bool]) -> Manifest:
@@ -47,18 +47,18 @@ def run_list(options: Options) -> int:
     """Show every tool that has a manifest."""
     context = open_context(options)
     found = plugins.show_all(context)
-    return show(
+    return print_result(
         options,
         "plugin-list",
         lambda: {"plugins": [_entry(context, one) for one in found]},
         lambda style, width: table.render(
-            [_row(context, one) for one in found], width, style, cut=table.beginning
+            [_row(context, one) for one in found], width, style, cut=table.truncate_end
         ),
     )
 
 
 def _row(context: Context, one: Manifest) -> tuple[table.Cell, ...]:
-    whose = plugins.whose(context, one)
+    whose = plugins.scope(context, one)
     return (("bold", one.name), ("dim" if whose == "built-in" else "cyan", whose), ("", one.description))
 
 
@@ -67,7 +67,7 @@ def run_show(options: Options, name: str) -> int:
     context = open_context(options)
     manifest = plugins.show(context, name)
     text = plugins.text_of(manifest)
-    return show(
+    return print_result(
         options,
         "plugin-show",
         lambda: {**_entry(context, manifest), "manifest": json.loads(text)},
@@ -78,8 +78,10 @@ def run_show(options: Options, name: str) -> int:
 def run_remove(options: Options, name: str) -> int:
     """Remove a manifest the user added."""
     path = plugins.remove(open_context(options), name)
-    say(options, f"removed {path}")
-    return show(options, "plugin-remove", lambda: {"name": name, "path": path}, lambda _style, _width: [])
+    print_status(options, f"removed {path}")
+    return print_result(
+        options, "plugin-remove", lambda: {"name": name, "path": path}, lambda _style, _width: []
+    )
 
 
 def run_lint(options: Options, target: str) -> int:
@@ -88,8 +90,8 @@ def run_lint(options: Options, target: str) -> int:
     if found.errors and not options.json:
         raise ManifestError(target, found.errors, "docs/plugins.md describes every field")
     for warning in () if options.json else found.warnings:
-        say(options, f"warning: {warning}")
-    report(
+        print_status(options, f"warning: {warning}")
+    print_outcome(
         options,
         "plugin-lint",
         lambda: {"manifest": target, "issues": [*found.errors], "warnings": [*found.warnings]},
@@ -103,7 +105,7 @@ def _entry(context: Context, one: Manifest) -> dict[str, object]:
         "name": one.name,
         "description": one.description,
         "builtin": one.builtin,
-        "whose": plugins.whose(context, one),
+        "whose": plugins.scope(context, one),
         "origin": one.origin,
         "digest": one.digest,
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from envmgr.cli.console import open_context, report
+from envmgr.cli.console import open_context, print_outcome
 from envmgr.cli.output.units import count_of
 from envmgr.ops import reshim, uninstall
 from envmgr.resolve import tool_specs
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
     from envmgr.install.store import Installed
 
 
-def run(options: Options, words: Sequence[str], *, dry: bool) -> int:
+def run(options: Options, words: Sequence[str], *, dry_run: bool) -> int:
     """Remove the named versions, or say what would go."""
     context = open_context(options)
-    items = tool_specs.parse_many(words, lambda word: bool(uninstall.owned(context, word)))
-    removed = uninstall.select(context, items) if dry else uninstall.uninstall(context, items)
-    verb = "would remove" if dry else "removed"
-    return report(
+    items = tool_specs.parse_many(words, lambda word: bool(uninstall.installed_versions(context, word)))
+    removed = uninstall.select(context, items) if dry_run else uninstall.uninstall(context, items)
+    verb = "would remove" if dry_run else "removed"
+    return print_outcome(
         options,
         "uninstall",
-        lambda: {"dry_run": dry, "removed": [_entry(one) for one in removed.versions]},
+        lambda: {"dry_run": dry_run, "removed": [_entry(one) for one in removed.versions]},
         lambda style, _: [
             f"{verb} {style.paint('bold', one.tool)} {one.version}" for one in removed.versions
         ],
@@ -40,7 +40,7 @@ def run_reshim(options: Options) -> int:
     """Rewrite all shims."""
     context = open_context(options)
     changes = reshim.reshim(context)
-    return report(
+    return print_outcome(
         options,
         "reshim",
         lambda: {

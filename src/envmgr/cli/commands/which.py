@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from envmgr.cli.console import open_context, show
-from envmgr.kit.frozen import fields_of
+from envmgr.cli.console import open_context, print_result
+from envmgr.kit.frozen import field_names
 from envmgr.ops.which import which
 
 TYPE_CHECKING = False
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 def run(options: Options, command: str) -> int:
     """Print the path."""
     found = which(open_context(options), command)
-    return show(
+    return print_result(
         options,
         "which",
-        lambda: {name: getattr(found, name) for name in fields_of(type(found))},
+        lambda: {name: getattr(found, name) for name in field_names(type(found))},
         lambda _style, _width: [found.path],
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from envmgr.cli.commands.current import source_entry
-from envmgr.cli.console import open_context, short_path, show
+from envmgr.cli.console import display_path, open_context, print_result
 from envmgr.cli.output import progress, table
 from envmgr.cli.output.wrap import fill
 from envmgr.ops.why import why
@@ -23,12 +23,14 @@ _LABEL = len("installed  ")
 
 def run(options: Options, tool: str) -> int:
     """Explain the resolution of a tool."""
-    with progress.watching(options) as watcher:
+    with progress.show_progress(options) as watcher:
         context = open_context(options, watcher)
         watcher.step(tool, "listing releases")
         found = why(context, tool)
     cwd = context.environment.cwd
-    return show(options, "why", lambda: _entry(found), lambda style, width: _lines(found, cwd, style, width))
+    return print_result(
+        options, "why", lambda: _entry(found), lambda style, width: _lines(found, cwd, style, width)
+    )
 
 
 def _entry(found: Why) -> dict[str, object]:
@@ -74,14 +76,14 @@ def _installed(found: Why) -> str:
 
 def _place(place: str, spec: str | None, decided: bool, cwd: str) -> tuple[table.Cell, ...]:
     mark = ("green", "→") if decided else ("", " ")
-    shown = place if place.startswith("$") else short_path(place, cwd)
+    shown = place if place.startswith("$") else display_path(place, cwd)
     return (mark, ("", spec or "-"), ("cyan" if spec else "dim", shown))
 
 
 def _lock(found: Why, cwd: str) -> str:
     if not found.lock:
         return "none"
-    path = short_path(found.lock, cwd)
+    path = display_path(found.lock, cwd)
     return f"{path} says {found.locked}" if found.locked else f"{path} does not lock {found.active.spec}"
 
 
@@ -90,14 +92,14 @@ def _remote_facts(found: Why) -> Iterable[tuple[str, str]]:
         yield "upstream", found.note
     if not found.candidates and not found.rejected:
         return
-    yield "matching", _some(found.candidates) or "no release"
+    yield "matching", _first_items(found.candidates) or "no release"
     by_reason: dict[str, list[str]] = {}
     for version, reason in found.rejected:
         by_reason.setdefault(reason, []).append(version)
     for reason, versions in by_reason.items():
-        yield "rejected", f"{reason}: {_some(versions)}"
+        yield "rejected", f"{reason}: {_first_items(versions)}"
 
 
-def _some(versions: Sequence[str]) -> str:
+def _first_items(versions: Sequence[str]) -> str:
     more = len(versions) - SHOWN
     return ", ".join(versions[:SHOWN]) + (f" and {more} more" if more > 0 else "")

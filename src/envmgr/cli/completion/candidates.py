@@ -35,7 +35,7 @@ _ALM = {"--url": "The server, instead of the one set", "--token": "Who asks, ins
 _DIRECTORY = {"-C", "--cwd"}
 
 
-def answer(words: Sequence[str], incomplete: str) -> int:
+def print_candidates(words: Sequence[str], incomplete: str) -> int:
     """Print what may stand at the cursor."""
     found = candidates(words, incomplete)
     sys.stdout.writelines(f"{value}\t{text}\n" if text else f"{value}\n" for value, text in found.items())
@@ -48,20 +48,20 @@ def candidates(words: Sequence[str], incomplete: str) -> Mapping[str, str]:
         return {FILES: ""}
     if "--" in words:
         return {}
-    command, path, given = _walked(words)
+    command, path, given = _resolve_command(words)
     values = _values(command, words[-1]) if words else None
     if values is not None:
-        return values if FILES in values else _starting(incomplete, values)
+        return values if FILES in values else _matching(incomplete, values)
     if incomplete.startswith("-"):
         own = _ALM if path.split(" ")[0] == "alm" else {}
-        return _starting(incomplete, {**_options(command), **own, **_COMMON})
+        return _matching(incomplete, {**_options(command), **own, **_COMMON})
     inside = commands_of(command)
     if inside:
-        return _starting(incomplete, {name: one.get_short_help_str(60) for name, one in inside.items()})
+        return _matching(incomplete, {name: one.get_short_help_str(60) for name, one in inside.items()})
     return _arguments(path, given, incomplete)
 
 
-def _walked(words: Sequence[str]) -> tuple[Command, str, list[str]]:
+def _resolve_command(words: Sequence[str]) -> tuple[Command, str, list[str]]:
     """Follow a command line to its command; return that, its name and its arguments so far."""
     command, path, given = app.tree(), list[str](), list[str]()
     for word in words:
@@ -98,7 +98,7 @@ def _options(command: Command) -> dict[str, str]:
     return found
 
 
-def _starting(incomplete: str, found: Mapping[str, str]) -> dict[str, str]:
+def _matching(incomplete: str, found: Mapping[str, str]) -> dict[str, str]:
     return {value: text for value, text in found.items() if value.startswith(incomplete)}
 
 
@@ -135,7 +135,7 @@ def _one_tool(context: Context, given: Sequence[str], _incomplete: str) -> Itera
     return () if given else _tools(context)
 
 
-def _asked(context: Context, _given: Sequence[str], _incomplete: str) -> Iterable[str]:
+def _project_tools(context: Context, _given: Sequence[str], _incomplete: str) -> Iterable[str]:
     return sorted(request.tool for request in context.project.requests())
 
 
@@ -193,7 +193,7 @@ _SOURCES: dict[str, Source] = {
     "which": _commands,
     "why": _one_tool,
     "exec": _installed,
-    "lock": _asked,
+    "lock": _project_tools,
     "uninstall": _installed,
     "plugin add": _files,
     "plugin lint": _files,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from envmgr.cli.console import open_context, show
+from envmgr.cli.console import open_context, print_result
 from envmgr.kit.errors import UsageError
 from envmgr.kit.fs import read_text, write_in_place
 
@@ -100,7 +100,7 @@ def run_show(options: Options, words: Sequence[str]) -> int:
     """Print a shell's script."""
     shell = _shell(open_context(options).environment, words)
     script = SCRIPTS[shell]
-    return show(
+    return print_result(
         options,
         "show-completion",
         lambda: {"shell": shell, "script": script},
@@ -112,13 +112,13 @@ def run_install(options: Options, words: Sequence[str]) -> int:
     """Write a shell's script, and have the shell read it when it starts."""
     context = open_context(options)
     shell = _shell(context.environment, words)
-    path, start_file = _places(shell, context.environment, context.paths.data)
+    path, start_file = _script_paths(shell, context.environment, context.paths.data)
     write_in_place(path, SCRIPTS[shell])
     if start_file:
-        _mention(start_file, path)
+        _add_source_line(start_file, path)
     done = f"{shell} completes envmgr from its next start on: {path}"
     reads = f", which {start_file} reads" if start_file else ""
-    return show(
+    return print_result(
         options,
         "install-completion",
         lambda: {"shell": shell, "script": path, "start_file": start_file},
@@ -140,7 +140,7 @@ def _shell(environment: Environment, words: Sequence[str]) -> str:
     return name
 
 
-def _places(shell: str, environment: Environment, data: str) -> tuple[str, str | None]:
+def _script_paths(shell: str, environment: Environment, data: str) -> tuple[str, str | None]:
     """Return where a shell's script goes, and the file of the user's that must name it, if it is not found there."""
     config = environment.get("XDG_CONFIG_HOME", os.path.join(environment.home, ".config"))
     if shell == "fish":
@@ -157,7 +157,7 @@ def _places(shell: str, environment: Environment, data: str) -> tuple[str, str |
     return path, os.path.join(home, f".{shell}rc")
 
 
-def _mention(start_file: str, path: str) -> None:
+def _add_source_line(start_file: str, path: str) -> None:
     """Add a line to the user's file, once."""
     line = f". '{path.replace(chr(39), _escaped_quote(start_file))}'"
     text = read_text(start_file) or ""

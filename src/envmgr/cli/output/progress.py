@@ -15,7 +15,7 @@ from envmgr.cli.output.units import size
 from envmgr.cli.output.wrap import fill
 from envmgr.kit.environment import current, is_terminal
 from envmgr.kit.frozen import replace
-from envmgr.kit.progress import Silent
+from envmgr.kit.progress import NullProgress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,20 +32,20 @@ DELAY = 0.2
 _FRAMES = 8
 _WINDOW = 5.0
 _MARGIN = 3  # the terminal's echo of Ctrl-C must not begin a new line, which would be left over
-_UNSPOKEN = ("waiting", "resolving", "finishing", "listing", "checking")
+_QUIET_STEPS = ("waiting", "resolving", "finishing", "listing", "checking")
 
 
 @contextlib.contextmanager
-def watching(options: Options) -> Iterator[Progress]:
+def show_progress(options: Options) -> Iterator[Progress]:
     """Show the progress of what happens in the block, on stderr."""
     if (options.quiet or options.json) and not options.verbose:
-        yield Silent()
+        yield NullProgress()
     elif _wants_bars() and not options.json:
-        watcher = BarWatcher(style_of(STDERR), verbose=options.verbose)
-        with contextlib.closing(watcher), contextlib.closing(Gate(watcher)) as gate:
+        watcher = ProgressBars(style_of(STDERR), verbose=options.verbose)
+        with contextlib.closing(watcher), contextlib.closing(ClosableProgress(watcher)) as gate:
             yield gate
     else:
-        with contextlib.closing(Gate(LineWatcher(verbose=options.verbose))) as gate:
+        with contextlib.closing(ClosableProgress(ProgressLog(verbose=options.verbose))) as gate:
             yield gate
 
 
@@ -53,48 +53,48 @@ def _wants_bars() -> bool:
     return is_terminal(STDERR) and not current().get("CI") and current().get("TERM") != "dumb"
 
 
-class Gate:
+class ClosableProgress:
     """Passes on what happens until it is closed, and each note once.
 
     Threads may go on for a while after a command has ended; what they do then must not follow its last words.
     """
 
-    def __init__(self, watcher: Progress) -> None:
-        self._watcher = watcher
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
         self._noted: set[str] = set()
         self._guard = threading.RLock()
 
     def step(self, task: str, what: str, total: int | None = None) -> None:
         """Pass it on."""
         with self._guard:
-            self._watcher.step(task, what, total)
+            self._progress.step(task, what, total)
 
     def advance(self, task: str, count: int) -> None:
         """Pass it on."""
         with self._guard:
-            self._watcher.advance(task, count)
+            self._progress.advance(task, count)
 
     def done(self, task: str, what: str) -> None:
         """Pass it on."""
         with self._guard:
-            self._watcher.done(task, what)
+            self._progress.done(task, what)
 
-    def note(self, message: str) -> None:
+    def message(self, message: str) -> None:
         """Pass it on, if it is new."""
         with self._guard:
             if message not in self._noted:
                 self._noted.add(message)
-                self._watcher.note(message)
+                self._progress.message(message)
 
-    def trace(self, message: str) -> None:
+    def debug(self, message: str) -> None:
         """Pass it on."""
         with self._guard:
-            self._watcher.trace(message)
+            self._progress.debug(message)
 
     def close(self) -> None:
         """Pass nothing on from now on."""
         with self._guard:
-            self._watcher = Silent()
+            self._progress = NullProgress()
 
 
 class _Tracked:
@@ -119,7 +119,7 @@ class _Tracked:
         return replace(self.task, speed=(self.task.done - before) / elapsed if elapsed > DELAY else None)
 
 
-class BarWatcher:
+class ProgressBars:
     """Draws a line a task while there are any, and leaves nothing behind."""
 
     def __init__(self, style: Style, *, verbose: bool = False) -> None:
@@ -136,7 +136,7 @@ class BarWatcher:
         with self._guard:
             self._tasks[task] = _Tracked(Task(task, what, 0, total))
             if self._live is None and self._timer is None:
-                self._timer = threading.Timer(DELAY, self._appear)
+                self._timer = threading.Timer(DELAY, self._start_display)
                 self._timer.daemon = True
                 self._timer.start()
 
@@ -153,11 +153,11 @@ class BarWatcher:
             if not self._tasks:
                 self.close()
 
-    def note(self, message: str) -> None:
+    def message(self, message: str) -> None:
         """Print a line above the bars."""
         self._print(self._style.paint("yellow", fill(message, width_of(STDERR), 0, 2)))
 
-    def trace(self, message: str) -> None:
+    def debug(self, message: str) -> None:
         """Print, if that is wanted, a line above the bars."""
         if self._verbose:
             self._print(self._style.paint("dim", message))
@@ -171,7 +171,7 @@ class BarWatcher:
                 self._live.stop()
             self._timer = self._live = None
 
-    def _appear(self) -> None:
+    def _start_display(self) -> None:
         from rich.console import Console
         from rich.live import Live
 
@@ -181,7 +181,7 @@ class BarWatcher:
             console = Console(stderr=True, no_color=not self._style.colour, highlight=False)
             self._live = Live(
                 console=console,
-                get_renderable=lambda: self._picture(console.width),
+                get_renderable=lambda: self._render_frame(console.width),
                 refresh_per_second=_FRAMES,
                 transient=True,
                 redirect_stdout=False,
@@ -189,7 +189,7 @@ class BarWatcher:
             )
             self._live.start()
 
-    def _picture(self, width: int) -> Text:
+    def _render_frame(self, width: int) -> Text:
         from rich.text import Text
 
         self._frame += 1
@@ -207,7 +207,7 @@ class BarWatcher:
                 self._live.console.print(Text.from_ansi(text), soft_wrap=True)
 
 
-class LineWatcher:
+class ProgressLog:
     """Prints a line a step that transfers or makes something: for logs."""
 
     def __init__(self, *, verbose: bool = False) -> None:
@@ -215,21 +215,21 @@ class LineWatcher:
 
     def step(self, task: str, what: str, total: int | None = None) -> None:
         """Say what a task does now."""
-        if self._verbose or not what.startswith(_UNSPOKEN):
-            self.note(f"{task}: {what}" + (f" ({size(total)})" if total else ""))
+        if self._verbose or not what.startswith(_QUIET_STEPS):
+            self.message(f"{task}: {what}" + (f" ({size(total)})" if total else ""))
 
     def advance(self, task: str, count: int) -> None:
         """Say nothing: a log needs no percentages."""
 
     def done(self, task: str, what: str) -> None:
         """Say nothing, unless that is wanted: the result is printed when all are over."""
-        self.trace(f"{task}: {what}")
+        self.debug(f"{task}: {what}")
 
-    def note(self, message: str) -> None:
+    def message(self, message: str) -> None:
         """Print a line."""
         _write(message)
 
-    def trace(self, message: str) -> None:
+    def debug(self, message: str) -> None:
         """Print, if that is wanted, a line."""
         if self._verbose:
             _write(message)

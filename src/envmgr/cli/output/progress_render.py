@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 ROOM_FOR_BARS = 72
-_LEAST_NAME, _LEAST_BAR, _MOST_BAR = 14, 8, 40
+_MIN_NAME_WIDTH, _MIN_BAR_WIDTH, _MAX_BAR_WIDTH = 14, 8, 40
 _WHAT, _AMOUNT, _SPEED = len("downloading"), len("99.9/99.9 MiB"), len("99.9 MiB/s")
 
 
@@ -30,14 +30,14 @@ class Task:
     speed: float | None = None
 
     @property
-    def amount(self) -> str:
+    def bytes_text(self) -> str:
         """Spell what is done."""
         if self.total:
             return part(min(self.done, self.total), self.total)
         return size(self.done) if self.done else ""
 
     @property
-    def pace(self) -> str:
+    def speed_text(self) -> str:
         """Spell the speed."""
         return f"{size(self.speed)}/s" if self.speed else ""
 
@@ -62,25 +62,25 @@ def render(tasks: Sequence[Task], width: int, frame: int, style: Style) -> list[
 def _columns(tasks: Sequence[Task], width: int) -> _Columns:
     name = max(display_width(task.name) for task in tasks)
     what = max(_WHAT, *(len(task.what) for task in tasks))
-    amount = max(_AMOUNT, *(len(task.amount) for task in tasks))
-    speed = max(_SPEED, *(len(task.pace) for task in tasks))
+    amount = max(_AMOUNT, *(len(task.bytes_text) for task in tasks))
+    speed = max(_SPEED, *(len(task.speed_text) for task in tasks))
     free = width - len("⠋ ") - name - 1 - what - 1 - amount - 1 - speed
-    if width >= ROOM_FOR_BARS and free - 1 >= _LEAST_BAR:
-        return _Columns(name, what, min(free - 1, _MOST_BAR), amount, speed)
-    if free < 0 and name + free < _LEAST_NAME:
+    if width >= ROOM_FOR_BARS and free - 1 >= _MIN_BAR_WIDTH:
+        return _Columns(name, what, min(free - 1, _MAX_BAR_WIDTH), amount, speed)
+    if free < 0 and name + free < _MIN_NAME_WIDTH:
         speed, free = 0, free + speed + 1
     return _Columns(max(min(name, name + free), 1), what, 0, amount, speed)
 
 
 def _line(task: Task, columns: _Columns, spinner: str, style: Style) -> str:
-    name = middle(task.name, columns.name)
+    name = truncate_middle(task.name, columns.name)
     cells = [
         ("cyan", spinner, 1),
         ("bold", name, columns.name),
         ("dim", task.what, columns.what),
         ("green", _bar(task, columns.bar), columns.bar),
-        ("", task.amount.rjust(columns.amount), columns.amount),
-        ("dim", task.pace.rjust(columns.speed), columns.speed),
+        ("", task.bytes_text.rjust(columns.amount), columns.amount),
+        ("dim", task.speed_text.rjust(columns.speed), columns.speed),
     ]
     shown = (_cell(kind, text, width, style) for kind, text, width in cells if width)
     return " ".join(shown).rstrip()
@@ -98,7 +98,7 @@ def _bar(task: Task, width: int) -> str:
     return "━" * full + "╺" * (full < width)
 
 
-def middle(text: str, width: int) -> str:
+def truncate_middle(text: str, width: int) -> str:
     """Cut a name to a width in its middle: the beginning says which tool it is, the end which version."""
     if display_width(text) <= width:
         return text

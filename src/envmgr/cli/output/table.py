@@ -8,8 +8,8 @@ if TYPE_CHECKING:
 
     from envmgr.cli.output.style import Style
 
-GAP = 2
-LEAST = 12
+COLUMN_GAP = 2
+MIN_COLUMN_WIDTH = 12
 ELLIPSIS = "…"
 
 Cell = tuple[str, str]  # a kind of style.paint (or "") and the text
@@ -31,10 +31,10 @@ def render(
         return []
     widths = [max(display_width(row[column][1]) for row in rows) for column in range(len(rows[0]))]
     flexible %= len(widths)
-    excess = sum(widths) + GAP * (len(widths) - 1) - width
+    excess = sum(widths) + COLUMN_GAP * (len(widths) - 1) - width
     if excess > 0:
-        widths[flexible] = max(widths[flexible] - excess, LEAST)
-    return [_line(row, widths, style, cut or shorten) for row in rows]
+        widths[flexible] = max(widths[flexible] - excess, MIN_COLUMN_WIDTH)
+    return [_line(row, widths, style, cut or truncate_start) for row in rows]
 
 
 def _line(row: Sequence[Cell], widths: Sequence[int], style: Style, cut: Callable[[str, int], str]) -> str:
@@ -42,11 +42,11 @@ def _line(row: Sequence[Cell], widths: Sequence[int], style: Style, cut: Callabl
     for (kind, text), width in zip(row, widths, strict=True):
         shown = cut(text, width)
         painted = style.paint(kind, shown) if kind else shown
-        cells.append(painted + " " * (width - display_width(shown) + GAP))
+        cells.append(painted + " " * (width - display_width(shown) + COLUMN_GAP))
     return "".join(cells).rstrip()
 
 
-def shorten(text: str, width: int) -> str:
+def truncate_start(text: str, width: int) -> str:
     """Cut a text to a width, keeping its end: of a path that is what tells files apart."""
     if display_width(text) <= width:
         return text
@@ -56,7 +56,7 @@ def shorten(text: str, width: int) -> str:
     return ELLIPSIS + kept
 
 
-def beginning(text: str, width: int) -> str:
+def truncate_end(text: str, width: int) -> str:
     """Cut a text to a width, keeping its beginning: of a sentence that is what can be read."""
     if display_width(text) <= width:
         return text

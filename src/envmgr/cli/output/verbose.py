@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from envmgr import __version__
-from envmgr.cli.output.progress import LineWatcher
+from envmgr.cli.output.progress import ProgressLog
 from envmgr.kit.config import settings
 from envmgr.kit.errors import EnvmgrError
 from envmgr.resolve import active
@@ -14,24 +14,24 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from envmgr.kit.progress import Progress
-    from envmgr.resolve.active import Active
+    from envmgr.resolve.active import ActiveVersion
     from envmgr.resolve.context import Context
 
 
-def watcher() -> Progress:
+def verbose_progress() -> Progress:
     """Return who prints the trail where nobody else watches."""
-    return LineWatcher(verbose=True)
+    return ProgressLog(verbose=True)
 
 
-def told(context: Context) -> Context:
+def trace_resolution(context: Context) -> Context:
     """Tell the trail of a context, as far as it can be followed, and return the context."""
-    context.progress.trace(f"envmgr {__version__} for {context.platform.key} in {context.environment.cwd}")
+    context.progress.debug(f"envmgr {__version__} for {context.platform.key} in {context.environment.cwd}")
     try:
         for part in (_places, _settings, _files, _decisions):
             for line in part(context):
-                context.progress.trace(line)
+                context.progress.debug(line)
     except EnvmgrError as error:  # the command itself will say it, if it matters to it
-        context.progress.trace(error.message)
+        context.progress.debug(error.message)
     return context
 
 
@@ -50,7 +50,7 @@ def _settings(context: Context) -> Iterator[str]:
 
 def _files(context: Context) -> Iterator[str]:
     read = {file.path for file in context.project.files}
-    for path in context.project.considered:
+    for path in context.project.searched_paths:
         yield f"{'read' if path in read else 'no file'} {path}"
     for name, value in sorted(context.project.overrides.items()):
         yield f"override {name}={value}"
@@ -58,10 +58,10 @@ def _files(context: Context) -> Iterator[str]:
 
 def _decisions(context: Context) -> Iterator[str]:
     for one in active.resolve(context):
-        yield f"{one.tool}={one.spec} ({one.request.origin}) {_comes_to(one)}"
+        yield f"{one.tool}={one.spec} ({one.request.origin}) {_resolution_text(one)}"
 
 
-def _comes_to(one: Active) -> str:
+def _resolution_text(one: ActiveVersion) -> str:
     if one.kind != "version":
         return f"is {one.directory}" if one.directory else "is whatever else is on PATH"
     if one.version is None:

@@ -21,21 +21,21 @@ _PIPE = 1 << 20
 _PACKAGES = {"gz": "isal", "zst": "backports.zstd"}
 
 
-def inflated(file: IO[bytes], kind: str) -> Iterator[bytes]:
+def decompress_file(file: IO[bytes], kind: str) -> Iterator[bytes]:
     """Yield what a compressed file (gz, xz, bz2 or zst) holds; raise BadArchive where it is damaged."""
     if os.fstat(file.fileno()).st_size < SMALL or not (python() and os.path.isfile(decompress.__file__)):
-        return _here(file, kind)
-    return _beside(file, kind)
+        return _in_process(file, kind)
+    return _in_subprocess(file, kind)
 
 
-def _here(file: IO[bytes], kind: str) -> Iterator[bytes]:
+def _in_process(file: IO[bytes], kind: str) -> Iterator[bytes]:
     try:
         yield from decompress.inflate(kind, lambda: file.read(decompress.PIECE))
     except decompress.DamagedError as error:
         raise BadArchive(f"as {kind} {error}") from error
 
 
-def _beside(file: IO[bytes], kind: str) -> Iterator[bytes]:
+def _in_subprocess(file: IO[bytes], kind: str) -> Iterator[bytes]:
     process = subprocess.Popen(  # noqa: S603 - our own interpreter with our own file
         [python(), "-I", "-S", decompress.__file__, kind, *_directories(kind)],
         stdin=file,
@@ -47,17 +47,17 @@ def _beside(file: IO[bytes], kind: str) -> Iterator[bytes]:
         stack.callback(process.kill)
         yield from _pieces(process)
         if process.wait() != 0:
-            raise BadArchive(f"as {kind} {_complaint(process)}")
+            raise BadArchive(f"as {kind} {_stderr_message(process)}")
 
 
 def _pieces(process: subprocess.Popen[bytes]) -> Iterator[bytes]:
     output = process.stdout.fileno()  # type: ignore[union-attr] # it is a pipe
-    _widen(output)
+    _enlarge_pipe(output)
     while piece := os.read(output, _PIPE):
         yield piece
 
 
-def _complaint(process: subprocess.Popen[bytes]) -> str:
+def _stderr_message(process: subprocess.Popen[bytes]) -> str:
     said = process.stderr.read().decode(errors="replace")  # type: ignore[union-attr] # it is a pipe
     if process.returncode == decompress.DAMAGED:
         return said
@@ -65,7 +65,7 @@ def _complaint(process: subprocess.Popen[bytes]) -> str:
     return f"it cannot be read: the process that inflates it ended with status {process.returncode} {last[0]}".strip()
 
 
-def _widen(pipe: int) -> None:
+def _enlarge_pipe(pipe: int) -> None:
     """Let the inflating process run ahead as far as the system allows."""
     if sys.platform == "linux":
         import fcntl

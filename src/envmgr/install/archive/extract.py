@@ -52,14 +52,14 @@ class Tree:
         self.root = root
         self._system = system
         self._strip = strip
-        self._names = safety.Names(system)
+        self._names = safety.EntryNames(system)
         self._links: dict[str, str] = {}
         self._times: dict[str, int] = {}  # of directories: each file made in one changes its time
 
     def add(self, entry: Entry) -> None:
         """Make a file or directory, and remember a link."""
         safety.check_kind(entry.path, entry.kind, entry.mode)
-        parts = safety.components(entry.path, self._system)[self._strip :]
+        parts = safety.split_path(entry.path, self._system)[self._strip :]
         if not parts:
             return
         for parent in self._names.add_parents(parts):
@@ -107,7 +107,7 @@ class Tree:
     def _target(self, entry: Entry) -> str:
         """Return where a hard link leads: to a file that came before it."""
         try:
-            target = "/".join(safety.components(entry.target, self._system)[self._strip :])
+            target = "/".join(safety.split_path(entry.target, self._system)[self._strip :])
         except UnsafeArchive as error:
             raise UnsafeArchive(f"{entry.path!r} is a hard link, and {error.message}") from error
         if self._names.kind(target) not in {FILE, SYMLINK}:
@@ -130,7 +130,7 @@ class Tree:
     def rename(self, renames: Mapping[str, str]) -> None:
         """Give entries (paths of the tree) new paths."""
         for before, after in renames.items():
-            self._rename(*(safety.inside(path, self._system) for path in (before, after)))
+            self._rename(*(safety.normalize_path(path, self._system) for path in (before, after)))
 
     def _rename(self, before: str, after: str) -> None:
         moved = {path for path in self._links if path == before or path.startswith(f"{before}/")}
@@ -155,9 +155,9 @@ class Tree:
         """Make the links, now that all are known to stay inside, and set the directories' times."""
         safety.check_links(self._links)
         for name in os.listdir(self.root):
-            safety.check_ours(name)
+            safety.check_reserved(name)
         for path, target in self._links.items():
-            safety.check_ours(path)
+            safety.check_reserved(path)
             os.makedirs(os.path.dirname(self._at(path)), exist_ok=True)
             os.symlink(target, self._at(path))
         for path in sorted(self._times, reverse=True):

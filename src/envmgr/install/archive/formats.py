@@ -7,12 +7,12 @@ import os
 from typing import IO, TYPE_CHECKING
 
 from envmgr.install.archive import decompress, tar_reader, wheel_layout, zip_reader
-from envmgr.install.archive.decompress_process import inflated
+from envmgr.install.archive.decompress_process import decompress_file
 from envmgr.install.archive.entry import FILE, Entry
-from envmgr.install.archive.safety import Meter
+from envmgr.install.archive.safety import ExpansionGuard
 from envmgr.kit.errors import BadArchive
 from envmgr.kit.frozen import frozen
-from envmgr.kit.fs import translating
+from envmgr.kit.fs import storage_errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -38,39 +38,39 @@ def opened(path: str, kind: str) -> Iterator[Archive]:
     """
     if kind not in _FORMATS:
         raise BadArchive(f"envmgr knows no archives of format {kind!r}", f"it knows {', '.join(_FORMATS)}")
-    with translating(path):
+    with storage_errors(path):
         file = open(path, "rb", buffering=0)  # noqa: SIM115 - closed below; its position is shared with a process
     with file:
         size = os.fstat(file.fileno()).st_size
-        entries = _FORMATS[kind](file, Meter(size))
+        entries = _FORMATS[kind](file, ExpansionGuard(size))
         with contextlib.closing(entries):
             yield Archive(entries, size, lambda: os.lseek(file.fileno(), 0, os.SEEK_CUR))
 
 
-def _tar(kind: str) -> Callable[[IO[bytes], Meter], Generator[Entry]]:
-    return lambda file, meter: tar_reader.read(meter.watch(inflated(file, kind)), is_sealed=True)
+def _tar(kind: str) -> Callable[[IO[bytes], ExpansionGuard], Generator[Entry]]:
+    return lambda file, meter: tar_reader.read(meter.watch(decompress_file(file, kind)), is_sealed=True)
 
 
-def _program(kind: str) -> Callable[[IO[bytes], Meter], Generator[Entry]]:
-    return lambda file, meter: _one(meter.watch(inflated(file, kind)))
+def _program(kind: str) -> Callable[[IO[bytes], ExpansionGuard], Generator[Entry]]:
+    return lambda file, meter: _one(meter.watch(decompress_file(file, kind)))
 
 
-def _bare_tar(file: IO[bytes], meter: Meter) -> Generator[Entry]:
+def _bare_tar(file: IO[bytes], meter: ExpansionGuard) -> Generator[Entry]:
     return tar_reader.read(meter.watch(_plain(file)), is_sealed=False)
 
 
-def _raw(file: IO[bytes], meter: Meter) -> Generator[Entry]:
+def _raw(file: IO[bytes], meter: ExpansionGuard) -> Generator[Entry]:
     return _one(meter.watch(_plain(file)))
 
 
-def _zip(file: IO[bytes], meter: Meter) -> Generator[Entry]:
+def _zip(file: IO[bytes], meter: ExpansionGuard) -> Generator[Entry]:
     for entry in zip_reader.read(file):
         entry.content = meter.watch(entry.content)
         yield entry
 
 
-def _wheel(file: IO[bytes], meter: Meter) -> Generator[Entry]:
-    return wheel_layout.spread(_zip(file, meter))
+def _wheel(file: IO[bytes], meter: ExpansionGuard) -> Generator[Entry]:
+    return wheel_layout.relocate_data_files(_zip(file, meter))
 
 
 def _one(pieces: Iterator[bytes]) -> Generator[Entry]:

@@ -24,16 +24,16 @@ if TYPE_CHECKING:
 
 _Piece = TypeVar("_Piece", bytes, memoryview, bytes | memoryview)
 
-LONGEST_PATH = 2048
-LONGEST_NAME = 255
-DEEPEST = 100
-MOST_ENTRIES = 200_000
-MOST_BYTES = 32 << 30
-MOST_RATIO = 200  # real archives stay below 30; deflate's own limit is 1032
+MAX_PATH_LENGTH = 2048
+MAX_NAME_BYTES = 255
+MAX_PATH_DEPTH = 100
+MAX_ENTRIES = 200_000
+MAX_BYTES = 32 << 30
+MAX_RATIO = 200  # real archives stay below 30; deflate's own limit is 1032
 FREE_BYTES = 100 << 20  # what may come of any archive, however small
-MOST_LINKS = 40  # followed one after another, as Linux does
+MAX_LINKS = 40  # followed one after another, as Linux does
 
-_TWINS = (
+_CASE_SENSITIVE_DIRECTORIES = (
     "share/terminfo/",
     "lib/terminfo/",
     "linux/netfilter/",
@@ -49,7 +49,7 @@ _WINDOWS_DEVICES = frozenset(
 )
 
 
-def components(path: str, system: str) -> tuple[str, ...]:
+def split_path(path: str, system: str) -> tuple[str, ...]:
     """Split an entry's path, which may not lead out of the tree; raise UnsafeArchive naming the entry."""
     if path.startswith("/") or path[1:2] == ":":
         raise UnsafeArchive(f"{path!r} is an absolute path")
@@ -66,18 +66,18 @@ def components(path: str, system: str) -> tuple[str, ...]:
     return parts
 
 
-def inside(path: str, system: str) -> str:
+def normalize_path(path: str, system: str) -> str:
     """Return a manifest's path in normal form; raise UnsafeArchive if it leads out of the tree."""
-    return "/".join(components(path, system))
+    return "/".join(split_path(path, system))
 
 
 def _check_lengths(path: str, parts: tuple[str, ...]) -> None:
-    if len(path) > LONGEST_PATH or len(parts) > DEEPEST:
+    if len(path) > MAX_PATH_LENGTH or len(parts) > MAX_PATH_DEPTH:
         raise UnsafeArchive(
             f"{path[:80]!r}… is too long a path or too deep ({len(path)} characters, {len(parts)} levels)"
         )
-    for part in parts if len(path) * 4 > LONGEST_NAME else ():
-        if len(part.encode("utf-8", "surrogateescape")) > LONGEST_NAME:
+    for part in parts if len(path) * 4 > MAX_NAME_BYTES else ():
+        if len(part.encode("utf-8", "surrogateescape")) > MAX_NAME_BYTES:
             raise UnsafeArchive(f"{part[:80]!r}… is too long a name ({len(part)} characters)")
 
 
@@ -106,14 +106,14 @@ def directory_mode(mode: int) -> int:
     return mode & 0o755 | 0o700
 
 
-def fold(path: str) -> str:
+def fold_case(path: str) -> str:
     """Spell a path so that all spellings which some file system takes for the same are equal."""
     if path.isascii():
         return path.lower()
     return unicodedata.normalize("NFC", unicodedata.normalize("NFD", path).casefold())
 
 
-class Names:
+class EntryNames:
     """The names an archive has used, each of which stands for one thing; kept by directory, to be small."""
 
     def __init__(self, system: str) -> None:
@@ -140,9 +140,9 @@ class Names:
         if key in spellings:
             self._check_same(path, path.removesuffix(name) + spellings[key], kind)
             return False
-        if self._count == MOST_ENTRIES:
+        if self._count == MAX_ENTRIES:
             raise UnsafeArchive(
-                f"{path!r} is one entry more than the {MOST_ENTRIES:,} that an archive may hold"
+                f"{path!r} is one entry more than the {MAX_ENTRIES:,} that an archive may hold"
             )
         self._count += 1
         spellings[key] = name
@@ -158,9 +158,9 @@ class Names:
             raise UnsafeArchive(f"{path!r} is there twice, as a {known} and as a {kind}")
 
     def _key(self, directory: str, name: str) -> str:
-        if self._system == "linux" and any(twins in f"{directory}/" for twins in _TWINS):
+        if self._system == "linux" and any(twins in f"{directory}/" for twins in _CASE_SENSITIVE_DIRECTORIES):
             return name
-        key = fold(name)
+        key = fold_case(name)
         return name if key == name else key
 
     def add_parents(self, parts: tuple[str, ...]) -> list[str]:
@@ -177,9 +177,9 @@ class Names:
         return [path for path in above if self.add(path, DIRECTORY)]
 
 
-def check_ours(path: str) -> None:
+def check_reserved(path: str) -> None:
     """Refuse the names that envmgr keeps for itself at the top of a tree."""
-    if fold(path) in {RECEIPT, FILES}:
+    if fold_case(path) in {RECEIPT, FILES}:
         raise UnsafeArchive(f"{path!r} is a name that envmgr keeps for itself")
 
 
@@ -209,17 +209,17 @@ def _follow(path: str, links: Mapping[str, str]) -> None:
             followed += 1
             if target[:1] == "/" or target[1:2] == ":":
                 raise UnsafeArchive(f"{path!r} is a link to {links[path]!r}, which leads out of the tree")
-            if followed > MOST_LINKS:
+            if followed > MAX_LINKS:
                 raise UnsafeArchive(f"{path!r} is a link to {links[path]!r}, which leads in a circle")
             here.pop()
             waiting += target.split("/")[::-1]
 
 
-class Meter:
+class ExpansionGuard:
     """How much has come of an archive of a given size."""
 
     def __init__(self, archive_size: int) -> None:
-        self._limit = min(MOST_BYTES, max(FREE_BYTES, archive_size * MOST_RATIO))
+        self._limit = min(MAX_BYTES, max(FREE_BYTES, archive_size * MAX_RATIO))
         self._size = archive_size
         self.count = 0
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
 BLOCK = 512
-LONGEST_EXTENSION = 1 << 20  # a pax header or a GNU long name: anything longer is no path
+MAX_EXTENSION_BYTES = 1 << 20  # a pax header or a GNU long name: anything longer is no path
 _NOTHING = bytes(BLOCK)
 _KINDS = {
     b"0": FILE,
@@ -159,7 +159,7 @@ def _header_path(header: bytes) -> str:
 
 def _extension(stream: Stream, header: bytes) -> bytes:
     size = _number(header[124:136])
-    if not 0 <= size <= LONGEST_EXTENSION:
+    if not 0 <= size <= MAX_EXTENSION_BYTES:
         raise BadArchive(f"it has an extended header of {size} bytes")
     content = stream.take(size)
     if len(content) < size:

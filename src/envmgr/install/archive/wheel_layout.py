@@ -15,7 +15,7 @@ _PLACES = {"scripts": "bin", "purelib": "", "platlib": "", "data": "", "headers"
 _SUFFIX = ".data"
 
 
-def spread(entries: Iterator[Entry]) -> Generator[Entry]:
+def relocate_data_files(entries: Iterator[Entry]) -> Generator[Entry]:
     """Move what a wheel keeps in `<name>-<version>.data` to where installers put it: scripts to `bin`, executable."""
     for entry in entries:
         top, slash, inside = entry.path.partition("/")

@@ -26,7 +26,7 @@ _TIMESTAMP = 0x5455
 _ENCRYPTED = 0x1
 _UNIX = 3
 _MACOS = 19
-_LONGEST_TARGET = 4096
+_MAX_TARGET_BYTES = 4096
 _NANOSECONDS = 10**9
 _KINDS = {
     stat.S_IFDIR: DIRECTORY,
@@ -68,7 +68,7 @@ def _entry(file: IO[bytes], info: zipfile.ZipInfo) -> Entry:
 
 
 def _target(file: IO[bytes], info: zipfile.ZipInfo) -> str:
-    if info.file_size > _LONGEST_TARGET:
+    if info.file_size > _MAX_TARGET_BYTES:
         raise BadArchive(f"{info.filename!r} is a link with a target of {info.file_size} bytes")
     return b"".join(_content(file, info)).decode("utf-8", "surrogateescape")
 

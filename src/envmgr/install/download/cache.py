@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from envmgr.install.download.digests import verify_file
 from envmgr.install.download.partial import Partial
 from envmgr.kit.digest import Digest, parse
-from envmgr.kit.fs import read_bytes, translating, write_atomic
+from envmgr.kit.fs import read_bytes, storage_errors, write_atomic
 
 if TYPE_CHECKING:
     from envmgr.catalog.release import Artifact
@@ -53,16 +53,16 @@ def find(paths: Paths, artifact: Artifact) -> str | None:
     return None if is_other else sha256
 
 
-def remember(paths: Paths, artifact: Artifact, sha256: str) -> None:
+def record_digest(paths: Paths, artifact: Artifact, sha256: str) -> None:
     """Note what a URL gave, where the artifact itself does not say by which name it is kept."""
     if artifact.digest is None or artifact.digest.algorithm != _SHA256:
         note = {"url": key_of(artifact.url), "sha256": sha256}
-        write_atomic(_note_of(paths, artifact.url), json.dumps(note))
+        write_atomic(_index_entry(paths, artifact.url), json.dumps(note))
 
 
-def forget(paths: Paths, artifact: Artifact, sha256: str) -> None:
+def remove(paths: Paths, artifact: Artifact, sha256: str) -> None:
     """Remove what an artifact's URL gave."""
-    for path in (path_of(paths, sha256), _note_of(paths, artifact.url)):
+    for path in (path_of(paths, sha256), _index_entry(paths, artifact.url)):
         _remove(path)
 
 
@@ -75,16 +75,16 @@ def _sha256_of(paths: Paths, artifact: Artifact) -> str | None:
     if artifact.digest is not None and artifact.digest.algorithm == _SHA256:
         return artifact.digest.value
     try:
-        note = json.loads(read_bytes(_note_of(paths, artifact.url)) or b"null")
+        note = json.loads(read_bytes(_index_entry(paths, artifact.url)) or b"null")
         return parse(note["sha256"]).value
     except (ValueError, TypeError, KeyError, AttributeError):
         return None
 
 
-def _note_of(paths: Paths, url: str) -> str:
+def _index_entry(paths: Paths, url: str) -> str:
     return os.path.join(paths.downloads, "urls", f"{key_of(url)}.json")
 
 
 def _remove(path: str) -> None:
-    with translating(os.path.dirname(path)), contextlib.suppress(FileNotFoundError):
+    with storage_errors(os.path.dirname(path)), contextlib.suppress(FileNotFoundError):
         os.unlink(path)

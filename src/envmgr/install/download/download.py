@@ -7,12 +7,12 @@ import time
 from typing import TYPE_CHECKING
 
 from envmgr.install.download import cache
-from envmgr.install.download.hashing_writer import Sink
+from envmgr.install.download.hashing_writer import HashingWriter
 from envmgr.install.download.partial import Origin, Partial
 from envmgr.kit.errors import DigestMismatch, HttpError, IncompleteDownload, NetworkError
-from envmgr.kit.file_locks import holding
+from envmgr.kit.file_locks import file_lock
 from envmgr.kit.frozen import frozen
-from envmgr.kit.fs import read_bytes, translating
+from envmgr.kit.fs import read_bytes, storage_errors
 from envmgr.kit.http import urls
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 BATCH = 1 << 18
 BATCH_SECONDS = 0.2
-WORTH = 1 << 20
+MIN_PROGRESS_BYTES = 1 << 20
 """An attempt that brought this many bytes got somewhere: the next failure counts as the first again."""
 
 _OK, _PARTIAL_CONTENT, _UNSATISFIABLE = 200, 206, 416
@@ -45,7 +45,7 @@ class Download:
 
 
 @frozen
-class _Job:
+class _DownloadJob:
     """One download under way."""
 
     artifact: Artifact
@@ -79,17 +79,17 @@ def download(
     if cached:
         return cached
     progress.step(task, "waiting")
-    with holding(paths, f"download-{cache.key_of(artifact.url)}"):
+    with file_lock(paths, f"download-{cache.key_of(artifact.url)}"):
         # whoever held the lock may have downloaded just this
         cached = _from_cache(artifact, paths)
         if cached:
             return cached
         partial = cache.partial_of(paths, artifact.url)
-        job = _Job(artifact, locate(artifact), http, partial, progress, task)
-        with translating(paths.downloads):
-            sha256 = _completed(job)["sha256"]
+        job = _DownloadJob(artifact, locate(artifact), http, partial, progress, task)
+        with storage_errors(paths.downloads):
+            sha256 = _download_verified(job)["sha256"]
         partial.move_to(cache.path_of(paths, sha256))
-        cache.remember(paths, artifact, sha256)
+        cache.record_digest(paths, artifact, sha256)
     return _download(artifact, paths, sha256, from_cache=False)
 
 
@@ -100,60 +100,60 @@ def _from_cache(artifact: Artifact, paths: Paths) -> Download | None:
 
 def _download(artifact: Artifact, paths: Paths, sha256: str, *, from_cache: bool) -> Download:
     path = cache.path_of(paths, sha256)
-    url = urls.recorded(artifact.url)
+    url = urls.lock_url(artifact.url)
     return Download(path, sha256, os.path.getsize(path), from_cache, url)
 
 
-def _completed(job: _Job) -> Mapping[str, str]:
+def _download_verified(job: _DownloadJob) -> Mapping[str, str]:
     """Return the digests of the verified file, giving what was pieced together one more try from the start."""
     if job.artifact.digest is None:
         job.partial.discard()  # nothing would tell if another run left it damaged
-    digests, was_pieced = _received(job)
+    digests, was_pieced = _download_complete(job)
     if not _matches(job.artifact, digests) and was_pieced:
         job.partial.discard()
-        job.progress.note(f"{job.task}: what was downloaded in parts does not match; downloading it anew")
-        digests, _ = _received(job)
+        job.progress.message(f"{job.task}: what was downloaded in parts does not match; downloading it anew")
+        digests, _ = _download_complete(job)
     if not _matches(job.artifact, digests):
         raise _mismatch(job, digests)
     return digests
 
 
-def _received(job: _Job) -> tuple[Mapping[str, str], bool]:
+def _download_complete(job: _DownloadJob) -> tuple[Mapping[str, str], bool]:
     """Ask until the file is whole; tell whether the last answer only completed it."""
-    patience, best = job.http.patience(), 0
+    patience, best = job.http.retry_policy(), 0
     while True:
         before = _usable(job)
         try:
             digests = _attempt(job, before)
         except NetworkError as error:
             size = job.partial.size
-            if size >= max(best, before) + WORTH:
-                patience.restore()
+            if size >= max(best, before) + MIN_PROGRESS_BYTES:
+                patience.reset()
             best = max(best, before, size)
-            patience.wait(error)
+            patience.wait_or_raise(error)
             continue
         if digests is not None:
             return digests, before > 0
 
 
-def _usable(job: _Job) -> int:
+def _usable(job: _DownloadJob) -> int:
     """Return how many bytes can be built on."""
     origin = job.partial.origin()
-    known = origin is not None and origin.url == urls.shown(job.location.url) and bool(origin.validator)
+    known = origin is not None and origin.url == urls.redacted(job.location.url) and bool(origin.validator)
     return job.partial.size if known else 0
 
 
-def _attempt(job: _Job, start: int) -> Mapping[str, str] | None:
+def _attempt(job: _DownloadJob, start: int) -> Mapping[str, str] | None:
     """Ask once for what is missing; None: the bytes there turned out to be of no use, and are gone."""
     origin = job.partial.origin() if start else None
     if origin and origin.length == start:
-        return _rehashed(job, start)
+        return _hash_existing(job, start)
     with job.http.stream(job.location.url, _headers(job, start, origin)) as answer:
         if answer.status == _OK:
             return _from_start(job, answer, is_new=origin is None)
         if not origin:
             raise HttpError(
-                f"{urls.host(answer.url)} answered {answer.status} to a plain request for {urls.shown(answer.url)}",
+                f"{urls.host(answer.url)} answered {answer.status} to a plain request for {urls.redacted(answer.url)}",
                 status=answer.status,
             )
         if answer.status == _PARTIAL_CONTENT and _continues(answer, start, origin):
@@ -162,7 +162,7 @@ def _attempt(job: _Job, start: int) -> Mapping[str, str] | None:
     return None
 
 
-def _headers(job: _Job, start: int, origin: Origin | None) -> dict[str, str]:
+def _headers(job: _DownloadJob, start: int, origin: Origin | None) -> dict[str, str]:
     if not origin:
         return dict(job.location.headers)
     return {**job.location.headers, "range": f"bytes={start}-", "if-range": origin.validator}
@@ -177,46 +177,46 @@ def _continues(answer: Stream, start: int, origin: Origin) -> bool:
     return unit == "bytes" and span.partition("-")[0] == str(start) and same_length and same_tag
 
 
-def _from_start(job: _Job, answer: Stream, *, is_new: bool) -> Mapping[str, str]:
+def _from_start(job: _DownloadJob, answer: Stream, *, is_new: bool) -> Mapping[str, str]:
     announced = answer.headers.get("content-length", "")
     length = int(announced) if announced.isascii() and announced.isdigit() else None
     expected = job.artifact.size
     is_wrong = None not in {length, expected} and length != expected
     is_page = "text/html" in answer.headers.get("content-type", "")
     if is_page and (is_wrong or job.artifact.digest is None or not is_new):
-        raise _page_instead(job)
+        raise _html_instead_error(job)
     if is_wrong:
-        raise _replaced(job, f"has {length} bytes, not the {expected} it should have")
+        raise _size_mismatch_error(job, f"has {length} bytes, not the {expected} it should have")
     validators = answer.headers.get("etag", ""), answer.headers.get("last-modified", "")
-    job.partial.begin(Origin(urls.shown(job.location.url), length, *validators))
+    job.partial.begin(Origin(urls.redacted(job.location.url), length, *validators))
     return _receive(job, answer, 0, length)
 
 
-def _receive(job: _Job, answer: Stream, start: int, length: int | None) -> Mapping[str, str]:
+def _receive(job: _DownloadJob, answer: Stream, start: int, length: int | None) -> Mapping[str, str]:
     """Take the body, to a file that has `start` bytes and should have `length`."""
     expected = job.artifact.size if length is None else length
     job.progress.step(job.task, "downloading", expected)
     job.progress.advance(job.task, start)
-    with Sink(job.partial.path, start, job.algorithms) as sink:
-        count = _pour(job, answer, sink, start, expected)
+    with HashingWriter(job.partial.path, start, job.algorithms) as sink:
+        count = _copy(job, answer, sink, start, expected)
         digests = sink.finish()
     if expected is None or count == expected:
         return digests
     if count > expected:
         job.partial.discard()
-        raise _replaced(job, f"is longer than the {expected} bytes it should have")
+        raise _size_mismatch_error(job, f"is longer than the {expected} bytes it should have")
     raise IncompleteDownload(
-        f"{urls.shown(job.location.url)} ended after {count} of {expected} bytes",
+        f"{urls.redacted(job.location.url)} ended after {count} of {expected} bytes",
         "run the same command again; a download goes on where it broke off",
         passing=True,
     )
 
 
-def _pour(job: _Job, answer: Stream, sink: Sink, count: int, expected: int | None) -> int:
+def _copy(job: _DownloadJob, answer: Stream, sink: HashingWriter, count: int, expected: int | None) -> int:
     """Pass the body on, until it ends or is too long; return how many bytes there are now."""
     for batch in _batches(answer.chunks()):
         if count == 0 and job.artifact.digest is None and _is_page(batch):
-            raise _page_instead(job)
+            raise _html_instead_error(job)
         sink.write(batch)
         job.progress.advance(job.task, len(batch))
         count += len(batch)
@@ -244,9 +244,9 @@ def _batches(blocks: Iterable[bytes]) -> Iterator[bytes]:
         yield b"".join(pending)
 
 
-def _rehashed(job: _Job, size: int) -> Mapping[str, str]:
+def _hash_existing(job: _DownloadJob, size: int) -> Mapping[str, str]:
     """Hash bytes that were complete already when an earlier run ended."""
-    with Sink(job.partial.path, size, job.algorithms) as sink:
+    with HashingWriter(job.partial.path, size, job.algorithms) as sink:
         return sink.finish()
 
 
@@ -254,15 +254,15 @@ def _matches(artifact: Artifact, digests: Mapping[str, str]) -> bool:
     return artifact.digest is None or digests[artifact.digest.algorithm] == artifact.digest.value
 
 
-def _mismatch(job: _Job, digests: Mapping[str, str]) -> DigestMismatch | HttpError:
+def _mismatch(job: _DownloadJob, digests: Mapping[str, str]) -> DigestMismatch | HttpError:
     """Explain, and remove what must not be used."""
     content = read_bytes(job.partial.path, _SNIFFED) or b""
     job.partial.discard()
     wanted = job.artifact.digest
     if wanted is None or _is_page(content):
-        return _page_instead(job)
+        return _html_instead_error(job)
     return DigestMismatch(
-        f"{urls.shown(job.location.url)} is not what was promised\n"
+        f"{urls.redacted(job.location.url)} is not what was promised\n"
         f"  expected {wanted}\n"
         f"  got      {wanted.algorithm}:{digests[wanted.algorithm]}",
         "nothing was installed: the file was changed, upstream or on the way. Compare with what upstream "
@@ -270,18 +270,18 @@ def _mismatch(job: _Job, digests: Mapping[str, str]) -> DigestMismatch | HttpErr
     )
 
 
-def _replaced(job: _Job, what: str) -> DigestMismatch:
+def _size_mismatch_error(job: _DownloadJob, what: str) -> DigestMismatch:
     """Explain a length that no other attempt will change."""
     return DigestMismatch(
-        f"{urls.shown(job.location.url)} {what}",
+        f"{urls.redacted(job.location.url)} {what}",
         "nothing was installed: the file was replaced, upstream or on the way. Compare with what upstream "
         "publishes before you trust it",
     )
 
 
-def _page_instead(job: _Job) -> HttpError:
+def _html_instead_error(job: _DownloadJob) -> HttpError:
     return HttpError(
-        f"{urls.shown(job.location.url)} gave a web page instead of an archive",
+        f"{urls.redacted(job.location.url)} gave a web page instead of an archive",
         "a proxy or a network's sign-in page (captive portal) may have answered: open any site in a browser, "
         "then run the same command again",
         status=_OK,

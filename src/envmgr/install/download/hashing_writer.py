@@ -14,7 +14,7 @@ _WAITING = 8
 _BLOCK = 1 << 18
 
 
-class Sink:
+class HashingWriter:
     """Continues a file after its first `start` bytes, and hashes it all; `finish` says what it hashes to.
 
     Left early, it keeps what came so far. Raises OSError where the file cannot be written.

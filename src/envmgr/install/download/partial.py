@@ -8,7 +8,7 @@ import os
 from typing import TYPE_CHECKING
 
 from envmgr.kit.frozen import frozen
-from envmgr.kit.fs import make_dir, read_bytes, translating, write_atomic
+from envmgr.kit.fs import make_dir, read_bytes, storage_errors, write_atomic
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,7 +58,7 @@ class Partial:
     def begin(self, origin: Origin) -> None:
         """Start with no bytes; emptied first, so that the sidecar never describes another's bytes."""
         make_dir(os.path.dirname(self.path))
-        with translating(os.path.dirname(self.path)), open(self.path, "wb"):
+        with storage_errors(os.path.dirname(self.path)), open(self.path, "wb"):
             pass
         fields = {
             "url": origin.url,
@@ -71,13 +71,13 @@ class Partial:
     def discard(self) -> None:
         """Remove both files."""
         for path in (self.path, self._sidecar):
-            with translating(os.path.dirname(path)), contextlib.suppress(FileNotFoundError):
+            with storage_errors(os.path.dirname(path)), contextlib.suppress(FileNotFoundError):
                 os.unlink(path)
 
     def move_to(self, path: str) -> None:
         """Give the completed bytes their place."""
         make_dir(os.path.dirname(path))
-        with translating(os.path.dirname(path)):
+        with storage_errors(os.path.dirname(path)):
             os.replace(self.path, path)
         self.discard()
 

@@ -42,7 +42,7 @@ def verify(signature: Signature, artifact: Artifact, download: Download, *, http
             raise _bad(signature, download, problem)
     except SignatureError:
         if artifact.digest is None:
-            cache.forget(paths, artifact, download.sha256)
+            cache.remove(paths, artifact, download.sha256)
         raise
     write_atomic(kept, document)
 
@@ -61,8 +61,8 @@ def _fetched(signature: Signature, download: Download, http: Http) -> bytes:
         if error.status not in _ABSENT:
             raise
         raise SignatureError(
-            f"{urls.shown(download.url)} has no {signature.kind} signature: "
-            f"there is nothing at {urls.shown(signature.url)}",
+            f"{urls.redacted(download.url)} has no {signature.kind} signature: "
+            f"there is nothing at {urls.redacted(signature.url)}",
             "nothing was installed: its manifest says that it is signed. Ask upstream where the signature is; "
             "a mirror must have it, too",
         ) from None
@@ -70,8 +70,8 @@ def _fetched(signature: Signature, download: Download, http: Http) -> bytes:
 
 def _bad(signature: Signature, download: Download, problem: str) -> SignatureError:
     return SignatureError(
-        f"{urls.shown(download.url)} is not signed as its manifest demands: {problem}\n"
-        f"  signature {urls.shown(signature.url)}\n"
+        f"{urls.redacted(download.url)} is not signed as its manifest demands: {problem}\n"
+        f"  signature {urls.redacted(signature.url)}\n"
         f"  expected  {signature.kind} by {' or '.join(signature.keys)}",
         "nothing was installed: the archive or its signature was changed, upstream or on the way. Compare with "
         "what upstream publishes before you trust it",

@@ -9,24 +9,24 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-LARGEST = 2**53 - 1
-DEEPEST = 100
+MAX_SAFE_INTEGER = 2**53 - 1
+MAX_DEPTH = 100
 
 _WORDS = {None: "null", True: "true", False: "false"}
 
 
-def canonical(value: object) -> bytes:
+def canonicalize(value: object) -> bytes:
     """Write a value of JSON; ValueError says what cannot be written."""
     from json.encoder import encode_basestring  # quotes as RFC 8785 asks: escapes only what JSON must
 
-    text = _written(value, encode_basestring, DEEPEST)
+    text = _serialize(value, encode_basestring, MAX_DEPTH)
     try:
         return text.encode()
     except UnicodeEncodeError:
         raise ValueError("a text holds half of a surrogate pair, which is no character") from None
 
 
-def _written(value: object, quoted: Callable[[str], str], room: int) -> str:
+def _serialize(value: object, quoted: Callable[[str], str], room: int) -> str:
     # Types are compared, not their subclasses asked for: that takes a third of the time.
     if type(value) is str:
         return quoted(value)
@@ -36,14 +36,14 @@ def _written(value: object, quoted: Callable[[str], str], room: int) -> str:
         return _members(value, quoted, room)
     if type(value) is list or type(value) is tuple:
         inner = _within(room)
-        return f"[{','.join([_written(item, quoted, inner) for item in value])}]"
+        return f"[{','.join([_serialize(item, quoted, inner) for item in value])}]"
     if value is None or isinstance(value, bool):
         return _WORDS[value]
     raise ValueError(f"{type(value).__name__} is nothing that is written here; numbers must be whole")
 
 
 def _number(number: int) -> str:
-    if not -LARGEST <= number <= LARGEST:
+    if not -MAX_SAFE_INTEGER <= number <= MAX_SAFE_INTEGER:
         raise ValueError(
             "a number is beyond ±(2^53 - 1), the largest that every reader of JSON keeps exactly"
         )
@@ -56,12 +56,12 @@ def _members(members: Mapping[str, object], quoted: Callable[[str], str], room: 
         names = sorted(members) if "".join(members).isascii() else sorted(members, key=_units)
     except TypeError:
         raise ValueError("a name of a member is no text") from None
-    return f"{{{','.join([f'{quoted(name)}:{_written(members[name], quoted, inner)}' for name in names])}}}"
+    return f"{{{','.join([f'{quoted(name)}:{_serialize(members[name], quoted, inner)}' for name in names])}}}"
 
 
 def _within(room: int) -> int:
     if not room:
-        raise ValueError(f"values are nested more than {DEEPEST} deep")
+        raise ValueError(f"values are nested more than {MAX_DEPTH} deep")
     return room - 1
 
 

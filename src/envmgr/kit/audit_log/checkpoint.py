@@ -7,17 +7,17 @@ base64. A checkpoint is the mapping that the API gives.
 
 from __future__ import annotations
 
-from envmgr.kit.audit_log.canonical_json import canonical
+from envmgr.kit.audit_log.canonical_json import canonicalize
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-STATED = ("origin", "seq", "hash", "timestamp", "previous", "public_key")
-WHOLE = (*STATED, "signature")
+SIGNED_FIELDS = ("origin", "seq", "hash", "timestamp", "previous", "public_key")
+ALL_FIELDS = (*SIGNED_FIELDS, "signature")
 
 
-def signed(private: bytes, stated: Mapping[str, object]) -> dict[str, object]:
+def sign(private: bytes, stated: Mapping[str, object]) -> dict[str, object]:
     """Return the checkpoint that says `origin`, `seq`, `hash`, `timestamp` and `previous`, signed."""
     from base64 import b64encode
 
@@ -39,17 +39,17 @@ def public_key(private: bytes) -> str:
 
 def statement(checkpoint: Mapping[str, object]) -> bytes:
     """Return what of a checkpoint is signed; KeyError where something of it is missing."""
-    return canonical({name: checkpoint[name] for name in STATED})
+    return canonicalize({name: checkpoint[name] for name in SIGNED_FIELDS})
 
 
 def fingerprint(checkpoint: Mapping[str, object]) -> str:
     """Return what the next checkpoint calls its `previous`."""
     from hashlib import sha256
 
-    return sha256(canonical({name: checkpoint[name] for name in WHOLE})).hexdigest()
+    return sha256(canonicalize({name: checkpoint[name] for name in ALL_FIELDS})).hexdigest()
 
 
-def problem(checkpoint: Mapping[str, object], trusted: str | None = None) -> str | None:
+def verify_error(checkpoint: Mapping[str, object], trusted: str | None = None) -> str | None:
     """Say why a checkpoint is not to be believed; else None.
 
     `trusted` is the public key (base64) that must have signed it; without one, a checkpoint is held against the key
@@ -74,7 +74,7 @@ def problem(checkpoint: Mapping[str, object], trusted: str | None = None) -> str
 
 
 def _require_types(checkpoint: Mapping[str, object]) -> None:
-    for name in WHOLE:
+    for name in ALL_FIELDS:
         expected = int if name in {"seq", "timestamp"} else str
         if type(checkpoint[name]) is not expected:
             raise ValueError(f"{name} is {checkpoint[name]!r}")

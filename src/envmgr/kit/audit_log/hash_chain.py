@@ -6,15 +6,15 @@ An entry is the mapping that the API gives: `CONTENT`, `seq`, `prev_hash` and `h
 
 from __future__ import annotations
 
-from envmgr.kit.audit_log.canonical_json import canonical
-from envmgr.kit.audit_log.sequence_gaps import Numbering
+from envmgr.kit.audit_log.canonical_json import canonicalize
+from envmgr.kit.audit_log.sequence_gaps import SequenceTracker
 from envmgr.kit.frozen import frozen
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-ZERO = bytes(32)
+GENESIS_HASH = bytes(32)
 CONTENT = (
     "id",
     "source_service",
@@ -44,11 +44,11 @@ class Finding:
     detail: str
 
 
-def link(prev: bytes, n: int, content: Mapping[str, object]) -> bytes:
+def entry_hash(prev: bytes, n: int, content: Mapping[str, object]) -> bytes:
     """Return the hash of entry `n`, given the hash before it; ValueError where the content cannot be written."""
     from hashlib import sha256
 
-    return sha256(b"\0" + prev + n.to_bytes(8, "big") + canonical(dict(content))).digest()
+    return sha256(b"\0" + prev + n.to_bytes(8, "big") + canonicalize(dict(content))).digest()
 
 
 def content_of(entry: Mapping[str, object]) -> dict[str, object]:
@@ -65,14 +65,14 @@ class Verifier:
     def __init__(self, checkpoints: Iterable[Mapping[str, object]] = ()) -> None:
         self.seq = 0
         """The number of the last entry, as far as it was read."""
-        self._place = Numbering()
-        self._before: tuple[int, str | None] = (0, ZERO.hex())
-        self._sources: dict[str, Numbering] = {}
+        self._place = SequenceTracker()
+        self._before: tuple[int, str | None] = (0, GENESIS_HASH.hex())
+        self._sources: dict[str, SequenceTracker] = {}
         self._signed: dict[int, set[str]] = {}
         for checkpoint in checkpoints:
             self._signed.setdefault(_whole(checkpoint["seq"]), set()).add(str(checkpoint["hash"]))
 
-    def take(self, entry: Mapping[str, object]) -> list[Finding]:
+    def add(self, entry: Mapping[str, object]) -> list[Finding]:
         """Read the next entry, and return what is wrong with it or right before it."""
         try:
             seq = _whole(entry["seq"])
@@ -82,18 +82,16 @@ class Verifier:
         self.seq = max(self.seq, seq)
         return found
 
-    def end(self) -> list[Finding]:
+    def finish(self) -> list[Finding]:
         """Return what is wrong now that nothing follows."""
-        found = [
-            Finding(REMOVED, low, f"{_entries(low, high)} missing") for low, high in self._place.missing()
-        ]
+        found = [Finding(REMOVED, low, f"{_entries(low, high)} missing") for low, high in self._place.gaps()]
         fate = "went with what is missing, or never arrived" if found else "never arrived"
         for source, numbers in sorted(self._sources.items()):
-            found += [_gap(source, low, high, fate) for low, high in numbers.missing()]
+            found += [_gap(source, low, high, fate) for low, high in numbers.gaps()]
         return [*found, *self._ended()]
 
     def _placed(self, seq: int) -> Iterator[Finding]:
-        match self._place.take(seq):
+        match self._place.add(seq):
             case "late":
                 yield Finding(REORDERED, seq, f"entry {seq} stands after entry {self._place.last}")
             case "again":
@@ -124,7 +122,7 @@ class Verifier:
         source, number = str(entry.get("source_service")), entry.get("source_sequence")
         if type(number) is not int or number < 1:
             return  # which `_problem` has told
-        if self._sources.setdefault(source, Numbering()).take(number) == "again":
+        if self._sources.setdefault(source, SequenceTracker()).add(number) == "again":
             yield Finding(
                 REPEATED, seq, f"entry {seq} is event {number} of {source}, which stands before it too"
             )
@@ -137,7 +135,7 @@ class Verifier:
                 self.seq + 1,
                 f"a checkpoint was signed at entry {last}; the log ends at {self.seq}",
             )
-        if self._signed.get(0, {ZERO.hex()}) != {ZERO.hex()}:
+        if self._signed.get(0, {GENESIS_HASH.hex()}) != {GENESIS_HASH.hex()}:
             yield Finding(
                 REWRITTEN, 0, "a checkpoint says that the log began with something else than nothing"
             )
@@ -147,14 +145,14 @@ def _problem(seq: int, entry: Mapping[str, object]) -> str | None:
     """Say how an entry is not what its hash was made of; else None."""
     try:
         prev = bytes.fromhex(_text(entry["prev_hash"]))
-        is_hash = len(prev) == len(ZERO) and prev.hex() == entry["prev_hash"]
+        is_hash = len(prev) == len(GENESIS_HASH) and prev.hex() == entry["prev_hash"]
         if _whole(entry["source_sequence"]) < 1 or not is_hash:
             return "has a hash or a number that cannot be"
         if entry.get("event", entry["event_type"]) != entry["event_type"]:
             return "says two different types"
         if more := sorted(entry.keys() - _MEMBERS):
             return f"has what its hash does not cover: {', '.join(more)}"
-        made = link(prev, seq, content_of(entry)).hex()
+        made = entry_hash(prev, seq, content_of(entry)).hex()
     except KeyError as error:
         return f"has no {error.args[0]}"
     except (ValueError, OverflowError) as error:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from typing import Literal
 
 
-class Numbering:
+class SequenceTracker:
     """Takes numbers from 1 up, in any order; keeps the gaps only, so memory grows with those alone."""
 
     def __init__(self, last: int = 0) -> None:
@@ -19,7 +19,7 @@ class Numbering:
         self._lows: list[int] = []
         self._highs: list[int] = []
 
-    def take(self, number: int) -> Literal["next", "ahead", "late", "again"]:
+    def add(self, number: int) -> Literal["next", "ahead", "late", "again"]:
         """Take a number, and say how it comes: `ahead` opens a gap, `late` closes some of one."""
         if number <= self.last:
             return "late" if self._fill(number) else "again"
@@ -30,7 +30,7 @@ class Numbering:
         self._highs.append(number - 1)
         return "ahead"
 
-    def missing(self) -> Iterator[tuple[int, int]]:
+    def gaps(self) -> Iterator[tuple[int, int]]:
         """Give what has not come, as ranges: the first and the last number of each."""
         return zip(self._lows, self._highs, strict=True)
 

@@ -51,7 +51,7 @@ class Setting:
 
     name: str
     read: Callable[[str], object]
-    meaning: str
+    description: str
     kinds: tuple[type, ...]
     stored: Callable[[str], object]
     is_path: bool = False

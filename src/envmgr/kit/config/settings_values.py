@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 DAY = 86_400
-MOST_DIGITS = 5
+MAX_DIGITS = 5
 
 _TRUTH = {
     **dict.fromkeys(("1", "true", "yes", "on"), True),
@@ -23,7 +23,7 @@ def boolean(text: str) -> bool:
 
 
 def _whole(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS else None
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS else None
 
 
 def count(text: str) -> int:

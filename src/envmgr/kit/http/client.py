@@ -18,11 +18,11 @@ from envmgr import __version__
 from envmgr.kit.errors import HttpError, InsecureUrl, NetworkError, Offline
 from envmgr.kit.frozen import frozen
 from envmgr.kit.http import network_errors, status_errors, urls
-from envmgr.kit.http.netrc import Logins
+from envmgr.kit.http.netrc import Netrc
 from envmgr.kit.http.proxies import proxy_for
-from envmgr.kit.http.retry import SYSTEM, Clock, Patience
-from envmgr.kit.http.streams import Stream, limited, opened_file
-from envmgr.kit.progress import Progress, Silent
+from envmgr.kit.http.retry import SYSTEM, Clock, RetryPolicy
+from envmgr.kit.http.streams import Stream, open_file_url, read_limited
+from envmgr.kit.progress import NullProgress, Progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -37,23 +37,23 @@ sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type] # None: im
 
 LIMIT = 200 * 2**20
 REDIRECTS = 10
-TRICKLE = 1024
+MIN_PROGRESS_BYTES = 1024
 """A body that brings fewer bytes than this in a whole timeout counts as stalled."""
 
-ENDLESS = 60.0
+STREAM_IDLE_TIMEOUT_SECONDS = 60.0
 """Seconds without a byte after which a stream that never ends counts as stalled: senders give signs of life."""
 
-BRIEF = 10.0
+MIN_INTERACTIVE_TIMEOUT_SECONDS = 10.0
 """Seconds of silence that whoever waits for an answer bears at least, where the timeout is not shorter still."""
 
 _BLOCK = 1 << 18
 _REDIRECTING = frozenset({301, 302, 303, 307, 308})
-_COME_AGAIN = frozenset({429, 502, 503, 504})
+_RETRY_STATUSES = frozenset({429, 502, 503, 504})
 _OK, _NOT_MODIFIED, _UNSATISFIABLE, _NOT_FOUND = 200, 304, 416, 404
 _REDIRECT_HINT = (
     "look at that address in a browser: its server is set up wrongly, or wants to be signed in to"
 )
-_SILENT = Silent()
+_NO_PROGRESS = NullProgress()
 _BASE_HEADERS = {"user-agent": f"envmgr/{__version__}", "accept": "*/*"}
 _GOES_ANYWHERE = frozenset(
     {"accept", "accept-encoding", "user-agent", "range", "if-range", "if-none-match", "if-modified-since"}
@@ -71,14 +71,14 @@ class Response:
 
 
 @frozen
-class Question:
+class HttpRequest:
     """A request to a server: its headers and body are for that one address."""
 
     method: str
     url: str
     headers: Mapping[str, str] = MappingProxyType({})
     body: bytes | None = None
-    is_brief: bool = False
+    interactive: bool = False
     """Whether silence is soon taken for none: somebody waits, and nothing is lost by giving up."""
 
 
@@ -89,7 +89,7 @@ class Http:
         self,
         settings: Settings,
         environment: Environment,
-        progress: Progress = _SILENT,
+        progress: Progress = _NO_PROGRESS,
         extra_ca: str | None = None,
         *,
         clock: Clock = SYSTEM,
@@ -100,7 +100,7 @@ class Http:
         self._authorities = (extra_ca,) if extra_ca else ()
         self._retired: list[httpx.HTTPTransport] = []
         self._clock = clock
-        self._logins = Logins(settings, environment, progress.note)
+        self._netrc = Netrc(settings, environment, progress.message)
         self._transports: dict[str | None, httpx.HTTPTransport] = {}
         self._lock = threading.Lock()
 
@@ -114,7 +114,7 @@ class Http:
 
     def close(self) -> None:
         """Close all connections."""
-        self._retire()
+        self._replace_pool()
         while self._retired:
             self._retired.pop().close()
 
@@ -123,32 +123,34 @@ class Http:
         with self._lock:
             if authorities not in self._authorities:
                 self._authorities = (*self._authorities, authorities)
-                self._retire()
+                self._replace_pool()
 
-    def _retire(self) -> None:
+    def _replace_pool(self) -> None:
         """Make no more requests on the connections there are; answers still under way go on."""
         while self._transports:
             self._retired.append(self._transports.popitem()[1])
 
-    def patience(self, most: int | None = None) -> Patience:
+    def retry_policy(self, max_retries: int | None = None) -> RetryPolicy:
         """Return what waits between the attempts of one request, by the user's settings, `most` times at most."""
         retries = self._settings.http_retries
-        return Patience(retries if most is None else min(retries, most), self._clock, self._progress.note)
+        return RetryPolicy(
+            retries if max_retries is None else min(retries, max_retries), self._clock, self._progress.message
+        )
 
     def get(self, url: str, headers: Mapping[str, str] | None = None, *, limit: int = LIMIT) -> Response:
         """Return an answer, trying again while that may help; raise a NetworkError for anything but 2xx or 304."""
-        patience = self.patience()
+        patience = self.retry_policy()
         while True:
             try:
                 return self._get(url, {"accept-encoding": "gzip", **_lower(headers)}, limit)
             except NetworkError as error:
-                patience.wait(error)
+                patience.wait_or_raise(error)
 
     def _get(self, url: str, headers: Mapping[str, str], limit: int) -> Response:
         with self._opened(url, headers, decoded=True) as stream:
             if stream.status == _UNSATISFIABLE:
-                raise self._refusal(stream.url, stream.status, stream.headers, headers)
-            return Response(stream.status, stream.url, stream.headers, limited(stream, limit))
+                raise self._status_error(stream.url, stream.status, stream.headers, headers)
+            return Response(stream.status, stream.url, stream.headers, read_limited(stream, limit))
 
     @contextlib.contextmanager
     def stream(self, url: str, headers: Mapping[str, str] | None = None) -> Iterator[Stream]:
@@ -159,10 +161,10 @@ class Http:
     @contextlib.contextmanager
     def _opened(self, url: str, headers: Mapping[str, str], *, decoded: bool) -> Iterator[Stream]:
         """Open an answer, or a file, following redirects to it."""
-        address, known = self._aimed(url, {**_BASE_HEADERS, **headers})
+        address, known = self._resolve_mirror(url, {**_BASE_HEADERS, **headers})
         visited = [address]
         while urls.split(address).scheme != "file":
-            known = self._signed(address, known)
+            known = self._with_credentials(address, known)
             response, attempt = self._send(address, known)
             with contextlib.closing(response):
                 target = self._redirected(response, visited)
@@ -170,14 +172,16 @@ class Http:
                     yield self._answer(response, attempt, known, decoded=decoded)
                     return
                 self._drain(response, attempt)
-            address, known = self._aimed(target, known if urls.same_place(address, target) else _safe(known))
+            address, known = self._resolve_mirror(
+                target, known if urls.same_authority(address, target) else _safe(known)
+            )
             visited.append(address)
-        with opened_file(address) as stream:
+        with open_file_url(address) as stream:
             yield stream
 
     def send(
         self,
-        question: Question,
+        request: HttpRequest,
         *,
         repeatable: bool,
         retries: int | None = None,
@@ -188,63 +192,75 @@ class Http:
         Only what is `repeatable` (asked twice, it is done once) is tried again, while that may help; the last
         answer is returned then. Raise a NetworkError where there is none, or one that redirects.
         """
-        patience = self.patience(retries)
+        patience = self.retry_policy(retries)
         while True:
             try:
-                with self.open(question) as stream:
-                    response = Response(stream.status, stream.url, stream.headers, limited(stream, limit))
+                with self.open(request) as stream:
+                    response = Response(
+                        stream.status, stream.url, stream.headers, read_limited(stream, limit)
+                    )
             except NetworkError as error:
                 if not repeatable:
                     raise
-                patience.wait(error)
+                patience.wait_or_raise(error)
                 continue
-            if not (repeatable and self._waited(patience, response)):
+            if not (repeatable and self._honor_retry_after(patience, response)):
                 return response
 
-    def _waited(self, patience: Patience, response: Response) -> bool:
+    def _honor_retry_after(self, retry_policy: RetryPolicy, response: Response) -> bool:
         """Wait where an answer asks to come again; tell whether to."""
-        if response.status not in _COME_AGAIN:
+        if response.status not in _RETRY_STATUSES:
             return False
         try:
-            patience.wait(self._refusal(response.url, response.status, response.headers, {}))
+            retry_policy.wait_or_raise(
+                self._status_error(response.url, response.status, response.headers, {})
+            )
         except NetworkError:
             return False
         return True
 
     @contextlib.contextmanager
-    def open(self, question: Question, *, endless: bool = False) -> Iterator[Stream]:
+    def open(self, request: HttpRequest, *, endless: bool = False) -> Iterator[Stream]:
         """Open whatever is answered, in one attempt; of what is `endless`, a trickle is enough.
 
         No mirror is asked instead, and no credentials are added: what is sent is for that address only.
         """
-        address = self._allowed(urls.bare(question.url))
-        headers = {**_BASE_HEADERS, "accept-encoding": "gzip", **_lower(question.headers)}
+        address = self._require_allowed(urls.without_credentials(request.url))
+        headers = {**_BASE_HEADERS, "accept-encoding": "gzip", **_lower(request.headers)}
         timeout = self._settings.http_timeout
-        seconds = max(timeout, ENDLESS) if endless else briefly(timeout) if question.is_brief else timeout
-        response, attempt = self._send(address, headers, question, seconds)
+        seconds = (
+            max(timeout, STREAM_IDLE_TIMEOUT_SECONDS)
+            if endless
+            else interactive_timeout(timeout)
+            if request.interactive
+            else timeout
+        )
+        response, attempt = self._send(address, headers, request, seconds)
         with contextlib.closing(response):
             location = response.headers.get("location", "")
             if response.status_code in _REDIRECTING and location:
                 raise _moved(address, urljoin(address, location))
             blocks = response.iter_bytes
             chunks = (
-                (lambda: _passed(blocks(), attempt)) if endless else lambda: self._watched(blocks(), attempt)
+                (lambda: _passed(blocks(), attempt))
+                if endless
+                else lambda: self._guard_stall(blocks(), attempt)
             )
             yield Stream(response.status_code, address, _headers_of(response), chunks)
 
-    def _aimed(self, url: str, headers: Mapping[str, str]) -> tuple[str, Mapping[str, str]]:
+    def _resolve_mirror(self, url: str, headers: Mapping[str, str]) -> tuple[str, Mapping[str, str]]:
         """Apply mirrors, and refuse what may not be asked for; what was meant for one host is not told its mirror."""
-        address = urls.mirrored(url, self._settings.mirrors)
+        address = urls.apply_mirror(url, self._settings.mirrors)
         if urls.split(address).scheme == "file":
             return address, headers
-        self._allowed(address)
-        return address, headers if urls.same_place(url, address) else _safe(headers)
+        self._require_allowed(address)
+        return address, headers if urls.same_authority(url, address) else _safe(headers)
 
-    def _allowed(self, address: str) -> str:
+    def _require_allowed(self, address: str) -> str:
         """Return an address of a server; raise a NetworkError unless it may be asked."""
         if self._settings.offline:
             raise Offline(
-                f"{urls.shown(address)} is needed, and envmgr is offline",
+                f"{urls.redacted(address)} is needed, and envmgr is offline",
                 "run it once without --offline (or with the setting `offline` off)",
             )
         scheme = urls.split(address).scheme
@@ -252,7 +268,7 @@ class Http:
             raise NetworkError(f"{address} is a file, not a server's address")
         if scheme == "http" and not (self._settings.allow_http or urls.is_loopback(address)):
             raise InsecureUrl(
-                f"{urls.shown(address)} is plain http, which anyone on the way can change",
+                f"{urls.redacted(address)} is plain http, which anyone on the way can change",
                 "use https; if you must, `envmgr config set allow_http true`",
             )
         return address
@@ -263,14 +279,14 @@ class Http:
         if response.status_code not in _REDIRECTING or not location:
             return None
         target = urljoin(visited[-1], location)
-        aimed = urls.mirrored(target, self._settings.mirrors)
+        aimed = urls.apply_mirror(target, self._settings.mirrors)
         if aimed in visited:
             raise NetworkError(f"the redirects go in a circle: {_trail([*visited, aimed])}", _REDIRECT_HINT)
         if len(visited) > REDIRECTS:
             raise NetworkError(f"more than {REDIRECTS} redirects: {_trail(visited)}", _REDIRECT_HINT)
         if aimed == target and self._is_downgrade(visited[-1], target):
             raise InsecureUrl(
-                f"{urls.shown(visited[-1])} redirects to {urls.shown(target)}, which is not secure",
+                f"{urls.redacted(visited[-1])} redirects to {urls.redacted(target)}, which is not secure",
                 "do not trust what comes that way: use another source, or an https mirror of it",
             )
         return target
@@ -285,15 +301,15 @@ class Http:
         self,
         url: str,
         headers: Mapping[str, str],
-        question: Question | None = None,
+        http_request: HttpRequest | None = None,
         seconds: float | None = None,
-    ) -> tuple[httpx.Response, network_errors.Attempt]:
+    ) -> tuple[httpx.Response, network_errors.RequestAttempt]:
         import httpx
 
-        address, timeout = urls.bare(url), seconds or self._settings.http_timeout
-        method, body = (question.method, question.body) if question else ("GET", None)
+        address, timeout = urls.without_credentials(url), seconds or self._settings.http_timeout
+        method, body = (http_request.method, http_request.body) if http_request else ("GET", None)
         proxy = proxy_for(address, self._environment)
-        attempt = network_errors.Attempt(address, timeout, proxy)
+        attempt = network_errors.RequestAttempt(address, timeout, proxy)
         timeouts = dict.fromkeys(("connect", "read", "write", "pool"), timeout)
         with _translating(attempt):
             started = self._clock.monotonic()
@@ -303,12 +319,14 @@ class Http:
             response = self._transport(proxy).handle_request(request)
             response.request = request
         seconds = self._clock.monotonic() - started
-        self._progress.trace(_spelled(method, attempt, response.status_code, seconds))
+        self._progress.debug(_spelled(method, attempt, response.status_code, seconds))
         return response, attempt
 
-    def _signed(self, url: str, headers: Mapping[str, str]) -> Mapping[str, str]:
+    def _with_credentials(self, url: str, headers: Mapping[str, str]) -> Mapping[str, str]:
         """Add credentials: those given, else those of the URL, else netrc's."""
-        login = None if "authorization" in headers else urls.login(url) or self._logins.of(url)
+        login = (
+            None if "authorization" in headers else urls.credentials(url) or self._netrc.credentials_for(url)
+        )
         if login is None:
             return headers
         return {**headers, "authorization": f"Basic {b64encode(':'.join(login).encode()).decode()}"}
@@ -322,7 +340,7 @@ class Http:
             if proxy not in self._transports:
                 trusting = tls.context(self._environment, self._settings.ca_bundle)
                 for authorities in self._authorities:
-                    tls.trust_besides(trusting, authorities, self._environment)
+                    tls.add_trusted_ca(trusting, authorities, self._environment)
                 to_proxy = trusting if proxy and proxy.lower().startswith("https:") else None
                 self._transports[proxy] = httpx.HTTPTransport(
                     verify=trusting,
@@ -335,32 +353,36 @@ class Http:
     def _answer(
         self,
         response: httpx.Response,
-        attempt: network_errors.Attempt,
+        attempt: network_errors.RequestAttempt,
         sent: Mapping[str, str],
         *,
         decoded: bool,
     ) -> Stream:
         status, headers = response.status_code, _headers_of(response)
         if not (_OK <= status < _OK + 100 or status in {_NOT_MODIFIED, _UNSATISFIABLE}):
-            raise self._refusal(attempt.url, status, headers, sent)
+            raise self._status_error(attempt.url, status, headers, sent)
         blocks = response.iter_bytes if decoded else response.iter_raw
-        return Stream(status, attempt.url, headers, lambda: self._watched(blocks(), attempt))
+        return Stream(status, attempt.url, headers, lambda: self._guard_stall(blocks(), attempt))
 
-    def _refusal(
+    def _status_error(
         self, url: str, status: int, headers: Mapping[str, str], sent: Mapping[str, str]
     ) -> HttpError:
         authorized = "authorization" in sent
-        return status_errors.refusal(url, status, headers, now=self._clock.now(), authorized=authorized)
+        return status_errors.error_for_status(
+            url, status, headers, now=self._clock.now(), authorized=authorized
+        )
 
-    def _drain(self, response: httpx.Response, attempt: network_errors.Attempt) -> None:
+    def _drain(self, response: httpx.Response, attempt: network_errors.RequestAttempt) -> None:
         """Read what is left of a short answer, so that its connection can be used again."""
         length = response.headers.get("content-length", "")
         if length.isdigit() and int(length) <= _BLOCK:
             with contextlib.suppress(NetworkError):  # what it says does not matter
-                for _ in self._watched(response.iter_raw(), attempt):
+                for _ in self._guard_stall(response.iter_raw(), attempt):
                     pass
 
-    def _watched(self, blocks: Iterator[bytes], attempt: network_errors.Attempt) -> Iterator[bytes]:
+    def _guard_stall(
+        self, blocks: Iterator[bytes], attempt: network_errors.RequestAttempt
+    ) -> Iterator[bytes]:
         """Pass blocks on; give up when hardly anything comes in a whole timeout of waiting."""
         clock, waited, received = self._clock.monotonic, 0.0, 0
         with _translating(attempt):
@@ -371,19 +393,19 @@ class Http:
                     return
                 waited, received = waited + clock() - before, received + len(block)
                 if waited > attempt.timeout:
-                    if received < TRICKLE:
-                        raise network_errors.stalled(attempt)
+                    if received < MIN_PROGRESS_BYTES:
+                        raise network_errors.stall_error(attempt)
                     waited, received = 0.0, 0
                 yield block
 
 
-def briefly(timeout: float) -> float:
+def interactive_timeout(timeout: float) -> float:
     """Return the seconds of silence that a brief question bears, of the timeout of the others."""
-    return min(timeout, max(BRIEF, timeout / 3))
+    return min(timeout, max(MIN_INTERACTIVE_TIMEOUT_SECONDS, timeout / 3))
 
 
 @contextlib.contextmanager
-def _translating(attempt: network_errors.Attempt) -> Iterator[None]:
+def _translating(attempt: network_errors.RequestAttempt) -> Iterator[None]:
     import httpx
 
     try:
@@ -395,24 +417,24 @@ def _translating(attempt: network_errors.Attempt) -> Iterator[None]:
         httpx.CookieConflict,
         UnicodeError,
     ) as error:
-        raise network_errors.translated(error, attempt) from error
+        raise network_errors.to_network_error(error, attempt) from error
 
 
-def _passed(blocks: Iterator[bytes], attempt: network_errors.Attempt) -> Iterator[bytes]:
+def _passed(blocks: Iterator[bytes], attempt: network_errors.RequestAttempt) -> Iterator[bytes]:
     with _translating(attempt):
         yield from blocks
 
 
 def _moved(address: str, target: str) -> NetworkError:
     return NetworkError(
-        f"{urls.shown(address)} redirects to {urls.shown(target)}, and what was sent is not sent on",
+        f"{urls.redacted(address)} redirects to {urls.redacted(target)}, and what was sent is not sent on",
         f"if {urls.host(target)} is where it belongs, use that address from the start",
     )
 
 
-def _spelled(method: str, attempt: network_errors.Attempt, status: int, seconds: float) -> str:
+def _spelled(method: str, attempt: network_errors.RequestAttempt, status: int, seconds: float) -> str:
     way = f" by {attempt.peer}" if attempt.proxy else ""
-    return f"{method} {urls.shown(attempt.url)}{way}: {status} after {seconds * 1000:.0f} ms"
+    return f"{method} {urls.redacted(attempt.url)}{way}: {status} after {seconds * 1000:.0f} ms"
 
 
 def _headers_of(response: httpx.Response) -> dict[str, str]:
@@ -429,4 +451,4 @@ def _safe(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def _trail(visited: list[str]) -> str:
-    return " → ".join(urls.shown(url) for url in visited)
+    return " → ".join(urls.redacted(url) for url in visited)

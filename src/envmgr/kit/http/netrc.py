@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from envmgr.kit.environment import Environment
 
 
-class Logins:
+class Netrc:
     """The logins of one netrc file, read at the first question."""
 
     def __init__(self, settings: Settings, environment: Environment, note: Callable[[str], None]) -> None:
@@ -31,7 +31,7 @@ class Logins:
         self._file: netrc | None = None
         self._is_read = False
 
-    def of(self, url: str) -> tuple[str, str] | None:
+    def credentials_for(self, url: str) -> tuple[str, str] | None:
         """Return the user and password for a URL's host."""
         if not self._is_read:
             self._file, self._is_read = self._read(), True
@@ -46,12 +46,12 @@ class Logins:
         try:
             return netrc(self._path)
         except OSError as error:
-            self._complain(f"cannot read {self._path}: {os.strerror(error.errno or 0)}")
+            self._fail_or_warn(f"cannot read {self._path}: {os.strerror(error.errno or 0)}")
         except (NetrcParseError, UnicodeDecodeError) as error:
-            self._complain(f"{self._path} is not a netrc file: {error}")
+            self._fail_or_warn(f"{self._path} is not a netrc file: {error}")
         return None
 
-    def _complain(self, message: str) -> None:
+    def _fail_or_warn(self, message: str) -> None:
         """Fail over a file the user named; pass over the default one, which may be other programs' business."""
         if self._named:
             raise ConfigError(message, "mend it, or `envmgr config unset netrc`")

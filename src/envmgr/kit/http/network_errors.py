@@ -24,11 +24,11 @@ _CA_HINT = (
 )
 _AGAIN_HINT = "run the same command again; a download goes on where it broke off"
 _ADDRESS_HINT = "look at that address: a proxy, or another service, may have answered in its place"
-_LONGEST_QUOTE = 100
+_MAX_QUOTE_LENGTH = 100
 
 
 @frozen
-class Attempt:
+class RequestAttempt:
     """What was being done when it went wrong."""
 
     url: str
@@ -46,13 +46,13 @@ class Attempt:
         return f"the proxy {urls.host(self.proxy)}" if self.proxy else self.host
 
 
-def translated(error: Exception, attempt: Attempt) -> NetworkError:
+def to_network_error(error: Exception, attempt: RequestAttempt) -> NetworkError:
     """Translate an exception by the most specific of its classes that is known."""
     names = [kind.__name__ for kind in type(error).__mro__]
-    return next((MEANINGS[name] for name in names if name in MEANINGS), _unknown)(error, attempt)
+    return next((ERROR_MAP[name] for name in names if name in ERROR_MAP), _unknown)(error, attempt)
 
 
-def _unreachable(error: Exception, attempt: Attempt) -> NetworkError:
+def _unreachable(error: Exception, attempt: RequestAttempt) -> NetworkError:
     causes = list(_chain(error))
     for kind, explain in _CAUSES:
         found = next((cause for cause in causes if isinstance(cause, kind)), None)
@@ -61,12 +61,12 @@ def _unreachable(error: Exception, attempt: Attempt) -> NetworkError:
     return NetworkError(f"cannot reach {attempt.peer}: {error}", ONLINE_HINT, passing=True)
 
 
-def _untrusted(cause: BaseException, attempt: Attempt) -> NetworkError:
+def _certificate_error(cause: BaseException, attempt: RequestAttempt) -> NetworkError:
     reason = getattr(cause, "verify_message", "") or str(cause)
     return NetworkError(f"the certificate of {attempt.host} is not trusted: {reason}", _CA_HINT)
 
 
-def _no_tls(cause: BaseException, attempt: Attempt) -> NetworkError:
+def _no_tls(cause: BaseException, attempt: RequestAttempt) -> NetworkError:
     reason = getattr(cause, "reason", None) or str(cause)
     passing = isinstance(cause, ssl.SSLEOFError | ssl.SSLZeroReturnError)
     return NetworkError(
@@ -74,21 +74,21 @@ def _no_tls(cause: BaseException, attempt: Attempt) -> NetworkError:
     )
 
 
-def _unresolved(cause: BaseException, attempt: Attempt) -> NetworkError:
+def _dns_error(cause: BaseException, attempt: RequestAttempt) -> NetworkError:
     passing = cause.args[:1] == (socket.EAI_AGAIN,)
     return NetworkError(f"cannot find {attempt.peer}: its name is unknown", ONLINE_HINT, passing=passing)
 
 
-def _refused(cause: BaseException, attempt: Attempt) -> NetworkError:
+def _refused(cause: BaseException, attempt: RequestAttempt) -> NetworkError:
     number = getattr(cause, "errno", None)
     reason = os.strerror(number).lower() if number else str(cause)
     return NetworkError(f"cannot reach {attempt.peer}: {reason}", ONLINE_HINT, passing=True)
 
 
-_CAUSES: tuple[tuple[type[BaseException], Callable[[BaseException, Attempt], NetworkError]], ...] = (
-    (ssl.SSLCertVerificationError, _untrusted),
+_CAUSES: tuple[tuple[type[BaseException], Callable[[BaseException, RequestAttempt], NetworkError]], ...] = (
+    (ssl.SSLCertVerificationError, _certificate_error),
     (ssl.SSLError, _no_tls),
-    (socket.gaierror, _unresolved),
+    (socket.gaierror, _dns_error),
     (OSError, _refused),
 )
 
@@ -99,13 +99,13 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
-def _no_connection(_: Exception, attempt: Attempt) -> NetworkError:
+def _no_connection(_: Exception, attempt: RequestAttempt) -> NetworkError:
     return NetworkError(
         f"cannot reach {attempt.peer}: no answer within {attempt.timeout:g} s", ONLINE_HINT, passing=True
     )
 
 
-def stalled(attempt: Attempt) -> NetworkError:
+def stall_error(attempt: RequestAttempt) -> NetworkError:
     """Say that too little came for too long."""
     return NetworkError(
         f"{attempt.host} sent nothing, or next to nothing, for {attempt.timeout:g} s",
@@ -114,17 +114,17 @@ def stalled(attempt: Attempt) -> NetworkError:
     )
 
 
-def _stalled(_: Exception, attempt: Attempt) -> NetworkError:
-    return stalled(attempt)
+def _stall_error(_: Exception, attempt: RequestAttempt) -> NetworkError:
+    return stall_error(attempt)
 
 
-def _broken(error: Exception, attempt: Attempt) -> NetworkError:
+def _connection_lost(error: Exception, attempt: RequestAttempt) -> NetworkError:
     numbers = [getattr(cause, "errno", None) for cause in _chain(error)]
     reason = next((os.strerror(number).lower() for number in numbers if number), str(error))
     return NetworkError(f"the connection to {attempt.peer} broke: {reason}", _AGAIN_HINT, passing=True)
 
 
-def _protocol(error: Exception, attempt: Attempt) -> NetworkError:
+def _protocol(error: Exception, attempt: RequestAttempt) -> NetworkError:
     text = str(error)
     if "without sending complete message body" in text:
         return IncompleteDownload(
@@ -132,25 +132,27 @@ def _protocol(error: Exception, attempt: Attempt) -> NetworkError:
         )
     if "disconnected without sending" in text:
         return NetworkError(f"{attempt.host} hung up without an answer", _AGAIN_HINT, passing=True)
-    return NetworkError(f"{attempt.host} answered what is not HTTP: {text[:_LONGEST_QUOTE]}", _ADDRESS_HINT)
+    return NetworkError(
+        f"{attempt.host} answered what is not HTTP: {text[:_MAX_QUOTE_LENGTH]}", _ADDRESS_HINT
+    )
 
 
-def _proxy(error: Exception, attempt: Attempt) -> NetworkError:
+def _proxy(error: Exception, attempt: RequestAttempt) -> NetworkError:
     return NetworkError(
         f"{attempt.peer} refused to connect to {attempt.host}: {error}",
         "check HTTPS_PROXY, and the user and password in it",
     )
 
 
-def _undecodable(error: Exception, attempt: Attempt) -> NetworkError:
+def _undecodable(error: Exception, attempt: RequestAttempt) -> NetworkError:
     return NetworkError(f"the answer from {_shown(attempt)} cannot be decoded: {error}", _ADDRESS_HINT)
 
 
-def _no_url(error: Exception, attempt: Attempt) -> NetworkError:
+def _no_url(error: Exception, attempt: RequestAttempt) -> NetworkError:
     return NetworkError(f"{_shown(attempt)} is not a URL that can be asked for: {error}")
 
 
-def _unsendable(error: Exception, attempt: Attempt) -> NetworkError:
+def _unsendable(error: Exception, attempt: RequestAttempt) -> NetworkError:
     """Explain without quoting: what cannot be sent may be a token."""
     is_header = "header" in str(error) or isinstance(error, UnicodeError)
     what = (
@@ -159,32 +161,32 @@ def _unsendable(error: Exception, attempt: Attempt) -> NetworkError:
     return NetworkError(f"the request for {_shown(attempt)} cannot be sent: {what}")
 
 
-def _cut_off(_: Exception, attempt: Attempt) -> NetworkError:
+def _truncated_response(_: Exception, attempt: RequestAttempt) -> NetworkError:
     return IncompleteDownload(f"the answer from {_shown(attempt)} was cut off", _AGAIN_HINT)
 
 
-def _unknown(error: Exception, attempt: Attempt) -> NetworkError:
+def _unknown(error: Exception, attempt: RequestAttempt) -> NetworkError:
     return NetworkError(f"asking {_shown(attempt)} failed: {str(error) or type(error).__name__}")
 
 
-def _shown(attempt: Attempt) -> str:
-    return urls.shown(attempt.url)
+def _shown(attempt: RequestAttempt) -> str:
+    return urls.redacted(attempt.url)
 
 
-MEANINGS: dict[str, Callable[[Exception, Attempt], NetworkError]] = {
+ERROR_MAP: dict[str, Callable[[Exception, RequestAttempt], NetworkError]] = {
     "HTTPError": _unknown,
     "RequestError": _unknown,
     "TransportError": _unreachable,
-    "TimeoutException": _stalled,
+    "TimeoutException": _stall_error,
     "ConnectTimeout": _no_connection,
-    "ReadTimeout": _stalled,
-    "WriteTimeout": _stalled,
+    "ReadTimeout": _stall_error,
+    "WriteTimeout": _stall_error,
     "PoolTimeout": _no_connection,
     "NetworkError": _unreachable,
     "ConnectError": _unreachable,
-    "ReadError": _broken,
-    "WriteError": _broken,
-    "CloseError": _broken,
+    "ReadError": _connection_lost,
+    "WriteError": _connection_lost,
+    "CloseError": _connection_lost,
     "ProtocolError": _protocol,
     "LocalProtocolError": _unsendable,
     "RemoteProtocolError": _protocol,
@@ -195,10 +197,10 @@ MEANINGS: dict[str, Callable[[Exception, Attempt], NetworkError]] = {
     "HTTPStatusError": _unknown,
     "InvalidURL": _no_url,
     "CookieConflict": _unknown,
-    "StreamError": _cut_off,
-    "StreamConsumed": _cut_off,
-    "StreamClosed": _cut_off,
-    "ResponseNotRead": _cut_off,
-    "RequestNotRead": _cut_off,
+    "StreamError": _truncated_response,
+    "StreamConsumed": _truncated_response,
+    "StreamClosed": _truncated_response,
+    "ResponseNotRead": _truncated_response,
+    "RequestNotRead": _truncated_response,
     "UnicodeError": _unsendable,
 }

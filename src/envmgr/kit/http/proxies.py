@@ -20,7 +20,7 @@ def proxy_for(url: str, environment: Environment) -> str | None:
     address = proxy if "://" in proxy else f"http://{proxy}"
     if address.partition("://")[0].lower() not in {"http", "https"}:
         raise ConfigError(
-            f"{name} cannot be {urls.shown(address)}", "it should be the URL of an http(s) proxy"
+            f"{name} cannot be {urls.redacted(address)}", "it should be the URL of an http(s) proxy"
         )
     return address
 

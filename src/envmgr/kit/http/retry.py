@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
     from envmgr.kit.errors import NetworkError
 
-FIRST = 0.5
-LONGEST = 30.0
-LONGEST_ASKED = 60.0
+INITIAL_DELAY_SECONDS = 0.5
+MAX_DELAY_SECONDS = 30.0
+MAX_RETRY_AFTER_SECONDS = 60.0
 
 
 @frozen
@@ -31,9 +31,9 @@ class Clock:
 SYSTEM = Clock(time.sleep, time.monotonic, time.time, random)
 
 
-def pause(failed: int, asked: float | None, chance: float) -> float:
+def backoff_delay(failed: int, asked: float | None, chance: float) -> float:
     """Return the seconds before the next attempt: doubling, jittered by half, not less than the server asked."""
-    grown = min(LONGEST, FIRST * 2.0 ** min(failed, 10))
+    grown = min(MAX_DELAY_SECONDS, INITIAL_DELAY_SECONDS * 2.0 ** min(failed, 10))
     return max(grown * (0.5 + chance / 2), asked or 0.0)
 
 
@@ -49,7 +49,7 @@ def retry_after(text: str, now: float) -> float | None:
         return None
 
 
-class Patience:
+class RetryPolicy:
     """Waits between the attempts of one request, until there were enough."""
 
     def __init__(self, retries: int, clock: Clock, note: Callable[[str], None]) -> None:
@@ -58,21 +58,21 @@ class Patience:
         self._note = note
         self._failed = 0
 
-    def restore(self) -> None:
+    def reset(self) -> None:
         """Count from the start again: the last attempt got somewhere."""
         self._failed = 0
 
-    def rest(self, seconds: float) -> None:
+    def sleep(self, seconds: float) -> None:
         """Wait, though nothing failed."""
         self._clock.sleep(seconds)
 
-    def wait(self, error: NetworkError) -> None:
+    def wait_or_raise(self, error: NetworkError) -> None:
         """Wait before another attempt; raise the error if it will not pass, or not soon enough."""
         if not error.passing:
             raise error
         if self._failed >= self._retries:
             raise _tried(error, self._failed + 1)
-        seconds = pause(self._failed, error.retry_after, self._clock.random())
+        seconds = backoff_delay(self._failed, error.retry_after, self._clock.random())
         self._failed += 1
         self._note(
             f"{error.message}; trying again in {seconds:.1f} s (attempt {self._failed + 1} of {self._retries + 1})"

@@ -13,25 +13,27 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 UNAUTHORIZED, FORBIDDEN, NOT_FOUND, GONE, TOO_MANY = 401, 403, 404, 410, 429
-PASSING = frozenset({408, 425, TOO_MANY, 500, 502, 503, 504})
+TRANSIENT_STATUSES = frozenset({408, 425, TOO_MANY, 500, 502, 503, 504})
 
 
-def refusal(url: str, status: int, headers: Mapping[str, str], *, now: float, authorized: bool) -> HttpError:
+def error_for_status(
+    url: str, status: int, headers: Mapping[str, str], *, now: float, authorized: bool
+) -> HttpError:
     """Make the error for a status that is no success; header names are in lower case."""
     if status in {FORBIDDEN, TOO_MANY} and headers.get("x-ratelimit-remaining") == "0":
-        return _used_up(url, status, headers, now, authorized)
+        return _quota_exceeded(url, status, headers, now, authorized)
     asked = retry.retry_after(headers.get("retry-after", ""), now)
     if status == TOO_MANY or (status == FORBIDDEN and asked is not None):
         return _too_many(url, status, asked, now)
-    if status in PASSING:
-        return _failing(url, status, asked, now)
+    if status in TRANSIENT_STATUSES:
+        return _server_error(url, status, asked, now)
     return HttpError(_message(url, status), _hint(url, status, authorized), status=status)
 
 
 def _message(url: str, status: int) -> str:
     if status in {NOT_FOUND, GONE}:
-        return f"there is nothing at {urls.shown(url)} ({_named(status)})"
-    return f"{urls.host(url)} answered {_named(status)} for {urls.shown(url)}"
+        return f"there is nothing at {urls.redacted(url)} ({_named(status)})"
+    return f"{urls.host(url)} answered {_named(status)} for {urls.redacted(url)}"
 
 
 def _hint(url: str, status: int, authorized: bool) -> str | None:
@@ -46,7 +48,9 @@ def _hint(url: str, status: int, authorized: bool) -> str | None:
     )
 
 
-def _used_up(url: str, status: int, headers: Mapping[str, str], now: float, authorized: bool) -> RateLimited:
+def _quota_exceeded(
+    url: str, status: int, headers: Mapping[str, str], now: float, authorized: bool
+) -> RateLimited:
     """Explain GitHub's limit (https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api)."""
     reset = headers.get("x-ratelimit-reset", "")
     seconds = max(float(reset[:12]) - now, 0.0) if reset.isascii() and reset.isdigit() else None
@@ -55,7 +59,7 @@ def _used_up(url: str, status: int, headers: Mapping[str, str], now: float, auth
         f"{urls.host(url)} takes no more requests{until}: the limit is used up",
         _rate_hint(url, headers, authorized),
         status=status,
-        passing=seconds is not None and seconds <= retry.LONGEST_ASKED,
+        passing=seconds is not None and seconds <= retry.MAX_RETRY_AFTER_SECONDS,
         retry_after=seconds,
     )
 
@@ -74,23 +78,23 @@ def _too_many(url: str, status: int, asked: float | None, now: float) -> RateLim
         f"{urls.host(url)} takes no more requests for now ({_named(status)}){_until(asked, now)}",
         "wait a little, then run the same command again",
         status=status,
-        passing=(asked or 0.0) <= retry.LONGEST_ASKED,
+        passing=(asked or 0.0) <= retry.MAX_RETRY_AFTER_SECONDS,
         retry_after=asked,
     )
 
 
-def _failing(url: str, status: int, asked: float | None, now: float) -> HttpError:
+def _server_error(url: str, status: int, asked: float | None, now: float) -> HttpError:
     return HttpError(
         f"{_message(url, status)}{_until(asked, now)}",
         f"the trouble is at {urls.host(url)}: try again later",
         status=status,
-        passing=(asked or 0.0) <= retry.LONGEST_ASKED,
+        passing=(asked or 0.0) <= retry.MAX_RETRY_AFTER_SECONDS,
         retry_after=asked,
     )
 
 
 def _until(asked: float | None, now: float) -> str:
-    if asked is None or asked <= retry.LONGEST_ASKED:
+    if asked is None or asked <= retry.MAX_RETRY_AFTER_SECONDS:
         return ""
     return f", and asks to come back at {_moment(now + asked)}"
 

@@ -29,7 +29,7 @@ class Stream:
 
 
 @contextlib.contextmanager
-def opened_file(url: str) -> Iterator[Stream]:
+def open_file_url(url: str) -> Iterator[Stream]:
     """Open a file URL as an answer; raise HttpError (404) or StorageError where it cannot be."""
     path = _path_of(url)
     try:
@@ -52,7 +52,7 @@ def _path_of(url: str) -> str:
     return url2pathname(parts.path)
 
 
-def limited(stream: Stream, limit: int) -> bytes:
+def read_limited(stream: Stream, limit: int) -> bytes:
     """Read a whole body, but not more than the limit."""
     announced = stream.headers.get("content-length", "")
     size = int(announced) if announced.isdigit() else 0
@@ -66,7 +66,7 @@ def limited(stream: Stream, limit: int) -> bytes:
             blocks.append(block)
     if size > limit:
         raise HttpError(
-            f"{urls.shown(stream.url)} is larger than {limit / 2**20:g} MiB, too large for what it should be",
+            f"{urls.redacted(stream.url)} is larger than {limit / 2**20:g} MiB, too large for what it should be",
             "look at that address: something else may have answered in its place",
             status=stream.status,
         )

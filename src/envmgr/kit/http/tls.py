@@ -18,11 +18,11 @@ def context(environment: Environment, ca_bundle: str = "", extra_ca: str | None 
     if ca_bundle:
         _trust(trusting, "ca_bundle", _from(environment, ca_bundle))
     if extra_ca:
-        trust_besides(trusting, extra_ca, environment)
+        add_trusted_ca(trusting, extra_ca, environment)
     return trusting
 
 
-def trust_besides(trusting: ssl.SSLContext, authorities: str, environment: Environment) -> None:
+def add_trusted_ca(trusting: ssl.SSLContext, authorities: str, environment: Environment) -> None:
     """Trust a bundle that a package client of this machine is configured with, too."""
     _trust(trusting, "the package client's `cert`", _from(environment, authorities))
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _SECRET_WORDS = ("token", "key", "secret", "sig", "pass", "auth", "cred", "jwt", "verify", "policy")
-_LONGEST_SHOWN_VALUE = 32
+_MAX_VALUE_LENGTH = 32
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -21,34 +21,34 @@ def split(url: str) -> SplitResult:
         parts = urlsplit(url)
         _ = parts.port  # reading it is what checks it
     except ValueError:
-        raise NetworkError(f"{shown(url)} is not a URL") from None
+        raise NetworkError(f"{redacted(url)} is not a URL") from None
     if parts.scheme not in {"https", "http", "file"} or (parts.scheme != "file" and not parts.hostname):
-        raise NetworkError(f"{shown(url)} is not an https, http or file URL")
+        raise NetworkError(f"{redacted(url)} is not an https, http or file URL")
     return parts
 
 
-def shown(url: str) -> str:
+def redacted(url: str) -> str:
     """Spell a URL for people: no user, no password, no signature in its query, no fragment."""
     try:
         parts = urlsplit(url)
     except ValueError:
         return url.rpartition("@")[2].partition("?")[0]
-    query = "&".join(f"{name}={_shown_value(name, value)}" for name, value in parse_qsl(parts.query))
+    query = "&".join(f"{name}={_redacted_value(name, value)}" for name, value in parse_qsl(parts.query))
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query=query, fragment=""))
 
 
-def _shown_value(name: str, value: str) -> str:
-    is_secret = any(word in name.lower() for word in _SECRET_WORDS) or len(value) > _LONGEST_SHOWN_VALUE
+def _redacted_value(name: str, value: str) -> str:
+    is_secret = any(word in name.lower() for word in _SECRET_WORDS) or len(value) > _MAX_VALUE_LENGTH
     return "…" if is_secret else quote(value, safe="/:,")
 
 
-def bare(url: str) -> str:
+def without_credentials(url: str) -> str:
     """Return a URL without credentials and fragment."""
     parts = split(url)
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment=""))
 
 
-def base(text: str) -> str:
+def normalize_server_url(text: str) -> str:
     """Spell a server's address the one way it is known by; without a scheme it is https, or http on this machine.
 
     Raise NetworkError for what is none, and for one that carries credentials or a query.
@@ -58,18 +58,18 @@ def base(text: str) -> str:
         word = f"{'http' if is_loopback(f'http://{word}') else 'https'}://{word}"
     parts = split(word)
     if parts.scheme == "file" or parts.query or parts.fragment or "@" in parts.netloc:
-        raise NetworkError(f"{shown(word)} is not a server's address")
+        raise NetworkError(f"{redacted(word)} is not a server's address")
     name = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
     port = "" if parts.port in {None, _PORTS[parts.scheme]} else f":{parts.port}"
     return f"{parts.scheme}://{name}{port}{parts.path.rstrip('/')}"
 
 
-def recorded(url: str) -> str:
+def lock_url(url: str) -> str:
     """Return an archive's URL as it is recorded: `bare`; the name of a package (`npm:prettier/3.0.0`) as it is."""
-    return bare(url) if "://" in url else url
+    return without_credentials(url) if "://" in url else url
 
 
-def login(url: str) -> tuple[str, str] | None:
+def credentials(url: str) -> tuple[str, str] | None:
     """Return the user and password a URL carries."""
     parts = split(url)
     if parts.username is None:
@@ -95,7 +95,7 @@ def _is_127(name: str) -> bool:
     return numbers[0] == "127" and len(numbers) == 4 and all(n.isascii() and n.isdigit() for n in numbers)  # noqa: PLR2004 - an IPv4 address
 
 
-def same_place(one: str, other: str) -> bool:
+def same_authority(one: str, other: str) -> bool:
     """Tell whether what one URL may know, the other may: the same host and port, or the step up to https."""
     before, after = split(one), split(other)
     ports = [parts.port or _PORTS.get(parts.scheme) for parts in (before, after)]
@@ -104,7 +104,7 @@ def same_place(one: str, other: str) -> bool:
     return before.hostname == after.hostname and (same_scheme or steps_up)
 
 
-def mirrored(url: str, mirrors: Iterable[tuple[str, str]]) -> str:
+def apply_mirror(url: str, mirrors: Iterable[tuple[str, str]]) -> str:
     """Replace the longest prefix that is mirrored; a prefix that ends in a host matches only that whole host."""
     for before, after in sorted(mirrors, key=lambda pair: len(pair[0]), reverse=True):
         rest = url.removeprefix(before)

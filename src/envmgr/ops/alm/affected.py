@@ -5,10 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from envmgr.alm.client.fields import document, number, part, parts, text_or_none, word
+from envmgr.alm.client.fields import (
+    get_int,
+    get_name,
+    get_object,
+    get_objects,
+    get_str_or_none,
+    require_object,
+)
 from envmgr.kit.frozen import frozen
 from envmgr.ops.alm import resolve
-from envmgr.ops.alm.pages import PAGE
+from envmgr.ops.alm.pages import MAX_PAGE_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -49,24 +56,24 @@ def affected(api: Api, tool: str, wanted: str, environment: str | None) -> Affec
         resolve.require_environment(api, environment)
     where = {} if environment is None else {"environment": environment}
     found: dict[str, list[Use]] = {"matches": [], "unknown": [], "without_lock": []}
-    for page in api.pages(_path(tool), {"range": wanted, **where, "limit": PAGE}):
+    for page in api.pages(_path(tool), {"range": wanted, **where, "limit": MAX_PAGE_SIZE}):
         for name, uses in found.items():
-            uses.extend(_use(one) for one in parts(document(page), name))
+            uses.extend(_use(one) for one in get_objects(require_object(page), name))
     is_used = bool(found["matches"] or found["unknown"]) or _is_used(api, tool)
     return Affected(tool, wanted, is_used, *(tuple(sorted(uses, key=_order)) for uses in found.values()))
 
 
-def used_instead(api: Api, tool: str, like_it: Iterable[str]) -> tuple[str, ...]:
+def suggest_used_tools(api: Api, tool: str, like_it: Iterable[str]) -> tuple[str, ...]:
     """Return the tools that may be meant by one that nothing is locked with, and that something deployed is.
 
     These are the same name of another source (`pypi:ruff` for `ruff`), and those of `like_it`.
     """
     name = tool.partition(":")[2] or tool
-    candidates = dict.fromkeys((name, *(f"{source}:{name}" for source in _SOURCES), *like_it))
+    candidates = dict.fromkeys((name, *(f"{source}:{name}" for source in _PACKAGE_PREFIXES), *like_it))
     return tuple(one for one in candidates if one != tool and _is_used(api, one))
 
 
-_SOURCES = ("pypi", "npm")
+_PACKAGE_PREFIXES = ("pypi", "npm")
 """Where a tool comes from whose name is a package's."""
 
 
@@ -76,8 +83,8 @@ def _path(tool: str) -> str:
 
 def _is_used(api: Api, tool: str) -> bool:
     """Ask whether anything deployed anywhere was locked with the tool, in whatever version."""
-    counts = part(document(api.get(_path(tool), {"range": "*", "limit": 1})), "counts")
-    return number(counts, "matches") > 0
+    counts = get_object(require_object(api.get(_path(tool), {"range": "*", "limit": 1})), "counts")
+    return get_int(counts, "matches") > 0
 
 
 def _order(use: Use) -> tuple[str, str, str]:
@@ -86,9 +93,9 @@ def _order(use: Use) -> tuple[str, str, str]:
 
 def _use(one: Document) -> Use:
     return Use(
-        app=word(one, "app"),
-        environment=word(one, "environment"),
-        tag=word(one, "tag"),
-        version_id=number(one, "version_id"),
-        tool_version=text_or_none(one, "tool_version"),
+        app=get_name(one, "app"),
+        environment=get_name(one, "environment"),
+        tag=get_name(one, "tag"),
+        version_id=get_int(one, "version_id"),
+        tool_version=get_str_or_none(one, "tool_version"),
     )

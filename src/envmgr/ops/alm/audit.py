@@ -7,13 +7,13 @@ import os
 from typing import TYPE_CHECKING
 
 from envmgr.alm.audit import export, verify
-from envmgr.alm.client.fields import document, number, text
+from envmgr.alm.client.fields import get_int, get_str, require_object
 from envmgr.kit.audit_log import checkpoint as checkpoints_of
 from envmgr.kit.errors import AlmError, Forbidden, StorageError
 from envmgr.kit.frozen import frozen, replace
-from envmgr.kit.fs import overwriting, read_text, write_in_place
+from envmgr.kit.fs import read_text, replace_file, write_in_place
 from envmgr.ops.alm import resolve
-from envmgr.ops.alm.pages import PAGE, Listed, listed
+from envmgr.ops.alm.pages import MAX_PAGE_SIZE, ListResult, fetch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from envmgr.alm.client.api import Api
     from envmgr.alm.client.fields import Document
 
-NOBODY = "anonymous"
+ANONYMOUS = "anonymous"
 """The actor of what nobody signed in did."""
 
 
@@ -34,10 +34,10 @@ class Filter:
     event_type: str | None = None
     resource: str | None = None
 
-    def takes(self, entry: Document) -> bool:
+    def matches(self, entry: Document) -> bool:
         """Tell whether an entry is meant."""
         return all(
-            wanted is None or text(entry, name) == wanted
+            wanted is None or get_str(entry, name) == wanted
             for name, wanted in (
                 ("actor", self.actor),
                 ("event_type", self.event_type),
@@ -61,35 +61,35 @@ class Saved:
 
     path: str
     checkpoint: Document
-    is_fresh: bool
+    is_new: bool
 
 
-def spelled(api: Api, which: Filter) -> Filter:
+def normalize(api: Api, which: Filter) -> Filter:
     """Return a filter as the log spells it: a bare name is a user's, or an app's; raise AlmNotFound for no app."""
     actor, resource = which.actor, which.resource
-    if actor and ":" not in actor and actor != NOBODY:
+    if actor and ":" not in actor and actor != ANONYMOUS:
         actor = f"user:{actor}"
     if resource and "/" not in resource:
-        resource = f"app/{number(resolve.app(api, resource), 'id')}"
+        resource = f"app/{get_int(resolve.find_app(api, resource), 'id')}"
     return replace(which, actor=actor, resource=resource)
 
 
-def listing(api: Api, which: Filter, limit: int) -> Listed:
+def listing(api: Api, which: Filter, limit: int) -> ListResult:
     """Return entries, oldest first: the newest `limit` of them."""
     query = {"actor": which.actor, "event_type": which.event_type, "resource": which.resource}
-    found = listed(api, "/audits", query, limit)
-    return Listed(tuple(reversed(found.items)), found.more)
+    found = fetch(api, "/audits", query, limit)
+    return ListResult(tuple(reversed(found.items)), found.more)
 
 
 def head(api: Api) -> int:
     """Return the number of the newest entry, 0 where there is none."""
-    newest = listed(api, "/audits", {}, 1).items
-    return number(newest[0], "seq") if newest else 0
+    newest = fetch(api, "/audits", {}, 1).items
+    return get_int(newest[0], "seq") if newest else 0
 
 
 def follow(api: Api, which: Filter, after: int) -> Iterator[Document]:
     """Give entries as they come, for as long as somebody listens."""
-    return (entry for entry in api.follow("/audit/events", after) if which.takes(entry))
+    return (entry for entry in api.follow("/audit/events", after) if which.matches(entry))
 
 
 def verify_server(api: Api, kept: Sequence[Document]) -> Report:
@@ -116,7 +116,7 @@ def export_to(api: Api, path: str) -> Exported:
     if os.path.isdir(path):
         raise StorageError(f"{path} is a directory", "name a file in it: --export DIR/audit.jsonl")
     checkpoints, count = _checkpoints(api), 0
-    with overwriting(path) as file:
+    with replace_file(path) as file:
         for entry in _entries(api):
             file.write(export.line(entry))
             count += 1
@@ -124,7 +124,7 @@ def export_to(api: Api, path: str) -> Exported:
     return Exported(path, count, len(checkpoints))
 
 
-def read_kept(path: str) -> tuple[Document, ...]:
+def read_checkpoints(path: str) -> tuple[Document, ...]:
     """Return the checkpoints in a file: one, or a list of them."""
     content = read_text(path)
     if content is None:
@@ -138,24 +138,24 @@ def read_kept(path: str) -> tuple[Document, ...]:
 
 def save_checkpoint(api: Api, path: str) -> Saved:
     """Have the server sign where the log stands, or take its newest checkpoint, and add it to those in the file."""
-    kept = read_kept(path) if os.path.isfile(path) else ()
+    kept = read_checkpoints(path) if os.path.isfile(path) else ()
     checkpoint, is_fresh = _newest(api)
-    problem = checkpoints_of.problem(checkpoint, str(kept[0].get("public_key")) if kept else None)
+    problem = checkpoints_of.verify_error(checkpoint, str(kept[0].get("public_key")) if kept else None)
     if problem:
         raise AlmError(
             f"the server's checkpoint is not to be believed: {problem}",
             f"`envmgr alm audit --verify --checkpoint {path}` tells more" if kept else None,
         )
-    others = [one for one in kept if number(one, "seq") != number(checkpoint, "seq")]
+    others = [one for one in kept if get_int(one, "seq") != get_int(checkpoint, "seq")]
     write_in_place(path, json.dumps([*others, checkpoint], indent=2) + "\n")
     return Saved(path, checkpoint, is_fresh)
 
 
 def _newest(api: Api) -> tuple[Document, bool]:
     try:
-        return document(api.post("/audit/checkpoints", {})), True
+        return require_object(api.post("/audit/checkpoints", {})), True
     except Forbidden:
-        newest = listed(api, "/audit/checkpoints", {}, 1).items
+        newest = fetch(api, "/audit/checkpoints", {}, 1).items
     if not newest:
         raise AlmError(
             "the server has signed no checkpoint yet, and only an administrator can ask for one",
@@ -166,11 +166,11 @@ def _newest(api: Api) -> tuple[Document, bool]:
 
 def _checkpoints(api: Api) -> tuple[Document, ...]:
     """Return the server's checkpoints, oldest first."""
-    return tuple(reversed(listed(api, "/audit/checkpoints", {}, 0).items))
+    return tuple(reversed(fetch(api, "/audit/checkpoints", {}, 0).items))
 
 
 def _entries(api: Api) -> Iterator[Document]:
-    return (document(one) for one in api.items("/audits", {"sort": "seq", "limit": PAGE}))
+    return (require_object(one) for one in api.items("/audits", {"sort": "seq", "limit": MAX_PAGE_SIZE}))
 
 
 def _parsed(content: str, path: str) -> object:

@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING
 
 from envmgr.alm.client import credentials, tokens
 from envmgr.alm.client.api import Api
-from envmgr.alm.client.credentials import Login
-from envmgr.alm.client.fields import document, text
+from envmgr.alm.client.credentials import StoredCredentials
+from envmgr.alm.client.fields import get_str, require_object
 from envmgr.kit.config import settings
 from envmgr.kit.errors import AlmError, EnvmgrError, NotSignedIn
-from envmgr.kit.file_locks import holding
+from envmgr.kit.file_locks import file_lock
 from envmgr.kit.frozen import frozen, replace
-from envmgr.ops.alm.connection import given_as, wire_to
+from envmgr.ops.alm.connection import static_token, wire_to
 
 if TYPE_CHECKING:
     from envmgr.alm.client.fields import Document
-    from envmgr.alm.client.transport import Wire
+    from envmgr.alm.client.transport import Transport
     from envmgr.resolve.context import Context
 
 
@@ -40,35 +40,37 @@ class SignedOut:
 
     url: str
     actor: str
-    trouble: str
+    server_error: str
 
 
-def with_password(context: Context, url: str | None, username: str, password: str) -> SignedIn:
+def login_with_password(context: Context, url: str | None, username: str, password: str) -> SignedIn:
     """Exchange a name and a password for tokens, and keep those."""
     wire = wire_to(context, url)
     login = tokens.sign_in(wire, username, password)
-    return _kept(context, wire, login, tokens.Given(login.token))
+    return _store(context, wire, login, tokens.StaticToken(login.token))
 
 
-def with_token(context: Context, url: str | None, token: str) -> SignedIn:
+def login_with_token(context: Context, url: str | None, token: str) -> SignedIn:
     """Check a token, and keep it."""
-    given = given_as(token, "this token", "give another, or sign in with a name and a password")
-    return _kept(context, wire_to(context, url), Login(token), given)
+    given = static_token(token, "this token", "give another, or sign in with a name and a password")
+    return _store(context, wire_to(context, url), StoredCredentials(token), given)
 
 
-def _kept(context: Context, wire: Wire, login: Login, given: tokens.Given) -> SignedIn:
-    me = document(Api(wire, given).get("/auth/me"))
-    login = replace(login, actor=text(me, "actor"))
+def _store(
+    context: Context, wire: Transport, login: StoredCredentials, given: tokens.StaticToken
+) -> SignedIn:
+    me = require_object(Api(wire, given).get("/auth/me"))
+    login = replace(login, actor=get_str(me, "actor"))
     replaced = _replaced(credentials.load(context.paths, wire.url), login)
     credentials.save(context.paths, wire.url, login)
     was = context.settings.alm_url
     if not was:
-        with holding(context.paths, "settings"):
+        with file_lock(context.paths, "settings"):
             settings.set_value(context.paths.config_file, "alm_url", wire.url)
     return SignedIn(wire.url, me, not was or was.rstrip("/") == wire.url, not was, replaced)
 
 
-def _replaced(before: Login | None, now: Login) -> str:
+def _replaced(before: StoredCredentials | None, now: StoredCredentials) -> str:
     """Return whose sign-in another one takes the place of; nothing where it is the same, once more."""
     if before is None or (
         before.actor == now.actor and bool(before.refresh_token) == bool(now.refresh_token)
@@ -77,7 +79,7 @@ def _replaced(before: Login | None, now: Login) -> str:
     return before.actor or "somebody"
 
 
-def out(context: Context, url: str | None) -> SignedOut:
+def logout(context: Context, url: str | None) -> SignedOut:
     """Have the server forget a sign-in, and forget it here even where the server is away."""
     wire = wire_to(context, url)
     login = credentials.load(context.paths, wire.url)
@@ -91,19 +93,19 @@ def out(context: Context, url: str | None) -> SignedOut:
             pass  # the server has forgotten it already
         except EnvmgrError as error:
             trouble = error.message
-    credentials.forget(context.paths, wire.url)
+    credentials.remove(context.paths, wire.url)
     return SignedOut(wire.url, login.actor, trouble)
 
 
-def _revoke(context: Context, wire: Wire) -> None:
-    kept = tokens.Kept(context.paths, wire)
-    token = kept.current()
+def _revoke(context: Context, wire: Transport) -> None:
+    kept = tokens.StoredToken(context.paths, wire)
+    token = kept.get()
     login = credentials.load(context.paths, wire.url)
     if login is None:
         raise AlmError("somebody else signed out at the same time")
-    Api(wire, tokens.Given(token)).post("/auth/logout", {"refresh_token": login.refresh_token})
+    Api(wire, tokens.StaticToken(token)).post("/auth/logout", {"refresh_token": login.refresh_token})
 
 
 def whoami(api: Api) -> Document:
     """Return who the server takes us for, and what we may do."""
-    return document(api.get("/auth/me"))
+    return require_object(api.get("/auth/me"))

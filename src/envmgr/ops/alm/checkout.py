@@ -6,7 +6,7 @@ import hashlib
 import os
 from typing import TYPE_CHECKING
 
-from envmgr.alm.client.fields import document, number, part, text, text_or_none, word
+from envmgr.alm.client.fields import get_int, get_name, get_object, get_str, get_str_or_none, require_object
 from envmgr.alm.push import ci, git_worktree, provenance
 from envmgr.kit import digest as digests
 from envmgr.kit.errors import AlmError, DigestMismatch, EnvmgrError, ProjectError
@@ -18,12 +18,12 @@ from envmgr.project import dotfile, lockfile_io, lockfile_parser
 if TYPE_CHECKING:
     from envmgr.alm.client.api import Api
     from envmgr.alm.client.fields import Document
-    from envmgr.alm.refs import Numbered, Standing, Tagged
+    from envmgr.alm.refs import CurrentRef, IdRef, TagRef
     from envmgr.kit.environment import Environment
 
 
 @frozen
-class CheckedOut:
+class CheckoutResult:
     """Whose toolchain it is, and which files it was written to; `changed` are those that were other before."""
 
     version: Document
@@ -32,27 +32,32 @@ class CheckedOut:
     changed: tuple[str, ...]
 
 
-def checkout(api: Api, named: Tagged | Numbered | Standing, directory: str, *, force: bool) -> CheckedOut:
+def checkout(api: Api, named: TagRef | IdRef | CurrentRef, directory: str, *, force: bool) -> CheckoutResult:
     """Write both files, or none; raise ProjectError where others stand there, unless `force` is given."""
-    version = resolve.version(api, named)
-    name = f"{word(version, 'app')}@{word(version, 'tag')}"
-    digest = text_or_none(part(version, "toolchain"), "lock_digest")
+    version = resolve.find_version(api, named)
+    name = f"{get_name(version, 'app')}@{get_name(version, 'tag')}"
+    digest = get_str_or_none(get_object(version, "toolchain"), "lock_digest")
     if digest is None:
         raise AlmError(
             f"{name} was registered without a lock: nobody knows what it was built with",
             "`envmgr alm push` sends the lock, from the next version on",
         )
-    lock = document(api.get(f"/versions/{number(version, 'id')}/lock"))
-    contents = _contents(directory, _verified(text(lock, "lock"), digest, name), text(lock, "dotfile"), name)
+    lock = require_object(api.get(f"/versions/{get_int(version, 'id')}/lock"))
+    contents = _contents(
+        directory, _verified(get_str(lock, "lock"), digest, name), get_str(lock, "dotfile"), name
+    )
     if not force:
         _require_same(contents, name)
-    return CheckedOut(version, digest, tuple(contents), _written(contents))
+    return CheckoutResult(version, digest, tuple(contents), _write_all(contents))
 
 
-def app_here(environment: Environment) -> str:
+def current_app(environment: Environment) -> str:
     """Return the app that is developed here, as a push would name it; raise NoProvenance where that cannot be told."""
-    found = provenance.gather(
-        provenance.Wanted(tag="any"), ci.read(environment), git_worktree.read(environment), environment.cwd
+    found = provenance.collect(
+        provenance.ProvenanceOptions(tag="any"),
+        ci.detect(environment),
+        git_worktree.read(environment),
+        environment.cwd,
     )
     return found.app
 
@@ -101,7 +106,7 @@ def _content(path: str) -> str | None:
     return None if content is None else content.decode(errors="surrogateescape")
 
 
-def _written(contents: dict[str, str]) -> tuple[str, ...]:
+def _write_all(contents: dict[str, str]) -> tuple[str, ...]:
     """Write all files; where one cannot be written, put the ones before it back as they were."""
     before = {path: read_bytes(path) for path in contents}
     changed: list[str] = []

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from envmgr.alm.client.fields import document, word
+from envmgr.alm.client.fields import get_name, require_object
 from envmgr.alm.matrix import grid
-from envmgr.alm.refs import Everywhere, Standing
+from envmgr.alm.refs import CurrentRef, EnvironmentRef
 from envmgr.alm.version_diff import compare
 from envmgr.kit.errors import UsageError
 from envmgr.kit.frozen import frozen, replace
@@ -16,19 +16,19 @@ if TYPE_CHECKING:
     from envmgr.alm.client.api import Api
     from envmgr.alm.client.fields import Document
     from envmgr.alm.git_log import Commits, Repository
-    from envmgr.alm.matrix import Attempt, Cell
-    from envmgr.alm.refs import Named, Numbered, Tagged
-    from envmgr.alm.version_diff import Difference
+    from envmgr.alm.matrix import Cell, DeploymentRef
+    from envmgr.alm.refs import IdRef, TagRef, VersionRef
+    from envmgr.alm.version_diff import VersionDiff
 
-    One = Tagged | Numbered | Standing
+    One = TagRef | IdRef | CurrentRef
 
 
 @frozen
-class Absent:
+class NotDeployed:
     """An environment where nothing of an app stands, and what was tried there last, if anything was."""
 
     environment: str
-    tried: Attempt | None
+    last_attempt: DeploymentRef | None
 
 
 @frozen
@@ -39,27 +39,27 @@ class AppDifference:
     """
 
     app: str | None
-    difference: Difference
+    difference: VersionDiff
     commits: Commits | None
-    absent: Absent | None = None
+    absent: NotDeployed | None = None
 
 
 def diff(
-    api: Api, before: Named, after: Named, app: str | None, repository: Repository
+    api: Api, before: VersionRef, after: VersionRef, app: str | None, repository: Repository
 ) -> tuple[AppDifference, ...]:
     """Compare two versions, or every app of two environments (or, with `app`, that one); the same ones are told too."""
-    if isinstance(before, Everywhere) and isinstance(after, Everywhere):
+    if isinstance(before, EnvironmentRef) and isinstance(after, EnvironmentRef):
         if app is None:
             return tuple(_environments(api, before, after, repository))
-        return (_versions(api, Standing(app, str(before)), Standing(app, str(after)), repository),)
-    if isinstance(before, Everywhere):
+        return (_versions(api, CurrentRef(app, str(before)), CurrentRef(app, str(after)), repository),)
+    if isinstance(before, EnvironmentRef):
         raise _mixed(before)
-    if isinstance(after, Everywhere):
+    if isinstance(after, EnvironmentRef):
         raise _mixed(after)
     return (_versions(api, before, after, repository),)
 
 
-def _mixed(plain: Everywhere) -> UsageError:
+def _mixed(plain: EnvironmentRef) -> UsageError:
     return UsageError(
         f"{plain} can only be compared with another environment",
         f"write APP:{plain} for what stands there of an app, or APP@{plain} for a version",
@@ -67,20 +67,20 @@ def _mixed(plain: Everywhere) -> UsageError:
 
 
 def _versions(api: Api, before: One, after: One, repository: Repository) -> AppDifference:
-    one, other = resolve.version(api, before), resolve.version(api, after)
-    app = word(other, "app")
-    return _compared(app if word(one, "app") == app else None, one, other, repository)
+    one, other = resolve.find_version(api, before), resolve.find_version(api, after)
+    app = get_name(other, "app")
+    return _compared(app if get_name(one, "app") == app else None, one, other, repository)
 
 
 def _environments(
-    api: Api, before: Everywhere, after: Everywhere, repository: Repository
+    api: Api, before: EnvironmentRef, after: EnvironmentRef, repository: Repository
 ) -> list[AppDifference]:
     here, there = _cells(api, str(before)), _cells(api, str(after))
     apps = sorted({app for cells in (here, there) for app, cell in cells.items() if cell.current is not None})
     found = []
     for app in apps:
         cells = ((str(before), here.get(app)), (str(after), there.get(app)))
-        absent = next((_absent(name, cell) for name, cell in cells if not _stands(cell)), None)
+        absent = next((_absent(name, cell) for name, cell in cells if not _is_deployed(cell)), None)
         one, other = (_current(api, cell) for _, cell in cells)
         found.append(replace(_compared(app, one, other, repository), absent=absent))
     return found
@@ -92,18 +92,18 @@ def _cells(api: Api, environment: str) -> dict[str, Cell]:
     return {row.app: row.cells[environment] for row in rows if environment in row.cells}
 
 
-def _stands(cell: Cell | None) -> bool:
+def _is_deployed(cell: Cell | None) -> bool:
     return cell is not None and cell.current is not None
 
 
-def _absent(environment: str, cell: Cell | None) -> Absent:
-    return Absent(environment, None if cell is None else cell.newer)
+def _absent(environment: str, cell: Cell | None) -> NotDeployed:
+    return NotDeployed(environment, None if cell is None else cell.latest_attempt)
 
 
 def _current(api: Api, cell: Cell | None) -> Document | None:
     if cell is None or cell.current is None:
         return None
-    return document(api.get(f"/versions/{cell.current.version_id}"))
+    return require_object(api.get(f"/versions/{cell.current.version_id}"))
 
 
 def _compared(

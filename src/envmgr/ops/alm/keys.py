@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from envmgr.alm.client.fields import document, number, word
+from envmgr.alm.client.fields import get_int, get_name, require_object
 from envmgr.kit.errors import AlmNotFound, Forbidden
 from envmgr.kit.frozen import frozen
 from envmgr.ops.alm import resolve
-from envmgr.ops.alm.pages import Listed, listed
+from envmgr.ops.alm.pages import ListResult, fetch
 
 if TYPE_CHECKING:
     from envmgr.alm.client.api import Api
     from envmgr.alm.client.fields import Document
 
-ONLY_STATE = "1"
+IMMUTABLE_ETAG = "1"
 """A key is as it was made until it is revoked."""
 
 _WHO_MAY = (
@@ -24,7 +24,7 @@ _WHO_MAY = (
 
 
 @frozen
-class Wish:
+class KeyOptions:
     """What a key is for; no `apps`: all of them, no `seconds`: until it is revoked."""
 
     name: str
@@ -33,12 +33,12 @@ class Wish:
     seconds: int | None = None
 
 
-def listing(api: Api, limit: int) -> Listed:
+def listing(api: Api, limit: int) -> ListResult:
     """Return the caller's keys, newest first; an admin's are everybody's."""
-    return listed(api, "/auth/keys", {}, limit)
+    return fetch(api, "/auth/keys", {}, limit)
 
 
-def create(api: Api, wish: Wish) -> Document:
+def create(api: Api, wish: KeyOptions) -> Document:
     """Make a key, and return what only this answer has: the `key` itself.
 
     Raise AlmNotFound for an app that is not there: no key could ever have meant it.
@@ -49,7 +49,7 @@ def create(api: Api, wish: Wish) -> Document:
     if wish.seconds is not None:
         body["expires_in"] = wish.seconds
     try:
-        return document(api.post("/auth/keys", body))
+        return require_object(api.post("/auth/keys", body))
     except Forbidden as error:
         error.hint = _WHO_MAY
         raise
@@ -57,7 +57,7 @@ def create(api: Api, wish: Wish) -> Document:
 
 def _app(api: Api, ref: str) -> str:
     try:
-        return word(resolve.app(api, ref), "name")
+        return get_name(resolve.find_app(api, ref), "name")
     except AlmNotFound as error:
         create_it = f"`envmgr alm apps create {ref}` registers it"
         near = error.hint if error.hint and "did you mean" in error.hint else None
@@ -68,7 +68,7 @@ def _app(api: Api, ref: str) -> str:
 def show(api: Api, key_id: int) -> Document:
     """Return a key, without what opens with it."""
     try:
-        return document(api.get(f"/auth/keys/{key_id}"))
+        return require_object(api.get(f"/auth/keys/{key_id}"))
     except AlmNotFound as error:
         error.hint = "`envmgr alm keys list` shows those there are"
         raise
@@ -76,4 +76,4 @@ def show(api: Api, key_id: int) -> Document:
 
 def revoke(api: Api, key: Document) -> None:
     """Make a key worthless, at once and for good."""
-    api.delete(f"/auth/keys/{number(key, 'id')}", {}, state=ONLY_STATE)
+    api.delete(f"/auth/keys/{get_int(key, 'id')}", {}, etag=IMMUTABLE_ETAG)

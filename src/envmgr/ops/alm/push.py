@@ -7,19 +7,19 @@ import os
 from typing import TYPE_CHECKING
 
 from envmgr.alm.push import artifacts, ci, delivery, git_worktree, provenance, spool
-from envmgr.alm.push.spool import Parcel
+from envmgr.alm.push.spool import SpooledPush
 from envmgr.kit.errors import (
-    AlmBusy,
+    AlmRateLimited,
     AlmUnreachable,
-    NoProvenance,
+    LockOutOfDate,
+    MissingProvenance,
     NotSignedIn,
     Offline,
-    StaleLock,
     StorageError,
 )
 from envmgr.kit.frozen import frozen
 from envmgr.kit.fs import read_text
-from envmgr.ops.alm.flush import Flushed, flush
+from envmgr.ops.alm.flush import FlushResult, flush
 from envmgr.project import dotfile, lockfile_io
 from envmgr.project.lockfile_io import path_beside, text_of
 from envmgr.project.lockfile_parser import parse
@@ -27,16 +27,16 @@ from envmgr.resolve import lock_update
 
 if TYPE_CHECKING:
     from envmgr.alm.client.api import Api
-    from envmgr.alm.push.delivery import Delivered
+    from envmgr.alm.push.delivery import PushResult
     from envmgr.kit.errors import AlmError
     from envmgr.resolve.context import Context
 
-AWAY = (AlmUnreachable, AlmBusy, Offline)
+SPOOLABLE_ERRORS = (AlmUnreachable, AlmRateLimited, Offline)
 """What may be over when the push is delivered later."""
 
 
 @frozen
-class Said:
+class PushOptions:
     """What flags say of a push; None is found out."""
 
     app: str | None = None
@@ -49,35 +49,35 @@ class Said:
 
 
 @frozen
-class Packed:
+class PreparedPush:
     """A push, ready to go; `lock` is the file its lock was read from, None where there is none.
 
     `gaps` say in what that lock is not of the `.envmgr` beside it.
     """
 
-    parcel: Parcel
+    push: SpooledPush
     lock: str | None
     lock_digest: str | None
     gaps: tuple[str, ...] = ()
 
 
 @frozen
-class Pushed:
+class PushOutcome:
     """What became of a push: `delivered`, or `spooled` into a file for the `reason`; and of what waited before it."""
 
-    packed: Packed
-    delivered: Delivered | None
+    prepared: PreparedPush
+    result: PushResult | None
     spooled: str | None
     reason: str
-    before: Flushed
+    flushed: FlushResult
 
 
-def pack(context: Context, url: str, said: Said) -> Packed:
+def prepare(context: Context, url: str, said: PushOptions) -> PreparedPush:
     """Put together what is to be said of the build here; nobody is asked but git."""
     environment = context.environment
-    wanted = provenance.Wanted(said.app, said.tag, said.commit, said.ref)
-    run = ci.read(environment)
-    found = provenance.gather(
+    wanted = provenance.ProvenanceOptions(said.app, said.tag, said.commit, said.ref)
+    run = ci.detect(environment)
+    found = provenance.collect(
         wanted,
         run,
         git_worktree.read(environment, provenance.commit_of(wanted, run)),
@@ -86,7 +86,7 @@ def pack(context: Context, url: str, said: Said) -> Packed:
     toolchain, lock = _toolchain(context, require=said.require_lock)
     gaps = _gaps(context, lock) if lock else ()
     if gaps and said.require_lock:
-        raise StaleLock(
+        raise LockOutOfDate(
             f"{lock} is not of the .envmgr beside it: {', '.join(gaps)}",
             "`envmgr lock` brings it up to date; commit it, and build with that",
         )
@@ -99,51 +99,51 @@ def pack(context: Context, url: str, said: Said) -> Packed:
         **({"toolchain": toolchain} if toolchain else {}),
     }
     digest = toolchain["lock_digest"] if toolchain else None
-    return Packed(Parcel(url, found.app, found.tag, body), lock, digest, gaps)
+    return PreparedPush(SpooledPush(url, found.app, found.tag, body), lock, digest, gaps)
 
 
-def push(context: Context, api: Api, packed: Packed) -> Pushed:
+def push(context: Context, api: Api, packed: PreparedPush) -> PushOutcome:
     """Deliver what waited before, then this."""
     try:
         return _pushed(context, api, packed)
-    except AWAY as error:
+    except SPOOLABLE_ERRORS as error:
         error.hint = f"{error.hint}; with --spool, a push is kept for when it is back"
         raise
 
 
-def push_or_spool(context: Context, api: Api, packed: Packed) -> Pushed:
+def push_or_spool(context: Context, api: Api, packed: PreparedPush) -> PushOutcome:
     """Deliver what waited before, then this; where the server is away, or nobody is signed in, keep it for later.
 
     A token that the server refuses is an error all the same: waiting mends nothing then.
     """
     try:
         api.require_token()
-    except (*AWAY, NotSignedIn) as error:
-        return _kept(context, packed, error)
+    except (*SPOOLABLE_ERRORS, NotSignedIn) as error:
+        return _spool(context, packed, error)
     try:
         return _pushed(context, api, packed)
-    except AWAY as error:
-        return _kept(context, packed, error)
+    except SPOOLABLE_ERRORS as error:
+        return _spool(context, packed, error)
 
 
-def _kept(context: Context, packed: Packed, error: AlmError | Offline) -> Pushed:
+def _spool(context: Context, packed: PreparedPush, error: AlmError | Offline) -> PushOutcome:
     try:
-        path = spool.put(context.paths.spool, packed.parcel)
+        path = spool.add(context.paths.spool, packed.push)
     except StorageError as trouble:
-        name = f"{packed.parcel.app}@{packed.parcel.tag}"
+        name = f"{packed.push.app}@{packed.push.tag}"
         raise StorageError(
             f"{name} was not delivered ({error.message}), and not kept for later either: {trouble.message}",
             "push again when the server is back, or set ENVMGR_HOME to a directory that can keep it",
         ) from trouble
-    return Pushed(packed, None, path, error.message, _NOTHING)
+    return PushOutcome(packed, None, path, error.message, _NOTHING)
 
 
-def _pushed(context: Context, api: Api, packed: Packed) -> Pushed:
+def _pushed(context: Context, api: Api, packed: PreparedPush) -> PushOutcome:
     before = flush(context, api)
-    return Pushed(packed, delivery.deliver(api, packed.parcel), None, "", before)
+    return PushOutcome(packed, delivery.push_version(api, packed.push), None, "", before)
 
 
-_NOTHING = Flushed((), (), ())
+_NOTHING = FlushResult((), (), ())
 
 
 def _toolchain(context: Context, *, require: bool) -> tuple[dict[str, str] | None, str | None]:
@@ -156,7 +156,7 @@ def _toolchain(context: Context, *, require: bool) -> tuple[dict[str, str] | Non
     text = text_of(lock)
     if text is None:
         if require:
-            raise StaleLock(f"there is no {lock}", "`envmgr lock` writes it; commit it beside .envmgr")
+            raise LockOutOfDate(f"there is no {lock}", "`envmgr lock` writes it; commit it beside .envmgr")
         return None, None
     parse(text, lock)
     digest = f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
@@ -167,7 +167,7 @@ def _gaps(context: Context, lock: str) -> tuple[str, ...]:
     """Say in what a lock is not of the dotfile beside it; where there is none, nothing can be said."""
     beside = (file for file in context.project.files if path_beside(file.path) == lock)
     requests, locked = next(beside, None), lockfile_io.read(lock)
-    return lock_update.gaps(locked, requests) if requests and locked else ()
+    return lock_update.differences(locked, requests) if requests and locked else ()
 
 
 def _changelog(text: str | None, cwd: str) -> str:
@@ -177,7 +177,7 @@ def _changelog(text: str | None, cwd: str) -> str:
     path = os.path.join(cwd, (text or "")[1:])
     content = read_text(path)
     if content is None:
-        raise NoProvenance(
+        raise MissingProvenance(
             f"there is no changelog {path}", "name a file that exists, or write the text itself"
         )
     return content

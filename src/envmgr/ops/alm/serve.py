@@ -31,7 +31,7 @@ PARTS = (
 
 
 @frozen
-class Wish:
+class ServeOptions:
     """What the server is to do; None is left to it."""
 
     host: str | None = None
@@ -41,13 +41,13 @@ class Wish:
     require_if_match: bool = False
 
 
-def serve(context: Context, wish: Wish) -> int:
+def serve(context: Context, wish: ServeOptions) -> int:
     """Become the server, so that signals reach it and it alone; return only on Windows, with its exit code."""
     program, *arguments = command_line(context, wish)
-    return execution.become(program, arguments, context.environment.variables)
+    return execution.exec_program(program, arguments, context.environment.variables)
 
 
-def command_line(context: Context, wish: Wish) -> list[str]:
+def command_line(context: Context, wish: ServeOptions) -> list[str]:
     """Return what to run; raise AlmError where the server's parts are not installed."""
     missing = [name for name in PARTS if importlib.util.find_spec(name) is None]
     if missing:

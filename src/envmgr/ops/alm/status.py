@@ -33,5 +33,5 @@ def _of(grid: Grid, app: str) -> Grid:
     return replace(
         grid,
         rows=tuple(row for row in grid.rows if row.app == app),
-        nowhere=tuple(name for name in grid.nowhere if name == app),
+        never_deployed=tuple(name for name in grid.never_deployed if name == app),
     )

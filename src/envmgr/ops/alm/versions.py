@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from envmgr.alm.client.fields import document, number, state_of
+from envmgr.alm.client.fields import etag_of, get_int, require_object
 from envmgr.kit.errors import AlmError, UsageError
 from envmgr.kit.frozen import frozen
 from envmgr.kit.fs import read_bytes
 from envmgr.ops.alm import resolve
-from envmgr.ops.alm.pages import Listed, listed
+from envmgr.ops.alm.pages import ListResult, fetch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from envmgr.alm.client.api import Api
     from envmgr.alm.client.fields import Document
-    from envmgr.alm.refs import Numbered, Standing, Tagged
+    from envmgr.alm.refs import CurrentRef, IdRef, TagRef
 
 
 @frozen
@@ -28,27 +28,27 @@ class Filter:
     lock_digest: str | None = None
 
 
-def listing(api: Api, which: Filter, limit: int) -> Listed:
+def listing(api: Api, which: Filter, limit: int) -> ListResult:
     """Return versions, newest first."""
     path = "/versions" if which.app is None else f"{resolve.app_path(which.app)}/versions"
-    return listed(api, path, {"commit": which.commit, "lock_digest": which.lock_digest}, limit)
+    return fetch(api, path, {"commit": which.commit, "lock_digest": which.lock_digest}, limit)
 
 
-def create(api: Api, named: Tagged, said: Mapping[str, object]) -> Document:
+def create(api: Api, named: TagRef, said: Mapping[str, object]) -> Document:
     """Register a version of an app."""
-    return document(api.post(f"{resolve.app_path(named.app)}/versions", {"tag": named.tag, **said}))
+    return require_object(api.post(f"{resolve.app_path(named.app)}/versions", {"tag": named.tag, **said}))
 
 
-def update(api: Api, named: Tagged | Numbered | Standing, change: Mapping[str, str | None]) -> Document:
+def update(api: Api, named: TagRef | IdRef | CurrentRef, change: Mapping[str, str | None]) -> Document:
     """Change what is given of a version."""
-    version = resolve.version(api, named)
+    version = resolve.find_version(api, named)
     given = {name: value for name, value in change.items() if value is not None}
-    return document(api.patch(f"/versions/{number(version, 'id')}", given, state=state_of(version)))
+    return require_object(api.patch(f"/versions/{get_int(version, 'id')}", given, etag=etag_of(version)))
 
 
 def delete(api: Api, version: Document) -> None:
     """Remove a version."""
-    api.delete(f"/versions/{number(version, 'id')}", state=state_of(version))
+    api.delete(f"/versions/{get_int(version, 'id')}", etag=etag_of(version))
 
 
 def toolchain(lock: str | None, dotfile: str | None) -> dict[str, object]:

@@ -8,13 +8,19 @@ from litestar import Response, delete, get, patch, post, put
 from litestar.params import JSONBody, Parameter
 
 from envmgr.server.contracts.fields import AppName
-from envmgr.server.contracts.requests import AppChange, AppNew, AppPut
+from envmgr.server.contracts.requests import AppCreate, AppPatch, AppPut
 from envmgr.server.contracts.resources import App
-from envmgr.server.kit.common.preconditions import tag_of
-from envmgr.server.kit.http.errors import problems
-from envmgr.server.kit.http.params import DEFAULT, Cursor, Limit, like, sortable
-from envmgr.server.kit.http.requests import Asked, allow_only, call_of, paging_of, posted
-from envmgr.server.kit.http.responses import answered, listed, shown
+from envmgr.server.kit.common.preconditions import etag_of
+from envmgr.server.kit.http.errors import problem_responses
+from envmgr.server.kit.http.params import DEFAULT_PAGE_SIZE, Cursor, Limit, param_from, sort_param
+from envmgr.server.kit.http.requests import (
+    HttpRequest,
+    idempotent_context,
+    page_request,
+    request_context,
+    require_known_params,
+)
+from envmgr.server.kit.http.responses import page_response, resource_response, result_response
 
 if TYPE_CHECKING:
     from envmgr.server.contracts.ports import Apps
@@ -28,11 +34,11 @@ Ref = Annotated[
         description="An app's id or name.",
     ),
 ]
-OfName = Annotated[str | None, like(AppName, "Of this name.")]
+NameFilter = Annotated[str | None, param_from(AppName, "Of this name.")]
 Force = Annotated[bool, Parameter(description="Delete the app although versions of it are deployed.")]
-Sort = Annotated[str | None, sortable("id", "name", "created_at", "updated_at")]
-_READ: dict[str, Any] = {"tags": ["apps"], "opt": {"needs": "apps:read"}}
-_WRITE: dict[str, Any] = {"tags": ["apps"], "opt": {"needs": "apps:write"}}
+Sort = Annotated[str | None, sort_param("id", "name", "created_at", "updated_at")]
+_READ_OPTIONS: dict[str, Any] = {"tags": ["apps"], "opt": {"scope": "apps:read"}}
+_WRITE_OPTIONS: dict[str, Any] = {"tags": ["apps"], "opt": {"scope": "apps:write"}}
 
 
 def routes(apps: Apps) -> list[Any]:
@@ -42,61 +48,70 @@ def routes(apps: Apps) -> list[Any]:
         "/apps",
         operation_id="createApp",
         summary="Register an app",
-        responses=problems(409, 413, 415, 422),
-        **_WRITE,
+        responses=problem_responses(409, 413, 415, 422),
+        **_WRITE_OPTIONS,
     )
-    async def create(request: Asked, data: JSONBody[AppNew]) -> Response[App]:
-        answer = await apps.create(await posted(request), data)
-        return answered(answer, f"/apps/{answer.value.id}", tag_of(answer.value))
+    async def create(request: HttpRequest, data: JSONBody[AppCreate]) -> Response[App]:
+        answer = await apps.create(await idempotent_context(request), data)
+        return result_response(answer, f"/apps/{answer.value.id}", etag_of(answer.value))
 
-    @get("/apps", operation_id="listApps", summary="List apps", responses=problems(), **_READ)
+    @get(
+        "/apps", operation_id="listApps", summary="List apps", responses=problem_responses(), **_READ_OPTIONS
+    )
     async def listing(
-        request: Asked,
-        limit: Limit = DEFAULT,
+        request: HttpRequest,
+        limit: Limit = DEFAULT_PAGE_SIZE,
         cursor: Cursor = None,
         sort: Sort = None,
-        name: OfName = None,
+        name: NameFilter = None,
     ) -> Response[list[App]]:
-        return listed(
-            request, await apps.list(call_of(request), paging_of(request, limit, cursor, sort, name=name))
+        return page_response(
+            request,
+            await apps.list(request_context(request), page_request(request, limit, cursor, sort, name=name)),
         )
 
-    @get("/apps/{app:str}", operation_id="getApp", summary="Show an app", responses=problems(404), **_READ)
-    async def show(request: Asked, app: Ref) -> Response[App]:
-        found = await apps.get(call_of(request), app)
-        return shown(request, found, tag_of(found))
+    @get(
+        "/apps/{app:str}",
+        operation_id="getApp",
+        summary="Show an app",
+        responses=problem_responses(404),
+        **_READ_OPTIONS,
+    )
+    async def show(request: HttpRequest, app: Ref) -> Response[App]:
+        found = await apps.get(request_context(request), app)
+        return resource_response(request, found, etag_of(found))
 
     @put(
         "/apps/{app:str}",
         operation_id="putApp",
         summary="Say all of an app",
-        responses=problems(404, 409, 412, 413, 415, 428),
-        **_WRITE,
+        responses=problem_responses(404, 409, 412, 413, 415, 428),
+        **_WRITE_OPTIONS,
     )
-    async def replace(request: Asked, app: Ref, data: JSONBody[AppPut]) -> Response[App]:
-        changed = await apps.put(call_of(request), app, data)
-        return shown(request, changed, tag_of(changed))
+    async def replace(request: HttpRequest, app: Ref, data: JSONBody[AppPut]) -> Response[App]:
+        changed = await apps.replace(request_context(request), app, data)
+        return resource_response(request, changed, etag_of(changed))
 
     @patch(
         "/apps/{app:str}",
         operation_id="changeApp",
         summary="Say some of an app",
-        responses=problems(404, 409, 412, 413, 415, 428),
-        **_WRITE,
+        responses=problem_responses(404, 409, 412, 413, 415, 428),
+        **_WRITE_OPTIONS,
     )
-    async def change(request: Asked, app: Ref, data: JSONBody[AppChange]) -> Response[App]:
-        changed = await apps.change(call_of(request), app, data)
-        return shown(request, changed, tag_of(changed))
+    async def change(request: HttpRequest, app: Ref, data: JSONBody[AppPatch]) -> Response[App]:
+        changed = await apps.update(request_context(request), app, data)
+        return resource_response(request, changed, etag_of(changed))
 
     @delete(
         "/apps/{app:str}",
         operation_id="deleteApp",
         summary="Delete an app, and its versions",
-        responses=problems(404, 409, 412, 428),
-        **_WRITE,
+        responses=problem_responses(404, 409, 412, 428),
+        **_WRITE_OPTIONS,
     )
-    async def remove(request: Asked, app: Ref, force: Force = False) -> None:
-        allow_only(request, "force")
-        await apps.delete(call_of(request), app, force=force)
+    async def remove(request: HttpRequest, app: Ref, force: Force = False) -> None:
+        require_known_params(request, "force")
+        await apps.delete(request_context(request), app, force=force)
 
     return [create, listing, show, replace, change, remove]

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from msgspec import UNSET
 
 from envmgr.server.contracts.requests import AppPut
-from envmgr.server.kit.common.events import Happening
+from envmgr.server.kit.common.events import DomainEvent
 from envmgr.server.kit.common.problems import AlreadyExists, Conflict
 
 if TYPE_CHECKING:
-    from envmgr.server.contracts.requests import AppChange
+    from envmgr.server.contracts.requests import AppPatch
     from envmgr.server.contracts.resources import App
-    from envmgr.server.kit.common.context import Call
+    from envmgr.server.kit.common.context import RequestContext
 
 
 class AppInUse(Conflict):
@@ -34,7 +34,7 @@ def in_use(app: App, places: int) -> AppInUse:
     )
 
 
-def merged(app: App, change: AppChange) -> AppPut:
+def merged(app: App, change: AppPatch) -> AppPut:
     """Say all of an app, from what it is and what is to change."""
     return AppPut(
         name=app.name if change.name is UNSET else change.name,
@@ -47,10 +47,10 @@ def differs(app: App, put: AppPut) -> bool:
     return (app.name, app.description) != (put.name, put.description)
 
 
-def happened(type_: str, app: App, call: Call, previous_name: str = "") -> Happening:
+def app_event(type_: str, app: App, context: RequestContext, previous_name: str = "") -> DomainEvent:
     """Make the event of what a call did to an app; one that was renamed tells what it was called before."""
     renamed = {"previous_name": previous_name} if previous_name not in {"", app.name} else {}
-    return Happening(
+    return DomainEvent(
         type=type_,
         subject=f"app/{app.id}",
         data={
@@ -61,6 +61,6 @@ def happened(type_: str, app: App, call: Call, previous_name: str = "") -> Happe
             "updated_at": app.updated_at,
             **renamed,
         },
-        actor=call.principal.actor,
-        traceparent=call.traceparent,
+        actor=context.principal.actor,
+        traceparent=context.traceparent,
     )

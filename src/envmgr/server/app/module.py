@@ -10,7 +10,7 @@ from envmgr.server.app.service import AppService
 from envmgr.server.app.store import HEAD
 from envmgr.server.kit.messaging.dead_letters import DeadLetters
 from envmgr.server.kit.messaging.outbox import Outbox
-from envmgr.server.kit.runtime.service_module import Module, housekeeping
+from envmgr.server.kit.runtime.service_module import ServiceModule, cleanup_job
 
 if TYPE_CHECKING:
     from envmgr.server.contracts.ports import Apps, Deployments, Versions
@@ -26,12 +26,12 @@ def make(database: Database, versions: Versions, deployments: Deployments) -> Ap
     return AppService(database, versions, deployments)
 
 
-def module(database: Database, apps: Apps) -> Module:
+def module(database: Database, apps: Apps) -> ServiceModule:
     """Make what runs it."""
-    return Module(
+    return ServiceModule(
         name=NAME,
         routes=routes(apps),
         outbox=Outbox(database, NAME),
         dead_letters=DeadLetters(database, NAME),
-        jobs=[housekeeping(NAME, database)],
+        jobs=[cleanup_job(NAME, database)],
     )

@@ -21,13 +21,13 @@ from sqlalchemy import (
 from envmgr.server.contracts.resources import App
 from envmgr.server.kit.common.clock import rfc3339
 from envmgr.server.kit.common.ids import as_id, is_id
-from envmgr.server.kit.db.pagination import Listing
+from envmgr.server.kit.db.pagination import PagedQuery
 from envmgr.server.kit.db.shared_tables import Tables
 from envmgr.server.kit.db.sql import Statement
 
 if TYPE_CHECKING:
     from envmgr.server.contracts.requests import AppPut
-    from envmgr.server.kit.db.pagination import Page, Paging
+    from envmgr.server.kit.db.pagination import Page, PageRequest
     from envmgr.server.kit.db.sql import Reader, Row, Transaction
 
 HEAD = "0001"
@@ -70,7 +70,7 @@ _UPDATE = Statement(
     )
 )
 _DELETE = Statement(delete(app).where(app.c.id == bindparam("which")))
-_LISTING = Listing(
+_LISTING = PagedQuery(
     select(app),
     key=app.c.id,
     sorts={
@@ -90,21 +90,23 @@ def find(reader: Reader, ref: str) -> App | None:
     return _app(row) if row else None
 
 
-def page(reader: Reader, paging: Paging, apps: frozenset[str] | None) -> Page[App]:
+def page(reader: Reader, paging: PageRequest, apps: frozenset[str] | None) -> Page[App]:
     """Return a page of apps; of these names only, where they are given."""
     return _LISTING.page(reader, paging, _app, apps)
 
 
 def add(transaction: Transaction, name: str, description: str) -> App:
     """Write a new app. Raise UniqueViolation where the name is taken."""
-    id_ = transaction.add(_INSERT, name=name, description=description, now=transaction.now)
+    id_ = transaction.insert(_INSERT, name=name, description=description, now=transaction.now)
     at = rfc3339(transaction.now)
     return App(id=id_, name=name, description=description, created_at=at, updated_at=at, rev=1)
 
 
-def change(transaction: Transaction, old: App, put: AppPut) -> App:
+def update_app(transaction: Transaction, old: App, put: AppPut) -> App:
     """Write an app's new state. Raise UniqueViolation where the name is taken."""
-    transaction.run(_UPDATE, which=old.id, called=put.name, described=put.description, now=transaction.now)
+    transaction.execute(
+        _UPDATE, which=old.id, called=put.name, described=put.description, now=transaction.now
+    )
     return App(
         id=old.id,
         name=put.name,
@@ -117,7 +119,7 @@ def change(transaction: Transaction, old: App, put: AppPut) -> App:
 
 def remove(transaction: Transaction, app_id: int) -> None:
     """Remove an app."""
-    transaction.run(_DELETE, which=app_id)
+    transaction.execute(_DELETE, which=app_id)
 
 
 def _app(row: Row) -> App:

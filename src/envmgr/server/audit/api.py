@@ -12,83 +12,97 @@ from litestar.params import HeaderParameter, Parameter, QueryParameter
 from litestar.response import Stream
 
 from envmgr.server.audit import event_stream, filters
-from envmgr.server.contracts.events import KNOWN
-from envmgr.server.contracts.fields import LARGEST
+from envmgr.server.contracts.events import EVENT_TYPES
+from envmgr.server.contracts.fields import MAX_SAFE_INTEGER
 from envmgr.server.contracts.resources import AuditEntry, Checkpoint
 from envmgr.server.kit.common.clock import parse_rfc3339
 from envmgr.server.kit.common.problems import InvalidFields, Unauthenticated
-from envmgr.server.kit.http.asgi import STILL
-from envmgr.server.kit.http.errors import problems
-from envmgr.server.kit.http.json_response import Encoded
-from envmgr.server.kit.http.params import DEFAULT, Cursor, Limit, sortable
-from envmgr.server.kit.http.requests import Asked, allow_only, call_of, paging_of, posted
-from envmgr.server.kit.http.responses import answered, listed, shown
+from envmgr.server.kit.http.asgi import SCOPE_REAUTHENTICATE
+from envmgr.server.kit.http.errors import problem_responses
+from envmgr.server.kit.http.json_response import JsonResponse
+from envmgr.server.kit.http.params import DEFAULT_PAGE_SIZE, Cursor, Limit, sort_param
+from envmgr.server.kit.http.requests import (
+    HttpRequest,
+    idempotent_context,
+    page_request,
+    request_context,
+    require_known_params,
+)
+from envmgr.server.kit.http.responses import page_response, resource_response, result_response
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from envmgr.server.contracts.ports import Audit
-    from envmgr.server.kit.common.context import Call, Principal
+    from envmgr.server.kit.common.context import Principal, RequestContext
 
-NEWEST = 100
-_READ: dict[str, Any] = {"tags": ["audit"], "opt": {"needs": "audit:read"}}
-_SIGNED_ALREADY = ResponseSpec(
+DEFAULT_ENTRY_LIMIT = 100
+_READ_OPTIONS: dict[str, Any] = {"tags": ["audit"], "opt": {"scope": "audit:read"}}
+_ALREADY_SIGNED = ResponseSpec(
     Checkpoint, generate_examples=False, description="Nothing came since it was signed."
 )
-_ONLY_STATE = "1"
+_IMMUTABLE_ETAG = "1"
 """An entry is what it was when it was written."""
-_MOMENT = {"format": "date-time"}
+_TIMESTAMP_SCHEMA = {"format": "date-time"}
 
-Seq = Annotated[int, Parameter(ge=1, le=LARGEST, description="The number of an entry.")]
+Seq = Annotated[int, Parameter(ge=1, le=MAX_SAFE_INTEGER, description="The number of an entry.")]
 Service = Annotated[str | None, Parameter(min_length=1, max_length=200)]
 # What is none of these is refused by `asking`, which says what was perhaps meant.
 Actor = Annotated[
     str | None,
     Parameter(
         max_length=200,
-        schema_extra={"pattern": filters.ACTOR, "minLength": 1, "examples": ["user:ada"]},
+        schema_extra={"pattern": filters.ACTOR_PATTERN, "minLength": 1, "examples": ["user:ada"]},
         description="Of what they did: `user:ada`, `key:4`, `anonymous`.",
     ),
 ]
 Type = Annotated[
     str | None,
-    Parameter(max_length=200, schema_extra={"enum": sorted(KNOWN)}, description="Of this type of event."),
+    Parameter(
+        max_length=200, schema_extra={"enum": sorted(EVENT_TYPES)}, description="Of this type of event."
+    ),
 ]
 Resource = Annotated[
     str | None,
     Parameter(
         max_length=200,
-        schema_extra={"pattern": filters.RESOURCE, "minLength": 1, "examples": ["app/7"]},
+        schema_extra={"pattern": filters.RESOURCE_PATTERN, "minLength": 1, "examples": ["app/7"]},
         description="Of what happened to this: `app/7`, `app/7/version/42`, `environment/prod`.",
     ),
 ]
-Sort = Annotated[str | None, sortable("seq", "timestamp")]
-BySeq = Annotated[str | None, sortable("seq")]
+Sort = Annotated[str | None, sort_param("seq", "timestamp")]
+SeqSort = Annotated[str | None, sort_param("seq")]
 From = Annotated[
     str | None,
     QueryParameter(
         name="from",
         max_length=40,
-        schema_extra=_MOMENT,
+        schema_extra=_TIMESTAMP_SCHEMA,
         description="Of events at this moment or later (RFC 3339).",
     ),
 ]
 To = Annotated[
     str | None,
     QueryParameter(
-        name="to", max_length=40, schema_extra=_MOMENT, description="Of events before this moment (RFC 3339)."
+        name="to",
+        max_length=40,
+        schema_extra=_TIMESTAMP_SCHEMA,
+        description="Of events before this moment (RFC 3339).",
     ),
 ]
 LastEventId = Annotated[
     int | None,
     HeaderParameter(
-        name="Last-Event-ID", gt=-1, le=LARGEST, description="The entry after which a stream is to go on."
+        name="Last-Event-ID",
+        gt=-1,
+        le=MAX_SAFE_INTEGER,
+        description="The entry after which a stream is to go on.",
     ),
 ]
 
 
 @dataclass
-class _Followed(Operation):
+class _StreamOperation(Operation):
     """Describes that an operation may answer with a stream, too."""
 
     def __post_init__(self) -> None:
@@ -106,12 +120,12 @@ def routes(audit: Audit) -> list[Any]:
         operation_id="listAudits",
         summary="List entries of the audit",
         description="Newest first; `sort=seq` begins with the first. With `from` or `to`, by the events' own time.",
-        responses=problems(),
-        **_READ,
+        responses=problem_responses(),
+        **_READ_OPTIONS,
     )
     async def listing(  # noqa: PLR0913, PLR0917 - each is a parameter of the query
-        request: Asked,
-        limit: Limit = DEFAULT,
+        request: HttpRequest,
+        limit: Limit = DEFAULT_PAGE_SIZE,
         cursor: Cursor = None,
         sort: Sort = None,
         actor: Actor = None,
@@ -128,20 +142,20 @@ def routes(audit: Audit) -> list[Any]:
             "source_service": source_service,
         }
         # A span of time is no filter by a field, but may be asked for.
-        paging = paging_of(request, limit, cursor, sort, **by_field, **dict.fromkeys(("from", "to")))
-        filters.check(actor=actor, event_type=event_type, resource=resource)
-        span = _moment(since, "?from"), _moment(until, "?to")
-        return listed(request, await audit.list(call_of(request), paging, *span))
+        paging = page_request(request, limit, cursor, sort, **by_field, **dict.fromkeys(("from", "to")))
+        filters.validate(actor=actor, event_type=event_type, resource=resource)
+        span = _parse_timestamp(since, "?from"), _parse_timestamp(until, "?to")
+        return page_response(request, await audit.list(request_context(request), paging, *span))
 
     @get(
         "/audits/{seq:int}",
         operation_id="getAudit",
         summary="Show an entry of the audit",
-        responses=problems(404),
-        **_READ,
+        responses=problem_responses(404),
+        **_READ_OPTIONS,
     )
-    async def show(request: Asked, seq: Seq) -> Response[AuditEntry]:
-        return shown(request, await audit.get(call_of(request), seq), _ONLY_STATE)
+    async def show(request: HttpRequest, seq: Seq) -> Response[AuditEntry]:
+        return resource_response(request, await audit.get(request_context(request), seq), _IMMUTABLE_ETAG)
 
     @get(
         "/audit/events",
@@ -152,15 +166,15 @@ def routes(audit: Audit) -> list[Any]:
             "server-sent events: each has its `seq` as id, and `Last-Event-ID` resumes after one. "
             "A stream ends with its credential, and after a quarter of an hour; whoever still wants it comes again."
         ),
-        operation_class=_Followed,
-        responses=problems(),
-        **_READ,
+        operation_class=_StreamOperation,
+        responses=problem_responses(),
+        **_READ_OPTIONS,
     )
     async def events(
-        request: Asked, limit: Limit = NEWEST, last_event_id: LastEventId = None
+        request: HttpRequest, limit: Limit = DEFAULT_ENTRY_LIMIT, last_event_id: LastEventId = None
     ) -> Response[list[AuditEntry]]:
-        allow_only(request, "limit")
-        call = call_of(request)
+        require_known_params(request, "limit")
+        context = request_context(request)
         if last_event_id is None and "last-event-id" in request.headers:
             # The framework reads `null` where a number may be left out, and a stream would not resume.
             raise InvalidFields(
@@ -170,43 +184,45 @@ def routes(audit: Audit) -> list[Any]:
             request.accept.best_match(["application/json", event_stream.MEDIA_TYPE])
             != event_stream.MEDIA_TYPE
         ):
-            return Encoded(list(await audit.newest(call, limit)))
-        following = await _following(audit, call, last_event_id, _reader(request))
+            return JsonResponse(list(await audit.newest(context, limit)))
+        following = await _open_stream(audit, context, last_event_id, _permission_check(request))
         return cast("Response[list[AuditEntry]]", following)
 
     @get(
         "/audit/checkpoints",
         operation_id="listAuditCheckpoints",
         summary="List signed checkpoints of the audit",
-        responses=problems(),
-        **_READ,
+        responses=problem_responses(),
+        **_READ_OPTIONS,
     )
     async def checkpoints(
-        request: Asked, limit: Limit = DEFAULT, cursor: Cursor = None, sort: BySeq = None
+        request: HttpRequest, limit: Limit = DEFAULT_PAGE_SIZE, cursor: Cursor = None, sort: SeqSort = None
     ) -> Response[list[Checkpoint]]:
-        paging = paging_of(request, limit, cursor, sort)
-        return listed(request, await audit.checkpoints(call_of(request), paging))
+        paging = page_request(request, limit, cursor, sort)
+        return page_response(request, await audit.checkpoints(request_context(request), paging))
 
     @post(
         "/audit/checkpoints",
         operation_id="signAudit",
         summary="Sign where the audit stands now",
         description="For administrators: 201 with a new checkpoint, or 200 with the last one if nothing came since.",
-        responses={200: _SIGNED_ALREADY, **problems(409, 422)},
-        **_READ,
+        responses={200: _ALREADY_SIGNED, **problem_responses(409, 422)},
+        **_READ_OPTIONS,
     )
-    async def sign(request: Asked) -> Response[Checkpoint]:
-        allow_only(request)
-        return answered(await audit.checkpoint(await posted(request)), "/audit/checkpoints")
+    async def sign(request: HttpRequest) -> Response[Checkpoint]:
+        require_known_params(request)
+        return result_response(
+            await audit.checkpoint(await idempotent_context(request)), "/audit/checkpoints"
+        )
 
     return [listing, show, events, checkpoints, sign]
 
 
-def _reader(request: Asked) -> Callable[[], Awaitable[bool]]:
+def _permission_check(request: HttpRequest) -> Callable[[], Awaitable[bool]]:
     """Return what says whether who asked may still do what they could when they asked."""
     scope: Mapping[str, Any] = request.scope
-    still: Callable[[], Awaitable[Principal]] = scope[STILL]
-    was = call_of(request).principal
+    still: Callable[[], Awaitable[Principal]] = scope[SCOPE_REAUTHENTICATE]
+    was = request_context(request).principal
 
     async def may_read() -> bool:
         try:
@@ -217,26 +233,26 @@ def _reader(request: Asked) -> Callable[[], Awaitable[bool]]:
     return may_read
 
 
-async def _following(
-    audit: Audit, call: Call, after: int | None, may_read: Callable[[], Awaitable[bool]]
+async def _open_stream(
+    audit: Audit, context: RequestContext, after: int | None, is_authorized: Callable[[], Awaitable[bool]]
 ) -> Stream:
     """Begin a stream: what is refused is refused, and where it begins is settled, before the answer does."""
-    newest = await audit.newest(call, 1)
+    newest = await audit.newest(context, 1)
     head = newest[0].seq if newest else 0
     if after is not None and after > head:
         raise InvalidFields(
             "the audit is shorter than that: is this the server that you followed before?",
             errors=[("header:Last-Event-ID", f"the last entry is {head}")],
         )
-    entries = audit.follow(call, head if after is None else after)
+    entries = audit.follow(context, head if after is None else after)
     return Stream(
-        event_stream.stream(entries, may_read),
+        event_stream.stream(entries, is_authorized),
         media_type=event_stream.MEDIA_TYPE,
         headers={"x-accel-buffering": "no"},
     )
 
 
-def _moment(text: str | None, pointer: str) -> int | None:
+def _parse_timestamp(text: str | None, pointer: str) -> int | None:
     if text is None:
         return None
     try:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from envmgr.kit.audit_log import checkpoint as checkpoints
-from envmgr.kit.audit_log.hash_chain import ZERO, link
+from envmgr.kit.audit_log.hash_chain import GENESIS_HASH, entry_hash
 from envmgr.server.contracts.resources import AuditEntry, Checkpoint
 from envmgr.server.kit.common.clock import parse_rfc3339
 from envmgr.server.kit.common.problems import Conflict
@@ -16,7 +16,7 @@ from envmgr.server.kit.common.problems import Conflict
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from envmgr.server.kit.common.events import Event
+    from envmgr.server.kit.common.events import EventEnvelope
 
 SIGN_AFTER_ENTRIES = 1000
 SIGN_AFTER_MS = 3600 * 1000
@@ -27,36 +27,36 @@ class Head:
     """How long the chain is, and its last hash."""
 
     seq: int = 0
-    hash: bytes = ZERO
+    hash: bytes = GENESIS_HASH
 
 
-class Contradiction(Conflict):
+class SequenceConflict(Conflict):
     """A source tells an event under a number that it gave to another one."""
 
     title = "A source has numbered two events alike"
 
 
-def contradicted(event: Event, known: str) -> Contradiction:
+def sequence_conflict(event: EventEnvelope, existing_id: str) -> SequenceConflict:
     """Say why an event cannot be written down."""
-    return Contradiction(
-        f"{event.source} tells event {event.sequence} as {event.id}, and has told it as {known} before"
+    return SequenceConflict(
+        f"{event.source} tells event {event.sequence} as {event.id}, and has told it as {existing_id} before"
     )
 
 
-def chained(head: Head, events: Iterable[Event]) -> list[AuditEntry]:
+def build_entries(head: Head, events: Iterable[EventEnvelope]) -> list[AuditEntry]:
     """Make the entries of events that follow a head; ValueError for one that cannot be hashed."""
     entries: list[AuditEntry] = []
     prev = head.hash
     for seq, event in enumerate(events, head.seq + 1):
         content = _content(event)
-        hashed = link(prev, seq, content)
+        hashed = entry_hash(prev, seq, content)
         entry = AuditEntry(seq=seq, event=event.type, prev_hash=prev.hex(), hash=hashed.hex(), **content)
         entries.append(entry)
         prev = hashed
     return entries
 
 
-def _content(event: Event) -> dict[str, Any]:
+def _content(event: EventEnvelope) -> dict[str, Any]:
     """Return what the hash of an event's entry covers: `kit.hashchain.CONTENT`."""
     return {
         "id": event.id,
@@ -70,23 +70,23 @@ def _content(event: Event) -> dict[str, Any]:
     }
 
 
-def has_grown_much(head: Head, last: Checkpoint | None) -> bool:
+def exceeds_signing_threshold(head: Head, last: Checkpoint | None) -> bool:
     """Say whether enough came since the chain was signed for it to be signed again at once."""
     return head.seq - (last.seq if last else 0) >= SIGN_AFTER_ENTRIES
 
 
-def is_due(head: Head, last: Checkpoint | None, now: int) -> bool:
+def is_checkpoint_due(head: Head, last: Checkpoint | None, now: int) -> bool:
     """Say whether the chain is to be signed by now: something came, and the last time is long ago."""
     waited = now - (last.timestamp if last else 0)
     return head.seq > (last.seq if last else 0) and waited >= SIGN_AFTER_MS
 
 
-def stands(last: Checkpoint, head: Head, key: bytes) -> bool:
+def is_current(last: Checkpoint, head: Head, key: bytes) -> bool:
     """Say whether a checkpoint by this key says all there is to say."""
     return last.seq == head.seq and last.public_key == checkpoints.public_key(key)
 
 
-def signed(key: bytes, origin: str, head: Head, last: Checkpoint | None, now: int) -> Checkpoint:
+def sign_checkpoint(key: bytes, origin: str, head: Head, last: Checkpoint | None, now: int) -> Checkpoint:
     """Sign where the chain stands."""
     previous = checkpoints.fingerprint(msgspec.structs.asdict(last)) if last else ""
     stated = {
@@ -96,4 +96,4 @@ def signed(key: bytes, origin: str, head: Head, last: Checkpoint | None, now: in
         "timestamp": now,
         "previous": previous,
     }
-    return msgspec.convert(checkpoints.signed(key, stated), Checkpoint)
+    return msgspec.convert(checkpoints.sign(key, stated), Checkpoint)

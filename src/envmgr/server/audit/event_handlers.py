@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from envmgr.server.contracts.events import EVERYTHING
+from envmgr.server.contracts.events import ALL_EVENTS
 
 if TYPE_CHECKING:
     from envmgr.server.audit.service import AuditService
@@ -16,4 +16,4 @@ CONSUMER = "audit-log"
 
 def subscriptions(service: AuditService, dead_letters: DeadLetters) -> list[Subscription]:
     """Subscribe to everything, in batches as they come: each is one transaction."""
-    return [dead_letters.consumer(CONSUMER, [EVERYTHING], service.append)]
+    return [dead_letters.subscription(CONSUMER, [ALL_EVENTS], service.append)]

@@ -19,32 +19,32 @@ MEDIA_TYPE = "text/event-stream"
 KEEP_ALIVE = 5.0
 """Seconds without a message after which a comment shows that the connection lives, and the credential is looked at."""
 
-LONGEST = 900.0
+MAX_DURATION_SECONDS = 900.0
 """Seconds after which a stream ends, for the client to come again with a credential that is still good."""
 
 _RETRY = b"retry: 1000\n\n"
-_STILL_HERE = b": still here\n\n"
+_KEEP_ALIVE_COMMENT = b": still here\n\n"
 _encode = msgspec.json.Encoder().encode
 
 
 async def stream(
     entries: AsyncIterator[AuditEntry],
-    may_read: Callable[[], Awaitable[bool]],
+    is_authorized: Callable[[], Awaitable[bool]],
     keep_alive: float = KEEP_ALIVE,
-    longest: float = LONGEST,
+    max_duration: float = MAX_DURATION_SECONDS,
 ) -> AsyncIterator[bytes]:
     """Spell entries as they come, while the client may read them; nothing is read ahead of what it takes."""
     loop = asyncio.get_running_loop()
-    ends = loop.time() + longest
+    ends = loop.time() + max_duration
     coming: asyncio.Task[AuditEntry | None] = asyncio.create_task(_next(entries))
     try:
         yield _RETRY
         while (left := ends - loop.time()) > 0:
             await asyncio.wait({coming}, timeout=min(keep_alive, left))
-            if not await may_read():
+            if not await is_authorized():
                 return
             if not coming.done():
-                yield _STILL_HERE
+                yield _KEEP_ALIVE_COMMENT
                 continue
             entry = coming.result()
             if entry is None:

@@ -12,14 +12,14 @@ from envmgr.server.audit.signing_key import private_key
 from envmgr.server.audit.store import HEAD
 from envmgr.server.kit.messaging.dead_letters import DeadLetters
 from envmgr.server.kit.messaging.outbox import Outbox
-from envmgr.server.kit.runtime.service_module import Job, Module, housekeeping
+from envmgr.server.kit.runtime.service_module import ScheduledJob, ServiceModule, cleanup_job
 
 if TYPE_CHECKING:
     from envmgr.server.kit.db.sql import Database
 
 NAME = "audit"
 MIGRATIONS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "migrations")
-LOOK_EVERY = 60.0
+CHECKPOINT_CHECK_INTERVAL_SECONDS = 60.0
 """Seconds between two looks at whether the chain was last signed long ago."""
 __all__ = ["HEAD", "MIGRATIONS", "NAME", "make", "module", "private_key"]
 
@@ -29,16 +29,19 @@ def make(database: Database, key: bytes) -> AuditService:
     return AuditService(database, key)
 
 
-def module(database: Database, audit: AuditService) -> Module:
+def module(database: Database, audit: AuditService) -> ServiceModule:
     """Make what runs it."""
     dead_letters = DeadLetters(database, NAME)
-    return Module(
+    return ServiceModule(
         name=NAME,
         routes=routes(audit),
         outbox=Outbox(database, NAME),
         dead_letters=dead_letters,
         subscriptions=subscriptions(audit, dead_letters),
-        jobs=[housekeeping(NAME, database), Job(f"{NAME}-checkpoint", LOOK_EVERY, audit.sign_if_due)],
-        hush=audit.end_following,
-        stop=audit.sign_the_end,
+        jobs=[
+            cleanup_job(NAME, database),
+            ScheduledJob(f"{NAME}-checkpoint", CHECKPOINT_CHECK_INTERVAL_SECONDS, audit.checkpoint_if_due),
+        ],
+        begin_shutdown=audit.close_streams,
+        close=audit.checkpoint_if_changed,
     )

@@ -5,23 +5,23 @@ from __future__ import annotations
 import asyncio
 
 
-class Bell:
+class Notifier:
     """Wakes whoever listens; listen first and look then, so that nothing comes in between unheard."""
 
     def __init__(self) -> None:
-        self._rung = asyncio.Event()
-        self.is_silenced = False
+        self._event = asyncio.Event()
+        self.is_closed = False
 
-    def listen(self) -> asyncio.Event:
+    def subscribe(self) -> asyncio.Event:
         """Return what is set at the next ring."""
-        return self._rung
+        return self._event
 
-    def ring(self) -> None:
+    def notify_all(self) -> None:
         """Wake everybody."""
-        self._rung.set()
-        self._rung = asyncio.Event()
+        self._event.set()
+        self._event = asyncio.Event()
 
-    def silence(self) -> None:
+    def close(self) -> None:
         """Wake everybody for the last time."""
-        self.is_silenced = True
-        self._rung.set()
+        self.is_closed = True
+        self._event.set()

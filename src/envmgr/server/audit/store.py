@@ -9,18 +9,18 @@ import msgspec
 from sqlalchemy import Column, Index, Integer, MetaData, Table, Text, bindparam, case, insert, select
 from sqlalchemy.dialects import sqlite
 
-from envmgr.server.audit.domain import Head, contradicted
-from envmgr.server.contracts.fields import LARGEST
+from envmgr.server.audit.domain import Head, sequence_conflict
+from envmgr.server.contracts.fields import MAX_SAFE_INTEGER
 from envmgr.server.contracts.resources import AuditEntry, Checkpoint
-from envmgr.server.kit.db.pagination import Listing
+from envmgr.server.kit.db.pagination import PagedQuery
 from envmgr.server.kit.db.shared_tables import Tables
-from envmgr.server.kit.db.sql import Statement, rows_of
+from envmgr.server.kit.db.sql import Statement, json_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from envmgr.server.kit.common.events import Event
-    from envmgr.server.kit.db.pagination import Page, Paging
+    from envmgr.server.kit.common.events import EventEnvelope
+    from envmgr.server.kit.db.pagination import Page, PageRequest
     from envmgr.server.kit.db.sql import Reader, Row, Transaction
 
 HEAD = "0001"
@@ -84,27 +84,30 @@ checkpoint = Table(
 _ORIGIN = Statement(select(log.c.origin))
 _HEAD = Statement(select(entry.c.seq, entry.c.hash).order_by(entry.c.seq.desc()).limit(1))
 _COLUMNS = tuple(column.name for column in entry.c)
-_ADD = Statement(insert(entry).from_select(_COLUMNS, rows_of(*_COLUMNS)))
-_ONE = Statement(select(entry).where(entry.c.seq == bindparam("at")))
+_ADD = Statement(insert(entry).from_select(_COLUMNS, json_rows(*_COLUMNS)))
+_BY_SEQ = Statement(select(entry).where(entry.c.seq == bindparam("at")))
 _NEWEST = Statement(select(entry).order_by(entry.c.seq.desc()).limit(bindparam("most")))
 _AFTER = Statement(
     select(entry).where(entry.c.seq > bindparam("after")).order_by(entry.c.seq).limit(bindparam("most"))
 )
-_LAST_OF = Statement(select(source.c.last).where(source.c.name == bindparam("service")))
-_KNOWN = Statement(
+_LAST_SEQUENCE = Statement(select(source.c.last).where(source.c.name == bindparam("service")))
+_FIND_EVENT_ID = Statement(
     select(entry.c.id).where(
         entry.c.source_service == bindparam("service"), entry.c.source_sequence == bindparam("number")
     )
 )
-_TAKEN = sqlite.insert(source).values(
+_INSERT_SOURCE = sqlite.insert(source).values(
     name=bindparam("service"), last=bindparam("upto"), taken=bindparam("count")
 )
-_COUNT = Statement(
-    _TAKEN.on_conflict_do_update(
+_UPSERT_SOURCE = Statement(
+    _INSERT_SOURCE.on_conflict_do_update(
         index_elements=["name"],
         set_={
-            "last": case((source.c.last > _TAKEN.excluded.last, source.c.last), else_=_TAKEN.excluded.last),
-            "taken": source.c.taken + _TAKEN.excluded.taken,
+            "last": case(
+                (source.c.last > _INSERT_SOURCE.excluded.last, source.c.last),
+                else_=_INSERT_SOURCE.excluded.last,
+            ),
+            "taken": source.c.taken + _INSERT_SOURCE.excluded.taken,
         },
     )
 )
@@ -119,16 +122,16 @@ _FILTERS = {
     "source_service": entry.c.source_service,
 }
 _SORTS = {"seq": entry.c.seq, "timestamp": entry.c.timestamp}
-_ALL = Listing(select(entry), key=entry.c.seq, sorts=_SORTS, filters=_FILTERS, default="-seq")
+_ALL = PagedQuery(select(entry), key=entry.c.seq, sorts=_SORTS, filters=_FILTERS, default="-seq")
 # Sorted by what bounds it, so that an index gives the page without reading the rest of the span.
-_SPAN = Listing(
+_TIME_RANGE = PagedQuery(
     select(entry).where(entry.c.timestamp >= bindparam("since"), entry.c.timestamp < bindparam("until")),
     key=entry.c.seq,
     sorts=_SORTS,
     filters=_FILTERS,
     default="-timestamp",
 )
-_CHECKPOINTS = Listing(
+_CHECKPOINTS = PagedQuery(
     select(checkpoint), key=checkpoint.c.id, sorts={"seq": checkpoint.c.seq}, default="-seq"
 )
 _encode = msgspec.json.Encoder().encode
@@ -136,13 +139,13 @@ _decode = msgspec.json.Decoder(dict[str, object]).decode
 
 
 @dataclass(frozen=True, slots=True)
-class Vitals:
+class LogStats:
     """How the log is: its length, how much of it is signed, and of each source, what never came and what was taken."""
 
-    seq: int
-    signed: int
+    last_seq: int
+    signed_seq: int
     missing: dict[str, int]
-    taken: dict[str, int]
+    recorded: dict[str, int]
 
 
 def origin(reader: Reader) -> str:
@@ -157,44 +160,44 @@ def head(reader: Reader) -> Head:
     return Head(row[0], bytes.fromhex(row[1])) if row else Head()
 
 
-def unknown(reader: Reader, events: Iterable[Event]) -> list[Event]:
+def filter_new(reader: Reader, events: Iterable[EventEnvelope]) -> list[EventEnvelope]:
     """Return, each once, the events that the log does not have. Raise Contradiction for one that it has otherwise.
 
     The log is its own inbox: an event is known by its source and number for as long as the log exists.
     """
-    fresh: list[Event] = []
+    fresh: list[EventEnvelope] = []
     last: dict[str, int] = {}
     told: dict[tuple[str, int], str] = {}
     for event in events:
         service, number = event.service, event.sequence
         if service not in last:
-            row = reader.one(_LAST_OF, service=service)
+            row = reader.one(_LAST_SEQUENCE, service=service)
             last[service] = row[0] if row else 0
         known = told.get((service, number))
         if known is None and number <= last[service]:
-            row = reader.one(_KNOWN, service=service, number=number)
+            row = reader.one(_FIND_EVENT_ID, service=service, number=number)
             known = row[0] if row else None
         if known is None:
             told[service, number] = event.id
             fresh.append(event)
         elif known != event.id:
-            raise contradicted(event, known)
+            raise sequence_conflict(event, known)
     return fresh
 
 
 def append(transaction: Transaction, entries: Sequence[AuditEntry]) -> None:
     """Write entries at the end."""
-    transaction.many(_ADD, [_row(each) for each in entries])
+    transaction.execute_many(_ADD, [_row(each) for each in entries])
     numbers: dict[str, list[int]] = {}
     for each in entries:
         numbers.setdefault(each.source_service, []).append(each.source_sequence)
     for service, those in numbers.items():
-        transaction.run(_COUNT, service=service, upto=max(those), count=len(those))
+        transaction.execute(_UPSERT_SOURCE, service=service, upto=max(those), count=len(those))
 
 
 def get(reader: Reader, seq: int) -> AuditEntry | None:
     """Return an entry."""
-    row = reader.one(_ONE, at=seq)
+    row = reader.one(_BY_SEQ, at=seq)
     return _entry(row) if row else None
 
 
@@ -208,15 +211,15 @@ def after(reader: Reader, seq: int, most: int) -> list[AuditEntry]:
     return [_entry(row) for row in reader.all(_AFTER, after=seq, most=most)]
 
 
-def page(reader: Reader, paging: Paging, since: int | None, until: int | None) -> Page[AuditEntry]:
+def page(reader: Reader, paging: PageRequest, since: int | None, until: int | None) -> Page[AuditEntry]:
     """Return a page of entries; where a span is given, of events from `since` to before `until`."""
     if since is None and until is None:
         return _ALL.page(reader, paging, _entry)
-    span = {"since": 0 if since is None else since, "until": LARGEST if until is None else until}
-    return _SPAN.page(reader, paging, _entry, values=span)
+    span = {"since": 0 if since is None else since, "until": MAX_SAFE_INTEGER if until is None else until}
+    return _TIME_RANGE.page(reader, paging, _entry, values=span)
 
 
-def checkpoints(reader: Reader, paging: Paging) -> Page[Checkpoint]:
+def checkpoints(reader: Reader, paging: PageRequest) -> Page[Checkpoint]:
     """Return a page of checkpoints."""
     return _CHECKPOINTS.page(reader, paging, _checkpoint)
 
@@ -230,18 +233,18 @@ def last_checkpoint(reader: Reader) -> Checkpoint | None:
 def add_checkpoint(transaction: Transaction, new: Checkpoint) -> None:
     """Write a checkpoint after the others."""
     row = transaction.one(_SIGNED_LAST)
-    transaction.run(_SIGN, **msgspec.structs.asdict(new), id=row[0] + 1 if row else 1)
+    transaction.execute(_SIGN, **msgspec.structs.asdict(new), id=row[0] + 1 if row else 1)
 
 
-def vitals(reader: Reader) -> Vitals:
+def stats(reader: Reader) -> LogStats:
     """Tell how the log is."""
     last = last_checkpoint(reader)
     sources = reader.all(_SOURCES)
-    return Vitals(
+    return LogStats(
         head(reader).seq,
         last.seq if last else 0,
         missing={name: upto - taken for name, upto, taken in sources},
-        taken={name: taken for name, _, taken in sources},
+        recorded={name: taken for name, _, taken in sources},
     )
 
 

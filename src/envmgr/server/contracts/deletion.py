@@ -10,12 +10,14 @@ from envmgr.server.kit.common.problems import Problem
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from envmgr.server.contracts.ports import Deployments, Leave
-    from envmgr.server.kit.common.context import Call
+    from envmgr.server.contracts.ports import DeletionHold, Deployments
+    from envmgr.server.kit.common.context import RequestContext
 
 
 @asynccontextmanager
-async def leaving(deployments: Deployments, call: Call, leave: Leave) -> AsyncIterator[None]:
+async def rollback_on_error(
+    deployments: Deployments, context: RequestContext, hold: DeletionHold
+) -> AsyncIterator[None]:
     """Delete within this what leaves: if that fails, it stays.
 
     Where it was broken off, nobody knows whether it was deleted: the note is left to its time.
@@ -24,5 +26,5 @@ async def leaving(deployments: Deployments, call: Call, leave: Leave) -> AsyncIt
         yield
     except Exception:
         with suppress(Problem):
-            await deployments.stay(call, leave)
+            await deployments.cancel_deletion(context, hold)
         raise

@@ -16,7 +16,7 @@ ENVIRONMENT_CREATED, ENVIRONMENT_UPDATED, ENVIRONMENT_DELETED = (
 )
 AUTO_DEPLOY_SKIPPED = "AutoDeploySkipped"
 
-KNOWN = frozenset(
+EVENT_TYPES = frozenset(
     {
         *(APP_CREATED, APP_UPDATED, APP_DELETED),
         *(VERSION_CREATED, VERSION_UPDATED, VERSION_DELETED),
@@ -31,5 +31,5 @@ KNOWN = frozenset(
 )
 """Every type that there is, those of the gateway too, which only the audit hears of."""
 
-EVERYTHING = "*"
+ALL_EVENTS = "*"
 """Subscribes to every type."""

@@ -9,20 +9,20 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from envmgr.server.kit.http.validation_messages import worded
+from envmgr.server.kit.http.validation_messages import described_pattern
 
-LARGEST = 2**53 - 1
+MAX_SAFE_INTEGER = 2**53 - 1
 """The largest integer that JSON carries everywhere."""
 
-_LINE = r"^[^\x00-\x1f\x7f\ud800-\udfff]*$(?!\n)"
-_PROSE = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]*$(?!\n)"
-_BLANK = r"\x00-\x20\x7f-\xa0\u1680\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff\ud800-\udfff"
+_SINGLE_LINE = r"^[^\x00-\x1f\x7f\ud800-\udfff]*$(?!\n)"
+_MULTI_LINE = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]*$(?!\n)"
+_WHITESPACE = r"\x00-\x20\x7f-\xa0\u1680\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff\ud800-\udfff"
 """Blanks, controls and what is not seen: dialects differ in what their own name for blanks holds."""
 
-Id = Annotated[int, Meta(ge=1, le=LARGEST)]
+Id = Annotated[int, Meta(ge=1, le=MAX_SAFE_INTEGER)]
 AppName = Annotated[
     str,
-    worded(
+    described_pattern(
         "letters, digits, `.`, `_` and `-`, at most 100; the first a letter or a digit, and not all digits",
         pattern=r"^(?![0-9]+$)[A-Za-z0-9][A-Za-z0-9._-]{0,99}$(?!\n)",
         max_length=100,
@@ -32,7 +32,7 @@ AppName = Annotated[
 ]
 Tag = Annotated[
     str,
-    worded(
+    described_pattern(
         "letters, digits and `._+@:-`, at most 128, the first a letter or a digit; `/` between others, no part being "
         "`.` or `..`, nor the last one `lock`",
         pattern=r"^(?!.*(/\.{0,2}(/|$)|/lock$))[A-Za-z0-9][A-Za-z0-9._+@:/-]{0,127}$(?!\n)",
@@ -47,7 +47,7 @@ Tag = Annotated[
 ]
 EnvironmentName = Annotated[
     str,
-    worded(
+    described_pattern(
         "letters, digits, `.`, `_` and `-`, at most 63; the first a letter or a digit",
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$(?!\n)",
         max_length=63,
@@ -60,7 +60,7 @@ SortOrder = Annotated[
 ]
 Username = Annotated[
     str,
-    worded(
+    described_pattern(
         "letters, digits, `.`, `_`, `@` and `-`, at most 64; the first a letter or a digit, and not all digits",
         pattern=r"^(?![0-9]+$)[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$(?!\n)",
         max_length=64,
@@ -69,37 +69,41 @@ Username = Annotated[
 ]
 Digest = Annotated[
     str,
-    worded(
+    described_pattern(
         "`sha256:`, `sha384:` or `sha512:`, and 64, 96 or 128 hexadecimal digits in lower case",
         pattern=r"^sha(256:[0-9a-f]{64}|384:[0-9a-f]{96}|512:[0-9a-f]{128})$(?!\n)",
         max_length=135,
     ),
 ]
-Line = Annotated[str, worded("one line, without control characters", max_length=300, pattern=_LINE)]
+Line = Annotated[
+    str, described_pattern("one line, without control characters", max_length=300, pattern=_SINGLE_LINE)
+]
 Text = Annotated[
     str,
-    worded(
-        "text without control characters, except tabs and ends of lines", max_length=20_000, pattern=_PROSE
+    described_pattern(
+        "text without control characters, except tabs and ends of lines",
+        max_length=20_000,
+        pattern=_MULTI_LINE,
     ),
 ]
 Url = Annotated[
     str,
-    worded(
+    described_pattern(
         "an address with https:// or http://, without blanks; or nothing",
         max_length=2_000,
-        pattern=rf"^(https?://[^{_BLANK}]+)?$(?!\n)",
+        pattern=rf"^(https?://[^{_WHITESPACE}]+)?$(?!\n)",
     ),
 ]
 Commit = Annotated[
     str,
-    worded(
+    described_pattern(
         "7 to 64 hexadecimal digits in lower case; or nothing",
         max_length=64,
         pattern=r"^([0-9a-f]{7,64})?$(?!\n)",
         examples=["3f2c1ab"],
     ),
 ]
-Moment = Annotated[
+Timestamp = Annotated[
     str,
     Meta(
         description="RFC 3339, UTC.",

@@ -34,7 +34,7 @@ class Request(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A request's body."""
 
 
-class AppNew(Request, frozen=True, kw_only=True):
+class AppCreate(Request, frozen=True, kw_only=True):
     """Register an app, and with `version` its first version."""
 
     name: AppName
@@ -49,14 +49,14 @@ class AppPut(Request, frozen=True, kw_only=True):
     description: Text = ""
 
 
-class AppChange(Request, frozen=True, kw_only=True):
+class AppPatch(Request, frozen=True, kw_only=True):
     """Say some of an app."""
 
     name: AppName | UnsetType = UNSET
     description: Text | UnsetType = UNSET
 
 
-class ToolchainNew(Request, frozen=True, kw_only=True):
+class ToolchainInput(Request, frozen=True, kw_only=True):
     """The lock a version was built with, verbatim; what tools it names is read out of it, never taken on trust."""
 
     lock: LockText
@@ -73,30 +73,30 @@ class VersionPut(Request, frozen=True, kw_only=True):
     ref: Line = ""
     artifacts: Annotated[tuple[Artifact, ...], Meta(max_length=1_000)] = ()
     build: Build = Build()
-    toolchain: ToolchainNew | None = None
+    toolchain: ToolchainInput | None = None
 
 
-class VersionNew(VersionPut, frozen=True, kw_only=True):
+class VersionCreate(VersionPut, frozen=True, kw_only=True):
     """Register a version of an app named by its id."""
 
     app_id: Id
     tag: Tag
 
 
-class AppVersionNew(VersionPut, frozen=True, kw_only=True):
+class AppVersionCreate(VersionPut, frozen=True, kw_only=True):
     """Register a version of the app that the address names."""
 
     tag: Tag
 
 
-class VersionChange(Request, frozen=True, kw_only=True):
+class VersionPatch(Request, frozen=True, kw_only=True):
     """Say some of a version: what was built, and with what, stays as it is."""
 
     changelog: Text | UnsetType = UNSET
     ref: Line | UnsetType = UNSET
 
 
-class DeploymentNew(Request, frozen=True, kw_only=True):
+class DeploymentCreate(Request, frozen=True, kw_only=True):
     """Ask for a version in an environment."""
 
     version_id: Id
@@ -104,7 +104,7 @@ class DeploymentNew(Request, frozen=True, kw_only=True):
     reason: Text = ""
 
 
-class StatusNew(Request, frozen=True, kw_only=True):
+class StatusCreate(Request, frozen=True, kw_only=True):
     """Take a deployment a step further."""
 
     status: Status
@@ -119,13 +119,13 @@ class EnvironmentPut(Request, frozen=True, kw_only=True):
     rules: Rules = Rules()
 
 
-class EnvironmentNew(EnvironmentPut, frozen=True, kw_only=True):
+class EnvironmentCreate(EnvironmentPut, frozen=True, kw_only=True):
     """Make an environment before its first use."""
 
     name: EnvironmentName
 
 
-class EnvironmentChange(Request, frozen=True, kw_only=True):
+class EnvironmentPatch(Request, frozen=True, kw_only=True):
     """Say some of an environment."""
 
     tier: Tier | UnsetType = UNSET

@@ -18,10 +18,10 @@ from envmgr.server.contracts.fields import (
     EnvironmentName,
     Id,
     Line,
-    Moment,
     SortOrder,
     Tag,
     Text,
+    Timestamp,
     Url,
 )
 
@@ -37,7 +37,7 @@ Status = Literal[
     "superseded",
     "rolled_back",
 ]
-_APP_OR_ALL = r"^(\*|(?![0-9]+$)[A-Za-z0-9][A-Za-z0-9._-]{0,99})$"
+_APP_PATTERN_OR_WILDCARD = r"^(\*|(?![0-9]+$)[A-Za-z0-9][A-Za-z0-9._-]{0,99})$"
 Tier = Literal["production", "staging", "testing", "development", "other"]
 
 
@@ -47,8 +47,8 @@ class App(Struct, frozen=True, kw_only=True):
     id: Id
     name: AppName
     description: Text
-    created_at: Moment
-    updated_at: Moment
+    created_at: Timestamp
+    updated_at: Timestamp
     rev: int
     version: Version | UnsetType = UNSET
     """The first version, in the answer to the request that registered both."""
@@ -76,7 +76,7 @@ class Build(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Whether the work tree had changes that are in no commit."""
 
 
-class Tool(Struct, frozen=True, kw_only=True):
+class LockedTool(Struct, frozen=True, kw_only=True):
     """One locked version of a tool, and what asked for it."""
 
     tool: str
@@ -89,7 +89,7 @@ class Toolchain(Struct, frozen=True, kw_only=True):
     """The tools that a lock pins; empty where a version came without one."""
 
     lock_digest: str | None
-    tools: tuple[Tool, ...]
+    tools: tuple[LockedTool, ...]
 
 
 class Version(Struct, frozen=True, kw_only=True):
@@ -107,12 +107,12 @@ class Version(Struct, frozen=True, kw_only=True):
     toolchain: Toolchain
     digest: Digest
     """Of all that a push says of the version: the same digest is the same content."""
-    created_at: Moment
-    updated_at: Moment
+    created_at: Timestamp
+    updated_at: Timestamp
     rev: int
 
 
-class Lock(Struct, frozen=True, kw_only=True):
+class LockFile(Struct, frozen=True, kw_only=True):
     """A lock as it was pushed, with the requests (`.envmgr`) that came with it."""
 
     digest: Digest
@@ -128,7 +128,7 @@ class StatusEntry(Struct, frozen=True, kw_only=True):
     status: Status
     reason: str
     actor: str
-    created_at: Moment
+    created_at: Timestamp
 
 
 class Deployment(Struct, frozen=True, kw_only=True):
@@ -144,16 +144,18 @@ class Deployment(Struct, frozen=True, kw_only=True):
     reason: str
     """What its newest step gave as reason; its history keeps all of them."""
     actor: str
-    created_at: Moment
-    updated_at: Moment
-    finished_at: Moment | None
+    created_at: Timestamp
+    updated_at: Timestamp
+    finished_at: Timestamp | None
     rev: int
 
 
 class AutoDeploy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which new versions are deployed by themselves: of this app (or of all, `*`), with tags in this range."""
 
-    app: Annotated[str, Meta(max_length=100, extra_json_schema={"pattern": _APP_OR_ALL}, examples=["shop"])]
+    app: Annotated[
+        str, Meta(max_length=100, extra_json_schema={"pattern": _APP_PATTERN_OR_WILDCARD}, examples=["shop"])
+    ]
     tag_range: Annotated[Line, Meta(examples=["^1.2"])] = "*"
 
 
@@ -175,12 +177,12 @@ class Environment(Struct, frozen=True, kw_only=True):
     tier: Tier
     sort_order: SortOrder
     rules: Rules
-    created_at: Moment
-    updated_at: Moment
+    created_at: Timestamp
+    updated_at: Timestamp
     rev: int
 
 
-class Cell(Struct, frozen=True, kw_only=True):
+class DeploymentRef(Struct, frozen=True, kw_only=True):
     """What is, or was tried, of one app in one environment."""
 
     deployment_id: Id
@@ -188,17 +190,17 @@ class Cell(Struct, frozen=True, kw_only=True):
     tag: Tag
     status: Status
     actor: str
-    updated_at: Moment
+    updated_at: Timestamp
 
 
-class Place(Struct, frozen=True, kw_only=True):
+class Placement(Struct, frozen=True, kw_only=True):
     """One app in one environment: what runs there, and what was last tried."""
 
     app_id: Id
     app: AppName
     environment: EnvironmentName
-    current: Cell | None
-    last: Cell
+    current: DeploymentRef | None
+    last: DeploymentRef
     age_seconds: int | None
     """Since what is current became so."""
 
@@ -215,10 +217,10 @@ class Matrix(Struct, frozen=True, kw_only=True):
 
     apps: tuple[AppRef, ...]
     environments: tuple[Environment, ...]
-    places: tuple[Place, ...]
+    placements: tuple[Placement, ...]
 
 
-class Use(Struct, frozen=True, kw_only=True):
+class ToolUse(Struct, frozen=True, kw_only=True):
     """A deployed version, with the version of the tool that it was locked with."""
 
     app_id: Id
@@ -229,7 +231,7 @@ class Use(Struct, frozen=True, kw_only=True):
     tool_version: str | None
 
 
-class Counts(Struct, frozen=True, kw_only=True):
+class UsageCounts(Struct, frozen=True, kw_only=True):
     """How long each list is as a whole, whatever a page of it shows."""
 
     matches: int
@@ -242,10 +244,10 @@ class Usage(Struct, frozen=True, kw_only=True):
 
     tool: str
     range: str
-    counts: Counts
-    matches: tuple[Use, ...]
-    unknown: tuple[Use, ...]
-    without_lock: tuple[Use, ...]
+    counts: UsageCounts
+    matches: tuple[ToolUse, ...]
+    unknown: tuple[ToolUse, ...]
+    without_lock: tuple[ToolUse, ...]
     next: str | UnsetType = UNSET
     """The cursor of what follows, where any of the lists is longer than shown; the `Link` header has it, too."""
 

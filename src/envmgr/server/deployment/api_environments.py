@@ -10,13 +10,19 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody, Parameter
 
 from envmgr.server.contracts.fields import EnvironmentName
-from envmgr.server.contracts.requests import EnvironmentChange, EnvironmentNew, EnvironmentPut
+from envmgr.server.contracts.requests import EnvironmentCreate, EnvironmentPatch, EnvironmentPut
 from envmgr.server.contracts.resources import Environment, Matrix, Tier
-from envmgr.server.kit.common.preconditions import tag_of
-from envmgr.server.kit.http.errors import problems
-from envmgr.server.kit.http.params import DEFAULT, Cursor, Limit, like, sortable
-from envmgr.server.kit.http.requests import Asked, allow_only, call_of, paging_of, posted
-from envmgr.server.kit.http.responses import answered, listed, shown
+from envmgr.server.kit.common.preconditions import etag_of
+from envmgr.server.kit.http.errors import problem_responses
+from envmgr.server.kit.http.params import DEFAULT_PAGE_SIZE, Cursor, Limit, param_from, sort_param
+from envmgr.server.kit.http.requests import (
+    HttpRequest,
+    idempotent_context,
+    page_request,
+    request_context,
+    require_known_params,
+)
+from envmgr.server.kit.http.responses import page_response, resource_response, result_response
 
 if TYPE_CHECKING:
     from envmgr.server.contracts.ports import Deployments
@@ -31,16 +37,16 @@ Name = Annotated[
         description="An environment's name.",
     ),
 ]
-NewName = Annotated[str, like(EnvironmentName, "An environment's name.")]
-OfEnvironment = Annotated[str | None, like(EnvironmentName, "Of this environment only.")]
-OfName = Annotated[str | None, like(EnvironmentName, "Of this name.")]
-OfTier = Annotated[Tier | None, Parameter(description="Of this tier.")]
-Sort = Annotated[str | None, sortable("id", "name", "tier", "sort_order", "created_at", "updated_at")]
-_READ: dict[str, Any] = {"tags": ["environments"], "opt": {"needs": "deployments:read"}}
+NewName = Annotated[str, param_from(EnvironmentName, "An environment's name.")]
+EnvironmentFilter = Annotated[str | None, param_from(EnvironmentName, "Of this environment only.")]
+NameFilter = Annotated[str | None, param_from(EnvironmentName, "Of this name.")]
+TierFilter = Annotated[Tier | None, Parameter(description="Of this tier.")]
+Sort = Annotated[str | None, sort_param("id", "name", "tier", "sort_order", "created_at", "updated_at")]
+_READ_OPTIONS: dict[str, Any] = {"tags": ["environments"], "opt": {"scope": "deployments:read"}}
 _CREATED = {
     201: ResponseSpec(Environment, generate_examples=False, description="It was not there, and now is.")
 }
-_WRITE: dict[str, Any] = {"tags": ["environments"], "opt": {"needs": "environments:write"}}
+_WRITE_OPTIONS: dict[str, Any] = {"tags": ["environments"], "opt": {"scope": "environments:write"}}
 
 
 def routes(deployments: Deployments) -> list[Any]:
@@ -50,85 +56,89 @@ def routes(deployments: Deployments) -> list[Any]:
         "/environments",
         operation_id="createEnvironment",
         summary="Make an environment before its first use",
-        responses=problems(409, 413, 415, 422),
-        **_WRITE,
+        responses=problem_responses(409, 413, 415, 422),
+        **_WRITE_OPTIONS,
     )
-    async def create(request: Asked, data: JSONBody[EnvironmentNew]) -> Response[Environment]:
-        answer = await deployments.create_environment(await posted(request), data)
-        return answered(answer, _location(answer.value.name), tag_of(answer.value))
+    async def create(request: HttpRequest, data: JSONBody[EnvironmentCreate]) -> Response[Environment]:
+        answer = await deployments.create_environment(await idempotent_context(request), data)
+        return result_response(answer, _location(answer.value.name), etag_of(answer.value))
 
     @get(
         "/environments",
         operation_id="listEnvironments",
         summary="List environments",
-        responses=problems(),
-        **_READ,
+        responses=problem_responses(),
+        **_READ_OPTIONS,
     )
     async def listing(
-        request: Asked,
-        limit: Limit = DEFAULT,
+        request: HttpRequest,
+        limit: Limit = DEFAULT_PAGE_SIZE,
         cursor: Cursor = None,
         sort: Sort = None,
-        tier: OfTier = None,
-        name: OfName = None,
+        tier: TierFilter = None,
+        name: NameFilter = None,
     ) -> Response[list[Environment]]:
-        paging = paging_of(request, limit, cursor, sort, tier=tier, name=name)
-        return listed(request, await deployments.environments(call_of(request), paging))
+        paging = page_request(request, limit, cursor, sort, tier=tier, name=name)
+        return page_response(request, await deployments.list_environments(request_context(request), paging))
 
     @get(
         "/environments/{name:str}",
         operation_id="getEnvironment",
         summary="Show an environment",
-        responses=problems(404),
-        **_READ,
+        responses=problem_responses(404),
+        **_READ_OPTIONS,
     )
-    async def show(request: Asked, name: Name) -> Response[Environment]:
-        found = await deployments.environment(call_of(request), name)
-        return shown(request, found, tag_of(found))
+    async def show(request: HttpRequest, name: Name) -> Response[Environment]:
+        found = await deployments.get_environment(request_context(request), name)
+        return resource_response(request, found, etag_of(found))
 
     @put(
         "/environments/{name:str}",
         operation_id="putEnvironment",
         summary="Say all of an environment, new or not",
-        responses={**problems(412, 413, 415, 428), **_CREATED},
-        **_WRITE,
+        responses={**problem_responses(412, 413, 415, 428), **_CREATED},
+        **_WRITE_OPTIONS,
     )
-    async def replace(request: Asked, name: NewName, data: JSONBody[EnvironmentPut]) -> Response[Environment]:
-        answer = await deployments.put_environment(call_of(request), name, data)
-        return answered(answer, _location(name), tag_of(answer.value))
+    async def replace(
+        request: HttpRequest, name: NewName, data: JSONBody[EnvironmentPut]
+    ) -> Response[Environment]:
+        answer = await deployments.replace_environment(request_context(request), name, data)
+        return result_response(answer, _location(name), etag_of(answer.value))
 
     @patch(
         "/environments/{name:str}",
         operation_id="changeEnvironment",
         summary="Say some of an environment",
-        responses=problems(404, 412, 413, 415, 428),
-        **_WRITE,
+        responses=problem_responses(404, 412, 413, 415, 428),
+        **_WRITE_OPTIONS,
     )
-    async def change(request: Asked, name: Name, data: JSONBody[EnvironmentChange]) -> Response[Environment]:
-        changed = await deployments.change_environment(call_of(request), name, data)
-        return shown(request, changed, tag_of(changed))
+    async def change(
+        request: HttpRequest, name: Name, data: JSONBody[EnvironmentPatch]
+    ) -> Response[Environment]:
+        changed = await deployments.update_environment(request_context(request), name, data)
+        return resource_response(request, changed, etag_of(changed))
 
     @delete(
         "/environments/{name:str}",
         operation_id="deleteEnvironment",
         summary="Delete an environment that nothing was ever deployed to",
-        responses=problems(404, 409, 412, 428),
-        **_WRITE,
+        responses=problem_responses(404, 409, 412, 428),
+        **_WRITE_OPTIONS,
     )
-    async def remove(request: Asked, name: Name) -> None:
-        allow_only(request)
-        await deployments.delete_environment(call_of(request), name)
+    async def remove(request: HttpRequest, name: Name) -> None:
+        require_known_params(request)
+        await deployments.delete_environment(request_context(request), name)
 
     @get(
         "/matrix",
         operation_id="getMatrix",
         summary="Show what stands where: apps by environments",
-        responses=problems(404),
-        **_READ,
+        responses=problem_responses(404),
+        **_READ_OPTIONS,
     )
-    async def matrix(request: Asked, environment: OfEnvironment = None) -> Matrix:
-        allow_only(request, "environment")
-        return await deployments.matrix(call_of(request), environment)
+    async def matrix(request: HttpRequest, environment: EnvironmentFilter = None) -> Matrix:
+        require_known_params(request, "environment")
+        return await deployments.matrix(request_context(request), environment)
 
     return [create, listing, show, replace, change, remove, matrix]
 

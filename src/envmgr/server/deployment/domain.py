@@ -21,15 +21,15 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from envmgr.server.kit.common.events import Happening
+from envmgr.server.kit.common.events import DomainEvent
 from envmgr.server.kit.common.problems import Conflict, Forbidden, NotFound
 
 if TYPE_CHECKING:
-    from envmgr.server.contracts.requests import StatusNew
+    from envmgr.server.contracts.requests import StatusCreate
     from envmgr.server.contracts.resources import Deployment, Rules, Status
-    from envmgr.server.kit.common.context import Call
+    from envmgr.server.kit.common.context import RequestContext
 
-STEPS: dict[Status, tuple[Status, ...]] = {
+TRANSITIONS: dict[Status, tuple[Status, ...]] = {
     "pending": ("in_progress", "queued", "awaiting_approval", "blocked", "cancelled"),
     "queued": ("in_progress", "awaiting_approval", "blocked", "cancelled"),
     "awaiting_approval": ("in_progress", "queued", "blocked", "cancelled"),
@@ -41,17 +41,17 @@ STEPS: dict[Status, tuple[Status, ...]] = {
     "superseded": (),
     "rolled_back": (),
 }
-WAITING: frozenset[Status] = frozenset({"pending", "queued", "awaiting_approval", "blocked"})
-ACTIVE: frozenset[Status] = WAITING | {"in_progress"}
+WAITING_STATUSES: frozenset[Status] = frozenset({"pending", "queued", "awaiting_approval", "blocked"})
+ACTIVE_STATUSES: frozenset[Status] = WAITING_STATUSES | {"in_progress"}
 """Of these, a place has one at most."""
-_ONWARD: frozenset[Status] = frozenset({"queued", "in_progress"})
+_STARTING_STATUSES: frozenset[Status] = frozenset({"queued", "in_progress"})
 AUTO_DEPLOY = "auto-deploy"
 AUTO_ACTOR = f"system:{AUTO_DEPLOY}"
 RULES_ACTOR = "system:rules"
-_THOUGH = "(though blocked: "
+_BLOCK_NOTE = "(though blocked: "
 
 
-class ImpossibleStep(Conflict):
+class InvalidTransition(Conflict):
     """The deployment cannot go there from where it is; carries the steps that it has."""
 
     title = "A deployment in this state cannot take this step"
@@ -63,7 +63,7 @@ class DeploymentActive(Conflict):
     title = "Another deployment of this app is on its way to this environment"
 
 
-class DeploymentStands(Conflict):
+class DeploymentInUse(Conflict):
     """The deployment is on its way, stands in its place, or is the last one that was tried there."""
 
     title = "This deployment is part of how things stand"
@@ -81,24 +81,24 @@ class EnvironmentBlocked(Conflict):
     title = "This environment is blocked"
 
 
-class NeedsAnother(Forbidden):
+class SelfApprovalForbidden(Forbidden):
     """Somebody other than who asked for the deployment must move it on."""
 
     title = "Somebody else must approve this"
 
 
 @dataclass(frozen=True, slots=True)
-class By:
+class Initiator:
     """Who does something: `user_id` is the same for a user's sessions and keys; `rules`: may write environments."""
 
     actor: str
     user_id: int | None = None
     traceparent: str = ""
-    rules: bool = False
+    can_write_environments: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class DeploymentRequest:
     """What is to be deployed where, and who asks for it."""
 
     version_id: int
@@ -107,11 +107,11 @@ class Order:
     tag: str
     environment: str
     reason: str
-    by: By
+    initiator: Initiator
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class DeploymentRecord:
     """A deployment, and what only its service knows of it: whose it is, who approved it, what it superseded."""
 
     deployment: Deployment
@@ -121,7 +121,7 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
-class Spot:
+class PlacementState:
     """What stands in a place, and what was last tried there."""
 
     current_id: int | None = None
@@ -132,36 +132,36 @@ class Spot:
     last_tag: str = ""
 
 
-def by(call: Call) -> By:
+def initiator(context: RequestContext) -> Initiator:
     """Say who calls."""
-    principal = call.principal
+    principal = context.principal
     rules = "environments:write" in principal.scopes and principal.apps is None
-    return By(principal.actor, principal.user_id, call.traceparent, rules)
+    return Initiator(principal.actor, principal.user_id, context.traceparent, rules)
 
 
-def beginning(rules: Rules, order: Order) -> list[tuple[Status, str, str]]:
+def initial_statuses(rules: Rules, request: DeploymentRequest) -> list[tuple[Status, str, str]]:
     """Return how a deployment begins: each state with its reason and who put it there."""
-    entries: list[tuple[Status, str, str]] = [("pending", order.reason, order.by.actor)]
+    entries: list[tuple[Status, str, str]] = [("pending", request.reason, request.initiator.actor)]
     if rules.blocked:
         entries.append(("blocked", rules.blocked, RULES_ACTOR))
     elif rules.requires_approval:
-        waits = f"{order.environment} asks for the approval of somebody else"
+        waits = f"{request.environment} asks for the approval of somebody else"
         entries.append(("awaiting_approval", waits, RULES_ACTOR))
     return entries
 
 
-def require_step(deployment: Deployment, status: Status) -> None:
+def require_transition(deployment: Deployment, status: Status) -> None:
     """Raise ImpossibleStep unless a deployment can go there."""
-    steps = STEPS[deployment.status]
+    steps = TRANSITIONS[deployment.status]
     if status not in steps:
         ways = " or ".join(steps) or "nothing: this is its end"
-        raise ImpossibleStep(
+        raise InvalidTransition(
             f"deployment {deployment.id} is {deployment.status}; from there it can become {ways}",
-            steps=list(steps),
+            allowed_statuses=list(steps),
         )
 
 
-def approver(held: Held, rules: Rules, status: Status, who: By) -> str:
+def resolve_approver(record: DeploymentRecord, rules: Rules, status: Status, initiator: Initiator) -> str:
     """Return who has approved a deployment once it has taken a step; raise NeedsAnother unless who takes it may.
 
     Where an environment asks for approval, and from `awaiting_approval`, only somebody other than who asked may take
@@ -169,28 +169,30 @@ def approver(held: Held, rules: Rules, status: Status, who: By) -> str:
     """
     if status == "awaiting_approval":
         return ""
-    asked_for = rules.requires_approval or held.deployment.status == "awaiting_approval"
-    if held.approved_by or status not in _ONWARD or not asked_for:
-        return held.approved_by
-    if _asked(held, who):
-        raise NeedsAnother(
-            f"{held.deployment.actor} asked for deployment {held.deployment.id}: somebody else must move it on"
+    asked_for = rules.requires_approval or record.deployment.status == "awaiting_approval"
+    if record.approved_by or status not in _STARTING_STATUSES or not asked_for:
+        return record.approved_by
+    if _is_requester(record, initiator):
+        raise SelfApprovalForbidden(
+            f"{record.deployment.actor} asked for deployment {record.deployment.id}: somebody else must move it on"
         )
-    return who.actor
+    return initiator.actor
 
 
-def _asked(held: Held, who: By) -> bool:
+def _is_requester(record: DeploymentRecord, initiator: Initiator) -> bool:
     """Say whether it was them who asked for a deployment: a user's keys are the user, and a binding's jobs are one."""
-    if who.user_id is not None and who.user_id == held.user_id:
+    if initiator.user_id is not None and initiator.user_id == record.user_id:
         return True
-    return _origin(who.actor) == _origin(held.deployment.actor)
+    return _approval_identity(initiator.actor) == _approval_identity(record.deployment.actor)
 
 
-def _origin(actor: str) -> str:
+def _approval_identity(actor: str) -> str:
     return actor.partition("/")[0] if actor.startswith("oidc:") else actor
 
 
-def unblocked(deployment: Deployment, rules: Rules, new: StatusNew, who: By) -> StatusNew:
+def apply_block(
+    deployment: Deployment, rules: Rules, new: StatusCreate, initiator: Initiator
+) -> StatusCreate:
     """Return a step as the history is to have it; raise EnvironmentBlocked unless who takes it may.
 
     While an environment is blocked, only who may write environments leaves `blocked` or begins there, and the reason
@@ -199,67 +201,69 @@ def unblocked(deployment: Deployment, rules: Rules, new: StatusNew, who: By) -> 
     goes_on = new.status == "in_progress" or (deployment.status == "blocked" and new.status != "cancelled")
     if not rules.blocked or not goes_on:
         return new
-    if not who.rules:
+    if not initiator.can_write_environments:
         raise EnvironmentBlocked(
             f"{deployment.environment} is blocked: {rules.blocked}; deployment {deployment.id} can be cancelled, "
             "or goes on when somebody who may write environments lets it",
             reason=rules.blocked,
         )
-    return replace(new, reason=f"{new.reason} {_THOUGH}{rules.blocked})".lstrip())
+    return replace(new, reason=f"{new.reason} {_BLOCK_NOTE}{rules.blocked})".lstrip())
 
 
-def is_said_already(deployment: Deployment, new: StatusNew) -> bool:
+def is_noop(deployment: Deployment, new: StatusCreate) -> bool:
     """Say whether a PUT would leave a deployment as it is."""
-    said = deployment.reason.split(_THOUGH)[0].rstrip()
+    said = deployment.reason.split(_BLOCK_NOTE)[0].rstrip()
     return deployment.status == new.status and new.reason in {"", deployment.reason, said}
 
 
-def unknown(deployment_id: int) -> NotFound:
+def deployment_not_found(deployment_id: int) -> NotFound:
     """Say that there is no such deployment."""
     return NotFound(f"there is no deployment {deployment_id}")
 
 
-def unknown_version(version_id: int) -> NotFound:
+def version_not_found(version_id: int) -> NotFound:
     """Say that a version is gone, or its app."""
     return NotFound(f"there is no version {version_id}")
 
 
-def being_deleted(order: Order) -> BeingDeleted:
+def being_deleted(request: DeploymentRequest) -> BeingDeleted:
     """Say why a version is not deployed, although it is still there."""
-    return BeingDeleted(leaves(order))
+    return BeingDeleted(deletion_message(request))
 
 
-def leaves(order: Order) -> str:
+def deletion_message(request: DeploymentRequest) -> str:
     """Say that a version is about to go, or its app."""
-    return f"{order.app} {order.tag} is being deleted, or its app is"
+    return f"{request.app} {request.tag} is being deleted, or its app is"
 
 
-def active(deployment: Deployment) -> DeploymentActive:
+def already_active(deployment: Deployment) -> DeploymentActive:
     """Say which deployment is in the way."""
     url = f"/deployments/{deployment.id}"
     return DeploymentActive(
         f"{deployment.app} {deployment.tag} is on its way to {deployment.environment} ({deployment.status}): "
         "let it finish, or cancel it",
         headers={"link": f'<{url}>; rel="active"'},
-        active=url,
-        active_status=deployment.status,
+        active_deployment=url,
+        active_deployment_status=deployment.status,
     )
 
 
-def require_removable(deployment: Deployment, spot: Spot) -> None:
+def require_removable(deployment: Deployment, placement: PlacementState) -> None:
     """Raise DeploymentStands unless a deployment is history only."""
-    if deployment.status in ACTIVE:
-        raise DeploymentStands(f"deployment {deployment.id} is {deployment.status}: cancel it first")
-    if deployment.id in {spot.current_id, spot.last_id}:
-        what = "is what stands" if deployment.id == spot.current_id else "is the last that was tried"
-        raise DeploymentStands(
+    if deployment.status in ACTIVE_STATUSES:
+        raise DeploymentInUse(f"deployment {deployment.id} is {deployment.status}: cancel it first")
+    if deployment.id in {placement.current_id, placement.last_id}:
+        what = "is what stands" if deployment.id == placement.current_id else "is the last that was tried"
+        raise DeploymentInUse(
             f"deployment {deployment.id} {what} of {deployment.app} in {deployment.environment}"
         )
 
 
-def happened(type_: str, deployment: Deployment, spot: Spot, who: By) -> Happening:
+def deployment_event(
+    type_: str, deployment: Deployment, placement: PlacementState, initiator: Initiator
+) -> DomainEvent:
     """Make the event of what somebody did to a deployment; `spot` is its place after that."""
-    return Happening(
+    return DomainEvent(
         type=type_,
         subject=f"app/{deployment.app_id}/deployment/{deployment.id}",
         data={
@@ -275,9 +279,9 @@ def happened(type_: str, deployment: Deployment, spot: Spot, who: By) -> Happeni
             "created_at": deployment.created_at,
             "updated_at": deployment.updated_at,
             "finished_at": deployment.finished_at,
-            "current_version_id": spot.current_version_id,
-            "current_tag": spot.current_tag,
+            "current_version_id": placement.current_version_id,
+            "current_tag": placement.current_tag,
         },
-        actor=who.actor,
-        traceparent=who.traceparent,
+        actor=initiator.actor,
+        traceparent=initiator.traceparent,
     )

@@ -12,21 +12,21 @@ from msgspec.structs import replace
 from envmgr.server.contracts.events import AUTO_DEPLOY_SKIPPED
 from envmgr.server.contracts.fields import AppName
 from envmgr.server.contracts.requests import EnvironmentPut
-from envmgr.server.kit.common.events import Happening
+from envmgr.server.kit.common.events import DomainEvent
 from envmgr.server.kit.common.problems import AlreadyExists, Conflict, Forbidden, InvalidFields, NotFound
 from envmgr.versions import SpecError, compare, parse, parse_spec, satisfies
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from envmgr.server.contracts.requests import EnvironmentChange
+    from envmgr.server.contracts.requests import EnvironmentPatch
     from envmgr.server.contracts.resources import AutoDeploy, Deployment, Environment, Rules, Tier
-    from envmgr.server.deployment.domain import By, Order, Spot
+    from envmgr.server.deployment.domain import DeploymentRequest, Initiator, PlacementState
     from envmgr.server.kit.common.context import Principal
 
-ANY = "*"
-MOST_RULES = 200
-_GUESSES: tuple[tuple[str, Tier, int], ...] = (
+WILDCARD = "*"
+MAX_RULES = 200
+_TIER_HINTS: tuple[tuple[str, Tier, int], ...] = (
     ("dev|local|sandbox|sbx|review|preview", "development", 100),
     ("test|tst|qa|qc|integ|perf|stress|bench|non[-_.]?pro?d|(?:ci|int|load)(?![a-z])", "testing", 200),
     ("uat|accept|acpt", "testing", 250),
@@ -37,7 +37,7 @@ _GUESSES: tuple[tuple[str, Tier, int], ...] = (
     ("pro?d|live(?![a-z])", "production", 400),
 )
 """How the words begin that say what an environment is, and where it stands on the way to production."""
-_WORDS = [(re.compile(f"(?<![a-z])(?:{words})"), tier, order) for words, tier, order in _GUESSES]
+_TIER_PATTERNS = [(re.compile(f"(?<![a-z])(?:{words})"), tier, order) for words, tier, order in _TIER_HINTS]
 _LAST = 500
 
 
@@ -47,17 +47,17 @@ class EnvironmentInUse(Conflict):
     title = "Something was deployed to this environment"
 
 
-def guessed(name: str) -> EnvironmentPut:
+def infer_tier(name: str) -> EnvironmentPut:
     """Say what an environment is that is made by its first use, going by the first word of its name that tells."""
     put, first = EnvironmentPut(tier="other", sort_order=_LAST), len(name)
-    for word, tier, order in _WORDS:
+    for word, tier, order in _TIER_PATTERNS:
         found = word.search(name.lower())
         if found and found.start() < first:
             put, first = EnvironmentPut(tier=tier, sort_order=order), found.start()
     return put
 
 
-def unknown(name: str) -> NotFound:
+def environment_not_found(name: str) -> NotFound:
     """Say that there is no such environment."""
     return NotFound(f"there is no environment {name!r}")
 
@@ -80,7 +80,7 @@ def require_all_apps(principal: Principal) -> None:
         )
 
 
-def require_sound(rules: Rules) -> None:
+def validate(rules: Rules) -> None:
     """Raise InvalidFields, with a pointer to each, for rules that say nothing that can be followed."""
     errors = list(_errors(rules))
     if errors:
@@ -88,11 +88,11 @@ def require_sound(rules: Rules) -> None:
 
 
 def _errors(rules: Rules) -> Iterator[tuple[str, str]]:
-    if len(rules.auto_deploy) > MOST_RULES:
-        yield "/rules/auto_deploy", f"{MOST_RULES} rules at most"
+    if len(rules.auto_deploy) > MAX_RULES:
+        yield "/rules/auto_deploy", f"{MAX_RULES} rules at most"
         return
     for n, rule in enumerate(rules.auto_deploy):
-        if rule.app != ANY and not _is_app(rule.app):
+        if rule.app != WILDCARD and not _is_app(rule.app):
             yield f"/rules/auto_deploy/{n}/app", "the name of an app, or * for every app"
         if problem := _range_problem(rule.tag_range):
             yield f"/rules/auto_deploy/{n}/tag_range", problem
@@ -116,7 +116,7 @@ def _range_problem(tag_range: str) -> str:
     return ""
 
 
-def merged(environment: Environment, change: EnvironmentChange) -> EnvironmentPut:
+def merged(environment: Environment, change: EnvironmentPatch) -> EnvironmentPut:
     """Say all of an environment, from what it is and what is to change."""
     return EnvironmentPut(
         tier=environment.tier if change.tier is UNSET else change.tier,
@@ -131,35 +131,35 @@ def differs(environment: Environment, put: EnvironmentPut) -> bool:
     return now != (put.tier, put.sort_order, put.rules)
 
 
-def shown_to(environment: Environment, principal: Principal) -> Environment:
+def visible_to(environment: Environment, principal: Principal) -> Environment:
     """Leave out rules about apps that are not theirs to see."""
     if principal.apps is None:
         return environment
     theirs = tuple(
-        rule for rule in environment.rules.auto_deploy if rule.app == ANY or rule.app in principal.apps
+        rule for rule in environment.rules.auto_deploy if rule.app == WILDCARD or rule.app in principal.apps
     )
     return replace(environment, rules=replace(environment.rules, auto_deploy=theirs))
 
 
-def matching(rules: Rules, app: str, tag: str) -> AutoDeploy | None:
+def matching_rule(rules: Rules, app: str, tag: str) -> AutoDeploy | None:
     """Return the first rule by which a new version is deployed.
 
     A tag that is no version (`nightly`) is only in the range `*`; a pre-release only in a range that names one.
     What stands before a version (`sub/v1.2.0`) does not count in a range that names nothing such.
     """
     for rule in rules.auto_deploy:
-        if rule.app in {ANY, app} and _in_range(tag, rule.tag_range):
+        if rule.app in {WILDCARD, app} and _in_range(tag, rule.tag_range):
             return rule
     return None
 
 
 def _in_range(tag: str, tag_range: str) -> bool:
     if parse(tag).opaque:
-        return tag_range.strip() == ANY
+        return tag_range.strip() == WILDCARD
     return satisfies(tag, tag_range)
 
 
-def is_below(tag: str, other: str) -> bool:
+def is_older(tag: str, other: str) -> bool:
     """Say whether a tag is a version below another one; of tags that cannot be compared, none is."""
     first, second = parse(tag), parse(other)
     if first.opaque or second.opaque or first.vendor != second.vendor:
@@ -167,20 +167,20 @@ def is_below(tag: str, other: str) -> bool:
     return compare(tag, other) < 0
 
 
-def objection(order: Order, spot: Spot, before: Deployment | None) -> str:
+def skip_reason(request: DeploymentRequest, placement: PlacementState, before: Deployment | None) -> str:
     """Say why no rule deploys a version to a place where another one is on its way: going back is for people."""
-    if before is not None and is_below(order.tag, before.tag):
-        return f"{order.tag} is older than {before.tag}, which is on its way there"
-    if spot.current_tag is not None and is_below(order.tag, spot.current_tag):
-        return f"{order.tag} is older than {spot.current_tag}, which stands there"
-    if spot.last_version_id == order.version_id:
+    if before is not None and is_older(request.tag, before.tag):
+        return f"{request.tag} is older than {before.tag}, which is on its way there"
+    if placement.current_tag is not None and is_older(request.tag, placement.current_tag):
+        return f"{request.tag} is older than {placement.current_tag}, which stands there"
+    if placement.last_version_id == request.version_id:
         return "this version was tried there already"
-    if spot.last_version_id > order.version_id and not is_below(spot.last_tag, order.tag):
-        return f"a later version, {spot.last_tag}, was tried there already"
+    if placement.last_version_id > request.version_id and not is_older(placement.last_tag, request.tag):
+        return f"a later version, {placement.last_tag}, was tried there already"
     return ""
 
 
-def followed(rules: Rules, was: str, now: str | None) -> Rules:
+def with_renamed_app(rules: Rules, was: str, now: str | None) -> Rules:
     """Return rules as they are once an app has another name, or is gone."""
     moved = (
         replace(rule, app=now) if rule.app == was and now else rule
@@ -190,34 +190,36 @@ def followed(rules: Rules, was: str, now: str | None) -> Rules:
     return replace(rules, auto_deploy=tuple(dict.fromkeys(moved)))
 
 
-def spelled(environment: str, rule: AutoDeploy) -> str:
+def rule_label(environment: str, rule: AutoDeploy) -> str:
     """Name a rule, as a reason."""
     return f"rule of {environment}: {rule.app} {rule.tag_range}"
 
 
-def skipped(order: Order, rule: AutoDeploy, why: str, active: int | None) -> Happening:
+def auto_deploy_skipped_event(
+    request: DeploymentRequest, rule: AutoDeploy, why: str, active: int | None
+) -> DomainEvent:
     """Make the event of a rule that was not followed."""
-    return Happening(
+    return DomainEvent(
         type=AUTO_DEPLOY_SKIPPED,
-        subject=f"app/{order.app_id}/version/{order.version_id}",
+        subject=f"app/{request.app_id}/version/{request.version_id}",
         data={
-            "version_id": order.version_id,
-            "app_id": order.app_id,
-            "app": order.app,
-            "tag": order.tag,
-            "environment": order.environment,
+            "version_id": request.version_id,
+            "app_id": request.app_id,
+            "app": request.app,
+            "tag": request.tag,
+            "environment": request.environment,
             "rule": {"app": rule.app, "tag_range": rule.tag_range},
             "reason": why,
             "active_deployment_id": active,
         },
-        actor=order.by.actor,
-        traceparent=order.by.traceparent,
+        actor=request.initiator.actor,
+        traceparent=request.initiator.traceparent,
     )
 
 
-def happened(type_: str, environment: Environment, who: By) -> Happening:
+def environment_event(type_: str, environment: Environment, initiator: Initiator) -> DomainEvent:
     """Make the event of what somebody did to an environment."""
-    return Happening(
+    return DomainEvent(
         type=type_,
         subject=f"environment/{environment.name}",
         data={
@@ -228,6 +230,6 @@ def happened(type_: str, environment: Environment, who: By) -> Happening:
             "created_at": environment.created_at,
             "updated_at": environment.updated_at,
         },
-        actor=who.actor,
-        traceparent=who.traceparent,
+        actor=initiator.actor,
+        traceparent=initiator.traceparent,
     )

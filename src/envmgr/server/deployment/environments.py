@@ -13,17 +13,17 @@ from envmgr.server.contracts.requests import EnvironmentPut
 from envmgr.server.contracts.resources import Environment, Rules
 from envmgr.server.deployment import domain, environment_rules, store, tables
 from envmgr.server.kit.common.clock import rfc3339
-from envmgr.server.kit.common.preconditions import require_unchanged, tag_of
-from envmgr.server.kit.common.problems import Stale
-from envmgr.server.kit.common.results import Answer
-from envmgr.server.kit.db.pagination import Listing
+from envmgr.server.kit.common.preconditions import etag_of, require_match
+from envmgr.server.kit.common.problems import PreconditionFailed
+from envmgr.server.kit.common.results import Result
+from envmgr.server.kit.db.pagination import PagedQuery
 from envmgr.server.kit.db.sql import Statement
 
 if TYPE_CHECKING:
-    from envmgr.server.contracts.requests import EnvironmentChange
-    from envmgr.server.deployment.domain import By
-    from envmgr.server.kit.common.context import Call, Principal
-    from envmgr.server.kit.db.pagination import Page, Paging
+    from envmgr.server.contracts.requests import EnvironmentPatch
+    from envmgr.server.deployment.domain import Initiator
+    from envmgr.server.kit.common.context import Principal, RequestContext
+    from envmgr.server.kit.db.pagination import Page, PageRequest
     from envmgr.server.kit.db.sql import Reader, Row, Transaction
 
 _TABLE = tables.environment
@@ -53,7 +53,7 @@ _UPDATE = Statement(
     )
 )
 _DELETE = Statement(delete(_TABLE).where(_TABLE.c.name == bindparam("which")))
-_LISTING = Listing(
+_LISTING = PagedQuery(
     _COLUMNS,
     key=_TABLE.c.id,
     sorts={name: _TABLE.c[name] for name in ("id", "name", "tier", "sort_order", "created_at", "updated_at")},
@@ -73,70 +73,78 @@ def get(reader: Reader, name: str) -> Environment:
     """Return an environment; raise NotFound."""
     found = find(reader, name)
     if found is None:
-        raise environment_rules.unknown(name)
+        raise environment_rules.environment_not_found(name)
     return found
 
 
-def every(reader: Reader) -> list[Environment]:
+def list_all(reader: Reader) -> list[Environment]:
     """Return all of them, in the order they stand in."""
     return [_environment(row) for row in reader.all(_ALL)]
 
 
-def page(reader: Reader, paging: Paging, principal: Principal) -> Page[Environment]:
+def page(reader: Reader, paging: PageRequest, principal: Principal) -> Page[Environment]:
     """Return a page of them, as somebody may see them."""
-    return _LISTING.page(reader, paging, lambda row: environment_rules.shown_to(_environment(row), principal))
+    return _LISTING.page(
+        reader, paging, lambda row: environment_rules.visible_to(_environment(row), principal)
+    )
 
 
-def used(transaction: Transaction, name: str, who: By) -> Environment:
+def get_or_create(transaction: Transaction, name: str, initiator: Initiator) -> Environment:
     """Return an environment, made now if this is its first use."""
-    return find(transaction, name) or _add(transaction, name, environment_rules.guessed(name), who)
+    return find(transaction, name) or _add(transaction, name, environment_rules.infer_tier(name), initiator)
 
 
-def create(transaction: Transaction, call: Call, name: str, put: EnvironmentPut) -> Environment:
+def create(transaction: Transaction, context: RequestContext, name: str, put: EnvironmentPut) -> Environment:
     """Make an environment; raise AlreadyExists."""
     if find(transaction, name) is not None:
         raise environment_rules.name_taken(name)
-    return _add(transaction, name, put, domain.by(call))
+    return _add(transaction, name, put, domain.initiator(context))
 
 
-def put_(transaction: Transaction, call: Call, name: str, put: EnvironmentPut) -> Answer[Environment]:
+def upsert(
+    transaction: Transaction, context: RequestContext, name: str, put: EnvironmentPut
+) -> Result[Environment]:
     """Say all of an environment, new or not."""
     old = find(transaction, name)
     if old is not None:
-        return Answer(_change(transaction, call, old, put), created=False)
-    if call.if_match is not None:
-        raise Stale(f"there is no environment {name!r} any more: decide anew")
-    return Answer(_add(transaction, name, put, domain.by(call)))
+        return Result(_change(transaction, context, old, put), created=False)
+    if context.if_match is not None:
+        raise PreconditionFailed(f"there is no environment {name!r} any more: decide anew")
+    return Result(_add(transaction, name, put, domain.initiator(context)))
 
 
-def change(transaction: Transaction, call: Call, name: str, change_: EnvironmentChange) -> Environment:
+def change(
+    transaction: Transaction, context: RequestContext, name: str, change_: EnvironmentPatch
+) -> Environment:
     """Say some of an environment."""
     old = get(transaction, name)
-    return _change(transaction, call, old, environment_rules.merged(old, change_))
+    return _change(transaction, context, old, environment_rules.merged(old, change_))
 
 
-def follow_app(transaction: Transaction, was: str, now: str | None, who: By) -> None:
+def rename_app_in_rules(transaction: Transaction, was: str, now: str | None, initiator: Initiator) -> None:
     """Write an app's new name into the rules about it; without a new name, take them out."""
-    for old in every(transaction):
+    for old in list_all(transaction):
         put = EnvironmentPut(
-            tier=old.tier, sort_order=old.sort_order, rules=environment_rules.followed(old.rules, was, now)
+            tier=old.tier,
+            sort_order=old.sort_order,
+            rules=environment_rules.with_renamed_app(old.rules, was, now),
         )
         if environment_rules.differs(old, put):
-            _write(transaction, old, put, who)
+            _write(transaction, old, put, initiator)
 
 
-def remove(transaction: Transaction, call: Call, name: str) -> None:
+def remove(transaction: Transaction, context: RequestContext, name: str) -> None:
     """Remove an environment; raise EnvironmentInUse where anything was ever deployed to it."""
     old = get(transaction, name)
-    require_unchanged(call, tag_of(old))
+    require_match(context, etag_of(old))
     if store.has_any_in(transaction, name):
         raise environment_rules.in_use(name)
-    transaction.run(_DELETE, which=name)
-    transaction.emit(environment_rules.happened(ENVIRONMENT_DELETED, old, domain.by(call)))
+    transaction.execute(_DELETE, which=name)
+    transaction.emit(environment_rules.environment_event(ENVIRONMENT_DELETED, old, domain.initiator(context)))
 
 
-def _add(transaction: Transaction, name: str, put: EnvironmentPut, who: By) -> Environment:
-    id_ = transaction.add(
+def _add(transaction: Transaction, name: str, put: EnvironmentPut, initiator: Initiator) -> Environment:
+    id_ = transaction.insert(
         _INSERT,
         name=name,
         tier=put.tier,
@@ -155,19 +163,23 @@ def _add(transaction: Transaction, name: str, put: EnvironmentPut, who: By) -> E
         updated_at=at,
         rev=1,
     )
-    transaction.emit(environment_rules.happened(ENVIRONMENT_CREATED, new, who))
+    transaction.emit(environment_rules.environment_event(ENVIRONMENT_CREATED, new, initiator))
     return new
 
 
-def _change(transaction: Transaction, call: Call, old: Environment, put: EnvironmentPut) -> Environment:
-    require_unchanged(call, tag_of(old))
+def _change(
+    transaction: Transaction, context: RequestContext, old: Environment, put: EnvironmentPut
+) -> Environment:
+    require_match(context, etag_of(old))
     if not environment_rules.differs(old, put):
         return old
-    return _write(transaction, old, put, domain.by(call))
+    return _write(transaction, old, put, domain.initiator(context))
 
 
-def _write(transaction: Transaction, old: Environment, put: EnvironmentPut, who: By) -> Environment:
-    transaction.run(
+def _write(
+    transaction: Transaction, old: Environment, put: EnvironmentPut, initiator: Initiator
+) -> Environment:
+    transaction.execute(
         _UPDATE,
         which=old.name,
         of_tier=put.tier,
@@ -183,7 +195,7 @@ def _write(transaction: Transaction, old: Environment, put: EnvironmentPut, who:
         updated_at=rfc3339(transaction.now),
         rev=old.rev + 1,
     )
-    transaction.emit(environment_rules.happened(ENVIRONMENT_UPDATED, new, who))
+    transaction.emit(environment_rules.environment_event(ENVIRONMENT_UPDATED, new, initiator))
     return new
 
 

@@ -26,20 +26,20 @@ from envmgr.server.deployment import (
     store,
     transitions,
 )
-from envmgr.server.deployment.domain import AUTO_ACTOR, By, Order
-from envmgr.server.kit.messaging.inbox import fresh
+from envmgr.server.deployment.domain import AUTO_ACTOR, DeploymentRequest, Initiator
+from envmgr.server.kit.messaging.inbox import filter_unprocessed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from envmgr.server.contracts.resources import AutoDeploy, Deployment
-    from envmgr.server.kit.common.events import Event
+    from envmgr.server.kit.common.events import EventEnvelope
     from envmgr.server.kit.db.sql import Database, Transaction
     from envmgr.server.kit.messaging.bus import Subscription
     from envmgr.server.kit.messaging.dead_letters import DeadLetters
 
 CONSUMER = "deployment"
-AT_ONCE = 64
+BATCH_SIZE = 64
 """Events that are taken in one transaction: few, because requests wait for it."""
 
 
@@ -62,113 +62,115 @@ class _Version(Struct, frozen=True, kw_only=True):
 def subscriptions(database: Database, dead_letters: DeadLetters) -> list[Subscription]:
     """Subscribe to what happens to apps and versions."""
 
-    async def handle(events: Sequence[Event]) -> None:
-        for start in range(0, len(events), AT_ONCE):
-            await database.write(partial(_take, events=events[start : start + AT_ONCE]))
+    async def handle(events: Sequence[EventEnvelope]) -> None:
+        for start in range(0, len(events), BATCH_SIZE):
+            await database.write(partial(_process_batch, events=events[start : start + BATCH_SIZE]))
 
-    return [dead_letters.consumer(CONSUMER, [APP_CREATED, *_HANDLERS], handle)]
+    return [dead_letters.subscription(CONSUMER, [APP_CREATED, *_HANDLERS], handle)]
 
 
-def _take(transaction: Transaction, events: Sequence[Event]) -> None:
-    for type_, alike in groupby(fresh(transaction, CONSUMER, events), lambda event: event.type):
+def _process_batch(transaction: Transaction, events: Sequence[EventEnvelope]) -> None:
+    for type_, alike in groupby(filter_unprocessed(transaction, CONSUMER, events), lambda event: event.type):
         if type_ == APP_CREATED:
-            _learn_apps(transaction, alike)
+            _upsert_apps(transaction, alike)
         else:
             for event in alike:
                 _HANDLERS[type_](transaction, event)
 
 
-def _learn_apps(transaction: Transaction, events: Iterable[Event]) -> None:
+def _upsert_apps(transaction: Transaction, events: Iterable[EventEnvelope]) -> None:
     """Take note of new apps, all at once: nothing here has an older name of them."""
     apps = [(convert(event.data, _App), event.sequence) for event in events]
-    placements.learn_all(transaction, [(app.app_id, app.name, sequence) for app, sequence in apps])
+    placements.upsert_apps(transaction, [(app.app_id, app.name, sequence) for app, sequence in apps])
 
 
-def _follow_app(transaction: Transaction, event: Event) -> None:
+def _on_app_updated(transaction: Transaction, event: EventEnvelope) -> None:
     app = convert(event.data, _App)
     was = placements.name_of(transaction, app.app_id, app.name)
-    if placements.learn(transaction, event, app.app_id, app.name, gone=False):
+    if placements.upsert_app(transaction, event, app.app_id, app.name, deleted=False):
         if was is not None and was != app.name:
-            environments.follow_app(transaction, was, app.name, _by(event))
-        placements.rename(transaction, app.app_id, app.name)
+            environments.rename_app_in_rules(transaction, was, app.name, _initiator(event))
+        placements.rename_app(transaction, app.app_id, app.name)
         store.rename(transaction, app.app_id, app.name)
 
 
-def _forget_app(transaction: Transaction, event: Event) -> None:
+def _on_app_deleted(transaction: Transaction, event: EventEnvelope) -> None:
     """Keep the history of an app that is gone; what was on its way is cancelled, nothing stands, no rule is left."""
     app = convert(event.data, _App)
     was = placements.name_of(transaction, app.app_id, app.name)
-    if not placements.learn(transaction, event, app.app_id, app.name, gone=True):
+    if not placements.upsert_app(transaction, event, app.app_id, app.name, deleted=True):
         return
-    deletion_holds.drop_app(transaction, app.app_id)
-    who, reason = _by(event), f"{app.name} was deleted"
+    deletion_holds.release_for_app(transaction, app.app_id)
+    who, reason = _initiator(event), f"{app.name} was deleted"
     for held in store.active_of_app(transaction, app.app_id):
         transitions.cancel(transaction, held, reason, who)
-    for held in store.standing_of_app(transaction, app.app_id):
+    for held in store.current_for_app(transaction, app.app_id):
         transitions.retire(transaction, held, reason, who)
-    placements.clear(transaction, app.app_id)
-    environments.follow_app(transaction, was or app.name, None, who)
+    placements.delete_for_app(transaction, app.app_id)
+    environments.rename_app_in_rules(transaction, was or app.name, None, who)
 
 
-def _forget_version(transaction: Transaction, event: Event) -> None:
+def _on_version_deleted(transaction: Transaction, event: EventEnvelope) -> None:
     """Cancel what was on its way; a version that stands is deleted only with its app, or in the same moment."""
     version = convert(event.data, _Version)
-    placements.bury(transaction, version.version_id)
-    deletion_holds.drop_version(transaction, version.version_id)
-    who, reason = _by(event), f"{version.app} {version.tag} was deleted"
+    placements.mark_version_deleted(transaction, version.version_id)
+    deletion_holds.release_for_version(transaction, version.version_id)
+    who, reason = _initiator(event), f"{version.app} {version.tag} was deleted"
     for held in store.active_of_version(transaction, version.version_id):
         transitions.cancel(transaction, held, reason, who)
-    for held in store.standing_of_version(transaction, version.version_id):
+    for held in store.current_for_version(transaction, version.version_id):
         transitions.retire(transaction, held, reason, who)
 
 
-def _deploy_by_rule(transaction: Transaction, event: Event) -> None:
-    order = transitions.known(transaction, _order(event))
+def _auto_deploy(transaction: Transaction, event: EventEnvelope) -> None:
+    order = transitions.resolve_request(transaction, _deployment_request(event))
     if order is None:
         return
-    for environment in environments.every(transaction):
-        rule = environment_rules.matching(environment.rules, order.app, order.tag)
+    for environment in environments.list_all(transaction):
+        rule = environment_rules.matching_rule(environment.rules, order.app, order.tag)
         if rule is not None:
-            reason = environment_rules.spelled(environment.name, rule)
+            reason = environment_rules.rule_label(environment.name, rule)
             _deploy(transaction, replace(order, environment=environment.name, reason=reason), rule)
 
 
-def _deploy(transaction: Transaction, order: Order, rule: AutoDeploy) -> None:
+def _deploy(transaction: Transaction, request: DeploymentRequest, rule: AutoDeploy) -> None:
     """Deploy a version, in the stead of an older one that a rule asked for and that has not begun."""
-    spot = placements.spot(transaction, order.app_id, order.environment)
-    held = store.active_in(transaction, order.app_id, order.environment)
+    spot = placements.get(transaction, request.app_id, request.environment)
+    held = store.active_in(transaction, request.app_id, request.environment)
     before = held.deployment if held else None
-    why = environment_rules.objection(order, spot, before)
-    if deletion_holds.is_leaving(transaction, order.app_id, order.version_id):
-        why = domain.leaves(order)
-    if not why and before is not None and not _gives_way(before):
+    why = environment_rules.skip_reason(request, spot, before)
+    if deletion_holds.is_held(transaction, request.app_id, request.version_id):
+        why = domain.deletion_message(request)
+    if not why and before is not None and not _is_superseded_by_rule(before):
         why = f"deployment {before.id} is {before.status}"
     if why:
-        transaction.emit(environment_rules.skipped(order, rule, why, before.id if before else None))
+        transaction.emit(
+            environment_rules.auto_deploy_skipped_event(request, rule, why, before.id if before else None)
+        )
         return
     if held is not None:
-        transitions.cancel(transaction, held, f"version {order.tag} came", order.by)
-    transitions.begin(transaction, order)
+        transitions.cancel(transaction, held, f"version {request.tag} came", request.initiator)
+    transitions.create(transaction, request)
 
 
-def _gives_way(before: Deployment) -> bool:
-    return before.actor == AUTO_ACTOR and before.status in domain.WAITING
+def _is_superseded_by_rule(before: Deployment) -> bool:
+    return before.actor == AUTO_ACTOR and before.status in domain.WAITING_STATUSES
 
 
-def _order(event: Event) -> Order:
+def _deployment_request(event: EventEnvelope) -> DeploymentRequest:
     """Make an order for a new version, but for where to."""
     version = convert(event.data, _Version)
-    who = By(AUTO_ACTOR, traceparent=event.traceparent)
-    return Order(version.version_id, version.app_id, version.app, version.tag, "", "", who)
+    who = Initiator(AUTO_ACTOR, traceparent=event.traceparent)
+    return DeploymentRequest(version.version_id, version.app_id, version.app, version.tag, "", "", who)
 
 
-def _by(event: Event) -> By:
-    return By("system:deployment", traceparent=event.traceparent)
+def _initiator(event: EventEnvelope) -> Initiator:
+    return Initiator("system:deployment", traceparent=event.traceparent)
 
 
-_HANDLERS: dict[str, Callable[[Transaction, Event], None]] = {
-    APP_UPDATED: _follow_app,
-    APP_DELETED: _forget_app,
-    VERSION_CREATED: _deploy_by_rule,
-    VERSION_DELETED: _forget_version,
+_HANDLERS: dict[str, Callable[[Transaction, EventEnvelope], None]] = {
+    APP_UPDATED: _on_app_updated,
+    APP_DELETED: _on_app_deleted,
+    VERSION_CREATED: _auto_deploy,
+    VERSION_DELETED: _on_version_deleted,
 }

@@ -11,7 +11,7 @@ from envmgr.server.deployment.service import DeploymentService
 from envmgr.server.deployment.store import HEAD
 from envmgr.server.kit.messaging.dead_letters import DeadLetters
 from envmgr.server.kit.messaging.outbox import Outbox
-from envmgr.server.kit.runtime.service_module import Module, housekeeping
+from envmgr.server.kit.runtime.service_module import ServiceModule, cleanup_job
 
 if TYPE_CHECKING:
     from envmgr.server.contracts.ports import Apps, Deployments, Versions
@@ -27,14 +27,14 @@ def make(database: Database, versions: Versions, apps: Apps) -> DeploymentServic
     return DeploymentService(database, versions, apps)
 
 
-def module(database: Database, deployments: Deployments) -> Module:
+def module(database: Database, deployments: Deployments) -> ServiceModule:
     """Make what runs it."""
     dead_letters = DeadLetters(database, NAME)
-    return Module(
+    return ServiceModule(
         name=NAME,
         routes=routes(deployments),
         outbox=Outbox(database, NAME),
         dead_letters=dead_letters,
         subscriptions=subscriptions(database, dead_letters),
-        jobs=[housekeeping(NAME, database)],
+        jobs=[cleanup_job(NAME, database)],
     )

@@ -9,45 +9,45 @@ from sqlalchemy import bindparam, delete, func, select, union, update
 from sqlalchemy.dialects.sqlite import insert
 
 from envmgr.server.deployment import deletion_holds, tables
-from envmgr.server.deployment.domain import Spot
-from envmgr.server.kit.db.sql import Statement, rows_of
+from envmgr.server.deployment.domain import PlacementState
+from envmgr.server.kit.db.sql import Statement, json_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from envmgr.server.contracts.resources import Deployment
     from envmgr.server.kit.common.context import Principal
-    from envmgr.server.kit.common.events import Event
+    from envmgr.server.kit.common.events import EventEnvelope
     from envmgr.server.kit.db.sql import Reader, Row, Transaction
 
 _encode = msgspec.json.Encoder().encode
-_PLACE, _APP, _GONE = tables.place, tables.known_app, tables.gone_version
-_HERE = (_PLACE.c.app_id == bindparam("of_app"), _PLACE.c.environment == bindparam("where"))
+_PLACEMENT, _APP, _DELETED_VERSION = tables.placement, tables.app_projection, tables.deleted_version
+_HERE = (_PLACEMENT.c.app_id == bindparam("of_app"), _PLACEMENT.c.environment == bindparam("where"))
 _FIND = Statement(
     select(
-        _PLACE.c.current_id,
-        _PLACE.c.current_version_id,
-        _PLACE.c.current_tag,
-        _PLACE.c.last_id,
-        _PLACE.c.last_version_id,
-        _PLACE.c.last_tag,
+        _PLACEMENT.c.current_id,
+        _PLACEMENT.c.current_version_id,
+        _PLACEMENT.c.current_tag,
+        _PLACEMENT.c.last_id,
+        _PLACEMENT.c.last_version_id,
+        _PLACEMENT.c.last_tag,
     ).where(*_HERE)
 )
 _LAST = ("last_id", "last_version_id", "last_tag", "last_status", "last_actor", "last_updated_at")
-_TRY = Statement(
-    insert(_PLACE)
+_INSERT_ATTEMPT = Statement(
+    insert(_PLACEMENT)
     .values({name: bindparam(name) for name in ("app_id", "environment", "app", *_LAST)})
     .on_conflict_do_update(
         index_elements=["app_id", "environment"], set_={name: bindparam(name) for name in _LAST}
     )
 )
-_FOLLOW_LAST = Statement(
-    update(_PLACE)
-    .where(*_HERE, _PLACE.c.last_id == bindparam("which"))
+_UPDATE_ATTEMPT = Statement(
+    update(_PLACEMENT)
+    .where(*_HERE, _PLACEMENT.c.last_id == bindparam("which"))
     .values(last_status=bindparam("to_status"), last_updated_at=bindparam("now"))
 )
-_STAND = Statement(
-    update(_PLACE)
+_SET_CURRENT = Statement(
+    update(_PLACEMENT)
     .where(*_HERE)
     .values(
         current_id=bindparam("now_id"),
@@ -57,16 +57,16 @@ _STAND = Statement(
         current_since=bindparam("now_at"),
     )
 )
-_RENAME = Statement(
-    update(_PLACE).where(_PLACE.c.app_id == bindparam("of_app")).values(app=bindparam("called"))
+_RENAME_APP = Statement(
+    update(_PLACEMENT).where(_PLACEMENT.c.app_id == bindparam("of_app")).values(app=bindparam("called"))
 )
-_CLEAR = Statement(delete(_PLACE).where(_PLACE.c.app_id == bindparam("of_app")))
+_DELETE_FOR_APP = Statement(delete(_PLACEMENT).where(_PLACEMENT.c.app_id == bindparam("of_app")))
 _DEPLOYMENT = tables.deployment
-_COUNT_OF_APP = Statement(
+_COUNT_ACTIVE_FOR_APP = Statement(
     select(func.count()).select_from(
         union(
-            select(_PLACE.c.environment).where(
-                _PLACE.c.app_id == bindparam("which"), _PLACE.c.current_id.is_not(None)
+            select(_PLACEMENT.c.environment).where(
+                _PLACEMENT.c.app_id == bindparam("which"), _PLACEMENT.c.current_id.is_not(None)
             ),
             select(_DEPLOYMENT.c.environment).where(
                 _DEPLOYMENT.c.app_id == bindparam("which"), tables.IS_ACTIVE
@@ -74,11 +74,11 @@ _COUNT_OF_APP = Statement(
         ).subquery()
     )
 )
-_COUNT_OF_VERSION = Statement(
+_COUNT_ACTIVE_FOR_VERSION = Statement(
     select(func.count()).select_from(
         union(
-            select(_PLACE.c.app_id, _PLACE.c.environment).where(
-                _PLACE.c.current_version_id == bindparam("which")
+            select(_PLACEMENT.c.app_id, _PLACEMENT.c.environment).where(
+                _PLACEMENT.c.current_version_id == bindparam("which")
             ),
             select(_DEPLOYMENT.c.app_id, _DEPLOYMENT.c.environment).where(
                 _DEPLOYMENT.c.version_id == bindparam("which"), tables.IS_ACTIVE
@@ -86,41 +86,51 @@ _COUNT_OF_VERSION = Statement(
         ).subquery()
     )
 )
-_ROWS = select(_PLACE)
-_ALL = Statement(_ROWS.order_by(_PLACE.c.app_id, _PLACE.c.environment))
-_ALL_IN = Statement(_ROWS.where(_PLACE.c.environment == bindparam("where")).order_by(_PLACE.c.app_id))
-_KNOWN = ("app_id", "name", "sequence", "gone")
-_KNOW = insert(_APP).from_select(_KNOWN, rows_of(*_KNOWN))
-_LEARN = Statement(
-    _KNOW.on_conflict_do_update(
+_ROWS = select(_PLACEMENT)
+_ALL = Statement(_ROWS.order_by(_PLACEMENT.c.app_id, _PLACEMENT.c.environment))
+_ALL_IN = Statement(_ROWS.where(_PLACEMENT.c.environment == bindparam("where")).order_by(_PLACEMENT.c.app_id))
+_APP_COLUMNS = ("app_id", "name", "sequence", "gone")
+_INSERT_APPS = insert(_APP).from_select(_APP_COLUMNS, json_rows(*_APP_COLUMNS))
+_UPSERT_APP = Statement(
+    _INSERT_APPS.on_conflict_do_update(
         index_elements=["app_id"],
-        set_={"name": _KNOW.excluded.name, "sequence": _KNOW.excluded.sequence, "gone": _KNOW.excluded.gone},
-        where=_APP.c.sequence < _KNOW.excluded.sequence,
+        set_={
+            "name": _INSERT_APPS.excluded.name,
+            "sequence": _INSERT_APPS.excluded.sequence,
+            "gone": _INSERT_APPS.excluded.gone,
+        },
+        where=_APP.c.sequence < _INSERT_APPS.excluded.sequence,
     )
 )
 _APP_NAME = Statement(select(_APP.c.name, _APP.c.gone).where(_APP.c.app_id == bindparam("app_id")))
 _APPS = Statement(select(_APP.c.app_id, _APP.c.name).where(_APP.c.gone == 0).order_by(_APP.c.app_id))
 _NAMES = func.json_each(bindparam("names")).table_valued("value")
-_NAMED = Statement(select(_APP.c.app_id).where(_APP.c.name.in_(select(_NAMES.c.value)), tables.THERE_IS))
-_MEET = Statement(
+_FIND_APPS_BY_NAME = Statement(
+    select(_APP.c.app_id).where(_APP.c.name.in_(select(_NAMES.c.value)), tables.NOT_DELETED)
+)
+_INSERT_APP_IF_MISSING = Statement(
     insert(_APP)
     .values(app_id=bindparam("app_id"), name=bindparam("name"), sequence=0, gone=0)
     .on_conflict_do_nothing()
 )
-_BURY = Statement(insert(_GONE).values(version_id=bindparam("version_id")).on_conflict_do_nothing())
-_IS_GONE = Statement(select(_GONE.c.version_id).where(_GONE.c.version_id == bindparam("version_id")))
+_MARK_DELETED = Statement(
+    insert(_DELETED_VERSION).values(version_id=bindparam("version_id")).on_conflict_do_nothing()
+)
+_IS_DELETED = Statement(
+    select(_DELETED_VERSION.c.version_id).where(_DELETED_VERSION.c.version_id == bindparam("version_id"))
+)
 
 
-def spot(reader: Reader, app_id: int, environment: str) -> Spot:
+def get(reader: Reader, app_id: int, environment: str) -> PlacementState:
     """Return what stands in a place; nothing, where there is no such place."""
     row = reader.one(_FIND, of_app=app_id, where=environment)
-    return Spot(*row) if row else Spot()
+    return PlacementState(*row) if row else PlacementState()
 
 
-def try_(transaction: Transaction, deployment: Deployment) -> None:
+def record_attempt(transaction: Transaction, deployment: Deployment) -> None:
     """Make a new deployment the last one that was tried in its place."""
-    transaction.run(
-        _TRY,
+    transaction.execute(
+        _INSERT_ATTEMPT,
         app_id=deployment.app_id,
         environment=deployment.environment,
         app=deployment.app,
@@ -133,10 +143,10 @@ def try_(transaction: Transaction, deployment: Deployment) -> None:
     )
 
 
-def follow(transaction: Transaction, deployment: Deployment) -> None:
+def update_attempt(transaction: Transaction, deployment: Deployment) -> None:
     """Show a deployment's new state, if it is the last one that was tried in its place."""
-    transaction.run(
-        _FOLLOW_LAST,
+    transaction.execute(
+        _UPDATE_ATTEMPT,
         of_app=deployment.app_id,
         where=deployment.environment,
         which=deployment.id,
@@ -145,10 +155,12 @@ def follow(transaction: Transaction, deployment: Deployment) -> None:
     )
 
 
-def stand(transaction: Transaction, app_id: int, environment: str, deployment: Deployment | None) -> None:
+def set_current(
+    transaction: Transaction, app_id: int, environment: str, deployment: Deployment | None
+) -> None:
     """Make a deployment what stands in a place from now on; or nothing."""
-    transaction.run(
-        _STAND,
+    transaction.execute(
+        _SET_CURRENT,
         of_app=app_id,
         where=environment,
         now_id=deployment and deployment.id,
@@ -159,24 +171,24 @@ def stand(transaction: Transaction, app_id: int, environment: str, deployment: D
     )
 
 
-def rename(transaction: Transaction, app_id: int, name: str) -> None:
+def rename_app(transaction: Transaction, app_id: int, name: str) -> None:
     """Write an app's new name to its places."""
-    transaction.run(_RENAME, of_app=app_id, called=name)
+    transaction.execute(_RENAME_APP, of_app=app_id, called=name)
 
 
-def clear(transaction: Transaction, app_id: int) -> None:
+def delete_for_app(transaction: Transaction, app_id: int) -> None:
     """Remove the places of an app."""
-    transaction.run(_CLEAR, of_app=app_id)
+    transaction.execute(_DELETE_FOR_APP, of_app=app_id)
 
 
-def count_of_app(reader: Reader, app_id: int) -> int:
+def count_active_for_app(reader: Reader, app_id: int) -> int:
     """Count the places where an app stands, or is on its way to."""
-    return _count(reader.one(_COUNT_OF_APP, which=app_id))
+    return _count(reader.one(_COUNT_ACTIVE_FOR_APP, which=app_id))
 
 
-def count_of_version(reader: Reader, version_id: int) -> int:
+def count_active_for_version(reader: Reader, version_id: int) -> int:
     """Count the places where a version stands, or is on its way to."""
-    return _count(reader.one(_COUNT_OF_VERSION, which=version_id))
+    return _count(reader.one(_COUNT_ACTIVE_FOR_VERSION, which=version_id))
 
 
 def rows(reader: Reader, environment: str | None) -> list[Row]:
@@ -184,30 +196,32 @@ def rows(reader: Reader, environment: str | None) -> list[Row]:
     return reader.all(_ALL) if environment is None else reader.all(_ALL_IN, where=environment)
 
 
-def learn(transaction: Transaction, event: Event, app_id: int, name: str, *, gone: bool) -> bool:
+def upsert_app(
+    transaction: Transaction, event: EventEnvelope, app_id: int, name: str, *, deleted: bool
+) -> bool:
     """Write down what is new about an app; return whether it is, and not older than what is known."""
-    return transaction.many(_LEARN, [(app_id, name, event.sequence, gone)]) == 1
+    return transaction.execute_many(_UPSERT_APP, [(app_id, name, event.sequence, deleted)]) == 1
 
 
-def learn_all(transaction: Transaction, apps: Sequence[tuple[int, str, int]]) -> None:
+def upsert_apps(transaction: Transaction, apps: Sequence[tuple[int, str, int]]) -> None:
     """Write down apps that are new: their ids, their names, and the number of the event that told of each."""
-    transaction.many(_LEARN, [(*app, False) for app in apps])
+    transaction.execute_many(_UPSERT_APP, [(*app, False) for app in apps])
 
 
-def meet(transaction: Transaction, app_id: int, name: str) -> None:
+def ensure_app(transaction: Transaction, app_id: int, name: str) -> None:
     """Write down an app that no event has told of yet: whatever is deployed is of an app that is known."""
-    transaction.run(_MEET, app_id=app_id, name=name)
+    transaction.execute(_INSERT_APP_IF_MISSING, app_id=app_id, name=name)
 
 
-def named(reader: Reader, names: Iterable[str]) -> frozenset[int]:
+def find_apps_by_name(reader: Reader, names: Iterable[str]) -> frozenset[int]:
     """Return the apps that have these names now: not those that had them, and are gone or about to go."""
-    found = reader.all(_NAMED, names=_encode(sorted(names)).decode())
-    return frozenset(app_id for (app_id,) in found if not deletion_holds.is_leaving(reader, app_id))
+    found = reader.all(_FIND_APPS_BY_NAME, names=_encode(sorted(names)).decode())
+    return frozenset(app_id for (app_id,) in found if not deletion_holds.is_held(reader, app_id))
 
 
-def theirs(reader: Reader, principal: Principal) -> frozenset[int] | None:
+def visible_apps(reader: Reader, principal: Principal) -> frozenset[int] | None:
     """Return the apps that are somebody's to see; None for all that there are and were."""
-    return None if principal.apps is None else named(reader, principal.apps)
+    return None if principal.apps is None else find_apps_by_name(reader, principal.apps)
 
 
 def name_of(reader: Reader, app_id: int, otherwise: str) -> str | None:
@@ -224,14 +238,14 @@ def apps(reader: Reader) -> list[tuple[int, str]]:
     return [(app_id, name) for app_id, name in reader.all(_APPS)]
 
 
-def bury(transaction: Transaction, version_id: int) -> None:
+def mark_version_deleted(transaction: Transaction, version_id: int) -> None:
     """Remember that a version is gone."""
-    transaction.run(_BURY, version_id=version_id)
+    transaction.execute(_MARK_DELETED, version_id=version_id)
 
 
-def is_gone(reader: Reader, version_id: int) -> bool:
+def is_version_deleted(reader: Reader, version_id: int) -> bool:
     """Say whether a version is gone."""
-    return reader.one(_IS_GONE, version_id=version_id) is not None
+    return reader.one(_IS_DELETED, version_id=version_id) is not None
 
 
 def _count(row: Row | None) -> int:

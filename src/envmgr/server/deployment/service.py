@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from envmgr.server.contracts.ports import Leave
+from envmgr.server.contracts.ports import DeletionHold
 from envmgr.server.contracts.resources import Deployment, Environment, StatusEntry
 from envmgr.server.deployment import (
     deletion_holds,
@@ -19,27 +19,27 @@ from envmgr.server.deployment import (
     transitions,
 )
 from envmgr.server.deployment.matrix import matrix
-from envmgr.server.kit.common.context import system
-from envmgr.server.kit.common.preconditions import require_app, require_unchanged, tag_of
-from envmgr.server.kit.db.idempotency import once
-from envmgr.server.kit.messaging.outbox import newest
+from envmgr.server.kit.common.context import system_context
+from envmgr.server.kit.common.preconditions import etag_of, require_app_access, require_match
+from envmgr.server.kit.db.idempotency import idempotent
+from envmgr.server.kit.messaging.outbox import latest_sequence
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from envmgr.server.contracts.ports import Apps, Versions
     from envmgr.server.contracts.requests import (
-        DeploymentNew,
-        EnvironmentChange,
-        EnvironmentNew,
+        DeploymentCreate,
+        EnvironmentCreate,
+        EnvironmentPatch,
         EnvironmentPut,
-        StatusNew,
+        StatusCreate,
     )
     from envmgr.server.contracts.resources import Matrix
-    from envmgr.server.deployment.domain import Held
-    from envmgr.server.kit.common.context import Call
-    from envmgr.server.kit.common.results import Answer
-    from envmgr.server.kit.db.pagination import Page, Paging
+    from envmgr.server.deployment.domain import DeploymentRecord
+    from envmgr.server.kit.common.context import RequestContext
+    from envmgr.server.kit.common.results import Result
+    from envmgr.server.kit.db.pagination import Page, PageRequest
     from envmgr.server.kit.db.sql import Database, Reader, Transaction
 
 
@@ -51,172 +51,198 @@ class DeploymentService:
         self._versions = versions
         self._apps = apps
 
-    async def create(self, call: Call, new: DeploymentNew) -> Answer[Deployment]:
+    async def create(self, context: RequestContext, new: DeploymentCreate) -> Result[Deployment]:
         """Begin a deployment; its environment is made by its first use."""
-        version = await self._versions.get(replace(call, idempotency=None, if_match=None), new.version_id)
+        version = await self._versions.get(replace(context, idempotency=None, if_match=None), new.version_id)
         # Events may take longer than a note holds; whether the caller may touch the app is looked at below.
-        await self._apps.get(system("deployment", call.traceparent), str(version.app_id))
-        order = domain.Order(
-            version.id, version.app_id, version.app, version.tag, new.environment, new.reason, domain.by(call)
+        await self._apps.get(system_context("deployment", context.traceparent), str(version.app_id))
+        order = domain.DeploymentRequest(
+            version.id,
+            version.app_id,
+            version.app,
+            version.tag,
+            new.environment,
+            new.reason,
+            domain.initiator(context),
         )
 
         def unit(transaction: Transaction) -> Deployment:
-            known = transitions.known(transaction, order)
+            known = transitions.resolve_request(transaction, order)
             if known is None:
-                raise domain.unknown_version(order.version_id)
-            require_app(call, known.app)
-            return transitions.begin(transaction, known)
+                raise domain.version_not_found(order.version_id)
+            require_app_access(context, known.app)
+            return transitions.create(transaction, known)
 
-        return await self._database.write(once(call, Deployment, unit))
+        return await self._database.write(idempotent(context, Deployment, unit))
 
-    async def get(self, call: Call, deployment_id: int) -> Deployment:
+    async def get(self, context: RequestContext, deployment_id: int) -> Deployment:
         """Return a deployment."""
-        return await self._database.lookup(lambda reader: _get(reader, call, deployment_id).deployment)
+        return await self._database.read_inline(
+            lambda reader: _get(reader, context, deployment_id).deployment
+        )
 
-    async def list(self, call: Call, paging: Paging) -> Page[Deployment]:
+    async def list(self, context: RequestContext, paging: PageRequest) -> Page[Deployment]:
         """Return a page of deployments; the filter `app` is an app's id or name, and one that is not is NotFound."""
         if "app" in paging.filters:
-            owner = await self._apps.get(call, str(paging.filters["app"]))
-            paging = paging.where(app=owner.id)
+            owner = await self._apps.get(context, str(paging.filters["app"]))
+            paging = paging.with_filters(app=owner.id)
 
         def unit(reader: Reader) -> Page[Deployment]:
-            return store.page(reader, paging, placements.theirs(reader, call.principal))
+            return store.page(reader, paging, placements.visible_apps(reader, context.principal))
 
         return await self._database.read(unit)
 
-    async def advance(self, call: Call, deployment_id: int, new: StatusNew) -> Answer[StatusEntry]:
+    async def add_status(
+        self, context: RequestContext, deployment_id: int, new: StatusCreate
+    ) -> Result[StatusEntry]:
         """Take a deployment a step further."""
 
         def unit(transaction: Transaction) -> StatusEntry:
-            held = _get(transaction, call, deployment_id)
-            require_unchanged(call, tag_of(held.deployment))
-            return transitions.advance(transaction, held, new, domain.by(call))[1]
+            held = _get(transaction, context, deployment_id)
+            require_match(context, etag_of(held.deployment))
+            return transitions.transition(transaction, held, new, domain.initiator(context))[1]
 
-        return await self._database.write(once(call, StatusEntry, unit))
+        return await self._database.write(idempotent(context, StatusEntry, unit))
 
-    async def put(self, call: Call, deployment_id: int, new: StatusNew) -> Deployment:
+    async def set_status(self, context: RequestContext, deployment_id: int, new: StatusCreate) -> Deployment:
         """Say what a deployment has come to; saying it again changes nothing."""
 
         def unit(transaction: Transaction) -> Deployment:
-            held = _get(transaction, call, deployment_id)
-            require_unchanged(call, tag_of(held.deployment))
-            if domain.is_said_already(held.deployment, new):
+            held = _get(transaction, context, deployment_id)
+            require_match(context, etag_of(held.deployment))
+            if domain.is_noop(held.deployment, new):
                 return held.deployment
-            return transitions.advance(transaction, held, new, domain.by(call))[0]
+            return transitions.transition(transaction, held, new, domain.initiator(context))[0]
 
         return await self._database.write(unit)
 
-    async def statuses(self, call: Call, deployment_id: int, paging: Paging) -> Page[StatusEntry]:
+    async def list_statuses(
+        self, context: RequestContext, deployment_id: int, paging: PageRequest
+    ) -> Page[StatusEntry]:
         """Return a page of a deployment's history."""
 
         def unit(reader: Reader) -> Page[StatusEntry]:
-            _get(reader, call, deployment_id)
+            _get(reader, context, deployment_id)
             return store.statuses(reader, deployment_id, paging)
 
         return await self._database.read(unit)
 
-    async def delete(self, call: Call, deployment_id: int) -> None:
+    async def delete(self, context: RequestContext, deployment_id: int) -> None:
         """Remove a deployment that is history only."""
 
         def unit(transaction: Transaction) -> None:
-            held = _get(transaction, call, deployment_id)
-            require_unchanged(call, tag_of(held.deployment))
-            transitions.remove(transaction, held, domain.by(call))
+            held = _get(transaction, context, deployment_id)
+            require_match(context, etag_of(held.deployment))
+            transitions.delete(transaction, held, domain.initiator(context))
 
         await self._database.write(unit)
 
-    async def leave(
+    async def begin_deletion(
         self,
-        call: Call,  # noqa: ARG002 - whoever asks has looked at what the caller may do
+        context: RequestContext,  # noqa: ARG002 - whoever asks has looked at what the caller may do
         *,
         app_id: int | None = None,
         version_id: int | None = None,
         force: bool = False,
-    ) -> Leave:
+    ) -> DeletionHold:
         """Deploy an app or a version no more, as it is about to be deleted; but where it stands, only by force."""
 
-        def unit(transaction: Transaction) -> Leave:
-            standing = _standing(transaction, app_id, version_id)
+        def unit(transaction: Transaction) -> DeletionHold:
+            standing = _active_placements(transaction, app_id, version_id)
             if standing and not force:
-                return Leave(standing)
-            return Leave(standing, deletion_holds.note(transaction, app_id=app_id, version_id=version_id))
+                return DeletionHold(standing)
+            return DeletionHold(
+                standing, deletion_holds.place_hold(transaction, app_id=app_id, version_id=version_id)
+            )
 
         return await self._database.write(unit)
 
-    async def stay(self, call: Call, leave: Leave) -> None:  # noqa: ARG002 - whoever asks got the number of the note
+    async def cancel_deletion(self, context: RequestContext, hold: DeletionHold) -> None:  # noqa: ARG002 - whoever asks got the number of the note
         """Take back that something leaves: it was not deleted."""
-        note = leave.note
+        note = hold.hold_id
         if note is not None:
-            await self._database.write(lambda transaction: deletion_holds.withdraw(transaction, note))
+            await self._database.write(lambda transaction: deletion_holds.release_hold(transaction, note))
 
-    async def environments(self, call: Call, paging: Paging) -> Page[Environment]:
+    async def list_environments(self, context: RequestContext, paging: PageRequest) -> Page[Environment]:
         """Return a page of environments."""
-        return await self._database.read(lambda reader: environments.page(reader, paging, call.principal))
+        return await self._database.read(lambda reader: environments.page(reader, paging, context.principal))
 
-    async def environment(self, call: Call, name: str) -> Environment:
+    async def get_environment(self, context: RequestContext, name: str) -> Environment:
         """Return an environment."""
-        found = await self._database.lookup(lambda reader: environments.get(reader, name))
-        return environment_rules.shown_to(found, call.principal)
+        found = await self._database.read_inline(lambda reader: environments.get(reader, name))
+        return environment_rules.visible_to(found, context.principal)
 
-    async def create_environment(self, call: Call, new: EnvironmentNew) -> Answer[Environment]:
+    async def create_environment(
+        self, context: RequestContext, new: EnvironmentCreate
+    ) -> Result[Environment]:
         """Make an environment."""
-        _require_sound(call, new)
+        _validate_rules(context, new)
         return await self._database.write(
-            once(call, Environment, lambda transaction: environments.create(transaction, call, new.name, new))
+            idempotent(
+                context,
+                Environment,
+                lambda transaction: environments.create(transaction, context, new.name, new),
+            )
         )
 
-    async def put_environment(self, call: Call, name: str, put: EnvironmentPut) -> Answer[Environment]:
+    async def replace_environment(
+        self, context: RequestContext, name: str, put: EnvironmentPut
+    ) -> Result[Environment]:
         """Say all of an environment, new or not."""
-        _require_sound(call, put)
-        return await self._database.write(lambda transaction: environments.put_(transaction, call, name, put))
-
-    async def change_environment(self, call: Call, name: str, change: EnvironmentChange) -> Environment:
-        """Say some of an environment."""
-        _require_sound(call, change)
+        _validate_rules(context, put)
         return await self._database.write(
-            lambda transaction: environments.change(transaction, call, name, change)
+            lambda transaction: environments.upsert(transaction, context, name, put)
         )
 
-    async def delete_environment(self, call: Call, name: str) -> None:
+    async def update_environment(
+        self, context: RequestContext, name: str, change: EnvironmentPatch
+    ) -> Environment:
+        """Say some of an environment."""
+        _validate_rules(context, change)
+        return await self._database.write(
+            lambda transaction: environments.change(transaction, context, name, change)
+        )
+
+    async def delete_environment(self, context: RequestContext, name: str) -> None:
         """Remove an environment that nothing was ever deployed to."""
-        environment_rules.require_all_apps(call.principal)
-        await self._database.write(lambda transaction: environments.remove(transaction, call, name))
+        environment_rules.require_all_apps(context.principal)
+        await self._database.write(lambda transaction: environments.remove(transaction, context, name))
 
-    async def matrix(self, call: Call, environment: str | None) -> Matrix:
+    async def matrix(self, context: RequestContext, environment: str | None) -> Matrix:
         """Return what stands where."""
-        return await self._database.read(lambda reader: matrix(reader, call.principal, environment))
+        return await self._database.read(lambda reader: matrix(reader, context.principal, environment))
 
-    async def told(self, call: Call) -> int:  # noqa: ARG002 - a number, whatever the caller may see
+    async def latest_sequence(self, context: RequestContext) -> int:  # noqa: ARG002 - a number, whatever the caller may see
         """Return the number of the newest event that was told."""
-        return await self._database.lookup(newest)
+        return await self._database.read_inline(latest_sequence)
 
-    async def under_way(self) -> Mapping[str, int]:
+    async def active_counts(self) -> Mapping[str, int]:
         """Count the deployments that are on their way, by status."""
         return await self._database.read(store.count_active)
 
 
-def _get(reader: Reader, call: Call, deployment_id: int) -> Held:
+def _get(reader: Reader, context: RequestContext, deployment_id: int) -> DeploymentRecord:
     held = store.find(reader, deployment_id)
-    if held is None or not _is_for(reader, call, held.deployment):
-        raise domain.unknown(deployment_id)
-    require_app(call, held.deployment.app)
+    if held is None or not _is_visible(reader, context, held.deployment):
+        raise domain.deployment_not_found(deployment_id)
+    require_app_access(context, held.deployment.app)
     return held
 
 
-def _is_for(reader: Reader, call: Call, deployment: Deployment) -> bool:
+def _is_visible(reader: Reader, context: RequestContext, deployment: Deployment) -> bool:
     """Say whether there is a deployment, for a caller: what is left of an app that went is not of the next one."""
-    if call.principal.apps is None:
+    if context.principal.apps is None:
         return True
     name = placements.name_of(reader, deployment.app_id, deployment.app)
-    return name is not None and not deletion_holds.is_leaving(reader, deployment.app_id)
+    return name is not None and not deletion_holds.is_held(reader, deployment.app_id)
 
 
-def _standing(reader: Reader, app_id: int | None, version_id: int | None) -> int:
-    of_app = 0 if app_id is None else placements.count_of_app(reader, app_id)
-    return of_app if version_id is None else placements.count_of_version(reader, version_id)
+def _active_placements(reader: Reader, app_id: int | None, version_id: int | None) -> int:
+    of_app = 0 if app_id is None else placements.count_active_for_app(reader, app_id)
+    return of_app if version_id is None else placements.count_active_for_version(reader, version_id)
 
 
-def _require_sound(call: Call, said: EnvironmentPut | EnvironmentChange) -> None:
-    environment_rules.require_all_apps(call.principal)
-    if said.rules is not UNSET:
-        environment_rules.require_sound(said.rules)
+def _validate_rules(context: RequestContext, change: EnvironmentPut | EnvironmentPatch) -> None:
+    environment_rules.require_all_apps(context.principal)
+    if change.rules is not UNSET:
+        environment_rules.validate(change.rules)

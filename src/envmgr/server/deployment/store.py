@@ -8,18 +8,18 @@ from msgspec.structs import replace
 from sqlalchemy import Integer, bindparam, delete, func, insert, select, update
 
 from envmgr.server.contracts.resources import Deployment, StatusEntry
-from envmgr.server.deployment.domain import ACTIVE, Held
-from envmgr.server.deployment.tables import IS_ACTIVE, STANDS, deployment, metadata, status_entry
+from envmgr.server.deployment.domain import ACTIVE_STATUSES, DeploymentRecord
+from envmgr.server.deployment.tables import IS_ACTIVE, IS_CURRENT, deployment, metadata, status_entry
 from envmgr.server.kit.common.clock import rfc3339
-from envmgr.server.kit.db.pagination import Listing
+from envmgr.server.kit.db.pagination import PagedQuery
 from envmgr.server.kit.db.sql import Statement
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from envmgr.server.contracts.resources import Status
-    from envmgr.server.deployment.domain import Order
-    from envmgr.server.kit.db.pagination import Page, Paging
+    from envmgr.server.deployment.domain import DeploymentRequest
+    from envmgr.server.kit.db.pagination import Page, PageRequest
     from envmgr.server.kit.db.sql import Reader, Row, Transaction
 
 HEAD = "0002"
@@ -37,8 +37,8 @@ _ACTIVE_IN = Statement(
 _ACTIVE_OF_APP = Statement(select(deployment).where(deployment.c.app_id == bindparam("app_id"), IS_ACTIVE))
 _OF_VERSION = select(deployment).where(deployment.c.version_id == bindparam("version_id"))
 _ACTIVE_OF_VERSION = Statement(_OF_VERSION.where(IS_ACTIVE))
-_STANDING_OF_VERSION = Statement(_OF_VERSION.where(STANDS))
-_STANDING_OF_APP = Statement(select(deployment).where(deployment.c.app_id == bindparam("app_id"), STANDS))
+_CURRENT_FOR_VERSION = Statement(_OF_VERSION.where(IS_CURRENT))
+_CURRENT_FOR_APP = Statement(select(deployment).where(deployment.c.app_id == bindparam("app_id"), IS_CURRENT))
 _NEW = ("version_id", "app_id", "app", "tag", "environment", "status", "reason", "actor", "user_id")
 _INSERT = Statement(
     insert(deployment).values(
@@ -76,12 +76,12 @@ _ANY_IN = Statement(
 _COUNT_ACTIVE = Statement(
     select(deployment.c.status, func.count()).where(IS_ACTIVE).group_by(deployment.c.status)
 )
-_NOTE = Statement(
+_INSERT_STATUS_ENTRY = Statement(
     insert(status_entry).values(
         {name: bindparam(name) for name in ("deployment_id", "status", "reason", "actor", "created_at")}
     )
 )
-_DEPLOYMENTS = Listing(
+_DEPLOYMENTS = PagedQuery(
     select(deployment),
     key=deployment.c.id,
     sorts={
@@ -97,85 +97,89 @@ _DEPLOYMENTS = Listing(
     },
     app=deployment.c.app_id,
 )
-_STATUSES = Listing(
+_STATUSES = PagedQuery(
     select(status_entry).where(status_entry.c.deployment_id == bindparam("of")),
     key=status_entry.c.id,
     sorts={"id": status_entry.c.id},
 )
 
 
-def find(reader: Reader, deployment_id: int) -> Held | None:
+def find(reader: Reader, deployment_id: int) -> DeploymentRecord | None:
     """Return a deployment."""
     row = reader.one(_BY_ID, id=deployment_id)
-    return _held(row) if row else None
+    return _record(row) if row else None
 
 
-def active_in(reader: Reader, app_id: int, environment_name: str) -> Held | None:
+def active_in(reader: Reader, app_id: int, environment_name: str) -> DeploymentRecord | None:
     """Return the deployment that is on its way to a place."""
     row = reader.one(_ACTIVE_IN, app_id=app_id, environment=environment_name)
-    return _held(row) if row else None
+    return _record(row) if row else None
 
 
-def active_of_app(reader: Reader, app_id: int) -> list[Held]:
+def active_of_app(reader: Reader, app_id: int) -> list[DeploymentRecord]:
     """Return what is on its way, of an app."""
-    return [_held(row) for row in reader.all(_ACTIVE_OF_APP, app_id=app_id)]
+    return [_record(row) for row in reader.all(_ACTIVE_OF_APP, app_id=app_id)]
 
 
-def active_of_version(reader: Reader, version_id: int) -> list[Held]:
+def active_of_version(reader: Reader, version_id: int) -> list[DeploymentRecord]:
     """Return what is on its way, of a version."""
-    return [_held(row) for row in reader.all(_ACTIVE_OF_VERSION, version_id=version_id)]
+    return [_record(row) for row in reader.all(_ACTIVE_OF_VERSION, version_id=version_id)]
 
 
-def standing_of_app(reader: Reader, app_id: int) -> list[Held]:
+def current_for_app(reader: Reader, app_id: int) -> list[DeploymentRecord]:
     """Return what stands, of an app."""
-    return [_held(row) for row in reader.all(_STANDING_OF_APP, app_id=app_id)]
+    return [_record(row) for row in reader.all(_CURRENT_FOR_APP, app_id=app_id)]
 
 
-def standing_of_version(reader: Reader, version_id: int) -> list[Held]:
+def current_for_version(reader: Reader, version_id: int) -> list[DeploymentRecord]:
     """Return what stands, of a version."""
-    return [_held(row) for row in reader.all(_STANDING_OF_VERSION, version_id=version_id)]
+    return [_record(row) for row in reader.all(_CURRENT_FOR_VERSION, version_id=version_id)]
 
 
-def page(reader: Reader, paging: Paging, apps: frozenset[int] | None) -> Page[Deployment]:
+def page(reader: Reader, paging: PageRequest, apps: frozenset[int] | None) -> Page[Deployment]:
     """Return a page of deployments; of these apps only, where they are given."""
     return _DEPLOYMENTS.page(reader, paging, _deployment, apps)
 
 
-def add(transaction: Transaction, order: Order, status: Status, reason: str) -> Held:
+def add(
+    transaction: Transaction, request: DeploymentRequest, status: Status, reason: str
+) -> DeploymentRecord:
     """Write a new deployment. Raise UniqueViolation where another one is active."""
-    id_ = transaction.add(
+    id_ = transaction.insert(
         _INSERT,
-        version_id=order.version_id,
-        app_id=order.app_id,
-        app=order.app,
-        tag=order.tag,
-        environment=order.environment,
+        version_id=request.version_id,
+        app_id=request.app_id,
+        app=request.app,
+        tag=request.tag,
+        environment=request.environment,
         status=status,
         reason=reason,
-        actor=order.by.actor,
-        user_id=order.by.user_id,
+        actor=request.initiator.actor,
+        user_id=request.initiator.user_id,
         now=transaction.now,
     )
     at = rfc3339(transaction.now)
     new = Deployment(
         id=id_,
-        version_id=order.version_id,
-        app_id=order.app_id,
-        app=order.app,
-        tag=order.tag,
-        environment=order.environment,
+        version_id=request.version_id,
+        app_id=request.app_id,
+        app=request.app,
+        tag=request.tag,
+        environment=request.environment,
         status=status,
         reason=reason,
-        actor=order.by.actor,
+        actor=request.initiator.actor,
         created_at=at,
         updated_at=at,
         finished_at=None,
         rev=1,
     )
-    return Held(new, order.by.user_id)
+    return DeploymentRecord(new, request.initiator.user_id)
 
 
-def change(transaction: Transaction, old: Held, status: Status, reason: str) -> Held:
+def update_status(
+    transaction: Transaction, old: DeploymentRecord, status: Status, reason: str
+) -> DeploymentRecord:
     """Write a deployment's new state; it is finished when it first leaves the active ones, and stays so."""
     was = old.deployment
     at = rfc3339(transaction.now)
@@ -184,31 +188,31 @@ def change(transaction: Transaction, old: Held, status: Status, reason: str) -> 
         status=status,
         reason=reason,
         updated_at=at,
-        finished_at=None if status in ACTIVE else was.finished_at or at,
+        finished_at=None if status in ACTIVE_STATUSES else was.finished_at or at,
         rev=was.rev + 1,
     )
-    transaction.run(
+    transaction.execute(
         _UPDATE,
         which=was.id,
         to_status=status,
         because=new.reason,
         now=transaction.now,
-        ended=None if status in ACTIVE else transaction.now,
+        ended=None if status in ACTIVE_STATUSES else transaction.now,
         approved=old.approved_by,
         before=old.supersedes,
     )
-    return Held(new, old.user_id, old.approved_by, old.supersedes)
+    return DeploymentRecord(new, old.user_id, old.approved_by, old.supersedes)
 
 
-def remove(transaction: Transaction, held: Held) -> None:
+def remove(transaction: Transaction, record: DeploymentRecord) -> None:
     """Remove a deployment; what superseded it superseded from now on what it had superseded. Its history stays."""
-    transaction.run(_RELINK, which=held.deployment.id, before=held.supersedes)
-    transaction.run(_DELETE, which=held.deployment.id)
+    transaction.execute(_RELINK, which=record.deployment.id, before=record.supersedes)
+    transaction.execute(_DELETE, which=record.deployment.id)
 
 
 def rename(transaction: Transaction, app_id: int, name: str) -> None:
     """Write an app's new name to all its deployments."""
-    transaction.run(_RENAME, which=app_id, called=name)
+    transaction.execute(_RENAME, which=app_id, called=name)
 
 
 def has_any_in(reader: Reader, environment_name: str) -> bool:
@@ -221,12 +225,12 @@ def count_active(reader: Reader) -> Mapping[str, int]:
     return {str(status): int(count) for status, count in reader.all(_COUNT_ACTIVE)}
 
 
-def note(
+def add_status_entry(
     transaction: Transaction, deployment_id: int, status: Status, reason: str, actor: str
 ) -> StatusEntry:
     """Add to the history of a deployment."""
-    id_ = transaction.add(
-        _NOTE,
+    id_ = transaction.insert(
+        _INSERT_STATUS_ENTRY,
         deployment_id=deployment_id,
         status=status,
         reason=reason,
@@ -236,13 +240,13 @@ def note(
     return _entry((id_, deployment_id, status, reason, actor, transaction.now))
 
 
-def statuses(reader: Reader, deployment_id: int, paging: Paging) -> Page[StatusEntry]:
+def statuses(reader: Reader, deployment_id: int, paging: PageRequest) -> Page[StatusEntry]:
     """Return a page of a deployment's history."""
     return _STATUSES.page(reader, paging, _entry, values={"of": deployment_id})
 
 
-def _held(row: Row) -> Held:
-    return Held(_deployment(row), *row[13:16])
+def _record(row: Row) -> DeploymentRecord:
+    return DeploymentRecord(_deployment(row), *row[13:16])
 
 
 def _deployment(row: Row) -> Deployment:

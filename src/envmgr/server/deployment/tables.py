@@ -12,8 +12,8 @@ from envmgr.server.kit.db.shared_tables import Tables
 
 # Spelled out, not bound: SQLite takes a partial index only for a condition that it reads as the index's own.
 IS_ACTIVE = text("status IN ('awaiting_approval', 'blocked', 'in_progress', 'pending', 'queued')")
-STANDS = text("status = 'successful'")
-THERE_IS = text("gone = 0")
+IS_CURRENT = text("status = 'successful'")
+NOT_DELETED = text("gone = 0")
 
 metadata = MetaData()
 Tables(metadata)
@@ -51,7 +51,7 @@ deployment = Table(
     Column("approved_by", Text, nullable=False),
     Column("supersedes", Integer),
     Index("deployment_active", "app_id", "environment", unique=True, sqlite_where=IS_ACTIVE),
-    Index("deployment_stands", "app_id", "environment", unique=True, sqlite_where=STANDS),
+    Index("deployment_stands", "app_id", "environment", unique=True, sqlite_where=IS_CURRENT),
     Index("deployment_supersedes", "supersedes", sqlite_where=text("supersedes IS NOT NULL")),
     Index("deployment_app_id", "app_id", "id"),
     Index("deployment_version", "version_id", "id"),
@@ -71,7 +71,7 @@ status_entry = Table(
     Index("status_entry_deployment", "deployment_id", "id"),
     sqlite_autoincrement=True,
 )
-place = Table(
+placement = Table(
     "place",
     metadata,
     Column("app_id", Integer, primary_key=True, autoincrement=False),
@@ -92,21 +92,21 @@ place = Table(
     Index("place_version", "current_version_id", "app_id"),
     sqlite_with_rowid=False,
 )
-known_app = Table(
+app_projection = Table(
     "known_app",
     metadata,
     Column("app_id", Integer, primary_key=True, autoincrement=False),
     Column("name", Text, nullable=False),
     Column("sequence", Integer, nullable=False),
     Column("gone", Integer, nullable=False),
-    Index("known_app_name", "name", sqlite_where=THERE_IS),
+    Index("known_app_name", "name", sqlite_where=NOT_DELETED),
 )
-gone_version = Table(
+deleted_version = Table(
     "gone_version",
     metadata,
     Column("version_id", Integer, primary_key=True, autoincrement=False),
 )
-leaving = Table(
+deletion_hold = Table(
     "leaving",
     metadata,
     Column("id", Integer, primary_key=True),

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from envmgr.server.kit.common.context import OF_ROLE
-from envmgr.server.kit.common.events import Happening
+from envmgr.server.kit.common.context import SCOPES_BY_ROLE
+from envmgr.server.kit.common.events import DomainEvent
 from envmgr.server.kit.common.problems import (
     AlreadyExists,
     Conflict,
@@ -20,23 +20,23 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from envmgr.server.gateway.resources import ApiKey, Binding, User
-    from envmgr.server.kit.common.context import Call, Principal, Role, Scope
+    from envmgr.server.kit.common.context import Principal, RequestContext, Role, Scope
 
 ACCESS_SECONDS = 15 * 60
 REFRESH_MS = 30 * 24 * 3600 * 1000
-SHORTEST_PASSWORD = 12
+MIN_PASSWORD_LENGTH = 12
 KEY, REFRESH = "evm", "evr"
-NOBODY = "anonymous"
+ANONYMOUS = "anonymous"
 _PARTS = 3
 
 
-class WrongPassword(Unauthenticated):
+class InvalidCredentials(Unauthenticated):
     """Name and password do not go together."""
 
     title = "Name and password do not go together"
 
 
-class RefreshReused(Unauthenticated):
+class RefreshTokenReused(Unauthenticated):
     """A refresh token came a second time: somebody has a copy."""
 
     title = "This refresh token was used before"
@@ -48,12 +48,12 @@ class LastAdmin(Conflict):
     title = "This is the last admin"
 
 
-def digest(token: str) -> str:
+def hash_token(token: str) -> str:
     """Return what is stored of a token: as it is 32 random bytes, a fast hash is as good as a slow one."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def split(token: str, kind: str) -> int:
+def parse_token_id(token: str, kind: str) -> int:
     """Return the id in `<kind>_<id>_<secret>`; 0, which nothing has, where it is no such token."""
     parts = token.split("_", _PARTS - 1)
     if len(parts) != _PARTS or parts[0] != kind or not (parts[1].isascii() and parts[1].isdecimal()):
@@ -63,8 +63,8 @@ def split(token: str, kind: str) -> int:
 
 def require_good_password(username: str, password: str, pointer: str) -> None:
     """Raise InvalidFields for a password that is too short, or is the name."""
-    if len(password) < SHORTEST_PASSWORD:
-        detail = f"a password has {SHORTEST_PASSWORD} characters or more"
+    if len(password) < MIN_PASSWORD_LENGTH:
+        detail = f"a password has {MIN_PASSWORD_LENGTH} characters or more"
     elif password.casefold() == username.casefold():
         detail = "the password is the username"
     else:
@@ -72,20 +72,22 @@ def require_good_password(username: str, password: str, pointer: str) -> None:
     raise InvalidFields("choose another password", errors=[(pointer, detail)])
 
 
-def require_everywhere(principal: Principal) -> None:
+def require_unrestricted(principal: Principal) -> None:
     """Raise Forbidden for who is let in for some apps only: people and issuers are for all."""
     if principal.apps is not None:
         raise Forbidden("your credential is for some apps only")
 
 
-def require_reach(principal: Principal, role: Role) -> None:
+def require_role_at_least(principal: Principal, role: Role) -> None:
     """Raise Forbidden for who could do less than somebody whom they would create or change."""
-    require_everywhere(principal)
-    if not principal.scopes >= OF_ROLE[role]:
+    require_unrestricted(principal)
+    if not principal.scopes >= SCOPES_BY_ROLE[role]:
         raise Forbidden(f"your credential can do less than a user with the role {role}")
 
 
-def require_scopes(principal: Principal, scopes: Iterable[Scope], apps: Iterable[str] | None) -> None:
+def require_grantable_scopes(
+    principal: Principal, scopes: Iterable[Scope], apps: Iterable[str] | None
+) -> None:
     """Raise Forbidden for who would give away more than they have."""
     if missing := sorted(set(scopes) - principal.scopes):
         raise Forbidden(f"you cannot give what you do not have: {', '.join(missing)}")
@@ -93,7 +95,7 @@ def require_scopes(principal: Principal, scopes: Iterable[Scope], apps: Iterable
         raise Forbidden("you cannot give access to apps that you have no access to")
 
 
-def session_of(principal: Principal) -> int:
+def require_session(principal: Principal) -> int:
     """Return the session that somebody signed in with. Raise Forbidden for keys and jobs."""
     kind, _, number = principal.credential.partition(":")
     if kind != "session":
@@ -119,14 +121,16 @@ def no_user(ref: str) -> NotFound:
     return NotFound(f"there is no user {ref!r}")
 
 
-def about(type_: str, subject: str, data: Mapping[str, object], call: Call) -> Happening:
+def gateway_event(
+    type_: str, subject: str, data: Mapping[str, object], context: RequestContext
+) -> DomainEvent:
     """Make the event of something that somebody did."""
-    return Happening(
-        type=type_, subject=subject, data=data, actor=call.principal.actor, traceparent=call.traceparent
+    return DomainEvent(
+        type=type_, subject=subject, data=data, actor=context.principal.actor, traceparent=context.traceparent
     )
 
 
-def of_user(type_: str, user: User, call: Call) -> Happening:
+def user_event(type_: str, user: User, context: RequestContext) -> DomainEvent:
     """Make the event of what a call did to a user."""
     data = {
         "user_id": user.id,
@@ -136,10 +140,10 @@ def of_user(type_: str, user: User, call: Call) -> Happening:
         "created_at": user.created_at,
         "updated_at": user.updated_at,
     }
-    return about(type_, f"user/{user.id}", data, call)
+    return gateway_event(type_, f"user/{user.id}", data, context)
 
 
-def of_key(type_: str, key: ApiKey, call: Call) -> Happening:
+def api_key_event(type_: str, key: ApiKey, context: RequestContext) -> DomainEvent:
     """Make the event of what a call did to a key; it never holds the key."""
     data = {
         "key_id": key.id,
@@ -149,10 +153,10 @@ def of_key(type_: str, key: ApiKey, call: Call) -> Happening:
         "apps": key.apps,
         "expires_at": key.expires_at,
     }
-    return about(type_, f"key/{key.id}", data, call)
+    return gateway_event(type_, f"key/{key.id}", data, context)
 
 
-def of_binding(type_: str, binding: Binding, call: Call) -> Happening:
+def binding_event(type_: str, binding: Binding, context: RequestContext) -> DomainEvent:
     """Make the event of what a call did to a binding."""
     data = {
         "binding_id": binding.id,
@@ -164,10 +168,10 @@ def of_binding(type_: str, binding: Binding, call: Call) -> Happening:
         "apps": binding.apps,
         "lifetime": binding.lifetime,
     }
-    return about(type_, f"binding/{binding.id}", data, call)
+    return gateway_event(type_, f"binding/{binding.id}", data, context)
 
 
-_LASTING = {
+_STABLE_CLAIMS = {
     "https://token.actions.githubusercontent.com": frozenset({"repository_id", "repository_owner_id"}),
     "https://gitlab.com": frozenset({"project_id", "namespace_id"}),
     "https://agent.buildkite.com": frozenset({"pipeline_id", "organization_id"}),
@@ -175,12 +179,12 @@ _LASTING = {
 }
 
 
-def lasting_claims(issuer: str) -> frozenset[str]:
+def stable_claims(issuer: str) -> frozenset[str]:
     """Return the claims of an issuer's tokens of which one names a job's project for good, whatever it is called.
 
     Of an issuer that is not known here, that may be its `sub`, or an id as those here call it.
     """
-    for known, claims in _LASTING.items():
+    for known, claims in _STABLE_CLAIMS.items():
         if issuer == known or issuer.startswith(f"{known}/"):
             return claims
-    return frozenset({"sub"}).union(*_LASTING.values())
+    return frozenset({"sub"}).union(*_STABLE_CLAIMS.values())

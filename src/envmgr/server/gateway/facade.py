@@ -10,17 +10,17 @@ from envmgr.server.gateway.store import failed_logins, oidc_bindings, sessions
 
 if TYPE_CHECKING:
     from envmgr.server.gateway.auth.authenticator import Authenticator
-    from envmgr.server.gateway.security_events import SecurityLog
+    from envmgr.server.gateway.security_events import SecurityEventLog
     from envmgr.server.gateway.services.api_keys import KeyService
     from envmgr.server.gateway.services.oidc_bindings import BindingService
     from envmgr.server.gateway.services.sessions import SessionService
     from envmgr.server.gateway.services.token_exchange import ExchangeService
     from envmgr.server.gateway.services.users import UserService
     from envmgr.server.kit.db.sql import Database, Transaction
-    from envmgr.server.kit.security.passwords import Passwords
+    from envmgr.server.kit.security.passwords import Argon2PasswordHasher
     from envmgr.server.kit.security.tokens import Keyring
 
-KEPT_MS = 30 * 24 * 3600 * 1000
+SESSION_RETENTION_MS = 30 * 24 * 3600 * 1000
 """How long an ended session is remembered, so that a copy of one of its tokens is still known for one."""
 
 
@@ -30,30 +30,30 @@ class Gateway:
 
     database: Database
     keyring: Keyring
-    passwords: Passwords
+    passwords: Argon2PasswordHasher
     authenticator: Authenticator
-    refusals: SecurityLog
+    refusals: SecurityEventLog
     sessions: SessionService
     users: UserService
     keys: KeyService
     bindings: BindingService
     exchange: ExchangeService
 
-    async def bootstrap(self, password: str = "") -> str | None:
+    async def create_initial_admin(self, password: str = "") -> str | None:
         """Make the first admin where there is no user; return the password if that was done just now."""
-        return await self.users.bootstrap(password)
+        return await self.users.create_initial_admin(password)
 
-    async def sweep(self) -> None:
+    async def cleanup(self) -> None:
         """Drop what counts no more."""
 
         def unit(transaction: Transaction) -> None:
-            failed_logins.forget(transaction, transaction.now - WINDOW_MS)
-            oidc_bindings.forget(transaction)
-            sessions.forget(transaction, transaction.now - KEPT_MS)
+            failed_logins.purge(transaction, transaction.now - WINDOW_MS)
+            oidc_bindings.purge_expired(transaction)
+            sessions.purge(transaction, transaction.now - SESSION_RETENTION_MS)
 
         await self.database.write(unit)
 
-    async def stop(self) -> None:
+    async def close(self) -> None:
         """Write down what is known only here, and let the threads go."""
-        await self.authenticator.write_usage()
+        await self.authenticator.flush_last_used()
         self.passwords.close()

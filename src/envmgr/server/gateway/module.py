@@ -7,23 +7,23 @@ from typing import TYPE_CHECKING
 
 from envmgr.server.gateway.api import routes
 from envmgr.server.gateway.auth.authenticator import Authenticator
-from envmgr.server.gateway.auth.login_throttle import Limits
-from envmgr.server.gateway.auth.response_encryption import Vault
+from envmgr.server.gateway.auth.login_throttle import LoginThrottle
+from envmgr.server.gateway.auth.response_encryption import ResponseEncryption
 from envmgr.server.gateway.event_handlers import subscription
 from envmgr.server.gateway.facade import Gateway
-from envmgr.server.gateway.security_events import SecurityLog
+from envmgr.server.gateway.security_events import SecurityEventLog
 from envmgr.server.gateway.services.api_keys import KeyService
 from envmgr.server.gateway.services.oidc_bindings import BindingService
-from envmgr.server.gateway.services.sessions import Parts, SessionService
+from envmgr.server.gateway.services.sessions import SessionDependencies, SessionService
 from envmgr.server.gateway.services.token_exchange import ExchangeService
 from envmgr.server.gateway.services.users import UserService
 from envmgr.server.gateway.store.tables import HEAD
-from envmgr.server.kit.http.rate_limit import Allowance
+from envmgr.server.kit.http.rate_limit import RateLimiter
 from envmgr.server.kit.messaging.dead_letters import DeadLetters
 from envmgr.server.kit.messaging.outbox import Outbox
-from envmgr.server.kit.runtime.service_module import Job, Module, housekeeping
-from envmgr.server.kit.security.jwks_cache import Issuers
-from envmgr.server.kit.security.passwords import Passwords
+from envmgr.server.kit.runtime.service_module import ScheduledJob, ServiceModule, cleanup_job
+from envmgr.server.kit.security.jwks_cache import JwksCache
+from envmgr.server.kit.security.passwords import Argon2PasswordHasher
 
 if TYPE_CHECKING:
     from envmgr.server.kit.db.sql import Database
@@ -31,46 +31,46 @@ if TYPE_CHECKING:
 
 NAME = "gateway"
 MIGRATIONS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "migrations")
-USAGE_EVERY, SWEEP_EVERY = 60.0, 3600.0
+FLUSH_INTERVAL_SECONDS, CLEANUP_INTERVAL_SECONDS = 60.0, 3600.0
 __all__ = ["HEAD", "MIGRATIONS", "NAME", "make", "module"]
 
 
-def make(database: Database, keyring: Keyring, issuers: Issuers | None = None) -> Gateway:
+def make(database: Database, keyring: Keyring, issuers: JwksCache | None = None) -> Gateway:
     """Make the services.
 
     The keys are those of `kit.tokens.keyring`; `issuers` finds those of the tokens that CI systems give to jobs.
     """
-    authenticator, passwords = Authenticator(database, keyring), Passwords()
-    vault = Vault(keyring.secret)
-    heard = Allowance(burst=100, per_second=1 / 10)
-    parts = Parts(database, authenticator, keyring, passwords, Limits(database), heard)
+    authenticator, passwords = Authenticator(database, keyring), Argon2PasswordHasher()
+    vault = ResponseEncryption(keyring.secret)
+    heard = RateLimiter(burst=100, per_second=1 / 10)
+    parts = SessionDependencies(database, authenticator, keyring, passwords, LoginThrottle(database), heard)
     return Gateway(
         database=database,
         keyring=keyring,
         passwords=passwords,
         authenticator=authenticator,
-        refusals=SecurityLog(database),
+        refusals=SecurityEventLog(database),
         sessions=SessionService(parts),
         users=UserService(database, authenticator, passwords, vault),
         keys=KeyService(database, authenticator, vault),
         bindings=BindingService(database, authenticator),
-        exchange=ExchangeService(database, keyring, issuers or Issuers(), heard),
+        exchange=ExchangeService(database, keyring, issuers or JwksCache(), heard),
     )
 
 
-def module(database: Database, gateway: Gateway) -> Module:
+def module(database: Database, gateway: Gateway) -> ServiceModule:
     """Make what runs them."""
     dead_letters = DeadLetters(database, NAME)
-    return Module(
+    return ServiceModule(
         name=NAME,
         routes=routes(gateway),
         outbox=Outbox(database, NAME),
         dead_letters=dead_letters,
         subscriptions=[subscription(gateway.authenticator, dead_letters)],
         jobs=[
-            housekeeping(NAME, database),
-            Job(f"{NAME}-sweep", SWEEP_EVERY, gateway.sweep),
-            Job(f"{NAME}-usage", USAGE_EVERY, gateway.authenticator.write_usage),
+            cleanup_job(NAME, database),
+            ScheduledJob(f"{NAME}-sweep", CLEANUP_INTERVAL_SECONDS, gateway.cleanup),
+            ScheduledJob(f"{NAME}-usage", FLUSH_INTERVAL_SECONDS, gateway.authenticator.flush_last_used),
         ],
-        stop=gateway.stop,
+        close=gateway.close,
     )

@@ -11,24 +11,27 @@ from envmgr.server.contracts.fields import AppName, Line, Username
 from envmgr.server.contracts.requests import Request
 from envmgr.server.gateway.resources import HumanRole
 from envmgr.server.kit.common.context import Scope
-from envmgr.server.kit.http.validation_messages import worded
+from envmgr.server.kit.http.validation_messages import described_pattern
 
 _YEAR = 366 * 24 * 3600
 _PLAIN = r"^[^\x00-\x1f\x7f\ud800-\udfff]*$(?!\n)"
 Password = Annotated[str, Meta(min_length=1, max_length=1024, pattern=_PLAIN)]
 NewPassword = Annotated[str, Meta(max_length=1024, pattern=_PLAIN, extra_json_schema={"minLength": 12})]
 """Its least length is told here, and held where it can be said why."""
-Typed = Annotated[str, Meta(min_length=1, max_length=256, pattern=_PLAIN)]
+UsernameInput = Annotated[str, Meta(min_length=1, max_length=256, pattern=_PLAIN)]
 """Typed for a username: whatever it is, it is looked up as it stands."""
-Opaque = Annotated[
-    str, worded("printable ASCII, without blanks", min_length=1, max_length=4096, pattern=r"^[!-~]+$(?!\n)")
+TokenText = Annotated[
+    str,
+    described_pattern(
+        "printable ASCII, without blanks", min_length=1, max_length=4096, pattern=r"^[!-~]+$(?!\n)"
+    ),
 ]
 Scopes = Annotated[tuple[Scope, ...], Meta(min_length=1, max_length=20)]
 Apps = Annotated[tuple[AppName, ...], Meta(min_length=1, max_length=200)]
 Lifetime = Annotated[int, Meta(ge=60, le=5 * _YEAR, description="Seconds.", examples=[7_776_000])]
 Issuer = Annotated[
     str,
-    worded(
+    described_pattern(
         "an address with https:// or http://, without blanks",
         max_length=500,
         pattern=r"^https?://[!-~]+$(?!\n)",
@@ -48,20 +51,20 @@ Claims = Annotated[
 class Login(Request, frozen=True, kw_only=True):
     """Sign in."""
 
-    username: Typed
+    username: UsernameInput
     password: Password
 
 
-class Refresh(Request, frozen=True, kw_only=True):
+class RefreshRequest(Request, frozen=True, kw_only=True):
     """Go on: the refresh token is used up, and another one given."""
 
-    refresh_token: Opaque
+    refresh_token: TokenText
 
 
 class Logout(Request, frozen=True, kw_only=True):
     """Sign out: of the session of this token, or of the one that asks."""
 
-    refresh_token: Opaque | UnsetType = UNSET
+    refresh_token: TokenText | UnsetType = UNSET
 
 
 class PasswordChange(Request, frozen=True, kw_only=True):
@@ -71,7 +74,7 @@ class PasswordChange(Request, frozen=True, kw_only=True):
     new: NewPassword
 
 
-class UserNew(Request, frozen=True, kw_only=True):
+class UserCreate(Request, frozen=True, kw_only=True):
     """Let somebody sign in."""
 
     username: Username
@@ -79,7 +82,7 @@ class UserNew(Request, frozen=True, kw_only=True):
     role: HumanRole = "user"
 
 
-class UserChange(Request, frozen=True, kw_only=True):
+class UserPatch(Request, frozen=True, kw_only=True):
     """Change what somebody may do, or their password; a new one ends their sessions."""
 
     role: HumanRole | UnsetType = UNSET
@@ -87,7 +90,7 @@ class UserChange(Request, frozen=True, kw_only=True):
     password: NewPassword | UnsetType = UNSET
 
 
-class KeyNew(Request, frozen=True, kw_only=True):
+class KeyCreate(Request, frozen=True, kw_only=True):
     """Make a key for a program: it can do no more than who makes it."""
 
     name: Annotated[Line, Meta(min_length=1)]
@@ -97,7 +100,7 @@ class KeyNew(Request, frozen=True, kw_only=True):
     expires_in: Lifetime | UnsetType = UNSET
 
 
-class BindingNew(Request, frozen=True, kw_only=True):
+class BindingCreate(Request, frozen=True, kw_only=True):
     """Let jobs of a CI system in, by the tokens that it gives them."""
 
     name: Line = ""
@@ -109,7 +112,7 @@ class BindingNew(Request, frozen=True, kw_only=True):
     lifetime: Annotated[int, Meta(ge=60, le=900)] = 900
 
 
-class Exchange(Request, frozen=True, kw_only=True):
+class TokenExchangeRequest(Request, frozen=True, kw_only=True):
     """Exchange a token of a CI system for one of this server (RFC 8693, section 2.1)."""
 
     grant_type: str

@@ -7,7 +7,7 @@ from typing import Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
-from envmgr.server.contracts.fields import AppName, Id, Line, Moment, Username
+from envmgr.server.contracts.fields import AppName, Id, Line, Timestamp, Username
 from envmgr.server.kit.common.context import Role, Scope
 
 HumanRole = Literal["admin", "user", "viewer"]
@@ -20,12 +20,12 @@ class User(Struct, frozen=True, kw_only=True):
     username: Username
     role: HumanRole
     active: bool
-    created_at: Moment
-    updated_at: Moment
+    created_at: Timestamp
+    updated_at: Timestamp
     rev: int
 
 
-class Tokens(Struct, frozen=True, kw_only=True):
+class TokenPair(Struct, frozen=True, kw_only=True):
     """What lets somebody in for a while, and what gets the next one."""
 
     access_token: str
@@ -34,7 +34,7 @@ class Tokens(Struct, frozen=True, kw_only=True):
     refresh_token: str
 
 
-class Exchanged(Struct, frozen=True, kw_only=True):
+class TokenExchangeResponse(Struct, frozen=True, kw_only=True):
     """What a token of a CI system was exchanged for (RFC 8693, section 2.2.1)."""
 
     access_token: str
@@ -44,7 +44,7 @@ class Exchanged(Struct, frozen=True, kw_only=True):
     scope: str
 
 
-class Me(Struct, frozen=True, kw_only=True):
+class CurrentPrincipal(Struct, frozen=True, kw_only=True):
     """Who asks, as the server sees them."""
 
     actor: str
@@ -62,9 +62,9 @@ class ApiKey(Struct, frozen=True, kw_only=True):
     user_id: Id
     scopes: tuple[Scope, ...]
     apps: tuple[AppName, ...] | None
-    created_at: Moment
-    expires_at: Moment | None
-    last_used_at: Moment | None
+    created_at: Timestamp
+    expires_at: Timestamp | None
+    last_used_at: Timestamp | None
     key: str | UnsetType = UNSET
 
 
@@ -80,7 +80,7 @@ class Binding(Struct, frozen=True, kw_only=True):
     apps: tuple[AppName, ...] | None
     lifetime: int
     created_by: str
-    created_at: Moment
+    created_at: Timestamp
 
 
 class PublicKeys(Struct, frozen=True):

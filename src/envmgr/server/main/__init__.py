@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from envmgr import __version__
 from envmgr.kit.errors import EnvmgrError
-from envmgr.server.main.output import INTERRUPTED, MISUSED, fail, fail_by_bug
+from envmgr.server.main.output import INTERRUPTED, USAGE_ERROR, print_error, print_internal_error
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     Commands = argparse._SubParsersAction["_Parser"]  # noqa: SLF001 - argparse names it nowhere else
 
-NEEDS = (
+REQUIRED_MODULES = (
     "litestar",
     "msgspec",
     "uvicorn",
@@ -43,27 +43,27 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """End with what is wrong with the command line."""
-        raise SystemExit(fail(message, f"`{self.prog} --help` shows what it takes", MISUSED))
+        raise SystemExit(print_error(message, f"`{self.prog} --help` shows what it takes", USAGE_ERROR))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; return its exit code."""
     options = _parser().parse_args(arguments)
-    if any(find_spec(name) is None for name in NEEDS):
+    if any(find_spec(name) is None for name in REQUIRED_MODULES):
         from envmgr.kit.distribution import requirement
 
-        return fail(
+        return print_error(
             "the server is not installed here", f"run `pipx install --force '{requirement('server')}'`"
         )
     os.umask(0o077)  # what is kept here, hashes of passwords among it, is for its owner only
     try:
         return _run(options)
     except EnvmgrError as error:
-        return fail(error.message, error.hint, error.exit_code)
+        return print_error(error.message, error.hint, error.exit_code)
     except KeyboardInterrupt:
         return INTERRUPTED
     except Exception as error:  # noqa: BLE001 - whatever else escapes is a bug of ours, and is written down whole
-        return fail_by_bug(error)
+        return print_internal_error(error)
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -82,17 +82,17 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="envmgr-alm", description="The ALM server of envmgr.")
     parser.add_argument("--version", action="version", version=f"envmgr-alm {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    _add_serve(_command(commands, "serve", "run the server", "serve:serve"))
-    _command(
+    _add_serve(_add_command(commands, "serve", "run the server", "serve:serve"))
+    _add_command(
         commands, "migrate", "bring the databases to the form that this version expects", "offline:migrate"
     )
-    _command(commands, "openapi", "print the description of the API", "offline:openapi")
+    _add_command(commands, "openapi", "print the description of the API", "offline:openapi")
     _add_dead_letters(commands)
     _add_admin(commands)
     return parser
 
 
-def _command(
+def _add_command(
     commands: Commands,
     name: str,
     summary: str,
@@ -121,12 +121,12 @@ def _add_dead_letters(commands: Commands) -> None:
         "dead-letters", help="events and jobs that failed for good", description=_DEAD_LETTERS
     )
     acts = group.add_subparsers(required=True, metavar="COMMAND")
-    listing = _command(acts, "list", "list them", "letters:show_all")
+    listing = _add_command(acts, "list", "list them", "dead_letters:list_all")
     listing.add_argument("--json", action="store_true", help="one JSON document a line")
-    show = _command(acts, "show", "show one, with its event", "letters:show")
+    show = _add_command(acts, "show", "show one, with its event", "dead_letters:show")
     show.add_argument("id", metavar="ID", help="as `list` shows it: SERVICE:NUMBER")
-    retry = _command(
-        acts, "retry", "hand one over once more, or all, and drop what is taken", "letters:retry"
+    retry = _add_command(
+        acts, "retry", "hand one over once more, or all, and drop what is taken", "dead_letters:retry"
     )
     which = retry.add_mutually_exclusive_group(required=True)
     which.add_argument("id", metavar="ID", nargs="?", help="as `list` shows it: SERVICE:NUMBER")
@@ -138,7 +138,7 @@ def _add_admin(commands: Commands) -> None:
         "admin", help="recover access", description="Recover access, on the machine itself."
     )
     acts = group.add_subparsers(required=True, metavar="COMMAND")
-    reset = _command(
+    reset = _add_command(
         acts,
         "reset-password",
         "give a user another password, and end their sessions",

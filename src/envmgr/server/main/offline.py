@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING, TypeVar
 
 from envmgr.kit import environment
-from envmgr.server.main.output import say
+from envmgr.server.main.output import print_line
 
 if TYPE_CHECKING:
     import argparse
@@ -26,15 +26,15 @@ def migrate(options: argparse.Namespace) -> int:
 
     with _data(options) as data:
         bootstrap.migrate(data)
-        say(f"the databases in {data.path} are up to date")
+        print_line(f"the databases in {data.path} are up to date")
     return 0
 
 
 def openapi(_options: argparse.Namespace) -> int:
     """Print the description of the API."""
-    from envmgr.server.bootstrap import document
+    from envmgr.server.bootstrap import openapi_document
 
-    say(document().decode().rstrip())
+    print_line(openapi_document().decode().rstrip())
     return 0
 
 
@@ -45,20 +45,20 @@ def reset_password(options: argparse.Namespace) -> int:
     password = sys.stdin.readline().rstrip("\n") if options.password_stdin else secrets.token_urlsafe(18)
     with _data(options) as data:
         bootstrap.migrate(data)
-        offline(options, lambda services: services.gateway.users.set_password(options.user, password))
+        run_offline(options, lambda services: services.gateway.users.set_password(options.user, password))
     shown = "the one you gave" if options.password_stdin else password
-    say(f"the password of {options.user} is now: {shown}")
+    print_line(f"the password of {options.user} is now: {shown}")
     return 0
 
 
-def offline(options: argparse.Namespace, work: Callable[[Services], Awaitable[T]]) -> T:
+def run_offline(options: argparse.Namespace, work: Callable[[Services], Awaitable[T]]) -> T:
     """Do something with the services, without serving."""
     from envmgr.server import bootstrap
     from envmgr.server.kit.config import settings
     from envmgr.server.kit.telemetry import logs
 
     async def run() -> T:
-        async with bootstrap.offline(read, _data(options), logs.make("warning")) as services:
+        async with bootstrap.open_offline(read, _data(options), logs.create_logger("warning")) as services:
             return await work(services)
 
     read = settings.read(environment.current(), {"data_dir": options.data_dir})

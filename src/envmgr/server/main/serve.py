@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from envmgr import __version__
 from envmgr.kit import environment
-from envmgr.server.main.output import say
+from envmgr.server.main.output import print_line
 
 if TYPE_CHECKING:
     import argparse
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
 STOP_SECONDS = 9.5
 """Until the process ends, whatever still goes on then; every answered write is on disk anyway."""
-SWITCH_SECONDS = 0.001
+THREAD_SWITCH_INTERVAL_SECONDS = 0.001
 """How long one thread may keep the others from running: the loop must not wait for the writer, nor it for the loop."""
-YOUNG = 10_000
+GC_THRESHOLD = 10_000
 """Objects after which the collector looks for cycles: as each request leaves hundreds, and nearly no cycle."""
 
 
@@ -44,18 +44,18 @@ def serve(options: argparse.Namespace) -> int:
     from envmgr.server.kit.telemetry import logs
 
     read = settings.read(environment.current(), vars(options))
-    bootstrap.check(read)
-    stop = _Stop()
-    log = logs.make(read.log_level)
+    bootstrap.validate_settings(read)
+    stop = _SignalHandler()
+    log = logs.create_logger(read.log_level)
     with (
         _tracing(read, log) as tracing,
         DataDirectory(read.data_dir) as data,
-        server.listen(read.host, read.port) as listener,
+        server.bind(read.host, read.port) as listener,
     ):
         bootstrap.migrate(data)
-        server.allow_connections(read.connections)
-        sys.setswitchinterval(SWITCH_SECONDS)
-        gc.set_threshold(YOUNG)
+        server.raise_file_limit(read.connections)
+        sys.setswitchinterval(THREAD_SWITCH_INTERVAL_SECONDS)
+        gc.set_threshold(GC_THRESHOLD)
         with asyncio.Runner(loop_factory=server.loop_factory()) as runner:
             runner.run(_run(read, data, listener, log, tracing, stop))
     return 0
@@ -90,21 +90,25 @@ async def _run(
     listener: socket,
     log: Log,
     tracing: Tracing | None,
-    stop: _Stop,
+    stop: _SignalHandler,
 ) -> None:
     from envmgr.server import bootstrap
     from envmgr.server.kit.http import server
 
-    embedded = await bootstrap.embedded(settings, data, log, tracing)
+    embedded = await bootstrap.start_embedded(settings, data, log, tracing)
     url = _url(settings.host, listener.getsockname()[1])
 
     def started() -> None:
-        say(_greeting(embedded.password, url, data.path, is_chosen=bool(settings.admin_password)))
-        if data.is_open:
+        print_line(
+            _startup_banner(
+                embedded.initial_admin_password, url, data.path, is_chosen=bool(settings.admin_password)
+            )
+        )
+        if data.is_accessible_to_others:
             log.warning(
                 "others on this machine may look into the data directory: chmod 700 it", path=data.path
             )
-        if not _is_here(settings.host):
+        if not _is_loopback(settings.host):
             log.warning(
                 "other machines reach this server, and nothing encrypts what they send: "
                 "have a proxy with TLS before it",
@@ -112,45 +116,45 @@ async def _run(
             )
 
     def stopping() -> None:
-        say("envmgr-alm stops: it finishes what it began; Ctrl-C once more ends it at once")
-        embedded.hush()
+        print_line("envmgr-alm stops: it finishes what it began; Ctrl-C once more ends it at once")
+        embedded.begin_shutdown()
 
-    limits = server.Limits(settings.keep_alive, settings.connections)
-    uvicorn_server = server.server(embedded.application, limits, started, stopping)
-    stop.of(uvicorn_server)
+    limits = server.ConnectionLimits(settings.keep_alive, settings.connections)
+    uvicorn_server = server.create_server(embedded.application, limits, started, stopping)
+    stop.attach(uvicorn_server)
     # What is here now stays: the collector need not look at it again.
     gc.freeze()
     await uvicorn_server.serve(sockets=[listener])
     await embedded.stop()
 
 
-class _Stop:
+class _SignalHandler:
     """Turns SIGTERM and Ctrl-C into an orderly end, and a second Ctrl-C into an end at once."""
 
     def __init__(self) -> None:
-        self._asked = False
+        self._stop_requested = False
         self._server: Server | None = None
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._ask)
+            signal.signal(number, self._on_signal)
 
-    def of(self, server: Server) -> None:
+    def attach(self, server: Server) -> None:
         """Say what is to be stopped."""
         self._server = server
-        server.should_exit = self._asked
+        server.should_exit = self._stop_requested
 
-    def _ask(self, number: int, _frame: FrameType | None) -> None:
-        if self._asked and number == signal.SIGINT:
+    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
+        if self._stop_requested and number == signal.SIGINT:
             os._exit(130)
-        if not self._asked:
+        if not self._stop_requested:
             last = threading.Timer(STOP_SECONDS, os._exit, [0])
             last.daemon = True
             last.start()
-        self._asked = True
+        self._stop_requested = True
         if self._server is not None:
             self._server.should_exit = True
 
 
-def _is_here(host: str) -> bool:
+def _is_loopback(host: str) -> bool:
     """Say whether an address is of this machine only."""
     return host in {"localhost", "::1"} or host.startswith("127.")
 
@@ -160,7 +164,7 @@ def _url(host: str, port: int) -> str:
     return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
 
 
-def _greeting(password: str | None, url: str, path: str, *, is_chosen: bool) -> str:
+def _startup_banner(password: str | None, url: str, path: str, *, is_chosen: bool) -> str:
     """Say where the server is; where its admin was made just now, also how to begin."""
     if password is None:
         return f"envmgr-alm {__version__} serves {url} from {path}; Ctrl-C stops it"

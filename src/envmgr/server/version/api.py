@@ -9,16 +9,22 @@ from litestar import Response, delete, get, patch, post, put
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody, Parameter
 
-from envmgr.server.contracts.fields import LARGEST, Commit, Digest, Id, Line, Tag
-from envmgr.server.contracts.requests import AppVersionNew, VersionChange, VersionNew, VersionPut
-from envmgr.server.contracts.resources import Lock, Version
-from envmgr.server.kit.common.preconditions import tag_of
-from envmgr.server.kit.http.errors import problems
-from envmgr.server.kit.http.params import DEFAULT, Cursor, Limit, like, sortable
-from envmgr.server.kit.http.requests import Asked, allow_only, call_of, paging_of, posted
-from envmgr.server.kit.http.responses import answered, listed, shown
+from envmgr.server.contracts.fields import MAX_SAFE_INTEGER, Commit, Digest, Id, Line, Tag
+from envmgr.server.contracts.requests import AppVersionCreate, VersionCreate, VersionPatch, VersionPut
+from envmgr.server.contracts.resources import LockFile, Version
+from envmgr.server.kit.common.preconditions import etag_of
+from envmgr.server.kit.http.errors import problem_responses
+from envmgr.server.kit.http.params import DEFAULT_PAGE_SIZE, Cursor, Limit, param_from, sort_param
+from envmgr.server.kit.http.requests import (
+    HttpRequest,
+    idempotent_context,
+    page_request,
+    request_context,
+    require_known_params,
+)
+from envmgr.server.kit.http.responses import page_response, resource_response, result_response
 from envmgr.server.version import api_usage
-from envmgr.server.version.tag_routes import require_exact, slashed
+from envmgr.server.version.tag_routes import require_exact, slash_tag_routes
 
 if TYPE_CHECKING:
     from envmgr.server.contracts.ports import Versions
@@ -33,20 +39,22 @@ Ref = Annotated[
         description="An app's id or name.",
     ),
 ]
-VersionId = Annotated[int, Parameter(ge=1, le=LARGEST, description="A version's id.")]
-TagName = Annotated[str, like(Tag, "A version's tag; its slashes may be sent as `%2F`, or as they are.")]
-OfApp = Annotated[int | None, like(Id, "Of the app with this id.")]
-OfRef = Annotated[
+VersionId = Annotated[int, Parameter(ge=1, le=MAX_SAFE_INTEGER, description="A version's id.")]
+TagName = Annotated[
+    str, param_from(Tag, "A version's tag; its slashes may be sent as `%2F`, or as they are.")
+]
+AppIdFilter = Annotated[int | None, param_from(Id, "Of the app with this id.")]
+AppFilter = Annotated[
     str | None, Parameter(min_length=1, max_length=100, description="Of this app: its id or name.")
 ]
-OfTag = Annotated[str | None, like(Tag, "With this tag.")]
-OfCommit = Annotated[str | None, like(Commit, "Built from this commit.")]
-OfGitRef = Annotated[str | None, like(Line, "Built from this branch or tag, as it was said.")]
-OfLock = Annotated[str | None, like(Digest, "Built with the lock that has this digest.")]
-Sort = Annotated[str | None, sortable("id", "tag", "created_at", "updated_at")]
+TagFilter = Annotated[str | None, param_from(Tag, "With this tag.")]
+CommitFilter = Annotated[str | None, param_from(Commit, "Built from this commit.")]
+GitRefFilter = Annotated[str | None, param_from(Line, "Built from this branch or tag, as it was said.")]
+LockFilter = Annotated[str | None, param_from(Digest, "Built with the lock that has this digest.")]
+Sort = Annotated[str | None, sort_param("id", "tag", "created_at", "updated_at")]
 _TAGS = ["versions"]
-_READ: dict[str, Any] = {"tags": _TAGS, "opt": {"needs": "versions:read"}}
-_WRITE: dict[str, Any] = {"tags": _TAGS, "opt": {"needs": "versions:write"}}
+_READ_OPTIONS: dict[str, Any] = {"tags": _TAGS, "opt": {"scope": "versions:read"}}
+_WRITE_OPTIONS: dict[str, Any] = {"tags": _TAGS, "opt": {"scope": "versions:write"}}
 _SENT = (404, 409, 413, 415, 422)
 _CREATED = {201: ResponseSpec(Version, generate_examples=False, description="It was not there, and now is.")}
 
@@ -61,25 +69,33 @@ def _collection(versions: Versions) -> list[Any]:
         "/versions",
         operation_id="createVersion",
         summary="Register a version",
-        responses=problems(*_SENT),
-        **_WRITE,
+        responses=problem_responses(*_SENT),
+        **_WRITE_OPTIONS,
     )
-    async def create(request: Asked, data: JSONBody[VersionNew]) -> Response[Version]:
-        answer = await versions.create(await posted(request), str(data.app_id), data.tag, _said(data))
-        return answered(answer, _address(answer.value), tag_of(answer.value))
+    async def create(request: HttpRequest, data: JSONBody[VersionCreate]) -> Response[Version]:
+        answer = await versions.create(
+            await idempotent_context(request), str(data.app_id), data.tag, _version_content(data)
+        )
+        return result_response(answer, _address(answer.value), etag_of(answer.value))
 
-    @get("/versions", operation_id="listVersions", summary="List versions", responses=problems(404), **_READ)
+    @get(
+        "/versions",
+        operation_id="listVersions",
+        summary="List versions",
+        responses=problem_responses(404),
+        **_READ_OPTIONS,
+    )
     async def listing(  # noqa: PLR0913, PLR0917 - each is a parameter of the query
-        request: Asked,
-        limit: Limit = DEFAULT,
+        request: HttpRequest,
+        limit: Limit = DEFAULT_PAGE_SIZE,
         cursor: Cursor = None,
         sort: Sort = None,
-        app_id: OfApp = None,
-        app: OfRef = None,
-        tag: OfTag = None,
-        commit: OfCommit = None,
-        ref: OfGitRef = None,
-        lock_digest: OfLock = None,
+        app_id: AppIdFilter = None,
+        app: AppFilter = None,
+        tag: TagFilter = None,
+        commit: CommitFilter = None,
+        ref: GitRefFilter = None,
+        lock_digest: LockFilter = None,
     ) -> Response[list[Version]]:
         filters: dict[str, str | int | None] = {
             "app_id": app_id,
@@ -89,8 +105,8 @@ def _collection(versions: Versions) -> list[Any]:
             "ref": ref,
             "lock_digest": lock_digest,
         }
-        paging = paging_of(request, limit, cursor, sort, **filters)
-        return listed(request, await versions.list(call_of(request), paging))
+        paging = page_request(request, limit, cursor, sort, **filters)
+        return page_response(request, await versions.list(request_context(request), paging))
 
     return [create, listing]
 
@@ -100,59 +116,61 @@ def _item(versions: Versions) -> list[Any]:
         "/versions/{version_id:int}",
         operation_id="getVersion",
         summary="Show a version",
-        responses=problems(404),
-        **_READ,
+        responses=problem_responses(404),
+        **_READ_OPTIONS,
     )
-    async def show(request: Asked, version_id: VersionId) -> Response[Version]:
-        found = await versions.get(call_of(request), version_id)
-        return shown(request, found, tag_of(found))
+    async def show(request: HttpRequest, version_id: VersionId) -> Response[Version]:
+        found = await versions.get(request_context(request), version_id)
+        return resource_response(request, found, etag_of(found))
 
     @get(
         "/versions/{version_id:int}/lock",
         operation_id="getVersionLock",
         summary="Show the lock that a version was built with",
-        responses=problems(404),
-        **_READ,
+        responses=problem_responses(404),
+        **_READ_OPTIONS,
     )
-    async def lock(request: Asked, version_id: VersionId) -> Response[Lock]:
-        found = await versions.lock(call_of(request), version_id)
-        return shown(request, found, _tag(found))
+    async def lock(request: HttpRequest, version_id: VersionId) -> Response[LockFile]:
+        found = await versions.lock(request_context(request), version_id)
+        return resource_response(request, found, _tag(found))
 
     @put(
         "/versions/{version_id:int}",
         operation_id="putVersion",
         summary="Say all of a version",
         description="What was built (commit, artifacts, lock, `.envmgr`) must be the same; the rest may change.",
-        responses=problems(*_SENT, 412, 428),
-        **_WRITE,
+        responses=problem_responses(*_SENT, 412, 428),
+        **_WRITE_OPTIONS,
     )
-    async def replace(request: Asked, version_id: VersionId, data: JSONBody[VersionPut]) -> Response[Version]:
-        changed = await versions.replace(call_of(request), version_id, data)
-        return shown(request, changed, tag_of(changed))
+    async def replace(
+        request: HttpRequest, version_id: VersionId, data: JSONBody[VersionPut]
+    ) -> Response[Version]:
+        changed = await versions.replace(request_context(request), version_id, data)
+        return resource_response(request, changed, etag_of(changed))
 
     @patch(
         "/versions/{version_id:int}",
         operation_id="changeVersion",
         summary="Say some of a version",
-        responses=problems(404, 412, 413, 415, 428),
-        **_WRITE,
+        responses=problem_responses(404, 412, 413, 415, 428),
+        **_WRITE_OPTIONS,
     )
     async def change(
-        request: Asked, version_id: VersionId, data: JSONBody[VersionChange]
+        request: HttpRequest, version_id: VersionId, data: JSONBody[VersionPatch]
     ) -> Response[Version]:
-        changed = await versions.change(call_of(request), version_id, data)
-        return shown(request, changed, tag_of(changed))
+        changed = await versions.update(request_context(request), version_id, data)
+        return resource_response(request, changed, etag_of(changed))
 
     @delete(
         "/versions/{version_id:int}",
         operation_id="deleteVersion",
         summary="Delete a version that stands nowhere",
-        responses=problems(404, 409, 412, 428),
-        **_WRITE,
+        responses=problem_responses(404, 409, 412, 428),
+        **_WRITE_OPTIONS,
     )
-    async def remove(request: Asked, version_id: VersionId) -> None:
-        allow_only(request)
-        await versions.delete(call_of(request), version_id)
+    async def remove(request: HttpRequest, version_id: VersionId) -> None:
+        require_known_params(request)
+        await versions.delete(request_context(request), version_id)
 
     return [show, lock, replace, change, remove]
 
@@ -162,46 +180,48 @@ def _of_app(versions: Versions) -> list[Any]:
         "/apps/{app:str}/versions",
         operation_id="listAppVersions",
         summary="List the versions of an app",
-        responses=problems(404),
-        **_READ,
+        responses=problem_responses(404),
+        **_READ_OPTIONS,
     )
     async def listing(  # noqa: PLR0913, PLR0917 - each is a parameter of the query
-        request: Asked,
+        request: HttpRequest,
         app: Ref,
-        limit: Limit = DEFAULT,
+        limit: Limit = DEFAULT_PAGE_SIZE,
         cursor: Cursor = None,
         sort: Sort = None,
-        tag: OfTag = None,
-        commit: OfCommit = None,
-        ref: OfGitRef = None,
-        lock_digest: OfLock = None,
+        tag: TagFilter = None,
+        commit: CommitFilter = None,
+        ref: GitRefFilter = None,
+        lock_digest: LockFilter = None,
     ) -> Response[list[Version]]:
         filters = {"tag": tag, "commit": commit, "ref": ref, "lock_digest": lock_digest}
-        paging = paging_of(request, limit, cursor, sort, **filters).where(app=app)
-        return listed(request, await versions.list(call_of(request), paging))
+        paging = page_request(request, limit, cursor, sort, **filters).with_filters(app=app)
+        return page_response(request, await versions.list(request_context(request), paging))
 
     @post(
         "/apps/{app:str}/versions",
         operation_id="createAppVersion",
         summary="Register a version of an app",
-        responses=problems(*_SENT),
-        **_WRITE,
+        responses=problem_responses(*_SENT),
+        **_WRITE_OPTIONS,
     )
-    async def create(request: Asked, app: Ref, data: JSONBody[AppVersionNew]) -> Response[Version]:
-        answer = await versions.create(await posted(request), app, data.tag, _said(data))
-        return answered(answer, _address(answer.value), tag_of(answer.value))
+    async def create(request: HttpRequest, app: Ref, data: JSONBody[AppVersionCreate]) -> Response[Version]:
+        answer = await versions.create(
+            await idempotent_context(request), app, data.tag, _version_content(data)
+        )
+        return result_response(answer, _address(answer.value), etag_of(answer.value))
 
     @get(
         "/apps/{app:str}/versions/{tag:str}",
         operation_id="getAppVersion",
         summary="Show a version of an app",
-        responses=problems(404),
-        **_READ,
+        responses=problem_responses(404),
+        **_READ_OPTIONS,
     )
-    async def show(request: Asked, app: Ref, tag: TagName) -> Response[Version]:
+    async def show(request: HttpRequest, app: Ref, tag: TagName) -> Response[Version]:
         require_exact(request)
-        found = await versions.find(call_of(request), app, tag)
-        return shown(request, found, tag_of(found))
+        found = await versions.find(request_context(request), app, tag)
+        return resource_response(request, found, etag_of(found))
 
     @put(
         "/apps/{app:str}/versions/{tag:str}",
@@ -211,34 +231,34 @@ def _of_app(versions: Versions) -> list[Any]:
             "Sent again with the same content (commit, artifacts, lock, `.envmgr`) it answers 200 with what is there, "
             "and changes nothing; with other content it is refused, with both digests."
         ),
-        responses={**problems(*_SENT, 412, 428), **_CREATED},
-        **_WRITE,
+        responses={**problem_responses(*_SENT, 412, 428), **_CREATED},
+        **_WRITE_OPTIONS,
     )
     async def register(
-        request: Asked, app: Ref, tag: TagName, data: JSONBody[VersionPut]
+        request: HttpRequest, app: Ref, tag: TagName, data: JSONBody[VersionPut]
     ) -> Response[Version]:
         require_exact(request)
-        answer = await versions.put(call_of(request), app, tag, data)
-        return answered(answer, _address(answer.value), tag_of(answer.value))
+        answer = await versions.upsert(request_context(request), app, tag, data)
+        return result_response(answer, _address(answer.value), etag_of(answer.value))
 
     @get(
         "/apps/{app:str}/versions/{tag:str}/lock",
         operation_id="getAppVersionLock",
         summary="Show the lock that a version of an app was built with",
-        responses=problems(404),
-        **_READ,
+        responses=problem_responses(404),
+        **_READ_OPTIONS,
     )
-    async def lock(request: Asked, app: Ref, tag: TagName) -> Response[Lock]:
+    async def lock(request: HttpRequest, app: Ref, tag: TagName) -> Response[LockFile]:
         require_exact(request)
-        call = call_of(request)
-        version = await versions.find(call, app, tag)
-        found = await versions.lock(call, version.id)
-        return shown(request, found, _tag(found))
+        context = request_context(request)
+        version = await versions.find(context, app, tag)
+        found = await versions.lock(context, version.id)
+        return resource_response(request, found, _tag(found))
 
-    return [listing, create, show, register, lock, *slashed(show, register, lock)]
+    return [listing, create, show, register, lock, *slash_tag_routes(show, register, lock)]
 
 
-def _said(new: VersionNew | AppVersionNew) -> VersionPut:
+def _version_content(new: VersionCreate | AppVersionCreate) -> VersionPut:
     """Return what is said of a version, without what names it."""
     return VersionPut(**{name: getattr(new, name) for name in VersionPut.__struct_fields__})
 
@@ -247,5 +267,5 @@ def _address(version: Version) -> str:
     return f"/versions/{version.id}"
 
 
-def _tag(lock: Lock) -> str:
+def _tag(lock: LockFile) -> str:
     return sha256(f"{lock.digest} {lock.dotfile}".encode()).hexdigest()[:32]

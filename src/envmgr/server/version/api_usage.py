@@ -11,18 +11,18 @@ from msgspec import UNSET
 from envmgr.server.contracts.fields import EnvironmentName
 from envmgr.server.contracts.resources import Usage
 from envmgr.server.kit.common.problems import NotFound
-from envmgr.server.kit.db.pagination import Paging
-from envmgr.server.kit.http.errors import problems
-from envmgr.server.kit.http.json_response import Encoded
-from envmgr.server.kit.http.params import DEFAULT, Cursor, Limit
-from envmgr.server.kit.http.requests import Asked, allow_only, call_of
-from envmgr.server.kit.http.responses import link
+from envmgr.server.kit.db.pagination import PageRequest
+from envmgr.server.kit.http.errors import problem_responses
+from envmgr.server.kit.http.json_response import JsonResponse
+from envmgr.server.kit.http.params import DEFAULT_PAGE_SIZE, Cursor, Limit
+from envmgr.server.kit.http.requests import HttpRequest, request_context, require_known_params
+from envmgr.server.kit.http.responses import next_link
 
 if TYPE_CHECKING:
     from envmgr.server.contracts.ports import Versions
 
 _NAME = get_args(EnvironmentName)[1]
-Where = Annotated[
+EnvironmentFilter = Annotated[
     str | None,
     Parameter(
         pattern=_NAME.pattern,
@@ -51,18 +51,18 @@ Range = Annotated[
         ),
     ),
 ]
-_READ: dict[str, Any] = {"tags": ["versions"], "opt": {"needs": "versions:read"}}
+_READ_OPTIONS: dict[str, Any] = {"tags": ["versions"], "opt": {"scope": "versions:read"}}
 
 
 def routes(versions: Versions) -> list[Any]:
     """Make the handlers."""
 
     async def answer(
-        request: Asked, tool: str, spec: str, environment: str | None, paging: Paging
+        request: HttpRequest, tool: str, spec: str, environment: str | None, paging: PageRequest
     ) -> Response[Usage]:
-        found = await versions.usage(call_of(request), tool, spec, environment, paging)
-        headers = [] if found.next is UNSET else [(b"link", link(request, found.next).encode())]
-        return Encoded(found, headers=headers)
+        found = await versions.usage(request_context(request), tool, spec, environment, paging)
+        headers = [] if found.next is UNSET else [(b"link", next_link(request, found.next).encode())]
+        return JsonResponse(found, headers=headers)
 
     @get(
         "/tools/{tool:str}/usage",
@@ -73,36 +73,36 @@ def routes(versions: Versions) -> list[Any]:
             "oldest first; `unknown` those whose version of the tool cannot be compared with the range; `without_lock` "
             "those that came without a lock. `limit` cuts each list, `counts` are whole, and `cursor` goes on in all."
         ),
-        responses=problems(404),
-        **_READ,
+        responses=problem_responses(404),
+        **_READ_OPTIONS,
     )
     async def usage(
-        request: Asked,
+        request: HttpRequest,
         tool: ToolName,
         range: Range,  # noqa: A002 - as the query has it, so that errors name it so
-        environment: Where = None,
-        limit: Limit = DEFAULT,
+        environment: EnvironmentFilter = None,
+        limit: Limit = DEFAULT_PAGE_SIZE,
         cursor: Cursor = None,
     ) -> Response[Usage]:
-        allow_only(request, "range", "environment", "limit", "cursor")
-        return await answer(request, tool, range, environment, Paging(limit, cursor))
+        require_known_params(request, "range", "environment", "limit", "cursor")
+        return await answer(request, tool, range, environment, PageRequest(limit, cursor))
 
     @get(
         ["/tools/{first:str}/{rest:path}", "/tools/{first:str}/usage/{rest:path}"],
         include_in_schema=False,
-        **_READ,
+        **_READ_OPTIONS,
     )
     async def usage_of_path(
-        request: Asked,
+        request: HttpRequest,
         range: Range,  # noqa: A002 - as the query has it, so that errors name it so
-        environment: Where = None,
-        limit: Limit = DEFAULT,
+        environment: EnvironmentFilter = None,
+        limit: Limit = DEFAULT_PAGE_SIZE,
         cursor: Cursor = None,
     ) -> Response[Usage]:
         # A server gives paths with each %2F as the slash it stands for: these are the tools whose names have one.
-        allow_only(request, "range", "environment", "limit", "cursor")
+        require_known_params(request, "range", "environment", "limit", "cursor")
         tool = _tool(request.scope["path"])
-        return await answer(request, tool, range, environment, Paging(limit, cursor))
+        return await answer(request, tool, range, environment, PageRequest(limit, cursor))
 
     return [usage, usage_of_path]
 

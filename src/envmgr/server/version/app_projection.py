@@ -9,22 +9,22 @@ from sqlalchemy import bindparam, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from envmgr.server.kit.db.sql import Statement
-from envmgr.server.version.tables import known_app, place, version
+from envmgr.server.version.tables import app_projection, placement, version
 
 if TYPE_CHECKING:
     from envmgr.server.kit.db.sql import Reader, Transaction
 
 _FIND = Statement(
-    select(known_app.c.name, known_app.c.updated_at, known_app.c.deleted).where(
-        known_app.c.app_id == bindparam("app_id")
+    select(app_projection.c.name, app_projection.c.updated_at, app_projection.c.deleted).where(
+        app_projection.c.app_id == bindparam("app_id")
     )
 )
-_new = insert(known_app)
-_LEARN = Statement(
-    _new.values({column.name: bindparam(column.name) for column in known_app.c}).on_conflict_do_update(
+_new = insert(app_projection)
+_UPSERT = Statement(
+    _new.values({column.name: bindparam(column.name) for column in app_projection.c}).on_conflict_do_update(
         index_elements=["app_id"],
         set_={name: _new.excluded[name] for name in ("name", "updated_at", "sequence", "deleted")},
-        where=(known_app.c.deleted == 0) & (known_app.c.sequence < _new.excluded.sequence),
+        where=(app_projection.c.deleted == 0) & (app_projection.c.sequence < _new.excluded.sequence),
     )
 )
 _RENAME_VERSIONS = Statement(
@@ -32,13 +32,13 @@ _RENAME_VERSIONS = Statement(
     .where(version.c.app_id == bindparam("which"), version.c.app != bindparam("called"))
     .values(app=bindparam("called"), rev=version.c.rev + 1)
 )
-_RENAME_PLACES = Statement(
-    update(place).where(place.c.app_id == bindparam("which")).values(app=bindparam("called"))
+_RENAME_PLACEMENTS = Statement(
+    update(placement).where(placement.c.app_id == bindparam("which")).values(app=bindparam("called"))
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class AppRecord:
     """What is known of an app."""
 
     name: str
@@ -47,7 +47,7 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class AppUpdate:
     """What an event told of an app."""
 
     app_id: int
@@ -56,31 +56,31 @@ class Told:
     sequence: int
 
 
-def find(reader: Reader, app_id: int) -> Known | None:
+def get(reader: Reader, app_id: int) -> AppRecord | None:
     """Return what events told of an app, if any did."""
     row = reader.one(_FIND, app_id=app_id)
-    return Known(row[0], row[1], bool(row[2])) if row else None
+    return AppRecord(row[0], row[1], bool(row[2])) if row else None
 
 
-def rename(transaction: Transaction, told: Told) -> None:
+def apply_rename(transaction: Transaction, app_update: AppUpdate) -> None:
     """Call an app by its new name everywhere, unless something newer is known of it."""
-    if _learn(transaction, told, deleted=False):
-        transaction.run(_RENAME_VERSIONS, which=told.app_id, called=told.name)
-        transaction.run(_RENAME_PLACES, which=told.app_id, called=told.name)
+    if _upsert(transaction, app_update, deleted=False):
+        transaction.execute(_RENAME_VERSIONS, which=app_update.app_id, called=app_update.name)
+        transaction.execute(_RENAME_PLACEMENTS, which=app_update.app_id, called=app_update.name)
 
 
-def bury(transaction: Transaction, told: Told) -> None:
+def mark_deleted(transaction: Transaction, app_update: AppUpdate) -> None:
     """Remember for ever that an app is gone: ids are never given again."""
-    _learn(transaction, told, deleted=True)
+    _upsert(transaction, app_update, deleted=True)
 
 
-def _learn(transaction: Transaction, told: Told, *, deleted: bool) -> bool:
-    changed = transaction.run(
-        _LEARN,
-        app_id=told.app_id,
-        name=told.name,
-        updated_at=told.updated_at,
-        sequence=told.sequence,
+def _upsert(transaction: Transaction, app_update: AppUpdate, *, deleted: bool) -> bool:
+    changed = transaction.execute(
+        _UPSERT,
+        app_id=app_update.app_id,
+        name=app_update.name,
+        updated_at=app_update.updated_at,
+        sequence=app_update.sequence,
         deleted=int(deleted),
     )
     return changed == 1

@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import UNSET
 
-from envmgr.kit.audit_log.canonical_json import canonical
-from envmgr.server.kit.common.events import Happening
+from envmgr.kit.audit_log.canonical_json import canonicalize
+from envmgr.server.kit.common.events import DomainEvent
 from envmgr.server.kit.common.problems import AlreadyExists, Conflict, Unprocessable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from envmgr.server.contracts.requests import VersionChange, VersionPut
-    from envmgr.server.contracts.resources import Artifact, Build, Tool, Version
-    from envmgr.server.kit.common.context import Call
+    from envmgr.server.contracts.requests import VersionPatch, VersionPut
+    from envmgr.server.contracts.resources import Artifact, Build, LockedTool, Version
+    from envmgr.server.kit.common.context import RequestContext
 
 
-class UnreadableLock(Unprocessable):
+class InvalidLock(Unprocessable):
     """The lock that came is none."""
 
     title = "The lock cannot be read"
@@ -47,7 +47,7 @@ class VersionInUse(Conflict):
 
 
 @dataclass(frozen=True, slots=True)
-class Content:
+class BuildContent:
     """What was built, and with what: of a version, this never changes."""
 
     commit: str
@@ -64,11 +64,11 @@ class Content:
             "lock": self.lock_digest,
             "dotfile": _sha256(self.dotfile.encode()) if self.lock_digest else None,
         }
-        return _sha256(canonical(said))
+        return _sha256(canonicalize(said))
 
 
 @dataclass(frozen=True, slots=True)
-class Notes:
+class VersionMetadata:
     """What is said about a version, which may change: the same push from another run of the CI says it anew."""
 
     changelog: str
@@ -77,36 +77,38 @@ class Notes:
 
 
 @dataclass(frozen=True, slots=True)
-class Push:
+class VersionSubmission:
     """A version as it was sent, with what its lock was found to pin."""
 
-    content: Content
-    notes: Notes
+    content: BuildContent
+    metadata: VersionMetadata
     lock: str
-    tools: tuple[Tool, ...]
+    tools: tuple[LockedTool, ...]
 
 
-def pushed(put: VersionPut, lock_digest: str | None, tools: tuple[Tool, ...]) -> Push:
+def build_submission(
+    put: VersionPut, lock_digest: str | None, tools: tuple[LockedTool, ...]
+) -> VersionSubmission:
     """Tell what was built from what is said about it."""
     sent = put.toolchain
-    return Push(
-        content=Content(
+    return VersionSubmission(
+        content=BuildContent(
             commit=put.commit,
-            artifacts=artifacts_of(put.artifacts),
+            artifacts=normalize_artifacts(put.artifacts),
             lock_digest=lock_digest,
             dotfile=sent.dotfile if sent else "",
         ),
-        notes=Notes(changelog=put.changelog, ref=put.ref, build=put.build),
+        metadata=VersionMetadata(changelog=put.changelog, ref=put.ref, build=put.build),
         lock=sent.lock if sent else "",
         tools=tools,
     )
 
 
-def unreadable(place: tuple[str, ...], problem: str) -> UnreadableLock:
+def invalid_lock(path: tuple[str, ...], problem: str) -> InvalidLock:
     """Say what is wrong with a lock, and where in it."""
-    where = f"{'.'.join(map(_step, place))}: " if place else ""
+    where = f"{'.'.join(map(_format_key, path))}: " if path else ""
     detail = f"{where}{problem}"
-    return UnreadableLock(f".envmgr.lock: {detail}", errors=[("/toolchain/lock", detail)])
+    return InvalidLock(f".envmgr.lock: {detail}", errors=[("/toolchain/lock", detail)])
 
 
 def tag_taken(app: str, tag: str) -> AlreadyExists:
@@ -114,49 +116,49 @@ def tag_taken(app: str, tag: str) -> AlreadyExists:
     return AlreadyExists(f"{app} has a version {tag} already", tag=tag)
 
 
-def require_same(have: Version, content: Content) -> None:
+def require_same_content(have: Version, content: BuildContent) -> None:
     """Raise VersionContentMismatch unless a version is what was sent."""
     sent = content.digest
     if have.digest != sent:
         raise VersionContentMismatch(
             f"{have.app} has a version {have.tag} with other content ({have.digest}, sent was {sent}): "
             "register what was built anew under a new tag",
-            have=have.digest,
-            sent=sent,
+            existing_digest=have.digest,
+            submitted_digest=sent,
         )
 
 
-def in_use(version: Version, places: int) -> VersionInUse:
+def in_use(version: Version, active_placements: int) -> VersionInUse:
     """Say why a version cannot be deleted."""
     return VersionInUse(
-        f"{version.app} {version.tag} stands in {places} environment(s), or is on its way there: "
+        f"{version.app} {version.tag} stands in {active_placements} environment(s), or is on its way there: "
         "deploy another version first"
     )
 
 
-def artifacts_of(artifacts: Iterable[Artifact]) -> tuple[Artifact, ...]:
+def normalize_artifacts(artifacts: Iterable[Artifact]) -> tuple[Artifact, ...]:
     """Put artifacts in order, each once."""
     return tuple(sorted(set(artifacts), key=lambda each: (each.name, each.type, each.digest, each.url)))
 
 
-def merged(version: Version, change: VersionChange) -> Notes:
+def merged(version: Version, change: VersionPatch) -> VersionMetadata:
     """Say all that may change of a version, from what it is and what is to change."""
-    return Notes(
+    return VersionMetadata(
         changelog=version.changelog if change.changelog is UNSET else change.changelog,
         ref=version.ref if change.ref is UNSET else change.ref,
         build=version.build,
     )
 
 
-def differs(version: Version, notes: Notes, artifacts: tuple[Artifact, ...]) -> bool:
+def differs(version: Version, metadata: VersionMetadata, artifacts: tuple[Artifact, ...]) -> bool:
     """Say whether a version would change."""
     now = (version.changelog, version.ref, version.build, version.artifacts)
-    return now != (notes.changelog, notes.ref, notes.build, artifacts)
+    return now != (metadata.changelog, metadata.ref, metadata.build, artifacts)
 
 
-def happened(type_: str, version: Version, actor: str, traceparent: str) -> Happening:
+def version_event(type_: str, version: Version, actor: str, traceparent: str) -> DomainEvent:
     """Make the event of what somebody did to a version."""
-    return Happening(
+    return DomainEvent(
         type=type_,
         subject=f"app/{version.app_id}/version/{version.id}",
         data={
@@ -181,14 +183,14 @@ def happened(type_: str, version: Version, actor: str, traceparent: str) -> Happ
     )
 
 
-def done(type_: str, version: Version, call: Call) -> Happening:
+def version_event_for(type_: str, version: Version, context: RequestContext) -> DomainEvent:
     """Make the event of what a call did to a version."""
-    return happened(type_, version, call.principal.actor, call.traceparent)
+    return version_event(type_, version, context.principal.actor, context.traceparent)
 
 
 def _sha256(data: bytes) -> str:
     return f"sha256:{hashlib.sha256(data).hexdigest()}"
 
 
-def _step(name: str) -> str:
+def _format_key(name: str) -> str:
     return name if name.isidentifier() and name.isascii() else json.dumps(name)

@@ -26,13 +26,13 @@ from envmgr.server.version import app_projection, consumer_offset, domain, place
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from envmgr.server.kit.common.events import Event
+    from envmgr.server.kit.common.events import EventEnvelope
     from envmgr.server.kit.db.sql import Database, Transaction
     from envmgr.server.kit.messaging.bus import Subscription
     from envmgr.server.kit.messaging.dead_letters import DeadLetters
 
-APPS = "version-apps"
-_OF_PLACES = frozenset({DEPLOYMENT_CREATED, DEPLOYMENT_UPDATED, DEPLOYMENT_DELETED})
+APP_CONSUMER = "version-apps"
+_PLACEMENT_EVENTS = frozenset({DEPLOYMENT_CREATED, DEPLOYMENT_UPDATED, DEPLOYMENT_DELETED})
 BATCH = 200
 """Versions of a deleted app that go in one transaction, so that nobody waits long for the next one."""
 
@@ -43,7 +43,7 @@ class _App(Struct, frozen=True):
     updated_at: str
 
 
-class _Place(Struct, frozen=True):
+class _Placement(Struct, frozen=True):
     app_id: int
     app: str
     environment: str
@@ -54,58 +54,58 @@ class _Place(Struct, frozen=True):
 def subscriptions(database: Database, dead_letters: DeadLetters) -> list[Subscription]:
     """Subscribe to what happens to apps, and to what stands where."""
 
-    async def heed_apps(events: Sequence[Event]) -> None:
+    async def heed_apps(events: Sequence[EventEnvelope]) -> None:
         for event in events:
             if event.type == APP_DELETED:
                 await _remove_versions(database, event)
             else:
-                await database.write(partial(app_projection.rename, told=_told(event)))
+                await database.write(partial(app_projection.apply_rename, app_update=_app_update(event)))
 
-    async def heed_places(events: Sequence[Event]) -> None:
-        await database.write(lambda transaction: _settle(transaction, events))
+    async def heed_places(events: Sequence[EventEnvelope]) -> None:
+        await database.write(lambda transaction: _update_placements(transaction, events))
 
     return [
-        dead_letters.consumer(APPS, [APP_UPDATED, APP_DELETED], heed_apps),
-        dead_letters.consumer(consumer_offset.PLACES, consumer_offset.TOLD, heed_places),
+        dead_letters.subscription(APP_CONSUMER, [APP_UPDATED, APP_DELETED], heed_apps),
+        dead_letters.subscription(consumer_offset.CONSUMER, consumer_offset.SOURCE_EVENT_TYPES, heed_places),
     ]
 
 
-async def _remove_versions(database: Database, event: Event) -> None:
-    while await database.write(lambda transaction: _remove_some(transaction, event)):
+async def _remove_versions(database: Database, event: EventEnvelope) -> None:
+    while await database.write(lambda transaction: _delete_batch(transaction, event)):
         pass
 
 
-def _remove_some(transaction: Transaction, event: Event) -> bool:
+def _delete_batch(transaction: Transaction, event: EventEnvelope) -> bool:
     """Remove some versions of an app that is gone; say whether there may be more."""
-    told = _told(event)
-    app_projection.bury(transaction, told)
-    placements.forget(transaction, told.app_id)
+    told = _app_update(event)
+    app_projection.mark_deleted(transaction, told)
+    placements.delete_for_app(transaction, told.app_id)
     versions = store.of_app(transaction, told.app_id, BATCH)
     for version in versions:
         store.remove(transaction, version)
-        transaction.emit(domain.happened(VERSION_DELETED, version, event.actor, event.traceparent))
+        transaction.emit(domain.version_event(VERSION_DELETED, version, event.actor, event.traceparent))
     return len(versions) == BATCH
 
 
-def _settle(transaction: Transaction, events: Sequence[Event]) -> None:
+def _update_placements(transaction: Transaction, events: Sequence[EventEnvelope]) -> None:
     for event in events:
         if event.type == ENVIRONMENT_DELETED:
-            placements.empty_environment(
+            placements.clear_environment(
                 transaction, event.subject.removeprefix("environment/"), event.sequence
             )
-        elif event.type in _OF_PLACES:
-            placements.settle(transaction, _standing(event))
-    consumer_offset.hear(transaction, events[-1])
+        elif event.type in _PLACEMENT_EVENTS:
+            placements.apply_update(transaction, _placement_update(event))
+    consumer_offset.record_offset(transaction, events[-1])
 
 
-def _told(event: Event) -> app_projection.Told:
+def _app_update(event: EventEnvelope) -> app_projection.AppUpdate:
     app = msgspec.convert(event.data, _App)
-    return app_projection.Told(app.app_id, app.name, parse_rfc3339(app.updated_at), event.sequence)
+    return app_projection.AppUpdate(app.app_id, app.name, parse_rfc3339(app.updated_at), event.sequence)
 
 
-def _standing(event: Event) -> placements.Standing:
-    said = msgspec.convert(event.data, _Place)
-    return placements.Standing(
+def _placement_update(event: EventEnvelope) -> placements.PlacementUpdate:
+    said = msgspec.convert(event.data, _Placement)
+    return placements.PlacementUpdate(
         app_id=said.app_id,
         app=said.app,
         environment=said.environment,

@@ -13,19 +13,19 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from envmgr.server.contracts.fields import LARGEST
-from envmgr.server.contracts.resources import Tool
-from envmgr.server.version.domain import LockDigestMismatch, unreadable
+from envmgr.server.contracts.fields import MAX_SAFE_INTEGER
+from envmgr.server.contracts.resources import LockedTool
+from envmgr.server.version.domain import LockDigestMismatch, invalid_lock
 from envmgr.versions import is_folder_name, sort
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 T = TypeVar("T")
-Place = tuple[str, ...]
+JsonPath = tuple[str, ...]
 FORMAT = 1
-MOST_BYTES = 5 * 2**20
-MOST_TOOLS = 2_000
+MAX_BYTES = 5 * 2**20
+MAX_TOOLS = 2_000
 
 _TOOL = r"(?:[a-z0-9][a-z0-9._+-]*|[a-z0-9][a-z0-9-]*:@?[A-Za-z0-9_][\w.+~-]*(?:/[A-Za-z0-9_][\w.+~-]*)*)"
 _IS_TOOL = re.compile(rf"(?=.{{1,200}}\Z){_TOOL}", re.ASCII)
@@ -50,7 +50,7 @@ class _Artifact(Struct, frozen=True, forbid_unknown_fields=True):
     sha384: Annotated[str, Meta(pattern="^[0-9a-f]{96}$")] | UnsetType = UNSET
     sha512: Annotated[str, Meta(pattern="^[0-9a-f]{128}$")] | UnsetType = UNSET
     sha1: Annotated[str, Meta(pattern="^[0-9a-f]{40}$")] | UnsetType = UNSET
-    size: Annotated[int, Meta(ge=0, le=LARGEST)] | UnsetType = UNSET
+    size: Annotated[int, Meta(ge=0, le=MAX_SAFE_INTEGER)] | UnsetType = UNSET
     signature: dict[str, str] | UnsetType = UNSET
 
     def __post_init__(self) -> None:
@@ -80,32 +80,32 @@ def check_digest(lock: str, sent: str | None) -> None:
         raise LockDigestMismatch(
             f"the lock that came has the digest {computed}, not {sent}: it was changed on its way",
             errors=[("/toolchain/lock_digest", f"the lock's is {computed}")],
-            sent=sent,
+            submitted_digest=sent,
             computed=computed,
         )
 
 
-def read(lock: str) -> tuple[Tool, ...]:
+def read(lock: str) -> tuple[LockedTool, ...]:
     """Return the tools that a lock pins, sorted; raise UnreadableLock, which names the place."""
-    if len(lock.encode()) > MOST_BYTES:
-        raise unreadable((), f"has more than {MOST_BYTES // 2**20} MiB")
+    if len(lock.encode()) > MAX_BYTES:
+        raise invalid_lock((), f"has more than {MAX_BYTES // 2**20} MiB")
     table = _table(_load(lock.removeprefix("\ufeff")), ())
-    pinned = _pinned(table) if "lockfile" in table else _seeded(table)
-    if len(pinned) > MOST_TOOLS:
-        raise unreadable((), f"pins {len(pinned):,} versions of tools, more than {MOST_TOOLS:,}")
+    pinned = _parse_full(table) if "lockfile" in table else _parse_short_form(table)
+    if len(pinned) > MAX_TOOLS:
+        raise invalid_lock((), f"pins {len(pinned):,} versions of tools, more than {MAX_TOOLS:,}")
     return tuple(pinned)
 
 
-def _pinned(table: Mapping[str, object]) -> list[Tool]:
+def _parse_full(table: Mapping[str, object]) -> list[LockedTool]:
     """Read a lock that envmgr wrote."""
     _check_format(table["lockfile"])
     for name in table:
         if name not in {"lockfile", "resolved", "tools"}:
-            raise unreadable((), f"has a field {_shown(name)}, which is unknown here")
+            raise invalid_lock((), f"has a field {_quote(name)}, which is unknown here")
     platforms = _tools(_table(table.get("tools", {}), ("tools",)))
     requests = _requests(_table(table.get("resolved", {}), ("resolved",)), platforms)
     return [
-        Tool(
+        LockedTool(
             tool=tool,
             version=version,
             requests=tuple(sorted(requests.get((tool, version), ()))),
@@ -116,22 +116,22 @@ def _pinned(table: Mapping[str, object]) -> list[Tool]:
     ]
 
 
-def _seeded(table: Mapping[str, object]) -> list[Tool]:
+def _parse_short_form(table: Mapping[str, object]) -> list[LockedTool]:
     """Read the simple form, which somebody wrote by hand: `{"nodejs": "20.1.0"}`."""
     for tool, version in table.items():
         _check_tool(tool, ())
         _check_version(version, (tool,))
     return [
-        Tool(tool=tool, version=str(version), requests=(), platforms=())
+        LockedTool(tool=tool, version=str(version), requests=(), platforms=())
         for tool, version in sorted(table.items())
     ]
 
 
 def _check_format(number: object) -> None:
     if type(number) is not int or number < 1:
-        raise unreadable(("lockfile",), f"{_shown(number)} is not the number of a format")
+        raise invalid_lock(("lockfile",), f"{_quote(number)} is not the number of a format")
     if number > FORMAT:
-        raise unreadable(
+        raise invalid_lock(
             ("lockfile",),
             f"format {number} was written by a newer envmgr: this server reads {FORMAT}, update it",
         )
@@ -149,12 +149,12 @@ def _tools(table: Mapping[str, object]) -> dict[str, dict[str, Sequence[str]]]:
     return found
 
 
-def _platforms(value: object, place: Place) -> Sequence[str]:
-    locked = _convert(value, _Locked, place)
+def _platforms(value: object, path: JsonPath) -> Sequence[str]:
+    locked = _convert(value, _Locked, path)
     for platform, artifact in locked.artifacts.items():
         if not _IS_PLATFORM.fullmatch(platform):
-            raise unreadable((*place, "artifacts"), f"{_shown(platform)} is not the name of a platform")
-        _convert(artifact, _Artifact, (*place, "artifacts", platform))
+            raise invalid_lock((*path, "artifacts"), f"{_quote(platform)} is not the name of a platform")
+        _convert(artifact, _Artifact, (*path, "artifacts", platform))
     return list(locked.artifacts)
 
 
@@ -166,65 +166,65 @@ def _requests(
     for request, version in table.items():
         match = _IS_REQUEST.fullmatch(request)
         if match is None:
-            raise unreadable(("resolved",), f"{_shown(request)} is not a request, as `nodejs@^20.1` is")
+            raise invalid_lock(("resolved",), f"{_quote(request)} is not a request, as `nodejs@^20.1` is")
         known = _check_version(version, ("resolved", request))
         if known not in tools.get(match[1], ()):
-            raise unreadable(("resolved", request), f"{known} is not among the versions of {match[1]}")
+            raise invalid_lock(("resolved", request), f"{known} is not among the versions of {match[1]}")
         found.setdefault((match[1], known), []).append(request)
     return found
 
 
-def _check_tool(name: str, place: Place) -> None:
+def _check_tool(name: str, path: JsonPath) -> None:
     if not _IS_TOOL.fullmatch(name):
-        raise unreadable(place, f"{_shown(name)} is not the name of a tool")
+        raise invalid_lock(path, f"{_quote(name)} is not the name of a tool")
 
 
-def _check_version(version: object, place: Place) -> str:
+def _check_version(version: object, path: JsonPath) -> str:
     if not isinstance(version, str) or not is_folder_name(version):
-        raise unreadable(place, f"{_shown(version)} is not a version")
+        raise invalid_lock(path, f"{_quote(version)} is not a version")
     return version
 
 
 def _load(text: str) -> object:
     if not text.strip():
-        raise unreadable((), "is empty")
+        raise invalid_lock((), "is empty")
     try:
         return json.loads(text, object_pairs_hook=_members, parse_constant=_refuse)
     except RecursionError:
-        raise unreadable((), "is nested too deeply") from None
+        raise invalid_lock((), "is nested too deeply") from None
     except ValueError as error:
-        raise unreadable((), f"is not JSON: {error}") from None
+        raise invalid_lock((), f"is not JSON: {error}") from None
 
 
 def _members(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found: dict[str, object] = {}
     for name, value in pairs:
         if name in found:
-            raise unreadable((), f"has {_shown(name)} twice in one place")
+            raise invalid_lock((), f"has {_quote(name)} twice in one place")
         found[name] = value
     return found
 
 
 def _refuse(constant: str) -> NoReturn:
-    raise unreadable((), f"is not JSON: {constant} is no number")
+    raise invalid_lock((), f"is not JSON: {constant} is no number")
 
 
-def _table(value: object, place: Place) -> dict[str, object]:
+def _table(value: object, path: JsonPath) -> dict[str, object]:
     if isinstance(value, dict):
         return value
-    raise unreadable(place, f"{_shown(value)} is not an object")
+    raise invalid_lock(path, f"{_quote(value)} is not an object")
 
 
-def _convert(value: object, kind: type[T], place: Place) -> T:
+def _convert(value: object, kind: type[T], path: JsonPath) -> T:
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
         problem, _, inner = str(error).partition(" - at `$.")
         steps = inner.rstrip("`").split(".") if inner else ()
-        raise unreadable((*place, *steps), problem) from None
+        raise invalid_lock((*path, *steps), problem) from None
 
 
-def _shown(value: object) -> str:
+def _quote(value: object) -> str:
     if isinstance(value, dict | list):
         return "an object" if isinstance(value, dict) else "a list"
     shown = json.dumps(value)

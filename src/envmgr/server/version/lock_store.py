@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import msgspec
 from sqlalchemy import bindparam, delete, exists, insert, select
 
-from envmgr.server.contracts.resources import Tool
-from envmgr.server.kit.db.sql import Statement, rows_of
+from envmgr.server.contracts.resources import LockedTool
+from envmgr.server.kit.db.sql import Statement, json_rows
 from envmgr.server.version.tables import toolchain, toolchain_tool, version
 
 if TYPE_CHECKING:
@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
     from envmgr.server.kit.db.sql import Reader, Transaction
 
-_KNOWN = Statement(select(toolchain.c.lock_digest).where(toolchain.c.lock_digest == bindparam("lock_digest")))
+_HAS_LOCK = Statement(
+    select(toolchain.c.lock_digest).where(toolchain.c.lock_digest == bindparam("lock_digest"))
+)
 _LOCK = Statement(select(toolchain.c.lock).where(toolchain.c.lock_digest == bindparam("lock_digest")))
 _TOOLS = Statement(
     select(
@@ -30,21 +32,21 @@ _TOOLS = Statement(
 )
 _ADD = Statement(insert(toolchain))
 _COLUMNS = ("lock_digest", "tool", "version", "position", "requests", "platforms")
-_ADD_TOOLS = Statement(insert(toolchain_tool).from_select(_COLUMNS, rows_of(*_COLUMNS)))
-_DROP = Statement(
+_ADD_TOOLS = Statement(insert(toolchain_tool).from_select(_COLUMNS, json_rows(*_COLUMNS)))
+_DELETE_UNREFERENCED = Statement(
     delete(toolchain).where(
         toolchain.c.lock_digest == bindparam("unused"),
         ~exists().where(version.c.lock_digest == bindparam("unused")),
     )
 )
-_DROP_TOOLS = Statement(delete(toolchain_tool).where(toolchain_tool.c.lock_digest == bindparam("unused")))
+_DELETE_TOOLS = Statement(delete(toolchain_tool).where(toolchain_tool.c.lock_digest == bindparam("unused")))
 _encode = msgspec.json.Encoder().encode
 _texts = msgspec.json.Decoder(tuple[str, ...]).decode
 
 
-def is_known(reader: Reader, lock_digest: str) -> bool:
+def has_lock(reader: Reader, lock_digest: str) -> bool:
     """Say whether a lock is here."""
-    return reader.one(_KNOWN, lock_digest=lock_digest) is not None
+    return reader.one(_HAS_LOCK, lock_digest=lock_digest) is not None
 
 
 def lock(reader: Reader, lock_digest: str) -> str:
@@ -53,19 +55,19 @@ def lock(reader: Reader, lock_digest: str) -> str:
     return str(row[0]) if row else ""
 
 
-def tools(reader: Reader, lock_digest: str) -> tuple[Tool, ...]:
+def tools(reader: Reader, lock_digest: str) -> tuple[LockedTool, ...]:
     """Return what a lock that is here pins."""
     return tuple(
-        Tool(tool=tool, version=version_, requests=_texts(requests), platforms=_texts(platforms))
+        LockedTool(tool=tool, version=version_, requests=_texts(requests), platforms=_texts(platforms))
         for tool, version_, requests, platforms in reader.all(_TOOLS, lock_digest=lock_digest)
     )
 
 
-def add(transaction: Transaction, lock_digest: str, text: str, pinned: Sequence[Tool]) -> None:
+def add(transaction: Transaction, lock_digest: str, text: str, pinned: Sequence[LockedTool]) -> None:
     """Write a lock, unless it is here."""
-    if is_known(transaction, lock_digest):
+    if has_lock(transaction, lock_digest):
         return
-    transaction.run(_ADD, lock_digest=lock_digest, lock=text)
+    transaction.execute(_ADD, lock_digest=lock_digest, lock=text)
     rows = [
         (
             lock_digest,
@@ -77,10 +79,10 @@ def add(transaction: Transaction, lock_digest: str, text: str, pinned: Sequence[
         )
         for position, each in enumerate(pinned)
     ]
-    transaction.many(_ADD_TOOLS, rows)
+    transaction.execute_many(_ADD_TOOLS, rows)
 
 
-def drop_unused(transaction: Transaction, lock_digest: str) -> None:
+def delete_unreferenced(transaction: Transaction, lock_digest: str) -> None:
     """Remove a lock that no version was built with any more."""
-    if transaction.run(_DROP, unused=lock_digest):
-        transaction.run(_DROP_TOOLS, unused=lock_digest)
+    if transaction.execute(_DELETE_UNREFERENCED, unused=lock_digest):
+        transaction.execute(_DELETE_TOOLS, unused=lock_digest)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from envmgr.server.kit.messaging.dead_letters import DeadLetters
 from envmgr.server.kit.messaging.outbox import Outbox
-from envmgr.server.kit.runtime.service_module import Module, housekeeping
+from envmgr.server.kit.runtime.service_module import ServiceModule, cleanup_job
 from envmgr.server.version.api import routes
 from envmgr.server.version.event_handlers import subscriptions
 from envmgr.server.version.service import VersionService
@@ -27,14 +27,14 @@ def make(database: Database, apps: Apps, deployments: Deployments) -> VersionSer
     return VersionService(database, apps, deployments)
 
 
-def module(database: Database, versions: Versions) -> Module:
+def module(database: Database, versions: Versions) -> ServiceModule:
     """Make what runs it."""
     dead_letters = DeadLetters(database, NAME)
-    return Module(
+    return ServiceModule(
         name=NAME,
         routes=routes(versions),
         outbox=Outbox(database, NAME),
         dead_letters=dead_letters,
         subscriptions=subscriptions(database, dead_letters),
-        jobs=[housekeeping(NAME, database)],
+        jobs=[cleanup_job(NAME, database)],
     )

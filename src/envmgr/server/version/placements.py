@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import bindparam, delete, false, func, insert, literal, select, tuple_, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from envmgr.server.contracts.resources import Use
+from envmgr.server.contracts.resources import ToolUse
 from envmgr.server.kit.db.sql import Statement
 from envmgr.server.version import app_projection
-from envmgr.server.version.tables import place, place_tool, toolchain_tool, version
+from envmgr.server.version.tables import placement, placement_tool, toolchain_tool, version
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,30 +25,30 @@ EMPTY, UNLOCKED, LOCKED = 0, 1, 2
 """The states of a place: nothing stands there, a version without a lock does, one with a lock does."""
 
 _FIND = Statement(
-    select(place.c.version_id, place.c.sequence).where(
-        place.c.app_id == bindparam("app_id"), place.c.environment == bindparam("environment")
+    select(placement.c.version_id, placement.c.sequence).where(
+        placement.c.app_id == bindparam("app_id"), placement.c.environment == bindparam("environment")
     )
 )
 _LOCK_OF = Statement(select(version.c.lock_digest).where(version.c.id == bindparam("version_id")))
 _COLUMNS = ("app_id", "environment", "app", "version_id", "tag", "state", "sequence")
-_new = upsert(place)
-_SETTLE = Statement(
+_new = upsert(placement)
+_UPSERT = Statement(
     _new.values({name: bindparam(name) for name in _COLUMNS}).on_conflict_do_update(
         index_elements=["app_id", "environment"], set_={name: _new.excluded[name] for name in _COLUMNS[2:]}
     )
 )
-_SEEN = Statement(
-    update(place)
-    .where(place.c.app_id == bindparam("of_app"), place.c.environment == bindparam("within"))
+_UPDATE_SEQUENCE = Statement(
+    update(placement)
+    .where(placement.c.app_id == bindparam("of_app"), placement.c.environment == bindparam("within"))
     .values(sequence=bindparam("upto"))
 )
-_CLEAR = Statement(
-    delete(place_tool).where(
-        place_tool.c.app_id == bindparam("of_app"), place_tool.c.environment == bindparam("within")
+_DELETE_TOOLS = Statement(
+    delete(placement_tool).where(
+        placement_tool.c.app_id == bindparam("of_app"), placement_tool.c.environment == bindparam("within")
     )
 )
-_FILL = Statement(
-    insert(place_tool).from_select(
+_INSERT_TOOLS = Statement(
+    insert(placement_tool).from_select(
         ["tool", "tool_version", "environment", "app_id"],
         select(
             toolchain_tool.c.tool,
@@ -59,16 +59,18 @@ _FILL = Statement(
     )
 )
 _IN_ENVIRONMENT = Statement(
-    select(place.c.app_id, place.c.app).where(
-        place.c.environment == bindparam("environment"), place.c.sequence < bindparam("before")
+    select(placement.c.app_id, placement.c.app).where(
+        placement.c.environment == bindparam("environment"), placement.c.sequence < bindparam("before")
     )
 )
-_FORGET = Statement(delete(place).where(place.c.app_id == bindparam("of_app")))
-_FORGET_TOOLS = Statement(delete(place_tool).where(place_tool.c.app_id == bindparam("of_app")))
+_DELETE_FOR_APP = Statement(delete(placement).where(placement.c.app_id == bindparam("of_app")))
+_DELETE_TOOLS_FOR_APP = Statement(
+    delete(placement_tool).where(placement_tool.c.app_id == bindparam("of_app"))
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class PlacementUpdate:
     """What an event told of a place; nothing stands there where `version_id` is None."""
 
     app_id: int
@@ -80,110 +82,128 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
+class PlacementFilter:
     """Which places count: of one environment, and of some apps only, where they are given."""
 
     environment: str | None
     app_ids: tuple[int, ...] | None
 
     @property
-    def shape(self) -> tuple[bool, int | None]:
+    def sql_shape(self) -> tuple[bool, int | None]:
         """Return what statements for it depend on."""
         return self.environment is not None, None if self.app_ids is None else len(self.app_ids)
 
     @property
-    def values(self) -> dict[str, object]:
+    def parameters(self) -> dict[str, object]:
         """Return what statements for it are given."""
         given: dict[str, object] = {f"app_{n}": app_id for n, app_id in enumerate(self.app_ids or ())}
         return given if self.environment is None else {**given, "environment": self.environment}
 
 
-def settle(transaction: Transaction, told: Standing) -> None:
+def apply_update(transaction: Transaction, placement_update: PlacementUpdate) -> None:
     """Write down what stands in a place, unless something newer is known of it, or the app is gone."""
-    app = app_projection.find(transaction, told.app_id)
-    before = transaction.one(_FIND, app_id=told.app_id, environment=told.environment)
-    if (app and app.deleted) or (before and before[1] >= told.sequence):
+    app = app_projection.get(transaction, placement_update.app_id)
+    before = transaction.one(_FIND, app_id=placement_update.app_id, environment=placement_update.environment)
+    if (app and app.deleted) or (before and before[1] >= placement_update.sequence):
         return
-    if before and before[0] == told.version_id:
-        transaction.run(_SEEN, of_app=told.app_id, within=told.environment, upto=told.sequence)
+    if before and before[0] == placement_update.version_id:
+        transaction.execute(
+            _UPDATE_SEQUENCE,
+            of_app=placement_update.app_id,
+            within=placement_update.environment,
+            upto=placement_update.sequence,
+        )
         return
-    lock = transaction.one(_LOCK_OF, version_id=told.version_id) or (None,)
-    transaction.run(
-        _SETTLE,
-        app_id=told.app_id,
-        environment=told.environment,
-        app=app.name if app else told.app,
-        version_id=told.version_id,
-        tag=told.tag,
-        state=_state(told.version_id, lock[0]),
-        sequence=told.sequence,
+    lock = transaction.one(_LOCK_OF, version_id=placement_update.version_id) or (None,)
+    transaction.execute(
+        _UPSERT,
+        app_id=placement_update.app_id,
+        environment=placement_update.environment,
+        app=app.name if app else placement_update.app,
+        version_id=placement_update.version_id,
+        tag=placement_update.tag,
+        state=_lock_state(placement_update.version_id, lock[0]),
+        sequence=placement_update.sequence,
     )
-    _refill(transaction, told, lock[0])
+    _replace_tools(transaction, placement_update, lock[0])
 
 
-def empty_environment(transaction: Transaction, environment: str, sequence: int) -> None:
+def clear_environment(transaction: Transaction, environment: str, sequence: int) -> None:
     """Write down that nothing stands in an environment any more."""
     for app_id, app in transaction.all(_IN_ENVIRONMENT, environment=environment, before=sequence):
-        settle(transaction, Standing(app_id, app, environment, None, "", sequence))
+        apply_update(transaction, PlacementUpdate(app_id, app, environment, None, "", sequence))
 
 
-def forget(transaction: Transaction, app_id: int) -> None:
+def delete_for_app(transaction: Transaction, app_id: int) -> None:
     """Remove every place of an app."""
-    transaction.run(_FORGET, of_app=app_id)
-    transaction.run(_FORGET_TOOLS, of_app=app_id)
+    transaction.execute(_DELETE_FOR_APP, of_app=app_id)
+    transaction.execute(_DELETE_TOOLS_FOR_APP, of_app=app_id)
 
 
-def ids_of(reader: Reader, apps: Iterable[str]) -> tuple[int, ...]:
+def app_ids(reader: Reader, apps: Iterable[str]) -> tuple[int, ...]:
     """Return the ids of those of some apps that were ever deployed."""
-    return tuple(sorted({row[0] for app in apps for row in reader.all(_IDS, app=app)}))
+    return tuple(sorted({row[0] for app in apps for row in reader.all(_FIND_APP_IDS, app=app)}))
 
 
-def count(reader: Reader, scope: Scope, tool: str) -> dict[str, int]:
+def count(reader: Reader, placement_filter: PlacementFilter, tool: str) -> dict[str, int]:
     """Count, for each version of a tool that anything is locked with, the places."""
-    return dict(reader.all(_counting(scope.shape), tool=tool, **scope.values))
+    return dict(reader.all(_counting(placement_filter.sql_shape), tool=tool, **placement_filter.parameters))
 
 
-def count_unlocked(reader: Reader, scope: Scope) -> int:
+def count_without_lock(reader: Reader, placement_filter: PlacementFilter) -> int:
     """Count the places where a version without a lock stands."""
-    row = reader.one(_counting_unlocked(scope.shape), **scope.values)
+    row = reader.one(_counting_without_lock(placement_filter.sql_shape), **placement_filter.parameters)
     return int(row[0]) if row else 0
 
 
-def locked_with(
-    reader: Reader, scope: Scope, tool: str, tool_version: str, after: tuple[str, int], most: int
-) -> list[Use]:
+def with_tool_version(
+    reader: Reader,
+    placement_filter: PlacementFilter,
+    tool: str,
+    tool_version: str,
+    after: tuple[str, int],
+    most: int,
+) -> list[ToolUse]:
     """Return places whose version is locked with a tool's version: those behind an (environment, app id)."""
     rows = reader.all(
-        _listing(scope.shape),
+        _listing(placement_filter.sql_shape),
         tool=tool,
         tool_version=tool_version,
         after_environment=after[0],
         after_app=after[1],
         most=most,
-        **scope.values,
+        **placement_filter.parameters,
     )
     return [_use(row, tool_version) for row in rows]
 
 
-def unlocked(reader: Reader, scope: Scope, after: tuple[str, int], most: int) -> list[Use]:
+def without_lock(
+    reader: Reader, placement_filter: PlacementFilter, after: tuple[str, int], most: int
+) -> list[ToolUse]:
     """Return places where a version without a lock stands: those behind an (environment, app id)."""
     rows = reader.all(
-        _listing_unlocked(scope.shape),
+        _listing_without_lock(placement_filter.sql_shape),
         after_environment=after[0],
         after_app=after[1],
         most=most,
-        **scope.values,
+        **placement_filter.parameters,
     )
     return [_use(row, None) for row in rows]
 
 
-_IDS = Statement(select(place.c.app_id).where(place.c.app == bindparam("app")).distinct())
-_use_columns = (place.c.app_id, place.c.app, place.c.environment, place.c.version_id, place.c.tag)
+_FIND_APP_IDS = Statement(select(placement.c.app_id).where(placement.c.app == bindparam("app")).distinct())
+_use_columns = (
+    placement.c.app_id,
+    placement.c.app,
+    placement.c.environment,
+    placement.c.version_id,
+    placement.c.tag,
+)
 
 
-def _use(row: Row, tool_version: str | None) -> Use:
+def _use(row: Row, tool_version: str | None) -> ToolUse:
     app_id, app, environment, version_id, tag = row
-    return Use(
+    return ToolUse(
         app_id=app_id,
         app=app,
         environment=environment,
@@ -193,61 +213,74 @@ def _use(row: Row, tool_version: str | None) -> Use:
     )
 
 
-def _state(version_id: int | None, lock_digest: str | None) -> int:
+def _lock_state(version_id: int | None, lock_digest: str | None) -> int:
     if version_id is None:
         return EMPTY
     return UNLOCKED if lock_digest is None else LOCKED
 
 
-def _refill(transaction: Transaction, told: Standing, lock_digest: str | None) -> None:
-    transaction.run(_CLEAR, of_app=told.app_id, within=told.environment)
+def _replace_tools(
+    transaction: Transaction, placement_update: PlacementUpdate, lock_digest: str | None
+) -> None:
+    transaction.execute(_DELETE_TOOLS, of_app=placement_update.app_id, within=placement_update.environment)
     if lock_digest is not None:
-        transaction.run(_FILL, of_app=told.app_id, within=told.environment, lock_digest=lock_digest)
+        transaction.execute(
+            _INSERT_TOOLS,
+            of_app=placement_update.app_id,
+            within=placement_update.environment,
+            lock_digest=lock_digest,
+        )
 
 
-_Shape = tuple[bool, int | None]
+_FilterShape = tuple[bool, int | None]
 
 
 @lru_cache(64)
-def _counting(shape: _Shape) -> Statement:
+def _counting(shape: _FilterShape) -> Statement:
     query = (
-        select(place_tool.c.tool_version, func.count())
-        .where(place_tool.c.tool == bindparam("tool"))
-        .group_by(place_tool.c.tool_version)
+        select(placement_tool.c.tool_version, func.count())
+        .where(placement_tool.c.tool == bindparam("tool"))
+        .group_by(placement_tool.c.tool_version)
     )
-    return Statement(_within(query, place_tool, shape))
+    return Statement(_apply_filter(query, placement_tool, shape))
 
 
 @lru_cache(64)
-def _counting_unlocked(shape: _Shape) -> Statement:
+def _counting_without_lock(shape: _FilterShape) -> Statement:
     return Statement(
-        _within(
-            select(func.count()).select_from(place).where(place.c.state == literal(UNLOCKED)), place, shape
+        _apply_filter(
+            select(func.count()).select_from(placement).where(placement.c.state == literal(UNLOCKED)),
+            placement,
+            shape,
         )
     )
 
 
 @lru_cache(64)
-def _listing(shape: _Shape) -> Statement:
+def _listing(shape: _FilterShape) -> Statement:
     query = (
         select(*_use_columns)
         .join_from(
-            place_tool,
-            place,
-            (place.c.app_id == place_tool.c.app_id) & (place.c.environment == place_tool.c.environment),
+            placement_tool,
+            placement,
+            (placement.c.app_id == placement_tool.c.app_id)
+            & (placement.c.environment == placement_tool.c.environment),
         )
-        .where(place_tool.c.tool == bindparam("tool"), place_tool.c.tool_version == bindparam("tool_version"))
+        .where(
+            placement_tool.c.tool == bindparam("tool"),
+            placement_tool.c.tool_version == bindparam("tool_version"),
+        )
     )
-    return Statement(_behind(_within(query, place_tool, shape), place_tool, shape))
+    return Statement(_paginate(_apply_filter(query, placement_tool, shape), placement_tool, shape))
 
 
 @lru_cache(64)
-def _listing_unlocked(shape: _Shape) -> Statement:
-    query = select(*_use_columns).where(place.c.state == literal(UNLOCKED))
-    return Statement(_behind(_within(query, place, shape), place, shape))
+def _listing_without_lock(shape: _FilterShape) -> Statement:
+    query = select(*_use_columns).where(placement.c.state == literal(UNLOCKED))
+    return Statement(_paginate(_apply_filter(query, placement, shape), placement, shape))
 
 
-def _within(query: Select[Any], table: Table, shape: _Shape) -> Select[Any]:
+def _apply_filter(query: Select[Any], table: Table, shape: _FilterShape) -> Select[Any]:
     """Narrow a query down to a scope."""
     environment, apps = shape
     if environment:
@@ -258,7 +291,7 @@ def _within(query: Select[Any], table: Table, shape: _Shape) -> Select[Any]:
     return query
 
 
-def _behind(query: Select[Any], table: Table, shape: _Shape) -> Select[Any]:
+def _paginate(query: Select[Any], table: Table, shape: _FilterShape) -> Select[Any]:
     """Order a query by environment and app, begin it behind a place, and cut it."""
     environment, app_id = table.c.environment, table.c.app_id
     if shape[0]:  # The environment is one, and SQLite would sort by it all the same.

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from envmgr.versions import Spec, Version
 
-Verdict = Literal["matches", "unknown", "differs"]
+Match = Literal["matches", "unknown", "differs"]
 _EVERY_VERSION = parse_spec("*").alternatives[0]
 
 
@@ -24,7 +24,7 @@ def read(text: str) -> Spec:
         raise InvalidFields("the range cannot be read", errors=[("?range", str(error))]) from None
 
 
-def judge(spec: Spec, text: str) -> Verdict:
+def match(spec: Spec, text: str) -> Match:
     """Tell whether a range takes in a version.
 
     Ranges are asked for to find what is affected, so pre-releases count like any other version, and those of the
@@ -36,27 +36,27 @@ def judge(spec: Spec, text: str) -> Verdict:
         return "matches"
     if version.opaque:
         return "unknown"
-    if satisfies(text, spec.text, include_prerelease=True) or _comes_just_before(spec, version):
+    if satisfies(text, spec.text, include_prerelease=True) or _is_prerelease_of_bound(spec, version):
         return "matches"
     vendors = {alternative.vendor for alternative in spec.alternatives} - {""}
     return "unknown" if vendors - {version.vendor} else "differs"
 
 
-def in_order(versions: Iterable[str]) -> list[str]:
+def sort_versions(versions: Iterable[str]) -> list[str]:
     """Sort versions, oldest first, in one way only."""
-    return sorted(versions, key=order)
+    return sorted(versions, key=sort_key)
 
 
-def order(text: str) -> tuple[object, ...]:
+def sort_key(text: str) -> tuple[object, ...]:
     """Return what versions are sorted by: also by their spelling, where that is all that differs."""
     return (*parse(text).key, text)
 
 
-def _comes_just_before(spec: Spec, version: Version) -> bool:
+def _is_prerelease_of_bound(spec: Spec, version: Version) -> bool:
     """Tell whether this is a pre-release of what a `<` names: those end where that version's own rank begins."""
     return version.prerelease and any(
-        alternative.wide.reach <= version.rank
-        and alternative.wide.ceiling == version.rank[:2]
+        alternative.interval.prerelease_floor <= version.rank
+        and alternative.interval.ceiling == version.rank[:2]
         and alternative.vendor in {"", version.vendor}
         for alternative in spec.alternatives
     )

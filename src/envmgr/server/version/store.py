@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import msgspec
 from sqlalchemy import bindparam, delete, insert, select, update
 
-from envmgr.server.contracts.resources import Artifact, Build, Lock, Toolchain, Version
+from envmgr.server.contracts.resources import Artifact, Build, LockFile, Toolchain, Version
 from envmgr.server.kit.common.clock import rfc3339
-from envmgr.server.kit.db.pagination import Listing
+from envmgr.server.kit.db.pagination import PagedQuery
 from envmgr.server.kit.db.sql import Statement
 from envmgr.server.version import lock_store
 from envmgr.server.version.tables import metadata, version
@@ -17,15 +17,26 @@ from envmgr.server.version.tables import metadata, version
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from envmgr.server.kit.db.pagination import Page, Paging
+    from envmgr.server.kit.db.pagination import Page, PageRequest
     from envmgr.server.kit.db.sql import Reader, Row, Transaction
-    from envmgr.server.version.domain import Notes, Push
+    from envmgr.server.version.domain import VersionMetadata, VersionSubmission
 
 HEAD = "0001"
 """The revision that this code is written for."""
-__all__ = ["HEAD", "add", "change", "find", "find_tag", "lock", "metadata", "of_app", "page", "remove"]
+__all__ = [
+    "HEAD",
+    "add",
+    "find",
+    "find_tag",
+    "lock",
+    "metadata",
+    "of_app",
+    "page",
+    "remove",
+    "update_metadata",
+]
 
-_shown = select(
+_select_columns = select(
     version.c.id,
     version.c.app_id,
     version.c.app,
@@ -41,10 +52,14 @@ _shown = select(
     version.c.updated_at,
     version.c.rev,
 )
-_BY_ID = Statement(_shown.where(version.c.id == bindparam("id")))
-_BY_TAG = Statement(_shown.where(version.c.app_id == bindparam("app_id"), version.c.tag == bindparam("tag")))
+_BY_ID = Statement(_select_columns.where(version.c.id == bindparam("id")))
+_BY_TAG = Statement(
+    _select_columns.where(version.c.app_id == bindparam("app_id"), version.c.tag == bindparam("tag"))
+)
 _OF_APP = Statement(
-    _shown.where(version.c.app_id == bindparam("app_id")).order_by(version.c.id).limit(bindparam("most"))
+    _select_columns.where(version.c.app_id == bindparam("app_id"))
+    .order_by(version.c.id)
+    .limit(bindparam("most"))
 )
 _LOCK = Statement(
     select(version.c.lock_digest, version.c.dotfile).where(
@@ -74,8 +89,8 @@ _UPDATE = Statement(
     )
 )
 _DELETE = Statement(delete(version).where(version.c.id == bindparam("which")))
-_LISTING = Listing(
-    _shown,
+_LISTING = PagedQuery(
+    _select_columns,
     key=version.c.id,
     sorts={
         "id": version.c.id,
@@ -112,22 +127,22 @@ def of_app(reader: Reader, app_id: int, most: int) -> list[Version]:
     return [_version(row, toolchain_of) for row in reader.all(_OF_APP, app_id=app_id, most=most)]
 
 
-def page(reader: Reader, paging: Paging, apps: frozenset[str] | None) -> Page[Version]:
+def page(reader: Reader, paging: PageRequest, apps: frozenset[str] | None) -> Page[Version]:
     """Return a page of versions; of the apps with these names only, where they are given."""
     toolchain_of = _toolchains(reader)
     return _LISTING.page(reader, paging, lambda row: _version(row, toolchain_of), apps)
 
 
-def lock(reader: Reader, version_id: int) -> Lock | None:
+def lock(reader: Reader, version_id: int) -> LockFile | None:
     """Return the lock that a version was built with, if it came with one."""
     row = reader.one(_LOCK, id=version_id)
-    return Lock(digest=row[0], lock=lock_store.lock(reader, row[0]), dotfile=row[1]) if row else None
+    return LockFile(digest=row[0], lock=lock_store.lock(reader, row[0]), dotfile=row[1]) if row else None
 
 
-def add(transaction: Transaction, app_id: int, app: str, tag: str, push: Push) -> Version:
+def add(transaction: Transaction, app_id: int, app: str, tag: str, submission: VersionSubmission) -> Version:
     """Write a new version, whose lock is here. Raise UniqueViolation where the tag is taken."""
-    content, notes = push.content, push.notes
-    id_ = transaction.add(
+    content, notes = submission.content, submission.metadata
+    id_ = transaction.insert(
         _INSERT,
         app_id=app_id,
         app=app,
@@ -153,7 +168,7 @@ def add(transaction: Transaction, app_id: int, app: str, tag: str, push: Push) -
         ref=notes.ref,
         artifacts=content.artifacts,
         build=notes.build,
-        toolchain=Toolchain(lock_digest=content.lock_digest, tools=push.tools),
+        toolchain=Toolchain(lock_digest=content.lock_digest, tools=submission.tools),
         digest=content.digest,
         created_at=at,
         updated_at=at,
@@ -161,23 +176,25 @@ def add(transaction: Transaction, app_id: int, app: str, tag: str, push: Push) -
     )
 
 
-def change(transaction: Transaction, old: Version, notes: Notes, artifacts: tuple[Artifact, ...]) -> Version:
+def update_metadata(
+    transaction: Transaction, old: Version, metadata: VersionMetadata, artifacts: tuple[Artifact, ...]
+) -> Version:
     """Write what may change of a version."""
-    transaction.run(
+    transaction.execute(
         _UPDATE,
         which=old.id,
-        said=notes.changelog,
-        of=notes.ref,
+        said=metadata.changelog,
+        of=metadata.ref,
         made=_encode(artifacts).decode(),
-        by=_encode(notes.build).decode(),
+        by=_encode(metadata.build).decode(),
         now=transaction.now,
     )
     return msgspec.structs.replace(
         old,
-        changelog=notes.changelog,
-        ref=notes.ref,
+        changelog=metadata.changelog,
+        ref=metadata.ref,
         artifacts=artifacts,
-        build=notes.build,
+        build=metadata.build,
         updated_at=rfc3339(transaction.now),
         rev=old.rev + 1,
     )
@@ -185,9 +202,9 @@ def change(transaction: Transaction, old: Version, notes: Notes, artifacts: tupl
 
 def remove(transaction: Transaction, old: Version) -> None:
     """Remove a version, and its lock where it was the last one built with it."""
-    transaction.run(_DELETE, which=old.id)
+    transaction.execute(_DELETE, which=old.id)
     if old.toolchain.lock_digest is not None:
-        lock_store.drop_unused(transaction, old.toolchain.lock_digest)
+        lock_store.delete_unreferenced(transaction, old.toolchain.lock_digest)
 
 
 def _toolchains(reader: Reader) -> Callable[[str | None], Toolchain]:

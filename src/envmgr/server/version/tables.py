@@ -58,7 +58,7 @@ toolchain_tool = Table(
 )
 """What locks pin."""
 
-known_app = Table(
+app_projection = Table(
     "known_app",
     metadata,
     Column("app_id", Integer, primary_key=True, autoincrement=False),
@@ -69,7 +69,7 @@ known_app = Table(
 )
 """What events told of apps: new names, and which are gone for good."""
 
-heard = Table(
+consumer_offset = Table(
     "heard",
     metadata,
     Column("source", Text, primary_key=True),
@@ -78,7 +78,7 @@ heard = Table(
 )
 """How far the events of another service are taken in."""
 
-place = Table(
+placement = Table(
     "place",
     metadata,
     Column("app_id", Integer, primary_key=True, autoincrement=False),
@@ -94,7 +94,7 @@ place = Table(
 )
 """What stands where, as events told; `sequence` is of the newest event that told of the place."""
 
-place_tool = Table(
+placement_tool = Table(
     "place_tool",
     metadata,
     Column("tool", Text, primary_key=True),

@@ -12,9 +12,9 @@ from litestar.params import JSONBody, Parameter
 
 from envmgr.server.contracts.fields import Tag
 from envmgr.server.contracts.requests import VersionPut
-from envmgr.server.kit.common.problems import InvalidFields, NotAllowed, NotFound
-from envmgr.server.kit.http.options import spelled
-from envmgr.server.kit.http.requests import Asked
+from envmgr.server.kit.common.problems import InvalidFields, MethodNotAllowed, NotFound
+from envmgr.server.kit.http.options import allow_header
+from envmgr.server.kit.http.requests import HttpRequest
 
 _Ref = Annotated[str, Parameter(min_length=1, max_length=100)]
 _PATHS = [
@@ -24,35 +24,35 @@ _PATHS = [
 _PATH = re.compile(r"/apps/[^/]+/versions/(.+?)(/lock)?")
 
 
-def slashed(show: Any, register: Any, lock: Any) -> list[Any]:
+def slash_tag_routes(show: Any, register: Any, lock: Any) -> list[Any]:
     """Make the handlers for tags with slashes, out of those for tags without; to the outside they are the same."""
 
     @get(_PATHS, include_in_schema=False, opt=show.opt)
-    async def show_slashed(request: Asked, app: _Ref) -> Response[Any]:
-        tag, is_lock = _tag_in(request)
+    async def show_slashed(request: HttpRequest, app: _Ref) -> Response[Any]:
+        tag, is_lock = _extract_tag(request)
         handler = lock if is_lock else show
-        _count_as(request, handler)
+        _set_route_label(request, handler)
         answer: Response[Any] = await handler.fn(request, app, tag)
         return answer
 
     @put(_PATHS, include_in_schema=False, opt=register.opt)
-    async def register_slashed(request: Asked, app: _Ref, data: JSONBody[VersionPut]) -> Response[Any]:
-        tag, is_lock = _tag_in(request)
+    async def register_slashed(request: HttpRequest, app: _Ref, data: JSONBody[VersionPut]) -> Response[Any]:
+        tag, is_lock = _extract_tag(request)
         if is_lock:
-            raise NotAllowed("a lock comes with its version", headers={"allow": spelled({"GET"})})
-        _count_as(request, register)
+            raise MethodNotAllowed("a lock comes with its version", headers={"allow": allow_header({"GET"})})
+        _set_route_label(request, register)
         answer: Response[Any] = await register.fn(request, app, tag, data)
         return answer
 
     return [show_slashed, register_slashed]
 
 
-def require_exact(request: Asked) -> None:
+def require_exact(request: HttpRequest) -> None:
     """Raise InvalidFields where the tag in a path has slashes that the framework forgets: doubled, or around it."""
-    _tag_in(request)
+    _extract_tag(request)
 
 
-def _tag_in(request: Asked) -> tuple[str, bool]:
+def _extract_tag(request: HttpRequest) -> tuple[str, bool]:
     """Return the tag that a path names as it was sent, and whether `/lock` follows it."""
     path = unquote(request.scope["raw_path"].decode("latin-1"))
     match = _PATH.fullmatch(path)
@@ -64,7 +64,7 @@ def _tag_in(request: Asked) -> tuple[str, bool]:
         raise InvalidFields("some fields hold what they cannot", errors=[("path:tag", str(error))]) from None
 
 
-def _count_as(request: Asked, handler: Any) -> None:
+def _set_route_label(request: HttpRequest, handler: Any) -> None:
     """Let a request be measured as one for the operation that it is."""
     scope: Any = request.scope
     (path,) = handler.paths

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 from msgspec import UNSET, Meta, Struct
 
-from envmgr.server.contracts.fields import LARGEST
-from envmgr.server.contracts.resources import Counts, Usage, Use
+from envmgr.server.contracts.fields import MAX_SAFE_INTEGER
+from envmgr.server.contracts.resources import ToolUse, Usage, UsageCounts
 from envmgr.server.kit.common.problems import InvalidFields
 from envmgr.server.version import placements, range_matching
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from envmgr.server.kit.db.sql import Reader
-    from envmgr.server.version.placements import Scope
+    from envmgr.server.version.placements import PlacementFilter
     from envmgr.versions import Spec
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class UsageQuery:
     """What is asked; `apps`, where given, are the names of the only apps that may be told of."""
 
     tool: str
@@ -36,15 +36,15 @@ class Question:
     cursor: str | None
 
 
-class _Shown(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+class _Position(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """The last place of a list that was shown."""
 
     tool_version: str
     environment: str
-    app_id: Annotated[int, Meta(ge=0, le=LARGEST)]
+    app_id: Annotated[int, Meta(ge=0, le=MAX_SAFE_INTEGER)]
 
     @property
-    def place(self) -> tuple[str, int]:
+    def as_key(self) -> tuple[str, int]:
         return self.environment, self.app_id
 
 
@@ -55,66 +55,74 @@ _FIRST = ("", 0)
 class _Cursor(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """How far each list was shown, and of which question; a list that ended goes on behind its end."""
 
-    asked: str
-    matches: _Shown | None = None
-    unknown: _Shown | None = None
-    without_lock: _Shown | None = None
+    query_hash: str
+    matches: _Position | None = None
+    unknown: _Position | None = None
+    without_lock: _Position | None = None
 
 
-def answer(reader: Reader, question: Question) -> Usage:
+def find_usage(reader: Reader, query: UsageQuery) -> Usage:
     """Tell which places a range touches. Raise InvalidFields for a cursor of another question."""
-    cursor = _read(question)
-    scope = placements.Scope(
-        question.environment, None if question.apps is None else placements.ids_of(reader, question.apps)
+    cursor = _read(query)
+    scope = placements.PlacementFilter(
+        query.environment, None if query.apps is None else placements.app_ids(reader, query.apps)
     )
-    counts = placements.count(reader, scope, question.tool)
-    verdicts = {version: range_matching.judge(question.spec, version) for version in counts}
+    counts = placements.count(reader, scope, query.tool)
+    verdicts = {version: range_matching.match(query.spec, version) for version in counts}
     of = {kind: [v for v, verdict in verdicts.items() if verdict == kind] for kind in ("matches", "unknown")}
     lists = {
-        "matches": _locked(reader, scope, question, of["matches"], cursor.matches),
-        "unknown": _locked(reader, scope, question, of["unknown"], cursor.unknown),
-        "without_lock": _unlocked(reader, scope, question, cursor.without_lock),
+        "matches": _list_matches(reader, scope, query, of["matches"], cursor.matches),
+        "unknown": _list_matches(reader, scope, query, of["unknown"], cursor.unknown),
+        "without_lock": _list_without_lock(reader, scope, query, cursor.without_lock),
     }
-    cut = {name: tuple(uses[: question.limit]) for name, uses in lists.items()}
-    more = any(len(uses) > question.limit for uses in lists.values())
+    cut = {name: tuple(uses[: query.limit]) for name, uses in lists.items()}
+    more = any(len(uses) > query.limit for uses in lists.values())
     return Usage(
-        tool=question.tool,
-        range=question.spec.text,
-        counts=Counts(
+        tool=query.tool,
+        range=query.spec.text,
+        counts=UsageCounts(
             matches=sum(counts[version] for version in of["matches"]),
             unknown=sum(counts[version] for version in of["unknown"]),
-            without_lock=placements.count_unlocked(reader, scope),
+            without_lock=placements.count_without_lock(reader, scope),
         ),
         **cut,
         next=_write(cursor, cut) if more else UNSET,
     )
 
 
-def _locked(
-    reader: Reader, scope: Scope, question: Question, versions: Iterable[str], after: _Shown | None
-) -> list[Use]:
+def _list_matches(
+    reader: Reader,
+    placement_filter: PlacementFilter,
+    query: UsageQuery,
+    versions: Iterable[str],
+    after: _Position | None,
+) -> list[ToolUse]:
     """List places by the version of the tool, oldest first; one more than is to be shown, if there is one."""
-    found: list[Use] = []
-    for version in range_matching.in_order(versions):
-        if after and range_matching.order(version) < range_matching.order(after.tool_version):
+    found: list[ToolUse] = []
+    for version in range_matching.sort_versions(versions):
+        if after and range_matching.sort_key(version) < range_matching.sort_key(after.tool_version):
             continue
-        begin = after.place if after and version == after.tool_version else _FIRST
-        room = question.limit + 1 - len(found)
-        found += placements.locked_with(reader, scope, question.tool, version, begin, room)
-        if len(found) > question.limit:
+        begin = after.as_key if after and version == after.tool_version else _FIRST
+        room = query.limit + 1 - len(found)
+        found += placements.with_tool_version(reader, placement_filter, query.tool, version, begin, room)
+        if len(found) > query.limit:
             break
     return found
 
 
-def _unlocked(reader: Reader, scope: Scope, question: Question, after: _Shown | None) -> list[Use]:
-    return placements.unlocked(reader, scope, after.place if after else _FIRST, question.limit + 1)
+def _list_without_lock(
+    reader: Reader, placement_filter: PlacementFilter, query: UsageQuery, after: _Position | None
+) -> list[ToolUse]:
+    return placements.without_lock(
+        reader, placement_filter, after.as_key if after else _FIRST, query.limit + 1
+    )
 
 
-def _read(question: Question) -> _Cursor:
-    asked = _fingerprint(question)
-    if question.cursor is None:
+def _read(query: UsageQuery) -> _Cursor:
+    asked = _fingerprint(query)
+    if query.cursor is None:
         return _Cursor(asked)
-    text = question.cursor
+    text = query.cursor
     try:
         decoded = urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))
         cursor = msgspec.json.decode(decoded, type=_Cursor)
@@ -122,7 +130,7 @@ def _read(question: Question) -> _Cursor:
         raise InvalidFields(
             "the cursor is none of ours", errors=[("?cursor", "take it from a Link header")]
         ) from None
-    if cursor.asked != asked:
+    if cursor.query_hash != asked:
         raise InvalidFields(
             "the cursor is of another question",
             errors=[("?cursor", "begin again without a cursor to ask otherwise")],
@@ -130,15 +138,15 @@ def _read(question: Question) -> _Cursor:
     return cursor
 
 
-def _write(cursor: _Cursor, shown: dict[str, tuple[Use, ...]]) -> str:
-    last = {name: _last(uses) or getattr(cursor, name) for name, uses in shown.items()}
-    return urlsafe_b64encode(msgspec.json.encode(_Cursor(cursor.asked, **last))).decode().rstrip("=")
+def _write(cursor: _Cursor, pages: dict[str, tuple[ToolUse, ...]]) -> str:
+    last = {name: _last(uses) or getattr(cursor, name) for name, uses in pages.items()}
+    return urlsafe_b64encode(msgspec.json.encode(_Cursor(cursor.query_hash, **last))).decode().rstrip("=")
 
 
-def _last(uses: Sequence[Use]) -> _Shown | None:
-    return _Shown(uses[-1].tool_version or "", uses[-1].environment, uses[-1].app_id) if uses else None
+def _last(uses: Sequence[ToolUse]) -> _Position | None:
+    return _Position(uses[-1].tool_version or "", uses[-1].environment, uses[-1].app_id) if uses else None
 
 
-def _fingerprint(question: Question) -> str:
-    said = msgspec.json.encode((question.tool, question.spec.text, question.environment))
+def _fingerprint(query: UsageQuery) -> str:
+    said = msgspec.json.encode((query.tool, query.spec.text, query.environment))
     return hashlib.sha256(said).hexdigest()[:12]

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from envmgr.server.kit.messaging.outbox import Outbox
-from envmgr.server.kit.runtime.service_module import Module, housekeeping
+from envmgr.server.kit.runtime.service_module import ServiceModule, cleanup_job
 from envmgr.server.worker.event_handlers import subscription
 from envmgr.server.worker.service import NAME, Worker
 from envmgr.server.worker.store import HEAD
@@ -26,13 +26,13 @@ def make(database: Database, bus: Bus, log: Log, metrics: Metrics) -> Worker:
     return Worker(database, bus, log, metrics)
 
 
-def module(database: Database, worker: Worker) -> Module:
+def module(database: Database, worker: Worker) -> ServiceModule:
     """Make what runs it."""
-    return Module(
+    return ServiceModule(
         name=NAME,
         routes=[],
         outbox=Outbox(database, NAME),
         dead_letters=worker.dead_letters,
         subscriptions=[subscription(database, worker.dead_letters)],
-        jobs=[housekeeping(NAME, database)],
+        jobs=[cleanup_job(NAME, database)],
     )

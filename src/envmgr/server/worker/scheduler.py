@@ -7,7 +7,7 @@ import random
 from typing import TYPE_CHECKING
 
 from envmgr.server.kit.common.clock import now_ms, rfc3339
-from envmgr.server.kit.common.events import Event
+from envmgr.server.kit.common.events import EventEnvelope
 from envmgr.server.worker import store
 
 if TYPE_CHECKING:
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
 
     from envmgr.server.kit.db.sql import Database
     from envmgr.server.kit.messaging.dead_letters import DeadLetters
-    from envmgr.server.kit.runtime.service_module import Job
+    from envmgr.server.kit.runtime.service_module import ScheduledJob
     from envmgr.server.kit.telemetry.logs import Log
     from envmgr.server.kit.telemetry.metrics import Metrics
 
-TRIES = 5
-FIRST_WAIT = 1.0
+MAX_ATTEMPTS = 5
+INITIAL_BACKOFF_SECONDS = 1.0
 """Seconds before a failed job is tried again; each time twice as long as before."""
 CONSUMER = "jobs"
 FAILED = "JobFailed"
 
 
-class Jobs:
+class JobScheduler:
     """Runs the jobs of every service.
 
     A job that fails `TRIES` times in a row leaves a dead letter, whose retry runs it once more, and goes on at its
@@ -36,29 +36,29 @@ class Jobs:
     def __init__(
         self,
         database: Database,
-        jobs: Sequence[Job],
+        jobs: Sequence[ScheduledJob],
         dead_letters: DeadLetters,
         log: Log,
         metrics: Metrics,
         *,
-        first_wait: float = FIRST_WAIT,
+        initial_backoff: float = INITIAL_BACKOFF_SECONDS,
     ) -> None:
         self._database = database
         self._jobs = {job.name: job for job in jobs}
         self._running = {job.name: asyncio.Lock() for job in jobs}
-        self._letters = dead_letters.consumer(CONSUMER, [], self._again)
+        self._subscription = dead_letters.subscription(CONSUMER, [], self._retry_dead_letters)
         self._log = log
         self._metrics = metrics
-        self._first_wait = first_wait
+        self._initial_backoff = initial_backoff
 
     async def run(self) -> None:
         """Run them until cancelled."""
         async with asyncio.TaskGroup() as group:
             for job in self._jobs.values():
-                group.create_task(self._keep(job), name=f"job {job.name}")
+                group.create_task(self._run_loop(job), name=f"job {job.name}")
 
-    async def _keep(self, job: Job) -> None:
-        next_at, tries = await self._plan(job)
+    async def _run_loop(self, job: ScheduledJob) -> None:
+        next_at, tries = await self._load_schedule(job)
         while True:
             await asyncio.sleep(max(0.0, (next_at - now_ms()) / 1000))
             try:
@@ -67,48 +67,48 @@ class Jobs:
                 self._log.warning("a job's plan was not kept", job=job.name, reason=str(error))
                 next_at = now_ms() + round(job.every * 1000)
 
-    async def _plan(self, job: Job) -> tuple[int, int]:
-        known = await self._database.read(lambda reader: store.plan_of(reader, job.name))
+    async def _load_schedule(self, job: ScheduledJob) -> tuple[int, int]:
+        known = await self._database.read(lambda reader: store.get_schedule(reader, job.name))
         soonest = now_ms() + round(job.every * 1000)
         # A clock that was set back must not keep a job waiting for long.
         return (min(known[0], soonest), known[1]) if known else (soonest, 0)
 
-    async def _run(self, job: Job, tries: int) -> tuple[int, int]:
+    async def _run(self, job: ScheduledJob, attempts: int) -> tuple[int, int]:
         """Run a job; return when it is to run next, and how often it has failed by then."""
         said, wait = "", job.every
         try:
             async with self._running[job.name]:
                 await job.run()
         except Exception as error:  # noqa: BLE001 - a job that fails stops neither the others nor itself
-            tries, said = tries + 1, f"{type(error).__name__}: {error}"
-            self._metrics.ran(job.name, "failed")
-            self._log.warning("a job failed", job=job.name, tries=tries, reason=said)
-            if tries < TRIES:
-                wait = min(job.every, self._first_wait * 2 ** (tries - 1) * random.uniform(0.8, 1.2))  # noqa: S311 - no secret
+            attempts, said = attempts + 1, f"{type(error).__name__}: {error}"
+            self._metrics.record_job(job.name, "failed")
+            self._log.warning("a job failed", job=job.name, tries=attempts, reason=said)
+            if attempts < MAX_ATTEMPTS:
+                wait = min(job.every, self._initial_backoff * 2 ** (attempts - 1) * random.uniform(0.8, 1.2))  # noqa: S311 - no secret
             else:
-                await self._letters.bury(_letter(job.name), error, tries)
-                tries = 0
+                await self._subscription.dead_letter(_dead_letter_event(job.name), error, attempts)
+                attempts = 0
         else:
-            tries = 0
-            self._metrics.ran(job.name, "done")
+            attempts = 0
+            self._metrics.record_job(job.name, "done")
         next_at = now_ms() + round(wait * 1000)
         await self._database.write(
-            lambda transaction: store.plan(transaction, job.name, next_at, tries, said)
+            lambda transaction: store.set_schedule(transaction, job.name, next_at, attempts, said)
         )
-        return next_at, tries
+        return next_at, attempts
 
-    async def _again(self, letters: Sequence[Event]) -> None:
+    async def _retry_dead_letters(self, events: Sequence[EventEnvelope]) -> None:
         """Run the jobs that these letters are of; one that there is no more needs no run."""
-        for letter in letters:
+        for letter in events:
             job = self._jobs.get(str(letter.data["job"]))
             if job is not None:
                 async with self._running[job.name]:
                     await job.run()
 
 
-def _letter(name: str) -> Event:
+def _dead_letter_event(name: str) -> EventEnvelope:
     """Make the letter of a job: the same each time, so that there is one for each job."""
-    return Event(
+    return EventEnvelope(
         id=f"job/{name}",
         source="alm/worker",
         type=FAILED,

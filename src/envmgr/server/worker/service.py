@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from envmgr.server.kit.messaging.dead_letters import DeadLetters
 from envmgr.server.worker import store
 from envmgr.server.worker.relay import Relay
-from envmgr.server.worker.scheduler import Jobs
+from envmgr.server.worker.scheduler import JobScheduler
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from envmgr.server.kit.db.sql import Database
     from envmgr.server.kit.messaging.bus import Bus
     from envmgr.server.kit.messaging.outbox import Outbox
-    from envmgr.server.kit.runtime.service_module import Job
+    from envmgr.server.kit.runtime.service_module import ScheduledJob
     from envmgr.server.kit.telemetry.logs import Log
     from envmgr.server.kit.telemetry.metrics import Metrics
 
@@ -35,9 +35,9 @@ class Worker:
         self._relays: list[Relay] = []
         self._tasks: list[asyncio.Task[None]] = []
 
-    def employ(self, jobs: Sequence[Job]) -> None:
+    def set_jobs(self, jobs: Sequence[ScheduledJob]) -> None:
         """Take jobs on; called once, before `start`."""
-        self._jobs = Jobs(self._database, jobs, self.dead_letters, self._log, self._metrics)
+        self._scheduler = JobScheduler(self._database, jobs, self.dead_letters, self._log, self._metrics)
 
     def start(self, outboxes: Sequence[Outbox]) -> Mapping[str, Callable[[], None]]:
         """Begin; return, by service, what is to be called when its outbox has something new."""
@@ -45,17 +45,17 @@ class Worker:
         self._tasks = [
             asyncio.create_task(relay.run(), name=f"relay {relay.service}") for relay in self._relays
         ]
-        self._tasks.append(asyncio.create_task(self._jobs.run(), name="jobs"))
+        self._tasks.append(asyncio.create_task(self._scheduler.run(), name="jobs"))
         for relay in self._relays:
-            relay.call()
-        return {relay.service: relay.call for relay in self._relays}
+            relay.wake()
+        return {relay.service: relay.wake for relay in self._relays}
 
     async def drain(self, seconds: float) -> None:
         """Carry what waits, as far as that is done in time; the rest is carried at the next start."""
         try:
             async with asyncio.timeout(seconds):
                 # What one consumer does may tell something in another outbox: until nobody says anything new.
-                while await self._waiting():
+                while await self._has_backlog():
                     await asyncio.gather(*(relay.drain() for relay in self._relays))
         except TimeoutError:
             self._log.warning("stopping with events on their way: they are carried at the next start")
@@ -66,11 +66,11 @@ class Worker:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def counts(self) -> dict[str, float]:
+    async def event_counts(self) -> dict[str, float]:
         """Return how many events there were of each type."""
         return await self._database.read(store.counts)
 
-    def troubles(self) -> list[str]:
+    def problems(self) -> list[str]:
         """Say what does not go as it should."""
         dead = [f"{task.get_name()} ended" for task in self._tasks if task.done()]
         failing = [
@@ -78,5 +78,5 @@ class Worker:
         ]
         return dead + failing
 
-    async def _waiting(self) -> bool:
+    async def _has_backlog(self) -> bool:
         return any([await relay.backlog() for relay in self._relays])

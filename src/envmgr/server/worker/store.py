@@ -8,7 +8,7 @@ from sqlalchemy import Column, Integer, MetaData, Table, Text, bindparam, select
 from sqlalchemy.dialects.sqlite import insert
 
 from envmgr.server.kit.db.shared_tables import Tables
-from envmgr.server.kit.db.sql import Statement, rows_of
+from envmgr.server.kit.db.sql import Statement, json_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,7 +45,7 @@ _PLAN = Statement(
         index_elements=["name"], set_={name: bindparam(name) for name in ("next_at", "tries", "error")}
     )
 )
-_COUNTED = insert(event_count).from_select(["type", "count"], rows_of("type", "count"))
+_COUNTED = insert(event_count).from_select(["type", "count"], json_rows("type", "count"))
 _COUNT = Statement(
     _COUNTED.on_conflict_do_update(
         index_elements=["type"], set_={"count": event_count.c.count + _COUNTED.excluded.count}
@@ -54,20 +54,20 @@ _COUNT = Statement(
 _COUNTS = Statement(select(event_count.c.type, event_count.c.count))
 
 
-def plan_of(reader: Reader, name: str) -> tuple[int, int] | None:
+def get_schedule(reader: Reader, name: str) -> tuple[int, int] | None:
     """Return when a job is to run next, and how often it has failed since it last went well."""
     row = reader.one(_JOB, which=name)
     return (int(row[0]), int(row[1])) if row else None
 
 
-def plan(transaction: Transaction, name: str, next_at: int, tries: int, error: str) -> None:
+def set_schedule(transaction: Transaction, name: str, next_at: int, attempts: int, error: str) -> None:
     """Write down when a job is to run next."""
-    transaction.run(_PLAN, name=name, next_at=next_at, tries=tries, error=error)
+    transaction.execute(_PLAN, name=name, next_at=next_at, tries=attempts, error=error)
 
 
-def count(transaction: Transaction, more: Mapping[str, int]) -> None:
+def increment_counts(transaction: Transaction, more: Mapping[str, int]) -> None:
     """Count events, by type."""
-    transaction.many(_COUNT, list(more.items()))
+    transaction.execute_many(_COUNT, list(more.items()))
 
 
 def counts(reader: Reader) -> dict[str, float]:

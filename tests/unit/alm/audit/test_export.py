@@ -38,7 +38,7 @@ def test_lines_that_cannot_be_read_are_findings_that_name_the_line():
 
 
 def test_a_line_that_is_too_long_is_skipped_as_a_whole(monkeypatch):
-    monkeypatch.setattr(export, "LONGEST", 2_000)
+    monkeypatch.setattr(export, "MAX_LINE_BYTES", 2_000)
     file = io.BytesIO(
         export.line(LOG[0]) + json.dumps({"x": "y" * 9_000}).encode() + b"\n" + export.line(LOG[1])
     )

@@ -4,8 +4,8 @@ import tracemalloc
 
 import pytest
 
-from envmgr.alm.audit.verify import MOST, verify
-from envmgr.kit.audit_log.checkpoint import signed
+from envmgr.alm.audit.verify import MAX_FINDINGS, verify
+from envmgr.kit.audit_log.checkpoint import sign
 from envmgr.kit.audit_log.hash_chain import Finding
 from support.auditing import KEY, OTHER_KEY, checkpoints, entries, linked
 
@@ -21,7 +21,7 @@ def test_a_log_that_is_as_it_was_written_is_intact():
     report = verify(LOG, SIGNED, SIGNED[:1])
     assert report.is_intact
     assert (report.entries, report.seq, report.head) == (12, 12, LOG[-1]["hash"])
-    assert (report.checkpoints, report.kept, report.held_against) == (2, 1, 9)
+    assert (report.checkpoints, report.saved_checkpoints, report.held_against) == (2, 1, 9)
     assert report.key == SIGNED[0]["public_key"]
 
 
@@ -33,9 +33,9 @@ def test_no_log_at_all_is_not_intact_and_has_no_key():
 
 def test_that_a_log_was_empty_can_be_signed():
     nothing = {"origin": "alm/test", "seq": 0, "hash": "00" * 32, "timestamp": 1, "previous": ""}
-    assert verify([], [], [signed(KEY, nothing)]).is_intact
-    assert kinds(verify([], [], [signed(KEY, {**nothing, "hash": "11" * 32})])) == {"rewritten"}
-    assert kinds(verify([], [], [{**signed(KEY, nothing), "timestamp": 2}])) == {"forged"}
+    assert verify([], [], [sign(KEY, nothing)]).is_intact
+    assert kinds(verify([], [], [sign(KEY, {**nothing, "hash": "11" * 32})])) == {"rewritten"}
+    assert kinds(verify([], [], [{**sign(KEY, nothing), "timestamp": 2}])) == {"forged"}
     assert kinds(verify([], [], SIGNED[:1])) == {"truncated"}
 
 
@@ -83,7 +83,7 @@ def test_another_key_is_not_believed():
 
 
 def test_a_checkpoint_of_another_log_is_called_that():
-    other = [signed(KEY, {**SIGNED[0], "origin": "alm/other", "previous": ""})]
+    other = [sign(KEY, {**SIGNED[0], "origin": "alm/other", "previous": ""})]
     report = verify(LOG, SIGNED, other)
     assert [(finding.kind, finding.seq) for finding in report.findings] == [("foreign", 0)]
     assert "alm/other; this is alm/test" in report.findings[0].detail
@@ -116,12 +116,12 @@ def test_a_line_that_cannot_be_read_is_told_with_the_others():
 
 
 def test_only_the_first_findings_are_told_and_the_others_counted():
-    log = list(entries(MOST + 40))
+    log = list(entries(MAX_FINDINGS + 40))
     for entry in log:
         entry["actor"] = "user:eve"
     report = verify(log, [])
-    assert len(report.findings) == MOST
-    assert report.untold == 40
+    assert len(report.findings) == MAX_FINDINGS
+    assert report.omitted == 40
 
 
 def test_memory_does_not_grow_with_the_log():

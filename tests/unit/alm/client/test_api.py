@@ -10,13 +10,13 @@ import pytest
 
 from envmgr.alm.client import credentials, tokens
 from envmgr.alm.client.api import Api
-from envmgr.alm.client.credentials import Login
-from envmgr.alm.client.transport import Asked, Wire
+from envmgr.alm.client.credentials import StoredCredentials
+from envmgr.alm.client.transport import ApiRequest, Transport
 from envmgr.kit.config.settings import Settings
 from envmgr.kit.environment import Environment
-from envmgr.kit.errors import AlmConflict, AlmError, AlmUnreachable, NotSignedIn, Offline, TooOld
+from envmgr.kit.errors import AlmConflict, AlmError, AlmUnreachable, NotSignedIn, Offline, UnsupportedServer
 from envmgr.kit.http.client import Http
-from envmgr.kit.paths import one_root
+from envmgr.kit.paths import single_root
 from support.almdouble import KEY, PASSWORD, AlmDouble
 from support.scripted import ALM, Said, Scripted, problem
 from support.watching import FastClock
@@ -35,7 +35,7 @@ def http():
 @pytest.fixture
 def api(http):
     """Make an API over a scripted server."""
-    return lambda server, token=TOKEN: Api(Wire(server.url, http, retries=2), tokens.Given(token))
+    return lambda server, token=TOKEN: Api(Transport(server.url, http, retries=2), tokens.StaticToken(token))
 
 
 def echo(asked):
@@ -55,9 +55,9 @@ def test_requests_carry_the_token_and_documents(api):
             "path": "/apps?name=a+b&limit=5",
         }
         client.post("/apps", {"name": "é"})
-        client.put("/apps/1", {"name": "x"}, state="1.3")
+        client.put("/apps/1", {"name": "x"}, etag="1.3")
         client.patch("/apps/1", {"name": "x"})
-        client.delete("/apps/1", {"force": "true"}, state="1.4")
+        client.delete("/apps/1", {"force": "true"}, etag="1.4")
     get, post, put, patch, delete = server.asked
     assert all(one.headers["authorization"] == f"Bearer {TOKEN}" for one in server.asked)
     assert "content-type" not in get.headers
@@ -69,8 +69,10 @@ def test_requests_carry_the_token_and_documents(api):
 
 @pytest.mark.parametrize(("method", "is_brief"), [("GET", True), ("PUT", False), ("POST", False)])
 def test_a_server_that_hangs_is_given_up_sooner_by_what_only_reads(http, method, is_brief):
-    question = Wire("http://127.0.0.1:1", http, retries=2).question(Asked(method, "/apps", {}, {}))
-    assert question.is_brief == is_brief
+    question = Transport("http://127.0.0.1:1", http, retries=2).build_request(
+        ApiRequest(method, "/apps", {}, {})
+    )
+    assert question.interactive == is_brief
 
 
 def test_an_answer_without_a_body_is_none(api):
@@ -150,7 +152,10 @@ def test_nobody_there_names_the_address_and_the_ways_out(api):
 
 
 def test_a_server_that_is_none_of_ours_is_said_and_its_page_is_not(api):
-    with Scripted(lambda _: Said(200, body=b"<html>hello</html>")) as server, pytest.raises(TooOld):
+    with (
+        Scripted(lambda _: Said(200, body=b"<html>hello</html>")) as server,
+        pytest.raises(UnsupportedServer),
+    ):
         api(server).get("/apps")
     with (
         Scripted(lambda _: Said(200, body=b"<html>hello</html>"), ALM) as server,
@@ -162,7 +167,7 @@ def test_a_server_that_is_none_of_ours_is_said_and_its_page_is_not(api):
 def test_being_offline_is_said_as_such():
     environment = Environment({"HOME": os.environ["HOME"]}, os.getcwd())
     with Http(Settings(offline=True), environment) as http, pytest.raises(Offline):
-        Api(Wire("http://127.0.0.1:1", http, retries=0), tokens.Given(TOKEN)).get("/apps")
+        Api(Transport("http://127.0.0.1:1", http, retries=0), tokens.StaticToken(TOKEN)).get("/apps")
 
 
 def test_a_given_token_that_is_refused_is_not_tried_again(api):
@@ -180,7 +185,7 @@ class TestKept:
 
     @pytest.fixture
     def paths(self, tmp_path):
-        return one_root(str(tmp_path))
+        return single_root(str(tmp_path))
 
     @pytest.fixture
     def double(self):
@@ -189,11 +194,11 @@ class TestKept:
             yield double, server
 
     def kept(self, paths, server, http):
-        wire = Wire(server.url, http, retries=2)
-        return Api(wire, tokens.Kept(paths, wire))
+        wire = Transport(server.url, http, retries=2)
+        return Api(wire, tokens.StoredToken(paths, wire))
 
     def sign_in(self, paths, server, http):
-        wire = Wire(server.url, http, retries=2)
+        wire = Transport(server.url, http, retries=2)
         login = tokens.sign_in(wire, "admin", PASSWORD)
         credentials.save(paths, server.url, login)
         return login
@@ -205,7 +210,7 @@ class TestKept:
 
     def test_a_wrong_password_is_refused_after_one_attempt(self, double, http):
         with pytest.raises(NotSignedIn):
-            tokens.sign_in(Wire(double[1].url, http, retries=2), "admin", "wrong")
+            tokens.sign_in(Transport(double[1].url, http, retries=2), "admin", "wrong")
         assert double[1].lines == ["POST /auth/login"]
 
     def test_nobody_signed_in_is_said_without_asking(self, paths, double, http):
@@ -270,7 +275,7 @@ class TestKept:
 
     def test_an_api_key_that_was_kept_has_nothing_to_renew_it(self, paths, double, http):
         alm, server = double
-        credentials.save(paths, server.url, Login(KEY))
+        credentials.save(paths, server.url, StoredCredentials(KEY))
         assert self.kept(paths, server, http).get("/auth/me")["role"] == "admin"
         alm.access.clear()
         with pytest.raises(NotSignedIn):

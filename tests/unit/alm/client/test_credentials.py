@@ -7,32 +7,32 @@ from pathlib import Path
 import pytest
 
 from envmgr.alm.client import credentials
-from envmgr.alm.client.credentials import Login
+from envmgr.alm.client.credentials import StoredCredentials
 from envmgr.kit.errors import StorageError
-from envmgr.kit.paths import one_root
+from envmgr.kit.paths import single_root
 
 URL, OTHER = "https://alm.example.com", "http://127.0.0.1:8080"
-LOGIN = Login("access", "refresh", 1_700_000_000.0, "user:ada")
+LOGIN = StoredCredentials("access", "refresh", 1_700_000_000.0, "user:ada")
 
 
 @pytest.fixture
 def paths(tmp_path):
-    return one_root(str(tmp_path))
+    return single_root(str(tmp_path))
 
 
 def test_what_is_kept_is_found_by_its_server(paths):
     credentials.save(paths, URL, LOGIN)
-    credentials.save(paths, OTHER, Login("evm_1_x", actor="key:1"))
+    credentials.save(paths, OTHER, StoredCredentials("evm_1_x", actor="key:1"))
     assert credentials.load(paths, URL) == LOGIN
-    assert credentials.load(paths, OTHER) == Login("evm_1_x", actor="key:1")
+    assert credentials.load(paths, OTHER) == StoredCredentials("evm_1_x", actor="key:1")
     assert credentials.load(paths, "https://elsewhere.example") is None
 
 
 def test_what_is_forgotten_is_gone_and_the_rest_stays(paths):
     credentials.save(paths, URL, LOGIN)
     credentials.save(paths, OTHER, LOGIN)
-    credentials.forget(paths, URL)
-    credentials.forget(paths, URL)
+    credentials.remove(paths, URL)
+    credentials.remove(paths, URL)
     assert (credentials.load(paths, URL), credentials.load(paths, OTHER)) == (None, LOGIN)
 
 

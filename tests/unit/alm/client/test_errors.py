@@ -6,17 +6,17 @@ import json
 
 import pytest
 
-from envmgr.alm.client.errors import check_version, error_of, read
+from envmgr.alm.client.errors import check_version, read, to_error
 from envmgr.kit.errors import (
-    AlmBusy,
     AlmConflict,
     AlmError,
-    AlmInvalid,
+    AlmInvalidRequest,
     AlmNotFound,
+    AlmRateLimited,
     Forbidden,
-    NeedsAnother,
     NotSignedIn,
-    TooOld,
+    SelfApprovalForbidden,
+    UnsupportedServer,
 )
 from envmgr.kit.http.client import Response
 
@@ -37,27 +37,27 @@ def problem(status, detail="because", **members):
 @pytest.mark.parametrize(
     ("status", "kind"),
     [
-        (400, AlmInvalid),
+        (400, AlmInvalidRequest),
         (401, NotSignedIn),
         (403, Forbidden),
         (404, AlmNotFound),
         (405, AlmError),
         (409, AlmConflict),
         (412, AlmConflict),
-        (413, AlmInvalid),
-        (415, AlmInvalid),
-        (422, AlmInvalid),
-        (428, AlmInvalid),
-        (429, AlmBusy),
+        (413, AlmInvalidRequest),
+        (415, AlmInvalidRequest),
+        (422, AlmInvalidRequest),
+        (428, AlmInvalidRequest),
+        (429, AlmRateLimited),
         (500, AlmError),
-        (502, AlmBusy),
-        (503, AlmBusy),
-        (504, AlmBusy),
+        (502, AlmRateLimited),
+        (503, AlmRateLimited),
+        (504, AlmRateLimited),
         (599, AlmError),
     ],
 )
 def test_each_status_has_its_error_with_what_the_server_says(status, kind):
-    error = error_of(problem(status, "the cat sleeps on it"))
+    error = to_error(problem(status, "the cat sleeps on it"))
     assert type(error) is kind
     assert "the cat sleeps on it" in error.message
     assert "alm.example.com" in error.message
@@ -70,26 +70,26 @@ def test_every_bad_field_is_listed():
         {"pointer": "?limit", "detail": "at most 200"},
         "odd",
     ]
-    error = error_of(problem(422, errors=errors))
+    error = to_error(problem(422, errors=errors))
     assert error.issues == ("/name: too long", "?limit: at most 200")
     assert "/name: too long" in error.message
 
 
 def test_a_conflict_carries_its_kind_and_members():
-    error = error_of(problem(409, have="a", sent="b"))
-    assert (error.kind, error.members) == ("some-kind", {"have": "a", "sent": "b"})
+    error = to_error(problem(409, existing_digest="a", submitted_digest="b"))
+    assert (error.kind, error.members) == ("some-kind", {"existing_digest": "a", "submitted_digest": "b"})
 
 
 def test_an_impossible_step_names_the_possible_ones():
     assert (
-        error_of(problem(409, steps=["failed", "cancelled"])).hint
+        to_error(problem(409, allowed_statuses=["failed", "cancelled"])).hint
         == "the steps from there are failed, cancelled"
     )
-    assert error_of(problem(409, steps=[])).hint == "it is over"
+    assert to_error(problem(409, allowed_statuses=[])).hint == "it is over"
 
 
 def test_what_is_in_the_way_can_be_looked_at():
-    assert "envmgr alm deployments show 7" in error_of(problem(409, active="/deployments/7")).hint
+    assert "envmgr alm deployments show 7" in to_error(problem(409, active_deployment="/deployments/7")).hint
 
 
 @pytest.mark.parametrize(
@@ -102,14 +102,14 @@ def test_what_is_in_the_way_can_be_looked_at():
     ],
 )
 def test_what_is_in_the_way_is_finished_or_given_up_by_its_state(state, way):
-    hint = error_of(problem(409, active="/deployments/7", active_status=state)).hint
+    hint = to_error(problem(409, active_deployment="/deployments/7", active_deployment_status=state)).hint
     assert way in hint
     assert "`envmgr alm deployments update 7 --status cancelled` gives it up" in hint
 
 
 def test_what_is_for_somebody_else_is_told_from_what_one_may_never():
-    document = {"type": "/problems/needs-another", "detail": "somebody else must move it on"}
-    assert type(error_of(answer(403, document))) is NeedsAnother
+    document = {"type": "/problems/self-approval-forbidden", "detail": "somebody else must move it on"}
+    assert type(to_error(answer(403, document))) is SelfApprovalForbidden
 
 
 @pytest.mark.parametrize(
@@ -122,11 +122,11 @@ def test_what_is_for_somebody_else_is_told_from_what_one_may_never():
     ],
 )
 def test_where_something_is_not_the_command_that_lists_what_is_there_is_named(detail, command):
-    assert error_of(problem(404, detail)).hint == f"`envmgr alm {command}` shows those there are"
+    assert to_error(problem(404, detail)).hint == f"`envmgr alm {command}` shows those there are"
 
 
 def test_what_the_api_calls_force_is_an_option_to_people():
-    assert "delete with --force" in error_of(problem(409, "delete with ?force=true")).message
+    assert "delete with --force" in to_error(problem(409, "delete with ?force=true")).message
 
 
 @pytest.mark.parametrize(
@@ -139,25 +139,27 @@ def test_what_the_api_calls_force_is_an_option_to_people():
 )
 def test_a_long_wait_is_told_in_minutes(seconds, said, hint):
     document = {"detail": f"too many sign-ins have failed: try again in {seconds} s"}
-    error = error_of(answer(429, document, retry_after=seconds))
+    error = to_error(answer(429, document, retry_after=seconds))
     assert error.message.endswith(said)
     assert error.hint.startswith(hint)
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"detail": 3}', b"[" * 100_000, b"\xff"])
 def test_what_is_no_problem_document_is_told_by_its_status(body):
-    assert "404 Not Found" in error_of(answer(404, body=body)).message
+    assert "404 Not Found" in to_error(answer(404, body=body)).message
 
 
 def test_nothing_that_a_server_says_touches_the_terminal():
     errors = [{"pointer": "/a\x1b[2J", "detail": "b\r\nc\u202e"}]
     for status in (409, 422, 500):
-        error = error_of(problem(status, "\x1b]0;owned\x07 d\x9be", errors=errors, steps=["\x1b[1m"]))
+        error = to_error(
+            problem(status, "\x1b]0;owned\x07 d\x9be", errors=errors, allowed_statuses=["\x1b[1m"])
+        )
         assert (error.message + (error.hint or "")).replace("\n", "").isprintable()
 
 
 def test_a_bug_of_the_servers_names_the_request_for_its_log():
-    error = error_of(answer(500, {"detail": "oops"}, x_request_id="abc-1"))
+    error = to_error(answer(500, {"detail": "oops"}, x_request_id="abc-1"))
     assert "abc-1" in (error.hint or "")
 
 
@@ -167,7 +169,7 @@ def test_errors_that_are_no_list_are_let_be():
 
 @pytest.mark.parametrize("status", [200, 401, 404, 500])
 def test_an_answer_without_the_version_of_the_api_is_of_no_alm_server(status):
-    with pytest.raises(TooOld, match="no ALM server") as caught:
+    with pytest.raises(UnsupportedServer, match="no ALM server") as caught:
         check_version(answer(status))
     assert caught.value.hint
 
@@ -182,11 +184,11 @@ def test_our_version_is_fine():
 
 
 def test_another_version_names_who_is_to_be_updated():
-    with pytest.raises(TooOld, match="version 2") as newer:
+    with pytest.raises(UnsupportedServer, match="version 2") as newer:
         check_version(answer(200, alm_api="2"))
     assert (newer.value.hint or "").startswith("update this envmgr")
-    with pytest.raises(TooOld, match="version 0") as older:
+    with pytest.raises(UnsupportedServer, match="version 0") as older:
         check_version(answer(200, alm_api="0"))
     assert (older.value.hint or "").startswith("update the server")
-    with pytest.raises(TooOld):
+    with pytest.raises(UnsupportedServer):
         check_version(answer(200, alm_api="soon"))

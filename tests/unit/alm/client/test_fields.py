@@ -9,19 +9,19 @@ WHOLE = {"text": "a", "number": 7, "part": {"x": 1}, "parts": [{"x": 1}], "texts
 
 
 def test_fields_are_what_they_must_be():
-    assert fields.document(WHOLE) == WHOLE
-    assert fields.text(WHOLE, "text") == "a"
-    assert fields.number(WHOLE, "number") == 7
-    assert fields.part(WHOLE, "part") == {"x": 1}
-    assert fields.parts(WHOLE, "parts") == ({"x": 1},)
-    assert fields.texts(WHOLE, "texts") == ("a",)
+    assert fields.require_object(WHOLE) == WHOLE
+    assert fields.get_str(WHOLE, "text") == "a"
+    assert fields.get_int(WHOLE, "number") == 7
+    assert fields.get_object(WHOLE, "part") == {"x": 1}
+    assert fields.get_objects(WHOLE, "parts") == ({"x": 1},)
+    assert fields.get_strs(WHOLE, "texts") == ("a",)
 
 
 def test_fields_that_may_be_missing_are_none_then():
     for read, name in (
-        (fields.text_or_none, "text"),
-        (fields.number_or_none, "number"),
-        (fields.part_or_none, "part"),
+        (fields.get_str_or_none, "text"),
+        (fields.get_int_or_none, "number"),
+        (fields.get_object_or_none, "part"),
     ):
         assert read({}, name) is None
         assert read({name: None}, name) is None
@@ -31,17 +31,17 @@ def test_fields_that_may_be_missing_are_none_then():
 @pytest.mark.parametrize(
     ("read", "name", "said"),
     [
-        (fields.text, "none", "`none` is missing"),
-        (fields.text, "number", "`number` is a number"),
-        (fields.text_or_none, "part", "`part` is an object"),
-        (fields.number, "text", "`text` is text"),
-        (fields.number, "true", "`true` is true or false"),
-        (fields.number_or_none, "parts", "`parts` is a list"),
-        (fields.part, "parts", "`parts` is a list"),
-        (fields.parts, "texts", "`texts` is a list"),
-        (fields.parts, "none", "`none` is missing"),
-        (fields.texts, "parts", "`parts` is a list"),
-        (fields.texts, "text", "`text` is text"),
+        (fields.get_str, "none", "`none` is missing"),
+        (fields.get_str, "number", "`number` is a number"),
+        (fields.get_str_or_none, "part", "`part` is an object"),
+        (fields.get_int, "text", "`text` is text"),
+        (fields.get_int, "true", "`true` is true or false"),
+        (fields.get_int_or_none, "parts", "`parts` is a list"),
+        (fields.get_object, "parts", "`parts` is a list"),
+        (fields.get_objects, "texts", "`texts` is a list"),
+        (fields.get_objects, "none", "`none` is missing"),
+        (fields.get_strs, "parts", "`parts` is a list"),
+        (fields.get_strs, "text", "`text` is text"),
     ],
 )
 def test_a_field_that_is_something_else_is_said(read, name, said):
@@ -54,4 +54,4 @@ def test_a_field_that_is_something_else_is_said(read, name, said):
 @pytest.mark.parametrize("answer", [None, [], "x", 1.5])
 def test_an_answer_that_is_no_object_is_said(answer):
     with pytest.raises(AlmError, match="an object was expected"):
-        fields.document(answer)
+        fields.require_object(answer)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from envmgr.alm.client.link_header import following
+from envmgr.alm.client.link_header import next_query
 
 
 @pytest.mark.parametrize(
@@ -20,4 +20,4 @@ from envmgr.alm.client.link_header import following
     ],
 )
 def test_the_next_page_is_what_its_link_asks_for(header, query):
-    assert following(header) == query
+    assert next_query(header) == query

@@ -5,7 +5,7 @@ import hashlib
 import pytest
 
 from envmgr.alm.push.artifacts import read
-from envmgr.kit.errors import NoProvenance, UsageError
+from envmgr.kit.errors import MissingProvenance, UsageError
 
 DIGEST = "a" * 64
 
@@ -43,5 +43,5 @@ def test_one_name_twice_is_refused(tmp_path):
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(NoProvenance, match=r"shop cannot be read: .*nothing: no such file"):
+    with pytest.raises(MissingProvenance, match=r"shop cannot be read: .*nothing: no such file"):
         read(["shop=@nothing"], str(tmp_path))

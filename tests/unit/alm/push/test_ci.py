@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from envmgr.alm.push.ci import SYSTEMS, Run, read, repository_of
+from envmgr.alm.push.ci import SYSTEMS, CiRun, detect, repository_of
 from envmgr.kit.environment import Environment
 
 SHA = "3f2c1ab0c9d8e7f6a5b4c3d2e1f0a9b8c7d6e5f4"
@@ -77,7 +77,7 @@ JENKINS = {
 EXPECTED = {
     "github": (
         GITHUB,
-        Run(
+        CiRun(
             "github",
             "acme/shop",
             SHA,
@@ -91,19 +91,23 @@ EXPECTED = {
     ),
     "gitlab": (
         GITLAB,
-        Run("gitlab", "acme/group/shop", SHA, "v1.2.0", "v1.2.0", "5", "", GITLAB["CI_PIPELINE_URL"], "ada"),
+        CiRun(
+            "gitlab", "acme/group/shop", SHA, "v1.2.0", "v1.2.0", "5", "", GITLAB["CI_PIPELINE_URL"], "ada"
+        ),
     ),
     "circleci": (
         CIRCLECI,
-        Run("circleci", "acme/shop", SHA, "main", "", "w-1", "", CIRCLECI["CIRCLE_BUILD_URL"], "ada"),
+        CiRun("circleci", "acme/shop", SHA, "main", "", "w-1", "", CIRCLECI["CIRCLE_BUILD_URL"], "ada"),
     ),
     "buildkite": (
         BUILDKITE,
-        Run("buildkite", "acme/shop", SHA, "main", "", "9e08", "0", BUILDKITE["BUILDKITE_BUILD_URL"], "Ada"),
+        CiRun(
+            "buildkite", "acme/shop", SHA, "main", "", "9e08", "0", BUILDKITE["BUILDKITE_BUILD_URL"], "Ada"
+        ),
     ),
     "azure": (
         AZURE,
-        Run(
+        CiRun(
             "azure",
             "acme/shop",
             SHA,
@@ -117,13 +121,13 @@ EXPECTED = {
     ),
     "jenkins": (
         JENKINS,
-        Run("jenkins", "acme/shop", SHA, "main", "", "jenkins-shop-153", "", JENKINS["BUILD_URL"], ""),
+        CiRun("jenkins", "acme/shop", SHA, "main", "", "jenkins-shop-153", "", JENKINS["BUILD_URL"], ""),
     ),
 }
 
 
 def run_of(variables):
-    return read(Environment(variables, "/"))
+    return detect(Environment(variables, "/"))
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
@@ -144,13 +148,13 @@ def test_a_pull_request_is_of_the_branch_it_comes_from():
 
 
 def test_no_system_is_an_empty_run():
-    assert run_of({"CI": "true", "GITHUB_SHA": SHA}) == Run()
+    assert run_of({"CI": "true", "GITHUB_SHA": SHA}) == CiRun()
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_a_system_that_says_nothing_more_leaves_all_else_empty(system):
     marker, _ = SYSTEMS[system]
-    assert run_of({marker: "true"}) == Run(ci=system)
+    assert run_of({marker: "true"}) == CiRun(ci=system)
 
 
 @pytest.mark.parametrize(

@@ -8,17 +8,17 @@ import pytest
 
 from envmgr.alm.client import tokens
 from envmgr.alm.client.api import Api
-from envmgr.alm.client.transport import Wire
+from envmgr.alm.client.transport import Transport
 from envmgr.alm.push import spool
-from envmgr.alm.push.delivery import deliver
-from envmgr.alm.push.spool import Parcel
+from envmgr.alm.push.delivery import push_version
+from envmgr.alm.push.spool import SpooledPush
 from envmgr.kit.config.settings import Settings
 from envmgr.kit.environment import Environment
-from envmgr.kit.errors import AlmBusy, AlmConflict, Forbidden
+from envmgr.kit.errors import AlmConflict, AlmRateLimited, Forbidden
 from envmgr.kit.http.client import Http
-from envmgr.kit.paths import one_root
+from envmgr.kit.paths import single_root
 from envmgr.kit.platform import parse
-from envmgr.ops.alm.flush import Flushed, Sent, flush, flush_all
+from envmgr.ops.alm.flush import DeliveredPush, FlushResult, flush, flush_or_fail
 from envmgr.resolve.context import Context
 from support.almdouble import KEY, AlmDouble
 from support.scripted import ALM, Said, Scripted, problem
@@ -42,23 +42,23 @@ def alm():
 @pytest.fixture
 def api(alm, http):
     with alm.run() as server:
-        yield Api(Wire(server.url, http, retries=3), tokens.Given(KEY))
+        yield Api(Transport(server.url, http, retries=3), tokens.StaticToken(KEY))
 
 
 @pytest.fixture
 def context(tmp_path):
     environment = Environment({"HOME": str(tmp_path)}, str(tmp_path))
-    return Context(environment, one_root(str(tmp_path)), parse("linux-x64"))
+    return Context(environment, single_root(str(tmp_path)), parse("linux-x64"))
 
 
 def parcel(api, tag="v1", app="shop", **body):
-    return Parcel(api.url, app, tag, {**BODY, **body})
+    return SpooledPush(api.url, app, tag, {**BODY, **body})
 
 
 def test_a_new_app_and_a_new_version_are_told_apart_from_known_ones(api):
-    first = deliver(api, parcel(api))
-    again = deliver(api, parcel(api))
-    second = deliver(api, parcel(api, "v2"))
+    first = push_version(api, parcel(api))
+    again = push_version(api, parcel(api))
+    second = push_version(api, parcel(api, "v2"))
     assert (first.is_new, first.is_new_app) == (True, True)
     assert (again.is_new, again.is_new_app, again.version) == (False, False, first.version)
     assert (second.is_new, second.is_new_app) == (True, False)
@@ -73,29 +73,30 @@ def test_an_app_that_somebody_registers_at_the_same_moment_is_fine(http):
         ]
     )
     with Scripted(lambda _: next(answers), ALM) as server:
-        done = deliver(
-            Api(Wire(server.url, http, retries=0), tokens.Given(KEY)), Parcel(server.url, "a", "v1", BODY)
+        done = push_version(
+            Api(Transport(server.url, http, retries=0), tokens.StaticToken(KEY)),
+            SpooledPush(server.url, "a", "v1", BODY),
         )
     assert (done.is_new, done.is_new_app) == (True, False)
     assert server.lines == ["PUT /apps/a/versions/v1", "POST /apps", "PUT /apps/a/versions/v1"]
 
 
 def test_names_are_spelled_as_one_part_of_the_address(api, alm):
-    deliver(api, parcel(api, "v1+a:b@c"))
+    push_version(api, parcel(api, "v1+a:b@c"))
     assert ("shop", "v1+a:b@c") in alm.versions
 
 
 @pytest.mark.parametrize("lost", [1, 2, 3])
 def test_answers_lost_at_any_step_leave_one_version(api, alm, lost):
     alm.lose = lost
-    assert deliver(api, parcel(api)).version["id"] == 1
+    assert push_version(api, parcel(api)).version["id"] == 1
     assert (len(alm.versions), alm.apps) == (1, {"shop"})
 
 
 def test_other_content_names_both_digests(api):
-    deliver(api, parcel(api))
+    push_version(api, parcel(api))
     with pytest.raises(AlmConflict, match=r"shop@v1 .* has sha256:\S+, and this is sha256:\S+$"):
-        deliver(api, parcel(api, commit="def5678"))
+        push_version(api, parcel(api, commit="def5678"))
 
 
 def test_other_conflicts_are_told_as_they_are(http):
@@ -103,63 +104,67 @@ def test_other_conflicts_are_told_as_they_are(http):
         Scripted(lambda _: problem(409, "app-in-use", "it stands in prod"), ALM) as server,
         pytest.raises(AlmConflict, match="it stands in prod"),
     ):
-        deliver(
-            Api(Wire(server.url, http, retries=0), tokens.Given(KEY)), Parcel(server.url, "a", "v1", BODY)
+        push_version(
+            Api(Transport(server.url, http, retries=0), tokens.StaticToken(KEY)),
+            SpooledPush(server.url, "a", "v1", BODY),
         )
 
 
 class TestFlush:
     def put(self, context, *parcels):
-        return [spool.put(context.paths.spool, one) for one in parcels]
+        return [spool.add(context.paths.spool, one) for one in parcels]
 
     def test_what_waits_is_delivered_oldest_first(self, context, api, alm):
         self.put(context, parcel(api, "v2"), parcel(api, "v1"))
-        assert flush(context, api).sent == (Sent("shop", "v2", True), Sent("shop", "v1", True))
+        assert flush(context, api).delivered == (
+            DeliveredPush("shop", "v2", True),
+            DeliveredPush("shop", "v1", True),
+        )
         assert list(alm.versions) == [("shop", "v2"), ("shop", "v1")]
-        assert flush(context, api) == Flushed((), (), ())
+        assert flush(context, api) == FlushResult((), (), ())
 
     def test_what_was_delivered_before_the_server_went_away_does_not_wait_any_more(self, context, api, alm):
         self.put(context, parcel(api, "v1"), parcel(api, "v2"), parcel(api, "v3"))
         put = alm._put
         alm._put = lambda app, tag, body: (
-            put(app, tag, body) if tag == "v1" else problem(503, "unavailable", "gone")
+            put(app, tag, body) if tag == "v1" else problem(503, "service-unavailable", "gone")
         )
-        with pytest.raises(AlmBusy) as caught:
-            flush_all(context, api)
+        with pytest.raises(AlmRateLimited) as caught:
+            flush_or_fail(context, api)
         assert "2 pushes go on waiting" in (caught.value.hint or "")
         alm._put = put
-        assert [one.tag for one in flush(context, api).sent] == ["v2", "v3"]
+        assert [one.tag for one in flush(context, api).delivered] == ["v2", "v3"]
 
     def test_an_answer_lost_costs_nothing_and_repeats_nothing(self, context, api, alm):
         self.put(context, parcel(api, "v1"))
         alm.lose = 2
-        assert len(flush(context, api).sent) == 1
+        assert len(flush(context, api).delivered) == 1
         assert len(alm.versions) == 1
 
     def test_each_is_judged_by_itself(self, context, api, alm):
-        deliver(api, parcel(api, "v1"))
+        push_version(api, parcel(api, "v1"))
         alm.forbidden.add("secret")
         self.put(
             context,
             parcel(api, "v1", commit="def5678"),
             parcel(api, "v1", app="secret"),
-            Parcel("https://other.example", "shop", "v1", BODY),
+            SpooledPush("https://other.example", "shop", "v1", BODY),
             parcel(api, "v2"),
         )
         done = flush(context, api)
-        assert [one.tag for one in done.refused] == ["v1"]
-        assert [one.tag for one in done.sent] == ["v2"]
-        assert [(one.is_for_other, one.reason) for one in done.kept] == [
+        assert [one.tag for one in done.rejected] == ["v1"]
+        assert [one.tag for one in done.delivered] == ["v2"]
+        assert [(one.is_for_other, one.reason) for one in done.pending] == [
             (
                 False,
                 f"{api.url.removeprefix('http://')} does not let you do this: your credential is not for secret",
             ),
             (True, "it is for https://other.example"),
         ]
-        assert len(spool.waiting(context.paths.spool)) == 2
+        assert len(spool.pending(context.paths.spool)) == 2
 
 
 def test_what_one_may_not_is_told(api, alm):
     alm.forbidden.add("shop")
     with pytest.raises(Forbidden):
-        deliver(api, parcel(api))
+        push_version(api, parcel(api))

@@ -30,7 +30,7 @@ def test_a_work_tree_has_a_commit_a_branch_and_a_remote(shop):
     found = read(shop)
     assert found.commit == git(shop, "rev-parse", "HEAD")
     assert (found.branch, found.remote, found.tag) == ("main", "https://github.com/acme/shop.git", "")
-    assert (found.directory, found.is_dirty, found.trouble) == (str(shop), False, "")
+    assert (found.directory, found.is_dirty, found.error) == (str(shop), False, "")
 
 
 def test_directories_below_are_of_the_same_work_tree(shop):
@@ -97,15 +97,14 @@ def test_the_only_remote_counts_and_of_several_only_origin(tmp_path):
 
 
 def test_no_repository_and_no_commit_are_said(tmp_path):
-    assert "not a git repository" in read(tmp_path, GIT_CEILING_DIRECTORIES=str(tmp_path.parent)).trouble
+    assert "not a git repository" in read(tmp_path, GIT_CEILING_DIRECTORIES=str(tmp_path.parent)).error
     git(tmp_path, "init", "-q")
-    assert read(tmp_path).trouble == "nothing is committed yet"
+    assert read(tmp_path).error == "nothing is committed yet"
 
 
 def test_no_git_is_said(tmp_path):
     assert (
-        git_worktree.read(Environment({"PATH": str(tmp_path)}, str(tmp_path))).trouble
-        == "git is not installed"
+        git_worktree.read(Environment({"PATH": str(tmp_path)}, str(tmp_path))).error == "git is not installed"
     )
 
 
@@ -117,9 +116,9 @@ def test_a_git_that_hangs_is_given_up(tmp_path):
     found = git_worktree.read(
         Environment({"PATH": f"{slow.parent}:/usr/bin:/bin"}, str(tmp_path)), timeout=0.2
     )
-    assert found.trouble == "git rev-parse did not answer within 0.2 s"
+    assert found.error == "git rev-parse did not answer within 0.2 s"
 
 
 def test_a_repository_of_somebody_else_is_told_in_gits_words(shop):
     found = read(shop, GIT_TEST_ASSUME_DIFFERENT_OWNER="1")
-    assert "dubious ownership" in found.trouble
+    assert "dubious ownership" in found.error

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import pytest
 
-from envmgr.alm.push.ci import Run
-from envmgr.alm.push.git_worktree import Work
-from envmgr.alm.push.provenance import Wanted, commit_of, gather
-from envmgr.kit.errors import NoProvenance, UsageError
+from envmgr.alm.push.ci import CiRun
+from envmgr.alm.push.git_worktree import GitWorktree
+from envmgr.alm.push.provenance import ProvenanceOptions, collect, commit_of
+from envmgr.kit.errors import MissingProvenance, UsageError
 
 SHA = "3f2c1ab0c9d8e7f6a5b4c3d2e1f0a9b8c7d6e5f4"
 OTHER = "0123456789abcdef0123456789abcdef01234567"
-WORK = Work(
+WORK = GitWorktree(
     commit=SHA, branch="main", tag="v1.0.0", remote="git@git.example:acme/shop.git", directory="/src/dir"
 )
-RUN = Run("github", "acme/till", OTHER, "release", "v2.0.0", "99", "1", "https://ci.example/99", "ada")
+RUN = CiRun("github", "acme/till", OTHER, "release", "v2.0.0", "99", "1", "https://ci.example/99", "ada")
 
 
 def gathered(wanted=None, run=None, work=WORK, directory="/src/project"):
-    return gather(wanted or Wanted(), run or Run(), work, directory)
+    return collect(wanted or ProvenanceOptions(), run or CiRun(), work, directory)
 
 
 def test_without_a_ci_git_says_everything():
@@ -43,48 +43,48 @@ def test_the_ci_goes_before_git():
 
 
 def test_flags_go_before_everything():
-    found = gathered(Wanted("a", "b", "ABCDEF1", "c"), RUN)
+    found = gathered(ProvenanceOptions("a", "b", "ABCDEF1", "c"), RUN)
     assert (found.app, found.tag, found.commit, found.ref) == ("a", "b", "abcdef1", "c")
 
 
 def test_an_empty_ref_can_be_asked_for():
-    assert gathered(Wanted(ref="")).ref == ""
+    assert gathered(ProvenanceOptions(ref="")).ref == ""
 
 
 def test_without_a_tag_it_is_the_commits_first_digits():
-    assert gathered(work=Work(commit=SHA, directory="/src/dir")).tag == SHA[:12]
+    assert gathered(work=GitWorktree(commit=SHA, directory="/src/dir")).tag == SHA[:12]
 
 
 @pytest.mark.parametrize(
     ("work", "app"),
     [
-        (Work(commit=SHA, directory="/src/dir"), "dir"),
-        (Work(trouble="git is not installed"), "project"),
-        (Work(commit=SHA, remote="/srv/git/till.git", directory="/src/dir"), "till"),
+        (GitWorktree(commit=SHA, directory="/src/dir"), "dir"),
+        (GitWorktree(error="git is not installed"), "project"),
+        (GitWorktree(commit=SHA, remote="/srv/git/till.git", directory="/src/dir"), "till"),
     ],
 )
 def test_without_a_remote_the_app_is_called_as_the_directory(work, app):
-    assert gathered(Wanted(tag="1"), work=work).app == app
+    assert gathered(ProvenanceOptions(tag="1"), work=work).app == app
 
 
 def test_without_repository_and_ci_the_tag_must_be_said():
-    with pytest.raises(NoProvenance, match="git is not installed") as caught:
-        gathered(work=Work(trouble="git is not installed"))
+    with pytest.raises(MissingProvenance, match="git is not installed") as caught:
+        gathered(work=GitWorktree(error="git is not installed"))
     assert "--tag" in (caught.value.hint or "")
-    assert gathered(Wanted(tag="1"), work=Work(trouble="git is not installed")).commit == ""
+    assert gathered(ProvenanceOptions(tag="1"), work=GitWorktree(error="git is not installed")).commit == ""
 
 
 @pytest.mark.parametrize(
     ("wanted", "message"),
     [
-        (Wanted(app="a b"), "--app 'a b' is no name"),
-        (Wanted(app="123"), "--app '123' is no name"),
-        (Wanted(app=""), "--app '' is no name"),
-        (Wanted(tag="release/"), "--tag 'release/' cannot name"),
-        (Wanted(tag="a/lock"), "--tag 'a/lock' cannot name"),
-        (Wanted(tag="v1\n"), "cannot name a version"),
-        (Wanted(commit="main"), "--commit main is no commit"),
-        (Wanted(commit="abc"), "--commit abc is no commit"),
+        (ProvenanceOptions(app="a b"), "--app 'a b' is no name"),
+        (ProvenanceOptions(app="123"), "--app '123' is no name"),
+        (ProvenanceOptions(app=""), "--app '' is no name"),
+        (ProvenanceOptions(tag="release/"), "--tag 'release/' cannot name"),
+        (ProvenanceOptions(tag="a/lock"), "--tag 'a/lock' cannot name"),
+        (ProvenanceOptions(tag="v1\n"), "cannot name a version"),
+        (ProvenanceOptions(commit="main"), "--commit main is no commit"),
+        (ProvenanceOptions(commit="abc"), "--commit abc is no commit"),
     ],
 )
 def test_a_flag_that_cannot_be_is_a_usage_error(wanted, message):
@@ -95,33 +95,33 @@ def test_a_flag_that_cannot_be_is_a_usage_error(wanted, message):
 @pytest.mark.parametrize(
     ("wanted", "run", "work"),
     [
-        (Wanted(tag="sub/v1.0.0"), Run(), Work()),
-        (Wanted(), Run("github", "acme/shop", tag="sub/v1.0.0"), Work()),
-        (Wanted(), Run(), Work(tag="sub/v1.0.0")),
+        (ProvenanceOptions(tag="sub/v1.0.0"), CiRun(), GitWorktree()),
+        (ProvenanceOptions(), CiRun("github", "acme/shop", tag="sub/v1.0.0"), GitWorktree()),
+        (ProvenanceOptions(), CiRun(), GitWorktree(tag="sub/v1.0.0")),
     ],
 )
 def test_a_tag_may_have_slashes_wherever_it_comes_from(wanted, run, work):
-    assert gather(wanted, run, work, "/src/dir").tag == "sub/v1.0.0"
+    assert collect(wanted, run, work, "/src/dir").tag == "sub/v1.0.0"
 
 
 def test_what_was_found_and_cannot_be_a_name_has_to_be_said():
-    with pytest.raises(NoProvenance, match=r"'\.github'.*no name of an app") as caught:
-        gathered(run=Run(repository="acme/.github", tag="v1"))
+    with pytest.raises(MissingProvenance, match=r"'\.github'.*no name of an app") as caught:
+        gathered(run=CiRun(repository="acme/.github", tag="v1"))
     assert "--app" in (caught.value.hint or "")
-    with pytest.raises(NoProvenance, match="'release,1' cannot name") as caught:
-        gathered(work=Work(commit=SHA, tag="release,1", directory="/src/dir"))
+    with pytest.raises(MissingProvenance, match="'release,1' cannot name") as caught:
+        gathered(work=GitWorktree(commit=SHA, tag="release,1", directory="/src/dir"))
     assert "--tag" in (caught.value.hint or "")
 
 
 def test_a_commit_that_the_ci_only_calls_head_is_gits():
-    run = Run("buildkite", "acme/shop", commit="HEAD")
-    assert commit_of(Wanted(), run) == ""
+    run = CiRun("buildkite", "acme/shop", commit="HEAD")
+    assert commit_of(ProvenanceOptions(), run) == ""
     assert gathered(run=run).commit == SHA
 
 
 def test_what_the_ci_says_is_made_fit_for_a_line():
     build = dict(
-        gathered(run=Run("x", "acme/shop", actor="a\nb\x00", run_id="9" * 999, url="javascript:1")).build
+        gathered(run=CiRun("x", "acme/shop", actor="a\nb\x00", run_id="9" * 999, url="javascript:1")).build
     )
     assert build["actor"] == "a b"
     assert len(build["run_id"]) == 300

@@ -5,21 +5,21 @@ import time
 import pytest
 
 from envmgr.cli.options import Options
-from envmgr.cli.output.progress import BarWatcher, Gate, LineWatcher, watching
+from envmgr.cli.output.progress import ClosableProgress, ProgressBars, ProgressLog, show_progress
 from envmgr.cli.output.style import Style
-from envmgr.kit.progress import Silent
+from envmgr.kit.progress import NullProgress
 
 PLAIN = Style(colour=False)
 
 
 def test_a_log_gets_a_line_for_each_step_that_takes_time(capsys):
-    watcher = LineWatcher()
+    watcher = ProgressLog()
     watcher.step("nodejs 24", "resolving")
     watcher.step("nodejs 24.1.0", "downloading", 3 * 1024**2)
     watcher.advance("nodejs 24.1.0", 100)
     watcher.step("nodejs 24.1.0", "running the install script")
     watcher.done("nodejs 24.1.0", "installed")
-    watcher.trace("GET nothing")
+    watcher.debug("GET nothing")
     assert capsys.readouterr().err.split("\n") == [
         "nodejs 24.1.0: downloading (3.0 MiB)",
         "nodejs 24.1.0: running the install script",
@@ -28,15 +28,15 @@ def test_a_log_gets_a_line_for_each_step_that_takes_time(capsys):
 
 
 def test_a_verbose_log_leaves_nothing_out(capsys):
-    watcher = LineWatcher(verbose=True)
+    watcher = ProgressLog(verbose=True)
     watcher.step("nodejs 24", "resolving")
     watcher.done("nodejs 24", "is 24.1.0")
-    watcher.trace("GET something")
+    watcher.debug("GET something")
     assert capsys.readouterr().err == "nodejs 24: resolving\nnodejs 24: is 24.1.0\nGET something\n"
 
 
 def test_what_is_over_at_once_is_never_drawn(capsys):
-    watcher = BarWatcher(PLAIN)
+    watcher = ProgressBars(PLAIN)
     watcher.step("nodejs 24", "resolving")
     watcher.done("nodejs 24", "is 24.1.0")
     time.sleep(0.3)
@@ -44,16 +44,16 @@ def test_what_is_over_at_once_is_never_drawn(capsys):
 
 
 def test_what_takes_long_is_drawn_until_the_last_task_is_over(capsys):
-    watcher = BarWatcher(PLAIN)
+    watcher = ProgressBars(PLAIN)
     watcher.step("nodejs 24", "downloading", 1024)
     deadline = time.monotonic() + 10
     while watcher._live is None and time.monotonic() < deadline:
         time.sleep(0.02)
     assert watcher._live is not None
     watcher.advance("nodejs 24", 512)
-    assert "512/1024 B" in watcher._picture(60).plain or "0.5/1.0 KiB" in watcher._picture(60).plain
-    watcher.note("a warning")
-    watcher.trace("a detail")
+    assert "512/1024 B" in watcher._render_frame(60).plain or "0.5/1.0 KiB" in watcher._render_frame(60).plain
+    watcher.message("a warning")
+    watcher.debug("a detail")
     watcher.done("nodejs 24", "installed")
     assert watcher._live is None
     error = capsys.readouterr().err
@@ -62,9 +62,9 @@ def test_what_takes_long_is_drawn_until_the_last_task_is_over(capsys):
 
 
 def test_a_step_that_is_never_over_ends_with_the_watcher(capsys):
-    watcher = BarWatcher(PLAIN, verbose=True)
+    watcher = ProgressBars(PLAIN, verbose=True)
     watcher.step("nodejs 24", "downloading")
-    watcher.trace("a detail")
+    watcher.debug("a detail")
     watcher.close()
     assert watcher._timer is None
     assert capsys.readouterr().err == "a detail\n"
@@ -72,37 +72,37 @@ def test_a_step_that_is_never_over_ends_with_the_watcher(capsys):
 
 @pytest.mark.parametrize("options", [Options(quiet=True), Options(json=True)])
 def test_nobody_is_told_who_does_not_want_to_be(options):
-    with watching(options) as watcher:
-        assert isinstance(watcher, Silent)
+    with show_progress(options) as watcher:
+        assert isinstance(watcher, NullProgress)
 
 
 def test_details_are_told_even_beside_a_json_document(capsys):
-    with watching(Options(json=True, verbose=True)) as watcher:
-        watcher.trace("GET something")
+    with show_progress(Options(json=True, verbose=True)) as watcher:
+        watcher.debug("GET something")
     assert capsys.readouterr() == ("", "GET something\n")
 
 
 def test_a_note_is_said_once(capsys):
-    with watching(Options()) as watcher:
+    with show_progress(Options()) as watcher:
         for message in ("no digests", "no digests", "try again", "no digests"):
-            watcher.note(message)
+            watcher.message(message)
     assert capsys.readouterr().err == "no digests\ntry again\n"
 
 
 def test_what_goes_on_after_the_end_is_not_told(capsys):
-    with watching(Options(verbose=True)) as watcher:
-        watcher.note("before")
+    with show_progress(Options(verbose=True)) as watcher:
+        watcher.message("before")
     watcher.step("nodejs 24.1.0", "downloading")
     watcher.advance("nodejs 24.1.0", 1)
-    watcher.note("after")
-    watcher.trace("GET something")
+    watcher.message("after")
+    watcher.debug("GET something")
     watcher.done("nodejs 24.1.0", "installed")
     assert capsys.readouterr().err == "before\n"
 
 
 def test_a_closed_gate_draws_nothing_any_more(capsys):
-    bars = BarWatcher(PLAIN)
-    gate = Gate(bars)
+    bars = ProgressBars(PLAIN)
+    gate = ClosableProgress(bars)
     gate.close()
     gate.step("nodejs 24.1.0", "downloading", 3)
     assert bars._timer is None

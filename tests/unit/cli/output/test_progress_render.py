@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from envmgr.cli.output.progress_render import Task, middle, render
+from envmgr.cli.output.progress_render import Task, render, truncate_middle
 from envmgr.cli.output.style import Style
 from envmgr.cli.output.table import display_width
 
@@ -59,4 +59,4 @@ def test_no_line_is_wider_than_the_terminal(shown, width):
 
 @given(st.text(alphabet="abcde日本", max_size=40), st.integers(1, 30))
 def test_cutting_the_middle_never_exceeds_the_width(text, width):
-    assert display_width(middle(text, width)) <= width
+    assert display_width(truncate_middle(text, width)) <= width

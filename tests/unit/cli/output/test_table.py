@@ -40,7 +40,7 @@ def test_wide_characters_count_as_the_columns_they_take():
 
 @given(st.text(max_size=40), st.integers(min_value=2, max_value=30))
 def test_shortening_never_exceeds_the_width(text, width):
-    assert table.display_width(table.shorten(text, width)) <= width
+    assert table.display_width(table.truncate_start(text, width)) <= width
 
 
 def test_no_rows_are_no_lines():
@@ -49,9 +49,9 @@ def test_no_rows_are_no_lines():
 
 def test_a_sentence_keeps_its_beginning():
     rows = [cells("bun", "JavaScript runtime and bundler")]
-    assert table.render(rows, 24, PLAIN, cut=table.beginning) == ["bun  JavaScript runtime…"]
+    assert table.render(rows, 24, PLAIN, cut=table.truncate_end) == ["bun  JavaScript runtime…"]
 
 
 @given(st.text(max_size=40), st.integers(min_value=2, max_value=30))
 def test_cutting_an_end_never_exceeds_the_width(text, width):
-    assert table.display_width(table.beginning(text, width)) <= width
+    assert table.display_width(table.truncate_end(text, width)) <= width

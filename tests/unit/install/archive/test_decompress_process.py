@@ -25,7 +25,7 @@ def inflated(request, monkeypatch, tmp_path):
         path = tmp_path / "packed"
         path.write_bytes(content)
         with open(path, "rb", buffering=0) as file:
-            return b"".join(decompress_process.inflated(file, kind))
+            return b"".join(decompress_process.decompress_file(file, kind))
 
     return run
 
@@ -75,7 +75,7 @@ def test_zlib_stands_in_where_there_is_no_isal(monkeypatch, tmp_path):
     path = tmp_path / "packed"
     path.write_bytes(compress(CONTENT, "gz") + compress(b"more", "gz"))
     with open(path, "rb", buffering=0) as file:
-        assert b"".join(decompress_process.inflated(file, "gz")) == CONTENT + b"more"
+        assert b"".join(decompress_process.decompress_file(file, "gz")) == CONTENT + b"more"
 
 
 def test_the_process_is_gone_when_reading_stops_early(monkeypatch, tmp_path):
@@ -90,7 +90,7 @@ def test_the_process_is_gone_when_reading_stops_early(monkeypatch, tmp_path):
     monkeypatch.setattr(decompress_process.subprocess, "Popen", Recorded)
     (tmp_path / "packed").write_bytes(compress(bytes(64 << 20), "gz"))
     with open(tmp_path / "packed", "rb", buffering=0) as file:
-        pieces = decompress_process.inflated(file, "gz")
+        pieces = decompress_process.decompress_file(file, "gz")
         next(pieces)
         pieces.close()
     assert [process.returncode is not None for process in started] == [True]
@@ -106,4 +106,4 @@ def test_a_process_that_breaks_is_a_bad_archive_that_says_so(monkeypatch, tmp_pa
         open(tmp_path / "packed", "rb", buffering=0) as file,
         pytest.raises(BadArchive, match="status 1 no memory"),
     ):
-        list(decompress_process.inflated(file, "gz"))
+        list(decompress_process.decompress_file(file, "gz"))

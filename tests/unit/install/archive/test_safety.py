@@ -30,7 +30,7 @@ from envmgr.kit.errors import UnsafeArchive
 )
 def test_a_path_that_leads_out_or_is_no_name_is_refused_and_named(path):
     with pytest.raises(UnsafeArchive, match=r".+") as caught:
-        safety.components(path, "linux")
+        safety.split_path(path, "linux")
     assert repr(path)[:20] in caught.value.message
 
 
@@ -45,7 +45,7 @@ def test_a_path_that_leads_out_or_is_no_name_is_refused_and_named(path):
     ],
 )
 def test_ordinary_paths_are_split(path, parts):
-    assert safety.components(path, "linux") == parts
+    assert safety.split_path(path, "linux") == parts
 
 
 @pytest.mark.parametrize(
@@ -53,8 +53,8 @@ def test_ordinary_paths_are_split(path, parts):
 )
 def test_names_that_windows_reserves_are_refused_there_alone(path):
     with pytest.raises(UnsafeArchive, match="Windows reserves"):
-        safety.components(path, "windows")
-    assert safety.components(path, "linux")
+        safety.split_path(path, "windows")
+    assert safety.split_path(path, "linux")
 
 
 @pytest.mark.parametrize("kind", ["FIFO", "socket", "block device", "character device", "sparse file"])
@@ -89,28 +89,28 @@ def test_only_the_owner_may_write_and_special_bits_of_directories_are_dropped():
     ],
 )
 def test_names_that_some_file_system_takes_for_one_are_refused(one, other):
-    names = safety.Names("linux")
+    names = safety.EntryNames("linux")
     names.add(one, FILE)
     with pytest.raises(UnsafeArchive, match="are the same file"):
         names.add(other, FILE)
 
 
 def test_directories_collide_too():
-    names = safety.Names("linux")
+    names = safety.EntryNames("linux")
     assert names.add_parents(("Lib", "a")) == ["Lib"]
     with pytest.raises(UnsafeArchive, match="are the same file"):
         names.add_parents(("lib", "b"))
 
 
 def test_compatibility_forms_are_different_names():
-    names = safety.Names("linux")
+    names = safety.EntryNames("linux")
     assert names.add("①", FILE)
     assert names.add("1", FILE)
 
 
 @pytest.mark.parametrize(("one", "other"), [("E", "e"), ("h/hp70092A", "h/hp70092a")])
 def test_terminfo_may_differ_by_case_on_linux_alone(one, other):
-    linux, macos = safety.Names("linux"), safety.Names("macos")
+    linux, macos = safety.EntryNames("linux"), safety.EntryNames("macos")
     assert linux.add(f"share/terminfo/{one}", FILE)
     assert linux.add(f"share/terminfo/{other}", FILE)
     macos.add(f"share/terminfo/{one}", FILE)
@@ -119,7 +119,7 @@ def test_terminfo_may_differ_by_case_on_linux_alone(one, other):
 
 
 def test_a_path_that_goes_through_a_link_or_file_is_refused():
-    names = safety.Names("linux")
+    names = safety.EntryNames("linux")
     names.add("link", SYMLINK)
     names.add("file", FILE)
     with pytest.raises(UnsafeArchive, match=r"'link/x' would go through 'link', which is a symbolic link"):
@@ -132,15 +132,15 @@ def test_a_path_that_goes_through_a_link_or_file_is_refused():
     ("first", "second"), [(FILE, DIRECTORY), (FILE, SYMLINK), (SYMLINK, FILE), (SYMLINK, SYMLINK)]
 )
 def test_a_name_stands_for_one_thing(first, second):
-    names = safety.Names("linux")
+    names = safety.EntryNames("linux")
     names.add("a", first)
     with pytest.raises(UnsafeArchive, match="'a' is there twice"):
         names.add("a", second)
 
 
 def test_the_number_of_entries_is_limited(monkeypatch):
-    monkeypatch.setattr(safety, "MOST_ENTRIES", 3)
-    names = safety.Names("linux")
+    monkeypatch.setattr(safety, "MAX_ENTRIES", 3)
+    names = safety.EntryNames("linux")
     for name in "abc":
         names.add(name, FILE)
     with pytest.raises(UnsafeArchive, match="'d' is one entry more than"):
@@ -199,20 +199,20 @@ def test_a_link_is_judged_by_where_it_really_leads():
 @pytest.mark.parametrize("name", [".envmgr-receipt.json", ".ENVMGR-FILES"])
 def test_our_own_names_are_refused(name):
     with pytest.raises(UnsafeArchive, match="keeps for itself"):
-        safety.check_ours(name)
+        safety.check_reserved(name)
 
 
 def test_a_bomb_is_told_by_its_size():
-    meter = safety.Meter(1000)
+    meter = safety.ExpansionGuard(1000)
     meter.add(safety.FREE_BYTES)
     with pytest.raises(UnsafeArchive, match="1,000 bytes unpack to more than"):
         meter.add(1)
 
 
 def test_a_large_archive_may_hold_much_but_not_everything():
-    safety.Meter(500 << 20).add(20 << 30)
+    safety.ExpansionGuard(500 << 20).add(20 << 30)
     with pytest.raises(UnsafeArchive):
-        safety.Meter(500 << 20).add(safety.MOST_BYTES + 1)
+        safety.ExpansionGuard(500 << 20).add(safety.MAX_BYTES + 1)
 
 
 def test_empty_and_dot_parts_of_a_target_lead_nowhere_else():

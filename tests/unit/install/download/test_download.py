@@ -10,7 +10,7 @@ import pytest
 
 from envmgr.catalog.release import Artifact, Location
 from envmgr.install.download import cache
-from envmgr.install.download.download import WORTH, download
+from envmgr.install.download.download import MIN_PROGRESS_BYTES, download
 from envmgr.kit import environment
 from envmgr.kit.config.settings import Settings
 from envmgr.kit.digest import Digest
@@ -23,7 +23,7 @@ from envmgr.kit.errors import (
     StorageError,
 )
 from envmgr.kit.http.client import Http
-from envmgr.kit.paths import one_root
+from envmgr.kit.paths import single_root
 from support import faults
 from support.server import Huge
 from support.watching import FastClock, Watcher
@@ -40,7 +40,7 @@ class Bench:
     """Downloads into a root of its own, and shows what is there."""
 
     def __init__(self, root, **settings):
-        self.paths = one_root(str(root))
+        self.paths = single_root(str(root))
         self.watcher = Watcher()
         self.time = FastClock()
         defaults = {"http_timeout": 0.4, "http_retries": 2}
@@ -328,14 +328,20 @@ def test_gives_up_after_the_retries_and_keeps_what_came(bench, server):
 
 
 def test_does_not_count_attempts_that_got_somewhere(bench, server):
-    body = Huge(WORTH * 6)
-    url = server.add("/f", body, fault=faults.truncated(WORTH))
+    body = Huge(MIN_PROGRESS_BYTES * 6)
+    url = server.add("/f", body, fault=faults.truncated(MIN_PROGRESS_BYTES))
     assert bench.get(url, Digest("sha256", body.hexdigest())).size == body.size
     assert len(server.requests) == 6
 
 
 def test_does_not_take_the_same_megabytes_for_progress(bench, server):
-    url = server.add("/f", Huge(WORTH * 6), fault=faults.truncated(WORTH * 2), etag=None, modified=None)
+    url = server.add(
+        "/f",
+        Huge(MIN_PROGRESS_BYTES * 6),
+        fault=faults.truncated(MIN_PROGRESS_BYTES * 2),
+        etag=None,
+        modified=None,
+    )
     with pytest.raises(IncompleteDownload):
         bench.get(url, sha())
     assert len(server.requests) == 3

@@ -15,7 +15,7 @@ from envmgr.kit.config.settings import Settings
 from envmgr.kit.digest import Digest
 from envmgr.kit.errors import HttpError, Offline, SignatureError, StorageError
 from envmgr.kit.http.client import Http
-from envmgr.kit.paths import one_root
+from envmgr.kit.paths import single_root
 from support.signing import Signer
 
 CONTENT = b"the archive"
@@ -30,7 +30,7 @@ class Bench:
     def __init__(self, root, server):
         self.server = server
         self.url = f"{server.url}/tool.tgz"
-        self.paths = one_root(str(root))
+        self.paths = single_root(str(root))
         self.archive = cache.path_of(self.paths, SHA256)
         self.kept = cache.signature_of(self.paths, SHA256)
         os.makedirs(os.path.dirname(self.archive))
@@ -113,7 +113,7 @@ def test_secrets_of_addresses_are_not_shown(bench):
 def test_a_download_stays_only_if_its_digest_vouches_for_it(bench, document, digest):
     if document:
         bench.serve(document)
-    cache.remember(bench.paths, Artifact(bench.url), SHA256)
+    cache.record_digest(bench.paths, Artifact(bench.url), SHA256)
     with pytest.raises(SignatureError):
         bench.verify(digest=digest)
     assert os.path.exists(bench.archive) == digest

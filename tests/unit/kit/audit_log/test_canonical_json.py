@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from envmgr.kit.audit_log.canonical_json import DEEPEST, LARGEST, canonical
+from envmgr.kit.audit_log.canonical_json import MAX_DEPTH, MAX_SAFE_INTEGER, canonicalize
 
 
 def test_the_example_of_the_rfc_is_written_as_there():
@@ -13,7 +13,7 @@ def test_the_example_of_the_rfc_is_written_as_there():
         '{"numbers": [3, 4, 5], "string": "\\u20ac$\\u000F\\u000aA\'\\u0042\\u0022\\u005c\\\\\\"\\/",'
         ' "literals": [null, true, false]}'
     )
-    assert canonical(value).decode() == (
+    assert canonicalize(value).decode() == (
         '{"literals":[null,true,false],"numbers":[3,4,5],"string":"€$\\u000f\\nA\'B\\"\\\\\\\\\\"/"}'
     )
 
@@ -29,7 +29,7 @@ def test_names_are_sorted_by_utf_16_code_units_as_in_the_rfc():
         "\u0080": "Control",
         "\u00f6": "Latin Small Letter O With Diaeresis",
     }
-    assert list(json.loads(canonical(value)).values()) == [
+    assert list(json.loads(canonicalize(value)).values()) == [
         "Carriage Return",
         "One",
         "Control",
@@ -46,7 +46,7 @@ def test_names_are_sorted_by_utf_16_code_units_as_in_the_rfc():
         (None, "null"),
         (True, "true"),
         (0, "0"),
-        (-LARGEST, "-9007199254740991"),
+        (-MAX_SAFE_INTEGER, "-9007199254740991"),
         ("\b\t\n\f\r\x00\x1f\x7f/", '"\\b\\t\\n\\f\\r\\u0000\\u001f\x7f/"'),
         ([], "[]"),
         ({}, "{}"),
@@ -54,7 +54,7 @@ def test_names_are_sorted_by_utf_16_code_units_as_in_the_rfc():
     ],
 )
 def test_values_are_written_in_their_shortest_form(value, written):
-    assert canonical(value) == written.encode()
+    assert canonicalize(value) == written.encode()
 
 
 @pytest.mark.parametrize(
@@ -63,8 +63,8 @@ def test_values_are_written_in_their_shortest_form(value, written):
         (1.0, "whole"),
         (float("nan"), "whole"),
         ({"a": [1.5]}, "float"),
-        (LARGEST + 1, "2\\^53"),
-        (-LARGEST - 1, "2\\^53"),
+        (MAX_SAFE_INTEGER + 1, "2\\^53"),
+        (-MAX_SAFE_INTEGER - 1, "2\\^53"),
         ("\ud800", "surrogate"),
         ({"\udfff": 1}, "surrogate"),
         ({1: 2}, "name"),
@@ -74,7 +74,7 @@ def test_values_are_written_in_their_shortest_form(value, written):
 )
 def test_what_cannot_be_written_in_one_way_is_refused(value, told):
     with pytest.raises(ValueError, match=told) as refusal:
-        canonical(value)
+        canonicalize(value)
     assert type(refusal.value) is ValueError
 
 
@@ -86,8 +86,8 @@ def nested(depth: int) -> list[object]:
 
 
 def test_only_values_nested_too_deeply_are_refused():
-    assert canonical(nested(DEEPEST)) == b"[" * DEEPEST + b"]" * DEEPEST
+    assert canonicalize(nested(MAX_DEPTH)) == b"[" * MAX_DEPTH + b"]" * MAX_DEPTH
     with pytest.raises(ValueError, match="nested"):
-        canonical(nested(DEEPEST + 1))
+        canonicalize(nested(MAX_DEPTH + 1))
     with pytest.raises(ValueError, match="nested"):
-        canonical(nested(100_000))
+        canonicalize(nested(100_000))

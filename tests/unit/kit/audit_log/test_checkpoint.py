@@ -13,14 +13,14 @@ STATED = {"origin": "alm", "seq": 7, "hash": "ab" * 32, "timestamp": 1_700_000_0
 
 
 def spelled(private: bytes) -> str:
-    return str(checkpoints.signed(private, STATED)["public_key"])
+    return str(checkpoints.sign(private, STATED)["public_key"])
 
 
 def test_a_signed_checkpoint_is_believed():
-    signed = checkpoints.signed(KEY, STATED)
-    assert set(signed) == set(checkpoints.WHOLE)
-    assert checkpoints.problem(json.loads(json.dumps(signed)), spelled(KEY)) is None
-    assert checkpoints.problem(signed) is None
+    signed = checkpoints.sign(KEY, STATED)
+    assert set(signed) == set(checkpoints.ALL_FIELDS)
+    assert checkpoints.verify_error(json.loads(json.dumps(signed)), spelled(KEY)) is None
+    assert checkpoints.verify_error(signed) is None
 
 
 @pytest.mark.parametrize(
@@ -43,26 +43,26 @@ def test_a_signed_checkpoint_is_believed():
     ],
 )
 def test_a_changed_checkpoint_is_not_believed(name, value, told):
-    problem = checkpoints.problem({**checkpoints.signed(KEY, STATED), name: value})
+    problem = checkpoints.verify_error({**checkpoints.sign(KEY, STATED), name: value})
     assert problem is not None
     assert told in problem
 
 
-@pytest.mark.parametrize("name", checkpoints.WHOLE)
+@pytest.mark.parametrize("name", checkpoints.ALL_FIELDS)
 def test_a_checkpoint_that_lacks_something_says_what(name):
-    signed = checkpoints.signed(KEY, STATED)
+    signed = checkpoints.sign(KEY, STATED)
     del signed[name]
-    assert checkpoints.problem(signed) == f"it has no {name}"
+    assert checkpoints.verify_error(signed) == f"it has no {name}"
 
 
 def test_only_the_trusted_key_is_believed():
     other = ed25519.generate()
-    problem = checkpoints.problem(checkpoints.signed(other, STATED), spelled(KEY))
+    problem = checkpoints.verify_error(checkpoints.sign(other, STATED), spelled(KEY))
     assert problem == f"it was signed by the key {spelled(other)}, not by {spelled(KEY)}"
 
 
 def test_what_the_next_one_calls_its_previous_depends_on_all_of_it():
-    signed = checkpoints.signed(KEY, STATED)
+    signed = checkpoints.sign(KEY, STATED)
     fingerprint = checkpoints.fingerprint(signed)
     assert fingerprint == checkpoints.fingerprint(dict(reversed(signed.items())))
     assert len({fingerprint, *(checkpoints.fingerprint({**signed, name: ""}) for name in signed)}) >= len(

@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 
-from envmgr.kit.audit_log.hash_chain import ZERO, Finding, content_of, link
+from envmgr.kit.audit_log.hash_chain import GENESIS_HASH, Finding, content_of, entry_hash
 from support.chain import chain, findings, relinked
 
 
@@ -18,15 +18,15 @@ def at(entry: dict[str, object]) -> dict[str, object]:
 
 def test_a_link_is_what_the_format_says():
     content = {"b": 1, "a": "é"}
-    hashed = b"\x00" + ZERO + b"\x00\x00\x00\x00\x00\x00\x00\x01" + '{"a":"é","b":1}'.encode()
-    assert link(ZERO, 1, content) == hashlib.sha256(hashed).digest()
+    hashed = b"\x00" + GENESIS_HASH + b"\x00\x00\x00\x00\x00\x00\x00\x01" + '{"a":"é","b":1}'.encode()
+    assert entry_hash(GENESIS_HASH, 1, content) == hashlib.sha256(hashed).digest()
 
 
 def test_a_log_as_it_was_written_is_whole():
     entries = chain(6)
     assert findings(entries, [at(entries[2]), at(entries[5])]) == []
     assert findings([]) == []
-    assert findings([], [{"seq": 0, "hash": ZERO.hex()}]) == []
+    assert findings([], [{"seq": 0, "hash": GENESIS_HASH.hex()}]) == []
 
 
 @pytest.mark.parametrize(
@@ -168,4 +168,4 @@ def test_sources_are_numbered_each_for_itself():
 
 def test_the_hash_covers_all_the_content():
     entry = chain(1)[0]
-    assert link(ZERO, 1, content_of(entry)).hex() == entry["hash"]
+    assert entry_hash(GENESIS_HASH, 1, content_of(entry)).hex() == entry["hash"]

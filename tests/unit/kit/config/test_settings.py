@@ -22,14 +22,14 @@ from envmgr.kit.config.settings import (
 )
 from envmgr.kit.environment import Environment
 from envmgr.kit.errors import ConfigError, StorageError
-from envmgr.kit.paths import one_root
+from envmgr.kit.paths import single_root
 
 HOME = "USERPROFILE" if sys.platform == "win32" else "HOME"
 
 
 @pytest.fixture
 def root(tmp_path):
-    return one_root(str(tmp_path / "root"))
+    return single_root(str(tmp_path / "root"))
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ import pytest
 
 from envmgr.server.app import module
 from envmgr.server.app.domain import AppInUse
-from envmgr.server.contracts.requests import AppChange, AppNew, AppPut
+from envmgr.server.contracts.requests import AppCreate, AppPatch, AppPut
 from envmgr.server.contracts.resources import Build, Toolchain, Version
-from envmgr.server.kit.common.preconditions import tag_of
+from envmgr.server.kit.common.preconditions import etag_of
 from envmgr.server.kit.common.problems import (
     AlreadyExists,
     Conflict,
@@ -16,11 +16,11 @@ from envmgr.server.kit.common.problems import (
     IdempotencyKeyReused,
     InvalidFields,
     NotFound,
-    Stale,
-    Unavailable,
+    PreconditionFailed,
+    ServiceUnavailable,
 )
-from envmgr.server.kit.common.results import Answer
-from envmgr.server.kit.db.pagination import Paging
+from envmgr.server.kit.common.results import Result
+from envmgr.server.kit.db.pagination import PageRequest
 from support.services import NoVersions, Standing, app_service, call, opened, told
 
 
@@ -34,7 +34,7 @@ def run(directory, scenario, **ports):
 
 def test_an_app_is_found_by_its_id_and_by_its_name(tmp_path):
     async def scenario(apps, _):
-        answer = await apps.create(call(), AppNew(name="shop", description="sells"))
+        answer = await apps.create(call(), AppCreate(name="shop", description="sells"))
         assert answer.created
         assert await apps.get(call(), "shop") == await apps.get(call(), str(answer.value.id)) == answer.value
 
@@ -53,7 +53,7 @@ def test_what_is_not_there_is_not_found(tmp_path, ref):
 def test_a_name_can_be_taken_once(tmp_path):
     async def scenario(apps, database):
         answers = await asyncio.gather(
-            *(apps.create(call(), AppNew(name="shop")) for _ in range(8)), return_exceptions=True
+            *(apps.create(call(), AppCreate(name="shop")) for _ in range(8)), return_exceptions=True
         )
         assert sum(not isinstance(answer, Exception) for answer in answers) == 1
         assert sum(isinstance(answer, AlreadyExists) for answer in answers) == 7
@@ -64,9 +64,9 @@ def test_a_name_can_be_taken_once(tmp_path):
 
 def test_every_change_is_told_in_order_and_without_a_gap(tmp_path):
     async def scenario(apps, database):
-        app = (await apps.create(call(), AppNew(name="shop"))).value
-        await apps.change(call(), "shop", AppChange(description="sells"))
-        await apps.put(call(), "shop", AppPut(name="store"))
+        app = (await apps.create(call(), AppCreate(name="shop"))).value
+        await apps.update(call(), "shop", AppPatch(description="sells"))
+        await apps.replace(call(), "shop", AppPut(name="store"))
         await apps.delete(call(), "store", force=False)
         events = await told(database, "app")
         assert [(event.sequence, event.type) for event in events] == [
@@ -84,8 +84,8 @@ def test_every_change_is_told_in_order_and_without_a_gap(tmp_path):
 
 def test_a_change_that_changes_nothing_is_not_told(tmp_path):
     async def scenario(apps, database):
-        app = (await apps.create(call(), AppNew(name="shop"))).value
-        assert await apps.put(call(), "shop", AppPut(name="shop")) == app
+        app = (await apps.create(call(), AppCreate(name="shop"))).value
+        assert await apps.replace(call(), "shop", AppPut(name="shop")) == app
         assert len(await told(database, "app")) == 1
 
     run(tmp_path, scenario)
@@ -93,15 +93,15 @@ def test_a_change_that_changes_nothing_is_not_told(tmp_path):
 
 def test_no_update_is_lost_to_who_says_what_they_saw(tmp_path):
     async def scenario(apps, _):
-        app = (await apps.create(call(), AppNew(name="shop"))).value
-        seen = call(if_match=tag_of(app))
+        app = (await apps.create(call(), AppCreate(name="shop"))).value
+        seen = call(if_match=etag_of(app))
         answers = await asyncio.gather(
-            *(apps.change(seen, "shop", AppChange(description=f"by {n}")) for n in range(8)),
+            *(apps.update(seen, "shop", AppPatch(description=f"by {n}")) for n in range(8)),
             return_exceptions=True,
         )
         assert sum(not isinstance(answer, Exception) for answer in answers) == 1
-        assert sum(isinstance(answer, Stale) for answer in answers) == 7
-        with pytest.raises(Stale):
+        assert sum(isinstance(answer, PreconditionFailed) for answer in answers) == 7
+        with pytest.raises(PreconditionFailed):
             await apps.delete(seen, "shop", force=True)
 
     run(tmp_path, scenario)
@@ -109,7 +109,7 @@ def test_no_update_is_lost_to_who_says_what_they_saw(tmp_path):
 
 def test_an_app_that_is_deployed_is_deleted_only_by_force(tmp_path):
     async def scenario(apps, _):
-        await apps.create(call(), AppNew(name="shop"))
+        await apps.create(call(), AppCreate(name="shop"))
         with pytest.raises(AppInUse, match="2 environment"):
             await apps.delete(call(), "shop", force=False)
         await apps.delete(call(), "shop", force=True)
@@ -123,8 +123,8 @@ def test_an_app_leaves_before_it_is_deleted_and_stays_where_that_fails(tmp_path)
     deployments = Standing()
 
     async def scenario(apps, _):
-        shop = (await apps.create(call(), AppNew(name="shop"))).value
-        with pytest.raises(Stale):
+        shop = (await apps.create(call(), AppCreate(name="shop"))).value
+        with pytest.raises(PreconditionFailed):
             await apps.delete(call(if_match="1.2"), "shop", force=True)
         assert deployments.left == {}
         answers = await asyncio.gather(
@@ -138,16 +138,16 @@ def test_an_app_leaves_before_it_is_deleted_and_stays_where_that_fails(tmp_path)
 
 def test_an_app_that_takes_the_name_just_then_is_not_deleted_in_its_stead(tmp_path):
     class Swapping(Standing):
-        async def leave(self, call_, **said):
-            await self.apps.change(call(), "shop", AppChange(name="store"))
-            await self.apps.create(call(), AppNew(name="shop"))
-            return await super().leave(call_, **said)
+        async def begin_deletion(self, context_, **said):
+            await self.apps.update(call(), "shop", AppPatch(name="store"))
+            await self.apps.create(call(), AppCreate(name="shop"))
+            return await super().begin_deletion(context_, **said)
 
     deployments = Swapping()
 
     async def scenario(apps, _):
         deployments.apps = apps
-        await apps.create(call(), AppNew(name="shop"))
+        await apps.create(call(), AppCreate(name="shop"))
         with pytest.raises(Conflict, match="another app"):
             await apps.delete(call(), "shop", force=False)
         assert [(await apps.get(call(), name)).id for name in ("store", "shop")] == [1, 2]
@@ -158,9 +158,9 @@ def test_an_app_that_takes_the_name_just_then_is_not_deleted_in_its_stead(tmp_pa
 
 def test_the_id_of_a_deleted_app_is_never_given_again(tmp_path):
     async def scenario(apps, _):
-        first = (await apps.create(call(), AppNew(name="shop"))).value
+        first = (await apps.create(call(), AppCreate(name="shop"))).value
         await apps.delete(call(), "shop", force=False)
-        second = (await apps.create(call(), AppNew(name="shop"))).value
+        second = (await apps.create(call(), AppCreate(name="shop"))).value
         assert second.id > first.id
 
     run(tmp_path, scenario)
@@ -168,7 +168,7 @@ def test_the_id_of_a_deleted_app_is_never_given_again(tmp_path):
 
 def test_a_key_makes_one_app_of_many_requests(tmp_path):
     async def scenario(apps, database):
-        answers = [await apps.create(call(key="k"), AppNew(name="shop")) for _ in range(3)]
+        answers = [await apps.create(call(key="k"), AppCreate(name="shop")) for _ in range(3)]
         assert [answer.replayed for answer in answers] == [False, True, True]
         assert len({answer.value for answer in answers}) == 1
         assert len(await told(database, "app")) == 1
@@ -178,10 +178,10 @@ def test_a_key_makes_one_app_of_many_requests(tmp_path):
 
 def test_a_key_stands_for_one_request_of_one_caller(tmp_path):
     async def scenario(apps, _):
-        await apps.create(call(key="k"), AppNew(name="shop"))
+        await apps.create(call(key="k"), AppCreate(name="shop"))
         with pytest.raises(IdempotencyKeyReused):
-            await apps.create(call(key="k", fingerprint="g"), AppNew(name="blog"))
-        other = await apps.create(call(key="k", actor="user:bob"), AppNew(name="blog"))
+            await apps.create(call(key="k", fingerprint="g"), AppCreate(name="blog"))
+        other = await apps.create(call(key="k", actor="user:bob"), AppCreate(name="blog"))
         assert not other.replayed
 
     run(tmp_path, scenario)
@@ -189,21 +189,21 @@ def test_a_key_stands_for_one_request_of_one_caller(tmp_path):
 
 def test_a_request_that_failed_leaves_its_key_free(tmp_path):
     async def scenario(apps, _):
-        await apps.create(call(), AppNew(name="shop"))
+        await apps.create(call(), AppCreate(name="shop"))
         with pytest.raises(AlreadyExists):
-            await apps.create(call(key="k"), AppNew(name="shop"))
+            await apps.create(call(key="k"), AppCreate(name="shop"))
         await apps.delete(call(), "shop", force=False)
-        assert not (await apps.create(call(key="k"), AppNew(name="shop"))).replayed
+        assert not (await apps.create(call(key="k"), AppCreate(name="shop"))).replayed
 
     run(tmp_path, scenario)
 
 
 class _AwayOnce(NoVersions):
-    async def put(self, call, app, tag, put):
+    async def upsert(self, context, app, tag, put):
         self.put_calls.append((app, tag))
         if len(self.put_calls) == 1:
-            raise Unavailable("away")
-        return Answer(version(app, tag))
+            raise ServiceUnavailable("away")
+        return Result(version(app, tag))
 
 
 def version(app, tag):
@@ -231,8 +231,8 @@ def test_repeating_a_request_that_stopped_half_way_goes_on_where_it_stopped(tmp_
     versions = _AwayOnce()
 
     async def scenario(apps, database):
-        new = AppNew(name="shop", version="1.0")
-        with pytest.raises(Unavailable):
+        new = AppCreate(name="shop", version="1.0")
+        with pytest.raises(ServiceUnavailable):
             await apps.create(call(key="k"), new)
         answer = await apps.create(call(key="k"), new)
         assert answer.value.version.tag == "1.0"
@@ -248,7 +248,7 @@ def test_repeating_a_request_that_stopped_half_way_goes_on_where_it_stopped(tmp_
 def test_who_may_not_register_versions_makes_no_app_with_one(tmp_path):
     async def scenario(apps, _):
         with pytest.raises(Forbidden, match="versions:write"):
-            await apps.create(call("viewer"), AppNew(name="shop", version="1.0"))
+            await apps.create(call("viewer"), AppCreate(name="shop", version="1.0"))
         with pytest.raises(NotFound):
             await apps.get(call(), "shop")
 
@@ -258,19 +258,19 @@ def test_who_may_not_register_versions_makes_no_app_with_one(tmp_path):
 def test_a_credential_for_one_app_sees_and_touches_no_other(tmp_path):
     async def scenario(apps, _):
         for name in ("shop", "blog"):
-            await apps.create(call(), AppNew(name=name))
+            await apps.create(call(), AppCreate(name=name))
         mine = call(apps={"shop"})
-        assert [app.name for app in (await apps.list(mine, Paging())).items] == ["shop"]
+        assert [app.name for app in (await apps.list(mine, PageRequest())).items] == ["shop"]
         for attempt in (
             apps.get(mine, "blog"),
-            apps.create(mine, AppNew(name="new")),
-            apps.put(mine, "shop", AppPut(name="mine-now")),
-            apps.change(mine, "blog", AppChange(description="x")),
+            apps.create(mine, AppCreate(name="new")),
+            apps.replace(mine, "shop", AppPut(name="mine-now")),
+            apps.update(mine, "blog", AppPatch(description="x")),
             apps.delete(mine, "blog", force=True),
         ):
             with pytest.raises(Forbidden, match="shop only"):
                 await attempt
-        assert (await apps.list(call(apps=()), Paging())).items == []
+        assert (await apps.list(call(apps=()), PageRequest())).items == []
 
     run(tmp_path, scenario)
 
@@ -281,16 +281,16 @@ def test_a_credential_for_one_app_sees_and_touches_no_other(tmp_path):
 def test_pages_show_every_app_once_in_order_while_others_come(tmp_path, sort, expected):
     async def scenario(apps, _):
         for name in "abc":
-            await apps.create(call(), AppNew(name=name))
+            await apps.create(call(), AppCreate(name=name))
         seen, cursor = [], None
         while True:
-            page = await apps.list(call(), Paging(limit=1, cursor=cursor, sort=sort))
+            page = await apps.list(call(), PageRequest(limit=1, cursor=cursor, sort=sort))
             seen += [app.name for app in page.items]
             if page.next is None:
                 break
             cursor = page.next
             if sort is None:
-                await apps.create(call(), AppNew(name=f"late-{len(seen)}"))
+                await apps.create(call(), AppCreate(name=f"late-{len(seen)}"))
         assert "".join(seen) == expected
 
     run(tmp_path, scenario)
@@ -299,10 +299,10 @@ def test_pages_show_every_app_once_in_order_while_others_come(tmp_path, sort, ex
 @pytest.mark.parametrize(
     ("paging", "pointer"),
     [
-        (Paging(sort="colour"), "?sort"),
-        (Paging(cursor="x"), "?cursor"),
-        (Paging(cursor="WyJuYW1lIiwxLDFd"), "?cursor"),
-        (Paging(cursor="é"), "?cursor"),
+        (PageRequest(sort="colour"), "?sort"),
+        (PageRequest(cursor="x"), "?cursor"),
+        (PageRequest(cursor="WyJuYW1lIiwxLDFd"), "?cursor"),
+        (PageRequest(cursor="é"), "?cursor"),
     ],
 )
 def test_a_list_that_cannot_be_asked_for_names_the_parameter(tmp_path, paging, pointer):

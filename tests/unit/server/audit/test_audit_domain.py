@@ -5,39 +5,46 @@ import hashlib
 import msgspec
 import pytest
 
-from envmgr.kit.audit_log.hash_chain import ZERO, content_of, link
-from envmgr.server.audit.domain import Head, chained, has_grown_much, is_due, signed, stands
+from envmgr.kit.audit_log.hash_chain import GENESIS_HASH, content_of, entry_hash
+from envmgr.server.audit.domain import (
+    Head,
+    build_entries,
+    exceeds_signing_threshold,
+    is_checkpoint_due,
+    is_current,
+    sign_checkpoint,
+)
 from support.auditlog import KEY, event, events, verified
 
 HOUR = 3600 * 1000
 
 
 def test_a_chain_goes_on_where_its_head_is():
-    whole = chained(Head(), events(5))
-    first = chained(Head(), events(2))
-    rest = chained(Head(2, bytes.fromhex(first[-1].hash)), events(5)[2:])
+    whole = build_entries(Head(), events(5))
+    first = build_entries(Head(), events(2))
+    rest = build_entries(Head(2, bytes.fromhex(first[-1].hash)), events(5)[2:])
     assert [*first, *rest] == whole
     assert verified([msgspec.to_builtins(entry) for entry in whole]) == []
 
 
 def test_an_entry_links_to_the_one_before_it():
-    first, second = (msgspec.to_builtins(entry) for entry in chained(Head(), events(2)))
-    assert first["prev_hash"] == ZERO.hex()
+    first, second = (msgspec.to_builtins(entry) for entry in build_entries(Head(), events(2)))
+    assert first["prev_hash"] == GENESIS_HASH.hex()
     assert second["prev_hash"] == first["hash"]
-    assert second["hash"] == link(bytes.fromhex(first["hash"]), 2, content_of(second)).hex()
+    assert second["hash"] == entry_hash(bytes.fromhex(first["hash"]), 2, content_of(second)).hex()
 
 
 def test_nothing_follows_from_nothing():
-    assert chained(Head(), []) == []
+    assert build_entries(Head(), []) == []
 
 
 def test_the_moment_of_an_event_is_kept_in_milliseconds():
-    (entry,) = chained(Head(), [event(1, time="2026-01-02T03:04:05.678Z")])
+    (entry,) = build_entries(Head(), [event(1, time="2026-01-02T03:04:05.678Z")])
     assert entry.timestamp == 1_767_323_045_678
 
 
 def sign(seq: int, at: int):
-    return signed(KEY, "alm-1", Head(seq, hashlib.sha256(b"%d" % seq).digest()), None, at)
+    return sign_checkpoint(KEY, "alm-1", Head(seq, hashlib.sha256(b"%d" % seq).digest()), None, at)
 
 
 @pytest.mark.parametrize(
@@ -51,7 +58,7 @@ def sign(seq: int, at: int):
     ],
 )
 def test_the_chain_is_to_be_signed_some_time_after_something_came(seq, last, now, due):
-    assert is_due(Head(seq), last, now) == due
+    assert is_checkpoint_due(Head(seq), last, now) == due
 
 
 @pytest.mark.parametrize(
@@ -59,11 +66,11 @@ def test_the_chain_is_to_be_signed_some_time_after_something_came(seq, last, now
     [(999, None, False), (1000, None, True), (1000, sign(1, 0), False), (1001, sign(1, 0), True)],
 )
 def test_a_chain_that_has_grown_much_is_to_be_signed_at_once(seq, last, much):
-    assert has_grown_much(Head(seq), last) == much
+    assert exceeds_signing_threshold(Head(seq), last) == much
 
 
 def test_a_checkpoint_stands_as_long_as_nothing_follows_and_the_key_is_the_same():
     last = sign(3, 0)
-    assert stands(last, Head(3), KEY)
-    assert not stands(last, Head(4), KEY)
-    assert not stands(last, Head(3), bytes(32))
+    assert is_current(last, Head(3), KEY)
+    assert not is_current(last, Head(4), KEY)
+    assert not is_current(last, Head(3), bytes(32))

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from envmgr.server.audit import module
-from envmgr.server.kit.common.problems import Unavailable
+from envmgr.server.kit.common.problems import ServiceUnavailable
 from envmgr.server.kit.messaging.bus import InProcessBus
 from support.auditlog import event, events, everything, run, verified
 
@@ -10,7 +10,7 @@ def on_the_bus(directory, scenario):
     """Run a scenario with the audit listening to a bus: `scenario(audit, bus, dead_letters)`."""
 
     async def whole(audit, database):
-        bus = InProcessBus(first_wait=0.001)
+        bus = InProcessBus(initial_backoff=0.001)
         parts = module.module(database, audit)
         for subscription in parts.subscriptions:
             bus.subscribe(subscription)
@@ -38,7 +38,7 @@ def test_a_poisonous_event_is_put_aside_and_the_others_are_written(tmp_path):
         (letter,) = await dead_letters.all()
         assert letter.event.sequence == 3
         assert "whole" in letter.error
-        assert (await audit.vitals()).missing == {"app": 1}
+        assert (await audit.stats()).missing == {"app": 1}
 
     on_the_bus(tmp_path, scenario)
 
@@ -48,7 +48,7 @@ def test_a_letter_that_can_be_taken_after_all_closes_its_gap(tmp_path):
         # What is buried for a reason that passes, here by hand, is whole when it is tried again.
         (subscription,) = bus.subscriptions
         await bus.publish([event(1), event(3)])
-        await subscription.bury(event(2), Unavailable("the disk was full"), 5)
+        await subscription.dead_letter(event(2), ServiceUnavailable("the disk was full"), 5)
         (letter,) = await dead_letters.all()
         await dead_letters.retry(letter.id)
         assert await dead_letters.all() == []

@@ -7,9 +7,9 @@ import pytest
 
 from envmgr.kit.audit_log import checkpoint as checkpoints
 from envmgr.server.audit import service as audit_service
-from envmgr.server.audit.domain import Contradiction
+from envmgr.server.audit.domain import SequenceConflict
 from envmgr.server.kit.common.problems import Forbidden, IdempotencyKeyReused, InvalidFields, NotFound
-from envmgr.server.kit.db.pagination import Paging
+from envmgr.server.kit.db.pagination import PageRequest
 from support.auditlog import KEY, event, events, everything, run, verified
 from support.services import call
 
@@ -80,12 +80,12 @@ def test_of_a_batch_only_what_is_new_is_written(tmp_path):
 def test_an_event_that_comes_late_closes_its_gap(tmp_path):
     async def scenario(audit, _):
         await audit.append([event(1), event(4)])
-        assert (await audit.vitals()).missing == {"app": 2}
+        assert (await audit.stats()).missing == {"app": 2}
         await audit.append([event(3)])
-        assert (await audit.vitals()).missing == {"app": 1}
+        assert (await audit.stats()).missing == {"app": 1}
         assert [finding.kind for finding in verified(await everything(audit))] == ["gap"]
         await audit.append([event(2), event(3)])
-        assert (await audit.vitals()).missing == {"app": 0}
+        assert (await audit.stats()).missing == {"app": 0}
         assert verified(await everything(audit)) == []
 
     run(tmp_path, scenario)
@@ -111,7 +111,7 @@ def test_another_event_under_the_same_number_is_refused_with_its_whole_batch(tmp
     async def scenario(audit, _):
         if known == "before":
             await audit.append([event(1)])
-        with pytest.raises(Contradiction, match="app-1"):
+        with pytest.raises(SequenceConflict, match="app-1"):
             await audit.append([event(1, id="other"), event(2), event(1)])
         assert len(await everything(audit)) == (known == "before")
 
@@ -150,7 +150,7 @@ def test_lists_are_newest_first_and_are_filtered_by_field(tmp_path):
             (("actor", "nobody"),): [],
         }
         for filters, expected in filtered.items():
-            page = await audit.list(call("viewer"), Paging(filters=dict(filters)), None, None)
+            page = await audit.list(call("viewer"), PageRequest(filters=dict(filters)), None, None)
             assert seqs(page) == expected
 
     run(tmp_path, scenario)
@@ -159,10 +159,10 @@ def test_lists_are_newest_first_and_are_filtered_by_field(tmp_path):
 def test_pages_follow_each_other_while_the_log_grows(tmp_path):
     async def scenario(audit, _):
         await audit.append(events(5))
-        first = await audit.list(call(), Paging(limit=2), None, None)
+        first = await audit.list(call(), PageRequest(limit=2), None, None)
         await audit.append(events(7))
-        second = await audit.list(call(), Paging(limit=2, cursor=first.next), None, None)
-        third = await audit.list(call(), Paging(limit=2, cursor=second.next), None, None)
+        second = await audit.list(call(), PageRequest(limit=2, cursor=first.next), None, None)
+        third = await audit.list(call(), PageRequest(limit=2, cursor=second.next), None, None)
         assert [seqs(first), seqs(second), seqs(third)] == [[5, 4], [3, 2], [1]]
         assert third.next is None
 
@@ -181,7 +181,7 @@ def test_a_span_has_its_beginning_and_not_its_end(tmp_path):
             (0, 2**53 - 1): ["app-4", "app-3", "app-2", "app-1"],
         }
         for (since, until), expected in spans.items():
-            page = await audit.list(call(), Paging(), since, until)
+            page = await audit.list(call(), PageRequest(), since, until)
             assert [entry.id for entry in page.items] == expected
 
     run(tmp_path, scenario)
@@ -193,15 +193,15 @@ def test_a_span_is_paged_and_filtered_too(tmp_path):
             [event(number, actor="user:eve" if number % 2 else "user:ada") for number in range(1, 9)]
         )
         asked = {"limit": 2, "filters": {"actor": "user:eve"}}
-        first = await audit.list(call(), Paging(**asked), 1_700_000_003_000, None)
-        second = await audit.list(call(), Paging(**asked, cursor=first.next), 1_700_000_003_000, None)
+        first = await audit.list(call(), PageRequest(**asked), 1_700_000_003_000, None)
+        second = await audit.list(call(), PageRequest(**asked, cursor=first.next), 1_700_000_003_000, None)
         assert [seqs(first), seqs(second), second.next] == [[7, 5], [3], None]
 
     run(tmp_path, scenario)
 
 
 @pytest.mark.parametrize(
-    "paging", [Paging(sort="hash"), Paging(cursor="nonsense"), Paging(cursor="WyItc2VxIl0")]
+    "paging", [PageRequest(sort="hash"), PageRequest(cursor="nonsense"), PageRequest(cursor="WyItc2VxIl0")]
 )
 def test_what_means_nothing_is_an_invalid_field(tmp_path, paging):
     async def scenario(audit, _):
@@ -235,10 +235,10 @@ def test_who_may_see_some_apps_only_does_not_see_the_audit(tmp_path):
         await audit.append(events(2))
         confined = call("viewer", apps={"shop"})
         for asked in (
-            audit.list(confined, Paging(), None, None),
+            audit.list(confined, PageRequest(), None, None),
             audit.get(confined, 1),
             audit.newest(confined, 1),
-            audit.checkpoints(confined, Paging()),
+            audit.checkpoints(confined, PageRequest()),
             anext(audit.follow(confined, 0)),
         ):
             with pytest.raises(Forbidden, match="every app"):
@@ -253,7 +253,7 @@ def test_a_checkpoint_says_where_the_chain_stands_and_is_signed(tmp_path):
         answer = await audit.checkpoint(call())
         signed = msgspec.to_builtins(answer.value)
         assert answer.created
-        assert checkpoints.problem(signed, checkpoints.public_key(KEY)) is None
+        assert checkpoints.verify_error(signed, checkpoints.public_key(KEY)) is None
         assert signed["seq"] == 3
         assert signed["previous"] == ""
         assert signed["origin"].startswith("alm-")
@@ -271,7 +271,7 @@ def test_checkpoints_form_a_chain_of_their_own(tmp_path):
         assert [each["previous"] for each in made[1:]] == [
             checkpoints.fingerprint(each) for each in made[:-1]
         ]
-        page = await audit.checkpoints(call("viewer"), Paging())
+        page = await audit.checkpoints(call("viewer"), PageRequest())
         assert [msgspec.to_builtins(each) for each in page.items] == made[::-1]
 
     run(tmp_path, scenario)
@@ -297,7 +297,10 @@ def test_a_new_key_signs_what_an_old_one_has_signed(tmp_path):
         new = await renewed.checkpoint(call())
         assert new.created
         assert new.value.previous == checkpoints.fingerprint(msgspec.to_builtins(old))
-        assert checkpoints.problem(msgspec.to_builtins(new.value), checkpoints.public_key(bytes(32))) is None
+        assert (
+            checkpoints.verify_error(msgspec.to_builtins(new.value), checkpoints.public_key(bytes(32)))
+            is None
+        )
 
     run(tmp_path, scenario)
 
@@ -326,14 +329,14 @@ def test_a_key_repeats_the_answer(tmp_path):
 
 def test_the_worker_signs_what_is_due_and_no_more(tmp_path):
     async def scenario(audit, _):
-        await audit.sign_if_due()
-        assert (await audit.vitals()).signed == 0
+        await audit.checkpoint_if_due()
+        assert (await audit.stats()).signed_seq == 0
         await audit.append(events(1))
-        await audit.sign_if_due()
-        assert (await audit.vitals()).signed == 1
+        await audit.checkpoint_if_due()
+        assert (await audit.stats()).signed_seq == 1
         await audit.append(events(2))
-        await audit.sign_if_due()
-        assert (await audit.vitals()).signed == 1
+        await audit.checkpoint_if_due()
+        assert (await audit.stats()).signed_seq == 1
 
     run(tmp_path, scenario)
 
@@ -343,7 +346,7 @@ def test_a_log_that_grows_much_is_signed_as_it_grows(tmp_path):
         signed = []
         for upto in (999, 1000, 1001, 1999, 2400):
             await audit.append(events(upto))
-            signed.append((await audit.vitals()).signed)
+            signed.append((await audit.stats()).signed_seq)
         assert signed == [0, 1000, 1000, 1000, 2400]
 
     run(tmp_path, scenario)
@@ -352,9 +355,9 @@ def test_a_log_that_grows_much_is_signed_as_it_grows(tmp_path):
 def test_the_end_is_signed_at_the_end_if_anything_came(tmp_path):
     async def scenario(audit, _):
         await audit.append(events(2))
-        await audit.sign_the_end()
-        await audit.sign_the_end()
-        page = await audit.checkpoints(call(), Paging())
+        await audit.checkpoint_if_changed()
+        await audit.checkpoint_if_changed()
+        page = await audit.checkpoints(call(), PageRequest())
         assert [each.seq for each in page.items] == [2]
 
     run(tmp_path, scenario)
@@ -380,7 +383,7 @@ def test_a_follower_gets_what_comes_from_now_on(tmp_path):
 
 def test_a_follower_resumes_after_an_entry_and_misses_nothing(tmp_path):
     async def scenario(audit, _):
-        count = 2 * audit_service.BATCH + 7
+        count = 2 * audit_service.STREAM_BATCH_SIZE + 7
         await audit.append(events(count))
         following = audit.follow(call(), 3)
         assert await some(following, count - 3) == list(range(4, count + 1))
@@ -407,7 +410,7 @@ def test_followers_come_to_an_end_when_the_server_stops(tmp_path):
         await audit.append(events(2))
         waiting = asyncio.create_task(some(audit.follow(call(), 2), 1))
         await asyncio.sleep(0.05)
-        audit.end_following()
+        audit.close_streams()
         with pytest.raises(StopAsyncIteration):
             await waiting
         assert [entry async for entry in audit.follow(call(), 0)] == []

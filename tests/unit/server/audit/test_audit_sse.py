@@ -6,10 +6,10 @@ import json
 import pytest
 
 from envmgr.server.audit import event_stream
-from envmgr.server.audit.domain import Head, chained
+from envmgr.server.audit.domain import Head, build_entries
 from support.auditlog import events
 
-ENTRIES = chained(Head(), events(5))
+ENTRIES = build_entries(Head(), events(5))
 
 
 class Source:
@@ -49,7 +49,7 @@ def test_entries_are_messages_with_their_number_as_id():
 
 
 def test_a_line_break_in_an_entry_does_not_break_its_message():
-    entry = chained(Head(), [*events(1)])[0]
+    entry = build_entries(Head(), [*events(1)])[0]
     import msgspec
 
     message = event_stream.message(
@@ -61,7 +61,7 @@ def test_a_line_break_in_an_entry_does_not_break_its_message():
 def test_comments_keep_a_silent_connection_alive_until_it_ends():
     async def scenario():
         return await all_of(
-            event_stream.stream(Source(ends=False).follow(), may, keep_alive=0.02, longest=0.3)
+            event_stream.stream(Source(ends=False).follow(), may, keep_alive=0.02, max_duration=0.3)
         )
 
     chunks = asyncio.run(scenario())

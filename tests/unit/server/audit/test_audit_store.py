@@ -8,7 +8,7 @@ import pytest
 
 from envmgr.server.audit import module, store
 from envmgr.server.kit.db.migrations import upgrade
-from envmgr.server.kit.db.pagination import Paging
+from envmgr.server.kit.db.pagination import PageRequest
 from support.auditlog import events, everything, run, verified
 from support.services import call, database
 
@@ -98,7 +98,7 @@ def test_an_intruder_who_owns_the_database_is_found_out(tmp_path, act, kinds):
     intruder.close()
 
     async def audited(audit, _):
-        page = await audit.checkpoints(call(), Paging())
+        page = await audit.checkpoints(call(), PageRequest())
         return verified(await everything(audit), [msgspec.to_builtins(one) for one in page.items])
 
     assert {finding.kind for finding in run(tmp_path, audited)} - {"rewritten"} == kinds

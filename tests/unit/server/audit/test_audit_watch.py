@@ -7,9 +7,9 @@ import asyncio
 import pytest
 
 from envmgr.server.audit import module as audit_module
-from envmgr.server.audit.store import Vitals
-from envmgr.server.audit.truncation_check import Watch, cuts
-from envmgr.server.kit.common.problems import Unavailable
+from envmgr.server.audit.store import LogStats
+from envmgr.server.audit.truncation_check import TruncationCheck, find_truncations
+from envmgr.server.kit.common.problems import ServiceUnavailable
 from support.auditlog import KEY, event, events
 from support.services import opened
 
@@ -22,12 +22,12 @@ class Sent:
     def __init__(self, number):
         self.number = number
 
-    async def sent(self):
+    async def acknowledged_sequence(self):
         return self.number
 
 
 def vitals(seq, signed=0, **taken):
-    return Vitals(seq, signed, missing={}, taken=taken)
+    return LogStats(seq, signed, missing={}, recorded=taken)
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def vitals(seq, signed=0, **taken):
     ],
 )
 def test_a_whole_log_is_left_alone(log, sent, buried):
-    assert cuts(log, sent, buried) == []
+    assert find_truncations(log, sent, buried) == []
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_a_whole_log_is_left_alone(log, sent, buried):
     ],
 )
 def test_a_log_that_was_cut_is_told_of(log, sent, buried, told):
-    assert cuts(log, sent, buried) == [told]
+    assert find_truncations(log, sent, buried) == [told]
 
 
 def watched(directory, scenario):
@@ -68,13 +68,13 @@ def watched(directory, scenario):
 
 def test_what_was_put_aside_is_no_cut_before_and_after_it_is_taken(tmp_path):
     async def scenario(audit, module):
-        watch = Watch(audit, module.dead_letters, [Sent(4)])
+        watch = TruncationCheck(audit, module.dead_letters, [Sent(4)])
         (log,) = module.subscriptions
-        await log.bury(event(2), ValueError("a bug"), 5)
+        await log.dead_letter(event(2), ValueError("a bug"), 5)
         await log.handle([event(1), event(3), event(4)])
-        assert await watch.told() == "3 entries, 0 signed; lacks 1 of app"
+        assert await watch.status() == "3 entries, 0 signed; lacks 1 of app"
         await module.dead_letters.retry(1)
-        assert await watch.told() == "4 entries, 0 signed"
+        assert await watch.status() == "4 entries, 0 signed"
 
     watched(tmp_path, scenario)
 
@@ -82,10 +82,12 @@ def test_what_was_put_aside_is_no_cut_before_and_after_it_is_taken(tmp_path):
 def test_a_log_that_is_older_than_what_services_know_of_is_refused(tmp_path):
     async def scenario(audit, module):
         await audit.append(events(3))
-        watch = Watch(audit, module.dead_letters, [Sent(5)])
-        with pytest.raises(Unavailable, match="the audit was cut: 2 of the 5 events that app told are gone"):
-            await watch.told()
+        watch = TruncationCheck(audit, module.dead_letters, [Sent(5)])
+        with pytest.raises(
+            ServiceUnavailable, match="the audit was cut: 2 of the 5 events that app told are gone"
+        ):
+            await watch.status()
         await audit.append([event(6)])
-        assert await Watch(audit, module.dead_letters, [Sent(6)]).cuts() != []
+        assert await TruncationCheck(audit, module.dead_letters, [Sent(6)]).find_truncations() != []
 
     watched(tmp_path, scenario)

@@ -5,7 +5,7 @@ import re
 
 import msgspec
 
-from envmgr.server.bootstrap import DOCUMENT
+from envmgr.server.bootstrap import OPENAPI_PATH
 from envmgr.server.contracts.fields import Tag
 
 TAGS = ["1.4.0", "v2.0.0-rc.1+b:7@x", "release/3.0", "sub/v1.0.0", "a/b/c", "a/.b", "a/...", "a/b..", "a/-b"]
@@ -41,14 +41,14 @@ def test_a_tag_may_have_slashes_between_its_parts():
 
 
 def test_the_described_patterns_hold_the_same():
-    with open(DOCUMENT, "rb") as file:
+    with open(OPENAPI_PATH, "rb") as file:
         described = json.load(file)
     (path,) = (
         parameter["schema"]
         for parameter in described["paths"]["/apps/{app}/versions/{tag}"]["get"]["parameters"]
         if parameter.get("name") == "tag"
     )
-    for schema in (path, described["components"]["schemas"]["AppVersionNew"]["properties"]["tag"]):
+    for schema in (path, described["components"]["schemas"]["AppVersionCreate"]["properties"]["tag"]):
         assert (schema["type"], schema["maxLength"]) == ("string", 128)
         # ECMAScript's `$` is the very end.
         pattern = re.compile(schema["pattern"].replace("$", r"\Z"))

@@ -8,9 +8,9 @@ from litestar.exceptions import HTTPException
 
 from envmgr.server.deployment import module
 from envmgr.server.kit.common.problems import Problem
-from envmgr.server.kit.http.errors import answer_http, answer_problem
-from envmgr.server.kit.http.middleware import Door
-from envmgr.server.kit.http.requests import permitted
+from envmgr.server.kit.http.errors import http_exception_handler, problem_handler
+from envmgr.server.kit.http.middleware import RequestMiddleware
+from envmgr.server.kit.http.requests import require_scope
 from support.deploying import run
 from support.services import call
 
@@ -23,13 +23,13 @@ class Tokens:
 
 
 class Nobody:
-    async def denied(self, seen, status):
+    async def on_denied(self, info, status):
         pass
 
-    def answered(self, seen, status, seconds):
+    def on_response(self, info, status, seconds):
         pass
 
-    def failed(self, seen, error):
+    def on_error(self, info, error):
         raise error
 
 
@@ -38,11 +38,11 @@ async def client(world, token="user", **options):
     parts = module.module(world.database, world.service)
     application = Litestar(
         list(parts.routes),
-        before_request=permitted,
-        exception_handlers={HTTPException: answer_http, Problem: answer_problem},
+        before_request=require_scope,
+        exception_handlers={HTTPException: http_exception_handler, Problem: problem_handler},
         openapi_config=None,
     )
-    transport = httpx.ASGITransport(Door(application, Tokens(), Nobody(), **options))
+    transport = httpx.ASGITransport(RequestMiddleware(application, Tokens(), Nobody(), **options))
     headers = {"authorization": f"Bearer {token}"}
     async with httpx.AsyncClient(transport=transport, base_url="http://alm", headers=headers) as made:
         yield made
@@ -65,7 +65,7 @@ def test_a_deployment_goes_its_way_over_http(tmp_path):
             assert [entry["status"] for entry in history.json()] == ["successful", "in_progress"]
             assert 'rel="next"' in history.headers["link"]
             matrix = (await http.get("/matrix", params={"environment": "prod"})).json()
-            assert matrix["places"][0]["current"]["version_id"] == 1
+            assert matrix["placements"][0]["current"]["version_id"] == 1
             assert matrix["environments"][0]["name"] == "prod"
 
     run(tmp_path, scenario)
@@ -78,11 +78,14 @@ def test_conflicts_say_what_is_in_the_way(tmp_path):
             url = (await http.post("/deployments", json=new)).headers["location"]
             second = await http.post("/deployments", json=new)
             assert (second.status_code, second.json()["type"]) == (409, "/problems/deployment-active")
-            assert (second.json()["active"], second.headers["link"]) == (url, f'<{url}>; rel="active"')
+            assert (second.json()["active_deployment"], second.headers["link"]) == (
+                url,
+                f'<{url}>; rel="active"',
+            )
             step = await http.post(f"{url}/statuses", json={"status": "successful"})
-            assert (step.status_code, step.json()["type"]) == (409, "/problems/impossible-step")
-            assert "in_progress" in step.json()["steps"]
-            assert (await http.delete(url)).json()["type"] == "/problems/deployment-stands"
+            assert (step.status_code, step.json()["type"]) == (409, "/problems/invalid-transition")
+            assert "in_progress" in step.json()["allowed_statuses"]
+            assert (await http.delete(url)).json()["type"] == "/problems/deployment-in-use"
 
     run(tmp_path, scenario)
 

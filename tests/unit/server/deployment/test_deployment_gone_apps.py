@@ -6,11 +6,11 @@ import sqlite3
 
 import pytest
 
-from envmgr.server.contracts.requests import DeploymentNew, StatusNew
+from envmgr.server.contracts.requests import DeploymentCreate, StatusCreate
 from envmgr.server.deployment import module
 from envmgr.server.kit.common.problems import Forbidden, NotFound
 from envmgr.server.kit.db.migrations import upgrade
-from envmgr.server.kit.db.pagination import Paging
+from envmgr.server.kit.db.pagination import PageRequest
 from support.deploying import KnownVersions, run, version
 from support.services import call
 
@@ -28,14 +28,14 @@ async def replaced(world):
 def attempts(world, who, deployment):
     """Begin everything that can be asked of a deployment."""
     yield world.service.get(who, deployment.id)
-    yield world.service.statuses(who, deployment.id, Paging())
-    yield world.service.advance(who, deployment.id, StatusNew(status="rolled_back"))
-    yield world.service.put(who, deployment.id, StatusNew(status="superseded"))
+    yield world.service.list_statuses(who, deployment.id, PageRequest())
+    yield world.service.add_status(who, deployment.id, StatusCreate(status="rolled_back"))
+    yield world.service.set_status(who, deployment.id, StatusCreate(status="superseded"))
     yield world.service.delete(who, deployment.id)
 
 
 async def listed(world, who, **filters):
-    return [each.id for each in (await world.service.list(who, Paging(filters=filters))).items]
+    return [each.id for each in (await world.service.list(who, PageRequest(filters=filters))).items]
 
 
 def test_a_credential_for_an_app_neither_sees_nor_touches_what_is_left_of_one_that_had_its_name(tmp_path):
@@ -49,7 +49,7 @@ def test_a_credential_for_an_app_neither_sees_nor_touches_what_is_left_of_one_th
                 await attempt
         assert await world.service.get(theirs, new.id) == new
         matrix = await world.service.matrix(theirs, None)
-        assert {place.app_id for place in matrix.places} == {app.id for app in matrix.apps} == {3}
+        assert {place.app_id for place in matrix.placements} == {app.id for app in matrix.apps} == {3}
 
     run(tmp_path, scenario, KnownVersions(OLD, NEW))
 
@@ -96,14 +96,14 @@ def test_what_is_of_an_app_is_its_own_before_any_event_tells_of_it_and_after_it_
 def test_an_app_that_is_about_to_go_is_out_of_sight_of_who_is_for_some_apps_until_it_stays(tmp_path):
     async def scenario(world):
         theirs, made = call(apps={"shop"}), await world.deploy(OLD.id)
-        leave = await world.service.leave(call(), app_id=1, force=True)
+        leave = await world.service.begin_deletion(call(), app_id=1, force=True)
         assert await listed(world, theirs) == []
-        assert (await world.service.matrix(theirs, None)).places == ()
+        assert (await world.service.matrix(theirs, None)).placements == ()
         for attempt in attempts(world, theirs, made):
             with pytest.raises(NotFound):
                 await attempt
         assert await listed(world, call()) == [made.id]
-        await world.service.stay(call(), leave)
+        await world.service.cancel_deletion(call(), leave)
         assert await listed(world, theirs) == [made.id]
         assert await world.service.get(theirs, made.id) == made
 
@@ -117,10 +117,10 @@ def test_a_credential_for_many_apps_lists_what_is_of_each_page_by_page(tmp_path)
     async def scenario(world):
         who = call(apps=names[::2])
         for each in known:
-            await world.service.create(call(), DeploymentNew(version_id=each.id, environment="prod"))
+            await world.service.create(call(), DeploymentCreate(version_id=each.id, environment="prod"))
         seen, cursor = [], None
         while True:
-            page = await world.service.list(who, Paging(limit=7, cursor=cursor))
+            page = await world.service.list(who, PageRequest(limit=7, cursor=cursor))
             seen += [each.app for each in page.items]
             cursor = page.next
             if cursor is None:

@@ -4,9 +4,9 @@ import pytest
 
 from envmgr.server.contracts.requests import EnvironmentPut
 from envmgr.server.contracts.resources import AutoDeploy, Rules
-from envmgr.server.deployment.environment_rules import matching
+from envmgr.server.deployment.environment_rules import matching_rule
 from envmgr.server.kit.common.problems import NotFound
-from envmgr.server.kit.db.pagination import Paging
+from envmgr.server.kit.db.pagination import PageRequest
 from support.deploying import run
 from support.services import call
 
@@ -16,7 +16,7 @@ AUTO = "system:auto-deploy"
 async def ruled(world, *rules, environment="staging", **more):
     """Give an environment these auto-deploy rules: pairs of an app and a range."""
     auto = tuple(AutoDeploy(app=app, tag_range=tag_range) for app, tag_range in rules)
-    await world.service.put_environment(
+    await world.service.replace_environment(
         call(), environment, EnvironmentPut(rules=Rules(auto_deploy=auto, **more))
     )
 
@@ -28,7 +28,7 @@ async def born(world, id_, **changes):
 
 async def deployments(world):
     """Return every deployment, oldest first."""
-    return (await world.service.list(call(), Paging(sort="id", limit=200))).items
+    return (await world.service.list(call(), PageRequest(sort="id", limit=200))).items
 
 
 def test_a_new_version_is_deployed_where_a_rule_says_so(tmp_path):
@@ -68,7 +68,7 @@ def test_a_new_version_is_deployed_where_a_rule_says_so(tmp_path):
 )
 def test_a_rule_takes_the_tags_of_its_range(tag, tag_range, deployed):
     rules = Rules(auto_deploy=(AutoDeploy(app="shop", tag_range=tag_range),))
-    assert (matching(rules, "shop", tag) is not None) is deployed
+    assert (matching_rule(rules, "shop", tag) is not None) is deployed
 
 
 def test_an_event_that_comes_again_deploys_nothing_again(tmp_path):
@@ -200,7 +200,7 @@ def test_rules_follow_an_app_to_its_new_name_once(tmp_path):
         (event,) = await world.told("EnvironmentUpdated")
         assert (event.subject, event.actor) == ("environment/staging", "system:deployment")
         assert [rule["app"] for rule in event.data["rules"]["auto_deploy"]] == ["store", "blog"]
-        found = await world.service.environment(call(), "staging")
+        found = await world.service.get_environment(call(), "staging")
         assert [(rule.app, rule.tag_range) for rule in found.rules.auto_deploy] == [
             ("store", "^1"),
             ("blog", "*"),
@@ -284,7 +284,7 @@ def test_what_goes_with_an_app_stands_nowhere_and_its_history_stays(tmp_path):
         assert set(last) == {stood.id, on_its_way.id}
         assert events[-1].data["current_version_id"] is None
         matrix = await world.service.matrix(call(), None)
-        assert {place.app for place in matrix.places} == {app.name for app in matrix.apps} == {"blog"}
+        assert {place.app for place in matrix.placements} == {app.name for app in matrix.apps} == {"blog"}
         assert await world.places(1) == 0
         with pytest.raises(NotFound):
             await world.deploy(3)

@@ -21,8 +21,8 @@ things = pytest.mark.parametrize("thing", THINGS, ids=["app", "version"])
 @things
 def test_what_leaves_is_deployed_no_more_and_all_else_is(tmp_path, thing):
     async def scenario(world):
-        leave = await world.service.leave(call(), **thing)
-        assert leave.places == 0
+        leave = await world.service.begin_deletion(call(), **thing)
+        assert leave.active_placements == 0
         with pytest.raises(BeingDeleted, match=r"shop 7\.0\.0 is being deleted"):
             await world.deploy(7)
         await world.deploy(1000)
@@ -36,7 +36,7 @@ def test_what_leaves_is_deployed_no_more_and_all_else_is(tmp_path, thing):
 @things
 def test_what_stays_is_deployed_again(tmp_path, thing):
     async def scenario(world):
-        await world.service.stay(call(), await world.service.leave(call(), **thing))
+        await world.service.cancel_deletion(call(), await world.service.begin_deletion(call(), **thing))
         assert (await world.deploy(7)).status == "pending"
 
     run(tmp_path, scenario)
@@ -46,16 +46,16 @@ def test_what_stays_is_deployed_again(tmp_path, thing):
 def test_what_stands_or_is_on_its_way_leaves_by_force_only(tmp_path, thing):
     async def scenario(world):
         made = await world.deploy(7)
-        refused = await world.service.leave(call(), **thing)
-        assert (refused.places, refused.note) == (1, None)
+        refused = await world.service.begin_deletion(call(), **thing)
+        assert (refused.active_placements, refused.hold_id) == (1, None)
         await world.step(made, "in_progress", "successful")
-        assert (await world.service.leave(call(), **thing)).note is None
+        assert (await world.service.begin_deletion(call(), **thing)).hold_id is None
         await world.deploy(7, "dev")
-        forced = await world.service.leave(call(), **thing, force=True)
-        assert forced.places == 2
+        forced = await world.service.begin_deletion(call(), **thing, force=True)
+        assert forced.active_placements == 2
         with pytest.raises(BeingDeleted):
             await world.deploy(7, "staging")
-        await world.service.stay(call(), refused)
+        await world.service.cancel_deletion(call(), refused)
         with pytest.raises(BeingDeleted):
             await world.deploy(7, "staging")
 
@@ -65,11 +65,11 @@ def test_what_stands_or_is_on_its_way_leaves_by_force_only(tmp_path, thing):
 @things
 def test_of_two_who_delete_the_same_the_one_that_fails_does_not_let_it_in_again(tmp_path, thing):
     async def scenario(world):
-        first, second = [await world.service.leave(call(), **thing) for _ in range(2)]
-        await world.service.stay(call(), second)
+        first, second = [await world.service.begin_deletion(call(), **thing) for _ in range(2)]
+        await world.service.cancel_deletion(call(), second)
         with pytest.raises(BeingDeleted):
             await world.deploy(7)
-        await world.service.stay(call(), first)
+        await world.service.cancel_deletion(call(), first)
         await world.deploy(7)
 
     run(tmp_path, scenario)
@@ -78,13 +78,13 @@ def test_of_two_who_delete_the_same_the_one_that_fails_does_not_let_it_in_again(
 @things
 def test_whoever_was_killed_in_between_bars_nothing_for_long(tmp_path, thing):
     async def scenario(world):
-        await world.service.leave(call(), **thing)
+        await world.service.begin_deletion(call(), **thing)
         pass_by(world, 29_000)
         with pytest.raises(BeingDeleted):
             await world.deploy(7)
         pass_by(world, 2_000)
         await world.deploy(7)
-        await world.service.leave(call(), version_id=99)
+        await world.service.begin_deletion(call(), version_id=99)
         assert notes(world) == [(None, 99)]
 
     run(tmp_path, scenario)
@@ -103,7 +103,7 @@ def test_a_version_of_an_app_that_is_gone_is_not_deployed_however_late_an_event_
 def test_once_an_event_tells_that_it_is_gone_the_note_goes_too(tmp_path, gone):
     async def scenario(world):
         thing = {"app": {"app_id": 1}, "version": {"version_id": 7}}[gone]
-        await world.service.leave(call(), **thing)
+        await world.service.begin_deletion(call(), **thing)
         await world.happen(
             world.app_event("AppDeleted") if gone == "app" else world.version_event("VersionDeleted", 7)
         )
@@ -118,8 +118,8 @@ def test_once_an_event_tells_that_it_is_gone_the_note_goes_too(tmp_path, gone):
 def test_a_rule_does_not_deploy_what_leaves_and_says_so(tmp_path, thing):
     async def scenario(world):
         rules = Rules(auto_deploy=(AutoDeploy(app="shop", tag_range="*"),))
-        await world.service.put_environment(call(), "dev", EnvironmentPut(rules=rules))
-        await world.service.leave(call(), **thing)
+        await world.service.replace_environment(call(), "dev", EnvironmentPut(rules=rules))
+        await world.service.begin_deletion(call(), **thing)
         await world.happen(world.version_event("VersionCreated", 7))
         assert await world.place("dev") is None
         (skipped,) = await world.told("AutoDeploySkipped")
@@ -133,8 +133,8 @@ def test_a_way_back_leads_past_a_version_that_leaves(tmp_path):
         await world.stand(1)
         await world.stand(2)
         third = await world.stand(3)
-        leave = await world.service.leave(call(), version_id=2)
-        assert leave.note is not None
+        leave = await world.service.begin_deletion(call(), version_id=2)
+        assert leave.hold_id is not None
         await world.step(third, "rolled_back")
         assert await world.current() == 1
 

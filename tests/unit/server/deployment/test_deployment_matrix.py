@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from envmgr.server.deployment import transitions
-from envmgr.server.deployment.domain import By, Order
-from envmgr.server.deployment.matrix import Moments
+from envmgr.server.deployment.domain import DeploymentRequest, Initiator
+from envmgr.server.deployment.matrix import TimestampFormatter
 from envmgr.server.kit.common.clock import rfc3339
 from envmgr.server.kit.common.problems import NotFound
-from envmgr.server.kit.db.pagination import Paging
+from envmgr.server.kit.db.pagination import PageRequest
 from support.deploying import run
 from support.services import call
 
@@ -46,7 +46,7 @@ def test_the_matrix_of_one_environment_shows_that_one(tmp_path):
         await world.stand(1, "dev")
         matrix = await world.service.matrix(call(), "dev")
         assert [each.name for each in matrix.environments] == ["dev"]
-        assert [place.environment for place in matrix.places] == ["dev"]
+        assert [place.environment for place in matrix.placements] == ["dev"]
         with pytest.raises(NotFound):
             await world.service.matrix(call(), "moon")
 
@@ -55,8 +55,8 @@ def test_the_matrix_of_one_environment_shows_that_one(tmp_path):
 
 @given(st.lists(st.integers(0, 253_402_300_799_999), max_size=5))
 def test_the_matrix_spells_moments_as_everything_else_does(moments):
-    spelling = Moments()
-    assert [spelling.spelled(ms) for ms in moments] == [rfc3339(ms) for ms in moments]
+    spelling = TimestampFormatter()
+    assert [spelling.format(ms) for ms in moments] == [rfc3339(ms) for ms in moments]
 
 
 class Watching:
@@ -76,13 +76,13 @@ class Watching:
         self.texts.append(statement.sqlite[0])
         return self._inner.all(statement, **values)
 
-    def add(self, statement, **values):
+    def insert(self, statement, **values):
         self.texts.append(statement.sqlite[0])
-        return self._inner.add(statement, **values)
+        return self._inner.insert(statement, **values)
 
-    def run(self, statement, **values):
+    def execute(self, statement, **values):
         self.texts.append(statement.sqlite[0])
-        return self._inner.run(statement, **values)
+        return self._inner.execute(statement, **values)
 
 
 def plans(path, texts):
@@ -110,8 +110,10 @@ def test_beginning_a_deployment_and_taking_it_further_reads_no_history(tmp_path)
 
         def unit(transaction):
             watching = Watching(transaction)
-            order = transitions.known(watching, Order(2, 1, "shop", "2.0.0", "prod", "", By("user:ada")))
-            deployment = transitions.begin(watching, order)
+            order = transitions.resolve_request(
+                watching, DeploymentRequest(2, 1, "shop", "2.0.0", "prod", "", Initiator("user:ada"))
+            )
+            deployment = transitions.create(watching, order)
             texts.extend(watching.texts)
             return deployment
 
@@ -142,13 +144,15 @@ def test_the_matrix_is_one_scan_of_its_projection(tmp_path):
     run(tmp_path, scenario)
 
 
-@pytest.mark.parametrize("statement", ["count_of_app", "count_of_version", "find", "active_in", "has_any_in"])
+@pytest.mark.parametrize(
+    "statement", ["count_active_for_app", "count_active_for_version", "find", "active_in", "has_any_in"]
+)
 def test_what_is_asked_at_every_turn_goes_by_an_index(tmp_path, statement):
     from envmgr.server.deployment import placements, store
 
     arguments = {
-        "count_of_app": (1,),
-        "count_of_version": (1,),
+        "count_active_for_app": (1,),
+        "count_active_for_version": (1,),
         "find": (1,),
         "active_in": (1, "prod"),
         "has_any_in": ("prod",),
@@ -184,7 +188,9 @@ def test_the_list_of_one_app_begins_at_its_newest_whoever_had_the_name_before(tm
         def unit(reader):
             watching = Watching(reader)
             store.page(
-                watching, Paging(filters=filters), placements.theirs(watching, call(apps={"shop"}).principal)
+                watching,
+                PageRequest(filters=filters),
+                placements.visible_apps(watching, call(apps={"shop"}).principal),
             )
             texts.extend(watching.texts)
 

@@ -5,18 +5,18 @@ import sqlite3
 
 import pytest
 
-from envmgr.server.contracts.requests import DeploymentNew, EnvironmentPut, StatusNew
+from envmgr.server.contracts.requests import DeploymentCreate, EnvironmentPut, StatusCreate
 from envmgr.server.contracts.resources import Rules
 from envmgr.server.deployment.domain import (
     DeploymentActive,
-    DeploymentStands,
+    DeploymentInUse,
     EnvironmentBlocked,
-    ImpossibleStep,
-    NeedsAnother,
+    InvalidTransition,
+    SelfApprovalForbidden,
 )
-from envmgr.server.kit.common.preconditions import tag_of
-from envmgr.server.kit.common.problems import Forbidden, IdempotencyKeyReused, NotFound, Stale
-from envmgr.server.kit.db.pagination import Paging
+from envmgr.server.kit.common.preconditions import etag_of
+from envmgr.server.kit.common.problems import Forbidden, IdempotencyKeyReused, NotFound, PreconditionFailed
+from envmgr.server.kit.db.pagination import PageRequest
 from support.deploying import ANOTHER, KnownVersions, run, version
 from support.services import call
 
@@ -52,18 +52,18 @@ def test_only_who_may_write_environments_goes_on_while_one_is_blocked_and_the_hi
     async def scenario(world):
         user, app_only = call("user"), call(apps={"shop", "blog"})
         begun = await world.deploy(by=user)
-        await world.service.put_environment(call(), "prod", asking(blocked="freeze"))
+        await world.service.replace_environment(call(), "prod", asking(blocked="freeze"))
         frozen = await world.deploy(1000, by=user)
         assert frozen.status == "blocked"
         for each, way in ((frozen, "queued"), (frozen, "pending"), (begun, "in_progress")):
             for who in (user, app_only):
                 with pytest.raises(EnvironmentBlocked, match="prod is blocked: freeze") as caught:
-                    await world.service.advance(who, each.id, StatusNew(status=way))
+                    await world.service.add_status(who, each.id, StatusCreate(status=way))
                 assert caught.value.members == {"reason": "freeze"}
-        started = StatusNew(status="in_progress", reason="hotfix")
-        said = await world.service.put(call(), begun.id, started)
+        started = StatusCreate(status="in_progress", reason="hotfix")
+        said = await world.service.set_status(call(), begun.id, started)
         assert said.reason == "hotfix (though blocked: freeze)"
-        assert await world.service.put(call(), begun.id, started) == said
+        assert await world.service.set_status(call(), begun.id, started) == said
         await world.step(frozen, "queued")
         assert (await world.history(frozen))[-1] == ("queued", "(though blocked: freeze)", "user:ada")
         await world.step(begun, "successful", by=user)
@@ -74,9 +74,9 @@ def test_only_who_may_write_environments_goes_on_while_one_is_blocked_and_the_hi
 
 def test_the_end_of_a_block_lets_everybody_go_on(tmp_path):
     async def scenario(world):
-        await world.service.put_environment(call(), "prod", asking(blocked="freeze"))
+        await world.service.replace_environment(call(), "prod", asking(blocked="freeze"))
         made = await world.deploy(by=call("user"))
-        await world.service.put_environment(call(), "prod", asking())
+        await world.service.replace_environment(call(), "prod", asking())
         moved = await world.step(made, "queued", "in_progress", by=call("user"))
         assert (moved.status, moved.reason) == ("in_progress", "")
 
@@ -124,7 +124,7 @@ def test_an_environment_is_made_by_its_first_use_with_a_tier_that_fits_its_name(
     async def scenario(world):
         await world.deploy(1, name)
         await world.deploy(1000, name)
-        made = await world.service.environment(call(), name)
+        made = await world.service.get_environment(call(), name)
         assert (made.name, made.tier, made.sort_order) == (name, tier, order)
         assert [event.type for event in await world.told()] == [
             "EnvironmentCreated",
@@ -141,7 +141,7 @@ def test_one_deployment_of_an_app_is_active_in_an_environment_and_a_second_is_to
         with pytest.raises(DeploymentActive) as caught:
             await world.deploy(2)
         url = f"/deployments/{first.id}"
-        assert caught.value.members == {"active": url, "active_status": "pending"}
+        assert caught.value.members == {"active_deployment": url, "active_deployment_status": "pending"}
         assert caught.value.headers == {"link": f'<{url}>; rel="active"'}
         await world.deploy(2, "staging")
         await world.deploy(1000, "prod")
@@ -201,16 +201,16 @@ def test_nobody_changes_what_the_history_says(tmp_path, statement):
 def test_an_impossible_step_names_those_there_are_and_changes_nothing(tmp_path):
     async def scenario(world):
         made = await world.deploy()
-        with pytest.raises(ImpossibleStep) as caught:
+        with pytest.raises(InvalidTransition) as caught:
             await world.step(made, "successful")
         steps = ["in_progress", "queued", "awaiting_approval", "blocked", "cancelled"]
-        assert caught.value.members == {"steps": steps}
-        assert caught.value.slug == "impossible-step"
+        assert caught.value.members == {"allowed_statuses": steps}
+        assert caught.value.slug == "invalid-transition"
         assert await world.service.get(call(), made.id) == made
         await world.step(made, "cancelled")
-        with pytest.raises(ImpossibleStep) as caught:
+        with pytest.raises(InvalidTransition) as caught:
             await world.step(made, "in_progress")
-        assert caught.value.members == {"steps": []}
+        assert caught.value.members == {"allowed_statuses": []}
 
     run(tmp_path, scenario)
 
@@ -326,7 +326,7 @@ def test_what_stands_can_be_retired_with_nothing_in_its_stead(tmp_path):
 
 def test_where_approval_is_asked_for_somebody_else_moves_a_deployment_on(tmp_path):
     async def scenario(world):
-        await world.service.put_environment(call(), "prod", asking(requires_approval=True))
+        await world.service.replace_environment(call(), "prod", asking(requires_approval=True))
         made = await world.deploy(reason="release")
         waits = "prod asks for the approval of somebody else"
         assert (made.status, made.reason) == ("awaiting_approval", waits)
@@ -335,7 +335,7 @@ def test_where_approval_is_asked_for_somebody_else_moves_a_deployment_on(tmp_pat
             ("awaiting_approval", "system:rules"),
         ]
         for ahead in ("queued", "in_progress"):
-            with pytest.raises(NeedsAnother):
+            with pytest.raises(SelfApprovalForbidden):
                 await world.step(made, ahead)
         await world.step(made, "queued", by=call(actor=ANOTHER))
         await world.step(made, "in_progress", "successful")
@@ -354,9 +354,9 @@ def test_a_key_of_who_asked_is_not_somebody_else(tmp_path):
                 one, principal=msgspec.structs.replace(one.principal, user_id=user_id)
             )
 
-        await world.service.put_environment(call(), "prod", asking(requires_approval=True))
+        await world.service.replace_environment(call(), "prod", asking(requires_approval=True))
         made = await world.deploy(by=of_user("user:ada", 3))
-        with pytest.raises(NeedsAnother):
+        with pytest.raises(SelfApprovalForbidden):
             await world.step(made, "in_progress", by=of_user("key:9", 3))
         await world.step(made, "in_progress", by=of_user("user:grace", 4))
 
@@ -365,9 +365,9 @@ def test_a_key_of_who_asked_is_not_somebody_else(tmp_path):
 
 def test_another_job_of_the_same_binding_is_not_somebody_else(tmp_path):
     async def scenario(world):
-        await world.service.put_environment(call(), "prod", asking(requires_approval=True))
+        await world.service.replace_environment(call(), "prod", asking(requires_approval=True))
         made = await world.deploy(by=call(actor="oidc:4/run-1"))
-        with pytest.raises(NeedsAnother):
+        with pytest.raises(SelfApprovalForbidden):
             await world.step(made, "in_progress", by=call(actor="oidc:4/run-2"))
         await world.step(made, "in_progress", by=call(actor="oidc:44/run-2"))
 
@@ -376,17 +376,17 @@ def test_another_job_of_the_same_binding_is_not_somebody_else(tmp_path):
 
 def test_no_way_round_leads_past_an_approval(tmp_path):
     async def scenario(world):
-        await world.service.put_environment(call(), "prod", asking(requires_approval=True))
+        await world.service.replace_environment(call(), "prod", asking(requires_approval=True))
         made = await world.step(await world.deploy(), "blocked", "pending")
-        with pytest.raises(NeedsAnother):
+        with pytest.raises(SelfApprovalForbidden):
             await world.step(made, "in_progress")
         await world.step(made, "queued", by=call(actor=ANOTHER))
         await world.step(made, "awaiting_approval")
-        with pytest.raises(NeedsAnother):
+        with pytest.raises(SelfApprovalForbidden):
             await world.step(made, "in_progress")
         # The rule may go, but who waits for approval still does.
-        await world.service.put_environment(call(), "prod", asking())
-        with pytest.raises(NeedsAnother):
+        await world.service.replace_environment(call(), "prod", asking())
+        with pytest.raises(SelfApprovalForbidden):
             await world.step(made, "in_progress")
 
     run(tmp_path, scenario)
@@ -394,14 +394,16 @@ def test_no_way_round_leads_past_an_approval(tmp_path):
 
 def test_what_is_blocked_begins_blocked_for_the_reason_that_is_given(tmp_path):
     async def scenario(world):
-        await world.service.put_environment(call(), "prod", asking(blocked="freeze", requires_approval=True))
+        await world.service.replace_environment(
+            call(), "prod", asking(blocked="freeze", requires_approval=True)
+        )
         made = await world.deploy(reason="release")
         assert (made.status, made.reason) == ("blocked", "freeze")
         assert await world.history(made) == [
             ("pending", "release", "user:ada"),
             ("blocked", "freeze", "system:rules"),
         ]
-        with pytest.raises(NeedsAnother):
+        with pytest.raises(SelfApprovalForbidden):
             await world.step(made, "queued")
 
     run(tmp_path, scenario)
@@ -410,16 +412,18 @@ def test_what_is_blocked_begins_blocked_for_the_reason_that_is_given(tmp_path):
 def test_a_put_takes_a_step_and_repeated_changes_nothing(tmp_path):
     async def scenario(world):
         made = await world.deploy()
-        moved = await world.service.put(
-            call(if_match="1.1"), made.id, StatusNew(status="in_progress", reason="go")
+        moved = await world.service.set_status(
+            call(if_match="1.1"), made.id, StatusCreate(status="in_progress", reason="go")
         )
         told = len(await world.told())
         for reason in ("go", ""):
-            again = StatusNew(status="in_progress", reason=reason)
-            assert await world.service.put(call(), made.id, again) == moved
+            again = StatusCreate(status="in_progress", reason=reason)
+            assert await world.service.set_status(call(), made.id, again) == moved
         assert len(await world.told()) == told
-        with pytest.raises(ImpossibleStep):
-            await world.service.put(call(), made.id, StatusNew(status="in_progress", reason="other"))
+        with pytest.raises(InvalidTransition):
+            await world.service.set_status(
+                call(), made.id, StatusCreate(status="in_progress", reason="other")
+            )
 
     run(tmp_path, scenario)
 
@@ -428,9 +432,9 @@ def test_only_who_saw_the_present_state_changes_it(tmp_path):
     async def scenario(world):
         made = await world.deploy()
         await world.step(made, "queued")
-        with pytest.raises(Stale):
-            await world.service.put(call(if_match="1.1"), made.id, StatusNew(status="in_progress"))
-        with pytest.raises(Stale):
+        with pytest.raises(PreconditionFailed):
+            await world.service.set_status(call(if_match="1.1"), made.id, StatusCreate(status="in_progress"))
+        with pytest.raises(PreconditionFailed):
             await world.service.delete(call(if_match="1.1"), made.id)
 
     run(tmp_path, scenario)
@@ -438,16 +442,16 @@ def test_only_who_saw_the_present_state_changes_it(tmp_path):
 
 def test_a_key_makes_one_deployment_and_one_step_of_many_requests(tmp_path):
     async def scenario(world):
-        new = DeploymentNew(version_id=1, environment="prod")
+        new = DeploymentCreate(version_id=1, environment="prod")
         answers = [await world.service.create(call(key="a"), new) for _ in range(3)]
         assert [answer.replayed for answer in answers] == [False, True, True]
         assert len({answer.value for answer in answers}) == 1
-        made, ahead = answers[0].value, StatusNew(status="in_progress")
-        steps = [await world.service.advance(call(key="b"), made.id, ahead) for _ in range(3)]
+        made, ahead = answers[0].value, StatusCreate(status="in_progress")
+        steps = [await world.service.add_status(call(key="b"), made.id, ahead) for _ in range(3)]
         assert [step.replayed for step in steps] == [False, True, True]
         assert [status for status, _, _ in await world.history(made)] == ["pending", "in_progress"]
         with pytest.raises(IdempotencyKeyReused):
-            await world.service.advance(call(key="b", fingerprint="other"), made.id, ahead)
+            await world.service.add_status(call(key="b", fingerprint="other"), made.id, ahead)
 
     run(tmp_path, scenario)
 
@@ -455,20 +459,20 @@ def test_a_key_makes_one_deployment_and_one_step_of_many_requests(tmp_path):
 def test_only_what_is_history_can_be_deleted_and_its_own_history_stays(tmp_path):
     async def scenario(world):
         first = await world.deploy(1)
-        with pytest.raises(DeploymentStands, match="cancel it first"):
+        with pytest.raises(DeploymentInUse, match="cancel it first"):
             await world.service.delete(call(), first.id)
         first = await world.step(first, "in_progress", "successful")
-        with pytest.raises(DeploymentStands, match="is what stands"):
+        with pytest.raises(DeploymentInUse, match="is what stands"):
             await world.service.delete(call(), first.id)
         second = await world.step(await world.deploy(2), "cancelled")
-        with pytest.raises(DeploymentStands, match="last that was tried"):
+        with pytest.raises(DeploymentInUse, match="last that was tried"):
             await world.service.delete(call(), second.id)
         await world.stand(3)
-        await world.service.delete(call(if_match=tag_of(second)), second.id)
+        await world.service.delete(call(if_match=etag_of(second)), second.id)
         with pytest.raises(NotFound):
             await world.service.get(call(), second.id)
         with pytest.raises(NotFound):
-            await world.service.statuses(call(), second.id, Paging())
+            await world.service.list_statuses(call(), second.id, PageRequest())
         (event,) = await world.told("DeploymentDeleted")
         assert (event.subject, event.data["current_version_id"]) == (f"app/1/deployment/{second.id}", 3)
         connection = sqlite3.connect(world.database.path)
@@ -515,10 +519,10 @@ def test_what_stands_or_is_on_its_way_is_counted_by_place(tmp_path):
         await world.deploy(2, "dev")
         await world.deploy(1000, "prod")
         counted = [{"app_id": 1}, {"version_id": 1}, {"version_id": 2}, {"app_id": 2}, {"app_id": 3}]
-        leaves = [await world.service.leave(call(), **of) for of in counted]
-        assert [leave.places for leave in leaves] == [3, 2, 1, 1, 0]
-        assert [leave.note is None for leave in leaves] == [True, True, True, True, False]
-        assert await world.service.under_way() == {"pending": 3}
+        leaves = [await world.service.begin_deletion(call(), **of) for of in counted]
+        assert [leave.active_placements for leave in leaves] == [3, 2, 1, 1, 0]
+        assert [leave.hold_id is None for leave in leaves] == [True, True, True, True, False]
+        assert await world.service.active_counts() == {"pending": 3}
 
     run(tmp_path, scenario)
 
@@ -546,7 +550,7 @@ def test_deployments_are_listed_newest_first_by_what_is_asked_for(tmp_path, filt
         await world.deploy(1000, "prod")
         seen, cursor = [], None
         while True:
-            page = await world.service.list(call(), Paging(limit=2, cursor=cursor, filters=filters))
+            page = await world.service.list(call(), PageRequest(limit=2, cursor=cursor, filters=filters))
             seen += [each.id for each in page.items]
             cursor = page.next
             if cursor is None:
@@ -565,7 +569,7 @@ def test_deployments_are_sorted_page_by_page(tmp_path, sort):
         await world.deploy(1000, "dev")
         seen, cursor = [], None
         while True:
-            page = await world.service.list(call(), Paging(limit=1, cursor=cursor, sort=sort))
+            page = await world.service.list(call(), PageRequest(limit=1, cursor=cursor, sort=sort))
             seen += [(getattr(each, sort.removeprefix("-")), each.id) for each in page.items]
             cursor = page.next
             if cursor is None:
@@ -579,7 +583,7 @@ def test_deployments_are_sorted_page_by_page(tmp_path, sort):
 def test_deployments_of_an_app_that_is_not_there_are_no_empty_list(tmp_path):
     async def scenario(world):
         with pytest.raises(NotFound, match="there is no app 'shp'"):
-            await world.service.list(call(), Paging(filters={"app": "shp"}))
+            await world.service.list(call(), PageRequest(filters={"app": "shp"}))
 
     run(tmp_path, scenario)
 
@@ -589,14 +593,14 @@ def test_a_credential_for_one_app_sees_and_touches_no_other(tmp_path):
         theirs = await world.stand(1)
         mine = call(apps={"blog"})
         own = await world.deploy(1000, by=mine)
-        assert [each.id for each in (await world.service.list(mine, Paging())).items] == [own.id]
+        assert [each.id for each in (await world.service.list(mine, PageRequest())).items] == [own.id]
         matrix = await world.service.matrix(mine, None)
-        assert {place.app for place in matrix.places} == {app.name for app in matrix.apps} == {"blog"}
+        assert {place.app for place in matrix.placements} == {app.name for app in matrix.apps} == {"blog"}
         for attempt in (
             world.service.get(mine, theirs.id),
-            world.service.statuses(mine, theirs.id, Paging()),
-            world.service.advance(mine, theirs.id, StatusNew(status="rolled_back")),
-            world.service.put(mine, theirs.id, StatusNew(status="rolled_back")),
+            world.service.list_statuses(mine, theirs.id, PageRequest()),
+            world.service.add_status(mine, theirs.id, StatusCreate(status="rolled_back")),
+            world.service.set_status(mine, theirs.id, StatusCreate(status="rolled_back")),
             world.service.delete(mine, theirs.id),
             world.deploy(2, by=mine),
         ):
@@ -612,8 +616,8 @@ def test_what_is_not_there_is_not_found(tmp_path, number):
     async def scenario(world):
         for attempt in (
             world.service.get(call(), number),
-            world.service.statuses(call(), number, Paging()),
-            world.service.advance(call(), number, StatusNew(status="queued")),
+            world.service.list_statuses(call(), number, PageRequest()),
+            world.service.add_status(call(), number, StatusCreate(status="queued")),
             world.service.delete(call(), number),
         ):
             with pytest.raises(NotFound):

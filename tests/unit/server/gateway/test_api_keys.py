@@ -6,8 +6,8 @@ import sqlite3
 import pytest
 from msgspec.structs import replace
 
-from envmgr.server.gateway.requests import KeyNew, UserChange
-from envmgr.server.kit.common.context import OF_ROLE, Idempotency
+from envmgr.server.gateway.requests import KeyCreate, UserPatch
+from envmgr.server.kit.common.context import SCOPES_BY_ROLE, Idempotency
 from envmgr.server.kit.common.problems import (
     Conflict,
     Forbidden,
@@ -16,7 +16,7 @@ from envmgr.server.kit.common.problems import (
     NotFound,
     Unauthenticated,
 )
-from envmgr.server.kit.db.pagination import Paging
+from envmgr.server.kit.db.pagination import PageRequest
 from support.gate import run
 
 
@@ -37,7 +37,7 @@ def test_a_key_is_shown_once(tmp_path):
     async def scenario(gate):
         call = await gate.admin()
         key = await gate.key(call)
-        (listed,) = (await gate.keys.list(call, Paging())).items
+        (listed,) = (await gate.keys.list(call, PageRequest())).items
         assert not listed.key
         (event,) = await gate.told("ApiKeyCreated")
         assert key.key not in str(event)
@@ -89,7 +89,7 @@ def test_a_revoked_key_is_refused_at_once(tmp_path):
         await gate.keys.revoke(call, key.id)
         with pytest.raises(Unauthenticated):
             await gate.who(key.key)
-        assert (await gate.keys.list(call, Paging())).items == []
+        assert (await gate.keys.list(call, PageRequest())).items == []
         with pytest.raises(NotFound):
             await gate.keys.revoke(call, key.id)
         assert len(await gate.told("ApiKeyRevoked")) == 1
@@ -115,10 +115,10 @@ def test_nobody_gives_a_key_more_than_they_have(tmp_path, role):
     async def scenario(gate):
         await gate.somebody("ada", role)
         call = await gate.call((await gate.login("ada")).access_token)
-        for scope in OF_ROLE["admin"] - OF_ROLE[role]:
+        for scope in SCOPES_BY_ROLE["admin"] - SCOPES_BY_ROLE[role]:
             with pytest.raises(Forbidden):
                 await gate.key(call, (scope, "apps:read"))
-        assert await gate.key(call, tuple(OF_ROLE[role]))
+        assert await gate.key(call, tuple(SCOPES_BY_ROLE[role]))
         assert len(await gate.told("ApiKeyCreated")) == 1
 
     run(tmp_path, scenario)
@@ -126,7 +126,7 @@ def test_nobody_gives_a_key_more_than_they_have(tmp_path, role):
 
 def test_a_key_makes_no_keys(tmp_path):
     async def scenario(gate):
-        call = await gate.call((await gate.key(await gate.admin(), tuple(OF_ROLE["admin"]))).key)
+        call = await gate.call((await gate.key(await gate.admin(), tuple(SCOPES_BY_ROLE["admin"]))).key)
         with pytest.raises(Forbidden):
             await gate.key(call)
 
@@ -140,12 +140,12 @@ def test_a_key_can_do_no_more_than_its_owner_can_by_now(tmp_path):
             await gate.call((await gate.login("ada")).access_token), ("users:admin", "apps:read")
         )
         admin = await gate.admin()
-        await gate.users.change(admin, "ada", UserChange(role="viewer"))
+        await gate.users.update(admin, "ada", UserPatch(role="viewer"))
         assert (await gate.who(key.key)).scopes == {"apps:read"}
-        await gate.users.change(admin, "ada", UserChange(active=False))
+        await gate.users.update(admin, "ada", UserPatch(active=False))
         with pytest.raises(Unauthenticated):
             await gate.who(key.key)
-        await gate.users.change(admin, "ada", UserChange(active=True))
+        await gate.users.update(admin, "ada", UserPatch(active=True))
         assert await gate.who(key.key)
         await gate.users.delete(admin, "ada")
         with pytest.raises(Unauthenticated):
@@ -159,9 +159,9 @@ def test_people_see_and_revoke_their_own_keys_and_admins_all(tmp_path):
         await gate.somebody("ada")
         admin, ada = await gate.admin(), await gate.call((await gate.login("ada")).access_token)
         theirs, own = await gate.key(admin), await gate.key(ada)
-        assert [key.id for key in (await gate.keys.list(ada, Paging())).items] == [own.id]
-        assert {key.id for key in (await gate.keys.list(admin, Paging())).items} == {theirs.id, own.id}
-        assert (await gate.keys.list(ada, Paging(filters={"user_id": 1}))).items[0].id == own.id
+        assert [key.id for key in (await gate.keys.list(ada, PageRequest())).items] == [own.id]
+        assert {key.id for key in (await gate.keys.list(admin, PageRequest())).items} == {theirs.id, own.id}
+        assert (await gate.keys.list(ada, PageRequest(filters={"user_id": 1}))).items[0].id == own.id
         with pytest.raises(NotFound):
             await gate.keys.revoke(ada, theirs.id)
         await gate.keys.revoke(admin, own.id)
@@ -176,7 +176,7 @@ def test_a_key_without_rule_over_users_sees_no_keys(tmp_path):
         narrow = await gate.call((await gate.key(admin, ("users:admin",), app="shop")).key)
         for call in (plain, narrow):
             with pytest.raises(Forbidden):
-                await gate.keys.list(call, Paging())
+                await gate.keys.list(call, PageRequest())
             with pytest.raises(Forbidden):
                 await gate.keys.revoke(call, 1)
 
@@ -196,7 +196,7 @@ def test_app_and_apps_are_two_ways_to_say_one_thing(tmp_path):
 def test_the_same_idempotency_key_shows_the_same_key_again_and_only_it_does(tmp_path):
     async def scenario(gate):
         call = await gate.admin(key="my retry")
-        new = KeyNew(name="ci", scopes=("apps:read",))
+        new = KeyCreate(name="ci", scopes=("apps:read",))
         first, again = await gate.keys.create(call, new), await gate.keys.create(call, new)
         assert again.replayed
         assert again.value == first.value
@@ -218,15 +218,15 @@ def test_the_same_idempotency_key_shows_the_same_key_again_and_only_it_does(tmp_
 
 
 def test_an_answer_sealed_under_another_secret_is_shown_no_more():
-    from envmgr.server.gateway.auth.response_encryption import Vault
+    from envmgr.server.gateway.auth.response_encryption import ResponseEncryption
 
-    old, new = Vault(b"a" * 32), Vault(b"b" * 32)
-    kept = old.closed("key", "answer")
-    assert old.opened("key", kept) == "answer"
+    old, new = ResponseEncryption(b"a" * 32), ResponseEncryption(b"b" * 32)
+    kept = old.encode("key", "answer")
+    assert old.decode("key", kept) == "answer"
     for vault, key in ((new, "key"), (old, "other")):
         with pytest.raises(Conflict):
-            vault.opened(key, kept)
-    assert old.closed("key", "answer") != kept
+            vault.decode(key, kept)
+    assert old.encode("key", "answer") != kept
 
 
 def test_when_a_key_was_used_is_written_down_later_and_at_the_end(tmp_path):
@@ -234,10 +234,10 @@ def test_when_a_key_was_used_is_written_down_later_and_at_the_end(tmp_path):
         call = await gate.admin()
         key = await gate.key(call)
         await gate.who(key.key)
-        assert (await gate.keys.list(call, Paging())).items[0].last_used_at is None
-        await gate.gateway.authenticator.write_usage()
-        assert (await gate.keys.list(call, Paging())).items[0].last_used_at
-        await gate.gateway.authenticator.write_usage()
+        assert (await gate.keys.list(call, PageRequest())).items[0].last_used_at is None
+        await gate.gateway.authenticator.flush_last_used()
+        assert (await gate.keys.list(call, PageRequest())).items[0].last_used_at
+        await gate.gateway.authenticator.flush_last_used()
 
     run(tmp_path, scenario)
 

@@ -4,15 +4,15 @@ import asyncio
 
 import pytest
 
-from envmgr.server.gateway.domain import RefreshReused, WrongPassword
-from envmgr.server.gateway.requests import Logout, PasswordChange, UserChange
-from envmgr.server.gateway.services.sessions import Origin
+from envmgr.server.gateway.domain import InvalidCredentials, RefreshTokenReused
+from envmgr.server.gateway.requests import Logout, PasswordChange, UserPatch
+from envmgr.server.gateway.services.sessions import ClientInfo
 from envmgr.server.gateway.store import users
-from envmgr.server.kit.common.problems import Forbidden, InvalidFields, TooMany, Unauthenticated
-from envmgr.server.kit.security.passwords import Passwords
+from envmgr.server.kit.common.problems import Forbidden, InvalidFields, TooManyRequests, Unauthenticated
+from envmgr.server.kit.security.passwords import Argon2PasswordHasher
 from support.gate import HERE, PASSWORD, run
 
-ELSEWHERE = Origin("198.51.100.7")
+ELSEWHERE = ClientInfo("198.51.100.7")
 
 
 async def is_out(gate, token):
@@ -50,7 +50,7 @@ def test_who_signs_in_is_who_they_are(tmp_path):
 )
 def test_who_does_not_know_the_password_stays_out(tmp_path, username, password):
     async def scenario(gate):
-        with pytest.raises(WrongPassword):
+        with pytest.raises(InvalidCredentials):
             await gate.login(username, password)
         assert len(await gate.told("LoginFailed")) == 1
 
@@ -60,7 +60,7 @@ def test_who_does_not_know_the_password_stays_out(tmp_path, username, password):
 def test_what_is_typed_for_a_name_is_not_told_unless_it_is_one(tmp_path):
     async def scenario(gate):
         for typed in ("my secret typed too early", "admin"):
-            with pytest.raises(WrongPassword):
+            with pytest.raises(InvalidCredentials):
                 await gate.login(typed, "not the password at all")
         stranger, known = await gate.told("LoginFailed")
         assert stranger.data["username"] == ""
@@ -76,9 +76,9 @@ def test_what_is_typed_for_a_name_is_not_told_unless_it_is_one(tmp_path):
 def test_after_five_failures_nothing_is_tried_from_there_but_elsewhere_it_is(tmp_path):
     async def scenario(gate):
         for _ in range(5):
-            with pytest.raises(WrongPassword):
+            with pytest.raises(InvalidCredentials):
                 await gate.login(password="wrong")
-        with pytest.raises(TooMany) as caught:
+        with pytest.raises(TooManyRequests) as caught:
             await gate.login()
         assert 0 < int(caught.value.headers["retry-after"]) <= 900
         assert await gate.login(origin=ELSEWHERE)
@@ -90,8 +90,8 @@ def test_guesses_at_the_same_moment_are_counted_like_others(tmp_path):
     async def scenario(gate):
         guesses = [gate.login(password=f"wrong {n}") for n in range(12)]
         found = await asyncio.gather(*guesses, return_exceptions=True)
-        assert sum(isinstance(each, WrongPassword) for each in found) == 5
-        assert sum(isinstance(each, TooMany) for each in found) == 7
+        assert sum(isinstance(each, InvalidCredentials) for each in found) == 5
+        assert sum(isinstance(each, TooManyRequests) for each in found) == 7
 
     run(tmp_path, scenario)
 
@@ -99,7 +99,7 @@ def test_guesses_at_the_same_moment_are_counted_like_others(tmp_path):
 def test_an_address_that_tries_many_accounts_is_stopped(tmp_path):
     async def scenario(gate):
         found = [await outcome(gate.login(f"user{n}", "wrong")) for n in range(22)]
-        assert found == [WrongPassword] * 20 + [TooMany] * 2
+        assert found == [InvalidCredentials] * 20 + [TooManyRequests] * 2
 
     run(tmp_path, scenario)
 
@@ -107,24 +107,31 @@ def test_an_address_that_tries_many_accounts_is_stopped(tmp_path):
 def test_an_ipv6_network_counts_as_one_address(tmp_path):
     async def scenario(gate):
         found = [
-            await outcome(gate.login(password="wrong", origin=Origin(f"2001:db8:1:2::{n}"))) for n in range(7)
+            await outcome(gate.login(password="wrong", origin=ClientInfo(f"2001:db8:1:2::{n}")))
+            for n in range(7)
         ]
-        assert found == [WrongPassword] * 5 + [TooMany] * 2
-        assert await outcome(gate.login(password="wrong", origin=Origin("2001:db8:1:3::1"))) is WrongPassword
+        assert found == [InvalidCredentials] * 5 + [TooManyRequests] * 2
+        assert (
+            await outcome(gate.login(password="wrong", origin=ClientInfo("2001:db8:1:3::1")))
+            is InvalidCredentials
+        )
 
     run(tmp_path, scenario)
 
 
 def test_an_account_that_is_tried_from_everywhere_is_closed_for_a_while(tmp_path, monkeypatch):
     monkeypatch.setitem(
-        __import__("envmgr.server.gateway.auth.login_throttle", fromlist=["MOST"]).MOST, "account", 8
+        __import__("envmgr.server.gateway.auth.login_throttle", fromlist=["MAX_FAILURES"]).MAX_FAILURES,
+        "account",
+        8,
     )
 
     async def scenario(gate):
         found = [
-            await outcome(gate.login(password="wrong", origin=Origin(f"203.0.113.{n}"))) for n in range(10)
+            await outcome(gate.login(password="wrong", origin=ClientInfo(f"203.0.113.{n}")))
+            for n in range(10)
         ]
-        assert found == [WrongPassword] * 8 + [TooMany] * 2
+        assert found == [InvalidCredentials] * 8 + [TooManyRequests] * 2
 
     run(tmp_path, scenario)
 
@@ -132,7 +139,7 @@ def test_an_account_that_is_tried_from_everywhere_is_closed_for_a_while(tmp_path
 async def outcome(attempt):
     try:
         await attempt
-    except (WrongPassword, TooMany) as error:
+    except (InvalidCredentials, TooManyRequests) as error:
         return type(error)
     return None
 
@@ -140,16 +147,19 @@ async def outcome(attempt):
 def test_a_restart_forgives_nothing_and_a_success_does(tmp_path):
     async def fail(gate):
         for _ in range(4):
-            with pytest.raises(WrongPassword):
+            with pytest.raises(InvalidCredentials):
                 await gate.login(password="wrong")
 
     async def fail_once_more(gate):
-        assert [await outcome(gate.login(password="wrong")) for _ in range(2)] == [WrongPassword, TooMany]
+        assert [await outcome(gate.login(password="wrong")) for _ in range(2)] == [
+            InvalidCredentials,
+            TooManyRequests,
+        ]
 
     async def succeed(gate):
         await gate.login()
-        assert [await outcome(gate.login(password="wrong")) for _ in range(6)] == [WrongPassword] * 5 + [
-            TooMany
+        assert [await outcome(gate.login(password="wrong")) for _ in range(6)] == [InvalidCredentials] * 5 + [
+            TooManyRequests
         ]
 
     for name, last in (("one", fail_once_more), ("two", succeed)):
@@ -183,7 +193,7 @@ def test_a_refresh_token_that_comes_again_ends_the_session_of_thief_and_owner(tm
         first = await gate.login()
         second = await gate.sessions.refresh(HERE, first.refresh_token)
         other = await gate.login()
-        with pytest.raises(RefreshReused):
+        with pytest.raises(RefreshTokenReused):
             await gate.sessions.refresh(ELSEWHERE, first.refresh_token)
         assert await is_out(gate, first.access_token)
         assert await is_out(gate, second.access_token)
@@ -290,7 +300,7 @@ def test_another_password_ends_every_session(tmp_path):
         await gate.sessions.change_password(await gate.call(tokens.access_token), HERE, change)
         assert await is_out(gate, tokens.access_token)
         assert await is_out(gate, other.access_token)
-        with pytest.raises(WrongPassword):
+        with pytest.raises(InvalidCredentials):
             await gate.login()
         assert await gate.login(password="another password of mine")
         assert len(await gate.told("PasswordChanged")) == 1
@@ -303,9 +313,9 @@ def test_a_password_is_changed_by_who_knows_it_and_guesses_count(tmp_path):
         call = await gate.admin()
         change = PasswordChange(current="a guess that is wrong", new="another password of mine")
         for _ in range(5):
-            with pytest.raises(WrongPassword):
+            with pytest.raises(InvalidCredentials):
                 await gate.sessions.change_password(call, HERE, change)
-        with pytest.raises(TooMany):
+        with pytest.raises(TooManyRequests):
             await gate.sessions.change_password(call, HERE, change)
 
     run(tmp_path, scenario)
@@ -343,9 +353,9 @@ def test_a_password_that_was_hashed_otherwise_is_hashed_anew(tmp_path):
     async def scenario(gate):
         await gate.database.write(lambda transaction: users.set_password(transaction, 1, weak))
         assert await gate.login()
-        stored = await gate.database.lookup(lambda reader: users.password(reader, 1))
+        stored = await gate.database.read_inline(lambda reader: users.password(reader, 1))
         assert stored != weak
-        assert not Passwords.is_old(stored)
+        assert not Argon2PasswordHasher.needs_rehash(stored)
         assert await gate.login()
 
     run(tmp_path, scenario)
@@ -354,10 +364,10 @@ def test_a_password_that_was_hashed_otherwise_is_hashed_anew(tmp_path):
 def test_who_may_not_sign_in_is_told_nothing_more_than_others(tmp_path):
     async def scenario(gate):
         await gate.somebody("ada")
-        await gate.users.change(await gate.admin(), "ada", UserChange(active=False))
-        with pytest.raises(WrongPassword) as caught:
+        await gate.users.update(await gate.admin(), "ada", UserPatch(active=False))
+        with pytest.raises(InvalidCredentials) as caught:
             await gate.login("ada")
-        with pytest.raises(WrongPassword) as other:
+        with pytest.raises(InvalidCredentials) as other:
             await gate.login("nobody")
         assert caught.value.detail == other.value.detail
 

@@ -15,10 +15,10 @@ def read(monkeypatch):
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     ends = os.pipe()
-    monkeypatch.setattr(logs, "STANDARD_ERROR", ends[1])
+    monkeypatch.setattr(logs, "STDERR_FD", ends[1])
 
     def lines(level, say):
-        say(logs.make(level))
+        say(logs.create_logger(level))
         os.close(ends[1])
         with open(ends[0], encoding="utf-8") as file:
             return file.read().splitlines()
@@ -78,8 +78,8 @@ def test_nobody_reading_stops_nobody(monkeypatch):
     handlers, level = root.handlers[:], root.level
     reading, writing = os.pipe()
     os.close(reading)
-    monkeypatch.setattr(logs, "STANDARD_ERROR", writing)
-    logs.make("info").info("into the void")
+    monkeypatch.setattr(logs, "STDERR_FD", writing)
+    logs.create_logger("info").info("into the void")
     os.close(writing)
     root.handlers[:] = handlers
     root.setLevel(level)

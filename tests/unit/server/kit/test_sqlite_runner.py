@@ -13,8 +13,8 @@ from sqlalchemy.schema import CreateTable
 
 from envmgr.server.app import module as app_module
 from envmgr.server.app.store import app
-from envmgr.server.kit.common.problems import Unavailable
-from envmgr.server.kit.db.sql import Statement, UniqueViolation, rows_of
+from envmgr.server.kit.common.problems import ServiceUnavailable
+from envmgr.server.kit.db.sql import Statement, UniqueViolation, json_rows
 from envmgr.server.kit.messaging.outbox import Outbox
 from support.hearing import happening, tells
 from support.services import opened
@@ -28,8 +28,8 @@ LIST = Table(
     Column("word", Text, unique=True),
     Column("number", Integer),
 )
-ADD_ALL = Statement(insert(LIST).from_select(["word", "number"], rows_of("word", "number")))
-_PUT = sqlite.insert(LIST).from_select(["word", "number"], rows_of("word", "number"))
+ADD_ALL = Statement(insert(LIST).from_select(["word", "number"], json_rows("word", "number")))
+_PUT = sqlite.insert(LIST).from_select(["word", "number"], json_rows("word", "number"))
 PUT_ALL = Statement(
     _PUT.on_conflict_do_update(
         index_elements=["word"],
@@ -43,7 +43,7 @@ pytestmark = pytest.mark.timeout(60)
 
 def add(name):
     def unit(transaction):
-        transaction.run(ADD, name=name)
+        transaction.execute(ADD, name=name)
         transaction.emit(happening(name))
 
     return unit
@@ -51,7 +51,7 @@ def add(name):
 
 def add_and_fail(name):
     def unit(transaction):
-        transaction.run(ADD, name=name)
+        transaction.execute(ADD, name=name)
         transaction.emit(happening(name))
         raise LookupError(name)
 
@@ -182,13 +182,13 @@ def test_a_commit_that_tells_something_is_announced_and_others_are_not(tmp_path)
 def test_a_database_that_somebody_else_holds_is_unavailable_and_comes_back(tmp_path):
     async def work():
         async with opened(tmp_path, app_module) as database:
-            database._writing.execute("PRAGMA busy_timeout = 50")
+            database._write_connection.execute("PRAGMA busy_timeout = 50")
             other = sqlite3.connect(database.path, isolation_level=None)
             other.execute("BEGIN IMMEDIATE")
             results = await asyncio.gather(
                 database.write(add("one")), database.write(add("two")), return_exceptions=True
             )
-            assert [type(result) for result in results] == [Unavailable, Unavailable]
+            assert [type(result) for result in results] == [ServiceUnavailable, ServiceUnavailable]
             assert await names(database) == []
             other.execute("ROLLBACK")
             other.close()
@@ -204,10 +204,10 @@ def test_readers_see_whole_transactions_only(tmp_path):
             inside, go = threading.Event(), threading.Event()
 
             def slow(transaction):
-                transaction.run(ADD, name="half")
+                transaction.execute(ADD, name="half")
                 inside.set()
                 go.wait(20)
-                transaction.run(ADD, name="whole")
+                transaction.execute(ADD, name="whole")
 
             writing = asyncio.ensure_future(database.write(slow))
             await asyncio.to_thread(inside.wait, 20)
@@ -235,7 +235,7 @@ def test_closing_finishes_what_waits_and_takes_no_more(tmp_path):
             await asyncio.sleep(0)
             await asyncio.to_thread(database.close)
             assert await writing is None
-            with pytest.raises(Unavailable):
+            with pytest.raises(ServiceUnavailable):
                 await database.write(add("later"))
 
     run(work)
@@ -245,7 +245,7 @@ def unwritable(name, data):
     """Make a unit that tells what cannot be written."""
 
     def unit(transaction):
-        transaction.run(ADD, name=name)
+        transaction.execute(ADD, name=name)
         transaction.emit(happening(0, data=data))
 
     return unit
@@ -268,8 +268,8 @@ def test_who_tells_what_cannot_be_written_fails_alone_and_the_writer_goes_on(tmp
 
 def test_a_statement_that_is_wrong_is_a_bug_of_its_unit_and_no_trouble_of_the_database(tmp_path):
     def wrong(transaction):
-        transaction.run(ADD, name="half")
-        transaction.run(ADD_ALL, rows="[")
+        transaction.execute(ADD, name="half")
+        transaction.execute(ADD_ALL, rows="[")
 
     async def work():
         async with opened(tmp_path, app_module) as database:
@@ -286,12 +286,12 @@ def test_a_statement_that_is_wrong_is_a_bug_of_its_unit_and_no_trouble_of_the_da
 
 def test_a_row_that_is_added_gets_the_next_id_whatever_failed_before(tmp_path):
     def three(transaction):
-        first = transaction.add(ADD, name="one")
+        first = transaction.insert(ADD, name="one")
         with pytest.raises(UniqueViolation):
-            transaction.add(ADD, name="one")
-        second = transaction.add(ADD, name="two")
+            transaction.insert(ADD, name="one")
+        second = transaction.insert(ADD, name="two")
         transaction.emit(happening("two"))
-        return first, second, transaction.add(ADD, name="three")
+        return first, second, transaction.insert(ADD, name="three")
 
     async def work():
         async with opened(tmp_path, app_module) as database:
@@ -312,7 +312,7 @@ def with_list(directory, unit):
 
     async def work():
         async with opened(directory, app_module) as database:
-            database._writing.execute(str(CreateTable(LIST).compile(dialect=sqlite.dialect())))
+            database._write_connection.execute(str(CreateTable(LIST).compile(dialect=sqlite.dialect())))
             result = (await asyncio.gather(database.write(unit), return_exceptions=True))[0]
             return result, await database.read(lambda reader: reader.all(ALL))
 
@@ -330,22 +330,27 @@ def test_many_rows_are_written_as_they_are_and_in_order(tmp_path):
         ("null", 0),
         (None, 1),
     ]
-    assert with_list(tmp_path, lambda transaction: transaction.many(ADD_ALL, rows)) == (len(rows), rows)
+    assert with_list(tmp_path, lambda transaction: transaction.execute_many(ADD_ALL, rows)) == (
+        len(rows),
+        rows,
+    )
 
 
 def test_no_rows_are_none(tmp_path):
-    assert with_list(tmp_path, lambda transaction: transaction.many(ADD_ALL, [])) == (0, [])
+    assert with_list(tmp_path, lambda transaction: transaction.execute_many(ADD_ALL, [])) == (0, [])
 
 
 def test_a_text_that_would_be_cut_short_is_refused(tmp_path):
-    result, rows = with_list(tmp_path, lambda transaction: transaction.many(ADD_ALL, [("a", 1), ("b\0c", 2)]))
+    result, rows = with_list(
+        tmp_path, lambda transaction: transaction.execute_many(ADD_ALL, [("a", 1), ("b\0c", 2)])
+    )
     assert isinstance(result, ValueError)
     assert rows == []
 
 
 def test_one_row_too_many_of_a_name_and_none_is_written(tmp_path):
     result, rows = with_list(
-        tmp_path, lambda transaction: transaction.many(ADD_ALL, [("a", 1), ("b", 2), ("a", 3)])
+        tmp_path, lambda transaction: transaction.execute_many(ADD_ALL, [("a", 1), ("b", 2), ("a", 3)])
     )
     assert isinstance(result, UniqueViolation)
     assert result.columns == {"list.word"}
@@ -355,9 +360,9 @@ def test_one_row_too_many_of_a_name_and_none_is_written(tmp_path):
 def test_of_rows_of_the_same_name_that_replace_one_another_the_newest_stays(tmp_path):
     def unit(transaction):
         return (
-            transaction.many(PUT_ALL, [("a", 1), ("b", 5), ("a", 3), ("a", 2)]),
-            transaction.many(PUT_ALL, [("a", 3), ("b", 4)]),
-            transaction.many(PUT_ALL, [("b", 6), ("c", 1)]),
+            transaction.execute_many(PUT_ALL, [("a", 1), ("b", 5), ("a", 3), ("a", 2)]),
+            transaction.execute_many(PUT_ALL, [("a", 3), ("b", 4)]),
+            transaction.execute_many(PUT_ALL, [("b", 6), ("c", 1)]),
         )
 
     assert with_list(tmp_path, unit) == ((3, 0, 2), [("a", 3), ("b", 6), ("c", 1)])

@@ -5,9 +5,9 @@ import json
 
 import pytest
 
-from envmgr.server.contracts.resources import Tool
-from envmgr.server.version.domain import LockDigestMismatch, UnreadableLock
-from envmgr.server.version.lock_parser import MOST_TOOLS, check_digest, digest_of, read
+from envmgr.server.contracts.resources import LockedTool
+from envmgr.server.version.domain import InvalidLock, LockDigestMismatch
+from envmgr.server.version.lock_parser import MAX_TOOLS, check_digest, digest_of, read
 from support.versions import lock
 
 A = "a" * 64
@@ -58,22 +58,22 @@ def test_tools_come_with_what_asked_for_them_and_their_platforms():
         }
     )
     assert read(text) == (
-        Tool(tool="nodejs", version="3.0.0", requests=(), platforms=()),
-        Tool(
+        LockedTool(tool="nodejs", version="3.0.0", requests=(), platforms=()),
+        LockedTool(
             tool="nodejs",
             version="20.19.5",
             requests=("nodejs@>=20, <21", "nodejs@^20.1"),
             platforms=("linux-x64-musl", "windows-x64"),
         ),
-        Tool(tool="npm:@scope/name", version="1.0.0", requests=("npm:@scope/name@^1",), platforms=()),
-        Tool(tool="python", version="3.12.4", requests=("python@3.12",), platforms=()),
+        LockedTool(tool="npm:@scope/name", version="1.0.0", requests=("npm:@scope/name@^1",), platforms=()),
+        LockedTool(tool="python", version="3.12.4", requests=("python@3.12",), platforms=()),
     )
 
 
 def test_the_simple_form_pins_tools_too():
     assert read('{"nodejs": "20.1.0", "go": "1.22"}') == (
-        Tool(tool="go", version="1.22", requests=(), platforms=()),
-        Tool(tool="nodejs", version="20.1.0", requests=(), platforms=()),
+        LockedTool(tool="go", version="1.22", requests=(), platforms=()),
+        LockedTool(tool="nodejs", version="20.1.0", requests=(), platforms=()),
     )
 
 
@@ -96,7 +96,7 @@ def test_a_digest_that_comes_along_must_be_the_locks(algorithm):
     sent = digest_of("other", algorithm)
     with pytest.raises(LockDigestMismatch) as caught:
         check_digest(text, sent)
-    assert caught.value.members == {"sent": sent, "computed": digest_of(text, algorithm)}
+    assert caught.value.members == {"submitted_digest": sent, "computed": digest_of(text, algorithm)}
     assert caught.value.status == 422
 
 
@@ -132,7 +132,7 @@ def test_a_digest_that_comes_along_must_be_the_locks(algorithm):
     ],
 )
 def test_what_is_no_lock_is_refused_with_the_place(text, said):
-    with pytest.raises(UnreadableLock) as caught:
+    with pytest.raises(InvalidLock) as caught:
         read(text)
     assert said in caught.value.detail
     assert caught.value.status == 422
@@ -162,26 +162,26 @@ def test_what_is_no_lock_is_refused_with_the_place(text, said):
     ],
 )
 def test_what_is_wrong_inside_is_named_with_its_place(change, said):
-    with pytest.raises(UnreadableLock) as caught:
+    with pytest.raises(InvalidLock) as caught:
         read(changed(change))
     assert said in caught.value.detail
 
 
 def test_credentials_in_a_url_are_not_repeated():
     text = changed(lambda d: archive(d).update(url="https://ada:secret@e.org/x"))
-    with pytest.raises(UnreadableLock) as caught:
+    with pytest.raises(InvalidLock) as caught:
         read(text)
     assert "secret" not in caught.value.detail
 
 
 def test_a_lock_may_pin_many_tools_but_not_without_end():
-    assert len(read(lock(*(f"t{n}@1.0" for n in range(MOST_TOOLS))))) == MOST_TOOLS
-    with pytest.raises(UnreadableLock, match="2,001 versions"):
-        read(lock(*(f"t{n}@1.0" for n in range(MOST_TOOLS + 1))))
+    assert len(read(lock(*(f"t{n}@1.0" for n in range(MAX_TOOLS))))) == MAX_TOOLS
+    with pytest.raises(InvalidLock, match="2,001 versions"):
+        read(lock(*(f"t{n}@1.0" for n in range(MAX_TOOLS + 1))))
 
 
 def test_a_lock_is_no_larger_than_five_mebibytes_of_bytes():
-    with pytest.raises(UnreadableLock, match="more than 5 MiB"):
+    with pytest.raises(InvalidLock, match="more than 5 MiB"):
         read('{"ü": "' + "ü" * (5 * 2**19) + '"}')
 
 
@@ -197,5 +197,5 @@ def test_a_lock_is_no_larger_than_five_mebibytes_of_bytes():
     ids=["many tools", "a long request", "a long platform", "a late repetition"],
 )
 def test_what_is_made_to_take_long_does_not(text):
-    with pytest.raises(UnreadableLock):
+    with pytest.raises(InvalidLock):
         read(text)

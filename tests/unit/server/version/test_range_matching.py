@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from envmgr.server.kit.common.problems import InvalidFields
-from envmgr.server.version.range_matching import in_order, judge, read
+from envmgr.server.version.range_matching import match, read, sort_versions
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ from envmgr.server.version.range_matching import in_order, judge, read
     ],
 )
 def test_a_version_is_in_a_range_or_not_or_cannot_be_told(version, spec, verdict):
-    assert judge(read(spec), version) == verdict
+    assert match(read(spec), version) == verdict
 
 
 @pytest.mark.parametrize(
@@ -53,5 +53,5 @@ def test_what_is_no_range_is_refused(spec):
 
 def test_versions_are_sorted_as_versions_and_in_one_way():
     mixed = ["1.10.0", "1.9.0", "1.9", "main", "1.10.0-rc.1", "zulu-1"]
-    assert in_order(mixed) == in_order(reversed(mixed))
-    assert in_order(mixed) == ["main", "1.9", "1.9.0", "1.10.0-rc.1", "1.10.0", "zulu-1"]
+    assert sort_versions(mixed) == sort_versions(reversed(mixed))
+    assert sort_versions(mixed) == ["main", "1.9", "1.9.0", "1.10.0-rc.1", "1.10.0", "zulu-1"]

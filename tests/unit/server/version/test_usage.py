@@ -8,9 +8,9 @@ import pytest
 from msgspec import UNSET
 
 from envmgr.server.contracts.requests import VersionPut
-from envmgr.server.contracts.resources import Counts
+from envmgr.server.contracts.resources import UsageCounts
 from envmgr.server.kit.common.problems import InvalidFields, NotFound
-from envmgr.server.kit.db.pagination import Paging
+from envmgr.server.kit.db.pagination import PageRequest
 from envmgr.server.version import module as version_module
 from envmgr.server.version import placements
 from support.services import call, database
@@ -56,7 +56,7 @@ def brief(uses):
 
 def test_the_three_lists_tell_what_is_touched_and_what_cannot_be_told(tmp_path):
     async def scenario(versions):
-        usage = await versions.usage(call(), "nodejs", "<20.11.1", None, Paging())
+        usage = await versions.usage(call(), "nodejs", "<20.11.1", None, PageRequest())
         assert brief(usage.matches) == [
             ("18.2.0", "prod", "blog"),
             ("20.11.0", "dev", "shop"),
@@ -64,7 +64,7 @@ def test_the_three_lists_tell_what_is_touched_and_what_cannot_be_told(tmp_path):
         ]
         assert brief(usage.unknown) == [("lts-branch", "prod", "blog"), ("master", "dev", "pay")]
         assert brief(usage.without_lock) == [(None, "dev", "docs"), (None, "prod", "pay")]
-        assert usage.counts == Counts(matches=3, unknown=2, without_lock=2)
+        assert usage.counts == UsageCounts(matches=3, unknown=2, without_lock=2)
         assert (usage.tool, usage.range, usage.next) == ("nodejs", "<20.11.1", UNSET)
 
     run(tmp_path, scenario)
@@ -72,7 +72,7 @@ def test_the_three_lists_tell_what_is_touched_and_what_cannot_be_told(tmp_path):
 
 def test_a_use_says_which_version_stands_where(tmp_path):
     async def scenario(versions):
-        usage = await versions.usage(call(), "npm:@scope/name", "1", None, Paging())
+        usage = await versions.usage(call(), "npm:@scope/name", "1", None, PageRequest())
         (use,) = usage.matches
         version = await versions.find(call(), "pay", "for-dev")
         assert (use.app_id, use.app, use.environment, use.version_id, use.tag) == (
@@ -88,7 +88,7 @@ def test_a_use_says_which_version_stands_where(tmp_path):
 
 def test_each_matching_version_of_one_lock_is_listed(tmp_path):
     async def scenario(versions):
-        usage = await versions.usage(call(), "nodejs", "18 || 22", None, Paging())
+        usage = await versions.usage(call(), "nodejs", "18 || 22", None, PageRequest())
         assert brief(usage.matches) == [("18.2.0", "prod", "blog"), ("22.1.0", "prod", "blog")]
         assert usage.counts.matches == 2
 
@@ -97,9 +97,9 @@ def test_each_matching_version_of_one_lock_is_listed(tmp_path):
 
 def test_one_environment_may_be_asked_for(tmp_path):
     async def scenario(versions):
-        usage = await versions.usage(call(), "nodejs", "<20.11.1", "dev", Paging())
+        usage = await versions.usage(call(), "nodejs", "<20.11.1", "dev", PageRequest())
         assert brief(usage.matches) == [("20.11.0", "dev", "shop")]
-        assert usage.counts == Counts(matches=1, unknown=1, without_lock=1)
+        assert usage.counts == UsageCounts(matches=1, unknown=1, without_lock=1)
 
     run(tmp_path, scenario)
 
@@ -107,15 +107,15 @@ def test_one_environment_may_be_asked_for(tmp_path):
 def test_an_environment_that_is_not_there_is_no_answer(tmp_path):
     async def scenario(versions):
         with pytest.raises(NotFound, match="moon"):
-            await versions.usage(call(), "nodejs", "*", "moon", Paging())
+            await versions.usage(call(), "nodejs", "*", "moon", PageRequest())
 
     run(tmp_path, scenario)
 
 
 def test_a_tool_that_nothing_is_locked_with_touches_nothing_but_what_has_no_lock(tmp_path):
     async def scenario(versions):
-        usage = await versions.usage(call(), "zig", "*", None, Paging())
-        assert usage.counts == Counts(matches=0, unknown=0, without_lock=2)
+        usage = await versions.usage(call(), "zig", "*", None, PageRequest())
+        assert usage.counts == UsageCounts(matches=0, unknown=0, without_lock=2)
 
     run(tmp_path, scenario)
 
@@ -124,8 +124,8 @@ def test_a_tool_that_nothing_is_locked_with_touches_nothing_but_what_has_no_lock
 @pytest.mark.parametrize("environment", [None, "prod"])
 def test_a_credential_for_some_apps_is_told_of_these_only(tmp_path, apps, environment):
     async def scenario(versions):
-        whole = await versions.usage(call(), "nodejs", "<20.11.1", environment, Paging())
-        mine = await versions.usage(call(apps=apps), "nodejs", "<20.11.1", environment, Paging())
+        whole = await versions.usage(call(), "nodejs", "<20.11.1", environment, PageRequest())
+        mine = await versions.usage(call(apps=apps), "nodejs", "<20.11.1", environment, PageRequest())
         for name in ("matches", "unknown", "without_lock"):
             expected = tuple(use for use in getattr(whole, name) if use.app in apps)
             assert getattr(mine, name) == expected
@@ -138,11 +138,11 @@ def test_a_credential_for_some_apps_is_told_of_these_only(tmp_path, apps, enviro
 @pytest.mark.parametrize("spec", ["*", "<20.11.1", "20"])
 def test_pages_show_every_use_once_and_count_them_all_each_time(tmp_path, limit, spec):
     async def scenario(versions):
-        whole = await versions.usage(call(), "nodejs", spec, None, Paging())
+        whole = await versions.usage(call(), "nodejs", spec, None, PageRequest())
         seen = {"matches": [], "unknown": [], "without_lock": []}
         cursor = None
         while True:
-            page = await versions.usage(call(), "nodejs", spec, None, Paging(limit=limit, cursor=cursor))
+            page = await versions.usage(call(), "nodejs", spec, None, PageRequest(limit=limit, cursor=cursor))
             assert page.counts == whole.counts
             for name, uses in seen.items():
                 assert len(getattr(page, name)) <= limit
@@ -161,9 +161,9 @@ def test_pages_show_every_use_once_and_count_them_all_each_time(tmp_path, limit,
 def test_a_question_is_answered_by_indexes_and_without_sorting(tmp_path, shape):
     statements = (
         placements._counting,
-        placements._counting_unlocked,
+        placements._counting_without_lock,
         placements._listing,
-        placements._listing_unlocked,
+        placements._listing_without_lock,
     )
     names = (
         "tool",
@@ -190,10 +190,10 @@ def test_a_question_is_answered_by_indexes_and_without_sorting(tmp_path, shape):
 )
 def test_a_cursor_goes_on_with_its_own_question_only(tmp_path, tool, spec, environment):
     async def scenario(versions):
-        cursor = (await versions.usage(call(), "nodejs", "*", None, Paging(limit=1))).next
+        cursor = (await versions.usage(call(), "nodejs", "*", None, PageRequest(limit=1))).next
         for wrong in (cursor, "x", "é", "WzFd", "W10"):
             with pytest.raises(InvalidFields) as caught:
-                await versions.usage(call(), tool, spec, environment, Paging(cursor=wrong))
+                await versions.usage(call(), tool, spec, environment, PageRequest(cursor=wrong))
             assert caught.value.errors[0][0] == "?cursor"
 
     run(tmp_path, scenario)

@@ -10,9 +10,9 @@ from litestar import Litestar
 from litestar.exceptions import HTTPException
 
 from envmgr.server.kit.common.problems import Problem
-from envmgr.server.kit.http.errors import answer_http, answer_problem
-from envmgr.server.kit.http.middleware import Door
-from envmgr.server.kit.http.requests import permitted
+from envmgr.server.kit.http.errors import http_exception_handler, problem_handler
+from envmgr.server.kit.http.middleware import RequestMiddleware
+from envmgr.server.kit.http.requests import require_scope
 from support.services import Standing, call
 from support.versions import built_with, deliver, lock, stands, versions_of
 
@@ -29,13 +29,13 @@ class Roles:
 class Witness:
     """Fails a test that meets a bug."""
 
-    async def denied(self, seen, status):
+    async def on_denied(self, info, status):
         pass
 
-    def answered(self, seen, status, seconds):
+    def on_response(self, info, status, seconds):
         pass
 
-    def failed(self, seen, error):
+    def on_error(self, info, error):
         raise error
 
 
@@ -44,11 +44,11 @@ async def served(directory, **stand_ins):
     async with versions_of(directory, "shop", **stand_ins) as (versions, _, module):
         application = Litestar(
             module.routes,
-            before_request=permitted,
-            exception_handlers={HTTPException: answer_http, Problem: answer_problem},
+            before_request=require_scope,
+            exception_handlers={HTTPException: http_exception_handler, Problem: problem_handler},
             openapi_config=None,
         )
-        transport = httpx.ASGITransport(Door(application, Roles(), Witness()))
+        transport = httpx.ASGITransport(RequestMiddleware(application, Roles(), Witness()))
         headers = {"authorization": "Bearer user"}
         async with httpx.AsyncClient(transport=transport, base_url="http://alm", headers=headers) as client:
             yield client, versions, module
@@ -72,7 +72,7 @@ def test_a_push_is_made_once_and_found_again(tmp_path):
         assert first.headers["location"] == f"/versions/{first.json()['id']}"
         assert again.json() == first.json() == (await client.get("/apps/shop/versions/1.0")).json()
         assert other.json()["type"] == "/problems/version-content-mismatch"
-        assert other.json()["have"] == first.json()["digest"] != other.json()["sent"]
+        assert other.json()["existing_digest"] == first.json()["digest"] != other.json()["submitted_digest"]
 
     run(tmp_path, scenario)
 

@@ -6,9 +6,9 @@ import msgspec
 import pytest
 
 from envmgr.server.app import module as app_module
-from envmgr.server.contracts.requests import AppChange, AppNew, VersionPut
+from envmgr.server.contracts.requests import AppCreate, AppPatch, VersionPut
 from envmgr.server.kit.common.problems import NotFound
-from envmgr.server.kit.db.pagination import Paging
+from envmgr.server.kit.db.pagination import PageRequest
 from envmgr.server.kit.messaging.bus import InProcessBus
 from envmgr.server.kit.messaging.outbox import Outbox
 from envmgr.server.version import consumer_offset, event_handlers
@@ -37,7 +37,7 @@ def gone(sequence, app_id, name, at=LATER):
 
 async def everywhere(versions, tool="go", **principal):
     """Return every place where some version of a tool stands, and every one without a lock."""
-    usage = await versions.usage(call(**principal), tool, "*", None, Paging(limit=200))
+    usage = await versions.usage(call(**principal), tool, "*", None, PageRequest(limit=200))
     return [(use.app, use.environment, use.tag) for use in (*usage.matches, *usage.without_lock)]
 
 
@@ -95,7 +95,7 @@ def test_the_versions_of_a_deleted_app_go_and_each_is_told_once(tmp_path, monkey
         kept = (await versions.create(call(), "blog", "1.0", built_with("go@1.22.4"))).value
         await deliver(module, stands(1, 1, "shop", "prod", version), stands(2, 2, "blog", "prod", kept))
         await deliver(module, gone(9, 1, "shop"), gone(9, 1, "shop"))
-        assert (await versions.list(call(), Paging())).items == [kept]
+        assert (await versions.list(call(), PageRequest())).items == [kept]
         assert await everywhere(versions) == [("blog", "prod", "1.0")]
         assert (await versions.lock(call(), kept.id)).lock == lock("go@1.22.4")
         deleted = [e for e in await told(database, "version") if e.type == "VersionDeleted"]
@@ -111,7 +111,7 @@ def test_nothing_of_a_deleted_app_comes_back(tmp_path):
         await deliver(module, gone(9, 1, "shop"))
         await deliver(module, stands(5, 1, "shop", "prod", version), renamed(8, 1, "store"))
         assert await everywhere(versions) == []
-        for attempt in (versions.create, versions.put):
+        for attempt in (versions.create, versions.upsert):
             with pytest.raises(NotFound, match="no app 'shop'"):
                 # The app's service answered just before it was deleted.
                 await attempt(call(), "shop", "1.1", VersionPut())
@@ -121,9 +121,9 @@ def test_nothing_of_a_deleted_app_comes_back(tmp_path):
 
 def test_no_version_survives_the_app_that_is_deleted_as_it_is_made(tmp_path):
     async def scenario(versions, database, module):
-        attempts = [versions.put(call(), "shop", f"1.{n}", VersionPut()) for n in range(20)]
+        attempts = [versions.upsert(call(), "shop", f"1.{n}", VersionPut()) for n in range(20)]
         await asyncio.gather(*attempts, deliver(module, gone(9, 1, "shop")), return_exceptions=True)
-        assert (await versions.list(call(), Paging())).items == []
+        assert (await versions.list(call(), PageRequest())).items == []
         types = [e.type for e in await told(database, "version")]
         assert types.count("VersionCreated") == types.count("VersionDeleted")
 
@@ -176,7 +176,7 @@ def test_a_version_that_is_not_here_stands_as_one_without_a_lock(tmp_path):
         stranger = (await versions.create(call(), "shop", "1.0", built_with("go@1.22.0"))).value
         missing = msgspec.structs.replace(stranger, id=77)
         await deliver(module, stands(1, 1, "shop", "prod", missing))
-        usage = await versions.usage(call(), "go", "*", None, Paging())
+        usage = await versions.usage(call(), "go", "*", None, PageRequest())
         assert (usage.counts.matches, usage.counts.without_lock) == (0, 1)
 
     run(tmp_path, scenario)
@@ -185,7 +185,7 @@ def test_a_version_that_is_not_here_stands_as_one_without_a_lock(tmp_path):
 def test_an_event_that_cannot_be_read_is_refused_and_not_half_taken(tmp_path):
     async def scenario(versions, _, module):
         version = (await versions.create(call(), "shop", "1.0", VersionPut())).value
-        (places,) = (each for each in module.subscriptions if each.consumer == consumer_offset.PLACES)
+        (places,) = (each for each in module.subscriptions if each.consumer == consumer_offset.CONSUMER)
         broken = event("DeploymentUpdated", 2, {"app_id": "x"})
         with pytest.raises(msgspec.ValidationError):
             await places.handle([stands(1, 1, "shop", "prod", version), broken])
@@ -199,7 +199,7 @@ def test_over_the_bus_the_app_service_and_this_one_agree(tmp_path):
         outbox = Outbox(database, service)
         while events := await outbox.pending(100):
             await bus.publish(events)
-            await outbox.mark(events[-1].sequence)
+            await outbox.acknowledge(events[-1].sequence)
 
     async def whole():
         async with opened(tmp_path, app_module) as apps_db, opened(tmp_path, version_module) as versions_db:
@@ -208,9 +208,9 @@ def test_over_the_bus_the_app_service_and_this_one_agree(tmp_path):
             bus = InProcessBus()
             for subscription in version_module.module(versions_db, versions).subscriptions:
                 bus.subscribe(subscription)
-            shop = (await apps.create(call(), AppNew(name="shop"))).value
-            version = (await versions.put(call(), "shop", "1.0", VersionPut())).value
-            await apps.change(call(), "shop", AppChange(name="store"))
+            shop = (await apps.create(call(), AppCreate(name="shop"))).value
+            version = (await versions.upsert(call(), "shop", "1.0", VersionPut())).value
+            await apps.update(call(), "shop", AppPatch(name="store"))
             await relay(bus, apps_db, "app")
             assert (await versions.find(call(), "store", "1.0")).app == "store"
             await apps.delete(call(), str(shop.id), force=False)

@@ -5,21 +5,21 @@ import json
 
 import pytest
 
-from envmgr.server.contracts.requests import ToolchainNew, VersionChange, VersionPut
-from envmgr.server.contracts.resources import Artifact, Build, Lock, Tool
+from envmgr.server.contracts.requests import ToolchainInput, VersionPatch, VersionPut
+from envmgr.server.contracts.resources import Artifact, Build, LockedTool, LockFile
 from envmgr.server.kit.common.problems import (
     AlreadyExists,
     Forbidden,
     IdempotencyKeyReused,
     InvalidFields,
     NotFound,
-    Stale,
+    PreconditionFailed,
 )
-from envmgr.server.kit.db.pagination import Paging
+from envmgr.server.kit.db.pagination import PageRequest
 from envmgr.server.version import service as version_service
 from envmgr.server.version.domain import (
+    InvalidLock,
     LockDigestMismatch,
-    UnreadableLock,
     VersionContentMismatch,
     VersionInUse,
 )
@@ -61,7 +61,9 @@ def test_a_version_is_found_by_its_id_and_by_its_tag(tmp_path):
         assert (version.app, version.app_id, version.tag, version.rev) == ("shop", 1, "1.0", 1)
         assert version.build == Build(ci="gitlab", dirty=True)
         assert version.toolchain.tools == (
-            Tool(tool="nodejs", version="20.19.5", requests=("nodejs@20.19.5",), platforms=("linux-x64",)),
+            LockedTool(
+                tool="nodejs", version="20.19.5", requests=("nodejs@20.19.5",), platforms=("linux-x64",)
+            ),
         )
         assert await versions.get(call(), version.id) == version
         assert (
@@ -79,9 +81,9 @@ def test_what_is_not_there_is_not_found(tmp_path):
             versions.find(call(), "shop", "1.0"),
             versions.find(call(), "nope", "1.0"),
             versions.create(call(), "nope", "1.0", VersionPut()),
-            versions.put(call(), "nope", "1.0", VersionPut()),
-            versions.list(call(), Paging(filters={"app": "nope"})),
-            versions.change(call(), 1, VersionChange(ref="x")),
+            versions.upsert(call(), "nope", "1.0", VersionPut()),
+            versions.list(call(), PageRequest(filters={"app": "nope"})),
+            versions.update(call(), 1, VersionPatch(ref="x")),
             versions.replace(call(), 1, VersionPut()),
             versions.delete(call(), 1),
         ):
@@ -108,7 +110,7 @@ def test_a_tag_can_be_taken_once_in_an_app(tmp_path):
 def test_the_same_push_many_times_at_once_is_one_version(tmp_path):
     async def scenario(versions, database):
         push = built_with("go@1.22.0", commit="abcdef0")
-        answers = await asyncio.gather(*(versions.put(call(), "shop", "1.0", push) for _ in range(8)))
+        answers = await asyncio.gather(*(versions.upsert(call(), "shop", "1.0", push) for _ in range(8)))
         assert sorted(answer.created for answer in answers) == [False] * 7 + [True]
         assert len({answer.value.id for answer in answers}) == 1
         assert len(await told(database, "version")) == 1
@@ -119,7 +121,7 @@ def test_the_same_push_many_times_at_once_is_one_version(tmp_path):
 def test_the_same_push_from_another_run_finds_what_is_there_unchanged(tmp_path):
     async def scenario(versions, database):
         push = built_with("go@1.22.0", commit="abcdef0", artifacts=(ZIP, IMAGE), build=Build(run_attempt="1"))
-        first = await versions.put(call(), "shop", "1.0", push)
+        first = await versions.upsert(call(), "shop", "1.0", push)
         moved = Artifact(name=ZIP.name, digest=ZIP.digest, url="https://ci.e.org/runs/2/shop.zip")
         again = built_with(
             "go@1.22.0",
@@ -129,7 +131,7 @@ def test_the_same_push_from_another_run_finds_what_is_there_unchanged(tmp_path):
             changelog="said later",
             ref="refs/heads/main",
         )
-        second = await versions.put(call(), "shop", "1.0", again)
+        second = await versions.upsert(call(), "shop", "1.0", again)
         assert (second.created, second.value) == (False, first.value)
         assert len(await told(database, "version")) == 1
 
@@ -148,7 +150,7 @@ def test_the_same_push_from_another_run_finds_what_is_there_unchanged(tmp_path):
         VersionPut(
             commit="abcdef0",
             artifacts=(ZIP,),
-            toolchain=ToolchainNew(lock=lock("go@1.22.0"), dotfile="go=1.22.0\n"),
+            toolchain=ToolchainInput(lock=lock("go@1.22.0"), dotfile="go=1.22.0\n"),
         ),
     ],
     ids=["commit", "lock", "artifact", "one more artifact", "no artifact", "no lock", "dotfile"],
@@ -156,15 +158,15 @@ def test_the_same_push_from_another_run_finds_what_is_there_unchanged(tmp_path):
 def test_other_content_under_the_same_tag_is_refused_with_both_digests(tmp_path, other):
     async def scenario(versions, database):
         push = built_with("go@1.22.0", commit="abcdef0", artifacts=(ZIP,))
-        have = (await versions.put(call(), "shop", "1.0", push)).value
-        sent = (await versions.put(call(), "blog", "1.0", other)).value
+        have = (await versions.upsert(call(), "shop", "1.0", push)).value
+        sent = (await versions.upsert(call(), "blog", "1.0", other)).value
         for attempt in (
-            versions.put(call(), "shop", "1.0", other),
+            versions.upsert(call(), "shop", "1.0", other),
             versions.replace(call(), have.id, other),
         ):
             with pytest.raises(VersionContentMismatch) as caught:
                 await attempt
-            assert caught.value.members == {"have": have.digest, "sent": sent.digest}
+            assert caught.value.members == {"existing_digest": have.digest, "submitted_digest": sent.digest}
             assert caught.value.slug == "version-content-mismatch"
         assert await versions.get(call(), have.id) == have
         assert len(await told(database, "version")) == 2
@@ -175,8 +177,8 @@ def test_other_content_under_the_same_tag_is_refused_with_both_digests(tmp_path,
 def test_what_is_said_of_a_version_may_change_but_not_what_was_built(tmp_path):
     async def scenario(versions, database):
         push = built_with("go@1.22.0", artifacts=(ZIP,))
-        first = (await versions.put(call(), "shop", "1.0", push)).value
-        noted = await versions.change(call(), first.id, VersionChange(changelog="faster"))
+        first = (await versions.upsert(call(), "shop", "1.0", push)).value
+        noted = await versions.update(call(), first.id, VersionPatch(changelog="faster"))
         assert (noted.changelog, noted.ref, noted.rev) == ("faster", "", 2)
         said = built_with("go@1.22.0", artifacts=(ZIP,), ref="refs/tags/1.0", build=Build(run_id="9"))
         replaced = await versions.replace(call(), first.id, said)
@@ -187,7 +189,7 @@ def test_what_is_said_of_a_version_may_change_but_not_what_was_built(tmp_path):
             3,
         )
         assert await versions.replace(call(), first.id, said) == replaced
-        assert await versions.change(call(), first.id, VersionChange()) == replaced
+        assert await versions.update(call(), first.id, VersionPatch()) == replaced
         assert await versions.get(call(), first.id) == replaced
         events = await told(database, "version")
         assert [event.type for event in events] == ["VersionCreated", "VersionUpdated", "VersionUpdated"]
@@ -231,10 +233,10 @@ def test_an_event_tells_the_version_with_its_toolchain(tmp_path):
 def test_a_lock_is_given_back_as_it_was_sent_and_kept_once(tmp_path):
     async def scenario(versions, database):
         text = lock("go@1.22.0") + "\n\n"
-        sent = VersionPut(toolchain=ToolchainNew(lock=text, dotfile="go = 1.22\n"))
+        sent = VersionPut(toolchain=ToolchainInput(lock=text, dotfile="go = 1.22\n"))
         first = (await versions.create(call(), "shop", "1.0", sent)).value
         second = (await versions.create(call(), "blog", "1.0", sent)).value
-        expected = Lock(digest=digest_of(text), lock=text, dotfile="go = 1.22\n")
+        expected = LockFile(digest=digest_of(text), lock=text, dotfile="go = 1.22\n")
         assert await versions.lock(call(), first.id) == await versions.lock(call(), second.id) == expected
         assert await rows(database, "toolchain") == await rows(database, "toolchain_tool") == 1
         await versions.delete(call(), first.id)
@@ -268,16 +270,16 @@ def test_a_version_without_a_lock_has_none_to_give(tmp_path):
 def test_a_lock_that_cannot_be_believed_leaves_nothing(tmp_path):
     async def scenario(versions, database):
         for said, problem in (
-            (ToolchainNew(lock="{"), UnreadableLock),
-            (ToolchainNew(lock=lock("go@1.22.0"), lock_digest=f"sha256:{'0' * 64}"), LockDigestMismatch),
+            (ToolchainInput(lock="{"), InvalidLock),
+            (ToolchainInput(lock=lock("go@1.22.0"), lock_digest=f"sha256:{'0' * 64}"), LockDigestMismatch),
         ):
             with pytest.raises(problem):
-                await versions.put(call(), "shop", "1.0", VersionPut(toolchain=said))
+                await versions.upsert(call(), "shop", "1.0", VersionPut(toolchain=said))
         assert await rows(database, "version") == await rows(database, "toolchain") == 0
         large = lock(*(f"tool{n}@1.0.{n}" for n in range(1_000)))
-        assert len(large) > version_service.LARGE
-        said = VersionPut(toolchain=ToolchainNew(lock=large, lock_digest=digest_of(large)))
-        assert len((await versions.put(call(), "shop", "1.0", said)).value.toolchain.tools) == 1_000
+        assert len(large) > version_service.LARGE_LOCK_CHARS
+        said = VersionPut(toolchain=ToolchainInput(lock=large, lock_digest=digest_of(large)))
+        assert len((await versions.upsert(call(), "shop", "1.0", said)).value.toolchain.tools) == 1_000
 
     run(tmp_path, scenario)
 
@@ -298,7 +300,7 @@ def test_a_version_leaves_before_it_is_deleted_and_stays_where_that_fails(tmp_pa
 
     async def scenario(versions, _):
         version = (await versions.create(call(), "shop", "1.0", VersionPut())).value
-        with pytest.raises(Stale):
+        with pytest.raises(PreconditionFailed):
             await versions.delete(call(if_match="1.2"), version.id)
         assert deployments.left == {}
         answers = await asyncio.gather(
@@ -327,18 +329,18 @@ def test_no_update_is_lost_to_who_says_what_they_saw(tmp_path):
         version = (await versions.create(call(), "shop", "1.0", VersionPut())).value
         seen = call(if_match="1.1")
         answers = await asyncio.gather(
-            *(versions.change(seen, version.id, VersionChange(changelog=f"by {n}")) for n in range(8)),
+            *(versions.update(seen, version.id, VersionPatch(changelog=f"by {n}")) for n in range(8)),
             return_exceptions=True,
         )
         assert sum(not isinstance(answer, Exception) for answer in answers) == 1
-        assert sum(isinstance(answer, Stale) for answer in answers) == 7
+        assert sum(isinstance(answer, PreconditionFailed) for answer in answers) == 7
         for attempt in (
             versions.delete(seen, version.id),
             versions.replace(seen, version.id, VersionPut()),
-            versions.put(seen, "shop", "1.0", VersionPut()),
-            versions.put(seen, "shop", "2.0", VersionPut()),
+            versions.upsert(seen, "shop", "1.0", VersionPut()),
+            versions.upsert(seen, "shop", "2.0", VersionPut()),
         ):
-            with pytest.raises(Stale):
+            with pytest.raises(PreconditionFailed):
                 await attempt
 
     run(tmp_path, scenario)
@@ -362,23 +364,23 @@ def test_a_credential_for_one_app_sees_and_touches_no_other(tmp_path):
         for app in ("shop", "blog"):
             await versions.create(call(), app, "1.0", built_with("go@1.22.0"))
         mine = call(apps={"shop"})
-        assert [v.app for v in (await versions.list(mine, Paging())).items] == ["shop"]
-        assert (await versions.list(mine, Paging(filters={"app_id": 2}))).items == []
+        assert [v.app for v in (await versions.list(mine, PageRequest())).items] == ["shop"]
+        assert (await versions.list(mine, PageRequest(filters={"app_id": 2}))).items == []
         blog = (await versions.find(call(), "blog", "1.0")).id
         for attempt in (
             versions.get(mine, blog),
             versions.find(mine, "blog", "1.0"),
             versions.lock(mine, blog),
             versions.create(mine, "blog", "1.1", VersionPut()),
-            versions.put(mine, "2", "1.1", VersionPut()),
-            versions.list(mine, Paging(filters={"app": "blog"})),
+            versions.upsert(mine, "2", "1.1", VersionPut()),
+            versions.list(mine, PageRequest(filters={"app": "blog"})),
             versions.replace(mine, blog, VersionPut()),
-            versions.change(mine, blog, VersionChange(ref="x")),
+            versions.update(mine, blog, VersionPatch(ref="x")),
             versions.delete(mine, blog),
         ):
             with pytest.raises(Forbidden, match="shop only"):
                 await attempt
-        assert (await versions.list(call(apps=()), Paging())).items == []
+        assert (await versions.list(call(apps=()), PageRequest())).items == []
 
     run(tmp_path, scenario)
 
@@ -403,7 +405,7 @@ def test_versions_are_listed_newest_first_by_what_is_asked_of_them(tmp_path, fil
         await versions.create(call(), "blog", "2.0", VersionPut(commit="abcdef0"))
         seen, cursor = [], None
         while True:
-            page = await versions.list(call(), Paging(limit=1, cursor=cursor, filters=filters))
+            page = await versions.list(call(), PageRequest(limit=1, cursor=cursor, filters=filters))
             seen += page.items
             cursor = page.next
             if cursor is None:
@@ -418,7 +420,7 @@ def test_versions_are_listed_newest_first_by_what_is_asked_of_them(tmp_path, fil
 def test_a_range_that_cannot_be_read_is_quoted(tmp_path):
     async def scenario(versions, _):
         with pytest.raises(InvalidFields) as caught:
-            await versions.usage(call(), "go", "<1.22 ~=3", None, Paging())
+            await versions.usage(call(), "go", "<1.22 ~=3", None, PageRequest())
         ((pointer, detail),) = caught.value.errors
         assert pointer == "?range"
         assert "'~=3'" in detail

@@ -6,12 +6,12 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 
 from envmgr.server.app import module as app_module
-from envmgr.server.kit.common.problems import Unavailable
+from envmgr.server.kit.common.problems import ServiceUnavailable
 from envmgr.server.kit.messaging.bus import InProcessBus, Subscription
 from envmgr.server.kit.messaging.dead_letters import DeadLetters
-from envmgr.server.kit.messaging.inbox import first_time
+from envmgr.server.kit.messaging.inbox import mark_processed
 from envmgr.server.kit.messaging.outbox import Outbox
-from envmgr.server.kit.runtime.service_module import Job
+from envmgr.server.kit.runtime.service_module import ScheduledJob
 from envmgr.server.kit.telemetry.metrics import Metrics
 from envmgr.server.worker import module as worker_module
 from envmgr.server.worker import relay as relay_file
@@ -25,10 +25,10 @@ pytestmark = pytest.mark.timeout(60)
 @asynccontextmanager
 async def carried(database, bus, **named):
     """Carry the events of a database as long as this lasts."""
-    relay = Relay(Outbox(database, "app"), bus, Diary(), Metrics(), gather=0.005, **named)
+    relay = Relay(Outbox(database, "app"), bus, Diary(), Metrics(), batch_window=0.005, **named)
     task = asyncio.create_task(relay.run())
-    database.on_commit = relay.call
-    relay.call()
+    database.on_commit = relay.wake
+    relay.wake()
     try:
         yield relay
     finally:
@@ -38,7 +38,7 @@ async def carried(database, bus, **named):
 
 
 def bus_with(*listeners):
-    bus = InProcessBus(first_wait=0.001)
+    bus = InProcessBus(initial_backoff=0.001)
     for number, listener in enumerate(listeners):
         bus.subscribe(Subscription(f"listener-{number}", frozenset({"*"}), listener.handle, listener.bury))
     return bus
@@ -74,7 +74,7 @@ def test_events_that_waited_before_the_start_are_carried(tmp_path):
 
 
 def test_events_that_another_process_wrote_are_found_without_a_call(tmp_path, monkeypatch):
-    monkeypatch.setattr(relay_file, "LOOK_AGAIN", 0.05)
+    monkeypatch.setattr(relay_file, "POLL_INTERVAL_SECONDS", 0.05)
 
     async def work():
         listener = Listener()
@@ -100,7 +100,7 @@ def test_events_of_one_moment_come_together(tmp_path):
 
 
 def test_more_than_one_batch_is_carried_without_another_call(tmp_path, monkeypatch):
-    monkeypatch.setattr(relay_file, "BATCH", 10)
+    monkeypatch.setattr(relay_file, "BATCH_SIZE", 10)
 
     async def work():
         listener = Listener()
@@ -114,12 +114,12 @@ def test_more_than_one_batch_is_carried_without_another_call(tmp_path, monkeypat
 
 
 def test_a_consumer_that_is_away_is_tried_again_and_misses_nothing(tmp_path, monkeypatch):
-    monkeypatch.setattr(relay_file, "FIRST_WAIT", 0.01)
+    monkeypatch.setattr(relay_file, "INITIAL_BACKOFF_SECONDS", 0.01)
     away = [True]
 
     def fails(_events):
         if away[0]:
-            raise Unavailable("away")
+            raise ServiceUnavailable("away")
 
     async def work():
         listener = Listener(fails)
@@ -164,12 +164,14 @@ def test_a_crash_before_or_after_the_bus_delivers_again_and_an_inbox_takes_once(
 
             async def handle(events):
                 def unit(transaction):
-                    return [event.data["number"] for event in events if first_time(transaction, "c", event)]
+                    return [
+                        event.data["number"] for event in events if mark_processed(transaction, "c", event)
+                    ]
 
                 taken.extend(await database.write(unit))
 
             bus = InProcessBus()
-            bus.subscribe(DeadLetters(database, "app").consumer("c", ["*"], handle))
+            bus.subscribe(DeadLetters(database, "app").subscription("c", ["*"], handle))
             await database.write(tells(1, 2))
             await cut_short(database, bus, dies_at)
             assert await Outbox(database, "app").backlog() == 2
@@ -187,7 +189,7 @@ async def cut_short(database, bus, dies_at):
         """The end."""
 
     class Outlet(Outbox):
-        async def mark(self, _upto):
+        async def acknowledge(self, _up_to):
             raise Dies
 
     class Broken:
@@ -197,7 +199,7 @@ async def cut_short(database, bus, dies_at):
     chosen = Broken() if dies_at == "publish" else bus
     relay = Relay(Outlet(database, "app"), chosen, Diary(), Metrics())
     with pytest.raises(Dies):
-        await relay._carry()
+        await relay._relay_batch()
 
 
 def test_the_time_from_event_to_consumer_is_measured(tmp_path):
@@ -206,8 +208,8 @@ def test_the_time_from_event_to_consumer_is_measured(tmp_path):
         async with opened(tmp_path, app_module) as database:
             await database.write(tells(1, 2))
             relay = Relay(Outbox(database, "app"), bus_with(Listener()), Diary(), metrics)
-            assert await relay._carry() is False
-            assert b'alm_event_lag_seconds_count{service="app"} 2.0' in metrics.text()
+            assert await relay._relay_batch() is False
+            assert b'alm_event_lag_seconds_count{service="app"} 2.0' in metrics.render()
 
     run(work)
 
@@ -222,17 +224,17 @@ def test_the_worker_drains_what_consumers_tell_in_turn(tmp_path):
 
             heard = Listener()
             letters = DeadLetters(one, "app")
-            bus.subscribe(letters.consumer("echo", ["Tested"], only_from("alm/app", echo)))
-            bus.subscribe(letters.consumer("heard", ["Tested"], only_from("alm/worker", heard.handle)))
+            bus.subscribe(letters.subscription("echo", ["Tested"], only_from("alm/app", echo)))
+            bus.subscribe(letters.subscription("heard", ["Tested"], only_from("alm/worker", heard.handle)))
             worker = worker_module.make(other, bus, Diary(), Metrics())
-            worker.employ([Job("sleep", 60, work)])
+            worker.set_jobs([ScheduledJob("sleep", 60, work)])
             worker.start([Outbox(one, "app"), Outbox(other, "worker")])
             await one.write(tells(1, 2, 3))
             await worker.drain(10)
             assert heard.heard == [3]
-            assert worker.troubles() == []
+            assert worker.problems() == []
             await worker.stop()
-            assert worker.troubles() != []
+            assert worker.problems() != []
 
     run(work)
 
@@ -250,11 +252,11 @@ def test_a_drain_that_takes_too_long_is_given_up(tmp_path):
         async with opened(tmp_path, app_module) as one, opened(tmp_path, worker_module) as other:
 
             def fails(_events):
-                raise Unavailable("away")
+                raise ServiceUnavailable("away")
 
             diary = Diary()
             worker = worker_module.make(other, bus_with(Listener(fails)), diary, Metrics())
-            worker.employ([])
+            worker.set_jobs([])
             worker.start([Outbox(one, "app")])
             await one.write(tells(1))
             await worker.drain(0.3)

@@ -5,13 +5,13 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 
-from envmgr.server.kit.common.events import Event
+from envmgr.server.kit.common.events import EventEnvelope
 from envmgr.server.kit.messaging.bus import InProcessBus
 from envmgr.server.kit.messaging.dead_letters import DeadLetters
-from envmgr.server.kit.runtime.service_module import Job
+from envmgr.server.kit.runtime.service_module import ScheduledJob
 from envmgr.server.kit.telemetry.metrics import Metrics
 from envmgr.server.worker import event_handlers, module, store
-from envmgr.server.worker.scheduler import TRIES, Jobs
+from envmgr.server.worker.scheduler import MAX_ATTEMPTS, JobScheduler
 from support.hearing import Diary, until
 from support.services import opened
 
@@ -20,8 +20,8 @@ pytestmark = pytest.mark.timeout(60)
 
 @asynccontextmanager
 async def running(database, jobs, metrics=None):
-    keeper = Jobs(
-        database, jobs, DeadLetters(database, "worker"), Diary(), metrics or Metrics(), first_wait=0.001
+    keeper = JobScheduler(
+        database, jobs, DeadLetters(database, "worker"), Diary(), metrics or Metrics(), initial_backoff=0.001
     )
     task = asyncio.create_task(keeper.run())
     try:
@@ -48,10 +48,13 @@ def test_a_job_runs_again_and_again_and_never_beside_itself(tmp_path):
 
     async def work():
         metrics = Metrics()
-        async with opened(tmp_path, module) as database, running(database, [Job("act", 0.005, act)], metrics):
+        async with (
+            opened(tmp_path, module) as database,
+            running(database, [ScheduledJob("act", 0.005, act)], metrics),
+        ):
             await until(lambda: len(runs) >= 5)
         assert most == [1]
-        assert b'alm_jobs_total{job="act",outcome="done"}' in metrics.text()
+        assert b'alm_jobs_total{job="act",outcome="done"}' in metrics.render()
 
     run(work)
 
@@ -69,7 +72,7 @@ def test_a_job_that_fails_is_tried_again_soon_and_stops_no_other(tmp_path):
 
     async def work():
         async with opened(tmp_path, module) as database:
-            jobs = [Job("fail", 0.05, fail), Job("other", 0.01, other)]
+            jobs = [ScheduledJob("fail", 0.05, fail), ScheduledJob("other", 0.01, other)]
             async with running(database, jobs):
                 await until(lambda: len(failures) >= 3 and len(others) >= 3)
             assert await DeadLetters(database, "worker").count() == 0
@@ -88,9 +91,16 @@ def test_a_job_that_keeps_failing_leaves_one_letter_whose_retry_runs_it(tmp_path
     async def work():
         async with opened(tmp_path, module) as database:
             letters = DeadLetters(database, "worker")
-            keeper = Jobs(database, [Job("fail", 0.01, fail)], letters, Diary(), Metrics(), first_wait=0.001)
+            keeper = JobScheduler(
+                database,
+                [ScheduledJob("fail", 0.01, fail)],
+                letters,
+                Diary(),
+                Metrics(),
+                initial_backoff=0.001,
+            )
             task = asyncio.create_task(keeper.run())
-            await until(lambda: len(failures) > 2 * TRIES)
+            await until(lambda: len(failures) > 2 * MAX_ATTEMPTS)
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
@@ -118,8 +128,8 @@ def test_a_restart_keeps_the_plan(tmp_path):
 
     async def work():
         async with opened(tmp_path, module) as database:
-            job = Job("act", 3600, act)
-            await database.write(lambda transaction: store.plan(transaction, "act", 0, 0, ""))
+            job = ScheduledJob("act", 3600, act)
+            await database.write(lambda transaction: store.set_schedule(transaction, "act", 0, 0, ""))
             async with running(database, [job]):
                 await until(lambda: runs)
                 await asyncio.sleep(0.05)
@@ -138,8 +148,8 @@ def test_a_plan_far_in_the_future_is_no_reason_to_wait_longer_than_the_interval(
 
     async def work():
         async with opened(tmp_path, module) as database:
-            await database.write(lambda transaction: store.plan(transaction, "act", 2**50, 0, ""))
-            async with running(database, [Job("act", 0.01, act)]):
+            await database.write(lambda transaction: store.set_schedule(transaction, "act", 2**50, 0, ""))
+            async with running(database, [ScheduledJob("act", 0.01, act)]):
                 await until(lambda: runs)
 
     run(work)
@@ -149,8 +159,8 @@ def test_the_letter_of_a_job_that_is_no_more_is_dropped(tmp_path):
     async def work():
         async with opened(tmp_path, module) as database:
             letters = DeadLetters(database, "worker")
-            Jobs(database, [], letters, Diary(), Metrics())
-            await letters._bury("jobs", event("gone"), OSError("no"), 5)
+            JobScheduler(database, [], letters, Diary(), Metrics())
+            await letters._store("jobs", event("gone"), OSError("no"), 5)
             await letters.retry(1)
             assert await letters.count() == 0
 
@@ -158,7 +168,7 @@ def test_the_letter_of_a_job_that_is_no_more_is_dropped(tmp_path):
 
 
 def event(job, number=1):
-    return Event(
+    return EventEnvelope(
         id=f"event-{number}",
         source="alm/worker",
         type="JobFailed" if job else "Tested",

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from envmgr.alm import refs
-from envmgr.cli.alm.connection import opened
-from envmgr.cli.alm.output.record_table import Columns
-from envmgr.cli.alm.output.text import plain
-from envmgr.cli.console import show
-from envmgr.kit.errors import AlmInvalid, AlmNotFound, CatalogError, InvalidRequest, UsageError
+from envmgr.cli.alm.connection import alm_context
+from envmgr.cli.alm.output.record_table import RecordTable
+from envmgr.cli.alm.output.text import escape_line
+from envmgr.cli.console import print_result
+from envmgr.kit.errors import AlmInvalidRequest, AlmNotFound, CatalogError, InvalidRequest, UsageError
 from envmgr.kit.suggest import closest
-from envmgr.ops.alm.affected import affected, used_instead
+from envmgr.ops.alm.affected import affected, suggest_used_tools
 from envmgr.ops.alm.connection import connect
-from envmgr.resolve.tool_specs import of_two, parse
+from envmgr.resolve.tool_specs import from_two_args, parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -37,18 +37,18 @@ def run(options: Options, words: Sequence[str], environment: str | None, *, exit
     tool, wanted = _asked(words)
     if environment is not None:
         refs.check_environment(environment)
-    with opened(options) as context:
+    with alm_context(options) as context:
         tool = _named(context, tool)
         api = connect(context, options.alm_url, options.alm_token)
         found = _affected(api, tool, wanted, environment)
-        like_it = _like_it(context, tool)
-        near = () if found.is_used else used_instead(api, tool, like_it)
+        like_it = _suggestions(context, tool)
+        near = () if found.is_used else suggest_used_tools(api, tool, like_it)
     if exit_code and not found.is_used and (near or like_it):
         raise _misnamed(tool, near, like_it)
-    show(
+    print_result(
         options,
         "alm-affected",
-        lambda: {**_entry(found, environment), "used_instead": near},
+        lambda: {**_to_json(found, environment), "used_instead": near},
         lambda style, width: _lines(found, environment, near, style, width),
     )
     return MATCHES if exit_code and found.matches else 0
@@ -58,7 +58,7 @@ def _asked(words: Sequence[str]) -> tuple[str, str]:
     """Read TOOL RANGE or TOOL@RANGE; a range of several parts may come unquoted, as several words."""
     first, *rest = words
     try:
-        item = of_two(first, " ".join(rest)) if rest else parse(first)
+        item = from_two_args(first, " ".join(rest)) if rest else parse(first)
     except InvalidRequest as error:
         error.hint = RANGES
         raise
@@ -72,7 +72,7 @@ def _asked(words: Sequence[str]) -> tuple[str, str]:
 def _affected(api: Api, tool: str, wanted: str, environment: str | None) -> Affected:
     try:
         return affected(api, tool, wanted, environment)
-    except AlmInvalid as error:
+    except AlmInvalidRequest as error:
         error.hint = RANGES
         raise
 
@@ -85,7 +85,7 @@ def _named(context: Context, tool: str) -> str:
         return tool
 
 
-def _like_it(context: Context, tool: str) -> tuple[str, ...]:
+def _suggestions(context: Context, tool: str) -> tuple[str, ...]:
     """Return what was perhaps meant by a name that no tool known here has."""
     names = context.catalog.registry.names()
     return () if tool in names else closest(tool, names)
@@ -100,7 +100,7 @@ def _misnamed(tool: str, near: Sequence[str], like_it: Sequence[str]) -> AlmNotF
     )
 
 
-def _entry(found: Affected, environment: str | None) -> dict[str, object]:
+def _to_json(found: Affected, environment: str | None) -> dict[str, object]:
     return {
         "tool": found.tool,
         "range": found.range,
@@ -147,7 +147,7 @@ def _lines(
             is_first = False
             yield style.paint(kind, f"{len(uses)} {title}")
             yield from (
-                f"  {line}" for line in Columns(style, width - 2, (0, 1)).lines(_rows(uses, found.tool))
+                f"  {line}" for line in RecordTable(style, width - 2, (0, 1)).lines(_rows(uses, found.tool))
             )
 
 
@@ -156,7 +156,7 @@ def _rows(uses: Sequence[Use], tool: str) -> list[tuple[Cell, ...]]:
         (
             ("bold", f"{one.app}@{one.tag}"),
             ("", one.environment),
-            ("cyan", f"{tool} {plain(one.tool_version)}" if one.tool_version else ""),
+            ("cyan", f"{tool} {escape_line(one.tool_version)}" if one.tool_version else ""),
         )
         for one in uses
     ]

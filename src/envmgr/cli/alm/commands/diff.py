@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from envmgr.alm import refs
 from envmgr.alm.git_log import Repository
-from envmgr.cli.alm.connection import connected
-from envmgr.cli.alm.output.record_table import Columns
-from envmgr.cli.alm.output.symbols import marks_for
-from envmgr.cli.alm.output.text import COMMIT, facts, plain
-from envmgr.cli.console import open_context, show
+from envmgr.cli.alm.connection import alm_client
+from envmgr.cli.alm.output.record_table import RecordTable
+from envmgr.cli.alm.output.symbols import symbols_for
+from envmgr.cli.alm.output.text import COMMIT, escape_line, key_values
+from envmgr.cli.console import open_context, print_result
 from envmgr.cli.output import table
 from envmgr.cli.output.units import count_of
 from envmgr.ops.alm.diff import diff
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from envmgr.alm.git_log import Commits
-    from envmgr.alm.version_diff import Change, Difference, Side
-    from envmgr.cli.alm.output.symbols import Marks
+    from envmgr.alm.version_diff import Change, VersionDiff, VersionSide
+    from envmgr.cli.alm.output.symbols import Symbols
     from envmgr.cli.options import Options
     from envmgr.cli.output.style import Style
-    from envmgr.ops.alm.diff import Absent, AppDifference
+    from envmgr.ops.alm.diff import AppDifference, NotDeployed
 
 _KINDS = {"added": ("green", "+"), "removed": ("red", "-"), "changed": ("cyan", "~")}
 _DIGEST = len("sha256:") + 12
@@ -35,25 +35,25 @@ def run(options: Options, before: str, after: str, app: str | None) -> int:
     if app is not None:
         refs.check_app(app)
     repository = Repository(open_context(options).environment)
-    with connected(options) as api:
+    with alm_client(options) as api:
         found = diff(api, one, other, app, repository)
-    return show(
+    return print_result(
         options,
         "alm-diff",
-        lambda: {"before": str(one), "after": str(other), "apps": [_entry(one) for one in found]},
-        lambda style, width: _lines(found, f"{one} {marks_for(style).arrow} {other}", style, width),
+        lambda: {"before": str(one), "after": str(other), "apps": [_to_json(one) for one in found]},
+        lambda style, width: _lines(found, f"{one} {symbols_for(style).arrow} {other}", style, width),
     )
 
 
-def _entry(one: AppDifference) -> dict[str, object]:
+def _to_json(one: AppDifference) -> dict[str, object]:
     found = one.difference
     return {
         "app": one.app,
         "same": found.is_same_version,
-        "before": _side_entry(found.before),
-        "after": _side_entry(found.after),
-        "absent": _absent_entry(one.absent),
-        "commits": _commits_entry(one.commits),
+        "before": _side_json(found.before),
+        "after": _side_json(found.after),
+        "absent": _absent_json(one.absent),
+        "commits": _commits_json(one.commits),
         "lock_differs": found.lock_differs,
         "tools": [
             {
@@ -72,7 +72,7 @@ def _entry(one: AppDifference) -> dict[str, object]:
     }
 
 
-def _side_entry(side: Side | None) -> dict[str, object] | None:
+def _side_json(side: VersionSide | None) -> dict[str, object] | None:
     if side is None:
         return None
     return {
@@ -84,15 +84,15 @@ def _side_entry(side: Side | None) -> dict[str, object] | None:
     }
 
 
-def _absent_entry(absent: Absent | None) -> dict[str, object] | None:
+def _absent_json(absent: NotDeployed | None) -> dict[str, object] | None:
     if absent is None:
         return None
-    tried = absent.tried
+    tried = absent.last_attempt
     last = None if tried is None else {"tag": tried.tag, "status": tried.status}
     return {"environment": absent.environment, "tried": last}
 
 
-def _commits_entry(commits: Commits | None) -> dict[str, object] | None:
+def _commits_json(commits: Commits | None) -> dict[str, object] | None:
     if commits is None:
         return None
     return {
@@ -120,11 +120,11 @@ def _lines(found: Sequence[AppDifference], title: str, style: Style, width: int)
 
 
 def _app(one: AppDifference, style: Style, width: int) -> Iterator[str]:
-    found, marks = one.difference, marks_for(style)
+    found, marks = one.difference, symbols_for(style)
     sides = [_side(side, one.app, marks, style) for side in (found.before, found.after)]
     lead = "" if one.app is None else f"{style.paint('bold', one.app)}  "
     yield lead + f" {marks.arrow} ".join(sides)
-    yield from facts(_about(one, marks), style, width)
+    yield from key_values(_about(one, marks), style, width)
     inside = (
         ("commits", [] if one.commits is None else [*_commits(one.commits, style, width - 4)]),
         ("tools", _changes(found.tools, marks, style, width - 4)),
@@ -136,14 +136,14 @@ def _app(one: AppDifference, style: Style, width: int) -> Iterator[str]:
             yield from (f"    {line}" for line in lines)
 
 
-def _side(side: Side | None, app: str | None, marks: Marks, style: Style) -> str:
+def _side(side: VersionSide | None, app: str | None, marks: Symbols, style: Style) -> str:
     """Name a side by its tag, and by its app where there is none that both are of."""
     if side is None:
         return marks.nothing
     return side.tag if app else f"{style.paint('bold', side.app)}@{side.tag}"
 
 
-def _about(one: AppDifference, marks: Marks) -> Iterator[tuple[str, str]]:
+def _about(one: AppDifference, marks: Symbols) -> Iterator[tuple[str, str]]:
     found = one.difference
     if one.absent is not None:
         yield one.absent.environment, _absent_fact(one.absent)
@@ -153,13 +153,13 @@ def _about(one: AppDifference, marks: Marks) -> Iterator[tuple[str, str]]:
     yield "lock", _lock_fact(found)
 
 
-def _absent_fact(absent: Absent) -> str:
-    tried = absent.tried
+def _absent_fact(absent: NotDeployed) -> str:
+    tried = absent.last_attempt
     there = f" ({tried.tag} {tried.status.replace('_', ' ')})" if tried else ""
     return f"nothing of it stands there{there}"
 
 
-def _commit_fact(before: str, after: str, commits: Commits | None, marks: Marks) -> str:
+def _commit_fact(before: str, after: str, commits: Commits | None, marks: Symbols) -> str:
     if before == after:
         return f"{before[:COMMIT]}, the same" if before else "not known"
     both = f"{before[:COMMIT] or 'not known'} {marks.arrow} {after[:COMMIT] or 'not known'}"
@@ -168,7 +168,7 @@ def _commit_fact(before: str, after: str, commits: Commits | None, marks: Marks)
     return both
 
 
-def _lock_fact(found: Difference) -> str:
+def _lock_fact(found: VersionDiff) -> str:
     missing = [
         side.tag for side in (found.before, found.after) if side is not None and side.lock_digest is None
     ]
@@ -183,7 +183,7 @@ def _lock_fact(found: Difference) -> str:
 
 def _commits(commits: Commits, style: Style, width: int) -> Iterator[str]:
     for commit, subject in commits.listed:
-        yield f"{style.paint('yellow', commit)} {table.beginning(plain(subject), width - len(commit) - 1)}"
+        yield f"{style.paint('yellow', commit)} {table.truncate_end(escape_line(subject), width - len(commit) - 1)}"
     more = commits.added - len(commits.listed)
     if more > 0:
         yield f"and {more} more"
@@ -191,21 +191,21 @@ def _commits(commits: Commits, style: Style, width: int) -> Iterator[str]:
         yield style.paint("yellow", f"without {count_of(commits.dropped, 'commit')} that the first one has")
 
 
-def _changes(changes: Sequence[Change], marks: Marks, style: Style, width: int) -> list[str]:
+def _changes(changes: Sequence[Change], marks: Symbols, style: Style, width: int) -> list[str]:
     rows = [_change(change, marks) for change in changes]
-    return Columns(style, width, (1,)).lines(rows)
+    return RecordTable(style, width, (1,)).lines(rows)
 
 
-def _change(change: Change, marks: Marks) -> tuple[table.Cell, ...]:
+def _change(change: Change, marks: Symbols) -> tuple[table.Cell, ...]:
     kind, sign = _KINDS[change.kind]
     values = [_short(value) for value in (change.before, change.after) if value is not None]
     return (
         (kind, sign),
-        ("bold", plain(change.name)),
+        ("bold", escape_line(change.name)),
         (kind, f" {marks.arrow} ".join(values)),
         ("yellow", "older than before" if change.direction == "down" else ""),
     )
 
 
 def _short(value: str) -> str:
-    return value[:_DIGEST] if value.startswith("sha") and ":" in value else plain(value)
+    return value[:_DIGEST] if value.startswith("sha") and ":" in value else escape_line(value)

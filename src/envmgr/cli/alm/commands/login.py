@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from envmgr.cli.alm.commands.whoami import entry, lines
-from envmgr.cli.alm.connection import opened
+from envmgr.cli.alm.commands.whoami import lines, whoami_json
+from envmgr.cli.alm.connection import alm_context
 from envmgr.cli.alm.global_options import line_of_stdin
-from envmgr.cli.alm.output.text import plain
-from envmgr.cli.console import report, say
+from envmgr.cli.alm.output.text import escape_line
+from envmgr.cli.console import print_outcome, print_status
 from envmgr.kit.environment import is_terminal
 from envmgr.kit.errors import UsageError
 from envmgr.ops.alm import auth
@@ -30,24 +30,24 @@ def run(options: Options, url: str | None, username: str | None, *, password_std
         raise UsageError(
             "--token is instead of a name and a password", "leave --username and --password-stdin out"
         )
-    with opened(options) as context:
+    with alm_context(options) as context:
         place = address(context, named)
         if options.alm_token:
-            done = auth.with_token(context, place, options.alm_token)
+            done = auth.login_with_token(context, place, options.alm_token)
         else:
-            name = username or _asked_name(place)
-            password = _piped(place) if password_stdin else _asked_password(name, place)
-            done = auth.with_password(context, place, name, password)
-        _say_what_holds(options, context, done)
-    return report(
+            name = username or _prompt_username(place)
+            password = _password_from_stdin(place) if password_stdin else _prompt_password(name, place)
+            done = auth.login_with_password(context, place, name, password)
+        _print_active_server(options, context, done)
+    return print_outcome(
         options,
         "alm-login",
-        lambda: entry(done.url, done.me),
+        lambda: whoami_json(done.url, done.me),
         lambda style, width: lines(done.url, done.me, style, width),
     )
 
 
-def _asked_name(place: str) -> str:
+def _prompt_username(place: str) -> str:
     if not is_terminal(0):
         raise UsageError(
             "who signs in? There is no terminal to ask at",
@@ -61,7 +61,7 @@ def _asked_name(place: str) -> str:
     return name
 
 
-def _asked_password(name: str, place: str) -> str:
+def _prompt_password(name: str, place: str) -> str:
     if not is_terminal(0):
         raise UsageError(
             "there is no terminal to ask for the password at", "--password-stdin reads it from stdin"
@@ -69,35 +69,35 @@ def _asked_password(name: str, place: str) -> str:
     from getpass import getpass
 
     try:
-        return _given(getpass(f"Password of {name} at {place}: ", stream=sys.stderr), place)
+        return _require_password(getpass(f"Password of {name} at {place}: ", stream=sys.stderr), place)
     except EOFError:
-        return _given("", place)
+        return _require_password("", place)
 
 
-def _piped(place: str) -> str:
-    return _given(line_of_stdin(), place)
+def _password_from_stdin(place: str) -> str:
+    return _require_password(line_of_stdin(), place)
 
 
-def _given(password: str, place: str) -> str:
+def _require_password(password: str, place: str) -> str:
     if not password:
         raise UsageError("no password was given", f"for example: envmgr alm login {place} --username ada")
     return password
 
 
-def _say_what_holds(options: Options, context: Context, done: SignedIn) -> None:
+def _print_active_server(options: Options, context: Context, done: SignedIn) -> None:
     """Say what commands will do from now on, where that may surprise."""
     if done.replaced:
-        say(
+        print_status(
             options,
-            f"this takes the place of the sign-in of {plain(done.replaced)}, which is not kept any more",
+            f"this takes the place of the sign-in of {escape_line(done.replaced)}, which is not kept any more",
         )
     if done.is_new_default:
-        say(options, f"{done.url} is your ALM server now (the setting alm_url)")
+        print_status(options, f"{done.url} is your ALM server now (the setting alm_url)")
     elif not done.is_default:
-        say(
+        print_status(
             options,
             f"your ALM server is still {context.settings.alm_url}: "
             f"`envmgr config set alm_url {done.url}` changes that, --url {done.url} asks this one",
         )
     if context.environment.get(TOKEN):
-        say(options, f"warning: {TOKEN} is set, and goes before what was kept now")
+        print_status(options, f"warning: {TOKEN} is set, and goes before what was kept now")

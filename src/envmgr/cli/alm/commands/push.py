@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from envmgr.alm.client.fields import number
-from envmgr.cli.alm.commands.flush import flushed_entry, say_flushed
-from envmgr.cli.alm.connection import opened
-from envmgr.cli.console import report, say, short_path
+from envmgr.alm.client.fields import get_int
+from envmgr.cli.alm.commands.flush import flush_result_json, say_flushed
+from envmgr.cli.alm.connection import alm_context
+from envmgr.cli.console import display_path, print_outcome, print_status
 from envmgr.ops.alm import push
 from envmgr.ops.alm.connection import connect
 
@@ -17,25 +17,25 @@ if TYPE_CHECKING:
 
     from envmgr.cli.options import Options
     from envmgr.cli.output.style import Style
-    from envmgr.ops.alm.push import Packed, Pushed, Said
+    from envmgr.ops.alm.push import PreparedPush, PushOptions, PushOutcome
 
 
-def run(options: Options, said: Said, *, spool: bool) -> int:
+def run(options: Options, said: PushOptions, *, spool: bool) -> int:
     """Deliver what waits, then this push."""
-    with opened(options) as context:
+    with alm_context(options) as context:
         api = connect(context, options.alm_url, options.alm_token, retries=context.settings.http_retries)
-        packed = push.pack(context, api.url, said)
+        packed = push.prepare(context, api.url, said)
         _warn(options, packed)
         done = (push.push_or_spool if spool else push.push)(context, api, packed)
         cwd = context.environment.cwd
-    say_flushed(options, done.before)
+    say_flushed(options, done.flushed)
     if done.spooled:
-        say(options, f"{done.reason}; kept in {short_path(done.spooled, cwd)}")
-    report(options, "alm-push", lambda: _entry(done), lambda style, _: _lines(done, style))
-    return 1 if done.before.refused else 0
+        print_status(options, f"{done.reason}; kept in {display_path(done.spooled, cwd)}")
+    print_outcome(options, "alm-push", lambda: _to_json(done), lambda style, _: _lines(done, style))
+    return 1 if done.flushed.rejected else 0
 
 
-def _warn(options: Options, packed: Packed) -> None:
+def _warn(options: Options, packed: PreparedPush) -> None:
     """Say what a version would be better with; it is no error unless one asks for that."""
     if packed.lock is None and not options.json:
         sys.stderr.write(
@@ -49,31 +49,31 @@ def _warn(options: Options, packed: Packed) -> None:
         )
 
 
-def _entry(done: Pushed) -> dict[str, object]:
-    parcel, delivered = done.packed.parcel, done.delivered
+def _to_json(done: PushOutcome) -> dict[str, object]:
+    parcel, delivered = done.prepared.push, done.result
     return {
         "app": parcel.app,
         "tag": parcel.tag,
         "status": "spooled" if delivered is None else "created" if delivered.is_new else "unchanged",
         "app_created": delivered is not None and delivered.is_new_app,
         "server": parcel.url,
-        "lock_digest": done.packed.lock_digest,
+        "lock_digest": done.prepared.lock_digest,
         "version": delivered.version if delivered else None,
         "spooled": done.spooled,
         "reason": done.reason or None,
-        "before": flushed_entry(done.before),
+        "before": flush_result_json(done.flushed),
     }
 
 
-def _lines(done: Pushed, style: Style) -> Iterator[str]:
-    parcel, delivered = done.packed.parcel, done.delivered
+def _lines(done: PushOutcome, style: Style) -> Iterator[str]:
+    parcel, delivered = done.prepared.push, done.result
     name = style.paint("bold", f"{parcel.app}@{parcel.tag}")
     if delivered is None:
         yield f"{name} waits for {parcel.url}: the next push, or `envmgr alm flush`, delivers it"
         return
     if delivered.is_new_app:
         yield f"registered the app {style.paint('bold', parcel.app)}"
-    version = f"version {number(delivered.version, 'id')}"
+    version = f"version {get_int(delivered.version, 'id')}"
     yield (
         f"registered {name} ({version})" if delivered.is_new else f"{name} is registered already ({version})"
     )

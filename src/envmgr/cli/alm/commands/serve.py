@@ -10,10 +10,10 @@ from envmgr.ops.alm.serve import serve
 
 if TYPE_CHECKING:
     from envmgr.cli.options import Options
-    from envmgr.ops.alm.serve import Wish
+    from envmgr.ops.alm.serve import ServeOptions
 
 
-def run(options: Options, wish: Wish) -> int:
+def run(options: Options, wish: ServeOptions) -> int:
     """Run the server in this process's place."""
     if options.json:
         raise UsageError("serve prints a log, not one document", "leave --json out")

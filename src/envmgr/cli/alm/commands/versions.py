@@ -7,14 +7,29 @@ import time
 from typing import TYPE_CHECKING
 
 from envmgr.alm import refs
-from envmgr.alm.client.fields import number, part, parts, text, text_or_none, texts, word
+from envmgr.alm.client.fields import (
+    get_int,
+    get_name,
+    get_object,
+    get_objects,
+    get_str,
+    get_str_or_none,
+    get_strs,
+)
 from envmgr.alm.push import artifacts
 from envmgr.cli.alm import prompts
-from envmgr.cli.alm.connection import connected, leading_on, opened
-from envmgr.cli.alm.output.record_table import Columns
-from envmgr.cli.alm.output.text import COMMIT, facts, note_more, plain, prose, section
+from envmgr.cli.alm.connection import alm_client, alm_context, with_conflict_hint
+from envmgr.cli.alm.output.record_table import RecordTable
+from envmgr.cli.alm.output.text import (
+    COMMIT,
+    escape_line,
+    escape_text,
+    key_values,
+    print_truncation_note,
+    section,
+)
 from envmgr.cli.alm.output.times import since, when
-from envmgr.cli.console import report, show
+from envmgr.cli.console import print_outcome, print_result
 from envmgr.kit.errors import UsageError
 from envmgr.kit.frozen import frozen
 from envmgr.ops.alm import resolve, versions
@@ -30,7 +45,7 @@ if TYPE_CHECKING:
 
 
 @frozen
-class Said:
+class VersionInput:
     """What is said of a version that is registered by hand."""
 
     commit: str = ""
@@ -43,9 +58,9 @@ class Said:
 
 def run_list(options: Options, which: versions.Filter, limit: int) -> int:
     """Show versions, newest first."""
-    with connected(options) as api:
+    with alm_client(options) as api:
         found, now = versions.listing(api, which, limit), time.time()
-    code = show(
+    code = print_result(
         options,
         "alm-versions-list",
         lambda: {"versions": found.items, "more": found.more},
@@ -55,33 +70,33 @@ def run_list(options: Options, which: versions.Filter, limit: int) -> int:
         ),
     )
     if found.more:
-        note_more(options, f"the newest {len(found.items)} versions")
+        print_truncation_note(options, f"the newest {len(found.items)} versions")
     return code
 
 
 def version_lines(found: Sequence[Document], now: float, style: Style, width: int) -> list[str]:
     """Lay versions out, a line each: number, name, branch, commit, tools, age."""
-    return Columns(style, width, (2, 1)).lines([_row(one, now) for one in found])
+    return RecordTable(style, width, (2, 1)).lines([_row(one, now) for one in found])
 
 
 def _row(version: Document, now: float) -> tuple[Cell, ...]:
-    tools = len(parts(part(version, "toolchain"), "tools"))
-    has_lock = text_or_none(part(version, "toolchain"), "lock_digest") is not None
+    tools = len(get_objects(get_object(version, "toolchain"), "tools"))
+    has_lock = get_str_or_none(get_object(version, "toolchain"), "lock_digest") is not None
     return (
-        ("dim", str(number(version, "id"))),
-        ("bold", f"{word(version, 'app')}@{word(version, 'tag')}"),
-        ("cyan", plain(text(version, "ref"))),
-        ("dim", word(version, "commit")[:COMMIT]),
+        ("dim", str(get_int(version, "id"))),
+        ("bold", f"{get_name(version, 'app')}@{get_name(version, 'tag')}"),
+        ("cyan", escape_line(get_str(version, "ref"))),
+        ("dim", get_name(version, "commit")[:COMMIT]),
         ("" if has_lock else "dim", f"{tools} tool{'' if tools == 1 else 's'}" if has_lock else "no lock"),
-        ("dim", since(text(version, "created_at"), now)),
+        ("dim", since(get_str(version, "created_at"), now)),
     )
 
 
 def run_show(options: Options, words: Sequence[str]) -> int:
     """Show a version: where it comes from, its tools, its artifacts."""
-    with connected(options) as api:
-        version = resolve.version(api, refs.parse_version(tuple(words)))
-    return show(
+    with alm_client(options) as api:
+        version = resolve.find_version(api, refs.parse_version(tuple(words)))
+    return print_result(
         options,
         "alm-versions-show",
         lambda: {"version": version},
@@ -90,58 +105,62 @@ def run_show(options: Options, words: Sequence[str]) -> int:
 
 
 def _shown(version: Document, style: Style, width: int) -> Iterator[str]:
-    build, toolchain = part(version, "build"), part(version, "toolchain")
-    yield style.paint("bold", f"{word(version, 'app')}@{word(version, 'tag')}")
+    build, toolchain = get_object(version, "build"), get_object(version, "toolchain")
+    yield style.paint("bold", f"{get_name(version, 'app')}@{get_name(version, 'tag')}")
     about = [
-        ("number", str(number(version, "id"))),
-        ("commit", word(version, "commit") + (" and changes beside it" if build.get("dirty") else "")),
-        ("ref", plain(text(version, "ref"))),
+        ("number", str(get_int(version, "id"))),
+        ("commit", get_name(version, "commit") + (" and changes beside it" if build.get("dirty") else "")),
+        ("ref", escape_line(get_str(version, "ref"))),
         ("built by", _built_by(build)),
-        ("run", plain(text(build, "url"))),
-        ("lock", plain(text_or_none(toolchain, "lock_digest") or "none was sent")),
-        ("digest", word(version, "digest")),
-        ("created", when(text(version, "created_at"))),
-        ("changelog", prose(text(version, "changelog"))),
+        ("run", escape_line(get_str(build, "url"))),
+        ("lock", escape_line(get_str_or_none(toolchain, "lock_digest") or "none was sent")),
+        ("digest", get_name(version, "digest")),
+        ("created", when(get_str(version, "created_at"))),
+        ("changelog", escape_text(get_str(version, "changelog"))),
     ]
-    yield from facts(about, style, width)
-    tools = [_tool(tool) for tool in parts(toolchain, "tools")]
-    yield from section("tools", Columns(style, width - 2, (2,)).lines(tools), style)
-    artifacts = [_artifact(one) for one in parts(version, "artifacts")]
-    yield from section("artifacts", Columns(style, width - 2, (0,)).lines(artifacts), style)
+    yield from key_values(about, style, width)
+    tools = [_tool(tool) for tool in get_objects(toolchain, "tools")]
+    yield from section("tools", RecordTable(style, width - 2, (2,)).lines(tools), style)
+    artifacts = [_artifact(one) for one in get_objects(version, "artifacts")]
+    yield from section("artifacts", RecordTable(style, width - 2, (0,)).lines(artifacts), style)
 
 
 def _built_by(build: Document) -> str:
-    return plain(" ".join(filter(None, (text(build, "ci"), text(build, "run_id"), text(build, "actor")))))
+    return escape_line(
+        " ".join(filter(None, (get_str(build, "ci"), get_str(build, "run_id"), get_str(build, "actor"))))
+    )
 
 
 def _tool(tool: Document) -> tuple[Cell, ...]:
     return (
-        ("bold", word(tool, "tool")),
-        ("green", word(tool, "version")),
-        ("dim", plain(", ".join(texts(tool, "requests")))),
+        ("bold", get_name(tool, "tool")),
+        ("green", get_name(tool, "version")),
+        ("dim", escape_line(", ".join(get_strs(tool, "requests")))),
     )
 
 
 def _artifact(artifact: Document) -> tuple[Cell, ...]:
-    return (("bold", plain(text(artifact, "name"))), ("dim", word(artifact, "digest")))
+    return (("bold", escape_line(get_str(artifact, "name"))), ("dim", get_name(artifact, "digest")))
 
 
-def run_create(options: Options, words: Sequence[str], said: Said) -> int:
+def run_create(options: Options, words: Sequence[str], said: VersionInput) -> int:
     """Register a version by hand; `push` does it with all that is known here."""
     named = refs.parse_version(tuple(words))
-    if not isinstance(named, refs.Tagged):
+    if not isinstance(named, refs.TagRef):
         raise UsageError(f"{named} is no new version", "for example: envmgr alm versions create shop@1.4.0")
-    with opened(options) as context:
+    with alm_context(options) as context:
         body = _body(said, context.environment.cwd)
         api = connect(context, options.alm_url, options.alm_token)
-        with leading_on(f"`envmgr alm versions show {named}` shows it; choose another tag for another build"):
+        with with_conflict_hint(
+            f"`envmgr alm versions show {named}` shows it; choose another tag for another build"
+        ):
             version = versions.create(api, named, body)
-    return report(
+    return print_outcome(
         options, "alm-versions-create", lambda: {"version": version}, lambda *_: [f"registered {named}"]
     )
 
 
-def _body(said: Said, cwd: str) -> dict[str, object]:
+def _body(said: VersionInput, cwd: str) -> dict[str, object]:
     return {
         "commit": said.commit,
         "ref": said.ref,
@@ -162,25 +181,25 @@ def run_update(options: Options, words: Sequence[str], changelog: str | None, re
             "nothing to change was given",
             "for example: envmgr alm versions update shop@1.4.0 --changelog 'Faster'",
         )
-    with connected(options) as api:
+    with alm_client(options) as api:
         change = {"changelog": changelog, "ref": ref}
         version = versions.update(api, refs.parse_version(tuple(words)), change)
-    return report(
+    return print_outcome(
         options, "alm-versions-update", lambda: {"version": version}, lambda *_: [f"changed {_name(version)}"]
     )
 
 
 def run_delete(options: Options, words: Sequence[str]) -> int:
     """Delete a version, after asking."""
-    with connected(options) as api:
-        version = resolve.version(api, refs.parse_version(tuple(words)))
+    with alm_client(options) as api:
+        version = resolve.find_version(api, refs.parse_version(tuple(words)))
         prompts.deletion(options, f"the version {_name(version)}")
-        with leading_on(f"`envmgr alm apps show {word(version, 'app')}` shows where it stands"):
+        with with_conflict_hint(f"`envmgr alm apps show {get_name(version, 'app')}` shows where it stands"):
             versions.delete(api, version)
-    return report(
+    return print_outcome(
         options, "alm-versions-delete", lambda: {"version": version}, lambda *_: [f"deleted {_name(version)}"]
     )
 
 
 def _name(version: Document) -> str:
-    return f"{word(version, 'app')}@{word(version, 'tag')}"
+    return f"{get_name(version, 'app')}@{get_name(version, 'tag')}"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from envmgr.alm.client.fields import text
-from envmgr.cli.alm.connection import connected
-from envmgr.cli.alm.output.text import facts, plain
-from envmgr.cli.console import show
+from envmgr.alm.client.fields import get_str
+from envmgr.cli.alm.connection import alm_client
+from envmgr.cli.alm.output.text import escape_line, key_values
+from envmgr.cli.console import print_result
 from envmgr.ops.alm import auth
 
 if TYPE_CHECKING:
@@ -20,23 +20,23 @@ if TYPE_CHECKING:
 
 def run(options: Options) -> int:
     """Ask the server."""
-    with connected(options) as api:
+    with alm_client(options) as api:
         me, url = auth.whoami(api), api.url
-    return show(
-        options, "alm-whoami", lambda: entry(url, me), lambda style, width: lines(url, me, style, width)
+    return print_result(
+        options, "alm-whoami", lambda: whoami_json(url, me), lambda style, width: lines(url, me, style, width)
     )
 
 
-def entry(url: str, me: Document) -> dict[str, object]:
+def whoami_json(url: str, me: Document) -> dict[str, object]:
     """Say as JSON who one is."""
     return {"server": url, **me}
 
 
 def lines(url: str, me: Document, style: Style, width: int) -> Iterable[str]:
     """Say who one is."""
-    return facts(
+    return key_values(
         (
-            ("actor", style.paint("bold", plain(text(me, "actor")))),
+            ("actor", style.paint("bold", escape_line(get_str(me, "actor")))),
             ("role", _words(me.get("role"))),
             ("scopes", _words(me.get("scopes"))),
             ("apps", _words(me.get("apps"))),
@@ -49,5 +49,5 @@ def lines(url: str, me: Document, style: Style, width: int) -> Iterable[str]:
 
 def _words(value: object) -> str:
     if isinstance(value, list):
-        return plain(" ".join(str(one) for one in value))
-    return plain(str(value)) if value else ""
+        return escape_line(" ".join(str(one) for one in value))
+    return escape_line(str(value)) if value else ""

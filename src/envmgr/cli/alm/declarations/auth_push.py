@@ -81,9 +81,9 @@ def push(  # noqa: PLR0913, PLR0917 - a parameter is an option
     already is an error. What earlier pushes left on disk is delivered first.
     """
     from envmgr.cli.alm.commands import push as command
-    from envmgr.ops.alm.push import Said
+    from envmgr.ops.alm.push import PushOptions
 
-    said = Said(
+    said = PushOptions(
         app=app,
         tag=tag,
         artifacts=tuple(artifact or ()),
@@ -120,6 +120,6 @@ def serve(
 ) -> int:
     """Run the server here: everything in one process, on SQLite."""
     from envmgr.cli.alm.commands import serve as command
-    from envmgr.ops.alm.serve import Wish
+    from envmgr.ops.alm.serve import ServeOptions
 
-    return command.run(options_of(ctx), Wish(host, port, data_dir, log_level, require_if_match))
+    return command.run(options_of(ctx), ServeOptions(host, port, data_dir, log_level, require_if_match))

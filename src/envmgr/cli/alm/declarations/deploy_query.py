@@ -35,7 +35,7 @@ def deploy(
     """
     from envmgr.cli.alm.commands import deploy as command
 
-    return command.run(options_of(ctx), version, command.Wish(environment, status, reason, new_env))
+    return command.run(options_of(ctx), version, command.DeployOptions(environment, status, reason, new_env))
 
 
 @alm_app.command("status", epilog="Example: envmgr alm status --env prod")
@@ -87,14 +87,14 @@ def audit(  # noqa: PLR0913 - one parameter an option
     from envmgr.ops.alm.audit import Filter
 
     which = Filter(actor, event_type, resource)
-    checks = command.Checks(verify, file, checkpoint, export, save_checkpoint)
-    if checks != command.Checks():
+    checks = command.VerifyOptions(verify, file, checkpoint, export, save_checkpoint)
+    if checks != command.VerifyOptions():
         if follow or which != Filter():
             raise UsageError(
                 "the whole log is verified and exported: nothing can be left out of it",
                 "leave --follow, --actor, --type and --resource out",
             )
-        return command.run_checks(options_of(ctx), checks)
+        return command.run_verify(options_of(ctx), checks)
     run = command.run_follow if follow else command.run
     return run(options_of(ctx), which, limit)
 

@@ -49,12 +49,14 @@ def keys_create(
     Only the key goes to stdout, so that what takes secrets can read it from there. Without --scope it may do what
     `push` needs: apps:read, versions:read and versions:write.
     """
-    from envmgr.alm.key_options import scopes, seconds
+    from envmgr.alm.key_options import parse_duration, parse_scopes
     from envmgr.cli.alm.commands import keys
-    from envmgr.ops.alm.keys import Wish
+    from envmgr.ops.alm.keys import KeyOptions
 
-    lasts = None if expires is None else seconds(expires)
-    return keys.run_create(options_of(ctx), Wish(name, scopes(scope or ()), tuple(app or ()), lasts))
+    lasts = None if expires is None else parse_duration(expires)
+    return keys.run_create(
+        options_of(ctx), KeyOptions(name, parse_scopes(scope or ()), tuple(app or ()), lasts)
+    )
 
 
 @keys_app.command("revoke", epilog="Example: envmgr alm keys revoke 4")

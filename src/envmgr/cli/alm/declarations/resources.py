@@ -132,7 +132,7 @@ def versions_create(  # noqa: PLR0913 - one parameter an option
     """Register a version by hand; `push` does it with what is known here."""
     from envmgr.cli.alm.commands import versions
 
-    said = versions.Said(commit, ref, changelog, tuple(artifact or ()), lock, dotfile)
+    said = versions.VersionInput(commit, ref, changelog, tuple(artifact or ()), lock, dotfile)
     return versions.run_create(options_of(ctx), version, said)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from envmgr.cli.alm.output.text import facts, plain
+from envmgr.cli.alm.output.text import escape_line, key_values
 from envmgr.cli.output import table
 from envmgr.cli.output.units import count_of
 from envmgr.cli.output.wrap import fill
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from envmgr.cli.output.style import Style
 
 
-def verdict_entry(report: Report) -> dict[str, object]:
+def report_json(report: Report) -> dict[str, object]:
     """Return what is to be told of it."""
     return {
         "intact": report.is_intact,
@@ -24,37 +24,37 @@ def verdict_entry(report: Report) -> dict[str, object]:
         "seq": report.seq,
         "head": report.head,
         "checkpoints": report.checkpoints,
-        "kept_checkpoints": report.kept,
+        "kept_checkpoints": report.saved_checkpoints,
         "held_against": report.held_against,
         "public_key": report.key,
         "findings": [
             {"kind": one.kind, "seq": one.seq or None, "detail": one.detail} for one in report.findings
         ],
-        "more_findings": report.untold,
+        "more_findings": report.omitted,
     }
 
 
-def verdict_lines(report: Report, style: Style, width: int) -> Iterator[str]:
+def report_lines(report: Report, style: Style, width: int) -> Iterator[str]:
     """Say whether the log is what was written, by what that is known, and what is wrong."""
     if report.is_intact:
         yield f"{style.paint('green', 'intact')}: {counted(report.entries)}, none changed, none missing"
     else:
-        found = count_of(len(report.findings) + report.untold, "finding")
+        found = count_of(len(report.findings) + report.omitted, "finding")
         yield f"{style.paint('error', 'not intact')}: {found} in {counted(report.entries)}"
         rows = [
-            (("red", one.kind), ("bold", str(one.seq or "")), ("", plain(one.detail)))
+            (("red", one.kind), ("bold", str(one.seq or "")), ("", escape_line(one.detail)))
             for one in report.findings
         ]
         yield from (f"  {line}" for line in _wrapped(rows, width - 2, style))
-        if report.untold:
-            yield f"  and {report.untold} more"
+        if report.omitted:
+            yield f"  and {report.omitted} more"
     about = [
         ("head", report.head),
         ("checkpoints", _checkpoints(report)),
         ("key", report.key or ""),
         ("kept", _kept(report)),
     ]
-    yield from facts(about, style, width)
+    yield from key_values(about, style, width)
 
 
 def counted(entries: int) -> str:
@@ -67,10 +67,10 @@ def _wrapped(
 ) -> Iterator[str]:
     """Lay findings out, their words broken where the terminal ends."""
     widths = [max(table.display_width(row[column][1]) for row in rows) for column in (0, 1)]
-    indent = sum(widths) + 2 * table.GAP
+    indent = sum(widths) + 2 * table.COLUMN_GAP
     for (kind, word), (bold, seq), (_, detail) in rows:
-        lead = style.paint(kind, word) + " " * (widths[0] - len(word) + table.GAP)
-        place = style.paint(bold, seq) + " " * (widths[1] - len(seq) + table.GAP)
+        lead = style.paint(kind, word) + " " * (widths[0] - len(word) + table.COLUMN_GAP)
+        place = style.paint(bold, seq) + " " * (widths[1] - len(seq) + table.COLUMN_GAP)
         yield lead + place + fill(detail, width, indent, indent)
 
 
@@ -81,9 +81,9 @@ def _checkpoints(report: Report) -> str:
 
 
 def _kept(report: Report) -> str:
-    if report.kept:
+    if report.saved_checkpoints:
         extended = ": the log goes on from there" if report.is_intact else ""
-        return f"{count_of(report.kept, 'checkpoint')} from before{extended}"
+        return f"{count_of(report.saved_checkpoints, 'checkpoint')} from before{extended}"
     return (
         "nothing from before: only a checkpoint kept elsewhere shows that the log was not cut or made anew "
         "(`envmgr alm audit --save-checkpoint FILE`, then `--verify --checkpoint FILE`)"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from envmgr.cli.output.table import GAP, LEAST, beginning, display_width
+from envmgr.cli.output.table import COLUMN_GAP, MIN_COLUMN_WIDTH, display_width, truncate_end
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     Row = Sequence[Cell]
 
-_PLENTY = 1_000
+_UNLIMITED_WIDTH = 1_000
 """Columns that no terminal has: what is written goes to a pipe or a file, and nothing is cut."""
 _USUAL = 48
 """What a cell is padded to at most where nothing is cut; a longer one moves the rest of its own row only."""
@@ -22,11 +22,11 @@ _ANY = 1 << 30
 _INDENT = 2
 
 
-class Columns:
+class RecordTable:
     """Lays rows out, as wide as any before; `gives` are the columns that are cut, in the order of who gives way."""
 
-    def __init__(self, style: Style, width: int, gives: Sequence[int]) -> None:
-        self._style, self._width, self._gives = style, width, gives
+    def __init__(self, style: Style, width: int, shrinkable: Sequence[int]) -> None:
+        self._style, self._width, self._shrinkable = style, width, shrinkable
         self._widest: list[int] = []
 
     def lines(self, rows: Sequence[Row], heading: Row = ()) -> list[str]:
@@ -34,7 +34,7 @@ class Columns:
         if not rows:
             return []
         shown = [heading, *rows] if heading else rows
-        cuts = self._width < _PLENTY
+        cuts = self._width < _UNLIMITED_WIDTH
         found = _widths(shown, _ANY if cuts else _USUAL)
         self._widest = [max(pair) for pair in zip(self._widest or found, found, strict=True)]
         widths = self._fitted([*self._widest]) if cuts else self._widest
@@ -44,8 +44,8 @@ class Columns:
 
     def _fitted(self, widths: list[int]) -> list[int]:
         """Take from the columns that give what is too much, from each down to what still says something."""
-        for least in (max(self._width // 2, LEAST), LEAST):
-            for place in self._gives:
+        for least in (max(self._width // 2, MIN_COLUMN_WIDTH), MIN_COLUMN_WIDTH):
+            for place in self._shrinkable:
                 excess = max(_total(widths) - self._width, 0)
                 widths[place] = max(widths[place] - excess, min(widths[place], least))
         return widths
@@ -55,7 +55,9 @@ class Columns:
         for cell, width in zip(row, widths, strict=True):
             if width:
                 kind, text = _cut(cell, width) if cuts else cell
-                parts.append(self._painted((kind, text)) + " " * (max(width - display_width(text), 0) + GAP))
+                parts.append(
+                    self._painted((kind, text)) + " " * (max(width - display_width(text), 0) + COLUMN_GAP)
+                )
         return "".join(parts).rstrip()
 
     def _stacked(self, row: Row) -> Iterator[str]:
@@ -64,11 +66,11 @@ class Columns:
         for kind, text in row:
             cell = _cut((kind, text), self._width - _INDENT)
             length = display_width(cell[1])
-            if line and used + GAP + length > self._width:
+            if line and used + COLUMN_GAP + length > self._width:
                 yield line
                 line, used = " " * _INDENT + self._painted(cell), _INDENT + length
             elif length:
-                gap = " " * GAP if line else ""
+                gap = " " * COLUMN_GAP if line else ""
                 line, used = line + gap + self._painted(cell), used + len(gap) + length
         yield line
 
@@ -91,8 +93,8 @@ def _width_of(lengths: Sequence[int], most: int) -> int:
 
 def _total(widths: Sequence[int]) -> int:
     shown = [width for width in widths if width]
-    return sum(shown) + GAP * (len(shown) - 1)
+    return sum(shown) + COLUMN_GAP * (len(shown) - 1)
 
 
 def _cut(cell: Cell, width: int) -> Cell:
-    return cell[0], beginning(cell[1], width)
+    return cell[0], truncate_end(cell[1], width)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @frozen
-class Marks:
+class Symbols:
     """Signs by state, and the few others that tables need."""
 
     states: Mapping[str, str]
@@ -29,7 +29,7 @@ class Marks:
         return self.states.get(status, status)
 
 
-SHAPES = Marks(
+UNICODE_SYMBOLS = Symbols(
     states={
         "successful": "✓",
         "failed": "✗",
@@ -47,7 +47,7 @@ SHAPES = Marks(
     nothing="·",
     cut="…",
 )
-WORDS = Marks(states={"successful": "ok"}, arrow="->", differs="!=", nothing="-", cut="~")
+ASCII_SYMBOLS = Symbols(states={"successful": "ok"}, arrow="->", differs="!=", nothing="-", cut="~")
 
 _COLOURS = {
     "successful": "green",
@@ -66,7 +66,7 @@ def colour(status: str) -> str:
     return _COLOURS.get(status, "dim")
 
 
-def marks_for(style: Style) -> Marks:
+def symbols_for(style: Style) -> Symbols:
     """Return what standard output can show: shapes need a terminal with colours, and an encoding that has them."""
     encoding = (getattr(sys.stdout, "encoding", "") or "").lower().replace("-", "").replace("_", "")
-    return SHAPES if style.colour and encoding == "utf8" else WORDS
+    return UNICODE_SYMBOLS if style.colour and encoding == "utf8" else ASCII_SYMBOLS

@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from envmgr.cli.output.style import STDERR, width_of
-from envmgr.cli.output.table import GAP, display_width
+from envmgr.cli.output.table import COLUMN_GAP, display_width
 from envmgr.cli.output.wrap import fill
 
 if TYPE_CHECKING:
@@ -19,21 +19,21 @@ COMMIT = 10
 """How much of a commit tells it apart."""
 
 
-def plain(text: str) -> str:
+def escape_line(text: str) -> str:
     """Spell on one line what somebody wrote: nothing in it moves the cursor or hides anything."""
     joined = " ".join(text.split())
     return joined if joined.isprintable() else "".join(c if c.isprintable() else "?" for c in joined)
 
 
-def prose(text: str) -> str:
+def escape_text(text: str) -> str:
     """Spell what somebody wrote, line by line; nothing in it moves the cursor or hides anything."""
-    return "\n".join(plain(line) for line in text.strip().splitlines())
+    return "\n".join(escape_line(line) for line in text.strip().splitlines())
 
 
-def facts(pairs: Iterable[tuple[str, str]], style: Style, width: int, indent: int = 2) -> Iterator[str]:
+def key_values(pairs: Iterable[tuple[str, str]], style: Style, width: int, indent: int = 2) -> Iterator[str]:
     """Lay out labels and what is behind them; those that say nothing are left out."""
     said = [(label, text) for label, text in pairs if text]
-    room = indent + max((display_width(label) for label, _ in said), default=0) + GAP
+    room = indent + max((display_width(label) for label, _ in said), default=0) + COLUMN_GAP
     for label, text in said:
         pad = " " * (room - indent - display_width(label))
         yield f"{' ' * indent}{style.paint('dim', label)}{pad}{fill(text, width, room, room)}"
@@ -54,6 +54,6 @@ def note(options: Options, text: str) -> None:
         sys.stderr.write(f"{fill(text, width_of(STDERR))}\n")
 
 
-def note_more(options: Options, shown: str) -> None:
+def print_truncation_note(options: Options, shown: str) -> None:
     """Say that a list goes on behind what is shown of it, and how to see that."""
     note(options, f"{shown}; `--limit N` shows more, `--limit 0` all")

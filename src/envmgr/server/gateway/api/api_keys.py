@@ -7,22 +7,28 @@ from typing import TYPE_CHECKING, Annotated, Any
 from litestar import Response, delete, get, post
 from litestar.params import JSONBody, Parameter
 
-from envmgr.server.contracts.fields import LARGEST, Line
-from envmgr.server.gateway.requests import KeyNew
+from envmgr.server.contracts.fields import MAX_SAFE_INTEGER, Line
+from envmgr.server.gateway.requests import KeyCreate
 from envmgr.server.gateway.resources import ApiKey
-from envmgr.server.gateway.services.api_keys import ONLY_STATE
-from envmgr.server.kit.http.errors import problems
-from envmgr.server.kit.http.params import DEFAULT, Cursor, Limit, like, sortable
-from envmgr.server.kit.http.requests import Asked, allow_only, call_of, paging_of, posted
-from envmgr.server.kit.http.responses import answered, listed, shown
+from envmgr.server.gateway.services.api_keys import IMMUTABLE_ETAG
+from envmgr.server.kit.http.errors import problem_responses
+from envmgr.server.kit.http.params import DEFAULT_PAGE_SIZE, Cursor, Limit, param_from, sort_param
+from envmgr.server.kit.http.requests import (
+    HttpRequest,
+    idempotent_context,
+    page_request,
+    request_context,
+    require_known_params,
+)
+from envmgr.server.kit.http.responses import page_response, resource_response, result_response
 
 if TYPE_CHECKING:
     from envmgr.server.gateway.services.api_keys import KeyService
 
-OfName = Annotated[str | None, like(Line, "Of this name.")]
-KeyId = Annotated[int, Parameter(ge=1, le=LARGEST, description="The key's id.")]
-Sort = Annotated[str | None, sortable("id", "name", "created_at")]
-_SIGNED_IN: dict[str, Any] = {"tags": ["auth"], "opt": {"needs": None}}
+NameFilter = Annotated[str | None, param_from(Line, "Of this name.")]
+KeyId = Annotated[int, Parameter(ge=1, le=MAX_SAFE_INTEGER, description="The key's id.")]
+Sort = Annotated[str | None, sort_param("id", "name", "created_at")]
+_SIGNED_IN: dict[str, Any] = {"tags": ["auth"], "opt": {"scope": None}}
 
 
 def routes(keys: KeyService) -> list[Any]:
@@ -32,49 +38,49 @@ def routes(keys: KeyService) -> list[Any]:
         "/auth/keys",
         operation_id="createKey",
         summary="Make an API key; only this answer shows it",
-        responses=problems(409, 413, 415, 422),
+        responses=problem_responses(409, 413, 415, 422),
         **_SIGNED_IN,
     )
-    async def create(request: Asked, data: JSONBody[KeyNew]) -> Response[ApiKey]:
-        answer = await keys.create(await posted(request), data)
-        return answered(answer, f"/auth/keys/{answer.value.id}", ONLY_STATE)
+    async def create(request: HttpRequest, data: JSONBody[KeyCreate]) -> Response[ApiKey]:
+        answer = await keys.create(await idempotent_context(request), data)
+        return result_response(answer, f"/auth/keys/{answer.value.id}", IMMUTABLE_ETAG)
 
     @get(
         "/auth/keys",
         operation_id="listKeys",
         summary="List your API keys; for admins, all",
-        responses=problems(),
+        responses=problem_responses(),
         **_SIGNED_IN,
     )
     async def listing(
-        request: Asked,
-        limit: Limit = DEFAULT,
+        request: HttpRequest,
+        limit: Limit = DEFAULT_PAGE_SIZE,
         cursor: Cursor = None,
         sort: Sort = None,
-        name: OfName = None,
+        name: NameFilter = None,
     ) -> Response[list[ApiKey]]:
-        paging = paging_of(request, limit, cursor, sort, name=name)
-        return listed(request, await keys.list(call_of(request), paging))
+        paging = page_request(request, limit, cursor, sort, name=name)
+        return page_response(request, await keys.list(request_context(request), paging))
 
     @get(
         "/auth/keys/{key_id:int}",
         operation_id="getKey",
         summary="Show an API key, without what opens with it",
-        responses=problems(404),
+        responses=problem_responses(404),
         **_SIGNED_IN,
     )
-    async def show(request: Asked, key_id: KeyId) -> Response[ApiKey]:
-        return shown(request, await keys.get(call_of(request), key_id), ONLY_STATE)
+    async def show(request: HttpRequest, key_id: KeyId) -> Response[ApiKey]:
+        return resource_response(request, await keys.get(request_context(request), key_id), IMMUTABLE_ETAG)
 
     @delete(
         "/auth/keys/{key_id:int}",
         operation_id="revokeKey",
         summary="Revoke an API key",
-        responses=problems(404, 412, 428),
+        responses=problem_responses(404, 412, 428),
         **_SIGNED_IN,
     )
-    async def revoke(request: Asked, key_id: KeyId) -> None:
-        allow_only(request)
-        await keys.revoke(call_of(request), key_id)
+    async def revoke(request: HttpRequest, key_id: KeyId) -> None:
+        require_known_params(request)
+        await keys.revoke(request_context(request), key_id)
 
     return [create, listing, show, revoke]

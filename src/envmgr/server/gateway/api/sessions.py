@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 from litestar import Response, get, post
 from litestar.params import JSONBody
 
-from envmgr.server.gateway.requests import Login, Logout, PasswordChange, Refresh
-from envmgr.server.gateway.resources import Me, PublicKeys, Tokens
-from envmgr.server.gateway.services.sessions import Origin
-from envmgr.server.kit.http.asgi import CALL
-from envmgr.server.kit.http.errors import problems
-from envmgr.server.kit.http.requests import Asked, call_of
+from envmgr.server.gateway.requests import Login, Logout, PasswordChange, RefreshRequest
+from envmgr.server.gateway.resources import CurrentPrincipal, PublicKeys, TokenPair
+from envmgr.server.gateway.services.sessions import ClientInfo
+from envmgr.server.kit.http.asgi import SCOPE_CONTEXT
+from envmgr.server.kit.http.errors import problem_responses
+from envmgr.server.kit.http.requests import HttpRequest, request_context
 from envmgr.server.kit.telemetry.trace_context import traceparent
 
 if TYPE_CHECKING:
@@ -21,9 +21,11 @@ if TYPE_CHECKING:
     from envmgr.server.gateway.services.sessions import SessionService
     from envmgr.server.kit.security.tokens import Keyring
 
-_ANYBODY: dict[str, Any] = {"tags": ["auth"], "opt": {"needs": None}}
-_KNOWN: dict[str, Any] = {"tags": ["auth"], "opt": {"needs": None}}
-_NOT_KEPT = "An `Idempotency-Key` is not kept: the answer holds credentials, and those are stored nowhere."
+_ANYBODY: dict[str, Any] = {"tags": ["auth"], "opt": {"scope": None}}
+_KNOWN: dict[str, Any] = {"tags": ["auth"], "opt": {"scope": None}}
+_NO_REPLAY_NOTE = (
+    "An `Idempotency-Key` is not kept: the answer holds credentials, and those are stored nowhere."
+)
 _ENDS = "An `Idempotency-Key` is not kept: this ends the session that asks."
 _OPEN: list[dict[str, list[str]]] = [{}]
 
@@ -35,27 +37,27 @@ def routes(sessions: SessionService, keyring: Keyring) -> list[Any]:
         "/auth/login",
         operation_id="login",
         summary="Sign in with a password",
-        description=_NOT_KEPT,
+        description=_NO_REPLAY_NOTE,
         status_code=200,
         security=_OPEN,
-        responses=problems(413, 415, 429),
+        responses=problem_responses(413, 415, 429),
         **_ANYBODY,
     )
-    async def login(request: Asked, data: JSONBody[Login]) -> Tokens:
-        return await sessions.login(origin_of(request), data)
+    async def login(request: HttpRequest, data: JSONBody[Login]) -> TokenPair:
+        return await sessions.login(client_info(request), data)
 
     @post(
         "/auth/refresh",
         operation_id="refresh",
         summary="Exchange a refresh token for new tokens; it can be used once",
-        description=_NOT_KEPT,
+        description=_NO_REPLAY_NOTE,
         status_code=200,
         security=_OPEN,
-        responses=problems(413, 415),
+        responses=problem_responses(413, 415),
         **_ANYBODY,
     )
-    async def refresh(request: Asked, data: JSONBody[Refresh]) -> Tokens:
-        return await sessions.refresh(origin_of(request), data.refresh_token)
+    async def refresh(request: HttpRequest, data: JSONBody[RefreshRequest]) -> TokenPair:
+        return await sessions.refresh(client_info(request), data.refresh_token)
 
     @post(
         "/auth/logout",
@@ -63,12 +65,12 @@ def routes(sessions: SessionService, keyring: Keyring) -> list[Any]:
         summary="Sign out: end the session",
         description=_ENDS,
         status_code=204,
-        responses=problems(413, 415),
+        responses=problem_responses(413, 415),
         **_ANYBODY,
     )
-    async def logout(request: Asked, data: JSONBody[Logout | None] = None) -> None:
+    async def logout(request: HttpRequest, data: JSONBody[Logout | None] = None) -> None:
         scope: Mapping[str, Any] = request.scope
-        await sessions.logout(scope.get(CALL), data or Logout())
+        await sessions.logout(scope.get(SCOPE_CONTEXT), data or Logout())
 
     @post(
         "/auth/password",
@@ -76,22 +78,22 @@ def routes(sessions: SessionService, keyring: Keyring) -> list[Any]:
         summary="Take another password; it ends all your sessions",
         description=_ENDS,
         status_code=204,
-        responses=problems(413, 415, 429),
+        responses=problem_responses(413, 415, 429),
         **_KNOWN,
     )
-    async def change_password(request: Asked, data: JSONBody[PasswordChange]) -> None:
-        await sessions.change_password(call_of(request), origin_of(request), data)
+    async def change_password(request: HttpRequest, data: JSONBody[PasswordChange]) -> None:
+        await sessions.change_password(request_context(request), client_info(request), data)
 
     @get(
         "/auth/me",
         operation_id="whoAmI",
         summary="Show whose credential this is",
-        responses=problems(),
+        responses=problem_responses(),
         **_KNOWN,
     )
-    async def me(request: Asked) -> Me:
-        principal = call_of(request).principal
-        return Me(
+    async def me(request: HttpRequest) -> CurrentPrincipal:
+        principal = request_context(request).principal
+        return CurrentPrincipal(
             actor=principal.actor,
             role=principal.role,
             scopes=tuple(sorted(principal.scopes)),
@@ -113,7 +115,7 @@ def routes(sessions: SessionService, keyring: Keyring) -> list[Any]:
     return [login, refresh, logout, change_password, me, public_keys]
 
 
-def origin_of(request: Asked) -> Origin:
+def client_info(request: HttpRequest) -> ClientInfo:
     """Say where a request comes from."""
     trace = request.headers.get("traceparent", "").encode()
-    return Origin(request.client.host if request.client else "", traceparent(trace))
+    return ClientInfo(request.client.host if request.client else "", traceparent(trace))

@@ -12,37 +12,43 @@ from litestar.openapi.spec import OpenAPIMediaType, Operation, RequestBody, Sche
 from litestar.openapi.spec.enums import OpenAPIType
 from litestar.params import JSONBody, Parameter
 
-from envmgr.server.contracts.fields import LARGEST
-from envmgr.server.gateway.api.sessions import origin_of
-from envmgr.server.gateway.requests import BindingNew, Exchange, Issuer
-from envmgr.server.gateway.resources import Binding, Exchanged
-from envmgr.server.gateway.services.oidc_bindings import ONLY_STATE
+from envmgr.server.contracts.fields import MAX_SAFE_INTEGER
+from envmgr.server.gateway.api.sessions import client_info
+from envmgr.server.gateway.requests import BindingCreate, Issuer, TokenExchangeRequest
+from envmgr.server.gateway.resources import Binding, TokenExchangeResponse
+from envmgr.server.gateway.services.oidc_bindings import IMMUTABLE_ETAG
 from envmgr.server.gateway.services.token_exchange import TokenRefused
-from envmgr.server.kit.http.errors import problems
-from envmgr.server.kit.http.params import DEFAULT, Cursor, Limit, like, sortable
-from envmgr.server.kit.http.requests import Asked, allow_only, call_of, paging_of, posted
-from envmgr.server.kit.http.responses import answered, listed, shown
+from envmgr.server.kit.http.errors import problem_responses
+from envmgr.server.kit.http.params import DEFAULT_PAGE_SIZE, Cursor, Limit, param_from, sort_param
+from envmgr.server.kit.http.requests import (
+    HttpRequest,
+    idempotent_context,
+    page_request,
+    request_context,
+    require_known_params,
+)
+from envmgr.server.kit.http.responses import page_response, resource_response, result_response
 
 if TYPE_CHECKING:
     from envmgr.server.gateway.services.oidc_bindings import BindingService
     from envmgr.server.gateway.services.token_exchange import ExchangeService
 
-BindingId = Annotated[int, Parameter(ge=1, le=LARGEST, description="The binding's id.")]
-OfIssuer = Annotated[str | None, like(Issuer, "For tokens of this issuer.")]
-Sort = Annotated[str | None, sortable("id", "name", "created_at")]
-_ADMIN: dict[str, Any] = {"tags": ["auth"], "opt": {"needs": "users:admin"}}
+BindingId = Annotated[int, Parameter(ge=1, le=MAX_SAFE_INTEGER, description="The binding's id.")]
+IssuerFilter = Annotated[str | None, param_from(Issuer, "For tokens of this issuer.")]
+Sort = Annotated[str | None, sort_param("id", "name", "created_at")]
+_ADMIN: dict[str, Any] = {"tags": ["auth"], "opt": {"scope": "users:admin"}}
 _FORM = "application/x-www-form-urlencoded"
-_MOST_FIELDS = 20
-_decode = msgspec.json.Decoder(Exchange).decode
+_MAX_FIELDS = 20
+_decode = msgspec.json.Decoder(TokenExchangeRequest).decode
 
 
 @dataclass
-class _Exchanging(Operation):
+class _ExchangeOperation(Operation):
     """Describes a body that comes in either of two formats."""
 
     def __post_init__(self) -> None:
         text = Schema(type=OpenAPIType.STRING)
-        fields = msgspec.structs.fields(Exchange)
+        fields = msgspec.structs.fields(TokenExchangeRequest)
         schema = Schema(
             type=OpenAPIType.OBJECT,
             properties={field.name: text for field in fields},
@@ -67,70 +73,72 @@ def routes(bindings: BindingService, exchange: ExchangeService) -> list[Any]:
         status_code=200,
         security=[{}],
         tags=["auth"],
-        opt={"needs": None},
-        operation_class=_Exchanging,
-        responses=problems(413, 415),
+        opt={"scope": None},
+        operation_class=_ExchangeOperation,
+        responses=problem_responses(413, 415),
     )
-    async def exchange_token(request: Asked) -> Exchanged:
+    async def exchange_token(request: HttpRequest) -> TokenExchangeResponse:
         asked = _read(request.content_type[0], await request.body())
-        return await exchange.exchange(origin_of(request), asked)
+        return await exchange.exchange(client_info(request), asked)
 
     @post(
         "/auth/bindings",
         operation_id="createBinding",
         summary="Let jobs of a CI system in, by their OIDC tokens",
-        responses=problems(409, 413, 415, 422),
+        responses=problem_responses(409, 413, 415, 422),
         **_ADMIN,
     )
-    async def create(request: Asked, data: JSONBody[BindingNew]) -> Response[Binding]:
-        answer = await bindings.create(await posted(request), data)
-        return answered(answer, f"/auth/bindings/{answer.value.id}", ONLY_STATE)
+    async def create(request: HttpRequest, data: JSONBody[BindingCreate]) -> Response[Binding]:
+        answer = await bindings.create(await idempotent_context(request), data)
+        return result_response(answer, f"/auth/bindings/{answer.value.id}", IMMUTABLE_ETAG)
 
     @get(
         "/auth/bindings",
         operation_id="listBindings",
         summary="List which jobs may come in",
-        responses=problems(),
+        responses=problem_responses(),
         **_ADMIN,
     )
     async def listing(
-        request: Asked,
-        limit: Limit = DEFAULT,
+        request: HttpRequest,
+        limit: Limit = DEFAULT_PAGE_SIZE,
         cursor: Cursor = None,
         sort: Sort = None,
-        issuer: OfIssuer = None,
+        issuer: IssuerFilter = None,
     ) -> Response[list[Binding]]:
-        paging = paging_of(request, limit, cursor, sort, issuer=issuer)
-        return listed(request, await bindings.list(call_of(request), paging))
+        paging = page_request(request, limit, cursor, sort, issuer=issuer)
+        return page_response(request, await bindings.list(request_context(request), paging))
 
     @get(
         "/auth/bindings/{binding_id:int}",
         operation_id="getBinding",
         summary="Show which jobs may come in by a binding",
-        responses=problems(404),
+        responses=problem_responses(404),
         **_ADMIN,
     )
-    async def show(request: Asked, binding_id: BindingId) -> Response[Binding]:
-        return shown(request, await bindings.get(call_of(request), binding_id), ONLY_STATE)
+    async def show(request: HttpRequest, binding_id: BindingId) -> Response[Binding]:
+        return resource_response(
+            request, await bindings.get(request_context(request), binding_id), IMMUTABLE_ETAG
+        )
 
     @delete(
         "/auth/bindings/{binding_id:int}",
         operation_id="deleteBinding",
         summary="Let jobs in no more, from now on",
-        responses=problems(404, 412, 428),
+        responses=problem_responses(404, 412, 428),
         **_ADMIN,
     )
-    async def remove(request: Asked, binding_id: BindingId) -> None:
-        allow_only(request)
-        await bindings.delete(call_of(request), binding_id)
+    async def remove(request: HttpRequest, binding_id: BindingId) -> None:
+        require_known_params(request)
+        await bindings.delete(request_context(request), binding_id)
 
     return [exchange_token, create, listing, show, remove]
 
 
-def _read(media: str, body: bytes) -> Exchange:
+def _read(media: str, body: bytes) -> TokenExchangeRequest:
     """Read a request in either format; what is said of a mistake holds nothing of the request."""
     try:
-        return msgspec.convert(_pairs(body), Exchange) if media == _FORM else _decode(body)
+        return msgspec.convert(_pairs(body), TokenExchangeRequest) if media == _FORM else _decode(body)
     except msgspec.MsgspecError as error:
         raise TokenRefused(f"the request cannot be read: {error}", error="invalid_request") from None
     except (ValueError, RecursionError):
@@ -138,7 +146,7 @@ def _read(media: str, body: bytes) -> Exchange:
 
 
 def _pairs(form: bytes) -> dict[str, str]:
-    pairs = parse_qsl(form.decode(), keep_blank_values=True, strict_parsing=True, max_num_fields=_MOST_FIELDS)
+    pairs = parse_qsl(form.decode(), keep_blank_values=True, strict_parsing=True, max_num_fields=_MAX_FIELDS)
     if len({name for name, _ in pairs}) != len(pairs):
         raise ValueError("a field comes twice")
     return dict(pairs)

@@ -8,19 +8,25 @@ from litestar import Response, delete, get, patch, post
 from litestar.params import JSONBody, Parameter
 
 from envmgr.server.contracts.fields import Username
-from envmgr.server.gateway.requests import UserChange, UserNew
+from envmgr.server.gateway.requests import UserCreate, UserPatch
 from envmgr.server.gateway.resources import HumanRole, User
-from envmgr.server.kit.common.preconditions import tag_of
-from envmgr.server.kit.http.errors import problems
-from envmgr.server.kit.http.params import DEFAULT, Cursor, Limit, like, sortable
-from envmgr.server.kit.http.requests import Asked, allow_only, call_of, paging_of, posted
-from envmgr.server.kit.http.responses import answered, listed, shown
+from envmgr.server.kit.common.preconditions import etag_of
+from envmgr.server.kit.http.errors import problem_responses
+from envmgr.server.kit.http.params import DEFAULT_PAGE_SIZE, Cursor, Limit, param_from, sort_param
+from envmgr.server.kit.http.requests import (
+    HttpRequest,
+    idempotent_context,
+    page_request,
+    request_context,
+    require_known_params,
+)
+from envmgr.server.kit.http.responses import page_response, resource_response, result_response
 
 if TYPE_CHECKING:
     from envmgr.server.gateway.services.users import UserService
 
-OfName = Annotated[str | None, like(Username, "Of this name.")]
-OfRole = Annotated[HumanRole | None, Parameter(description="In this role.")]
+NameFilter = Annotated[str | None, param_from(Username, "Of this name.")]
+RoleFilter = Annotated[HumanRole | None, Parameter(description="In this role.")]
 Ref = Annotated[
     str,
     Parameter(
@@ -30,8 +36,8 @@ Ref = Annotated[
         description="A user's id or name.",
     ),
 ]
-Sort = Annotated[str | None, sortable("id", "username", "created_at")]
-_ADMIN: dict[str, Any] = {"tags": ["users"], "opt": {"needs": "users:admin"}}
+Sort = Annotated[str | None, sort_param("id", "username", "created_at")]
+_ADMIN: dict[str, Any] = {"tags": ["users"], "opt": {"scope": "users:admin"}}
 
 
 def routes(users: UserService) -> list[Any]:
@@ -41,53 +47,57 @@ def routes(users: UserService) -> list[Any]:
         "/users",
         operation_id="createUser",
         summary="Let somebody sign in",
-        responses=problems(409, 413, 415, 422),
+        responses=problem_responses(409, 413, 415, 422),
         **_ADMIN,
     )
-    async def create(request: Asked, data: JSONBody[UserNew]) -> Response[User]:
-        answer = await users.create(await posted(request), data)
-        return answered(answer, f"/users/{answer.value.id}", tag_of(answer.value))
+    async def create(request: HttpRequest, data: JSONBody[UserCreate]) -> Response[User]:
+        answer = await users.create(await idempotent_context(request), data)
+        return result_response(answer, f"/users/{answer.value.id}", etag_of(answer.value))
 
-    @get("/users", operation_id="listUsers", summary="List users", responses=problems(), **_ADMIN)
+    @get("/users", operation_id="listUsers", summary="List users", responses=problem_responses(), **_ADMIN)
     async def listing(
-        request: Asked,
-        limit: Limit = DEFAULT,
+        request: HttpRequest,
+        limit: Limit = DEFAULT_PAGE_SIZE,
         cursor: Cursor = None,
         sort: Sort = None,
-        username: OfName = None,
-        role: OfRole = None,
+        username: NameFilter = None,
+        role: RoleFilter = None,
     ) -> Response[list[User]]:
         folded = None if username is None else username.casefold()
-        paging = paging_of(request, limit, cursor, sort, username=folded, role=role)
-        return listed(request, await users.list(call_of(request), paging))
+        paging = page_request(request, limit, cursor, sort, username=folded, role=role)
+        return page_response(request, await users.list(request_context(request), paging))
 
     @get(
-        "/users/{user:str}", operation_id="getUser", summary="Show a user", responses=problems(404), **_ADMIN
+        "/users/{user:str}",
+        operation_id="getUser",
+        summary="Show a user",
+        responses=problem_responses(404),
+        **_ADMIN,
     )
-    async def show(request: Asked, user: Ref) -> Response[User]:
-        found = await users.get(call_of(request), user)
-        return shown(request, found, tag_of(found))
+    async def show(request: HttpRequest, user: Ref) -> Response[User]:
+        found = await users.get(request_context(request), user)
+        return resource_response(request, found, etag_of(found))
 
     @patch(
         "/users/{user:str}",
         operation_id="changeUser",
         summary="Change a user's role or password, or whether they may sign in; it ends their sessions",
-        responses=problems(404, 409, 412, 413, 415, 428),
+        responses=problem_responses(404, 409, 412, 413, 415, 428),
         **_ADMIN,
     )
-    async def change(request: Asked, user: Ref, data: JSONBody[UserChange]) -> Response[User]:
-        changed = await users.change(call_of(request), user, data)
-        return shown(request, changed, tag_of(changed))
+    async def change(request: HttpRequest, user: Ref, data: JSONBody[UserPatch]) -> Response[User]:
+        changed = await users.update(request_context(request), user, data)
+        return resource_response(request, changed, etag_of(changed))
 
     @delete(
         "/users/{user:str}",
         operation_id="deleteUser",
         summary="Remove a user; their keys end with them",
-        responses=problems(404, 409, 412, 428),
+        responses=problem_responses(404, 409, 412, 428),
         **_ADMIN,
     )
-    async def remove(request: Asked, user: Ref) -> None:
-        allow_only(request)
-        await users.delete(call_of(request), user)
+    async def remove(request: HttpRequest, user: Ref) -> None:
+        require_known_params(request)
+        await users.delete(request_context(request), user)
 
     return [create, listing, show, change, remove]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from envmgr.server.gateway import domain
 from envmgr.server.gateway.store import api_keys, oidc_bindings, sessions
-from envmgr.server.kit.common.context import OF_ROLE, Principal
+from envmgr.server.kit.common.context import SCOPES_BY_ROLE, Principal
 from envmgr.server.kit.common.ids import as_id, is_id
 from envmgr.server.kit.common.problems import Unauthenticated
 from envmgr.server.kit.security.tokens import InvalidToken
@@ -22,18 +22,18 @@ if TYPE_CHECKING:
     from envmgr.server.kit.security.tokens import Claims, Keyring
 
 T = TypeVar("T")
-REMEMBERED = 5.0
+CACHE_TTL_SECONDS = 5.0
 """Seconds a checked credential is taken again unchecked. A change made in this process ends that at once; one made
 by another process over the same database, within this time."""
 
-GENERATION = 4096
+CACHE_GENERATION_SIZE = 4096
 """Credentials in a generation of the memory; it holds two, and drops the older one when the younger is full."""
 
-BINDING = "binding:"
-LONGEST = 4096
+BINDING_PREFIX = "binding:"
+MAX_TOKEN_LENGTH = 4096
 
 
-class Memory:
+class CredentialCache:
     """Credentials that were checked a moment ago."""
 
     def __init__(self) -> None:
@@ -42,20 +42,20 @@ class Memory:
         self.turn = 0
         """Counts how often all was forgotten: what was read before that must not be kept after it."""
 
-    def find(self, token: str, now: float) -> Principal | None:
+    def get(self, token: str, now: float) -> Principal | None:
         """Return whose token it is, if that is known and still holds."""
         known = self._young.get(token) or self._old.get(token)
         if known is None or known[1] <= now:
             return None
         return known[0]
 
-    def keep(self, token: str, principal: Principal, until: float) -> None:
+    def put(self, token: str, principal: Principal, until: float) -> None:
         """Remember whose token it is."""
-        if len(self._young) >= GENERATION:
+        if len(self._young) >= CACHE_GENERATION_SIZE:
             self._old, self._young = self._young, {}
         self._young[token] = (principal, until)
 
-    def forget(self) -> None:
+    def clear(self) -> None:
         """Forget everything."""
         self._young, self._old = {}, {}
         self.turn += 1
@@ -68,62 +68,64 @@ class Authenticator:
         self._database = database
         self._keyring = keyring
         self._clock = clock
-        self._memory = Memory()
-        self._used: dict[int, int] = {}
+        self._cache = CredentialCache()
+        self._last_used: dict[int, int] = {}
 
     async def authenticate(self, token: str) -> Principal:
         """Return whose token it is. Raise Unauthenticated."""
-        known = self._memory.find(token, self._clock())
-        return known if known is not None else await self._check(token)
+        known = self._cache.get(token, self._clock())
+        return known if known is not None else await self._authenticate_uncached(token)
 
-    async def change(self, work: Callable[[Transaction], T]) -> T:
+    async def write_and_invalidate(self, work: Callable[[Transaction], T]) -> T:
         """Run a unit of work after which credentials may mean something else, even if nobody waits for it any more."""
-        return await asyncio.shield(self._change(work))
+        return await asyncio.shield(self._write_and_invalidate(work))
 
-    async def _change(self, work: Callable[[Transaction], T]) -> T:
+    async def _write_and_invalidate(self, work: Callable[[Transaction], T]) -> T:
         try:
             return await self._database.write(work)
         finally:
-            self._memory.forget()
+            self._cache.clear()
 
-    async def write_usage(self) -> None:
+    async def flush_last_used(self) -> None:
         """Write down when keys were last used."""
-        used, self._used = self._used, {}
+        used, self._last_used = self._last_used, {}
         if used:
-            await self._database.write(lambda transaction: api_keys.used(transaction, used))
+            await self._database.write(lambda transaction: api_keys.set_last_used(transaction, used))
 
-    async def _check(self, token: str) -> Principal:
-        now, turn = self._clock(), self._memory.turn
-        principal, until = await self._checked(token, now)
-        if turn == self._memory.turn:
-            self._memory.keep(token, principal, min(until, now + REMEMBERED))
+    async def _authenticate_uncached(self, token: str) -> Principal:
+        now, turn = self._clock(), self._cache.turn
+        principal, until = await self._resolve_principal(token, now)
+        if turn == self._cache.turn:
+            self._cache.put(token, principal, min(until, now + CACHE_TTL_SECONDS))
         return principal
 
-    async def _checked(self, token: str, now: float) -> tuple[Principal, float]:
-        if len(token) > LONGEST:
-            raise _refused("no credential of this server is that long")
+    async def _resolve_principal(self, token: str, now: float) -> tuple[Principal, float]:
+        if len(token) > MAX_TOKEN_LENGTH:
+            raise _unauthenticated("no credential of this server is that long")
         if token.startswith(f"{domain.KEY}_"):
-            return await self._database.lookup(lambda reader: self._of_key(reader, token, int(now * 1000)))
+            return await self._database.read_inline(
+                lambda reader: self._from_api_key(reader, token, int(now * 1000))
+            )
         if token.startswith(f"{domain.REFRESH}_"):
-            raise _refused("this is a refresh token: it is for POST /auth/refresh only")
+            raise _unauthenticated("this is a refresh token: it is for POST /auth/refresh only")
         try:
             claims = self._keyring.verify(token)
         except InvalidToken as error:
-            raise _refused(str(error)) from None
-        find = _of_binding if claims.sid.startswith(BINDING) else _of_session
-        principal = await self._database.lookup(lambda reader: find(reader, claims, int(now * 1000)))
+            raise _unauthenticated(str(error)) from None
+        find = _from_binding if claims.sid.startswith(BINDING_PREFIX) else _from_session
+        principal = await self._database.read_inline(lambda reader: find(reader, claims, int(now * 1000)))
         return principal, float(claims.exp)
 
-    def _of_key(self, reader: Reader, token: str, now: int) -> tuple[Principal, float]:
-        key_id = domain.split(token, domain.KEY)
-        key = api_keys.live(reader, key_id, now)
-        if not hmac.compare_digest(key.hash if key else "", domain.digest(token)) or key is None:
-            raise _refused("the API key is unknown, revoked or expired")
-        self._used[key_id] = now
+    def _from_api_key(self, reader: Reader, token: str, now: int) -> tuple[Principal, float]:
+        key_id = domain.parse_token_id(token, domain.KEY)
+        key = api_keys.find_active(reader, key_id, now)
+        if not hmac.compare_digest(key.hash if key else "", domain.hash_token(token)) or key is None:
+            raise _unauthenticated("the API key is unknown, revoked or expired")
+        self._last_used[key_id] = now
         principal = Principal(
             actor=f"key:{key_id}",
             role="ci",
-            scopes=key.scopes & OF_ROLE[key.role],
+            scopes=key.scopes & SCOPES_BY_ROLE[key.role],
             apps=key.apps,
             user_id=key.user_id,
             credential=f"key:{key_id}",
@@ -131,24 +133,24 @@ class Authenticator:
         return principal, float("inf") if key.expires_at is None else key.expires_at / 1000
 
 
-def _of_session(reader: Reader, claims: Claims, now: int) -> Principal:
-    session = sessions.live(reader, as_id(claims.sid), now) if is_id(claims.sid) else None
+def _from_session(reader: Reader, claims: Claims, now: int) -> Principal:
+    session = sessions.find_active(reader, as_id(claims.sid), now) if is_id(claims.sid) else None
     if session is None or claims.sub != f"user:{session.username}":
-        raise _refused("the session has ended: sign in again")
+        raise _unauthenticated("the session has ended: sign in again")
     return Principal(
         actor=f"user:{session.username}",
         role=session.role,
-        scopes=OF_ROLE[session.role],
+        scopes=SCOPES_BY_ROLE[session.role],
         user_id=session.user_id,
         credential=f"session:{session.id}",
     )
 
 
-def _of_binding(reader: Reader, claims: Claims, _now: int) -> Principal:
-    number = claims.sid.removeprefix(BINDING)
+def _from_binding(reader: Reader, claims: Claims, _now: int) -> Principal:
+    number = claims.sid.removeprefix(BINDING_PREFIX)
     binding = oidc_bindings.get(reader, as_id(number)) if is_id(number) else None
     if binding is None or not claims.sub.startswith(f"oidc:{binding.id}/"):
-        raise _refused("what let this job in is gone")
+        raise _unauthenticated("what let this job in is gone")
     asked = (claims.scope or "").split()
     scopes: frozenset[Scope] = frozenset(scope for scope in binding.scopes if scope in asked)
     return Principal(
@@ -160,5 +162,5 @@ def _of_binding(reader: Reader, claims: Claims, _now: int) -> Principal:
     )
 
 
-def _refused(detail: str) -> Unauthenticated:
+def _unauthenticated(detail: str) -> Unauthenticated:
     return Unauthenticated(detail, error="invalid_token")

@@ -10,33 +10,33 @@ from envmgr.server.kit.common.problems import Conflict
 from envmgr.server.kit.security import crypto
 
 
-class Vault:
+class ResponseEncryption:
     """Seals by a key derived from the server's secret and the caller's key (see `kit.idempotency.Keeping`)."""
 
     def __init__(self, secret: bytes) -> None:
         self._secret = secret
 
-    def name(self, key: str) -> str:
+    def store_key(self, key: str) -> str:
         """Return what to store a key as."""
         return self._mark(b"name", key)
 
-    def fingerprint(self, of_request: str) -> str:
+    def store_fingerprint(self, of_request: str) -> str:
         """Return what to store of a request's fingerprint: what it was made of may hold a password."""
         return self._mark(b"fingerprint", of_request)
 
-    def closed(self, key: str, answer: str) -> str:
+    def encode(self, key: str, response: str) -> str:
         """Seal an answer."""
-        return b64encode(crypto.seal(self._key(key), answer.encode(), b"answer")).decode()
+        return b64encode(crypto.encrypt(self._key(key), response.encode(), b"answer")).decode()
 
-    def opened(self, key: str, kept: str) -> str:
+    def decode(self, key: str, stored: str) -> str:
         """Open an answer. Raise Conflict where the server's secret is another one by now."""
         try:
-            return crypto.unseal(self._key(key), b64decode(kept), b"answer").decode()
+            return crypto.decrypt(self._key(key), b64decode(stored), b"answer").decode()
         except ValueError:
             raise Conflict("the answer to this key can be shown no more: choose a new key") from None
 
     def _key(self, key: str) -> bytes:
-        return crypto.derived(self._secret, b"alm answer " + hashlib.sha256(key.encode()).digest())
+        return crypto.derive_key(self._secret, b"alm answer " + hashlib.sha256(key.encode()).digest())
 
     def _mark(self, purpose: bytes, text: str) -> str:
         return hmac.new(self._secret, purpose + b"\0" + text.encode(), hashlib.sha256).hexdigest()

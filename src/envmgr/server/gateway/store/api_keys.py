@@ -11,7 +11,7 @@ from sqlalchemy import bindparam, insert, or_, select, update
 from envmgr.server.gateway.resources import ApiKey
 from envmgr.server.gateway.store.tables import api_key, user
 from envmgr.server.kit.common.clock import rfc3339
-from envmgr.server.kit.db.pagination import Listing
+from envmgr.server.kit.db.pagination import PagedQuery
 from envmgr.server.kit.db.sql import Statement
 
 if TYPE_CHECKING:
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
     from envmgr.server.gateway.resources import HumanRole
     from envmgr.server.kit.common.context import Scope
-    from envmgr.server.kit.db.pagination import Page, Paging
+    from envmgr.server.kit.db.pagination import Page, PageRequest
     from envmgr.server.kit.db.sql import Reader, Row, Transaction
 
-_SHOWN = (
+_COLUMNS = (
     api_key.c.id,
     api_key.c.name,
     api_key.c.user_id,
@@ -36,14 +36,14 @@ _VALID = (
     api_key.c.revoked_at.is_(None),
     or_(api_key.c.expires_at.is_(None), api_key.c.expires_at > bindparam("now")),
 )
-_LIVE = Statement(
+_FIND_ACTIVE = Statement(
     select(
         api_key.c.hash, api_key.c.scopes, api_key.c.apps, api_key.c.expires_at, api_key.c.user_id, user.c.role
     )
     .select_from(api_key.join(user, user.c.id == api_key.c.user_id))
     .where(api_key.c.id == bindparam("id"), user.c.active == 1, user.c.deleted_at.is_(None), *_VALID)
 )
-_ONE = Statement(select(*_SHOWN).where(api_key.c.id == bindparam("id"), api_key.c.revoked_at.is_(None)))
+_BY_ID = Statement(select(*_COLUMNS).where(api_key.c.id == bindparam("id"), api_key.c.revoked_at.is_(None)))
 _INSERT = Statement(
     insert(api_key).values(
         user_id=bindparam("user"),
@@ -63,11 +63,11 @@ _REVOKE = Statement(
     .where(api_key.c.id == bindparam("which"), api_key.c.revoked_at.is_(None))
     .values(revoked_at=bindparam("now"))
 )
-_USED = Statement(
+_SET_LAST_USED = Statement(
     update(api_key).where(api_key.c.id == bindparam("which")).values(last_used_at=bindparam("used"))
 )
-_LISTING = Listing(
-    select(*_SHOWN).where(api_key.c.revoked_at.is_(None)),
+_LISTING = PagedQuery(
+    select(*_COLUMNS).where(api_key.c.revoked_at.is_(None)),
     key=api_key.c.id,
     sorts={"id": api_key.c.id, "name": api_key.c.name, "created_at": api_key.c.created_at},
     filters={"user_id": api_key.c.user_id, "name": api_key.c.name},
@@ -75,7 +75,7 @@ _LISTING = Listing(
 
 
 @dataclass(frozen=True, slots=True)
-class LiveKey:
+class ActiveKey:
     """A key that opens, as it is checked; `role` is its owner's, now."""
 
     hash: str
@@ -86,14 +86,14 @@ class LiveKey:
     role: HumanRole
 
 
-def live(reader: Reader, key_id: int, now: int) -> LiveKey | None:
+def find_active(reader: Reader, key_id: int, now: int) -> ActiveKey | None:
     """Return a key that is neither revoked nor expired, of a user who may sign in."""
-    row = reader.one(_LIVE, id=key_id, now=now)
+    row = reader.one(_FIND_ACTIVE, id=key_id, now=now)
     if row is None:
         return None
     hashed, scopes, apps, expires_at, user_id, role = row
     names = _names(apps)
-    return LiveKey(
+    return ActiveKey(
         hashed,
         frozenset(msgspec.json.decode(scopes)),
         None if names is None else frozenset(names),
@@ -105,11 +105,11 @@ def live(reader: Reader, key_id: int, now: int) -> LiveKey | None:
 
 def get(reader: Reader, key_id: int) -> ApiKey | None:
     """Return a key that is not revoked."""
-    row = reader.one(_ONE, id=key_id)
+    row = reader.one(_BY_ID, id=key_id)
     return _key(row) if row else None
 
 
-def page(reader: Reader, paging: Paging) -> Page[ApiKey]:
+def page(reader: Reader, paging: PageRequest) -> Page[ApiKey]:
     """Return a page of the keys that are not revoked."""
     return _LISTING.page(reader, paging, _key)
 
@@ -117,7 +117,7 @@ def page(reader: Reader, paging: Paging) -> Page[ApiKey]:
 def add(transaction: Transaction, key: ApiKey, until: int | None) -> ApiKey:
     """Write a new key, still without a secret; its id and its moments are chosen here."""
     apps = None if key.apps is None else _json(key.apps)
-    id_ = transaction.add(
+    id_ = transaction.insert(
         _INSERT,
         user=key.user_id,
         name=key.name,
@@ -136,18 +136,18 @@ def add(transaction: Transaction, key: ApiKey, until: int | None) -> ApiKey:
 
 def set_hash(transaction: Transaction, key_id: int, hashed: str) -> None:
     """Write the hash of a key's secret."""
-    transaction.run(_SET_HASH, which=key_id, hashed=hashed)
+    transaction.execute(_SET_HASH, which=key_id, hashed=hashed)
 
 
 def revoke(transaction: Transaction, key_id: int) -> None:
     """Revoke a key for good."""
-    transaction.run(_REVOKE, which=key_id, now=transaction.now)
+    transaction.execute(_REVOKE, which=key_id, now=transaction.now)
 
 
-def used(transaction: Transaction, moments: Mapping[int, int]) -> None:
+def set_last_used(transaction: Transaction, moments: Mapping[int, int]) -> None:
     """Write down when keys were last used."""
     for key_id, at in moments.items():
-        transaction.run(_USED, which=key_id, used=at)
+        transaction.execute(_SET_LAST_USED, which=key_id, used=at)
 
 
 def _json(value: object) -> str:

@@ -24,12 +24,12 @@ _LIMITED = {
 }
 
 
-def rename(transaction: Transaction, before: str, now: str) -> None:
+def rename_app(transaction: Transaction, before: str, now: str) -> None:
     """Let credentials for an app be for it under its new name."""
     _change(transaction, before, lambda names: [now if name == before else name for name in names])
 
 
-def end(transaction: Transaction, app: str) -> None:
+def revoke_app(transaction: Transaction, app: str) -> None:
     """Let credentials for an app that is gone reach nothing, also when another app takes its name."""
     _change(transaction, app, lambda names: [name for name in names if name != app])
 
@@ -39,4 +39,4 @@ def _change(transaction: Transaction, app: str, changed: Callable[[Sequence[str]
         for id_, text in transaction.all(find):
             names = msgspec.json.decode(text, type=tuple[str, ...])
             if app in names:
-                transaction.run(write, which=id_, names=msgspec.json.encode(changed(names)).decode())
+                transaction.execute(write, which=id_, names=msgspec.json.encode(changed(names)).decode())

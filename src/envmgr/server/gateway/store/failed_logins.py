@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, delete, insert, select
 
-from envmgr.server.gateway.store.tables import attempt
+from envmgr.server.gateway.store.tables import failed_login
 from envmgr.server.kit.db.sql import Statement
 
 if TYPE_CHECKING:
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
     from envmgr.server.kit.db.sql import Reader, Transaction
 
-_ACCOUNT = attempt.c.account == bindparam("account")
-_ADDRESS = attempt.c.address == bindparam("address")
-_NEWEST = {
+_ACCOUNT = failed_login.c.account == bindparam("account")
+_ADDRESS = failed_login.c.address == bindparam("address")
+_RECENT = {
     which: Statement(
-        select(attempt.c.at)
-        .where(*conditions, attempt.c.at > bindparam("since"))
-        .order_by(attempt.c.at.desc())
+        select(failed_login.c.at)
+        .where(*conditions, failed_login.c.at > bindparam("since"))
+        .order_by(failed_login.c.at.desc())
         .limit(bindparam("most"))
     )
     for which, conditions in {
@@ -30,29 +30,33 @@ _NEWEST = {
     }.items()
 }
 _INSERT = Statement(
-    insert(attempt).values(account=bindparam("account"), address=bindparam("address"), at=bindparam("now"))
+    insert(failed_login).values(
+        account=bindparam("account"), address=bindparam("address"), at=bindparam("now")
+    )
 )
 _CLEAR = Statement(
-    delete(attempt).where(attempt.c.account == bindparam("whose"), attempt.c.address == bindparam("where"))
+    delete(failed_login).where(
+        failed_login.c.account == bindparam("whose"), failed_login.c.address == bindparam("where")
+    )
 )
-_FORGET = Statement(delete(attempt).where(attempt.c.at < bindparam("before")))
+_PURGE = Statement(delete(failed_login).where(failed_login.c.at < bindparam("before")))
 
 
-def newest(reader: Reader, which: str, values: dict[str, str], since: int, most: int) -> Sequence[int]:
+def recent(reader: Reader, which: str, values: dict[str, str], since: int, most: int) -> Sequence[int]:
     """Return when the newest failures were: of a `pair`, an `account` or an `address`; newest first."""
-    return [row[0] for row in reader.all(_NEWEST[which], since=since, most=most, **values)]
+    return [row[0] for row in reader.all(_RECENT[which], since=since, most=most, **values)]
 
 
 def add(transaction: Transaction, account: str, address: str) -> None:
     """Write a failure down."""
-    transaction.run(_INSERT, account=account, address=address, now=transaction.now)
+    transaction.execute(_INSERT, account=account, address=address, now=transaction.now)
 
 
 def clear(transaction: Transaction, account: str, address: str) -> None:
     """Forget the failures of an account from an address."""
-    transaction.run(_CLEAR, whose=account, where=address)
+    transaction.execute(_CLEAR, whose=account, where=address)
 
 
-def forget(transaction: Transaction, before: int) -> None:
+def purge(transaction: Transaction, before: int) -> None:
     """Drop failures that count no more."""
-    transaction.run(_FORGET, before=before)
+    transaction.execute(_PURGE, before=before)

@@ -8,18 +8,18 @@ import msgspec
 from sqlalchemy import bindparam, delete, insert, select
 
 from envmgr.server.gateway.resources import Binding
-from envmgr.server.gateway.store.tables import binding, exchanged
+from envmgr.server.gateway.store.tables import binding, exchanged_token
 from envmgr.server.kit.common.clock import rfc3339
-from envmgr.server.kit.db.pagination import Listing
+from envmgr.server.kit.db.pagination import PagedQuery
 from envmgr.server.kit.db.sql import Statement
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from envmgr.server.kit.db.pagination import Page, Paging
+    from envmgr.server.kit.db.pagination import Page, PageRequest
     from envmgr.server.kit.db.sql import Reader, Row, Transaction
 
-_ONE = Statement(select(binding).where(binding.c.id == bindparam("id")))
+_BY_ID = Statement(select(binding).where(binding.c.id == bindparam("id")))
 _OF_ISSUER = Statement(select(binding).where(binding.c.issuer == bindparam("issuer")).order_by(binding.c.id))
 _INSERT = Statement(
     insert(binding).values(
@@ -35,9 +35,11 @@ _INSERT = Statement(
     )
 )
 _DELETE = Statement(delete(binding).where(binding.c.id == bindparam("which")))
-_TAKE = Statement(insert(exchanged).values(hash=bindparam("hash"), expires_at=bindparam("until")))
-_FORGET = Statement(delete(exchanged).where(exchanged.c.expires_at < bindparam("before")))
-_LISTING = Listing(
+_MARK_EXCHANGED = Statement(
+    insert(exchanged_token).values(hash=bindparam("hash"), expires_at=bindparam("until"))
+)
+_PURGE_EXPIRED = Statement(delete(exchanged_token).where(exchanged_token.c.expires_at < bindparam("before")))
+_LISTING = PagedQuery(
     select(binding),
     key=binding.c.id,
     sorts={"id": binding.c.id, "name": binding.c.name, "created_at": binding.c.created_at},
@@ -47,7 +49,7 @@ _LISTING = Listing(
 
 def get(reader: Reader, binding_id: int) -> Binding | None:
     """Return a binding."""
-    row = reader.one(_ONE, id=binding_id)
+    row = reader.one(_BY_ID, id=binding_id)
     return _binding(row) if row else None
 
 
@@ -56,14 +58,14 @@ def of_issuer(reader: Reader, issuer: str) -> Sequence[Binding]:
     return [_binding(row) for row in reader.all(_OF_ISSUER, issuer=issuer)]
 
 
-def page(reader: Reader, paging: Paging) -> Page[Binding]:
+def page(reader: Reader, paging: PageRequest) -> Page[Binding]:
     """Return a page of bindings."""
     return _LISTING.page(reader, paging, _binding)
 
 
 def add(transaction: Transaction, new: Binding) -> Binding:
     """Write a new binding; its id and its moment are chosen here."""
-    id_ = transaction.add(
+    id_ = transaction.insert(
         _INSERT,
         name=new.name,
         issuer=new.issuer,
@@ -80,17 +82,17 @@ def add(transaction: Transaction, new: Binding) -> Binding:
 
 def remove(transaction: Transaction, binding_id: int) -> None:
     """Remove a binding."""
-    transaction.run(_DELETE, which=binding_id)
+    transaction.execute(_DELETE, which=binding_id)
 
 
-def take(transaction: Transaction, hashed: str, until: int) -> None:
+def mark_exchanged(transaction: Transaction, hashed: str, until: int) -> None:
     """Write down that a token was exchanged. Raise UniqueViolation where it was before."""
-    transaction.run(_TAKE, hash=hashed, until=until)
+    transaction.execute(_MARK_EXCHANGED, hash=hashed, until=until)
 
 
-def forget(transaction: Transaction) -> None:
+def purge_expired(transaction: Transaction) -> None:
     """Drop tokens that have expired by themselves."""
-    transaction.run(_FORGET, before=transaction.now)
+    transaction.execute(_PURGE_EXPIRED, before=transaction.now)
 
 
 def _json(value: object) -> str:

@@ -21,15 +21,17 @@ _OPEN = (
     user.c.deleted_at.is_(None),
 )
 _JOINED = session.join(user, user.c.id == session.c.user_id)
-_SHOWN = (session.c.id, user.c.id, user.c.username, user.c.role)
-_LIVE = Statement(select(*_SHOWN).select_from(_JOINED).where(session.c.id == bindparam("id"), *_OPEN))
+_COLUMNS = (session.c.id, user.c.id, user.c.username, user.c.role)
+_FIND_ACTIVE = Statement(
+    select(*_COLUMNS).select_from(_JOINED).where(session.c.id == bindparam("id"), *_OPEN)
+)
 _TOKEN = Statement(
     select(refresh.c.used_at).where(
         refresh.c.hash == bindparam("hash"), refresh.c.session_id == bindparam("session")
     )
 )
 _OWNER = Statement(select(session.c.user_id).where(session.c.id == bindparam("id")))
-_BEGIN = Statement(
+_INSERT = Statement(
     insert(session).values(
         user_id=bindparam("user"),
         address=bindparam("address"),
@@ -37,24 +39,28 @@ _BEGIN = Statement(
         expires_at=bindparam("until"),
     )
 )
-_GIVE = Statement(insert(refresh).values(hash=bindparam("hash"), session_id=bindparam("session")))
-_USE = Statement(update(refresh).where(refresh.c.hash == bindparam("which")).values(used_at=bindparam("now")))
+_INSERT_REFRESH_TOKEN = Statement(
+    insert(refresh).values(hash=bindparam("hash"), session_id=bindparam("session"))
+)
+_MARK_USED = Statement(
+    update(refresh).where(refresh.c.hash == bindparam("which")).values(used_at=bindparam("now"))
+)
 _EXTEND = Statement(
     update(session).where(session.c.id == bindparam("which")).values(expires_at=bindparam("until"))
 )
-_END = Statement(
+_REVOKE = Statement(
     update(session)
     .where(session.c.id == bindparam("which"), session.c.revoked_at.is_(None))
     .values(revoked_at=bindparam("now"))
 )
-_END_ALL = Statement(
+_REVOKE_ALL = Statement(
     update(session)
     .where(session.c.user_id == bindparam("whose"), session.c.revoked_at.is_(None))
     .values(revoked_at=bindparam("now"))
 )
 _OLD = session.c.expires_at < bindparam("before")
-_FORGET_TOKENS = Statement(delete(refresh).where(refresh.c.session_id.in_(select(session.c.id).where(_OLD))))
-_FORGET = Statement(delete(session).where(_OLD))
+_PURGE_TOKENS = Statement(delete(refresh).where(refresh.c.session_id.in_(select(session.c.id).where(_OLD))))
+_PURGE = Statement(delete(session).where(_OLD))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,21 +73,21 @@ class Session:
     role: HumanRole
 
 
-def live(reader: Reader, session_id: int, now: int) -> Session | None:
+def find_active(reader: Reader, session_id: int, now: int) -> Session | None:
     """Return a session that is open, of a user who may sign in."""
-    row: Row | None = reader.one(_LIVE, id=session_id, now=now)
+    row: Row | None = reader.one(_FIND_ACTIVE, id=session_id, now=now)
     return Session(*row) if row else None
 
 
-def begin(transaction: Transaction, user_id: int, address: str, until: int) -> int:
+def create(transaction: Transaction, user_id: int, address: str, until: int) -> int:
     """Write a new session; return its id."""
-    return transaction.add(_BEGIN, user=user_id, address=address, now=transaction.now, until=until)
+    return transaction.insert(_INSERT, user=user_id, address=address, now=transaction.now, until=until)
 
 
-def give(transaction: Transaction, session_id: int, hashed: str, until: int) -> None:
+def add_refresh_token(transaction: Transaction, session_id: int, hashed: str, until: int) -> None:
     """Write the refresh token that a session has from now on."""
-    transaction.run(_GIVE, hash=hashed, session=session_id)
-    transaction.run(_EXTEND, which=session_id, until=until)
+    transaction.execute(_INSERT_REFRESH_TOKEN, hash=hashed, session=session_id)
+    transaction.execute(_EXTEND, which=session_id, until=until)
 
 
 def is_unused(reader: Reader, session_id: int, hashed: str) -> bool | None:
@@ -90,28 +96,28 @@ def is_unused(reader: Reader, session_id: int, hashed: str) -> bool | None:
     return None if row is None else row[0] is None
 
 
-def use(transaction: Transaction, hashed: str) -> None:
+def mark_used(transaction: Transaction, hashed: str) -> None:
     """Write down that a refresh token was used."""
-    transaction.run(_USE, which=hashed, now=transaction.now)
+    transaction.execute(_MARK_USED, which=hashed, now=transaction.now)
 
 
-def owner(reader: Reader, session_id: int) -> int:
+def owner_of(reader: Reader, session_id: int) -> int:
     """Return whose session it is, or was."""
     row = reader.one(_OWNER, id=session_id)
     return int(row[0]) if row else 0
 
 
-def end(transaction: Transaction, session_id: int) -> bool:
+def revoke(transaction: Transaction, session_id: int) -> bool:
     """End a session; return False if it had ended."""
-    return transaction.run(_END, which=session_id, now=transaction.now) > 0
+    return transaction.execute(_REVOKE, which=session_id, now=transaction.now) > 0
 
 
-def end_all(transaction: Transaction, user_id: int) -> int:
+def revoke_all(transaction: Transaction, user_id: int) -> int:
     """End every session of a user; return how many."""
-    return transaction.run(_END_ALL, whose=user_id, now=transaction.now)
+    return transaction.execute(_REVOKE_ALL, whose=user_id, now=transaction.now)
 
 
-def forget(transaction: Transaction, before: int) -> None:
+def purge(transaction: Transaction, before: int) -> None:
     """Drop sessions, with their tokens, that ended before a moment."""
-    transaction.run(_FORGET_TOKENS, before=before)
-    transaction.run(_FORGET, before=before)
+    transaction.execute(_PURGE_TOKENS, before=before)
+    transaction.execute(_PURGE, before=before)

@@ -81,7 +81,7 @@ binding = Table(
     Index("binding_issuer", "issuer"),
     sqlite_autoincrement=True,
 )
-exchanged = Table(
+exchanged_token = Table(
     "exchanged",
     metadata,
     Column("hash", Text, primary_key=True),
@@ -89,7 +89,7 @@ exchanged = Table(
     Index("exchanged_expires_at", "expires_at"),
     sqlite_with_rowid=False,
 )
-attempt = Table(
+failed_login = Table(
     "attempt",
     metadata,
     Column("id", Integer, primary_key=True),

@@ -11,14 +11,14 @@ from envmgr.server.gateway.resources import User
 from envmgr.server.gateway.store.tables import user
 from envmgr.server.kit.common.clock import rfc3339
 from envmgr.server.kit.common.ids import as_id, is_id
-from envmgr.server.kit.db.pagination import Listing
+from envmgr.server.kit.db.pagination import PagedQuery
 from envmgr.server.kit.db.sql import Statement
 
 if TYPE_CHECKING:
-    from envmgr.server.kit.db.pagination import Page, Paging
+    from envmgr.server.kit.db.pagination import Page, PageRequest
     from envmgr.server.kit.db.sql import Reader, Row, Transaction
 
-_SHOWN = (
+_COLUMNS = (
     user.c.id,
     user.c.username,
     user.c.role,
@@ -27,15 +27,15 @@ _SHOWN = (
     user.c.updated_at,
     user.c.rev,
 )
-_THERE = user.c.deleted_at.is_(None)
-_BY_ID = Statement(select(*_SHOWN).where(user.c.id == bindparam("id"), _THERE))
-_BY_NAME = Statement(select(*_SHOWN).where(user.c.folded == bindparam("folded"), _THERE))
-_PASSWORD = Statement(select(user.c.password).where(user.c.id == bindparam("id"), _THERE))
-_ANY = Statement(select(user.c.id).limit(1))
+_NOT_DELETED = user.c.deleted_at.is_(None)
+_BY_ID = Statement(select(*_COLUMNS).where(user.c.id == bindparam("id"), _NOT_DELETED))
+_BY_NAME = Statement(select(*_COLUMNS).where(user.c.folded == bindparam("folded"), _NOT_DELETED))
+_PASSWORD = Statement(select(user.c.password).where(user.c.id == bindparam("id"), _NOT_DELETED))
+_EXISTS = Statement(select(user.c.id).limit(1))
 _ADMINS = Statement(
     select(func.count())
     .select_from(user)
-    .where(user.c.role == "admin", user.c.active == 1, _THERE, user.c.id != bindparam("but"))
+    .where(user.c.role == "admin", user.c.active == 1, _NOT_DELETED, user.c.id != bindparam("but"))
 )
 _INSERT = Statement(
     insert(user).values(
@@ -62,8 +62,8 @@ _DELETE = Statement(
     .where(user.c.id == bindparam("which"))
     .values(active=0, password="", deleted_at=bindparam("now"), rev=user.c.rev + 1)
 )
-_LISTING = Listing(
-    select(*_SHOWN).where(_THERE),
+_LISTING = PagedQuery(
+    select(*_COLUMNS).where(_NOT_DELETED),
     key=user.c.id,
     sorts={"id": user.c.id, "username": user.c.folded, "created_at": user.c.created_at},
     filters={"username": user.c.folded, "role": user.c.role},
@@ -95,7 +95,7 @@ def password(reader: Reader, user_id: int) -> str | None:
 
 def is_empty(reader: Reader) -> bool:
     """Say whether there has never been a user."""
-    return reader.one(_ANY) is None
+    return reader.one(_EXISTS) is None
 
 
 def other_admins(reader: Reader, user_id: int) -> int:
@@ -104,14 +104,14 @@ def other_admins(reader: Reader, user_id: int) -> int:
     return int(row[0]) if row else 0
 
 
-def page(reader: Reader, paging: Paging) -> Page[User]:
+def page(reader: Reader, paging: PageRequest) -> Page[User]:
     """Return a page of users."""
     return _LISTING.page(reader, paging, _user)
 
 
 def add(transaction: Transaction, username: str, hashed: str, role: str) -> User:
     """Write a new user. Raise UniqueViolation where the name is, or was, somebody's."""
-    id_ = transaction.add(
+    id_ = transaction.insert(
         _INSERT,
         username=username,
         folded=username.casefold(),
@@ -124,18 +124,18 @@ def add(transaction: Transaction, username: str, hashed: str, role: str) -> User
 
 def change(transaction: Transaction, old: User, new: User) -> User:
     """Write a user's new state."""
-    transaction.run(_UPDATE, which=old.id, plays=new.role, may=int(new.active), now=transaction.now)
+    transaction.execute(_UPDATE, which=old.id, plays=new.role, may=int(new.active), now=transaction.now)
     return msgspec.structs.replace(new, rev=old.rev + 1, updated_at=rfc3339(transaction.now))
 
 
 def set_password(transaction: Transaction, user_id: int, hashed: str) -> None:
     """Write a password's hash."""
-    transaction.run(_SET_PASSWORD, which=user_id, hashed=hashed)
+    transaction.execute(_SET_PASSWORD, which=user_id, hashed=hashed)
 
 
 def remove(transaction: Transaction, user_id: int) -> None:
     """Remove a user, but not their name."""
-    transaction.run(_DELETE, which=user_id, now=transaction.now)
+    transaction.execute(_DELETE, which=user_id, now=transaction.now)
 
 
 def _user(row: Row) -> User:

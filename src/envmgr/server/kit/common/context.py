@@ -29,11 +29,11 @@ SCOPES: tuple[Scope, ...] = (
     "audit:read",
     "users:admin",
 )
-READING = tuple(scope for scope in SCOPES if scope.endswith(":read"))
-OF_ROLE: dict[Role, frozenset[Scope]] = {
+READ_SCOPES = tuple(scope for scope in SCOPES if scope.endswith(":read"))
+SCOPES_BY_ROLE: dict[Role, frozenset[Scope]] = {
     "admin": frozenset(SCOPES),
-    "user": frozenset({*READING, "apps:write", "versions:write", "deployments:write"}),
-    "viewer": frozenset(READING),
+    "user": frozenset({*READ_SCOPES, "apps:write", "versions:write", "deployments:write"}),
+    "viewer": frozenset(READ_SCOPES),
     "ci": frozenset(),
     "system": frozenset(SCOPES),
 }
@@ -55,7 +55,7 @@ class Principal(Struct, frozen=True, kw_only=True):
     credential: str = ""
     """What proved it: `session:…`, `key:…`, `oidc:…`."""
 
-    def may_touch(self, app: str) -> bool:
+    def can_access(self, app: str) -> bool:
         """Say whether an app is theirs to see."""
         return self.apps is None or app in self.apps
 
@@ -67,7 +67,7 @@ class Idempotency(Struct, frozen=True):
     fingerprint: str
 
 
-class Call(Struct, frozen=True, kw_only=True):
+class RequestContext(Struct, frozen=True, kw_only=True):
     """One request: whose, which, and on which conditions."""
 
     principal: Principal
@@ -78,7 +78,7 @@ class Call(Struct, frozen=True, kw_only=True):
     """The states (see `conditions.tag_of`) of which the resource must still be in one."""
 
 
-def system(name: str, traceparent: str = "") -> Call:
+def system_context(name: str, traceparent: str = "") -> RequestContext:
     """Make the call of something that the server does by itself."""
-    principal = Principal(actor=f"system:{name}", role="system", scopes=OF_ROLE["system"])
-    return Call(principal=principal, traceparent=traceparent)
+    principal = Principal(actor=f"system:{name}", role="system", scopes=SCOPES_BY_ROLE["system"])
+    return RequestContext(principal=principal, traceparent=traceparent)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 
-class Happening(Struct, frozen=True, kw_only=True):
+class DomainEvent(Struct, frozen=True, kw_only=True):
     """An event before its outbox gives it an id, a time and its place in the sequence."""
 
     type: str
@@ -20,7 +20,7 @@ class Happening(Struct, frozen=True, kw_only=True):
     traceparent: str = ""
 
 
-class Event(Struct, frozen=True, kw_only=True):
+class EventEnvelope(Struct, frozen=True, kw_only=True):
     """An event as it travels; `actor` is an extension attribute."""
 
     id: str

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from envmgr.server.kit.common.problems import Forbidden, Stale
+from envmgr.server.kit.common.problems import Forbidden, PreconditionFailed
 
 if TYPE_CHECKING:
-    from envmgr.server.kit.common.context import Call
+    from envmgr.server.kit.common.context import RequestContext
 
 
 class Resource(Protocol):
@@ -24,22 +24,22 @@ class Resource(Protocol):
         ...
 
 
-def tag_of(resource: Resource) -> str:
+def etag_of(resource: Resource) -> str:
     """Name the state that a resource is in: what its ETag says."""
     return f"{resource.id}.{resource.rev}"
 
 
-def require_unchanged(call: Call, tag: str) -> None:
+def require_match(context: RequestContext, etag: str) -> None:
     """Raise Stale unless the resource is still as the caller saw it; `tag` names the state that it is in."""
-    if call.if_match is not None and tag not in call.if_match:
-        raise Stale(f'it is at "{tag}" now: fetch it again, and decide anew')
+    if context.if_match is not None and etag not in context.if_match:
+        raise PreconditionFailed(f'it is at "{etag}" now: fetch it again, and decide anew')
 
 
-def require_app(call: Call, app: str) -> None:
+def require_app_access(context: RequestContext, app: str) -> None:
     """Raise Forbidden unless the caller may touch this app."""
-    if not call.principal.may_touch(app):
-        raise Forbidden(f"your credential is for {_spelled(call)} only, not for {app}")
+    if not context.principal.can_access(app):
+        raise Forbidden(f"your credential is for {_allowed_apps(context)} only, not for {app}")
 
 
-def _spelled(call: Call) -> str:
-    return ", ".join(sorted(call.principal.apps or ())) or "no app"
+def _allowed_apps(context: RequestContext) -> str:
+    return ", ".join(sorted(context.principal.apps or ())) or "no app"

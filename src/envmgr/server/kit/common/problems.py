@@ -68,7 +68,7 @@ class Problem(Exception):
         return document | self.members
 
 
-class Malformed(Problem):
+class BadRequest(Problem):
     """The request cannot be read."""
 
     status, title = 400, "The request cannot be read"
@@ -102,13 +102,13 @@ class NotFound(Problem):
     status, title = 404, "There is no such thing"
 
 
-class NotAllowed(Problem):
+class MethodNotAllowed(Problem):
     """The resource has no such method."""
 
     status, title = 405, "This resource has no such method"
 
 
-class TimedOut(Problem):
+class RequestTimeout(Problem):
     """The request did not arrive in time."""
 
     status, title = 408, "The request took too long to arrive"
@@ -126,7 +126,7 @@ class AlreadyExists(Conflict):
     title = "Something else has this name"
 
 
-class Stale(Problem):
+class PreconditionFailed(Problem):
     """The resource has changed since the caller saw it."""
 
     status, title = 412, "The resource has changed since you saw it"
@@ -162,13 +162,13 @@ class IdempotencyKeyInUse(Conflict):
     title = "A request with this Idempotency-Key is still running"
 
 
-class ConditionRequired(Problem):
+class PreconditionRequired(Problem):
     """This server changes a resource only for who says which state they saw."""
 
     status, title = 428, "Say which state you saw (If-Match)"
 
 
-class TooMany(Problem):
+class TooManyRequests(Problem):
     """Too many requests; carries when to come back."""
 
     status, title = 429, "Too many requests"
@@ -177,7 +177,7 @@ class TooMany(Problem):
         super().__init__(detail, headers={"retry-after": str(retry_after)})
 
 
-class Unavailable(Problem):
+class ServiceUnavailable(Problem):
     """Something the request needs is away for now; carries when to come back."""
 
     status, title = 503, "Not available for now"
@@ -186,7 +186,7 @@ class Unavailable(Problem):
         super().__init__(detail, headers={"retry-after": str(retry_after)})
 
 
-class Bug(Problem):
+class InternalError(Problem):
     """We did something wrong; the log has the details, under the request's id."""
 
     status, title = 500, "A bug of ours"

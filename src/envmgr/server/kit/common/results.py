@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Answer(Generic[T]):
+class Result(Generic[T]):
     """A value; whether this call created it, and whether the answer repeats an earlier one to the same key."""
 
     value: T

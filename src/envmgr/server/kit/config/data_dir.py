@@ -15,9 +15,11 @@ if TYPE_CHECKING:
 
 _OURS, _OTHERS = 0o700, 0o077
 SERVICES = ("app", "version", "deployment", "audit", "gateway", "worker")
-_KEPT = frozenset({"server.lock", "jwt.secret", "audit.key", *(f"{service}.db" for service in SERVICES)})
+_MARKER_FILES = frozenset(
+    {"server.lock", "jwt.secret", "audit.key", *(f"{service}.db" for service in SERVICES)}
+)
 """By any of these, a directory is known for a server's."""
-_NOTHING = frozenset({"lost+found"})
+_IGNORED_NAMES = frozenset({"lost+found"})
 """What an empty volume holds."""
 
 
@@ -58,9 +60,9 @@ class DataDirectory:
                 "give it to the user that runs the server, or choose another with --data-dir",
             )
         held = frozenset(os.listdir(self.path))
-        if held & _KEPT:
+        if held & _MARKER_FILES:
             return
-        if foreign := sorted(held - _NOTHING):
+        if foreign := sorted(held - _IGNORED_NAMES):
             raise DataDirectoryError(
                 f"{self.path} is not empty, and what it holds is not a server's: {foreign[0]}",
                 "name an empty directory, or one that is yet to be made, with --data-dir",
@@ -69,7 +71,7 @@ class DataDirectory:
             os.chmod(self.path, _OURS)
 
     @property
-    def is_open(self) -> bool:
+    def is_accessible_to_others(self) -> bool:
         """Say whether others on this machine may look into it or put something there."""
         return os.name == "posix" and bool(os.stat(self.path).st_mode & _OTHERS)
 
@@ -85,7 +87,8 @@ class DataDirectory:
             self._lock.acquire(timeout=0)
         except Timeout:
             raise DataDirectoryError(
-                f"a server{self._whose()} runs on {self.path}", "stop that one, or choose another --data-dir"
+                f"a server{self._owner_hint()} runs on {self.path}",
+                "stop that one, or choose another --data-dir",
             ) from None
         except OSError as error:
             raise DataDirectoryError(
@@ -105,7 +108,7 @@ class DataDirectory:
         os.unlink(self.file("server.pid"))
         self._lock.release()
 
-    def _whose(self) -> str:
+    def _owner_hint(self) -> str:
         try:
             with open(self.file("server.pid"), encoding="ascii") as file:
                 return f" (process {int(file.read())})"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from envmgr.kit.errors import ConfigError, UsageError
-from envmgr.kit.paths import locate
+from envmgr.kit.paths import resolve_paths
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 HOST, PORT = "127.0.0.1", 8080
 SERVICE = "envmgr-alm"
 LEVELS = ("debug", "info", "warning", "error")
-_LARGEST_PORT = 65535
+_MAX_PORT = 65535
 _CARRIES, _IS_ALL = "carries its events itself", "is all the services in one process"
-_ELSEWHERE = {
+_UNSUPPORTED_VARIABLES = {
     "NATS_URL": _CARRIES,
     "NATS_HOST": _CARRIES,
     "NATS_PORT": _CARRIES,
@@ -38,7 +38,7 @@ _ELSEWHERE = {
 _ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:\d{1,5})?")
 """As browsers spell an origin (https://html.spec.whatwg.org/#ascii-serialisation-of-an-origin): in small letters, and
 without the port that goes with the scheme."""
-_OWN_PORT = re.compile(r"http://.*:80|https://.*:443")
+_DEFAULT_PORTS = re.compile(r"http://.*:80|https://.*:443")
 _TRUE, _FALSE = frozenset({"1", "true", "yes", "on"}), frozenset({"0", "false", "no", "off"})
 
 
@@ -84,17 +84,17 @@ def read(environment: Environment, flags: Mapping[str, str | int | bool | None])
     return Settings(
         data_dir=_data_dir(environment, flags.get("data_dir")),
         host=text("host", "ALM_HOST", HOST),
-        port=_whole("PORT", text("port", "PORT", str(PORT)), range(_LARGEST_PORT + 1)),
-        log_level=_one_of("LOG_LEVEL", text("log_level", "LOG_LEVEL", "info").lower(), LEVELS),
-        require_if_match=bool(flags.get("require_if_match")) or _switch(environment, "ALM_REQUIRE_IF_MATCH"),
-        keep_alive=_whole("ALM_KEEP_ALIVE", environment.get("ALM_KEEP_ALIVE", "75"), range(1, 3601)),
-        connections=_whole("ALM_CONNECTIONS", environment.get("ALM_CONNECTIONS", "1000"), range(1, 100_001)),
+        port=_int("PORT", text("port", "PORT", str(PORT)), range(_MAX_PORT + 1)),
+        log_level=_choice("LOG_LEVEL", text("log_level", "LOG_LEVEL", "info").lower(), LEVELS),
+        require_if_match=bool(flags.get("require_if_match")) or _bool(environment, "ALM_REQUIRE_IF_MATCH"),
+        keep_alive=_int("ALM_KEEP_ALIVE", environment.get("ALM_KEEP_ALIVE", "75"), range(1, 3601)),
+        connections=_int("ALM_CONNECTIONS", environment.get("ALM_CONNECTIONS", "1000"), range(1, 100_001)),
         admin_password=environment.get("ALM_ADMIN_PASSWORD"),
         jwt_secret=environment.get("JWT_SECRET"),
         jwt_private_key=environment.get("JWT_PRIVATE_KEY"),
         jwt_jwks=environment.get("JWT_JWKS"),
         allowed_origins=_origins(environment.get("ALM_ALLOWED_ORIGINS")),
-        trusted_proxies=_words(environment.get("ALM_TRUSTED_PROXIES")),
+        trusted_proxies=_split(environment.get("ALM_TRUSTED_PROXIES")),
         traces_url=_traces_url(environment),
         service_name=environment.get("OTEL_SERVICE_NAME", SERVICE),
     )
@@ -113,7 +113,7 @@ def _require_embedded(environment: Environment) -> None:
             f"BUS_URL names a {_scheme(bus)} bus, and this server carries its events itself",
             "unset BUS_URL, or set it to inprocess://",
         )
-    for name, instead in _ELSEWHERE.items():
+    for name, instead in _UNSUPPORTED_VARIABLES.items():
         if environment.get(name):
             raise SettingsError(f"{name} is set, and this server {instead}", f"unset {name}")
 
@@ -133,7 +133,7 @@ def _data_dir(environment: Environment, flag: str | int | bool | None) -> str:
     chosen = str(flag or "") or environment.get("ALM_DATA_DIR") or url
     if not chosen:
         try:
-            return os.path.join(locate(environment).data, "alm")
+            return os.path.join(resolve_paths(environment).data, "alm")
         except ConfigError as error:
             raise SettingsError(error.message, error.hint) from error
     return os.path.normpath(os.path.join(environment.cwd, environment.expand(chosen)))
@@ -168,7 +168,7 @@ def _is_web(url: str) -> bool:
     return parts.scheme in {"http", "https"} and bool(parts.hostname)
 
 
-def _whole(name: str, text: str, choices: range) -> int:
+def _int(name: str, text: str, choices: range) -> int:
     is_number = text.isascii() and text.isdecimal() and len(text) <= len(str(choices[-1]))
     if not (is_number and int(text) in choices):
         raise SettingsError(
@@ -177,13 +177,13 @@ def _whole(name: str, text: str, choices: range) -> int:
     return int(text)
 
 
-def _one_of(name: str, text: str, choices: tuple[str, ...]) -> str:
+def _choice(name: str, text: str, choices: tuple[str, ...]) -> str:
     if text not in choices:
         raise SettingsError(f"{name} is {text!r}", f"it must be one of {', '.join(choices)}")
     return text
 
 
-def _switch(environment: Environment, name: str) -> bool:
+def _bool(environment: Environment, name: str) -> bool:
     text = environment.get(name, "0").lower()
     if text not in _TRUE | _FALSE:
         raise SettingsError(f"{name} is {text!r}", "it must be 1 or 0")
@@ -191,9 +191,9 @@ def _switch(environment: Environment, name: str) -> bool:
 
 
 def _origins(text: str) -> tuple[str, ...]:
-    origins = _words(text)
+    origins = _split(text)
     for origin in origins:
-        if not _ORIGIN.fullmatch(origin) or _OWN_PORT.fullmatch(origin):
+        if not _ORIGIN.fullmatch(origin) or _DEFAULT_PORTS.fullmatch(origin):
             raise SettingsError(
                 f"ALM_ALLOWED_ORIGINS names {origin!r}, which no browser sends as an origin",
                 "write each as https://HOST or https://HOST:PORT, in small letters, with nothing behind it; * is any",
@@ -201,5 +201,5 @@ def _origins(text: str) -> tuple[str, ...]:
     return origins
 
 
-def _words(text: str) -> tuple[str, ...]:
+def _split(text: str) -> tuple[str, ...]:
     return tuple(text.replace(",", " ").split())

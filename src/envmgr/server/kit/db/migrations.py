@@ -11,7 +11,7 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 from envmgr.kit.errors import EnvmgrError
-from envmgr.server.kit.db.sqlite_errors import DAMAGED, PASSING, code_of
+from envmgr.server.kit.db.sqlite_errors import CORRUPT, TRANSIENT, code_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,7 +42,7 @@ def upgrade(path: str, revisions: str, head: str) -> None:
     Raise UnusableDatabase.
     """
     if revision_of(path) != head:
-        with _named(path):
+        with _translate_errors(path):
             _upgrade(path, revisions, head)
 
 
@@ -50,35 +50,35 @@ def revision_of(path: str) -> str | None:
     """Return which form a database file has; None where it is still empty. Raise UnusableDatabase."""
     if not os.path.lexists(path):
         return None
-    with _named(path), closing(sqlite3.connect(path)) as connection:
+    with _translate_errors(path), closing(sqlite3.connect(path)) as connection:
         tables = [
             name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
         ]
         if not tables:
             return None
         if "alembic_version" not in tables:
-            raise _damaged(path, "its tables are those of something else")
+            raise _corrupt(path, "its tables are those of something else")
         row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
     return str(row[0]) if row else None
 
 
-def require_whole(path: str) -> None:
+def require_intact(path: str) -> None:
     """Look through a database file, which takes as long as it is large. Raise UnusableDatabase."""
-    with _named(path), closing(sqlite3.connect(path)) as connection:
+    with _translate_errors(path), closing(sqlite3.connect(path)) as connection:
         (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     if found != "ok":
-        raise _damaged(path, found.splitlines()[-1])
+        raise _corrupt(path, found.splitlines()[-1])
 
 
 @contextmanager
-def _named(path: str) -> Iterator[None]:
+def _translate_errors(path: str) -> Iterator[None]:
     """Say which file it is that SQLite cannot work with, and the way out."""
     try:
         yield
     except sqlite3.DatabaseError as error:
-        if code_of(error) in DAMAGED:
-            raise _damaged(path, str(error)) from error
-        if code_of(error) not in PASSING:
+        if code_of(error) in CORRUPT:
+            raise _corrupt(path, str(error)) from error
+        if code_of(error) not in TRANSIENT:
             raise
         raise UnusableDatabase(
             f"{path} cannot be used: {error}",
@@ -87,9 +87,9 @@ def _named(path: str) -> Iterator[None]:
         ) from error
 
 
-def _damaged(path: str, found: str) -> UnusableDatabase:
+def _corrupt(path: str, reason: str) -> UnusableDatabase:
     return UnusableDatabase(
-        f"{path} is damaged, or no database of this server: {found}",
+        f"{path} is damaged, or no database of this server: {reason}",
         "put it back from a backup, or choose another --data-dir",
     )
 

@@ -21,19 +21,19 @@ if TYPE_CHECKING:
     from envmgr.server.kit.db.sql import Reader, Row
 
 T = TypeVar("T")
-DEFAULT, MOST = 50, 200
+DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE = 50, 200
 
 
 @dataclass(frozen=True, slots=True)
-class Paging:
+class PageRequest:
     """Which part of a list is asked for: `sort` is a field, newest or highest first with a `-` before it."""
 
-    limit: int = DEFAULT
+    limit: int = DEFAULT_PAGE_SIZE
     cursor: str | None = None
     sort: str | None = None
     filters: Mapping[str, str | int] = field(default_factory=dict)
 
-    def where(self, **filters: str | int) -> Paging:
+    def with_filters(self, **filters: str | int) -> PageRequest:
         """Return the same part of the list that is filtered by these, too, or instead."""
         return replace(self, filters={**self.filters, **filters})
 
@@ -55,7 +55,7 @@ class _Cursor(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_field
     key: _Storable
 
 
-class Listing:
+class PagedQuery:
     """A list that can be paged: its columns to sort and to filter by, and the one (name or id) of a row's app.
 
     `key` is the unique integer that breaks ties. Statements are compiled once for each shape of question.
@@ -82,7 +82,7 @@ class Listing:
     def page(
         self,
         reader: Reader,
-        paging: Paging,
+        paging: PageRequest,
         make: Callable[[Row], T],
         apps: frozenset[str] | frozenset[int] | None = None,
         values: Mapping[str, object] | None = None,

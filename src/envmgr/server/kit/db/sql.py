@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Select
     from sqlalchemy.sql.expression import ClauseElement
 
-    from envmgr.server.kit.common.events import Happening
+    from envmgr.server.kit.common.events import DomainEvent
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
@@ -50,7 +50,7 @@ class Statement:
         return str(compiled), {name: value for name, value in compiled.params.items() if value is not None}
 
 
-def rows_of(*columns: str) -> Select[Any]:
+def json_rows(*columns: str) -> Select[Any]:
     """Make of the parameter `rows`, a JSON array of arrays, rows with these columns; `Transaction.many` fills it.
 
     Values are texts without NUL, integers of 64 bits, booleans (as 0 and 1) and None: what JSON carries unchanged.
@@ -81,19 +81,19 @@ class Transaction(Reader, Protocol):
     now: int
     """When the transaction began, in milliseconds."""
 
-    def add(self, statement: Statement, **values: object) -> int:
+    def insert(self, statement: Statement, **values: object) -> int:
         """Insert a row; return the id that it is given. Raise UniqueViolation."""
         ...
 
-    def run(self, statement: Statement, **values: object) -> int:
+    def execute(self, statement: Statement, **values: object) -> int:
         """Change rows; return how many. Raise UniqueViolation."""
         ...
 
-    def many(self, statement: Statement, rows: Sequence[Sequence[object]]) -> int:
+    def execute_many(self, statement: Statement, rows: Sequence[Sequence[object]]) -> int:
         """Change rows by a statement over `rows_of`; return how many. Raise UniqueViolation, or ValueError."""
         ...
 
-    def emit(self, happening: Happening) -> None:
+    def emit(self, event: DomainEvent) -> None:
         """Tell the world, once the transaction has happened."""
         ...
 
@@ -109,6 +109,6 @@ class Database(Protocol):
         """Run a reading function beside everything else."""
         ...
 
-    def lookup(self, work: Callable[[Reader], T]) -> Awaitable[T]:
+    def read_inline(self, work: Callable[[Reader], T]) -> Awaitable[T]:
         """Run a function that reads a few rows by their key."""
         ...

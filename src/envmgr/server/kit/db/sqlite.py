@@ -18,19 +18,19 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from envmgr.server.kit.common.clock import now_ms
-from envmgr.server.kit.common.problems import Unavailable
+from envmgr.server.kit.common.problems import ServiceUnavailable
 from envmgr.server.kit.db.sql import UniqueViolation
-from envmgr.server.kit.db.sqlite_errors import PASSING, code_of
+from envmgr.server.kit.db.sqlite_errors import TRANSIENT, code_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from envmgr.server.kit.common.events import Happening
+    from envmgr.server.kit.common.events import DomainEvent
     from envmgr.server.kit.db.sql import Reader, Row, Statement, Transaction
 
 T = TypeVar("T")
-GROUP = 64
-READERS = 2
+MAX_GROUP_COMMIT = 64
+READER_THREADS = 2
 _encode = msgspec.json.Encoder().encode
 _UNIQUE = "UNIQUE constraint failed: "
 _NUL = "\\u0000"
@@ -78,13 +78,13 @@ class SqliteTransaction(SqliteReader):
     def __init__(self, connection: sqlite3.Connection, now: int) -> None:
         super().__init__(connection)
         self.now = now
-        self.happenings: list[Happening] = []
+        self.events: list[DomainEvent] = []
         self._before = connection.total_changes
 
     @property
-    def untouched(self) -> bool:
-        """Say whether nothing has been changed or told yet."""
-        return not self.happenings and self._connection.total_changes == self._before
+    def has_changes(self) -> bool:
+        """Return whether rows or events have been written."""
+        return bool(self.events) or self._connection.total_changes != self._before
 
     def one(self, statement: Statement, **values: object) -> Row | None:
         """Return the first row, or None; the statement may change rows and return them."""
@@ -96,26 +96,26 @@ class SqliteTransaction(SqliteReader):
         except sqlite3.IntegrityError as error:
             raise _translated(error) from None
 
-    def add(self, statement: Statement, **values: object) -> int:
+    def insert(self, statement: Statement, **values: object) -> int:
         """Insert a row; return the id that it is given. Raise UniqueViolation."""
-        return self._changed(statement, values).lastrowid or 0
+        return self._execute(statement, values).lastrowid or 0
 
-    def run(self, statement: Statement, **values: object) -> int:
+    def execute(self, statement: Statement, **values: object) -> int:
         """Change rows; return how many. Raise UniqueViolation."""
-        return self._changed(statement, values).rowcount
+        return self._execute(statement, values).rowcount
 
-    def many(self, statement: Statement, rows: Sequence[Sequence[object]]) -> int:
+    def execute_many(self, statement: Statement, rows: Sequence[Sequence[object]]) -> int:
         """Change rows by a statement over `kit.sql.rows_of`; return how many. Raise UniqueViolation, ValueError."""
         text = _encode(rows).decode()
         if _NUL in text and any("\0" in value for row in rows for value in row if isinstance(value, str)):
             raise ValueError("SQLite would cut a text of these rows short at its NUL")
-        return self.run(statement, rows=text)
+        return self.execute(statement, rows=text)
 
-    def emit(self, happening: Happening) -> None:
+    def emit(self, event: DomainEvent) -> None:
         """Tell the world, once the transaction has happened."""
-        self.happenings.append(happening)
+        self.events.append(event)
 
-    def _changed(self, statement: Statement, values: Mapping[str, object]) -> sqlite3.Cursor:
+    def _execute(self, statement: Statement, values: Mapping[str, object]) -> sqlite3.Cursor:
         text, fixed = statement.sqlite
         try:
             return self._connection.execute(text, {**fixed, **values})
@@ -123,7 +123,7 @@ class SqliteTransaction(SqliteReader):
             raise _translated(error) from None
 
 
-class _Unit:
+class _PendingWrite:
     """A unit of work that somebody waits for."""
 
     __slots__ = ("error", "future", "loop", "result", "work")
@@ -141,11 +141,11 @@ class _Unit:
         try:
             self.result = self.work(transaction)
         except Exception as error:
-            if _passes(error):
+            if _is_transient(error):
                 raise
             self.error = error
 
-    def settle(self) -> None:
+    def resolve_future(self) -> None:
         if self.future.done():
             return
         if self.error is None:
@@ -161,18 +161,18 @@ class SqliteDatabase:
     """
 
     def __init__(
-        self, path: str, source: str, append_events: Callable[[Transaction, Sequence[Happening]], None]
+        self, path: str, source: str, append_events: Callable[[Transaction, Sequence[DomainEvent]], None]
     ) -> None:
         self.path = path
         self.source = source
         self._append_events = append_events
-        self.on_commit: Callable[[], None] = _nothing
-        self._queue: SimpleQueue[_Unit | None] = SimpleQueue()
-        self._writing = connect(path)
-        self._looking = SqliteReader(connect(path, reading=True))
+        self.on_commit: Callable[[], None] = _noop
+        self._queue: SimpleQueue[_PendingWrite | None] = SimpleQueue()
+        self._write_connection = connect(path)
+        self._inline_reader = SqliteReader(connect(path, reading=True))
         self._local = threading.local()
         self._readers: list[sqlite3.Connection] = []
-        self._pool = ThreadPoolExecutor(READERS, f"read-{source}", self._open_reader)
+        self._pool = ThreadPoolExecutor(READER_THREADS, f"read-{source}", self._open_reader)
         self._writer = threading.Thread(target=self._run, name=f"write-{source}", daemon=True)
         self._closed = False
         self._writer.start()
@@ -180,8 +180,8 @@ class SqliteDatabase:
     async def write(self, work: Callable[[Transaction], T]) -> T:
         """Run a unit of work whole; return when it is on disk."""
         if self._closed:
-            raise Unavailable("the server is stopping")
-        unit = _Unit(work, asyncio.get_running_loop())
+            raise ServiceUnavailable("the server is stopping")
+        unit = _PendingWrite(work, asyncio.get_running_loop())
         self._queue.put(unit)
         result: T = await unit.future
         return result
@@ -190,9 +190,9 @@ class SqliteDatabase:
         """Run a reading function in another thread, over one snapshot."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, self._snapshot, work)
 
-    async def lookup(self, work: Callable[[Reader], T]) -> T:
+    async def read_inline(self, work: Callable[[Reader], T]) -> T:
         """Run a function that reads a few rows by their key: right here, as a hop to a thread costs more than that."""
-        return work(self._looking)
+        return work(self._inline_reader)
 
     def close(self) -> None:
         """Finish what waits, and close the file."""
@@ -202,7 +202,7 @@ class SqliteDatabase:
         self._queue.put(None)
         self._writer.join()
         self._pool.shutdown()
-        for connection in (*self._readers, self._looking._connection, self._writing):  # noqa: SLF001 - of this file
+        for connection in (*self._readers, self._inline_reader._connection, self._write_connection):  # noqa: SLF001 - of this file
             connection.close()
 
     def _open_reader(self) -> None:
@@ -220,14 +220,14 @@ class SqliteDatabase:
     def _run(self) -> None:
         while (group := self._wait()) is not None:
             self._write_group(group)
-            _settle(group)
+            _resolve_futures(group)
 
-    def _wait(self) -> list[_Unit] | None:
+    def _wait(self) -> list[_PendingWrite] | None:
         first = self._queue.get()
         if first is None:
             return None
         group = [first]
-        while len(group) < GROUP and not self._queue.empty():
+        while len(group) < MAX_GROUP_COMMIT and not self._queue.empty():
             unit = self._queue.get()
             if unit is None:
                 self._queue.put(None)
@@ -235,74 +235,76 @@ class SqliteDatabase:
             group.append(unit)
         return group
 
-    def _write_group(self, group: list[_Unit]) -> None:
+    def _write_group(self, group: list[_PendingWrite]) -> None:
         try:
-            if self._together(group):
+            if self._run_as_group(group):
                 return
         except sqlite3.Error as error:
-            self._give_up(group, error)
+            self._fail_group(group, error)
             return
         for unit in group:
             try:
-                self._together([unit])
+                self._run_as_group([unit])
             except sqlite3.Error as error:
-                self._give_up([unit], error)
+                self._fail_group([unit], error)
 
-    def _together(self, group: list[_Unit]) -> bool:
+    def _run_as_group(self, group: list[_PendingWrite]) -> bool:
         """Run and commit a group; return False, with nothing changed, if its units must run one by one."""
-        connection = self._writing
+        connection = self._write_connection
         connection.execute("BEGIN IMMEDIATE")
         now, happenings = now_ms(), []
         for unit in group:
             transaction = SqliteTransaction(connection, now)
             unit.run(transaction)
-            if unit.error is not None and not transaction.untouched:
-                return self._undone(group)
-            happenings += transaction.happenings
+            if unit.error is not None and transaction.has_changes:
+                return self._roll_back_group(group)
+            happenings += transaction.events
         try:
             self._append_events(SqliteTransaction(connection, now), happenings)
         except Exception as error:
-            if _passes(error):
+            if _is_transient(error):
                 raise
             # Something told cannot be written: whose it is shows when the units run one by one.
             group[0].error = error
-            return self._undone(group)
+            return self._roll_back_group(group)
         connection.execute("COMMIT")
         if happenings:
             self.on_commit()
         return True
 
-    def _undone(self, group: list[_Unit]) -> bool:
+    def _roll_back_group(self, group: list[_PendingWrite]) -> bool:
         """Roll back; say whether that is all that there is to do: a unit that failed by itself is not run again."""
         self._roll_back()
         return len(group) == 1
 
-    def _give_up(self, group: list[_Unit], error: sqlite3.Error) -> None:
+    def _fail_group(self, group: list[_PendingWrite], error: sqlite3.Error) -> None:
         self._roll_back()
         for unit in group:
-            unit.error = self._unavailable(error) if _passes(error) else error
+            unit.error = self._unavailable(error) if _is_transient(error) else error
 
     def _roll_back(self) -> None:
         # After some errors, SQLite has rolled back itself.
-        if self._writing.in_transaction:
-            self._writing.execute("ROLLBACK")
+        if self._write_connection.in_transaction:
+            self._write_connection.execute("ROLLBACK")
 
-    def _unavailable(self, error: sqlite3.Error) -> Unavailable:
-        return Unavailable(f"the database of {self.source} cannot take this now: {error}", retry_after=5)
+    def _unavailable(self, error: sqlite3.Error) -> ServiceUnavailable:
+        return ServiceUnavailable(
+            f"the database of {self.source} cannot take this now: {error}", retry_after=5
+        )
 
 
-def _passes(error: Exception) -> bool:
+def _is_transient(error: Exception) -> bool:
     """Say whether an error is one that passes; any other is a bug."""
-    return isinstance(error, sqlite3.OperationalError) and code_of(error) in PASSING
+    return isinstance(error, sqlite3.OperationalError) and code_of(error) in TRANSIENT
 
 
-def _settle(group: list[_Unit]) -> None:
+def _resolve_futures(group: list[_PendingWrite]) -> None:
     """Wake who waits: all of a group with one call into their loop."""
     loop = group[0].loop
 
     def wake() -> None:
         for unit in group:
-            unit.settle()
+            unit.resolve_future()
 
     if not loop.is_closed():
         loop.call_soon_threadsafe(wake)
@@ -315,5 +317,5 @@ def _translated(error: sqlite3.IntegrityError) -> Exception:
     return error
 
 
-def _nothing() -> None:
+def _noop() -> None:
     """Tell nobody."""

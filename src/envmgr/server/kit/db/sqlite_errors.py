@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
-PASSING = frozenset(
+TRANSIENT = frozenset(
     {
         sqlite3.SQLITE_BUSY,
         sqlite3.SQLITE_CANTOPEN,
@@ -16,7 +16,7 @@ PASSING = frozenset(
     }
 )
 """What the system is to blame for, not the file's content or the statement: a full disk, a lock held by others."""
-DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+CORRUPT = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 
 def code_of(error: Exception) -> int:

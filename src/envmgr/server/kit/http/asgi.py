@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     Send = Callable[[Message], Awaitable[None]]
     Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-CALL = "alm.call"
+SCOPE_CONTEXT = "alm.context"
 """Where the door leaves the call in a request's scope."""
 
-HEADERS = "alm.headers"
+SCOPE_HEADERS = "alm.headers"
 """Where the door leaves the headers of a request, by their names."""
 
-STILL = "alm.still"
+SCOPE_REAUTHENTICATE = "alm.reauthenticate"
 """Where the door leaves what says whose the request's credential is by now, or raises Unauthenticated."""
 
-PROBLEM = "alm.problem"
+SCOPE_PROBLEM = "alm.problem"
 """Where the edge leaves the problem that it answered with, for the door to see."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
-LINGER = 1.0
+LINGER_SECONDS = 1.0
 """Seconds that the other side has to hear the end while it still sends."""
 
 
@@ -23,49 +23,49 @@ def _never() -> bool:
     return False
 
 
-class Corked:
+class BufferedTransport:
     """Stands for a transport; only writing and closing differ."""
 
     def __init__(
         self,
         transport: asyncio.Transport,
         loop: asyncio.AbstractEventLoop,
-        still_sends: Callable[[], bool] = _never,
+        peer_still_sending: Callable[[], bool] = _never,
     ) -> None:
         self._transport = transport
         self._loop = loop
-        self._still_sends = still_sends
-        self._is_ending = False
-        self._pieces: list[bytes] = []
+        self._peer_still_sending = peer_still_sending
+        self._closing = False
+        self._buffer: list[bytes] = []
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
 
     def write(self, data: bytes) -> None:
         """Send this, with what else is written before the loop turns."""
-        if not self._pieces:
+        if not self._buffer:
             self._loop.call_soon(self._send)
-        self._pieces.append(data)
+        self._buffer.append(data)
 
     def is_closing(self) -> bool:
         """Say whether the connection ends, or has ended."""
-        return self._is_ending or self._transport.is_closing()
+        return self._closing or self._transport.is_closing()
 
     def close(self) -> None:
         """Send what waits, and end."""
         if self.is_closing():
             return
         self._send()
-        if not self._still_sends():
+        if not self._peer_still_sending():
             self._transport.close()
             return
-        self._is_ending = True
+        self._closing = True
         self._transport.write_eof()
         self._transport.resume_reading()
-        self._loop.call_later(LINGER, self._transport.close)
+        self._loop.call_later(LINGER_SECONDS, self._transport.close)
 
     def _send(self) -> None:
-        data, self._pieces = b"".join(self._pieces), []
+        data, self._buffer = b"".join(self._buffer), []
         # By now the other side may have hung up: then there is nobody to send it to.
         if data and not self._transport.is_closing():
             self._transport.write(data)

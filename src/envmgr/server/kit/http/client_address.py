@@ -12,25 +12,25 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from ipaddress import IPv4Network, IPv6Network
 
-_SITE = 64
+_IPV6_PREFIX_BITS = 64
 """Bits of an IPv6 address that name who has it; the rest they choose."""
 _VERSION = 6
 
 
-class Proxies:
+class TrustedProxies:
     """The proxies whose X-Forwarded-For is believed, by address or network."""
 
     def __init__(self, trusted: Iterable[str] = ()) -> None:
         self._trusted = [_network(each) for each in trusted]
 
-    def client(self, peer: str, pairs: Iterable[tuple[bytes, bytes]]) -> str:
+    def client_address(self, peer: str, pairs: Iterable[tuple[bytes, bytes]]) -> str:
         """Return the address of the nearest client that is no proxy of ours, by a request's headers."""
         if not self._trusted:
             return peer
         client = peer
         forwarded = b",".join(value for name, value in pairs if name == b"x-forwarded-for")
         for hop in reversed(forwarded.decode("latin-1").split(",")):
-            if not self._trusts(client):
+            if not self._is_trusted(client):
                 break
             found = _canonical(hop.strip())
             if not found:
@@ -38,7 +38,7 @@ class Proxies:
             client = found
         return client
 
-    def _trusts(self, address: str) -> bool:
+    def _is_trusted(self, address: str) -> bool:
         try:
             return any(ip_address(address) in network for network in self._trusted)
         except ValueError:
@@ -46,13 +46,15 @@ class Proxies:
 
 
 @lru_cache(maxsize=1024)
-def site(address: str) -> str:
+def client_network(address: str) -> str:
     """Return whom an address stands for: itself, or its IPv6 network."""
     try:
         found = ip_address(address)
     except ValueError:
         return address
-    return str(ip_network((address, _SITE), strict=False)) if found.version == _VERSION else address
+    return (
+        str(ip_network((address, _IPV6_PREFIX_BITS), strict=False)) if found.version == _VERSION else address
+    )
 
 
 def _network(text: str) -> IPv4Network | IPv6Network:

@@ -13,22 +13,24 @@ if TYPE_CHECKING:
     Pairs = list[tuple[bytes, bytes]]
 
 _METHODS = b"GET, HEAD, POST, PUT, PATCH, DELETE"
-_SENT = (
+_ALLOWED_HEADERS = (
     b"authorization, content-type, idempotency-key, if-match, if-none-match, last-event-id, traceparent, "
     b"x-request-id"
 )
-_SHOWN = b"alm-api, etag, idempotent-replayed, link, location, retry-after, www-authenticate, x-request-id"
+_EXPOSED_HEADERS = (
+    b"alm-api, etag, idempotent-replayed, link, location, retry-after, www-authenticate, x-request-id"
+)
 
 
-class Origins:
+class CorsPolicy:
     """The origins that are named; `*` is any."""
 
-    def __init__(self, named: Iterable[str] = ()) -> None:
-        self._named = frozenset(origin.encode() for origin in named)
+    def __init__(self, allowed_origins: Iterable[str] = ()) -> None:
+        self._allowed_origins = frozenset(origin.encode() for origin in allowed_origins)
 
     def headers(self, origin: bytes | None) -> Pairs:
         """Return what an answer says to the browser."""
-        if not self._named:
+        if not self._allowed_origins:
             return []
         vary = [(b"vary", b"Origin")]
         if not self._allow(origin):
@@ -36,7 +38,7 @@ class Origins:
         return [
             *vary,
             (b"access-control-allow-origin", origin or b""),
-            (b"access-control-expose-headers", _SHOWN),
+            (b"access-control-expose-headers", _EXPOSED_HEADERS),
         ]
 
     def preflight(self, origin: bytes | None, method: bytes | None) -> Pairs | None:
@@ -45,9 +47,9 @@ class Origins:
             return None
         return [
             (b"access-control-allow-methods", _METHODS),
-            (b"access-control-allow-headers", _SENT),
+            (b"access-control-allow-headers", _ALLOWED_HEADERS),
             (b"access-control-max-age", b"600"),
         ]
 
     def _allow(self, origin: bytes | None) -> bool:
-        return origin is not None and (origin in self._named or b"*" in self._named)
+        return origin is not None and (origin in self._allowed_origins or b"*" in self._allowed_origins)

@@ -11,27 +11,27 @@ from litestar.openapi.datastructures import ResponseSpec
 from msgspec import Meta, Struct
 
 from envmgr.server.kit.common.problems import (
-    Bug,
+    BadRequest,
+    InternalError,
     InvalidFields,
-    Malformed,
-    NotAllowed,
+    MethodNotAllowed,
     NotFound,
     Problem,
     TooLarge,
     UnsupportedMedia,
 )
-from envmgr.server.kit.http.asgi import PROBLEM
-from envmgr.server.kit.http.options import spelled
-from envmgr.server.kit.http.validation_messages import in_words
+from envmgr.server.kit.http.asgi import SCOPE_PROBLEM
+from envmgr.server.kit.http.options import allow_header
+from envmgr.server.kit.http.validation_messages import humanize
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from envmgr.server.kit.http.requests import Asked
+    from envmgr.server.kit.http.requests import HttpRequest
 
 PROBLEM_JSON = "application/problem+json"
 
-_LEFT_OUT = re.compile(r"Missing required (query|header|cookie) parameter '([^']*)'")
+_MISSING_PARAM = re.compile(r"Missing required (query|header|cookie) parameter '([^']*)'")
 
 
 class FieldError(Struct, frozen=True):
@@ -52,7 +52,11 @@ class ProblemDocument(Struct, frozen=True, omit_defaults=True):
 
     type: Annotated[
         str,
-        Meta(pattern="^/problems/[a-z0-9-]+$", description="Which kind it is.", examples=["/problems/stale"]),
+        Meta(
+            pattern="^/problems/[a-z0-9-]+$",
+            description="Which kind it is.",
+            examples=["/problems/not-found"],
+        ),
     ]
     title: Annotated[str, Meta(description="The kind, in words.")]
     status: Annotated[int, Meta(ge=400, le=599)]
@@ -62,22 +66,26 @@ class ProblemDocument(Struct, frozen=True, omit_defaults=True):
         tuple[FieldError, ...],
         Meta(description="Each field that holds what it cannot, where fields were wrong."),
     ] = ()
-    have: Annotated[
+    existing_digest: Annotated[
         str, Meta(description="The digest of the content that is there (`version-content-mismatch`).")
     ] = ""
-    sent: Annotated[str, Meta(description="The digest of the content that was sent, beside `have`.")] = ""
-    steps: Annotated[
-        tuple[str, ...], Meta(description="The statuses that can be next (`impossible-step`).")
+    submitted_digest: Annotated[
+        str, Meta(description="The digest of the content that was sent, beside `existing_digest`.")
+    ] = ""
+    allowed_statuses: Annotated[
+        tuple[str, ...], Meta(description="The statuses that can be next (`invalid-transition`).")
     ] = ()
-    active: Annotated[
+    active_deployment: Annotated[
         str, Meta(description="The path of the deployment that is in the way (`deployment-active`).")
     ] = ""
-    active_status: Annotated[str, Meta(description="The status of that deployment, beside `active`.")] = ""
-    needs: Annotated[str, Meta(description="The scope that is missing (`forbidden`).")] = ""
+    active_deployment_status: Annotated[
+        str, Meta(description="The status of that deployment, beside `active_deployment`.")
+    ] = ""
+    required_scope: Annotated[str, Meta(description="The scope that is missing (`forbidden`).")] = ""
     error: Annotated[str, Meta(description="The kind, as OAuth names it, where tokens are refused.")] = ""
 
 
-_MEANINGS = {
+_STATUS_DESCRIPTIONS = {
     400: "The request cannot be read, or a field holds what it cannot.",
     401: "No valid credential came with the request.",
     403: "The credential does not allow this.",
@@ -94,21 +102,24 @@ _MEANINGS = {
 }
 
 
-def problems(*statuses: int) -> dict[int, ResponseSpec]:
+def problem_responses(*statuses: int) -> dict[int, ResponseSpec]:
     """Describe the problems that an operation may answer with, beside those that all may."""
     every = sorted({400, 401, 403, 503, *statuses})
     return {
         status: ResponseSpec(
-            ProblemDocument, generate_examples=False, media_type=PROBLEM_JSON, description=_MEANINGS[status]
+            ProblemDocument,
+            generate_examples=False,
+            media_type=PROBLEM_JSON,
+            description=_STATUS_DESCRIPTIONS[status],
         )
         for status in every
     }
 
 
-def answer_problem(request: Asked, problem: Problem) -> Response[dict[str, object]]:
+def problem_handler(request: HttpRequest, problem: Problem) -> Response[dict[str, object]]:
     """Turn a leaf of the tree into an answer."""
     scope: Any = request.scope
-    scope[PROBLEM] = problem
+    scope[SCOPE_PROBLEM] = problem
     return Response(
         problem.document(request.url.path),
         status_code=problem.status,
@@ -117,37 +128,37 @@ def answer_problem(request: Asked, problem: Problem) -> Response[dict[str, objec
     )
 
 
-def answer_http(request: Asked, error: HTTPException) -> Response[dict[str, object]]:
+def http_exception_handler(request: HttpRequest, error: HTTPException) -> Response[dict[str, object]]:
     """Turn what the framework says into an answer of ours."""
-    return answer_problem(request, translated(error))
+    return problem_handler(request, to_problem(error))
 
 
-def translated(error: HTTPException) -> Problem:
+def to_problem(error: HTTPException) -> Problem:
     """Translate the framework's errors to leaves of the tree."""
     if isinstance(error, ValidationException):
-        errors = _pointers(error.extra) or _missing(error.detail)
+        errors = _pointers(error.extra) or _missing_param_errors(error.detail)
         return InvalidFields("some fields hold what they cannot" if errors else error.detail, errors=errors)
-    kind = _KINDS.get(error.status_code)
+    kind = _PROBLEM_BY_STATUS.get(error.status_code)
     if kind is None:
-        return Bug("something went wrong here; the log has it under this request's id")
+        return InternalError("something went wrong here; the log has it under this request's id")
     headers = dict(error.headers or {})
     if "allow" in headers:
-        headers["allow"] = spelled(set(headers["allow"].split(", ")))
+        headers["allow"] = allow_header(set(headers["allow"].split(", ")))
     return kind(error.detail, headers=headers)
 
 
-_KINDS: dict[int, type[Problem]] = {
-    400: Malformed,
+_PROBLEM_BY_STATUS: dict[int, type[Problem]] = {
+    400: BadRequest,
     404: NotFound,
-    405: NotAllowed,
+    405: MethodNotAllowed,
     413: TooLarge,
     415: UnsupportedMedia,
 }
 
 
-def _missing(detail: str) -> Sequence[tuple[str, str]]:
+def _missing_param_errors(detail: str) -> Sequence[tuple[str, str]]:
     """Point at a parameter that was left out: the framework says so in words only."""
-    found = _LEFT_OUT.match(detail)
+    found = _MISSING_PARAM.match(detail)
     if found is None:
         return []
     source, key = found.groups()
@@ -157,7 +168,7 @@ def _missing(detail: str) -> Sequence[tuple[str, str]]:
 def _pointers(extra: object) -> Sequence[tuple[str, str]]:
     errors = extra if isinstance(extra, list) else []
     return [
-        (_pointer(error), in_words(str(error.get("message", ""))))
+        (_pointer(error), humanize(str(error.get("message", ""))))
         for error in errors
         if isinstance(error, dict)
     ]

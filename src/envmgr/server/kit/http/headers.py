@@ -5,30 +5,36 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from envmgr.server.kit.common.problems import Malformed, NotFound, TooLarge, Unauthenticated, UnsupportedMedia
+from envmgr.server.kit.common.problems import (
+    BadRequest,
+    NotFound,
+    TooLarge,
+    Unauthenticated,
+    UnsupportedMedia,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     Headers = dict[bytes, bytes]
 
-API = b"1"
+API_VERSION = b"1"
 """The version of the API, on every answer: clients say by it whether they and the server go together."""
 
-BODY = 2**20
-LOCK_BODY = 7 * 2**20
+MAX_BODY_BYTES = 2**20
+MAX_LOCK_BODY_BYTES = 7 * 2**20
 """A lock of 5 MiB, as the JSON string that it travels in."""
 
-ANSWERED = (
-    (b"alm-api", API),
+DEFAULT_HEADERS = (
+    (b"alm-api", API_VERSION),
     (b"cache-control", b"no-store"),
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
     (b"referrer-policy", b"no-referrer"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
 )
-_ALWAYS = frozenset(name for name, _ in ANSWERED)
-_ONCE = frozenset(
+_DEFAULT_HEADER_NAMES = frozenset(name for name, _ in DEFAULT_HEADERS)
+_SINGLETON_HEADERS = frozenset(
     {
         b"authorization",
         b"content-length",
@@ -40,66 +46,66 @@ _ONCE = frozenset(
     }
 )
 """Where two of these disagree, one part of a system believes the first, and another the second."""
-_FORMS = frozenset({"/auth/token"})
-_BODIED = frozenset({"POST", "PUT", "PATCH"})
+_FORM_PATHS = frozenset({"/auth/token"})
+_METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 _JSON = frozenset({b"application/json"})
 _UTF8 = re.compile(rb'(charset="?utf-?8"?)?;?')
 _PATH = re.compile(r"[!-~]*")
 _LENGTH = re.compile(rb"\d{1,15}")
 
 
-def completed(pairs: Sequence[tuple[bytes, bytes]]) -> Sequence[tuple[bytes, bytes]]:
+def with_defaults(pairs: Sequence[tuple[bytes, bytes]]) -> Sequence[tuple[bytes, bytes]]:
     """Return an answer's own headers and those that every answer has, where it does not say otherwise."""
     own = {name for name, _ in pairs}
-    if own.isdisjoint(_ALWAYS):
-        return [*pairs, *ANSWERED]
-    return [*pairs, *[header for header in ANSWERED if header[0] not in own]]
+    if own.isdisjoint(_DEFAULT_HEADER_NAMES):
+        return [*pairs, *DEFAULT_HEADERS]
+    return [*pairs, *[header for header in DEFAULT_HEADERS if header[0] not in own]]
 
 
-def require_once(pairs: Iterable[tuple[bytes, bytes]]) -> None:
+def require_singletons(pairs: Iterable[tuple[bytes, bytes]]) -> None:
     """Raise Malformed where a header came twice that has one value."""
     seen: set[bytes] = set()
     for name, _ in pairs:
-        if name in seen and name in _ONCE:
-            raise Malformed(f"send one {name.decode()} header, not several")
+        if name in seen and name in _SINGLETON_HEADERS:
+            raise BadRequest(f"send one {name.decode()} header, not several")
         seen.add(name)
 
 
-def require_plain(path: str) -> None:
+def require_printable_path(path: str) -> None:
     """Raise NotFound for a path with characters that nothing here is named with."""
     if not _PATH.fullmatch(path):
         raise NotFound("there is nothing here")
 
 
-def limit_of(path: str) -> int:
+def body_limit_for(path: str) -> int:
     """Return how many bytes a body may have."""
-    return LOCK_BODY if "/versions" in path else BODY
+    return MAX_LOCK_BODY_BYTES if "/versions" in path else MAX_BODY_BYTES
 
 
-def require_fit(headers: Headers, limit: int) -> None:
+def check_content_length(headers: Headers, limit: int) -> None:
     """Raise TooLarge for a body that says of itself that it is."""
     length = headers.get(b"content-length")
     if length is None:
         return
     if not _LENGTH.fullmatch(length):
-        raise Malformed("the Content-Length is no length")
+        raise BadRequest("the Content-Length is no length")
     if int(length) > limit:
         raise too_large(limit)
 
 
-def require_media(method: str, path: str, headers: Headers) -> None:
+def require_content_type(method: str, path: str, headers: Headers) -> None:
     """Raise UnsupportedMedia for a body in a format that is not read here."""
     given = headers.get(b"content-type", b"")
-    if given == b"application/json" or method not in _BODIED or not has_body(headers):
+    if given == b"application/json" or method not in _METHODS_WITH_BODY or not has_body(headers):
         return
     media, _, parameters = given.lower().partition(b";")
-    if media.strip() in _media(method, path) and _UTF8.fullmatch(parameters.strip()):
+    if media.strip() in _accepted_types(method, path) and _UTF8.fullmatch(parameters.strip()):
         return
     raise UnsupportedMedia("send application/json, in UTF-8", headers={"accept": "application/json"})
 
 
-def _media(method: str, path: str) -> frozenset[bytes]:
-    if path in _FORMS:
+def _accepted_types(method: str, path: str) -> frozenset[bytes]:
+    if path in _FORM_PATHS:
         return _JSON | {b"application/x-www-form-urlencoded"}
     return _JSON | {b"application/merge-patch+json"} if method == "PATCH" else _JSON
 
@@ -114,7 +120,7 @@ def too_large(limit: int) -> TooLarge:
     return TooLarge(f"a body may have {limit // 2**20} MiB here", headers={"connection": "close"})
 
 
-def bearer(headers: Headers) -> str:
+def bearer_token(headers: Headers) -> str:
     """Return the token that a request brings. Raise Unauthenticated."""
     header = headers.get(b"authorization")
     if header is None:

@@ -10,9 +10,9 @@ from litestar import Response, get
 from litestar.openapi.datastructures import ResponseSpec
 from msgspec import Struct
 
-from envmgr.server.kit.common.problems import Unavailable
+from envmgr.server.kit.common.problems import ServiceUnavailable
 from envmgr.server.kit.http.errors import PROBLEM_JSON, ProblemDocument
-from envmgr.server.kit.http.requests import Asked, allow_only
+from envmgr.server.kit.http.requests import HttpRequest, require_known_params
 from envmgr.server.kit.telemetry.metrics import CONTENT_TYPE
 
 if TYPE_CHECKING:
@@ -20,28 +20,28 @@ if TYPE_CHECKING:
 
     from envmgr.server.kit.telemetry.metrics import Metrics
 
-PATIENCE = 2.0
+CHECK_TIMEOUT_SECONDS = 2.0
 """Seconds that a check may take."""
-_OPEN: dict[str, Any] = {"tags": ["health"], "opt": {"needs": None}, "security": []}
+_UNAUTHENTICATED: dict[str, Any] = {"tags": ["health"], "opt": {"scope": None}, "security": []}
 
 
-class NotReady(Unavailable):
+class NotReady(ServiceUnavailable):
     """Requests should go elsewhere for now."""
 
     title = "The server is not ready"
 
-    def __init__(self, detail: str, findings: Sequence[Finding] = ()) -> None:
+    def __init__(self, detail: str, results: Sequence[CheckResult] = ()) -> None:
         super().__init__(detail, retry_after=5)
-        self.members = {"checks": findings}
+        self.members = {"checks": results}
 
 
-class Alive(Struct, frozen=True):
+class Liveness(Struct, frozen=True):
     """The process answers."""
 
     status: Literal["alive"] = "alive"
 
 
-class Finding(Struct, frozen=True):
+class CheckResult(Struct, frozen=True):
     """How one part of the server is."""
 
     name: str
@@ -49,11 +49,11 @@ class Finding(Struct, frozen=True):
     detail: str
 
 
-class Ready(Struct, frozen=True):
+class Readiness(Struct, frozen=True):
     """Every part of the server is as it should be."""
 
     status: Literal["ready"]
-    checks: tuple[Finding, ...]
+    checks: tuple[CheckResult, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class Check:
     """A look at one part: says how it is, in a few words, or raises Unavailable."""
 
     name: str
-    look: Callable[[], Awaitable[str]]
+    run: Callable[[], Awaitable[str]]
 
 
 @dataclass(slots=True)
@@ -73,29 +73,29 @@ class Health:
     gauges: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
     is_stopping: bool = False
 
-    async def ready(self) -> Ready:
+    async def ready(self) -> Readiness:
         """Check everything. Raise NotReady, with what was found."""
         if self.is_stopping:
             raise NotReady("the server is stopping")
-        findings = tuple(await asyncio.gather(*map(_look, self.checks)))
+        findings = tuple(await asyncio.gather(*map(_run_check, self.checks)))
         bad = [f"{finding.name}: {finding.detail}" for finding in findings if not finding.ok]
         if bad:
             raise NotReady("; ".join(bad), findings)
-        return Ready("ready", findings)
+        return Readiness("ready", findings)
 
-    async def measured(self) -> bytes:
+    async def metrics_text(self) -> bytes:
         """Return the metrics."""
         await asyncio.gather(*(gauge() for gauge in self.gauges))
-        return self.metrics.text()
+        return self.metrics.render()
 
 
 def routes(health: Health) -> list[Any]:
     """Make the handlers."""
 
-    @get("/healthz", operation_id="getHealth", summary="Is the process alive?", **_OPEN)
-    async def alive(request: Asked) -> Alive:
-        allow_only(request)
-        return Alive()
+    @get("/healthz", operation_id="getHealth", summary="Is the process alive?", **_UNAUTHENTICATED)
+    async def alive(request: HttpRequest) -> Liveness:
+        require_known_params(request)
+        return Liveness()
 
     @get(
         "/readyz",
@@ -110,10 +110,10 @@ def routes(health: Health) -> list[Any]:
                 description="Not for now; `checks` says why.",
             )
         },
-        **_OPEN,
+        **_UNAUTHENTICATED,
     )
-    async def ready(request: Asked) -> Ready:
-        allow_only(request)
+    async def ready(request: HttpRequest) -> Readiness:
+        require_known_params(request)
         return await health.ready()
 
     @get(
@@ -121,19 +121,19 @@ def routes(health: Health) -> list[Any]:
         operation_id="getMetrics",
         summary="What the server counts, for Prometheus",
         media_type="text/plain",
-        **_OPEN,
+        **_UNAUTHENTICATED,
     )
-    async def metrics(request: Asked) -> Response[bytes]:
-        allow_only(request)
-        return Response(await health.measured(), media_type=CONTENT_TYPE)
+    async def metrics(request: HttpRequest) -> Response[bytes]:
+        require_known_params(request)
+        return Response(await health.metrics_text(), media_type=CONTENT_TYPE)
 
     return [alive, ready, metrics]
 
 
-async def _look(check: Check) -> Finding:
+async def _run_check(check: Check) -> CheckResult:
     try:
-        return Finding(check.name, True, await asyncio.wait_for(check.look(), PATIENCE))
+        return CheckResult(check.name, True, await asyncio.wait_for(check.run(), CHECK_TIMEOUT_SECONDS))
     except TimeoutError:
-        return Finding(check.name, False, f"no answer within {PATIENCE:g} s")
+        return CheckResult(check.name, False, f"no answer within {CHECK_TIMEOUT_SECONDS:g} s")
     except Exception as error:  # noqa: BLE001 - whatever it is, the part is not well
-        return Finding(check.name, False, getattr(error, "detail", type(error).__name__))
+        return CheckResult(check.name, False, getattr(error, "detail", type(error).__name__))

@@ -21,7 +21,7 @@ JSON = (b"content-type", b"application/json")
 _encode = msgspec.json.Encoder().encode
 
 
-class Encoded(Response[T]):
+class JsonResponse(Response[T]):
     """A value as JSON; None as no body at all, for a status that has none.
 
     It is its own ASGI application. The status and the headers that a route declares play no part.

@@ -10,24 +10,24 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-def options(handlers: Sequence[Any]) -> list[Any]:
+def options_handlers(handlers: Sequence[Any]) -> list[Any]:
     """Make the handlers of OPTIONS for all paths of these: the framework's own know one method each."""
     methods: dict[str, set[str]] = {}
     for handler in handlers:
         for path in handler.paths:
             methods.setdefault(path, set()).update(handler.http_methods)
-    return [_answer(path, spelled(found)) for path, found in methods.items()]
+    return [_options_handler(path, allow_header(found)) for path, found in methods.items()]
 
 
-def spelled(methods: set[str]) -> str:
+def allow_header(methods: set[str]) -> str:
     """Spell an Allow header: what is answered to GET is answered to HEAD, without the body."""
     heads = {"HEAD"} if "GET" in methods else set()
     return ", ".join(sorted({*methods, *heads, "OPTIONS"}))
 
 
-def _answer(path: str, allow: str) -> Any:
+def _options_handler(path: str, allow: str) -> Any:
     @route(
-        path, http_method=[HttpMethod.OPTIONS], status_code=204, include_in_schema=False, opt={"needs": None}
+        path, http_method=[HttpMethod.OPTIONS], status_code=204, include_in_schema=False, opt={"scope": None}
     )
     async def show() -> Response[None]:
         return Response(None, status_code=204, headers={"allow": allow})

@@ -6,16 +6,16 @@ from typing import Annotated, Any, get_args
 
 from litestar.params import Parameter
 
-from envmgr.server.kit.db.pagination import DEFAULT, MOST
+from envmgr.server.kit.db.pagination import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
 
-Limit = Annotated[int, Parameter(ge=1, le=MOST, description="How many items at most.")]
+Limit = Annotated[int, Parameter(ge=1, le=MAX_PAGE_SIZE, description="How many items at most.")]
 
 Cursor = Annotated[
     str | None, Parameter(max_length=1000, description="From the `Link` header of the page before.")
 ]
 
 
-def like(field: Any, description: str) -> Any:
+def param_from(field: Any, description: str) -> Any:
     """Make of a field of the contract a parameter that holds the same: within `… | None`, it would be forgotten."""
     meta = get_args(field)[1]
     return Parameter(
@@ -28,7 +28,7 @@ def like(field: Any, description: str) -> Any:
     )
 
 
-def sortable(*fields: str) -> Any:
+def sort_param(*fields: str) -> Any:
     """Make the parameter by which a list can be sorted: by these fields, which its `Listing` knows."""
     choices = [sign + field for field in fields for sign in ("", "-")]
     # What is none of these is refused where the list is read, which says which there are.
@@ -39,4 +39,4 @@ def sortable(*fields: str) -> Any:
     )
 
 
-__all__ = ["DEFAULT", "Cursor", "Limit", "like", "sortable"]
+__all__ = ["DEFAULT_PAGE_SIZE", "Cursor", "Limit", "param_from", "sort_param"]

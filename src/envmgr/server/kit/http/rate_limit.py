@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-MOST = 10_000
+MAX_BUCKETS = 10_000
 """Buckets; the one that was not used for longest goes first."""
 
 
-class Allowance:
+class RateLimiter:
     """Lets each name do something `burst` times at once, and `per_second` times in the long run."""
 
     def __init__(self, burst: float, per_second: float, clock: Callable[[], float] = time.monotonic) -> None:
@@ -22,13 +22,13 @@ class Allowance:
         self._clock = clock
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
-    def take(self, name: str) -> bool:
+    def allow(self, key: str) -> bool:
         """Say whether it may be done once more, and count it."""
         now = self._clock()
-        left, at = self._buckets.pop(name, (self._burst, now))
+        left, at = self._buckets.pop(key, (self._burst, now))
         left = min(self._burst, left + (now - at) * self._per_second)
         allowed = left >= 1
-        self._buckets[name] = (left - 1 if allowed else left, now)
-        if len(self._buckets) > MOST:
+        self._buckets[key] = (left - 1 if allowed else left, now)
+        if len(self._buckets) > MAX_BUCKETS:
             self._buckets.popitem(last=False)
         return allowed

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Protocol
 
 import stamina
 
-from envmgr.server.kit.common.problems import Unavailable
+from envmgr.server.kit.common.problems import ServiceUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from envmgr.server.kit.common.events import Event
+    from envmgr.server.kit.common.events import EventEnvelope
 
-EVERYTHING = "*"
-TRIES = 5
-FIRST_WAIT = 0.05
+ALL_TYPES = "*"
+MAX_ATTEMPTS = 5
+INITIAL_BACKOFF_SECONDS = 0.05
 """Seconds before the second try, or up to twice as many; each further one waits twice as long."""
 
 
@@ -35,12 +35,12 @@ class Subscription:
 
     consumer: str
     types: frozenset[str]
-    handle: Callable[[Sequence[Event]], Awaitable[None]]
-    bury: Callable[[Event, Exception, int], Awaitable[None]]
+    handle: Callable[[Sequence[EventEnvelope]], Awaitable[None]]
+    dead_letter: Callable[[EventEnvelope, Exception, int], Awaitable[None]]
 
-    def wants(self, event: Event) -> bool:
+    def matches(self, event: EventEnvelope) -> bool:
         """Say whether an event is of a type it takes."""
-        return event.type in self.types or EVERYTHING in self.types
+        return event.type in self.types or ALL_TYPES in self.types
 
 
 class Bus(Protocol):
@@ -50,7 +50,7 @@ class Bus(Protocol):
         """Have events delivered."""
         ...
 
-    async def publish(self, events: Sequence[Event]) -> None:
+    async def publish(self, events: Sequence[EventEnvelope]) -> None:
         """Hand events over, in order; return when the publisher may forget them."""
         ...
 
@@ -60,35 +60,38 @@ class InProcessBus:
     """Delivers within the process."""
 
     subscriptions: list[Subscription] = field(default_factory=list)
-    first_wait: float = FIRST_WAIT
+    initial_backoff: float = INITIAL_BACKOFF_SECONDS
 
     def subscribe(self, subscription: Subscription) -> None:
         """Have events delivered."""
         self.subscriptions.append(subscription)
 
-    async def publish(self, events: Sequence[Event]) -> None:
+    async def publish(self, events: Sequence[EventEnvelope]) -> None:
         """Hand events over, in order; return when every consumer has taken or buried them."""
         async with asyncio.TaskGroup() as group:
             for subscription in self.subscriptions:
-                wanted = [event for event in events if subscription.wants(event)]
+                wanted = [event for event in events if subscription.matches(event)]
                 if wanted:
                     group.create_task(self._deliver(subscription, wanted))
 
-    async def _deliver(self, subscription: Subscription, events: Sequence[Event]) -> None:
+    async def _deliver(self, subscription: Subscription, events: Sequence[EventEnvelope]) -> None:
         try:
             await subscription.handle(events)
         except Exception:  # noqa: BLE001 - which one it was, and why, shows when they come one by one
             for event in events:
                 await self._deliver_one(subscription, event)
 
-    async def _deliver_one(self, subscription: Subscription, event: Event) -> None:
+    async def _deliver_one(self, subscription: Subscription, event: EventEnvelope) -> None:
         patiently = stamina.AsyncRetryingCaller(
-            attempts=TRIES, wait_initial=self.first_wait, wait_jitter=self.first_wait, timeout=None
+            attempts=MAX_ATTEMPTS,
+            wait_initial=self.initial_backoff,
+            wait_jitter=self.initial_backoff,
+            timeout=None,
         )
         try:
             await patiently(Exception, subscription.handle, [event])
-        except Unavailable:
+        except ServiceUnavailable:
             # A database that is away for now is no poison: nothing is buried, and the relay comes again.
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the others must go on
-            await subscription.bury(event, error, TRIES)
+            await subscription.dead_letter(event, error, MAX_ATTEMPTS)

@@ -10,7 +10,7 @@ from sqlalchemy import MetaData, bindparam, delete, func, select
 from sqlalchemy.dialects.sqlite import insert
 
 from envmgr.server.kit.common.clock import rfc3339
-from envmgr.server.kit.common.events import Event
+from envmgr.server.kit.common.events import EventEnvelope
 from envmgr.server.kit.common.problems import NotFound
 from envmgr.server.kit.db.shared_tables import Tables
 from envmgr.server.kit.db.sql import Statement
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from envmgr.server.kit.db.sql import Database, Reader, Row, Transaction
 
 _TABLE = Tables(MetaData()).dead_letter
-_BURY = Statement(
+_UPSERT = Statement(
     insert(_TABLE)
     .values({name: bindparam(name) for name in ("consumer", "event_id", "event", "error", "tries", "at")})
     .on_conflict_do_update(
@@ -36,7 +36,7 @@ _BURY = Statement(
 )
 _ALL = Statement(select(_TABLE).order_by(_TABLE.c.id))
 _ONE = Statement(select(_TABLE).where(_TABLE.c.id == bindparam("letter")))
-_DROP = Statement(delete(_TABLE).where(_TABLE.c.id == bindparam("letter")))
+_DELETE = Statement(delete(_TABLE).where(_TABLE.c.id == bindparam("letter")))
 _ANY = Statement(select(_TABLE.c.id).where(_TABLE.c.consumer == bindparam("consumer")).limit(1))
 _COUNT = Statement(select(func.count()).select_from(_TABLE))
 
@@ -46,10 +46,10 @@ class DeadLetter(Struct, frozen=True, kw_only=True):
 
     id: int
     consumer: str
-    event: Event
+    event: EventEnvelope
     error: str
-    tries: int
-    at: str
+    attempts: int
+    failed_at: str
 
 
 class DeadLetters:
@@ -60,13 +60,13 @@ class DeadLetters:
         self.service = service
         self._consumers: dict[str, Subscription] = {}
 
-    def consumer(
-        self, name: str, types: Iterable[str], handle: Callable[[Sequence[Event]], Awaitable[None]]
+    def subscription(
+        self, name: str, types: Iterable[str], handle: Callable[[Sequence[EventEnvelope]], Awaitable[None]]
     ) -> Subscription:
         """Make a subscription whose poison ends here."""
 
-        async def bury(event: Event, error: Exception, tries: int) -> None:
-            await self._bury(name, event, error, tries)
+        async def bury(event: EventEnvelope, error: Exception, tries: int) -> None:
+            await self._store(name, event, error, tries)
 
         subscription = Subscription(name, frozenset(types), handle, bury)
         self._consumers[name] = subscription
@@ -74,56 +74,56 @@ class DeadLetters:
 
     async def all(self) -> list[DeadLetter]:
         """Return every dead letter, oldest first."""
-        return await self._database.read(lambda reader: [_letter(row) for row in reader.all(_ALL)])
+        return await self._database.read(lambda reader: [_from_row(row) for row in reader.all(_ALL)])
 
     async def count(self) -> int:
         """Count them."""
-        row = await self._database.lookup(lambda reader: reader.one(_COUNT))
+        row = await self._database.read_inline(lambda reader: reader.one(_COUNT))
         return int(row[0]) if row else 0
 
-    async def retry(self, letter_id: int) -> DeadLetter:
+    async def retry(self, dead_letter_id: int) -> DeadLetter:
         """Give an event to its consumer once more, and drop the letter; raise what the consumer raises."""
-        letter = await self._find(letter_id)
+        letter = await self._find(dead_letter_id)
         await self._consumers[letter.consumer].handle([letter.event])
-        await self._database.write(lambda transaction: transaction.run(_DROP, letter=letter_id))
+        await self._database.write(lambda transaction: transaction.execute(_DELETE, letter=dead_letter_id))
         return letter
 
-    async def _find(self, letter_id: int) -> DeadLetter:
-        row = await self._database.read(lambda reader: reader.one(_ONE, letter=letter_id))
+    async def _find(self, dead_letter_id: int) -> DeadLetter:
+        row = await self._database.read(lambda reader: reader.one(_ONE, letter=dead_letter_id))
         if row is None or row[1] not in self._consumers:
-            raise NotFound(f"{self.service} has no dead letter {letter_id}")
-        return _letter(row)
+            raise NotFound(f"{self.service} has no dead letter {dead_letter_id}")
+        return _from_row(row)
 
-    async def _bury(self, consumer: str, event: Event, error: Exception, tries: int) -> None:
+    async def _store(self, consumer: str, event: EventEnvelope, error: Exception, attempts: int) -> None:
         text = msgspec.json.encode(event).decode()
         said = f"{type(error).__name__}: {error}"[:2000]
 
         def unit(transaction: Transaction) -> None:
-            transaction.run(
-                _BURY,
+            transaction.execute(
+                _UPSERT,
                 consumer=consumer,
                 event_id=event.id,
                 event=text,
                 error=said,
-                tries=tries,
+                tries=attempts,
                 at=transaction.now,
             )
 
         await self._database.write(unit)
 
 
-def has_buried(reader: Reader, consumer: str) -> bool:
+def has_dead_letters(reader: Reader, consumer: str) -> bool:
     """Say whether a consumer has any."""
     return reader.one(_ANY, consumer=consumer) is not None
 
 
-def _letter(row: Row) -> DeadLetter:
+def _from_row(row: Row) -> DeadLetter:
     id_, consumer, _, event, error, tries, at = row
     return DeadLetter(
         id=id_,
         consumer=consumer,
-        event=msgspec.json.decode(event, type=Event),
+        event=msgspec.json.decode(event, type=EventEnvelope),
         error=error,
-        tries=tries,
-        at=rfc3339(at),
+        attempts=tries,
+        failed_at=rfc3339(at),
     )

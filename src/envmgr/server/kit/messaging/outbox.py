@@ -11,26 +11,26 @@ import msgspec
 from sqlalchemy import MetaData, bindparam, delete, func, insert, select, update
 
 from envmgr.server.kit.common.clock import rfc3339
-from envmgr.server.kit.common.events import Event
+from envmgr.server.kit.common.events import EventEnvelope
 from envmgr.server.kit.common.ids import uuid7
 from envmgr.server.kit.db.shared_tables import Tables
-from envmgr.server.kit.db.sql import Statement, rows_of
+from envmgr.server.kit.db.sql import Statement, json_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from envmgr.server.kit.common.events import Happening
+    from envmgr.server.kit.common.events import DomainEvent
     from envmgr.server.kit.db.sql import Database, Reader, Transaction
 
-KEPT_MS = 7 * 24 * 3600 * 1000
+RETENTION_MS = 7 * 24 * 3600 * 1000
 """How long a row stays that every consumer has."""
-HEAVY = 2**25
+MAX_BATCH_CHARS = 2**25
 """Characters of data after which no more events are read at once: what SQLite returns as one text has a limit."""
 
 _PLAIN = ("sequence", "id", "type", "subject", "time", "actor", "traceparent")
 _TABLES = Tables(MetaData())
 _OUTBOX, _HEAD = _TABLES.outbox, _TABLES.outbox_head
-_SENT = Statement(select(_HEAD.c.sent))
+_ACKNOWLEDGED_SEQUENCE = Statement(select(_HEAD.c.sent))
 _NEXT = (
     select(_OUTBOX.c.sequence, func.length(_OUTBOX.c.data).label("size"))
     .where(_OUTBOX.c.sequence > bindparam("after"))
@@ -38,11 +38,11 @@ _NEXT = (
     .limit(bindparam("most"))
     .subquery()
 )
-_WEIGHED = select(
+_WITH_SIZE = select(
     _NEXT.c.sequence,
     (func.sum(_NEXT.c.size).over(order_by=_NEXT.c.sequence) - _NEXT.c.size).label("before"),
 ).subquery()
-_LAST = select(func.max(_WEIGHED.c.sequence)).where(_WEIGHED.c.before < HEAVY).scalar_subquery()
+_LAST = select(func.max(_WITH_SIZE.c.sequence)).where(_WITH_SIZE.c.before < MAX_BATCH_CHARS).scalar_subquery()
 _PENDING = Statement(
     # All of them as one row: each row that is given apart lets another thread run first.
     select(
@@ -54,26 +54,26 @@ _PENDING = Statement(
 _NUMBER = Statement(
     update(_HEAD).values(sequence=_HEAD.c.sequence + bindparam("more")).returning(_HEAD.c.sequence)
 )
-_ADD = Statement(insert(_OUTBOX).from_select((*_PLAIN, "data"), rows_of(*_PLAIN, "data")))
-_NEWEST = Statement(select(_HEAD.c.sequence))
+_ADD = Statement(insert(_OUTBOX).from_select((*_PLAIN, "data"), json_rows(*_PLAIN, "data")))
+_LATEST_SEQUENCE = Statement(select(_HEAD.c.sequence))
 _BACKLOG = Statement(select(_HEAD.c.sequence - _HEAD.c.sent))
-_MARK = Statement(update(_HEAD).values(sent=bindparam("upto")).where(_HEAD.c.sent < bindparam("upto")))
-_FORGET = Statement(
+_ACKNOWLEDGE = Statement(update(_HEAD).values(sent=bindparam("upto")).where(_HEAD.c.sent < bindparam("upto")))
+_PURGE_EXPIRED = Statement(
     delete(_OUTBOX).where(
         _OUTBOX.c.sequence <= select(_HEAD.c.sent).scalar_subquery(), _OUTBOX.c.time < bindparam("before")
     )
 )
-_Told = tuple[int, str, str, str, int, str, str, dict[str, object]]
+_Row = tuple[int, str, str, str, int, str, str, dict[str, object]]
 _encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder(list[_Told]).decode
+_decode = msgspec.json.Decoder(list[_Row]).decode
 
 
-def append(transaction: Transaction, happenings: Sequence[Happening]) -> None:
+def append(transaction: Transaction, events: Sequence[DomainEvent]) -> None:
     """Write what a group of units told; the writer is the only one that numbers."""
-    if not happenings:
+    if not events:
         return
-    row = transaction.one(_NUMBER, more=len(happenings))
-    first = row[0] - len(happenings) + 1 if row else 1
+    row = transaction.one(_NUMBER, more=len(events))
+    first = row[0] - len(events) + 1 if row else 1
     rows = [
         (
             number,
@@ -85,9 +85,9 @@ def append(transaction: Transaction, happenings: Sequence[Happening]) -> None:
             each.traceparent,
             _encode(each.data).decode(),
         )
-        for number, each in enumerate(happenings, first)
+        for number, each in enumerate(events, first)
     ]
-    transaction.many(_ADD, rows)
+    transaction.execute_many(_ADD, rows)
 
 
 class Outbox:
@@ -97,17 +97,17 @@ class Outbox:
         self._database = database
         self.service = service
 
-    async def pending(self, most: int) -> Sequence[Event]:
+    async def pending(self, limit: int) -> Sequence[EventEnvelope]:
         """Return the oldest events that not every consumer has, in order: fewer than `most` where they are large."""
-        return await self._database.read(lambda reader: _pending(reader, f"alm/{self.service}", most))
+        return await self._database.read(lambda reader: _pending(reader, f"alm/{self.service}", limit))
 
-    async def mark(self, upto: int) -> None:
+    async def acknowledge(self, up_to: int) -> None:
         """Write down that every consumer has all events up to this one."""
-        await self._database.write(lambda transaction: transaction.run(_MARK, upto=upto))
+        await self._database.write(lambda transaction: transaction.execute(_ACKNOWLEDGE, upto=up_to))
 
-    async def sent(self) -> int:
+    async def acknowledged_sequence(self) -> int:
         """Return the number up to which every consumer has all events, or has put them aside."""
-        row = await self._database.lookup(lambda reader: reader.one(_SENT))
+        row = await self._database.read_inline(lambda reader: reader.one(_ACKNOWLEDGED_SEQUENCE))
         return int(row[0]) if row else 0
 
     async def backlog(self) -> int:
@@ -116,27 +116,27 @@ class Outbox:
         return int(row[0]) if row else 0
 
 
-def forget(transaction: Transaction) -> int:
+def purge_expired(transaction: Transaction) -> int:
     """Drop rows that every consumer has had for a week."""
-    return transaction.run(_FORGET, before=transaction.now - KEPT_MS)
+    return transaction.execute(_PURGE_EXPIRED, before=transaction.now - RETENTION_MS)
 
 
-def newest(reader: Reader) -> int:
+def latest_sequence(reader: Reader) -> int:
     """Return the number of the newest event that a service told."""
-    row = reader.one(_NEWEST)
+    row = reader.one(_LATEST_SEQUENCE)
     return int(row[0]) if row else 0
 
 
-def _pending(reader: Reader, source: str, most: int) -> Sequence[Event]:
-    sent = reader.one(_SENT)
-    told = reader.one(_PENDING, after=sent[0] if sent else 0, most=most)
+def _pending(reader: Reader, source: str, limit: int) -> Sequence[EventEnvelope]:
+    sent = reader.one(_ACKNOWLEDGED_SEQUENCE)
+    told = reader.one(_PENDING, after=sent[0] if sent else 0, most=limit)
     # Nobody promises that what SQLite aggregates is in order, although it is.
     return [_event(source, each) for each in sorted(_decode(told[0]))] if told else []
 
 
-def _event(source: str, row: _Told) -> Event:
+def _event(source: str, row: _Row) -> EventEnvelope:
     sequence, id_, type_, subject, time, actor, traceparent, data = row
-    return Event(
+    return EventEnvelope(
         id=id_,
         source=source,
         type=type_,

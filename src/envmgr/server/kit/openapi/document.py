@@ -18,8 +18,8 @@ from litestar.openapi import OpenAPIConfig
 from msgspec import Struct
 
 from envmgr.server.kit.http.errors import PROBLEM_JSON, ProblemDocument
-from envmgr.server.kit.http.middleware import PUBLIC, SIGNING_OUT
-from envmgr.server.kit.http.requests import Asked, allow_only
+from envmgr.server.kit.http.middleware import LOGOUT_PATH, PUBLIC_PATHS
+from envmgr.server.kit.http.requests import HttpRequest, require_known_params
 from envmgr.server.kit.openapi import texts as words
 from envmgr.server.kit.openapi.html import POLICY, page
 
@@ -31,30 +31,30 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 _PROBLEM = {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}
-_NOISE = {
+_OPENAPI_DEFAULTS = {
     "deprecated": False,
     "allowEmptyValue": False,
     "allowReserved": False,
     "headers": {},
     "required": [],
 }
-_TAGGED = frozenset(
+_IMMUTABLE_RESOURCE_OPERATIONS = frozenset(
     {"createKey", "getKey", "createBinding", "getBinding", "getAudit", "getVersionLock", "getAppVersionLock"}
 )
 """What shows, or makes, a resource that has a tag but does not count its changes: it has none."""
-_ENDING = frozenset({"logout", "changePassword"})
+_SESSION_ENDING_OPERATIONS = frozenset({"logout", "changePassword"})
 """What ends the session that asks: whoever asks again is refused, by whatever key."""
 _CREATED, _OK, _UNCHANGED = "201", "200", "304"
 _FIRST_PROBLEM = 400
 _OWN_HEADERS = {"401": ("Challenge",), "429": ("RetryAfter",), "503": ("RetryAfter",)}
 
 
-def document(handlers: Sequence[Any], version: str) -> Json:
+def build(handlers: Sequence[Any], version: str) -> Json:
     """Describe an API that has these handlers."""
-    about = OpenAPIConfig(title="envmgr ALM", version=version, description=words.ABOUT)
+    about = OpenAPIConfig(title="envmgr ALM", version=version, description=words.DESCRIPTION)
     application = Litestar(list(handlers), openapi_config=about, logging_config=None)
     described: Json = application.openapi_schema.to_schema()
-    described["tags"] = [{"name": name, "description": text} for name, text in words.GROUPS.items()]
+    described["tags"] = [{"name": name, "description": text} for name, text in words.TAGS.items()]
     described["components"] = {
         "schemas": _schemas(application),
         "parameters": words.PARAMETERS,
@@ -68,23 +68,23 @@ def document(handlers: Sequence[Any], version: str) -> Json:
         for method, operation in item.items()
     }
     for handler in _handlers(application):
-        _complete(described, *operations[str(handler.operation_id)], handler)
+        _complete_operation(described, *operations[str(handler.operation_id)], handler)
     for path, method, operation in operations.values():
         if method == "post":
-            _link(described, path, operation, operations)
+            _add_links(described, path, operation, operations)
     described["components"]["responses"] = dict(sorted(described["components"]["responses"].items()))
-    cleaned: Json = _clean(described)
+    cleaned: Json = _strip_defaults(described)
     return cleaned
 
 
-def text(described: Json) -> bytes:
+def serialize(described: Json) -> bytes:
     """Write a description as it is committed and served."""
     return (json.dumps(described, indent=1, ensure_ascii=False) + "\n").encode()
 
 
 def routes(described: bytes) -> list[Any]:
     """Make the handlers that show a description: to programs, and to people."""
-    opened: Json = {"tags": ["description"], "opt": {"needs": None}}
+    opened: Json = {"tags": ["description"], "opt": {"scope": None}}
     etag = f'"{sha256(described).hexdigest()[:16]}"'
     written: list[bytes] = []
 
@@ -94,8 +94,8 @@ def routes(described: bytes) -> list[Any]:
         summary="Show this description, for programs",
         **opened,
     )
-    async def machine(request: Asked) -> Response[Json]:
-        allow_only(request)
+    async def machine(request: HttpRequest) -> Response[Json]:
+        require_known_params(request)
         return Response(described, media_type="application/json", headers={"etag": etag})  # type: ignore[arg-type] # encoded already
 
     @get(
@@ -105,8 +105,8 @@ def routes(described: bytes) -> list[Any]:
         media_type=MediaType.HTML,
         **opened,
     )
-    async def human(request: Asked) -> Response[str]:
-        allow_only(request)
+    async def human(request: HttpRequest) -> Response[str]:
+        require_known_params(request)
         if not written:
             written.append(page(json.loads(described)).encode())
         return Response(written[0], media_type=MediaType.HTML, headers={"content-security-policy": POLICY})  # type: ignore[arg-type] # as above
@@ -132,7 +132,7 @@ def _schemas(application: Litestar) -> Json:
             found[kind.__name__] = kind
     _, components = msgspec.json.schema_components(
         sorted(found.values(), key=lambda kind: kind.__name__),
-        schema_hook=_anything,
+        schema_hook=_any_schema,
         ref_template="#/components/schemas/{name}",
     )
     return dict(sorted(components.items()))
@@ -145,26 +145,28 @@ def _structs(annotation: object) -> Iterator[type[Struct]]:
         yield from _structs(part)
 
 
-def _anything(_kind: type) -> Json:
+def _any_schema(_kind: type) -> Json:
     return {"description": "Any JSON value."}
 
 
-def _complete(described: Json, path: str, method: str, operation: Json, handler: HTTPRouteHandler) -> None:
+def _complete_operation(
+    described: Json, path: str, method: str, operation: Json, handler: HTTPRouteHandler
+) -> None:
     parameters = operation.setdefault("parameters", [])
     for parameter in parameters:
-        _correct(parameter, handler)
-    if path in PUBLIC:
+        _fix_parameter(parameter, handler)
+    if path in PUBLIC_PATHS:
         operation["security"] = []
     else:
-        needs = handler.opt.get("needs")
+        needs = handler.opt.get("scope")
         operation["security"] = [{"bearer": [needs] if needs else []}]
-        if path == SIGNING_OUT:
+        if path == LOGOUT_PATH:
             operation["security"].append({})
         parameters += _own_headers(method, operation)
-    _complete_answers(described, method, operation)
+    _complete_responses(described, method, operation)
 
 
-def _correct(parameter: Json, handler: HTTPRouteHandler) -> None:
+def _fix_parameter(parameter: Json, handler: HTTPRouteHandler) -> None:
     """Say of a parameter what msgspec checks: the framework forgets patterns where null is a default."""
     for name, field in handler.parsed_fn_signature.parameters.items():
         alias = getattr(field.kwarg_definition, "name", None) or name
@@ -182,13 +184,17 @@ def _correct(parameter: Json, handler: HTTPRouteHandler) -> None:
 
 
 def _own_headers(method: str, operation: Json) -> list[Json]:
-    names = ["IdempotencyKey"] if method == "post" and operation["operationId"] not in _ENDING else []
+    names = (
+        ["IdempotencyKey"]
+        if method == "post" and operation["operationId"] not in _SESSION_ENDING_OPERATIONS
+        else []
+    )
     if "412" in operation["responses"]:
         names.append("IfMatch")
     return [{"$ref": f"#/components/parameters/{name}"} for name in names]
 
 
-def _complete_answers(described: Json, method: str, operation: Json) -> None:
+def _complete_responses(described: Json, method: str, operation: Json) -> None:
     answers: Json = operation["responses"]
     schemas, shared = described["components"]["schemas"], described["components"]["responses"]
     for status, answer in list(answers.items()):
@@ -196,7 +202,9 @@ def _complete_answers(described: Json, method: str, operation: Json) -> None:
             answer["headers"] = _headers("ApiVersion", "RequestId", *_OWN_HEADERS.get(status, ()))
             answers[status] = {"$ref": f"#/components/responses/{_shared(shared, status, answer)}"}
         elif int(status) < _FIRST_PROBLEM:
-            answer["description"] = words.MEANINGS.get(answer["description"], answer["description"])
+            answer["description"] = words.STATUS_DESCRIPTIONS.get(
+                answer["description"], answer["description"]
+            )
             answer["headers"] = _headers(*_names_of_headers(schemas, method, status, operation, answer))
     if method == "get" and "ETag" in answers[_OK]["headers"]:
         described_tag = _headers("ApiVersion", "RequestId", "ETag")
@@ -224,39 +232,45 @@ def _names_of_headers(
     schemas: Json, method: str, status: str, operation: Json, answer: Json
 ) -> Iterator[str]:
     yield from ("ApiVersion", "RequestId")
-    if operation["operationId"] in _TAGGED or "rev" in schemas.get(_answered(answer), {}).get(
-        "properties", {}
-    ):
+    if operation["operationId"] in _IMMUTABLE_RESOURCE_OPERATIONS or "rev" in schemas.get(
+        _resource_schema(answer), {}
+    ).get("properties", {}):
         yield "ETag"
     if status == _CREATED:
         yield "Location"
     if any(parameter.get("name") == "cursor" for parameter in operation["parameters"]):
         yield "Link"
-    if method == "post" and operation["security"] and operation["operationId"] not in _ENDING:
+    if (
+        method == "post"
+        and operation["security"]
+        and operation["operationId"] not in _SESSION_ENDING_OPERATIONS
+    ):
         yield "Replayed"
 
 
 def _headers(*names: str) -> Json:
-    return {spelled(name): {"$ref": f"#/components/headers/{name}"} for name in names}
+    return {header_name(name): {"$ref": f"#/components/headers/{name}"} for name in names}
 
 
-def spelled(name: str) -> str:
+def header_name(name: str) -> str:
     """Spell a header as it stands in an answer."""
-    return words.SPELLED.get(name, name)
+    return words.HEADER_NAMES.get(name, name)
 
 
-def _answered(answer: Json) -> str:
+def _resource_schema(answer: Json) -> str:
     """Name the schema of an answer that is one resource."""
     schema: Json = answer.get("content", {}).get("application/json", {}).get("schema", {})
     return str(schema.get("$ref", "")).rpartition("/")[2]
 
 
-def _link(
+def _add_links(
     described: Json, path: str, operation: Json, operations: Mapping[str, tuple[str, str, Json]]
 ) -> None:
     """Say what can be done with what a POST makes: all that stands below its collection, by id, tag or name."""
     answer = operation["responses"].get(_CREATED)
-    properties = described["components"]["schemas"].get(_answered(answer or {}), {}).get("properties", {})
+    properties = (
+        described["components"]["schemas"].get(_resource_schema(answer or {}), {}).get("properties", {})
+    )
     if not properties:
         return
     known = re.findall(r"{(\w+)}", path)
@@ -276,7 +290,7 @@ def _link(
         answer["links"] = links
 
 
-def _portable(pattern: str) -> str:
+def _portable_pattern(pattern: str) -> str:
     """Spell a pattern in the dialect of JSON Schema, where `$` is the very end.
 
     Surrogates are left out: no text that travels as UTF-8 has them, and most dialects cannot name them.
@@ -284,14 +298,16 @@ def _portable(pattern: str) -> str:
     return pattern.replace(r"\ud800-\udfff", "").replace(r"$(?!\n)", "$")
 
 
-def _clean(value: Any) -> Any:
+def _strip_defaults(value: Any) -> Any:
     """Leave out what says nothing, and write whole numbers as such."""
     if isinstance(value, dict):
         return {
-            key: _portable(inner) if key == "pattern" and isinstance(inner, str) else _clean(inner)
+            key: _portable_pattern(inner)
+            if key == "pattern" and isinstance(inner, str)
+            else _strip_defaults(inner)
             for key, inner in value.items()
-            if not (key in _NOISE and inner == _NOISE[key])
+            if not (key in _OPENAPI_DEFAULTS and inner == _OPENAPI_DEFAULTS[key])
         }
     if isinstance(value, list):
-        return [_clean(inner) for inner in value]
+        return [_strip_defaults(inner) for inner in value]
     return int(value) if isinstance(value, float) and value.is_integer() else value

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-ABOUT = """\
+DESCRIPTION = """\
 What was built, with which tools, and what of it runs where.
 
 Errors are problem documents (RFC 9457): `type` tells kinds apart, `detail` says what was wrong, and `errors` points
 at fields. Lists come in pages: the `Link` header names the next one. `ETag` and `If-Match` keep two writers from
 overwriting each other; an `Idempotency-Key` makes a POST safe to repeat.
 """
-SPELLED = {
+HEADER_NAMES = {
     "ApiVersion": "ALM-API",
     "RequestId": "X-Request-ID",
     "Replayed": "Idempotent-Replayed",
     "Challenge": "WWW-Authenticate",
     "RetryAfter": "Retry-After",
 }
-GROUPS = {
+TAGS = {
     "apps": "What is built and deployed under one name.",
     "versions": "Apps as they were built once, with the locks they were built with.",
     "deployments": "Versions on their way to an environment, or there.",
@@ -30,7 +30,7 @@ GROUPS = {
     "description": "This description.",
 }
 """What operations are grouped by, in the order to show them in."""
-MEANINGS = {
+STATUS_DESCRIPTIONS = {
     "Request fulfilled, document follows": "Here it is.",
     "Document created, URL follows": "Made.",
     "Request fulfilled, nothing follows": "Done.",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import column, select, table
 
-from envmgr.server.kit.common.problems import Unavailable
+from envmgr.server.kit.common.problems import ServiceUnavailable
 from envmgr.server.kit.db.sql import Statement
 from envmgr.server.kit.http.health import Check
 
@@ -15,70 +15,74 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from envmgr.server.kit.db.sql import Database, Transaction
-    from envmgr.server.kit.runtime.service_module import Module
+    from envmgr.server.kit.runtime.service_module import ServiceModule
     from envmgr.server.kit.telemetry.metrics import Metrics
 
-MANY = 10_000
+MAX_BACKLOG_EVENTS = 10_000
 """Events that may wait before others should be asked instead."""
 
 _REVISION = Statement(select(column("version_num")).select_from(table("alembic_version")))
 
 
-def databases_answer(databases: Mapping[str, Database]) -> Check:
+def database_check(databases: Mapping[str, Database]) -> Check:
     """Check that every database takes a transaction."""
 
     async def look() -> str:
-        await asyncio.gather(*(database.write(_nothing) for database in databases.values()))
+        await asyncio.gather(*(database.write(_noop) for database in databases.values()))
         return f"{len(databases)} take transactions"
 
     return Check("databases", look)
 
 
-def databases_fit(databases: Mapping[str, Database], heads: Mapping[str, str]) -> Check:
+def migration_check(databases: Mapping[str, Database], expected_revisions: Mapping[str, str]) -> Check:
     """Check that every database has the form that its code expects."""
 
     async def look() -> str:
         for name, database in databases.items():
-            row = await database.lookup(lambda reader: reader.one(_REVISION))
-            if row is None or row[0] != heads[name]:
-                raise Unavailable(f"{name} is at {row[0] if row else 'none'}, and must be at {heads[name]}")
+            row = await database.read_inline(lambda reader: reader.one(_REVISION))
+            if row is None or row[0] != expected_revisions[name]:
+                raise ServiceUnavailable(
+                    f"{name} is at {row[0] if row else 'none'}, and must be at {expected_revisions[name]}"
+                )
         return "all up to date"
 
     return Check("migrations", look)
 
 
-def events_flow(modules: Sequence[Module], troubles: Callable[[], Sequence[str]]) -> Check:
+def event_backlog_check(
+    modules: Sequence[ServiceModule], worker_problems: Callable[[], Sequence[str]]
+) -> Check:
     """Check that events go where they should, and not too many wait."""
 
     async def look() -> str:
         waiting = sum((await _backlogs(modules)).values())
-        found = [*troubles(), *([f"{waiting:g} events wait"] if waiting > MANY else [])]
+        found = [*worker_problems(), *([f"{waiting:g} events wait"] if waiting > MAX_BACKLOG_EVENTS else [])]
         if found:
-            raise Unavailable("; ".join(found))
+            raise ServiceUnavailable("; ".join(found))
         return f"{waiting:g} events wait"
 
     return Check("events", look)
 
 
-def counts(metrics: Metrics, modules: Sequence[Module]) -> Callable[[], Awaitable[None]]:
+def backlog_gauges(metrics: Metrics, modules: Sequence[ServiceModule]) -> Callable[[], Awaitable[None]]:
     """Measure what waits, and what was given up."""
 
     async def measure() -> None:
-        metrics.show(
+        metrics.set_gauge(
             "alm_outbox_backlog",
             "Events that not every consumer has.",
             "service",
             await _backlogs(modules),
         )
         letters = {module.name: float(await module.dead_letters.count()) for module in modules}
-        metrics.show("alm_dead_letters", "Events that a consumer could not take.", "service", letters)
+        metrics.set_gauge("alm_dead_letters", "Events that a consumer could not take.", "service", letters)
 
     return measure
 
 
-async def _backlogs(modules: Sequence[Module]) -> dict[str, float]:
+async def _backlogs(modules: Sequence[ServiceModule]) -> dict[str, float]:
     return {module.name: float(await module.outbox.backlog()) for module in modules}
 
 
-def _nothing(_transaction: Transaction) -> None:
+def _noop(_transaction: Transaction) -> None:
     """Change nothing: it is enough that it was possible."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class ScheduledJob:
     """Something to do again and again, by the worker, every so many seconds."""
 
     name: str
@@ -26,16 +26,16 @@ class Job:
     run: Callable[[], Awaitable[None]]
 
 
-async def _nothing() -> None:
+async def _noop_async() -> None:
     """Do nothing."""
 
 
-def _be_quiet() -> None:
+def _noop() -> None:
     """Do nothing."""
 
 
 @dataclass(frozen=True, slots=True)
-class Module:
+class ServiceModule:
     """A service's parts: its routes, what it listens to, what it tells, and what is to be done for it."""
 
     name: str
@@ -43,21 +43,21 @@ class Module:
     outbox: Outbox
     dead_letters: DeadLetters
     subscriptions: Sequence[Subscription] = ()
-    jobs: Sequence[Job] = ()
-    hush: Callable[[], None] = field(default=_be_quiet)
+    jobs: Sequence[ScheduledJob] = ()
+    begin_shutdown: Callable[[], None] = field(default=_noop)
     """Called as soon as the server begins to stop: answers that would go on for ever come to their end."""
-    stop: Callable[[], Awaitable[None]] = field(default=_nothing)
+    close: Callable[[], Awaitable[None]] = field(default=_noop_async)
     """Called once, when no more requests and events come, before the database closes."""
 
 
-def housekeeping(name: str, database: Database) -> Job:
+def cleanup_job(name: str, database: Database) -> ScheduledJob:
     """Make the job that drops what the tables of `kit.tables` need no longer."""
 
     def unit(transaction: Transaction) -> None:
-        for forget in (idempotency.forget, inbox.forget, outbox.forget):
+        for forget in (idempotency.purge_expired, inbox.purge_expired, outbox.purge_expired):
             forget(transaction)
 
     async def run() -> None:
         await database.write(unit)
 
-    return Job(f"{name}-housekeeping", 3600, run)
+    return ScheduledJob(f"{name}-housekeeping", 3600, run)

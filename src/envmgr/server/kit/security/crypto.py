@@ -75,23 +75,23 @@ def algorithm_of(key: PublicKey) -> str:
     return name
 
 
-def material(key: PrivateKey) -> bytes:
+def key_bytes(key: PrivateKey) -> bytes:
     """Return a private key as bytes, to derive others from."""
     return key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
 
 
-def derived(secret: bytes, purpose: bytes) -> bytes:
+def derive_key(secret: bytes, purpose: bytes) -> bytes:
     """Derive a key of 32 bytes for one purpose (RFC 5869)."""
     return HKDF(SHA256(), 32, salt=None, info=purpose).derive(secret)
 
 
-def seal(key: bytes, text: bytes, context: bytes) -> bytes:
+def encrypt(key: bytes, text: bytes, context: bytes) -> bytes:
     """Encrypt a text so that it opens only with the same key and context (AES-GCM)."""
     nonce = os.urandom(_NONCE)
     return nonce + AESGCM(key).encrypt(nonce, text, context)
 
 
-def unseal(key: bytes, sealed: bytes, context: bytes) -> bytes:
+def decrypt(key: bytes, sealed: bytes, context: bytes) -> bytes:
     """Decrypt a sealed text. Raise ValueError where key or context are others."""
     try:
         return AESGCM(key).decrypt(sealed[:_NONCE], sealed[_NONCE:], context)

@@ -14,17 +14,17 @@ import jwt
 import msgspec
 
 from envmgr.server.kit.security import crypto
-from envmgr.server.kit.security.tokens import InvalidToken, public_of
+from envmgr.server.kit.security.tokens import InvalidToken, public_key_from_jwk
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from envmgr.server.kit.security.jwks_cache import Issuers, Jwk
+    from envmgr.server.kit.security.jwks_cache import Jwk, JwksCache
 
-LONGEST = 16 * 2**10
-LEEWAY = 30
+MAX_TOKEN_LENGTH = 16 * 2**10
+LEEWAY_SECONDS = 30
 """Seconds that the clocks of issuers may differ from ours."""
-LONGEST_LIFE = 24 * 3600
+MAX_TOKEN_LIFETIME_SECONDS = 24 * 3600
 _SEGMENTS = 3
 _RSA = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"})
 
@@ -41,24 +41,24 @@ class _Unverified(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Verified:
+class VerifiedToken:
     """What a token says, by the word of its issuer; `mark` tells it from every other one."""
 
     claims: Mapping[str, Any]
     audiences: frozenset[str]
-    mark: str
+    token_id: str
     expires: int
 
 
 def issuer_of(token: str) -> str:
     """Return who a token says it is of; nothing of that is verified. Raise InvalidToken."""
-    said: _Unverified = _part(token, 1, _Unverified)
+    said: _Unverified = _decode_segment(token, 1, _Unverified)
     return said.iss
 
 
-async def verified(token: str, issuers: Issuers) -> Verified:
+async def verify(token: str, issuers: JwksCache) -> VerifiedToken:
     """Return what a token says, once it is known to be its issuer's. Raise InvalidToken, IssuerUnavailable."""
-    issuer, header = issuer_of(token), _part(token, 0, _Header)
+    issuer, header = issuer_of(token), _decode_segment(token, 0, _Header)
     if header.crit is not None or header.typ.upper() != "JWT":
         raise InvalidToken("the token is of a kind that is not taken")
     found = await issuers.key(issuer, header.kid)
@@ -67,27 +67,31 @@ async def verified(token: str, issuers: Issuers) -> Verified:
     key, algorithm = _key(found)
     if header.alg != algorithm:
         raise InvalidToken("the token is not signed as its issuer signs")
-    return _checked(token, key, algorithm, issuer)
+    return _verify_signature(token, key, algorithm, issuer)
 
 
-def _checked(token: str, key: crypto.PublicKey, algorithm: str, issuer: str) -> Verified:
+def _verify_signature(token: str, key: crypto.PublicKey, algorithm: str, issuer: str) -> VerifiedToken:
     options: Any = {"require": ["exp", "iat", "iss", "aud", "sub"], "verify_aud": False}
     try:
-        claims = jwt.decode(token, key, algorithms=[algorithm], issuer=issuer, leeway=LEEWAY, options=options)
+        claims = jwt.decode(
+            token, key, algorithms=[algorithm], issuer=issuer, leeway=LEEWAY_SECONDS, options=options
+        )
     except (jwt.PyJWTError, ValueError) as error:
         raise InvalidToken(f"the token is not valid ({type(error).__name__})") from None
     expires, begun, said = int(claims["exp"]), int(claims["iat"]), claims["aud"]
-    if expires - begun > LONGEST_LIFE:
+    if expires - begun > MAX_TOKEN_LIFETIME_SECONDS:
         raise InvalidToken("the token lives for more than a day")
     audiences = frozenset(
         each for each in (said if isinstance(said, list) else [said]) if isinstance(each, str)
     )
-    return Verified(claims, audiences, _mark(token, issuer, claims.get("jti")), expires + LEEWAY)
+    return VerifiedToken(
+        claims, audiences, _token_id(token, issuer, claims.get("jti")), expires + LEEWAY_SECONDS
+    )
 
 
 def _key(found: Jwk) -> tuple[crypto.PublicKey, str]:
     try:
-        key = public_of(found)
+        key = public_key_from_jwk(found)
         usual = crypto.algorithm_of(key)
     except ValueError:
         raise InvalidToken("the issuer's key is not one to rely on") from None
@@ -97,15 +101,15 @@ def _key(found: Jwk) -> tuple[crypto.PublicKey, str]:
     return key, named
 
 
-def _mark(token: str, issuer: str, jti: object) -> str:
+def _token_id(token: str, issuer: str, jti: object) -> str:
     """Name a token: by its id, or by all that is signed, as a signature may be spelled in several ways."""
     name = f"{issuer}\0{jti}" if isinstance(jti, str) and jti else token.rpartition(".")[0]
     return hashlib.sha256(name.encode()).hexdigest()
 
 
-def _part(token: str, number: int, kind: type[Any]) -> Any:
+def _decode_segment(token: str, number: int, kind: type[Any]) -> Any:
     segments = token.split(".")
-    if len(token) > LONGEST or len(segments) != _SEGMENTS or not token.isascii():
+    if len(token) > MAX_TOKEN_LENGTH or len(segments) != _SEGMENTS or not token.isascii():
         raise InvalidToken("it is no JWT")
     try:
         return msgspec.json.decode(urlsafe_b64decode(segments[number] + "=="), type=kind)

@@ -9,12 +9,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def kept(path: str, make: Callable[[], bytes]) -> bytes:
+def load_or_create(path: str, generate: Callable[[], bytes]) -> bytes:
     """Return the secret kept in a file, without blanks around it; make both where there is none."""
     try:
         return _read(path)
     except FileNotFoundError:
-        _write(path, make())
+        _write(path, generate())
         return _read(path)
 
 

@@ -20,17 +20,17 @@ from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
 from envmgr.server.kit.config.settings import SettingsError
 from envmgr.server.kit.security import crypto
-from envmgr.server.kit.security.secret_file import kept
+from envmgr.server.kit.security.secret_file import load_or_create
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 TYPE = "at+jwt"
 SECRET_BYTES = 32
-LONGEST = 4096
+MAX_TOKEN_LENGTH = 4096
 _CLAIMS = ["exp", "iat", "nbf", "iss", "aud", "sub", "sid", "jti"]
 _SEGMENTS = 3
-_WORKS_WITH: dict[str, Any] = {"RSA": RSAAlgorithm, "OKP": OKPAlgorithm, "EC": ECAlgorithm}
+_KEY_TYPES: dict[str, Any] = {"RSA": RSAAlgorithm, "OKP": OKPAlgorithm, "EC": ECAlgorithm}
 
 _PRIVATE_HINT = "`openssl genpkey -algorithm ed25519` makes a key that is taken"
 _PUBLIC_HINT = "it must be a JWK set, a public key in PEM, or the path of a file that holds one of them"
@@ -130,40 +130,44 @@ def keyring(*, secret: str, private_key: str, jwks: str, path: str) -> Keyring:
     holds further keys to verify with: JSON or PEM, or the path of a file. Raise SettingsError.
     """
     keys, material = _from_private(private_key)
-    shared = [_strong("JWT_SECRET", each.encode()) for each in secret.split()]
+    shared = [_require_secret_length("JWT_SECRET", each.encode()) for each in secret.split()]
     others = _verifying(jwks)
     if not (keys or shared or others):
-        shared = [_strong(path, kept(path, lambda: secrets.token_urlsafe(SECRET_BYTES).encode()))]
+        shared = [
+            _require_secret_length(
+                path, load_or_create(path, lambda: secrets.token_urlsafe(SECRET_BYTES).encode())
+            )
+        ]
     material = material or (shared[0] if shared else secrets.token_bytes(SECRET_BYTES))
-    return Keyring([*keys, *map(_shared_key, shared), *others], crypto.derived(material, b"alm"))
+    return Keyring([*keys, *map(_shared_key, shared), *others], crypto.derive_key(material, b"alm"))
 
 
 def _from_private(setting: str) -> tuple[list[Key], bytes]:
     if not setting:
         return [], b""
     try:
-        key = crypto.private_key(_text("JWT_PRIVATE_KEY", setting))
+        key = crypto.private_key(_read_setting("JWT_PRIVATE_KEY", setting))
     except ValueError as error:
         raise SettingsError(f"JWT_PRIVATE_KEY: {error}", _PRIVATE_HINT) from None
-    return [_public_key(key.public_key(), signing=key)], crypto.material(key)
+    return [_public_key(key.public_key(), signing=key)], crypto.key_bytes(key)
 
 
 def _verifying(setting: str) -> list[Key]:
     if not setting:
         return []
-    text = _text("JWT_JWKS", setting)
+    text = _read_setting("JWT_JWKS", setting)
     try:
         if text.lstrip().startswith(b"{"):
             document = msgspec.json.decode(text, type=dict[str, list[dict[str, Any]]])
-            return [_public_key(public_of(jwk)) for jwk in document.get("keys", [])]
+            return [_public_key(public_key_from_jwk(jwk)) for jwk in document.get("keys", [])]
         return [_public_key(crypto.public_key(text))]
     except (ValueError, msgspec.MsgspecError) as error:
         raise SettingsError(f"JWT_JWKS: {error}", _PUBLIC_HINT) from None
 
 
-def public_of(jwk: Mapping[str, Any]) -> crypto.PublicKey:
+def public_key_from_jwk(jwk: Mapping[str, Any]) -> crypto.PublicKey:
     """Read the public key that a JWK describes. Raise ValueError."""
-    kind = _WORKS_WITH.get(str(jwk.get("kty")))
+    kind = _KEY_TYPES.get(str(jwk.get("kty")))
     if kind is None or "d" in jwk:
         raise ValueError("it is no public key of a kind that is taken (RSA, EC, OKP)")
     try:
@@ -199,7 +203,7 @@ def _shared_key(secret: bytes) -> Key:
     return Key(kid, "HS256", secret, secret)
 
 
-def _strong(where: str, secret: bytes) -> bytes:
+def _require_secret_length(where: str, secret: bytes) -> bytes:
     if len(secret) < SECRET_BYTES:
         raise SettingsError(
             f"{where} holds a secret of {len(secret)} bytes",
@@ -208,7 +212,7 @@ def _strong(where: str, secret: bytes) -> bytes:
     return secret
 
 
-def _text(name: str, setting: str) -> bytes:
+def _read_setting(name: str, setting: str) -> bytes:
     """Return a setting that is either a text or the path of a file that holds it."""
     if setting.lstrip().startswith(("-----BEGIN", "{")):
         return setting.encode()
@@ -224,7 +228,7 @@ def _text(name: str, setting: str) -> bytes:
 
 def _header(token: str) -> _Header:
     segments = token.split(".")
-    if len(token) > LONGEST or len(segments) != _SEGMENTS:
+    if len(token) > MAX_TOKEN_LENGTH or len(segments) != _SEGMENTS:
         raise InvalidToken("it is neither a token nor a key of this server")
     try:
         return msgspec.json.decode(urlsafe_b64decode(segments[0] + "=="), type=_Header)

@@ -5,56 +5,56 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from envmgr.server.kit.telemetry.logs import printable
-from envmgr.server.kit.telemetry.request_info import QUIET
+from envmgr.server.kit.telemetry.request_info import PROBE_PATHS
 
 if TYPE_CHECKING:
     from envmgr.server.kit.telemetry.logs import Log
     from envmgr.server.kit.telemetry.metrics import Metrics
-    from envmgr.server.kit.telemetry.request_info import Seen
+    from envmgr.server.kit.telemetry.request_info import RequestInfo
 
-_FAILED = 500
+_SERVER_ERROR = 500
 
 
-class Refusals(Protocol):
+class DenialRecorder(Protocol):
     """Keeps evidence of who was refused."""
 
-    async def denied(self, seen: Seen, status: int) -> None:
+    async def record_denial(self, info: RequestInfo, status: int) -> None:
         """Write down that a request was refused."""
         ...
 
 
-class Observer:
+class AccessLog:
     """The server's witness (see `kit.witness.Witness`)."""
 
-    def __init__(self, log: Log, metrics: Metrics, refusals: Refusals) -> None:
+    def __init__(self, log: Log, metrics: Metrics, denials: DenialRecorder) -> None:
         self._log = log
         self._metrics = metrics
-        self._refusals = refusals
+        self._denials = denials
 
-    async def denied(self, seen: Seen, status: int) -> None:
+    async def on_denied(self, info: RequestInfo, status: int) -> None:
         """Take note of a refused request, before its answer leaves."""
-        await self._refusals.denied(seen, status)
+        await self._denials.record_denial(info, status)
 
-    def answered(self, seen: Seen, status: int, seconds: float) -> None:
+    def on_response(self, info: RequestInfo, status: int, seconds: float) -> None:
         """Take note of an answer."""
-        self._metrics.answered(seen.method, seen.route, status, seconds)
-        if seen.route in QUIET and status < _FAILED:
+        self._metrics.record_request(info.method, info.route, status, seconds)
+        if info.route in PROBE_PATHS and status < _SERVER_ERROR:
             return
-        more = {"traceparent": seen.traceparent} if seen.traceparent else {}
-        say = self._log.error if status >= _FAILED else self._log.info
+        more = {"traceparent": info.traceparent} if info.traceparent else {}
+        say = self._log.error if status >= _SERVER_ERROR else self._log.info
         say(
             "request",
-            method=seen.method,
-            path=printable(seen.path),
+            method=info.method,
+            path=printable(info.path),
             status=status,
             ms=round(seconds * 1000, 2),
-            actor=seen.actor,
-            client=seen.client,
-            route=seen.route,
-            request_id=seen.request_id,
+            actor=info.actor,
+            client=info.client,
+            route=info.route,
+            request_id=info.request_id,
             **more,
         )
 
-    def failed(self, seen: Seen, error: BaseException) -> None:
+    def on_error(self, info: RequestInfo, error: BaseException) -> None:
         """Take note of a bug of ours."""
-        self._log.error("bug", request_id=seen.request_id, route=seen.route, exc_info=error)
+        self._log.error("bug", request_id=info.request_id, route=info.route, exc_info=error)

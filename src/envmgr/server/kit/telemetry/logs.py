@@ -17,7 +17,7 @@ from envmgr.kit.environment import is_terminal
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
-STANDARD_ERROR = 2
+STDERR_FD = 2
 _encode = msgspec.json.Encoder(enc_hook=repr).encode
 
 
@@ -41,12 +41,12 @@ class Log(Protocol):
         ...
 
 
-def make(level: str) -> Log:
+def create_logger(level: str) -> Log:
     """Make the log of this process, with what libraries log as part of it."""
     number = logging.getLevelName(level.upper())
-    render, timestamps = (_for_people(), "%H:%M:%S") if is_terminal(STANDARD_ERROR) else (_as_json, "iso")
+    render, timestamps = (_console_renderer(), "%H:%M:%S") if is_terminal(STDERR_FD) else (_as_json, "iso")
     log: Log = structlog.wrap_logger(
-        _Writer(STANDARD_ERROR),
+        _FdWriter(STDERR_FD),
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt=timestamps, utc=timestamps == "iso"),
@@ -56,7 +56,7 @@ def make(level: str) -> Log:
         wrapper_class=structlog.make_filtering_bound_logger(number),
         cache_logger_on_first_use=True,
     ).bind()
-    logging.basicConfig(handlers=[_Library(log)], level=max(number, logging.WARNING), force=True)
+    logging.basicConfig(handlers=[_StdlibHandler(log)], level=max(number, logging.WARNING), force=True)
     return log
 
 
@@ -65,7 +65,7 @@ def printable(text: str) -> str:
     return text if text.isprintable() else ascii(text)
 
 
-class _Writer:
+class _FdWriter:
     """Writes lines to a file descriptor; one that nobody reads any more stops no request."""
 
     def __init__(self, descriptor: int) -> None:
@@ -79,7 +79,7 @@ class _Writer:
     msg = debug = info = warning = error = critical = write
 
 
-class _Library(logging.Handler):
+class _StdlibHandler(logging.Handler):
     """Hands on what libraries log."""
 
     def __init__(self, log: Log) -> None:
@@ -97,7 +97,7 @@ def _as_json(_logger: object, _name: str, event: MutableMapping[str, Any]) -> by
     return _encode({**first, **event})
 
 
-def _for_people() -> structlog.dev.ConsoleRenderer:
+def _console_renderer() -> structlog.dev.ConsoleRenderer:
     return structlog.dev.ConsoleRenderer(
         pad_event_to=0, sort_keys=False, exception_formatter=structlog.dev.plain_traceback
     )

@@ -15,13 +15,13 @@ from prometheus_client import (
 )
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
-from envmgr.server.kit.telemetry.request_metrics import Requests
+from envmgr.server.kit.telemetry.request_metrics import RequestCollector
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
-_LAG_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300)
+_LAG_BUCKETS_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300)
 
 
 class Metrics:
@@ -32,35 +32,35 @@ class Metrics:
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
         PlatformCollector(registry=self._registry)
-        self._requests = Requests()
+        self._requests = RequestCollector()
         self._registry.register(self._requests)
-        self._lag = Histogram(
+        self._delivery_lag = Histogram(
             "alm_event_lag_seconds",
             "From an event to every consumer having it.",
             ["service"],
-            buckets=_LAG_SECONDS,
+            buckets=_LAG_BUCKETS_SECONDS,
             registry=self._registry,
         )
         self._jobs = Counter("alm_jobs", "Background jobs run.", ["job", "outcome"], registry=self._registry)
         self._gauges: dict[str, Gauge] = {}
-        self._lags: dict[str, Histogram] = {}
+        self._delivery_lag_by_service: dict[str, Histogram] = {}
 
-    def answered(self, method: str, route: str, status: int, seconds: float) -> None:
+    def record_request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count a request; `route` is the template of its path, empty for a path that there is not."""
-        self._requests.answered(method, route, status, seconds)
+        self._requests.record_request(method, route, status, seconds)
 
-    def delivered(self, service: str, seconds: float) -> None:
+    def record_delivery(self, service: str, seconds: float) -> None:
         """Count an event that every consumer has now."""
-        lag = self._lags.get(service)
+        lag = self._delivery_lag_by_service.get(service)
         if lag is None:
-            lag = self._lags[service] = self._lag.labels(service)
+            lag = self._delivery_lag_by_service[service] = self._delivery_lag.labels(service)
         lag.observe(seconds)
 
-    def ran(self, job: str, outcome: str) -> None:
+    def record_job(self, job: str, outcome: str) -> None:
         """Count a run of a background job."""
         self._jobs.labels(job, outcome).inc()
 
-    def show(self, name: str, help_text: str, label: str, values: Mapping[str, float]) -> None:
+    def set_gauge(self, name: str, help_text: str, label: str, values: Mapping[str, float]) -> None:
         """Set a gauge to these values, by a label; values shown before and not now are dropped."""
         gauge = self._gauges.get(name)
         if gauge is None:
@@ -74,6 +74,6 @@ class Metrics:
         for value, number in values.items():
             gauge.labels(value).set(number)
 
-    def text(self) -> bytes:
+    def render(self) -> bytes:
         """Return everything, as Prometheus reads it."""
         return generate_latest(self._registry)

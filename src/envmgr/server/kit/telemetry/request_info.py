@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from envmgr.server.kit.common.context import Principal
 
 
-QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
+PROBE_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
 """Asked every few seconds by machines: nobody wants to read of it where it goes well."""
 
 
@@ -21,24 +21,24 @@ class Authenticator(Protocol):
         ...
 
 
-class Witness(Protocol):
+class RequestObserver(Protocol):
     """Sees what the door sees."""
 
-    async def denied(self, seen: Seen, status: int) -> None:
+    async def on_denied(self, info: RequestInfo, status: int) -> None:
         """Take note of a refused request, before its answer leaves."""
         ...
 
-    def answered(self, seen: Seen, status: int, seconds: float) -> None:
+    def on_response(self, info: RequestInfo, status: int, seconds: float) -> None:
         """Take note of an answer."""
         ...
 
-    def failed(self, seen: Seen, error: BaseException) -> None:
+    def on_error(self, info: RequestInfo, error: BaseException) -> None:
         """Take note of a bug of ours."""
         ...
 
 
 @dataclass(slots=True)
-class Seen:
+class RequestInfo:
     """A request, as logs, metrics and the audit speak of it."""
 
     method: str

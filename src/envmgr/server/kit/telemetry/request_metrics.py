@@ -19,28 +19,28 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-_BOUNDS = [*map(str, _SECONDS), "+Inf"]
+_BUCKETS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_BUCKET_LABELS = [*map(str, _BUCKETS_SECONDS), "+Inf"]
 
 
 @dataclass(slots=True)
-class _Answers:
+class _RouteStats:
     """The answers of one method, route and status: how many within each bound, and their seconds together."""
 
-    counts: list[int] = field(default_factory=lambda: [0] * len(_BOUNDS))
+    counts: list[int] = field(default_factory=lambda: [0] * len(_BUCKET_LABELS))
     seconds: float = 0.0
 
 
-class Requests(Collector):
+class RequestCollector(Collector):
     """The requests of one process."""
 
     def __init__(self) -> None:
-        self._answers: defaultdict[tuple[str, str, int], _Answers] = defaultdict(_Answers)
+        self._stats: defaultdict[tuple[str, str, int], _RouteStats] = defaultdict(_RouteStats)
 
-    def answered(self, method: str, route: str, status: int, seconds: float) -> None:
+    def record_request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count a request; `route` is the template of its path, empty for a path that there is not."""
-        answers = self._answers[method if method in _METHODS else "other", route or "none", status]
-        answers.counts[bisect_left(_SECONDS, seconds)] += 1
+        answers = self._stats[method if method in _METHODS else "other", route or "none", status]
+        answers.counts[bisect_left(_BUCKETS_SECONDS, seconds)] += 1
         answers.seconds += seconds
 
     def collect(self) -> Iterator[CounterMetricFamily | HistogramMetricFamily]:
@@ -52,7 +52,7 @@ class Requests(Collector):
         shown = CounterMetricFamily(
             "alm_http_requests", "Requests answered.", labels=["method", "route", "status"]
         )
-        for (method, route, status), answers in self._answers.items():
+        for (method, route, status), answers in self._stats.items():
             shown.add_metric([method, route, str(status)], sum(answers.counts))
         return shown
 
@@ -62,12 +62,12 @@ class Requests(Collector):
             "From a request's head to its answer's end.",
             labels=["method", "route"],
         )
-        routes: defaultdict[tuple[str, str], list[_Answers]] = defaultdict(list)
-        for (method, route, _), answers in self._answers.items():
+        routes: defaultdict[tuple[str, str], list[_RouteStats]] = defaultdict(list)
+        for (method, route, _), answers in self._stats.items():
             routes[method, route].append(answers)
         for labels, several in routes.items():
             within = accumulate(map(sum, zip(*(each.counts for each in several), strict=True)))
             shown.add_metric(
-                labels, list(zip(_BOUNDS, within, strict=True)), sum(each.seconds for each in several)
+                labels, list(zip(_BUCKET_LABELS, within, strict=True)), sum(each.seconds for each in several)
             )
         return shown

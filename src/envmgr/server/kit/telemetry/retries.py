@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from envmgr.server.kit.telemetry.logs import Log
 
 
-def tell_retries(log: Log) -> None:
+def log_retries(log: Log) -> None:
     """Have deliveries that failed logged, each as it is to be tried again."""
 
     def told(details: RetryDetails) -> None:

@@ -42,21 +42,21 @@ if TYPE_CHECKING:
     from envmgr.server.kit.messaging.bus import Bus, Subscription
 
     Scope = MutableMapping[str, Any]
-    from envmgr.server.kit.common.events import Event
+    from envmgr.server.kit.common.events import EventEnvelope
     from envmgr.server.kit.telemetry.logs import Log
-    from envmgr.server.kit.telemetry.request_info import Seen
+    from envmgr.server.kit.telemetry.request_info import RequestInfo
 
-FEW = 16
+MAX_SPANS_PER_BATCH = 16
 """Up to so many events that come together have spans of their own, in their own traces; more share one that is
 linked to them: what is done once for hundreds of requests is told once."""
-MOST_LINKS = 500
+MAX_LINKS = 500
 FLUSH_SECONDS = 2.0
 """What sending the last spans may take when the server stops."""
-_ALL = ""
+_BATCH = ""
 """Stands for all events of a batch where they share a span; no event has this id."""
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
-_FAILED = 500
-_PUBLISHED: ContextVar[Mapping[str, Context]] = ContextVar("_PUBLISHED")
+_SERVER_ERROR = 500
+_CURRENT_SPANS: ContextVar[Mapping[str, Context]] = ContextVar("_PUBLISHED")
 """What is being published around here: by the ids of events, what their consumers' spans are parts of."""
 
 
@@ -66,7 +66,7 @@ class Tracing:
     def __init__(self, exporter: SpanExporter, service_name: str) -> None:
         self._provider = TracerProvider(
             resource=Resource.create({SERVICE_NAME: service_name, SERVICE_VERSION: __version__}),
-            span_limits=SpanLimits(max_links=MOST_LINKS),
+            span_limits=SpanLimits(max_links=MAX_LINKS),
             shutdown_on_exit=False,
         )
         self._provider.add_span_processor(BatchSpanProcessor(exporter))
@@ -75,7 +75,7 @@ class Tracing:
     def request(self, scope: Scope) -> RequestSpan:
         """Begin to tell of a request, as a part of the trace that its headers name."""
         given = dict(scope["headers"]).get(b"traceparent", b"").decode("latin-1")
-        span = self._tracer.start_span("HTTP", _continued(given), SpanKind.SERVER)
+        span = self._tracer.start_span("HTTP", _extract_context(given), SpanKind.SERVER)
         return RequestSpan(scope, span)
 
     def bus(self, bus: Bus) -> TracedBus:
@@ -87,7 +87,7 @@ class Tracing:
         self,
         name: str,
         kind: SpanKind,
-        events: Sequence[Event],
+        events: Sequence[EventEnvelope],
         about: Mapping[str, str],
         parents: Mapping[str, Context],
     ) -> Iterator[dict[str, Context]]:
@@ -95,7 +95,7 @@ class Tracing:
 
         A span is a part of that in `parents`, else of the one in which its event happened.
         """
-        spans = self._begun(name, kind, events, about, parents)
+        spans = self._start_spans(name, kind, events, about, parents)
         try:
             yield {key: set_span_in_context(span, Context()) for key, span in spans.items()}
         except BaseException as error:
@@ -106,25 +106,25 @@ class Tracing:
             for span in spans.values():
                 span.end()
 
-    def _begun(
+    def _start_spans(
         self,
         name: str,
         kind: SpanKind,
-        events: Sequence[Event],
+        events: Sequence[EventEnvelope],
         about: Mapping[str, str],
         parents: Mapping[str, Context],
     ) -> dict[str, Span]:
         start = self._tracer.start_span
-        if len(events) > FEW:
-            span = start(name, parents.get(_ALL, Context()), kind, about, _links(events))
+        if len(events) > MAX_SPANS_PER_BATCH:
+            span = start(name, parents.get(_BATCH, Context()), kind, about, _links(events))
             span.set_attribute("messaging.batch.message_count", len(events))
-            return {_ALL: span}
+            return {_BATCH: span}
         return {
             event.id: start(
                 name,
-                parents.get(event.id) or _continued(event.traceparent),
+                parents.get(event.id) or _extract_context(event.traceparent),
                 kind,
-                {**about, **_described(event)},
+                {**about, **_event_attributes(event)},
             )
             for event in events
         }
@@ -142,28 +142,31 @@ class RequestSpan:
 
     def __init__(self, scope: Scope, span: Span) -> None:
         others = [pair for pair in scope["headers"] if pair[0] != b"traceparent"]
-        self.scope = {**scope, "headers": [*others, (b"traceparent", _written(span.get_span_context()))]}
+        self.scope = {
+            **scope,
+            "headers": [*others, (b"traceparent", _inject_context(span.get_span_context()))],
+        }
         self._span = span
 
-    def end(self, seen: Seen, status: int) -> None:
+    def end(self, info: RequestInfo, status: int) -> None:
         """Say how it was answered; `status` is 0 where it was not."""
-        known = seen.method in _METHODS
-        self._span.update_name(f"{seen.method if known else 'HTTP'} {seen.route}".rstrip())
+        known = info.method in _METHODS
+        self._span.update_name(f"{info.method if known else 'HTTP'} {info.route}".rstrip())
         self._span.set_attributes(
             {
-                "http.request.method": seen.method if known else "_OTHER",
+                "http.request.method": info.method if known else "_OTHER",
                 "url.scheme": self.scope["scheme"],
-                "url.path": seen.path,
-                "alm.request_id": seen.request_id,
+                "url.path": info.path,
+                "alm.request_id": info.request_id,
             }
         )
-        if seen.route:
-            self._span.set_attribute("http.route", seen.route)
+        if info.route:
+            self._span.set_attribute("http.route", info.route)
         if status:
             self._span.set_attribute("http.response.status_code", status)
-        if seen.problem:
-            self._span.set_attribute("error.type", seen.problem)
-        if status >= _FAILED:
+        if info.problem:
+            self._span.set_attribute("error.type", info.problem)
+        if status >= _SERVER_ERROR:
             self._span.set_status(StatusCode.ERROR)
         self._span.end()
 
@@ -179,25 +182,25 @@ class TracedBus:
         """Have events delivered."""
         self._bus.subscribe(replace(subscription, handle=self._handler(subscription)))
 
-    async def publish(self, events: Sequence[Event]) -> None:
+    async def publish(self, events: Sequence[EventEnvelope]) -> None:
         """Hand events over, in order; return when the publisher may forget them."""
         source = events[0].source
-        about = _doing("publish", "send", source)
+        about = _messaging_attributes("publish", "send", source)
         with self._tracing.events(f"publish {source}", SpanKind.PRODUCER, events, about, {}) as published:
-            before = _PUBLISHED.set(published)
+            before = _CURRENT_SPANS.set(published)
             try:
                 await self._bus.publish(events)
             finally:
-                _PUBLISHED.reset(before)
+                _CURRENT_SPANS.reset(before)
 
-    def _handler(self, subscription: Subscription) -> Callable[[Sequence[Event]], Awaitable[None]]:
+    def _handler(self, subscription: Subscription) -> Callable[[Sequence[EventEnvelope]], Awaitable[None]]:
         name = f"process {subscription.consumer}"
 
         @wraps(subscription.handle)
-        async def handle(events: Sequence[Event]) -> None:
-            about = _doing("process", "process", events[0].source)
+        async def handle(events: Sequence[EventEnvelope]) -> None:
+            about = _messaging_attributes("process", "process", events[0].source)
             about["messaging.consumer.group.name"] = subscription.consumer
-            parents = _PUBLISHED.get({})
+            parents = _CURRENT_SPANS.get({})
             with self._tracing.events(name, SpanKind.CONSUMER, events, about, parents):
                 await subscription.handle(events)
 
@@ -209,11 +212,11 @@ def start(url: str, service_name: str, log: Log) -> Tracing:
     # What goes wrong with sending is said by the exporter below: once, and not for every batch.
     logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
     return Tracing(
-        Announced(OTLPSpanExporter(url), urlsplit(url).netloc.rpartition("@")[2], log), service_name
+        LoggingExporter(OTLPSpanExporter(url), urlsplit(url).netloc.rpartition("@")[2], log), service_name
     )
 
 
-class Announced(SpanExporter):
+class LoggingExporter(SpanExporter):
     """Sends spans by another exporter, and says when they cease to arrive, and when they do again."""
 
     def __init__(self, exporter: SpanExporter, collector: str, log: Log) -> None:
@@ -242,7 +245,7 @@ class Announced(SpanExporter):
         return self._exporter.force_flush(timeout_millis)
 
 
-def _doing(operation: str, kind: str, source: str) -> dict[str, str]:
+def _messaging_attributes(operation: str, kind: str, source: str) -> dict[str, str]:
     """Describe what is done, as https://opentelemetry.io/docs/specs/semconv/messaging/messaging-spans/ has it."""
     return {
         "messaging.system": "envmgr-alm",
@@ -252,7 +255,7 @@ def _doing(operation: str, kind: str, source: str) -> dict[str, str]:
     }
 
 
-def _described(event: Event) -> dict[str, str]:
+def _event_attributes(event: EventEnvelope) -> dict[str, str]:
     """Describe an event, as https://opentelemetry.io/docs/specs/semconv/registry/attributes/cloudevents/ has it."""
     return {
         "cloudevents.event_id": event.id,
@@ -268,13 +271,13 @@ def _fail(span: Span, kind: str) -> None:
     span.set_status(StatusCode.ERROR)
 
 
-def _links(events: Sequence[Event]) -> list[Link]:
+def _links(events: Sequence[EventEnvelope]) -> list[Link]:
     """Link to where events happened, once to each place."""
     places = map(_read, dict.fromkeys(event.traceparent for event in events))
     return [Link(place) for place in places if place]
 
 
-def _continued(traceparent: str) -> Context:
+def _extract_context(traceparent: str) -> Context:
     """Go on with a trace, or begin one."""
     place = _read(traceparent)
     return set_span_in_context(NonRecordingSpan(place), Context()) if place else Context()
@@ -288,5 +291,5 @@ def _read(traceparent: str) -> SpanContext | None:
     return SpanContext(int(trace, 16), int(span, 16), is_remote=True, trace_flags=TraceFlags(int(flags, 16)))
 
 
-def _written(context: SpanContext) -> bytes:
+def _inject_context(context: SpanContext) -> bytes:
     return b"00-%032x-%016x-%02x" % (context.trace_id, context.span_id, context.trace_flags)

@@ -83,7 +83,7 @@ def test_what_was_checked_is_remembered_for_a_moment_and_never_beyond_its_time(t
         await own.authenticate(text)
         assert own._database.lookups == 1
         clock.now = now + 3
-        assert own._memory.find(text, clock.now) is None
+        assert own._cache.get(text, clock.now) is None
 
     run(tmp_path, scenario)
 
@@ -95,7 +95,7 @@ def test_what_another_process_changed_counts_within_seconds(tmp_path):
         other = Authenticator(gate.database, RING, clock)
         await other.authenticate(tokens.access_token)
         await gate.sessions.logout(await gate.call(tokens.access_token), Logout())
-        clock.now += module.REMEMBERED
+        clock.now += module.CACHE_TTL_SECONDS
         with pytest.raises(Unauthenticated):
             await other.authenticate(tokens.access_token)
 
@@ -108,9 +108,9 @@ def test_what_was_read_before_a_change_is_not_remembered_after_it(tmp_path):
         own = Authenticator(gate.database, RING)
 
         class Slow:
-            async def lookup(self, work):
-                found = await gate.database.lookup(work)
-                await own.change(lambda _: None)
+            async def read_inline(self, work):
+                found = await gate.database.read_inline(work)
+                await own.write_and_invalidate(lambda _: None)
                 return found
 
             def write(self, work):
@@ -118,17 +118,17 @@ def test_what_was_read_before_a_change_is_not_remembered_after_it(tmp_path):
 
         own._database = Slow()
         await own.authenticate(tokens.access_token)
-        assert own._memory.find(tokens.access_token, time.time()) is None
+        assert own._cache.get(tokens.access_token, time.time()) is None
 
     run(tmp_path, scenario)
 
 
 def test_the_memory_is_bounded(monkeypatch):
-    monkeypatch.setattr(module, "GENERATION", 10)
-    memory = module.Memory()
+    monkeypatch.setattr(module, "CACHE_GENERATION_SIZE", 10)
+    memory = module.CredentialCache()
     for n in range(100):
-        memory.keep(str(n), object(), 10.0)
-    known = [n for n in range(100) if memory.find(str(n), 0)]
+        memory.put(str(n), object(), 10.0)
+    known = [n for n in range(100) if memory.get(str(n), 0)]
     assert known[-1] == 99
     assert 10 <= len(known) <= 20
 
@@ -146,6 +146,6 @@ class Counting:
         self._database = database
         self.lookups = 0
 
-    def lookup(self, work):
+    def read_inline(self, work):
         self.lookups += 1
-        return self._database.lookup(work)
+        return self._database.read_inline(work)

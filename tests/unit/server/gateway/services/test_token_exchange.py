@@ -5,10 +5,10 @@ import asyncio
 import jwt
 import pytest
 
-from envmgr.server.gateway.requests import BindingNew, Exchange
-from envmgr.server.gateway.services.token_exchange import GRANT, TokenRefused
+from envmgr.server.gateway.requests import BindingCreate, TokenExchangeRequest
+from envmgr.server.gateway.services.token_exchange import GRANT_TYPE, TokenRefused
 from envmgr.server.kit.common.problems import Forbidden, InvalidFields, NotFound, Unauthenticated
-from envmgr.server.kit.db.pagination import Paging
+from envmgr.server.kit.db.pagination import PageRequest
 from support.gate import HERE, run
 from support.issuer import AUDIENCE, keys, running
 
@@ -23,12 +23,14 @@ def issuer():
 
 async def bound(gate, issuer, **given):
     fields = {"issuer": issuer.url, "audience": AUDIENCE, "claims": {"repository_id": "123"}}
-    new = BindingNew(**{**fields, "scopes": ("versions:write", "apps:read"), **given})
+    new = BindingCreate(**{**fields, "scopes": ("versions:write", "apps:read"), **given})
     return (await gate.gateway.bindings.create(await gate.admin(), new)).value
 
 
 def exchange(gate, token, **given):
-    asked = Exchange(**{"grant_type": GRANT, "subject_token": token, "subject_token_type": JWT_TYPE, **given})
+    asked = TokenExchangeRequest(
+        **{"grant_type": GRANT_TYPE, "subject_token": token, "subject_token_type": JWT_TYPE, **given}
+    )
     return gate.gateway.exchange.exchange(HERE, asked)
 
 
@@ -228,7 +230,7 @@ def test_without_their_binding_jobs_are_out_at_once(tmp_path, issuer):
             await gate.who(given.access_token)
         with pytest.raises(NotFound):
             await gate.gateway.bindings.delete(admin, binding.id)
-        assert (await gate.gateway.bindings.list(admin, Paging())).items == []
+        assert (await gate.gateway.bindings.list(admin, PageRequest())).items == []
 
     run(tmp_path, scenario)
 
@@ -252,7 +254,7 @@ def test_without_their_binding_jobs_are_out_at_once(tmp_path, issuer):
 )
 def test_a_binding_names_what_nobody_else_can_come_to_be(tmp_path, issuer_url, claims, good):
     async def scenario(gate):
-        new = BindingNew(issuer=issuer_url, audience="a", claims=claims, scopes=("apps:read",))
+        new = BindingCreate(issuer=issuer_url, audience="a", claims=claims, scopes=("apps:read",))
         call = await gate.admin()
         if good:
             assert (await gate.gateway.bindings.create(call, new)).value.created_by == "user:admin"
@@ -266,7 +268,7 @@ def test_a_binding_names_what_nobody_else_can_come_to_be(tmp_path, issuer_url, c
 def test_nobody_lets_jobs_do_what_they_cannot_do_themselves(tmp_path, issuer):
     async def scenario(gate):
         call = await gate.call((await gate.key(await gate.admin(), ("users:admin",))).key)
-        new = BindingNew(
+        new = BindingCreate(
             issuer=issuer.url, audience="a", claims={"sub": "x"}, scopes=("users:admin", "versions:write")
         )
         with pytest.raises(Forbidden):

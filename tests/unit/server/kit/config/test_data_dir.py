@@ -63,10 +63,10 @@ def test_an_empty_directory_is_taken_for_its_owner_only(tmp_path):
     (tmp_path / "lost+found").mkdir()
     tmp_path.chmod(0o777)
     data = DataDirectory(str(tmp_path))
-    assert data.is_open
+    assert data.is_accessible_to_others
     data.make()
     assert tmp_path.stat().st_mode & 0o777 == 0o700
-    assert not data.is_open
+    assert not data.is_accessible_to_others
 
 
 def test_what_is_opened_to_others_later_stays_so_and_shows(tmp_path):
@@ -75,7 +75,7 @@ def test_what_is_opened_to_others_later_stays_so_and_shows(tmp_path):
         pass
     tmp_path.chmod(0o750)
     with data:
-        assert data.is_open
+        assert data.is_accessible_to_others
 
 
 def test_the_services_are_those_of_the_server():

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 
-from envmgr.server.kit.http.buffered_transport import Corked
+from envmgr.server.kit.http.buffered_transport import BufferedTransport
 
 
 class _Transport:
@@ -26,7 +26,7 @@ class _Transport:
 def run(scenario):
     async def whole():
         transport = _Transport()
-        await scenario(Corked(transport, asyncio.get_running_loop()), transport)
+        await scenario(BufferedTransport(transport, asyncio.get_running_loop()), transport)
 
     asyncio.run(whole())
 

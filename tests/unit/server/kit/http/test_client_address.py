@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from envmgr.server.kit.config.settings import SettingsError
-from envmgr.server.kit.http.client_address import Proxies, site
+from envmgr.server.kit.http.client_address import TrustedProxies, client_network
 
 
 def forwarded(*lines):
@@ -11,7 +11,7 @@ def forwarded(*lines):
 
 
 def test_nobody_is_believed_unless_named():
-    assert Proxies().client("10.0.0.1", forwarded("1.2.3.4")) == "10.0.0.1"
+    assert TrustedProxies().client_address("10.0.0.1", forwarded("1.2.3.4")) == "10.0.0.1"
 
 
 @pytest.mark.parametrize(
@@ -32,12 +32,12 @@ def test_nobody_is_believed_unless_named():
     ],
 )
 def test_a_named_proxy_says_who_asked_it_and_nobody_before_that_does(peer, lines, client):
-    assert Proxies(["10.0.0.0/8"]).client(peer, forwarded(*lines)) == client
+    assert TrustedProxies(["10.0.0.0/8"]).client_address(peer, forwarded(*lines)) == client
 
 
 def test_what_is_no_address_cannot_be_named():
     with pytest.raises(SettingsError, match="ALM_TRUSTED_PROXIES"):
-        Proxies(["proxy"])
+        TrustedProxies(["proxy"])
 
 
 @pytest.mark.parametrize(
@@ -50,4 +50,4 @@ def test_what_is_no_address_cannot_be_named():
     ],
 )
 def test_an_ipv6_network_is_one_site(address, whose):
-    assert site(address) == whose
+    assert client_network(address) == whose

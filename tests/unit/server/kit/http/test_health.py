@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from envmgr.server.kit.common.problems import Unavailable
+from envmgr.server.kit.common.problems import ServiceUnavailable
 from envmgr.server.kit.http import health as health_file
 from envmgr.server.kit.http.health import Check, Health, NotReady
 from envmgr.server.kit.telemetry.metrics import Metrics
@@ -15,7 +15,7 @@ async def well():
 
 
 async def ill():
-    raise Unavailable("the disk is full")
+    raise ServiceUnavailable("the disk is full")
 
 
 async def broken():
@@ -57,7 +57,7 @@ def test_what_a_bug_says_stays_inside():
 
 
 def test_a_part_that_does_not_answer_is_not_waited_for(monkeypatch):
-    monkeypatch.setattr(health_file, "PATIENCE", 0.05)
+    monkeypatch.setattr(health_file, "CHECK_TIMEOUT_SECONDS", 0.05)
     with pytest.raises(NotReady, match="no answer"):
         ready(("disk", stuck))
 
@@ -71,7 +71,7 @@ def test_gauges_are_measured_when_somebody_looks():
     metrics = Metrics()
 
     async def measure():
-        metrics.show("alm_things", "Things.", "kind", {"a": 1.0})
+        metrics.set_gauge("alm_things", "Things.", "kind", {"a": 1.0})
 
-    text = asyncio.run(Health(metrics, gauges=[measure]).measured())
+    text = asyncio.run(Health(metrics, gauges=[measure]).metrics_text())
     assert b'alm_things{kind="a"} 1.0' in text

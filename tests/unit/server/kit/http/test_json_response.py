@@ -8,11 +8,11 @@ import pytest
 from litestar import Request
 from msgspec import UNSET, Struct, UnsetType
 
-from envmgr.server.kit.common.results import Answer
+from envmgr.server.kit.common.results import Result
 from envmgr.server.kit.db.pagination import Page
-from envmgr.server.kit.http.asgi import HEADERS
-from envmgr.server.kit.http.json_response import Encoded
-from envmgr.server.kit.http.responses import answered, listed, shown
+from envmgr.server.kit.http.asgi import SCOPE_HEADERS
+from envmgr.server.kit.http.json_response import JsonResponse
+from envmgr.server.kit.http.responses import page_response, resource_response, result_response
 
 
 class Thing(Struct, frozen=True):
@@ -43,68 +43,68 @@ def asking(*lines, query=b"", path="/things"):
             "path": path,
             "query_string": query,
             "headers": list(lines),
-            HEADERS: dict(lines),
+            SCOPE_HEADERS: dict(lines),
         }
     )
 
 
 def test_a_value_is_json_of_a_known_length():
-    status, headers, body = sent(Encoded(Thing("é")))
+    status, headers, body = sent(JsonResponse(Thing("é")))
     assert status == 200
     assert body == '{"name":"é"}'.encode()
     assert headers == [(b"content-type", b"application/json"), (b"content-length", b"13")]
 
 
 def test_what_is_falsy_is_a_value_too():
-    assert sent(Encoded([]))[2] == b"[]"
-    assert sent(Encoded(0))[2] == b"0"
+    assert sent(JsonResponse([]))[2] == b"[]"
+    assert sent(JsonResponse(0))[2] == b"0"
 
 
 def test_status_and_further_headers_are_given_as_they_are():
-    status, headers, _ = sent(Encoded(Thing("a"), 201, [(b"location", b"/things/1"), (b"etag", b'"1"')]))
+    status, headers, _ = sent(JsonResponse(Thing("a"), 201, [(b"location", b"/things/1"), (b"etag", b'"1"')]))
     assert status == 201
     assert headers[2:] == [(b"location", b"/things/1"), (b"etag", b'"1"')]
 
 
 def test_no_value_has_no_body_nor_headers_about_one():
-    assert sent(Encoded(None, 304, [(b"etag", b'"1"')])) == (304, [(b"etag", b'"1"')], b"")
+    assert sent(JsonResponse(None, 304, [(b"etag", b'"1"')])) == (304, [(b"etag", b'"1"')], b"")
 
 
 def test_what_cannot_be_written_is_an_error_before_anything_is_sent():
     with pytest.raises(TypeError):
-        Encoded(object())
+        JsonResponse(object())
 
 
 def test_the_same_answer_can_be_given_twice():
-    response = Encoded(Thing("a"), headers=iter([(b"etag", b'"1"')]))
+    response = JsonResponse(Thing("a"), headers=iter([(b"etag", b'"1"')]))
     assert sent(response) == sent(response)
 
 
 def test_what_was_created_has_its_place_and_tag():
-    status, headers, body = sent(answered(Answer(Thing("a")), "/things/1", 3))
+    status, headers, body = sent(result_response(Result(Thing("a")), "/things/1", 3))
     assert (status, body) == (201, b'{"name":"a"}')
     assert headers[2:] == [(b"etag", b'"3"'), (b"location", b"/things/1")]
 
 
 def test_what_was_there_already_is_no_creation():
-    status, headers, _ = sent(answered(Answer(Thing("a"), created=False), "/things/1", 3))
+    status, headers, _ = sent(result_response(Result(Thing("a"), created=False), "/things/1", 3))
     assert (status, headers[2:]) == (200, [(b"etag", b'"3"')])
 
 
 def test_an_answer_given_again_says_so():
-    status, headers, _ = sent(answered(Answer(Thing("a"), replayed=True), "/things/1"))
+    status, headers, _ = sent(result_response(Result(Thing("a"), replayed=True), "/things/1"))
     assert status == 201
     assert headers[2:] == [(b"idempotent-replayed", b"true"), (b"location", b"/things/1")]
 
 
 def test_a_page_says_where_the_next_one_is():
-    _, headers, body = sent(listed(asking(query=b"cursor=old"), Page((Thing("a"),), "new")))
+    _, headers, body = sent(page_response(asking(query=b"cursor=old"), Page((Thing("a"),), "new")))
     assert body == b'[{"name":"a"}]'
     assert headers[2:] == [(b"link", b'</things?cursor=new>; rel="next"')]
 
 
 def test_the_last_page_says_nothing_of_another():
-    status, headers, body = sent(listed(asking(), Page((), None)))
+    status, headers, body = sent(page_response(asking(), Page((), None)))
     assert (status, body) == (200, b"[]")
     assert [name for name, _ in headers] == [b"content-type", b"content-length"]
 
@@ -124,7 +124,7 @@ def test_the_last_page_says_nothing_of_another():
 )
 def test_who_has_this_state_is_sent_its_tag_only(lines):
     request = asking(*((b"if-none-match", line) for line in lines))
-    assert sent(shown(request, Thing("a"), 7)) == (304, [(b"etag", b'"7"')], b"")
+    assert sent(resource_response(request, Thing("a"), 7)) == (304, [(b"etag", b'"7"')], b"")
 
 
 @pytest.mark.parametrize(
@@ -132,5 +132,5 @@ def test_who_has_this_state_is_sent_its_tag_only(lines):
 )
 def test_who_has_another_state_is_sent_this_one(lines):
     request = asking(*((b"if-none-match", line) for line in lines))
-    status, headers, body = sent(shown(request, Thing("a"), 7))
+    status, headers, body = sent(resource_response(request, Thing("a"), 7))
     assert (status, body, headers[2:]) == (200, b'{"name":"a"}', [(b"etag", b'"7"')])

@@ -5,15 +5,15 @@ import json
 
 import pytest
 
-from envmgr.server.kit.common.context import OF_ROLE, Principal
+from envmgr.server.kit.common.context import SCOPES_BY_ROLE, Principal
 from envmgr.server.kit.common.problems import Forbidden, Unauthenticated
 from envmgr.server.kit.http import middleware as door_module
-from envmgr.server.kit.http.asgi import CALL, PROBLEM
-from envmgr.server.kit.http.middleware import Door
+from envmgr.server.kit.http.asgi import SCOPE_CONTEXT, SCOPE_PROBLEM
+from envmgr.server.kit.http.middleware import RequestMiddleware
 
 GOOD = (b"authorization", b"Bearer good")
 JSON = (b"content-type", b"application/json")
-ADA = Principal(actor="user:ada", role="admin", scopes=OF_ROLE["admin"])
+ADA = Principal(actor="user:ada", role="admin", scopes=SCOPES_BY_ROLE["admin"])
 
 
 class Authenticator:
@@ -27,13 +27,13 @@ class Witness:
     def __init__(self):
         self.refused, self.answers, self.bugs = [], [], []
 
-    async def denied(self, seen, status):
-        self.refused.append((seen.actor, seen.client, seen.problem, status))
+    async def on_denied(self, info, status):
+        self.refused.append((info.actor, info.client, info.problem, status))
 
-    def answered(self, seen, status, seconds):
+    def on_response(self, info, status, seconds):
         self.answers.append(status)
 
-    def failed(self, seen, error):
+    def on_error(self, info, error):
         self.bugs.append(error)
 
 
@@ -47,7 +47,7 @@ class Application:
     async def __call__(self, scope, receive, send):
         self.scopes.append(scope)
         if self.problem:
-            scope[PROBLEM] = self.problem
+            scope[SCOPE_PROBLEM] = self.problem
         while (await receive()).get("more_body"):
             pass
         await send({"type": "http.response.start", "status": self.status, "headers": [(b"etag", b'"1"')]})
@@ -82,7 +82,9 @@ def visit(
     **options,
 ):
     application = application or Application()
-    door = options.pop("door", None) or Door(application, Authenticator(), witness or Witness(), **options)
+    door = options.pop("door", None) or RequestMiddleware(
+        application, Authenticator(), witness or Witness(), **options
+    )
     messages = []
 
     async def receive():
@@ -100,7 +102,7 @@ def test_who_is_known_comes_in_with_a_call():
     application = Application()
     answer = visit(GOOD, (b"x-request-id", b"r-1"), application=application)
     assert (answer.status, answer.body) == (200, b"something")
-    assert application.scopes[0][CALL].principal == ADA
+    assert application.scopes[0][SCOPE_CONTEXT].principal == ADA
     assert answer.headers[b"x-request-id"] == b"r-1"
     assert answer.headers[b"alm-api"] == b"1"
     assert answer.headers[b"x-content-type-options"] == b"nosniff"
@@ -139,11 +141,11 @@ def test_a_refusal_from_inside_is_written_down_with_who_asked_and_why():
     assert witness.refused == [("user:ada", "1.2.3.4", "forbidden", 403)]
 
 
-@pytest.mark.parametrize("path", sorted(door_module.PUBLIC))
+@pytest.mark.parametrize("path", sorted(door_module.PUBLIC_PATHS))
 def test_what_is_open_to_all_needs_no_credential(path):
     application = Application()
     assert visit(path=path, application=application).status == 200
-    assert CALL not in application.scopes[0]
+    assert SCOPE_CONTEXT not in application.scopes[0]
 
 
 @pytest.mark.parametrize(
@@ -157,7 +159,7 @@ def test_signing_out_is_for_who_is_known_or_brings_a_refresh_token():
     application = Application()
     assert visit(method="POST", path="/auth/logout", application=application).status == 200
     assert visit(GOOD, method="POST", path="/auth/logout", application=application).status == 200
-    assert [CALL in scope for scope in application.scopes] == [False, True]
+    assert [SCOPE_CONTEXT in scope for scope in application.scopes] == [False, True]
     assert visit((b"authorization", b"Bearer bad"), method="POST", path="/auth/logout").status == 401
 
 
@@ -236,8 +238,8 @@ def test_a_credential_in_a_path_is_seen_by_nobody_and_leads_where_it_leads():
     seen = []
 
     class Curious(Witness):
-        def answered(self, found, status, seconds):
-            seen.append(found.path)
+        def on_response(self, info, status, seconds):
+            seen.append(info.path)
 
     application = Application()
     for path in ("/apps/evm_1_secret", "/apps/eyJhbGciOiJ.eyJzdWIi.c2ln/x", "/apps/shop"):
@@ -304,10 +306,10 @@ def test_a_proxy_is_believed_only_by_name():
 
 
 def test_who_is_refused_too_often_is_not_heard_any_more_but_who_is_known_is(monkeypatch):
-    monkeypatch.setattr(door_module, "DENIALS", 3)
-    monkeypatch.setattr(door_module, "DENIALS_PER_SECOND", 0)
+    monkeypatch.setattr(door_module, "DENIAL_BURST", 3)
+    monkeypatch.setattr(door_module, "DENIAL_RATE_PER_SECOND", 0)
     witness = Witness()
-    door = Door(Application(), Authenticator(), witness)
+    door = RequestMiddleware(Application(), Authenticator(), witness)
     statuses = [visit(door=door).status for _ in range(5)]
     assert statuses == [401, 401, 401, 429, 429]
     assert len(witness.refused) == 3
@@ -316,10 +318,10 @@ def test_who_is_refused_too_often_is_not_heard_any_more_but_who_is_known_is(monk
 
 
 def test_the_same_holds_for_refusals_from_inside(monkeypatch):
-    monkeypatch.setattr(door_module, "DENIALS", 1)
-    monkeypatch.setattr(door_module, "DENIALS_PER_SECOND", 0)
+    monkeypatch.setattr(door_module, "DENIAL_BURST", 1)
+    monkeypatch.setattr(door_module, "DENIAL_RATE_PER_SECOND", 0)
     witness = Witness()
-    door = Door(Application(401, Unauthenticated("no")), Authenticator(), witness)
+    door = RequestMiddleware(Application(401, Unauthenticated("no")), Authenticator(), witness)
     answers = [visit(door=door, path="/auth/refresh", method="POST") for _ in range(2)]
     assert [answer.status for answer in answers] == [401, 429]
     assert answers[1].starts == 1

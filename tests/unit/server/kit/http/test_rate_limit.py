@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from envmgr.server.kit.http import rate_limit
-from envmgr.server.kit.http.rate_limit import Allowance
+from envmgr.server.kit.http.rate_limit import RateLimiter
 
 
 class Hands:
@@ -13,25 +13,25 @@ class Hands:
 
 def test_what_is_spent_comes_back_with_time_up_to_the_burst():
     clock = Hands()
-    some = Allowance(3, 0.5, clock)
-    assert [some.take("a") for _ in range(5)] == [True, True, True, False, False]
+    some = RateLimiter(3, 0.5, clock)
+    assert [some.allow("a") for _ in range(5)] == [True, True, True, False, False]
     clock.now += 2
-    assert [some.take("a") for _ in range(2)] == [True, False]
+    assert [some.allow("a") for _ in range(2)] == [True, False]
     clock.now += 1000
-    assert [some.take("a") for _ in range(4)] == [True, True, True, False]
+    assert [some.allow("a") for _ in range(4)] == [True, True, True, False]
 
 
 def test_everybody_has_their_own():
-    some = Allowance(1, 0, Hands())
-    assert some.take("a")
-    assert some.take("b")
-    assert not some.take("a")
+    some = RateLimiter(1, 0, Hands())
+    assert some.allow("a")
+    assert some.allow("b")
+    assert not some.allow("a")
 
 
 def test_however_many_there_are_the_memory_is_bounded(monkeypatch):
-    monkeypatch.setattr(rate_limit, "MOST", 10)
-    some = Allowance(1, 0, Hands())
+    monkeypatch.setattr(rate_limit, "MAX_BUCKETS", 10)
+    some = RateLimiter(1, 0, Hands())
     for n in range(100):
-        assert some.take(str(n))
+        assert some.allow(str(n))
     assert len(some._buckets) == 10
-    assert not some.take("99")
+    assert not some.allow("99")

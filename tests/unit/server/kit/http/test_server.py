@@ -10,7 +10,15 @@ from http.client import HTTPConnection
 
 import pytest
 
-from envmgr.server.kit.http.server import HEAD, URL, AddressError, Limits, listen, loop_factory, server
+from envmgr.server.kit.http.server import (
+    MAX_HEAD_BYTES,
+    MAX_URL_BYTES,
+    AddressError,
+    ConnectionLimits,
+    bind,
+    create_server,
+    loop_factory,
+)
 from support.hearing import until
 
 pytestmark = pytest.mark.timeout(60)
@@ -46,8 +54,8 @@ class Application:
 async def serving(served=None, **limits):
     """Serve an application as long as this lasts."""
     application, started = Application(), asyncio.Event()
-    listener = listen("127.0.0.1", 0)
-    made = server(served or application, Limits(**limits), started.set, lambda: None)
+    listener = bind("127.0.0.1", 0)
+    made = create_server(served or application, ConnectionLimits(**limits), started.set, lambda: None)
     task = asyncio.create_task(made.serve(sockets=[listener]))
     await started.wait()
     application.port = listener.getsockname()[1] if listener.fileno() >= 0 else 0
@@ -120,11 +128,11 @@ def test_no_answer_names_the_software():
 @pytest.mark.parametrize(
     ("request_", "status"),
     [
-        (b"GET /" + b"a" * URL + b" HTTP/1.1\r\nHost: x\r\n\r\n", 414),
+        (b"GET /" + b"a" * MAX_URL_BYTES + b" HTTP/1.1\r\nHost: x\r\n\r\n", 414),
         (b"GET /" + b"a" * 10**6, 414),
-        (b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"a" * HEAD + b"\r\n\r\n", 431),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"a" * MAX_HEAD_BYTES + b"\r\n\r\n", 431),
         (b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 10**6, 431),
-        (b"GET / HTTP/1.1\r\n" + b"X: a\r\n" * HEAD + b"\r\n", 431),
+        (b"GET / HTTP/1.1\r\n" + b"X: a\r\n" * MAX_HEAD_BYTES + b"\r\n", 431),
         (b"GET / HTTP/1.1\r\n" + b"a" * 10**6, 431),
         (b"\x16\x03\x01\x02\x00\x01\x00", 400),
         (b"NONSENSE\r\n\r\n", 400),
@@ -190,8 +198,8 @@ def test_an_early_refusal_reaches_a_client_that_sends_its_whole_body_first(mib):
 def test_a_head_just_within_the_limits_is_taken():
     async def work():
         async with serving() as application:
-            url = b"/" + b"a" * (URL - 1)
-            request = b"GET " + url + b" HTTP/1.1\r\nX: " + b"a" * (HEAD - 20) + b"\r\n\r\n"
+            url = b"/" + b"a" * (MAX_URL_BYTES - 1)
+            request = b"GET " + url + b" HTTP/1.1\r\nX: " + b"a" * (MAX_HEAD_BYTES - 20) + b"\r\n\r\n"
             assert (await ask(application, request))[::2] == (200, url)
 
     run(work)
@@ -199,7 +207,10 @@ def test_a_head_just_within_the_limits_is_taken():
 
 def test_a_head_that_comes_too_slowly_is_refused_however_its_bytes_trickle():
     async def work():
-        async with serving(head_seconds=0.3) as application, connected(application) as (reader, writer):
+        async with (
+            serving(head_timeout_seconds=0.3) as application,
+            connected(application) as (reader, writer),
+        ):
 
             async def trickle():
                 for byte in ASK[:-1]:
@@ -218,7 +229,10 @@ def test_a_head_that_comes_too_slowly_is_refused_however_its_bytes_trickle():
 @pytest.mark.parametrize("said", [b"", b"\r\n", b"\r\n\r\n\r\n"])
 def test_who_says_nothing_is_let_go_without_a_word(said):
     async def work():
-        async with serving(head_seconds=0.2) as application, connected(application) as (reader, writer):
+        async with (
+            serving(head_timeout_seconds=0.2) as application,
+            connected(application) as (reader, writer),
+        ):
             writer.write(said)
             assert await reader.read() == b""
 
@@ -227,7 +241,7 @@ def test_who_says_nothing_is_let_go_without_a_word(said):
 
 def test_between_requests_a_connection_may_rest_and_then_ends():
     async def work():
-        async with serving(keep_alive=1, head_seconds=0.2) as one, connected(one) as (reader, writer):
+        async with serving(keep_alive=1, head_timeout_seconds=0.2) as one, connected(one) as (reader, writer):
             for pause in (0, 0.5):
                 await asyncio.sleep(pause)
                 writer.write(ASK)
@@ -239,7 +253,10 @@ def test_between_requests_a_connection_may_rest_and_then_ends():
 
 def test_blank_lines_between_requests_do_not_keep_a_connection():
     async def work():
-        async with serving(keep_alive=60, head_seconds=0.2) as one, connected(one) as (reader, writer):
+        async with (
+            serving(keep_alive=60, head_timeout_seconds=0.2) as one,
+            connected(one) as (reader, writer),
+        ):
             writer.write(ASK)
             assert (await answer(reader))[0] == 200
             writer.write(b"\r\n")
@@ -250,7 +267,10 @@ def test_blank_lines_between_requests_do_not_keep_a_connection():
 
 def test_a_long_answer_is_no_late_head():
     async def work():
-        async with serving(head_seconds=0.1) as application, connected(application) as (reader, writer):
+        async with (
+            serving(head_timeout_seconds=0.1) as application,
+            connected(application) as (reader, writer),
+        ):
             application.go.clear()
             writer.write(ASK)
             await asyncio.sleep(0.4)
@@ -329,6 +349,6 @@ def test_an_address_that_cannot_be_had_is_named():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(AddressError, match=rf"127\.0\.0\.1:{port}"):
-            listen("127.0.0.1", port)
+            bind("127.0.0.1", port)
     with pytest.raises(AddressError, match=r"127\.0\.0\.999"):
-        listen("127.0.0.999", 0)
+        bind("127.0.0.999", 0)

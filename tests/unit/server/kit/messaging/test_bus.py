@@ -4,14 +4,14 @@ import asyncio
 
 import pytest
 
-from envmgr.server.kit.common.events import Event
-from envmgr.server.kit.common.problems import Unavailable
+from envmgr.server.kit.common.events import EventEnvelope
+from envmgr.server.kit.common.problems import ServiceUnavailable
 from envmgr.server.kit.messaging.bus import InProcessBus, Subscription
 from support.hearing import Listener
 
 
 def event(number, type_="Tested"):
-    return Event(
+    return EventEnvelope(
         id=str(number),
         source="alm/app",
         type=type_,
@@ -24,7 +24,7 @@ def event(number, type_="Tested"):
 
 
 def published(events, *subscriptions):
-    bus = InProcessBus(first_wait=0.001)
+    bus = InProcessBus(initial_backoff=0.001)
     for subscription in subscriptions:
         bus.subscribe(subscription)
     asyncio.run(bus.publish(events))
@@ -73,10 +73,10 @@ def test_poison_is_buried_after_its_tries_and_the_rest_goes_on():
 
 def test_a_consumer_that_is_away_is_no_reason_to_bury():
     def fails(_events):
-        raise Unavailable("away")
+        raise ServiceUnavailable("away")
 
     listener = Listener(fails)
     with pytest.raises(ExceptionGroup) as raised:
         published([event(1)], subscription(listener, "*"))
-    assert isinstance(raised.value.exceptions[0], Unavailable)
+    assert isinstance(raised.value.exceptions[0], ServiceUnavailable)
     assert listener.buried == []

@@ -5,13 +5,13 @@ import asyncio
 import pytest
 
 from envmgr.server.app import module
-from envmgr.server.kit.common.events import Event
+from envmgr.server.kit.common.events import EventEnvelope
 from envmgr.server.kit.messaging import inbox
 from support.services import opened
 
 
 def event(number):
-    return Event(
+    return EventEnvelope(
         id=f"event-{number}",
         source="alm/app",
         type="AppCreated",
@@ -32,7 +32,9 @@ def taken(directory, *batches):
                 await database.write(
                     lambda transaction, numbers=numbers: [
                         each.sequence
-                        for each in inbox.fresh(transaction, "reader", [event(n) for n in numbers])
+                        for each in inbox.filter_unprocessed(
+                            transaction, "reader", [event(n) for n in numbers]
+                        )
                     ]
                 )
                 for numbers in batches
@@ -61,7 +63,9 @@ def test_what_another_consumer_had_is_new_to_this_one(tmp_path):
         async with opened(tmp_path, module) as database:
             for consumer in ("reader", "writer"):
                 found = await database.write(
-                    lambda transaction, consumer=consumer: inbox.fresh(transaction, consumer, [event(1)])
+                    lambda transaction, consumer=consumer: inbox.filter_unprocessed(
+                        transaction, consumer, [event(1)]
+                    )
                 )
                 assert [each.sequence for each in found] == [1]
 

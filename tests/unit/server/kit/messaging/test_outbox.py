@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from envmgr.server.app import module
-from envmgr.server.kit.common.events import Happening
+from envmgr.server.kit.common.events import DomainEvent
 from envmgr.server.kit.messaging import outbox
 from envmgr.server.kit.messaging.outbox import Outbox
 from support.hearing import happening, tells
@@ -25,7 +25,7 @@ def over(directory, scenario):
 
 
 def test_an_event_has_what_was_told_a_number_and_its_source(tmp_path):
-    told = Happening(
+    told = DomainEvent(
         type="Tested", subject="app/ä", data={"a": [1, None]}, actor='user:"ada"', traceparent="00-1"
     )
 
@@ -55,7 +55,7 @@ def test_events_come_in_order_from_the_first_that_was_not_sent(tmp_path):
     async def scenario(database, box):
         for group in ((0, 1, 2), (3,), tuple(range(4, 300))):
             await database.write(tells(*group))
-        await box.mark(2)
+        await box.acknowledge(2)
         events = await box.pending(290)
         assert [event.sequence for event in events] == list(range(3, 293))
         assert [event.data["number"] for event in events] == list(range(2, 292))
@@ -64,7 +64,7 @@ def test_events_come_in_order_from_the_first_that_was_not_sent(tmp_path):
 
 
 def test_large_events_come_a_few_at_once_and_each_of_them_comes(tmp_path):
-    size = outbox.HEAVY // 3
+    size = outbox.MAX_BATCH_CHARS // 3
 
     async def scenario(database, box):
         for number in range(5):
@@ -73,7 +73,7 @@ def test_large_events_come_a_few_at_once_and_each_of_them_comes(tmp_path):
         batches = []
         while events := await box.pending(500):
             batches.append([event.data["number"] for event in events])
-            await box.mark(events[-1].sequence)
+            await box.acknowledge(events[-1].sequence)
         assert batches == [[0, 1, 2], [3, 4]]
 
     over(tmp_path, scenario)
@@ -82,11 +82,11 @@ def test_large_events_come_a_few_at_once_and_each_of_them_comes(tmp_path):
 def test_an_event_that_is_too_large_for_a_batch_comes_alone(tmp_path):
     async def scenario(database, box):
         await database.write(
-            lambda transaction: transaction.emit(happening(0, data={"text": "x" * outbox.HEAVY}))
+            lambda transaction: transaction.emit(happening(0, data={"text": "x" * outbox.MAX_BATCH_CHARS}))
         )
         await database.write(tells(1))
         assert [event.sequence for event in await box.pending(500)] == [1]
-        await box.mark(1)
+        await box.acknowledge(1)
         assert [event.sequence for event in await box.pending(500)] == [2]
 
     over(tmp_path, scenario)

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from envmgr.server.kit.security import jwks_cache as module
-from envmgr.server.kit.security.jwks_cache import Issuers, IssuerUnavailable, is_safe
+from envmgr.server.kit.security.jwks_cache import IssuerUnavailable, JwksCache, is_secure_url
 from support.issuer import running
 
 
@@ -24,7 +24,7 @@ def issuer():
 
 def found(issuer, *kids, issuers=None):
     async def whole():
-        own = issuers or Issuers()
+        own = issuers or JwksCache()
         return [await own.key(issuer.url, kid) for kid in kids]
 
     return asyncio.run(whole())
@@ -38,7 +38,7 @@ def test_keys_are_found_by_their_names_and_asked_for_once(issuer):
 
 def test_many_who_ask_at_once_are_one_request(issuer):
     async def whole():
-        issuers = Issuers()
+        issuers = JwksCache()
         return await asyncio.gather(*(issuers.key(issuer.url, "RS256") for _ in range(10)))
 
     assert len(asyncio.run(whole())) == 10
@@ -49,11 +49,11 @@ def test_a_new_key_is_found_but_unknown_names_do_not_ask_again_and_again(issuer)
     clock = Clock()
 
     async def whole():
-        issuers = Issuers(clock=clock)
+        issuers = JwksCache(clock=clock)
         await issuers.key(issuer.url, "RS256")
         issuer.jwks = [issuer.jwk("RS256", "new")]
         assert await issuers.key(issuer.url, "new") is None
-        clock.now += module.COOL_DOWN
+        clock.now += module.MIN_REFRESH_INTERVAL_SECONDS
         assert (await issuers.key(issuer.url, "new"))["kid"] == "new"
         for n in range(10):
             assert await issuers.key(issuer.url, f"guess{n}") is None
@@ -66,10 +66,10 @@ def test_a_key_that_was_withdrawn_is_gone_after_an_hour(issuer):
     clock = Clock()
 
     async def whole():
-        issuers = Issuers(clock=clock)
+        issuers = JwksCache(clock=clock)
         await issuers.key(issuer.url, "RS256")
         issuer.jwks = []
-        clock.now += module.FRESH
+        clock.now += module.MAX_AGE_SECONDS
         assert await issuers.key(issuer.url, "RS256") is None
 
     asyncio.run(whole())
@@ -79,17 +79,17 @@ def test_while_an_issuer_is_away_its_keys_of_before_will_do_for_a_day(issuer):
     clock = Clock()
 
     async def whole():
-        issuers = Issuers(clock=clock)
+        issuers = JwksCache(clock=clock)
         await issuers.key(issuer.url, "RS256")
         issuer.answers["/keys"] = (503, b"", {})
-        clock.now += module.FRESH
+        clock.now += module.MAX_AGE_SECONDS
         assert await issuers.key(issuer.url, "RS256")
         asked = len(issuer.asked)
         assert await issuers.key(issuer.url, "RS256")
         with pytest.raises(IssuerUnavailable):
             await issuers.key(issuer.url, "unknown")
         assert len(issuer.asked) == asked
-        clock.now += module.STALE
+        clock.now += module.STALE_IF_ERROR_SECONDS
         with pytest.raises(IssuerUnavailable):
             await issuers.key(issuer.url, "RS256")
 
@@ -103,7 +103,7 @@ def test_while_an_issuer_is_away_its_keys_of_before_will_do_for_a_day(issuer):
         ("/keys", (200, b"{", {})),
         ("/keys", (200, b"[]", {})),
         ("/keys", (200, b'{"keys": [7]}', {})),
-        ("/keys", (200, b" " * (module.LARGEST + 1), {})),
+        ("/keys", (200, b" " * (module.MAX_RESPONSE_BYTES + 1), {})),
         ("/keys", (302, b"", {"location": "http://127.0.0.1:1/keys"})),
         ("/.well-known/openid-configuration", (500, b"", {})),
         ("/.well-known/openid-configuration", (200, b"{}", {})),
@@ -142,13 +142,13 @@ def test_keys_are_not_fetched_from_where_anybody_could_have_put_them(issuer, url
     ],
 )
 def test_only_https_is_safe_or_this_machine(url, safe):
-    assert is_safe(url) is safe
+    assert is_secure_url(url) is safe
 
 
 def test_a_slow_issuer_is_not_waited_for(issuer, monkeypatch):
     import threading
 
-    monkeypatch.setattr(module, "PATIENCE", 0.05)
+    monkeypatch.setattr(module, "FETCH_TIMEOUT_SECONDS", 0.05)
     go = threading.Event()
     answer = issuer.answer
     issuer.answer = lambda path: go.wait(5) and answer(path)

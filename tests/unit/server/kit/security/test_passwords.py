@@ -5,14 +5,14 @@ import asyncio
 import pytest
 from argon2 import PasswordHasher
 
-from envmgr.server.kit.common.problems import Unavailable
+from envmgr.server.kit.common.problems import ServiceUnavailable
 from envmgr.server.kit.security import passwords
-from envmgr.server.kit.security.passwords import Passwords
+from envmgr.server.kit.security.passwords import Argon2PasswordHasher
 
 
 def run(scenario):
     async def whole():
-        hasher = Passwords()
+        hasher = Argon2PasswordHasher()
         try:
             return await scenario(hasher)
         finally:
@@ -23,37 +23,39 @@ def run(scenario):
 
 def test_the_right_password_is_right_and_others_are_not():
     async def scenario(hasher):
-        stored = await hasher.hashed("correct horse")
+        stored = await hasher.hash("correct horse")
         assert stored.startswith("$argon2id$")
-        assert await hasher.is_right(stored, "correct horse")
-        assert not await hasher.is_right(stored, "correct horse ")
-        assert not await hasher.is_right("", "correct horse")
-        assert not await hasher.is_right("$argon2id$nonsense", "correct horse")
-        assert not Passwords.is_old(stored)
+        assert await hasher.verify(stored, "correct horse")
+        assert not await hasher.verify(stored, "correct horse ")
+        assert not await hasher.verify("", "correct horse")
+        assert not await hasher.verify("$argon2id$nonsense", "correct horse")
+        assert not Argon2PasswordHasher.needs_rehash(stored)
 
     run(scenario)
 
 
 def test_nobody_has_no_password_and_is_asked_by_the_same_work():
     async def scenario(hasher):
-        for guess in ("", "anything", passwords._NOBODY):
-            assert not await hasher.is_right(None, guess)
+        for guess in ("", "anything", passwords._DUMMY_HASH):
+            assert not await hasher.verify(None, guess)
 
     run(scenario)
-    assert not Passwords.is_old(passwords._NOBODY)
+    assert not Argon2PasswordHasher.needs_rehash(passwords._DUMMY_HASH)
 
 
 def test_a_password_hashed_otherwise_is_old():
-    assert Passwords.is_old(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash("x"))
+    assert Argon2PasswordHasher.needs_rehash(
+        PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash("x")
+    )
 
 
 def test_a_flood_is_sent_away_instead_of_waiting(monkeypatch):
-    monkeypatch.setattr(passwords, "WAITING", 3)
+    monkeypatch.setattr(passwords, "MAX_QUEUE_SIZE", 3)
 
     async def scenario(hasher):
-        found = await asyncio.gather(*(hasher.is_right(None, "x") for _ in range(8)), return_exceptions=True)
-        assert sum(isinstance(each, Unavailable) for each in found) == 5
-        assert not await hasher.is_right(None, "x")
+        found = await asyncio.gather(*(hasher.verify(None, "x") for _ in range(8)), return_exceptions=True)
+        assert sum(isinstance(each, ServiceUnavailable) for each in found) == 5
+        assert not await hasher.verify(None, "x")
 
     run(scenario)
 
@@ -61,6 +63,6 @@ def test_a_flood_is_sent_away_instead_of_waiting(monkeypatch):
 @pytest.mark.parametrize("text", ["naïve pässword", "パスワード", "a" * 1024])
 def test_any_text_can_be_a_password(text):
     async def scenario(hasher):
-        assert await hasher.is_right(await hasher.hashed(text), text)
+        assert await hasher.verify(await hasher.hash(text), text)
 
     run(scenario)

@@ -6,7 +6,7 @@ from envmgr.server.kit.telemetry.metrics import Metrics
 
 
 def samples(metrics):
-    families = text_string_to_metric_families(metrics.text().decode())
+    families = text_string_to_metric_families(metrics.render().decode())
     return {
         (sample.name, *sample.labels.values()): sample.value
         for family in families
@@ -17,7 +17,7 @@ def samples(metrics):
 def test_requests_are_counted_by_method_route_and_status():
     metrics = Metrics()
     for status in (200, 200, 404):
-        metrics.answered("GET", "/apps/{app}", status, 0.003)
+        metrics.record_request("GET", "/apps/{app}", status, 0.003)
     found = samples(metrics)
     assert found["alm_http_requests_total", "GET", "/apps/{app}", "200"] == 2
     assert found["alm_http_requests_total", "GET", "/apps/{app}", "404"] == 1
@@ -29,16 +29,16 @@ def test_requests_are_counted_by_method_route_and_status():
 def test_what_strangers_send_makes_no_new_series():
     metrics = Metrics()
     for number in range(50):
-        metrics.answered(f"METHOD{number}", "", 405, 0.001)
+        metrics.record_request(f"METHOD{number}", "", 405, 0.001)
     counted = {key: value for key, value in samples(metrics).items() if key[0] == "alm_http_requests_total"}
     assert counted == {("alm_http_requests_total", "other", "none", "405"): 50}
 
 
 def test_a_gauge_shows_what_there_is_now():
     metrics = Metrics()
-    metrics.show("alm_backlog", "Waits.", "service", {"app": 3.0, "version": 1.0})
-    metrics.show("alm_backlog", "Waits.", "service", {"app": 2.0})
-    metrics.show("alm_length", "Entries.", "", {"": 7.0})
+    metrics.set_gauge("alm_backlog", "Waits.", "service", {"app": 3.0, "version": 1.0})
+    metrics.set_gauge("alm_backlog", "Waits.", "service", {"app": 2.0})
+    metrics.set_gauge("alm_length", "Entries.", "", {"": 7.0})
     found = samples(metrics)
     assert found["alm_backlog", "app"] == 2
     assert ("alm_backlog", "version") not in found
@@ -51,6 +51,6 @@ def test_the_process_is_measured():
 
 def test_two_servers_in_one_process_count_apart():
     one, other = Metrics(), Metrics()
-    one.ran("job", "done")
+    one.record_job("job", "done")
     assert samples(one)["alm_jobs_total", "job", "done"] == 1
     assert ("alm_jobs_total", "job", "done") not in samples(other)

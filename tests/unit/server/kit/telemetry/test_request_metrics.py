@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.exposition import generate_latest
 
 from envmgr.server.kit.telemetry.metrics import Metrics
-from envmgr.server.kit.telemetry.request_metrics import Requests
+from envmgr.server.kit.telemetry.request_metrics import RequestCollector
 
 BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 ANSWERS = [
@@ -49,36 +49,36 @@ def library(answers):
 
 @pytest.mark.parametrize("answers", [[], ANSWERS[:1], ANSWERS], ids=len)
 def test_what_is_shown_is_what_the_library_shows(answers):
-    requests = Requests()
+    requests = RequestCollector()
     for answer in answers:
-        requests.answered(*answer)
+        requests.record_request(*answer)
     assert shown(requests) == library(answers)
 
 
 def test_every_bound_holds_what_is_not_above_it():
-    requests = Requests()
+    requests = RequestCollector()
     for bound in BOUNDS:
-        requests.answered("GET", "/apps", 200, bound)
+        requests.record_request("GET", "/apps", 200, bound)
     buckets = [line.rpartition(" ")[2] for line in shown(requests) if "_bucket" in line]
     assert buckets == [f"{n}.0" for n in [*range(1, len(BOUNDS) + 1), len(BOUNDS)]]
 
 
 def test_a_look_changes_nothing_and_counting_goes_on_during_one():
-    requests = Requests()
-    requests.answered("GET", "/apps", 200, 0.5)
+    requests = RequestCollector()
+    requests.record_request("GET", "/apps", 200, 0.5)
     assert shown(requests) == shown(requests)
     counted, timed = requests.collect()
-    requests.answered("GET", "/apps", 200, 0.5)
-    requests.answered("GET", "/new", 200, 0.5)
+    requests.record_request("GET", "/apps", 200, 0.5)
+    requests.record_request("GET", "/new", 200, 0.5)
     assert [sample.value for sample in counted.samples] == [1]
     assert {sample.labels["route"] for sample in timed.samples} == {"/apps"}
     assert 'alm_http_requests_total{method="GET",route="/apps",status="200"} 2.0' in shown(requests)
 
 
 def test_methods_that_strangers_make_up_and_paths_that_there_are_not_have_one_name():
-    requests = Requests()
+    requests = RequestCollector()
     for number in range(20):
-        requests.answered(f"METHOD{number}", "", 405, 0.1)
+        requests.record_request(f"METHOD{number}", "", 405, 0.1)
     assert [line for line in shown(requests) if line.startswith("alm_http_requests_total")] == [
         'alm_http_requests_total{method="other",route="none",status="405"} 20.0'
     ]
@@ -86,6 +86,6 @@ def test_methods_that_strangers_make_up_and_paths_that_there_are_not_have_one_na
 
 def test_two_servers_in_one_process_count_their_requests_apart():
     one, other = Metrics(), Metrics()
-    one.answered("GET", "/apps", 200, 0.1)
-    assert b'alm_http_requests_total{method="GET",route="/apps",status="200"} 1.0' in one.text()
-    assert b"alm_http_requests_total{" not in other.text()
+    one.record_request("GET", "/apps", 200, 0.1)
+    assert b'alm_http_requests_total{method="GET",route="/apps",status="200"} 1.0' in one.render()
+    assert b"alm_http_requests_total{" not in other.render()

@@ -9,11 +9,11 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode, format_span_id, format_trace_id
 
-from envmgr.server.kit.common.events import Event
+from envmgr.server.kit.common.events import EventEnvelope
 from envmgr.server.kit.messaging.bus import InProcessBus, Subscription
 from envmgr.server.kit.telemetry import tracing as tracing_module
-from envmgr.server.kit.telemetry.request_info import Seen
-from envmgr.server.kit.telemetry.tracing import FEW, Announced, Tracing
+from envmgr.server.kit.telemetry.request_info import RequestInfo
+from envmgr.server.kit.telemetry.tracing import MAX_SPANS_PER_BATCH, LoggingExporter, Tracing
 from support.hearing import Diary, Listener
 
 ORIGIN = "00f067aa0ba902b7"
@@ -35,7 +35,7 @@ def event(number, **values):
         "data": {"number": number},
         "traceparent": f"00-{trace_of(number)}-{ORIGIN}-01",
     }
-    return Event(**{**given, **values})
+    return EventEnvelope(**{**given, **values})
 
 
 @contextmanager
@@ -51,7 +51,7 @@ def told():
 
 def published(events, *listeners):
     with told() as (tracing, spans):
-        bus = tracing.bus(InProcessBus(first_wait=0.001))
+        bus = tracing.bus(InProcessBus(initial_backoff=0.001))
         for number, listener in enumerate(listeners):
             bus.subscribe(Subscription(f"c{number}", frozenset("*"), listener.handle, listener.bury))
         asyncio.run(bus.publish(events))
@@ -90,7 +90,7 @@ def test_a_few_events_each_have_spans_in_their_own_trace():
 
 
 def test_many_events_share_a_span_that_is_linked_to_where_they_happened():
-    numbers = range(1, FEW + 2)
+    numbers = range(1, MAX_SPANS_PER_BATCH + 2)
     listener = Listener()
     spans = published([event(number) for number in numbers], listener)
     assert listener.batches == [list(numbers)]
@@ -113,7 +113,7 @@ def test_who_takes_a_few_out_of_many_takes_them_in_their_own_traces():
     with told() as (tracing, spans):
         bus = tracing.bus(InProcessBus())
         bus.subscribe(Subscription("picky", frozenset({"Rare"}), listener.handle, listener.bury))
-        events = [event(number) for number in range(1, FEW + 1)]
+        events = [event(number) for number in range(1, MAX_SPANS_PER_BATCH + 1)]
         asyncio.run(bus.publish([*events, event(99, type="Rare")]))
     (taken,) = of_kind(spans, SpanKind.CONSUMER)
     assert (listener.heard, trace(taken), parent(taken)) == ([99], trace_of(99), ORIGIN)
@@ -140,7 +140,7 @@ def test_a_failure_is_told_by_its_kind_only_and_each_try_by_itself():
 
 
 @pytest.mark.parametrize("traceparent", ["", "garbage", f"00-{'0' * 32}-{ORIGIN}-01", "00-ü-1-01"])
-@pytest.mark.parametrize("number", [1, FEW + 1])
+@pytest.mark.parametrize("number", [1, MAX_SPANS_PER_BATCH + 1])
 def test_events_without_a_proper_trace_are_carried_all_the_same(traceparent, number):
     listener = Listener()
     spans = published([event(n, traceparent=traceparent) for n in range(number)], listener)
@@ -158,7 +158,7 @@ def test_what_a_consumer_is_called_elsewhere_it_is_called_still():
 def asked(tracing, *headers, method="GET", status=200, **seen):
     scope = {"type": "http", "method": method, "scheme": "http", "path": "/apps", "headers": list(headers)}
     span = tracing.request(scope)
-    span.end(Seen(method=method, path="/apps", client="", request_id="r", **seen), status)
+    span.end(RequestInfo(method=method, path="/apps", client="", request_id="r", **seen), status)
     return span.scope
 
 
@@ -214,7 +214,7 @@ class Flaky(SpanExporter):
 def test_that_nothing_arrives_is_said_once_until_it_does():
     diary = Diary()
     flaky = Flaky(True, False, False, True, True, False)
-    exporter = Announced(flaky, "collector:4318", diary)
+    exporter = LoggingExporter(flaky, "collector:4318", diary)
     while flaky.results:
         exporter.export([])
     away, back = "traces do not arrive: they are dropped meanwhile", "traces arrive again"
