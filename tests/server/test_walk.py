@@ -1,4 +1,4 @@
-"""The README's walk, from nothing to who runs what: its commands are run, and must say what it shows."""
+"""The walkthrough of docs/alm.md: its commands are run at a terminal, and must print what it shows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from support.gitrepo import QUIET, commit, git, repository
 from support.sandbox import ENVMGR, Sandbox
 from support.terminal import at_terminal
 
-README = Path(envmgr.__file__).parents[2] / "README.md"
+GUIDE = Path(envmgr.__file__).parents[2] / "docs" / "alm.md"
 PUSHES = (
     ("shop", "1.0", "Open the shop", "nodejs=20.1.0\n"),
     ("shop", "1.1", "Move to Node.js 24", "nodejs=24.11.0\n"),
@@ -31,14 +31,14 @@ VARYING = (
 )
 
 pytestmark = [
-    pytest.mark.skipif(not README.is_file(), reason="an installed package has no README beside it"),
+    pytest.mark.skipif(not GUIDE.is_file(), reason="an installed package has no documentation beside it"),
     pytest.mark.skipif(os.name == "nt", reason="the walk is shown at a terminal as Linux and macOS have it"),
 ]
 
 
 def transcript():
-    """Give each command of the walk, with what the README shows that it says."""
-    section = README.read_text().partition("## What runs where")[2].partition("\n## ")[0]
+    """Give each command of the walk, with the output that the guide shows."""
+    section = GUIDE.read_text().partition("## Walkthrough")[2].partition("\n## ")[0]
     blocks = re.findall(r"^```console\n(.*?)^```", section, re.DOTALL | re.MULTILINE)
     steps = [step for block in blocks for step in re.split(r"^\$ ", block, flags=re.MULTILINE) if step]
     return [step.partition("\n")[::2] for step in steps]
@@ -51,7 +51,7 @@ def plain(text):
 
 
 class Walk:
-    """Somebody at a terminal, who types what the README says."""
+    """Somebody at a terminal, who types the commands of the guide."""
 
     def __init__(self, machine, daemon):
         self.machine = machine
@@ -114,7 +114,7 @@ def walk(tmp_path, server):
         daemon.end()
 
 
-def test_the_readmes_walk_goes_as_it_says(walk):
+def test_the_walkthrough_prints_what_it_shows(walk):
     different = []
     steps = transcript()
     assert len([line for line, _ in steps if line.startswith("envmgr alm")]) > 10
@@ -123,7 +123,7 @@ def test_the_readmes_walk_goes_as_it_says(walk):
         if "envmgr alm" not in line or "envmgr alm serve" in line:
             continue
         if plain(said) != plain(shown):
-            different.append(f"$ {line}\n{said}-- but the README shows:\n{shown}")
+            different.append(f"$ {line}\n{said}-- but the guide shows:\n{shown}")
     assert not different, "\n".join(different)
     assert next(walk.pushes, None) is None, "the walk does not push all that it deploys"
 
