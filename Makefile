@@ -1,4 +1,5 @@
-# `make demo` does the main job for real in this repository; `make test` runs the tests. Both set everything up.
+# `make demo` does the main job for real in this repository; `make test` runs the tests, `make test-all` those that take
+# long, too. All set everything up.
 
 PYTHON ?= python3
 VENV   := .venv
@@ -7,17 +8,24 @@ PINNED := $(VENV)/.pinned
 READY  := $(VENV)/.ready
 REQUIREMENTS ?= requirements/dev.txt
 WORKERS ?= auto
-DEPENDENCY_TESTS := tests/unit tests/functional tests/contract -m "not slow and not registries"
+DEPENDENCY_TESTS := tests/unit tests/functional tests/contract tests/server \
+  --ignore=tests/server/test_schemathesis.py -m "not slow and not registries"
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test test-lowest test-newest check unit lint types contracts coverage bench dist openapi requirements upgrade clean
+.PHONY: demo test test-all test-lowest test-newest check unit lint types contracts coverage bench dist openapi requirements upgrade clean
 
 demo: $(READY)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh tests/demo.sh
 
 test: $(READY)
+	$(BIN)/python -m pytest -n $(WORKERS) -m "not slow"
+
+# Also what takes long: every point of a kill, survival under load, a fuzzer on the whole API, the set-up itself against a
+# local index, the coverage of the pure core, and the lowest versions of the dependencies.
+test-all: $(READY) coverage
 	$(BIN)/python -m pytest -n $(WORKERS)
+	$(MAKE) test-lowest
 
 # The client and the server with the lowest versions of their dependencies that pyproject.toml allows ...
 test-lowest: $(READY)

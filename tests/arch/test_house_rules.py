@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,14 +38,20 @@ OWNERS = {
 }
 
 
+@cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
 def name_of(path: Path) -> str:
     return path.relative_to(SOURCE).as_posix()
 
 
+@cache
 def calls_and_attributes(path: Path) -> set[str]:
     """Name everything a module calls or reaches for, as `print` or `os.environ`."""
     found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Attribute):
             found.add(ast.unparse(node))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
@@ -52,9 +59,10 @@ def calls_and_attributes(path: Path) -> set[str]:
     return found
 
 
+@cache
 def imports_of(path: Path) -> set[str]:
     found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Import):
             found |= {alias.name.partition(".")[0] for alias in node.names}
         if isinstance(node, ast.ImportFrom) and node.module and not node.level:
@@ -62,27 +70,27 @@ def imports_of(path: Path) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name_of)
-def test_only_the_command_line_prints_and_exits(path):
-    if name_of(path).startswith(("cli/", "server/main/")) or name_of(path) in {
+def modules_that_use(names: set[str]) -> set[str]:
+    return {name_of(path) for path in MODULES if calls_and_attributes(path) & names}
+
+
+def test_only_the_command_line_prints_and_exits():
+    programs = {
         "__main__.py",
         "install/archive/decompress.py",
-    }:
-        return  # inflate.py is a program of its own: its standard output is the archive's content
-    assert calls_and_attributes(path).isdisjoint(PRINTS_OR_EXITS)
+    }  # the latter writes an archive's content to stdout
+    users = modules_that_use(PRINTS_OR_EXITS) - programs
+    assert {name for name in users if not name.startswith(("cli/", "server/main/"))} == set()
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name_of)
-def test_only_one_file_reads_the_environment(path):
-    if name_of(path) == "kit/environment.py":
-        return
-    assert calls_and_attributes(path).isdisjoint({"os.environ", "os.getenv", "os.environb", "os.getcwd"})
+def test_only_one_file_reads_the_environment():
+    readers = {"os.environ", "os.getenv", "os.environb", "os.getcwd"}
+    assert modules_that_use(readers) - {"kit/environment.py"} == set()
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name_of)
 @pytest.mark.parametrize(("library", "owners"), OWNERS.items())
-def test_only_its_owners_know_a_library(library, owners, path):
-    assert (library in imports_of(path)) == (name_of(path) in owners)
+def test_only_its_owners_know_a_library(library, owners):
+    assert {name_of(path) for path in MODULES if library in imports_of(path)} == owners
 
 
 def public_definitions(node: ast.AST) -> Iterator[ast.FunctionDef | ast.ClassDef]:
@@ -97,9 +105,11 @@ def public_definitions(node: ast.AST) -> Iterator[ast.FunctionDef | ast.ClassDef
             yield from public_definitions(child)
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name_of)
-def test_every_public_definition_says_what_it_does(path):
-    tree = ast.parse(path.read_text())
-    silent = [node.name for node in public_definitions(tree) if not ast.get_docstring(node)]
-    assert ast.get_docstring(tree)
+def test_every_public_definition_says_what_it_does():
+    silent = [
+        (name_of(path), getattr(node, "name", "the module"))
+        for path in MODULES
+        for node in (tree_of(path), *public_definitions(tree_of(path)))
+        if not ast.get_docstring(node)
+    ]
     assert silent == []

@@ -58,6 +58,7 @@ def acts_of_a_run(machine: Sandbox) -> int:
     return int(count.read_text())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch", range(BATCHES))
 def test_a_kill_at_any_act_on_a_file_leaves_everything_whole(two_tools, batch):
     total = acts_of_a_run(two_tools)

@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import msgspec
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
@@ -45,6 +46,7 @@ def odd(**values):
     return DomainEvent(type="Tested", subject="app/1", data=values, actor="user:ada")
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.lists(happenings, max_size=4), max_size=4))
 @example([[odd(nul="\0", within="a\0b", escaped="\\u0000")]])
