@@ -13,7 +13,7 @@ from envmgr.kit.distribution import DISTRIBUTION
 
 CHECKOUT = Path(__file__).parents[2]
 INSTALL = re.compile(
-    r"\b(?:pipx?|uv|uvx|poetry|pdm)\b(?: tool| pip)? (?:install|add|run|upgrade|inject)?\b([^\n`]*)"
+    r"\b(?:pipx?|uv|uvx|poetry|pdm)\b(?: tool| pip)? (?!uninstall\b)(?:install|add|run|upgrade|inject)?\b([^\n`]*)"
 )
 FROM_INDEX = re.compile(r"(?:envmgr|envmgr-cli|envmgr-toolchain)(?:\[[a-z,]*\])?(?:[=<>~!].*)?")
 
@@ -74,6 +74,7 @@ def test_an_install_from_an_index_is_recognized(line):
         "pipx install --force 'envmgr-toolchain[server] @ file:///home/you/envmgr'",
         'pip install "$ENVMGR_WHEEL"',
         "pipx install my-tool",
+        "pipx uninstall envmgr-toolchain",
     ],
 )
 def test_an_install_from_a_clone_or_a_wheel_is_fine(line):
