@@ -301,7 +301,10 @@ def test_exit_codes(two_tools):
 
 
 def test_a_bug_of_ours_is_one_line_and_a_log(sandbox):
-    program = "import sys\nfrom envmgr.cli import main, fast_path\nfast_path.find = None\nsys.exit(main.main(['list']))"
+    program = (
+        "import sys\nfrom envmgr.cli import main, fast_path\n"
+        "fast_path.lookup = None\nsys.exit(main.main(['list']))"
+    )
     result = sandbox.command([sys.executable, "-c", program])
     assert result.code == 3
     error, hint = result.err.splitlines()

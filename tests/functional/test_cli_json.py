@@ -215,7 +215,7 @@ def test_a_bad_manifest_is_reported_whole(box):
 def test_a_bug_is_a_document_with_a_log(box):
     program = (
         "import sys\nfrom envmgr.cli import main, fast_path\n"
-        "fast_path.find = None\nsys.exit(main.main(['--json', 'list']))"
+        "fast_path.lookup = None\nsys.exit(main.main(['--json', 'list']))"
     )
     result = box.command([sys.executable, "-c", program])
     assert result.code == 3

@@ -392,7 +392,7 @@ def test_what_a_consumer_cannot_take_is_kept_shown_and_taken_when_mended(fresh):
     daemon.start()
     data = ("--data-dir", str(daemon.data))
     letters = await_letters(data)
-    assert [(letter["id"], letter["consumer"], letter["tries"]) for letter in letters] == [
+    assert [(letter["id"], letter["consumer"], letter["attempts"]) for letter in letters] == [
         ("audit:1", "audit-log", 5)
     ]
     with daemon.wire(daemon.login()["access_token"]) as wire:
