@@ -118,16 +118,16 @@ def test_a_range_and_its_list(sandbox):
 def test_why_tells_the_whole_story(two_tools):
     two_tools.ok("install")
     lines = two_tools.ok("why", "alpha").out.splitlines()
-    assert lines[0] == "alpha 1.1.0, as locked"
+    assert lines[0] == "alpha 1.1.0 (locked)"
     assert any(line.split() == ["→", "^1.0", ".envmgr"] for line in lines)
     assert any(line.split() == ["-", "$ENVMGR_ALPHA_VERSION"] for line in lines)
-    assert "  lock       .envmgr.lock says 1.1.0" in lines
+    assert "  lock       locked to 1.1.0 in .envmgr.lock" in lines
     assert "  installed  1.1.0" in lines
     assert "  matching   1.1.0, 1.0.0" in lines
     two_tools.write("alpha=^1.0", "beta=>=1")
     beta = two_tools.ok("why", "beta").out
     assert "pre-release: 1.3.0-rc.1" in beta
-    assert "lock       .envmgr.lock does not lock >=1" in beta
+    assert "lock       >=1 is not in .envmgr.lock" in beta
     young = two_tools.ok("why", "alpha", env={"ENVMGR_MINIMUM_RELEASE_AGE": "99999d"}).out
     assert "younger than minimum_release_age" in young
     two_tools.server.close()
@@ -146,7 +146,9 @@ def test_settings_are_written_shown_and_taken_out(sandbox):
     assert rows["jobs"].split()[1:3] == ["2", "ENVMGR_JOBS"]
     assert path in rows["minimum_release_age"]
     assert "https://a.test/=https://b.test/" in rows["mirrors"]
-    assert "is now 0s (default)" in sandbox.ok("config", "unset", "minimum_release_age").err
+    assert (
+        "set minimum_release_age = 0s (default)" in sandbox.ok("config", "unset", "minimum_release_age").err
+    )
     assert "did you mean jobs?" in sandbox.run("config", "set", "job", "3").err
     assert "it should be" in sandbox.run("config", "set", "offline", "perhaps").err
 
@@ -180,7 +182,7 @@ def test_the_cache_says_what_it_holds(two_tools):
         (["uninstall", "alpha"], "installed: alpha@1.1.0"),
         (["uninstall", "alpa@1.1.0"], "did you mean alpha?"),
         (["config", "get", "offlin"], "did you mean offline?"),
-        (["install", "alpha", "1", "2"], "written TOOL@VERSION"),
+        (["install", "alpha", "1", "2"], "use TOOL@VERSION for several tools"),
     ],
     ids=" ".join,
 )
@@ -205,9 +207,9 @@ def test_other_names_of_a_tool_are_understood(sandbox):
 
 
 def test_a_tool_that_is_known_and_not_installed_is_no_error(sandbox):
-    assert sandbox.ok("list", "nodejs").out.startswith("no version of nodejs is installed: `envmgr install")
-    assert sandbox.ok("list").out.startswith("nothing is installed")
-    assert sandbox.ok("current").out.startswith("no tool is set here")
+    assert sandbox.ok("list", "nodejs").out.startswith("no version of nodejs installed; run `envmgr install")
+    assert sandbox.ok("list").out.startswith("no tools installed")
+    assert sandbox.ok("current").out.startswith("no tools configured")
 
 
 # -- files that cannot be used ------------------------------------------------------------------------------
@@ -308,8 +310,8 @@ def test_a_bug_of_ours_is_one_line_and_a_log(sandbox):
     result = sandbox.command([sys.executable, "-c", program])
     assert result.code == 3
     error, hint = result.err.splitlines()
-    assert error.startswith("error: this is a bug in envmgr: TypeError")
-    assert os.path.isfile(hint.removeprefix("hint: the details are in "))
+    assert error.startswith("error: internal error: TypeError")
+    assert os.path.isfile(hint.removeprefix("hint: report this bug; details: "))
 
 
 @POSIX
@@ -326,7 +328,7 @@ def test_a_reader_that_leaves_is_no_error(sandbox, words):
 def test_output_that_cannot_be_written_is_an_error(sandbox):
     result = sandbox.command(["sh", "-c", f"'{ENVMGR}' plugin list > /dev/full"])
     assert result.code == 1
-    assert result.err.startswith("error: cannot write the output: ")
+    assert result.err.startswith("error: cannot write to stdout: ")
     assert sandbox.command(["sh", "-c", f"'{ENVMGR}' list >&-"]).code == 0
 
 
@@ -339,7 +341,7 @@ def test_output_that_cannot_be_written_is_no_bug_either_where_it_is_not_kept_bac
     result = sandbox.command(["sh", "-c", f"'{ENVMGR}' {words} > /dev/full"])
     assert (result.code, result.err) == (
         1,
-        "error: cannot write the output: No space left on device\n",
+        "error: cannot write to stdout: No space left on device\n",
     )
 
 

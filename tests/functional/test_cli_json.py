@@ -40,17 +40,17 @@ CALLS = {
     "which": (["which", "alpha"], {"command", "path", "tool", "version"}),
     "where": (["where", "alpha"], {"tool", "version", "path"}),
     "why": (["why", "alpha"], {"tool", "request", "version", "considered", "lock", "candidates", "rejected"}),
-    "install": (["install"], {"installed", "already"}),
-    "use": (["use", "alpha", "^1.0"], {"tool", "request", "file", "installed", "already"}),
+    "install": (["install"], {"installed", "already_installed"}),
+    "use": (["use", "alpha", "^1.0"], {"tool", "request", "file", "installed", "already_installed"}),
     "lock": (["lock"], {"path", "changed", "tools"}),
     "reshim": (["reshim"], {"directory", "commands", "added", "removed"}),
     "uninstall": (["uninstall", "--dry-run", "alpha@1.1.0"], {"dry_run", "removed"}),
     "doctor": (["doctor"], {"findings"}),
     "plugin-list": (["plugin", "list"], {"plugins"}),
-    "plugin-show": (["plugin", "show", "alpha"], {"name", "manifest", "digest", "whose"}),
+    "plugin-show": (["plugin", "show", "alpha"], {"name", "manifest", "digest", "scope"}),
     "plugin-lint": (["plugin", "lint", "alpha"], {"manifest", "issues", "warnings"}),
     "config-list": (["config", "list"], {"settings"}),
-    "config-get": (["config", "get", "jobs"], {"name", "value", "origin", "meaning"}),
+    "config-get": (["config", "get", "jobs"], {"name", "value", "origin", "description"}),
     "config-set": (["config", "set", "jobs", "3"], {"name", "value", "origin"}),
     "config-unset": (["config", "unset", "jobs"], {"name", "value", "origin"}),
     "config-path": (["config", "path"], {"path"}),
@@ -76,7 +76,7 @@ def test_commands_that_change_things_say_what_they_did(sandbox):
     source = sandbox.add_manifest(sandbox.manifest("alpha", ("alpha",)))
     moved = source.rename(sandbox.root / "alpha.json")
     added = document(sandbox.ok("plugin", "add", "alpha", str(moved), "--json"), "plugin-add")
-    assert (added["name"], added["whose"]) == ("alpha", "user")
+    assert (added["name"], added["scope"]) == ("alpha", "user")
     dry = document(sandbox.ok("install", "alpha@1", "--dry-run", "--json"), "install")
     assert dry["dry_run"] is True
     assert [one["version"] for one in dry["installed"]] == ["1.1.0"]
@@ -221,7 +221,7 @@ def test_a_bug_is_a_document_with_a_log(box):
     assert result.code == 3
     found = document(result, "error")
     assert found["code"] == "bug"
-    log = found["hint"].removeprefix("the details are in ")
+    log = found["hint"].removeprefix("report this bug; details: ")
     with open(log, encoding="utf-8") as file:
         assert "Traceback" in file.read()
 
@@ -279,9 +279,9 @@ def test_quiet_leaves_only_what_was_asked_for(sandbox):
 def test_verbose_tells_what_was_read_decided_and_asked(box):
     result = box.ok("current", "-v")
     assert result.out == box.ok("current").out
-    assert f"read {box.project / '.envmgr'}" in result.err
+    assert f"config: {box.project / '.envmgr'}" in result.err
     assert "alpha=^1.0" in result.err
-    assert "is 1.1.0, as locked" in result.err
+    assert ": 1.1.0 (locked)" in result.err
     result = box.ok("--verbose", "list", "--remote", "alpha", "--json", env={"ENVMGR_JOBS": "7"})
     assert json.loads(result.out)
     assert "setting jobs: 7 (ENVMGR_JOBS)" in result.err

@@ -13,14 +13,14 @@ NO_DIGESTS = "alpha 1.1.0: upstream publishes no digests; each archive's is lear
 
 def test_use_warns_that_an_override_decides(two_tools):
     result = two_tools.ok("use", "alpha", "1.0.0", env={"ENVMGR_ALPHA_VERSION": "2.0.0"})
-    assert "warning: here $ENVMGR_ALPHA_VERSION decides: alpha is 2.0.0; unset it" in result.err
+    assert "warning: $ENVMGR_ALPHA_VERSION overrides this: alpha is 2.0.0; unset it" in result.err
     assert "warning" not in two_tools.ok("use", "alpha", "1.0.0", env={"ENVMGR_BETA_VERSION": "1"}).err
     assert "warning" not in two_tools.ok("use", "alpha", "1.0.0").err
 
 
 def test_use_global_warns_that_the_project_decides(two_tools):
     result = two_tools.ok("use", "--global", "alpha", "1.0.0")
-    assert "warning: here .envmgr:1 decides: alpha is ^1.0; run `envmgr use alpha VERSION`" in result.err
+    assert "warning: .envmgr:1 overrides this: alpha is ^1.0; run `envmgr use alpha VERSION`" in result.err
     document = two_tools.ok("use", "--global", "alpha", "1.0.0", "--json")
     assert document.json["source"] == {"file": str(two_tools.project / ".envmgr"), "line": 1}
     assert document.err == ""
@@ -90,13 +90,13 @@ def test_unknown_tools_are_found_before_anything_is_asked_of_upstream(two_tools)
         (["use", "alpha@1", "2"], "given twice: 1 and 2"),
         (["where", "alpha@1", "2"], "given twice: 1 and 2"),
         (["list", "--remote", "alpha@1", "2"], "given twice: 1 and 2"),
-        (["use", "alpha", ">=1", "<2"], "quote it: envmgr use alpha '>=1 <2'"),
-        (["use", "alpha", "1.0.0, 1.1.0"], "write alpha=1.0.0, 1.1.0 into .envmgr"),
-        (["use", "alpha", "1.0.0", "1.1.0"], "write alpha=1.0.0, 1.1.0 into .envmgr"),
-        (["use", "alpha", "1", "beta"], "use sets one tool at a time"),
-        (["exec"], "exec needs a command after --"),
-        (["exec", "alpha"], "exec needs -- in front of the command"),
-        (["exec", "--json", "--", "alpha"], "exec takes no --json"),
+        (["use", "alpha", ">=1", "<2"], "run `envmgr use alpha '>=1 <2'`"),
+        (["use", "alpha", "1.0.0, 1.1.0"], "write alpha=1.0.0, 1.1.0 to .envmgr"),
+        (["use", "alpha", "1.0.0", "1.1.0"], "write alpha=1.0.0,1.1.0 to .envmgr"),
+        (["use", "alpha", "1", "beta"], "use accepts one tool"),
+        (["exec"], "missing command after --"),
+        (["exec", "alpha"], "exec requires -- between tools and the command"),
+        (["exec", "--json", "--", "alpha"], "--json is not supported by exec"),
     ],
     ids=" ".join,
 )

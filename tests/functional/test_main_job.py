@@ -34,12 +34,12 @@ def test_install_writes_one_json_document(two_tools):
         ("alpha", "1.1.0"),
         ("beta", "1.2.0"),
     ]
-    assert document["already"] == []
+    assert document["already_installed"] == []
     entry = document["installed"][0]
     assert set(entry) == {"tool", "version", "path", "url", "sha256", "bytes", "seconds", "from_cache"}
     assert os.path.isfile(os.path.join(entry["path"], "bin", "alpha"))
     again = two_tools.ok("install", "--json").json
-    assert [one["tool"] for one in again["already"]] == ["alpha", "beta"]
+    assert [one["tool"] for one in again["already_installed"]] == ["alpha", "beta"]
     forced = two_tools.ok("install", "--force", "--json").json
     assert [one["from_cache"] for one in forced["installed"]] == [True, True]
 

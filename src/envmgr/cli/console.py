@@ -1,4 +1,4 @@
-"""What commands share: a context made from the common options, and the way results are shown."""
+"""Shared parts of commands: the context, output of results, confirmation."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def open_context(options: Options, progress: Progress | None = None) -> Context:
-    """Make the context that the common options ask for."""
+    """Return the context for the global options."""
     flags = {"offline": True} if options.offline else {}
     if not options.verbose:
         return current(cwd=options.cwd, flags=flags, progress=progress)
@@ -37,7 +37,7 @@ def print_result(
     document: Callable[[], Document],
     lines: Callable[[Style, int], Lines],
 ) -> int:
-    """Print a result: one JSON document with `--json`, else lines made for the terminal's style and width."""
+    """Print a result: one JSON document with `--json`, else lines in the terminal's style and width."""
     if options.json:
         print_json({"schema": f"envmgr/{command}/1", **document()})
     else:
@@ -53,27 +53,27 @@ def print_outcome(
     document: Callable[[], Document],
     lines: Callable[[Style, int], Lines],
 ) -> int:
-    """Print what was done, as `show` prints what was asked for; with `--quiet`, success has no words."""
+    """Print the result of a change like `print_result`; with `--quiet`, print nothing."""
     return 0 if options.quiet and not options.json else print_result(options, command, document, lines)
 
 
 def print_json(document: Document) -> None:
-    """Print the one JSON document: in ASCII, so that no locale and no strange file name can spoil it."""
+    """Print a JSON document in ASCII, so that the locale cannot affect it."""
     import json
 
     sys.stdout.write(json.dumps(document, indent=2) + "\n")
 
 
 def print_status(options: Options, message: str) -> None:
-    """Say on stderr what was done, unless told to be quiet."""
+    """Print a status message to stderr, unless `--quiet` or `--json` is set."""
     if not options.quiet and not options.json:
         sys.stderr.write(message + "\n")
 
 
 def confirm_with(options: Options, default: str = "y") -> Callable[[str], bool]:
-    """Return a way to ask the user: `--yes` answers for them, and nobody is asked where there is no terminal.
+    """Return a function that asks the user for confirmation.
 
-    `default` ("y" or "n") is what just pressing Enter says.
+    `--yes` confirms, a missing terminal declines, and `default` ("y" or "n") is the answer of pressing Enter.
     """
 
     def confirm(question: str) -> bool:
@@ -90,7 +90,7 @@ def confirm_with(options: Options, default: str = "y") -> Callable[[str], bool]:
 
 
 def display_path(path: str, cwd: str) -> str:
-    """Spell a path as people would: relative below the working directory, with `~` below home."""
+    """Return a path for output: relative below the working directory, with `~` below home."""
     import os
 
     if path.startswith(cwd.rstrip(os.sep) + os.sep):

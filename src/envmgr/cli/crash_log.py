@@ -1,4 +1,4 @@
-"""The log of our own bugs."""
+"""Crash logs: one file a bug."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def log(error: Exception) -> str | None:
-    """Write an error's traceback to a file and return its path, or None where nothing can be written."""
+    """Write an error's traceback to a file; return its path, or None if that fails."""
     now = datetime.now(UTC)
     try:
         directory = paths.resolve_paths(environment.current()).logs
@@ -34,10 +34,10 @@ def _report(error: Exception, now: datetime) -> str:
     return f"{facts}\n{_without_secrets(sys.argv)!r}\n\n{''.join(traceback.format_exception(error))}"
 
 
-def _without_secrets(words: Sequence[str]) -> list[str]:
-    """Leave out the tokens of a command line: logs are shown to others."""
-    before = ["", *words]
+def _without_secrets(args: Sequence[str]) -> list[str]:
+    """Return a command line without its tokens: users send logs to others."""
+    previous_args = ["", *args]
     return [
-        "…" if previous == "--token" else "--token=…" if word.startswith("--token=") else word
-        for previous, word in zip(before, words, strict=False)
+        "…" if previous == "--token" else "--token=…" if arg.startswith("--token=") else arg
+        for previous, arg in zip(previous_args, args, strict=False)
     ]

@@ -1,4 +1,4 @@
-"""The one place where errors become words and exit codes."""
+"""Error boundary: prints errors and maps them to exit codes."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
     from envmgr.cli.options import Options
 
-BUG = 3
-INTERRUPTED = 130
-TERMINATED = 143
+BUG_EXIT_CODE = 3
+INTERRUPTED_EXIT_CODE = 130
+TERMINATED_EXIT_CODE = 143
 
 
 class Terminated(BaseException):
@@ -23,60 +23,60 @@ class Terminated(BaseException):
 
 
 class OutputError(Exception):
-    """Standard output takes nothing: its disk is full, perhaps."""
+    """Writing to standard output failed."""
 
 
 class Output:
-    """Standard output, whose errors are told from those of the files that a command works with."""
+    """Standard output, with errors distinct from those of files that a command uses."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
     def write(self, text: str) -> int:
-        """Write; raise Unwritable where that cannot be done, BrokenPipeError where nobody reads any more."""
+        """Write a text; raise OutputError on failure, BrokenPipeError if the reader has closed the pipe."""
         try:
             return self._stream.write(text)
         except OSError as error:
-            raise _of_output(error) from error
+            raise _to_output_error(error) from error
 
     def writelines(self, lines: Iterable[str]) -> None:
-        """Write line after line, as `write` does."""
+        """Write lines; raise as `write` does."""
         for line in lines:
             self.write(line)
 
     def flush(self) -> None:
-        """Bring out what was written; raise as `write` does."""
+        """Flush the stream; raise as `write` does."""
         try:
             self._stream.flush()
         except OSError as error:
-            raise _of_output(error) from error
+            raise _to_output_error(error) from error
 
     def __getattr__(self, name: str) -> object:
-        """Be like the stream in all else."""
+        """Return any other attribute of the stream."""
         return getattr(self._stream, name)
 
 
-def _of_output(error: OSError) -> Exception:
+def _to_output_error(error: OSError) -> Exception:
     return error if isinstance(error, BrokenPipeError) else OutputError(error.strerror)
 
 
 def run_guarded(work: Callable[[], int], options: Options) -> int:
-    """Run a command; return its exit code, or the one of the error it ended with."""
+    """Run a command; return its exit code, or that of the error it raised."""
     try:
         return _exit_code(work, options)
     except KeyboardInterrupt:
-        return _stopped("interrupted", INTERRUPTED)
+        return _exit_now("interrupted", INTERRUPTED_EXIT_CODE)
     except Terminated:
-        return _stopped("terminated", TERMINATED)
+        return _exit_now("terminated", TERMINATED_EXIT_CODE)
     except BrokenPipeError:
         return _on_broken_pipe()
 
 
 def _exit_code(work: Callable[[], int], options: Options) -> int:
     try:
-        return _flushed(_run_to_exit_code(work, options))
+        return _flush(_run_to_exit_code(work, options))
     except OutputError as error:
-        return _not_written(error, EnvmgrError.exit_code)
+        return _print_output_error(error, EnvmgrError.exit_code)
 
 
 def _run_to_exit_code(work: Callable[[], int], options: Options) -> int:
@@ -86,22 +86,22 @@ def _run_to_exit_code(work: Callable[[], int], options: Options) -> int:
         return _print_expected_error(error, options)
     except (BrokenPipeError, OutputError):
         raise
-    except Exception as error:  # noqa: BLE001 - whatever else escapes is a bug of ours, and is logged whole
-        return _bug(error, options)
+    except Exception as error:  # noqa: BLE001 - any other error is a bug, logged with its traceback
+        return _print_bug(error, options)
 
 
-def _flushed(code: int) -> int:
-    """Bring out what was printed: of a full disk, nothing may be known before."""
+def _flush(code: int) -> int:
+    """Flush standard output, where a full disk may show only now; return the exit code."""
     try:
         sys.stdout.flush()
     except OutputError as error:
-        return _not_written(error, code or EnvmgrError.exit_code)
+        return _print_output_error(error, code or EnvmgrError.exit_code)
     return code
 
 
-def _not_written(error: OutputError, code: int) -> int:
+def _print_output_error(error: OutputError, code: int) -> int:
     _drop_output()
-    print_error(f"cannot write the output: {error}", None)
+    print_error(f"cannot write to stdout: {error}", None)
     return code
 
 
@@ -120,7 +120,7 @@ def _print_json(code: str, message: str, hint: str | None) -> None:
 
 
 def print_error(message: str, hint: str | None) -> None:
-    """Say on stderr what went wrong and what to do."""
+    """Print an error and its hint to stderr."""
     from envmgr.cli.output.style import STDERR, style_of
 
     style = style_of(STDERR)
@@ -131,7 +131,7 @@ def print_error(message: str, hint: str | None) -> None:
 
 
 def _wrap_text(text: str, label: str) -> str:
-    """Break a text where the terminal ends; a log, or whoever searches one, gets it in one piece."""
+    """Wrap a text to the terminal; logs get it on one line, so that it can be searched."""
     from envmgr.cli.output.style import STDERR, width_of
     from envmgr.kit.environment import is_terminal
 
@@ -150,38 +150,38 @@ def _write_err(text: str) -> None:
         _on_broken_pipe()
 
 
-def _stopped(how: str, code: int) -> int:
-    """Leave at once: what other threads still download is not waited for, it goes on at the next run."""
+def _exit_now(reason: str, code: int) -> int:
+    """Exit without waiting for other threads: their downloads resume at the next run."""
     import contextlib
     import os
 
-    _write_err(f"{how}\n")
+    _write_err(f"{reason}\n")
     with contextlib.suppress(OSError):
         sys.stdout.flush()
     os._exit(code)
 
 
 def _on_broken_pipe() -> int:
-    """End quietly when whoever read our output has left (`envmgr list | head -1`)."""
+    """Exit without an error when the reader has closed the pipe (`envmgr list | head -1`)."""
     _drop_output()
     return 0
 
 
 def _drop_output() -> None:
-    """Let Python's own flush, when it ends, go nowhere."""
+    """Redirect stdout to the null device, so that Python's flush at exit cannot fail."""
     import os
 
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _bug(error: Exception, options: Options) -> int:
+def _print_bug(error: Exception, options: Options) -> int:
     from envmgr.cli.crash_log import log
 
     path = log(error)
-    message = f"this is a bug in envmgr: {type(error).__name__}: {error}"
-    hint = f"the details are in {path}" if path else None
+    message = f"internal error: {type(error).__name__}: {error}"
+    hint = f"report this bug; details: {path}" if path else "report this bug"
     if options.json:
         _print_json("bug", message, hint)
     else:
         print_error(message, hint)
-    return BUG
+    return BUG_EXIT_CODE

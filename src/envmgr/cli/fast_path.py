@@ -1,6 +1,6 @@
-"""Commands that start without typer, as long as they are given in their plain form.
+"""Commands whose plain form runs without importing typer.
 
-Anything with an option or a count of arguments not listed here falls through to typer, which knows them all.
+A command line with an option, or with a number of arguments not listed here, is run by typer.
 """
 
 from __future__ import annotations
@@ -16,44 +16,45 @@ if TYPE_CHECKING:
     Command = Callable[[Options, Sequence[str]], int]
 
 
-def lookup(words: Sequence[str]) -> Command | None:
+def lookup(args: Sequence[str]) -> Command | None:
     """Return the command for a plain command line, or None."""
-    if not words:
+    if not args:
         return None
-    if words[0] == "exec" and _is_plain_exec(words[1:]):
+    if args[0] == "exec" and _is_plain_exec(args[1:]):
         return _exec
-    least, most, command = _FAST_COMMANDS.get(words[0], (1, 0, None))
-    plain = least <= len(words) - 1 <= most and not any(word.startswith("-") for word in words[1:])
-    return command if plain else None
+    min_count, max_count, command = _FAST_COMMANDS.get(args[0], (1, 0, None))
+    has_options = any(arg.startswith("-") for arg in args[1:])
+    return command if min_count <= len(args) - 1 <= max_count and not has_options else None
 
 
 LONG_RUNNING = frozenset({"install", "use"})
-"""The commands that work long enough to be told to stop."""
+"""Commands that handle SIGTERM: they run long enough to be interrupted."""
 
 VARIADIC = 1_000
+"""The maximum number of arguments of a variadic command."""
 
 
-def _is_plain_exec(words: Sequence[str]) -> bool:
-    if words[:1] == ["--shim"]:
-        return len(words) > 1
-    tools = words[: words.index("--")] if "--" in words else ["-"]
-    return not any(word.startswith("-") for word in tools)
+def _is_plain_exec(args: Sequence[str]) -> bool:
+    if args[:1] == ["--shim"]:
+        return len(args) > 1
+    tools = args[: args.index("--")] if "--" in args else ["-"]
+    return not any(arg.startswith("-") for arg in tools)
 
 
-def _install(options: Options, words: Sequence[str]) -> int:
+def _install(options: Options, args: Sequence[str]) -> int:
     from envmgr.cli.commands import install
     from envmgr.resolve import install_plan
 
-    return install.run(options, words, install_plan.Options())
+    return install.run(options, args, install_plan.Options())
 
 
-def _use(options: Options, words: Sequence[str]) -> int:
-    from envmgr.cli.commands import install
+def _use(options: Options, args: Sequence[str]) -> int:
+    from envmgr.cli.commands import use
 
-    return install.run_use(options, words, everywhere=False, pin=False)
+    return use.run(options, args, everywhere=False, pin=False)
 
 
-def _version(options: Options, _words: Sequence[str]) -> int:
+def _version(options: Options, _args: Sequence[str]) -> int:
     from envmgr import __version__
 
     text = (
@@ -65,46 +66,46 @@ def _version(options: Options, _words: Sequence[str]) -> int:
     return 0
 
 
-def _show_completion(options: Options, words: Sequence[str]) -> int:
+def _show_completion(options: Options, args: Sequence[str]) -> int:
     from envmgr.cli.completion import scripts
 
-    return scripts.run_show(options, words)
+    return scripts.run_show(options, args)
 
 
-def _install_completion(options: Options, words: Sequence[str]) -> int:
+def _install_completion(options: Options, args: Sequence[str]) -> int:
     from envmgr.cli.completion import scripts
 
-    return scripts.run_install(options, words)
+    return scripts.run_install(options, args)
 
 
-def _current(options: Options, words: Sequence[str]) -> int:
+def _current(options: Options, args: Sequence[str]) -> int:
     from envmgr.cli.commands import current
 
-    return current.run(options, words[0] if words else None)
+    return current.run(options, args[0] if args else None)
 
 
-def _which(options: Options, words: Sequence[str]) -> int:
+def _which(options: Options, args: Sequence[str]) -> int:
     from envmgr.cli.commands import which
 
-    return which.run(options, words[0])
+    return which.run(options, args[0])
 
 
-def _where(options: Options, words: Sequence[str]) -> int:
+def _where(options: Options, args: Sequence[str]) -> int:
     from envmgr.cli.commands import where
 
-    return where.run(options, words)
+    return where.run(options, args)
 
 
-def _list(options: Options, words: Sequence[str]) -> int:
+def _list(options: Options, args: Sequence[str]) -> int:
     from envmgr.cli.commands import list_
 
-    return list_.run(options, words[0] if words else None)
+    return list_.run(options, args[0] if args else None)
 
 
-def _exec(options: Options, words: Sequence[str]) -> int:
+def _exec(options: Options, args: Sequence[str]) -> int:
     from envmgr.cli.commands import exec_
 
-    return exec_.run(options, words)
+    return exec_.run(options, args)
 
 
 _FAST_COMMANDS: dict[str, tuple[int, int, Command]] = {

@@ -1,4 +1,4 @@
-"""The entry point: the commands people run all day start at once, the rest goes through typer."""
+"""Entry point: fast commands run without typer, all others through it."""
 
 from __future__ import annotations
 
@@ -15,40 +15,40 @@ if TYPE_CHECKING:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run envmgr and return its exit code."""
-    words = list(sys.argv[1:] if arguments is None else arguments)
+    command_line = list(sys.argv[1:] if arguments is None else arguments)
     _prepare_streams()
-    return run_guarded(lambda: _run(words), Options(json=_wants_json(words)))
+    return run_guarded(lambda: _run(command_line), Options(json=_wants_json(command_line)))
 
 
 def _prepare_streams() -> None:
-    """Let everything be printed: bytes of file names as they are, what the locale cannot spell as `?`."""
+    """Make all text printable: undecodable bytes of file names as they are, other characters as `?`."""
     import codecs
 
-    codecs.register_error("envmgr", _spell_anyhow)
+    codecs.register_error("envmgr", _encode_or_replace)
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
-        if stream is None:  # it was closed before we started
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - for as long as we run
+        if stream is None:  # it was closed before the start
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - open until the process ends
         elif hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="envmgr")
     if not isinstance(sys.stdout, Output):
-        setattr(sys, "stdout", Output(sys.stdout))  # noqa: B010 - it is what a command uses of a stream
+        setattr(sys, "stdout", Output(sys.stdout))  # noqa: B010 - Output has all that commands use of a stream
 
 
-def _spell_anyhow(error: UnicodeError) -> tuple[str | bytes, int]:
+def _encode_or_replace(error: UnicodeError) -> tuple[str | bytes, int]:
     if not isinstance(error, UnicodeEncodeError):
         raise error
-    spelled = error.object[error.start : error.end]
-    return b"".join(_bytes_of(character) for character in spelled), error.end
+    text = error.object[error.start : error.end]
+    return b"".join(_bytes_of(character) for character in text), error.end
 
 
 def _bytes_of(character: str) -> bytes:
-    is_byte = "\udc80" <= character <= "\udcff"  # how Python keeps bytes that are no text
+    is_byte = "\udc80" <= character <= "\udcff"  # a lone surrogate: Python's form of an undecodable byte
     return bytes([ord(character) - 0xDC00]) if is_byte else b"?"
 
 
 def _stop_on_sigterm() -> None:
-    """Leave by the error boundary when asked to end, as on Ctrl-C."""
+    """Raise Terminated on SIGTERM, which the error boundary handles like Ctrl-C."""
     import signal
 
     def stop(*_: object) -> None:
@@ -57,7 +57,7 @@ def _stop_on_sigterm() -> None:
     signal.signal(signal.SIGTERM, stop)
 
 
-def _run(words: list[str]) -> int:
+def _run(command_line: list[str]) -> int:
     from envmgr.cli import fast_path
     from envmgr.kit.environment import current
 
@@ -65,17 +65,17 @@ def _run(words: list[str]) -> int:
     if incomplete:
         from envmgr.cli.completion import candidates
 
-        return candidates.print_candidates(words, incomplete[1:])
-    options, rest = split(words)
-    command = fast_path.lookup(rest)
-    if command is None or rest[0] in fast_path.LONG_RUNNING:
+        return candidates.print_candidates(command_line, incomplete[1:])
+    options, args = split(command_line)
+    command = fast_path.lookup(args)
+    if command is None or args[0] in fast_path.LONG_RUNNING:
         _stop_on_sigterm()
     if command is not None:
-        return command(options, rest[1:])
+        return command(options, args[1:])
     from envmgr.cli import app
 
-    return app.run(options, rest)
+    return app.run(options, args)
 
 
-def _wants_json(words: list[str]) -> bool:
-    return "--json" in words[: words.index("--") if "--" in words else None]
+def _wants_json(command_line: list[str]) -> bool:
+    return "--json" in command_line[: command_line.index("--") if "--" in command_line else None]

@@ -1,4 +1,4 @@
-"""The options every command takes, before or after its name."""
+"""Global options: parsed before or after the name of a command."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import typer
+
 
 @frozen
 class Options:
-    """What holds for any command."""
+    """Global options of a command line."""
 
     cwd: str | None = None
     json: bool = False
@@ -22,6 +24,11 @@ class Options:
     yes: bool = False
     alm_url: str | None = None
     alm_token: str | None = None
+
+
+def options_of(ctx: typer.Context) -> Options:
+    """Return the global options of a command line that typer runs."""
+    return ctx.obj if isinstance(ctx.obj, Options) else Options()
 
 
 _SWITCHES = {
@@ -37,35 +44,33 @@ _SWITCHES = {
 
 
 def split(arguments: Sequence[str]) -> tuple[Options, list[str]]:
-    """Take the common options out of a command line, wherever they stand before a `--`."""
-    options, rest = Options(), []
-    words = iter(arguments)
-    for word in words:
-        if word == "--":
-            rest.append(word)
-            rest.extend(words)
-        elif word in _SWITCHES:
-            options = replace(options, **{_SWITCHES[word]: True})
-        elif word in {"-C", "--cwd"}:
-            options = replace(options, cwd=_directory(word, next(words, "")))
-        elif word.startswith("--cwd="):
-            options = replace(options, cwd=_directory("--cwd", word.partition("=")[2]))
-        elif word.startswith("-C") and len(word) > len("-C"):
-            options = replace(options, cwd=_directory("-C", word[len("-C") :]))
+    """Return the global options of a command line, and the other arguments; a `--` ends the search."""
+    options, args = Options(), []
+    remaining = iter(arguments)
+    for arg in remaining:
+        if arg == "--":
+            args.append(arg)
+            args.extend(remaining)
+        elif arg in _SWITCHES:
+            options = replace(options, **{_SWITCHES[arg]: True})
+        elif arg in {"-C", "--cwd"}:
+            options = replace(options, cwd=_directory(arg, next(remaining, "")))
+        elif arg.startswith("--cwd="):
+            options = replace(options, cwd=_directory("--cwd", arg.partition("=")[2]))
+        elif arg.startswith("-C") and len(arg) > len("-C"):
+            options = replace(options, cwd=_directory("-C", arg[len("-C") :]))
         else:
-            rest.append(word)
+            args.append(arg)
     if options.quiet and options.verbose:
-        raise UsageError("--quiet and --verbose contradict each other", "leave one of them out")
-    return options, rest
+        raise UsageError("--quiet and --verbose are mutually exclusive", "pass one of them")
+    return options, args
 
 
 def _directory(option: str, path: str) -> str:
     import os
 
     if not path:
-        raise UsageError(f"{option} needs a directory", f"for example: envmgr {option} ../other current")
+        raise UsageError(f"{option} requires a directory", f"for example: envmgr {option} ../other current")
     if not os.path.isdir(path):
-        raise UsageError(
-            f"{option} {path}: there is no such directory", "name one that exists, or leave the option out"
-        )
+        raise UsageError(f"{option}: directory {path} not found", "pass an existing directory")
     return path

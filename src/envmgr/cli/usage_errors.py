@@ -1,4 +1,4 @@
-"""Command lines that make no sense, explained: what was perhaps meant, and an example of what works."""
+"""Usage errors: messages, suggestions and examples for invalid command lines."""
 
 from __future__ import annotations
 
@@ -17,69 +17,72 @@ if TYPE_CHECKING:
     Command = TyperCommand | TyperGroup
 
 _MESSAGE_PATTERNS = (
-    (re.compile(r"No such option: (\S+)(?s:.*)"), r"there is no option \1"),
-    (re.compile(r"Missing (?:argument|option) '([^']*)'(?s:.*)"), r"\1 is missing"),
-    (re.compile(r"Got unexpected extra arguments?(?:\(s\))? \((.*)\)"), r"too much: \1"),
+    (re.compile(r"No such option: (\S+)(?s:.*)"), r"unknown option \1"),
+    (re.compile(r"Missing option '([^']*)'(?s:.*)"), r"missing option \1"),
+    (re.compile(r"Missing argument '([^']*)'(?s:.*)"), r"missing argument \1"),
+    (re.compile(r"Got unexpected extra arguments?(?:\(s\))? \((.*)\)"), r"unexpected argument \1"),
     (
         re.compile(r"Invalid value for (.*?): .* is not a valid int(?: range)?\."),
-        r"bad value for \1: it should be a whole number",
+        r"invalid value for \1: expected an integer",
     ),
     (
         re.compile(r"Invalid value for (.*?): .* is not in the range x>=(\d+)\."),
-        r"bad value for \1: it should be greater than or equal to \2",
+        r"invalid value for \1: expected at least \2",
     ),
     (
         re.compile(r"Invalid value for (.*?): .* is not in the range (\d+)<=x<=(\d+)\."),
-        r"bad value for \1: it should be from \2 to \3",
+        r"invalid value for \1: expected \2 to \3",
     ),
-    (re.compile(r"Invalid value for (.*?): (.*?)\.?"), r"bad value for \1: \2"),
-    (re.compile(r"Option '(.*)' requires an argument\.?"), r"\1 needs a value"),
+    (re.compile(r"Invalid value for (.*?): (.*?)\.?"), r"invalid value for \1: \2"),
+    (re.compile(r"Option '(.*)' requires an argument\.?"), r"\1 requires a value"),
 )
 _TERM_REPLACEMENTS = (("' / '", "' or '"),)
-"""How the parser puts two names of an option side by side."""
+"""How the parser writes two names of an option."""
 
 
-def require_known_command(command: Command, words: Sequence[str]) -> None:
-    """Raise UsageError for a command that does not exist, or a group of commands without one."""
+def require_known_command(command: Command, args: Sequence[str]) -> None:
+    """Raise UsageError for an unknown command, or for a group without a subcommand."""
     path = ["envmgr"]
-    for word in words:
-        known = commands_of(command)
-        if not known or word.startswith("-"):
+    for arg in args:
+        commands = commands_of(command)
+        if not commands or arg.startswith("-"):
             return
-        if word not in known:
-            raise UsageError(f"there is no command `{' '.join([*path, word])}`", _hint(path, word, known))
-        command, path = known[word], [*path, word]
+        if arg not in commands:
+            raise UsageError(
+                f"unknown command `{' '.join([*path, arg])}`", _suggestion_hint(path, arg, commands)
+            )
+        command, path = commands[arg], [*path, arg]
     if commands_of(command):
-        raise UsageError(f"`{' '.join(path)}` needs a command", _help(path))
+        raise UsageError(f"missing subcommand for `{' '.join(path)}`", _help_hint(path))
 
 
 def commands_of(command: Command) -> Mapping[str, Command]:
-    """Return the commands of a group; none of what is no group."""
-    found: Mapping[str, Command] = getattr(command, "commands", {})
-    return found
+    """Return the commands of a group; an empty mapping for a command."""
+    commands: Mapping[str, Command] = getattr(command, "commands", {})
+    return commands
 
 
-def _hint(path: Sequence[str], word: str, known: Mapping[str, Command]) -> str:
-    near = closest(word, known, 2)
-    return f"did you mean {' or '.join(near)}?" if near else _help(path)
+def _suggestion_hint(path: Sequence[str], arg: str, commands: Mapping[str, Command]) -> str:
+    suggestions = closest(arg, commands, 2)
+    return f"did you mean {' or '.join(suggestions)}?" if suggestions else _help_hint(path)
 
 
-def _help(path: Sequence[str]) -> str:
-    return f"`{' '.join([*path, '--help'])}` shows what there is"
+def _help_hint(path: Sequence[str]) -> str:
+    return f"run `{' '.join([*path, '--help'])}` for help"
 
 
 def to_usage_error(error: TyperException) -> UsageError:
-    """Say in our words what the parser says in its own."""
+    """Return the UsageError for an error of the parser."""
     message = _message(error.format_message())
-    possible = getattr(error, "possibilities", None)
-    if possible:
-        return UsageError(message, f"did you mean {' or '.join(sorted(possible))}?")
+    suggestions = getattr(error, "possibilities", None)
+    if suggestions:
+        return UsageError(message, f"did you mean {' or '.join(sorted(suggestions))}?")
     return UsageError(message, _example_hint(getattr(error, "ctx", None)))
 
 
 def _message(text: str) -> str:
-    for theirs, ours in _TERM_REPLACEMENTS:
-        text = text.replace(theirs, ours)
+    for term, replacement in _TERM_REPLACEMENTS:
+        text = text.replace(term, replacement)
     for pattern, template in _MESSAGE_PATTERNS:
         match = pattern.fullmatch(text)
         if match:
@@ -93,4 +96,4 @@ def _example_hint(context: object) -> str:
     label, _, example = (getattr(command, "epilog", None) or "").partition("Example: ")
     if example and not label and not getattr(command, "commands", None):
         return f"for example: {example}"
-    return _help([getattr(context, "command_path", "envmgr")])
+    return _help_hint([getattr(context, "command_path", "envmgr")])

@@ -179,7 +179,7 @@ def test_records_are_shown(ada):
         (["apps", "update", "shop"], 2, "nothing to change"),
         (["apps", "delete", "idle"], 2, "nobody to ask"),
         (["deploy", "shop@1.4", "--env", "a b"], 2, "cannot be the name of an environment"),
-        (["deploy", "shop@1.4", "--env", "x", "--status", "done"], 2, "bad value for '--status'"),
+        (["deploy", "shop@1.4", "--env", "x", "--status", "done"], 2, "invalid value for '--status'"),
         (["affected", "nodejs"], 2, "which versions of nodejs"),
         (["affected", "nodejs", "1.2.x.y("], 1, "cannot stand in a version"),
         (["audit", "--file", "x"], 2, "--verify"),

@@ -26,5 +26,5 @@ def test_commands_options_and_values_that_never_change_are_offered(words, incomp
 def test_after_a_flag_comes_what_would_come_without_it():
     assert "apps" in candidates(["alm", "--json"], "a")
     assert candidates(["alm", "audit", "--verify"], "--fo") == {
-        "--follow": "Go on showing entries as they come."
+        "--follow": "Show new entries as they arrive."
     }

@@ -39,7 +39,7 @@ def test_a_directory_that_is_none_is_a_usage_error(words):
 
 
 def test_quiet_and_verbose_contradict_each_other():
-    with pytest.raises(UsageError, match="contradict"):
+    with pytest.raises(UsageError, match="mutually exclusive"):
         split(["-q", "list", "-v"])
 
 

@@ -1,10 +1,40 @@
-"""Every command of `envmgr alm`: each file named here declares some, and calls the module that does the work."""
+"""The typer application of `envmgr alm`: all of its commands."""
 
 from __future__ import annotations
 
-from envmgr.cli.alm.declarations import auth_push, deploy_query, keys, resources
-from envmgr.cli.alm.group import alm_app
+import typer
 
-FILES = (auth_push, deploy_query, resources, keys)
+from envmgr.cli.alm.declarations import (
+    affected,
+    apps,
+    audit,
+    checkout,
+    deploy,
+    deployments,
+    diff,
+    flush,
+    keys,
+    login,
+    logout,
+    push,
+    serve,
+    status,
+    versions,
+    whoami,
+)
 
-__all__ = ["FILES", "alm_app"]
+HELP = """
+Track builds, toolchains and deployments on an ALM server.
+
+Global options (before or after the command): --url URL and --token TOKEN (default: stored login, or ENVMGR_ALM_URL and
+ENVMGR_ALM_TOKEN; the token `-` is read from stdin).
+"""
+COMMANDS = (login, logout, whoami, push, flush, serve, deploy, status, audit, affected, diff, checkout)
+"""The declarations of commands, in the order of the help."""
+GROUPS = {"apps": apps, "versions": versions, "deployments": deployments, "keys": keys}
+
+alm_app = typer.Typer(help=HELP, no_args_is_help=True)
+for _declaration in COMMANDS:
+    alm_app.add_typer(_declaration.app)
+for _name, _group in GROUPS.items():
+    alm_app.add_typer(_group.app, name=_name)

@@ -1,4 +1,4 @@
-"""`envmgr cache`: the download cache."""
+"""`envmgr cache`: list and clear the download cache."""
 
 from __future__ import annotations
 
@@ -17,42 +17,43 @@ if TYPE_CHECKING:
 
 
 def run_dir(options: Options) -> int:
-    """Print the cache's directory."""
+    """Print the cache directory."""
     path = open_context(options).paths.cache
     return print_result(options, "cache-dir", lambda: {"path": path}, lambda _style, _width: [path])
 
 
 def run_list(options: Options) -> int:
-    """Show what is cached."""
-    held = cache.show(open_context(options))
+    """Print the cached files."""
+    content = cache.show(open_context(options))
     return print_result(
-        options, "cache-list", lambda: _document(held), lambda style, width: _lines(held, style, width)
+        options, "cache-list", lambda: _document(content), lambda style, width: _lines(content, style, width)
     )
 
 
 def run_clear(options: Options) -> int:
-    """Remove what is cached."""
-    held = cache.clear(open_context(options))
+    """Remove all cached files."""
+    content = cache.clear(open_context(options))
     return print_outcome(
         options,
         "cache-clear",
-        lambda: _document(held),
-        lambda _style, _width: [f"removed {size(held.bytes)} from {held.path}"],
+        lambda: _document(content),
+        lambda _style, _width: [f"removed {size(content.bytes)} from {content.path}"],
     )
 
 
-def _document(held: Cache) -> Document:
+def _document(content: Cache) -> Document:
     entries = [
-        {"name": one.name, "kind": one.kind, "what": one.source, "bytes": one.bytes} for one in held.entries
+        {"name": entry.name, "kind": entry.kind, "source": entry.source, "bytes": entry.bytes}
+        for entry in content.entries
     ]
-    return {"path": held.path, "bytes": held.bytes, "entries": entries}
+    return {"path": content.path, "bytes": content.bytes, "entries": entries}
 
 
-def _lines(held: Cache, style: Style, width: int) -> list[str]:
-    spelled = [size(one.bytes) for one in held.entries]
-    widest = max((len(text) for text in spelled), default=0)
+def _lines(content: Cache, style: Style, width: int) -> list[str]:
+    sizes = [size(entry.bytes) for entry in content.entries]
+    width_of_sizes = max((len(text) for text in sizes), default=0)
     rows = [
-        (("", text.rjust(widest)), ("bold", one.kind), ("", one.source))
-        for text, one in zip(spelled, held.entries, strict=True)
+        (("", text.rjust(width_of_sizes)), ("bold", entry.kind), ("", entry.source))
+        for text, entry in zip(sizes, content.entries, strict=True)
     ]
-    return [*table.render(rows, width, style), f"{size(held.bytes)} in {held.path}"]
+    return [*table.render(rows, width, style), f"{size(content.bytes)} in {content.path}"]

@@ -1,4 +1,4 @@
-"""`envmgr config`: the user's settings."""
+"""`envmgr config`: list, get and set settings."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ if TYPE_CHECKING:
     from envmgr.cli.options import Options
     from envmgr.kit.config.settings import Origin
 
-HIDDEN = "********"
+HIDDEN_VALUE = "********"
 
 
 def run_list(options: Options) -> int:
-    """Show every setting with its value and origin."""
+    """Print all settings with value and origin."""
     context = open_context(options)
-    found = config.show(context)
+    settings = config.show(context)
     cwd = context.environment.cwd
     return print_result(
         options,
         "config-list",
-        lambda: {"settings": [_entry(one) for one in found]},
+        lambda: {"settings": [_to_json(setting) for setting in settings]},
         lambda style, width: table.render(
             [
                 (
-                    ("bold", one.name),
-                    ("dim" if one.origin == "default" else "green", _spell(one) or "-"),
-                    ("dim" if one.origin == "default" else "cyan", display_path(one.origin, cwd)),
-                    ("", SETTINGS[one.name].description),
+                    ("bold", setting.name),
+                    ("dim" if setting.origin == "default" else "green", _format(setting) or "-"),
+                    ("dim" if setting.origin == "default" else "cyan", display_path(setting.origin, cwd)),
+                    ("", SETTINGS[setting.name].description),
                 )
-                for one in found
+                for setting in settings
             ],
             width,
             style,
@@ -44,19 +44,21 @@ def run_list(options: Options) -> int:
 
 
 def run_get(options: Options, name: str) -> int:
-    """Show one setting's value."""
-    found = config.get(open_context(options), name)
-    return print_result(options, "config-get", lambda: _entry(found), lambda _style, _width: [_spell(found)])
+    """Print setting setting's value."""
+    setting = config.get(open_context(options), name)
+    return print_result(
+        options, "config-get", lambda: _to_json(setting), lambda _style, _width: [_format(setting)]
+    )
 
 
 def run_set(options: Options, name: str, value: str) -> int:
-    """Write a setting."""
-    return _changed(options, "config-set", config.set_value(open_context(options), name, value))
+    """Set a setting's value in the file."""
+    return _print_change(options, "config-set", config.set_value(open_context(options), name, value))
 
 
 def run_unset(options: Options, name: str) -> int:
-    """Take a setting out of the file."""
-    return _changed(options, "config-unset", config.unset_value(open_context(options), name))
+    """Remove a setting from the file."""
+    return _print_change(options, "config-unset", config.unset_value(open_context(options), name))
 
 
 def run_path(options: Options) -> int:
@@ -65,36 +67,36 @@ def run_path(options: Options) -> int:
     return print_result(options, "config-path", lambda: {"path": path}, lambda _style, _width: [path])
 
 
-def _changed(options: Options, command: str, now: Origin) -> int:
-    print_status(options, f"{now.name} is now {_spell(now) or 'empty'} ({now.origin})")
-    return print_result(options, command, lambda: _entry(now), lambda _style, _width: [])
+def _print_change(options: Options, command: str, setting: Origin) -> int:
+    print_status(options, f"set {setting.name} = {_format(setting) or '(empty)'} ({setting.origin})")
+    return print_result(options, command, lambda: _to_json(setting), lambda _style, _width: [])
 
 
-def _entry(one: Origin) -> dict[str, object]:
+def _to_json(setting: Origin) -> dict[str, object]:
     return {
-        "name": one.name,
-        "value": _value(one),
-        "origin": one.origin,
-        "meaning": SETTINGS[one.name].description,
+        "name": setting.name,
+        "value": _value(setting),
+        "origin": setting.origin,
+        "description": SETTINGS[setting.name].description,
     }
 
 
-def _value(one: Origin) -> object:
-    """Return a setting's value for people to see: a token is none of theirs."""
-    if one.name == "github_token" and one.value:
-        return HIDDEN
-    if one.name == "mirrors" and isinstance(one.value, tuple):
-        return dict(one.value)
-    return list(one.value) if isinstance(one.value, tuple) else one.value
+def _value(setting: Origin) -> object:
+    """Return a setting's value for output; a token is hidden."""
+    if setting.name == "github_token" and setting.value:
+        return HIDDEN_VALUE
+    if setting.name == "mirrors" and isinstance(setting.value, tuple):
+        return dict(setting.value)
+    return list(setting.value) if isinstance(setting.value, tuple) else setting.value
 
 
-def _spell(one: Origin) -> str:
-    value = _value(one)
+def _format(setting: Origin) -> str:
+    value = _value(setting)
     if isinstance(value, dict):
-        return " ".join(f"{before}={after}" for before, after in value.items())
+        return " ".join(f"{prefix}={mirror}" for prefix, mirror in value.items())
     if isinstance(value, list):
         return " ".join(value)
-    if one.name == "minimum_release_age" and isinstance(value, int):
+    if setting.name == "minimum_release_age" and isinstance(value, int):
         return duration(value)
     if isinstance(value, float):
         return f"{value:g}"

@@ -1,4 +1,4 @@
-"""`envmgr current`: what is active here."""
+"""`envmgr current`: active versions and their sources."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 
 def run(options: Options, tool: str | None) -> int:
-    """Show the active version of one tool or all, and what decided."""
+    """Print the active version of active tool or all, and its source."""
     context = open_context(options)
     tools = _current(context, tool)
     cwd = context.environment.cwd
     return print_result(
         options,
         "current",
-        lambda: {"tools": [_entry(one) for one in tools]},
+        lambda: {"tools": [_to_json(active) for active in tools]},
         lambda style, width: _lines(tools, cwd, style, width),
     )
 
@@ -37,30 +37,30 @@ def _current(context: Context, tool: str | None) -> tuple[ActiveVersion, ...]:
     try:
         return current(context, tool).tools
     except NoVersionSet as error:
-        name = tool if tool is None or _is_meant(error) else named(context, tool)
+        name = tool if tool is None or _has_suggestion(error) else named(context, tool)
         if name == tool:
             raise
         return current(context, name).tools
 
 
-def _is_meant(error: NoVersionSet) -> bool:
-    """Tell whether the error says already what was perhaps meant."""
+def _has_suggestion(error: NoVersionSet) -> bool:
+    """Return whether the error already suggests another name."""
     return (error.hint or "").startswith("did you mean")
 
 
-def _entry(one: ActiveVersion) -> dict[str, object]:
+def _to_json(active: ActiveVersion) -> dict[str, object]:
     return {
-        "tool": one.tool,
-        "request": one.spec,
-        "version": one.version,
-        "installed": one.is_available,
-        "source": source_entry(one.request.origin),
-        "locked": one.locked,
+        "tool": active.tool,
+        "request": active.spec,
+        "version": active.version,
+        "installed": active.is_available,
+        "source": source_json(active.request.origin),
+        "locked": active.locked,
     }
 
 
-def source_entry(origin: Origin) -> dict[str, object]:
-    """Say as JSON what decided."""
+def source_json(origin: Origin) -> dict[str, object]:
+    """Return the JSON object that describes the source of a request."""
     if origin.kind == "environment":
         return {"env": origin.name}
     if origin.kind == "global":
@@ -70,18 +70,18 @@ def source_entry(origin: Origin) -> dict[str, object]:
 
 def _lines(tools: tuple[ActiveVersion, ...], cwd: str, style: Style, width: int) -> Iterable[str]:
     if not tools:
-        return ["no tool is set here: `envmgr use TOOL VERSION` sets one"]
-    return table.render([_row(one, cwd) for one in tools], width, style, flexible=3)
+        return ["no tools configured; run `envmgr use TOOL VERSION`"]
+    return table.render([_row(active, cwd) for active in tools], width, style, flexible=3)
 
 
-def _row(one: ActiveVersion, cwd: str) -> tuple[table.Cell, ...]:
-    version = one.version or {"system": "system", "path": one.directory}.get(one.kind, "-")
-    state = ("", "") if one.is_available else ("red", "not installed")
-    place = replace(one.request.origin, name=display_path(one.request.origin.name, cwd))
+def _row(active: ActiveVersion, cwd: str) -> tuple[table.Cell, ...]:
+    version = active.version or {"system": "system", "path": active.directory}.get(active.kind, "-")
+    state = ("", "") if active.is_available else ("red", "not installed")
+    source = replace(active.request.origin, name=display_path(active.request.origin.name, cwd))
     return (
-        ("bold", one.tool),
-        ("green" if one.is_available else "red", version),
-        ("dim", one.spec),
-        ("cyan", str(place)),
+        ("bold", active.tool),
+        ("green" if active.is_available else "red", version),
+        ("dim", active.spec),
+        ("cyan", str(source)),
         state,
     )

@@ -1,4 +1,4 @@
-"""`envmgr doctor`: what is wrong, and what to do."""
+"""`envmgr doctor`: diagnose problems and fix them."""
 
 from __future__ import annotations
 
@@ -20,34 +20,34 @@ _MARKS = {doctor.OK: ("green", "✓"), doctor.WARNING: ("yellow", "!"), doctor.E
 
 
 def run(options: Options, *, fix: bool) -> int:
-    """Show every finding; exit 1 if one is an error."""
-    with progress.show_progress(options) as watcher:
-        context = open_context(options, watcher)
+    """Print all findings; return 1 if finding is an error."""
+    with progress.show_progress(options) as display:
+        context = open_context(options, display)
         findings = doctor.fix(context) if fix else doctor.diagnose(context)
     print_outcome(
         options,
         "doctor",
-        lambda: {"findings": [_entry(one) for one in findings]},
+        lambda: {"findings": [_to_json(finding) for finding in findings]},
         lambda style, width: _lines(findings, style, width),
     )
-    return 1 if any(one.state == doctor.ERROR for one in findings) else 0
+    return 1 if any(finding.state == doctor.ERROR for finding in findings) else 0
 
 
-def _entry(one: Finding) -> dict[str, object]:
+def _to_json(finding: Finding) -> dict[str, object]:
     return {
-        "check": one.check,
-        "state": one.state,
-        "message": one.message,
-        "hint": one.hint,
-        "fixed": one.fixed,
+        "check": finding.check,
+        "state": finding.state,
+        "message": finding.message,
+        "hint": finding.hint,
+        "fixed": finding.fixed,
     }
 
 
 def _lines(findings: Sequence[Finding], style: Style, width: int) -> Iterable[str]:
-    for one in findings:
-        kind, mark = ("green", "+") if one.fixed else _MARKS[one.state]
-        label = f"{mark} {one.check}: "
-        painted = f"{style.paint(kind, mark)} {style.paint('bold', one.check)}: "
-        yield painted + fill(one.message, width, len(label), 4)
-        if one.hint:
-            yield f"  {style.paint('hint', 'hint:')} {fill(one.hint, width, len('  hint: '), 4)}"
+    for finding in findings:
+        kind, mark = ("green", "+") if finding.fixed else _MARKS[finding.state]
+        label = f"{mark} {finding.check}: "
+        painted = f"{style.paint(kind, mark)} {style.paint('bold', finding.check)}: "
+        yield painted + fill(finding.message, width, len(label), 4)
+        if finding.hint:
+            yield f"  {style.paint('hint', 'hint:')} {fill(finding.hint, width, len('  hint: '), 4)}"

@@ -1,4 +1,4 @@
-"""`envmgr exec`: run a command with the project's or the named tools; what shims call when they have no plan."""
+"""`envmgr exec`: run a command with the project's or the named tools; shims call it without a plan."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ if TYPE_CHECKING:
     from envmgr.resolve.context import Context
 
 
-def run(options: Options, words: Sequence[str]) -> int:
-    """Become the command; return only on Windows, with its exit code."""
+def run(options: Options, args: Sequence[str]) -> int:
+    """Replace the process with the command; return its exit code on Windows only."""
     if options.json:
-        raise UsageError("exec takes no --json: what is printed is the command's own", "leave --json out")
-    watcher = _LazyProgress(options)
-    context = open_context(options, None if options.verbose else watcher)
+        raise UsageError("--json is not supported by exec", "omit --json")
+    display = _LazyProgress(options)
+    context = open_context(options, None if options.verbose else display)
     try:
-        return _run(context, words, confirm_with(options))
+        return _run(context, args, confirm_with(options))
     finally:
-        watcher.close()
+        display.close()
 
 
-def _run(context: Context, words: Sequence[str], confirm: Callable[[str], bool]) -> int:
+def _run(context: Context, args: Sequence[str], confirm: Callable[[str], bool]) -> int:
     from envmgr.ops import exec_
 
-    if words[:1] == ["--shim"]:
-        command, arguments = words[1], words[2:]
+    if args[:1] == ["--shim"]:
+        command, arguments = args[1], args[2:]
         arguments = arguments[1:] if arguments[:1] == ["--"] else arguments
         return exec_.run_shim(context, command, arguments, confirm)
-    tools, command_line = _split(words)
+    tools, command_line = _split(args)
     return exec_.run(context, tools, command_line, confirm)
 
 
 class _LazyProgress:
-    """A watcher that is made when there is something to see: most commands run without installing anything."""
+    """Progress that is created on first use: most commands run without installing anything."""
 
     def __init__(self, options: Options) -> None:
         self._options = options
@@ -54,38 +54,36 @@ class _LazyProgress:
             self._real = self._block.__enter__()
         return self._real
 
-    def step(self, task: str, what: str, total: int | None = None) -> None:
-        """Pass it on."""
-        self._delegate().step(task, what, total)
+    def step(self, task: str, step: str, total: int | None = None) -> None:
+        """Delegate."""
+        self._delegate().step(task, step, total)
 
     def advance(self, task: str, count: int) -> None:
-        """Pass it on."""
+        """Delegate."""
         self._delegate().advance(task, count)
 
-    def done(self, task: str, what: str) -> None:
-        """Pass it on; with the last task the display ends, so that the command finds the terminal as it was."""
-        self._delegate().done(task, what)
+    def done(self, task: str, step: str) -> None:
+        """Delegate; the display ends with the last task, so that the command gets a clean terminal."""
+        self._delegate().done(task, step)
 
     def message(self, message: str) -> None:
-        """Pass it on."""
+        """Delegate."""
         self._delegate().message(message)
 
     def debug(self, message: str) -> None:
-        """Pass it on, if somebody wants it."""
+        """Delegate if `--verbose` is set."""
         if self._options.verbose:
             self._delegate().debug(message)
 
     def close(self) -> None:
-        """Give the terminal back."""
+        """End the display."""
         if self._block is not None:
             self._block.__exit__(None, None, None)
 
 
-def _split(words: Sequence[str]) -> tuple[list[str], list[str]]:
-    at = words.index("--") if "--" in words else len(words)
-    tools, command_line = list(words[:at]), list(words[at + 1 :])
+def _split(args: Sequence[str]) -> tuple[list[str], list[str]]:
+    at = args.index("--") if "--" in args else len(args)
+    tools, command_line = list(args[:at]), list(args[at + 1 :])
     if not command_line:
-        raise UsageError(
-            "exec needs a command after --", "for example: envmgr exec nodejs@20 -- node --version"
-        )
+        raise UsageError("missing command after --", "for example: envmgr exec nodejs@20 -- node --version")
     return tools, command_line

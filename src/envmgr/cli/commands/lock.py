@@ -1,4 +1,4 @@
-"""`envmgr lock`: the project's lock."""
+"""`envmgr lock`: write or check the project's lock."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ if TYPE_CHECKING:
 
 def run(options: Options, tools: Sequence[str], platforms: Sequence[str]) -> int:
     """Write the lock."""
-    with progress.show_progress(options) as watcher:
-        context = open_context(options, watcher)
+    with progress.show_progress(options) as display:
+        context = open_context(options, display)
         list_tools.check_known(context, lock.project_file(context).entries)
         result = lock.lock(context, tools, platforms)
-    return _show(options, context, result, "wrote" if result.changed else "unchanged:")
+    return _print(options, context, result, "wrote" if result.changed else "unchanged:")
 
 
 def run_check(options: Options) -> int:
-    """Check the lock."""
-    with progress.show_progress(options) as watcher:
-        context = open_context(options, watcher)
+    """Check that the lock is up to date."""
+    with progress.show_progress(options) as display:
+        context = open_context(options, display)
         list_tools.check_known(context, lock.project_file(context).entries)
         result = lock.check(context)
-    return _show(options, context, result, "up to date:")
+    return _print(options, context, result, "up to date:")
 
 
-def _show(options: Options, context: Context, result: LockResult, state: str) -> int:
+def _print(options: Options, context: Context, result: LockResult, state: str) -> int:
     path = display_path(result.path, context.environment.cwd)
     return print_outcome(
         options,
@@ -45,22 +45,22 @@ def _show(options: Options, context: Context, result: LockResult, state: str) ->
         lambda: {
             "path": result.path,
             "changed": result.changed,
-            "tools": [_entry(one) for one in result.pins],
+            "tools": [_to_json(pin) for pin in result.pins],
         },
-        lambda style, _: [f"{state} {path}", *(_line(one, style) for one in result.pins)],
+        lambda style, _: [f"{state} {path}", *(_line(pin, style) for pin in result.pins)],
     )
 
 
-def _entry(one: Pin) -> dict[str, object]:
+def _to_json(pin: Pin) -> dict[str, object]:
     return {
-        "tool": one.tool,
-        "request": one.spec,
-        "version": one.version,
-        "platforms": sorted(one.locked.artifacts),
+        "tool": pin.tool,
+        "request": pin.spec,
+        "version": pin.version,
+        "platforms": sorted(pin.locked.artifacts),
     }
 
 
-def _line(one: Pin, style: Style) -> str:
-    platforms = count_of(len(one.locked.artifacts), "platform")
-    version = style.paint("green", one.version)
-    return f"  {style.paint('bold', one.tool)} {version} ({one.spec}), {platforms}"
+def _line(pin: Pin, style: Style) -> str:
+    platforms = count_of(len(pin.locked.artifacts), "platform")
+    version = style.paint("green", pin.version)
+    return f"  {style.paint('bold', pin.tool)} {version} ({pin.spec}), {platforms}"

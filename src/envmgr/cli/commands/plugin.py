@@ -1,4 +1,4 @@
-"""`envmgr plugin`: manifests of tools."""
+"""`envmgr plugin`: manage tool manifests."""
 
 from __future__ import annotations
 
@@ -18,19 +18,21 @@ if TYPE_CHECKING:
     from envmgr.resolve.context import Context
 
 
-def run_add(options: Options, words: Sequence[str], *, trust: bool) -> int:
+def run_add(options: Options, args: Sequence[str], *, trust: bool) -> int:
     """Add a manifest: NAME SOURCE, or NAME VERSIONS_URL BIN_TEMPLATE [DOWNLOAD_TEMPLATE]."""
-    with progress.show_progress(options) as watcher:
-        context = open_context(options, watcher)
+    with progress.show_progress(options) as display:
+        context = open_context(options, display)
         may_trust = (lambda _: True) if trust else confirm_with(options, "n")
-        manifest = _added(context, words, may_trust)
-    print_status(options, f"added {manifest.name}: `envmgr list --remote {manifest.name}` shows its versions")
-    return print_result(options, "plugin-add", lambda: _entry(context, manifest), lambda _style, _width: [])
+        manifest = _add(context, args, may_trust)
+    print_status(
+        options, f"added {manifest.name}; run `envmgr list --remote {manifest.name}` to list versions"
+    )
+    return print_result(options, "plugin-add", lambda: _to_json(context, manifest), lambda _style, _width: [])
 
 
-def _added(context: Context, words: Sequence[str], may_trust: Callable[[str], bool]) -> Manifest:
-    name, *rest = words
-    match rest:
+def _add(context: Context, args: Sequence[str], may_trust: Callable[[str], bool]) -> Manifest:
+    name, *parts = args
+    match parts:
         case [source]:
             return plugins.add(context, name, source, may_trust)
         case [versions_url, bin_template]:
@@ -38,39 +40,43 @@ def _added(context: Context, words: Sequence[str], may_trust: Callable[[str], bo
         case [versions_url, bin_template, download_template]:
             return plugins.add_parts(context, name, versions_url, bin_template, download_template)
     raise UsageError(
-        "plugin add takes a name and a source, or a name, a versions URL and a bin path template",
+        "usage: plugin add NAME SOURCE | NAME VERSIONS_URL BIN_TEMPLATE [DOWNLOAD_TEMPLATE]",
         "for example: envmgr plugin add nodejs ./nodejs.json",
     )
 
 
 def run_list(options: Options) -> int:
-    """Show every tool that has a manifest."""
+    """Print all tools that have a manifest."""
     context = open_context(options)
-    found = plugins.show_all(context)
+    manifests = plugins.show_all(context)
     return print_result(
         options,
         "plugin-list",
-        lambda: {"plugins": [_entry(context, one) for one in found]},
+        lambda: {"plugins": [_to_json(context, manifest) for manifest in manifests]},
         lambda style, width: table.render(
-            [_row(context, one) for one in found], width, style, cut=table.truncate_end
+            [_row(context, manifest) for manifest in manifests], width, style, cut=table.truncate_end
         ),
     )
 
 
-def _row(context: Context, one: Manifest) -> tuple[table.Cell, ...]:
-    whose = plugins.scope(context, one)
-    return (("bold", one.name), ("dim" if whose == "built-in" else "cyan", whose), ("", one.description))
+def _row(context: Context, manifest: Manifest) -> tuple[table.Cell, ...]:
+    scope = plugins.scope(context, manifest)
+    return (
+        ("bold", manifest.name),
+        ("dim" if scope == "built-in" else "cyan", scope),
+        ("", manifest.description),
+    )
 
 
 def run_show(options: Options, name: str) -> int:
-    """Show one manifest as it is written."""
+    """Print manifest manifest verbatim."""
     context = open_context(options)
     manifest = plugins.show(context, name)
     text = plugins.text_of(manifest)
     return print_result(
         options,
         "plugin-show",
-        lambda: {**_entry(context, manifest), "manifest": json.loads(text)},
+        lambda: {**_to_json(context, manifest), "manifest": json.loads(text)},
         lambda _style, _width: text.rstrip("\n").split("\n"),
     )
 
@@ -85,27 +91,27 @@ def run_remove(options: Options, name: str) -> int:
 
 
 def run_lint(options: Options, target: str) -> int:
-    """Report every issue of a manifest at once."""
-    found = plugins.lint(open_context(options), target)
-    if found.errors and not options.json:
-        raise ManifestError(target, found.errors, "docs/plugins.md describes every field")
-    for warning in () if options.json else found.warnings:
+    """Print all issues of a manifest; return 1 if manifest is an error."""
+    report = plugins.lint(open_context(options), target)
+    if report.errors and not options.json:
+        raise ManifestError(target, report.errors, "see docs/plugins.md")
+    for warning in () if options.json else report.warnings:
         print_status(options, f"warning: {warning}")
     print_outcome(
         options,
         "plugin-lint",
-        lambda: {"manifest": target, "issues": [*found.errors], "warnings": [*found.warnings]},
+        lambda: {"manifest": target, "issues": [*report.errors], "warnings": [*report.warnings]},
         lambda _style, _width: [f"{target} is valid"],
     )
-    return 1 if found.errors else 0
+    return 1 if report.errors else 0
 
 
-def _entry(context: Context, one: Manifest) -> dict[str, object]:
+def _to_json(context: Context, manifest: Manifest) -> dict[str, object]:
     return {
-        "name": one.name,
-        "description": one.description,
-        "builtin": one.builtin,
-        "whose": plugins.scope(context, one),
-        "origin": one.origin,
-        "digest": one.digest,
+        "name": manifest.name,
+        "description": manifest.description,
+        "builtin": manifest.builtin,
+        "scope": plugins.scope(context, manifest),
+        "origin": manifest.origin,
+        "digest": manifest.digest,
     }

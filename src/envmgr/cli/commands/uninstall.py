@@ -1,12 +1,11 @@
-"""`envmgr uninstall` and `envmgr reshim`."""
+"""`envmgr uninstall`: remove installed versions."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from envmgr.cli.console import open_context, print_outcome
-from envmgr.cli.output.units import count_of
-from envmgr.ops import reshim, uninstall
+from envmgr.ops import uninstall
 from envmgr.resolve import tool_specs
 
 if TYPE_CHECKING:
@@ -16,43 +15,21 @@ if TYPE_CHECKING:
     from envmgr.install.store import Installed
 
 
-def run(options: Options, words: Sequence[str], *, dry_run: bool) -> int:
-    """Remove the named versions, or say what would go."""
+def run(options: Options, args: Sequence[str], *, dry_run: bool) -> int:
+    """Remove the named versions, or only print them with `dry_run`."""
     context = open_context(options)
-    items = tool_specs.parse_many(words, lambda word: bool(uninstall.installed_versions(context, word)))
-    removed = uninstall.select(context, items) if dry_run else uninstall.uninstall(context, items)
+    requested = tool_specs.parse_many(args, lambda arg: bool(uninstall.installed_versions(context, arg)))
+    removed = uninstall.select(context, requested) if dry_run else uninstall.uninstall(context, requested)
     verb = "would remove" if dry_run else "removed"
     return print_outcome(
         options,
         "uninstall",
-        lambda: {"dry_run": dry_run, "removed": [_entry(one) for one in removed.versions]},
+        lambda: {"dry_run": dry_run, "removed": [_to_json(tree) for tree in removed.versions]},
         lambda style, _: [
-            f"{verb} {style.paint('bold', one.tool)} {one.version}" for one in removed.versions
+            f"{verb} {style.paint('bold', tree.tool)} {tree.version}" for tree in removed.versions
         ],
     )
 
 
-def _entry(one: Installed) -> dict[str, object]:
-    return {"tool": one.tool, "version": one.version, "path": one.path}
-
-
-def run_reshim(options: Options) -> int:
-    """Rewrite all shims."""
-    context = open_context(options)
-    changes = reshim.reshim(context)
-    return print_outcome(
-        options,
-        "reshim",
-        lambda: {
-            "directory": context.paths.shims,
-            "commands": list(changes.commands),
-            "added": list(changes.written),
-            "removed": list(changes.removed),
-        },
-        lambda _style, _width: [
-            *(f"wrote {name}" for name in changes.written),
-            *(f"removed {name}" for name in changes.removed),
-            *(f"left alone {name}: it is no shim of envmgr" for name in changes.foreign),
-            f"{count_of(len(changes.commands), 'command')} in {context.paths.shims}",
-        ],
-    )
+def _to_json(tree: Installed) -> dict[str, object]:
+    return {"tool": tree.tool, "version": tree.version, "path": tree.path}

@@ -15,20 +15,20 @@ if TYPE_CHECKING:
     from envmgr.cli.options import Options
 
 
-def run(options: Options, words: Sequence[str]) -> int:
+def run(options: Options, args: Sequence[str]) -> int:
     """Print the directory of TOOL, TOOL@SPEC or TOOL SPEC."""
-    item = from_two_args(words[0], words[1]) if len(words) > 1 else parse(words[0])
+    requested = from_two_args(args[0], args[1]) if len(args) > 1 else parse(args[0])
     context = open_context(options)
     try:
-        place = where(context, item)
+        location = where(context, requested)
     except (NoVersionSet, NotInstalled):
-        name = item.tool if context.project.request(item.tool) else named(context, item.tool)
-        if name == item.tool:
+        name = requested.tool if context.project.request(requested.tool) else named(context, requested.tool)
+        if name == requested.tool:
             raise
-        place = where(context, build_tool_spec(name, item.spec))
+        location = where(context, build_tool_spec(name, requested.spec))
     return print_result(
         options,
         "where",
-        lambda: {"tool": place.tool, "version": place.version, "path": place.path},
-        lambda _style, _width: [place.path],
+        lambda: {"tool": location.tool, "version": location.version, "path": location.path},
+        lambda _style, _width: [location.path],
     )

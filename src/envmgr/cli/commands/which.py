@@ -1,4 +1,4 @@
-"""`envmgr which`: the executable that runs for a command here."""
+"""`envmgr which`: the executable for a command."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 
 def run(options: Options, command: str) -> int:
-    """Print the path."""
-    found = which(open_context(options), command)
+    """Print the path of the executable."""
+    result = which(open_context(options), command)
     return print_result(
         options,
         "which",
-        lambda: {name: getattr(found, name) for name in field_names(type(found))},
-        lambda _style, _width: [found.path],
+        lambda: {name: getattr(result, name) for name in field_names(type(result))},
+        lambda _style, _width: [result.path],
     )

@@ -1,10 +1,10 @@
-"""`envmgr why`: how a version was decided on."""
+"""`envmgr why`: how a version was resolved."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from envmgr.cli.commands.current import source_entry
+from envmgr.cli.commands.current import source_json
 from envmgr.cli.console import display_path, open_context, print_result
 from envmgr.cli.output import progress, table
 from envmgr.cli.output.wrap import fill
@@ -17,89 +17,98 @@ if TYPE_CHECKING:
     from envmgr.cli.output.style import Style
     from envmgr.ops.why import Why
 
-SHOWN = 5
-_LABEL = len("installed  ")
+MAX_VERSIONS_LISTED = 5
+_LABEL_WIDTH = len("installed  ")
 
 
 def run(options: Options, tool: str) -> int:
     """Explain the resolution of a tool."""
-    with progress.show_progress(options) as watcher:
-        context = open_context(options, watcher)
-        watcher.step(tool, "listing releases")
-        found = why(context, tool)
+    with progress.show_progress(options) as display:
+        context = open_context(options, display)
+        display.step(tool, "listing releases")
+        result = why(context, tool)
     cwd = context.environment.cwd
     return print_result(
-        options, "why", lambda: _entry(found), lambda style, width: _lines(found, cwd, style, width)
+        options, "why", lambda: _to_json(result), lambda style, width: _lines(result, cwd, style, width)
     )
 
 
-def _entry(found: Why) -> dict[str, object]:
+def _to_json(result: Why) -> dict[str, object]:
     return {
-        "tool": found.tool,
-        "request": found.active.spec,
-        "source": source_entry(found.active.request.origin),
+        "tool": result.tool,
+        "request": result.active.spec,
+        "source": source_json(result.active.request.origin),
         "considered": [
-            {"place": one.place, "request": one.spec, "decided": one.decided} for one in found.considered
+            {"place": source.place, "request": source.spec, "decided": source.decided}
+            for source in result.considered
         ],
-        "lock": found.lock,
-        "locked": found.locked,
-        "version": found.active.version,
-        "installed": list(found.installed),
-        "available": found.active.is_available,
-        "newest": found.newest,
-        "candidates": list(found.candidates),
-        "rejected": [{"version": version, "reason": reason} for version, reason in found.rejected],
-        "note": found.note,
+        "lock": result.lock,
+        "locked": result.locked,
+        "version": result.active.version,
+        "installed": list(result.installed),
+        "available": result.active.is_available,
+        "newest": result.newest,
+        "candidates": list(result.candidates),
+        "rejected": [{"version": version, "reason": reason} for version, reason in result.rejected],
+        "note": result.note,
     }
 
 
-def _lines(found: Why, cwd: str, style: Style, width: int) -> Iterable[str]:
-    yield f"{style.paint('bold', found.tool)} {_result(found, style)}"
-    yield "  considered, the strongest first"
-    rows = [_place(one.place, one.spec, one.decided, cwd) for one in found.considered]
+def _lines(result: Why, cwd: str, style: Style, width: int) -> Iterable[str]:
+    yield f"{style.paint('bold', result.tool)} {_resolution_text(result, style)}"
+    yield "  sources (highest precedence first)"
+    rows = [_source_row(source.place, source.spec, source.decided, cwd) for source in result.considered]
     yield from (f"    {line}" for line in table.render(rows, width - 4, style, flexible=2))
-    for label, text in (("lock", _lock(found, cwd)), ("installed", _installed(found)), *_remote_facts(found)):
-        yield f"  {label:<{_LABEL}}{fill(text, width, 2 + _LABEL, 2 + _LABEL)}"
+    for label, text in (
+        ("lock", _lock(result, cwd)),
+        ("installed", _installed(result)),
+        *_remote_facts(result),
+    ):
+        yield f"  {label:<{_LABEL_WIDTH}}{fill(text, width, 2 + _LABEL_WIDTH, 2 + _LABEL_WIDTH)}"
 
 
-def _result(found: Why, style: Style) -> str:
-    one = found.active
-    spelled = style.paint("green" if one.is_available else "red", one.version or one.spec)
-    if one.kind != "version":
-        return spelled
-    return spelled + ("" if one.is_available else " (not installed)") + (", as locked" if one.locked else "")
+def _resolution_text(result: Why, style: Style) -> str:
+    active = result.active
+    version = style.paint("green" if active.is_available else "red", active.version or active.spec)
+    if active.kind != "version":
+        return version
+    return (
+        version + ("" if active.is_available else " (not installed)") + (" (locked)" if active.locked else "")
+    )
 
 
-def _installed(found: Why) -> str:
-    return ", ".join(found.installed) or "none"
+def _installed(result: Why) -> str:
+    return ", ".join(result.installed) or "none"
 
 
-def _place(place: str, spec: str | None, decided: bool, cwd: str) -> tuple[table.Cell, ...]:
+def _source_row(place: str, spec: str | None, decided: bool, cwd: str) -> tuple[table.Cell, ...]:
     mark = ("green", "→") if decided else ("", " ")
-    shown = place if place.startswith("$") else display_path(place, cwd)
-    return (mark, ("", spec or "-"), ("cyan" if spec else "dim", shown))
+    text = place if place.startswith("$") else display_path(place, cwd)
+    return (mark, ("", spec or "-"), ("cyan" if spec else "dim", text))
 
 
-def _lock(found: Why, cwd: str) -> str:
-    if not found.lock:
+def _lock(result: Why, cwd: str) -> str:
+    if not result.lock:
         return "none"
-    path = display_path(found.lock, cwd)
-    return f"{path} says {found.locked}" if found.locked else f"{path} does not lock {found.active.spec}"
+    path = display_path(result.lock, cwd)
+    return (
+        f"locked to {result.locked} in {path}" if result.locked else f"{result.active.spec} is not in {path}"
+    )
 
 
-def _remote_facts(found: Why) -> Iterable[tuple[str, str]]:
-    if found.note:
-        yield "upstream", found.note
-    if not found.candidates and not found.rejected:
+def _remote_facts(result: Why) -> Iterable[tuple[str, str]]:
+    if result.note:
+        yield "upstream", result.note
+    if not result.candidates and not result.rejected:
         return
-    yield "matching", _first_items(found.candidates) or "no release"
+    yield "matching", _first_items(result.candidates) or "none"
     by_reason: dict[str, list[str]] = {}
-    for version, reason in found.rejected:
+    for version, reason in result.rejected:
         by_reason.setdefault(reason, []).append(version)
     for reason, versions in by_reason.items():
         yield "rejected", f"{reason}: {_first_items(versions)}"
 
 
 def _first_items(versions: Sequence[str]) -> str:
-    more = len(versions) - SHOWN
-    return ", ".join(versions[:SHOWN]) + (f" and {more} more" if more > 0 else "")
+    more = len(versions) - MAX_VERSIONS_LISTED
+    return ", ".join(versions[:MAX_VERSIONS_LISTED]) + (f" and {more} more" if more > 0 else "")

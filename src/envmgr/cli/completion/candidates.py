@@ -1,205 +1,128 @@
-"""What the shell offers when TAB is pressed: never the network, never an error.
+"""Completion candidates for the cursor of a shell.
 
-The scripts of `envmgr.cli.completion` ask: the words before the cursor's are the arguments, `_ENVMGR_COMPLETE` is `=`
-and the beginning of the cursor's own. The answer is a line a candidate, after a tab its description; or FILES.
+The scripts of `envmgr.cli.completion` run envmgr with the arguments before the cursor; `_ENVMGR_COMPLETE` is `=` and
+the beginning of the word at the cursor. Each line of the output is a candidate, after a tab its description; or FILES.
 """
 
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
+
+import typer
 
 from envmgr.cli import app
+from envmgr.cli.completion.completers import FILES
 from envmgr.cli.usage_errors import commands_of
 from envmgr.kit.errors import EnvmgrError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
+
+    from typer.core import TyperArgument, TyperOption
 
     from envmgr.cli.usage_errors import Command
-    from envmgr.resolve.context import Context
 
-    Source = Callable[[Context, Sequence[str], str], Iterable[str]]
+    Parameter = TyperArgument | TyperOption
 
-VARIABLE = "_ENVMGR_COMPLETE"
-FILES = ":files"
-_COMMON = {
+_MAX_HELP_LENGTH = 60
+_GLOBAL_OPTIONS = {
     "--json": "Print one JSON document",
-    "--quiet": "Say nothing but errors",
-    "--verbose": "Say every request and decision",
+    "--quiet": "Print errors only",
+    "--verbose": "Verbose output",
     "--cwd": "Run as if in another directory",
-    "--offline": "Use only what is on this machine",
+    "--offline": "Never use the network",
     "--yes": "Answer questions with yes",
 }
-_ALM = {"--url": "The server, instead of the one set", "--token": "Who asks, instead of who signed in"}
-_DIRECTORY = {"-C", "--cwd"}
+_ALM_OPTIONS = {"--url": "Server URL", "--token": "Access token"}
+_DIRECTORY_OPTIONS = {"-C", "--cwd"}
 
 
-def print_candidates(words: Sequence[str], incomplete: str) -> int:
-    """Print what may stand at the cursor."""
-    found = candidates(words, incomplete)
-    sys.stdout.writelines(f"{value}\t{text}\n" if text else f"{value}\n" for value, text in found.items())
+def print_candidates(args: Sequence[str], incomplete: str) -> int:
+    """Print the candidates for the cursor; return the exit code."""
+    result = candidates(args, incomplete)
+    sys.stdout.writelines(f"{value}\t{text}\n" if text else f"{value}\n" for value, text in result.items())
     return 0
 
 
-def candidates(words: Sequence[str], incomplete: str) -> Mapping[str, str]:
-    """Return what may stand at the cursor, each with its description."""
-    if words[-1:] and words[-1] in _DIRECTORY:
+def candidates(args: Sequence[str], incomplete: str) -> Mapping[str, str]:
+    """Return the candidates for the cursor, each with its description."""
+    if args[-1:] and args[-1] in _DIRECTORY_OPTIONS:
         return {FILES: ""}
-    if "--" in words:
+    if "--" in args:
         return {}
-    command, path, given = _resolve_command(words)
-    values = _values(command, words[-1]) if words else None
-    if values is not None:
-        return values if FILES in values else _matching(incomplete, values)
+    command, path, command_args = _resolve_command(args)
+    option = _option_with_value(command, args[-1]) if args else None
+    if option is not None:
+        return _values(command, option, (), incomplete)
     if incomplete.startswith("-"):
-        own = _ALM if path.split(" ")[0] == "alm" else {}
-        return _matching(incomplete, {**_options(command), **own, **_COMMON})
-    inside = commands_of(command)
-    if inside:
-        return _matching(incomplete, {name: one.get_short_help_str(60) for name, one in inside.items()})
-    return _arguments(path, given, incomplete)
+        alm_options = _ALM_OPTIONS if path[:1] == ["alm"] else {}
+        return _matching(incomplete, {**_options(command), **alm_options, **_GLOBAL_OPTIONS})
+    commands = commands_of(command)
+    if commands:
+        return _matching(
+            incomplete,
+            {name: sub.get_short_help_str(_MAX_HELP_LENGTH) for name, sub in commands.items()},
+        )
+    argument = _argument_at(command, len(command_args))
+    return {} if argument is None else _values(command, argument, command_args, incomplete)
 
 
-def _resolve_command(words: Sequence[str]) -> tuple[Command, str, list[str]]:
-    """Follow a command line to its command; return that, its name and its arguments so far."""
-    command, path, given = app.tree(), list[str](), list[str]()
-    for word in words:
-        inside = commands_of(command)
-        if word in inside:
-            command, path = inside[word], [*path, word]
-        elif not word.startswith("-"):
-            given.append(word)
-    return command, " ".join(path), given
+def _resolve_command(args: Sequence[str]) -> tuple[Command, list[str], list[str]]:
+    """Return the command of a command line, its path and its arguments so far."""
+    command, path, command_args = app.tree(), list[str](), list[str]()
+    for arg in args:
+        commands = commands_of(command)
+        if arg in commands:
+            command, path = commands[arg], [*path, arg]
+        elif not arg.startswith("-"):
+            command_args.append(arg)
+    return command, path, command_args
 
 
-def _values(command: Command, word: str) -> dict[str, str] | None:
-    """Return what may follow an option; None where the word before is none, or one that stands alone."""
-    for one in command.params:
-        if word in one.opts and word.startswith("-") and not getattr(one, "is_flag", False):
-            if one.metavar == "SCOPE":
-                return _scopes()
-            choices: Sequence[str] = getattr(one.type, "choices", ())
-            return {FILES: ""} if one.metavar == "FILE" else dict.fromkeys(choices, "")
+def _parameters(command: Command) -> list[Parameter]:
+    return cast("list[Parameter]", command.params)
+
+
+def _option_with_value(command: Command, arg: str) -> Parameter | None:
+    """Return the option that takes its value from the argument after `arg`, if there is one."""
+    if not arg.startswith("-"):
+        return None
+    for parameter in _parameters(command):
+        if arg in parameter.opts and not getattr(parameter, "is_flag", False):
+            return parameter
     return None
 
 
-def _scopes() -> dict[str, str]:
-    from envmgr.alm.key_options import SCOPES
+def _argument_at(command: Command, position: int) -> Parameter | None:
+    """Return the argument at a position; a variadic one takes all positions from its own on."""
+    arguments = [parameter for parameter in _parameters(command) if parameter.param_type_name == "argument"]
+    for argument in arguments[: position + 1]:
+        if argument.nargs == -1:
+            return argument
+    return arguments[position] if position < len(arguments) else None
 
-    return dict.fromkeys(SCOPES, "")
+
+def _values(command: Command, parameter: Parameter, args: Sequence[str], incomplete: str) -> dict[str, str]:
+    """Return what the completer of a parameter offers, without the arguments that are there."""
+    context = typer.Context(command)
+    context.args = [*args]
+    try:
+        items = parameter.shell_complete(context, incomplete)
+    except EnvmgrError:
+        return {}
+    if any(item.help == FILES for item in items):
+        return {FILES: ""}
+    return {item.value: item.help or "" for item in items if item.value not in args}
 
 
 def _options(command: Command) -> dict[str, str]:
-    found = {"--help": "Show the help"}
-    for one in command.params:
-        if one.opts[0].startswith("-"):
-            found[max(one.opts, key=len)] = getattr(one, "help", "") or ""
-    return found
+    options = {"--help": "Show the help"}
+    for parameter in _parameters(command):
+        if parameter.opts[0].startswith("-"):
+            options[max(parameter.opts, key=len)] = getattr(parameter, "help", "") or ""
+    return options
 
 
-def _matching(incomplete: str, found: Mapping[str, str]) -> dict[str, str]:
-    return {value: text for value, text in found.items() if value.startswith(incomplete)}
-
-
-def _arguments(path: str, given: Sequence[str], incomplete: str) -> Mapping[str, str]:
-    source = _SOURCES.get(path)
-    if source is None:
-        return {}
-    if source is _files:
-        return {FILES: ""}
-    from envmgr.resolve.context import current
-
-    try:
-        found = [*source(current(flags={"offline": True}), given, incomplete)]
-    except EnvmgrError:
-        return {}
-    return {
-        value: "" for value in dict.fromkeys(found) if value.startswith(incomplete) and value not in given
-    }
-
-
-def _files(_context: Context, _given: Sequence[str], _incomplete: str) -> Iterable[str]:
-    return ()
-
-
-def _tools(context: Context, _given: Sequence[str] = (), _incomplete: str = "") -> Iterable[str]:
-    """Offer tools that have a manifest or an installed version, or that the project asks for."""
-    from envmgr.install import store
-
-    asked = (request.tool for request in context.project.requests())
-    return sorted({*context.catalog.registry.names(), *store.tools(context.paths), *asked})
-
-
-def _one_tool(context: Context, given: Sequence[str], _incomplete: str) -> Iterable[str]:
-    return () if given else _tools(context)
-
-
-def _project_tools(context: Context, _given: Sequence[str], _incomplete: str) -> Iterable[str]:
-    return sorted(request.tool for request in context.project.requests())
-
-
-def _installed(context: Context, _given: Sequence[str], _incomplete: str) -> Iterable[str]:
-    """Offer TOOL@VERSION of what is installed."""
-    from envmgr import versions
-    from envmgr.install import store
-
-    for tool in sorted(store.tools(context.paths)):
-        for version in reversed(versions.sort(store.versions(context.paths, tool))):
-            yield f"{tool}@{version}"
-
-
-def _available(context: Context, given: Sequence[str], incomplete: str) -> Iterable[str]:
-    """Offer tools; after TOOL@, or as second word, the versions in the list of releases received last."""
-    if "@" in incomplete[1:]:
-        tool = incomplete[: incomplete.index("@", 1)]
-        return [f"{tool}@{version}" for version in _versions(context, tool)]
-    if len(given) == 1 and "@" not in given[0][1:]:
-        return [*_versions(context, given[0]), *_tools(context)]
-    return _tools(context)
-
-
-def _one_available(context: Context, given: Sequence[str], incomplete: str) -> Iterable[str]:
-    """Offer a tool, then a version of it, then nothing."""
-    if not given:
-        return _available(context, given, incomplete)
-    return _versions(context, given[0]) if given == [given[0].partition("@")[0]] else ()
-
-
-def _versions(context: Context, tool: str) -> list[str]:
-    """Return the versions of a tool that can be named, the newest first."""
-    listing = context.catalog.listing(tool)
-    return ["latest", *listing.aliases, *reversed(listing.versions)]
-
-
-def _commands(context: Context, _given: Sequence[str], _incomplete: str) -> Iterable[str]:
-    from envmgr.install import store
-
-    return sorted({name for one in store.all_installed(context.paths) for name in one.commands()})
-
-
-def _settings(_context: Context, given: Sequence[str], _incomplete: str) -> Iterable[str]:
-    from envmgr.kit.config.settings import SETTINGS
-
-    return () if given else SETTINGS
-
-
-_SOURCES: dict[str, Source] = {
-    "install": _available,
-    "use": _one_available,
-    "list": _one_available,
-    "current": _one_tool,
-    "where": _installed,
-    "which": _commands,
-    "why": _one_tool,
-    "exec": _installed,
-    "lock": _project_tools,
-    "uninstall": _installed,
-    "plugin add": _files,
-    "plugin lint": _files,
-    "plugin show": _one_tool,
-    "plugin remove": _one_tool,
-    "config get": _settings,
-    "config set": _settings,
-    "config unset": _settings,
-}
+def _matching(incomplete: str, values: Mapping[str, str]) -> dict[str, str]:
+    return {value: text for value, text in values.items() if value.startswith(incomplete)}

@@ -1,4 +1,4 @@
-"""The scripts that teach shells to complete envmgr's command line, and putting them where the shells look."""
+"""Completion scripts for shells, and their installation."""
 
 from __future__ import annotations
 
@@ -96,9 +96,9 @@ PWSH = r"""Register-ArgumentCompleter -Native -CommandName envmgr -ScriptBlock {
 SCRIPTS = {"bash": BASH, "zsh": ZSH, "fish": FISH, "pwsh": PWSH}
 
 
-def run_show(options: Options, words: Sequence[str]) -> int:
-    """Print a shell's script."""
-    shell = _shell(open_context(options).environment, words)
+def run_show(options: Options, args: Sequence[str]) -> int:
+    """Print a shell's completion script."""
+    shell = _shell(open_context(options).environment, args)
     script = SCRIPTS[shell]
     return print_result(
         options,
@@ -108,40 +108,40 @@ def run_show(options: Options, words: Sequence[str]) -> int:
     )
 
 
-def run_install(options: Options, words: Sequence[str]) -> int:
-    """Write a shell's script, and have the shell read it when it starts."""
+def run_install(options: Options, args: Sequence[str]) -> int:
+    """Write a shell's completion script, and add it to the shell's start file."""
     context = open_context(options)
-    shell = _shell(context.environment, words)
+    shell = _shell(context.environment, args)
     path, start_file = _script_paths(shell, context.environment, context.paths.data)
     write_in_place(path, SCRIPTS[shell])
     if start_file:
         _add_source_line(start_file, path)
-    done = f"{shell} completes envmgr from its next start on: {path}"
-    reads = f", which {start_file} reads" if start_file else ""
+    message = f"completion installed for {shell}: {path}"
+    suffix = f", sourced from {start_file}" if start_file else ""
     return print_result(
         options,
         "install-completion",
         lambda: {"shell": shell, "script": path, "start_file": start_file},
-        lambda _style, _width: [done + reads],
+        lambda _style, _width: [f"{message}{suffix} (restart your shell)"],
     )
 
 
-def _shell(environment: Environment, words: Sequence[str]) -> str:
-    """Return the shell that is named, else the user's own."""
-    known = f"one of {', '.join(SCRIPTS)}"
-    if words:
-        name = "pwsh" if words[0] == "powershell" else words[0]
+def _shell(environment: Environment, args: Sequence[str]) -> str:
+    """Return the shell in the arguments, or the user's own."""
+    names = ", ".join(SCRIPTS)
+    if args:
+        name = "pwsh" if args[0] == "powershell" else args[0]
         if name not in SCRIPTS:
-            raise UsageError(f"there is no completion for {name}", f"name {known}")
+            raise UsageError(f"unsupported shell {name}", f"use one of {names}")
         return name
     name = os.path.basename(environment.get("SHELL"))
     if name not in SCRIPTS:
-        raise UsageError("it is not clear which shell you use", f"name {known}: envmgr --show-completion zsh")
+        raise UsageError("cannot detect your shell", f"pass one of {names}: envmgr --show-completion zsh")
     return name
 
 
 def _script_paths(shell: str, environment: Environment, data: str) -> tuple[str, str | None]:
-    """Return where a shell's script goes, and the file of the user's that must name it, if it is not found there."""
+    """Return the path of a shell's script, and the start file that must source it, if one must."""
     config = environment.get("XDG_CONFIG_HOME", os.path.join(environment.home, ".config"))
     if shell == "fish":
         return os.path.join(config, "fish", "completions", "envmgr.fish"), None
@@ -158,7 +158,7 @@ def _script_paths(shell: str, environment: Environment, data: str) -> tuple[str,
 
 
 def _add_source_line(start_file: str, path: str) -> None:
-    """Add a line to the user's file, once."""
+    """Add the line that sources a script to a start file, unless it is there."""
     line = f". '{path.replace(chr(39), _escaped_quote(start_file))}'"
     text = read_text(start_file) or ""
     if line not in text.split("\n"):

@@ -1,4 +1,4 @@
-"""Progress as people see it: bars on a terminal, plain lines elsewhere, nothing where nobody looks."""
+"""Progress display: bars on a terminal, plain lines elsewhere, none with `--quiet` or `--json`."""
 
 from __future__ import annotations
 
@@ -27,26 +27,26 @@ if TYPE_CHECKING:
     from envmgr.cli.output.style import Style
     from envmgr.kit.progress import Progress
 
-DELAY = 0.2
-"""Seconds that work must take before it is shown: what is over at once does not flicker."""
-_FRAMES = 8
-_WINDOW = 5.0
-_MARGIN = 3  # the terminal's echo of Ctrl-C must not begin a new line, which would be left over
+DISPLAY_DELAY_SECONDS = 0.2
+"""Shorter work is not displayed, so that the terminal does not flicker."""
+_FRAMES_PER_SECOND = 8
+_SPEED_WINDOW_SECONDS = 5.0
+_RIGHT_MARGIN = 3  # the terminal's echo of Ctrl-C must not begin a new line, which would be left over
 _QUIET_STEPS = ("waiting", "resolving", "finishing", "listing", "checking")
 
 
 @contextlib.contextmanager
 def show_progress(options: Options) -> Iterator[Progress]:
-    """Show the progress of what happens in the block, on stderr."""
+    """Show the progress of the block on stderr."""
     if (options.quiet or options.json) and not options.verbose:
         yield NullProgress()
     elif _wants_bars() and not options.json:
-        watcher = ProgressBars(style_of(STDERR), verbose=options.verbose)
-        with contextlib.closing(watcher), contextlib.closing(ClosableProgress(watcher)) as gate:
-            yield gate
+        bars = ProgressBars(style_of(STDERR), verbose=options.verbose)
+        with contextlib.closing(bars), contextlib.closing(ClosableProgress(bars)) as progress:
+            yield progress
     else:
-        with contextlib.closing(ClosableProgress(ProgressLog(verbose=options.verbose))) as gate:
-            yield gate
+        with contextlib.closing(ClosableProgress(ProgressLog(verbose=options.verbose))) as progress:
+            yield progress
 
 
 def _wants_bars() -> bool:
@@ -54,51 +54,51 @@ def _wants_bars() -> bool:
 
 
 class ClosableProgress:
-    """Passes on what happens until it is closed, and each note once.
+    """Progress that ignores all calls after it is closed, and repeated messages.
 
-    Threads may go on for a while after a command has ended; what they do then must not follow its last words.
+    Threads may still run when a command has ended; they must not print after its result.
     """
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
-        self._noted: set[str] = set()
+        self._messages: set[str] = set()
         self._guard = threading.RLock()
 
     def step(self, task: str, what: str, total: int | None = None) -> None:
-        """Pass it on."""
+        """Delegate."""
         with self._guard:
             self._progress.step(task, what, total)
 
     def advance(self, task: str, count: int) -> None:
-        """Pass it on."""
+        """Delegate."""
         with self._guard:
             self._progress.advance(task, count)
 
     def done(self, task: str, what: str) -> None:
-        """Pass it on."""
+        """Delegate."""
         with self._guard:
             self._progress.done(task, what)
 
     def message(self, message: str) -> None:
-        """Pass it on, if it is new."""
+        """Delegate, unless the message repeats."""
         with self._guard:
-            if message not in self._noted:
-                self._noted.add(message)
+            if message not in self._messages:
+                self._messages.add(message)
                 self._progress.message(message)
 
     def debug(self, message: str) -> None:
-        """Pass it on."""
+        """Delegate."""
         with self._guard:
             self._progress.debug(message)
 
     def close(self) -> None:
-        """Pass nothing on from now on."""
+        """Ignore all further calls."""
         with self._guard:
             self._progress = NullProgress()
 
 
 class _Tracked:
-    """A task and how fast it has been of late."""
+    """A task and its recent speed."""
 
     def __init__(self, task: Task) -> None:
         self.task = task
@@ -109,18 +109,21 @@ class _Tracked:
         self.task = replace(self.task, done=self.task.done + count)
         self._samples.append((time.monotonic(), self.task.done))
 
-    def shown(self) -> Task:
-        """Return the task with its present speed."""
+    def current(self) -> Task:
+        """Return the task with its current speed."""
         now = time.monotonic()
-        while len(self._samples) > 1 and now - self._samples[1][0] > _WINDOW:
+        while len(self._samples) > 1 and now - self._samples[1][0] > _SPEED_WINDOW_SECONDS:
             self._samples.popleft()
-        since, before = self._samples[0]
-        elapsed = now - since
-        return replace(self.task, speed=(self.task.done - before) / elapsed if elapsed > DELAY else None)
+        start, done_at_start = self._samples[0]
+        elapsed = now - start
+        return replace(
+            self.task,
+            speed=(self.task.done - done_at_start) / elapsed if elapsed > DISPLAY_DELAY_SECONDS else None,
+        )
 
 
 class ProgressBars:
-    """Draws a line a task while there are any, and leaves nothing behind."""
+    """Progress bars on a terminal, a line a task, removed at the end."""
 
     def __init__(self, style: Style, *, verbose: bool = False) -> None:
         self._style = style
@@ -132,11 +135,11 @@ class ProgressBars:
         self._frame = 0
 
     def step(self, task: str, what: str, total: int | None = None) -> None:
-        """Show a task's next step, its bar from the start."""
+        """Show a task's next step with an empty bar."""
         with self._guard:
             self._tasks[task] = _Tracked(Task(task, what, 0, total))
             if self._live is None and self._timer is None:
-                self._timer = threading.Timer(DELAY, self._start_display)
+                self._timer = threading.Timer(DISPLAY_DELAY_SECONDS, self._start_display)
                 self._timer.daemon = True
                 self._timer.start()
 
@@ -146,8 +149,8 @@ class ProgressBars:
             if task in self._tasks:
                 self._tasks[task].advance(count)
 
-    def done(self, task: str, what: str) -> None:  # noqa: ARG002 - the result is printed when all are over
-        """Take the line away, and with the last of them the display."""
+    def done(self, task: str, what: str) -> None:  # noqa: ARG002 - the result is printed when all tasks are done
+        """Remove the task's line; end the display with the last one."""
         with self._guard:
             self._tasks.pop(task, None)
             if not self._tasks:
@@ -158,12 +161,12 @@ class ProgressBars:
         self._print(self._style.paint("yellow", fill(message, width_of(STDERR), 0, 2)))
 
     def debug(self, message: str) -> None:
-        """Print, if that is wanted, a line above the bars."""
+        """Print a line above the bars if `--verbose` is set."""
         if self._verbose:
             self._print(self._style.paint("dim", message))
 
     def close(self) -> None:
-        """Give the terminal back."""
+        """End the display."""
         with self._guard:
             if self._timer:
                 self._timer.cancel()
@@ -182,7 +185,7 @@ class ProgressBars:
             self._live = Live(
                 console=console,
                 get_renderable=lambda: self._render_frame(console.width),
-                refresh_per_second=_FRAMES,
+                refresh_per_second=_FRAMES_PER_SECOND,
                 transient=True,
                 redirect_stdout=False,
                 redirect_stderr=False,
@@ -193,8 +196,8 @@ class ProgressBars:
         from rich.text import Text
 
         self._frame += 1
-        tasks = [tracked.shown() for tracked in list(self._tasks.values())]
-        lines = render(tasks, max(width - _MARGIN, 1), self._frame, self._style)
+        tasks = [tracked.current() for tracked in list(self._tasks.values())]
+        lines = render(tasks, max(width - _RIGHT_MARGIN, 1), self._frame, self._style)
         return Text.from_ansi("\n".join(lines), no_wrap=True, overflow="ellipsis")
 
     def _print(self, text: str) -> None:
@@ -208,21 +211,21 @@ class ProgressBars:
 
 
 class ProgressLog:
-    """Prints a line a step that transfers or makes something: for logs."""
+    """Progress for logs: a line for each step that transfers or creates something."""
 
     def __init__(self, *, verbose: bool = False) -> None:
         self._verbose = verbose
 
     def step(self, task: str, what: str, total: int | None = None) -> None:
-        """Say what a task does now."""
+        """Print a task's step."""
         if self._verbose or not what.startswith(_QUIET_STEPS):
             self.message(f"{task}: {what}" + (f" ({size(total)})" if total else ""))
 
     def advance(self, task: str, count: int) -> None:
-        """Say nothing: a log needs no percentages."""
+        """Print nothing: a log needs no percentages."""
 
     def done(self, task: str, what: str) -> None:
-        """Say nothing, unless that is wanted: the result is printed when all are over."""
+        """Print the result if `--verbose` is set; the command prints all results at its end."""
         self.debug(f"{task}: {what}")
 
     def message(self, message: str) -> None:
@@ -230,7 +233,7 @@ class ProgressLog:
         _write(message)
 
     def debug(self, message: str) -> None:
-        """Print, if that is wanted, a line."""
+        """Print a line if `--verbose` is set."""
         if self._verbose:
             _write(message)
 

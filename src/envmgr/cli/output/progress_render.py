@@ -1,4 +1,4 @@
-"""How tasks under way look: a line each, made for the terminal's width. Pure."""
+"""Rendering of active tasks: a line each, for the terminal's width. Pure."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from envmgr.cli.output.style import Style
 
 SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
-ROOM_FOR_BARS = 72
+MIN_WIDTH_FOR_BARS = 72
 _MIN_NAME_WIDTH, _MIN_BAR_WIDTH, _MAX_BAR_WIDTH = 14, 8, 40
-_WHAT, _AMOUNT, _SPEED = len("downloading"), len("99.9/99.9 MiB"), len("99.9 MiB/s")
+_STEP_WIDTH, _AMOUNT_WIDTH, _SPEED_WIDTH = len("downloading"), len("99.9/99.9 MiB"), len("99.9 MiB/s")
 
 
 @frozen
 class Task:
-    """What a task does now: `done` of `total` bytes (if it counts any), at `speed` bytes a second."""
+    """A task's current step: `done` of `total` bytes, if known, at `speed` bytes a second."""
 
     name: str
     what: str
@@ -31,14 +31,14 @@ class Task:
 
     @property
     def bytes_text(self) -> str:
-        """Spell what is done."""
+        """Return the amount done."""
         if self.total:
             return part(min(self.done, self.total), self.total)
         return size(self.done) if self.done else ""
 
     @property
     def speed_text(self) -> str:
-        """Spell the speed."""
+        """Return the speed."""
         return f"{size(self.speed)}/s" if self.speed else ""
 
 
@@ -52,7 +52,7 @@ class _Columns:
 
 
 def render(tasks: Sequence[Task], width: int, frame: int, style: Style) -> list[str]:
-    """Lay the tasks out, names aligned; where there is no room, bars go first, then speeds, then ends of names."""
+    """Return a line a task; a narrow terminal drops bars first, then speeds, then parts of names."""
     if not tasks:
         return []
     columns = _columns(tasks, width)
@@ -61,11 +61,11 @@ def render(tasks: Sequence[Task], width: int, frame: int, style: Style) -> list[
 
 def _columns(tasks: Sequence[Task], width: int) -> _Columns:
     name = max(display_width(task.name) for task in tasks)
-    what = max(_WHAT, *(len(task.what) for task in tasks))
-    amount = max(_AMOUNT, *(len(task.bytes_text) for task in tasks))
-    speed = max(_SPEED, *(len(task.speed_text) for task in tasks))
+    what = max(_STEP_WIDTH, *(len(task.what) for task in tasks))
+    amount = max(_AMOUNT_WIDTH, *(len(task.bytes_text) for task in tasks))
+    speed = max(_SPEED_WIDTH, *(len(task.speed_text) for task in tasks))
     free = width - len("⠋ ") - name - 1 - what - 1 - amount - 1 - speed
-    if width >= ROOM_FOR_BARS and free - 1 >= _MIN_BAR_WIDTH:
+    if width >= MIN_WIDTH_FOR_BARS and free - 1 >= _MIN_BAR_WIDTH:
         return _Columns(name, what, min(free - 1, _MAX_BAR_WIDTH), amount, speed)
     if free < 0 and name + free < _MIN_NAME_WIDTH:
         speed, free = 0, free + speed + 1
@@ -82,8 +82,8 @@ def _line(task: Task, columns: _Columns, spinner: str, style: Style) -> str:
         ("", task.bytes_text.rjust(columns.amount), columns.amount),
         ("dim", task.speed_text.rjust(columns.speed), columns.speed),
     ]
-    shown = (_cell(kind, text, width, style) for kind, text, width in cells if width)
-    return " ".join(shown).rstrip()
+    visible = (_cell(kind, text, width, style) for kind, text, width in cells if width)
+    return " ".join(visible).rstrip()
 
 
 def _cell(kind: str, text: str, width: int, style: Style) -> str:
@@ -99,7 +99,7 @@ def _bar(task: Task, width: int) -> str:
 
 
 def truncate_middle(text: str, width: int) -> str:
-    """Cut a name to a width in its middle: the beginning says which tool it is, the end which version."""
+    """Truncate a name in the middle: the start names the tool, the end the version."""
     if display_width(text) <= width:
         return text
     head = (width - 1) // 2
@@ -108,7 +108,7 @@ def truncate_middle(text: str, width: int) -> str:
 
 
 def _within(text: str, width: int) -> str:
-    """Return as much of a text's beginning as has room."""
+    """Return the longest prefix of a text that fits a width."""
     while display_width(text) > width:
         text = text[:-1]
     return text

@@ -1,4 +1,4 @@
-"""Colour, where the terminal wants it: NO_COLOR, CLICOLOR_FORCE and pipes are honoured."""
+"""Terminal colours; honours NO_COLOR, CLICOLOR_FORCE and pipes."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _CODES = {
 
 @frozen
 class Style:
-    """Paints words, or leaves them as they are."""
+    """Adds colour to text, or returns it unchanged."""
 
     colour: bool
 
     def paint(self, kind: str, text: str) -> str:
-        """Return the text in the colour of its kind. The kinds are readable on light and dark grounds."""
+        """Return a text in the colour of its kind; all are readable on light and dark backgrounds."""
         return f"\x1b[{_CODES[kind]}m{text}\x1b[0m" if self.colour and text else text
 
 
@@ -40,7 +40,7 @@ def style_of(stream: int) -> Style:
 
 
 def width_of(stream: int) -> int:
-    """Return how many columns there are: the terminal's, COLUMNS, or plenty where the output is no terminal."""
+    """Return the output width in columns: COLUMNS, the terminal's, or 10,000 without a terminal."""
     import os
 
     columns = current().get("COLUMNS")

@@ -1,4 +1,4 @@
-"""Tables that fit the terminal."""
+"""Table layout for the terminal."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def render(
     flexible: int = -1,
     cut: Callable[[str, int], str] | None = None,
 ) -> list[str]:
-    """Lay rows out in columns; where they are too wide, cut the flexible column: to its end, unless `cut` differs.
+    """Return rows as aligned lines; too wide ones truncate the flexible column with `cut`.
 
-    A row is a cell a column. The last column is never padded.
+    All rows have the same number of cells. The last column is never padded. The default `cut` keeps the end.
     """
     if not rows:
         return []
@@ -40,34 +40,34 @@ def render(
 def _line(row: Sequence[Cell], widths: Sequence[int], style: Style, cut: Callable[[str, int], str]) -> str:
     cells = []
     for (kind, text), width in zip(row, widths, strict=True):
-        shown = cut(text, width)
-        painted = style.paint(kind, shown) if kind else shown
-        cells.append(painted + " " * (width - display_width(shown) + COLUMN_GAP))
+        text_that_fits = cut(text, width)
+        painted = style.paint(kind, text_that_fits) if kind else text_that_fits
+        cells.append(painted + " " * (width - display_width(text_that_fits) + COLUMN_GAP))
     return "".join(cells).rstrip()
 
 
 def truncate_start(text: str, width: int) -> str:
-    """Cut a text to a width, keeping its end: of a path that is what tells files apart."""
+    """Truncate a text at its start: the end of a path distinguishes files."""
     if display_width(text) <= width:
         return text
-    kept = text
-    while kept and display_width(kept) > width - 1:
-        kept = kept[1:]
-    return ELLIPSIS + kept
+    part = text
+    while part and display_width(part) > width - 1:
+        part = part[1:]
+    return ELLIPSIS + part
 
 
 def truncate_end(text: str, width: int) -> str:
-    """Cut a text to a width, keeping its beginning: of a sentence that is what can be read."""
+    """Truncate a text at its end."""
     if display_width(text) <= width:
         return text
-    kept = text
-    while kept and display_width(kept) > width - 1:
-        kept = kept[:-1]
-    return kept.rstrip() + ELLIPSIS
+    part = text
+    while part and display_width(part) > width - 1:
+        part = part[:-1]
+    return part.rstrip() + ELLIPSIS
 
 
 def display_width(text: str) -> int:
-    """Count the columns a text takes: wide East Asian characters take two, combining ones none."""
+    """Return the columns of a text: wide East Asian characters take two, combining ones none."""
     if text.isascii():
         return len(text)
     import unicodedata

@@ -1,4 +1,4 @@
-"""Amounts as people read them."""
+"""Formatting of sizes, durations and counts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ _UNITS = ("KiB", "MiB", "GiB", "TiB")
 
 
 def size(count: float) -> str:
-    """Spell a number of bytes in the unit that suits it."""
+    """Format a number of bytes in a suitable unit."""
     if count < KIBI:
         return f"{count:.0f} B"
     amount, unit = _scaled(count)
@@ -15,7 +15,7 @@ def size(count: float) -> str:
 
 
 def part(count: float, total: float) -> str:
-    """Spell how many bytes of a total are done, both in the total's unit."""
+    """Format bytes done of a total, both in the total's unit."""
     if total < KIBI:
         return f"{count:.0f}/{total:.0f} B"
     amount, unit = _scaled(total)
@@ -25,14 +25,14 @@ def part(count: float, total: float) -> str:
 def _scaled(count: float) -> tuple[float, str]:
     amount = count / KIBI
     for unit in _UNITS[:-1]:
-        if amount < KIBI - 0.05:  # 1023.96 would be spelled 1024.0
+        if amount < KIBI - 0.05:  # 1023.96 would be printed as 1024.0
             return amount, unit
         amount /= KIBI
     return amount, _UNITS[-1]
 
 
 def duration(seconds: int) -> str:
-    """Spell a duration as settings are written: 0s, 90s, 24h, 7d."""
+    """Format a duration as settings are written: 0s, 90s, 24h, 7d."""
     for unit, length in (("d", 86_400), ("h", 3_600), ("m", 60)):
         if seconds and seconds % length == 0:
             return f"{seconds // length}{unit}"
@@ -40,5 +40,5 @@ def duration(seconds: int) -> str:
 
 
 def count_of(number: int, thing: str) -> str:
-    """Spell a number of things: one tool, 2 tools."""
+    """Format a count: 1 tool, 2 tools."""
     return f"{number} {thing}{'' if number == 1 else 's'}"

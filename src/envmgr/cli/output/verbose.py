@@ -1,4 +1,4 @@
-"""What `--verbose` tells before a command does its work: which files and settings hold, and what they come to."""
+"""Output of `--verbose`: configuration sources and the resolution of tools."""
 
 from __future__ import annotations
 
@@ -19,52 +19,53 @@ if TYPE_CHECKING:
 
 
 def verbose_progress() -> Progress:
-    """Return who prints the trail where nobody else watches."""
+    """Return a progress reporter that prints debug messages."""
     return ProgressLog(verbose=True)
 
 
 def trace_resolution(context: Context) -> Context:
-    """Tell the trail of a context, as far as it can be followed, and return the context."""
+    """Print sources and resolution of a context as debug messages; return the context."""
     context.progress.debug(f"envmgr {__version__} for {context.platform.key} in {context.environment.cwd}")
     try:
-        for part in (_places, _settings, _files, _decisions):
-            for line in part(context):
+        for section in (_directories, _settings, _files, _resolutions):
+            for line in section(context):
                 context.progress.debug(line)
-    except EnvmgrError as error:  # the command itself will say it, if it matters to it
+    except EnvmgrError as error:  # the command raises it too, if it matters there
         context.progress.debug(error.message)
     return context
 
 
-def _places(context: Context) -> Iterator[str]:
+def _directories(context: Context) -> Iterator[str]:
     paths = context.paths
-    for name, place in (("data", paths.data), ("settings", paths.config_file), ("cache", paths.cache)):
-        yield f"{name}: {place}"
+    for name, path in (("data", paths.data), ("settings", paths.config_file), ("cache", paths.cache)):
+        yield f"{name}: {path}"
 
 
 def _settings(context: Context) -> Iterator[str]:
-    for one in settings.origins(context.environment, context.paths, context.flags):
-        if one.origin != "default":
-            shown = "set" if one.name == "github_token" else one.value
-            yield f"setting {one.name}: {shown} ({one.origin})"
+    for setting in settings.origins(context.environment, context.paths, context.flags):
+        if setting.origin != "default":
+            value = "set" if setting.name == "github_token" else setting.value
+            yield f"setting {setting.name}: {value} ({setting.origin})"
 
 
 def _files(context: Context) -> Iterator[str]:
     read = {file.path for file in context.project.files}
     for path in context.project.searched_paths:
-        yield f"{'read' if path in read else 'no file'} {path}"
+        yield f"{'config' if path in read else 'not found'}: {path}"
     for name, value in sorted(context.project.overrides.items()):
         yield f"override {name}={value}"
 
 
-def _decisions(context: Context) -> Iterator[str]:
-    for one in active.resolve(context):
-        yield f"{one.tool}={one.spec} ({one.request.origin}) {_resolution_text(one)}"
+def _resolutions(context: Context) -> Iterator[str]:
+    for version in active.resolve(context):
+        yield f"{version.tool}={version.spec} ({version.request.origin}): {_resolution_text(version)}"
 
 
-def _resolution_text(one: ActiveVersion) -> str:
-    if one.kind != "version":
-        return f"is {one.directory}" if one.directory else "is whatever else is on PATH"
-    if one.version is None:
-        return "is not locked, and no installed version matches"
-    how = "as locked" if one.locked else "the best that is installed"
-    return f"is {one.version}, {how}" + ("" if one.installed else ", not installed")
+def _resolution_text(active_version: ActiveVersion) -> str:
+    if active_version.kind != "version":
+        return active_version.directory or "system (from PATH)"
+    if active_version.version is None:
+        return "unresolved: not locked and no installed match"
+    source = "locked" if active_version.locked else "latest installed match"
+    suffix = "" if active_version.installed else ", not installed"
+    return f"{active_version.version} ({source}{suffix})"

@@ -1,4 +1,4 @@
-"""Prose that fits the terminal, with what one may want to copy left in one piece."""
+"""Text wrapping that keeps commands in backticks on one line."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ _PIECE = re.compile(r"`[^`\n]*`\S*|\S+")
 
 
 def fill(text: str, width: int, first: int = 0, rest: int = 0) -> str:
-    """Break a text's lines between words, but not within backticks where there is room; a long word stays whole.
+    """Wrap a text between words, but not within backticks if they fit; a long word stays whole.
 
-    `first` columns of the first line are taken already; lines that follow are indented by `rest`, and a line that
-    was indented keeps that too.
+    `first` columns of the first line are in use; other lines are indented by `rest`, in addition to their own indent.
     """
     lines = text.split("\n")
     filled = [_fill_line(lines[0], width, first, rest)]
@@ -25,25 +24,25 @@ def fill(text: str, width: int, first: int = 0, rest: int = 0) -> str:
     return "\n".join(filled)
 
 
-def _pieces(line: str, room: int) -> Iterator[str]:
-    """Yield what stays whole: words, and what is in backticks if a line has room for it."""
+def _pieces(line: str, width: int) -> Iterator[str]:
+    """Yield the unbreakable pieces of a line: words, and text in backticks if it fits a line."""
     for piece in _PIECE.findall(line):
-        if display_width(piece) > room:
+        if display_width(piece) > width:
             yield from piece.split()
         else:
             yield piece
 
 
-def _fill_line(line: str, width: int, taken: int, rest: int, indent: int = 0) -> str:
-    own = len(line) - len(line.lstrip(" "))
-    parts, used = [" " * (indent + own)], taken + own
-    is_fresh = True
-    for piece in _pieces(line, width - rest - own):
+def _fill_line(line: str, width: int, first: int, rest: int, indent: int = 0) -> str:
+    own_indent = len(line) - len(line.lstrip(" "))
+    parts, used = [" " * (indent + own_indent)], first + own_indent
+    is_line_start = True
+    for piece in _pieces(line, width - rest - own_indent):
         length = display_width(piece)
-        if not is_fresh and used + 1 + length > width:
-            parts.append("\n" + " " * (rest + own))
-            used, is_fresh = rest + own, True
-        parts.append(piece if is_fresh else f" {piece}")
-        used += length + (not is_fresh)
-        is_fresh = False
+        if not is_line_start and used + 1 + length > width:
+            parts.append("\n" + " " * (rest + own_indent))
+            used, is_line_start = rest + own_indent, True
+        parts.append(piece if is_line_start else f" {piece}")
+        used += length + (not is_line_start)
+        is_line_start = False
     return "".join(parts)

@@ -1,1 +1,1 @@
-"""Typer declarations of `envmgr alm`."""
+"""Typer declarations of `envmgr alm`, one file a command."""

@@ -1,4 +1,4 @@
-"""Options that several commands about deployments take."""
+"""Arguments and options that several commands of `envmgr alm` declare."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-State = Literal[
+Status = Literal[
     "pending",
     "queued",
     "awaiting_approval",
@@ -18,6 +18,15 @@ State = Literal[
     "superseded",
     "rolled_back",
 ]
-STATES = "in_progress, successful, failed, cancelled, rolled_back or superseded"
-Environment = Annotated[str | None, typer.Option("--env", "-e", metavar="ENV", help="Only this environment.")]
-Reason = Annotated[str, typer.Option("--reason", help="Why; it is kept in the history.")]
+TARGET_STATUSES = "in_progress, successful, failed, cancelled, rolled_back or superseded"
+
+App = Annotated[str, typer.Argument(metavar="APP", help="An app, by name or ID.")]
+AppFilter = Annotated[str | None, typer.Option("--app", help="Filter by app.")]
+Version = Annotated[
+    list[str], typer.Argument(metavar="APP@TAG", help="A version: APP@TAG, APP TAG, APP:ENV or its ID.")
+]
+EnvironmentFilter = Annotated[
+    str | None, typer.Option("--env", "-e", metavar="ENV", help="Filter by environment.")
+]
+Reason = Annotated[str, typer.Option("--reason", help="Reason, recorded in the history.")]
+Limit = Annotated[int, typer.Option("--limit", min=0, help="Maximum number to show (0: all).")]

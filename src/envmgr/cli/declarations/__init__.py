@@ -1,0 +1,1 @@
+"""Typer declarations of the top-level commands, one file a command."""

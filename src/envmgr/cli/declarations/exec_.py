@@ -1,0 +1,28 @@
+"""Declaration of `envmgr exec`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from envmgr.cli.completion import completers
+from envmgr.kit.errors import UsageError
+
+app = typer.Typer()
+
+
+@app.command("exec", epilog="Example: envmgr exec nodejs@20 -- npm test")
+def exec_(
+    args: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[TOOL@SPEC...] -- CMD ARGS...", autocompletion=completers.complete_installed),
+    ] = None,
+) -> int:
+    """Run a command with the project's, or the named, tools."""
+    example = "for example: envmgr exec nodejs@20 -- node --version"
+    if not args:
+        raise UsageError("missing command after --", example)
+    raise UsageError(  # envmgr.cli.fast_path runs every command line that has its `--`
+        f"exec requires -- between tools and the command: {' '.join(args)}", example
+    )

@@ -1,0 +1,20 @@
+"""Arguments and options that several commands declare."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from envmgr.cli.completion import completers
+
+Tool = Annotated[
+    str,
+    typer.Argument(
+        help="A tool: nodejs, pypi:ruff, npm:prettier.", autocompletion=completers.complete_one_tool
+    ),
+]
+OptionalTool = Annotated[
+    str | None, typer.Argument(help="Show only this tool.", autocompletion=completers.complete_one_tool)
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done.")]
