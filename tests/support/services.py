@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import asynccontextmanager
 
 from envmgr.server.app import module as app_module
@@ -11,6 +10,7 @@ from envmgr.server.kit.common.context import SCOPES_BY_ROLE, Idempotency, Princi
 from envmgr.server.kit.common.problems import NotFound
 from envmgr.server.kit.db.migrations import upgrade
 from envmgr.server.kit.db.sqlite import SqliteDatabase
+from envmgr.server.kit.db.sqlite_file import SqliteFile
 from envmgr.server.kit.messaging import outbox
 from envmgr.server.kit.messaging.outbox import Outbox
 
@@ -18,7 +18,7 @@ from envmgr.server.kit.messaging.outbox import Outbox
 def database(directory, module):
     """Open a service's database, migrated, in a directory."""
     path = str(directory / f"{module.NAME}.db")
-    upgrade(path, module.MIGRATIONS, module.HEAD)
+    upgrade(SqliteFile(path), module.MIGRATIONS, module.HEAD)
     return SqliteDatabase(path, module.NAME, outbox.append)
 
 
@@ -29,7 +29,7 @@ async def opened(directory, module):
     try:
         yield opened_database
     finally:
-        await asyncio.to_thread(opened_database.close)
+        await opened_database.close()
 
 
 def call(role="admin", *, apps=None, key=None, fingerprint="f", if_match=None, actor="user:ada"):

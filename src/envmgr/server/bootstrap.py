@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sqlite3
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -27,8 +26,10 @@ from envmgr.server.gateway.services.users import ADMIN
 from envmgr.server.kit.common.problems import InvalidFields, Problem
 from envmgr.server.kit.config.data_dir import DataDirectoryError
 from envmgr.server.kit.config.settings import SettingsError
-from envmgr.server.kit.db.migrations import UnusableDatabase, require_intact, revision_of, upgrade
+from envmgr.server.kit.db.migrations import UnusableDatabase, upgrade
+from envmgr.server.kit.db.sql import DamagedDatabase
 from envmgr.server.kit.db.sqlite import SqliteDatabase
+from envmgr.server.kit.db.sqlite_file import SqliteFile
 from envmgr.server.kit.http import headers
 from envmgr.server.kit.http import health as health_kit
 from envmgr.server.kit.http.errors import http_exception_handler, problem_handler
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
     from envmgr.server.gateway.facade import Gateway
     from envmgr.server.kit.config.data_dir import DataDirectory
     from envmgr.server.kit.config.settings import Settings
+    from envmgr.server.kit.db.sql import Database
     from envmgr.server.kit.http.asgi import Application
     from envmgr.server.kit.http.requests import HttpRequest
     from envmgr.server.kit.messaging.bus import Bus
@@ -90,14 +92,14 @@ def validate_settings(settings: Settings) -> None:
 def migrate(data: DataDirectory) -> None:
     """Bring every database to the form that this server expects."""
     for service in SERVICES:
-        upgrade(data.database(service.NAME), service.MIGRATIONS, service.HEAD)
+        upgrade(SqliteFile(data.database(service.NAME)), service.MIGRATIONS, service.HEAD)
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
     """Every service, each with the others it needs; nothing runs yet."""
 
-    databases: Mapping[str, SqliteDatabase]
+    databases: Mapping[str, Database]
     modules: Sequence[ServiceModule]
     bus: Bus
     worker: Worker
@@ -114,10 +116,10 @@ class Services:
         outboxes = [module.outbox for module in self.modules]
         return TruncationCheck(self.audit, self.dead_letters(audit_module.NAME), outboxes)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Close the databases."""
         for database in self.databases.values():
-            database.close()
+            await database.close()
 
 
 class EmbeddedServer:
@@ -151,7 +153,7 @@ class EmbeddedServer:
                 services.bus.subscribe(subscription)
         calls = services.worker.start([module.outbox for module in services.modules])
         for name, call in calls.items():
-            services.databases[name].on_commit = call
+            services.databases[name].on_events(call)
         # Last, so that nothing can fail between making a password and showing it.
         self.initial_admin_password = await services.gateway.create_initial_admin(admin_password)
 
@@ -171,7 +173,7 @@ class EmbeddedServer:
         except Exception as error:  # noqa: BLE001 - the server stops all the same
             self._log.error("a service did not stop as it should", reason=str(error) or type(error).__name__)
         await self._services.worker.stop()
-        self._services.close()
+        await self._services.close()
 
 
 async def start_embedded(
@@ -185,9 +187,9 @@ async def start_embedded(
     )
     try:
         await made.start(settings.admin_password)
-    except sqlite3.DatabaseError:
+    except DamagedDatabase:
         for service in SERVICES:
-            require_intact(data.database(service.NAME))
+            SqliteFile(data.database(service.NAME)).require_intact()
         raise
     return made
 
@@ -205,11 +207,11 @@ async def open_offline(settings: Settings, data: DataDirectory, log: Log) -> Asy
     try:
         yield opened
     finally:
-        opened.close()
+        await opened.close()
 
 
 def _require_current(path: str, head: str) -> None:
-    found = revision_of(path)
+    found = SqliteFile(path).revision()
     if found != head:
         raise UnusableDatabase(
             f"{path} has the form {found or 'of none'}, and this version of envmgr works with {head}",

@@ -24,6 +24,7 @@ from envmgr.server.deployment.domain import (
 from envmgr.server.kit.common.problems import NotFound
 from envmgr.server.kit.db.migrations import upgrade
 from envmgr.server.kit.db.sqlite import SqliteDatabase
+from envmgr.server.kit.db.sqlite_file import SqliteFile
 from envmgr.server.kit.messaging import outbox
 from support.deploying import KnownVersions, World, version
 from support.services import call
@@ -146,7 +147,7 @@ def migrated():
     """Return a database file with nothing in it, as bytes: migrating takes longer than all that follows."""
     with tempfile.TemporaryDirectory() as directory:
         path = os.path.join(directory, "deployment.db")
-        upgrade(path, module.MIGRATIONS, module.HEAD)
+        upgrade(SqliteFile(path), module.MIGRATIONS, module.HEAD)
         with open(path, "rb") as file:
             return file.read()
 
@@ -176,7 +177,7 @@ class Deployments(RuleBasedStateMachine):
         self.born = set()
 
     def teardown(self):
-        self.world.database.close()
+        self.runner.run(self.world.database.close())
         self.runner.close()
         self.directory.cleanup()
 

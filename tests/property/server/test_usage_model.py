@@ -49,7 +49,7 @@ histories = st.lists(told, min_size=1, max_size=14).flatmap(
 def migrated():
     """Return an empty database of the service."""
     with tempfile.TemporaryDirectory() as directory:
-        database(Path(directory), module).close()
+        asyncio.run(database(Path(directory), module).close())
         return Path(directory, "version.db").read_bytes()
 
 

@@ -9,6 +9,7 @@ import pytest
 from envmgr.server.audit import module, store
 from envmgr.server.kit.db.migrations import upgrade
 from envmgr.server.kit.db.pagination import PageRequest
+from envmgr.server.kit.db.sqlite_file import SqliteFile
 from support.auditlog import events, everything, run, verified
 from support.services import call, database
 
@@ -106,7 +107,7 @@ def test_an_intruder_who_owns_the_database_is_found_out(tmp_path, act, kinds):
 
 def test_the_first_entry_follows_nothing(tmp_path):
     opened = database(tmp_path, module)
-    opened.close()
+    asyncio.run(opened.close())
     intruder = sqlite3.connect(tmp_path / "audit.db", isolation_level=None)
     with pytest.raises(sqlite3.IntegrityError, match="does not follow"):
         intruder.execute(
@@ -121,13 +122,13 @@ def test_every_log_has_a_name_of_its_own_and_keeps_it(tmp_path):
         (tmp_path / name).mkdir(exist_ok=True)
         opened = database(tmp_path / name, module)
         names.add(asyncio.run(opened.read(store.origin)))
-        opened.close()
+        asyncio.run(opened.close())
     assert len(names) == 2
 
 
 def test_the_migrations_make_what_the_code_expects(tmp_path):
     path = str(tmp_path / "migrated.db")
-    upgrade(path, module.MIGRATIONS, module.HEAD)
+    upgrade(SqliteFile(path), module.MIGRATIONS, module.HEAD)
     assert shape(path) == expected_shape(tmp_path / "expected.db")
 
 

@@ -11,6 +11,7 @@ from envmgr.server.deployment import module
 from envmgr.server.kit.common.problems import Forbidden, NotFound
 from envmgr.server.kit.db.migrations import upgrade
 from envmgr.server.kit.db.pagination import PageRequest
+from envmgr.server.kit.db.sqlite_file import SqliteFile
 from support.deploying import KnownVersions, run, version
 from support.services import call
 
@@ -132,7 +133,7 @@ def test_a_credential_for_many_apps_lists_what_is_of_each_page_by_page(tmp_path)
 
 def test_what_was_deployed_before_an_upgrade_is_listed_whether_or_not_its_app_was_told_of(tmp_path):
     path = str(tmp_path / f"{module.NAME}.db")
-    upgrade(path, module.MIGRATIONS, "0001")
+    upgrade(SqliteFile(path), module.MIGRATIONS, "0001")
     connection = sqlite3.connect(path)
     with connection:
         connection.executemany(

@@ -12,6 +12,7 @@ from envmgr.server.deployment.matrix import TimestampFormatter
 from envmgr.server.kit.common.clock import rfc3339
 from envmgr.server.kit.common.problems import NotFound
 from envmgr.server.kit.db.pagination import PageRequest
+from envmgr.server.kit.db.sqlite import DIALECT
 from support.deploying import run
 from support.services import call
 
@@ -69,19 +70,19 @@ class Watching:
         self.emit = getattr(inner, "emit", None)
 
     def one(self, statement, **values):
-        self.texts.append(statement.sqlite[0])
+        self.texts.append(statement.compiled(DIALECT)[0])
         return self._inner.one(statement, **values)
 
     def all(self, statement, **values):
-        self.texts.append(statement.sqlite[0])
+        self.texts.append(statement.compiled(DIALECT)[0])
         return self._inner.all(statement, **values)
 
     def insert(self, statement, **values):
-        self.texts.append(statement.sqlite[0])
+        self.texts.append(statement.compiled(DIALECT)[0])
         return self._inner.insert(statement, **values)
 
     def execute(self, statement, **values):
-        self.texts.append(statement.sqlite[0])
+        self.texts.append(statement.compiled(DIALECT)[0])
         return self._inner.execute(statement, **values)
 
 

@@ -11,6 +11,7 @@ from envmgr.server.contracts.requests import VersionPut
 from envmgr.server.contracts.resources import UsageCounts
 from envmgr.server.kit.common.problems import InvalidFields, NotFound
 from envmgr.server.kit.db.pagination import PageRequest
+from envmgr.server.kit.db.sqlite import DIALECT
 from envmgr.server.version import module as version_module
 from envmgr.server.version import placements
 from support.services import call, database
@@ -175,10 +176,10 @@ def test_a_question_is_answered_by_indexes_and_without_sorting(tmp_path, shape):
         "after_app",
         "most",
     )
-    database(tmp_path, version_module).close()
+    asyncio.run(database(tmp_path, version_module).close())
     with closing(sqlite3.connect(tmp_path / "version.db")) as connection:
         for statement in statements:
-            text, fixed = statement(shape).sqlite
+            text, fixed = statement(shape).compiled(DIALECT)
             plan = connection.execute(f"EXPLAIN QUERY PLAN {text}", {**dict.fromkeys(names, 1), **fixed})
             steps = [step for *_, step in plan]
             assert not [step for step in steps if "SCAN" in step], steps

@@ -23,11 +23,12 @@ pytestmark = pytest.mark.timeout(60)
 
 
 @asynccontextmanager
-async def carried(database, bus, **named):
+async def carried(database, bus, *, wakes=True, **named):
     """Carry the events of a database as long as this lasts."""
     relay = Relay(Outbox(database, "app"), bus, Diary(), Metrics(), batch_window=0.005, **named)
     task = asyncio.create_task(relay.run())
-    database.on_commit = relay.wake
+    if wakes:
+        database.on_events(relay.wake)
     relay.wake()
     try:
         yield relay
@@ -78,8 +79,10 @@ def test_events_that_another_process_wrote_are_found_without_a_call(tmp_path, mo
 
     async def work():
         listener = Listener()
-        async with opened(tmp_path, app_module) as database, carried(database, bus_with(listener)):
-            database.on_commit = lambda: None
+        async with (
+            opened(tmp_path, app_module) as database,
+            carried(database, bus_with(listener), wakes=False),
+        ):
             await database.write(tells(1))
             await until(lambda: listener.heard == [1])
 

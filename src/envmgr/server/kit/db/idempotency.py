@@ -26,7 +26,7 @@ RETENTION_MS = 24 * 3600 * 1000
 
 _TABLE = Tables(MetaData()).idempotency
 _FIND = Statement(
-    select(_TABLE.c.fingerprint, _TABLE.c.answer, _TABLE.c.at).where(
+    select(_TABLE.c.fingerprint, _TABLE.c.answer, _TABLE.c.created_at).where(
         _TABLE.c.actor == bindparam("actor"), _TABLE.c.key == bindparam("key")
     )
 )
@@ -39,7 +39,7 @@ _UPDATE_RESPONSE = Statement(
     .where(_TABLE.c.actor == bindparam("who"), _TABLE.c.key == bindparam("which"))
     .values(answer=bindparam("whole"))
 )
-_PURGE_EXPIRED = Statement(delete(_TABLE).where(_TABLE.c.at < bindparam("before")))
+_PURGE_EXPIRED = Statement(delete(_TABLE).where(_TABLE.c.created_at < bindparam("before")))
 
 
 class ResponseCodec(Protocol):
@@ -102,7 +102,7 @@ def idempotent(
         value = work(transaction)
         kept = codec.encode(key.key, msgspec.json.encode(value).decode())
         transaction.execute(
-            _INSERT, actor=actor, key=name, fingerprint=fingerprint, answer=kept, at=transaction.now
+            _INSERT, actor=actor, key=name, fingerprint=fingerprint, answer=kept, created_at=transaction.now
         )
         return Result(value)
 

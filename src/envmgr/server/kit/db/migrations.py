@@ -1,150 +1,167 @@
-"""Bringing a service's database to the form that its code expects, with Alembic, each service with its own revisions.
+"""Schema migrations with Alembic: each service has its own revisions.
 
-An upgrade is one exclusive transaction: whoever comes second waits and finds it done, and a killed one never was.
+An upgrade is one exclusive transaction: a concurrent one waits and finds it done, and a killed one has no effect.
 """
 
 from __future__ import annotations
 
 import os
-import sqlite3
-from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+import sqlalchemy as sa
 
 from envmgr.kit.errors import EnvmgrError
-from envmgr.server.kit.db.sqlite_errors import CORRUPT, TRANSIENT, code_of
+from envmgr.server.kit.db.schema import CLUSTERED, IDS_NEVER_REUSED, Id, Text, Timestamp
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Mapping, Sequence
+    from contextlib import AbstractContextManager
+
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 class Operations(Protocol):
-    """What `alembic.op` offers, as far as it is used here."""
+    """The part of `alembic.op` that migrations share."""
+
+    def create_table(self, table_name: str, *columns: sa.schema.SchemaItem, **kw: Any) -> sa.Table:
+        """Create a table."""
+        ...
+
+    def create_index(
+        self, index_name: str | None, table_name: str, columns: Any, *, unique: bool = ...
+    ) -> None:
+        """Create an index."""
+        ...
 
     def execute(self, sqltext: str) -> None:
         """Run a statement."""
         ...
 
+    def get_bind(self) -> sa.Connection:
+        """Return the connection that the migration runs on."""
+        ...
+
 
 class UnusableDatabase(EnvmgrError):
-    """The file is damaged, or somebody else's, or the system does not let it be read and written."""
+    """The database is damaged, belongs to something else, or cannot be read and written."""
 
 
 class NewerDatabase(UnusableDatabase):
-    """A newer server has been here."""
+    """The database was migrated by a newer server."""
 
 
-def upgrade(path: str, revisions: str, head: str) -> None:
-    """Bring the database file up to `head`; `revisions` is the directory of the service's migrations.
+class MigrationTarget(Protocol):
+    """A database that migrations run on."""
 
-    Alembic is imported only when there is something to do: that is half the time of a start.
-    Raise UnusableDatabase.
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        ...
+
+    def revision(self) -> str | None:
+        """Return its revision, or None if it is empty. Raise UnusableDatabase."""
+        ...
+
+    def exclusive_transaction(self) -> AbstractContextManager[sa.Connection]:
+        """Open a transaction that no other process can write beside. Raise UnusableDatabase."""
+        ...
+
+
+def upgrade(target: MigrationTarget, revisions: str, head: str) -> None:
+    """Migrate a database to `head`; `revisions` is the directory of the service's migrations. Raise UnusableDatabase.
+
+    Alembic is imported only where a migration runs: that is half the time of a start.
     """
-    if revision_of(path) != head:
-        with _translate_errors(path):
-            _upgrade(path, revisions, head)
+    if target.revision() != head:
+        _upgrade(target, revisions, head)
 
 
-def revision_of(path: str) -> str | None:
-    """Return which form a database file has; None where it is still empty. Raise UnusableDatabase."""
-    if not os.path.lexists(path):
-        return None
-    with _translate_errors(path), closing(sqlite3.connect(path)) as connection:
-        tables = [
-            name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
-        ]
-        if not tables:
-            return None
-        if "alembic_version" not in tables:
-            raise _corrupt(path, "its tables are those of something else")
-        row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
-    return str(row[0]) if row else None
-
-
-def require_intact(path: str) -> None:
-    """Look through a database file, which takes as long as it is large. Raise UnusableDatabase."""
-    with _translate_errors(path), closing(sqlite3.connect(path)) as connection:
-        (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-    if found != "ok":
-        raise _corrupt(path, found.splitlines()[-1])
-
-
-@contextmanager
-def _translate_errors(path: str) -> Iterator[None]:
-    """Say which file it is that SQLite cannot work with, and the way out."""
-    try:
-        yield
-    except sqlite3.DatabaseError as error:
-        if code_of(error) in CORRUPT:
-            raise _corrupt(path, str(error)) from error
-        if code_of(error) not in TRANSIENT:
-            raise
-        raise UnusableDatabase(
-            f"{path} cannot be used: {error}",
-            "see that it is a file of the user that runs the server and that the disk has room, "
-            "or choose another --data-dir",
-        ) from error
-
-
-def _corrupt(path: str, reason: str) -> UnusableDatabase:
-    return UnusableDatabase(
-        f"{path} is damaged, or no database of this server: {reason}",
-        "put it back from a backup, or choose another --data-dir",
-    )
-
-
-def _upgrade(path: str, revisions: str, head: str) -> None:
+def _upgrade(target: MigrationTarget, revisions: str, head: str) -> None:
     from alembic import command
     from alembic.config import Config
     from alembic.util import CommandError
-    from sqlalchemy import create_engine, event
-    from sqlalchemy.exc import DBAPIError
 
-    engine = create_engine(f"sqlite:///{path}", connect_args={"isolation_level": None, "timeout": 60})
-    # The driver would commit before each DDL statement: transactions are begun here instead.
-    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN EXCLUSIVE"))
     config = Config()
     config.set_main_option("script_location", os.path.join(_HERE, "alembic"))
     config.set_main_option("version_locations", revisions.replace("%", "%%"))
     config.set_main_option("path_separator", "newline")
     try:
-        with engine.begin() as connection:
+        with target.exclusive_transaction() as connection:
             config.attributes["connection"] = connection
             command.upgrade(config, head)
     except CommandError as error:
         raise NewerDatabase(
-            f"{path} was written by a newer envmgr ({error})", "run that one, or choose another --data-dir"
+            f"{target.name} was written by a newer envmgr ({error})",
+            "run that one, or choose another --data-dir",
         ) from error
-    except DBAPIError as error:
-        raise error.orig or error from error
-    finally:
-        engine.dispose()
 
 
-def create_shared_tables(op: Operations) -> None:
-    """Make the tables of `kit.tables` as they were at the first revision of every service."""
-    for statement in _FIRST:
+def execute_for_dialect(op: Operations, statements: Mapping[str, Sequence[str]]) -> None:
+    """Run the statements of the dialect that a migration runs on, by the dialect's name."""
+    for statement in statements[op.get_bind().dialect.name]:
         op.execute(statement)
 
 
-_FIRST = (
-    """CREATE TABLE outbox (
-        sequence INTEGER PRIMARY KEY, id TEXT NOT NULL, type TEXT NOT NULL, subject TEXT NOT NULL,
-        time INTEGER NOT NULL, actor TEXT NOT NULL, traceparent TEXT NOT NULL, data TEXT NOT NULL)""",
-    """CREATE TABLE outbox_head (
-        one INTEGER PRIMARY KEY CONSTRAINT one_row CHECK (one = 1),
-        sequence INTEGER NOT NULL, sent INTEGER NOT NULL)""",
-    "INSERT INTO outbox_head (one, sequence, sent) VALUES (1, 0, 0)",
-    """CREATE TABLE inbox (
-        consumer TEXT NOT NULL, event_id TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (consumer, event_id))
-        WITHOUT ROWID""",
-    """CREATE TABLE dead_letter (
-        id INTEGER PRIMARY KEY AUTOINCREMENT, consumer TEXT NOT NULL, event_id TEXT NOT NULL, event TEXT NOT NULL,
-        error TEXT NOT NULL, tries INTEGER NOT NULL, at INTEGER NOT NULL)""",
-    "CREATE UNIQUE INDEX dead_letter_event ON dead_letter (consumer, event_id)",
-    """CREATE TABLE idempotency (
-        actor TEXT NOT NULL, key TEXT NOT NULL, fingerprint TEXT NOT NULL, answer TEXT NOT NULL, at INTEGER NOT NULL,
-        PRIMARY KEY (actor, key)) WITHOUT ROWID""",
-    "CREATE INDEX idempotency_at ON idempotency (at)",
-)
+def create_shared_tables(op: Operations) -> None:
+    """Create the tables of `shared_tables` as they are at the first revision of every service."""
+    _create_outbox(op)
+    _create_inbox(op)
+    _create_idempotency(op)
+
+
+def _create_outbox(op: Operations) -> None:
+    op.create_table(
+        "outbox",
+        sa.Column("sequence", Id, primary_key=True, autoincrement=False),
+        sa.Column("id", Text, nullable=False),
+        sa.Column("type", Text, nullable=False),
+        sa.Column("subject", Text, nullable=False),
+        sa.Column("time", Timestamp, nullable=False),
+        sa.Column("actor", Text, nullable=False),
+        sa.Column("traceparent", Text, nullable=False),
+        sa.Column("data", Text, nullable=False),
+    )
+    op.create_table(
+        "outbox_head",
+        sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("sequence", Id, nullable=False),
+        sa.Column("acknowledged_sequence", Id, nullable=False),
+        sa.CheckConstraint("id = 1", name="outbox_head_single_row"),
+    )
+    op.execute("INSERT INTO outbox_head (id, sequence, acknowledged_sequence) VALUES (1, 0, 0)")
+
+
+def _create_inbox(op: Operations) -> None:
+    op.create_table(
+        "inbox",
+        sa.Column("consumer", Text, primary_key=True),
+        sa.Column("event_id", Text, primary_key=True),
+        sa.Column("created_at", Timestamp, nullable=False),
+        **CLUSTERED,
+    )
+    op.create_table(
+        "dead_letter",
+        sa.Column("id", Id, primary_key=True),
+        sa.Column("consumer", Text, nullable=False),
+        sa.Column("event_id", Text, nullable=False),
+        sa.Column("event", Text, nullable=False),
+        sa.Column("error", Text, nullable=False),
+        sa.Column("attempts", sa.Integer, nullable=False),
+        sa.Column("created_at", Timestamp, nullable=False),
+        **IDS_NEVER_REUSED,
+    )
+    op.create_index("dead_letter_event", "dead_letter", ["consumer", "event_id"], unique=True)
+
+
+def _create_idempotency(op: Operations) -> None:
+    op.create_table(
+        "idempotency",
+        sa.Column("actor", Text, primary_key=True),
+        sa.Column("key", Text, primary_key=True),
+        sa.Column("fingerprint", Text, nullable=False),
+        sa.Column("answer", Text, nullable=False),
+        sa.Column("created_at", Timestamp, nullable=False),
+        **CLUSTERED,
+    )
+    op.create_index("idempotency_created_at", "idempotency", ["created_at"])

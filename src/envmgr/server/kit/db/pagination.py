@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
 
 import msgspec
-from sqlalchemy import Integer, and_, bindparam, or_
+from sqlalchemy import and_, bindparam, or_
 
 from envmgr.server.kit.common.problems import InvalidFields
 from envmgr.server.kit.db.sql import Statement
@@ -16,7 +16,7 @@ from envmgr.server.kit.db.sql import Statement
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from sqlalchemy import BindParameter, ColumnElement, Select
+    from sqlalchemy import ColumnElement, Select
 
     from envmgr.server.kit.db.sql import Reader, Row
 
@@ -92,7 +92,8 @@ class PagedQuery:
         The last two columns of the query's rows are the sort's value and the key, and are not given to `make`.
         """
         sort = self._default if paging.sort is None else paging.sort
-        cursor = None if paging.cursor is None else _read(paging.cursor, sort)
+        column = self._column(sort)
+        cursor = None if paging.cursor is None else _read(paging.cursor, sort, column)
         names, only = tuple(sorted(paging.filters)), tuple(sorted(apps or ()))
         shape = (sort, cursor is not None, names, None if apps is None else len(only))
         statement = self._statements.get(shape)
@@ -109,15 +110,15 @@ class PagedQuery:
             following = _write(_Cursor(sort, value, key))
         return Page([make(row[:-2]) for row in rows[: paging.limit]], following)
 
-    def _statement(self, sort: str, after: bool, names: Sequence[str], only: int | None) -> Statement:
+    def _column(self, sort: str) -> ColumnElement[object]:
         column = self._sorts.get(sort.removeprefix("-"))
         if column is None:
-            up, down_again = (
-                ", ".join(f"{sign}{name}" for name in sorted(self._sorts)) for sign in ("", "-")
-            )
-            raise InvalidFields(
-                f"cannot sort by {sort!r}", errors=[("?sort", f"one of {up}, or {down_again}")]
-            )
+            up, down = (", ".join(f"{sign}{name}" for name in sorted(self._sorts)) for sign in ("", "-"))
+            raise InvalidFields(f"cannot sort by {sort!r}", errors=[("?sort", f"one of {up}, or {down}")])
+        return column
+
+    def _statement(self, sort: str, after: bool, names: Sequence[str], only: int | None) -> Statement:
+        column = self._column(sort)
         down = sort.startswith("-")
         query = self._query.add_columns(column.label("sort_value"), self._key.label("sort_key"))
         for name in names:
@@ -125,8 +126,8 @@ class PagedQuery:
         if only is not None and self._app is not None:
             query = query.where(or_(False, *(self._app == bindparam(f"only_{n}") for n in range(only))))
         if after:
-            value: BindParameter[object] = bindparam("after_value")
-            key = bindparam("after_key", type_=Integer)
+            value = bindparam("after_value", type_=column.type)
+            key = bindparam("after_key", type_=self._key.type)
             beyond = column < value if down else column > value
             query = query.where(
                 or_(beyond, and_(column == value, self._key < key if down else self._key > key))
@@ -141,17 +142,24 @@ def _write(cursor: _Cursor) -> str:
     return urlsafe_b64encode(msgspec.json.encode(cursor)).decode().rstrip("=")
 
 
-def _read(text: str, sort: str) -> _Cursor:
+def _read(text: str, sort: str, column: ColumnElement[object]) -> _Cursor:
+    """Parse a cursor of a list sorted by this column. Raise InvalidFields."""
     try:
         decoded = urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))
         cursor = msgspec.json.decode(decoded, type=_Cursor)
     except (ValueError, binascii.Error, msgspec.MsgspecError):
-        raise InvalidFields(
-            "the cursor is none of ours", errors=[("?cursor", "take it from a Link header")]
-        ) from None
+        raise _invalid_cursor() from None
     if cursor.sort != sort:
         raise InvalidFields(
             f"the cursor is of a list sorted by {cursor.sort}, not by {sort}",
             errors=[("?cursor", "begin again without a cursor to sort otherwise")],
         )
+    if type(cursor.value) is not column.type.python_type or (
+        isinstance(cursor.value, str) and "\0" in cursor.value
+    ):
+        raise _invalid_cursor()
     return cursor
+
+
+def _invalid_cursor() -> InvalidFields:
+    return InvalidFields("the cursor is none of ours", errors=[("?cursor", "take it from a Link header")])

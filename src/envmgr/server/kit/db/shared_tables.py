@@ -1,22 +1,24 @@
-"""The tables that every service's database has beside its own: outbox, inbox, dead letters, idempotency keys."""
+"""The tables that every service's database has besides its own: outbox, inbox, dead letters, idempotency keys."""
 
 from __future__ import annotations
 
-from sqlalchemy import CheckConstraint, Column, Index, Integer, MetaData, Table, Text
+from sqlalchemy import CheckConstraint, Column, Index, Integer, MetaData, Table
+
+from envmgr.server.kit.db.schema import CLUSTERED, IDS_NEVER_REUSED, Id, Text, Timestamp
 
 
 class Tables:
-    """These tables, in one service's metadata."""
+    """The shared tables in one service's metadata."""
 
     def __init__(self, metadata: MetaData) -> None:
         self.outbox = Table(
             "outbox",
             metadata,
-            Column("sequence", Integer, primary_key=True, autoincrement=False),
+            Column("sequence", Id, primary_key=True, autoincrement=False),
             Column("id", Text, nullable=False),
             Column("type", Text, nullable=False),
             Column("subject", Text, nullable=False),
-            Column("time", Integer, nullable=False),
+            Column("time", Timestamp, nullable=False),
             Column("actor", Text, nullable=False),
             Column("traceparent", Text, nullable=False),
             Column("data", Text, nullable=False),
@@ -24,31 +26,31 @@ class Tables:
         self.outbox_head = Table(
             "outbox_head",
             metadata,
-            Column("one", Integer, primary_key=True, autoincrement=False),
-            Column("sequence", Integer, nullable=False),
-            Column("sent", Integer, nullable=False),
-            CheckConstraint("one = 1", name="one_row"),
+            Column("id", Integer, primary_key=True, autoincrement=False),
+            Column("sequence", Id, nullable=False),
+            Column("acknowledged_sequence", Id, nullable=False),
+            CheckConstraint("id = 1", name="outbox_head_single_row"),
         )
         self.inbox = Table(
             "inbox",
             metadata,
             Column("consumer", Text, primary_key=True),
             Column("event_id", Text, primary_key=True),
-            Column("at", Integer, nullable=False),
-            sqlite_with_rowid=False,
+            Column("created_at", Timestamp, nullable=False),
+            **CLUSTERED,
         )
         self.dead_letter = Table(
             "dead_letter",
             metadata,
-            Column("id", Integer, primary_key=True),
+            Column("id", Id, primary_key=True),
             Column("consumer", Text, nullable=False),
             Column("event_id", Text, nullable=False),
             Column("event", Text, nullable=False),
             Column("error", Text, nullable=False),
-            Column("tries", Integer, nullable=False),
-            Column("at", Integer, nullable=False),
+            Column("attempts", Integer, nullable=False),
+            Column("created_at", Timestamp, nullable=False),
             Index("dead_letter_event", "consumer", "event_id", unique=True),
-            sqlite_autoincrement=True,
+            **IDS_NEVER_REUSED,
         )
         self.idempotency = Table(
             "idempotency",
@@ -57,7 +59,7 @@ class Tables:
             Column("key", Text, primary_key=True),
             Column("fingerprint", Text, nullable=False),
             Column("answer", Text, nullable=False),
-            Column("at", Integer, nullable=False),
-            Index("idempotency_at", "at"),
-            sqlite_with_rowid=False,
+            Column("created_at", Timestamp, nullable=False),
+            Index("idempotency_created_at", "created_at"),
+            **CLUSTERED,
         )

@@ -1,66 +1,61 @@
-"""SQL, written as SQLAlchemy Core expressions and compiled once.
+"""SQL statements, and the contract between services and a database runner.
 
-A unit of work is a plain function over a `Transaction` (or, where it only reads, a `Reader`). It may be run twice
-(see `kit.sqlite`), so it does nothing but ask and tell the database. Columns are integers and texts: moments are
-milliseconds, structures are JSON.
+A unit of work is a plain synchronous function over a `Transaction`, or a `Reader` where it only reads. The contract:
+
+- A unit may run again: its first run may be rolled back, for a reason that is not its own. It therefore has no effect
+  but through its transaction, and reads what it decides on inside the unit.
+- Units behave as if they ran one after the other. SQLite has a single writer; on PostgreSQL, units run SERIALIZABLE
+  and the runner runs those again that fail with 40001 or 40P01.
+- After UniqueViolation, the transaction accepts no more statements on some databases: let it leave the unit. To insert
+  or find, use `constructs.insert_if_absent`.
+- Statements name no dialect. What databases spell differently is in `constructs` and `schema`.
 """
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from sqlalchemy import bindparam, func, select, true
-from sqlalchemy.dialects import sqlite
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
-    from sqlalchemy import Select
+    from sqlalchemy import Dialect, Select
     from sqlalchemy.sql.expression import ClauseElement
 
     from envmgr.server.kit.common.events import DomainEvent
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
-_SQLITE = sqlite.dialect(paramstyle="named")
+CompiledStatement = tuple[str, dict[str, Any]]
+"""The text, and the values of the parameters that the expression itself contains."""
 
 
 class UniqueViolation(Exception):
-    """A row with these columns is there already; `columns` are named `table.column`."""
+    """A row with the same unique values exists."""
 
-    def __init__(self, columns: Iterable[str]) -> None:
-        super().__init__(", ".join(columns))
-        self.columns = frozenset(columns)
+
+class DamagedDatabase(Exception):
+    """The content of the database is damaged."""
 
 
 class Statement:
-    """An expression, and its text once it was asked for.
-
-    Parameters are those of its `bindparam`s; values that stand in the expression itself come along.
-    """
+    """An expression, compiled once per dialect; its parameters are its `bindparam`s."""
 
     def __init__(self, expression: ClauseElement) -> None:
         self.expression = expression
+        self._compiled: dict[Dialect, CompiledStatement] = {}
 
-    @cached_property
-    def sqlite(self) -> tuple[str, dict[str, Any]]:
-        """Return the text for SQLite and the values that stand in it."""
-        compiled = self.expression.compile(dialect=_SQLITE)
+    def compiled(self, dialect: Dialect) -> CompiledStatement:
+        """Return the text for a dialect, and the values of the expression's own parameters."""
+        compiled = self._compiled.get(dialect)
+        if compiled is None:
+            compiled = self._compiled[dialect] = self._compile(dialect)
+        return compiled
+
+    def _compile(self, dialect: Dialect) -> CompiledStatement:
+        compiled = self.expression.compile(dialect=dialect)
         return str(compiled), {name: value for name, value in compiled.params.items() if value is not None}
-
-
-def json_rows(*columns: str) -> Select[Any]:
-    """Make of the parameter `rows`, a JSON array of arrays, rows with these columns; `Transaction.many` fills it.
-
-    Values are texts without NUL, integers of 64 bits, booleans (as 0 and 1) and None: what JSON carries unchanged.
-    Every statement, and every row that one gives or is given, lets another thread run first: a statement that takes
-    all rows at once has one such turn, not one for each.
-    """
-    each = func.json_each(bindparam("rows")).table_valued("value")
-    values = [func.json_extract(each.c.value, f"$[{n}]").label(name) for n, name in enumerate(columns)]
-    # An upsert from a select needs a WHERE, lest its ON is read as that of a join.
-    return select(*values).where(true())
 
 
 class Reader(Protocol):
@@ -76,13 +71,13 @@ class Reader(Protocol):
 
 
 class Transaction(Reader, Protocol):
-    """A change of the database: all of it happens, or none."""
+    """A unit of work's transaction: all of its changes are committed, or none."""
 
     now: int
     """When the transaction began, in milliseconds."""
 
     def insert(self, statement: Statement, **values: object) -> int:
-        """Insert a row; return the id that it is given. Raise UniqueViolation."""
+        """Insert a row into a table that assigns IDs; return the row's ID. Raise UniqueViolation."""
         ...
 
     def execute(self, statement: Statement, **values: object) -> int:
@@ -90,11 +85,14 @@ class Transaction(Reader, Protocol):
         ...
 
     def execute_many(self, statement: Statement, rows: Sequence[Sequence[object]]) -> int:
-        """Change rows by a statement over `rows_of`; return how many. Raise UniqueViolation, or ValueError."""
+        """Run a statement over `constructs.rows_of`; return how many rows changed.
+
+        Raise UniqueViolation, or ValueError for a text with NUL.
+        """
         ...
 
     def emit(self, event: DomainEvent) -> None:
-        """Tell the world, once the transaction has happened."""
+        """Record an event in the same transaction."""
         ...
 
 
@@ -102,13 +100,28 @@ class Database(Protocol):
     """A service's own database."""
 
     async def write(self, work: Callable[[Transaction], T]) -> T:
-        """Run a unit of work whole; return when it is on disk."""
+        """Run a unit of work, twice if need be; return once it is durable. Raise ServiceUnavailable."""
         ...
 
     async def read(self, work: Callable[[Reader], T]) -> T:
-        """Run a reading function beside everything else."""
+        """Run a reading function over one snapshot, concurrently with writes. Raise ServiceUnavailable."""
         ...
 
     def read_inline(self, work: Callable[[Reader], T]) -> Awaitable[T]:
-        """Run a function that reads a few rows by their key."""
+        """Run a function that reads a few rows by their keys. Raise ServiceUnavailable."""
         ...
+
+    def on_events(self, listener: Callable[[], None]) -> None:
+        """Call a listener, from any thread, after each commit that recorded events."""
+        ...
+
+    async def close(self) -> None:
+        """Finish pending units and close; later calls raise ServiceUnavailable."""
+        ...
+
+
+def json_rows(*columns: str) -> Select[Any]:
+    """Return rows with these columns from the parameter `rows`; superseded by `constructs.rows_of`."""
+    each = func.json_each(bindparam("rows")).table_valued("value")
+    values = [func.json_extract(each.c.value, f"$[{n}]").label(name) for n, name in enumerate(columns)]
+    return select(*values).where(true())

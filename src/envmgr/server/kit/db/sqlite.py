@@ -1,9 +1,8 @@
-"""SQLite as a service's database: one thread writes, others read beside it.
+"""Database runner for SQLite: one writer thread, concurrent readers.
 
-Units of work that wait at the same moment are committed as one group: one sync of the disk for all of them. When
-one of a group fails after it changed something, the group is rolled back and each of its units runs again by
-itself; that is why a unit may be run twice. Measured against a transaction each, groups write half as much again;
-against a hop to a thread for every statement, six times as much.
+Pending units of work are committed as one group: one sync of the disk for all of them. When a unit of a group fails
+after it changed something, the group is rolled back and its units run again one by one. Measured against a transaction
+each, groups write half as much again; against a hop to a thread for every statement, six times as much.
 """
 
 from __future__ import annotations
@@ -16,11 +15,13 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
+from sqlalchemy.dialects import sqlite
 
 from envmgr.server.kit.common.clock import now_ms
 from envmgr.server.kit.common.problems import ServiceUnavailable
-from envmgr.server.kit.db.sql import UniqueViolation
-from envmgr.server.kit.db.sqlite_errors import TRANSIENT, code_of
+from envmgr.server.kit.db.constructs import ROWS
+from envmgr.server.kit.db.sql import DamagedDatabase, UniqueViolation
+from envmgr.server.kit.db.sqlite_errors import CORRUPT, TRANSIENT, UNIQUE, code_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -31,10 +32,11 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 MAX_GROUP_COMMIT = 64
 READER_THREADS = 2
+RETRY_AFTER_SECONDS = 5
 _encode = msgspec.json.Encoder().encode
-_UNIQUE = "UNIQUE constraint failed: "
+DIALECT = sqlite.dialect(paramstyle="named")
 _NUL = "\\u0000"
-"""As it is in JSON; JSON within JSON holds it, too."""
+"""NUL as JSON spells it; JSON within JSON contains it, too."""
 _PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
@@ -45,7 +47,7 @@ _PRAGMAS = (
 
 
 def connect(path: str, *, reading: bool = False) -> sqlite3.Connection:
-    """Open a database file as every connection here has it."""
+    """Open a connection with the settings that all connections share."""
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=512)
     for pragma in _PRAGMAS:
         connection.execute(pragma)
@@ -55,25 +57,25 @@ def connect(path: str, *, reading: bool = False) -> sqlite3.Connection:
 
 
 class SqliteReader:
-    """Reads through one connection."""
+    """A reader over one connection."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
+        self.connection = connection
 
     def one(self, statement: Statement, **values: object) -> Row | None:
         """Return the first row, or None."""
-        text, fixed = statement.sqlite
-        row: Row | None = self._connection.execute(text, {**fixed, **values}).fetchone()
+        text, constants = statement.compiled(DIALECT)
+        row: Row | None = self.connection.execute(text, {**constants, **values}).fetchone()
         return row
 
     def all(self, statement: Statement, **values: object) -> list[Row]:
         """Return every row."""
-        text, fixed = statement.sqlite
-        return self._connection.execute(text, {**fixed, **values}).fetchall()
+        text, constants = statement.compiled(DIALECT)
+        return self.connection.execute(text, {**constants, **values}).fetchall()
 
 
 class SqliteTransaction(SqliteReader):
-    """One unit's part of a group: what it changes, and what it tells."""
+    """One unit's part of a group: its changes and its events."""
 
     def __init__(self, connection: sqlite3.Connection, now: int) -> None:
         super().__init__(connection)
@@ -84,20 +86,20 @@ class SqliteTransaction(SqliteReader):
     @property
     def has_changes(self) -> bool:
         """Return whether rows or events have been written."""
-        return bool(self.events) or self._connection.total_changes != self._before
+        return bool(self.events) or self.connection.total_changes != self._before
 
     def one(self, statement: Statement, **values: object) -> Row | None:
-        """Return the first row, or None; the statement may change rows and return them."""
-        text, fixed = statement.sqlite
+        """Return the first row, or None; the statement may also change rows and return them."""
+        text, constants = statement.compiled(DIALECT)
         try:
-            # To the last row: a statement that changes rows is done only then.
-            rows = self._connection.execute(text, {**fixed, **values}).fetchall()
+            # A statement that changes rows is complete only after its last row.
+            rows = self.connection.execute(text, {**constants, **values}).fetchall()
             return rows[0] if rows else None
         except sqlite3.IntegrityError as error:
-            raise _translated(error) from None
+            raise _translate_constraint(error) from None
 
     def insert(self, statement: Statement, **values: object) -> int:
-        """Insert a row; return the id that it is given. Raise UniqueViolation."""
+        """Insert a row; return its ID. Raise UniqueViolation."""
         return self._execute(statement, values).lastrowid or 0
 
     def execute(self, statement: Statement, **values: object) -> int:
@@ -105,26 +107,26 @@ class SqliteTransaction(SqliteReader):
         return self._execute(statement, values).rowcount
 
     def execute_many(self, statement: Statement, rows: Sequence[Sequence[object]]) -> int:
-        """Change rows by a statement over `kit.sql.rows_of`; return how many. Raise UniqueViolation, ValueError."""
+        """Run a statement over `rows_of`; return how many rows changed. Raise UniqueViolation, ValueError."""
         text = _encode(rows).decode()
         if _NUL in text and any("\0" in value for row in rows for value in row if isinstance(value, str)):
-            raise ValueError("SQLite would cut a text of these rows short at its NUL")
-        return self.execute(statement, rows=text)
+            raise ValueError("a text of these rows contains NUL")
+        return self.execute(statement, **{ROWS: text})
 
     def emit(self, event: DomainEvent) -> None:
-        """Tell the world, once the transaction has happened."""
+        """Record an event in the same transaction."""
         self.events.append(event)
 
     def _execute(self, statement: Statement, values: Mapping[str, object]) -> sqlite3.Cursor:
-        text, fixed = statement.sqlite
+        text, constants = statement.compiled(DIALECT)
         try:
-            return self._connection.execute(text, {**fixed, **values})
+            return self.connection.execute(text, {**constants, **values})
         except sqlite3.IntegrityError as error:
-            raise _translated(error) from None
+            raise _translate_constraint(error) from None
 
 
 class _PendingWrite:
-    """A unit of work that somebody waits for."""
+    """A unit of work and the future of its result."""
 
     __slots__ = ("error", "future", "loop", "result", "work")
 
@@ -136,7 +138,7 @@ class _PendingWrite:
         self.error: BaseException | None = None
 
     def run(self, transaction: Transaction) -> None:
-        """Do the work; keep what comes of it, or the error, for whoever waits. Raise what passes."""
+        """Run the unit and store its result or error. Raise transient errors."""
         self.result = self.error = None
         try:
             self.result = self.work(transaction)
@@ -155,10 +157,7 @@ class _PendingWrite:
 
 
 class SqliteDatabase:
-    """A database file, open; `source` names the service in the events it tells.
-
-    `on_commit` is called in the writer's thread after a group that told something.
-    """
+    """An open database file; `source` names the service in errors and threads."""
 
     def __init__(
         self, path: str, source: str, append_events: Callable[[Transaction, Sequence[DomainEvent]], None]
@@ -166,56 +165,79 @@ class SqliteDatabase:
         self.path = path
         self.source = source
         self._append_events = append_events
-        self.on_commit: Callable[[], None] = _noop
+        self._listeners: list[Callable[[], None]] = []
         self._queue: SimpleQueue[_PendingWrite | None] = SimpleQueue()
         self._write_connection = connect(path)
         self._inline_reader = SqliteReader(connect(path, reading=True))
         self._local = threading.local()
         self._readers: list[sqlite3.Connection] = []
-        self._pool = ThreadPoolExecutor(READER_THREADS, f"read-{source}", self._open_reader)
+        self._pool = ThreadPoolExecutor(READER_THREADS, f"read-{source}")
         self._writer = threading.Thread(target=self._run, name=f"write-{source}", daemon=True)
         self._closed = False
         self._writer.start()
 
     async def write(self, work: Callable[[Transaction], T]) -> T:
-        """Run a unit of work whole; return when it is on disk."""
-        if self._closed:
-            raise ServiceUnavailable("the server is stopping")
+        """Run a unit of work; return once it is durable. Raise ServiceUnavailable."""
+        self._require_open()
         unit = _PendingWrite(work, asyncio.get_running_loop())
         self._queue.put(unit)
         result: T = await unit.future
         return result
 
     async def read(self, work: Callable[[Reader], T]) -> T:
-        """Run a reading function in another thread, over one snapshot."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, self._snapshot, work)
+        """Run a reading function in another thread, over one snapshot. Raise ServiceUnavailable."""
+        self._require_open()
+        return await asyncio.get_running_loop().run_in_executor(self._pool, self._read_snapshot, work)
 
     async def read_inline(self, work: Callable[[Reader], T]) -> T:
-        """Run a function that reads a few rows by their key: right here, as a hop to a thread costs more than that."""
-        return work(self._inline_reader)
+        """Run a reading function in this thread: a hop to another costs more. Raise ServiceUnavailable."""
+        self._require_open()
+        try:
+            return work(self._inline_reader)
+        except sqlite3.Error as error:
+            raise self._read_failure(error) from error
 
-    def close(self) -> None:
-        """Finish what waits, and close the file."""
-        if self._closed:
-            return
-        self._closed = True
-        self._queue.put(None)
+    def on_events(self, listener: Callable[[], None]) -> None:
+        """Call a listener in the writer thread after each commit that recorded events."""
+        self._listeners.append(listener)
+
+    async def close(self) -> None:
+        """Finish pending units and close the file."""
+        if not self._closed:
+            self._closed = True
+            self._queue.put(None)
+            await asyncio.to_thread(self._close)
+
+    def _close(self) -> None:
         self._writer.join()
         self._pool.shutdown()
-        for connection in (*self._readers, self._inline_reader._connection, self._write_connection):  # noqa: SLF001 - of this file
+        for connection in (*self._readers, self._inline_reader.connection, self._write_connection):
             connection.close()
 
-    def _open_reader(self) -> None:
-        self._local.connection = connect(self.path, reading=True)
-        self._readers.append(self._local.connection)
+    def _require_open(self) -> None:
+        if self._closed:
+            raise ServiceUnavailable("the server is stopping")
 
-    def _snapshot(self, work: Callable[[Reader], T]) -> T:
-        connection: sqlite3.Connection = self._local.connection
-        connection.execute("BEGIN")
+    def _read_snapshot(self, work: Callable[[Reader], T]) -> T:
         try:
-            return work(SqliteReader(connection))
-        finally:
-            connection.execute("ROLLBACK")
+            connection = self._reader_connection()
+            connection.execute("BEGIN")
+            try:
+                return work(SqliteReader(connection))
+            finally:
+                # After some errors, SQLite has rolled back itself.
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+        except sqlite3.Error as error:
+            raise self._read_failure(error) from error
+
+    def _reader_connection(self) -> sqlite3.Connection:
+        """Return this thread's connection; opened here, as a pool whose initializer failed would be broken for good."""
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = self._local.connection = connect(self.path, reading=True)
+            self._readers.append(connection)
+        return connection
 
     def _run(self) -> None:
         while (group := self._wait()) is not None:
@@ -252,54 +274,67 @@ class SqliteDatabase:
         """Run and commit a group; return False, with nothing changed, if its units must run one by one."""
         connection = self._write_connection
         connection.execute("BEGIN IMMEDIATE")
-        now, happenings = now_ms(), []
+        now, events = now_ms(), []
         for unit in group:
             transaction = SqliteTransaction(connection, now)
             unit.run(transaction)
+            if isinstance(unit.error, sqlite3.Error):
+                unit.error = self._failure(unit.error)
             if unit.error is not None and transaction.has_changes:
                 return self._roll_back_group(group)
-            happenings += transaction.events
+            events += transaction.events
         try:
-            self._append_events(SqliteTransaction(connection, now), happenings)
+            self._append_events(SqliteTransaction(connection, now), events)
         except Exception as error:
             if _is_transient(error):
                 raise
-            # Something told cannot be written: whose it is shows when the units run one by one.
+            # An event cannot be written; the units run one by one to find out whose it is.
             group[0].error = error
             return self._roll_back_group(group)
         connection.execute("COMMIT")
-        if happenings:
-            self.on_commit()
+        if events:
+            for listener in self._listeners:
+                listener()
         return True
 
     def _roll_back_group(self, group: list[_PendingWrite]) -> bool:
-        """Roll back; say whether that is all that there is to do: a unit that failed by itself is not run again."""
+        """Roll back; return whether the group is done: a unit that failed alone does not run again."""
         self._roll_back()
         return len(group) == 1
 
     def _fail_group(self, group: list[_PendingWrite], error: sqlite3.Error) -> None:
         self._roll_back()
         for unit in group:
-            unit.error = self._unavailable(error) if _is_transient(error) else error
+            unit.error = self._failure(error)
 
     def _roll_back(self) -> None:
         # After some errors, SQLite has rolled back itself.
         if self._write_connection.in_transaction:
             self._write_connection.execute("ROLLBACK")
 
-    def _unavailable(self, error: sqlite3.Error) -> ServiceUnavailable:
-        return ServiceUnavailable(
-            f"the database of {self.source} cannot take this now: {error}", retry_after=5
-        )
+    def _failure(self, error: sqlite3.Error) -> Exception:
+        """Return what callers get for an error of SQLite; a bug stays as it is."""
+        if _is_transient(error):
+            return ServiceUnavailable(
+                f"the database of {self.source} is unavailable: {error}", retry_after=RETRY_AFTER_SECONDS
+            )
+        if code_of(error) in CORRUPT:
+            return DamagedDatabase(f"{self.path}: {error}")
+        return error
+
+    def _read_failure(self, error: sqlite3.Error) -> Exception:
+        # A reader that writes is a bug; its error has this code and no extension.
+        is_bug = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_READONLY
+        return error if is_bug else self._failure(error)
 
 
 def _is_transient(error: Exception) -> bool:
-    """Say whether an error is one that passes; any other is a bug."""
+    """Return whether an error may be gone on the next try."""
     return isinstance(error, sqlite3.OperationalError) and code_of(error) in TRANSIENT
 
 
 def _resolve_futures(group: list[_PendingWrite]) -> None:
-    """Wake who waits: all of a group with one call into their loop."""
+    """Resolve all futures of a group with one call into their loop."""
     loop = group[0].loop
 
     def wake() -> None:
@@ -310,12 +345,5 @@ def _resolve_futures(group: list[_PendingWrite]) -> None:
         loop.call_soon_threadsafe(wake)
 
 
-def _translated(error: sqlite3.IntegrityError) -> Exception:
-    text = str(error)
-    if text.startswith(_UNIQUE):
-        return UniqueViolation(text.removeprefix(_UNIQUE).split(", "))
-    return error
-
-
-def _noop() -> None:
-    """Tell nobody."""
+def _translate_constraint(error: sqlite3.IntegrityError) -> Exception:
+    return UniqueViolation() if error.sqlite_errorcode in UNIQUE else error

@@ -1,4 +1,4 @@
-"""What SQLite's errors mean (https://www.sqlite.org/rescode.html): trouble that passes, or a file that is damaged."""
+"""Classes of SQLite errors (https://www.sqlite.org/rescode.html)."""
 
 from __future__ import annotations
 
@@ -15,10 +15,18 @@ TRANSIENT = frozenset(
         sqlite3.SQLITE_READONLY,
     }
 )
-"""What the system is to blame for, not the file's content or the statement: a full disk, a lock held by others."""
+"""Caused by the system, not by the file's content or the statement: a full disk, a lock of another process."""
 CORRUPT = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+UNIQUE = frozenset(
+    {
+        sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY,
+        sqlite3.SQLITE_CONSTRAINT_ROWID,
+        sqlite3.SQLITE_CONSTRAINT_UNIQUE,
+    }
+)
+"""Extended codes."""
 
 
 def code_of(error: Exception) -> int:
-    """Return the primary code of an error; what Python's module itself finds wrong has none, and is SQLITE_ERROR."""
+    """Return the primary code of an error, or SQLITE_ERROR where Python's module itself raised it."""
     return int(getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)) & 0xFF

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Struct
 from sqlalchemy import MetaData, bindparam, delete, func, select
-from sqlalchemy.dialects.sqlite import insert
 
 from envmgr.server.kit.common.clock import rfc3339
 from envmgr.server.kit.common.events import EventEnvelope
 from envmgr.server.kit.common.problems import NotFound
+from envmgr.server.kit.db.constructs import bind_columns, upsert
 from envmgr.server.kit.db.shared_tables import Tables
 from envmgr.server.kit.db.sql import Statement
 from envmgr.server.kit.messaging.bus import Subscription
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 _TABLE = Tables(MetaData()).dead_letter
 _UPSERT = Statement(
-    insert(_TABLE)
-    .values({name: bindparam(name) for name in ("consumer", "event_id", "event", "error", "tries", "at")})
-    .on_conflict_do_update(
-        index_elements=["consumer", "event_id"],
-        set_={
-            "error": bindparam("error"),
-            "tries": _TABLE.c.tries + bindparam("tries"),
-            "at": bindparam("at"),
+    upsert(
+        _TABLE,
+        bind_columns("consumer", "event_id", "event", "error", "attempts", "created_at"),
+        key=["consumer", "event_id"],
+        update=lambda new: {
+            "error": new.error,
+            "attempts": _TABLE.c.attempts + new.attempts,
+            "created_at": new.created_at,
         },
     )
 )
@@ -105,8 +105,8 @@ class DeadLetters:
                 event_id=event.id,
                 event=text,
                 error=said,
-                tries=attempts,
-                at=transaction.now,
+                attempts=attempts,
+                created_at=transaction.now,
             )
 
         await self._database.write(unit)
@@ -118,12 +118,12 @@ def has_dead_letters(reader: Reader, consumer: str) -> bool:
 
 
 def _from_row(row: Row) -> DeadLetter:
-    id_, consumer, _, event, error, tries, at = row
+    id_, consumer, _, event, error, attempts, created_at = row
     return DeadLetter(
         id=id_,
         consumer=consumer,
         event=msgspec.json.decode(event, type=EventEnvelope),
         error=error,
-        attempts=tries,
-        failed_at=rfc3339(at),
+        attempts=attempts,
+        failed_at=rfc3339(created_at),
     )

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 from sqlalchemy import MetaData, bindparam, delete, func, select
-from sqlalchemy.dialects.sqlite import insert
 
+from envmgr.server.kit.db.constructs import bind_columns, insert_if_absent, insert_rows, rows_of, values_of
 from envmgr.server.kit.db.shared_tables import Tables
 from envmgr.server.kit.db.sql import Statement
 
@@ -21,28 +21,22 @@ RETENTION_MS = 30 * 24 * 3600 * 1000
 """How long an event's id is remembered: far longer than any outbox delivers it again."""
 
 _INBOX = Tables(MetaData()).inbox
-_MARK = Statement(
-    insert(_INBOX)
-    .values(consumer=bindparam("consumer"), event_id=bindparam("event_id"), at=bindparam("at"))
-    .on_conflict_do_nothing()
-)
-_IDS = func.json_each(bindparam("ids")).table_valued("value")
+_COLUMNS = ("consumer", "event_id", "created_at")
+_MARK = Statement(insert_if_absent(_INBOX, bind_columns(*_COLUMNS), key=_COLUMNS[:2]))
 _PROCESSED = Statement(
     select(func.count())
     .select_from(_INBOX)
-    .where(_INBOX.c.consumer == bindparam("consumer"), _INBOX.c.event_id.in_(select(_IDS.c.value)))
-)
-_MARK_ALL = Statement(
-    insert(_INBOX).from_select(
-        ["consumer", "event_id", "at"], select(bindparam("consumer"), _IDS.c.value, bindparam("at"))
+    .where(
+        _INBOX.c.consumer == bindparam("consumer"), _INBOX.c.event_id.in_(values_of("ids", _INBOX.c.event_id))
     )
 )
-_PURGE_EXPIRED = Statement(delete(_INBOX).where(_INBOX.c.at < bindparam("before")))
+_MARK_ALL = Statement(insert_rows(_INBOX, rows_of(_INBOX, *_COLUMNS)))
+_PURGE_EXPIRED = Statement(delete(_INBOX).where(_INBOX.c.created_at < bindparam("before")))
 
 
 def mark_processed(transaction: Transaction, consumer: str, event: EventEnvelope) -> bool:
     """Say whether this consumer has never had this event; from now on, it has."""
-    return transaction.execute(_MARK, consumer=consumer, event_id=event.id, at=transaction.now) == 1
+    return transaction.execute(_MARK, consumer=consumer, event_id=event.id, created_at=transaction.now) == 1
 
 
 def filter_unprocessed(
@@ -50,13 +44,12 @@ def filter_unprocessed(
 ) -> Sequence[EventEnvelope]:
     """Return the events that this consumer has never had; from now on, it has them all.
 
-    Two statements for a batch of new events, which nearly all are: each one costs the threads a turn.
+    Two statements for a batch of new events, which nearly all are: a statement per event would cost more.
     """
     ids = {event.id for event in events}
-    spelled = msgspec.json.encode(list(ids)).decode()
-    known = transaction.one(_PROCESSED, consumer=consumer, ids=spelled)
+    known = transaction.one(_PROCESSED, consumer=consumer, ids=msgspec.json.encode(list(ids)).decode())
     if len(ids) == len(events) and known == (0,):
-        transaction.execute(_MARK_ALL, consumer=consumer, ids=spelled, at=transaction.now)
+        transaction.execute_many(_MARK_ALL, [(consumer, event_id, transaction.now) for event_id in ids])
         return events
     return [event for event in events if mark_processed(transaction, consumer, event)]
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import msgspec
-from sqlalchemy import MetaData, bindparam, delete, func, insert, select, update
+from sqlalchemy import MetaData, bindparam, delete, func, select, update
 
 from envmgr.server.kit.common.clock import rfc3339
 from envmgr.server.kit.common.events import EventEnvelope
 from envmgr.server.kit.common.ids import uuid7
+from envmgr.server.kit.db.constructs import insert_rows, json_rows_of, json_text, rows_of
 from envmgr.server.kit.db.shared_tables import Tables
-from envmgr.server.kit.db.sql import Statement, json_rows
+from envmgr.server.kit.db.sql import Statement
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +31,7 @@ MAX_BATCH_CHARS = 2**25
 _PLAIN = ("sequence", "id", "type", "subject", "time", "actor", "traceparent")
 _TABLES = Tables(MetaData())
 _OUTBOX, _HEAD = _TABLES.outbox, _TABLES.outbox_head
-_ACKNOWLEDGED_SEQUENCE = Statement(select(_HEAD.c.sent))
+_ACKNOWLEDGED_SEQUENCE = Statement(select(_HEAD.c.acknowledged_sequence))
 _NEXT = (
     select(_OUTBOX.c.sequence, func.length(_OUTBOX.c.data).label("size"))
     .where(_OUTBOX.c.sequence > bindparam("after"))
@@ -44,23 +45,26 @@ _WITH_SIZE = select(
 ).subquery()
 _LAST = select(func.max(_WITH_SIZE.c.sequence)).where(_WITH_SIZE.c.before < MAX_BATCH_CHARS).scalar_subquery()
 _PENDING = Statement(
-    # All of them as one row: each row that is given apart lets another thread run first.
-    select(
-        func.json_group_array(
-            func.json_array(*(_OUTBOX.c[name] for name in _PLAIN), func.json(_OUTBOX.c.data))
-        )
-    ).where(_OUTBOX.c.sequence > bindparam("after"), _OUTBOX.c.sequence <= _LAST)
+    # All events as one row: a row each would let another thread run in between.
+    select(json_rows_of(*(_OUTBOX.c[name] for name in _PLAIN), json_text(_OUTBOX.c.data))).where(
+        _OUTBOX.c.sequence > bindparam("after"), _OUTBOX.c.sequence <= _LAST
+    )
 )
 _NUMBER = Statement(
     update(_HEAD).values(sequence=_HEAD.c.sequence + bindparam("more")).returning(_HEAD.c.sequence)
 )
-_ADD = Statement(insert(_OUTBOX).from_select((*_PLAIN, "data"), json_rows(*_PLAIN, "data")))
+_ADD = Statement(insert_rows(_OUTBOX, rows_of(_OUTBOX, *_PLAIN, "data")))
 _LATEST_SEQUENCE = Statement(select(_HEAD.c.sequence))
-_BACKLOG = Statement(select(_HEAD.c.sequence - _HEAD.c.sent))
-_ACKNOWLEDGE = Statement(update(_HEAD).values(sent=bindparam("upto")).where(_HEAD.c.sent < bindparam("upto")))
+_BACKLOG = Statement(select(_HEAD.c.sequence - _HEAD.c.acknowledged_sequence))
+_ACKNOWLEDGE = Statement(
+    update(_HEAD)
+    .values(acknowledged_sequence=bindparam("upto"))
+    .where(_HEAD.c.acknowledged_sequence < bindparam("upto"))
+)
 _PURGE_EXPIRED = Statement(
     delete(_OUTBOX).where(
-        _OUTBOX.c.sequence <= select(_HEAD.c.sent).scalar_subquery(), _OUTBOX.c.time < bindparam("before")
+        _OUTBOX.c.sequence <= select(_HEAD.c.acknowledged_sequence).scalar_subquery(),
+        _OUTBOX.c.time < bindparam("before"),
     )
 )
 _Row = tuple[int, str, str, str, int, str, str, dict[str, object]]
@@ -130,7 +134,7 @@ def latest_sequence(reader: Reader) -> int:
 def _pending(reader: Reader, source: str, limit: int) -> Sequence[EventEnvelope]:
     sent = reader.one(_ACKNOWLEDGED_SEQUENCE)
     told = reader.one(_PENDING, after=sent[0] if sent else 0, most=limit)
-    # Nobody promises that what SQLite aggregates is in order, although it is.
+    # An aggregate's order is not guaranteed.
     return [_event(source, each) for each in sorted(_decode(told[0]))] if told else []
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import re
 import sqlite3
 import threading
 
@@ -14,7 +16,9 @@ from sqlalchemy.schema import CreateTable
 from envmgr.server.app import module as app_module
 from envmgr.server.app.store import app
 from envmgr.server.kit.common.problems import ServiceUnavailable
-from envmgr.server.kit.db.sql import Statement, UniqueViolation, json_rows
+from envmgr.server.kit.db.constructs import insert_rows, rows_of, upsert
+from envmgr.server.kit.db.sql import DamagedDatabase, Statement, UniqueViolation
+from envmgr.server.kit.db.sqlite import SqliteDatabase
 from envmgr.server.kit.messaging.outbox import Outbox
 from support.hearing import happening, tells
 from support.services import opened
@@ -28,13 +32,15 @@ LIST = Table(
     Column("word", Text, unique=True),
     Column("number", Integer),
 )
-ADD_ALL = Statement(insert(LIST).from_select(["word", "number"], json_rows("word", "number")))
-_PUT = sqlite.insert(LIST).from_select(["word", "number"], json_rows("word", "number"))
+_ROWS = rows_of(LIST, "word", "number")
+ADD_ALL = Statement(insert_rows(LIST, _ROWS))
 PUT_ALL = Statement(
-    _PUT.on_conflict_do_update(
-        index_elements=["word"],
-        set_={"number": _PUT.excluded.number},
-        where=LIST.c.number < _PUT.excluded.number,
+    upsert(
+        LIST,
+        _ROWS,
+        key=["word"],
+        update=lambda new: {"number": new.number},
+        where=lambda new: LIST.c.number < new.number,
     )
 )
 ALL = Statement(select(LIST.c.word, LIST.c.number).order_by(LIST.c.place))
@@ -141,13 +147,12 @@ def test_one_that_refuses_before_it_changes_anything_leaves_the_group_alone(tmp_
     run(work)
 
 
-def test_a_second_row_of_the_same_name_is_refused_by_its_columns(tmp_path):
+def test_a_second_row_of_the_same_name_is_refused(tmp_path):
     async def work():
         async with opened(tmp_path, app_module) as database:
             results = await Held().gather(database, add("one"), add("one"))
             assert results[0] is None
             assert isinstance(results[1], UniqueViolation)
-            assert results[1].columns == {"app.name"}
             assert await names(database) == await told(database) == ["one"]
 
     run(work)
@@ -170,7 +175,7 @@ def test_a_commit_that_tells_something_is_announced_and_others_are_not(tmp_path)
 
     async def work():
         async with opened(tmp_path, app_module) as database:
-            database.on_commit = lambda: announced.append(threading.current_thread().name)
+            database.on_events(lambda: announced.append(threading.current_thread().name))
             await database.write(lambda _transaction: None)
             assert announced == []
             await database.write(tells(1))
@@ -194,6 +199,63 @@ def test_a_database_that_somebody_else_holds_is_unavailable_and_comes_back(tmp_p
             other.close()
             await database.write(add("three"))
             assert await names(database) == ["three"]
+
+    run(work)
+
+
+@pytest.mark.parametrize("read", [SqliteDatabase.read, SqliteDatabase.read_inline])
+def test_a_read_that_meets_a_lock_is_unavailable_for_a_while(tmp_path, read):
+    async def work():
+        async with opened(tmp_path, app_module) as database:
+            holder = sqlite3.connect(database.path, isolation_level=None)
+            holder.execute("BEGIN IMMEDIATE")
+            other = sqlite3.connect(database.path, isolation_level=None, timeout=0, check_same_thread=False)
+            with pytest.raises(ServiceUnavailable, match="locked") as caught:
+                await read(database, lambda _reader: other.execute("BEGIN IMMEDIATE"))
+            assert caught.value.headers["retry-after"] == "5"
+            holder.execute("ROLLBACK")
+            await read(database, lambda _reader: other.execute("BEGIN IMMEDIATE"))
+            other.close()
+            holder.close()
+
+    run(work)
+
+
+def test_a_file_that_cannot_be_opened_makes_reads_unavailable_until_it_can(tmp_path):
+    async def work():
+        async with opened(tmp_path, app_module) as database:
+            await database.write(add("one"))
+            os.rename(database.path, tmp_path / "moved")
+            os.mkdir(database.path)
+            with pytest.raises(ServiceUnavailable):
+                await names(database)
+            os.rmdir(database.path)
+            os.rename(tmp_path / "moved", database.path)
+            assert await names(database) == ["one"]
+
+    run(work)
+
+
+@pytest.mark.parametrize("read", [SqliteDatabase.read, SqliteDatabase.read_inline, SqliteDatabase.write])
+def test_a_damaged_file_is_named(tmp_path, read):
+    async def work():
+        async with opened(tmp_path, app_module) as database:
+            (tmp_path / "other").write_bytes(b"SQLite format 3\0" + b"\xff" * 5000)
+            other = sqlite3.connect(tmp_path / "other", check_same_thread=False)
+            with pytest.raises(DamagedDatabase, match=re.escape(database.path)):
+                await read(database, lambda _reader: other.execute("SELECT 1 FROM x"))
+            other.close()
+
+    run(work)
+
+
+@pytest.mark.parametrize("read", [SqliteDatabase.read, SqliteDatabase.read_inline])
+def test_a_closed_database_reads_no_more(tmp_path, read):
+    async def work():
+        async with opened(tmp_path, app_module) as database:
+            await database.close()
+            with pytest.raises(ServiceUnavailable):
+                await read(database, lambda reader: reader.all(NAMES))
 
     run(work)
 
@@ -233,7 +295,7 @@ def test_closing_finishes_what_waits_and_takes_no_more(tmp_path):
         async with opened(tmp_path, app_module) as database:
             writing = asyncio.ensure_future(database.write(add("last")))
             await asyncio.sleep(0)
-            await asyncio.to_thread(database.close)
+            await database.close()
             assert await writing is None
             with pytest.raises(ServiceUnavailable):
                 await database.write(add("later"))
@@ -353,7 +415,6 @@ def test_one_row_too_many_of_a_name_and_none_is_written(tmp_path):
         tmp_path, lambda transaction: transaction.execute_many(ADD_ALL, [("a", 1), ("b", 2), ("a", 3)])
     )
     assert isinstance(result, UniqueViolation)
-    assert result.columns == {"list.word"}
     assert rows == []
 
 

@@ -1,0 +1,96 @@
+"""A SQLite file as the target of migrations, and the check of its integrity."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING
+
+from envmgr.server.kit.db.migrations import UnusableDatabase
+from envmgr.server.kit.db.sqlite_errors import CORRUPT, TRANSIENT, code_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import Connection
+
+LOCK_TIMEOUT_SECONDS = 60
+"""How long an upgrade waits for one of another process."""
+
+
+class SqliteFile:
+    """A database file that may not exist yet (implements `migrations.MigrationTarget`)."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    @property
+    def name(self) -> str:
+        """Return the path."""
+        return self.path
+
+    def revision(self) -> str | None:
+        """Return its revision, or None if it is empty or absent. Raise UnusableDatabase."""
+        if not os.path.lexists(self.path):
+            return None
+        with _translate_errors(self.path), closing(sqlite3.connect(self.path)) as connection:
+            query = "SELECT name FROM sqlite_schema WHERE type = 'table'"
+            tables = [name for (name,) in connection.execute(query)]
+            if not tables:
+                return None
+            if "alembic_version" not in tables:
+                raise _damaged(self.path, "its tables are those of something else")
+            row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+        return str(row[0]) if row else None
+
+    @contextmanager
+    def exclusive_transaction(self) -> Iterator[Connection]:
+        """Open a transaction that no other process can write beside. Raise UnusableDatabase."""
+        from sqlalchemy import create_engine, event
+        from sqlalchemy.exc import DBAPIError
+
+        options = {"isolation_level": None, "timeout": LOCK_TIMEOUT_SECONDS}
+        engine = create_engine(f"sqlite:///{self.path}", connect_args=options)
+        # The driver would commit before each DDL statement: transactions are begun here instead.
+        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN EXCLUSIVE"))
+        try:
+            with _translate_errors(self.path):
+                try:
+                    with engine.begin() as connection:
+                        yield connection
+                except DBAPIError as error:
+                    raise error.orig or error from error
+        finally:
+            engine.dispose()
+
+    def require_intact(self) -> None:
+        """Check the whole file, which takes as long as it is large. Raise UnusableDatabase."""
+        with _translate_errors(self.path), closing(sqlite3.connect(self.path)) as connection:
+            (result,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+        if result != "ok":
+            raise _damaged(self.path, result.splitlines()[-1])
+
+
+@contextmanager
+def _translate_errors(path: str) -> Iterator[None]:
+    """Translate errors of SQLite that are not bugs to UnusableDatabase."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        if code_of(error) in CORRUPT:
+            raise _damaged(path, str(error)) from error
+        if code_of(error) not in TRANSIENT:
+            raise
+        raise UnusableDatabase(
+            f"{path} cannot be used: {error}",
+            "see that it is a file of the user that runs the server and that the disk has room, "
+            "or choose another --data-dir",
+        ) from error
+
+
+def _damaged(path: str, reason: str) -> UnusableDatabase:
+    return UnusableDatabase(
+        f"{path} is damaged, or no database of this server: {reason}",
+        "put it back from a backup, or choose another --data-dir",
+    )
