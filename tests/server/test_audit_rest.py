@@ -7,9 +7,9 @@ import pytest
 from litestar import Litestar
 
 from envmgr.kit.audit_log import checkpoint as checkpoints
-from envmgr.server.audit.api import routes
+from envmgr.server.audit.api.audit_log import routes
 from envmgr.server.contracts import events as contract
-from envmgr.server.gateway import events as gateway
+from envmgr.server.gateway.domain import events as gateway
 from support.auditlog import KEY, event, events, verified
 from support.auditserver import serving
 

@@ -6,7 +6,8 @@ import asyncio
 
 from envmgr.server.contracts.requests import DeploymentCreate, StatusCreate
 from envmgr.server.contracts.resources import App, Build, Toolchain, Version
-from envmgr.server.deployment import module, placements
+from envmgr.server.deployment import module
+from envmgr.server.deployment.store import placements
 from envmgr.server.kit.common.clock import rfc3339
 from envmgr.server.kit.common.events import EventEnvelope
 from envmgr.server.kit.common.preconditions import require_app_access

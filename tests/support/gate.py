@@ -9,8 +9,8 @@ from functools import cache
 from pathlib import Path
 
 from envmgr.server.gateway import module
-from envmgr.server.gateway.requests import KeyCreate, Login, UserCreate
-from envmgr.server.gateway.services.sessions import ClientInfo
+from envmgr.server.gateway.domain.requests import KeyCreate, Login, UserCreate
+from envmgr.server.gateway.service.sessions import ClientInfo
 from envmgr.server.kit.common.context import Idempotency, RequestContext
 from envmgr.server.kit.security.tokens import keyring
 from support.services import opened, told

@@ -14,15 +14,15 @@ from litestar.exceptions import HTTPException
 
 from envmgr.server.app import api as app_api
 from envmgr.server.app import module as app_module
-from envmgr.server.audit import api as audit_api
 from envmgr.server.audit import module as audit_module
-from envmgr.server.audit.truncation_check import TruncationCheck
-from envmgr.server.deployment import api as deployment_api
+from envmgr.server.audit.api import audit_log as audit_api
+from envmgr.server.audit.service.truncation_check import TruncationCheck
 from envmgr.server.deployment import module as deployment_module
+from envmgr.server.deployment.api import deployments as deployment_api
 from envmgr.server.gateway import api as gateway_api
 from envmgr.server.gateway import module as gateway_module
-from envmgr.server.gateway.domain import require_good_password
-from envmgr.server.gateway.services.users import ADMIN
+from envmgr.server.gateway.domain.identity_model import require_good_password
+from envmgr.server.gateway.service.users import ADMIN
 from envmgr.server.kit.common.problems import InvalidFields, Problem
 from envmgr.server.kit.config.data_dir import DataDirectoryError
 from envmgr.server.kit.config.settings import SettingsError
@@ -46,8 +46,8 @@ from envmgr.server.kit.security.tokens import keyring
 from envmgr.server.kit.telemetry.access_log import AccessLog
 from envmgr.server.kit.telemetry.metrics import Metrics
 from envmgr.server.kit.telemetry.retries import log_retries
-from envmgr.server.version import api as version_api
 from envmgr.server.version import module as version_module
+from envmgr.server.version.api import versions as version_api
 from envmgr.server.worker import module as worker_module
 
 if TYPE_CHECKING:
@@ -55,9 +55,9 @@ if TYPE_CHECKING:
 
     from litestar import Response
 
-    from envmgr.server.audit.service import AuditService
+    from envmgr.server.audit.service.audit_service import AuditService
     from envmgr.server.contracts.ports import Deployments, Versions
-    from envmgr.server.gateway.facade import Gateway
+    from envmgr.server.gateway.service.facade import Gateway
     from envmgr.server.kit.config.data_dir import DataDirectory
     from envmgr.server.kit.config.settings import Settings
     from envmgr.server.kit.db.sql import Database
@@ -68,7 +68,7 @@ if TYPE_CHECKING:
     from envmgr.server.kit.runtime.service_module import ServiceModule
     from envmgr.server.kit.telemetry.logs import Log
     from envmgr.server.kit.telemetry.tracing import Tracing
-    from envmgr.server.worker.service import Worker
+    from envmgr.server.worker.service.worker import Worker
 
 SERVICES = (app_module, version_module, deployment_module, audit_module, gateway_module, worker_module)
 OPENAPI_PATH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "openapi.json")

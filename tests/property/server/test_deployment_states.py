@@ -15,7 +15,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 from envmgr.server.contracts.requests import DeploymentCreate, EnvironmentPut, StatusCreate
 from envmgr.server.contracts.resources import AutoDeploy, Rules
 from envmgr.server.deployment import module
-from envmgr.server.deployment.domain import (
+from envmgr.server.deployment.domain.deployment_model import (
     DeploymentActive,
     DeploymentInUse,
     InvalidTransition,

@@ -13,8 +13,8 @@ from envmgr.kit.errors import LockfileError
 from envmgr.project.lockfile import Locked, Lockfile, key, render
 from envmgr.project.lockfile_parser import parse
 from envmgr.project.request import split_key
-from envmgr.server.version.domain import InvalidLock
-from envmgr.server.version.lock_parser import read
+from envmgr.server.version.domain.lock_parser import read
+from envmgr.server.version.domain.version_model import InvalidLock
 
 tools = st.sampled_from(["nodejs", "npm:@s/n", "npm:n", "pypi:X.y", "a", "github:cli/cli", "c++"])
 specs = st.sampled_from(["1", "^20.1", ">=1, <2", "latest", "temurin@21", "lts/iron", "1 || 2"])

@@ -14,7 +14,7 @@ from msgspec import UNSET
 from envmgr.server.contracts.requests import VersionPut
 from envmgr.server.kit.db.pagination import PageRequest
 from envmgr.server.version import module
-from envmgr.server.version.range_matching import match, read
+from envmgr.server.version.domain.range_matching import match, read
 from support.services import call, database
 from support.versions import built_with, deliver, event, stands, versions_of
 

@@ -15,7 +15,7 @@ from envmgr.cli.output.style import Style
 from envmgr.kit.errors import AlmError, AlmNotFound, Forbidden, UsageError
 from envmgr.ops.alm import keys
 from envmgr.ops.alm.keys import KeyOptions
-from envmgr.server.gateway import requests
+from envmgr.server.gateway.domain import requests
 from envmgr.server.kit.common import context
 from support.answering import Answering
 

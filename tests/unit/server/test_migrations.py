@@ -19,8 +19,8 @@ from envmgr.server.kit.db.sqlite_file import SqliteFile
 
 METADATA = {
     "app": "envmgr.server.app.store",
-    "version": "envmgr.server.version.tables",
-    "deployment": "envmgr.server.deployment.tables",
+    "version": "envmgr.server.version.store.tables",
+    "deployment": "envmgr.server.deployment.store.tables",
     "audit": "envmgr.server.audit.store",
     "gateway": "envmgr.server.gateway.store.tables",
     "worker": "envmgr.server.worker.store",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from envmgr.server.contracts.events import ALL_EVENTS
 
 if TYPE_CHECKING:
-    from envmgr.server.audit.service import AuditService
+    from envmgr.server.audit.service.audit_service import AuditService
     from envmgr.server.kit.messaging.bus import Subscription
     from envmgr.server.kit.messaging.dead_letters import DeadLetters
 

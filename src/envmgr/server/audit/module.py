@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from envmgr.server.audit.api import routes
+from envmgr.server.audit.api.audit_log import routes
 from envmgr.server.audit.event_handlers import subscriptions
-from envmgr.server.audit.service import AuditService
-from envmgr.server.audit.signing_key import private_key
+from envmgr.server.audit.service.audit_service import AuditService
+from envmgr.server.audit.service.signing_key import private_key
 from envmgr.server.audit.store import HEAD
 from envmgr.server.kit.messaging.dead_letters import DeadLetters
 from envmgr.server.kit.messaging.outbox import Outbox

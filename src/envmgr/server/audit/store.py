@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy import Column, Index, Integer, MetaData, Table, Text, bindparam, case, insert, select
 from sqlalchemy.dialects import sqlite
 
-from envmgr.server.audit.domain import Head, sequence_conflict
+from envmgr.server.audit.domain.log_model import Head, sequence_conflict
 from envmgr.server.contracts.fields import MAX_SAFE_INTEGER
 from envmgr.server.contracts.resources import AuditEntry, Checkpoint
 from envmgr.server.kit.db.pagination import PagedQuery

@@ -17,16 +17,10 @@ from envmgr.server.contracts.events import (
     VERSION_DELETED,
 )
 from envmgr.server.contracts.fields import AppName, Id, Tag
-from envmgr.server.deployment import (
-    deletion_holds,
-    domain,
-    environment_rules,
-    environments,
-    placements,
-    store,
-    transitions,
-)
-from envmgr.server.deployment.domain import AUTO_ACTOR, DeploymentRequest, Initiator
+from envmgr.server.deployment.domain import deployment_model, environment_rules
+from envmgr.server.deployment.domain.deployment_model import AUTO_ACTOR, DeploymentRequest, Initiator
+from envmgr.server.deployment.service import environments, transitions
+from envmgr.server.deployment.store import deletion_holds, deployment_rows, environment_rows, placements
 from envmgr.server.kit.messaging.inbox import filter_unprocessed
 
 if TYPE_CHECKING:
@@ -91,7 +85,7 @@ def _on_app_updated(transaction: Transaction, event: EventEnvelope) -> None:
         if was is not None and was != app.name:
             environments.rename_app_in_rules(transaction, was, app.name, _initiator(event))
         placements.rename_app(transaction, app.app_id, app.name)
-        store.rename(transaction, app.app_id, app.name)
+        deployment_rows.rename(transaction, app.app_id, app.name)
 
 
 def _on_app_deleted(transaction: Transaction, event: EventEnvelope) -> None:
@@ -102,9 +96,9 @@ def _on_app_deleted(transaction: Transaction, event: EventEnvelope) -> None:
         return
     deletion_holds.release_for_app(transaction, app.app_id)
     who, reason = _initiator(event), f"{app.name} was deleted"
-    for held in store.active_of_app(transaction, app.app_id):
+    for held in deployment_rows.active_of_app(transaction, app.app_id):
         transitions.cancel(transaction, held, reason, who)
-    for held in store.current_for_app(transaction, app.app_id):
+    for held in deployment_rows.current_for_app(transaction, app.app_id):
         transitions.retire(transaction, held, reason, who)
     placements.delete_for_app(transaction, app.app_id)
     environments.rename_app_in_rules(transaction, was or app.name, None, who)
@@ -116,9 +110,9 @@ def _on_version_deleted(transaction: Transaction, event: EventEnvelope) -> None:
     placements.mark_version_deleted(transaction, version.version_id)
     deletion_holds.release_for_version(transaction, version.version_id)
     who, reason = _initiator(event), f"{version.app} {version.tag} was deleted"
-    for held in store.active_of_version(transaction, version.version_id):
+    for held in deployment_rows.active_of_version(transaction, version.version_id):
         transitions.cancel(transaction, held, reason, who)
-    for held in store.current_for_version(transaction, version.version_id):
+    for held in deployment_rows.current_for_version(transaction, version.version_id):
         transitions.retire(transaction, held, reason, who)
 
 
@@ -126,7 +120,7 @@ def _auto_deploy(transaction: Transaction, event: EventEnvelope) -> None:
     order = transitions.resolve_request(transaction, _deployment_request(event))
     if order is None:
         return
-    for environment in environments.list_all(transaction):
+    for environment in environment_rows.list_all(transaction):
         rule = environment_rules.matching_rule(environment.rules, order.app, order.tag)
         if rule is not None:
             reason = environment_rules.rule_label(environment.name, rule)
@@ -136,11 +130,11 @@ def _auto_deploy(transaction: Transaction, event: EventEnvelope) -> None:
 def _deploy(transaction: Transaction, request: DeploymentRequest, rule: AutoDeploy) -> None:
     """Deploy a version, in the stead of an older one that a rule asked for and that has not begun."""
     spot = placements.get(transaction, request.app_id, request.environment)
-    held = store.active_in(transaction, request.app_id, request.environment)
+    held = deployment_rows.active_in(transaction, request.app_id, request.environment)
     before = held.deployment if held else None
     why = environment_rules.skip_reason(request, spot, before)
     if deletion_holds.is_held(transaction, request.app_id, request.version_id):
-        why = domain.deletion_message(request)
+        why = deployment_model.deletion_message(request)
     if not why and before is not None and not _is_superseded_by_rule(before):
         why = f"deployment {before.id} is {before.status}"
     if why:
@@ -154,7 +148,7 @@ def _deploy(transaction: Transaction, request: DeploymentRequest, rule: AutoDepl
 
 
 def _is_superseded_by_rule(before: Deployment) -> bool:
-    return before.actor == AUTO_ACTOR and before.status in domain.WAITING_STATUSES
+    return before.actor == AUTO_ACTOR and before.status in deployment_model.WAITING_STATUSES
 
 
 def _deployment_request(event: EventEnvelope) -> DeploymentRequest:

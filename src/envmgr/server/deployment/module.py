@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from envmgr.server.deployment.api import routes
+from envmgr.server.deployment.api.deployments import routes
 from envmgr.server.deployment.event_handlers import subscriptions
-from envmgr.server.deployment.service import DeploymentService
-from envmgr.server.deployment.store import HEAD
+from envmgr.server.deployment.service.deployment_service import DeploymentService
+from envmgr.server.deployment.store.deployment_rows import HEAD
 from envmgr.server.kit.messaging.dead_letters import DeadLetters
 from envmgr.server.kit.messaging.outbox import Outbox
 from envmgr.server.kit.runtime.service_module import ServiceModule, cleanup_job

@@ -10,13 +10,13 @@ from envmgr.server.gateway.auth.authenticator import Authenticator
 from envmgr.server.gateway.auth.login_throttle import LoginThrottle
 from envmgr.server.gateway.auth.response_encryption import ResponseEncryption
 from envmgr.server.gateway.event_handlers import subscription
-from envmgr.server.gateway.facade import Gateway
-from envmgr.server.gateway.security_events import SecurityEventLog
-from envmgr.server.gateway.services.api_keys import KeyService
-from envmgr.server.gateway.services.oidc_bindings import BindingService
-from envmgr.server.gateway.services.sessions import SessionDependencies, SessionService
-from envmgr.server.gateway.services.token_exchange import ExchangeService
-from envmgr.server.gateway.services.users import UserService
+from envmgr.server.gateway.service.api_keys import KeyService
+from envmgr.server.gateway.service.facade import Gateway
+from envmgr.server.gateway.service.oidc_bindings import BindingService
+from envmgr.server.gateway.service.security_events import SecurityEventLog
+from envmgr.server.gateway.service.sessions import SessionDependencies, SessionService
+from envmgr.server.gateway.service.token_exchange import ExchangeService
+from envmgr.server.gateway.service.users import UserService
 from envmgr.server.gateway.store.tables import HEAD
 from envmgr.server.kit.http.rate_limit import RateLimiter
 from envmgr.server.kit.messaging.dead_letters import DeadLetters

@@ -21,7 +21,8 @@ from envmgr.server.contracts.events import (
     VERSION_DELETED,
 )
 from envmgr.server.kit.common.clock import parse_rfc3339
-from envmgr.server.version import app_projection, consumer_offset, domain, placements, store
+from envmgr.server.version.domain import version_model
+from envmgr.server.version.store import app_projection, consumer_offset, placements, version_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,10 +81,12 @@ def _delete_batch(transaction: Transaction, event: EventEnvelope) -> bool:
     told = _app_update(event)
     app_projection.mark_deleted(transaction, told)
     placements.delete_for_app(transaction, told.app_id)
-    versions = store.of_app(transaction, told.app_id, BATCH)
+    versions = version_rows.of_app(transaction, told.app_id, BATCH)
     for version in versions:
-        store.remove(transaction, version)
-        transaction.emit(domain.version_event(VERSION_DELETED, version, event.actor, event.traceparent))
+        version_rows.remove(transaction, version)
+        transaction.emit(
+            version_model.version_event(VERSION_DELETED, version, event.actor, event.traceparent)
+        )
     return len(versions) == BATCH
 
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from envmgr.server.kit.messaging.dead_letters import DeadLetters
 from envmgr.server.kit.messaging.outbox import Outbox
 from envmgr.server.kit.runtime.service_module import ServiceModule, cleanup_job
-from envmgr.server.version.api import routes
+from envmgr.server.version.api.versions import routes
 from envmgr.server.version.event_handlers import subscriptions
-from envmgr.server.version.service import VersionService
-from envmgr.server.version.store import HEAD
+from envmgr.server.version.service.version_service import VersionService
+from envmgr.server.version.store.version_rows import HEAD
 
 if TYPE_CHECKING:
     from envmgr.server.contracts.ports import Apps, Deployments, Versions

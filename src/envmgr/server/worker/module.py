@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from envmgr.server.kit.messaging.outbox import Outbox
 from envmgr.server.kit.runtime.service_module import ServiceModule, cleanup_job
 from envmgr.server.worker.event_handlers import subscription
-from envmgr.server.worker.service import NAME, Worker
+from envmgr.server.worker.service.worker import NAME, Worker
 from envmgr.server.worker.store import HEAD
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from envmgr.kit.audit_log.hash_chain import GENESIS_HASH, content_of, entry_hash
-from envmgr.server.audit.domain import (
+from envmgr.server.audit.domain.log_model import (
     Head,
     build_entries,
     exceeds_signing_threshold,

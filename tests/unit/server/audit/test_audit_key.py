@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from envmgr.server.audit.signing_key import private_key
+from envmgr.server.audit.service.signing_key import private_key
 
 
 def test_a_key_is_made_once_and_kept(tmp_path):

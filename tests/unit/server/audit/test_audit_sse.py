@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from envmgr.server.audit import event_stream
-from envmgr.server.audit.domain import Head, build_entries
+from envmgr.server.audit.api import event_stream
+from envmgr.server.audit.domain.log_model import Head, build_entries
 from support.auditlog import events
 
 ENTRIES = build_entries(Head(), events(5))

@@ -6,7 +6,7 @@ import pytest
 
 from envmgr.server.contracts.requests import EnvironmentCreate, EnvironmentPatch, EnvironmentPut
 from envmgr.server.contracts.resources import AutoDeploy, Rules
-from envmgr.server.deployment.environment_rules import MAX_RULES, EnvironmentInUse
+from envmgr.server.deployment.domain.environment_rules import MAX_RULES, EnvironmentInUse
 from envmgr.server.kit.common.problems import (
     AlreadyExists,
     Forbidden,

@@ -8,7 +8,7 @@ import pytest
 
 from envmgr.server.contracts.requests import EnvironmentPut
 from envmgr.server.contracts.resources import AutoDeploy, Rules
-from envmgr.server.deployment.domain import BeingDeleted
+from envmgr.server.deployment.domain.deployment_model import BeingDeleted
 from envmgr.server.kit.common.problems import NotFound
 from support.deploying import KnownVersions, run, version
 from support.services import call

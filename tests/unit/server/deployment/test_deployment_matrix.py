@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from envmgr.server.deployment import transitions
-from envmgr.server.deployment.domain import DeploymentRequest, Initiator
-from envmgr.server.deployment.matrix import TimestampFormatter
+from envmgr.server.deployment.domain.deployment_model import DeploymentRequest, Initiator
+from envmgr.server.deployment.service import transitions
+from envmgr.server.deployment.service.matrix import TimestampFormatter
 from envmgr.server.kit.common.clock import rfc3339
 from envmgr.server.kit.common.problems import NotFound
 from envmgr.server.kit.db.pagination import PageRequest
@@ -126,7 +126,7 @@ def test_beginning_a_deployment_and_taking_it_further_reads_no_history(tmp_path)
 
 
 def test_the_matrix_is_one_scan_of_its_projection(tmp_path):
-    from envmgr.server.deployment.matrix import matrix
+    from envmgr.server.deployment.service.matrix import matrix
 
     async def scenario(world):
         await world.stand(1)
@@ -149,7 +149,7 @@ def test_the_matrix_is_one_scan_of_its_projection(tmp_path):
     "statement", ["count_active_for_app", "count_active_for_version", "find", "active_in", "has_any_in"]
 )
 def test_what_is_asked_at_every_turn_goes_by_an_index(tmp_path, statement):
-    from envmgr.server.deployment import placements, store
+    from envmgr.server.deployment.store import deployment_rows, placements
 
     arguments = {
         "count_active_for_app": (1,),
@@ -165,7 +165,7 @@ def test_what_is_asked_at_every_turn_goes_by_an_index(tmp_path, statement):
 
         def unit(reader):
             watching = Watching(reader)
-            getattr(placements if hasattr(placements, statement) else store, statement)(
+            getattr(placements if hasattr(placements, statement) else deployment_rows, statement)(
                 watching, *arguments[statement]
             )
             texts.extend(watching.texts)
@@ -180,7 +180,7 @@ def test_what_is_asked_at_every_turn_goes_by_an_index(tmp_path, statement):
 
 @pytest.mark.parametrize("filters", [{}, {"app": 1}, {"environment": "prod"}])
 def test_the_list_of_one_app_begins_at_its_newest_whoever_had_the_name_before(tmp_path, filters):
-    from envmgr.server.deployment import placements, store
+    from envmgr.server.deployment.store import deployment_rows, placements
 
     async def scenario(world):
         await world.stand(1)
@@ -188,7 +188,7 @@ def test_the_list_of_one_app_begins_at_its_newest_whoever_had_the_name_before(tm
 
         def unit(reader):
             watching = Watching(reader)
-            store.page(
+            deployment_rows.page(
                 watching,
                 PageRequest(filters=filters),
                 placements.visible_apps(watching, call(apps={"shop"}).principal),

@@ -7,7 +7,7 @@ import pytest
 
 from envmgr.server.contracts.requests import DeploymentCreate, EnvironmentPut, StatusCreate
 from envmgr.server.contracts.resources import Rules
-from envmgr.server.deployment.domain import (
+from envmgr.server.deployment.domain.deployment_model import (
     DeploymentActive,
     DeploymentInUse,
     EnvironmentBlocked,

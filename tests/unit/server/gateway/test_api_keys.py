@@ -6,7 +6,7 @@ import sqlite3
 import pytest
 from msgspec.structs import replace
 
-from envmgr.server.gateway.requests import KeyCreate, UserPatch
+from envmgr.server.gateway.domain.requests import KeyCreate, UserPatch
 from envmgr.server.kit.common.context import SCOPES_BY_ROLE, Idempotency
 from envmgr.server.kit.common.problems import (
     Conflict,

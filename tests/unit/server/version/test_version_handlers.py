@@ -11,8 +11,9 @@ from envmgr.server.kit.common.problems import NotFound
 from envmgr.server.kit.db.pagination import PageRequest
 from envmgr.server.kit.messaging.bus import InProcessBus
 from envmgr.server.kit.messaging.outbox import Outbox
-from envmgr.server.version import consumer_offset, event_handlers
+from envmgr.server.version import event_handlers
 from envmgr.server.version import module as version_module
+from envmgr.server.version.store import consumer_offset
 from support.services import Standing, call, opened, told
 from support.versions import built_with, deliver, event, lock, stands, versions_of
 

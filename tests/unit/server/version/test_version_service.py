@@ -16,14 +16,14 @@ from envmgr.server.kit.common.problems import (
     PreconditionFailed,
 )
 from envmgr.server.kit.db.pagination import PageRequest
-from envmgr.server.version import service as version_service
-from envmgr.server.version.domain import (
+from envmgr.server.version.domain.lock_parser import digest_of
+from envmgr.server.version.domain.version_model import (
     InvalidLock,
     LockDigestMismatch,
     VersionContentMismatch,
     VersionInUse,
 )
-from envmgr.server.version.lock_parser import digest_of
+from envmgr.server.version.service import version_service
 from support.services import Standing, call, told
 from support.versions import built_with, lock, versions_of
 
@@ -44,7 +44,7 @@ async def rows(database, table):
     from sqlalchemy import func, select
 
     from envmgr.server.kit.db.sql import Statement
-    from envmgr.server.version.tables import metadata
+    from envmgr.server.version.store.tables import metadata
 
     counting = Statement(select(func.count()).select_from(metadata.tables[table]))
     return await database.read(lambda reader: reader.one(counting)[0])

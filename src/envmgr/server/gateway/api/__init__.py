@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from envmgr.server.gateway.api import api_keys, sessions, token_exchange, users
 
 if TYPE_CHECKING:
-    from envmgr.server.gateway.facade import Gateway
+    from envmgr.server.gateway.service.facade import Gateway
 
 
 def routes(gateway: Gateway) -> list[Any]:

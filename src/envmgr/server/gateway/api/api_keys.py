@@ -8,9 +8,9 @@ from litestar import Response, delete, get, post
 from litestar.params import JSONBody, Parameter
 
 from envmgr.server.contracts.fields import MAX_SAFE_INTEGER, Line
-from envmgr.server.gateway.requests import KeyCreate
-from envmgr.server.gateway.resources import ApiKey
-from envmgr.server.gateway.services.api_keys import IMMUTABLE_ETAG
+from envmgr.server.gateway.domain.requests import KeyCreate
+from envmgr.server.gateway.domain.resources import ApiKey
+from envmgr.server.gateway.service.api_keys import IMMUTABLE_ETAG
 from envmgr.server.kit.http.errors import problem_responses
 from envmgr.server.kit.http.params import DEFAULT_PAGE_SIZE, Cursor, Limit, param_from, sort_param
 from envmgr.server.kit.http.requests import (
@@ -23,7 +23,7 @@ from envmgr.server.kit.http.requests import (
 from envmgr.server.kit.http.responses import page_response, resource_response, result_response
 
 if TYPE_CHECKING:
-    from envmgr.server.gateway.services.api_keys import KeyService
+    from envmgr.server.gateway.service.api_keys import KeyService
 
 NameFilter = Annotated[str | None, param_from(Line, "Of this name.")]
 KeyId = Annotated[int, Parameter(ge=1, le=MAX_SAFE_INTEGER, description="The key's id.")]

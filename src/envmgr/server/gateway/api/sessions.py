@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from litestar import Response, get, post
 from litestar.params import JSONBody
 
-from envmgr.server.gateway.requests import Login, Logout, PasswordChange, RefreshRequest
-from envmgr.server.gateway.resources import CurrentPrincipal, PublicKeys, TokenPair
-from envmgr.server.gateway.services.sessions import ClientInfo
+from envmgr.server.gateway.domain.requests import Login, Logout, PasswordChange, RefreshRequest
+from envmgr.server.gateway.domain.resources import CurrentPrincipal, PublicKeys, TokenPair
+from envmgr.server.gateway.service.sessions import ClientInfo
 from envmgr.server.kit.http.asgi import SCOPE_CONTEXT
 from envmgr.server.kit.http.errors import problem_responses
 from envmgr.server.kit.http.requests import HttpRequest, request_context
@@ -18,7 +18,7 @@ from envmgr.server.kit.telemetry.trace_context import traceparent
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from envmgr.server.gateway.services.sessions import SessionService
+    from envmgr.server.gateway.service.sessions import SessionService
     from envmgr.server.kit.security.tokens import Keyring
 
 _ANYBODY: dict[str, Any] = {"tags": ["auth"], "opt": {"scope": None}}

@@ -14,10 +14,10 @@ from litestar.params import JSONBody, Parameter
 
 from envmgr.server.contracts.fields import MAX_SAFE_INTEGER
 from envmgr.server.gateway.api.sessions import client_info
-from envmgr.server.gateway.requests import BindingCreate, Issuer, TokenExchangeRequest
-from envmgr.server.gateway.resources import Binding, TokenExchangeResponse
-from envmgr.server.gateway.services.oidc_bindings import IMMUTABLE_ETAG
-from envmgr.server.gateway.services.token_exchange import TokenRefused
+from envmgr.server.gateway.domain.requests import BindingCreate, Issuer, TokenExchangeRequest
+from envmgr.server.gateway.domain.resources import Binding, TokenExchangeResponse
+from envmgr.server.gateway.service.oidc_bindings import IMMUTABLE_ETAG
+from envmgr.server.gateway.service.token_exchange import TokenRefused
 from envmgr.server.kit.http.errors import problem_responses
 from envmgr.server.kit.http.params import DEFAULT_PAGE_SIZE, Cursor, Limit, param_from, sort_param
 from envmgr.server.kit.http.requests import (
@@ -30,8 +30,8 @@ from envmgr.server.kit.http.requests import (
 from envmgr.server.kit.http.responses import page_response, resource_response, result_response
 
 if TYPE_CHECKING:
-    from envmgr.server.gateway.services.oidc_bindings import BindingService
-    from envmgr.server.gateway.services.token_exchange import ExchangeService
+    from envmgr.server.gateway.service.oidc_bindings import BindingService
+    from envmgr.server.gateway.service.token_exchange import ExchangeService
 
 BindingId = Annotated[int, Parameter(ge=1, le=MAX_SAFE_INTEGER, description="The binding's id.")]
 IssuerFilter = Annotated[str | None, param_from(Issuer, "For tokens of this issuer.")]

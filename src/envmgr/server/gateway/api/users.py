@@ -8,8 +8,8 @@ from litestar import Response, delete, get, patch, post
 from litestar.params import JSONBody, Parameter
 
 from envmgr.server.contracts.fields import Username
-from envmgr.server.gateway.requests import UserCreate, UserPatch
-from envmgr.server.gateway.resources import HumanRole, User
+from envmgr.server.gateway.domain.requests import UserCreate, UserPatch
+from envmgr.server.gateway.domain.resources import HumanRole, User
 from envmgr.server.kit.common.preconditions import etag_of
 from envmgr.server.kit.http.errors import problem_responses
 from envmgr.server.kit.http.params import DEFAULT_PAGE_SIZE, Cursor, Limit, param_from, sort_param
@@ -23,7 +23,7 @@ from envmgr.server.kit.http.requests import (
 from envmgr.server.kit.http.responses import page_response, resource_response, result_response
 
 if TYPE_CHECKING:
-    from envmgr.server.gateway.services.users import UserService
+    from envmgr.server.gateway.service.users import UserService
 
 NameFilter = Annotated[str | None, param_from(Username, "Of this name.")]
 RoleFilter = Annotated[HumanRole | None, Parameter(description="In this role.")]

@@ -7,7 +7,7 @@ import hmac
 import time
 from typing import TYPE_CHECKING, TypeVar
 
-from envmgr.server.gateway import domain
+from envmgr.server.gateway.domain import identity_model
 from envmgr.server.gateway.store import api_keys, oidc_bindings, sessions
 from envmgr.server.kit.common.context import SCOPES_BY_ROLE, Principal
 from envmgr.server.kit.common.ids import as_id, is_id
@@ -102,11 +102,11 @@ class Authenticator:
     async def _resolve_principal(self, token: str, now: float) -> tuple[Principal, float]:
         if len(token) > MAX_TOKEN_LENGTH:
             raise _unauthenticated("no credential of this server is that long")
-        if token.startswith(f"{domain.KEY}_"):
+        if token.startswith(f"{identity_model.KEY}_"):
             return await self._database.read_inline(
                 lambda reader: self._from_api_key(reader, token, int(now * 1000))
             )
-        if token.startswith(f"{domain.REFRESH}_"):
+        if token.startswith(f"{identity_model.REFRESH}_"):
             raise _unauthenticated("this is a refresh token: it is for POST /auth/refresh only")
         try:
             claims = self._keyring.verify(token)
@@ -117,9 +117,9 @@ class Authenticator:
         return principal, float(claims.exp)
 
     def _from_api_key(self, reader: Reader, token: str, now: int) -> tuple[Principal, float]:
-        key_id = domain.parse_token_id(token, domain.KEY)
+        key_id = identity_model.parse_token_id(token, identity_model.KEY)
         key = api_keys.find_active(reader, key_id, now)
-        if not hmac.compare_digest(key.hash if key else "", domain.hash_token(token)) or key is None:
+        if not hmac.compare_digest(key.hash if key else "", identity_model.hash_token(token)) or key is None:
             raise _unauthenticated("the API key is unknown, revoked or expired")
         self._last_used[key_id] = now
         principal = Principal(

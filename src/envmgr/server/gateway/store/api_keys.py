@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from sqlalchemy import bindparam, insert, or_, select, update
 
-from envmgr.server.gateway.resources import ApiKey
+from envmgr.server.gateway.domain.resources import ApiKey
 from envmgr.server.gateway.store.tables import api_key, user
 from envmgr.server.kit.common.clock import rfc3339
 from envmgr.server.kit.db.pagination import PagedQuery
@@ -17,7 +17,7 @@ from envmgr.server.kit.db.sql import Statement
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from envmgr.server.gateway.resources import HumanRole
+    from envmgr.server.gateway.domain.resources import HumanRole
     from envmgr.server.kit.common.context import Scope
     from envmgr.server.kit.db.pagination import Page, PageRequest
     from envmgr.server.kit.db.sql import Reader, Row, Transaction

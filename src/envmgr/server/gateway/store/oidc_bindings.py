@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from sqlalchemy import bindparam, delete, insert, select
 
-from envmgr.server.gateway.resources import Binding
+from envmgr.server.gateway.domain.resources import Binding
 from envmgr.server.gateway.store.tables import binding, exchanged_token
 from envmgr.server.kit.common.clock import rfc3339
 from envmgr.server.kit.db.pagination import PagedQuery

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from sqlalchemy import bindparam, func, insert, select, update
 
-from envmgr.server.gateway.resources import User
+from envmgr.server.gateway.domain.resources import User
 from envmgr.server.gateway.store.tables import user
 from envmgr.server.kit.common.clock import rfc3339
 from envmgr.server.kit.common.ids import as_id, is_id

@@ -1,0 +1,263 @@
+"""The REST face of the audit log, over whatever implements its port. Nothing here changes or removes an entry."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+from litestar import Response, get, post
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse, OpenAPIType, Operation, Schema
+from litestar.params import HeaderParameter, Parameter, QueryParameter
+from litestar.response import Stream
+
+from envmgr.server.audit.api import event_stream
+from envmgr.server.audit.domain import filters
+from envmgr.server.contracts.events import EVENT_TYPES
+from envmgr.server.contracts.fields import MAX_SAFE_INTEGER
+from envmgr.server.contracts.resources import AuditEntry, Checkpoint
+from envmgr.server.kit.common.clock import parse_rfc3339
+from envmgr.server.kit.common.problems import InvalidFields, Unauthenticated
+from envmgr.server.kit.http.asgi import SCOPE_REAUTHENTICATE
+from envmgr.server.kit.http.errors import problem_responses
+from envmgr.server.kit.http.json_response import JsonResponse
+from envmgr.server.kit.http.params import DEFAULT_PAGE_SIZE, Cursor, Limit, sort_param
+from envmgr.server.kit.http.requests import (
+    HttpRequest,
+    idempotent_context,
+    page_request,
+    request_context,
+    require_known_params,
+)
+from envmgr.server.kit.http.responses import page_response, resource_response, result_response
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from envmgr.server.contracts.ports import Audit
+    from envmgr.server.kit.common.context import Principal, RequestContext
+
+DEFAULT_ENTRY_LIMIT = 100
+_READ_OPTIONS: dict[str, Any] = {"tags": ["audit"], "opt": {"scope": "audit:read"}}
+_ALREADY_SIGNED = ResponseSpec(
+    Checkpoint, generate_examples=False, description="Nothing came since it was signed."
+)
+_IMMUTABLE_ETAG = "1"
+"""An entry is what it was when it was written."""
+_TIMESTAMP_SCHEMA = {"format": "date-time"}
+
+Seq = Annotated[int, Parameter(ge=1, le=MAX_SAFE_INTEGER, description="The number of an entry.")]
+Service = Annotated[str | None, Parameter(min_length=1, max_length=200)]
+# What is none of these is refused by `asking`, which says what was perhaps meant.
+Actor = Annotated[
+    str | None,
+    Parameter(
+        max_length=200,
+        schema_extra={"pattern": filters.ACTOR_PATTERN, "minLength": 1, "examples": ["user:ada"]},
+        description="Of what they did: `user:ada`, `key:4`, `anonymous`.",
+    ),
+]
+Type = Annotated[
+    str | None,
+    Parameter(
+        max_length=200, schema_extra={"enum": sorted(EVENT_TYPES)}, description="Of this type of event."
+    ),
+]
+Resource = Annotated[
+    str | None,
+    Parameter(
+        max_length=200,
+        schema_extra={"pattern": filters.RESOURCE_PATTERN, "minLength": 1, "examples": ["app/7"]},
+        description="Of what happened to this: `app/7`, `app/7/version/42`, `environment/prod`.",
+    ),
+]
+Sort = Annotated[str | None, sort_param("seq", "timestamp")]
+SeqSort = Annotated[str | None, sort_param("seq")]
+From = Annotated[
+    str | None,
+    QueryParameter(
+        name="from",
+        max_length=40,
+        schema_extra=_TIMESTAMP_SCHEMA,
+        description="Of events at this moment or later (RFC 3339).",
+    ),
+]
+To = Annotated[
+    str | None,
+    QueryParameter(
+        name="to",
+        max_length=40,
+        schema_extra=_TIMESTAMP_SCHEMA,
+        description="Of events before this moment (RFC 3339).",
+    ),
+]
+LastEventId = Annotated[
+    int | None,
+    HeaderParameter(
+        name="Last-Event-ID",
+        gt=-1,
+        le=MAX_SAFE_INTEGER,
+        description="The entry after which a stream is to go on.",
+    ),
+]
+
+
+@dataclass
+class _StreamOperation(Operation):
+    """Describes that an operation may answer with a stream, too."""
+
+    def __post_init__(self) -> None:
+        answer = (self.responses or {})["200"]
+        stream = OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING))
+        if isinstance(answer, OpenAPIResponse) and answer.content is not None:
+            answer.content[event_stream.MEDIA_TYPE] = stream
+
+
+def routes(audit: Audit) -> list[Any]:
+    """Make the handlers."""
+
+    @get(
+        "/audits",
+        operation_id="listAudits",
+        summary="List entries of the audit",
+        description="Newest first; `sort=seq` begins with the first. With `from` or `to`, by the events' own time.",
+        responses=problem_responses(),
+        **_READ_OPTIONS,
+    )
+    async def listing(  # noqa: PLR0913, PLR0917 - each is a parameter of the query
+        request: HttpRequest,
+        limit: Limit = DEFAULT_PAGE_SIZE,
+        cursor: Cursor = None,
+        sort: Sort = None,
+        actor: Actor = None,
+        event_type: Type = None,
+        resource: Resource = None,
+        source_service: Service = None,
+        since: From = None,
+        until: To = None,
+    ) -> Response[list[AuditEntry]]:
+        by_field = {
+            "actor": actor,
+            "event_type": event_type,
+            "resource": resource,
+            "source_service": source_service,
+        }
+        # A span of time is no filter by a field, but may be asked for.
+        paging = page_request(request, limit, cursor, sort, **by_field, **dict.fromkeys(("from", "to")))
+        filters.validate(actor=actor, event_type=event_type, resource=resource)
+        span = _parse_timestamp(since, "?from"), _parse_timestamp(until, "?to")
+        return page_response(request, await audit.list(request_context(request), paging, *span))
+
+    @get(
+        "/audits/{seq:int}",
+        operation_id="getAudit",
+        summary="Show an entry of the audit",
+        responses=problem_responses(404),
+        **_READ_OPTIONS,
+    )
+    async def show(request: HttpRequest, seq: Seq) -> Response[AuditEntry]:
+        return resource_response(request, await audit.get(request_context(request), seq), _IMMUTABLE_ETAG)
+
+    @get(
+        "/audit/events",
+        operation_id="auditEvents",
+        summary="Show the newest entries, or follow the audit",
+        description=(
+            "The newest entries, newest first. With `Accept: text/event-stream`, entries as they come, as "
+            "server-sent events: each has its `seq` as id, and `Last-Event-ID` resumes after one. "
+            "A stream ends with its credential, and after a quarter of an hour; whoever still wants it comes again."
+        ),
+        operation_class=_StreamOperation,
+        responses=problem_responses(),
+        **_READ_OPTIONS,
+    )
+    async def events(
+        request: HttpRequest, limit: Limit = DEFAULT_ENTRY_LIMIT, last_event_id: LastEventId = None
+    ) -> Response[list[AuditEntry]]:
+        require_known_params(request, "limit")
+        context = request_context(request)
+        if last_event_id is None and "last-event-id" in request.headers:
+            # The framework reads `null` where a number may be left out, and a stream would not resume.
+            raise InvalidFields(
+                "the last entry has a number", errors=[("header:Last-Event-ID", "the `seq` of an entry")]
+            )
+        if (
+            request.accept.best_match(["application/json", event_stream.MEDIA_TYPE])
+            != event_stream.MEDIA_TYPE
+        ):
+            return JsonResponse(list(await audit.newest(context, limit)))
+        following = await _open_stream(audit, context, last_event_id, _permission_check(request))
+        return cast("Response[list[AuditEntry]]", following)
+
+    @get(
+        "/audit/checkpoints",
+        operation_id="listAuditCheckpoints",
+        summary="List signed checkpoints of the audit",
+        responses=problem_responses(),
+        **_READ_OPTIONS,
+    )
+    async def checkpoints(
+        request: HttpRequest, limit: Limit = DEFAULT_PAGE_SIZE, cursor: Cursor = None, sort: SeqSort = None
+    ) -> Response[list[Checkpoint]]:
+        paging = page_request(request, limit, cursor, sort)
+        return page_response(request, await audit.checkpoints(request_context(request), paging))
+
+    @post(
+        "/audit/checkpoints",
+        operation_id="signAudit",
+        summary="Sign where the audit stands now",
+        description="For administrators: 201 with a new checkpoint, or 200 with the last one if nothing came since.",
+        responses={200: _ALREADY_SIGNED, **problem_responses(409, 422)},
+        **_READ_OPTIONS,
+    )
+    async def sign(request: HttpRequest) -> Response[Checkpoint]:
+        require_known_params(request)
+        return result_response(
+            await audit.checkpoint(await idempotent_context(request)), "/audit/checkpoints"
+        )
+
+    return [listing, show, events, checkpoints, sign]
+
+
+def _permission_check(request: HttpRequest) -> Callable[[], Awaitable[bool]]:
+    """Return what says whether who asked may still do what they could when they asked."""
+    scope: Mapping[str, Any] = request.scope
+    still: Callable[[], Awaitable[Principal]] = scope[SCOPE_REAUTHENTICATE]
+    was = request_context(request).principal
+
+    async def may_read() -> bool:
+        try:
+            return await still() == was
+        except Unauthenticated:
+            return False
+
+    return may_read
+
+
+async def _open_stream(
+    audit: Audit, context: RequestContext, after: int | None, is_authorized: Callable[[], Awaitable[bool]]
+) -> Stream:
+    """Begin a stream: what is refused is refused, and where it begins is settled, before the answer does."""
+    newest = await audit.newest(context, 1)
+    head = newest[0].seq if newest else 0
+    if after is not None and after > head:
+        raise InvalidFields(
+            "the audit is shorter than that: is this the server that you followed before?",
+            errors=[("header:Last-Event-ID", f"the last entry is {head}")],
+        )
+    entries = audit.follow(context, head if after is None else after)
+    return Stream(
+        event_stream.stream(entries, is_authorized),
+        media_type=event_stream.MEDIA_TYPE,
+        headers={"x-accel-buffering": "no"},
+    )
+
+
+def _parse_timestamp(text: str | None, pointer: str) -> int | None:
+    if text is None:
+        return None
+    try:
+        return parse_rfc3339(text)
+    except (ValueError, OverflowError):
+        wanted = "RFC 3339, with its zone: 2026-01-02T03:04:05Z"
+        raise InvalidFields("a moment cannot be read", errors=[(pointer, wanted)]) from None

@@ -1,0 +1,149 @@
+"""The use cases of the audit log."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from envmgr.server.audit import store
+from envmgr.server.audit.domain import log_model
+from envmgr.server.audit.service.notifier import Notifier
+from envmgr.server.contracts.resources import Checkpoint
+from envmgr.server.kit.common.problems import Forbidden, NotFound
+from envmgr.server.kit.common.results import Result
+from envmgr.server.kit.db.idempotency import idempotent
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from envmgr.server.contracts.resources import AuditEntry
+    from envmgr.server.kit.common.context import RequestContext
+    from envmgr.server.kit.common.events import EventEnvelope
+    from envmgr.server.kit.db.pagination import Page, PageRequest
+    from envmgr.server.kit.db.sql import Database, Transaction
+
+STREAM_BATCH_SIZE = 100
+"""Entries that a follower is given at once: all of the log that it ever has in memory."""
+
+POLL_INTERVAL_SECONDS = 5.0
+"""Seconds after which a follower looks although nothing rang: another process may have written."""
+
+
+class CheckpointResult(Struct, frozen=True):
+    """A checkpoint, and whether it had to be made."""
+
+    checkpoint: Checkpoint
+    created: bool
+
+
+class AuditService:
+    """The audit log, in this process (implements `contracts.ports.Audit`); `key` is its private Ed25519 key."""
+
+    def __init__(self, database: Database, key: bytes) -> None:
+        self._database = database
+        self._key = key
+        self._notifier = Notifier()
+
+    async def list(
+        self, context: RequestContext, paging: PageRequest, since: int | None, until: int | None
+    ) -> Page[AuditEntry]:
+        """Return a page of entries; of events from `since` to before `until` (milliseconds), where given."""
+        _require_all_apps(context)
+        return await self._database.read(lambda reader: store.page(reader, paging, since, until))
+
+    async def get(self, context: RequestContext, seq: int) -> AuditEntry:
+        """Return an entry."""
+        _require_all_apps(context)
+        found = await self._database.read_inline(lambda reader: store.get(reader, seq))
+        if found is None:
+            raise NotFound(f"the audit has no entry {seq}")
+        return found
+
+    async def newest(self, context: RequestContext, limit: int) -> Sequence[AuditEntry]:
+        """Return the newest entries, newest first."""
+        _require_all_apps(context)
+        return await self._database.read(lambda reader: store.newest(reader, limit))
+
+    async def checkpoints(self, context: RequestContext, paging: PageRequest) -> Page[Checkpoint]:
+        """Return a page of checkpoints."""
+        _require_all_apps(context)
+        return await self._database.read(lambda reader: store.checkpoints(reader, paging))
+
+    async def checkpoint(self, context: RequestContext) -> Result[Checkpoint]:
+        """Sign where the chain stands, unless that is signed already."""
+        if context.principal.role not in {"admin", "system"}:
+            raise Forbidden("only administrators have the audit signed")
+        answer = await self._database.write(idempotent(context, CheckpointResult, self._sign))
+        return Result(answer.value.checkpoint, created=answer.value.created, replayed=answer.replayed)
+
+    async def follow(self, context: RequestContext, after: int | None) -> AsyncIterator[AuditEntry]:
+        """Give what comes after an entry, as it comes, until the server stops; without one, what comes from now on."""
+        _require_all_apps(context)
+        seq = (await self._database.read_inline(store.head)).seq if after is None else after
+        while not self._notifier.is_closed:
+            rung = self._notifier.subscribe()
+            entries = await self._next(seq)
+            for entry in entries:
+                yield entry
+                seq = entry.seq
+            if len(entries) < STREAM_BATCH_SIZE:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(rung.wait(), POLL_INTERVAL_SECONDS)
+
+    async def append(self, events: Sequence[EventEnvelope]) -> None:
+        """Write down, in order, what the log does not have yet. Raise Contradiction, or ValueError for no event."""
+        grown = await self._database.write(lambda transaction: self._append(transaction, events))
+        if grown:
+            self._notifier.notify_all()
+
+    async def checkpoint_if_due(self) -> None:
+        """Sign where the chain stands if something came, and the last time is long ago."""
+
+        def unit(transaction: Transaction) -> None:
+            if log_model.is_checkpoint_due(
+                store.head(transaction), store.last_checkpoint(transaction), transaction.now
+            ):
+                self._sign(transaction)
+
+        await self._database.write(unit)
+
+    async def checkpoint_if_changed(self) -> None:
+        """Sign where the chain stands, if anything came since it was last signed."""
+        await self._database.write(self._sign)
+
+    async def stats(self) -> store.LogStats:
+        """Tell how the log is."""
+        return await self._database.read_inline(store.stats)
+
+    def close_streams(self) -> None:
+        """Let everybody who follows the log come to an end."""
+        self._notifier.close()
+
+    async def _next(self, seq: int) -> Sequence[AuditEntry]:
+        return await self._database.read(lambda reader: store.after(reader, seq, STREAM_BATCH_SIZE))
+
+    def _append(self, transaction: Transaction, events: Sequence[EventEnvelope]) -> bool:
+        fresh = store.filter_new(transaction, events)
+        if not fresh:
+            return False
+        store.append(transaction, log_model.build_entries(store.head(transaction), fresh))
+        if log_model.exceeds_signing_threshold(store.head(transaction), store.last_checkpoint(transaction)):
+            self._sign(transaction)
+        return True
+
+    def _sign(self, transaction: Transaction) -> CheckpointResult:
+        head, last = store.head(transaction), store.last_checkpoint(transaction)
+        if last is not None and log_model.is_current(last, head, self._key):
+            return CheckpointResult(last, created=False)
+        new = log_model.sign_checkpoint(self._key, store.origin(transaction), head, last, transaction.now)
+        store.add_checkpoint(transaction, new)
+        return CheckpointResult(new, created=True)
+
+
+def _require_all_apps(context: RequestContext) -> None:
+    """Raise Forbidden for who may see some apps only: the log tells of all of them."""
+    if context.principal.apps is not None:
+        raise Forbidden("the audit tells of every app, and your credential is for some only")

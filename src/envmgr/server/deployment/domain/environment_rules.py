@@ -1,0 +1,235 @@
+"""The rules of environments, and what they ask of deployments: pure."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec import UNSET
+from msgspec.structs import replace
+
+from envmgr.server.contracts.events import AUTO_DEPLOY_SKIPPED
+from envmgr.server.contracts.fields import AppName
+from envmgr.server.contracts.requests import EnvironmentPut
+from envmgr.server.kit.common.events import DomainEvent
+from envmgr.server.kit.common.problems import AlreadyExists, Conflict, Forbidden, InvalidFields, NotFound
+from envmgr.versions import SpecError, compare, parse, parse_spec, satisfies
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from envmgr.server.contracts.requests import EnvironmentPatch
+    from envmgr.server.contracts.resources import AutoDeploy, Deployment, Environment, Rules, Tier
+    from envmgr.server.deployment.domain.deployment_model import DeploymentRequest, Initiator, PlacementState
+    from envmgr.server.kit.common.context import Principal
+
+WILDCARD = "*"
+MAX_RULES = 200
+_TIER_HINTS: tuple[tuple[str, Tier, int], ...] = (
+    ("dev|local|sandbox|sbx|review|preview", "development", 100),
+    ("test|tst|qa|qc|integ|perf|stress|bench|non[-_.]?pro?d|(?:ci|int|load)(?![a-z])", "testing", 200),
+    ("uat|accept|acpt", "testing", 250),
+    ("stag|stg", "staging", 300),
+    ("demo", "staging", 320),
+    ("pre[-_.]?(?:pro?d|live|release)|pre(?![a-z])", "staging", 350),
+    ("canary", "production", 390),
+    ("pro?d|live(?![a-z])", "production", 400),
+)
+"""How the words begin that say what an environment is, and where it stands on the way to production."""
+_TIER_PATTERNS = [(re.compile(f"(?<![a-z])(?:{words})"), tier, order) for words, tier, order in _TIER_HINTS]
+_LAST = 500
+
+
+class EnvironmentInUse(Conflict):
+    """Something was deployed to the environment."""
+
+    title = "Something was deployed to this environment"
+
+
+def infer_tier(name: str) -> EnvironmentPut:
+    """Say what an environment is that is made by its first use, going by the first word of its name that tells."""
+    put, first = EnvironmentPut(tier="other", sort_order=_LAST), len(name)
+    for word, tier, order in _TIER_PATTERNS:
+        found = word.search(name.lower())
+        if found and found.start() < first:
+            put, first = EnvironmentPut(tier=tier, sort_order=order), found.start()
+    return put
+
+
+def environment_not_found(name: str) -> NotFound:
+    """Say that there is no such environment."""
+    return NotFound(f"there is no environment {name!r}")
+
+
+def name_taken(name: str) -> AlreadyExists:
+    """Say that there is one already."""
+    return AlreadyExists(f"there is an environment named {name!r} already", name=name)
+
+
+def in_use(name: str) -> EnvironmentInUse:
+    """Say why an environment cannot be deleted."""
+    return EnvironmentInUse(f"{name} has deployments, or had some: its history keeps it")
+
+
+def require_all_apps(principal: Principal) -> None:
+    """Raise Forbidden for who may touch some apps only: what an environment asks, it asks of all."""
+    if principal.apps is not None:
+        raise Forbidden(
+            "environments are not of one app: a credential for some apps only may not change them"
+        )
+
+
+def validate(rules: Rules) -> None:
+    """Raise InvalidFields, with a pointer to each, for rules that say nothing that can be followed."""
+    errors = list(_errors(rules))
+    if errors:
+        raise InvalidFields("some rules cannot be followed", errors=errors)
+
+
+def _errors(rules: Rules) -> Iterator[tuple[str, str]]:
+    if len(rules.auto_deploy) > MAX_RULES:
+        yield "/rules/auto_deploy", f"{MAX_RULES} rules at most"
+        return
+    for n, rule in enumerate(rules.auto_deploy):
+        if rule.app != WILDCARD and not _is_app(rule.app):
+            yield f"/rules/auto_deploy/{n}/app", "the name of an app, or * for every app"
+        if problem := _range_problem(rule.tag_range):
+            yield f"/rules/auto_deploy/{n}/tag_range", problem
+
+
+def _is_app(name: str) -> bool:
+    try:
+        msgspec.convert(name, AppName)
+    except msgspec.ValidationError:
+        return False
+    return True
+
+
+def _range_problem(tag_range: str) -> str:
+    if not tag_range.strip():
+        return "a range, as ^1.2; or * for every tag"
+    try:
+        parse_spec(tag_range)
+    except SpecError as error:
+        return str(error)
+    return ""
+
+
+def merged(environment: Environment, change: EnvironmentPatch) -> EnvironmentPut:
+    """Say all of an environment, from what it is and what is to change."""
+    return EnvironmentPut(
+        tier=environment.tier if change.tier is UNSET else change.tier,
+        sort_order=environment.sort_order if change.sort_order is UNSET else change.sort_order,
+        rules=environment.rules if change.rules is UNSET else change.rules,
+    )
+
+
+def differs(environment: Environment, put: EnvironmentPut) -> bool:
+    """Say whether an environment would change."""
+    now = (environment.tier, environment.sort_order, environment.rules)
+    return now != (put.tier, put.sort_order, put.rules)
+
+
+def visible_to(environment: Environment, principal: Principal) -> Environment:
+    """Leave out rules about apps that are not theirs to see."""
+    if principal.apps is None:
+        return environment
+    theirs = tuple(
+        rule for rule in environment.rules.auto_deploy if rule.app == WILDCARD or rule.app in principal.apps
+    )
+    return replace(environment, rules=replace(environment.rules, auto_deploy=theirs))
+
+
+def matching_rule(rules: Rules, app: str, tag: str) -> AutoDeploy | None:
+    """Return the first rule by which a new version is deployed.
+
+    A tag that is no version (`nightly`) is only in the range `*`; a pre-release only in a range that names one.
+    What stands before a version (`sub/v1.2.0`) does not count in a range that names nothing such.
+    """
+    for rule in rules.auto_deploy:
+        if rule.app in {WILDCARD, app} and _in_range(tag, rule.tag_range):
+            return rule
+    return None
+
+
+def _in_range(tag: str, tag_range: str) -> bool:
+    if parse(tag).opaque:
+        return tag_range.strip() == WILDCARD
+    return satisfies(tag, tag_range)
+
+
+def is_older(tag: str, other: str) -> bool:
+    """Say whether a tag is a version below another one; of tags that cannot be compared, none is."""
+    first, second = parse(tag), parse(other)
+    if first.opaque or second.opaque or first.vendor != second.vendor:
+        return False
+    return compare(tag, other) < 0
+
+
+def skip_reason(request: DeploymentRequest, placement: PlacementState, before: Deployment | None) -> str:
+    """Say why no rule deploys a version to a place where another one is on its way: going back is for people."""
+    if before is not None and is_older(request.tag, before.tag):
+        return f"{request.tag} is older than {before.tag}, which is on its way there"
+    if placement.current_tag is not None and is_older(request.tag, placement.current_tag):
+        return f"{request.tag} is older than {placement.current_tag}, which stands there"
+    if placement.last_version_id == request.version_id:
+        return "this version was tried there already"
+    if placement.last_version_id > request.version_id and not is_older(placement.last_tag, request.tag):
+        return f"a later version, {placement.last_tag}, was tried there already"
+    return ""
+
+
+def with_renamed_app(rules: Rules, was: str, now: str | None) -> Rules:
+    """Return rules as they are once an app has another name, or is gone."""
+    moved = (
+        replace(rule, app=now) if rule.app == was and now else rule
+        for rule in rules.auto_deploy
+        if rule.app != was or now
+    )
+    return replace(rules, auto_deploy=tuple(dict.fromkeys(moved)))
+
+
+def rule_label(environment: str, rule: AutoDeploy) -> str:
+    """Name a rule, as a reason."""
+    return f"rule of {environment}: {rule.app} {rule.tag_range}"
+
+
+def auto_deploy_skipped_event(
+    request: DeploymentRequest, rule: AutoDeploy, why: str, active: int | None
+) -> DomainEvent:
+    """Make the event of a rule that was not followed."""
+    return DomainEvent(
+        type=AUTO_DEPLOY_SKIPPED,
+        subject=f"app/{request.app_id}/version/{request.version_id}",
+        data={
+            "version_id": request.version_id,
+            "app_id": request.app_id,
+            "app": request.app,
+            "tag": request.tag,
+            "environment": request.environment,
+            "rule": {"app": rule.app, "tag_range": rule.tag_range},
+            "reason": why,
+            "active_deployment_id": active,
+        },
+        actor=request.initiator.actor,
+        traceparent=request.initiator.traceparent,
+    )
+
+
+def environment_event(type_: str, environment: Environment, initiator: Initiator) -> DomainEvent:
+    """Make the event of what somebody did to an environment."""
+    return DomainEvent(
+        type=type_,
+        subject=f"environment/{environment.name}",
+        data={
+            "name": environment.name,
+            "tier": environment.tier,
+            "sort_order": environment.sort_order,
+            "rules": msgspec.to_builtins(environment.rules),
+            "created_at": environment.created_at,
+            "updated_at": environment.updated_at,
+        },
+        actor=initiator.actor,
+        traceparent=initiator.traceparent,
+    )

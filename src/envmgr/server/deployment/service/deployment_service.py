@@ -1,0 +1,244 @@
+"""The use cases of deployments and environments: each one unit of work, with its events in the same transaction."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import UNSET
+from msgspec.structs import replace
+
+from envmgr.server.contracts.ports import DeletionHold
+from envmgr.server.contracts.resources import Deployment, Environment, StatusEntry
+from envmgr.server.deployment.domain import deployment_model, environment_rules
+from envmgr.server.deployment.service import environments, transitions
+from envmgr.server.deployment.service.matrix import matrix
+from envmgr.server.deployment.store import deletion_holds, deployment_rows, environment_rows, placements
+from envmgr.server.kit.common.context import system_context
+from envmgr.server.kit.common.preconditions import etag_of, require_app_access, require_match
+from envmgr.server.kit.db.idempotency import idempotent
+from envmgr.server.kit.messaging.outbox import latest_sequence
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from envmgr.server.contracts.ports import Apps, Versions
+    from envmgr.server.contracts.requests import (
+        DeploymentCreate,
+        EnvironmentCreate,
+        EnvironmentPatch,
+        EnvironmentPut,
+        StatusCreate,
+    )
+    from envmgr.server.contracts.resources import Matrix
+    from envmgr.server.deployment.domain.deployment_model import DeploymentRecord
+    from envmgr.server.kit.common.context import RequestContext
+    from envmgr.server.kit.common.results import Result
+    from envmgr.server.kit.db.pagination import Page, PageRequest
+    from envmgr.server.kit.db.sql import Database, Reader, Transaction
+
+
+class DeploymentService:
+    """Deployments and environments, in this process (implements `contracts.ports.Deployments`)."""
+
+    def __init__(self, database: Database, versions: Versions, apps: Apps) -> None:
+        self._database = database
+        self._versions = versions
+        self._apps = apps
+
+    async def create(self, context: RequestContext, new: DeploymentCreate) -> Result[Deployment]:
+        """Begin a deployment; its environment is made by its first use."""
+        version = await self._versions.get(replace(context, idempotency=None, if_match=None), new.version_id)
+        # Events may take longer than a note holds; whether the caller may touch the app is looked at below.
+        await self._apps.get(system_context("deployment", context.traceparent), str(version.app_id))
+        order = deployment_model.DeploymentRequest(
+            version.id,
+            version.app_id,
+            version.app,
+            version.tag,
+            new.environment,
+            new.reason,
+            deployment_model.initiator(context),
+        )
+
+        def unit(transaction: Transaction) -> Deployment:
+            known = transitions.resolve_request(transaction, order)
+            if known is None:
+                raise deployment_model.version_not_found(order.version_id)
+            require_app_access(context, known.app)
+            return transitions.create(transaction, known)
+
+        return await self._database.write(idempotent(context, Deployment, unit))
+
+    async def get(self, context: RequestContext, deployment_id: int) -> Deployment:
+        """Return a deployment."""
+        return await self._database.read_inline(
+            lambda reader: _get(reader, context, deployment_id).deployment
+        )
+
+    async def list(self, context: RequestContext, paging: PageRequest) -> Page[Deployment]:
+        """Return a page of deployments; the filter `app` is an app's id or name, and one that is not is NotFound."""
+        if "app" in paging.filters:
+            owner = await self._apps.get(context, str(paging.filters["app"]))
+            paging = paging.with_filters(app=owner.id)
+
+        def unit(reader: Reader) -> Page[Deployment]:
+            return deployment_rows.page(reader, paging, placements.visible_apps(reader, context.principal))
+
+        return await self._database.read(unit)
+
+    async def add_status(
+        self, context: RequestContext, deployment_id: int, new: StatusCreate
+    ) -> Result[StatusEntry]:
+        """Take a deployment a step further."""
+
+        def unit(transaction: Transaction) -> StatusEntry:
+            held = _get(transaction, context, deployment_id)
+            require_match(context, etag_of(held.deployment))
+            return transitions.transition(transaction, held, new, deployment_model.initiator(context))[1]
+
+        return await self._database.write(idempotent(context, StatusEntry, unit))
+
+    async def set_status(self, context: RequestContext, deployment_id: int, new: StatusCreate) -> Deployment:
+        """Say what a deployment has come to; saying it again changes nothing."""
+
+        def unit(transaction: Transaction) -> Deployment:
+            held = _get(transaction, context, deployment_id)
+            require_match(context, etag_of(held.deployment))
+            if deployment_model.is_noop(held.deployment, new):
+                return held.deployment
+            return transitions.transition(transaction, held, new, deployment_model.initiator(context))[0]
+
+        return await self._database.write(unit)
+
+    async def list_statuses(
+        self, context: RequestContext, deployment_id: int, paging: PageRequest
+    ) -> Page[StatusEntry]:
+        """Return a page of a deployment's history."""
+
+        def unit(reader: Reader) -> Page[StatusEntry]:
+            _get(reader, context, deployment_id)
+            return deployment_rows.statuses(reader, deployment_id, paging)
+
+        return await self._database.read(unit)
+
+    async def delete(self, context: RequestContext, deployment_id: int) -> None:
+        """Remove a deployment that is history only."""
+
+        def unit(transaction: Transaction) -> None:
+            held = _get(transaction, context, deployment_id)
+            require_match(context, etag_of(held.deployment))
+            transitions.delete(transaction, held, deployment_model.initiator(context))
+
+        await self._database.write(unit)
+
+    async def begin_deletion(
+        self,
+        context: RequestContext,  # noqa: ARG002 - whoever asks has looked at what the caller may do
+        *,
+        app_id: int | None = None,
+        version_id: int | None = None,
+        force: bool = False,
+    ) -> DeletionHold:
+        """Deploy an app or a version no more, as it is about to be deleted; but where it stands, only by force."""
+
+        def unit(transaction: Transaction) -> DeletionHold:
+            standing = _active_placements(transaction, app_id, version_id)
+            if standing and not force:
+                return DeletionHold(standing)
+            return DeletionHold(
+                standing, deletion_holds.place_hold(transaction, app_id=app_id, version_id=version_id)
+            )
+
+        return await self._database.write(unit)
+
+    async def cancel_deletion(self, context: RequestContext, hold: DeletionHold) -> None:  # noqa: ARG002 - whoever asks got the number of the note
+        """Take back that something leaves: it was not deleted."""
+        note = hold.hold_id
+        if note is not None:
+            await self._database.write(lambda transaction: deletion_holds.release_hold(transaction, note))
+
+    async def list_environments(self, context: RequestContext, paging: PageRequest) -> Page[Environment]:
+        """Return a page of environments."""
+        return await self._database.read(
+            lambda reader: environment_rows.page(reader, paging, context.principal)
+        )
+
+    async def get_environment(self, context: RequestContext, name: str) -> Environment:
+        """Return an environment."""
+        found = await self._database.read_inline(lambda reader: environments.get(reader, name))
+        return environment_rules.visible_to(found, context.principal)
+
+    async def create_environment(
+        self, context: RequestContext, new: EnvironmentCreate
+    ) -> Result[Environment]:
+        """Make an environment."""
+        _validate_rules(context, new)
+        return await self._database.write(
+            idempotent(
+                context,
+                Environment,
+                lambda transaction: environments.create(transaction, context, new.name, new),
+            )
+        )
+
+    async def replace_environment(
+        self, context: RequestContext, name: str, put: EnvironmentPut
+    ) -> Result[Environment]:
+        """Say all of an environment, new or not."""
+        _validate_rules(context, put)
+        return await self._database.write(
+            lambda transaction: environments.upsert(transaction, context, name, put)
+        )
+
+    async def update_environment(
+        self, context: RequestContext, name: str, change: EnvironmentPatch
+    ) -> Environment:
+        """Say some of an environment."""
+        _validate_rules(context, change)
+        return await self._database.write(
+            lambda transaction: environments.change(transaction, context, name, change)
+        )
+
+    async def delete_environment(self, context: RequestContext, name: str) -> None:
+        """Remove an environment that nothing was ever deployed to."""
+        environment_rules.require_all_apps(context.principal)
+        await self._database.write(lambda transaction: environments.remove(transaction, context, name))
+
+    async def matrix(self, context: RequestContext, environment: str | None) -> Matrix:
+        """Return what stands where."""
+        return await self._database.read(lambda reader: matrix(reader, context.principal, environment))
+
+    async def latest_sequence(self, context: RequestContext) -> int:  # noqa: ARG002 - a number, whatever the caller may see
+        """Return the number of the newest event that was told."""
+        return await self._database.read_inline(latest_sequence)
+
+    async def active_counts(self) -> Mapping[str, int]:
+        """Count the deployments that are on their way, by status."""
+        return await self._database.read(deployment_rows.count_active)
+
+
+def _get(reader: Reader, context: RequestContext, deployment_id: int) -> DeploymentRecord:
+    held = deployment_rows.find(reader, deployment_id)
+    if held is None or not _is_visible(reader, context, held.deployment):
+        raise deployment_model.deployment_not_found(deployment_id)
+    require_app_access(context, held.deployment.app)
+    return held
+
+
+def _is_visible(reader: Reader, context: RequestContext, deployment: Deployment) -> bool:
+    """Say whether there is a deployment, for a caller: what is left of an app that went is not of the next one."""
+    if context.principal.apps is None:
+        return True
+    name = placements.name_of(reader, deployment.app_id, deployment.app)
+    return name is not None and not deletion_holds.is_held(reader, deployment.app_id)
+
+
+def _active_placements(reader: Reader, app_id: int | None, version_id: int | None) -> int:
+    of_app = 0 if app_id is None else placements.count_active_for_app(reader, app_id)
+    return of_app if version_id is None else placements.count_active_for_version(reader, version_id)
+
+
+def _validate_rules(context: RequestContext, change: EnvironmentPut | EnvironmentPatch) -> None:
+    environment_rules.require_all_apps(context.principal)
+    if change.rules is not UNSET:
+        environment_rules.validate(change.rules)

@@ -1,0 +1,92 @@
+"""The matrix: what stands where, out of the projection, in one scan of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from envmgr.server.contracts.resources import AppRef, DeploymentRef, Matrix, Placement
+from envmgr.server.deployment.domain import environment_rules
+from envmgr.server.deployment.service import environments
+from envmgr.server.deployment.store import environment_rows, placements
+from envmgr.server.kit.common.clock import now_ms, rfc3339
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from envmgr.server.kit.common.context import Principal
+    from envmgr.server.kit.db.sql import Reader, Row
+
+
+DAY_MS = 86_400_000
+
+
+class TimestampFormatter:
+    """Spells thousands of moments as `rfc3339` does, four times as fast: of each day, the date only once."""
+
+    def __init__(self) -> None:
+        self._days: dict[int, str] = {}
+
+    def format(self, ms: int) -> str:
+        """Spell a moment."""
+        days, rest = divmod(ms, DAY_MS)
+        day = self._days.get(days)
+        if day is None:
+            day = self._days[days] = rfc3339(days * DAY_MS)[:11]
+        minutes, rest = divmod(rest, 60_000)
+        return f"{day}{minutes // 60:02}:{minutes % 60:02}:{rest // 1000:02}.{rest % 1000:03}Z"
+
+
+def matrix(reader: Reader, principal: Principal, environment: str | None) -> Matrix:
+    """Return the matrix as somebody may see it; of one environment only, where it is named."""
+    shown = [environments.get(reader, environment)] if environment else environment_rows.list_all(reader)
+    now, moments = now_ms(), TimestampFormatter()
+    theirs = placements.visible_apps(reader, principal)
+    found = [
+        _placement(row, now, moments)
+        for row in placements.rows(reader, environment)
+        if theirs is None or row[0] in theirs
+    ]
+    return Matrix(
+        apps=tuple(_apps(reader, theirs)),
+        environments=tuple(environment_rules.visible_to(each, principal) for each in shown),
+        placements=tuple(found),
+    )
+
+
+def _apps(reader: Reader, theirs: frozenset[int] | None) -> Iterable[AppRef]:
+    """Return every app, by name: those never deployed too."""
+    shown = [pair for pair in placements.apps(reader) if theirs is None or pair[0] in theirs]
+    return [AppRef(id=app_id, name=name) for app_id, name in sorted(shown, key=lambda pair: pair[1])]
+
+
+def _placement(row: Row, now: int, timestamps: TimestampFormatter) -> Placement:
+    app_id, environment, app, current_id, *current, last_id, version_id, tag, status, actor, updated_at = row
+    current_version, current_tag, current_actor, since = current
+    last = DeploymentRef(
+        deployment_id=last_id,
+        version_id=version_id,
+        tag=tag,
+        status=status,
+        actor=actor,
+        updated_at=timestamps.format(updated_at),
+    )
+    standing: DeploymentRef | None = None
+    if current_id == last_id:
+        standing = last
+    elif current_id is not None:
+        standing = DeploymentRef(
+            deployment_id=current_id,
+            version_id=current_version,
+            tag=current_tag,
+            status="successful",
+            actor=current_actor,
+            updated_at=timestamps.format(since),
+        )
+    return Placement(
+        app_id=app_id,
+        app=app,
+        environment=environment,
+        current=standing,
+        last=last,
+        age_seconds=None if standing is None else max(0, now - since) // 1000,
+    )

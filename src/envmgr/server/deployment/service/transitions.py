@@ -1,0 +1,165 @@
+"""Units of work that begin deployments and take them further, with all that goes along with a step."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from envmgr.server.contracts.events import DEPLOYMENT_CREATED, DEPLOYMENT_DELETED, DEPLOYMENT_UPDATED
+from envmgr.server.contracts.resources import Rules
+from envmgr.server.deployment.domain import deployment_model
+from envmgr.server.deployment.service import environments
+from envmgr.server.deployment.store import deletion_holds, deployment_rows, environment_rows, placements
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from envmgr.server.contracts.requests import StatusCreate
+    from envmgr.server.contracts.resources import Deployment, Status, StatusEntry
+    from envmgr.server.deployment.domain.deployment_model import (
+        DeploymentRecord,
+        DeploymentRequest,
+        Initiator,
+    )
+    from envmgr.server.kit.db.sql import Reader, Transaction
+
+
+def resolve_request(reader: Reader, request: DeploymentRequest) -> DeploymentRequest | None:
+    """Return an order under the name that its app has here, which may be newer; None if app or version are gone."""
+    name = placements.name_of(reader, request.app_id, request.app)
+    if name is None or placements.is_version_deleted(reader, request.version_id):
+        return None
+    return replace(request, app=name)
+
+
+def create(transaction: Transaction, request: DeploymentRequest) -> Deployment:
+    """Begin a deployment of what is known; raise BeingDeleted, or DeploymentActive where another one is on its way."""
+    if deletion_holds.is_held(transaction, request.app_id, request.version_id):
+        raise deployment_model.being_deleted(request)
+    placements.ensure_app(transaction, request.app_id, request.app)
+    before = deployment_rows.active_in(transaction, request.app_id, request.environment)
+    if before is not None:
+        raise deployment_model.already_active(before.deployment)
+    environment = environments.get_or_create(transaction, request.environment, request.initiator)
+    entries = deployment_model.initial_statuses(environment.rules, request)
+    status, reason, _ = entries[-1]
+    deployment = deployment_rows.add(transaction, request, status, reason).deployment
+    for each, why, actor in entries:
+        deployment_rows.add_status_entry(transaction, deployment.id, each, why, actor)
+    placements.record_attempt(transaction, deployment)
+    _emit(transaction, DEPLOYMENT_CREATED, [deployment], request.initiator)
+    return deployment
+
+
+def transition(
+    transaction: Transaction, record: DeploymentRecord, new: StatusCreate, initiator: Initiator
+) -> tuple[Deployment, StatusEntry]:
+    """Take a deployment a step; raise ImpossibleStep, EnvironmentBlocked or NeedsAnother."""
+    deployment_model.require_transition(record.deployment, new.status)
+    environment = environment_rows.find(transaction, record.deployment.environment)
+    rules = environment.rules if environment else Rules()
+    new = deployment_model.apply_block(record.deployment, rules, new, initiator)
+    moved = replace(
+        record, approved_by=deployment_model.resolve_approver(record, rules, new.status, initiator)
+    )
+    if new.status == "successful":
+        return _complete(transaction, moved, new.reason, initiator)
+    changed, entry = _write(transaction, moved, new.status, new.reason, initiator.actor)
+    others = (
+        _vacate(transaction, record, new.status, initiator)
+        if record.deployment.status == "successful"
+        else []
+    )
+    _emit(transaction, DEPLOYMENT_UPDATED, [changed, *others], initiator)
+    return changed, entry
+
+
+def cancel(transaction: Transaction, record: DeploymentRecord, reason: str, initiator: Initiator) -> None:
+    """End a deployment that is on its way."""
+    changed, _ = _write(transaction, record, "cancelled", reason, initiator.actor)
+    _emit(transaction, DEPLOYMENT_UPDATED, [changed], initiator)
+
+
+def retire(transaction: Transaction, record: DeploymentRecord, reason: str, initiator: Initiator) -> None:
+    """End what stands in a place, with nothing in its stead."""
+    changed, _ = _write(transaction, record, "superseded", reason, initiator.actor)
+    placements.set_current(transaction, changed.app_id, changed.environment, None)
+    _emit(transaction, DEPLOYMENT_UPDATED, [changed], initiator)
+
+
+def delete(transaction: Transaction, record: DeploymentRecord, initiator: Initiator) -> None:
+    """Remove a deployment that is history only; raise DeploymentStands."""
+    deployment = record.deployment
+    spot = placements.get(transaction, deployment.app_id, deployment.environment)
+    deployment_model.require_removable(deployment, spot)
+    deployment_rows.remove(transaction, record)
+    transaction.emit(deployment_model.deployment_event(DEPLOYMENT_DELETED, deployment, spot, initiator))
+
+
+def _complete(
+    transaction: Transaction, record: DeploymentRecord, reason: str, initiator: Initiator
+) -> tuple[Deployment, StatusEntry]:
+    """Make a deployment what stands in its place; what stood there is superseded first."""
+    app_id, where = record.deployment.app_id, record.deployment.environment
+    before = placements.get(transaction, app_id, where).current_id
+    previous = deployment_rows.find(transaction, before) if before is not None else None
+    others: list[Deployment] = []
+    if previous is not None:
+        because = f"deployment {record.deployment.id} took its place"
+        others.append(_write(transaction, previous, "superseded", because, initiator.actor)[0])
+    changed, entry = _write(
+        transaction, replace(record, supersedes=before), "successful", reason, initiator.actor
+    )
+    placements.set_current(transaction, app_id, where, changed)
+    _emit(transaction, DEPLOYMENT_UPDATED, [*others, changed], initiator)
+    return changed, entry
+
+
+def _vacate(
+    transaction: Transaction, record: DeploymentRecord, status: Status, initiator: Initiator
+) -> list[Deployment]:
+    """Put in the place of what stood what it had superseded, if it was rolled back to that; return what changed."""
+    fallback = _rollback_target(transaction, record) if status == "rolled_back" else None
+    restored: list[Deployment] = []
+    if fallback is not None:
+        because = f"deployment {record.deployment.id} was rolled back"
+        restored.append(_write(transaction, fallback, "successful", because, initiator.actor)[0])
+    stands = restored[0] if restored else None
+    placements.set_current(transaction, record.deployment.app_id, record.deployment.environment, stands)
+    return restored
+
+
+def _rollback_target(reader: Reader, record: DeploymentRecord) -> DeploymentRecord | None:
+    """Return the last of what a deployment superseded, one after the other, whose version exists and is to stay."""
+    before = record.supersedes
+    while before is not None:
+        earlier = deployment_rows.find(reader, before)
+        if earlier is None:
+            return None
+        if earlier.deployment.status == "superseded" and _exists(reader, earlier.deployment):
+            return earlier
+        before = earlier.supersedes
+    return None
+
+
+def _exists(reader: Reader, deployment: Deployment) -> bool:
+    name = placements.name_of(reader, deployment.app_id, deployment.app)
+    if name is None or placements.is_version_deleted(reader, deployment.version_id):
+        return False
+    return not deletion_holds.is_held(reader, deployment.app_id, deployment.version_id)
+
+
+def _write(
+    transaction: Transaction, record: DeploymentRecord, status: Status, reason: str, actor: str
+) -> tuple[Deployment, StatusEntry]:
+    changed = deployment_rows.update_status(transaction, record, status, reason).deployment
+    placements.update_attempt(transaction, changed)
+    return changed, deployment_rows.add_status_entry(transaction, changed.id, status, reason, actor)
+
+
+def _emit(
+    transaction: Transaction, type_: str, deployments: Iterable[Deployment], initiator: Initiator
+) -> None:
+    for each in deployments:
+        spot = placements.get(transaction, each.app_id, each.environment)
+        transaction.emit(deployment_model.deployment_event(type_, each, spot, initiator))

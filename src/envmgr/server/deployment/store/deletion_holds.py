@@ -1,0 +1,67 @@
+"""What is about to be deleted, app or version: nothing of it is deployed any more.
+
+Whoever deletes it has it noted first, together with the count of where it stands: so of a deletion and a deployment at
+the same moment, one is refused. A note holds until an event tells that it is gone, until it is taken back, or for some
+seconds: whoever was killed in between must not bar an app for ever.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import bindparam, delete, insert, or_, select
+
+from envmgr.server.deployment.store import tables
+from envmgr.server.kit.common.clock import now_ms
+from envmgr.server.kit.db.sql import Statement
+
+if TYPE_CHECKING:
+    from envmgr.server.kit.db.sql import Reader, Transaction
+
+HOLD_TTL_MS = 30_000
+"""Longer than any write waits that still succeeds."""
+_TABLE = tables.deletion_hold
+_INSERT_HOLD = Statement(
+    insert(_TABLE).values({name: bindparam(name) for name in ("app_id", "version_id", "until")})
+)
+_NOT_EXPIRED = _TABLE.c.until > bindparam("now")
+_IS_HELD = Statement(
+    select(_TABLE.c.id)
+    .where(
+        or_(_TABLE.c.app_id == bindparam("app_id"), _TABLE.c.version_id == bindparam("version_id")),
+        _NOT_EXPIRED,
+    )
+    .limit(1)
+)
+_RELEASE_HOLD = Statement(delete(_TABLE).where(_TABLE.c.id == bindparam("which")))
+_RELEASE_FOR_APP = Statement(delete(_TABLE).where(_TABLE.c.app_id == bindparam("which")))
+_RELEASE_FOR_VERSION = Statement(delete(_TABLE).where(_TABLE.c.version_id == bindparam("which")))
+_DELETE_EXPIRED = Statement(delete(_TABLE).where(_TABLE.c.until <= bindparam("now")))
+
+
+def place_hold(transaction: Transaction, *, app_id: int | None, version_id: int | None) -> int:
+    """Note that an app or a version is about to be deleted; return the number of the note."""
+    transaction.execute(_DELETE_EXPIRED, now=transaction.now)
+    return transaction.insert(
+        _INSERT_HOLD, app_id=app_id, version_id=version_id, until=transaction.now + HOLD_TTL_MS
+    )
+
+
+def release_hold(transaction: Transaction, hold_id: int) -> None:
+    """Take one note back: others of the same thing hold on."""
+    transaction.execute(_RELEASE_HOLD, which=hold_id)
+
+
+def release_for_app(transaction: Transaction, app_id: int) -> None:
+    """Drop the notes of an app that is known to be gone."""
+    transaction.execute(_RELEASE_FOR_APP, which=app_id)
+
+
+def release_for_version(transaction: Transaction, version_id: int) -> None:
+    """Drop the notes of a version that is known to be gone."""
+    transaction.execute(_RELEASE_FOR_VERSION, which=version_id)
+
+
+def is_held(reader: Reader, app_id: int, version_id: int | None = None) -> bool:
+    """Say whether an app is about to be deleted, or this version of it."""
+    return reader.one(_IS_HELD, app_id=app_id, version_id=version_id, now=now_ms()) is not None

@@ -1,0 +1,141 @@
+"""SQL of environments."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec.structs import replace
+from sqlalchemy import bindparam, select
+from sqlalchemy import delete as delete_from
+from sqlalchemy import insert as insert_into
+from sqlalchemy import update as update_rows
+
+from envmgr.server.contracts.resources import Environment, Rules
+from envmgr.server.deployment.domain import environment_rules
+from envmgr.server.deployment.store import tables
+from envmgr.server.kit.common.clock import rfc3339
+from envmgr.server.kit.db.pagination import PagedQuery
+from envmgr.server.kit.db.sql import Statement
+
+if TYPE_CHECKING:
+    from envmgr.server.contracts.requests import EnvironmentPut
+    from envmgr.server.kit.common.context import Principal
+    from envmgr.server.kit.db.pagination import Page, PageRequest
+    from envmgr.server.kit.db.sql import Reader, Row, Transaction
+
+_TABLE = tables.environment
+_COLUMNS = select(_TABLE)
+_BY_NAME = Statement(_COLUMNS.where(_TABLE.c.name == bindparam("name")))
+_ALL = Statement(_COLUMNS.order_by(_TABLE.c.sort_order, _TABLE.c.name))
+_INSERT = Statement(
+    insert_into(_TABLE).values(
+        name=bindparam("name"),
+        tier=bindparam("tier"),
+        sort_order=bindparam("sort_order"),
+        rules=bindparam("rules"),
+        created_at=bindparam("now"),
+        updated_at=bindparam("now"),
+        rev=1,
+    )
+)
+_UPDATE = Statement(
+    update_rows(_TABLE)
+    .where(_TABLE.c.name == bindparam("old_name"))
+    .values(
+        tier=bindparam("new_tier"),
+        sort_order=bindparam("new_sort_order"),
+        rules=bindparam("new_rules"),
+        updated_at=bindparam("now"),
+        rev=_TABLE.c.rev + 1,
+    )
+)
+_DELETE = Statement(delete_from(_TABLE).where(_TABLE.c.name == bindparam("old_name")))
+_LISTING = PagedQuery(
+    _COLUMNS,
+    key=_TABLE.c.id,
+    sorts={name: _TABLE.c[name] for name in ("id", "name", "tier", "sort_order", "created_at", "updated_at")},
+    filters={"tier": _TABLE.c.tier, "name": _TABLE.c.name},
+)
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(Rules).decode
+
+
+def find(reader: Reader, name: str) -> Environment | None:
+    """Return an environment, or None."""
+    row = reader.one(_BY_NAME, name=name)
+    return _environment(row) if row else None
+
+
+def list_all(reader: Reader) -> list[Environment]:
+    """Return all environments in their sort order."""
+    return [_environment(row) for row in reader.all(_ALL)]
+
+
+def page(reader: Reader, paging: PageRequest, principal: Principal) -> Page[Environment]:
+    """Return a page of environments, with the rules that a principal may see."""
+    return _LISTING.page(
+        reader, paging, lambda row: environment_rules.visible_to(_environment(row), principal)
+    )
+
+
+def insert(transaction: Transaction, name: str, put: EnvironmentPut) -> Environment:
+    """Create the row of an environment."""
+    id_ = transaction.insert(
+        _INSERT,
+        name=name,
+        tier=put.tier,
+        sort_order=put.sort_order,
+        rules=_encode(put.rules).decode(),
+        now=transaction.now,
+    )
+    created_at = rfc3339(transaction.now)
+    return Environment(
+        id=id_,
+        name=name,
+        tier=put.tier,
+        sort_order=put.sort_order,
+        rules=put.rules,
+        created_at=created_at,
+        updated_at=created_at,
+        rev=1,
+    )
+
+
+def update(transaction: Transaction, old: Environment, put: EnvironmentPut) -> Environment:
+    """Write new values to the row of an environment."""
+    transaction.execute(
+        _UPDATE,
+        old_name=old.name,
+        new_tier=put.tier,
+        new_sort_order=put.sort_order,
+        new_rules=_encode(put.rules).decode(),
+        now=transaction.now,
+    )
+    return replace(
+        old,
+        tier=put.tier,
+        sort_order=put.sort_order,
+        rules=put.rules,
+        updated_at=rfc3339(transaction.now),
+        rev=old.rev + 1,
+    )
+
+
+def delete(transaction: Transaction, name: str) -> None:
+    """Delete the row of an environment."""
+    transaction.execute(_DELETE, old_name=name)
+
+
+def _environment(row: Row) -> Environment:
+    id_, name, tier, sort_order, rules, created_at, updated_at, rev = row
+    return Environment(
+        id=id_,
+        name=name,
+        tier=tier,
+        sort_order=sort_order,
+        rules=_decode(rules),
+        created_at=rfc3339(created_at),
+        updated_at=rfc3339(updated_at),
+        rev=rev,
+    )

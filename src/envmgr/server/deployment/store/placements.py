@@ -1,0 +1,252 @@
+"""The projection of what stands where, so that nobody has to read history for it; and which apps there are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+from sqlalchemy import bindparam, delete, func, select, union, update
+from sqlalchemy.dialects.sqlite import insert
+
+from envmgr.server.deployment.domain.deployment_model import PlacementState
+from envmgr.server.deployment.store import deletion_holds, tables
+from envmgr.server.kit.db.sql import Statement, json_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from envmgr.server.contracts.resources import Deployment
+    from envmgr.server.kit.common.context import Principal
+    from envmgr.server.kit.common.events import EventEnvelope
+    from envmgr.server.kit.db.sql import Reader, Row, Transaction
+
+_encode = msgspec.json.Encoder().encode
+_PLACEMENT, _APP, _DELETED_VERSION = tables.placement, tables.app_projection, tables.deleted_version
+_HERE = (_PLACEMENT.c.app_id == bindparam("of_app"), _PLACEMENT.c.environment == bindparam("where"))
+_FIND = Statement(
+    select(
+        _PLACEMENT.c.current_id,
+        _PLACEMENT.c.current_version_id,
+        _PLACEMENT.c.current_tag,
+        _PLACEMENT.c.last_id,
+        _PLACEMENT.c.last_version_id,
+        _PLACEMENT.c.last_tag,
+    ).where(*_HERE)
+)
+_LAST = ("last_id", "last_version_id", "last_tag", "last_status", "last_actor", "last_updated_at")
+_INSERT_ATTEMPT = Statement(
+    insert(_PLACEMENT)
+    .values({name: bindparam(name) for name in ("app_id", "environment", "app", *_LAST)})
+    .on_conflict_do_update(
+        index_elements=["app_id", "environment"], set_={name: bindparam(name) for name in _LAST}
+    )
+)
+_UPDATE_ATTEMPT = Statement(
+    update(_PLACEMENT)
+    .where(*_HERE, _PLACEMENT.c.last_id == bindparam("which"))
+    .values(last_status=bindparam("to_status"), last_updated_at=bindparam("now"))
+)
+_SET_CURRENT = Statement(
+    update(_PLACEMENT)
+    .where(*_HERE)
+    .values(
+        current_id=bindparam("now_id"),
+        current_version_id=bindparam("now_version"),
+        current_tag=bindparam("now_tag"),
+        current_actor=bindparam("now_actor"),
+        current_since=bindparam("now_at"),
+    )
+)
+_RENAME_APP = Statement(
+    update(_PLACEMENT).where(_PLACEMENT.c.app_id == bindparam("of_app")).values(app=bindparam("called"))
+)
+_DELETE_FOR_APP = Statement(delete(_PLACEMENT).where(_PLACEMENT.c.app_id == bindparam("of_app")))
+_DEPLOYMENT = tables.deployment
+_COUNT_ACTIVE_FOR_APP = Statement(
+    select(func.count()).select_from(
+        union(
+            select(_PLACEMENT.c.environment).where(
+                _PLACEMENT.c.app_id == bindparam("which"), _PLACEMENT.c.current_id.is_not(None)
+            ),
+            select(_DEPLOYMENT.c.environment).where(
+                _DEPLOYMENT.c.app_id == bindparam("which"), tables.IS_ACTIVE
+            ),
+        ).subquery()
+    )
+)
+_COUNT_ACTIVE_FOR_VERSION = Statement(
+    select(func.count()).select_from(
+        union(
+            select(_PLACEMENT.c.app_id, _PLACEMENT.c.environment).where(
+                _PLACEMENT.c.current_version_id == bindparam("which")
+            ),
+            select(_DEPLOYMENT.c.app_id, _DEPLOYMENT.c.environment).where(
+                _DEPLOYMENT.c.version_id == bindparam("which"), tables.IS_ACTIVE
+            ),
+        ).subquery()
+    )
+)
+_ROWS = select(_PLACEMENT)
+_ALL = Statement(_ROWS.order_by(_PLACEMENT.c.app_id, _PLACEMENT.c.environment))
+_ALL_IN = Statement(_ROWS.where(_PLACEMENT.c.environment == bindparam("where")).order_by(_PLACEMENT.c.app_id))
+_APP_COLUMNS = ("app_id", "name", "sequence", "gone")
+_INSERT_APPS = insert(_APP).from_select(_APP_COLUMNS, json_rows(*_APP_COLUMNS))
+_UPSERT_APP = Statement(
+    _INSERT_APPS.on_conflict_do_update(
+        index_elements=["app_id"],
+        set_={
+            "name": _INSERT_APPS.excluded.name,
+            "sequence": _INSERT_APPS.excluded.sequence,
+            "gone": _INSERT_APPS.excluded.gone,
+        },
+        where=_APP.c.sequence < _INSERT_APPS.excluded.sequence,
+    )
+)
+_APP_NAME = Statement(select(_APP.c.name, _APP.c.gone).where(_APP.c.app_id == bindparam("app_id")))
+_APPS = Statement(select(_APP.c.app_id, _APP.c.name).where(_APP.c.gone == 0).order_by(_APP.c.app_id))
+_NAMES = func.json_each(bindparam("names")).table_valued("value")
+_FIND_APPS_BY_NAME = Statement(
+    select(_APP.c.app_id).where(_APP.c.name.in_(select(_NAMES.c.value)), tables.NOT_DELETED)
+)
+_INSERT_APP_IF_MISSING = Statement(
+    insert(_APP)
+    .values(app_id=bindparam("app_id"), name=bindparam("name"), sequence=0, gone=0)
+    .on_conflict_do_nothing()
+)
+_MARK_DELETED = Statement(
+    insert(_DELETED_VERSION).values(version_id=bindparam("version_id")).on_conflict_do_nothing()
+)
+_IS_DELETED = Statement(
+    select(_DELETED_VERSION.c.version_id).where(_DELETED_VERSION.c.version_id == bindparam("version_id"))
+)
+
+
+def get(reader: Reader, app_id: int, environment: str) -> PlacementState:
+    """Return what stands in a place; nothing, where there is no such place."""
+    row = reader.one(_FIND, of_app=app_id, where=environment)
+    return PlacementState(*row) if row else PlacementState()
+
+
+def record_attempt(transaction: Transaction, deployment: Deployment) -> None:
+    """Make a new deployment the last one that was tried in its place."""
+    transaction.execute(
+        _INSERT_ATTEMPT,
+        app_id=deployment.app_id,
+        environment=deployment.environment,
+        app=deployment.app,
+        last_id=deployment.id,
+        last_version_id=deployment.version_id,
+        last_tag=deployment.tag,
+        last_status=deployment.status,
+        last_actor=deployment.actor,
+        last_updated_at=transaction.now,
+    )
+
+
+def update_attempt(transaction: Transaction, deployment: Deployment) -> None:
+    """Show a deployment's new state, if it is the last one that was tried in its place."""
+    transaction.execute(
+        _UPDATE_ATTEMPT,
+        of_app=deployment.app_id,
+        where=deployment.environment,
+        which=deployment.id,
+        to_status=deployment.status,
+        now=transaction.now,
+    )
+
+
+def set_current(
+    transaction: Transaction, app_id: int, environment: str, deployment: Deployment | None
+) -> None:
+    """Make a deployment what stands in a place from now on; or nothing."""
+    transaction.execute(
+        _SET_CURRENT,
+        of_app=app_id,
+        where=environment,
+        now_id=deployment and deployment.id,
+        now_version=deployment and deployment.version_id,
+        now_tag=deployment and deployment.tag,
+        now_actor=deployment and deployment.actor,
+        now_at=deployment and transaction.now,
+    )
+
+
+def rename_app(transaction: Transaction, app_id: int, name: str) -> None:
+    """Write an app's new name to its places."""
+    transaction.execute(_RENAME_APP, of_app=app_id, called=name)
+
+
+def delete_for_app(transaction: Transaction, app_id: int) -> None:
+    """Remove the places of an app."""
+    transaction.execute(_DELETE_FOR_APP, of_app=app_id)
+
+
+def count_active_for_app(reader: Reader, app_id: int) -> int:
+    """Count the places where an app stands, or is on its way to."""
+    return _count(reader.one(_COUNT_ACTIVE_FOR_APP, which=app_id))
+
+
+def count_active_for_version(reader: Reader, version_id: int) -> int:
+    """Count the places where a version stands, or is on its way to."""
+    return _count(reader.one(_COUNT_ACTIVE_FOR_VERSION, which=version_id))
+
+
+def rows(reader: Reader, environment: str | None) -> list[Row]:
+    """Return every place, app by app; of one environment only, where it is named."""
+    return reader.all(_ALL) if environment is None else reader.all(_ALL_IN, where=environment)
+
+
+def upsert_app(
+    transaction: Transaction, event: EventEnvelope, app_id: int, name: str, *, deleted: bool
+) -> bool:
+    """Write down what is new about an app; return whether it is, and not older than what is known."""
+    return transaction.execute_many(_UPSERT_APP, [(app_id, name, event.sequence, deleted)]) == 1
+
+
+def upsert_apps(transaction: Transaction, apps: Sequence[tuple[int, str, int]]) -> None:
+    """Write down apps that are new: their ids, their names, and the number of the event that told of each."""
+    transaction.execute_many(_UPSERT_APP, [(*app, False) for app in apps])
+
+
+def ensure_app(transaction: Transaction, app_id: int, name: str) -> None:
+    """Write down an app that no event has told of yet: whatever is deployed is of an app that is known."""
+    transaction.execute(_INSERT_APP_IF_MISSING, app_id=app_id, name=name)
+
+
+def find_apps_by_name(reader: Reader, names: Iterable[str]) -> frozenset[int]:
+    """Return the apps that have these names now: not those that had them, and are gone or about to go."""
+    found = reader.all(_FIND_APPS_BY_NAME, names=_encode(sorted(names)).decode())
+    return frozenset(app_id for (app_id,) in found if not deletion_holds.is_held(reader, app_id))
+
+
+def visible_apps(reader: Reader, principal: Principal) -> frozenset[int] | None:
+    """Return the apps that are somebody's to see; None for all that there are and were."""
+    return None if principal.apps is None else find_apps_by_name(reader, principal.apps)
+
+
+def name_of(reader: Reader, app_id: int, otherwise: str) -> str | None:
+    """Return an app's name as far as is known here; None for an app that is gone."""
+    row = reader.one(_APP_NAME, app_id=app_id)
+    if row is None:
+        return otherwise
+    name, gone = row
+    return None if gone else str(name)
+
+
+def apps(reader: Reader) -> list[tuple[int, str]]:
+    """Return every app that there is, by id and name."""
+    return [(app_id, name) for app_id, name in reader.all(_APPS)]
+
+
+def mark_version_deleted(transaction: Transaction, version_id: int) -> None:
+    """Remember that a version is gone."""
+    transaction.execute(_MARK_DELETED, version_id=version_id)
+
+
+def is_version_deleted(reader: Reader, version_id: int) -> bool:
+    """Say whether a version is gone."""
+    return reader.one(_IS_DELETED, version_id=version_id) is not None
+
+
+def _count(row: Row | None) -> int:
+    return int(row[0]) if row else 0

@@ -1,0 +1,1 @@
+"""Rules, requests and resources of identity and access."""

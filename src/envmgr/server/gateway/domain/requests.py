@@ -1,0 +1,123 @@
+"""What callers ask of the gateway."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated
+
+from msgspec import UNSET, Meta, UnsetType
+
+from envmgr.server.contracts.fields import AppName, Line, Username
+from envmgr.server.contracts.requests import Request
+from envmgr.server.gateway.domain.resources import HumanRole
+from envmgr.server.kit.common.context import Scope
+from envmgr.server.kit.http.validation_messages import described_pattern
+
+_YEAR = 366 * 24 * 3600
+_PLAIN = r"^[^\x00-\x1f\x7f\ud800-\udfff]*$(?!\n)"
+Password = Annotated[str, Meta(min_length=1, max_length=1024, pattern=_PLAIN)]
+NewPassword = Annotated[str, Meta(max_length=1024, pattern=_PLAIN, extra_json_schema={"minLength": 12})]
+"""Its least length is told here, and held where it can be said why."""
+UsernameInput = Annotated[str, Meta(min_length=1, max_length=256, pattern=_PLAIN)]
+"""Typed for a username: whatever it is, it is looked up as it stands."""
+TokenText = Annotated[
+    str,
+    described_pattern(
+        "printable ASCII, without blanks", min_length=1, max_length=4096, pattern=r"^[!-~]+$(?!\n)"
+    ),
+]
+Scopes = Annotated[tuple[Scope, ...], Meta(min_length=1, max_length=20)]
+Apps = Annotated[tuple[AppName, ...], Meta(min_length=1, max_length=200)]
+Lifetime = Annotated[int, Meta(ge=60, le=5 * _YEAR, description="Seconds.", examples=[7_776_000])]
+Issuer = Annotated[
+    str,
+    described_pattern(
+        "an address with https:// or http://, without blanks",
+        max_length=500,
+        pattern=r"^https?://[!-~]+$(?!\n)",
+        examples=["https://token.actions.githubusercontent.com"],
+    ),
+]
+Audience = Annotated[
+    str, Meta(min_length=1, max_length=500, pattern=r"^[!-~]+$(?!\n)", examples=["https://alm.example"])
+]
+ClaimName = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[!-~]+$(?!\n)")]
+Claims = Annotated[
+    Mapping[ClaimName, Annotated[str, Meta(max_length=500)]],
+    Meta(min_length=1, examples=[{"repository_id": "123456789", "ref": "refs/heads/main"}]),
+]
+
+
+class Login(Request, frozen=True, kw_only=True):
+    """Sign in."""
+
+    username: UsernameInput
+    password: Password
+
+
+class RefreshRequest(Request, frozen=True, kw_only=True):
+    """Go on: the refresh token is used up, and another one given."""
+
+    refresh_token: TokenText
+
+
+class Logout(Request, frozen=True, kw_only=True):
+    """Sign out: of the session of this token, or of the one that asks."""
+
+    refresh_token: TokenText | UnsetType = UNSET
+
+
+class PasswordChange(Request, frozen=True, kw_only=True):
+    """Take another password."""
+
+    current: Password
+    new: NewPassword
+
+
+class UserCreate(Request, frozen=True, kw_only=True):
+    """Let somebody sign in."""
+
+    username: Username
+    password: NewPassword
+    role: HumanRole = "user"
+
+
+class UserPatch(Request, frozen=True, kw_only=True):
+    """Change what somebody may do, or their password; a new one ends their sessions."""
+
+    role: HumanRole | UnsetType = UNSET
+    active: bool | UnsetType = UNSET
+    password: NewPassword | UnsetType = UNSET
+
+
+class KeyCreate(Request, frozen=True, kw_only=True):
+    """Make a key for a program: it can do no more than who makes it."""
+
+    name: Annotated[Line, Meta(min_length=1)]
+    scopes: Scopes
+    app: AppName | UnsetType = UNSET
+    apps: Apps | UnsetType = UNSET
+    expires_in: Lifetime | UnsetType = UNSET
+
+
+class BindingCreate(Request, frozen=True, kw_only=True):
+    """Let jobs of a CI system in, by the tokens that it gives them."""
+
+    name: Line = ""
+    issuer: Issuer
+    audience: Audience
+    claims: Claims
+    scopes: Scopes
+    apps: Apps | UnsetType = UNSET
+    lifetime: Annotated[int, Meta(ge=60, le=900)] = 900
+
+
+class TokenExchangeRequest(Request, frozen=True, kw_only=True):
+    """Exchange a token of a CI system for one of this server (RFC 8693, section 2.1)."""
+
+    grant_type: str
+    subject_token: str
+    subject_token_type: str
+    requested_token_type: str | UnsetType = UNSET
+    audience: str | UnsetType = UNSET
+    scope: str | UnsetType = UNSET

@@ -1,0 +1,124 @@
+"""API keys: for programs, made by people, who can give them no more than they have."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec import UNSET
+
+from envmgr.server.gateway.domain import identity_model
+from envmgr.server.gateway.domain.events import API_KEY_CREATED, API_KEY_REVOKED
+from envmgr.server.gateway.domain.resources import ApiKey
+from envmgr.server.gateway.store import api_keys, sessions
+from envmgr.server.kit.common.preconditions import require_match
+from envmgr.server.kit.common.problems import InvalidFields, NotFound, Unauthenticated
+from envmgr.server.kit.db.idempotency import idempotent
+from envmgr.server.kit.db.pagination import PageRequest
+
+if TYPE_CHECKING:
+    from envmgr.server.gateway.auth.authenticator import Authenticator
+    from envmgr.server.gateway.auth.response_encryption import ResponseEncryption
+    from envmgr.server.gateway.domain.requests import KeyCreate
+    from envmgr.server.kit.common.context import RequestContext
+    from envmgr.server.kit.common.results import Result
+    from envmgr.server.kit.db.pagination import Page
+    from envmgr.server.kit.db.sql import Database, Reader, Transaction
+
+IMMUTABLE_ETAG = "1"
+"""A key is as it was made, until it is revoked."""
+
+
+class KeyService:
+    """API keys."""
+
+    def __init__(
+        self, database: Database, authenticator: Authenticator, response_codec: ResponseEncryption
+    ) -> None:
+        self._database = database
+        self._authenticator = authenticator
+        self._response_codec = response_codec
+
+    async def create(self, context: RequestContext, new: KeyCreate) -> Result[ApiKey]:
+        """Make a key; only this answer shows it."""
+        session_id = identity_model.require_session(context.principal)
+        apps = _apps(new)
+        identity_model.require_grantable_scopes(context.principal, new.scopes, apps)
+        secret = secrets.token_urlsafe(32)
+
+        def unit(transaction: Transaction) -> ApiKey:
+            session = sessions.find_active(transaction, session_id, transaction.now)
+            if session is None:
+                raise Unauthenticated("the session has ended: sign in again", error="invalid_token")
+            until = None if new.expires_in is UNSET else transaction.now + new.expires_in * 1000
+            key = api_keys.add(transaction, _named(new, session.user_id, apps), until)
+            token = f"{identity_model.KEY}_{key.id}_{secret}"
+            api_keys.set_hash(transaction, key.id, identity_model.hash_token(token))
+            transaction.emit(identity_model.api_key_event(API_KEY_CREATED, key, context))
+            return msgspec.structs.replace(key, key=token)
+
+        return await self._database.write(idempotent(context, ApiKey, unit, self._response_codec))
+
+    async def list(self, context: RequestContext, paging: PageRequest) -> Page[ApiKey]:
+        """Return a page of keys: the caller's own, or for admins all."""
+        filters = dict(paging.filters)
+        if not _rules(context):
+            identity_model.require_session(context.principal)
+            filters["user_id"] = context.principal.user_id or 0
+        narrowed = PageRequest(paging.limit, paging.cursor, paging.sort, filters)
+        return await self._database.read(lambda reader: api_keys.page(reader, narrowed))
+
+    async def get(self, context: RequestContext, key_id: int) -> ApiKey:
+        """Return a key: one of the caller's own, or for admins any. Raise NotFound."""
+        _require_session(context)
+        return await self._database.read_inline(lambda reader: _get(reader, context, key_id))
+
+    async def revoke(self, context: RequestContext, key_id: int) -> None:
+        """Revoke a key, at once and for good."""
+        _require_session(context)
+
+        def unit(transaction: Transaction) -> None:
+            key = _get(transaction, context, key_id)
+            require_match(context, IMMUTABLE_ETAG)
+            api_keys.revoke(transaction, key_id)
+            transaction.emit(identity_model.api_key_event(API_KEY_REVOKED, key, context))
+
+        await self._authenticator.write_and_invalidate(unit)
+
+
+def _rules(context: RequestContext) -> bool:
+    return "users:admin" in context.principal.scopes and context.principal.apps is None
+
+
+def _require_session(context: RequestContext) -> None:
+    if not _rules(context):
+        identity_model.require_session(context.principal)
+
+
+def _get(reader: Reader, context: RequestContext, key_id: int) -> ApiKey:
+    key = api_keys.get(reader, key_id)
+    if key is None or not (_rules(context) or key.user_id == context.principal.user_id):
+        raise NotFound(f"you have no key {key_id}")
+    return key
+
+
+def _apps(new: KeyCreate) -> tuple[str, ...] | None:
+    if new.app is not UNSET and new.apps is not UNSET:
+        raise InvalidFields("say either app or apps", errors=[("/apps", "app is there already")])
+    if new.app is not UNSET:
+        return (new.app,)
+    return None if new.apps is UNSET else tuple(sorted(set(new.apps)))
+
+
+def _named(new: KeyCreate, user_id: int, apps: tuple[str, ...] | None) -> ApiKey:
+    return ApiKey(
+        id=0,
+        name=new.name,
+        user_id=user_id,
+        scopes=tuple(sorted(set(new.scopes))),
+        apps=apps,
+        created_at="",
+        expires_at=None,
+        last_used_at=None,
+    )

@@ -1,0 +1,59 @@
+"""The gateway's services, together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from envmgr.server.gateway.auth.login_throttle import WINDOW_MS
+from envmgr.server.gateway.store import failed_logins, oidc_bindings, sessions
+
+if TYPE_CHECKING:
+    from envmgr.server.gateway.auth.authenticator import Authenticator
+    from envmgr.server.gateway.service.api_keys import KeyService
+    from envmgr.server.gateway.service.oidc_bindings import BindingService
+    from envmgr.server.gateway.service.security_events import SecurityEventLog
+    from envmgr.server.gateway.service.sessions import SessionService
+    from envmgr.server.gateway.service.token_exchange import ExchangeService
+    from envmgr.server.gateway.service.users import UserService
+    from envmgr.server.kit.db.sql import Database, Transaction
+    from envmgr.server.kit.security.passwords import Argon2PasswordHasher
+    from envmgr.server.kit.security.tokens import Keyring
+
+SESSION_RETENTION_MS = 30 * 24 * 3600 * 1000
+"""How long an ended session is remembered, so that a copy of one of its tokens is still known for one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """Who may come in, and as whom."""
+
+    database: Database
+    keyring: Keyring
+    passwords: Argon2PasswordHasher
+    authenticator: Authenticator
+    refusals: SecurityEventLog
+    sessions: SessionService
+    users: UserService
+    keys: KeyService
+    bindings: BindingService
+    exchange: ExchangeService
+
+    async def create_initial_admin(self, password: str = "") -> str | None:
+        """Make the first admin where there is no user; return the password if that was done just now."""
+        return await self.users.create_initial_admin(password)
+
+    async def cleanup(self) -> None:
+        """Drop what counts no more."""
+
+        def unit(transaction: Transaction) -> None:
+            failed_logins.purge(transaction, transaction.now - WINDOW_MS)
+            oidc_bindings.purge_expired(transaction)
+            sessions.purge(transaction, transaction.now - SESSION_RETENTION_MS)
+
+        await self.database.write(unit)
+
+    async def close(self) -> None:
+        """Write down what is known only here, and let the threads go."""
+        await self.authenticator.flush_last_used()
+        self.passwords.close()

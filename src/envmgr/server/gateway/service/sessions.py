@@ -1,0 +1,321 @@
+"""Signing in, going on, and signing out."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from msgspec import UNSET
+
+from envmgr.server.gateway.domain import identity_model
+from envmgr.server.gateway.domain.events import (
+    LOGGED_OUT,
+    LOGIN_FAILED,
+    LOGIN_SUCCEEDED,
+    PASSWORD_CHANGED,
+    REFRESH_REUSED,
+)
+from envmgr.server.gateway.domain.resources import TokenPair
+from envmgr.server.gateway.store import failed_logins, sessions, users
+from envmgr.server.kit.common.clock import now_ms
+from envmgr.server.kit.common.events import DomainEvent
+from envmgr.server.kit.common.ids import uuid7
+from envmgr.server.kit.common.problems import ServiceUnavailable, TooManyRequests, Unauthenticated
+from envmgr.server.kit.http.client_address import client_network
+from envmgr.server.kit.security.tokens import Claims, InvalidToken
+
+if TYPE_CHECKING:
+    from envmgr.server.gateway.auth.authenticator import Authenticator
+    from envmgr.server.gateway.auth.login_throttle import LoginThrottle
+    from envmgr.server.gateway.domain.requests import Login, Logout, PasswordChange
+    from envmgr.server.gateway.domain.resources import User
+    from envmgr.server.gateway.store.sessions import Session
+    from envmgr.server.kit.common.context import RequestContext
+    from envmgr.server.kit.db.sql import Database, Reader, Transaction
+    from envmgr.server.kit.http.rate_limit import RateLimiter
+    from envmgr.server.kit.security.passwords import Argon2PasswordHasher
+    from envmgr.server.kit.security.tokens import Keyring
+
+
+@dataclass(frozen=True, slots=True)
+class ClientInfo:
+    """Where somebody without a credential asks from."""
+
+    address: str
+    traceparent: str = ""
+
+    @property
+    def network(self) -> str:
+        """Name who is counted: an address, or the network of which an IPv6 address is chosen freely."""
+        return client_network(self.address)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionDependencies:
+    """What signing in is made of."""
+
+    database: Database
+    authenticator: Authenticator
+    keyring: Keyring
+    passwords: Argon2PasswordHasher
+    login_throttle: LoginThrottle
+    denial_limiter: RateLimiter
+    """How many sign-ins that were not even tried are written down, for each address."""
+
+
+class SessionService:
+    """The sessions of people."""
+
+    def __init__(self, dependencies: SessionDependencies) -> None:
+        self._dependencies = dependencies
+        self._database = dependencies.database
+
+    async def login(self, client: ClientInfo, login: Login) -> TokenPair:
+        """Begin a session. Raise WrongPassword, TooMany."""
+        account = self._account_key(login.username)
+        try:
+            async with self._dependencies.login_throttle.attempt(account, client.network):
+                proof = await self._verified(client, account, login.username, login.password)
+        except TooManyRequests:
+            await self._record_throttled(client, account)
+            raise
+        user, token = proof.user, _NewRefreshToken()
+
+        def unit(transaction: Transaction) -> Session:
+            if users.password(transaction, user.id) != proof.stored:
+                raise _invalid_credentials()
+            failed_logins.clear(transaction, account, client.network)
+            session_id = sessions.create(transaction, user.id, client.address, 0)
+            token.store(transaction, session_id)
+            transaction.emit(
+                DomainEvent(
+                    type=LOGIN_SUCCEEDED,
+                    subject=f"user/{user.id}",
+                    data={"user_id": user.id, "session_id": session_id, "address": client.address},
+                    actor=f"user:{user.username}",
+                    traceparent=client.traceparent,
+                )
+            )
+            session = sessions.find_active(transaction, session_id, transaction.now)
+            if session is None:
+                raise _invalid_credentials()
+            return session
+
+        return self._tokens(await self._database.write(unit), token.text)
+
+    async def refresh(self, client: ClientInfo, token: str) -> TokenPair:
+        """Go on with a session: its token is used up, and another given. Raise Unauthenticated, RefreshReused."""
+        session_id, hashed = (
+            identity_model.parse_token_id(token, identity_model.REFRESH),
+            identity_model.hash_token(token),
+        )
+        following = _NewRefreshToken()
+
+        def unit(transaction: Transaction) -> Session | None:
+            unused = sessions.is_unused(transaction, session_id, hashed)
+            if unused is False:
+                _revoke_reused(transaction, session_id, client)
+                return None
+            session = sessions.find_active(transaction, session_id, transaction.now) if unused else None
+            if session is None:
+                raise Unauthenticated(
+                    "the refresh token is unknown or expired: sign in", error="invalid_grant"
+                )
+            sessions.mark_used(transaction, hashed)
+            following.store(transaction, session_id)
+            return session
+
+        session = await self._dependencies.authenticator.write_and_invalidate(unit)
+        if session is None:
+            raise identity_model.RefreshTokenReused(
+                "it was used before, so somebody has a copy: the session has ended, sign in again",
+                error="invalid_grant",
+            )
+        return self._tokens(session, following.text)
+
+    async def logout(self, context: RequestContext | None, logout: Logout) -> None:
+        """End the session of the refresh token that is given, or of who asks."""
+        if logout.refresh_token is not UNSET:
+            token = logout.refresh_token
+            session_id, hashed = (
+                identity_model.parse_token_id(token, identity_model.REFRESH),
+                identity_model.hash_token(token),
+            )
+        elif context is not None:
+            session_id, hashed = identity_model.require_session(context.principal), None
+        else:
+            raise Unauthenticated("send the refresh token of the session to end, or its access token")
+
+        def unit(transaction: Transaction) -> None:
+            if hashed is not None and sessions.is_unused(transaction, session_id, hashed) is None:
+                raise Unauthenticated("the refresh token is unknown", error="invalid_grant")
+            if sessions.revoke(transaction, session_id):
+                transaction.emit(_logged_out(transaction, session_id))
+
+        await self._dependencies.authenticator.write_and_invalidate(unit)
+
+    async def change_password(
+        self, context: RequestContext, client: ClientInfo, change: PasswordChange
+    ) -> None:
+        """Give the caller another password, and end their sessions, this one too. Raise WrongPassword, TooMany."""
+        session_id = identity_model.require_session(context.principal)
+        username = context.principal.actor.removeprefix("user:")
+        identity_model.require_good_password(username, change.new, "/new")
+        account = self._account_key(username)
+        async with self._dependencies.login_throttle.attempt(account, client.network):
+            user = (await self._verified(client, account, username, change.current)).user
+        hashed = await self._dependencies.passwords.hash(change.new)
+
+        def unit(transaction: Transaction) -> None:
+            if sessions.find_active(transaction, session_id, transaction.now) is None:
+                raise Unauthenticated("the session has ended: sign in again", error="invalid_token")
+            users.set_password(transaction, user.id, hashed)
+            failed_logins.clear(transaction, account, client.network)
+            sessions.revoke_all(transaction, user.id)
+            transaction.emit(
+                identity_model.gateway_event(
+                    PASSWORD_CHANGED, f"user/{user.id}", {"user_id": user.id}, context
+                )
+            )
+
+        await self._dependencies.authenticator.write_and_invalidate(unit)
+
+    async def _verified(
+        self, client: ClientInfo, account: str, username: str, password: str
+    ) -> _VerifiedUser:
+        """Return the user whose password it is; write down that it is not. Raise WrongPassword."""
+
+        def find(reader: Reader) -> tuple[User | None, str | None]:
+            found = users.by_name(reader, username)
+            return found, users.password(reader, found.id) if found and found.active else None
+
+        user, stored = await self._database.read_inline(find)
+        passwords = self._dependencies.passwords
+        if not await passwords.verify(stored, password) or user is None or stored is None:
+            await self._record_failure(client, account, user)
+            raise _invalid_credentials()
+        if passwords.needs_rehash(stored):
+            stored = await self._rehash(user, stored, password)
+        return _VerifiedUser(user, stored)
+
+    async def _rehash(self, user: User, stored: str, password: str) -> str:
+        hashed = await self._dependencies.passwords.hash(password)
+
+        def unit(transaction: Transaction) -> None:
+            if users.password(transaction, user.id) == stored:
+                users.set_password(transaction, user.id, hashed)
+
+        await self._database.write(unit)
+        return hashed
+
+    async def _record_failure(self, client: ClientInfo, account: str, user: User | None) -> None:
+        def unit(transaction: Transaction) -> None:
+            failed_logins.add(transaction, account, client.network)
+            transaction.emit(_login_failed(client, account, user, "wrong password"))
+
+        await self._database.write(unit)
+
+    async def _record_throttled(self, client: ClientInfo, account: str) -> None:
+        if self._dependencies.denial_limiter.allow(client.network):
+            happening = _login_failed(client, account, None, "too many failures")
+            await self._database.write(lambda transaction: transaction.emit(happening))
+
+    def _account_key(self, username: str) -> str:
+        """Name an account in the list of failures: not in clear, as what is typed for a name may be a password."""
+        folded = username.casefold().encode()
+        return hmac.new(self._dependencies.keyring.secret, b"account\0" + folded, hashlib.sha256).hexdigest()[
+            :32
+        ]
+
+    def _tokens(self, session: Session, refresh: str) -> TokenPair:
+        now, keyring = now_ms() // 1000, self._dependencies.keyring
+        claims = Claims(
+            sub=f"user:{session.username}",
+            sid=str(session.id),
+            jti=uuid7(),
+            iss=keyring.issuer,
+            aud=keyring.audience,
+            iat=now,
+            nbf=now,
+            exp=now + identity_model.ACCESS_SECONDS,
+        )
+        try:
+            access = keyring.sign(claims)
+        except InvalidToken as error:
+            raise ServiceUnavailable(str(error), retry_after=60) from None
+        return TokenPair(access_token=access, expires_in=identity_model.ACCESS_SECONDS, refresh_token=refresh)
+
+
+@dataclass(frozen=True, slots=True)
+class _VerifiedUser:
+    """Somebody whose password was right, and what of it was stored at that time."""
+
+    user: User
+    stored: str
+
+
+class _NewRefreshToken:
+    """A refresh token on its way to a session; its secret is chosen once, however often the unit runs."""
+
+    def __init__(self) -> None:
+        self._secret = secrets.token_urlsafe(32)
+        self.text = ""
+
+    def store(self, transaction: Transaction, session_id: int) -> None:
+        self.text = f"{identity_model.REFRESH}_{session_id}_{self._secret}"
+        until = transaction.now + identity_model.REFRESH_MS
+        sessions.add_refresh_token(transaction, session_id, identity_model.hash_token(self.text), until)
+
+
+def _invalid_credentials() -> identity_model.InvalidCredentials:
+    return identity_model.InvalidCredentials("check the name and the password", error="invalid_grant")
+
+
+def _revoke_reused(transaction: Transaction, session_id: int, client: ClientInfo) -> None:
+    ended = sessions.revoke(transaction, session_id)
+    user_id = sessions.owner_of(transaction, session_id)
+    data = {
+        "user_id": user_id,
+        "session_id": session_id,
+        "address": client.address,
+        "ended": ended,
+    }
+    transaction.emit(
+        DomainEvent(
+            type=REFRESH_REUSED,
+            subject=f"user/{user_id}",
+            data=data,
+            actor=identity_model.ANONYMOUS,
+            traceparent=client.traceparent,
+        )
+    )
+
+
+def _logged_out(transaction: Transaction, session_id: int) -> DomainEvent:
+    user_id = sessions.owner_of(transaction, session_id)
+    user = users.by_id(transaction, user_id)
+    return DomainEvent(
+        type=LOGGED_OUT,
+        subject=f"user/{user_id}",
+        data={"user_id": user_id, "session_id": session_id},
+        actor=f"user:{user.username}" if user else identity_model.ANONYMOUS,
+    )
+
+
+def _login_failed(client: ClientInfo, account: str, user: User | None, reason: str) -> DomainEvent:
+    data = {
+        "username": user.username if user else "",
+        "account": account,
+        "address": client.address,
+        "reason": reason,
+    }
+    return DomainEvent(
+        type=LOGIN_FAILED,
+        subject=f"user/{user.id}" if user else f"account/{account}",
+        data=data,
+        actor=identity_model.ANONYMOUS,
+        traceparent=client.traceparent,
+    )

@@ -1,0 +1,182 @@
+"""Who can sign in, for admins to say."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec import UNSET
+
+from envmgr.server.gateway.domain import identity_model
+from envmgr.server.gateway.domain.events import USER_CREATED, USER_DELETED, USER_UPDATED
+from envmgr.server.gateway.domain.resources import User
+from envmgr.server.gateway.store import sessions, users
+from envmgr.server.kit.common.context import system_context
+from envmgr.server.kit.common.preconditions import etag_of, require_match
+from envmgr.server.kit.db.idempotency import idempotent
+from envmgr.server.kit.db.sql import UniqueViolation
+
+if TYPE_CHECKING:
+    from envmgr.server.gateway.auth.authenticator import Authenticator
+    from envmgr.server.gateway.auth.response_encryption import ResponseEncryption
+    from envmgr.server.gateway.domain.requests import UserCreate, UserPatch
+    from envmgr.server.gateway.domain.resources import HumanRole
+    from envmgr.server.kit.common.context import RequestContext
+    from envmgr.server.kit.common.results import Result
+    from envmgr.server.kit.db.pagination import Page, PageRequest
+    from envmgr.server.kit.db.sql import Database, Reader, Transaction
+    from envmgr.server.kit.security.passwords import Argon2PasswordHasher
+
+ADMIN = "admin"
+
+
+class UserService:
+    """Users."""
+
+    def __init__(
+        self,
+        database: Database,
+        authenticator: Authenticator,
+        passwords: Argon2PasswordHasher,
+        response_codec: ResponseEncryption,
+    ) -> None:
+        self._database = database
+        self._authenticator = authenticator
+        self._passwords = passwords
+        self._response_codec = response_codec
+
+    async def create_initial_admin(self, password: str = "") -> str | None:
+        """Make the user `admin` where there has never been a user; return its password if that was done just now.
+
+        A password given later changes nothing: that of an admin who is there is changed by POST /auth/password.
+        """
+        if not await self._database.read_inline(users.is_empty):
+            return None
+        chosen = password or secrets.token_urlsafe(18)
+        if password:
+            identity_model.require_good_password(ADMIN, password, "/password")
+        hashed = await self._passwords.hash(chosen)
+
+        def unit(transaction: Transaction) -> bool:
+            if not users.is_empty(transaction):
+                return False
+            _add(transaction, system_context("bootstrap"), ADMIN, hashed, "admin")
+            return True
+
+        made = await self._database.write(unit)
+        return chosen if made else None
+
+    async def create(self, context: RequestContext, new: UserCreate) -> Result[User]:
+        """Let somebody sign in."""
+        identity_model.require_role_at_least(context.principal, new.role)
+        identity_model.require_good_password(new.username, new.password, "/password")
+        hashed = await self._passwords.hash(new.password)
+        unit = idempotent(
+            context,
+            User,
+            lambda transaction: _add(transaction, context, new.username, hashed, new.role),
+            self._response_codec,
+        )
+        return await self._database.write(unit)
+
+    async def get(self, context: RequestContext, ref: str) -> User:
+        """Return a user."""
+        identity_model.require_unrestricted(context.principal)
+        return await self._database.read_inline(lambda reader: _get(reader, ref))
+
+    async def list(self, context: RequestContext, paging: PageRequest) -> Page[User]:
+        """Return a page of users."""
+        identity_model.require_unrestricted(context.principal)
+        return await self._database.read(lambda reader: users.page(reader, paging))
+
+    async def update(self, context: RequestContext, ref: str, change: UserPatch) -> User:
+        """Change a user; whatever changes ends their sessions. Raise LastAdmin."""
+        identity_model.require_unrestricted(context.principal)
+        hashed = None
+        if change.password is not UNSET:
+            user = await self.get(context, ref)
+            identity_model.require_good_password(user.username, change.password, "/password")
+            hashed = await self._passwords.hash(change.password)
+        return await self._authenticator.write_and_invalidate(
+            lambda transaction: _change(transaction, context, ref, change, hashed)
+        )
+
+    async def delete(self, context: RequestContext, ref: str) -> None:
+        """Remove a user. Raise LastAdmin."""
+        identity_model.require_unrestricted(context.principal)
+        await self._authenticator.write_and_invalidate(lambda transaction: _delete(transaction, context, ref))
+
+    async def set_password(self, username: str, password: str) -> User:
+        """Give a user another password, and let them in again: for who has the data directory in their hands."""
+        identity_model.require_good_password(username, password, "/password")
+        hashed = await self._passwords.hash(password)
+
+        def unit(transaction: Transaction) -> User:
+            user = _get(transaction, username)
+            context = system_context("recovery")
+            users.set_password(transaction, user.id, hashed)
+            sessions.revoke_all(transaction, user.id)
+            return _write(transaction, context, user, msgspec.structs.replace(user, active=True))
+
+        return await self._authenticator.write_and_invalidate(unit)
+
+
+def _get(reader: Reader, ref: str) -> User:
+    user = users.find(reader, ref)
+    if user is None:
+        raise identity_model.no_user(ref)
+    return user
+
+
+def _add(
+    transaction: Transaction, context: RequestContext, username: str, hashed: str, role: HumanRole
+) -> User:
+    try:
+        user = users.add(transaction, username, hashed, role)
+    except UniqueViolation:
+        raise identity_model.name_taken(username) from None
+    transaction.emit(identity_model.user_event(USER_CREATED, user, context))
+    return user
+
+
+def _change(
+    transaction: Transaction, context: RequestContext, ref: str, change: UserPatch, hashed: str | None
+) -> User:
+    old = _get(transaction, ref)
+    require_match(context, etag_of(old))
+    role = old.role if change.role is UNSET else change.role
+    active = old.active if change.active is UNSET else change.active
+    identity_model.require_role_at_least(context.principal, old.role)
+    identity_model.require_role_at_least(context.principal, role)
+    new = msgspec.structs.replace(old, role=role, active=active)
+    if new == old and hashed is None:
+        return old
+    _require_remaining_admin(transaction, old, new)
+    if hashed is not None:
+        users.set_password(transaction, old.id, hashed)
+    sessions.revoke_all(transaction, old.id)
+    return _write(transaction, context, old, new)
+
+
+def _write(transaction: Transaction, context: RequestContext, old: User, new: User) -> User:
+    user = users.change(transaction, old, new)
+    transaction.emit(identity_model.user_event(USER_UPDATED, user, context))
+    return user
+
+
+def _delete(transaction: Transaction, context: RequestContext, ref: str) -> None:
+    user = _get(transaction, ref)
+    require_match(context, etag_of(user))
+    identity_model.require_role_at_least(context.principal, user.role)
+    _require_remaining_admin(transaction, user, None)
+    users.remove(transaction, user.id)
+    sessions.revoke_all(transaction, user.id)
+    transaction.emit(identity_model.user_event(USER_DELETED, user, context))
+
+
+def _require_remaining_admin(reader: Reader, old: User, new: User | None) -> None:
+    was = old.role == "admin" and old.active
+    stays = new is not None and new.role == "admin" and new.active
+    if was and not stays and users.other_admins(reader, old.id) == 0:
+        raise identity_model.last_admin(old.username)

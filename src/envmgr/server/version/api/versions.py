@@ -1,0 +1,271 @@
+"""The REST face of versions, over whatever implements their port."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import TYPE_CHECKING, Annotated, Any
+
+from litestar import Response, delete, get, patch, post, put
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import JSONBody, Parameter
+
+from envmgr.server.contracts.fields import MAX_SAFE_INTEGER, Commit, Digest, Id, Line, Tag
+from envmgr.server.contracts.requests import AppVersionCreate, VersionCreate, VersionPatch, VersionPut
+from envmgr.server.contracts.resources import LockFile, Version
+from envmgr.server.kit.common.preconditions import etag_of
+from envmgr.server.kit.http.errors import problem_responses
+from envmgr.server.kit.http.params import DEFAULT_PAGE_SIZE, Cursor, Limit, param_from, sort_param
+from envmgr.server.kit.http.requests import (
+    HttpRequest,
+    idempotent_context,
+    page_request,
+    request_context,
+    require_known_params,
+)
+from envmgr.server.kit.http.responses import page_response, resource_response, result_response
+from envmgr.server.version.api import usage
+from envmgr.server.version.api.tag_routes import require_exact, slash_tag_routes
+
+if TYPE_CHECKING:
+    from envmgr.server.contracts.ports import Versions
+
+
+Ref = Annotated[
+    str,
+    Parameter(
+        min_length=1,
+        max_length=100,
+        schema_extra={"examples": ["shop"]},
+        description="An app's id or name.",
+    ),
+]
+VersionId = Annotated[int, Parameter(ge=1, le=MAX_SAFE_INTEGER, description="A version's id.")]
+TagName = Annotated[
+    str, param_from(Tag, "A version's tag; its slashes may be sent as `%2F`, or as they are.")
+]
+AppIdFilter = Annotated[int | None, param_from(Id, "Of the app with this id.")]
+AppFilter = Annotated[
+    str | None, Parameter(min_length=1, max_length=100, description="Of this app: its id or name.")
+]
+TagFilter = Annotated[str | None, param_from(Tag, "With this tag.")]
+CommitFilter = Annotated[str | None, param_from(Commit, "Built from this commit.")]
+GitRefFilter = Annotated[str | None, param_from(Line, "Built from this branch or tag, as it was said.")]
+LockFilter = Annotated[str | None, param_from(Digest, "Built with the lock that has this digest.")]
+Sort = Annotated[str | None, sort_param("id", "tag", "created_at", "updated_at")]
+_TAGS = ["versions"]
+_READ_OPTIONS: dict[str, Any] = {"tags": _TAGS, "opt": {"scope": "versions:read"}}
+_WRITE_OPTIONS: dict[str, Any] = {"tags": _TAGS, "opt": {"scope": "versions:write"}}
+_SENT = (404, 409, 413, 415, 422)
+_CREATED = {201: ResponseSpec(Version, generate_examples=False, description="It was not there, and now is.")}
+
+
+def routes(versions: Versions) -> list[Any]:
+    """Make the handlers."""
+    return [*_collection(versions), *_item(versions), *_of_app(versions), *usage.routes(versions)]
+
+
+def _collection(versions: Versions) -> list[Any]:
+    @post(
+        "/versions",
+        operation_id="createVersion",
+        summary="Register a version",
+        responses=problem_responses(*_SENT),
+        **_WRITE_OPTIONS,
+    )
+    async def create(request: HttpRequest, data: JSONBody[VersionCreate]) -> Response[Version]:
+        answer = await versions.create(
+            await idempotent_context(request), str(data.app_id), data.tag, _version_content(data)
+        )
+        return result_response(answer, _address(answer.value), etag_of(answer.value))
+
+    @get(
+        "/versions",
+        operation_id="listVersions",
+        summary="List versions",
+        responses=problem_responses(404),
+        **_READ_OPTIONS,
+    )
+    async def listing(  # noqa: PLR0913, PLR0917 - each is a parameter of the query
+        request: HttpRequest,
+        limit: Limit = DEFAULT_PAGE_SIZE,
+        cursor: Cursor = None,
+        sort: Sort = None,
+        app_id: AppIdFilter = None,
+        app: AppFilter = None,
+        tag: TagFilter = None,
+        commit: CommitFilter = None,
+        ref: GitRefFilter = None,
+        lock_digest: LockFilter = None,
+    ) -> Response[list[Version]]:
+        filters: dict[str, str | int | None] = {
+            "app_id": app_id,
+            "app": app,
+            "tag": tag,
+            "commit": commit,
+            "ref": ref,
+            "lock_digest": lock_digest,
+        }
+        paging = page_request(request, limit, cursor, sort, **filters)
+        return page_response(request, await versions.list(request_context(request), paging))
+
+    return [create, listing]
+
+
+def _item(versions: Versions) -> list[Any]:
+    @get(
+        "/versions/{version_id:int}",
+        operation_id="getVersion",
+        summary="Show a version",
+        responses=problem_responses(404),
+        **_READ_OPTIONS,
+    )
+    async def show(request: HttpRequest, version_id: VersionId) -> Response[Version]:
+        found = await versions.get(request_context(request), version_id)
+        return resource_response(request, found, etag_of(found))
+
+    @get(
+        "/versions/{version_id:int}/lock",
+        operation_id="getVersionLock",
+        summary="Show the lock that a version was built with",
+        responses=problem_responses(404),
+        **_READ_OPTIONS,
+    )
+    async def lock(request: HttpRequest, version_id: VersionId) -> Response[LockFile]:
+        found = await versions.lock(request_context(request), version_id)
+        return resource_response(request, found, _tag(found))
+
+    @put(
+        "/versions/{version_id:int}",
+        operation_id="putVersion",
+        summary="Say all of a version",
+        description="What was built (commit, artifacts, lock, `.envmgr`) must be the same; the rest may change.",
+        responses=problem_responses(*_SENT, 412, 428),
+        **_WRITE_OPTIONS,
+    )
+    async def replace(
+        request: HttpRequest, version_id: VersionId, data: JSONBody[VersionPut]
+    ) -> Response[Version]:
+        changed = await versions.replace(request_context(request), version_id, data)
+        return resource_response(request, changed, etag_of(changed))
+
+    @patch(
+        "/versions/{version_id:int}",
+        operation_id="changeVersion",
+        summary="Say some of a version",
+        responses=problem_responses(404, 412, 413, 415, 428),
+        **_WRITE_OPTIONS,
+    )
+    async def change(
+        request: HttpRequest, version_id: VersionId, data: JSONBody[VersionPatch]
+    ) -> Response[Version]:
+        changed = await versions.update(request_context(request), version_id, data)
+        return resource_response(request, changed, etag_of(changed))
+
+    @delete(
+        "/versions/{version_id:int}",
+        operation_id="deleteVersion",
+        summary="Delete a version that stands nowhere",
+        responses=problem_responses(404, 409, 412, 428),
+        **_WRITE_OPTIONS,
+    )
+    async def remove(request: HttpRequest, version_id: VersionId) -> None:
+        require_known_params(request)
+        await versions.delete(request_context(request), version_id)
+
+    return [show, lock, replace, change, remove]
+
+
+def _of_app(versions: Versions) -> list[Any]:
+    @get(
+        "/apps/{app:str}/versions",
+        operation_id="listAppVersions",
+        summary="List the versions of an app",
+        responses=problem_responses(404),
+        **_READ_OPTIONS,
+    )
+    async def listing(  # noqa: PLR0913, PLR0917 - each is a parameter of the query
+        request: HttpRequest,
+        app: Ref,
+        limit: Limit = DEFAULT_PAGE_SIZE,
+        cursor: Cursor = None,
+        sort: Sort = None,
+        tag: TagFilter = None,
+        commit: CommitFilter = None,
+        ref: GitRefFilter = None,
+        lock_digest: LockFilter = None,
+    ) -> Response[list[Version]]:
+        filters = {"tag": tag, "commit": commit, "ref": ref, "lock_digest": lock_digest}
+        paging = page_request(request, limit, cursor, sort, **filters).with_filters(app=app)
+        return page_response(request, await versions.list(request_context(request), paging))
+
+    @post(
+        "/apps/{app:str}/versions",
+        operation_id="createAppVersion",
+        summary="Register a version of an app",
+        responses=problem_responses(*_SENT),
+        **_WRITE_OPTIONS,
+    )
+    async def create(request: HttpRequest, app: Ref, data: JSONBody[AppVersionCreate]) -> Response[Version]:
+        answer = await versions.create(
+            await idempotent_context(request), app, data.tag, _version_content(data)
+        )
+        return result_response(answer, _address(answer.value), etag_of(answer.value))
+
+    @get(
+        "/apps/{app:str}/versions/{tag:str}",
+        operation_id="getAppVersion",
+        summary="Show a version of an app",
+        responses=problem_responses(404),
+        **_READ_OPTIONS,
+    )
+    async def show(request: HttpRequest, app: Ref, tag: TagName) -> Response[Version]:
+        require_exact(request)
+        found = await versions.find(request_context(request), app, tag)
+        return resource_response(request, found, etag_of(found))
+
+    @put(
+        "/apps/{app:str}/versions/{tag:str}",
+        operation_id="putAppVersion",
+        summary="Register a version of an app, unless it is there",
+        description=(
+            "Sent again with the same content (commit, artifacts, lock, `.envmgr`) it answers 200 with what is there, "
+            "and changes nothing; with other content it is refused, with both digests."
+        ),
+        responses={**problem_responses(*_SENT, 412, 428), **_CREATED},
+        **_WRITE_OPTIONS,
+    )
+    async def register(
+        request: HttpRequest, app: Ref, tag: TagName, data: JSONBody[VersionPut]
+    ) -> Response[Version]:
+        require_exact(request)
+        answer = await versions.upsert(request_context(request), app, tag, data)
+        return result_response(answer, _address(answer.value), etag_of(answer.value))
+
+    @get(
+        "/apps/{app:str}/versions/{tag:str}/lock",
+        operation_id="getAppVersionLock",
+        summary="Show the lock that a version of an app was built with",
+        responses=problem_responses(404),
+        **_READ_OPTIONS,
+    )
+    async def lock(request: HttpRequest, app: Ref, tag: TagName) -> Response[LockFile]:
+        require_exact(request)
+        context = request_context(request)
+        version = await versions.find(context, app, tag)
+        found = await versions.lock(context, version.id)
+        return resource_response(request, found, _tag(found))
+
+    return [listing, create, show, register, lock, *slash_tag_routes(show, register, lock)]
+
+
+def _version_content(new: VersionCreate | AppVersionCreate) -> VersionPut:
+    """Return what is said of a version, without what names it."""
+    return VersionPut(**{name: getattr(new, name) for name in VersionPut.__struct_fields__})
+
+
+def _address(version: Version) -> str:
+    return f"/versions/{version.id}"
+
+
+def _tag(lock: LockFile) -> str:
+    return sha256(f"{lock.digest} {lock.dotfile}".encode()).hexdigest()[:32]

@@ -1,0 +1,1 @@
+"""Rules of versions: content, lock parsing, range matching."""

@@ -1,0 +1,259 @@
+"""The use cases of versions: each one unit of work, and its event in the same transaction."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from envmgr.server.contracts.deletion import rollback_on_error
+from envmgr.server.contracts.events import VERSION_CREATED, VERSION_DELETED, VERSION_UPDATED
+from envmgr.server.contracts.resources import Version
+from envmgr.server.kit.common.clock import parse_rfc3339
+from envmgr.server.kit.common.preconditions import etag_of, require_app_access, require_match
+from envmgr.server.kit.common.problems import NotFound, PreconditionFailed
+from envmgr.server.kit.common.results import Result
+from envmgr.server.kit.db.idempotency import idempotent
+from envmgr.server.version.domain import lock_parser, range_matching, version_model
+from envmgr.server.version.service import usage
+from envmgr.server.version.store import app_projection, consumer_offset, lock_store, version_rows
+
+if TYPE_CHECKING:
+    from envmgr.server.contracts.ports import Apps, Deployments
+    from envmgr.server.contracts.requests import VersionPatch, VersionPut
+    from envmgr.server.contracts.resources import App, Artifact, LockedTool, LockFile, Usage
+    from envmgr.server.kit.common.context import RequestContext
+    from envmgr.server.kit.db.pagination import Page, PageRequest
+    from envmgr.server.kit.db.sql import Database, Reader, Transaction
+
+LARGE_LOCK_CHARS = 64 * 2**10
+"""A lock of more characters is read in a thread, so that nobody else waits for it."""
+MAX_CONCURRENT_PARSES = 2
+"""Such locks that are read at the same time: each takes many times its size for a moment."""
+
+
+class VersionService:
+    """Versions, in this process (implements `contracts.ports.Versions`)."""
+
+    def __init__(self, database: Database, apps: Apps, deployments: Deployments) -> None:
+        self._database = database
+        self._apps = apps
+        self._deployments = deployments
+        self._reading = asyncio.Semaphore(MAX_CONCURRENT_PARSES)
+
+    async def create(self, context: RequestContext, app: str, tag: str, new: VersionPut) -> Result[Version]:
+        """Register a version under a tag that its app does not have yet."""
+        owner = await self._apps.get(context, app)
+        push = await self._read(new)
+        return await self._database.write(
+            idempotent(context, Version, lambda transaction: _create(transaction, context, owner, tag, push))
+        )
+
+    async def upsert(self, context: RequestContext, app: str, tag: str, put: VersionPut) -> Result[Version]:
+        """Register a version, or find it there as it is; with other content raise VersionContentMismatch."""
+        owner = await self._apps.get(context, app)
+        push = await self._read(put)
+        return await self._database.write(lambda transaction: _put(transaction, context, owner, tag, push))
+
+    async def get(self, context: RequestContext, version_id: int) -> Version:
+        """Return a version."""
+        return await self._database.read_inline(lambda reader: _get(reader, context, version_id))
+
+    async def find(self, context: RequestContext, app: str, tag: str) -> Version:
+        """Return the version of an app by its tag."""
+        owner = await self._apps.get(context, app)
+        found = await self._database.read_inline(lambda reader: version_rows.find_tag(reader, owner.id, tag))
+        if found is None:
+            raise NotFound(f"{owner.name} has no version {tag!r}")
+        return found
+
+    async def lock(self, context: RequestContext, version_id: int) -> LockFile:
+        """Return the lock that a version was built with."""
+        version = await self.get(context, version_id)
+        found = await self._database.read_inline(lambda reader: version_rows.lock(reader, version_id))
+        if found is None:
+            raise NotFound(f"{version.app} {version.tag} came without a lock")
+        return found
+
+    async def list(self, context: RequestContext, paging: PageRequest) -> Page[Version]:
+        """Return a page of versions; the filter `app` names an app by id or name, and one that is not is NotFound."""
+        if "app" in paging.filters:
+            owner = await self._apps.get(context, str(paging.filters["app"]))
+            paging = paging.with_filters(app=owner.id)
+        return await self._database.read(
+            lambda reader: version_rows.page(reader, paging, context.principal.apps)
+        )
+
+    async def replace(self, context: RequestContext, version_id: int, put: VersionPut) -> Version:
+        """Say all of a version; what was built must stay the same."""
+        push = await self._read(put)
+        return await self._database.write(
+            lambda transaction: _replace(transaction, context, version_id, push)
+        )
+
+    async def update(self, context: RequestContext, version_id: int, change: VersionPatch) -> Version:
+        """Say some of a version."""
+        return await self._database.write(
+            lambda transaction: _change(transaction, context, version_id, change)
+        )
+
+    async def delete(self, context: RequestContext, version_id: int) -> None:
+        """Remove a version that stands nowhere."""
+        version = await self.get(context, version_id)
+        require_match(context, etag_of(version))
+        leave = await self._deployments.begin_deletion(context, version_id=version_id)
+        if leave.hold_id is None:
+            raise version_model.in_use(version, leave.active_placements)
+        async with rollback_on_error(self._deployments, context, leave):
+            await self._database.write(lambda transaction: _delete(transaction, context, version_id))
+
+    async def usage(
+        self, context: RequestContext, tool: str, spec: str, environment: str | None, paging: PageRequest
+    ) -> Usage:
+        """Tell which deployed versions a range of a tool touches, of the apps that the caller may see.
+
+        Knows of every deployment that was answered before, or raises NotHeardYet; and NotFound for an environment
+        that is not.
+        """
+        question = usage.UsageQuery(
+            tool=tool,
+            spec=range_matching.read(spec),
+            environment=environment,
+            apps=context.principal.apps,
+            limit=paging.limit,
+            cursor=paging.cursor,
+        )
+        if environment is not None:
+            await self._deployments.get_environment(context, environment)
+        await consumer_offset.wait_until_consumed(
+            self._database, await self._deployments.latest_sequence(context)
+        )
+        return await self._database.read(lambda reader: usage.find_usage(reader, question))
+
+    async def _read(self, put: VersionPut) -> version_model.VersionSubmission:
+        """Read what a push says; a lock that is here already needs no reading again."""
+        sent = put.toolchain
+        if sent is None:
+            return version_model.build_submission(put, None, ())
+        lock_parser.check_digest(sent.lock, sent.lock_digest)
+        lock_digest = lock_parser.digest_of(sent.lock)
+        tools = await self._database.read_inline(lambda reader: _known_tools(reader, lock_digest))
+        if tools is None:
+            tools = await self._tools(sent.lock)
+        return version_model.build_submission(put, lock_digest, tools)
+
+    async def _tools(self, lock: str) -> tuple[LockedTool, ...]:
+        if len(lock) <= LARGE_LOCK_CHARS:
+            return lock_parser.read(lock)
+        async with self._reading:
+            return await asyncio.to_thread(lock_parser.read, lock)
+
+
+def _known_tools(reader: Reader, lock_digest: str) -> tuple[LockedTool, ...] | None:
+    return lock_store.tools(reader, lock_digest) if lock_store.has_lock(reader, lock_digest) else None
+
+
+def _get(reader: Reader, context: RequestContext, version_id: int) -> Version:
+    version = version_rows.find(reader, version_id)
+    if version is None:
+        raise NotFound(f"there is no version {version_id}")
+    require_app_access(context, version.app)
+    return version
+
+
+def _create(
+    transaction: Transaction,
+    context: RequestContext,
+    app: App,
+    tag: str,
+    submission: version_model.VersionSubmission,
+) -> Version:
+    name = _current_app_name(transaction, app)
+    if version_rows.find_tag(transaction, app.id, tag):
+        raise version_model.tag_taken(name, tag)
+    return _add(transaction, context, app.id, name, tag, submission)
+
+
+def _put(
+    transaction: Transaction,
+    context: RequestContext,
+    app: App,
+    tag: str,
+    submission: version_model.VersionSubmission,
+) -> Result[Version]:
+    name = _current_app_name(transaction, app)
+    have = version_rows.find_tag(transaction, app.id, tag)
+    if have:
+        require_match(context, etag_of(have))
+        version_model.require_same_content(have, submission.content)
+        return Result(have, created=False)
+    if context.if_match is not None:
+        raise PreconditionFailed(
+            f"{name} has no version {tag} (any more): send it without If-Match to register it"
+        )
+    return Result(_add(transaction, context, app.id, name, tag, submission))
+
+
+def _add(
+    transaction: Transaction,
+    context: RequestContext,
+    app_id: int,
+    name: str,
+    tag: str,
+    submission: version_model.VersionSubmission,
+) -> Version:
+    if submission.content.lock_digest is not None:
+        lock_store.add(transaction, submission.content.lock_digest, submission.lock, submission.tools)
+    version = version_rows.add(transaction, app_id, name, tag, submission)
+    transaction.emit(version_model.version_event_for(VERSION_CREATED, version, context))
+    return version
+
+
+def _current_app_name(transaction: Transaction, app: App) -> str:
+    """Return what an app is called: events may have told something newer than its service did a moment ago."""
+    told = app_projection.get(transaction, app.id)
+    if told is None:
+        return app.name
+    if told.deleted:
+        raise NotFound(f"there is no app {app.name!r}")
+    return told.name if told.updated_at >= parse_rfc3339(app.updated_at) else app.name
+
+
+def _replace(
+    transaction: Transaction,
+    context: RequestContext,
+    version_id: int,
+    submission: version_model.VersionSubmission,
+) -> Version:
+    have = _get(transaction, context, version_id)
+    require_match(context, etag_of(have))
+    version_model.require_same_content(have, submission.content)
+    return _update_metadata(transaction, context, have, submission.metadata, submission.content.artifacts)
+
+
+def _change(
+    transaction: Transaction, context: RequestContext, version_id: int, change: VersionPatch
+) -> Version:
+    have = _get(transaction, context, version_id)
+    require_match(context, etag_of(have))
+    return _update_metadata(transaction, context, have, version_model.merged(have, change), have.artifacts)
+
+
+def _update_metadata(
+    transaction: Transaction,
+    context: RequestContext,
+    have: Version,
+    metadata: version_model.VersionMetadata,
+    artifacts: tuple[Artifact, ...],
+) -> Version:
+    if not version_model.differs(have, metadata, artifacts):
+        return have
+    version = version_rows.update_metadata(transaction, have, metadata, artifacts)
+    transaction.emit(version_model.version_event_for(VERSION_UPDATED, version, context))
+    return version
+
+
+def _delete(transaction: Transaction, context: RequestContext, version_id: int) -> None:
+    version = _get(transaction, context, version_id)
+    require_match(context, etag_of(version))
+    version_rows.remove(transaction, version)
+    transaction.emit(version_model.version_event_for(VERSION_DELETED, version, context))

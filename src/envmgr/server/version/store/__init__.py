@@ -1,0 +1,1 @@
+"""SQL of versions, locks and projections."""

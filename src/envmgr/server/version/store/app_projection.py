@@ -1,0 +1,86 @@
+"""What events told of apps: what they are called now, and which are gone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import bindparam, select, update
+from sqlalchemy.dialects.sqlite import insert
+
+from envmgr.server.kit.db.sql import Statement
+from envmgr.server.version.store.tables import app_projection, placement, version
+
+if TYPE_CHECKING:
+    from envmgr.server.kit.db.sql import Reader, Transaction
+
+_FIND = Statement(
+    select(app_projection.c.name, app_projection.c.updated_at, app_projection.c.deleted).where(
+        app_projection.c.app_id == bindparam("app_id")
+    )
+)
+_new = insert(app_projection)
+_UPSERT = Statement(
+    _new.values({column.name: bindparam(column.name) for column in app_projection.c}).on_conflict_do_update(
+        index_elements=["app_id"],
+        set_={name: _new.excluded[name] for name in ("name", "updated_at", "sequence", "deleted")},
+        where=(app_projection.c.deleted == 0) & (app_projection.c.sequence < _new.excluded.sequence),
+    )
+)
+_RENAME_VERSIONS = Statement(
+    update(version)
+    .where(version.c.app_id == bindparam("which"), version.c.app != bindparam("called"))
+    .values(app=bindparam("called"), rev=version.c.rev + 1)
+)
+_RENAME_PLACEMENTS = Statement(
+    update(placement).where(placement.c.app_id == bindparam("which")).values(app=bindparam("called"))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AppRecord:
+    """What is known of an app."""
+
+    name: str
+    updated_at: int
+    deleted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AppUpdate:
+    """What an event told of an app."""
+
+    app_id: int
+    name: str
+    updated_at: int
+    sequence: int
+
+
+def get(reader: Reader, app_id: int) -> AppRecord | None:
+    """Return what events told of an app, if any did."""
+    row = reader.one(_FIND, app_id=app_id)
+    return AppRecord(row[0], row[1], bool(row[2])) if row else None
+
+
+def apply_rename(transaction: Transaction, app_update: AppUpdate) -> None:
+    """Call an app by its new name everywhere, unless something newer is known of it."""
+    if _upsert(transaction, app_update, deleted=False):
+        transaction.execute(_RENAME_VERSIONS, which=app_update.app_id, called=app_update.name)
+        transaction.execute(_RENAME_PLACEMENTS, which=app_update.app_id, called=app_update.name)
+
+
+def mark_deleted(transaction: Transaction, app_update: AppUpdate) -> None:
+    """Remember for ever that an app is gone: ids are never given again."""
+    _upsert(transaction, app_update, deleted=True)
+
+
+def _upsert(transaction: Transaction, app_update: AppUpdate, *, deleted: bool) -> bool:
+    changed = transaction.execute(
+        _UPSERT,
+        app_id=app_update.app_id,
+        name=app_update.name,
+        updated_at=app_update.updated_at,
+        sequence=app_update.sequence,
+        deleted=int(deleted),
+    )
+    return changed == 1

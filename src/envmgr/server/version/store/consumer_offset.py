@@ -1,0 +1,87 @@
+"""How far the events of deployments are taken in: whoever answers from them must not answer from before one."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+from sqlalchemy import bindparam, select
+from sqlalchemy.dialects.sqlite import insert
+
+from envmgr.server.contracts.events import (
+    AUTO_DEPLOY_SKIPPED,
+    DEPLOYMENT_CREATED,
+    DEPLOYMENT_DELETED,
+    DEPLOYMENT_UPDATED,
+    ENVIRONMENT_CREATED,
+    ENVIRONMENT_DELETED,
+    ENVIRONMENT_UPDATED,
+)
+from envmgr.server.kit.common.problems import ServiceUnavailable
+from envmgr.server.kit.db.sql import Statement
+from envmgr.server.kit.messaging.dead_letters import has_dead_letters
+from envmgr.server.version.store.tables import consumer_offset
+
+if TYPE_CHECKING:
+    from envmgr.server.kit.common.events import EventEnvelope
+    from envmgr.server.kit.db.sql import Database, Reader, Transaction
+
+CONSUMER, SOURCE = "version-places", "deployment"
+"""The consumer of what deployments tell, and who tells it."""
+SOURCE_EVENT_TYPES = (
+    *(DEPLOYMENT_CREATED, DEPLOYMENT_UPDATED, DEPLOYMENT_DELETED),
+    *(ENVIRONMENT_CREATED, ENVIRONMENT_UPDATED, ENVIRONMENT_DELETED),
+    AUTO_DEPLOY_SKIPPED,
+)
+"""Every type that deployments tell, also those that change no place: their numbers count as well."""
+WAIT_TIMEOUT_SECONDS = 2.0
+"""Seconds that an answer may wait for events."""
+FIRST_POLL_SECONDS, POLL_INTERVAL_SECONDS = 0.005, 0.02
+"""Seconds before looks at whether they came."""
+
+_FIND_OFFSET = Statement(
+    select(consumer_offset.c.sequence).where(consumer_offset.c.source == bindparam("source"))
+)
+_new = insert(consumer_offset).values(source=bindparam("source"), sequence=bindparam("upto"))
+_RECORD_OFFSET = Statement(
+    _new.on_conflict_do_update(
+        index_elements=["source"],
+        set_={"sequence": _new.excluded.sequence},
+        where=consumer_offset.c.sequence < _new.excluded.sequence,
+    )
+)
+
+
+class ProjectionBehind(ServiceUnavailable):
+    """What was deployed last is not taken in."""
+
+    title = "What was deployed last is not known here yet"
+
+
+def record_offset(transaction: Transaction, event: EventEnvelope) -> None:
+    """Write down that everything up to an event was taken in, or buried."""
+    transaction.execute(_RECORD_OFFSET, source=event.service, upto=event.sequence)
+
+
+async def wait_until_consumed(
+    database: Database, up_to: int, timeout_seconds: float = WAIT_TIMEOUT_SECONDS
+) -> None:
+    """Return when what deployments told up to a number is taken in. Raise NotHeardYet."""
+    until, pause = time.monotonic() + timeout_seconds, FIRST_POLL_SECONDS
+    while await database.read_inline(_offset) < up_to:
+        if time.monotonic() > until:
+            raise ProjectionBehind("deployments were made that are still on their way here: ask again")
+        await asyncio.sleep(pause)
+        pause = POLL_INTERVAL_SECONDS
+
+
+def _offset(reader: Reader) -> int:
+    if has_dead_letters(reader, CONSUMER):
+        raise ProjectionBehind(
+            "an event of a deployment could not be taken in, and the answer would be wrong: "
+            "see `envmgr-alm dead-letters list`",
+            retry_after=60,
+        )
+    row = reader.one(_FIND_OFFSET, source=SOURCE)
+    return int(row[0]) if row else 0

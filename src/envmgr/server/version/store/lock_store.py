@@ -1,0 +1,88 @@
+"""Locks and what they pin, in the database: each lock once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+from sqlalchemy import bindparam, delete, exists, insert, select
+
+from envmgr.server.contracts.resources import LockedTool
+from envmgr.server.kit.db.sql import Statement, json_rows
+from envmgr.server.version.store.tables import toolchain, toolchain_tool, version
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from envmgr.server.kit.db.sql import Reader, Transaction
+
+_HAS_LOCK = Statement(
+    select(toolchain.c.lock_digest).where(toolchain.c.lock_digest == bindparam("lock_digest"))
+)
+_LOCK = Statement(select(toolchain.c.lock).where(toolchain.c.lock_digest == bindparam("lock_digest")))
+_TOOLS = Statement(
+    select(
+        toolchain_tool.c.tool,
+        toolchain_tool.c.version,
+        toolchain_tool.c.requests,
+        toolchain_tool.c.platforms,
+    )
+    .where(toolchain_tool.c.lock_digest == bindparam("lock_digest"))
+    .order_by(toolchain_tool.c.position)
+)
+_ADD = Statement(insert(toolchain))
+_COLUMNS = ("lock_digest", "tool", "version", "position", "requests", "platforms")
+_ADD_TOOLS = Statement(insert(toolchain_tool).from_select(_COLUMNS, json_rows(*_COLUMNS)))
+_DELETE_UNREFERENCED = Statement(
+    delete(toolchain).where(
+        toolchain.c.lock_digest == bindparam("unused"),
+        ~exists().where(version.c.lock_digest == bindparam("unused")),
+    )
+)
+_DELETE_TOOLS = Statement(delete(toolchain_tool).where(toolchain_tool.c.lock_digest == bindparam("unused")))
+_encode = msgspec.json.Encoder().encode
+_texts = msgspec.json.Decoder(tuple[str, ...]).decode
+
+
+def has_lock(reader: Reader, lock_digest: str) -> bool:
+    """Say whether a lock is here."""
+    return reader.one(_HAS_LOCK, lock_digest=lock_digest) is not None
+
+
+def lock(reader: Reader, lock_digest: str) -> str:
+    """Return a lock that is here."""
+    row = reader.one(_LOCK, lock_digest=lock_digest)
+    return str(row[0]) if row else ""
+
+
+def tools(reader: Reader, lock_digest: str) -> tuple[LockedTool, ...]:
+    """Return what a lock that is here pins."""
+    return tuple(
+        LockedTool(tool=tool, version=version_, requests=_texts(requests), platforms=_texts(platforms))
+        for tool, version_, requests, platforms in reader.all(_TOOLS, lock_digest=lock_digest)
+    )
+
+
+def add(transaction: Transaction, lock_digest: str, text: str, pinned: Sequence[LockedTool]) -> None:
+    """Write a lock, unless it is here."""
+    if has_lock(transaction, lock_digest):
+        return
+    transaction.execute(_ADD, lock_digest=lock_digest, lock=text)
+    rows = [
+        (
+            lock_digest,
+            each.tool,
+            each.version,
+            position,
+            _encode(each.requests).decode(),
+            _encode(each.platforms).decode(),
+        )
+        for position, each in enumerate(pinned)
+    ]
+    transaction.execute_many(_ADD_TOOLS, rows)
+
+
+def delete_unreferenced(transaction: Transaction, lock_digest: str) -> None:
+    """Remove a lock that no version was built with any more."""
+    if transaction.execute(_DELETE_UNREFERENCED, unused=lock_digest):
+        transaction.execute(_DELETE_TOOLS, unused=lock_digest)

@@ -1,0 +1,242 @@
+"""Versions in the database."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+from sqlalchemy import bindparam, delete, insert, select, update
+
+from envmgr.server.contracts.resources import Artifact, Build, LockFile, Toolchain, Version
+from envmgr.server.kit.common.clock import rfc3339
+from envmgr.server.kit.db.pagination import PagedQuery
+from envmgr.server.kit.db.sql import Statement
+from envmgr.server.version.store import lock_store
+from envmgr.server.version.store.tables import metadata, version
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from envmgr.server.kit.db.pagination import Page, PageRequest
+    from envmgr.server.kit.db.sql import Reader, Row, Transaction
+    from envmgr.server.version.domain.version_model import VersionMetadata, VersionSubmission
+
+HEAD = "0001"
+"""The revision that this code is written for."""
+__all__ = [
+    "HEAD",
+    "add",
+    "find",
+    "find_tag",
+    "lock",
+    "metadata",
+    "of_app",
+    "page",
+    "remove",
+    "update_metadata",
+]
+
+_select_columns = select(
+    version.c.id,
+    version.c.app_id,
+    version.c.app,
+    version.c.tag,
+    version.c.changelog,
+    version.c.commit,
+    version.c.ref,
+    version.c.artifacts,
+    version.c.build,
+    version.c.lock_digest,
+    version.c.digest,
+    version.c.created_at,
+    version.c.updated_at,
+    version.c.rev,
+)
+_BY_ID = Statement(_select_columns.where(version.c.id == bindparam("id")))
+_BY_TAG = Statement(
+    _select_columns.where(version.c.app_id == bindparam("app_id"), version.c.tag == bindparam("tag"))
+)
+_OF_APP = Statement(
+    _select_columns.where(version.c.app_id == bindparam("app_id"))
+    .order_by(version.c.id)
+    .limit(bindparam("most"))
+)
+_LOCK = Statement(
+    select(version.c.lock_digest, version.c.dotfile).where(
+        version.c.id == bindparam("id"), version.c.lock_digest.is_not(None)
+    )
+)
+_INSERT = Statement(
+    insert(version).values(
+        {
+            **{column.name: bindparam(column.name) for column in version.c if column.name != "id"},
+            "created_at": bindparam("now"),
+            "updated_at": bindparam("now"),
+            "rev": 1,
+        }
+    )
+)
+_UPDATE = Statement(
+    update(version)
+    .where(version.c.id == bindparam("which"))
+    .values(
+        changelog=bindparam("said"),
+        ref=bindparam("of"),
+        artifacts=bindparam("made"),
+        build=bindparam("by"),
+        updated_at=bindparam("now"),
+        rev=version.c.rev + 1,
+    )
+)
+_DELETE = Statement(delete(version).where(version.c.id == bindparam("which")))
+_LISTING = PagedQuery(
+    _select_columns,
+    key=version.c.id,
+    sorts={
+        "id": version.c.id,
+        "tag": version.c.tag,
+        "created_at": version.c.created_at,
+        "updated_at": version.c.updated_at,
+    },
+    filters={
+        **{name: version.c[name] for name in ("app_id", "tag", "commit", "ref", "lock_digest")},
+        "app": version.c.app_id,
+    },
+    app=version.c.app,
+)
+_encode = msgspec.json.Encoder().encode
+_artifacts = msgspec.json.Decoder(tuple[Artifact, ...]).decode
+_build = msgspec.json.Decoder(Build).decode
+
+
+def find(reader: Reader, version_id: int) -> Version | None:
+    """Return the version with this id."""
+    row = reader.one(_BY_ID, id=version_id)
+    return _version(row, _toolchains(reader)) if row else None
+
+
+def find_tag(reader: Reader, app_id: int, tag: str) -> Version | None:
+    """Return an app's version by its tag."""
+    row = reader.one(_BY_TAG, app_id=app_id, tag=tag)
+    return _version(row, _toolchains(reader)) if row else None
+
+
+def of_app(reader: Reader, app_id: int, most: int) -> list[Version]:
+    """Return an app's oldest versions."""
+    toolchain_of = _toolchains(reader)
+    return [_version(row, toolchain_of) for row in reader.all(_OF_APP, app_id=app_id, most=most)]
+
+
+def page(reader: Reader, paging: PageRequest, apps: frozenset[str] | None) -> Page[Version]:
+    """Return a page of versions; of the apps with these names only, where they are given."""
+    toolchain_of = _toolchains(reader)
+    return _LISTING.page(reader, paging, lambda row: _version(row, toolchain_of), apps)
+
+
+def lock(reader: Reader, version_id: int) -> LockFile | None:
+    """Return the lock that a version was built with, if it came with one."""
+    row = reader.one(_LOCK, id=version_id)
+    return LockFile(digest=row[0], lock=lock_store.lock(reader, row[0]), dotfile=row[1]) if row else None
+
+
+def add(transaction: Transaction, app_id: int, app: str, tag: str, submission: VersionSubmission) -> Version:
+    """Write a new version, whose lock is here. Raise UniqueViolation where the tag is taken."""
+    content, notes = submission.content, submission.metadata
+    id_ = transaction.insert(
+        _INSERT,
+        app_id=app_id,
+        app=app,
+        tag=tag,
+        changelog=notes.changelog,
+        commit=content.commit,
+        ref=notes.ref,
+        artifacts=_encode(content.artifacts).decode(),
+        build=_encode(notes.build).decode(),
+        lock_digest=content.lock_digest,
+        dotfile=content.dotfile,
+        digest=content.digest,
+        now=transaction.now,
+    )
+    at = rfc3339(transaction.now)
+    return Version(
+        id=id_,
+        app_id=app_id,
+        app=app,
+        tag=tag,
+        changelog=notes.changelog,
+        commit=content.commit,
+        ref=notes.ref,
+        artifacts=content.artifacts,
+        build=notes.build,
+        toolchain=Toolchain(lock_digest=content.lock_digest, tools=submission.tools),
+        digest=content.digest,
+        created_at=at,
+        updated_at=at,
+        rev=1,
+    )
+
+
+def update_metadata(
+    transaction: Transaction, old: Version, metadata: VersionMetadata, artifacts: tuple[Artifact, ...]
+) -> Version:
+    """Write what may change of a version."""
+    transaction.execute(
+        _UPDATE,
+        which=old.id,
+        said=metadata.changelog,
+        of=metadata.ref,
+        made=_encode(artifacts).decode(),
+        by=_encode(metadata.build).decode(),
+        now=transaction.now,
+    )
+    return msgspec.structs.replace(
+        old,
+        changelog=metadata.changelog,
+        ref=metadata.ref,
+        artifacts=artifacts,
+        build=metadata.build,
+        updated_at=rfc3339(transaction.now),
+        rev=old.rev + 1,
+    )
+
+
+def remove(transaction: Transaction, old: Version) -> None:
+    """Remove a version, and its lock where it was the last one built with it."""
+    transaction.execute(_DELETE, which=old.id)
+    if old.toolchain.lock_digest is not None:
+        lock_store.delete_unreferenced(transaction, old.toolchain.lock_digest)
+
+
+def _toolchains(reader: Reader) -> Callable[[str | None], Toolchain]:
+    """Make what reads toolchains, each once however many versions share it."""
+    read: dict[str | None, Toolchain] = {None: Toolchain(lock_digest=None, tools=())}
+
+    def toolchain_of(lock_digest: str | None) -> Toolchain:
+        found = read.get(lock_digest)
+        if found is None and lock_digest is not None:
+            tools = lock_store.tools(reader, lock_digest)
+            found = read[lock_digest] = Toolchain(lock_digest=lock_digest, tools=tools)
+        return found or read[None]
+
+    return toolchain_of
+
+
+def _version(row: Row, toolchain_of: Callable[[str | None], Toolchain]) -> Version:
+    (id_, app_id, app, tag, changelog, commit, ref, artifacts, build) = row[:9]
+    lock_digest, digest, created_at, updated_at, rev = row[9:]
+    return Version(
+        id=id_,
+        app_id=app_id,
+        app=app,
+        tag=tag,
+        changelog=changelog,
+        commit=commit,
+        ref=ref,
+        artifacts=_artifacts(artifacts),
+        build=_build(build),
+        toolchain=toolchain_of(lock_digest),
+        digest=digest,
+        created_at=rfc3339(created_at),
+        updated_at=rfc3339(updated_at),
+        rev=rev,
+    )

@@ -1,0 +1,1 @@
+"""Relay of outboxes and scheduler of jobs."""

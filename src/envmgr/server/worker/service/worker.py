@@ -1,0 +1,82 @@
+"""The worker at work: a relay for each outbox, and everybody's jobs."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from envmgr.server.kit.messaging.dead_letters import DeadLetters
+from envmgr.server.worker import store
+from envmgr.server.worker.service.relay import Relay
+from envmgr.server.worker.service.scheduler import JobScheduler
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from envmgr.server.kit.db.sql import Database
+    from envmgr.server.kit.messaging.bus import Bus
+    from envmgr.server.kit.messaging.outbox import Outbox
+    from envmgr.server.kit.runtime.service_module import ScheduledJob
+    from envmgr.server.kit.telemetry.logs import Log
+    from envmgr.server.kit.telemetry.metrics import Metrics
+
+NAME = "worker"
+
+
+class Worker:
+    """Carries events and runs jobs, in this process."""
+
+    def __init__(self, database: Database, bus: Bus, log: Log, metrics: Metrics) -> None:
+        self.dead_letters = DeadLetters(database, NAME)
+        self._database = database
+        self._bus = bus
+        self._log = log
+        self._metrics = metrics
+        self._relays: list[Relay] = []
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def set_jobs(self, jobs: Sequence[ScheduledJob]) -> None:
+        """Take jobs on; called once, before `start`."""
+        self._scheduler = JobScheduler(self._database, jobs, self.dead_letters, self._log, self._metrics)
+
+    def start(self, outboxes: Sequence[Outbox]) -> Mapping[str, Callable[[], None]]:
+        """Begin; return, by service, what is to be called when its outbox has something new."""
+        self._relays = [Relay(outbox, self._bus, self._log, self._metrics) for outbox in outboxes]
+        self._tasks = [
+            asyncio.create_task(relay.run(), name=f"relay {relay.service}") for relay in self._relays
+        ]
+        self._tasks.append(asyncio.create_task(self._scheduler.run(), name="jobs"))
+        for relay in self._relays:
+            relay.wake()
+        return {relay.service: relay.wake for relay in self._relays}
+
+    async def drain(self, seconds: float) -> None:
+        """Carry what waits, as far as that is done in time; the rest is carried at the next start."""
+        try:
+            async with asyncio.timeout(seconds):
+                # What one consumer does may tell something in another outbox: until nobody says anything new.
+                while await self._has_backlog():
+                    await asyncio.gather(*(relay.drain() for relay in self._relays))
+        except TimeoutError:
+            self._log.warning("stopping with events on their way: they are carried at the next start")
+
+    async def stop(self) -> None:
+        """End the relays and jobs."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def event_counts(self) -> dict[str, float]:
+        """Return how many events there were of each type."""
+        return await self._database.read(store.counts)
+
+    def problems(self) -> list[str]:
+        """Say what does not go as it should."""
+        dead = [f"{task.get_name()} ended" for task in self._tasks if task.done()]
+        failing = [
+            f"{relay.service}: {relay.failures} failed deliveries" for relay in self._relays if relay.failures
+        ]
+        return dead + failing
+
+    async def _has_backlog(self) -> bool:
+        return any([await relay.backlog() for relay in self._relays])

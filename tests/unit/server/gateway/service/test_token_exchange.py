@@ -1,0 +1,277 @@
+from __future__ import annotations
+
+import asyncio
+
+import jwt
+import pytest
+
+from envmgr.server.gateway.domain.requests import BindingCreate, TokenExchangeRequest
+from envmgr.server.gateway.service.token_exchange import GRANT_TYPE, TokenRefused
+from envmgr.server.kit.common.problems import Forbidden, InvalidFields, NotFound, Unauthenticated
+from envmgr.server.kit.db.pagination import PageRequest
+from support.gate import HERE, run
+from support.issuer import AUDIENCE, keys, running
+
+JWT_TYPE = "urn:ietf:params:oauth:token-type:jwt"
+
+
+@pytest.fixture
+def issuer():
+    with running() as found:
+        yield found
+
+
+async def bound(gate, issuer, **given):
+    fields = {"issuer": issuer.url, "audience": AUDIENCE, "claims": {"repository_id": "123"}}
+    new = BindingCreate(**{**fields, "scopes": ("versions:write", "apps:read"), **given})
+    return (await gate.gateway.bindings.create(await gate.admin(), new)).value
+
+
+def exchange(gate, token, **given):
+    asked = TokenExchangeRequest(
+        **{"grant_type": GRANT_TYPE, "subject_token": token, "subject_token_type": JWT_TYPE, **given}
+    )
+    return gate.gateway.exchange.exchange(HERE, asked)
+
+
+async def refusal(gate, token, **given):
+    with pytest.raises(TokenRefused) as caught:
+        await exchange(gate, token, **given)
+    return caught.value
+
+
+@pytest.mark.parametrize("algorithm", ["RS256", "ES256", "EdDSA"])
+def test_a_job_comes_in_as_far_as_its_binding_says(tmp_path, issuer, algorithm):
+    async def scenario(gate):
+        await bound(gate, issuer, apps=("shop",), lifetime=300)
+        given = await exchange(gate, issuer.token(algorithm))
+        assert (given.expires_in, given.scope) == (300, "apps:read versions:write")
+        principal = await gate.who(given.access_token)
+        assert (principal.actor, principal.role, principal.apps) == ("oidc:1/77", "ci", {"shop"})
+        assert principal.scopes == {"versions:write", "apps:read"}
+        (event,) = await gate.told("TokenExchanged")
+        assert (event.actor, event.subject) == ("oidc:1/77", "binding/1")
+        assert event.data["claims"]["repository_id"] == "123"
+        assert given.access_token not in str(event)
+
+    run(tmp_path, scenario)
+
+
+def test_a_token_that_says_what_cannot_be_written_down_is_refused(tmp_path, issuer):
+    async def scenario(gate):
+        await bound(gate, issuer)
+        refused = await refusal(gate, issuer.token(ref="refs/heads/\ud800"))
+        assert "no JWT" in refused.detail
+
+    run(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("jti", ["always the same", None], ids=["by its id", "by its content"])
+def test_each_token_is_exchanged_once(tmp_path, issuer, jti):
+    async def scenario(gate):
+        await bound(gate, issuer)
+        token = issuer.token(jti=jti)
+        found = await asyncio.gather(*(exchange(gate, token) for _ in range(4)), return_exceptions=True)
+        assert sum(isinstance(each, TokenRefused) for each in found) == 3
+        assert "before" in (await refusal(gate, token)).detail
+
+    run(tmp_path, scenario)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"aud": "other"},
+        {"aud": ["other"]},
+        {"aud": None},
+        {"aud": 7},
+        {"sub": None},
+        {"iat": None},
+        {"exp": None},
+        {"exp": 1},
+        {"exp": 2**40},
+        {"nbf": 2**40},
+        {"iat": 2**40},
+        {"repository_id": "124"},
+        {"repository_id": None},
+        {"repository_id": ["123"]},
+        {"repository_id": " 123"},
+    ],
+    ids=repr,
+)
+def test_a_token_that_says_otherwise_is_refused_and_written_down(tmp_path, issuer, changed):
+    async def scenario(gate):
+        await bound(gate, issuer)
+        refused = await refusal(gate, issuer.token(**changed))
+        assert refused.document("")["error"] == "invalid_request"
+        (event,) = await gate.told("AccessDenied")
+        assert event.data["issuer"] == issuer.url
+        assert await exchange(gate, issuer.token(aud=[AUDIENCE, "other"], repository_id=123))
+
+    run(tmp_path, scenario)
+
+
+def test_a_token_that_is_not_the_issuers_is_refused(tmp_path, issuer):
+    good = issuer.token()
+    header, body, signature = good.split(".")
+    public = issuer.jwk("RS256")["n"]
+    bad = {
+        "tampered": f"{header}.{issuer.token(repository_id='9').split('.')[1]}.{signature}",
+        "unsigned": jwt.encode(issuer.claims(), "", "none", headers={"kid": "RS256"}),
+        "by the public key": jwt.encode(issuer.claims(), public, "HS256", headers={"kid": "RS256"}),
+        "by another key": issuer.token("ES256", header={"kid": "RS256"}),
+        "by an unknown key": issuer.token(header={"kid": "unknown"}),
+        "by no named key": issuer.token(header={"kid": ""}),
+        "by another algorithm": jwt.encode(
+            issuer.claims(), keys()["RS256"][0], "RS512", headers={"kid": "RS256"}
+        ),
+        "of another kind": issuer.token(header={"typ": "logout+jwt"}),
+        "with conditions": issuer.token(header={"crit": ["x"], "x": 1}),
+        "of nobody": issuer.token(iss=None),
+        "of a stranger": issuer.token(iss="https://evil.example"),
+        "no token": "x",
+        "too long": "a." * 20_000,
+        "empty": "",
+        "half": f"{header}.{body}",
+    }
+
+    async def scenario(gate):
+        await bound(gate, issuer)
+        for token in bad.values():
+            assert (await refusal(gate, token)).status == 400
+        assert await exchange(gate, good)
+
+    run(tmp_path, scenario)
+
+
+@pytest.mark.filterwarnings("ignore::jwt.warnings.InsecureKeyLengthWarning")
+def test_a_weak_key_of_an_issuer_is_not_relied_on(tmp_path, issuer):
+    from cryptography.hazmat.primitives.asymmetric import rsa
+    from jwt.algorithms import RSAAlgorithm
+
+    weak = rsa.generate_private_key(65537, 1024)
+    issuer.jwks = [
+        {**RSAAlgorithm.to_jwk(weak.public_key(), as_dict=True), "kid": "weak"},
+        {"kty": "oct", "k": "AAAA", "kid": "shared"},
+        issuer.jwk("RS256", "mislabelled", alg="ES256"),
+    ]
+
+    async def scenario(gate):
+        await bound(gate, issuer)
+        for token in (
+            jwt.encode(issuer.claims(), weak, "RS256", headers={"kid": "weak"}),
+            jwt.encode(issuer.claims(), b"\0\0\0", "HS256", headers={"kid": "shared"}),
+            issuer.token(header={"kid": "mislabelled"}),
+        ):
+            assert (
+                "rely" in (await refusal(gate, token)).detail
+                or "algorithm" in (await refusal(gate, token)).detail
+            )
+
+    run(tmp_path, scenario)
+
+
+def test_nobody_but_named_issuers_is_asked_for_keys(tmp_path, issuer):
+    async def scenario(gate):
+        await refusal(gate, issuer.token())
+        assert issuer.asked == []
+
+    run(tmp_path, scenario)
+
+
+def test_a_job_may_ask_for_less_and_not_for_more(tmp_path, issuer):
+    async def scenario(gate):
+        await bound(gate, issuer)
+        given = await exchange(gate, issuer.token(), scope="apps:read")
+        assert (await gate.who(given.access_token)).scopes == {"apps:read"}
+        refused = await refusal(gate, issuer.token(), scope="apps:read users:admin")
+        assert refused.document("")["error"] == "invalid_scope"
+
+    run(tmp_path, scenario)
+
+
+def test_the_binding_that_says_most_of_a_job_is_taken(tmp_path, issuer):
+    async def scenario(gate):
+        await bound(gate, issuer, scopes=("apps:read",))
+        main = {"repository_id": "123", "ref": "refs/heads/main"}
+        await bound(gate, issuer, claims=main, scopes=("versions:write",))
+        assert (await exchange(gate, issuer.token())).scope == "versions:write"
+        assert (await exchange(gate, issuer.token(ref="refs/heads/x"))).scope == "apps:read"
+        assert (await exchange(gate, issuer.token(), scope="apps:read")).scope == "apps:read"
+
+    run(tmp_path, scenario)
+
+
+@pytest.mark.parametrize(
+    ("given", "error"),
+    [
+        ({"grant_type": "password"}, "unsupported_grant_type"),
+        ({"subject_token_type": "urn:ietf:params:oauth:token-type:saml2"}, "invalid_request"),
+        ({"requested_token_type": "urn:ietf:params:oauth:token-type:refresh_token"}, "invalid_request"),
+        ({"audience": "other"}, "invalid_target"),
+    ],
+)
+def test_what_is_asked_must_be_what_there_is(tmp_path, issuer, given, error):
+    async def scenario(gate):
+        await bound(gate, issuer)
+        assert (await refusal(gate, issuer.token(), **given)).document("")["error"] == error
+
+    run(tmp_path, scenario)
+
+
+def test_without_their_binding_jobs_are_out_at_once(tmp_path, issuer):
+    async def scenario(gate):
+        binding = await bound(gate, issuer)
+        given = await exchange(gate, issuer.token())
+        assert await gate.who(given.access_token)
+        admin = await gate.admin()
+        await gate.gateway.bindings.delete(admin, binding.id)
+        with pytest.raises(Unauthenticated):
+            await gate.who(given.access_token)
+        with pytest.raises(NotFound):
+            await gate.gateway.bindings.delete(admin, binding.id)
+        assert (await gate.gateway.bindings.list(admin, PageRequest())).items == []
+
+    run(tmp_path, scenario)
+
+
+@pytest.mark.parametrize(
+    ("issuer_url", "claims", "good"),
+    [
+        ("https://token.actions.githubusercontent.com", {"repository_id": "1"}, True),
+        ("https://token.actions.githubusercontent.com", {"repository": "a/b"}, False),
+        ("https://token.actions.githubusercontent.com", {"sub": "repo:a/b:ref:x"}, False),
+        ("https://token.actions.githubusercontent.com/acme", {"sub": "repo:a/b:ref:x"}, False),
+        ("https://gitlab.com", {"project_path": "a/b"}, False),
+        ("https://gitlab.com", {"project_id": "1"}, True),
+        ("https://ci.example", {"sub": "job"}, True),
+        ("https://ci.example", {"project_id": "1", "ref": "main"}, True),
+        ("https://ci.example", {"ref": "main"}, False),
+        ("https://ci.example", {"sub": ""}, False),
+        ("http://ci.example", {"sub": "job"}, False),
+        ("http://127.0.0.1.ci.example", {"sub": "job"}, False),
+    ],
+)
+def test_a_binding_names_what_nobody_else_can_come_to_be(tmp_path, issuer_url, claims, good):
+    async def scenario(gate):
+        new = BindingCreate(issuer=issuer_url, audience="a", claims=claims, scopes=("apps:read",))
+        call = await gate.admin()
+        if good:
+            assert (await gate.gateway.bindings.create(call, new)).value.created_by == "user:admin"
+        else:
+            with pytest.raises(InvalidFields):
+                await gate.gateway.bindings.create(call, new)
+
+    run(tmp_path, scenario)
+
+
+def test_nobody_lets_jobs_do_what_they_cannot_do_themselves(tmp_path, issuer):
+    async def scenario(gate):
+        call = await gate.call((await gate.key(await gate.admin(), ("users:admin",))).key)
+        new = BindingCreate(
+            issuer=issuer.url, audience="a", claims={"sub": "x"}, scopes=("users:admin", "versions:write")
+        )
+        with pytest.raises(Forbidden):
+            await gate.gateway.bindings.create(call, new)
+
+    run(tmp_path, scenario)

@@ -1,0 +1,271 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from msgspec.structs import replace
+
+from envmgr.server.gateway import module
+from envmgr.server.gateway.domain.identity_model import InvalidCredentials, LastAdmin
+from envmgr.server.gateway.domain.requests import UserCreate, UserPatch
+from envmgr.server.kit.common.context import SCOPES_BY_ROLE, Idempotency
+from envmgr.server.kit.common.problems import (
+    AlreadyExists,
+    Forbidden,
+    IdempotencyKeyReused,
+    InvalidFields,
+    NotFound,
+    PreconditionFailed,
+    Unauthenticated,
+)
+from envmgr.server.kit.db.pagination import PageRequest
+from support.gate import PASSWORD, RING, run
+from support.services import opened, told
+
+
+def first_start(directory, *passwords):
+    async def whole():
+        async with opened(directory, module) as database:
+            gateway = module.make(database, RING)
+            found = [await gateway.create_initial_admin(password) for password in passwords]
+            events = await told(database, "gateway")
+            await gateway.close()
+            return found, events
+
+    return asyncio.run(whole())
+
+
+def test_the_first_admin_gets_a_password_that_is_told_once(tmp_path):
+    (chosen, again), events = first_start(tmp_path, "", "")
+    assert len(chosen) >= 20
+    assert again is None
+    assert [(event.type, event.actor) for event in events] == [("UserCreated", "system:bootstrap")]
+    assert chosen not in str(events)
+    assert chosen.encode() not in (tmp_path / "gateway.db").read_bytes()
+
+
+def test_a_password_from_outside_is_that_of_the_first_start(tmp_path):
+    found, events = first_start(tmp_path, PASSWORD, "another password of mine")
+    assert found == [PASSWORD, None]
+    assert len(events) == 1
+
+    async def scenario(gate):
+        assert await gate.login()
+        with pytest.raises(InvalidCredentials):
+            await gate.login(password="another password of mine")
+
+    run(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("password", ["short", "elevenchars"])
+def test_a_weak_password_from_outside_stops_the_first_start(tmp_path, password):
+    with pytest.raises(InvalidFields):
+        first_start(tmp_path, password)
+
+
+def test_two_first_starts_at_once_make_one_admin(tmp_path):
+    async def whole():
+        async with opened(tmp_path, module) as database:
+            gateway = module.make(database, RING)
+            found = await asyncio.gather(*(gateway.create_initial_admin() for _ in range(4)))
+            events = await told(database, "gateway")
+            await gateway.close()
+            return found, events
+
+    found, events = asyncio.run(whole())
+    assert sum(password is not None for password in found) == 1
+    assert len(events) == 1
+
+
+def test_a_user_is_found_by_id_and_by_name_and_shows_no_password(tmp_path):
+    async def scenario(gate):
+        ada = await gate.somebody("Ada")
+        call = await gate.admin()
+        assert ada == await gate.users.get(call, "ada") == await gate.users.get(call, str(ada.id))
+        assert not hasattr(ada, "password")
+        names = [user.username for user in (await gate.users.list(call, PageRequest())).items]
+        assert names == ["Ada", "admin"]
+
+    run(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("name", ["ada", "ADA", "Ada"])
+def test_a_name_is_given_once_however_it_is_written(tmp_path, name):
+    async def scenario(gate):
+        await gate.somebody("ada")
+        with pytest.raises(AlreadyExists):
+            await gate.somebody(name)
+
+    run(tmp_path, scenario)
+
+
+def test_a_name_is_not_given_again(tmp_path):
+    async def scenario(gate):
+        await gate.somebody("ada")
+        call = await gate.admin()
+        await gate.users.delete(call, "ada")
+        with pytest.raises(NotFound):
+            await gate.users.get(call, "ada")
+        with pytest.raises(AlreadyExists, match="was"):
+            await gate.somebody("ada")
+        with pytest.raises(InvalidCredentials):
+            await gate.login("ada")
+
+    run(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("password", ["short", "ada-the-first", "ADA-the-FIRST"])
+def test_a_bad_password_is_not_taken(tmp_path, password):
+    async def scenario(gate):
+        call = await gate.admin()
+        with pytest.raises(InvalidFields) as caught:
+            await gate.users.create(call, UserCreate(username="ada-the-first", password=password))
+        assert caught.value.errors[0][0] == "/password"
+        assert password not in str(caught.value.document(""))
+
+    run(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("change", [{"role": "viewer"}, {"active": False}, {"password": "another password"}])
+def test_a_change_of_a_user_ends_their_sessions_at_once(tmp_path, change):
+    async def scenario(gate):
+        await gate.somebody("ada")
+        tokens = await gate.login("ada")
+        assert await gate.who(tokens.access_token)
+        changed = await gate.users.update(await gate.admin(), "ada", UserPatch(**change))
+        assert changed.rev == 2
+        with pytest.raises(Unauthenticated):
+            await gate.who(tokens.access_token)
+        assert [event.data["user_id"] for event in await gate.told("UserUpdated")] == [2]
+
+    run(tmp_path, scenario)
+
+
+def test_a_deleted_user_is_out_at_once(tmp_path):
+    async def scenario(gate):
+        await gate.somebody("ada")
+        tokens = await gate.login("ada")
+        await gate.who(tokens.access_token)
+        await gate.users.delete(await gate.admin(), "ada")
+        with pytest.raises(Unauthenticated):
+            await gate.who(tokens.access_token)
+
+    run(tmp_path, scenario)
+
+
+def test_a_change_that_changes_nothing_is_not_told_and_ends_nothing(tmp_path):
+    async def scenario(gate):
+        call = await gate.admin()
+        assert (await gate.users.update(call, "admin", UserPatch(role="admin", active=True))).rev == 1
+        assert await gate.told("UserUpdated") == []
+        assert await gate.call((await gate.login()).access_token)
+
+    run(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("change", [{"role": "user"}, {"role": "viewer"}, {"active": False}])
+def test_the_last_admin_stays_one(tmp_path, change):
+    async def scenario(gate):
+        await gate.somebody("idle", "admin")
+        call = await gate.admin()
+        await gate.users.update(call, "idle", UserPatch(active=False))
+        with pytest.raises(LastAdmin):
+            await gate.users.update(call, "admin", UserPatch(**change))
+        with pytest.raises(LastAdmin):
+            await gate.users.delete(call, "admin")
+        await gate.users.update(call, "idle", UserPatch(active=True))
+        assert await gate.users.update(call, "admin", UserPatch(**change))
+
+    run(tmp_path, scenario)
+
+
+def test_of_two_admins_who_remove_each_other_at_once_one_stays(tmp_path):
+    async def scenario(gate):
+        await gate.somebody("ada", "admin")
+        call = await gate.admin()
+        found = await asyncio.gather(
+            gate.users.delete(call, "ada"),
+            gate.users.update(call, "admin", UserPatch(role="viewer")),
+            return_exceptions=True,
+        )
+        assert sum(isinstance(each, LastAdmin) for each in found) == 1
+
+    run(tmp_path, scenario)
+
+
+def test_who_rules_users_by_a_key_makes_nobody_mightier_than_the_key(tmp_path):
+    async def scenario(gate):
+        key = await gate.key(await gate.admin(), ("users:admin", "apps:read"))
+        call = await gate.call(key.key)
+        for attempt in (
+            gate.users.create(call, UserCreate(username="eve", password=PASSWORD, role="admin")),
+            gate.users.update(call, "admin", UserPatch(password="a password of mine")),
+            gate.users.update(call, "admin", UserPatch(active=False)),
+            gate.users.delete(call, "admin"),
+        ):
+            with pytest.raises(Forbidden):
+                await attempt
+        await gate.somebody("ada", "viewer")
+        with pytest.raises(Forbidden):
+            await gate.users.update(call, "ada", UserPatch(role="admin"))
+
+    run(tmp_path, scenario)
+
+
+def test_no_change_of_a_user_is_lost_to_who_says_what_they_saw(tmp_path):
+    async def scenario(gate):
+        await gate.somebody("ada")
+        await gate.users.update(await gate.admin(), "ada", UserPatch(role="viewer"))
+        with pytest.raises(PreconditionFailed):
+            await gate.users.update(await gate.admin(if_match="2.1"), "ada", UserPatch(role="admin"))
+        with pytest.raises(PreconditionFailed):
+            await gate.users.delete(await gate.admin(if_match="2.1"), "ada")
+
+    run(tmp_path, scenario)
+
+
+def test_a_key_makes_one_user_of_many_requests(tmp_path):
+    async def scenario(gate):
+        call = await gate.admin(key="k")
+        new = UserCreate(username="ada", password=PASSWORD)
+        answers = [await gate.users.create(call, new) for _ in range(3)]
+        assert [answer.replayed for answer in answers] == [False, True, True]
+        other = replace(call, idempotency=Idempotency("k", "other"))
+        with pytest.raises(IdempotencyKeyReused):
+            await gate.users.create(other, new)
+
+    run(tmp_path, scenario)
+
+
+def test_who_has_the_data_in_their_hands_lets_an_admin_in_again(tmp_path):
+    async def scenario(gate):
+        tokens = await gate.login()
+        await gate.users.set_password("admin", "a password from the console")
+        with pytest.raises(Unauthenticated):
+            await gate.who(tokens.access_token)
+        assert await gate.login(password="a password from the console")
+        with pytest.raises(NotFound):
+            await gate.users.set_password("nobody", "a password from the console")
+        (event,) = await gate.told("UserUpdated")
+        assert event.actor == "system:recovery"
+
+    run(tmp_path, scenario)
+
+
+def test_who_is_let_in_for_some_apps_only_sees_and_changes_no_users(tmp_path):
+    async def scenario(gate):
+        key = await gate.key(await gate.admin(), tuple(SCOPES_BY_ROLE["admin"]), app="shop")
+        call = await gate.call(key.key)
+        for attempt in (
+            gate.users.get(call, "admin"),
+            gate.users.list(call, PageRequest()),
+            gate.users.create(call, UserCreate(username="eve", password=PASSWORD, role="viewer")),
+            gate.users.update(call, "nobody", UserPatch(role="viewer")),
+            gate.users.delete(call, "nobody"),
+            gate.gateway.bindings.list(call, PageRequest()),
+            gate.gateway.bindings.delete(call, 1),
+        ):
+            with pytest.raises(Forbidden):
+                await attempt
+
+    run(tmp_path, scenario)

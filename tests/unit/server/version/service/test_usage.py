@@ -1,0 +1,200 @@
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from contextlib import closing
+
+import pytest
+from msgspec import UNSET
+
+from envmgr.server.contracts.requests import VersionPut
+from envmgr.server.contracts.resources import UsageCounts
+from envmgr.server.kit.common.problems import InvalidFields, NotFound
+from envmgr.server.kit.db.pagination import PageRequest
+from envmgr.server.kit.db.sqlite import DIALECT
+from envmgr.server.version import module as version_module
+from envmgr.server.version.store import placements
+from support.services import call, database
+from support.versions import built_with, deliver, stands, versions_of
+
+APPS = ("shop", "blog", "docs", "pay")
+
+
+def run(directory, scenario):
+    """Run a scenario where shop, blog, docs and pay stand in dev and prod."""
+
+    async def whole():
+        async with versions_of(directory, *APPS) as (versions, _, module):
+            await _deploy(versions, module)
+            return await scenario(versions)
+
+    return asyncio.run(whole())
+
+
+async def _deploy(versions, module):
+    built = {
+        "shop": [built_with("nodejs@20.11.0", "go@1.22.0"), built_with("nodejs@20.11.1-rc.1")],
+        "blog": [
+            built_with("nodejs@20.11.1"),
+            built_with("nodejs@18.2.0", "nodejs@22.1.0", "nodejs@lts-branch"),
+        ],
+        "docs": [VersionPut(), built_with("go@1.21.0")],
+        "pay": [built_with("nodejs@master", "npm:@scope/name@1.0.0"), VersionPut()],
+    }
+    sequence = 0
+    for app_id, (app, pushes) in enumerate(built.items(), 1):
+        for environment, push in zip(("dev", "prod"), pushes, strict=True):
+            sequence += 1
+            version = (await versions.create(call(), app, f"for-{environment}", push)).value
+            await deliver(module, stands(sequence, app_id, app, environment, version))
+    # Only what stands counts, not what was built.
+    await versions.create(call(), "shop", "unused", built_with("nodejs@1.0.0"))
+
+
+def brief(uses):
+    return [(use.tool_version, use.environment, use.app) for use in uses]
+
+
+def test_the_three_lists_tell_what_is_touched_and_what_cannot_be_told(tmp_path):
+    async def scenario(versions):
+        usage = await versions.usage(call(), "nodejs", "<20.11.1", None, PageRequest())
+        assert brief(usage.matches) == [
+            ("18.2.0", "prod", "blog"),
+            ("20.11.0", "dev", "shop"),
+            ("20.11.1-rc.1", "prod", "shop"),
+        ]
+        assert brief(usage.unknown) == [("lts-branch", "prod", "blog"), ("master", "dev", "pay")]
+        assert brief(usage.without_lock) == [(None, "dev", "docs"), (None, "prod", "pay")]
+        assert usage.counts == UsageCounts(matches=3, unknown=2, without_lock=2)
+        assert (usage.tool, usage.range, usage.next) == ("nodejs", "<20.11.1", UNSET)
+
+    run(tmp_path, scenario)
+
+
+def test_a_use_says_which_version_stands_where(tmp_path):
+    async def scenario(versions):
+        usage = await versions.usage(call(), "npm:@scope/name", "1", None, PageRequest())
+        (use,) = usage.matches
+        version = await versions.find(call(), "pay", "for-dev")
+        assert (use.app_id, use.app, use.environment, use.version_id, use.tag) == (
+            4,
+            "pay",
+            "dev",
+            version.id,
+            "for-dev",
+        )
+
+    run(tmp_path, scenario)
+
+
+def test_each_matching_version_of_one_lock_is_listed(tmp_path):
+    async def scenario(versions):
+        usage = await versions.usage(call(), "nodejs", "18 || 22", None, PageRequest())
+        assert brief(usage.matches) == [("18.2.0", "prod", "blog"), ("22.1.0", "prod", "blog")]
+        assert usage.counts.matches == 2
+
+    run(tmp_path, scenario)
+
+
+def test_one_environment_may_be_asked_for(tmp_path):
+    async def scenario(versions):
+        usage = await versions.usage(call(), "nodejs", "<20.11.1", "dev", PageRequest())
+        assert brief(usage.matches) == [("20.11.0", "dev", "shop")]
+        assert usage.counts == UsageCounts(matches=1, unknown=1, without_lock=1)
+
+    run(tmp_path, scenario)
+
+
+def test_an_environment_that_is_not_there_is_no_answer(tmp_path):
+    async def scenario(versions):
+        with pytest.raises(NotFound, match="moon"):
+            await versions.usage(call(), "nodejs", "*", "moon", PageRequest())
+
+    run(tmp_path, scenario)
+
+
+def test_a_tool_that_nothing_is_locked_with_touches_nothing_but_what_has_no_lock(tmp_path):
+    async def scenario(versions):
+        usage = await versions.usage(call(), "zig", "*", None, PageRequest())
+        assert usage.counts == UsageCounts(matches=0, unknown=0, without_lock=2)
+
+    run(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("apps", [(), ("shop",), ("blog", "pay"), ("nope",)])
+@pytest.mark.parametrize("environment", [None, "prod"])
+def test_a_credential_for_some_apps_is_told_of_these_only(tmp_path, apps, environment):
+    async def scenario(versions):
+        whole = await versions.usage(call(), "nodejs", "<20.11.1", environment, PageRequest())
+        mine = await versions.usage(call(apps=apps), "nodejs", "<20.11.1", environment, PageRequest())
+        for name in ("matches", "unknown", "without_lock"):
+            expected = tuple(use for use in getattr(whole, name) if use.app in apps)
+            assert getattr(mine, name) == expected
+            assert getattr(mine.counts, name) == len(expected)
+
+    run(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 50])
+@pytest.mark.parametrize("spec", ["*", "<20.11.1", "20"])
+def test_pages_show_every_use_once_and_count_them_all_each_time(tmp_path, limit, spec):
+    async def scenario(versions):
+        whole = await versions.usage(call(), "nodejs", spec, None, PageRequest())
+        seen = {"matches": [], "unknown": [], "without_lock": []}
+        cursor = None
+        while True:
+            page = await versions.usage(call(), "nodejs", spec, None, PageRequest(limit=limit, cursor=cursor))
+            assert page.counts == whole.counts
+            for name, uses in seen.items():
+                assert len(getattr(page, name)) <= limit
+                uses.extend(getattr(page, name))
+            if page.next is UNSET:
+                break
+            cursor = page.next
+        assert {name: tuple(uses) for name, uses in seen.items()} == {
+            name: getattr(whole, name) for name in seen
+        }
+
+    run(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("shape", [(False, None), (True, None), (False, 2), (True, 2)])
+def test_a_question_is_answered_by_indexes_and_without_sorting(tmp_path, shape):
+    statements = (
+        placements._counting,
+        placements._counting_without_lock,
+        placements._listing,
+        placements._listing_without_lock,
+    )
+    names = (
+        "tool",
+        "tool_version",
+        "environment",
+        "app_0",
+        "app_1",
+        "after_environment",
+        "after_app",
+        "most",
+    )
+    asyncio.run(database(tmp_path, version_module).close())
+    with closing(sqlite3.connect(tmp_path / "version.db")) as connection:
+        for statement in statements:
+            text, fixed = statement(shape).compiled(DIALECT)
+            plan = connection.execute(f"EXPLAIN QUERY PLAN {text}", {**dict.fromkeys(names, 1), **fixed})
+            steps = [step for *_, step in plan]
+            assert not [step for step in steps if "SCAN" in step], steps
+            assert shape[1] or not [step for step in steps if "TEMP B-TREE" in step], steps
+
+
+@pytest.mark.parametrize(
+    ("tool", "spec", "environment"), [("go", "*", None), ("nodejs", "20", None), ("nodejs", "*", "prod")]
+)
+def test_a_cursor_goes_on_with_its_own_question_only(tmp_path, tool, spec, environment):
+    async def scenario(versions):
+        cursor = (await versions.usage(call(), "nodejs", "*", None, PageRequest(limit=1))).next
+        for wrong in (cursor, "x", "é", "WzFd", "W10"):
+            with pytest.raises(InvalidFields) as caught:
+                await versions.usage(call(), tool, spec, environment, PageRequest(cursor=wrong))
+            assert caught.value.errors[0][0] == "?cursor"
+
+    run(tmp_path, scenario)

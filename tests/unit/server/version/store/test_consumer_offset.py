@@ -1,0 +1,88 @@
+"""Usage answers from every deployment that was answered before, or says that it cannot."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from envmgr.server.contracts.events import EVENT_TYPES
+from envmgr.server.kit.db.pagination import PageRequest
+from envmgr.server.version.store import consumer_offset
+from support.services import Standing, call
+from support.versions import built_with, deliver, event, stands, versions_of
+
+
+def run(directory, scenario, told):
+    async def whole():
+        deployments = Standing(events=told)
+        async with versions_of(directory, "shop", deployments=deployments) as (versions, database, module):
+            return await scenario(versions, database, module)
+
+    return asyncio.run(whole())
+
+
+async def asked(versions):
+    return [use.tag for use in (await versions.usage(call(), "go", "*", None, PageRequest(limit=50))).matches]
+
+
+def test_usage_waits_for_a_deployment_that_is_on_its_way(tmp_path):
+    async def scenario(versions, _, module):
+        version = (await versions.create(call(), "shop", "1.0", built_with("go@1.22.0"))).value
+        asking = asyncio.create_task(asked(versions))
+        await asyncio.sleep(0.05)
+        assert not asking.done()
+        await deliver(module, stands(1, 1, "shop", "prod", version), stands(2, 1, "shop", "eu", version))
+        assert await asking == ["1.0", "1.0"]
+
+    run(tmp_path, scenario, told=2)
+
+
+def test_usage_does_not_answer_from_before_a_deployment(tmp_path):
+    async def scenario(_, database, module):
+        await deliver(module, event("EnvironmentCreated", 1, {}))
+        with pytest.raises(consumer_offset.ProjectionBehind, match="on their way") as caught:
+            await consumer_offset.wait_until_consumed(database, 2, timeout_seconds=0.02)
+        assert caught.value.headers == {"retry-after": "1"}
+        await consumer_offset.wait_until_consumed(database, 1, timeout_seconds=0)
+
+    run(tmp_path, scenario, told=2)
+
+
+@pytest.mark.parametrize("type_", ["EnvironmentCreated", "EnvironmentUpdated", "AutoDeploySkipped"])
+def test_what_changes_no_place_counts_as_heard(tmp_path, type_):
+    async def scenario(versions, _, module):
+        await deliver(module, event(type_, 7, {}))
+        assert await asked(versions) == []
+
+    run(tmp_path, scenario, told=7)
+
+
+def test_an_event_that_comes_again_takes_nothing_back(tmp_path):
+    async def scenario(versions, _, module):
+        await deliver(module, event("EnvironmentCreated", 7, {}), event("EnvironmentCreated", 3, {}))
+        assert await asked(versions) == []
+
+    run(tmp_path, scenario, told=7)
+
+
+def test_usage_says_that_an_event_was_buried_until_it_is_taken(tmp_path):
+    async def scenario(versions, _, module):
+        version = (await versions.create(call(), "shop", "1.0", built_with("go@1.22.0"))).value
+        (places,) = (each for each in module.subscriptions if each.consumer == consumer_offset.CONSUMER)
+        first, second = stands(1, 1, "shop", "prod", version), stands(2, 1, "shop", "eu", version)
+        await places.dead_letter(first, ValueError("a bug"), 5)
+        await places.handle([second])
+        with pytest.raises(consumer_offset.ProjectionBehind, match="dead-letters") as caught:
+            await asked(versions)
+        assert caught.value.headers == {"retry-after": "60"}
+        await module.dead_letters.retry(1)
+        assert await asked(versions) == ["1.0", "1.0"]
+
+    run(tmp_path, scenario, told=2)
+
+
+def test_every_type_that_deployments_tell_is_heard():
+    """One that is not would leave usage waiting for it."""
+    told = {type_ for type_ in EVENT_TYPES if type_.startswith(("Deployment", "Environment", "AutoDeploy"))}
+    assert set(consumer_offset.SOURCE_EVENT_TYPES) == told

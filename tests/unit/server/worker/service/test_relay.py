@@ -1,0 +1,270 @@
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager, suppress
+
+import pytest
+
+from envmgr.server.app import module as app_module
+from envmgr.server.kit.common.problems import ServiceUnavailable
+from envmgr.server.kit.messaging.bus import InProcessBus, Subscription
+from envmgr.server.kit.messaging.dead_letters import DeadLetters
+from envmgr.server.kit.messaging.inbox import mark_processed
+from envmgr.server.kit.messaging.outbox import Outbox
+from envmgr.server.kit.runtime.service_module import ScheduledJob
+from envmgr.server.kit.telemetry.metrics import Metrics
+from envmgr.server.worker import module as worker_module
+from envmgr.server.worker.service import relay as relay_file
+from envmgr.server.worker.service.relay import Relay
+from support.hearing import Diary, Listener, happening, tells, until
+from support.services import opened
+
+pytestmark = pytest.mark.timeout(60)
+
+
+@asynccontextmanager
+async def carried(database, bus, *, wakes=True, **named):
+    """Carry the events of a database as long as this lasts."""
+    relay = Relay(Outbox(database, "app"), bus, Diary(), Metrics(), batch_window=0.005, **named)
+    task = asyncio.create_task(relay.run())
+    if wakes:
+        database.on_events(relay.wake)
+    relay.wake()
+    try:
+        yield relay
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+def bus_with(*listeners):
+    bus = InProcessBus(initial_backoff=0.001)
+    for number, listener in enumerate(listeners):
+        bus.subscribe(Subscription(f"listener-{number}", frozenset({"*"}), listener.handle, listener.bury))
+    return bus
+
+
+def run(work):
+    asyncio.run(work())
+
+
+def test_events_reach_every_consumer_in_order_and_are_marked(tmp_path):
+    async def work():
+        one, other = Listener(), Listener()
+        async with opened(tmp_path, app_module) as database, carried(database, bus_with(one, other)) as relay:
+            for number in range(20):
+                await database.write(tells(number))
+            await until(lambda: len(one.heard) == len(other.heard) == 20)
+            await relay.drain()
+            assert one.heard == other.heard == list(range(20))
+            assert await Outbox(database, "app").backlog() == 0
+
+    run(work)
+
+
+def test_events_that_waited_before_the_start_are_carried(tmp_path):
+    async def work():
+        listener = Listener()
+        async with opened(tmp_path, app_module) as database:
+            await database.write(tells(1, 2, 3))
+            async with carried(database, bus_with(listener)):
+                await until(lambda: listener.heard == [1, 2, 3])
+
+    run(work)
+
+
+def test_events_that_another_process_wrote_are_found_without_a_call(tmp_path, monkeypatch):
+    monkeypatch.setattr(relay_file, "POLL_INTERVAL_SECONDS", 0.05)
+
+    async def work():
+        listener = Listener()
+        async with (
+            opened(tmp_path, app_module) as database,
+            carried(database, bus_with(listener), wakes=False),
+        ):
+            await database.write(tells(1))
+            await until(lambda: listener.heard == [1])
+
+    run(work)
+
+
+def test_events_of_one_moment_come_together(tmp_path):
+    async def work():
+        listener = Listener()
+        async with opened(tmp_path, app_module) as database, carried(database, bus_with(listener)):
+            await asyncio.sleep(0.02)
+            await asyncio.gather(*(database.write(tells(number)) for number in range(100)))
+            await until(lambda: len(listener.heard) == 100)
+            assert sorted(listener.heard) == list(range(100))
+            assert len(listener.batches) < 20
+
+    run(work)
+
+
+def test_more_than_one_batch_is_carried_without_another_call(tmp_path, monkeypatch):
+    monkeypatch.setattr(relay_file, "BATCH_SIZE", 10)
+
+    async def work():
+        listener = Listener()
+        async with opened(tmp_path, app_module) as database:
+            await database.write(tells(*range(35)))
+            async with carried(database, bus_with(listener)):
+                await until(lambda: len(listener.heard) == 35)
+                assert [len(batch) for batch in listener.batches] == [10, 10, 10, 5]
+
+    run(work)
+
+
+def test_a_consumer_that_is_away_is_tried_again_and_misses_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(relay_file, "INITIAL_BACKOFF_SECONDS", 0.01)
+    away = [True]
+
+    def fails(_events):
+        if away[0]:
+            raise ServiceUnavailable("away")
+
+    async def work():
+        listener = Listener(fails)
+        async with (
+            opened(tmp_path, app_module) as database,
+            carried(database, bus_with(listener)) as relay,
+        ):
+            await database.write(tells(1, 2))
+            await until(lambda: relay.failures)
+            assert (listener.heard, listener.buried) == ([], [])
+            assert await Outbox(database, "app").backlog() == 2
+            away[0] = False
+            await until(lambda: listener.heard == [1, 2])
+            await until(lambda: not relay.failures)
+
+    run(work)
+
+
+def test_poison_is_buried_and_the_others_go_on(tmp_path):
+    def fails(events):
+        if any(event.data["number"] == 2 for event in events):
+            raise ValueError("no such number")
+
+    async def work():
+        picky, other = Listener(fails), Listener()
+        async with opened(tmp_path, app_module) as database, carried(database, bus_with(picky, other)):
+            await database.write(tells(1, 2, 3))
+            await until(lambda: len(picky.heard) == 2)
+            await until(lambda: other.heard == [1, 2, 3])
+            assert picky.heard == [1, 3]
+            assert picky.buried == [(2, "no such number", 5)]
+
+    run(work)
+
+
+@pytest.mark.parametrize("dies_at", ["publish", "mark"])
+def test_a_crash_before_or_after_the_bus_delivers_again_and_an_inbox_takes_once(tmp_path, dies_at):
+    taken = []
+
+    async def work():
+        async with opened(tmp_path, app_module) as database:
+
+            async def handle(events):
+                def unit(transaction):
+                    return [
+                        event.data["number"] for event in events if mark_processed(transaction, "c", event)
+                    ]
+
+                taken.extend(await database.write(unit))
+
+            bus = InProcessBus()
+            bus.subscribe(DeadLetters(database, "app").subscription("c", ["*"], handle))
+            await database.write(tells(1, 2))
+            await cut_short(database, bus, dies_at)
+            assert await Outbox(database, "app").backlog() == 2
+            async with carried(database, bus) as relay:
+                await relay.drain()
+            assert taken == [1, 2]
+
+    run(work)
+
+
+async def cut_short(database, bus, dies_at):
+    """Relay once, and end as a killed process would, before the events are marked."""
+
+    class Dies(BaseException):
+        """The end."""
+
+    class Outlet(Outbox):
+        async def acknowledge(self, _up_to):
+            raise Dies
+
+    class Broken:
+        async def publish(self, _events):
+            raise Dies
+
+    chosen = Broken() if dies_at == "publish" else bus
+    relay = Relay(Outlet(database, "app"), chosen, Diary(), Metrics())
+    with pytest.raises(Dies):
+        await relay._relay_batch()
+
+
+def test_the_time_from_event_to_consumer_is_measured(tmp_path):
+    async def work():
+        metrics = Metrics()
+        async with opened(tmp_path, app_module) as database:
+            await database.write(tells(1, 2))
+            relay = Relay(Outbox(database, "app"), bus_with(Listener()), Diary(), metrics)
+            assert await relay._relay_batch() is False
+            assert b'alm_event_lag_seconds_count{service="app"} 2.0' in metrics.render()
+
+    run(work)
+
+
+def test_the_worker_drains_what_consumers_tell_in_turn(tmp_path):
+    async def work():
+        async with opened(tmp_path, app_module) as one, opened(tmp_path, worker_module) as other:
+            bus = InProcessBus()
+
+            async def echo(events):
+                await other.write(lambda transaction: transaction.emit(happening(len(events))))
+
+            heard = Listener()
+            letters = DeadLetters(one, "app")
+            bus.subscribe(letters.subscription("echo", ["Tested"], only_from("alm/app", echo)))
+            bus.subscribe(letters.subscription("heard", ["Tested"], only_from("alm/worker", heard.handle)))
+            worker = worker_module.make(other, bus, Diary(), Metrics())
+            worker.set_jobs([ScheduledJob("sleep", 60, work)])
+            worker.start([Outbox(one, "app"), Outbox(other, "worker")])
+            await one.write(tells(1, 2, 3))
+            await worker.drain(10)
+            assert heard.heard == [3]
+            assert worker.problems() == []
+            await worker.stop()
+            assert worker.problems() != []
+
+    run(work)
+
+
+def only_from(source, handle):
+    async def chosen(events):
+        if found := [event for event in events if event.source == source]:
+            await handle(found)
+
+    return chosen
+
+
+def test_a_drain_that_takes_too_long_is_given_up(tmp_path):
+    async def work():
+        async with opened(tmp_path, app_module) as one, opened(tmp_path, worker_module) as other:
+
+            def fails(_events):
+                raise ServiceUnavailable("away")
+
+            diary = Diary()
+            worker = worker_module.make(other, bus_with(Listener(fails)), diary, Metrics())
+            worker.set_jobs([])
+            worker.start([Outbox(one, "app")])
+            await one.write(tells(1))
+            await worker.drain(0.3)
+            await worker.stop()
+            assert any("next start" in line for line in diary.events())
+            assert await Outbox(one, "app").backlog() == 1
+
+    run(work)

@@ -1,0 +1,193 @@
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager, suppress
+
+import pytest
+
+from envmgr.server.kit.common.events import EventEnvelope
+from envmgr.server.kit.messaging.bus import InProcessBus
+from envmgr.server.kit.messaging.dead_letters import DeadLetters
+from envmgr.server.kit.runtime.service_module import ScheduledJob
+from envmgr.server.kit.telemetry.metrics import Metrics
+from envmgr.server.worker import event_handlers, module, store
+from envmgr.server.worker.service.scheduler import MAX_ATTEMPTS, JobScheduler
+from support.hearing import Diary, until
+from support.services import opened
+
+pytestmark = pytest.mark.timeout(60)
+
+
+@asynccontextmanager
+async def running(database, jobs, metrics=None):
+    keeper = JobScheduler(
+        database, jobs, DeadLetters(database, "worker"), Diary(), metrics or Metrics(), initial_backoff=0.001
+    )
+    task = asyncio.create_task(keeper.run())
+    try:
+        yield keeper
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+def run(work):
+    asyncio.run(work())
+
+
+def test_a_job_runs_again_and_again_and_never_beside_itself(tmp_path):
+    running_now, most, runs = [0], [0], []
+
+    async def act():
+        running_now[0] += 1
+        most[0] = max(most[0], running_now[0])
+        await asyncio.sleep(0.02)
+        runs.append(1)
+        running_now[0] -= 1
+
+    async def work():
+        metrics = Metrics()
+        async with (
+            opened(tmp_path, module) as database,
+            running(database, [ScheduledJob("act", 0.005, act)], metrics),
+        ):
+            await until(lambda: len(runs) >= 5)
+        assert most == [1]
+        assert b'alm_jobs_total{job="act",outcome="done"}' in metrics.render()
+
+    run(work)
+
+
+def test_a_job_that_fails_is_tried_again_soon_and_stops_no_other(tmp_path):
+    failures, others = [], []
+
+    async def fail():
+        failures.append(1)
+        if len(failures) < 3:
+            raise OSError("no")
+
+    async def other():
+        others.append(1)
+
+    async def work():
+        async with opened(tmp_path, module) as database:
+            jobs = [ScheduledJob("fail", 0.05, fail), ScheduledJob("other", 0.01, other)]
+            async with running(database, jobs):
+                await until(lambda: len(failures) >= 3 and len(others) >= 3)
+            assert await DeadLetters(database, "worker").count() == 0
+
+    run(work)
+
+
+def test_a_job_that_keeps_failing_leaves_one_letter_whose_retry_runs_it(tmp_path):
+    failures, broken = [], [True]
+
+    async def fail():
+        failures.append(1)
+        if broken[0]:
+            raise OSError("still no")
+
+    async def work():
+        async with opened(tmp_path, module) as database:
+            letters = DeadLetters(database, "worker")
+            keeper = JobScheduler(
+                database,
+                [ScheduledJob("fail", 0.01, fail)],
+                letters,
+                Diary(),
+                Metrics(),
+                initial_backoff=0.001,
+            )
+            task = asyncio.create_task(keeper.run())
+            await until(lambda: len(failures) > 2 * MAX_ATTEMPTS)
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+            (letter,) = await letters.all()
+            assert (letter.consumer, letter.event.data, letter.error) == (
+                "jobs",
+                {"job": "fail"},
+                "OSError: still no",
+            )
+            with pytest.raises(OSError, match="still no"):
+                await letters.retry(letter.id)
+            assert await letters.count() == 1
+            broken[0] = False
+            await letters.retry(letter.id)
+            assert await letters.count() == 0
+
+    run(work)
+
+
+def test_a_restart_keeps_the_plan(tmp_path):
+    runs = []
+
+    async def act():
+        runs.append(1)
+
+    async def work():
+        async with opened(tmp_path, module) as database:
+            job = ScheduledJob("act", 3600, act)
+            await database.write(lambda transaction: store.set_schedule(transaction, "act", 0, 0, ""))
+            async with running(database, [job]):
+                await until(lambda: runs)
+                await asyncio.sleep(0.05)
+            async with running(database, [job]):
+                await asyncio.sleep(0.05)
+        assert len(runs) == 1
+
+    run(work)
+
+
+def test_a_plan_far_in_the_future_is_no_reason_to_wait_longer_than_the_interval(tmp_path):
+    runs = []
+
+    async def act():
+        runs.append(1)
+
+    async def work():
+        async with opened(tmp_path, module) as database:
+            await database.write(lambda transaction: store.set_schedule(transaction, "act", 2**50, 0, ""))
+            async with running(database, [ScheduledJob("act", 0.01, act)]):
+                await until(lambda: runs)
+
+    run(work)
+
+
+def test_the_letter_of_a_job_that_is_no_more_is_dropped(tmp_path):
+    async def work():
+        async with opened(tmp_path, module) as database:
+            letters = DeadLetters(database, "worker")
+            JobScheduler(database, [], letters, Diary(), Metrics())
+            await letters._store("jobs", event("gone"), OSError("no"), 5)
+            await letters.retry(1)
+            assert await letters.count() == 0
+
+    run(work)
+
+
+def event(job, number=1):
+    return EventEnvelope(
+        id=f"event-{number}",
+        source="alm/worker",
+        type="JobFailed" if job else "Tested",
+        subject="x",
+        time="2026-01-01T00:00:00.000Z",
+        sequence=number,
+        actor="system:worker",
+        data={"job": job},
+    )
+
+
+def test_events_are_counted_once_by_type(tmp_path):
+    async def work():
+        async with opened(tmp_path, module) as database:
+            bus = InProcessBus()
+            bus.subscribe(event_handlers.subscription(database, DeadLetters(database, "worker")))
+            events = [event("", number) for number in range(3)]
+            await bus.publish(events)
+            await bus.publish([*events, event("a", 9)])
+            assert await database.read(store.counts) == {"Tested": 3.0, "JobFailed": 1.0}
+
+    run(work)
