@@ -122,5 +122,5 @@ def _delete(transaction: Transaction, context: RequestContext, ref: str, app_id:
     if app.id != app_id:
         raise Conflict(f"{ref!r} became the name of another app just now: decide anew")
     require_match(context, etag_of(app))
-    store.remove(transaction, app.id)
+    store.remove(transaction, app)
     transaction.emit(domain.app_event(APP_DELETED, app, context))

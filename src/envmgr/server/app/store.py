@@ -4,24 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import (
-    Column,
-    Index,
-    Integer,
-    MetaData,
-    Table,
-    Text,
-    bindparam,
-    delete,
-    insert,
-    select,
-    update,
-)
+from sqlalchemy import Column, Index, Integer, MetaData, Table, bindparam, delete, insert, select, update
 
 from envmgr.server.contracts.resources import App
 from envmgr.server.kit.common.clock import rfc3339
 from envmgr.server.kit.common.ids import as_id, is_id
+from envmgr.server.kit.common.preconditions import require_updated
 from envmgr.server.kit.db.pagination import PagedQuery
+from envmgr.server.kit.db.schema import IDS_NEVER_REUSED, Id, Text, Timestamp
 from envmgr.server.kit.db.shared_tables import Tables
 from envmgr.server.kit.db.sql import Statement
 
@@ -38,14 +28,14 @@ Tables(metadata)
 app = Table(
     "app",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", Id, primary_key=True),
     Column("name", Text, nullable=False),
     Column("description", Text, nullable=False),
-    Column("created_at", Integer, nullable=False),
-    Column("updated_at", Integer, nullable=False),
+    Column("created_at", Timestamp, nullable=False),
+    Column("updated_at", Timestamp, nullable=False),
     Column("rev", Integer, nullable=False),
     Index("app_name", "name", unique=True),
-    sqlite_autoincrement=True,
+    **IDS_NEVER_REUSED,
 )
 
 _BY_ID = Statement(select(app).where(app.c.id == bindparam("id")))
@@ -61,15 +51,15 @@ _INSERT = Statement(
 )
 _UPDATE = Statement(
     update(app)
-    .where(app.c.id == bindparam("which"))
+    .where(app.c.id == bindparam("app_id"), app.c.rev == bindparam("old_rev"))
     .values(
-        name=bindparam("called"),
-        description=bindparam("described"),
+        name=bindparam("new_name"),
+        description=bindparam("new_description"),
         updated_at=bindparam("now"),
         rev=app.c.rev + 1,
     )
 )
-_DELETE = Statement(delete(app).where(app.c.id == bindparam("which")))
+_DELETE = Statement(delete(app).where(app.c.id == bindparam("app_id"), app.c.rev == bindparam("old_rev")))
 _LISTING = PagedQuery(
     select(app),
     key=app.c.id,
@@ -103,10 +93,16 @@ def add(transaction: Transaction, name: str, description: str) -> App:
 
 
 def update_app(transaction: Transaction, old: App, put: AppPut) -> App:
-    """Write an app's new state. Raise UniqueViolation where the name is taken."""
-    transaction.execute(
-        _UPDATE, which=old.id, called=put.name, described=put.description, now=transaction.now
+    """Write an app's new state. Raise UniqueViolation where the name is taken, PreconditionFailed."""
+    count = transaction.execute(
+        _UPDATE,
+        app_id=old.id,
+        old_rev=old.rev,
+        new_name=put.name,
+        new_description=put.description,
+        now=transaction.now,
     )
+    require_updated(count)
     return App(
         id=old.id,
         name=put.name,
@@ -117,9 +113,9 @@ def update_app(transaction: Transaction, old: App, put: AppPut) -> App:
     )
 
 
-def remove(transaction: Transaction, app_id: int) -> None:
-    """Remove an app."""
-    transaction.execute(_DELETE, which=app_id)
+def remove(transaction: Transaction, old: App) -> None:
+    """Delete an app. Raise PreconditionFailed."""
+    require_updated(transaction.execute(_DELETE, app_id=old.id, old_rev=old.rev))
 
 
 def _app(row: Row) -> App:

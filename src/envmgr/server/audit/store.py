@@ -6,15 +6,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
-from sqlalchemy import Column, Index, Integer, MetaData, Table, Text, bindparam, case, insert, select
-from sqlalchemy.dialects import sqlite
+from sqlalchemy import Column, Index, Integer, MetaData, Table, bindparam, case, insert, select
 
 from envmgr.server.audit.domain.log_model import Head, sequence_conflict
 from envmgr.server.contracts.fields import MAX_SAFE_INTEGER
 from envmgr.server.contracts.resources import AuditEntry, Checkpoint
+from envmgr.server.kit.db.constructs import bind_columns, insert_rows, rows_of, upsert
 from envmgr.server.kit.db.pagination import PagedQuery
+from envmgr.server.kit.db.schema import CLUSTERED, Id, Text, Timestamp
 from envmgr.server.kit.db.shared_tables import Tables
-from envmgr.server.kit.db.sql import Statement, json_rows
+from envmgr.server.kit.db.sql import Statement
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -31,21 +32,21 @@ Tables(metadata)
 log = Table(
     "log",
     metadata,
-    Column("one", Integer, primary_key=True, autoincrement=False),
+    Column("id", Integer, primary_key=True, autoincrement=False),
     Column("origin", Text, nullable=False),
 )
 entry = Table(
     "entry",
     metadata,
-    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("seq", Id, primary_key=True, autoincrement=False),
     Column("id", Text, nullable=False),
     Column("source_service", Text, nullable=False),
-    Column("source_sequence", Integer, nullable=False),
+    Column("source_sequence", Id, nullable=False),
     Column("event_type", Text, nullable=False),
     Column("actor", Text, nullable=False),
     Column("resource", Text, nullable=False),
     Column("payload", Text, nullable=False),
-    Column("timestamp", Integer, nullable=False),
+    Column("timestamp", Timestamp, nullable=False),
     Column("prev_hash", Text, nullable=False),
     Column("hash", Text, nullable=False),
     Index("entry_id", "id", unique=True),
@@ -64,18 +65,18 @@ source = Table(
     "source",
     metadata,
     Column("name", Text, primary_key=True),
-    Column("last", Integer, nullable=False),
-    Column("taken", Integer, nullable=False),
-    sqlite_with_rowid=False,
+    Column("last", Id, nullable=False),
+    Column("taken", Id, nullable=False),
+    **CLUSTERED,
 )
 checkpoint = Table(
     "checkpoint",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("id", Id, primary_key=True, autoincrement=False),
     Column("origin", Text, nullable=False),
-    Column("seq", Integer, nullable=False),
+    Column("seq", Id, nullable=False),
     Column("hash", Text, nullable=False),
-    Column("timestamp", Integer, nullable=False),
+    Column("timestamp", Timestamp, nullable=False),
     Column("previous", Text, nullable=False),
     Column("public_key", Text, nullable=False),
     Column("signature", Text, nullable=False),
@@ -84,7 +85,7 @@ checkpoint = Table(
 _ORIGIN = Statement(select(log.c.origin))
 _HEAD = Statement(select(entry.c.seq, entry.c.hash).order_by(entry.c.seq.desc()).limit(1))
 _COLUMNS = tuple(column.name for column in entry.c)
-_ADD = Statement(insert(entry).from_select(_COLUMNS, json_rows(*_COLUMNS)))
+_ADD = Statement(insert_rows(entry, rows_of(entry, *_COLUMNS)))
 _BY_SEQ = Statement(select(entry).where(entry.c.seq == bindparam("at")))
 _NEWEST = Statement(select(entry).order_by(entry.c.seq.desc()).limit(bindparam("most")))
 _AFTER = Statement(
@@ -96,18 +97,14 @@ _FIND_EVENT_ID = Statement(
         entry.c.source_service == bindparam("service"), entry.c.source_sequence == bindparam("number")
     )
 )
-_INSERT_SOURCE = sqlite.insert(source).values(
-    name=bindparam("service"), last=bindparam("upto"), taken=bindparam("count")
-)
 _UPSERT_SOURCE = Statement(
-    _INSERT_SOURCE.on_conflict_do_update(
-        index_elements=["name"],
-        set_={
-            "last": case(
-                (source.c.last > _INSERT_SOURCE.excluded.last, source.c.last),
-                else_=_INSERT_SOURCE.excluded.last,
-            ),
-            "taken": source.c.taken + _INSERT_SOURCE.excluded.taken,
+    upsert(
+        source,
+        bind_columns("name", "last", "taken"),
+        key=["name"],
+        update=lambda new: {
+            "last": case((source.c.last > new.last, source.c.last), else_=new.last),
+            "taken": source.c.taken + new.taken,
         },
     )
 )
@@ -155,7 +152,11 @@ def origin(reader: Reader) -> str:
 
 
 def head(reader: Reader) -> Head:
-    """Return where the chain stands."""
+    """Return the end of the chain.
+
+    A unit that appends must not run beside another: it reads this first. SQLite has one writer, and SERIALIZABLE units
+    of PostgreSQL would fail and run again; an advisory lock, taken here, spares them that.
+    """
     row = reader.one(_HEAD)
     return Head(row[0], bytes.fromhex(row[1])) if row else Head()
 
@@ -192,7 +193,7 @@ def append(transaction: Transaction, entries: Sequence[AuditEntry]) -> None:
     for each in entries:
         numbers.setdefault(each.source_service, []).append(each.source_sequence)
     for service, those in numbers.items():
-        transaction.execute(_UPSERT_SOURCE, service=service, upto=max(those), count=len(those))
+        transaction.execute(_UPSERT_SOURCE, name=service, last=max(those), taken=len(those))
 
 
 def get(reader: Reader, seq: int) -> AuditEntry | None:

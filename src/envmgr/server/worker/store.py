@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Column, Integer, MetaData, Table, Text, bindparam, select
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import Column, Integer, MetaData, Table, bindparam, select
 
+from envmgr.server.kit.db.constructs import bind_columns, rows_of, upsert
+from envmgr.server.kit.db.schema import CLUSTERED, Id, Text, Timestamp
 from envmgr.server.kit.db.shared_tables import Tables
-from envmgr.server.kit.db.sql import Statement, json_rows
+from envmgr.server.kit.db.sql import Statement
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,31 +25,34 @@ job = Table(
     "job",
     metadata,
     Column("name", Text, primary_key=True),
-    Column("next_at", Integer, nullable=False),
-    Column("tries", Integer, nullable=False),
+    Column("next_at", Timestamp, nullable=False),
+    Column("attempts", Integer, nullable=False),
     Column("error", Text, nullable=False),
-    sqlite_with_rowid=False,
+    **CLUSTERED,
 )
 event_count = Table(
     "event_count",
     metadata,
     Column("type", Text, primary_key=True),
-    Column("count", Integer, nullable=False),
-    sqlite_with_rowid=False,
+    Column("count", Id, nullable=False),
+    **CLUSTERED,
 )
 
-_JOB = Statement(select(job.c.next_at, job.c.tries).where(job.c.name == bindparam("which")))
+_JOB = Statement(select(job.c.next_at, job.c.attempts).where(job.c.name == bindparam("name")))
 _PLAN = Statement(
-    insert(job)
-    .values({name: bindparam(name) for name in ("name", "next_at", "tries", "error")})
-    .on_conflict_do_update(
-        index_elements=["name"], set_={name: bindparam(name) for name in ("next_at", "tries", "error")}
+    upsert(
+        job,
+        bind_columns("name", "next_at", "attempts", "error"),
+        key=["name"],
+        update=lambda new: {"next_at": new.next_at, "attempts": new.attempts, "error": new.error},
     )
 )
-_COUNTED = insert(event_count).from_select(["type", "count"], json_rows("type", "count"))
 _COUNT = Statement(
-    _COUNTED.on_conflict_do_update(
-        index_elements=["type"], set_={"count": event_count.c.count + _COUNTED.excluded.count}
+    upsert(
+        event_count,
+        rows_of(event_count, "type", "count"),
+        key=["type"],
+        update=lambda new: {"count": event_count.c.count + new["count"]},
     )
 )
 _COUNTS = Statement(select(event_count.c.type, event_count.c.count))
@@ -56,13 +60,13 @@ _COUNTS = Statement(select(event_count.c.type, event_count.c.count))
 
 def get_schedule(reader: Reader, name: str) -> tuple[int, int] | None:
     """Return when a job is to run next, and how often it has failed since it last went well."""
-    row = reader.one(_JOB, which=name)
+    row = reader.one(_JOB, name=name)
     return (int(row[0]), int(row[1])) if row else None
 
 
 def set_schedule(transaction: Transaction, name: str, next_at: int, attempts: int, error: str) -> None:
     """Write down when a job is to run next."""
-    transaction.execute(_PLAN, name=name, next_at=next_at, tries=attempts, error=error)
+    transaction.execute(_PLAN, name=name, next_at=next_at, attempts=attempts, error=error)
 
 
 def increment_counts(transaction: Transaction, more: Mapping[str, int]) -> None:

@@ -6,22 +6,23 @@ import sqlalchemy as sa
 from alembic import op
 
 from envmgr.server.kit.db.migrations import create_shared_tables
+from envmgr.server.kit.db.schema import IDS_NEVER_REUSED, Id, Text, Timestamp
 
 revision = "0001"
 down_revision = None
 
 
 def upgrade() -> None:
-    """Make the tables."""
+    """Create the tables."""
     create_shared_tables(op)
     op.create_table(
         "app",
-        sa.Column("id", sa.Integer, primary_key=True),
-        sa.Column("name", sa.Text, nullable=False),
-        sa.Column("description", sa.Text, nullable=False),
-        sa.Column("created_at", sa.Integer, nullable=False),
-        sa.Column("updated_at", sa.Integer, nullable=False),
+        sa.Column("id", Id, primary_key=True),
+        sa.Column("name", Text, nullable=False),
+        sa.Column("description", Text, nullable=False),
+        sa.Column("created_at", Timestamp, nullable=False),
+        sa.Column("updated_at", Timestamp, nullable=False),
         sa.Column("rev", sa.Integer, nullable=False),
-        sqlite_autoincrement=True,
+        **IDS_NEVER_REUSED,
     )
     op.create_index("app_name", "app", ["name"], unique=True)

@@ -1,43 +1,59 @@
-"""The log and its checkpoints, which only grow, and the tables that every service has."""
+"""The append-only log with its checkpoints, and the tables that every service has."""
 
 from __future__ import annotations
+
+import secrets
 
 import sqlalchemy as sa
 from alembic import op
 
-from envmgr.server.kit.db.migrations import create_shared_tables
+from envmgr.server.kit.db.migrations import create_shared_tables, execute_for_dialect
+from envmgr.server.kit.db.schema import CLUSTERED, Id, Text, Timestamp
 
 revision = "0001"
 down_revision = None
 
 
 def upgrade() -> None:
-    """Make the tables, and the triggers that let them only grow."""
+    """Create the tables, and the triggers that make them append-only."""
     create_shared_tables(op)
-    _create_tables()
-    # What tells this log from any other; it stands in every checkpoint.
-    op.execute("INSERT INTO log (one, origin) VALUES (1, 'alm-' || lower(hex(randomblob(8))))")
-    for statement in (*_ONLY_GROW, _FOLLOWS, _IS_SIGNED_LATER):
-        op.execute(statement)
+    _create_log()
+    _create_entry()
+    _create_checkpoint()
+    execute_for_dialect(op, _APPEND_ONLY)
 
 
-def _create_tables() -> None:
-    op.create_table(
-        "log", sa.Column("one", sa.Integer, primary_key=True), sa.Column("origin", sa.Text, nullable=False)
+def _create_log() -> None:
+    log = op.create_table(
+        "log",
+        sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("origin", Text, nullable=False),
     )
+    # Every checkpoint states the origin, which no other log has.
+    op.bulk_insert(log, [{"id": 1, "origin": f"alm-{secrets.token_hex(8)}"}])
+    op.create_table(
+        "source",
+        sa.Column("name", Text, primary_key=True),
+        sa.Column("last", Id, nullable=False),
+        sa.Column("taken", Id, nullable=False),
+        **CLUSTERED,
+    )
+
+
+def _create_entry() -> None:
     op.create_table(
         "entry",
-        sa.Column("seq", sa.Integer, primary_key=True),
-        sa.Column("id", sa.Text, nullable=False),
-        sa.Column("source_service", sa.Text, nullable=False),
-        sa.Column("source_sequence", sa.Integer, nullable=False),
-        sa.Column("event_type", sa.Text, nullable=False),
-        sa.Column("actor", sa.Text, nullable=False),
-        sa.Column("resource", sa.Text, nullable=False),
-        sa.Column("payload", sa.Text, nullable=False),
-        sa.Column("timestamp", sa.Integer, nullable=False),
-        sa.Column("prev_hash", sa.Text, nullable=False),
-        sa.Column("hash", sa.Text, nullable=False),
+        sa.Column("seq", Id, primary_key=True, autoincrement=False),
+        sa.Column("id", Text, nullable=False),
+        sa.Column("source_service", Text, nullable=False),
+        sa.Column("source_sequence", Id, nullable=False),
+        sa.Column("event_type", Text, nullable=False),
+        sa.Column("actor", Text, nullable=False),
+        sa.Column("resource", Text, nullable=False),
+        sa.Column("payload", Text, nullable=False),
+        sa.Column("timestamp", Timestamp, nullable=False),
+        sa.Column("prev_hash", Text, nullable=False),
+        sa.Column("hash", Text, nullable=False),
     )
     op.create_index("entry_id", "entry", ["id"], unique=True)
     op.create_index("entry_source", "entry", ["source_service", "source_sequence"], unique=True)
@@ -49,34 +65,32 @@ def _create_tables() -> None:
     op.create_index("entry_type_time", "entry", ["event_type", "timestamp", "seq"])
     op.create_index("entry_actor_time", "entry", ["actor", "timestamp", "seq"])
     op.create_index("entry_timestamp", "entry", ["timestamp", "seq"])
-    op.create_table(
-        "source",
-        sa.Column("name", sa.Text, primary_key=True),
-        sa.Column("last", sa.Integer, nullable=False),
-        sa.Column("taken", sa.Integer, nullable=False),
-        sqlite_with_rowid=False,
-    )
+
+
+def _create_checkpoint() -> None:
     op.create_table(
         "checkpoint",
-        sa.Column("id", sa.Integer, primary_key=True),
-        sa.Column("origin", sa.Text, nullable=False),
-        sa.Column("seq", sa.Integer, nullable=False),
-        sa.Column("hash", sa.Text, nullable=False),
-        sa.Column("timestamp", sa.Integer, nullable=False),
-        sa.Column("previous", sa.Text, nullable=False),
-        sa.Column("public_key", sa.Text, nullable=False),
-        sa.Column("signature", sa.Text, nullable=False),
+        sa.Column("id", Id, primary_key=True, autoincrement=False),
+        sa.Column("origin", Text, nullable=False),
+        sa.Column("seq", Id, nullable=False),
+        sa.Column("hash", Text, nullable=False),
+        sa.Column("timestamp", Timestamp, nullable=False),
+        sa.Column("previous", Text, nullable=False),
+        sa.Column("public_key", Text, nullable=False),
+        sa.Column("signature", Text, nullable=False),
     )
 
 
-_ONLY_GROW = tuple(
-    f"CREATE TRIGGER {table}_no_{act.lower()} BEFORE {act} ON {table}"
-    f" BEGIN SELECT RAISE(ABORT, 'the audit only grows: no {act.lower()} of {table}'); END"
-    for table in ("log", "entry", "checkpoint")
-    for act in ("UPDATE", "DELETE")
-)
-# INSERT OR REPLACE removes rows without asking the triggers above: whatever it could replace is refused here.
-_FOLLOWS = """
+_TABLES = ("log", "entry", "checkpoint")
+_SQLITE = (
+    *(
+        f"CREATE TRIGGER {table}_no_{act.lower()} BEFORE {act} ON {table}"
+        f" BEGIN SELECT RAISE(ABORT, 'the audit only grows: no {act.lower()} of {table}'); END"
+        for table in _TABLES
+        for act in ("UPDATE", "DELETE")
+    ),
+    # INSERT OR REPLACE deletes rows without firing the triggers above: rows that it could replace are refused here.
+    """
     CREATE TRIGGER entry_follows BEFORE INSERT ON entry
     WHEN NEW.seq != (SELECT coalesce(max(seq), 0) + 1 FROM entry)
         OR NEW.prev_hash != coalesce((SELECT hash FROM entry WHERE seq = NEW.seq - 1), printf('%064d', 0))
@@ -84,8 +98,48 @@ _FOLLOWS = """
         OR EXISTS (
             SELECT 1 FROM entry
             WHERE source_service = NEW.source_service AND source_sequence = NEW.source_sequence)
-    BEGIN SELECT RAISE(ABORT, 'the audit only grows: this entry does not follow the last one'); END"""
-_IS_SIGNED_LATER = """
+    BEGIN SELECT RAISE(ABORT, 'the audit only grows: this entry does not follow the last one'); END""",
+    """
     CREATE TRIGGER checkpoint_follows BEFORE INSERT ON checkpoint
     WHEN NEW.id != (SELECT coalesce(max(id), 0) + 1 FROM checkpoint)
-    BEGIN SELECT RAISE(ABORT, 'the audit only grows: this checkpoint does not follow the last one'); END"""
+    BEGIN SELECT RAISE(ABORT, 'the audit only grows: this checkpoint does not follow the last one'); END""",
+)
+_POSTGRESQL = (
+    """
+    CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        RAISE EXCEPTION 'the audit only grows: no % of %', lower(TG_OP), TG_TABLE_NAME;
+    END $$""",
+    *(
+        f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {table}"
+        " FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
+        for table in _TABLES
+    ),
+    """
+    CREATE FUNCTION require_following_entry() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        IF NEW.seq != (SELECT coalesce(max(seq), 0) + 1 FROM entry)
+            OR NEW.prev_hash != coalesce((SELECT hash FROM entry WHERE seq = NEW.seq - 1), repeat('0', 64))
+        THEN
+            RAISE EXCEPTION 'the audit only grows: this entry does not follow the last one';
+        END IF;
+        RETURN NEW;
+    END $$""",
+    (
+        "CREATE TRIGGER entry_follows BEFORE INSERT ON entry"
+        " FOR EACH ROW EXECUTE FUNCTION require_following_entry()"
+    ),
+    """
+    CREATE FUNCTION require_following_checkpoint() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        IF NEW.id != (SELECT coalesce(max(id), 0) + 1 FROM checkpoint) THEN
+            RAISE EXCEPTION 'the audit only grows: this checkpoint does not follow the last one';
+        END IF;
+        RETURN NEW;
+    END $$""",
+    (
+        "CREATE TRIGGER checkpoint_follows BEFORE INSERT ON checkpoint"
+        " FOR EACH ROW EXECUTE FUNCTION require_following_checkpoint()"
+    ),
+)
+_APPEND_ONLY = {"sqlite": _SQLITE, "postgresql": _POSTGRESQL}

@@ -6,106 +6,112 @@ import sqlalchemy as sa
 from alembic import op
 
 from envmgr.server.kit.db.migrations import create_shared_tables
+from envmgr.server.kit.db.schema import CLUSTERED, IDS_NEVER_REUSED, Id, Text, Timestamp
 
 revision = "0001"
 down_revision = None
 
 
-def _whole(name: str) -> sa.Column[int]:
-    return sa.Column(name, sa.Integer, nullable=False)
+def _id(name: str) -> sa.Column[int]:
+    return sa.Column(name, Id, nullable=False)
+
+
+def _time(name: str) -> sa.Column[int]:
+    return sa.Column(name, Timestamp, nullable=False)
 
 
 def _text(name: str) -> sa.Column[str]:
-    return sa.Column(name, sa.Text, nullable=False)
+    return sa.Column(name, Text, nullable=False)
 
 
 def upgrade() -> None:
-    """Make the tables."""
+    """Create the tables."""
     create_shared_tables(op)
-    _people()
-    _sessions()
-    _keys()
-    _exchange()
-    _attempts()
+    _create_users()
+    _create_sessions()
+    _create_api_keys()
+    _create_bindings()
+    _create_failed_logins()
 
 
-def _people() -> None:
+def _create_users() -> None:
     op.create_table(
         "user",
-        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("id", Id, primary_key=True),
         *map(_text, ("username", "folded", "password", "role")),
-        *map(_whole, ("active", "created_at", "updated_at")),
-        sa.Column("deleted_at", sa.Integer),
-        _whole("rev"),
-        sqlite_autoincrement=True,
+        sa.Column("active", sa.Boolean, nullable=False),
+        *map(_time, ("created_at", "updated_at")),
+        sa.Column("deleted_at", Timestamp),
+        sa.Column("rev", sa.Integer, nullable=False),
+        **IDS_NEVER_REUSED,
     )
     op.create_index("user_folded", "user", ["folded"], unique=True)
 
 
-def _sessions() -> None:
+def _create_sessions() -> None:
     op.create_table(
         "session",
-        sa.Column("id", sa.Integer, primary_key=True),
-        _whole("user_id"),
+        sa.Column("id", Id, primary_key=True),
+        _id("user_id"),
         _text("address"),
-        *map(_whole, ("created_at", "expires_at")),
-        sa.Column("revoked_at", sa.Integer),
-        sqlite_autoincrement=True,
+        *map(_time, ("created_at", "expires_at")),
+        sa.Column("revoked_at", Timestamp),
+        **IDS_NEVER_REUSED,
     )
     op.create_index("session_user", "session", ["user_id"])
     op.create_index("session_expires_at", "session", ["expires_at"])
     op.create_table(
         "refresh",
-        sa.Column("hash", sa.Text, primary_key=True),
-        _whole("session_id"),
-        sa.Column("used_at", sa.Integer),
-        sqlite_with_rowid=False,
+        sa.Column("hash", Text, primary_key=True),
+        _id("session_id"),
+        sa.Column("used_at", Timestamp),
+        **CLUSTERED,
     )
     op.create_index("refresh_session", "refresh", ["session_id"])
 
 
-def _keys() -> None:
+def _create_api_keys() -> None:
     op.create_table(
         "api_key",
-        sa.Column("id", sa.Integer, primary_key=True),
-        _whole("user_id"),
+        sa.Column("id", Id, primary_key=True),
+        _id("user_id"),
         *map(_text, ("name", "hash", "scopes")),
-        sa.Column("apps", sa.Text),
-        _whole("created_at"),
-        *(sa.Column(name, sa.Integer) for name in ("expires_at", "last_used_at", "revoked_at")),
-        sqlite_autoincrement=True,
+        sa.Column("apps", Text),
+        _time("created_at"),
+        *(sa.Column(name, Timestamp) for name in ("expires_at", "last_used_at", "revoked_at")),
+        **IDS_NEVER_REUSED,
     )
     op.create_index("api_key_user", "api_key", ["user_id"])
 
 
-def _exchange() -> None:
+def _create_bindings() -> None:
     op.create_table(
         "binding",
-        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("id", Id, primary_key=True),
         *map(_text, ("name", "issuer", "audience", "claims", "scopes")),
-        sa.Column("apps", sa.Text),
-        _whole("lifetime"),
+        sa.Column("apps", Text),
+        sa.Column("lifetime", sa.Integer, nullable=False),
         _text("created_by"),
-        _whole("created_at"),
-        sqlite_autoincrement=True,
+        _time("created_at"),
+        **IDS_NEVER_REUSED,
     )
     op.create_index("binding_issuer", "binding", ["issuer"])
     op.create_table(
-        "exchanged",
-        sa.Column("hash", sa.Text, primary_key=True),
-        _whole("expires_at"),
-        sqlite_with_rowid=False,
+        "exchanged_token",
+        sa.Column("hash", Text, primary_key=True),
+        _time("expires_at"),
+        **CLUSTERED,
     )
-    op.create_index("exchanged_expires_at", "exchanged", ["expires_at"])
+    op.create_index("exchanged_token_expires_at", "exchanged_token", ["expires_at"])
 
 
-def _attempts() -> None:
+def _create_failed_logins() -> None:
     op.create_table(
-        "attempt",
-        sa.Column("id", sa.Integer, primary_key=True),
+        "failed_login",
+        sa.Column("id", Id, primary_key=True),
         *map(_text, ("account", "address")),
-        _whole("at"),
-        sqlite_autoincrement=True,
+        _time("created_at"),
+        **IDS_NEVER_REUSED,
     )
-    op.create_index("attempt_account", "attempt", ["account", "at"])
-    op.create_index("attempt_address", "attempt", ["address", "at"])
+    op.create_index("failed_login_account", "failed_login", ["account", "created_at"])
+    op.create_index("failed_login_address", "failed_login", ["address", "created_at"])

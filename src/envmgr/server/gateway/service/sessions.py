@@ -115,16 +115,15 @@ class SessionService:
         following = _NewRefreshToken()
 
         def unit(transaction: Transaction) -> Session | None:
-            unused = sessions.is_unused(transaction, session_id, hashed)
-            if unused is False:
+            is_first_use = sessions.mark_used(transaction, session_id, hashed)
+            if not is_first_use and sessions.has_refresh_token(transaction, session_id, hashed):
                 _revoke_reused(transaction, session_id, client)
                 return None
-            session = sessions.find_active(transaction, session_id, transaction.now) if unused else None
+            session = sessions.find_active(transaction, session_id, transaction.now) if is_first_use else None
             if session is None:
                 raise Unauthenticated(
                     "the refresh token is unknown or expired: sign in", error="invalid_grant"
                 )
-            sessions.mark_used(transaction, hashed)
             following.store(transaction, session_id)
             return session
 
@@ -150,7 +149,7 @@ class SessionService:
             raise Unauthenticated("send the refresh token of the session to end, or its access token")
 
         def unit(transaction: Transaction) -> None:
-            if hashed is not None and sessions.is_unused(transaction, session_id, hashed) is None:
+            if hashed is not None and not sessions.has_refresh_token(transaction, session_id, hashed):
                 raise Unauthenticated("the refresh token is unknown", error="invalid_grant")
             if sessions.revoke(transaction, session_id):
                 transaction.emit(_logged_out(transaction, session_id))

@@ -16,7 +16,6 @@ from envmgr.server.kit.common.clock import now_ms
 from envmgr.server.kit.common.events import DomainEvent
 from envmgr.server.kit.common.ids import uuid7
 from envmgr.server.kit.common.problems import Problem, ServiceUnavailable
-from envmgr.server.kit.db.sql import UniqueViolation
 from envmgr.server.kit.security import oidc
 from envmgr.server.kit.security.redaction import redacted
 from envmgr.server.kit.security.tokens import Claims, InvalidToken
@@ -89,10 +88,8 @@ class ExchangeService:
             raise ServiceUnavailable(str(error), retry_after=60) from None
 
         def unit(transaction: Transaction) -> None:
-            try:
-                oidc_bindings.mark_exchanged(transaction, token.token_id, token.expires * 1000)
-            except UniqueViolation:
-                raise _refused("the token was exchanged before: each can be once") from None
+            if not oidc_bindings.mark_exchanged(transaction, token.token_id, token.expires * 1000):
+                raise _refused("the token was exchanged before: each can be once")
             transaction.emit(_exchanged_event(claims, binding, token, client, scopes))
 
         await self._database.write(unit)

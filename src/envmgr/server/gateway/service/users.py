@@ -170,7 +170,7 @@ def _delete(transaction: Transaction, context: RequestContext, ref: str) -> None
     require_match(context, etag_of(user))
     identity_model.require_role_at_least(context.principal, user.role)
     _require_remaining_admin(transaction, user, None)
-    users.remove(transaction, user.id)
+    users.remove(transaction, user)
     sessions.revoke_all(transaction, user.id)
     transaction.emit(identity_model.user_event(USER_DELETED, user, context))
 

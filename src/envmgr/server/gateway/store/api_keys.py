@@ -41,7 +41,7 @@ _FIND_ACTIVE = Statement(
         api_key.c.hash, api_key.c.scopes, api_key.c.apps, api_key.c.expires_at, api_key.c.user_id, user.c.role
     )
     .select_from(api_key.join(user, user.c.id == api_key.c.user_id))
-    .where(api_key.c.id == bindparam("id"), user.c.active == 1, user.c.deleted_at.is_(None), *_VALID)
+    .where(api_key.c.id == bindparam("id"), user.c.active, user.c.deleted_at.is_(None), *_VALID)
 )
 _BY_ID = Statement(select(*_COLUMNS).where(api_key.c.id == bindparam("id"), api_key.c.revoked_at.is_(None)))
 _INSERT = Statement(
@@ -56,15 +56,15 @@ _INSERT = Statement(
     )
 )
 _SET_HASH = Statement(
-    update(api_key).where(api_key.c.id == bindparam("which")).values(hash=bindparam("hashed"))
+    update(api_key).where(api_key.c.id == bindparam("key_id")).values(hash=bindparam("new_hash"))
 )
 _REVOKE = Statement(
     update(api_key)
-    .where(api_key.c.id == bindparam("which"), api_key.c.revoked_at.is_(None))
+    .where(api_key.c.id == bindparam("key_id"), api_key.c.revoked_at.is_(None))
     .values(revoked_at=bindparam("now"))
 )
 _SET_LAST_USED = Statement(
-    update(api_key).where(api_key.c.id == bindparam("which")).values(last_used_at=bindparam("used"))
+    update(api_key).where(api_key.c.id == bindparam("key_id")).values(last_used_at=bindparam("used_at"))
 )
 _LISTING = PagedQuery(
     select(*_COLUMNS).where(api_key.c.revoked_at.is_(None)),
@@ -136,18 +136,18 @@ def add(transaction: Transaction, key: ApiKey, until: int | None) -> ApiKey:
 
 def set_hash(transaction: Transaction, key_id: int, hashed: str) -> None:
     """Write the hash of a key's secret."""
-    transaction.execute(_SET_HASH, which=key_id, hashed=hashed)
+    transaction.execute(_SET_HASH, key_id=key_id, new_hash=hashed)
 
 
 def revoke(transaction: Transaction, key_id: int) -> None:
     """Revoke a key for good."""
-    transaction.execute(_REVOKE, which=key_id, now=transaction.now)
+    transaction.execute(_REVOKE, key_id=key_id, now=transaction.now)
 
 
 def set_last_used(transaction: Transaction, moments: Mapping[int, int]) -> None:
     """Write down when keys were last used."""
     for key_id, at in moments.items():
-        transaction.execute(_SET_LAST_USED, which=key_id, used=at)
+        transaction.execute(_SET_LAST_USED, key_id=key_id, used_at=at)
 
 
 def _json(value: object) -> str:

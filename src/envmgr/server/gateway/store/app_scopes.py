@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _LIMITED = {
     table: (
         Statement(select(table.c.id, table.c.apps).where(table.c.apps.is_not(None))),
-        Statement(update(table).where(table.c.id == bindparam("which")).values(apps=bindparam("names"))),
+        Statement(update(table).where(table.c.id == bindparam("row_id")).values(apps=bindparam("new_apps"))),
     )
     for table in (api_key, binding)
 }
@@ -39,4 +39,4 @@ def _change(transaction: Transaction, app: str, changed: Callable[[Sequence[str]
         for id_, text in transaction.all(find):
             names = msgspec.json.decode(text, type=tuple[str, ...])
             if app in names:
-                transaction.execute(write, which=id_, names=msgspec.json.encode(changed(names)).decode())
+                transaction.execute(write, row_id=id_, new_apps=msgspec.json.encode(changed(names)).decode())

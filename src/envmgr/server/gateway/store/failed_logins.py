@@ -18,9 +18,9 @@ _ACCOUNT = failed_login.c.account == bindparam("account")
 _ADDRESS = failed_login.c.address == bindparam("address")
 _RECENT = {
     which: Statement(
-        select(failed_login.c.at)
-        .where(*conditions, failed_login.c.at > bindparam("since"))
-        .order_by(failed_login.c.at.desc())
+        select(failed_login.c.created_at)
+        .where(*conditions, failed_login.c.created_at > bindparam("since"))
+        .order_by(failed_login.c.created_at.desc())
         .limit(bindparam("most"))
     )
     for which, conditions in {
@@ -31,15 +31,16 @@ _RECENT = {
 }
 _INSERT = Statement(
     insert(failed_login).values(
-        account=bindparam("account"), address=bindparam("address"), at=bindparam("now")
+        account=bindparam("account"), address=bindparam("address"), created_at=bindparam("now")
     )
 )
 _CLEAR = Statement(
     delete(failed_login).where(
-        failed_login.c.account == bindparam("whose"), failed_login.c.address == bindparam("where")
+        failed_login.c.account == bindparam("target_account"),
+        failed_login.c.address == bindparam("target_address"),
     )
 )
-_PURGE = Statement(delete(failed_login).where(failed_login.c.at < bindparam("before")))
+_PURGE = Statement(delete(failed_login).where(failed_login.c.created_at < bindparam("before")))
 
 
 def recent(reader: Reader, which: str, values: dict[str, str], since: int, most: int) -> Sequence[int]:
@@ -54,7 +55,7 @@ def add(transaction: Transaction, account: str, address: str) -> None:
 
 def clear(transaction: Transaction, account: str, address: str) -> None:
     """Forget the failures of an account from an address."""
-    transaction.execute(_CLEAR, whose=account, where=address)
+    transaction.execute(_CLEAR, target_account=account, target_address=address)
 
 
 def purge(transaction: Transaction, before: int) -> None:

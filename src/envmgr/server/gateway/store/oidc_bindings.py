@@ -10,6 +10,7 @@ from sqlalchemy import bindparam, delete, insert, select
 from envmgr.server.gateway.domain.resources import Binding
 from envmgr.server.gateway.store.tables import binding, exchanged_token
 from envmgr.server.kit.common.clock import rfc3339
+from envmgr.server.kit.db.constructs import bind_columns, insert_if_absent
 from envmgr.server.kit.db.pagination import PagedQuery
 from envmgr.server.kit.db.sql import Statement
 
@@ -34,9 +35,9 @@ _INSERT = Statement(
         created_at=bindparam("now"),
     )
 )
-_DELETE = Statement(delete(binding).where(binding.c.id == bindparam("which")))
+_DELETE = Statement(delete(binding).where(binding.c.id == bindparam("binding_id")))
 _MARK_EXCHANGED = Statement(
-    insert(exchanged_token).values(hash=bindparam("hash"), expires_at=bindparam("until"))
+    insert_if_absent(exchanged_token, bind_columns("hash", "expires_at"), key=["hash"])
 )
 _PURGE_EXPIRED = Statement(delete(exchanged_token).where(exchanged_token.c.expires_at < bindparam("before")))
 _LISTING = PagedQuery(
@@ -82,12 +83,12 @@ def add(transaction: Transaction, new: Binding) -> Binding:
 
 def remove(transaction: Transaction, binding_id: int) -> None:
     """Remove a binding."""
-    transaction.execute(_DELETE, which=binding_id)
+    transaction.execute(_DELETE, binding_id=binding_id)
 
 
-def mark_exchanged(transaction: Transaction, hashed: str, until: int) -> None:
-    """Write down that a token was exchanged. Raise UniqueViolation where it was before."""
-    transaction.execute(_MARK_EXCHANGED, hash=hashed, until=until)
+def mark_exchanged(transaction: Transaction, hashed: str, until: int) -> bool:
+    """Record that a token was exchanged; return whether this is the first time."""
+    return transaction.execute(_MARK_EXCHANGED, hash=hashed, expires_at=until) == 1
 
 
 def purge_expired(transaction: Transaction) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _OPEN = (
     session.c.revoked_at.is_(None),
     session.c.expires_at > bindparam("now"),
-    user.c.active == 1,
+    user.c.active,
     user.c.deleted_at.is_(None),
 )
 _JOINED = session.join(user, user.c.id == session.c.user_id)
@@ -25,8 +25,8 @@ _COLUMNS = (session.c.id, user.c.id, user.c.username, user.c.role)
 _FIND_ACTIVE = Statement(
     select(*_COLUMNS).select_from(_JOINED).where(session.c.id == bindparam("id"), *_OPEN)
 )
-_TOKEN = Statement(
-    select(refresh.c.used_at).where(
+_HAS_TOKEN = Statement(
+    select(refresh.c.hash).where(
         refresh.c.hash == bindparam("hash"), refresh.c.session_id == bindparam("session")
     )
 )
@@ -43,19 +43,25 @@ _INSERT_REFRESH_TOKEN = Statement(
     insert(refresh).values(hash=bindparam("hash"), session_id=bindparam("session"))
 )
 _MARK_USED = Statement(
-    update(refresh).where(refresh.c.hash == bindparam("which")).values(used_at=bindparam("now"))
+    update(refresh)
+    .where(
+        refresh.c.hash == bindparam("token_hash"),
+        refresh.c.session_id == bindparam("session"),
+        refresh.c.used_at.is_(None),
+    )
+    .values(used_at=bindparam("now"))
 )
 _EXTEND = Statement(
-    update(session).where(session.c.id == bindparam("which")).values(expires_at=bindparam("until"))
+    update(session).where(session.c.id == bindparam("target_session")).values(expires_at=bindparam("until"))
 )
 _REVOKE = Statement(
     update(session)
-    .where(session.c.id == bindparam("which"), session.c.revoked_at.is_(None))
+    .where(session.c.id == bindparam("target_session"), session.c.revoked_at.is_(None))
     .values(revoked_at=bindparam("now"))
 )
 _REVOKE_ALL = Statement(
     update(session)
-    .where(session.c.user_id == bindparam("whose"), session.c.revoked_at.is_(None))
+    .where(session.c.user_id == bindparam("target_user"), session.c.revoked_at.is_(None))
     .values(revoked_at=bindparam("now"))
 )
 _OLD = session.c.expires_at < bindparam("before")
@@ -87,18 +93,17 @@ def create(transaction: Transaction, user_id: int, address: str, until: int) -> 
 def add_refresh_token(transaction: Transaction, session_id: int, hashed: str, until: int) -> None:
     """Write the refresh token that a session has from now on."""
     transaction.execute(_INSERT_REFRESH_TOKEN, hash=hashed, session=session_id)
-    transaction.execute(_EXTEND, which=session_id, until=until)
+    transaction.execute(_EXTEND, target_session=session_id, until=until)
 
 
-def is_unused(reader: Reader, session_id: int, hashed: str) -> bool | None:
-    """Say whether a session's refresh token may be used; None where it never had this one."""
-    row = reader.one(_TOKEN, hash=hashed, session=session_id)
-    return None if row is None else row[0] is None
+def has_refresh_token(reader: Reader, session_id: int, hashed: str) -> bool:
+    """Return whether a session has, or had, this refresh token."""
+    return reader.one(_HAS_TOKEN, hash=hashed, session=session_id) is not None
 
 
-def mark_used(transaction: Transaction, hashed: str) -> None:
-    """Write down that a refresh token was used."""
-    transaction.execute(_MARK_USED, which=hashed, now=transaction.now)
+def mark_used(transaction: Transaction, session_id: int, hashed: str) -> bool:
+    """Use up a session's refresh token; return False if it was used before, or is not of this session."""
+    return transaction.execute(_MARK_USED, token_hash=hashed, session=session_id, now=transaction.now) == 1
 
 
 def owner_of(reader: Reader, session_id: int) -> int:
@@ -109,12 +114,12 @@ def owner_of(reader: Reader, session_id: int) -> int:
 
 def revoke(transaction: Transaction, session_id: int) -> bool:
     """End a session; return False if it had ended."""
-    return transaction.execute(_REVOKE, which=session_id, now=transaction.now) > 0
+    return transaction.execute(_REVOKE, target_session=session_id, now=transaction.now) > 0
 
 
 def revoke_all(transaction: Transaction, user_id: int) -> int:
     """End every session of a user; return how many."""
-    return transaction.execute(_REVOKE_ALL, whose=user_id, now=transaction.now)
+    return transaction.execute(_REVOKE_ALL, target_user=user_id, now=transaction.now)
 
 
 def purge(transaction: Transaction, before: int) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Index, Integer, MetaData, Table, Text
+from sqlalchemy import Boolean, Column, Index, Integer, MetaData, Table
 
+from envmgr.server.kit.db.schema import CLUSTERED, IDS_NEVER_REUSED, Id, Text, Timestamp
 from envmgr.server.kit.db.shared_tables import Tables
 
 HEAD = "0001"
@@ -14,61 +15,61 @@ Tables(metadata)
 user = Table(
     "user",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", Id, primary_key=True),
     Column("username", Text, nullable=False),
     Column("folded", Text, nullable=False),
     Column("password", Text, nullable=False),
     Column("role", Text, nullable=False),
-    Column("active", Integer, nullable=False),
-    Column("created_at", Integer, nullable=False),
-    Column("updated_at", Integer, nullable=False),
-    Column("deleted_at", Integer),
+    Column("active", Boolean, nullable=False),
+    Column("created_at", Timestamp, nullable=False),
+    Column("updated_at", Timestamp, nullable=False),
+    Column("deleted_at", Timestamp),
     Column("rev", Integer, nullable=False),
     Index("user_folded", "folded", unique=True),
-    sqlite_autoincrement=True,
+    **IDS_NEVER_REUSED,
 )
 session = Table(
     "session",
     metadata,
-    Column("id", Integer, primary_key=True),
-    Column("user_id", Integer, nullable=False),
+    Column("id", Id, primary_key=True),
+    Column("user_id", Id, nullable=False),
     Column("address", Text, nullable=False),
-    Column("created_at", Integer, nullable=False),
-    Column("expires_at", Integer, nullable=False),
-    Column("revoked_at", Integer),
+    Column("created_at", Timestamp, nullable=False),
+    Column("expires_at", Timestamp, nullable=False),
+    Column("revoked_at", Timestamp),
     Index("session_user", "user_id"),
     Index("session_expires_at", "expires_at"),
-    sqlite_autoincrement=True,
+    **IDS_NEVER_REUSED,
 )
 refresh = Table(
     "refresh",
     metadata,
     Column("hash", Text, primary_key=True),
-    Column("session_id", Integer, nullable=False),
-    Column("used_at", Integer),
+    Column("session_id", Id, nullable=False),
+    Column("used_at", Timestamp),
     Index("refresh_session", "session_id"),
-    sqlite_with_rowid=False,
+    **CLUSTERED,
 )
 api_key = Table(
     "api_key",
     metadata,
-    Column("id", Integer, primary_key=True),
-    Column("user_id", Integer, nullable=False),
+    Column("id", Id, primary_key=True),
+    Column("user_id", Id, nullable=False),
     Column("name", Text, nullable=False),
     Column("hash", Text, nullable=False),
     Column("scopes", Text, nullable=False),
     Column("apps", Text),
-    Column("created_at", Integer, nullable=False),
-    Column("expires_at", Integer),
-    Column("last_used_at", Integer),
-    Column("revoked_at", Integer),
+    Column("created_at", Timestamp, nullable=False),
+    Column("expires_at", Timestamp),
+    Column("last_used_at", Timestamp),
+    Column("revoked_at", Timestamp),
     Index("api_key_user", "user_id"),
-    sqlite_autoincrement=True,
+    **IDS_NEVER_REUSED,
 )
 binding = Table(
     "binding",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", Id, primary_key=True),
     Column("name", Text, nullable=False),
     Column("issuer", Text, nullable=False),
     Column("audience", Text, nullable=False),
@@ -77,26 +78,26 @@ binding = Table(
     Column("apps", Text),
     Column("lifetime", Integer, nullable=False),
     Column("created_by", Text, nullable=False),
-    Column("created_at", Integer, nullable=False),
+    Column("created_at", Timestamp, nullable=False),
     Index("binding_issuer", "issuer"),
-    sqlite_autoincrement=True,
+    **IDS_NEVER_REUSED,
 )
 exchanged_token = Table(
-    "exchanged",
+    "exchanged_token",
     metadata,
     Column("hash", Text, primary_key=True),
-    Column("expires_at", Integer, nullable=False),
-    Index("exchanged_expires_at", "expires_at"),
-    sqlite_with_rowid=False,
+    Column("expires_at", Timestamp, nullable=False),
+    Index("exchanged_token_expires_at", "expires_at"),
+    **CLUSTERED,
 )
 failed_login = Table(
-    "attempt",
+    "failed_login",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", Id, primary_key=True),
     Column("account", Text, nullable=False),
     Column("address", Text, nullable=False),
-    Column("at", Integer, nullable=False),
-    Index("attempt_account", "account", "at"),
-    Index("attempt_address", "address", "at"),
-    sqlite_autoincrement=True,
+    Column("created_at", Timestamp, nullable=False),
+    Index("failed_login_account", "account", "created_at"),
+    Index("failed_login_address", "address", "created_at"),
+    **IDS_NEVER_REUSED,
 )

@@ -11,6 +11,7 @@ from envmgr.server.gateway.domain.resources import User
 from envmgr.server.gateway.store.tables import user
 from envmgr.server.kit.common.clock import rfc3339
 from envmgr.server.kit.common.ids import as_id, is_id
+from envmgr.server.kit.common.preconditions import require_updated
 from envmgr.server.kit.db.pagination import PagedQuery
 from envmgr.server.kit.db.sql import Statement
 
@@ -35,7 +36,7 @@ _EXISTS = Statement(select(user.c.id).limit(1))
 _ADMINS = Statement(
     select(func.count())
     .select_from(user)
-    .where(user.c.role == "admin", user.c.active == 1, _NOT_DELETED, user.c.id != bindparam("but"))
+    .where(user.c.role == "admin", user.c.active, _NOT_DELETED, user.c.id != bindparam("except_id"))
 )
 _INSERT = Statement(
     insert(user).values(
@@ -43,7 +44,7 @@ _INSERT = Statement(
         folded=bindparam("folded"),
         password=bindparam("password"),
         role=bindparam("role"),
-        active=1,
+        active=True,
         created_at=bindparam("now"),
         updated_at=bindparam("now"),
         rev=1,
@@ -51,16 +52,21 @@ _INSERT = Statement(
 )
 _UPDATE = Statement(
     update(user)
-    .where(user.c.id == bindparam("which"))
-    .values(role=bindparam("plays"), active=bindparam("may"), updated_at=bindparam("now"), rev=user.c.rev + 1)
+    .where(user.c.id == bindparam("user_id"), user.c.rev == bindparam("old_rev"))
+    .values(
+        role=bindparam("new_role"),
+        active=bindparam("new_active"),
+        updated_at=bindparam("now"),
+        rev=user.c.rev + 1,
+    )
 )
 _SET_PASSWORD = Statement(
-    update(user).where(user.c.id == bindparam("which")).values(password=bindparam("hashed"))
+    update(user).where(user.c.id == bindparam("user_id")).values(password=bindparam("new_password"))
 )
 _DELETE = Statement(
     update(user)
-    .where(user.c.id == bindparam("which"))
-    .values(active=0, password="", deleted_at=bindparam("now"), rev=user.c.rev + 1)
+    .where(user.c.id == bindparam("user_id"), user.c.rev == bindparam("old_rev"))
+    .values(active=False, password="", deleted_at=bindparam("now"), rev=user.c.rev + 1)
 )
 _LISTING = PagedQuery(
     select(*_COLUMNS).where(_NOT_DELETED),
@@ -100,7 +106,7 @@ def is_empty(reader: Reader) -> bool:
 
 def other_admins(reader: Reader, user_id: int) -> int:
     """Count the active admins beside a user."""
-    row = reader.one(_ADMINS, but=user_id)
+    row = reader.one(_ADMINS, except_id=user_id)
     return int(row[0]) if row else 0
 
 
@@ -119,23 +125,31 @@ def add(transaction: Transaction, username: str, hashed: str, role: str) -> User
         role=role,
         now=transaction.now,
     )
-    return _user((id_, username, role, 1, transaction.now, transaction.now, 1))
+    return _user((id_, username, role, True, transaction.now, transaction.now, 1))
 
 
 def change(transaction: Transaction, old: User, new: User) -> User:
-    """Write a user's new state."""
-    transaction.execute(_UPDATE, which=old.id, plays=new.role, may=int(new.active), now=transaction.now)
+    """Write a user's new state. Raise PreconditionFailed."""
+    count = transaction.execute(
+        _UPDATE,
+        user_id=old.id,
+        old_rev=old.rev,
+        new_role=new.role,
+        new_active=new.active,
+        now=transaction.now,
+    )
+    require_updated(count)
     return msgspec.structs.replace(new, rev=old.rev + 1, updated_at=rfc3339(transaction.now))
 
 
 def set_password(transaction: Transaction, user_id: int, hashed: str) -> None:
     """Write a password's hash."""
-    transaction.execute(_SET_PASSWORD, which=user_id, hashed=hashed)
+    transaction.execute(_SET_PASSWORD, user_id=user_id, new_password=hashed)
 
 
-def remove(transaction: Transaction, user_id: int) -> None:
-    """Remove a user, but not their name."""
-    transaction.execute(_DELETE, which=user_id, now=transaction.now)
+def remove(transaction: Transaction, old: User) -> None:
+    """Delete a user, but not their name. Raise PreconditionFailed."""
+    require_updated(transaction.execute(_DELETE, user_id=old.id, old_rev=old.rev, now=transaction.now))
 
 
 def _user(row: Row) -> User:

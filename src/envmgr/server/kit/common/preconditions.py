@@ -35,6 +35,12 @@ def require_match(context: RequestContext, etag: str) -> None:
         raise PreconditionFailed(f'it is at "{etag}" now: fetch it again, and decide anew')
 
 
+def require_updated(row_count: int) -> None:
+    """Raise PreconditionFailed unless a write found the row at the revision that it was read at."""
+    if row_count != 1:
+        raise PreconditionFailed("it was changed concurrently: fetch it again, and retry")
+
+
 def require_app_access(context: RequestContext, app: str) -> None:
     """Raise Forbidden unless the caller may touch this app."""
     if not context.principal.can_access(app):

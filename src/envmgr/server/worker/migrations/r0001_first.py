@@ -6,25 +6,26 @@ import sqlalchemy as sa
 from alembic import op
 
 from envmgr.server.kit.db.migrations import create_shared_tables
+from envmgr.server.kit.db.schema import CLUSTERED, Id, Text, Timestamp
 
 revision = "0001"
 down_revision = None
 
 
 def upgrade() -> None:
-    """Make the tables."""
+    """Create the tables."""
     create_shared_tables(op)
     op.create_table(
         "job",
-        sa.Column("name", sa.Text, primary_key=True),
-        sa.Column("next_at", sa.Integer, nullable=False),
-        sa.Column("tries", sa.Integer, nullable=False),
-        sa.Column("error", sa.Text, nullable=False),
-        sqlite_with_rowid=False,
+        sa.Column("name", Text, primary_key=True),
+        sa.Column("next_at", Timestamp, nullable=False),
+        sa.Column("attempts", sa.Integer, nullable=False),
+        sa.Column("error", Text, nullable=False),
+        **CLUSTERED,
     )
     op.create_table(
         "event_count",
-        sa.Column("type", sa.Text, primary_key=True),
-        sa.Column("count", sa.Integer, nullable=False),
-        sqlite_with_rowid=False,
+        sa.Column("type", Text, primary_key=True),
+        sa.Column("count", Id, nullable=False),
+        **CLUSTERED,
     )

@@ -24,7 +24,7 @@ from envmgr.server.kit.db.sqlite import DIALECT as SQLITE
 from support.statements import statements
 
 POSTGRESQL = asyncpg.dialect()
-PORTABLE = ("kit.",)
+PORTABLE = ("kit.", "app.", "audit.", "gateway.", "worker.")
 """Packages whose statements name no dialect."""
 DIALECTS = {"sqlite": SQLITE, "postgresql": POSTGRESQL}
 WORD = Table(
