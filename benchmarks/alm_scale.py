@@ -117,11 +117,11 @@ def _listen(
 def _fill(data: str) -> None:
     begun = time.perf_counter()
     _insert(data, "deployment", "environment", _environments())
-    _insert(data, "deployment", "known_app", ((10_000 + a, f"app-{a}", 1, 0) for a in range(APPS)))
-    _insert(data, "deployment", "place", _places())
+    _insert(data, "deployment", "app_projection", ((10_000 + a, f"app-{a}", 1, 0) for a in range(APPS)))
+    _insert(data, "deployment", "placement", _places())
     _insert(data, "deployment", "deployment", _history())
-    _insert(data, "version", "place", _standing())
-    _insert(data, "version", "place_tool", _tools())
+    _insert(data, "version", "placement", _standing())
+    _insert(data, "version", "placement_tool", _tools())
     print(f"filled in {time.perf_counter() - begun:.0f} s")
 
 

@@ -8,28 +8,15 @@ from envmgr.server.app import module as app_module
 from envmgr.server.contracts.ports import DeletionHold
 from envmgr.server.kit.common.context import SCOPES_BY_ROLE, Idempotency, Principal, RequestContext
 from envmgr.server.kit.common.problems import NotFound
-from envmgr.server.kit.db.migrations import upgrade
-from envmgr.server.kit.db.sqlite import SqliteDatabase
-from envmgr.server.kit.db.sqlite_file import SqliteFile
-from envmgr.server.kit.messaging import outbox
 from envmgr.server.kit.messaging.outbox import Outbox
-
-
-def database(directory, module):
-    """Open a service's database, migrated, in a directory."""
-    path = str(directory / f"{module.NAME}.db")
-    upgrade(SqliteFile(path), module.MIGRATIONS, module.HEAD)
-    return SqliteDatabase(path, module.NAME, outbox.append)
+from support.runners import RerunningDatabase, open_sqlite
 
 
 @asynccontextmanager
 async def opened(directory, module):
-    """Give a service's database, and close it."""
-    opened_database = database(directory, module)
-    try:
-        yield opened_database
-    finally:
-        await opened_database.close()
+    """Open a service's database, which runs each unit of work twice, as any runner may."""
+    async with open_sqlite(directory, module) as opened_database:
+        yield RerunningDatabase(opened_database)
 
 
 def call(role="admin", *, apps=None, key=None, fingerprint="f", if_match=None, actor="user:ada"):

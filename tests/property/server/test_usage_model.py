@@ -15,7 +15,8 @@ from envmgr.server.contracts.requests import VersionPut
 from envmgr.server.kit.db.pagination import PageRequest
 from envmgr.server.version import module
 from envmgr.server.version.domain.range_matching import match, read
-from support.services import call, database
+from support.runners import sqlite_database
+from support.services import call
 from support.versions import built_with, deliver, event, stands, versions_of
 
 APPS = ("shop", "blog", "docs")
@@ -49,7 +50,7 @@ histories = st.lists(told, min_size=1, max_size=14).flatmap(
 def migrated():
     """Return an empty database of the service."""
     with tempfile.TemporaryDirectory() as directory:
-        asyncio.run(database(Path(directory), module).close())
+        asyncio.run(sqlite_database(Path(directory), module).close())
         return Path(directory, "version.db").read_bytes()
 
 

@@ -11,7 +11,8 @@ from envmgr.server.kit.db.migrations import upgrade
 from envmgr.server.kit.db.pagination import PageRequest
 from envmgr.server.kit.db.sqlite_file import SqliteFile
 from support.auditlog import events, everything, run, verified
-from support.services import call, database
+from support.runners import sqlite_database
+from support.services import call
 
 
 def written(directory):
@@ -106,7 +107,7 @@ def test_an_intruder_who_owns_the_database_is_found_out(tmp_path, act, kinds):
 
 
 def test_the_first_entry_follows_nothing(tmp_path):
-    opened = database(tmp_path, module)
+    opened = sqlite_database(tmp_path, module)
     asyncio.run(opened.close())
     intruder = sqlite3.connect(tmp_path / "audit.db", isolation_level=None)
     with pytest.raises(sqlite3.IntegrityError, match="does not follow"):
@@ -120,7 +121,7 @@ def test_every_log_has_a_name_of_its_own_and_keeps_it(tmp_path):
     names = set()
     for name in ("one", "other", "one"):
         (tmp_path / name).mkdir(exist_ok=True)
-        opened = database(tmp_path / name, module)
+        opened = sqlite_database(tmp_path / name, module)
         names.add(asyncio.run(opened.read(store.origin)))
         asyncio.run(opened.close())
     assert len(names) == 2

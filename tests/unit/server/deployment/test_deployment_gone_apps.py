@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import sqlite3
-
 import pytest
 
 from envmgr.server.contracts.requests import DeploymentCreate, StatusCreate
-from envmgr.server.deployment import module
 from envmgr.server.kit.common.problems import Forbidden, NotFound
-from envmgr.server.kit.db.migrations import upgrade
 from envmgr.server.kit.db.pagination import PageRequest
-from envmgr.server.kit.db.sqlite_file import SqliteFile
 from support.deploying import KnownVersions, run, version
 from support.services import call
 
@@ -129,26 +124,3 @@ def test_a_credential_for_many_apps_lists_what_is_of_each_page_by_page(tmp_path)
         assert seen == names[::2][::-1]
 
     run(tmp_path, scenario, KnownVersions(*known))
-
-
-def test_what_was_deployed_before_an_upgrade_is_listed_whether_or_not_its_app_was_told_of(tmp_path):
-    path = str(tmp_path / f"{module.NAME}.db")
-    upgrade(SqliteFile(path), module.MIGRATIONS, "0001")
-    connection = sqlite3.connect(path)
-    with connection:
-        connection.executemany(
-            "INSERT INTO known_app VALUES (?, ?, ?, ?)", [(1, "shop", 4, 1), (2, "blog", 5, 0)]
-        )
-        for id_, app_id, app in ((1, 1, "shop"), (2, 2, "blog"), (3, 3, "shop"), (4, 3, "shop")):
-            row = (id_, id_, app_id, app, "1.0", "prod", "failed", "", "user:ada", 1, 1, 1, 1, None, "", None)
-            connection.execute(f"INSERT INTO deployment VALUES ({', '.join('?' * len(row))})", row)
-    connection.close()
-
-    async def scenario(world):
-        assert await listed(world, call()) == [4, 3, 2, 1]
-        assert await listed(world, call(apps={"shop"})) == [4, 3]
-        assert await listed(world, call(apps={"blog"})) == [2]
-        matrix = await world.service.matrix(call(), None)
-        assert [(app.id, app.name) for app in matrix.apps] == [(2, "blog"), (3, "shop")]
-
-    run(tmp_path, scenario)

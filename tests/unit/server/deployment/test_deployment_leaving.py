@@ -145,12 +145,12 @@ def pass_by(world, ms):
     """Have some time pass, for what leaves."""
     connection = sqlite3.connect(world.database.path)
     with connection:
-        connection.execute("UPDATE leaving SET until = until - ?", [ms])
+        connection.execute("UPDATE deletion_hold SET until = until - ?", [ms])
     connection.close()
 
 
 def notes(world):
     connection = sqlite3.connect(world.database.path)
-    found = connection.execute("SELECT app_id, version_id FROM leaving").fetchall()
+    found = connection.execute("SELECT app_id, version_id FROM deletion_hold").fetchall()
     connection.close()
     return found

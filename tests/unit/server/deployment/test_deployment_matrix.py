@@ -139,7 +139,7 @@ def test_the_matrix_is_one_scan_of_its_projection(tmp_path):
 
         await world.database.read(unit)
         seen = [plan for _, plan in plans(world.database.path, texts)]
-        assert "SCAN place" in seen
+        assert "SCAN placement" in seen
         assert not any("deployment" in plan or "status_entry" in plan for plan in seen)
 
     run(tmp_path, scenario)
@@ -173,7 +173,7 @@ def test_what_is_asked_at_every_turn_goes_by_an_index(tmp_path, statement):
         await world.database.read(unit)
         found = [plan for _, plan in plans(world.database.path, texts)]
         assert any("USING" in plan for plan in found)
-        assert not any(plan.startswith(("SCAN deployment", "SCAN place")) for plan in found)
+        assert not any(plan.startswith(("SCAN deployment", "SCAN placement")) for plan in found)
 
     run(tmp_path, scenario)
 
@@ -197,7 +197,7 @@ def test_the_list_of_one_app_begins_at_its_newest_whoever_had_the_name_before(tm
 
         await world.database.read(unit)
         found = [plan for _, plan in plans(world.database.path, texts)]
-        assert any("known_app_name" in plan for plan in found)
+        assert any("app_projection_name" in plan for plan in found)
         assert any("SEARCH deployment USING" in plan for plan in found)
         scans = [
             plan for plan in found if plan.startswith(("SCAN", "USE TEMP")) and "VIRTUAL TABLE" not in plan

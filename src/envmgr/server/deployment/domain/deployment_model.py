@@ -248,6 +248,13 @@ def already_active(deployment: Deployment) -> DeploymentActive:
     )
 
 
+def concurrently_active(request: DeploymentRequest) -> DeploymentActive:
+    """Return the error of a deployment that another one of the same moment precedes."""
+    return DeploymentActive(
+        f"another deployment of {request.app} to {request.environment} was created concurrently: retry"
+    )
+
+
 def require_removable(deployment: Deployment, placement: PlacementState) -> None:
     """Raise DeploymentStands unless a deployment is history only."""
     if deployment.status in ACTIVE_STATUSES:

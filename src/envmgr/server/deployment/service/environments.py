@@ -30,15 +30,19 @@ def get(reader: Reader, name: str) -> Environment:
 
 def get_or_create(transaction: Transaction, name: str, initiator: Initiator) -> Environment:
     """Return an environment, created if this is its first use."""
-    existing = environment_rows.find(transaction, name)
-    return existing or _add(transaction, name, environment_rules.infer_tier(name), initiator)
+    return (
+        environment_rows.find(transaction, name)
+        or _add(transaction, name, environment_rules.infer_tier(name), initiator)
+        or get(transaction, name)
+    )
 
 
 def create(transaction: Transaction, context: RequestContext, name: str, put: EnvironmentPut) -> Environment:
     """Create an environment; raise AlreadyExists."""
-    if environment_rows.find(transaction, name) is not None:
+    new = _add(transaction, name, put, deployment_model.initiator(context))
+    if new is None:
         raise environment_rules.name_taken(name)
-    return _add(transaction, name, put, deployment_model.initiator(context))
+    return new
 
 
 def upsert(
@@ -46,11 +50,12 @@ def upsert(
 ) -> Result[Environment]:
     """Replace an environment, or create it."""
     old = environment_rows.find(transaction, name)
-    if old is not None:
-        return Result(_change(transaction, context, old, put), created=False)
-    if context.if_match is not None:
+    if old is None and context.if_match is not None:
         raise PreconditionFailed(f"there is no environment {name!r} any more: decide anew")
-    return Result(_add(transaction, name, put, deployment_model.initiator(context)))
+    if old is None and (new := _add(transaction, name, put, deployment_model.initiator(context))):
+        return Result(new)
+    old = old or get(transaction, name)
+    return Result(_change(transaction, context, old, put), created=False)
 
 
 def change(
@@ -81,15 +86,19 @@ def remove(transaction: Transaction, context: RequestContext, name: str) -> None
     require_match(context, etag_of(old))
     if deployment_rows.has_any_in(transaction, name):
         raise environment_rules.in_use(name)
-    environment_rows.delete(transaction, name)
+    environment_rows.delete(transaction, old)
     transaction.emit(
         environment_rules.environment_event(ENVIRONMENT_DELETED, old, deployment_model.initiator(context))
     )
 
 
-def _add(transaction: Transaction, name: str, put: EnvironmentPut, initiator: Initiator) -> Environment:
+def _add(
+    transaction: Transaction, name: str, put: EnvironmentPut, initiator: Initiator
+) -> Environment | None:
+    """Create an environment with its event; return None where the name is taken."""
     new = environment_rows.insert(transaction, name, put)
-    transaction.emit(environment_rules.environment_event(ENVIRONMENT_CREATED, new, initiator))
+    if new is not None:
+        transaction.emit(environment_rules.environment_event(ENVIRONMENT_CREATED, new, initiator))
     return new
 
 

@@ -10,6 +10,7 @@ from envmgr.server.contracts.resources import Rules
 from envmgr.server.deployment.domain import deployment_model
 from envmgr.server.deployment.service import environments
 from envmgr.server.deployment.store import deletion_holds, deployment_rows, environment_rows, placements
+from envmgr.server.kit.db.sql import UniqueViolation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -43,7 +44,10 @@ def create(transaction: Transaction, request: DeploymentRequest) -> Deployment:
     environment = environments.get_or_create(transaction, request.environment, request.initiator)
     entries = deployment_model.initial_statuses(environment.rules, request)
     status, reason, _ = entries[-1]
-    deployment = deployment_rows.add(transaction, request, status, reason).deployment
+    try:
+        deployment = deployment_rows.add(transaction, request, status, reason).deployment
+    except UniqueViolation:
+        raise deployment_model.concurrently_active(request) from None
     for each, why, actor in entries:
         deployment_rows.add_status_entry(transaction, deployment.id, each, why, actor)
     placements.record_attempt(transaction, deployment)

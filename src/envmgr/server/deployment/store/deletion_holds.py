@@ -1,8 +1,8 @@
-"""What is about to be deleted, app or version: nothing of it is deployed any more.
+"""Deletion holds: apps and versions that are about to be deleted, and must not be deployed.
 
-Whoever deletes it has it noted first, together with the count of where it stands: so of a deletion and a deployment at
-the same moment, one is refused. A note holds until an event tells that it is gone, until it is taken back, or for some
-seconds: whoever was killed in between must not bar an app for ever.
+A unit that places a hold counts active placements first, and one that creates a deployment looks for holds first: as
+units behave as if serial, one of the two is refused. A hold lasts until an event reports the deletion, until it is
+released, or until it expires, as a killed process cannot release it.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ _IS_HELD = Statement(
     )
     .limit(1)
 )
-_RELEASE_HOLD = Statement(delete(_TABLE).where(_TABLE.c.id == bindparam("which")))
-_RELEASE_FOR_APP = Statement(delete(_TABLE).where(_TABLE.c.app_id == bindparam("which")))
-_RELEASE_FOR_VERSION = Statement(delete(_TABLE).where(_TABLE.c.version_id == bindparam("which")))
+_RELEASE_HOLD = Statement(delete(_TABLE).where(_TABLE.c.id == bindparam("hold_id")))
+_RELEASE_FOR_APP = Statement(delete(_TABLE).where(_TABLE.c.app_id == bindparam("target_app")))
+_RELEASE_FOR_VERSION = Statement(delete(_TABLE).where(_TABLE.c.version_id == bindparam("target_version")))
 _DELETE_EXPIRED = Statement(delete(_TABLE).where(_TABLE.c.until <= bindparam("now")))
 
 
@@ -49,17 +49,17 @@ def place_hold(transaction: Transaction, *, app_id: int | None, version_id: int 
 
 def release_hold(transaction: Transaction, hold_id: int) -> None:
     """Take one note back: others of the same thing hold on."""
-    transaction.execute(_RELEASE_HOLD, which=hold_id)
+    transaction.execute(_RELEASE_HOLD, hold_id=hold_id)
 
 
 def release_for_app(transaction: Transaction, app_id: int) -> None:
     """Drop the notes of an app that is known to be gone."""
-    transaction.execute(_RELEASE_FOR_APP, which=app_id)
+    transaction.execute(_RELEASE_FOR_APP, target_app=app_id)
 
 
 def release_for_version(transaction: Transaction, version_id: int) -> None:
     """Drop the notes of a version that is known to be gone."""
-    transaction.execute(_RELEASE_FOR_VERSION, which=version_id)
+    transaction.execute(_RELEASE_FOR_VERSION, target_version=version_id)
 
 
 def is_held(reader: Reader, app_id: int, version_id: int | None = None) -> bool:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
-from sqlalchemy import Integer, bindparam, delete, func, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from envmgr.server.contracts.resources import Deployment, StatusEntry
 from envmgr.server.deployment.domain.deployment_model import ACTIVE_STATUSES, DeploymentRecord
 from envmgr.server.deployment.store.tables import IS_ACTIVE, IS_CURRENT, deployment, metadata, status_entry
 from envmgr.server.kit.common.clock import rfc3339
+from envmgr.server.kit.common.preconditions import require_updated
 from envmgr.server.kit.db.pagination import PagedQuery
+from envmgr.server.kit.db.schema import Timestamp
 from envmgr.server.kit.db.sql import Statement
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from envmgr.server.kit.db.pagination import Page, PageRequest
     from envmgr.server.kit.db.sql import Reader, Row, Transaction
 
-HEAD = "0002"
+HEAD = "0001"
 """The revision that this code is written for."""
 __all__ = ["HEAD", "metadata"]
 
@@ -48,27 +50,31 @@ _INSERT = Statement(
 )
 _UPDATE = Statement(
     update(deployment)
-    .where(deployment.c.id == bindparam("which"))
+    .where(deployment.c.id == bindparam("deployment_id"), deployment.c.rev == bindparam("old_rev"))
     .values(
-        status=bindparam("to_status"),
-        reason=bindparam("because"),
+        status=bindparam("new_status"),
+        reason=bindparam("new_reason"),
         updated_at=bindparam("now"),
-        finished_at=func.coalesce(deployment.c.finished_at, bindparam("ended", type_=Integer)),
-        approved_by=bindparam("approved"),
-        supersedes=bindparam("before"),
+        finished_at=func.coalesce(deployment.c.finished_at, bindparam("ended_at", type_=Timestamp)),
+        approved_by=bindparam("approver"),
+        supersedes=bindparam("superseded_id"),
         rev=deployment.c.rev + 1,
     )
 )
-_DELETE = Statement(delete(deployment).where(deployment.c.id == bindparam("which")))
+_DELETE = Statement(
+    delete(deployment).where(
+        deployment.c.id == bindparam("deployment_id"), deployment.c.rev == bindparam("old_rev")
+    )
+)
 _RELINK = Statement(
     update(deployment)
-    .where(deployment.c.supersedes == bindparam("which"))
-    .values(supersedes=bindparam("before"))
+    .where(deployment.c.supersedes == bindparam("deployment_id"))
+    .values(supersedes=bindparam("superseded_id"))
 )
 _RENAME = Statement(
     update(deployment)
-    .where(deployment.c.app_id == bindparam("which"), deployment.c.app != bindparam("called"))
-    .values(app=bindparam("called"), rev=deployment.c.rev + 1)
+    .where(deployment.c.app_id == bindparam("target_app"), deployment.c.app != bindparam("new_name"))
+    .values(app=bindparam("new_name"), rev=deployment.c.rev + 1)
 )
 _ANY_IN = Statement(
     select(deployment.c.id).where(deployment.c.environment == bindparam("environment")).limit(1)
@@ -98,7 +104,7 @@ _DEPLOYMENTS = PagedQuery(
     app=deployment.c.app_id,
 )
 _STATUSES = PagedQuery(
-    select(status_entry).where(status_entry.c.deployment_id == bindparam("of")),
+    select(status_entry).where(status_entry.c.deployment_id == bindparam("of_deployment")),
     key=status_entry.c.id,
     sorts={"id": status_entry.c.id},
 )
@@ -191,28 +197,31 @@ def update_status(
         finished_at=None if status in ACTIVE_STATUSES else was.finished_at or at,
         rev=was.rev + 1,
     )
-    transaction.execute(
+    count = transaction.execute(
         _UPDATE,
-        which=was.id,
-        to_status=status,
-        because=new.reason,
+        deployment_id=was.id,
+        old_rev=was.rev,
+        new_status=status,
+        new_reason=new.reason,
         now=transaction.now,
-        ended=None if status in ACTIVE_STATUSES else transaction.now,
-        approved=old.approved_by,
-        before=old.supersedes,
+        ended_at=None if status in ACTIVE_STATUSES else transaction.now,
+        approver=old.approved_by,
+        superseded_id=old.supersedes,
     )
+    require_updated(count)
     return DeploymentRecord(new, old.user_id, old.approved_by, old.supersedes)
 
 
 def remove(transaction: Transaction, record: DeploymentRecord) -> None:
     """Remove a deployment; what superseded it superseded from now on what it had superseded. Its history stays."""
-    transaction.execute(_RELINK, which=record.deployment.id, before=record.supersedes)
-    transaction.execute(_DELETE, which=record.deployment.id)
+    deployment_id, old_rev = record.deployment.id, record.deployment.rev
+    transaction.execute(_RELINK, deployment_id=deployment_id, superseded_id=record.supersedes)
+    require_updated(transaction.execute(_DELETE, deployment_id=deployment_id, old_rev=old_rev))
 
 
 def rename(transaction: Transaction, app_id: int, name: str) -> None:
     """Write an app's new name to all its deployments."""
-    transaction.execute(_RENAME, which=app_id, called=name)
+    transaction.execute(_RENAME, target_app=app_id, new_name=name)
 
 
 def has_any_in(reader: Reader, environment_name: str) -> bool:
@@ -242,7 +251,7 @@ def add_status_entry(
 
 def statuses(reader: Reader, deployment_id: int, paging: PageRequest) -> Page[StatusEntry]:
     """Return a page of a deployment's history."""
-    return _STATUSES.page(reader, paging, _entry, values={"of": deployment_id})
+    return _STATUSES.page(reader, paging, _entry, values={"of_deployment": deployment_id})
 
 
 def _record(row: Row) -> DeploymentRecord:

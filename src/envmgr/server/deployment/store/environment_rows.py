@@ -8,13 +8,14 @@ import msgspec
 from msgspec.structs import replace
 from sqlalchemy import bindparam, select
 from sqlalchemy import delete as delete_from
-from sqlalchemy import insert as insert_into
 from sqlalchemy import update as update_rows
 
 from envmgr.server.contracts.resources import Environment, Rules
 from envmgr.server.deployment.domain import environment_rules
 from envmgr.server.deployment.store import tables
 from envmgr.server.kit.common.clock import rfc3339
+from envmgr.server.kit.common.preconditions import require_updated
+from envmgr.server.kit.db.constructs import bind_columns, insert_if_absent
 from envmgr.server.kit.db.pagination import PagedQuery
 from envmgr.server.kit.db.sql import Statement
 
@@ -29,19 +30,20 @@ _COLUMNS = select(_TABLE)
 _BY_NAME = Statement(_COLUMNS.where(_TABLE.c.name == bindparam("name")))
 _ALL = Statement(_COLUMNS.order_by(_TABLE.c.sort_order, _TABLE.c.name))
 _INSERT = Statement(
-    insert_into(_TABLE).values(
-        name=bindparam("name"),
-        tier=bindparam("tier"),
-        sort_order=bindparam("sort_order"),
-        rules=bindparam("rules"),
-        created_at=bindparam("now"),
-        updated_at=bindparam("now"),
-        rev=1,
-    )
+    insert_if_absent(
+        _TABLE,
+        {
+            **bind_columns("name", "tier", "sort_order", "rules"),
+            "created_at": bindparam("now"),
+            "updated_at": bindparam("now"),
+            "rev": 1,
+        },
+        key=["name"],
+    ).returning(_TABLE.c.id)
 )
 _UPDATE = Statement(
     update_rows(_TABLE)
-    .where(_TABLE.c.name == bindparam("old_name"))
+    .where(_TABLE.c.id == bindparam("environment_id"), _TABLE.c.rev == bindparam("old_rev"))
     .values(
         tier=bindparam("new_tier"),
         sort_order=bindparam("new_sort_order"),
@@ -50,7 +52,11 @@ _UPDATE = Statement(
         rev=_TABLE.c.rev + 1,
     )
 )
-_DELETE = Statement(delete_from(_TABLE).where(_TABLE.c.name == bindparam("old_name")))
+_DELETE = Statement(
+    delete_from(_TABLE).where(
+        _TABLE.c.id == bindparam("environment_id"), _TABLE.c.rev == bindparam("old_rev")
+    )
+)
 _LISTING = PagedQuery(
     _COLUMNS,
     key=_TABLE.c.id,
@@ -79,9 +85,9 @@ def page(reader: Reader, paging: PageRequest, principal: Principal) -> Page[Envi
     )
 
 
-def insert(transaction: Transaction, name: str, put: EnvironmentPut) -> Environment:
-    """Create the row of an environment."""
-    id_ = transaction.insert(
+def insert(transaction: Transaction, name: str, put: EnvironmentPut) -> Environment | None:
+    """Create the row of an environment; return None where the name is taken."""
+    row = transaction.one(
         _INSERT,
         name=name,
         tier=put.tier,
@@ -89,9 +95,11 @@ def insert(transaction: Transaction, name: str, put: EnvironmentPut) -> Environm
         rules=_encode(put.rules).decode(),
         now=transaction.now,
     )
+    if row is None:
+        return None
     created_at = rfc3339(transaction.now)
     return Environment(
-        id=id_,
+        id=row[0],
         name=name,
         tier=put.tier,
         sort_order=put.sort_order,
@@ -103,15 +111,17 @@ def insert(transaction: Transaction, name: str, put: EnvironmentPut) -> Environm
 
 
 def update(transaction: Transaction, old: Environment, put: EnvironmentPut) -> Environment:
-    """Write new values to the row of an environment."""
-    transaction.execute(
+    """Write new values to the row of an environment. Raise PreconditionFailed."""
+    count = transaction.execute(
         _UPDATE,
-        old_name=old.name,
+        environment_id=old.id,
+        old_rev=old.rev,
         new_tier=put.tier,
         new_sort_order=put.sort_order,
         new_rules=_encode(put.rules).decode(),
         now=transaction.now,
     )
+    require_updated(count)
     return replace(
         old,
         tier=put.tier,
@@ -122,9 +132,9 @@ def update(transaction: Transaction, old: Environment, put: EnvironmentPut) -> E
     )
 
 
-def delete(transaction: Transaction, name: str) -> None:
-    """Delete the row of an environment."""
-    transaction.execute(_DELETE, old_name=name)
+def delete(transaction: Transaction, old: Environment) -> None:
+    """Delete the row of an environment. Raise PreconditionFailed."""
+    require_updated(transaction.execute(_DELETE, environment_id=old.id, old_rev=old.rev))
 
 
 def _environment(row: Row) -> Environment:

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 from sqlalchemy import bindparam, delete, func, select, union, update
-from sqlalchemy.dialects.sqlite import insert
 
 from envmgr.server.deployment.domain.deployment_model import PlacementState
 from envmgr.server.deployment.store import deletion_holds, tables
-from envmgr.server.kit.db.sql import Statement, json_rows
+from envmgr.server.kit.db.constructs import bind_columns, insert_if_absent, rows_of, upsert, values_of
+from envmgr.server.kit.db.sql import Statement
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 _encode = msgspec.json.Encoder().encode
 _PLACEMENT, _APP, _DELETED_VERSION = tables.placement, tables.app_projection, tables.deleted_version
-_HERE = (_PLACEMENT.c.app_id == bindparam("of_app"), _PLACEMENT.c.environment == bindparam("where"))
+_HERE = (
+    _PLACEMENT.c.app_id == bindparam("target_app"),
+    _PLACEMENT.c.environment == bindparam("target_environment"),
+)
 _FIND = Statement(
     select(
         _PLACEMENT.c.current_id,
@@ -35,41 +38,42 @@ _FIND = Statement(
 )
 _LAST = ("last_id", "last_version_id", "last_tag", "last_status", "last_actor", "last_updated_at")
 _INSERT_ATTEMPT = Statement(
-    insert(_PLACEMENT)
-    .values({name: bindparam(name) for name in ("app_id", "environment", "app", *_LAST)})
-    .on_conflict_do_update(
-        index_elements=["app_id", "environment"], set_={name: bindparam(name) for name in _LAST}
+    upsert(
+        _PLACEMENT,
+        bind_columns("app_id", "environment", "app", *_LAST),
+        key=["app_id", "environment"],
+        update=lambda new: {name: new[name] for name in _LAST},
     )
 )
 _UPDATE_ATTEMPT = Statement(
     update(_PLACEMENT)
-    .where(*_HERE, _PLACEMENT.c.last_id == bindparam("which"))
-    .values(last_status=bindparam("to_status"), last_updated_at=bindparam("now"))
+    .where(*_HERE, _PLACEMENT.c.last_id == bindparam("deployment_id"))
+    .values(last_status=bindparam("new_status"), last_updated_at=bindparam("now"))
 )
 _SET_CURRENT = Statement(
     update(_PLACEMENT)
     .where(*_HERE)
     .values(
-        current_id=bindparam("now_id"),
-        current_version_id=bindparam("now_version"),
-        current_tag=bindparam("now_tag"),
-        current_actor=bindparam("now_actor"),
-        current_since=bindparam("now_at"),
+        current_id=bindparam("new_id"),
+        current_version_id=bindparam("new_version"),
+        current_tag=bindparam("new_tag"),
+        current_actor=bindparam("new_actor"),
+        current_since=bindparam("new_since"),
     )
 )
 _RENAME_APP = Statement(
-    update(_PLACEMENT).where(_PLACEMENT.c.app_id == bindparam("of_app")).values(app=bindparam("called"))
+    update(_PLACEMENT).where(_PLACEMENT.c.app_id == bindparam("target_app")).values(app=bindparam("new_name"))
 )
-_DELETE_FOR_APP = Statement(delete(_PLACEMENT).where(_PLACEMENT.c.app_id == bindparam("of_app")))
+_DELETE_FOR_APP = Statement(delete(_PLACEMENT).where(_PLACEMENT.c.app_id == bindparam("target_app")))
 _DEPLOYMENT = tables.deployment
 _COUNT_ACTIVE_FOR_APP = Statement(
     select(func.count()).select_from(
         union(
             select(_PLACEMENT.c.environment).where(
-                _PLACEMENT.c.app_id == bindparam("which"), _PLACEMENT.c.current_id.is_not(None)
+                _PLACEMENT.c.app_id == bindparam("counted_app"), _PLACEMENT.c.current_id.is_not(None)
             ),
             select(_DEPLOYMENT.c.environment).where(
-                _DEPLOYMENT.c.app_id == bindparam("which"), tables.IS_ACTIVE
+                _DEPLOYMENT.c.app_id == bindparam("counted_app"), tables.IS_ACTIVE
             ),
         ).subquery()
     )
@@ -78,44 +82,42 @@ _COUNT_ACTIVE_FOR_VERSION = Statement(
     select(func.count()).select_from(
         union(
             select(_PLACEMENT.c.app_id, _PLACEMENT.c.environment).where(
-                _PLACEMENT.c.current_version_id == bindparam("which")
+                _PLACEMENT.c.current_version_id == bindparam("counted_version")
             ),
             select(_DEPLOYMENT.c.app_id, _DEPLOYMENT.c.environment).where(
-                _DEPLOYMENT.c.version_id == bindparam("which"), tables.IS_ACTIVE
+                _DEPLOYMENT.c.version_id == bindparam("counted_version"), tables.IS_ACTIVE
             ),
         ).subquery()
     )
 )
 _ROWS = select(_PLACEMENT)
 _ALL = Statement(_ROWS.order_by(_PLACEMENT.c.app_id, _PLACEMENT.c.environment))
-_ALL_IN = Statement(_ROWS.where(_PLACEMENT.c.environment == bindparam("where")).order_by(_PLACEMENT.c.app_id))
-_APP_COLUMNS = ("app_id", "name", "sequence", "gone")
-_INSERT_APPS = insert(_APP).from_select(_APP_COLUMNS, json_rows(*_APP_COLUMNS))
+_ALL_IN = Statement(
+    _ROWS.where(_PLACEMENT.c.environment == bindparam("target_environment")).order_by(_PLACEMENT.c.app_id)
+)
+_APP_COLUMNS = ("app_id", "name", "sequence", "deleted")
 _UPSERT_APP = Statement(
-    _INSERT_APPS.on_conflict_do_update(
-        index_elements=["app_id"],
-        set_={
-            "name": _INSERT_APPS.excluded.name,
-            "sequence": _INSERT_APPS.excluded.sequence,
-            "gone": _INSERT_APPS.excluded.gone,
-        },
-        where=_APP.c.sequence < _INSERT_APPS.excluded.sequence,
+    upsert(
+        _APP,
+        rows_of(_APP, *_APP_COLUMNS),
+        key=["app_id"],
+        update=lambda new: {name: new[name] for name in _APP_COLUMNS[1:]},
+        where=lambda new: _APP.c.sequence < new.sequence,
     )
 )
-_APP_NAME = Statement(select(_APP.c.name, _APP.c.gone).where(_APP.c.app_id == bindparam("app_id")))
-_APPS = Statement(select(_APP.c.app_id, _APP.c.name).where(_APP.c.gone == 0).order_by(_APP.c.app_id))
-_NAMES = func.json_each(bindparam("names")).table_valued("value")
+_APP_NAME = Statement(select(_APP.c.name, _APP.c.deleted).where(_APP.c.app_id == bindparam("app_id")))
+_APPS = Statement(select(_APP.c.app_id, _APP.c.name).where(tables.NOT_DELETED).order_by(_APP.c.app_id))
 _FIND_APPS_BY_NAME = Statement(
-    select(_APP.c.app_id).where(_APP.c.name.in_(select(_NAMES.c.value)), tables.NOT_DELETED)
+    select(_APP.c.app_id).where(_APP.c.name.in_(values_of("names", _APP.c.name)), tables.NOT_DELETED)
 )
 _INSERT_APP_IF_MISSING = Statement(
-    insert(_APP)
-    .values(app_id=bindparam("app_id"), name=bindparam("name"), sequence=0, gone=0)
-    .on_conflict_do_nothing()
+    insert_if_absent(
+        _APP,
+        {"app_id": bindparam("app_id"), "name": bindparam("name"), "sequence": 0, "deleted": False},
+        key=["app_id"],
+    )
 )
-_MARK_DELETED = Statement(
-    insert(_DELETED_VERSION).values(version_id=bindparam("version_id")).on_conflict_do_nothing()
-)
+_MARK_DELETED = Statement(insert_if_absent(_DELETED_VERSION, bind_columns("version_id"), key=["version_id"]))
 _IS_DELETED = Statement(
     select(_DELETED_VERSION.c.version_id).where(_DELETED_VERSION.c.version_id == bindparam("version_id"))
 )
@@ -123,7 +125,7 @@ _IS_DELETED = Statement(
 
 def get(reader: Reader, app_id: int, environment: str) -> PlacementState:
     """Return what stands in a place; nothing, where there is no such place."""
-    row = reader.one(_FIND, of_app=app_id, where=environment)
+    row = reader.one(_FIND, target_app=app_id, target_environment=environment)
     return PlacementState(*row) if row else PlacementState()
 
 
@@ -147,10 +149,10 @@ def update_attempt(transaction: Transaction, deployment: Deployment) -> None:
     """Show a deployment's new state, if it is the last one that was tried in its place."""
     transaction.execute(
         _UPDATE_ATTEMPT,
-        of_app=deployment.app_id,
-        where=deployment.environment,
-        which=deployment.id,
-        to_status=deployment.status,
+        target_app=deployment.app_id,
+        target_environment=deployment.environment,
+        deployment_id=deployment.id,
+        new_status=deployment.status,
         now=transaction.now,
     )
 
@@ -161,39 +163,39 @@ def set_current(
     """Make a deployment what stands in a place from now on; or nothing."""
     transaction.execute(
         _SET_CURRENT,
-        of_app=app_id,
-        where=environment,
-        now_id=deployment and deployment.id,
-        now_version=deployment and deployment.version_id,
-        now_tag=deployment and deployment.tag,
-        now_actor=deployment and deployment.actor,
-        now_at=deployment and transaction.now,
+        target_app=app_id,
+        target_environment=environment,
+        new_id=deployment and deployment.id,
+        new_version=deployment and deployment.version_id,
+        new_tag=deployment and deployment.tag,
+        new_actor=deployment and deployment.actor,
+        new_since=deployment and transaction.now,
     )
 
 
 def rename_app(transaction: Transaction, app_id: int, name: str) -> None:
     """Write an app's new name to its places."""
-    transaction.execute(_RENAME_APP, of_app=app_id, called=name)
+    transaction.execute(_RENAME_APP, target_app=app_id, new_name=name)
 
 
 def delete_for_app(transaction: Transaction, app_id: int) -> None:
     """Remove the places of an app."""
-    transaction.execute(_DELETE_FOR_APP, of_app=app_id)
+    transaction.execute(_DELETE_FOR_APP, target_app=app_id)
 
 
 def count_active_for_app(reader: Reader, app_id: int) -> int:
     """Count the places where an app stands, or is on its way to."""
-    return _count(reader.one(_COUNT_ACTIVE_FOR_APP, which=app_id))
+    return _count(reader.one(_COUNT_ACTIVE_FOR_APP, counted_app=app_id))
 
 
 def count_active_for_version(reader: Reader, version_id: int) -> int:
     """Count the places where a version stands, or is on its way to."""
-    return _count(reader.one(_COUNT_ACTIVE_FOR_VERSION, which=version_id))
+    return _count(reader.one(_COUNT_ACTIVE_FOR_VERSION, counted_version=version_id))
 
 
 def rows(reader: Reader, environment: str | None) -> list[Row]:
     """Return every place, app by app; of one environment only, where it is named."""
-    return reader.all(_ALL) if environment is None else reader.all(_ALL_IN, where=environment)
+    return reader.all(_ALL) if environment is None else reader.all(_ALL_IN, target_environment=environment)
 
 
 def upsert_app(
@@ -229,8 +231,8 @@ def name_of(reader: Reader, app_id: int, otherwise: str) -> str | None:
     row = reader.one(_APP_NAME, app_id=app_id)
     if row is None:
         return otherwise
-    name, gone = row
-    return None if gone else str(name)
+    name, deleted = row
+    return None if deleted else str(name)
 
 
 def apps(reader: Reader) -> list[tuple[int, str]]:

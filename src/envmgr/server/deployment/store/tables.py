@@ -6,114 +6,115 @@ successful; triggers refuse to change or remove what was written to the history.
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Index, Integer, MetaData, Table, Text, text
+from sqlalchemy import Boolean, Column, Index, Integer, MetaData, Table, text
 
+from envmgr.server.kit.db.schema import CLUSTERED, IDS_NEVER_REUSED, Id, Text, Timestamp, partial_index
 from envmgr.server.kit.db.shared_tables import Tables
 
-# Spelled out, not bound: SQLite takes a partial index only for a condition that it reads as the index's own.
+# Literals, not parameters: a partial index serves only queries whose condition repeats its own.
 IS_ACTIVE = text("status IN ('awaiting_approval', 'blocked', 'in_progress', 'pending', 'queued')")
 IS_CURRENT = text("status = 'successful'")
-NOT_DELETED = text("gone = 0")
 
 metadata = MetaData()
 Tables(metadata)
 environment = Table(
     "environment",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", Id, primary_key=True),
     Column("name", Text, nullable=False),
     Column("tier", Text, nullable=False),
     Column("sort_order", Integer, nullable=False),
     Column("rules", Text, nullable=False),
-    Column("created_at", Integer, nullable=False),
-    Column("updated_at", Integer, nullable=False),
+    Column("created_at", Timestamp, nullable=False),
+    Column("updated_at", Timestamp, nullable=False),
     Column("rev", Integer, nullable=False),
     Index("environment_name", "name", unique=True),
-    sqlite_autoincrement=True,
+    **IDS_NEVER_REUSED,
 )
 deployment = Table(
     "deployment",
     metadata,
-    Column("id", Integer, primary_key=True),
-    Column("version_id", Integer, nullable=False),
-    Column("app_id", Integer, nullable=False),
+    Column("id", Id, primary_key=True),
+    Column("version_id", Id, nullable=False),
+    Column("app_id", Id, nullable=False),
     Column("app", Text, nullable=False),
     Column("tag", Text, nullable=False),
     Column("environment", Text, nullable=False),
     Column("status", Text, nullable=False),
     Column("reason", Text, nullable=False),
     Column("actor", Text, nullable=False),
-    Column("created_at", Integer, nullable=False),
-    Column("updated_at", Integer, nullable=False),
-    Column("finished_at", Integer),
+    Column("created_at", Timestamp, nullable=False),
+    Column("updated_at", Timestamp, nullable=False),
+    Column("finished_at", Timestamp),
     Column("rev", Integer, nullable=False),
-    Column("user_id", Integer),
+    Column("user_id", Id),
     Column("approved_by", Text, nullable=False),
-    Column("supersedes", Integer),
-    Index("deployment_active", "app_id", "environment", unique=True, sqlite_where=IS_ACTIVE),
-    Index("deployment_stands", "app_id", "environment", unique=True, sqlite_where=IS_CURRENT),
-    Index("deployment_supersedes", "supersedes", sqlite_where=text("supersedes IS NOT NULL")),
+    Column("supersedes", Id),
+    partial_index("deployment_active", "app_id", "environment", unique=True, where=IS_ACTIVE),
+    partial_index("deployment_current", "app_id", "environment", unique=True, where=IS_CURRENT),
+    partial_index("deployment_supersedes", "supersedes", where=text("supersedes IS NOT NULL")),
     Index("deployment_app_id", "app_id", "id"),
     Index("deployment_version", "version_id", "id"),
     Index("deployment_environment", "environment", "id"),
     Index("deployment_status", "status", "id"),
-    sqlite_autoincrement=True,
+    **IDS_NEVER_REUSED,
 )
 status_entry = Table(
     "status_entry",
     metadata,
-    Column("id", Integer, primary_key=True),
-    Column("deployment_id", Integer, nullable=False),
+    Column("id", Id, primary_key=True),
+    Column("deployment_id", Id, nullable=False),
     Column("status", Text, nullable=False),
     Column("reason", Text, nullable=False),
     Column("actor", Text, nullable=False),
-    Column("created_at", Integer, nullable=False),
+    Column("created_at", Timestamp, nullable=False),
     Index("status_entry_deployment", "deployment_id", "id"),
-    sqlite_autoincrement=True,
+    **IDS_NEVER_REUSED,
 )
 placement = Table(
-    "place",
+    "placement",
     metadata,
-    Column("app_id", Integer, primary_key=True, autoincrement=False),
+    Column("app_id", Id, primary_key=True, autoincrement=False),
     Column("environment", Text, primary_key=True),
     Column("app", Text, nullable=False),
-    Column("current_id", Integer),
-    Column("current_version_id", Integer),
+    Column("current_id", Id),
+    Column("current_version_id", Id),
     Column("current_tag", Text),
     Column("current_actor", Text),
-    Column("current_since", Integer),
-    Column("last_id", Integer, nullable=False),
-    Column("last_version_id", Integer, nullable=False),
+    Column("current_since", Timestamp),
+    Column("last_id", Id, nullable=False),
+    Column("last_version_id", Id, nullable=False),
     Column("last_tag", Text, nullable=False),
     Column("last_status", Text, nullable=False),
     Column("last_actor", Text, nullable=False),
-    Column("last_updated_at", Integer, nullable=False),
-    Index("place_environment", "environment", "app_id"),
-    Index("place_version", "current_version_id", "app_id"),
-    sqlite_with_rowid=False,
+    Column("last_updated_at", Timestamp, nullable=False),
+    Index("placement_environment", "environment", "app_id"),
+    Index("placement_version", "current_version_id", "app_id"),
+    **CLUSTERED,
 )
 app_projection = Table(
-    "known_app",
+    "app_projection",
     metadata,
-    Column("app_id", Integer, primary_key=True, autoincrement=False),
+    Column("app_id", Id, primary_key=True, autoincrement=False),
     Column("name", Text, nullable=False),
-    Column("sequence", Integer, nullable=False),
-    Column("gone", Integer, nullable=False),
-    Index("known_app_name", "name", sqlite_where=NOT_DELETED),
+    Column("sequence", Id, nullable=False),
+    Column("deleted", Boolean, nullable=False),
 )
+NOT_DELETED = ~app_projection.c.deleted
+partial_index("app_projection_name", app_projection.c.name, where=NOT_DELETED)
 deleted_version = Table(
-    "gone_version",
+    "deleted_version",
     metadata,
-    Column("version_id", Integer, primary_key=True, autoincrement=False),
+    Column("version_id", Id, primary_key=True, autoincrement=False),
 )
 deletion_hold = Table(
-    "leaving",
+    "deletion_hold",
     metadata,
-    Column("id", Integer, primary_key=True),
-    Column("app_id", Integer),
-    Column("version_id", Integer),
-    Column("until", Integer, nullable=False),
-    Index("leaving_app", "app_id"),
-    Index("leaving_version", "version_id"),
-    sqlite_autoincrement=True,
+    Column("id", Id, primary_key=True),
+    Column("app_id", Id),
+    Column("version_id", Id),
+    Column("until", Timestamp, nullable=False),
+    Index("deletion_hold_app", "app_id"),
+    Index("deletion_hold_version", "version_id"),
+    **IDS_NEVER_REUSED,
 )

@@ -8,10 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import msgspec
-from sqlalchemy import MetaData, bindparam, delete, insert, select, update
+from sqlalchemy import MetaData, bindparam, delete, select, update
 
-from envmgr.server.kit.common.problems import IdempotencyKeyReused
+from envmgr.server.kit.common.problems import IdempotencyKeyInUse, IdempotencyKeyReused
 from envmgr.server.kit.common.results import Result
+from envmgr.server.kit.db.constructs import bind_columns, insert_if_absent
 from envmgr.server.kit.db.shared_tables import Tables
 from envmgr.server.kit.db.sql import Statement
 
@@ -31,13 +32,19 @@ _FIND = Statement(
     )
 )
 _DELETE = Statement(
-    delete(_TABLE).where(_TABLE.c.actor == bindparam("who"), _TABLE.c.key == bindparam("which"))
+    delete(_TABLE).where(_TABLE.c.actor == bindparam("old_actor"), _TABLE.c.key == bindparam("old_key"))
 )
-_INSERT = Statement(insert(_TABLE))
+_INSERT = Statement(
+    insert_if_absent(
+        _TABLE,
+        bind_columns("actor", "key", "fingerprint", "answer", "created_at"),
+        key=["actor", "key"],
+    )
+)
 _UPDATE_RESPONSE = Statement(
     update(_TABLE)
-    .where(_TABLE.c.actor == bindparam("who"), _TABLE.c.key == bindparam("which"))
-    .values(answer=bindparam("whole"))
+    .where(_TABLE.c.actor == bindparam("old_actor"), _TABLE.c.key == bindparam("old_key"))
+    .values(answer=bindparam("new_answer"))
 )
 _PURGE_EXPIRED = Statement(delete(_TABLE).where(_TABLE.c.created_at < bindparam("before")))
 
@@ -101,9 +108,11 @@ def idempotent(
             return Result(msgspec.json.decode(answer, type=type_), replayed=True)
         value = work(transaction)
         kept = codec.encode(key.key, msgspec.json.encode(value).decode())
-        transaction.execute(
+        is_first = transaction.execute(
             _INSERT, actor=actor, key=name, fingerprint=fingerprint, answer=kept, created_at=transaction.now
         )
+        if not is_first:
+            raise IdempotencyKeyInUse("a request with the same key ran concurrently: retry it")
         return Result(value)
 
     return unit
@@ -114,7 +123,10 @@ def replace_response(transaction: Transaction, context: RequestContext, response
     if context.idempotency is not None:
         kept = msgspec.json.encode(response).decode()
         transaction.execute(
-            _UPDATE_RESPONSE, who=context.principal.actor, which=context.idempotency.key, whole=kept
+            _UPDATE_RESPONSE,
+            old_actor=context.principal.actor,
+            old_key=context.idempotency.key,
+            new_answer=kept,
         )
 
 
@@ -124,7 +136,7 @@ def _find_response(transaction: Transaction, actor: str, name: str, fingerprint:
         return None
     kept_fingerprint, answer, at = row
     if at < transaction.now - RETENTION_MS:
-        transaction.execute(_DELETE, who=actor, which=name)
+        transaction.execute(_DELETE, old_actor=actor, old_key=name)
         return None
     if kept_fingerprint != fingerprint:
         raise IdempotencyKeyReused("the key was used for another request: choose a new key for this one")

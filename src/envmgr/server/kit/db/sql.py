@@ -15,12 +15,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from sqlalchemy import bindparam, func, select, true
-
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from sqlalchemy import Dialect, Select
+    from sqlalchemy import Dialect
     from sqlalchemy.sql.expression import ClauseElement
 
     from envmgr.server.kit.common.events import DomainEvent
@@ -118,10 +116,3 @@ class Database(Protocol):
     async def close(self) -> None:
         """Finish pending units and close; later calls raise ServiceUnavailable."""
         ...
-
-
-def json_rows(*columns: str) -> Select[Any]:
-    """Return rows with these columns from the parameter `rows`; superseded by `constructs.rows_of`."""
-    each = func.json_each(bindparam("rows")).table_valued("value")
-    values = [func.json_extract(each.c.value, f"$[{n}]").label(name) for n, name in enumerate(columns)]
-    return select(*values).where(true())

@@ -1,4 +1,4 @@
-"""Versions, their toolchains, and what stands where."""
+"""Versions, their toolchains, and the projections of apps and placements."""
 
 from __future__ import annotations
 
@@ -6,41 +6,42 @@ import sqlalchemy as sa
 from alembic import op
 
 from envmgr.server.kit.db.migrations import create_shared_tables
+from envmgr.server.kit.db.schema import CLUSTERED, IDS_NEVER_REUSED, Id, Text, Timestamp
 
 revision = "0001"
 down_revision = None
 
 
 def upgrade() -> None:
-    """Make the tables."""
+    """Create the tables."""
     create_shared_tables(op)
     _create_versions()
     _create_toolchains()
-    _create_places()
+    _create_projections()
 
 
 def _create_versions() -> None:
     op.create_table(
         "version",
-        sa.Column("id", sa.Integer, primary_key=True),
-        sa.Column("app_id", sa.Integer, nullable=False),
-        sa.Column("app", sa.Text, nullable=False),
-        sa.Column("tag", sa.Text, nullable=False),
-        sa.Column("changelog", sa.Text, nullable=False),
-        sa.Column("commit", sa.Text, nullable=False),
-        sa.Column("ref", sa.Text, nullable=False),
-        sa.Column("artifacts", sa.Text, nullable=False),
-        sa.Column("build", sa.Text, nullable=False),
-        sa.Column("lock_digest", sa.Text),
-        sa.Column("dotfile", sa.Text, nullable=False),
-        sa.Column("digest", sa.Text, nullable=False),
-        sa.Column("created_at", sa.Integer, nullable=False),
-        sa.Column("updated_at", sa.Integer, nullable=False),
+        sa.Column("id", Id, primary_key=True),
+        sa.Column("app_id", Id, nullable=False),
+        sa.Column("app", Text, nullable=False),
+        sa.Column("tag", Text, nullable=False),
+        sa.Column("changelog", Text, nullable=False),
+        sa.Column("commit", Text, nullable=False),
+        sa.Column("ref", Text, nullable=False),
+        sa.Column("artifacts", Text, nullable=False),
+        sa.Column("build", Text, nullable=False),
+        sa.Column("lock_digest", Text),
+        sa.Column("dotfile", Text, nullable=False),
+        sa.Column("digest", Text, nullable=False),
+        sa.Column("created_at", Timestamp, nullable=False),
+        sa.Column("updated_at", Timestamp, nullable=False),
         sa.Column("rev", sa.Integer, nullable=False),
-        sqlite_autoincrement=True,
+        **IDS_NEVER_REUSED,
     )
     op.create_index("version_app_tag", "version", ["app_id", "tag"], unique=True)
-    op.create_index("version_app_id", "version", ["app_id"])
+    op.create_index("version_app_id", "version", ["app_id", "id"])
     op.create_index("version_app", "version", ["app"])
     op.create_index("version_commit", "version", ["commit"])
     op.create_index("version_lock", "version", ["lock_digest"])
@@ -49,55 +50,55 @@ def _create_versions() -> None:
 def _create_toolchains() -> None:
     op.create_table(
         "toolchain",
-        sa.Column("lock_digest", sa.Text, primary_key=True),
-        sa.Column("lock", sa.Text, nullable=False),
+        sa.Column("lock_digest", Text, primary_key=True),
+        sa.Column("lock", Text, nullable=False),
     )
     op.create_table(
         "toolchain_tool",
-        sa.Column("lock_digest", sa.Text, primary_key=True),
-        sa.Column("tool", sa.Text, primary_key=True),
-        sa.Column("version", sa.Text, primary_key=True),
+        sa.Column("lock_digest", Text, primary_key=True),
+        sa.Column("tool", Text, primary_key=True),
+        sa.Column("version", Text, primary_key=True),
         sa.Column("position", sa.Integer, nullable=False),
-        sa.Column("requests", sa.Text, nullable=False),
-        sa.Column("platforms", sa.Text, nullable=False),
-        sqlite_with_rowid=False,
+        sa.Column("requests", Text, nullable=False),
+        sa.Column("platforms", Text, nullable=False),
+        **CLUSTERED,
     )
 
 
-def _create_places() -> None:
+def _create_projections() -> None:
     op.create_table(
-        "known_app",
-        sa.Column("app_id", sa.Integer, primary_key=True, autoincrement=False),
-        sa.Column("name", sa.Text, nullable=False),
-        sa.Column("updated_at", sa.Integer, nullable=False),
-        sa.Column("sequence", sa.Integer, nullable=False),
-        sa.Column("deleted", sa.Integer, nullable=False),
+        "app_projection",
+        sa.Column("app_id", Id, primary_key=True, autoincrement=False),
+        sa.Column("name", Text, nullable=False),
+        sa.Column("updated_at", Timestamp, nullable=False),
+        sa.Column("sequence", Id, nullable=False),
+        sa.Column("deleted", sa.Boolean, nullable=False),
     )
     op.create_table(
-        "heard",
-        sa.Column("source", sa.Text, primary_key=True),
-        sa.Column("sequence", sa.Integer, nullable=False),
-        sqlite_with_rowid=False,
+        "consumer_offset",
+        sa.Column("source", Text, primary_key=True),
+        sa.Column("sequence", Id, nullable=False),
+        **CLUSTERED,
     )
     op.create_table(
-        "place",
-        sa.Column("app_id", sa.Integer, primary_key=True, autoincrement=False),
-        sa.Column("environment", sa.Text, primary_key=True),
-        sa.Column("app", sa.Text, nullable=False),
-        sa.Column("version_id", sa.Integer),
-        sa.Column("tag", sa.Text, nullable=False),
+        "placement",
+        sa.Column("app_id", Id, primary_key=True, autoincrement=False),
+        sa.Column("environment", Text, primary_key=True),
+        sa.Column("app", Text, nullable=False),
+        sa.Column("version_id", Id),
+        sa.Column("tag", Text, nullable=False),
         sa.Column("state", sa.Integer, nullable=False),
-        sa.Column("sequence", sa.Integer, nullable=False),
-        sqlite_with_rowid=False,
+        sa.Column("sequence", Id, nullable=False),
+        **CLUSTERED,
     )
-    op.create_index("place_state", "place", ["state", "environment", "app_id"])
-    op.create_index("place_app", "place", ["app"])
+    op.create_index("placement_state", "placement", ["state", "environment", "app_id"])
+    op.create_index("placement_app", "placement", ["app"])
     op.create_table(
-        "place_tool",
-        sa.Column("tool", sa.Text, primary_key=True),
-        sa.Column("tool_version", sa.Text, primary_key=True),
-        sa.Column("environment", sa.Text, primary_key=True),
-        sa.Column("app_id", sa.Integer, primary_key=True, autoincrement=False),
-        sqlite_with_rowid=False,
+        "placement_tool",
+        sa.Column("tool", Text, primary_key=True),
+        sa.Column("tool_version", Text, primary_key=True),
+        sa.Column("environment", Text, primary_key=True),
+        sa.Column("app_id", Id, primary_key=True, autoincrement=False),
+        **CLUSTERED,
     )
-    op.create_index("place_tool_place", "place_tool", ["app_id", "environment"])
+    op.create_index("placement_tool_placement", "placement_tool", ["app_id", "environment"])

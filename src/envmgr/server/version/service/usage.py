@@ -37,11 +37,15 @@ class UsageQuery:
     cursor: str | None
 
 
+_Storable = Annotated[str, Meta(pattern=r"^[^\0]*$")]
+"""A text without NUL, which PostgreSQL cannot store."""
+
+
 class _Position(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """The last place of a list that was shown."""
 
-    tool_version: str
-    environment: str
+    tool_version: _Storable
+    environment: _Storable
     app_id: Annotated[int, Meta(ge=0, le=MAX_SAFE_INTEGER)]
 
     @property

@@ -168,9 +168,12 @@ def _create(
     submission: version_model.VersionSubmission,
 ) -> Version:
     name = _current_app_name(transaction, app)
-    if version_rows.find_tag(transaction, app.id, tag):
+    version = None
+    if not version_rows.find_tag(transaction, app.id, tag):
+        version = _add(transaction, context, app.id, name, tag, submission)
+    if version is None:
         raise version_model.tag_taken(name, tag)
-    return _add(transaction, context, app.id, name, tag, submission)
+    return version
 
 
 def _put(
@@ -182,15 +185,20 @@ def _put(
 ) -> Result[Version]:
     name = _current_app_name(transaction, app)
     have = version_rows.find_tag(transaction, app.id, tag)
-    if have:
-        require_match(context, etag_of(have))
-        version_model.require_same_content(have, submission.content)
-        return Result(have, created=False)
-    if context.if_match is not None:
+    if have is None and context.if_match is not None:
         raise PreconditionFailed(
             f"{name} has no version {tag} (any more): send it without If-Match to register it"
         )
-    return Result(_add(transaction, context, app.id, name, tag, submission))
+    if have is None:
+        version = _add(transaction, context, app.id, name, tag, submission)
+        if version is not None:
+            return Result(version)
+        have = version_rows.find_tag(transaction, app.id, tag)
+    if have is None:
+        raise version_model.tag_taken(name, tag)
+    require_match(context, etag_of(have))
+    version_model.require_same_content(have, submission.content)
+    return Result(have, created=False)
 
 
 def _add(
@@ -200,11 +208,13 @@ def _add(
     name: str,
     tag: str,
     submission: version_model.VersionSubmission,
-) -> Version:
+) -> Version | None:
+    """Insert a version with its lock and its event; return None where its app has the tag."""
     if submission.content.lock_digest is not None:
         lock_store.add(transaction, submission.content.lock_digest, submission.lock, submission.tools)
     version = version_rows.add(transaction, app_id, name, tag, submission)
-    transaction.emit(version_model.version_event_for(VERSION_CREATED, version, context))
+    if version is not None:
+        transaction.emit(version_model.version_event_for(VERSION_CREATED, version, context))
     return version
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, select, update
-from sqlalchemy.dialects.sqlite import insert
 
+from envmgr.server.kit.db.constructs import bind_columns, upsert
 from envmgr.server.kit.db.sql import Statement
 from envmgr.server.version.store.tables import app_projection, placement, version
 
@@ -19,21 +19,23 @@ _FIND = Statement(
         app_projection.c.app_id == bindparam("app_id")
     )
 )
-_new = insert(app_projection)
+_COLUMNS = ("app_id", "name", "updated_at", "sequence", "deleted")
 _UPSERT = Statement(
-    _new.values({column.name: bindparam(column.name) for column in app_projection.c}).on_conflict_do_update(
-        index_elements=["app_id"],
-        set_={name: _new.excluded[name] for name in ("name", "updated_at", "sequence", "deleted")},
-        where=(app_projection.c.deleted == 0) & (app_projection.c.sequence < _new.excluded.sequence),
+    upsert(
+        app_projection,
+        bind_columns(*_COLUMNS),
+        key=["app_id"],
+        update=lambda new: {name: new[name] for name in _COLUMNS[1:]},
+        where=lambda new: ~app_projection.c.deleted & (app_projection.c.sequence < new.sequence),
     )
 )
 _RENAME_VERSIONS = Statement(
     update(version)
-    .where(version.c.app_id == bindparam("which"), version.c.app != bindparam("called"))
-    .values(app=bindparam("called"), rev=version.c.rev + 1)
+    .where(version.c.app_id == bindparam("target_app"), version.c.app != bindparam("new_name"))
+    .values(app=bindparam("new_name"), rev=version.c.rev + 1)
 )
 _RENAME_PLACEMENTS = Statement(
-    update(placement).where(placement.c.app_id == bindparam("which")).values(app=bindparam("called"))
+    update(placement).where(placement.c.app_id == bindparam("target_app")).values(app=bindparam("new_name"))
 )
 
 
@@ -65,8 +67,8 @@ def get(reader: Reader, app_id: int) -> AppRecord | None:
 def apply_rename(transaction: Transaction, app_update: AppUpdate) -> None:
     """Call an app by its new name everywhere, unless something newer is known of it."""
     if _upsert(transaction, app_update, deleted=False):
-        transaction.execute(_RENAME_VERSIONS, which=app_update.app_id, called=app_update.name)
-        transaction.execute(_RENAME_PLACEMENTS, which=app_update.app_id, called=app_update.name)
+        transaction.execute(_RENAME_VERSIONS, target_app=app_update.app_id, new_name=app_update.name)
+        transaction.execute(_RENAME_PLACEMENTS, target_app=app_update.app_id, new_name=app_update.name)
 
 
 def mark_deleted(transaction: Transaction, app_update: AppUpdate) -> None:
@@ -81,6 +83,6 @@ def _upsert(transaction: Transaction, app_update: AppUpdate, *, deleted: bool) -
         name=app_update.name,
         updated_at=app_update.updated_at,
         sequence=app_update.sequence,
-        deleted=int(deleted),
+        deleted=deleted,
     )
     return changed == 1

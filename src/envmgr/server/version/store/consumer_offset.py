@@ -7,7 +7,6 @@ import time
 from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, select
-from sqlalchemy.dialects.sqlite import insert
 
 from envmgr.server.contracts.events import (
     AUTO_DEPLOY_SKIPPED,
@@ -19,6 +18,7 @@ from envmgr.server.contracts.events import (
     ENVIRONMENT_UPDATED,
 )
 from envmgr.server.kit.common.problems import ServiceUnavailable
+from envmgr.server.kit.db.constructs import bind_columns, upsert
 from envmgr.server.kit.db.sql import Statement
 from envmgr.server.kit.messaging.dead_letters import has_dead_letters
 from envmgr.server.version.store.tables import consumer_offset
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from envmgr.server.kit.common.events import EventEnvelope
     from envmgr.server.kit.db.sql import Database, Reader, Transaction
 
-CONSUMER, SOURCE = "version-places", "deployment"
+CONSUMER, SOURCE = "version-placements", "deployment"
 """The consumer of what deployments tell, and who tells it."""
 SOURCE_EVENT_TYPES = (
     *(DEPLOYMENT_CREATED, DEPLOYMENT_UPDATED, DEPLOYMENT_DELETED),
@@ -43,12 +43,13 @@ FIRST_POLL_SECONDS, POLL_INTERVAL_SECONDS = 0.005, 0.02
 _FIND_OFFSET = Statement(
     select(consumer_offset.c.sequence).where(consumer_offset.c.source == bindparam("source"))
 )
-_new = insert(consumer_offset).values(source=bindparam("source"), sequence=bindparam("upto"))
 _RECORD_OFFSET = Statement(
-    _new.on_conflict_do_update(
-        index_elements=["source"],
-        set_={"sequence": _new.excluded.sequence},
-        where=consumer_offset.c.sequence < _new.excluded.sequence,
+    upsert(
+        consumer_offset,
+        bind_columns("source", "sequence"),
+        key=["source"],
+        update=lambda new: {"sequence": new.sequence},
+        where=lambda new: consumer_offset.c.sequence < new.sequence,
     )
 )
 
@@ -61,7 +62,7 @@ class ProjectionBehind(ServiceUnavailable):
 
 def record_offset(transaction: Transaction, event: EventEnvelope) -> None:
     """Write down that everything up to an event was taken in, or buried."""
-    transaction.execute(_RECORD_OFFSET, source=event.service, upto=event.sequence)
+    transaction.execute(_RECORD_OFFSET, source=event.service, sequence=event.sequence)
 
 
 async def wait_until_consumed(

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import msgspec
-from sqlalchemy import bindparam, delete, exists, insert, select
+from sqlalchemy import bindparam, delete, exists, select
 
 from envmgr.server.contracts.resources import LockedTool
-from envmgr.server.kit.db.sql import Statement, json_rows
+from envmgr.server.kit.db.constructs import bind_columns, insert_if_absent, insert_rows, rows_of
+from envmgr.server.kit.db.sql import Statement
 from envmgr.server.version.store.tables import toolchain, toolchain_tool, version
 
 if TYPE_CHECKING:
@@ -30,9 +31,9 @@ _TOOLS = Statement(
     .where(toolchain_tool.c.lock_digest == bindparam("lock_digest"))
     .order_by(toolchain_tool.c.position)
 )
-_ADD = Statement(insert(toolchain))
+_ADD = Statement(insert_if_absent(toolchain, bind_columns("lock_digest", "lock"), key=["lock_digest"]))
 _COLUMNS = ("lock_digest", "tool", "version", "position", "requests", "platforms")
-_ADD_TOOLS = Statement(insert(toolchain_tool).from_select(_COLUMNS, json_rows(*_COLUMNS)))
+_ADD_TOOLS = Statement(insert_rows(toolchain_tool, rows_of(toolchain_tool, *_COLUMNS)))
 _DELETE_UNREFERENCED = Statement(
     delete(toolchain).where(
         toolchain.c.lock_digest == bindparam("unused"),
@@ -65,9 +66,8 @@ def tools(reader: Reader, lock_digest: str) -> tuple[LockedTool, ...]:
 
 def add(transaction: Transaction, lock_digest: str, text: str, pinned: Sequence[LockedTool]) -> None:
     """Write a lock, unless it is here."""
-    if has_lock(transaction, lock_digest):
+    if not transaction.execute(_ADD, lock_digest=lock_digest, lock=text):
         return
-    transaction.execute(_ADD, lock_digest=lock_digest, lock=text)
     rows = [
         (
             lock_digest,

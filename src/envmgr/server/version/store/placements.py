@@ -7,9 +7,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, delete, false, func, insert, literal, select, tuple_, update
-from sqlalchemy.dialects.sqlite import insert as upsert
 
 from envmgr.server.contracts.resources import ToolUse
+from envmgr.server.kit.db.constructs import bind_columns, upsert
 from envmgr.server.kit.db.sql import Statement
 from envmgr.server.version.store import app_projection
 from envmgr.server.version.store.tables import placement, placement_tool, toolchain_tool, version
@@ -31,20 +31,26 @@ _FIND = Statement(
 )
 _LOCK_OF = Statement(select(version.c.lock_digest).where(version.c.id == bindparam("version_id")))
 _COLUMNS = ("app_id", "environment", "app", "version_id", "tag", "state", "sequence")
-_new = upsert(placement)
 _UPSERT = Statement(
-    _new.values({name: bindparam(name) for name in _COLUMNS}).on_conflict_do_update(
-        index_elements=["app_id", "environment"], set_={name: _new.excluded[name] for name in _COLUMNS[2:]}
+    upsert(
+        placement,
+        bind_columns(*_COLUMNS),
+        key=_COLUMNS[:2],
+        update=lambda new: {name: new[name] for name in _COLUMNS[2:]},
     )
 )
 _UPDATE_SEQUENCE = Statement(
     update(placement)
-    .where(placement.c.app_id == bindparam("of_app"), placement.c.environment == bindparam("within"))
-    .values(sequence=bindparam("upto"))
+    .where(
+        placement.c.app_id == bindparam("target_app"),
+        placement.c.environment == bindparam("target_environment"),
+    )
+    .values(sequence=bindparam("new_sequence"))
 )
 _DELETE_TOOLS = Statement(
     delete(placement_tool).where(
-        placement_tool.c.app_id == bindparam("of_app"), placement_tool.c.environment == bindparam("within")
+        placement_tool.c.app_id == bindparam("target_app"),
+        placement_tool.c.environment == bindparam("target_environment"),
     )
 )
 _INSERT_TOOLS = Statement(
@@ -53,8 +59,8 @@ _INSERT_TOOLS = Statement(
         select(
             toolchain_tool.c.tool,
             toolchain_tool.c.version,
-            bindparam("within"),
-            bindparam("of_app"),
+            bindparam("target_environment", type_=placement_tool.c.environment.type),
+            bindparam("target_app", type_=placement_tool.c.app_id.type),
         ).where(toolchain_tool.c.lock_digest == bindparam("lock_digest")),
     )
 )
@@ -63,9 +69,9 @@ _IN_ENVIRONMENT = Statement(
         placement.c.environment == bindparam("environment"), placement.c.sequence < bindparam("before")
     )
 )
-_DELETE_FOR_APP = Statement(delete(placement).where(placement.c.app_id == bindparam("of_app")))
+_DELETE_FOR_APP = Statement(delete(placement).where(placement.c.app_id == bindparam("target_app")))
 _DELETE_TOOLS_FOR_APP = Statement(
-    delete(placement_tool).where(placement_tool.c.app_id == bindparam("of_app"))
+    delete(placement_tool).where(placement_tool.c.app_id == bindparam("target_app"))
 )
 
 
@@ -109,9 +115,9 @@ def apply_update(transaction: Transaction, placement_update: PlacementUpdate) ->
     if before and before[0] == placement_update.version_id:
         transaction.execute(
             _UPDATE_SEQUENCE,
-            of_app=placement_update.app_id,
-            within=placement_update.environment,
-            upto=placement_update.sequence,
+            target_app=placement_update.app_id,
+            target_environment=placement_update.environment,
+            new_sequence=placement_update.sequence,
         )
         return
     lock = transaction.one(_LOCK_OF, version_id=placement_update.version_id) or (None,)
@@ -136,8 +142,8 @@ def clear_environment(transaction: Transaction, environment: str, sequence: int)
 
 def delete_for_app(transaction: Transaction, app_id: int) -> None:
     """Remove every place of an app."""
-    transaction.execute(_DELETE_FOR_APP, of_app=app_id)
-    transaction.execute(_DELETE_TOOLS_FOR_APP, of_app=app_id)
+    transaction.execute(_DELETE_FOR_APP, target_app=app_id)
+    transaction.execute(_DELETE_TOOLS_FOR_APP, target_app=app_id)
 
 
 def app_ids(reader: Reader, apps: Iterable[str]) -> tuple[int, ...]:
@@ -222,12 +228,14 @@ def _lock_state(version_id: int | None, lock_digest: str | None) -> int:
 def _replace_tools(
     transaction: Transaction, placement_update: PlacementUpdate, lock_digest: str | None
 ) -> None:
-    transaction.execute(_DELETE_TOOLS, of_app=placement_update.app_id, within=placement_update.environment)
+    transaction.execute(
+        _DELETE_TOOLS, target_app=placement_update.app_id, target_environment=placement_update.environment
+    )
     if lock_digest is not None:
         transaction.execute(
             _INSERT_TOOLS,
-            of_app=placement_update.app_id,
-            within=placement_update.environment,
+            target_app=placement_update.app_id,
+            target_environment=placement_update.environment,
             lock_digest=lock_digest,
         )
 
@@ -294,9 +302,11 @@ def _apply_filter(query: Select[Any], table: Table, shape: _FilterShape) -> Sele
 def _paginate(query: Select[Any], table: Table, shape: _FilterShape) -> Select[Any]:
     """Order a query by environment and app, begin it behind a place, and cut it."""
     environment, app_id = table.c.environment, table.c.app_id
-    if shape[0]:  # The environment is one, and SQLite would sort by it all the same.
+    if shape[0]:  # A single environment needs no sorting, which the planner may not see.
         query = query.where(app_id > bindparam("after_app")).order_by(app_id)
     else:
-        behind = tuple_(bindparam("after_environment"), bindparam("after_app"))
+        behind = tuple_(
+            bindparam("after_environment", type_=environment.type), bindparam("after_app", type_=app_id.type)
+        )
         query = query.where(tuple_(environment, app_id) > behind).order_by(environment, app_id)
     return query.limit(bindparam("most"))

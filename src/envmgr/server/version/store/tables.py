@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Index, Integer, MetaData, Table, Text
+from sqlalchemy import Boolean, Column, Index, Integer, MetaData, Table
 
+from envmgr.server.kit.db.schema import CLUSTERED, IDS_NEVER_REUSED, Id, Text, Timestamp
 from envmgr.server.kit.db.shared_tables import Tables
 
 metadata = MetaData()
@@ -12,8 +13,8 @@ Tables(metadata)
 version = Table(
     "version",
     metadata,
-    Column("id", Integer, primary_key=True),
-    Column("app_id", Integer, nullable=False),
+    Column("id", Id, primary_key=True),
+    Column("app_id", Id, nullable=False),
     Column("app", Text, nullable=False),
     Column("tag", Text, nullable=False),
     Column("changelog", Text, nullable=False),
@@ -24,17 +25,16 @@ version = Table(
     Column("lock_digest", Text),
     Column("dotfile", Text, nullable=False),
     Column("digest", Text, nullable=False),
-    Column("created_at", Integer, nullable=False),
-    Column("updated_at", Integer, nullable=False),
+    Column("created_at", Timestamp, nullable=False),
+    Column("updated_at", Timestamp, nullable=False),
     Column("rev", Integer, nullable=False),
     Index("version_app_tag", "app_id", "tag", unique=True),
-    Index(
-        "version_app_id", "app_id"
-    ),  # with the id behind it, as in every index: an app's versions, newest first
+    # An app's versions, newest first.
+    Index("version_app_id", "app_id", "id"),
     Index("version_app", "app"),
     Index("version_commit", "commit"),
     Index("version_lock", "lock_digest"),
-    sqlite_autoincrement=True,
+    **IDS_NEVER_REUSED,
 )
 
 toolchain = Table(
@@ -54,54 +54,54 @@ toolchain_tool = Table(
     Column("position", Integer, nullable=False),
     Column("requests", Text, nullable=False),
     Column("platforms", Text, nullable=False),
-    sqlite_with_rowid=False,
+    **CLUSTERED,
 )
 """What locks pin."""
 
 app_projection = Table(
-    "known_app",
+    "app_projection",
     metadata,
-    Column("app_id", Integer, primary_key=True, autoincrement=False),
+    Column("app_id", Id, primary_key=True, autoincrement=False),
     Column("name", Text, nullable=False),
-    Column("updated_at", Integer, nullable=False),
-    Column("sequence", Integer, nullable=False),
-    Column("deleted", Integer, nullable=False),
+    Column("updated_at", Timestamp, nullable=False),
+    Column("sequence", Id, nullable=False),
+    Column("deleted", Boolean, nullable=False),
 )
 """What events told of apps: new names, and which are gone for good."""
 
 consumer_offset = Table(
-    "heard",
+    "consumer_offset",
     metadata,
     Column("source", Text, primary_key=True),
-    Column("sequence", Integer, nullable=False),
-    sqlite_with_rowid=False,
+    Column("sequence", Id, nullable=False),
+    **CLUSTERED,
 )
 """How far the events of another service are taken in."""
 
 placement = Table(
-    "place",
+    "placement",
     metadata,
-    Column("app_id", Integer, primary_key=True, autoincrement=False),
+    Column("app_id", Id, primary_key=True, autoincrement=False),
     Column("environment", Text, primary_key=True),
     Column("app", Text, nullable=False),
-    Column("version_id", Integer),
+    Column("version_id", Id),
     Column("tag", Text, nullable=False),
     Column("state", Integer, nullable=False),
-    Column("sequence", Integer, nullable=False),
-    Index("place_state", "state", "environment", "app_id"),
-    Index("place_app", "app"),
-    sqlite_with_rowid=False,
+    Column("sequence", Id, nullable=False),
+    Index("placement_state", "state", "environment", "app_id"),
+    Index("placement_app", "app"),
+    **CLUSTERED,
 )
 """What stands where, as events told; `sequence` is of the newest event that told of the place."""
 
 placement_tool = Table(
-    "place_tool",
+    "placement_tool",
     metadata,
     Column("tool", Text, primary_key=True),
     Column("tool_version", Text, primary_key=True),
     Column("environment", Text, primary_key=True),
-    Column("app_id", Integer, primary_key=True, autoincrement=False),
-    Index("place_tool_place", "app_id", "environment"),
-    sqlite_with_rowid=False,
+    Column("app_id", Id, primary_key=True, autoincrement=False),
+    Index("placement_tool_placement", "app_id", "environment"),
+    **CLUSTERED,
 )
 """Which tools the versions that stand somewhere are locked with."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import msgspec
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, delete, select, update
 
 from envmgr.server.contracts.resources import Artifact, Build, LockFile, Toolchain, Version
 from envmgr.server.kit.common.clock import rfc3339
+from envmgr.server.kit.common.preconditions import require_updated
+from envmgr.server.kit.db.constructs import insert_if_absent
 from envmgr.server.kit.db.pagination import PagedQuery
 from envmgr.server.kit.db.sql import Statement
 from envmgr.server.version.store import lock_store
@@ -67,28 +69,32 @@ _LOCK = Statement(
     )
 )
 _INSERT = Statement(
-    insert(version).values(
+    insert_if_absent(
+        version,
         {
             **{column.name: bindparam(column.name) for column in version.c if column.name != "id"},
             "created_at": bindparam("now"),
             "updated_at": bindparam("now"),
             "rev": 1,
-        }
-    )
+        },
+        key=["app_id", "tag"],
+    ).returning(version.c.id)
 )
 _UPDATE = Statement(
     update(version)
-    .where(version.c.id == bindparam("which"))
+    .where(version.c.id == bindparam("version_id"), version.c.rev == bindparam("old_rev"))
     .values(
-        changelog=bindparam("said"),
-        ref=bindparam("of"),
-        artifacts=bindparam("made"),
-        build=bindparam("by"),
+        changelog=bindparam("new_changelog"),
+        ref=bindparam("new_ref"),
+        artifacts=bindparam("new_artifacts"),
+        build=bindparam("new_build"),
         updated_at=bindparam("now"),
         rev=version.c.rev + 1,
     )
 )
-_DELETE = Statement(delete(version).where(version.c.id == bindparam("which")))
+_DELETE = Statement(
+    delete(version).where(version.c.id == bindparam("version_id"), version.c.rev == bindparam("old_rev"))
+)
 _LISTING = PagedQuery(
     _select_columns,
     key=version.c.id,
@@ -139,10 +145,12 @@ def lock(reader: Reader, version_id: int) -> LockFile | None:
     return LockFile(digest=row[0], lock=lock_store.lock(reader, row[0]), dotfile=row[1]) if row else None
 
 
-def add(transaction: Transaction, app_id: int, app: str, tag: str, submission: VersionSubmission) -> Version:
-    """Write a new version, whose lock is here. Raise UniqueViolation where the tag is taken."""
+def add(
+    transaction: Transaction, app_id: int, app: str, tag: str, submission: VersionSubmission
+) -> Version | None:
+    """Insert a version whose lock is stored; return None where its app has the tag."""
     content, notes = submission.content, submission.metadata
-    id_ = transaction.insert(
+    row = transaction.one(
         _INSERT,
         app_id=app_id,
         app=app,
@@ -157,9 +165,11 @@ def add(transaction: Transaction, app_id: int, app: str, tag: str, submission: V
         digest=content.digest,
         now=transaction.now,
     )
+    if row is None:
+        return None
     at = rfc3339(transaction.now)
     return Version(
-        id=id_,
+        id=row[0],
         app_id=app_id,
         app=app,
         tag=tag,
@@ -179,16 +189,18 @@ def add(transaction: Transaction, app_id: int, app: str, tag: str, submission: V
 def update_metadata(
     transaction: Transaction, old: Version, metadata: VersionMetadata, artifacts: tuple[Artifact, ...]
 ) -> Version:
-    """Write what may change of a version."""
-    transaction.execute(
+    """Write what may change of a version. Raise PreconditionFailed."""
+    count = transaction.execute(
         _UPDATE,
-        which=old.id,
-        said=metadata.changelog,
-        of=metadata.ref,
-        made=_encode(artifacts).decode(),
-        by=_encode(metadata.build).decode(),
+        version_id=old.id,
+        old_rev=old.rev,
+        new_changelog=metadata.changelog,
+        new_ref=metadata.ref,
+        new_artifacts=_encode(artifacts).decode(),
+        new_build=_encode(metadata.build).decode(),
         now=transaction.now,
     )
+    require_updated(count)
     return msgspec.structs.replace(
         old,
         changelog=metadata.changelog,
@@ -201,8 +213,8 @@ def update_metadata(
 
 
 def remove(transaction: Transaction, old: Version) -> None:
-    """Remove a version, and its lock where it was the last one built with it."""
-    transaction.execute(_DELETE, which=old.id)
+    """Delete a version, and its lock where no other was built with it. Raise PreconditionFailed."""
+    require_updated(transaction.execute(_DELETE, version_id=old.id, old_rev=old.rev))
     if old.toolchain.lock_digest is not None:
         lock_store.delete_unreferenced(transaction, old.toolchain.lock_digest)
 

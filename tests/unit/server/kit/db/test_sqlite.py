@@ -21,7 +21,7 @@ from envmgr.server.kit.db.sql import DamagedDatabase, Statement, UniqueViolation
 from envmgr.server.kit.db.sqlite import SqliteDatabase
 from envmgr.server.kit.messaging.outbox import Outbox
 from support.hearing import happening, tells
-from support.services import opened
+from support.runners import open_sqlite as opened
 
 ADD = Statement(insert(app).values(name=bindparam("name"), description="", created_at=1, updated_at=1, rev=1))
 NAMES = Statement(select(app.c.name).order_by(app.c.id))

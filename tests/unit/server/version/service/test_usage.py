@@ -14,7 +14,8 @@ from envmgr.server.kit.db.pagination import PageRequest
 from envmgr.server.kit.db.sqlite import DIALECT
 from envmgr.server.version import module as version_module
 from envmgr.server.version.store import placements
-from support.services import call, database
+from support.runners import sqlite_database
+from support.services import call
 from support.versions import built_with, deliver, stands, versions_of
 
 APPS = ("shop", "blog", "docs", "pay")
@@ -176,7 +177,7 @@ def test_a_question_is_answered_by_indexes_and_without_sorting(tmp_path, shape):
         "after_app",
         "most",
     )
-    asyncio.run(database(tmp_path, version_module).close())
+    asyncio.run(sqlite_database(tmp_path, version_module).close())
     with closing(sqlite3.connect(tmp_path / "version.db")) as connection:
         for statement in statements:
             text, fixed = statement(shape).compiled(DIALECT)

@@ -1,0 +1,240 @@
+"""The contract of a `Database`, for every runner."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from sqlalchemy import bindparam, insert, select
+
+from envmgr.server.app import module as app_module
+from envmgr.server.app.store import app
+from envmgr.server.deployment import module as deployment_module
+from envmgr.server.deployment.store.tables import app_projection
+from envmgr.server.gateway import module as gateway_module
+from envmgr.server.gateway.store.tables import refresh
+from envmgr.server.kit.common.problems import ServiceUnavailable
+from envmgr.server.kit.db.constructs import insert_if_absent, insert_rows, rows_of, upsert
+from envmgr.server.kit.db.sql import Statement, UniqueViolation
+from envmgr.server.kit.messaging.outbox import Outbox, latest_sequence
+from envmgr.server.worker import module as worker_module
+from envmgr.server.worker.store import event_count
+from support.hearing import happening
+from support.runners import RUNNERS
+
+pytestmark = [pytest.mark.timeout(60), pytest.mark.parametrize("runner", RUNNERS.values(), ids=RUNNERS)]
+VALUES = {"name": bindparam("name"), "description": "", "created_at": 1, "updated_at": 1, "rev": 1}
+ADD = Statement(insert(app).values(VALUES))
+ADD_IF_ABSENT = Statement(insert_if_absent(app, VALUES, key=["name"]).returning(app.c.id))
+NAMES = Statement(select(app.c.name).order_by(app.c.id))
+SORTED_NAMES = Statement(select(app.c.name).order_by(app.c.name))
+BY_ID = Statement(select(app.c.name).where(app.c.id == bindparam("id")))
+ADD_TOKENS = Statement(insert_rows(refresh, rows_of(refresh, "hash", "session_id", "used_at")))
+TOKENS = Statement(select(refresh.c.hash, refresh.c.session_id, refresh.c.used_at).order_by(refresh.c.hash))
+COUNT = Statement(
+    upsert(
+        event_count,
+        rows_of(event_count, "type", "count"),
+        key=["type"],
+        update=lambda new: {"count": new["count"]},
+        where=lambda new: event_count.c.count < new["count"],
+    )
+)
+COUNTS = Statement(select(event_count.c.type, event_count.c.count).order_by(event_count.c.type))
+ADD_APPS = Statement(insert_rows(app_projection, rows_of(app_projection, *app_projection.c.keys())))
+DELETED = Statement(select(app_projection.c.app_id).where(app_projection.c.deleted))
+
+
+def add(name):
+    def unit(transaction):
+        transaction.execute(ADD, name=name)
+        transaction.emit(happening(name))
+
+    return unit
+
+
+def add_and_fail(name):
+    def unit(transaction):
+        add(name)(transaction)
+        raise LookupError(name)
+
+    return unit
+
+
+async def names(database):
+    return [name for (name,) in await database.read(lambda reader: reader.all(NAMES))]
+
+
+async def events(database):
+    return [event.data["number"] for event in await Outbox(database, "app").pending(1000)]
+
+
+def over(runner, directory, module, work):
+    """Do something with a new database of a service."""
+
+    async def main():
+        async with runner(directory, module) as database:
+            return await work(database)
+
+    return asyncio.run(main())
+
+
+def test_a_unit_returns_its_result_and_leaves_its_rows_and_events(tmp_path, runner):
+    async def work(database):
+        results = await asyncio.gather(*(database.write(add(f"app-{n}")) for n in range(5)))
+        assert results == [None] * 5
+        assert await names(database) == await events(database) == [f"app-{n}" for n in range(5)]
+
+    over(runner, tmp_path, app_module, work)
+
+
+def test_a_unit_that_fails_leaves_nothing_and_takes_nothing_with_it(tmp_path, runner):
+    async def work(database):
+        units = [add_and_fail(f"bad-{n}") if n % 3 == 0 else add(f"app-{n}") for n in range(90)]
+        results = await asyncio.gather(*map(database.write, units), return_exceptions=True)
+        assert [type(result) for result in results[:3]] == [LookupError, type(None), type(None)]
+        assert sorted(await names(database)) == sorted(f"app-{n}" for n in range(90) if n % 3)
+        found = await Outbox(database, "app").pending(1000)
+        assert [event.sequence for event in found] == list(range(1, 61))
+        assert await database.read_inline(latest_sequence) == 60
+
+    over(runner, tmp_path, app_module, work)
+
+
+def test_units_behave_as_if_serial(tmp_path, runner):
+    """Each unit decides on what it read: no two may decide on the same."""
+
+    def claim(transaction):
+        number = len(transaction.all(NAMES))
+        transaction.execute(ADD, name=f"app-{number}")
+        return number
+
+    async def work(database):
+        found = await asyncio.gather(*(database.write(claim) for _ in range(40)))
+        assert sorted(found) == list(range(40))
+
+    over(runner, tmp_path, app_module, work)
+
+
+def test_ids_are_returned_and_never_assigned_again(tmp_path, runner):
+    async def work(database):
+        def unit(transaction):
+            return [transaction.insert(ADD, name=name) for name in ("one", "two")]
+
+        first, second = await database.write(unit)
+        assert first < second
+        assert await database.read(lambda reader: reader.one(BY_ID, id=second)) == ("two",)
+        await database.write(lambda transaction: transaction.execute(Statement(app.delete())))
+        assert await database.write(lambda transaction: transaction.insert(ADD, name="three")) > second
+
+    over(runner, tmp_path, app_module, work)
+
+
+def test_a_second_row_of_the_same_key_is_a_violation(tmp_path, runner):
+    async def work(database):
+        await database.write(add("one"))
+        for write in ("insert", "execute", "one"):
+            with pytest.raises(UniqueViolation):
+                await database.write(
+                    lambda transaction, write=write: getattr(transaction, write)(ADD, name="one")
+                )
+        assert await names(database) == await events(database) == ["one"]
+
+    over(runner, tmp_path, app_module, work)
+
+
+def test_insert_or_find_tells_apart_what_was_inserted_and_the_unit_goes_on(tmp_path, runner):
+    def unit(transaction):
+        found = [transaction.one(ADD_IF_ABSENT, name=name) for name in ("one", "one", "two")]
+        return [row is not None for row in found]
+
+    async def work(database):
+        assert await database.write(unit) == [True, False, True]
+        assert await names(database) == ["one", "two"]
+
+    over(runner, tmp_path, app_module, work)
+
+
+def test_many_rows_are_written_as_they_are(tmp_path, runner):
+    rows = [
+        ("", 2, None),
+        ('"quoted", [1]', 0, 1),
+        ('{"nul": "\\u0000"}', 2**63 - 1, None),
+        ("\x01\x7f\u2028é\U0001f600\n", -(2**63), 0),
+        ("null", 0, None),
+    ]
+
+    async def work(database):
+        assert await database.write(lambda transaction: transaction.execute_many(ADD_TOKENS, rows)) == 5
+        assert await database.read(lambda reader: reader.all(TOKENS)) == sorted(rows)
+        assert await database.write(lambda transaction: transaction.execute_many(ADD_TOKENS, [])) == 0
+        with pytest.raises(ValueError, match="NUL"):
+            await database.write(lambda transaction: transaction.execute_many(ADD_TOKENS, [("b\0c", 1, 1)]))
+
+    over(runner, tmp_path, gateway_module, work)
+
+
+def test_an_upsert_of_many_rows_counts_those_that_it_changed(tmp_path, runner):
+    def unit(transaction):
+        return [
+            transaction.execute_many(COUNT, [("a", 1), ("b", 5)]),
+            transaction.execute_many(COUNT, [("a", 1), ("b", 4)]),
+            transaction.execute_many(COUNT, [("b", 2**40), ("c", 1)]),
+        ]
+
+    async def work(database):
+        assert await database.write(unit) == [2, 0, 2]
+        assert await database.read(lambda reader: reader.all(COUNTS)) == [("a", 1), ("b", 2**40), ("c", 1)]
+
+    over(runner, tmp_path, worker_module, work)
+
+
+def test_booleans_are_booleans(tmp_path, runner):
+    rows = [(1, "shop", 1, True), (2, "blog", 1, False)]
+
+    async def work(database):
+        await database.write(lambda transaction: transaction.execute_many(ADD_APPS, rows))
+        assert await database.read(lambda reader: reader.all(DELETED)) == [(1,)]
+
+    over(runner, tmp_path, deployment_module, work)
+
+
+def test_texts_are_sorted_by_their_bytes(tmp_path, runner):
+    words = ["a", "B", "é", "Z", "z", "_", "a-b", "ab"]
+
+    async def work(database):
+        for word in words:
+            await database.write(add(word))
+        found = await database.read(lambda reader: [name for (name,) in reader.all(SORTED_NAMES)])
+        assert found == sorted(words, key=str.encode)
+
+    over(runner, tmp_path, app_module, work)
+
+
+def test_a_commit_that_recorded_events_calls_every_listener_and_others_do_not(tmp_path, runner):
+    called = []
+
+    async def work(database):
+        database.on_events(lambda: called.append("one"))
+        database.on_events(lambda: called.append("two"))
+        await database.write(lambda _transaction: None)
+        assert called == []
+        await database.write(add("one"))
+        await asyncio.sleep(0)
+        assert called == ["one", "two"]
+
+    over(runner, tmp_path, app_module, work)
+
+
+def test_closing_finishes_pending_units_and_accepts_no_more(tmp_path, runner):
+    async def work(database):
+        writing = asyncio.ensure_future(database.write(add("last")))
+        await asyncio.sleep(0)
+        await database.close()
+        assert await writing is None
+        for call in (database.write, database.read, database.read_inline):
+            with pytest.raises(ServiceUnavailable):
+                await call(lambda _reader: None)
+        await database.close()
+
+    over(runner, tmp_path, app_module, work)
