@@ -123,13 +123,14 @@ def _timed(command: list[str], directory: str) -> Run:
 def install(url: str, ending: str, root: str) -> None:
     """Install one archive as `envmgr install` does, in this process."""
     from envmgr.catalog.layout import Layout
-    from envmgr.catalog.release import Artifact, Location
+    from envmgr.catalog.release import Location
     from envmgr.install.installer import InstallJob
     from envmgr.install.installer import install as install_job
     from envmgr.kit import environment, paths, platform
     from envmgr.kit.config.settings import Settings
     from envmgr.kit.http.client import Http
     from envmgr.kit.progress import NullProgress
+    from envmgr.lockformat.model import Artifact
 
     with Http(Settings(), environment.current(), NullProgress()) as client:
         install_job(

@@ -228,7 +228,7 @@ def test_a_file_that_changed_under_its_url_is_refused_by_the_lock(steady):
     assert "is not what was promised" in error.json["message"]
     relocked = steady.sandbox.run("lock")
     assert relocked.code == 1
-    assert "a published file was replaced" in relocked.err
+    assert "the published file was replaced" in relocked.err
     assert (steady.sandbox.project / ".envmgr.lock").read_bytes() == locked
     assert steady.sandbox.incomplete() == steady.sandbox.staged() == []
     steady.sandbox.publish("alpha", ("1.0.0",))

@@ -172,9 +172,9 @@ def test_a_manifest_that_declares_less_than_the_lock_is_an_error_naming_both(sig
     asked = signed.machine.server.paths.count(signed.archive)
     error = signed.refused(*words, code="lockfile")
     assert (
-        f"alpha 1.0.0 for {HERE} is locked with a minisign signature by {UPSTREAM.public}" in error["message"]
+        f"alpha 1.0.0 for {HERE}: lock requires a minisign signature by {UPSTREAM.public}" in error["message"]
     )
-    assert f"its manifest declares {said}" in error["message"]
+    assert f"the manifest declares {said}" in error["message"]
     assert signed.machine.server.paths.count(signed.archive) == asked
     result = signed.machine.run("lock")
     assert (result.code, said in result.err.replace("\n", " ")) == (1, True), result
@@ -185,8 +185,8 @@ def test_a_lock_of_another_kind_of_signature_is_an_error_naming_both(signed):
     lock = signed.machine.project / ".envmgr.lock"
     lock.write_text(lock.read_text().replace('"kind": "minisign"', '"kind": "sigstore"'))
     message = signed.refused(code="lockfile")["message"]
-    assert "is locked with a sigstore signature by" in message
-    assert "its manifest declares a minisign signature by" in message
+    assert "lock requires a sigstore signature by" in message
+    assert "the manifest declares a minisign signature by" in message
 
 
 def test_a_manifest_that_declares_more_than_the_lock_is_verified_by_the_manifest(signed):
@@ -236,7 +236,7 @@ def test_a_given_url_does_not_get_around_the_lock(signed):
     signed.machine.ok("lock")
     signed.declare()
     words = ("alpha", "1.0.0", f"{signed.machine.server.url}{signed.archive}")
-    assert "its manifest declares no signature" in signed.refused(*words, code="lockfile")["message"]
+    assert "the manifest declares no signature" in signed.refused(*words, code="lockfile")["message"]
     assert signed.archive not in signed.machine.server.paths
 
 

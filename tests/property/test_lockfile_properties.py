@@ -8,22 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from envmgr.catalog.release import Artifact
 from envmgr.kit.digest import LENGTHS, Digest
 from envmgr.kit.errors import DigestMismatch, LockfileError
 from envmgr.kit.platform import DEFAULT_PLATFORMS
-from envmgr.project.lockfile import (
-    EMPTY,
-    Locked,
-    Lockfile,
-    diff,
-    key,
-    prune,
-    record_digest,
-    render,
-    with_release,
-)
-from envmgr.project.lockfile_parser import parse
+from envmgr.lockformat.model import EMPTY, Artifact, Locked, Lockfile
+from envmgr.lockformat.names import key
+from envmgr.lockformat.writer import render
+from envmgr.project.lockfile import diff, prune, record_digest, with_release
+from envmgr.project.lockfile_io import parse
 
 PATH = "/p/.envmgr.lock"
 PLATFORMS = [platform.key for platform in DEFAULT_PLATFORMS]

@@ -9,7 +9,7 @@ import argparse
 import json
 import sys
 
-from envmgr.catalog.release import Artifact, Location
+from envmgr.catalog.release import Location
 from envmgr.install.download.download import download
 from envmgr.kit import environment
 from envmgr.kit.config.settings import Settings
@@ -18,6 +18,7 @@ from envmgr.kit.errors import EnvmgrError
 from envmgr.kit.http.client import Http
 from envmgr.kit.paths import single_root
 from envmgr.kit.progress import NullProgress
+from envmgr.lockformat.model import Artifact
 
 
 def main() -> int:

@@ -18,13 +18,14 @@ if TYPE_CHECKING:
 
     from envmgr.catalog.layout import Layout
     from envmgr.catalog.manifest import Manifest
-    from envmgr.catalog.release import Artifact, Listing, Signature
+    from envmgr.catalog.release import Listing, Signature
     from envmgr.kit.config.settings import Settings
     from envmgr.kit.environment import Environment
     from envmgr.kit.http.client import Http
     from envmgr.kit.paths import Paths
     from envmgr.kit.platform import Platform
     from envmgr.kit.progress import Progress
+    from envmgr.lockformat.model import Artifact
 
 
 class Catalog:

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from envmgr.catalog.list_cache import ListCache
-    from envmgr.catalog.release import Artifact
     from envmgr.kit.digest import Digest
+    from envmgr.lockformat.model import Artifact
 
 FORMATS = ("bare", "sums", "get-filehash", "json")
 LIMIT = 8 * 2**20

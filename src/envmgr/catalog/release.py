@@ -8,20 +8,7 @@ TYPE_CHECKING = False  # locks are read by commands that cannot wait for `typing
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from envmgr.kit.digest import Digest
-
-
-@frozen
-class Artifact:
-    """One archive: where it is and what it must hash to.
-
-    `url` is absolute; releases of a package registry are `pypi:<project>/<file>` and `npm:<package>/<version>`,
-    so that no lock names a registry's host. `digest` is None where upstream publishes none.
-    """
-
-    url: str
-    digest: Digest | None = None
-    size: int | None = None
+    from envmgr.lockformat.model import Artifact
 
 
 @frozen

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from envmgr.catalog.layout import Layout
-    from envmgr.catalog.release import Artifact, Location, Signature
+    from envmgr.catalog.release import Location, Signature
     from envmgr.install.archive.entry import Entry
     from envmgr.install.archive.formats import Archive
     from envmgr.install.download.download import Download
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from envmgr.kit.paths import Paths
     from envmgr.kit.platform import Platform
     from envmgr.kit.progress import Progress
+    from envmgr.lockformat.model import Artifact
 
 _PROGRAM_FORMATS = frozenset({"gz", "xz", "zst", "bz2", "raw"})
 _HINTS = {

@@ -6,14 +6,13 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from envmgr.catalog.release import Artifact
 from envmgr.install import store
 from envmgr.kit.digest import Digest
 from envmgr.kit.errors import EnvmgrError
 from envmgr.kit.frozen import frozen
 from envmgr.kit.paths import decode_file_name
+from envmgr.lockformat.model import Artifact, Locked
 from envmgr.ops import install, reshim
-from envmgr.project.lockfile import Locked
 from envmgr.resolve import active, install_plan
 from envmgr.resolve.lock_update import Pin
 

@@ -24,12 +24,13 @@ from envmgr.resolve.install_plan import Options, Step
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from envmgr.catalog.release import Artifact, Location
+    from envmgr.catalog.release import Location
     from envmgr.install.download.download import Download
     from envmgr.install.installer import Fetch
     from envmgr.kit.http.client import Http
     from envmgr.kit.paths import Paths
     from envmgr.kit.progress import Progress
+    from envmgr.lockformat.model import Artifact
     from envmgr.project.request import Request
     from envmgr.resolve.context import Context
     from envmgr.resolve.lock_update import Pin

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from envmgr.kit.errors import LockOutOfDate, ProjectError
 from envmgr.kit.frozen import frozen
+from envmgr.lockformat.model import EMPTY
+from envmgr.lockformat.writer import render
 from envmgr.project import lockfile, lockfile_io
 from envmgr.resolve import canonical_names, lock_update
 
@@ -43,12 +45,12 @@ def check(context: Context) -> LockResult:
     """Raise StaleLock with the difference unless the lock is what its inputs give."""
     dotfile = project_file(context)
     path = lockfile_io.path_beside(dotfile.path)
-    before = lockfile_io.read(path)
+    before = context.locks.lock(path)
     if before is None:
         raise LockOutOfDate(f"there is no {path}", "run `envmgr lock` and commit the file")
     pins = _pins(context, dotfile, frozenset(), ())
     after = lock_update.apply(before, pins, dotfile)
-    if lockfile_io.text_of(path) != lockfile.render(after):
+    if context.locks.text(path) != render(after):
         lines = lockfile.diff(before, after) or ("its text is not what envmgr writes",)
         raise LockOutOfDate(
             "\n".join([f"{path} is not what its inputs give", *(f"  {line}" for line in lines)]),
@@ -77,7 +79,7 @@ def _check_known(dotfile: Dotfile, tools: Sequence[str]) -> None:
 
 def _pins(context: Context, dotfile: Dotfile, refresh: frozenset[str], platforms: Sequence[str]) -> list[Pin]:
     canonical_names.require_canonical(context, dotfile.entries)
-    before = lockfile_io.read(lockfile_io.path_beside(dotfile.path)) or lockfile.EMPTY
+    before = context.locks.lock(lockfile_io.path_beside(dotfile.path)) or EMPTY
     return lock_update.pin(
         context,
         lock_update.lockable(dotfile.entries),

@@ -10,9 +10,10 @@ from envmgr.kit.errors import InvalidRequest
 from envmgr.kit.file_locks import file_lock
 from envmgr.kit.frozen import frozen
 from envmgr.kit.fs import read_bytes, write_in_place
+from envmgr.lockformat.model import EMPTY
 from envmgr.ops import install, reshim
 from envmgr.project import dotfile as dotfiles
-from envmgr.project import lockfile, lockfile_io
+from envmgr.project import lockfile_io
 from envmgr.resolve import canonical_names, install_plan, lock_update
 from envmgr.resolve.tool_specs import ToolSpec
 
@@ -48,7 +49,7 @@ def use(context: Context, item: ToolSpec, *, everywhere: bool = False, pin: bool
     if pin and not is_version:
         raise InvalidRequest(f"{tool}@{spec} has no exact version to pin", "leave --pin out")
     path = context.paths.global_file if everywhere else project_path(context)
-    lockfile_io.read(lockfile_io.path_beside(path))  # what cannot be recorded must not be installed first
+    context.locks.lock(lockfile_io.path_beside(path))  # what cannot be recorded must not be installed first
     canonical_names.require_canonical(context, _entries(context, path))
     steps = (
         install_plan.plan_tools(context, [ToolSpec(tool, spec)], install_plan.Options()) if is_version else []
@@ -83,7 +84,7 @@ def _write(context: Context, path: str, tool: str, spec: str) -> None:
 def _lock(context: Context, path: str, result: InstallResult) -> None:
     """Lock all that the dotfile asks for, with what was learned of what was just installed."""
     dotfile = next(file for file in context.project.files if file.path == path)
-    lock = lockfile_io.read(lockfile_io.path_beside(path)) or lockfile.EMPTY
+    lock = context.locks.lock(lockfile_io.path_beside(path)) or EMPTY
     pins = lock_update.pin(
         context,
         lock_update.lockable(dotfile.entries),

@@ -9,7 +9,6 @@ from envmgr.install import store
 from envmgr.kit.environment import override_variable
 from envmgr.kit.errors import NetworkError, NoVersionSet
 from envmgr.kit.frozen import frozen
-from envmgr.project import lockfile_io
 from envmgr.resolve import active
 from envmgr.resolve.select_release import UNDATED, evaluate
 
@@ -66,7 +65,7 @@ def _explain(context: Context, name: str, request: Request) -> Why:
         tool=name,
         considered=tuple(_considered(context, name, request)),
         active=chosen,
-        lock=path if path and lockfile_io.read(path) else None,
+        lock=path if path and context.locks.lock(path) else None,
         locked=chosen.version if chosen.locked else None,
         installed=tuple(versions.sort(store.versions(context.paths, name))),
         candidates=weighed.candidates,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from envmgr import versions
 from envmgr.kit.errors import DotfileError
 from envmgr.kit.frozen import frozen
-from envmgr.project.request import Origin, Request, is_tool
+from envmgr.lockformat.names import is_tool
+from envmgr.project.request import Origin, Request
 
 NAME = ".envmgr"
 LIMIT = 2**20

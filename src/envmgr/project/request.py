@@ -4,13 +4,6 @@ from __future__ import annotations
 
 from envmgr.kit.frozen import frozen
 
-MAX_NAME_LENGTH = 200
-_LOWER = frozenset("abcdefghijklmnopqrstuvwxyz0123456789")
-_NAME = _LOWER | frozenset("._+-")
-_SOURCE = _LOWER | frozenset("-")
-_LETTERS = _LOWER | frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ_")
-_PACKAGE = _LETTERS | frozenset(".+~-")
-
 
 @frozen
 class Origin:
@@ -47,30 +40,3 @@ class Request:
     def spec(self) -> str:
         """Return the default spec."""
         return self.specs[0]
-
-
-def is_tool(text: str) -> bool:
-    """Tell whether a text can name a tool: `nodejs`, `pypi:ruff`, `npm:@scope/name`, `github:cli/cli`."""
-    if len(text) > MAX_NAME_LENGTH:
-        return False
-    source, colon, package = text.partition(":")
-    if not colon:
-        return _is_word(text, _LOWER, _NAME)
-    parts = package.removeprefix("@").split("/")
-    return _is_word(source, _LOWER, _SOURCE) and all(_is_word(part, _LETTERS, _PACKAGE) for part in parts)
-
-
-def _is_word(text: str, first: frozenset[str], all_of: frozenset[str]) -> bool:
-    return text[:1] in first and all_of.issuperset(text)
-
-
-def key(tool: str, spec: str) -> str:
-    """Spell a request as locks do."""
-    return f"{tool}@{spec}"
-
-
-def split_key(text: str) -> tuple[str, str]:
-    """Undo `key`; the spec is empty where there is none. A scope's `@` belongs to the tool."""
-    colon = text.partition("@")[0].find(":")
-    at = text.find("@", colon + 2)
-    return (text, "") if at < 0 else (text[:at], text[at + 1 :])

@@ -7,15 +7,14 @@ import os
 from envmgr import versions
 from envmgr.install import store
 from envmgr.kit.frozen import frozen
-from envmgr.project import lockfile_io
-from envmgr.project.request import key
+from envmgr.lockformat.names import key
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from envmgr.install.store import Installed
-    from envmgr.project.lockfile import Lockfile
+    from envmgr.lockformat.model import Lockfile
     from envmgr.project.request import Request
     from envmgr.resolve.context import Context
 
@@ -85,7 +84,7 @@ def resolve_request(context: Context, request: Request) -> tuple[ActiveVersion, 
 
 def _lockfile_for(context: Context, request: Request) -> Lockfile | None:
     path = context.project.lock_of(request)
-    return lockfile_io.read(path) if path else None
+    return context.locks.lock(path) if path else None
 
 
 def _resolve_spec(context: Context, request: Request, spec: str, lock: Lockfile | None) -> ActiveVersion:

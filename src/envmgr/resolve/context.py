@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from envmgr.kit.platform import Platform
     from envmgr.kit.progress import Progress
     from envmgr.project.discovery import Project
+    from envmgr.project.lockfile_io import LockFiles
 
 
 class Context:
@@ -39,6 +40,7 @@ class Context:
         self._progress = progress
         self._settings: Settings | None = None
         self._project: Project | None = None
+        self._locks: LockFiles | None = None
         self._http: Http | None = None
         self._catalog: Catalog | None = None
 
@@ -59,6 +61,15 @@ class Context:
 
             self._project = discovery.find(self.environment, self.paths)
         return self._project
+
+    @property
+    def locks(self) -> LockFiles:
+        """The lock files of this run, each read and parsed once."""
+        if self._locks is None:
+            from envmgr.project.lockfile_io import LockFiles
+
+            self._locks = LockFiles()
+        return self._locks
 
     @property
     def progress(self) -> Progress:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from envmgr import versions
-from envmgr.catalog.release import Artifact
 from envmgr.install.installer import InstallJob
 from envmgr.kit.errors import LockOutOfDate, UnsupportedPlatform, UsageError
 from envmgr.kit.frozen import frozen, replace
+from envmgr.lockformat.model import EMPTY, Artifact
+from envmgr.lockformat.names import key
 from envmgr.project import lockfile, lockfile_io
 from envmgr.resolve import active, canonical_names, lock_update
 from envmgr.resolve.lock_update import Pin
@@ -16,6 +17,7 @@ from envmgr.resolve.lock_update import Pin
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from envmgr.lockformat.model import Lockfile
     from envmgr.project.dotfile import Dotfile
     from envmgr.project.request import Request
     from envmgr.resolve.context import Context
@@ -68,7 +70,7 @@ def plan_url(context: Context, item: ToolSpec, url: str) -> Step:
     request = context.project.request(tool)
     matching = next((s for s in request.specs if versions.satisfies(version, s)), None) if request else None
     dotfile = context.project.file_of(request) if request and matching else None
-    lock = (lockfile_io.read(lockfile_io.path_beside(dotfile.path)) if dotfile else None) or lockfile.EMPTY
+    lock = (context.locks.lock(lockfile_io.path_beside(dotfile.path)) if dotfile else None) or EMPTY
     artifact = _known(lock, tool, version, context.platform.key, url) or Artifact(url)
     locked = lock_update.locked_artifacts(context, tool, version, {context.platform.key: artifact})
     pin = Pin(tool, matching or version, version, locked)
@@ -77,7 +79,7 @@ def plan_url(context: Context, item: ToolSpec, url: str) -> Step:
     return Step(pin, dotfile)
 
 
-def _known(lock: lockfile.Lockfile, tool: str, version: str, platform: str, url: str) -> Artifact | None:
+def _known(lock: Lockfile, tool: str, version: str, platform: str, url: str) -> Artifact | None:
     """Return what a lock knows of the archive at a URL: it must still be that."""
     locked = lock.locked(tool, version)
     known = locked.artifacts.get(platform) if locked else None
@@ -85,9 +87,7 @@ def _known(lock: lockfile.Lockfile, tool: str, version: str, platform: str, url:
 
 
 def _of_spec(context: Context, tool: str, spec: str) -> Step:
-    pins = lock_update.pin(
-        context, [(tool, spec)], lockfile.EMPTY, [context.platform], is_good=lambda _: True
-    )
+    pins = lock_update.pin(context, [(tool, spec)], EMPTY, [context.platform], is_good=lambda _: True)
     return Step(pins[0])
 
 
@@ -108,11 +108,11 @@ def _pins_of_file(
     if not requests:
         return []
     path = lockfile_io.path_beside(dotfile.path)
-    lock = lockfile_io.read(path)
+    lock = context.locks.lock(path)
     wanted = lock_update.lockable(requests)
     if options.locked:
         _check_locked(path, lock, wanted, context.platform.key)
-    lock = lock or lockfile.EMPTY
+    lock = lock or EMPTY
     return lock_update.pin(
         context,
         wanted,
@@ -122,13 +122,11 @@ def _pins_of_file(
     )
 
 
-def _check_locked(
-    path: str, lock: lockfile.Lockfile | None, wanted: Sequence[tuple[str, str]], platform: str
-) -> None:
+def _check_locked(path: str, lock: Lockfile | None, wanted: Sequence[tuple[str, str]], platform: str) -> None:
     if lock is None:
         raise LockOutOfDate(f"there is no {path}", "run `envmgr lock` and commit the file")
     for tool, spec in wanted:
-        version = lock.version_of(lockfile.key(tool, spec))
+        version = lock.version_of(key(tool, spec))
         known = lock.locked(tool, version) if version else None
         if known is None:
             raise LockOutOfDate(
@@ -152,21 +150,21 @@ def job_of(context: Context, pin: Pin) -> InstallJob:
     Raises UnsupportedPlatform where upstream has nothing, LockfileError where the manifest does not declare the
     signature that the lock promises.
     """
-    key = context.platform.key
-    artifact = pin.locked.artifacts.get(key)
+    platform = context.platform.key
+    artifact = pin.locked.artifacts.get(platform)
     layout = context.catalog.layout(
         pin.tool, pin.version, context.platform, artifact.url if artifact else None
     )
     if artifact is None or layout is None:
         raise UnsupportedPlatform(
-            f"{pin.tool} {pin.version} is not published for {key}",
+            f"{pin.tool} {pin.version} is not published for {platform}",
             f"it is published for {', '.join(sorted(pin.locked.artifacts))}",
         )
     signature = context.catalog.signature(pin.tool, pin.version, context.platform, artifact.url)
     lockfile.check_signature(
-        pin.locked.signatures.get(key),
+        pin.locked.signatures.get(platform),
         signature.lock_fields if signature else None,
-        f"{pin.tool} {pin.version} for {key}",
+        f"{pin.tool} {pin.version} for {platform}",
     )
     plugin = context.catalog.manifest(pin.tool).digest
     return InstallJob(pin.tool, pin.version, context.platform, artifact, layout, plugin, signature)

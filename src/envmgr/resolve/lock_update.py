@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from envmgr import versions
-from envmgr.catalog.release import Artifact
 from envmgr.install import store
 from envmgr.kit.digest import Digest
 from envmgr.kit.errors import NoMatchingVersion, UnsupportedPlatform
@@ -14,9 +13,9 @@ from envmgr.kit.file_locks import file_lock
 from envmgr.kit.frozen import frozen, replace
 from envmgr.kit.platform import DEFAULT_PLATFORMS
 from envmgr.kit.platform import parse as parse_platform
+from envmgr.lockformat.model import EMPTY, Artifact, Locked, Lockfile
+from envmgr.lockformat.names import key
 from envmgr.project import lockfile, lockfile_io
-from envmgr.project.lockfile import Locked, Lockfile
-from envmgr.project.request import key
 from envmgr.resolve.select_release import select_version
 from envmgr.resolve.unavailable import source_build_unsupported
 
@@ -224,5 +223,5 @@ def write(context: Context, dotfile: Dotfile, pins: Iterable[Pin]) -> bool:
     """Record pins in the lock beside a dotfile, among what other processes recorded; tell whether it changed."""
     path = lockfile_io.path_beside(dotfile.path)
     with file_lock(context.paths, f"lock {path}"):
-        before = lockfile_io.read(path)
-        return lockfile_io.write(path, apply(before or lockfile.EMPTY, pins, dotfile))
+        before = context.locks.reload(path)
+        return context.locks.write(path, apply(before or EMPTY, pins, dotfile))

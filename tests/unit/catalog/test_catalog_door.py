@@ -7,12 +7,12 @@ import pytest
 
 from envmgr.catalog.catalog import Catalog, open_catalog
 from envmgr.catalog.registry import Registry
-from envmgr.catalog.release import Artifact
 from envmgr.kit.config.settings import Settings
 from envmgr.kit.environment import Environment
 from envmgr.kit.errors import ManifestError
 from envmgr.kit.paths import single_root
 from envmgr.kit.platform import parse
+from envmgr.lockformat.model import Artifact
 from support.registries import simple_json
 from support.upstreams import Recorded, catalog_of, context, sha256_of
 

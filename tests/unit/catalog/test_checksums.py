@@ -5,8 +5,8 @@ import json
 import pytest
 
 from envmgr.catalog import checksums
-from envmgr.catalog.release import Artifact
 from envmgr.kit.errors import HttpError, SourceError
+from envmgr.lockformat.model import Artifact
 from support.upstreams import Recorded
 
 A, B = "a" * 64, "b" * 64

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from envmgr.catalog import manifest_reader
-from envmgr.catalog.release import Artifact
 from envmgr.catalog.sources import github
 from envmgr.kit import platform
 from envmgr.kit.digest import Digest
 from envmgr.kit.errors import HttpError, InvalidRequest, RateLimited, SourceError
+from envmgr.lockformat.model import Artifact
 from support import faults
 
 if TYPE_CHECKING:

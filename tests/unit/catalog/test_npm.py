@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from envmgr.catalog import manifest_reader
-from envmgr.catalog.release import Artifact, Location
+from envmgr.catalog.release import Location
 from envmgr.catalog.sources import npm, npm_bins
 from envmgr.kit import digest, platform
 from envmgr.kit.errors import InvalidRequest, NetworkError, SourceError
+from envmgr.lockformat.model import Artifact
 from support import faults
 from support.registries import integrity, packument
 

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from envmgr.catalog import manifest_reader
-from envmgr.catalog.release import Artifact, Location
+from envmgr.catalog.release import Location
 from envmgr.catalog.sources import pypi
 from envmgr.kit import platform
 from envmgr.kit.digest import Digest
 from envmgr.kit.errors import InvalidRequest, NetworkError, Offline, SourceError
+from envmgr.lockformat.model import Artifact
 from support import faults
 from support.registries import sha, simple_html, simple_json
 

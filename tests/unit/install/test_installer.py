@@ -11,13 +11,13 @@ import threading
 import pytest
 
 from envmgr.catalog.layout import Layout
-from envmgr.catalog.release import Artifact
 from envmgr.install import fsync, installer, store
 from envmgr.install.download.download import Download
 from envmgr.kit.errors import BadArchive, ScriptError, StorageError, UnsafeArchive, UntrustedScript
 from envmgr.kit.paths import single_root
 from envmgr.kit.platform import Platform
 from envmgr.kit.progress import NullProgress
+from envmgr.lockformat.model import Artifact
 from support.archives import compress, program, tar, zipped
 
 LINUX = Platform("linux", "x64", "gnu")
@@ -317,7 +317,7 @@ def _install(paths, fetch):
 PROCESS = """
 import os, sys
 from envmgr.catalog.layout import Layout
-from envmgr.catalog.release import Artifact
+from envmgr.lockformat.model import Artifact
 from envmgr.install import installer
 from envmgr.install.download.download import Download
 from envmgr.kit import paths, platform, progress

@@ -7,10 +7,12 @@ import sys
 
 import pytest
 
-from envmgr.catalog.release import Artifact
 from envmgr.kit.errors import LockfileError, StorageError
+from envmgr.lockformat.limits import MAX_BYTES, MAX_RELEASES
+from envmgr.lockformat.model import EMPTY, Artifact, Locked, Lockfile
+from envmgr.lockformat.writer import render
 from envmgr.project import lockfile_io
-from envmgr.project.lockfile import EMPTY, Locked, render, with_release
+from envmgr.project.lockfile import with_release
 
 LOCK = with_release(
     EMPTY, "x@1", "1", "x", Locked("sha256:" + "a" * 64, {"linux-x64": Artifact("https://x/y")})
@@ -56,7 +58,7 @@ def test_a_link_to_a_lock_stays_one(tmp_path):
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(b"\xff", "not UTF-8"), (b" " * (lockfile_io.LIMIT + 1), "larger than 16 MB"), (b"{", "cut off")],
+    [(b"\xff", "not UTF-8"), (b" " * (MAX_BYTES + 1), "exceeds 5 MiB"), (b"{", "truncated")],
 )
 def test_what_is_no_lock_is_named_and_left_alone(tmp_path, content, message):
     path = tmp_path / ".envmgr.lock"
@@ -71,3 +73,60 @@ def test_what_is_no_lock_is_named_and_left_alone(tmp_path, content, message):
 def test_a_lock_that_cannot_be_read_is_named(tmp_path):
     with pytest.raises(StorageError, match=r"cannot read"):
         lockfile_io.read(str(tmp_path))
+
+
+def large_lock() -> Lockfile:
+    entry = LOCK.tools["x"]["1"]
+    return Lockfile(tools={f"t{n}": {"1": entry} for n in range(MAX_RELEASES + 1)})
+
+
+def test_a_lock_that_could_not_be_read_again_is_not_written(tmp_path):
+    path = tmp_path / ".envmgr.lock"
+    with pytest.raises(LockfileError, match=r"\.envmgr\.lock: more than 2,000 tool versions"):
+        lockfile_io.write(str(path), large_lock())
+    assert not path.exists()
+
+
+class Calls:
+    """Counts how often the lock files of a run are read and parsed."""
+
+    def __init__(self, monkeypatch) -> None:
+        self.reads = self.parses = 0
+        read_bytes, parse = lockfile_io.read_bytes, lockfile_io.parse
+        monkeypatch.setattr(lockfile_io, "read_bytes", lambda *args: self._count_read(read_bytes, args))
+        monkeypatch.setattr(lockfile_io, "parse", lambda *args: self._count_parse(parse, args))
+
+    def _count_read(self, read, args):
+        self.reads += 1
+        return read(*args)
+
+    def _count_parse(self, parse, args):
+        self.parses += 1
+        return parse(*args)
+
+
+def test_a_lock_is_read_and_parsed_once_until_it_changes(tmp_path, monkeypatch):
+    path = str(tmp_path / ".envmgr.lock")
+    lockfile_io.write(path, LOCK)
+    locks, calls = lockfile_io.LockFiles(), Calls(monkeypatch)
+    assert [locks.lock(path), locks.reload(path), locks.lock(path)] == [LOCK] * 3
+    assert locks.text(path) == render(LOCK)
+    assert (calls.reads, calls.parses) == (1, 1)
+    assert not locks.write(path, LOCK)
+    assert locks.lock(path) == LOCK
+    assert (calls.reads, calls.parses) == (1, 1)
+    assert locks.write(path, EMPTY)
+    assert locks.lock(path) == EMPTY
+    assert (calls.reads, calls.parses) == (2, 2)
+
+
+def test_a_lock_that_another_process_changed_is_reloaded(tmp_path):
+    path = str(tmp_path / ".envmgr.lock")
+    locks = lockfile_io.LockFiles()
+    assert locks.reload(path) is locks.lock(path) is None
+    lockfile_io.write(path, LOCK)
+    assert locks.lock(path) is None
+    assert locks.reload(path) == LOCK
+    lockfile_io.write(path, EMPTY)
+    assert locks.lock(path) == LOCK
+    assert locks.reload(path) == EMPTY

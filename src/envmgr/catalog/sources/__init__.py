@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Protocol, cast
 if TYPE_CHECKING:
     from envmgr.catalog.layout import Layout
     from envmgr.catalog.manifest import Manifest
-    from envmgr.catalog.release import Artifact, Listing, Location, Release
+    from envmgr.catalog.release import Listing, Location, Release
     from envmgr.catalog.sources.source_context import Context
     from envmgr.kit.platform import Platform
+    from envmgr.lockformat.model import Artifact
 
 
 class Source(Protocol):

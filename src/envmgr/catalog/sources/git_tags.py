@@ -13,11 +13,12 @@ import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
-from envmgr.catalog.release import Artifact, Release
+from envmgr.catalog.release import Release
 from envmgr.catalog.release_list import make
 from envmgr.kit.errors import NetworkError, Offline, SourceError
 from envmgr.kit.fs import read_text, write_atomic
 from envmgr.kit.http import urls
+from envmgr.lockformat.model import Artifact
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,10 +8,11 @@ from urllib.parse import urljoin, urlsplit
 
 from envmgr.catalog import checksums, document_decoder
 from envmgr.catalog import release_list as listings
-from envmgr.catalog.release import Artifact, Listing, Release
+from envmgr.catalog.release import Listing, Release
 from envmgr.catalog.sources import asset_matching
 from envmgr.kit import digest
 from envmgr.kit.errors import HttpError, SourceError
+from envmgr.lockformat.model import Artifact
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

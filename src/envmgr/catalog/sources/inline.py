@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from envmgr.catalog.release import Artifact, Release
+from envmgr.catalog.release import Release
 from envmgr.catalog.release_list import make
 from envmgr.kit import digest
+from envmgr.lockformat.model import Artifact
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 from envmgr.catalog import document_decoder, template
 from envmgr.catalog import release_list as listings
-from envmgr.catalog.release import Artifact, Listing, Location, Release
+from envmgr.catalog.release import Listing, Location, Release
 from envmgr.catalog.sources import npm_bins, npm_config, npm_platforms
 from envmgr.kit import digest
 from envmgr.kit.errors import HttpError, InvalidRequest, SourceError
 from envmgr.kit.frozen import frozen, replace
 from envmgr.kit.http import urls
+from envmgr.lockformat.model import Artifact
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

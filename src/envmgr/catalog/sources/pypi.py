@@ -11,11 +11,12 @@ from urllib.parse import quote, urlsplit
 from urllib.request import url2pathname
 
 from envmgr.catalog import release_list as listings
-from envmgr.catalog.release import Artifact, Listing, Location, Release
+from envmgr.catalog.release import Listing, Location, Release
 from envmgr.catalog.sources import credentials, pip_config, simple_index, wheel_tags
 from envmgr.kit.errors import HttpError, InvalidRequest, NetworkError, SourceError
 from envmgr.kit.frozen import frozen, replace
 from envmgr.kit.http import urls
+from envmgr.lockformat.model import Artifact
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

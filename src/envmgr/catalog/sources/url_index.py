@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, cast
 from urllib.parse import urljoin, urlsplit
 
 from envmgr.catalog import document_decoder, expression
-from envmgr.catalog.release import Artifact, Release
+from envmgr.catalog.release import Release
 from envmgr.catalog.release_list import make
 from envmgr.kit.errors import SourceError
 from envmgr.kit.frozen import replace
+from envmgr.lockformat.model import Artifact
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -14,8 +14,8 @@ from envmgr.kit.digest import Digest, parse
 from envmgr.kit.fs import read_bytes, storage_errors, write_atomic
 
 if TYPE_CHECKING:
-    from envmgr.catalog.release import Artifact
     from envmgr.kit.paths import Paths
+    from envmgr.lockformat.model import Artifact
 
 _SHA256 = "sha256"
 

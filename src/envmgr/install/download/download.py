@@ -18,11 +18,12 @@ from envmgr.kit.http import urls
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from envmgr.catalog.release import Artifact, Location
+    from envmgr.catalog.release import Location
     from envmgr.kit.http.client import Http
     from envmgr.kit.http.streams import Stream
     from envmgr.kit.paths import Paths
     from envmgr.kit.progress import Progress
+    from envmgr.lockformat.model import Artifact
 
 BATCH = 1 << 18
 BATCH_SECONDS = 0.2

@@ -14,10 +14,11 @@ from envmgr.kit.http import urls
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from envmgr.catalog.release import Artifact, Signature
+    from envmgr.catalog.release import Signature
     from envmgr.install.download.download import Download
     from envmgr.kit.http.client import Http
     from envmgr.kit.paths import Paths
+    from envmgr.lockformat.model import Artifact
 
 LIMIT = 1 << 16
 _ABSENT = frozenset({404, 410})

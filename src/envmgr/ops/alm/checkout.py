@@ -13,7 +13,7 @@ from envmgr.kit.errors import AlmError, DigestMismatch, EnvmgrError, ProjectErro
 from envmgr.kit.frozen import frozen
 from envmgr.kit.fs import read_bytes, write_in_place
 from envmgr.ops.alm import resolve
-from envmgr.project import dotfile, lockfile_io, lockfile_parser
+from envmgr.project import dotfile, lockfile_io
 
 if TYPE_CHECKING:
     from envmgr.alm.client.api import Api
@@ -82,7 +82,7 @@ def _contents(directory: str, lock: str, requests: str, name: str) -> dict[str, 
     """Return by path what is to be written, the lock last; raise AlmError for what envmgr could not read again."""
     path = os.path.join(directory, dotfile.NAME)
     try:
-        lockfile_parser.parse(lock, lockfile_io.path_beside(path))
+        lockfile_io.parse(lock, lockfile_io.path_beside(path))
         if requests:
             dotfile.parse(requests, path)
     except EnvmgrError as error:

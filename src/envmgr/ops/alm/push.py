@@ -20,9 +20,8 @@ from envmgr.kit.errors import (
 from envmgr.kit.frozen import frozen
 from envmgr.kit.fs import read_text
 from envmgr.ops.alm.flush import FlushResult, flush
-from envmgr.project import dotfile, lockfile_io
-from envmgr.project.lockfile_io import path_beside, text_of
-from envmgr.project.lockfile_parser import parse
+from envmgr.project import dotfile
+from envmgr.project.lockfile_io import path_beside
 from envmgr.resolve import lock_update
 
 if TYPE_CHECKING:
@@ -153,12 +152,12 @@ def _toolchain(context: Context, *, require: bool) -> tuple[dict[str, str] | Non
     """
     path = context.project.path or os.path.join(context.environment.cwd, dotfile.NAME)
     lock = path_beside(path)
-    text = text_of(lock)
+    text = context.locks.text(lock)
     if text is None:
         if require:
             raise LockOutOfDate(f"there is no {lock}", "`envmgr lock` writes it; commit it beside .envmgr")
         return None, None
-    parse(text, lock)
+    context.locks.lock(lock)  # raises for a file that is not a lock
     digest = f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
     return {"lock": text, "lock_digest": digest, "dotfile": read_text(path) or ""}, lock
 
@@ -166,7 +165,7 @@ def _toolchain(context: Context, *, require: bool) -> tuple[dict[str, str] | Non
 def _gaps(context: Context, lock: str) -> tuple[str, ...]:
     """Say in what a lock is not of the dotfile beside it; where there is none, nothing can be said."""
     beside = (file for file in context.project.files if path_beside(file.path) == lock)
-    requests, locked = next(beside, None), lockfile_io.read(lock)
+    requests, locked = next(beside, None), context.locks.lock(lock)
     return lock_update.differences(locked, requests) if requests and locked else ()
 
 

@@ -8,7 +8,7 @@ import os
 
 import pytest
 
-from envmgr.catalog.release import Artifact, Location
+from envmgr.catalog.release import Location
 from envmgr.install.download import cache
 from envmgr.install.download.download import MIN_PROGRESS_BYTES, download
 from envmgr.kit import environment
@@ -24,6 +24,7 @@ from envmgr.kit.errors import (
 )
 from envmgr.kit.http.client import Http
 from envmgr.kit.paths import single_root
+from envmgr.lockformat.model import Artifact
 from support import faults
 from support.server import Huge
 from support.watching import FastClock, Watcher

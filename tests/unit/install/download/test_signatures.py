@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from envmgr.catalog.release import Artifact, Signature
+from envmgr.catalog.release import Signature
 from envmgr.install.download import cache, signatures
 from envmgr.install.download.download import Download
 from envmgr.kit import environment
@@ -16,6 +16,7 @@ from envmgr.kit.digest import Digest
 from envmgr.kit.errors import HttpError, Offline, SignatureError, StorageError
 from envmgr.kit.http.client import Http
 from envmgr.kit.paths import single_root
+from envmgr.lockformat.model import Artifact
 from support.signing import Signer
 
 CONTENT = b"the archive"

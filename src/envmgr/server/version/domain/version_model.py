@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,12 +10,14 @@ import msgspec
 from msgspec import UNSET
 
 from envmgr.kit.audit_log.canonical_json import canonicalize
+from envmgr.lockformat.errors import UnsupportedLockFormat
 from envmgr.server.kit.common.events import DomainEvent
 from envmgr.server.kit.common.problems import AlreadyExists, Conflict, Unprocessable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from envmgr.lockformat.errors import LockFormatError
     from envmgr.server.contracts.requests import VersionPatch, VersionPut
     from envmgr.server.contracts.resources import Artifact, Build, LockedTool, Version
     from envmgr.server.kit.common.context import RequestContext
@@ -104,11 +105,10 @@ def build_submission(
     )
 
 
-def invalid_lock(path: tuple[str, ...], problem: str) -> InvalidLock:
-    """Say what is wrong with a lock, and where in it."""
-    where = f"{'.'.join(map(_format_key, path))}: " if path else ""
-    detail = f"{where}{problem}"
-    return InvalidLock(f".envmgr.lock: {detail}", errors=[("/toolchain/lock", detail)])
+def invalid_lock(error: LockFormatError) -> InvalidLock:
+    """Return the problem for a lock that cannot be parsed, with the JSON path and what to do."""
+    hint = "update this server" if isinstance(error, UnsupportedLockFormat) else error.hint
+    return InvalidLock(f"{error.describe('.envmgr.lock')}; {hint}", errors=[("/toolchain/lock", str(error))])
 
 
 def tag_taken(app: str, tag: str) -> AlreadyExists:
@@ -190,7 +190,3 @@ def version_event_for(type_: str, version: Version, context: RequestContext) -> 
 
 def _sha256(data: bytes) -> str:
     return f"sha256:{hashlib.sha256(data).hexdigest()}"
-
-
-def _format_key(name: str) -> str:
-    return name if name.isidentifier() and name.isascii() else json.dumps(name)
