@@ -94,4 +94,4 @@ def test_the_shims_and_the_schema_are_in_the_wheel(unpacked_wheel):
 
 def test_the_program_runs_from_the_wheel(unpacked_wheel):
     assert run(unpacked_wheel, "--version").startswith("envmgr ")
-    assert "nothing is installed" in run(unpacked_wheel, "list")
+    assert "no tools installed" in run(unpacked_wheel, "list")
