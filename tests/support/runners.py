@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import asynccontextmanager, suppress
 
+from envmgr.server.kit.common.problems import Problem
 from envmgr.server.kit.db.migrations import upgrade
 from envmgr.server.kit.db.sqlite import SqliteDatabase
 from envmgr.server.kit.db.sqlite_file import SqliteFile
@@ -85,6 +86,8 @@ class InterleavingDatabase(_Delegate):
         self._other = other
         self._position = position
         self.has_interleaved = False
+        self.result = None
+        """What the other unit returned, or None where a problem was its end."""
 
     async def write(self, work):
         return await self._inner.write(lambda transaction: work(_Interleaved(self, transaction)))
@@ -93,7 +96,8 @@ class InterleavingDatabase(_Delegate):
         """Run the other unit, if it is time."""
         if number == self._position and not self.has_interleaved:
             self.has_interleaved = True
-            self._other(transaction)
+            with suppress(Problem):
+                self.result = self._other(transaction)
 
 
 class _Interleaved:
