@@ -15,7 +15,7 @@ from envmgr.server.kit.common.problems import NotFound
 from envmgr.server.kit.db.pagination import PageRequest
 from envmgr.server.kit.messaging.bus import InProcessBus
 from support.services import call, opened, told
-from support.versions import AT, FewApps
+from support.versions import AT, FewApps, app_data, version_data
 
 DIGEST = f"sha256:{0:064}"
 ANOTHER = "user:grace"
@@ -140,10 +140,10 @@ class World:
         )
 
     def app_event(self, type_, app_id=1, name="shop"):
-        return self.event("app", type_, f"app/{app_id}", {"app_id": app_id, "name": name})
+        return self.event("app", type_, f"app/{app_id}", app_data(app_id, name))
 
     def version_event(self, type_, version_id, app_id=1, app="shop", tag=None):
-        data = {"version_id": version_id, "app_id": app_id, "app": app, "tag": tag or f"{version_id}.0.0"}
+        data = version_data(version_id, app_id, app, tag or f"{version_id}.0.0")
         return self.event("version", type_, f"app/{app_id}/version/{version_id}", data)
 
     async def happen(self, *events):

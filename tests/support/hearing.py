@@ -29,9 +29,17 @@ class Diary:
         return [event for event, _ in self.lines]
 
 
+class TestData(dict):
+    """Data of an event with any fields, as the outbox and the database runner see it."""
+
+    __test__ = False
+    TYPE = "Tested"
+    VERSION = 1
+
+
 def happening(number, subject="app/1", data=None):
-    """Make something that happened."""
-    return DomainEvent(type="Tested", subject=subject, data=data or {"number": number}, actor="user:ada")
+    """Create an event."""
+    return DomainEvent(subject=subject, data=TestData(data or {"number": number}), actor="user:ada")
 
 
 def tells(*numbers):

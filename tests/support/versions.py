@@ -79,13 +79,45 @@ def stands(sequence, app_id, app, environment, version, type_="DeploymentUpdated
         type_,
         sequence,
         {
+            "deployment_id": sequence,
+            "version_id": version.id if version else 1,
             "app_id": app_id,
             "app": app,
+            "tag": version.tag if version else "1.0",
             "environment": environment,
+            "status": "successful",
+            "reason": "",
+            "actor": "user:bob",
+            "created_at": AT,
+            "updated_at": AT,
+            "finished_at": AT,
             "current_version_id": version and version.id,
             "current_tag": version and version.tag,
         },
     )
+
+
+def version_data(version_id, app_id, app, tag):
+    """Return the data of a version's event."""
+    return {
+        "version_id": version_id,
+        "app_id": app_id,
+        "app": app,
+        "tag": tag,
+        "changelog": "",
+        "commit": "",
+        "ref": "",
+        "artifacts": [],
+        "build": {},
+        "toolchain": {"lock_digest": None, "tools": []},
+        "created_at": AT,
+        "updated_at": AT,
+    }
+
+
+def app_data(app_id, name, at=AT):
+    """Return the data of an app's event."""
+    return {"app_id": app_id, "name": name, "description": "", "created_at": AT, "updated_at": at}
 
 
 async def deliver(module, *events):

@@ -17,7 +17,7 @@ from envmgr.server.version import module
 from envmgr.server.version.domain.range_matching import match, read
 from support.runners import sqlite_database
 from support.services import call
-from support.versions import built_with, deliver, event, stands, versions_of
+from support.versions import app_data, built_with, deliver, event, stands, versions_of
 
 APPS = ("shop", "blog", "docs")
 ENVIRONMENTS = ("dev", "prod")
@@ -111,7 +111,7 @@ def test_usage_tells_what_the_newest_events_say(drawn, deletion, spec, limit):
             coming = [events[n - 1] for n in order]
             if deletion:
                 app_id, position = deletion
-                data = {"app_id": app_id, "name": APPS[app_id - 1], "updated_at": "2027-01-01T00:00:00Z"}
+                data = app_data(app_id, APPS[app_id - 1], "2027-01-01T00:00:00Z")
                 coming.insert(position % (len(coming) + 1), event("AppDeleted", 9, data, source="app"))
             await deliver(parts, *coming)
             return await listed(versions, spec, limit)

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 from msgspec import UNSET
 
+from envmgr.server.contracts.events.app import AppCreated, AppDeleted, AppUpdated
 from envmgr.server.contracts.requests import AppPut
 from envmgr.server.kit.common.events import DomainEvent
 from envmgr.server.kit.common.problems import AlreadyExists, Conflict
 
 if TYPE_CHECKING:
+    from envmgr.server.contracts.events.app import AppData
     from envmgr.server.contracts.requests import AppPatch
     from envmgr.server.contracts.resources import App
     from envmgr.server.kit.common.context import RequestContext
@@ -47,20 +49,53 @@ def differs(app: App, put: AppPut) -> bool:
     return (app.name, app.description) != (put.name, put.description)
 
 
-def app_event(type_: str, app: App, context: RequestContext, previous_name: str = "") -> DomainEvent:
-    """Make the event of what a call did to an app; one that was renamed tells what it was called before."""
-    renamed = {"previous_name": previous_name} if previous_name not in {"", app.name} else {}
+def created_event(app: App, context: RequestContext) -> DomainEvent:
+    """Create the event of a new app."""
+    return _app_event(
+        AppCreated(
+            app_id=app.id,
+            name=app.name,
+            description=app.description,
+            created_at=app.created_at,
+            updated_at=app.updated_at,
+        ),
+        context,
+    )
+
+
+def updated_event(app: App, previous_name: str, context: RequestContext) -> DomainEvent:
+    """Create the event of a changed app."""
+    return _app_event(
+        AppUpdated(
+            app_id=app.id,
+            name=app.name,
+            description=app.description,
+            created_at=app.created_at,
+            updated_at=app.updated_at,
+            previous_name=UNSET if previous_name == app.name else previous_name,
+        ),
+        context,
+    )
+
+
+def deleted_event(app: App, context: RequestContext) -> DomainEvent:
+    """Create the event of a deleted app."""
+    return _app_event(
+        AppDeleted(
+            app_id=app.id,
+            name=app.name,
+            description=app.description,
+            created_at=app.created_at,
+            updated_at=app.updated_at,
+        ),
+        context,
+    )
+
+
+def _app_event(data: AppData, context: RequestContext) -> DomainEvent:
     return DomainEvent(
-        type=type_,
-        subject=f"app/{app.id}",
-        data={
-            "app_id": app.id,
-            "name": app.name,
-            "description": app.description,
-            "created_at": app.created_at,
-            "updated_at": app.updated_at,
-            **renamed,
-        },
+        subject=f"app/{data.app_id}",
+        data=data,
         actor=context.principal.actor,
         traceparent=context.traceparent,
     )

@@ -9,7 +9,6 @@ from msgspec import UNSET
 
 from envmgr.server.app import domain, store
 from envmgr.server.contracts.deletion import rollback_on_error
-from envmgr.server.contracts.events import APP_CREATED, APP_DELETED, APP_UPDATED
 from envmgr.server.contracts.requests import AppPut, VersionPut
 from envmgr.server.contracts.resources import App
 from envmgr.server.kit.common.preconditions import etag_of, require_app_access, require_match
@@ -99,7 +98,7 @@ def _create(transaction: Transaction, context: RequestContext, new: AppCreate) -
         app = store.add(transaction, new.name, new.description)
     except UniqueViolation:
         raise domain.name_taken(new.name) from None
-    transaction.emit(domain.app_event(APP_CREATED, app, context))
+    transaction.emit(domain.created_event(app, context))
     return app
 
 
@@ -113,7 +112,7 @@ def _put(transaction: Transaction, context: RequestContext, ref: str, put: AppPu
         app = store.update_app(transaction, old, put)
     except UniqueViolation:
         raise domain.name_taken(put.name) from None
-    transaction.emit(domain.app_event(APP_UPDATED, app, context, old.name))
+    transaction.emit(domain.updated_event(app, old.name, context))
     return app
 
 
@@ -123,4 +122,4 @@ def _delete(transaction: Transaction, context: RequestContext, ref: str, app_id:
         raise Conflict(f"{ref!r} became the name of another app just now: decide anew")
     require_match(context, etag_of(app))
     store.remove(transaction, app)
-    transaction.emit(domain.app_event(APP_DELETED, app, context))
+    transaction.emit(domain.deleted_event(app, context))

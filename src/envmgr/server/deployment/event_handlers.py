@@ -7,16 +7,10 @@ from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from msgspec import Struct, convert
+from msgspec import convert
 
-from envmgr.server.contracts.events import (
-    APP_CREATED,
-    APP_DELETED,
-    APP_UPDATED,
-    VERSION_CREATED,
-    VERSION_DELETED,
-)
-from envmgr.server.contracts.fields import AppName, Id, Tag
+from envmgr.server.contracts.events.app import AppCreated, AppData, AppDeleted, AppUpdated
+from envmgr.server.contracts.events.version import VersionCreated, VersionData, VersionDeleted
 from envmgr.server.deployment.domain import deployment_model, environment_rules
 from envmgr.server.deployment.domain.deployment_model import AUTO_ACTOR, DeploymentRequest, Initiator
 from envmgr.server.deployment.service import environments, transitions
@@ -37,22 +31,6 @@ BATCH_SIZE = 64
 """Events that are taken in one transaction: few, because requests wait for it."""
 
 
-class _App(Struct, frozen=True, kw_only=True):
-    """What is needed of an app's event."""
-
-    app_id: Id
-    name: AppName
-
-
-class _Version(Struct, frozen=True, kw_only=True):
-    """What is needed of a version's event."""
-
-    version_id: Id
-    app_id: Id
-    app: AppName
-    tag: Tag
-
-
 def subscriptions(database: Database, dead_letters: DeadLetters) -> list[Subscription]:
     """Subscribe to what happens to apps and versions."""
 
@@ -60,12 +38,12 @@ def subscriptions(database: Database, dead_letters: DeadLetters) -> list[Subscri
         for start in range(0, len(events), BATCH_SIZE):
             await database.write(partial(_process_batch, events=events[start : start + BATCH_SIZE]))
 
-    return [dead_letters.subscription(CONSUMER, [APP_CREATED, *_HANDLERS], handle)]
+    return [dead_letters.subscription(CONSUMER, [AppCreated.TYPE, *_HANDLERS], handle)]
 
 
 def _process_batch(transaction: Transaction, events: Sequence[EventEnvelope]) -> None:
     for type_, alike in groupby(filter_unprocessed(transaction, CONSUMER, events), lambda event: event.type):
-        if type_ == APP_CREATED:
+        if type_ == AppCreated.TYPE:
             _upsert_apps(transaction, alike)
         else:
             for event in alike:
@@ -74,12 +52,12 @@ def _process_batch(transaction: Transaction, events: Sequence[EventEnvelope]) ->
 
 def _upsert_apps(transaction: Transaction, events: Iterable[EventEnvelope]) -> None:
     """Take note of new apps, all at once: nothing here has an older name of them."""
-    apps = [(convert(event.data, _App), event.sequence) for event in events]
+    apps = [(convert(event.data, AppData), event.sequence) for event in events]
     placements.upsert_apps(transaction, [(app.app_id, app.name, sequence) for app, sequence in apps])
 
 
 def _on_app_updated(transaction: Transaction, event: EventEnvelope) -> None:
-    app = convert(event.data, _App)
+    app = convert(event.data, AppData)
     was = placements.name_of(transaction, app.app_id, app.name)
     if placements.upsert_app(transaction, event, app.app_id, app.name, deleted=False):
         if was is not None and was != app.name:
@@ -90,7 +68,7 @@ def _on_app_updated(transaction: Transaction, event: EventEnvelope) -> None:
 
 def _on_app_deleted(transaction: Transaction, event: EventEnvelope) -> None:
     """Keep the history of an app that is gone; what was on its way is cancelled, nothing stands, no rule is left."""
-    app = convert(event.data, _App)
+    app = convert(event.data, AppData)
     was = placements.name_of(transaction, app.app_id, app.name)
     if not placements.upsert_app(transaction, event, app.app_id, app.name, deleted=True):
         return
@@ -106,7 +84,7 @@ def _on_app_deleted(transaction: Transaction, event: EventEnvelope) -> None:
 
 def _on_version_deleted(transaction: Transaction, event: EventEnvelope) -> None:
     """Cancel what was on its way; a version that stands is deleted only with its app, or in the same moment."""
-    version = convert(event.data, _Version)
+    version = convert(event.data, VersionData)
     placements.mark_version_deleted(transaction, version.version_id)
     deletion_holds.release_for_version(transaction, version.version_id)
     who, reason = _initiator(event), f"{version.app} {version.tag} was deleted"
@@ -153,7 +131,7 @@ def _is_superseded_by_rule(before: Deployment) -> bool:
 
 def _deployment_request(event: EventEnvelope) -> DeploymentRequest:
     """Make an order for a new version, but for where to."""
-    version = convert(event.data, _Version)
+    version = convert(event.data, VersionData)
     who = Initiator(AUTO_ACTOR, traceparent=event.traceparent)
     return DeploymentRequest(version.version_id, version.app_id, version.app, version.tag, "", "", who)
 
@@ -163,8 +141,8 @@ def _initiator(event: EventEnvelope) -> Initiator:
 
 
 _HANDLERS: dict[str, Callable[[Transaction, EventEnvelope], None]] = {
-    APP_UPDATED: _on_app_updated,
-    APP_DELETED: _on_app_deleted,
-    VERSION_CREATED: _auto_deploy,
-    VERSION_DELETED: _on_version_deleted,
+    AppUpdated.TYPE: _on_app_updated,
+    AppDeleted.TYPE: _on_app_deleted,
+    VersionCreated.TYPE: _auto_deploy,
+    VersionDeleted.TYPE: _on_version_deleted,
 }

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from envmgr.server.contracts.events import APP_DELETED, APP_UPDATED
+from msgspec import UNSET
+
+from envmgr.server.contracts.events import decode
+from envmgr.server.contracts.events.app import AppDeleted, AppUpdated
 from envmgr.server.gateway.store import app_scopes
 from envmgr.server.kit.messaging.inbox import filter_unprocessed
 
@@ -24,19 +27,19 @@ def subscription(authenticator: Authenticator, dead_letters: DeadLetters) -> Sub
     """Subscribe to what becomes of the names of apps."""
 
     async def follow(events: Sequence[EventEnvelope]) -> None:
-        moving = [event for event in events if event.type == APP_DELETED or "previous_name" in event.data]
+        moving = [event for event in events if event.type == AppDeleted.TYPE or "previous_name" in event.data]
         if moving:
             await authenticator.write_and_invalidate(
                 lambda transaction: _update_app_scopes(transaction, moving)
             )
 
-    return dead_letters.subscription(CONSUMER, [APP_UPDATED, APP_DELETED], follow)
+    return dead_letters.subscription(CONSUMER, [AppUpdated.TYPE, AppDeleted.TYPE], follow)
 
 
 def _update_app_scopes(transaction: Transaction, events: Sequence[EventEnvelope]) -> None:
     for event in filter_unprocessed(transaction, CONSUMER, events):
-        name = str(event.data["name"])
-        if event.type == APP_DELETED:
-            app_scopes.revoke_app(transaction, name)
-        else:
-            app_scopes.rename_app(transaction, str(event.data["previous_name"]), name)
+        app = decode(event)
+        if isinstance(app, AppDeleted):
+            app_scopes.revoke_app(transaction, app.name)
+        elif isinstance(app, AppUpdated) and app.previous_name is not UNSET:
+            app_scopes.rename_app(transaction, app.previous_name, app.name)

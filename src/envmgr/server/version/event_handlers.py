@@ -8,18 +8,17 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-import msgspec
-from msgspec import Struct
+from msgspec import convert
 
-from envmgr.server.contracts.events import (
-    APP_DELETED,
-    APP_UPDATED,
-    DEPLOYMENT_CREATED,
-    DEPLOYMENT_DELETED,
-    DEPLOYMENT_UPDATED,
-    ENVIRONMENT_DELETED,
-    VERSION_DELETED,
+from envmgr.server.contracts.events.app import AppData, AppDeleted, AppUpdated
+from envmgr.server.contracts.events.deployment import (
+    DeploymentCreated,
+    DeploymentData,
+    DeploymentDeleted,
+    DeploymentUpdated,
+    EnvironmentDeleted,
 )
+from envmgr.server.contracts.events.version import VersionDeleted
 from envmgr.server.kit.common.clock import parse_rfc3339
 from envmgr.server.version.domain import version_model
 from envmgr.server.version.store import app_projection, consumer_offset, placements, version_rows
@@ -33,23 +32,9 @@ if TYPE_CHECKING:
     from envmgr.server.kit.messaging.dead_letters import DeadLetters
 
 APP_CONSUMER = "version-apps"
-_PLACEMENT_EVENTS = frozenset({DEPLOYMENT_CREATED, DEPLOYMENT_UPDATED, DEPLOYMENT_DELETED})
+_PLACEMENT_EVENTS = frozenset({DeploymentCreated.TYPE, DeploymentUpdated.TYPE, DeploymentDeleted.TYPE})
 BATCH = 200
 """Versions of a deleted app that go in one transaction, so that nobody waits long for the next one."""
-
-
-class _App(Struct, frozen=True):
-    app_id: int
-    name: str
-    updated_at: str
-
-
-class _Placement(Struct, frozen=True):
-    app_id: int
-    app: str
-    environment: str
-    current_version_id: int | None
-    current_tag: str | None = None
 
 
 def subscriptions(database: Database, dead_letters: DeadLetters) -> list[Subscription]:
@@ -57,7 +42,7 @@ def subscriptions(database: Database, dead_letters: DeadLetters) -> list[Subscri
 
     async def heed_apps(events: Sequence[EventEnvelope]) -> None:
         for event in events:
-            if event.type == APP_DELETED:
+            if event.type == AppDeleted.TYPE:
                 await _remove_versions(database, event)
             else:
                 await database.write(partial(app_projection.apply_rename, app_update=_app_update(event)))
@@ -66,7 +51,7 @@ def subscriptions(database: Database, dead_letters: DeadLetters) -> list[Subscri
         await database.write(lambda transaction: _update_placements(transaction, events))
 
     return [
-        dead_letters.subscription(APP_CONSUMER, [APP_UPDATED, APP_DELETED], heed_apps),
+        dead_letters.subscription(APP_CONSUMER, [AppUpdated.TYPE, AppDeleted.TYPE], heed_apps),
         dead_letters.subscription(consumer_offset.CONSUMER, consumer_offset.SOURCE_EVENT_TYPES, heed_places),
     ]
 
@@ -84,15 +69,13 @@ def _delete_batch(transaction: Transaction, event: EventEnvelope) -> bool:
     versions = version_rows.of_app(transaction, told.app_id, BATCH)
     for version in versions:
         version_rows.remove(transaction, version)
-        transaction.emit(
-            version_model.version_event(VERSION_DELETED, version, event.actor, event.traceparent)
-        )
+        transaction.emit(version_model.version_event(VersionDeleted, version, event.actor, event.traceparent))
     return len(versions) == BATCH
 
 
 def _update_placements(transaction: Transaction, events: Sequence[EventEnvelope]) -> None:
     for event in events:
-        if event.type == ENVIRONMENT_DELETED:
+        if event.type == EnvironmentDeleted.TYPE:
             placements.clear_environment(
                 transaction, event.subject.removeprefix("environment/"), event.sequence
             )
@@ -102,17 +85,17 @@ def _update_placements(transaction: Transaction, events: Sequence[EventEnvelope]
 
 
 def _app_update(event: EventEnvelope) -> app_projection.AppUpdate:
-    app = msgspec.convert(event.data, _App)
+    app = convert(event.data, AppData)
     return app_projection.AppUpdate(app.app_id, app.name, parse_rfc3339(app.updated_at), event.sequence)
 
 
 def _placement_update(event: EventEnvelope) -> placements.PlacementUpdate:
-    said = msgspec.convert(event.data, _Placement)
+    deployment = convert(event.data, DeploymentData)
     return placements.PlacementUpdate(
-        app_id=said.app_id,
-        app=said.app,
-        environment=said.environment,
-        version_id=said.current_version_id,
-        tag=said.current_tag or "",
+        app_id=deployment.app_id,
+        app=deployment.app,
+        environment=deployment.environment,
+        version_id=deployment.current_version_id,
+        tag=deployment.current_tag or "",
         sequence=event.sequence,
     )

@@ -15,7 +15,7 @@ from envmgr.server.version import event_handlers
 from envmgr.server.version import module as version_module
 from envmgr.server.version.store import consumer_offset
 from support.services import Standing, call, opened, told
-from support.versions import built_with, deliver, event, lock, stands, versions_of
+from support.versions import app_data, built_with, deliver, event, lock, stands, versions_of
 
 LATER = "2027-01-02T03:04:05.678Z"
 
@@ -29,11 +29,11 @@ def run(directory, scenario, *apps):
 
 
 def renamed(sequence, app_id, name, at=LATER):
-    return event("AppUpdated", sequence, {"app_id": app_id, "name": name, "updated_at": at}, source="app")
+    return event("AppUpdated", sequence, app_data(app_id, name, at), source="app")
 
 
 def gone(sequence, app_id, name, at=LATER):
-    return event("AppDeleted", sequence, {"app_id": app_id, "name": name, "updated_at": at}, source="app")
+    return event("AppDeleted", sequence, app_data(app_id, name, at), source="app")
 
 
 async def everywhere(versions, tool="go", **principal):

@@ -13,7 +13,7 @@ from litestar.response import Stream
 
 from envmgr.server.audit.api import event_stream
 from envmgr.server.audit.domain import filters
-from envmgr.server.contracts.events import EVENT_TYPES
+from envmgr.server.contracts.events import EVENTS
 from envmgr.server.contracts.fields import MAX_SAFE_INTEGER
 from envmgr.server.contracts.resources import AuditEntry, Checkpoint
 from envmgr.server.kit.common.clock import parse_rfc3339
@@ -59,9 +59,7 @@ Actor = Annotated[
 ]
 Type = Annotated[
     str | None,
-    Parameter(
-        max_length=200, schema_extra={"enum": sorted(EVENT_TYPES)}, description="Of this type of event."
-    ),
+    Parameter(max_length=200, schema_extra={"enum": sorted(EVENTS)}, description="Of this type of event."),
 ]
 Resource = Annotated[
     str | None,

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from envmgr.kit.suggest import closest
-from envmgr.server.contracts.events import EVENT_TYPES
+from envmgr.server.contracts.events import EVENTS
 from envmgr.server.kit.common.problems import InvalidFields
 
 if TYPE_CHECKING:
@@ -29,10 +29,10 @@ def _check_actor(actor: str | None) -> Iterator[tuple[str, str]]:
 
 
 def _check_event_type(event_type: str | None) -> Iterator[tuple[str, str]]:
-    if event_type is None or event_type in EVENT_TYPES:
+    if event_type is None or event_type in EVENTS:
         return
-    near = closest(event_type, sorted(EVENT_TYPES), 1)
-    way_out = f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(EVENT_TYPES))}"
+    near = closest(event_type, sorted(EVENTS), 1)
+    way_out = f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(EVENTS))}"
     yield "?event_type", f"there is no such type of event; {way_out}"
 
 

@@ -25,6 +25,7 @@ from envmgr.server.kit.common.events import DomainEvent
 from envmgr.server.kit.common.problems import Conflict, Forbidden, NotFound
 
 if TYPE_CHECKING:
+    from envmgr.server.contracts.events.deployment import DeploymentData
     from envmgr.server.contracts.requests import StatusCreate
     from envmgr.server.contracts.resources import Deployment, Rules, Status
     from envmgr.server.kit.common.context import RequestContext
@@ -267,28 +268,27 @@ def require_removable(deployment: Deployment, placement: PlacementState) -> None
 
 
 def deployment_event(
-    type_: str, deployment: Deployment, placement: PlacementState, initiator: Initiator
+    kind: type[DeploymentData], deployment: Deployment, placement: PlacementState, initiator: Initiator
 ) -> DomainEvent:
-    """Make the event of what somebody did to a deployment; `spot` is its place after that."""
+    """Create an event about a deployment, with the placement after it."""
     return DomainEvent(
-        type=type_,
         subject=f"app/{deployment.app_id}/deployment/{deployment.id}",
-        data={
-            "deployment_id": deployment.id,
-            "version_id": deployment.version_id,
-            "app_id": deployment.app_id,
-            "app": deployment.app,
-            "tag": deployment.tag,
-            "environment": deployment.environment,
-            "status": deployment.status,
-            "reason": deployment.reason,
-            "actor": deployment.actor,
-            "created_at": deployment.created_at,
-            "updated_at": deployment.updated_at,
-            "finished_at": deployment.finished_at,
-            "current_version_id": placement.current_version_id,
-            "current_tag": placement.current_tag,
-        },
+        data=kind(
+            deployment_id=deployment.id,
+            version_id=deployment.version_id,
+            app_id=deployment.app_id,
+            app=deployment.app,
+            tag=deployment.tag,
+            environment=deployment.environment,
+            status=deployment.status,
+            reason=deployment.reason,
+            actor=deployment.actor,
+            created_at=deployment.created_at,
+            updated_at=deployment.updated_at,
+            finished_at=deployment.finished_at,
+            current_version_id=placement.current_version_id,
+            current_tag=placement.current_tag,
+        ),
         actor=initiator.actor,
         traceparent=initiator.traceparent,
     )

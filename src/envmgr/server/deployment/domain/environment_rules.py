@@ -9,7 +9,7 @@ import msgspec
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from envmgr.server.contracts.events import AUTO_DEPLOY_SKIPPED
+from envmgr.server.contracts.events.deployment import AutoDeploySkipped
 from envmgr.server.contracts.fields import AppName
 from envmgr.server.contracts.requests import EnvironmentPut
 from envmgr.server.kit.common.events import DomainEvent
@@ -19,6 +19,7 @@ from envmgr.versions import SpecError, compare, parse, parse_spec, satisfies
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from envmgr.server.contracts.events.deployment import EnvironmentData
     from envmgr.server.contracts.requests import EnvironmentPatch
     from envmgr.server.contracts.resources import AutoDeploy, Deployment, Environment, Rules, Tier
     from envmgr.server.deployment.domain.deployment_model import DeploymentRequest, Initiator, PlacementState
@@ -198,38 +199,38 @@ def rule_label(environment: str, rule: AutoDeploy) -> str:
 def auto_deploy_skipped_event(
     request: DeploymentRequest, rule: AutoDeploy, why: str, active: int | None
 ) -> DomainEvent:
-    """Make the event of a rule that was not followed."""
+    """Create the event of a rule that was not followed."""
     return DomainEvent(
-        type=AUTO_DEPLOY_SKIPPED,
         subject=f"app/{request.app_id}/version/{request.version_id}",
-        data={
-            "version_id": request.version_id,
-            "app_id": request.app_id,
-            "app": request.app,
-            "tag": request.tag,
-            "environment": request.environment,
-            "rule": {"app": rule.app, "tag_range": rule.tag_range},
-            "reason": why,
-            "active_deployment_id": active,
-        },
+        data=AutoDeploySkipped(
+            version_id=request.version_id,
+            app_id=request.app_id,
+            app=request.app,
+            tag=request.tag,
+            environment=request.environment,
+            rule=rule,
+            reason=why,
+            active_deployment_id=active,
+        ),
         actor=request.initiator.actor,
         traceparent=request.initiator.traceparent,
     )
 
 
-def environment_event(type_: str, environment: Environment, initiator: Initiator) -> DomainEvent:
-    """Make the event of what somebody did to an environment."""
+def environment_event(
+    kind: type[EnvironmentData], environment: Environment, initiator: Initiator
+) -> DomainEvent:
+    """Create an event about an environment."""
     return DomainEvent(
-        type=type_,
         subject=f"environment/{environment.name}",
-        data={
-            "name": environment.name,
-            "tier": environment.tier,
-            "sort_order": environment.sort_order,
-            "rules": msgspec.to_builtins(environment.rules),
-            "created_at": environment.created_at,
-            "updated_at": environment.updated_at,
-        },
+        data=kind(
+            name=environment.name,
+            tier=environment.tier,
+            sort_order=environment.sort_order,
+            rules=environment.rules,
+            created_at=environment.created_at,
+            updated_at=environment.updated_at,
+        ),
         actor=initiator.actor,
         traceparent=initiator.traceparent,
     )

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from envmgr.server.contracts.events import ENVIRONMENT_CREATED, ENVIRONMENT_DELETED, ENVIRONMENT_UPDATED
+from envmgr.server.contracts.events.deployment import (
+    EnvironmentCreated,
+    EnvironmentDeleted,
+    EnvironmentUpdated,
+)
 from envmgr.server.contracts.requests import EnvironmentPut
 from envmgr.server.deployment.domain import deployment_model, environment_rules
 from envmgr.server.deployment.store import deployment_rows, environment_rows
@@ -88,7 +92,7 @@ def remove(transaction: Transaction, context: RequestContext, name: str) -> None
         raise environment_rules.in_use(name)
     environment_rows.delete(transaction, old)
     transaction.emit(
-        environment_rules.environment_event(ENVIRONMENT_DELETED, old, deployment_model.initiator(context))
+        environment_rules.environment_event(EnvironmentDeleted, old, deployment_model.initiator(context))
     )
 
 
@@ -98,7 +102,7 @@ def _add(
     """Create an environment with its event; return None where the name is taken."""
     new = environment_rows.insert(transaction, name, put)
     if new is not None:
-        transaction.emit(environment_rules.environment_event(ENVIRONMENT_CREATED, new, initiator))
+        transaction.emit(environment_rules.environment_event(EnvironmentCreated, new, initiator))
     return new
 
 
@@ -115,5 +119,5 @@ def _write(
     transaction: Transaction, old: Environment, put: EnvironmentPut, initiator: Initiator
 ) -> Environment:
     new = environment_rows.update(transaction, old, put)
-    transaction.emit(environment_rules.environment_event(ENVIRONMENT_UPDATED, new, initiator))
+    transaction.emit(environment_rules.environment_event(EnvironmentUpdated, new, initiator))
     return new

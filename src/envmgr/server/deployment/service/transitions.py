@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from envmgr.server.contracts.events import DEPLOYMENT_CREATED, DEPLOYMENT_DELETED, DEPLOYMENT_UPDATED
+from envmgr.server.contracts.events.deployment import DeploymentCreated, DeploymentDeleted, DeploymentUpdated
 from envmgr.server.contracts.resources import Rules
 from envmgr.server.deployment.domain import deployment_model
 from envmgr.server.deployment.service import environments
@@ -15,6 +15,7 @@ from envmgr.server.kit.db.sql import UniqueViolation
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from envmgr.server.contracts.events.deployment import DeploymentData
     from envmgr.server.contracts.requests import StatusCreate
     from envmgr.server.contracts.resources import Deployment, Status, StatusEntry
     from envmgr.server.deployment.domain.deployment_model import (
@@ -51,7 +52,7 @@ def create(transaction: Transaction, request: DeploymentRequest) -> Deployment:
     for each, why, actor in entries:
         deployment_rows.add_status_entry(transaction, deployment.id, each, why, actor)
     placements.record_attempt(transaction, deployment)
-    _emit(transaction, DEPLOYMENT_CREATED, [deployment], request.initiator)
+    _emit(transaction, DeploymentCreated, [deployment], request.initiator)
     return deployment
 
 
@@ -74,21 +75,21 @@ def transition(
         if record.deployment.status == "successful"
         else []
     )
-    _emit(transaction, DEPLOYMENT_UPDATED, [changed, *others], initiator)
+    _emit(transaction, DeploymentUpdated, [changed, *others], initiator)
     return changed, entry
 
 
 def cancel(transaction: Transaction, record: DeploymentRecord, reason: str, initiator: Initiator) -> None:
     """End a deployment that is on its way."""
     changed, _ = _write(transaction, record, "cancelled", reason, initiator.actor)
-    _emit(transaction, DEPLOYMENT_UPDATED, [changed], initiator)
+    _emit(transaction, DeploymentUpdated, [changed], initiator)
 
 
 def retire(transaction: Transaction, record: DeploymentRecord, reason: str, initiator: Initiator) -> None:
     """End what stands in a place, with nothing in its stead."""
     changed, _ = _write(transaction, record, "superseded", reason, initiator.actor)
     placements.set_current(transaction, changed.app_id, changed.environment, None)
-    _emit(transaction, DEPLOYMENT_UPDATED, [changed], initiator)
+    _emit(transaction, DeploymentUpdated, [changed], initiator)
 
 
 def delete(transaction: Transaction, record: DeploymentRecord, initiator: Initiator) -> None:
@@ -97,7 +98,7 @@ def delete(transaction: Transaction, record: DeploymentRecord, initiator: Initia
     spot = placements.get(transaction, deployment.app_id, deployment.environment)
     deployment_model.require_removable(deployment, spot)
     deployment_rows.remove(transaction, record)
-    transaction.emit(deployment_model.deployment_event(DEPLOYMENT_DELETED, deployment, spot, initiator))
+    transaction.emit(deployment_model.deployment_event(DeploymentDeleted, deployment, spot, initiator))
 
 
 def _complete(
@@ -115,7 +116,7 @@ def _complete(
         transaction, replace(record, supersedes=before), "successful", reason, initiator.actor
     )
     placements.set_current(transaction, app_id, where, changed)
-    _emit(transaction, DEPLOYMENT_UPDATED, [*others, changed], initiator)
+    _emit(transaction, DeploymentUpdated, [*others, changed], initiator)
     return changed, entry
 
 
@@ -162,8 +163,11 @@ def _write(
 
 
 def _emit(
-    transaction: Transaction, type_: str, deployments: Iterable[Deployment], initiator: Initiator
+    transaction: Transaction,
+    kind: type[DeploymentData],
+    deployments: Iterable[Deployment],
+    initiator: Initiator,
 ) -> None:
     for each in deployments:
         spot = placements.get(transaction, each.app_id, each.environment)
-        transaction.emit(deployment_model.deployment_event(type_, each, spot, initiator))
+        transaction.emit(deployment_model.deployment_event(kind, each, spot, initiator))

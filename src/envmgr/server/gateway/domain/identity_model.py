@@ -17,10 +17,12 @@ from envmgr.server.kit.common.problems import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
+    from envmgr.server.contracts.events.identity import ApiKeyData, BindingData, UserData
     from envmgr.server.gateway.domain.resources import ApiKey, Binding, User
     from envmgr.server.kit.common.context import Principal, RequestContext, Role, Scope
+    from envmgr.server.kit.common.events import EventData
 
 ACCESS_SECONDS = 15 * 60
 REFRESH_MS = 30 * 24 * 3600 * 1000
@@ -121,54 +123,52 @@ def no_user(ref: str) -> NotFound:
     return NotFound(f"there is no user {ref!r}")
 
 
-def gateway_event(
-    type_: str, subject: str, data: Mapping[str, object], context: RequestContext
-) -> DomainEvent:
-    """Make the event of something that somebody did."""
+def gateway_event(data: EventData, subject: str, context: RequestContext) -> DomainEvent:
+    """Create an event that a request caused."""
     return DomainEvent(
-        type=type_, subject=subject, data=data, actor=context.principal.actor, traceparent=context.traceparent
+        subject=subject, data=data, actor=context.principal.actor, traceparent=context.traceparent
     )
 
 
-def user_event(type_: str, user: User, context: RequestContext) -> DomainEvent:
-    """Make the event of what a call did to a user."""
-    data = {
-        "user_id": user.id,
-        "username": user.username,
-        "role": user.role,
-        "active": user.active,
-        "created_at": user.created_at,
-        "updated_at": user.updated_at,
-    }
-    return gateway_event(type_, f"user/{user.id}", data, context)
+def user_event(kind: type[UserData], user: User, context: RequestContext) -> DomainEvent:
+    """Create an event about a user."""
+    data = kind(
+        user_id=user.id,
+        username=user.username,
+        role=user.role,
+        active=user.active,
+        created_at=user.created_at,
+        updated_at=user.updated_at,
+    )
+    return gateway_event(data, f"user/{user.id}", context)
 
 
-def api_key_event(type_: str, key: ApiKey, context: RequestContext) -> DomainEvent:
-    """Make the event of what a call did to a key; it never holds the key."""
-    data = {
-        "key_id": key.id,
-        "name": key.name,
-        "user_id": key.user_id,
-        "scopes": key.scopes,
-        "apps": key.apps,
-        "expires_at": key.expires_at,
-    }
-    return gateway_event(type_, f"key/{key.id}", data, context)
+def api_key_event(kind: type[ApiKeyData], key: ApiKey, context: RequestContext) -> DomainEvent:
+    """Create an event about an API key, without its secret."""
+    data = kind(
+        key_id=key.id,
+        name=key.name,
+        user_id=key.user_id,
+        scopes=key.scopes,
+        apps=key.apps,
+        expires_at=key.expires_at,
+    )
+    return gateway_event(data, f"key/{key.id}", context)
 
 
-def binding_event(type_: str, binding: Binding, context: RequestContext) -> DomainEvent:
-    """Make the event of what a call did to a binding."""
-    data = {
-        "binding_id": binding.id,
-        "name": binding.name,
-        "issuer": binding.issuer,
-        "audience": binding.audience,
-        "claims": binding.claims,
-        "scopes": binding.scopes,
-        "apps": binding.apps,
-        "lifetime": binding.lifetime,
-    }
-    return gateway_event(type_, f"binding/{binding.id}", data, context)
+def binding_event(kind: type[BindingData], binding: Binding, context: RequestContext) -> DomainEvent:
+    """Create an event about a CI trust binding."""
+    data = kind(
+        binding_id=binding.id,
+        name=binding.name,
+        issuer=binding.issuer,
+        audience=binding.audience,
+        claims=binding.claims,
+        scopes=binding.scopes,
+        apps=binding.apps,
+        lifetime=binding.lifetime,
+    )
+    return gateway_event(data, f"binding/{binding.id}", context)
 
 
 _STABLE_CLAIMS = {

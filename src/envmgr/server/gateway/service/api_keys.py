@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import UNSET
 
+from envmgr.server.contracts.events.identity import ApiKeyCreated, ApiKeyRevoked
 from envmgr.server.gateway.domain import identity_model
-from envmgr.server.gateway.domain.events import API_KEY_CREATED, API_KEY_REVOKED
 from envmgr.server.gateway.domain.resources import ApiKey
 from envmgr.server.gateway.store import api_keys, sessions
 from envmgr.server.kit.common.preconditions import require_match
@@ -55,7 +55,7 @@ class KeyService:
             key = api_keys.add(transaction, _named(new, session.user_id, apps), until)
             token = f"{identity_model.KEY}_{key.id}_{secret}"
             api_keys.set_hash(transaction, key.id, identity_model.hash_token(token))
-            transaction.emit(identity_model.api_key_event(API_KEY_CREATED, key, context))
+            transaction.emit(identity_model.api_key_event(ApiKeyCreated, key, context))
             return msgspec.structs.replace(key, key=token)
 
         return await self._database.write(idempotent(context, ApiKey, unit, self._response_codec))
@@ -82,7 +82,7 @@ class KeyService:
             key = _get(transaction, context, key_id)
             require_match(context, IMMUTABLE_ETAG)
             api_keys.revoke(transaction, key_id)
-            transaction.emit(identity_model.api_key_event(API_KEY_REVOKED, key, context))
+            transaction.emit(identity_model.api_key_event(ApiKeyRevoked, key, context))
 
         await self._authenticator.write_and_invalidate(unit)
 

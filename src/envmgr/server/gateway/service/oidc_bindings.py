@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from msgspec import UNSET
 
+from envmgr.server.contracts.events.identity import BindingCreated, BindingDeleted
 from envmgr.server.gateway.domain import identity_model
-from envmgr.server.gateway.domain.events import BINDING_CREATED, BINDING_DELETED
 from envmgr.server.gateway.domain.resources import Binding
 from envmgr.server.gateway.store import oidc_bindings
 from envmgr.server.kit.common.preconditions import require_match
@@ -55,7 +55,7 @@ class BindingService:
 
         def unit(transaction: Transaction) -> Binding:
             made = oidc_bindings.add(transaction, binding)
-            transaction.emit(identity_model.binding_event(BINDING_CREATED, made, context))
+            transaction.emit(identity_model.binding_event(BindingCreated, made, context))
             return made
 
         return await self._database.write(idempotent(context, Binding, unit))
@@ -78,7 +78,7 @@ class BindingService:
             binding = _get(transaction, binding_id)
             require_match(context, IMMUTABLE_ETAG)
             oidc_bindings.remove(transaction, binding_id)
-            transaction.emit(identity_model.binding_event(BINDING_DELETED, binding, context))
+            transaction.emit(identity_model.binding_event(BindingDeleted, binding, context))
 
         await self._authenticator.write_and_invalidate(unit)
 

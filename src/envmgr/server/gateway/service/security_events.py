@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from envmgr.server.contracts.events.identity import AccessDenied
 from envmgr.server.gateway.domain import identity_model
-from envmgr.server.gateway.domain.events import ACCESS_DENIED
 from envmgr.server.kit.common.events import DomainEvent
 from envmgr.server.kit.security.redaction import redacted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from envmgr.server.kit.db.sql import Database
     from envmgr.server.kit.telemetry.request_info import RequestInfo
 
@@ -21,38 +19,27 @@ _MAX_FIELD_CHARS = 200
 
 
 class SecurityEventLog:
-    """The gateway's record of what was refused (implements `contracts.ports.Security`)."""
+    """The gateway's record of what was refused."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-
-    async def record(self, type_: str, actor: str, subject: str, data: Mapping[str, object]) -> None:
-        """Write down that something happened."""
-        happening = DomainEvent(type=type_, subject=subject, data=data, actor=actor)
-        await self._database.write(lambda transaction: transaction.emit(happening))
 
     async def record_denial(self, seen: RequestInfo, status: int) -> None:
         """Write down that a request was refused."""
         if seen.problem in _REPORTED_ELSEWHERE:
             return
         actor = seen.actor or identity_model.ANONYMOUS
-        data: dict[str, object] = {
-            "method": seen.method[:_MAX_FIELD_CHARS],
-            "path": redacted(_escape_unprintable(seen.path[:_MAX_FIELD_CHARS])),
-            "status": status,
-            "problem": seen.problem,
-            "reason": redacted(_escape_unprintable(seen.reason[:_MAX_FIELD_CHARS])),
-            "address": seen.client,
-            "request_id": seen.request_id,
-        }
-        happening = DomainEvent(
-            type=ACCESS_DENIED,
-            subject=f"access/{actor}",
-            data=data,
-            actor=actor,
-            traceparent=seen.traceparent,
+        data = AccessDenied(
+            method=seen.method[:_MAX_FIELD_CHARS],
+            path=redacted(_escape_unprintable(seen.path[:_MAX_FIELD_CHARS])),
+            status=status,
+            problem=seen.problem,
+            reason=redacted(_escape_unprintable(seen.reason[:_MAX_FIELD_CHARS])),
+            address=seen.client,
+            request_id=seen.request_id,
         )
-        await self._database.write(lambda transaction: transaction.emit(happening))
+        event = DomainEvent(subject=f"access/{actor}", data=data, actor=actor, traceparent=seen.traceparent)
+        await self._database.write(lambda transaction: transaction.emit(event))
 
 
 def _escape_unprintable(text: str) -> str:

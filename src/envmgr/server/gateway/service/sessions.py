@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 from msgspec import UNSET
 
-from envmgr.server.gateway.domain import identity_model
-from envmgr.server.gateway.domain.events import (
-    LOGGED_OUT,
-    LOGIN_FAILED,
-    LOGIN_SUCCEEDED,
-    PASSWORD_CHANGED,
-    REFRESH_REUSED,
+from envmgr.server.contracts.events.identity import (
+    LoggedOut,
+    LoginFailed,
+    LoginSucceeded,
+    PasswordChanged,
+    RefreshReused,
 )
+from envmgr.server.gateway.domain import identity_model
 from envmgr.server.gateway.domain.resources import TokenPair
 from envmgr.server.gateway.store import failed_logins, sessions, users
 from envmgr.server.kit.common.clock import now_ms
@@ -92,9 +92,8 @@ class SessionService:
             token.store(transaction, session_id)
             transaction.emit(
                 DomainEvent(
-                    type=LOGIN_SUCCEEDED,
                     subject=f"user/{user.id}",
-                    data={"user_id": user.id, "session_id": session_id, "address": client.address},
+                    data=LoginSucceeded(user_id=user.id, session_id=session_id, address=client.address),
                     actor=f"user:{user.username}",
                     traceparent=client.traceparent,
                 )
@@ -175,9 +174,7 @@ class SessionService:
             failed_logins.clear(transaction, account, client.network)
             sessions.revoke_all(transaction, user.id)
             transaction.emit(
-                identity_model.gateway_event(
-                    PASSWORD_CHANGED, f"user/{user.id}", {"user_id": user.id}, context
-                )
+                identity_model.gateway_event(PasswordChanged(user_id=user.id), f"user/{user.id}", context)
             )
 
         await self._dependencies.authenticator.write_and_invalidate(unit)
@@ -276,15 +273,9 @@ def _invalid_credentials() -> identity_model.InvalidCredentials:
 def _revoke_reused(transaction: Transaction, session_id: int, client: ClientInfo) -> None:
     ended = sessions.revoke(transaction, session_id)
     user_id = sessions.owner_of(transaction, session_id)
-    data = {
-        "user_id": user_id,
-        "session_id": session_id,
-        "address": client.address,
-        "ended": ended,
-    }
+    data = RefreshReused(user_id=user_id, session_id=session_id, address=client.address, ended=ended)
     transaction.emit(
         DomainEvent(
-            type=REFRESH_REUSED,
             subject=f"user/{user_id}",
             data=data,
             actor=identity_model.ANONYMOUS,
@@ -297,22 +288,17 @@ def _logged_out(transaction: Transaction, session_id: int) -> DomainEvent:
     user_id = sessions.owner_of(transaction, session_id)
     user = users.by_id(transaction, user_id)
     return DomainEvent(
-        type=LOGGED_OUT,
         subject=f"user/{user_id}",
-        data={"user_id": user_id, "session_id": session_id},
+        data=LoggedOut(user_id=user_id, session_id=session_id),
         actor=f"user:{user.username}" if user else identity_model.ANONYMOUS,
     )
 
 
 def _login_failed(client: ClientInfo, account: str, user: User | None, reason: str) -> DomainEvent:
-    data = {
-        "username": user.username if user else "",
-        "account": account,
-        "address": client.address,
-        "reason": reason,
-    }
+    data = LoginFailed(
+        username=user.username if user else "", account=account, address=client.address, reason=reason
+    )
     return DomainEvent(
-        type=LOGIN_FAILED,
         subject=f"user/{user.id}" if user else f"account/{account}",
         data=data,
         actor=identity_model.ANONYMOUS,

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import UNSET
 
+from envmgr.server.contracts.events.identity import AccessDenied, TokenExchanged
 from envmgr.server.gateway.auth.authenticator import BINDING_PREFIX
 from envmgr.server.gateway.domain import identity_model
-from envmgr.server.gateway.domain.events import ACCESS_DENIED, TOKEN_EXCHANGED
 from envmgr.server.gateway.domain.resources import TokenExchangeResponse
 from envmgr.server.gateway.store import oidc_bindings
 from envmgr.server.kit.common.clock import now_ms
@@ -147,17 +147,16 @@ class ExchangeService:
             issuer = oidc.issuer_of(request.subject_token)
         except InvalidToken:
             issuer = ""
-        data = {
-            "method": "POST",
-            "path": "/auth/token",
-            "status": refused.status,
-            "problem": refused.slug,
-            "reason": refused.detail,
-            "issuer": redacted(issuer[:_MAX_FIELD_CHARS]),
-            "address": client.address,
-        }
+        data = AccessDenied(
+            method="POST",
+            path="/auth/token",
+            status=refused.status,
+            problem=refused.slug,
+            reason=refused.detail,
+            issuer=redacted(issuer[:_MAX_FIELD_CHARS]),
+            address=client.address,
+        )
         happening = DomainEvent(
-            type=ACCESS_DENIED,
             subject=f"access/{identity_model.ANONYMOUS}",
             data=data,
             actor=identity_model.ANONYMOUS,
@@ -211,17 +210,16 @@ def _exchanged_event(
     told = {
         name: found for name in _AUDITED_CLAIMS if (found := _claim_text(token.claims.get(name))) is not None
     }
-    data = {
-        "binding_id": binding.id,
-        "issuer": binding.issuer,
-        "claims": {name: redacted(value[:_MAX_FIELD_CHARS]) for name, value in told.items()},
-        "scopes": list(scopes),
-        "apps": binding.apps,
-        "expires_in": binding.lifetime,
-        "address": client.address,
-    }
+    data = TokenExchanged(
+        binding_id=binding.id,
+        issuer=binding.issuer,
+        claims={name: redacted(value[:_MAX_FIELD_CHARS]) for name, value in told.items()},
+        scopes=tuple(scopes),
+        apps=binding.apps,
+        expires_in=binding.lifetime,
+        address=client.address,
+    )
     return DomainEvent(
-        type=TOKEN_EXCHANGED,
         subject=f"binding/{binding.id}",
         data=data,
         actor=claims.sub,

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import UNSET
 
+from envmgr.server.contracts.events.identity import UserCreated, UserDeleted, UserUpdated
 from envmgr.server.gateway.domain import identity_model
-from envmgr.server.gateway.domain.events import USER_CREATED, USER_DELETED, USER_UPDATED
 from envmgr.server.gateway.domain.resources import User
 from envmgr.server.gateway.store import sessions, users
 from envmgr.server.kit.common.context import system_context
@@ -136,7 +136,7 @@ def _add(
         user = users.add(transaction, username, hashed, role)
     except UniqueViolation:
         raise identity_model.name_taken(username) from None
-    transaction.emit(identity_model.user_event(USER_CREATED, user, context))
+    transaction.emit(identity_model.user_event(UserCreated, user, context))
     return user
 
 
@@ -161,7 +161,7 @@ def _change(
 
 def _write(transaction: Transaction, context: RequestContext, old: User, new: User) -> User:
     user = users.change(transaction, old, new)
-    transaction.emit(identity_model.user_event(USER_UPDATED, user, context))
+    transaction.emit(identity_model.user_event(UserUpdated, user, context))
     return user
 
 
@@ -172,7 +172,7 @@ def _delete(transaction: Transaction, context: RequestContext, ref: str) -> None
     _require_remaining_admin(transaction, user, None)
     users.remove(transaction, user)
     sessions.revoke_all(transaction, user.id)
-    transaction.emit(identity_model.user_event(USER_DELETED, user, context))
+    transaction.emit(identity_model.user_event(UserDeleted, user, context))
 
 
 def _require_remaining_admin(reader: Reader, old: User, new: User | None) -> None:

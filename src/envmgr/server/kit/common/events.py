@@ -1,23 +1,38 @@
 """Events as they travel: CloudEvents 1.0 (https://github.com/cloudevents/spec), JSON.
 
-`sequence` has no gap within a source; `subject` is the resource (`app/7/version/42`), whose events stay in order.
+`sequence` has no gap within a source; `subject` is the resource (`app/7/version/42`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 from msgspec import Struct
 
+SOURCE_PREFIX = "alm/"
+
+
+class EventData(Struct, frozen=True, kw_only=True):
+    """The data of one type of event; each type is a struct of its own."""
+
+    TYPE: ClassVar[str] = ""
+    VERSION: ClassVar[int] = 1
+    """Increases when a field changes its meaning or is removed; adding one keeps the version."""
+
 
 class DomainEvent(Struct, frozen=True, kw_only=True):
-    """An event before its outbox gives it an id, a time and its place in the sequence."""
+    """An event before the outbox assigns its ID, time and sequence."""
 
-    type: str
     subject: str
-    data: Mapping[str, object]
+    data: EventData
     actor: str
     traceparent: str = ""
+
+    @property
+    def type(self) -> str:
+        """The type of the event."""
+        return self.data.TYPE
 
 
 class EventEnvelope(Struct, frozen=True, kw_only=True):
@@ -31,11 +46,22 @@ class EventEnvelope(Struct, frozen=True, kw_only=True):
     sequence: int
     actor: str
     data: Mapping[str, object]
+    dataschema: str = ""
     traceparent: str = ""
     specversion: str = "1.0"
     datacontenttype: str = "application/json"
 
     @property
     def service(self) -> str:
-        """Name the service it comes from."""
-        return self.source.removeprefix("alm/")
+        """The service that emitted the event."""
+        return self.source.removeprefix(SOURCE_PREFIX)
+
+
+def source_of(service: str) -> str:
+    """Return the CloudEvents source of a service."""
+    return SOURCE_PREFIX + service
+
+
+def schema_of(type_: str, version: int) -> str:
+    """Return the CloudEvents dataschema of a type of event in a version."""
+    return f"/events/{type_}/{version}"

@@ -116,6 +116,7 @@ def _create_outbox(op: Operations) -> None:
         sa.Column("sequence", Id, primary_key=True, autoincrement=False),
         sa.Column("id", Text, nullable=False),
         sa.Column("type", Text, nullable=False),
+        sa.Column("schema_version", sa.Integer, nullable=False),
         sa.Column("subject", Text, nullable=False),
         sa.Column("time", Timestamp, nullable=False),
         sa.Column("actor", Text, nullable=False),

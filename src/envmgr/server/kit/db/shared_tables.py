@@ -17,6 +17,7 @@ class Tables:
             Column("sequence", Id, primary_key=True, autoincrement=False),
             Column("id", Text, nullable=False),
             Column("type", Text, nullable=False),
+            Column("schema_version", Integer, nullable=False),
             Column("subject", Text, nullable=False),
             Column("time", Timestamp, nullable=False),
             Column("actor", Text, nullable=False),

@@ -11,7 +11,7 @@ import msgspec
 from sqlalchemy import MetaData, bindparam, delete, func, select, update
 
 from envmgr.server.kit.common.clock import rfc3339
-from envmgr.server.kit.common.events import EventEnvelope
+from envmgr.server.kit.common.events import EventEnvelope, schema_of, source_of
 from envmgr.server.kit.common.ids import uuid7
 from envmgr.server.kit.db.constructs import insert_rows, json_rows_of, json_text, rows_of
 from envmgr.server.kit.db.shared_tables import Tables
@@ -28,7 +28,7 @@ RETENTION_MS = 7 * 24 * 3600 * 1000
 MAX_BATCH_CHARS = 2**25
 """Characters of data after which no more events are read at once: one text of SQLite has a limited length."""
 
-_PLAIN = ("sequence", "id", "type", "subject", "time", "actor", "traceparent")
+_PLAIN = ("sequence", "id", "type", "schema_version", "subject", "time", "actor", "traceparent")
 _TABLES = Tables(MetaData())
 _OUTBOX, _HEAD = _TABLES.outbox, _TABLES.outbox_head
 _ACKNOWLEDGED_SEQUENCE = Statement(select(_HEAD.c.acknowledged_sequence))
@@ -67,7 +67,7 @@ _PURGE_EXPIRED = Statement(
         _OUTBOX.c.time < bindparam("before"),
     )
 )
-_Row = tuple[int, str, str, str, int, str, str, dict[str, object]]
+_Row = tuple[int, str, str, int, str, int, str, str, dict[str, object]]
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(list[_Row]).decode
 
@@ -82,7 +82,8 @@ def append(transaction: Transaction, events: Sequence[DomainEvent]) -> None:
         (
             number,
             uuid7(),
-            each.type,
+            each.data.TYPE,
+            each.data.VERSION,
             each.subject,
             transaction.now,
             each.actor,
@@ -103,7 +104,7 @@ class Outbox:
 
     async def pending(self, limit: int) -> Sequence[EventEnvelope]:
         """Return the oldest events that not every consumer has, in order: fewer than `most` where they are large."""
-        return await self._database.read(lambda reader: _pending(reader, f"alm/{self.service}", limit))
+        return await self._database.read(lambda reader: _pending(reader, source_of(self.service), limit))
 
     async def acknowledge(self, up_to: int) -> None:
         """Write down that every consumer has all events up to this one."""
@@ -139,7 +140,7 @@ def _pending(reader: Reader, source: str, limit: int) -> Sequence[EventEnvelope]
 
 
 def _event(source: str, row: _Row) -> EventEnvelope:
-    sequence, id_, type_, subject, time, actor, traceparent, data = row
+    sequence, id_, type_, schema_version, subject, time, actor, traceparent, data = row
     return EventEnvelope(
         id=id_,
         source=source,
@@ -149,5 +150,6 @@ def _event(source: str, row: _Row) -> EventEnvelope:
         sequence=sequence,
         actor=actor,
         data=data,
+        dataschema=schema_of(type_, schema_version),
         traceparent=traceparent,
     )

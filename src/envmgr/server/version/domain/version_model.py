@@ -6,11 +6,11 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import msgspec
 from msgspec import UNSET
 
 from envmgr.kit.audit_log.canonical_json import canonicalize
 from envmgr.lockformat.errors import UnsupportedLockFormat
+from envmgr.server.contracts.events.version import ToolchainSummary, ToolVersion
 from envmgr.server.kit.common.events import DomainEvent
 from envmgr.server.kit.common.problems import AlreadyExists, Conflict, Unprocessable
 
@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from envmgr.lockformat.errors import LockFormatError
+    from envmgr.server.contracts.events.version import VersionData
     from envmgr.server.contracts.requests import VersionPatch, VersionPut
-    from envmgr.server.contracts.resources import Artifact, Build, LockedTool, Version
+    from envmgr.server.contracts.resources import Artifact, Build, LockedTool, Toolchain, Version
     from envmgr.server.kit.common.context import RequestContext
 
 
@@ -156,36 +157,37 @@ def differs(version: Version, metadata: VersionMetadata, artifacts: tuple[Artifa
     return now != (metadata.changelog, metadata.ref, metadata.build, artifacts)
 
 
-def version_event(type_: str, version: Version, actor: str, traceparent: str) -> DomainEvent:
-    """Make the event of what somebody did to a version."""
+def version_event(kind: type[VersionData], version: Version, actor: str, traceparent: str) -> DomainEvent:
+    """Create an event about a version."""
     return DomainEvent(
-        type=type_,
         subject=f"app/{version.app_id}/version/{version.id}",
-        data={
-            "version_id": version.id,
-            "app_id": version.app_id,
-            "app": version.app,
-            "tag": version.tag,
-            "changelog": version.changelog,
-            "commit": version.commit,
-            "ref": version.ref,
-            "artifacts": msgspec.to_builtins(version.artifacts),
-            "build": msgspec.to_builtins(version.build),
-            "toolchain": {
-                "lock_digest": version.toolchain.lock_digest,
-                "tools": [{"tool": each.tool, "version": each.version} for each in version.toolchain.tools],
-            },
-            "created_at": version.created_at,
-            "updated_at": version.updated_at,
-        },
+        data=kind(
+            version_id=version.id,
+            app_id=version.app_id,
+            app=version.app,
+            tag=version.tag,
+            changelog=version.changelog,
+            commit=version.commit,
+            ref=version.ref,
+            artifacts=version.artifacts,
+            build=version.build,
+            toolchain=_summary(version.toolchain),
+            created_at=version.created_at,
+            updated_at=version.updated_at,
+        ),
         actor=actor,
         traceparent=traceparent,
     )
 
 
-def version_event_for(type_: str, version: Version, context: RequestContext) -> DomainEvent:
-    """Make the event of what a call did to a version."""
-    return version_event(type_, version, context.principal.actor, context.traceparent)
+def version_event_for(kind: type[VersionData], version: Version, context: RequestContext) -> DomainEvent:
+    """Create the event of a request that changed a version."""
+    return version_event(kind, version, context.principal.actor, context.traceparent)
+
+
+def _summary(toolchain: Toolchain) -> ToolchainSummary:
+    tools = tuple(ToolVersion(tool=tool.tool, version=tool.version) for tool in toolchain.tools)
+    return ToolchainSummary(lock_digest=toolchain.lock_digest, tools=tools)
 
 
 def _sha256(data: bytes) -> str:

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from envmgr.server.contracts.deletion import rollback_on_error
-from envmgr.server.contracts.events import VERSION_CREATED, VERSION_DELETED, VERSION_UPDATED
+from envmgr.server.contracts.events.version import VersionCreated, VersionDeleted, VersionUpdated
 from envmgr.server.contracts.resources import Version
 from envmgr.server.kit.common.clock import parse_rfc3339
 from envmgr.server.kit.common.preconditions import etag_of, require_app_access, require_match
@@ -214,7 +214,7 @@ def _add(
         lock_store.add(transaction, submission.content.lock_digest, submission.lock, submission.tools)
     version = version_rows.add(transaction, app_id, name, tag, submission)
     if version is not None:
-        transaction.emit(version_model.version_event_for(VERSION_CREATED, version, context))
+        transaction.emit(version_model.version_event_for(VersionCreated, version, context))
     return version
 
 
@@ -258,7 +258,7 @@ def _update_metadata(
     if not version_model.differs(have, metadata, artifacts):
         return have
     version = version_rows.update_metadata(transaction, have, metadata, artifacts)
-    transaction.emit(version_model.version_event_for(VERSION_UPDATED, version, context))
+    transaction.emit(version_model.version_event_for(VersionUpdated, version, context))
     return version
 
 
@@ -266,4 +266,4 @@ def _delete(transaction: Transaction, context: RequestContext, version_id: int) 
     version = _get(transaction, context, version_id)
     require_match(context, etag_of(version))
     version_rows.remove(transaction, version)
-    transaction.emit(version_model.version_event_for(VERSION_DELETED, version, context))
+    transaction.emit(version_model.version_event_for(VersionDeleted, version, context))

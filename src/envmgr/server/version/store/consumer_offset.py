@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, select
 
-from envmgr.server.contracts.events import (
-    AUTO_DEPLOY_SKIPPED,
-    DEPLOYMENT_CREATED,
-    DEPLOYMENT_DELETED,
-    DEPLOYMENT_UPDATED,
-    ENVIRONMENT_CREATED,
-    ENVIRONMENT_DELETED,
-    ENVIRONMENT_UPDATED,
+from envmgr.server.contracts.events.deployment import (
+    AutoDeploySkipped,
+    DeploymentCreated,
+    DeploymentDeleted,
+    DeploymentUpdated,
+    EnvironmentCreated,
+    EnvironmentDeleted,
+    EnvironmentUpdated,
 )
 from envmgr.server.kit.common.problems import ServiceUnavailable
 from envmgr.server.kit.db.constructs import bind_columns, upsert
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 CONSUMER, SOURCE = "version-placements", "deployment"
 """The consumer of what deployments tell, and who tells it."""
 SOURCE_EVENT_TYPES = (
-    *(DEPLOYMENT_CREATED, DEPLOYMENT_UPDATED, DEPLOYMENT_DELETED),
-    *(ENVIRONMENT_CREATED, ENVIRONMENT_UPDATED, ENVIRONMENT_DELETED),
-    AUTO_DEPLOY_SKIPPED,
+    *(DeploymentCreated.TYPE, DeploymentUpdated.TYPE, DeploymentDeleted.TYPE),
+    *(EnvironmentCreated.TYPE, EnvironmentUpdated.TYPE, EnvironmentDeleted.TYPE),
+    AutoDeploySkipped.TYPE,
 )
 """Every type that deployments tell, also those that change no place: their numbers count as well."""
 WAIT_TIMEOUT_SECONDS = 2.0

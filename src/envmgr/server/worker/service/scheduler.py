@@ -7,7 +7,7 @@ import random
 from typing import TYPE_CHECKING
 
 from envmgr.server.kit.common.clock import now_ms, rfc3339
-from envmgr.server.kit.common.events import EventEnvelope
+from envmgr.server.kit.common.events import EventEnvelope, source_of
 from envmgr.server.worker import store
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def _dead_letter_event(name: str) -> EventEnvelope:
     """Make the letter of a job: the same each time, so that there is one for each job."""
     return EventEnvelope(
         id=f"job/{name}",
-        source="alm/worker",
+        source=source_of("worker"),
         type=FAILED,
         subject=f"job/{name}",
         time=rfc3339(now_ms()),

@@ -10,7 +10,7 @@ from envmgr.server.app import module
 from envmgr.server.kit.common.events import DomainEvent
 from envmgr.server.kit.messaging import outbox
 from envmgr.server.kit.messaging.outbox import Outbox
-from support.hearing import happening, tells
+from support.hearing import TestData, happening, tells
 from support.services import opened
 
 pytestmark = pytest.mark.timeout(60)
@@ -26,7 +26,7 @@ def over(directory, scenario):
 
 def test_an_event_has_what_was_told_a_number_and_its_source(tmp_path):
     told = DomainEvent(
-        type="Tested", subject="app/ä", data={"a": [1, None]}, actor='user:"ada"', traceparent="00-1"
+        subject="app/ä", data=TestData({"a": [1, None]}), actor='user:"ada"', traceparent="00-1"
     )
 
     async def scenario(database, box):

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from envmgr.server.contracts.events import EVENT_TYPES
+from envmgr.server.contracts.events import EVENTS
 from envmgr.server.kit.db.pagination import PageRequest
 from envmgr.server.version.store import consumer_offset
 from support.services import Standing, call
@@ -84,5 +84,5 @@ def test_usage_says_that_an_event_was_buried_until_it_is_taken(tmp_path):
 
 def test_every_type_that_deployments_tell_is_heard():
     """One that is not would leave usage waiting for it."""
-    told = {type_ for type_ in EVENT_TYPES if type_.startswith(("Deployment", "Environment", "AutoDeploy"))}
+    told = {type_ for type_ in EVENTS if type_.startswith(("Deployment", "Environment", "AutoDeploy"))}
     assert set(consumer_offset.SOURCE_EVENT_TYPES) == told
