@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from envmgr.kit.audit_log import checkpoint as checkpoints
-from envmgr.server.kit.db.pagination import PageRequest
+from envmgr.server.kit.common.pages import PageRequest
 from support.auditlog import KEY, event, everything, run, verified
 from support.auditwriter import SIZE
 from support.services import call

@@ -11,7 +11,7 @@ from envmgr.kit.audit_log.hash_chain import Verifier
 from envmgr.server.audit import module
 from envmgr.server.kit.common.clock import rfc3339
 from envmgr.server.kit.common.events import EventEnvelope
-from envmgr.server.kit.db.pagination import PageRequest
+from envmgr.server.kit.common.pages import PageRequest
 from support.services import call, opened
 
 KEY = hashlib.sha256(b"the audit's key").digest()

@@ -10,9 +10,9 @@ from envmgr.server.deployment import module
 from envmgr.server.deployment.store import placements
 from envmgr.server.kit.common.clock import rfc3339
 from envmgr.server.kit.common.events import EventEnvelope
+from envmgr.server.kit.common.pages import PageRequest
 from envmgr.server.kit.common.preconditions import require_app_access
 from envmgr.server.kit.common.problems import NotFound
-from envmgr.server.kit.db.pagination import PageRequest
 from envmgr.server.kit.messaging.bus import InProcessBus
 from support.services import call, opened, told
 from support.versions import AT, FewApps, app_data, version_data

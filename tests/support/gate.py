@@ -8,9 +8,8 @@ from contextlib import asynccontextmanager
 from functools import cache
 from pathlib import Path
 
+from envmgr.server.contracts.identity_requests import ClientInfo, KeyCreate, Login, UserCreate
 from envmgr.server.gateway import module
-from envmgr.server.gateway.domain.requests import KeyCreate, Login, UserCreate
-from envmgr.server.gateway.service.sessions import ClientInfo
 from envmgr.server.kit.common.context import Idempotency, RequestContext
 from envmgr.server.kit.security.tokens import keyring
 from support.services import opened, told

@@ -12,8 +12,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, rule
 
-from envmgr.server.gateway.domain.identity_model import RefreshTokenReused
-from envmgr.server.gateway.domain.requests import KeyCreate, Logout, UserPatch
+from envmgr.server.contracts.identity_requests import KeyCreate, Logout, UserPatch
+from envmgr.server.contracts.problems import RefreshTokenReused
 from envmgr.server.gateway.store import sessions, users
 from envmgr.server.kit.common.context import SCOPES_BY_ROLE, Principal, RequestContext
 from envmgr.server.kit.common.problems import Unauthenticated

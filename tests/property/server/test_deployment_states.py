@@ -12,15 +12,15 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, rule
 
-from envmgr.server.contracts.requests import DeploymentCreate, EnvironmentPut, StatusCreate
-from envmgr.server.contracts.resources import AutoDeploy, Rules
-from envmgr.server.deployment import module
-from envmgr.server.deployment.domain.deployment_model import (
+from envmgr.server.contracts.problems import (
     DeploymentActive,
     DeploymentInUse,
     InvalidTransition,
     SelfApprovalForbidden,
 )
+from envmgr.server.contracts.requests import DeploymentCreate, EnvironmentPut, StatusCreate
+from envmgr.server.contracts.resources import AutoDeploy, Rules
+from envmgr.server.deployment import module
 from envmgr.server.kit.common.problems import NotFound
 from envmgr.server.kit.db.migrations import upgrade
 from envmgr.server.kit.db.sqlite import SqliteDatabase

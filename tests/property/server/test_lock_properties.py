@@ -14,8 +14,8 @@ from envmgr.lockformat.model import Artifact, Locked, Lockfile
 from envmgr.lockformat.names import key, split_key
 from envmgr.lockformat.writer import render
 from envmgr.project.lockfile_io import parse
+from envmgr.server.contracts.problems import InvalidLock
 from envmgr.server.version.domain.lock_parser import read
-from envmgr.server.version.domain.version_model import InvalidLock
 
 tools = st.sampled_from(["nodejs", "npm:@s/n", "npm:n", "pypi:X.y", "a", "github:cli/cli", "c++"])
 specs = st.sampled_from(["1", "^20.1", ">=1, <2", "latest", "temurin@21", "lts/iron", "1 || 2"])

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from msgspec import UNSET
 
 from envmgr.server.contracts.requests import VersionPut
-from envmgr.server.kit.db.pagination import PageRequest
+from envmgr.server.kit.common.pages import PageRequest
 from envmgr.server.version import module
 from envmgr.server.version.domain.range_matching import match, read
 from support.runners import sqlite_database

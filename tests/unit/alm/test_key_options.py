@@ -15,7 +15,7 @@ from envmgr.cli.output.style import Style
 from envmgr.kit.errors import AlmError, AlmNotFound, Forbidden, UsageError
 from envmgr.ops.alm import keys
 from envmgr.ops.alm.keys import KeyOptions
-from envmgr.server.gateway.domain import requests
+from envmgr.server.contracts import identity_requests
 from envmgr.server.kit.common import context
 from support.answering import Answering
 
@@ -58,7 +58,7 @@ def test_a_key_lasts_no_longer_than_the_server_lets_it():
     with pytest.raises(UsageError, match="as long as 1831d") as caught:
         parse_duration("1831d")
     assert "1830d" in caught.value.hint
-    (limits,) = requests.Lifetime.__metadata__
+    (limits,) = identity_requests.Lifetime.__metadata__
     assert (limits.ge, limits.le) == (parse_duration("1m"), MAX_LIFETIME_SECONDS)
 
 

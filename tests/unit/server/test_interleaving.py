@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from envmgr.server.app import module as app_module
+from envmgr.server.contracts.identity_requests import Login, UserCreate, UserPatch
+from envmgr.server.contracts.problems import RefreshTokenReused
 from envmgr.server.contracts.requests import (
     AppCreate,
     AppPut,
@@ -25,8 +27,6 @@ from envmgr.server.contracts.requests import (
 )
 from envmgr.server.deployment import module as deployment_module
 from envmgr.server.gateway import module as gateway_module
-from envmgr.server.gateway.domain.identity_model import RefreshTokenReused
-from envmgr.server.gateway.domain.requests import Login, UserCreate, UserPatch
 from envmgr.server.kit.common.preconditions import etag_of
 from envmgr.server.kit.common.problems import (
     AlreadyExists,

@@ -7,21 +7,16 @@ from typing import TYPE_CHECKING
 from msgspec import UNSET
 
 from envmgr.server.contracts.events.app import AppCreated, AppDeleted, AppUpdated
+from envmgr.server.contracts.problems import AppInUse
 from envmgr.server.contracts.requests import AppPut
 from envmgr.server.kit.common.events import DomainEvent
-from envmgr.server.kit.common.problems import AlreadyExists, Conflict
+from envmgr.server.kit.common.problems import AlreadyExists
 
 if TYPE_CHECKING:
     from envmgr.server.contracts.events.app import AppData
     from envmgr.server.contracts.requests import AppPatch
     from envmgr.server.contracts.resources import App
     from envmgr.server.kit.common.context import RequestContext
-
-
-class AppInUse(Conflict):
-    """Versions of the app are deployed."""
-
-    title = "Versions of this app are deployed"
 
 
 def name_taken(name: str) -> AlreadyExists:

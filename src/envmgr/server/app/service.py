@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from envmgr.server.contracts.ports import Deployments, Versions
     from envmgr.server.contracts.requests import AppCreate, AppPatch
     from envmgr.server.kit.common.context import RequestContext
-    from envmgr.server.kit.db.pagination import Page, PageRequest
+    from envmgr.server.kit.common.pages import Page, PageRequest
     from envmgr.server.kit.db.sql import Database, Reader, Transaction
 
 

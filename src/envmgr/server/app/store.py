@@ -17,7 +17,7 @@ from envmgr.server.kit.db.sql import Statement
 
 if TYPE_CHECKING:
     from envmgr.server.contracts.requests import AppPut
-    from envmgr.server.kit.db.pagination import Page, PageRequest
+    from envmgr.server.kit.common.pages import Page, PageRequest
     from envmgr.server.kit.db.sql import Reader, Row, Transaction
 
 HEAD = "0001"

@@ -37,8 +37,8 @@ if TYPE_CHECKING:
         Version,
     )
     from envmgr.server.kit.common.context import RequestContext
+    from envmgr.server.kit.common.pages import Page, PageRequest
     from envmgr.server.kit.common.results import Result
-    from envmgr.server.kit.db.pagination import Page, PageRequest
 
 
 class Apps(Protocol):

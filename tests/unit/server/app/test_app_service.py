@@ -5,9 +5,10 @@ import asyncio
 import pytest
 
 from envmgr.server.app import module
-from envmgr.server.app.domain import AppInUse
+from envmgr.server.contracts.problems import AppInUse
 from envmgr.server.contracts.requests import AppCreate, AppPatch, AppPut
 from envmgr.server.contracts.resources import Build, Toolchain, Version
+from envmgr.server.kit.common.pages import PageRequest
 from envmgr.server.kit.common.preconditions import etag_of
 from envmgr.server.kit.common.problems import (
     AlreadyExists,
@@ -20,7 +21,6 @@ from envmgr.server.kit.common.problems import (
     ServiceUnavailable,
 )
 from envmgr.server.kit.common.results import Result
-from envmgr.server.kit.db.pagination import PageRequest
 from support.services import NoVersions, Standing, app_service, call, opened, told
 
 

@@ -8,8 +8,8 @@ import pytest
 from envmgr.kit.audit_log import checkpoint as checkpoints
 from envmgr.server.audit.domain.log_model import SequenceConflict
 from envmgr.server.audit.service import audit_service
+from envmgr.server.kit.common.pages import PageRequest
 from envmgr.server.kit.common.problems import Forbidden, IdempotencyKeyReused, InvalidFields, NotFound
-from envmgr.server.kit.db.pagination import PageRequest
 from support.auditlog import KEY, event, events, everything, run, verified
 from support.services import call
 

@@ -7,8 +7,8 @@ import msgspec
 import pytest
 
 from envmgr.server.audit import module, store
+from envmgr.server.kit.common.pages import PageRequest
 from envmgr.server.kit.db.migrations import upgrade
-from envmgr.server.kit.db.pagination import PageRequest
 from envmgr.server.kit.db.sqlite_file import SqliteFile
 from support.auditlog import events, everything, run, verified
 from support.runners import sqlite_database

@@ -4,9 +4,11 @@ import asyncio
 
 import pytest
 
+from envmgr.server.contracts.problems import EnvironmentInUse
 from envmgr.server.contracts.requests import EnvironmentCreate, EnvironmentPatch, EnvironmentPut
 from envmgr.server.contracts.resources import AutoDeploy, Rules
-from envmgr.server.deployment.domain.environment_rules import MAX_RULES, EnvironmentInUse
+from envmgr.server.deployment.domain.environment_rules import MAX_RULES
+from envmgr.server.kit.common.pages import PageRequest
 from envmgr.server.kit.common.problems import (
     AlreadyExists,
     Forbidden,
@@ -14,7 +16,6 @@ from envmgr.server.kit.common.problems import (
     NotFound,
     PreconditionFailed,
 )
-from envmgr.server.kit.db.pagination import PageRequest
 from support.deploying import run
 from support.services import call
 

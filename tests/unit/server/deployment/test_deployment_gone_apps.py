@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from envmgr.server.contracts.requests import DeploymentCreate, StatusCreate
+from envmgr.server.kit.common.pages import PageRequest
 from envmgr.server.kit.common.problems import Forbidden, NotFound
-from envmgr.server.kit.db.pagination import PageRequest
 from support.deploying import KnownVersions, run, version
 from support.services import call
 

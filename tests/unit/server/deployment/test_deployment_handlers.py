@@ -5,8 +5,8 @@ import pytest
 from envmgr.server.contracts.requests import EnvironmentPut
 from envmgr.server.contracts.resources import AutoDeploy, Rules
 from envmgr.server.deployment.domain.environment_rules import matching_rule
+from envmgr.server.kit.common.pages import PageRequest
 from envmgr.server.kit.common.problems import NotFound
-from envmgr.server.kit.db.pagination import PageRequest
 from support.deploying import run
 from support.services import call
 

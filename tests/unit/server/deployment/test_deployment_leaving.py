@@ -6,9 +6,9 @@ import sqlite3
 
 import pytest
 
+from envmgr.server.contracts.problems import BeingDeleted
 from envmgr.server.contracts.requests import EnvironmentPut
 from envmgr.server.contracts.resources import AutoDeploy, Rules
-from envmgr.server.deployment.domain.deployment_model import BeingDeleted
 from envmgr.server.kit.common.problems import NotFound
 from support.deploying import KnownVersions, run, version
 from support.services import call

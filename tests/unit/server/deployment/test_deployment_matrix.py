@@ -10,8 +10,8 @@ from envmgr.server.deployment.domain.deployment_model import DeploymentRequest, 
 from envmgr.server.deployment.service import transitions
 from envmgr.server.deployment.service.matrix import TimestampFormatter
 from envmgr.server.kit.common.clock import rfc3339
+from envmgr.server.kit.common.pages import PageRequest
 from envmgr.server.kit.common.problems import NotFound
-from envmgr.server.kit.db.pagination import PageRequest
 from envmgr.server.kit.db.sqlite import DIALECT
 from support.deploying import run
 from support.services import call

@@ -5,18 +5,18 @@ import sqlite3
 
 import pytest
 
-from envmgr.server.contracts.requests import DeploymentCreate, EnvironmentPut, StatusCreate
-from envmgr.server.contracts.resources import Rules
-from envmgr.server.deployment.domain.deployment_model import (
+from envmgr.server.contracts.problems import (
     DeploymentActive,
     DeploymentInUse,
     EnvironmentBlocked,
     InvalidTransition,
     SelfApprovalForbidden,
 )
+from envmgr.server.contracts.requests import DeploymentCreate, EnvironmentPut, StatusCreate
+from envmgr.server.contracts.resources import Rules
+from envmgr.server.kit.common.pages import PageRequest
 from envmgr.server.kit.common.preconditions import etag_of
 from envmgr.server.kit.common.problems import Forbidden, IdempotencyKeyReused, NotFound, PreconditionFailed
-from envmgr.server.kit.db.pagination import PageRequest
 from support.deploying import ANOTHER, KnownVersions, run, version
 from support.services import call
 

@@ -6,8 +6,9 @@ import sqlite3
 import pytest
 from msgspec.structs import replace
 
-from envmgr.server.gateway.domain.requests import KeyCreate, UserPatch
+from envmgr.server.contracts.identity_requests import KeyCreate, UserPatch
 from envmgr.server.kit.common.context import SCOPES_BY_ROLE, Idempotency
+from envmgr.server.kit.common.pages import PageRequest
 from envmgr.server.kit.common.problems import (
     Conflict,
     Forbidden,
@@ -16,7 +17,6 @@ from envmgr.server.kit.common.problems import (
     NotFound,
     Unauthenticated,
 )
-from envmgr.server.kit.db.pagination import PageRequest
 from support.gate import run
 
 

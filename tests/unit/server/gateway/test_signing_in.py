@@ -4,9 +4,8 @@ import asyncio
 
 import pytest
 
-from envmgr.server.gateway.domain.identity_model import InvalidCredentials, RefreshTokenReused
-from envmgr.server.gateway.domain.requests import Logout, PasswordChange, UserPatch
-from envmgr.server.gateway.service.sessions import ClientInfo
+from envmgr.server.contracts.identity_requests import ClientInfo, Logout, PasswordChange, UserPatch
+from envmgr.server.contracts.problems import InvalidCredentials, RefreshTokenReused
 from envmgr.server.gateway.store import users
 from envmgr.server.kit.common.problems import Forbidden, InvalidFields, TooManyRequests, Unauthenticated
 from envmgr.server.kit.security.passwords import Argon2PasswordHasher

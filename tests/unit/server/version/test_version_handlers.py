@@ -7,8 +7,8 @@ import pytest
 
 from envmgr.server.app import module as app_module
 from envmgr.server.contracts.requests import AppCreate, AppPatch, VersionPut
+from envmgr.server.kit.common.pages import PageRequest
 from envmgr.server.kit.common.problems import NotFound
-from envmgr.server.kit.db.pagination import PageRequest
 from envmgr.server.kit.messaging.bus import InProcessBus
 from envmgr.server.kit.messaging.outbox import Outbox
 from envmgr.server.version import event_handlers

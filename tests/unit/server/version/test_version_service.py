@@ -5,8 +5,15 @@ import json
 
 import pytest
 
+from envmgr.server.contracts.problems import (
+    InvalidLock,
+    LockDigestMismatch,
+    VersionContentMismatch,
+    VersionInUse,
+)
 from envmgr.server.contracts.requests import ToolchainInput, VersionPatch, VersionPut
 from envmgr.server.contracts.resources import Artifact, Build, LockedTool, LockFile
+from envmgr.server.kit.common.pages import PageRequest
 from envmgr.server.kit.common.problems import (
     AlreadyExists,
     Forbidden,
@@ -15,14 +22,7 @@ from envmgr.server.kit.common.problems import (
     NotFound,
     PreconditionFailed,
 )
-from envmgr.server.kit.db.pagination import PageRequest
 from envmgr.server.version.domain.lock_parser import digest_of
-from envmgr.server.version.domain.version_model import (
-    InvalidLock,
-    LockDigestMismatch,
-    VersionContentMismatch,
-    VersionInUse,
-)
 from envmgr.server.version.service import version_service
 from support.services import Standing, call, told
 from support.versions import built_with, lock, versions_of

@@ -17,6 +17,7 @@ from envmgr.server.contracts.events import EVENTS
 from envmgr.server.contracts.fields import MAX_SAFE_INTEGER
 from envmgr.server.contracts.resources import AuditEntry, Checkpoint
 from envmgr.server.kit.common.clock import parse_rfc3339
+from envmgr.server.kit.common.preconditions import IMMUTABLE_ETAG
 from envmgr.server.kit.common.problems import InvalidFields, Unauthenticated
 from envmgr.server.kit.http.asgi import SCOPE_REAUTHENTICATE
 from envmgr.server.kit.http.errors import problem_responses
@@ -42,8 +43,6 @@ _READ_OPTIONS: dict[str, Any] = {"tags": ["audit"], "opt": {"scope": "audit:read
 _ALREADY_SIGNED = ResponseSpec(
     Checkpoint, generate_examples=False, description="Nothing came since it was signed."
 )
-_IMMUTABLE_ETAG = "1"
-"""An entry is what it was when it was written."""
 _TIMESTAMP_SCHEMA = {"format": "date-time"}
 
 Seq = Annotated[int, Parameter(ge=1, le=MAX_SAFE_INTEGER, description="The number of an entry.")]
@@ -154,7 +153,7 @@ def routes(audit: Audit) -> list[Any]:
         **_READ_OPTIONS,
     )
     async def show(request: HttpRequest, seq: Seq) -> Response[AuditEntry]:
-        return resource_response(request, await audit.get(request_context(request), seq), _IMMUTABLE_ETAG)
+        return resource_response(request, await audit.get(request_context(request), seq), IMMUTABLE_ETAG)
 
     @get(
         "/audit/events",

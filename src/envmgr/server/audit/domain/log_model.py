@@ -33,7 +33,7 @@ class Head:
 class SequenceConflict(Conflict):
     """A source tells an event under a number that it gave to another one."""
 
-    title = "A source has numbered two events alike"
+    slug, title = "sequence-conflict", "Event sequence conflict"
 
 
 def sequence_conflict(event: EventEnvelope, existing_id: str) -> SequenceConflict:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from envmgr.server.contracts.resources import AuditEntry
     from envmgr.server.kit.common.context import RequestContext
     from envmgr.server.kit.common.events import EventEnvelope
-    from envmgr.server.kit.db.pagination import Page, PageRequest
+    from envmgr.server.kit.common.pages import Page, PageRequest
     from envmgr.server.kit.db.sql import Database, Transaction
 
 STREAM_BATCH_SIZE = 100

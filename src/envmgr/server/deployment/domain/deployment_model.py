@@ -21,8 +21,16 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from envmgr.server.contracts.problems import (
+    BeingDeleted,
+    DeploymentActive,
+    DeploymentInUse,
+    EnvironmentBlocked,
+    InvalidTransition,
+    SelfApprovalForbidden,
+)
 from envmgr.server.kit.common.events import DomainEvent
-from envmgr.server.kit.common.problems import Conflict, Forbidden, NotFound
+from envmgr.server.kit.common.problems import NotFound
 
 if TYPE_CHECKING:
     from envmgr.server.contracts.events.deployment import DeploymentData
@@ -50,42 +58,6 @@ AUTO_DEPLOY = "auto-deploy"
 AUTO_ACTOR = f"system:{AUTO_DEPLOY}"
 RULES_ACTOR = "system:rules"
 _BLOCK_NOTE = "(though blocked: "
-
-
-class InvalidTransition(Conflict):
-    """The deployment cannot go there from where it is; carries the steps that it has."""
-
-    title = "A deployment in this state cannot take this step"
-
-
-class DeploymentActive(Conflict):
-    """Another deployment is on its way to the same place; carries its address and status."""
-
-    title = "Another deployment of this app is on its way to this environment"
-
-
-class DeploymentInUse(Conflict):
-    """The deployment is on its way, stands in its place, or is the last one that was tried there."""
-
-    title = "This deployment is part of how things stand"
-
-
-class BeingDeleted(Conflict):
-    """The app or the version is about to be deleted."""
-
-    title = "This app or version is being deleted"
-
-
-class EnvironmentBlocked(Conflict):
-    """The environment is blocked, and it is not for who asks to go on all the same."""
-
-    title = "This environment is blocked"
-
-
-class SelfApprovalForbidden(Forbidden):
-    """Somebody other than who asked for the deployment must move it on."""
-
-    title = "Somebody else must approve this"
 
 
 @dataclass(frozen=True, slots=True)

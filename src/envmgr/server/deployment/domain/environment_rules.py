@@ -11,9 +11,10 @@ from msgspec.structs import replace
 
 from envmgr.server.contracts.events.deployment import AutoDeploySkipped
 from envmgr.server.contracts.fields import AppName
+from envmgr.server.contracts.problems import EnvironmentInUse
 from envmgr.server.contracts.requests import EnvironmentPut
 from envmgr.server.kit.common.events import DomainEvent
-from envmgr.server.kit.common.problems import AlreadyExists, Conflict, Forbidden, InvalidFields, NotFound
+from envmgr.server.kit.common.problems import AlreadyExists, Forbidden, InvalidFields, NotFound
 from envmgr.versions import SpecError, compare, parse, parse_spec, satisfies
 
 if TYPE_CHECKING:
@@ -40,12 +41,6 @@ _TIER_HINTS: tuple[tuple[str, Tier, int], ...] = (
 """How the words begin that say what an environment is, and where it stands on the way to production."""
 _TIER_PATTERNS = [(re.compile(f"(?<![a-z])(?:{words})"), tier, order) for words, tier, order in _TIER_HINTS]
 _LAST = 500
-
-
-class EnvironmentInUse(Conflict):
-    """Something was deployed to the environment."""
-
-    title = "Something was deployed to this environment"
 
 
 def infer_tier(name: str) -> EnvironmentPut:

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from envmgr.server.contracts.resources import Matrix
     from envmgr.server.deployment.domain.deployment_model import DeploymentRecord
     from envmgr.server.kit.common.context import RequestContext
+    from envmgr.server.kit.common.pages import Page, PageRequest
     from envmgr.server.kit.common.results import Result
-    from envmgr.server.kit.db.pagination import Page, PageRequest
     from envmgr.server.kit.db.sql import Database, Reader, Transaction
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from envmgr.server.contracts.resources import Status
     from envmgr.server.deployment.domain.deployment_model import DeploymentRequest
-    from envmgr.server.kit.db.pagination import Page, PageRequest
+    from envmgr.server.kit.common.pages import Page, PageRequest
     from envmgr.server.kit.db.sql import Reader, Row, Transaction
 
 HEAD = "0001"

@@ -22,7 +22,7 @@ from envmgr.server.kit.db.sql import Statement
 if TYPE_CHECKING:
     from envmgr.server.contracts.requests import EnvironmentPut
     from envmgr.server.kit.common.context import Principal
-    from envmgr.server.kit.db.pagination import Page, PageRequest
+    from envmgr.server.kit.common.pages import Page, PageRequest
     from envmgr.server.kit.db.sql import Reader, Row, Transaction
 
 _TABLE = tables.environment

@@ -8,9 +8,9 @@ from litestar import Response, delete, get, post
 from litestar.params import JSONBody, Parameter
 
 from envmgr.server.contracts.fields import MAX_SAFE_INTEGER, Line
-from envmgr.server.gateway.domain.requests import KeyCreate
-from envmgr.server.gateway.domain.resources import ApiKey
-from envmgr.server.gateway.service.api_keys import IMMUTABLE_ETAG
+from envmgr.server.contracts.identity_requests import KeyCreate
+from envmgr.server.contracts.identity_resources import ApiKey
+from envmgr.server.kit.common.preconditions import IMMUTABLE_ETAG
 from envmgr.server.kit.http.errors import problem_responses
 from envmgr.server.kit.http.params import DEFAULT_PAGE_SIZE, Cursor, Limit, param_from, sort_param
 from envmgr.server.kit.http.requests import (

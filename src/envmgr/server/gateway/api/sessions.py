@@ -7,9 +7,14 @@ from typing import TYPE_CHECKING, Any
 from litestar import Response, get, post
 from litestar.params import JSONBody
 
-from envmgr.server.gateway.domain.requests import Login, Logout, PasswordChange, RefreshRequest
-from envmgr.server.gateway.domain.resources import CurrentPrincipal, PublicKeys, TokenPair
-from envmgr.server.gateway.service.sessions import ClientInfo
+from envmgr.server.contracts.identity_requests import (
+    ClientInfo,
+    Login,
+    Logout,
+    PasswordChange,
+    RefreshRequest,
+)
+from envmgr.server.contracts.identity_resources import CurrentPrincipal, PublicKeys, TokenPair
 from envmgr.server.kit.http.asgi import SCOPE_CONTEXT
 from envmgr.server.kit.http.errors import problem_responses
 from envmgr.server.kit.http.requests import HttpRequest, request_context

@@ -13,11 +13,11 @@ from litestar.openapi.spec.enums import OpenAPIType
 from litestar.params import JSONBody, Parameter
 
 from envmgr.server.contracts.fields import MAX_SAFE_INTEGER
+from envmgr.server.contracts.identity_requests import BindingCreate, Issuer, TokenExchangeRequest
+from envmgr.server.contracts.identity_resources import Binding, TokenExchangeResponse
+from envmgr.server.contracts.problems import TokenRefused
 from envmgr.server.gateway.api.sessions import client_info
-from envmgr.server.gateway.domain.requests import BindingCreate, Issuer, TokenExchangeRequest
-from envmgr.server.gateway.domain.resources import Binding, TokenExchangeResponse
-from envmgr.server.gateway.service.oidc_bindings import IMMUTABLE_ETAG
-from envmgr.server.gateway.service.token_exchange import TokenRefused
+from envmgr.server.kit.common.preconditions import IMMUTABLE_ETAG
 from envmgr.server.kit.http.errors import problem_responses
 from envmgr.server.kit.http.params import DEFAULT_PAGE_SIZE, Cursor, Limit, param_from, sort_param
 from envmgr.server.kit.http.requests import (

@@ -8,8 +8,8 @@ from litestar import Response, delete, get, patch, post
 from litestar.params import JSONBody, Parameter
 
 from envmgr.server.contracts.fields import Username
-from envmgr.server.gateway.domain.requests import UserCreate, UserPatch
-from envmgr.server.gateway.domain.resources import HumanRole, User
+from envmgr.server.contracts.identity_requests import UserCreate, UserPatch
+from envmgr.server.contracts.identity_resources import HumanRole, User
 from envmgr.server.kit.common.preconditions import etag_of
 from envmgr.server.kit.http.errors import problem_responses
 from envmgr.server.kit.http.params import DEFAULT_PAGE_SIZE, Cursor, Limit, param_from, sort_param

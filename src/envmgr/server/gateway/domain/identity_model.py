@@ -5,22 +5,21 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
+from envmgr.server.contracts.problems import LastAdmin
 from envmgr.server.kit.common.context import SCOPES_BY_ROLE
 from envmgr.server.kit.common.events import DomainEvent
 from envmgr.server.kit.common.problems import (
     AlreadyExists,
-    Conflict,
     Forbidden,
     InvalidFields,
     NotFound,
-    Unauthenticated,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from envmgr.server.contracts.events.identity import ApiKeyData, BindingData, UserData
-    from envmgr.server.gateway.domain.resources import ApiKey, Binding, User
+    from envmgr.server.contracts.identity_resources import ApiKey, Binding, User
     from envmgr.server.kit.common.context import Principal, RequestContext, Role, Scope
     from envmgr.server.kit.common.events import EventData
 
@@ -30,24 +29,6 @@ MIN_PASSWORD_LENGTH = 12
 KEY, REFRESH = "evm", "evr"
 ANONYMOUS = "anonymous"
 _PARTS = 3
-
-
-class InvalidCredentials(Unauthenticated):
-    """Name and password do not go together."""
-
-    title = "Name and password do not go together"
-
-
-class RefreshTokenReused(Unauthenticated):
-    """A refresh token came a second time: somebody has a copy."""
-
-    title = "This refresh token was used before"
-
-
-class LastAdmin(Conflict):
-    """Nobody could let anybody in any more."""
-
-    title = "This is the last admin"
 
 
 def hash_token(token: str) -> str:

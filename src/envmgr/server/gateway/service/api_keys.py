@@ -9,25 +9,22 @@ import msgspec
 from msgspec import UNSET
 
 from envmgr.server.contracts.events.identity import ApiKeyCreated, ApiKeyRevoked
+from envmgr.server.contracts.identity_resources import ApiKey
 from envmgr.server.gateway.domain import identity_model
-from envmgr.server.gateway.domain.resources import ApiKey
 from envmgr.server.gateway.store import api_keys, sessions
-from envmgr.server.kit.common.preconditions import require_match
+from envmgr.server.kit.common.pages import PageRequest
+from envmgr.server.kit.common.preconditions import IMMUTABLE_ETAG, require_match
 from envmgr.server.kit.common.problems import InvalidFields, NotFound, Unauthenticated
 from envmgr.server.kit.db.idempotency import idempotent
-from envmgr.server.kit.db.pagination import PageRequest
 
 if TYPE_CHECKING:
+    from envmgr.server.contracts.identity_requests import KeyCreate
     from envmgr.server.gateway.auth.authenticator import Authenticator
     from envmgr.server.gateway.auth.response_encryption import ResponseEncryption
-    from envmgr.server.gateway.domain.requests import KeyCreate
     from envmgr.server.kit.common.context import RequestContext
+    from envmgr.server.kit.common.pages import Page
     from envmgr.server.kit.common.results import Result
-    from envmgr.server.kit.db.pagination import Page
     from envmgr.server.kit.db.sql import Database, Reader, Transaction
-
-IMMUTABLE_ETAG = "1"
-"""A key is as it was made, until it is revoked."""
 
 
 class KeyService:

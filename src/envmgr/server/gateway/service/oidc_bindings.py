@@ -7,24 +7,21 @@ from typing import TYPE_CHECKING
 from msgspec import UNSET
 
 from envmgr.server.contracts.events.identity import BindingCreated, BindingDeleted
+from envmgr.server.contracts.identity_resources import Binding
 from envmgr.server.gateway.domain import identity_model
-from envmgr.server.gateway.domain.resources import Binding
 from envmgr.server.gateway.store import oidc_bindings
-from envmgr.server.kit.common.preconditions import require_match
+from envmgr.server.kit.common.preconditions import IMMUTABLE_ETAG, require_match
 from envmgr.server.kit.common.problems import InvalidFields, NotFound
 from envmgr.server.kit.db.idempotency import idempotent
 from envmgr.server.kit.security.jwks_cache import is_secure_url
 
 if TYPE_CHECKING:
+    from envmgr.server.contracts.identity_requests import BindingCreate
     from envmgr.server.gateway.auth.authenticator import Authenticator
-    from envmgr.server.gateway.domain.requests import BindingCreate
     from envmgr.server.kit.common.context import RequestContext
+    from envmgr.server.kit.common.pages import Page, PageRequest
     from envmgr.server.kit.common.results import Result
-    from envmgr.server.kit.db.pagination import Page, PageRequest
     from envmgr.server.kit.db.sql import Database, Reader, Transaction
-
-IMMUTABLE_ETAG = "1"
-"""A binding is as it was made, until it is removed."""
 
 
 class BindingService:

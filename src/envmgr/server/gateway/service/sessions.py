@@ -17,40 +17,27 @@ from envmgr.server.contracts.events.identity import (
     PasswordChanged,
     RefreshReused,
 )
+from envmgr.server.contracts.identity_resources import TokenPair
+from envmgr.server.contracts.problems import InvalidCredentials, RefreshTokenReused
 from envmgr.server.gateway.domain import identity_model
-from envmgr.server.gateway.domain.resources import TokenPair
 from envmgr.server.gateway.store import failed_logins, sessions, users
 from envmgr.server.kit.common.clock import now_ms
 from envmgr.server.kit.common.events import DomainEvent
 from envmgr.server.kit.common.ids import uuid7
 from envmgr.server.kit.common.problems import ServiceUnavailable, TooManyRequests, Unauthenticated
-from envmgr.server.kit.http.client_address import client_network
 from envmgr.server.kit.security.tokens import Claims, InvalidToken
 
 if TYPE_CHECKING:
+    from envmgr.server.contracts.identity_requests import ClientInfo, Login, Logout, PasswordChange
+    from envmgr.server.contracts.identity_resources import User
     from envmgr.server.gateway.auth.authenticator import Authenticator
     from envmgr.server.gateway.auth.login_throttle import LoginThrottle
-    from envmgr.server.gateway.domain.requests import Login, Logout, PasswordChange
-    from envmgr.server.gateway.domain.resources import User
     from envmgr.server.gateway.store.sessions import Session
     from envmgr.server.kit.common.context import RequestContext
     from envmgr.server.kit.db.sql import Database, Reader, Transaction
     from envmgr.server.kit.http.rate_limit import RateLimiter
     from envmgr.server.kit.security.passwords import Argon2PasswordHasher
     from envmgr.server.kit.security.tokens import Keyring
-
-
-@dataclass(frozen=True, slots=True)
-class ClientInfo:
-    """Where somebody without a credential asks from."""
-
-    address: str
-    traceparent: str = ""
-
-    @property
-    def network(self) -> str:
-        """Name who is counted: an address, or the network of which an IPv6 address is chosen freely."""
-        return client_network(self.address)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +115,7 @@ class SessionService:
 
         session = await self._dependencies.authenticator.write_and_invalidate(unit)
         if session is None:
-            raise identity_model.RefreshTokenReused(
+            raise RefreshTokenReused(
                 "it was used before, so somebody has a copy: the session has ended, sign in again",
                 error="invalid_grant",
             )
@@ -266,8 +253,8 @@ class _NewRefreshToken:
         sessions.add_refresh_token(transaction, session_id, identity_model.hash_token(self.text), until)
 
 
-def _invalid_credentials() -> identity_model.InvalidCredentials:
-    return identity_model.InvalidCredentials("check the name and the password", error="invalid_grant")
+def _invalid_credentials() -> InvalidCredentials:
+    return InvalidCredentials("check the name and the password", error="invalid_grant")
 
 
 def _revoke_reused(transaction: Transaction, session_id: int, client: ClientInfo) -> None:

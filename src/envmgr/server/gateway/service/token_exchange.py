@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any
 from msgspec import UNSET
 
 from envmgr.server.contracts.events.identity import AccessDenied, TokenExchanged
+from envmgr.server.contracts.identity_resources import TokenExchangeResponse
+from envmgr.server.contracts.problems import TokenRefused
 from envmgr.server.gateway.auth.authenticator import BINDING_PREFIX
 from envmgr.server.gateway.domain import identity_model
-from envmgr.server.gateway.domain.resources import TokenExchangeResponse
 from envmgr.server.gateway.store import oidc_bindings
 from envmgr.server.kit.common.clock import now_ms
 from envmgr.server.kit.common.events import DomainEvent
 from envmgr.server.kit.common.ids import uuid7
-from envmgr.server.kit.common.problems import Problem, ServiceUnavailable
+from envmgr.server.kit.common.problems import ServiceUnavailable
 from envmgr.server.kit.security import oidc
 from envmgr.server.kit.security.redaction import redacted
 from envmgr.server.kit.security.tokens import Claims, InvalidToken
@@ -23,9 +24,8 @@ from envmgr.server.kit.security.tokens import Claims, InvalidToken
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from envmgr.server.gateway.domain.requests import TokenExchangeRequest
-    from envmgr.server.gateway.domain.resources import Binding
-    from envmgr.server.gateway.service.sessions import ClientInfo
+    from envmgr.server.contracts.identity_requests import ClientInfo, TokenExchangeRequest
+    from envmgr.server.contracts.identity_resources import Binding
     from envmgr.server.kit.db.sql import Database, Transaction
     from envmgr.server.kit.http.rate_limit import RateLimiter
     from envmgr.server.kit.security.jwks_cache import JwksCache
@@ -50,12 +50,6 @@ _AUDITED_CLAIMS = (
 )
 """Claims that go into the event: what one would want to know of a job later."""
 _MAX_FIELD_CHARS = 200
-
-
-class TokenRefused(Problem):
-    """The exchange cannot be; `error` says why as RFC 6749 spells it."""
-
-    status, title = 400, "This token cannot be exchanged"
 
 
 class ExchangeService:

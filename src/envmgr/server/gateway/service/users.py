@@ -9,8 +9,8 @@ import msgspec
 from msgspec import UNSET
 
 from envmgr.server.contracts.events.identity import UserCreated, UserDeleted, UserUpdated
+from envmgr.server.contracts.identity_resources import User
 from envmgr.server.gateway.domain import identity_model
-from envmgr.server.gateway.domain.resources import User
 from envmgr.server.gateway.store import sessions, users
 from envmgr.server.kit.common.context import system_context
 from envmgr.server.kit.common.preconditions import etag_of, require_match
@@ -18,13 +18,13 @@ from envmgr.server.kit.db.idempotency import idempotent
 from envmgr.server.kit.db.sql import UniqueViolation
 
 if TYPE_CHECKING:
+    from envmgr.server.contracts.identity_requests import UserCreate, UserPatch
+    from envmgr.server.contracts.identity_resources import HumanRole
     from envmgr.server.gateway.auth.authenticator import Authenticator
     from envmgr.server.gateway.auth.response_encryption import ResponseEncryption
-    from envmgr.server.gateway.domain.requests import UserCreate, UserPatch
-    from envmgr.server.gateway.domain.resources import HumanRole
     from envmgr.server.kit.common.context import RequestContext
+    from envmgr.server.kit.common.pages import Page, PageRequest
     from envmgr.server.kit.common.results import Result
-    from envmgr.server.kit.db.pagination import Page, PageRequest
     from envmgr.server.kit.db.sql import Database, Reader, Transaction
     from envmgr.server.kit.security.passwords import Argon2PasswordHasher
 

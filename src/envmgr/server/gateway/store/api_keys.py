@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from sqlalchemy import bindparam, insert, or_, select, update
 
-from envmgr.server.gateway.domain.resources import ApiKey
+from envmgr.server.contracts.identity_resources import ApiKey
 from envmgr.server.gateway.store.tables import api_key, user
 from envmgr.server.kit.common.clock import rfc3339
 from envmgr.server.kit.db.pagination import PagedQuery
@@ -17,9 +17,9 @@ from envmgr.server.kit.db.sql import Statement
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from envmgr.server.gateway.domain.resources import HumanRole
+    from envmgr.server.contracts.identity_resources import HumanRole
     from envmgr.server.kit.common.context import Scope
-    from envmgr.server.kit.db.pagination import Page, PageRequest
+    from envmgr.server.kit.common.pages import Page, PageRequest
     from envmgr.server.kit.db.sql import Reader, Row, Transaction
 
 _COLUMNS = (

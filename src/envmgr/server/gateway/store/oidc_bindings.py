@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from sqlalchemy import bindparam, delete, insert, select
 
-from envmgr.server.gateway.domain.resources import Binding
+from envmgr.server.contracts.identity_resources import Binding
 from envmgr.server.gateway.store.tables import binding, exchanged_token
 from envmgr.server.kit.common.clock import rfc3339
 from envmgr.server.kit.db.constructs import bind_columns, insert_if_absent
@@ -17,7 +17,7 @@ from envmgr.server.kit.db.sql import Statement
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from envmgr.server.kit.db.pagination import Page, PageRequest
+    from envmgr.server.kit.common.pages import Page, PageRequest
     from envmgr.server.kit.db.sql import Reader, Row, Transaction
 
 _BY_ID = Statement(select(binding).where(binding.c.id == bindparam("id")))

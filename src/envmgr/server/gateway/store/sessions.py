@@ -11,7 +11,7 @@ from envmgr.server.gateway.store.tables import refresh, session, user
 from envmgr.server.kit.db.sql import Statement
 
 if TYPE_CHECKING:
-    from envmgr.server.gateway.domain.resources import HumanRole
+    from envmgr.server.contracts.identity_resources import HumanRole
     from envmgr.server.kit.db.sql import Reader, Row, Transaction
 
 _OPEN = (

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from sqlalchemy import bindparam, func, insert, select, update
 
-from envmgr.server.gateway.domain.resources import User
+from envmgr.server.contracts.identity_resources import User
 from envmgr.server.gateway.store.tables import user
 from envmgr.server.kit.common.clock import rfc3339
 from envmgr.server.kit.common.ids import as_id, is_id
@@ -16,7 +16,7 @@ from envmgr.server.kit.db.pagination import PagedQuery
 from envmgr.server.kit.db.sql import Statement
 
 if TYPE_CHECKING:
-    from envmgr.server.kit.db.pagination import Page, PageRequest
+    from envmgr.server.kit.common.pages import Page, PageRequest
     from envmgr.server.kit.db.sql import Reader, Row, Transaction
 
 _COLUMNS = (

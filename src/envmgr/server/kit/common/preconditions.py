@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from envmgr.server.kit.common.context import RequestContext
 
 
+IMMUTABLE_ETAG = "1"
+"""The ETag of a resource that is only ever created and deleted."""
+
+
 class Resource(Protocol):
     """What has states: an id that nothing else ever has, and a count of its changes."""
 

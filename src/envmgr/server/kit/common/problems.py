@@ -1,39 +1,44 @@
-"""The tree of everything the server can tell a caller went wrong (RFC 9457).
+"""Problem documents (RFC 9457) as exceptions: the tree of all errors that the server answers with.
 
 Problem
-├── Malformed 400           InvalidFields 400 (every pointer at once)
+├── BadRequest 400          InvalidFields 400 (a pointer to every invalid field)
 ├── Unauthenticated 401
 ├── Forbidden 403
 ├── NotFound 404
-├── NotAllowed 405
-├── TimedOut 408            a request that did not arrive in time
-├── Conflict 409            AlreadyExists, and what services add
-├── Stale 412
+├── MethodNotAllowed 405
+├── RequestTimeout 408
+├── Conflict 409            AlreadyExists, IdempotencyKeyInUse, and those of `contracts.problems`
+├── PreconditionFailed 412
 ├── TooLarge 413
 ├── UnsupportedMedia 415
 ├── Unprocessable 422       IdempotencyKeyReused
-├── ConditionRequired 428
-├── TooMany 429
-├── Unavailable 503         carries Retry-After
-└── Bug 500
+├── PreconditionRequired 428
+├── TooManyRequests 429
+├── ServiceUnavailable 503  carries Retry-After
+└── InternalError 500
 
-Foreign exceptions become leaves of this tree where they enter. Only the edge turns a leaf into an answer.
+Foreign exceptions become leaves of this tree where they enter; only `kit.http` turns a leaf into a response.
 """
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Self
+
+TYPE_PREFIX = "/problems/"
+_STANDARD_MEMBERS = frozenset({"type", "title", "status", "detail", "instance", "errors"})
 
 
 class Problem(Exception):
-    """Say what went wrong, and what the caller can do."""
+    """An error with its problem document: slug, title and status are data, declared by each class."""
 
+    slug = "internal-error"
+    """The kind of problem, for programs."""
+    title = "Internal error"
     status = 500
-    title = "Something went wrong"
 
     def __init__(
         self,
@@ -49,15 +54,10 @@ class Problem(Exception):
         self.headers = dict(headers or {})
         self.members = members
 
-    @property
-    def slug(self) -> str:
-        """Name the kind of problem, for programs: `app-in-use`."""
-        return re.sub(r"(?<!^)(?=[A-Z])", "-", type(self).__name__).lower()
-
     def document(self, instance: str) -> dict[str, object]:
-        """Return the body of the answer."""
+        """Return the body of the response to a request for the path `instance`."""
         document: dict[str, object] = {
-            "type": f"/problems/{self.slug}",
+            "type": TYPE_PREFIX + self.slug,
             "title": self.title,
             "status": self.status,
             "detail": self.detail,
@@ -67,23 +67,52 @@ class Problem(Exception):
             document["errors"] = [{"pointer": pointer, "detail": detail} for pointer, detail in self.errors]
         return document | self.members
 
+    @classmethod
+    def from_document(cls, document: Mapping[str, object], headers: Mapping[str, str] | None = None) -> Self:
+        """Return the problem of a document; slug, title and status are the document's, not those of the class."""
+        problem = cls.__new__(cls)
+        members = {name: value for name, value in document.items() if name not in _STANDARD_MEMBERS}
+        Problem.__init__(
+            problem,
+            str(document.get("detail", "")),
+            errors=_field_errors(document.get("errors")),
+            headers=headers,
+            **members,
+        )
+        status = document.get("status")
+        problem.slug = slug_of(document)
+        problem.title = str(document.get("title", cls.title))
+        problem.status = status if isinstance(status, int) else cls.status
+        return problem
+
+
+def slug_of(document: Mapping[str, object]) -> str:
+    """Return the slug in a problem document's type."""
+    return str(document.get("type", "")).removeprefix(TYPE_PREFIX)
+
+
+def _field_errors(errors: object) -> list[tuple[str, str]]:
+    if not isinstance(errors, list):
+        return []
+    return [(str(error["pointer"]), str(error["detail"])) for error in errors if isinstance(error, dict)]
+
 
 class BadRequest(Problem):
-    """The request cannot be read."""
+    """The request is malformed."""
 
-    status, title = 400, "The request cannot be read"
+    slug, title, status = "bad-request", "Malformed request", 400
 
 
 class InvalidFields(Problem):
-    """Fields hold what they cannot; carries a pointer to each."""
+    """Fields of the request are invalid; carries a pointer to each."""
 
-    status, title = 400, "Some fields hold what they cannot"
+    slug, title, status = "invalid-fields", "Invalid fields", 400
 
 
 class Unauthenticated(Problem):
-    """Nobody known asks."""
+    """The request has no valid credential."""
 
-    status, title = 401, "Sign in first"
+    slug, title, status = "unauthenticated", "Authentication required", 401
 
     def __init__(self, detail: str, *, error: str = "") -> None:
         challenge = 'Bearer realm="alm"' + (f', error="{error}"' if error else "")
@@ -91,102 +120,102 @@ class Unauthenticated(Problem):
 
 
 class Forbidden(Problem):
-    """Who asks may not."""
+    """The principal lacks a permission."""
 
-    status, title = 403, "You may not do this"
+    slug, title, status = "forbidden", "Permission denied", 403
 
 
 class NotFound(Problem):
-    """There is no such thing."""
+    """The resource does not exist."""
 
-    status, title = 404, "There is no such thing"
+    slug, title, status = "not-found", "Not found", 404
 
 
 class MethodNotAllowed(Problem):
-    """The resource has no such method."""
+    """The resource does not support the method."""
 
-    status, title = 405, "This resource has no such method"
+    slug, title, status = "method-not-allowed", "Method not allowed", 405
 
 
 class RequestTimeout(Problem):
     """The request did not arrive in time."""
 
-    status, title = 408, "The request took too long to arrive"
+    slug, title, status = "request-timeout", "Request timeout", 408
 
 
 class Conflict(Problem):
-    """The request does not fit how things stand."""
+    """The request conflicts with the current state."""
 
-    status, title = 409, "This does not fit how things stand"
+    slug, title, status = "conflict", "Conflict", 409
 
 
 class AlreadyExists(Conflict):
-    """Something else has this name."""
+    """Another resource has this name."""
 
-    title = "Something else has this name"
+    slug, title = "already-exists", "Already exists"
 
 
 class PreconditionFailed(Problem):
-    """The resource has changed since the caller saw it."""
+    """The resource has changed since the caller read it."""
 
-    status, title = 412, "The resource has changed since you saw it"
+    slug, title, status = "precondition-failed", "Precondition failed: the resource has changed", 412
 
 
 class TooLarge(Problem):
-    """The body is larger than any that means something."""
+    """The request body exceeds its limit."""
 
-    status, title = 413, "The body is too large"
+    slug, title, status = "too-large", "Request body too large", 413
 
 
 class UnsupportedMedia(Problem):
-    """The body is in a format that is not read here."""
+    """The request body has an unsupported media type."""
 
-    status, title = 415, "This media type is not read here"
+    slug, title, status = "unsupported-media", "Unsupported media type", 415
 
 
 class Unprocessable(Problem):
-    """The request can be read, and makes no sense."""
+    """The request is well-formed, but invalid."""
 
-    status, title = 422, "The request makes no sense"
+    slug, title, status = "unprocessable", "Unprocessable request", 422
 
 
 class IdempotencyKeyReused(Unprocessable):
-    """The key stands for another request."""
+    """The Idempotency-Key belongs to a different request."""
 
-    title = "This Idempotency-Key stands for another request"
+    slug, title = "idempotency-key-reused", "Idempotency-Key reused with a different request"
 
 
 class IdempotencyKeyInUse(Conflict):
-    """A request with this key is still running."""
+    """A request with this Idempotency-Key is in progress."""
 
-    title = "A request with this Idempotency-Key is still running"
+    slug, title = "idempotency-key-in-use", "Idempotency-Key in use"
 
 
 class PreconditionRequired(Problem):
-    """This server changes a resource only for who says which state they saw."""
+    """The server is configured to require If-Match on every change."""
 
-    status, title = 428, "Say which state you saw (If-Match)"
+    slug, title, status = "precondition-required", "If-Match required", 428
 
 
 class TooManyRequests(Problem):
-    """Too many requests; carries when to come back."""
+    """The caller exceeds a rate limit; carries Retry-After."""
 
-    status, title = 429, "Too many requests"
+    slug, title, status = "too-many-requests", "Too many requests", 429
 
     def __init__(self, detail: str, *, retry_after: int) -> None:
         super().__init__(detail, headers={"retry-after": str(retry_after)})
 
 
 class ServiceUnavailable(Problem):
-    """Something the request needs is away for now; carries when to come back."""
+    """A dependency of the request is temporarily unavailable; carries Retry-After."""
 
-    status, title = 503, "Not available for now"
+    slug, title, status = "service-unavailable", "Service unavailable", 503
 
     def __init__(self, detail: str, *, retry_after: int = 1) -> None:
         super().__init__(detail, headers={"retry-after": str(retry_after)})
 
 
 class InternalError(Problem):
-    """We did something wrong; the log has the details, under the request's id."""
+    """The server has a bug; its log has the details, under the request's id."""
 
-    status, title = 500, "A bug of ours"
+    slug, title, status = "internal-error", "Internal server error", 500

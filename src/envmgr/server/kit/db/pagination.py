@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import binascii
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import msgspec
 from sqlalchemy import and_, bindparam, or_
 
+from envmgr.server.kit.common.pages import Page
 from envmgr.server.kit.common.problems import InvalidFields
 from envmgr.server.kit.db.sql import Statement
 
@@ -18,34 +18,10 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, Select
 
+    from envmgr.server.kit.common.pages import PageRequest
     from envmgr.server.kit.db.sql import Reader, Row
 
 T = TypeVar("T")
-DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE = 50, 200
-
-
-@dataclass(frozen=True, slots=True)
-class PageRequest:
-    """Which part of a list is asked for: `sort` is a field, newest or highest first with a `-` before it."""
-
-    limit: int = DEFAULT_PAGE_SIZE
-    cursor: str | None = None
-    sort: str | None = None
-    filters: Mapping[str, str | int] = field(default_factory=dict)
-
-    def with_filters(self, **filters: str | int) -> PageRequest:
-        """Return the same part of the list that is filtered by these, too, or instead."""
-        return replace(self, filters={**self.filters, **filters})
-
-
-@dataclass(frozen=True, slots=True)
-class Page(Generic[T]):
-    """Some items, and the cursor of what follows them."""
-
-    items: Sequence[T]
-    next: str | None = None
-
-
 _Storable = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 
 

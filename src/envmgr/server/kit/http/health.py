@@ -28,7 +28,7 @@ _UNAUTHENTICATED: dict[str, Any] = {"tags": ["health"], "opt": {"scope": None}, 
 class NotReady(ServiceUnavailable):
     """Requests should go elsewhere for now."""
 
-    title = "The server is not ready"
+    slug, title = "not-ready", "Not ready"
 
     def __init__(self, detail: str, results: Sequence[CheckResult] = ()) -> None:
         super().__init__(detail, retry_after=5)

@@ -6,7 +6,7 @@ from typing import Annotated, Any, get_args
 
 from litestar.params import Parameter
 
-from envmgr.server.kit.db.pagination import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
+from envmgr.server.kit.common.pages import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
 
 Limit = Annotated[int, Parameter(ge=1, le=MAX_PAGE_SIZE, description="How many items at most.")]
 

@@ -10,8 +10,8 @@ import msgspec
 from litestar import Request
 
 from envmgr.server.kit.common.context import Idempotency, RequestContext
+from envmgr.server.kit.common.pages import PageRequest
 from envmgr.server.kit.common.problems import BadRequest, Forbidden, InvalidFields
-from envmgr.server.kit.db.pagination import PageRequest
 from envmgr.server.kit.http.asgi import SCOPE_CONTEXT, SCOPE_HEADERS
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
     from litestar import Response
 
+    from envmgr.server.kit.common.pages import Page
     from envmgr.server.kit.common.results import Result
-    from envmgr.server.kit.db.pagination import Page
     from envmgr.server.kit.http.requests import HttpRequest
 
 T = TypeVar("T")

@@ -53,13 +53,13 @@ class AddressError(EnvmgrError):
 class UrlTooLong(Problem):
     """The URL is longer than any that means something."""
 
-    status, title = 414, "The URL is too long"
+    slug, title, status = "url-too-long", "URL too long", 414
 
 
 class HeadersTooLarge(Problem):
     """The head of a request is larger than any that means something."""
 
-    status, title = 431, "The request's header fields are too large"
+    slug, title, status = "headers-too-large", "Request header fields too large", 431
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,7 @@ Jwk = dict[str, Any]
 class IssuerUnavailable(ServiceUnavailable):
     """The issuer's keys cannot be had now."""
 
-    title = "The issuer's keys cannot be had now"
+    slug, title = "issuer-unavailable", "Issuer keys unavailable"
 
 
 class _Discovery(msgspec.Struct):

@@ -10,8 +10,8 @@ from msgspec import UNSET
 
 from envmgr.server.contracts.fields import EnvironmentName
 from envmgr.server.contracts.resources import Usage
+from envmgr.server.kit.common.pages import PageRequest
 from envmgr.server.kit.common.problems import NotFound
-from envmgr.server.kit.db.pagination import PageRequest
 from envmgr.server.kit.http.errors import problem_responses
 from envmgr.server.kit.http.json_response import JsonResponse
 from envmgr.server.kit.http.params import DEFAULT_PAGE_SIZE, Cursor, Limit

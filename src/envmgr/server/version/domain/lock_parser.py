@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from envmgr.lockformat import parser
 from envmgr.lockformat.errors import LockFormatError
 from envmgr.lockformat.names import split_key
+from envmgr.server.contracts.problems import LockDigestMismatch
 from envmgr.server.contracts.resources import LockedTool
-from envmgr.server.version.domain.version_model import LockDigestMismatch, invalid_lock
+from envmgr.server.version.domain.version_model import invalid_lock
 from envmgr.versions import sort
 
 if TYPE_CHECKING:

@@ -11,8 +11,9 @@ from msgspec import UNSET
 from envmgr.kit.audit_log.canonical_json import canonicalize
 from envmgr.lockformat.errors import UnsupportedLockFormat
 from envmgr.server.contracts.events.version import ToolchainSummary, ToolVersion
+from envmgr.server.contracts.problems import InvalidLock, VersionContentMismatch, VersionInUse
 from envmgr.server.kit.common.events import DomainEvent
-from envmgr.server.kit.common.problems import AlreadyExists, Conflict, Unprocessable
+from envmgr.server.kit.common.problems import AlreadyExists
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,30 +23,6 @@ if TYPE_CHECKING:
     from envmgr.server.contracts.requests import VersionPatch, VersionPut
     from envmgr.server.contracts.resources import Artifact, Build, LockedTool, Toolchain, Version
     from envmgr.server.kit.common.context import RequestContext
-
-
-class InvalidLock(Unprocessable):
-    """The lock that came is none."""
-
-    title = "The lock cannot be read"
-
-
-class LockDigestMismatch(Unprocessable):
-    """The lock that came is not the one that its digest is of."""
-
-    title = "The lock is not the one that its digest is of"
-
-
-class VersionContentMismatch(Conflict):
-    """A version's tag was sent with other content: what was built never changes. Carries both digests."""
-
-    title = "This version is there with other content"
-
-
-class VersionInUse(Conflict):
-    """The version is deployed."""
-
-    title = "This version is deployed"
 
 
 @dataclass(frozen=True, slots=True)

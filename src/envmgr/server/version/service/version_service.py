@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from envmgr.server.contracts.requests import VersionPatch, VersionPut
     from envmgr.server.contracts.resources import App, Artifact, LockedTool, LockFile, Usage
     from envmgr.server.kit.common.context import RequestContext
-    from envmgr.server.kit.db.pagination import Page, PageRequest
+    from envmgr.server.kit.common.pages import Page, PageRequest
     from envmgr.server.kit.db.sql import Database, Reader, Transaction
 
 LARGE_LOCK_CHARS = 64 * 2**10

@@ -17,7 +17,7 @@ from envmgr.server.contracts.events.deployment import (
     EnvironmentDeleted,
     EnvironmentUpdated,
 )
-from envmgr.server.kit.common.problems import ServiceUnavailable
+from envmgr.server.contracts.problems import ProjectionBehind
 from envmgr.server.kit.db.constructs import bind_columns, upsert
 from envmgr.server.kit.db.sql import Statement
 from envmgr.server.kit.messaging.dead_letters import has_dead_letters
@@ -52,12 +52,6 @@ _RECORD_OFFSET = Statement(
         where=lambda new: consumer_offset.c.sequence < new.sequence,
     )
 )
-
-
-class ProjectionBehind(ServiceUnavailable):
-    """What was deployed last is not taken in."""
-
-    title = "What was deployed last is not known here yet"
 
 
 def record_offset(transaction: Transaction, event: EventEnvelope) -> None:

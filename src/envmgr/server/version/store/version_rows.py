@@ -19,7 +19,7 @@ from envmgr.server.version.store.tables import metadata, version
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from envmgr.server.kit.db.pagination import Page, PageRequest
+    from envmgr.server.kit.common.pages import Page, PageRequest
     from envmgr.server.kit.db.sql import Reader, Row, Transaction
     from envmgr.server.version.domain.version_model import VersionMetadata, VersionSubmission
 

@@ -4,9 +4,9 @@ import time
 
 import pytest
 
+from envmgr.server.contracts.identity_requests import Logout
 from envmgr.server.gateway.auth import authenticator as module
 from envmgr.server.gateway.auth.authenticator import Authenticator
-from envmgr.server.gateway.domain.requests import Logout
 from envmgr.server.kit.common.ids import uuid7
 from envmgr.server.kit.common.problems import Unauthenticated
 from envmgr.server.kit.security.tokens import Claims

@@ -5,10 +5,11 @@ import asyncio
 import jwt
 import pytest
 
-from envmgr.server.gateway.domain.requests import BindingCreate, TokenExchangeRequest
-from envmgr.server.gateway.service.token_exchange import GRANT_TYPE, TokenRefused
+from envmgr.server.contracts.identity_requests import BindingCreate, TokenExchangeRequest
+from envmgr.server.contracts.problems import TokenRefused
+from envmgr.server.gateway.service.token_exchange import GRANT_TYPE
+from envmgr.server.kit.common.pages import PageRequest
 from envmgr.server.kit.common.problems import Forbidden, InvalidFields, NotFound, Unauthenticated
-from envmgr.server.kit.db.pagination import PageRequest
 from support.gate import HERE, run
 from support.issuer import AUDIENCE, keys, running
 

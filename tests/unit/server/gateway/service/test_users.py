@@ -5,10 +5,11 @@ import asyncio
 import pytest
 from msgspec.structs import replace
 
+from envmgr.server.contracts.identity_requests import UserCreate, UserPatch
+from envmgr.server.contracts.problems import InvalidCredentials, LastAdmin
 from envmgr.server.gateway import module
-from envmgr.server.gateway.domain.identity_model import InvalidCredentials, LastAdmin
-from envmgr.server.gateway.domain.requests import UserCreate, UserPatch
 from envmgr.server.kit.common.context import SCOPES_BY_ROLE, Idempotency
+from envmgr.server.kit.common.pages import PageRequest
 from envmgr.server.kit.common.problems import (
     AlreadyExists,
     Forbidden,
@@ -18,7 +19,6 @@ from envmgr.server.kit.common.problems import (
     PreconditionFailed,
     Unauthenticated,
 )
-from envmgr.server.kit.db.pagination import PageRequest
 from support.gate import PASSWORD, RING, run
 from support.services import opened, told
 

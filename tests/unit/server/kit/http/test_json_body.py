@@ -7,8 +7,8 @@ import json
 
 import pytest
 
+from envmgr.server.contracts.identity_requests import BindingCreate, KeyCreate, UserCreate, UserPatch
 from envmgr.server.contracts.requests import AppCreate, DeploymentCreate, EnvironmentPut, VersionPut
-from envmgr.server.gateway.domain.requests import BindingCreate, KeyCreate, UserCreate, UserPatch
 from envmgr.server.kit.common.problems import BadRequest, InvalidFields
 from envmgr.server.kit.http.json_body import DUPLICATE_CHECK_MAX_BYTES, StrictRequest, decode
 

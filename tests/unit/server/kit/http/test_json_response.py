@@ -8,8 +8,8 @@ import pytest
 from litestar import Request
 from msgspec import UNSET, Struct, UnsetType
 
+from envmgr.server.kit.common.pages import Page
 from envmgr.server.kit.common.results import Result
-from envmgr.server.kit.db.pagination import Page
 from envmgr.server.kit.http.asgi import SCOPE_HEADERS
 from envmgr.server.kit.http.json_response import JsonResponse
 from envmgr.server.kit.http.responses import page_response, resource_response, result_response

@@ -7,9 +7,9 @@ import pytest
 
 from envmgr.kit.errors import LockfileError
 from envmgr.project import lockfile_io
+from envmgr.server.contracts.problems import InvalidLock, LockDigestMismatch
 from envmgr.server.contracts.resources import LockedTool
 from envmgr.server.version.domain.lock_parser import check_digest, digest_of, read
-from envmgr.server.version.domain.version_model import InvalidLock, LockDigestMismatch
 from support.locks import BAD_LOCKS, GOOD_LOCKS, with_artifact
 from support.versions import lock
 

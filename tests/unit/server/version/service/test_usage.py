@@ -9,8 +9,8 @@ from msgspec import UNSET
 
 from envmgr.server.contracts.requests import VersionPut
 from envmgr.server.contracts.resources import UsageCounts
+from envmgr.server.kit.common.pages import PageRequest
 from envmgr.server.kit.common.problems import InvalidFields, NotFound
-from envmgr.server.kit.db.pagination import PageRequest
 from envmgr.server.kit.db.sqlite import DIALECT
 from envmgr.server.version import module as version_module
 from envmgr.server.version.store import placements

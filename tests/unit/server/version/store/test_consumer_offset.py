@@ -7,7 +7,8 @@ import asyncio
 import pytest
 
 from envmgr.server.contracts.events import EVENTS
-from envmgr.server.kit.db.pagination import PageRequest
+from envmgr.server.contracts.problems import ProjectionBehind
+from envmgr.server.kit.common.pages import PageRequest
 from envmgr.server.version.store import consumer_offset
 from support.services import Standing, call
 from support.versions import built_with, deliver, event, stands, versions_of
@@ -41,7 +42,7 @@ def test_usage_waits_for_a_deployment_that_is_on_its_way(tmp_path):
 def test_usage_does_not_answer_from_before_a_deployment(tmp_path):
     async def scenario(_, database, module):
         await deliver(module, event("EnvironmentCreated", 1, {}))
-        with pytest.raises(consumer_offset.ProjectionBehind, match="on their way") as caught:
+        with pytest.raises(ProjectionBehind, match="on their way") as caught:
             await consumer_offset.wait_until_consumed(database, 2, timeout_seconds=0.02)
         assert caught.value.headers == {"retry-after": "1"}
         await consumer_offset.wait_until_consumed(database, 1, timeout_seconds=0)
@@ -73,7 +74,7 @@ def test_usage_says_that_an_event_was_buried_until_it_is_taken(tmp_path):
         first, second = stands(1, 1, "shop", "prod", version), stands(2, 1, "shop", "eu", version)
         await places.dead_letter(first, ValueError("a bug"), 5)
         await places.handle([second])
-        with pytest.raises(consumer_offset.ProjectionBehind, match="dead-letters") as caught:
+        with pytest.raises(ProjectionBehind, match="dead-letters") as caught:
             await asked(versions)
         assert caught.value.headers == {"retry-after": "60"}
         await module.dead_letters.retry(1)

@@ -1,16 +1,18 @@
-"""What callers ask of the gateway."""
+"""Request bodies of the identity port, and the client of a request without a credential."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated
 
 from msgspec import UNSET, Meta, UnsetType
 
 from envmgr.server.contracts.fields import AppName, Line, Username
+from envmgr.server.contracts.identity_resources import HumanRole
 from envmgr.server.contracts.requests import Request
-from envmgr.server.gateway.domain.resources import HumanRole
 from envmgr.server.kit.common.context import Scope
+from envmgr.server.kit.http.client_address import client_network
 from envmgr.server.kit.http.validation_messages import described_pattern
 
 _YEAR = 366 * 24 * 3600
@@ -121,3 +123,16 @@ class TokenExchangeRequest(Request, frozen=True, kw_only=True):
     requested_token_type: str | UnsetType = UNSET
     audience: str | UnsetType = UNSET
     scope: str | UnsetType = UNSET
+
+
+@dataclass(frozen=True, slots=True)
+class ClientInfo:
+    """Network address and trace context of a client without a credential."""
+
+    address: str
+    traceparent: str = ""
+
+    @property
+    def network(self) -> str:
+        """Return the key for rate limits: the address, or the /64 network of an IPv6 address."""
+        return client_network(self.address)

@@ -1,4 +1,4 @@
-"""What the gateway shows of people and credentials; secrets only to whom they were made for, once."""
+"""Resources of the identity port: users and credentials; secrets only in the response that creates them."""
 
 from __future__ import annotations
 
