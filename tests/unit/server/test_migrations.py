@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
+import io
 import os
 import re
 import sqlite3
@@ -10,7 +11,11 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
 import pytest
+from alembic.operations import Operations
+from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.schema import CreateIndex, CreateTable
 
 from envmgr.server import bootstrap
 from envmgr.server.kit.db import migrations
@@ -256,3 +261,34 @@ def dump(path):
         return list(connection.iterdump())
     finally:
         connection.close()
+
+
+def ddl(statement):
+    """Spell a statement with single spaces, without what differs between Alembic and SQLAlchemy."""
+    return re.sub(r"\s+", " ", str(statement)).replace("( ", "(").replace(" )", ")").strip(" ;")
+
+
+@services
+def test_migrations_create_the_same_tables_and_indexes_on_postgresql(service):
+    dialect = postgresql.dialect()
+    buffer = io.StringIO()
+    context = MigrationContext.configure(dialect=dialect, opts={"as_sql": True, "output_buffer": buffer})
+    with Operations.context(context):
+        for revision in revisions(service):
+            (name,) = [file for file in os.listdir(service.MIGRATIONS) if file.startswith(f"r{revision}_")]
+            path = os.path.join(service.MIGRATIONS, name)
+            spec = importlib.util.spec_from_file_location(f"{service.NAME}_{revision}", path)
+            migration = importlib.util.module_from_spec(spec)
+            spec.loader.exec_module(migration)
+            migration.upgrade()
+    migrated = {ddl(text) for text in buffer.getvalue().split(";\n\n")}
+    metadata = importlib.import_module(METADATA[service.NAME]).metadata
+    expected = set()
+    for table in metadata.sorted_tables:
+        expected.add(ddl(CreateTable(table).compile(dialect=dialect)))
+        expected |= {ddl(CreateIndex(index).compile(dialect=dialect)) for index in table.indexes}
+    created = {text for text in migrated if re.match(r"CREATE (TABLE|UNIQUE INDEX|INDEX)", text)}
+    assert created == expected
+    assert all('COLLATE "C"' in text for text in created if " TEXT" in text)
+    refused = {"audit": 3, "deployment": 1}.get(service.NAME, 0)
+    assert len([text for text in migrated if "BEFORE UPDATE OR DELETE OR TRUNCATE" in text]) == refused

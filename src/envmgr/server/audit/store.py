@@ -154,8 +154,8 @@ def origin(reader: Reader) -> str:
 def head(reader: Reader) -> Head:
     """Return the end of the chain.
 
-    A unit that appends must not run beside another: it reads this first. SQLite has one writer, and SERIALIZABLE units
-    of PostgreSQL would fail and run again; an advisory lock, taken here, spares them that.
+    A unit that appends reads this first, and must not run beside another. The contract of units gives that; a runner
+    that runs units concurrently and repeats those that conflict is spared the repetition by an advisory lock here.
     """
     row = reader.one(_HEAD)
     return Head(row[0], bytes.fromhex(row[1])) if row else Head()

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from contextlib import AbstractContextManager
 
+    from alembic.runtime.migration import MigrationContext
+
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -38,8 +40,8 @@ class Operations(Protocol):
         """Run a statement."""
         ...
 
-    def get_bind(self) -> sa.Connection:
-        """Return the connection that the migration runs on."""
+    def get_context(self) -> MigrationContext:
+        """Return the context that the migration runs in."""
         ...
 
 
@@ -99,7 +101,7 @@ def _upgrade(target: MigrationTarget, revisions: str, head: str) -> None:
 
 def execute_for_dialect(op: Operations, statements: Mapping[str, Sequence[str]]) -> None:
     """Run the statements of the dialect that a migration runs on, by the dialect's name."""
-    for statement in statements[op.get_bind().dialect.name]:
+    for statement in statements[op.get_context().dialect.name]:
         op.execute(statement)
 
 

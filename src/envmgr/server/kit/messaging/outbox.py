@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 RETENTION_MS = 7 * 24 * 3600 * 1000
 """How long a row stays that every consumer has."""
 MAX_BATCH_CHARS = 2**25
-"""Characters of data after which no more events are read at once: one text of SQLite has a limited length."""
+"""Characters of data after which no more events are read at once: one text has a limited length."""
 
 _PLAIN = ("sequence", "id", "type", "schema_version", "subject", "time", "actor", "traceparent")
 _TABLES = Tables(MetaData())

@@ -38,7 +38,7 @@ class UsageQuery:
 
 
 _Storable = Annotated[str, Meta(pattern=r"^[^\0]*$")]
-"""A text without NUL, which PostgreSQL cannot store."""
+"""A text without NUL, which not every database stores."""
 
 
 class _Position(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):

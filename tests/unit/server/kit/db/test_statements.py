@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 import pytest
 from sqlalchemy import Column, MetaData, Table, bindparam, insert, select
 from sqlalchemy.dialects.postgresql import asyncpg
 
+import envmgr.server
 from envmgr.server.kit.db.constructs import (
     bind_columns,
     insert_if_absent,
@@ -130,3 +132,19 @@ def test_a_statement_is_compiled_once_per_dialect():
     assert statement.compiled(SQLITE) is statement.compiled(SQLITE)
     assert statement.compiled(SQLITE)[1] == {"count": 1}
     assert statement.compiled(POSTGRESQL)[0] != statement.compiled(SQLITE)[0]
+
+
+def test_services_stores_and_ports_name_no_dialect():
+    root = os.path.dirname(envmgr.server.__file__)
+    allowed = (os.path.join("kit", "db"), os.path.join("kit", "config"), "bootstrap", "main")
+    named = []
+    for directory, _, files in os.walk(root):
+        inner = os.path.relpath(directory, root)
+        if inner.startswith(allowed) or os.path.basename(directory) == "migrations":
+            continue
+        for file in files:
+            if file.endswith(".py") and not file.startswith("bootstrap"):
+                with open(os.path.join(directory, file), encoding="utf-8") as source:
+                    if re.search(r"sqlite|postgres", source.read(), re.IGNORECASE):
+                        named.append(os.path.join(inner, file))
+    assert named == []
