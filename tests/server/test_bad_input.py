@@ -127,7 +127,7 @@ def test_a_field_that_nobody_knows_is_an_error_with_a_pointer(wire, bodied):
         check_discreet(reply)
         assert reply.status in {400, 429}, (method, target, reply, reply.text)
     reply = wire.ask("POST", "/apps", {"name": "a", "descriptoin": "b"})
-    assert reply.json["errors"] == [{"pointer": "/descriptoin", "detail": "there is no such field"}]
+    assert reply.json["errors"] == [{"pointer": "/descriptoin", "detail": "unknown field"}]
 
 
 def test_what_a_parameter_can_be_is_said_in_words(wire):

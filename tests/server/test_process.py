@@ -97,7 +97,8 @@ def test_a_second_server_on_the_same_data_is_refused_with_whose_it_is(fresh):
     assert second.returncode == 1
     assert second.stdout == ""
     assert re.fullmatch(
-        rf"error: a server \(process \d+\) runs on {re.escape(str(daemon.data))}\nhint: .*--data-dir\n",
+        rf"error: data directory {re.escape(str(daemon.data))} is in use by another server \(pid \d+\)\n"
+        r"hint: .*--data-dir\n",
         second.stderr,
     )
     assert daemon.is_ready()
@@ -183,7 +184,7 @@ def damage(path: Path, table: str) -> None:
 @pytest.mark.parametrize(
     ("variables", "said"),
     [
-        ({"DB_URL": "postgresql://db/alm"}, "DB_URL names a postgresql database"),
+        ({"DB_URL": "postgresql://db/alm"}, "unsupported DB_URL scheme postgresql"),
         ({"JWT_SECRET": "short"}, "JWT_SECRET"),
         ({"ALM_ADMIN_PASSWORD": "short"}, "ALM_ADMIN_PASSWORD .* 12"),
         ({"ALM_TRUSTED_PROXIES": "nowhere!"}, "ALM_TRUSTED_PROXIES"),

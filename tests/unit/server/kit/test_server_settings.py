@@ -118,7 +118,7 @@ def test_an_origin_is_as_browsers_spell_it(origin):
     ],
 )
 def test_what_no_browser_sends_as_an_origin_is_refused(origin):
-    with pytest.raises(SettingsError, match="ALM_ALLOWED_ORIGINS names ") as caught:
+    with pytest.raises(SettingsError, match=r"invalid origin .* in ALM_ALLOWED_ORIGINS") as caught:
         settings({"ALM_ALLOWED_ORIGINS": f"https://ui.example {origin}"})
     assert repr(origin) in str(caught.value)
 
@@ -155,23 +155,23 @@ def test_traces_go_where_the_variables_of_opentelemetry_say(variables, url):
 @pytest.mark.parametrize(
     ("variables", "said"),
     [
-        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "collector:4318"}, "OTEL_EXPORTER_OTLP_ENDPOINT is 'collector"),
-        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://[collector"}, "OTEL_EXPORTER_OTLP_ENDPOINT is 'http"),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "collector:4318"}, "invalid OTEL_EXPORTER_OTLP_ENDPOINT 'collector"),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://[collector"}, "invalid OTEL_EXPORTER_OTLP_ENDPOINT 'http"),
         (
             {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4317", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"},
-            "OTEL_EXPORTER_OTLP_PROTOCOL is 'grpc'",
+            "unsupported OTEL_EXPORTER_OTLP_PROTOCOL 'grpc'",
         ),
-        ({"DB_URL": "postgresql://db/alm"}, "DB_URL names a postgresql database"),
-        ({"DB_URL": "mysql://db/alm"}, "DB_URL names a mysql database"),
-        ({"BUS_URL": "nats://bus:4222"}, "BUS_URL names a nats bus"),
-        ({"BUS_URL": "kafka://bus:9092"}, "BUS_URL names a kafka bus"),
-        ({"PORT": "http"}, "PORT is 'http'"),
-        ({"PORT": "-1"}, "PORT is '-1'"),
-        ({"PORT": "65536"}, "PORT is '65536'"),
-        ({"PORT": "٨"}, "PORT is"),
-        ({"LOG_LEVEL": "loud"}, "LOG_LEVEL is 'loud'"),
-        ({"ALM_REQUIRE_IF_MATCH": "perhaps"}, "ALM_REQUIRE_IF_MATCH is 'perhaps'"),
-        ({"ALM_KEEP_ALIVE": "1.5"}, "ALM_KEEP_ALIVE is '1.5'"),
+        ({"DB_URL": "postgresql://db/alm"}, "unsupported DB_URL scheme postgresql"),
+        ({"DB_URL": "mysql://db/alm"}, "unsupported DB_URL scheme mysql"),
+        ({"BUS_URL": "nats://bus:4222"}, "unsupported BUS_URL scheme nats"),
+        ({"BUS_URL": "kafka://bus:9092"}, "unsupported BUS_URL scheme kafka"),
+        ({"PORT": "http"}, "invalid PORT 'http'"),
+        ({"PORT": "-1"}, "invalid PORT '-1'"),
+        ({"PORT": "65536"}, "invalid PORT '65536'"),
+        ({"PORT": "٨"}, "invalid PORT"),
+        ({"LOG_LEVEL": "loud"}, "invalid LOG_LEVEL 'loud'"),
+        ({"ALM_REQUIRE_IF_MATCH": "perhaps"}, "invalid ALM_REQUIRE_IF_MATCH 'perhaps'"),
+        ({"ALM_KEEP_ALIVE": "1.5"}, "invalid ALM_KEEP_ALIVE '1.5'"),
         ({"ENVMGR_HOME": "relative"}, "ENVMGR_HOME=relative"),
     ],
 )
@@ -198,7 +198,7 @@ def test_what_cannot_be_is_refused_by_its_name(variables, said):
     ],
 )
 def test_what_would_need_other_servers_is_refused_by_name(name):
-    with pytest.raises(SettingsError, match=f"^{name} is set, and this server ") as caught:
+    with pytest.raises(SettingsError, match=f"^{name} is not supported: this server ") as caught:
         settings({name: "somewhere"})
     assert caught.value.hint == f"unset {name}"
     assert settings({name: ""}).port == 8080
@@ -206,6 +206,6 @@ def test_what_would_need_other_servers_is_refused_by_name(name):
 
 @pytest.mark.parametrize("name", ["ALM_CONNECTIONS", "ALM_KEEP_ALIVE"])
 def test_a_server_that_could_answer_nobody_is_refused(name):
-    with pytest.raises(SettingsError, match=f"{name} is '0'") as caught:
+    with pytest.raises(SettingsError, match=f"invalid {name} '0'") as caught:
         settings({name: "0"})
-    assert "it must be a whole number from 1 to" in (caught.value.hint or "")
+    assert "expected an integer from 1 to" in (caught.value.hint or "")

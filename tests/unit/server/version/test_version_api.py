@@ -247,7 +247,7 @@ def test_a_range_that_is_missing_is_named(tmp_path):
     async def scenario(client, *_):
         answer = await client.get("/tools/go/usage")
         assert (answer.status_code, answer.json()["type"]) == (400, "/problems/invalid-fields")
-        assert answer.json()["errors"] == [{"pointer": "?range", "detail": "it must be given"}]
+        assert answer.json()["errors"] == [{"pointer": "?range", "detail": "required"}]
 
     run(tmp_path, scenario)
 

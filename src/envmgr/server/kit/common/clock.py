@@ -1,4 +1,4 @@
-"""Moments: milliseconds since 1970 inside, RFC 3339 in UTC outside."""
+"""Timestamps: milliseconds since 1970 inside, RFC 3339 in UTC outside."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from functools import lru_cache
 
 
 def now_ms() -> int:
-    """Return the present moment."""
+    """Return the current time in milliseconds."""
     return time.time_ns() // 1_000_000
 
 
 @lru_cache(1024)
 def rfc3339(ms: int) -> str:
-    """Spell a moment: `2026-01-02T03:04:05.678Z`."""
+    """Format a timestamp: `2026-01-02T03:04:05.678Z`."""
     seconds, rest = divmod(ms, 1000)
     return f"{datetime.fromtimestamp(seconds, UTC).isoformat()[:19]}.{rest:03}Z"
 
 
 def parse_rfc3339(text: str) -> int:
-    """Read a moment with a zone; raise ValueError for anything else."""
+    """Parse an RFC 3339 timestamp with a time zone. Raise ValueError."""
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
-        raise ValueError(f"{text!r} has no zone: end it with Z")
+        raise ValueError(f"timestamp {text!r} has no time zone; append Z")
     return int(moment.astimezone(UTC).timestamp() * 1000)

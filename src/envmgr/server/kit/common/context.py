@@ -1,4 +1,4 @@
-"""Who asks, and how: what goes with every call into a service, through HTTP or from another service."""
+"""Request context: the principal, idempotency key and conditions passed to every use case."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ SCOPES_BY_ROLE: dict[Role, frozenset[Scope]] = {
 
 
 class Principal(Struct, frozen=True, kw_only=True):
-    """Somebody, and what they may do.
+    """An authenticated actor and its permissions.
 
-    `actor` names them in events and the audit: `user:ada`, `key:7` (an API key), `oidc:…`, `system:auto-deploy`.
-    `apps`, where set, are the only apps (by name) they may see or touch.
+    `actor` identifies it in events and the audit log: `user:ada`, `key:7` (an API key), `oidc:…`, `system:auto-deploy`.
+    `apps`, if set, are the only apps (by name) that it can access.
     """
 
     actor: str
@@ -51,34 +51,34 @@ class Principal(Struct, frozen=True, kw_only=True):
     scopes: frozenset[Scope]
     apps: frozenset[str] | None = None
     user_id: int | None = None
-    """Whose session or API key it is."""
+    """User ID of the session or API key owner."""
     credential: str = ""
-    """What proved it: `session:…`, `key:…`, `oidc:…`."""
+    """Credential used: `session:…`, `key:…`, `oidc:…`."""
 
     def can_access(self, app: str) -> bool:
-        """Say whether an app is theirs to see."""
+        """Return whether the principal can access an app."""
         return self.apps is None or app in self.apps
 
 
 class Idempotency(Struct, frozen=True):
-    """A key a caller chose for a request, and what the request was."""
+    """A client's idempotency key and the digest of its request."""
 
     key: str
     fingerprint: str
 
 
 class RequestContext(Struct, frozen=True, kw_only=True):
-    """One request: whose, which, and on which conditions."""
+    """The context of one request."""
 
     principal: Principal
     request_id: str = ""
     traceparent: str = ""
     idempotency: Idempotency | None = None
     if_match: frozenset[str] | None = None
-    """The states (see `conditions.tag_of`) of which the resource must still be in one."""
+    """ETags (see `preconditions.etag_of`) accepted by If-Match."""
 
 
 def system_context(name: str, traceparent: str = "") -> RequestContext:
-    """Make the call of something that the server does by itself."""
+    """Return the context of an action by the server itself."""
     principal = Principal(actor=f"system:{name}", role="system", scopes=SCOPES_BY_ROLE["system"])
     return RequestContext(principal=principal, traceparent=traceparent)

@@ -1,4 +1,4 @@
-"""Events as they travel: CloudEvents 1.0 (https://github.com/cloudevents/spec), JSON.
+"""Domain events and their CloudEvents 1.0 envelope (https://github.com/cloudevents/spec).
 
 `sequence` has no gap within a source; `subject` is the resource (`app/7/version/42`).
 """
@@ -36,7 +36,7 @@ class DomainEvent(Struct, frozen=True, kw_only=True):
 
 
 class EventEnvelope(Struct, frozen=True, kw_only=True):
-    """An event as it travels; `actor` is an extension attribute."""
+    """An event as delivered; `actor` is an extension attribute."""
 
     id: str
     source: str

@@ -1,4 +1,4 @@
-"""Ids: of resources, integers; of events and requests, UUID version 7 (RFC 9562, section 5.7), which sort by time."""
+"""IDs: integers for resources; UUID version 7 (RFC 9562, section 5.7), which sorts by time, for events and requests."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from envmgr.server.kit.common.clock import now_ms
 
 _random = random.Random()  # noqa: S311 - see `uuid7`
 LONGEST = 16
-"""Digits; JSON carries no more everywhere."""
+"""Digits of the largest ID that every JSON parser can represent."""
 
 
 def uuid7() -> str:
-    """Make an id."""
-    # No secret: an id need only be another one. To ask the system for each would let another thread run first.
+    """Return a new UUID version 7."""
+    # Uniqueness needs no cryptographic randomness, and each call of the system's generator would switch threads.
     time, drawn = f"{now_ms():012x}", f"{_random.getrandbits(76):019x}"
     variant = "89ab"[int(drawn[3], 16) & 3]
     return f"{time[:8]}-{time[8:]}-7{drawn[:3]}-{variant}{drawn[4:7]}-{drawn[7:]}"
 
 
 def is_id(ref: str) -> bool:
-    """Say whether a reference is an id, not a name."""
+    """Return whether a reference is an ID rather than a name."""
     return ref.isascii() and ref.isdecimal()
 
 
 def as_id(digits: str) -> int:
-    """Read an id; one that is too large for any resource, and for the database, becomes 0, which nothing has."""
+    """Parse an ID; one too large for the database becomes 0, which is never used."""
     return int(digits) if len(digits) <= LONGEST else 0

@@ -1,4 +1,4 @@
-"""What must hold before a use case does something: the caller's condition, and that the thing is theirs to see."""
+"""Preconditions of use cases: If-Match and app access."""
 
 from __future__ import annotations
 
@@ -15,40 +15,40 @@ IMMUTABLE_ETAG = "1"
 
 
 class Resource(Protocol):
-    """What has states: an id that nothing else ever has, and a count of its changes."""
+    """A resource with a permanent ID and a revision."""
 
     @property
     def id(self) -> int:
-        """Name it for good: a name may go to another one."""
+        """Return the permanent ID; names can be reassigned."""
         ...
 
     @property
     def rev(self) -> int:
-        """Count its changes."""
+        """Return the revision."""
         ...
 
 
 def etag_of(resource: Resource) -> str:
-    """Name the state that a resource is in: what its ETag says."""
+    """Return the ETag value of a resource."""
     return f"{resource.id}.{resource.rev}"
 
 
 def require_match(context: RequestContext, etag: str) -> None:
-    """Raise Stale unless the resource is still as the caller saw it; `tag` names the state that it is in."""
+    """Raise PreconditionFailed unless the resource matches If-Match; `etag` is its current ETag."""
     if context.if_match is not None and etag not in context.if_match:
-        raise PreconditionFailed(f'it is at "{etag}" now: fetch it again, and decide anew')
+        raise PreconditionFailed(f'ETag is now "{etag}": fetch the resource and retry')
 
 
 def require_updated(row_count: int) -> None:
-    """Raise PreconditionFailed unless a write found the row at the revision that it was read at."""
+    """Raise PreconditionFailed unless a write found the row at the expected revision."""
     if row_count != 1:
-        raise PreconditionFailed("it was changed concurrently: fetch it again, and retry")
+        raise PreconditionFailed("changed concurrently: fetch the resource and retry")
 
 
 def require_app_access(context: RequestContext, app: str) -> None:
-    """Raise Forbidden unless the caller may touch this app."""
+    """Raise Forbidden unless the caller can access the app."""
     if not context.principal.can_access(app):
-        raise Forbidden(f"your credential is for {_allowed_apps(context)} only, not for {app}")
+        raise Forbidden(f"your credential is limited to {_allowed_apps(context)} and cannot access {app}")
 
 
 def _allowed_apps(context: RequestContext) -> str:

@@ -1,4 +1,4 @@
-"""What a use case that may create something answers."""
+"""Result of a use case that may create a resource."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Result(Generic[T]):
-    """A value; whether this call created it, and whether the answer repeats an earlier one to the same key."""
+    """A value; whether this request created it, and whether it is a replayed response."""
 
     value: T
     created: bool = True

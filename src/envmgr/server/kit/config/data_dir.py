@@ -1,4 +1,4 @@
-"""The directory that an embedded server keeps everything in, for one server at a time."""
+"""Data directory of an embedded server, locked by one process at a time."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ SERVICES = ("app", "version", "deployment", "audit", "gateway", "worker")
 _MARKER_FILES = frozenset(
     {"server.lock", "jwt.secret", "audit.key", *(f"{service}.db" for service in SERVICES)}
 )
-"""By any of these, a directory is known for a server's."""
+"""Files that identify a data directory."""
 _IGNORED_NAMES = frozenset({"lost+found"})
-"""What an empty volume holds."""
+"""Files that an otherwise empty volume may contain."""
 
 
 class DataDirectoryError(EnvmgrError):
-    """The directory cannot be used; the message says why, and the way out."""
+    """The data directory is unusable; the message gives the reason and the fix."""
 
 
 class DataDirectory:
-    """The directory, made if there is none, readable to its owner only."""
+    """The data directory, created if missing, readable by its owner only."""
 
     def __init__(self, path: str) -> None:
         self.path = path
         self._lock = FileLock(self.file("server.lock"), mode=0o600)
 
     def file(self, name: str) -> str:
-        """Return the path of a file in it."""
+        """Return the path of a file in the directory."""
         return os.path.join(self.path, name)
 
     def database(self, service: str) -> str:
@@ -43,57 +43,57 @@ class DataDirectory:
         return self.file(f"{service}.db")
 
     def make(self) -> None:
-        """Make the directory, if there is none, or take an empty one.
+        """Create the directory, or adopt an empty one.
 
-        Raise DataDirectoryError where nothing can be kept in it, or somebody else keeps something there.
+        Raise DataDirectoryError if it is not writable or contains foreign files.
         """
         try:
             os.makedirs(self.path, mode=_OURS, exist_ok=True)
         except OSError as error:
             raise DataDirectoryError(
-                f"cannot make the data directory {self.path}: {error.strerror}",
-                "choose another with --data-dir",
+                f"cannot create the data directory {self.path}: {error.strerror}",
+                "pass another --data-dir",
             ) from error
         if not os.access(self.path, os.R_OK | os.W_OK | os.X_OK):
             raise DataDirectoryError(
-                f"cannot write to the data directory {self.path}",
-                "give it to the user that runs the server, or choose another with --data-dir",
+                f"data directory {self.path} is not writable",
+                "chown it to the server's user, or pass another --data-dir",
             )
-        held = frozenset(os.listdir(self.path))
-        if held & _MARKER_FILES:
+        names = frozenset(os.listdir(self.path))
+        if names & _MARKER_FILES:
             return
-        if foreign := sorted(held - _IGNORED_NAMES):
+        if foreign := sorted(names - _IGNORED_NAMES):
             raise DataDirectoryError(
-                f"{self.path} is not empty, and what it holds is not a server's: {foreign[0]}",
-                "name an empty directory, or one that is yet to be made, with --data-dir",
+                f"{self.path} is not an envmgr-alm data directory (contains {foreign[0]})",
+                "pass an empty or new directory with --data-dir",
             )
-        with suppress(OSError):  # of a volume that belongs to somebody else: then there is a warning
+        with suppress(OSError):  # A volume may belong to another user; start-up warns about that.
             os.chmod(self.path, _OURS)
 
     @property
     def is_accessible_to_others(self) -> bool:
-        """Say whether others on this machine may look into it or put something there."""
+        """Return whether other users can read or write the directory."""
         return os.name == "posix" and bool(os.stat(self.path).st_mode & _OTHERS)
 
     @property
     def is_new(self) -> bool:
-        """Say whether no server has kept anything here yet."""
+        """Return whether no server has stored data here yet."""
         return not os.path.exists(self.database("gateway"))
 
     def __enter__(self) -> Self:
-        """Take the directory for this process. Raise DataDirectoryError where another has it."""
+        """Lock the directory for this process. Raise DataDirectoryError if another holds the lock."""
         self.make()
         try:
             self._lock.acquire(timeout=0)
         except Timeout:
             raise DataDirectoryError(
-                f"a server{self._owner_hint()} runs on {self.path}",
-                "stop that one, or choose another --data-dir",
+                f"data directory {self.path} is in use by another server{self._owner_hint()}",
+                "stop it, or pass another --data-dir",
             ) from None
         except OSError as error:
             raise DataDirectoryError(
                 f"cannot lock {self._lock.lock_file}: {error.strerror}",
-                "keep the data on a file system of this machine: choose another --data-dir",
+                "use a local file system: pass another --data-dir",
             ) from error
         _write(self.file("server.pid"), f"{os.getpid()}\n")
         return self
@@ -104,14 +104,14 @@ class DataDirectory:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Give the directory back."""
+        """Unlock the directory."""
         os.unlink(self.file("server.pid"))
         self._lock.release()
 
     def _owner_hint(self) -> str:
         try:
             with open(self.file("server.pid"), encoding="ascii") as file:
-                return f" (process {int(file.read())})"
+                return f" (pid {int(file.read())})"
         except (OSError, ValueError):
             return ""
 

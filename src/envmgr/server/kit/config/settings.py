@@ -1,4 +1,4 @@
-"""What a server is told from outside, read once: flags first, then environment variables, then defaults."""
+"""Server settings, read once: flags, then environment variables, then defaults."""
 
 from __future__ import annotations
 
@@ -20,35 +20,35 @@ HOST, PORT = "127.0.0.1", 8080
 SERVICE = "envmgr-alm"
 LEVELS = ("debug", "info", "warning", "error")
 _MAX_PORT = 65535
-_CARRIES, _IS_ALL = "carries its events itself", "is all the services in one process"
+_IN_PROCESS_BUS, _SINGLE_PROCESS = "uses an in-process event bus", "runs all services in one process"
 _UNSUPPORTED_VARIABLES = {
-    "NATS_URL": _CARRIES,
-    "NATS_HOST": _CARRIES,
-    "NATS_PORT": _CARRIES,
-    "KAFKA_BROKER": _CARRIES,
-    "GRPC_PORT": "offers no gRPC",
-    "APP_URL": _IS_ALL,
-    "VERSION_URL": _IS_ALL,
-    "DEPLOYMENT_URL": _IS_ALL,
-    "AUDIT_URL": _IS_ALL,
-    "GATEWAY_URL": _IS_ALL,
-    "WORKER_URL": _IS_ALL,
+    "NATS_URL": _IN_PROCESS_BUS,
+    "NATS_HOST": _IN_PROCESS_BUS,
+    "NATS_PORT": _IN_PROCESS_BUS,
+    "KAFKA_BROKER": _IN_PROCESS_BUS,
+    "GRPC_PORT": "has no gRPC API",
+    "APP_URL": _SINGLE_PROCESS,
+    "VERSION_URL": _SINGLE_PROCESS,
+    "DEPLOYMENT_URL": _SINGLE_PROCESS,
+    "AUDIT_URL": _SINGLE_PROCESS,
+    "GATEWAY_URL": _SINGLE_PROCESS,
+    "WORKER_URL": _SINGLE_PROCESS,
 }
-"""What tells services apart, and what this server does instead."""
+"""Variables of a distributed deployment, and the reason why this server refuses each."""
 _ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:\d{1,5})?")
-"""As browsers spell an origin (https://html.spec.whatwg.org/#ascii-serialisation-of-an-origin): in small letters, and
-without the port that goes with the scheme."""
+"""An origin as browsers serialize it (https://html.spec.whatwg.org/#ascii-serialisation-of-an-origin): lower case,
+without the scheme's default port."""
 _DEFAULT_PORTS = re.compile(r"http://.*:80|https://.*:443")
 _TRUE, _FALSE = frozenset({"1", "true", "yes", "on"}), frozenset({"0", "false", "no", "off"})
 
 
 class SettingsError(ConfigError):
-    """A setting says what cannot be; the message names it and what can."""
+    """A setting is invalid; the message names it and the hint the valid values."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How one server is to run; `data_dir` is absolute. Secrets are empty where none were given."""
+    """Settings of one server; `data_dir` is absolute, unset secrets are empty."""
 
     data_dir: str
     host: str = HOST
@@ -56,9 +56,9 @@ class Settings:
     log_level: str = "info"
     require_if_match: bool = False
     keep_alive: int = 75
-    """Seconds a connection may be idle."""
+    """Seconds until an idle connection is closed."""
     connections: int = 1000
-    """Connections at the same time."""
+    """Maximum number of concurrent connections."""
     admin_password: str = ""
     jwt_secret: str = ""
     jwt_private_key: str = ""
@@ -66,20 +66,20 @@ class Settings:
     allowed_origins: tuple[str, ...] = ()
     """Origins whose pages may call the API from a browser."""
     trusted_proxies: tuple[str, ...] = ()
-    """Addresses whose `X-Forwarded-For` is believed."""
+    """Addresses whose `X-Forwarded-For` is trusted."""
     traces_url: str = ""
-    """Where traces are sent; nowhere where it is empty."""
+    """OTLP endpoint for traces; empty disables tracing."""
     service_name: str = SERVICE
-    """What this server is called in traces."""
+    """Service name in traces."""
 
 
 def read(environment: Environment, flags: Mapping[str, str | int | bool | None]) -> Settings:
-    """Read the settings; `flags` are named as the fields, None where not given. Raise SettingsError, UsageError."""
+    """Return the settings; `flags` has field names as keys, None if not passed. Raise SettingsError, UsageError."""
     _require_embedded(environment)
 
     def text(flag: str, variable: str, default: str = "") -> str:
-        given = flags.get(flag)
-        return environment.get(variable, default) if given is None else str(given)
+        value = flags.get(flag)
+        return environment.get(variable, default) if value is None else str(value)
 
     return Settings(
         data_dir=_data_dir(environment, flags.get("data_dir")),
@@ -101,21 +101,21 @@ def read(environment: Environment, flags: Mapping[str, str | int | bool | None])
 
 
 def _require_embedded(environment: Environment) -> None:
-    """Refuse what this server cannot use, rather than run on something else unnoticed."""
+    """Raise SettingsError for settings that this server would silently ignore."""
     database, bus = environment.get("DB_URL"), environment.get("BUS_URL")
     if database and not database.startswith("sqlite:///"):
         raise SettingsError(
-            f"DB_URL names a {_scheme(database)} database, and this server keeps its data in SQLite",
+            f"unsupported DB_URL scheme {_scheme(database)}: only sqlite is supported",
             "unset DB_URL, or set it to sqlite:////absolute/directory",
         )
     if bus and bus.rstrip("/") != "inprocess:":
         raise SettingsError(
-            f"BUS_URL names a {_scheme(bus)} bus, and this server carries its events itself",
+            f"unsupported BUS_URL scheme {_scheme(bus)}: only inprocess is supported",
             "unset BUS_URL, or set it to inprocess://",
         )
-    for name, instead in _UNSUPPORTED_VARIABLES.items():
+    for name, reason in _UNSUPPORTED_VARIABLES.items():
         if environment.get(name):
-            raise SettingsError(f"{name} is set, and this server {instead}", f"unset {name}")
+            raise SettingsError(f"{name} is not supported: this server {reason}", f"unset {name}")
 
 
 def _scheme(url: str) -> str:
@@ -123,12 +123,12 @@ def _scheme(url: str) -> str:
 
 
 def _data_dir(environment: Environment, flag: str | int | bool | None) -> str:
-    """Choose the directory: the flag, ALM_DATA_DIR, DB_URL, else `alm` beside what envmgr keeps itself.
+    """Return the directory: the flag, ALM_DATA_DIR, DB_URL, or the default `alm`.
 
-    An empty flag is one whose variable somebody forgot to set: it is not taken for the current directory.
+    An empty flag comes from an unset variable: it is refused, not read as the current directory.
     """
     if flag is not None and not str(flag).strip():
-        raise UsageError("--data-dir is empty", "name a directory, or leave --data-dir out")
+        raise UsageError("--data-dir is empty", "pass a directory, or omit --data-dir")
     url = environment.get("DB_URL").removeprefix("sqlite:///")
     chosen = str(flag or "") or environment.get("ALM_DATA_DIR") or url
     if not chosen:
@@ -140,21 +140,21 @@ def _data_dir(environment: Environment, flag: str | int | bool | None) -> str:
 
 
 def _traces_url(environment: Environment) -> str:
-    """Say where spans go: https://opentelemetry.io/docs/specs/otel/protocol/exporter/."""
+    """Return the traces endpoint (https://opentelemetry.io/docs/specs/otel/protocol/exporter/)."""
     base = environment.get("OTEL_EXPORTER_OTLP_ENDPOINT").rstrip("/")
     url = environment.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") or (base and f"{base}/v1/traces")
     if not url or environment.get("OTEL_SDK_DISABLED").lower() == "true":
         return ""
     if not _is_web(url):
         raise SettingsError(
-            f"OTEL_EXPORTER_OTLP_ENDPOINT is {url!r}, which is no URL of a collector",
+            f"invalid OTEL_EXPORTER_OTLP_ENDPOINT {url!r}",
             "set it to http://HOST:4318, or unset it",
         )
     common = environment.get("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")
     protocol = environment.get("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", common)
     if protocol != "http/protobuf":
         raise SettingsError(
-            f"OTEL_EXPORTER_OTLP_PROTOCOL is {protocol!r}, and this server sends traces by http/protobuf",
+            f"unsupported OTEL_EXPORTER_OTLP_PROTOCOL {protocol!r}: only http/protobuf is supported",
             "unset OTEL_EXPORTER_OTLP_PROTOCOL",
         )
     return url
@@ -172,21 +172,21 @@ def _int(name: str, text: str, choices: range) -> int:
     is_number = text.isascii() and text.isdecimal() and len(text) <= len(str(choices[-1]))
     if not (is_number and int(text) in choices):
         raise SettingsError(
-            f"{name} is {text!r}", f"it must be a whole number from {choices[0]} to {choices[-1]}"
+            f"invalid {name} {text!r}", f"expected an integer from {choices[0]} to {choices[-1]}"
         )
     return int(text)
 
 
 def _choice(name: str, text: str, choices: tuple[str, ...]) -> str:
     if text not in choices:
-        raise SettingsError(f"{name} is {text!r}", f"it must be one of {', '.join(choices)}")
+        raise SettingsError(f"invalid {name} {text!r}", f"expected one of {', '.join(choices)}")
     return text
 
 
 def _bool(environment: Environment, name: str) -> bool:
     text = environment.get(name, "0").lower()
     if text not in _TRUE | _FALSE:
-        raise SettingsError(f"{name} is {text!r}", "it must be 1 or 0")
+        raise SettingsError(f"invalid {name} {text!r}", "expected 1 or 0")
     return text in _TRUE
 
 
@@ -195,8 +195,8 @@ def _origins(text: str) -> tuple[str, ...]:
     for origin in origins:
         if not _ORIGIN.fullmatch(origin) or _DEFAULT_PORTS.fullmatch(origin):
             raise SettingsError(
-                f"ALM_ALLOWED_ORIGINS names {origin!r}, which no browser sends as an origin",
-                "write each as https://HOST or https://HOST:PORT, in small letters, with nothing behind it; * is any",
+                f"invalid origin {origin!r} in ALM_ALLOWED_ORIGINS",
+                "use https://HOST[:PORT] in lower case, or * for any",
             )
     return origins
 

@@ -1,4 +1,4 @@
-"""ASGI types, and the keys under which the middleware leaves its findings in a request's scope."""
+"""ASGI types and the scope keys that the request middleware sets."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 SCOPE_CONTEXT = "alm.context"
-"""Where the door leaves the call in a request's scope."""
+"""Scope key of the `RequestContext`."""
 
 SCOPE_HEADERS = "alm.headers"
-"""Where the door leaves the headers of a request, by their names."""
+"""Scope key of the request headers, by lower-case name."""
 
 SCOPE_REAUTHENTICATE = "alm.reauthenticate"
-"""Where the door leaves what says whose the request's credential is by now, or raises Unauthenticated."""
+"""Scope key of a callable that returns the credential's current owner, or raises Unauthenticated."""
 
 SCOPE_PROBLEM = "alm.problem"
-"""Where the edge leaves the problem that it answered with, for the door to see."""
+"""Scope key of the problem that was sent, read by the middleware."""

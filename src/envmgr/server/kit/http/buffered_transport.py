@@ -1,10 +1,10 @@
-"""A transport that sends what is written in one turn of the loop in one piece, and ends so that it arrives.
+"""Buffered transport: coalesced writes and a lingering close.
 
-The head and the body of an answer are two writes, and each write of an event loop is a call into the system: together
-two fifths of what a small answer costs.
+The head and the body of a response are two writes, and each write of an event loop is a system call: together two
+fifths of the cost of a small response.
 
-A connection that ends while the other side still sends is reset, and the answer may be lost with it. So where not all
-was heard, the end is said first, and what still comes is let in and forgotten for a moment (RFC 9112, section 9.6).
+A connection that is closed while the peer still sends is reset, and the response may be lost. So where input was left
+unread, the write side is closed first, and remaining input is discarded for a moment (RFC 9112, section 9.6).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 LINGER_SECONDS = 1.0
-"""Seconds that the other side has to hear the end while it still sends."""
+"""Seconds to discard input after the write side is closed."""
 
 
 def _never() -> bool:
@@ -24,7 +24,7 @@ def _never() -> bool:
 
 
 class BufferedTransport:
-    """Stands for a transport; only writing and closing differ."""
+    """Transport wrapper that buffers writes and lingers on close."""
 
     def __init__(
         self,
@@ -42,17 +42,17 @@ class BufferedTransport:
         return getattr(self._transport, name)
 
     def write(self, data: bytes) -> None:
-        """Send this, with what else is written before the loop turns."""
+        """Queue data until the end of this loop iteration."""
         if not self._buffer:
             self._loop.call_soon(self._send)
         self._buffer.append(data)
 
     def is_closing(self) -> bool:
-        """Say whether the connection ends, or has ended."""
+        """Return whether the connection is closing or closed."""
         return self._closing or self._transport.is_closing()
 
     def close(self) -> None:
-        """Send what waits, and end."""
+        """Flush queued data and close."""
         if self.is_closing():
             return
         self._send()
@@ -66,6 +66,6 @@ class BufferedTransport:
 
     def _send(self) -> None:
         data, self._buffer = b"".join(self._buffer), []
-        # By now the other side may have hung up: then there is nobody to send it to.
+        # The peer may have disconnected since; there is nothing left to flush.
         if data and not self._transport.is_closing():
             self._transport.write(data)

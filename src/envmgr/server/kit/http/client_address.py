@@ -1,4 +1,4 @@
-"""Where a request comes from: the other end of the connection, unless that is a proxy whose word is taken."""
+"""Client addresses behind trusted proxies (X-Forwarded-For)."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ if TYPE_CHECKING:
     from ipaddress import IPv4Network, IPv6Network
 
 _IPV6_PREFIX_BITS = 64
-"""Bits of an IPv6 address that name who has it; the rest they choose."""
+"""Prefix length that identifies one IPv6 subscriber."""
 _VERSION = 6
 
 
 class TrustedProxies:
-    """The proxies whose X-Forwarded-For is believed, by address or network."""
+    """Proxies whose X-Forwarded-For is trusted, by address or network."""
 
     def __init__(self, trusted: Iterable[str] = ()) -> None:
         self._trusted = [_network(each) for each in trusted]
 
     def client_address(self, peer: str, pairs: Iterable[tuple[bytes, bytes]]) -> str:
-        """Return the address of the nearest client that is no proxy of ours, by a request's headers."""
+        """Return the nearest address in the forwarding chain that is not a trusted proxy."""
         if not self._trusted:
             return peer
         client = peer
@@ -47,7 +47,7 @@ class TrustedProxies:
 
 @lru_cache(maxsize=1024)
 def client_network(address: str) -> str:
-    """Return whom an address stands for: itself, or its IPv6 network."""
+    """Return the network that stands for one client: the IPv4 address, or the IPv6 prefix."""
     try:
         found = ip_address(address)
     except ValueError:
@@ -62,8 +62,8 @@ def _network(text: str) -> IPv4Network | IPv6Network:
         return ip_network(text, strict=False)
     except ValueError:
         raise SettingsError(
-            f"ALM_TRUSTED_PROXIES names {text!r}",
-            "each must be an address or a network: 10.0.0.1, 10.0.0.0/8",
+            f"invalid ALM_TRUSTED_PROXIES entry {text!r}",
+            "use addresses or networks, such as 10.0.0.1 or 10.0.0.0/8",
         ) from None
 
 

@@ -1,6 +1,6 @@
-"""Pages of other origins that may call the API from a browser (https://fetch.spec.whatwg.org): none, unless named.
+"""Cross-origin resource sharing (https://fetch.spec.whatwg.org): off unless origins are configured.
 
-No cookie or other credential of the browser's is ever taken: a page brings its own token.
+Cookies and other browser credentials are never accepted: a page sends its own token.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ _EXPOSED_HEADERS = (
 
 
 class CorsPolicy:
-    """The origins that are named; `*` is any."""
+    """Allowed origins; `*` allows any."""
 
     def __init__(self, allowed_origins: Iterable[str] = ()) -> None:
         self._allowed_origins = frozenset(origin.encode() for origin in allowed_origins)
 
     def headers(self, origin: bytes | None) -> Pairs:
-        """Return what an answer says to the browser."""
+        """Return the CORS headers of a response."""
         if not self._allowed_origins:
             return []
         vary = [(b"vary", b"Origin")]
@@ -42,7 +42,7 @@ class CorsPolicy:
         ]
 
     def preflight(self, origin: bytes | None, method: bytes | None) -> Pairs | None:
-        """Return the headers that answer a browser's question in advance; None where it is none, or none of ours."""
+        """Return the headers of a preflight response; None if this is not an allowed preflight."""
         if method is None or not self._allow(origin):
             return None
         return [

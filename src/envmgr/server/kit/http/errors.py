@@ -1,4 +1,4 @@
-"""Problem documents (RFC 9457): their schema, and exceptions turned into them."""
+"""Problem documents (RFC 9457): the schema and the exception handlers."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _MISSING_PARAM = re.compile(r"Missing required (query|header|cookie) parameter '
 
 
 class FieldError(Struct, frozen=True):
-    """What is wrong with one field."""
+    """An invalid field."""
 
     pointer: Annotated[
         str,
@@ -48,62 +48,62 @@ class FieldError(Struct, frozen=True):
 
 
 class ProblemDocument(Struct, frozen=True, omit_defaults=True):
-    """An error, as RFC 9457 has it."""
+    """An error as an RFC 9457 problem document."""
 
     type: Annotated[
         str,
         Meta(
             pattern="^/problems/[a-z0-9-]+$",
-            description="Which kind it is.",
+            description="Problem type URI.",
             examples=["/problems/not-found"],
         ),
     ]
-    title: Annotated[str, Meta(description="The kind, in words.")]
+    title: Annotated[str, Meta(description="Human-readable title.")]
     status: Annotated[int, Meta(ge=400, le=599)]
-    detail: Annotated[str, Meta(description="What was wrong with this request, and what can be done.")]
-    instance: Annotated[str, Meta(description="The path that was asked for; empty where none could be read.")]
+    detail: Annotated[str, Meta(description="What went wrong and how to fix it.")]
+    instance: Annotated[str, Meta(description="Request path; empty if it could not be parsed.")]
     errors: Annotated[
         tuple[FieldError, ...],
-        Meta(description="Each field that holds what it cannot, where fields were wrong."),
+        Meta(description="Invalid fields, if any."),
     ] = ()
     existing_digest: Annotated[
-        str, Meta(description="The digest of the content that is there (`version-content-mismatch`).")
+        str, Meta(description="Digest of the registered content (`version-content-mismatch`).")
     ] = ""
     submitted_digest: Annotated[
-        str, Meta(description="The digest of the content that was sent, beside `existing_digest`.")
+        str, Meta(description="Digest of the submitted content, with `existing_digest`.")
     ] = ""
     allowed_statuses: Annotated[
-        tuple[str, ...], Meta(description="The statuses that can be next (`invalid-transition`).")
+        tuple[str, ...], Meta(description="Allowed next statuses (`invalid-transition`).")
     ] = ()
     active_deployment: Annotated[
-        str, Meta(description="The path of the deployment that is in the way (`deployment-active`).")
+        str, Meta(description="Path of the active deployment (`deployment-active`).")
     ] = ""
     active_deployment_status: Annotated[
-        str, Meta(description="The status of that deployment, beside `active_deployment`.")
+        str, Meta(description="Status of the active deployment, with `active_deployment`.")
     ] = ""
-    required_scope: Annotated[str, Meta(description="The scope that is missing (`forbidden`).")] = ""
-    error: Annotated[str, Meta(description="The kind, as OAuth names it, where tokens are refused.")] = ""
+    required_scope: Annotated[str, Meta(description="Missing scope (`forbidden`).")] = ""
+    error: Annotated[str, Meta(description="OAuth error code (RFC 6749).")] = ""
 
 
 _STATUS_DESCRIPTIONS = {
-    400: "The request cannot be read, or a field holds what it cannot.",
-    401: "No valid credential came with the request.",
-    403: "The credential does not allow this.",
-    404: "There is no such thing.",
-    408: "The request took too long to arrive.",
-    409: "The request does not fit how things stand.",
-    412: "The resource has changed since.",
-    413: "The body is too large.",
-    415: "The media type is not read here.",
-    422: "The request makes no sense, or its Idempotency-Key stands for another one.",
-    428: "This server asks for If-Match.",
+    400: "Malformed request or invalid fields.",
+    401: "Missing or invalid credentials.",
+    403: "Insufficient permissions.",
+    404: "Not found.",
+    408: "The request timed out.",
+    409: "Conflict with the current state.",
+    412: "If-Match did not match.",
+    413: "Request body too large.",
+    415: "Unsupported media type.",
+    422: "Unprocessable request, or Idempotency-Key reused with a different request.",
+    428: "If-Match is required.",
     429: "Too many requests.",
-    503: "Not available for now.",
+    503: "Temporarily unavailable; see Retry-After.",
 }
 
 
 def problem_responses(*statuses: int) -> dict[int, ResponseSpec]:
-    """Describe the problems that an operation may answer with, beside those that all may."""
+    """Return the OpenAPI responses for problems specific to an operation."""
     every = sorted({400, 401, 403, 503, *statuses})
     return {
         status: ResponseSpec(
@@ -117,7 +117,7 @@ def problem_responses(*statuses: int) -> dict[int, ResponseSpec]:
 
 
 def problem_handler(request: HttpRequest, problem: Problem) -> Response[dict[str, object]]:
-    """Turn a leaf of the tree into an answer."""
+    """Send a problem as a response."""
     scope: Any = request.scope
     scope[SCOPE_PROBLEM] = problem
     return Response(
@@ -129,18 +129,18 @@ def problem_handler(request: HttpRequest, problem: Problem) -> Response[dict[str
 
 
 def http_exception_handler(request: HttpRequest, error: HTTPException) -> Response[dict[str, object]]:
-    """Turn what the framework says into an answer of ours."""
+    """Convert the framework's HTTP exceptions to problem responses."""
     return problem_handler(request, to_problem(error))
 
 
 def to_problem(error: HTTPException) -> Problem:
-    """Translate the framework's errors to leaves of the tree."""
+    """Convert a framework exception to a problem."""
     if isinstance(error, ValidationException):
         errors = _pointers(error.extra) or _missing_param_errors(error.detail)
-        return InvalidFields("some fields hold what they cannot" if errors else error.detail, errors=errors)
+        return InvalidFields("invalid fields" if errors else error.detail, errors=errors)
     kind = _PROBLEM_BY_STATUS.get(error.status_code)
     if kind is None:
-        return InternalError("something went wrong here; the log has it under this request's id")
+        return InternalError("internal error; search the server log for this request ID")
     headers = dict(error.headers or {})
     if "allow" in headers:
         headers["allow"] = allow_header(set(headers["allow"].split(", ")))
@@ -157,12 +157,12 @@ _PROBLEM_BY_STATUS: dict[int, type[Problem]] = {
 
 
 def _missing_param_errors(detail: str) -> Sequence[tuple[str, str]]:
-    """Point at a parameter that was left out: the framework says so in words only."""
+    """Return a field error for each missing parameter, which the framework names only in its message."""
     found = _MISSING_PARAM.match(detail)
     if found is None:
         return []
     source, key = found.groups()
-    return [(f"?{key}" if source == "query" else f"{source}:{key}", "it must be given")]
+    return [(f"?{key}" if source == "query" else f"{source}:{key}", "required")]
 
 
 def _pointers(extra: object) -> Sequence[tuple[str, str]]:
@@ -175,7 +175,7 @@ def _pointers(extra: object) -> Sequence[tuple[str, str]]:
 
 
 def _pointer(error: Mapping[str, object]) -> str:
-    """Spell where an error is: a JSON pointer (RFC 6901) into the body, or `?name` for a query parameter."""
+    """Return a JSON pointer (RFC 6901) into the body, or `?name` for a query parameter."""
     key = str(error.get("key", ""))
     if error.get("source") == "query":
         return f"?{key}"

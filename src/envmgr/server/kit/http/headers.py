@@ -1,4 +1,4 @@
-"""What the headers of a request may say, and what those of every answer do."""
+"""Request header checks and default response headers."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     Headers = dict[bytes, bytes]
 
 API_VERSION = b"1"
-"""The version of the API, on every answer: clients say by it whether they and the server go together."""
+"""API version sent with every response; clients use it to check compatibility."""
 
 MAX_BODY_BYTES = 2**20
 MAX_LOCK_BODY_BYTES = 7 * 2**20
-"""A lock of 5 MiB, as the JSON string that it travels in."""
+"""Limit for a 5 MiB lock file, encoded as a JSON string."""
 
 DEFAULT_HEADERS = (
     (b"alm-api", API_VERSION),
@@ -45,7 +45,7 @@ _SINGLETON_HEADERS = frozenset(
         b"transfer-encoding",
     }
 )
-"""Where two of these disagree, one part of a system believes the first, and another the second."""
+"""Headers that must not repeat: a proxy and the server could use different values."""
 _FORM_PATHS = frozenset({"/auth/token"})
 _METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 _JSON = frozenset({b"application/json"})
@@ -55,7 +55,7 @@ _LENGTH = re.compile(rb"\d{1,15}")
 
 
 def with_defaults(pairs: Sequence[tuple[bytes, bytes]]) -> Sequence[tuple[bytes, bytes]]:
-    """Return an answer's own headers and those that every answer has, where it does not say otherwise."""
+    """Return response headers completed with the defaults."""
     own = {name for name, _ in pairs}
     if own.isdisjoint(_DEFAULT_HEADER_NAMES):
         return [*pairs, *DEFAULT_HEADERS]
@@ -63,45 +63,47 @@ def with_defaults(pairs: Sequence[tuple[bytes, bytes]]) -> Sequence[tuple[bytes,
 
 
 def require_singletons(pairs: Iterable[tuple[bytes, bytes]]) -> None:
-    """Raise Malformed where a header came twice that has one value."""
+    """Raise BadRequest if a single-valued header is repeated."""
     seen: set[bytes] = set()
     for name, _ in pairs:
         if name in seen and name in _SINGLETON_HEADERS:
-            raise BadRequest(f"send one {name.decode()} header, not several")
+            raise BadRequest(f"duplicate {name.decode()} header")
         seen.add(name)
 
 
 def require_printable_path(path: str) -> None:
-    """Raise NotFound for a path with characters that nothing here is named with."""
+    """Raise NotFound if a path has characters that no resource name allows."""
     if not _PATH.fullmatch(path):
-        raise NotFound("there is nothing here")
+        raise NotFound("not found")
 
 
 def body_limit_for(path: str) -> int:
-    """Return how many bytes a body may have."""
+    """Return the maximum body size of a request, in bytes."""
     return MAX_LOCK_BODY_BYTES if "/versions" in path else MAX_BODY_BYTES
 
 
 def check_content_length(headers: Headers, limit: int) -> None:
-    """Raise TooLarge for a body that says of itself that it is."""
+    """Raise TooLarge if Content-Length exceeds the limit."""
     length = headers.get(b"content-length")
     if length is None:
         return
     if not _LENGTH.fullmatch(length):
-        raise BadRequest("the Content-Length is no length")
+        raise BadRequest("invalid Content-Length")
     if int(length) > limit:
         raise too_large(limit)
 
 
 def require_content_type(method: str, path: str, headers: Headers) -> None:
-    """Raise UnsupportedMedia for a body in a format that is not read here."""
+    """Raise UnsupportedMedia if the content type is not accepted."""
     given = headers.get(b"content-type", b"")
     if given == b"application/json" or method not in _METHODS_WITH_BODY or not has_body(headers):
         return
     media, _, parameters = given.lower().partition(b";")
     if media.strip() in _accepted_types(method, path) and _UTF8.fullmatch(parameters.strip()):
         return
-    raise UnsupportedMedia("send application/json, in UTF-8", headers={"accept": "application/json"})
+    raise UnsupportedMedia(
+        "expected Content-Type: application/json; charset=utf-8", headers={"accept": "application/json"}
+    )
 
 
 def _accepted_types(method: str, path: str) -> frozenset[bytes]:
@@ -111,23 +113,25 @@ def _accepted_types(method: str, path: str) -> frozenset[bytes]:
 
 
 def has_body(headers: Headers) -> bool:
-    """Say whether a body comes with these headers."""
+    """Return whether the headers announce a body."""
     return headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in headers
 
 
 def too_large(limit: int) -> TooLarge:
-    """Say how large a body may be."""
-    return TooLarge(f"a body may have {limit // 2**20} MiB here", headers={"connection": "close"})
+    """Return the problem for a body that exceeds the limit."""
+    return TooLarge(f"request body exceeds {limit // 2**20} MiB", headers={"connection": "close"})
 
 
 def bearer_token(headers: Headers) -> str:
-    """Return the token that a request brings. Raise Unauthenticated."""
+    """Return the bearer token of a request. Raise Unauthenticated."""
     header = headers.get(b"authorization")
     if header is None:
         raise Unauthenticated(
-            "send Authorization: Bearer with a token of POST /auth/login, or an API key; /docs describes the API"
+            "missing Authorization header: send `Bearer <token>` from POST /auth/login, or an API key (see /docs)"
         )
     scheme, _, token = header.partition(b" ")
     if scheme.lower() != b"bearer" or not token.isascii():
-        raise Unauthenticated("the Authorization header holds no bearer token", error="invalid_request")
+        raise Unauthenticated(
+            "invalid Authorization header: expected a bearer token", error="invalid_request"
+        )
     return token.strip().decode()

@@ -1,4 +1,4 @@
-"""Whether the server is alive, whether it is ready, and its metrics: for machines that look every few seconds."""
+"""Liveness, readiness and metrics endpoints."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from envmgr.server.kit.telemetry.metrics import Metrics
 
 CHECK_TIMEOUT_SECONDS = 2.0
-"""Seconds that a check may take."""
+"""Seconds allowed for a check."""
 _UNAUTHENTICATED: dict[str, Any] = {"tags": ["health"], "opt": {"scope": None}, "security": []}
 
 
 class NotReady(ServiceUnavailable):
-    """Requests should go elsewhere for now."""
+    """The server must not receive requests now."""
 
     slug, title = "not-ready", "Not ready"
 
@@ -36,13 +36,13 @@ class NotReady(ServiceUnavailable):
 
 
 class Liveness(Struct, frozen=True):
-    """The process answers."""
+    """The liveness response."""
 
     status: Literal["alive"] = "alive"
 
 
 class CheckResult(Struct, frozen=True):
-    """How one part of the server is."""
+    """The result of one check."""
 
     name: str
     ok: bool
@@ -50,7 +50,7 @@ class CheckResult(Struct, frozen=True):
 
 
 class Readiness(Struct, frozen=True):
-    """Every part of the server is as it should be."""
+    """The readiness response."""
 
     status: Literal["ready"]
     checks: tuple[CheckResult, ...]
@@ -58,7 +58,7 @@ class Readiness(Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A look at one part: says how it is, in a few words, or raises Unavailable."""
+    """A named check: returns a short status, or raises ServiceUnavailable."""
 
     name: str
     run: Callable[[], Awaitable[str]]
@@ -66,7 +66,7 @@ class Check:
 
 @dataclass(slots=True)
 class Health:
-    """What there is to check, and to measure just before somebody reads the metrics."""
+    """The checks to run, and the gauges to update before metrics are rendered."""
 
     metrics: Metrics
     checks: list[Check] = field(default_factory=list)
@@ -74,9 +74,9 @@ class Health:
     is_stopping: bool = False
 
     async def ready(self) -> Readiness:
-        """Check everything. Raise NotReady, with what was found."""
+        """Run all checks. Raise NotReady with their results."""
         if self.is_stopping:
-            raise NotReady("the server is stopping")
+            raise NotReady("shutting down")
         findings = tuple(await asyncio.gather(*map(_run_check, self.checks)))
         bad = [f"{finding.name}: {finding.detail}" for finding in findings if not finding.ok]
         if bad:
@@ -90,9 +90,9 @@ class Health:
 
 
 def routes(health: Health) -> list[Any]:
-    """Make the handlers."""
+    """Create the route handlers."""
 
-    @get("/healthz", operation_id="getHealth", summary="Is the process alive?", **_UNAUTHENTICATED)
+    @get("/healthz", operation_id="getHealth", summary="Liveness probe", **_UNAUTHENTICATED)
     async def alive(request: HttpRequest) -> Liveness:
         require_known_params(request)
         return Liveness()
@@ -100,14 +100,14 @@ def routes(health: Health) -> list[Any]:
     @get(
         "/readyz",
         operation_id="getReadiness",
-        summary="Should requests come here?",
-        description="Looks at the databases, the events on their way, and the audit.",
+        summary="Readiness probe",
+        description="Checks databases, event delivery and the audit log.",
         responses={
             503: ResponseSpec(
                 ProblemDocument,
                 generate_examples=False,
                 media_type=PROBLEM_JSON,
-                description="Not for now; `checks` says why.",
+                description="Not ready; see `checks`.",
             )
         },
         **_UNAUTHENTICATED,
@@ -119,7 +119,7 @@ def routes(health: Health) -> list[Any]:
     @get(
         "/metrics",
         operation_id="getMetrics",
-        summary="What the server counts, for Prometheus",
+        summary="Prometheus metrics",
         media_type="text/plain",
         **_UNAUTHENTICATED,
     )
@@ -134,6 +134,6 @@ async def _run_check(check: Check) -> CheckResult:
     try:
         return CheckResult(check.name, True, await asyncio.wait_for(check.run(), CHECK_TIMEOUT_SECONDS))
     except TimeoutError:
-        return CheckResult(check.name, False, f"no answer within {CHECK_TIMEOUT_SECONDS:g} s")
-    except Exception as error:  # noqa: BLE001 - whatever it is, the part is not well
+        return CheckResult(check.name, False, f"timed out after {CHECK_TIMEOUT_SECONDS:g} s")
+    except Exception as error:  # noqa: BLE001 - any error of a check means that the part is unhealthy
         return CheckResult(check.name, False, getattr(error, "detail", type(error).__name__))

@@ -1,7 +1,7 @@
-"""Answers as the API gives them: a value, encoded when it is made, with its status and headers.
+"""JSON responses, encoded when they are created.
 
-The framework's own `Response` can do more (cookies, background tasks, other media types), and takes a fifth of the
-time of a small request for it.
+The framework's own `Response` supports more (cookies, background tasks, other media types), and takes a fifth of the
+time of a small request.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ _encode = msgspec.json.Encoder().encode
 
 
 class JsonResponse(Response[T]):
-    """A value as JSON; None as no body at all, for a status that has none.
+    """A JSON response; None sends no body.
 
-    It is its own ASGI application. The status and the headers that a route declares play no part.
+    It is its own ASGI application. The status and headers declared by a route are ignored.
     """
 
     def __init__(
         self, value: T | None, status: int = 200, headers: Iterable[tuple[bytes, bytes]] = ()
     ) -> None:
-        # Nothing of `Response.__init__` is wanted: what it prepares is what takes the time.
+        # `Response.__init__` is skipped on purpose: what it prepares is what takes the time.
         if value is None:
             self._body, self._headers = b"", [*headers]
         else:
@@ -39,10 +39,10 @@ class JsonResponse(Response[T]):
         self._status = status
 
     def to_asgi_response(self, *_: Any, **__: Any) -> Any:
-        """Return the application that answers."""
+        """Return the ASGI application that sends the response."""
         return self
 
     async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
-        """Answer."""
+        """Send the response."""
         await send({"type": "http.response.start", "status": self._status, "headers": self._headers})
         await send({"type": "http.response.body", "body": self._body})

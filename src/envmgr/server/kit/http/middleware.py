@@ -1,7 +1,7 @@
-"""The door that every request comes through before any routing: who is it, what does it bring, how long does it take.
+"""ASGI middleware: authentication, request limits, idempotency and access logging.
 
-Pure ASGI (https://asgi.readthedocs.io/en/latest/specs/www.html), around the whole application, so that nothing
-answers without it.
+Pure ASGI (https://asgi.readthedocs.io/en/latest/specs/www.html), around the whole application, so that every response
+passes through it.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ if TYPE_CHECKING:
     from envmgr.server.kit.telemetry.tracing import Tracing
 
 BODY_CHUNK_TIMEOUT_SECONDS = 20.0
-"""Seconds that may pass between two pieces of a body."""
+"""Seconds allowed between two chunks of a body."""
 BODY_TIMEOUT_SECONDS = 120.0
-"""Seconds in which a whole body must have come."""
+"""Seconds allowed for a whole body."""
 
 PUBLIC_PATHS = frozenset(
     {
@@ -59,18 +59,17 @@ PUBLIC_PATHS = frozenset(
     }
 )
 LOGOUT_PATH = "/auth/logout"
-"""Takes a refresh token as well as a credential."""
+"""Accepts a refresh token in place of a credential."""
 DENIAL_BURST, DENIAL_RATE_PER_SECOND = 2000, 20
-"""Refusals without a valid credential, of one address at once and in the long run, that are told apart and written
-down; what comes beyond is 429."""
+"""Unauthenticated denials recorded per client network, at once and in the long run; further ones get 429."""
 _MUTATING_METHODS = frozenset({"PUT", "PATCH", "DELETE"})
 _DENIED_STATUSES = frozenset({401, 403})
 
 
 class RequestMiddleware:
-    """Lets requests in."""
+    """Authenticate, limit, observe and dispatch every request."""
 
-    def __init__(  # noqa: PLR0913 - the options are independent of each other, and named
+    def __init__(  # noqa: PLR0913 - independent options, all keyword-only
         self,
         application: Application,
         authenticator: Authenticator,
@@ -94,7 +93,7 @@ class RequestMiddleware:
         self._in_flight_keys: set[tuple[str, bytes]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle a connection, as ASGI has it."""
+        """Handle an ASGI connection."""
         if scope["type"] != "http":
             await self.application(scope, receive, send)
         elif self._tracing is None or scope["path"] in PROBE_PATHS:
@@ -111,7 +110,7 @@ class RequestMiddleware:
             span.end(visit.info, visit.status)
 
     async def authorize(self, cycle: _RequestCycle) -> RequestContext | None:
-        """Return the context of a request that may go on; None where no credential is asked for."""
+        """Return the context of an authenticated request; None for a public path."""
         seen = cycle.info
         if len(cycle.headers) != len(cycle.scope["headers"]):
             headers.require_singletons(cycle.scope["headers"])
@@ -128,7 +127,7 @@ class RequestMiddleware:
         return RequestContext(principal=principal, request_id=seen.request_id, traceparent=seen.traceparent)
 
     async def dispatch(self, cycle: _RequestCycle, context: RequestContext | None) -> None:
-        """Hand a request on; of those with the same Idempotency-Key, one at a time."""
+        """Dispatch a request; requests with equal Idempotency-Keys run one at a time."""
         key = cycle.headers.get(b"idempotency-key")
         if key is None or context is None:
             await self.application(cycle.scope, cycle.receive, cycle.send)
@@ -136,7 +135,7 @@ class RequestMiddleware:
         running = (context.principal.actor, key)
         if running in self._in_flight_keys:
             raise IdempotencyKeyInUse(
-                "the first request with this key has no answer yet: ask again in a moment"
+                "a request with this Idempotency-Key is still in progress; retry shortly"
             )
         self._in_flight_keys.add(running)
         try:
@@ -150,17 +149,19 @@ class RequestMiddleware:
             and cycle.info.method in _MUTATING_METHODS
             and b"if-match" not in cycle.headers
         ):
-            raise PreconditionRequired('send If-Match with the ETag that you saw, or If-Match: "*" for any')
+            raise PreconditionRequired(
+                "send If-Match with the resource's ETag, or If-Match: * to skip the check"
+            )
 
 
 class _RequestCycle:
-    """One request on its way through the door and back."""
+    """One request and its response."""
 
     def __init__(self, middleware: RequestMiddleware, scope: Scope, receive: Receive, send: Send) -> None:
         given = dict(scope["headers"])
         peer, port = scope.get("client") or ("", 0)
         client = middleware.trusted_proxies.client_address(peer, scope["headers"])
-        # Behind the door, HEAD is GET: whoever speaks HTTP below leaves the body of the answer out.
+        # HEAD is handled as GET: the HTTP server leaves out the response body.
         self._is_head = scope["method"] == "HEAD"
         self.scope = {
             **scope,
@@ -188,7 +189,7 @@ class _RequestCycle:
         self._finished = False
 
     async def run(self) -> None:
-        """Let the request in, and its answer out; whatever is not answered inside is answered here."""
+        """Run the request; whatever is not handled inside is answered here."""
         try:
             if self.info.method == "OPTIONS" and await self._handle_preflight():
                 return
@@ -198,26 +199,24 @@ class _RequestCycle:
             await self._middleware.dispatch(self, context)
         except Problem as problem:
             await self._reject(problem)
-        except Exception as error:  # noqa: BLE001 - the last place that can turn a bug into an answer
+        except Exception as error:  # noqa: BLE001 - last resort: turns any bug into a response
             self._middleware.observer.on_error(self.info, error)
-            await self._reject(
-                InternalError("something went wrong here; the log has it under this request's id")
-            )
+            await self._reject(InternalError("internal error; search the server log for this request ID"))
         finally:
             self.info.route = self.scope.get("path_template", "")
             self._middleware.observer.on_response(self.info, self.status, time.perf_counter() - self._started)
 
     async def receive(self) -> Message:
-        """Bring the next piece of the request's body, unless it is too much or too late."""
+        """Return the next body chunk, within the limits of size and time."""
         if self._finished:
             return {"type": "http.disconnect"}
         try:
             async with asyncio.timeout(self._receive_timeout()):
                 message = await self._receive()
         except TimeoutError:
-            raise RequestTimeout("the body came too slowly: send it without long breaks") from None
+            raise RequestTimeout("timed out reading the request body") from None
         if message["type"] == "http.disconnect" and self._body_pending and headers.has_body(self.headers):
-            raise BadRequest("the connection ended before the body did")
+            raise BadRequest("connection closed before the body was complete")
         self._body_bytes += len(message.get("body", b""))
         if self._body_bytes > self.limit:
             raise headers.too_large(self.limit)
@@ -225,14 +224,14 @@ class _RequestCycle:
         return message
 
     def _receive_timeout(self) -> float | None:
-        """Say how long to wait for a piece: each has its time, and the whole body; nothing else has."""
+        """Return the seconds to wait for the next message; None once the body is complete."""
         if not self._body_pending:
             return None
         left = self._started + BODY_TIMEOUT_SECONDS - time.perf_counter()
         return max(0, min(self._middleware.body_chunk_timeout, left))
 
     async def send(self, message: Message) -> None:
-        """Send a piece of the answer, with what every answer has."""
+        """Send a response message, with the default headers."""
         if self._finished:
             return
         if message["type"] != "http.response.start":
@@ -240,13 +239,17 @@ class _RequestCycle:
             return
         self._attach_problem(self.scope.get(SCOPE_PROBLEM))
         if message["status"] in _DENIED_STATUSES and not await self._record_denial(message["status"]):
-            await self._send_problem(TooManyRequests("too many requests were refused: wait", retry_after=60))
+            await self._send_problem(
+                TooManyRequests(
+                    "too many denied requests from this address; retry after Retry-After", retry_after=60
+                )
+            )
             self._finished = True
             return
         await self._send_start(message)
 
     async def _record_denial(self, status: int) -> bool:
-        """Have a refusal written down; return False where an address has had more than its share of them."""
+        """Record a denial; return False if the client network exceeded its quota."""
         if not self.info.actor and not self._middleware.denial_limiter.allow(
             client_network(self.info.client)
         ):
@@ -263,14 +266,14 @@ class _RequestCycle:
             and headers.has_body(self.headers)
             and not any(name == b"connection" for name, _ in given)
         ):
-            # What is left of the body is not read: the connection ends with the answer.
+            # The rest of the body stays unread: the connection closes after the response.
             given.append((b"connection", b"close"))
         message["headers"] = given
         await self._send(message)
 
     async def _send_body(self, message: Message) -> None:
         if self._is_head:
-            # An answer that would go on for ever, too, ends with its head.
+            # A streaming response, too, is logged when its head is sent.
             self._finished = True
             message = {"type": "http.response.body", "body": b""}
         await self._send(message)
@@ -294,7 +297,9 @@ class _RequestCycle:
         self.scope[SCOPE_PROBLEM] = problem
         self._attach_problem(problem)
         if problem.status in _DENIED_STATUSES and not await self._record_denial(problem.status):
-            problem = TooManyRequests("too many requests were refused: wait", retry_after=60)
+            problem = TooManyRequests(
+                "too many denied requests from this address; retry after Retry-After", retry_after=60
+            )
         await self._send_problem(problem)
 
     async def _send_problem(self, problem: Problem) -> None:
@@ -306,7 +311,7 @@ class _RequestCycle:
 
 
 def _is_public(method: str, path: str, headers: dict[bytes, bytes]) -> bool:
-    """Say whether a request needs no credential."""
+    """Return whether a request needs no credential."""
     if method == "OPTIONS" or path in PUBLIC_PATHS:
         return True
     return path == LOGOUT_PATH and b"authorization" not in headers

@@ -1,4 +1,4 @@
-"""Which methods a resource has, for who asks by OPTIONS (RFC 9110, section 9.3.7)."""
+"""OPTIONS handlers (RFC 9110, section 9.3.7)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def options_handlers(handlers: Sequence[Any]) -> list[Any]:
-    """Make the handlers of OPTIONS for all paths of these: the framework's own know one method each."""
+    """Create OPTIONS handlers for all paths of these routes; the framework's own list one method each."""
     methods: dict[str, set[str]] = {}
     for handler in handlers:
         for path in handler.paths:
@@ -20,7 +20,7 @@ def options_handlers(handlers: Sequence[Any]) -> list[Any]:
 
 
 def allow_header(methods: set[str]) -> str:
-    """Spell an Allow header: what is answered to GET is answered to HEAD, without the body."""
+    """Return the Allow header; GET implies HEAD."""
     heads = {"HEAD"} if "GET" in methods else set()
     return ", ".join(sorted({*methods, *heads, "OPTIONS"}))
 

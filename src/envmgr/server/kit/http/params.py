@@ -1,4 +1,4 @@
-"""Query parameters that operations share."""
+"""Query parameters shared by operations."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from litestar.params import Parameter
 
 from envmgr.server.kit.common.pages import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
 
-Limit = Annotated[int, Parameter(ge=1, le=MAX_PAGE_SIZE, description="How many items at most.")]
+Limit = Annotated[int, Parameter(ge=1, le=MAX_PAGE_SIZE, description="Maximum number of items to return.")]
 
 Cursor = Annotated[
-    str | None, Parameter(max_length=1000, description="From the `Link` header of the page before.")
+    str | None, Parameter(max_length=1000, description="Cursor from the previous page's `Link` header.")
 ]
 
 
 def param_from(field: Any, description: str) -> Any:
-    """Make of a field of the contract a parameter that holds the same: within `… | None`, it would be forgotten."""
+    """Return a query parameter with the constraints of a contract field, which `… | None` would lose."""
     meta = get_args(field)[1]
     return Parameter(
         pattern=meta.pattern,
@@ -29,13 +29,13 @@ def param_from(field: Any, description: str) -> Any:
 
 
 def sort_param(*fields: str) -> Any:
-    """Make the parameter by which a list can be sorted: by these fields, which its `Listing` knows."""
+    """Return the sort parameter for these fields."""
     choices = [sign + field for field in fields for sign in ("", "-")]
-    # What is none of these is refused where the list is read, which says which there are.
+    # Unknown fields are refused where the list is read, which names the allowed ones.
     return Parameter(
         max_length=40,
         schema_extra={"enum": choices},
-        description="A field; with `-` before it, newest or highest first.",
+        description="Sort field; prefix with `-` for descending order.",
     )
 
 

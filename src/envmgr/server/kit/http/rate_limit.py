@@ -1,4 +1,4 @@
-"""What somebody may do now and then, but not for ever: token buckets, one each, in a bounded memory."""
+"""Token-bucket rate limiting in bounded memory."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 MAX_BUCKETS = 10_000
-"""Buckets; the one that was not used for longest goes first."""
+"""Least recently used buckets are evicted beyond this number."""
 
 
 class RateLimiter:
-    """Lets each name do something `burst` times at once, and `per_second` times in the long run."""
+    """Allow each key a burst, and `per_second` in the long run."""
 
     def __init__(self, burst: float, per_second: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._burst = burst
@@ -23,7 +23,7 @@ class RateLimiter:
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def allow(self, key: str) -> bool:
-        """Say whether it may be done once more, and count it."""
+        """Return whether the key is within its limit, and count the use."""
         now = self._clock()
         left, at = self._buckets.pop(key, (self._burst, now))
         left = min(self._burst, left + (now - at) * self._per_second)

@@ -25,18 +25,18 @@ _ETAG = re.compile(r'(?:^|,)[ \t]*"([^"]*)"[ \t]*(?=,|$)')
 
 
 def request_context(request: HttpRequest) -> RequestContext:
-    """Return who asks, with the condition (`If-Match`) that they make."""
+    """Return the caller's context with its If-Match condition."""
     scope: Mapping[str, Any] = request.scope
     context: RequestContext = scope[SCOPE_CONTEXT]
     header = header_value(request, b"if-match")
     if header is None or header == b"*":
         return context
-    # Whatever else it holds, a weak tag too, is none that was ever given out.
+    # Anything else, a weak tag included, never matches an ETag of this server.
     return msgspec.structs.replace(context, if_match=frozenset(_ETAG.findall(header.decode("latin-1"))))
 
 
 async def idempotent_context(request: HttpRequest) -> RequestContext:
-    """Return who posts, with their Idempotency-Key."""
+    """Return the caller's context with its Idempotency-Key."""
     context = request_context(request)
     header = header_value(request, b"idempotency-key")
     if header is None:
@@ -44,7 +44,7 @@ async def idempotent_context(request: HttpRequest) -> RequestContext:
     match = _IDEMPOTENCY_KEY.fullmatch(header.decode("latin-1"))
     if match is None:
         raise BadRequest(
-            "an Idempotency-Key has 1 to 255 printable ASCII characters, in quotes or without blanks"
+            "invalid Idempotency-Key: 1 to 255 printable ASCII characters, quoted or without spaces"
         )
     said = f"{request.method} {request.url.path}?{request.url.query}\n".encode() + await request.body()
     key = Idempotency(match[1] or match[2], hashlib.sha256(said).hexdigest())
@@ -58,50 +58,51 @@ def page_request(
     sort: str | None,
     **filters: str | int | None,
 ) -> PageRequest:
-    """Return which part of a list is asked for; a parameter that means nothing here is an error."""
+    """Return the requested page of a list. Raise InvalidFields for unknown parameters."""
     require_known_params(request, "limit", "cursor", "sort", *filters)
     given = {name: value for name, value in filters.items() if value is not None}
     for name in set(request.query_params) & (set(filters) - set(given)):
-        # The framework reads `null` where a number may be left out, and the filter would be lost.
+        # The framework reads `null` as omitted where a number is optional; the filter would be lost.
         if str(request.query_params[name]).lower() == "null":
-            raise InvalidFields("null is no value to look for", errors=[(f"?{name}", "leave it out for any")])
+            raise InvalidFields("filters cannot be null", errors=[(f"?{name}", "omit the parameter")])
     return PageRequest(limit, cursor, sort, given)
 
 
 def require_known_params(request: HttpRequest, *names: str) -> None:
-    """Raise InvalidFields for query parameters other than these, and for empty ones: nobody means those."""
+    """Raise InvalidFields for unknown, empty or duplicate query parameters."""
     empty = [name for name, value in request.query_params.items() if value == ""]
     if empty:
         raise InvalidFields(
-            "some query parameters are empty",
-            errors=[(f"?{name}", "give it a value, or leave it out") for name in empty],
+            "empty query parameters",
+            errors=[(f"?{name}", "set a value or omit it") for name in empty],
         )
     names_given = [name for name, _ in request.query_params.multi_items()]
     doubled = sorted({name for name in names_given if names_given.count(name) > 1})
     if doubled:
         raise InvalidFields(
-            "some query parameters come twice", errors=[(f"?{name}", "say it once") for name in doubled]
+            "duplicate query parameters", errors=[(f"?{name}", "send it once") for name in doubled]
         )
     unknown = [name for name in request.query_params if name not in names]
     if unknown:
         choices = ", ".join(names) or "none"
         raise InvalidFields(
-            "some query parameters mean nothing here",
+            "unknown query parameters",
             errors=[(f"?{name}", f"one of: {choices}") for name in unknown],
         )
 
 
 def header_value(request: HttpRequest, name: bytes) -> bytes | None:
-    """Return what a header says; of one that came in several lines, the last."""
+    """Return a header's value; the last one if repeated."""
     scope: Mapping[str, Any] = request.scope
     value: bytes | None = scope[SCOPE_HEADERS].get(name)
     return value
 
 
 async def require_scope(request: HttpRequest) -> None:
-    """Let in who has the scope that an operation `needs`, before its body is looked at; None needs only a credential.
+    """Raise Forbidden unless the caller has the operation's `scope`; None needs only a credential.
 
-    For `before_request`: a guard of the framework does the same, but costs a copy of the handler each time.
+    Used as `before_request`, so it runs before the body is read: a guard of the framework would copy the handler each
+    time.
     """
     scope: Mapping[str, Any] = request.scope
     context: RequestContext | None = scope.get(SCOPE_CONTEXT)
@@ -110,6 +111,6 @@ async def require_scope(request: HttpRequest) -> None:
     scope_needed = request.route_handler.opt["scope"]
     if scope_needed is not None and scope_needed not in context.principal.scopes:
         raise Forbidden(
-            f"this needs the scope {scope_needed}, which {context.principal.actor} does not have",
+            f"missing scope {scope_needed} (authenticated as {context.principal.actor})",
             required_scope=scope_needed,
         )

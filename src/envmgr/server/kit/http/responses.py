@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 def resource_response(request: HttpRequest, value: T, etag: str) -> Response[T]:
-    """Show a resource and the name of its state; nothing but that to who has this state of it already."""
+    """Return a resource with its ETag, or 304 if the client has it."""
     tag = _quote_etag(etag)
     if header_value(request, b"if-none-match") is not None and _etag_matches(_if_none_match(request), tag):
         return JsonResponse(None, 304, [(b"etag", tag)])
@@ -29,7 +29,7 @@ def resource_response(request: HttpRequest, value: T, etag: str) -> Response[T]:
 
 
 def _if_none_match(request: HttpRequest) -> bytes:
-    """Return the tags of If-None-Match: a list, so that it may come in several lines."""
+    """Return the ETags of If-None-Match, which may be repeated."""
     return b",".join([line for name, line in request.scope["headers"] if name == b"if-none-match"])
 
 
@@ -38,13 +38,13 @@ def _quote_etag(etag: str) -> bytes:
 
 
 def _etag_matches(header: bytes, tag: bytes) -> bool:
-    """Say whether a tag is among those of If-None-Match; what made it weak on its way does not count."""
+    """Return whether an ETag matches If-None-Match, by weak comparison."""
     tags = {each.strip().removeprefix(b"W/") for each in header.split(b",")}
     return tag in tags or b"*" in tags
 
 
 def result_response(result: Result[T], location: str, etag: str | None = None) -> Response[T]:
-    """Answer with what a call created, or found."""
+    """Return the response for a created (201) or existing (200) resource."""
     headers = [] if etag is None else [(b"etag", _quote_etag(etag))]
     if result.replayed:
         headers.append((b"idempotent-replayed", b"true"))
@@ -54,13 +54,13 @@ def result_response(result: Result[T], location: str, etag: str | None = None) -
 
 
 def page_response(request: HttpRequest, page: Page[T]) -> Response[list[T]]:
-    """Answer with a page; the `Link` header says where the next one is."""
+    """Return a page with a `Link` header to the next one."""
     headers = [(b"link", next_link(request, page.next).encode())] if page.next else []
     return JsonResponse(list(page.items), headers=headers)
 
 
 def next_link(request: HttpRequest, cursor: str) -> str:
-    """Spell the `Link` to the page that begins at a cursor (RFC 8288)."""
+    """Return the `Link` header value for the next page (RFC 8288)."""
     url = request.url.with_replacements(query=_query(request.query_params.dict(), cursor))
     return f'<{url.path}?{url.query}>; rel="next"'
 

@@ -1,7 +1,7 @@
-"""HTTP on a socket: uvicorn (https://uvicorn.dev), and on top of it what a server that strangers can reach must limit.
+"""HTTP server: uvicorn (https://uvicorn.dev) with limits on headers, connections and time.
 
-The head of a request has a size and a time in which it must have arrived; connections are so many, and when one
-more comes, the one that has been idle longest makes room for it. Bodies are limited by `kit.door`.
+Request heads have a maximum size and a deadline; connections are limited in number, and a new one evicts the one that
+has been idle longest. Bodies are limited by `kit.http.middleware`.
 """
 
 from __future__ import annotations
@@ -33,38 +33,38 @@ if TYPE_CHECKING:
 
 MAX_URL_BYTES = 8 * 1024
 MAX_HEAD_BYTES = 16 * 1024
-"""Bytes of a request before its body."""
+"""Maximum size of a request head."""
 MAX_DISCARDED_BYTES = headers.MAX_LOCK_BODY_BYTES + 2 * 2**20
-"""Bytes that are let in, unread, after a last answer: as much as the largest body that is taken has, and some. Most
-clients send all of it before they read what was answered."""
+"""Input discarded after a final response: somewhat more than the largest allowed body, since most clients send all
+of it before they read the response."""
 HEAD_TIMEOUT_SECONDS = 10.0
 GRACEFUL_SHUTDOWN_SECONDS = 5
-"""Seconds that running requests are given when the server stops."""
+"""Seconds that in-flight requests have at shutdown."""
 BACKLOG = 2048
-"""Connections that wait to be accepted."""
+"""Connections waiting to be accepted."""
 RESERVED_FILE_DESCRIPTORS = 200
-"""Open files beside connections: databases, logs."""
+"""File descriptors kept for databases and logs."""
 
 
 class AddressError(EnvmgrError):
-    """The server cannot listen there; the message says why, and the way out."""
+    """The server cannot listen on the address."""
 
 
 class UrlTooLong(Problem):
-    """The URL is longer than any that means something."""
+    """The URL exceeds the limit."""
 
-    slug, title, status = "url-too-long", "URL too long", 414
+    slug, title, status = "url-too-long", "URI too long", 414
 
 
 class HeadersTooLarge(Problem):
-    """The head of a request is larger than any that means something."""
+    """The request head exceeds the limit."""
 
     slug, title, status = "headers-too-large", "Request header fields too large", 431
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionLimits:
-    """What connections may take."""
+    """Connection limits."""
 
     keep_alive: int = 75
     connections: int = 1000
@@ -72,7 +72,7 @@ class ConnectionLimits:
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """Take an address. Raise AddressError."""
+    """Bind a listening socket. Raise AddressError."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         family, _, _, _, address = found[0]
@@ -80,14 +80,14 @@ def bind(host: str, port: int) -> socket.socket:
     except OSError as error:
         raise AddressError(
             f"cannot listen on {host}:{port}: {error.strerror or error}",
-            "choose another address with --host and --port",
+            "pass another --host or --port",
         ) from error
     listener.setblocking(False)
     return listener
 
 
 class LimitedProtocol(HttpToolsProtocol):
-    """One connection, within limits."""
+    """HTTP/1.1 protocol of one connection, with limits."""
 
     def __init__(self, limits: ConnectionLimits, **options: Any) -> None:
         super().__init__(**options)
@@ -100,22 +100,22 @@ class LimitedProtocol(HttpToolsProtocol):
         self._rejection: Problem | None = None
         self._discarded_bytes = 0
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
-        """Begin; the first request's head has its time from now on."""
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # uvicorn's signature
+        """Start the connection and the deadline of the first request head."""
         corked = BufferedTransport(transport, self.loop, lambda: self._peer_still_sending)
         super().connection_made(cast("asyncio.Transport", corked))
         if len(self.connections) > self.limits.connections and not self._evict_idle():
-            self._reject(ServiceUnavailable("too many connections at the moment"))
+            self._reject(ServiceUnavailable("connection limit reached"))
             return
         self._start_head_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """End."""
+        """Clean up after the connection."""
         self._cancel_head_timer()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Read on."""
+        """Parse received data."""
         if self.transport.is_closing():
             self._discard(data)
             return
@@ -123,12 +123,12 @@ class LimitedProtocol(HttpToolsProtocol):
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            # Nothing here speaks another protocol: what follows the head is not read, and the answer is the last.
+            # Protocol upgrades are not supported: ignore what follows the head, and close after the response.
             self.cycle.more_body = self.cycle.keep_alive = False
             self.cycle.message_event.set()
             return
         except httptools.HttpParserError:
-            self._reject(self._rejection or BadRequest("this is no HTTP request"))
+            self._reject(self._rejection or BadRequest("malformed HTTP request"))
             return
         if self._head_open or self.is_idle:
             self._head_bytes += len(data)
@@ -138,34 +138,34 @@ class LimitedProtocol(HttpToolsProtocol):
                 self._start_head_timer()
 
     def on_message_begin(self) -> None:
-        """Begin a request."""
+        """Start a request."""
         self._head_open = True
         self._head_bytes = self._url_bytes = 0
         super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
-        """Read some of the URL."""
+        """Append to the URL, within its limit."""
         self._url_bytes += len(url)
         if self._url_bytes > MAX_URL_BYTES:
             self._abort_parsing(_too_long())
         super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Read a header."""
+        """Append a header, within the limit."""
         self._head_bytes += len(name) + len(value)
         if self._head_bytes > MAX_HEAD_BYTES:
             self._abort_parsing(_too_large())
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """Hand the request on."""
+        """Dispatch the request."""
         self._head_open = False
         self._head_bytes = 0
         self._cancel_head_timer()
         super().on_headers_complete()
 
     def on_response_complete(self) -> None:
-        """Wait for the next request."""
+        """Start the deadline of the next request head."""
         self.idle_since = self.loop.time()
         super().on_response_complete()
 
@@ -175,24 +175,24 @@ class LimitedProtocol(HttpToolsProtocol):
         return self._head_open or self._rejection is not None or (cycle is not None and cycle.more_body)
 
     def _discard(self, data: bytes) -> None:
-        """Let in what comes after the last answer; not for ever."""
+        """Discard input after a final response, up to a limit."""
         self._discarded_bytes += len(data)
         if self._discarded_bytes > MAX_DISCARDED_BYTES:
             self.transport.pause_reading()
 
     @property
     def is_idle(self) -> bool:
-        """Say whether no request is being answered."""
+        """Return whether no request is in flight."""
         cycle = self._current_cycle()
         return cycle is None or cycle.response_complete
 
     def evict(self) -> None:
-        """End, because another one needs the place."""
+        """Close this idle connection to free its slot."""
         self.connections.discard(self)
         self.transport.close()
 
     def _current_cycle(self) -> RequestResponseCycle | None:
-        return self.cycle  # None before the first request, whatever its type says
+        return self.cycle  # No request has arrived yet, although the declared type excludes None
 
     def _evict_idle(self) -> bool:
         idle = [
@@ -217,7 +217,9 @@ class LimitedProtocol(HttpToolsProtocol):
         self._head_timer = None
         if self._head_open and self.is_idle:
             self._reject(
-                RequestTimeout(f"no whole head of a request came for {self.limits.head_timeout_seconds:g} s")
+                RequestTimeout(
+                    f"timed out after {self.limits.head_timeout_seconds:g} s waiting for request headers"
+                )
             )
         elif self.is_idle:
             self.transport.close()
@@ -227,7 +229,7 @@ class LimitedProtocol(HttpToolsProtocol):
         raise ValueError(problem.title)
 
     def _reject(self, problem: Problem) -> None:
-        """Answer what never becomes a request, and end."""
+        """Send a problem for an invalid request, and close."""
         if self.transport.is_closing():
             return
         self._rejection = problem
@@ -238,7 +240,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
 
 class Server(uvicorn.Server):
-    """Serves until `should_exit` is set; signals are the business of whoever runs it."""
+    """uvicorn server that leaves signals to its caller and stops on `should_exit`."""
 
     def __init__(
         self, config: uvicorn.Config, on_started: Callable[[], None], on_stopping: Callable[[], None]
@@ -247,17 +249,17 @@ class Server(uvicorn.Server):
         self._on_started = on_started
         self._on_stopping = on_stopping
 
-    def capture_signals(self) -> AbstractContextManager[None]:  # type: ignore[override] # any context serves
-        """Leave signals alone: uvicorn would end the process by the signal, not by 0."""
+    def capture_signals(self) -> AbstractContextManager[None]:  # type: ignore[override] # any context manager serves
+        """Keep the signal handlers: uvicorn's would end the process by the signal, not with status 0."""
         return nullcontext()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin to accept connections."""
+        """Start accepting connections."""
         await super().startup(sockets)
         self._on_started()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Accept no more, and finish; answers that would go on for ever are told first."""
+        """Stop accepting connections and drain, after ending streaming responses."""
         self._on_stopping()
         await super().shutdown(sockets)
 
@@ -268,7 +270,7 @@ def create_server(
     on_started: Callable[[], None],
     on_stopping: Callable[[], None],
 ) -> Server:
-    """Make a server; `await .serve(sockets=[listener])` runs it."""
+    """Create a server; run it with `await .serve(sockets=[listener])`."""
     config = uvicorn.Config(
         application,
         http=cast("type[asyncio.Protocol]", partial(LimitedProtocol, limits)),
@@ -285,7 +287,7 @@ def create_server(
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """Return what makes the fastest event loop there is here."""
+    """Return the factory of the fastest event loop installed."""
     try:
         import uvloop
     except ImportError:
@@ -294,13 +296,11 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 
 def _too_long() -> UrlTooLong:
-    return UrlTooLong(f"a URL may have {MAX_URL_BYTES // 1024} KiB here")
+    return UrlTooLong(f"URL exceeds {MAX_URL_BYTES // 1024} KiB")
 
 
 def _too_large() -> HeadersTooLarge:
-    return HeadersTooLarge(
-        f"the header fields of a request may have {MAX_HEAD_BYTES // 1024} KiB together here"
-    )
+    return HeadersTooLarge(f"request headers exceed {MAX_HEAD_BYTES // 1024} KiB")
 
 
 def _encode_problem_response(problem: Problem) -> bytes:
@@ -318,10 +318,10 @@ def _encode_problem_response(problem: Problem) -> bytes:
 
 
 def raise_file_limit(connections: int) -> None:
-    """Let the process have as many open files as its connections need, as far as the system lets it."""
+    """Raise the open-file limit to fit the connections, as far as the system allows."""
     try:
         import resource
-    except ImportError:  # Windows has no such limit
+    except ImportError:  # Windows has no such limit.
         return
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = connections + RESERVED_FILE_DESCRIPTORS

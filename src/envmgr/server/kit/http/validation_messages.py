@@ -1,4 +1,4 @@
-"""Says in words what a value should have been, where the decoder would show a regular expression, or nothing."""
+"""Human-readable validation messages, in place of the decoder's regular expressions."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 _MESSAGES: dict[str, str] = {}
-"""What the decoder says of a text that does not match, and the words for that: written where types are declared."""
+"""Decoder messages for patterns, and their replacements, registered where types are declared."""
 
 
 def described_pattern(message: str, *, pattern: str, **rest: Any) -> Meta:
-    """Make what a text is held to: a pattern, and words for who typed one that does not match it."""
+    """Return a pattern constraint with the message to show if a value does not match."""
     _MESSAGES[f"Expected `str` matching regex {pattern!r}"] = message
     return Meta(pattern=pattern, **rest)
 
 
 def humanize(message: str) -> str:
-    """Return a message of the decoder, in words where there are some for its pattern."""
+    """Return the replacement of a decoder message, or the message itself."""
     return _MESSAGES.get(message, message)
 
 
 def enum_values(type_: Any, path: Iterable[str]) -> Sequence[str]:
-    """Return the texts that a type allows at a place of it, where it names them one by one."""
+    """Return the values that an enumeration allows at a path of a type."""
     found: inspect.Type | None = inspect.type_info(type_)
     for step in path:
         found = _inner(_unwrap(found), step)
@@ -40,7 +40,7 @@ def _inner(kind: inspect.Type | None, step: str) -> inspect.Type | None:
 
 
 def _unwrap(type_: inspect.Type | None) -> inspect.Type | None:
-    """Return a type without what is only said of it, and without that it may be left out."""
+    """Return a type without `Annotated` metadata and without `None`."""
     if isinstance(type_, inspect.Metadata):
         return _unwrap(type_.type)
     if isinstance(type_, inspect.UnionType):

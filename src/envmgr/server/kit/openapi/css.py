@@ -1,4 +1,4 @@
-"""The style sheet of pages that the server writes."""
+"""Style sheet of the API reference."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The description of the API (https://spec.openapis.org/oas/v3.1.1), made of the handlers themselves.
+"""OpenAPI document (https://spec.openapis.org/oas/v3.1.1), built from the route handlers.
 
-What the framework writes is completed here: the schemas of resources as msgspec knows them, the headers that every
-answer or method has, who may call what, and links from what was made to what can be done with it.
+The framework's document is completed with msgspec's resource schemas, headers common to responses and methods, required
+scopes, and links from created resources to their operations.
 """
 
 from __future__ import annotations
@@ -41,16 +41,16 @@ _OPENAPI_DEFAULTS = {
 _IMMUTABLE_RESOURCE_OPERATIONS = frozenset(
     {"createKey", "getKey", "createBinding", "getBinding", "getAudit", "getVersionLock", "getAppVersionLock"}
 )
-"""What shows, or makes, a resource that has a tag but does not count its changes: it has none."""
+"""Operations on immutable resources: no conditional headers."""
 _SESSION_ENDING_OPERATIONS = frozenset({"logout", "changePassword"})
-"""What ends the session that asks: whoever asks again is refused, by whatever key."""
+"""Operations that end the caller's session, so a repetition with the same key is unauthenticated."""
 _CREATED, _OK, _UNCHANGED = "201", "200", "304"
 _FIRST_PROBLEM = 400
 _OWN_HEADERS = {"401": ("Challenge",), "429": ("RetryAfter",), "503": ("RetryAfter",)}
 
 
 def build(handlers: Sequence[Any], version: str) -> Json:
-    """Describe an API that has these handlers."""
+    """Return the OpenAPI document of the handlers."""
     about = OpenAPIConfig(title="envmgr ALM", version=version, description=words.DESCRIPTION)
     application = Litestar(list(handlers), openapi_config=about, logging_config=None)
     described: Json = application.openapi_schema.to_schema()
@@ -78,12 +78,12 @@ def build(handlers: Sequence[Any], version: str) -> Json:
 
 
 def serialize(described: Json) -> bytes:
-    """Write a description as it is committed and served."""
+    """Return the document as the JSON that is committed and served."""
     return (json.dumps(described, indent=1, ensure_ascii=False) + "\n").encode()
 
 
 def routes(described: bytes) -> list[Any]:
-    """Make the handlers that show a description: to programs, and to people."""
+    """Create the routes that serve the document as JSON and as HTML."""
     opened: Json = {"tags": ["description"], "opt": {"scope": None}}
     etag = f'"{sha256(described).hexdigest()[:16]}"'
     written: list[bytes] = []
@@ -91,17 +91,17 @@ def routes(described: bytes) -> list[Any]:
     @get(
         "/openapi.json",
         operation_id="getDescription",
-        summary="Show this description, for programs",
+        summary="OpenAPI document (JSON)",
         **opened,
     )
     async def machine(request: HttpRequest) -> Response[Json]:
         require_known_params(request)
-        return Response(described, media_type="application/json", headers={"etag": etag})  # type: ignore[arg-type] # encoded already
+        return Response(described, media_type="application/json", headers={"etag": etag})  # type: ignore[arg-type] # bytes: already encoded
 
     @get(
         "/docs",
         operation_id="getDocs",
-        summary="Show this description, for people",
+        summary="API reference (HTML)",
         media_type=MediaType.HTML,
         **opened,
     )
@@ -122,7 +122,7 @@ def _handlers(application: Litestar) -> Iterator[HTTPRouteHandler]:
 
 
 def _schemas(application: Litestar) -> Json:
-    """Return the schemas of all that goes over the wire."""
+    """Return the schemas of all request and response types."""
     found: dict[str, type[Struct]] = {"ProblemDocument": ProblemDocument}
     for handler in _handlers(application):
         said = [handler.parsed_return_field.annotation]
@@ -167,7 +167,7 @@ def _complete_operation(
 
 
 def _fix_parameter(parameter: Json, handler: HTTPRouteHandler) -> None:
-    """Say of a parameter what msgspec checks: the framework forgets patterns where null is a default."""
+    """Add the constraints that msgspec checks; the framework drops patterns of nullable parameters."""
     for name, field in handler.parsed_fn_signature.parameters.items():
         alias = getattr(field.kwarg_definition, "name", None) or name
         if alias.lower() != parameter["name"].lower():
@@ -208,24 +208,24 @@ def _complete_responses(described: Json, method: str, operation: Json) -> None:
             answer["headers"] = _headers(*_names_of_headers(schemas, method, status, operation, answer))
     if method == "get" and "ETag" in answers[_OK]["headers"]:
         described_tag = _headers("ApiVersion", "RequestId", "ETag")
-        answers[_UNCHANGED] = {"description": "It is as you have it.", "headers": described_tag}
+        answers[_UNCHANGED] = {"description": "Not modified.", "headers": described_tag}
         operation["parameters"].append({"$ref": "#/components/parameters/IfNoneMatch"})
     operation["responses"] = dict(sorted(answers.items()))
     operation["responses"]["default"] = {"$ref": "#/components/responses/Problem"}
     shared["Problem"] = {
-        "description": "Any other problem.",
+        "description": "Any other error.",
         "headers": _headers("ApiVersion", "RequestId"),
         "content": {PROBLEM_JSON: _PROBLEM},
     }
 
 
 def _shared(shared: Json, status: str, answer: Json) -> str:
-    """Keep an answer under a name, the same for all that are alike."""
+    """Register a response as a shared component, and return its name."""
     for number in count(1):
         name = f"Problem{status}" + (f"-{number}" if number > 1 else "")
         if shared.setdefault(name, answer) == answer:
             return name
-    raise AssertionError  # count never ends
+    raise AssertionError  # itertools.count never ends
 
 
 def _names_of_headers(
@@ -253,12 +253,12 @@ def _headers(*names: str) -> Json:
 
 
 def header_name(name: str) -> str:
-    """Spell a header as it stands in an answer."""
+    """Return a header name as sent in responses."""
     return words.HEADER_NAMES.get(name, name)
 
 
 def _resource_schema(answer: Json) -> str:
-    """Name the schema of an answer that is one resource."""
+    """Return the schema name of a response with a single resource."""
     schema: Json = answer.get("content", {}).get("application/json", {}).get("schema", {})
     return str(schema.get("$ref", "")).rpartition("/")[2]
 
@@ -266,7 +266,7 @@ def _resource_schema(answer: Json) -> str:
 def _add_links(
     described: Json, path: str, operation: Json, operations: Mapping[str, tuple[str, str, Json]]
 ) -> None:
-    """Say what can be done with what a POST makes: all that stands below its collection, by id, tag or name."""
+    """Add links from a created resource to the operations below its collection."""
     answer = operation["responses"].get(_CREATED)
     properties = (
         described["components"]["schemas"].get(_resource_schema(answer or {}), {}).get("properties", {})
@@ -291,15 +291,15 @@ def _add_links(
 
 
 def _portable_pattern(pattern: str) -> str:
-    """Spell a pattern in the dialect of JSON Schema, where `$` is the very end.
+    """Return a pattern in the JSON Schema dialect, where `$` matches only at the end.
 
-    Surrogates are left out: no text that travels as UTF-8 has them, and most dialects cannot name them.
+    Surrogates are removed: UTF-8 text cannot contain them, and most dialects cannot express them.
     """
     return pattern.replace(r"\ud800-\udfff", "").replace(r"$(?!\n)", "$")
 
 
 def _strip_defaults(value: Any) -> Any:
-    """Leave out what says nothing, and write whole numbers as such."""
+    """Remove defaults and write integral floats as integers."""
     if isinstance(value, dict):
         return {
             key: _portable_pattern(inner)

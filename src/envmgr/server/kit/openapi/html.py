@@ -1,4 +1,4 @@
-"""The description of the API as a page for people: one document, with no script and nothing from elsewhere."""
+"""API reference as one HTML page, without scripts or external resources."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ POLICY = (
     f"default-src 'none'; style-src 'sha256-{b64encode(sha256(CSS.encode()).digest()).decode()}'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-"""What the page may load (Content-Security-Policy): its own style sheet, and nothing else."""
+"""Content-Security-Policy of the page: only its own style sheet."""
 
 _HEAD = """<!doctype html>
 <html lang="en">
@@ -34,7 +34,7 @@ _HEAD = """<!doctype html>
 
 
 def page(document: Json) -> str:
-    """Write the page."""
+    """Return the HTML page of an OpenAPI document."""
     about = document["info"]
     by_tag: dict[str, list[tuple[str, str, Json]]] = {}
     for path, item in document["paths"].items():
@@ -64,7 +64,7 @@ def _navigation(about: Json, by_tag: Mapping[str, list[tuple[str, str, Json]]]) 
         )
         parts.append(f"<h2>{escape(tag)}</h2><ul>{links}</ul>")
     parts.append(
-        '<h2>schemas</h2><ul><li><a href="#schemas"><span>All that goes over the wire</span></a></ul>'
+        '<h2>schemas</h2><ul><li><a href="#schemas"><span>Request and response types</span></a></ul>'
     )
     return "".join([*parts, '<p><a href="/openapi.json">openapi.json</a></p></nav>'])
 
@@ -167,7 +167,7 @@ def _table(title: str, rows: list[str]) -> str:
 
 
 def _kind(schema: Json) -> str:
-    """Name a type, with a link where it has a name of its own."""
+    """Return a type as HTML, linked if it is a named schema."""
     if "$ref" in schema:
         name = escape(schema["$ref"].rpartition("/")[2])
         return f'<a href="#schema-{name}">{name}</a>'
@@ -184,14 +184,14 @@ def _kind(schema: Json) -> str:
 
 
 def _bounds(schema: Json) -> str:
-    """Say what a value must hold to."""
+    """Return the constraints of a value as HTML."""
     said = [
         f"{label} {escape(str(schema[key]))}"
         for key, label in (
             ("default", "default"),
             ("minimum", "from"),
             ("maximum", "up to"),
-            ("maxLength", "characters at most"),
+            ("maxLength", "characters maximum"),
             ("format", "as"),
         )
         if isinstance(schema.get(key), str | int | float) and schema[key] != ""

@@ -1,15 +1,15 @@
-"""What the description of the API says the same of every operation: its words, headers and parameters."""
+"""Texts, headers and parameters shared by all operations of the OpenAPI document."""
 
 from __future__ import annotations
 
 from typing import Any
 
 DESCRIPTION = """\
-What was built, with which tools, and what of it runs where.
+Records which app versions were built with which tools, and where they are deployed.
 
-Errors are problem documents (RFC 9457): `type` tells kinds apart, `detail` says what was wrong, and `errors` points
-at fields. Lists come in pages: the `Link` header names the next one. `ETag` and `If-Match` keep two writers from
-overwriting each other; an `Idempotency-Key` makes a POST safe to repeat.
+Errors are problem documents (RFC 9457): `type` identifies the error, `detail` explains it, and `errors` points
+at fields. Lists are paginated: the `Link` header has the next page. `ETag` and `If-Match` prevent lost
+updates; an `Idempotency-Key` makes a POST safe to retry.
 """
 HEADER_NAMES = {
     "ApiVersion": "ALM-API",
@@ -19,82 +19,82 @@ HEADER_NAMES = {
     "RetryAfter": "Retry-After",
 }
 TAGS = {
-    "apps": "What is built and deployed under one name.",
-    "versions": "Apps as they were built once, with the locks they were built with.",
-    "deployments": "Versions on their way to an environment, or there.",
-    "environments": "Where versions run, by which rules, and what stands where.",
-    "audit": "All that ever happened, in a chain that shows if an entry was changed.",
-    "auth": "Signing in, API keys, and who comes in by tokens of others.",
-    "users": "Who can sign in.",
-    "health": "How the server is.",
-    "description": "This description.",
+    "apps": "Applications.",
+    "versions": "Immutable builds of an app and their lock files.",
+    "deployments": "Deployments of versions to environments.",
+    "environments": "Environments, their rules and what is deployed in them.",
+    "audit": "Tamper-evident log of all events.",
+    "auth": "Sign-in, API keys and OIDC token exchange.",
+    "users": "User accounts.",
+    "health": "Health and metrics.",
+    "description": "API documentation.",
 }
-"""What operations are grouped by, in the order to show them in."""
+"""Operation tags, in display order."""
 STATUS_DESCRIPTIONS = {
-    "Request fulfilled, document follows": "Here it is.",
-    "Document created, URL follows": "Made.",
+    "Request fulfilled, document follows": "OK.",
+    "Document created, URL follows": "Created.",
     "Request fulfilled, nothing follows": "Done.",
 }
 SECURITY: dict[str, Any] = {
     "bearer": {
         "type": "http",
         "scheme": "bearer",
-        "description": "The access token of `POST /auth/login`, or an API key (`evm_…`).",
+        "description": "An access token from `POST /auth/login`, or an API key (`evm_…`).",
     }
 }
 PARAMETERS: dict[str, Any] = {
     "IdempotencyKey": {
         "name": "Idempotency-Key",
         "in": "header",
-        "description": "The same key with the same request gets the same answer for a day, and has one effect.",
+        "description": "Makes the request idempotent for 24 hours.",
         "schema": {"type": "string", "pattern": r'^("[ !#-\[\]-~]{1,255}"|[!#-~]{1,255})$'},
     },
     "IfMatch": {
         "name": "If-Match",
         "in": "header",
-        "description": "The `ETag` of the state that you saw: 412 if it has changed since. `*` for any.",
+        "description": "Expected ETag; 412 if it does not match. `*` matches any.",
         "schema": {"type": "string"},
     },
     "IfNoneMatch": {
         "name": "If-None-Match",
         "in": "header",
-        "description": "The `ETag` of the state that you have: 304 if it is still so.",
+        "description": "Cached ETag; 304 if it still matches.",
         "schema": {"type": "string"},
     },
 }
 HEADERS: dict[str, Any] = {
     "ApiVersion": {
-        "description": "The version of this API.",
+        "description": "API version.",
         "required": True,
         "schema": {"type": "string", "const": "1"},
     },
     "RequestId": {
-        "description": "What logs call this request: yours (`X-Request-ID`), or a new one.",
+        "description": "Request ID: the client's `X-Request-ID`, or generated.",
         "required": True,
         "schema": {"type": "string"},
     },
-    "ETag": {"description": "The state of the resource.", "required": True, "schema": {"type": "string"}},
+    "ETag": {"description": "Entity tag.", "required": True, "schema": {"type": "string"}},
     "Location": {
-        "description": "Where it is now.",
+        "description": "URL of the resource.",
         "required": True,
         "schema": {"type": "string", "format": "uri-reference"},
     },
     "Challenge": {
-        "description": "How to come in (RFC 6750).",
+        "description": "Authentication challenge (RFC 6750).",
         "required": True,
         "schema": {"type": "string"},
     },
     "RetryAfter": {
-        "description": "In how many seconds to come again.",
+        "description": "Seconds to wait before retrying.",
         "required": True,
         "schema": {"type": "string", "pattern": "^[0-9]+$"},
     },
     "Link": {
-        "description": '`<…>; rel="next"`: the next page, if there is one.',
+        "description": '`<…>; rel="next"`: the next page, if any.',
         "schema": {"type": "string"},
     },
     "Replayed": {
-        "description": "`true` where this repeats an earlier answer to the same Idempotency-Key.",
+        "description": "`true` if this repeats the stored response for the Idempotency-Key.",
         "schema": {"type": "string", "const": "true"},
     },
 }

@@ -1,4 +1,4 @@
-"""What is checked and measured of every service, whatever it does: its database, its outbox, its dead letters."""
+"""Health checks and gauges of every service: database, outbox and dead letters."""
 
 from __future__ import annotations
 
@@ -19,32 +19,32 @@ if TYPE_CHECKING:
     from envmgr.server.kit.telemetry.metrics import Metrics
 
 MAX_BACKLOG_EVENTS = 10_000
-"""Events that may wait before others should be asked instead."""
+"""Pending events above which the server reports not ready."""
 
 _REVISION = Statement(select(column("version_num")).select_from(table("alembic_version")))
 
 
 def database_check(databases: Mapping[str, Database]) -> Check:
-    """Check that every database takes a transaction."""
+    """Check that every database accepts a transaction."""
 
     async def look() -> str:
         await asyncio.gather(*(database.write(_noop) for database in databases.values()))
-        return f"{len(databases)} take transactions"
+        return f"{len(databases)} databases writable"
 
     return Check("databases", look)
 
 
 def migration_check(databases: Mapping[str, Database], expected_revisions: Mapping[str, str]) -> Check:
-    """Check that every database has the form that its code expects."""
+    """Check that every database is at the expected revision."""
 
     async def look() -> str:
         for name, database in databases.items():
             row = await database.read_inline(lambda reader: reader.one(_REVISION))
             if row is None or row[0] != expected_revisions[name]:
                 raise ServiceUnavailable(
-                    f"{name} is at {row[0] if row else 'none'}, and must be at {expected_revisions[name]}"
+                    f"{name} is at revision {row[0] if row else 'none'}, expected {expected_revisions[name]}"
                 )
-        return "all up to date"
+        return "all databases at the expected revision"
 
     return Check("migrations", look)
 
@@ -52,30 +52,33 @@ def migration_check(databases: Mapping[str, Database], expected_revisions: Mappi
 def event_backlog_check(
     modules: Sequence[ServiceModule], worker_problems: Callable[[], Sequence[str]]
 ) -> Check:
-    """Check that events go where they should, and not too many wait."""
+    """Check that events are delivered and the backlog is limited."""
 
     async def look() -> str:
         waiting = sum((await _backlogs(modules)).values())
-        found = [*worker_problems(), *([f"{waiting:g} events wait"] if waiting > MAX_BACKLOG_EVENTS else [])]
+        found = [
+            *worker_problems(),
+            *([f"{waiting:g} events pending"] if waiting > MAX_BACKLOG_EVENTS else []),
+        ]
         if found:
             raise ServiceUnavailable("; ".join(found))
-        return f"{waiting:g} events wait"
+        return f"{waiting:g} events pending"
 
     return Check("events", look)
 
 
 def backlog_gauges(metrics: Metrics, modules: Sequence[ServiceModule]) -> Callable[[], Awaitable[None]]:
-    """Measure what waits, and what was given up."""
+    """Update the gauges of pending and dead-lettered events."""
 
     async def measure() -> None:
         metrics.set_gauge(
             "alm_outbox_backlog",
-            "Events that not every consumer has.",
+            "Events not yet delivered to all consumers.",
             "service",
             await _backlogs(modules),
         )
         letters = {module.name: float(await module.dead_letters.count()) for module in modules}
-        metrics.set_gauge("alm_dead_letters", "Events that a consumer could not take.", "service", letters)
+        metrics.set_gauge("alm_dead_letters", "Events in the dead-letter queue.", "service", letters)
 
     return measure
 
@@ -85,4 +88,4 @@ async def _backlogs(modules: Sequence[ServiceModule]) -> dict[str, float]:
 
 
 def _noop(_transaction: Transaction) -> None:
-    """Change nothing: it is enough that it was possible."""
+    """Do nothing: the success of an empty transaction is the check."""

@@ -1,4 +1,4 @@
-"""What a service is to whoever runs it."""
+"""Service module: what a service provides to the process that runs it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ScheduledJob:
-    """Something to do again and again, by the worker, every so many seconds."""
+    """A job that the worker runs at an interval in seconds."""
 
     name: str
     every: float
@@ -36,7 +36,7 @@ def _noop() -> None:
 
 @dataclass(frozen=True, slots=True)
 class ServiceModule:
-    """A service's parts: its routes, what it listens to, what it tells, and what is to be done for it."""
+    """A service's routes, subscriptions, events and jobs."""
 
     name: str
     routes: Sequence[Any]
@@ -45,13 +45,13 @@ class ServiceModule:
     subscriptions: Sequence[Subscription] = ()
     jobs: Sequence[ScheduledJob] = ()
     begin_shutdown: Callable[[], None] = field(default=_noop)
-    """Called as soon as the server begins to stop: answers that would go on for ever come to their end."""
+    """Called when shutdown begins, to end streaming responses."""
     close: Callable[[], Awaitable[None]] = field(default=_noop_async)
-    """Called once, when no more requests and events come, before the database closes."""
+    """Called once, after the last request and event and before the database closes."""
 
 
 def cleanup_job(name: str, database: Database) -> ScheduledJob:
-    """Make the job that drops what the tables of `kit.tables` need no longer."""
+    """Create the job that deletes expired rows of the shared tables."""
 
     def unit(transaction: Transaction) -> None:
         for forget in (idempotency.purge_expired, inbox.purge_expired, outbox.purge_expired):

@@ -1,4 +1,4 @@
-"""Keys, and texts sealed with them: the one file of the server that knows which library does it."""
+"""Cryptographic keys and encryption: the only module that imports the library."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 RSA_BITS = 2048
-"""The shortest RSA key that is taken (NIST SP 800-57)."""
+"""Minimum RSA key length in bits (NIST SP 800-57)."""
 _NONCE = 12
 
 PrivateKey = RSAPrivateKey | Ed25519PrivateKey
@@ -34,66 +34,66 @@ _CURVES = {SECP256R1: "ES256", SECP384R1: "ES384", SECP521R1: "ES512"}
 
 
 def private_key(pem: bytes) -> PrivateKey:
-    """Read a private key without a passphrase, RSA or Ed25519. Raise ValueError."""
+    """Parse an unencrypted RSA or Ed25519 private key. Raise ValueError."""
     try:
         key = load_pem_private_key(pem, password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
-        raise ValueError("it is no private key in PEM without a passphrase") from None
+        raise ValueError("not an unencrypted PEM private key") from None
     if not isinstance(key, RSAPrivateKey | Ed25519PrivateKey):
-        raise ValueError("it is neither an RSA nor an Ed25519 key")  # noqa: TRY004 - of the file, not of the call
+        raise ValueError("unsupported key type: use RSA or Ed25519")  # noqa: TRY004 - the file's content is invalid, not the argument's type
     require_strong(key.public_key())
     return key
 
 
 def public_key(pem: bytes) -> PublicKey:
-    """Read a public key, RSA, Ed25519 or of a NIST curve. Raise ValueError."""
+    """Parse an RSA, Ed25519 or NIST-curve public key. Raise ValueError."""
     try:
         key = load_pem_public_key(pem)
     except (ValueError, UnsupportedAlgorithm):
-        raise ValueError("it is no public key in PEM") from None
+        raise ValueError("not a PEM public key") from None
     return require_strong(key)
 
 
 def require_strong(key: object) -> PublicKey:
-    """Return a public key of a kind and a length that is taken. Raise ValueError."""
+    """Return a public key of a supported type and length. Raise ValueError."""
     if not isinstance(key, RSAPublicKey | Ed25519PublicKey | EllipticCurvePublicKey):
-        raise ValueError("it is neither an RSA, nor an EC, nor an Ed25519 public key")  # noqa: TRY004 - as above
+        raise ValueError("unsupported key type: use RSA, EC or Ed25519")  # noqa: TRY004 - as above
     if isinstance(key, RSAPublicKey) and key.key_size < RSA_BITS:
-        raise ValueError(f"it is an RSA key of {key.key_size} bits: take {RSA_BITS} or more")
+        raise ValueError(f"RSA key too short ({key.key_size} bits): at least {RSA_BITS} bits")
     return key
 
 
 def algorithm_of(key: PublicKey) -> str:
-    """Name the one algorithm that a key is used with, as JWS has it. Raise ValueError."""
+    """Return the JWS algorithm of a key. Raise ValueError."""
     if isinstance(key, RSAPublicKey):
         return "RS256"
     if isinstance(key, Ed25519PublicKey):
         return "EdDSA"
     name = _CURVES.get(type(key.curve))
     if name is None:
-        raise ValueError(f"no algorithm goes with the curve {key.curve.name}")
+        raise ValueError(f"unsupported curve {key.curve.name}")
     return name
 
 
 def key_bytes(key: PrivateKey) -> bytes:
-    """Return a private key as bytes, to derive others from."""
+    """Return a private key as bytes, for key derivation."""
     return key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
 
 
 def derive_key(secret: bytes, purpose: bytes) -> bytes:
-    """Derive a key of 32 bytes for one purpose (RFC 5869)."""
+    """Derive a 32-byte key for one purpose (RFC 5869)."""
     return HKDF(SHA256(), 32, salt=None, info=purpose).derive(secret)
 
 
 def encrypt(key: bytes, text: bytes, context: bytes) -> bytes:
-    """Encrypt a text so that it opens only with the same key and context (AES-GCM)."""
+    """Encrypt a text with AES-GCM, bound to a context."""
     nonce = os.urandom(_NONCE)
     return nonce + AESGCM(key).encrypt(nonce, text, context)
 
 
 def decrypt(key: bytes, sealed: bytes, context: bytes) -> bytes:
-    """Decrypt a sealed text. Raise ValueError where key or context are others."""
+    """Decrypt a text. Raise ValueError for another key or context."""
     try:
         return AESGCM(key).decrypt(sealed[:_NONCE], sealed[_NONCE:], context)
     except InvalidTag:
-        raise ValueError("sealed with another key") from None
+        raise ValueError("encrypted with a different key") from None

@@ -1,7 +1,7 @@
-"""The public keys of issuers of OIDC tokens, fetched from where they say (OpenID Connect Discovery 1.0).
+"""Cached signing keys of OIDC issuers (OpenID Connect Discovery 1.0).
 
-Over https, or http on this machine; no redirect is followed. Keys are kept for an hour, and asked for again before
-that only where a token names one that is not there, and not more often than once in a while.
+Fetched over https, or http on localhost, without redirects. Keys are cached for an hour, and refreshed earlier only for
+an unknown key ID, at a limited rate.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ MAX_AGE_SECONDS, STALE_IF_ERROR_SECONDS, MIN_REFRESH_INTERVAL_SECONDS, FAILURE_B
     60.0,
     10.0,
 )
-"""Seconds that keys are taken for current, or will do where no new ones can be had; between two requests for new
-ones; and after a failure."""
+"""Seconds until keys are refreshed, until they are unusable if a refresh fails, between two refreshes, and after a
+failed refresh."""
 _OK = 200
 
 T = TypeVar("T")
@@ -43,7 +43,7 @@ Jwk = dict[str, Any]
 
 
 class IssuerUnavailable(ServiceUnavailable):
-    """The issuer's keys cannot be had now."""
+    """The issuer's keys cannot be fetched now."""
 
     slug, title = "issuer-unavailable", "Issuer keys unavailable"
 
@@ -65,7 +65,7 @@ class _CachedKeys:
 
 
 class JwksCache:
-    """The keys of every issuer that was asked."""
+    """The keys of all issuers in use."""
 
     def __init__(
         self,
@@ -78,7 +78,7 @@ class JwksCache:
         self._locks: dict[str, asyncio.Lock] = {}
 
     async def key(self, issuer: str, kid: str) -> Jwk | None:
-        """Return an issuer's key by its name, None where it has none of that name. Raise IssuerUnavailable."""
+        """Return an issuer's key by its ID, None if unknown. Raise IssuerUnavailable."""
         async with self._locks.setdefault(issuer, asyncio.Lock()):
             known = self._cache.setdefault(issuer, _CachedKeys({}, float("-inf")))
             age = self._clock() - known.fetched_at
@@ -87,13 +87,13 @@ class JwksCache:
             return known.keys.get(kid)
 
     async def _refresh(self, issuer: str, cached: _CachedKeys, kid: str) -> None:
-        """Ask for the keys; where they cannot be had, those of before go on."""
+        """Fetch the keys; use the cached ones if that fails."""
         now = self._clock()
         will_do = kid in cached.keys and now - cached.fetched_at < STALE_IF_ERROR_SECONDS
         if now - cached.failed_at < FAILURE_BACKOFF_SECONDS:
             if will_do:
                 return
-            raise IssuerUnavailable(f"the keys of {issuer} could not be had a moment ago", retry_after=10)
+            raise IssuerUnavailable(f"fetching keys of {issuer} failed recently", retry_after=10)
         try:
             cached.keys, cached.fetched_at = await self._fetch(issuer), now
         except IssuerUnavailable:
@@ -104,7 +104,7 @@ class JwksCache:
     async def _fetch(self, issuer: str) -> Mapping[str, Jwk]:
         discovery = await self._json(f"{issuer.rstrip('/')}/.well-known/openid-configuration", _Discovery)
         if discovery.issuer != issuer:
-            raise _unavailable(issuer, f"it calls itself {discovery.issuer[:100]!r}")
+            raise _unavailable(issuer, f"issuer mismatch: metadata says {discovery.issuer[:100]!r}")
         keys = (await self._json(discovery.jwks_uri, _Jwks)).keys
         return {str(key["kid"]): key for key in keys if "kid" in key and key.get("use", "sig") == "sig"}
 
@@ -112,7 +112,7 @@ class JwksCache:
         import httpx
 
         if not is_secure_url(url):
-            raise _unavailable(url, "only https is asked, or http on this machine")
+            raise _unavailable(url, "https required (http only on localhost)")
         try:
             async with (
                 asyncio.timeout(FETCH_TIMEOUT_SECONDS),
@@ -123,22 +123,22 @@ class JwksCache:
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             raise _unavailable(url, type(error).__name__) from None
         except msgspec.MsgspecError:
-            raise _unavailable(url, "its answer is not what it should be") from None
+            raise _unavailable(url, "unexpected response") from None
 
 
 async def _body(url: str, answer: httpx.Response) -> bytes:
     if answer.status_code != _OK:
-        raise _unavailable(url, f"it answered {answer.status_code}")
+        raise _unavailable(url, f"HTTP {answer.status_code}")
     body = b""
     async for piece in answer.aiter_bytes():
         body += piece
         if len(body) > MAX_RESPONSE_BYTES:
-            raise _unavailable(url, "its answer is too large")
+            raise _unavailable(url, "response too large")
     return body
 
 
 def is_secure_url(url: str) -> bool:
-    """Say whether what comes from a URL comes from whom it names."""
+    """Return whether a URL is https, or http on localhost."""
     try:
         scheme = urls.split(url).scheme
         return scheme == "https" or (scheme == "http" and urls.is_loopback(url))
@@ -147,4 +147,4 @@ def is_secure_url(url: str) -> bool:
 
 
 def _unavailable(url: str, reason: str) -> IssuerUnavailable:
-    return IssuerUnavailable(f"{urls.redacted(url)} cannot be asked for its keys: {reason}", retry_after=10)
+    return IssuerUnavailable(f"cannot fetch keys from {urls.redacted(url)}: {reason}", retry_after=10)

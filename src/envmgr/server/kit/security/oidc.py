@@ -1,6 +1,6 @@
-"""Tokens of other issuers (OpenID Connect ID tokens, as CI systems give them to their jobs), verified.
+"""Verification of OIDC ID tokens from other issuers, such as CI systems.
 
-The algorithm is that of the issuer's key, never the token's word; keys named inside a token are not looked at.
+The algorithm is the issuer key's, never the token's claim; keys embedded in a token are ignored.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 MAX_TOKEN_LENGTH = 16 * 2**10
 LEEWAY_SECONDS = 30
-"""Seconds that the clocks of issuers may differ from ours."""
+"""Allowed clock skew in seconds."""
 MAX_TOKEN_LIFETIME_SECONDS = 24 * 3600
 _SEGMENTS = 3
 _RSA = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"})
@@ -42,7 +42,7 @@ class _Unverified(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class VerifiedToken:
-    """What a token says, by the word of its issuer; `mark` tells it from every other one."""
+    """The verified claims of a token; `mark` identifies the token."""
 
     claims: Mapping[str, Any]
     audiences: frozenset[str]
@@ -51,22 +51,22 @@ class VerifiedToken:
 
 
 def issuer_of(token: str) -> str:
-    """Return who a token says it is of; nothing of that is verified. Raise InvalidToken."""
+    """Return a token's unverified issuer. Raise InvalidToken."""
     said: _Unverified = _decode_segment(token, 1, _Unverified)
     return said.iss
 
 
 async def verify(token: str, issuers: JwksCache) -> VerifiedToken:
-    """Return what a token says, once it is known to be its issuer's. Raise InvalidToken, IssuerUnavailable."""
+    """Return a token's claims after verification. Raise InvalidToken, IssuerUnavailable."""
     issuer, header = issuer_of(token), _decode_segment(token, 0, _Header)
     if header.crit is not None or header.typ.upper() != "JWT":
-        raise InvalidToken("the token is of a kind that is not taken")
+        raise InvalidToken("unsupported token type")
     found = await issuers.key(issuer, header.kid)
     if found is None:
-        raise InvalidToken("the issuer has no key of the name that the token says")
+        raise InvalidToken("unknown key ID")
     key, algorithm = _key(found)
     if header.alg != algorithm:
-        raise InvalidToken("the token is not signed as its issuer signs")
+        raise InvalidToken("signature algorithm mismatch")
     return _verify_signature(token, key, algorithm, issuer)
 
 
@@ -77,10 +77,10 @@ def _verify_signature(token: str, key: crypto.PublicKey, algorithm: str, issuer:
             token, key, algorithms=[algorithm], issuer=issuer, leeway=LEEWAY_SECONDS, options=options
         )
     except (jwt.PyJWTError, ValueError) as error:
-        raise InvalidToken(f"the token is not valid ({type(error).__name__})") from None
+        raise InvalidToken(f"invalid token ({type(error).__name__})") from None
     expires, begun, said = int(claims["exp"]), int(claims["iat"]), claims["aud"]
     if expires - begun > MAX_TOKEN_LIFETIME_SECONDS:
-        raise InvalidToken("the token lives for more than a day")
+        raise InvalidToken("token lifetime exceeds one day")
     audiences = frozenset(
         each for each in (said if isinstance(said, list) else [said]) if isinstance(each, str)
     )
@@ -94,15 +94,15 @@ def _key(found: Jwk) -> tuple[crypto.PublicKey, str]:
         key = public_key_from_jwk(found)
         usual = crypto.algorithm_of(key)
     except ValueError:
-        raise InvalidToken("the issuer's key is not one to rely on") from None
+        raise InvalidToken("issuer key too weak") from None
     named = str(found.get("alg") or usual)
     if named != usual and not (usual in _RSA and named in _RSA):
-        raise InvalidToken("the issuer's key names an algorithm that it is not for")
+        raise InvalidToken("issuer key algorithm mismatch")
     return key, named
 
 
 def _token_id(token: str, issuer: str, jti: object) -> str:
-    """Name a token: by its id, or by all that is signed, as a signature may be spelled in several ways."""
+    """Return a digest that identifies a token: of its ID, or of its signed part without the signature."""
     name = f"{issuer}\0{jti}" if isinstance(jti, str) and jti else token.rpartition(".")[0]
     return hashlib.sha256(name.encode()).hexdigest()
 
@@ -110,8 +110,8 @@ def _token_id(token: str, issuer: str, jti: object) -> str:
 def _decode_segment(token: str, number: int, kind: type[Any]) -> Any:
     segments = token.split(".")
     if len(token) > MAX_TOKEN_LENGTH or len(segments) != _SEGMENTS or not token.isascii():
-        raise InvalidToken("it is no JWT")
+        raise InvalidToken("not a JWT")
     try:
         return msgspec.json.decode(urlsafe_b64decode(segments[number] + "=="), type=kind)
     except (ValueError, msgspec.MsgspecError):
-        raise InvalidToken("it is no JWT that says whose it is and with which key it is signed") from None
+        raise InvalidToken("JWT lacks issuer or key ID") from None

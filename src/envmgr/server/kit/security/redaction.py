@@ -1,4 +1,4 @@
-"""Texts that people paste credentials into, such as paths, without them."""
+"""Redaction of credentials in logged text."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ _CREDENTIAL = re.compile(r"ev[mr]_\d+_[\w-]+|\beyJ[\w-]+(\.[\w-]*)*")
 
 
 def redacted(text: str) -> str:
-    """Take whatever looks like a credential out of a text."""
+    """Return a text with credentials replaced."""
     return _CREDENTIAL.sub("…", text)

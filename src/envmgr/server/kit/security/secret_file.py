@@ -1,4 +1,4 @@
-"""Secrets that a server makes for itself, each in a file that only its owner reads."""
+"""Generated secrets in owner-only files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def load_or_create(path: str, generate: Callable[[], bytes]) -> bytes:
-    """Return the secret kept in a file, without blanks around it; make both where there is none."""
+    """Return the secret in a file, stripped; create both if missing."""
     try:
         return _read(path)
     except FileNotFoundError:
@@ -24,7 +24,7 @@ def _read(path: str) -> bytes:
 
 
 def _write(path: str, secret: bytes) -> None:
-    """Write the file whole or not at all; if another process is first, its secret stays."""
+    """Write the file atomically; if another process was first, its secret stays."""
     beside = f"{path}.{os.getpid()}"
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
@@ -36,7 +36,7 @@ def _write(path: str, secret: bytes) -> None:
             os.link(beside, path)
         except FileExistsError:
             return
-        except OSError:  # a file system without links
+        except OSError:  # the file system does not support links
             os.rename(beside, path)
     finally:
         if os.path.exists(beside):

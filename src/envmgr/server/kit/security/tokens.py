@@ -1,7 +1,7 @@
-"""Access tokens: JWTs (RFC 7519) as RFC 9068 profiles them, signed by this server and taken by it alone.
+"""Access tokens: JWTs (RFC 7519, profile RFC 9068), signed and accepted by this server only.
 
-A key is used with one algorithm, its own, whatever a token's header says; headers that name keys elsewhere
-(`jku`, `x5u`, `jwk`) or anything else that is not expected are refused.
+A key is used with one algorithm, its own, whatever a token's header claims; headers that reference keys (`jku`, `x5u`,
+`jwk`) or are unexpected are refused.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ _CLAIMS = ["exp", "iat", "nbf", "iss", "aud", "sub", "sid", "jti"]
 _SEGMENTS = 3
 _KEY_TYPES: dict[str, Any] = {"RSA": RSAAlgorithm, "OKP": OKPAlgorithm, "EC": ECAlgorithm}
 
-_PRIVATE_HINT = "`openssl genpkey -algorithm ed25519` makes a key that is taken"
-_PUBLIC_HINT = "it must be a JWK set, a public key in PEM, or the path of a file that holds one of them"
+_PRIVATE_HINT = "generate a key with `openssl genpkey -algorithm ed25519`"
+_PUBLIC_HINT = "expected a JWK set, a PEM public key, or a path to one"
 
 
 class InvalidToken(Exception):
-    """The token is not one to trust; the message says why, without any of it."""
+    """The token is invalid; the message gives the reason and no part of the token."""
 
 
 class _Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -47,7 +47,7 @@ class _Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Claims(msgspec.Struct, frozen=True, kw_only=True):
-    """What a token of ours says."""
+    """The claims of an access token."""
 
     sub: str
     sid: str
@@ -62,21 +62,21 @@ class Claims(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A key with its name and its algorithm; `signing` is None where it only verifies."""
+    """A key with its ID and algorithm; `signing` is None for verification keys."""
 
     kid: str
     algorithm: str
     verifying: Any
     signing: Any = None
     jwk: Mapping[str, str] | None = None
-    """The public half, for others; None where there is none."""
+    """The public key as a JWK; None for a shared secret."""
 
 
 @dataclass(frozen=True, slots=True)
 class Keyring:
-    """The keys of a server: the first that can, signs; all of them verify.
+    """The server's keys: the first signing key signs; all verify.
 
-    `secret` is what other secrets of this server are derived from.
+    `secret` is the root for deriving other secrets.
     """
 
     keys: Sequence[Key]
@@ -85,15 +85,15 @@ class Keyring:
     audience: str = "alm"
 
     def sign(self, claims: Claims) -> str:
-        """Make a token. Raise InvalidToken where no key here can."""
+        """Return a signed token. Raise InvalidToken without a signing key."""
         key = next((key for key in self.keys if key.signing is not None), None)
         if key is None:
-            raise InvalidToken("this server has no key to sign with")
+            raise InvalidToken("no signing key configured")
         said = {name: value for name, value in msgspec.to_builtins(claims).items() if value is not None}
         return jwt.encode(said, key.signing, key.algorithm, headers={"typ": TYPE, "kid": key.kid})
 
     def verify(self, token: str) -> Claims:
-        """Return what a token of ours says. Raise InvalidToken."""
+        """Return the claims of a valid token. Raise InvalidToken."""
         key = self._key(_header(token))
         try:
             said = jwt.decode(
@@ -106,28 +106,28 @@ class Keyring:
             )
             return msgspec.convert(said, Claims)
         except jwt.ExpiredSignatureError:
-            raise InvalidToken("the token has expired") from None
+            raise InvalidToken("token expired") from None
         except (jwt.PyJWTError, msgspec.ValidationError, ValueError) as error:
-            raise InvalidToken(f"the token is not valid ({type(error).__name__})") from None
+            raise InvalidToken(f"invalid token ({type(error).__name__})") from None
 
     def jwks(self) -> dict[str, list[dict[str, str]]]:
-        """Return the public keys, for others to verify with (RFC 7517)."""
+        """Return the public keys as a JWK set (RFC 7517)."""
         return {"keys": [dict(key.jwk) for key in self.keys if key.jwk is not None]}
 
     def _key(self, header: _Header) -> Key:
         key = next((key for key in self.keys if key.kid == header.kid), None)
         if key is None:
-            raise InvalidToken("the token is signed with a key that is not known here")
+            raise InvalidToken("unknown signing key")
         if header.alg != key.algorithm or header.typ != TYPE:
-            raise InvalidToken("the token is not of the kind that is taken here")
+            raise InvalidToken("unsupported token type")
         return key
 
 
 def keyring(*, secret: str, private_key: str, jwks: str, path: str) -> Keyring:
-    """Make the keyring of what the settings give; of none, with a secret kept in the file `path`.
+    """Create the keyring from the settings; without any, use a generated secret in the file `path`.
 
-    `secret` may hold several, separated by blanks; `private_key` is PEM or the path of a file that holds it; `jwks`
-    holds further keys to verify with: JSON or PEM, or the path of a file. Raise SettingsError.
+    `secret` may hold several, separated by spaces; `private_key` is PEM or a path; `jwks` has more verification keys:
+    JSON, PEM or a path. Raise SettingsError.
     """
     keys, material = _from_private(private_key)
     shared = [_require_secret_length("JWT_SECRET", each.encode()) for each in secret.split()]
@@ -166,14 +166,14 @@ def _verifying(setting: str) -> list[Key]:
 
 
 def public_key_from_jwk(jwk: Mapping[str, Any]) -> crypto.PublicKey:
-    """Read the public key that a JWK describes. Raise ValueError."""
+    """Return the public key of a JWK. Raise ValueError."""
     kind = _KEY_TYPES.get(str(jwk.get("kty")))
     if kind is None or "d" in jwk:
-        raise ValueError("it is no public key of a kind that is taken (RSA, EC, OKP)")
+        raise ValueError("unsupported key type (use RSA, EC or OKP)")
     try:
         return crypto.require_strong(kind.from_jwk(dict(jwk)))
     except (jwt.PyJWTError, TypeError) as error:
-        raise ValueError(f"it is no key: {error}") from None
+        raise ValueError(f"invalid key: {error}") from None
 
 
 def _public_key(key: crypto.PublicKey, *, signing: crypto.PrivateKey | None = None) -> Key:
@@ -184,7 +184,7 @@ def _public_key(key: crypto.PublicKey, *, signing: crypto.PrivateKey | None = No
 
 
 def public_jwk(key: crypto.PublicKey) -> dict[str, str]:
-    """Describe a public key as a JWK, with the members that make it, and no others."""
+    """Return a public key as a JWK with its required members only."""
     kind: Any = {"R": RSAAlgorithm, "E": ECAlgorithm}.get(crypto.algorithm_of(key)[0], OKPAlgorithm)
     if crypto.algorithm_of(key) == "EdDSA":
         kind = OKPAlgorithm
@@ -193,7 +193,7 @@ def public_jwk(key: crypto.PublicKey) -> dict[str, str]:
 
 
 def thumbprint(jwk: Mapping[str, str]) -> str:
-    """Name a key by its contents (RFC 7638)."""
+    """Return the thumbprint of a key (RFC 7638)."""
     canonical = msgspec.json.encode(dict(sorted(jwk.items())))
     return urlsafe_b64encode(hashlib.sha256(canonical).digest()).decode().rstrip("=")
 
@@ -206,14 +206,14 @@ def _shared_key(secret: bytes) -> Key:
 def _require_secret_length(where: str, secret: bytes) -> bytes:
     if len(secret) < SECRET_BYTES:
         raise SettingsError(
-            f"{where} holds a secret of {len(secret)} bytes",
-            f"take {SECRET_BYTES} or more, at random: `openssl rand -base64 48` makes some",
+            f"secret in {where} is only {len(secret)} bytes",
+            f"use at least {SECRET_BYTES} random bytes: `openssl rand -base64 48`",
         )
     return secret
 
 
 def _read_setting(name: str, setting: str) -> bytes:
-    """Return a setting that is either a text or the path of a file that holds it."""
+    """Return a setting given as text or as the path of a file."""
     if setting.lstrip().startswith(("-----BEGIN", "{")):
         return setting.encode()
     try:
@@ -221,16 +221,16 @@ def _read_setting(name: str, setting: str) -> bytes:
             return file.read()
     except OSError as error:
         raise SettingsError(
-            f"{name} names a file that cannot be read: {error.strerror}",
-            f"set {name} to the path of one that can, or to the text itself",
+            f"cannot read the file in {name}: {error.strerror}",
+            f"set {name} to a readable file, or to the text itself",
         ) from None
 
 
 def _header(token: str) -> _Header:
     segments = token.split(".")
     if len(token) > MAX_TOKEN_LENGTH or len(segments) != _SEGMENTS:
-        raise InvalidToken("it is neither a token nor a key of this server")
+        raise InvalidToken("unknown credential")
     try:
         return msgspec.json.decode(urlsafe_b64decode(segments[0] + "=="), type=_Header)
     except (ValueError, msgspec.MsgspecError):
-        raise InvalidToken("the token's header is not that of a token of this server") from None
+        raise InvalidToken("not a token issued by this server") from None

@@ -1,4 +1,4 @@
-"""Sees every request come and go: logs it, counts it, and has refusals written down."""
+"""Access log: logs and counts requests, and records denials."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ _SERVER_ERROR = 500
 
 
 class DenialRecorder(Protocol):
-    """Keeps evidence of who was refused."""
+    """Record of denied requests."""
 
     async def record_denial(self, info: RequestInfo, status: int) -> None:
-        """Write down that a request was refused."""
+        """Record a denied request."""
         ...
 
 
 class AccessLog:
-    """The server's witness (see `kit.witness.Witness`)."""
+    """Request observer that logs and counts (see `kit.telemetry.request_info.RequestObserver`)."""
 
     def __init__(self, log: Log, metrics: Metrics, denials: DenialRecorder) -> None:
         self._log = log
@@ -32,29 +32,29 @@ class AccessLog:
         self._denials = denials
 
     async def on_denied(self, info: RequestInfo, status: int) -> None:
-        """Take note of a refused request, before its answer leaves."""
+        """Record a denied request before its response is sent."""
         await self._denials.record_denial(info, status)
 
     def on_response(self, info: RequestInfo, status: int, seconds: float) -> None:
-        """Take note of an answer."""
+        """Log and count a response."""
         self._metrics.record_request(info.method, info.route, status, seconds)
         if info.route in PROBE_PATHS and status < _SERVER_ERROR:
             return
-        more = {"traceparent": info.traceparent} if info.traceparent else {}
-        say = self._log.error if status >= _SERVER_ERROR else self._log.info
-        say(
-            "request",
+        fields = {"traceparent": info.traceparent} if info.traceparent else {}
+        log = self._log.error if status >= _SERVER_ERROR else self._log.info
+        log(
+            "http_request",
             method=info.method,
             path=printable(info.path),
             status=status,
-            ms=round(seconds * 1000, 2),
+            duration_ms=round(seconds * 1000, 2),
             actor=info.actor,
             client=info.client,
             route=info.route,
             request_id=info.request_id,
-            **more,
+            **fields,
         )
 
     def on_error(self, info: RequestInfo, error: BaseException) -> None:
-        """Take note of a bug of ours."""
-        self._log.error("bug", request_id=info.request_id, route=info.route, exc_info=error)
+        """Log an unhandled exception."""
+        self._log.error("unhandled_exception", request_id=info.request_id, route=info.route, exc_info=error)

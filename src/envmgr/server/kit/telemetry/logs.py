@@ -1,6 +1,6 @@
-"""The log: one line for each thing that happened, on standard error; JSON, or readable where a person looks on.
+"""Structured logging to standard error: one line an event, JSON or human-readable on a terminal.
 
-Requests are logged by their path without the query, and never with a header or a body: no secret gets here.
+Requests are logged by path, without query, headers or body: no secret reaches the log.
 """
 
 from __future__ import annotations
@@ -22,27 +22,27 @@ _encode = msgspec.json.Encoder(enc_hook=repr).encode
 
 
 class Log(Protocol):
-    """Where things are said; `event` is what happened, in a few words."""
+    """Structured logger; `event` is a constant snake_case name, variables are fields."""
 
     def debug(self, event: str, **values: object) -> object:
-        """Say what only a developer wants to know."""
+        """Log diagnostic detail."""
         ...
 
     def info(self, event: str, **values: object) -> object:
-        """Say what goes as it should."""
+        """Log normal operation."""
         ...
 
     def warning(self, event: str, **values: object) -> object:
-        """Say what somebody should look at."""
+        """Log a condition that needs attention."""
         ...
 
     def error(self, event: str, **values: object) -> object:
-        """Say what went wrong."""
+        """Log a failure."""
         ...
 
 
 def create_logger(level: str) -> Log:
-    """Make the log of this process, with what libraries log as part of it."""
+    """Create the process's logger, which also receives log records of libraries."""
     number = logging.getLevelName(level.upper())
     render, timestamps = (_console_renderer(), "%H:%M:%S") if is_terminal(STDERR_FD) else (_as_json, "iso")
     log: Log = structlog.wrap_logger(
@@ -61,15 +61,15 @@ def create_logger(level: str) -> Log:
 
 
 def printable(text: str) -> str:
-    """Spell text that somebody sent so that it cannot play tricks on a terminal."""
+    """Return untrusted text with control characters escaped, safe for a terminal."""
     return text if text.isprintable() else ascii(text)
 
 
 class _FdWriter:
-    """Writes lines to a file descriptor; one that nobody reads any more stops no request."""
+    """Write lines to a file descriptor, ignoring a closed reader."""
 
     def __init__(self, descriptor: int) -> None:
-        self._file = open(descriptor, "wb", buffering=0, closefd=False)  # noqa: SIM115 - it is not ours to close
+        self._file = open(descriptor, "wb", buffering=0, closefd=False)  # noqa: SIM115 - the descriptor belongs to the process, not to this object
 
     def write(self, line: str | bytes) -> None:
         data = line.encode("utf-8", "backslashreplace") if isinstance(line, str) else line
@@ -80,7 +80,7 @@ class _FdWriter:
 
 
 class _StdlibHandler(logging.Handler):
-    """Hands on what libraries log."""
+    """Forward library log records."""
 
     def __init__(self, log: Log) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What the server counts, for Prometheus (https://prometheus.io/docs/instrumenting/exposition_formats)."""
+"""Prometheus metrics (https://prometheus.io/docs/instrumenting/exposition_formats)."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ _LAG_BUCKETS_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 3
 
 
 class Metrics:
-    """The counters of one process."""
+    """The metrics of one process."""
 
     def __init__(self) -> None:
-        disable_created_metrics()  # type: ignore[no-untyped-call] # the library does not say
+        disable_created_metrics()  # type: ignore[no-untyped-call] # untyped in the library
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
         PlatformCollector(registry=self._registry)
@@ -36,32 +36,32 @@ class Metrics:
         self._registry.register(self._requests)
         self._delivery_lag = Histogram(
             "alm_event_lag_seconds",
-            "From an event to every consumer having it.",
+            "Delay from event creation to delivery to all consumers.",
             ["service"],
             buckets=_LAG_BUCKETS_SECONDS,
             registry=self._registry,
         )
-        self._jobs = Counter("alm_jobs", "Background jobs run.", ["job", "outcome"], registry=self._registry)
+        self._jobs = Counter("alm_jobs", "Background job runs.", ["job", "outcome"], registry=self._registry)
         self._gauges: dict[str, Gauge] = {}
         self._delivery_lag_by_service: dict[str, Histogram] = {}
 
     def record_request(self, method: str, route: str, status: int, seconds: float) -> None:
-        """Count a request; `route` is the template of its path, empty for a path that there is not."""
+        """Count a request; `route` is the path template, empty for unknown paths."""
         self._requests.record_request(method, route, status, seconds)
 
     def record_delivery(self, service: str, seconds: float) -> None:
-        """Count an event that every consumer has now."""
+        """Record the delivery of an event to all consumers."""
         lag = self._delivery_lag_by_service.get(service)
         if lag is None:
             lag = self._delivery_lag_by_service[service] = self._delivery_lag.labels(service)
         lag.observe(seconds)
 
     def record_job(self, job: str, outcome: str) -> None:
-        """Count a run of a background job."""
+        """Count a background job run."""
         self._jobs.labels(job, outcome).inc()
 
     def set_gauge(self, name: str, help_text: str, label: str, values: Mapping[str, float]) -> None:
-        """Set a gauge to these values, by a label; values shown before and not now are dropped."""
+        """Set a gauge's values by label; labels not listed are removed."""
         gauge = self._gauges.get(name)
         if gauge is None:
             gauge = self._gauges[name] = Gauge(
@@ -75,5 +75,5 @@ class Metrics:
             gauge.labels(value).set(number)
 
     def render(self) -> bytes:
-        """Return everything, as Prometheus reads it."""
+        """Return all metrics in the Prometheus text format."""
         return generate_latest(self._registry)

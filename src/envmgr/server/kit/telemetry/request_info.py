@@ -1,4 +1,4 @@
-"""Who knows the callers, and who sees them: what the door asks of others, and what it tells them."""
+"""Protocols of the request middleware: authenticator and request observer."""
 
 from __future__ import annotations
 
@@ -10,36 +10,36 @@ if TYPE_CHECKING:
 
 
 PROBE_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
-"""Asked every few seconds by machines: nobody wants to read of it where it goes well."""
+"""Paths polled by probes, left out of the log and traces while they succeed."""
 
 
 class Authenticator(Protocol):
-    """Knows whom a credential belongs to."""
+    """Resolves credentials to principals."""
 
     async def authenticate(self, token: str) -> Principal:
-        """Return whose token it is. Raise Unauthenticated."""
+        """Return the principal of a token. Raise Unauthenticated."""
         ...
 
 
 class RequestObserver(Protocol):
-    """Sees what the door sees."""
+    """Observer of requests."""
 
     async def on_denied(self, info: RequestInfo, status: int) -> None:
-        """Take note of a refused request, before its answer leaves."""
+        """Record a denied request before its response is sent."""
         ...
 
     def on_response(self, info: RequestInfo, status: int, seconds: float) -> None:
-        """Take note of an answer."""
+        """Record a response."""
         ...
 
     def on_error(self, info: RequestInfo, error: BaseException) -> None:
-        """Take note of a bug of ours."""
+        """Record an unhandled exception."""
         ...
 
 
 @dataclass(slots=True)
 class RequestInfo:
-    """A request, as logs, metrics and the audit speak of it."""
+    """A request as shown in logs, metrics and the audit log."""
 
     method: str
     path: str
@@ -49,5 +49,5 @@ class RequestInfo:
     route: str = ""
     traceparent: str = ""
     problem: str = ""
-    """The kind of problem it was answered with."""
+    """Slug of the problem in the response."""
     reason: str = ""

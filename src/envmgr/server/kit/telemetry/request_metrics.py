@@ -1,7 +1,7 @@
-"""How many requests were answered, and how fast: counted by adding to plain numbers, shown when Prometheus asks.
+"""Request counts and latency histograms as plain numbers, exported on scrape.
 
-The client library's own counters take a lock and look a label up for each number; requests are all counted by the
-one thread of the event loop.
+The client library's counters take a lock and look up a label for each number; all requests are counted by the event
+loop's one thread.
 """
 
 from __future__ import annotations
@@ -25,32 +25,32 @@ _BUCKET_LABELS = [*map(str, _BUCKETS_SECONDS), "+Inf"]
 
 @dataclass(slots=True)
 class _RouteStats:
-    """The answers of one method, route and status: how many within each bound, and their seconds together."""
+    """Responses of one method, route and status: bucket counts and total seconds."""
 
     counts: list[int] = field(default_factory=lambda: [0] * len(_BUCKET_LABELS))
     seconds: float = 0.0
 
 
 class RequestCollector(Collector):
-    """The requests of one process."""
+    """Prometheus collector of the process's requests."""
 
     def __init__(self) -> None:
         self._stats: defaultdict[tuple[str, str, int], _RouteStats] = defaultdict(_RouteStats)
 
     def record_request(self, method: str, route: str, status: int, seconds: float) -> None:
-        """Count a request; `route` is the template of its path, empty for a path that there is not."""
+        """Count a request; `route` is the path template, empty for unknown paths."""
         answers = self._stats[method if method in _METHODS else "other", route or "none", status]
         answers.counts[bisect_left(_BUCKETS_SECONDS, seconds)] += 1
         answers.seconds += seconds
 
     def collect(self) -> Iterator[CounterMetricFamily | HistogramMetricFamily]:
-        """Give what Prometheus is shown."""
+        """Yield the metric families."""
         yield self._by_status()
         yield self._by_duration()
 
     def _by_status(self) -> CounterMetricFamily:
         shown = CounterMetricFamily(
-            "alm_http_requests", "Requests answered.", labels=["method", "route", "status"]
+            "alm_http_requests", "HTTP requests.", labels=["method", "route", "status"]
         )
         for (method, route, status), answers in self._stats.items():
             shown.add_metric([method, route, str(status)], sum(answers.counts))
@@ -59,7 +59,7 @@ class RequestCollector(Collector):
     def _by_duration(self) -> HistogramMetricFamily:
         shown = HistogramMetricFamily(
             "alm_http_request_seconds",
-            "From a request's head to its answer's end.",
+            "HTTP request duration.",
             labels=["method", "route"],
         )
         routes: defaultdict[tuple[str, str], list[_RouteStats]] = defaultdict(list)

@@ -13,16 +13,16 @@ if TYPE_CHECKING:
 
 
 def log_retries(log: Log) -> None:
-    """Have deliveries that failed logged, each as it is to be tried again."""
+    """Log each failed delivery that will be retried."""
 
-    def told(details: RetryDetails) -> None:
+    def log_retry(details: RetryDetails) -> None:
         error = details.caused_by
         log.warning(
-            "an event is tried again",
+            "event_delivery_retry",
             consumer=details.name,
-            tries=details.retry_num,
-            again_in=round(details.wait_for, 2),
-            reason=f"{type(error).__name__}: {error}",
+            attempt=details.retry_num,
+            retry_in_s=round(details.wait_for, 2),
+            error=f"{type(error).__name__}: {error}",
         )
 
-    set_on_retry_hooks([told])
+    set_on_retry_hooks([log_retry])

@@ -1,4 +1,4 @@
-"""Request ids and W3C trace context, out of request headers."""
+"""Request IDs and W3C trace context from request headers."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ _TRACEPARENT = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9
 
 
 def request_id(header: bytes | None) -> str:
-    """Return the id that a request came with, or a new one."""
+    """Return the request's ID header, or a new ID."""
     return header.decode() if header and _REQUEST_ID.fullmatch(header) else uuid7()
 
 
 def traceparent(header: bytes | None) -> str:
-    """Return the trace that a request belongs to (https://www.w3.org/TR/trace-context/), or nothing."""
+    """Return the traceparent (https://www.w3.org/TR/trace-context/) of a request, or an empty string."""
     return header.decode() if header and _TRACEPARENT.fullmatch(header) else ""

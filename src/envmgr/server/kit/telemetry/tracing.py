@@ -1,7 +1,7 @@
-"""Traces: what OpenTelemetry (https://opentelemetry.io/docs/specs/) is told, by the only file that knows it.
+"""OpenTelemetry tracing (https://opentelemetry.io/docs/specs/): the only module that imports it.
 
-A request continues the trace that it came with. Its events carry the trace on, through the outbox, to whoever
-hears of them. Spans are sent beside the work, in batches (OTLP/HTTP); those that cannot be sent are dropped.
+A request continues the trace in its headers. Its events carry the trace through the outbox to their consumers. Spans
+are exported in batches (OTLP/HTTP) off the request path; spans that cannot be sent are dropped.
 """
 
 from __future__ import annotations
@@ -47,21 +47,21 @@ if TYPE_CHECKING:
     from envmgr.server.kit.telemetry.request_info import RequestInfo
 
 MAX_SPANS_PER_BATCH = 16
-"""Up to so many events that come together have spans of their own, in their own traces; more share one that is
-linked to them: what is done once for hundreds of requests is told once."""
+"""Up to this many events in a batch have spans in their own traces; larger batches share one span linked to them,
+because work done once for hundreds of requests is traced once."""
 MAX_LINKS = 500
 FLUSH_SECONDS = 2.0
-"""What sending the last spans may take when the server stops."""
+"""Seconds to export the last spans at shutdown."""
 _BATCH = ""
-"""Stands for all events of a batch where they share a span; no event has this id."""
+"""Key of the shared span of a batch; no event has this ID."""
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
 _SERVER_ERROR = 500
 _CURRENT_SPANS: ContextVar[Mapping[str, Context]] = ContextVar("_PUBLISHED")
-"""What is being published around here: by the ids of events, what their consumers' spans are parts of."""
+"""Span contexts of the events being published, by event ID: parents of the consumers' spans."""
 
 
 class Tracing:
-    """Tells of requests and events."""
+    """Traces of requests and events."""
 
     def __init__(self, exporter: SpanExporter, service_name: str) -> None:
         self._provider = TracerProvider(
@@ -73,13 +73,13 @@ class Tracing:
         self._tracer = self._provider.get_tracer("envmgr.server", __version__)
 
     def request(self, scope: Scope) -> RequestSpan:
-        """Begin to tell of a request, as a part of the trace that its headers name."""
+        """Start the span of a request, as a child of its traceparent."""
         given = dict(scope["headers"]).get(b"traceparent", b"").decode("latin-1")
         span = self._tracer.start_span("HTTP", _extract_context(given), SpanKind.SERVER)
         return RequestSpan(scope, span)
 
     def bus(self, bus: Bus) -> TracedBus:
-        """Have what a bus carries told of."""
+        """Return a bus that traces publishing and consuming."""
         return TracedBus(bus, self)
 
     @contextmanager
@@ -91,9 +91,9 @@ class Tracing:
         about: Mapping[str, str],
         parents: Mapping[str, Context],
     ) -> Iterator[dict[str, Context]]:
-        """Tell of what is done about events while it is done; give what belongs to that, by their ids.
+        """Trace work on events; yield the span contexts by event ID.
 
-        A span is a part of that in `parents`, else of the one in which its event happened.
+        A span's parent is found in `parents`, else it is the one in which the event was emitted.
         """
         spans = self._start_spans(name, kind, events, about, parents)
         try:
@@ -130,15 +130,15 @@ class Tracing:
         }
 
     def stop(self) -> None:
-        """Send what there is, as far as time allows."""
-        # Not in a thread that the interpreter would wait for: one that hears no answer would hold up the end.
+        """Export pending spans within the time limit."""
+        # A daemon thread: the interpreter would wait for any other at exit, even if the collector hangs.
         last = threading.Thread(target=self._provider.shutdown, daemon=True)
         last.start()
         last.join(FLUSH_SECONDS)
 
 
 class RequestSpan:
-    """A request that is told of; `scope` is the request's, with the header that continues its trace from here."""
+    """The span of a request; `scope` has the traceparent header of this span."""
 
     def __init__(self, scope: Scope, span: Span) -> None:
         others = [pair for pair in scope["headers"] if pair[0] != b"traceparent"]
@@ -149,7 +149,7 @@ class RequestSpan:
         self._span = span
 
     def end(self, info: RequestInfo, status: int) -> None:
-        """Say how it was answered; `status` is 0 where it was not."""
+        """End the span with the response status; 0 if there was no response."""
         known = info.method in _METHODS
         self._span.update_name(f"{info.method if known else 'HTTP'} {info.route}".rstrip())
         self._span.set_attributes(
@@ -172,18 +172,18 @@ class RequestSpan:
 
 
 class TracedBus:
-    """Carries events as another bus does, and tells of it."""
+    """Bus wrapper that traces publishing and consuming."""
 
     def __init__(self, bus: Bus, tracing: Tracing) -> None:
         self._bus = bus
         self._tracing = tracing
 
     def subscribe(self, subscription: Subscription) -> None:
-        """Have events delivered."""
+        """Subscribe a traced consumer."""
         self._bus.subscribe(replace(subscription, handle=self._handler(subscription)))
 
     async def publish(self, events: Sequence[EventEnvelope]) -> None:
-        """Hand events over, in order; return when the publisher may forget them."""
+        """Publish events in order, in spans."""
         source = events[0].source
         about = _messaging_attributes("publish", "send", source)
         with self._tracing.events(f"publish {source}", SpanKind.PRODUCER, events, about, {}) as published:
@@ -208,8 +208,8 @@ class TracedBus:
 
 
 def start(url: str, service_name: str, log: Log) -> Tracing:
-    """Send traces to a collector; `url` takes the spans."""
-    # What goes wrong with sending is said by the exporter below: once, and not for every batch.
+    """Start exporting traces to the endpoint `url`."""
+    # Export errors are logged by the exporter below, once instead of for every batch.
     logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
     return Tracing(
         LoggingExporter(OTLPSpanExporter(url), urlsplit(url).netloc.rpartition("@")[2], log), service_name
@@ -217,36 +217,36 @@ def start(url: str, service_name: str, log: Log) -> Tracing:
 
 
 class LoggingExporter(SpanExporter):
-    """Sends spans by another exporter, and says when they cease to arrive, and when they do again."""
+    """Exporter that logs when exporting starts to fail and when it recovers."""
 
     def __init__(self, exporter: SpanExporter, collector: str, log: Log) -> None:
         self._exporter = exporter
         self._collector = collector
         self._log = log
-        self._arrives = True
+        self._is_healthy = True
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        """Send spans; those that do not arrive are dropped."""
+        """Export spans; failed ones are dropped."""
         result = self._exporter.export(spans)
-        arrives = result is SpanExportResult.SUCCESS
-        if self._arrives and not arrives:
-            self._log.warning("traces do not arrive: they are dropped meanwhile", collector=self._collector)
-        if arrives and not self._arrives:
-            self._log.info("traces arrive again", collector=self._collector)
-        self._arrives = arrives
+        succeeded = result is SpanExportResult.SUCCESS
+        if self._is_healthy and not succeeded:
+            self._log.warning("trace_export_failed", collector=self._collector)
+        if succeeded and not self._is_healthy:
+            self._log.info("trace_export_recovered", collector=self._collector)
+        self._is_healthy = succeeded
         return result
 
     def shutdown(self) -> None:
-        """End."""
+        """Shut down the exporter."""
         self._exporter.shutdown()
 
     def force_flush(self, timeout_millis: int = 30000) -> bool:
-        """Send what is kept back."""
+        """Flush buffered spans."""
         return self._exporter.force_flush(timeout_millis)
 
 
 def _messaging_attributes(operation: str, kind: str, source: str) -> dict[str, str]:
-    """Describe what is done, as https://opentelemetry.io/docs/specs/semconv/messaging/messaging-spans/ has it."""
+    """Return messaging attributes (https://opentelemetry.io/docs/specs/semconv/messaging/messaging-spans/)."""
     return {
         "messaging.system": "envmgr-alm",
         "messaging.operation.name": operation,
@@ -256,7 +256,7 @@ def _messaging_attributes(operation: str, kind: str, source: str) -> dict[str, s
 
 
 def _event_attributes(event: EventEnvelope) -> dict[str, str]:
-    """Describe an event, as https://opentelemetry.io/docs/specs/semconv/registry/attributes/cloudevents/ has it."""
+    """Return event attributes (https://opentelemetry.io/docs/specs/semconv/registry/attributes/cloudevents/)."""
     return {
         "cloudevents.event_id": event.id,
         "cloudevents.event_source": event.source,
@@ -266,25 +266,25 @@ def _event_attributes(event: EventEnvelope) -> dict[str, str]:
 
 
 def _fail(span: Span, kind: str) -> None:
-    """Say what kind of error it was; its message may hold anything, and is for the log."""
+    """Record an error's type; its message may contain anything and belongs in the log."""
     span.set_attribute("error.type", kind)
     span.set_status(StatusCode.ERROR)
 
 
 def _links(events: Sequence[EventEnvelope]) -> list[Link]:
-    """Link to where events happened, once to each place."""
+    """Return links to the spans in which the events were emitted, without duplicates."""
     places = map(_read, dict.fromkeys(event.traceparent for event in events))
     return [Link(place) for place in places if place]
 
 
 def _extract_context(traceparent: str) -> Context:
-    """Go on with a trace, or begin one."""
+    """Return the context of a traceparent, or an empty one."""
     place = _read(traceparent)
     return set_span_in_context(NonRecordingSpan(place), Context()) if place else Context()
 
 
 def _read(traceparent: str) -> SpanContext | None:
-    """Read a traceparent (https://www.w3.org/TR/trace-context/#traceparent-header); None where it is none."""
+    """Parse a traceparent (https://www.w3.org/TR/trace-context/#traceparent-header); None if invalid."""
     if not trace_context.traceparent(traceparent.encode()):
         return None
     _, trace, span, flags = traceparent.split("-")

@@ -19,7 +19,9 @@ def test_one_at_a_time_and_the_second_is_told_whose_it_is(tmp_path):
     first, second = DataDirectory(str(tmp_path)), DataDirectory(str(tmp_path))
     with (
         first,
-        pytest.raises(DataDirectoryError, match=rf"process {os.getpid()}\) runs on {tmp_path}"),
+        pytest.raises(
+            DataDirectoryError, match=rf"{tmp_path} is in use by another server \(pid {os.getpid()}\)"
+        ),
         second,
     ):
         pass
@@ -37,14 +39,14 @@ def test_a_directory_with_a_database_is_not_new(tmp_path):
 
 def test_a_path_that_is_no_directory_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(DataDirectoryError, match="cannot make"):
+    with pytest.raises(DataDirectoryError, match="cannot create"):
         DataDirectory(str(tmp_path / "file")).make()
 
 
 def test_a_directory_of_somebody_else_is_refused_and_left_alone(tmp_path):
     (tmp_path / "thesis.txt").write_text("")
     tmp_path.chmod(0o755)
-    with pytest.raises(DataDirectoryError, match=r"is not empty.*thesis\.txt") as caught:
+    with pytest.raises(DataDirectoryError, match=r"not an envmgr-alm data directory.*thesis\.txt") as caught:
         DataDirectory(str(tmp_path)).make()
     assert "--data-dir" in (caught.value.hint or "")
     assert os.listdir(tmp_path) == ["thesis.txt"]

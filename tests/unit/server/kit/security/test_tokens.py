@@ -245,14 +245,17 @@ def test_without_any_setting_a_secret_is_made_and_kept_for_its_owner_only(tmp_pa
     [
         ({"secret": "short"}, "5 bytes"),
         ({"secret": f"{SECRET} short"}, "5 bytes"),
-        ({"private_key": "/nowhere/at/all"}, "^JWT_PRIVATE_KEY names a file that cannot be read"),
-        ({"jwks": "/nowhere/at/all"}, "^JWT_JWKS names a file that cannot be read"),
-        ({"private_key": "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----"}, "no private key"),
+        ({"private_key": "/nowhere/at/all"}, "^cannot read the file in JWT_PRIVATE_KEY"),
+        ({"jwks": "/nowhere/at/all"}, "^cannot read the file in JWT_JWKS"),
+        (
+            {"private_key": "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----"},
+            "not an unencrypted PEM private key",
+        ),
         ({"private_key": pem(rsa.generate_private_key(65537, 1024))}, "1024 bits"),
-        ({"private_key": pem(ec.generate_private_key(ec.SECP256R1()))}, "neither an RSA nor an Ed25519"),
+        ({"private_key": pem(ec.generate_private_key(ec.SECP256R1()))}, "unsupported key type"),
         ({"jwks": "{]"}, "JWT_JWKS"),
-        ({"jwks": '{"keys": [{"kty": "oct", "k": "AAAA"}]}'}, "no public key"),
-        ({"jwks": pem(RSA)}, "no public key"),
+        ({"jwks": '{"keys": [{"kty": "oct", "k": "AAAA"}]}'}, "unsupported key type"),
+        ({"jwks": pem(RSA)}, "not a PEM public key"),
     ],
 )
 def test_a_key_that_is_none_or_is_weak_stops_the_server_and_is_not_shown(settings, said):

@@ -32,11 +32,11 @@ def library(answers):
     """Return what the library's own instruments say."""
     registry = CollectorRegistry()
     requests = Counter(
-        "alm_http_requests", "Requests answered.", ["method", "route", "status"], registry=registry
+        "alm_http_requests", "HTTP requests.", ["method", "route", "status"], registry=registry
     )
     seconds = Histogram(
         "alm_http_request_seconds",
-        "From a request's head to its answer's end.",
+        "HTTP request duration.",
         ["method", "route"],
         buckets=BOUNDS,
         registry=registry,
