@@ -1,0 +1,234 @@
+"""The language of the code: the field's terms in names, docstrings and messages (CONTRIBUTING, "Language").
+
+Run as a program, it reports the violations of a package: `python tests/arch/test_language.py envmgr/cli`.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SOURCE = Path(__file__).parents[2] / "src"
+
+NOT_YET = frozenset(
+    {
+        "envmgr/alm",
+        "envmgr/catalog",
+        "envmgr/cli",
+        "envmgr/install",
+        "envmgr/kit",
+        "envmgr/lockformat",
+        "envmgr/ops",
+        "envmgr/project",
+        "envmgr/resolve",
+        "envmgr/server",
+        "envmgr/shells",
+        "envmgr/versions",
+    }
+)
+"""Packages, as paths below `src`, whose texts do not follow the rules yet."""
+
+BANNED_NAME_PARTS = frozenset(
+    {
+        "anew",
+        "asked",
+        "bury",
+        "employ",
+        "given",
+        "heard",
+        "held",
+        "hush",
+        "kept",
+        "nobody",
+        "said",
+        "shown",
+        "somebody",
+        "spelled",
+        "stands",
+        "told",
+        "whoever",
+        "whom",
+        "whose",
+        "witness",
+    }
+)
+"""Parts of identifiers: participles without a noun, metaphors, and relative pronouns."""
+BANNED_NAMES = frozenset({"each", "found", "one", "what", "which", "who"})
+"""Names of variables that do not say what they hold."""
+
+BANNED_WORDS = re.compile(
+    r"\b(anew|bury|buries|buried|hush|nobody|somebody|whoever|whom|thereof|besides|"
+    r"is no [a-z]\w*|makes? no sense|means? nothing|in its stead|choose anew|decide anew)\b"
+)
+"""Archaisms, litotes and persons without a name, in docstrings and messages."""
+BANNED_OPENERS = re.compile(
+    r"(Say|Says|Tell|Tells|Let|Lets|Take|Takes|Give|Gives|Spell|Spells|Hold|Holds|Keep|Keeps|Put|Puts|Make|Makes|"
+    r"Turn|Heed|Hear|Look|Stand|Stands|Take note|Write down)\b"
+)
+"""First words of docstrings that do not say what the caller gets."""
+OPENERS_OF_MODULES_AND_CLASSES = re.compile(r"(What|Where|Who|Whoever|How|Whether|Which) ")
+"""First words of docstrings of modules and classes, which are noun phrases."""
+
+
+class Violation(NamedTuple):
+    """A place that breaks a rule."""
+
+    path: str
+    line: int
+    text: str
+
+    def __str__(self) -> str:
+        """Return the place as editors read it."""
+        return f"{self.path}:{self.line}: {self.text}"
+
+
+def violations_in(path: str, source: str) -> Iterator[Violation]:
+    """Yield every violation in the source of a module."""
+    tree = ast.parse(source)
+    docstrings = dict(_docstrings(tree))
+    for part in Path(path).with_suffix("").name.split("_"):
+        if part in BANNED_NAME_PARTS:
+            yield Violation(path, 1, f"module name: {part}")
+    for node in ast.walk(tree):
+        for line, name, is_variable in _names(node):
+            if _is_banned(name, is_variable=is_variable):
+                yield Violation(path, line, f"name: {name}")
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield from _text_violations(path, node, docstrings.get(id(node)))
+
+
+def _is_banned(name: str, *, is_variable: bool) -> bool:
+    parts = set(re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower().strip("_").split("_"))
+    return bool(parts & BANNED_NAME_PARTS) or (is_variable and name.strip("_") in BANNED_NAMES)
+
+
+def _names(node: ast.AST) -> Iterator[tuple[int, str, bool]]:
+    """Yield the names that a node binds, each with its line, and whether it is a variable's."""
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        yield node.lineno, node.name, False
+    elif isinstance(node, ast.arg):
+        yield node.lineno, node.arg, True
+    elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+        yield node.lineno, node.id, True
+    elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+        yield node.lineno, node.attr, False
+    elif isinstance(node, ast.ExceptHandler) and node.name:
+        yield node.lineno, node.name, True
+    elif isinstance(node, ast.alias) and node.asname:
+        yield 0, node.asname, True
+
+
+def _docstrings(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """Yield the docstrings of a module, by the identity of their nodes, with the kind of their owner."""
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if not isinstance(body, list):
+            continue
+        for index, statement in enumerate(body):
+            if not (
+                isinstance(statement, ast.Expr)
+                and isinstance(statement.value, ast.Constant)
+                and isinstance(statement.value.value, str)
+            ):
+                continue
+            first = index == 0 and isinstance(
+                node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+            )
+            yield id(statement.value), type(node).__name__ if first else "Attribute"
+
+
+def _text_violations(path: str, node: ast.Constant, owner: str | None) -> Iterator[Violation]:
+    text = str(node.value)
+    if match := BANNED_WORDS.search(text):
+        yield Violation(path, node.lineno, f"words: {match[0]!r} in {text[:60]!r}")
+    if owner in {"FunctionDef", "AsyncFunctionDef"} and BANNED_OPENERS.match(text):
+        yield Violation(path, node.lineno, f"docstring: {text[:60]!r}")
+    if owner in {"Module", "ClassDef"} and (
+        OPENERS_OF_MODULES_AND_CLASSES.match(text) or BANNED_OPENERS.match(text)
+    ):
+        yield Violation(path, node.lineno, f"docstring: {text[:60]!r}")
+
+
+def modules(below: str = "envmgr") -> list[Path]:
+    """Return the modules below a path, data excluded."""
+    place = SOURCE / below
+    files = [place] if place.is_file() else sorted(place.rglob("*.py"))
+    return [path for path in files if "_data" not in path.parts]
+
+
+def is_pending(path: Path) -> bool:
+    """Return whether a module belongs to a package that is not converted yet."""
+    name = path.relative_to(SOURCE).as_posix()
+    return any(name == package or name.startswith(f"{package}/") for package in NOT_YET)
+
+
+def all_violations(below: str = "envmgr") -> list[Violation]:
+    """Return every violation below a path, pending packages included."""
+    return [
+        violation
+        for path in modules(below)
+        for violation in violations_in(path.relative_to(SOURCE).as_posix(), path.read_text(encoding="utf-8"))
+    ]
+
+
+def test_the_code_speaks_the_fields_language():
+    found = [
+        str(violation)
+        for path in modules()
+        if not is_pending(path)
+        for violation in violations_in(path.relative_to(SOURCE).as_posix(), path.read_text(encoding="utf-8"))
+    ]
+    assert found == []
+
+
+def test_pending_packages_exist():
+    assert [package for package in NOT_YET if not (SOURCE / package).exists()] == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "def was_told(): ...",
+        "class Witness: ...",
+        "def f(whom): ...",
+        "said = 1",
+        "for each in []: ...",
+        "self.kept = 1",
+        "import os as told",
+        'def f():\n    """Say whether it is."""',
+        'def f():\n    """Return it anew."""',
+        'x = f"{y} is no version"',
+        '"""What is known."""',
+        'class A:\n    """Holds them."""',
+    ],
+)
+def test_a_violation_is_found(source):
+    assert list(violations_in("envmgr/module.py", source))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "def publish(event): ...",
+        "database.one(query)",
+        "def one(statement): ...",
+        'def f():\n    """Return whether it is."""',
+        '"""HTTP middleware."""',
+        'x = f"invalid version {y!r}"',
+    ],
+)
+def test_plain_language_is_fine(source):
+    assert not list(violations_in("envmgr/module.py", source))
+
+
+if __name__ == "__main__":
+    reported = [str(violation) for name in sys.argv[1:] or ["envmgr"] for violation in all_violations(name)]
+    print("\n".join([*reported, f"{len(reported)} violations"]))  # noqa: T201 - a report for people
