@@ -1,1 +1,1 @@
-"""The client of the ALM server."""
+"""Client of the ALM server."""

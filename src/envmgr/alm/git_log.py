@@ -1,4 +1,4 @@
-"""The commits between two versions, where the repository of the working directory has both."""
+"""Commits between two versions, if the working directory's repository has both."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ if TYPE_CHECKING:
     from envmgr.kit.environment import Environment
 
 MAX_COMMITS = 50
-TIMEOUT = 20
+GIT_TIMEOUT_SECONDS = 20
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
 
 
 @frozen
 class Commits:
-    """What `git log A..B` lists, newest first, and how many commits there are each way.
+    """Commits of `git log A..B`, newest first, and the counts in both directions.
 
-    `listed` holds the first `MOST` as pairs of short commit and subject. `dropped` are those of A that B lacks.
+    `listed` holds the first MAX_COMMITS as pairs of short commit and subject. `dropped` counts those only in A.
     """
 
     added: int
@@ -30,14 +30,14 @@ class Commits:
 
 
 class Repository:
-    """The git repository that holds a directory, if there is one, and git."""
+    """The git repository of the working directory, if it has one and git is installed."""
 
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
         self._git = shutil.which("git", path=environment.get("PATH"))
 
     def between(self, before: str, after: str) -> Commits | None:
-        """Return the commits that lead from one to another; None where they are not known here."""
+        """Return the commits from one to another; None if the repository lacks them."""
         if not all(_COMMIT.fullmatch(commit) and self._has(commit) for commit in (before, after)):
             return None
         counts = self._run_git("rev-list", "--left-right", "--count", f"{before}...{after}")
@@ -50,23 +50,23 @@ class Repository:
     def _has(self, commit: str) -> bool:
         return self._run_git("cat-file", "-e", f"{commit}^{{commit}}") is not None
 
-    def _run_git(self, *words: str) -> str | None:
-        """Return what git answers; None where it cannot."""
+    def _run_git(self, *args: str) -> str | None:
+        """Return the output of git; None if it fails."""
         if self._git is None:
             return None
         try:
-            done = subprocess.run(  # noqa: S603 - git, with commits that are hexadecimal digits only
-                [self._git, "-c", "log.showSignature=false", *words],
+            process = subprocess.run(  # noqa: S603 - git, with commits of hexadecimal digits only
+                [self._git, "-c", "log.showSignature=false", *args],
                 cwd=self._environment.cwd,
                 env={**self._environment.variables, "GIT_OPTIONAL_LOCKS": "0", "GIT_NO_LAZY_FETCH": "1"},
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
-                timeout=TIMEOUT,
+                timeout=GIT_TIMEOUT_SECONDS,
                 check=False,
             )
         except (OSError, subprocess.TimeoutExpired):
             return None
-        return None if done.returncode else done.stdout.decode(errors="replace")
+        return None if process.returncode else process.stdout.decode(errors="replace")
 
 
 def _entry(line: str) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""The matrix as one looks at it: a row an app, a column an environment, and what differs along a row. Pure."""
+"""Deployment matrix as a grid: a row an app, a column an environment. Pure."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @frozen
 class DeploymentRef:
-    """A version that is, or was tried, somewhere; `since` is when (RFC 3339)."""
+    """A deployment of a version; `since` is the time of its status (RFC 3339)."""
 
     deployment_id: int
     version_id: int
@@ -36,9 +36,9 @@ class DeploymentRef:
 
 @frozen
 class Cell:
-    """One app in one environment: what is current (for how many seconds), and what was tried after it.
+    """An app in an environment: the current deployment, its age in seconds, and a later attempt.
 
-    `is_behind`: another environment has a newer version of the app.
+    `is_outdated`: another environment has a newer version of the app.
     """
 
     current: DeploymentRef | None
@@ -49,7 +49,7 @@ class Cell:
 
 @frozen
 class Row:
-    """An app, and its cells by environment; `differs` where not every environment has the same version."""
+    """An app, and its cells by environment; `differs` if not all have the same version."""
 
     app: str
     cells: Mapping[str, Cell]
@@ -66,24 +66,24 @@ class Column:
 
 @frozen
 class Grid:
-    """Rows and columns, and the apps that never were in any of these environments."""
+    """Rows and columns, and the apps without any deployment in these environments."""
 
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
     never_deployed: tuple[str, ...]
 
 
-def grid(answer: object) -> Grid:
-    """Lay out what `GET /matrix` answers: environments by their order, apps by name; no place is left out."""
-    matrix = require_object(answer)
+def grid(document: object) -> Grid:
+    """Return the grid of a `GET /matrix` document: environments in their order, apps by name."""
+    matrix = require_object(document)
     by_app: dict[int, dict[str, Document]] = {}
     names = {get_int(app, "id"): get_name(app, "name") for app in get_objects(matrix, "apps")}
-    for place in get_objects(matrix, "placements"):
-        by_app.setdefault(get_int(place, "app_id"), {})[get_name(place, "environment")] = place
-        names.setdefault(get_int(place, "app_id"), get_name(place, "app"))
+    for placement in get_objects(matrix, "placements"):
+        by_app.setdefault(get_int(placement, "app_id"), {})[get_name(placement, "environment")] = placement
+        names.setdefault(get_int(placement, "app_id"), get_name(placement, "app"))
     apps = sorted((name, id_) for id_, name in names.items())
     return Grid(
-        columns=_columns(matrix, {name for places in by_app.values() for name in places}),
+        columns=_columns(matrix, {name for placements in by_app.values() for name in placements}),
         rows=tuple(_row(name, by_app[id_]) for name, id_ in apps if id_ in by_app),
         never_deployed=tuple(name for name, id_ in apps if id_ not in by_app),
     )
@@ -91,33 +91,37 @@ def grid(answer: object) -> Grid:
 
 def _columns(matrix: Document, used: set[str]) -> tuple[Column, ...]:
     environments = sorted(
-        (get_int(one, "sort_order"), get_name(one, "name"), get_name(one, "tier"))
-        for one in get_objects(matrix, "environments")
+        (get_int(environment, "sort_order"), get_name(environment, "name"), get_name(environment, "tier"))
+        for environment in get_objects(matrix, "environments")
     )
     listed = [Column(name, tier) for _, name, tier in environments]
     others = used - {column.name for column in listed}
     return (*listed, *(Column(name, "other") for name in sorted(others)))
 
 
-def _row(app: str, places: Mapping[str, Document]) -> Row:
-    current = {name: get_object_or_none(place, "current") for name, place in places.items()}
-    ids = [get_int(one, "version_id") for one in current.values() if one is not None]
-    newest = max(ids, default=0)
-    return Row(app, {name: _cell(place, newest) for name, place in places.items()}, len({*ids}) > 1)
-
-
-def _cell(place: Document, newest: int) -> Cell:
-    standing, last = get_object_or_none(place, "current"), _attempt(get_object(place, "last"))
-    current = None if standing is None else _attempt(standing)
-    return Cell(
-        current=current,
-        latest_attempt=None if current is not None and current.deployment_id >= last.deployment_id else last,
-        age=get_int_or_none(place, "age_seconds"),
-        is_outdated=current is not None and current.version_id < newest,
+def _row(app: str, placements: Mapping[str, Document]) -> Row:
+    current = {name: get_object_or_none(placement, "current") for name, placement in placements.items()}
+    ids = [get_int(state, "version_id") for state in current.values() if state is not None]
+    latest_version_id = max(ids, default=0)
+    return Row(
+        app,
+        {name: _cell(placement, latest_version_id) for name, placement in placements.items()},
+        len({*ids}) > 1,
     )
 
 
-def _attempt(cell: Document) -> DeploymentRef:
+def _cell(placement: Document, latest_version_id: int) -> Cell:
+    deployed, last = get_object_or_none(placement, "current"), _deployment_ref(get_object(placement, "last"))
+    current = None if deployed is None else _deployment_ref(deployed)
+    return Cell(
+        current=current,
+        latest_attempt=None if current is not None and current.deployment_id >= last.deployment_id else last,
+        age=get_int_or_none(placement, "age_seconds"),
+        is_outdated=current is not None and current.version_id < latest_version_id,
+    )
+
+
+def _deployment_ref(cell: Document) -> DeploymentRef:
     return DeploymentRef(
         deployment_id=get_int(cell, "deployment_id"),
         version_id=get_int(cell, "version_id"),

@@ -1,4 +1,4 @@
-"""What differs between two versions: commits, tools of the toolchain, artifacts. Pure."""
+"""Comparison of two versions: commits, toolchain, artifacts. Pure."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ class VersionSide:
 
 @frozen
 class Change:
-    """A thing that was added (no `before`), removed (no `after`), or changed.
+    """An item that was added (no `before`), removed (no `after`), or changed.
 
-    `direction` tells a changed version's: `up`, `down`, or empty where versions cannot be compared.
+    `direction` of a version is `up`, `down`, or empty if the versions cannot be compared.
     """
 
     name: str
@@ -45,7 +45,7 @@ class Change:
 
     @property
     def kind(self) -> str:
-        """Say in a word what happened: added, removed or changed."""
+        """Return `added`, `removed` or `changed`."""
         if self.before is None:
             return "added"
         return "removed" if self.after is None else "changed"
@@ -53,10 +53,7 @@ class Change:
 
 @frozen
 class VersionDiff:
-    """Two versions and what differs; a side is None where there is no version at all, and then nothing is compared.
-
-    `lock_differs` where the locks are not the same though their tools' versions are.
-    """
+    """Two versions and their differences; without one of the versions nothing is compared."""
 
     before: VersionSide | None
     after: VersionSide | None
@@ -65,35 +62,35 @@ class VersionDiff:
 
     @property
     def lock_differs(self) -> bool:
-        """Tell whether the locks differ at all."""
+        """Return whether the locks differ, even if the tool versions are equal."""
         return (self.before and self.before.lock_digest) != (self.after and self.after.lock_digest)
 
     @property
     def is_same_version(self) -> bool:
-        """Tell whether both sides are one version."""
+        """Return whether both sides are the same version."""
         if self.before is None or self.after is None:
             return self.before is self.after
         return self.before.version_id == self.after.version_id
 
 
 def compare(before: object | None, after: object | None) -> VersionDiff:
-    """Compare two versions as the server answers them; their tools, if both came with a lock."""
-    one, other = _side(before), _side(after)
-    if one is None or other is None:
-        return VersionDiff(one, other)
-    have_locks = one.lock_digest is not None and other.lock_digest is not None
+    """Compare two versions of the API; their tools, if both have a lock."""
+    old, new = _side(before), _side(after)
+    if old is None or new is None:
+        return VersionDiff(old, new)
+    have_locks = old.lock_digest is not None and new.lock_digest is not None
     return VersionDiff(
-        before=one,
-        after=other,
-        tools=_tools(_locked(before), _locked(after)) if have_locks else (),
-        artifacts=_artifacts(_artifacts_by_name(before), _artifacts_by_name(after)),
+        before=old,
+        after=new,
+        tools=_toolchain_changes(_locked_versions(before), _locked_versions(after)) if have_locks else (),
+        artifacts=_artifact_changes(_artifacts_by_name(before), _artifacts_by_name(after)),
     )
 
 
-def _side(answer: object | None) -> VersionSide | None:
-    if answer is None:
+def _side(document: object | None) -> VersionSide | None:
+    if document is None:
         return None
-    version = require_object(answer)
+    version = require_object(document)
     return VersionSide(
         version_id=get_int(version, "id"),
         app=get_name(version, "app"),
@@ -103,45 +100,45 @@ def _side(answer: object | None) -> VersionSide | None:
     )
 
 
-def _locked(version: object) -> dict[str, dict[str, frozenset[str]]]:
-    """Return by tool its locked versions, each with the requests that it answers."""
-    found: dict[str, dict[str, frozenset[str]]] = {}
+def _locked_versions(version: object) -> dict[str, dict[str, frozenset[str]]]:
+    """Return the locked versions by tool, each with the requests that it satisfies."""
+    locked: dict[str, dict[str, frozenset[str]]] = {}
     for tool in get_objects(get_object(require_object(version), "toolchain"), "tools"):
         requests = frozenset(get_strs(tool, "requests"))
-        found.setdefault(get_name(tool, "tool"), {})[get_name(tool, "version")] = requests
-    return found
+        locked.setdefault(get_name(tool, "tool"), {})[get_name(tool, "version")] = requests
+    return locked
 
 
-def _tools(
+def _toolchain_changes(
     before: Mapping[str, Mapping[str, frozenset[str]]], after: Mapping[str, Mapping[str, frozenset[str]]]
 ) -> tuple[Change, ...]:
     return tuple(
         change
         for tool in sorted({*before, *after})
-        for change in _tool(tool, before.get(tool, {}), after.get(tool, {}))
+        for change in _tool_changes(tool, before.get(tool, {}), after.get(tool, {}))
     )
 
 
-def _tool(
+def _tool_changes(
     tool: str, before: Mapping[str, frozenset[str]], after: Mapping[str, frozenset[str]]
 ) -> Iterable[Change]:
-    """Pair the versions that went with those that came: by a request that both answer, or when there is one each."""
-    gone = {version: requests for version, requests in before.items() if version not in after}
-    come = {version: requests for version, requests in after.items() if version not in before}
-    for old in [*gone]:
-        new = next((version for version, requests in come.items() if requests & gone[old]), None)
-        if new is None and len(gone) == len(come) == 1:
-            new = next(iter(come))
+    """Pair removed and added versions: by a request that both satisfy, or if there is one of each."""
+    removed = {version: requests for version, requests in before.items() if version not in after}
+    added = {version: requests for version, requests in after.items() if version not in before}
+    for old in [*removed]:
+        new = next((version for version, requests in added.items() if requests & removed[old]), None)
+        if new is None and len(removed) == len(added) == 1:
+            new = next(iter(added))
         if new is not None:
-            del gone[old], come[new]
+            del removed[old], added[new]
             yield Change(tool, old, new, _direction(old, new))
-    yield from (Change(tool, old, None) for old in gone)
-    yield from (Change(tool, None, new) for new in come)
+    yield from (Change(tool, old, None) for old in removed)
+    yield from (Change(tool, None, new) for new in added)
 
 
 def _direction(old: str, new: str) -> str:
-    one, other = versions.parse(old), versions.parse(new)
-    if one.opaque or other.opaque or one.vendor != other.vendor:
+    old_version, new_version = versions.parse(old), versions.parse(new)
+    if old_version.opaque or new_version.opaque or old_version.vendor != new_version.vendor:
         return ""
     order = versions.compare_build(old, new)
     return "up" if order < 0 else "down" if order > 0 else ""
@@ -149,12 +146,12 @@ def _direction(old: str, new: str) -> str:
 
 def _artifacts_by_name(version: object) -> Mapping[str, str]:
     return {
-        get_name(one, "name"): get_name(one, "digest")
-        for one in get_objects(require_object(version), "artifacts")
+        get_name(artifact, "name"): get_name(artifact, "digest")
+        for artifact in get_objects(require_object(version), "artifacts")
     }
 
 
-def _artifacts(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[Change, ...]:
+def _artifact_changes(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[Change, ...]:
     names: Sequence[str] = sorted({*before, *after})
     return tuple(
         Change(name, before.get(name), after.get(name))

@@ -106,7 +106,7 @@ class LockfileError(ProjectError):
 class LockOutOfDate(ProjectError):
     """The lock is missing, or not what its inputs give."""
 
-    code = "stale-lock"
+    code = "lock-out-of-date"
 
 
 class CatalogError(EnvmgrError):
@@ -283,7 +283,7 @@ class AlmUnreachable(AlmError):
 class UnsupportedServer(AlmError):
     """Who answered is no ALM server, or one that is too old, or too new, to be understood."""
 
-    code = "alm-too-old"
+    code = "alm-incompatible"
 
 
 class NotSignedIn(AlmError):
@@ -329,7 +329,7 @@ class AlmConflict(AlmError):
 class AlmInvalidRequest(AlmError):
     """The server cannot do anything with what it was sent; `issues` holds each as `pointer: what is wrong`."""
 
-    code = "alm-invalid"
+    code = "alm-invalid-request"
 
     def __init__(self, message: str, hint: str | None = None, *, issues: Sequence[str] = ()) -> None:
         super().__init__("\n".join([message, *(f"  {issue}" for issue in issues)]), hint)
@@ -339,13 +339,13 @@ class AlmInvalidRequest(AlmError):
 class AlmRateLimited(AlmError):
     """The server takes no more requests for now."""
 
-    code = "alm-busy"
+    code = "alm-rate-limited"
 
 
 class MissingProvenance(AlmError):
     """What a push says of a build cannot be found out here."""
 
-    code = "no-provenance"
+    code = "missing-provenance"
 
 
 class NoVersionSet(EnvmgrError):

@@ -26,7 +26,7 @@ def test_status_is_a_matrix_of_what_stands_where(ada):
         "failed 1.4 0s",
     ]
     assert "2 apps in 3 environments, 1 differs, 1 failed" in lines
-    assert lines[-1].startswith("never deployed anywhere: idle")
+    assert lines[-1].startswith("not deployed anywhere: idle")
 
 
 def test_status_of_one_environment_and_app_and_as_json(ada):
@@ -40,7 +40,7 @@ def test_status_of_one_environment_and_app_and_as_json(ada):
 def test_an_environment_that_is_misspelt_is_suggested(ada):
     result = ada.run("alm", "status", "--env", "prd")
     assert (result.code, result.out) == (1, "")
-    assert result.err == "error: there is no environment 'prd'\nhint: did you mean prod?\n"
+    assert result.err == "error: environment 'prd' not found\nhint: did you mean prod?\n"
 
 
 def test_affected_tells_what_matches_and_what_cannot_be_told(ada):
@@ -55,9 +55,9 @@ def test_affected_tells_what_matches_and_what_cannot_be_told(ada):
 
 
 def test_affected_names_what_is_there_instead_of_a_tool_that_is_not(ada):
-    said = "nothing deployed anywhere was locked with any version of"
+    said = "no deployed version uses"
     shown = ada.ok("alm", "affected", "npm:nodejs", "<99").out
-    assert shown.startswith(f"{said} npm:nodejs; with nodejs, something was: ask for that\n")
+    assert shown.startswith(f"{said} npm:nodejs (used instead: nodejs)\n")
     assert ada.ok("alm", "affected", "ruff", "<99").out.startswith(f"{said} ruff\n")
 
 
@@ -73,7 +73,7 @@ def test_affected_can_be_a_gate(ada, environment, code):
 def test_a_gate_is_not_passed_by_a_tool_that_was_probably_not_meant(ada, tool, meant):
     result = ada.run("alm", "affected", tool, "<20", "--exit-code")
     assert (result.code, result.out) == (1, "")
-    assert f"error: nothing deployed anywhere was locked with any version of {tool}" in result.err
+    assert f"error: no deployed version uses {tool}" in result.err
     assert f"hint: did you mean {meant}?" in result.err
     assert (
         json.loads(ada.run("alm", "affected", tool, "<20", "--exit-code", "--json").out)["code"]
@@ -82,7 +82,10 @@ def test_a_gate_is_not_passed_by_a_tool_that_was_probably_not_meant(ada, tool, m
 
 
 def test_a_gate_is_passed_by_a_tool_that_nobody_uses(ada):
-    assert "any version of terraform" in ada.ok("alm", "affected", "terraform", "<99", "--exit-code").out
+    assert (
+        "no deployed version uses terraform"
+        in ada.ok("alm", "affected", "terraform", "<99", "--exit-code").out
+    )
 
 
 def test_diff_tells_commits_and_tools_of_two_versions(ada, world):
@@ -95,7 +98,7 @@ def test_diff_tells_commits_and_tools_of_two_versions(ada, world):
     ]
     assert f"    {world.commits[1][:7]} Sell more" in result.out
     assert "    ~  nodejs  20.9.0 -> 20.11.1" in result.out
-    assert "    ~  python  3.11.9 -> 3.11.7   older than before" in result.out
+    assert "    ~  python  3.11.9 -> 3.11.7   downgrade" in result.out
 
 
 def test_diff_of_two_environments_tells_every_app(ada):
@@ -109,7 +112,7 @@ def test_diff_of_two_environments_tells_every_app(ada):
     }
     assert apps["shop"]["commits"] is None
     same = ada.ok("alm", "diff", "dev", "staging").out
-    assert same == "dev -> staging: the same version\n"
+    assert same == "dev -> staging: same version\n"
 
 
 def test_diff_takes_no_version_and_environment_alone(ada):
@@ -120,12 +123,12 @@ def test_diff_takes_no_version_and_environment_alone(ada):
 
 def test_checkout_writes_what_stands_somewhere_and_locks_are_read_again(ada):
     result = ada.ok("alm", "checkout", "shop:prod")
-    assert result.out == "wrote .envmgr and .envmgr.lock of shop@1.3\nnext: envmgr install --locked\n"
+    assert result.out == "wrote .envmgr and .envmgr.lock from shop@1.3\nnext: envmgr install --locked\n"
     assert (ada.project / ".envmgr").read_text() == DOTFILE
     assert (ada.project / ".envmgr.lock").read_text() == LOCK.format(**OLD)
     refused = ada.run("alm", "checkout", "shop@1.4")
     assert refused.code == 1
-    assert ".envmgr.lock would be overwritten" in refused.err
+    assert ".envmgr.lock already exist" in refused.err
     assert (ada.project / ".envmgr.lock").read_text() == LOCK.format(**OLD)
     forced = document(ada.ok("alm", "checkout", "shop", "1.4", "--force", "--json"), "checkout")
     assert forced["changed"] == [str(ada.project / ".envmgr.lock")]
@@ -134,14 +137,14 @@ def test_checkout_writes_what_stands_somewhere_and_locks_are_read_again(ada):
 
 def test_checkout_of_an_environment_is_of_the_app_here(ada, world):
     result = ada.ok("alm", "checkout", "prod", "-C", str(world.tree), "--force")
-    assert "of shop@1.3" in result.out
+    assert "from shop@1.3" in result.out
     assert (world.tree / ".envmgr.lock").read_text() == LOCK.format(**OLD)
 
 
 def test_checkout_of_what_came_without_a_lock_says_so(ada):
     result = ada.run("alm", "checkout", "billing:prod")
     assert result.code == 1
-    assert "registered without a lock" in result.err
+    assert "has no lock file" in result.err
     assert not (ada.project / ".envmgr").exists()
 
 
@@ -158,7 +161,7 @@ def test_records_are_shown(ada):
     assert [tool["version"] for tool in version["toolchain"]["tools"]] == ["20.9.0", "3.11.9"]
     listed = ada.ok("alm", "versions", "list", "--limit", "1")
     assert len(listed.out.splitlines()) == 1
-    assert "`--limit N` shows more" in listed.err
+    assert "use `--limit N` for more" in listed.err
     failed = document(
         ada.ok("alm", "deployments", "list", "--status", "failed", "--json"), "deployments-list"
     )
@@ -173,18 +176,18 @@ def test_records_are_shown(ada):
         (["versions", "show", "shop@9.9"], 1, "shop has no version '9.9'"),
         (["versions", "show", "99999"], 1, "there is no version 99999"),
         (["deployments", "show", "99999"], 1, "there is no deployment 99999"),
-        (["checkout", "shop:nowhere"], 1, "there is no environment 'nowhere'"),
-        (["checkout", "idle:prod"], 1, "nothing of idle stands in prod"),
-        (["versions", "show", "prod"], 2, "names no version"),
-        (["apps", "update", "shop"], 2, "nothing to change"),
-        (["apps", "delete", "idle"], 2, "nobody to ask"),
-        (["deploy", "shop@1.4", "--env", "a b"], 2, "cannot be the name of an environment"),
+        (["checkout", "shop:nowhere"], 1, "environment 'nowhere' not found"),
+        (["checkout", "idle:prod"], 1, "idle is not deployed in prod"),
+        (["versions", "show", "prod"], 2, "invalid version"),
+        (["apps", "update", "shop"], 2, "nothing to update"),
+        (["apps", "delete", "idle"], 2, "stdin is not a terminal"),
+        (["deploy", "shop@1.4", "--env", "a b"], 2, "invalid environment name"),
         (["deploy", "shop@1.4", "--env", "x", "--status", "done"], 2, "invalid value for '--status'"),
-        (["affected", "nodejs"], 2, "which versions of nodejs"),
+        (["affected", "nodejs"], 2, "specify a version range for nodejs"),
         (["affected", "nodejs", "1.2.x.y("], 1, "cannot stand in a version"),
         (["audit", "--file", "x"], 2, "--verify"),
-        (["audit", "--verify", "--actor", "x"], 2, "nothing can be left out"),
-        (["versions", "create", "shop:prod"], 2, "is no new version"),
+        (["audit", "--verify", "--actor", "x"], 2, "take no filters"),
+        (["versions", "create", "shop:prod"], 2, "invalid new version"),
         (["versions", "create", "shop@1.3"], 1, "has a version 1.3 already"),
     ],
     ids=str,
@@ -198,4 +201,4 @@ def test_what_cannot_be_is_said_with_a_code(ada, words, code, said):
 def test_a_server_that_is_away_is_said(ada):
     result = ada.run("alm", "status", "--url", "http://127.0.0.1:1", env={"ENVMGR_HTTP_RETRIES": "0"})
     assert result.code == 1
-    assert "no answer from the ALM server" in result.err
+    assert "cannot reach the ALM server" in result.err

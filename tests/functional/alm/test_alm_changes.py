@@ -23,7 +23,7 @@ def answer(machine, *words):
 def test_an_app_is_made_changed_and_deleted(ada):
     made = answer(ada, "apps", "create", "made", "--description", "One", "--version", "0.1")["app"]
     assert made["version"]["tag"] == "0.1"
-    assert ada.ok("alm", "apps", "update", "made", "--name", "remade").out == "changed remade\n"
+    assert ada.ok("alm", "apps", "update", "made", "--name", "remade").out == "updated remade\n"
     assert answer(ada, "apps", "show", "remade")["app"]["description"] == "One"
     assert ada.ok("alm", "apps", "delete", "remade", "--yes").out == "deleted remade\n"
     assert "there is no app 'remade'" in ada.run("alm", "apps", "show", "remade").err
@@ -78,7 +78,7 @@ def test_a_version_whose_tag_has_slashes_goes_all_the_way(ada, world):
         "slashed  release/3.0 -> sub/v1.0.0\n"
     )
     out = ada.ok("alm", "checkout", "slashed@release/3.0", "--force").out
-    assert out.startswith("wrote .envmgr.lock of slashed@release/3.0\n")
+    assert out.startswith("wrote .envmgr.lock from slashed@release/3.0\n")
     assert (ada.project / ".envmgr.lock").read_text() == toolchain(OLD)["lock"]
     ada.ok("alm", "versions", "create", "slashed@hand/1")
     assert ada.ok("alm", "versions", "delete", "slashed@hand/1", "--yes").out == "deleted slashed@hand/1\n"
@@ -89,11 +89,11 @@ def test_a_version_whose_tag_has_slashes_goes_all_the_way(ada, world):
 def test_an_environment_is_made_with_a_word_and_not_by_another_case(ada):
     ada.ok("alm", "apps", "create", "cased", "--version", "1")
     made, arrow, *_ = ada.ok("alm", "deploy", "cased@1", "--env", "cased").out.splitlines()
-    assert made == "made the environment cased"
+    assert made == "created environment cased"
     assert "cased: pending" in arrow
     refused = ada.run("alm", "deploy", "cased@1", "--env", "Cased")
     assert refused.code == 1
-    assert "hint: `--env cased` deploys there; `--new-env` makes Cased besides" in refused.err
+    assert "hint: use `--env cased`, or pass `--new-env` to create Cased" in refused.err
     assert answer(ada, "deploy", "cased@1", "--env", "Cased", "--new-env")["environment_created"] is True
 
 
@@ -126,7 +126,7 @@ def test_a_deployment_that_somebody_else_must_approve_is_there_and_waits(ada, wo
     assert result.code == 1
     (waiting,) = answer(ada, "deployments", "list", "--app", "guarded")["deployments"]
     assert waiting["status"] == "awaiting_approval"
-    assert f"deployment {waiting['id']} is there, and could not be taken to successful" in result.err
+    assert f"deployment {waiting['id']} was created but could not be set to successful" in result.err
     for state in ("successful", "cancelled"):
         assert f"`envmgr alm deployments update {waiting['id']} --status {state}`" in result.err
 
@@ -147,11 +147,11 @@ def test_the_log_tells_who_did_what(ada, world):
     assert [(one["actor"], one["payload"]["name"]) for one in entries] == [("user:admin", "told")]
     shown = ada.ok("alm", "audit", "--type", "VersionCreated", "--limit", "1")
     assert shown.out.endswith("user:admin  VersionCreated  told@1\n")
-    assert "the newest 1 entries" in shown.err
+    assert "latest 1 entries" in shown.err
     named = ada.ok("alm", "audit", "--actor", "admin", "--resource", "told")
     assert named.out.endswith("user:admin  AppCreated  told\n")
-    assert "admin: asked for the actor user:admin" in named.err
-    assert "told: asked for the resource app/" in named.err
+    assert "filtering by actor user:admin" in named.err
+    assert "filtering by resource app/" in named.err
 
 
 @pytest.mark.parametrize("follow", [[], ["--follow", "--limit", "0"]], ids=str)
@@ -183,14 +183,14 @@ def test_the_log_is_verified_against_what_was_kept(ada, world):
     ada.ok("alm", "apps", "create", "grown")
     world.daemon.settle(world.token())
     verdict = answer(ada, "audit", "--verify", "--checkpoint", "kept.json", "--export", "log")["verdict"]
-    assert (verdict["intact"], verdict["findings"], verdict["kept_checkpoints"]) == (True, [], 1)
+    assert (verdict["intact"], verdict["findings"], verdict["saved_checkpoints"]) == (True, [], 1)
     ada.ok("alm", "apps", "create", "grown-more")
     world.daemon.settle(world.token())
     ada.ok("alm", "audit", "--save-checkpoint", "kept.json")
     assert len(json.loads((ada.project / "kept.json").read_text())) == 2
     away = {"ENVMGR_ALM_URL": "", "ENVMGR_ALM_TOKEN": ""}
     words = ["alm", "audit", "--verify", "--file", "log"]
-    assert ada.ok(*words, env=away).out.startswith("intact: ")
+    assert ada.ok(*words, env=away).out.startswith("OK: ")
     older = ada.run(*words, "--checkpoint", "kept.json", env=away)
     assert (older.code, "truncated" in older.out) == (1, True)
 

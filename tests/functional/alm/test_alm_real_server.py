@@ -70,9 +70,7 @@ def test_the_same_push_again_is_one_version_and_other_content_names_both(user, r
     app = app_name()
     words = ("alm", "push", "--app", app, "--tag", "v1")
     user.ok(*words)
-    assert (
-        "is registered already" in user.ok(*words, env={"GITHUB_ACTIONS": "true", "GITHUB_RUN_ID": "7"}).out
-    )
+    assert "already registered" in user.ok(*words, env={"GITHUB_ACTIONS": "true", "GITHUB_RUN_ID": "7"}).out
     (user.project / ".envmgr.lock").unlink()
     result = user.run(*words)
     assert result.code == 1
@@ -103,7 +101,7 @@ def test_an_api_key_for_one_app_pushes_that_app_only(machine, real):
     assert key["key"] not in result.err
     ask(real, "DELETE", f"/auth/keys/{key['id']}")
     result = machine.run("alm", "push", "--app", app, "--tag", "v2")
-    assert (result.code, "does not accept" in result.err) == (1, True)
+    assert (result.code, "authentication failed" in result.err) == (1, True)
 
 
 def test_processes_that_find_the_token_ended_at_once_renew_it_once(user):
@@ -149,7 +147,7 @@ def test_what_waits_is_delivered_once_when_the_server_is_back(machine, tmp_path)
         daemon.start()
         document = json.loads(machine.ok("alm", "flush", "--json").out)
         assert [one["tag"] for one in document["delivered"]] == ["v1", "v2"]
-        assert machine.ok("alm", "flush").out == "nothing waits\n"
+        assert machine.ok("alm", "flush").out == "queue is empty\n"
         assert [one["tag"] for one in ask(daemon, "GET", "/apps/shop/versions").json] == ["v2", "v1"]
     finally:
         daemon.end()
@@ -216,7 +214,7 @@ def test_serve_becomes_the_server_and_ends_when_told(machine):
 
 def test_serve_prints_no_document(machine):
     result = machine.run("alm", "serve", "--json")
-    assert (result.code, "serve prints a log" in result.out) == (2, True)
+    assert (result.code, "--json is not supported by serve" in result.out) == (2, True)
 
 
 def test_a_push_from_a_second_machine_is_the_same_version(user, real, tmp_path, server):

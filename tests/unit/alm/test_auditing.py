@@ -61,7 +61,7 @@ def test_an_export_is_verified_without_a_server(tmp_path):
     assert audit.export_to(server(), path) == audit.Exported(path, 7, 2)
     report = audit.verify_file(path, SIGNED[1:])
     assert report.is_intact
-    assert (report.entries, report.checkpoints, report.held_against) == (7, 2, 6)
+    assert (report.entries, report.checkpoints, report.verified_up_to) == (7, 2, 6)
 
 
 def test_an_empty_file_is_no_intact_log(tmp_path):
@@ -145,7 +145,7 @@ def test_who_may_not_ask_for_a_checkpoint_keeps_the_newest_there_is(tmp_path):
 
 def test_without_any_checkpoint_there_is_nothing_to_keep(tmp_path):
     api = server(signed=[], **{"POST /audit/checkpoints": Forbidden("no")})
-    with pytest.raises(AlmError, match="has signed no checkpoint"):
+    with pytest.raises(AlmError, match="no checkpoint exists yet"):
         audit.save_checkpoint(api, str(tmp_path / "kept.json"))
     assert list(tmp_path.iterdir()) == []
 
@@ -154,7 +154,7 @@ def test_a_checkpoint_of_another_key_is_not_kept_beside_the_first(tmp_path):
     path = tmp_path / "kept.json"
     path.write_text(json.dumps(SIGNED[0]))
     (other,) = checkpoints(LOG, 6, key=OTHER_KEY)
-    with pytest.raises(AlmError, match="not to be believed"):
+    with pytest.raises(AlmError, match="invalid server checkpoint"):
         audit.save_checkpoint(server(**{"POST /audit/checkpoints": other}), str(path))
     assert json.loads(path.read_text()) == SIGNED[0]
 
@@ -170,7 +170,7 @@ def test_a_file_without_checkpoints_is_said(tmp_path, content):
 
 
 def test_a_file_that_is_not_there_is_said(tmp_path):
-    with pytest.raises(AlmError, match="there is no file"):
+    with pytest.raises(AlmError, match="not found"):
         audit.read_checkpoints(str(tmp_path / "none"))
 
 

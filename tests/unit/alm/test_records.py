@@ -45,11 +45,11 @@ def test_what_stands_somewhere_is_found_by_the_matrix(app):
 @pytest.mark.parametrize(
     ("named", "message", "hint"),
     [
-        (CurrentRef("shp", "prod"), "there is no app 'shp'", "did you mean shop?"),
-        (CurrentRef("xyz", "prod"), "there is no app 'xyz'", "apps list"),
-        (CurrentRef("web", "prod"), "nothing of web stands in prod", "deployments list --app web"),
-        (CurrentRef("idle", "prod"), "nothing of idle stands in prod", "deployments list --app idle"),
-        (CurrentRef("shop", "prd"), "there is no environment 'prd'", "did you mean prod"),
+        (CurrentRef("shp", "prod"), "app 'shp' not found", "did you mean shop?"),
+        (CurrentRef("xyz", "prod"), "app 'xyz' not found", "apps list"),
+        (CurrentRef("web", "prod"), "web is not deployed in prod", "deployments list --app web"),
+        (CurrentRef("idle", "prod"), "idle is not deployed in prod", "deployments list --app idle"),
+        (CurrentRef("shop", "prd"), "environment 'prd' not found", "did you mean prod"),
     ],
 )
 def test_what_stands_nowhere_is_said_with_a_way_out(named, message, hint):
@@ -68,8 +68,8 @@ def test_what_stands_nowhere_is_said_with_a_way_out(named, message, hint):
     ("named", "hint"),
     [
         (TagRef("shop", "1.4.1"), "did you mean 1.4.0?"),
-        (TagRef("shop", "xyz"), "the newest of shop are 1.4.0, 0.9"),
-        (TagRef("idle", "1"), "`envmgr alm push` registers a version"),
+        (TagRef("shop", "xyz"), "latest versions of shop: 1.4.0, 0.9"),
+        (TagRef("idle", "1"), "run `envmgr alm push` to register a version"),
         (TagRef("shp", "1.4.0"), "did you mean shop?"),
     ],
 )
@@ -89,9 +89,9 @@ def test_a_version_that_is_not_there_is_said_with_those_that_are(named, hint):
 
 
 def test_where_nothing_was_deployed_yet_there_is_no_environment_to_name():
-    with pytest.raises(AlmNotFound, match="no environment 'prod'") as caught:
+    with pytest.raises(AlmNotFound, match="environment 'prod' not found") as caught:
         resolve.matrix(Answering({"GET /environments": []}), "prod")
-    assert caught.value.hint == "nothing was deployed anywhere yet"
+    assert caught.value.hint == "no deployments yet"
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_an_app_is_shown_with_its_versions_and_where_it_stands():
         }
     )
     found = apps.show(api, "shop")
-    assert [place["app"] for place in found.places] == ["shop"]
+    assert [place["app"] for place in found.placements] == ["shop"]
     assert [one["id"] for one in found.versions.items] == [9, 8, 7, 6, 5]
     assert found.versions.more
 
@@ -161,11 +161,11 @@ def test_a_lock_is_sent_as_it_is(tmp_path):
 def test_a_lock_that_cannot_be_sent_is_said(tmp_path):
     bad = tmp_path / "bad"
     bad.write_bytes(b"\xff")
-    with pytest.raises(AlmError, match="no file"):
+    with pytest.raises(AlmError, match="not found"):
         versions.toolchain(str(tmp_path / "none"), None)
     with pytest.raises(AlmError, match="not UTF-8"):
         versions.toolchain(str(bad), None)
-    with pytest.raises(UsageError, match="no --lock"):
+    with pytest.raises(UsageError, match="requires --lock"):
         versions.toolchain(None, str(bad))
 
 
@@ -230,9 +230,9 @@ def test_who_may_not_read_environments_deploys_all_the_same():
 
 def test_an_environment_that_differs_in_case_only_is_not_made_unless_that_is_meant():
     api = deploying()
-    with pytest.raises(AlmNotFound, match="there is no environment 'PROD', but prod") as caught:
+    with pytest.raises(AlmNotFound, match="environment 'PROD' not found; did you mean prod") as caught:
         deployments.deploy(api, TagRef("shop", "1.4.0"), "PROD", None, "")
-    assert caught.value.hint == "`--env prod` deploys there; `--new-env` makes PROD besides"
+    assert caught.value.hint == "use `--env prod`, or pass `--new-env` to create PROD"
     assert not [asked for asked in api.asked if asked[0] == "POST"]
     made = deployments.deploy(api, TagRef("shop", "1.4.0"), "PROD", None, "", new_environment=True)
     assert made.is_new_environment
@@ -246,7 +246,10 @@ def test_of_two_that_differ_in_case_only_the_one_that_is_named_is_meant():
 def test_a_walk_that_fails_says_that_the_deployment_is_there():
     refusal = AlmConflict("it waits for an approval", kind="invalid-transition")
     api = deploying(**{"POST /deployments/9/statuses": refusal})
-    with pytest.raises(AlmConflict, match=r"deployment 9 is there, .* it waits for an approval") as caught:
+    with pytest.raises(
+        AlmConflict,
+        match=r"deployment 9 was created but could not be set to successful: it waits for an approval",
+    ) as caught:
         deployments.deploy(api, TagRef("shop", "1.4.0"), "prod", "successful", "")
     assert "`envmgr alm deployments update 9 --status successful`" in caught.value.hint
     assert "`envmgr alm deployments update 9 --status cancelled`" in caught.value.hint
@@ -273,10 +276,10 @@ def test_a_step_that_is_for_somebody_else_is_not_suggested_to_who_may_not(act, t
     )
     with pytest.raises(SelfApprovalForbidden, match="somebody else must move it on") as caught:
         act(api)
-    approves = "somebody else than who asked for it approves it with "
+    approves = "another user approves it with "
     assert caught.value.hint.startswith(f"{approves}`envmgr alm deployments update 9 --status in_progress`;")
     assert (
-        "once approved, `envmgr alm deployments update 9 --status successful`" in caught.value.hint
+        "after approval, run `envmgr alm deployments update 9 --status successful`" in caught.value.hint
     ) == then
 
 
@@ -290,10 +293,10 @@ def test_a_deployment_that_begins_blocked_says_why_and_when_it_goes_on():
         }
     )
     with pytest.raises(
-        AlmConflict, match=r"taken to successful: it is blocked: frozen until monday$"
+        AlmConflict, match=r"set to successful: it is blocked: frozen until monday$"
     ) as caught:
         deployments.deploy(api, TagRef("shop", "1.4.0"), "prod", "successful", "")
-    assert "--status pending` goes on with it once the environment is open again" in caught.value.hint
+    assert "--status pending` to continue once the environment is unblocked" in caught.value.hint
 
 
 ACTIVE = {**PENDING, "version_id": 42, "environment": "prod", "actor": "user:ada", "status": "in_progress"}
@@ -402,7 +405,7 @@ def test_only_what_something_deployed_is_locked_with_is_suggested(tool, there, l
 
 def test_nothing_is_said_of_an_environment_that_is_not_there():
     api = Answering({"GET /environments": [{"name": "prod"}]})
-    with pytest.raises(AlmNotFound, match="no environment 'prd'"):
+    with pytest.raises(AlmNotFound, match="environment 'prd' not found"):
         affected.affected(api, "nodejs", "<1", "prd")
 
 
@@ -411,6 +414,6 @@ def test_the_matrix_is_shown_of_one_app_too():
     assert [row.app for row in found.grid.rows] == ["shop"]
     assert found.grid.never_deployed == ()
     assert status.status(Answering({"GET /matrix": MATRIX}), None, "idle").grid.never_deployed == ("idle",)
-    with pytest.raises(AlmNotFound, match="there is no app 'shp'"):
+    with pytest.raises(AlmNotFound, match="app 'shp' not found"):
         status.status(Answering({"GET /matrix": MATRIX}), None, "shp")
     assert status.status(Answering({"GET /matrix": MATRIX}), None, None).grid.never_deployed == ("idle",)

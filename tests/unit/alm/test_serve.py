@@ -38,12 +38,12 @@ def test_what_is_said_is_passed_on_with_the_directory_as_it_is_meant(context, tm
 
 
 def test_an_empty_directory_name_is_not_taken_for_the_current_directory(context):
-    with pytest.raises(UsageError, match="--data-dir is empty"):
+    with pytest.raises(UsageError, match="empty --data-dir"):
         command_line(context, ServeOptions(data_dir=""))
 
 
 def test_without_its_parts_it_says_how_to_install_them(context, monkeypatch):
-    monkeypatch.setattr(serve, "PARTS", ("json", "no_such_part"))
-    with pytest.raises(AlmError, match="it lacks no_such_part") as caught:
+    monkeypatch.setattr(serve, "REQUIRED_MODULES", ("json", "no_such_part"))
+    with pytest.raises(AlmError, match="missing no_such_part") as caught:
         command_line(context, ServeOptions())
     assert "pipx install --force 'envmgr-toolchain[server]" in (caught.value.hint or "")

@@ -33,6 +33,6 @@ def test_a_token_can_come_from_stdin(monkeypatch):
 
 @pytest.mark.parametrize("words", [["alm", "--url"], ["alm", "--token="], ["alm", "--url", ""]])
 def test_a_value_must_be_there(words):
-    with pytest.raises(UsageError, match="needs a value") as caught:
+    with pytest.raises(UsageError, match="requires a value") as caught:
         split(Options(), words)
     assert caught.value.hint

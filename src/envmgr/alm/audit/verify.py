@@ -1,13 +1,13 @@
-"""Whether an audit log is what was written: its chain, its sources' numbers, its checkpoints. Pure; needs no server.
+"""Verification of an audit log: hash chain, sequence numbers, checkpoints. Pure; needs no server.
 
-What is read once is forgotten: memory grows with the number of checkpoints, not of entries.
+Entries are processed as a stream: memory grows with the number of checkpoints only.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from envmgr.kit.audit_log import checkpoint as checkpoints_of
+from envmgr.kit.audit_log import checkpoint as checkpoint_rules
 from envmgr.kit.audit_log.hash_chain import GENESIS_HASH, Finding, Verifier
 from envmgr.kit.frozen import frozen
 
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
     from envmgr.alm.client.fields import Document
 
 MAX_FINDINGS = 100
-"""How many findings are told; the others are only counted."""
+"""Further findings are counted, not reported."""
 
 FORGED, FOREIGN, EMPTY = "forged", "foreign", "empty"
 
 
 @frozen
 class Report:
-    """What was read, and what is wrong with it; `untold` counts the findings beyond the first `MOST`.
+    """The result of a verification; `omitted` counts the findings after the first MAX_FINDINGS.
 
-    `key` is the public key (base64) that every checkpoint had to be signed by, None where there was no checkpoint.
-    `held_against` is the number of the newest entry that a believed checkpoint speaks of.
+    `key` is the public key (base64) that must sign every checkpoint, None without checkpoints.
+    `verified_up_to` is the sequence number of the latest entry that a valid checkpoint covers.
     """
 
     entries: int
@@ -36,26 +36,26 @@ class Report:
     checkpoints: int
     saved_checkpoints: int
     key: str | None
-    held_against: int
+    verified_up_to: int
     findings: tuple[Finding, ...]
     omitted: int
 
     @property
     def is_intact(self) -> bool:
-        """Tell whether nothing is wrong."""
+        """Return whether there are no findings."""
         return not self.findings
 
 
 class FindingCollector:
-    """Keeps the first findings, and counts the others."""
+    """Stores the first findings, and counts the others."""
 
     def __init__(self) -> None:
         self.findings: list[Finding] = []
         self.omitted = 0
 
-    def add(self, found: Iterable[Finding]) -> None:
-        """Take more of them."""
-        for finding in found:
+    def add(self, findings: Iterable[Finding]) -> None:
+        """Add findings."""
+        for finding in findings:
             if len(self.findings) < MAX_FINDINGS:
                 self.findings.append(finding)
             else:
@@ -65,18 +65,22 @@ class FindingCollector:
 def verify(
     entries: Iterable[Document | Finding],
     checkpoints: Sequence[Document],
-    kept: Sequence[Document] = (),
+    saved: Sequence[Document] = (),
 ) -> Report:
-    """Read a whole log, oldest entry first, with its own checkpoints and those that were kept from before.
+    """Verify a whole log, oldest entry first, with its own and saved checkpoints.
 
-    A finding among the entries (a line that cannot be read) is told with the others. So is that there is no entry,
-    as a server writes some when it first starts, unless a checkpoint says that there was none.
+    A finding among the entries (an unreadable line) is reported with the others. An empty log is a finding, as a
+    server writes entries at its first start, unless a checkpoint confirms it.
     """
-    key = _key((*kept, *checkpoints))
+    key = _key((*saved, *checkpoints))
     findings = FindingCollector()
-    findings.add(_of_checkpoints(checkpoints, kept, key))
-    believed = [one for one in (*kept, *checkpoints) if checkpoints_of.verify_error(one, key) is None]
-    verifier, count, head = Verifier(believed), 0, GENESIS_HASH.hex()
+    findings.add(_check_checkpoints(checkpoints, saved, key))
+    trusted = [
+        checkpoint
+        for checkpoint in (*saved, *checkpoints)
+        if checkpoint_rules.verify_error(checkpoint, key) is None
+    ]
+    verifier, count, head = Verifier(trusted), 0, GENESIS_HASH.hex()
     for entry in entries:
         if isinstance(entry, Finding):
             findings.add([entry])
@@ -84,67 +88,67 @@ def verify(
         findings.add(verifier.add(entry))
         count, head = count + 1, str(entry.get("hash"))
     findings.add(verifier.finish())
-    if not (count or findings.findings or any(_seq(one) == 0 for one in believed)):
-        findings.add(
-            [Finding(EMPTY, 0, "there is no entry at all, and the log of a server has some at once")]
-        )
+    if not (count or findings.findings or any(_seq(checkpoint) == 0 for checkpoint in trusted)):
+        findings.add([Finding(EMPTY, 0, "the log is empty")])
     return Report(
         entries=count,
         seq=verifier.seq,
         head=head,
         checkpoints=len(checkpoints),
-        saved_checkpoints=len(kept),
+        saved_checkpoints=len(saved),
         key=key,
-        held_against=max((_seq(one) for one in believed), default=0),
+        verified_up_to=max((_seq(checkpoint) for checkpoint in trusted), default=0),
         findings=tuple(findings.findings),
         omitted=findings.omitted,
     )
 
 
 def _key(checkpoints: Sequence[Document]) -> str | None:
-    """Return the key that is to be believed: that of what was kept, else of the log's first checkpoint."""
-    for one in checkpoints:
-        if isinstance(one.get("public_key"), str):
-            return str(one["public_key"])
+    """Return the trusted key: that of the saved checkpoints, else of the log's first one."""
+    for checkpoint in checkpoints:
+        if isinstance(checkpoint.get("public_key"), str):
+            return str(checkpoint["public_key"])
     return None
 
 
-def _of_checkpoints(
-    checkpoints: Sequence[Document], kept: Sequence[Document], key: str | None
+def _check_checkpoints(
+    checkpoints: Sequence[Document], saved: Sequence[Document], key: str | None
 ) -> Iterator[Finding]:
-    for name, group in (("the kept checkpoint", kept), ("the checkpoint", checkpoints)):
-        for one in group:
-            problem = checkpoints_of.verify_error(one, key)
-            if problem:
-                yield Finding(FORGED, _seq(one), f"{name} at entry {_seq(one)}: {problem}")
-    yield from _chained(checkpoints)
-    yield from _foreign_checkpoints(checkpoints, kept)
+    for name, group in (("saved checkpoint", saved), ("checkpoint", checkpoints)):
+        for checkpoint in group:
+            error = checkpoint_rules.verify_error(checkpoint, key)
+            if error:
+                yield Finding(FORGED, _seq(checkpoint), f"{name} at entry {_seq(checkpoint)}: {error}")
+    yield from _check_chain(checkpoints)
+    yield from _foreign_checkpoints(checkpoints, saved)
 
 
-def _foreign_checkpoints(checkpoints: Sequence[Document], kept: Sequence[Document]) -> Iterator[Finding]:
-    """Hold where the kept checkpoints come from against where the log's own do, if it has any."""
-    origins = {str(one.get("origin")) for one in checkpoints}
-    for one in kept:
-        origin = str(one.get("origin"))
+def _foreign_checkpoints(checkpoints: Sequence[Document], saved: Sequence[Document]) -> Iterator[Finding]:
+    """Yield a finding for each saved checkpoint of another log."""
+    origins = {str(checkpoint.get("origin")) for checkpoint in checkpoints}
+    for checkpoint in saved:
+        origin = str(checkpoint.get("origin"))
         if origins and origin not in origins:
-            known = " or ".join(sorted(origins))
+            own_origins = " or ".join(sorted(origins))
             yield Finding(
-                FOREIGN, 0, f"what was kept is a checkpoint of another log, {origin}; this is {known}"
+                FOREIGN, 0, f"saved checkpoint belongs to another log: {origin}, expected {own_origins}"
             )
 
 
-def _chained(checkpoints: Sequence[Document]) -> Iterator[Finding]:
-    """Hold each checkpoint, oldest first, against what it calls its `previous`."""
+def _check_chain(checkpoints: Sequence[Document]) -> Iterator[Finding]:
+    """Yield a finding for each checkpoint, oldest first, whose `previous` is not the checkpoint before."""
     previous = ""
-    for one in checkpoints:
-        if one.get("previous") != previous:
+    for checkpoint in checkpoints:
+        if checkpoint.get("previous") != previous:
             yield Finding(
-                FORGED, _seq(one), f"the checkpoint at entry {_seq(one)} does not follow the one before it"
+                FORGED,
+                _seq(checkpoint),
+                f"checkpoint at entry {_seq(checkpoint)} does not chain to the previous one",
             )
         try:
-            previous = checkpoints_of.fingerprint(one)
+            previous = checkpoint_rules.fingerprint(checkpoint)
         except (KeyError, ValueError):
-            return  # which its own problem has told
+            return  # reported already as forged
 
 
 def _seq(checkpoint: Document) -> int:

@@ -1,4 +1,4 @@
-"""Who the user is to ALM servers: what signing in gave, by server, in a file that only they can read."""
+"""Stored credentials by server, in a file that only the user can read."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from envmgr.kit.paths import Paths
 
 SCHEMA = "envmgr/credentials/1"
-OWNER_ONLY = 0o600
-LOCK = "credentials"
+OWNER_ONLY_MODE = 0o600
+LOCK_NAME = "credentials"
 
 
 @frozen
 class StoredCredentials:
-    """What one server gave: a token, and, unless it is an API key, when it ends and what renews it."""
+    """Credentials for one server: an API key, or an access token with expiry and refresh token."""
 
     token: str
     refresh_token: str = ""
@@ -30,35 +30,35 @@ class StoredCredentials:
     actor: str = ""
 
     def __repr__(self) -> str:
-        """Show whose it is, and no secret."""
-        return f"Login(actor={self.actor!r})"
+        """Return a text without secrets."""
+        return f"StoredCredentials(actor={self.actor!r})"
 
 
 def load(paths: Paths, url: str) -> StoredCredentials | None:
-    """Return what a server gave, or None."""
+    """Return the credentials for a server, or None."""
     entry = _read(paths).get(url)
-    return _login(entry) if isinstance(entry, dict) else None
+    return _from_json(entry) if isinstance(entry, dict) else None
 
 
-def store(paths: Paths, url: str, login: StoredCredentials) -> None:
-    """Keep what a server gave. The caller holds `LOCK`."""
-    _write(paths, {**_read(paths), url: _to_json(login)})
+def store(paths: Paths, url: str, stored: StoredCredentials) -> None:
+    """Store credentials for a server; the caller holds the lock LOCK_NAME."""
+    _write(paths, {**_read(paths), url: _to_json(stored)})
 
 
-def save(paths: Paths, url: str, login: StoredCredentials) -> None:
-    """Keep what a server gave."""
-    with file_lock(paths, LOCK):
-        store(paths, url, login)
+def save(paths: Paths, url: str, stored: StoredCredentials) -> None:
+    """Store credentials for a server."""
+    with file_lock(paths, LOCK_NAME):
+        store(paths, url, stored)
 
 
 def remove(paths: Paths, url: str) -> None:
-    """Drop what a server gave."""
-    with file_lock(paths, LOCK):
+    """Delete the credentials for a server."""
+    with file_lock(paths, LOCK_NAME):
         remove_locked(paths, url)
 
 
 def remove_locked(paths: Paths, url: str) -> None:
-    """Drop what a server gave. The caller holds `LOCK`."""
+    """Delete the credentials for a server; the caller holds the lock LOCK_NAME."""
     servers = _read(paths)
     if servers.pop(url, None) is not None:
         _write(paths, servers)
@@ -73,26 +73,26 @@ def _read(paths: Paths) -> dict[str, object]:
     servers = document.get("servers") if isinstance(document, dict) else None
     if not isinstance(servers, dict):
         raise StorageError(
-            f"{paths.credentials_file} cannot be read: it is not what `envmgr alm login` writes",
-            "remove it, and sign in again",
+            f"invalid credentials file {paths.credentials_file}",
+            "remove it, and run `envmgr alm login`",
         )
     return servers
 
 
 def _write(paths: Paths, servers: Mapping[str, object]) -> None:
     text = json.dumps({"schema": SCHEMA, "servers": servers}, indent=2, sort_keys=True)
-    write_atomic(paths.credentials_file, f"{text}\n", OWNER_ONLY)
+    write_atomic(paths.credentials_file, f"{text}\n", OWNER_ONLY_MODE)
 
 
-def _login(entry: Mapping[str, object]) -> StoredCredentials | None:
+def _from_json(entry: Mapping[str, object]) -> StoredCredentials | None:
     token, refresh, actor = (str(entry.get(name) or "") for name in ("token", "refresh_token", "actor"))
-    expires = entry.get("expires_at")
-    moment = float(expires) if isinstance(expires, int | float) else 0.0
-    return StoredCredentials(token, refresh, moment, actor) if token else None
+    timestamp = entry.get("expires_at")
+    expires_at = float(timestamp) if isinstance(timestamp, int | float) else 0.0
+    return StoredCredentials(token, refresh, expires_at, actor) if token else None
 
 
-def _to_json(login: StoredCredentials) -> dict[str, object]:
-    entry: dict[str, object] = {"token": login.token, "actor": login.actor}
-    if login.refresh_token:
-        entry |= {"refresh_token": login.refresh_token, "expires_at": round(login.expires_at)}
+def _to_json(stored: StoredCredentials) -> dict[str, object]:
+    entry: dict[str, object] = {"token": stored.token, "actor": stored.actor}
+    if stored.refresh_token:
+        entry |= {"refresh_token": stored.refresh_token, "expires_at": round(stored.expires_at)}
     return entry

@@ -1,4 +1,4 @@
-"""What the ALM server's refusals mean: its problem documents (RFC 9457) as errors that lead on. Pure."""
+"""Mapping of problem documents (RFC 9457) to errors with hints. Pure."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from envmgr.kit.http.client import Response
 
-API = 1
-"""The version of the API that this client speaks."""
+API_VERSION = 1
+"""The API version that this client supports."""
 
 API_HEADER = "alm-api"
 _UNAVAILABLE_STATUSES = frozenset({429, 502, 503, 504})
@@ -37,7 +37,7 @@ _STANDARD = frozenset({"type", "title", "status", "detail", "instance", "errors"
 
 @frozen
 class ProblemDetails:
-    """A refusal: of which server, what kind it names, what it says, and what else it carries."""
+    """A problem document: server, status, slug, detail, and other members."""
 
     host: str
     status: int
@@ -50,42 +50,41 @@ class ProblemDetails:
 
 
 def check_version(response: Response) -> None:
-    """Raise TooOld unless an answer is an ALM server's that speaks our version of the API."""
+    """Raise UnsupportedServer unless a response is from an ALM server with a supported API version."""
     text = response.headers.get(API_HEADER, "").strip()
-    if text == str(API) or (not text and response.status in _UNAVAILABLE_STATUSES):
+    if text == str(API_VERSION) or (not text and response.status in _UNAVAILABLE_STATUSES):
         return
     host = urls.host(response.url)
     if not (text.isascii() and text.isdigit()):
         raise UnsupportedServer(
-            f"what answers at {urls.redacted(response.url)} is no ALM server that envmgr knows "
-            f"({_named(response.status)}, and no version of its API)",
-            f"check the address; if {host} is an ALM server, it is too old: update it",
+            f"{urls.redacted(response.url)} is not a supported ALM server "
+            f"({_status_text(response.status)}, no API version header)",
+            "check the URL, or update the server",
         )
-    older, newer = ("the server", "this envmgr") if int(text[:9]) < API else ("this envmgr", "the server")
+    outdated = "the server" if int(text[:9]) < API_VERSION else "envmgr"
     raise UnsupportedServer(
-        f"{host} speaks version {text[:9]} of the ALM API, and this envmgr version {API}",
-        f"update {older}: it is older than {newer}",
+        f"{host} uses ALM API version {text[:9]}, this envmgr supports {API_VERSION}", f"update {outdated}"
     )
 
 
 def to_error(response: Response) -> AlmError:
-    """Make the error for an answer that is no success."""
+    """Return the error for an error response."""
     problem = read(response)
-    return _KINDS.get(problem.status, _unexpected)(problem)
+    return _ERRORS_BY_STATUS.get(problem.status, _unexpected)(problem)
 
 
 def read(response: Response) -> ProblemDetails:
-    """Read a problem document, or what stands in its place."""
+    """Return the problem document of a response; the status stands in for missing parts."""
     document = _document(response)
     detail = document.get("detail") or document.get("title")
     return ProblemDetails(
         host=urls.host(response.url),
         status=response.status,
         kind=str(document.get("type", "")).rpartition("/")[2],
-        detail=plain(detail) if isinstance(detail, str) else _named(response.status),
+        detail=escape_line(detail) if isinstance(detail, str) else _status_text(response.status),
         issues=tuple(_issues(document.get("errors"))),
         members={name: value for name, value in document.items() if name not in _STANDARD},
-        request_id=plain(response.headers.get("x-request-id", "")),
+        request_id=escape_line(response.headers.get("x-request-id", "")),
         retry_after=response.headers.get("retry-after", ""),
     )
 
@@ -102,36 +101,35 @@ def _issues(errors: object) -> list[str]:
     if not isinstance(errors, list):
         return []
     return [
-        plain(f"{one.get('pointer', '')}: {one.get('detail', '')}") for one in errors if isinstance(one, dict)
+        escape_line(f"{issue.get('pointer', '')}: {issue.get('detail', '')}")
+        for issue in errors
+        if isinstance(issue, dict)
     ]
 
 
-def plain(text: str) -> str:
-    """Spell on one line what a server says: nothing in it moves a terminal's cursor, or hides anything."""
+def escape_line(text: str) -> str:
+    """Return a text on one line, without control characters that could affect a terminal."""
     return "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
 
 
 def _not_signed_in(problem: ProblemDetails) -> AlmError:
-    return NotSignedIn(
-        f"{problem.host} does not accept who you say you are: {problem.detail}",
-        "`envmgr alm login` signs in",
-    )
+    return NotSignedIn(f"authentication failed at {problem.host}: {problem.detail}", "run `envmgr alm login`")
 
 
 def _forbidden(problem: ProblemDetails) -> AlmError:
     if problem.kind == "self-approval-forbidden":
         return SelfApprovalForbidden(
-            f"{problem.host} does not let you do this: {problem.detail}",
-            "whoever else may deploy there can take this step",
+            f"permission denied by {problem.host}: {problem.detail}",
+            "ask another user with deploy permission to approve it",
         )
     return Forbidden(
-        f"{problem.host} does not let you do this: {problem.detail}",
-        "`envmgr alm whoami` shows what you may do; an admin of the server can give you more",
+        f"permission denied by {problem.host}: {problem.detail}",
+        "run `envmgr alm whoami` to see your permissions; an admin can grant more",
     )
 
 
 def _not_found(problem: ProblemDetails) -> AlmError:
-    return AlmNotFound(f"{problem.host}: {problem.detail}", _list_of(problem.detail))
+    return AlmNotFound(f"{problem.host}: {problem.detail}", _list_hint(problem.detail))
 
 
 _LIST_COMMANDS = {
@@ -143,85 +141,84 @@ _LIST_COMMANDS = {
 }
 
 
-def _list_of(detail: str) -> str:
-    """Name the command that shows what there is of the kind that something was not found of."""
-    found = re.search(rf"\bno ({'|'.join(_LIST_COMMANDS)})\b", detail)
-    return (
-        f"`envmgr alm {_LIST_COMMANDS[found[1]]}` shows those there are"
-        if found
-        else "check how it is spelled"
-    )
+def _list_hint(detail: str) -> str:
+    """Return the hint with the command that lists resources of the missing kind."""
+    match = re.search(rf"\b({'|'.join(_LIST_COMMANDS)})\b", detail)
+    return f"run `envmgr alm {_LIST_COMMANDS[match[1]]}` to list them" if match else "check the spelling"
 
 
 def _conflict(problem: ProblemDetails) -> AlmError:
-    detail = problem.detail.replace("?force=true", "--force")  # which is what the API calls it
+    detail = problem.detail.replace("?force=true", "--force")  # the name of the option here
     return AlmConflict(
-        f"{problem.host}: {detail}", _steps(problem), kind=problem.kind, members=problem.members
+        f"{problem.host}: {detail}", _conflict_hint(problem), kind=problem.kind, members=problem.members
     )
 
 
-def _steps(problem: ProblemDetails) -> str | None:
-    """Say the way out of a conflict by what the server says is possible, or in the way."""
-    steps, active, status = (
+def _conflict_hint(problem: ProblemDetails) -> str | None:
+    """Return the hint for a conflict: the allowed transitions, or the blocking deployment."""
+    allowed, active, status = (
         problem.members.get(name)
         for name in ("allowed_statuses", "active_deployment", "active_deployment_status")
     )
-    if isinstance(steps, list):
-        return f"the steps from there are {plain(', '.join(map(str, steps)))}" if steps else "it is over"
+    if isinstance(allowed, list):
+        return f"allowed: {escape_line(', '.join(map(str, allowed)))}" if allowed else "this status is final"
     if isinstance(active, str):
-        number = plain(active.rpartition("/")[2])
-        onward = next_steps(number, str(status))
+        deployment = escape_line(active.rpartition("/")[2])
         return (
-            f"in the way is deployment {number}: {onward}; `envmgr alm deployments show {number}` tells more"
+            f"blocked by deployment {deployment}: {next_steps(deployment, str(status))}; "
+            f"run `envmgr alm deployments show {deployment}` for details"
         )
     return None
 
 
-def _stale(problem: ProblemDetails) -> AlmError:
+def _modified_concurrently(problem: ProblemDetails) -> AlmError:
     return AlmConflict(
-        f"{problem.host}: somebody else changed it at the same time: {problem.detail}",
-        "look at it again, then run the same command again",
+        f"{problem.host}: modified concurrently: {problem.detail}",
+        "review it and retry",
         kind=problem.kind,
         members=problem.members,
     )
 
 
 def _invalid(problem: ProblemDetails) -> AlmError:
-    return AlmInvalidRequest(f"{problem.host} cannot take this: {problem.detail}", issues=problem.issues)
+    return AlmInvalidRequest(f"invalid request to {problem.host}: {problem.detail}", issues=problem.issues)
 
 
 def _rate_limited(problem: ProblemDetails) -> AlmError:
     seconds = problem.retry_after
-    long = _minutes(int(seconds)) if _LONG.fullmatch(seconds) else ""
-    detail = problem.detail.replace(f"{seconds} s", long) if long else problem.detail
+    minutes = _minutes(int(seconds)) if _RETRY_SECONDS.fullmatch(seconds) else ""
+    detail = problem.detail.replace(f"{seconds} s", minutes) if minutes else problem.detail
     return AlmRateLimited(
-        f"{problem.host} takes no more requests for now ({_named(problem.status)}): {detail}",
-        f"wait {long or 'a little'}, then run the same command again",
+        f"rate limited by {problem.host} ({_status_text(problem.status)}): {detail}"
+        if problem.status == HTTPStatus.TOO_MANY_REQUESTS
+        else f"{problem.host} is unavailable ({_status_text(problem.status)}): {detail}",
+        f"wait {minutes or 'a little'} and retry",
     )
 
 
-_LONG = re.compile(r"[0-9]{2,6}")
+_RETRY_SECONDS = re.compile(r"[0-9]{2,6}")
 
 
 def _minutes(seconds: int) -> str:
-    """Spell how long to wait in minutes; nothing for what is a minute at most."""
+    """Format a wait in minutes; empty for at most one minute."""
     return f"{-(-seconds // 60)} minutes" if seconds > 60 else ""  # noqa: PLR2004 - a minute
 
 
 def _unexpected(problem: ProblemDetails) -> AlmError:
-    log = f"; its log knows more under {problem.request_id}" if problem.request_id else ""
+    suffix = f"; request ID {problem.request_id} in its log" if problem.request_id else ""
     return AlmError(
-        f"{problem.host} answered {_named(problem.status)}: {problem.detail}", f"the trouble is there{log}"
+        f"{problem.host} returned {_status_text(problem.status)}: {problem.detail}",
+        f"the server has a problem{suffix}",
     )
 
 
-_KINDS: dict[int, Callable[[ProblemDetails], AlmError]] = {
+_ERRORS_BY_STATUS: dict[int, Callable[[ProblemDetails], AlmError]] = {
     400: _invalid,
     401: _not_signed_in,
     403: _forbidden,
     404: _not_found,
     409: _conflict,
-    412: _stale,
+    412: _modified_concurrently,
     413: _invalid,
     415: _invalid,
     422: _invalid,
@@ -233,7 +230,7 @@ _KINDS: dict[int, Callable[[ProblemDetails], AlmError]] = {
 }
 
 
-def _named(status: int) -> str:
+def _status_text(status: int) -> str:
     try:
         return f"{status} {HTTPStatus(status).phrase}"
     except ValueError:

@@ -1,4 +1,4 @@
-"""What the server answers, read with care: a field that is missing or odd is said, not stumbled over."""
+"""Typed access to fields of API documents; a missing or invalid field raises AlmError."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ if TYPE_CHECKING:
     Document = Mapping[str, object]
 
 
-def require_object(answer: object) -> Document:
-    """Return an answer that must be a JSON object."""
-    if not isinstance(answer, dict):
-        raise _unexpected(f"an object was expected, and it is {_kind(answer)}")
-    return answer
+def require_object(document: object) -> Document:
+    """Return a document that must be a JSON object."""
+    if not isinstance(document, dict):
+        raise _unexpected(f"expected an object, got {_kind(document)}")
+    return document
 
 
 def get_str(source: Document, name: str) -> str:
     """Return a field that must be a string."""
     value = source.get(name)
     if not isinstance(value, str):
-        raise _unexpected(f"its field `{name}` is {_kind(value)}")
+        raise _unexpected(f"field `{name}` is {_kind(value)}")
     return value
 
 
 def get_name(source: Document, field: str) -> str:
-    """Return a field that must be a name or the like: it can be printed as it is, on one line."""
+    """Return a field that must be a printable string on one line."""
     value = get_str(source, field)
     if not value.isprintable():
-        raise _unexpected(f"its field `{field}` holds characters that no name has")
+        raise _unexpected(f"field `{field}` contains invalid characters")
     return value
 
 
@@ -44,12 +44,12 @@ def get_int(source: Document, name: str) -> int:
     """Return a field that must be an integer."""
     value = source.get(name)
     if not isinstance(value, int) or isinstance(value, bool):
-        raise _unexpected(f"its field `{name}` is {_kind(value)}")
+        raise _unexpected(f"field `{name}` is {_kind(value)}")
     return value
 
 
 def etag_of(resource: Document) -> str:
-    """Return the name of the state that a resource is in: what the server puts into its ETag."""
+    """Return the ETag of a resource."""
     return f"{get_int(resource, 'id')}.{get_int(resource, 'rev')}"
 
 
@@ -62,7 +62,7 @@ def get_object(source: Document, name: str) -> Document:
     """Return a field that must be an object."""
     value = source.get(name)
     if not isinstance(value, dict):
-        raise _unexpected(f"its field `{name}` is {_kind(value)}")
+        raise _unexpected(f"field `{name}` is {_kind(value)}")
     return value
 
 
@@ -74,16 +74,16 @@ def get_object_or_none(source: Document, name: str) -> Document | None:
 def get_objects(source: Document, name: str) -> tuple[Document, ...]:
     """Return a field that must be an array of objects."""
     value = source.get(name)
-    if not isinstance(value, list | tuple) or not all(isinstance(one, dict) for one in value):
-        raise _unexpected(f"its field `{name}` is {_kind(value)}")
+    if not isinstance(value, list | tuple) or not all(isinstance(item, dict) for item in value):
+        raise _unexpected(f"field `{name}` is {_kind(value)}")
     return tuple(value)
 
 
 def get_strs(source: Document, name: str) -> tuple[str, ...]:
     """Return a field that must be an array of strings."""
     value = source.get(name)
-    if not isinstance(value, list | tuple) or not all(isinstance(one, str) for one in value):
-        raise _unexpected(f"its field `{name}` is {_kind(value)}")
+    if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
+        raise _unexpected(f"field `{name}` is {_kind(value)}")
     return tuple(value)
 
 
@@ -94,8 +94,8 @@ def _kind(value: object) -> str:
     return "missing" if value is None else _KINDS.get(type(value), "something else")
 
 
-def _unexpected(what: str) -> AlmError:
+def _unexpected(reason: str) -> AlmError:
     return AlmError(
-        f"the server's answer is not what was expected: {what}",
-        "look whether the setting `alm_url` names an ALM server, and whether it or envmgr is too old",
+        f"unexpected server response: {reason}",
+        "check that `alm_url` points to an ALM server and that client and server versions match",
     )

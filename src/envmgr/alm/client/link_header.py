@@ -1,4 +1,4 @@
-"""The Link header of lists (RFC 8288): where they go on."""
+"""Pagination by the Link header (RFC 8288)."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ _REL = re.compile(r";\s*rel\s*=\s*(?:\"([^\"]*)\"|([^\s;,\"]+))", re.IGNORECASE)
 
 
 def next_query(header: str) -> dict[str, str] | None:
-    """Return what the page after this one is asked for by, None where there is none.
+    """Return the query parameters of the next page, None on the last page.
 
-    That is the query of the link with the relation `next`, to be asked of the address that was asked before: whatever
-    host and path a proxy has put around the server, the list is where it was, and nobody else is sent the token.
+    They are those of the link with relation `next`. Its host and path are ignored, as a proxy may have changed them,
+    and so that the token is not sent elsewhere.
     """
     for target, parameters in _LINK.findall(header):
         relations = _REL.search(parameters)

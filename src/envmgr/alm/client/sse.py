@@ -1,4 +1,4 @@
-"""Server-sent events, read (https://html.spec.whatwg.org/multipage/server-sent-events.html). Pure."""
+"""Parser of server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html). Pure."""
 
 from __future__ import annotations
 
@@ -12,37 +12,37 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 _END = re.compile(r"\r\n|\n|\r(?=.)", re.DOTALL)
-"""The end of a line; a carriage return at the end of what there is may be half of one."""
+"""The end of a line; a carriage return at the end of a block may be half of one."""
 
 
 @frozen
 class Event:
-    """One event: the id it can be resumed after, and what it says."""
+    """An event: the ID to resume after, and its data."""
 
     id: str
     data: str
 
 
 def events(blocks: Iterable[bytes]) -> Iterator[Event]:
-    """Give the events of a stream as they are complete; one that is cut off is none."""
-    last, data = "", list[str]()
+    """Yield complete events of a stream; a truncated last one is dropped."""
+    last_id, data = "", list[str]()
     for line in lines(blocks):
         name, _, value = line.partition(":")
         value = value.removeprefix(" ")
         if not line:
             if data:
-                yield Event(last, "\n".join(data))
+                yield Event(last_id, "\n".join(data))
             data = []
         elif name == "data":
             data.append(value)
         elif name == "id" and "\0" not in value:
-            last = value
+            last_id = value
 
 
 def lines(blocks: Iterable[bytes]) -> Iterator[str]:
-    """Give the complete lines of a text that comes in blocks."""
+    """Yield the complete lines of a text that arrives in blocks."""
     decoder = codecs.getincrementaldecoder("utf-8-sig")("replace")
-    rest = ""
+    remainder = ""
     for block in blocks:
-        *whole, rest = _END.split(rest + decoder.decode(block))
-        yield from whole
+        *complete, remainder = _END.split(remainder + decoder.decode(block))
+        yield from complete

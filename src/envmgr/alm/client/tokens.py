@@ -1,4 +1,4 @@
-"""The token that requests carry: one that was given, or one that is renewed before and when it ends."""
+"""Sources of access tokens: a static one, or stored credentials that are refreshed."""
 
 from __future__ import annotations
 
@@ -18,120 +18,120 @@ if TYPE_CHECKING:
     from envmgr.kit.paths import Paths
 
 REFRESH_MARGIN_SECONDS = 30.0
-"""Seconds before its end from which a token is renewed rather than used."""
+"""A token is refreshed this long before it expires."""
 
 
 class TokenSource(Protocol):
-    """Where requests get their token; `hint` says the way out where the server refuses it."""
+    """Provides the token of requests."""
 
     @property
     def hint(self) -> str:
-        """Say the way out."""
+        """Return the hint for a rejected token."""
         ...
 
     def get(self) -> str:
-        """Return the token to send. Raise NotSignedIn where there is none."""
+        """Return the token to send; raise NotSignedIn without one."""
         ...
 
-    def refresh(self, refused: str) -> str | None:
-        """Return another token than one that the server refused, or None where there is no other."""
+    def refresh(self, rejected: str) -> str | None:
+        """Return another token than the rejected one, or None."""
         ...
 
 
 class StaticToken:
-    """A token that was given for this run, and what to do where it is refused."""
+    """A token from an option or the environment."""
 
     def __init__(self, token: str, hint: str = "") -> None:
         self._token = token
         self.hint = hint
 
     def get(self) -> str:
-        """Return it."""
+        """Return the token."""
         return self._token
 
-    def refresh(self, refused: str) -> str | None:  # noqa: ARG002 - there is only one
-        """Return None: there is no other."""
+    def refresh(self, rejected: str) -> str | None:  # noqa: ARG002 - a static token has no alternative
+        """Return None: a static token cannot be refreshed."""
         return None
 
 
 class StoredToken:
-    """What `alm login` kept; of processes that find it ended at the same time, one renews it for all."""
+    """Credentials stored by `alm login`; concurrent processes refresh them only once."""
 
-    def __init__(self, paths: Paths, wire: Transport) -> None:
+    def __init__(self, paths: Paths, transport: Transport) -> None:
         self._paths = paths
-        self._transport = wire
-        self.hint = f"`envmgr alm login {wire.url}` signs in anew"
+        self._transport = transport
+        self.hint = f"run `envmgr alm login {transport.url}`"
 
     def get(self) -> str:
-        """Return the token kept, renewed if it is about to end."""
-        login = self._load()
-        return self._renew(login).token if _is_ending(login) else login.token
+        """Return the stored token, refreshed if it is about to expire."""
+        stored = self._load()
+        return self._refresh(stored).token if _expires_soon(stored) else stored.token
 
-    def refresh(self, refused: str) -> str | None:
-        """Renew the token that was refused, unless another process has done so already."""
-        login = self._load()
-        if login.token != refused:
-            return login.token
-        return self._renew(login).token if login.refresh_token else None
+    def refresh(self, rejected: str) -> str | None:
+        """Refresh the rejected token, unless another process already did."""
+        stored = self._load()
+        if stored.token != rejected:
+            return stored.token
+        return self._refresh(stored).token if stored.refresh_token else None
 
     def _load(self) -> StoredCredentials:
-        login = credentials.load(self._paths, self._transport.url)
-        if login is None:
+        stored = credentials.load(self._paths, self._transport.url)
+        if stored is None:
             raise not_signed_in(self._transport.url)
-        return login
+        return stored
 
-    def _renew(self, ended: StoredCredentials) -> StoredCredentials:
-        """Exchange the refresh token, which is good for one exchange only: ask, lock, ask again."""
-        with file_lock(self._paths, credentials.LOCK):
-            login = self._load()
-            if login != ended:
-                return login
+    def _refresh(self, expired: StoredCredentials) -> StoredCredentials:
+        """Exchange the single-use refresh token: check, lock, check again."""
+        with file_lock(self._paths, credentials.LOCK_NAME):
+            stored = self._load()
+            if stored != expired:
+                return stored
             try:
-                fresh = replace(_login(self._exchanged(login)), actor=login.actor)
+                refreshed = replace(_to_credentials(self._request_refresh(stored)), actor=stored.actor)
             except (NotSignedIn, Forbidden, AlmInvalidRequest):
                 credentials.remove_locked(self._paths, self._transport.url)
                 raise NotSignedIn(
-                    f"your sign-in at {self._transport.url} has ended",
-                    f"envmgr alm login {self._transport.url}",
+                    f"session at {self._transport.url} expired",
+                    f"run `envmgr alm login {self._transport.url}`",
                 ) from None
-            credentials.store(self._paths, self._transport.url, fresh)
-            return fresh
+            credentials.store(self._paths, self._transport.url, refreshed)
+            return refreshed
 
-    def _exchanged(self, login: StoredCredentials) -> object:
-        body = encode_json({"refresh_token": login.refresh_token})
-        # Not repeatable: the server takes a second use of a refresh token for a thief's.
+    def _request_refresh(self, stored: StoredCredentials) -> object:
+        body = encode_json({"refresh_token": stored.refresh_token})
+        # Not repeatable: the server revokes the session if a refresh token is used twice.
         return self._transport.send(
             ApiRequest("POST", "/auth/refresh", {}, {}, body, repeatable=False)
         ).document
 
 
-def sign_in(wire: Transport, username: str, password: str) -> StoredCredentials:
-    """Exchange a name and a password for tokens."""
+def sign_in(transport: Transport, username: str, password: str) -> StoredCredentials:
+    """Exchange a username and password for tokens."""
     body = encode_json({"username": username, "password": password})
     try:
-        answer = wire.send(ApiRequest("POST", "/auth/login", {}, {}, body, repeatable=False))
+        response = transport.send(ApiRequest("POST", "/auth/login", {}, {}, body, repeatable=False))
     except NotSignedIn as error:
-        error.hint = "whoever forgot the password: an admin of the server can set a new one"
+        error.hint = "forgot your password? ask an admin to reset it"
         raise
-    return replace(_login(answer.document), actor=username)
+    return replace(_to_credentials(response.document), actor=username)
 
 
-def _login(answer: object) -> StoredCredentials:
-    found = require_object(answer)
+def _to_credentials(document: object) -> StoredCredentials:
+    tokens = require_object(document)
     return StoredCredentials(
-        token=get_str(found, "access_token"),
-        refresh_token=get_str(found, "refresh_token"),
-        expires_at=time.time() + get_int(found, "expires_in"),
+        token=get_str(tokens, "access_token"),
+        refresh_token=get_str(tokens, "refresh_token"),
+        expires_at=time.time() + get_int(tokens, "expires_in"),
     )
 
 
-def _is_ending(login: StoredCredentials) -> bool:
-    return bool(login.refresh_token) and login.expires_at - REFRESH_MARGIN_SECONDS <= time.time()
+def _expires_soon(stored: StoredCredentials) -> bool:
+    return bool(stored.refresh_token) and stored.expires_at - REFRESH_MARGIN_SECONDS <= time.time()
 
 
 def not_signed_in(url: str) -> NotSignedIn:
-    """Say that there is no token for a server."""
+    """Return the error for a server without stored credentials."""
     return NotSignedIn(
-        f"you are not signed in to {url}",
-        f"`envmgr alm login {url}`, or, in a CI job, put an API key into ENVMGR_ALM_TOKEN",
+        f"not signed in to {url}",
+        f"run `envmgr alm login {url}`, or in CI set ENVMGR_ALM_TOKEN to an API key",
     )

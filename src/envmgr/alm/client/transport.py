@@ -1,4 +1,4 @@
-"""JSON to and from one ALM server: what it answers, or an error that says why there is nothing."""
+"""JSON requests to one ALM server; error responses become exceptions."""
 
 from __future__ import annotations
 
@@ -27,60 +27,63 @@ if TYPE_CHECKING:
 
     Query = Mapping[str, object]
 
-LIMIT = 64 * 2**20
+MAX_RESPONSE_BYTES = 64 * 2**20
 _FIRST_ERROR_STATUS = 400
 
 
 class Transport:
-    """Asks one server, `retries` times more at most where that is safe and may help."""
+    """Sends requests to one server; repeats safe ones up to `retries` times."""
 
     def __init__(self, url: str, http: Http, *, retries: int) -> None:
         self.url = url
         self.http = http
         self._retries = retries
 
-    def send(self, asked: ApiRequest) -> ApiResponse:
-        """Return what the server answers; raise a leaf of AlmError for a refusal, and where there is no answer."""
+    def send(self, request: ApiRequest) -> ApiResponse:
+        """Return the response; raise a subclass of AlmError for an error response or none at all."""
         try:
             response = self.http.send(
-                self.build_request(asked), repeatable=asked.repeatable, retries=self._retries, limit=LIMIT
+                self.build_request(request),
+                repeatable=request.repeatable,
+                retries=self._retries,
+                limit=MAX_RESPONSE_BYTES,
             )
         except NetworkError as error:
             raise self.unreachable_error(error) from error
         return raise_for_status(response)
 
-    def build_request(self, asked: ApiRequest) -> HttpRequest:
-        """Spell a request."""
-        headers = {"accept": "application/json", **asked.headers}
-        if asked.body is not None:
+    def build_request(self, request: ApiRequest) -> HttpRequest:
+        """Return the HTTP request for an API request."""
+        headers = {"accept": "application/json", **request.headers}
+        if request.body is not None:
             headers["content-type"] = "application/json"
         return HttpRequest(
-            asked.method, self.url_for(asked), headers, asked.body, interactive=asked.method == "GET"
+            request.method, self.url_for(request), headers, request.body, interactive=request.method == "GET"
         )
 
-    def url_for(self, asked: ApiRequest) -> str:
-        """Return where a request goes."""
-        query = f"?{urlencode([(n, str(v)) for n, v in asked.query.items()])}" if asked.query else ""
-        return f"{self.url}{asked.path}{query}"
+    def url_for(self, request: ApiRequest) -> str:
+        """Return the URL of a request."""
+        query = f"?{urlencode([(n, str(v)) for n, v in request.query.items()])}" if request.query else ""
+        return f"{self.url}{request.path}{query}"
 
     def unreachable_error(self, error: NetworkError) -> EnvmgrError:
-        """Say that the server is away; what we must not do, or where it sends us, is said as it is."""
+        """Return the error for an unreachable server; other HTTP errors are returned unchanged."""
         if isinstance(error, HttpError | InsecureUrl | Offline):
             return error
-        own = (
-            f"is the server there? `envmgr alm serve` runs one; {urls.redacted(self.url)} comes from "
-            "--url, ENVMGR_ALM_URL or the setting `alm_url`"
+        default_hint = (
+            f"is the server running? start one with `envmgr alm serve`; {urls.redacted(self.url)} comes from "
+            "--url, ENVMGR_ALM_URL or setting `alm_url`"
         )
         is_special = error.hint and not error.passing and error.hint != network_errors.ONLINE_HINT
-        hint = error.hint if is_special else own
+        hint = error.hint if is_special else default_hint
         return AlmUnreachable(
-            f"no answer from the ALM server at {urls.redacted(self.url)}: {error.message}", hint
+            f"cannot reach the ALM server at {urls.redacted(self.url)}: {error.message}", hint
         )
 
 
 @frozen
 class ApiResponse:
-    """A success: its status, its headers (names in lower case) and its document; None without a body."""
+    """A successful response; header names are lower case, `document` is None without a body."""
 
     status: int
     url: str
@@ -90,7 +93,7 @@ class ApiResponse:
 
 @frozen
 class ApiRequest:
-    """A request: its path below the server's address, and its body, encoded."""
+    """A request: its path below the server's URL, and its encoded body."""
 
     method: str
     path: str
@@ -101,12 +104,12 @@ class ApiRequest:
 
 
 def encode_json(document: object) -> bytes:
-    """Spell a document as JSON."""
+    """Return a document as UTF-8 JSON."""
     return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
 
 
 def raise_for_status(response: Response) -> ApiResponse:
-    """Return a success; raise a leaf of AlmError for anything else."""
+    """Return a successful response; raise a subclass of AlmError for any other."""
     errors.check_version(response)
     if response.status >= _FIRST_ERROR_STATUS:
         raise errors.to_error(response)
@@ -120,7 +123,7 @@ def _document(response: Response) -> object:
         document: object = json.loads(response.body)
     except (ValueError, RecursionError):
         raise AlmError(
-            f"what {urls.redacted(response.url)} answered is not JSON",
-            "look at that address: a proxy may have answered in the server's place",
+            f"invalid JSON from {urls.redacted(response.url)}",
+            "check the URL: a proxy may have intercepted the request",
         ) from None
     return document

@@ -1,1 +1,1 @@
-"""What a push sends: provenance, artifacts, the spool."""
+"""Pushes: provenance, artifacts, spool, delivery."""

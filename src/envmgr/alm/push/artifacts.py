@@ -1,4 +1,4 @@
-"""What was built, by digest."""
+"""Artifacts of a build, by digest."""
 
 from __future__ import annotations
 
@@ -16,37 +16,37 @@ _EXAMPLE = "for example: --artifact shop.tar.gz=@dist/shop.tar.gz, or --artifact
 _STRONG = frozenset({"sha256", "sha384", "sha512"})
 
 
-def read(words: Sequence[str], cwd: str) -> list[dict[str, str]]:
-    """Read NAME=DIGEST and NAME=@FILE; raise UsageError for what is neither, NoProvenance for no such file."""
-    found = {}
-    for word in words:
-        name, equals, value = word.partition("=")
+def read(args: Sequence[str], cwd: str) -> list[dict[str, str]]:
+    """Parse NAME=DIGEST and NAME=@FILE; raise UsageError if invalid, MissingProvenance for a missing file."""
+    by_name = {}
+    for arg in args:
+        name, equals, value = arg.partition("=")
         if not (equals and name.strip() and value):
-            raise UsageError(f"--artifact {word} is not NAME=DIGEST", _EXAMPLE)
-        if name in found:
-            raise UsageError(f"--artifact {name} is given twice", "name each artifact once")
-        found[name] = (
-            _of_file(name, os.path.join(cwd, value[1:])) if value[0] == "@" else _digest(word, value)
+            raise UsageError(f"invalid --artifact {arg}: expected NAME=DIGEST or NAME=@FILE", _EXAMPLE)
+        if name in by_name:
+            raise UsageError(f"duplicate --artifact {name}", "pass each artifact once")
+        by_name[name] = (
+            _file_digest(name, os.path.join(cwd, value[1:])) if value[0] == "@" else _parse_digest(arg, value)
         )
-    return [{"name": name, "digest": digest} for name, digest in found.items()]
+    return [{"name": name, "digest": digest} for name, digest in by_name.items()]
 
 
-def _digest(word: str, text: str) -> str:
+def _parse_digest(arg: str, text: str) -> str:
     try:
         digest = digests.parse(text)
     except ValueError:
-        raise UsageError(f"--artifact {word}: {text} is no digest", _EXAMPLE) from None
+        raise UsageError(f"invalid --artifact {arg}: invalid digest {text}", _EXAMPLE) from None
     if digest.algorithm not in _STRONG:
-        raise UsageError(f"--artifact {word}: {digest.algorithm} proves nothing any more", "use sha256")
+        raise UsageError(f"invalid --artifact {arg}: {digest.algorithm} is too weak", "use sha256")
     return str(digest)
 
 
-def _of_file(name: str, path: str) -> str:
+def _file_digest(name: str, path: str) -> str:
     try:
         with open(path, "rb") as file:
             return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
     except OSError as error:
         raise MissingProvenance(
-            f"the artifact {name} cannot be read: {path}: {os.strerror(error.errno or 0).lower()}",
-            "push after the build, and name a file that it makes",
+            f"cannot read artifact {name}: {path}: {os.strerror(error.errno or 0).lower()}",
+            "run the build first, and pass a file it produces",
         ) from None

@@ -1,6 +1,6 @@
-"""What the common CI systems say of a run in the environment of its jobs. Pure.
+"""Detection of CI runs from the environment of their jobs. Pure.
 
-Only variables that each system documents are read; one function a system, listed in `SYSTEMS`.
+Only documented variables are read; one function a system, listed in `SYSTEMS`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @frozen
 class CiRun:
-    """A run of a CI system: what it builds, and how it is found again; what is not known is empty."""
+    """A run of a CI system: what it builds, and its identity; unknown fields are empty."""
 
     ci: str = ""
     repository: str = ""
@@ -31,7 +31,7 @@ class CiRun:
 
 
 def detect(environment: Environment) -> CiRun:
-    """Return the run that an environment is of; outside of any known system, an empty one."""
+    """Return the run of an environment, an empty one outside of known systems."""
     for marker, run in SYSTEMS.values():
         if environment.get(marker):
             return run(environment)
@@ -122,21 +122,21 @@ def _azure(environment: Environment) -> CiRun:
     """Read https://learn.microsoft.com/azure/devops/pipelines/build/variables."""
     get = environment.get
     source, run_id = get("BUILD_SOURCEBRANCH"), get("BUILD_BUILDID")
-    place, project = get("SYSTEM_COLLECTIONURI"), get("SYSTEM_TEAMPROJECTID") or get("SYSTEM_TEAMPROJECT")
+    server, project = get("SYSTEM_COLLECTIONURI"), get("SYSTEM_TEAMPROJECTID") or get("SYSTEM_TEAMPROJECT")
     return CiRun(
         ci="azure",
         repository=get("BUILD_REPOSITORY_NAME"),
         commit=get("BUILD_SOURCEVERSION"),
-        ref=_short(get("SYSTEM_PULLREQUEST_SOURCEBRANCH") or source),
+        ref=_short_ref(get("SYSTEM_PULLREQUEST_SOURCEBRANCH") or source),
         tag=source.removeprefix("refs/tags/") if source.startswith("refs/tags/") else "",
         run_id=run_id,
         run_attempt=get("SYSTEM_JOBATTEMPT"),
-        url=f"{place}{project}/_build/results?buildId={run_id}" if place and project and run_id else "",
+        url=f"{server}{project}/_build/results?buildId={run_id}" if server and project and run_id else "",
         actor=get("BUILD_REQUESTEDFOR"),
     )
 
 
-def _short(ref: str) -> str:
+def _short_ref(ref: str) -> str:
     return ref.removeprefix("refs/heads/").removeprefix("refs/tags/")
 
 
@@ -148,14 +148,14 @@ SYSTEMS: dict[str, tuple[str, Callable[[Environment], CiRun]]] = {
     "azure": ("TF_BUILD", _azure),
     "jenkins": ("JENKINS_URL", _jenkins),
 }
-"""By name: the variable that tells a job of the system, and what reads the others."""
+"""By name: the variable that identifies the system, and the function that reads the others."""
 
 
 def repository_of(remote: str) -> str:
-    """Return the path of a git remote, `owner/name`: of a URL, of `host:owner/name.git`, or of a directory."""
-    _, scheme, rest = remote.strip().partition("://")
+    """Return `owner/name` of a git remote: a URL, `host:owner/name.git`, or a directory."""
+    _, scheme, location = remote.strip().partition("://")
     if scheme:
-        path = rest.partition("/")[2]
+        path = location.partition("/")[2]
     else:
         host, colon, after = remote.strip().partition(":")
         path = after if colon and "/" not in host else remote.strip()

@@ -1,4 +1,4 @@
-"""What git says of the work tree that a build is made of."""
+"""State of the git worktree of a build."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from envmgr.kit.frozen import frozen
 if TYPE_CHECKING:
     from envmgr.kit.environment import Environment
 
-TIMEOUT = 20.0
-"""Seconds after which git is given up: a push must not wait for a sick disk."""
+GIT_TIMEOUT_SECONDS = 20.0
+"""A push must not wait for a hanging disk."""
 
 _QUIET = {"GIT_OPTIONAL_LOCKS": "0", "GIT_NO_LAZY_FETCH": "1", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
 
 
 @frozen
 class GitWorktree:
-    """A work tree; what is not known is empty. `trouble` says why nothing is."""
+    """A worktree; unknown fields are empty. `error` is the reason if git could not be run."""
 
     commit: str = ""
     branch: str = ""
@@ -31,8 +31,8 @@ class GitWorktree:
     error: str = ""
 
 
-def read(environment: Environment, commit: str = "", timeout: float = TIMEOUT) -> GitWorktree:
-    """Ask git about the working directory: its commit, or the one given, and that one's tag."""
+def read(environment: Environment, commit: str = "", timeout: float = GIT_TIMEOUT_SECONDS) -> GitWorktree:
+    """Return the worktree of the working directory, with the tag of `commit` (default: HEAD)."""
     git = shutil.which("git", path=environment.get("PATH"))
     if git is None:
         return GitWorktree(error="git is not installed")
@@ -42,14 +42,12 @@ def read(environment: Environment, commit: str = "", timeout: float = TIMEOUT) -
         return GitWorktree(error=str(error))
 
 
-def _read(git: _Git, wanted: str) -> GitWorktree:
+def _read(git: _Git, requested_commit: str) -> GitWorktree:
     common = git.run("rev-parse", "--path-format=absolute", "--git-common-dir")
     head = git.run_or_empty("rev-parse", "--verify", "--quiet", "HEAD^{commit}")
     if not head:
-        return GitWorktree(
-            remote=_remote(git), directory=_directory(git, common), error="nothing is committed yet"
-        )
-    commit = wanted or head
+        return GitWorktree(remote=_remote(git), directory=_directory(git, common), error="no commits yet")
+    commit = requested_commit or head
     return GitWorktree(
         commit=commit,
         branch=git.run_or_empty("symbolic-ref", "--quiet", "--short", "HEAD") if commit == head else "",
@@ -61,46 +59,46 @@ def _read(git: _Git, wanted: str) -> GitWorktree:
 
 
 def _remote(git: _Git) -> str:
-    """Return the URL of `origin`, else of the only remote there is."""
+    """Return the URL of `origin`, else of the only remote."""
     names = git.run_or_empty("remote").split()
     name = "origin" if "origin" in names else names[0] if len(names) == 1 else ""
     return git.run_or_empty("remote", "get-url", name) if name else ""
 
 
 def _directory(git: _Git, common: str) -> str:
-    """Return the directory of the repository: of a further work tree, that of the first one."""
+    """Return the directory of the repository; for a linked worktree, that of the main one."""
     if os.path.basename(common) == ".git":
         return os.path.dirname(common)
     return git.run_or_empty("rev-parse", "--show-toplevel") or common.removesuffix(".git")
 
 
 class _GitError(Exception):
-    """Git could not answer."""
+    """Running git failed."""
 
 
 class _Git:
-    """Runs git where a command runs, for a limited time."""
+    """Runs git in the working directory, with a timeout."""
 
     def __init__(self, program: str, environment: Environment, timeout: float) -> None:
         self._program = program
         self._environment = environment
         self._timeout = timeout
 
-    def run_or_empty(self, *words: str) -> str:
-        """Return what git answers, empty where it says no."""
-        return self._run(words)[1]
+    def run_or_empty(self, *args: str) -> str:
+        """Return the output of git, empty if it fails."""
+        return self._execute(args)[1]
 
-    def run(self, *words: str) -> str:
-        """Return what git answers; raise _Failed where it says no."""
-        code, out, error = self._run(words)
+    def run(self, *args: str) -> str:
+        """Return the output of git; raise _GitError if it fails."""
+        code, out, error = self._execute(args)
         if code:
-            raise _GitError(_first(error) or f"git {words[0]} failed")
+            raise _GitError(_first_line(error) or f"git {args[0]} failed")
         return out
 
-    def _run(self, words: tuple[str, ...]) -> tuple[int, str, str]:
+    def _execute(self, args: tuple[str, ...]) -> tuple[int, str, str]:
         try:
-            done = subprocess.run(  # noqa: S603 - git, with words of ours and a commit that was checked
-                [self._program, *words],
+            process = subprocess.run(  # noqa: S603 - git, with constant arguments and a validated commit
+                [self._program, *args],
                 cwd=self._environment.cwd,
                 env={**self._environment.variables, **_QUIET},
                 stdin=subprocess.DEVNULL,
@@ -109,12 +107,12 @@ class _Git:
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            raise _GitError(f"git {words[0]} did not answer within {self._timeout:g} s") from None
+            raise _GitError(f"git {args[0]} timed out after {self._timeout:g} s") from None
         except OSError as error:
-            raise _GitError(f"git cannot be run: {error.strerror}") from None
-        out = done.stdout.decode(errors="replace").strip()
-        return done.returncode, "" if done.returncode else out, done.stderr.decode(errors="replace")
+            raise _GitError(f"cannot run git: {error.strerror}") from None
+        out = process.stdout.decode(errors="replace").strip()
+        return process.returncode, "" if process.returncode else out, process.stderr.decode(errors="replace")
 
 
-def _first(text: str) -> str:
+def _first_line(text: str) -> str:
     return next((line.removeprefix("fatal: ").strip() for line in text.splitlines() if line.strip()), "")

@@ -1,4 +1,4 @@
-"""Pushes that wait on disk for the server: what was to be said, to whom, and no secret."""
+"""Spool of queued pushes on disk: server and content of each, without credentials."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 SCHEMA = "envmgr/spooled-push/1"
-OWNER_ONLY = 0o600
-LOCK = "alm-spool"
-_REJECTED_DIR = "refused"
+OWNER_ONLY_MODE = 0o600
+LOCK_NAME = "alm-spool"
+_REJECTED_DIR = "rejected"
 
 
 @frozen
 class SpooledPush:
-    """A push: the server it is for, the version it registers, and the body that says what it is."""
+    """A push: its server, the version that it registers, and the request body."""
 
     url: str
     app: str
@@ -32,59 +32,62 @@ class SpooledPush:
     body: Mapping[str, object]
 
 
-def add(directory: str, parcel: SpooledPush) -> str:
-    """Keep a parcel, and return its file; one that says the same waits already is enough."""
-    body = json.dumps(parcel.body, sort_keys=True)
-    same = hashlib.sha256(
-        f"{parcel.url}\n{parcel.app}\n{parcel.tag}\n{_identity(parcel)}".encode()
-    ).hexdigest()[:16]
+def add(directory: str, push: SpooledPush) -> str:
+    """Store a push and return its file; an identical queued push is re-used."""
+    body = json.dumps(push.body, sort_keys=True)
+    digest = hashlib.sha256(f"{push.url}\n{push.app}\n{push.tag}\n{_identity(push)}".encode()).hexdigest()[
+        :16
+    ]
     for name in _names(directory):
-        if name.endswith(f"-{same}.json"):
+        if name.endswith(f"-{digest}.json"):
             return os.path.join(directory, name)
-    path = os.path.join(directory, f"{time.time_ns():020d}-{same}.json")
+    path = os.path.join(directory, f"{time.time_ns():020d}-{digest}.json")
     content = {
         "schema": SCHEMA,
-        "url": parcel.url,
-        "app": parcel.app,
-        "tag": parcel.tag,
+        "url": push.url,
+        "app": push.app,
+        "tag": push.tag,
         "body": json.loads(body),
     }
-    write_atomic(path, json.dumps(content, indent=2) + "\n", OWNER_ONLY)
+    write_atomic(path, json.dumps(content, indent=2) + "\n", OWNER_ONLY_MODE)
     return path
 
 
-def _identity(parcel: SpooledPush) -> str:
-    """Return what makes a version what it is: another run of the same build is the same version."""
-    return json.dumps({**parcel.body, "build": None}, sort_keys=True)
+def _identity(push: SpooledPush) -> str:
+    """Return the identity of a push: another run of the same build is the same version."""
+    return json.dumps({**push.body, "build": None}, sort_keys=True)
 
 
 def pending(directory: str) -> list[str]:
-    """Return the files of what waits, oldest first."""
+    """Return the files of queued pushes, oldest first."""
     return [os.path.join(directory, name) for name in _names(directory)]
 
 
 def read(path: str) -> SpooledPush:
-    """Read a parcel; raise AlmError for a file that holds none."""
-    found = _document(path)
+    """Return the push in a file; raise AlmError if the file is invalid."""
+    document = _document(path)
     return SpooledPush(
-        get_str(found, "url"), get_str(found, "app"), get_str(found, "tag"), get_object(found, "body")
+        get_str(document, "url"),
+        get_str(document, "app"),
+        get_str(document, "tag"),
+        get_object(document, "body"),
     )
 
 
 def remove(path: str) -> None:
-    """Forget a parcel: it was delivered."""
+    """Delete a delivered push."""
     with storage_errors(path):
         os.unlink(path)
 
 
 def reject(path: str, reason: str) -> str:
-    """Put aside what no server will ever take, and why in a file beside it; return where it is now."""
+    """Move a permanently rejected push, and write the reason beside it; return its new path."""
     directory = make_dir(os.path.join(os.path.dirname(path), _REJECTED_DIR))
-    aside = os.path.join(directory, os.path.basename(path))
-    write_atomic(f"{aside}.reason", f"{reason}\n", OWNER_ONLY)
-    with storage_errors(aside):
-        os.replace(path, aside)
-    return aside
+    target = os.path.join(directory, os.path.basename(path))
+    write_atomic(f"{target}.reason", f"{reason}\n", OWNER_ONLY_MODE)
+    with storage_errors(target):
+        os.replace(path, target)
+    return target
 
 
 def _names(directory: str) -> list[str]:
@@ -98,6 +101,4 @@ def _document(path: str) -> Mapping[str, object]:
     try:
         return require_object(json.loads(read_text(path) or ""))
     except (ValueError, RecursionError):
-        raise AlmError(
-            f"{path} cannot be read: it is not what `envmgr alm push --spool` writes", "remove it"
-        ) from None
+        raise AlmError(f"invalid spool file {path}", "remove it and run `envmgr alm push` again") from None

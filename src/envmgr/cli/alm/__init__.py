@@ -1,1 +1,1 @@
-"""What a person types after `envmgr alm`: the client of the ALM server."""
+"""Command line of `envmgr alm`."""

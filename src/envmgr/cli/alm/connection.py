@@ -1,4 +1,4 @@
-"""What commands of `envmgr alm` share: the server that the options ask for."""
+"""Connection of commands to the server in their options."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def alm_context(options: Options) -> Iterator[Context]:
-    """Give the context that the options ask for; its connections are closed in the end."""
+    """Yield the context for the options; close its connections at the end."""
     with (
-        progress.show_progress(options) as watcher,
-        contextlib.closing(open_context(options, watcher)) as context,
+        progress.show_progress(options) as display,
+        contextlib.closing(open_context(options, display)) as context,
     ):
         yield context
 
 
 @contextlib.contextmanager
 def with_conflict_hint(hint: str) -> Iterator[None]:
-    """Say this way out of a conflict that brings none of its own."""
+    """Add a hint to a conflict without one."""
     try:
         yield
     except AlmConflict as error:
@@ -40,6 +40,6 @@ def with_conflict_hint(hint: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def alm_client(options: Options) -> Iterator[Api]:
-    """Give the server that the options ask for."""
+    """Yield a client for the server in the options."""
     with alm_context(options) as context:
         yield connect(context, options.alm_url, options.alm_token)

@@ -1,4 +1,4 @@
-"""The options every command of `envmgr alm` takes, before or after its name."""
+"""Global options of `envmgr alm`: --url and --token."""
 
 from __future__ import annotations
 
@@ -18,35 +18,35 @@ _EXAMPLES = {"--url": "--url https://alm.example.com", "--token": "--token - < t
 _MAX_LINE_LENGTH = 1 << 14
 
 
-def split(options: Options, words: Sequence[str]) -> tuple[Options, list[str]]:
-    """Take these options out of a command line, wherever they stand before a `--`."""
-    rest: list[str] = []
-    remaining = iter(words)
-    for word in remaining:
-        option, equals, value = word.partition("=")
-        if word == "--":
-            rest.append(word)
-            rest.extend(remaining)
+def split(options: Options, command_line: Sequence[str]) -> tuple[Options, list[str]]:
+    """Return the global options of a command line, and the other arguments; a `--` ends the search."""
+    args: list[str] = []
+    remaining = iter(command_line)
+    for arg in remaining:
+        option, equals, value = arg.partition("=")
+        if arg == "--":
+            args.append(arg)
+            args.extend(remaining)
         elif option in _NAMES:
-            given = value if equals else next(remaining, "")
-            options = replace(options, **{_NAMES[option]: _value(option, given)})
+            text = value if equals else next(remaining, "")
+            options = replace(options, **{_NAMES[option]: _value(option, text)})
         else:
-            rest.append(word)
-    return options, rest
+            args.append(arg)
+    return options, args
 
 
 def _value(option: str, text: str) -> str:
-    value = line_of_stdin().strip() if (option, text) == ("--token", "-") else text
+    value = read_stdin_line().strip() if (option, text) == ("--token", "-") else text
     if not value:
-        raise UsageError(f"{option} needs a value", f"for example: envmgr alm whoami {_EXAMPLES[option]}")
+        raise UsageError(f"{option} requires a value", f"for example: envmgr alm whoami {_EXAMPLES[option]}")
     return value
 
 
-def line_of_stdin() -> str:
-    """Return the first line of standard input, without its end; raise UsageError for what is no text."""
+def read_stdin_line() -> str:
+    """Return the first line of standard input without its end; raise UsageError if it is not UTF-8."""
     try:
         line = sys.stdin.readline(_MAX_LINE_LENGTH).removesuffix("\n").removesuffix("\r")
-        line.encode()  # some locales let through what is none, to be put out again as it was
+        line.encode()  # some locales decode invalid bytes to surrogates
     except UnicodeError:
-        raise UsageError("what stdin brings is not UTF-8 text", "look at what is piped into envmgr") from None
+        raise UsageError("stdin is not UTF-8 text", "check what is piped into envmgr") from None
     return line

@@ -1,4 +1,4 @@
-"""Asking before something is gone for everybody."""
+"""Confirmation of irreversible changes."""
 
 from __future__ import annotations
 
@@ -12,23 +12,20 @@ if TYPE_CHECKING:
     from envmgr.cli.options import Options
 
 
-def deletion(options: Options, what: str) -> None:
-    """Return when the user wants it deleted; raise when they do not, or when there is nobody to ask."""
-    _ask(
-        options, f"Delete {what}, from the server, for everybody?", f"deleting {what}", "nothing was deleted"
-    )
+def confirm_deletion(options: Options, resource: str) -> None:
+    """Return if the user confirms a deletion; raise if not, or without a terminal."""
+    _ask(options, f"Delete {resource} from the server?", f"deleting {resource}")
 
 
-def revocation(options: Options, what: str) -> None:
-    """Return when the user wants it revoked; raise as `deletion` does."""
-    question = f"Revoke {what}? Whoever uses it is refused from then on."
-    _ask(options, question, f"revoking {what}", "nothing was revoked")
+def confirm_revocation(options: Options, resource: str) -> None:
+    """Return if the user confirms a revocation; raise as `confirm_deletion` does."""
+    _ask(options, f"Revoke {resource}? Clients using it will be rejected.", f"revoking {resource}")
 
 
-def _ask(options: Options, question: str, doing: str, refusal: str) -> None:
+def _ask(options: Options, question: str, action: str) -> None:
     if options.yes:
         return
     if not (is_terminal(0) and is_terminal(2)):
-        raise UsageError(f"{doing} has to be confirmed, and there is nobody to ask", "add --yes")
+        raise UsageError(f"{action} requires confirmation, but stdin is not a terminal", "pass --yes")
     if not confirm_with(options, "n")(question):
-        raise AlmError(refusal)
+        raise AlmError("cancelled")

@@ -1,1 +1,1 @@
-"""What `envmgr alm` does: one verb a file, over the server's API."""
+"""Operations of `envmgr alm` over the server's API."""

@@ -1,4 +1,4 @@
-"""Which deployed versions were locked with a tool's version in a range."""
+"""Deployed versions whose lock has a tool's version in a range."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @frozen
 class Use:
-    """A version that stands somewhere; the version of the tool that it was locked with, where there is one."""
+    """A deployed version, and the tool's version in its lock, if any."""
 
     app: str
     environment: str
@@ -37,9 +37,9 @@ class Use:
 
 @frozen
 class Affected:
-    """What matches, what cannot be compared, and what came without a lock.
+    """Matching versions, versions that cannot be compared, and versions without a lock.
 
-    `is_used`: some deployed version was locked with the tool; else its name may be another one than was meant.
+    `is_used`: a deployed version uses the tool; if none does, the name may be wrong.
     """
 
     tool: str
@@ -50,31 +50,33 @@ class Affected:
     without_lock: tuple[Use, ...]
 
 
-def affected(api: Api, tool: str, wanted: str, environment: str | None) -> Affected:
-    """Ask for every deployed version that a range of a tool's versions touches."""
+def affected(api: Api, tool: str, version_range: str, environment: str | None) -> Affected:
+    """Return the deployed versions that a version range of a tool affects."""
     if environment is not None:
         resolve.require_environment(api, environment)
-    where = {} if environment is None else {"environment": environment}
-    found: dict[str, list[Use]] = {"matches": [], "unknown": [], "without_lock": []}
-    for page in api.pages(_path(tool), {"range": wanted, **where, "limit": MAX_PAGE_SIZE}):
-        for name, uses in found.items():
-            uses.extend(_use(one) for one in get_objects(require_object(page), name))
-    is_used = bool(found["matches"] or found["unknown"]) or _is_used(api, tool)
-    return Affected(tool, wanted, is_used, *(tuple(sorted(uses, key=_order)) for uses in found.values()))
+    environment_query = {} if environment is None else {"environment": environment}
+    uses_by_group: dict[str, list[Use]] = {"matches": [], "unknown": [], "without_lock": []}
+    for page in api.pages(_path(tool), {"range": version_range, **environment_query, "limit": MAX_PAGE_SIZE}):
+        for name, uses in uses_by_group.items():
+            uses.extend(_use(document) for document in get_objects(require_object(page), name))
+    is_used = bool(uses_by_group["matches"] or uses_by_group["unknown"]) or _is_used(api, tool)
+    return Affected(
+        tool, version_range, is_used, *(tuple(sorted(uses, key=_sort_key)) for uses in uses_by_group.values())
+    )
 
 
-def suggest_used_tools(api: Api, tool: str, like_it: Iterable[str]) -> tuple[str, ...]:
-    """Return the tools that may be meant by one that nothing is locked with, and that something deployed is.
+def suggest_used_tools(api: Api, tool: str, suggestions: Iterable[str]) -> tuple[str, ...]:
+    """Return the tools of deployed versions that an unused name may stand for.
 
-    These are the same name of another source (`pypi:ruff` for `ruff`), and those of `like_it`.
+    Candidates are the same name of another source (`pypi:ruff` for `ruff`), and `suggestions`.
     """
     name = tool.partition(":")[2] or tool
-    candidates = dict.fromkeys((name, *(f"{source}:{name}" for source in _PACKAGE_PREFIXES), *like_it))
-    return tuple(one for one in candidates if one != tool and _is_used(api, one))
+    candidates = dict.fromkeys((name, *(f"{source}:{name}" for source in _PACKAGE_PREFIXES), *suggestions))
+    return tuple(candidate for candidate in candidates if candidate != tool and _is_used(api, candidate))
 
 
 _PACKAGE_PREFIXES = ("pypi", "npm")
-"""Where a tool comes from whose name is a package's."""
+"""Prefixes of tools that are packages."""
 
 
 def _path(tool: str) -> str:
@@ -82,20 +84,20 @@ def _path(tool: str) -> str:
 
 
 def _is_used(api: Api, tool: str) -> bool:
-    """Ask whether anything deployed anywhere was locked with the tool, in whatever version."""
+    """Return whether any deployed version uses the tool."""
     counts = get_object(require_object(api.get(_path(tool), {"range": "*", "limit": 1})), "counts")
     return get_int(counts, "matches") > 0
 
 
-def _order(use: Use) -> tuple[str, str, str]:
+def _sort_key(use: Use) -> tuple[str, str, str]:
     return use.app, use.environment, use.tool_version or ""
 
 
-def _use(one: Document) -> Use:
+def _use(document: Document) -> Use:
     return Use(
-        app=get_name(one, "app"),
-        environment=get_name(one, "environment"),
-        tag=get_name(one, "tag"),
-        version_id=get_int(one, "version_id"),
-        tool_version=get_str_or_none(one, "tool_version"),
+        app=get_name(document, "app"),
+        environment=get_name(document, "environment"),
+        tag=get_name(document, "tag"),
+        version_id=get_int(document, "version_id"),
+        tool_version=get_str_or_none(document, "tool_version"),
     )

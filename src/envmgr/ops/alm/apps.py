@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     from envmgr.alm.client.api import Api
     from envmgr.alm.client.fields import Document
 
-NEWEST = 5
+MAX_VERSIONS_SHOWN = 5
 
 
 @frozen
 class AppShown:
-    """An app, its newest versions, and the places where it stands."""
+    """An app, its latest versions and its placements."""
 
     app: Document
     versions: ListResult
-    places: tuple[Document, ...]
+    placements: tuple[Document, ...]
 
 
 def listing(api: Api, limit: int) -> ListResult:
@@ -33,27 +33,27 @@ def listing(api: Api, limit: int) -> ListResult:
 
 
 def show(api: Api, ref: str) -> AppShown:
-    """Return an app and what is to be known of it."""
+    """Return an app with its latest versions and placements."""
     app = resolve.find_app(api, ref)
-    versions = fetch(api, f"{app_path(ref)}/versions", {}, NEWEST)
-    return AppShown(app, versions, _places(resolve.matrix(api), get_int(app, "id")))
+    versions = fetch(api, f"{app_path(ref)}/versions", {}, MAX_VERSIONS_SHOWN)
+    return AppShown(app, versions, _placements(resolve.matrix(api), get_int(app, "id")))
 
 
-def _places(matrix: Document, app_id: int) -> tuple[Document, ...]:
-    """Return where an app was deployed, environments by their order."""
+def _placements(matrix: Document, app_id: int) -> tuple[Document, ...]:
+    """Return the placements of an app, environments in their order."""
     order = [column.name for column in grid(matrix).columns]
-    places = [place for place in get_objects(matrix, "placements") if get_int(place, "app_id") == app_id]
-    return tuple(sorted(places, key=lambda place: order.index(get_name(place, "environment"))))
+    placements = [item for item in get_objects(matrix, "placements") if get_int(item, "app_id") == app_id]
+    return tuple(sorted(placements, key=lambda item: order.index(get_name(item, "environment"))))
 
 
 def create(api: Api, name: str, description: str, version: str | None) -> Document:
-    """Register an app, and its first version where that is given."""
+    """Register an app, and its first version, if given."""
     first = {} if version is None else {"version": version}
     return require_object(api.post("/apps", {"name": name, "description": description, **first}))
 
 
 def update(api: Api, ref: str, name: str | None, description: str | None) -> Document:
-    """Change what is given of an app."""
+    """Update the given fields of an app."""
     app = resolve.find_app(api, ref)
     change = {
         field: value for field, value in (("name", name), ("description", description)) if value is not None
@@ -62,5 +62,5 @@ def update(api: Api, ref: str, name: str | None, description: str | None) -> Doc
 
 
 def delete(api: Api, app: Document, *, force: bool) -> None:
-    """Remove an app, with `force` also one that stands somewhere."""
+    """Delete an app; with `force`, even if it is deployed."""
     api.delete(f"/apps/{get_int(app, 'id')}", {"force": "true"} if force else {}, etag=etag_of(app))

@@ -1,4 +1,4 @@
-"""Signing in to a server and out of it, and who one is there."""
+"""Login, logout and the signed-in user."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from envmgr.kit.config import settings
 from envmgr.kit.errors import AlmError, EnvmgrError, NotSignedIn
 from envmgr.kit.file_locks import file_lock
 from envmgr.kit.frozen import frozen, replace
-from envmgr.ops.alm.connection import static_token, wire_to
+from envmgr.ops.alm.connection import static_token, transport_for
 
 if TYPE_CHECKING:
     from envmgr.alm.client.fields import Document
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 @frozen
 class SignedIn:
-    """Who one is now; `is_default`: commands go to this server without being told, and `is_new_default` since now.
+    """The result of a login; `is_default`: the server is the setting `alm_url`, `is_new_default`: since this login.
 
-    `replaced` is whose sign-in there was kept before.
+    `replaced` is the actor of the stored stored that this one replaced.
     """
 
     url: str
@@ -36,7 +36,7 @@ class SignedIn:
 
 @frozen
 class SignedOut:
-    """What was forgotten; `trouble` says why the server could not be told."""
+    """The result of a logout; `server_error`: why the session could not be revoked on the server."""
 
     url: str
     actor: str
@@ -44,68 +44,73 @@ class SignedOut:
 
 
 def login_with_password(context: Context, url: str | None, username: str, password: str) -> SignedIn:
-    """Exchange a name and a password for tokens, and keep those."""
-    wire = wire_to(context, url)
-    login = tokens.sign_in(wire, username, password)
-    return _store(context, wire, login, tokens.StaticToken(login.token))
+    """Exchange a username and password for tokens, and store them."""
+    transport = transport_for(context, url)
+    stored = tokens.sign_in(transport, username, password)
+    return _store(context, transport, stored, tokens.StaticToken(stored.token))
 
 
 def login_with_token(context: Context, url: str | None, token: str) -> SignedIn:
-    """Check a token, and keep it."""
-    given = static_token(token, "this token", "give another, or sign in with a name and a password")
-    return _store(context, wire_to(context, url), StoredCredentials(token), given)
+    """Check a token, and store it."""
+    source = static_token(token, "this token", "use another token, or sign in with a password")
+    return _store(context, transport_for(context, url), StoredCredentials(token), source)
 
 
 def _store(
-    context: Context, wire: Transport, login: StoredCredentials, given: tokens.StaticToken
+    context: Context, transport: Transport, stored: StoredCredentials, source: tokens.StaticToken
 ) -> SignedIn:
-    me = require_object(Api(wire, given).get("/auth/me"))
-    login = replace(login, actor=get_str(me, "actor"))
-    replaced = _replaced(credentials.load(context.paths, wire.url), login)
-    credentials.save(context.paths, wire.url, login)
-    was = context.settings.alm_url
-    if not was:
+    me = require_object(Api(transport, source).get("/auth/me"))
+    stored = replace(stored, actor=get_str(me, "actor"))
+    replaced = _replaced_actor(credentials.load(context.paths, transport.url), stored)
+    credentials.save(context.paths, transport.url, stored)
+    default_url = context.settings.alm_url
+    if not default_url:
         with file_lock(context.paths, "settings"):
-            settings.set_value(context.paths.config_file, "alm_url", wire.url)
-    return SignedIn(wire.url, me, not was or was.rstrip("/") == wire.url, not was, replaced)
+            settings.set_value(context.paths.config_file, "alm_url", transport.url)
+    return SignedIn(
+        transport.url,
+        me,
+        not default_url or default_url.rstrip("/") == transport.url,
+        not default_url,
+        replaced,
+    )
 
 
-def _replaced(before: StoredCredentials | None, now: StoredCredentials) -> str:
-    """Return whose sign-in another one takes the place of; nothing where it is the same, once more."""
-    if before is None or (
-        before.actor == now.actor and bool(before.refresh_token) == bool(now.refresh_token)
+def _replaced_actor(previous: StoredCredentials | None, new: StoredCredentials) -> str:
+    """Return the actor of the replaced login; empty if the new login is for the same actor."""
+    if previous is None or (
+        previous.actor == new.actor and bool(previous.refresh_token) == bool(new.refresh_token)
     ):
         return ""
-    return before.actor or "somebody"
+    return previous.actor or "an unknown user"
 
 
 def logout(context: Context, url: str | None) -> SignedOut:
-    """Have the server forget a sign-in, and forget it here even where the server is away."""
-    wire = wire_to(context, url)
-    login = credentials.load(context.paths, wire.url)
-    if login is None:
-        raise NotSignedIn(f"you are not signed in to {wire.url}", "there is nothing to do")
-    trouble = ""
-    if login.refresh_token:
+    """Revoke the session on the server, and delete the credentials even if that fails."""
+    transport = transport_for(context, url)
+    stored = credentials.load(context.paths, transport.url)
+    if stored is None:
+        raise NotSignedIn(f"not signed in to {transport.url}", "already signed out")
+    server_error = ""
+    if stored.refresh_token:
         try:
-            _revoke(context, wire)
+            _revoke(context, transport)
         except NotSignedIn:
-            pass  # the server has forgotten it already
+            pass  # the session has ended already
         except EnvmgrError as error:
-            trouble = error.message
-    credentials.remove(context.paths, wire.url)
-    return SignedOut(wire.url, login.actor, trouble)
+            server_error = error.message
+    credentials.remove(context.paths, transport.url)
+    return SignedOut(transport.url, stored.actor, server_error)
 
 
-def _revoke(context: Context, wire: Transport) -> None:
-    kept = tokens.StoredToken(context.paths, wire)
-    token = kept.get()
-    login = credentials.load(context.paths, wire.url)
-    if login is None:
-        raise AlmError("somebody else signed out at the same time")
-    Api(wire, tokens.StaticToken(token)).post("/auth/logout", {"refresh_token": login.refresh_token})
+def _revoke(context: Context, transport: Transport) -> None:
+    token = tokens.StoredToken(context.paths, transport).get()
+    stored = credentials.load(context.paths, transport.url)
+    if stored is None:
+        raise AlmError("signed out concurrently")
+    Api(transport, tokens.StaticToken(token)).post("/auth/logout", {"refresh_token": stored.refresh_token})
 
 
 def whoami(api: Api) -> Document:
-    """Return who the server takes us for, and what we may do."""
+    """Return the signed-in user and its permissions."""
     return require_object(api.get("/auth/me"))

@@ -1,4 +1,4 @@
-"""The `.envmgr` and `.envmgr.lock` that a version was built with, written here."""
+"""Restore the `.envmgr` and `.envmgr.lock` of a version."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @frozen
 class CheckoutResult:
-    """Whose toolchain it is, and which files it was written to; `changed` are those that were other before."""
+    """The version, and the files that hold its toolchain; `changed` are those with new content."""
 
     version: Document
     lock_digest: str
@@ -32,72 +32,67 @@ class CheckoutResult:
     changed: tuple[str, ...]
 
 
-def checkout(api: Api, named: TagRef | IdRef | CurrentRef, directory: str, *, force: bool) -> CheckoutResult:
-    """Write both files, or none; raise ProjectError where others stand there, unless `force` is given."""
-    version = resolve.find_version(api, named)
+def checkout(api: Api, ref: TagRef | IdRef | CurrentRef, directory: str, *, force: bool) -> CheckoutResult:
+    """Write both files or none; raise ProjectError if different ones exist, unless `force` is set."""
+    version = resolve.find_version(api, ref)
     name = f"{get_name(version, 'app')}@{get_name(version, 'tag')}"
     digest = get_str_or_none(get_object(version, "toolchain"), "lock_digest")
     if digest is None:
-        raise AlmError(
-            f"{name} was registered without a lock: nobody knows what it was built with",
-            "`envmgr alm push` sends the lock, from the next version on",
-        )
+        raise AlmError(f"{name} has no lock file", "register versions with `envmgr alm push` to include it")
     lock = require_object(api.get(f"/versions/{get_int(version, 'id')}/lock"))
     contents = _contents(
-        directory, _verified(get_str(lock, "lock"), digest, name), get_str(lock, "dotfile"), name
+        directory, _verify_lock(get_str(lock, "lock"), digest, name), get_str(lock, "dotfile"), name
     )
     if not force:
-        _require_same(contents, name)
+        _require_no_conflict(contents, name)
     return CheckoutResult(version, digest, tuple(contents), _write_all(contents))
 
 
 def current_app(environment: Environment) -> str:
-    """Return the app that is developed here, as a push would name it; raise NoProvenance where that cannot be told."""
-    found = provenance.collect(
+    """Return the app name that a push would use; raise MissingProvenance if it is unknown."""
+    collected = provenance.collect(
         provenance.ProvenanceOptions(tag="any"),
         ci.detect(environment),
         git_worktree.read(environment),
         environment.cwd,
     )
-    return found.app
+    return collected.app
 
 
-def _verified(lock: str, digest: str, name: str) -> str:
-    """Return a lock that is what the version says it is; a server that says otherwise is not believed."""
+def _verify_lock(lock: str, digest: str, name: str) -> str:
+    """Return a lock after checking its digest."""
     try:
         expected = digests.parse(digest)
-        found = hashlib.new(expected.algorithm, lock.encode()).hexdigest()
+        actual = hashlib.new(expected.algorithm, lock.encode()).hexdigest()
     except ValueError as error:
-        raise AlmError(f"the lock of {name} cannot be verified: {error}") from None
-    if found != expected.value:
+        raise AlmError(f"cannot verify the lock of {name}: {error}") from None
+    if actual != expected.value:
         raise DigestMismatch(
-            f"the lock of {name} is not the one that was registered: it has {expected.algorithm}:{found}, "
-            f"and {digest} was expected",
-            "do not use it; `envmgr alm audit --verify` shows whether the server's records were changed",
+            f"lock digest mismatch for {name}: got {expected.algorithm}:{actual}, expected {digest}",
+            "do not use it; run `envmgr alm audit --verify` to check the server's records",
         )
     return lock
 
 
 def _contents(directory: str, lock: str, requests: str, name: str) -> dict[str, str]:
-    """Return by path what is to be written, the lock last; raise AlmError for what envmgr could not read again."""
+    """Return the content by path, the lock last; raise AlmError for content that envmgr cannot read."""
     path = os.path.join(directory, dotfile.NAME)
     try:
         lockfile_io.parse(lock, lockfile_io.path_beside(path))
         if requests:
             dotfile.parse(requests, path)
     except EnvmgrError as error:
-        raise AlmError(
-            f"what {name} was built with cannot be used here: {error.message}", error.hint
-        ) from None
+        raise AlmError(f"cannot use the toolchain of {name} here: {error.message}", error.hint) from None
     return {**({path: requests} if requests else {}), lockfile_io.path_beside(path): lock}
 
 
-def _require_same(contents: dict[str, str], name: str) -> None:
-    others = [path for path, text in contents.items() if _content(path) not in {None, text}]
-    if others:
+def _require_no_conflict(contents: dict[str, str], name: str) -> None:
+    different = [path for path, text in contents.items() if _content(path) not in {None, text}]
+    if different:
         raise ProjectError(
-            f"{' and '.join(others)} would be overwritten with what {name} has",
-            "--force overwrites; to keep yours, check out in another directory (`-C DIR`)",
+            f"{' and '.join(different)} already exist{'s' if len(different) == 1 else ''} "
+            f"and differ{'s' if len(different) == 1 else ''} from {name}",
+            "pass --force to overwrite, or use -C DIR",
         )
 
 
@@ -107,8 +102,8 @@ def _content(path: str) -> str | None:
 
 
 def _write_all(contents: dict[str, str]) -> tuple[str, ...]:
-    """Write all files; where one cannot be written, put the ones before it back as they were."""
-    before = {path: read_bytes(path) for path in contents}
+    """Write all files; restore the previous ones if one cannot be written."""
+    previous = {path: read_bytes(path) for path in contents}
     changed: list[str] = []
     try:
         for path, content in contents.items():
@@ -116,7 +111,7 @@ def _write_all(contents: dict[str, str]) -> tuple[str, ...]:
                 changed.append(path)
     except BaseException:
         for path in changed:
-            _restore(path, before[path])
+            _restore(path, previous[path])
         raise
     return tuple(changed)
 

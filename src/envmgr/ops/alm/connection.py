@@ -1,4 +1,4 @@
-"""The server that commands talk to: its address and the token, from a flag, the environment or the user's files."""
+"""Connection to the server: URL and token from options, the environment or stored files."""
 
 from __future__ import annotations
 
@@ -14,61 +14,59 @@ if TYPE_CHECKING:
     from envmgr.alm.client.tokens import TokenSource
     from envmgr.resolve.context import Context
 
-TOKEN = "ENVMGR_ALM_TOKEN"  # noqa: S105 - the name of a variable
+TOKEN_VARIABLE = "ENVMGR_ALM_TOKEN"  # noqa: S105 - the name of a variable
 INTERACTIVE_RETRIES = 2
-"""How often somebody who waits for it wants a request tried again."""
+"""Retries of a request while a user waits."""
 
 
 def connect(
     context: Context, url: str | None = None, token: str | None = None, *, retries: int = INTERACTIVE_RETRIES
 ) -> Api:
-    """Return the server's API; nothing is asked yet. Raise ConfigError or AlmError where no server is named."""
-    wire = wire_to(context, url, retries=retries)
-    return Api(wire, _tokens(context, wire, token))
+    """Return a client without sending a request; raise ConfigError or AlmError without a valid URL."""
+    transport = transport_for(context, url, retries=retries)
+    return Api(transport, _tokens(context, transport, token))
 
 
-def wire_to(context: Context, url: str | None, *, retries: int = INTERACTIVE_RETRIES) -> Transport:
-    """Return the way to the server."""
-    return Transport(address(context, url), context.http, retries=retries)
+def transport_for(context: Context, url: str | None, *, retries: int = INTERACTIVE_RETRIES) -> Transport:
+    """Return the transport to the server."""
+    return Transport(server_url(context, url), context.http, retries=retries)
 
 
-def address(context: Context, url: str | None) -> str:
-    """Return the server's address: the one given, else the setting `alm_url` (or ENVMGR_ALM_URL)."""
-    named = url or context.settings.alm_url
-    if not named:
+def server_url(context: Context, url: str | None) -> str:
+    """Return the server's URL: `url`, else the setting `alm_url` (or ENVMGR_ALM_URL)."""
+    configured = url or context.settings.alm_url
+    if not configured:
         raise AlmError(
-            "no ALM server is set",
-            "`envmgr alm login URL` signs in to one; or set ENVMGR_ALM_URL; `envmgr alm serve` runs one here",
+            "no ALM server configured",
+            "run `envmgr alm login URL`, set ENVMGR_ALM_URL, or start one with `envmgr alm serve`",
         )
     try:
-        return urls.normalize_server_url(named)
+        return urls.normalize_server_url(configured)
     except NetworkError:
         raise ConfigError(
-            f"{urls.redacted(named)} is not a server's address", "it should be like https://alm.example.com"
+            f"invalid server URL: {urls.redacted(configured)}", "use a URL like https://alm.example.com"
         ) from None
 
 
 def explicit_token(context: Context, token: str | None) -> str:
-    """Return the token of this run: the flag's, else the environment's; empty where there is neither."""
-    return token or context.environment.get(TOKEN).strip()
+    """Return the token of the option, else of the environment, or an empty string."""
+    return token or context.environment.get(TOKEN_VARIABLE).strip()
 
 
-def _tokens(context: Context, wire: Transport, token: str | None) -> TokenSource:
-    given = explicit_token(context, token)
-    if not given:
-        return tokens.StoredToken(context.paths, wire)
+def _tokens(context: Context, transport: Transport, token: str | None) -> TokenSource:
+    explicit = explicit_token(context, token)
+    if not explicit:
+        return tokens.StoredToken(context.paths, transport)
     if token:
-        return static_token(given, "this token", f"give another; `envmgr alm login {wire.url}` signs in")
-    before = f"it goes before what `envmgr alm login` keeps: set another, or unset {TOKEN}"
-    return static_token(given, f"the token in {TOKEN}", before)
-
-
-def static_token(token: str, what: str, way_out: str) -> tokens.StaticToken:
-    """Return a token that was given, with what is said where it is refused; raise ConfigError for what is none."""
-    if not (token.isascii() and token.isprintable()):
-        raise ConfigError(
-            f"{what} cannot be one: it holds what is no letter, digit or sign of ASCII", way_out
+        return static_token(
+            explicit, "this token", f"use another token, or run `envmgr alm login {transport.url}`"
         )
-    return tokens.StaticToken(
-        token, f"{what} is what is refused: it may have ended or been revoked; {way_out}"
-    )
+    hint = f"{TOKEN_VARIABLE} overrides the stored login: change or unset it"
+    return static_token(explicit, f"the token in {TOKEN_VARIABLE}", hint)
+
+
+def static_token(token: str, label: str, hint: str) -> tokens.StaticToken:
+    """Return the source of a token with its hint for a rejection; raise ConfigError if it is invalid."""
+    if not (token.isascii() and token.isprintable()):
+        raise ConfigError(f"{label} is invalid: it contains non-ASCII or control characters", hint)
+    return tokens.StaticToken(token, f"{label} was rejected (expired or revoked); {hint}")

@@ -1,4 +1,4 @@
-"""Deployments: begin one, take it further, list, show."""
+"""Deployments: create, change status, list, show."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _NOT_STARTED = frozenset({"pending", "queued", "awaiting_approval"})
 
 @frozen
 class Filter:
-    """Which deployments are meant."""
+    """Filter of deployments."""
 
     app: str | None = None
     environment: str | None = None
@@ -35,9 +35,9 @@ class Filter:
 
 @frozen
 class Deployed:
-    """A deployment, and the steps it was taken just now; `resumed`: it was begun before.
+    """A deployment and the transitions that were applied; `resumed`: it existed before.
 
-    `is_new_environment`: where it goes was no environment before.
+    `is_new_environment`: the deployment created its environment.
     """
 
     deployment: Document
@@ -48,7 +48,7 @@ class Deployed:
 
 @frozen
 class DeploymentShown:
-    """A deployment, and its history, oldest step first."""
+    """A deployment and its history, oldest transition first."""
 
     deployment: Document
     history: tuple[Document, ...]
@@ -56,134 +56,137 @@ class DeploymentShown:
 
 def deploy(
     api: Api,
-    named: TagRef | IdRef | CurrentRef,
+    ref: TagRef | IdRef | CurrentRef,
     environment: str,
     status: str | None,
     reason: str,
     *,
     new_environment: bool = False,
 ) -> Deployed:
-    """Ask for a version in an environment, and take it to a state where one is given.
+    """Create a deployment of a version, and apply the transitions to a status, if one is given.
 
-    With a state, what the caller began before of the same version there, and did not end, is gone on with. Raise
-    AlmNotFound for no environment where one differs in letter case only, unless it is meant to be a `new_environment`.
+    With a status, an active deployment of the same version by the caller is resumed. Raise AlmNotFound for an unknown
+    environment that differs from an existing one only in case, unless `new_environment` is set.
     """
-    version_id = get_int(resolve.find_version(api, named), "id")
+    version_id = get_int(resolve.find_version(api, ref), "id")
     is_new = _is_new(api, environment, expected=new_environment)
-    asked = {"version_id": version_id, "environment": environment, "reason": reason}
+    request = {"version_id": version_id, "environment": environment, "reason": reason}
     if status is None:
-        return Deployed(require_object(api.post("/deployments", asked)), (), is_new_environment=is_new)
-    begun, resumed = _create_or_resume(api, asked)
-    steps = _apply_or_explain(api, begun, status, reason)
-    return Deployed(_reload(api, begun) if steps else begun, steps, resumed, is_new)
+        return Deployed(require_object(api.post("/deployments", request)), (), is_new_environment=is_new)
+    deployment, resumed = _create_or_resume(api, request)
+    steps = _apply_or_explain(api, deployment, status, reason)
+    return Deployed(_reload(api, deployment) if steps else deployment, steps, resumed, is_new)
 
 
 def _is_new(api: Api, environment: str, *, expected: bool) -> bool:
-    """Tell whether a deployment will make its environment; who may not read them is not told."""
+    """Return whether a deployment will create its environment; False without permission to read them."""
     try:
-        others = resolve.environments(api)
+        names = resolve.environments(api)
     except Forbidden:
         return False
-    like_it = [name for name in others if name.casefold() == environment.casefold()]
-    if like_it and environment not in like_it and not expected:
+    suggestions = [name for name in names if name.casefold() == environment.casefold()]
+    if suggestions and environment not in suggestions and not expected:
         raise AlmNotFound(
-            f"there is no environment {environment!r}, but {' and '.join(like_it)}",
-            f"`--env {like_it[0]}` deploys there; `--new-env` makes {environment} besides",
+            f"environment {environment!r} not found; did you mean {' or '.join(suggestions)}?",
+            f"use `--env {suggestions[0]}`, or pass `--new-env` to create {environment}",
         )
-    return environment not in others
+    return environment not in names
 
 
 def advance(api: Api, deployment_id: int, status: str, reason: str) -> Deployed:
-    """Take a deployment to a state, through those that come before it."""
-    before = require_object(api.get(f"/deployments/{deployment_id}"))
+    """Set a deployment's status, through the intermediate ones."""
+    deployment = require_object(api.get(f"/deployments/{deployment_id}"))
     try:
-        steps = _apply_transitions(api, before, status, reason)
+        steps = _apply_transitions(api, deployment, status, reason)
     except SelfApprovalForbidden as error:
         error.hint = next_steps(deployment_id, APPROVAL)
         raise
-    return Deployed(_reload(api, before) if steps else before, steps)
+    return Deployed(_reload(api, deployment) if steps else deployment, steps)
 
 
-def listing(api: Api, which: Filter, limit: int) -> ListResult:
+def listing(api: Api, filters: Filter, limit: int) -> ListResult:
     """Return deployments, newest first."""
     query = {
-        "app": which.app,
-        "environment": which.environment,
-        "status": which.status,
-        "actor": which.actor,
+        "app": filters.app,
+        "environment": filters.environment,
+        "status": filters.status,
+        "actor": filters.actor,
     }
     return fetch(api, "/deployments", query, limit)
 
 
 def show(api: Api, deployment_id: int) -> DeploymentShown:
-    """Return a deployment and how it came to be as it is."""
+    """Return a deployment and its history."""
     path = f"/deployments/{deployment_id}"
     history = fetch(api, f"{path}/statuses", {}, 0).items
     return DeploymentShown(
-        require_object(api.get(path)), tuple(sorted(history, key=lambda one: get_int(one, "id")))
+        require_object(api.get(path)),
+        tuple(sorted(history, key=lambda transition: get_int(transition, "id"))),
     )
 
 
-def transition_path(now: str, status: str) -> Sequence[str]:
-    """Return the steps from one state to another: what ends work begins with its start."""
-    if now == status:
+def transition_path(current: str, status: str) -> Sequence[str]:
+    """Return the statuses on the way to another one: a completed deployment was in progress before."""
+    if current == status:
         return ()
-    return (STARTED, status) if status in _COMPLETED_STATUSES and now in _NOT_STARTED else (status,)
+    return (STARTED, status) if status in _COMPLETED_STATUSES and current in _NOT_STARTED else (status,)
 
 
 def _apply_transitions(api: Api, deployment: Document, status: str, reason: str) -> tuple[str, ...]:
     steps = tuple(transition_path(get_str(deployment, "status"), status))
     for step in steps:
-        said = reason if step == status else ""
-        api.post(f"/deployments/{get_int(deployment, 'id')}/statuses", {"status": step, "reason": said})
+        step_reason = reason if step == status else ""
+        api.post(
+            f"/deployments/{get_int(deployment, 'id')}/statuses", {"status": step, "reason": step_reason}
+        )
     return steps
 
 
-def _create_or_resume(api: Api, asked: Document) -> tuple[Document, bool]:
-    """Begin a deployment, or find the same one begun by the caller before; tell which."""
+def _create_or_resume(api: Api, request: Document) -> tuple[Document, bool]:
+    """Create a deployment, or return the caller's own active one; the flag is True for the latter."""
     try:
-        return require_object(api.post("/deployments", asked)), False
+        return require_object(api.post("/deployments", request)), False
     except AlmConflict as error:
-        mine = _own_active(api, error, asked)
-        if mine is None:
+        active = _own_active(api, error, request)
+        if active is None:
             raise
-        return mine, True
+        return active, True
 
 
-def _own_active(api: Api, error: AlmConflict, asked: Document) -> Document | None:
-    """Return the deployment that is in the way if it is of the same version, and the caller's own."""
+def _own_active(api: Api, error: AlmConflict, request: Document) -> Document | None:
+    """Return the blocking deployment if it is the caller's own, and of the same version."""
     path = error.members.get("active_deployment")
     if not isinstance(path, str):
         return None
     active = require_object(api.get(path))
-    is_same = all(active.get(name) == asked[name] for name in ("version_id", "environment"))
-    me = get_str(require_object(api.get("/auth/me")), "actor")
-    return active if is_same and get_str(active, "actor") == me else None
+    is_same = all(active.get(name) == request[name] for name in ("version_id", "environment"))
+    actor = get_str(require_object(api.get("/auth/me")), "actor")
+    return active if is_same and get_str(active, "actor") == actor else None
 
 
 def _apply_or_explain(api: Api, deployment: Document, status: str, reason: str) -> tuple[str, ...]:
-    """Take a deployment further; where that fails, say that it is there, and the two ways out."""
+    """Apply transitions; an error says that the deployment exists, and how to continue or cancel it."""
     try:
         return _apply_transitions(api, deployment, status, reason)
     except AlmError as error:
         id_ = get_int(deployment, "id")
-        why, error.hint = _explain_failure(deployment, status, error)
-        error.message = f"deployment {id_} is there, and could not be taken to {status}: {why}"
+        reason, error.hint = _explain_failure(deployment, status, error)
+        error.message = f"deployment {id_} was created but could not be set to {status}: {reason}"
         error.args = (error.message,)
         raise
 
 
 def _explain_failure(deployment: Document, status: str, error: AlmError) -> tuple[str, str]:
-    """Say why a deployment stays where it is, and what helps: where others decide, that is theirs to do."""
+    """Return the reason of a failed transition and a hint: next steps, or whose approval it requires."""
     id_ = get_int(deployment, "id")
-    state = APPROVAL if isinstance(error, SelfApprovalForbidden) else get_str(deployment, "status")
+    status_now = APPROVAL if isinstance(error, SelfApprovalForbidden) else get_str(deployment, "status")
     update = f"`envmgr alm deployments update {id_} --status {status}`"
-    if state == BLOCKED:
+    if status_now == BLOCKED:
         return f"it is blocked: {get_str(deployment, 'reason')}", next_steps(id_, BLOCKED)
-    if state == APPROVAL:
-        return error.message, f"{next_steps(id_, APPROVAL)}; once approved, {update} goes on with it"
-    onward = f"{update} goes on with it, {update.replace(status, 'cancelled')} gives it up"
-    return error.message, f"{error.hint}; {onward}" if error.hint else onward
+    if status_now == APPROVAL:
+        return error.message, f"{next_steps(id_, APPROVAL)}; after approval, run {update}"
+    commands = f"run {update} to continue, or {update.replace(status, 'cancelled')} to cancel"
+    return error.message, f"{error.hint}; {commands}" if error.hint else commands
 
 
 def _reload(api: Api, deployment: Document) -> Document:

@@ -1,4 +1,4 @@
-"""What differs between two versions, or between all that stands in two environments."""
+"""Differences between two versions, or between two environments."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from envmgr.alm.refs import IdRef, TagRef, VersionRef
     from envmgr.alm.version_diff import VersionDiff
 
-    One = TagRef | IdRef | CurrentRef
+    Ref = TagRef | IdRef | CurrentRef
 
 
 @frozen
 class NotDeployed:
-    """An environment where nothing of an app stands, and what was tried there last, if anything was."""
+    """An environment where an app is not deployed, and the last attempt, if any."""
 
     environment: str
     last_attempt: DeploymentRef | None
@@ -33,9 +33,9 @@ class NotDeployed:
 
 @frozen
 class AppDifference:
-    """What differs of one app; `commits` where the repository here knows both sides.
+    """Differences of one app; `commits` if the local repository has both sides.
 
-    `app` is None where each side is of another app, which the sides name. `absent` is where nothing of it stands.
+    `app` is None if the sides are of different apps. `absent` is an environment without the app.
     """
 
     app: str | None
@@ -47,47 +47,49 @@ class AppDifference:
 def diff(
     api: Api, before: VersionRef, after: VersionRef, app: str | None, repository: Repository
 ) -> tuple[AppDifference, ...]:
-    """Compare two versions, or every app of two environments (or, with `app`, that one); the same ones are told too."""
+    """Compare two versions, or the apps of two environments (with `app`, only that one)."""
     if isinstance(before, EnvironmentRef) and isinstance(after, EnvironmentRef):
         if app is None:
             return tuple(_environments(api, before, after, repository))
         return (_versions(api, CurrentRef(app, str(before)), CurrentRef(app, str(after)), repository),)
     if isinstance(before, EnvironmentRef):
-        raise _mixed(before)
+        raise _mixed_error(before)
     if isinstance(after, EnvironmentRef):
-        raise _mixed(after)
+        raise _mixed_error(after)
     return (_versions(api, before, after, repository),)
 
 
-def _mixed(plain: EnvironmentRef) -> UsageError:
+def _mixed_error(environment: EnvironmentRef) -> UsageError:
     return UsageError(
-        f"{plain} can only be compared with another environment",
-        f"write APP:{plain} for what stands there of an app, or APP@{plain} for a version",
+        f"cannot compare environment {environment} with a version",
+        f"pass another environment, APP:{environment} for the deployed version, or APP@{environment} for a tag",
     )
 
 
-def _versions(api: Api, before: One, after: One, repository: Repository) -> AppDifference:
-    one, other = resolve.find_version(api, before), resolve.find_version(api, after)
-    app = get_name(other, "app")
-    return _compared(app if get_name(one, "app") == app else None, one, other, repository)
+def _versions(api: Api, before: Ref, after: Ref, repository: Repository) -> AppDifference:
+    old, new = resolve.find_version(api, before), resolve.find_version(api, after)
+    app = get_name(new, "app")
+    return _compare(app if get_name(old, "app") == app else None, old, new, repository)
 
 
 def _environments(
     api: Api, before: EnvironmentRef, after: EnvironmentRef, repository: Repository
 ) -> list[AppDifference]:
-    here, there = _cells(api, str(before)), _cells(api, str(after))
-    apps = sorted({app for cells in (here, there) for app, cell in cells.items() if cell.current is not None})
-    found = []
+    old_cells, new_cells = _cells(api, str(before)), _cells(api, str(after))
+    apps = sorted(
+        {app for cells in (old_cells, new_cells) for app, cell in cells.items() if cell.current is not None}
+    )
+    differences = []
     for app in apps:
-        cells = ((str(before), here.get(app)), (str(after), there.get(app)))
-        absent = next((_absent(name, cell) for name, cell in cells if not _is_deployed(cell)), None)
-        one, other = (_current(api, cell) for _, cell in cells)
-        found.append(replace(_compared(app, one, other, repository), absent=absent))
-    return found
+        cells = ((str(before), old_cells.get(app)), (str(after), new_cells.get(app)))
+        absent = next((_not_deployed(name, cell) for name, cell in cells if not _is_deployed(cell)), None)
+        old, new = (_current_version(api, cell) for _, cell in cells)
+        differences.append(replace(_compare(app, old, new, repository), absent=absent))
+    return differences
 
 
 def _cells(api: Api, environment: str) -> dict[str, Cell]:
-    """Return by app what stands in an environment, and what was tried there."""
+    """Return the cells of an environment by app."""
     rows = grid(resolve.matrix(api, environment)).rows
     return {row.app: row.cells[environment] for row in rows if environment in row.cells}
 
@@ -96,21 +98,21 @@ def _is_deployed(cell: Cell | None) -> bool:
     return cell is not None and cell.current is not None
 
 
-def _absent(environment: str, cell: Cell | None) -> NotDeployed:
+def _not_deployed(environment: str, cell: Cell | None) -> NotDeployed:
     return NotDeployed(environment, None if cell is None else cell.latest_attempt)
 
 
-def _current(api: Api, cell: Cell | None) -> Document | None:
+def _current_version(api: Api, cell: Cell | None) -> Document | None:
     if cell is None or cell.current is None:
         return None
     return require_object(api.get(f"/versions/{cell.current.version_id}"))
 
 
-def _compared(
+def _compare(
     app: str | None, before: Document | None, after: Document | None, repository: Repository
 ) -> AppDifference:
-    found = compare(before, after)
+    difference = compare(before, after)
     commits = None
-    if found.before and found.after and found.before.commit != found.after.commit:
-        commits = repository.between(found.before.commit, found.after.commit)
-    return AppDifference(app, found, commits)
+    if difference.before and difference.after and difference.before.commit != difference.after.commit:
+        commits = repository.between(difference.before.commit, difference.after.commit)
+    return AppDifference(app, difference, commits)

@@ -1,4 +1,4 @@
-"""Delivering what waits in the spool, oldest first."""
+"""Delivery of queued pushes, oldest first."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @frozen
 class DeliveredPush:
-    """A version that waited, and is registered now."""
+    """A delivered push."""
 
     app: str
     tag: str
@@ -26,7 +26,7 @@ class DeliveredPush:
 
 @frozen
 class RejectedPush:
-    """A version that will never be registered, why, and where what was to be said of it is now."""
+    """A permanently rejected push, the reason, and its new path."""
 
     app: str
     tag: str
@@ -36,7 +36,7 @@ class RejectedPush:
 
 @frozen
 class PendingPush:
-    """A file that goes on waiting, and why; `is_for_other`: it is for another server."""
+    """A push that stays queued, and the reason; `is_for_other`: it is for another server."""
 
     path: str
     reason: str
@@ -45,7 +45,7 @@ class PendingPush:
 
 @frozen
 class FlushResult:
-    """What became of what waited."""
+    """The outcome of all queued pushes."""
 
     delivered: tuple[DeliveredPush, ...]
     rejected: tuple[RejectedPush, ...]
@@ -53,46 +53,46 @@ class FlushResult:
 
 
 def flush(context: Context, api: Api) -> FlushResult:
-    """Deliver what waits for this server. Raise AlmError where it cannot be reached, or does not know who asks."""
+    """Deliver the pushes queued for this server; raise AlmError if it is unreachable or rejects the caller."""
     directory = context.paths.spool
     if not spool.pending(directory):
         return FlushResult((), (), ())
-    with file_lock(context.paths, spool.LOCK):
+    with file_lock(context.paths, spool.LOCK_NAME):
         outcomes = [_outcome(api, path) for path in spool.pending(directory)]
     return FlushResult(
-        tuple(one for one in outcomes if isinstance(one, DeliveredPush)),
-        tuple(one for one in outcomes if isinstance(one, RejectedPush)),
-        tuple(one for one in outcomes if isinstance(one, PendingPush)),
+        tuple(outcome for outcome in outcomes if isinstance(outcome, DeliveredPush)),
+        tuple(outcome for outcome in outcomes if isinstance(outcome, RejectedPush)),
+        tuple(outcome for outcome in outcomes if isinstance(outcome, PendingPush)),
     )
 
 
 def flush_or_fail(context: Context, api: Api) -> FlushResult:
-    """Deliver what waits for this server, as `flush`; an error says what goes on waiting."""
+    """Deliver queued pushes as `flush` does; the hint of an error counts those still queued."""
     try:
         return flush(context, api)
     except AlmError as error:
         count = len(spool.pending(context.paths.spool))
-        waiting = "one push goes" if count == 1 else f"{count} pushes go"
-        error.hint = f"{error.hint or 'try again later'}; {waiting} on waiting in {context.paths.spool}"
+        pushes = f"{count} push{'' if count == 1 else 'es'}"
+        error.hint = f"{error.hint or 'retry later'}; {pushes} still queued in {context.paths.spool}"
         raise
 
 
 def _outcome(api: Api, path: str) -> DeliveredPush | RejectedPush | PendingPush:
     try:
-        parcel = spool.read(path)
+        push = spool.read(path)
     except AlmError as error:
         return RejectedPush("", "", error.message, spool.reject(path, error.message))
-    if parcel.url != api.url:
-        return PendingPush(path, f"it is for {parcel.url}", is_for_other=True)
-    return _sent(api, path, parcel)
+    if push.url != api.url:
+        return PendingPush(path, f"queued for {push.url}", is_for_other=True)
+    return _deliver(api, path, push)
 
 
-def _sent(api: Api, path: str, parcel: SpooledPush) -> DeliveredPush | RejectedPush | PendingPush:
+def _deliver(api: Api, path: str, push: SpooledPush) -> DeliveredPush | RejectedPush | PendingPush:
     try:
-        done = delivery.push_version(api, parcel)
+        result = delivery.push_version(api, push)
     except (AlmConflict, AlmInvalidRequest) as error:
-        return RejectedPush(parcel.app, parcel.tag, error.message, spool.reject(path, error.message))
-    except Forbidden as error:  # another credential may be allowed to
+        return RejectedPush(push.app, push.tag, error.message, spool.reject(path, error.message))
+    except Forbidden as error:  # other credentials may have the permission
         return PendingPush(path, error.message, is_for_other=False)
     spool.remove(path)
-    return DeliveredPush(parcel.app, parcel.tag, done.is_new)
+    return DeliveredPush(push.app, push.tag, result.is_new)

@@ -15,17 +15,17 @@ if TYPE_CHECKING:
     from envmgr.alm.client.fields import Document
 
 IMMUTABLE_ETAG = "1"
-"""A key is as it was made until it is revoked."""
+"""Keys never change until they are revoked."""
 
-_WHO_MAY = (
-    "a key is made by who signed in with `envmgr alm login`, and can do no more than they can; "
-    "`envmgr alm whoami` shows what that is"
+_PERMISSION_HINT = (
+    "API keys require an interactive login (`envmgr alm login`) and cannot exceed your own permissions "
+    "(`envmgr alm whoami`)"
 )
 
 
 @frozen
 class KeyOptions:
-    """What a key is for; no `apps`: all of them, no `seconds`: until it is revoked."""
+    """Options of a key; without `apps` for all apps, without `seconds` without expiry."""
 
     name: str
     scopes: tuple[str, ...]
@@ -34,24 +34,24 @@ class KeyOptions:
 
 
 def listing(api: Api, limit: int) -> ListResult:
-    """Return the caller's keys, newest first; an admin's are everybody's."""
+    """Return the caller's keys, newest first; for an admin all keys."""
     return fetch(api, "/auth/keys", {}, limit)
 
 
-def create(api: Api, wish: KeyOptions) -> Document:
-    """Make a key, and return what only this answer has: the `key` itself.
+def create(api: Api, key_options: KeyOptions) -> Document:
+    """Create a key; only this result has the secret, in `key`.
 
-    Raise AlmNotFound for an app that is not there: no key could ever have meant it.
+    Raise AlmNotFound for an unknown app.
     """
-    body: dict[str, object] = {"name": wish.name, "scopes": list(wish.scopes)}
-    if wish.apps:
-        body["apps"] = [_app(api, ref) for ref in wish.apps]
-    if wish.seconds is not None:
-        body["expires_in"] = wish.seconds
+    body: dict[str, object] = {"name": key_options.name, "scopes": list(key_options.scopes)}
+    if key_options.apps:
+        body["apps"] = [_app(api, ref) for ref in key_options.apps]
+    if key_options.seconds is not None:
+        body["expires_in"] = key_options.seconds
     try:
         return require_object(api.post("/auth/keys", body))
     except Forbidden as error:
-        error.hint = _WHO_MAY
+        error.hint = _PERMISSION_HINT
         raise
 
 
@@ -59,21 +59,21 @@ def _app(api: Api, ref: str) -> str:
     try:
         return get_name(resolve.find_app(api, ref), "name")
     except AlmNotFound as error:
-        create_it = f"`envmgr alm apps create {ref}` registers it"
-        near = error.hint if error.hint and "did you mean" in error.hint else None
-        error.hint = f"{near} {create_it}" if near else create_it
+        create_hint = f"run `envmgr alm apps create {ref}` to register it"
+        suggestion = error.hint if error.hint and "did you mean" in error.hint else None
+        error.hint = f"{suggestion} {create_hint}" if suggestion else create_hint
         raise
 
 
 def show(api: Api, key_id: int) -> Document:
-    """Return a key, without what opens with it."""
+    """Return a key without its secret."""
     try:
         return require_object(api.get(f"/auth/keys/{key_id}"))
     except AlmNotFound as error:
-        error.hint = "`envmgr alm keys list` shows those there are"
+        error.hint = "run `envmgr alm keys list` to list them"
         raise
 
 
 def revoke(api: Api, key: Document) -> None:
-    """Make a key worthless, at once and for good."""
+    """Revoke a key immediately and permanently."""
     api.delete(f"/auth/keys/{get_int(key, 'id')}", {}, etag=IMMUTABLE_ETAG)

@@ -1,4 +1,4 @@
-"""Lists of the server's: so many of them, and whether there are more."""
+"""Paginated lists, up to a limit."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ if TYPE_CHECKING:
     from envmgr.alm.client.fields import Document
 
 MAX_PAGE_SIZE = 200
-"""The most that the server gives at once."""
+"""The server's maximum."""
 
 
 @frozen
 class ListResult:
-    """What was asked for of a list; `more`: it goes on."""
+    """The first items of a list; `more`: the list has others."""
 
     items: tuple[Document, ...]
     more: bool
 
 
 def fetch(api: Api, path: str, query: Mapping[str, object], limit: int) -> ListResult:
-    """Return the first items of a list, newest first unless the query sorts them; 0 is all of them."""
-    given = {name: value for name, value in query.items() if value not in {None, ""}}
-    asked = {**given, "limit": min(limit + 1, MAX_PAGE_SIZE) if limit else MAX_PAGE_SIZE}
-    items = api.items(path, asked)
-    found = tuple(require_object(one) for one in (islice(items, limit + 1) if limit else items))
-    return ListResult(found[:limit] if limit else found, bool(limit) and len(found) > limit)
+    """Return the first items of a list, newest first unless the query sorts them; limit 0 is all."""
+    parameters = {name: value for name, value in query.items() if value not in {None, ""}}
+    page_query = {**parameters, "limit": min(limit + 1, MAX_PAGE_SIZE) if limit else MAX_PAGE_SIZE}
+    items = api.items(path, page_query)
+    fetched = tuple(require_object(item) for item in (islice(items, limit + 1) if limit else items))
+    return ListResult(fetched[:limit] if limit else fetched, bool(limit) and len(fetched) > limit)

@@ -1,4 +1,4 @@
-"""Registering what was built, with the lock it was built with."""
+"""Registration of a build with its lock file."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ if TYPE_CHECKING:
     from envmgr.resolve.context import Context
 
 SPOOLABLE_ERRORS = (AlmUnreachable, AlmRateLimited, Offline)
-"""What may be over when the push is delivered later."""
+"""Errors after which a later delivery may succeed."""
 
 
 @frozen
 class PushOptions:
-    """What flags say of a push; None is found out."""
+    """Values of options; None is detected."""
 
     app: str | None = None
     tag: str | None = None
@@ -49,9 +49,9 @@ class PushOptions:
 
 @frozen
 class PreparedPush:
-    """A push, ready to go; `lock` is the file its lock was read from, None where there is none.
+    """A push that is ready to be sent; `lock` is the path of its lock file, if there is one.
 
-    `gaps` say in what that lock is not of the `.envmgr` beside it.
+    `gaps` are the differences between that lock and the `.envmgr` beside it.
     """
 
     push: SpooledPush
@@ -62,7 +62,7 @@ class PreparedPush:
 
 @frozen
 class PushOutcome:
-    """What became of a push: `delivered`, or `spooled` into a file for the `reason`; and of what waited before it."""
+    """The outcome of a push: its `result`, or the file it was `spooled` to and why; and of queued pushes."""
 
     prepared: PreparedPush
     result: PushResult | None
@@ -71,91 +71,91 @@ class PushOutcome:
     flushed: FlushResult
 
 
-def prepare(context: Context, url: str, said: PushOptions) -> PreparedPush:
-    """Put together what is to be said of the build here; nobody is asked but git."""
+def prepare(context: Context, url: str, options: PushOptions) -> PreparedPush:
+    """Collect the content of a push; runs git, sends no request."""
     environment = context.environment
-    wanted = provenance.ProvenanceOptions(said.app, said.tag, said.commit, said.ref)
+    provenance_options = provenance.ProvenanceOptions(options.app, options.tag, options.commit, options.ref)
     run = ci.detect(environment)
-    found = provenance.collect(
-        wanted,
+    collected = provenance.collect(
+        provenance_options,
         run,
-        git_worktree.read(environment, provenance.commit_of(wanted, run)),
+        git_worktree.read(environment, provenance.commit_of(provenance_options, run)),
         context.project.directory or environment.cwd,
     )
-    toolchain, lock = _toolchain(context, require=said.require_lock)
+    toolchain, lock = _toolchain(context, require=options.require_lock)
     gaps = _gaps(context, lock) if lock else ()
-    if gaps and said.require_lock:
+    if gaps and options.require_lock:
         raise LockOutOfDate(
-            f"{lock} is not of the .envmgr beside it: {', '.join(gaps)}",
-            "`envmgr lock` brings it up to date; commit it, and build with that",
+            f"{lock} is out of date: {', '.join(gaps)}",
+            "run `envmgr lock`, commit and rebuild",
         )
     body = {
-        "changelog": _changelog(said.changelog, environment.cwd),
-        "commit": found.commit,
-        "ref": found.ref,
-        "artifacts": artifacts.read(said.artifacts, environment.cwd),
-        "build": dict(found.build),
+        "changelog": _changelog(options.changelog, environment.cwd),
+        "commit": collected.commit,
+        "ref": collected.ref,
+        "artifacts": artifacts.read(options.artifacts, environment.cwd),
+        "build": dict(collected.build),
         **({"toolchain": toolchain} if toolchain else {}),
     }
     digest = toolchain["lock_digest"] if toolchain else None
-    return PreparedPush(SpooledPush(url, found.app, found.tag, body), lock, digest, gaps)
+    return PreparedPush(SpooledPush(url, collected.app, collected.tag, body), lock, digest, gaps)
 
 
-def push(context: Context, api: Api, packed: PreparedPush) -> PushOutcome:
-    """Deliver what waited before, then this."""
+def push(context: Context, api: Api, prepared: PreparedPush) -> PushOutcome:
+    """Deliver queued pushes, then this one."""
     try:
-        return _pushed(context, api, packed)
+        return _deliver(context, api, prepared)
     except SPOOLABLE_ERRORS as error:
-        error.hint = f"{error.hint}; with --spool, a push is kept for when it is back"
+        error.hint = f"{error.hint}; pass --spool to queue the push"
         raise
 
 
-def push_or_spool(context: Context, api: Api, packed: PreparedPush) -> PushOutcome:
-    """Deliver what waited before, then this; where the server is away, or nobody is signed in, keep it for later.
+def push_or_spool(context: Context, api: Api, prepared: PreparedPush) -> PushOutcome:
+    """Deliver queued pushes, then this one; queue it if the server is unavailable or without a token.
 
-    A token that the server refuses is an error all the same: waiting mends nothing then.
+    A token that the server rejects is an error: a later delivery would fail as well.
     """
     try:
         api.require_token()
     except (*SPOOLABLE_ERRORS, NotSignedIn) as error:
-        return _spool(context, packed, error)
+        return _spool(context, prepared, error)
     try:
-        return _pushed(context, api, packed)
+        return _deliver(context, api, prepared)
     except SPOOLABLE_ERRORS as error:
-        return _spool(context, packed, error)
+        return _spool(context, prepared, error)
 
 
-def _spool(context: Context, packed: PreparedPush, error: AlmError | Offline) -> PushOutcome:
+def _spool(context: Context, prepared: PreparedPush, error: AlmError | Offline) -> PushOutcome:
     try:
-        path = spool.add(context.paths.spool, packed.push)
-    except StorageError as trouble:
-        name = f"{packed.push.app}@{packed.push.tag}"
+        path = spool.add(context.paths.spool, prepared.push)
+    except StorageError as storage_error:
+        name = f"{prepared.push.app}@{prepared.push.tag}"
         raise StorageError(
-            f"{name} was not delivered ({error.message}), and not kept for later either: {trouble.message}",
-            "push again when the server is back, or set ENVMGR_HOME to a directory that can keep it",
-        ) from trouble
-    return PushOutcome(packed, None, path, error.message, _NOTHING)
+            f"{name} was not delivered ({error.message}) and could not be queued: {storage_error.message}",
+            "push again when the server is available, or set ENVMGR_HOME to a writable directory",
+        ) from storage_error
+    return PushOutcome(prepared, None, path, error.message, _NOTHING_FLUSHED)
 
 
-def _pushed(context: Context, api: Api, packed: PreparedPush) -> PushOutcome:
-    before = flush(context, api)
-    return PushOutcome(packed, delivery.push_version(api, packed.push), None, "", before)
+def _deliver(context: Context, api: Api, prepared: PreparedPush) -> PushOutcome:
+    flushed = flush(context, api)
+    return PushOutcome(prepared, delivery.push_version(api, prepared.push), None, "", flushed)
 
 
-_NOTHING = FlushResult((), (), ())
+_NOTHING_FLUSHED = FlushResult((), (), ())
 
 
 def _toolchain(context: Context, *, require: bool) -> tuple[dict[str, str] | None, str | None]:
-    """Return what is sent of the lock, verbatim, and its path.
+    """Return the lock as it is sent, verbatim, and its path.
 
-    Raise StaleLock if it must be there and is not, LockfileError for what is none.
+    Raise LockOutOfDate if it is required and missing, LockfileError if it is invalid.
     """
     path = context.project.path or os.path.join(context.environment.cwd, dotfile.NAME)
     lock = path_beside(path)
     text = context.locks.text(lock)
     if text is None:
         if require:
-            raise LockOutOfDate(f"there is no {lock}", "`envmgr lock` writes it; commit it beside .envmgr")
+            raise LockOutOfDate(f"{lock} not found", "run `envmgr lock`, and commit it beside .envmgr")
         return None, None
     context.locks.lock(lock)  # raises for a file that is not a lock
     digest = f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
@@ -163,20 +163,20 @@ def _toolchain(context: Context, *, require: bool) -> tuple[dict[str, str] | Non
 
 
 def _gaps(context: Context, lock: str) -> tuple[str, ...]:
-    """Say in what a lock is not of the dotfile beside it; where there is none, nothing can be said."""
+    """Return the differences between a lock and the dotfile beside it; none without a dotfile."""
     beside = (file for file in context.project.files if path_beside(file.path) == lock)
     requests, locked = next(beside, None), context.locks.lock(lock)
     return lock_update.differences(locked, requests) if requests and locked else ()
 
 
 def _changelog(text: str | None, cwd: str) -> str:
-    """Return what is new, read from a file where it begins with `@`."""
+    """Return the changelog; `@` introduces the path of a file."""
     if not (text or "").startswith("@"):
         return text or ""
     path = os.path.join(cwd, (text or "")[1:])
     content = read_text(path)
     if content is None:
         raise MissingProvenance(
-            f"there is no changelog {path}", "name a file that exists, or write the text itself"
+            f"changelog file {path} not found", "pass an existing file, or the text itself"
         )
     return content

@@ -1,4 +1,4 @@
-"""Finding on the server what a name on the command line means."""
+"""Resolution of names on the command line to resources of the server."""
 
 from __future__ import annotations
 
@@ -17,33 +17,33 @@ if TYPE_CHECKING:
     from envmgr.alm.client.api import Api
     from envmgr.alm.client.fields import Document
 
-NEWEST = 50
-"""Of how many of the newest versions one may have been meant."""
+MAX_SUGGESTION_CANDIDATES = 50
+"""Latest versions that are considered for suggestions."""
 
 
 def app_path(app: str) -> str:
-    """Return the address of an app."""
+    """Return the API path of an app."""
     return f"/apps/{quote(app, safe='')}"
 
 
-def tag_path(named: TagRef) -> str:
-    """Return the address of a version by its tag."""
-    return f"{app_path(named.app)}/versions/{quote(named.tag, safe='')}"
+def tag_path(ref: TagRef) -> str:
+    """Return the API path of a version by its tag."""
+    return f"{app_path(ref.app)}/versions/{quote(ref.tag, safe='')}"
 
 
-def find_version(api: Api, named: TagRef | IdRef | CurrentRef) -> Document:
-    """Return the version that is meant; raise AlmNotFound where there is none."""
-    match named:
+def find_version(api: Api, ref: TagRef | IdRef | CurrentRef) -> Document:
+    """Return a version; raise AlmNotFound if it does not exist."""
+    match ref:
         case TagRef():
-            return _tagged(api, named)
+            return _version_by_tag(api, ref)
         case IdRef():
-            return require_object(api.get(f"/versions/{named.id}"))
+            return require_object(api.get(f"/versions/{ref.id}"))
         case CurrentRef():
-            return require_object(api.get(f"/versions/{_current_version_id(api, named)}"))
+            return require_object(api.get(f"/versions/{_current_version_id(api, ref)}"))
 
 
 def find_app(api: Api, ref: str) -> Document:
-    """Return an app; raise AlmNotFound, with those that may have been meant, where there is none."""
+    """Return an app; raise AlmNotFound with suggestions if it does not exist."""
     try:
         return require_object(api.get(app_path(ref)))
     except AlmNotFound as error:
@@ -51,43 +51,45 @@ def find_app(api: Api, ref: str) -> Document:
         raise
 
 
-def _tagged(api: Api, named: TagRef) -> Document:
+def _version_by_tag(api: Api, ref: TagRef) -> Document:
     try:
-        return require_object(api.get(tag_path(named)))
+        return require_object(api.get(tag_path(ref)))
     except AlmNotFound as error:
-        find_app(api, named.app)
-        newest = fetch(api, f"{app_path(named.app)}/versions", {}, NEWEST).items
-        tags = [get_name(one, "tag") for one in newest]
-        others = f"the newest of {named.app} are {', '.join(tags[:3])}" if tags else None
-        error.hint = _suggestion_hint(named.tag, tags) or others or "`envmgr alm push` registers a version"
+        find_app(api, ref.app)
+        latest = fetch(api, f"{app_path(ref.app)}/versions", {}, MAX_SUGGESTION_CANDIDATES).items
+        tags = [get_name(version, "tag") for version in latest]
+        latest_hint = f"latest versions of {ref.app}: {', '.join(tags[:3])}" if tags else None
+        error.hint = (
+            _suggestion_hint(ref.tag, tags) or latest_hint or "run `envmgr alm push` to register a version"
+        )
         raise
 
 
 def _names(api: Api, path: str) -> list[str]:
-    return [get_name(one, "name") for one in fetch(api, path, {}, 0).items]
+    return [get_name(resource, "name") for resource in fetch(api, path, {}, 0).items]
 
 
-def _suggestion_hint(word: str, names: Iterable[str]) -> str | None:
-    near = closest(word, names, 2)
-    return f"did you mean {' or '.join(near)}?" if near else None
+def _suggestion_hint(name: str, names: Iterable[str]) -> str | None:
+    suggestions = closest(name, names, 2)
+    return f"did you mean {' or '.join(suggestions)}?" if suggestions else None
 
 
 def matrix(api: Api, environment: str | None = None) -> Document:
-    """Return what stands where; raise AlmNotFound, with those that may have been meant, for no environment."""
+    """Return the deployment matrix; raise AlmNotFound with suggestions for an unknown environment."""
     if environment is None:
         return require_object(api.get("/matrix"))
     try:
         return require_object(api.get("/matrix", {"environment": environment}))
     except AlmNotFound:
-        raise _no_environment(api, environment) from None
+        raise _environment_not_found(api, environment) from None
 
 
 def require_environment(api: Api, name: str) -> None:
-    """Raise AlmNotFound, with those that may have been meant, unless there is such an environment."""
+    """Raise AlmNotFound with suggestions unless the environment exists."""
     try:
         api.get(f"/environments/{quote(name, safe='')}")
     except AlmNotFound:
-        raise _no_environment(api, name) from None
+        raise _environment_not_found(api, name) from None
 
 
 def environments(api: Api) -> list[str]:
@@ -95,32 +97,32 @@ def environments(api: Api) -> list[str]:
     return _names(api, "/environments")
 
 
-def _no_environment(api: Api, name: str) -> AlmNotFound:
+def _environment_not_found(api: Api, name: str) -> AlmNotFound:
     names = environments(api)
-    others = f"there are {', '.join(names)}" if names else "nothing was deployed anywhere yet"
-    return AlmNotFound(f"there is no environment {name!r}", _suggestion_hint(name, names) or others)
+    names_hint = f"environments: {', '.join(names)}" if names else "no deployments yet"
+    return AlmNotFound(f"environment {name!r} not found", _suggestion_hint(name, names) or names_hint)
 
 
-def _current_version_id(api: Api, named: CurrentRef) -> int:
-    there = matrix(api, named.environment)
-    name = app_name(there, named.app)
-    for place in get_objects(there, "placements"):
-        current = get_object_or_none(place, "current")
-        if get_name(place, "app") == name and current is not None:
+def _current_version_id(api: Api, ref: CurrentRef) -> int:
+    document = matrix(api, ref.environment)
+    name = app_name(document, ref.app)
+    for placement in get_objects(document, "placements"):
+        current = get_object_or_none(placement, "current")
+        if get_name(placement, "app") == name and current is not None:
             return get_int(current, "version_id")
     raise AlmNotFound(
-        f"nothing of {name} stands in {named.environment}",
-        f"`envmgr alm deployments list --app {name}` shows what was tried",
+        f"{name} is not deployed in {ref.environment}",
+        f"run `envmgr alm deployments list --app {name}` to see attempts",
     )
 
 
-def app_name(there: Document, app: str) -> str:
-    """Return the name of an app that the matrix has, by its name or number; raise AlmNotFound where it has none."""
-    names = {get_name(one, "name"): get_int(one, "id") for one in get_objects(there, "apps")}
+def app_name(document: Document, app: str) -> str:
+    """Return the name of an app in the matrix, by name or ID; raise AlmNotFound if it is missing."""
+    names = {get_name(entry, "name"): get_int(entry, "id") for entry in get_objects(document, "apps")}
     for name, id_ in names.items():
         if app in {name, str(id_)}:
             return name
     raise AlmNotFound(
-        f"there is no app {app!r}",
-        _suggestion_hint(app, names) or "`envmgr alm apps list` shows those there are",
+        f"app {app!r} not found",
+        _suggestion_hint(app, names) or "run `envmgr alm apps list` to list them",
     )

@@ -1,4 +1,4 @@
-"""Running the server, which is a program of its own."""
+"""Start of the server, which is a separate program."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from envmgr.resolve.context import Context
 
 PROGRAM = "envmgr.server"
-PARTS = (
+REQUIRED_MODULES = (
     "litestar",
     "msgspec",
     "uvicorn",
@@ -27,12 +27,12 @@ PARTS = (
     "prometheus_client",
     "stamina",
 )
-"""What the extra `server` installs, by the names it is imported by."""
+"""Modules that the extra `server` installs."""
 
 
 @frozen
 class ServeOptions:
-    """What the server is to do; None is left to it."""
+    """Options of the server; None leaves the default to it."""
 
     host: str | None = None
     port: int | None = None
@@ -41,37 +41,37 @@ class ServeOptions:
     require_if_match: bool = False
 
 
-def serve(context: Context, wish: ServeOptions) -> int:
-    """Become the server, so that signals reach it and it alone; return only on Windows, with its exit code."""
-    program, *arguments = command_line(context, wish)
+def serve(context: Context, serve_options: ServeOptions) -> int:
+    """Replace the process with the server, so that signals reach it; return its exit code on Windows only."""
+    program, *arguments = command_line(context, serve_options)
     return execution.exec_program(program, arguments, context.environment.variables)
 
 
-def command_line(context: Context, wish: ServeOptions) -> list[str]:
-    """Return what to run; raise AlmError where the server's parts are not installed."""
-    missing = [name for name in PARTS if importlib.util.find_spec(name) is None]
+def command_line(context: Context, serve_options: ServeOptions) -> list[str]:
+    """Return the command line; raise AlmError if the extra `server` is not installed."""
+    missing = [name for name in REQUIRED_MODULES if importlib.util.find_spec(name) is None]
     if missing:
         from envmgr.kit.distribution import requirement
 
         raise AlmError(
-            f"the server is not installed: it lacks {', '.join(missing)}",
+            f"server extra not installed (missing {', '.join(missing)})",
             f"run `pipx install --force '{requirement('server')}'`",
         )
-    given = {
-        "--host": wish.host,
-        "--port": wish.port,
-        "--data-dir": _place(context, wish.data_dir),
-        "--log-level": wish.log_level,
+    values = {
+        "--host": serve_options.host,
+        "--port": serve_options.port,
+        "--data-dir": _absolute_path(context, serve_options.data_dir),
+        "--log-level": serve_options.log_level,
     }
-    options = [word for name, value in given.items() if value is not None for word in (name, str(value))]
-    switches = ["--require-if-match"] if wish.require_if_match else []
+    options = [arg for name, value in values.items() if value is not None for arg in (name, str(value))]
+    switches = ["--require-if-match"] if serve_options.require_if_match else []
     return [python(), "-m", PROGRAM, "serve", "all", *options, *switches]
 
 
-def _place(context: Context, directory: str | None) -> str | None:
-    """Return a directory as it is meant: from where the command runs, which `-C` may say."""
+def _absolute_path(context: Context, directory: str | None) -> str | None:
+    """Return an absolute path, relative ones from the working directory (or `-C`)."""
     if directory is None:
         return None
     if not directory.strip():
-        raise UsageError("--data-dir is empty", "name a directory, or leave --data-dir out")
+        raise UsageError("empty --data-dir", "pass a directory, or omit --data-dir")
     return os.path.normpath(os.path.join(context.environment.cwd, context.environment.expand(directory)))

@@ -1,4 +1,4 @@
-"""What stands where."""
+"""The deployment matrix."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ if TYPE_CHECKING:
 
 @frozen
 class Status:
-    """The matrix, as the server answers it and as one looks at it."""
+    """The matrix as a document of the API, and as a grid."""
 
-    answer: Document
+    document: Document
     grid: Grid
 
 
 def status(api: Api, environment: str | None, app: str | None) -> Status:
-    """Return what stands where: of all apps in all environments, or of one of either."""
-    answer = resolve.matrix(api, environment)
-    grid = matrix.grid(answer)
-    return Status(answer, grid if app is None else _of(grid, resolve.app_name(answer, app)))
+    """Return the matrix of all apps and environments, or of one of either."""
+    document = resolve.matrix(api, environment)
+    grid = matrix.grid(document)
+    return Status(document, grid if app is None else _only(grid, resolve.app_name(document, app)))
 
 
-def _of(grid: Grid, app: str) -> Grid:
+def _only(grid: Grid, app: str) -> Grid:
     return replace(
         grid,
         rows=tuple(row for row in grid.rows if row.app == app),

@@ -21,43 +21,41 @@ if TYPE_CHECKING:
 
 @frozen
 class Filter:
-    """Which versions are meant."""
+    """Filter of versions."""
 
     app: str | None = None
     commit: str | None = None
     lock_digest: str | None = None
 
 
-def listing(api: Api, which: Filter, limit: int) -> ListResult:
+def listing(api: Api, filters: Filter, limit: int) -> ListResult:
     """Return versions, newest first."""
-    path = "/versions" if which.app is None else f"{resolve.app_path(which.app)}/versions"
-    return fetch(api, path, {"commit": which.commit, "lock_digest": which.lock_digest}, limit)
+    path = "/versions" if filters.app is None else f"{resolve.app_path(filters.app)}/versions"
+    return fetch(api, path, {"commit": filters.commit, "lock_digest": filters.lock_digest}, limit)
 
 
-def create(api: Api, named: TagRef, said: Mapping[str, object]) -> Document:
+def create(api: Api, ref: TagRef, fields: Mapping[str, object]) -> Document:
     """Register a version of an app."""
-    return require_object(api.post(f"{resolve.app_path(named.app)}/versions", {"tag": named.tag, **said}))
+    return require_object(api.post(f"{resolve.app_path(ref.app)}/versions", {"tag": ref.tag, **fields}))
 
 
-def update(api: Api, named: TagRef | IdRef | CurrentRef, change: Mapping[str, str | None]) -> Document:
-    """Change what is given of a version."""
-    version = resolve.find_version(api, named)
-    given = {name: value for name, value in change.items() if value is not None}
-    return require_object(api.patch(f"/versions/{get_int(version, 'id')}", given, etag=etag_of(version)))
+def update(api: Api, ref: TagRef | IdRef | CurrentRef, change: Mapping[str, str | None]) -> Document:
+    """Update the given fields of a version."""
+    version = resolve.find_version(api, ref)
+    fields = {name: value for name, value in change.items() if value is not None}
+    return require_object(api.patch(f"/versions/{get_int(version, 'id')}", fields, etag=etag_of(version)))
 
 
 def delete(api: Api, version: Document) -> None:
-    """Remove a version."""
+    """Delete a version."""
     api.delete(f"/versions/{get_int(version, 'id')}", etag=etag_of(version))
 
 
 def toolchain(lock: str | None, dotfile: str | None) -> dict[str, object]:
-    """Return what says the lock in a file, verbatim, and the `.envmgr` that it belongs to."""
+    """Return the `toolchain` field of a request: a lock file, verbatim, and its `.envmgr`."""
     if lock is None:
         if dotfile is not None:
-            raise UsageError(
-                "--dotfile says what a lock belongs to, and there is no --lock", "add --lock FILE"
-            )
+            raise UsageError("--dotfile requires --lock", "pass --lock FILE")
         return {}
     return {"toolchain": {"lock": _text(lock), "dotfile": "" if dotfile is None else _text(dotfile)}}
 
@@ -65,8 +63,8 @@ def toolchain(lock: str | None, dotfile: str | None) -> dict[str, object]:
 def _text(path: str) -> str:
     content = read_bytes(path)
     if content is None:
-        raise AlmError(f"there is no file {path}", "name one that exists")
+        raise AlmError(f"file {path} not found", "pass an existing file")
     try:
         return content.decode()
     except UnicodeDecodeError:
-        raise AlmError(f"{path} is not UTF-8 text", "name a lock that `envmgr lock` wrote") from None
+        raise AlmError(f"{path} is not UTF-8 text", "pass a lock that `envmgr lock` wrote") from None

@@ -34,7 +34,11 @@ def test_lines_that_cannot_be_read_are_findings_that_name_the_line():
     first, *bad, last = export.entries(file)
     assert (first, last) == (LOG[0], LOG[1])
     assert [(one.kind, one.seq) for one in bad] == [("changed", 0)] * 3
-    assert [one.detail for one in bad] == ["line 3 is not JSON", "line 4 is no entry", "line 5 is not JSON"]
+    assert [one.detail for one in bad] == [
+        "line 3 is not JSON",
+        "line 4 is not an audit entry",
+        "line 5 is not JSON",
+    ]
 
 
 def test_a_line_that_is_too_long_is_skipped_as_a_whole(monkeypatch):
@@ -45,7 +49,7 @@ def test_a_line_that_is_too_long_is_skipped_as_a_whole(monkeypatch):
     first, bad, last = export.entries(file)
     assert (first, last) == (LOG[0], LOG[1])
     assert isinstance(bad, Finding)
-    assert bad.detail.startswith("line 2 is longer")
+    assert bad.detail.startswith("line 2 exceeds")
 
 
 def test_an_entry_that_pretends_to_be_a_checkpoint_stays_an_entry():

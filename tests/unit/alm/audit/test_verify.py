@@ -21,7 +21,7 @@ def test_a_log_that_is_as_it_was_written_is_intact():
     report = verify(LOG, SIGNED, SIGNED[:1])
     assert report.is_intact
     assert (report.entries, report.seq, report.head) == (12, 12, LOG[-1]["hash"])
-    assert (report.checkpoints, report.saved_checkpoints, report.held_against) == (2, 1, 9)
+    assert (report.checkpoints, report.saved_checkpoints, report.verified_up_to) == (2, 1, 9)
     assert report.key == SIGNED[0]["public_key"]
 
 
@@ -79,14 +79,14 @@ def test_another_key_is_not_believed():
     report = verify(LOG, forged, SIGNED[:1])
     assert kinds(report) == {"forged"}
     assert report.key == SIGNED[0]["public_key"]
-    assert report.held_against == 4
+    assert report.verified_up_to == 4
 
 
 def test_a_checkpoint_of_another_log_is_called_that():
     other = [sign(KEY, {**SIGNED[0], "origin": "alm/other", "previous": ""})]
     report = verify(LOG, SIGNED, other)
     assert [(finding.kind, finding.seq) for finding in report.findings] == [("foreign", 0)]
-    assert "alm/other; this is alm/test" in report.findings[0].detail
+    assert "alm/other, expected alm/test" in report.findings[0].detail
     assert verify(LOG, [], other).is_intact
 
 
@@ -99,7 +99,7 @@ def test_a_checkpoint_that_was_changed_is_forged():
 def test_a_checkpoint_that_was_taken_out_is_missed_by_the_next():
     report = verify(LOG, checkpoints(LOG, 2, 4, 9)[:1] + checkpoints(LOG, 2, 4, 9)[2:])
     assert [(finding.kind, finding.seq) for finding in report.findings] == [("forged", 9)]
-    assert "does not follow" in report.findings[0].detail
+    assert "does not chain" in report.findings[0].detail
 
 
 def test_what_is_no_checkpoint_is_said():

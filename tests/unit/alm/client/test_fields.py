@@ -53,5 +53,5 @@ def test_a_field_that_is_something_else_is_said(read, name, said):
 
 @pytest.mark.parametrize("answer", [None, [], "x", 1.5])
 def test_an_answer_that_is_no_object_is_said(answer):
-    with pytest.raises(AlmError, match="an object was expected"):
+    with pytest.raises(AlmError, match="expected an object"):
         fields.require_object(answer)

@@ -24,11 +24,11 @@ def test_digests_and_files_are_read(tmp_path):
 @pytest.mark.parametrize(
     ("word", "message"),
     [
-        ("shop", "is not NAME=DIGEST"),
-        ("=abc", "is not NAME=DIGEST"),
-        ("shop=", "is not NAME=DIGEST"),
-        ("shop=abc", "abc is no digest"),
-        (f"shop=sha1:{'a' * 40}", "sha1 proves nothing"),
+        ("shop", "expected NAME=DIGEST"),
+        ("=abc", "expected NAME=DIGEST"),
+        ("shop=", "expected NAME=DIGEST"),
+        ("shop=abc", "invalid digest abc"),
+        (f"shop=sha1:{'a' * 40}", "sha1 is too weak"),
     ],
 )
 def test_what_is_neither_is_a_usage_error_with_an_example(word, message, tmp_path):
@@ -38,10 +38,10 @@ def test_what_is_neither_is_a_usage_error_with_an_example(word, message, tmp_pat
 
 
 def test_one_name_twice_is_refused(tmp_path):
-    with pytest.raises(UsageError, match="given twice"):
+    with pytest.raises(UsageError, match="duplicate --artifact"):
         read([f"a={DIGEST}", f"a={DIGEST}"], str(tmp_path))
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(MissingProvenance, match=r"shop cannot be read: .*nothing: no such file"):
+    with pytest.raises(MissingProvenance, match=r"cannot read artifact shop: .*nothing: no such file"):
         read(["shop=@nothing"], str(tmp_path))

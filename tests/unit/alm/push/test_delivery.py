@@ -95,7 +95,7 @@ def test_answers_lost_at_any_step_leave_one_version(api, alm, lost):
 
 def test_other_content_names_both_digests(api):
     push_version(api, parcel(api))
-    with pytest.raises(AlmConflict, match=r"shop@v1 .* has sha256:\S+, and this is sha256:\S+$"):
+    with pytest.raises(AlmConflict, match=r"shop@v1 .* .server sha256:\S+, local sha256:\S+\)$"):
         push_version(api, parcel(api, commit="def5678"))
 
 
@@ -131,7 +131,7 @@ class TestFlush:
         )
         with pytest.raises(AlmRateLimited) as caught:
             flush_or_fail(context, api)
-        assert "2 pushes go on waiting" in (caught.value.hint or "")
+        assert "2 pushes still queued" in (caught.value.hint or "")
         alm._put = put
         assert [one.tag for one in flush(context, api).delivered] == ["v2", "v3"]
 
@@ -157,9 +157,9 @@ class TestFlush:
         assert [(one.is_for_other, one.reason) for one in done.pending] == [
             (
                 False,
-                f"{api.url.removeprefix('http://')} does not let you do this: your credential is not for secret",
+                f"permission denied by {api.url.removeprefix('http://')}: your credential is not for secret",
             ),
-            (True, "it is for https://other.example"),
+            (True, "queued for https://other.example"),
         ]
         assert len(spool.pending(context.paths.spool)) == 2
 

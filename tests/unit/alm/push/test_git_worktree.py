@@ -99,7 +99,7 @@ def test_the_only_remote_counts_and_of_several_only_origin(tmp_path):
 def test_no_repository_and_no_commit_are_said(tmp_path):
     assert "not a git repository" in read(tmp_path, GIT_CEILING_DIRECTORIES=str(tmp_path.parent)).error
     git(tmp_path, "init", "-q")
-    assert read(tmp_path).error == "nothing is committed yet"
+    assert read(tmp_path).error == "no commits yet"
 
 
 def test_no_git_is_said(tmp_path):
@@ -116,7 +116,7 @@ def test_a_git_that_hangs_is_given_up(tmp_path):
     found = git_worktree.read(
         Environment({"PATH": f"{slow.parent}:/usr/bin:/bin"}, str(tmp_path)), timeout=0.2
     )
-    assert found.error == "git rev-parse did not answer within 0.2 s"
+    assert found.error == "git rev-parse timed out after 0.2 s"
 
 
 def test_a_repository_of_somebody_else_is_told_in_gits_words(shop):

@@ -77,14 +77,14 @@ def test_without_repository_and_ci_the_tag_must_be_said():
 @pytest.mark.parametrize(
     ("wanted", "message"),
     [
-        (ProvenanceOptions(app="a b"), "--app 'a b' is no name"),
-        (ProvenanceOptions(app="123"), "--app '123' is no name"),
-        (ProvenanceOptions(app=""), "--app '' is no name"),
-        (ProvenanceOptions(tag="release/"), "--tag 'release/' cannot name"),
-        (ProvenanceOptions(tag="a/lock"), "--tag 'a/lock' cannot name"),
-        (ProvenanceOptions(tag="v1\n"), "cannot name a version"),
-        (ProvenanceOptions(commit="main"), "--commit main is no commit"),
-        (ProvenanceOptions(commit="abc"), "--commit abc is no commit"),
+        (ProvenanceOptions(app="a b"), "invalid --app 'a b'"),
+        (ProvenanceOptions(app="123"), "invalid --app '123'"),
+        (ProvenanceOptions(app=""), "invalid --app ''"),
+        (ProvenanceOptions(tag="release/"), "invalid --tag 'release/'"),
+        (ProvenanceOptions(tag="a/lock"), "invalid --tag 'a/lock'"),
+        (ProvenanceOptions(tag="v1\n"), "invalid --tag"),
+        (ProvenanceOptions(commit="main"), "invalid --commit main"),
+        (ProvenanceOptions(commit="abc"), "invalid --commit abc"),
     ],
 )
 def test_a_flag_that_cannot_be_is_a_usage_error(wanted, message):
@@ -105,10 +105,10 @@ def test_a_tag_may_have_slashes_wherever_it_comes_from(wanted, run, work):
 
 
 def test_what_was_found_and_cannot_be_a_name_has_to_be_said():
-    with pytest.raises(MissingProvenance, match=r"'\.github'.*no name of an app") as caught:
+    with pytest.raises(MissingProvenance, match=r"'\.github' is not a valid app name") as caught:
         gathered(run=CiRun(repository="acme/.github", tag="v1"))
     assert "--app" in (caught.value.hint or "")
-    with pytest.raises(MissingProvenance, match="'release,1' cannot name") as caught:
+    with pytest.raises(MissingProvenance, match="'release,1' is not a valid version tag") as caught:
         gathered(work=GitWorktree(commit=SHA, tag="release,1", directory="/src/dir"))
     assert "--tag" in (caught.value.hint or "")
 

@@ -64,7 +64,7 @@ def test_what_was_delivered_is_gone(place):
 def test_what_is_refused_is_put_aside_with_the_reason(place):
     aside = Path(spool.reject(spool.add(place, PARCEL), "another content"))
     assert spool.pending(place) == []
-    assert aside.parent == Path(place, "refused")
+    assert aside.parent == Path(place, "rejected")
     assert json.loads(aside.read_text())["app"] == "shop"
     assert Path(f"{aside}.reason").read_text() == "another content\n"
 

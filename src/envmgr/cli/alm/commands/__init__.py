@@ -1,1 +1,1 @@
-"""One module a command of `envmgr alm`."""
+"""Commands of `envmgr alm`, one file a command: run it, render its result."""

@@ -1,4 +1,4 @@
-"""`envmgr alm affected`: which deployed versions a range of a tool's versions touches."""
+"""`envmgr alm affected`: find deployed versions affected by a tool version."""
 
 from __future__ import annotations
 
@@ -25,121 +25,119 @@ if TYPE_CHECKING:
     from envmgr.ops.alm.affected import Affected, Use
     from envmgr.resolve.context import Context
 
-MATCHES = 1
-RANGES = "a range is written like '<20.11.1', '>=20 <22', ^20.1 or 20.9.0, in numbers: no word says which are meant"
+MATCHES_EXIT_CODE = 1
+RANGE_HINT = "use a numeric version range such as '<20.11.1', '>=20 <22', ^20.1 or 20.9.0"
 
 
-def run(options: Options, words: Sequence[str], environment: str | None, *, exit_code: bool) -> int:
-    """Show what matches, what cannot be told, and what came without a lock; with `exit_code`, 1 for a match.
+def run(options: Options, args: Sequence[str], environment: str | None, *, exit_code: bool) -> int:
+    """Print matches, unknown versions and those without a lock; with `exit_code`, return 1 for a match.
 
-    Raise AlmNotFound, with `exit_code`, where another tool was probably meant: nobody would see that a gate is open.
+    With `exit_code`, raise AlmNotFound for a probably misspelled tool, so that a CI gate does not pass by mistake.
     """
-    tool, wanted = _asked(words)
+    tool, version_range = _parse_args(args)
     if environment is not None:
         refs.check_environment(environment)
     with alm_context(options) as context:
-        tool = _named(context, tool)
+        tool = _canonical_name(context, tool)
         api = connect(context, options.alm_url, options.alm_token)
-        found = _affected(api, tool, wanted, environment)
-        like_it = _suggestions(context, tool)
-        near = () if found.is_used else suggest_used_tools(api, tool, like_it)
-    if exit_code and not found.is_used and (near or like_it):
-        raise _misnamed(tool, near, like_it)
+        result = _affected(api, tool, version_range, environment)
+        similar = _similar_tools(context, tool)
+        suggestions = () if result.is_used else suggest_used_tools(api, tool, similar)
+    if exit_code and not result.is_used and (suggestions or similar):
+        raise _unused_tool_error(tool, suggestions, similar)
     print_result(
         options,
         "alm-affected",
-        lambda: {**_to_json(found, environment), "used_instead": near},
-        lambda style, width: _lines(found, environment, near, style, width),
+        lambda: {**_to_json(result, environment), "suggestions": suggestions},
+        lambda style, width: _lines(result, environment, suggestions, style, width),
     )
-    return MATCHES if exit_code and found.matches else 0
+    return MATCHES_EXIT_CODE if exit_code and result.matches else 0
 
 
-def _asked(words: Sequence[str]) -> tuple[str, str]:
-    """Read TOOL RANGE or TOOL@RANGE; a range of several parts may come unquoted, as several words."""
-    first, *rest = words
+def _parse_args(args: Sequence[str]) -> tuple[str, str]:
+    """Parse TOOL RANGE or TOOL@RANGE; an unquoted range may be several arguments."""
+    first, *range_args = args
     try:
-        item = from_two_args(first, " ".join(rest)) if rest else parse(first)
+        requested = from_two_args(first, " ".join(range_args)) if range_args else parse(first)
     except InvalidRequest as error:
-        error.hint = RANGES
+        error.hint = RANGE_HINT
         raise
-    if item.spec is None:
+    if requested.spec is None:
         raise UsageError(
-            f"which versions of {item.tool} are meant?", "for example: envmgr alm affected nodejs '<20.11.1'"
+            f"specify a version range for {requested.tool}",
+            "for example: envmgr alm affected nodejs '<20.11.1'",
         )
-    return item.tool, item.spec
+    return requested.tool, requested.spec
 
 
-def _affected(api: Api, tool: str, wanted: str, environment: str | None) -> Affected:
+def _affected(api: Api, tool: str, version_range: str, environment: str | None) -> Affected:
     try:
-        return affected(api, tool, wanted, environment)
+        return affected(api, tool, version_range, environment)
     except AlmInvalidRequest as error:
-        error.hint = RANGES
+        error.hint = RANGE_HINT
         raise
 
 
-def _named(context: Context, tool: str) -> str:
-    """Return a tool's own name, by which locks have it; one that is not known here may be known there."""
+def _canonical_name(context: Context, tool: str) -> str:
+    """Return a tool's canonical name, as in locks; an unknown name is returned unchanged."""
     try:
         return context.catalog.manifest(tool).name
     except CatalogError:
         return tool
 
 
-def _suggestions(context: Context, tool: str) -> tuple[str, ...]:
-    """Return what was perhaps meant by a name that no tool known here has."""
+def _similar_tools(context: Context, tool: str) -> tuple[str, ...]:
+    """Return similar names of known tools for an unknown one."""
     names = context.catalog.registry.names()
     return () if tool in names else closest(tool, names)
 
 
-def _misnamed(tool: str, near: Sequence[str], like_it: Sequence[str]) -> AlmNotFound:
-    meant = near or like_it
-    there = f"; with {' or '.join(near)}, something was" if near else ""
+def _unused_tool_error(tool: str, suggestions: Sequence[str], similar: Sequence[str]) -> AlmNotFound:
+    used = f" (used instead: {' or '.join(suggestions)})" if suggestions else ""
     return AlmNotFound(
-        f"nothing deployed anywhere was locked with any version of {tool}{there}",
-        f"did you mean {' or '.join(meant)}? Without --exit-code, this is no error",
+        f"no deployed version uses {tool}{used}",
+        f"did you mean {' or '.join(suggestions or similar)}? Omit --exit-code to ignore this",
     )
 
 
-def _to_json(found: Affected, environment: str | None) -> dict[str, object]:
+def _to_json(result: Affected, environment: str | None) -> dict[str, object]:
     return {
-        "tool": found.tool,
-        "range": found.range,
+        "tool": result.tool,
+        "range": result.range,
         "environment": environment,
-        "used": found.is_used,
-        "matches": [_use(one) for one in found.matches],
-        "unknown": [_use(one) for one in found.unknown],
-        "without_lock": [_use(one) for one in found.without_lock],
+        "used": result.is_used,
+        "matches": [_use_json(use) for use in result.matches],
+        "unknown": [_use_json(use) for use in result.unknown],
+        "without_lock": [_use_json(use) for use in result.without_lock],
     }
 
 
-def _use(one: Use) -> dict[str, object]:
+def _use_json(use: Use) -> dict[str, object]:
     return {
-        "app": one.app,
-        "environment": one.environment,
-        "tag": one.tag,
-        "version_id": one.version_id,
-        "tool_version": one.tool_version,
+        "app": use.app,
+        "environment": use.environment,
+        "tag": use.tag,
+        "version_id": use.version_id,
+        "tool_version": use.tool_version,
     }
 
 
 def _lines(
-    found: Affected, environment: str | None, near: Sequence[str], style: Style, width: int
+    result: Affected, environment: str | None, suggestions: Sequence[str], style: Style, width: int
 ) -> Iterator[str]:
-    where = f"in {environment}" if environment else "anywhere"
-    what = f"{found.tool} {found.range}"
-    if not found.is_used:
-        there = " or ".join(near)
-        yield f"nothing deployed anywhere was locked with any version of {found.tool}" + (
-            f"; with {there}, something was: ask for that" if near else ""
-        )
-    elif not found.matches:
-        yield style.paint("green", f"nothing deployed {where} is known to have {what}")
+    where = f" in {environment}" if environment else ""
+    affected_versions = f"{result.tool} {result.range}"
+    if not result.is_used:
+        used = f" (used instead: {' or '.join(suggestions)})" if suggestions else ""
+        yield f"no deployed version uses {result.tool}{used}"
+    elif not result.matches:
+        yield style.paint("green", f"no deployed version{where} uses {affected_versions}")
     groups = (
-        ("red", f"affected, with {what}", found.matches),
-        ("yellow", f"cannot tell: its {found.tool} has no version that can be compared", found.unknown),
-        ("yellow", "cannot tell: came without a lock", found.without_lock),
+        ("red", f"affected, with {affected_versions}", result.matches),
+        ("yellow", f"unknown: {result.tool} version not comparable", result.unknown),
+        ("yellow", "unknown: no lock file", result.without_lock),
     )
-    is_first = bool(found.matches)
+    is_first = bool(result.matches)
     for kind, title, uses in groups:
         if uses:
             if not is_first:
@@ -147,16 +145,16 @@ def _lines(
             is_first = False
             yield style.paint(kind, f"{len(uses)} {title}")
             yield from (
-                f"  {line}" for line in RecordTable(style, width - 2, (0, 1)).lines(_rows(uses, found.tool))
+                f"  {line}" for line in RecordTable(style, width - 2, (0, 1)).lines(_rows(uses, result.tool))
             )
 
 
 def _rows(uses: Sequence[Use], tool: str) -> list[tuple[Cell, ...]]:
     return [
         (
-            ("bold", f"{one.app}@{one.tag}"),
-            ("", one.environment),
-            ("cyan", f"{tool} {escape_line(one.tool_version)}" if one.tool_version else ""),
+            ("bold", f"{use.app}@{use.tag}"),
+            ("", use.environment),
+            ("cyan", f"{tool} {escape_line(use.tool_version)}" if use.tool_version else ""),
         )
-        for one in uses
+        for use in uses
     ]

@@ -1,4 +1,4 @@
-"""`envmgr alm apps`: what there is, and changes to it."""
+"""`envmgr alm apps`: list, show, create, update and delete apps."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ if TYPE_CHECKING:
 
 
 def run_list(options: Options, limit: int) -> int:
-    """Show apps by name."""
+    """Print apps by name."""
     with alm_client(options) as api:
-        found, now = apps.listing(api, limit), time.time()
+        result, now = apps.listing(api, limit), time.time()
     code = print_result(
         options,
         "alm-apps-list",
-        lambda: {"apps": found.items, "more": found.more},
+        lambda: {"apps": result.items, "more": result.more},
         lambda style, width: (
-            RecordTable(style, width, (1, 0)).lines([_row(app, now) for app in found.items])
-            or ["no app yet: `envmgr alm push` registers the one that is here"]
+            RecordTable(style, width, (1, 0)).lines([_row(app, now) for app in result.items])
+            or ["no apps yet; run `envmgr alm push` in a project"]
         ),
     )
-    if found.more:
-        print_truncation_note(options, f"the first {len(found.items)} apps")
+    if result.more:
+        print_truncation_note(options, f"first {len(result.items)} apps")
     return code
 
 
@@ -54,44 +54,44 @@ def _row(app: Document, now: float) -> tuple[Cell, ...]:
 
 
 def run_show(options: Options, ref: str) -> int:
-    """Show an app, where it stands, and its newest versions."""
+    """Print an app, its placements and latest versions."""
     with alm_client(options) as api:
-        found, now = apps.show(api, ref), time.time()
+        result, now = apps.show(api, ref), time.time()
     return print_result(
         options,
         "alm-apps-show",
         lambda: {
-            "app": found.app,
-            "placements": found.places,
-            "versions": found.versions.items,
-            "more_versions": found.versions.more,
+            "app": result.app,
+            "placements": result.placements,
+            "versions": result.versions.items,
+            "more_versions": result.versions.more,
         },
-        lambda style, width: _shown(found, now, style, width),
+        lambda style, width: _detail_lines(result, now, style, width),
     )
 
 
-def _shown(found: AppShown, now: float, style: Style, width: int) -> Iterator[str]:
-    app = found.app
+def _detail_lines(result: AppShown, now: float, style: Style, width: int) -> Iterator[str]:
+    app = result.app
     yield style.paint("bold", get_name(app, "name"))
-    about = [
+    values = [
         ("description", escape_line(get_str(app, "description"))),
-        ("number", str(get_int(app, "id"))),
+        ("id", str(get_int(app, "id"))),
         ("created", when(get_str(app, "created_at"))),
         ("updated", when(get_str(app, "updated_at"))),
     ]
-    yield from key_values(about, style, width)
-    places = [_place(place, now, style) for place in found.places]
-    yield from section("deployed to", RecordTable(style, width - 2, (2, 0)).lines(places), style)
-    lines = version_lines(found.versions.items, now, style, width - 2)
-    title = "newest versions" if found.versions.more else "versions"
+    yield from key_values(values, style, width)
+    placements = [_placement_row(placement, now, style) for placement in result.placements]
+    yield from section("deployed to", RecordTable(style, width - 2, (2, 0)).lines(placements), style)
+    lines = version_lines(result.versions.items, now, style, width - 2)
+    title = "latest versions" if result.versions.more else "versions"
     yield from section(title, lines, style)
 
 
-def _place(place: Document, now: float, style: Style) -> tuple[Cell, ...]:
-    cell = get_object_or_none(place, "current") or get_object_or_none(place, "last") or {}
+def _placement_row(placement: Document, now: float, style: Style) -> tuple[Cell, ...]:
+    cell = get_object_or_none(placement, "current") or get_object_or_none(placement, "last") or {}
     status = get_name(cell, "status")
     return (
-        ("", get_name(place, "environment")),
+        ("", get_name(placement, "environment")),
         (colour(status), symbols_for(style).state(status)),
         ("bold", get_name(cell, "tag")),
         ("dim", since(get_str(cell, "updated_at"), now)),
@@ -100,8 +100,8 @@ def _place(place: Document, now: float, style: Style) -> tuple[Cell, ...]:
 
 def run_create(options: Options, name: str, description: str, version: str | None) -> int:
     """Register an app."""
-    there_is = f"`envmgr alm apps show {name}` shows it; choose another name for another app"
-    with alm_client(options) as api, with_conflict_hint(there_is):
+    hint = f"run `envmgr alm apps show {name}` for details, or pass another name"
+    with alm_client(options) as api, with_conflict_hint(hint):
         app = apps.create(api, name, description, version)
     return print_outcome(options, "alm-apps-create", lambda: {"app": app}, lambda *_: [f"registered {name}"])
 
@@ -110,24 +110,25 @@ def run_update(options: Options, ref: str, name: str | None, description: str | 
     """Change an app's name or description."""
     if name is None and description is None:
         raise UsageError(
-            "nothing to change was given", "for example: envmgr alm apps update shop --name store"
+            "nothing to update: pass --name or --description",
+            "for example: envmgr alm apps update shop --name store",
         )
-    taken = "choose another name; `envmgr alm apps list` shows those that are taken"
-    with alm_client(options) as api, with_conflict_hint(taken):
+    hint = "pass another name; run `envmgr alm apps list` to list existing ones"
+    with alm_client(options) as api, with_conflict_hint(hint):
         app = apps.update(api, ref, name, description)
     return print_outcome(
-        options, "alm-apps-update", lambda: {"app": app}, lambda *_: [f"changed {get_name(app, 'name')}"]
+        options, "alm-apps-update", lambda: {"app": app}, lambda *_: [f"updated {get_name(app, 'name')}"]
     )
 
 
 def run_delete(options: Options, ref: str, *, force: bool) -> int:
-    """Delete an app, after asking."""
+    """Delete an app after confirmation."""
     with alm_client(options) as api:
         app = resolve.find_app(api, ref)
         name = get_name(app, "name")
-        prompts.deletion(options, f"the app {name} and all its versions")
+        prompts.confirm_deletion(options, f"app {name} and all its versions")
         with with_conflict_hint(
-            f"`envmgr alm apps show {name}` shows where; --force deletes it all the same"
+            f"run `envmgr alm apps show {name}` to see its placements; pass --force to delete it anyway"
         ):
             apps.delete(api, app, force=force)
     return print_outcome(options, "alm-apps-delete", lambda: {"app": app}, lambda *_: [f"deleted {name}"])

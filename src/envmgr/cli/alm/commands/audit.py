@@ -1,4 +1,4 @@
-"""`envmgr alm audit`: who did what; followed as it happens, kept in a file, and verified."""
+"""`envmgr alm audit`: list, follow, export and verify the audit log."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from envmgr.alm.client.fields import get_int
 from envmgr.cli.alm.connection import alm_client, alm_context
 from envmgr.cli.alm.output.audit_entries import EntryTable
-from envmgr.cli.alm.output.audit_report import counted, report_json, report_lines
+from envmgr.cli.alm.output.audit_report import format_count, report_json, report_lines
 from envmgr.cli.alm.output.text import print_truncation_note
 from envmgr.cli.console import display_path, print_outcome, print_result, print_status
 from envmgr.cli.output.style import STDOUT, style_of, width_of
@@ -31,63 +31,65 @@ if TYPE_CHECKING:
     from envmgr.ops.alm.audit import Exported, Saved
     from envmgr.resolve.context import Context
 
-NOT_INTACT = 1
+NOT_INTACT_EXIT_CODE = 1
 
 
-def run(options: Options, which: audit.Filter, limit: int) -> int:
-    """Show the newest entries, the newest last."""
+def run(options: Options, filters: audit.Filter, limit: int) -> int:
+    """Print the latest entries, oldest first."""
     with alm_client(options) as api:
-        found = audit.listing(api, _normalize(options, api, which), limit)
+        result = audit.listing(api, _normalize(options, api, filters), limit)
     code = print_result(
         options,
         "alm-audit",
-        lambda: {"entries": found.items, "more": found.more},
+        lambda: {"entries": result.items, "more": result.more},
         lambda style, width: (
-            EntryTable(style, width).of(found.items)
-            or ["no entry" if which == audit.Filter() else "no entry matches what was asked for"]
+            EntryTable(style, width).lines(result.items)
+            or ["no entries" if filters == audit.Filter() else "no matching entries"]
         ),
     )
-    if found.more:
-        print_truncation_note(options, f"the newest {len(found.items)} entries")
+    if result.more:
+        print_truncation_note(options, f"latest {len(result.items)} entries")
     return code
 
 
-def run_follow(options: Options, which: audit.Filter, limit: int) -> int:
-    """Show the newest entries, then every other as it comes, until interrupted; with `--json`, a document a line."""
-    lines = EntryTable(style_of(STDOUT), width_of(STDOUT))
+def run_follow(options: Options, filters: audit.Filter, limit: int) -> int:
+    """Print the latest entries, then new ones until interrupted; with `--json`, a document a line."""
+    table = EntryTable(style_of(STDOUT), width_of(STDOUT))
     with alm_client(options) as api:
-        which = _normalize(options, api, which)
-        last = audit.head(api)
-        newest = audit.listing(api, which, limit or 1).items  # which refuses what nothing can match
-        before = newest if limit else ()
-        _say(options, lines, before)
-        for entry in audit.follow(api, which, max([last, *(get_int(one, "seq") for one in before)])):
-            _say(options, lines, [entry])
+        filters = _normalize(options, api, filters)
+        last_seq = audit.head(api)
+        latest = audit.listing(api, filters, limit or 1).items  # rejects filters that cannot match
+        previous = latest if limit else ()
+        _print_entries(options, table, previous)
+        for entry in audit.follow(
+            api, filters, max([last_seq, *(get_int(entry, "seq") for entry in previous)])
+        ):
+            _print_entries(options, table, [entry])
     return 0
 
 
-def _normalize(options: Options, api: Api, which: audit.Filter) -> audit.Filter:
-    """Return a filter as the log spells it, and say where that is not as it was written."""
-    asked = audit.normalize(api, which)
+def _normalize(options: Options, api: Api, filters: audit.Filter) -> audit.Filter:
+    """Return a filter in the log's form, and print what was changed."""
+    normalized = audit.normalize(api, filters)
     for name in ("actor", "resource"):
-        if getattr(asked, name) != getattr(which, name):
-            print_status(options, f"{getattr(which, name)}: asked for the {name} {getattr(asked, name)}")
-    return asked
+        if getattr(normalized, name) != getattr(filters, name):
+            print_status(options, f"filtering by {name} {getattr(normalized, name)}")
+    return normalized
 
 
-def _say(options: Options, lines: EntryTable, entries: Sequence[Document]) -> None:
-    told: Iterable[str] = (
+def _print_entries(options: Options, table: EntryTable, entries: Sequence[Document]) -> None:
+    lines: Iterable[str] = (
         (json.dumps({"schema": "envmgr/alm-audit-entry/1", **entry}) for entry in entries)
         if options.json
-        else lines.of(entries)
+        else table.lines(entries)
     )
-    sys.stdout.writelines(f"{line}\n" for line in told)
+    sys.stdout.writelines(f"{line}\n" for line in lines)
     sys.stdout.flush()
 
 
 @frozen
 class VerifyOptions:
-    """What is to be done with the log as a whole, each with the file it goes to or comes from."""
+    """Operations on the whole log, with their files."""
 
     verify: bool = False
     file: str | None = None
@@ -98,74 +100,72 @@ class VerifyOptions:
 
 @frozen
 class VerifyOutcome:
-    """What came of it."""
+    """The outcome of operations on the whole log."""
 
     exported: Exported | None = None
     verdict: Report | None = None
     saved: Saved | None = None
 
 
-def run_verify(options: Options, checks: VerifyOptions) -> int:
-    """Export the log, verify it, keep a checkpoint: in this order; one that is not intact gives no checkpoint."""
-    _validate_options(checks)
+def run_verify(options: Options, verify_options: VerifyOptions) -> int:
+    """Export the log, verify it, save a checkpoint; no checkpoint if the verification fails."""
+    _validate_options(verify_options)
     with alm_context(options) as context:
         cwd = context.environment.cwd
-        done = _done(options, _placed(checks, cwd), context)
-    is_good = done.verdict is None or done.verdict.is_intact
-    tell = print_outcome if is_good else print_result  # which has words for a failure, also with --quiet
-    tell(
+        outcome = _run_operations(options, _with_absolute_paths(verify_options, cwd), context)
+    is_intact = outcome.verdict is None or outcome.verdict.is_intact
+    print_report = print_outcome if is_intact else print_result  # a failure is printed also with --quiet
+    print_report(
         options,
         "alm-audit-verify",
-        lambda: _to_json(done),
-        lambda style, width: _lines(done, cwd, style, width),
+        lambda: _to_json(outcome),
+        lambda style, width: _lines(outcome, cwd, style, width),
     )
-    return 0 if is_good else NOT_INTACT
+    return 0 if is_intact else NOT_INTACT_EXIT_CODE
 
 
-def _validate_options(checks: VerifyOptions) -> None:
-    if not checks.verify and (checks.file or checks.checkpoint):
-        option = "--file" if checks.file else "--checkpoint"
-        raise UsageError(f"{option} says what to verify, or against what", "add --verify")
-    if checks.file and (checks.export or checks.save):
-        raise UsageError(
-            "--file asks no server, and there is nothing to export or to save then", "leave --file out"
-        )
+def _validate_options(verify_options: VerifyOptions) -> None:
+    if not verify_options.verify and (verify_options.file or verify_options.checkpoint):
+        option = "--file" if verify_options.file else "--checkpoint"
+        raise UsageError(f"{option} requires --verify", "pass --verify")
+    if verify_options.file and (verify_options.export or verify_options.save):
+        raise UsageError("--file cannot be combined with --export or --save-checkpoint", "omit --file")
 
 
-def _done(options: Options, checks: VerifyOptions, context: Context) -> VerifyOutcome:
-    kept = audit.read_checkpoints(checks.checkpoint) if checks.checkpoint else ()
+def _run_operations(options: Options, verify_options: VerifyOptions, context: Context) -> VerifyOutcome:
+    saved_checkpoints = audit.read_checkpoints(verify_options.checkpoint) if verify_options.checkpoint else ()
     context.progress.step("audit", "checking")
-    if checks.file:
-        return VerifyOutcome(verdict=audit.verify_file(checks.file, kept))
-    return _execute(connect(context, options.alm_url, options.alm_token), checks, kept)
+    if verify_options.file:
+        return VerifyOutcome(verdict=audit.verify_file(verify_options.file, saved_checkpoints))
+    return _execute(connect(context, options.alm_url, options.alm_token), verify_options, saved_checkpoints)
 
 
-def _placed(checks: VerifyOptions, cwd: str) -> VerifyOptions:
-    """Return the checks with their files where the command runs."""
+def _with_absolute_paths(verify_options: VerifyOptions, cwd: str) -> VerifyOptions:
+    """Return the options with paths relative to the working directory."""
     names = ("file", "checkpoint", "export", "save")
-    given = {name: path for name in names if (path := getattr(checks, name))}
-    return replace(checks, **{name: os.path.join(cwd, path) for name, path in given.items()})
+    paths = {name: path for name in names if (path := getattr(verify_options, name))}
+    return replace(verify_options, **{name: os.path.join(cwd, path) for name, path in paths.items()})
 
 
-def _execute(api: Api, checks: VerifyOptions, kept: Sequence[Document]) -> VerifyOutcome:
-    exported = audit.export_to(api, checks.export) if checks.export else None
-    verdict = _verified(api, checks.export, kept) if checks.verify else None
-    if checks.save is None or (verdict is not None and not verdict.is_intact):
+def _execute(api: Api, verify_options: VerifyOptions, saved_checkpoints: Sequence[Document]) -> VerifyOutcome:
+    exported = audit.export_to(api, verify_options.export) if verify_options.export else None
+    verdict = _verify(api, verify_options.export, saved_checkpoints) if verify_options.verify else None
+    if verify_options.save is None or (verdict is not None and not verdict.is_intact):
         return VerifyOutcome(exported, verdict)
-    return VerifyOutcome(exported, verdict, audit.save_checkpoint(api, checks.save))
+    return VerifyOutcome(exported, verdict, audit.save_checkpoint(api, verify_options.save))
 
 
-def _verified(api: Api, exported: str | None, kept: Sequence[Document]) -> Report:
-    """Verify what was exported, or, where that cannot be read again (it went into a pipe), what the server has."""
+def _verify(api: Api, exported: str | None, saved_checkpoints: Sequence[Document]) -> Report:
+    """Verify the export, or the server's log if the export cannot be read again (a pipe)."""
     if exported and os.path.isfile(exported):
-        return audit.verify_file(exported, kept)
-    return audit.verify_server(api, kept)
+        return audit.verify_file(exported, saved_checkpoints)
+    return audit.verify_server(api, saved_checkpoints)
 
 
-def _to_json(done: VerifyOutcome) -> dict[str, object]:
-    exported, saved = done.exported, done.saved
+def _to_json(outcome: VerifyOutcome) -> dict[str, object]:
+    exported, saved = outcome.exported, outcome.saved
     return {
-        "verdict": None if done.verdict is None else report_json(done.verdict),
+        "verdict": None if outcome.verdict is None else report_json(outcome.verdict),
         "exported": None
         if exported is None
         else {"path": exported.path, "entries": exported.entries, "checkpoints": exported.checkpoints},
@@ -175,13 +175,16 @@ def _to_json(done: VerifyOutcome) -> dict[str, object]:
     }
 
 
-def _lines(done: VerifyOutcome, cwd: str, style: Style, width: int) -> Iterator[str]:
-    if done.exported is not None:
-        entries, signed = counted(done.exported.entries), count_of(done.exported.checkpoints, "checkpoint")
-        yield f"wrote {entries} and {signed} to {display_path(done.exported.path, cwd)}"
-    if done.verdict is not None:
-        yield from report_lines(done.verdict, style, width)
-    if done.saved is not None:
-        how = "signed just now" if done.saved.is_new else "the newest that the server has"
-        seq, path = get_int(done.saved.checkpoint, "seq"), display_path(done.saved.path, cwd)
-        yield f"kept the checkpoint at entry {seq}, {how}, in {path}"
+def _lines(outcome: VerifyOutcome, cwd: str, style: Style, width: int) -> Iterator[str]:
+    if outcome.exported is not None:
+        entries, signed = (
+            format_count(outcome.exported.entries),
+            count_of(outcome.exported.checkpoints, "checkpoint"),
+        )
+        yield f"wrote {entries} and {signed} to {display_path(outcome.exported.path, cwd)}"
+    if outcome.verdict is not None:
+        yield from report_lines(outcome.verdict, style, width)
+    if outcome.saved is not None:
+        origin = "new" if outcome.saved.is_new else "latest"
+        seq, path = get_int(outcome.saved.checkpoint, "seq"), display_path(outcome.saved.path, cwd)
+        yield f"saved checkpoint at entry {seq} ({origin}) to {path}"

@@ -1,4 +1,4 @@
-"""`envmgr alm checkout`: the toolchain of a version, here."""
+"""`envmgr alm checkout`: restore the toolchain of a version."""
 
 from __future__ import annotations
 
@@ -22,50 +22,50 @@ if TYPE_CHECKING:
     from envmgr.resolve.context import Context
 
 
-def run(options: Options, words: Sequence[str], app: str | None, *, force: bool) -> int:
-    """Write what a version was built with into the working directory."""
+def run(options: Options, args: Sequence[str], app: str | None, *, force: bool) -> int:
+    """Write a version's .envmgr and .envmgr.lock to the working directory."""
     context = open_context(options)
-    named = _named(words, app, context)
+    ref = _parse_ref(args, app, context)
     try:
         with alm_client(options) as api:
-            done = checkout(api, named, context.environment.cwd, force=force)
+            result = checkout(api, ref, context.environment.cwd, force=force)
     except AlmNotFound as error:
-        guessed = named.app if isinstance(named, CurrentRef) and str(named) not in words else None
-        if guessed is not None and f"no app {guessed!r}" in error.message:
-            error.hint = f"{guessed!r} is what the project here is called: --app NAME names another"
+        inferred = ref.app if isinstance(ref, CurrentRef) and str(ref) not in args else None
+        if inferred is not None and f"app {inferred!r}" in error.message:
+            error.hint = f"app {inferred!r} was inferred from this project; pass --app NAME to override"
         raise
     return print_outcome(
-        options, "alm-checkout", lambda: _to_json(done), lambda style, _: _lines(done, context, style)
+        options, "alm-checkout", lambda: _to_json(result), lambda style, _: _lines(result, context, style)
     )
 
 
-def _named(words: Sequence[str], app: str | None, context: Context) -> TagRef | IdRef | CurrentRef:
-    """Read what is meant; an environment alone is that of the given app, or of the one that is developed here."""
-    named = refs.parse(words[0]) if len(words) == 1 else refs.parse_version(tuple(words))
-    if not isinstance(named, EnvironmentRef):
-        return named
-    return CurrentRef(refs.check_app(app) if app else current_app(context.environment), named.environment)
+def _parse_ref(args: Sequence[str], app: str | None, context: Context) -> TagRef | IdRef | CurrentRef:
+    """Parse the version; an environment alone refers to the given app, or to the project's."""
+    ref = refs.parse(args[0]) if len(args) == 1 else refs.parse_version(tuple(args))
+    if not isinstance(ref, EnvironmentRef):
+        return ref
+    return CurrentRef(refs.check_app(app) if app else current_app(context.environment), ref.environment)
 
 
-def _to_json(done: CheckoutResult) -> dict[str, object]:
+def _to_json(result: CheckoutResult) -> dict[str, object]:
     return {
-        "app": get_name(done.version, "app"),
-        "tag": get_name(done.version, "tag"),
-        "version_id": get_int(done.version, "id"),
-        "lock_digest": done.lock_digest,
-        "files": done.files,
-        "changed": done.changed,
+        "app": get_name(result.version, "app"),
+        "tag": get_name(result.version, "tag"),
+        "version_id": get_int(result.version, "id"),
+        "lock_digest": result.lock_digest,
+        "files": result.files,
+        "changed": result.changed,
     }
 
 
-def _lines(done: CheckoutResult, context: Context, style: Style) -> Iterator[str]:
+def _lines(result: CheckoutResult, context: Context, style: Style) -> Iterator[str]:
     cwd = context.environment.cwd
-    name = style.paint("bold", f"{get_name(done.version, 'app')}@{get_name(done.version, 'tag')}")
-    if done.changed:
-        wrote = " and ".join(display_path(path, cwd) for path in done.changed)
-        yield f"wrote {wrote} of {name}"
+    name = style.paint("bold", f"{get_name(result.version, 'app')}@{get_name(result.version, 'tag')}")
+    if result.changed:
+        files = " and ".join(display_path(path, cwd) for path in result.changed)
+        yield f"wrote {files} from {name}"
     else:
-        yield f"what {name} was built with is here already"
-    if len(done.files) == 1:
-        yield "it was registered without its .envmgr: write the requests yourself, the lock says their versions"
+        yield f"already up to date with {name}"
+    if len(result.files) == 1:
+        yield "no .envmgr was registered with it; create one from the versions in the lock"
     yield f"next: {style.paint('bold', 'envmgr install --locked')}"

@@ -1,4 +1,4 @@
-"""`envmgr alm deploy`: a version into an environment."""
+"""`envmgr alm deploy`: record a deployment of a version."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ if TYPE_CHECKING:
     from envmgr.cli.output.style import Style
     from envmgr.ops.alm.deployments import Deployed
 
-_NEXT = {
+_NEXT_STATUS = {
     "pending": "in_progress",
     "queued": "in_progress",
     "in_progress": "successful",
 }
-_WAITS = frozenset({"awaiting_approval", "blocked"})
-"""Where somebody else, or another time, decides how it goes on."""
+_WAITING_STATUSES = frozenset({"awaiting_approval", "blocked"})
+"""Statuses that wait for an approval or the end of a freeze."""
 
 
 @frozen
 class DeployOptions:
-    """Where a version is to go, and how far at once; `new`: to where nothing went before."""
+    """Target environment and status; `new` allows an environment that differs only in case."""
 
     environment: str
     status: str | None = None
@@ -41,46 +41,54 @@ class DeployOptions:
     new: bool = False
 
 
-def run(options: Options, words: Sequence[str], wish: DeployOptions) -> int:
-    """Ask for a version in an environment, and take it to a state where one is given."""
-    named, where = refs.parse_version(tuple(words)), refs.check_environment(wish.environment)
+def run(options: Options, args: Sequence[str], deploy_options: DeployOptions) -> int:
+    """Create a deployment, and set its status, if one is given."""
+    ref, environment = refs.parse_version(tuple(args)), refs.check_environment(deploy_options.environment)
     with alm_client(options) as api:
-        done = deployments.deploy(api, named, where, wish.status, wish.reason, new_environment=wish.new)
+        result = deployments.deploy(
+            api,
+            ref,
+            environment,
+            deploy_options.status,
+            deploy_options.reason,
+            new_environment=deploy_options.new,
+        )
     return print_outcome(
         options,
         "alm-deploy",
         lambda: {
-            **deployment_json(done),
-            "resumed": done.resumed,
-            "environment_created": done.is_new_environment,
+            **deployment_json(result),
+            "resumed": result.resumed,
+            "environment_created": result.is_new_environment,
         },
-        lambda style, width: deployed_lines(done, style, width),
+        lambda style, width: deployment_lines(result, style, width),
     )
 
 
-def deployment_json(done: Deployed) -> dict[str, object]:
-    """Return what is to be told of a deployment that was taken further."""
-    return {"deployment": done.deployment, "steps": done.steps}
+def deployment_json(result: Deployed) -> dict[str, object]:
+    """Return a deployment and its transitions as a JSON object."""
+    return {"deployment": result.deployment, "steps": result.steps}
 
 
-def deployed_lines(done: Deployed, style: Style, width: int) -> Iterator[str]:
-    """Say where a deployment stands, and what may come next."""
-    one, marks = done.deployment, symbols_for(style)
-    if done.is_new_environment:
-        yield f"made the environment {style.paint('bold', get_name(one, 'environment'))}"
-    if done.resumed:
-        yield style.paint("dim", f"went on with deployment {get_int(one, 'id')}, which you began before")
-    status = get_name(one, "status")
+def deployment_lines(result: Deployed, style: Style, width: int) -> Iterator[str]:
+    """Yield the status of a deployment, and the next steps."""
+    deployment, symbols = result.deployment, symbols_for(style)
+    if result.is_new_environment:
+        yield f"created environment {style.paint('bold', get_name(deployment, 'environment'))}"
+    if result.resumed:
+        yield style.paint("dim", f"resumed deployment {get_int(deployment, 'id')}")
+    status = get_name(deployment, "status")
     yield (
-        f"{style.paint(colour(status), marks.state(status))} "
-        f"{get_name(one, 'app')}@{get_name(one, 'tag')} {marks.arrow} "
-        f"{get_name(one, 'environment')}: {status} (deployment {get_int(one, 'id')})"
+        f"{style.paint(colour(status), symbols.state(status))} "
+        f"{get_name(deployment, 'app')}@{get_name(deployment, 'tag')} {symbols.arrow} "
+        f"{get_name(deployment, 'environment')}: {status} (deployment {get_int(deployment, 'id')})"
     )
-    if status in _WAITS:
-        if get_str(one, "reason"):
-            yield f"  {escape_line(get_str(one, 'reason'))}"
-        yield style.paint("dim", fill(f"next: {next_steps(get_int(one, 'id'), status)}", width))
-    elif status in _NEXT:
+    if status in _WAITING_STATUSES:
+        if get_str(deployment, "reason"):
+            yield f"  {escape_line(get_str(deployment, 'reason'))}"
+        yield style.paint("dim", fill(f"next: {next_steps(get_int(deployment, 'id'), status)}", width))
+    elif status in _NEXT_STATUS:
         yield style.paint(
-            "dim", f"next: envmgr alm deployments update {get_int(one, 'id')} --status {_NEXT[status]}"
+            "dim",
+            f"next: envmgr alm deployments update {get_int(deployment, 'id')} --status {_NEXT_STATUS[status]}",
         )

@@ -1,4 +1,4 @@
-"""`envmgr alm deployments`: what was deployed, how it went, and the next step of it."""
+"""`envmgr alm deployments`: list, show and update deployments."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from envmgr.alm import refs
 from envmgr.alm.client.fields import get_int, get_name, get_str, get_str_or_none
-from envmgr.cli.alm.commands.deploy import deployed_lines, deployment_json
+from envmgr.cli.alm.commands.deploy import deployment_json, deployment_lines
 from envmgr.cli.alm.connection import alm_client
 from envmgr.cli.alm.output.record_table import RecordTable
 from envmgr.cli.alm.output.symbols import colour, symbols_for
@@ -27,105 +27,107 @@ if TYPE_CHECKING:
 
 
 _SHRINKABLE_COLUMNS = (5, 1, 2)
-"""What gives way in the list: the words, the version, the environment."""
+"""Columns to truncate: actor and reason, version, environment."""
 
 
-def run_list(options: Options, which: deployments.Filter, limit: int) -> int:
-    """Show deployments, newest first."""
+def run_list(options: Options, filters: deployments.Filter, limit: int) -> int:
+    """Print deployments, newest first."""
     with alm_client(options) as api:
-        if which.environment is not None:
-            resolve.require_environment(api, refs.check_environment(which.environment))
-        found, now = deployments.listing(api, which, limit), time.time()
+        if filters.environment is not None:
+            resolve.require_environment(api, refs.check_environment(filters.environment))
+        result, now = deployments.listing(api, filters, limit), time.time()
     code = print_result(
         options,
         "alm-deployments-list",
-        lambda: {"deployments": found.items, "more": found.more},
+        lambda: {"deployments": result.items, "more": result.more},
         lambda style, width: (
             RecordTable(style, width, _SHRINKABLE_COLUMNS).lines(
-                [_row(one, now, style) for one in found.items]
+                [_row(deployment, now, style) for deployment in result.items]
             )
-            or [
-                "no deployment"
-                if which == deployments.Filter()
-                else "no deployment matches what was asked for"
-            ]
+            or ["no deployments" if filters == deployments.Filter() else "no matching deployments"]
         ),
     )
-    if found.more:
-        print_truncation_note(options, f"the newest {len(found.items)} deployments")
+    if result.more:
+        print_truncation_note(options, f"latest {len(result.items)} deployments")
     return code
 
 
-def _row(one: Document, now: float, style: Style) -> tuple[Cell, ...]:
-    status = get_name(one, "status")
+def _row(deployment: Document, now: float, style: Style) -> tuple[Cell, ...]:
+    status = get_name(deployment, "status")
     return (
-        ("dim", str(get_int(one, "id"))),
-        ("bold", f"{get_name(one, 'app')}@{get_name(one, 'tag')}"),
-        ("", get_name(one, "environment")),
-        (colour(status), _state(status, style)),
-        ("dim", since(get_str(one, "updated_at"), now)),
+        ("dim", str(get_int(deployment, "id"))),
+        ("bold", f"{get_name(deployment, 'app')}@{get_name(deployment, 'tag')}"),
+        ("", get_name(deployment, "environment")),
+        (colour(status), _status_text(status, style)),
+        ("dim", since(get_str(deployment, "updated_at"), now)),
         (
             "",
-            " ".join(filter(None, (escape_line(get_str(one, "actor")), escape_line(get_str(one, "reason"))))),
+            " ".join(
+                filter(
+                    None,
+                    (escape_line(get_str(deployment, "actor")), escape_line(get_str(deployment, "reason"))),
+                )
+            ),
         ),
     )
 
 
-def _state(status: str, style: Style) -> str:
+def _status_text(status: str, style: Style) -> str:
     mark = symbols_for(style).states.get(status)
     return f"{mark} {status}" if mark and mark != "ok" else status
 
 
 def run_show(options: Options, deployment_id: int) -> int:
-    """Show a deployment and its history."""
+    """Print a deployment and its history."""
     with alm_client(options) as api:
-        found = deployments.show(api, deployment_id)
+        result = deployments.show(api, deployment_id)
     return print_result(
         options,
         "alm-deployments-show",
-        lambda: {"deployment": found.deployment, "history": found.history},
-        lambda style, width: _shown(found, style, width),
+        lambda: {"deployment": result.deployment, "history": result.history},
+        lambda style, width: _detail_lines(result, style, width),
     )
 
 
-def _shown(found: DeploymentShown, style: Style, width: int) -> Iterator[str]:
-    one = found.deployment
+def _detail_lines(result: DeploymentShown, style: Style, width: int) -> Iterator[str]:
+    deployment = result.deployment
     arrow = symbols_for(style).arrow
     yield style.paint(
-        "bold", f"{get_name(one, 'app')}@{get_name(one, 'tag')} {arrow} {get_name(one, 'environment')}"
+        "bold",
+        f"{get_name(deployment, 'app')}@{get_name(deployment, 'tag')} {arrow} {get_name(deployment, 'environment')}",
     )
-    status = get_name(one, "status")
-    about = [
-        ("number", str(get_int(one, "id"))),
-        ("version", str(get_int(one, "version_id"))),
-        ("by", escape_line(get_str(one, "actor"))),
-        ("reason", escape_line(get_str(one, "reason"))),
-        ("created", when(get_str(one, "created_at"))),
-        ("finished", when(get_str_or_none(one, "finished_at") or "")),
+    status = get_name(deployment, "status")
+    values = [
+        ("id", str(get_int(deployment, "id"))),
+        ("version", str(get_int(deployment, "version_id"))),
+        ("by", escape_line(get_str(deployment, "actor"))),
+        ("reason", escape_line(get_str(deployment, "reason"))),
+        ("created", when(get_str(deployment, "created_at"))),
+        ("finished", when(get_str_or_none(deployment, "finished_at") or "")),
     ]
-    yield f"  {style.paint(colour(status), _state(status, style))}"
-    yield from key_values(about, style, width)
-    rows = [_step(step, style) for step in found.history]
+    yield f"  {style.paint(colour(status), _status_text(status, style))}"
+    yield from key_values(values, style, width)
+    rows = [_history_row(step, style) for step in result.history]
     yield from section("history", RecordTable(style, width - 2, (3, 2)).lines(rows), style)
 
 
-def _step(step: Document, style: Style) -> tuple[Cell, ...]:
+def _history_row(step: Document, style: Style) -> tuple[Cell, ...]:
     status = get_name(step, "status")
     return (
         ("dim", when(get_str(step, "created_at"))),
-        (colour(status), _state(status, style)),
+        (colour(status), _status_text(status, style)),
         ("", escape_line(get_str(step, "actor"))),
         ("", escape_line(get_str(step, "reason"))),
     )
 
 
 def run_update(options: Options, deployment_id: int, status: str, reason: str) -> int:
-    """Take a deployment a step, or the steps that are needed, further."""
+    """Change a deployment's status, through the intermediate ones."""
     with alm_client(options) as api:
-        done = deployments.advance(api, deployment_id, status, reason)
+        result = deployments.advance(api, deployment_id, status, reason)
     return print_outcome(
         options,
         "alm-deployments-update",
-        lambda: deployment_json(done),
-        lambda style, width: deployed_lines(done, style, width),
+        lambda: deployment_json(result),
+        lambda style, width: deployment_lines(result, style, width),
     )

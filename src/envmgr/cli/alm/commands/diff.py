@@ -1,4 +1,4 @@
-"""`envmgr alm diff`: what differs between two versions or two environments."""
+"""`envmgr alm diff`: compare two versions or two environments."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from envmgr.alm.git_log import Repository
 from envmgr.cli.alm.connection import alm_client
 from envmgr.cli.alm.output.record_table import RecordTable
 from envmgr.cli.alm.output.symbols import symbols_for
-from envmgr.cli.alm.output.text import COMMIT, escape_line, key_values
+from envmgr.cli.alm.output.text import DISPLAYED_COMMIT_LENGTH, escape_line, key_values
 from envmgr.cli.console import open_context, print_result
 from envmgr.cli.output import table
 from envmgr.cli.output.units import count_of
@@ -26,35 +26,39 @@ if TYPE_CHECKING:
     from envmgr.ops.alm.diff import AppDifference, NotDeployed
 
 _KINDS = {"added": ("green", "+"), "removed": ("red", "-"), "changed": ("cyan", "~")}
-_DIGEST = len("sha256:") + 12
+_SHORT_DIGEST_LENGTH = len("sha256:") + 12
 
 
 def run(options: Options, before: str, after: str, app: str | None) -> int:
-    """Show tags, commits, tools and artifacts that differ."""
-    one, other = refs.parse(before), refs.parse(after)
+    """Print tags, commits, tools and artifacts that differ."""
+    old, new = refs.parse(before), refs.parse(after)
     if app is not None:
         refs.check_app(app)
     repository = Repository(open_context(options).environment)
     with alm_client(options) as api:
-        found = diff(api, one, other, app, repository)
+        differences = diff(api, old, new, app, repository)
     return print_result(
         options,
         "alm-diff",
-        lambda: {"before": str(one), "after": str(other), "apps": [_to_json(one) for one in found]},
-        lambda style, width: _lines(found, f"{one} {symbols_for(style).arrow} {other}", style, width),
+        lambda: {
+            "before": str(old),
+            "after": str(new),
+            "apps": [_to_json(difference) for difference in differences],
+        },
+        lambda style, width: _lines(differences, f"{old} {symbols_for(style).arrow} {new}", style, width),
     )
 
 
-def _to_json(one: AppDifference) -> dict[str, object]:
-    found = one.difference
+def _to_json(app_difference: AppDifference) -> dict[str, object]:
+    version_diff = app_difference.difference
     return {
-        "app": one.app,
-        "same": found.is_same_version,
-        "before": _side_json(found.before),
-        "after": _side_json(found.after),
-        "absent": _absent_json(one.absent),
-        "commits": _commits_json(one.commits),
-        "lock_differs": found.lock_differs,
+        "app": app_difference.app,
+        "same": version_diff.is_same_version,
+        "before": _side_json(version_diff.before),
+        "after": _side_json(version_diff.after),
+        "absent": _absent_json(app_difference.absent),
+        "commits": _commits_json(app_difference.commits),
+        "lock_differs": version_diff.lock_differs,
         "tools": [
             {
                 "tool": change.name,
@@ -63,11 +67,11 @@ def _to_json(one: AppDifference) -> dict[str, object]:
                 "after": change.after,
                 "direction": change.direction or None,
             }
-            for change in found.tools
+            for change in version_diff.tools
         ],
         "artifacts": [
             {"name": change.name, "change": change.kind, "before": change.before, "after": change.after}
-            for change in found.artifacts
+            for change in version_diff.artifacts
         ],
     }
 
@@ -87,9 +91,9 @@ def _side_json(side: VersionSide | None) -> dict[str, object] | None:
 def _absent_json(absent: NotDeployed | None) -> dict[str, object] | None:
     if absent is None:
         return None
-    tried = absent.last_attempt
-    last = None if tried is None else {"tag": tried.tag, "status": tried.status}
-    return {"environment": absent.environment, "tried": last}
+    attempt = absent.last_attempt
+    last_attempt = None if attempt is None else {"tag": attempt.tag, "status": attempt.status}
+    return {"environment": absent.environment, "last_attempt": last_attempt}
 
 
 def _commits_json(commits: Commits | None) -> dict[str, object] | None:
@@ -102,82 +106,95 @@ def _commits_json(commits: Commits | None) -> dict[str, object] | None:
     }
 
 
-def _lines(found: Sequence[AppDifference], title: str, style: Style, width: int) -> Iterator[str]:
-    """Show each app that differs; those that do not are only counted."""
-    differing = [one for one in found if not one.difference.is_same_version]
-    same = len(found) - len(differing)
+def _lines(differences: Sequence[AppDifference], title: str, style: Style, width: int) -> Iterator[str]:
+    """Yield each app that differs, and the number of identical ones."""
+    differing = [app for app in differences if not app.difference.is_same_version]
+    same = len(differences) - len(differing)
     if not differing:
-        what = "the same version" if len(found) == 1 else f"all {count_of(len(found), 'app')} are the same"
-        yield f"{title}: {what if found else 'nothing stands there'}"
+        summary = "same version" if len(differences) == 1 else f"no differences in {len(differences)} apps"
+        yield f"{title}: {summary if differences else 'not deployed'}"
         return
-    for number, one in enumerate(differing):
+    for number, app_difference in enumerate(differing):
         if number:
             yield ""
-        yield from _app(one, style, width)
+        yield from _app(app_difference, style, width)
     if same:
         yield ""
-        yield style.paint("dim", f"{count_of(same, 'other app')} the same in both")
+        yield style.paint("dim", f"{count_of(same, 'other app')} identical")
 
 
-def _app(one: AppDifference, style: Style, width: int) -> Iterator[str]:
-    found, marks = one.difference, symbols_for(style)
-    sides = [_side(side, one.app, marks, style) for side in (found.before, found.after)]
-    lead = "" if one.app is None else f"{style.paint('bold', one.app)}  "
-    yield lead + f" {marks.arrow} ".join(sides)
-    yield from key_values(_about(one, marks), style, width)
-    inside = (
-        ("commits", [] if one.commits is None else [*_commits(one.commits, style, width - 4)]),
-        ("tools", _changes(found.tools, marks, style, width - 4)),
-        ("artifacts", _changes(found.artifacts, marks, style, width - 4)),
+def _app(app_difference: AppDifference, style: Style, width: int) -> Iterator[str]:
+    version_diff, symbols = app_difference.difference, symbols_for(style)
+    sides = [
+        _side(side, app_difference.app, symbols, style) for side in (version_diff.before, version_diff.after)
+    ]
+    lead = "" if app_difference.app is None else f"{style.paint('bold', app_difference.app)}  "
+    yield lead + f" {symbols.arrow} ".join(sides)
+    yield from key_values(_about(app_difference, symbols), style, width)
+    sections = (
+        (
+            "commits",
+            [] if app_difference.commits is None else [*_commits(app_difference.commits, style, width - 4)],
+        ),
+        ("tools", _changes(version_diff.tools, symbols, style, width - 4)),
+        ("artifacts", _changes(version_diff.artifacts, symbols, style, width - 4)),
     )
-    for name, lines in inside:
+    for name, lines in sections:
         if lines:
             yield f"  {style.paint('dim', name)}"
             yield from (f"    {line}" for line in lines)
 
 
-def _side(side: VersionSide | None, app: str | None, marks: Symbols, style: Style) -> str:
-    """Name a side by its tag, and by its app where there is none that both are of."""
+def _side(side: VersionSide | None, app: str | None, symbols: Symbols, style: Style) -> str:
+    """Return a side's tag, with its app if the sides are of different apps."""
     if side is None:
-        return marks.nothing
+        return symbols.nothing
     return side.tag if app else f"{style.paint('bold', side.app)}@{side.tag}"
 
 
-def _about(one: AppDifference, marks: Symbols) -> Iterator[tuple[str, str]]:
-    found = one.difference
-    if one.absent is not None:
-        yield one.absent.environment, _absent_fact(one.absent)
+def _about(app_difference: AppDifference, symbols: Symbols) -> Iterator[tuple[str, str]]:
+    version_diff = app_difference.difference
+    if app_difference.absent is not None:
+        yield app_difference.absent.environment, _absent_fact(app_difference.absent)
         return
-    if found.before and found.after:
-        yield "commit", _commit_fact(found.before.commit, found.after.commit, one.commits, marks)
-    yield "lock", _lock_fact(found)
+    if version_diff.before and version_diff.after:
+        yield (
+            "commit",
+            _commit_fact(
+                version_diff.before.commit, version_diff.after.commit, app_difference.commits, symbols
+            ),
+        )
+    yield "lock", _lock_fact(version_diff)
 
 
 def _absent_fact(absent: NotDeployed) -> str:
-    tried = absent.last_attempt
-    there = f" ({tried.tag} {tried.status.replace('_', ' ')})" if tried else ""
-    return f"nothing of it stands there{there}"
+    attempt = absent.last_attempt
+    suffix = f" ({attempt.tag} {attempt.status.replace('_', ' ')})" if attempt else ""
+    return f"not deployed there{suffix}"
 
 
-def _commit_fact(before: str, after: str, commits: Commits | None, marks: Symbols) -> str:
+def _commit_fact(before: str, after: str, commits: Commits | None, symbols: Symbols) -> str:
     if before == after:
-        return f"{before[:COMMIT]}, the same" if before else "not known"
-    both = f"{before[:COMMIT] or 'not known'} {marks.arrow} {after[:COMMIT] or 'not known'}"
+        return f"{before[:DISPLAYED_COMMIT_LENGTH]}, the same" if before else "unknown"
+    old, new = before[:DISPLAYED_COMMIT_LENGTH], after[:DISPLAYED_COMMIT_LENGTH]
+    both = f"{old or 'unknown'} {symbols.arrow} {new or 'unknown'}"
     if commits is None and before and after:
-        return f"{both} (the repository here does not have both)"
+        return f"{both} (commits not in this repository)"
     return both
 
 
-def _lock_fact(found: VersionDiff) -> str:
+def _lock_fact(version_diff: VersionDiff) -> str:
     missing = [
-        side.tag for side in (found.before, found.after) if side is not None and side.lock_digest is None
+        side.tag
+        for side in (version_diff.before, version_diff.after)
+        if side is not None and side.lock_digest is None
     ]
     if missing:
-        return f"{' and '.join(missing)} came without one: what it was built with cannot be told"
-    if found.before is None or found.after is None or found.tools:
+        return f"{' and '.join(missing)}: no lock file, toolchain unknown"
+    if version_diff.before is None or version_diff.after is None or version_diff.tools:
         return ""
-    if found.lock_differs:
-        return "differs, though every tool has the same version: in requests, platforms or archives"
+    if version_diff.lock_differs:
+        return "differs in requests, platforms or archives; all tool versions are equal"
     return "the same"
 
 
@@ -188,24 +205,24 @@ def _commits(commits: Commits, style: Style, width: int) -> Iterator[str]:
     if more > 0:
         yield f"and {more} more"
     if commits.dropped:
-        yield style.paint("yellow", f"without {count_of(commits.dropped, 'commit')} that the first one has")
+        yield style.paint("yellow", f"{count_of(commits.dropped, 'commit')} removed")
 
 
-def _changes(changes: Sequence[Change], marks: Symbols, style: Style, width: int) -> list[str]:
-    rows = [_change(change, marks) for change in changes]
+def _changes(changes: Sequence[Change], symbols: Symbols, style: Style, width: int) -> list[str]:
+    rows = [_change(change, symbols) for change in changes]
     return RecordTable(style, width, (1,)).lines(rows)
 
 
-def _change(change: Change, marks: Symbols) -> tuple[table.Cell, ...]:
+def _change(change: Change, symbols: Symbols) -> tuple[table.Cell, ...]:
     kind, sign = _KINDS[change.kind]
-    values = [_short(value) for value in (change.before, change.after) if value is not None]
+    values = [_short_value(value) for value in (change.before, change.after) if value is not None]
     return (
         (kind, sign),
         ("bold", escape_line(change.name)),
-        (kind, f" {marks.arrow} ".join(values)),
-        ("yellow", "older than before" if change.direction == "down" else ""),
+        (kind, f" {symbols.arrow} ".join(values)),
+        ("yellow", "downgrade" if change.direction == "down" else ""),
     )
 
 
-def _short(value: str) -> str:
-    return value[:_DIGEST] if value.startswith("sha") and ":" in value else escape_line(value)
+def _short_value(value: str) -> str:
+    return value[:_SHORT_DIGEST_LENGTH] if value.startswith("sha") and ":" in value else escape_line(value)

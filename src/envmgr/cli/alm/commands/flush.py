@@ -1,4 +1,4 @@
-"""`envmgr alm flush`: what waits for the server, delivered."""
+"""`envmgr alm flush`: deliver queued pushes."""
 
 from __future__ import annotations
 
@@ -19,52 +19,57 @@ if TYPE_CHECKING:
 
 
 def run(options: Options) -> int:
-    """Deliver what waits for the server, oldest first."""
+    """Deliver queued pushes, oldest first; return the exit code."""
     with alm_context(options) as context:
         api = connect(context, options.alm_url, options.alm_token, retries=context.settings.http_retries)
-        done = flush_or_fail(context, api)
-    _say_trouble(options, done)
-    print_outcome(options, "alm-flush", lambda: flush_result_json(done), lambda style, _: _lines(done, style))
-    return 1 if done.rejected else 0
+        result = flush_or_fail(context, api)
+    _print_problems(options, result)
+    print_outcome(
+        options, "alm-flush", lambda: flush_result_json(result), lambda style, _: _lines(result, style)
+    )
+    return 1 if result.rejected else 0
 
 
-def flush_result_json(done: FlushResult) -> dict[str, object]:
-    """Say as JSON what became of what waited."""
+def flush_result_json(result: FlushResult) -> dict[str, object]:
+    """Return the outcome of queued pushes as a JSON object."""
     return {
-        "delivered": [{"app": one.app, "tag": one.tag, "created": one.is_new} for one in done.delivered],
-        "refused": [
-            {"app": one.app, "tag": one.tag, "reason": one.reason, "path": one.path} for one in done.rejected
+        "delivered": [
+            {"app": push.app, "tag": push.tag, "created": push.is_new} for push in result.delivered
         ],
-        "waiting": [{"path": one.path, "reason": one.reason} for one in done.pending],
+        "rejected": [
+            {"app": push.app, "tag": push.tag, "reason": push.reason, "path": push.path}
+            for push in result.rejected
+        ],
+        "waiting": [{"path": push.path, "reason": push.reason} for push in result.pending],
     }
 
 
-def say_flushed(options: Options, done: FlushResult) -> None:
-    """Say on stderr what became of what waited."""
-    for one in done.delivered:
-        print_status(options, f"delivered {one.app}@{one.tag}, which waited")
-    _say_trouble(options, done)
+def print_flushed(options: Options, result: FlushResult) -> None:
+    """Print the outcome of queued pushes to stderr."""
+    for push in result.delivered:
+        print_status(options, f"delivered queued push {push.app}@{push.tag}")
+    _print_problems(options, result)
 
 
-def _say_trouble(options: Options, done: FlushResult) -> None:
-    for one in done.rejected if not options.json else ():
+def _print_problems(options: Options, result: FlushResult) -> None:
+    for push in result.rejected if not options.json else ():
         sys.stderr.write(
-            f"error: {_named(one)} was refused for good: {one.reason}\nhint: it is in {one.path}\n"
+            f"error: {_name(push)} was rejected: {push.reason}\nhint: the push was moved to {push.path}\n"
         )
-    for kept in done.pending:
-        if not kept.is_for_other:
-            print_status(options, f"warning: {kept.path} goes on waiting: {kept.reason}")
+    for pending in result.pending:
+        if not pending.is_for_other:
+            print_status(options, f"warning: {pending.path} still queued: {pending.reason}")
 
 
-def _named(one: RejectedPush) -> str:
-    return f"{one.app}@{one.tag}" if one.app else "what waited"
+def _name(push: RejectedPush) -> str:
+    return f"{push.app}@{push.tag}" if push.app else "a queued push"
 
 
-def _lines(done: FlushResult, style: Style) -> Iterator[str]:
-    for one in done.delivered:
-        known = "delivered" if one.is_new else "was there already:"
-        yield f"{known} {style.paint('bold', f'{one.app}@{one.tag}')}"
-    for other in (one for one in done.pending if one.is_for_other):
-        yield f"{other.path} goes on waiting: {other.reason}"
-    if not (done.delivered or done.rejected or done.pending):
-        yield "nothing waits"
+def _lines(result: FlushResult, style: Style) -> Iterator[str]:
+    for push in result.delivered:
+        name = style.paint("bold", f"{push.app}@{push.tag}")
+        yield f"delivered {name}" if push.is_new else f"{name} already registered"
+    for pending in (push for push in result.pending if push.is_for_other):
+        yield f"{pending.path} still queued: {pending.reason}"
+    if not (result.delivered or result.rejected or result.pending):
+        yield "queue is empty"

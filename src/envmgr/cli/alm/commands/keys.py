@@ -1,4 +1,4 @@
-"""`envmgr alm keys`: what lets programs in."""
+"""`envmgr alm keys`: list, create and revoke API keys."""
 
 from __future__ import annotations
 
@@ -26,41 +26,41 @@ if TYPE_CHECKING:
 
 HEADINGS = ("id", "name", "scopes", "apps", "expires", "last used")
 _SHRINKABLE_COLUMNS = (2, 3, 1)
-"""What gives way: scopes, apps, the name."""
+"""Columns to truncate: scopes, apps, name."""
 
 
 def run_list(options: Options, limit: int) -> int:
-    """Show keys, newest first."""
+    """Print keys, newest first."""
     with alm_client(options) as api:
-        found, now = keys.listing(api, limit), time.time()
+        result, now = keys.listing(api, limit), time.time()
     code = print_result(
         options,
         "alm-keys-list",
-        lambda: {"keys": found.items, "more": found.more},
-        lambda style, width: lines(found.items, now, style, width),
+        lambda: {"keys": result.items, "more": result.more},
+        lambda style, width: lines(result.items, now, style, width),
     )
-    if found.more:
-        print_truncation_note(options, f"the newest {len(found.items)} keys")
+    if result.more:
+        print_truncation_note(options, f"latest {len(result.items)} keys")
     return code
 
 
-def lines(found: Sequence[Document], now: float, style: Style, width: int) -> list[str]:
-    """Lay keys out, a line each, below what the columns are."""
-    if not found:
-        return ["no key yet: `envmgr alm keys create NAME` makes one"]
+def lines(result: Sequence[Document], now: float, style: Style, width: int) -> list[str]:
+    """Return keys as a table with headings."""
+    if not result:
+        return ["no API keys; create one with `envmgr alm keys create NAME`"]
     heading = [("dim", heading) for heading in HEADINGS]
-    return RecordTable(style, width, _SHRINKABLE_COLUMNS).lines([_row(key, now) for key in found], heading)
+    return RecordTable(style, width, _SHRINKABLE_COLUMNS).lines([_row(key, now) for key in result], heading)
 
 
 def _row(key: Document, now: float) -> tuple[Cell, ...]:
-    until, used = get_str_or_none(key, "expires_at"), get_str_or_none(key, "last_used_at")
+    expires_at, last_used_at = get_str_or_none(key, "expires_at"), get_str_or_none(key, "last_used_at")
     return (
         ("", str(get_int(key, "id"))),
         ("bold", escape_line(get_str(key, "name"))),
         ("", escape_line(" ".join(get_strs(key, "scopes")))),
         ("", _apps(key)),
-        ("", "never" if until is None else end(until, now)),
-        ("dim", "never" if used is None else f"{since(used, now)} ago"),
+        ("", "never" if expires_at is None else end(expires_at, now)),
+        ("dim", "never" if last_used_at is None else f"{since(last_used_at, now)} ago"),
     )
 
 
@@ -68,37 +68,37 @@ def _apps(key: Document) -> str:
     return "all" if key.get("apps") is None else escape_line(" ".join(get_strs(key, "apps")))
 
 
-def run_create(options: Options, wish: KeyOptions) -> int:
-    """Make a key and print it, alone on stdout: whatever reads that has the key and nothing else."""
+def run_create(options: Options, key_options: KeyOptions) -> int:
+    """Create a key and print only its secret to stdout, so that it can be piped to a secret store."""
     with alm_client(options) as api:
-        key = keys.create(api, wish)
+        key = keys.create(api, key_options)
     secret = get_name(key, "key")
     code = print_result(options, "alm-keys-create", lambda: {"key": key}, lambda *_: [secret])
     sys.stdout.flush()
-    print_status(options, _made(key))
+    print_status(options, _created_message(key))
     return code
 
 
-def _made(key: Document) -> str:
-    until = get_str_or_none(key, "expires_at")
-    apps = "all apps" if key.get("apps") is None else _apps(key)
-    lasts = "until it is revoked" if until is None else f"until {when(until)}"
+def _created_message(key: Document) -> str:
+    expires_at = get_str_or_none(key, "expires_at")
+    apps = "all" if key.get("apps") is None else _apps(key)
+    expiry = "no expiry" if expires_at is None else f"expires {when(expires_at)}"
     return (
-        f"made {_named(key)}: {escape_line(', '.join(get_strs(key, 'scopes')))}; of {apps}; {lasts}\n"
-        "it is not shown again"
+        f"created {_name(key)} (scopes {escape_line(', '.join(get_strs(key, 'scopes')))}; apps {apps}; {expiry})\n"
+        "the key will not be shown again"
     )
 
 
 def run_revoke(options: Options, key_id: int) -> int:
-    """Revoke a key, after asking."""
+    """Revoke a key after confirmation."""
     with alm_client(options) as api:
         key = keys.show(api, key_id)
-        prompts.revocation(options, _named(key))
+        prompts.confirm_revocation(options, _name(key))
         keys.revoke(api, key)
     return print_outcome(
-        options, "alm-keys-revoke", lambda: {"key": key}, lambda *_: [f"revoked {_named(key)}"]
+        options, "alm-keys-revoke", lambda: {"key": key}, lambda *_: [f"revoked {_name(key)}"]
     )
 
 
-def _named(key: Document) -> str:
+def _name(key: Document) -> str:
     return f"key {get_int(key, 'id')} ({escape_line(get_str(key, 'name'))})"

@@ -1,19 +1,19 @@
-"""`envmgr alm login`: a name and a password, or a token, for what the server gives."""
+"""`envmgr alm login`: sign in with a password or a token, and store the credentials."""
 
 from __future__ import annotations
 
 import sys
 from typing import TYPE_CHECKING
 
-from envmgr.cli.alm.commands.whoami import lines, whoami_json
+from envmgr.cli.alm.commands.whoami import whoami_json, whoami_lines
 from envmgr.cli.alm.connection import alm_context
-from envmgr.cli.alm.global_options import line_of_stdin
+from envmgr.cli.alm.global_options import read_stdin_line
 from envmgr.cli.alm.output.text import escape_line
 from envmgr.cli.console import print_outcome, print_status
 from envmgr.kit.environment import is_terminal
 from envmgr.kit.errors import UsageError
 from envmgr.ops.alm import auth
-from envmgr.ops.alm.connection import TOKEN, address
+from envmgr.ops.alm.connection import TOKEN_VARIABLE, server_url
 
 if TYPE_CHECKING:
     from envmgr.cli.options import Options
@@ -22,82 +22,83 @@ if TYPE_CHECKING:
 
 
 def run(options: Options, url: str | None, username: str | None, *, password_stdin: bool) -> int:
-    """Sign in, and keep what the server gives."""
-    named = url or options.alm_url
+    """Sign in, and store the credentials."""
+    requested_url = url or options.alm_url
     if url and options.alm_url:
-        raise UsageError("the server is named twice", "leave --url out: envmgr alm login URL")
+        raise UsageError("server given twice (argument and --url)", "omit --url: envmgr alm login URL")
     if options.alm_token and (username or password_stdin):
         raise UsageError(
-            "--token is instead of a name and a password", "leave --username and --password-stdin out"
+            "--token cannot be combined with --username or --password-stdin",
+            "omit --username and --password-stdin",
         )
     with alm_context(options) as context:
-        place = address(context, named)
+        server = server_url(context, requested_url)
         if options.alm_token:
-            done = auth.login_with_token(context, place, options.alm_token)
+            result = auth.login_with_token(context, server, options.alm_token)
         else:
-            name = username or _prompt_username(place)
-            password = _password_from_stdin(place) if password_stdin else _prompt_password(name, place)
-            done = auth.login_with_password(context, place, name, password)
-        _print_active_server(options, context, done)
+            name = username or _prompt_username(server)
+            password = _password_from_stdin(server) if password_stdin else _prompt_password(name, server)
+            result = auth.login_with_password(context, server, name, password)
+        _print_active_server(options, context, result)
     return print_outcome(
         options,
         "alm-login",
-        lambda: whoami_json(done.url, done.me),
-        lambda style, width: lines(done.url, done.me, style, width),
+        lambda: whoami_json(result.url, result.me),
+        lambda style, width: whoami_lines(result.url, result.me, style, width),
     )
 
 
-def _prompt_username(place: str) -> str:
+def _prompt_username(server: str) -> str:
     if not is_terminal(0):
         raise UsageError(
-            "who signs in? There is no terminal to ask at",
-            f"envmgr alm login {place} --username NAME --password-stdin < FILE, or --token TOKEN",
+            "no terminal: pass --username and --password-stdin",
+            f"run `envmgr alm login {server} --username NAME --password-stdin < FILE`, or pass --token TOKEN",
         )
-    sys.stderr.write(f"Username at {place}: ")
+    sys.stderr.write(f"Username at {server}: ")
     sys.stderr.flush()
-    name = line_of_stdin().strip()
+    name = read_stdin_line().strip()
     if not name:
-        raise UsageError("no username was given", f"for example: envmgr alm login {place} --username ada")
+        raise UsageError("empty username", f"for example: envmgr alm login {server} --username ada")
     return name
 
 
-def _prompt_password(name: str, place: str) -> str:
+def _prompt_password(name: str, server: str) -> str:
     if not is_terminal(0):
         raise UsageError(
-            "there is no terminal to ask for the password at", "--password-stdin reads it from stdin"
+            "no terminal: pass --password-stdin", "pass --password-stdin to read the password from stdin"
         )
     from getpass import getpass
 
     try:
-        return _require_password(getpass(f"Password of {name} at {place}: ", stream=sys.stderr), place)
+        return _require_password(getpass(f"Password of {name} at {server}: ", stream=sys.stderr), server)
     except EOFError:
-        return _require_password("", place)
+        return _require_password("", server)
 
 
-def _password_from_stdin(place: str) -> str:
-    return _require_password(line_of_stdin(), place)
+def _password_from_stdin(server: str) -> str:
+    return _require_password(read_stdin_line(), server)
 
 
-def _require_password(password: str, place: str) -> str:
+def _require_password(password: str, server: str) -> str:
     if not password:
-        raise UsageError("no password was given", f"for example: envmgr alm login {place} --username ada")
+        raise UsageError("empty password", f"for example: envmgr alm login {server} --username ada")
     return password
 
 
-def _print_active_server(options: Options, context: Context, done: SignedIn) -> None:
-    """Say what commands will do from now on, where that may surprise."""
-    if done.replaced:
+def _print_active_server(options: Options, context: Context, result: SignedIn) -> None:
+    """Print which server and credentials later commands use, if that is not obvious."""
+    if result.replaced:
         print_status(
             options,
-            f"this takes the place of the sign-in of {escape_line(done.replaced)}, which is not kept any more",
+            f"replaced the stored login of {escape_line(result.replaced)}",
         )
-    if done.is_new_default:
-        print_status(options, f"{done.url} is your ALM server now (the setting alm_url)")
-    elif not done.is_default:
+    if result.is_new_default:
+        print_status(options, f"default ALM server set to {result.url} (alm_url)")
+    elif not result.is_default:
         print_status(
             options,
-            f"your ALM server is still {context.settings.alm_url}: "
-            f"`envmgr config set alm_url {done.url}` changes that, --url {done.url} asks this one",
+            f"the default ALM server is still {context.settings.alm_url}; "
+            f"run `envmgr config set alm_url {result.url}` to change it, or pass --url {result.url}",
         )
-    if context.environment.get(TOKEN):
-        print_status(options, f"warning: {TOKEN} is set, and goes before what was kept now")
+    if context.environment.get(TOKEN_VARIABLE):
+        print_status(options, f"warning: {TOKEN_VARIABLE} is set and overrides this login")

@@ -1,4 +1,4 @@
-"""`envmgr alm push`: what was built, with the lock it was built with."""
+"""`envmgr alm push`: register a build with its lock file."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from envmgr.alm.client.fields import get_int
-from envmgr.cli.alm.commands.flush import flush_result_json, say_flushed
+from envmgr.cli.alm.commands.flush import flush_result_json, print_flushed
 from envmgr.cli.alm.connection import alm_context
 from envmgr.cli.console import display_path, print_outcome, print_status
 from envmgr.ops.alm import push
@@ -20,60 +20,57 @@ if TYPE_CHECKING:
     from envmgr.ops.alm.push import PreparedPush, PushOptions, PushOutcome
 
 
-def run(options: Options, said: PushOptions, *, spool: bool) -> int:
-    """Deliver what waits, then this push."""
+def run(options: Options, push_options: PushOptions, *, spool: bool) -> int:
+    """Deliver queued pushes, then this one; return the exit code."""
     with alm_context(options) as context:
         api = connect(context, options.alm_url, options.alm_token, retries=context.settings.http_retries)
-        packed = push.prepare(context, api.url, said)
-        _warn(options, packed)
-        done = (push.push_or_spool if spool else push.push)(context, api, packed)
+        prepared = push.prepare(context, api.url, push_options)
+        _print_warnings(options, prepared)
+        outcome = (push.push_or_spool if spool else push.push)(context, api, prepared)
         cwd = context.environment.cwd
-    say_flushed(options, done.flushed)
-    if done.spooled:
-        print_status(options, f"{done.reason}; kept in {display_path(done.spooled, cwd)}")
-    print_outcome(options, "alm-push", lambda: _to_json(done), lambda style, _: _lines(done, style))
-    return 1 if done.flushed.rejected else 0
+    print_flushed(options, outcome.flushed)
+    if outcome.spooled:
+        print_status(options, f"{outcome.reason}; queued in {display_path(outcome.spooled, cwd)}")
+    print_outcome(options, "alm-push", lambda: _to_json(outcome), lambda style, _: _lines(outcome, style))
+    return 1 if outcome.flushed.rejected else 0
 
 
-def _warn(options: Options, packed: PreparedPush) -> None:
-    """Say what a version would be better with; it is no error unless one asks for that."""
-    if packed.lock is None and not options.json:
+def _print_warnings(options: Options, prepared: PreparedPush) -> None:
+    """Print warnings about a missing or outdated lock; --require-lock makes them errors."""
+    if prepared.lock is None and not options.json:
         sys.stderr.write(
-            "warning: there is no .envmgr.lock here, so nobody will know which tools this was built with; "
-            "`envmgr lock` writes one\n"
+            "warning: no .envmgr.lock: the toolchain will not be recorded; run `envmgr lock` to create one\n"
         )
-    if packed.gaps:
+    if prepared.gaps:
         sys.stderr.write(
-            f"warning: .envmgr.lock is not of the .envmgr beside it: {', '.join(packed.gaps)}; "
-            "`envmgr lock` brings it up to date, and --require-lock makes this an error\n"
+            f"warning: .envmgr.lock is out of date: {', '.join(prepared.gaps)}; "
+            "run `envmgr lock` to update it; --require-lock makes this an error\n"
         )
 
 
-def _to_json(done: PushOutcome) -> dict[str, object]:
-    parcel, delivered = done.prepared.push, done.result
+def _to_json(outcome: PushOutcome) -> dict[str, object]:
+    spooled_push, result = outcome.prepared.push, outcome.result
     return {
-        "app": parcel.app,
-        "tag": parcel.tag,
-        "status": "spooled" if delivered is None else "created" if delivered.is_new else "unchanged",
-        "app_created": delivered is not None and delivered.is_new_app,
-        "server": parcel.url,
-        "lock_digest": done.prepared.lock_digest,
-        "version": delivered.version if delivered else None,
-        "spooled": done.spooled,
-        "reason": done.reason or None,
-        "before": flush_result_json(done.flushed),
+        "app": spooled_push.app,
+        "tag": spooled_push.tag,
+        "status": "spooled" if result is None else "created" if result.is_new else "unchanged",
+        "app_created": result is not None and result.is_new_app,
+        "server": spooled_push.url,
+        "lock_digest": outcome.prepared.lock_digest,
+        "version": result.version if result else None,
+        "spooled": outcome.spooled,
+        "reason": outcome.reason or None,
+        "flushed": flush_result_json(outcome.flushed),
     }
 
 
-def _lines(done: PushOutcome, style: Style) -> Iterator[str]:
-    parcel, delivered = done.prepared.push, done.result
-    name = style.paint("bold", f"{parcel.app}@{parcel.tag}")
-    if delivered is None:
-        yield f"{name} waits for {parcel.url}: the next push, or `envmgr alm flush`, delivers it"
+def _lines(outcome: PushOutcome, style: Style) -> Iterator[str]:
+    spooled_push, result = outcome.prepared.push, outcome.result
+    name = style.paint("bold", f"{spooled_push.app}@{spooled_push.tag}")
+    if result is None:
+        yield f"{name} queued for {spooled_push.url}; it will be result by the next push or `envmgr alm flush`"
         return
-    if delivered.is_new_app:
-        yield f"registered the app {style.paint('bold', parcel.app)}"
-    version = f"version {get_int(delivered.version, 'id')}"
-    yield (
-        f"registered {name} ({version})" if delivered.is_new else f"{name} is registered already ({version})"
-    )
+    if result.is_new_app:
+        yield f"registered app {style.paint('bold', spooled_push.app)}"
+    version = f"version {get_int(result.version, 'id')}"
+    yield (f"registered {name} ({version})" if result.is_new else f"{name} already registered ({version})")

@@ -1,4 +1,4 @@
-"""`envmgr alm serve`: this process becomes the server."""
+"""`envmgr alm serve`: run the server in this process."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from envmgr.ops.alm.serve import ServeOptions
 
 
-def run(options: Options, wish: ServeOptions) -> int:
-    """Run the server in this process's place."""
+def run(options: Options, serve_options: ServeOptions) -> int:
+    """Replace this process with the server."""
     if options.json:
-        raise UsageError("serve prints a log, not one document", "leave --json out")
-    return serve(open_context(options), wish)
+        raise UsageError("--json is not supported by serve", "omit --json")
+    return serve(open_context(options), serve_options)

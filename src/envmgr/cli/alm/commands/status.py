@@ -21,26 +21,26 @@ if TYPE_CHECKING:
     from envmgr.cli.alm.output.matrix import RenderedMatrix
     from envmgr.cli.options import Options
 
-SHOWN = 5
-"""How many of the apps that stand nowhere are named."""
+MAX_APPS_NAMED = 5
+"""Apps without a deployment that are named."""
 
 
 def run(options: Options, environment: str | None, app: str | None) -> int:
-    """Show what stands where."""
+    """Print the deployment matrix."""
     if environment is not None:
         refs.check_environment(environment)
     with alm_client(options) as api:
-        found, now = status(api, environment, app), time.time()
+        result, now = status(api, environment, app), time.time()
     return print_result(
         options,
         "alm-status",
-        lambda: {"matrix": found.answer, "apps": _rows(found.grid)},
-        lambda style, width: _lines(found.grid, RenderOptions(style, symbols_for(style), width, now)),
+        lambda: {"matrix": result.document, "apps": _rows(result.grid)},
+        lambda style, width: _lines(result.grid, RenderOptions(style, symbols_for(style), width, now)),
     )
 
 
 def _rows(grid: Grid) -> list[dict[str, object]]:
-    """Say of each row what cannot be read off the server's answer at once."""
+    """Return for each row what the server's matrix does not contain directly."""
     return [
         {
             "app": row.app,
@@ -51,59 +51,69 @@ def _rows(grid: Grid) -> list[dict[str, object]]:
     ]
 
 
-def _lines(grid: Grid, look: RenderOptions) -> Iterator[str]:
+def _lines(grid: Grid, render_options: RenderOptions) -> Iterator[str]:
     if not grid.rows:
-        yield "nothing was deployed yet: `envmgr alm deploy APP@TAG --env ENV` begins it"
-        yield from _nowhere(grid)
+        yield "no deployments yet; start one with `envmgr alm deploy APP@TAG --env ENV`"
+        yield from _not_deployed(grid)
         return
-    laid = render_matrix(grid, look)
-    yield from laid.lines
+    rendered = render_matrix(grid, render_options)
+    yield from rendered.lines
     yield ""
-    yield _summary(grid, look)
-    for line in (*_legend(grid, look), *_cut(laid), *_nowhere(grid)):
-        yield look.style.paint("dim", fill(line, look.width))
+    yield _summary(grid, render_options)
+    for line in (*_legend(grid, render_options), *_truncation_note(rendered), *_not_deployed(grid)):
+        yield render_options.style.paint("dim", fill(line, render_options.width))
 
 
 def _attempts(grid: Grid) -> list[DeploymentRef]:
     cells = [cell for row in grid.rows for cell in row.cells.values()]
-    return [one for cell in cells for one in (cell.current, cell.latest_attempt) if one is not None]
+    return [
+        attempt for cell in cells for attempt in (cell.current, cell.latest_attempt) if attempt is not None
+    ]
 
 
-def _summary(grid: Grid, look: RenderOptions) -> str:
-    """Count what is there, and what deserves a look."""
+def _summary(grid: Grid, render_options: RenderOptions) -> str:
+    """Return the counts of apps and environments, differences and failures."""
     differing = sum(row.differs for row in grid.rows)
-    failed = sum(one.status == "failed" for one in _attempts(grid))
-    said = [("", f"{count_of(len(grid.rows), 'app')} in {count_of(len(grid.columns), 'environment')}")]
+    failed = sum(attempt.status == "failed" for attempt in _attempts(grid))
+    parts = [("", f"{count_of(len(grid.rows), 'app')} in {count_of(len(grid.columns), 'environment')}")]
     if differing:
-        said.append(("yellow", f"{differing} {'differs' if differing == 1 else 'differ'}"))
+        parts.append(("yellow", f"{differing} {'differs' if differing == 1 else 'differ'}"))
     if failed:
-        said.append(("red", f"{failed} failed"))
-    lines = fill(", ".join(text for _, text in said), look.width)
-    for kind, text in said[1:]:
-        lines = lines.replace(f" {text}", f" {look.style.paint(kind, text)}")
+        parts.append(("red", f"{failed} failed"))
+    lines = fill(", ".join(text for _, text in parts), render_options.width)
+    for kind, text in parts[1:]:
+        lines = lines.replace(f" {text}", f" {render_options.style.paint(kind, text)}")
     return lines
 
 
-def _legend(grid: Grid, look: RenderOptions) -> Iterator[str]:
-    """Explain the signs that stand above, in the order of a deployment's life; words need no explanation."""
-    used = {one.status for one in _attempts(grid)} if look.symbols is UNICODE_SYMBOLS else set()
+def _legend(grid: Grid, render_options: RenderOptions) -> Iterator[str]:
+    """Yield the legend of the symbols above, in the order of a deployment's statuses."""
+    used = (
+        {attempt.status for attempt in _attempts(grid)}
+        if render_options.symbols is UNICODE_SYMBOLS
+        else set()
+    )
     signs = [
-        f"{sign} {state.replace('_', ' ')}" for state, sign in look.symbols.states.items() if state in used
+        f"{sign} {state.replace('_', ' ')}"
+        for state, sign in render_options.symbols.states.items()
+        if state in used
     ]
     if any(row.differs for row in grid.rows):
-        signs.append(f"{look.symbols.differs} versions differ")
+        signs.append(f"{render_options.symbols.differs} versions differ")
     if signs:
         yield ", ".join(signs)
 
 
-def _cut(laid: RenderedMatrix) -> Iterable[str]:
-    return [f"{count_of(laid.cut, 'long name')} cut to fit: `--json` has them whole"] if laid.cut else []
+def _truncation_note(rendered: RenderedMatrix) -> Iterable[str]:
+    return (
+        [f"{count_of(rendered.cut, 'name')} truncated; use `--json` for full names"] if rendered.cut else []
+    )
 
 
-def _nowhere(grid: Grid) -> Iterator[str]:
-    """Name apps that have no row."""
+def _not_deployed(grid: Grid) -> Iterator[str]:
+    """Yield the apps that have no row."""
     if grid.never_deployed:
-        more = len(grid.never_deployed) - SHOWN
-        named = ", ".join(grid.never_deployed[:SHOWN]) + (f" and {more} more" if more > 0 else "")
+        more = len(grid.never_deployed) - MAX_APPS_NAMED
+        names = ", ".join(grid.never_deployed[:MAX_APPS_NAMED]) + (f" and {more} more" if more > 0 else "")
         where = f"in {grid.columns[0].name}" if len(grid.columns) == 1 else "anywhere"
-        yield f"never deployed {where}: {named} (`envmgr alm apps list` shows all)"
+        yield f"not deployed {where}: {names} (run `envmgr alm apps list` to list all)"

@@ -1,4 +1,4 @@
-"""`envmgr alm whoami`: who one is to the server, and what one may do there."""
+"""`envmgr alm whoami`: the signed-in user and its permissions."""
 
 from __future__ import annotations
 
@@ -19,27 +19,30 @@ if TYPE_CHECKING:
 
 
 def run(options: Options) -> int:
-    """Ask the server."""
+    """Print the signed-in user."""
     with alm_client(options) as api:
         me, url = auth.whoami(api), api.url
     return print_result(
-        options, "alm-whoami", lambda: whoami_json(url, me), lambda style, width: lines(url, me, style, width)
+        options,
+        "alm-whoami",
+        lambda: whoami_json(url, me),
+        lambda style, width: whoami_lines(url, me, style, width),
     )
 
 
 def whoami_json(url: str, me: Document) -> dict[str, object]:
-    """Say as JSON who one is."""
+    """Return the signed-in user as a JSON object."""
     return {"server": url, **me}
 
 
-def lines(url: str, me: Document, style: Style, width: int) -> Iterable[str]:
-    """Say who one is."""
+def whoami_lines(url: str, me: Document, style: Style, width: int) -> Iterable[str]:
+    """Return the signed-in user as lines."""
     return key_values(
         (
             ("actor", style.paint("bold", escape_line(get_str(me, "actor")))),
-            ("role", _words(me.get("role"))),
-            ("scopes", _words(me.get("scopes"))),
-            ("apps", _words(me.get("apps"))),
+            ("role", _join_values(me.get("role"))),
+            ("scopes", _join_values(me.get("scopes"))),
+            ("apps", _join_values(me.get("apps"))),
             ("server", style.paint("cyan", url)),
         ),
         style,
@@ -47,7 +50,7 @@ def lines(url: str, me: Document, style: Style, width: int) -> Iterable[str]:
     )
 
 
-def _words(value: object) -> str:
+def _join_values(value: object) -> str:
     if isinstance(value, list):
-        return escape_line(" ".join(str(one) for one in value))
+        return escape_line(" ".join(str(item) for item in value))
     return escape_line(str(value)) if value else ""

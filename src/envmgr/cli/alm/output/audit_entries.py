@@ -1,4 +1,4 @@
-"""Entries of the audit log as lines: which, when, who, what, and to what it happened."""
+"""Rendering of audit entries: number, time, actor, event, subject."""
 
 from __future__ import annotations
 
@@ -28,26 +28,25 @@ _ENDINGS = {
 
 
 _COLLAPSIBLE_EVENTS = frozenset({"AccessDenied", "LoginFailed"})
-"""What comes again and again, and says no more then: any of it in a row is one line."""
+"""Consecutive equal events of these types are collapsed to one line."""
 
-_ROOMY = 100
-"""Columns that a terminal must have for every line to tell the year."""
+_MIN_WIDTH_FOR_YEAR = 100
 
 
 class EntryTable:
-    """Lays entries out in columns, which stay as wide as they ever were when more entries follow."""
+    """Table of entries whose columns never get narrower as entries follow."""
 
     def __init__(self, style: Style, width: int) -> None:
         self._columns = RecordTable(style, width, (4, 2))
         self._arrow = symbols_for(style).arrow
-        self._from = 0 if width >= _ROOMY else len("2026-")
+        self._from = 0 if width >= _MIN_WIDTH_FOR_YEAR else len("2026-")
 
-    def of(self, entries: Sequence[Document]) -> list[str]:
-        """Lay some entries out."""
+    def lines(self, entries: Sequence[Document]) -> list[str]:
+        """Return entries as lines."""
         return self._columns.lines([self._collapsed_row(run) for run in _group_repeats(entries, self._arrow)])
 
     def _collapsed_row(self, run: Sequence[Document]) -> list[Cell]:
-        """Make a row of the newest of entries that say the same."""
+        """Return the row of the latest of repeated entries."""
         *row, (kind, about) = self._row(run[-1])
         return [*row, (kind, f"{about} ({len(run)} times)" if len(run) > 1 else about)]
 
@@ -62,38 +61,38 @@ class EntryTable:
 
 
 def _group_repeats(entries: Sequence[Document], arrow: str) -> list[list[Document]]:
-    """Put refusals together that follow one another and say the same; any other entry is alone."""
+    """Group consecutive repeated denials; any other entry is a group of its own."""
     runs: list[list[Document]] = []
-    said: tuple[str, ...] = ()
+    previous: tuple[str, ...] = ()
     for entry in entries:
         event = get_str(entry, "event_type")
-        says = (event, get_str(entry, "actor"), _subject(entry, arrow))
-        if event in _COLLAPSIBLE_EVENTS and says == said:
+        current = (event, get_str(entry, "actor"), _subject(entry, arrow))
+        if event in _COLLAPSIBLE_EVENTS and current == previous:
             runs[-1].append(entry)
         else:
             runs.append([entry])
-        said = says
+        previous = current
     return runs
 
 
 def _subject(entry: Document, arrow: str) -> str:
-    """Say in names what an entry is about, where its payload has them; else which resource."""
-    said = {
+    """Return the subject of an entry: names from its payload, else its resource."""
+    texts = {
         name: escape_line(value)
         for name, value in get_object(entry, "payload").items()
         if isinstance(value, str) and value
     }
-    if {"method", "path"} <= said.keys():
-        return f"{said['method']} {said['path']}" + (f": {said['reason']}" if "reason" in said else "")
-    if {"app", "tag"} <= said.keys():
-        version = f"{said['app']}@{said['tag']}"
-        if "environment" not in said:
+    if {"method", "path"} <= texts.keys():
+        return f"{texts['method']} {texts['path']}" + (f": {texts['reason']}" if "reason" in texts else "")
+    if {"app", "tag"} <= texts.keys():
+        version = f"{texts['app']}@{texts['tag']}"
+        if "environment" not in texts:
             return version
-        status = f": {said['status']}" if "status" in said else ""
-        return f"{version} {arrow} {said['environment']}{status}"
+        status = f": {texts['status']}" if "status" in texts else ""
+        return f"{version} {arrow} {texts['environment']}{status}"
     return (
-        said.get("name")
-        or said.get("username")
-        or said.get("detail")
+        texts.get("name")
+        or texts.get("username")
+        or texts.get("detail")
         or escape_line(get_str(entry, "resource"))
     )

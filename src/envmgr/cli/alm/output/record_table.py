@@ -1,4 +1,4 @@
-"""Tables of records: cut where the terminal ends, stacked where it is too narrow for that; in pipes, whole."""
+"""Tables of records: truncated to the terminal, stacked on a narrow one, complete in pipes."""
 
 from __future__ import annotations
 
@@ -15,86 +15,87 @@ if TYPE_CHECKING:
     Row = Sequence[Cell]
 
 _UNLIMITED_WIDTH = 1_000
-"""Columns that no terminal has: what is written goes to a pipe or a file, and nothing is cut."""
-_USUAL = 48
-"""What a cell is padded to at most where nothing is cut; a longer one moves the rest of its own row only."""
-_ANY = 1 << 30
+"""At least this width means a pipe or file: nothing is truncated."""
+_MAX_PADDED_WIDTH = 48
+"""Longer cells in a pipe or file are not padded, and shift only their own row."""
+_ANY_WIDTH = 1 << 30
 _INDENT = 2
 
 
 class RecordTable:
-    """Lays rows out, as wide as any before; `gives` are the columns that are cut, in the order of who gives way."""
+    """Table whose columns never get narrower; `shrinkable` columns are truncated, in this order."""
 
     def __init__(self, style: Style, width: int, shrinkable: Sequence[int]) -> None:
         self._style, self._width, self._shrinkable = style, width, shrinkable
         self._widest: list[int] = []
 
     def lines(self, rows: Sequence[Row], heading: Row = ()) -> list[str]:
-        """Lay rows out, below a heading where that is given; a column that says nothing takes no room."""
+        """Return aligned lines, below a heading if given; empty columns are omitted."""
         if not rows:
             return []
-        shown = [heading, *rows] if heading else rows
-        cuts = self._width < _UNLIMITED_WIDTH
-        found = _widths(shown, _ANY if cuts else _USUAL)
-        self._widest = [max(pair) for pair in zip(self._widest or found, found, strict=True)]
-        widths = self._fitted([*self._widest]) if cuts else self._widest
-        if cuts and _total(widths) > self._width:
+        all_rows = [heading, *rows] if heading else rows
+        truncates = self._width < _UNLIMITED_WIDTH
+        current = _widths(all_rows, _ANY_WIDTH if truncates else _MAX_PADDED_WIDTH)
+        self._widest = [max(pair) for pair in zip(self._widest or current, current, strict=True)]
+        widths = self._fit([*self._widest]) if truncates else self._widest
+        if truncates and _total(widths) > self._width:
             return [line for row in rows for line in self._stacked(row)]
-        return [self._line(row, widths, cuts=cuts) for row in shown]
+        return [self._line(row, widths, truncates=truncates) for row in all_rows]
 
-    def _fitted(self, widths: list[int]) -> list[int]:
-        """Take from the columns that give what is too much, from each down to what still says something."""
-        for least in (max(self._width // 2, MIN_COLUMN_WIDTH), MIN_COLUMN_WIDTH):
-            for place in self._shrinkable:
+    def _fit(self, widths: list[int]) -> list[int]:
+        """Narrow the shrinkable columns until the row fits, each to a minimum width."""
+        for min_width in (max(self._width // 2, MIN_COLUMN_WIDTH), MIN_COLUMN_WIDTH):
+            for column in self._shrinkable:
                 excess = max(_total(widths) - self._width, 0)
-                widths[place] = max(widths[place] - excess, min(widths[place], least))
+                widths[column] = max(widths[column] - excess, min(widths[column], min_width))
         return widths
 
-    def _line(self, row: Row, widths: Sequence[int], *, cuts: bool) -> str:
+    def _line(self, row: Row, widths: Sequence[int], *, truncates: bool) -> str:
         parts = []
         for cell, width in zip(row, widths, strict=True):
             if width:
-                kind, text = _cut(cell, width) if cuts else cell
+                kind, text = _truncate(cell, width) if truncates else cell
                 parts.append(
-                    self._painted((kind, text)) + " " * (max(width - display_width(text), 0) + COLUMN_GAP)
+                    self._paint((kind, text)) + " " * (max(width - display_width(text), 0) + COLUMN_GAP)
                 )
         return "".join(parts).rstrip()
 
     def _stacked(self, row: Row) -> Iterator[str]:
-        """Put as many cells on a line as fit whole; those that follow are indented."""
+        """Yield lines with as many complete cells as fit; further lines are indented."""
         line, used = "", 0
         for kind, text in row:
-            cell = _cut((kind, text), self._width - _INDENT)
+            cell = _truncate((kind, text), self._width - _INDENT)
             length = display_width(cell[1])
             if line and used + COLUMN_GAP + length > self._width:
                 yield line
-                line, used = " " * _INDENT + self._painted(cell), _INDENT + length
+                line, used = " " * _INDENT + self._paint(cell), _INDENT + length
             elif length:
                 gap = " " * COLUMN_GAP if line else ""
-                line, used = line + gap + self._painted(cell), used + len(gap) + length
+                line, used = line + gap + self._paint(cell), used + len(gap) + length
         yield line
 
-    def _painted(self, cell: Cell) -> str:
+    def _paint(self, cell: Cell) -> str:
         kind, text = cell
         return self._style.paint(kind, text) if kind else text
 
 
-def _widths(rows: Iterable[Row], most: int) -> list[int]:
-    """Return how wide the cells of each column are, without those that are wider than the most."""
+def _widths(rows: Iterable[Row], max_width: int) -> list[int]:
+    """Return the width of each column, ignoring cells wider than the limit."""
     return [
-        _width_of([display_width(text) for _, text in column], most) for column in zip(*rows, strict=True)
+        _width_of([display_width(text) for _, text in column], max_width)
+        for column in zip(*rows, strict=True)
     ]
 
 
-def _width_of(lengths: Sequence[int], most: int) -> int:
-    widest = max((length for length in lengths if length <= most), default=most)
-    return widest or min(max(lengths), most)
+def _width_of(lengths: Sequence[int], max_width: int) -> int:
+    widest = max((length for length in lengths if length <= max_width), default=max_width)
+    return widest or min(max(lengths), max_width)
 
 
 def _total(widths: Sequence[int]) -> int:
-    shown = [width for width in widths if width]
-    return sum(shown) + COLUMN_GAP * (len(shown) - 1)
+    visible = [width for width in widths if width]
+    return sum(visible) + COLUMN_GAP * (len(visible) - 1)
 
 
-def _cut(cell: Cell, width: int) -> Cell:
+def _truncate(cell: Cell, width: int) -> Cell:
     return cell[0], truncate_end(cell[1], width)

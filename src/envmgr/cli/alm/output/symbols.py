@@ -1,4 +1,4 @@
-"""The signs that stand for states: shapes where the terminal shows them, words in plain ASCII everywhere else."""
+"""Symbols for statuses: Unicode on a capable terminal, ASCII words elsewhere."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
 
 @frozen
 class Symbols:
-    """Signs by state, and the few others that tables need."""
+    """Symbols by status, and those of tables."""
 
     states: Mapping[str, str]
     arrow: str
     differs: str
     nothing: str
     cut: str
-    """What stands, one column wide, where a text was cut."""
+    """The mark of a truncated text, one column wide."""
 
     def state(self, status: str) -> str:
-        """Return the sign of a state; one that is not known is spelled out."""
+        """Return the symbol of a status; an unknown status is returned unchanged."""
         return self.states.get(status, status)
 
 
@@ -62,11 +62,11 @@ _COLOURS = {
 
 
 def colour(status: str) -> str:
-    """Return the kind that a state is painted as."""
+    """Return the colour of a status."""
     return _COLOURS.get(status, "dim")
 
 
 def symbols_for(style: Style) -> Symbols:
-    """Return what standard output can show: shapes need a terminal with colours, and an encoding that has them."""
+    """Return the symbols for standard output: Unicode requires colours and UTF-8."""
     encoding = (getattr(sys.stdout, "encoding", "") or "").lower().replace("-", "").replace("_", "")
     return UNICODE_SYMBOLS if style.colour and encoding == "utf8" else ASCII_SYMBOLS

@@ -1,4 +1,4 @@
-"""What screens about the server share: facts with their labels, notes, and text that cannot harm a terminal."""
+"""Text output: labelled values, sections, notes, escaping of control characters."""
 
 from __future__ import annotations
 
@@ -15,45 +15,44 @@ if TYPE_CHECKING:
     from envmgr.cli.options import Options
     from envmgr.cli.output.style import Style
 
-COMMIT = 10
-"""How much of a commit tells it apart."""
+DISPLAYED_COMMIT_LENGTH = 10
 
 
 def escape_line(text: str) -> str:
-    """Spell on one line what somebody wrote: nothing in it moves the cursor or hides anything."""
+    """Return user text on one line, without control characters."""
     joined = " ".join(text.split())
     return joined if joined.isprintable() else "".join(c if c.isprintable() else "?" for c in joined)
 
 
 def escape_text(text: str) -> str:
-    """Spell what somebody wrote, line by line; nothing in it moves the cursor or hides anything."""
+    """Return user text without control characters, preserving its lines."""
     return "\n".join(escape_line(line) for line in text.strip().splitlines())
 
 
 def key_values(pairs: Iterable[tuple[str, str]], style: Style, width: int, indent: int = 2) -> Iterator[str]:
-    """Lay out labels and what is behind them; those that say nothing are left out."""
-    said = [(label, text) for label, text in pairs if text]
-    room = indent + max((display_width(label) for label, _ in said), default=0) + COLUMN_GAP
-    for label, text in said:
-        pad = " " * (room - indent - display_width(label))
-        yield f"{' ' * indent}{style.paint('dim', label)}{pad}{fill(text, width, room, room)}"
+    """Yield aligned lines of labels and values; empty values are omitted."""
+    present = [(label, text) for label, text in pairs if text]
+    text_column = indent + max((display_width(label) for label, _ in present), default=0) + COLUMN_GAP
+    for label, text in present:
+        pad = " " * (text_column - indent - display_width(label))
+        yield f"{' ' * indent}{style.paint('dim', label)}{pad}{fill(text, width, text_column, text_column)}"
 
 
 def section(title: str, lines: Iterable[str], style: Style) -> Iterator[str]:
-    """Set lines below a title; without lines there is no title either."""
-    found = [*lines]
-    if found:
+    """Yield lines below a title; without lines yield nothing."""
+    content = [*lines]
+    if content:
         yield ""
         yield style.paint("bold", title)
-        yield from (f"  {line}" for line in found)
+        yield from (f"  {line}" for line in content)
 
 
 def note(options: Options, text: str) -> None:
-    """Say on stderr, whatever stdout goes to, what a screen leaves out."""
+    """Print a note to stderr, unless `--quiet` or `--json` is set."""
     if not options.quiet and not options.json:
         sys.stderr.write(f"{fill(text, width_of(STDERR))}\n")
 
 
-def print_truncation_note(options: Options, shown: str) -> None:
-    """Say that a list goes on behind what is shown of it, and how to see that."""
-    note(options, f"{shown}; `--limit N` shows more, `--limit 0` all")
+def print_truncation_note(options: Options, label: str) -> None:
+    """Print that a list is truncated, and how to show more."""
+    note(options, f"{label}; use `--limit N` for more, `--limit 0` for all")

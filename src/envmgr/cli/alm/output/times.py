@@ -1,67 +1,67 @@
-"""Times as people read them: how long ago, and when."""
+"""Formatting of times and ages."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 
-_STEPS = (
+_AGE_UNITS = (
     (60, 1, "s"),
     (60 * 60, 60, "m"),
     (48 * 3_600, 3_600, "h"),
     (60 * 86_400, 86_400, "d"),
     (2 * 365 * 86_400, 30 * 86_400, "mo"),
 )
-_YEAR = 365 * 86_400
-_SOON = 48 * 3_600
+_YEAR_SECONDS = 365 * 86_400
+_SOON_SECONDS = 48 * 3_600
 
 
 def age(seconds: float) -> str:
-    """Spell an age in the unit that suits it: 45s, 12m, 36h, 40d, 8mo, 3y."""
-    whole = max(int(seconds), 0)
-    for below, unit, letter in _STEPS:
-        if whole < below:
-            return f"{whole // unit}{letter}"
-    return f"{whole // _YEAR}y"
+    """Format an age in a suitable unit: 45s, 12m, 36h, 40d, 8mo, 3y."""
+    total = max(int(seconds), 0)
+    for below, unit, letter in _AGE_UNITS:
+        if total < below:
+            return f"{total // unit}{letter}"
+    return f"{total // _YEAR_SECONDS}y"
 
 
-def since(moment: str, now: float) -> str:
-    """Spell how long ago a moment (RFC 3339) was; nothing for what is no moment."""
-    at = _read(moment)
+def since(timestamp: str, now: float) -> str:
+    """Format the age of a timestamp (RFC 3339); empty if it is invalid."""
+    at = _parse(timestamp)
     return "" if at is None else age(now - at.timestamp())
 
 
-def end(moment: str, now: float) -> str:
-    """Spell when something ends: how soon, if that is within two days, else the day; nothing for what is no moment."""
-    at = _read(moment)
+def end(timestamp: str, now: float) -> str:
+    """Format an expiry: the remaining time within two days, else the date; empty if it is invalid."""
+    at = _parse(timestamp)
     if at is None:
         return ""
     left = at.timestamp() - now
     if left <= 0:
         return "expired"
-    return f"in {age(left)}" if left < _SOON else _spelled(at)[:10]
+    return f"in {age(left)}" if left < _SOON_SECONDS else _format(at)[:10]
 
 
-def when(moment: str) -> str:
-    """Spell a moment (RFC 3339) to the second, in UTC."""
-    at = _read(moment)
-    return moment if at is None else _spelled(at)
+def when(timestamp: str) -> str:
+    """Format a timestamp (RFC 3339) to the second, in UTC."""
+    at = _parse(timestamp)
+    return timestamp if at is None else _format(at)
 
 
 def when_ms(milliseconds: int) -> str:
-    """Spell a moment given in milliseconds since 1970, in UTC."""
+    """Format milliseconds since 1970, in UTC."""
     try:
-        return _spelled(datetime.fromtimestamp(milliseconds / 1000, UTC))
+        return _format(datetime.fromtimestamp(milliseconds / 1000, UTC))
     except (ValueError, OverflowError, OSError):
         return str(milliseconds)
 
 
-def _read(moment: str) -> datetime | None:
+def _parse(timestamp: str) -> datetime | None:
     try:
-        at = datetime.fromisoformat(moment)
+        at = datetime.fromisoformat(timestamp)
     except ValueError:
         return None
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
-def _spelled(at: datetime) -> str:
+def _format(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
