@@ -5,7 +5,9 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 
 from envmgr.server.app import module as app_module
-from envmgr.server.contracts.ports import DeletionHold
+from envmgr.server.contracts import workflows
+from envmgr.server.contracts.ports.deployments import DeletionHold
+from envmgr.server.contracts.ports.versions import ToolQuery
 from envmgr.server.kit.common.context import SCOPES_BY_ROLE, Idempotency, Principal, RequestContext
 from envmgr.server.kit.common.problems import NotFound
 from envmgr.server.kit.messaging.outbox import Outbox
@@ -76,5 +78,41 @@ class Standing:
 
 
 def app_service(opened_database, versions=None, deployments=None):
-    """Make an app service among stand-ins."""
-    return app_module.make(opened_database, versions or NoVersions(), deployments or Standing())
+    """Make an app service with the workflows that its routes have, among stand-ins."""
+    return Apps(app_module.make(opened_database), versions or NoVersions(), deployments or Standing())
+
+
+class Apps:
+    """An app service whose apps are created and deleted as its routes do it."""
+
+    def __init__(self, service, versions, deployments):
+        self.service = service
+        self.versions = versions
+        self.deployments = deployments
+
+    def __getattr__(self, name):
+        return getattr(self.service, name)
+
+    async def create(self, context, new):
+        return await workflows.create_app(self.service, self.versions, context, new)
+
+    async def delete(self, context, ref, *, force):
+        await workflows.delete_app(self.service, self.deployments, context, ref, force=force)
+
+
+class Versions:
+    """A version service whose versions are deleted, and usage is found, as its routes do it."""
+
+    def __init__(self, service, deployments):
+        self.service = service
+        self.deployments = deployments
+
+    def __getattr__(self, name):
+        return getattr(self.service, name)
+
+    async def delete(self, context, version_id):
+        await workflows.delete_version(self.service, self.deployments, context, version_id)
+
+    async def usage(self, context, tool, spec, environment, paging):
+        query = ToolQuery(tool, spec, environment)
+        return await workflows.find_usage(self.service, self.deployments, context, query, paging)

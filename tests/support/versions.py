@@ -12,7 +12,7 @@ from envmgr.server.kit.common.events import EventEnvelope
 from envmgr.server.kit.common.preconditions import require_app_access
 from envmgr.server.kit.common.problems import NotFound
 from envmgr.server.version import module as version_module
-from support.services import Standing, opened
+from support.services import Standing, Versions, opened
 
 AT = "2026-01-02T03:04:05.678Z"
 _numbers = count(1)
@@ -55,8 +55,9 @@ def built_with(*pins, **said):
 async def versions_of(directory, *apps, deployments=None):
     """Give a version service among stand-ins, its database and its module."""
     async with opened(directory, version_module) as database:
-        service = version_module.make(database, FewApps(*apps), deployments or Standing())
-        yield service, database, version_module.module(database, service)
+        around = deployments or Standing()
+        service = version_module.make(database, FewApps(*apps))
+        yield Versions(service, around), database, version_module.module(database, service, around)
 
 
 def event(type_, sequence, data, *, subject="", source="deployment"):

@@ -55,9 +55,9 @@ if TYPE_CHECKING:
 
     from litestar import Response
 
-    from envmgr.server.audit.service.audit_service import AuditService
-    from envmgr.server.contracts.ports import Deployments, Versions
-    from envmgr.server.gateway.service.facade import Gateway
+    from envmgr.server.contracts.ports.audit import Audit
+    from envmgr.server.contracts.ports.identity import Identity
+    from envmgr.server.contracts.ports.worker import EventWorker
     from envmgr.server.kit.config.data_dir import DataDirectory
     from envmgr.server.kit.config.settings import Settings
     from envmgr.server.kit.db.sql import Database
@@ -68,7 +68,6 @@ if TYPE_CHECKING:
     from envmgr.server.kit.runtime.service_module import ServiceModule
     from envmgr.server.kit.telemetry.logs import Log
     from envmgr.server.kit.telemetry.tracing import Tracing
-    from envmgr.server.worker.service.worker import Worker
 
 SERVICES = (app_module, version_module, deployment_module, audit_module, gateway_module, worker_module)
 OPENAPI_PATH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "openapi.json")
@@ -102,9 +101,9 @@ class Services:
     databases: Mapping[str, Database]
     modules: Sequence[ServiceModule]
     bus: Bus
-    worker: Worker
-    audit: AuditService
-    gateway: Gateway
+    worker: EventWorker
+    audit: Audit
+    gateway: Identity
 
     def dead_letters(self, service: str) -> DeadLetters:
         """Return a service's dead letters."""
@@ -136,7 +135,7 @@ class EmbeddedServer:
         self.application = RequestMiddleware(
             cast("Application", create_router([*_routes(services.modules), *_system_routes(self._health)])),
             services.gateway.authenticator,
-            AccessLog(log, metrics, services.gateway.refusals),
+            AccessLog(log, metrics, services.gateway.denials),
             require_if_match=settings.require_if_match,
             allowed_origins=settings.allowed_origins,
             trusted_proxies=settings.trusted_proxies,
@@ -245,14 +244,9 @@ def build_services(
         for service in SERVICES
     }
     bus = tracing.bus(InProcessBus()) if tracing else InProcessBus()
-    later_versions, later_deployments = _LazyProxy(), _LazyProxy()
-    apps = app_module.make(
-        databases["app"], cast("Versions", later_versions), cast("Deployments", later_deployments)
-    )
-    versions = version_module.make(databases["version"], apps, cast("Deployments", later_deployments))
+    apps = app_module.make(databases["app"])
+    versions = version_module.make(databases["version"], apps)
     deployments = deployment_module.make(databases["deployment"], versions, apps)
-    later_versions.set_target(versions)
-    later_deployments.set_target(deployments)
     keys = keyring(
         secret=settings.jwt_secret,
         private_key=settings.jwt_private_key,
@@ -263,8 +257,8 @@ def build_services(
     audit = audit_module.make(databases["audit"], audit_module.private_key(data.file("audit.key")))
     worker = worker_module.make(databases["worker"], bus, log, metrics)
     modules = [
-        app_module.module(databases["app"], apps),
-        version_module.module(databases["version"], versions),
+        app_module.module(databases["app"], apps, versions, deployments),
+        version_module.module(databases["version"], versions, deployments),
         deployment_module.module(databases["deployment"], deployments),
         audit_module.module(databases["audit"], audit),
         gateway_module.module(databases["gateway"], gateway),
@@ -281,18 +275,6 @@ class _StubService:
         return self
 
 
-class _LazyProxy:
-    """Stands for a service that needs others which need it; is it from `bind` on."""
-
-    def set_target(self, service: object) -> None:
-        self._service = service
-
-    def __getattr__(self, name: str) -> object:
-        found = getattr(self.__dict__["_service"], name)
-        setattr(self, name, found)
-        return found
-
-
 def _system_routes(health: Health) -> list[Any]:
     with open(OPENAPI_PATH, "rb") as file:
         described = file.read()
@@ -302,8 +284,15 @@ def _system_routes(health: Health) -> list[Any]:
 def openapi_document() -> bytes:
     """Describe the API of all services: what `openapi.json` holds."""
     nobody: Any = _StubService()
-    faces = (app_api, version_api, deployment_api, audit_api, gateway_api, health_kit)
-    handlers = [handler for face in faces for handler in face.routes(nobody)]
+    handlers = [
+        *app_api.routes(nobody, nobody, nobody),
+        *version_api.routes(nobody, nobody),
+        *(
+            handler
+            for api in (deployment_api, audit_api, gateway_api, health_kit)
+            for handler in api.routes(nobody)
+        ),
+    ]
     return openapi.serialize(openapi.build([*handlers, *openapi.routes(b"")], headers.API_VERSION.decode()))
 
 
@@ -351,5 +340,5 @@ async def _audit_gauges(services: Services, metrics: Metrics) -> None:
     )
 
 
-async def _event_gauges(worker: Worker, metrics: Metrics) -> None:
+async def _event_gauges(worker: EventWorker, metrics: Metrics) -> None:
     metrics.set_gauge("alm_events", "Events so far, each counted once.", "type", await worker.event_counts())

@@ -41,7 +41,7 @@ from envmgr.server.version import module as version_module
 from support.deploying import KnownVersions, version
 from support.gate import HERE, PASSWORD, RING
 from support.runners import Captured, CapturingDatabase, InterleavingDatabase, sqlite_database
-from support.services import Standing, app_service, call
+from support.services import Standing, Versions, app_service, call
 from support.versions import FewApps, built_with
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def keyed():
 
 
 def versions(database):
-    return version_module.make(database, FewApps("shop"), Standing())
+    return Versions(version_module.make(database, FewApps("shop")), Standing())
 
 
 def deployments(database):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from litestar import Response, delete, get, patch, post, put
 from litestar.params import JSONBody, Parameter
 
+from envmgr.server.contracts import workflows
 from envmgr.server.contracts.fields import AppName
 from envmgr.server.contracts.requests import AppCreate, AppPatch, AppPut
 from envmgr.server.contracts.resources import App
@@ -23,7 +24,9 @@ from envmgr.server.kit.http.requests import (
 from envmgr.server.kit.http.responses import page_response, resource_response, result_response
 
 if TYPE_CHECKING:
-    from envmgr.server.contracts.ports import Apps
+    from envmgr.server.contracts.ports.apps import Apps
+    from envmgr.server.contracts.ports.deployments import Deployments
+    from envmgr.server.contracts.ports.versions import Versions
 
 Ref = Annotated[
     str,
@@ -41,7 +44,7 @@ _READ_OPTIONS: dict[str, Any] = {"tags": ["apps"], "opt": {"scope": "apps:read"}
 _WRITE_OPTIONS: dict[str, Any] = {"tags": ["apps"], "opt": {"scope": "apps:write"}}
 
 
-def routes(apps: Apps) -> list[Any]:
+def routes(apps: Apps, versions: Versions, deployments: Deployments) -> list[Any]:
     """Make the handlers."""
 
     @post(
@@ -52,7 +55,7 @@ def routes(apps: Apps) -> list[Any]:
         **_WRITE_OPTIONS,
     )
     async def create(request: HttpRequest, data: JSONBody[AppCreate]) -> Response[App]:
-        answer = await apps.create(await idempotent_context(request), data)
+        answer = await workflows.create_app(apps, versions, await idempotent_context(request), data)
         return result_response(answer, f"/apps/{answer.value.id}", etag_of(answer.value))
 
     @get(
@@ -112,6 +115,6 @@ def routes(apps: Apps) -> list[Any]:
     )
     async def remove(request: HttpRequest, app: Ref, force: Force = False) -> None:
         require_known_params(request, "force")
-        await apps.delete(request_context(request), app, force=force)
+        await workflows.delete_app(apps, deployments, request_context(request), app, force=force)
 
     return [create, listing, show, replace, change, remove]

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from msgspec import UNSET
 
 from envmgr.server.contracts.events.app import AppCreated, AppDeleted, AppUpdated
-from envmgr.server.contracts.problems import AppInUse
 from envmgr.server.contracts.requests import AppPut
 from envmgr.server.kit.common.events import DomainEvent
 from envmgr.server.kit.common.problems import AlreadyExists
@@ -22,13 +21,6 @@ if TYPE_CHECKING:
 def name_taken(name: str) -> AlreadyExists:
     """Say that another app has a name."""
     return AlreadyExists(f"there is an app named {name!r} already", name=name)
-
-
-def in_use(app: App, places: int) -> AppInUse:
-    """Say why an app cannot be deleted."""
-    return AppInUse(
-        f"versions of {app.name} stand in {places} environment(s): retire them first, or delete with ?force=true"
-    )
 
 
 def merged(app: App, change: AppPatch) -> AppPut:

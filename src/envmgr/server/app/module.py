@@ -13,7 +13,9 @@ from envmgr.server.kit.messaging.outbox import Outbox
 from envmgr.server.kit.runtime.service_module import ServiceModule, cleanup_job
 
 if TYPE_CHECKING:
-    from envmgr.server.contracts.ports import Apps, Deployments, Versions
+    from envmgr.server.contracts.ports.apps import Apps
+    from envmgr.server.contracts.ports.deployments import Deployments
+    from envmgr.server.contracts.ports.versions import Versions
     from envmgr.server.kit.db.sql import Database
 
 NAME = "app"
@@ -21,16 +23,16 @@ MIGRATIONS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "migration
 __all__ = ["HEAD", "MIGRATIONS", "NAME", "make", "module"]
 
 
-def make(database: Database, versions: Versions, deployments: Deployments) -> AppService:
+def make(database: Database) -> AppService:
     """Make the service."""
-    return AppService(database, versions, deployments)
+    return AppService(database)
 
 
-def module(database: Database, apps: Apps) -> ServiceModule:
+def module(database: Database, apps: Apps, versions: Versions, deployments: Deployments) -> ServiceModule:
     """Make what runs it."""
     return ServiceModule(
         name=NAME,
-        routes=routes(apps),
+        routes=routes(apps, versions, deployments),
         outbox=Outbox(database, NAME),
         dead_letters=DeadLetters(database, NAME),
         jobs=[cleanup_job(NAME, database)],

@@ -4,54 +4,38 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import msgspec
-from msgspec import UNSET
-
 from envmgr.server.app import domain, store
-from envmgr.server.contracts.deletion import rollback_on_error
-from envmgr.server.contracts.requests import AppPut, VersionPut
 from envmgr.server.contracts.resources import App
 from envmgr.server.kit.common.preconditions import etag_of, require_app_access, require_match
-from envmgr.server.kit.common.problems import Conflict, Forbidden, NotFound
-from envmgr.server.kit.common.results import Result
+from envmgr.server.kit.common.problems import Conflict, NotFound
 from envmgr.server.kit.db.idempotency import idempotent, replace_response
 from envmgr.server.kit.db.sql import UniqueViolation
 
 if TYPE_CHECKING:
-    from envmgr.server.contracts.ports import Deployments, Versions
-    from envmgr.server.contracts.requests import AppCreate, AppPatch
+    from envmgr.server.contracts.requests import AppCreate, AppPatch, AppPut
     from envmgr.server.kit.common.context import RequestContext
     from envmgr.server.kit.common.pages import Page, PageRequest
+    from envmgr.server.kit.common.results import Result
     from envmgr.server.kit.db.sql import Database, Reader, Transaction
 
 
 class AppService:
     """Apps, in this process (implements `contracts.ports.Apps`)."""
 
-    def __init__(self, database: Database, versions: Versions, deployments: Deployments) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._versions = versions
-        self._deployments = deployments
 
     async def create(self, context: RequestContext, new: AppCreate) -> Result[App]:
-        """Register an app, and its first version where one is named.
-
-        The version is registered second: repeating the request with the same Idempotency-Key after a failure
-        between the two goes on where it stopped; once both are there, it answers the same again and does nothing.
-        """
+        """Create an app; its first version is registered by `workflows.create_app`."""
         require_app_access(context, new.name)
-        if new.version is not UNSET and "versions:write" not in context.principal.scopes:
-            raise Forbidden("your credential may not register versions (versions:write)")
-        answer = await self._database.write(
+        return await self._database.write(
             idempotent(context, App, lambda transaction: _create(transaction, context, new))
         )
-        if new.version is UNSET or answer.value.version is not UNSET:
-            return answer
-        inner = msgspec.structs.replace(context, idempotency=None)
-        version = await self._versions.upsert(inner, str(answer.value.id), new.version, VersionPut())
-        whole = msgspec.structs.replace(answer.value, version=version.value)
-        await self._database.write(lambda transaction: replace_response(transaction, context, whole))
-        return Result(whole, created=answer.created, replayed=answer.replayed)
+
+    async def complete_creation(self, context: RequestContext, app: App) -> None:
+        """Replace the stored response to the context's Idempotency-Key, now that `app.version` is registered."""
+        require_app_access(context, app.name)
+        await self._database.write(lambda transaction: replace_response(transaction, context, app))
 
     async def get(self, context: RequestContext, ref: str) -> App:
         """Return an app."""
@@ -74,15 +58,9 @@ class AppService:
 
         return await self._database.write(unit)
 
-    async def delete(self, context: RequestContext, ref: str, *, force: bool) -> None:
-        """Remove an app; one with deployed versions only by force."""
-        app = await self.get(context, ref)
-        require_match(context, etag_of(app))
-        leave = await self._deployments.begin_deletion(context, app_id=app.id, force=force)
-        if leave.hold_id is None:
-            raise domain.in_use(app, leave.active_placements)
-        async with rollback_on_error(self._deployments, context, leave):
-            await self._database.write(lambda transaction: _delete(transaction, context, ref, app.id))
+    async def delete(self, context: RequestContext, ref: str, app_id: int) -> None:
+        """Delete the app `app_id`, if `ref` still names it; call under a deletion hold."""
+        await self._database.write(lambda transaction: _delete(transaction, context, ref, app_id))
 
 
 def _get(reader: Reader, context: RequestContext, ref: str) -> App:

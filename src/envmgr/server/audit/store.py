@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -10,7 +9,7 @@ from sqlalchemy import Column, Index, Integer, MetaData, Table, bindparam, case,
 
 from envmgr.server.audit.domain.log_model import Head, sequence_conflict
 from envmgr.server.contracts.fields import MAX_SAFE_INTEGER
-from envmgr.server.contracts.resources import AuditEntry, Checkpoint
+from envmgr.server.contracts.resources import AuditEntry, Checkpoint, LogStats
 from envmgr.server.kit.db.constructs import bind_columns, insert_rows, rows_of, upsert
 from envmgr.server.kit.db.pagination import PagedQuery
 from envmgr.server.kit.db.schema import CLUSTERED, Id, Text, Timestamp
@@ -133,16 +132,6 @@ _CHECKPOINTS = PagedQuery(
 )
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(dict[str, object]).decode
-
-
-@dataclass(frozen=True, slots=True)
-class LogStats:
-    """How the log is: its length, how much of it is signed, and of each source, what never came and what was taken."""
-
-    last_seq: int
-    signed_seq: int
-    missing: dict[str, int]
-    recorded: dict[str, int]
 
 
 def origin(reader: Reader) -> str:

@@ -279,3 +279,12 @@ class Checkpoint(Struct, frozen=True, kw_only=True):
     previous: str
     public_key: str
     signature: str
+
+
+class LogStats(Struct, frozen=True):
+    """Statistics of the audit log: entries, signed entries, and missing and recorded events by source."""
+
+    last_seq: int
+    signed_seq: int
+    missing: dict[str, int]
+    recorded: dict[str, int]

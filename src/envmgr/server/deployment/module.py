@@ -14,7 +14,9 @@ from envmgr.server.kit.messaging.outbox import Outbox
 from envmgr.server.kit.runtime.service_module import ServiceModule, cleanup_job
 
 if TYPE_CHECKING:
-    from envmgr.server.contracts.ports import Apps, Deployments, Versions
+    from envmgr.server.contracts.ports.apps import Apps
+    from envmgr.server.contracts.ports.deployments import Deployments
+    from envmgr.server.contracts.ports.versions import Versions
     from envmgr.server.kit.db.sql import Database
 
 NAME = "deployment"

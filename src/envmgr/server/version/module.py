@@ -14,7 +14,9 @@ from envmgr.server.version.service.version_service import VersionService
 from envmgr.server.version.store.version_rows import HEAD
 
 if TYPE_CHECKING:
-    from envmgr.server.contracts.ports import Apps, Deployments, Versions
+    from envmgr.server.contracts.ports.apps import Apps
+    from envmgr.server.contracts.ports.deployments import Deployments
+    from envmgr.server.contracts.ports.versions import Versions
     from envmgr.server.kit.db.sql import Database
 
 NAME = "version"
@@ -22,17 +24,17 @@ MIGRATIONS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "migration
 __all__ = ["HEAD", "MIGRATIONS", "NAME", "make", "module"]
 
 
-def make(database: Database, apps: Apps, deployments: Deployments) -> VersionService:
+def make(database: Database, apps: Apps) -> VersionService:
     """Make the service."""
-    return VersionService(database, apps, deployments)
+    return VersionService(database, apps)
 
 
-def module(database: Database, versions: Versions) -> ServiceModule:
+def module(database: Database, versions: Versions, deployments: Deployments) -> ServiceModule:
     """Make what runs it."""
     dead_letters = DeadLetters(database, NAME)
     return ServiceModule(
         name=NAME,
-        routes=routes(versions),
+        routes=routes(versions, deployments),
         outbox=Outbox(database, NAME),
         dead_letters=dead_letters,
         subscriptions=subscriptions(database, dead_letters),

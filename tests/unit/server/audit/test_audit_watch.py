@@ -8,7 +8,7 @@ import pytest
 
 from envmgr.server.audit import module as audit_module
 from envmgr.server.audit.service.truncation_check import TruncationCheck, find_truncations
-from envmgr.server.audit.store import LogStats
+from envmgr.server.contracts.resources import LogStats
 from envmgr.server.kit.common.problems import ServiceUnavailable
 from support.auditlog import KEY, event, events
 from support.services import opened

@@ -14,7 +14,7 @@ from envmgr.server.kit.messaging.outbox import Outbox
 from envmgr.server.version import event_handlers
 from envmgr.server.version import module as version_module
 from envmgr.server.version.store import consumer_offset
-from support.services import Standing, call, opened, told
+from support.services import Standing, app_service, call, opened, told
 from support.versions import app_data, built_with, deliver, event, lock, stands, versions_of
 
 LATER = "2027-01-02T03:04:05.678Z"
@@ -204,10 +204,10 @@ def test_over_the_bus_the_app_service_and_this_one_agree(tmp_path):
 
     async def whole():
         async with opened(tmp_path, app_module) as apps_db, opened(tmp_path, version_module) as versions_db:
-            apps = app_module.make(apps_db, None, Standing())
-            versions = version_module.make(versions_db, apps, Standing())
+            apps = app_service(apps_db)
+            versions = version_module.make(versions_db, apps)
             bus = InProcessBus()
-            for subscription in version_module.module(versions_db, versions).subscriptions:
+            for subscription in version_module.module(versions_db, versions, Standing()).subscriptions:
                 bus.subscribe(subscription)
             shop = (await apps.create(call(), AppCreate(name="shop"))).value
             version = (await versions.upsert(call(), "shop", "1.0", VersionPut())).value

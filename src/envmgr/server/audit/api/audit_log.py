@@ -35,7 +35,7 @@ from envmgr.server.kit.http.responses import page_response, resource_response, r
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-    from envmgr.server.contracts.ports import Audit
+    from envmgr.server.contracts.ports.audit import Audit
     from envmgr.server.kit.common.context import Principal, RequestContext
 
 DEFAULT_ENTRY_LIMIT = 100

@@ -19,7 +19,7 @@ from envmgr.server.kit.db.idempotency import idempotent
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
-    from envmgr.server.contracts.resources import AuditEntry
+    from envmgr.server.contracts.resources import AuditEntry, LogStats
     from envmgr.server.kit.common.context import RequestContext
     from envmgr.server.kit.common.events import EventEnvelope
     from envmgr.server.kit.common.pages import Page, PageRequest
@@ -114,7 +114,7 @@ class AuditService:
         """Sign where the chain stands, if anything came since it was last signed."""
         await self._database.write(self._sign)
 
-    async def stats(self) -> store.LogStats:
+    async def stats(self) -> LogStats:
         """Tell how the log is."""
         return await self._database.read_inline(store.stats)
 

@@ -14,8 +14,8 @@ from envmgr.server.kit.common.problems import ServiceUnavailable
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from envmgr.server.audit.service.audit_service import AuditService
-    from envmgr.server.audit.store import LogStats
+    from envmgr.server.contracts.ports.audit import Audit
+    from envmgr.server.contracts.resources import LogStats
     from envmgr.server.kit.messaging.dead_letters import DeadLetters
     from envmgr.server.kit.messaging.outbox import Outbox
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class TruncationCheck:
     """Compares the log with itself, and with the outboxes of those it hears of."""
 
-    def __init__(self, audit: AuditService, dead_letters: DeadLetters, outboxes: Sequence[Outbox]) -> None:
+    def __init__(self, audit: Audit, dead_letters: DeadLetters, outboxes: Sequence[Outbox]) -> None:
         self._audit = audit
         self._dead_letters = dead_letters
         self._outboxes = outboxes

@@ -25,7 +25,7 @@ from envmgr.server.kit.http.requests import (
 from envmgr.server.kit.http.responses import page_response, resource_response, result_response
 
 if TYPE_CHECKING:
-    from envmgr.server.contracts.ports import Deployments
+    from envmgr.server.contracts.ports.deployments import Deployments
 
 DeploymentId = Annotated[int, Parameter(ge=1, le=MAX_SAFE_INTEGER, description="A deployment's id.")]
 AppFilter = Annotated[

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from envmgr.server.contracts.ports import DeletionHold
+from envmgr.server.contracts.ports.deployments import DeletionHold
 from envmgr.server.contracts.resources import Deployment, Environment, StatusEntry
 from envmgr.server.deployment.domain import deployment_model, environment_rules
 from envmgr.server.deployment.service import environments, transitions
@@ -19,9 +19,8 @@ from envmgr.server.kit.db.idempotency import idempotent
 from envmgr.server.kit.messaging.outbox import latest_sequence
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from envmgr.server.contracts.ports import Apps, Versions
+    from envmgr.server.contracts.ports.apps import Apps
+    from envmgr.server.contracts.ports.versions import Versions
     from envmgr.server.contracts.requests import (
         DeploymentCreate,
         EnvironmentCreate,
@@ -211,10 +210,6 @@ class DeploymentService:
     async def latest_sequence(self, context: RequestContext) -> int:  # noqa: ARG002 - a number, whatever the caller may see
         """Return the number of the newest event that was told."""
         return await self._database.read_inline(latest_sequence)
-
-    async def active_counts(self) -> Mapping[str, int]:
-        """Count the deployments that are on their way, by status."""
-        return await self._database.read(deployment_rows.count_active)
 
 
 def _get(reader: Reader, context: RequestContext, deployment_id: int) -> DeploymentRecord:

@@ -17,8 +17,6 @@ from envmgr.server.kit.db.schema import Timestamp
 from envmgr.server.kit.db.sql import Statement
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from envmgr.server.contracts.resources import Status
     from envmgr.server.deployment.domain.deployment_model import DeploymentRequest
     from envmgr.server.kit.common.pages import Page, PageRequest
@@ -78,9 +76,6 @@ _RENAME = Statement(
 )
 _ANY_IN = Statement(
     select(deployment.c.id).where(deployment.c.environment == bindparam("environment")).limit(1)
-)
-_COUNT_ACTIVE = Statement(
-    select(deployment.c.status, func.count()).where(IS_ACTIVE).group_by(deployment.c.status)
 )
 _INSERT_STATUS_ENTRY = Statement(
     insert(status_entry).values(
@@ -227,11 +222,6 @@ def rename(transaction: Transaction, app_id: int, name: str) -> None:
 def has_any_in(reader: Reader, environment_name: str) -> bool:
     """Say whether anything was ever deployed to an environment."""
     return reader.one(_ANY_IN, environment=environment_name) is not None
-
-
-def count_active(reader: Reader) -> Mapping[str, int]:
-    """Count the deployments on their way, by status."""
-    return {str(status): int(count) for status, count in reader.all(_COUNT_ACTIVE)}
 
 
 def add_status_entry(

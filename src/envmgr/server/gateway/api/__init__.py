@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 from envmgr.server.gateway.api import api_keys, sessions, token_exchange, users
 
 if TYPE_CHECKING:
-    from envmgr.server.gateway.service.facade import Gateway
+    from envmgr.server.contracts.ports.identity import Identity
 
 
-def routes(gateway: Gateway) -> list[Any]:
+def routes(identity: Identity) -> list[Any]:
     """Make the handlers."""
     return [
-        *sessions.routes(gateway.sessions, gateway.keyring),
-        *api_keys.routes(gateway.keys),
-        *token_exchange.routes(gateway.bindings, gateway.exchange),
-        *users.routes(gateway.users),
+        *sessions.routes(identity.sessions),
+        *api_keys.routes(identity.keys),
+        *token_exchange.routes(identity.bindings, identity.exchange),
+        *users.routes(identity.users),
     ]

@@ -23,7 +23,7 @@ from envmgr.server.kit.http.requests import (
 from envmgr.server.kit.http.responses import page_response, resource_response, result_response
 
 if TYPE_CHECKING:
-    from envmgr.server.gateway.service.api_keys import KeyService
+    from envmgr.server.contracts.ports.identity import ApiKeys
 
 NameFilter = Annotated[str | None, param_from(Line, "Of this name.")]
 KeyId = Annotated[int, Parameter(ge=1, le=MAX_SAFE_INTEGER, description="The key's id.")]
@@ -31,7 +31,7 @@ Sort = Annotated[str | None, sort_param("id", "name", "created_at")]
 _SIGNED_IN: dict[str, Any] = {"tags": ["auth"], "opt": {"scope": None}}
 
 
-def routes(keys: KeyService) -> list[Any]:
+def routes(keys: ApiKeys) -> list[Any]:
     """Make the handlers."""
 
     @post(

@@ -23,8 +23,7 @@ from envmgr.server.kit.telemetry.trace_context import traceparent
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from envmgr.server.gateway.service.sessions import SessionService
-    from envmgr.server.kit.security.tokens import Keyring
+    from envmgr.server.contracts.ports.identity import Sessions
 
 _ANYBODY: dict[str, Any] = {"tags": ["auth"], "opt": {"scope": None}}
 _KNOWN: dict[str, Any] = {"tags": ["auth"], "opt": {"scope": None}}
@@ -35,7 +34,7 @@ _ENDS = "An `Idempotency-Key` is not kept: this ends the session that asks."
 _OPEN: list[dict[str, list[str]]] = [{}]
 
 
-def routes(sessions: SessionService, keyring: Keyring) -> list[Any]:
+def routes(sessions: Sessions) -> list[Any]:
     """Make the handlers."""
 
     @post(
@@ -114,8 +113,7 @@ def routes(sessions: SessionService, keyring: Keyring) -> list[Any]:
         **_ANYBODY,
     )
     async def public_keys() -> Response[PublicKeys]:
-        keys = PublicKeys(tuple(keyring.jwks()["keys"]))
-        return Response(keys, headers={"cache-control": "public, max-age=300"})
+        return Response(await sessions.public_keys(), headers={"cache-control": "public, max-age=300"})
 
     return [login, refresh, logout, change_password, me, public_keys]
 

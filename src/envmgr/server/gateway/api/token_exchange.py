@@ -30,8 +30,7 @@ from envmgr.server.kit.http.requests import (
 from envmgr.server.kit.http.responses import page_response, resource_response, result_response
 
 if TYPE_CHECKING:
-    from envmgr.server.gateway.service.oidc_bindings import BindingService
-    from envmgr.server.gateway.service.token_exchange import ExchangeService
+    from envmgr.server.contracts.ports.identity import Bindings, TokenExchange
 
 BindingId = Annotated[int, Parameter(ge=1, le=MAX_SAFE_INTEGER, description="The binding's id.")]
 IssuerFilter = Annotated[str | None, param_from(Issuer, "For tokens of this issuer.")]
@@ -59,7 +58,7 @@ class _ExchangeOperation(Operation):
         self.request_body = RequestBody(content=content, required=True)
 
 
-def routes(bindings: BindingService, exchange: ExchangeService) -> list[Any]:
+def routes(bindings: Bindings, exchange: TokenExchange) -> list[Any]:
     """Make the handlers."""
 
     @post(

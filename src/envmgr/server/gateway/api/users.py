@@ -23,7 +23,7 @@ from envmgr.server.kit.http.requests import (
 from envmgr.server.kit.http.responses import page_response, resource_response, result_response
 
 if TYPE_CHECKING:
-    from envmgr.server.gateway.service.users import UserService
+    from envmgr.server.contracts.ports.identity import Users
 
 NameFilter = Annotated[str | None, param_from(Username, "Of this name.")]
 RoleFilter = Annotated[HumanRole | None, Parameter(description="In this role.")]
@@ -40,7 +40,7 @@ Sort = Annotated[str | None, sort_param("id", "username", "created_at")]
 _ADMIN: dict[str, Any] = {"tags": ["users"], "opt": {"scope": "users:admin"}}
 
 
-def routes(users: UserService) -> list[Any]:
+def routes(users: Users) -> list[Any]:
     """Make the handlers."""
 
     @post(

@@ -32,7 +32,7 @@ class Gateway:
     keyring: Keyring
     passwords: Argon2PasswordHasher
     authenticator: Authenticator
-    refusals: SecurityEventLog
+    denials: SecurityEventLog
     sessions: SessionService
     users: UserService
     keys: KeyService

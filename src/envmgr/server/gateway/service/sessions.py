@@ -17,7 +17,7 @@ from envmgr.server.contracts.events.identity import (
     PasswordChanged,
     RefreshReused,
 )
-from envmgr.server.contracts.identity_resources import TokenPair
+from envmgr.server.contracts.identity_resources import PublicKeys, TokenPair
 from envmgr.server.contracts.problems import InvalidCredentials, RefreshTokenReused
 from envmgr.server.gateway.domain import identity_model
 from envmgr.server.gateway.store import failed_logins, sessions, users
@@ -141,6 +141,10 @@ class SessionService:
                 transaction.emit(_logged_out(transaction, session_id))
 
         await self._dependencies.authenticator.write_and_invalidate(unit)
+
+    async def public_keys(self) -> PublicKeys:
+        """Return the keys that verify access tokens."""
+        return PublicKeys(tuple(self._dependencies.keyring.jwks()["keys"]))
 
     async def change_password(
         self, context: RequestContext, client: ClientInfo, change: PasswordChange

@@ -8,7 +8,9 @@ from litestar import Response, get
 from litestar.params import Parameter
 from msgspec import UNSET
 
+from envmgr.server.contracts import workflows
 from envmgr.server.contracts.fields import EnvironmentName
+from envmgr.server.contracts.ports.versions import ToolQuery
 from envmgr.server.contracts.resources import Usage
 from envmgr.server.kit.common.pages import PageRequest
 from envmgr.server.kit.common.problems import NotFound
@@ -19,7 +21,8 @@ from envmgr.server.kit.http.requests import HttpRequest, request_context, requir
 from envmgr.server.kit.http.responses import next_link
 
 if TYPE_CHECKING:
-    from envmgr.server.contracts.ports import Versions
+    from envmgr.server.contracts.ports.deployments import Deployments
+    from envmgr.server.contracts.ports.versions import Versions
 
 _NAME = get_args(EnvironmentName)[1]
 EnvironmentFilter = Annotated[
@@ -54,13 +57,14 @@ Range = Annotated[
 _READ_OPTIONS: dict[str, Any] = {"tags": ["versions"], "opt": {"scope": "versions:read"}}
 
 
-def routes(versions: Versions) -> list[Any]:
+def routes(versions: Versions, deployments: Deployments) -> list[Any]:
     """Make the handlers."""
 
     async def answer(
         request: HttpRequest, tool: str, spec: str, environment: str | None, paging: PageRequest
     ) -> Response[Usage]:
-        found = await versions.usage(request_context(request), tool, spec, environment, paging)
+        query = ToolQuery(tool, spec, environment)
+        found = await workflows.find_usage(versions, deployments, request_context(request), query, paging)
         headers = [] if found.next is UNSET else [(b"link", next_link(request, found.next).encode())]
         return JsonResponse(found, headers=headers)
 

@@ -9,6 +9,7 @@ from litestar import Response, delete, get, patch, post, put
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody, Parameter
 
+from envmgr.server.contracts import workflows
 from envmgr.server.contracts.fields import MAX_SAFE_INTEGER, Commit, Digest, Id, Line, Tag
 from envmgr.server.contracts.requests import AppVersionCreate, VersionCreate, VersionPatch, VersionPut
 from envmgr.server.contracts.resources import LockFile, Version
@@ -27,7 +28,8 @@ from envmgr.server.version.api import usage
 from envmgr.server.version.api.tag_routes import require_exact, slash_tag_routes
 
 if TYPE_CHECKING:
-    from envmgr.server.contracts.ports import Versions
+    from envmgr.server.contracts.ports.deployments import Deployments
+    from envmgr.server.contracts.ports.versions import Versions
 
 
 Ref = Annotated[
@@ -59,9 +61,14 @@ _SENT = (404, 409, 413, 415, 422)
 _CREATED = {201: ResponseSpec(Version, generate_examples=False, description="It was not there, and now is.")}
 
 
-def routes(versions: Versions) -> list[Any]:
+def routes(versions: Versions, deployments: Deployments) -> list[Any]:
     """Make the handlers."""
-    return [*_collection(versions), *_item(versions), *_of_app(versions), *usage.routes(versions)]
+    return [
+        *_collection(versions),
+        *_item(versions, deployments),
+        *_of_app(versions),
+        *usage.routes(versions, deployments),
+    ]
 
 
 def _collection(versions: Versions) -> list[Any]:
@@ -111,7 +118,7 @@ def _collection(versions: Versions) -> list[Any]:
     return [create, listing]
 
 
-def _item(versions: Versions) -> list[Any]:
+def _item(versions: Versions, deployments: Deployments) -> list[Any]:
     @get(
         "/versions/{version_id:int}",
         operation_id="getVersion",
@@ -170,7 +177,7 @@ def _item(versions: Versions) -> list[Any]:
     )
     async def remove(request: HttpRequest, version_id: VersionId) -> None:
         require_known_params(request)
-        await versions.delete(request_context(request), version_id)
+        await workflows.delete_version(versions, deployments, request_context(request), version_id)
 
     return [show, lock, replace, change, remove]
 

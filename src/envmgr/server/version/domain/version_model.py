@@ -11,7 +11,7 @@ from msgspec import UNSET
 from envmgr.kit.audit_log.canonical_json import canonicalize
 from envmgr.lockformat.errors import UnsupportedLockFormat
 from envmgr.server.contracts.events.version import ToolchainSummary, ToolVersion
-from envmgr.server.contracts.problems import InvalidLock, VersionContentMismatch, VersionInUse
+from envmgr.server.contracts.problems import InvalidLock, VersionContentMismatch
 from envmgr.server.kit.common.events import DomainEvent
 from envmgr.server.kit.common.problems import AlreadyExists
 
@@ -104,14 +104,6 @@ def require_same_content(have: Version, content: BuildContent) -> None:
             existing_digest=have.digest,
             submitted_digest=sent,
         )
-
-
-def in_use(version: Version, active_placements: int) -> VersionInUse:
-    """Say why a version cannot be deleted."""
-    return VersionInUse(
-        f"{version.app} {version.tag} stands in {active_placements} environment(s), or is on its way there: "
-        "deploy another version first"
-    )
 
 
 def normalize_artifacts(artifacts: Iterable[Artifact]) -> tuple[Artifact, ...]:

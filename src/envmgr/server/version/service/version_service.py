@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from envmgr.server.contracts.deletion import rollback_on_error
 from envmgr.server.contracts.events.version import VersionCreated, VersionDeleted, VersionUpdated
 from envmgr.server.contracts.resources import Version
 from envmgr.server.kit.common.clock import parse_rfc3339
@@ -18,7 +17,8 @@ from envmgr.server.version.service import usage
 from envmgr.server.version.store import app_projection, consumer_offset, lock_store, version_rows
 
 if TYPE_CHECKING:
-    from envmgr.server.contracts.ports import Apps, Deployments
+    from envmgr.server.contracts.ports.apps import Apps
+    from envmgr.server.contracts.ports.versions import ToolQuery
     from envmgr.server.contracts.requests import VersionPatch, VersionPut
     from envmgr.server.contracts.resources import App, Artifact, LockedTool, LockFile, Usage
     from envmgr.server.kit.common.context import RequestContext
@@ -34,10 +34,9 @@ MAX_CONCURRENT_PARSES = 2
 class VersionService:
     """Versions, in this process (implements `contracts.ports.Versions`)."""
 
-    def __init__(self, database: Database, apps: Apps, deployments: Deployments) -> None:
+    def __init__(self, database: Database, apps: Apps) -> None:
         self._database = database
         self._apps = apps
-        self._deployments = deployments
         self._reading = asyncio.Semaphore(MAX_CONCURRENT_PARSES)
 
     async def create(self, context: RequestContext, app: str, tag: str, new: VersionPut) -> Result[Version]:
@@ -97,36 +96,25 @@ class VersionService:
         )
 
     async def delete(self, context: RequestContext, version_id: int) -> None:
-        """Remove a version that stands nowhere."""
-        version = await self.get(context, version_id)
-        require_match(context, etag_of(version))
-        leave = await self._deployments.begin_deletion(context, version_id=version_id)
-        if leave.hold_id is None:
-            raise version_model.in_use(version, leave.active_placements)
-        async with rollback_on_error(self._deployments, context, leave):
-            await self._database.write(lambda transaction: _delete(transaction, context, version_id))
+        """Delete a version; call under a deletion hold."""
+        await self._database.write(lambda transaction: _delete(transaction, context, version_id))
 
     async def usage(
-        self, context: RequestContext, tool: str, spec: str, environment: str | None, paging: PageRequest
+        self, context: RequestContext, query: ToolQuery, paging: PageRequest, up_to: int
     ) -> Usage:
-        """Tell which deployed versions a range of a tool touches, of the apps that the caller may see.
+        """Return the deployed versions locked with a tool in a range, of the apps that the caller may see.
 
-        Knows of every deployment that was answered before, or raises NotHeardYet; and NotFound for an environment
-        that is not.
+        Raise ProjectionBehind until deployment events up to the sequence `up_to` are consumed.
         """
         question = usage.UsageQuery(
-            tool=tool,
-            spec=range_matching.read(spec),
-            environment=environment,
+            tool=query.tool,
+            spec=range_matching.read(query.spec),
+            environment=query.environment,
             apps=context.principal.apps,
             limit=paging.limit,
             cursor=paging.cursor,
         )
-        if environment is not None:
-            await self._deployments.get_environment(context, environment)
-        await consumer_offset.wait_until_consumed(
-            self._database, await self._deployments.latest_sequence(context)
-        )
+        await consumer_offset.wait_until_consumed(self._database, up_to)
         return await self._database.read(lambda reader: usage.find_usage(reader, question))
 
     async def _read(self, put: VersionPut) -> version_model.VersionSubmission:

@@ -1,0 +1,34 @@
+"""The port of the worker, which relays events and runs jobs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from envmgr.server.kit.messaging.outbox import Outbox
+
+
+class EventWorker(Protocol):
+    """The worker service."""
+
+    def start(self, outboxes: Sequence[Outbox]) -> Mapping[str, Callable[[], None]]:
+        """Start relays and jobs; return, by service, the callback that wakes its relay."""
+        ...
+
+    async def drain(self, seconds: float) -> None:
+        """Relay pending events until none is left or the time is over."""
+        ...
+
+    async def stop(self) -> None:
+        """Stop relays and jobs."""
+        ...
+
+    async def event_counts(self) -> dict[str, float]:
+        """Return the number of events by type."""
+        ...
+
+    def problems(self) -> list[str]:
+        """Return a line for each relay or job loop that fails."""
+        ...
