@@ -81,9 +81,9 @@ def _installed(result: Why) -> str:
     return ", ".join(result.installed) or "none"
 
 
-def _source_row(place: str, spec: str | None, decided: bool, cwd: str) -> tuple[table.Cell, ...]:
+def _source_row(path: str, spec: str | None, decided: bool, cwd: str) -> tuple[table.Cell, ...]:
     mark = ("green", "→") if decided else ("", " ")
-    text = place if place.startswith("$") else display_path(place, cwd)
+    text = path if path.startswith("$") else display_path(path, cwd)
     return (mark, ("", spec or "-"), ("cyan" if spec else "dim", text))
 
 

@@ -64,20 +64,20 @@ class ClosableProgress:
         self._messages: set[str] = set()
         self._guard = threading.RLock()
 
-    def step(self, task: str, what: str, total: int | None = None) -> None:
+    def step(self, task: str, step: str, total: int | None = None) -> None:
         """Delegate."""
         with self._guard:
-            self._progress.step(task, what, total)
+            self._progress.step(task, step, total)
 
     def advance(self, task: str, count: int) -> None:
         """Delegate."""
         with self._guard:
             self._progress.advance(task, count)
 
-    def done(self, task: str, what: str) -> None:
+    def done(self, task: str, step: str) -> None:
         """Delegate."""
         with self._guard:
-            self._progress.done(task, what)
+            self._progress.done(task, step)
 
     def message(self, message: str) -> None:
         """Delegate, unless the message repeats."""
@@ -134,10 +134,10 @@ class ProgressBars:
         self._live: Live | None = None
         self._frame = 0
 
-    def step(self, task: str, what: str, total: int | None = None) -> None:
+    def step(self, task: str, step: str, total: int | None = None) -> None:
         """Show a task's next step with an empty bar."""
         with self._guard:
-            self._tasks[task] = _Tracked(Task(task, what, 0, total))
+            self._tasks[task] = _Tracked(Task(task, step, 0, total))
             if self._live is None and self._timer is None:
                 self._timer = threading.Timer(DISPLAY_DELAY_SECONDS, self._start_display)
                 self._timer.daemon = True
@@ -149,7 +149,7 @@ class ProgressBars:
             if task in self._tasks:
                 self._tasks[task].advance(count)
 
-    def done(self, task: str, what: str) -> None:  # noqa: ARG002 - the result is printed when all tasks are done
+    def done(self, task: str, step: str) -> None:  # noqa: ARG002 - the result is printed when all tasks are done
         """Remove the task's line; end the display with the last one."""
         with self._guard:
             self._tasks.pop(task, None)
@@ -216,17 +216,17 @@ class ProgressLog:
     def __init__(self, *, verbose: bool = False) -> None:
         self._verbose = verbose
 
-    def step(self, task: str, what: str, total: int | None = None) -> None:
+    def step(self, task: str, step: str, total: int | None = None) -> None:
         """Print a task's step."""
-        if self._verbose or not what.startswith(_QUIET_STEPS):
-            self.message(f"{task}: {what}" + (f" ({size(total)})" if total else ""))
+        if self._verbose or not step.startswith(_QUIET_STEPS):
+            self.message(f"{task}: {step}" + (f" ({size(total)})" if total else ""))
 
     def advance(self, task: str, count: int) -> None:
         """Print nothing: a log needs no percentages."""
 
-    def done(self, task: str, what: str) -> None:
+    def done(self, task: str, step: str) -> None:
         """Print the result if `--verbose` is set; the command prints all results at its end."""
-        self.debug(f"{task}: {what}")
+        self.debug(f"{task}: {step}")
 
     def message(self, message: str) -> None:
         """Print a line."""

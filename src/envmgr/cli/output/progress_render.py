@@ -24,7 +24,7 @@ class Task:
     """A task's current step: `done` of `total` bytes, if known, at `speed` bytes a second."""
 
     name: str
-    what: str
+    step: str
     done: int = 0
     total: int | None = None
     speed: float | None = None
@@ -45,7 +45,7 @@ class Task:
 @frozen
 class _Columns:
     name: int
-    what: int
+    step: int
     bar: int
     amount: int
     speed: int
@@ -61,15 +61,15 @@ def render(tasks: Sequence[Task], width: int, frame: int, style: Style) -> list[
 
 def _columns(tasks: Sequence[Task], width: int) -> _Columns:
     name = max(display_width(task.name) for task in tasks)
-    what = max(_STEP_WIDTH, *(len(task.what) for task in tasks))
+    step = max(_STEP_WIDTH, *(len(task.step) for task in tasks))
     amount = max(_AMOUNT_WIDTH, *(len(task.bytes_text) for task in tasks))
     speed = max(_SPEED_WIDTH, *(len(task.speed_text) for task in tasks))
-    free = width - len("⠋ ") - name - 1 - what - 1 - amount - 1 - speed
+    free = width - len("⠋ ") - name - 1 - step - 1 - amount - 1 - speed
     if width >= MIN_WIDTH_FOR_BARS and free - 1 >= _MIN_BAR_WIDTH:
-        return _Columns(name, what, min(free - 1, _MAX_BAR_WIDTH), amount, speed)
+        return _Columns(name, step, min(free - 1, _MAX_BAR_WIDTH), amount, speed)
     if free < 0 and name + free < _MIN_NAME_WIDTH:
         speed, free = 0, free + speed + 1
-    return _Columns(max(min(name, name + free), 1), what, 0, amount, speed)
+    return _Columns(max(min(name, name + free), 1), step, 0, amount, speed)
 
 
 def _line(task: Task, columns: _Columns, spinner: str, style: Style) -> str:
@@ -77,7 +77,7 @@ def _line(task: Task, columns: _Columns, spinner: str, style: Style) -> str:
     cells = [
         ("cyan", spinner, 1),
         ("bold", name, columns.name),
-        ("dim", task.what, columns.what),
+        ("dim", task.step, columns.step),
         ("green", _bar(task, columns.bar), columns.bar),
         ("", task.bytes_text.rjust(columns.amount), columns.amount),
         ("dim", task.speed_text.rjust(columns.speed), columns.speed),
