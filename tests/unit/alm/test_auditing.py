@@ -19,20 +19,20 @@ def server(log=LOG, signed=SIGNED, **answers):
     """Serve a log: entries newest first unless sorted, in two pages."""
 
     def audits(query):
-        found = log if query.get("sort") == "seq" else log[::-1]
-        return (found[:4], found[4:])
+        result = log if query.get("sort") == "seq" else log[::-1]
+        return (result[:4], result[4:])
 
     return Answering({"GET /audits": audits, "GET /audit/checkpoints": (signed[::-1], []), **answers})
 
 
 def test_the_newest_entries_are_told_oldest_first():
-    found = audit.listing(server(), audit.Filter(actor="user:ada"), 3)
-    assert [one["seq"] for one in found.items] == [5, 6, 7]
-    assert found.more
+    result = audit.listing(server(), audit.Filter(actor="user:ada"), 3)
+    assert [item["seq"] for item in result.items] == [5, 6, 7]
+    assert result.more
 
 
 @pytest.mark.parametrize(
-    ("given", "asked"),
+    ("provided", "requested"),
     [
         (audit.Filter("admin", "AppCreated", "shop"), audit.Filter("user:admin", "AppCreated", "app/7")),
         (audit.Filter("key:4", None, "environment/prod"), audit.Filter("key:4", None, "environment/prod")),
@@ -40,8 +40,8 @@ def test_the_newest_entries_are_told_oldest_first():
         (audit.Filter(), audit.Filter()),
     ],
 )
-def test_a_bare_name_is_a_users_or_an_apps(given, asked):
-    assert audit.normalize(server(**{"GET /apps/shop": {"id": 7}}), given) == asked
+def test_a_bare_name_is_a_users_or_an_apps(provided, requested):
+    assert audit.normalize(server(**{"GET /apps/shop": {"id": 7}}), provided) == requested
 
 
 def test_a_log_is_verified_from_its_server():
@@ -53,7 +53,7 @@ def test_a_log_is_verified_from_its_server():
 def test_checkpoints_are_asked_for_before_the_entries_they_may_speak_of():
     api = server()
     audit.verify_server(api, ())
-    assert next(asked[1] for asked in api.asked) == "/audit/checkpoints"
+    assert next(requested[1] for requested in api.asked) == "/audit/checkpoints"
 
 
 def test_an_export_is_verified_without_a_server(tmp_path):
@@ -176,7 +176,7 @@ def test_a_file_that_is_not_there_is_said(tmp_path):
 
 def test_following_gives_what_is_wanted_of_what_comes():
     api = server(**{"FOLLOW /audit/events": LOG})
-    found = audit.follow(api, audit.Filter(event_type="AppUpdated", resource="app/2"), 0)
-    assert [one["seq"] for one in found] == [one["seq"] for one in LOG if one["resource"] == "app/2"]
+    result = audit.follow(api, audit.Filter(event_type="AppUpdated", resource="app/2"), 0)
+    assert [item["seq"] for item in result] == [item["seq"] for item in LOG if item["resource"] == "app/2"]
     assert audit.head(api) == 7
     assert audit.head(server(log=[])) == 0

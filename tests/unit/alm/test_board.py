@@ -27,8 +27,8 @@ GRID = grid(
 )
 
 
-def plain(found, width, marks=ASCII_SYMBOLS, *, colour=False):
-    return render_matrix(found, RenderOptions(Style(colour), marks, width, NOW))
+def plain(result, width, marks=ASCII_SYMBOLS, *, colour=False):
+    return render_matrix(result, RenderOptions(Style(colour), marks, width, NOW))
 
 
 def test_a_table_has_a_row_for_each_app_and_a_column_for_each_environment():
@@ -69,12 +69,12 @@ def test_shapes_and_colours_tell_states_and_what_is_older_than_elsewhere():
 
 
 def test_what_never_became_current_stands_alone():
-    found = grid(matrix([place("web", "prod", None, cell(1, 1, "1.0", status="in_progress"), age=None)]))
-    assert plain(found, 80).lines[1] == "web   in_progress 1.0 1h"
+    result = grid(matrix([place("web", "prod", None, cell(1, 1, "1.0", status="in_progress"), age=None)]))
+    assert plain(result, 80).lines[1] == "web   in_progress 1.0 1h"
 
 
 def test_a_tag_without_room_is_cut_and_counted():
-    found = grid(
+    result = grid(
         matrix(
             [
                 place("web", "prod", cell(1, 1, "2026.03.01-" + "f" * 60)),
@@ -82,11 +82,11 @@ def test_a_tag_without_room_is_cut_and_counted():
             ]
         )
     )
-    cut = plain(found, 40)
+    cut = plain(result, 40)
     assert cut.cut == 1
     assert max(map(len, cut.lines)) == 40
     assert "~" in cut.lines[3]
-    assert plain(found, 100).cut == 0
+    assert plain(result, 100).cut == 0
 
 
 @pytest.mark.parametrize("status", UNICODE_SYMBOLS.states)
@@ -109,11 +109,11 @@ attempts = st.builds(
 
 
 def test_a_long_environment_or_app_is_cut_and_counted():
-    found = grid(matrix([place("a" * 90, "e" * 60, cell(1, 1, "1.0", status="in_progress"))]))
-    cut = plain(found, 80)
+    result = grid(matrix([place("a" * 90, "e" * 60, cell(1, 1, "1.0", status="in_progress"))]))
+    cut = plain(result, 80)
     assert cut.cut == 2
     assert cut.lines == ("a" * 79 + "~", "  " + "e" * 58 + "~ in_progress 1.0 1h")
-    assert plain(found, 200).cut == 0
+    assert plain(result, 200).cut == 0
 
 
 @given(
@@ -127,8 +127,8 @@ def test_a_long_environment_or_app_is_cut_and_counted():
     st.sampled_from([UNICODE_SYMBOLS, ASCII_SYMBOLS]),
 )
 def test_however_long_names_are_every_line_fits(places, width, marks):
-    found = grid(matrix([place(*where, one) for where, one in places.items()]))
-    assert max(map(display_width, plain(found, width, marks).lines)) <= width
+    result = grid(matrix([place(*where, item) for where, item in places.items()]))
+    assert max(map(display_width, plain(result, width, marks).lines)) <= width
 
 
 @example({(app, "prod"): (None, cell(1, 1, "1")) for app in ("-b漢a", "-b漢a0")}, 60, ASCII_SYMBOLS)
@@ -140,8 +140,8 @@ def test_however_long_names_are_every_line_fits(places, width, marks):
     st.sampled_from([UNICODE_SYMBOLS, ASCII_SYMBOLS]),
 )
 def test_every_line_fits_and_every_place_is_there(places, width, marks):
-    found = grid(matrix([place(*where, *cells) for where, cells in places.items()]))
-    laid = plain(found, width, marks)
+    result = grid(matrix([place(*where, *cells) for where, cells in places.items()]))
+    laid = plain(result, width, marks)
     assert max(map(display_width, laid.lines)) <= width
     text = "\n".join(laid.lines)
     for app, environment in places:

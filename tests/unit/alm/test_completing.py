@@ -6,7 +6,7 @@ from envmgr.cli.completion.candidates import FILES, candidates
 
 
 @pytest.mark.parametrize(
-    ("words", "incomplete", "offered"),
+    ("args", "incomplete", "offered"),
     [
         (["alm", "deployments", "update", "9", "--status"], "in", ["in_progress"]),
         (["alm", "deploy", "shop@1", "--status"], "pen", ["pending"]),
@@ -18,9 +18,9 @@ from envmgr.cli.completion.candidates import FILES, candidates
         (["lock", "--platform"], "", []),
     ],
 )
-def test_commands_options_and_values_that_never_change_are_offered(words, incomplete, offered):
-    words = words if incomplete.startswith("-") or words[-1] != incomplete else words[:-1]
-    assert list(candidates(words, incomplete)) == offered
+def test_commands_options_and_values_that_never_change_are_offered(args, incomplete, offered):
+    args = args if incomplete.startswith("-") or args[-1] != incomplete else args[:-1]
+    assert list(candidates(args, incomplete)) == offered
 
 
 def test_after_a_flag_comes_what_would_come_without_it():

@@ -26,8 +26,8 @@ def context(tmp_path):
         return made[-1]
 
     yield make
-    for one in made:
-        one.close()
+    for item in made:
+        item.close()
 
 
 def test_the_flag_goes_before_the_environment_before_the_setting(context):
@@ -51,7 +51,7 @@ def test_what_is_no_address_is_refused(context):
 
 
 def test_the_tokens_are_tried_in_the_same_order(context):
-    with Scripted(lambda asked: Said(200, asked.headers["authorization"]), ALM) as server:
+    with Scripted(lambda requested: Said(200, requested.headers["authorization"]), ALM) as server:
         credentials.save(context().paths, server.url, StoredCredentials("kept"))
         variables = {"ENVMGR_ALM_TOKEN": " environment\n"}
         assert connect(context(**variables), server.url, "flag").get("/x") == "Bearer flag"

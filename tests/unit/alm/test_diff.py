@@ -52,31 +52,31 @@ def server():
 
 def test_two_versions_are_compared_with_the_commits_between_them():
     repository = Knowing()
-    (found,) = diff(server(), TagRef("shop", "1.1"), IdRef(2), None, repository)
-    assert (found.app, found.difference.before.tag, found.difference.after.tag) == ("shop", "1.1", "1.2")
-    assert found.commits.listed == (("bbb", "Sell more"),)
+    (result,) = diff(server(), TagRef("shop", "1.1"), IdRef(2), None, repository)
+    assert (result.app, result.difference.before.tag, result.difference.after.tag) == ("shop", "1.1", "1.2")
+    assert result.commits.listed == (("bbb", "Sell more"),)
     assert repository.asked == [("aaa", "bbb")]
 
 
 def test_the_same_commit_is_not_asked_about():
     repository = Knowing()
-    (found,) = diff(server(), IdRef(1), CurrentRef("shop", "prod"), None, repository)
-    assert found.difference.is_same_version
-    assert found.commits is None
+    (result,) = diff(server(), IdRef(1), CurrentRef("shop", "prod"), None, repository)
+    assert result.difference.is_same_version
+    assert result.commits is None
     assert repository.asked == []
 
 
 def test_two_environments_are_compared_app_by_app():
-    found = diff(server(), EnvironmentRef("dev"), EnvironmentRef("prod"), None, Knowing())
+    result = diff(server(), EnvironmentRef("dev"), EnvironmentRef("prod"), None, Knowing())
     sides = {
-        one.app: (
-            one.difference.before and one.difference.before.tag,
-            one.difference.after and one.difference.after.tag,
+        item.app: (
+            item.difference.before and item.difference.before.tag,
+            item.difference.after and item.difference.after.tag,
         )
-        for one in found
+        for item in result
     }
     assert sides == {"api": (None, "1.5"), "shop": ("1.2", "1.1"), "web": ("1.9", None)}
-    assert [one.app for one in found if one.commits] == ["shop"]
+    assert [item.app for item in result if item.commits] == ["shop"]
 
 
 def test_where_nothing_of_an_app_stands_what_was_tried_there_is_told():
@@ -87,23 +87,23 @@ def test_where_nothing_of_an_app_stands_what_was_tried_there_is_told():
         "prod": [place("web", "prod", cell(3, 9, "1.9")), place("api", "prod", cell(4, 5, "1.5"))],
     }
     api.answers["GET /matrix"] = lambda query: matrix(places[query["environment"]])
-    found = {
-        one.app: one.absent
-        for one in diff(api, EnvironmentRef("prod"), EnvironmentRef("dev"), None, Knowing())
+    result = {
+        item.app: item.absent
+        for item in diff(api, EnvironmentRef("prod"), EnvironmentRef("dev"), None, Knowing())
     }
-    assert set(found) == {"api", "web"}
-    assert found["api"] == NotDeployed("dev", None)
-    assert (found["web"].last_attempt.tag, found["web"].last_attempt.status) == ("2.0", "in_progress")
+    assert set(result) == {"api", "web"}
+    assert result["api"] == NotDeployed("dev", None)
+    assert (result["web"].last_attempt.tag, result["web"].last_attempt.status) == ("2.0", "in_progress")
 
 
 def test_two_versions_of_two_apps_are_called_after_neither():
-    (found,) = diff(server(), TagRef("shop", "1.1"), IdRef(5), None, Knowing())
-    assert (found.app, found.difference.before.app, found.difference.after.app) == (None, "shop", "api")
+    (result,) = diff(server(), TagRef("shop", "1.1"), IdRef(5), None, Knowing())
+    assert (result.app, result.difference.before.app, result.difference.after.app) == (None, "shop", "api")
 
 
 def test_two_environments_may_be_compared_for_one_app():
-    (found,) = diff(server(), EnvironmentRef("dev"), EnvironmentRef("prod"), "shop", Knowing())
-    assert (found.app, found.difference.before.version_id) == ("shop", 2)
+    (result,) = diff(server(), EnvironmentRef("dev"), EnvironmentRef("prod"), "shop", Knowing())
+    assert (result.app, result.difference.before.version_id) == ("shop", 2)
 
 
 @pytest.mark.parametrize(

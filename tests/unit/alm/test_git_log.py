@@ -26,9 +26,9 @@ class Tree:
         self.environment = Environment({"PATH": os.environ["PATH"], **AUTHOR}, str(path))
         self.git("init", "--quiet", "--initial-branch=main")
 
-    def git(self, *words):
+    def git(self, *args):
         done = subprocess.run(
-            ["git", *words],
+            ["git", *args],
             cwd=self.environment.cwd,
             env=dict(self.environment.variables),
             capture_output=True,
@@ -49,10 +49,10 @@ def tree(tmp_path):
 
 def test_commits_between_two_versions_are_listed_newest_first(tree):
     first, *_, last = [tree.commit(subject) for subject in ("one", "two", "three: and more")]
-    found = Repository(tree.environment).between(first, last)
-    assert (found.added, found.dropped) == (2, 0)
-    assert [subject for _, subject in found.listed] == ["three: and more", "two"]
-    assert all(last.startswith(found.listed[0][0]) for _ in found.listed)
+    result = Repository(tree.environment).between(first, last)
+    assert (result.added, result.dropped) == (2, 0)
+    assert [subject for _, subject in result.listed] == ["three: and more", "two"]
+    assert all(last.startswith(result.listed[0][0]) for _ in result.listed)
 
 
 def test_short_commits_are_understood(tree):
@@ -65,16 +65,16 @@ def test_commits_that_the_second_lacks_are_counted(tree):
     theirs = tree.commit("theirs")
     tree.git("checkout", "--quiet", "-b", "other", base)
     ours = tree.commit("ours")
-    found = Repository(tree.environment).between(theirs, ours)
-    assert (found.added, found.dropped) == (1, 1)
-    assert [subject for _, subject in found.listed] == ["ours"]
+    result = Repository(tree.environment).between(theirs, ours)
+    assert (result.added, result.dropped) == (1, 1)
+    assert [subject for _, subject in result.listed] == ["ours"]
 
 
 def test_many_commits_are_counted_and_the_newest_listed(tree, monkeypatch):
     monkeypatch.setattr(git_log, "MAX_COMMITS", 2)
     first, *_, last = [tree.commit(str(number)) for number in range(5)]
-    found = Repository(tree.environment).between(first, last)
-    assert (found.added, len(found.listed)) == (4, 2)
+    result = Repository(tree.environment).between(first, last)
+    assert (result.added, len(result.listed)) == (4, 2)
 
 
 @pytest.mark.parametrize("other", ["f" * 40, "", "HEAD", "--output=x", "main", "abcdef"])

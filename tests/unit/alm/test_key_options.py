@@ -32,7 +32,7 @@ FOREVER = {**KEY, "id": 12, "name": "all\x1b[2J", "apps": None, "expires_at": No
 
 
 @pytest.mark.parametrize(
-    ("spelled", "found"),
+    ("spelled", "result"),
     [
         ("90d", 90 * 86_400),
         ("12h", 12 * 3_600),
@@ -41,8 +41,8 @@ FOREVER = {**KEY, "id": 12, "name": "all\x1b[2J", "apps": None, "expires_at": No
         ("1830d", MAX_LIFETIME_SECONDS),
     ],
 )
-def test_how_long_a_key_lasts_is_spelled_with_its_unit(spelled, found):
-    assert parse_duration(spelled) == found
+def test_how_long_a_key_lasts_is_spelled_with_its_unit(spelled, result):
+    assert parse_duration(spelled) == result
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_a_key_says_what_is_wanted_of_it_and_nothing_else():
     api = Answering({"GET /apps/7": {"id": 7, "name": "shop"}, "POST /auth/keys": KEY})
     keys.create(api, KeyOptions("ci", PUSH_SCOPES))
     keys.create(api, KeyOptions("ci", ("apps:read",), ("7",), 60))
-    assert [asked[2] for asked in api.asked if asked[0] == "POST"] == [
+    assert [requested[2] for requested in api.asked if requested[0] == "POST"] == [
         {"name": "ci", "scopes": list(PUSH_SCOPES)},
         {"name": "ci", "scopes": ["apps:read"], "apps": ["shop"], "expires_in": 60},
     ]
@@ -134,8 +134,8 @@ def test_before_a_key_is_revoked_it_is_said_what_that_means(monkeypatch, capsys)
     monkeypatch.setattr("sys.stdin", io.StringIO("\n"))
     with pytest.raises(AlmError, match="cancelled"):
         prompts.confirm_revocation(Options(), "key 6 (jj)")
-    asked = "Revoke key 6 (jj)? Clients using it will be rejected. [y/N] "
-    assert capsys.readouterr().err == asked
+    requested = "Revoke key 6 (jj)? Clients using it will be rejected. [y/N] "
+    assert capsys.readouterr().err == requested
 
 
 def test_keys_are_listed_below_what_the_columns_are():
@@ -148,8 +148,8 @@ def test_keys_are_listed_below_what_the_columns_are():
 
 def test_a_key_that_ends_soon_or_has_ended_is_seen_at_once():
     now = datetime(2026, 4, 1, tzinfo=UTC).timestamp()
-    for passed, said in ((-28 * 60, "in 28m"), (0, "expired")):
-        assert f"  {said}  " in screen.lines([KEY], now + passed, Style(colour=False), 80)[1]
+    for passed, text in ((-28 * 60, "in 28m"), (0, "expired")):
+        assert f"  {text}  " in screen.lines([KEY], now + passed, Style(colour=False), 80)[1]
 
 
 def test_where_no_key_is_it_is_said_how_to_make_one():

@@ -8,24 +8,24 @@ from support.matrices import cell, matrix, place
 
 
 def test_environments_stand_by_their_order_and_apps_by_name():
-    found = grid(
+    result = grid(
         matrix(
             [place("web", "dev", cell(1, 1, "1.0")), place("api", "prod", cell(2, 2, "1.0"))],
             environments=[("prod", 30), ("dev", 10), ("another", 10)],
         )
     )
-    assert [column.name for column in found.columns] == ["another", "dev", "prod"]
-    assert [row.app for row in found.rows] == ["api", "web"]
+    assert [column.name for column in result.columns] == ["another", "dev", "prod"]
+    assert [row.app for row in result.rows] == ["api", "web"]
 
 
 def test_an_app_that_never_was_deployed_has_no_row():
-    found = grid(matrix([place("web", "dev", cell(1, 1, "1.0"))], apps=["web", "idle"]))
-    assert [row.app for row in found.rows] == ["web"]
-    assert found.never_deployed == ("idle",)
+    result = grid(matrix([place("web", "dev", cell(1, 1, "1.0"))], apps=["web", "idle"]))
+    assert [row.app for row in result.rows] == ["web"]
+    assert result.never_deployed == ("idle",)
 
 
 def test_a_row_differs_where_not_every_environment_has_the_same_version():
-    found = grid(
+    result = grid(
         matrix(
             [
                 place("web", "dev", cell(1, 7, "1.4")),
@@ -35,7 +35,7 @@ def test_a_row_differs_where_not_every_environment_has_the_same_version():
             ]
         )
     )
-    api, web = found.rows
+    api, web = result.rows
     assert not api.differs
     assert web.differs
     assert web.cells["prod"].is_outdated
@@ -44,10 +44,10 @@ def test_a_row_differs_where_not_every_environment_has_the_same_version():
 
 
 def test_a_later_attempt_stands_beside_what_is_current():
-    found = grid(
+    result = grid(
         matrix([place("web", "prod", cell(3, 6, "1.3"), cell(8, 7, "1.4", status="failed"), age=90)])
     )
-    (row,) = found.rows
+    (row,) = result.rows
     assert row.cells["prod"].current.tag == "1.3"
     assert row.cells["prod"].age == 90
     assert (row.cells["prod"].latest_attempt.tag, row.cells["prod"].latest_attempt.status) == (
@@ -58,8 +58,8 @@ def test_a_later_attempt_stands_beside_what_is_current():
 
 
 def test_an_attempt_before_anything_was_current_stands_alone():
-    found = grid(matrix([place("web", "prod", None, cell(8, 7, "1.4", status="pending"), age=None)]))
-    (row,) = found.rows
+    result = grid(matrix([place("web", "prod", None, cell(8, 7, "1.4", status="pending"), age=None)]))
+    (row,) = result.rows
     assert row.cells["prod"] == Cell(None, row.cells["prod"].latest_attempt, None)
     assert row.cells["prod"].latest_attempt.status == "pending"
 
@@ -71,9 +71,9 @@ def test_what_is_current_is_not_told_twice():
 
 
 def test_no_place_is_left_out_though_the_lists_lack_it():
-    found = grid({**matrix([place("web", "prod", cell(1, 1, "1"))]), "apps": [], "environments": []})
-    assert [column.name for column in found.columns] == ["prod"]
-    assert [row.app for row in found.rows] == ["web"]
+    result = grid({**matrix([place("web", "prod", cell(1, 1, "1"))]), "apps": [], "environments": []})
+    assert [column.name for column in result.columns] == ["prod"]
+    assert [row.app for row in result.rows] == ["web"]
 
 
 @pytest.mark.parametrize("name", ["a\nb", "\x1b[2J", "\x9b2J", "\u202e"])
@@ -83,8 +83,8 @@ def test_a_name_that_would_harm_a_terminal_is_refused(name):
 
 
 def test_columns_know_their_tier():
-    found = grid(matrix([place("web", "prod", cell(1, 1, "1"))], environments=[("prod", 1)]))
-    assert found.columns == (Column("prod", "other"),)
+    result = grid(matrix([place("web", "prod", cell(1, 1, "1"))], environments=[("prod", 1)]))
+    assert result.columns == (Column("prod", "other"),)
 
 
 @pytest.mark.parametrize(

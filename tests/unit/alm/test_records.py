@@ -20,19 +20,19 @@ MATRIX = matrix(
 
 
 def app_id(name):
-    return next(one["id"] for one in MATRIX["apps"] if one["name"] == name)
+    return next(item["id"] for item in MATRIX["apps"] if item["name"] == name)
 
 
 @pytest.mark.parametrize(
-    ("named", "path"),
+    ("ref", "path"),
     [
         (TagRef("shop", "1.4.0"), "/apps/shop/versions/1.4.0"),
         (TagRef("shop", "a+b:c@d"), "/apps/shop/versions/a%2Bb%3Ac%40d"),
         (IdRef(42), "/versions/42"),
     ],
 )
-def test_a_version_is_found_by_its_name_or_number(named, path):
-    assert resolve.find_version(Answering({f"GET {path}": VERSION}), named) == VERSION
+def test_a_version_is_found_by_its_name_or_number(ref, path):
+    assert resolve.find_version(Answering({f"GET {path}": VERSION}), ref) == VERSION
 
 
 @pytest.mark.parametrize("app", ["shop", str(app_id("shop"))])
@@ -43,7 +43,7 @@ def test_what_stands_somewhere_is_found_by_the_matrix(app):
 
 
 @pytest.mark.parametrize(
-    ("named", "message", "hint"),
+    ("ref", "message", "hint"),
     [
         (CurrentRef("shp", "prod"), "app 'shp' not found", "did you mean shop?"),
         (CurrentRef("xyz", "prod"), "app 'xyz' not found", "apps list"),
@@ -52,7 +52,7 @@ def test_what_stands_somewhere_is_found_by_the_matrix(app):
         (CurrentRef("shop", "prd"), "environment 'prd' not found", "did you mean prod"),
     ],
 )
-def test_what_stands_nowhere_is_said_with_a_way_out(named, message, hint):
+def test_what_stands_nowhere_is_said_with_a_way_out(ref, message, hint):
     def matrix_of(query):
         if query["environment"] != "prod":
             raise AlmNotFound("there is no such environment")
@@ -60,12 +60,12 @@ def test_what_stands_nowhere_is_said_with_a_way_out(named, message, hint):
 
     api = Answering({"GET /matrix": matrix_of, "GET /environments": [{"name": "prod"}, {"name": "dev"}]})
     with pytest.raises(AlmNotFound, match=message) as caught:
-        resolve.find_version(api, named)
+        resolve.find_version(api, ref)
     assert hint in caught.value.hint
 
 
 @pytest.mark.parametrize(
-    ("named", "hint"),
+    ("ref", "hint"),
     [
         (TagRef("shop", "1.4.1"), "did you mean 1.4.0?"),
         (TagRef("shop", "xyz"), "latest versions of shop: 1.4.0, 0.9"),
@@ -73,7 +73,7 @@ def test_what_stands_nowhere_is_said_with_a_way_out(named, message, hint):
         (TagRef("shp", "1.4.0"), "did you mean shop?"),
     ],
 )
-def test_a_version_that_is_not_there_is_said_with_those_that_are(named, hint):
+def test_a_version_that_is_not_there_is_said_with_those_that_are(ref, hint):
     api = Answering(
         {
             "GET /apps": [{"name": "shop"}, {"name": "idle"}],
@@ -84,7 +84,7 @@ def test_a_version_that_is_not_there_is_said_with_those_that_are(named, hint):
         }
     )
     with pytest.raises(AlmNotFound) as caught:
-        resolve.find_version(api, named)
+        resolve.find_version(api, ref)
     assert caught.value.hint == hint
 
 
@@ -95,12 +95,12 @@ def test_where_nothing_was_deployed_yet_there_is_no_environment_to_name():
 
 
 @pytest.mark.parametrize(
-    ("limit", "shown", "more"), [(2, 2, True), (3, 3, False), (9, 3, False), (0, 3, False)]
+    ("limit", "output", "more"), [(2, 2, True), (3, 3, False), (9, 3, False), (0, 3, False)]
 )
-def test_a_list_is_as_long_as_asked_for_and_tells_whether_it_goes_on(limit, shown, more):
+def test_a_list_is_as_long_as_asked_for_and_tells_whether_it_goes_on(limit, output, more):
     api = Answering({"GET /things": ([{"id": 3}], [{"id": 2}, {"id": 1}])})
-    found = pages.fetch(api, "/things", {"app": "shop", "tag": None, "commit": ""}, limit)
-    assert (len(found.items), found.more) == (shown, more)
+    result = pages.fetch(api, "/things", {"app": "shop", "tag": None, "commit": ""}, limit)
+    assert (len(result.items), result.more) == (output, more)
     assert api.asked == [("GET", "/things", {"app": "shop", "limit": min(limit + 1, 200) if limit else 200})]
 
 
@@ -126,10 +126,10 @@ def test_an_app_is_shown_with_its_versions_and_where_it_stands():
             "GET /apps/shop/versions": [{"id": n} for n in range(9, 0, -1)],
         }
     )
-    found = apps.show(api, "shop")
-    assert [place["app"] for place in found.placements] == ["shop"]
-    assert [one["id"] for one in found.versions.items] == [9, 8, 7, 6, 5]
-    assert found.versions.more
+    result = apps.show(api, "shop")
+    assert [place["app"] for place in result.placements] == ["shop"]
+    assert [item["id"] for item in result.versions.items] == [9, 8, 7, 6, 5]
+    assert result.versions.more
 
 
 def test_a_version_is_changed_only_in_what_is_given():
@@ -142,7 +142,7 @@ def test_versions_are_listed_of_an_app_or_of_all():
     api = Answering({"GET /versions": [], "GET /apps/shop/versions": []})
     versions.listing(api, versions.Filter(commit="abc"), 5)
     versions.listing(api, versions.Filter(app="shop"), 5)
-    assert [asked[1:] for asked in api.asked] == [
+    assert [requested[1:] for requested in api.asked] == [
         ("/versions", {"commit": "abc", "limit": 6}),
         ("/apps/shop/versions", {"limit": 6}),
     ]
@@ -203,7 +203,7 @@ def test_a_deployment_is_walked_to_where_it_is_wanted():
     done = deployments.deploy(api, TagRef("shop", "1.4.0"), "prod", "successful", "because")
     assert done.steps == ("in_progress", "successful")
     assert done.deployment["status"] == "successful"
-    assert [asked for asked in api.asked if asked[0] == "POST"] == [
+    assert [requested for requested in api.asked if requested[0] == "POST"] == [
         ("POST", "/deployments", {"version_id": 42, "environment": "prod", "reason": "because"}),
         ("POST", "/deployments/9/statuses", {"status": "in_progress", "reason": ""}),
         ("POST", "/deployments/9/statuses", {"status": "successful", "reason": "because"}),
@@ -233,7 +233,7 @@ def test_an_environment_that_differs_in_case_only_is_not_made_unless_that_is_mea
     with pytest.raises(AlmNotFound, match="environment 'PROD' not found; did you mean prod") as caught:
         deployments.deploy(api, TagRef("shop", "1.4.0"), "PROD", None, "")
     assert caught.value.hint == "use `--env prod`, or pass `--new-env` to create PROD"
-    assert not [asked for asked in api.asked if asked[0] == "POST"]
+    assert not [requested for requested in api.asked if requested[0] == "POST"]
     made = deployments.deploy(api, TagRef("shop", "1.4.0"), "PROD", None, "", new_environment=True)
     assert made.is_new_environment
 
@@ -329,7 +329,7 @@ def test_what_is_in_the_way_and_not_meant_is_left_alone(other, status):
     api = in_the_way({**ACTIVE, **other})
     with pytest.raises(AlmConflict, match="one is active"):
         deployments.deploy(api, TagRef("shop", "1.4.0"), "prod", status, "")
-    assert [asked[1] for asked in api.asked if asked[0] == "POST"] == ["/deployments"]
+    assert [requested[1] for requested in api.asked if requested[0] == "POST"] == ["/deployments"]
 
 
 def test_a_deployment_is_taken_further():
@@ -340,7 +340,7 @@ def test_a_deployment_is_taken_further():
 
 def test_a_history_is_shown_oldest_first():
     api = deploying(**{"GET /deployments/9/statuses": [{"id": 3}, {"id": 1}]})
-    assert [one["id"] for one in deployments.show(api, 9).history] == [1, 3]
+    assert [item["id"] for item in deployments.show(api, 9).history] == [1, 3]
 
 
 def test_deployments_are_filtered_by_what_is_given():
@@ -366,11 +366,11 @@ def test_everything_that_is_affected_is_gathered_from_all_pages():
         {"matches": [use("api", "18.0.0")], "unknown": [], "without_lock": [use("old")]},
     )
     api = Answering({"GET /tools/npm%3A%40scope%2Fname/usage": pages, "GET /environments/prod": {}})
-    found = affected.affected(api, "npm:@scope/name", "<21", "prod")
-    assert [one.app for one in found.matches] == ["api", "web"]
-    assert [one.app for one in found.unknown] == ["odd"]
-    assert [one.app for one in found.without_lock] == ["old"]
-    assert found.is_used
+    result = affected.affected(api, "npm:@scope/name", "<21", "prod")
+    assert [item.app for item in result.matches] == ["api", "web"]
+    assert [item.app for item in result.unknown] == ["odd"]
+    assert [item.app for item in result.without_lock] == ["old"]
+    assert result.is_used
     assert api.asked[-1][2] == {"range": "<21", "environment": "prod", "limit": 200}
 
 
@@ -380,8 +380,8 @@ def test_that_nothing_matches_is_told_from_that_nobody_uses_the_tool(count):
         counts = {"matches": count if query["range"] == "*" else 0}
         return {"counts": counts, "matches": [], "unknown": [], "without_lock": []}
 
-    found = affected.affected(Answering({"GET /tools/nodejs/usage": usage}), "nodejs", "<1", None)
-    assert found.is_used == bool(count)
+    result = affected.affected(Answering({"GET /tools/nodejs/usage": usage}), "nodejs", "<1", None)
+    assert result.is_used == bool(count)
 
 
 @pytest.mark.parametrize(
@@ -410,9 +410,9 @@ def test_nothing_is_said_of_an_environment_that_is_not_there():
 
 
 def test_the_matrix_is_shown_of_one_app_too():
-    found = status.status(Answering({"GET /matrix": MATRIX}), None, "shop")
-    assert [row.app for row in found.grid.rows] == ["shop"]
-    assert found.grid.never_deployed == ()
+    result = status.status(Answering({"GET /matrix": MATRIX}), None, "shop")
+    assert [row.app for row in result.grid.rows] == ["shop"]
+    assert result.grid.never_deployed == ()
     assert status.status(Answering({"GET /matrix": MATRIX}), None, "idle").grid.never_deployed == ("idle",)
     with pytest.raises(AlmNotFound, match="app 'shp' not found"):
         status.status(Answering({"GET /matrix": MATRIX}), None, "shp")

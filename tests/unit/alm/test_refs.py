@@ -16,7 +16,7 @@ from envmgr.kit.errors import UsageError
 
 
 @pytest.mark.parametrize(
-    ("word", "named"),
+    ("word", "ref"),
     [
         ("shop@1.4.0", TagRef("shop", "1.4.0")),
         ("shop@v2.0.0-rc.1+b:7@x", TagRef("shop", "v2.0.0-rc.1+b:7@x")),
@@ -30,9 +30,9 @@ from envmgr.kit.errors import UsageError
         ("42", IdRef(42)),
     ],
 )
-def test_a_name_says_what_it_names_and_is_spelled_as_it_was_written(word, named):
-    assert parse(word) == named
-    assert str(named) == word
+def test_a_name_says_what_it_names_and_is_spelled_as_it_was_written(word, ref):
+    assert parse(word) == ref
+    assert str(ref) == word
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_names_are_as_long_as_the_server_takes_them():
 
 
 @pytest.mark.parametrize(
-    ("words", "named"),
+    ("args", "ref"),
     [
         (("shop@1.0",), TagRef("shop", "1.0")),
         (("shop", "1.0"), TagRef("shop", "1.0")),
@@ -79,14 +79,14 @@ def test_names_are_as_long_as_the_server_takes_them():
         (("9",), IdRef(9)),
     ],
 )
-def test_one_version_is_named_in_a_word_or_two(words, named):
-    assert parse_version(words) == named
+def test_one_version_is_named_in_a_word_or_two(args, ref):
+    assert parse_version(args) == ref
 
 
-@pytest.mark.parametrize("words", [("prod",), ("shop@1.0", "x"), ("a", "b", "c"), ("shop", "")])
-def test_other_words_are_not_one_version(words):
+@pytest.mark.parametrize("args", [("prod",), ("shop@1.0", "x"), ("a", "b", "c"), ("shop", "")])
+def test_other_words_are_not_one_version(args):
     with pytest.raises(UsageError):
-        parse_version(words)
+        parse_version(args)
 
 
 def test_names_that_stand_alone_are_checked_too():

@@ -34,7 +34,8 @@ def version(number, tag, tools, *, app="shop", commit="", lock="sha256:aa", arti
         "toolchain": {
             "lock_digest": lock,
             "tools": [
-                {"tool": tool, "version": found, "requests": ["1"], "platforms": []} for tool, found in tools
+                {"tool": tool, "version": result, "requests": ["1"], "platforms": []}
+                for tool, result in tools
             ],
         },
         "artifacts": [{"name": name, "digest": digest} for name, digest in artifacts],
@@ -77,12 +78,12 @@ def test_a_difference_is_told_in_commits_tools_and_artifacts():
 
 
 def test_apps_of_two_environments_are_told_one_by_one_and_the_same_ones_counted():
-    found = [
+    result = [
         difference(None, NEW, app="shop"),
         difference(OLD, None, app="web"),
         difference(OLD, OLD, app="api"),
     ]
-    lines = list(diff._lines(found, "staging -> prod", PLAIN, 80))
+    lines = list(diff._lines(result, "staging -> prod", PLAIN, 80))
     assert "shop  - -> 1.4.0" in lines
     assert "web  1.3.2 -> -" in lines
     assert lines[-1] == "1 other app identical"
@@ -94,8 +95,8 @@ def test_on_a_narrow_terminal_versions_are_never_cut():
         assert "20.9.0 -> 20.11.1" in text
         assert max(map(display_width, text.splitlines())) <= width
     uses = (use("a" * 99, "20.9.0", "e" * 60), use("web", "18.1.0"))
-    found = Affected("nodejs", "<20.11.1", True, uses, (), ())
-    lines = list(affected._lines(found, "prod", (), PLAIN, 60))
+    result = Affected("nodejs", "<20.11.1", True, uses, (), ())
+    lines = list(affected._lines(result, "prod", (), PLAIN, 60))
     assert [line.endswith(("nodejs 20.9.0", "nodejs 18.1.0")) for line in lines[1:]] == [True, True]
     assert max(map(display_width, lines)) <= 60
 
@@ -103,27 +104,27 @@ def test_on_a_narrow_terminal_versions_are_never_cut():
 def test_what_is_not_there_yet_is_not_told_as_removed():
     tried = grid(matrix([place("shop", "staging", None, cell(5, 2, "2.0", status="in_progress"))]))
     absent = NotDeployed("staging", tried.rows[0].cells["staging"].latest_attempt)
-    found = AppDifference("shop", compare(OLD, None), None, absent)
-    assert list(diff._lines([found], "", PLAIN, 80)) == [
+    result = AppDifference("shop", compare(OLD, None), None, absent)
+    assert list(diff._lines([result], "", PLAIN, 80)) == [
         "shop  1.3.2 -> -",
         "  staging  not deployed there (2.0 in progress)",
     ]
-    assert json.loads(json.dumps(diff._to_json(found)))["absent"] == {
+    assert json.loads(json.dumps(diff._to_json(result)))["absent"] == {
         "environment": "staging",
         "last_attempt": {"tag": "2.0", "status": "in_progress"},
     }
 
 
 @pytest.mark.parametrize(
-    ("found", "said"),
+    ("result", "said"),
     [
         ([difference(OLD, OLD)], "a -> b: same version"),
         ([difference(OLD, OLD), difference(NEW, NEW)], "a -> b: no differences in 2 apps"),
         ([], "a -> b: not deployed"),
     ],
 )
-def test_where_nothing_differs_that_is_said(found, said):
-    assert list(diff._lines(found, "a -> b", PLAIN, 80)) == [said]
+def test_where_nothing_differs_that_is_said(result, said):
+    assert list(diff._lines(result, "a -> b", PLAIN, 80)) == [said]
 
 
 @pytest.mark.parametrize(
@@ -158,9 +159,9 @@ def test_an_entry_of_a_difference_is_json():
 
 
 def test_versions_of_two_apps_are_told_with_their_apps():
-    found = difference(OLD, {**NEW, "app": "blog"}, app=None)
-    assert next(iter(diff._lines([found], "", PLAIN, 80))) == "shop@1.3.2 -> blog@1.4.0"
-    entry = diff._to_json(found)
+    result = difference(OLD, {**NEW, "app": "blog"}, app=None)
+    assert next(iter(diff._lines([result], "", PLAIN, 80))) == "shop@1.3.2 -> blog@1.4.0"
+    entry = diff._to_json(result)
     assert (entry["app"], entry["before"]["app"], entry["after"]["app"]) == (None, "shop", "blog")
 
 
@@ -169,7 +170,7 @@ def use(app, version_, environment="prod"):
 
 
 def test_what_is_affected_and_what_cannot_be_told_stand_apart():
-    found = Affected(
+    result = Affected(
         "nodejs",
         "<20.11.1",
         True,
@@ -177,7 +178,7 @@ def test_what_is_affected_and_what_cannot_be_told_stand_apart():
         (use("odd", "master"),),
         (use("old", None),),
     )
-    assert list(affected._lines(found, "prod", (), PLAIN, 80)) == [
+    assert list(affected._lines(result, "prod", (), PLAIN, 80)) == [
         "2 affected, with nodejs <20.11.1",
         "  shop@1.0  prod  nodejs 20.9.0",
         "  web@1.0   prod  nodejs 18.1.0",
@@ -263,8 +264,8 @@ def test_an_entry_is_about_what_its_payload_names(payload, subject):
 
 def test_refusals_that_repeat_themselves_are_one_line_with_their_count():
     denied = {"event_type": "AccessDenied", "payload": {"method": "GET", "path": "/apps", "reason": "no"}}
-    one, two, three, other, *rest = entries(6)
-    log = [*({**entry, **denied} for entry in (one, two, three)), other, {**rest[0], **denied}, rest[1]]
+    item, two, three, other, *rest = entries(6)
+    log = [*({**entry, **denied} for entry in (item, two, three)), other, {**rest[0], **denied}, rest[1]]
     lines = EntryTable(PLAIN, 200).lines(log)
     assert [line.split()[0] for line in lines] == ["3", "4", "5", "6"]
     assert lines[0].endswith("GET /apps: no (3 times)")
@@ -272,13 +273,13 @@ def test_refusals_that_repeat_themselves_are_one_line_with_their_count():
 
 
 def test_on_a_narrow_terminal_entries_leave_the_year_out_and_fit():
-    lines = EntryTable(COLOURED, 70).lines([{**one, "payload": {"name": "n" * 99}} for one in entries(3)])
+    lines = EntryTable(COLOURED, 70).lines([{**item, "payload": {"name": "n" * 99}} for item in entries(3)])
     assert all(display_width(ESCAPES.sub("", line)) == 70 for line in lines)
     assert "2023" not in lines[0]
 
 
 def test_a_status_ends_with_what_deserves_a_look_a_legend_and_what_was_left_out():
-    found = grid(
+    result = grid(
         matrix(
             [
                 place("shop", "dev", cell(1, 3, "1.4")),
@@ -287,14 +288,14 @@ def test_a_status_ends_with_what_deserves_a_look_a_legend_and_what_was_left_out(
             apps=["shop", *"abcdefg"],
         )
     )
-    lines = list(status._lines(found, RenderOptions(PLAIN, ASCII_SYMBOLS, 100, 0.0)))
+    lines = list(status._lines(result, RenderOptions(PLAIN, ASCII_SYMBOLS, 100, 0.0)))
     assert lines[-3:] == [
         "1 app in 2 environments, 1 differs, 1 failed",
         "!= versions differ",
         "not deployed anywhere: a, b, c, d, e and 2 more (run `envmgr alm apps list` to list all)",
     ]
     assert "✓ successful, ✗ failed, ≠ versions differ" in list(
-        status._lines(found, RenderOptions(PLAIN, UNICODE_SYMBOLS, 100, 0.0))
+        status._lines(result, RenderOptions(PLAIN, UNICODE_SYMBOLS, 100, 0.0))
     )
 
 

@@ -14,8 +14,8 @@ def version(number, tools=(), artifacts=(), *, lock="sha256:aa", commit="3f2c1ab
         "toolchain": {
             "lock_digest": lock,
             "tools": [
-                {"tool": tool, "version": found, "requests": list(requests), "platforms": ["linux-x64"]}
-                for tool, found, *requests in tools
+                {"tool": tool, "version": result, "requests": list(requests), "platforms": ["linux-x64"]}
+                for tool, result, *requests in tools
             ],
         },
         "artifacts": [{"name": name, "digest": digest} for name, digest in artifacts],
@@ -78,11 +78,11 @@ def test_one_version_each_is_a_change_though_the_request_changed_too():
 
 
 def test_artifacts_are_told_by_their_digests():
-    found = compare(
+    result = compare(
         version(1, artifacts=[("image", "sha256:1"), ("old", "sha256:2"), ("same", "sha256:3")]),
         version(2, artifacts=[("image", "sha256:9"), ("new", "sha256:4"), ("same", "sha256:3")]),
     )
-    assert [(one.name, one.kind) for one in found.artifacts] == [
+    assert [(item.name, item.kind) for item in result.artifacts] == [
         ("image", "changed"),
         ("new", "added"),
         ("old", "removed"),
@@ -90,12 +90,12 @@ def test_artifacts_are_told_by_their_digests():
 
 
 def test_a_side_may_be_missing():
-    found = compare(None, version(2, [("node", "20.0.0", "20")], [("image", "sha256:cc")]))
-    assert found.before is None
-    assert found.after is not None
-    assert (found.tools, found.artifacts) == ((), ())
-    assert found.lock_differs
-    assert not found.is_same_version
+    result = compare(None, version(2, [("node", "20.0.0", "20")], [("image", "sha256:cc")]))
+    assert result.before is None
+    assert result.after is not None
+    assert (result.tools, result.artifacts) == ((), ())
+    assert result.lock_differs
+    assert not result.is_same_version
 
 
 def test_what_came_without_a_lock_has_no_tools_to_compare():
@@ -110,7 +110,7 @@ def test_the_same_version_is_told_from_equal_ones():
 
 
 def test_locks_may_differ_though_all_versions_are_the_same():
-    found = compare(version(1, lock="sha256:aa"), version(2, lock="sha256:bb"))
-    assert found.tools == ()
-    assert found.lock_differs
+    result = compare(version(1, lock="sha256:aa"), version(2, lock="sha256:bb"))
+    assert result.tools == ()
+    assert result.lock_differs
     assert not compare(version(1), version(2)).lock_differs

@@ -10,14 +10,14 @@ from envmgr.kit.errors import UsageError
 
 
 @pytest.mark.parametrize(
-    "words",
+    "args",
     [
         ["alm", "--url", "https://a", "--token", "t", "push", "--app", "x"],
         ["alm", "push", "--url=https://a", "--app", "x", "--token=t"],
     ],
 )
-def test_they_are_taken_before_and_after_the_name(words):
-    options, rest = split(Options(json=True), words)
+def test_they_are_taken_before_and_after_the_name(args):
+    options, rest = split(Options(json=True), args)
     assert (options.alm_url, options.alm_token, options.json) == ("https://a", "t", True)
     assert rest == ["alm", "push", "--app", "x"]
 
@@ -31,8 +31,8 @@ def test_a_token_can_come_from_stdin(monkeypatch):
     assert split(Options(), ["alm", "--token", "-"])[0].alm_token == "evm_1_x"
 
 
-@pytest.mark.parametrize("words", [["alm", "--url"], ["alm", "--token="], ["alm", "--url", ""]])
-def test_a_value_must_be_there(words):
+@pytest.mark.parametrize("args", [["alm", "--url"], ["alm", "--token="], ["alm", "--url", ""]])
+def test_a_value_must_be_there(args):
     with pytest.raises(UsageError, match="requires a value") as caught:
-        split(Options(), words)
+        split(Options(), args)
     assert caught.value.hint

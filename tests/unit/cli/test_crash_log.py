@@ -6,8 +6,8 @@ from envmgr.cli import crash_log
 
 
 def test_a_log_holds_the_command_line_without_its_tokens(monkeypatch):
-    words = ["envmgr", "alm", "push", "--token", "s3cret", "--app", "shop", "--token=s3cret"]
-    monkeypatch.setattr("sys.argv", words)
+    args = ["envmgr", "alm", "push", "--token", "s3cret", "--app", "shop", "--token=s3cret"]
+    monkeypatch.setattr("sys.argv", args)
     text = Path(crash_log.log(ValueError("odd"))).read_text()
     assert "s3cret" not in text
     assert "'--app', 'shop'" in text

@@ -31,8 +31,8 @@ def test_every_command_of_a_group_is_described(group):
 def test_every_option_is_described():
     for name, command in app.tree().commands.items():
         section = re.split(rf"^### {name}$", COMMANDS, flags=re.MULTILINE)[1].split("\n##")[0]
-        for one in command.params:
-            option = max(one.opts, key=len)
+        for item in command.params:
+            option = max(item.opts, key=len)
             assert not option.startswith("--") or option == "--help" or option in section, (name, option)
 
 
@@ -53,8 +53,8 @@ def test_every_error_code_is_listed():
 @pytest.mark.parametrize("text", [README, COMMANDS, FILES], ids=["README", "commands", "files"])
 def test_every_command_that_is_shown_exists(text):
     known = {*app.tree().commands, "install"}
-    for shown in re.findall(r"(?:^\$ |`)envmgr ([a-z]+)\b", text, re.MULTILINE):
-        assert shown in known
+    for output in re.findall(r"(?:^\$ |`)envmgr ([a-z]+)\b", text, re.MULTILINE):
+        assert output in known
 
 
 def test_links_lead_somewhere():

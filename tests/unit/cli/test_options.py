@@ -21,8 +21,8 @@ def test_nothing_behind_a_double_dash_is_taken():
 
 def test_the_directory_is_taken_in_each_of_its_spellings(tmp_path):
     directory = str(tmp_path)
-    for words in (["-C", directory], ["--cwd", directory], [f"--cwd={directory}"]):
-        assert split([*words, "list"])[0].cwd == directory
+    for args in (["-C", directory], ["--cwd", directory], [f"--cwd={directory}"]):
+        assert split([*args, "list"])[0].cwd == directory
 
 
 def test_what_a_shim_hands_on_is_never_taken():
@@ -32,10 +32,10 @@ def test_what_a_shim_hands_on_is_never_taken():
     )
 
 
-@pytest.mark.parametrize("words", [["-C"], ["--cwd="], ["-C", "/no/such/directory"]])
-def test_a_directory_that_is_none_is_a_usage_error(words):
+@pytest.mark.parametrize("args", [["-C"], ["--cwd="], ["-C", "/no/such/directory"]])
+def test_a_directory_that_is_none_is_a_usage_error(args):
     with pytest.raises(UsageError):
-        split(words)
+        split(args)
 
 
 def test_quiet_and_verbose_contradict_each_other():

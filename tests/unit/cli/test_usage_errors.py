@@ -8,7 +8,7 @@ from envmgr.kit.errors import UsageError
 
 
 @pytest.mark.parametrize(
-    ("words", "message", "hint"),
+    ("args", "message", "hint"),
     [
         (["instal"], "unknown command `envmgr instal`", "did you mean install"),
         (["frobnicate"], "unknown command `envmgr frobnicate`", "run `envmgr --help` for help"),
@@ -33,15 +33,15 @@ from envmgr.kit.errors import UsageError
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_a_command_line_that_makes_no_sense_says_what_does(words, message, hint):
+def test_a_command_line_that_makes_no_sense_says_what_does(args, message, hint):
     with pytest.raises(UsageError) as caught:
-        app.run(Options(), words)
+        app.run(Options(), args)
     assert message in caught.value.message
     assert hint in (caught.value.hint or "")
 
 
 @pytest.mark.parametrize(
-    ("words", "message"),
+    ("args", "message"),
     [
         (["alm", "audit", "--limit", "x"], "invalid value for '--limit': expected an integer"),
         (
@@ -53,9 +53,9 @@ def test_a_command_line_that_makes_no_sense_says_what_does(words, message, hint)
     ],
     ids=str,
 )
-def test_a_bad_number_is_said_in_plain_words(words, message):
+def test_a_bad_number_is_said_in_plain_words(args, message):
     with pytest.raises(UsageError) as caught:
-        app.run(Options(), words)
+        app.run(Options(), args)
     assert caught.value.message == message
 
 
@@ -66,9 +66,9 @@ def test_a_bad_choice_is_said_in_plain_words():
     assert caught.value.message.endswith("'rolled_back'")
 
 
-@pytest.mark.parametrize("words", [[], ["plugin"], ["config"], ["cache"]], ids=" ".join)
-def test_a_group_without_a_command_helps_on_stderr(words, capsys):
-    assert app.run(Options(), words) == 2
+@pytest.mark.parametrize("args", [[], ["plugin"], ["config"], ["cache"]], ids=" ".join)
+def test_a_group_without_a_command_helps_on_stderr(args, capsys):
+    assert app.run(Options(), args) == 2
     out, err = capsys.readouterr()
     assert out == ""
     assert "Commands:" in err

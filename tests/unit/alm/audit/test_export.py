@@ -12,7 +12,7 @@ SIGNED = checkpoints(LOG, 2, 3)
 
 
 def written(*documents):
-    return io.BytesIO(b"".join(export.line(one) for one in documents))
+    return io.BytesIO(b"".join(export.line(item) for item in documents))
 
 
 def test_what_is_written_is_read_again_entries_and_checkpoints_apart():
@@ -33,8 +33,8 @@ def test_lines_that_cannot_be_read_are_findings_that_name_the_line():
     )
     first, *bad, last = export.entries(file)
     assert (first, last) == (LOG[0], LOG[1])
-    assert [(one.kind, one.seq) for one in bad] == [("changed", 0)] * 3
-    assert [one.detail for one in bad] == [
+    assert [(item.kind, item.seq) for item in bad] == [("changed", 0)] * 3
+    assert [item.detail for item in bad] == [
         "line 3 is not JSON",
         "line 4 is not an audit entry",
         "line 5 is not JSON",

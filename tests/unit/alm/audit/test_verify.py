@@ -128,9 +128,9 @@ def test_memory_does_not_grow_with_the_log():
     def peak(count: int) -> int:
         tracemalloc.start()
         assert verify(entries(count), []).entries == count
-        found = tracemalloc.get_traced_memory()[1]
+        result = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-        return found
+        return result
 
     peak(10)  # which imports what is needed
     assert peak(3_000) < peak(300) + 50_000

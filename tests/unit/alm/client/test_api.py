@@ -28,8 +28,8 @@ TOKEN = "evm_1_s3cret"
 def http():
     """Give an Http that waits for nothing."""
     environment = Environment({"HOME": os.environ["HOME"]}, os.getcwd())
-    with Http(Settings(http_timeout=5.0), environment, clock=FastClock().clock) as one:
-        yield one
+    with Http(Settings(http_timeout=5.0), environment, clock=FastClock().clock) as item:
+        yield item
 
 
 @pytest.fixture
@@ -38,8 +38,8 @@ def api(http):
     return lambda server, token=TOKEN: Api(Transport(server.url, http, retries=2), tokens.StaticToken(token))
 
 
-def echo(asked):
-    return Said(200, {"method": asked.method, "path": asked.path})
+def echo(requested):
+    return Said(200, {"method": requested.method, "path": requested.path})
 
 
 def in_turn(*answers):
@@ -59,7 +59,7 @@ def test_requests_carry_the_token_and_documents(api):
         client.patch("/apps/1", {"name": "x"})
         client.delete("/apps/1", {"force": "true"}, etag="1.4")
     get, post, put, patch, delete = server.asked
-    assert all(one.headers["authorization"] == f"Bearer {TOKEN}" for one in server.asked)
+    assert all(item.headers["authorization"] == f"Bearer {TOKEN}" for item in server.asked)
     assert "content-type" not in get.headers
     assert (post.document, post.headers["content-type"]) == ({"name": "é"}, "application/json")
     assert post.headers["idempotency-key"].strip('"')
@@ -92,7 +92,7 @@ def test_two_posts_are_two(api):
         api(server).post("/apps", {})
         api(server).post("/apps", {})
         api(server).post("/apps", {}, key="mine")
-    keys = [one.headers["idempotency-key"] for one in server.asked]
+    keys = [item.headers["idempotency-key"] for item in server.asked]
     assert len(set(keys)) == 3
     assert keys[2] == '"mine"'
 
@@ -112,8 +112,8 @@ def test_a_patch_is_not_sent_twice(api):
 
 
 def test_lists_are_read_page_by_page_as_they_are_asked_for(api):
-    def page(asked):
-        number = int(asked.path.partition("cursor=")[2] or 0)
+    def page(requested):
+        number = int(requested.path.partition("cursor=")[2] or 0)
         following = f'</elsewhere/apps?limit=2&cursor={number + 1}>; rel="next"'
         return Said(200, [number * 2, number * 2 + 1], {"Link": following} if number < 2 else {})
 
@@ -180,7 +180,7 @@ def test_a_given_token_that_is_refused_is_not_tried_again(api):
     assert TOKEN not in caught.value.message
 
 
-class TestKept:
+class TestStoredToken:
     """The token of `alm login`, renewed when it ends."""
 
     @pytest.fixture
@@ -193,7 +193,7 @@ class TestKept:
         with double.run() as server:
             yield double, server
 
-    def kept(self, paths, server, http):
+    def saved(self, paths, server, http):
         wire = Transport(server.url, http, retries=2)
         return Api(wire, tokens.StoredToken(paths, wire))
 
@@ -206,7 +206,7 @@ class TestKept:
     def test_signing_in_gives_a_token_that_is_used(self, paths, double, http):
         login = self.sign_in(paths, double[1], http)
         assert login.expires_at > time.time() + 800
-        assert self.kept(paths, double[1], http).get("/auth/me")["role"] == "admin"
+        assert self.saved(paths, double[1], http).get("/auth/me")["role"] == "admin"
 
     def test_a_wrong_password_is_refused_after_one_attempt(self, double, http):
         with pytest.raises(NotSignedIn):
@@ -215,7 +215,7 @@ class TestKept:
 
     def test_nobody_signed_in_is_said_without_asking(self, paths, double, http):
         with pytest.raises(NotSignedIn, match="not signed in to") as caught:
-            self.kept(paths, double[1], http).get("/auth/me")
+            self.saved(paths, double[1], http).get("/auth/me")
         assert "alm login" in (caught.value.hint or "")
         assert double[1].asked == []
 
@@ -224,7 +224,7 @@ class TestKept:
         alm.seconds = 5
         before = self.sign_in(paths, server, http)
         alm.seconds = 900
-        self.kept(paths, server, http).get("/auth/me")
+        self.saved(paths, server, http).get("/auth/me")
         after = credentials.load(paths, server.url)
         assert server.lines == ["POST /auth/login", "POST /auth/refresh", "GET /auth/me"]
         assert (after.token != before.token, after.refresh_token != before.refresh_token) == (True, True)
@@ -234,7 +234,7 @@ class TestKept:
         alm, server = double
         login = self.sign_in(paths, server, http)
         alm.access.discard(login.token)
-        assert self.kept(paths, server, http).get("/auth/me")["role"] == "admin"
+        assert self.saved(paths, server, http).get("/auth/me")["role"] == "admin"
 
     def test_a_sign_in_that_ended_is_forgotten_and_said(self, paths, double, http):
         alm, server = double
@@ -242,7 +242,7 @@ class TestKept:
         alm.access.discard(login.token)
         alm.refresh.clear()
         with pytest.raises(NotSignedIn, match="expired") as caught:
-            self.kept(paths, server, http).get("/auth/me")
+            self.saved(paths, server, http).get("/auth/me")
         assert "alm login" in (caught.value.hint or "")
         assert credentials.load(paths, server.url) is None
 
@@ -252,7 +252,7 @@ class TestKept:
         login = self.sign_in(paths, server, http)
         alm.down = True
         with pytest.raises(AlmError):
-            self.kept(paths, server, http).get("/auth/me")
+            self.saved(paths, server, http).get("/auth/me")
         assert credentials.load(paths, server.url).refresh_token == login.refresh_token
 
     def test_a_refresh_token_is_used_once_by_however_many_at_the_same_time(self, paths, double, http):
@@ -262,13 +262,13 @@ class TestKept:
         alm.seconds = 900
         answers = []
         clients = [
-            threading.Thread(target=lambda: answers.append(self.kept(paths, server, http).get("/auth/me")))
+            threading.Thread(target=lambda: answers.append(self.saved(paths, server, http).get("/auth/me")))
             for _ in range(8)
         ]
-        for one in clients:
-            one.start()
-        for one in clients:
-            one.join()
+        for item in clients:
+            item.start()
+        for item in clients:
+            item.join()
         assert len(answers) == 8
         assert alm.reused == []
         assert server.lines.count("POST /auth/refresh") == 1
@@ -276,10 +276,10 @@ class TestKept:
     def test_an_api_key_that_was_kept_has_nothing_to_renew_it(self, paths, double, http):
         alm, server = double
         credentials.save(paths, server.url, StoredCredentials(KEY))
-        assert self.kept(paths, server, http).get("/auth/me")["role"] == "admin"
+        assert self.saved(paths, server, http).get("/auth/me")["role"] == "admin"
         alm.access.clear()
         with pytest.raises(NotSignedIn):
-            self.kept(paths, server, http).get("/auth/me")
+            self.saved(paths, server, http).get("/auth/me")
         assert "POST /auth/refresh" not in server.lines
 
 
@@ -287,8 +287,8 @@ class TestFollow:
     """Streams that go on where they broke off."""
 
     def test_what_comes_is_given_and_a_broken_stream_resumed_after_the_last(self, api):
-        def stream(asked):
-            start = int(asked.headers.get("last-event-id", "0"))
+        def stream(requested):
+            start = int(requested.headers.get("last-event-id", "0"))
             blocks = [
                 b"retry: 1000\n\n",
                 *(b'id: %d\ndata: {"seq": %d}\n\n' % (n, n) for n in (start + 1, start + 2)),
@@ -299,7 +299,7 @@ class TestFollow:
             entries = api(server).follow("/audit/events", 5)
             assert [next(entries)["seq"] for _ in range(5)] == [6, 7, 8, 9, 10]
             entries.close()
-        assert [one.headers["last-event-id"] for one in server.asked] == ["5", "7", "9"]
+        assert [item.headers["last-event-id"] for item in server.asked] == ["5", "7", "9"]
         assert server.asked[0].headers["accept"] == "text/event-stream"
 
     def test_without_a_number_nothing_is_resumed(self, api):

@@ -129,17 +129,17 @@ def test_what_the_api_calls_force_is_an_option_to_people():
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said", "hint"),
+    ("seconds", "text", "hint"),
     [
         ("899", "try again in 15 minutes", "wait 15 minutes and retry"),
         ("45", "try again in 45 s", "wait a little and retry"),
         ("soon", "try again in soon s", "wait a little and retry"),
     ],
 )
-def test_a_long_wait_is_told_in_minutes(seconds, said, hint):
+def test_a_long_wait_is_told_in_minutes(seconds, text, hint):
     document = {"detail": f"too many sign-ins have failed: try again in {seconds} s"}
     error = to_error(answer(429, document, retry_after=seconds))
-    assert error.message.endswith(said)
+    assert error.message.endswith(text)
     assert error.hint.startswith(hint)
 
 

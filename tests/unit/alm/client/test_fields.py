@@ -29,7 +29,7 @@ def test_fields_that_may_be_missing_are_none_then():
 
 
 @pytest.mark.parametrize(
-    ("read", "name", "said"),
+    ("read", "name", "text"),
     [
         (fields.get_str, "none", "`none` is missing"),
         (fields.get_str, "number", "`number` is a number"),
@@ -44,10 +44,10 @@ def test_fields_that_may_be_missing_are_none_then():
         (fields.get_strs, "text", "`text` is text"),
     ],
 )
-def test_a_field_that_is_something_else_is_said(read, name, said):
+def test_a_field_that_is_something_else_is_said(read, name, text):
     with pytest.raises(AlmError) as caught:
         read(WHOLE, name)
-    assert said in caught.value.message
+    assert text in caught.value.message
     assert "alm_url" in caught.value.hint
 
 

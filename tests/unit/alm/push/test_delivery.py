@@ -30,8 +30,8 @@ BODY = {"commit": "abc1234", "artifacts": [], "build": {}, "changelog": "", "ref
 @pytest.fixture
 def http():
     environment = Environment({"HOME": os.environ["HOME"]}, os.getcwd())
-    with Http(Settings(), environment, clock=FastClock().clock) as one:
-        yield one
+    with Http(Settings(), environment, clock=FastClock().clock) as item:
+        yield item
 
 
 @pytest.fixture
@@ -51,14 +51,14 @@ def context(tmp_path):
     return Context(environment, single_root(str(tmp_path)), parse("linux-x64"))
 
 
-def parcel(api, tag="v1", app="shop", **body):
+def spooled_push(api, tag="v1", app="shop", **body):
     return SpooledPush(api.url, app, tag, {**BODY, **body})
 
 
 def test_a_new_app_and_a_new_version_are_told_apart_from_known_ones(api):
-    first = push_version(api, parcel(api))
-    again = push_version(api, parcel(api))
-    second = push_version(api, parcel(api, "v2"))
+    first = push_version(api, spooled_push(api))
+    again = push_version(api, spooled_push(api))
+    second = push_version(api, spooled_push(api, "v2"))
     assert (first.is_new, first.is_new_app) == (True, True)
     assert (again.is_new, again.is_new_app, again.version) == (False, False, first.version)
     assert (second.is_new, second.is_new_app) == (True, False)
@@ -82,21 +82,21 @@ def test_an_app_that_somebody_registers_at_the_same_moment_is_fine(http):
 
 
 def test_names_are_spelled_as_one_part_of_the_address(api, alm):
-    push_version(api, parcel(api, "v1+a:b@c"))
+    push_version(api, spooled_push(api, "v1+a:b@c"))
     assert ("shop", "v1+a:b@c") in alm.versions
 
 
 @pytest.mark.parametrize("lost", [1, 2, 3])
 def test_answers_lost_at_any_step_leave_one_version(api, alm, lost):
     alm.lose = lost
-    assert push_version(api, parcel(api)).version["id"] == 1
+    assert push_version(api, spooled_push(api)).version["id"] == 1
     assert (len(alm.versions), alm.apps) == (1, {"shop"})
 
 
 def test_other_content_names_both_digests(api):
-    push_version(api, parcel(api))
+    push_version(api, spooled_push(api))
     with pytest.raises(AlmConflict, match=r"shop@v1 .* .server sha256:\S+, local sha256:\S+\)$"):
-        push_version(api, parcel(api, commit="def5678"))
+        push_version(api, spooled_push(api, commit="def5678"))
 
 
 def test_other_conflicts_are_told_as_they_are(http):
@@ -112,10 +112,10 @@ def test_other_conflicts_are_told_as_they_are(http):
 
 class TestFlush:
     def put(self, context, *parcels):
-        return [spool.add(context.paths.spool, one) for one in parcels]
+        return [spool.add(context.paths.spool, item) for item in parcels]
 
     def test_what_waits_is_delivered_oldest_first(self, context, api, alm):
-        self.put(context, parcel(api, "v2"), parcel(api, "v1"))
+        self.put(context, spooled_push(api, "v2"), spooled_push(api, "v1"))
         assert flush(context, api).delivered == (
             DeliveredPush("shop", "v2", True),
             DeliveredPush("shop", "v1", True),
@@ -124,7 +124,7 @@ class TestFlush:
         assert flush(context, api) == FlushResult((), (), ())
 
     def test_what_was_delivered_before_the_server_went_away_does_not_wait_any_more(self, context, api, alm):
-        self.put(context, parcel(api, "v1"), parcel(api, "v2"), parcel(api, "v3"))
+        self.put(context, spooled_push(api, "v1"), spooled_push(api, "v2"), spooled_push(api, "v3"))
         put = alm._put
         alm._put = lambda app, tag, body: (
             put(app, tag, body) if tag == "v1" else problem(503, "service-unavailable", "gone")
@@ -133,28 +133,28 @@ class TestFlush:
             flush_or_fail(context, api)
         assert "2 pushes still queued" in (caught.value.hint or "")
         alm._put = put
-        assert [one.tag for one in flush(context, api).delivered] == ["v2", "v3"]
+        assert [item.tag for item in flush(context, api).delivered] == ["v2", "v3"]
 
     def test_an_answer_lost_costs_nothing_and_repeats_nothing(self, context, api, alm):
-        self.put(context, parcel(api, "v1"))
+        self.put(context, spooled_push(api, "v1"))
         alm.lose = 2
         assert len(flush(context, api).delivered) == 1
         assert len(alm.versions) == 1
 
     def test_each_is_judged_by_itself(self, context, api, alm):
-        push_version(api, parcel(api, "v1"))
+        push_version(api, spooled_push(api, "v1"))
         alm.forbidden.add("secret")
         self.put(
             context,
-            parcel(api, "v1", commit="def5678"),
-            parcel(api, "v1", app="secret"),
+            spooled_push(api, "v1", commit="def5678"),
+            spooled_push(api, "v1", app="secret"),
             SpooledPush("https://other.example", "shop", "v1", BODY),
-            parcel(api, "v2"),
+            spooled_push(api, "v2"),
         )
         done = flush(context, api)
-        assert [one.tag for one in done.rejected] == ["v1"]
-        assert [one.tag for one in done.delivered] == ["v2"]
-        assert [(one.is_for_other, one.reason) for one in done.pending] == [
+        assert [item.tag for item in done.rejected] == ["v1"]
+        assert [item.tag for item in done.delivered] == ["v2"]
+        assert [(item.is_for_other, item.reason) for item in done.pending] == [
             (
                 False,
                 f"permission denied by {api.url.removeprefix('http://')}: your credential is not for secret",
@@ -167,4 +167,4 @@ class TestFlush:
 def test_what_one_may_not_is_told(api, alm):
     alm.forbidden.add("shop")
     with pytest.raises(Forbidden):
-        push_version(api, parcel(api))
+        push_version(api, spooled_push(api))

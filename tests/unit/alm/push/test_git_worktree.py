@@ -27,10 +27,10 @@ def shop(tmp_path):
 
 
 def test_a_work_tree_has_a_commit_a_branch_and_a_remote(shop):
-    found = read(shop)
-    assert found.commit == git(shop, "rev-parse", "HEAD")
-    assert (found.branch, found.remote, found.tag) == ("main", "https://github.com/acme/shop.git", "")
-    assert (found.directory, found.is_dirty, found.error) == (str(shop), False, "")
+    result = read(shop)
+    assert result.commit == git(shop, "rev-parse", "HEAD")
+    assert (result.branch, result.remote, result.tag) == ("main", "https://github.com/acme/shop.git", "")
+    assert (result.directory, result.is_dirty, result.error) == (str(shop), False, "")
 
 
 def test_directories_below_are_of_the_same_work_tree(shop):
@@ -50,8 +50,8 @@ def test_another_commit_than_the_one_checked_out_has_its_own_tag_and_no_branch(s
     git(shop, "tag", "v1.0.0")
     first = git(shop, "rev-parse", "HEAD")
     commit(shop, "second")
-    found = read(shop, first)
-    assert (found.commit, found.tag, found.branch) == (first, "v1.0.0", "")
+    result = read(shop, first)
+    assert (result.commit, result.tag, result.branch) == (first, "v1.0.0", "")
 
 
 def test_changes_that_are_in_no_commit_are_told_unless_git_does_not_know_the_file(shop):
@@ -63,15 +63,15 @@ def test_changes_that_are_in_no_commit_are_told_unless_git_does_not_know_the_fil
 
 def test_a_detached_head_has_no_branch(shop):
     git(shop, "checkout", "-q", "--detach")
-    found = read(shop)
-    assert (found.branch, len(found.commit)) == ("", 40)
+    result = read(shop)
+    assert (result.branch, len(result.commit)) == ("", 40)
 
 
 def test_a_shallow_clone_is_enough(shop, tmp_path):
     git(shop, "tag", "v1.0.0")
     git(tmp_path, "clone", "-q", "--depth=1", "--branch=v1.0.0", f"file://{shop}", "shallow")
-    found = read(tmp_path / "shallow")
-    assert (found.commit, found.tag) == (git(shop, "rev-parse", "HEAD"), "v1.0.0")
+    result = read(tmp_path / "shallow")
+    assert (result.commit, result.tag) == (git(shop, "rev-parse", "HEAD"), "v1.0.0")
 
 
 def test_a_commit_that_a_shallow_clone_lacks_has_no_tag(shop, tmp_path):
@@ -83,8 +83,8 @@ def test_a_commit_that_a_shallow_clone_lacks_has_no_tag(shop, tmp_path):
 
 def test_a_further_work_tree_is_of_the_same_repository(shop, tmp_path):
     git(shop, "worktree", "add", "-q", "-b", "fix", str(tmp_path / "elsewhere"))
-    found = read(tmp_path / "elsewhere")
-    assert (found.branch, found.directory) == ("fix", str(shop))
+    result = read(tmp_path / "elsewhere")
+    assert (result.branch, result.directory) == ("fix", str(shop))
 
 
 def test_the_only_remote_counts_and_of_several_only_origin(tmp_path):
@@ -113,12 +113,12 @@ def test_a_git_that_hangs_is_given_up(tmp_path):
     slow.parent.mkdir()
     slow.write_text("#!/bin/sh\nexec sleep 60\n")
     slow.chmod(0o755)
-    found = git_worktree.read(
+    result = git_worktree.read(
         Environment({"PATH": f"{slow.parent}:/usr/bin:/bin"}, str(tmp_path)), timeout=0.2
     )
-    assert found.error == "git rev-parse timed out after 0.2 s"
+    assert result.error == "git rev-parse timed out after 0.2 s"
 
 
 def test_a_repository_of_somebody_else_is_told_in_gits_words(shop):
-    found = read(shop, GIT_TEST_ASSUME_DIFFERENT_OWNER="1")
-    assert "dubious ownership" in found.error
+    result = read(shop, GIT_TEST_ASSUME_DIFFERENT_OWNER="1")
+    assert "dubious ownership" in result.error

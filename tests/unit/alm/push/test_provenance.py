@@ -22,9 +22,9 @@ def gathered(wanted=None, run=None, work=WORK, directory="/src/project"):
 
 
 def test_without_a_ci_git_says_everything():
-    found = gathered()
-    assert (found.app, found.tag, found.commit, found.ref) == ("shop", "v1.0.0", SHA, "main")
-    assert dict(found.build) == {
+    result = gathered()
+    assert (result.app, result.tag, result.commit, result.ref) == ("shop", "v1.0.0", SHA, "main")
+    assert dict(result.build) == {
         "ci": "",
         "run_id": "",
         "run_attempt": "",
@@ -36,15 +36,15 @@ def test_without_a_ci_git_says_everything():
 
 
 def test_the_ci_goes_before_git():
-    found = gathered(run=RUN)
-    assert (found.app, found.tag, found.commit, found.ref) == ("till", "v2.0.0", OTHER, "release")
-    assert dict(found.build)["repository"] == "acme/till"
-    assert dict(found.build)["url"] == "https://ci.example/99"
+    result = gathered(run=RUN)
+    assert (result.app, result.tag, result.commit, result.ref) == ("till", "v2.0.0", OTHER, "release")
+    assert dict(result.build)["repository"] == "acme/till"
+    assert dict(result.build)["url"] == "https://ci.example/99"
 
 
 def test_flags_go_before_everything():
-    found = gathered(ProvenanceOptions("a", "b", "ABCDEF1", "c"), RUN)
-    assert (found.app, found.tag, found.commit, found.ref) == ("a", "b", "abcdef1", "c")
+    result = gathered(ProvenanceOptions("a", "b", "ABCDEF1", "c"), RUN)
+    assert (result.app, result.tag, result.commit, result.ref) == ("a", "b", "abcdef1", "c")
 
 
 def test_an_empty_ref_can_be_asked_for():

@@ -25,7 +25,7 @@ def test_what_is_put_waits_oldest_first_and_is_the_same_when_it_is_read(place):
         SpooledPush(PARCEL.url, "shop", "v2", BODY),
         SpooledPush(PARCEL.url, "app", "v1", BODY),
     ]
-    paths = [spool.add(place, one) for one in parcels]
+    paths = [spool.add(place, item) for item in parcels]
     assert spool.pending(place) == paths
     assert [spool.read(path) for path in paths] == parcels
 
@@ -62,11 +62,11 @@ def test_what_was_delivered_is_gone(place):
 
 
 def test_what_is_refused_is_put_aside_with_the_reason(place):
-    aside = Path(spool.reject(spool.add(place, PARCEL), "another content"))
+    moved = Path(spool.reject(spool.add(place, PARCEL), "another content"))
     assert spool.pending(place) == []
-    assert aside.parent == Path(place, "rejected")
-    assert json.loads(aside.read_text())["app"] == "shop"
-    assert Path(f"{aside}.reason").read_text() == "another content\n"
+    assert moved.parent == Path(place, "rejected")
+    assert json.loads(moved.read_text())["app"] == "shop"
+    assert Path(f"{moved}.reason").read_text() == "another content\n"
 
 
 def test_nothing_waits_where_nothing_was_put(place):

@@ -50,10 +50,10 @@ def test_bytes_of_an_unknown_total_are_shown_as_they_come():
 
 
 @given(tasks, st.integers(57, 200))
-def test_no_line_is_wider_than_the_terminal(shown, width):
-    plain = [one for one in shown if one.done < 10**12 and (one.total or 0) < 10**12]
+def test_no_line_is_wider_than_the_terminal(output, width):
+    plain = [item for item in output if item.done < 10**12 and (item.total or 0) < 10**12]
     assert all(display_width(line) <= max(width, 75) for line in render(plain, width, 1, PLAIN))
-    narrow = [one for one in plain if len(one.step) <= 11 and one.name.isascii()]
+    narrow = [item for item in plain if len(item.step) <= 11 and item.name.isascii()]
     assert all(display_width(line) <= width for line in render(narrow, width, 1, PLAIN))
 
 
