@@ -34,11 +34,11 @@ envmgr alm serve --port 0 --data-dir "$data/data" >"$data/served" 2>"$data/log" 
 server=$!
 trap 'kill "$server"; wait "$server" || true' EXIT
 for _ in $(seq 300); do
-  grep -q 'type next' "$data/served" && break
+  grep -q 'Next, in another' "$data/served" && break
   kill -0 "$server" || { cat "$data/log" >&2; exit 1; }
   sleep 0.1
 done
-ENVMGR_ALM_URL=$(sed -n 's/.* serves \(http[^;]*\);.*/\1/p' "$data/served")
+ENVMGR_ALM_URL=$(sed -n 's/.* listening on \(http[^ ]*[^. ]\)[. ].*/\1/p' "$data/served")
 export ENVMGR_ALM_URL
 sed -n 1p "$data/served"
 say "envmgr alm login --username admin --password-stdin"

@@ -47,5 +47,5 @@ def test_a_cut_audit_is_told_at_start_in_readiness_and_in_metrics_and_stops_no_w
         assert ready.status == 503
         (audit,) = (check for check in ready.json["checks"] if not check["ok"])
         assert audit["name"] == "audit"
-        assert "the audit was cut: it has" in audit["detail"]
+        assert "audit log truncated: it has" in audit["detail"]
         assert "\nalm_audit_cut 1.0" in wire.ask("GET", "/metrics").body.decode()

@@ -234,7 +234,7 @@ def test_nothing_of_a_deleted_app_stays(daemon, admin, wire):
 
 
 def deletable(wire, kind):
-    """Register an app with a version; return where the one or the other is, and the version."""
+    """Create an app with a version; return where the one or the other is, and the version."""
     app = new_app(wire)
     version = new_version(wire, app)
     return (f"/apps/{app['id']}" if kind == "app" else f"/versions/{version['id']}"), version

@@ -26,7 +26,7 @@ def made(reply: Reply) -> dict:
 
 
 def app(wire: Wire) -> dict:
-    """Register an app."""
+    """Create an app."""
     return made(wire.ask("POST", "/apps", {"name": named()}))
 
 

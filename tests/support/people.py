@@ -87,14 +87,14 @@ class People:
         return person.token
 
     def app_with_version(self, wire: Wire, name: str) -> dict[str, dict]:
-        """Register an app, described by a text of its own, and a version of it."""
+        """Create an app, described by a text of its own, and a version of it."""
         described = {"name": name, "description": uuid.uuid4().hex}
         app = _made(wire.ask("POST", "/apps", described))
         version = _made(wire.ask("PUT", f"/apps/{name}/versions/1.0.0", {"toolchain": {"lock": lock()}}))
         return {"app": app, "version": version}
 
     def deployed_app(self, wire: Wire, name: str, environment: str) -> dict[str, dict]:
-        """Register an app and a version of it, and deploy that."""
+        """Create an app and a version of it, and deploy that."""
         made = self.app_with_version(wire, name)
         body = {"version_id": made["version"]["id"], "environment": environment}
         deployment = _made(wire.ask("POST", "/deployments", body))

@@ -171,7 +171,7 @@ def _is_busy(reply: Reply) -> bool:
 
 
 def life_of_an_app(writer: Writer) -> None:
-    """Register an app with versions, change it, and deploy it twice to one environment and once to another."""
+    """Create an app with versions, change it, and deploy it twice to one environment and once to another."""
     try:
         _live(writer)
     except Abandoned:

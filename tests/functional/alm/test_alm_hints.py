@@ -107,5 +107,5 @@ def test_a_long_wait_is_told_in_minutes(ada):
     for _ in range(5):
         ada.run(*words, stdin=f"not {ADMIN_PASSWORD}\n")
     refused = ada.run(*words, stdin="again\n", env={"ENVMGR_HTTP_RETRIES": "0"})
-    assert "too many sign-ins have failed: try again in 15 minutes" in refused.err
+    assert "too many failed sign-ins; retry in 15 minutes" in refused.err
     assert "hint: wait 15 minutes and retry" in refused.err

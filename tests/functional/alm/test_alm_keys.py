@@ -86,7 +86,7 @@ def test_nobody_gives_more_than_they_have_and_that_is_said(ada, world):
     ada.ok(*sign_in, stdin="a long pass phrase\n", env=away)
     refused = ada.run("alm", "keys", "create", "more", env=away)
     assert (refused.code, refused.out) == (1, "")
-    assert "you cannot give what you do not have: versions:write" in refused.err
+    assert "cannot grant scopes you do not have: versions:write" in refused.err
     assert "cannot exceed your own permissions" in refused.err
     ada.ok("alm", "keys", "create", "reading", "--scope", "versions:read", env=away)
 

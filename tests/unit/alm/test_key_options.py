@@ -110,7 +110,7 @@ def test_no_key_is_made_for_an_app_that_is_not_there(name, hint):
 
 
 def test_a_key_that_is_refused_is_said_with_who_makes_keys():
-    api = Answering({"POST /auth/keys": Forbidden("you cannot give what you do not have: users:admin")})
+    api = Answering({"POST /auth/keys": Forbidden("cannot grant scopes you do not have: users:admin")})
     with pytest.raises(Forbidden, match="users:admin") as caught:
         keys.create(api, KeyOptions("ci", ("users:admin",)))
     assert "cannot exceed your own permissions" in caught.value.hint

@@ -1,1 +1,1 @@
-"""The app service: which apps there are."""
+"""App service: registry of apps."""

@@ -34,11 +34,11 @@ Ref = Annotated[
         min_length=1,
         max_length=100,
         schema_extra={"examples": ["shop"]},
-        description="An app's id or name.",
+        description="App ID or name.",
     ),
 ]
-NameFilter = Annotated[str | None, param_from(AppName, "Of this name.")]
-Force = Annotated[bool, Parameter(description="Delete the app although versions of it are deployed.")]
+NameFilter = Annotated[str | None, param_from(AppName, "Filter by name.")]
+Force = Annotated[bool, Parameter(description="Delete the app even if versions are deployed.")]
 Sort = Annotated[str | None, sort_param("id", "name", "created_at", "updated_at")]
 _READ_OPTIONS: dict[str, Any] = {"tags": ["apps"], "opt": {"scope": "apps:read"}}
 _WRITE_OPTIONS: dict[str, Any] = {"tags": ["apps"], "opt": {"scope": "apps:write"}}
@@ -50,7 +50,7 @@ def routes(apps: Apps, versions: Versions, deployments: Deployments) -> list[Any
     @post(
         "/apps",
         operation_id="createApp",
-        summary="Register an app",
+        summary="Create an app",
         responses=problem_responses(409, 413, 415, 422),
         **_WRITE_OPTIONS,
     )
@@ -76,7 +76,7 @@ def routes(apps: Apps, versions: Versions, deployments: Deployments) -> list[Any
     @get(
         "/apps/{app:str}",
         operation_id="getApp",
-        summary="Show an app",
+        summary="Get an app",
         responses=problem_responses(404),
         **_READ_OPTIONS,
     )
@@ -87,7 +87,7 @@ def routes(apps: Apps, versions: Versions, deployments: Deployments) -> list[Any
     @put(
         "/apps/{app:str}",
         operation_id="putApp",
-        summary="Say all of an app",
+        summary="Replace an app",
         responses=problem_responses(404, 409, 412, 413, 415, 428),
         **_WRITE_OPTIONS,
     )
@@ -98,7 +98,7 @@ def routes(apps: Apps, versions: Versions, deployments: Deployments) -> list[Any
     @patch(
         "/apps/{app:str}",
         operation_id="changeApp",
-        summary="Say some of an app",
+        summary="Update an app",
         responses=problem_responses(404, 409, 412, 413, 415, 428),
         **_WRITE_OPTIONS,
     )
@@ -109,7 +109,7 @@ def routes(apps: Apps, versions: Versions, deployments: Deployments) -> list[Any
     @delete(
         "/apps/{app:str}",
         operation_id="deleteApp",
-        summary="Delete an app, and its versions",
+        summary="Delete an app and its versions",
         responses=problem_responses(404, 409, 412, 428),
         **_WRITE_OPTIONS,
     )

@@ -1,4 +1,4 @@
-"""The rules of apps: pure."""
+"""Rules of apps: pure."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 
 def name_taken(name: str) -> AlreadyExists:
-    """Say that another app has a name."""
-    return AlreadyExists(f"there is an app named {name!r} already", name=name)
+    """Return the problem for a name in use."""
+    return AlreadyExists(f"app {name!r} already exists", name=name)
 
 
 def merged(app: App, change: AppPatch) -> AppPut:
-    """Say all of an app, from what it is and what is to change."""
+    """Return the complete state of an app after a patch."""
     return AppPut(
         name=app.name if change.name is UNSET else change.name,
         description=app.description if change.description is UNSET else change.description,
@@ -32,12 +32,12 @@ def merged(app: App, change: AppPatch) -> AppPut:
 
 
 def differs(app: App, put: AppPut) -> bool:
-    """Say whether an app would change."""
+    """Return whether a patch changes an app."""
     return (app.name, app.description) != (put.name, put.description)
 
 
 def created_event(app: App, context: RequestContext) -> DomainEvent:
-    """Create the event of a new app."""
+    """Return the event of a new app."""
     return _app_event(
         AppCreated(
             app_id=app.id,
@@ -51,7 +51,7 @@ def created_event(app: App, context: RequestContext) -> DomainEvent:
 
 
 def updated_event(app: App, previous_name: str, context: RequestContext) -> DomainEvent:
-    """Create the event of a changed app."""
+    """Return the event of a changed app."""
     return _app_event(
         AppUpdated(
             app_id=app.id,
@@ -66,7 +66,7 @@ def updated_event(app: App, previous_name: str, context: RequestContext) -> Doma
 
 
 def deleted_event(app: App, context: RequestContext) -> DomainEvent:
-    """Create the event of a deleted app."""
+    """Return the event of a deleted app."""
     return _app_event(
         AppDeleted(
             app_id=app.id,

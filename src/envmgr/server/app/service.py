@@ -1,4 +1,4 @@
-"""The use cases of apps: each one unit of work, and its event in the same transaction."""
+"""Use cases of apps: each one unit of work, with its event in the same transaction."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class AppService:
-    """Apps, in this process (implements `contracts.ports.Apps`)."""
+    """Apps in this process (implements `contracts.ports.Apps`)."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -46,11 +46,11 @@ class AppService:
         return await self._database.read(lambda reader: store.page(reader, paging, context.principal.apps))
 
     async def replace(self, context: RequestContext, ref: str, put: AppPut) -> App:
-        """Say all of an app."""
+        """Replace an app."""
         return await self._database.write(lambda transaction: _put(transaction, context, ref, put))
 
     async def update(self, context: RequestContext, ref: str, change: AppPatch) -> App:
-        """Say some of an app."""
+        """Update an app."""
 
         def unit(transaction: Transaction) -> App:
             app = _get(transaction, context, ref)
@@ -66,7 +66,7 @@ class AppService:
 def _get(reader: Reader, context: RequestContext, ref: str) -> App:
     app = store.find(reader, ref)
     if app is None:
-        raise NotFound(f"there is no app {ref!r}")
+        raise NotFound(f"app {ref!r} not found")
     require_app_access(context, app.name)
     return app
 
@@ -97,7 +97,7 @@ def _put(transaction: Transaction, context: RequestContext, ref: str, put: AppPu
 def _delete(transaction: Transaction, context: RequestContext, ref: str, app_id: int) -> None:
     app = _get(transaction, context, ref)
     if app.id != app_id:
-        raise Conflict(f"{ref!r} became the name of another app just now: decide anew")
+        raise Conflict(f"name {ref!r} was taken by another app; retry")
     require_match(context, etag_of(app))
     store.remove(transaction, app)
     transaction.emit(domain.deleted_event(app, context))

@@ -1,1 +1,1 @@
-"""The audit service: what happened, in a log that only grows and shows when it was tampered with."""
+"""Audit service: an append-only, tamper-evident event log."""

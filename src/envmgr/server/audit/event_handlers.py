@@ -1,4 +1,4 @@
-"""What the audit does about events: it writes down every one of them."""
+"""Event handlers of the audit log: every event becomes an entry."""
 
 from __future__ import annotations
 
@@ -15,5 +15,5 @@ CONSUMER = "audit-log"
 
 
 def subscriptions(service: AuditService, dead_letters: DeadLetters) -> list[Subscription]:
-    """Subscribe to everything, in batches as they come: each is one transaction."""
+    """Return the subscription to all events, one transaction a batch."""
     return [dead_letters.subscription(CONSUMER, [ALL_EVENTS], service.append)]

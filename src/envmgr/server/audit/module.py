@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 NAME = "audit"
 MIGRATIONS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "migrations")
 CHECKPOINT_CHECK_INTERVAL_SECONDS = 60.0
-"""Seconds between two looks at whether the chain was last signed long ago."""
+"""Seconds between checks whether a checkpoint is due."""
 __all__ = ["HEAD", "MIGRATIONS", "NAME", "make", "module", "private_key"]
 
 
 def make(database: Database, key: bytes) -> AuditService:
-    """Make the service; `key` signs its checkpoints (see `private_key`)."""
+    """Create the service; `key` signs its checkpoints (see `private_key`)."""
     return AuditService(database, key)
 
 

@@ -1,1 +1,1 @@
-"""The gateway: who may come in, and as whom."""
+"""Identity and access: users, sessions, API keys and OIDC federation."""

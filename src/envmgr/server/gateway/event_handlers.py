@@ -1,4 +1,4 @@
-"""What the gateway does about events: credentials for some apps follow those apps, not their names."""
+"""Event handlers of the gateway: app-restricted credentials follow renames and deletions of apps."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CONSUMER = "gateway-apps"
 
 
 def subscription(authenticator: Authenticator, dead_letters: DeadLetters) -> Subscription:
-    """Subscribe to what becomes of the names of apps."""
+    """Return the subscription to app events."""
 
     async def follow(events: Sequence[EventEnvelope]) -> None:
         moving = [event for event in events if event.type == AppDeleted.TYPE or "previous_name" in event.data]

@@ -1,4 +1,4 @@
-"""The gateway, put together."""
+"""Service module of the gateway."""
 
 from __future__ import annotations
 
@@ -36,14 +36,16 @@ __all__ = ["HEAD", "MIGRATIONS", "NAME", "make", "module"]
 
 
 def make(database: Database, keyring: Keyring, issuers: JwksCache | None = None) -> Gateway:
-    """Make the services.
+    """Create the services.
 
-    The keys are those of `kit.tokens.keyring`; `issuers` finds those of the tokens that CI systems give to jobs.
+    `keyring` signs and verifies tokens of this server; `issuers` provides the keys of OIDC issuers.
     """
     authenticator, passwords = Authenticator(database, keyring), Argon2PasswordHasher()
-    vault = ResponseEncryption(keyring.secret)
-    heard = RateLimiter(burst=100, per_second=1 / 10)
-    parts = SessionDependencies(database, authenticator, keyring, passwords, LoginThrottle(database), heard)
+    encryption = ResponseEncryption(keyring.secret)
+    denial_limiter = RateLimiter(burst=100, per_second=1 / 10)
+    dependencies = SessionDependencies(
+        database, authenticator, keyring, passwords, LoginThrottle(database), denial_limiter
+    )
     return Gateway(
         database=database,
         keyring=keyring,
@@ -54,12 +56,12 @@ def make(database: Database, keyring: Keyring, issuers: JwksCache | None = None)
         users=UserService(database, authenticator, passwords, vault),
         keys=KeyService(database, authenticator, vault),
         bindings=BindingService(database, authenticator),
-        exchange=ExchangeService(database, keyring, issuers or JwksCache(), heard),
+        exchange=ExchangeService(database, keyring, issuers or JwksCache(), denial_limiter),
     )
 
 
 def module(database: Database, gateway: Gateway) -> ServiceModule:
-    """Make what runs them."""
+    """Create the service module."""
     dead_letters = DeadLetters(database, NAME)
     return ServiceModule(
         name=NAME,

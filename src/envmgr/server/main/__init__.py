@@ -1,4 +1,4 @@
-"""`envmgr-alm`: the server's own commands. The only part of the server that prints and ends the process."""
+"""Commands of `envmgr-alm`: the only part of the server that prints and exits."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ REQUIRED_MODULES = (
     "prometheus_client",
     "stamina",
 )
-"""Some of what the extra `server` brings: where one is missing, they were not asked for."""
+"""Modules of the `server` extra; if one is missing, the extra is not installed."""
 
 _DEAD_LETTERS = """
-Events that a consumer could not take, and jobs that failed again and again. Each was tried several times; the others
-went on without it. Look, mend what is broken, and retry. The server may run meanwhile.
+Events and jobs that failed permanently after several attempts. Inspect them, fix the cause, then retry. Safe while
+the server is running.
 """
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says what makes no sense as every command does."""
+    """Argument parser with the error format of every command."""
 
     def error(self, message: str) -> NoReturn:
-        """End with what is wrong with the command line."""
-        raise SystemExit(print_error(message, f"`{self.prog} --help` shows what it takes", USAGE_ERROR))
+        """Print a usage error and exit."""
+        raise SystemExit(print_error(message, f"run `{self.prog} --help` for usage", USAGE_ERROR))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from envmgr.kit.distribution import requirement
 
         return print_error(
-            "the server is not installed here", f"run `pipx install --force '{requirement('server')}'`"
+            "the server extra is not installed", f"run `pipx install --force '{requirement('server')}'`"
         )
     os.umask(0o077)  # what is kept here, hashes of passwords among it, is for its owner only
     try:
@@ -83,10 +83,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"envmgr-alm {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_serve(_add_command(commands, "serve", "run the server", "serve:serve"))
-    _add_command(
-        commands, "migrate", "bring the databases to the form that this version expects", "offline:migrate"
-    )
-    _add_command(commands, "openapi", "print the description of the API", "offline:openapi")
+    _add_command(commands, "migrate", "migrate the databases to the current schema", "offline:migrate")
+    _add_command(commands, "openapi", "print the OpenAPI document", "offline:openapi")
     _add_dead_letters(commands)
     _add_admin(commands)
     return parser
@@ -99,52 +97,50 @@ def _add_command(
     run: str,
 ) -> argparse.ArgumentParser:
     command = commands.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
-    command.add_argument("--data-dir", metavar="DIR", help="where the server keeps everything")
+    command.add_argument("--data-dir", metavar="DIR", help="data directory")
     command.set_defaults(run=run)
     return command
 
 
 def _add_serve(command: argparse.ArgumentParser) -> None:
-    command.add_argument("services", choices=["all"], help="which services; all of them, in one process")
-    command.add_argument("--host", metavar="ADDRESS", help="the address to listen on (127.0.0.1)")
-    command.add_argument("--port", metavar="N", help="the port to listen on (8080); 0 takes any that is free")
+    command.add_argument("services", choices=["all"], help="services to run (only `all`)")
+    command.add_argument("--host", metavar="ADDRESS", help="address to listen on (127.0.0.1)")
+    command.add_argument("--port", metavar="N", help="port to listen on (8080; 0: any free port)")
     command.add_argument(
         "--require-if-match",
         action="store_true",
-        help="refuse changes that do not say which state they are of",
+        help="require If-Match on changes",
     )
-    command.add_argument("--log-level", metavar="LEVEL", help="debug, info (the default), warning or error")
+    command.add_argument("--log-level", metavar="LEVEL", help="debug, info (default), warning or error")
 
 
 def _add_dead_letters(commands: Commands) -> None:
     group = commands.add_parser(
-        "dead-letters", help="events and jobs that failed for good", description=_DEAD_LETTERS
+        "dead-letters", help="events and jobs that failed permanently", description=_DEAD_LETTERS
     )
     acts = group.add_subparsers(required=True, metavar="COMMAND")
-    listing = _add_command(acts, "list", "list them", "dead_letters:list_all")
-    listing.add_argument("--json", action="store_true", help="one JSON document a line")
-    show = _add_command(acts, "show", "show one, with its event", "dead_letters:show")
-    show.add_argument("id", metavar="ID", help="as `list` shows it: SERVICE:NUMBER")
-    retry = _add_command(
-        acts, "retry", "hand one over once more, or all, and drop what is taken", "dead_letters:retry"
-    )
+    listing = _add_command(acts, "list", "list dead letters", "dead_letters:list_all")
+    listing.add_argument("--json", action="store_true", help="print one JSON object per line")
+    show = _add_command(acts, "show", "show a dead letter and its event", "dead_letters:show")
+    show.add_argument("id", metavar="ID", help="SERVICE:NUMBER, as printed by `list`")
+    retry = _add_command(acts, "retry", "retry one dead letter, or all", "dead_letters:retry")
     which = retry.add_mutually_exclusive_group(required=True)
-    which.add_argument("id", metavar="ID", nargs="?", help="as `list` shows it: SERVICE:NUMBER")
-    which.add_argument("--all", action="store_true", help="every one, oldest first")
+    which.add_argument("id", metavar="ID", nargs="?", help="SERVICE:NUMBER, as printed by `list`")
+    which.add_argument("--all", action="store_true", help="retry all, oldest first")
 
 
 def _add_admin(commands: Commands) -> None:
     group = commands.add_parser(
-        "admin", help="recover access", description="Recover access, on the machine itself."
+        "admin", help="recover access", description="Recover access from the server's machine."
     )
     acts = group.add_subparsers(required=True, metavar="COMMAND")
     reset = _add_command(
         acts,
         "reset-password",
-        "give a user another password, and end their sessions",
+        "reset a user's password and revoke their sessions",
         "offline:reset_password",
     )
-    reset.add_argument("--user", metavar="NAME", default="admin", help="whose (admin)")
+    reset.add_argument("--user", metavar="NAME", default="admin", help="username (default: admin)")
     reset.add_argument(
-        "--password-stdin", action="store_true", help="read it from stdin; else one is made, and shown"
+        "--password-stdin", action="store_true", help="read from stdin; otherwise generated and printed"
     )

@@ -1,4 +1,4 @@
-"""`envmgr-alm dead-letters`: what failed for good, and handing it over once more."""
+"""`envmgr-alm dead-letters`: list, show and retry."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def list_all(options: argparse.Namespace) -> int:
-    """List them."""
+    """List all dead letters."""
     from msgspec.json import encode
     from msgspec.structs import asdict
 
@@ -36,7 +36,7 @@ def list_all(options: argparse.Namespace) -> int:
 
 
 def show(options: argparse.Namespace) -> int:
-    """Show one, with its event."""
+    """Show a dead letter and its event."""
     from msgspec.json import encode
     from msgspec.json import format as spread
 
@@ -48,7 +48,7 @@ def show(options: argparse.Namespace) -> int:
 
 
 def retry(options: argparse.Namespace) -> int:
-    """Hand one over once more, or all of them."""
+    """Retry one dead letter, or all."""
 
     async def again(services: Services) -> int:
         left = 0
@@ -61,18 +61,18 @@ def retry(options: argparse.Namespace) -> int:
             except Exception as error:  # noqa: BLE001 - it is what the consumer says, and somebody asked for it
                 left += 1
                 print_error(
-                    f"{name} cannot be taken: {type(error).__name__}: {error}",
-                    f"`envmgr-alm dead-letters show {name}` shows it: mend what is broken, and retry",
+                    f"retry of {name} failed: {type(error).__name__}: {error}",
+                    f"run `envmgr-alm dead-letters show {name}`, fix the cause and retry",
                 )
             else:
-                print_line(f"{name} is done")
+                print_line(f"{name} retried successfully")
         return 1 if left else 0
 
     return run_offline(options, again)
 
 
 def _not_found(name: str) -> EnvmgrError:
-    return EnvmgrError(f"there is no dead letter {name}", "`envmgr-alm dead-letters list` shows them")
+    return EnvmgrError(f"dead letter {name} not found", "run `envmgr-alm dead-letters list` to list them")
 
 
 async def _all(services: Services) -> list[tuple[str, DeadLetter]]:

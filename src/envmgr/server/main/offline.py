@@ -1,4 +1,4 @@
-"""Commands that work on a data directory without serving it."""
+"""Commands on a data directory without a running server."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ T = TypeVar("T")
 
 
 def migrate(options: argparse.Namespace) -> int:
-    """Bring the databases to the form that this version expects."""
+    """Migrate the databases to the current schema."""
     from envmgr.server import bootstrap
 
     with _data(options) as data:
         bootstrap.migrate(data)
-        print_line(f"the databases in {data.path} are up to date")
+        print_line(f"databases in {data.path} are up to date")
     return 0
 
 
 def openapi(_options: argparse.Namespace) -> int:
-    """Print the description of the API."""
+    """Print the OpenAPI document."""
     from envmgr.server.bootstrap import openapi_document
 
     print_line(openapi_document().decode().rstrip())
@@ -39,20 +39,20 @@ def openapi(_options: argparse.Namespace) -> int:
 
 
 def reset_password(options: argparse.Namespace) -> int:
-    """Give a user another password: for who has the data directory in their hands."""
+    """Reset a user's password; for operators with access to the data directory."""
     from envmgr.server import bootstrap
 
     password = sys.stdin.readline().rstrip("\n") if options.password_stdin else secrets.token_urlsafe(18)
     with _data(options) as data:
         bootstrap.migrate(data)
         run_offline(options, lambda services: services.gateway.users.set_password(options.user, password))
-    shown = "the one you gave" if options.password_stdin else password
-    print_line(f"the password of {options.user} is now: {shown}")
+    display = "(as given)" if options.password_stdin else password
+    print_line(f"new password for {options.user}: {display}")
     return 0
 
 
 def run_offline(options: argparse.Namespace, work: Callable[[Services], Awaitable[T]]) -> T:
-    """Do something with the services, without serving."""
+    """Run an action on the services without serving."""
     from envmgr.server import bootstrap
     from envmgr.server.kit.config import settings
     from envmgr.server.kit.telemetry import logs

@@ -1,4 +1,4 @@
-"""What the commands print, and where."""
+"""Command output and error reporting."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ FAILED, USAGE_ERROR, INTERNAL_ERROR, INTERRUPTED = 1, 2, 3, 130
 
 
 def print_line(text: str) -> None:
-    """Print a line, or several."""
+    """Print text to standard output."""
     with suppress(BrokenPipeError):
         print(text, flush=True)  # noqa: T201 - it is what a command has to say
 
 
 def print_error(message: str, hint: str | None = None, code: int = FAILED) -> int:
-    """Say why a command did not do what it was to, and the way out; return its exit code."""
+    """Print an error and its hint to standard error; return the exit code."""
     lines = [f"error: {message}", *([f"hint: {hint}"] if hint else [])]
     print("\n".join(lines), file=sys.stderr)  # noqa: T201 - as above
     return code
 
 
 def print_internal_error(error: Exception) -> int:
-    """Say that something is wrong here, and where it is written down; return the exit code."""
+    """Write a crash log and print its path; return the exit code."""
     path = _write_crash_log(error)
     hint = f"the details are in {path}" if path else None
     return print_error(f"this is a bug in envmgr: {type(error).__name__}: {error}", hint, INTERNAL_ERROR)

@@ -1,4 +1,4 @@
-"""`envmgr-alm serve`: the server, from its first line to its orderly end."""
+"""`envmgr-alm serve`: start, banner, signals and shutdown."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ if TYPE_CHECKING:
     from envmgr.server.kit.telemetry.tracing import Tracing
 
 STOP_SECONDS = 9.5
-"""Until the process ends, whatever still goes on then; every answered write is on disk anyway."""
+"""Seconds until the process exits even if work remains; acknowledged writes are on disk anyway."""
 THREAD_SWITCH_INTERVAL_SECONDS = 0.001
-"""How long one thread may keep the others from running: the loop must not wait for the writer, nor it for the loop."""
+"""How long a thread may keep others from running: the event loop and the writer must not wait for each other."""
 GC_THRESHOLD = 10_000
-"""Objects after which the collector looks for cycles: as each request leaves hundreds, and nearly no cycle."""
+"""Allocations between garbage collections: each request leaves hundreds of objects and almost no cycle."""
 
 
 def serve(options: argparse.Namespace) -> int:
-    """Serve until told to stop."""
+    """Serve until a signal stops the server."""
     from envmgr.server import bootstrap
     from envmgr.server.kit.config import settings
     from envmgr.server.kit.config.data_dir import DataDirectory
@@ -63,7 +63,7 @@ def serve(options: argparse.Namespace) -> int:
 
 @contextmanager
 def _tracing(settings: Settings, log: Log) -> Iterator[Tracing | None]:
-    """Send traces, where they are to go somewhere. Raise SettingsError where the extra is missing."""
+    """Start tracing if an endpoint is configured. Raise SettingsError if the extra is missing."""
     if not settings.traces_url:
         yield None
         return
@@ -74,7 +74,7 @@ def _tracing(settings: Settings, log: Log) -> Iterator[Tracing | None]:
         from envmgr.server.kit.telemetry import tracing
     except ImportError as error:
         raise SettingsError(
-            "OTEL_EXPORTER_OTLP_ENDPOINT asks for traces, and what sends them is not installed",
+            "OTEL_EXPORTER_OTLP_ENDPOINT is set but the `otel` extra is not installed",
             f"run `pipx install --force '{requirement('server', 'otel')}'`, or unset the variable",
         ) from error
     started = tracing.start(settings.traces_url, settings.service_name, log)
@@ -105,31 +105,29 @@ async def _run(
             )
         )
         if data.is_accessible_to_others:
-            log.warning(
-                "others on this machine may look into the data directory: chmod 700 it", path=data.path
-            )
+            log.warning("data_dir_permissions_too_open", path=data.path, hint=f"chmod 700 {data.path}")
         if not _is_loopback(settings.host):
             log.warning(
-                "other machines reach this server, and nothing encrypts what they send: "
-                "have a proxy with TLS before it",
+                "listening_without_tls",
                 host=settings.host,
+                hint="put a TLS-terminating proxy in front",
             )
 
     def stopping() -> None:
-        print_line("envmgr-alm stops: it finishes what it began; Ctrl-C once more ends it at once")
+        print_line("Shutting down: finishing in-flight requests. Press Ctrl-C again to stop immediately.")
         embedded.begin_shutdown()
 
     limits = server.ConnectionLimits(settings.keep_alive, settings.connections)
     uvicorn_server = server.create_server(embedded.application, limits, started, stopping)
     stop.attach(uvicorn_server)
-    # What is here now stays: the collector need not look at it again.
+    # Start-up objects live as long as the process: exclude them from garbage collection.
     gc.freeze()
     await uvicorn_server.serve(sockets=[listener])
     await embedded.stop()
 
 
 class _SignalHandler:
-    """Turns SIGTERM and Ctrl-C into an orderly end, and a second Ctrl-C into an end at once."""
+    """Shut down on SIGTERM or Ctrl-C; exit at once on a second Ctrl-C."""
 
     def __init__(self) -> None:
         self._stop_requested = False
@@ -138,7 +136,7 @@ class _SignalHandler:
             signal.signal(number, self._on_signal)
 
     def attach(self, server: Server) -> None:
-        """Say what is to be stopped."""
+        """Set the server to stop."""
         self._server = server
         server.should_exit = self._stop_requested
 
@@ -155,7 +153,7 @@ class _SignalHandler:
 
 
 def _is_loopback(host: str) -> bool:
-    """Say whether an address is of this machine only."""
+    """Return whether an address is a loopback address."""
     return host in {"localhost", "::1"} or host.startswith("127.")
 
 
@@ -165,22 +163,22 @@ def _url(host: str, port: int) -> str:
 
 
 def _startup_banner(password: str | None, url: str, path: str, *, is_chosen: bool) -> str:
-    """Say where the server is; where its admin was made just now, also how to begin."""
+    """Return the banner; with the first admin's password and first steps on a new data directory."""
     if password is None:
-        return f"envmgr-alm {__version__} serves {url} from {path}; Ctrl-C stops it"
-    shown = "the one in ALM_ADMIN_PASSWORD" if is_chosen else f"{password}   (shown only now: keep it)"
+        return f"envmgr-alm {__version__} listening on {url} (data: {path}). Press Ctrl-C to stop."
+    display = "(from ALM_ADMIN_PASSWORD)" if is_chosen else f"{password}   (shown only once; save it)"
     lines = [
-        f"envmgr-alm {__version__} serves {url}; Ctrl-C stops it",
+        f"envmgr-alm {__version__} listening on {url}. Press Ctrl-C to stop.",
         "",
         f"  data       {path}",
         "  user       admin",
-        f"  password   {shown}",
+        f"  password   {display}",
         f"  docs       {url}/docs",
         "",
-        "What to type next, in another terminal:",
+        "Next, in another terminal:",
         "",
         f"  envmgr alm login {url}",
-        "  envmgr alm push        in a project: registers what was built",
+        "  envmgr alm push        (in a project) register a build",
         "",
     ]
     return "\n".join(lines)

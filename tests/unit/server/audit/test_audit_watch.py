@@ -84,7 +84,7 @@ def test_a_log_that_is_older_than_what_services_know_of_is_refused(tmp_path):
         await audit.append(events(3))
         watch = TruncationCheck(audit, module.dead_letters, [Sent(5)])
         with pytest.raises(
-            ServiceUnavailable, match="the audit was cut: 2 of the 5 events that app told are gone"
+            ServiceUnavailable, match="audit log truncated: 2 of the 5 events that app told are gone"
         ):
             await watch.status()
         await audit.append([event(6)])

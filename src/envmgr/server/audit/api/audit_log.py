@@ -1,4 +1,4 @@
-"""The REST face of the audit log, over whatever implements its port. Nothing here changes or removes an entry."""
+"""REST API of the audit log: read-only."""
 
 from __future__ import annotations
 
@@ -41,31 +41,31 @@ if TYPE_CHECKING:
 DEFAULT_ENTRY_LIMIT = 100
 _READ_OPTIONS: dict[str, Any] = {"tags": ["audit"], "opt": {"scope": "audit:read"}}
 _ALREADY_SIGNED = ResponseSpec(
-    Checkpoint, generate_examples=False, description="Nothing came since it was signed."
+    Checkpoint, generate_examples=False, description="No new entries since the last checkpoint."
 )
 _TIMESTAMP_SCHEMA = {"format": "date-time"}
 
-Seq = Annotated[int, Parameter(ge=1, le=MAX_SAFE_INTEGER, description="The number of an entry.")]
+Seq = Annotated[int, Parameter(ge=1, le=MAX_SAFE_INTEGER, description="Entry sequence number.")]
 Service = Annotated[str | None, Parameter(min_length=1, max_length=200)]
-# What is none of these is refused by `asking`, which says what was perhaps meant.
+# Unknown types are refused by `domain.filters`, with a suggestion.
 Actor = Annotated[
     str | None,
     Parameter(
         max_length=200,
         schema_extra={"pattern": filters.ACTOR_PATTERN, "minLength": 1, "examples": ["user:ada"]},
-        description="Of what they did: `user:ada`, `key:4`, `anonymous`.",
+        description="Filter by actor: `user:ada`, `key:4`, `anonymous`.",
     ),
 ]
 Type = Annotated[
     str | None,
-    Parameter(max_length=200, schema_extra={"enum": sorted(EVENTS)}, description="Of this type of event."),
+    Parameter(max_length=200, schema_extra={"enum": sorted(EVENTS)}, description="Filter by event type."),
 ]
 Resource = Annotated[
     str | None,
     Parameter(
         max_length=200,
         schema_extra={"pattern": filters.RESOURCE_PATTERN, "minLength": 1, "examples": ["app/7"]},
-        description="Of what happened to this: `app/7`, `app/7/version/42`, `environment/prod`.",
+        description="Filter by resource: `app/7`, `app/7/version/42`, `environment/prod`.",
     ),
 ]
 Sort = Annotated[str | None, sort_param("seq", "timestamp")]
@@ -76,7 +76,7 @@ From = Annotated[
         name="from",
         max_length=40,
         schema_extra=_TIMESTAMP_SCHEMA,
-        description="Of events at this moment or later (RFC 3339).",
+        description="Events at or after this time (RFC 3339).",
     ),
 ]
 To = Annotated[
@@ -85,7 +85,7 @@ To = Annotated[
         name="to",
         max_length=40,
         schema_extra=_TIMESTAMP_SCHEMA,
-        description="Of events before this moment (RFC 3339).",
+        description="Events before this time (RFC 3339).",
     ),
 ]
 LastEventId = Annotated[
@@ -94,14 +94,14 @@ LastEventId = Annotated[
         name="Last-Event-ID",
         gt=-1,
         le=MAX_SAFE_INTEGER,
-        description="The entry after which a stream is to go on.",
+        description="Resume the stream after this entry.",
     ),
 ]
 
 
 @dataclass
 class _StreamOperation(Operation):
-    """Describes that an operation may answer with a stream, too."""
+    """OpenAPI operation that may also return an event stream."""
 
     def __post_init__(self) -> None:
         answer = (self.responses or {})["200"]
@@ -111,13 +111,13 @@ class _StreamOperation(Operation):
 
 
 def routes(audit: Audit) -> list[Any]:
-    """Make the handlers."""
+    """Create the route handlers."""
 
     @get(
         "/audits",
         operation_id="listAudits",
-        summary="List entries of the audit",
-        description="Newest first; `sort=seq` begins with the first. With `from` or `to`, by the events' own time.",
+        summary="List audit entries",
+        description="Newest first; `sort=seq` starts with the oldest. With `from` or `to`, ordered by event time.",
         responses=problem_responses(),
         **_READ_OPTIONS,
     )
@@ -139,7 +139,7 @@ def routes(audit: Audit) -> list[Any]:
             "resource": resource,
             "source_service": source_service,
         }
-        # A span of time is no filter by a field, but may be asked for.
+        # A time range is not a field filter, but a known parameter.
         paging = page_request(request, limit, cursor, sort, **by_field, **dict.fromkeys(("from", "to")))
         filters.validate(actor=actor, event_type=event_type, resource=resource)
         span = _parse_timestamp(since, "?from"), _parse_timestamp(until, "?to")
@@ -148,7 +148,7 @@ def routes(audit: Audit) -> list[Any]:
     @get(
         "/audits/{seq:int}",
         operation_id="getAudit",
-        summary="Show an entry of the audit",
+        summary="Get an audit entry",
         responses=problem_responses(404),
         **_READ_OPTIONS,
     )
@@ -158,11 +158,11 @@ def routes(audit: Audit) -> list[Any]:
     @get(
         "/audit/events",
         operation_id="auditEvents",
-        summary="Show the newest entries, or follow the audit",
+        summary="Get the latest entries, or stream the audit log",
         description=(
-            "The newest entries, newest first. With `Accept: text/event-stream`, entries as they come, as "
+            "The latest entries, newest first. With `Accept: text/event-stream`, new entries as "
             "server-sent events: each has its `seq` as id, and `Last-Event-ID` resumes after one. "
-            "A stream ends with its credential, and after a quarter of an hour; whoever still wants it comes again."
+            "A stream ends when the credential expires or after 15 minutes; clients reconnect with `Last-Event-ID`."
         ),
         operation_class=_StreamOperation,
         responses=problem_responses(),
@@ -174,9 +174,10 @@ def routes(audit: Audit) -> list[Any]:
         require_known_params(request, "limit")
         context = request_context(request)
         if last_event_id is None and "last-event-id" in request.headers:
-            # The framework reads `null` where a number may be left out, and a stream would not resume.
+            # The framework reads `null` as omitted where a number is optional; the stream would not resume.
             raise InvalidFields(
-                "the last entry has a number", errors=[("header:Last-Event-ID", "the `seq` of an entry")]
+                "Last-Event-ID must be a sequence number",
+                errors=[("header:Last-Event-ID", "the `seq` of an entry")],
             )
         if (
             request.accept.best_match(["application/json", event_stream.MEDIA_TYPE])
@@ -189,7 +190,7 @@ def routes(audit: Audit) -> list[Any]:
     @get(
         "/audit/checkpoints",
         operation_id="listAuditCheckpoints",
-        summary="List signed checkpoints of the audit",
+        summary="List signed checkpoints",
         responses=problem_responses(),
         **_READ_OPTIONS,
     )
@@ -202,8 +203,8 @@ def routes(audit: Audit) -> list[Any]:
     @post(
         "/audit/checkpoints",
         operation_id="signAudit",
-        summary="Sign where the audit stands now",
-        description="For administrators: 201 with a new checkpoint, or 200 with the last one if nothing came since.",
+        summary="Create a signed checkpoint",
+        description="Admins only: 201 with a new checkpoint, or 200 with the latest one if nothing changed.",
         responses={200: _ALREADY_SIGNED, **problem_responses(409, 422)},
         **_READ_OPTIONS,
     )
@@ -217,7 +218,7 @@ def routes(audit: Audit) -> list[Any]:
 
 
 def _permission_check(request: HttpRequest) -> Callable[[], Awaitable[bool]]:
-    """Return what says whether who asked may still do what they could when they asked."""
+    """Return a callable that checks whether the caller still has the permissions it had."""
     scope: Mapping[str, Any] = request.scope
     still: Callable[[], Awaitable[Principal]] = scope[SCOPE_REAUTHENTICATE]
     was = request_context(request).principal
@@ -234,13 +235,13 @@ def _permission_check(request: HttpRequest) -> Callable[[], Awaitable[bool]]:
 async def _open_stream(
     audit: Audit, context: RequestContext, after: int | None, is_authorized: Callable[[], Awaitable[bool]]
 ) -> Stream:
-    """Begin a stream: what is refused is refused, and where it begins is settled, before the answer does."""
+    """Open a stream; errors are raised before the response starts."""
     newest = await audit.newest(context, 1)
     head = newest[0].seq if newest else 0
     if after is not None and after > head:
         raise InvalidFields(
-            "the audit is shorter than that: is this the server that you followed before?",
-            errors=[("header:Last-Event-ID", f"the last entry is {head}")],
+            "Last-Event-ID is beyond the end of the log; is this the same server?",
+            errors=[("header:Last-Event-ID", f"latest entry is {head}")],
         )
     entries = audit.follow(context, head if after is None else after)
     return Stream(
@@ -256,5 +257,5 @@ def _parse_timestamp(text: str | None, pointer: str) -> int | None:
     try:
         return parse_rfc3339(text)
     except (ValueError, OverflowError):
-        wanted = "RFC 3339, with its zone: 2026-01-02T03:04:05Z"
-        raise InvalidFields("a moment cannot be read", errors=[(pointer, wanted)]) from None
+        wanted = "expected RFC 3339 with a time zone, such as 2026-01-02T03:04:05Z"
+        raise InvalidFields("invalid timestamp", errors=[(pointer, wanted)]) from None

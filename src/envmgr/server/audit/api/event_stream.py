@@ -1,6 +1,6 @@
-"""The log as server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html).
+"""Audit log as server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html).
 
-Each entry is one message with its `seq` as id, so that a client that lost the connection resumes by `Last-Event-ID`.
+Each entry is one message with its `seq` as ID, so that a disconnected client resumes by `Last-Event-ID`.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 MEDIA_TYPE = "text/event-stream"
 KEEP_ALIVE = 5.0
-"""Seconds without a message after which a comment shows that the connection lives, and the credential is looked at."""
+"""Seconds without a message until a keep-alive comment is sent and the credential checked."""
 
 MAX_DURATION_SECONDS = 900.0
-"""Seconds after which a stream ends, for the client to come again with a credential that is still good."""
+"""Seconds until a stream ends, so that the client reconnects with a valid credential."""
 
 _RETRY = b"retry: 1000\n\n"
 _KEEP_ALIVE_COMMENT = b": still here\n\n"
@@ -33,7 +33,7 @@ async def stream(
     keep_alive: float = KEEP_ALIVE,
     max_duration: float = MAX_DURATION_SECONDS,
 ) -> AsyncIterator[bytes]:
-    """Spell entries as they come, while the client may read them; nothing is read ahead of what it takes."""
+    """Yield entries as messages while the caller is authorized; nothing is read ahead."""
     loop = asyncio.get_running_loop()
     ends = loop.time() + max_duration
     coming: asyncio.Task[AuditEntry | None] = asyncio.create_task(_next(entries))
@@ -56,7 +56,7 @@ async def stream(
 
 
 def message(entry: AuditEntry) -> bytes:
-    """Spell an entry as one message; JSON has no line breaks of its own."""
+    """Return an entry as one message; JSON contains no line breaks."""
     return b"id: %d\ndata: %b\n\n" % (entry.seq, _encode(entry))
 
 

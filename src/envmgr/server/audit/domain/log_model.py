@@ -1,4 +1,4 @@
-"""The rules of the audit log: how events become links of its chain, and when it is signed. Pure."""
+"""Rules of the audit log: hash-chain entries and checkpoints. Pure."""
 
 from __future__ import annotations
 
@@ -24,27 +24,27 @@ SIGN_AFTER_MS = 3600 * 1000
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """How long the chain is, and its last hash."""
+    """Length and last hash of the chain."""
 
     seq: int = 0
     hash: bytes = GENESIS_HASH
 
 
 class SequenceConflict(Conflict):
-    """A source tells an event under a number that it gave to another one."""
+    """A source reused the sequence number of another event."""
 
     slug, title = "sequence-conflict", "Event sequence conflict"
 
 
 def sequence_conflict(event: EventEnvelope, existing_id: str) -> SequenceConflict:
-    """Say why an event cannot be written down."""
+    """Return the problem for an event with a used sequence number."""
     return SequenceConflict(
-        f"{event.source} tells event {event.sequence} as {event.id}, and has told it as {existing_id} before"
+        f"{event.source} sent event {event.sequence} with ID {event.id}, previously {existing_id}"
     )
 
 
 def build_entries(head: Head, events: Iterable[EventEnvelope]) -> list[AuditEntry]:
-    """Make the entries of events that follow a head; ValueError for one that cannot be hashed."""
+    """Return the entries of events that follow a head. Raise ValueError for an event that cannot be hashed."""
     entries: list[AuditEntry] = []
     prev = head.hash
     for seq, event in enumerate(events, head.seq + 1):
@@ -57,7 +57,7 @@ def build_entries(head: Head, events: Iterable[EventEnvelope]) -> list[AuditEntr
 
 
 def _content(event: EventEnvelope) -> dict[str, Any]:
-    """Return what the hash of an event's entry covers: `kit.hashchain.CONTENT`."""
+    """Return the hashed content of an event's entry: `hashchain.CONTENT`."""
     return {
         "id": event.id,
         "source_service": event.service,
@@ -71,23 +71,23 @@ def _content(event: EventEnvelope) -> dict[str, Any]:
 
 
 def exceeds_signing_threshold(head: Head, last: Checkpoint | None) -> bool:
-    """Say whether enough came since the chain was signed for it to be signed again at once."""
+    """Return whether enough entries are unsigned to sign at once."""
     return head.seq - (last.seq if last else 0) >= SIGN_AFTER_ENTRIES
 
 
 def is_checkpoint_due(head: Head, last: Checkpoint | None, now: int) -> bool:
-    """Say whether the chain is to be signed by now: something came, and the last time is long ago."""
+    """Return whether unsigned entries exist and the last checkpoint is old."""
     waited = now - (last.timestamp if last else 0)
     return head.seq > (last.seq if last else 0) and waited >= SIGN_AFTER_MS
 
 
 def is_current(last: Checkpoint, head: Head, key: bytes) -> bool:
-    """Say whether a checkpoint by this key says all there is to say."""
+    """Return whether a checkpoint by this key covers the whole log."""
     return last.seq == head.seq and last.public_key == checkpoints.public_key(key)
 
 
 def sign_checkpoint(key: bytes, origin: str, head: Head, last: Checkpoint | None, now: int) -> Checkpoint:
-    """Sign where the chain stands."""
+    """Return a signed checkpoint of the head."""
     previous = checkpoints.fingerprint(msgspec.structs.asdict(last)) if last else ""
     stated = {
         "origin": origin,

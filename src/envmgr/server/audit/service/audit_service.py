@@ -1,4 +1,4 @@
-"""The use cases of the audit log."""
+"""Use cases of the audit log."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ if TYPE_CHECKING:
     from envmgr.server.kit.db.sql import Database, Transaction
 
 STREAM_BATCH_SIZE = 100
-"""Entries that a follower is given at once: all of the log that it ever has in memory."""
+"""Entries read at once for a stream: the most that it has in memory."""
 
 POLL_INTERVAL_SECONDS = 5.0
-"""Seconds after which a follower looks although nothing rang: another process may have written."""
+"""Seconds until a stream reads without a notification: another process may have written."""
 
 
 class CheckpointResult(Struct, frozen=True):
-    """A checkpoint, and whether it had to be made."""
+    """A checkpoint, and whether it was created by this request."""
 
     checkpoint: Checkpoint
     created: bool
 
 
 class AuditService:
-    """The audit log, in this process (implements `contracts.ports.Audit`); `key` is its private Ed25519 key."""
+    """The audit log in this process (implements `contracts.ports.Audit`); `key` is its private Ed25519 key."""
 
     def __init__(self, database: Database, key: bytes) -> None:
         self._database = database
@@ -50,7 +50,7 @@ class AuditService:
     async def list(
         self, context: RequestContext, paging: PageRequest, since: int | None, until: int | None
     ) -> Page[AuditEntry]:
-        """Return a page of entries; of events from `since` to before `until` (milliseconds), where given."""
+        """Return a page of entries; with bounds, of events from `since` to before `until` (milliseconds)."""
         _require_all_apps(context)
         return await self._database.read(lambda reader: store.page(reader, paging, since, until))
 
@@ -59,11 +59,11 @@ class AuditService:
         _require_all_apps(context)
         found = await self._database.read_inline(lambda reader: store.get(reader, seq))
         if found is None:
-            raise NotFound(f"the audit has no entry {seq}")
+            raise NotFound(f"audit entry {seq} not found")
         return found
 
     async def newest(self, context: RequestContext, limit: int) -> Sequence[AuditEntry]:
-        """Return the newest entries, newest first."""
+        """Return the latest entries, newest first."""
         _require_all_apps(context)
         return await self._database.read(lambda reader: store.newest(reader, limit))
 
@@ -73,14 +73,14 @@ class AuditService:
         return await self._database.read(lambda reader: store.checkpoints(reader, paging))
 
     async def checkpoint(self, context: RequestContext) -> Result[Checkpoint]:
-        """Sign where the chain stands, unless that is signed already."""
+        """Create a checkpoint, unless the latest one is current."""
         if context.principal.role not in {"admin", "system"}:
-            raise Forbidden("only administrators have the audit signed")
+            raise Forbidden("only admins can create checkpoints")
         answer = await self._database.write(idempotent(context, CheckpointResult, self._sign))
         return Result(answer.value.checkpoint, created=answer.value.created, replayed=answer.replayed)
 
     async def follow(self, context: RequestContext, after: int | None) -> AsyncIterator[AuditEntry]:
-        """Give what comes after an entry, as it comes, until the server stops; without one, what comes from now on."""
+        """Yield the entries after a sequence number as they arrive, until shutdown; without one, new entries only."""
         _require_all_apps(context)
         seq = (await self._database.read_inline(store.head)).seq if after is None else after
         while not self._notifier.is_closed:
@@ -94,13 +94,13 @@ class AuditService:
                     await asyncio.wait_for(rung.wait(), POLL_INTERVAL_SECONDS)
 
     async def append(self, events: Sequence[EventEnvelope]) -> None:
-        """Write down, in order, what the log does not have yet. Raise Contradiction, or ValueError for no event."""
+        """Append the events that the log lacks, in order. Raise SequenceConflict, ValueError."""
         grown = await self._database.write(lambda transaction: self._append(transaction, events))
         if grown:
             self._notifier.notify_all()
 
     async def checkpoint_if_due(self) -> None:
-        """Sign where the chain stands if something came, and the last time is long ago."""
+        """Create a checkpoint if unsigned entries exist and the last one is old."""
 
         def unit(transaction: Transaction) -> None:
             if log_model.is_checkpoint_due(
@@ -111,7 +111,7 @@ class AuditService:
         await self._database.write(unit)
 
     async def checkpoint_if_changed(self) -> None:
-        """Sign where the chain stands, if anything came since it was last signed."""
+        """Create a checkpoint if entries were appended since the last one."""
         await self._database.write(self._sign)
 
     async def stats(self) -> LogStats:
@@ -119,7 +119,7 @@ class AuditService:
         return await self._database.read_inline(store.stats)
 
     def close_streams(self) -> None:
-        """Let everybody who follows the log come to an end."""
+        """End all streams."""
         self._notifier.close()
 
     async def _next(self, seq: int) -> Sequence[AuditEntry]:
@@ -144,6 +144,6 @@ class AuditService:
 
 
 def _require_all_apps(context: RequestContext) -> None:
-    """Raise Forbidden for who may see some apps only: the log tells of all of them."""
+    """Raise Forbidden for callers limited to some apps: the log covers all of them."""
     if context.principal.apps is not None:
-        raise Forbidden("the audit tells of every app, and your credential is for some only")
+        raise Forbidden("the audit log requires access to all apps")

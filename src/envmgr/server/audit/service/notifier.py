@@ -1,4 +1,4 @@
-"""A bell that rings when the log has grown, for those who follow it."""
+"""Notifier of log growth, for streams."""
 
 from __future__ import annotations
 
@@ -6,22 +6,25 @@ import asyncio
 
 
 class Notifier:
-    """Wakes whoever listens; listen first and look then, so that nothing comes in between unheard."""
+    """Broadcast a signal to all current waiters.
+
+    Subscribe before reading, so that no signal between the two is missed.
+    """
 
     def __init__(self) -> None:
         self._event = asyncio.Event()
         self.is_closed = False
 
     def subscribe(self) -> asyncio.Event:
-        """Return what is set at the next ring."""
+        """Return the event that the next notification sets."""
         return self._event
 
     def notify_all(self) -> None:
-        """Wake everybody."""
+        """Wake all waiters."""
         self._event.set()
         self._event = asyncio.Event()
 
     def close(self) -> None:
-        """Wake everybody for the last time."""
+        """Wake all waiters for the last time."""
         self.is_closed = True
         self._event.set()

@@ -1,4 +1,4 @@
-"""The key that signs the audit, in a file that only its owner reads."""
+"""Signing key of the audit log, in an owner-only file."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from envmgr.kit.fs import read_bytes, write_atomic
 
 
 def private_key(path: str) -> bytes:
-    """Return the key kept in a file; make both where there is none. Raise ValueError for a file that holds none.
+    """Return the key in a file, created if missing. Raise ValueError for an invalid file.
 
-    Whoever calls this owns the directory: two that make the key at once may each go on with another.
+    The caller must own the directory: two processes that create the key at once may use different keys.
     """
     text = read_bytes(path)
     if text is not None:
@@ -27,7 +27,5 @@ def _decoded(text: bytes, path: str) -> bytes:
     except ValueError:
         key = b""
     if len(key) != ed25519.PRIVATE_LENGTH:
-        raise ValueError(
-            f"{path} holds no Ed25519 key: put the right one back, or move it away to begin a new one"
-        )
+        raise ValueError(f"{path} is not an Ed25519 key: restore it, or move it away to generate a new one")
     return key

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class TruncationCheck:
-    """Compares the log with itself, and with the outboxes of those it hears of."""
+    """Compare the log with its counters, its checkpoints and the services' outboxes."""
 
     def __init__(self, audit: Audit, dead_letters: DeadLetters, outboxes: Sequence[Outbox]) -> None:
         self._audit = audit
@@ -29,7 +29,7 @@ class TruncationCheck:
         self._outboxes = outboxes
 
     async def find_truncations(self) -> list[str]:
-        """Say what the log had once, and has no more."""
+        """Return what the log had once and lacks now."""
         # In this order: what is sent was taken before, and what is taken in between is only more.
         sent = dict(zip(self._services, await self._acknowledged(), strict=True))
         vitals = await self._audit.stats()
@@ -37,13 +37,13 @@ class TruncationCheck:
         return find_truncations(vitals, sent, await self._dead_lettered() if behind else {})
 
     async def status(self) -> str:
-        """Say how the log is. Raise Unavailable where it was cut; what never came may yet come."""
+        """Return a summary of the log. Raise ServiceUnavailable if it was truncated."""
         if found := await self.find_truncations():
-            raise ServiceUnavailable("the audit was cut: " + "; ".join(found))
+            raise ServiceUnavailable("audit log truncated: " + "; ".join(found))
         vitals = await self._audit.stats()
-        lacks = [f"{number} of {source}" for source, number in vitals.missing.items() if number]
+        gaps = [f"{number} from {source}" for source, number in vitals.missing.items() if number]
         return f"{vitals.last_seq} entries, {vitals.signed_seq} signed" + (
-            f"; lacks {', '.join(lacks)}" if lacks else ""
+            f"; missing {', '.join(gaps)}" if gaps else ""
         )
 
     @property
@@ -60,14 +60,14 @@ class TruncationCheck:
 def find_truncations(
     stats: LogStats, acknowledged: Mapping[str, int], dead_lettered: Mapping[str, int]
 ) -> list[str]:
-    """Say what a log has no more, of which services were told that it has it, except what it put aside."""
+    """Return what the log lacks of what it counted, signed and acknowledged, except dead letters."""
     found = []
     if stats.last_seq < (counted := sum(stats.recorded.values())):
-        found.append(f"it has {stats.last_seq} entries, and wrote {counted}")
+        found.append(f"{stats.last_seq} entries present, {counted} recorded")
     if stats.last_seq < stats.signed_seq:
-        found.append(f"it ends at {stats.last_seq}, and is signed up to {stats.signed_seq}")
+        found.append(f"ends at {stats.last_seq} but signed up to {stats.signed_seq}")
     for service, number in acknowledged.items():
         lost = number - stats.recorded.get(service, 0) - dead_lettered.get(service, 0)
         if lost > 0:
-            found.append(f"{lost} of the {number} events that {service} told are gone")
+            found.append(f"{lost} of {number} events from {service} are missing")
     return found

@@ -1,4 +1,4 @@
-"""The REST face of the gateway."""
+"""REST API of the gateway."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The REST face of API keys."""
+"""REST API for API keys."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from envmgr.server.kit.http.responses import page_response, resource_response, r
 if TYPE_CHECKING:
     from envmgr.server.contracts.ports.identity import ApiKeys
 
-NameFilter = Annotated[str | None, param_from(Line, "Of this name.")]
-KeyId = Annotated[int, Parameter(ge=1, le=MAX_SAFE_INTEGER, description="The key's id.")]
+NameFilter = Annotated[str | None, param_from(Line, "Filter by name.")]
+KeyId = Annotated[int, Parameter(ge=1, le=MAX_SAFE_INTEGER, description="API key ID.")]
 Sort = Annotated[str | None, sort_param("id", "name", "created_at")]
 _SIGNED_IN: dict[str, Any] = {"tags": ["auth"], "opt": {"scope": None}}
 
@@ -37,7 +37,7 @@ def routes(keys: ApiKeys) -> list[Any]:
     @post(
         "/auth/keys",
         operation_id="createKey",
-        summary="Make an API key; only this answer shows it",
+        summary="Create an API key (the secret is returned once)",
         responses=problem_responses(409, 413, 415, 422),
         **_SIGNED_IN,
     )
@@ -48,7 +48,7 @@ def routes(keys: ApiKeys) -> list[Any]:
     @get(
         "/auth/keys",
         operation_id="listKeys",
-        summary="List your API keys; for admins, all",
+        summary="List API keys (your own; for admins, all)",
         responses=problem_responses(),
         **_SIGNED_IN,
     )
@@ -65,7 +65,7 @@ def routes(keys: ApiKeys) -> list[Any]:
     @get(
         "/auth/keys/{key_id:int}",
         operation_id="getKey",
-        summary="Show an API key, without what opens with it",
+        summary="Get an API key (without the secret)",
         responses=problem_responses(404),
         **_SIGNED_IN,
     )

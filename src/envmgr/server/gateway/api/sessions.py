@@ -1,4 +1,4 @@
-"""The REST face of signing in."""
+"""REST API for sign-in and sessions."""
 
 from __future__ import annotations
 
@@ -25,12 +25,10 @@ if TYPE_CHECKING:
 
     from envmgr.server.contracts.ports.identity import Sessions
 
-_ANYBODY: dict[str, Any] = {"tags": ["auth"], "opt": {"scope": None}}
-_KNOWN: dict[str, Any] = {"tags": ["auth"], "opt": {"scope": None}}
-_NO_REPLAY_NOTE = (
-    "An `Idempotency-Key` is not kept: the answer holds credentials, and those are stored nowhere."
-)
-_ENDS = "An `Idempotency-Key` is not kept: this ends the session that asks."
+_AUTH_OPTIONS: dict[str, Any] = {"tags": ["auth"], "opt": {"scope": None}}
+
+_NO_REPLAY_NOTE = "`Idempotency-Key` is ignored because the response contains credentials."
+_SESSION_END_NOTE = "`Idempotency-Key` is ignored because this ends the caller's session."
 _OPEN: list[dict[str, list[str]]] = [{}]
 
 
@@ -45,7 +43,7 @@ def routes(sessions: Sessions) -> list[Any]:
         status_code=200,
         security=_OPEN,
         responses=problem_responses(413, 415, 429),
-        **_ANYBODY,
+        **_AUTH_OPTIONS,
     )
     async def login(request: HttpRequest, data: JSONBody[Login]) -> TokenPair:
         return await sessions.login(client_info(request), data)
@@ -53,12 +51,12 @@ def routes(sessions: Sessions) -> list[Any]:
     @post(
         "/auth/refresh",
         operation_id="refresh",
-        summary="Exchange a refresh token for new tokens; it can be used once",
+        summary="Refresh a session (each refresh token can be used once)",
         description=_NO_REPLAY_NOTE,
         status_code=200,
         security=_OPEN,
         responses=problem_responses(413, 415),
-        **_ANYBODY,
+        **_AUTH_OPTIONS,
     )
     async def refresh(request: HttpRequest, data: JSONBody[RefreshRequest]) -> TokenPair:
         return await sessions.refresh(client_info(request), data.refresh_token)
@@ -66,11 +64,11 @@ def routes(sessions: Sessions) -> list[Any]:
     @post(
         "/auth/logout",
         operation_id="logout",
-        summary="Sign out: end the session",
-        description=_ENDS,
+        summary="Sign out and revoke the session",
+        description=_SESSION_END_NOTE,
         status_code=204,
         responses=problem_responses(413, 415),
-        **_ANYBODY,
+        **_AUTH_OPTIONS,
     )
     async def logout(request: HttpRequest, data: JSONBody[Logout | None] = None) -> None:
         scope: Mapping[str, Any] = request.scope
@@ -79,11 +77,11 @@ def routes(sessions: Sessions) -> list[Any]:
     @post(
         "/auth/password",
         operation_id="changePassword",
-        summary="Take another password; it ends all your sessions",
-        description=_ENDS,
+        summary="Change your password and revoke all your sessions",
+        description=_SESSION_END_NOTE,
         status_code=204,
         responses=problem_responses(413, 415, 429),
-        **_KNOWN,
+        **_AUTH_OPTIONS,
     )
     async def change_password(request: HttpRequest, data: JSONBody[PasswordChange]) -> None:
         await sessions.change_password(request_context(request), client_info(request), data)
@@ -91,9 +89,9 @@ def routes(sessions: Sessions) -> list[Any]:
     @get(
         "/auth/me",
         operation_id="whoAmI",
-        summary="Show whose credential this is",
+        summary="Get the current principal",
         responses=problem_responses(),
-        **_KNOWN,
+        **_AUTH_OPTIONS,
     )
     async def me(request: HttpRequest) -> CurrentPrincipal:
         principal = request_context(request).principal
@@ -108,9 +106,9 @@ def routes(sessions: Sessions) -> list[Any]:
     @get(
         "/.well-known/jwks.json",
         operation_id="publicKeys",
-        summary="Show the keys that verify access tokens",
+        summary="Get the JSON Web Key Set",
         security=_OPEN,
-        **_ANYBODY,
+        **_AUTH_OPTIONS,
     )
     async def public_keys() -> Response[PublicKeys]:
         return Response(await sessions.public_keys(), headers={"cache-control": "public, max-age=300"})
@@ -119,6 +117,6 @@ def routes(sessions: Sessions) -> list[Any]:
 
 
 def client_info(request: HttpRequest) -> ClientInfo:
-    """Say where a request comes from."""
+    """Return the client's address and trace context."""
     trace = request.headers.get("traceparent", "").encode()
     return ClientInfo(request.client.host if request.client else "", traceparent(trace))

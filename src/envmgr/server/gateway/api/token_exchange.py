@@ -1,4 +1,4 @@
-"""The REST face of bindings, and of the exchange of tokens."""
+"""REST API for OIDC bindings and token exchange."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ from envmgr.server.kit.http.responses import page_response, resource_response, r
 if TYPE_CHECKING:
     from envmgr.server.contracts.ports.identity import Bindings, TokenExchange
 
-BindingId = Annotated[int, Parameter(ge=1, le=MAX_SAFE_INTEGER, description="The binding's id.")]
-IssuerFilter = Annotated[str | None, param_from(Issuer, "For tokens of this issuer.")]
+BindingId = Annotated[int, Parameter(ge=1, le=MAX_SAFE_INTEGER, description="Binding ID.")]
+IssuerFilter = Annotated[str | None, param_from(Issuer, "Filter by issuer.")]
 Sort = Annotated[str | None, sort_param("id", "name", "created_at")]
 _ADMIN: dict[str, Any] = {"tags": ["auth"], "opt": {"scope": "users:admin"}}
 _FORM = "application/x-www-form-urlencoded"
@@ -66,8 +66,8 @@ def routes(bindings: Bindings, exchange: TokenExchange) -> list[Any]:
         operation_id="exchangeToken",
         summary="Exchange a CI system's OIDC token for an access token (RFC 8693)",
         description=(
-            "Each OIDC token can be exchanged once. An `Idempotency-Key` is not kept: the answer holds a credential, "
-            "and those are stored nowhere."
+            "Each OIDC token can be exchanged once. `Idempotency-Key` is ignored because the response "
+            "contains a credential."
         ),
         status_code=200,
         security=[{}],
@@ -83,7 +83,7 @@ def routes(bindings: Bindings, exchange: TokenExchange) -> list[Any]:
     @post(
         "/auth/bindings",
         operation_id="createBinding",
-        summary="Let jobs of a CI system in, by their OIDC tokens",
+        summary="Create an OIDC binding",
         responses=problem_responses(409, 413, 415, 422),
         **_ADMIN,
     )
@@ -94,7 +94,7 @@ def routes(bindings: Bindings, exchange: TokenExchange) -> list[Any]:
     @get(
         "/auth/bindings",
         operation_id="listBindings",
-        summary="List which jobs may come in",
+        summary="List OIDC bindings",
         responses=problem_responses(),
         **_ADMIN,
     )
@@ -111,7 +111,7 @@ def routes(bindings: Bindings, exchange: TokenExchange) -> list[Any]:
     @get(
         "/auth/bindings/{binding_id:int}",
         operation_id="getBinding",
-        summary="Show which jobs may come in by a binding",
+        summary="Get an OIDC binding",
         responses=problem_responses(404),
         **_ADMIN,
     )
@@ -123,7 +123,7 @@ def routes(bindings: Bindings, exchange: TokenExchange) -> list[Any]:
     @delete(
         "/auth/bindings/{binding_id:int}",
         operation_id="deleteBinding",
-        summary="Let jobs in no more, from now on",
+        summary="Delete an OIDC binding",
         responses=problem_responses(404, 412, 428),
         **_ADMIN,
     )
@@ -135,17 +135,17 @@ def routes(bindings: Bindings, exchange: TokenExchange) -> list[Any]:
 
 
 def _read(media: str, body: bytes) -> TokenExchangeRequest:
-    """Read a request in either format; what is said of a mistake holds nothing of the request."""
+    """Parse a request in either format; error messages contain nothing of the request."""
     try:
         return msgspec.convert(_pairs(body), TokenExchangeRequest) if media == _FORM else _decode(body)
     except msgspec.MsgspecError as error:
-        raise TokenRefused(f"the request cannot be read: {error}", error="invalid_request") from None
+        raise TokenRefused(f"malformed request: {error}", error="invalid_request") from None
     except (ValueError, RecursionError):
-        raise TokenRefused("the request cannot be read", error="invalid_request") from None
+        raise TokenRefused("malformed request", error="invalid_request") from None
 
 
 def _pairs(form: bytes) -> dict[str, str]:
     pairs = parse_qsl(form.decode(), keep_blank_values=True, strict_parsing=True, max_num_fields=_MAX_FIELDS)
     if len({name for name, _ in pairs}) != len(pairs):
-        raise ValueError("a field comes twice")
+        raise ValueError("duplicate field")
     return dict(pairs)

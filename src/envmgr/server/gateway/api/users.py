@@ -1,4 +1,4 @@
-"""The REST face of users."""
+"""REST API for users."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from envmgr.server.kit.http.responses import page_response, resource_response, r
 if TYPE_CHECKING:
     from envmgr.server.contracts.ports.identity import Users
 
-NameFilter = Annotated[str | None, param_from(Username, "Of this name.")]
-RoleFilter = Annotated[HumanRole | None, Parameter(description="In this role.")]
+NameFilter = Annotated[str | None, param_from(Username, "Filter by name.")]
+RoleFilter = Annotated[HumanRole | None, Parameter(description="Filter by role.")]
 Ref = Annotated[
     str,
     Parameter(
         min_length=1,
         max_length=64,
         schema_extra={"examples": ["ada"]},
-        description="A user's id or name.",
+        description="User ID or name.",
     ),
 ]
 Sort = Annotated[str | None, sort_param("id", "username", "created_at")]
@@ -46,7 +46,7 @@ def routes(users: Users) -> list[Any]:
     @post(
         "/users",
         operation_id="createUser",
-        summary="Let somebody sign in",
+        summary="Create a user",
         responses=problem_responses(409, 413, 415, 422),
         **_ADMIN,
     )
@@ -70,7 +70,7 @@ def routes(users: Users) -> list[Any]:
     @get(
         "/users/{user:str}",
         operation_id="getUser",
-        summary="Show a user",
+        summary="Get a user",
         responses=problem_responses(404),
         **_ADMIN,
     )
@@ -81,7 +81,7 @@ def routes(users: Users) -> list[Any]:
     @patch(
         "/users/{user:str}",
         operation_id="changeUser",
-        summary="Change a user's role or password, or whether they may sign in; it ends their sessions",
+        summary="Update a user and revoke their sessions",
         responses=problem_responses(404, 409, 412, 413, 415, 428),
         **_ADMIN,
     )
@@ -92,7 +92,7 @@ def routes(users: Users) -> list[Any]:
     @delete(
         "/users/{user:str}",
         operation_id="deleteUser",
-        summary="Remove a user; their keys end with them",
+        summary="Delete a user and revoke their keys",
         responses=problem_responses(404, 409, 412, 428),
         **_ADMIN,
     )

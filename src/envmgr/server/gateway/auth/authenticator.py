@@ -1,4 +1,4 @@
-"""Who a credential belongs to: checked whole, then remembered for a moment."""
+"""Authentication of bearer credentials, with a short-lived cache."""
 
 from __future__ import annotations
 
@@ -23,46 +23,46 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 CACHE_TTL_SECONDS = 5.0
-"""Seconds a checked credential is taken again unchecked. A change made in this process ends that at once; one made
-by another process over the same database, within this time."""
+"""Seconds that a verified credential is cached. Changes by this process invalidate it at once, those by another
+process on the same database within this time."""
 
 CACHE_GENERATION_SIZE = 4096
-"""Credentials in a generation of the memory; it holds two, and drops the older one when the younger is full."""
+"""Credentials in one cache generation; the cache has two, and drops the older when the younger is full."""
 
 BINDING_PREFIX = "binding:"
 MAX_TOKEN_LENGTH = 4096
 
 
 class CredentialCache:
-    """Credentials that were checked a moment ago."""
+    """Recently verified credentials."""
 
     def __init__(self) -> None:
         self._young: dict[str, tuple[Principal, float]] = {}
         self._old: dict[str, tuple[Principal, float]] = {}
         self.turn = 0
-        """Counts how often all was forgotten: what was read before that must not be kept after it."""
+        """Number of invalidations: a result read before one must not be cached after it."""
 
     def get(self, token: str, now: float) -> Principal | None:
-        """Return whose token it is, if that is known and still holds."""
+        """Return the cached principal of a token, None if unknown or expired."""
         known = self._young.get(token) or self._old.get(token)
         if known is None or known[1] <= now:
             return None
         return known[0]
 
     def put(self, token: str, principal: Principal, until: float) -> None:
-        """Remember whose token it is."""
+        """Cache the principal of a token."""
         if len(self._young) >= CACHE_GENERATION_SIZE:
             self._old, self._young = self._young, {}
         self._young[token] = (principal, until)
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Remove all entries."""
         self._young, self._old = {}, {}
         self.turn += 1
 
 
 class Authenticator:
-    """Knows whom a credential belongs to (implements `kit.witness.Authenticator`)."""
+    """Resolve credentials to principals (implements `kit.telemetry.request_info.Authenticator`)."""
 
     def __init__(self, database: Database, keyring: Keyring, clock: Callable[[], float] = time.time) -> None:
         self._database = database
@@ -72,12 +72,12 @@ class Authenticator:
         self._last_used: dict[int, int] = {}
 
     async def authenticate(self, token: str) -> Principal:
-        """Return whose token it is. Raise Unauthenticated."""
+        """Return the principal of a token. Raise Unauthenticated."""
         known = self._cache.get(token, self._clock())
         return known if known is not None else await self._authenticate_uncached(token)
 
     async def write_and_invalidate(self, work: Callable[[Transaction], T]) -> T:
-        """Run a unit of work after which credentials may mean something else, even if nobody waits for it any more."""
+        """Run a unit of work that changes credentials, and clear the cache even if the caller is cancelled."""
         return await asyncio.shield(self._write_and_invalidate(work))
 
     async def _write_and_invalidate(self, work: Callable[[Transaction], T]) -> T:
@@ -87,7 +87,7 @@ class Authenticator:
             self._cache.clear()
 
     async def flush_last_used(self) -> None:
-        """Write down when keys were last used."""
+        """Record when keys were last used."""
         used, self._last_used = self._last_used, {}
         if used:
             await self._database.write(lambda transaction: api_keys.set_last_used(transaction, used))
@@ -101,13 +101,13 @@ class Authenticator:
 
     async def _resolve_principal(self, token: str, now: float) -> tuple[Principal, float]:
         if len(token) > MAX_TOKEN_LENGTH:
-            raise _unauthenticated("no credential of this server is that long")
+            raise _unauthenticated("invalid credential")
         if token.startswith(f"{identity_model.KEY}_"):
             return await self._database.read_inline(
                 lambda reader: self._from_api_key(reader, token, int(now * 1000))
             )
         if token.startswith(f"{identity_model.REFRESH}_"):
-            raise _unauthenticated("this is a refresh token: it is for POST /auth/refresh only")
+            raise _unauthenticated("refresh tokens are only valid at POST /auth/refresh")
         try:
             claims = self._keyring.verify(token)
         except InvalidToken as error:
@@ -120,7 +120,7 @@ class Authenticator:
         key_id = identity_model.parse_token_id(token, identity_model.KEY)
         key = api_keys.find_active(reader, key_id, now)
         if not hmac.compare_digest(key.hash if key else "", identity_model.hash_token(token)) or key is None:
-            raise _unauthenticated("the API key is unknown, revoked or expired")
+            raise _unauthenticated("unknown, revoked or expired API key")
         self._last_used[key_id] = now
         principal = Principal(
             actor=f"key:{key_id}",
@@ -136,7 +136,7 @@ class Authenticator:
 def _from_session(reader: Reader, claims: Claims, now: int) -> Principal:
     session = sessions.find_active(reader, as_id(claims.sid), now) if is_id(claims.sid) else None
     if session is None or claims.sub != f"user:{session.username}":
-        raise _unauthenticated("the session has ended: sign in again")
+        raise _unauthenticated("session expired; sign in again")
     return Principal(
         actor=f"user:{session.username}",
         role=session.role,
@@ -150,7 +150,7 @@ def _from_binding(reader: Reader, claims: Claims, _now: int) -> Principal:
     number = claims.sid.removeprefix(BINDING_PREFIX)
     binding = oidc_bindings.get(reader, as_id(number)) if is_id(number) else None
     if binding is None or not claims.sub.startswith(f"oidc:{binding.id}/"):
-        raise _unauthenticated("what let this job in is gone")
+        raise _unauthenticated("the OIDC binding was removed")
     asked = (claims.scope or "").split()
     scopes: frozenset[Scope] = frozenset(scope for scope in binding.scopes if scope in asked)
     return Principal(

@@ -1,7 +1,7 @@
-"""How often somebody may be wrong: counted from failures in the database, so that a restart forgives nothing.
+"""Limits on failed sign-ins, counted in the database so that a restart does not reset them.
 
-An account cannot be locked from outside: beside a wide cap of its own, it is the pair of account and address that is
-counted, and the address.
+An account cannot be locked from outside: apart from a high limit of its own, failures count for the pair of account and
+address, and for the address.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MAX_QUEUED = 64
 
 
 class LoginThrottle:
-    """Lets one sign-in of an address at a time pass, so that none of them slips by before another is counted."""
+    """Serialize sign-ins from one address, so that each is counted before the next."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -33,10 +33,10 @@ class LoginThrottle:
 
     @asynccontextmanager
     async def attempt(self, account: str, address: str) -> AsyncIterator[None]:
-        """Hold a sign-in of an account from an address. Raise TooMany where it must not be tried now."""
+        """Guard a sign-in to an account from an address. Raise TooManyRequests above a limit."""
         lock, waiting = self._locks.get(address, (asyncio.Lock(), 0))
         if waiting >= MAX_QUEUED:
-            raise ServiceUnavailable("too many sign-ins from your address at once", retry_after=2)
+            raise ServiceUnavailable("too many concurrent sign-ins from this address", retry_after=2)
         self._locks[address] = (lock, waiting + 1)
         try:
             async with lock:
@@ -52,9 +52,11 @@ class LoginThrottle:
 
 def _require_below_limit(reader: Reader, account: str, address: str, now: int) -> None:
     values = {"account": account, "address": address}
-    needed = {"pair": values, "address": {"address": address}, "account": {"account": account}}
-    for which, most in MAX_FAILURES.items():
-        failures = failed_logins.recent(reader, which, needed[which], now - WINDOW_MS, most)
-        if len(failures) == most:
-            wait = (failures[-1] + WINDOW_MS - now) // 1000 + 1
-            raise TooManyRequests(f"too many sign-ins have failed: try again in {wait} s", retry_after=wait)
+    parameters = {"pair": values, "address": {"address": address}, "account": {"account": account}}
+    for scope, limit in MAX_FAILURES.items():
+        failures = failed_logins.recent(reader, scope, parameters[scope], now - WINDOW_MS, limit)
+        if len(failures) == limit:
+            retry_after = (failures[-1] + WINDOW_MS - now) // 1000 + 1
+            raise TooManyRequests(
+                f"too many failed sign-ins; retry in {retry_after} s", retry_after=retry_after
+            )

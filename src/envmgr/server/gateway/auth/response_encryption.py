@@ -1,4 +1,4 @@
-"""Keeps answers that hold secrets: for who sends the same Idempotency-Key again, and unreadable without it."""
+"""Encryption of stored responses that contain secrets, readable only with the same Idempotency-Key."""
 
 from __future__ import annotations
 
@@ -11,29 +11,34 @@ from envmgr.server.kit.security import crypto
 
 
 class ResponseEncryption:
-    """Seals by a key derived from the server's secret and the caller's key (see `kit.idempotency.Keeping`)."""
+    """Encrypt responses with a key derived from the server's secret and the Idempotency-Key.
+
+    Implements `kit.db.idempotency.ResponseCodec`.
+    """
 
     def __init__(self, secret: bytes) -> None:
         self._secret = secret
 
     def store_key(self, key: str) -> str:
-        """Return what to store a key as."""
+        """Return the stored form of an Idempotency-Key."""
         return self._mark(b"name", key)
 
     def store_fingerprint(self, of_request: str) -> str:
-        """Return what to store of a request's fingerprint: what it was made of may hold a password."""
+        """Return the stored form of a request's fingerprint; its source may contain a password."""
         return self._mark(b"fingerprint", of_request)
 
     def encode(self, key: str, response: str) -> str:
-        """Seal an answer."""
+        """Encrypt a response."""
         return b64encode(crypto.encrypt(self._key(key), response.encode(), b"answer")).decode()
 
     def decode(self, key: str, stored: str) -> str:
-        """Open an answer. Raise Conflict where the server's secret is another one by now."""
+        """Decrypt a response. Raise Conflict if the server's secret has changed."""
         try:
             return crypto.decrypt(self._key(key), b64decode(stored), b"answer").decode()
         except ValueError:
-            raise Conflict("the answer to this key can be shown no more: choose a new key") from None
+            raise Conflict(
+                "the stored response for this Idempotency-Key can no longer be decrypted; use a new key"
+            ) from None
 
     def _key(self, key: str) -> bytes:
         return crypto.derive_key(self._secret, b"alm answer " + hashlib.sha256(key.encode()).digest())

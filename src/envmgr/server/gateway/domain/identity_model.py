@@ -1,4 +1,4 @@
-"""The rules of who may come in, and who may let others in: pure."""
+"""Identity and access rules: pure."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ _PARTS = 3
 
 
 def hash_token(token: str) -> str:
-    """Return what is stored of a token: as it is 32 random bytes, a fast hash is as good as a slow one."""
+    """Return the stored digest of a token; with 32 random bytes, a fast hash is as strong as a slow one."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
 def parse_token_id(token: str, kind: str) -> int:
-    """Return the id in `<kind>_<id>_<secret>`; 0, which nothing has, where it is no such token."""
+    """Return the ID in `<kind>_<id>_<secret>`; 0, which is never used, for any other text."""
     parts = token.split("_", _PARTS - 1)
     if len(parts) != _PARTS or parts[0] != kind or not (parts[1].isascii() and parts[1].isdecimal()):
         return 0
@@ -45,74 +45,74 @@ def parse_token_id(token: str, kind: str) -> int:
 
 
 def require_good_password(username: str, password: str, pointer: str) -> None:
-    """Raise InvalidFields for a password that is too short, or is the name."""
+    """Raise InvalidFields for a password that is too short or equals the username."""
     if len(password) < MIN_PASSWORD_LENGTH:
-        detail = f"a password has {MIN_PASSWORD_LENGTH} characters or more"
+        detail = f"password must be at least {MIN_PASSWORD_LENGTH} characters"
     elif password.casefold() == username.casefold():
-        detail = "the password is the username"
+        detail = "password must differ from the username"
     else:
         return
     raise InvalidFields("choose another password", errors=[(pointer, detail)])
 
 
 def require_unrestricted(principal: Principal) -> None:
-    """Raise Forbidden for who is let in for some apps only: people and issuers are for all."""
+    """Raise Forbidden for a principal limited to some apps."""
     if principal.apps is not None:
-        raise Forbidden("your credential is for some apps only")
+        raise Forbidden("your credential is limited to some apps")
 
 
 def require_role_at_least(principal: Principal, role: Role) -> None:
-    """Raise Forbidden for who could do less than somebody whom they would create or change."""
+    """Raise Forbidden unless the principal has all scopes of the role."""
     require_unrestricted(principal)
     if not principal.scopes >= SCOPES_BY_ROLE[role]:
-        raise Forbidden(f"your credential can do less than a user with the role {role}")
+        raise Forbidden(f"your role is lower than {role}")
 
 
 def require_grantable_scopes(
     principal: Principal, scopes: Iterable[Scope], apps: Iterable[str] | None
 ) -> None:
-    """Raise Forbidden for who would give away more than they have."""
+    """Raise Forbidden for scopes or apps that the principal does not have."""
     if missing := sorted(set(scopes) - principal.scopes):
-        raise Forbidden(f"you cannot give what you do not have: {', '.join(missing)}")
+        raise Forbidden(f"cannot grant scopes you do not have: {', '.join(missing)}")
     if principal.apps is not None and (apps is None or not principal.apps.issuperset(apps)):
-        raise Forbidden("you cannot give access to apps that you have no access to")
+        raise Forbidden("cannot grant access to apps you cannot access")
 
 
 def require_session(principal: Principal) -> int:
-    """Return the session that somebody signed in with. Raise Forbidden for keys and jobs."""
+    """Return the ID of the principal's session. Raise Forbidden for keys and CI tokens."""
     kind, _, number = principal.credential.partition(":")
     if kind != "session":
-        raise Forbidden("this is for who signed in with a password, not for keys and jobs")
+        raise Forbidden("requires an interactive session, not an API key or CI token")
     return int(number)
 
 
 def name_taken(username: str) -> AlreadyExists:
-    """Say that a name cannot be given."""
+    """Return the problem for a username that was ever used."""
     return AlreadyExists(
-        f"there is, or was, a user {username!r}: names are not given again, as the audit calls people by them",
+        f"username {username!r} is or was in use; usernames are never reused",
         username=username,
     )
 
 
 def last_admin(username: str) -> LastAdmin:
-    """Say why an admin must stay one."""
-    return LastAdmin(f"{username} is the last active admin: make another one first")
+    """Return the problem for removing the last admin."""
+    return LastAdmin(f"{username} is the last active admin; create another admin first")
 
 
 def no_user(ref: str) -> NotFound:
-    """Say that there is no such user."""
-    return NotFound(f"there is no user {ref!r}")
+    """Return the problem for an unknown user."""
+    return NotFound(f"user {ref!r} not found")
 
 
 def gateway_event(data: EventData, subject: str, context: RequestContext) -> DomainEvent:
-    """Create an event that a request caused."""
+    """Return an event caused by a request."""
     return DomainEvent(
         subject=subject, data=data, actor=context.principal.actor, traceparent=context.traceparent
     )
 
 
 def user_event(kind: type[UserData], user: User, context: RequestContext) -> DomainEvent:
-    """Create an event about a user."""
+    """Return an event about a user."""
     data = kind(
         user_id=user.id,
         username=user.username,
@@ -125,7 +125,7 @@ def user_event(kind: type[UserData], user: User, context: RequestContext) -> Dom
 
 
 def api_key_event(kind: type[ApiKeyData], key: ApiKey, context: RequestContext) -> DomainEvent:
-    """Create an event about an API key, without its secret."""
+    """Return an event about an API key, without its secret."""
     data = kind(
         key_id=key.id,
         name=key.name,
@@ -138,7 +138,7 @@ def api_key_event(kind: type[ApiKeyData], key: ApiKey, context: RequestContext) 
 
 
 def binding_event(kind: type[BindingData], binding: Binding, context: RequestContext) -> DomainEvent:
-    """Create an event about a CI trust binding."""
+    """Return an event about an OIDC binding."""
     data = kind(
         binding_id=binding.id,
         name=binding.name,
@@ -161,9 +161,9 @@ _STABLE_CLAIMS = {
 
 
 def stable_claims(issuer: str) -> frozenset[str]:
-    """Return the claims of an issuer's tokens of which one names a job's project for good, whatever it is called.
+    """Return the claims of an issuer that identify a project permanently, independent of its name.
 
-    Of an issuer that is not known here, that may be its `sub`, or an id as those here call it.
+    For an unknown issuer, that may be `sub`, or any of the known ID claims.
     """
     for known, claims in _STABLE_CLAIMS.items():
         if issuer == known or issuer.startswith(f"{known}/"):

@@ -1,4 +1,4 @@
-"""API keys: for programs, made by people, who can give them no more than they have."""
+"""Use cases of API keys: created by users, with at most their own permissions."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class KeyService:
         self._response_codec = response_codec
 
     async def create(self, context: RequestContext, new: KeyCreate) -> Result[ApiKey]:
-        """Make a key; only this answer shows it."""
+        """Create a key; only this response contains the secret."""
         session_id = identity_model.require_session(context.principal)
         apps = _apps(new)
         identity_model.require_grantable_scopes(context.principal, new.scopes, apps)
@@ -47,7 +47,7 @@ class KeyService:
         def unit(transaction: Transaction) -> ApiKey:
             session = sessions.find_active(transaction, session_id, transaction.now)
             if session is None:
-                raise Unauthenticated("the session has ended: sign in again", error="invalid_token")
+                raise Unauthenticated("session expired; sign in again", error="invalid_token")
             until = None if new.expires_in is UNSET else transaction.now + new.expires_in * 1000
             key = api_keys.add(transaction, _named(new, session.user_id, apps), until)
             token = f"{identity_model.KEY}_{key.id}_{secret}"
@@ -58,7 +58,7 @@ class KeyService:
         return await self._database.write(idempotent(context, ApiKey, unit, self._response_codec))
 
     async def list(self, context: RequestContext, paging: PageRequest) -> Page[ApiKey]:
-        """Return a page of keys: the caller's own, or for admins all."""
+        """Return a page of the caller's keys; for admins, of all keys."""
         filters = dict(paging.filters)
         if not _rules(context):
             identity_model.require_session(context.principal)
@@ -67,12 +67,12 @@ class KeyService:
         return await self._database.read(lambda reader: api_keys.page(reader, narrowed))
 
     async def get(self, context: RequestContext, key_id: int) -> ApiKey:
-        """Return a key: one of the caller's own, or for admins any. Raise NotFound."""
+        """Return a key of the caller; for admins, any key. Raise NotFound."""
         _require_session(context)
         return await self._database.read_inline(lambda reader: _get(reader, context, key_id))
 
     async def revoke(self, context: RequestContext, key_id: int) -> None:
-        """Revoke a key, at once and for good."""
+        """Revoke a key permanently."""
         _require_session(context)
 
         def unit(transaction: Transaction) -> None:
@@ -96,13 +96,13 @@ def _require_session(context: RequestContext) -> None:
 def _get(reader: Reader, context: RequestContext, key_id: int) -> ApiKey:
     key = api_keys.get(reader, key_id)
     if key is None or not (_rules(context) or key.user_id == context.principal.user_id):
-        raise NotFound(f"you have no key {key_id}")
+        raise NotFound(f"API key {key_id} not found")
     return key
 
 
 def _apps(new: KeyCreate) -> tuple[str, ...] | None:
     if new.app is not UNSET and new.apps is not UNSET:
-        raise InvalidFields("say either app or apps", errors=[("/apps", "app is there already")])
+        raise InvalidFields("use either app or apps", errors=[("/apps", "use either app or apps")])
     if new.app is not UNSET:
         return (new.app,)
     return None if new.apps is UNSET else tuple(sorted(set(new.apps)))

@@ -1,4 +1,4 @@
-"""The gateway's services, together."""
+"""Facade of the gateway's services."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from envmgr.server.kit.security.tokens import Keyring
 
 SESSION_RETENTION_MS = 30 * 24 * 3600 * 1000
-"""How long an ended session is remembered, so that a copy of one of its tokens is still known for one."""
+"""How long revoked sessions are stored, to detect reuse of their refresh tokens."""
 
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """Who may come in, and as whom."""
+    """All services of the gateway."""
 
     database: Database
     keyring: Keyring
@@ -40,11 +40,11 @@ class Gateway:
     exchange: ExchangeService
 
     async def create_initial_admin(self, password: str = "") -> str | None:
-        """Make the first admin where there is no user; return the password if that was done just now."""
+        """Create the first admin if there are no users; return a generated password, else None."""
         return await self.users.create_initial_admin(password)
 
     async def cleanup(self) -> None:
-        """Drop what counts no more."""
+        """Delete expired rows."""
 
         def unit(transaction: Transaction) -> None:
             failed_logins.purge(transaction, transaction.now - WINDOW_MS)
@@ -54,6 +54,6 @@ class Gateway:
         await self.database.write(unit)
 
     async def close(self) -> None:
-        """Write down what is known only here, and let the threads go."""
+        """Flush pending writes and stop the worker threads."""
         await self.authenticator.flush_last_used()
         self.passwords.close()

@@ -1,4 +1,4 @@
-"""Which jobs of which CI systems may come in, for admins to say."""
+"""Use cases of OIDC bindings, managed by admins."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 
 
 class BindingService:
-    """Bindings."""
+    """OIDC bindings."""
 
     def __init__(self, database: Database, authenticator: Authenticator) -> None:
         self._database = database
         self._authenticator = authenticator
 
     async def create(self, context: RequestContext, new: BindingCreate) -> Result[Binding]:
-        """Let jobs in."""
+        """Create a binding."""
         identity_model.require_unrestricted(context.principal)
         apps = None if new.apps is UNSET else tuple(sorted(set(new.apps)))
         identity_model.require_grantable_scopes(context.principal, new.scopes, apps)
@@ -68,7 +68,7 @@ class BindingService:
         return await self._database.read_inline(lambda reader: _get(reader, binding_id))
 
     async def delete(self, context: RequestContext, binding_id: int) -> None:
-        """Remove a binding; who came in by it is out at once."""
+        """Delete a binding and invalidate tokens issued through it."""
         identity_model.require_unrestricted(context.principal)
 
         def unit(transaction: Transaction) -> None:
@@ -83,20 +83,20 @@ class BindingService:
 def _get(reader: Reader, binding_id: int) -> Binding:
     binding = oidc_bindings.get(reader, binding_id)
     if binding is None:
-        raise NotFound(f"there is no binding {binding_id}")
+        raise NotFound(f"binding {binding_id} not found")
     return binding
 
 
 def _require_sound(new: BindingCreate) -> None:
     if not is_secure_url(new.issuer):
         raise InvalidFields(
-            "the issuer's keys could be anybody's", errors=[("/issuer", "https, or http on this machine")]
+            "insecure issuer", errors=[("/issuer", "issuer URL must use https (http only on localhost)")]
         )
     ids = identity_model.stable_claims(new.issuer)
     if ids.isdisjoint(new.claims):
         raise InvalidFields(
-            "names can be given up and taken by others: bind to an id",
-            errors=[("/claims", f"one of {', '.join(sorted(ids))}")],
+            "bind to a stable ID claim, since names can be reassigned",
+            errors=[("/claims", f"require one of: {', '.join(sorted(ids))}")],
         )
     if not all(new.claims.values()):
-        raise InvalidFields("an empty claim says nothing", errors=[("/claims", "a value for each")])
+        raise InvalidFields("claim value is empty", errors=[("/claims", "value required")])

@@ -1,4 +1,4 @@
-"""Writes down who was refused, in the gateway's outbox, before the refusal leaves."""
+"""Security events: denials, recorded in the gateway's outbox before the response is sent."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ if TYPE_CHECKING:
     from envmgr.server.kit.telemetry.request_info import RequestInfo
 
 _REPORTED_ELSEWHERE = frozenset({"invalid-credentials", "refresh-token-reused"})
-"""Refusals that have an event of their own."""
+"""Problems with events of their own."""
 _MAX_FIELD_CHARS = 200
 
 
 class SecurityEventLog:
-    """The gateway's record of what was refused."""
+    """Recorder of denied requests."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def record_denial(self, seen: RequestInfo, status: int) -> None:
-        """Write down that a request was refused."""
+        """Record a denied request."""
         if seen.problem in _REPORTED_ELSEWHERE:
             return
         actor = seen.actor or identity_model.ANONYMOUS
@@ -43,5 +43,5 @@ class SecurityEventLog:
 
 
 def _escape_unprintable(text: str) -> str:
-    """Spell out what cannot be stored or shown as it is."""
+    """Return a text with unprintable characters percent-encoded."""
     return "".join(c if c.isprintable() else f"%{ord(c):02X}" for c in text)

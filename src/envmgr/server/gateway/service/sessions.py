@@ -1,4 +1,4 @@
-"""Signing in, going on, and signing out."""
+"""Use cases of sign-in, refresh and sign-out."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SessionDependencies:
-    """What signing in is made of."""
+    """Dependencies of the session service."""
 
     database: Database
     authenticator: Authenticator
@@ -50,18 +50,18 @@ class SessionDependencies:
     passwords: Argon2PasswordHasher
     login_throttle: LoginThrottle
     denial_limiter: RateLimiter
-    """How many sign-ins that were not even tried are written down, for each address."""
+    """Limits the throttled sign-ins recorded for each address."""
 
 
 class SessionService:
-    """The sessions of people."""
+    """User sessions."""
 
     def __init__(self, dependencies: SessionDependencies) -> None:
         self._dependencies = dependencies
         self._database = dependencies.database
 
     async def login(self, client: ClientInfo, login: Login) -> TokenPair:
-        """Begin a session. Raise WrongPassword, TooMany."""
+        """Create a session. Raise InvalidCredentials, TooManyRequests."""
         account = self._account_key(login.username)
         try:
             async with self._dependencies.login_throttle.attempt(account, client.network):
@@ -71,7 +71,7 @@ class SessionService:
             raise
         user, token = proof.user, _NewRefreshToken()
 
-        def unit(transaction: Transaction) -> Session:
+        def create_session(transaction: Transaction) -> Session:
             if users.password(transaction, user.id) != proof.stored:
                 raise _invalid_credentials()
             failed_logins.clear(transaction, account, client.network)
@@ -90,39 +90,37 @@ class SessionService:
                 raise _invalid_credentials()
             return session
 
-        return self._tokens(await self._database.write(unit), token.text)
+        return self._tokens(await self._database.write(create_session), token.text)
 
     async def refresh(self, client: ClientInfo, token: str) -> TokenPair:
-        """Go on with a session: its token is used up, and another given. Raise Unauthenticated, RefreshReused."""
+        """Rotate a session's refresh token. Raise Unauthenticated, RefreshTokenReused."""
         session_id, hashed = (
             identity_model.parse_token_id(token, identity_model.REFRESH),
             identity_model.hash_token(token),
         )
-        following = _NewRefreshToken()
+        successor = _NewRefreshToken()
 
-        def unit(transaction: Transaction) -> Session | None:
+        def rotate(transaction: Transaction) -> Session | None:
             is_first_use = sessions.mark_used(transaction, session_id, hashed)
             if not is_first_use and sessions.has_refresh_token(transaction, session_id, hashed):
                 _revoke_reused(transaction, session_id, client)
                 return None
             session = sessions.find_active(transaction, session_id, transaction.now) if is_first_use else None
             if session is None:
-                raise Unauthenticated(
-                    "the refresh token is unknown or expired: sign in", error="invalid_grant"
-                )
-            following.store(transaction, session_id)
+                raise Unauthenticated("invalid or expired refresh token", error="invalid_grant")
+            successor.store(transaction, session_id)
             return session
 
-        session = await self._dependencies.authenticator.write_and_invalidate(unit)
+        session = await self._dependencies.authenticator.write_and_invalidate(rotate)
         if session is None:
             raise RefreshTokenReused(
-                "it was used before, so somebody has a copy: the session has ended, sign in again",
+                "refresh token reuse detected: session revoked, sign in again",
                 error="invalid_grant",
             )
-        return self._tokens(session, following.text)
+        return self._tokens(session, successor.text)
 
     async def logout(self, context: RequestContext | None, logout: Logout) -> None:
-        """End the session of the refresh token that is given, or of who asks."""
+        """Revoke the session of the refresh token, or the caller's."""
         if logout.refresh_token is not UNSET:
             token = logout.refresh_token
             session_id, hashed = (
@@ -132,15 +130,15 @@ class SessionService:
         elif context is not None:
             session_id, hashed = identity_model.require_session(context.principal), None
         else:
-            raise Unauthenticated("send the refresh token of the session to end, or its access token")
+            raise Unauthenticated("send the session's refresh or access token")
 
-        def unit(transaction: Transaction) -> None:
+        def revoke(transaction: Transaction) -> None:
             if hashed is not None and not sessions.has_refresh_token(transaction, session_id, hashed):
-                raise Unauthenticated("the refresh token is unknown", error="invalid_grant")
+                raise Unauthenticated("invalid refresh token", error="invalid_grant")
             if sessions.revoke(transaction, session_id):
                 transaction.emit(_logged_out(transaction, session_id))
 
-        await self._dependencies.authenticator.write_and_invalidate(unit)
+        await self._dependencies.authenticator.write_and_invalidate(revoke)
 
     async def public_keys(self) -> PublicKeys:
         """Return the keys that verify access tokens."""
@@ -149,7 +147,7 @@ class SessionService:
     async def change_password(
         self, context: RequestContext, client: ClientInfo, change: PasswordChange
     ) -> None:
-        """Give the caller another password, and end their sessions, this one too. Raise WrongPassword, TooMany."""
+        """Change the caller's password and revoke all their sessions. Raise InvalidCredentials, TooManyRequests."""
         session_id = identity_model.require_session(context.principal)
         username = context.principal.actor.removeprefix("user:")
         identity_model.require_good_password(username, change.new, "/new")
@@ -158,9 +156,9 @@ class SessionService:
             user = (await self._verified(client, account, username, change.current)).user
         hashed = await self._dependencies.passwords.hash(change.new)
 
-        def unit(transaction: Transaction) -> None:
+        def set_password(transaction: Transaction) -> None:
             if sessions.find_active(transaction, session_id, transaction.now) is None:
-                raise Unauthenticated("the session has ended: sign in again", error="invalid_token")
+                raise Unauthenticated("session expired; sign in again", error="invalid_token")
             users.set_password(transaction, user.id, hashed)
             failed_logins.clear(transaction, account, client.network)
             sessions.revoke_all(transaction, user.id)
@@ -168,16 +166,16 @@ class SessionService:
                 identity_model.gateway_event(PasswordChanged(user_id=user.id), f"user/{user.id}", context)
             )
 
-        await self._dependencies.authenticator.write_and_invalidate(unit)
+        await self._dependencies.authenticator.write_and_invalidate(set_password)
 
     async def _verified(
         self, client: ClientInfo, account: str, username: str, password: str
     ) -> _VerifiedUser:
-        """Return the user whose password it is; write down that it is not. Raise WrongPassword."""
+        """Return the user if the password is right, else record the failure. Raise InvalidCredentials."""
 
         def find(reader: Reader) -> tuple[User | None, str | None]:
-            found = users.by_name(reader, username)
-            return found, users.password(reader, found.id) if found and found.active else None
+            user = users.by_name(reader, username)
+            return user, users.password(reader, user.id) if user and user.active else None
 
         user, stored = await self._database.read_inline(find)
         passwords = self._dependencies.passwords
@@ -191,27 +189,27 @@ class SessionService:
     async def _rehash(self, user: User, stored: str, password: str) -> str:
         hashed = await self._dependencies.passwords.hash(password)
 
-        def unit(transaction: Transaction) -> None:
+        def replace_hash(transaction: Transaction) -> None:
             if users.password(transaction, user.id) == stored:
                 users.set_password(transaction, user.id, hashed)
 
-        await self._database.write(unit)
+        await self._database.write(replace_hash)
         return hashed
 
     async def _record_failure(self, client: ClientInfo, account: str, user: User | None) -> None:
-        def unit(transaction: Transaction) -> None:
+        def add_failure(transaction: Transaction) -> None:
             failed_logins.add(transaction, account, client.network)
             transaction.emit(_login_failed(client, account, user, "wrong password"))
 
-        await self._database.write(unit)
+        await self._database.write(add_failure)
 
     async def _record_throttled(self, client: ClientInfo, account: str) -> None:
         if self._dependencies.denial_limiter.allow(client.network):
-            happening = _login_failed(client, account, None, "too many failures")
-            await self._database.write(lambda transaction: transaction.emit(happening))
+            event = _login_failed(client, account, None, "too many failures")
+            await self._database.write(lambda transaction: transaction.emit(event))
 
     def _account_key(self, username: str) -> str:
-        """Name an account in the list of failures: not in clear, as what is typed for a name may be a password."""
+        """Return the key of an account's failures: a digest, since users may type a password as username."""
         folded = username.casefold().encode()
         return hmac.new(self._dependencies.keyring.secret, b"account\0" + folded, hashlib.sha256).hexdigest()[
             :32
@@ -238,14 +236,14 @@ class SessionService:
 
 @dataclass(frozen=True, slots=True)
 class _VerifiedUser:
-    """Somebody whose password was right, and what of it was stored at that time."""
+    """A user with a verified password, and the hash it was verified against."""
 
     user: User
     stored: str
 
 
 class _NewRefreshToken:
-    """A refresh token on its way to a session; its secret is chosen once, however often the unit runs."""
+    """A new refresh token; its secret is chosen once, however often the unit of work runs."""
 
     def __init__(self) -> None:
         self._secret = secrets.token_urlsafe(32)
@@ -258,7 +256,7 @@ class _NewRefreshToken:
 
 
 def _invalid_credentials() -> InvalidCredentials:
-    return InvalidCredentials("check the name and the password", error="invalid_grant")
+    return InvalidCredentials("invalid username or password", error="invalid_grant")
 
 
 def _revoke_reused(transaction: Transaction, session_id: int, client: ClientInfo) -> None:

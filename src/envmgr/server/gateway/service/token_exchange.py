@@ -1,4 +1,4 @@
-"""Exchange of a CI system's OIDC token for one of this server (RFC 8693), where a binding allows it."""
+"""Exchange of CI OIDC tokens for access tokens (RFC 8693), allowed by bindings."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _TYPE = "urn:ietf:params:oauth:token-type:"
 _SUBJECT_TOKEN_TYPES = frozenset({f"{_TYPE}jwt", f"{_TYPE}id_token"})
 _REQUESTED_TOKEN_TYPES = frozenset({f"{_TYPE}access_token", f"{_TYPE}jwt"})
 _RUN_CLAIMS = ("run_id", "pipeline_id", "job_id", "build_number", "oidc.circleci.com/workflow-id", "jti")
-"""Claims that name the run of a job, in the order in which they are looked for."""
+"""Claims that identify a CI run, in order of preference."""
 _AUDITED_CLAIMS = (
     "sub",
     "repository",
@@ -48,12 +48,12 @@ _AUDITED_CLAIMS = (
     "run_id",
     "actor",
 )
-"""Claims that go into the event: what one would want to know of a job later."""
+"""Claims copied to the audit event."""
 _MAX_FIELD_CHARS = 200
 
 
 class ExchangeService:
-    """Exchanges tokens."""
+    """Token exchange."""
 
     def __init__(
         self, database: Database, keyring: Keyring, issuers: JwksCache, denial_limiter: RateLimiter
@@ -64,7 +64,7 @@ class ExchangeService:
         self._denial_limiter = denial_limiter
 
     async def exchange(self, client: ClientInfo, request: TokenExchangeRequest) -> TokenExchangeResponse:
-        """Give a token for a token. Raise TokenRefused, IssuerUnavailable."""
+        """Exchange a token. Raise TokenRefused, IssuerUnavailable."""
         try:
             return await self._exchange(client, request)
         except TokenRefused as refused:
@@ -81,42 +81,44 @@ class ExchangeService:
         except InvalidToken as error:
             raise ServiceUnavailable(str(error), retry_after=60) from None
 
-        def unit(transaction: Transaction) -> None:
+        def mark_exchanged(transaction: Transaction) -> None:
             if not oidc_bindings.mark_exchanged(transaction, token.token_id, token.expires * 1000):
-                raise _refused("the token was exchanged before: each can be once")
+                raise _refused("token already exchanged")
             transaction.emit(_exchanged_event(claims, binding, token, client, scopes))
 
-        await self._database.write(unit)
+        await self._database.write(mark_exchanged)
         return TokenExchangeResponse(access_token=access, expires_in=binding.lifetime, scope=" ".join(scopes))
 
     async def _verified(self, token: str) -> oidc.VerifiedToken:
         try:
             issuer = oidc.issuer_of(token)
-            known = await self._database.read_inline(lambda reader: oidc_bindings.of_issuer(reader, issuer))
-            # Nobody but those whom an admin named is ever asked for keys.
-            if not known:
-                raise _refused("no binding names the token's issuer")
+            bindings = await self._database.read_inline(
+                lambda reader: oidc_bindings.of_issuer(reader, issuer)
+            )
+            # Keys are fetched only from issuers that an admin has bound.
+            if not bindings:
+                raise _refused("no binding for this issuer")
             return await oidc.verify(token, self._issuers)
         except InvalidToken as error:
             raise _refused(str(error)) from None
 
     async def _candidates(self, token: oidc.VerifiedToken) -> Sequence[Binding]:
         issuer = str(token.claims["iss"])
-        known = await self._database.read_inline(lambda reader: oidc_bindings.of_issuer(reader, issuer))
-        return [binding for binding in known if _binding_matches(binding, token)]
+        bindings = await self._database.read_inline(lambda reader: oidc_bindings.of_issuer(reader, issuer))
+        return [binding for binding in bindings if _binding_matches(binding, token)]
 
     @staticmethod
     def _select_binding(
         candidates: Sequence[Binding], request: TokenExchangeRequest
     ) -> tuple[Binding, Sequence[str]]:
-        """Choose the binding that says most of the job, and of its scopes those that are asked for."""
+        """Return the matching binding with the most claims that grants the requested scopes, and the scopes."""
         if not candidates:
-            raise _refused("no binding allows what the token says of its job")
-        wanted = [] if request.scope is UNSET else request.scope.split()
-        for binding in sorted(candidates, key=lambda each: (-len(each.claims), each.id)):
-            if set(wanted) <= set(binding.scopes):
-                return binding, sorted(set(wanted)) or binding.scopes
-        raise _refused("no binding of this job gives all these scopes", "invalid_scope")
+            raise _refused("no binding matches the token's claims")
+        requested = [] if request.scope is UNSET else request.scope.split()
+        for binding in sorted(candidates, key=lambda binding: (-len(binding.claims), binding.id)):
+            if set(requested) <= set(binding.scopes):
+                return binding, sorted(set(requested)) or binding.scopes
+        raise _refused("no matching binding grants all requested scopes", "invalid_scope")
 
     def _claims(self, token: oidc.VerifiedToken, binding: Binding, scopes: Sequence[str]) -> Claims:
         now = now_ms() // 1000
@@ -161,16 +163,16 @@ class ExchangeService:
 
 def _require_kinds(request: TokenExchangeRequest, audience: str) -> None:
     if request.grant_type != GRANT_TYPE:
-        raise _refused(f"the grant type is {GRANT_TYPE}", "unsupported_grant_type")
+        raise _refused(f"grant_type must be {GRANT_TYPE}", "unsupported_grant_type")
     if request.subject_token_type not in _SUBJECT_TOKEN_TYPES:
-        raise _refused(f"the subject token's type is one of {', '.join(sorted(_SUBJECT_TOKEN_TYPES))}")
+        raise _refused(f"subject_token_type must be one of {', '.join(sorted(_SUBJECT_TOKEN_TYPES))}")
     if (
         request.requested_token_type is not UNSET
         and request.requested_token_type not in _REQUESTED_TOKEN_TYPES
     ):
-        raise _refused("an access token is all that can be had")
+        raise _refused("requested_token_type must be access_token")
     if request.audience is not UNSET and request.audience != audience:
-        raise _refused(f"tokens are given for {audience} only", "invalid_target")
+        raise _refused(f"audience must be {audience}", "invalid_target")
 
 
 def _binding_matches(binding: Binding, token: oidc.VerifiedToken) -> bool:
@@ -180,14 +182,14 @@ def _binding_matches(binding: Binding, token: oidc.VerifiedToken) -> bool:
 
 
 def _claim_text(claim: Any) -> str | None:
-    """Spell a claim as a binding does; what is neither text nor integer is like nothing."""
+    """Return a claim as text, as in bindings; empty for values that are neither text nor integer."""
     if isinstance(claim, bool):
         return str(claim).lower()
     return str(claim) if isinstance(claim, str | int) else None
 
 
 def _run(token: oidc.VerifiedToken) -> str:
-    """Name the run that a token was given to."""
+    """Return the ID of the CI run."""
     said = next(
         (found for name in _RUN_CLAIMS if (found := _claim_text(token.claims.get(name)))), token.token_id
     )

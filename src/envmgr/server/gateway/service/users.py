@@ -1,4 +1,4 @@
-"""Who can sign in, for admins to say."""
+"""Use cases of users, managed by admins."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ class UserService:
         self._response_codec = response_codec
 
     async def create_initial_admin(self, password: str = "") -> str | None:
-        """Make the user `admin` where there has never been a user; return its password if that was done just now.
+        """Create the user `admin` if there has never been a user; return its password, else None.
 
-        A password given later changes nothing: that of an admin who is there is changed by POST /auth/password.
+        A password configured later has no effect: POST /auth/password changes it.
         """
         if not await self._database.read_inline(users.is_empty):
             return None
@@ -68,7 +68,7 @@ class UserService:
         return chosen if made else None
 
     async def create(self, context: RequestContext, new: UserCreate) -> Result[User]:
-        """Let somebody sign in."""
+        """Create a user."""
         identity_model.require_role_at_least(context.principal, new.role)
         identity_model.require_good_password(new.username, new.password, "/password")
         hashed = await self._passwords.hash(new.password)
@@ -91,7 +91,7 @@ class UserService:
         return await self._database.read(lambda reader: users.page(reader, paging))
 
     async def update(self, context: RequestContext, ref: str, change: UserPatch) -> User:
-        """Change a user; whatever changes ends their sessions. Raise LastAdmin."""
+        """Update a user and revoke their sessions. Raise LastAdmin."""
         identity_model.require_unrestricted(context.principal)
         hashed = None
         if change.password is not UNSET:
@@ -103,12 +103,12 @@ class UserService:
         )
 
     async def delete(self, context: RequestContext, ref: str) -> None:
-        """Remove a user. Raise LastAdmin."""
+        """Delete a user. Raise LastAdmin."""
         identity_model.require_unrestricted(context.principal)
         await self._authenticator.write_and_invalidate(lambda transaction: _delete(transaction, context, ref))
 
     async def set_password(self, username: str, password: str) -> User:
-        """Give a user another password, and let them in again: for who has the data directory in their hands."""
+        """Reset a user's password and reactivate them; for operators with access to the data directory."""
         identity_model.require_good_password(username, password, "/password")
         hashed = await self._passwords.hash(password)
 
