@@ -31,7 +31,7 @@ def test_deployments_are_listed_by_the_id_and_by_the_name_of_their_app(wire):
 @pytest.mark.parametrize("ref", ["no-such-app", "999999"])
 def test_a_list_of_an_app_that_is_not_there_says_so(wire, of, ref):
     reply = wire.ask("GET", f"/{of}?app={ref}")
-    assert (reply.status, reply.json["detail"]) == (404, f"there is no app '{ref}'")
+    assert (reply.status, reply.json["detail"]) == (404, f"app '{ref}' not found")
 
 
 def test_versions_are_listed_by_tag_and_by_ref(wire):

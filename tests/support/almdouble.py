@@ -81,7 +81,7 @@ class AlmDouble:
         if app in self.forbidden:
             return problem(403, "forbidden", f"your credential is not for {app}")
         if app not in self.apps:
-            return problem(404, "not-found", f"there is no app {app}")
+            return problem(404, "not-found", f"app {app!r} not found")
         lasting = [body["commit"], body["artifacts"], body.get("toolchain")]
         digest = f"sha256:{hashlib.sha256(json.dumps(lasting).encode()).hexdigest()}"
         known = self.versions.get((app, tag))

@@ -32,7 +32,7 @@ class FewApps:
             if ref in {app.name, str(app.id)}:
                 require_app_access(call, app.name)
                 return app
-        raise NotFound(f"there is no app {ref!r}")
+        raise NotFound(f"app {ref!r} not found")
 
 
 def lock(*pins, platforms=("linux-x64",)):

@@ -26,7 +26,7 @@ def test_an_app_is_made_changed_and_deleted(ada):
     assert ada.ok("alm", "apps", "update", "made", "--name", "remade").out == "updated remade\n"
     assert answer(ada, "apps", "show", "remade")["app"]["description"] == "One"
     assert ada.ok("alm", "apps", "delete", "remade", "--yes").out == "deleted remade\n"
-    assert "there is no app 'remade'" in ada.run("alm", "apps", "show", "remade").err
+    assert "app 'remade' not found" in ada.run("alm", "apps", "show", "remade").err
 
 
 def test_an_app_that_stands_somewhere_is_deleted_by_force_only(ada):

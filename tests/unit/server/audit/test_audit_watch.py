@@ -46,10 +46,10 @@ def test_a_whole_log_is_left_alone(log, sent, buried):
 @pytest.mark.parametrize(
     ("log", "sent", "buried", "told"),
     [
-        (vitals(4, app=3, version=2), {}, {}, "it has 4 entries, and wrote 5"),
-        (vitals(4, 5, app=4), {}, {}, "it ends at 4, and is signed up to 5"),
-        (vitals(3, app=3), {"app": 5}, {"version": 2}, "2 of the 5 events that app told are gone"),
-        (vitals(0), {"app": 5}, {"app": 1}, "4 of the 5 events that app told are gone"),
+        (vitals(4, app=3, version=2), {}, {}, "4 entries present, 5 recorded"),
+        (vitals(4, 5, app=4), {}, {}, "ends at 4 but signed up to 5"),
+        (vitals(3, app=3), {"app": 5}, {"version": 2}, "2 of 5 events from app are missing"),
+        (vitals(0), {"app": 5}, {"app": 1}, "4 of 5 events from app are missing"),
     ],
 )
 def test_a_log_that_was_cut_is_told_of(log, sent, buried, told):
@@ -84,7 +84,7 @@ def test_a_log_that_is_older_than_what_services_know_of_is_refused(tmp_path):
         await audit.append(events(3))
         watch = TruncationCheck(audit, module.dead_letters, [Sent(5)])
         with pytest.raises(
-            ServiceUnavailable, match="audit log truncated: 2 of the 5 events that app told are gone"
+            ServiceUnavailable, match="audit log truncated: 2 of 5 events from app are missing"
         ):
             await watch.status()
         await audit.append([event(6)])

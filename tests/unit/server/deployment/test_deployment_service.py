@@ -581,7 +581,7 @@ def test_deployments_are_sorted_page_by_page(tmp_path, sort):
 
 def test_deployments_of_an_app_that_is_not_there_are_no_empty_list(tmp_path):
     async def scenario(world):
-        with pytest.raises(NotFound, match="there is no app 'shp'"):
+        with pytest.raises(NotFound, match="app 'shp' not found"):
             await world.service.list(call(), PageRequest(filters={"app": "shp"}))
 
     run(tmp_path, scenario)

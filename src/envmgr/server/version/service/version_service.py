@@ -212,7 +212,7 @@ def _current_app_name(transaction: Transaction, app: App) -> str:
     if told is None:
         return app.name
     if told.deleted:
-        raise NotFound(f"there is no app {app.name!r}")
+        raise NotFound(f"app {app.name!r} not found")
     return told.name if told.updated_at >= parse_rfc3339(app.updated_at) else app.name
 
 
