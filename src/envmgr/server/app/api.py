@@ -45,7 +45,7 @@ _WRITE_OPTIONS: dict[str, Any] = {"tags": ["apps"], "opt": {"scope": "apps:write
 
 
 def routes(apps: Apps, versions: Versions, deployments: Deployments) -> list[Any]:
-    """Make the handlers."""
+    """Create the route handlers."""
 
     @post(
         "/apps",

@@ -26,7 +26,11 @@ class AppService:
         self._database = database
 
     async def create(self, context: RequestContext, new: AppCreate) -> Result[App]:
-        """Create an app; its first version is registered by `workflows.create_app`."""
+        """Create an app, and its first version if requested.
+
+        The version is created second: a retry with the same Idempotency-Key after a failure between the two continues
+        there; once both exist, it returns the same response and changes nothing.
+        """
         require_app_access(context, new.name)
         return await self._database.write(
             idempotent(context, App, lambda transaction: _create(transaction, context, new))
@@ -59,7 +63,7 @@ class AppService:
         return await self._database.write(unit)
 
     async def delete(self, context: RequestContext, ref: str, app_id: int) -> None:
-        """Delete the app `app_id`, if `ref` still names it; call under a deletion hold."""
+        """Delete an app; with active deployments only if forced."""
         await self._database.write(lambda transaction: _delete(transaction, context, ref, app_id))
 
 

@@ -52,9 +52,9 @@ def make(database: Database, keyring: Keyring, issuers: JwksCache | None = None)
         passwords=passwords,
         authenticator=authenticator,
         denials=SecurityEventLog(database),
-        sessions=SessionService(parts),
-        users=UserService(database, authenticator, passwords, vault),
-        keys=KeyService(database, authenticator, vault),
+        sessions=SessionService(dependencies),
+        users=UserService(database, authenticator, passwords, encryption),
+        keys=KeyService(database, authenticator, encryption),
         bindings=BindingService(database, authenticator),
         exchange=ExchangeService(database, keyring, issuers or JwksCache(), denial_limiter),
     )

@@ -115,7 +115,7 @@ class AuditService:
         await self._database.write(self._sign)
 
     async def stats(self) -> LogStats:
-        """Tell how the log is."""
+        """Return the statistics of the log."""
         return await self._database.read_inline(store.stats)
 
     def close_streams(self) -> None:

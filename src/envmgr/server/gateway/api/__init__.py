@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def routes(identity: Identity) -> list[Any]:
-    """Make the handlers."""
+    """Create the route handlers."""
     return [
         *sessions.routes(identity.sessions),
         *api_keys.routes(identity.keys),

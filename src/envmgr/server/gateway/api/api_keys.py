@@ -32,7 +32,7 @@ _SIGNED_IN: dict[str, Any] = {"tags": ["auth"], "opt": {"scope": None}}
 
 
 def routes(keys: ApiKeys) -> list[Any]:
-    """Make the handlers."""
+    """Create the route handlers."""
 
     @post(
         "/auth/keys",

@@ -33,7 +33,7 @@ _OPEN: list[dict[str, list[str]]] = [{}]
 
 
 def routes(sessions: Sessions) -> list[Any]:
-    """Make the handlers."""
+    """Create the route handlers."""
 
     @post(
         "/auth/login",

@@ -59,7 +59,7 @@ class _ExchangeOperation(Operation):
 
 
 def routes(bindings: Bindings, exchange: TokenExchange) -> list[Any]:
-    """Make the handlers."""
+    """Create the route handlers."""
 
     @post(
         "/auth/token",

@@ -41,7 +41,7 @@ _ADMIN: dict[str, Any] = {"tags": ["users"], "opt": {"scope": "users:admin"}}
 
 
 def routes(users: Users) -> list[Any]:
-    """Make the handlers."""
+    """Create the route handlers."""
 
     @post(
         "/users",
