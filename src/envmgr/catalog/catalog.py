@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from envmgr.catalog import checksums
 from envmgr.catalog.registry import Registry
 from envmgr.catalog.release import Location
-from envmgr.catalog.sources import PACKAGE_SOURCES, package_source_of, source_of
+from envmgr.catalog.sources import package_source_of, source_of
+from envmgr.catalog.sources.kinds import KINDS, kind_of_url
 from envmgr.catalog.sources.source_context import Context
 from envmgr.kit.errors import CatalogError
 from envmgr.kit.frozen import replace
@@ -38,6 +39,7 @@ class Catalog:
         self._busy: dict[str, threading.Lock] = {}
         self._manifests: dict[str, Manifest] = {}
         self._listings: dict[str, Listing] = {}
+        self._layouts: dict[tuple[str, str, str, str | None], Layout | None] = {}
 
     def manifest(self, tool: str) -> Manifest:
         """Return a tool's manifest; raise UnknownTool, or ManifestError with every issue."""
@@ -67,8 +69,15 @@ class Catalog:
 
     def layout(self, tool: str, version: str, platform: Platform, url: str | None = None) -> Layout | None:
         """Return how a release's archive is laid out: the one at `url`, else the one the manifest's template names."""
+        key = (tool, version, platform.key, url)
+        if key not in self._layouts:
+            self._layouts[key] = self._layout(tool, version, platform, url)
+        return self._layouts[key]
+
+    def _layout(self, tool: str, version: str, platform: Platform, url: str | None) -> Layout | None:
         manifest = self.manifest(tool)
-        if manifest.kind in PACKAGE_SOURCES and (url is None or url.startswith(f"{manifest.kind}:")):
+        kind = KINDS[manifest.kind]
+        if kind.has_layout and (url is None or not kind.url_scheme or kind.owns_url(url)):
             found = package_source_of(manifest.kind).layout(manifest, version, platform, self._context)
         else:
             found = manifest.layout(version, None, platform, url)
@@ -86,10 +95,10 @@ class Catalog:
 
     def locate(self, artifact: Artifact) -> Location:
         """Turn an artifact's URL into where its bytes are, with the headers to ask with."""
-        kind = artifact.url.partition(":")[0]
-        if kind in PACKAGE_SOURCES:
-            return package_source_of(kind).locate(artifact, self._context)
-        return Location(artifact.url)
+        kind = kind_of_url(artifact.url)
+        return (
+            package_source_of(kind.name).locate(artifact, self._context) if kind else Location(artifact.url)
+        )
 
     def _tool_lock(self, tool: str) -> threading.Lock:
         with self._guard:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, cast
 from envmgr.catalog import lint_values as values
 from envmgr.catalog import manifest_fields, manifest_reader, signing, template, url_hints
 from envmgr.catalog.manifest_fields import table
+from envmgr.catalog.sources.kinds import KINDS
 from envmgr.kit import data_files
 from envmgr.kit.errors import ManifestError
 from envmgr.kit.frozen import frozen
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
 
     from envmgr.catalog.manifest import Manifest
+    from envmgr.catalog.sources.kinds import SourceKind
 
 NAMED_VERSION = "1.2.3"
 """The version that a manifest is tried out with where its own say nothing."""
@@ -143,8 +145,13 @@ def _all_fields(data: Mapping[str, object]) -> set[str]:
 
 
 def _source_provides_bins(data: Mapping[str, object]) -> bool:
-    """Tell whether the source says itself what a release's programs are."""
-    return table(data, "source").get("kind") in {"npm", "github"}
+    """Return whether releases of the source tell their own programs."""
+    kind = _source_kind(data)
+    return kind is not None and kind.provides_bins
+
+
+def _source_kind(data: Mapping[str, object]) -> SourceKind | None:
+    return KINDS.get(str(table(data, "source").get("kind")))
 
 
 def _names(data: Mapping[str, object]) -> Iterator[str]:
@@ -158,10 +165,12 @@ def _check_semantics(data: Mapping[str, object]) -> Iterator[str]:
         yield from values.layer(path, layer)
     for number, override in enumerate(cast("list[dict[str, object]]", data.get("overrides", []))):
         yield from values.version_range(f"$.overrides[{number}].versions", str(override["versions"]))
-    if table(data, "source").get("kind") == "github" and "versions_url" not in data:
+    kind = _source_kind(data)
+    if kind and kind.has_assets and "versions_url" not in data:
         return
     if any("asset" in layer for _, layer in manifest_fields.iter_field_objects(data)):
-        yield "$.asset: only releases of the github source have assets; write download_url_template"
+        sources = ", ".join(kind.name for kind in KINDS.values() if kind.has_assets)
+        yield f"$.asset: only supported with source {sources}; use download_url_template"
 
 
 def _versions(options: Mapping[str, object], source: Mapping[str, object]) -> Iterator[str]:
@@ -190,7 +199,7 @@ def _warnings(manifest: Manifest) -> Iterator[str]:
         yield "$: nothing is published for any platform"
     for platform in published:
         layout = manifest.layout(_try_version(manifest), None, platform)
-        if layout and not layout.bin and not layout.links and manifest.kind not in {"npm", "github"}:
+        if layout and not layout.bin and not layout.links and not KINDS[manifest.kind].provides_bins:
             yield f"$.platforms: nothing says where the programs are on {platform.key}"
     url = str(manifest.fields.get("download_url_template") or "")
     if url and manifest.kind != "static" and not {"version", "tag", "major"} & set(template.names(url)):

@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from envmgr.catalog import manifest_reader
+from envmgr.catalog.sources.kinds import KINDS, package_kinds, placeholders
 from envmgr.kit import data_files
 from envmgr.kit.errors import ManifestError, StorageError, UnknownTool
 from envmgr.kit.frozen import frozen
@@ -23,12 +24,6 @@ PROJECT_DIRECTORY = ".envmgr.plugins"
 SCHEMA_FILE = "plugin.schema.json"
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._+-]*")
-_PACKAGES = {
-    "pypi": re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?"),
-    "npm": re.compile(r"(@[a-z0-9~-][a-z0-9._~-]*/)?[a-z0-9~-][a-z0-9._~-]*"),
-    "github": re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+"),
-}
-_FIELDS = {"pypi": "package", "npm": "package", "github": "repo"}
 
 
 @frozen
@@ -115,7 +110,7 @@ class Registry:
         raise UnknownTool(
             f"there is no tool {tool!r}",
             f"{meant}add it: `envmgr plugin add {_shown(tool)} VERSIONS_URL BIN_PATH_TEMPLATE "
-            f"[DOWNLOAD_URL_TEMPLATE]`, or name where it comes from: pypi:NAME, npm:NAME, github:OWNER/NAME",
+            f"[DOWNLOAD_URL_TEMPLATE]`, or name where it comes from: {placeholders()}",
         )
 
 
@@ -131,22 +126,28 @@ def is_name(text: str) -> bool:
 
 def package_of(tool: str) -> tuple[str, str] | None:
     """Split `pypi:ruff` and its like into the kind of source and the package; None for other names."""
-    kind, colon, package = tool.partition(":")
-    return (kind, package) if colon and kind in _PACKAGES and _PACKAGES[kind].fullmatch(package) else None
+    name, _, package = tool.partition(":")
+    packages = KINDS[name].packages if name in KINDS else None
+    return (name, package) if packages and re.fullmatch(packages.pattern, package) else None
+
+
+def package_tools(package: str) -> tuple[str, ...]:
+    """Return the names of a package as a tool of each source that may have it: `pypi:ruff`, `npm:ruff`."""
+    return tuple(
+        f"{kind.name}:{package}"
+        for kind, packages in package_kinds()
+        if re.fullmatch(packages.pattern, package)
+    )
 
 
 def _package_manifest(tool: str) -> Manifest | None:
-    found = package_of(tool)
-    if found is None:
+    parts = package_of(tool)
+    packages = KINDS[parts[0]].packages if parts else None
+    if parts is None or packages is None:
         return None
-    kind, package = found
-    data: dict[str, object] = {"name": tool, "source": {"kind": kind, _FIELDS[kind]: package}}
-    if kind == "pypi":
-        data["bin"] = ["bin"]  # where the installer puts the programs of a wheel
-    if kind == "npm":
-        # What most of them run on, and whose npm may be the one to tell which registry to ask.
-        data["requires"] = ["nodejs"]
-    return manifest_reader.build(data, tool)
+    kind, package = parts
+    source = {"kind": kind, packages.field: package}
+    return manifest_reader.build({"name": tool, "source": source, **packages.defaults}, tool)
 
 
 def _load(path: str, name: str, directory: ManifestDir) -> Manifest:

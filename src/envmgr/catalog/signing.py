@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from envmgr.catalog import manifest_fields
+from envmgr.catalog.sources.kinds import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-KINDS = ("minisign",)
-_REGISTRIES = frozenset({"pypi", "npm"})
+SIGNATURE_KINDS = ("minisign",)
 
 
 def issues(data: Mapping[str, object]) -> Iterator[str]:
@@ -18,11 +18,11 @@ def issues(data: Mapping[str, object]) -> Iterator[str]:
     source = manifest_fields.table(data, "source").get("kind")
     for path, layer in manifest_fields.iter_field_objects(data):
         found = manifest_fields.table(layer, "signature")
-        kind = found.get("kind", KINDS[0])
-        if kind not in KINDS:
+        kind = found.get("kind", SIGNATURE_KINDS[0])
+        if kind not in SIGNATURE_KINDS:
             yield (
-                f"{path}.signature.kind: {kind!r} signatures cannot be verified by this envmgr, "
-                f"only {', '.join(KINDS)}; without 'signature', archives are verified by their digests"
+                f"{path}.signature.kind: unsupported signature kind {kind!r} (supported: "
+                f"{', '.join(SIGNATURE_KINDS)}); omit 'signature' to verify by digest only"
             )
-        if found and source in _REGISTRIES:
-            yield f"{path}.signature: means nothing with the source {source!r}: a registry has only digests"
+        if found and source in KINDS and not KINDS[str(source)].supports_signatures:
+            yield f"{path}.signature: not supported with source {source!r}"

@@ -37,11 +37,10 @@ def run(
     Raise NotInstalled when one of the named tools is missing, or, with none named, any that the project asks for.
     """
     requests = [_request(context, text) for text in named]
-    chosen = _resolve(context, requests)
-    required = chosen if named else active.resolve(context)
-    if _install_missing(context, required, confirm):
-        chosen = _resolve(context, requests)
-    actives = (*chosen, *active.resolve(context))
+    chosen, project = _resolve(context, requests), active.resolve(context)
+    if _install_missing(context, chosen if named else project, confirm):
+        chosen, project = _resolve(context, requests), active.resolve(context)
+    actives = (*chosen, *project)
     _check_available(chosen if named else actives)
     _enter(context)
     actives = (*actives, *_providers(context, actives, actives))
@@ -55,7 +54,9 @@ def run(
 
 def _request(context: Context, text: str) -> Request:
     item = tool_specs.parse(text)
-    tool = item.tool if store.versions(context.paths, item.tool) else context.catalog.manifest(item.tool).name
+    from envmgr.resolve import canonical_names
+
+    tool = canonical_names.require_installed_or_known(context, item.tool)
     asked = context.project.request(tool)
     if item.spec is None and asked:
         return asked

@@ -70,19 +70,35 @@ def install_requests(context: Context, requests: Iterable[Request]) -> InstallRe
 
 
 def run(context: Context, steps: Sequence[Step], options: Options) -> InstallResult:
-    """Carry out the steps, record what was learned, and make the commands available."""
-    requirements.check(context, steps, force=options.force)
-    store.remove_stale(context.paths)
-    outcomes, failures = _run_levels(context, _distinct(steps), options)
+    """Install the versions of the steps, update their locks and the shims."""
+    outcomes, failures = _run_steps(context, steps, options)
     if any(not outcome.already_installed for outcome in outcomes.values()) or reshim.stale(context):
         reshim.reshim(context)  # also after a run that was killed between installing and this
     locks = [] if options.locked else _record(context, steps, outcomes)
     if failures:
         raise _combined(failures)
-    done = list(outcomes.values())
+    return _result(outcomes.values(), locks)
+
+
+def install_version(context: Context, pin: Pin) -> InstallResult:
+    """Install one version; the caller updates lock and shims."""
+    outcomes, failures = _run_steps(context, [Step(pin)], Options())
+    if failures:
+        raise _combined(failures)
+    return _result(outcomes.values())
+
+
+def _run_steps(context: Context, steps: Sequence[Step], options: Options) -> tuple[Outcomes, Failures]:
+    requirements.check(context, steps, force=options.force)
+    store.remove_stale(context.paths)
+    return _run_levels(context, _distinct(steps), options)
+
+
+def _result(outcomes: Iterable[Outcome], locks: Iterable[str] = ()) -> InstallResult:
+    done = list(outcomes)
     return InstallResult(
-        tuple(one for one in done if not one.already_installed),
-        tuple(one for one in done if one.already_installed),
+        tuple(outcome for outcome in done if not outcome.already_installed),
+        tuple(outcome for outcome in done if outcome.already_installed),
         tuple(locks),
     )
 
@@ -227,11 +243,7 @@ def _combined(failures: Failures) -> EnvmgrError:
 
 def preview(context: Context, steps: Sequence[Step], options: Options) -> InstallResult:
     """Return what `run` would do, without doing it."""
-    outcomes = [_expected(context, step.pin, options) for step in _distinct(steps)]
-    return InstallResult(
-        tuple(one for one in outcomes if not one.already_installed),
-        tuple(one for one in outcomes if one.already_installed),
-    )
+    return _result(_expected(context, step.pin, options) for step in _distinct(steps))
 
 
 def _expected(context: Context, one: Pin, options: Options) -> Outcome:

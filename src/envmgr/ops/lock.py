@@ -9,7 +9,7 @@ from envmgr.kit.frozen import frozen
 from envmgr.lockformat.model import EMPTY
 from envmgr.lockformat.writer import render
 from envmgr.project import lockfile, lockfile_io
-from envmgr.resolve import canonical_names, lock_update
+from envmgr.resolve import canonical_names, known_tools, lock_update
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,6 +34,7 @@ def lock(context: Context, tools: Sequence[str] = (), platforms: Sequence[str] =
     Locked versions that still match stay; those of `tools` are chosen anew.
     """
     dotfile = project_file(context)
+    known_tools.require_known(context, dotfile.entries)
     _check_known(dotfile, tools)
     pins = _pins(context, dotfile, frozenset(tools), platforms)
     return LockResult(
@@ -44,6 +45,7 @@ def lock(context: Context, tools: Sequence[str] = (), platforms: Sequence[str] =
 def check(context: Context) -> LockResult:
     """Raise StaleLock with the difference unless the lock is what its inputs give."""
     dotfile = project_file(context)
+    known_tools.require_known(context, dotfile.entries)
     path = lockfile_io.path_beside(dotfile.path)
     before = context.locks.lock(path)
     if before is None:

@@ -7,7 +7,8 @@ from envmgr.install import store
 from envmgr.kit.errors import CatalogError, NotInstalled, UsageError
 from envmgr.kit.frozen import frozen
 from envmgr.kit.suggest import closest
-from envmgr.ops import list_tools, reshim
+from envmgr.ops import reshim
+from envmgr.resolve import canonical_names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def _find(context: Context, item: ToolSpec) -> Installed:
 def _named(context: Context, tool: str) -> str:
     """Return a tool's own name; what is neither installed nor known keeps the one it was given."""
     try:
-        return list_tools.named(context, tool)
+        return canonical_names.require_installed_or_known(context, tool)
     except CatalogError:
         return tool
 

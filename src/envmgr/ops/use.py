@@ -1,4 +1,4 @@
-"""Setting a tool's version for a project, or for everywhere."""
+"""`use`: set a tool's version for a project, or globally."""
 
 from __future__ import annotations
 
@@ -8,26 +8,30 @@ from typing import TYPE_CHECKING
 from envmgr import versions
 from envmgr.kit.errors import InvalidRequest
 from envmgr.kit.file_locks import file_lock
-from envmgr.kit.frozen import frozen
+from envmgr.kit.frozen import frozen, replace
 from envmgr.kit.fs import read_bytes, write_in_place
 from envmgr.lockformat.model import EMPTY
 from envmgr.ops import install, reshim
+from envmgr.ops.install import InstallResult
 from envmgr.project import dotfile as dotfiles
 from envmgr.project import lockfile_io
-from envmgr.resolve import canonical_names, install_plan, lock_update
-from envmgr.resolve.tool_specs import ToolSpec
+from envmgr.resolve import canonical_names, known_tools, lock_update
 
 if TYPE_CHECKING:
     from envmgr.install.installer import Outcome
-    from envmgr.ops.install import InstallResult
+    from envmgr.project.dotfile import Dotfile
     from envmgr.project.request import Request
     from envmgr.resolve.context import Context
     from envmgr.resolve.lock_update import Pin
+    from envmgr.resolve.tool_specs import ToolSpec
+
+_INSTALLABLE_KINDS = frozenset({"version", "tag"})
+_KINDS = _INSTALLABLE_KINDS | {"system", "path"}
 
 
 @frozen
 class UseResult:
-    """What was installed for it, and the line that was written."""
+    """The line written to a dotfile, and what was installed for it."""
 
     tool: str
     spec: str
@@ -36,39 +40,67 @@ class UseResult:
 
 
 def use(context: Context, item: ToolSpec, *, everywhere: bool = False, pin: bool = False) -> UseResult:
-    """Install what a spec means if it is not there, write the request, and lock it."""
+    """Install the version a spec resolves to, write the request to the dotfile and lock it."""
     spec = item.spec or "latest"
-    tool = context.catalog.manifest(item.tool).name
-    kind = versions.classify(spec)[0]
-    if kind not in {"version", "tag", "system", "path"}:
-        raise InvalidRequest(
-            f"{tool}@{spec}: only releases can be installed, not {kind}:",
-            f"`envmgr list --remote {tool}` shows what there is",
-        )
-    is_version = kind in {"version", "tag"}
-    if pin and not is_version:
-        raise InvalidRequest(f"{tool}@{spec} has no exact version to pin", "leave --pin out")
+    tool = canonical_names.require_name(context, item.tool)
+    kind = _check_kind(tool, spec, pin=pin)
     path = context.paths.global_file if everywhere else project_path(context)
-    context.locks.lock(lockfile_io.path_beside(path))  # what cannot be recorded must not be installed first
-    canonical_names.require_canonical(context, _entries(context, path))
-    steps = (
-        install_plan.plan_tools(context, [ToolSpec(tool, spec)], install_plan.Options()) if is_version else []
-    )
-    result = install.run(context, steps, install_plan.Options())
-    written = versions.pin(steps[0].pin.version) if pin else spec
-    _write(context, path, tool, written)
-    _lock(context, path, result)
-    reshim.reshim(context)
+    _check_file(context, path, tool)
+    chosen = _resolve(context, path, tool, spec) if kind in _INSTALLABLE_KINDS else None
+    result = install.install_version(context, chosen) if chosen else InstallResult((), ())
+    written = versions.pin(chosen.version) if chosen and pin else spec
+    try:
+        _write(context, path, tool, written)
+        _lock(context, path, tool, replace(chosen, spec=written) if chosen else None, result)
+    finally:
+        reshim.reshim(context)
     return UseResult(tool, written, path, result)
 
 
 def project_path(context: Context) -> str:
-    """Return the dotfile a project's requests are written to: the nearest, else a new one here."""
+    """Return the path of the nearest dotfile, or of a new one in the working directory."""
     return context.project.path or os.path.join(context.environment.cwd, ".envmgr")
+
+
+def _check_kind(tool: str, spec: str, *, pin: bool) -> str:
+    """Return the kind of a spec; raise InvalidRequest if it cannot be used or pinned."""
+    kind = versions.classify(spec)[0]
+    if kind not in _KINDS:
+        raise InvalidRequest(
+            f"{tool}@{spec}: {kind}: cannot be installed, only releases",
+            f"run `envmgr list --remote {tool}` to list versions",
+        )
+    if pin and kind not in _INSTALLABLE_KINDS:
+        raise InvalidRequest(f"{tool}@{spec} cannot be pinned", "omit --pin")
+    return kind
+
+
+def _check_file(context: Context, path: str, tool: str) -> None:
+    """Raise before anything is installed if the result could not be recorded in a dotfile and its lock."""
+    entries = _entries(context, path)
+    known_tools.require_known(context, [entry for entry in entries if entry.tool != tool])
+    context.locks.lock(lockfile_io.path_beside(path))
+    canonical_names.require_canonical(context, entries)
 
 
 def _entries(context: Context, path: str) -> list[Request]:
     return [entry for file in context.project.files if file.path == path for entry in file.entries]
+
+
+def _resolve(context: Context, path: str, tool: str, spec: str) -> Pin:
+    return _pin(context, path, [(tool, spec)])[0]
+
+
+def _pin(context: Context, path: str, requests: list[tuple[str, str]]) -> list[Pin]:
+    """Resolve requests of a dotfile for all platforms of its lock; locked versions are kept."""
+    lock = context.locks.lock(lockfile_io.path_beside(path)) or EMPTY
+    return lock_update.pin(
+        context,
+        requests,
+        lock,
+        lock_update.platforms_for(context, lock),
+        is_good=lambda locked: context.platform.key in locked.artifacts,
+    )
 
 
 def _write(context: Context, path: str, tool: str, spec: str) -> None:
@@ -81,22 +113,17 @@ def _write(context: Context, path: str, tool: str, spec: str) -> None:
     context.forget_project()
 
 
-def _lock(context: Context, path: str, result: InstallResult) -> None:
-    """Lock all that the dotfile asks for, with what was learned of what was just installed."""
+def _lock(context: Context, path: str, tool: str, chosen: Pin | None, result: InstallResult) -> None:
+    """Lock every request of a dotfile: the resolved one with its downloaded digest, and all others."""
     dotfile = next(file for file in context.project.files if file.path == path)
-    lock = context.locks.lock(lockfile_io.path_beside(path)) or EMPTY
-    pins = lock_update.pin(
-        context,
-        lock_update.lockable(dotfile.entries),
-        lock,
-        lock_update.platforms_for(context, lock),
-        is_good=lambda known: context.platform.key in known.artifacts,
-    )
-    outcomes = {(one.tool, one.version): one for one in (*result.installed, *result.already_installed)}
-    lock_update.write(
-        context, dotfile, [_with(context, one, outcomes.get((one.tool, one.version))) for one in pins]
-    )
+    others = _pin(context, path, _other_requests(dotfile, tool))
+    pins = [install.with_recorded_digest(chosen, _outcome(result), context.platform.key)] if chosen else []
+    lock_update.write(context, dotfile, [*pins, *others])
 
 
-def _with(context: Context, pin: Pin, outcome: Outcome | None) -> Pin:
-    return install.with_recorded_digest(pin, outcome, context.platform.key) if outcome else pin
+def _other_requests(dotfile: Dotfile, tool: str) -> list[tuple[str, str]]:
+    return lock_update.lockable(entry for entry in dotfile.entries if entry.tool != tool)
+
+
+def _outcome(result: InstallResult) -> Outcome:
+    return (*result.installed, *result.already_installed)[0]

@@ -9,7 +9,7 @@ from envmgr.install import store
 from envmgr.kit.environment import override_variable
 from envmgr.kit.errors import NetworkError, NoVersionSet
 from envmgr.kit.frozen import frozen
-from envmgr.resolve import active
+from envmgr.resolve import active, canonical_names
 from envmgr.resolve.select_release import UNDATED, evaluate
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Why:
 
 def why(context: Context, tool: str) -> Why:
     """Explain which version of a tool is active and what was passed over; raise NoVersionSet if nothing asks for it."""
-    name = context.catalog.manifest(tool).name
+    name = canonical_names.require_name(context, tool)
     request = context.project.request(name)
     if request is None:
         raise NoVersionSet(

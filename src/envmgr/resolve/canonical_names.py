@@ -1,11 +1,11 @@
-"""The names of tools in a project: only a tool's own, since its installations and locks stand under that one."""
+"""Canonical names of tools: installations and locks are stored under them, aliases are resolved here."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from envmgr.install import store
 from envmgr.kit.errors import CatalogError, ProjectError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -14,16 +14,26 @@ if TYPE_CHECKING:
 
 
 def require_canonical(context: Context, requests: Iterable[Request]) -> None:
-    """Raise ProjectError with every request that calls a tool by another of its names, and how to write it."""
+    """Raise ProjectError for every request that names a tool by an alias."""
     issues = tuple(_issues(context, requests))
     if issues:
-        raise ProjectError("\n".join(issues), "only the command line takes other names of a tool")
+        raise ProjectError("\n".join(issues), "aliases are only allowed on the command line")
+
+
+def require_name(context: Context, tool: str) -> str:
+    """Return the canonical name of a tool; raise UnknownTool."""
+    return context.catalog.manifest(tool).name
+
+
+def require_installed_or_known(context: Context, tool: str) -> str:
+    """Return the canonical name of a tool that is installed or has a manifest; raise UnknownTool."""
+    return tool if store.versions(context.paths, tool) else require_name(context, tool)
 
 
 def canonical_name(context: Context, tool: str) -> str:
-    """Return the own name of a tool; one that no manifest can be read of keeps the name it is given."""
+    """Return the canonical name of a tool, or the given name if its manifest cannot be read."""
     try:
-        return context.catalog.manifest(tool).name
+        return require_name(context, tool)
     except CatalogError:
         return tool
 
@@ -33,4 +43,4 @@ def _issues(context: Context, requests: Iterable[Request]) -> Iterator[str]:
         name = canonical_name(context, request.tool)
         if name != request.tool:
             specs = ", ".join(request.specs)
-            yield f"{request.origin}: {request.tool} is another name of {name}: write {name}={specs}"
+            yield f"{request.origin}: {request.tool} is an alias; use {name}={specs}"

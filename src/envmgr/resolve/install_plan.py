@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from envmgr import versions
 from envmgr.install.installer import InstallJob
-from envmgr.kit.errors import LockOutOfDate, UnsupportedPlatform, UsageError
+from envmgr.kit.errors import LockOutOfDate, ProjectError, UnsupportedPlatform, UsageError
 from envmgr.kit.frozen import frozen, replace
 from envmgr.lockformat.model import EMPTY, Artifact
 from envmgr.lockformat.names import key
 from envmgr.project import lockfile, lockfile_io
-from envmgr.resolve import active, canonical_names, lock_update
+from envmgr.resolve import active, canonical_names, known_tools, lock_update
 from envmgr.resolve.lock_update import Pin
 
 if TYPE_CHECKING:
@@ -42,8 +42,15 @@ class Options:
 
 
 def plan_project(context: Context, options: Options) -> list[Step]:
-    """Find out what installing the project means; `locked` fails here, before any download."""
-    return plan_requests(context, list(context.project.requests()), options)
+    """Return the steps that install the project; raise ProjectError if it requests no tool."""
+    requests = context.project.requests()
+    if not requests:
+        raise ProjectError(
+            f"nothing to install: no .envmgr with tools found in {context.environment.cwd} or its parents",
+            "pass a tool (`envmgr install nodejs@^20`), or run `envmgr use nodejs ^20`",
+        )
+    known_tools.require_known(context, requests)
+    return plan_requests(context, requests, options)
 
 
 def plan_tools(context: Context, items: Sequence[ToolSpec], options: Options) -> list[Step]:
@@ -51,7 +58,7 @@ def plan_tools(context: Context, items: Sequence[ToolSpec], options: Options) ->
     asked = {request.tool: request for request in context.project.requests()}
     steps: list[Step] = []
     for item in items:
-        tool = context.catalog.manifest(item.tool).name
+        tool = canonical_names.require_name(context, item.tool)
         request = asked.get(tool)
         if request and item.spec in {None, *request.specs}:
             meant = replace(request, specs=(item.spec,)) if item.spec else request
@@ -64,7 +71,7 @@ def plan_tools(context: Context, items: Sequence[ToolSpec], options: Options) ->
 def plan_url(context: Context, item: ToolSpec, url: str) -> Step:
     """Find out what a version at a URL means; it is locked if the project asks for that version."""
     version = item.spec or ""
-    tool = context.catalog.manifest(item.tool).name
+    tool = canonical_names.require_name(context, item.tool)
     if not versions.is_folder_name(version) or not versions.parse_spec(version).exact:
         raise UsageError(f"{version!r} is no full version", f"write `envmgr install {tool} 1.2.3 {url}`")
     request = context.project.request(tool)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from envmgr import versions
 from envmgr.kit.errors import InvalidRequest, UsageError
 from envmgr.kit.frozen import frozen
@@ -9,6 +11,10 @@ from envmgr.kit.frozen import frozen
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+
+VERSION_OPERATORS = frozenset("^~<>=|")
+VERSION_START = VERSION_OPERATORS | frozenset("0123456789*")
 
 
 @frozen
@@ -57,12 +63,21 @@ def parse_many(words: Sequence[str], is_tool: Callable[[str], bool]) -> list[Too
     """Read several tools, or one tool and its spec in two words."""
     if len(words) == 2 and parse(words[0]).spec is None and _is_spec(words[1], is_tool):  # noqa: PLR2004 - TOOL SPEC
         return [build_tool_spec(words[0], words[1])]
-    return [parse(word) for word in words]
+    tools = [parse(word) for word in words]
+    for previous, tool in pairwise(tools):
+        if tool.spec is None and tool.tool[:1] in VERSION_START and not is_tool(tool.tool):
+            raise UsageError(
+                f"unknown tool {tool.tool}",
+                f"use TOOL@VERSION for several tools: {previous.tool}@{tool.tool}",
+            )
+    return tools
 
 
 def _is_spec(word: str, is_tool: Callable[[str], bool]) -> bool:
     """Tell a spec from another tool: a tool is known, names its source, or brings its own spec."""
+    from envmgr.catalog.sources.kinds import is_package_prefix
+
     source, colon, _ = word.partition(":")
-    names_source = bool(colon) and source in {"pypi", "npm", "github"}
+    names_source = bool(colon) and is_package_prefix(source)
     brings_spec = "@" in word[1:] and word[0].isalpha()
     return not (names_source or brings_spec or is_tool(word))

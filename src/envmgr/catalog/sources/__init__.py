@@ -1,9 +1,11 @@
-"""The kinds of place a list of releases comes from, one module a kind."""
+"""Sources of releases, one module a kind; `kinds` describes each."""
 
 from __future__ import annotations
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol, cast
+
+from envmgr.catalog.sources.kinds import KINDS
 
 if TYPE_CHECKING:
     from envmgr.catalog.layout import Layout
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Source(Protocol):
-    """What every module of this package answers."""
+    """What the module of a kind provides."""
 
     def listing(self, manifest: Manifest, context: Context) -> Listing:
         """List all releases; raise SourceError naming the URL for an answer that is no list."""
@@ -27,7 +29,7 @@ class Source(Protocol):
 
 
 class PackageSource(Source, Protocol):
-    """What a package registry answers besides: its URLs name no host, its packages name their own programs."""
+    """What a module provides whose kind has a `url_scheme` (`locate`) or `has_layout` (`layout`)."""
 
     def locate(self, artifact: Artifact, context: Context) -> Location:
         """Turn `kind:…` into where the bytes are."""
@@ -36,24 +38,11 @@ class PackageSource(Source, Protocol):
         """Return how the archive is laid out: the manifest's layout, and what the package itself says."""
 
 
-SOURCES = {
-    "index": "url_index",
-    "static": "inline",
-    "git-tags": "git_tags",
-    "github": "github",
-    "pypi": "pypi",
-    "npm": "npm",
-}
-"""Kinds by the name manifests give them, and the module of each (imported when it is used)."""
-
-PACKAGE_SOURCES = frozenset({"pypi", "npm"})
-
-
 def source_of(kind: str) -> Source:
-    """Return the source of a kind."""
-    return cast("Source", import_module(f"{__name__}.{SOURCES[kind]}"))
+    """Return the source of a kind, importing its module."""
+    return cast("Source", import_module(KINDS[kind].module))
 
 
 def package_source_of(kind: str) -> PackageSource:
-    """Return the source of a kind that is in PACKAGE_SOURCES."""
+    """Return the source of a kind that has a URL scheme or layouts of its own."""
     return cast("PackageSource", source_of(kind))

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from envmgr.cli.console import display_path, open_context, print_outcome, print_status
 from envmgr.cli.output import progress
 from envmgr.cli.output.units import size
-from envmgr.kit.errors import CatalogError, ProjectError, UsageError
-from envmgr.ops import install, list_tools
+from envmgr.kit.errors import CatalogError, UsageError
+from envmgr.ops import install
 from envmgr.resolve import install_plan, tool_specs
 
 if TYPE_CHECKING:
@@ -21,9 +20,6 @@ if TYPE_CHECKING:
     from envmgr.install.installer import Outcome
     from envmgr.ops.install import InstallResult
     from envmgr.resolve.context import Context
-
-VERSION_OPERATORS = frozenset("^~<>=|")
-VERSION_START = VERSION_OPERATORS | frozenset("0123456789*")
 
 
 def run(options: Options, args: Sequence[str], install_options: install_plan.Options) -> int:
@@ -39,22 +35,10 @@ def run(options: Options, args: Sequence[str], install_options: install_plan.Opt
 
 def _install(context: Context, args: Sequence[str], install_options: install_plan.Options) -> InstallResult:
     if not args:
-        _require_project_tools(context)
         return install.install_project(context, install_options)
     if _is_url_form(args):
         return install.install_url(context, parse_versioned_tool(args[:-1]), args[-1], install_options)
     return install.install_tools(context, _parse_tools(context, args), install_options)
-
-
-def _require_project_tools(context: Context) -> None:
-    """Raise ProjectError if the project requests no tool, or one that has no manifest."""
-    requests = context.project.requests()
-    if not requests:
-        raise ProjectError(
-            f"nothing to install: no .envmgr with tools found in {context.environment.cwd} or its parents",
-            "pass a tool (`envmgr install nodejs@^20`), or run `envmgr use nodejs ^20`",
-        )
-    list_tools.check_known(context, requests)
 
 
 def _is_url_form(args: Sequence[str]) -> bool:
@@ -62,14 +46,7 @@ def _is_url_form(args: Sequence[str]) -> bool:
 
 
 def _parse_tools(context: Context, args: Sequence[str]) -> list[tool_specs.ToolSpec]:
-    tools = tool_specs.parse_many(args, lambda arg: _is_tool(context, arg))
-    for previous, tool in pairwise(tools):
-        if tool.spec is None and tool.tool[:1] in VERSION_START and not _is_tool(context, tool.tool):
-            raise UsageError(
-                f"unknown tool {tool.tool}",
-                f"use TOOL@VERSION for several tools: {previous.tool}@{tool.tool}",
-            )
-    return tools
+    return tool_specs.parse_many(args, lambda arg: _is_tool(context, arg))
 
 
 def _is_tool(context: Context, arg: str) -> bool:
@@ -97,7 +74,6 @@ def _plan(
     context: Context, args: Sequence[str], install_options: install_plan.Options
 ) -> list[install_plan.Step]:
     if not args:
-        _require_project_tools(context)
         return install_plan.plan_project(context, install_options)
     if _is_url_form(args):
         return [install_plan.plan_url(context, parse_versioned_tool(args[:-1]), args[-1])]

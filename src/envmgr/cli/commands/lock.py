@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from envmgr.cli.console import display_path, open_context, print_outcome
 from envmgr.cli.output import progress
 from envmgr.cli.output.units import count_of
-from envmgr.ops import list_tools, lock
+from envmgr.ops import lock
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +23,6 @@ def run(options: Options, tools: Sequence[str], platforms: Sequence[str]) -> int
     """Write the lock."""
     with progress.show_progress(options) as display:
         context = open_context(options, display)
-        list_tools.check_known(context, lock.project_file(context).entries)
         result = lock.lock(context, tools, platforms)
     return _print(options, context, result, "wrote" if result.changed else "unchanged:")
 
@@ -32,7 +31,6 @@ def run_check(options: Options) -> int:
     """Check that the lock is up to date."""
     with progress.show_progress(options) as display:
         context = open_context(options, display)
-        list_tools.check_known(context, lock.project_file(context).entries)
         result = lock.check(context)
     return _print(options, context, result, "up to date:")
 

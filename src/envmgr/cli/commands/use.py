@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 from envmgr import versions
 from envmgr.cli.commands.current import source_json
 from envmgr.cli.commands.install import (
-    VERSION_OPERATORS,
-    VERSION_START,
     parse_versioned_tool,
     print_changes,
     result_json,
@@ -18,7 +16,8 @@ from envmgr.cli.console import display_path, open_context, print_outcome, print_
 from envmgr.cli.output import progress
 from envmgr.kit.errors import UsageError
 from envmgr.kit.frozen import replace
-from envmgr.ops import list_tools, use
+from envmgr.ops import use
+from envmgr.resolve.tool_specs import VERSION_OPERATORS, VERSION_START
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,8 +33,6 @@ def run(options: Options, args: Sequence[str], *, everywhere: bool, pin: bool) -
     with progress.show_progress(options) as display:
         context = open_context(options, display)
         tool = _parse_args(args)
-        context.catalog.manifest(tool.tool)
-        list_tools.check_known(context, _other_requests(context, tool.tool, everywhere=everywhere))
         result = use.use(context, tool, everywhere=everywhere, pin=pin)
     print_status(
         options, f"wrote {result.tool}={result.spec} to {display_path(result.file, context.environment.cwd)}"
@@ -56,13 +53,6 @@ def run(options: Options, args: Sequence[str], *, everywhere: bool, pin: bool) -
         },
         lambda style, _: result_lines(result.result, style),
     )
-
-
-def _other_requests(context: Context, tool: str, *, everywhere: bool) -> list[Request]:
-    """Return the other requests of the file that is written: all of them will be locked."""
-    path = context.paths.global_file if everywhere else use.project_path(context)
-    files = [file for file in context.project.files if file.path == path]
-    return [request for file in files for request in file.entries if request.tool != tool]
 
 
 def _warn_overridden(options: Options, context: Context, effective: Request) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from envmgr.cli.console import open_context, print_result
 from envmgr.kit.errors import NotInstalled, NoVersionSet
-from envmgr.ops.list_tools import named
 from envmgr.ops.where import where
+from envmgr.resolve.canonical_names import require_installed_or_known
 from envmgr.resolve.tool_specs import build_tool_spec, from_two_args, parse
 
 TYPE_CHECKING = False
@@ -22,7 +22,11 @@ def run(options: Options, args: Sequence[str]) -> int:
     try:
         location = where(context, requested)
     except (NoVersionSet, NotInstalled):
-        name = requested.tool if context.project.request(requested.tool) else named(context, requested.tool)
+        name = (
+            requested.tool
+            if context.project.request(requested.tool)
+            else require_installed_or_known(context, requested.tool)
+        )
         if name == requested.tool:
             raise
         location = where(context, build_tool_spec(name, requested.spec))

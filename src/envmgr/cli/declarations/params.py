@@ -6,13 +6,12 @@ from typing import Annotated
 
 import typer
 
+from envmgr.catalog.sources.kinds import examples
 from envmgr.cli.completion import completers
 
 Tool = Annotated[
     str,
-    typer.Argument(
-        help="A tool: nodejs, pypi:ruff, npm:prettier.", autocompletion=completers.complete_one_tool
-    ),
+    typer.Argument(help=f"A tool: nodejs, {examples()}.", autocompletion=completers.complete_one_tool),
 ]
 OptionalTool = Annotated[
     str | None, typer.Argument(help="Show only this tool.", autocompletion=completers.complete_one_tool)

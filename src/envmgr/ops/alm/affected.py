@@ -13,6 +13,7 @@ from envmgr.alm.client.fields import (
     get_str_or_none,
     require_object,
 )
+from envmgr.catalog import registry
 from envmgr.kit.frozen import frozen
 from envmgr.ops.alm import resolve
 from envmgr.ops.alm.pages import MAX_PAGE_SIZE
@@ -71,12 +72,8 @@ def suggest_used_tools(api: Api, tool: str, suggestions: Iterable[str]) -> tuple
     Candidates are the same name of another source (`pypi:ruff` for `ruff`), and `suggestions`.
     """
     name = tool.partition(":")[2] or tool
-    candidates = dict.fromkeys((name, *(f"{source}:{name}" for source in _PACKAGE_PREFIXES), *suggestions))
+    candidates = dict.fromkeys((name, *registry.package_tools(name), *suggestions))
     return tuple(candidate for candidate in candidates if candidate != tool and _is_used(api, candidate))
-
-
-_PACKAGE_PREFIXES = ("pypi", "npm")
-"""Prefixes of tools that are packages."""
 
 
 def _path(tool: str) -> str:

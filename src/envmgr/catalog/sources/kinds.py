@@ -1,0 +1,128 @@
+"""The kinds of source, each described once: what the catalog, the linter and the command line must know of it.
+
+This module is imported by commands that start at once: it imports no source.
+"""
+
+from __future__ import annotations
+
+from envmgr.kit.frozen import frozen
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+
+@frozen
+class PackageNames:
+    """How tools are named by a package of a source: `kind:package`.
+
+    `field` is the field of the manifest's source that holds the package, `pattern` what a package must match,
+    `placeholder` and `example` stand for one in hints and help. `defaults` are fields of the manifest that such a
+    tool gets.
+    """
+
+    field: str
+    pattern: str
+    placeholder: str
+    example: str
+    defaults: Mapping[str, object] = {}
+
+
+@frozen
+class SourceKind:
+    """One kind of source.
+
+    `module` implements it. `url_scheme` is the scheme of its artifacts' URLs where they name no host
+    (`pypi:<project>/<file>`): the module then has `locate`, and the scheme is in `lockformat.urls.PACKAGE_SCHEMES`.
+    An empty scheme means absolute URLs.
+    """
+
+    name: str
+    module: str
+    packages: PackageNames | None = None
+    url_scheme: str = ""
+    has_layout: bool = False
+    """The module has `layout`: packages describe their own programs."""
+    provides_bins: bool = False
+    """Releases tell their programs, so a manifest need not."""
+    has_assets: bool = False
+    """Releases have assets that a manifest may choose with `asset`."""
+    supports_signatures: bool = True
+
+    def owns_url(self, url: str) -> bool:
+        """Return whether a URL without a host belongs to this kind."""
+        return bool(self.url_scheme) and url.startswith(f"{self.url_scheme}:")
+
+
+_SOURCES = (
+    SourceKind("index", "envmgr.catalog.sources.url_index"),
+    SourceKind("static", "envmgr.catalog.sources.inline"),
+    SourceKind("git-tags", "envmgr.catalog.sources.git_tags"),
+    SourceKind(
+        "pypi",
+        "envmgr.catalog.sources.pypi",
+        PackageNames(
+            "package",
+            r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?",
+            "NAME",
+            "ruff",
+            {"bin": ["bin"]},  # where the installer puts the programs of a wheel
+        ),
+        url_scheme="pypi",
+        has_layout=True,
+        supports_signatures=False,
+    ),
+    SourceKind(
+        "npm",
+        "envmgr.catalog.sources.npm",
+        PackageNames(
+            "package",
+            r"(@[a-z0-9~-][a-z0-9._~-]*/)?[a-z0-9~-][a-z0-9._~-]*",
+            "NAME",
+            "prettier",
+            {"requires": ["nodejs"]},  # runs most packages, and its npm may know which registry to use
+        ),
+        url_scheme="npm",
+        has_layout=True,
+        provides_bins=True,
+        supports_signatures=False,
+    ),
+    SourceKind(
+        "github",
+        "envmgr.catalog.sources.github",
+        PackageNames("repo", r"[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+", "OWNER/NAME", "cli/cli"),
+        provides_bins=True,
+        has_assets=True,
+    ),
+)
+
+KINDS = {kind.name: kind for kind in _SOURCES}
+"""All kinds by the name that manifests use."""
+
+
+def package_kinds() -> Iterator[tuple[SourceKind, PackageNames]]:
+    """Yield the kinds whose packages can be named on the command line, with how."""
+    for kind in KINDS.values():
+        if kind.packages:
+            yield kind, kind.packages
+
+
+def is_package_prefix(text: str) -> bool:
+    """Return whether `text:` begins the name of a package."""
+    kind = KINDS.get(text)
+    return kind is not None and kind.packages is not None
+
+
+def kind_of_url(url: str) -> SourceKind | None:
+    """Return the kind that locates a URL without a host; None for an absolute URL."""
+    return next((kind for kind in KINDS.values() if kind.owns_url(url)), None)
+
+
+def examples() -> str:
+    """Return a package of each kind, for help texts: `pypi:ruff, …`."""
+    return ", ".join(f"{kind.name}:{packages.example}" for kind, packages in package_kinds())
+
+
+def placeholders() -> str:
+    """Return how packages are named, for hints: `pypi:NAME, …`."""
+    return ", ".join(f"{kind.name}:{packages.placeholder}" for kind, packages in package_kinds())

@@ -1,0 +1,39 @@
+"""A check that every requested tool exists."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from envmgr import versions
+from envmgr.kit.errors import UnknownTool
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from envmgr.project.request import Request
+    from envmgr.resolve.context import Context
+
+
+def require_known(context: Context, requests: Iterable[Request]) -> None:
+    """Raise UnknownTool with every request for a release of a tool without a manifest."""
+    issues = [issue for request in requests for issue in _issues(context, request)]
+    if len(issues) == 1:
+        raise UnknownTool(*issues[0])
+    if issues:
+        lines = [
+            message + (f"; {hint[: hint.index('?') + 1]}" if "?" in hint else "") for message, hint in issues
+        ]
+        raise UnknownTool("\n".join(lines), "correct the names, or add the tools: `envmgr plugin add --help`")
+
+
+def _issues(context: Context, request: Request) -> list[tuple[str, str]]:
+    try:
+        if _requests_release(request):
+            context.catalog.manifest(request.tool)
+    except UnknownTool as error:
+        return [(f"{request.origin.exactly}: {error.message}", error.hint or "")]
+    return []
+
+
+def _requests_release(request: Request) -> bool:
+    return any(versions.classify(spec)[0] not in {"system", "path"} for spec in request.specs)
