@@ -15,7 +15,7 @@ def box(sandbox):
 
 
 def refusal(box, line, other, spec):
-    return f"{box.project}/.envmgr:{line}: {other} is another name of gamma: write gamma={spec}"
+    return f"{box.project}/.envmgr:{line}: {other} is an alias; use gamma={spec}"
 
 
 @pytest.mark.parametrize("command", [["install"], ["lock"], ["lock", "--check"], ["install", "--locked"]])
