@@ -428,13 +428,14 @@ def tell(path: Path, data: str) -> None:
             last + 1,
             f"event-{last + 1}",
             "Weighed",
+            1,
             "app/1",
             int(time.time() * 1000),
             "user:ada",
             "",
             data,
         )
-        connection.execute("INSERT INTO outbox VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+        connection.execute("INSERT INTO outbox VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
         connection.execute("UPDATE outbox_head SET sequence = ?", (last + 1,))
     connection.close()
 
