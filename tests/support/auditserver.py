@@ -13,6 +13,7 @@ from litestar import Litestar
 from litestar.exceptions import HTTPException
 
 from envmgr.server.audit import module
+from envmgr.server.bootstrap import REQUEST_POLICY
 from envmgr.server.kit.common.problems import Problem, Unauthenticated
 from envmgr.server.kit.http.errors import http_exception_handler, problem_handler
 from envmgr.server.kit.http.middleware import RequestMiddleware
@@ -86,7 +87,7 @@ class Running:
                 exception_handlers={HTTPException: http_exception_handler, Problem: problem_handler},
             )
             config = uvicorn.Config(
-                RequestMiddleware(application, Tokens(), self.witness),
+                RequestMiddleware(application, Tokens(), self.witness, policy=REQUEST_POLICY),
                 log_config=None,
                 access_log=False,
                 lifespan="off",

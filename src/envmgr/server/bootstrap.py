@@ -37,6 +37,7 @@ from envmgr.server.kit.http.health import Check, Health
 from envmgr.server.kit.http.json_body import StrictRequest
 from envmgr.server.kit.http.middleware import RequestMiddleware
 from envmgr.server.kit.http.options import options_handlers
+from envmgr.server.kit.http.request_policy import merge_policies
 from envmgr.server.kit.http.requests import require_scope
 from envmgr.server.kit.messaging import outbox
 from envmgr.server.kit.messaging.bus import InProcessBus
@@ -70,6 +71,9 @@ if TYPE_CHECKING:
     from envmgr.server.kit.telemetry.tracing import Tracing
 
 SERVICES = (app_module, version_module, deployment_module, audit_module, gateway_module, worker_module)
+REQUEST_POLICY = merge_policies(
+    [health_kit.POLICY, openapi.POLICY, *(service.POLICY for service in SERVICES)]
+)
 OPENAPI_PATH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "openapi.json")
 """What `document` writes, as it is committed."""
 DRAIN_SECONDS, STOP_SECONDS = 2.0, 1.5
@@ -136,6 +140,7 @@ class EmbeddedServer:
             cast("Application", create_router([*_routes(services.modules), *_system_routes(self._health)])),
             services.gateway.authenticator,
             AccessLog(log, metrics, services.gateway.denials),
+            policy=REQUEST_POLICY,
             require_if_match=settings.require_if_match,
             allowed_origins=settings.allowed_origins,
             trusted_proxies=settings.trusted_proxies,
@@ -293,7 +298,9 @@ def openapi_document() -> bytes:
             for handler in api.routes(nobody)
         ),
     ]
-    return openapi.serialize(openapi.build([*handlers, *openapi.routes(b"")], headers.API_VERSION.decode()))
+    return openapi.serialize(
+        openapi.build([*handlers, *openapi.routes(b"")], headers.API_VERSION.decode(), REQUEST_POLICY)
+    )
 
 
 def _routes(modules: Sequence[ServiceModule]) -> list[Any]:

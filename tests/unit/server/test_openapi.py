@@ -10,8 +10,7 @@ import pytest
 
 from envmgr.server import bootstrap
 from envmgr.server.kit.common.context import SCOPES
-from envmgr.server.kit.http.middleware import LOGOUT_PATH, PUBLIC_PATHS
-from envmgr.server.kit.openapi.html import POLICY, page
+from envmgr.server.kit.openapi.html import CONTENT_SECURITY_POLICY, page
 
 with open(bootstrap.OPENAPI_PATH, "rb") as file:
     COMMITTED = file.read()
@@ -46,11 +45,11 @@ def test_every_schema_is_used():
 @each
 def test_an_operation_says_who_may_call_it(called):
     _, path, operation = called
-    if path in PUBLIC_PATHS:
+    if path in bootstrap.REQUEST_POLICY.public_paths:
         assert operation["security"] == []
     else:
         needs, *otherwise = operation["security"]
-        assert otherwise == ([{}] if path == LOGOUT_PATH else [])
+        assert otherwise == ([{}] if path in bootstrap.REQUEST_POLICY.optional_credential_paths else [])
         assert set(needs["bearer"]) <= set(SCOPES)
         assert "401" in operation["responses"]
 
@@ -70,7 +69,7 @@ def test_an_operation_says_what_it_is_and_what_may_go_wrong(called):
 def test_writes_can_be_made_safe(called):
     method, path, operation = called
     named = {parameter.get("$ref", "").rpartition("/")[2] for parameter in operation.get("parameters", [])}
-    if method == "post" and path not in PUBLIC_PATHS | ENDING:
+    if method == "post" and path not in bootstrap.REQUEST_POLICY.public_paths | ENDING:
         assert "IdempotencyKey" in named
     if "412" in operation["responses"]:
         assert "IfMatch" in named
@@ -150,7 +149,7 @@ def test_the_page_may_use_its_own_style_sheet_and_nothing_else():
     assert re.fullmatch(
         r"default-src 'none'; style-src 'sha256-[A-Za-z0-9+/]{43}='; base-uri 'none'; form-action 'none'; "
         r"frame-ancestors 'none'",
-        POLICY,
+        CONTENT_SECURITY_POLICY,
     )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from envmgr.server.app.api import routes
 from envmgr.server.app.service import AppService
 from envmgr.server.app.store import HEAD
+from envmgr.server.kit.http.request_policy import RequestPolicy
 from envmgr.server.kit.messaging.dead_letters import DeadLetters
 from envmgr.server.kit.messaging.outbox import Outbox
 from envmgr.server.kit.runtime.service_module import ServiceModule, cleanup_job
@@ -19,8 +20,9 @@ if TYPE_CHECKING:
     from envmgr.server.kit.db.sql import Database
 
 NAME = "app"
+POLICY = RequestPolicy()
 MIGRATIONS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "migrations")
-__all__ = ["HEAD", "MIGRATIONS", "NAME", "make", "module"]
+__all__ = ["HEAD", "MIGRATIONS", "NAME", "POLICY", "make", "module"]
 
 
 def make(database: Database) -> AppService:

@@ -9,6 +9,7 @@ from envmgr.server.deployment.api.deployments import routes
 from envmgr.server.deployment.event_handlers import subscriptions
 from envmgr.server.deployment.service.deployment_service import DeploymentService
 from envmgr.server.deployment.store.deployment_rows import HEAD
+from envmgr.server.kit.http.request_policy import RequestPolicy
 from envmgr.server.kit.messaging.dead_letters import DeadLetters
 from envmgr.server.kit.messaging.outbox import Outbox
 from envmgr.server.kit.runtime.service_module import ServiceModule, cleanup_job
@@ -20,8 +21,9 @@ if TYPE_CHECKING:
     from envmgr.server.kit.db.sql import Database
 
 NAME = "deployment"
+POLICY = RequestPolicy()
 MIGRATIONS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "migrations")
-__all__ = ["HEAD", "MIGRATIONS", "NAME", "make", "module"]
+__all__ = ["HEAD", "MIGRATIONS", "NAME", "POLICY", "make", "module"]
 
 
 def make(database: Database, versions: Versions, apps: Apps) -> DeploymentService:

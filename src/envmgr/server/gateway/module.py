@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from envmgr.server.gateway.api import routes
+from envmgr.server.gateway.api import POLICY, routes
 from envmgr.server.gateway.auth.authenticator import Authenticator
 from envmgr.server.gateway.auth.login_throttle import LoginThrottle
 from envmgr.server.gateway.auth.response_encryption import ResponseEncryption
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 NAME = "gateway"
 MIGRATIONS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "migrations")
 FLUSH_INTERVAL_SECONDS, CLEANUP_INTERVAL_SECONDS = 60.0, 3600.0
-__all__ = ["HEAD", "MIGRATIONS", "NAME", "make", "module"]
+__all__ = ["HEAD", "MIGRATIONS", "NAME", "POLICY", "make", "module"]
 
 
 def make(database: Database, keyring: Keyring, issuers: JwksCache | None = None) -> Gateway:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from envmgr.server.kit.messaging.dead_letters import DeadLetters
 from envmgr.server.kit.messaging.outbox import Outbox
 from envmgr.server.kit.runtime.service_module import ServiceModule, cleanup_job
-from envmgr.server.version.api.versions import routes
+from envmgr.server.version.api.versions import POLICY, routes
 from envmgr.server.version.event_handlers import subscriptions
 from envmgr.server.version.service.version_service import VersionService
 from envmgr.server.version.store.version_rows import HEAD
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 NAME = "version"
 MIGRATIONS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "migrations")
-__all__ = ["HEAD", "MIGRATIONS", "NAME", "make", "module"]
+__all__ = ["HEAD", "MIGRATIONS", "NAME", "POLICY", "make", "module"]
 
 
 def make(database: Database, apps: Apps) -> VersionService:

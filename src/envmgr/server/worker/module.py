@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from envmgr.server.kit.http.request_policy import RequestPolicy
 from envmgr.server.kit.messaging.outbox import Outbox
 from envmgr.server.kit.runtime.service_module import ServiceModule, cleanup_job
 from envmgr.server.worker.event_handlers import subscription
@@ -17,8 +18,9 @@ if TYPE_CHECKING:
     from envmgr.server.kit.telemetry.logs import Log
     from envmgr.server.kit.telemetry.metrics import Metrics
 
+POLICY = RequestPolicy()
 MIGRATIONS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "migrations")
-__all__ = ["HEAD", "MIGRATIONS", "NAME", "make", "module"]
+__all__ = ["HEAD", "MIGRATIONS", "NAME", "POLICY", "make", "module"]
 
 
 def make(database: Database, bus: Bus, log: Log, metrics: Metrics) -> Worker:

@@ -6,6 +6,7 @@ import httpx
 from litestar import Litestar
 from litestar.exceptions import HTTPException
 
+from envmgr.server.bootstrap import REQUEST_POLICY
 from envmgr.server.deployment import module
 from envmgr.server.kit.common.problems import Problem
 from envmgr.server.kit.http.errors import http_exception_handler, problem_handler
@@ -42,7 +43,9 @@ async def client(world, token="user", **options):
         exception_handlers={HTTPException: http_exception_handler, Problem: problem_handler},
         openapi_config=None,
     )
-    transport = httpx.ASGITransport(RequestMiddleware(application, Tokens(), Nobody(), **options))
+    transport = httpx.ASGITransport(
+        RequestMiddleware(application, Tokens(), Nobody(), policy=REQUEST_POLICY, **options)
+    )
     headers = {"authorization": f"Bearer {token}"}
     async with httpx.AsyncClient(transport=transport, base_url="http://alm", headers=headers) as made:
         yield made

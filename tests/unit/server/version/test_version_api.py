@@ -9,6 +9,7 @@ import pytest
 from litestar import Litestar
 from litestar.exceptions import HTTPException
 
+from envmgr.server.bootstrap import REQUEST_POLICY
 from envmgr.server.kit.common.problems import Problem
 from envmgr.server.kit.http.errors import http_exception_handler, problem_handler
 from envmgr.server.kit.http.middleware import RequestMiddleware
@@ -48,7 +49,9 @@ async def served(directory, **stand_ins):
             exception_handlers={HTTPException: http_exception_handler, Problem: problem_handler},
             openapi_config=None,
         )
-        transport = httpx.ASGITransport(RequestMiddleware(application, Roles(), Witness()))
+        transport = httpx.ASGITransport(
+            RequestMiddleware(application, Roles(), Witness(), policy=REQUEST_POLICY)
+        )
         headers = {"authorization": "Bearer user"}
         async with httpx.AsyncClient(transport=transport, base_url="http://alm", headers=headers) as client:
             yield client, versions, module

@@ -21,10 +21,6 @@ if TYPE_CHECKING:
 API_VERSION = b"1"
 """API version sent with every response; clients use it to check compatibility."""
 
-MAX_BODY_BYTES = 2**20
-MAX_LOCK_BODY_BYTES = 7 * 2**20
-"""Limit for a 5 MiB lock file, encoded as a JSON string."""
-
 DEFAULT_HEADERS = (
     (b"alm-api", API_VERSION),
     (b"cache-control", b"no-store"),
@@ -46,7 +42,6 @@ _SINGLETON_HEADERS = frozenset(
     }
 )
 """Headers that must not repeat: a proxy and the server could use different values."""
-_FORM_PATHS = frozenset({"/auth/token"})
 _METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 _JSON = frozenset({b"application/json"})
 _UTF8 = re.compile(rb'(charset="?utf-?8"?)?;?')
@@ -77,11 +72,6 @@ def require_printable_path(path: str) -> None:
         raise NotFound("not found")
 
 
-def body_limit_for(path: str) -> int:
-    """Return the maximum body size of a request, in bytes."""
-    return MAX_LOCK_BODY_BYTES if "/versions" in path else MAX_BODY_BYTES
-
-
 def check_content_length(headers: Headers, limit: int) -> None:
     """Raise TooLarge if Content-Length exceeds the limit."""
     length = headers.get(b"content-length")
@@ -93,21 +83,23 @@ def check_content_length(headers: Headers, limit: int) -> None:
         raise too_large(limit)
 
 
-def require_content_type(method: str, path: str, headers: Headers) -> None:
+def require_content_type(method: str, headers: Headers, *, accepts_form: bool) -> None:
     """Raise UnsupportedMedia if the content type is not accepted."""
     given = headers.get(b"content-type", b"")
     if given == b"application/json" or method not in _METHODS_WITH_BODY or not has_body(headers):
         return
     media, _, parameters = given.lower().partition(b";")
-    if media.strip() in _accepted_types(method, path) and _UTF8.fullmatch(parameters.strip()):
+    if media.strip() in _accepted_types(method, accepts_form=accepts_form) and _UTF8.fullmatch(
+        parameters.strip()
+    ):
         return
     raise UnsupportedMedia(
         "expected Content-Type: application/json; charset=utf-8", headers={"accept": "application/json"}
     )
 
 
-def _accepted_types(method: str, path: str) -> frozenset[bytes]:
-    if path in _FORM_PATHS:
+def _accepted_types(method: str, *, accepts_form: bool) -> frozenset[bytes]:
+    if accepts_form:
         return _JSON | {b"application/x-www-form-urlencoded"}
     return _JSON | {b"application/merge-patch+json"} if method == "PATCH" else _JSON
 

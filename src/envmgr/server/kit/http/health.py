@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from envmgr.server.kit.common.problems import ServiceUnavailable
 from envmgr.server.kit.http.errors import PROBLEM_JSON, ProblemDocument
+from envmgr.server.kit.http.request_policy import RequestPolicy
 from envmgr.server.kit.http.requests import HttpRequest, require_known_params
 from envmgr.server.kit.telemetry.metrics import CONTENT_TYPE
 
@@ -87,6 +88,9 @@ class Health:
         """Return the metrics."""
         await asyncio.gather(*(gauge() for gauge in self.gauges))
         return self.metrics.render()
+
+
+POLICY = RequestPolicy(public_paths=frozenset({"/healthz", "/readyz", "/metrics"}))
 
 
 def routes(health: Health) -> list[Any]:

@@ -29,6 +29,7 @@ from envmgr.server.kit.http.client_address import TrustedProxies, client_network
 from envmgr.server.kit.http.cors import CorsPolicy
 from envmgr.server.kit.http.errors import PROBLEM_JSON
 from envmgr.server.kit.http.rate_limit import RateLimiter
+from envmgr.server.kit.http.request_policy import RequestPolicy
 from envmgr.server.kit.security.redaction import redacted
 from envmgr.server.kit.telemetry import trace_context
 from envmgr.server.kit.telemetry.request_info import PROBE_PATHS, RequestInfo
@@ -45,23 +46,9 @@ BODY_CHUNK_TIMEOUT_SECONDS = 20.0
 BODY_TIMEOUT_SECONDS = 120.0
 """Seconds allowed for a whole body."""
 
-PUBLIC_PATHS = frozenset(
-    {
-        "/healthz",
-        "/readyz",
-        "/metrics",
-        "/openapi.json",
-        "/docs",
-        "/auth/login",
-        "/auth/refresh",
-        "/auth/token",
-        "/.well-known/jwks.json",
-    }
-)
-LOGOUT_PATH = "/auth/logout"
-"""Accepts a refresh token in place of a credential."""
 DENIAL_BURST, DENIAL_RATE_PER_SECOND = 2000, 20
 """Unauthenticated denials recorded per client network, at once and in the long run; further ones get 429."""
+_DEFAULT_POLICY = RequestPolicy()
 _MUTATING_METHODS = frozenset({"PUT", "PATCH", "DELETE"})
 _DENIED_STATUSES = frozenset({401, 403})
 
@@ -75,6 +62,7 @@ class RequestMiddleware:
         authenticator: Authenticator,
         observer: RequestObserver,
         *,
+        policy: RequestPolicy = _DEFAULT_POLICY,
         require_if_match: bool = False,
         body_chunk_timeout: float = BODY_CHUNK_TIMEOUT_SECONDS,
         allowed_origins: Iterable[str] = (),
@@ -83,6 +71,7 @@ class RequestMiddleware:
     ) -> None:
         self.application = application
         self.observer = observer
+        self.policy = policy
         self.body_chunk_timeout = body_chunk_timeout
         self.cors_policy = CorsPolicy(allowed_origins)
         self.trusted_proxies = TrustedProxies(trusted_proxies)
@@ -115,8 +104,10 @@ class RequestMiddleware:
         if len(cycle.headers) != len(cycle.scope["headers"]):
             headers.require_singletons(cycle.scope["headers"])
         headers.check_content_length(cycle.headers, cycle.limit)
-        headers.require_content_type(seen.method, cycle.path, cycle.headers)
-        if _is_public(seen.method, cycle.path, cycle.headers):
+        accepts_form = cycle.path in self.policy.form_paths
+        headers.require_content_type(seen.method, cycle.headers, accepts_form=accepts_form)
+        has_credential = b"authorization" in cycle.headers
+        if self.policy.is_public(seen.method, cycle.path, has_credential=has_credential):
             return None
         still = partial(self._authenticator.authenticate, headers.bearer_token(cycle.headers))
         principal = await still()
@@ -178,7 +169,7 @@ class _RequestCycle:
             request_id=trace_context.request_id(given.get(b"x-request-id")),
             traceparent=trace_context.traceparent(given.get(b"traceparent")),
         )
-        self.limit = headers.body_limit_for(self.path)
+        self.limit = middleware.policy.body_limit(self.path)
         self._middleware = middleware
         self._receive = receive
         self._send = send
@@ -308,10 +299,3 @@ class _RequestCycle:
         own += [(name.encode(), value.encode()) for name, value in problem.headers.items()]
         await self._send_start({"type": "http.response.start", "status": problem.status, "headers": own})
         await self._send({"type": "http.response.body", "body": b"" if self._is_head else body})
-
-
-def _is_public(method: str, path: str, headers: dict[bytes, bytes]) -> bool:
-    """Return whether a request needs no credential."""
-    if method == "OPTIONS" or path in PUBLIC_PATHS:
-        return True
-    return path == LOGOUT_PATH and b"authorization" not in headers

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 MAX_URL_BYTES = 8 * 1024
 MAX_HEAD_BYTES = 16 * 1024
 """Maximum size of a request head."""
-MAX_DISCARDED_BYTES = headers.MAX_LOCK_BODY_BYTES + 2 * 2**20
+MAX_DISCARDED_BYTES = 9 * 2**20
 """Input discarded after a final response: somewhat more than the largest allowed body, since most clients send all
 of it before they read the response."""
 HEAD_TIMEOUT_SECONDS = 10.0

@@ -18,10 +18,10 @@ from litestar.openapi import OpenAPIConfig
 from msgspec import Struct
 
 from envmgr.server.kit.http.errors import PROBLEM_JSON, ProblemDocument
-from envmgr.server.kit.http.middleware import LOGOUT_PATH, PUBLIC_PATHS
+from envmgr.server.kit.http.request_policy import RequestPolicy
 from envmgr.server.kit.http.requests import HttpRequest, require_known_params
 from envmgr.server.kit.openapi import texts as words
-from envmgr.server.kit.openapi.html import POLICY, page
+from envmgr.server.kit.openapi.html import CONTENT_SECURITY_POLICY, page
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -49,7 +49,7 @@ _FIRST_PROBLEM = 400
 _OWN_HEADERS = {"401": ("Challenge",), "429": ("RetryAfter",), "503": ("RetryAfter",)}
 
 
-def build(handlers: Sequence[Any], version: str) -> Json:
+def build(handlers: Sequence[Any], version: str, policy: RequestPolicy) -> Json:
     """Return the OpenAPI document of the handlers."""
     about = OpenAPIConfig(title="envmgr ALM", version=version, description=words.DESCRIPTION)
     application = Litestar(list(handlers), openapi_config=about, logging_config=None)
@@ -68,7 +68,7 @@ def build(handlers: Sequence[Any], version: str) -> Json:
         for method, operation in item.items()
     }
     for handler in _handlers(application):
-        _complete_operation(described, *operations[str(handler.operation_id)], handler)
+        _complete_operation(described, *operations[str(handler.operation_id)], handler, policy)
     for path, method, operation in operations.values():
         if method == "post":
             _add_links(described, path, operation, operations)
@@ -80,6 +80,9 @@ def build(handlers: Sequence[Any], version: str) -> Json:
 def serialize(described: Json) -> bytes:
     """Return the document as the JSON that is committed and served."""
     return (json.dumps(described, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+POLICY = RequestPolicy(public_paths=frozenset({"/openapi.json", "/docs"}))
 
 
 def routes(described: bytes) -> list[Any]:
@@ -109,7 +112,8 @@ def routes(described: bytes) -> list[Any]:
         require_known_params(request)
         if not written:
             written.append(page(json.loads(described)).encode())
-        return Response(written[0], media_type=MediaType.HTML, headers={"content-security-policy": POLICY})  # type: ignore[arg-type] # as above
+        policy = {"content-security-policy": CONTENT_SECURITY_POLICY}
+        return Response(written[0], media_type=MediaType.HTML, headers=policy)  # type: ignore[arg-type] # as above
 
     return [machine, human]
 
@@ -150,17 +154,17 @@ def _any_schema(_kind: type) -> Json:
 
 
 def _complete_operation(
-    described: Json, path: str, method: str, operation: Json, handler: HTTPRouteHandler
+    described: Json, path: str, method: str, operation: Json, handler: HTTPRouteHandler, policy: RequestPolicy
 ) -> None:
     parameters = operation.setdefault("parameters", [])
     for parameter in parameters:
         _fix_parameter(parameter, handler)
-    if path in PUBLIC_PATHS:
+    if path in policy.public_paths:
         operation["security"] = []
     else:
         needs = handler.opt.get("scope")
         operation["security"] = [{"bearer": [needs] if needs else []}]
-        if path == LOGOUT_PATH:
+        if path in policy.optional_credential_paths:
             operation["security"].append({})
         parameters += _own_headers(method, operation)
     _complete_responses(described, method, operation)

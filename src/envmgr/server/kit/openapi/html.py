@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     Json = Mapping[str, Any]
 
-POLICY = (
+CONTENT_SECURITY_POLICY = (
     f"default-src 'none'; style-src 'sha256-{b64encode(sha256(CSS.encode()).digest()).decode()}'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )

@@ -16,6 +16,7 @@ from envmgr.server.contracts.resources import LockFile, Version
 from envmgr.server.kit.common.preconditions import etag_of
 from envmgr.server.kit.http.errors import problem_responses
 from envmgr.server.kit.http.params import DEFAULT_PAGE_SIZE, Cursor, Limit, param_from, sort_param
+from envmgr.server.kit.http.request_policy import RequestPolicy
 from envmgr.server.kit.http.requests import (
     HttpRequest,
     idempotent_context,
@@ -59,6 +60,9 @@ _READ_OPTIONS: dict[str, Any] = {"tags": _TAGS, "opt": {"scope": "versions:read"
 _WRITE_OPTIONS: dict[str, Any] = {"tags": _TAGS, "opt": {"scope": "versions:write"}}
 _SENT = (404, 409, 413, 415, 422)
 _CREATED = {201: ResponseSpec(Version, generate_examples=False, description="It was not there, and now is.")}
+
+POLICY = RequestPolicy(body_limits=(("/versions", 7 * 2**20),))
+"""A 5 MiB lock file, encoded as a JSON string."""
 
 
 def routes(versions: Versions, deployments: Deployments) -> list[Any]:

@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from envmgr.server.bootstrap import REQUEST_POLICY
 from envmgr.server.kit.common.context import SCOPES_BY_ROLE, Principal
 from envmgr.server.kit.common.problems import Forbidden, Unauthenticated
 from envmgr.server.kit.http import middleware as door_module
@@ -83,7 +84,7 @@ def visit(
 ):
     application = application or Application()
     door = options.pop("door", None) or RequestMiddleware(
-        application, Authenticator(), witness or Witness(), **options
+        application, Authenticator(), witness or Witness(), policy=REQUEST_POLICY, **options
     )
     messages = []
 
@@ -141,7 +142,7 @@ def test_a_refusal_from_inside_is_written_down_with_who_asked_and_why():
     assert witness.refused == [("user:ada", "1.2.3.4", "forbidden", 403)]
 
 
-@pytest.mark.parametrize("path", sorted(door_module.PUBLIC_PATHS))
+@pytest.mark.parametrize("path", sorted(REQUEST_POLICY.public_paths))
 def test_what_is_open_to_all_needs_no_credential(path):
     application = Application()
     assert visit(path=path, application=application).status == 200
@@ -309,7 +310,7 @@ def test_who_is_refused_too_often_is_not_heard_any_more_but_who_is_known_is(monk
     monkeypatch.setattr(door_module, "DENIAL_BURST", 3)
     monkeypatch.setattr(door_module, "DENIAL_RATE_PER_SECOND", 0)
     witness = Witness()
-    door = RequestMiddleware(Application(), Authenticator(), witness)
+    door = RequestMiddleware(Application(), Authenticator(), witness, policy=REQUEST_POLICY)
     statuses = [visit(door=door).status for _ in range(5)]
     assert statuses == [401, 401, 401, 429, 429]
     assert len(witness.refused) == 3
@@ -321,7 +322,9 @@ def test_the_same_holds_for_refusals_from_inside(monkeypatch):
     monkeypatch.setattr(door_module, "DENIAL_BURST", 1)
     monkeypatch.setattr(door_module, "DENIAL_RATE_PER_SECOND", 0)
     witness = Witness()
-    door = RequestMiddleware(Application(401, Unauthenticated("no")), Authenticator(), witness)
+    door = RequestMiddleware(
+        Application(401, Unauthenticated("no")), Authenticator(), witness, policy=REQUEST_POLICY
+    )
     answers = [visit(door=door, path="/auth/refresh", method="POST") for _ in range(2)]
     assert [answer.status for answer in answers] == [401, 429]
     assert answers[1].starts == 1
