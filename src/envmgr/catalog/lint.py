@@ -111,7 +111,7 @@ def _describe_schema_error(error: ValidationError) -> str:
     if error.validator in {"pattern", "enum"} and error.schema_path and "propertyNames" in error.schema_path:
         return f"{error.instance!r} is no name that can stand here"
     if error.validator == "pattern" and "keys" in error.absolute_path:
-        return f"{error.instance!r} is no public key of minisign: 56 characters that begin with RW"
+        return f"invalid minisign public key {error.instance!r}: 56 characters that begin with RW"
     message = error.message
     return (
         message if len(message) <= values.MAX_MESSAGE_LENGTH else f"{message[: values.MAX_MESSAGE_LENGTH]} …"

@@ -22,15 +22,15 @@ _MAX_FIRST_LINE_BYTES = 256
 
 
 def prepare_executables(root: str, layout: Layout, system: str) -> tuple[str, ...]:
-    """Make a tree's programs executable and return their directories, relative, in the order of PATH.
+    """Create a tree's programs executable and return their directories, relative, in the order of PATH.
 
     Raises BadArchive where one is missing, saying what was looked for and what there is.
     """
-    found = [_link(root, name, places, system) for name, places in layout.links.items()]
-    found += [_directory_of(root, place, system) for place in layout.bin]
-    if not found:
-        found = ["bin" if os.path.isdir(os.path.join(root, "bin")) else ""]
-    return tuple(dict.fromkeys(found))
+    directories = [_link(root, name, places, system) for name, places in layout.links.items()]
+    directories += [_directory_of(root, place, system) for place in layout.bin]
+    if not directories:
+        directories = ["bin" if os.path.isdir(os.path.join(root, "bin")) else ""]
+    return tuple(dict.fromkeys(directories))
 
 
 def _directory_of(root: str, place: str, system: str) -> str:
@@ -59,13 +59,13 @@ def _program(root: str, places: Sequence[str], system: str) -> str:
 
 
 def make_executable(path: str) -> None:
-    """Let whoever may read a file execute it."""
+    """Set the execute bits of a file for everyone who can read it."""
     mode = stat.S_IMODE(os.stat(path).st_mode)
     os.chmod(path, mode | 0o100 | (mode & 0o444) >> 2)
 
 
 def _link(root: str, name: str, places: Sequence[str], system: str) -> str:
-    """Make a command of the first program that is there."""
+    """Create a command of the first program that is there."""
     program = _program(root, places, system)
     make_executable(os.path.join(root, program))
     command = os.path.join(root, LINKS, normalize_path(name, system).replace("/", "-"))
@@ -87,7 +87,7 @@ def _write_batch(path: str, root: str, program: str) -> None:
 
 
 def windows_command_line(program: str, first_line: str) -> str:
-    """Spell how Windows starts a program of the tree from LINKS: itself, or its script's interpreter with it."""
+    """Format how Windows starts a program of the tree from LINKS: itself, or its script's interpreter with it."""
     windows_path = program.replace("/", "\\").replace("%", "%%")
     quoted = f'"%~dp0..\\{windows_path}"'
     interpreter = interpreter_of(program, first_line)

@@ -1,4 +1,4 @@
-"""What a tree holds, as text: one line an entry, `mode TAB size TAB path`, and for a link `TAB target`.
+"""The file list of a tree, as text: one line an entry, `mode TAB size TAB path`, and for a link `TAB target`.
 
 Modes are git's (`100755` a program, `040755` a directory, `120000` a link). The text is compared by `check`
 and summed up in the receipt.
@@ -30,7 +30,7 @@ class Line:
     target: str = ""
 
     def __str__(self) -> str:
-        """Spell it as FILES does."""
+        """Format it as FILES does."""
         text = f"{self.mode}\t{self.size}\t{_escape(self.path)}"
         return f"{text}\t{_escape(self.target)}" if self.target else text
 
@@ -43,8 +43,8 @@ def of_tree(root: str) -> Iterator[Line]:
 
 
 def _walk(directory: str, prefix: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
-    with os.scandir(directory) as found:
-        entries = sorted(found, key=lambda entry: entry.name)
+    with os.scandir(directory) as scan:
+        entries = sorted(scan, key=lambda entry: entry.name)
     for entry in entries:
         yield prefix + entry.name, entry
         if entry.is_dir(follow_symlinks=False):
@@ -71,10 +71,10 @@ def _parse(text: str) -> Line | None:
 
 
 def differences(recorded: dict[str, Line], root: str) -> tuple[str, ...]:
-    """Say what of a tree is gone or changed; additions are the tools' own (`pip install`), not damage."""
-    found = {line.path: line for line in of_tree(root)}
-    told = (_difference(line, found.get(path)) for path, line in recorded.items())
-    return tuple(message for message in told if message)
+    """Return what of a tree is gone or changed; additions are the tools' own (`pip install`), not damage."""
+    present = {line.path: line for line in of_tree(root)}
+    messages = (_difference(line, present.get(path)) for path, line in recorded.items())
+    return tuple(message for message in messages if message)
 
 
 def _difference(line: Line, now: Line | None) -> str | None:

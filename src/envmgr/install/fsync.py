@@ -3,8 +3,8 @@
 A rename may reach the disk before the data of the files it makes visible. After a power cut a receipt could then
 stand in a tree of empty files. Syncing each of 20,000 files would take longer than all else together; `syncfs`
 (https://man7.org/linux/man-pages/man2/syncfs.2.html) does it for the whole file system in one call. Begun while we
-still inflate, it leaves less than a tenth of a second of 400 MB to wait for. Where there is no such call, `sync` is the
-nearest.
+still inflate, it leaves less than a tenth of a second of 400 MB to wait for. Without that call,
+`sync` is the nearest.
 """
 
 from __future__ import annotations

@@ -38,13 +38,13 @@ if TYPE_CHECKING:
 _PROGRAM_FORMATS = frozenset({"gz", "xz", "zst", "bz2", "raw"})
 _HINTS = {
     BadArchive: "nothing was installed; `envmgr cache clear` and another try help if the download was damaged",
-    UnsafeArchive: "nothing was installed; tell whoever publishes the archive, or check where its URL leads",
+    UnsafeArchive: "nothing was installed; check the URL, or report it to the publisher of the archive",
 }
 
 
 @frozen
 class InstallJob:
-    """What to install where; `plugin` is the digest of the manifest that says so, which may ask for a signature."""
+    """An archive and its destination; `plugin` is the digest of its manifest, which may require a signature."""
 
     tool: str
     version: str
@@ -55,13 +55,13 @@ class InstallJob:
     signature: Signature | None = None
 
     def __str__(self) -> str:
-        """Spell it as progress and errors do."""
+        """Format it as progress and errors do."""
         return f"{self.tool} {self.version}"
 
 
 @frozen
 class Outcome:
-    """What was installed, or (`already`) was there; `bytes` is the size of the download."""
+    """The installed version; `bytes` is the size of the download."""
 
     tool: str
     version: str
@@ -75,7 +75,7 @@ class Outcome:
 
 
 class Fetch(Protocol):
-    """How an artifact becomes a verified file; `fetch.download` is the real one."""
+    """A function that turns an artifact into a verified file, such as `download.download`."""
 
     def __call__(
         self,
@@ -103,7 +103,7 @@ def install(  # noqa: PLR0913 - what, where, through what, and for whom, each na
     stop: threading.Event | None = None,
     fetch: Fetch | None = None,
 ) -> Outcome:
-    """Make a version's tree in the store, unless it is there; `force` makes it anew and swaps it in.
+    """Create a version's tree in the store, unless it exists; `force` recreates it and swaps it in.
 
     Two that install the same wait for each other, and both succeed. Setting `stop` ends, with KeyboardInterrupt,
     an installation that runs in a thread. Raises UntrustedScript before anything is downloaded.
@@ -251,7 +251,7 @@ class _Installation:
     def _with_archive_context(
         self, error: BadArchive | UnsafeArchive, download: Download
     ) -> BadArchive | UnsafeArchive:
-        """Say which archive an error is about."""
+        """Return which archive an error is about."""
         return type(error)(
             f"cannot unpack {self.job} from {download.url}: {error.message}",
             error.hint or _HINTS[type(error)],
@@ -310,7 +310,7 @@ class _Installation:
         )
 
     def _publish(self, root: str, staged: str) -> str:
-        """Give the tree its name, once it is on the disk; what had the name before is moved away first."""
+        """Return the tree its name, once it is on the disk; what had the name before is moved away first."""
         fsync.sync(root)
         path = self.paths.install(self.job.tool, self.job.version)
         if os.path.lexists(path):
@@ -340,7 +340,7 @@ def _rename_into(root: str, path: str) -> None:
 
 
 def _program_place(job: InstallJob) -> dict[str, str]:
-    """Say where the program of a format that holds only one goes: to the first `bin`, or into that directory."""
+    """Return where the program of a format that holds only one goes: to the first `bin`, or into that directory."""
     if job.layout.format not in _PROGRAM_FORMATS:
         return {}
     place = job.layout.bin[0] if job.layout.bin else "."
@@ -349,7 +349,7 @@ def _program_place(job: InstallJob) -> dict[str, str]:
 
 
 def _expose_archive(download: Download, directory: str) -> str:
-    """Put the archive, by its own name, into a directory for the install script."""
+    """Place the archive, by its own name, into a directory for the install script."""
     import shutil
 
     os.mkdir(directory)
@@ -359,5 +359,5 @@ def _expose_archive(download: Download, directory: str) -> str:
 
 
 def _extended_path(path: str) -> str:
-    """Spell a path so that what is below it may be longer than Windows allows otherwise."""
+    """Format a path so that what is below it may be longer than Windows allows otherwise."""
     return "\\\\?\\" + os.path.abspath(path) if os.name == "nt" else path

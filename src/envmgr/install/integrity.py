@@ -1,4 +1,4 @@
-"""Whether an installation still is what was installed."""
+"""Integrity checks of installations."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ def write_file_list(directory: str) -> TreeSummary:
 
 def verify_tree(directory: str) -> tuple[str, ...]:
     """Compare a tree with its receipt and sidecar: one message for each difference."""
-    found = receipt.read(directory)
-    if found is None:
+    recorded = receipt.read(directory)
+    if recorded is None:
         return (f"{receipt.RECEIPT} is missing or cannot be read",)
     content = _sidecar(directory)
     if content is None:
         return (f"{receipt.FILES} is missing or cannot be read",)
-    if f"sha256:{hashlib.sha256(content).hexdigest()}" != found.files_digest:
+    if f"sha256:{hashlib.sha256(content).hexdigest()}" != recorded.files_digest:
         return (f"{receipt.FILES} is not the one that was written",)
     with storage_errors(directory):
         return file_list.differences(file_list.parse(os.fsdecode(content)), directory)

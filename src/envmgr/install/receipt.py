@@ -45,7 +45,7 @@ class Receipt:
 
 
 def exists(directory: str) -> bool:
-    """Tell whether a directory is a complete installation."""
+    """Return whether a directory is a complete installation."""
     return os.path.isfile(os.path.join(directory, RECEIPT))
 
 
@@ -82,7 +82,7 @@ def _from_json(document: dict[str, object]) -> Receipt:
         raise ValueError("a receipt of a newer version")
     listing = document.pop("files")
     if not isinstance(listing, dict):
-        raise TypeError("files is no object")
+        raise TypeError("files is not an object")
     values = {name: document[name] for name in field_names(Receipt) if name in document}
     values |= {"files": listing["count"], "bytes": listing["bytes"], "files_digest": listing["digest"]}
     values |= {"bin_dirs": _str_tuple(document["bin_dirs"]), "env": _table(document["env"])}

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 POLL_INTERVAL_SECONDS = 0.1
 KILL_GRACE_SECONDS = 2.0  # seconds between asking a script's processes to end and ending them
-_SHOWN_LINES = 12
-_SHOWN_BYTES = 8192
+_MAX_ERROR_LINES = 12
+_MAX_ERROR_BYTES = 8192
 
 
 def run(script: str, tree: str, variables: Mapping[str, str], log: str, stop: threading.Event) -> None:
@@ -72,8 +72,8 @@ def _windows_command(script: str, tree: str) -> list[str]:
 def _environment(variables: Mapping[str, str]) -> dict[str, str]:
     """Return the user's environment without envmgr's own settings, which may hold credentials."""
     inherited = environment.current().variables
-    kept = {name: value for name, value in inherited.items() if not name.startswith("ENVMGR_")}
-    return {**kept, **variables}
+    inherited_variables = {name: value for name, value in inherited.items() if not name.startswith("ENVMGR_")}
+    return {**inherited_variables, **variables}
 
 
 def _wait(process: subprocess.Popen[bytes], stop: threading.Event) -> int:
@@ -125,11 +125,11 @@ def _exit_description(status: int) -> str:
 
 def _last_lines(log: str) -> str:
     with open(log, "rb") as file:
-        file.seek(max(0, os.fstat(file.fileno()).st_size - _SHOWN_BYTES))
-        lines = file.read().decode("utf-8", "replace").splitlines()[-_SHOWN_LINES:]
+        file.seek(max(0, os.fstat(file.fileno()).st_size - _MAX_ERROR_BYTES))
+        lines = file.read().decode("utf-8", "replace").splitlines()[-_MAX_ERROR_LINES:]
     return "".join(f"\n  {_printable(line)}" for line in lines if line.strip())
 
 
 def _printable(line: str) -> str:
-    """Keep what a script printed from moving the cursor of whoever reads the error."""
+    """Escape control characters in the output of a script, so that an error cannot move the cursor."""
     return "".join(character if character.isprintable() else " " for character in line.expandtabs())

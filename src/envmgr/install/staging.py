@@ -27,7 +27,7 @@ _LOCK = ".lock"
 
 @contextlib.contextmanager
 def directory(paths: Paths) -> Iterator[str]:
-    """Make a staging directory, and remove it with all that is left in it at the end."""
+    """Create a staging directory, and remove it with all that is left in it at the end."""
     path, lock = _make(paths)
     try:
         yield path
@@ -48,7 +48,7 @@ def _make(paths: Paths) -> tuple[str, BaseFileLock]:
 
 
 def discard(paths: Paths, path: str) -> None:
-    """Remove a directory of the store in one step: nobody sees it half removed."""
+    """Remove a directory of the store atomically."""
     with directory(paths) as staged, storage_errors(path):
         os.rename(path, os.path.join(staged, "removed"))
         with contextlib.suppress(OSError):  # the tool's directory stays while it has other versions

@@ -65,9 +65,9 @@ def all_installed(paths: Paths) -> Iterator[Installed]:
     """Return every installation, by tool, versions in no order."""
     for tool in sorted(tools(paths)):
         for version in versions(paths, tool):
-            found = get(paths, tool, version)
-            if found:
-                yield found
+            installed = get(paths, tool, version)
+            if installed:
+                yield installed
 
 
 def _installed(directory: str, receipt: Receipt) -> Installed:
@@ -96,10 +96,10 @@ def _inside(directory: str, relative: str) -> str:
 
 def _named(directory: str, is_wanted: Callable[[str], bool]) -> Iterator[str]:
     try:
-        spelled = os.listdir(directory)
+        names = os.listdir(directory)
     except (FileNotFoundError, NotADirectoryError):
         return
-    for name in spelled:
+    for name in names:
         if is_wanted(os.path.join(directory, name)):
             try:
                 yield decode_file_name(name)
@@ -140,7 +140,7 @@ def _programs_in(directory: str) -> list[str]:
 
 
 def is_program(path: str) -> bool:
-    """Tell whether a path is a file that may be executed."""
+    """Return whether a path is a file that may be executed."""
     return os.path.isfile(path) and os.access(path, os.X_OK)
 
 
@@ -181,7 +181,7 @@ def remove(paths: Paths, tool: str, version: str) -> bool:
 
 
 def lock_name(tool: str, version: str) -> str:
-    """Name the lock that whoever changes an installation holds."""
+    """Return the name of the lock for changes of an installation."""
     return f"install-{tool}-{version}"
 
 

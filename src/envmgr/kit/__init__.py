@@ -1,1 +1,1 @@
-"""What knows no domain: errors, values, paths, files, platforms, HTTP."""
+"""Domain-free infrastructure: errors, values, paths, files, platforms, HTTP."""

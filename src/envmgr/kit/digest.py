@@ -16,7 +16,7 @@ class Digest:
     value: str
 
     def __str__(self) -> str:
-        """Spell it `sha256:…`."""
+        """Format it `sha256:…`."""
         return f"{self.algorithm}:{self.value}"
 
 

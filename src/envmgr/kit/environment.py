@@ -39,12 +39,12 @@ class Environment:
 
 
 def override_variable(tool: str) -> str:
-    """Spell the variable that overrides a tool's version: upper case, other characters as underscores."""
+    """Format the variable that overrides a tool's version: upper case, other characters as underscores."""
     return "ENVMGR_" + "".join(c if c.isalnum() and c.isascii() else "_" for c in tool).upper() + "_VERSION"
 
 
 def current(cwd: str | None = None) -> Environment:
-    """Take the snapshot, as if the process ran in `cwd` where that is given."""
+    """Return a snapshot of the environment, as if the process ran in `cwd` if given."""
     here = logical_cwd(os.environ.get("PWD", ""))
     return Environment(dict(os.environ), os.path.normpath(os.path.join(here, cwd)) if cwd else here)
 
@@ -64,15 +64,15 @@ def _physical_cwd() -> str:
         return os.sep
 
 
-def _is_same(one: str, other: str) -> bool:
+def _is_same(path: str, other: str) -> bool:
     try:
-        return os.path.samefile(one, other)
+        return os.path.samefile(path, other)
     except OSError:
         return False
 
 
 def is_terminal(stream: int) -> bool:
-    """Tell whether a file descriptor is a terminal."""
+    """Return whether a file descriptor is a terminal."""
     try:
         return os.isatty(stream)
     except OSError:

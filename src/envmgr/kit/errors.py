@@ -1,7 +1,7 @@
-"""The tree of everything envmgr can tell a person went wrong.
+"""The tree of errors that envmgr reports to users.
 
 EnvmgrError                     exit 1
-├── UsageError                  exit 2: the command line makes no sense
+├── UsageError                  exit 2: the command line is invalid
 ├── ProjectError                .envmgr, .envmgr.lock and what they ask for
 │   ├── DotfileError            carries every bad line
 │   ├── LockfileError
@@ -9,7 +9,7 @@ EnvmgrError                     exit 1
 ├── CatalogError                manifests and lists of releases
 │   ├── UnknownTool
 │   ├── ManifestError           carries every issue with its JSON path
-│   ├── SourceError             an upstream answered something that is no list of releases
+│   ├── SourceError             an upstream answered something that is not a list of releases
 │   ├── NoMatchingVersion
 │   ├── InvalidRequest          a request that means nothing for this tool
 │   └── UnsupportedPlatform
@@ -57,7 +57,7 @@ if TYPE_CHECKING:
 
 
 class EnvmgrError(Exception):
-    """Say what went wrong, and the way out."""
+    """Create an error with its message and a hint."""
 
     code = "error"
     exit_code = 1
@@ -69,7 +69,7 @@ class EnvmgrError(Exception):
 
 
 class UsageError(EnvmgrError):
-    """The command line makes no sense."""
+    """The command line is invalid."""
 
     code = "usage"
     exit_code = 2
@@ -82,7 +82,7 @@ class ConfigError(EnvmgrError):
 
 
 class ProjectError(EnvmgrError):
-    """What a project asks for cannot be understood."""
+    """The requests of a project are invalid."""
 
     code = "project"
 
@@ -110,7 +110,7 @@ class LockOutOfDate(ProjectError):
 
 
 class CatalogError(EnvmgrError):
-    """What exists could not be found out."""
+    """The available releases could not be determined."""
 
     code = "catalog"
 
@@ -134,7 +134,7 @@ class ManifestError(CatalogError):
 
 
 class SourceError(CatalogError):
-    """An upstream answered something that is no list of releases."""
+    """An upstream response is not a list of releases."""
 
     code = "source"
 
@@ -146,7 +146,7 @@ class NoMatchingVersion(CatalogError):
 
 
 class InvalidRequest(CatalogError):
-    """The request means nothing, or nothing for this tool."""
+    """The request is invalid, or unsupported by this tool."""
 
     code = "invalid-request"
 
@@ -179,7 +179,7 @@ class NetworkError(EnvmgrError):
 
 
 class HttpError(NetworkError):
-    """A server answered with a status that is no success."""
+    """A server responded with an error status."""
 
     code = "http"
 
@@ -227,13 +227,13 @@ class InstallError(EnvmgrError):
 
 
 class DigestMismatch(InstallError):
-    """What was downloaded is not what was promised."""
+    """A download does not match its digest."""
 
     code = "digest-mismatch"
 
 
 class SignatureError(InstallError):
-    """An archive was not verifiably signed by whom its manifest names."""
+    """The signature of an archive is missing or invalid."""
 
     code = "bad-signature"
 
@@ -281,7 +281,7 @@ class AlmUnreachable(AlmError):
 
 
 class UnsupportedServer(AlmError):
-    """Who answered is no ALM server, or one that is too old, or too new, to be understood."""
+    """The server is not an ALM server, or its API version is unsupported."""
 
     code = "alm-incompatible"
 
@@ -299,7 +299,7 @@ class Forbidden(AlmError):
 
 
 class SelfApprovalForbidden(Forbidden):
-    """The server lets somebody else do this, and not who asked for it."""
+    """The server requires approval by another user."""
 
 
 class AlmNotFound(AlmError):
@@ -343,7 +343,7 @@ class AlmRateLimited(AlmError):
 
 
 class MissingProvenance(AlmError):
-    """What a push says of a build cannot be found out here."""
+    """The provenance of a build cannot be determined."""
 
     code = "missing-provenance"
 

@@ -18,7 +18,7 @@ _CONSTANTS = {"-Infinity": float("-inf"), "Infinity": float("inf"), "NaN": float
 
 
 class _Rules:
-    """What the scanner asks of a decoder: the same that `json.loads` gives it."""
+    """Scanner settings, the same as those of `json.loads`."""
 
     strict = True
     object_hook = None
@@ -39,8 +39,8 @@ def loads(text: str, object_pairs_hook: PairsHook | None = None) -> object:
         rules = _Rules(object_pairs_hook)
         value, end = make_scanner(rules)(text, start)  # type: ignore[arg-type] # its stub asks for a scanner
         if not text[end:].strip(_BLANKS):
-            found: object = value
-            return found
+            document: object = value
+            return document
     except (ImportError, ValueError, StopIteration, SystemError):
         pass  # `json` reads it again and says where it is wrong; Python 3.11's scanner alone has no words for that
     import json

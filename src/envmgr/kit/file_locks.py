@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def file_lock(paths: Paths, name: str) -> Iterator[None]:
-    """Hold a named lock against every other thread and process; the system drops it when we die."""
+    """Acquire a named lock against all threads and processes; the system releases it when the process dies."""
     from filelock import FileLock
 
     make_dir(paths.locks)

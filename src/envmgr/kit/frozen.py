@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 else:
 
     def dataclass_transform(**_: object) -> object:
-        """Stand in for the typing decorator, which only type checkers need."""
+        """Return the function unchanged: a substitute for the typing decorator, which only type checkers need."""
         return lambda decorator: decorator
 
 
 @dataclass_transform(frozen_default=True, eq_default=True)
 def frozen(cls: type[T]) -> type[T]:
-    """Make a class with annotated fields an immutable, comparable, hashable value.
+    """Create a class with annotated fields an immutable, comparable, hashable value.
 
     Defaults are class attributes, shared by all instances, so they must be immutable. A `__post_init__` is
     called when there is one. Fields of a base class come first. What the class body defines itself is kept.

@@ -33,7 +33,7 @@ _HINTS = {
     errno.EACCES: "check who owns it, or, for envmgr's own files, set ENVMGR_HOME to another directory",
     errno.EPERM: "check who owns it, or, for envmgr's own files, set ENVMGR_HOME to another directory",
 }
-_HINT_CHOOSE_PATH = "write it where you may, or have whoever owns that place let you"
+_HINT_CHOOSE_PATH = "choose a path that you can write to, or change its permissions"
 _HINTS_FOR_THEIRS = {
     **_HINTS,
     errno.EROFS: "the file system is read-only: write it elsewhere",
@@ -77,7 +77,7 @@ def make_dir(path: str) -> str:
 
 
 def read_bytes(path: str, limit: int = -1) -> bytes | None:
-    """Return a file's content, at most `limit` bytes of it, or None when there is no such file."""
+    """Return a file's content, at most `limit` bytes of it, or None if it does not exist."""
     try:
         with open(path, "rb") as file:
             return file.read(limit)
@@ -88,7 +88,7 @@ def read_bytes(path: str, limit: int = -1) -> bytes | None:
 
 
 def read_text(path: str) -> str | None:
-    """Return a file's text, with line feeds only, or None when there is no such file."""
+    """Return a file's text, with line feeds only, or None if it does not exist."""
     content = read_bytes(path)
     if content is None:
         return None
@@ -162,7 +162,7 @@ class replace_file:  # noqa: N801 - reads as the statement it is used as
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Put it in its place, or nothing; translate errors of the block's writing."""
+        """Place it in its place, or nothing; translate errors of the block's writing."""
         try:
             if error is None:
                 self._finish()
@@ -253,7 +253,7 @@ def _remove_directory(path: str) -> None:
 
 
 def _make_writable(directory: str) -> None:
-    """Let us remove what a directory holds; links are left alone, since a mode set on one is its target's."""
+    """Ensure that the content of a directory can be removed; skip links, whose mode is their target's."""
     os.chmod(directory, 0o700)
     with os.scandir(directory) as entries:
         for entry in entries:

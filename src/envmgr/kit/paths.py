@@ -1,4 +1,4 @@
-"""Where envmgr keeps its things, and how names become names of files."""
+"""Directories of envmgr, and names of files for names of tools."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def _absolute(root: str) -> str:
 
 
 def single_root(root: str) -> Paths:
-    """Put everything under one directory."""
+    """Place everything under one directory."""
     return Paths(root, root, os.path.join(root, "cache"))
 
 
@@ -139,13 +139,13 @@ _SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ012345678
 
 
 def file_name(name: str) -> str:
-    """Spell a tool or version as one path-safe component: `npm:@scope/x` becomes `npm%3A@scope%2Fx`."""
-    spelled = "".join(c if c in _SAFE else "".join(f"%{byte:02X}" for byte in c.encode()) for c in name)
-    return f"%2E{spelled[1:]}" if spelled.startswith(".") else spelled
+    """Format a tool or version as one path-safe component: `npm:@scope/x` becomes `npm%3A@scope%2Fx`."""
+    encoded = "".join(c if c in _SAFE else "".join(f"%{byte:02X}" for byte in c.encode()) for c in name)
+    return f"%2E{encoded[1:]}" if encoded.startswith(".") else encoded
 
 
-def decode_file_name(spelled: str) -> str:
+def decode_file_name(encoded: str) -> str:
     """Undo `file_name`."""
-    head, *parts = spelled.split("%")
+    head, *parts = encoded.split("%")
     raw = head.encode() + b"".join(bytes([int(part[:2], 16)]) + part[2:].encode() for part in parts)
     return raw.decode()

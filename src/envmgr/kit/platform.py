@@ -29,7 +29,7 @@ _MACHINES = {
 
 @frozen
 class Platform:
-    """What a release must be built for; `libc` is "gnu" or "musl" on Linux, else empty."""
+    """A platform that releases are built for; `libc` is "gnu" or "musl" on Linux, else empty."""
 
     os: str
     arch: str
@@ -42,7 +42,7 @@ class Platform:
 
     @property
     def is_windows(self) -> bool:
-        """Tell whether programs end in `.exe` and paths use drive letters."""
+        """Return whether programs end in `.exe` and paths use drive letters."""
         return self.os == "windows"
 
 
@@ -91,7 +91,7 @@ def _architecture() -> str:
 
 
 def _libc() -> str:
-    """Tell glibc from musl by what it alone answers, and by its loader where Python is linked statically."""
+    """Return the libc, detected by a call that only glibc has, or by the loader if Python is linked statically."""
     try:
         if os.confstr("CS_GNU_LIBC_VERSION"):
             return "gnu"

@@ -1,4 +1,4 @@
-"""What somebody may have meant by a word that is not known."""
+"""Suggestions for unknown words."""
 
 from __future__ import annotations
 
@@ -23,5 +23,6 @@ def closest(word: str, candidates: Iterable[str], most: int = 3) -> tuple[str, .
         by_folded.setdefault(candidate.casefold(), []).append(candidate)
     near = get_close_matches(word.casefold(), by_folded, most, LIKENESS)
     return tuple(
-        max(by_folded[folded], key=lambda one: SequenceMatcher(None, one, word).ratio()) for folded in near
+        max(by_folded[folded], key=lambda candidate: SequenceMatcher(None, candidate, word).ratio())
+        for folded in near
     )

@@ -23,16 +23,16 @@ def restore_environment(variables: Mapping[str, str], started_with: bytes | None
     A shim marks whether ENVMGR_HOME was set and what LC_CTYPE was, since Python sets that for itself in the C locale
     (https://peps.python.org/pep-0538/). Without a shim, `started_with` is asked: variables separated by NUL.
     """
-    found = dict(variables)
-    mark = found.pop(SHIM_MARK, None)
+    restored = dict(variables)
+    mark = restored.pop(SHIM_MARK, None)
     if mark is None:
-        return _without_coercion(found, _proc_environ() if started_with is None else started_with)
+        return _without_coercion(restored, _proc_environ() if started_with is None else started_with)
     home, _, locale = mark.partition(":")
     if not home:
-        found.pop("ENVMGR_HOME", None)
+        restored.pop("ENVMGR_HOME", None)
     if os.name != "nt":
-        _put_back(found, "LC_CTYPE", locale[1:] if locale else None)
-    return found
+        _put_back(restored, "LC_CTYPE", locale[1:] if locale else None)
+    return restored
 
 
 def _without_coercion(variables: dict[str, str], started_with: bytes) -> dict[str, str]:
@@ -60,19 +60,19 @@ def _proc_environ() -> bytes:
 
 
 def prepend_path(directories: Sequence[str], path: str) -> str:
-    """Put directories in front of a PATH, each once."""
+    """Place directories in front of a PATH, each once."""
     return os.pathsep.join([*dict.fromkeys(directories), *([path] if path else [])])
 
 
 def ensure_path_prefix(directories: Sequence[str], path: str) -> str:
-    """Make sure that a PATH begins with some directories."""
+    """Ensure that a PATH begins with some directories."""
     front = os.pathsep.join(dict.fromkeys(directories))
     is_there = not front or f"{path}{os.pathsep}".startswith(f"{front}{os.pathsep}")
     return path if is_there else prepend_path(directories, path)
 
 
 def with_shims(shims: str, path: str) -> str:
-    """Make sure that the directory of shims is on a PATH, as shims themselves do."""
+    """Ensure that the directory of shims is on a PATH, as shims themselves do."""
     return path if shims in path.split(os.pathsep) else prepend_path([shims], path)
 
 

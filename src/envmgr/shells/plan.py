@@ -33,7 +33,7 @@ _numbers = iter(range(1 << 62))
 
 @frozen
 class Plan:
-    """What runs, and when that holds.
+    """A resolved command, and the files that it depends on.
 
     `exports` are variables to set for the program. `inputs` are files that were looked at, there or not.
     `variables` are those that were looked at and the values they had, empty for unset. `places` must still be
@@ -96,7 +96,7 @@ def commit(paths: Paths, draft: Draft, directory: str | None, command: str, plan
 
 
 def discard(draft: Draft) -> None:
-    """Give a draft up."""
+    """Return a draft up."""
     try:  # noqa: SIM105 - contextlib costs start-up time
         os.unlink(draft.path)
     except OSError:
@@ -121,7 +121,7 @@ def _move_aside(path: str, to: str) -> None:
 
 
 def _remove_if_possible(directory: str) -> None:
-    """Remove plans that nobody looks for any more; those another user made (`sudo node`) may have to stay."""
+    """Remove unused plans; those created by another user (`sudo node`) may have to stay."""
     try:  # noqa: SIM105 - contextlib costs start-up time
         remove_tree(directory)
     except StorageError:
@@ -136,13 +136,13 @@ def _names(directory: str) -> list[str]:
 
 
 def render(plan: Plan, stamps: Mapping[str, str]) -> str:
-    """Spell a plan for a POSIX shell; raise ValueError where that cannot be done.
+    """Format a plan for a POSIX shell; raise ValueError where that cannot be done.
 
     `stamps` has each input that is there, and the file that has the time it must have (empty: none could be made).
     """
     for name in (*plan.exports, *plan.variables):
         if not quoting.is_name(name):
-            raise ValueError(f"{name!r} is no variable of a shell")
+            raise ValueError(f"invalid shell variable {name!r}")
     if not _OWN.isdisjoint(plan.exports):
         raise ValueError("a variable that shells set themselves")
     exports = "".join(f"export {name}={quoting.posix(value)}\n" for name, value in plan.exports.items())
@@ -176,7 +176,7 @@ def _conditions(plan: Plan, stamps: Mapping[str, str]) -> Iterator[str]:
 
 
 def _unchanged(path: str, stamp: str) -> str:
-    """Older than the plan (so nobody wrote it since), and of the same time (so no older file took its place)."""
+    """Older than the plan (not written since), and of the same time (not replaced by an older file)."""
     older = f'[ -f {path} ] && [ "$__envmgr_plan" -nt {path} ]'
     if not stamp:
         return older
@@ -186,7 +186,7 @@ def _unchanged(path: str, stamp: str) -> str:
 
 def _mtimes(paths: Paths, inputs: tuple[str, ...], moment: int) -> dict[str, str]:
     """Return a stamp for each input that is there; raise ValueError for one that may have changed since `moment`."""
-    found = {}
+    stamps = {}
     for path in inputs:
         try:
             status = os.stat(path)
@@ -194,8 +194,8 @@ def _mtimes(paths: Paths, inputs: tuple[str, ...], moment: int) -> dict[str, str
             continue
         if max(status.st_mtime_ns, status.st_ctime_ns) >= moment:
             raise ValueError(f"{path} was changed just now")
-        found[path] = _stamp(paths, status.st_mtime_ns)
-    return found
+        stamps[path] = _stamp(paths, status.st_mtime_ns)
+    return stamps
 
 
 def _stamp(paths: Paths, time: int) -> str:

@@ -12,10 +12,10 @@ def posix(text: str) -> str:
 
 
 def batch(text: str) -> str:
-    """Spell what stands between double quotes in a batch file, where no path can hold a double quote itself."""
+    """Format what stands between double quotes in a batch file, where no path can hold a double quote itself."""
     return text.replace('"', "").replace("%", "%%")
 
 
 def is_name(text: str) -> bool:
-    """Tell whether a POSIX shell can have a variable of this name."""
+    """Return whether a POSIX shell can have a variable of this name."""
     return bool(text) and text[0] in _FIRST and _NEXT.issuperset(text)

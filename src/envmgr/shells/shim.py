@@ -27,7 +27,7 @@ _START = "import sys; sys.path.append(sys.argv.pop(1)); from envmgr.cli.main imp
 
 @frozen
 class ShimContext:
-    """What every shim of an installation knows.
+    """The values that all shims of an installation share.
 
     `home` is what ENVMGR_HOME must say to mean the same directories, empty where they are not under one root.
     `site` is the directory that `python` imports envmgr from.
@@ -42,7 +42,7 @@ class ShimContext:
 
 @frozen
 class Difference:
-    """How a directory differs from the shims it should hold; `foreign` are files of others under their names."""
+    """Differences between a directory and its expected shims; `foreign` are files of other programs."""
 
     missing: tuple[str, ...]
     stale: tuple[str, ...]
@@ -78,8 +78,8 @@ def _render(
     rendered = {}
     for command in commands:
         values["COMMAND"] = command
-        spelled = [spell(values[piece]) if index % 2 else piece for index, piece in enumerate(pieces)]
-        rendered[command] = "".join(spelled)
+        filled = [spell(values[piece]) if index % 2 else piece for index, piece in enumerate(pieces)]
+        rendered[command] = "".join(filled)
     return rendered
 
 
@@ -90,7 +90,7 @@ def _encode_batch(text: str) -> bytes:
 
 
 def is_shim(path: str) -> bool:
-    """Tell whether a file is a shim, of this installation or another."""
+    """Return whether a file is a shim, of this installation or another."""
     try:
         with open(path, "rb") as file:
             return MARKER in file.read(_HEAD)
@@ -110,7 +110,7 @@ def compare(directory: str, wanted: Mapping[str, bytes]) -> Difference:
 
 
 def rewrite(directory: str, wanted: Mapping[str, bytes]) -> Difference:
-    """Make a directory hold just these shims, and return what was done; files of others are left alone.
+    """Create a directory hold just these shims, and return what was done; files of others are left alone.
 
     A shim that stays is there at every moment. Callers hold a lock, under which they found out what is wanted.
     """
@@ -141,7 +141,7 @@ def _is_current(directory: str, name: str, content: bytes) -> bool:
 
 
 def _is_orphaned(directory: str, name: str) -> bool:
-    """Tell whether a file is ours: a shim, or one that was being written when its writer died."""
+    """Return whether a file is ours: a shim, or one that was being written when its writer died."""
     path = os.path.join(directory, name)
     if name.startswith(".") and name.endswith(".tmp"):
         return os.path.isfile(path)

@@ -1,4 +1,4 @@
-"""Words in place of versions: `latest`, aliases, and what is no version of a list at all."""
+"""Words in place of versions: `latest`, aliases, and installations outside lists."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ _REF_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXY
 
 
 def classify(spec: str) -> tuple[str, str]:
-    """Tell what kind of thing a spec names, and its name there.
+    """Return the kind of a spec, and its name within that kind.
 
-    The kind is `version` (the name is the spec), `system` (there is no name), `ref`, `tag`, `branch`, `rev` or
+    The kind is `version` (the name is the spec), `system` (without a name), `ref`, `tag`, `branch`, `rev` or
     `path` (the name is what follows the colon). A SpecError is raised for one that can be none of these. Single
     words pass as versions: only the tool's list of releases can tell what they mean.
     """
     text = spec.strip(" \t")
-    found = parse_source_spec(text)
-    if found:
-        return found
+    source = parse_source_spec(text)
+    if source:
+        return source
     check(text)
     if is_compound(text):
         parse_spec(text)
@@ -82,7 +82,7 @@ def _meaning(word: str, aliases: Mapping[str, str], user_aliases: Mapping[str, s
 
 
 def is_compound(text: str) -> bool:
-    """Tell whether a spec is more than one word, so that no alias, vendor or opaque name can be meant."""
+    """Return whether a spec is more than one word, so that no alias, vendor or opaque name can be meant."""
     return len(text.split()) > 1 or not set(text).isdisjoint(f"{OPERATOR_CHARACTERS},|")
 
 

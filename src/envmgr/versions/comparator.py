@@ -29,7 +29,7 @@ class Comparator:
 
     @property
     def exact(self) -> bool:
-        """Tell whether this names one version."""
+        """Return whether this names one version."""
         if self.operator == "==":
             return not self.operand.wild
         return self.operator in {"", "="} and not self.operand.short
@@ -142,7 +142,7 @@ def _not_a_version(text: str) -> SpecError:
     if text.startswith("-"):
         return SpecError(text, "begins with '-'", "a range is written with blanks on both sides: `1.2 - 2.0`")
     if text[0] in OPERATOR_CHARACTERS:
-        return SpecError(text, "is no end of a range", "`1.2 - 2.0` takes no operators")
+        return SpecError(text, "is not the end of a range", "`1.2 - 2.0` takes no operators")
     if not set(text).isdisjoint("<>=^!"):
         return SpecError(text, "runs comparators together", "put a blank, a comma or `||` between them")
     if "|" in text:

@@ -11,7 +11,7 @@ _RESERVED = frozenset(
 
 
 def is_folder_name(version: str) -> bool:
-    """Tell whether a version can be the name of a folder, on every system: a list with any other is refused.
+    """Return whether a version can be the name of a folder, on every system: a list with any other is refused.
 
     What Windows reserves is in
     https://learn.microsoft.com/en-us/windows/win32/fileio/naming-a-file#naming-conventions

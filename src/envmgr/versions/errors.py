@@ -1,22 +1,22 @@
-"""What can be wrong with a spec; all are ValueErrors, because a spec is a value somebody typed."""
+"""Errors of specs; all are ValueErrors, because a spec is a typed value."""
 
 from __future__ import annotations
 
-_SHOWN = 60
+_MAX_QUOTED_CHARS = 60
 
 
 class SpecError(ValueError):
     """A spec does not parse: `piece` is the part that cannot stand, `hint` what to write instead (or empty)."""
 
     def __init__(self, piece: str, problem: str, hint: str = "") -> None:
-        shown = piece if len(piece) <= _SHOWN else f"{piece[:_SHOWN]}…"
-        super().__init__(f"{shown!r} {problem}{f'; {hint}' if hint else ''}")
+        quoted = piece if len(piece) <= _MAX_QUOTED_CHARS else f"{piece[:_MAX_QUOTED_CHARS]}…"
+        super().__init__(f"{quoted!r} {problem}{f'; {hint}' if hint else ''}")
         self.piece = piece
         self.hint = hint
 
 
 class WordError(ValueError):
-    """A word means nothing for this tool, or its aliases never end; `words` is the chain that was followed."""
+    """An unknown word, or aliases that form a cycle; `words` is the chain of aliases."""
 
     def __init__(self, words: tuple[str, ...], problem: str) -> None:
         super().__init__(f"{' → '.join(words)}: {problem}")

@@ -1,4 +1,4 @@
-"""Which versions of a list one side of `||` takes, which it refuses, and why."""
+"""Filtering of a list of versions by one side of `||`, with the reasons for rejections."""
 
 from __future__ import annotations
 
@@ -57,14 +57,14 @@ def _rejection_reason(
         return OTHER_VENDOR
     if version.variant != alternative.variant:
         return OTHER_VARIANT
-    if version.pre and not include_prerelease and not _is_asked_for(alternative, version):
+    if version.pre and not include_prerelease and not _is_requested(alternative, version):
         return PRE_RELEASE
     if alternative.builds and version.build and not _has_builds(alternative, version):
         return OTHER_BUILD
     return ""
 
 
-def _is_asked_for(alternative: Alternative, version: Version) -> bool:
+def _is_requested(alternative: Alternative, version: Version) -> bool:
     return version.rank[0] in alternative.prerelease_releases and alternative.interval.floor <= version.rank
 
 

@@ -1,4 +1,4 @@
-"""What a comparator takes in, as a stretch of ranks."""
+"""Intervals of versions: the set that a comparator matches."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ class Interval:
     prerelease_floor: Rank
 
     def __contains__(self, version: Version) -> bool:
-        """Tell whether a version is within, by the lower of the two floors."""
+        """Return whether a version is within, by the lower of the two floors."""
         return self.prerelease_floor <= version.rank < self.ceiling
 
 
 @frozen
 class Operand:
-    """What a comparator compares with; `wild` is set for one that ends in `x`."""
+    """The operand of a comparator; `wild` if it ends in `x`."""
 
     version: Version
     wild: bool = False
 
     @property
     def short(self) -> bool:
-        """Tell whether this stands for all versions that start with it."""
+        """Return whether this stands for all versions that start with it."""
         return self.wild or (len(self.version.numbers) < FULL and not self.version.suffixed)
 
     @property
@@ -75,7 +75,7 @@ def intersect(a: Interval, b: Interval) -> Interval:
 
 
 def exactly(operand: Operand) -> Interval:
-    """Take in one version, with any build."""
+    """Return the interval of one version, with any build."""
     own = operand.version.rank
     return Interval(own, after(own), own)
 

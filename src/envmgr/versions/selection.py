@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @frozen
 class Selection:
-    """What a spec comes to, and why.
+    """The version that a spec selects, and why.
 
     `candidates` are the versions that match, best first, so the first of them is the `winner`; `rejected` are those
     within the range that may not be taken, best first, each with the reason; `prereleases_seen` are the pre-releases
@@ -38,7 +38,7 @@ class Selection:
 
 @frozen
 class _ToolRules:
-    """What a tool says of its versions."""
+    """The version settings of a tool."""
 
     aliases: Mapping[str, str] | None = None
     user_aliases: Mapping[str, str] | None = None
@@ -65,10 +65,10 @@ def select(
     default_vendor: str | None = None,
     include_prerelease: bool = False,
 ) -> Selection:
-    """Choose the best version of a list and say why it is that one.
+    """Select the best version of a list, with the reasons.
 
     A ValueError is raised for a spec that does not parse (SpecError), for unknown words and aliases without end
-    (WordError), and where several vendors are possible (VendorError). That nothing matches is no error.
+    (WordError), and where several vendors are possible (VendorError). An empty result is not an error.
     """
     tool = _ToolRules(aliases, user_aliases, tuple(variants), default_vendor)
     find = _find(versions, spec, tool, include_prerelease)
@@ -97,7 +97,7 @@ def max_satisfying(
 
 
 def satisfies(version: str, spec: str, include_prerelease: bool = False) -> bool:
-    """Tell whether a version matches a spec; nothing matches a spec that does not parse."""
+    """Return whether a version matches a spec; nothing matches a spec that does not parse."""
     try:
         return max_satisfying((version,), spec, include_prerelease) is not None
     except ValueError:
@@ -133,7 +133,7 @@ def _newest(goal: str, pool: Sequence[Version]) -> Spec | None:
 
 
 def _with_fallback(words: tuple[str, ...], screened: Screened) -> _Match:
-    """Fall back on pre-releases where there is no release, as nothing but `latest` does."""
+    """Fall back on pre-releases if no release exists, which only `latest` does."""
     taken, refused = screened
     if taken:
         return _Match(words, taken, refused)

@@ -37,7 +37,7 @@ class Alternative:
 
 @frozen
 class Spec:
-    """What is asked for; `exact` if that is one version by its name."""
+    """A version request; `exact` if it names one version."""
 
     text: str
     alternatives: tuple[Alternative, ...]
@@ -90,8 +90,8 @@ def _alternative(comparators: tuple[Comparator, ...]) -> Alternative:
 
 def _intersect_all(intervals: Iterable[Interval]) -> Interval:
     met = ALL
-    for one in intervals:
-        met = intersect(met, one)
+    for operand_interval in intervals:
+        met = intersect(met, operand_interval)
     return met
 
 
@@ -107,9 +107,9 @@ def _names_build(comparator: Comparator) -> bool:
 
 def _only(kind: str, names: Iterable[tuple[str, str]]) -> str:
     """Return the one name that a set gives, or nothing; each name comes with the operand that it stands in."""
-    found = ""
+    first = ""
     for name, operand in names:
-        if found and name not in {"", found}:
-            raise SpecError(operand, f"names a second {kind}, {name} after {found}")
-        found = found or name
-    return found
+        if first and name not in {"", first}:
+            raise SpecError(operand, f"names a second {kind}, {name} after {first}")
+        first = first or name
+    return first

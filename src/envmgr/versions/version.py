@@ -21,7 +21,7 @@ _known: dict[tuple[str, ...], dict[str, Version]] = {}
 
 @frozen
 class Version:
-    """A release of a tool, or an opaque name (`master`), which is no release and matches only itself.
+    """A release of a tool, or an opaque name (`master`), which matches only itself.
 
     `vendor` and `variant` are empty where there is none; `numbers` are as given, `rank` orders the versions of one
     vendor and is empty for an opaque name.
@@ -38,17 +38,17 @@ class Version:
 
     @property
     def opaque(self) -> bool:
-        """Tell whether this is only a name."""
+        """Return whether this is only a name."""
         return not self.rank
 
     @property
     def prerelease(self) -> bool:
-        """Tell whether this comes before a release."""
+        """Return whether this comes before a release."""
         return bool(self.pre)
 
     @property
     def suffixed(self) -> bool:
-        """Tell whether this says more than its numbers do, builds aside."""
+        """Return whether this says more than its numbers do, builds aside."""
         return self.post != NO_POST or bool(self.pre)
 
     @property
@@ -91,7 +91,7 @@ def sort(versions: Iterable[str]) -> list[str]:
 
 
 def pin(text: str) -> str:
-    """Spell the spec that means just this version of a list: fewer than three numbers alone would be a prefix."""
+    """Format the spec that means just this version of a list: fewer than three numbers alone would be a prefix."""
     version = parse(text)
     return text if version.opaque or len(version.numbers) >= FULL else f"=={text}"
 

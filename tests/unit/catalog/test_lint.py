@@ -241,7 +241,7 @@ def test_a_signature_of_minisign_can_be_declared():
 
 def test_a_word_that_is_no_key_is_explained():
     assert errors(signature={**SIGNATURE, "keys": ["RWx"]}) == (
-        "$.signature.keys[0]: 'RWx' is no public key of minisign: 56 characters that begin with RW",
+        "$.signature.keys[0]: invalid minisign public key 'RWx': 56 characters that begin with RW",
     )
 
 

@@ -97,7 +97,7 @@ def _deflate() -> Any:
 
 
 class _Zlib:
-    """Give zlib's decompressor the face that those of the other kinds share."""
+    """Adapt zlib's decompressor to the interface of the others."""
 
     def __init__(self, window: int) -> None:
         import zlib
@@ -144,7 +144,7 @@ _MAKERS = {"gz": _gz, "xz": _xz, "bz2": _bz2, "zst": _zst}
 
 
 def _errors(kind: str) -> tuple[Any, ...]:
-    """Name what a kind's decompressor raises besides OSError, ValueError and EOFError."""
+    """Return the exceptions of a decompressor, in addition to OSError, ValueError and EOFError."""
     if kind == "xz":
         import lzma
 

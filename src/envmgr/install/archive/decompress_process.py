@@ -58,15 +58,15 @@ def _pieces(process: subprocess.Popen[bytes]) -> Iterator[bytes]:
 
 
 def _stderr_message(process: subprocess.Popen[bytes]) -> str:
-    said = process.stderr.read().decode(errors="replace")  # type: ignore[union-attr] # it is a pipe
+    message = process.stderr.read().decode(errors="replace")  # type: ignore[union-attr] # it is a pipe
     if process.returncode == decompress.DAMAGED:
-        return said
-    last = said.strip().splitlines()[-1:] or [""]
+        return message
+    last = message.strip().splitlines()[-1:] or [""]
     return f"it cannot be read: the process that inflates it ended with status {process.returncode} {last[0]}".strip()
 
 
 def _enlarge_pipe(pipe: int) -> None:
-    """Let the inflating process run ahead as far as the system allows."""
+    """Enlarge the pipe so that the decompressing process can run ahead."""
     if sys.platform == "linux":
         import fcntl
 

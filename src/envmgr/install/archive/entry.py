@@ -1,4 +1,4 @@
-"""What an archive holds, whatever its format."""
+"""Entries of archives, independent of the format."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ class Tree:
         self._times: dict[str, int] = {}  # of directories: each file made in one changes its time
 
     def add(self, entry: Entry) -> None:
-        """Make a file or directory, and remember a link."""
+        """Create a file or directory, and remember a link."""
         safety.check_kind(entry.path, entry.kind, entry.mode)
         parts = safety.split_path(entry.path, self._system)[self._strip :]
         if not parts:
@@ -112,12 +112,12 @@ class Tree:
             raise UnsafeArchive(f"{entry.path!r} is a hard link, and {error.message}") from error
         if self._names.kind(target) not in {FILE, SYMLINK}:
             raise UnsafeArchive(
-                f"{entry.path!r} is a hard link to {entry.target!r}, which is no file of the archive before it"
+                f"{entry.path!r} is a hard link to {entry.target!r}, which is not an earlier file of the archive"
             )
         return target
 
     def drop_top(self, named: Iterable[str]) -> None:
-        """Drop the top directory if it is the only one and nobody names it."""
+        """Strip the top directory if it is the only one and the manifest does not name it."""
         tops = self._names.top()
         if len(tops) != 1:
             return
@@ -128,7 +128,7 @@ class Tree:
             self._times = {path[len(top) + 1 :]: time for path, time in self._times.items() if path != top}
 
     def rename(self, renames: Mapping[str, str]) -> None:
-        """Give entries (paths of the tree) new paths."""
+        """Return entries (paths of the tree) new paths."""
         for before, after in renames.items():
             self._rename(*(safety.normalize_path(path, self._system) for path in (before, after)))
 
@@ -152,7 +152,7 @@ class Tree:
         }
 
     def finish(self) -> None:
-        """Make the links, now that all are known to stay inside, and set the directories' times."""
+        """Create the links, now that all are known to stay inside, and set the directories' times."""
         safety.check_links(self._links)
         for name in os.listdir(self.root):
             safety.check_reserved(name)
@@ -200,8 +200,8 @@ def _link(target: str, path: str) -> None:
 
 
 def top_of(directory: str, most: int = 12) -> str:
-    """Say what is at the top of a tree."""
+    """Return what is at the top of a tree."""
     names = sorted(os.listdir(directory))
-    shown = ", ".join(repr(name) for name in names[:most])
+    listed = ", ".join(repr(name) for name in names[:most])
     more = f" and {len(names) - most} more" if len(names) > most else ""
-    return f"at its top are {shown}{more}" if names else "it is empty"
+    return f"at its top are {listed}{more}" if names else "it is empty"

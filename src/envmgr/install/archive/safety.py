@@ -1,4 +1,4 @@
-"""What an archive may hold: pure rules, so that nothing it says can touch anything outside the tree it becomes.
+"""Safety rules for archives: pure, so that no entry can touch anything outside the extracted tree.
 
 Names. Two entries whose names differ only in case or in how Unicode composes a letter are one file on macOS and
 Windows, and one could be written through the other. They are compared the way Unicode defines it (canonical
@@ -89,7 +89,7 @@ def _check_windows(path: str, parts: tuple[str, ...]) -> None:
 
 
 def check_kind(path: str, kind: str, mode: int) -> None:
-    """Refuse what is no file, directory or link, and programs that run as someone else."""
+    """Raise UnsafeArchive for special files and for set-uid programs."""
     if kind not in _UNIX_KINDS:
         raise UnsafeArchive(f"{path!r} is a {kind}")
     if kind == FILE and mode & _SETID:
@@ -97,17 +97,17 @@ def check_kind(path: str, kind: str, mode: int) -> None:
 
 
 def file_mode(mode: int) -> int:
-    """Keep who may read and execute; only the owner may write."""
+    """Return the mode with read and execute bits kept, and write for the owner only."""
     return mode & 0o755 | 0o400
 
 
 def directory_mode(mode: int) -> int:
-    """Keep who may read and enter; the owner must be able to do anything."""
+    """Return the mode with read and enter bits kept, and full access for the owner."""
     return mode & 0o755 | 0o700
 
 
 def fold_case(path: str) -> str:
-    """Spell a path so that all spellings which some file system takes for the same are equal."""
+    """Format a path so that all spellings which some file system takes for the same are equal."""
     if path.isascii():
         return path.lower()
     return unicodedata.normalize("NFC", unicodedata.normalize("NFD", path).casefold())
@@ -187,7 +187,7 @@ def check_links(links: Mapping[str, str]) -> None:
     """Refuse symbolic links (path to target) that lead out of the tree when all of them are followed."""
     for path, target in links.items():
         if not target or "\\" in target or "\0" in target:
-            raise UnsafeArchive(f"{path!r} is a link to {target!r}, which is no path")
+            raise UnsafeArchive(f"{path!r} is a link to {target!r}, which is not a path")
         _follow(path, links)
 
 
@@ -216,7 +216,7 @@ def _follow(path: str, links: Mapping[str, str]) -> None:
 
 
 class ExpansionGuard:
-    """How much has come of an archive of a given size."""
+    """Progress of an archive of a known size."""
 
     def __init__(self, archive_size: int) -> None:
         self._limit = min(MAX_BYTES, max(FREE_BYTES, archive_size * MAX_RATIO))

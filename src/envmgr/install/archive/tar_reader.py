@@ -121,7 +121,9 @@ def _next_header(stream: Stream, is_sealed: bool) -> bytes | None:
     if len(header) < BLOCK:
         raise BadArchive("it ends too early" if stream.position else "it is empty")
     if sum(header) - sum(header[148:156]) + 256 != _number(header[148:156]):
-        raise BadArchive(f"the header at byte {stream.position - BLOCK} is damaged, or it is no tar archive")
+        raise BadArchive(
+            f"the header at byte {stream.position - BLOCK} is damaged, or the file is not a tar archive"
+        )
     return header
 
 
@@ -170,7 +172,7 @@ def _extension(stream: Stream, header: bytes) -> bytes:
 
 def _pax(content: bytes) -> dict[str, str]:
     """Read records `LENGTH KEY=VALUE` and a newline, keeping what matters here."""
-    found: dict[str, str] = {}
+    records: dict[str, str] = {}
     while content:
         digits, space, _ = content[:20].partition(b" ")
         length = int(digits) if digits.isdigit() and space else 0
@@ -179,9 +181,9 @@ def _pax(content: bytes) -> dict[str, str]:
             raise BadArchive("an extended header is damaged")
         name = _decode(key)
         if name in _FIELDS or name.startswith("GNU.sparse."):
-            found[name] = _decode(value)
+            records[name] = _decode(value)
         content = content[length:]
-    return found
+    return records
 
 
 def _size(header: bytes, extended: dict[str, str]) -> int:

@@ -1,4 +1,4 @@
-"""Where a wheel's files go (https://packaging.python.org/en/latest/specifications/binary-distribution-format/)."""
+"""Layout of wheels (https://packaging.python.org/en/latest/specifications/binary-distribution-format/)."""
 
 from __future__ import annotations
 

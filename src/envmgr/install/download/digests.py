@@ -1,4 +1,4 @@
-"""Whether a file on disk is what a digest promises."""
+"""Verification of files against digests."""
 
 from __future__ import annotations
 
@@ -19,5 +19,5 @@ def digest_of(path: str, algorithm: str = "sha256") -> Digest:
 
 
 def verify_file(path: str, digest: Digest) -> bool:
-    """Tell whether a file is there and hashes to a digest."""
+    """Return whether a file is there and hashes to a digest."""
     return os.path.isfile(path) and digest_of(path, digest.algorithm) == digest

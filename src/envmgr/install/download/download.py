@@ -112,7 +112,7 @@ def _download_verified(job: _DownloadJob) -> Mapping[str, str]:
     digests, was_pieced = _download_complete(job)
     if not _matches(job.artifact, digests) and was_pieced:
         job.partial.discard()
-        job.progress.message(f"{job.task}: what was downloaded in parts does not match; downloading it anew")
+        job.progress.message(f"{job.task}: the resumed download does not match; downloading it again")
         digests, _ = _download_complete(job)
     if not _matches(job.artifact, digests):
         raise _mismatch(job, digests)
@@ -170,7 +170,7 @@ def _headers(job: _DownloadJob, start: int, origin: Origin | None) -> dict[str, 
 
 
 def _continues(answer: Stream, start: int, origin: Origin) -> bool:
-    """Tell whether a part is the one asked for, of the file begun."""
+    """Return whether a part is the one asked for, of the file begun."""
     unit, _, rest = answer.headers.get("content-range", "").partition(" ")
     span, _, total = rest.partition("/")
     same_length = total == "*" or origin.length is None or total == str(origin.length)
@@ -194,7 +194,7 @@ def _from_start(job: _DownloadJob, answer: Stream, *, is_new: bool) -> Mapping[s
 
 
 def _receive(job: _DownloadJob, answer: Stream, start: int, length: int | None) -> Mapping[str, str]:
-    """Take the body, to a file that has `start` bytes and should have `length`."""
+    """Write the body to a file that has `start` bytes and should have `length`."""
     expected = job.artifact.size if length is None else length
     job.progress.step(job.task, "downloading", expected)
     job.progress.advance(job.task, start)
@@ -271,10 +271,10 @@ def _mismatch(job: _DownloadJob, digests: Mapping[str, str]) -> DigestMismatch |
     )
 
 
-def _size_mismatch_error(job: _DownloadJob, what: str) -> DigestMismatch:
+def _size_mismatch_error(job: _DownloadJob, detail: str) -> DigestMismatch:
     """Explain a length that no other attempt will change."""
     return DigestMismatch(
-        f"{urls.redacted(job.location.url)} {what}",
+        f"{urls.redacted(job.location.url)} {detail}",
         "nothing was installed: the file was replaced, upstream or on the way. Compare with what upstream "
         "publishes before you trust it",
     )

@@ -39,7 +39,7 @@ class HashingWriter:
         self._file.close()
 
     def write(self, block: bytes) -> None:
-        """Take bytes to write; an error of earlier ones is raised here."""
+        """Queue bytes for writing; raise the error of an earlier write."""
         if self._error:
             raise self._error
         self._queue.put(block)

@@ -41,7 +41,7 @@ class _Signed:
 
 
 def problem(document: bytes, keys: Iterable[str], path: str, name: str) -> str | None:
-    """Say why a document does not prove that one of the keys signed the file at `path`, called `name`; else None."""
+    """Return why a document does not prove that one of the keys signed the file at `path`, called `name`; else None."""
     try:
         signed = _read(document)
         known = dict(_key(text) for text in keys)
@@ -50,7 +50,8 @@ def problem(document: bytes, keys: Iterable[str], path: str, name: str) -> str |
     public = known.get(signed.key_id)
     if public is None:
         return (
-            f"it was signed by the key {_spelled(signed.key_id)}, not by {' or '.join(map(_spelled, known))}"
+            f"it was signed by the key {_format_key_id(signed.key_id)}, "
+            f"not by {' or '.join(map(_format_key_id, known))}"
         )
     if not is_signed(public, signed.seal, signed.signature + signed.comment):
         return "the signature itself was changed, or made by another key that only looks like the right one"
@@ -65,7 +66,7 @@ def problem(document: bytes, keys: Iterable[str], path: str, name: str) -> str |
 def _read(document: bytes) -> _Signed:
     lines = [line.removesuffix(b"\r") for line in document.removesuffix(b"\n").split(b"\n")]
     if len(lines) != _LINES or not (lines[0].startswith(_UNTRUSTED) and lines[2].startswith(_TRUSTED)):
-        raise ValueError("what is there is no minisign signature")
+        raise ValueError("the file is not a minisign signature")
     first, seal = _decoded(lines[1], _SIGNATURE_LENGTH), _decoded(lines[3], _SEAL_LENGTH)
     algorithm = first[:_ID_START]
     if algorithm not in {_WHOLE, _HASHED}:
@@ -78,7 +79,7 @@ def _key(text: str) -> tuple[bytes, bytes]:
     """Return a public key's identity and the key itself."""
     key = _decoded(text.encode(), _KEY_LENGTH)
     if key[:_ID_START] != _WHOLE:
-        raise ValueError(f"{text!r} is no public key of minisign")
+        raise ValueError(f"invalid minisign public key {text!r}")
     return key[_ID_START:_ID_END], key[_ID_END:]
 
 
@@ -94,13 +95,13 @@ def _decoded(text: bytes, length: int) -> bytes:
 
 def _other_file(comment: bytes, name: str) -> str | None:
     """Return the name of the file that was signed where the comment tells another than expected."""
-    told = [found.decode(errors="replace") for found in _FILE.findall(comment)]
-    return next((file for file in told if file != name), None)
+    names = [match.decode(errors="replace") for match in _FILE.findall(comment)]
+    return next((file for file in names if file != name), None)
 
 
 @contextlib.contextmanager
 def _message(path: str, algorithm: bytes) -> Iterator[bytes | memoryview]:
-    """Give what was signed of a file, without reading it all into memory."""
+    """Return what was signed of a file, without reading it all into memory."""
     with open(path, "rb") as file:
         if algorithm == _HASHED:
             yield hashlib.file_digest(file, "blake2b").digest()
@@ -111,6 +112,6 @@ def _message(path: str, algorithm: bytes) -> Iterator[bytes | memoryview]:
                 yield view
 
 
-def _spelled(key_id: bytes) -> str:
-    """Spell an identity as minisign does."""
+def _format_key_id(key_id: bytes) -> str:
+    """Format an identity as minisign does."""
     return f"{int.from_bytes(key_id, 'little'):016X}"

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @frozen
 class Origin:
-    """Where the bytes come from: `length` is that of the whole, the validators are those of its server."""
+    """The source of a partial download: its total `length`, and the validators of its server."""
 
     url: str
     length: int | None = None
@@ -75,7 +75,7 @@ class Partial:
                 os.unlink(path)
 
     def move_to(self, path: str) -> None:
-        """Give the completed bytes their place."""
+        """Return the completed bytes their place."""
         make_dir(os.path.dirname(path))
         with storage_errors(os.path.dirname(path)):
             os.replace(self.path, path)

@@ -1,4 +1,4 @@
-"""Whether an archive was signed by whom its manifest names."""
+"""Verification of signatures of archives."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ _PROBLEMS: Mapping[str, Callable[[bytes, tuple[str, ...], str, str], str | None]
 
 
 def verify(signature: Signature, artifact: Artifact, download: Download, *, http: Http, paths: Paths) -> None:
-    """Raise SignatureError unless a download was signed; what proves it is kept beside the download.
+    """Raise SignatureError unless a download is signed; the signature is cached beside the download.
 
-    A download that nothing else vouches for is removed when it fails, so that the next run fetches it anew.
+    A download that nothing else vouches for is removed when it fails, so that the next run fetches it again.
     """
-    kept = cache.signature_of(paths, download.sha256)
-    document = read_bytes(kept, LIMIT)
+    path = cache.signature_of(paths, download.sha256)
+    document = read_bytes(path, LIMIT)
     if document is not None and _problem(signature, document, download) is None:
         return
     try:
@@ -45,7 +45,7 @@ def verify(signature: Signature, artifact: Artifact, download: Download, *, http
         if artifact.digest is None:
             cache.remove(paths, artifact, download.sha256)
         raise
-    write_atomic(kept, document)
+    write_atomic(path, document)
 
 
 def _problem(signature: Signature, document: bytes, download: Download) -> str | None:

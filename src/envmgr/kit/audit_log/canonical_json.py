@@ -23,7 +23,7 @@ def canonicalize(value: object) -> bytes:
     try:
         return text.encode()
     except UnicodeEncodeError:
-        raise ValueError("a text holds half of a surrogate pair, which is no character") from None
+        raise ValueError("a string contains a lone surrogate") from None
 
 
 def _serialize(value: object, quoted: Callable[[str], str], room: int) -> str:
@@ -55,7 +55,7 @@ def _members(members: Mapping[str, object], quoted: Callable[[str], str], room: 
     try:
         names = sorted(members) if "".join(members).isascii() else sorted(members, key=_units)
     except TypeError:
-        raise ValueError("a name of a member is no text") from None
+        raise ValueError("the name of a member is not a string") from None
     return f"{{{','.join([f'{quoted(name)}:{_serialize(members[name], quoted, inner)}' for name in names])}}}"
 
 

@@ -29,7 +29,7 @@ def sign(private: bytes, stated: Mapping[str, object]) -> dict[str, object]:
 
 
 def public_key(private: bytes) -> str:
-    """Spell the public key of a private one as checkpoints do."""
+    """Format the public key of a private one as checkpoints do."""
     from base64 import b64encode
 
     from envmgr.kit.audit_log import ed25519
@@ -50,7 +50,7 @@ def fingerprint(checkpoint: Mapping[str, object]) -> str:
 
 
 def verify_error(checkpoint: Mapping[str, object], trusted: str | None = None) -> str | None:
-    """Say why a checkpoint is not to be believed; else None.
+    """Return why a checkpoint is not to be believed; else None.
 
     `trusted` is the public key (base64) that must have signed it; without one, a checkpoint is held against the key
     that it names itself, which shows only that it was not changed.
@@ -69,7 +69,7 @@ def verify_error(checkpoint: Mapping[str, object], trusted: str | None = None) -
     except KeyError as error:
         return f"it has no {error.args[0]}"
     except ValueError as error:
-        return f"it is no checkpoint: {error}"
+        return f"invalid checkpoint: {error}"
     return None if is_good else "its signature is not that of what it says"
 
 

@@ -6,7 +6,7 @@ PRIVATE_LENGTH = PUBLIC_LENGTH = 32
 
 
 def generate() -> bytes:
-    """Make a private key."""
+    """Create a private key."""
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     return Ed25519PrivateKey.generate().private_bytes_raw()
@@ -27,7 +27,7 @@ def sign(private: bytes, message: bytes) -> bytes:
 
 
 def is_signed(public: bytes, signature: bytes, message: bytes | memoryview) -> bool:
-    """Say whether the signature is that of the message by this key; ValueError where that is no key."""
+    """Return whether a signature of a message is valid; raise ValueError for an invalid key."""
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 

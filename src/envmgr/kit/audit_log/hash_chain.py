@@ -78,17 +78,19 @@ class Verifier:
             seq = _whole(entry["seq"])
         except (KeyError, ValueError):
             return [Finding(INSERTED, 0, f"an entry after {self._before[0]} has no number")]
-        found = [*self._placed(seq), *self._linked(seq, entry), *self._numbered(seq, entry)]
+        findings = [*self._placed(seq), *self._linked(seq, entry), *self._numbered(seq, entry)]
         self.seq = max(self.seq, seq)
-        return found
+        return findings
 
     def finish(self) -> list[Finding]:
         """Return what is wrong now that nothing follows."""
-        found = [Finding(REMOVED, low, f"{_entries(low, high)} missing") for low, high in self._place.gaps()]
-        fate = "went with what is missing, or never arrived" if found else "never arrived"
+        findings = [
+            Finding(REMOVED, low, f"{_entries(low, high)} missing") for low, high in self._place.gaps()
+        ]
+        fate = "went with what is missing, or never arrived" if findings else "never arrived"
         for source, numbers in sorted(self._sources.items()):
-            found += [_gap(source, low, high, fate) for low, high in numbers.gaps()]
-        return [*found, *self._ended()]
+            findings += [_gap(source, low, high, fate) for low, high in numbers.gaps()]
+        return [*findings, *self._ended()]
 
     def _placed(self, seq: int) -> Iterator[Finding]:
         match self._place.add(seq):
@@ -98,7 +100,7 @@ class Verifier:
                 yield Finding(INSERTED, seq, f"there is another entry {seq}")
 
     def _linked(self, seq: int, entry: Mapping[str, object]) -> Iterator[Finding]:
-        """Hold an entry against its own hash, the entry before it, and what was signed of it."""
+        """Check an entry against its hash, the previous entry, and the checkpoints that cover it."""
         before, hash_before = self._before
         problem = _problem(seq, entry)
         stated = None if problem else str(entry["hash"])
@@ -118,7 +120,7 @@ class Verifier:
         return ", ".join(sorted(self._signed[seq] - {stated}))
 
     def _numbered(self, seq: int, entry: Mapping[str, object]) -> Iterator[Finding]:
-        """Hold an entry against what its source numbered before."""
+        """Check the sequence of an entry against the earlier ones of its source."""
         source, number = str(entry.get("source_service")), entry.get("source_sequence")
         if type(number) is not int or number < 1:
             return  # which `_problem` has told
@@ -142,7 +144,7 @@ class Verifier:
 
 
 def _problem(seq: int, entry: Mapping[str, object]) -> str | None:
-    """Say how an entry is not what its hash was made of; else None."""
+    """Return how an entry is not what its hash was made of; else None."""
     try:
         prev = bytes.fromhex(_text(entry["prev_hash"]))
         is_hash = len(prev) == len(GENESIS_HASH) and prev.hex() == entry["prev_hash"]
@@ -179,11 +181,11 @@ def _entries(low: int, high: int) -> str:
 
 def _whole(value: object) -> int:
     if type(value) is not int or value < 0:
-        raise ValueError(f"{value!r} is no number of an entry")
+        raise ValueError(f"invalid entry number {value!r}")
     return value
 
 
 def _text(value: object) -> str:
     if not isinstance(value, str):
-        raise ValueError(f"{value!r} is no text")  # noqa: TRY004 - data of the wrong shape, not a wrong call
+        raise ValueError(f"{value!r} is not a string")  # noqa: TRY004 - data of the wrong shape, not a wrong call
     return value

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class SequenceTracker:
-    """Takes numbers from 1 up, in any order; keeps the gaps only, so memory grows with those alone."""
+    """Sequence numbers from 1 up, in any order; only the gaps are stored, so memory grows with those alone."""
 
     def __init__(self, last: int = 0) -> None:
         self.last = last
@@ -20,7 +20,7 @@ class SequenceTracker:
         self._highs: list[int] = []
 
     def add(self, number: int) -> Literal["next", "ahead", "late", "again"]:
-        """Take a number, and say how it comes: `ahead` opens a gap, `late` closes some of one."""
+        """Add a number and return its kind: `ahead` opens a gap, `late` closes part of one."""
         if number <= self.last:
             return "late" if self._fill(number) else "again"
         expected, self.last = self.last + 1, number
@@ -31,7 +31,7 @@ class SequenceTracker:
         return "ahead"
 
     def gaps(self) -> Iterator[tuple[int, int]]:
-        """Give what has not come, as ranges: the first and the last number of each."""
+        """Return what has not come, as ranges: the first and the last number of each."""
         return zip(self._lows, self._highs, strict=True)
 
     def _fill(self, number: int) -> bool:

@@ -109,7 +109,7 @@ SETTINGS = {
         Setting(
             "ca_bundle",
             str,
-            "PEM file of certificate authorities to trust besides the system's",
+            "PEM file of additional certificate authorities to trust",
             (str,),
             str,
             is_path=True,
@@ -155,7 +155,7 @@ def _setting(name: str) -> Setting:
     if name not in SETTINGS:
         near = closest(name, SETTINGS)
         hint = f"did you mean {' or '.join(near)}?" if near else f"settings are {', '.join(SETTINGS)}"
-        raise ConfigError(f"there is no setting {name!r}", hint)
+        raise ConfigError(f"setting {name!r} not found", hint)
     return SETTINGS[name]
 
 
@@ -169,7 +169,7 @@ def set_value(path: str, name: str, text: str) -> bool:
 
 
 def unset_value(path: str, name: str) -> bool:
-    """Take a setting out of `config.toml`, leaving the rest of it alone; tell whether the file changed."""
+    """Remove a setting from `config.toml`, keeping the rest; return whether the file changed."""
     return settings_file.write(path, _setting(name).name, None)
 
 
@@ -211,7 +211,7 @@ def _default(name: str, environment: Environment) -> Origin:
 
 
 def _located(origin: Origin, environment: Environment) -> Origin:
-    """Make a path absolute: a file's are relative to the file, all others to the working directory."""
+    """Create a path absolute: a file's are relative to the file, all others to the working directory."""
     if not SETTINGS[origin.name].is_path or not origin.value:
         return origin
     base = os.path.dirname(origin.origin) if os.path.isabs(origin.origin) else environment.cwd
@@ -220,7 +220,7 @@ def _located(origin: Origin, environment: Environment) -> Origin:
 
 
 def variable_of(name: str) -> str:
-    """Spell the environment variable of a setting."""
+    """Format the environment variable of a setting."""
     return f"ENVMGR_{name.upper()}"
 
 
@@ -240,7 +240,7 @@ def read_file(path: str) -> dict[str, object]:
 def _refuse_misspelt(name: str, path: str) -> None:
     near = closest(name, SETTINGS)
     if near:
-        raise ConfigError(f"{path}: there is no setting {name!r}", f"did you mean {' or '.join(near)}?")
+        raise ConfigError(f"{path}: setting {name!r} not found", f"did you mean {' or '.join(near)}?")
 
 
 def unknown_keys(path: str) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ OWNER_ONLY = 0o600  # it may hold a token
 
 
 def read(path: str) -> dict[str, object]:
-    """Return the file's table, empty if there is no file; raise ConfigError for what is not TOML."""
+    """Return the file's table, empty if the file does not exist; raise ConfigError for invalid TOML."""
     return _parse(_text(path), path)
 
 
@@ -25,7 +25,7 @@ def write(path: str, name: str, value: object) -> bool:
     """Set a top-level key (to None: remove it), creating the file if need be; tell whether it changed."""
     text = _text(path)
     table = _parse(text, path)
-    rest = {key: kept for key, kept in table.items() if key != name}
+    rest = {key: item for key, item in table.items() if key != name}
     wanted = rest if value is None else {**rest, name: value}
     if wanted == table:
         return False
@@ -48,7 +48,7 @@ def _parse(text: str, path: str) -> dict[str, object]:
 
 
 def _edited(text: str, name: str, rest: Table, wanted: Table) -> str:
-    """Return the text with one key changed, comments and order kept; written anew where that fails."""
+    """Return the text with one key changed, keeping comments and order; rewritten as a whole where that fails."""
     import tomli_w
 
     lines = text.splitlines(keepends=True)

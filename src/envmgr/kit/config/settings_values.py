@@ -1,4 +1,4 @@
-"""How the text of a setting becomes a value; each reader raises ValueError saying what the text should be."""
+"""Readers of setting values; each raises ValueError with the expected form."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def duration(text: str) -> int:
 
 
 def one_of(*words: str) -> Callable[[str], str]:
-    """Make a reader that takes only the given words."""
+    """Create a reader that takes only the given words."""
 
     def read(text: str) -> str:
         if text not in words:

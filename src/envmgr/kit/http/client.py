@@ -44,7 +44,7 @@ STREAM_IDLE_TIMEOUT_SECONDS = 60.0
 """Seconds without a byte after which a stream that never ends counts as stalled: senders give signs of life."""
 
 MIN_INTERACTIVE_TIMEOUT_SECONDS = 10.0
-"""Seconds of silence that whoever waits for an answer bears at least, where the timeout is not shorter still."""
+"""Minimum read timeout for interactive requests, unless the configured timeout is shorter."""
 
 _BLOCK = 1 << 18
 _REDIRECTING = frozenset({301, 302, 303, 307, 308})
@@ -79,7 +79,7 @@ class HttpRequest:
     headers: Mapping[str, str] = MappingProxyType({})
     body: bytes | None = None
     interactive: bool = False
-    """Whether silence is soon taken for none: somebody waits, and nothing is lost by giving up."""
+    """Whether a user waits for the response, so that the read timeout is shorter."""
 
 
 class Http:
@@ -119,14 +119,14 @@ class Http:
             self._retired.pop().close()
 
     def trust(self, authorities: str) -> None:
-        """Trust a PEM file of certificate authorities besides, from the next connection on."""
+        """Trust an additional PEM file of certificate authorities, from the next connection on."""
         with self._lock:
             if authorities not in self._authorities:
                 self._authorities = (*self._authorities, authorities)
                 self._replace_pool()
 
     def _replace_pool(self) -> None:
-        """Make no more requests on the connections there are; answers still under way go on."""
+        """Create no more requests on the connections there are; answers still under way go on."""
         while self._transports:
             self._retired.append(self._transports.popitem()[1])
 
@@ -292,7 +292,7 @@ class Http:
         return target
 
     def _is_downgrade(self, url: str, target: str) -> bool:
-        """Tell whether a redirect leaves https: to plain http (unless allowed, or all on this machine) or a file."""
+        """Return whether a redirect leaves https: to plain http (unless allowed, or all on this machine) or a file."""
         scheme = urls.split(target).scheme
         is_local = urls.is_loopback(url) and urls.is_loopback(target)
         return scheme == "file" or (scheme == "http" and not (self._settings.allow_http or is_local))
@@ -319,7 +319,7 @@ class Http:
             response = self._transport(proxy).handle_request(request)
             response.request = request
         seconds = self._clock.monotonic() - started
-        self._progress.debug(_spelled(method, attempt, response.status_code, seconds))
+        self._progress.debug(_response_line(method, attempt, response.status_code, seconds))
         return response, attempt
 
     def _with_credentials(self, url: str, headers: Mapping[str, str]) -> Mapping[str, str]:
@@ -432,7 +432,7 @@ def _moved(address: str, target: str) -> NetworkError:
     )
 
 
-def _spelled(method: str, attempt: network_errors.RequestAttempt, status: int, seconds: float) -> str:
+def _response_line(method: str, attempt: network_errors.RequestAttempt, status: int, seconds: float) -> str:
     way = f" by {attempt.peer}" if attempt.proxy else ""
     return f"{method} {urls.redacted(attempt.url)}{way}: {status} after {seconds * 1000:.0f} ms"
 
@@ -446,7 +446,7 @@ def _lower(headers: Mapping[str, str] | None) -> dict[str, str]:
 
 
 def _safe(headers: Mapping[str, str]) -> dict[str, str]:
-    """Keep only the headers that no host must be kept from."""
+    """Return the headers that are safe to send to another host."""
     return {name: value for name, value in headers.items() if name in _GOES_ANYWHERE}
 
 

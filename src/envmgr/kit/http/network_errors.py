@@ -1,4 +1,4 @@
-"""What the HTTP library's exceptions mean to a person.
+"""Translation of the HTTP library's exceptions.
 
 They are known by name, so that only `kit.http` imports the library; a test checks that none is missing here.
 """
@@ -29,7 +29,7 @@ _MAX_QUOTE_LENGTH = 100
 
 @frozen
 class RequestAttempt:
-    """What was being done when it went wrong."""
+    """The request that failed."""
 
     url: str
     timeout: float
@@ -42,7 +42,7 @@ class RequestAttempt:
 
     @property
     def peer(self) -> str:
-        """Return whom a connection was made to: the host, or the proxy."""
+        """Return the peer of the connection: the host, or the proxy."""
         return f"the proxy {urls.host(self.proxy)}" if self.proxy else self.host
 
 
@@ -55,9 +55,9 @@ def to_network_error(error: Exception, attempt: RequestAttempt) -> NetworkError:
 def _unreachable(error: Exception, attempt: RequestAttempt) -> NetworkError:
     causes = list(_chain(error))
     for kind, explain in _CAUSES:
-        found = next((cause for cause in causes if isinstance(cause, kind)), None)
-        if found is not None:
-            return explain(found, attempt)
+        match = next((cause for cause in causes if isinstance(cause, kind)), None)
+        if match is not None:
+            return explain(match, attempt)
     return NetworkError(f"cannot reach {attempt.peer}: {error}", ONLINE_HINT, passing=True)
 
 
@@ -106,7 +106,7 @@ def _no_connection(_: Exception, attempt: RequestAttempt) -> NetworkError:
 
 
 def stall_error(attempt: RequestAttempt) -> NetworkError:
-    """Say that too little came for too long."""
+    """Return the error of a stalled transfer."""
     return NetworkError(
         f"{attempt.host} sent nothing, or next to nothing, for {attempt.timeout:g} s",
         "try again; on a slow network, raise it: `envmgr config set http_timeout SECONDS`",
@@ -128,7 +128,7 @@ def _protocol(error: Exception, attempt: RequestAttempt) -> NetworkError:
     text = str(error)
     if "without sending complete message body" in text:
         return IncompleteDownload(
-            f"{attempt.host} broke off in the middle of {_shown(attempt)}", _AGAIN_HINT, passing=True
+            f"{attempt.host} broke off in the middle of {_redacted_url(attempt)}", _AGAIN_HINT, passing=True
         )
     if "disconnected without sending" in text:
         return NetworkError(f"{attempt.host} hung up without an answer", _AGAIN_HINT, passing=True)
@@ -145,31 +145,31 @@ def _proxy(error: Exception, attempt: RequestAttempt) -> NetworkError:
 
 
 def _undecodable(error: Exception, attempt: RequestAttempt) -> NetworkError:
-    return NetworkError(f"the answer from {_shown(attempt)} cannot be decoded: {error}", _ADDRESS_HINT)
+    return NetworkError(f"the answer from {_redacted_url(attempt)} cannot be decoded: {error}", _ADDRESS_HINT)
 
 
 def _no_url(error: Exception, attempt: RequestAttempt) -> NetworkError:
-    return NetworkError(f"{_shown(attempt)} is not a URL that can be asked for: {error}")
+    return NetworkError(f"{_redacted_url(attempt)} is not a URL that can be asked for: {error}")
 
 
 def _unsendable(error: Exception, attempt: RequestAttempt) -> NetworkError:
     """Explain without quoting: what cannot be sent may be a token."""
     is_header = "header" in str(error) or isinstance(error, UnicodeError)
-    what = (
+    reason = (
         "a header (a token, perhaps) holds characters that HTTP does not allow" if is_header else str(error)
     )
-    return NetworkError(f"the request for {_shown(attempt)} cannot be sent: {what}")
+    return NetworkError(f"the request for {_redacted_url(attempt)} cannot be sent: {reason}")
 
 
 def _truncated_response(_: Exception, attempt: RequestAttempt) -> NetworkError:
-    return IncompleteDownload(f"the answer from {_shown(attempt)} was cut off", _AGAIN_HINT)
+    return IncompleteDownload(f"the answer from {_redacted_url(attempt)} was cut off", _AGAIN_HINT)
 
 
 def _unknown(error: Exception, attempt: RequestAttempt) -> NetworkError:
-    return NetworkError(f"asking {_shown(attempt)} failed: {str(error) or type(error).__name__}")
+    return NetworkError(f"asking {_redacted_url(attempt)} failed: {str(error) or type(error).__name__}")
 
 
-def _shown(attempt: RequestAttempt) -> str:
+def _redacted_url(attempt: RequestAttempt) -> str:
     return urls.redacted(attempt.url)
 
 

@@ -1,4 +1,4 @@
-"""Which proxy a request goes through: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY, as curl and Go read them."""
+"""Selection of proxies: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY, as curl and Go read them."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def proxy_for(url: str, environment: Environment) -> str | None:
 
 def _configured(scheme: str, environment: Environment) -> tuple[str, str]:
     for name in (f"{scheme}_proxy", "all_proxy"):
-        for spelled in (name, name.upper()):
-            if environment.get(spelled):
-                return spelled, environment.get(spelled).strip()
+        for variable in (name, name.upper()):
+            if environment.get(variable):
+                return variable, environment.get(variable).strip()
     return "", ""
 
 

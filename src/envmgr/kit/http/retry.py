@@ -31,10 +31,10 @@ class Clock:
 SYSTEM = Clock(time.sleep, time.monotonic, time.time, random)
 
 
-def backoff_delay(failed: int, asked: float | None, chance: float) -> float:
+def backoff_delay(failed: int, retry_after_seconds: float | None, chance: float) -> float:
     """Return the seconds before the next attempt: doubling, jittered by half, not less than the server asked."""
     grown = min(MAX_DELAY_SECONDS, INITIAL_DELAY_SECONDS * 2.0 ** min(failed, 10))
-    return max(grown * (0.5 + chance / 2), asked or 0.0)
+    return max(grown * (0.5 + chance / 2), retry_after_seconds or 0.0)
 
 
 def retry_after(text: str, now: float) -> float | None:

@@ -1,4 +1,4 @@
-"""What a server's refusal means, and what to do about it. Pure."""
+"""Errors for HTTP statuses, each with a hint. Pure."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ TRANSIENT_STATUSES = frozenset({408, 425, TOO_MANY, 500, 502, 503, 504})
 def error_for_status(
     url: str, status: int, headers: Mapping[str, str], *, now: float, authorized: bool
 ) -> HttpError:
-    """Make the error for a status that is no success; header names are in lower case."""
+    """Create the error for an HTTP error status; header names are in lower case."""
     if status in {FORBIDDEN, TOO_MANY} and headers.get("x-ratelimit-remaining") == "0":
         return _quota_exceeded(url, status, headers, now, authorized)
-    asked = retry.retry_after(headers.get("retry-after", ""), now)
-    if status == TOO_MANY or (status == FORBIDDEN and asked is not None):
-        return _too_many(url, status, asked, now)
+    retry_after = retry.retry_after(headers.get("retry-after", ""), now)
+    if status == TOO_MANY or (status == FORBIDDEN and retry_after is not None):
+        return _too_many(url, status, retry_after, now)
     if status in TRANSIENT_STATUSES:
-        return _server_error(url, status, asked, now)
+        return _server_error(url, status, retry_after, now)
     return HttpError(_message(url, status), _hint(url, status, authorized), status=status)
 
 
@@ -73,34 +73,34 @@ def _rate_hint(url: str, headers: Mapping[str, str], authorized: bool) -> str:
     return "wait, or use credentials"
 
 
-def _too_many(url: str, status: int, asked: float | None, now: float) -> RateLimited:
+def _too_many(url: str, status: int, retry_after_seconds: float | None, now: float) -> RateLimited:
     return RateLimited(
-        f"{urls.host(url)} takes no more requests for now ({_named(status)}){_until(asked, now)}",
+        f"{urls.host(url)} takes no more requests for now ({_named(status)}){_until(retry_after_seconds, now)}",
         "wait a little, then run the same command again",
         status=status,
-        passing=(asked or 0.0) <= retry.MAX_RETRY_AFTER_SECONDS,
-        retry_after=asked,
+        passing=(retry_after_seconds or 0.0) <= retry.MAX_RETRY_AFTER_SECONDS,
+        retry_after=retry_after_seconds,
     )
 
 
-def _server_error(url: str, status: int, asked: float | None, now: float) -> HttpError:
+def _server_error(url: str, status: int, retry_after_seconds: float | None, now: float) -> HttpError:
     return HttpError(
-        f"{_message(url, status)}{_until(asked, now)}",
+        f"{_message(url, status)}{_until(retry_after_seconds, now)}",
         f"the trouble is at {urls.host(url)}: try again later",
         status=status,
-        passing=(asked or 0.0) <= retry.MAX_RETRY_AFTER_SECONDS,
-        retry_after=asked,
+        passing=(retry_after_seconds or 0.0) <= retry.MAX_RETRY_AFTER_SECONDS,
+        retry_after=retry_after_seconds,
     )
 
 
-def _until(asked: float | None, now: float) -> str:
-    if asked is None or asked <= retry.MAX_RETRY_AFTER_SECONDS:
+def _until(retry_after_seconds: float | None, now: float) -> str:
+    if retry_after_seconds is None or retry_after_seconds <= retry.MAX_RETRY_AFTER_SECONDS:
         return ""
-    return f", and asks to come back at {_moment(now + asked)}"
+    return f", and asks to come back at {_moment(now + retry_after_seconds)}"
 
 
 def _moment(seconds: float) -> str:
-    """Spell a time; one that no calendar holds is only far away."""
+    """Format a time; one that no calendar holds is only far away."""
     try:
         return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(seconds))
     except (OverflowError, ValueError, OSError):

@@ -35,7 +35,7 @@ def open_file_url(url: str) -> Iterator[Stream]:
     try:
         file = open(path, "rb")  # noqa: SIM115 - closed by the block below
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-        raise HttpError(f"there is no file {path}", status=_NOT_FOUND) from None
+        raise HttpError(f"file {path} not found", status=_NOT_FOUND) from None
     except OSError as error:
         raise StorageError(f"cannot read {path}: {os.strerror(error.errno or 0)}") from None
     with file:

@@ -1,4 +1,4 @@
-"""Whom to trust: the operating system's store, or what SSL_CERT_FILE and SSL_CERT_DIR name; and bundles besides."""
+"""Trusted certificates: the operating system's store, or SSL_CERT_FILE and SSL_CERT_DIR; plus bundles."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def context(environment: Environment, ca_bundle: str = "", extra_ca: str | None = None) -> ssl.SSLContext:
-    """Make the context of all connections; raise ConfigError naming a bundle that cannot be used."""
+    """Create the context of all connections; raise ConfigError naming a bundle that cannot be used."""
     trusting = _from_variables(environment) or _from_system()
     if ca_bundle:
         _trust(trusting, "ca_bundle", _from(environment, ca_bundle))
@@ -59,6 +59,6 @@ def _trust(trusting: ssl.SSLContext, name: str, path: str) -> None:
         else:
             trusting.load_verify_locations(cafile=path)
     except ssl.SSLError:
-        raise ConfigError(f"{name}: there is no certificate in {path}", "it should be a PEM file") from None
+        raise ConfigError(f"{name}: no certificate found in {path}", "it should be a PEM file") from None
     except OSError as error:
         raise ConfigError(f"{name}: cannot read {path}: {os.strerror(error.errno or 0)}") from None

@@ -16,7 +16,7 @@ _PORTS = {"http": 80, "https": 443}
 
 
 def split(url: str) -> SplitResult:
-    """Take a URL apart; raise NetworkError for what is none."""
+    """Parse a URL; raise NetworkError if it is invalid."""
     try:
         parts = urlsplit(url)
         _ = parts.port  # reading it is what checks it
@@ -28,7 +28,7 @@ def split(url: str) -> SplitResult:
 
 
 def redacted(url: str) -> str:
-    """Spell a URL for people: no user, no password, no signature in its query, no fragment."""
+    """Format a URL for people: no user, no password, no signature in its query, no fragment."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -49,7 +49,7 @@ def without_credentials(url: str) -> str:
 
 
 def normalize_server_url(text: str) -> str:
-    """Spell a server's address the one way it is known by; without a scheme it is https, or http on this machine.
+    """Format a server's address the one way it is known by; without a scheme it is https, or http on this machine.
 
     Raise NetworkError for what is none, and for one that carries credentials or a query.
     """
@@ -85,7 +85,7 @@ def host(url: str) -> str:
 
 
 def is_loopback(url: str) -> bool:
-    """Tell whether a URL leads to this machine."""
+    """Return whether a URL leads to this machine."""
     name = split(url).hostname or ""
     return name in {"localhost", "::1"} or name.endswith(".localhost") or _is_127(name)
 
@@ -95,9 +95,9 @@ def _is_127(name: str) -> bool:
     return numbers[0] == "127" and len(numbers) == 4 and all(n.isascii() and n.isdigit() for n in numbers)  # noqa: PLR2004 - an IPv4 address
 
 
-def same_authority(one: str, other: str) -> bool:
-    """Tell whether what one URL may know, the other may: the same host and port, or the step up to https."""
-    before, after = split(one), split(other)
+def same_authority(url: str, other: str) -> bool:
+    """Return whether what one URL may know, the other may: the same host and port, or the step up to https."""
+    before, after = split(url), split(other)
     ports = [parts.port or _PORTS.get(parts.scheme) for parts in (before, after)]
     steps_up = (before.scheme, after.scheme) == ("http", "https") and ports == [80, 443]
     same_scheme = before.scheme == after.scheme and ports[0] == ports[1]

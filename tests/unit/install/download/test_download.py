@@ -261,7 +261,7 @@ def test_tries_once_more_from_the_start_when_the_pieces_do_not_match(bench, serv
         file.write(b"damage")
     assert content(bench.get(url, sha())) == BODY
     assert ranges(server, "/f") == [f"bytes={CUT}-", None]
-    assert any("anew" in note for note in bench.watcher.notes)
+    assert any("downloading it again" in note for note in bench.watcher.notes)
 
 
 @pytest.mark.parametrize("sidecar", [b"", b"null", b"{", b'{"url": 3}', b"\xff", None])
