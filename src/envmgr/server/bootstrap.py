@@ -24,7 +24,7 @@ from envmgr.server.gateway import module as gateway_module
 from envmgr.server.gateway.domain.identity_model import require_good_password
 from envmgr.server.gateway.service.users import ADMIN
 from envmgr.server.kit.common.problems import InvalidFields, Problem
-from envmgr.server.kit.config.data_dir import DataDirectoryError
+from envmgr.server.kit.config.data_dir import DataDirectory, DataDirectoryError
 from envmgr.server.kit.config.settings import SettingsError
 from envmgr.server.kit.db.migrations import UnusableDatabase, upgrade
 from envmgr.server.kit.db.sql import DamagedDatabase
@@ -59,7 +59,6 @@ if TYPE_CHECKING:
     from envmgr.server.contracts.ports.audit import Audit
     from envmgr.server.contracts.ports.identity import Identity
     from envmgr.server.contracts.ports.worker import EventWorker
-    from envmgr.server.kit.config.data_dir import DataDirectory
     from envmgr.server.kit.config.settings import Settings
     from envmgr.server.kit.db.sql import Database
     from envmgr.server.kit.http.asgi import Application
@@ -76,6 +75,7 @@ REQUEST_POLICY = merge_policies(
 )
 OPENAPI_PATH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "openapi.json")
 """What `document` writes, as it is committed."""
+JWT_SECRET_FILE, AUDIT_KEY_FILE = "jwt.secret", "audit.key"
 DRAIN_SECONDS, STOP_SECONDS = 2.0, 1.5
 
 
@@ -90,6 +90,11 @@ def validate_settings(settings: Settings) -> None:
             f"ALM_ADMIN_PASSWORD cannot be the password of {ADMIN}: {error.errors[0][1]}",
             "choose another, or unset it: then one is made up, and shown",
         ) from error
+
+
+def data_directory(path: str) -> DataDirectory:
+    """Return the data directory of an embedded server."""
+    return DataDirectory(path, [service.NAME for service in SERVICES], (JWT_SECRET_FILE, AUDIT_KEY_FILE))
 
 
 def migrate(data: DataDirectory) -> None:
@@ -256,10 +261,10 @@ def build_services(
         secret=settings.jwt_secret,
         private_key=settings.jwt_private_key,
         jwks=settings.jwt_jwks,
-        path=data.file("jwt.secret"),
+        path=data.file(JWT_SECRET_FILE),
     )
     gateway = gateway_module.make(databases["gateway"], keys)
-    audit = audit_module.make(databases["audit"], audit_module.private_key(data.file("audit.key")))
+    audit = audit_module.make(databases["audit"], audit_module.private_key(data.file(AUDIT_KEY_FILE)))
     worker = worker_module.make(databases["worker"], bus, log, metrics)
     modules = [
         app_module.module(databases["app"], apps, versions, deployments),

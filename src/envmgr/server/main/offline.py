@@ -66,7 +66,8 @@ def run_offline(options: argparse.Namespace, work: Callable[[Services], Awaitabl
 
 
 def _data(options: argparse.Namespace) -> DataDirectory:
+    from envmgr.server import bootstrap
     from envmgr.server.kit.config import settings
-    from envmgr.server.kit.config.data_dir import DataDirectory
 
-    return DataDirectory(settings.read(environment.current(), {"data_dir": options.data_dir}).data_dir)
+    read = settings.read(environment.current(), {"data_dir": options.data_dir})
+    return bootstrap.data_directory(read.data_dir)

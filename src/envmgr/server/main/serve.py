@@ -39,7 +39,6 @@ def serve(options: argparse.Namespace) -> int:
     """Serve until a signal stops the server."""
     from envmgr.server import bootstrap
     from envmgr.server.kit.config import settings
-    from envmgr.server.kit.config.data_dir import DataDirectory
     from envmgr.server.kit.http import server
     from envmgr.server.kit.telemetry import logs
 
@@ -49,7 +48,7 @@ def serve(options: argparse.Namespace) -> int:
     log = logs.create_logger(read.log_level)
     with (
         _tracing(read, log) as tracing,
-        DataDirectory(read.data_dir) as data,
+        bootstrap.data_directory(read.data_dir) as data,
         server.bind(read.host, read.port) as listener,
     ):
         bootstrap.migrate(data)

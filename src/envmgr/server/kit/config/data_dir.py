@@ -11,14 +11,10 @@ from filelock import FileLock, Timeout
 from envmgr.kit.errors import EnvmgrError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from types import TracebackType
 
 _OURS, _OTHERS = 0o700, 0o077
-SERVICES = ("app", "version", "deployment", "audit", "gateway", "worker")
-_MARKER_FILES = frozenset(
-    {"server.lock", "jwt.secret", "audit.key", *(f"{service}.db" for service in SERVICES)}
-)
-"""Files that identify a data directory."""
 _IGNORED_NAMES = frozenset({"lost+found"})
 """Files that an otherwise empty volume may contain."""
 
@@ -28,10 +24,15 @@ class DataDirectoryError(EnvmgrError):
 
 
 class DataDirectory:
-    """The data directory, created if missing, readable by its owner only."""
+    """The data directory, created if missing, readable by its owner only.
 
-    def __init__(self, path: str) -> None:
+    It has a database for each of `services`; one of these, or of `secret_files`, identifies the directory.
+    """
+
+    def __init__(self, path: str, services: Sequence[str], secret_files: Sequence[str]) -> None:
         self.path = path
+        self._services = services
+        self._marker_files = {"server.lock", *secret_files, *(f"{service}.db" for service in services)}
         self._lock = FileLock(self.file("server.lock"), mode=0o600)
 
     def file(self, name: str) -> str:
@@ -60,7 +61,7 @@ class DataDirectory:
                 "chown it to the server's user, or pass another --data-dir",
             )
         names = frozenset(os.listdir(self.path))
-        if names & _MARKER_FILES:
+        if names & self._marker_files:
             return
         if foreign := sorted(names - _IGNORED_NAMES):
             raise DataDirectoryError(
@@ -78,7 +79,7 @@ class DataDirectory:
     @property
     def is_new(self) -> bool:
         """Return whether no server has stored data here yet."""
-        return not os.path.exists(self.database("gateway"))
+        return not any(os.path.exists(self.database(service)) for service in self._services)
 
     def __enter__(self) -> Self:
         """Lock the directory for this process. Raise DataDirectoryError if another holds the lock."""

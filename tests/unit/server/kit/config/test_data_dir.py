@@ -5,18 +5,18 @@ import os
 import pytest
 
 from envmgr.server import bootstrap
-from envmgr.server.kit.config.data_dir import SERVICES, DataDirectory, DataDirectoryError
+from envmgr.server.kit.config.data_dir import DataDirectoryError
 
 
 def test_a_directory_is_made_for_its_owner_only(tmp_path):
-    with DataDirectory(str(tmp_path / "a" / "b")) as data:
+    with bootstrap.data_directory(str(tmp_path / "a" / "b")) as data:
         assert os.stat(data.path).st_mode & 0o777 == 0o700
         assert data.is_new
         assert data.database("app") == str(tmp_path / "a" / "b" / "app.db")
 
 
 def test_one_at_a_time_and_the_second_is_told_whose_it_is(tmp_path):
-    first, second = DataDirectory(str(tmp_path)), DataDirectory(str(tmp_path))
+    first, second = bootstrap.data_directory(str(tmp_path)), bootstrap.data_directory(str(tmp_path))
     with (
         first,
         pytest.raises(
@@ -31,7 +31,7 @@ def test_one_at_a_time_and_the_second_is_told_whose_it_is(tmp_path):
 
 
 def test_a_directory_with_a_database_is_not_new(tmp_path):
-    data = DataDirectory(str(tmp_path))
+    data = bootstrap.data_directory(str(tmp_path))
     assert data.is_new
     (tmp_path / "gateway.db").write_bytes(b"")
     assert not data.is_new
@@ -40,14 +40,14 @@ def test_a_directory_with_a_database_is_not_new(tmp_path):
 def test_a_path_that_is_no_directory_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(DataDirectoryError, match="cannot create"):
-        DataDirectory(str(tmp_path / "file")).make()
+        bootstrap.data_directory(str(tmp_path / "file")).make()
 
 
 def test_a_directory_of_somebody_else_is_refused_and_left_alone(tmp_path):
     (tmp_path / "thesis.txt").write_text("")
     tmp_path.chmod(0o755)
     with pytest.raises(DataDirectoryError, match=r"not an envmgr-alm data directory.*thesis\.txt") as caught:
-        DataDirectory(str(tmp_path)).make()
+        bootstrap.data_directory(str(tmp_path)).make()
     assert "--data-dir" in (caught.value.hint or "")
     assert os.listdir(tmp_path) == ["thesis.txt"]
     assert tmp_path.stat().st_mode & 0o777 == 0o755
@@ -57,14 +57,14 @@ def test_a_directory_of_somebody_else_is_refused_and_left_alone(tmp_path):
 def test_a_directory_with_anything_of_a_server_is_one_of_a_server(name, tmp_path):
     for each in (name, "notes.txt"):
         (tmp_path / each).write_text("")
-    DataDirectory(str(tmp_path)).make()
+    bootstrap.data_directory(str(tmp_path)).make()
     assert set(os.listdir(tmp_path)) == {name, "notes.txt"}
 
 
 def test_an_empty_directory_is_taken_for_its_owner_only(tmp_path):
     (tmp_path / "lost+found").mkdir()
     tmp_path.chmod(0o777)
-    data = DataDirectory(str(tmp_path))
+    data = bootstrap.data_directory(str(tmp_path))
     assert data.is_accessible_to_others
     data.make()
     assert tmp_path.stat().st_mode & 0o777 == 0o700
@@ -72,7 +72,7 @@ def test_an_empty_directory_is_taken_for_its_owner_only(tmp_path):
 
 
 def test_what_is_opened_to_others_later_stays_so_and_shows(tmp_path):
-    data = DataDirectory(str(tmp_path))
+    data = bootstrap.data_directory(str(tmp_path))
     with data:
         pass
     tmp_path.chmod(0o750)
@@ -80,5 +80,11 @@ def test_what_is_opened_to_others_later_stays_so_and_shows(tmp_path):
         assert data.is_accessible_to_others
 
 
-def test_the_services_are_those_of_the_server():
-    assert [service.NAME for service in bootstrap.SERVICES] == list(SERVICES)
+@pytest.mark.parametrize("service", [service.NAME for service in bootstrap.SERVICES])
+def test_the_database_of_any_service_identifies_the_directory(tmp_path, service):
+    data = bootstrap.data_directory(str(tmp_path))
+    assert data.is_new
+    (tmp_path / f"{service}.db").touch()
+    (tmp_path / "notes.txt").touch()
+    data.make()
+    assert not data.is_new
