@@ -1,51 +1,52 @@
 """The tree of errors that envmgr reports to users.
 
-EnvmgrError                     exit 1
-├── UsageError                  exit 2: the command line is invalid
-├── ProjectError                .envmgr, .envmgr.lock and what they ask for
-│   ├── DotfileError            carries every bad line
+EnvmgrError                       exit 1
+├── UsageError                    exit 2: the command line is invalid
+├── ProjectError                  .envmgr, .envmgr.lock and their requests
+│   ├── DotfileError              carries every invalid line
 │   ├── LockfileError
-│   └── StaleLock
-├── CatalogError                manifests and lists of releases
+│   └── LockOutOfDate
+├── CatalogError                  manifests and lists of releases
 │   ├── UnknownTool
-│   ├── ManifestError           carries every issue with its JSON path
-│   ├── SourceError             an upstream answered something that is not a list of releases
+│   ├── ManifestError             carries every issue with its JSON path
+│   ├── SourceError               an upstream response is not a list of releases
 │   ├── NoMatchingVersion
-│   ├── InvalidRequest          a request that means nothing for this tool
+│   ├── InvalidRequest            the request is invalid for this tool
 │   └── UnsupportedPlatform
 ├── NetworkError
-│   ├── HttpError               carries the status
+│   ├── HttpError                 carries the status
 │   │   └── RateLimited
 │   ├── Offline
 │   ├── InsecureUrl
-│   └── Interrupted download: IncompleteDownload
+│   └── IncompleteDownload
 ├── InstallError
 │   ├── DigestMismatch
-│   ├── SignatureError          missing, or not of this archive by the key that its manifest names
+│   ├── SignatureError            missing, or not made by a key of the manifest
 │   ├── UnsafeArchive
 │   ├── BadArchive
 │   ├── ScriptError
 │   ├── UntrustedScript
-│   └── StorageError            disk full, read-only, no permission: names the directory
-├── AlmError                    what has to do with the ALM server
-│   ├── AlmUnreachable          nobody answers
-│   ├── TooOld                  who answers is no ALM server, or speaks another version of its API
-│   ├── NotSignedIn             401
-│   ├── Forbidden               403: NeedsAnother, where somebody else may
-│   ├── AlmNotFound             404
-│   ├── AlmConflict             409, 412: carries the answer's kind and members
-│   ├── AlmInvalid              400, 413, 415, 422, 428: carries a line for each field
-│   ├── AlmBusy                 429, 503
-│   └── NoProvenance            what a push says of a build cannot be found out
+│   └── StorageError              disk full, read-only, no permission: names the directory
+├── AlmError                      the ALM server
+│   ├── AlmUnreachable            no response
+│   ├── UnsupportedServer         not an ALM server, or another version of its API
+│   ├── NotSignedIn               401
+│   ├── Forbidden                 403
+│   │   └── SelfApprovalForbidden another user must approve
+│   ├── AlmNotFound               404
+│   ├── AlmConflict               409, 412: carries the problem's slug and members
+│   ├── AlmInvalidRequest         400, 413, 415, 422, 428: carries a line for each field
+│   ├── AlmRateLimited            429, 503
+│   └── MissingProvenance         the provenance of a build cannot be determined
 ├── ConfigError
 ├── NoVersionSet
-│   └── NoVersionToRun          exit 126: of a command
-├── CannotRun                   exit 126: found, but the system refuses to run it
+│   └── CommandVersionNotSet      exit 126: of a command
+├── CannotRun                     exit 126: the system refuses to run the command
 ├── NotInstalled
-│   └── NotThereToRun           exit 127: of a command
-└── CommandNotFound             exit 127
+│   └── CommandNotInstalled       exit 127: of a command
+└── CommandNotFound               exit 127
 
-Foreign exceptions are translated where they enter (kit.http, kit.fs, install.extract).
+Foreign exceptions are translated where they enter (kit.http, kit.fs, install.archive.extract).
 Only `cli` catches the root.
 """
 

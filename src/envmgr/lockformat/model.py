@@ -31,7 +31,7 @@ class Artifact:
 class Locked:
     """One tool version: the digest of its manifest and an archive for each platform key.
 
-    `signatures` are by platform the signatures to verify besides the digest (`{"kind": "minisign", "key": "…"}`;
+    `signatures` are by platform the signatures to verify in addition to the digest (`{"kind": "minisign", "key": "…"}`;
     several keys, any of which is accepted, are separated by blanks).
     """
 
