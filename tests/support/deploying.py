@@ -14,6 +14,7 @@ from envmgr.server.kit.common.pages import PageRequest
 from envmgr.server.kit.common.preconditions import require_app_access
 from envmgr.server.kit.common.problems import NotFound
 from envmgr.server.kit.messaging.bus import InProcessBus
+from support.buses import FAST_DELIVERY
 from support.services import call, opened, told
 from support.versions import AT, FewApps, app_data, version_data
 
@@ -75,7 +76,7 @@ class World:
         self.service = service
         self.database = database
         self.dead_letters = parts.dead_letters
-        self.bus = InProcessBus(initial_backoff=0.001)
+        self.bus = InProcessBus(FAST_DELIVERY)
         for subscription in parts.subscriptions:
             self.bus.subscribe(subscription)
         self._sequences = {}

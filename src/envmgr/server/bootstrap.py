@@ -40,13 +40,14 @@ from envmgr.server.kit.http.options import options_handlers
 from envmgr.server.kit.http.request_policy import merge_policies
 from envmgr.server.kit.http.requests import require_scope
 from envmgr.server.kit.messaging import outbox
-from envmgr.server.kit.messaging.bus import InProcessBus
+from envmgr.server.kit.messaging.bus import Delivery, InProcessBus
+from envmgr.server.kit.messaging.consumer_lag import ConsumerLag
 from envmgr.server.kit.openapi import document as openapi
 from envmgr.server.kit.runtime import health_checks
 from envmgr.server.kit.security.tokens import keyring
 from envmgr.server.kit.telemetry.access_log import AccessLog
+from envmgr.server.kit.telemetry.delivery_observer import LoggingDeliveryObserver
 from envmgr.server.kit.telemetry.metrics import Metrics
-from envmgr.server.kit.telemetry.retries import log_retries
 from envmgr.server.version import module as version_module
 from envmgr.server.version.api import versions as version_api
 from envmgr.server.worker import module as worker_module
@@ -110,6 +111,7 @@ class Services:
     databases: Mapping[str, Database]
     modules: Sequence[ServiceModule]
     bus: Bus
+    consumer_lag: ConsumerLag
     worker: EventWorker
     audit: Audit
     gateway: Identity
@@ -160,7 +162,8 @@ class EmbeddedServer:
         for module in services.modules:
             for subscription in module.subscriptions:
                 services.bus.subscribe(subscription)
-        calls = services.worker.start([module.outbox for module in services.modules])
+        await services.bus.start()
+        calls = services.worker.start([module.outbox for module in services.modules], services.consumer_lag)
         for name, call in calls.items():
             services.databases[name].on_events(call)
         # Last, so that nothing can fail between making a password and showing it.
@@ -182,6 +185,7 @@ class EmbeddedServer:
         except Exception as error:  # noqa: BLE001 - the server stops all the same
             self._log.error("a service did not stop as it should", reason=str(error) or type(error).__name__)
         await self._services.worker.stop()
+        await self._services.bus.stop()
         await self._services.close()
 
 
@@ -189,7 +193,6 @@ async def start_embedded(
     settings: Settings, data: DataDirectory, log: Log, tracing: Tracing | None = None
 ) -> EmbeddedServer:
     """Make a server over a data directory that is migrated, and start what runs beside requests."""
-    log_retries(log)
     metrics = Metrics()
     made = EmbeddedServer(
         settings, build_services(settings, data, log, metrics, tracing), log, metrics, tracing
@@ -253,7 +256,8 @@ def build_services(
         service.NAME: SqliteDatabase(data.database(service.NAME), service.NAME, outbox.append)
         for service in SERVICES
     }
-    bus = tracing.bus(InProcessBus()) if tracing else InProcessBus()
+    in_process = InProcessBus(Delivery(LoggingDeliveryObserver(log, metrics)))
+    bus = tracing.bus(in_process) if tracing else in_process
     apps = app_module.make(databases["app"])
     versions = version_module.make(databases["version"], apps)
     deployments = deployment_module.make(databases["deployment"], versions, apps)
@@ -275,7 +279,8 @@ def build_services(
         worker_module.module(databases["worker"], worker),
     ]
     worker.set_jobs([job for module in modules for job in module.jobs])
-    return Services(databases, modules, bus, worker, audit, gateway)
+    lag = ConsumerLag([module.outbox for module in modules], [module.dead_letters for module in modules])
+    return Services(databases, modules, bus, lag, worker, audit, gateway)
 
 
 class _StubService:
@@ -328,11 +333,11 @@ def _health(services: Services, metrics: Metrics) -> Health:
         checks=[
             health_checks.database_check(databases),
             health_checks.migration_check(databases, _expected_revisions()),
-            health_checks.event_backlog_check(modules, worker.problems),
+            health_checks.event_backlog_check(modules, services.consumer_lag, worker.problems),
             Check("audit", services.truncation_check.status),
         ],
         gauges=[
-            health_checks.backlog_gauges(metrics, modules),
+            health_checks.backlog_gauges(metrics, modules, services.consumer_lag),
             partial(_audit_gauges, services, metrics),
             partial(_event_gauges, worker, metrics),
         ],
@@ -342,15 +347,25 @@ def _health(services: Services, metrics: Metrics) -> Health:
 async def _audit_gauges(services: Services, metrics: Metrics) -> None:
     found = await services.audit.stats()
     cut = bool(await services.truncation_check.find_truncations())
-    metrics.set_gauge("alm_audit_cut", "Whether the audit lost entries that it had.", "", {"": int(cut)})
+    metrics.set_gauge(
+        "alm_audit_truncated", "Whether the audit lost entries that it had.", "", {"": int(cut)}
+    )
     metrics.set_gauge("alm_audit_entries", "Entries of the audit.", "", {"": found.last_seq})
     metrics.set_gauge(
-        "alm_audit_signed", "Entries of the audit up to its last checkpoint.", "", {"": found.signed_seq}
+        "alm_audit_signed_entries",
+        "Entries of the audit up to its last checkpoint.",
+        "",
+        {"": found.signed_seq},
     )
     metrics.set_gauge(
-        "alm_audit_missing", "Events that never came although later ones did.", "service", found.missing
+        "alm_audit_missing_events",
+        "Events that never came although later ones did.",
+        "service",
+        found.missing,
     )
 
 
 async def _event_gauges(worker: EventWorker, metrics: Metrics) -> None:
-    metrics.set_gauge("alm_events", "Events so far, each counted once.", "type", await worker.event_counts())
+    metrics.set_gauge(
+        "alm_events_recorded", "Events so far, each counted once.", "type", await worker.event_counts()
+    )

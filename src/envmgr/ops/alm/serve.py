@@ -25,7 +25,6 @@ REQUIRED_MODULES = (
     "argon2",
     "structlog",
     "prometheus_client",
-    "stamina",
 )
 """Modules that the extra `server` installs."""
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from envmgr.server.kit.common.pages import Page, PageRequest
     from envmgr.server.kit.db.sql import Reader, Row, Transaction
 
+CONSUMER = "audit-log"
 HEAD = "0001"
 """The revision that this code is written for."""
 

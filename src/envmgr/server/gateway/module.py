@@ -68,7 +68,7 @@ def module(database: Database, gateway: Gateway) -> ServiceModule:
         routes=routes(gateway),
         outbox=Outbox(database, NAME),
         dead_letters=dead_letters,
-        subscriptions=[subscription(gateway.authenticator, dead_letters)],
+        subscriptions=[subscription(database, gateway.authenticator, dead_letters)],
         jobs=[
             cleanup_job(NAME, database),
             ScheduledJob(f"{NAME}-sweep", CLEANUP_INTERVAL_SECONDS, gateway.cleanup),

@@ -28,7 +28,6 @@ REQUIRED_MODULES = (
     "argon2",
     "structlog",
     "prometheus_client",
-    "stamina",
 )
 """Modules of the `server` extra; if one is missing, the extra is not installed."""
 

@@ -20,6 +20,7 @@ from envmgr.server.contracts.events.deployment import (
 )
 from envmgr.server.contracts.events.version import VersionDeleted
 from envmgr.server.kit.common.clock import parse_rfc3339
+from envmgr.server.kit.messaging import consumer_offsets
 from envmgr.server.version.domain import version_model
 from envmgr.server.version.store import app_projection, consumer_offset, placements, version_rows
 
@@ -45,7 +46,7 @@ def subscriptions(database: Database, dead_letters: DeadLetters) -> list[Subscri
             if event.type == AppDeleted.TYPE:
                 await _remove_versions(database, event)
             else:
-                await database.write(partial(app_projection.apply_rename, app_update=_app_update(event)))
+                await database.write(partial(_rename_app, event=event))
 
     async def heed_places(events: Sequence[EventEnvelope]) -> None:
         await database.write(lambda transaction: _update_placements(transaction, events))
@@ -54,6 +55,11 @@ def subscriptions(database: Database, dead_letters: DeadLetters) -> list[Subscri
         dead_letters.subscription(APP_CONSUMER, [AppUpdated.TYPE, AppDeleted.TYPE], heed_apps),
         dead_letters.subscription(consumer_offset.CONSUMER, consumer_offset.SOURCE_EVENT_TYPES, heed_places),
     ]
+
+
+def _rename_app(transaction: Transaction, event: EventEnvelope) -> None:
+    app_projection.apply_rename(transaction, _app_update(event))
+    consumer_offsets.record(transaction, APP_CONSUMER, [event])
 
 
 async def _remove_versions(database: Database, event: EventEnvelope) -> None:
@@ -70,7 +76,10 @@ def _delete_batch(transaction: Transaction, event: EventEnvelope) -> bool:
     for version in versions:
         version_rows.remove(transaction, version)
         transaction.emit(version_model.version_event(VersionDeleted, version, event.actor, event.traceparent))
-    return len(versions) == BATCH
+    if len(versions) == BATCH:
+        return True
+    consumer_offsets.record(transaction, APP_CONSUMER, [event])
+    return False
 
 
 def _update_placements(transaction: Transaction, events: Sequence[EventEnvelope]) -> None:
@@ -81,7 +90,7 @@ def _update_placements(transaction: Transaction, events: Sequence[EventEnvelope]
             )
         elif event.type in _PLACEMENT_EVENTS:
             placements.apply_update(transaction, _placement_update(event))
-    consumer_offset.record_offset(transaction, events[-1])
+    consumer_offsets.record(transaction, consumer_offset.CONSUMER, events)
 
 
 def _app_update(event: EventEnvelope) -> app_projection.AppUpdate:

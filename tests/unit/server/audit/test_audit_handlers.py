@@ -4,13 +4,14 @@ from envmgr.server.audit import module
 from envmgr.server.kit.common.problems import ServiceUnavailable
 from envmgr.server.kit.messaging.bus import InProcessBus
 from support.auditlog import event, events, everything, run, verified
+from support.buses import FAST_DELIVERY
 
 
 def on_the_bus(directory, scenario):
     """Run a scenario with the audit listening to a bus: `scenario(audit, bus, dead_letters)`."""
 
     async def whole(audit, database):
-        bus = InProcessBus(initial_backoff=0.001)
+        bus = InProcessBus(FAST_DELIVERY)
         parts = module.module(database, audit)
         for subscription in parts.subscriptions:
             bus.subscribe(subscription)

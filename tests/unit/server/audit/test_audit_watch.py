@@ -15,14 +15,15 @@ from support.services import opened
 
 
 class Sent:
-    """An outbox of which so many events were sent."""
+    """An outbox of which the audit reported so many events as consumed."""
 
     service = "app"
 
     def __init__(self, number):
         self.number = number
 
-    async def acknowledged_sequence(self):
+    async def consumed_sequence(self, consumer):
+        assert consumer == "audit-log"
         return self.number
 
 

@@ -15,6 +15,7 @@ from envmgr.server.contracts.resources import Checkpoint
 from envmgr.server.kit.common.problems import Forbidden, NotFound
 from envmgr.server.kit.common.results import Result
 from envmgr.server.kit.db.idempotency import idempotent
+from envmgr.server.kit.messaging import consumer_offsets
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -127,6 +128,7 @@ class AuditService:
 
     def _append(self, transaction: Transaction, events: Sequence[EventEnvelope]) -> bool:
         fresh = store.filter_new(transaction, events)
+        consumer_offsets.record(transaction, store.CONSUMER, events)
         if not fresh:
             return False
         store.append(transaction, log_model.build_entries(store.head(transaction), fresh))

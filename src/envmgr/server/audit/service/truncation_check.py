@@ -9,6 +9,7 @@ import asyncio
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from envmgr.server.audit.store import CONSUMER
 from envmgr.server.kit.common.problems import ServiceUnavailable
 
 if TYPE_CHECKING:
@@ -30,11 +31,11 @@ class TruncationCheck:
 
     async def find_truncations(self) -> list[str]:
         """Return what the log had once and lacks now."""
-        # In this order: what is sent was taken before, and what is taken in between is only more.
-        sent = dict(zip(self._services, await self._acknowledged(), strict=True))
+        # In this order: the log had recorded what was consumed before it is read, and only grows in between.
+        consumed = dict(zip(self._services, await self._consumed(), strict=True))
         vitals = await self._audit.stats()
-        behind = any(number > vitals.recorded.get(service, 0) for service, number in sent.items())
-        return find_truncations(vitals, sent, await self._dead_lettered() if behind else {})
+        behind = any(number > vitals.recorded.get(service, 0) for service, number in consumed.items())
+        return find_truncations(vitals, consumed, await self._dead_lettered() if behind else {})
 
     async def status(self) -> str:
         """Return a summary of the log. Raise ServiceUnavailable if it was truncated."""
@@ -50,23 +51,23 @@ class TruncationCheck:
     def _services(self) -> list[str]:
         return [outbox.service for outbox in self._outboxes]
 
-    async def _acknowledged(self) -> list[int]:
-        return await asyncio.gather(*(outbox.acknowledged_sequence() for outbox in self._outboxes))
+    async def _consumed(self) -> list[int]:
+        return await asyncio.gather(*(outbox.consumed_sequence(CONSUMER) for outbox in self._outboxes))
 
     async def _dead_lettered(self) -> Counter[str]:
         return Counter(letter.event.service for letter in await self._dead_letters.all())
 
 
 def find_truncations(
-    stats: LogStats, acknowledged: Mapping[str, int], dead_lettered: Mapping[str, int]
+    stats: LogStats, consumed: Mapping[str, int], dead_lettered: Mapping[str, int]
 ) -> list[str]:
-    """Return what the log lacks of what it counted, signed and acknowledged, except dead letters."""
+    """Return what the log lacks of what it counted, signed and reported as consumed, except dead letters."""
     found = []
     if stats.last_seq < (counted := sum(stats.recorded.values())):
         found.append(f"{stats.last_seq} entries present, {counted} recorded")
     if stats.last_seq < stats.signed_seq:
         found.append(f"ends at {stats.last_seq} but signed up to {stats.signed_seq}")
-    for service, number in acknowledged.items():
+    for service, number in consumed.items():
         lost = number - stats.recorded.get(service, 0) - dead_lettered.get(service, 0)
         if lost > 0:
             found.append(f"{lost} of {number} events from {service} are missing")

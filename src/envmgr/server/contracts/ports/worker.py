@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from envmgr.server.kit.messaging.consumer_lag import ConsumerLag
     from envmgr.server.kit.messaging.outbox import Outbox
 
 
 class EventWorker(Protocol):
     """The worker service."""
 
-    def start(self, outboxes: Sequence[Outbox]) -> Mapping[str, Callable[[], None]]:
+    def start(self, outboxes: Sequence[Outbox], lag: ConsumerLag) -> Mapping[str, Callable[[], None]]:
         """Start relays and jobs; return, by service, the callback that wakes its relay."""
         ...
 

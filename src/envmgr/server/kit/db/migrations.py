@@ -108,6 +108,7 @@ def execute_for_dialect(op: Operations, statements: Mapping[str, Sequence[str]])
 def create_shared_tables(op: Operations) -> None:
     """Create the tables of `shared_tables` as they are at the first revision of every service."""
     _create_outbox(op)
+    _create_consumer_offset(op)
     _create_inbox(op)
     _create_idempotency(op)
 
@@ -133,6 +134,22 @@ def _create_outbox(op: Operations) -> None:
         sa.CheckConstraint("id = 1", name="outbox_head_single_row"),
     )
     op.execute("INSERT INTO outbox_head (id, sequence, acknowledged_sequence) VALUES (1, 0, 0)")
+    op.create_table(
+        "outbox_consumer",
+        sa.Column("consumer", Text, primary_key=True),
+        sa.Column("sequence", Id, nullable=False),
+        **CLUSTERED,
+    )
+
+
+def _create_consumer_offset(op: Operations) -> None:
+    op.create_table(
+        "consumer_offset",
+        sa.Column("consumer", Text, primary_key=True),
+        sa.Column("service", Text, primary_key=True),
+        sa.Column("sequence", Id, nullable=False),
+        **CLUSTERED,
+    )
 
 
 def _create_inbox(op: Operations) -> None:

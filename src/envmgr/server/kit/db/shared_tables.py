@@ -32,6 +32,21 @@ class Tables:
             Column("acknowledged_sequence", Id, nullable=False),
             CheckConstraint("id = 1", name="outbox_head_single_row"),
         )
+        self.outbox_consumer = Table(
+            "outbox_consumer",
+            metadata,
+            Column("consumer", Text, primary_key=True),
+            Column("sequence", Id, nullable=False),
+            **CLUSTERED,
+        )
+        self.consumer_offset = Table(
+            "consumer_offset",
+            metadata,
+            Column("consumer", Text, primary_key=True),
+            Column("service", Text, primary_key=True),
+            Column("sequence", Id, nullable=False),
+            **CLUSTERED,
+        )
         self.inbox = Table(
             "inbox",
             metadata,

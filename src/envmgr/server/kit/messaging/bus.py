@@ -1,7 +1,15 @@
-"""The bus: carries events from outboxes to whoever subscribed, at least once, in order per resource.
+"""The event bus, which carries events from outboxes to consumers.
 
-A publisher may forget an event when `publish` has returned. The in-process bus keeps nothing itself, so its
-`publish` returns when every consumer has the events, or has buried those it cannot take.
+Every implementation promises:
+
+- At least once: each event reaches every consumer that subscribed to its type; a consumer acts once (see `inbox`).
+- Order per source: a consumer receives the events of one source in the order of their sequence.
+- `publish` returns when the bus has the events: it delivers them even if the process ends right then. Consumers may
+  not have them yet; how far each of them is, its own offset says (see `consumer_offsets`).
+- A consumer that fails is retried; after `MAX_ATTEMPTS`, the event becomes a dead letter and the next one follows.
+  ServiceUnavailable makes no dead letter: the consumer's database is away, and the event is delivered again later.
+- `start` begins deliveries. `stop` ends them after those in progress; until the next `start`, `publish` raises
+  ServiceUnavailable.
 """
 
 from __future__ import annotations
@@ -10,8 +18,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-import stamina
-
+from envmgr.server.kit.common.backoff import Backoff
 from envmgr.server.kit.common.problems import ServiceUnavailable
 
 if TYPE_CHECKING:
@@ -21,16 +28,15 @@ if TYPE_CHECKING:
 
 ALL_TYPES = "*"
 MAX_ATTEMPTS = 5
-INITIAL_BACKOFF_SECONDS = 0.05
-"""Seconds before the second try, or up to twice as many; each further one waits twice as long."""
+BACKOFF = Backoff(initial_seconds=0.05, max_seconds=5.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """Who takes which types of events, and how.
+    """A consumer of some types of events.
 
-    `handle` takes events in order and acts on each once (see `kit.inbox`); `bury` keeps one that it failed at
-    `TRIES` times, so that the others go on.
+    `handle` consumes events in order, and records the consumer's offset with its effect; `dead_letter` stores an event
+    that failed `MAX_ATTEMPTS` times.
     """
 
     consumer: str
@@ -39,59 +45,122 @@ class Subscription:
     dead_letter: Callable[[EventEnvelope, Exception, int], Awaitable[None]]
 
     def matches(self, event: EventEnvelope) -> bool:
-        """Say whether an event is of a type it takes."""
+        """Return whether the consumer takes this type of event."""
         return event.type in self.types or ALL_TYPES in self.types
 
 
+class DeliveryObserver(Protocol):
+    """Receives what happens to deliveries, for logs and metrics."""
+
+    def on_retry(self, consumer: str, attempt: int, delay: float, error: Exception) -> None:
+        """Record that a delivery failed and is retried after a delay in seconds."""
+        ...
+
+    def on_delivered(self, consumer: str, events: Sequence[EventEnvelope]) -> None:
+        """Record that a consumer has consumed or dead-lettered events."""
+        ...
+
+
 class Bus(Protocol):
-    """Carries events."""
+    """Carries events, as the module's docstring promises."""
 
     def subscribe(self, subscription: Subscription) -> None:
-        """Have events delivered."""
+        """Add a consumer; called before `start`."""
+        ...
+
+    async def start(self) -> None:
+        """Begin deliveries."""
         ...
 
     async def publish(self, events: Sequence[EventEnvelope]) -> None:
-        """Hand events over, in order; return when the publisher may forget them."""
+        """Hand over events of one source, in order; return when the bus has them. Raise ServiceUnavailable."""
         ...
+
+    async def stop(self) -> None:
+        """End deliveries after those in progress."""
+        ...
+
+
+class NullObserver:
+    """A DeliveryObserver that records nothing."""
+
+    def on_retry(self, consumer: str, attempt: int, delay: float, error: Exception) -> None:
+        """Record nothing."""
+
+    def on_delivered(self, consumer: str, events: Sequence[EventEnvelope]) -> None:
+        """Record nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """Delivery to one consumer, with retries and dead letters: the same for every bus."""
+
+    observer: DeliveryObserver = field(default_factory=NullObserver)
+    backoff: Backoff = BACKOFF
+
+    async def deliver(self, subscription: Subscription, events: Sequence[EventEnvelope]) -> None:
+        """Deliver events in order; return when each is consumed or a dead letter. Raise ServiceUnavailable."""
+        try:
+            await subscription.handle(events)
+        except Exception:  # noqa: BLE001 - delivered one by one, each event shows whether it is the cause
+            for event in events:
+                await self._deliver_one(subscription, event)
+        self.observer.on_delivered(subscription.consumer, events)
+
+    async def _deliver_one(self, subscription: Subscription, event: EventEnvelope) -> None:
+        for attempt in range(1, MAX_ATTEMPTS + 1):
+            try:
+                await subscription.handle([event])
+            except Exception as error:
+                if attempt < MAX_ATTEMPTS:
+                    await self._wait(subscription, attempt, error)
+                elif isinstance(error, ServiceUnavailable):
+                    raise
+                else:
+                    await subscription.dead_letter(event, error, attempt)
+            else:
+                return
+
+    async def _wait(self, subscription: Subscription, attempt: int, error: Exception) -> None:
+        delay = self.backoff.delay(attempt)
+        self.observer.on_retry(subscription.consumer, attempt, delay, error)
+        await asyncio.sleep(delay)
 
 
 @dataclass(slots=True)
 class InProcessBus:
-    """Delivers within the process."""
+    """Delivers within the process.
 
+    It stores nothing: it has an event once every consumer has, so `publish` returns after the deliveries. What a crash
+    interrupts is still in the outbox.
+    """
+
+    delivery: Delivery = field(default_factory=Delivery)
     subscriptions: list[Subscription] = field(default_factory=list)
-    initial_backoff: float = INITIAL_BACKOFF_SECONDS
+    _deliveries: set[asyncio.Task[None]] = field(default_factory=set)
+    _is_stopped: bool = False
 
     def subscribe(self, subscription: Subscription) -> None:
-        """Have events delivered."""
+        """Add a consumer."""
         self.subscriptions.append(subscription)
 
+    async def start(self) -> None:
+        """Accept events."""
+        self._is_stopped = False
+
     async def publish(self, events: Sequence[EventEnvelope]) -> None:
-        """Hand events over, in order; return when every consumer has taken or buried them."""
+        """Deliver events to every consumer, in order."""
+        if self._is_stopped:
+            raise ServiceUnavailable("publish events: the bus is stopped")
         async with asyncio.TaskGroup() as group:
             for subscription in self.subscriptions:
-                wanted = [event for event in events if subscription.matches(event)]
-                if wanted:
-                    group.create_task(self._deliver(subscription, wanted))
+                matching = [event for event in events if subscription.matches(event)]
+                if matching:
+                    task = group.create_task(self.delivery.deliver(subscription, matching))
+                    self._deliveries.add(task)
+                    task.add_done_callback(self._deliveries.discard)
 
-    async def _deliver(self, subscription: Subscription, events: Sequence[EventEnvelope]) -> None:
-        try:
-            await subscription.handle(events)
-        except Exception:  # noqa: BLE001 - which one it was, and why, shows when they come one by one
-            for event in events:
-                await self._deliver_one(subscription, event)
-
-    async def _deliver_one(self, subscription: Subscription, event: EventEnvelope) -> None:
-        patiently = stamina.AsyncRetryingCaller(
-            attempts=MAX_ATTEMPTS,
-            wait_initial=self.initial_backoff,
-            wait_jitter=self.initial_backoff,
-            timeout=None,
-        )
-        try:
-            await patiently(Exception, subscription.handle, [event])
-        except ServiceUnavailable:
-            # A database that is away for now is no poison: nothing is buried, and the relay comes again.
-            raise
-        except Exception as error:  # noqa: BLE001 - whatever it is, the others must go on
-            await subscription.dead_letter(event, error, MAX_ATTEMPTS)
+    async def stop(self) -> None:
+        """Refuse events from now on; return when the deliveries in progress have ended."""
+        self._is_stopped = True
+        await asyncio.gather(*self._deliveries, return_exceptions=True)

@@ -14,10 +14,11 @@ from envmgr.server.kit.common.problems import NotFound
 from envmgr.server.kit.db.constructs import bind_columns, upsert
 from envmgr.server.kit.db.shared_tables import Tables
 from envmgr.server.kit.db.sql import Statement
+from envmgr.server.kit.messaging import consumer_offsets
 from envmgr.server.kit.messaging.bus import Subscription
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
     from envmgr.server.kit.db.sql import Database, Reader, Row, Transaction
 
@@ -108,8 +109,18 @@ class DeadLetters:
                 attempts=attempts,
                 created_at=transaction.now,
             )
+            consumer_offsets.record(transaction, consumer, [event])
 
         await self._database.write(unit)
+
+    @property
+    def subscriptions(self) -> Sequence[Subscription]:
+        """Return the consumers that the bus delivers to."""
+        return [subscription for subscription in self._consumers.values() if subscription.types]
+
+    async def offsets(self, consumer: str) -> Mapping[str, int]:
+        """Return a consumer's offsets by service."""
+        return await self._database.read_inline(lambda reader: consumer_offsets.get_all(reader, consumer))
 
 
 def has_dead_letters(reader: Reader, consumer: str) -> bool:

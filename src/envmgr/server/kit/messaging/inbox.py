@@ -10,6 +10,7 @@ from sqlalchemy import MetaData, bindparam, delete, func, select
 from envmgr.server.kit.db.constructs import bind_columns, insert_if_absent, insert_rows, rows_of, values_of
 from envmgr.server.kit.db.shared_tables import Tables
 from envmgr.server.kit.db.sql import Statement
+from envmgr.server.kit.messaging import consumer_offsets
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,6 +47,7 @@ def filter_unprocessed(
 
     Two statements for a batch of new events, which nearly all are: a statement per event would cost more.
     """
+    consumer_offsets.record(transaction, consumer, events)
     ids = {event.id for event in events}
     known = transaction.one(_PROCESSED, consumer=consumer, ids=msgspec.json.encode(list(ids)).decode())
     if len(ids) == len(events) and known == (0,):

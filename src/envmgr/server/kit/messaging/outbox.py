@@ -1,10 +1,12 @@
 """The outbox: events are written in the transaction that causes them, numbered without a gap, and relayed later.
 
-The outbox is the record, and the bus only carries: a row stays until every consumer has it, and some days longer.
+The outbox is the record, and the bus only carries: a row is kept until the bus has acknowledged it, and for
+`RETENTION_MS`. Beside it stands how far consumers reported to be, which outlives their databases.
 """
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -13,18 +15,19 @@ from sqlalchemy import MetaData, bindparam, delete, func, select, update
 from envmgr.server.kit.common.clock import rfc3339
 from envmgr.server.kit.common.events import EventEnvelope, schema_of, source_of
 from envmgr.server.kit.common.ids import uuid7
-from envmgr.server.kit.db.constructs import insert_rows, json_rows_of, json_text, rows_of
+from envmgr.server.kit.db.constructs import insert_rows, json_rows_of, json_text, rows_of, upsert, values_of
 from envmgr.server.kit.db.shared_tables import Tables
 from envmgr.server.kit.db.sql import Statement
+from envmgr.server.kit.messaging.bus import ALL_TYPES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from envmgr.server.kit.common.events import DomainEvent
     from envmgr.server.kit.db.sql import Database, Reader, Transaction
 
 RETENTION_MS = 7 * 24 * 3600 * 1000
-"""How long a row stays that every consumer has."""
+"""Milliseconds that an acknowledged row is kept."""
 MAX_BATCH_CHARS = 2**25
 """Characters of data after which no more events are read at once: one text has a limited length."""
 
@@ -61,12 +64,29 @@ _ACKNOWLEDGE = Statement(
     .values(acknowledged_sequence=bindparam("upto"))
     .where(_HEAD.c.acknowledged_sequence < bindparam("upto"))
 )
+_CONSUMER = _TABLES.outbox_consumer
+_RECORD_CONSUMED = Statement(
+    upsert(
+        _CONSUMER,
+        rows_of(_CONSUMER, "consumer", "sequence"),
+        key=["consumer"],
+        update=lambda new: {"sequence": new.sequence},
+        where=lambda new: _CONSUMER.c.sequence < new.sequence,
+    )
+)
+_CONSUMED = Statement(select(_CONSUMER.c.sequence).where(_CONSUMER.c.consumer == bindparam("consumer")))
+_COUNT_AFTER = Statement(
+    select(func.count())
+    .select_from(_OUTBOX)
+    .where(_OUTBOX.c.sequence > bindparam("after"), _OUTBOX.c.type.in_(values_of("types", _OUTBOX.c.type)))
+)
 _PURGE_EXPIRED = Statement(
     delete(_OUTBOX).where(
         _OUTBOX.c.sequence <= select(_HEAD.c.acknowledged_sequence).scalar_subquery(),
         _OUTBOX.c.time < bindparam("before"),
     )
 )
+_NO_OFFSETS: Mapping[str, int] = MappingProxyType({})
 _Row = tuple[int, str, str, int, str, int, str, str, dict[str, object]]
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(list[_Row]).decode
@@ -103,26 +123,52 @@ class Outbox:
         self.service = service
 
     async def pending(self, limit: int) -> Sequence[EventEnvelope]:
-        """Return the oldest events that not every consumer has, in order: fewer than `most` where they are large."""
+        """Return the oldest events that the bus has not acknowledged, in order; fewer than `limit` if large."""
         return await self._database.read(lambda reader: _pending(reader, source_of(self.service), limit))
 
-    async def acknowledge(self, up_to: int) -> None:
-        """Write down that every consumer has all events up to this one."""
-        await self._database.write(lambda transaction: transaction.execute(_ACKNOWLEDGE, upto=up_to))
+    async def acknowledge(self, up_to: int, consumed: Mapping[str, int] = _NO_OFFSETS) -> None:
+        """Record that the bus has all events up to a sequence, and the offsets that consumers reported."""
+
+        def unit(transaction: Transaction) -> None:
+            transaction.execute(_ACKNOWLEDGE, upto=up_to)
+            _record_consumed(transaction, consumed)
+
+        await self._database.write(unit)
+
+    async def record_consumed(self, consumed: Mapping[str, int]) -> None:
+        """Record the offsets that consumers reported."""
+        await self._database.write(lambda transaction: _record_consumed(transaction, consumed))
+
+    async def consumed_sequence(self, consumer: str) -> int:
+        """Return the highest offset that a consumer ever reported."""
+        row = await self._database.read_inline(lambda reader: reader.one(_CONSUMED, consumer=consumer))
+        return int(row[0]) if row else 0
+
+    async def latest_sequence(self) -> int:
+        """Return the sequence of the newest event."""
+        return await self._database.read_inline(latest_sequence)
+
+    async def count_after(self, sequence: int, types: frozenset[str]) -> int:
+        """Count the events of some types after a sequence."""
+        if ALL_TYPES in types:
+            return max(0, await self.latest_sequence() - sequence)
+        names = _encode(sorted(types)).decode()
+        row = await self._database.read(lambda reader: reader.one(_COUNT_AFTER, after=sequence, types=names))
+        return int(row[0]) if row else 0
 
     async def acknowledged_sequence(self) -> int:
-        """Return the number up to which every consumer has all events, or has put them aside."""
+        """Return the sequence up to which the bus has all events."""
         row = await self._database.read_inline(lambda reader: reader.one(_ACKNOWLEDGED_SEQUENCE))
         return int(row[0]) if row else 0
 
     async def backlog(self) -> int:
-        """Count the events that wait."""
+        """Count the events that the bus has not acknowledged."""
         row = await self._database.read(lambda reader: reader.one(_BACKLOG))
         return int(row[0]) if row else 0
 
 
 def purge_expired(transaction: Transaction) -> int:
-    """Drop rows that every consumer has had for a week."""
+    """Delete acknowledged rows after their retention."""
     return transaction.execute(_PURGE_EXPIRED, before=transaction.now - RETENTION_MS)
 
 
@@ -130,6 +176,11 @@ def latest_sequence(reader: Reader) -> int:
     """Return the number of the newest event that a service told."""
     row = reader.one(_LATEST_SEQUENCE)
     return int(row[0]) if row else 0
+
+
+def _record_consumed(transaction: Transaction, consumed: Mapping[str, int]) -> None:
+    if consumed:
+        transaction.execute_many(_RECORD_CONSUMED, list(consumed.items()))
 
 
 def _pending(reader: Reader, source: str, limit: int) -> Sequence[EventEnvelope]:

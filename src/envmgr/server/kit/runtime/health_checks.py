@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from envmgr.server.kit.db.sql import Database, Transaction
+    from envmgr.server.kit.messaging.consumer_lag import ConsumerLag
     from envmgr.server.kit.runtime.service_module import ServiceModule
     from envmgr.server.kit.telemetry.metrics import Metrics
 
@@ -50,33 +51,41 @@ def migration_check(databases: Mapping[str, Database], expected_revisions: Mappi
 
 
 def event_backlog_check(
-    modules: Sequence[ServiceModule], worker_problems: Callable[[], Sequence[str]]
+    modules: Sequence[ServiceModule], lag: ConsumerLag, worker_problems: Callable[[], Sequence[str]]
 ) -> Check:
-    """Check that events are delivered and the backlog is limited."""
+    """Check that events are relayed, and that no consumer lags by too many."""
 
     async def look() -> str:
-        waiting = sum((await _backlogs(modules)).values())
-        found = [
-            *worker_problems(),
-            *([f"{waiting:g} events pending"] if waiting > MAX_BACKLOG_EVENTS else []),
-        ]
-        if found:
-            raise ServiceUnavailable("; ".join(found))
-        return f"{waiting:g} events pending"
+        pending = sum((await _backlogs(modules)).values())
+        problems = [*worker_problems(), *_excess("events pending", pending)]
+        lags = await lag.by_consumer()
+        for consumer, events in lags.items():
+            problems += _excess(f"events behind: {consumer}", events)
+        if problems:
+            raise ServiceUnavailable("; ".join(problems))
+        return f"{pending:g} events pending, consumers at most {max(lags.values(), default=0)} behind"
 
     return Check("events", look)
 
 
-def backlog_gauges(metrics: Metrics, modules: Sequence[ServiceModule]) -> Callable[[], Awaitable[None]]:
+def _excess(label: str, events: float) -> list[str]:
+    return [f"{events:g} {label}"] if events > MAX_BACKLOG_EVENTS else []
+
+
+def backlog_gauges(
+    metrics: Metrics, modules: Sequence[ServiceModule], lag: ConsumerLag
+) -> Callable[[], Awaitable[None]]:
     """Update the gauges of pending and dead-lettered events."""
 
     async def measure() -> None:
         metrics.set_gauge(
             "alm_outbox_backlog",
-            "Events not yet delivered to all consumers.",
+            "Events that the bus has not acknowledged.",
             "service",
             await _backlogs(modules),
         )
+        lags = {consumer: float(events) for consumer, events in (await lag.by_consumer()).items()}
+        metrics.set_gauge("alm_consumer_lag_events", "Events not yet consumed.", "consumer", lags)
         letters = {module.name: float(await module.dead_letters.count()) for module in modules}
         metrics.set_gauge("alm_dead_letters", "Events in the dead-letter queue.", "service", letters)
 

@@ -35,25 +35,25 @@ class Metrics:
         self._requests = RequestCollector()
         self._registry.register(self._requests)
         self._delivery_lag = Histogram(
-            "alm_event_lag_seconds",
-            "Delay from event creation to delivery to all consumers.",
-            ["service"],
+            "alm_event_delivery_lag_seconds",
+            "Seconds from the oldest event of a delivered batch to its consumption.",
+            ["consumer"],
             buckets=_LAG_BUCKETS_SECONDS,
             registry=self._registry,
         )
         self._jobs = Counter("alm_jobs", "Background job runs.", ["job", "outcome"], registry=self._registry)
         self._gauges: dict[str, Gauge] = {}
-        self._delivery_lag_by_service: dict[str, Histogram] = {}
+        self._delivery_lag_by_consumer: dict[str, Histogram] = {}
 
     def record_request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count a request; `route` is the path template, empty for unknown paths."""
         self._requests.record_request(method, route, status, seconds)
 
-    def record_delivery(self, service: str, seconds: float) -> None:
-        """Record the delivery of an event to all consumers."""
-        lag = self._delivery_lag_by_service.get(service)
+    def record_delivery(self, consumer: str, seconds: float) -> None:
+        """Record a delivery to a consumer, and its lag."""
+        lag = self._delivery_lag_by_consumer.get(consumer)
         if lag is None:
-            lag = self._delivery_lag_by_service[service] = self._delivery_lag.labels(service)
+            lag = self._delivery_lag_by_consumer[consumer] = self._delivery_lag.labels(consumer)
         lag.observe(seconds)
 
     def record_job(self, job: str, outcome: str) -> None:

@@ -58,7 +58,7 @@ class RequestCollector(Collector):
 
     def _by_duration(self) -> HistogramMetricFamily:
         shown = HistogramMetricFamily(
-            "alm_http_request_seconds",
+            "alm_http_request_duration_seconds",
             "HTTP request duration.",
             labels=["method", "route"],
         )

@@ -182,6 +182,14 @@ class TracedBus:
         """Subscribe a traced consumer."""
         self._bus.subscribe(replace(subscription, handle=self._handler(subscription)))
 
+    async def start(self) -> None:
+        """Begin deliveries."""
+        await self._bus.start()
+
+    async def stop(self) -> None:
+        """End deliveries after those in progress."""
+        await self._bus.stop()
+
     async def publish(self, events: Sequence[EventEnvelope]) -> None:
         """Publish events in order, in spans."""
         source = events[0].source

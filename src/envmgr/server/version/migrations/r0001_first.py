@@ -75,12 +75,6 @@ def _create_projections() -> None:
         sa.Column("deleted", sa.Boolean, nullable=False),
     )
     op.create_table(
-        "consumer_offset",
-        sa.Column("source", Text, primary_key=True),
-        sa.Column("sequence", Id, nullable=False),
-        **CLUSTERED,
-    )
-    op.create_table(
         "placement",
         sa.Column("app_id", Id, primary_key=True, autoincrement=False),
         sa.Column("environment", Text, primary_key=True),

@@ -6,8 +6,6 @@ import asyncio
 import time
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, select
-
 from envmgr.server.contracts.events.deployment import (
     AutoDeploySkipped,
     DeploymentCreated,
@@ -18,14 +16,11 @@ from envmgr.server.contracts.events.deployment import (
     EnvironmentUpdated,
 )
 from envmgr.server.contracts.problems import ProjectionBehind
-from envmgr.server.kit.db.constructs import bind_columns, upsert
-from envmgr.server.kit.db.sql import Statement
+from envmgr.server.kit.messaging import consumer_offsets
 from envmgr.server.kit.messaging.dead_letters import has_dead_letters
-from envmgr.server.version.store.tables import consumer_offset
 
 if TYPE_CHECKING:
-    from envmgr.server.kit.common.events import EventEnvelope
-    from envmgr.server.kit.db.sql import Database, Reader, Transaction
+    from envmgr.server.kit.db.sql import Database, Reader
 
 CONSUMER, SOURCE = "version-placements", "deployment"
 """The consumer of what deployments tell, and who tells it."""
@@ -39,24 +34,6 @@ WAIT_TIMEOUT_SECONDS = 2.0
 """Seconds that an answer may wait for events."""
 FIRST_POLL_SECONDS, POLL_INTERVAL_SECONDS = 0.005, 0.02
 """Seconds before looks at whether they came."""
-
-_FIND_OFFSET = Statement(
-    select(consumer_offset.c.sequence).where(consumer_offset.c.source == bindparam("source"))
-)
-_RECORD_OFFSET = Statement(
-    upsert(
-        consumer_offset,
-        bind_columns("source", "sequence"),
-        key=["source"],
-        update=lambda new: {"sequence": new.sequence},
-        where=lambda new: consumer_offset.c.sequence < new.sequence,
-    )
-)
-
-
-def record_offset(transaction: Transaction, event: EventEnvelope) -> None:
-    """Write down that everything up to an event was taken in, or buried."""
-    transaction.execute(_RECORD_OFFSET, source=event.service, sequence=event.sequence)
 
 
 async def wait_until_consumed(
@@ -78,5 +55,4 @@ def _offset(reader: Reader) -> int:
             "see `envmgr-alm dead-letters list`",
             retry_after=60,
         )
-    row = reader.one(_FIND_OFFSET, source=SOURCE)
-    return int(row[0]) if row else 0
+    return consumer_offsets.get(reader, CONSUMER, SOURCE)

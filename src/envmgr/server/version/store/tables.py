@@ -69,13 +69,6 @@ app_projection = Table(
 )
 """What events told of apps: new names, and which are gone for good."""
 
-consumer_offset = Table(
-    "consumer_offset",
-    metadata,
-    Column("source", Text, primary_key=True),
-    Column("sequence", Id, nullable=False),
-    **CLUSTERED,
-)
 """How far the events of another service are taken in."""
 
 placement = Table(

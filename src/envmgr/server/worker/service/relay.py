@@ -1,30 +1,28 @@
-"""The relay: carries events from one service's outbox to the bus, in order, until every consumer has them."""
+"""The relay: publishes the events of one service's outbox to the bus, in order, until the bus has them."""
 
 from __future__ import annotations
 
 import asyncio
-import random
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from envmgr.server.kit.common.clock import now_ms, parse_rfc3339
+from envmgr.server.kit.common.backoff import Backoff
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping
 
-    from envmgr.server.kit.common.events import EventEnvelope
     from envmgr.server.kit.messaging.bus import Bus
+    from envmgr.server.kit.messaging.consumer_lag import ConsumerLag
     from envmgr.server.kit.messaging.outbox import Outbox
     from envmgr.server.kit.telemetry.logs import Log
-    from envmgr.server.kit.telemetry.metrics import Metrics
 
 BATCH_SIZE = 500
 BATCH_WINDOW_SECONDS = 0.02
 """Seconds that events are waited for after the first one, so that consumers get them in batches."""
 POLL_INTERVAL_SECONDS = 1.0
 """Seconds after which the outbox is looked at although nobody called: another process may have written."""
-INITIAL_BACKOFF_SECONDS, MAX_BACKOFF_SECONDS = 0.1, 15.0
-"""Seconds before a failed delivery is tried again; each time twice as long as before."""
+BACKOFF = Backoff(initial_seconds=0.1, max_seconds=15.0)
+"""Between failed deliveries."""
 
 
 class Relay:
@@ -34,16 +32,17 @@ class Relay:
         self,
         outbox: Outbox,
         bus: Bus,
+        lag: ConsumerLag,
         log: Log,
-        metrics: Metrics,
         *,
         batch_window: float = BATCH_WINDOW_SECONDS,
     ) -> None:
         self.service = outbox.service
         self._outbox = outbox
         self._bus = bus
+        self._lag = lag
+        self._consumed: Mapping[str, int] = {}
         self._log = log
-        self._metrics = metrics
         self._batch_window = batch_window
         self._wakeup = asyncio.Event()
         self._loop = asyncio.get_running_loop()
@@ -87,33 +86,37 @@ class Relay:
                 pass
         except Exception as error:  # noqa: BLE001 - whatever it is: the events stay in the outbox, and the relay comes again
             self._failures += 1
-            wait = min(INITIAL_BACKOFF_SECONDS * 2 ** (self._failures - 1), MAX_BACKOFF_SECONDS)
+            delay = BACKOFF.delay(self._failures)
             self._log.warning(
-                "events wait",
+                "outbox_relay_failed",
                 service=self.service,
-                tries=self._failures,
-                again_in=wait,
-                reason=_reason(error),
+                attempt=self._failures,
+                retry_in_s=round(delay, 2),
+                error=_reason(error),
             )
-            await asyncio.sleep(wait * random.uniform(0.8, 1.2))  # noqa: S311 - no secret, only not all at once
+            await asyncio.sleep(delay)
             self._wakeup.set()
         else:
             self._failures = 0
 
     async def _relay_batch(self) -> bool:
-        """Carry one batch; say whether there may be more."""
+        """Publish one batch; return whether there may be more."""
         events = await self._outbox.pending(BATCH_SIZE)
         if not events:
+            await self._record_consumed()
             return False
         await self._bus.publish(events)
-        await self._outbox.acknowledge(events[-1].sequence)
-        self._measure(events)
+        consumed = await self._lag.offsets(self.service)
+        await self._outbox.acknowledge(events[-1].sequence, consumed)
+        self._consumed = consumed
         return len(events) == BATCH_SIZE
 
-    def _measure(self, events: Sequence[EventEnvelope]) -> None:
-        now = now_ms()
-        for event in events:
-            self._metrics.record_delivery(self.service, max(0, now - parse_rfc3339(event.time)) / 1000)
+    async def _record_consumed(self) -> None:
+        """Record the consumers' offsets where a bus delivered after its acknowledgement."""
+        consumed = await self._lag.offsets(self.service)
+        if consumed != self._consumed:
+            await self._outbox.record_consumed(consumed)
+            self._consumed = consumed
 
 
 def _reason(error: BaseException) -> str:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from typing import TYPE_CHECKING
 
+from envmgr.server.kit.common.backoff import Backoff
 from envmgr.server.kit.common.clock import now_ms, rfc3339
 from envmgr.server.kit.common.events import EventEnvelope, source_of
 from envmgr.server.worker import store
@@ -64,7 +64,7 @@ class JobScheduler:
             try:
                 next_at, tries = await self._run(job, tries)
             except Exception as error:  # noqa: BLE001 - the worker's own database may be away for a while, too
-                self._log.warning("a job's plan was not kept", job=job.name, reason=str(error))
+                self._log.warning("job_schedule_save_failed", job=job.name, error=str(error))
                 next_at = now_ms() + round(job.every * 1000)
 
     async def _load_schedule(self, job: ScheduledJob) -> tuple[int, int]:
@@ -82,15 +82,15 @@ class JobScheduler:
         except Exception as error:  # noqa: BLE001 - a job that fails stops neither the others nor itself
             attempts, said = attempts + 1, f"{type(error).__name__}: {error}"
             self._metrics.record_job(job.name, "failed")
-            self._log.warning("a job failed", job=job.name, tries=attempts, reason=said)
+            self._log.warning("job_failed", job=job.name, attempt=attempts, error=said)
             if attempts < MAX_ATTEMPTS:
-                wait = min(job.every, self._initial_backoff * 2 ** (attempts - 1) * random.uniform(0.8, 1.2))  # noqa: S311 - no secret
+                wait = Backoff(self._initial_backoff, job.every).delay(attempts)
             else:
                 await self._subscription.dead_letter(_dead_letter_event(job.name), error, attempts)
                 attempts = 0
         else:
             attempts = 0
-            self._metrics.record_job(job.name, "done")
+            self._metrics.record_job(job.name, "success")
         next_at = now_ms() + round(wait * 1000)
         await self._database.write(
             lambda transaction: store.set_schedule(transaction, job.name, next_at, attempts, said)

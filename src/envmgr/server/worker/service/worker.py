@@ -15,12 +15,14 @@ if TYPE_CHECKING:
 
     from envmgr.server.kit.db.sql import Database
     from envmgr.server.kit.messaging.bus import Bus
+    from envmgr.server.kit.messaging.consumer_lag import ConsumerLag
     from envmgr.server.kit.messaging.outbox import Outbox
     from envmgr.server.kit.runtime.service_module import ScheduledJob
     from envmgr.server.kit.telemetry.logs import Log
     from envmgr.server.kit.telemetry.metrics import Metrics
 
 NAME = "worker"
+_DRAIN_POLL_SECONDS = 0.005
 
 
 class Worker:
@@ -39,9 +41,10 @@ class Worker:
         """Take jobs on; called once, before `start`."""
         self._scheduler = JobScheduler(self._database, jobs, self.dead_letters, self._log, self._metrics)
 
-    def start(self, outboxes: Sequence[Outbox]) -> Mapping[str, Callable[[], None]]:
-        """Begin; return, by service, what is to be called when its outbox has something new."""
-        self._relays = [Relay(outbox, self._bus, self._log, self._metrics) for outbox in outboxes]
+    def start(self, outboxes: Sequence[Outbox], lag: ConsumerLag) -> Mapping[str, Callable[[], None]]:
+        """Start relays and jobs; return, by service, what to call when its outbox has new events."""
+        self._lag = lag
+        self._relays = [Relay(outbox, self._bus, lag, self._log) for outbox in outboxes]
         self._tasks = [
             asyncio.create_task(relay.run(), name=f"relay {relay.service}") for relay in self._relays
         ]
@@ -51,14 +54,15 @@ class Worker:
         return {relay.service: relay.wake for relay in self._relays}
 
     async def drain(self, seconds: float) -> None:
-        """Carry what waits, as far as that is done in time; the rest is carried at the next start."""
+        """Relay pending events until every consumer's offset has reached them or the timeout expires."""
         try:
             async with asyncio.timeout(seconds):
-                # What one consumer does may tell something in another outbox: until nobody says anything new.
-                while await self._has_backlog():
+                # A consumer may emit events itself, into another outbox.
+                while await self._has_pending():
                     await asyncio.gather(*(relay.drain() for relay in self._relays))
+                    await asyncio.sleep(_DRAIN_POLL_SECONDS)
         except TimeoutError:
-            self._log.warning("stopping with events on their way: they are carried at the next start")
+            self._log.warning("shutdown_with_pending_events", lag=await self._lag.by_consumer())
 
     async def stop(self) -> None:
         """End the relays and jobs."""
@@ -78,5 +82,7 @@ class Worker:
         ]
         return dead + failing
 
-    async def _has_backlog(self) -> bool:
-        return any([await relay.backlog() for relay in self._relays])
+    async def _has_pending(self) -> bool:
+        if any([await relay.backlog() for relay in self._relays]):
+            return True
+        return any((await self._lag.by_consumer()).values())

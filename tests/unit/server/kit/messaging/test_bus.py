@@ -7,6 +7,7 @@ import pytest
 from envmgr.server.kit.common.events import EventEnvelope
 from envmgr.server.kit.common.problems import ServiceUnavailable
 from envmgr.server.kit.messaging.bus import InProcessBus, Subscription
+from support.buses import FAST_DELIVERY
 from support.hearing import Listener
 
 
@@ -24,7 +25,7 @@ def event(number, type_="Tested"):
 
 
 def published(events, *subscriptions):
-    bus = InProcessBus(initial_backoff=0.001)
+    bus = InProcessBus(FAST_DELIVERY)
     for subscription in subscriptions:
         bus.subscribe(subscription)
     asyncio.run(bus.publish(events))

@@ -21,9 +21,9 @@ def test_requests_are_counted_by_method_route_and_status():
     found = samples(metrics)
     assert found["alm_http_requests_total", "GET", "/apps/{app}", "200"] == 2
     assert found["alm_http_requests_total", "GET", "/apps/{app}", "404"] == 1
-    assert found["alm_http_request_seconds_count", "GET", "/apps/{app}"] == 3
-    assert found["alm_http_request_seconds_bucket", "0.005", "GET", "/apps/{app}"] == 3
-    assert found["alm_http_request_seconds_bucket", "0.0025", "GET", "/apps/{app}"] == 0
+    assert found["alm_http_request_duration_seconds_count", "GET", "/apps/{app}"] == 3
+    assert found["alm_http_request_duration_seconds_bucket", "0.005", "GET", "/apps/{app}"] == 3
+    assert found["alm_http_request_duration_seconds_bucket", "0.0025", "GET", "/apps/{app}"] == 0
 
 
 def test_what_strangers_send_makes_no_new_series():

@@ -35,7 +35,7 @@ def library(answers):
         "alm_http_requests", "HTTP requests.", ["method", "route", "status"], registry=registry
     )
     seconds = Histogram(
-        "alm_http_request_seconds",
+        "alm_http_request_duration_seconds",
         "HTTP request duration.",
         ["method", "route"],
         buckets=BOUNDS,

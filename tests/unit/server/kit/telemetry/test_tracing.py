@@ -14,6 +14,7 @@ from envmgr.server.kit.messaging.bus import InProcessBus, Subscription
 from envmgr.server.kit.telemetry import tracing as tracing_module
 from envmgr.server.kit.telemetry.request_info import RequestInfo
 from envmgr.server.kit.telemetry.tracing import MAX_SPANS_PER_BATCH, LoggingExporter, Tracing
+from support.buses import FAST_DELIVERY
 from support.hearing import Diary, Listener
 
 ORIGIN = "00f067aa0ba902b7"
@@ -51,7 +52,7 @@ def told():
 
 def published(events, *listeners):
     with told() as (tracing, spans):
-        bus = tracing.bus(InProcessBus(initial_backoff=0.001))
+        bus = tracing.bus(InProcessBus(FAST_DELIVERY))
         for number, listener in enumerate(listeners):
             bus.subscribe(Subscription(f"c{number}", frozenset("*"), listener.handle, listener.bury))
         asyncio.run(bus.publish(events))

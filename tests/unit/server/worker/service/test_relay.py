@@ -6,26 +6,31 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 
 from envmgr.server.app import module as app_module
+from envmgr.server.kit.common.backoff import Backoff
 from envmgr.server.kit.common.problems import ServiceUnavailable
-from envmgr.server.kit.messaging.bus import InProcessBus, Subscription
+from envmgr.server.kit.messaging.bus import Delivery, InProcessBus, Subscription
+from envmgr.server.kit.messaging.consumer_lag import ConsumerLag
 from envmgr.server.kit.messaging.dead_letters import DeadLetters
 from envmgr.server.kit.messaging.inbox import mark_processed
 from envmgr.server.kit.messaging.outbox import Outbox
 from envmgr.server.kit.runtime.service_module import ScheduledJob
+from envmgr.server.kit.telemetry.delivery_observer import LoggingDeliveryObserver
 from envmgr.server.kit.telemetry.metrics import Metrics
 from envmgr.server.worker import module as worker_module
 from envmgr.server.worker.service import relay as relay_file
 from envmgr.server.worker.service.relay import Relay
+from support.buses import FAST_DELIVERY
 from support.hearing import Diary, Listener, happening, tells, until
 from support.services import opened
 
 pytestmark = pytest.mark.timeout(60)
+NO_CONSUMERS = ConsumerLag([], [])
 
 
 @asynccontextmanager
 async def carried(database, bus, *, wakes=True, **named):
     """Carry the events of a database as long as this lasts."""
-    relay = Relay(Outbox(database, "app"), bus, Diary(), Metrics(), batch_window=0.005, **named)
+    relay = Relay(Outbox(database, "app"), bus, NO_CONSUMERS, Diary(), batch_window=0.005, **named)
     task = asyncio.create_task(relay.run())
     if wakes:
         database.on_events(relay.wake)
@@ -39,7 +44,7 @@ async def carried(database, bus, *, wakes=True, **named):
 
 
 def bus_with(*listeners):
-    bus = InProcessBus(initial_backoff=0.001)
+    bus = InProcessBus(FAST_DELIVERY)
     for number, listener in enumerate(listeners):
         bus.subscribe(Subscription(f"listener-{number}", frozenset({"*"}), listener.handle, listener.bury))
     return bus
@@ -117,7 +122,7 @@ def test_more_than_one_batch_is_carried_without_another_call(tmp_path, monkeypat
 
 
 def test_a_consumer_that_is_away_is_tried_again_and_misses_nothing(tmp_path, monkeypatch):
-    monkeypatch.setattr(relay_file, "INITIAL_BACKOFF_SECONDS", 0.01)
+    monkeypatch.setattr(relay_file, "BACKOFF", Backoff(0.01, 15.0))
     away = [True]
 
     def fails(_events):
@@ -192,7 +197,7 @@ async def cut_short(database, bus, dies_at):
         """The end."""
 
     class Outlet(Outbox):
-        async def acknowledge(self, _up_to):
+        async def acknowledge(self, _up_to, _consumed):
             raise Dies
 
     class Broken:
@@ -200,7 +205,7 @@ async def cut_short(database, bus, dies_at):
             raise Dies
 
     chosen = Broken() if dies_at == "publish" else bus
-    relay = Relay(Outlet(database, "app"), chosen, Diary(), Metrics())
+    relay = Relay(Outlet(database, "app"), chosen, NO_CONSUMERS, Diary())
     with pytest.raises(Dies):
         await relay._relay_batch()
 
@@ -208,11 +213,14 @@ async def cut_short(database, bus, dies_at):
 def test_the_time_from_event_to_consumer_is_measured(tmp_path):
     async def work():
         metrics = Metrics()
+        bus = InProcessBus(Delivery(LoggingDeliveryObserver(Diary(), metrics)))
+        listener = Listener()
+        bus.subscribe(Subscription("listener", frozenset({"*"}), listener.handle, listener.bury))
         async with opened(tmp_path, app_module) as database:
             await database.write(tells(1, 2))
-            relay = Relay(Outbox(database, "app"), bus_with(Listener()), Diary(), metrics)
+            relay = Relay(Outbox(database, "app"), bus, NO_CONSUMERS, Diary())
             assert await relay._relay_batch() is False
-            assert b'alm_event_lag_seconds_count{service="app"} 2.0' in metrics.render()
+            assert b'alm_event_delivery_lag_seconds_count{consumer="listener"} 1.0' in metrics.render()
 
     run(work)
 
@@ -231,7 +239,7 @@ def test_the_worker_drains_what_consumers_tell_in_turn(tmp_path):
             bus.subscribe(letters.subscription("heard", ["Tested"], only_from("alm/worker", heard.handle)))
             worker = worker_module.make(other, bus, Diary(), Metrics())
             worker.set_jobs([ScheduledJob("sleep", 60, work)])
-            worker.start([Outbox(one, "app"), Outbox(other, "worker")])
+            worker.start([Outbox(one, "app"), Outbox(other, "worker")], NO_CONSUMERS)
             await one.write(tells(1, 2, 3))
             await worker.drain(10)
             assert heard.heard == [3]
@@ -260,11 +268,11 @@ def test_a_drain_that_takes_too_long_is_given_up(tmp_path):
             diary = Diary()
             worker = worker_module.make(other, bus_with(Listener(fails)), diary, Metrics())
             worker.set_jobs([])
-            worker.start([Outbox(one, "app")])
+            worker.start([Outbox(one, "app")], NO_CONSUMERS)
             await one.write(tells(1))
             await worker.drain(0.3)
             await worker.stop()
-            assert any("next start" in line for line in diary.events())
+            assert "shutdown_with_pending_events" in diary.events()
             assert await Outbox(one, "app").backlog() == 1
 
     run(work)

@@ -1,0 +1,54 @@
+"""How far consumers are behind the outboxes, by their own offsets, whatever the bus has acknowledged."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from envmgr.server.kit.messaging.bus import Subscription
+    from envmgr.server.kit.messaging.dead_letters import DeadLetters
+    from envmgr.server.kit.messaging.outbox import Outbox
+
+
+class ConsumerLag:
+    """The events in outboxes that consumers have yet to consume."""
+
+    def __init__(self, outboxes: Sequence[Outbox], services: Sequence[DeadLetters]) -> None:
+        self._outboxes = outboxes
+        self._services = services
+        self._checked: dict[tuple[str, str], int] = {}
+        """Up to which sequence an outbox has nothing more for a consumer, who skips other types of events."""
+
+    async def by_consumer(self) -> dict[str, int]:
+        """Return by consumer how many events it has yet to consume."""
+        return {
+            subscription.consumer: await self._lag(subscription, await service.offsets(subscription.consumer))
+            for service in self._services
+            for subscription in service.subscriptions
+        }
+
+    async def offsets(self, service: str) -> dict[str, int]:
+        """Return the offset of every consumer in the events of a service."""
+        return {
+            subscription.consumer: offsets[service]
+            for consumers in self._services
+            for subscription in consumers.subscriptions
+            if service in (offsets := await consumers.offsets(subscription.consumer))
+        }
+
+    async def _lag(self, subscription: Subscription, offsets: Mapping[str, int]) -> int:
+        counts = [await self._pending(subscription, outbox, offsets) for outbox in self._outboxes]
+        return sum(counts)
+
+    async def _pending(self, subscription: Subscription, outbox: Outbox, offsets: Mapping[str, int]) -> int:
+        key = subscription.consumer, outbox.service
+        after = max(offsets.get(outbox.service, 0), self._checked.get(key, 0))
+        latest = await outbox.latest_sequence()
+        if latest <= after:
+            return 0
+        pending = await outbox.count_after(after, subscription.types)
+        if not pending:
+            self._checked[key] = latest
+        return pending

@@ -1,0 +1,38 @@
+"""Logs and metrics of event deliveries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from envmgr.server.kit.common.clock import now_ms, parse_rfc3339
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from envmgr.server.kit.common.events import EventEnvelope
+    from envmgr.server.kit.telemetry.logs import Log
+    from envmgr.server.kit.telemetry.metrics import Metrics
+
+
+@dataclass(frozen=True, slots=True)
+class LoggingDeliveryObserver:
+    """Logs retries and measures delivery lag (implements `bus.DeliveryObserver`)."""
+
+    log: Log
+    metrics: Metrics
+
+    def on_retry(self, consumer: str, attempt: int, delay: float, error: Exception) -> None:
+        """Log a retry."""
+        self.log.warning(
+            "event_delivery_retry",
+            consumer=consumer,
+            attempt=attempt,
+            retry_in_s=round(delay, 2),
+            error=f"{type(error).__name__}: {error}",
+        )
+
+    def on_delivered(self, consumer: str, events: Sequence[EventEnvelope]) -> None:
+        """Measure the lag of a batch's oldest event, which is the batch's worst."""
+        lag_ms = max(0, now_ms() - parse_rfc3339(events[0].time))
+        self.metrics.record_delivery(consumer, lag_ms / 1000)

@@ -1,0 +1,277 @@
+"""What every bus promises (`kit.messaging.bus`); an implementation joins by a row in BUSES."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from envmgr.server.app import module
+from envmgr.server.kit.common.events import EventEnvelope, source_of
+from envmgr.server.kit.common.problems import ServiceUnavailable
+from envmgr.server.kit.messaging import consumer_offsets
+from envmgr.server.kit.messaging.bus import MAX_ATTEMPTS, InProcessBus, Subscription
+from envmgr.server.kit.messaging.consumer_lag import ConsumerLag
+from envmgr.server.kit.messaging.dead_letters import DeadLetters
+from envmgr.server.kit.messaging.outbox import Outbox
+from envmgr.server.worker.service.relay import Relay
+from support.buses import FAST_DELIVERY, QueuedBus
+from support.hearing import Diary, Listener, tells, until
+from support.services import opened
+
+BUSES = {"in-process": lambda: InProcessBus(FAST_DELIVERY), "queued": QueuedBus}
+pytestmark = pytest.mark.timeout(60)
+
+
+@pytest.fixture(params=BUSES)
+def make_bus(request):
+    return BUSES[request.param]
+
+
+def event(sequence, service="app", type_="Tested"):
+    return EventEnvelope(
+        id=f"{service}-{sequence}",
+        source=source_of(service),
+        type=type_,
+        subject="x",
+        time="2026-01-01T00:00:00.000Z",
+        sequence=sequence,
+        actor="user:ada",
+        data={"number": sequence},
+    )
+
+
+def subscription(listener, *types, name="listener"):
+    return Subscription(name, frozenset(types or {"*"}), listener.handle, listener.bury)
+
+
+def run(make_bus, scenario, *listeners):
+    async def whole():
+        bus = make_bus()
+        for number, listener in enumerate(listeners):
+            bus.subscribe(subscription(listener, name=f"listener-{number}"))
+        await bus.start()
+        async with asyncio.timeout(20):
+            await scenario(bus)
+        await bus.stop()
+
+    asyncio.run(whole())
+
+
+def test_events_of_a_source_arrive_in_order_at_every_consumer(make_bus):
+    first, second = Listener(), Listener()
+
+    async def publish(bus, service):
+        for start in range(1, 101, 5):
+            await bus.publish([event(number, service) for number in range(start, start + 5)])
+
+    order = {"app": [], "version": []}
+
+    async def record(events):
+        for each in events:
+            order[each.service].append(each.sequence)
+
+    async def scenario(bus):
+        await asyncio.gather(publish(bus, "app"), publish(bus, "version"))
+        await until(lambda: len(first.heard) == len(second.heard) == sum(map(len, order.values())) == 200)
+
+    third = Listener()
+    third.handle = record
+    run(make_bus, scenario, first, second, third)
+    assert order == {"app": list(range(1, 101)), "version": list(range(1, 101))}
+
+
+def test_a_failed_delivery_is_repeated_without_a_dead_letter(make_bus):
+    failures = []
+
+    def fail_at_first(events):
+        if len(failures) < 3:
+            failures.append(len(events))
+            raise ValueError("not now")
+
+    listener = Listener(fail_at_first)
+
+    async def scenario(bus):
+        await bus.publish([event(1), event(2)])
+        await until(lambda: listener.heard == [1, 2])
+
+    run(make_bus, scenario, listener)
+    assert listener.buried == []
+
+
+def test_an_event_that_always_fails_becomes_a_dead_letter_and_the_next_one_follows(make_bus):
+    attempts = []
+
+    def fail(events):
+        if any(each.sequence == 2 for each in events):
+            attempts.append(len(events))
+            raise ValueError("poison")
+
+    failing, other = Listener(fail), Listener()
+
+    async def scenario(bus):
+        await bus.publish([event(1), event(2), event(3)])
+        await until(lambda: failing.heard == [1, 3] and other.heard == [1, 2, 3])
+
+    run(make_bus, scenario, failing, other)
+    assert failing.buried == [(2, "poison", MAX_ATTEMPTS)]
+    assert attempts == [3, *[1] * MAX_ATTEMPTS]
+
+
+def test_a_consumer_whose_database_is_away_gets_the_event_later_and_no_dead_letter(make_bus):
+    is_away = [True]
+
+    def fail(_events):
+        if is_away[0]:
+            raise ServiceUnavailable("away")
+
+    listener = Listener(fail)
+
+    async def scenario(bus):
+        publisher = asyncio.create_task(publish_until_accepted(bus, [event(1)]))
+        await asyncio.sleep(0.05)
+        assert (listener.heard, listener.buried) == ([], [])
+        is_away[0] = False
+        await until(lambda: listener.heard == [1])
+        await publisher
+
+    run(make_bus, scenario, listener)
+    assert listener.buried == []
+
+
+async def publish_until_accepted(bus, events):
+    """Publish as the relay does."""
+    while True:
+        try:
+            return await bus.publish(events)
+        except (ServiceUnavailable, ExceptionGroup):
+            await asyncio.sleep(0.01)
+
+
+def test_what_publish_returned_for_is_delivered_although_the_bus_stops_with_a_slow_consumer(make_bus):
+    slow = Listener()
+    handle = slow.handle
+
+    async def slowly(events):
+        await asyncio.sleep(0.05)
+        await handle(events)
+
+    slow.handle = slowly
+    accepted = []
+
+    async def publish_all(bus):
+        for number in range(1, 30):
+            try:
+                await bus.publish([event(number)])
+            except ServiceUnavailable:
+                return
+            accepted.append(number)
+
+    async def scenario(bus):
+        publisher = asyncio.create_task(publish_all(bus))
+        await asyncio.sleep(0.12)
+        await bus.stop()
+        await publisher
+        await bus.start()
+        await until(lambda: set(accepted) <= set(slow.heard))
+
+    run(make_bus, scenario, slow)
+    assert slow.heard == sorted(slow.heard)
+    assert accepted
+
+
+def test_a_stopped_bus_refuses_events_until_it_is_started_again(make_bus):
+    listener = Listener()
+
+    async def scenario(bus):
+        await bus.stop()
+        with pytest.raises(ServiceUnavailable, match="stopped"):
+            await bus.publish([event(1)])
+        await bus.start()
+        await bus.publish([event(1)])
+        await until(lambda: listener.heard == [1])
+
+    run(make_bus, scenario, listener)
+
+
+async def until_caught_up(lag):
+    async with asyncio.timeout(20):
+        while any((await lag.by_consumer()).values()):  # noqa: ASYNC110 - an offset in a database sets no event
+            await asyncio.sleep(0.005)
+
+
+def test_offsets_follow_consumers_and_reach_the_outbox(tmp_path, make_bus):
+    """Acknowledged is not consumed: lag and the outbox's record come from the consumer's own offset."""
+
+    async def whole():
+        async with opened(tmp_path, module) as database:
+            dead_letters, outbox = DeadLetters(database, "app"), Outbox(database, "app")
+
+            async def handle(events):
+                if events[0].sequence == 3:
+                    raise ValueError("poison")
+                await database.write(lambda unit: consumer_offsets.record(unit, "reader", events))
+
+            bus = make_bus()
+            bus.subscribe(dead_letters.subscription("reader", ["Tested"], handle))
+            lag = ConsumerLag([outbox], [dead_letters])
+            await bus.start()
+            relay = Relay(outbox, bus, lag, Diary())
+            await database.write(tells(1, 2))
+            assert await lag.by_consumer() == {"reader": 2}
+            await relay._relay_batch()
+            await until_caught_up(lag)
+            await relay._relay_batch()
+            assert await outbox.consumed_sequence("reader") == 2
+            await database.write(tells(3))
+            await relay._relay_batch()
+            await until_caught_up(lag)
+            assert await dead_letters.count() == 1
+            await bus.stop()
+
+    asyncio.run(whole())
+
+
+def test_while_the_broker_lags_events_are_acknowledged_and_not_consumed(tmp_path):
+    async def whole():
+        async with opened(tmp_path, module) as database:
+            dead_letters, outbox = DeadLetters(database, "app"), Outbox(database, "app")
+
+            async def handle(events):
+                await database.write(lambda unit: consumer_offsets.record(unit, "reader", events))
+
+            bus = QueuedBus()
+            bus.is_paused = True
+            bus.subscribe(dead_letters.subscription("reader", ["*"], handle))
+            lag = ConsumerLag([outbox], [dead_letters])
+            await bus.start()
+            relay = Relay(outbox, bus, lag, Diary())
+            await database.write(tells(1, 2))
+            await relay._relay_batch()
+            assert (await outbox.backlog(), await outbox.acknowledged_sequence()) == (0, 2)
+            assert await outbox.consumed_sequence("reader") == 0
+            assert await lag.by_consumer() == {"reader": 2}
+            bus.is_paused = False
+            await until_caught_up(lag)
+            await relay._relay_batch()
+            assert await outbox.consumed_sequence("reader") == 2
+            await bus.stop()
+
+    asyncio.run(whole())
+
+
+def test_events_of_other_types_are_no_lag(tmp_path):
+    async def whole():
+        async with opened(tmp_path, module) as database:
+            dead_letters, outbox = DeadLetters(database, "app"), Outbox(database, "app")
+
+            async def handle(_events):
+                raise AssertionError
+
+            dead_letters.subscription("reader", ["Other"], handle)
+            lag = ConsumerLag([outbox], [dead_letters])
+            for _ in range(2):
+                await database.write(tells(1, 2))
+                assert await lag.by_consumer() == {"reader": 0}
+
+    asyncio.run(whole())
