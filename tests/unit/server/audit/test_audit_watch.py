@@ -73,7 +73,7 @@ def test_what_was_put_aside_is_no_cut_before_and_after_it_is_taken(tmp_path):
         (log,) = module.subscriptions
         await log.dead_letter(event(2), ValueError("a bug"), 5)
         await log.handle([event(1), event(3), event(4)])
-        assert await watch.status() == "3 entries, 0 signed; lacks 1 of app"
+        assert await watch.status() == "3 entries, 0 signed; missing 1 from app"
         await module.dead_letters.retry(1)
         assert await watch.status() == "4 entries, 0 signed"
 
