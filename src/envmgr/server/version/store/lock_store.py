@@ -66,7 +66,10 @@ def tools(reader: Reader, lock_digest: str) -> tuple[LockedTool, ...]:
 
 def add(transaction: Transaction, lock_digest: str, text: str, pinned: Sequence[LockedTool]) -> None:
     """Write a lock, unless it is here."""
-    if not transaction.execute(_ADD, lock_digest=lock_digest, lock=text):
+    # Most locks are stored already, and a look at the key is cheaper than sending the text again.
+    if has_lock(transaction, lock_digest) or not transaction.execute(
+        _ADD, lock_digest=lock_digest, lock=text
+    ):
         return
     rows = [
         (
