@@ -35,11 +35,11 @@ def test_a_cut_audit_is_told_at_start_in_readiness_and_in_metrics_and_stops_no_w
             assert wire.ask("POST", "/apps", {"name": f"app-{n}"}).status == 201
         assert "\nalm_audit_truncated 0.0" in wire.ask("GET", "/metrics").body.decode()
     assert daemon.stop() == 0
-    assert "the audit was cut" not in daemon.said
+    assert "audit_log_truncated" not in daemon.said
     cut(daemon.data / "audit.db", 2)
     daemon.launch()
     daemon.await_alive()
-    told = [json.loads(line) for line in daemon.said.splitlines() if "the audit was cut" in line]
+    told = [json.loads(line) for line in daemon.said.splitlines() if "audit_log_truncated" in line]
     assert told[0]["level"] == "error"
     with daemon.wire(daemon.login()["access_token"]) as wire:
         assert wire.ask("POST", "/apps", {"name": "later"}).status == 201

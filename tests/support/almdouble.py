@@ -69,7 +69,7 @@ class AlmDouble:
         match = re.fullmatch("/apps/([^/]+)/versions/([^/]+)", path)
         if match and asked.method == "PUT":
             return self._put(unquote(match[1]), unquote(match[2]), asked.document)
-        return problem(404, "not-found", f"there is nothing at {path}")
+        return problem(404, "not-found", f"not found: {path}")
 
     def _register(self, name: str) -> Said:
         if name in self.apps:

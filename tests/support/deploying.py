@@ -52,7 +52,7 @@ class KnownVersions:
         self.asked.append((call, version_id))
         found = self.known.get(version_id)
         if found is None:
-            raise NotFound(f"there is no version {version_id}")
+            raise NotFound(f"version {version_id} not found")
         require_app_access(call, found.app)
         return found
 

@@ -31,7 +31,7 @@ def app(wire: Wire) -> dict:
 
 
 def version(wire: Wire, of: dict, tag: str = "1.0.0", text: str = "") -> dict:
-    """Register a version of an app."""
+    """Create a version of an app."""
     return made(wire.ask("PUT", f"/apps/{of['id']}/versions/{tag}", {"toolchain": {"lock": text or lock()}}))
 
 

@@ -60,7 +60,7 @@ class Standing:
 
     async def get_environment(self, context, name):
         if name not in {"dev", "prod"}:
-            raise NotFound(f"there is no environment {name!r}")
+            raise NotFound(f"environment {name!r} not found")
         return name
 
     async def latest_sequence(self, context):

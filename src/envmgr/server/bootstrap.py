@@ -1,4 +1,4 @@
-"""Puts a server together out of settings: the only file that names concrete classes."""
+"""Composition root: builds the embedded server from settings; the only module that names concrete classes."""
 
 from __future__ import annotations
 
@@ -81,15 +81,15 @@ DRAIN_SECONDS, STOP_SECONDS = 2.0, 1.5
 
 
 def validate_settings(settings: Settings) -> None:
-    """Raise SettingsError for what a start would fail at later, when some of it is done."""
+    """Raise SettingsError for settings that would fail later during start-up."""
     if not settings.admin_password:
         return
     try:
         require_good_password(ADMIN, settings.admin_password, "")
     except InvalidFields as error:
         raise SettingsError(
-            f"ALM_ADMIN_PASSWORD cannot be the password of {ADMIN}: {error.errors[0][1]}",
-            "choose another, or unset it: then one is made up, and shown",
+            f"invalid ALM_ADMIN_PASSWORD: {error.errors[0][1]}",
+            "set another, or unset it to generate one",
         ) from error
 
 
@@ -99,14 +99,14 @@ def data_directory(path: str) -> DataDirectory:
 
 
 def migrate(data: DataDirectory) -> None:
-    """Bring every database to the form that this server expects."""
+    """Migrate every database to the current revision."""
     for service in SERVICES:
         upgrade(SqliteFile(data.database(service.NAME)), service.MIGRATIONS, service.HEAD)
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Every service, each with the others it needs; nothing runs yet."""
+    """All services, connected; nothing is running yet."""
 
     databases: Mapping[str, Database]
     modules: Sequence[ServiceModule]
@@ -122,7 +122,7 @@ class Services:
 
     @property
     def truncation_check(self) -> TruncationCheck:
-        """Make what looks whether the audit was cut."""
+        """Create the truncation check of the audit log."""
         outboxes = [module.outbox for module in self.modules]
         return TruncationCheck(self.audit, self.dead_letters(audit_module.NAME), outboxes)
 
@@ -133,7 +133,7 @@ class Services:
 
 
 class EmbeddedServer:
-    """Every service in one process, over one data directory."""
+    """All services in one process, on one data directory."""
 
     def __init__(
         self, settings: Settings, services: Services, log: Log, metrics: Metrics, tracing: Tracing | None
@@ -142,7 +142,7 @@ class EmbeddedServer:
         self._log = log
         self._health = _health(services, metrics)
         self.initial_admin_password: str | None = None
-        """That of the first admin, if that one was made just now."""
+        """Password of the first admin, if it was created by this start."""
         self.application = RequestMiddleware(
             cast("Application", create_router([*_routes(services.modules), *_system_routes(self._health)])),
             services.gateway.authenticator,
@@ -155,10 +155,10 @@ class EmbeddedServer:
         )
 
     async def start(self, admin_password: str) -> None:
-        """Begin to carry events and to run jobs; at the first start, let the first admin in."""
+        """Start event delivery and jobs; on the first start, create the first admin."""
         services = self._services
         for cut in await services.truncation_check.find_truncations():
-            self._log.error("the audit was cut", reason=cut)
+            self._log.error("audit_log_truncated", reason=cut)
         for module in services.modules:
             for subscription in module.subscriptions:
                 services.bus.subscribe(subscription)
@@ -166,24 +166,24 @@ class EmbeddedServer:
         calls = services.worker.start([module.outbox for module in services.modules], services.consumer_lag)
         for name, call in calls.items():
             services.databases[name].on_events(call)
-        # Last, so that nothing can fail between making a password and showing it.
+        # Last, so that nothing can fail between generating a password and printing it.
         self.initial_admin_password = await services.gateway.create_initial_admin(admin_password)
 
     def begin_shutdown(self) -> None:
-        """Let answers that would go on for ever come to their end, and say that requests should go elsewhere."""
+        """End streaming responses and fail readiness."""
         self._health.is_stopping = True
         for module in self._services.modules:
             module.begin_shutdown()
 
     async def stop(self) -> None:
-        """Carry what waits, as far as time allows, and end; every answered write is on disk already."""
+        """Relay pending events within the time limit and stop; acknowledged writes are already on disk."""
         await self._services.worker.drain(DRAIN_SECONDS)
         try:
             async with asyncio.timeout(STOP_SECONDS):
                 for module in self._services.modules:
                     await module.close()
         except Exception as error:  # noqa: BLE001 - the server stops all the same
-            self._log.error("a service did not stop as it should", reason=str(error) or type(error).__name__)
+            self._log.error("service_shutdown_failed", reason=str(error) or type(error).__name__)
         await self._services.worker.stop()
         await self._services.bus.stop()
         await self._services.close()
@@ -208,10 +208,10 @@ async def start_embedded(
 
 @asynccontextmanager
 async def open_offline(settings: Settings, data: DataDirectory, log: Log) -> AsyncIterator[Services]:
-    """Give the services of a data directory without serving, beside a server that may run on it."""
+    """Yield the services of a data directory without serving; safe beside a running server."""
     if data.is_new:
         raise DataDirectoryError(
-            f"no server has kept anything in {data.path} yet", "name the server's directory with --data-dir"
+            f"{data.path} contains no server data", "pass the server's data directory with --data-dir"
         )
     for service in SERVICES:
         _require_current(data.database(service.NAME), service.HEAD)
@@ -226,13 +226,13 @@ def _require_current(path: str, head: str) -> None:
     found = SqliteFile(path).revision()
     if found != head:
         raise UnusableDatabase(
-            f"{path} has the form {found or 'of none'}, and this version of envmgr works with {head}",
-            "run the version of envmgr that the server has, or `envmgr-alm migrate` with the server stopped",
+            f"database {path} is at schema revision {found or 'none'}, expected {head}",
+            "use the server's version of envmgr, or stop the server and run `envmgr-alm migrate`",
         )
 
 
 def create_router(handlers: Sequence[Any]) -> Litestar:
-    """Make the routing of these handlers, with errors as everywhere here."""
+    """Create the router of these handlers, with the common error handling."""
     return Litestar(
         [*options_handlers(handlers), *handlers],
         request_class=StrictRequest,
@@ -251,7 +251,7 @@ def create_router(handlers: Sequence[Any]) -> Litestar:
 def build_services(
     settings: Settings, data: DataDirectory, log: Log, metrics: Metrics, tracing: Tracing | None = None
 ) -> Services:
-    """Open the databases, and make every service over its own."""
+    """Open the databases and create every service."""
     databases = {
         service.NAME: SqliteDatabase(data.database(service.NAME), service.NAME, outbox.append)
         for service in SERVICES
@@ -284,7 +284,7 @@ def build_services(
 
 
 class _StubService:
-    """Stands for services where only their routes are looked at."""
+    """Placeholder for services when only their routes are needed."""
 
     def __getattr__(self, name: str) -> _StubService:
         return self
@@ -297,7 +297,7 @@ def _system_routes(health: Health) -> list[Any]:
 
 
 def openapi_document() -> bytes:
-    """Describe the API of all services: what `openapi.json` holds."""
+    """Return the OpenAPI document of all services."""
     nobody: Any = _StubService()
     handlers = [
         *app_api.routes(nobody, nobody, nobody),
@@ -318,7 +318,7 @@ def _routes(modules: Sequence[ServiceModule]) -> list[Any]:
 
 
 def _reraise(_request: HttpRequest, error: Exception) -> Response[Any]:
-    """Leave a bug to the door, which logs it and answers."""
+    """Pass a bug to the middleware, which logs it and sends a response."""
     raise error
 
 
@@ -363,6 +363,7 @@ async def _audit_gauges(services: Services, metrics: Metrics) -> None:
         "service",
         found.missing,
     )
+    metrics.set_gauge("alm_audit_missing", "Gaps in the event sequence.", "service", found.missing)
 
 
 async def _event_gauges(worker: EventWorker, metrics: Metrics) -> None:

@@ -173,9 +173,9 @@ def test_records_are_shown(ada):
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (["versions", "show", "shop@9.9"], 1, "shop has no version '9.9'"),
-        (["versions", "show", "99999"], 1, "there is no version 99999"),
-        (["deployments", "show", "99999"], 1, "there is no deployment 99999"),
+        (["versions", "show", "shop@9.9"], 1, "version shop@9.9 not found"),
+        (["versions", "show", "99999"], 1, "version 99999 not found"),
+        (["deployments", "show", "99999"], 1, "deployment 99999 not found"),
         (["checkout", "shop:nowhere"], 1, "environment 'nowhere' not found"),
         (["checkout", "idle:prod"], 1, "idle is not deployed in prod"),
         (["versions", "show", "prod"], 2, "invalid version"),

@@ -74,7 +74,7 @@ def test_where_approval_is_asked_for_and_where_nothing_may_go_the_next_step_is_s
         for name, rules in (("asks", {"requires_approval": True}), ("frozen", {"blocked": "until monday"})):
             assert wire.ask("POST", "/environments", {"name": name, "rules": rules}).status == 201
     asks = ada.ok("alm", "deploy", "held@1", "--env", "asks").out
-    assert "asks asks for the approval of somebody else" in asks
+    assert "asks requires approval by another user" in asks
     assert "next: another user approves it with `envmgr alm" in asks
     frozen = ada.ok("alm", "deploy", "held@1", "--env", "frozen").out
     assert "  until monday\n" in frozen

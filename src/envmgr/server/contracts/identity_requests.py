@@ -19,13 +19,13 @@ _YEAR = 366 * 24 * 3600
 _PLAIN = r"^[^\x00-\x1f\x7f\ud800-\udfff]*$(?!\n)"
 Password = Annotated[str, Meta(min_length=1, max_length=1024, pattern=_PLAIN)]
 NewPassword = Annotated[str, Meta(max_length=1024, pattern=_PLAIN, extra_json_schema={"minLength": 12})]
-"""Its least length is told here, and held where it can be said why."""
+"""The minimum length is documented here, and enforced where the error can explain it."""
 UsernameInput = Annotated[str, Meta(min_length=1, max_length=256, pattern=_PLAIN)]
-"""Typed for a username: whatever it is, it is looked up as it stands."""
+"""A username as typed; looked up verbatim."""
 TokenText = Annotated[
     str,
     described_pattern(
-        "printable ASCII, without blanks", min_length=1, max_length=4096, pattern=r"^[!-~]+$(?!\n)"
+        "printable ASCII without spaces", min_length=1, max_length=4096, pattern=r"^[!-~]+$(?!\n)"
     ),
 ]
 Scopes = Annotated[tuple[Scope, ...], Meta(min_length=1, max_length=20)]
@@ -34,7 +34,7 @@ Lifetime = Annotated[int, Meta(ge=60, le=5 * _YEAR, description="Seconds.", exam
 Issuer = Annotated[
     str,
     described_pattern(
-        "an address with https:// or http://, without blanks",
+        "an https:// or http:// URL without spaces",
         max_length=500,
         pattern=r"^https?://[!-~]+$(?!\n)",
         examples=["https://token.actions.githubusercontent.com"],
@@ -51,33 +51,33 @@ Claims = Annotated[
 
 
 class Login(Request, frozen=True, kw_only=True):
-    """Sign in."""
+    """Username and password."""
 
     username: UsernameInput
     password: Password
 
 
 class RefreshRequest(Request, frozen=True, kw_only=True):
-    """Go on: the refresh token is used up, and another one given."""
+    """A refresh token to rotate."""
 
     refresh_token: TokenText
 
 
 class Logout(Request, frozen=True, kw_only=True):
-    """Sign out: of the session of this token, or of the one that asks."""
+    """Sign-out from the session of the refresh token, or of the caller."""
 
     refresh_token: TokenText | UnsetType = UNSET
 
 
 class PasswordChange(Request, frozen=True, kw_only=True):
-    """Take another password."""
+    """The current and the new password."""
 
     current: Password
     new: NewPassword
 
 
 class UserCreate(Request, frozen=True, kw_only=True):
-    """Let somebody sign in."""
+    """A new user."""
 
     username: Username
     password: NewPassword
@@ -85,7 +85,7 @@ class UserCreate(Request, frozen=True, kw_only=True):
 
 
 class UserPatch(Request, frozen=True, kw_only=True):
-    """Change what somebody may do, or their password; a new one ends their sessions."""
+    """Changes to a user; a new password revokes their sessions."""
 
     role: HumanRole | UnsetType = UNSET
     active: bool | UnsetType = UNSET
@@ -93,7 +93,7 @@ class UserPatch(Request, frozen=True, kw_only=True):
 
 
 class KeyCreate(Request, frozen=True, kw_only=True):
-    """Make a key for a program: it can do no more than who makes it."""
+    """A new API key, with at most its creator's permissions."""
 
     name: Annotated[Line, Meta(min_length=1)]
     scopes: Scopes
@@ -103,7 +103,7 @@ class KeyCreate(Request, frozen=True, kw_only=True):
 
 
 class BindingCreate(Request, frozen=True, kw_only=True):
-    """Let jobs of a CI system in, by the tokens that it gives them."""
+    """A new OIDC binding: issuer, required claims and granted scopes."""
 
     name: Line = ""
     issuer: Issuer
@@ -115,7 +115,7 @@ class BindingCreate(Request, frozen=True, kw_only=True):
 
 
 class TokenExchangeRequest(Request, frozen=True, kw_only=True):
-    """Exchange a token of a CI system for one of this server (RFC 8693, section 2.1)."""
+    """A token exchange request (RFC 8693, section 2.1)."""
 
     grant_type: str
     subject_token: str

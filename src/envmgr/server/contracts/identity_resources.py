@@ -14,7 +14,7 @@ HumanRole = Literal["admin", "user", "viewer"]
 
 
 class User(Struct, frozen=True, kw_only=True):
-    """Somebody who can sign in."""
+    """A user account."""
 
     id: Id
     username: Username
@@ -26,7 +26,7 @@ class User(Struct, frozen=True, kw_only=True):
 
 
 class TokenPair(Struct, frozen=True, kw_only=True):
-    """What lets somebody in for a while, and what gets the next one."""
+    """An access token and the refresh token for the next one."""
 
     access_token: str
     token_type: Literal["Bearer"] = "Bearer"  # noqa: S105 - of RFC 6749
@@ -35,7 +35,7 @@ class TokenPair(Struct, frozen=True, kw_only=True):
 
 
 class TokenExchangeResponse(Struct, frozen=True, kw_only=True):
-    """What a token of a CI system was exchanged for (RFC 8693, section 2.2.1)."""
+    """A token exchange response (RFC 8693, section 2.2.1)."""
 
     access_token: str
     issued_token_type: str = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 - of RFC 8693
@@ -45,7 +45,7 @@ class TokenExchangeResponse(Struct, frozen=True, kw_only=True):
 
 
 class CurrentPrincipal(Struct, frozen=True, kw_only=True):
-    """Who asks, as the server sees them."""
+    """The caller's identity and permissions."""
 
     actor: str
     role: Role
@@ -55,7 +55,7 @@ class CurrentPrincipal(Struct, frozen=True, kw_only=True):
 
 
 class ApiKey(Struct, frozen=True, kw_only=True):
-    """A key for programs; `key` itself only in the answer that made it."""
+    """An API key; `key` is set only in the response that created it."""
 
     id: Id
     name: Line
@@ -69,7 +69,7 @@ class ApiKey(Struct, frozen=True, kw_only=True):
 
 
 class Binding(Struct, frozen=True, kw_only=True):
-    """Which tokens of which issuer may be exchanged, and for what."""
+    """An OIDC binding: which tokens of an issuer are accepted, and what they grant."""
 
     id: Id
     name: Line
@@ -84,6 +84,6 @@ class Binding(Struct, frozen=True, kw_only=True):
 
 
 class PublicKeys(Struct, frozen=True):
-    """The keys that verify this server's tokens (RFC 7517)."""
+    """The public keys that verify this server's tokens (RFC 7517)."""
 
     keys: tuple[Mapping[str, str], ...]

@@ -1,6 +1,6 @@
-"""What callers ask for: strict, so that a misspelt field is an error and not a surprise.
+"""Request bodies: strict, unknown fields are errors.
 
-A `…Change` is a merge patch: a field left out stays as it is.
+A `…Patch` is a merge patch: omitted fields keep their value.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ from envmgr.server.contracts.resources import (
 
 
 class Request(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A request's body."""
+    """A request body."""
 
 
 class AppCreate(Request, frozen=True, kw_only=True):
-    """Register an app, and with `version` its first version."""
+    """A new app, and with `version` its first version."""
 
     name: AppName
     description: Text = ""
@@ -43,30 +43,30 @@ class AppCreate(Request, frozen=True, kw_only=True):
 
 
 class AppPut(Request, frozen=True, kw_only=True):
-    """Say all of an app."""
+    """The complete state of an app."""
 
     name: AppName
     description: Text = ""
 
 
 class AppPatch(Request, frozen=True, kw_only=True):
-    """Say some of an app."""
+    """Changes to an app."""
 
     name: AppName | UnsetType = UNSET
     description: Text | UnsetType = UNSET
 
 
 class ToolchainInput(Request, frozen=True, kw_only=True):
-    """The lock a version was built with, verbatim; what tools it names is read out of it, never taken on trust."""
+    """The lock file of a version, verbatim; its tools are parsed from it, never taken from the client."""
 
     lock: LockText
     lock_digest: Digest | None = None
     dotfile: Text = ""
-    """The `.envmgr` that the lock belongs to."""
+    """The `.envmgr` of the lock file."""
 
 
 class VersionPut(Request, frozen=True, kw_only=True):
-    """Say all of a version."""
+    """The complete state of a version."""
 
     changelog: Text = ""
     commit: Commit = ""
@@ -77,27 +77,27 @@ class VersionPut(Request, frozen=True, kw_only=True):
 
 
 class VersionCreate(VersionPut, frozen=True, kw_only=True):
-    """Register a version of an app named by its id."""
+    """A new version of an app, referenced by ID."""
 
     app_id: Id
     tag: Tag
 
 
 class AppVersionCreate(VersionPut, frozen=True, kw_only=True):
-    """Register a version of the app that the address names."""
+    """A new version of the app in the path."""
 
     tag: Tag
 
 
 class VersionPatch(Request, frozen=True, kw_only=True):
-    """Say some of a version: what was built, and with what, stays as it is."""
+    """Changes to a version's metadata; the build content is immutable."""
 
     changelog: Text | UnsetType = UNSET
     ref: Line | UnsetType = UNSET
 
 
 class DeploymentCreate(Request, frozen=True, kw_only=True):
-    """Ask for a version in an environment."""
+    """A new deployment of a version to an environment."""
 
     version_id: Id
     environment: EnvironmentName
@@ -105,14 +105,14 @@ class DeploymentCreate(Request, frozen=True, kw_only=True):
 
 
 class StatusCreate(Request, frozen=True, kw_only=True):
-    """Take a deployment a step further."""
+    """A status transition of a deployment."""
 
     status: Status
     reason: Text = ""
 
 
 class EnvironmentPut(Request, frozen=True, kw_only=True):
-    """Say all of an environment."""
+    """The complete state of an environment."""
 
     tier: Tier = "other"
     sort_order: SortOrder = 0
@@ -120,13 +120,13 @@ class EnvironmentPut(Request, frozen=True, kw_only=True):
 
 
 class EnvironmentCreate(EnvironmentPut, frozen=True, kw_only=True):
-    """Make an environment before its first use."""
+    """A new environment."""
 
     name: EnvironmentName
 
 
 class EnvironmentPatch(Request, frozen=True, kw_only=True):
-    """Say some of an environment."""
+    """Changes to an environment."""
 
     tier: Tier | UnsetType = UNSET
     sort_order: SortOrder | UnsetType = UNSET

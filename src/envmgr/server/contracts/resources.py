@@ -1,7 +1,7 @@
-"""The resources of the API, as services hand them to one another and to the world.
+"""Resources of the API, exchanged by services and clients.
 
-Frozen msgspec structs are declared as dataclasses are, and encoded by their declaration. `rev` counts the changes
-of a resource; with its id, which no other one ever has, it is what stands in its ETag.
+Frozen msgspec structs, encoded by their declaration. `rev` counts the changes of a resource; with its ID, which is
+never reused, it forms the ETag.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ Tier = Literal["production", "staging", "testing", "development", "other"]
 
 
 class App(Struct, frozen=True, kw_only=True):
-    """A thing that is built and deployed under one name."""
+    """A deployable unit with a name."""
 
     id: Id
     name: AppName
@@ -51,11 +51,11 @@ class App(Struct, frozen=True, kw_only=True):
     updated_at: Timestamp
     rev: int
     version: Version | UnsetType = UNSET
-    """The first version, in the answer to the request that registered both."""
+    """The first version, in the response to the request that created both."""
 
 
 class Artifact(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Something that the build made, by its digest."""
+    """A build artifact, identified by its digest."""
 
     name: Line
     digest: Digest
@@ -64,7 +64,7 @@ class Artifact(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Build(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The run that built a version."""
+    """The CI run that built a version."""
 
     ci: Line = ""
     run_id: Line = ""
@@ -73,11 +73,11 @@ class Build(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     actor: Line = ""
     repository: Line = ""
     dirty: bool = False
-    """Whether the work tree had changes that are in no commit."""
+    """True if the working tree had uncommitted changes."""
 
 
 class LockedTool(Struct, frozen=True, kw_only=True):
-    """One locked version of a tool, and what asked for it."""
+    """A locked version of a tool, and the requests for it."""
 
     tool: str
     version: str
@@ -86,14 +86,14 @@ class LockedTool(Struct, frozen=True, kw_only=True):
 
 
 class Toolchain(Struct, frozen=True, kw_only=True):
-    """The tools that a lock pins; empty where a version came without one."""
+    """The tools that a lock pins; empty for a version without a lock."""
 
     lock_digest: str | None
     tools: tuple[LockedTool, ...]
 
 
 class Version(Struct, frozen=True, kw_only=True):
-    """An app as it was built once."""
+    """An immutable build of an app."""
 
     id: Id
     app_id: Id
@@ -106,14 +106,14 @@ class Version(Struct, frozen=True, kw_only=True):
     build: Build
     toolchain: Toolchain
     digest: Digest
-    """Of all that a push says of the version: the same digest is the same content."""
+    """Content digest of the version."""
     created_at: Timestamp
     updated_at: Timestamp
     rev: int
 
 
 class LockFile(Struct, frozen=True, kw_only=True):
-    """A lock as it was pushed, with the requests (`.envmgr`) that came with it."""
+    """A lock file as submitted, with its `.envmgr`."""
 
     digest: Digest
     lock: str
@@ -121,7 +121,7 @@ class LockFile(Struct, frozen=True, kw_only=True):
 
 
 class StatusEntry(Struct, frozen=True, kw_only=True):
-    """A step in a deployment's history."""
+    """A status transition in a deployment's history."""
 
     id: Id
     deployment_id: Id
@@ -132,7 +132,7 @@ class StatusEntry(Struct, frozen=True, kw_only=True):
 
 
 class Deployment(Struct, frozen=True, kw_only=True):
-    """A version going to, or standing in, an environment."""
+    """A deployment of a version to an environment."""
 
     id: Id
     version_id: Id
@@ -142,7 +142,7 @@ class Deployment(Struct, frozen=True, kw_only=True):
     environment: EnvironmentName
     status: Status
     reason: str
-    """What its newest step gave as reason; its history keeps all of them."""
+    """Reason given with the latest status."""
     actor: str
     created_at: Timestamp
     updated_at: Timestamp
@@ -151,7 +151,7 @@ class Deployment(Struct, frozen=True, kw_only=True):
 
 
 class AutoDeploy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which new versions are deployed by themselves: of this app (or of all, `*`), with tags in this range."""
+    """Deploy new versions of an app (or of all, `*`) with tags in a range automatically."""
 
     app: Annotated[
         str, Meta(max_length=100, extra_json_schema={"pattern": _APP_PATTERN_OR_WILDCARD}, examples=["shop"])
@@ -160,17 +160,17 @@ class AutoDeploy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Rules(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What an environment asks of its deployments."""
+    """Deployment rules of an environment."""
 
     auto_deploy: tuple[AutoDeploy, ...] = ()
     requires_approval: bool = False
-    """Deployments wait in `awaiting_approval` until somebody other than who asked for them moves them on."""
+    """Require approval by someone other than the requester."""
     blocked: Line = ""
-    """While this holds a reason, new deployments begin `blocked`."""
+    """If set, new deployments start `blocked` with this reason."""
 
 
 class Environment(Struct, frozen=True, kw_only=True):
-    """Where versions run."""
+    """An environment that versions are deployed to."""
 
     id: Id
     name: EnvironmentName
@@ -183,7 +183,7 @@ class Environment(Struct, frozen=True, kw_only=True):
 
 
 class DeploymentRef(Struct, frozen=True, kw_only=True):
-    """What is, or was tried, of one app in one environment."""
+    """The current or latest deployment of an app in an environment."""
 
     deployment_id: Id
     version_id: Id
@@ -194,7 +194,7 @@ class DeploymentRef(Struct, frozen=True, kw_only=True):
 
 
 class Placement(Struct, frozen=True, kw_only=True):
-    """One app in one environment: what runs there, and what was last tried."""
+    """An app in an environment: its current and latest deployments."""
 
     app_id: Id
     app: AppName
@@ -202,18 +202,18 @@ class Placement(Struct, frozen=True, kw_only=True):
     current: DeploymentRef | None
     last: DeploymentRef
     age_seconds: int | None
-    """Since what is current became so."""
+    """Seconds since the current version was deployed."""
 
 
 class AppRef(Struct, frozen=True, kw_only=True):
-    """An app, in brief."""
+    """An app's ID and name."""
 
     id: Id
     name: AppName
 
 
 class Matrix(Struct, frozen=True, kw_only=True):
-    """Apps by environments; a pair without a place has never been deployed."""
+    """Apps by environment; a missing placement means never deployed."""
 
     apps: tuple[AppRef, ...]
     environments: tuple[Environment, ...]
@@ -221,7 +221,7 @@ class Matrix(Struct, frozen=True, kw_only=True):
 
 
 class ToolUse(Struct, frozen=True, kw_only=True):
-    """A deployed version, with the version of the tool that it was locked with."""
+    """A deployed version with the locked version of the tool."""
 
     app_id: Id
     app: AppName
@@ -232,7 +232,7 @@ class ToolUse(Struct, frozen=True, kw_only=True):
 
 
 class UsageCounts(Struct, frozen=True, kw_only=True):
-    """How long each list is as a whole, whatever a page of it shows."""
+    """Total lengths of the lists, independent of paging."""
 
     matches: int
     unknown: int
@@ -240,7 +240,7 @@ class UsageCounts(Struct, frozen=True, kw_only=True):
 
 
 class Usage(Struct, frozen=True, kw_only=True):
-    """Which deployed versions a range touches, and of which that cannot be told."""
+    """Deployed versions matching a tool version range, and those that cannot be compared."""
 
     tool: str
     range: str
@@ -249,11 +249,11 @@ class Usage(Struct, frozen=True, kw_only=True):
     unknown: tuple[ToolUse, ...]
     without_lock: tuple[ToolUse, ...]
     next: str | UnsetType = UNSET
-    """The cursor of what follows, where any of the lists is longer than shown; the `Link` header has it, too."""
+    """Cursor of the next page, if any list continues; also in the `Link` header."""
 
 
 class AuditEntry(Struct, frozen=True, kw_only=True):
-    """One link of the audit chain."""
+    """An entry of the audit hash chain."""
 
     seq: int
     id: str
@@ -270,7 +270,7 @@ class AuditEntry(Struct, frozen=True, kw_only=True):
 
 
 class Checkpoint(Struct, frozen=True, kw_only=True):
-    """A signed statement of how long the audit was at a moment, and what its last hash was."""
+    """A signed statement of the audit log's length and last hash."""
 
     origin: str
     seq: int

@@ -33,7 +33,7 @@ async def create_app(apps: Apps, versions: Versions, context: RequestContext, ne
     are done, it returns the first result.
     """
     if new.version is not UNSET and "versions:write" not in context.principal.scopes:
-        raise Forbidden("your credential may not register versions (versions:write)")
+        raise Forbidden("missing scope versions:write")
     result = await apps.create(context, new)
     if new.version is UNSET or result.value.version is not UNSET:
         return result
@@ -53,8 +53,8 @@ async def delete_app(
     hold = await deployments.begin_deletion(context, app_id=app.id, force=force)
     if hold.hold_id is None:
         raise AppInUse(
-            f"versions of {app.name} are deployed to {hold.active_placements} environment(s): "
-            "retire them first, or delete with ?force=true"
+            f"app {app.name!r} is deployed in {hold.active_placements} environment(s): "
+            "retire the deployments, or use ?force=true"
         )
     async with _released_on_error(deployments, context, hold):
         await apps.delete(context, ref, app.id)
@@ -69,7 +69,7 @@ async def delete_version(
     hold = await deployments.begin_deletion(context, version_id=version_id)
     if hold.hold_id is None:
         raise VersionInUse(
-            f"{version.app} {version.tag} is deployed or being deployed to {hold.active_placements} environment(s): "
+            f"{version.app}@{version.tag} is deployed or being deployed in {hold.active_placements} environment(s): "
             "deploy another version there first"
         )
     async with _released_on_error(deployments, context, hold):

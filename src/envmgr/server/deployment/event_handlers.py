@@ -73,7 +73,7 @@ def _on_app_deleted(transaction: Transaction, event: EventEnvelope) -> None:
     if not placements.upsert_app(transaction, event, app.app_id, app.name, deleted=True):
         return
     deletion_holds.release_for_app(transaction, app.app_id)
-    who, reason = _initiator(event), f"{app.name} was deleted"
+    who, reason = _initiator(event), f"app {app.name} deleted"
     for held in deployment_rows.active_of_app(transaction, app.app_id):
         transitions.cancel(transaction, held, reason, who)
     for held in deployment_rows.current_for_app(transaction, app.app_id):
@@ -87,7 +87,7 @@ def _on_version_deleted(transaction: Transaction, event: EventEnvelope) -> None:
     version = convert(event.data, VersionData)
     placements.mark_version_deleted(transaction, version.version_id)
     deletion_holds.release_for_version(transaction, version.version_id)
-    who, reason = _initiator(event), f"{version.app} {version.tag} was deleted"
+    who, reason = _initiator(event), f"version {version.app}@{version.tag} deleted"
     for held in deployment_rows.active_of_version(transaction, version.version_id):
         transitions.cancel(transaction, held, reason, who)
     for held in deployment_rows.current_for_version(transaction, version.version_id):
@@ -121,7 +121,7 @@ def _deploy(transaction: Transaction, request: DeploymentRequest, rule: AutoDepl
         )
         return
     if held is not None:
-        transitions.cancel(transaction, held, f"version {request.tag} came", request.initiator)
+        transitions.cancel(transaction, held, f"superseded by version {request.tag}", request.initiator)
     transitions.create(transaction, request)
 
 

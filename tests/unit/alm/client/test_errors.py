@@ -115,8 +115,8 @@ def test_what_is_for_somebody_else_is_told_from_what_one_may_never():
     ("detail", "command"),
     [
         ("app 'xyz' not found", "apps list"),
-        ("shop has no version '9'", "versions list"),
-        ("there is no deployment 9", "deployments list"),
+        ("version shop@9 not found", "versions list"),
+        ("deployment 9 not found", "deployments list"),
         ("environment 'prd' not found", "status"),
     ],
 )

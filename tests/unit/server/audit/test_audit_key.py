@@ -26,6 +26,6 @@ def test_only_its_owner_reads_the_key(tmp_path):
 def test_a_file_without_a_key_is_refused_and_kept(tmp_path, content):
     path = tmp_path / "audit.key"
     path.write_bytes(content)
-    with pytest.raises(ValueError, match="no Ed25519 key"):
+    with pytest.raises(ValueError, match="not an Ed25519 key"):
         private_key(str(path))
     assert path.read_bytes() == content

@@ -41,7 +41,7 @@ def test_a_credential_for_an_app_neither_sees_nor_touches_what_is_left_of_one_th
         assert await listed(world, theirs) == await listed(world, theirs, app_id=3) == [new.id]
         assert await listed(world, theirs, app_id=1) == []
         for attempt in attempts(world, theirs, old):
-            with pytest.raises(NotFound, match=f"there is no deployment {old.id}"):
+            with pytest.raises(NotFound, match=f"deployment {old.id} not found"):
                 await attempt
         assert await world.service.get(theirs, new.id) == new
         matrix = await world.service.matrix(theirs, None)
@@ -68,7 +68,7 @@ def test_who_may_see_all_apps_sees_what_is_left_of_those_that_went(tmp_path):
         assert await listed(world, call()) == [new.id, old.id]
         assert await listed(world, call(), app_id=1) == [old.id]
         assert (await world.service.get(call(), old.id)).status == "superseded"
-        assert (await world.history(old))[-1][:2] == ("superseded", "shop was deleted")
+        assert (await world.history(old))[-1][:2] == ("superseded", "app shop deleted")
 
     run(tmp_path, scenario, KnownVersions(OLD, NEW))
 

@@ -140,7 +140,7 @@ def test_a_version_that_comes_late_does_not_replace_a_later_one(tmp_path):
         await born(world, 1)
         assert len(await deployments(world)) == 1
         (event,) = await world.told("AutoDeploySkipped")
-        assert event.data["reason"] == "1.0.0 is older than 2.0.0, which stands there"
+        assert event.data["reason"] == "1.0.0 is older than 2.0.0, which is deployed"
 
     run(tmp_path, scenario)
 
@@ -155,9 +155,9 @@ def test_no_rule_goes_back_to_an_older_version_than_stands_or_is_on_its_way(tmp_
         await born(world, 3, tag="1.9.1")
         assert await deployments(world) == [first]
         on_its_way, standing = await world.told("AutoDeploySkipped")
-        assert on_its_way.data["reason"] == "2.9.9 is older than 2.10.0, which is on its way there"
+        assert on_its_way.data["reason"] == "2.9.9 is older than 2.10.0, which is being deployed"
         assert on_its_way.data["active_deployment_id"] == first.id
-        assert standing.data["reason"] == "1.9.1 is older than 2.10.0, which stands there"
+        assert standing.data["reason"] == "1.9.1 is older than 2.10.0, which is deployed"
         assert standing.data["active_deployment_id"] is None
 
     run(tmp_path, scenario)
@@ -185,7 +185,7 @@ def test_tags_that_are_no_versions_keep_the_order_in_which_they_were_made(tmp_pa
         await born(world, 4, tag="1.0.0")
         assert [each.tag for each in await deployments(world)] == ["zeta", "alpha", "1.0.0"]
         (event,) = await world.told("AutoDeploySkipped")
-        assert event.data["reason"] == "a later version, zeta, was tried there already"
+        assert event.data["reason"] == "newer version zeta already attempted here"
 
     run(tmp_path, scenario)
 
@@ -241,7 +241,7 @@ def test_what_goes_with_a_version_is_cancelled(tmp_path):
     async def scenario(world):
         on_its_way, other = await world.deploy(1), await world.deploy(2, "staging")
         await world.happen(world.version_event("VersionDeleted", 1))
-        assert (await world.service.get(call(), on_its_way.id)).reason == "shop 1.0.0 was deleted"
+        assert (await world.service.get(call(), on_its_way.id)).reason == "version shop@1.0.0 deleted"
         assert await world.status(on_its_way) == "cancelled"
         assert await world.status(other) == "pending"
         with pytest.raises(NotFound, match="no version 1"):

@@ -123,7 +123,7 @@ def test_a_rule_does_not_deploy_what_leaves_and_says_so(tmp_path, thing):
         await world.happen(world.version_event("VersionCreated", 7))
         assert await world.place("dev") is None
         (skipped,) = await world.told("AutoDeploySkipped")
-        assert skipped.data["reason"] == "shop 7.0.0 is being deleted, or its app is"
+        assert skipped.data["reason"] == "shop@7.0.0 or its app is being deleted"
 
     run(tmp_path, scenario)
 

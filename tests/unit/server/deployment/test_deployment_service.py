@@ -57,7 +57,7 @@ def test_only_who_may_write_environments_goes_on_while_one_is_blocked_and_the_hi
         assert frozen.status == "blocked"
         for each, way in ((frozen, "queued"), (frozen, "pending"), (begun, "in_progress")):
             for who in (user, app_only):
-                with pytest.raises(EnvironmentBlocked, match="prod is blocked: freeze") as caught:
+                with pytest.raises(EnvironmentBlocked, match=r"prod is blocked \(freeze\)") as caught:
                     await world.service.add_status(who, each.id, StatusCreate(status=way))
                 assert caught.value.members == {"reason": "freeze"}
         started = StatusCreate(status="in_progress", reason="hotfix")
@@ -240,7 +240,7 @@ def test_a_success_supersedes_what_stood_there(tmp_path):
         assert await world.current() == 2
         assert (await world.history(first))[-1] == (
             "superseded",
-            f"deployment {second.id} took its place",
+            f"superseded by deployment {second.id}",
             "user:ada",
         )
         events = (await world.told("DeploymentUpdated"))[-2:]
@@ -265,7 +265,7 @@ def test_what_was_superseded_stands_again_when_its_successor_is_rolled_back(tmp_
         assert (again.status, again.finished_at) == ("successful", ended)
         assert (await world.history(first))[-1] == (
             "successful",
-            f"deployment {second.id} was rolled back",
+            f"restored: deployment {second.id} was rolled back",
             "user:ada",
         )
         place = await world.place()
@@ -328,7 +328,7 @@ def test_where_approval_is_asked_for_somebody_else_moves_a_deployment_on(tmp_pat
     async def scenario(world):
         await world.service.replace_environment(call(), "prod", asking(requires_approval=True))
         made = await world.deploy(reason="release")
-        waits = "prod asks for the approval of somebody else"
+        waits = "prod requires approval by another user"
         assert (made.status, made.reason) == ("awaiting_approval", waits)
         assert [(status, actor) for status, _, actor in await world.history(made)] == [
             ("pending", "user:ada"),

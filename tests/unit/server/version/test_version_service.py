@@ -261,7 +261,7 @@ def test_a_version_without_a_lock_has_none_to_give(tmp_path):
     async def scenario(versions, _):
         version = (await versions.create(call(), "shop", "1.0", VersionPut())).value
         assert (version.toolchain.lock_digest, version.toolchain.tools) == (None, ())
-        with pytest.raises(NotFound, match=r"shop 1\.0 came without a lock"):
+        with pytest.raises(NotFound, match=r"shop@1\.0 has no lock file"):
             await versions.lock(call(), version.id)
 
     run(tmp_path, scenario)

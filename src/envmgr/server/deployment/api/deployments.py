@@ -1,4 +1,4 @@
-"""The REST face of deployments, over whatever implements their port; environments have theirs beside it."""
+"""REST API of deployments."""
 
 from __future__ import annotations
 
@@ -27,19 +27,17 @@ from envmgr.server.kit.http.responses import page_response, resource_response, r
 if TYPE_CHECKING:
     from envmgr.server.contracts.ports.deployments import Deployments
 
-DeploymentId = Annotated[int, Parameter(ge=1, le=MAX_SAFE_INTEGER, description="A deployment's id.")]
+DeploymentId = Annotated[int, Parameter(ge=1, le=MAX_SAFE_INTEGER, description="Deployment ID.")]
 AppFilter = Annotated[
-    str | None, Parameter(min_length=1, max_length=100, description="Of this app: its id or name.")
+    str | None, Parameter(min_length=1, max_length=100, description="Filter by app ID or name.")
 ]
-AppIdFilter = Annotated[
-    int | None, Parameter(ge=1, le=MAX_SAFE_INTEGER, description="Of the app with this id.")
-]
+AppIdFilter = Annotated[int | None, Parameter(ge=1, le=MAX_SAFE_INTEGER, description="Filter by app ID.")]
 VersionFilter = Annotated[
-    int | None, Parameter(ge=1, le=MAX_SAFE_INTEGER, description="Of the version with this id.")
+    int | None, Parameter(ge=1, le=MAX_SAFE_INTEGER, description="Filter by version ID.")
 ]
-StatusFilter = Annotated[Status | None, Parameter(description="In this state.")]
+StatusFilter = Annotated[Status | None, Parameter(description="Filter by status.")]
 Actor = Annotated[
-    str | None, Parameter(min_length=1, max_length=200, description="Who asked for it: `user:ada`.")
+    str | None, Parameter(min_length=1, max_length=200, description="Filter by requesting actor: `user:ada`.")
 ]
 Sort = Annotated[str | None, sort_param("id", "created_at", "updated_at", "environment", "status")]
 StatusSort = Annotated[str | None, sort_param("id")]
@@ -48,7 +46,7 @@ _WRITE_OPTIONS: dict[str, Any] = {"tags": ["deployments"], "opt": {"scope": "dep
 
 
 def routes(deployments: Deployments) -> list[Any]:
-    """Make the handlers."""
+    """Create the route handlers."""
     return [
         *_deployments(deployments),
         *_statuses(deployments),
@@ -61,7 +59,7 @@ def _deployments(deployments: Deployments) -> list[Any]:
         "/deployments",
         operation_id="createDeployment",
         summary="Deploy a version to an environment",
-        description="An environment is made by its first use. An app has one active deployment in it at most.",
+        description="Creates the environment on first use. Each app has at most one active deployment per environment.",
         responses=problem_responses(404, 409, 413, 415, 422),
         **_WRITE_OPTIONS,
     )
@@ -102,7 +100,7 @@ def _deployments(deployments: Deployments) -> list[Any]:
     @get(
         "/deployments/{deployment_id:int}",
         operation_id="getDeployment",
-        summary="Show a deployment",
+        summary="Get a deployment",
         responses=problem_responses(404),
         **_READ_OPTIONS,
     )
@@ -113,8 +111,8 @@ def _deployments(deployments: Deployments) -> list[Any]:
     @put(
         "/deployments/{deployment_id:int}",
         operation_id="putDeployment",
-        summary="Say what a deployment has come to",
-        description="As a new status does; but saying again what it is already changes nothing.",
+        summary="Set a deployment's status",
+        description="Idempotent variant of adding a status.",
         responses=problem_responses(404, 409, 412, 413, 415, 428),
         **_WRITE_OPTIONS,
     )
@@ -127,7 +125,7 @@ def _deployments(deployments: Deployments) -> list[Any]:
     @delete(
         "/deployments/{deployment_id:int}",
         operation_id="deleteDeployment",
-        summary="Delete a deployment that is history only",
+        summary="Delete an inactive, superseded deployment",
         responses=problem_responses(404, 409, 412, 428),
         **_WRITE_OPTIONS,
     )
@@ -142,10 +140,10 @@ def _statuses(deployments: Deployments) -> list[Any]:
     @post(
         "/deployments/{deployment_id:int}/statuses",
         operation_id="createDeploymentStatus",
-        summary="Take a deployment a step further",
-        description="A step that it cannot take from where it is answers 409, with the `steps` that it can. While its "
-        "environment is blocked, so does one out of `blocked` or into `in_progress`, with the `reason`, unless who "
-        "takes it may write environments.",
+        summary="Add a status to a deployment",
+        description="Invalid transitions return 409 with the `allowed_statuses`. While its "
+        "environment is blocked, transitions out of `blocked` or into `in_progress` return 409 with the `reason`, "
+        "unless the caller has environments:write.",
         responses=problem_responses(404, 409, 412, 413, 415, 422),
         **_WRITE_OPTIONS,
     )
@@ -158,7 +156,7 @@ def _statuses(deployments: Deployments) -> list[Any]:
     @get(
         "/deployments/{deployment_id:int}/statuses",
         operation_id="listDeploymentStatuses",
-        summary="Show the history of a deployment",
+        summary="List the statuses of a deployment",
         responses=problem_responses(404),
         **_READ_OPTIONS,
     )

@@ -1,4 +1,4 @@
-"""The REST face of environments and of the matrix, over whatever implements their port."""
+"""REST API of environments and the deployment matrix."""
 
 from __future__ import annotations
 
@@ -34,28 +34,26 @@ Name = Annotated[
         min_length=1,
         max_length=63,
         schema_extra={"examples": ["prod"]},
-        description="An environment's name.",
+        description="Environment name.",
     ),
 ]
-NewName = Annotated[str, param_from(EnvironmentName, "An environment's name.")]
-EnvironmentFilter = Annotated[str | None, param_from(EnvironmentName, "Of this environment only.")]
-NameFilter = Annotated[str | None, param_from(EnvironmentName, "Of this name.")]
-TierFilter = Annotated[Tier | None, Parameter(description="Of this tier.")]
+NewName = Annotated[str, param_from(EnvironmentName, "Environment name.")]
+EnvironmentFilter = Annotated[str | None, param_from(EnvironmentName, "Filter by environment.")]
+NameFilter = Annotated[str | None, param_from(EnvironmentName, "Filter by name.")]
+TierFilter = Annotated[Tier | None, Parameter(description="Filter by tier.")]
 Sort = Annotated[str | None, sort_param("id", "name", "tier", "sort_order", "created_at", "updated_at")]
 _READ_OPTIONS: dict[str, Any] = {"tags": ["environments"], "opt": {"scope": "deployments:read"}}
-_CREATED = {
-    201: ResponseSpec(Environment, generate_examples=False, description="It was not there, and now is.")
-}
+_CREATED = {201: ResponseSpec(Environment, generate_examples=False, description="Created.")}
 _WRITE_OPTIONS: dict[str, Any] = {"tags": ["environments"], "opt": {"scope": "environments:write"}}
 
 
 def routes(deployments: Deployments) -> list[Any]:
-    """Make the handlers."""
+    """Create the route handlers."""
 
     @post(
         "/environments",
         operation_id="createEnvironment",
-        summary="Make an environment before its first use",
+        summary="Create an environment",
         responses=problem_responses(409, 413, 415, 422),
         **_WRITE_OPTIONS,
     )
@@ -84,7 +82,7 @@ def routes(deployments: Deployments) -> list[Any]:
     @get(
         "/environments/{name:str}",
         operation_id="getEnvironment",
-        summary="Show an environment",
+        summary="Get an environment",
         responses=problem_responses(404),
         **_READ_OPTIONS,
     )
@@ -95,7 +93,7 @@ def routes(deployments: Deployments) -> list[Any]:
     @put(
         "/environments/{name:str}",
         operation_id="putEnvironment",
-        summary="Say all of an environment, new or not",
+        summary="Create or replace an environment",
         responses={**problem_responses(412, 413, 415, 428), **_CREATED},
         **_WRITE_OPTIONS,
     )
@@ -108,7 +106,7 @@ def routes(deployments: Deployments) -> list[Any]:
     @patch(
         "/environments/{name:str}",
         operation_id="changeEnvironment",
-        summary="Say some of an environment",
+        summary="Update an environment",
         responses=problem_responses(404, 412, 413, 415, 428),
         **_WRITE_OPTIONS,
     )
@@ -121,7 +119,7 @@ def routes(deployments: Deployments) -> list[Any]:
     @delete(
         "/environments/{name:str}",
         operation_id="deleteEnvironment",
-        summary="Delete an environment that nothing was ever deployed to",
+        summary="Delete an environment without deployments",
         responses=problem_responses(404, 409, 412, 428),
         **_WRITE_OPTIONS,
     )
@@ -132,7 +130,7 @@ def routes(deployments: Deployments) -> list[Any]:
     @get(
         "/matrix",
         operation_id="getMatrix",
-        summary="Show what stands where: apps by environments",
+        summary="Get the deployment matrix",
         responses=problem_responses(404),
         **_READ_OPTIONS,
     )

@@ -1,18 +1,4 @@
-"""The rules of deployments: pure.
-
-pending           → in_progress, queued, awaiting_approval, blocked, cancelled
-queued            → in_progress, awaiting_approval, blocked, cancelled
-awaiting_approval → in_progress, queued, blocked, cancelled
-blocked           → pending, queued, awaiting_approval, cancelled
-in_progress       → successful, failed, cancelled
-successful        → superseded, rolled_back
-failed            → rolled_back
-
-The rest are ends. A deployment is `successful` exactly as long as it is what stands in its place (an app in an
-environment): the next success there makes it `superseded`, and so does somebody who says that it was retired.
-When what stands is `rolled_back`, what it had superseded stands again, if its version still exists: this way back,
-superseded → successful, is the service's alone.
-"""
+"""Rules of deployments: pure."""
 
 from __future__ import annotations
 
@@ -113,47 +99,48 @@ def initiator(context: RequestContext) -> Initiator:
 
 
 def initial_statuses(rules: Rules, request: DeploymentRequest) -> list[tuple[Status, str, str]]:
-    """Return how a deployment begins: each state with its reason and who put it there."""
+    """Return the initial statuses of a deployment, each with its reason and actor."""
     entries: list[tuple[Status, str, str]] = [("pending", request.reason, request.initiator.actor)]
     if rules.blocked:
         entries.append(("blocked", rules.blocked, RULES_ACTOR))
     elif rules.requires_approval:
-        waits = f"{request.environment} asks for the approval of somebody else"
-        entries.append(("awaiting_approval", waits, RULES_ACTOR))
+        note = f"{request.environment} requires approval by another user"
+        entries.append(("awaiting_approval", note, RULES_ACTOR))
     return entries
 
 
 def require_transition(deployment: Deployment, status: Status) -> None:
-    """Raise ImpossibleStep unless a deployment can go there."""
-    steps = TRANSITIONS[deployment.status]
-    if status not in steps:
-        ways = " or ".join(steps) or "nothing: this is its end"
+    """Raise InvalidTransition unless the deployment can move to the status."""
+    statuses = TRANSITIONS[deployment.status]
+    if status not in statuses:
+        allowed = ", ".join(statuses) or "none (final status)"
         raise InvalidTransition(
-            f"deployment {deployment.id} is {deployment.status}; from there it can become {ways}",
-            allowed_statuses=list(steps),
+            f"cannot move deployment {deployment.id} from {deployment.status} to {status}; allowed: {allowed}",
+            allowed_statuses=list(statuses),
         )
 
 
 def resolve_approver(record: DeploymentRecord, rules: Rules, status: Status, initiator: Initiator) -> str:
-    """Return who has approved a deployment once it has taken a step; raise NeedsAnother unless who takes it may.
+    """Return the approver of a deployment after a transition. Raise SelfApprovalForbidden.
 
-    Where an environment asks for approval, and from `awaiting_approval`, only somebody other than who asked may take
-    the first step onward; whoever approved, all others may take the next ones.
+    Where an environment requires approval, and from `awaiting_approval`, only someone other than the requester may make
+    the first transition onward; once approved, anyone may make the next ones.
     """
     if status == "awaiting_approval":
         return ""
-    asked_for = rules.requires_approval or record.deployment.status == "awaiting_approval"
-    if record.approved_by or status not in _STARTING_STATUSES or not asked_for:
+    is_required = rules.requires_approval or record.deployment.status == "awaiting_approval"
+    if record.approved_by or status not in _STARTING_STATUSES or not is_required:
         return record.approved_by
     if _is_requester(record, initiator):
         raise SelfApprovalForbidden(
-            f"{record.deployment.actor} asked for deployment {record.deployment.id}: somebody else must move it on"
+            f"deployment {record.deployment.id} was requested by {record.deployment.actor} "
+            "and must be approved by someone else"
         )
     return initiator.actor
 
 
 def _is_requester(record: DeploymentRecord, initiator: Initiator) -> bool:
-    """Say whether it was them who asked for a deployment: a user's keys are the user, and a binding's jobs are one."""
+    """Return whether the initiator requested the deployment, by user or by OIDC binding."""
     if initiator.user_id is not None and initiator.user_id == record.user_id:
         return True
     return _approval_identity(initiator.actor) == _approval_identity(record.deployment.actor)
@@ -166,55 +153,56 @@ def _approval_identity(actor: str) -> str:
 def apply_block(
     deployment: Deployment, rules: Rules, new: StatusCreate, initiator: Initiator
 ) -> StatusCreate:
-    """Return a step as the history is to have it; raise EnvironmentBlocked unless who takes it may.
+    """Return the transition as recorded in the history. Raise EnvironmentBlocked.
 
-    While an environment is blocked, only who may write environments leaves `blocked` or begins there, and the reason
-    says so; everybody may cancel.
+    While an environment is blocked, only initiators with environments:write may leave `blocked` or start there, and the
+    reason records it; anyone may cancel.
     """
-    goes_on = new.status == "in_progress" or (deployment.status == "blocked" and new.status != "cancelled")
-    if not rules.blocked or not goes_on:
+    continues = new.status == "in_progress" or (deployment.status == "blocked" and new.status != "cancelled")
+    if not rules.blocked or not continues:
         return new
     if not initiator.can_write_environments:
         raise EnvironmentBlocked(
-            f"{deployment.environment} is blocked: {rules.blocked}; deployment {deployment.id} can be cancelled, "
-            "or goes on when somebody who may write environments lets it",
+            f"{deployment.environment} is blocked ({rules.blocked}): cancel deployment {deployment.id}, "
+            "or ask someone with environments:write",
             reason=rules.blocked,
         )
     return replace(new, reason=f"{new.reason} {_BLOCK_NOTE}{rules.blocked})".lstrip())
 
 
 def is_noop(deployment: Deployment, new: StatusCreate) -> bool:
-    """Say whether a PUT would leave a deployment as it is."""
-    said = deployment.reason.split(_BLOCK_NOTE)[0].rstrip()
-    return deployment.status == new.status and new.reason in {"", deployment.reason, said}
+    """Return whether a PUT would leave the deployment unchanged."""
+    stripped = deployment.reason.split(_BLOCK_NOTE)[0].rstrip()
+    return deployment.status == new.status and new.reason in {"", deployment.reason, stripped}
 
 
 def deployment_not_found(deployment_id: int) -> NotFound:
-    """Say that there is no such deployment."""
-    return NotFound(f"there is no deployment {deployment_id}")
+    """Return the problem for an unknown deployment."""
+    return NotFound(f"deployment {deployment_id} not found")
 
 
 def version_not_found(version_id: int) -> NotFound:
-    """Say that a version is gone, or its app."""
-    return NotFound(f"there is no version {version_id}")
+    """Return the problem for an unknown or deleted version."""
+    return NotFound(f"version {version_id} not found")
 
 
 def being_deleted(request: DeploymentRequest) -> BeingDeleted:
-    """Say why a version is not deployed, although it is still there."""
+    """Return the problem for deploying a version that is being deleted."""
     return BeingDeleted(deletion_message(request))
 
 
 def deletion_message(request: DeploymentRequest) -> str:
-    """Say that a version is about to go, or its app."""
-    return f"{request.app} {request.tag} is being deleted, or its app is"
+    """Return the message that a version or its app is being deleted."""
+    return f"{request.app}@{request.tag} or its app is being deleted"
 
 
 def already_active(deployment: Deployment) -> DeploymentActive:
-    """Say which deployment is in the way."""
+    """Return the problem that names the active deployment."""
     url = f"/deployments/{deployment.id}"
     return DeploymentActive(
-        f"{deployment.app} {deployment.tag} is on its way to {deployment.environment} ({deployment.status}): "
-        "let it finish, or cancel it",
+        f"{deployment.app}@{deployment.tag} is already being deployed to "
+        f"{deployment.environment} ({deployment.status}): "
+        "wait for it or cancel it",
         headers={"link": f'<{url}>; rel="active"'},
         active_deployment=url,
         active_deployment_status=deployment.status,
@@ -222,27 +210,27 @@ def already_active(deployment: Deployment) -> DeploymentActive:
 
 
 def concurrently_active(request: DeploymentRequest) -> DeploymentActive:
-    """Return the error of a deployment that another one of the same moment precedes."""
+    """Return the problem for a deployment that another one preceded concurrently."""
     return DeploymentActive(
         f"another deployment of {request.app} to {request.environment} was created concurrently: retry"
     )
 
 
 def require_removable(deployment: Deployment, placement: PlacementState) -> None:
-    """Raise DeploymentStands unless a deployment is history only."""
+    """Raise DeploymentInUse unless the deployment is inactive and superseded."""
     if deployment.status in ACTIVE_STATUSES:
-        raise DeploymentInUse(f"deployment {deployment.id} is {deployment.status}: cancel it first")
+        raise DeploymentInUse(f"deployment {deployment.id} is active ({deployment.status}): cancel it first")
     if deployment.id in {placement.current_id, placement.last_id}:
-        what = "is what stands" if deployment.id == placement.current_id else "is the last that was tried"
+        role = "current" if deployment.id == placement.current_id else "latest"
         raise DeploymentInUse(
-            f"deployment {deployment.id} {what} of {deployment.app} in {deployment.environment}"
+            f"deployment {deployment.id} is the {role} deployment of {deployment.app} in {deployment.environment}"
         )
 
 
 def deployment_event(
     kind: type[DeploymentData], deployment: Deployment, placement: PlacementState, initiator: Initiator
 ) -> DomainEvent:
-    """Create an event about a deployment, with the placement after it."""
+    """Return an event about a deployment, with the placement after it."""
     return DomainEvent(
         subject=f"app/{deployment.app_id}/deployment/{deployment.id}",
         data=kind(

@@ -1,4 +1,4 @@
-"""The rules of environments, and what they ask of deployments: pure."""
+"""Rules of environments and auto-deployment: pure."""
 
 from __future__ import annotations
 
@@ -54,42 +54,40 @@ def infer_tier(name: str) -> EnvironmentPut:
 
 
 def environment_not_found(name: str) -> NotFound:
-    """Say that there is no such environment."""
-    return NotFound(f"there is no environment {name!r}")
+    """Return the problem for an unknown environment."""
+    return NotFound(f"environment {name!r} not found")
 
 
 def name_taken(name: str) -> AlreadyExists:
-    """Say that there is one already."""
-    return AlreadyExists(f"there is an environment named {name!r} already", name=name)
+    """Return the problem for a name in use."""
+    return AlreadyExists(f"environment {name!r} already exists", name=name)
 
 
 def in_use(name: str) -> EnvironmentInUse:
-    """Say why an environment cannot be deleted."""
-    return EnvironmentInUse(f"{name} has deployments, or had some: its history keeps it")
+    """Return the problem for deleting an environment with deployments."""
+    return EnvironmentInUse(f"environment {name!r} has deployment history and cannot be deleted")
 
 
 def require_all_apps(principal: Principal) -> None:
-    """Raise Forbidden for who may touch some apps only: what an environment asks, it asks of all."""
+    """Raise Forbidden for principals limited to some apps: environment rules apply to all."""
     if principal.apps is not None:
-        raise Forbidden(
-            "environments are not of one app: a credential for some apps only may not change them"
-        )
+        raise Forbidden("an app-restricted credential cannot modify environments")
 
 
 def validate(rules: Rules) -> None:
-    """Raise InvalidFields, with a pointer to each, for rules that say nothing that can be followed."""
+    """Raise InvalidFields with a pointer to each invalid rule."""
     errors = list(_errors(rules))
     if errors:
-        raise InvalidFields("some rules cannot be followed", errors=errors)
+        raise InvalidFields("invalid rules", errors=errors)
 
 
 def _errors(rules: Rules) -> Iterator[tuple[str, str]]:
     if len(rules.auto_deploy) > MAX_RULES:
-        yield "/rules/auto_deploy", f"{MAX_RULES} rules at most"
+        yield "/rules/auto_deploy", f"at most {MAX_RULES} rules"
         return
     for n, rule in enumerate(rules.auto_deploy):
         if rule.app != WILDCARD and not _is_app(rule.app):
-            yield f"/rules/auto_deploy/{n}/app", "the name of an app, or * for every app"
+            yield f"/rules/auto_deploy/{n}/app", "expected an app name, or * for every app"
         if problem := _range_problem(rule.tag_range):
             yield f"/rules/auto_deploy/{n}/tag_range", problem
 
@@ -104,7 +102,7 @@ def _is_app(name: str) -> bool:
 
 def _range_problem(tag_range: str) -> str:
     if not tag_range.strip():
-        return "a range, as ^1.2; or * for every tag"
+        return "expected a version range such as ^1.2, or *"
     try:
         parse_spec(tag_range)
     except SpecError as error:
@@ -113,7 +111,7 @@ def _range_problem(tag_range: str) -> str:
 
 
 def merged(environment: Environment, change: EnvironmentPatch) -> EnvironmentPut:
-    """Say all of an environment, from what it is and what is to change."""
+    """Return the complete state of an environment after a patch."""
     return EnvironmentPut(
         tier=environment.tier if change.tier is UNSET else change.tier,
         sort_order=environment.sort_order if change.sort_order is UNSET else change.sort_order,
@@ -122,7 +120,7 @@ def merged(environment: Environment, change: EnvironmentPatch) -> EnvironmentPut
 
 
 def differs(environment: Environment, put: EnvironmentPut) -> bool:
-    """Say whether an environment would change."""
+    """Return whether a request changes an environment."""
     now = (environment.tier, environment.sort_order, environment.rules)
     return now != (put.tier, put.sort_order, put.rules)
 
@@ -164,15 +162,15 @@ def is_older(tag: str, other: str) -> bool:
 
 
 def skip_reason(request: DeploymentRequest, placement: PlacementState, before: Deployment | None) -> str:
-    """Say why no rule deploys a version to a place where another one is on its way: going back is for people."""
+    """Return why a version is not deployed by rule, or an empty string: rollbacks are manual."""
     if before is not None and is_older(request.tag, before.tag):
-        return f"{request.tag} is older than {before.tag}, which is on its way there"
+        return f"{request.tag} is older than {before.tag}, which is being deployed"
     if placement.current_tag is not None and is_older(request.tag, placement.current_tag):
-        return f"{request.tag} is older than {placement.current_tag}, which stands there"
+        return f"{request.tag} is older than {placement.current_tag}, which is deployed"
     if placement.last_version_id == request.version_id:
-        return "this version was tried there already"
+        return "version already attempted here"
     if placement.last_version_id > request.version_id and not is_older(placement.last_tag, request.tag):
-        return f"a later version, {placement.last_tag}, was tried there already"
+        return f"newer version {placement.last_tag} already attempted here"
     return ""
 
 
@@ -187,14 +185,14 @@ def with_renamed_app(rules: Rules, was: str, now: str | None) -> Rules:
 
 
 def rule_label(environment: str, rule: AutoDeploy) -> str:
-    """Name a rule, as a reason."""
-    return f"rule of {environment}: {rule.app} {rule.tag_range}"
+    """Return a rule as a deployment's reason."""
+    return f"auto-deploy rule of {environment}: {rule.app} {rule.tag_range}"
 
 
 def auto_deploy_skipped_event(
     request: DeploymentRequest, rule: AutoDeploy, why: str, active: int | None
 ) -> DomainEvent:
-    """Create the event of a rule that was not followed."""
+    """Return the event of a rule that was not followed."""
     return DomainEvent(
         subject=f"app/{request.app_id}/version/{request.version_id}",
         data=AutoDeploySkipped(
@@ -215,7 +213,7 @@ def auto_deploy_skipped_event(
 def environment_event(
     kind: type[EnvironmentData], environment: Environment, initiator: Initiator
 ) -> DomainEvent:
-    """Create an event about an environment."""
+    """Return an event about an environment."""
     return DomainEvent(
         subject=f"environment/{environment.name}",
         data=kind(

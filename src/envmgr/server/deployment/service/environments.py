@@ -55,7 +55,7 @@ def upsert(
     """Replace an environment, or create it."""
     old = environment_rows.find(transaction, name)
     if old is None and context.if_match is not None:
-        raise PreconditionFailed(f"there is no environment {name!r} any more: decide anew")
+        raise PreconditionFailed(f"environment {name!r} was deleted; retry")
     if old is None and (new := _add(transaction, name, put, deployment_model.initiator(context))):
         return Result(new)
     old = old or get(transaction, name)

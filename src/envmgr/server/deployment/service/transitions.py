@@ -110,7 +110,7 @@ def _complete(
     previous = deployment_rows.find(transaction, before) if before is not None else None
     others: list[Deployment] = []
     if previous is not None:
-        because = f"deployment {record.deployment.id} took its place"
+        because = f"superseded by deployment {record.deployment.id}"
         others.append(_write(transaction, previous, "superseded", because, initiator.actor)[0])
     changed, entry = _write(
         transaction, replace(record, supersedes=before), "successful", reason, initiator.actor
@@ -127,7 +127,7 @@ def _vacate(
     fallback = _rollback_target(transaction, record) if status == "rolled_back" else None
     restored: list[Deployment] = []
     if fallback is not None:
-        because = f"deployment {record.deployment.id} was rolled back"
+        because = f"restored: deployment {record.deployment.id} was rolled back"
         restored.append(_write(transaction, fallback, "successful", because, initiator.actor)[0])
     stands = restored[0] if restored else None
     placements.set_current(transaction, record.deployment.app_id, record.deployment.environment, stands)

@@ -1,4 +1,4 @@
-"""Tags in paths: a tag's own slashes arrive there like those between the parts of a path."""
+"""Routes for tags with slashes, which look like path separators."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _PATH = re.compile(r"/apps/[^/]+/versions/(.+?)(/lock)?")
 
 
 def slash_tag_routes(show: Any, register: Any, lock: Any) -> list[Any]:
-    """Make the handlers for tags with slashes, out of those for tags without; to the outside they are the same."""
+    """Create handlers for tags with slashes from those for tags without; the OpenAPI document has one of each."""
 
     @get(_PATHS, include_in_schema=False, opt=show.opt)
     async def show_slashed(request: HttpRequest, app: _Ref) -> Response[Any]:
@@ -39,7 +39,9 @@ def slash_tag_routes(show: Any, register: Any, lock: Any) -> list[Any]:
     async def register_slashed(request: HttpRequest, app: _Ref, data: JSONBody[VersionPut]) -> Response[Any]:
         tag, is_lock = _extract_tag(request)
         if is_lock:
-            raise MethodNotAllowed("a lock comes with its version", headers={"allow": allow_header({"GET"})})
+            raise MethodNotAllowed(
+                "locks are created with their version", headers={"allow": allow_header({"GET"})}
+            )
         _set_route_label(request, register)
         answer: Response[Any] = await register.fn(request, app, tag, data)
         return answer
@@ -48,24 +50,24 @@ def slash_tag_routes(show: Any, register: Any, lock: Any) -> list[Any]:
 
 
 def require_exact(request: HttpRequest) -> None:
-    """Raise InvalidFields where the tag in a path has slashes that the framework forgets: doubled, or around it."""
+    """Raise InvalidFields for a tag with leading, trailing or doubled slashes, which the framework would drop."""
     _extract_tag(request)
 
 
 def _extract_tag(request: HttpRequest) -> tuple[str, bool]:
-    """Return the tag that a path names as it was sent, and whether `/lock` follows it."""
+    """Return the tag in a path as sent, and whether `/lock` follows."""
     path = unquote(request.scope["raw_path"].decode("latin-1"))
     match = _PATH.fullmatch(path)
     if match is None:
-        raise NotFound(f"there is nothing at {path}")
+        raise NotFound(f"not found: {path}")
     try:
         return msgspec.convert(match[1], Tag), match[2] is not None
     except msgspec.ValidationError as error:
-        raise InvalidFields("some fields hold what they cannot", errors=[("path:tag", str(error))]) from None
+        raise InvalidFields("invalid fields", errors=[("path:tag", str(error))]) from None
 
 
 def _set_route_label(request: HttpRequest, handler: Any) -> None:
-    """Let a request be measured as one for the operation that it is."""
+    """Set the route that metrics report for the request."""
     scope: Any = request.scope
     (path,) = handler.paths
     scope["path_template"] = path.replace(":str", "")

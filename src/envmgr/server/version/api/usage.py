@@ -1,4 +1,4 @@
-"""The REST face of usage: a tool's name may hold slashes, which takes more than one route."""
+"""REST API of tool usage; tool names with slashes need a second route."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ EnvironmentFilter = Annotated[
     Parameter(
         pattern=_NAME.pattern,
         max_length=_NAME.max_length,
-        description="Of what stands in this environment only.",
+        description="Filter by environment.",
     ),
 ]
 ToolName = Annotated[
@@ -39,7 +39,7 @@ ToolName = Annotated[
         min_length=1,
         max_length=200,
         schema_extra={"examples": ["nodejs"]},
-        description="As locks name it: `nodejs`, or with its `/` as `%2F`, `npm:@scope%2Fname`.",
+        description="Tool name as in lock files: `nodejs`, or with `/` as `%2F`: `npm:@scope%2Fname`.",
     ),
 ]
 Range = Annotated[
@@ -49,8 +49,8 @@ Range = Annotated[
         max_length=1_024,
         schema_extra={"examples": ["<20.11.1"]},
         description=(
-            "As in `.envmgr`: `<20.11.1`, `>=3.11, <3.13`, `20 || 22`, `*`. Pre-releases count like any other "
-            "version; those of the version that a `<` names come before it, and so are in the range."
+            "As in `.envmgr`: `<20.11.1`, `>=3.11, <3.13`, `20 || 22`, `*`. Pre-releases match like any other "
+            "version, including those of the bound of `<`, which precede it."
         ),
     ),
 ]
@@ -58,7 +58,7 @@ _READ_OPTIONS: dict[str, Any] = {"tags": ["versions"], "opt": {"scope": "version
 
 
 def routes(versions: Versions, deployments: Deployments) -> list[Any]:
-    """Make the handlers."""
+    """Create the route handlers."""
 
     async def answer(
         request: HttpRequest, tool: str, spec: str, environment: str | None, paging: PageRequest
@@ -71,11 +71,11 @@ def routes(versions: Versions, deployments: Deployments) -> list[Any]:
     @get(
         "/tools/{tool:str}/usage",
         operation_id="toolUsage",
-        summary="Tell which deployed versions a range of a tool touches",
+        summary="Find deployed versions affected by a tool version range",
         description=(
-            "`matches` are deployed versions locked with a version of the tool that is in the range, by that version, "
-            "oldest first; `unknown` those whose version of the tool cannot be compared with the range; `without_lock` "
-            "those that came without a lock. `limit` cuts each list, `counts` are whole, and `cursor` goes on in all."
+            "`matches`: deployed versions locked with a tool version in the range, sorted by tool version, "
+            "oldest first; `unknown`: tool version not comparable with the range; `without_lock`: "
+            "no lock file. `limit` applies to each list, `counts` are totals, and `cursor` continues all lists."
         ),
         responses=problem_responses(404),
         **_READ_OPTIONS,
@@ -103,7 +103,7 @@ def routes(versions: Versions, deployments: Deployments) -> list[Any]:
         limit: Limit = DEFAULT_PAGE_SIZE,
         cursor: Cursor = None,
     ) -> Response[Usage]:
-        # A server gives paths with each %2F as the slash it stands for: these are the tools whose names have one.
+        # HTTP servers decode %2F in paths: this route serves tools with a slash in their name.
         require_known_params(request, "range", "environment", "limit", "cursor")
         tool = _tool(request.scope["path"])
         return await answer(request, tool, range, environment, PageRequest(limit, cursor))

@@ -1,4 +1,4 @@
-"""The REST face of versions, over whatever implements their port."""
+"""REST API of versions."""
 
 from __future__ import annotations
 
@@ -39,34 +39,32 @@ Ref = Annotated[
         min_length=1,
         max_length=100,
         schema_extra={"examples": ["shop"]},
-        description="An app's id or name.",
+        description="App ID or name.",
     ),
 ]
-VersionId = Annotated[int, Parameter(ge=1, le=MAX_SAFE_INTEGER, description="A version's id.")]
-TagName = Annotated[
-    str, param_from(Tag, "A version's tag; its slashes may be sent as `%2F`, or as they are.")
-]
-AppIdFilter = Annotated[int | None, param_from(Id, "Of the app with this id.")]
+VersionId = Annotated[int, Parameter(ge=1, le=MAX_SAFE_INTEGER, description="Version ID.")]
+TagName = Annotated[str, param_from(Tag, "Version tag; slashes may be literal or `%2F`.")]
+AppIdFilter = Annotated[int | None, param_from(Id, "Filter by app ID.")]
 AppFilter = Annotated[
-    str | None, Parameter(min_length=1, max_length=100, description="Of this app: its id or name.")
+    str | None, Parameter(min_length=1, max_length=100, description="Filter by app ID or name.")
 ]
-TagFilter = Annotated[str | None, param_from(Tag, "With this tag.")]
-CommitFilter = Annotated[str | None, param_from(Commit, "Built from this commit.")]
-GitRefFilter = Annotated[str | None, param_from(Line, "Built from this branch or tag, as it was said.")]
-LockFilter = Annotated[str | None, param_from(Digest, "Built with the lock that has this digest.")]
+TagFilter = Annotated[str | None, param_from(Tag, "Filter by tag.")]
+CommitFilter = Annotated[str | None, param_from(Commit, "Filter by commit.")]
+GitRefFilter = Annotated[str | None, param_from(Line, "Filter by branch or tag of the build.")]
+LockFilter = Annotated[str | None, param_from(Digest, "Filter by lock digest.")]
 Sort = Annotated[str | None, sort_param("id", "tag", "created_at", "updated_at")]
 _TAGS = ["versions"]
 _READ_OPTIONS: dict[str, Any] = {"tags": _TAGS, "opt": {"scope": "versions:read"}}
 _WRITE_OPTIONS: dict[str, Any] = {"tags": _TAGS, "opt": {"scope": "versions:write"}}
 _SENT = (404, 409, 413, 415, 422)
-_CREATED = {201: ResponseSpec(Version, generate_examples=False, description="It was not there, and now is.")}
+_CREATED = {201: ResponseSpec(Version, generate_examples=False, description="Created.")}
 
 POLICY = RequestPolicy(body_limits=(("/versions", 7 * 2**20),))
 """A 5 MiB lock file, encoded as a JSON string."""
 
 
 def routes(versions: Versions, deployments: Deployments) -> list[Any]:
-    """Make the handlers."""
+    """Create the route handlers."""
     return [
         *_collection(versions),
         *_item(versions, deployments),
@@ -79,7 +77,7 @@ def _collection(versions: Versions) -> list[Any]:
     @post(
         "/versions",
         operation_id="createVersion",
-        summary="Register a version",
+        summary="Create a version",
         responses=problem_responses(*_SENT),
         **_WRITE_OPTIONS,
     )
@@ -126,7 +124,7 @@ def _item(versions: Versions, deployments: Deployments) -> list[Any]:
     @get(
         "/versions/{version_id:int}",
         operation_id="getVersion",
-        summary="Show a version",
+        summary="Get a version",
         responses=problem_responses(404),
         **_READ_OPTIONS,
     )
@@ -137,7 +135,7 @@ def _item(versions: Versions, deployments: Deployments) -> list[Any]:
     @get(
         "/versions/{version_id:int}/lock",
         operation_id="getVersionLock",
-        summary="Show the lock that a version was built with",
+        summary="Get the lock file of a version",
         responses=problem_responses(404),
         **_READ_OPTIONS,
     )
@@ -148,8 +146,8 @@ def _item(versions: Versions, deployments: Deployments) -> list[Any]:
     @put(
         "/versions/{version_id:int}",
         operation_id="putVersion",
-        summary="Say all of a version",
-        description="What was built (commit, artifacts, lock, `.envmgr`) must be the same; the rest may change.",
+        summary="Replace a version",
+        description="Build content (commit, artifacts, lock, `.envmgr`) must be unchanged.",
         responses=problem_responses(*_SENT, 412, 428),
         **_WRITE_OPTIONS,
     )
@@ -162,7 +160,7 @@ def _item(versions: Versions, deployments: Deployments) -> list[Any]:
     @patch(
         "/versions/{version_id:int}",
         operation_id="changeVersion",
-        summary="Say some of a version",
+        summary="Update a version",
         responses=problem_responses(404, 412, 413, 415, 428),
         **_WRITE_OPTIONS,
     )
@@ -175,7 +173,7 @@ def _item(versions: Versions, deployments: Deployments) -> list[Any]:
     @delete(
         "/versions/{version_id:int}",
         operation_id="deleteVersion",
-        summary="Delete a version that stands nowhere",
+        summary="Delete a version that is not deployed",
         responses=problem_responses(404, 409, 412, 428),
         **_WRITE_OPTIONS,
     )
@@ -212,7 +210,7 @@ def _of_app(versions: Versions) -> list[Any]:
     @post(
         "/apps/{app:str}/versions",
         operation_id="createAppVersion",
-        summary="Register a version of an app",
+        summary="Create a version of an app",
         responses=problem_responses(*_SENT),
         **_WRITE_OPTIONS,
     )
@@ -225,7 +223,7 @@ def _of_app(versions: Versions) -> list[Any]:
     @get(
         "/apps/{app:str}/versions/{tag:str}",
         operation_id="getAppVersion",
-        summary="Show a version of an app",
+        summary="Get a version of an app",
         responses=problem_responses(404),
         **_READ_OPTIONS,
     )
@@ -237,10 +235,10 @@ def _of_app(versions: Versions) -> list[Any]:
     @put(
         "/apps/{app:str}/versions/{tag:str}",
         operation_id="putAppVersion",
-        summary="Register a version of an app, unless it is there",
+        summary="Register a version (idempotent)",
         description=(
-            "Sent again with the same content (commit, artifacts, lock, `.envmgr`) it answers 200 with what is there, "
-            "and changes nothing; with other content it is refused, with both digests."
+            "Re-sending identical content (commit, artifacts, lock, `.envmgr`) returns 200; different content returns "
+            "409 with both digests."
         ),
         responses={**problem_responses(*_SENT, 412, 428), **_CREATED},
         **_WRITE_OPTIONS,
@@ -255,7 +253,7 @@ def _of_app(versions: Versions) -> list[Any]:
     @get(
         "/apps/{app:str}/versions/{tag:str}/lock",
         operation_id="getAppVersionLock",
-        summary="Show the lock that a version of an app was built with",
+        summary="Get the lock file of a version of an app",
         responses=problem_responses(404),
         **_READ_OPTIONS,
     )
@@ -270,7 +268,7 @@ def _of_app(versions: Versions) -> list[Any]:
 
 
 def _version_content(new: VersionCreate | AppVersionCreate) -> VersionPut:
-    """Return what is said of a version, without what names it."""
+    """Return a version's state without its app and tag."""
     return VersionPut(**{name: getattr(new, name) for name in VersionPut.__struct_fields__})
 
 

@@ -1,4 +1,4 @@
-"""Which versions of a tool a range takes in, and of which that cannot be told: pure."""
+"""Matching of tool versions against a range: pure."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ _EVERY_VERSION = parse_spec("*").alternatives[0]
 
 
 def read(text: str) -> Spec:
-    """Read a range; raise InvalidFields, which quotes the piece that cannot stand in it."""
+    """Parse a range. Raise InvalidFields, which quotes the invalid part."""
     try:
         return parse_spec(text)
     except SpecError as error:
-        raise InvalidFields("the range cannot be read", errors=[("?range", str(error))]) from None
+        raise InvalidFields("invalid version range", errors=[("?range", str(error))]) from None
 
 
 def match(spec: Spec, text: str) -> Match:
-    """Tell whether a range takes in a version.
+    """Return how a version relates to a range.
 
-    Ranges are asked for to find what is affected, so pre-releases count like any other version, and those of the
-    very version that a `<` names, too: 20.11.1-rc.1 comes before 20.11.1, and is in `<20.11.1`. What is only a name
-    (`master`), or of another vendor than the range is about, cannot be compared; every version is in `*`.
+    Ranges find affected versions, so pre-releases match like any other version, including those of the bound of `<`:
+    20.11.1-rc.1 precedes 20.11.1, and is in `<20.11.1`. A version that is only a name (`master`), or of another vendor
+    than the range, cannot be compared; every version matches `*`.
     """
     version = parse(text)
     if _EVERY_VERSION in spec.alternatives:
@@ -43,17 +43,17 @@ def match(spec: Spec, text: str) -> Match:
 
 
 def sort_versions(versions: Iterable[str]) -> list[str]:
-    """Sort versions, oldest first, in one way only."""
+    """Return versions in a total order, oldest first."""
     return sorted(versions, key=sort_key)
 
 
 def sort_key(text: str) -> tuple[object, ...]:
-    """Return what versions are sorted by: also by their spelling, where that is all that differs."""
+    """Return the sort key of a version, with its text as tie-breaker."""
     return (*parse(text).key, text)
 
 
 def _is_prerelease_of_bound(spec: Spec, version: Version) -> bool:
-    """Tell whether this is a pre-release of what a `<` names: those end where that version's own rank begins."""
+    """Return whether a version is a pre-release of the bound of `<`, which the range would exclude."""
     return version.prerelease and any(
         alternative.interval.prerelease_floor <= version.rank
         and alternative.interval.ceiling == version.rank[:2]

@@ -1,4 +1,4 @@
-"""The rules of versions: pure."""
+"""Rules of versions: pure."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class BuildContent:
-    """What was built, and with what: of a version, this never changes."""
+    """The immutable content of a version."""
 
     commit: str
     artifacts: tuple[Artifact, ...]
@@ -36,7 +36,7 @@ class BuildContent:
 
     @property
     def digest(self) -> str:
-        """Digest it, whatever the order of artifacts and wherever they can be downloaded."""
+        """Return the content digest, independent of the order and URLs of artifacts."""
         said = {
             "commit": self.commit,
             "artifacts": sorted([each.name, each.digest, each.type] for each in self.artifacts),
@@ -48,7 +48,7 @@ class BuildContent:
 
 @dataclass(frozen=True, slots=True)
 class VersionMetadata:
-    """What is said about a version, which may change: the same push from another run of the CI says it anew."""
+    """The mutable metadata of a version: a push of the same content from another CI run updates it."""
 
     changelog: str
     ref: str
@@ -57,7 +57,7 @@ class VersionMetadata:
 
 @dataclass(frozen=True, slots=True)
 class VersionSubmission:
-    """A version as it was sent, with what its lock was found to pin."""
+    """A submitted version with its parsed lock."""
 
     content: BuildContent
     metadata: VersionMetadata
@@ -68,7 +68,7 @@ class VersionSubmission:
 def build_submission(
     put: VersionPut, lock_digest: str | None, tools: tuple[LockedTool, ...]
 ) -> VersionSubmission:
-    """Tell what was built from what is said about it."""
+    """Return the submission of a request."""
     sent = put.toolchain
     return VersionSubmission(
         content=BuildContent(
@@ -90,29 +90,29 @@ def invalid_lock(error: LockFormatError) -> InvalidLock:
 
 
 def tag_taken(app: str, tag: str) -> AlreadyExists:
-    """Say that an app has a version with a tag already."""
-    return AlreadyExists(f"{app} has a version {tag} already", tag=tag)
+    """Return the problem for a tag in use."""
+    return AlreadyExists(f"version {app}@{tag} already exists", tag=tag)
 
 
 def require_same_content(have: Version, content: BuildContent) -> None:
-    """Raise VersionContentMismatch unless a version is what was sent."""
+    """Raise VersionContentMismatch unless a version has the submitted content."""
     sent = content.digest
     if have.digest != sent:
         raise VersionContentMismatch(
-            f"{have.app} has a version {have.tag} with other content ({have.digest}, sent was {sent}): "
-            "register what was built anew under a new tag",
+            f"{have.app}@{have.tag} already exists with different content ({have.digest}, submitted {sent}): "
+            "use a new tag",
             existing_digest=have.digest,
             submitted_digest=sent,
         )
 
 
 def normalize_artifacts(artifacts: Iterable[Artifact]) -> tuple[Artifact, ...]:
-    """Put artifacts in order, each once."""
+    """Return artifacts sorted and without duplicates."""
     return tuple(sorted(set(artifacts), key=lambda each: (each.name, each.type, each.digest, each.url)))
 
 
 def merged(version: Version, change: VersionPatch) -> VersionMetadata:
-    """Say all that may change of a version, from what it is and what is to change."""
+    """Return the complete metadata of a version after a patch."""
     return VersionMetadata(
         changelog=version.changelog if change.changelog is UNSET else change.changelog,
         ref=version.ref if change.ref is UNSET else change.ref,
@@ -121,13 +121,13 @@ def merged(version: Version, change: VersionPatch) -> VersionMetadata:
 
 
 def differs(version: Version, metadata: VersionMetadata, artifacts: tuple[Artifact, ...]) -> bool:
-    """Say whether a version would change."""
+    """Return whether a patch changes a version."""
     now = (version.changelog, version.ref, version.build, version.artifacts)
     return now != (metadata.changelog, metadata.ref, metadata.build, artifacts)
 
 
 def version_event(kind: type[VersionData], version: Version, actor: str, traceparent: str) -> DomainEvent:
-    """Create an event about a version."""
+    """Return an event about a version."""
     return DomainEvent(
         subject=f"app/{version.app_id}/version/{version.id}",
         data=kind(
@@ -150,7 +150,7 @@ def version_event(kind: type[VersionData], version: Version, actor: str, tracepa
 
 
 def version_event_for(kind: type[VersionData], version: Version, context: RequestContext) -> DomainEvent:
-    """Create the event of a request that changed a version."""
+    """Return the event of a request that changed a version."""
     return version_event(kind, version, context.principal.actor, context.traceparent)
 
 

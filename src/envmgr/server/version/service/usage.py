@@ -1,4 +1,4 @@
-"""Which deployed versions a range of a tool touches: three lists, paged together, each counted whole."""
+"""Use case of tool usage: three lists, paged together, with total counts."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class UsageQuery:
-    """What is asked; `apps`, where given, are the names of the only apps that may be told of."""
+    """The query; `apps`, if set, limits it to apps with these names."""
 
     tool: str
     spec: Spec
@@ -38,11 +38,11 @@ class UsageQuery:
 
 
 _Storable = Annotated[str, Meta(pattern=r"^[^\0]*$")]
-"""A text without NUL, which not every database stores."""
+"""Text without NUL, which not every database stores."""
 
 
 class _Position(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """The last place of a list that was shown."""
+    """The last position of a list that was returned."""
 
     tool_version: _Storable
     environment: _Storable
@@ -54,11 +54,11 @@ class _Position(Struct, frozen=True, array_like=True, forbid_unknown_fields=True
 
 
 _FIRST = ("", 0)
-"""Where places begin: before every environment and app."""
+"""The position before every environment and app."""
 
 
 class _Cursor(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """How far each list was shown, and of which question; a list that ended goes on behind its end."""
+    """The position in each list, and the query; a finished list is positioned after its end."""
 
     query_hash: str
     matches: _Position | None = None
@@ -67,7 +67,7 @@ class _Cursor(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
 
 
 def find_usage(reader: Reader, query: UsageQuery) -> Usage:
-    """Tell which places a range touches. Raise InvalidFields for a cursor of another question."""
+    """Return the placements that a range affects. Raise InvalidFields for a cursor of another query."""
     cursor = _read(query)
     scope = placements.PlacementFilter(
         query.environment, None if query.apps is None else placements.app_ids(reader, query.apps)
@@ -102,7 +102,7 @@ def _list_matches(
     versions: Iterable[str],
     after: _Position | None,
 ) -> list[ToolUse]:
-    """List places by the version of the tool, oldest first; one more than is to be shown, if there is one."""
+    """Return placements by tool version, oldest first; one more than the limit, if it exists."""
     found: list[ToolUse] = []
     for version in range_matching.sort_versions(versions):
         if after and range_matching.sort_key(version) < range_matching.sort_key(after.tool_version):
@@ -133,12 +133,12 @@ def _read(query: UsageQuery) -> _Cursor:
         cursor = msgspec.json.decode(decoded, type=_Cursor)
     except (ValueError, binascii.Error, msgspec.MsgspecError):
         raise InvalidFields(
-            "the cursor is none of ours", errors=[("?cursor", "take it from a Link header")]
+            "invalid cursor", errors=[("?cursor", "use the cursor from a Link header")]
         ) from None
     if cursor.query_hash != asked:
         raise InvalidFields(
-            "the cursor is of another question",
-            errors=[("?cursor", "begin again without a cursor to ask otherwise")],
+            "cursor belongs to a different query",
+            errors=[("?cursor", "omit the cursor to start over")],
         )
     return cursor
 

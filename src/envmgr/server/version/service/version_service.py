@@ -1,4 +1,4 @@
-"""The use cases of versions: each one unit of work, and its event in the same transaction."""
+"""Use cases of versions: each one unit of work, with its event in the same transaction."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
     from envmgr.server.kit.db.sql import Database, Reader, Transaction
 
 LARGE_LOCK_CHARS = 64 * 2**10
-"""A lock of more characters is read in a thread, so that nobody else waits for it."""
+"""Longer locks are parsed in a thread, to keep the event loop responsive."""
 MAX_CONCURRENT_PARSES = 2
-"""Such locks that are read at the same time: each takes many times its size for a moment."""
+"""Large locks parsed at the same time: each needs many times its size in memory."""
 
 
 class VersionService:
-    """Versions, in this process (implements `contracts.ports.Versions`)."""
+    """Versions in this process (implements `contracts.ports.Versions`)."""
 
     def __init__(self, database: Database, apps: Apps) -> None:
         self._database = database
@@ -40,7 +40,7 @@ class VersionService:
         self._reading = asyncio.Semaphore(MAX_CONCURRENT_PARSES)
 
     async def create(self, context: RequestContext, app: str, tag: str, new: VersionPut) -> Result[Version]:
-        """Register a version under a tag that its app does not have yet."""
+        """Create a version with a new tag."""
         owner = await self._apps.get(context, app)
         push = await self._read(new)
         return await self._database.write(
@@ -48,7 +48,7 @@ class VersionService:
         )
 
     async def upsert(self, context: RequestContext, app: str, tag: str, put: VersionPut) -> Result[Version]:
-        """Register a version, or find it there as it is; with other content raise VersionContentMismatch."""
+        """Create a version, or return the existing one. Raise VersionContentMismatch for different content."""
         owner = await self._apps.get(context, app)
         push = await self._read(put)
         return await self._database.write(lambda transaction: _put(transaction, context, owner, tag, push))
@@ -58,23 +58,23 @@ class VersionService:
         return await self._database.read_inline(lambda reader: _get(reader, context, version_id))
 
     async def find(self, context: RequestContext, app: str, tag: str) -> Version:
-        """Return the version of an app by its tag."""
+        """Return a version of an app by tag."""
         owner = await self._apps.get(context, app)
         found = await self._database.read_inline(lambda reader: version_rows.find_tag(reader, owner.id, tag))
         if found is None:
-            raise NotFound(f"{owner.name} has no version {tag!r}")
+            raise NotFound(f"version {owner.name}@{tag} not found")
         return found
 
     async def lock(self, context: RequestContext, version_id: int) -> LockFile:
-        """Return the lock that a version was built with."""
+        """Return the lock file of a version."""
         version = await self.get(context, version_id)
         found = await self._database.read_inline(lambda reader: version_rows.lock(reader, version_id))
         if found is None:
-            raise NotFound(f"{version.app} {version.tag} came without a lock")
+            raise NotFound(f"version {version.app}@{version.tag} has no lock file")
         return found
 
     async def list(self, context: RequestContext, paging: PageRequest) -> Page[Version]:
-        """Return a page of versions; the filter `app` names an app by id or name, and one that is not is NotFound."""
+        """Return a page of versions. Raise NotFound if the filter `app` names an unknown app."""
         if "app" in paging.filters:
             owner = await self._apps.get(context, str(paging.filters["app"]))
             paging = paging.with_filters(app=owner.id)
@@ -83,14 +83,14 @@ class VersionService:
         )
 
     async def replace(self, context: RequestContext, version_id: int, put: VersionPut) -> Version:
-        """Say all of a version; what was built must stay the same."""
+        """Replace a version; the build content must be unchanged."""
         push = await self._read(put)
         return await self._database.write(
             lambda transaction: _replace(transaction, context, version_id, push)
         )
 
     async def update(self, context: RequestContext, version_id: int, change: VersionPatch) -> Version:
-        """Say some of a version."""
+        """Update a version."""
         return await self._database.write(
             lambda transaction: _change(transaction, context, version_id, change)
         )
@@ -143,7 +143,7 @@ def _known_tools(reader: Reader, lock_digest: str) -> tuple[LockedTool, ...] | N
 def _get(reader: Reader, context: RequestContext, version_id: int) -> Version:
     version = version_rows.find(reader, version_id)
     if version is None:
-        raise NotFound(f"there is no version {version_id}")
+        raise NotFound(f"version {version_id} not found")
     require_app_access(context, version.app)
     return version
 
@@ -174,9 +174,7 @@ def _put(
     name = _current_app_name(transaction, app)
     have = version_rows.find_tag(transaction, app.id, tag)
     if have is None and context.if_match is not None:
-        raise PreconditionFailed(
-            f"{name} has no version {tag} (any more): send it without If-Match to register it"
-        )
+        raise PreconditionFailed(f"version {name}@{tag} not found: omit If-Match to register it")
     if have is None:
         version = _add(transaction, context, app.id, name, tag, submission)
         if version is not None:

@@ -43,7 +43,7 @@ async def wait_until_consumed(
     until, pause = time.monotonic() + timeout_seconds, FIRST_POLL_SECONDS
     while await database.read_inline(_offset) < up_to:
         if time.monotonic() > until:
-            raise ProjectionBehind("deployments were made that are still on their way here: ask again")
+            raise ProjectionBehind("recent deployments are still being processed; retry")
         await asyncio.sleep(pause)
         pause = POLL_INTERVAL_SECONDS
 
@@ -51,8 +51,8 @@ async def wait_until_consumed(
 def _offset(reader: Reader) -> int:
     if has_dead_letters(reader, CONSUMER):
         raise ProjectionBehind(
-            "an event of a deployment could not be taken in, and the answer would be wrong: "
-            "see `envmgr-alm dead-letters list`",
+            "a deployment event is in the dead-letter queue, so the result would be incomplete: "
+            "run `envmgr-alm dead-letters list`",
             retry_after=60,
         )
     return consumer_offsets.get(reader, CONSUMER, SOURCE)
