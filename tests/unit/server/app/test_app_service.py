@@ -268,7 +268,7 @@ def test_a_credential_for_one_app_sees_and_touches_no_other(tmp_path):
             apps.update(mine, "blog", AppPatch(description="x")),
             apps.delete(mine, "blog", force=True),
         ):
-            with pytest.raises(Forbidden, match="shop only"):
+            with pytest.raises(Forbidden, match="limited to shop"):
                 await attempt
         assert (await apps.list(call(apps=()), PageRequest())).items == []
 

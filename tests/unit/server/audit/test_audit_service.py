@@ -241,7 +241,7 @@ def test_who_may_see_some_apps_only_does_not_see_the_audit(tmp_path):
             audit.checkpoints(confined, PageRequest()),
             anext(audit.follow(confined, 0)),
         ):
-            with pytest.raises(Forbidden, match="every app"):
+            with pytest.raises(Forbidden, match="access to all apps"):
                 await asked
 
     run(tmp_path, scenario)

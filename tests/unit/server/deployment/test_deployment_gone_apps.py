@@ -56,7 +56,7 @@ def test_a_credential_for_no_app_of_that_name_does_not_learn_whose_it_was(tmp_pa
         others = call(apps={"blog"})
         with pytest.raises(NotFound):
             await world.service.get(others, old.id)
-        with pytest.raises(Forbidden, match="blog only"):
+        with pytest.raises(Forbidden, match="limited to blog"):
             await world.service.get(others, new.id)
 
     run(tmp_path, scenario, KnownVersions(OLD, NEW))

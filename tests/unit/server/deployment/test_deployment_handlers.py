@@ -39,7 +39,10 @@ def test_a_new_version_is_deployed_where_a_rule_says_so(tmp_path):
         await born(world, 7, tag="v1.4.0")
         made = {each.environment: each for each in await deployments(world)}
         assert set(made) == {"staging", "dev"}
-        assert (made["staging"].actor, made["staging"].reason) == (AUTO, "rule of staging: shop ^1.2")
+        assert (made["staging"].actor, made["staging"].reason) == (
+            AUTO,
+            "auto-deploy rule of staging: shop ^1.2",
+        )
         assert (made["dev"].version_id, made["dev"].tag, made["dev"].status) == (7, "v1.4.0", "pending")
         (event, _) = await world.told("DeploymentCreated")
         assert (event.actor, event.traceparent[:2]) == (AUTO, "00")
@@ -96,9 +99,9 @@ def test_a_later_version_takes_the_place_of_one_that_a_rule_asked_for_and_has_no
             await world.step(first, waiting)
         await born(world, 2)
         first, second = await deployments(world)
-        assert (first.status, first.reason) == ("cancelled", "version 2.0.0 came")
+        assert (first.status, first.reason) == ("cancelled", "superseded by version 2.0.0")
         assert (second.status, second.version_id) == ("pending", 2)
-        assert (await world.history(first))[-1] == ("cancelled", "version 2.0.0 came", AUTO)
+        assert (await world.history(first))[-1] == ("cancelled", "superseded by version 2.0.0", AUTO)
 
     run(tmp_path, scenario)
 
@@ -244,7 +247,7 @@ def test_what_goes_with_a_version_is_cancelled(tmp_path):
         assert (await world.service.get(call(), on_its_way.id)).reason == "version shop@1.0.0 deleted"
         assert await world.status(on_its_way) == "cancelled"
         assert await world.status(other) == "pending"
-        with pytest.raises(NotFound, match="no version 1"):
+        with pytest.raises(NotFound, match="version 1 not found"):
             await world.deploy(1)
 
     run(tmp_path, scenario)

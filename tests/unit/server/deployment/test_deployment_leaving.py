@@ -23,7 +23,7 @@ def test_what_leaves_is_deployed_no_more_and_all_else_is(tmp_path, thing):
     async def scenario(world):
         leave = await world.service.begin_deletion(call(), **thing)
         assert leave.active_placements == 0
-        with pytest.raises(BeingDeleted, match=r"shop 7\.0\.0 is being deleted"):
+        with pytest.raises(BeingDeleted, match=r"shop@7\.0\.0 or its app is being deleted"):
             await world.deploy(7)
         await world.deploy(1000)
         if "version_id" in thing:

@@ -90,7 +90,7 @@ def test_the_version_is_looked_up_for_the_caller_without_their_key_and_condition
         await world.deploy(1, by=call(key="k"))
         ((asked, version_id),) = versions.asked
         assert (asked.principal.actor, asked.idempotency, version_id) == ("user:ada", None, 1)
-        with pytest.raises(NotFound, match="no version 2"):
+        with pytest.raises(NotFound, match="version 2 not found"):
             await world.deploy(2, "prod")
 
     run(tmp_path, scenario, versions)
@@ -462,10 +462,10 @@ def test_only_what_is_history_can_be_deleted_and_its_own_history_stays(tmp_path)
         with pytest.raises(DeploymentInUse, match="cancel it first"):
             await world.service.delete(call(), first.id)
         first = await world.step(first, "in_progress", "successful")
-        with pytest.raises(DeploymentInUse, match="is what stands"):
+        with pytest.raises(DeploymentInUse, match="is the current deployment"):
             await world.service.delete(call(), first.id)
         second = await world.step(await world.deploy(2), "cancelled")
-        with pytest.raises(DeploymentInUse, match="last that was tried"):
+        with pytest.raises(DeploymentInUse, match="is the latest deployment"):
             await world.service.delete(call(), second.id)
         await world.stand(3)
         await world.service.delete(call(if_match=etag_of(second)), second.id)
@@ -603,7 +603,7 @@ def test_a_credential_for_one_app_sees_and_touches_no_other(tmp_path):
             world.service.delete(mine, theirs.id),
             world.deploy(2, by=mine),
         ):
-            with pytest.raises(Forbidden, match="blog only"):
+            with pytest.raises(Forbidden, match="limited to blog"):
                 await attempt
         assert await world.status(theirs) == "successful"
 

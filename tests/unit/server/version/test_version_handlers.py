@@ -113,7 +113,7 @@ def test_nothing_of_a_deleted_app_comes_back(tmp_path):
         await deliver(module, stands(5, 1, "shop", "prod", version), renamed(8, 1, "store"))
         assert await everywhere(versions) == []
         for attempt in (versions.create, versions.upsert):
-            with pytest.raises(NotFound, match="no app 'shop'"):
+            with pytest.raises(NotFound, match="app 'shop' not found"):
                 # The app's service answered just before it was deleted.
                 await attempt(call(), "shop", "1.1", VersionPut())
 

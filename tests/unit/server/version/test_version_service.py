@@ -378,7 +378,7 @@ def test_a_credential_for_one_app_sees_and_touches_no_other(tmp_path):
             versions.update(mine, blog, VersionPatch(ref="x")),
             versions.delete(mine, blog),
         ):
-            with pytest.raises(Forbidden, match="shop only"):
+            with pytest.raises(Forbidden, match="limited to shop"):
                 await attempt
         assert (await versions.list(call(apps=()), PageRequest())).items == []
 

@@ -62,7 +62,7 @@ def test_a_token_that_says_what_cannot_be_written_down_is_refused(tmp_path, issu
     async def scenario(gate):
         await bound(gate, issuer)
         refused = await refusal(gate, issuer.token(ref="refs/heads/\ud800"))
-        assert "no JWT" in refused.detail
+        assert "JWT lacks" in refused.detail
 
     run(tmp_path, scenario)
 
@@ -74,7 +74,7 @@ def test_each_token_is_exchanged_once(tmp_path, issuer, jti):
         token = issuer.token(jti=jti)
         found = await asyncio.gather(*(exchange(gate, token) for _ in range(4)), return_exceptions=True)
         assert sum(isinstance(each, TokenRefused) for each in found) == 3
-        assert "before" in (await refusal(gate, token)).detail
+        assert "already exchanged" in (await refusal(gate, token)).detail
 
     run(tmp_path, scenario)
 
@@ -165,7 +165,7 @@ def test_a_weak_key_of_an_issuer_is_not_relied_on(tmp_path, issuer):
             issuer.token(header={"kid": "mislabelled"}),
         ):
             assert (
-                "rely" in (await refusal(gate, token)).detail
+                "too weak" in (await refusal(gate, token)).detail
                 or "algorithm" in (await refusal(gate, token)).detail
             )
 

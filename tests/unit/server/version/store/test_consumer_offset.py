@@ -42,7 +42,7 @@ def test_usage_waits_for_a_deployment_that_is_on_its_way(tmp_path):
 def test_usage_does_not_answer_from_before_a_deployment(tmp_path):
     async def scenario(_, database, module):
         await deliver(module, event("EnvironmentCreated", 1, {}))
-        with pytest.raises(ProjectionBehind, match="on their way") as caught:
+        with pytest.raises(ProjectionBehind, match="still being processed") as caught:
             await consumer_offset.wait_until_consumed(database, 2, timeout_seconds=0.02)
         assert caught.value.headers == {"retry-after": "1"}
         await consumer_offset.wait_until_consumed(database, 1, timeout_seconds=0)
