@@ -75,7 +75,7 @@ REQUEST_POLICY = merge_policies(
     [health_kit.POLICY, openapi.POLICY, *(service.POLICY for service in SERVICES)]
 )
 OPENAPI_PATH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "openapi.json")
-"""What `document` writes, as it is committed."""
+"""The committed OpenAPI document."""
 JWT_SECRET_FILE, AUDIT_KEY_FILE = "jwt.secret", "audit.key"
 DRAIN_SECONDS, STOP_SECONDS = 2.0, 1.5
 
@@ -192,7 +192,7 @@ class EmbeddedServer:
 async def start_embedded(
     settings: Settings, data: DataDirectory, log: Log, tracing: Tracing | None = None
 ) -> EmbeddedServer:
-    """Make a server over a data directory that is migrated, and start what runs beside requests."""
+    """Create a server on a migrated data directory, and start its background tasks."""
     metrics = Metrics()
     made = EmbeddedServer(
         settings, build_services(settings, data, log, metrics, tracing), log, metrics, tracing
@@ -347,19 +347,17 @@ def _health(services: Services, metrics: Metrics) -> Health:
 async def _audit_gauges(services: Services, metrics: Metrics) -> None:
     found = await services.audit.stats()
     cut = bool(await services.truncation_check.find_truncations())
-    metrics.set_gauge(
-        "alm_audit_truncated", "Whether the audit lost entries that it had.", "", {"": int(cut)}
-    )
-    metrics.set_gauge("alm_audit_entries", "Entries of the audit.", "", {"": found.last_seq})
+    metrics.set_gauge("alm_audit_truncated", "1 if the audit log has been truncated.", "", {"": int(cut)})
+    metrics.set_gauge("alm_audit_entries", "Entries of the audit log.", "", {"": found.last_seq})
     metrics.set_gauge(
         "alm_audit_signed_entries",
-        "Entries of the audit up to its last checkpoint.",
+        "Entries covered by the latest checkpoint.",
         "",
         {"": found.signed_seq},
     )
     metrics.set_gauge(
         "alm_audit_missing_events",
-        "Events that never came although later ones did.",
+        "Gaps in the event sequence.",
         "service",
         found.missing,
     )
@@ -367,6 +365,4 @@ async def _audit_gauges(services: Services, metrics: Metrics) -> None:
 
 
 async def _event_gauges(worker: EventWorker, metrics: Metrics) -> None:
-    metrics.set_gauge(
-        "alm_events_recorded", "Events so far, each counted once.", "type", await worker.event_counts()
-    )
+    metrics.set_gauge("alm_events_recorded", "Distinct events recorded.", "type", await worker.event_counts())
