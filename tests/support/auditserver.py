@@ -13,7 +13,7 @@ from litestar import Litestar
 from litestar.exceptions import HTTPException
 
 from envmgr.server.audit import module
-from envmgr.server.bootstrap import REQUEST_POLICY
+from envmgr.server.bootstrap.registry import REQUEST_POLICY
 from envmgr.server.kit.common.problems import Problem, Unauthenticated
 from envmgr.server.kit.http.errors import http_exception_handler, problem_handler
 from envmgr.server.kit.http.middleware import RequestMiddleware

@@ -17,7 +17,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from envmgr.server import bootstrap
+from envmgr.server.bootstrap import registry
 from envmgr.server.kit.db import migrations
 from envmgr.server.kit.db.migrations import NewerDatabase, UnusableDatabase
 from envmgr.server.kit.db.sqlite_file import SqliteFile
@@ -30,7 +30,7 @@ METADATA = {
     "gateway": "envmgr.server.gateway.store.tables",
     "worker": "envmgr.server.worker.store",
 }
-services = pytest.mark.parametrize("service", bootstrap.SERVICES, ids=lambda service: service.NAME)
+services = pytest.mark.parametrize("service", registry.SERVICES, ids=lambda service: service.NAME)
 
 
 def upgrade(path, revisions, head):
@@ -86,7 +86,7 @@ def test_a_second_upgrade_changes_nothing(service, tmp_path):
 
 
 def test_processes_that_upgrade_at_once_upgrade_once(tmp_path):
-    service = bootstrap.SERVICES[0]
+    service = registry.SERVICES[0]
     path = str(tmp_path / "one.db")
     with ProcessPoolExecutor(2, get_context("spawn")) as pool:
         for done in [pool.submit(upgrade, path, service.MIGRATIONS, service.HEAD) for _ in range(2)]:
@@ -96,7 +96,7 @@ def test_processes_that_upgrade_at_once_upgrade_once(tmp_path):
 
 
 def test_a_database_of_a_newer_server_is_left_alone(tmp_path):
-    service = bootstrap.SERVICES[0]
+    service = registry.SERVICES[0]
     path = str(tmp_path / "one.db")
     upgrade(path, service.MIGRATIONS, service.HEAD)
     with sqlite3.connect(path) as connection:
@@ -119,7 +119,7 @@ def revisions(service):
     ("service", "revision"),
     [
         pytest.param(service, revision, id=f"{service.NAME}-{revision}")
-        for service in bootstrap.SERVICES
+        for service in registry.SERVICES
         for revision in revisions(service)
     ],
 )
@@ -216,7 +216,7 @@ def test_a_file_that_is_no_database_is_named_with_the_way_out_and_left_alone(ser
 
 
 def test_a_database_of_something_else_is_refused_and_left_alone(tmp_path):
-    service, path = bootstrap.SERVICES[0], str(tmp_path / "app.db")
+    service, path = registry.SERVICES[0], str(tmp_path / "app.db")
     with sqlite3.connect(path) as connection:
         connection.execute("CREATE TABLE song (title TEXT)")
     connection.close()
@@ -227,14 +227,14 @@ def test_a_database_of_something_else_is_refused_and_left_alone(tmp_path):
 
 
 def test_what_cannot_be_opened_is_named_with_the_way_out(tmp_path):
-    service, path = bootstrap.SERVICES[0], tmp_path / "app.db"
+    service, path = registry.SERVICES[0], tmp_path / "app.db"
     path.mkdir()
     with pytest.raises(UnusableDatabase, match=f"^{re.escape(str(path))} cannot be used: unable to open"):
         upgrade(str(path), service.MIGRATIONS, service.HEAD)
 
 
 def test_damage_in_the_midst_of_a_database_is_found_when_it_is_looked_for(tmp_path):
-    service, path = bootstrap.SERVICES[0], str(tmp_path / "app.db")
+    service, path = registry.SERVICES[0], str(tmp_path / "app.db")
     upgrade(path, service.MIGRATIONS, service.HEAD)
     SqliteFile(path).require_intact()
     damage(path, "outbox")

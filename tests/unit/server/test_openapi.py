@@ -8,11 +8,11 @@ from html.parser import HTMLParser
 
 import pytest
 
-from envmgr.server import bootstrap
+from envmgr.server.bootstrap import api_document, registry
 from envmgr.server.kit.common.context import SCOPES
 from envmgr.server.kit.openapi.html import CONTENT_SECURITY_POLICY, page
 
-with open(bootstrap.OPENAPI_PATH, "rb") as file:
+with open(api_document.OPENAPI_PATH, "rb") as file:
     COMMITTED = file.read()
 DOCUMENT = json.loads(COMMITTED)
 OPERATIONS = {
@@ -26,7 +26,7 @@ each = pytest.mark.parametrize("called", OPERATIONS.values(), ids=OPERATIONS)
 
 
 def test_the_committed_description_is_what_the_code_says():
-    assert bootstrap.openapi_document() == COMMITTED, "run `make openapi`, and commit the result"
+    assert api_document.openapi_document() == COMMITTED, "run `make openapi`, and commit the result"
 
 
 def test_every_reference_leads_somewhere():
@@ -45,11 +45,11 @@ def test_every_schema_is_used():
 @each
 def test_an_operation_says_who_may_call_it(called):
     _, path, operation = called
-    if path in bootstrap.REQUEST_POLICY.public_paths:
+    if path in registry.REQUEST_POLICY.public_paths:
         assert operation["security"] == []
     else:
         needs, *otherwise = operation["security"]
-        assert otherwise == ([{}] if path in bootstrap.REQUEST_POLICY.optional_credential_paths else [])
+        assert otherwise == ([{}] if path in registry.REQUEST_POLICY.optional_credential_paths else [])
         assert set(needs["bearer"]) <= set(SCOPES)
         assert "401" in operation["responses"]
 
@@ -69,7 +69,7 @@ def test_an_operation_says_what_it_is_and_what_may_go_wrong(called):
 def test_writes_can_be_made_safe(called):
     method, path, operation = called
     named = {parameter.get("$ref", "").rpartition("/")[2] for parameter in operation.get("parameters", [])}
-    if method == "post" and path not in bootstrap.REQUEST_POLICY.public_paths | ENDING:
+    if method == "post" and path not in registry.REQUEST_POLICY.public_paths | ENDING:
         assert "IdempotencyKey" in named
     if "412" in operation["responses"]:
         assert "IfMatch" in named

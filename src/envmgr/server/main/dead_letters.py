@@ -11,7 +11,7 @@ from envmgr.server.main.output import print_error, print_line
 if TYPE_CHECKING:
     import argparse
 
-    from envmgr.server.bootstrap import Services
+    from envmgr.server.bootstrap.composition import Services
     from envmgr.server.kit.messaging.dead_letters import DeadLetter
 
 

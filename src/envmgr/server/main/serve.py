@@ -37,21 +37,21 @@ GC_THRESHOLD = 10_000
 
 def serve(options: argparse.Namespace) -> int:
     """Serve until a signal stops the server."""
-    from envmgr.server import bootstrap
+    from envmgr.server.bootstrap import databases, embedded
     from envmgr.server.kit.config import settings
     from envmgr.server.kit.http import server
     from envmgr.server.kit.telemetry import logs
 
     read = settings.read(environment.current(), vars(options))
-    bootstrap.validate_settings(read)
+    embedded.validate_settings(read)
     stop = _SignalHandler()
     log = logs.create_logger(read.log_level)
     with (
         _tracing(read, log) as tracing,
-        bootstrap.data_directory(read.data_dir) as data,
+        databases.data_directory(read.data_dir) as data,
         server.bind(read.host, read.port) as listener,
     ):
-        bootstrap.migrate(data)
+        databases.migrate(data)
         server.raise_file_limit(read.connections)
         sys.setswitchinterval(THREAD_SWITCH_INTERVAL_SECONDS)
         gc.set_threshold(GC_THRESHOLD)
@@ -91,10 +91,10 @@ async def _run(
     tracing: Tracing | None,
     stop: _SignalHandler,
 ) -> None:
-    from envmgr.server import bootstrap
+    from envmgr.server.bootstrap.embedded import start_embedded
     from envmgr.server.kit.http import server
 
-    embedded = await bootstrap.start_embedded(settings, data, log, tracing)
+    embedded = await start_embedded(settings, data, log, tracing)
     url = _url(settings.host, listener.getsockname()[1])
 
     def started() -> None:

@@ -5,7 +5,7 @@ import re
 
 import msgspec
 
-from envmgr.server.bootstrap import OPENAPI_PATH
+from envmgr.server.bootstrap.api_document import OPENAPI_PATH
 from envmgr.server.contracts.fields import Tag
 
 TAGS = ["1.4.0", "v2.0.0-rc.1+b:7@x", "release/3.0", "sub/v1.0.0", "a/b/c", "a/.b", "a/...", "a/b..", "a/-b"]

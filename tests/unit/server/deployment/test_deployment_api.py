@@ -6,7 +6,7 @@ import httpx
 from litestar import Litestar
 from litestar.exceptions import HTTPException
 
-from envmgr.server.bootstrap import REQUEST_POLICY
+from envmgr.server.bootstrap.registry import REQUEST_POLICY
 from envmgr.server.deployment import module
 from envmgr.server.kit.common.problems import Problem
 from envmgr.server.kit.http.errors import http_exception_handler, problem_handler

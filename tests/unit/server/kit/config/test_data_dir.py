@@ -4,19 +4,19 @@ import os
 
 import pytest
 
-from envmgr.server import bootstrap
+from envmgr.server.bootstrap import databases, registry
 from envmgr.server.kit.config.data_dir import DataDirectoryError
 
 
 def test_a_directory_is_made_for_its_owner_only(tmp_path):
-    with bootstrap.data_directory(str(tmp_path / "a" / "b")) as data:
+    with databases.data_directory(str(tmp_path / "a" / "b")) as data:
         assert os.stat(data.path).st_mode & 0o777 == 0o700
         assert data.is_new
         assert data.database("app") == str(tmp_path / "a" / "b" / "app.db")
 
 
 def test_one_at_a_time_and_the_second_is_told_whose_it_is(tmp_path):
-    first, second = bootstrap.data_directory(str(tmp_path)), bootstrap.data_directory(str(tmp_path))
+    first, second = databases.data_directory(str(tmp_path)), databases.data_directory(str(tmp_path))
     with (
         first,
         pytest.raises(
@@ -31,7 +31,7 @@ def test_one_at_a_time_and_the_second_is_told_whose_it_is(tmp_path):
 
 
 def test_a_directory_with_a_database_is_not_new(tmp_path):
-    data = bootstrap.data_directory(str(tmp_path))
+    data = databases.data_directory(str(tmp_path))
     assert data.is_new
     (tmp_path / "gateway.db").write_bytes(b"")
     assert not data.is_new
@@ -40,14 +40,14 @@ def test_a_directory_with_a_database_is_not_new(tmp_path):
 def test_a_path_that_is_no_directory_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(DataDirectoryError, match="cannot create"):
-        bootstrap.data_directory(str(tmp_path / "file")).make()
+        databases.data_directory(str(tmp_path / "file")).make()
 
 
 def test_a_directory_of_somebody_else_is_refused_and_left_alone(tmp_path):
     (tmp_path / "thesis.txt").write_text("")
     tmp_path.chmod(0o755)
     with pytest.raises(DataDirectoryError, match=r"not an envmgr-alm data directory.*thesis\.txt") as caught:
-        bootstrap.data_directory(str(tmp_path)).make()
+        databases.data_directory(str(tmp_path)).make()
     assert "--data-dir" in (caught.value.hint or "")
     assert os.listdir(tmp_path) == ["thesis.txt"]
     assert tmp_path.stat().st_mode & 0o777 == 0o755
@@ -57,14 +57,14 @@ def test_a_directory_of_somebody_else_is_refused_and_left_alone(tmp_path):
 def test_a_directory_with_anything_of_a_server_is_one_of_a_server(name, tmp_path):
     for each in (name, "notes.txt"):
         (tmp_path / each).write_text("")
-    bootstrap.data_directory(str(tmp_path)).make()
+    databases.data_directory(str(tmp_path)).make()
     assert set(os.listdir(tmp_path)) == {name, "notes.txt"}
 
 
 def test_an_empty_directory_is_taken_for_its_owner_only(tmp_path):
     (tmp_path / "lost+found").mkdir()
     tmp_path.chmod(0o777)
-    data = bootstrap.data_directory(str(tmp_path))
+    data = databases.data_directory(str(tmp_path))
     assert data.is_accessible_to_others
     data.make()
     assert tmp_path.stat().st_mode & 0o777 == 0o700
@@ -72,7 +72,7 @@ def test_an_empty_directory_is_taken_for_its_owner_only(tmp_path):
 
 
 def test_what_is_opened_to_others_later_stays_so_and_shows(tmp_path):
-    data = bootstrap.data_directory(str(tmp_path))
+    data = databases.data_directory(str(tmp_path))
     with data:
         pass
     tmp_path.chmod(0o750)
@@ -80,9 +80,9 @@ def test_what_is_opened_to_others_later_stays_so_and_shows(tmp_path):
         assert data.is_accessible_to_others
 
 
-@pytest.mark.parametrize("service", [service.NAME for service in bootstrap.SERVICES])
+@pytest.mark.parametrize("service", [service.NAME for service in registry.SERVICES])
 def test_the_database_of_any_service_identifies_the_directory(tmp_path, service):
-    data = bootstrap.data_directory(str(tmp_path))
+    data = databases.data_directory(str(tmp_path))
     assert data.is_new
     (tmp_path / f"{service}.db").touch()
     (tmp_path / "notes.txt").touch()

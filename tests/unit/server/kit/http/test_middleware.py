@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from envmgr.server.bootstrap import REQUEST_POLICY
+from envmgr.server.bootstrap.registry import REQUEST_POLICY
 from envmgr.server.kit.common.context import SCOPES_BY_ROLE, Principal
 from envmgr.server.kit.common.problems import Forbidden, Unauthenticated
 from envmgr.server.kit.http import middleware as door_module

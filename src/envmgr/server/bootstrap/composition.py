@@ -1,0 +1,118 @@
+"""Composition of all services in one process, over SQLite and an in-process bus."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from envmgr.server.app import module as app_module
+from envmgr.server.audit import module as audit_module
+from envmgr.server.audit.service.truncation_check import TruncationCheck
+from envmgr.server.bootstrap.databases import AUDIT_KEY_FILE, JWT_SECRET_FILE, require_current
+from envmgr.server.bootstrap.registry import SERVICES
+from envmgr.server.deployment import module as deployment_module
+from envmgr.server.gateway import module as gateway_module
+from envmgr.server.kit.config.data_dir import DataDirectory, DataDirectoryError
+from envmgr.server.kit.db.sqlite import SqliteDatabase
+from envmgr.server.kit.messaging import outbox
+from envmgr.server.kit.messaging.bus import Delivery, InProcessBus
+from envmgr.server.kit.messaging.consumer_lag import ConsumerLag
+from envmgr.server.kit.security.tokens import keyring
+from envmgr.server.kit.telemetry.delivery_observer import LoggingDeliveryObserver
+from envmgr.server.kit.telemetry.metrics import Metrics
+from envmgr.server.version import module as version_module
+from envmgr.server.worker import module as worker_module
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping, Sequence
+
+    from envmgr.server.contracts.ports.audit import Audit
+    from envmgr.server.contracts.ports.identity import Identity
+    from envmgr.server.contracts.ports.worker import EventWorker
+    from envmgr.server.kit.config.settings import Settings
+    from envmgr.server.kit.db.sql import Database
+    from envmgr.server.kit.messaging.bus import Bus
+    from envmgr.server.kit.messaging.dead_letters import DeadLetters
+    from envmgr.server.kit.runtime.service_module import ServiceModule
+    from envmgr.server.kit.telemetry.logs import Log
+    from envmgr.server.kit.telemetry.tracing import Tracing
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """All services, connected; nothing is running yet."""
+
+    databases: Mapping[str, Database]
+    modules: Sequence[ServiceModule]
+    bus: Bus
+    consumer_lag: ConsumerLag
+    worker: EventWorker
+    audit: Audit
+    gateway: Identity
+
+    def dead_letters(self, service: str) -> DeadLetters:
+        """Return a service's dead letters."""
+        return next(module.dead_letters for module in self.modules if module.name == service)
+
+    @property
+    def truncation_check(self) -> TruncationCheck:
+        """Create the truncation check of the audit log."""
+        outboxes = [module.outbox for module in self.modules]
+        return TruncationCheck(self.audit, self.dead_letters(audit_module.NAME), outboxes)
+
+    async def close(self) -> None:
+        """Close the databases."""
+        for database in self.databases.values():
+            await database.close()
+
+
+@asynccontextmanager
+async def open_offline(settings: Settings, data: DataDirectory, log: Log) -> AsyncIterator[Services]:
+    """Yield the services of a data directory without serving; safe beside a running server."""
+    if data.is_new:
+        raise DataDirectoryError(
+            f"{data.path} contains no server data", "pass the server's data directory with --data-dir"
+        )
+    for service in SERVICES:
+        require_current(data.database(service.NAME), service.HEAD)
+    opened = build_services(settings, data, log, Metrics())
+    try:
+        yield opened
+    finally:
+        await opened.close()
+
+
+def build_services(
+    settings: Settings, data: DataDirectory, log: Log, metrics: Metrics, tracing: Tracing | None = None
+) -> Services:
+    """Open the databases and create every service."""
+    databases = {
+        service.NAME: SqliteDatabase(data.database(service.NAME), service.NAME, outbox.append)
+        for service in SERVICES
+    }
+    in_process = InProcessBus(Delivery(LoggingDeliveryObserver(log, metrics)))
+    bus = tracing.bus(in_process) if tracing else in_process
+    apps = app_module.make(databases["app"])
+    versions = version_module.make(databases["version"], apps)
+    deployments = deployment_module.make(databases["deployment"], versions, apps)
+    keys = keyring(
+        secret=settings.jwt_secret,
+        private_key=settings.jwt_private_key,
+        jwks=settings.jwt_jwks,
+        path=data.file(JWT_SECRET_FILE),
+    )
+    gateway = gateway_module.make(databases["gateway"], keys)
+    audit = audit_module.make(databases["audit"], audit_module.private_key(data.file(AUDIT_KEY_FILE)))
+    worker = worker_module.make(databases["worker"], bus, log, metrics)
+    modules = [
+        app_module.module(databases["app"], apps, versions, deployments),
+        version_module.module(databases["version"], versions, deployments),
+        deployment_module.module(databases["deployment"], deployments),
+        audit_module.module(databases["audit"], audit),
+        gateway_module.module(databases["gateway"], gateway),
+        worker_module.module(databases["worker"], worker),
+    ]
+    worker.set_jobs([job for module in modules for job in module.jobs])
+    lag = ConsumerLag([module.outbox for module in modules], [module.dead_letters for module in modules])
+    return Services(databases, modules, bus, lag, worker, audit, gateway)

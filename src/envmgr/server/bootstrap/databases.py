@@ -1,0 +1,36 @@
+"""Databases of an embedded server: its data directory, and their migrations."""
+
+from __future__ import annotations
+
+from envmgr.server.bootstrap.registry import SERVICES
+from envmgr.server.kit.config.data_dir import DataDirectory
+from envmgr.server.kit.db.migrations import UnusableDatabase, upgrade
+from envmgr.server.kit.db.sqlite_file import SqliteFile
+
+JWT_SECRET_FILE, AUDIT_KEY_FILE = "jwt.secret", "audit.key"
+
+
+def data_directory(path: str) -> DataDirectory:
+    """Return the data directory of an embedded server."""
+    return DataDirectory(path, [service.NAME for service in SERVICES], (JWT_SECRET_FILE, AUDIT_KEY_FILE))
+
+
+def migrate(data: DataDirectory) -> None:
+    """Migrate every database to the current revision."""
+    for service in SERVICES:
+        upgrade(SqliteFile(data.database(service.NAME)), service.MIGRATIONS, service.HEAD)
+
+
+def require_current(path: str, head: str) -> None:
+    """Raise UnusableDatabase unless a database is at this version's revision."""
+    found = SqliteFile(path).revision()
+    if found != head:
+        raise UnusableDatabase(
+            f"database {path} is at schema revision {found or 'none'}, expected {head}",
+            "use the server's version of envmgr, or stop the server and run `envmgr-alm migrate`",
+        )
+
+
+def expected_revisions() -> dict[str, str]:
+    """Return the revision that the code expects of each database."""
+    return {service.NAME: service.HEAD for service in SERVICES}

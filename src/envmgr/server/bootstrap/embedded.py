@@ -1,0 +1,120 @@
+"""Embedded server: all services in one process, over one data directory."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, cast
+
+from envmgr.server.bootstrap.composition import Services, build_services
+from envmgr.server.bootstrap.health import create_health
+from envmgr.server.bootstrap.registry import REQUEST_POLICY, SERVICES
+from envmgr.server.bootstrap.routing import create_router, service_routes, system_routes
+from envmgr.server.gateway.domain.identity_model import require_good_password
+from envmgr.server.gateway.service.users import ADMIN
+from envmgr.server.kit.common.problems import InvalidFields
+from envmgr.server.kit.config.settings import SettingsError
+from envmgr.server.kit.db.sql import DamagedDatabase
+from envmgr.server.kit.db.sqlite_file import SqliteFile
+from envmgr.server.kit.http.middleware import RequestMiddleware
+from envmgr.server.kit.telemetry.access_log import AccessLog
+from envmgr.server.kit.telemetry.metrics import Metrics
+
+if TYPE_CHECKING:
+    from envmgr.server.kit.config.data_dir import DataDirectory
+    from envmgr.server.kit.config.settings import Settings
+    from envmgr.server.kit.http.asgi import Application
+    from envmgr.server.kit.telemetry.logs import Log
+    from envmgr.server.kit.telemetry.tracing import Tracing
+
+
+DRAIN_SECONDS, STOP_SECONDS = 2.0, 1.5
+
+
+def validate_settings(settings: Settings) -> None:
+    """Raise SettingsError for settings that would fail later during start-up."""
+    if not settings.admin_password:
+        return
+    try:
+        require_good_password(ADMIN, settings.admin_password, "")
+    except InvalidFields as error:
+        raise SettingsError(
+            f"invalid ALM_ADMIN_PASSWORD: {error.errors[0][1]}",
+            "set another, or unset it to generate one",
+        ) from error
+
+
+class EmbeddedServer:
+    """All services in one process, on one data directory."""
+
+    def __init__(
+        self, settings: Settings, services: Services, log: Log, metrics: Metrics, tracing: Tracing | None
+    ) -> None:
+        self._services = services
+        self._log = log
+        self._health = create_health(services, metrics)
+        self.initial_admin_password: str | None = None
+        """Password of the first admin, if it was created by this start."""
+        self.application = RequestMiddleware(
+            cast(
+                "Application",
+                create_router([*service_routes(services.modules), *system_routes(self._health)]),
+            ),
+            services.gateway.authenticator,
+            AccessLog(log, metrics, services.gateway.denials),
+            policy=REQUEST_POLICY,
+            require_if_match=settings.require_if_match,
+            allowed_origins=settings.allowed_origins,
+            trusted_proxies=settings.trusted_proxies,
+            tracing=tracing,
+        )
+
+    async def start(self, admin_password: str) -> None:
+        """Start event delivery and jobs; on the first start, create the first admin."""
+        services = self._services
+        for cut in await services.truncation_check.find_truncations():
+            self._log.error("audit_log_truncated", reason=cut)
+        for module in services.modules:
+            for subscription in module.subscriptions:
+                services.bus.subscribe(subscription)
+        await services.bus.start()
+        calls = services.worker.start([module.outbox for module in services.modules], services.consumer_lag)
+        for name, call in calls.items():
+            services.databases[name].on_events(call)
+        # Last, so that nothing can fail between generating a password and printing it.
+        self.initial_admin_password = await services.gateway.create_initial_admin(admin_password)
+
+    def begin_shutdown(self) -> None:
+        """End streaming responses and fail readiness."""
+        self._health.is_stopping = True
+        for module in self._services.modules:
+            module.begin_shutdown()
+
+    async def stop(self) -> None:
+        """Relay pending events within the time limit and stop; acknowledged writes are already on disk."""
+        await self._services.worker.drain(DRAIN_SECONDS)
+        try:
+            async with asyncio.timeout(STOP_SECONDS):
+                for module in self._services.modules:
+                    await module.close()
+        except Exception as error:  # noqa: BLE001 - the server stops all the same
+            self._log.error("service_shutdown_failed", reason=str(error) or type(error).__name__)
+        await self._services.worker.stop()
+        await self._services.bus.stop()
+        await self._services.close()
+
+
+async def start_embedded(
+    settings: Settings, data: DataDirectory, log: Log, tracing: Tracing | None = None
+) -> EmbeddedServer:
+    """Create a server on a migrated data directory, and start its background tasks."""
+    metrics = Metrics()
+    made = EmbeddedServer(
+        settings, build_services(settings, data, log, metrics, tracing), log, metrics, tracing
+    )
+    try:
+        await made.start(settings.admin_password)
+    except DamagedDatabase:
+        for service in SERVICES:
+            SqliteFile(data.database(service.NAME)).require_intact()
+        raise
+    return made

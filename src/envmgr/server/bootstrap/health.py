@@ -1,0 +1,58 @@
+"""Readiness checks and gauges of an embedded server."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from envmgr.server.bootstrap.databases import expected_revisions
+from envmgr.server.kit.http.health import Check, Health
+from envmgr.server.kit.runtime import health_checks
+
+if TYPE_CHECKING:
+    from envmgr.server.bootstrap.composition import Services
+    from envmgr.server.contracts.ports.worker import EventWorker
+    from envmgr.server.kit.telemetry.metrics import Metrics
+
+
+def create_health(services: Services, metrics: Metrics) -> Health:
+    """Return the readiness checks and gauges of a server."""
+    databases, modules, worker = services.databases, services.modules, services.worker
+    return Health(
+        metrics,
+        checks=[
+            health_checks.database_check(databases),
+            health_checks.migration_check(databases, expected_revisions()),
+            health_checks.event_backlog_check(modules, services.consumer_lag, worker.problems),
+            Check("audit", services.truncation_check.status),
+        ],
+        gauges=[
+            health_checks.backlog_gauges(metrics, modules, services.consumer_lag),
+            partial(_audit_gauges, services, metrics),
+            partial(_event_gauges, worker, metrics),
+        ],
+    )
+
+
+async def _audit_gauges(services: Services, metrics: Metrics) -> None:
+    found = await services.audit.stats()
+    cut = bool(await services.truncation_check.find_truncations())
+    metrics.set_gauge("alm_audit_truncated", "1 if the audit log has been truncated.", "", {"": int(cut)})
+    metrics.set_gauge("alm_audit_entries", "Entries of the audit log.", "", {"": found.last_seq})
+    metrics.set_gauge(
+        "alm_audit_signed_entries",
+        "Entries covered by the latest checkpoint.",
+        "",
+        {"": found.signed_seq},
+    )
+    metrics.set_gauge(
+        "alm_audit_missing_events",
+        "Gaps in the event sequence.",
+        "service",
+        found.missing,
+    )
+    metrics.set_gauge("alm_audit_missing", "Gaps in the event sequence.", "service", found.missing)
+
+
+async def _event_gauges(worker: EventWorker, metrics: Metrics) -> None:
+    metrics.set_gauge("alm_events_recorded", "Distinct events recorded.", "type", await worker.event_counts())
