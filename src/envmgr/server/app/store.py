@@ -1,4 +1,4 @@
-"""The app service's tables, and what is asked of them."""
+"""SQL of apps."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from envmgr.server.kit.db.sql import Reader, Row, Transaction
 
 HEAD = "0001"
-"""The revision that this code is written for."""
+"""Migration revision that this code requires."""
 
 metadata = MetaData()
 Tables(metadata)
@@ -81,19 +81,19 @@ def find(reader: Reader, ref: str) -> App | None:
 
 
 def page(reader: Reader, paging: PageRequest, apps: frozenset[str] | None) -> Page[App]:
-    """Return a page of apps; of these names only, where they are given."""
+    """Return a page of apps, optionally with these names only."""
     return _LISTING.page(reader, paging, _app, apps)
 
 
 def add(transaction: Transaction, name: str, description: str) -> App:
-    """Write a new app. Raise UniqueViolation where the name is taken."""
+    """Insert an app. Raise UniqueViolation if the name is taken."""
     id_ = transaction.insert(_INSERT, name=name, description=description, now=transaction.now)
     at = rfc3339(transaction.now)
     return App(id=id_, name=name, description=description, created_at=at, updated_at=at, rev=1)
 
 
 def update_app(transaction: Transaction, old: App, put: AppPut) -> App:
-    """Write an app's new state. Raise UniqueViolation where the name is taken, PreconditionFailed."""
+    """Update an app. Raise UniqueViolation if the name is taken, PreconditionFailed."""
     count = transaction.execute(
         _UPDATE,
         app_id=old.id,

@@ -1,4 +1,4 @@
-"""The audit service's tables, and what is asked of them. Triggers refuse to change or remove what is written."""
+"""SQL of the audit log; triggers refuse changes and deletions."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 CONSUMER = "audit-log"
 HEAD = "0001"
-"""The revision that this code is written for."""
+"""Migration revision that this code requires."""
 
 metadata = MetaData()
 Tables(metadata)
@@ -136,7 +136,7 @@ _decode = msgspec.json.Decoder(dict[str, object]).decode
 
 
 def origin(reader: Reader) -> str:
-    """Return the log's name, which no other log has."""
+    """Return the log's unique name."""
     row = reader.one(_ORIGIN)
     return str(row[0]) if row else ""
 
@@ -152,7 +152,7 @@ def head(reader: Reader) -> Head:
 
 
 def filter_new(reader: Reader, events: Iterable[EventEnvelope]) -> list[EventEnvelope]:
-    """Return, each once, the events that the log does not have. Raise Contradiction for one that it has otherwise.
+    """Return the events that the log lacks, without duplicates. Raise SequenceConflict.
 
     The log is its own inbox: an event is known by its source and number for as long as the log exists.
     """
@@ -177,7 +177,7 @@ def filter_new(reader: Reader, events: Iterable[EventEnvelope]) -> list[EventEnv
 
 
 def append(transaction: Transaction, entries: Sequence[AuditEntry]) -> None:
-    """Write entries at the end."""
+    """Insert entries at the end."""
     transaction.execute_many(_ADD, [_row(each) for each in entries])
     numbers: dict[str, list[int]] = {}
     for each in entries:
@@ -203,7 +203,7 @@ def after(reader: Reader, seq: int, most: int) -> list[AuditEntry]:
 
 
 def page(reader: Reader, paging: PageRequest, since: int | None, until: int | None) -> Page[AuditEntry]:
-    """Return a page of entries; where a span is given, of events from `since` to before `until`."""
+    """Return a page of entries; with bounds, of events from `since` to before `until`."""
     if since is None and until is None:
         return _ALL.page(reader, paging, _entry)
     span = {"since": 0 if since is None else since, "until": MAX_SAFE_INTEGER if until is None else until}
@@ -222,13 +222,13 @@ def last_checkpoint(reader: Reader) -> Checkpoint | None:
 
 
 def add_checkpoint(transaction: Transaction, new: Checkpoint) -> None:
-    """Write a checkpoint after the others."""
+    """Insert a checkpoint."""
     row = transaction.one(_SIGNED_LAST)
     transaction.execute(_SIGN, **msgspec.structs.asdict(new), id=row[0] + 1 if row else 1)
 
 
 def stats(reader: Reader) -> LogStats:
-    """Tell how the log is."""
+    """Return the statistics of the log."""
     last = last_checkpoint(reader)
     sources = reader.all(_SOURCES)
     return LogStats(

@@ -1,4 +1,4 @@
-"""What deployments do about events: they follow apps and versions, and deploy by rule. Each event acts once."""
+"""Event handlers of the deployment service: app and version changes, and auto-deployment; each event acts once."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 
 CONSUMER = "deployment"
 BATCH_SIZE = 64
-"""Events that are taken in one transaction: few, because requests wait for it."""
+"""Events in one transaction: few, because requests wait for it."""
 
 
 def subscriptions(database: Database, dead_letters: DeadLetters) -> list[Subscription]:
-    """Subscribe to what happens to apps and versions."""
+    """Return the subscriptions to app and version events."""
 
     async def handle(events: Sequence[EventEnvelope]) -> None:
         for start in range(0, len(events), BATCH_SIZE):
@@ -51,7 +51,7 @@ def _process_batch(transaction: Transaction, events: Sequence[EventEnvelope]) ->
 
 
 def _upsert_apps(transaction: Transaction, events: Iterable[EventEnvelope]) -> None:
-    """Take note of new apps, all at once: nothing here has an older name of them."""
+    """Record new apps in one statement: none has an older name here."""
     apps = [(convert(event.data, AppData), event.sequence) for event in events]
     placements.upsert_apps(transaction, [(app.app_id, app.name, sequence) for app, sequence in apps])
 
@@ -106,7 +106,7 @@ def _auto_deploy(transaction: Transaction, event: EventEnvelope) -> None:
 
 
 def _deploy(transaction: Transaction, request: DeploymentRequest, rule: AutoDeploy) -> None:
-    """Deploy a version, in the stead of an older one that a rule asked for and that has not begun."""
+    """Deploy a version by rule, superseding an older one by rule that has not started."""
     spot = placements.get(transaction, request.app_id, request.environment)
     held = deployment_rows.active_in(transaction, request.app_id, request.environment)
     before = held.deployment if held else None
@@ -130,7 +130,7 @@ def _is_superseded_by_rule(before: Deployment) -> bool:
 
 
 def _deployment_request(event: EventEnvelope) -> DeploymentRequest:
-    """Make an order for a new version, but for where to."""
+    """Return the request for a new version, without its environment."""
     version = convert(event.data, VersionData)
     who = Initiator(AUTO_ACTOR, traceparent=event.traceparent)
     return DeploymentRequest(version.version_id, version.app_id, version.app, version.tag, "", "", who)

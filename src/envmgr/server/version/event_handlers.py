@@ -1,6 +1,6 @@
-"""What the version service does about events: apps are renamed and go, and other versions come to stand somewhere.
+"""Event handlers of the version service: apps and placements.
 
-Each is safe to repeat, and whatever comes late changes nothing: what is known has the sequence it was told with.
+Each is idempotent, and late events change nothing: projections record the sequence of their last change.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ if TYPE_CHECKING:
 APP_CONSUMER = "version-apps"
 _PLACEMENT_EVENTS = frozenset({DeploymentCreated.TYPE, DeploymentUpdated.TYPE, DeploymentDeleted.TYPE})
 BATCH = 200
-"""Versions of a deleted app that go in one transaction, so that nobody waits long for the next one."""
+"""Versions of a deleted app removed in one transaction, to keep transactions short."""
 
 
 def subscriptions(database: Database, dead_letters: DeadLetters) -> list[Subscription]:
-    """Subscribe to what happens to apps, and to what stands where."""
+    """Return the subscriptions to app and deployment events."""
 
     async def heed_apps(events: Sequence[EventEnvelope]) -> None:
         for event in events:
@@ -68,7 +68,7 @@ async def _remove_versions(database: Database, event: EventEnvelope) -> None:
 
 
 def _delete_batch(transaction: Transaction, event: EventEnvelope) -> bool:
-    """Remove some versions of an app that is gone; say whether there may be more."""
+    """Delete some versions of a deleted app; return whether there may be more."""
     told = _app_update(event)
     app_projection.mark_deleted(transaction, told)
     placements.delete_for_app(transaction, told.app_id)

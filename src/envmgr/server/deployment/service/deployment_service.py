@@ -1,4 +1,4 @@
-"""The use cases of deployments and environments: each one unit of work, with its events in the same transaction."""
+"""Use cases of deployments and environments: each one unit of work, with its events in the same transaction."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 
 class DeploymentService:
-    """Deployments and environments, in this process (implements `contracts.ports.Deployments`)."""
+    """Deployments and environments in this process (implements `contracts.ports.Deployments`)."""
 
     def __init__(self, database: Database, versions: Versions, apps: Apps) -> None:
         self._database = database
@@ -45,7 +45,7 @@ class DeploymentService:
         self._apps = apps
 
     async def create(self, context: RequestContext, new: DeploymentCreate) -> Result[Deployment]:
-        """Begin a deployment; its environment is made by its first use."""
+        """Create a deployment, and its environment on first use."""
         version = await self._versions.get(replace(context, idempotency=None, if_match=None), new.version_id)
         # Events may take longer than a note holds; whether the caller may touch the app is looked at below.
         await self._apps.get(system_context("deployment", context.traceparent), str(version.app_id))
@@ -75,7 +75,7 @@ class DeploymentService:
         )
 
     async def list(self, context: RequestContext, paging: PageRequest) -> Page[Deployment]:
-        """Return a page of deployments; the filter `app` is an app's id or name, and one that is not is NotFound."""
+        """Return a page of deployments. Raise NotFound if the filter `app` names an unknown app."""
         if "app" in paging.filters:
             owner = await self._apps.get(context, str(paging.filters["app"]))
             paging = paging.with_filters(app=owner.id)
@@ -88,7 +88,7 @@ class DeploymentService:
     async def add_status(
         self, context: RequestContext, deployment_id: int, new: StatusCreate
     ) -> Result[StatusEntry]:
-        """Take a deployment a step further."""
+        """Add a status to a deployment."""
 
         def unit(transaction: Transaction) -> StatusEntry:
             held = _get(transaction, context, deployment_id)
@@ -98,7 +98,7 @@ class DeploymentService:
         return await self._database.write(idempotent(context, StatusEntry, unit))
 
     async def set_status(self, context: RequestContext, deployment_id: int, new: StatusCreate) -> Deployment:
-        """Say what a deployment has come to; saying it again changes nothing."""
+        """Set a deployment's status; a repeated call changes nothing."""
 
         def unit(transaction: Transaction) -> Deployment:
             held = _get(transaction, context, deployment_id)
@@ -121,7 +121,7 @@ class DeploymentService:
         return await self._database.read(unit)
 
     async def delete(self, context: RequestContext, deployment_id: int) -> None:
-        """Remove a deployment that is history only."""
+        """Delete an inactive, superseded deployment."""
 
         def unit(transaction: Transaction) -> None:
             held = _get(transaction, context, deployment_id)
@@ -138,7 +138,7 @@ class DeploymentService:
         version_id: int | None = None,
         force: bool = False,
     ) -> DeletionHold:
-        """Deploy an app or a version no more, as it is about to be deleted; but where it stands, only by force."""
+        """Block new deployments of an app or a version; if it is deployed, only with `force`."""
 
         def unit(transaction: Transaction) -> DeletionHold:
             standing = _active_placements(transaction, app_id, version_id)
@@ -151,7 +151,7 @@ class DeploymentService:
         return await self._database.write(unit)
 
     async def cancel_deletion(self, context: RequestContext, hold: DeletionHold) -> None:  # noqa: ARG002 - whoever asks got the number of the note
-        """Take back that something leaves: it was not deleted."""
+        """Release a hold: the app or version was not deleted."""
         note = hold.hold_id
         if note is not None:
             await self._database.write(lambda transaction: deletion_holds.release_hold(transaction, note))
@@ -170,7 +170,7 @@ class DeploymentService:
     async def create_environment(
         self, context: RequestContext, new: EnvironmentCreate
     ) -> Result[Environment]:
-        """Make an environment."""
+        """Create an environment."""
         _validate_rules(context, new)
         return await self._database.write(
             idempotent(
@@ -183,7 +183,7 @@ class DeploymentService:
     async def replace_environment(
         self, context: RequestContext, name: str, put: EnvironmentPut
     ) -> Result[Environment]:
-        """Say all of an environment, new or not."""
+        """Create or replace an environment."""
         _validate_rules(context, put)
         return await self._database.write(
             lambda transaction: environments.upsert(transaction, context, name, put)
@@ -192,23 +192,23 @@ class DeploymentService:
     async def update_environment(
         self, context: RequestContext, name: str, change: EnvironmentPatch
     ) -> Environment:
-        """Say some of an environment."""
+        """Update an environment."""
         _validate_rules(context, change)
         return await self._database.write(
             lambda transaction: environments.change(transaction, context, name, change)
         )
 
     async def delete_environment(self, context: RequestContext, name: str) -> None:
-        """Remove an environment that nothing was ever deployed to."""
+        """Delete an environment without deployment history."""
         environment_rules.require_all_apps(context.principal)
         await self._database.write(lambda transaction: environments.remove(transaction, context, name))
 
     async def matrix(self, context: RequestContext, environment: str | None) -> Matrix:
-        """Return what stands where."""
+        """Return the deployment matrix."""
         return await self._database.read(lambda reader: matrix(reader, context.principal, environment))
 
     async def latest_sequence(self, context: RequestContext) -> int:  # noqa: ARG002 - a number, whatever the caller may see
-        """Return the number of the newest event that was told."""
+        """Return the sequence of the newest event."""
         return await self._database.read_inline(latest_sequence)
 
 
@@ -221,7 +221,7 @@ def _get(reader: Reader, context: RequestContext, deployment_id: int) -> Deploym
 
 
 def _is_visible(reader: Reader, context: RequestContext, deployment: Deployment) -> bool:
-    """Say whether there is a deployment, for a caller: what is left of an app that went is not of the next one."""
+    """Return whether the caller may see a deployment: those of a deleted app do not belong to a new one of its name."""
     if context.principal.apps is None:
         return True
     name = placements.name_of(reader, deployment.app_id, deployment.app)

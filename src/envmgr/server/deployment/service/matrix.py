@@ -1,4 +1,4 @@
-"""The matrix: what stands where, out of the projection, in one scan of it."""
+"""Use case of the deployment matrix, read from the projection in one scan."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ DAY_MS = 86_400_000
 
 
 class TimestampFormatter:
-    """Spells thousands of moments as `rfc3339` does, four times as fast: of each day, the date only once."""
+    """Format many timestamps like `rfc3339`, four times as fast: each date is formatted once."""
 
     def __init__(self) -> None:
         self._days: dict[int, str] = {}
 
     def format(self, ms: int) -> str:
-        """Spell a moment."""
+        """Format a timestamp."""
         days, rest = divmod(ms, DAY_MS)
         day = self._days.get(days)
         if day is None:
@@ -37,7 +37,7 @@ class TimestampFormatter:
 
 
 def matrix(reader: Reader, principal: Principal, environment: str | None) -> Matrix:
-    """Return the matrix as somebody may see it; of one environment only, where it is named."""
+    """Return the matrix visible to a principal, optionally of one environment."""
     shown = [environments.get(reader, environment)] if environment else environment_rows.list_all(reader)
     now, moments = now_ms(), TimestampFormatter()
     theirs = placements.visible_apps(reader, principal)
@@ -54,7 +54,7 @@ def matrix(reader: Reader, principal: Principal, environment: str | None) -> Mat
 
 
 def _apps(reader: Reader, theirs: frozenset[int] | None) -> Iterable[AppRef]:
-    """Return every app, by name: those never deployed too."""
+    """Return every app by name, including those never deployed."""
     shown = [pair for pair in placements.apps(reader) if theirs is None or pair[0] in theirs]
     return [AppRef(id=app_id, name=name) for app_id, name in sorted(shown, key=lambda pair: pair[1])]
 

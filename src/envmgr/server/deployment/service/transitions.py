@@ -1,4 +1,4 @@
-"""Units of work that begin deployments and take them further, with all that goes along with a step."""
+"""Units of work that create deployments and change their status, with all dependent rows."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def resolve_request(reader: Reader, request: DeploymentRequest) -> DeploymentRequest | None:
-    """Return an order under the name that its app has here, which may be newer; None if app or version are gone."""
+    """Return a request with the app's current name; None if the app or version is deleted."""
     name = placements.name_of(reader, request.app_id, request.app)
     if name is None or placements.is_version_deleted(reader, request.version_id):
         return None
@@ -35,7 +35,7 @@ def resolve_request(reader: Reader, request: DeploymentRequest) -> DeploymentReq
 
 
 def create(transaction: Transaction, request: DeploymentRequest) -> Deployment:
-    """Begin a deployment of what is known; raise BeingDeleted, or DeploymentActive where another one is on its way."""
+    """Create a deployment. Raise BeingDeleted, or DeploymentActive if another is active."""
     if deletion_holds.is_held(transaction, request.app_id, request.version_id):
         raise deployment_model.being_deleted(request)
     placements.ensure_app(transaction, request.app_id, request.app)
@@ -59,7 +59,7 @@ def create(transaction: Transaction, request: DeploymentRequest) -> Deployment:
 def transition(
     transaction: Transaction, record: DeploymentRecord, new: StatusCreate, initiator: Initiator
 ) -> tuple[Deployment, StatusEntry]:
-    """Take a deployment a step; raise ImpossibleStep, EnvironmentBlocked or NeedsAnother."""
+    """Move a deployment to a status. Raise InvalidTransition, EnvironmentBlocked or SelfApprovalForbidden."""
     deployment_model.require_transition(record.deployment, new.status)
     environment = environment_rows.find(transaction, record.deployment.environment)
     rules = environment.rules if environment else Rules()
@@ -80,20 +80,20 @@ def transition(
 
 
 def cancel(transaction: Transaction, record: DeploymentRecord, reason: str, initiator: Initiator) -> None:
-    """End a deployment that is on its way."""
+    """Cancel an active deployment."""
     changed, _ = _write(transaction, record, "cancelled", reason, initiator.actor)
     _emit(transaction, DeploymentUpdated, [changed], initiator)
 
 
 def retire(transaction: Transaction, record: DeploymentRecord, reason: str, initiator: Initiator) -> None:
-    """End what stands in a place, with nothing in its stead."""
+    """Retire the current deployment of a placement without a successor."""
     changed, _ = _write(transaction, record, "superseded", reason, initiator.actor)
     placements.set_current(transaction, changed.app_id, changed.environment, None)
     _emit(transaction, DeploymentUpdated, [changed], initiator)
 
 
 def delete(transaction: Transaction, record: DeploymentRecord, initiator: Initiator) -> None:
-    """Remove a deployment that is history only; raise DeploymentStands."""
+    """Delete an inactive, superseded deployment. Raise DeploymentInUse."""
     deployment = record.deployment
     spot = placements.get(transaction, deployment.app_id, deployment.environment)
     deployment_model.require_removable(deployment, spot)
@@ -104,7 +104,7 @@ def delete(transaction: Transaction, record: DeploymentRecord, initiator: Initia
 def _complete(
     transaction: Transaction, record: DeploymentRecord, reason: str, initiator: Initiator
 ) -> tuple[Deployment, StatusEntry]:
-    """Make a deployment what stands in its place; what stood there is superseded first."""
+    """Make a deployment current, and supersede the previous one."""
     app_id, where = record.deployment.app_id, record.deployment.environment
     before = placements.get(transaction, app_id, where).current_id
     previous = deployment_rows.find(transaction, before) if before is not None else None
@@ -123,7 +123,7 @@ def _complete(
 def _vacate(
     transaction: Transaction, record: DeploymentRecord, status: Status, initiator: Initiator
 ) -> list[Deployment]:
-    """Put in the place of what stood what it had superseded, if it was rolled back to that; return what changed."""
+    """Restore the deployment that a rolled-back one superseded; return what changed."""
     fallback = _rollback_target(transaction, record) if status == "rolled_back" else None
     restored: list[Deployment] = []
     if fallback is not None:
@@ -135,7 +135,7 @@ def _vacate(
 
 
 def _rollback_target(reader: Reader, record: DeploymentRecord) -> DeploymentRecord | None:
-    """Return the last of what a deployment superseded, one after the other, whose version exists and is to stay."""
+    """Return the latest superseded deployment whose version still exists."""
     before = record.supersedes
     while before is not None:
         earlier = deployment_rows.find(reader, before)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from envmgr.server.kit.db.sql import Reader, Transaction
 
 HOLD_TTL_MS = 30_000
-"""Longer than any write waits that still succeeds."""
+"""Longer than any successful write waits."""
 _TABLE = tables.deletion_hold
 _INSERT_HOLD = Statement(
     insert(_TABLE).values({name: bindparam(name) for name in ("app_id", "version_id", "until")})
@@ -40,7 +40,7 @@ _DELETE_EXPIRED = Statement(delete(_TABLE).where(_TABLE.c.until <= bindparam("no
 
 
 def place_hold(transaction: Transaction, *, app_id: int | None, version_id: int | None) -> int:
-    """Note that an app or a version is about to be deleted; return the number of the note."""
+    """Create a hold on an app or a version; return its ID."""
     transaction.execute(_DELETE_EXPIRED, now=transaction.now)
     return transaction.insert(
         _INSERT_HOLD, app_id=app_id, version_id=version_id, until=transaction.now + HOLD_TTL_MS
@@ -48,20 +48,20 @@ def place_hold(transaction: Transaction, *, app_id: int | None, version_id: int 
 
 
 def release_hold(transaction: Transaction, hold_id: int) -> None:
-    """Take one note back: others of the same thing hold on."""
+    """Delete a hold; others on the same resource remain."""
     transaction.execute(_RELEASE_HOLD, hold_id=hold_id)
 
 
 def release_for_app(transaction: Transaction, app_id: int) -> None:
-    """Drop the notes of an app that is known to be gone."""
+    """Delete the holds of a deleted app."""
     transaction.execute(_RELEASE_FOR_APP, target_app=app_id)
 
 
 def release_for_version(transaction: Transaction, version_id: int) -> None:
-    """Drop the notes of a version that is known to be gone."""
+    """Delete the holds of a deleted version."""
     transaction.execute(_RELEASE_FOR_VERSION, target_version=version_id)
 
 
 def is_held(reader: Reader, app_id: int, version_id: int | None = None) -> bool:
-    """Say whether an app is about to be deleted, or this version of it."""
+    """Return whether an app or this version of it has a hold."""
     return reader.one(_IS_HELD, app_id=app_id, version_id=version_id, now=now_ms()) is not None

@@ -1,4 +1,4 @@
-"""Deployments and their history: their rows, and what is asked of them."""
+"""SQL of deployments and their history."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from envmgr.server.kit.db.sql import Reader, Row, Transaction
 
 HEAD = "0001"
-"""The revision that this code is written for."""
+"""Migration revision that this code requires."""
 __all__ = ["HEAD", "metadata"]
 
 _BY_ID = Statement(select(deployment).where(deployment.c.id == bindparam("id")))
@@ -112,40 +112,40 @@ def find(reader: Reader, deployment_id: int) -> DeploymentRecord | None:
 
 
 def active_in(reader: Reader, app_id: int, environment_name: str) -> DeploymentRecord | None:
-    """Return the deployment that is on its way to a place."""
+    """Return the active deployment of a placement."""
     row = reader.one(_ACTIVE_IN, app_id=app_id, environment=environment_name)
     return _record(row) if row else None
 
 
 def active_of_app(reader: Reader, app_id: int) -> list[DeploymentRecord]:
-    """Return what is on its way, of an app."""
+    """Return the active deployments of an app."""
     return [_record(row) for row in reader.all(_ACTIVE_OF_APP, app_id=app_id)]
 
 
 def active_of_version(reader: Reader, version_id: int) -> list[DeploymentRecord]:
-    """Return what is on its way, of a version."""
+    """Return the active deployments of a version."""
     return [_record(row) for row in reader.all(_ACTIVE_OF_VERSION, version_id=version_id)]
 
 
 def current_for_app(reader: Reader, app_id: int) -> list[DeploymentRecord]:
-    """Return what stands, of an app."""
+    """Return the current deployments of an app."""
     return [_record(row) for row in reader.all(_CURRENT_FOR_APP, app_id=app_id)]
 
 
 def current_for_version(reader: Reader, version_id: int) -> list[DeploymentRecord]:
-    """Return what stands, of a version."""
+    """Return the current deployments of a version."""
     return [_record(row) for row in reader.all(_CURRENT_FOR_VERSION, version_id=version_id)]
 
 
 def page(reader: Reader, paging: PageRequest, apps: frozenset[int] | None) -> Page[Deployment]:
-    """Return a page of deployments; of these apps only, where they are given."""
+    """Return a page of deployments, optionally of some apps only."""
     return _DEPLOYMENTS.page(reader, paging, _deployment, apps)
 
 
 def add(
     transaction: Transaction, request: DeploymentRequest, status: Status, reason: str
 ) -> DeploymentRecord:
-    """Write a new deployment. Raise UniqueViolation where another one is active."""
+    """Insert a deployment. Raise UniqueViolation if another is active."""
     id_ = transaction.insert(
         _INSERT,
         version_id=request.version_id,
@@ -181,7 +181,7 @@ def add(
 def update_status(
     transaction: Transaction, old: DeploymentRecord, status: Status, reason: str
 ) -> DeploymentRecord:
-    """Write a deployment's new state; it is finished when it first leaves the active ones, and stays so."""
+    """Update a deployment's status; it is finished when it first becomes inactive."""
     was = old.deployment
     at = rfc3339(transaction.now)
     new = replace(
@@ -208,26 +208,26 @@ def update_status(
 
 
 def remove(transaction: Transaction, record: DeploymentRecord) -> None:
-    """Remove a deployment; what superseded it superseded from now on what it had superseded. Its history stays."""
+    """Delete a deployment and relink the supersession chain; its history stays."""
     deployment_id, old_rev = record.deployment.id, record.deployment.rev
     transaction.execute(_RELINK, deployment_id=deployment_id, superseded_id=record.supersedes)
     require_updated(transaction.execute(_DELETE, deployment_id=deployment_id, old_rev=old_rev))
 
 
 def rename(transaction: Transaction, app_id: int, name: str) -> None:
-    """Write an app's new name to all its deployments."""
+    """Update an app's name in all its deployments."""
     transaction.execute(_RENAME, target_app=app_id, new_name=name)
 
 
 def has_any_in(reader: Reader, environment_name: str) -> bool:
-    """Say whether anything was ever deployed to an environment."""
+    """Return whether an environment ever had a deployment."""
     return reader.one(_ANY_IN, environment=environment_name) is not None
 
 
 def add_status_entry(
     transaction: Transaction, deployment_id: int, status: Status, reason: str, actor: str
 ) -> StatusEntry:
-    """Add to the history of a deployment."""
+    """Append to a deployment's history."""
     id_ = transaction.insert(
         _INSERT_STATUS_ENTRY,
         deployment_id=deployment_id,

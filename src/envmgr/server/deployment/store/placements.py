@@ -1,4 +1,4 @@
-"""The projection of what stands where, so that nobody has to read history for it; and which apps there are."""
+"""Projections of placements and apps, so that queries need not read the history."""
 
 from __future__ import annotations
 
@@ -124,13 +124,13 @@ _IS_DELETED = Statement(
 
 
 def get(reader: Reader, app_id: int, environment: str) -> PlacementState:
-    """Return what stands in a place; nothing, where there is no such place."""
+    """Return the state of a placement; an empty one if it has no row."""
     row = reader.one(_FIND, target_app=app_id, target_environment=environment)
     return PlacementState(*row) if row else PlacementState()
 
 
 def record_attempt(transaction: Transaction, deployment: Deployment) -> None:
-    """Make a new deployment the last one that was tried in its place."""
+    """Record a new deployment as the latest of its placement."""
     transaction.execute(
         _INSERT_ATTEMPT,
         app_id=deployment.app_id,
@@ -146,7 +146,7 @@ def record_attempt(transaction: Transaction, deployment: Deployment) -> None:
 
 
 def update_attempt(transaction: Transaction, deployment: Deployment) -> None:
-    """Show a deployment's new state, if it is the last one that was tried in its place."""
+    """Update the status of a placement's latest deployment."""
     transaction.execute(
         _UPDATE_ATTEMPT,
         target_app=deployment.app_id,
@@ -160,7 +160,7 @@ def update_attempt(transaction: Transaction, deployment: Deployment) -> None:
 def set_current(
     transaction: Transaction, app_id: int, environment: str, deployment: Deployment | None
 ) -> None:
-    """Make a deployment what stands in a place from now on; or nothing."""
+    """Set the current deployment of a placement, or None."""
     transaction.execute(
         _SET_CURRENT,
         target_app=app_id,
@@ -174,60 +174,60 @@ def set_current(
 
 
 def rename_app(transaction: Transaction, app_id: int, name: str) -> None:
-    """Write an app's new name to its places."""
+    """Update an app's name in its placements."""
     transaction.execute(_RENAME_APP, target_app=app_id, new_name=name)
 
 
 def delete_for_app(transaction: Transaction, app_id: int) -> None:
-    """Remove the places of an app."""
+    """Delete the placements of an app."""
     transaction.execute(_DELETE_FOR_APP, target_app=app_id)
 
 
 def count_active_for_app(reader: Reader, app_id: int) -> int:
-    """Count the places where an app stands, or is on its way to."""
+    """Count the placements where an app is deployed or being deployed."""
     return _count(reader.one(_COUNT_ACTIVE_FOR_APP, counted_app=app_id))
 
 
 def count_active_for_version(reader: Reader, version_id: int) -> int:
-    """Count the places where a version stands, or is on its way to."""
+    """Count the placements where a version is deployed or being deployed."""
     return _count(reader.one(_COUNT_ACTIVE_FOR_VERSION, counted_version=version_id))
 
 
 def rows(reader: Reader, environment: str | None) -> list[Row]:
-    """Return every place, app by app; of one environment only, where it is named."""
+    """Return every placement by app, optionally of one environment."""
     return reader.all(_ALL) if environment is None else reader.all(_ALL_IN, target_environment=environment)
 
 
 def upsert_app(
     transaction: Transaction, event: EventEnvelope, app_id: int, name: str, *, deleted: bool
 ) -> bool:
-    """Write down what is new about an app; return whether it is, and not older than what is known."""
+    """Record an app; return False if a newer change is recorded."""
     return transaction.execute_many(_UPSERT_APP, [(app_id, name, event.sequence, deleted)]) == 1
 
 
 def upsert_apps(transaction: Transaction, apps: Sequence[tuple[int, str, int]]) -> None:
-    """Write down apps that are new: their ids, their names, and the number of the event that told of each."""
+    """Record new apps: IDs, names and event sequences."""
     transaction.execute_many(_UPSERT_APP, [(*app, False) for app in apps])
 
 
 def ensure_app(transaction: Transaction, app_id: int, name: str) -> None:
-    """Write down an app that no event has told of yet: whatever is deployed is of an app that is known."""
+    """Insert an app whose event has not arrived yet."""
     transaction.execute(_INSERT_APP_IF_MISSING, app_id=app_id, name=name)
 
 
 def find_apps_by_name(reader: Reader, names: Iterable[str]) -> frozenset[int]:
-    """Return the apps that have these names now: not those that had them, and are gone or about to go."""
+    """Return the apps that have these names now, without deleted ones."""
     found = reader.all(_FIND_APPS_BY_NAME, names=_encode(sorted(names)).decode())
     return frozenset(app_id for (app_id,) in found if not deletion_holds.is_held(reader, app_id))
 
 
 def visible_apps(reader: Reader, principal: Principal) -> frozenset[int] | None:
-    """Return the apps that are somebody's to see; None for all that there are and were."""
+    """Return the IDs of the apps visible to a principal; None for all."""
     return None if principal.apps is None else find_apps_by_name(reader, principal.apps)
 
 
 def name_of(reader: Reader, app_id: int, otherwise: str) -> str | None:
-    """Return an app's name as far as is known here; None for an app that is gone."""
+    """Return an app's projected name; None if it is deleted."""
     row = reader.one(_APP_NAME, app_id=app_id)
     if row is None:
         return otherwise
@@ -236,17 +236,17 @@ def name_of(reader: Reader, app_id: int, otherwise: str) -> str | None:
 
 
 def apps(reader: Reader) -> list[tuple[int, str]]:
-    """Return every app that there is, by id and name."""
+    """Return all apps by ID and name."""
     return [(app_id, name) for app_id, name in reader.all(_APPS)]
 
 
 def mark_version_deleted(transaction: Transaction, version_id: int) -> None:
-    """Remember that a version is gone."""
+    """Record the deletion of a version."""
     transaction.execute(_MARK_DELETED, version_id=version_id)
 
 
 def is_version_deleted(reader: Reader, version_id: int) -> bool:
-    """Say whether a version is gone."""
+    """Return whether a version is deleted."""
     return reader.one(_IS_DELETED, version_id=version_id) is not None
 
 

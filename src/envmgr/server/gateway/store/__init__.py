@@ -1,1 +1,1 @@
-"""The gateway's tables, and what is asked of them."""
+"""SQL of the gateway."""

@@ -1,4 +1,4 @@
-"""API keys."""
+"""SQL of API keys."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ _LISTING = PagedQuery(
 
 @dataclass(frozen=True, slots=True)
 class ActiveKey:
-    """A key that opens, as it is checked; `role` is its owner's, now."""
+    """An active key with its owner's current role."""
 
     hash: str
     scopes: frozenset[Scope]
@@ -87,7 +87,7 @@ class ActiveKey:
 
 
 def find_active(reader: Reader, key_id: int, now: int) -> ActiveKey | None:
-    """Return a key that is neither revoked nor expired, of a user who may sign in."""
+    """Return a key that is neither revoked nor expired, of an active user."""
     row = reader.one(_FIND_ACTIVE, id=key_id, now=now)
     if row is None:
         return None
@@ -115,7 +115,7 @@ def page(reader: Reader, paging: PageRequest) -> Page[ApiKey]:
 
 
 def add(transaction: Transaction, key: ApiKey, until: int | None) -> ApiKey:
-    """Write a new key, still without a secret; its id and its moments are chosen here."""
+    """Insert a key without its secret; the ID and timestamps are assigned here."""
     apps = None if key.apps is None else _json(key.apps)
     id_ = transaction.insert(
         _INSERT,
@@ -135,17 +135,17 @@ def add(transaction: Transaction, key: ApiKey, until: int | None) -> ApiKey:
 
 
 def set_hash(transaction: Transaction, key_id: int, hashed: str) -> None:
-    """Write the hash of a key's secret."""
+    """Update the hash of a key's secret."""
     transaction.execute(_SET_HASH, key_id=key_id, new_hash=hashed)
 
 
 def revoke(transaction: Transaction, key_id: int) -> None:
-    """Revoke a key for good."""
+    """Revoke a key permanently."""
     transaction.execute(_REVOKE, key_id=key_id, now=transaction.now)
 
 
 def set_last_used(transaction: Transaction, moments: Mapping[int, int]) -> None:
-    """Write down when keys were last used."""
+    """Record when keys were last used."""
     for key_id, at in moments.items():
         transaction.execute(_SET_LAST_USED, key_id=key_id, used_at=at)
 

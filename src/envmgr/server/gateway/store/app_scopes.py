@@ -1,4 +1,4 @@
-"""Which apps credentials are for, as apps get other names, or end."""
+"""SQL of app restrictions of credentials, which follow renames and deletions."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _LIMITED = {
 
 
 def rename_app(transaction: Transaction, before: str, now: str) -> None:
-    """Let credentials for an app be for it under its new name."""
+    """Rename an app in the restrictions of credentials."""
     _change(transaction, before, lambda names: [now if name == before else name for name in names])
 
 
 def revoke_app(transaction: Transaction, app: str) -> None:
-    """Let credentials for an app that is gone reach nothing, also when another app takes its name."""
+    """Revoke access to a deleted app, so that a new app with its name is not accessible."""
     _change(transaction, app, lambda names: [name for name in names if name != app])
 
 

@@ -1,4 +1,4 @@
-"""Sign-ins that failed, as long as they count."""
+"""SQL of failed sign-ins."""
 
 from __future__ import annotations
 
@@ -44,20 +44,20 @@ _PURGE = Statement(delete(failed_login).where(failed_login.c.created_at < bindpa
 
 
 def recent(reader: Reader, which: str, values: dict[str, str], since: int, most: int) -> Sequence[int]:
-    """Return when the newest failures were: of a `pair`, an `account` or an `address`; newest first."""
+    """Return the times of recent failures of a `pair`, `account` or `address`, newest first."""
     return [row[0] for row in reader.all(_RECENT[which], since=since, most=most, **values)]
 
 
 def add(transaction: Transaction, account: str, address: str) -> None:
-    """Write a failure down."""
+    """Insert a failure."""
     transaction.execute(_INSERT, account=account, address=address, now=transaction.now)
 
 
 def clear(transaction: Transaction, account: str, address: str) -> None:
-    """Forget the failures of an account from an address."""
+    """Delete the failures of an account from an address."""
     transaction.execute(_CLEAR, target_account=account, target_address=address)
 
 
 def purge(transaction: Transaction, before: int) -> None:
-    """Drop failures that count no more."""
+    """Delete expired failures."""
     transaction.execute(_PURGE, before=before)

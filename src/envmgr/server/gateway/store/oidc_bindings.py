@@ -1,4 +1,4 @@
-"""Bindings of issuers of OIDC tokens, and the tokens that were exchanged already."""
+"""SQL of OIDC bindings and exchanged tokens."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def page(reader: Reader, paging: PageRequest) -> Page[Binding]:
 
 
 def add(transaction: Transaction, new: Binding) -> Binding:
-    """Write a new binding; its id and its moment are chosen here."""
+    """Insert a binding; the ID and timestamp are assigned here."""
     id_ = transaction.insert(
         _INSERT,
         name=new.name,
@@ -82,7 +82,7 @@ def add(transaction: Transaction, new: Binding) -> Binding:
 
 
 def remove(transaction: Transaction, binding_id: int) -> None:
-    """Remove a binding."""
+    """Delete a binding."""
     transaction.execute(_DELETE, binding_id=binding_id)
 
 
@@ -92,7 +92,7 @@ def mark_exchanged(transaction: Transaction, hashed: str, until: int) -> bool:
 
 
 def purge_expired(transaction: Transaction) -> None:
-    """Drop tokens that have expired by themselves."""
+    """Delete expired tokens."""
     transaction.execute(_PURGE_EXPIRED, before=transaction.now)
 
 

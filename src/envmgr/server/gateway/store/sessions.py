@@ -1,4 +1,4 @@
-"""Sessions, and the refresh tokens that each has had: one that comes a second time gives a thief away."""
+"""SQL of sessions and their refresh tokens; a reused token reveals theft."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ _PURGE = Statement(delete(session).where(_OLD))
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A session that is open, and whose it is."""
+    """An active session and its user."""
 
     id: int
     user_id: int
@@ -80,18 +80,18 @@ class Session:
 
 
 def find_active(reader: Reader, session_id: int, now: int) -> Session | None:
-    """Return a session that is open, of a user who may sign in."""
+    """Return an active session of an active user."""
     row: Row | None = reader.one(_FIND_ACTIVE, id=session_id, now=now)
     return Session(*row) if row else None
 
 
 def create(transaction: Transaction, user_id: int, address: str, until: int) -> int:
-    """Write a new session; return its id."""
+    """Insert a session; return its ID."""
     return transaction.insert(_INSERT, user=user_id, address=address, now=transaction.now, until=until)
 
 
 def add_refresh_token(transaction: Transaction, session_id: int, hashed: str, until: int) -> None:
-    """Write the refresh token that a session has from now on."""
+    """Insert the session's new refresh token."""
     transaction.execute(_INSERT_REFRESH_TOKEN, hash=hashed, session=session_id)
     transaction.execute(_EXTEND, target_session=session_id, until=until)
 
@@ -102,27 +102,27 @@ def has_refresh_token(reader: Reader, session_id: int, hashed: str) -> bool:
 
 
 def mark_used(transaction: Transaction, session_id: int, hashed: str) -> bool:
-    """Use up a session's refresh token; return False if it was used before, or is not of this session."""
+    """Mark a refresh token as used; return False if it was used before or is unknown."""
     return transaction.execute(_MARK_USED, token_hash=hashed, session=session_id, now=transaction.now) == 1
 
 
 def owner_of(reader: Reader, session_id: int) -> int:
-    """Return whose session it is, or was."""
+    """Return the user of a session."""
     row = reader.one(_OWNER, id=session_id)
     return int(row[0]) if row else 0
 
 
 def revoke(transaction: Transaction, session_id: int) -> bool:
-    """End a session; return False if it had ended."""
+    """Revoke a session; return False if it had ended."""
     return transaction.execute(_REVOKE, target_session=session_id, now=transaction.now) > 0
 
 
 def revoke_all(transaction: Transaction, user_id: int) -> int:
-    """End every session of a user; return how many."""
+    """Revoke all sessions of a user; return their number."""
     return transaction.execute(_REVOKE_ALL, target_user=user_id, now=transaction.now)
 
 
 def purge(transaction: Transaction, before: int) -> None:
-    """Drop sessions, with their tokens, that ended before a moment."""
+    """Delete sessions that ended before a time, with their tokens."""
     transaction.execute(_PURGE_TOKENS, before=before)
     transaction.execute(_PURGE, before=before)

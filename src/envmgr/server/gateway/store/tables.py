@@ -1,4 +1,4 @@
-"""The gateway's tables. Nothing in them lets anybody in: passwords are hashed, and so are tokens and keys."""
+"""Tables of the gateway; passwords, tokens and keys are stored as hashes only."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from envmgr.server.kit.db.schema import CLUSTERED, IDS_NEVER_REUSED, Id, Text, T
 from envmgr.server.kit.db.shared_tables import Tables
 
 HEAD = "0001"
-"""The revision that this code is written for."""
+"""Migration revision that this code requires."""
 
 metadata = MetaData()
 Tables(metadata)

@@ -1,4 +1,4 @@
-"""Users. One who is deleted keeps their row: a name is never given again, as the audit calls people by it."""
+"""SQL of users; deleted users keep their row, since usernames are never reused."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def by_id(reader: Reader, user_id: int) -> User | None:
 
 
 def by_name(reader: Reader, username: str) -> User | None:
-    """Return the user with this name, however it is capitalized."""
+    """Return the user with this name, ignoring case."""
     row = reader.one(_BY_NAME, folded=username.casefold())
     return _user(row) if row else None
 
@@ -100,12 +100,12 @@ def password(reader: Reader, user_id: int) -> str | None:
 
 
 def is_empty(reader: Reader) -> bool:
-    """Say whether there has never been a user."""
+    """Return whether there has never been a user."""
     return reader.one(_EXISTS) is None
 
 
 def other_admins(reader: Reader, user_id: int) -> int:
-    """Count the active admins beside a user."""
+    """Return the number of other active admins."""
     row = reader.one(_ADMINS, except_id=user_id)
     return int(row[0]) if row else 0
 
@@ -116,7 +116,7 @@ def page(reader: Reader, paging: PageRequest) -> Page[User]:
 
 
 def add(transaction: Transaction, username: str, hashed: str, role: str) -> User:
-    """Write a new user. Raise UniqueViolation where the name is, or was, somebody's."""
+    """Insert a user. Raise UniqueViolation if the name was ever used."""
     id_ = transaction.insert(
         _INSERT,
         username=username,
@@ -129,7 +129,7 @@ def add(transaction: Transaction, username: str, hashed: str, role: str) -> User
 
 
 def change(transaction: Transaction, old: User, new: User) -> User:
-    """Write a user's new state. Raise PreconditionFailed."""
+    """Update a user. Raise PreconditionFailed."""
     count = transaction.execute(
         _UPDATE,
         user_id=old.id,
@@ -143,12 +143,12 @@ def change(transaction: Transaction, old: User, new: User) -> User:
 
 
 def set_password(transaction: Transaction, user_id: int, hashed: str) -> None:
-    """Write a password's hash."""
+    """Update a password hash."""
     transaction.execute(_SET_PASSWORD, user_id=user_id, new_password=hashed)
 
 
 def remove(transaction: Transaction, old: User) -> None:
-    """Delete a user, but not their name. Raise PreconditionFailed."""
+    """Mark a user as deleted. Raise PreconditionFailed."""
     require_updated(transaction.execute(_DELETE, user_id=old.id, old_rev=old.rev, now=transaction.now))
 
 

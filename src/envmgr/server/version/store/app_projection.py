@@ -1,4 +1,4 @@
-"""What events told of apps: what they are called now, and which are gone."""
+"""Projection of apps from events: current names and deletions."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _RENAME_PLACEMENTS = Statement(
 
 @dataclass(frozen=True, slots=True)
 class AppRecord:
-    """What is known of an app."""
+    """The projected state of an app."""
 
     name: str
     updated_at: int
@@ -50,7 +50,7 @@ class AppRecord:
 
 @dataclass(frozen=True, slots=True)
 class AppUpdate:
-    """What an event told of an app."""
+    """A change of an app, from an event."""
 
     app_id: int
     name: str
@@ -59,20 +59,20 @@ class AppUpdate:
 
 
 def get(reader: Reader, app_id: int) -> AppRecord | None:
-    """Return what events told of an app, if any did."""
+    """Return the projected state of an app, or None."""
     row = reader.one(_FIND, app_id=app_id)
     return AppRecord(row[0], row[1], bool(row[2])) if row else None
 
 
 def apply_rename(transaction: Transaction, app_update: AppUpdate) -> None:
-    """Call an app by its new name everywhere, unless something newer is known of it."""
+    """Rename an app everywhere, unless a newer change is recorded."""
     if _upsert(transaction, app_update, deleted=False):
         transaction.execute(_RENAME_VERSIONS, target_app=app_update.app_id, new_name=app_update.name)
         transaction.execute(_RENAME_PLACEMENTS, target_app=app_update.app_id, new_name=app_update.name)
 
 
 def mark_deleted(transaction: Transaction, app_update: AppUpdate) -> None:
-    """Remember for ever that an app is gone: ids are never given again."""
+    """Record the deletion of an app permanently: IDs are never reused."""
     _upsert(transaction, app_update, deleted=True)
 
 

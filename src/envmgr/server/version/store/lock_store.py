@@ -1,4 +1,4 @@
-"""Locks and what they pin, in the database: each lock once."""
+"""SQL of lock files and their tools, stored once per digest."""
 
 from __future__ import annotations
 
@@ -46,18 +46,18 @@ _texts = msgspec.json.Decoder(tuple[str, ...]).decode
 
 
 def has_lock(reader: Reader, lock_digest: str) -> bool:
-    """Say whether a lock is here."""
+    """Return whether a lock is stored."""
     return reader.one(_HAS_LOCK, lock_digest=lock_digest) is not None
 
 
 def lock(reader: Reader, lock_digest: str) -> str:
-    """Return a lock that is here."""
+    """Return a stored lock."""
     row = reader.one(_LOCK, lock_digest=lock_digest)
     return str(row[0]) if row else ""
 
 
 def tools(reader: Reader, lock_digest: str) -> tuple[LockedTool, ...]:
-    """Return what a lock that is here pins."""
+    """Return the tools of a stored lock."""
     return tuple(
         LockedTool(tool=tool, version=version_, requests=_texts(requests), platforms=_texts(platforms))
         for tool, version_, requests, platforms in reader.all(_TOOLS, lock_digest=lock_digest)
@@ -65,7 +65,7 @@ def tools(reader: Reader, lock_digest: str) -> tuple[LockedTool, ...]:
 
 
 def add(transaction: Transaction, lock_digest: str, text: str, pinned: Sequence[LockedTool]) -> None:
-    """Write a lock, unless it is here."""
+    """Insert a lock, unless it is stored."""
     # Most locks are stored already, and a look at the key is cheaper than sending the text again.
     if has_lock(transaction, lock_digest) or not transaction.execute(
         _ADD, lock_digest=lock_digest, lock=text
@@ -86,6 +86,6 @@ def add(transaction: Transaction, lock_digest: str, text: str, pinned: Sequence[
 
 
 def delete_unreferenced(transaction: Transaction, lock_digest: str) -> None:
-    """Remove a lock that no version was built with any more."""
+    """Delete a lock that no version references."""
     if transaction.execute(_DELETE_UNREFERENCED, unused=lock_digest):
         transaction.execute(_DELETE_TOOLS, unused=lock_digest)

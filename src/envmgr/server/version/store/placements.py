@@ -1,4 +1,4 @@
-"""What stands where, and with which tools: a projection of what deployments told, read by usage only."""
+"""Projection of placements and their tools, read by usage only."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ _DELETE_TOOLS_FOR_APP = Statement(
 
 @dataclass(frozen=True, slots=True)
 class PlacementUpdate:
-    """What an event told of a place; nothing stands there where `version_id` is None."""
+    """A change of a placement, from an event; it is empty if `version_id` is None."""
 
     app_id: int
     app: str
@@ -89,25 +89,25 @@ class PlacementUpdate:
 
 @dataclass(frozen=True, slots=True)
 class PlacementFilter:
-    """Which places count: of one environment, and of some apps only, where they are given."""
+    """The placements to return: of one environment, and of some apps, if set."""
 
     environment: str | None
     app_ids: tuple[int, ...] | None
 
     @property
     def sql_shape(self) -> tuple[bool, int | None]:
-        """Return what statements for it depend on."""
+        """Return what the statement depends on."""
         return self.environment is not None, None if self.app_ids is None else len(self.app_ids)
 
     @property
     def parameters(self) -> dict[str, object]:
-        """Return what statements for it are given."""
+        """Return the statement's parameters."""
         given: dict[str, object] = {f"app_{n}": app_id for n, app_id in enumerate(self.app_ids or ())}
         return given if self.environment is None else {**given, "environment": self.environment}
 
 
 def apply_update(transaction: Transaction, placement_update: PlacementUpdate) -> None:
-    """Write down what stands in a place, unless something newer is known of it, or the app is gone."""
+    """Record a placement, unless a newer change is recorded or the app is deleted."""
     app = app_projection.get(transaction, placement_update.app_id)
     before = transaction.one(_FIND, app_id=placement_update.app_id, environment=placement_update.environment)
     if (app and app.deleted) or (before and before[1] >= placement_update.sequence):
@@ -135,29 +135,29 @@ def apply_update(transaction: Transaction, placement_update: PlacementUpdate) ->
 
 
 def clear_environment(transaction: Transaction, environment: str, sequence: int) -> None:
-    """Write down that nothing stands in an environment any more."""
+    """Delete all placements in an environment."""
     for app_id, app in transaction.all(_IN_ENVIRONMENT, environment=environment, before=sequence):
         apply_update(transaction, PlacementUpdate(app_id, app, environment, None, "", sequence))
 
 
 def delete_for_app(transaction: Transaction, app_id: int) -> None:
-    """Remove every place of an app."""
+    """Delete all placements of an app."""
     transaction.execute(_DELETE_FOR_APP, target_app=app_id)
     transaction.execute(_DELETE_TOOLS_FOR_APP, target_app=app_id)
 
 
 def app_ids(reader: Reader, apps: Iterable[str]) -> tuple[int, ...]:
-    """Return the ids of those of some apps that were ever deployed."""
+    """Return the IDs of those apps that were ever deployed."""
     return tuple(sorted({row[0] for app in apps for row in reader.all(_FIND_APP_IDS, app=app)}))
 
 
 def count(reader: Reader, placement_filter: PlacementFilter, tool: str) -> dict[str, int]:
-    """Count, for each version of a tool that anything is locked with, the places."""
+    """Count the placements by tool version."""
     return dict(reader.all(_counting(placement_filter.sql_shape), tool=tool, **placement_filter.parameters))
 
 
 def count_without_lock(reader: Reader, placement_filter: PlacementFilter) -> int:
-    """Count the places where a version without a lock stands."""
+    """Count the placements of versions without a lock."""
     row = reader.one(_counting_without_lock(placement_filter.sql_shape), **placement_filter.parameters)
     return int(row[0]) if row else 0
 
@@ -170,7 +170,7 @@ def with_tool_version(
     after: tuple[str, int],
     most: int,
 ) -> list[ToolUse]:
-    """Return places whose version is locked with a tool's version: those behind an (environment, app id)."""
+    """Return placements with a tool version, after a position (environment, app ID)."""
     rows = reader.all(
         _listing(placement_filter.sql_shape),
         tool=tool,
@@ -186,7 +186,7 @@ def with_tool_version(
 def without_lock(
     reader: Reader, placement_filter: PlacementFilter, after: tuple[str, int], most: int
 ) -> list[ToolUse]:
-    """Return places where a version without a lock stands: those behind an (environment, app id)."""
+    """Return placements of versions without a lock, after a position (environment, app ID)."""
     rows = reader.all(
         _listing_without_lock(placement_filter.sql_shape),
         after_environment=after[0],
@@ -289,7 +289,7 @@ def _listing_without_lock(shape: _FilterShape) -> Statement:
 
 
 def _apply_filter(query: Select[Any], table: Table, shape: _FilterShape) -> Select[Any]:
-    """Narrow a query down to a scope."""
+    """Add a filter's conditions to a query."""
     environment, apps = shape
     if environment:
         query = query.where(table.c.environment == bindparam("environment"))
@@ -300,7 +300,7 @@ def _apply_filter(query: Select[Any], table: Table, shape: _FilterShape) -> Sele
 
 
 def _paginate(query: Select[Any], table: Table, shape: _FilterShape) -> Select[Any]:
-    """Order a query by environment and app, begin it behind a place, and cut it."""
+    """Sort a query by environment and app, start it after a position, and limit it."""
     environment, app_id = table.c.environment, table.c.app_id
     if shape[0]:  # A single environment needs no sorting, which the planner may not see.
         query = query.where(app_id > bindparam("after_app")).order_by(app_id)

@@ -1,4 +1,4 @@
-"""Versions in the database."""
+"""SQL of versions."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from envmgr.server.version.domain.version_model import VersionMetadata, VersionSubmission
 
 HEAD = "0001"
-"""The revision that this code is written for."""
+"""Migration revision that this code requires."""
 __all__ = [
     "HEAD",
     "add",
