@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from msgspec import convert
+
 from envmgr.server.kit.common.backoff import Backoff
 from envmgr.server.kit.common.clock import now_ms, rfc3339
-from envmgr.server.kit.common.events import EventEnvelope, source_of
 from envmgr.server.worker import store
+from envmgr.server.worker.domain import JobFailed, job_failed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from envmgr.server.kit.common.events import EventEnvelope
     from envmgr.server.kit.db.sql import Database
     from envmgr.server.kit.messaging.dead_letters import DeadLetters
     from envmgr.server.kit.runtime.service_module import ScheduledJob
@@ -23,7 +26,6 @@ MAX_ATTEMPTS = 5
 INITIAL_BACKOFF_SECONDS = 1.0
 """Seconds before a failed job is tried again; each time twice as long as before."""
 CONSUMER = "jobs"
-FAILED = "JobFailed"
 
 
 class JobScheduler:
@@ -86,7 +88,7 @@ class JobScheduler:
             if attempts < MAX_ATTEMPTS:
                 wait = Backoff(self._initial_backoff, job.every).delay(attempts)
             else:
-                await self._subscription.dead_letter(_dead_letter_event(job.name), error, attempts)
+                await self._subscription.dead_letter(job_failed(job.name, rfc3339(now_ms())), error, attempts)
                 attempts = 0
         else:
             attempts = 0
@@ -100,21 +102,7 @@ class JobScheduler:
     async def _retry_dead_letters(self, events: Sequence[EventEnvelope]) -> None:
         """Run the jobs that these letters are of; one that there is no more needs no run."""
         for letter in events:
-            job = self._jobs.get(str(letter.data["job"]))
+            job = self._jobs.get(convert(letter.data, JobFailed).job)
             if job is not None:
                 async with self._running[job.name]:
                     await job.run()
-
-
-def _dead_letter_event(name: str) -> EventEnvelope:
-    """Make the letter of a job: the same each time, so that there is one for each job."""
-    return EventEnvelope(
-        id=f"job/{name}",
-        source=source_of("worker"),
-        type=FAILED,
-        subject=f"job/{name}",
-        time=rfc3339(now_ms()),
-        sequence=0,
-        actor="system:worker",
-        data={"job": name},
-    )

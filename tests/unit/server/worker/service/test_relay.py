@@ -8,6 +8,7 @@ import pytest
 from envmgr.server.app import module as app_module
 from envmgr.server.kit.common.backoff import Backoff
 from envmgr.server.kit.common.problems import ServiceUnavailable
+from envmgr.server.kit.messaging import consumer_offsets
 from envmgr.server.kit.messaging.bus import Delivery, InProcessBus, Subscription
 from envmgr.server.kit.messaging.consumer_lag import ConsumerLag
 from envmgr.server.kit.messaging.dead_letters import DeadLetters
@@ -19,7 +20,7 @@ from envmgr.server.kit.telemetry.metrics import Metrics
 from envmgr.server.worker import module as worker_module
 from envmgr.server.worker.service import relay as relay_file
 from envmgr.server.worker.service.relay import Relay
-from support.buses import FAST_DELIVERY
+from support.buses import FAST_DELIVERY, QueuedBus
 from support.hearing import Diary, Listener, happening, tells, until
 from support.services import opened
 
@@ -274,5 +275,30 @@ def test_a_drain_that_takes_too_long_is_given_up(tmp_path):
             await worker.stop()
             assert "shutdown_with_pending_events" in diary.events()
             assert await Outbox(one, "app").backlog() == 1
+
+    run(work)
+
+
+def test_the_worker_drains_until_consumers_have_what_a_broker_acknowledged(tmp_path):
+    async def work():
+        async with opened(tmp_path, app_module) as one, opened(tmp_path, worker_module) as other:
+            bus, dead_letters, consumed = QueuedBus(), DeadLetters(one, "app"), []
+
+            async def slowly(events):
+                await asyncio.sleep(0.05)
+                await one.write(lambda unit: consumer_offsets.record(unit, "slow", events))
+                consumed.extend(event.data["number"] for event in events)
+
+            bus.subscribe(dead_letters.subscription("slow", ["*"], slowly))
+            await bus.start()
+            outbox = Outbox(one, "app")
+            worker = worker_module.make(other, bus, Diary(), Metrics())
+            worker.set_jobs([])
+            worker.start([outbox], ConsumerLag([outbox], [dead_letters]))
+            await one.write(tells(*range(35)))
+            await worker.drain(10)
+            assert consumed == list(range(35))
+            await worker.stop()
+            await bus.stop()
 
     run(work)
