@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 AGE = {"ENVMGR_MINIMUM_RELEASE_AGE": "7d"}
-NO_DIGESTS = "alpha 1.1.0: upstream publishes no digests; each archive's is learned from its first download"
+NO_DIGESTS = "alpha 1.1.0: upstream publishes no digests; they will be recorded on first download"
 
 
 # -- overruled ----------------------------------------------------------------------------------------------
@@ -42,7 +42,7 @@ def undated(sandbox):
 
 
 def test_missing_dates_are_told_where_an_age_is_asked_for(undated):
-    told = "upstream gives no dates, so minimum_release_age does not apply"
+    told = "minimum_release_age ignored: upstream publishes no release dates"
     assert told in undated.ok("install", env=AGE).err
     why = undated.ok("why", "alpha", "--json", env=AGE).json
     assert why["note"] == told
@@ -84,12 +84,12 @@ def test_unknown_tools_are_found_before_anything_is_asked_of_upstream(two_tools)
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["use", "alpha", ""], "the version of alpha is empty"),
-        (["install", "alpha", " "], "the version of alpha is empty"),
-        (["list", "--remote", "alpha", ""], "the version of alpha is empty"),
-        (["use", "alpha@1", "2"], "given twice: 1 and 2"),
-        (["where", "alpha@1", "2"], "given twice: 1 and 2"),
-        (["list", "--remote", "alpha@1", "2"], "given twice: 1 and 2"),
+        (["use", "alpha", ""], "empty version for alpha"),
+        (["install", "alpha", " "], "empty version for alpha"),
+        (["list", "--remote", "alpha", ""], "empty version for alpha"),
+        (["use", "alpha@1", "2"], "two versions: 1 and 2"),
+        (["where", "alpha@1", "2"], "two versions: 1 and 2"),
+        (["list", "--remote", "alpha@1", "2"], "two versions: 1 and 2"),
         (["use", "alpha", ">=1", "<2"], "run `envmgr use alpha '>=1 <2'`"),
         (["use", "alpha", "1.0.0, 1.1.0"], "write alpha=1.0.0, 1.1.0 to .envmgr"),
         (["use", "alpha", "1.0.0", "1.1.0"], "write alpha=1.0.0,1.1.0 to .envmgr"),
@@ -110,7 +110,7 @@ def test_a_command_line_that_makes_no_sense_says_how_it_would(two_tools, words, 
 def test_the_command_line_is_named_as_who_asks(two_tools):
     result = two_tools.run("exec", "alpha@2", "--", "alpha")
     assert result.code == 127
-    assert "alpha 2 is not installed, and the command line asks for it" in result.err
+    assert "alpha 2 is not installed (requested by the command line)" in result.err
 
 
 def test_a_relative_home_is_refused(two_tools):

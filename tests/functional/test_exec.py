@@ -125,7 +125,7 @@ def test_a_command_that_no_version_is_set_for_says_so(box):
     box.install("gadget", "1.0.0", ["run-gadget"])
     done = box.run(*EXEC, "--", "run-gadget")
     assert done.returncode == 126
-    assert "no version is set for run-gadget" in done.stderr
+    assert "no version of run-gadget is set" in done.stderr
 
 
 def test_a_file_that_cannot_be_run_says_why(box):

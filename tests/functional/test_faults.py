@@ -259,7 +259,7 @@ def test_what_succeeds_beside_a_failure_is_kept_and_each_failure_names_its_tool(
         machine.server.pages[path].faults[:] = [faults.refuses_to_answer()]
     result = machine.run("install")
     assert result.code == 1
-    assert "error: 2 tools could not be installed" in result.err
+    assert "error: failed to install 2 tools" in result.err
     assert all(f"  {name} 1.0.0: 127.0.0.1" in result.err for name in broken)
     assert machine.lock["resolved"] == {"beta@1.2.0": "1.2.0", "gamma@1": "1.0.0"}
     assert machine.command(["gamma"]).out == "gamma 1.0.0\n"

@@ -100,9 +100,9 @@ def without_node(box):
 def test_a_package_that_may_need_nodejs_says_so_and_how_to_set_it(registry):
     registry.write("npm:script=1.0.0")
     result = registry.ok("install", env=without_node(registry))
-    assert "npm:script needs nodejs: set it with `envmgr use nodejs latest`" in result.err
+    assert "npm:script needs nodejs: run `envmgr use nodejs latest`" in result.err
     done = registry.command([str(registry.shims / "script")], env=without_node(registry))
-    assert (done.code, "npm:script needs nodejs, and there is no node on PATH" in done.err) == (127, True)
+    assert (done.code, "npm:script requires nodejs, but node is not on PATH" in done.err) == (127, True)
     again = registry.ok("install", env=without_node(registry))
     assert ("already installed" in again.out, "needs nodejs" in again.err) == (True, False)
 
@@ -195,7 +195,7 @@ def test_where_there_is_nothing_to_run_on_it_says_what_is_needed(box, tmp_path):
     box.reshim()
     done = box.run(box.shim("prettier"), PATH=str(tmp_path))
     assert done.returncode == 127
-    assert "npm:prettier needs nodejs, and there is no node on PATH" in done.stderr
+    assert "npm:prettier requires nodejs, but node is not on PATH" in done.stderr
     assert "`envmgr use nodejs latest`" in done.stderr
 
 

@@ -27,7 +27,7 @@ def box(tmp_path):
 def test_a_command_with_no_version_set_names_what_has_it(box):
     done = box.run(box.shim("node"))
     assert done.returncode == 126
-    assert "no version is set for node" in done.stderr
+    assert "no version of node is set" in done.stderr
     assert "nodejs 20.1.0, 25.0.0" in done.stderr
     assert "envmgr use nodejs 25.0.0" in done.stderr
     assert done.stdout == ""
@@ -70,7 +70,7 @@ def test_a_path_that_leads_back_to_the_shims_is_an_error_not_a_loop(box):
     box.asks(f"nodejs=path:{box.paths.shims}\n")
     done = box.run(box.shim("node"))
     assert done.returncode == 127
-    assert "a shim of envmgr itself" in done.stderr
+    assert "which is an envmgr shim" in done.stderr
 
 
 def test_a_tool_linked_to_a_shim_is_an_error_not_a_loop(box):

@@ -59,7 +59,7 @@ def value_of(entry: object) -> object:
 
 
 def entries(document: object) -> Iterator[object]:
-    """Go through a list's entries; raise ValueError for what is no list, or no reasonable one."""
+    """Yield a list's entries; raise ValueError if it is not a list or too long."""
     if isinstance(document, dict | str) or not hasattr(document, "__iter__"):
         raise type_error("a list", document)
     iterator = iter(cast("Iterable[object]", document))
@@ -84,7 +84,7 @@ def type_error(wanted: str, value: object) -> ValueError:
 
 
 def type_name(value: object) -> str:
-    """Say what a JSON value is, for a message."""
+    """Return the type of a JSON value, for messages."""
     if value is None:
         return "nothing"
     names = {dict: "an object", list: "an array", str: "a string", bool: "a boolean"}

@@ -29,7 +29,7 @@ def find(expression: str, data: object, values: Mapping[str, str] | None = None)
 
 
 def problem(expression: str) -> str | None:
-    """Tell what keeps an expression from being compiled."""
+    """Return why an expression does not compile, or None."""
     try:
         _engine().compile(_filled(expression, dict.fromkeys(template.PLACEHOLDERS, "x")))
     except ValueError as error:

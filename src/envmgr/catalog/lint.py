@@ -101,7 +101,7 @@ def _is_kind_of_signature(error: ValidationError) -> bool:
 
 
 def _describe_schema_error(error: ValidationError) -> str:
-    """Say what a schema's error is in the words of somebody who writes a manifest."""
+    """Return the message of a schema error for the author of a manifest."""
     if error.validator == "additionalProperties":
         return "; ".join(_unknown(error))
     if error.validator == "required":

@@ -110,7 +110,7 @@ def _refuse(url: str) -> Document:
 
 
 def _is_transient(error: NetworkError) -> bool:
-    """Tell an upstream that cannot answer now from one that says no."""
+    """Return whether an error is temporary."""
     if isinstance(error, InsecureUrl):
         return False
     if isinstance(error, HttpError) and not isinstance(error, RateLimited):

@@ -58,12 +58,12 @@ class Manifest:
 
     @property
     def kind(self) -> str:
-        """Name the kind of source."""
+        """Return the kind of source."""
         return str(self.source["kind"])
 
     @property
     def requires(self) -> tuple[str, ...]:
-        """Name the tools that must be there first."""
+        """Return the tools that must be installed first."""
         return layers.strings(self.fields.get("requires"))
 
     @property
@@ -74,14 +74,14 @@ class Manifest:
 
     @property
     def has_script(self) -> bool:
-        """Tell whether installing may run a script of the manifest."""
+        """Return whether installing may run a script of the manifest."""
         everything = [self.fields, *self.platforms.values()]
         everything += [layer for o in self.overrides for layer in (o.fields, *o.platforms.values())]
         return any("install_script" in layer for layer in everything if isinstance(layer, dict))
 
     @property
     def is_minimal(self) -> bool:
-        """Tell whether the manifest distinguishes no platforms, so that its URL's own words must tell them."""
+        """Return whether the manifest distinguishes no platforms, so its URL's words must."""
         spoken = {name for text in self._location_fields(self.fields) for name in template.names(text)}
         distinguishes = spoken & {*layers.MAPS, "ext", "exe"} or self.platforms
         return not distinguishes and not any(name in self.fields for name in layers.MAPS)
@@ -179,7 +179,7 @@ class Manifest:
         return layers.text(fields, field, self._values(fields, version, tag, platform))
 
     def _single_program(self, kind: str, values: Mapping[str, str]) -> tuple[str, ...]:
-        """Name the program of a file that is one: as the tool itself is called."""
+        """Return the program of a single-file release: the tool's name."""
         tool = self.name.rpartition("/")[2].rpartition(":")[2]
         return (f"{tool}{values['exe']}",) if kind in SINGLE_FILE else ()
 

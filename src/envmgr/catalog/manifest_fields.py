@@ -58,7 +58,7 @@ def platform_layers(
 
 
 def iter_field_objects(data: Mapping[str, object]) -> Iterator[tuple[str, Mapping[str, object]]]:
-    """Go through every object of a manifest that holds fields of archives, with its path."""
+    """Yield every object of a manifest with archive fields, with its path."""
     yield "$", {field: data[field] for field in ARCHIVE if field in data}
     for path, owner in [("$", data), *_overrides(data)]:
         if path != "$":

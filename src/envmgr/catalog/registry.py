@@ -65,7 +65,7 @@ class Registry:
         return self.get(tool)
 
     def names(self) -> tuple[str, ...]:
-        """Name all tools that have a manifest."""
+        """Return the names of all tools with a manifest."""
         return tuple(sorted({name for place in self.directories for name in _names_in(place.directory)}))
 
     def all(self) -> tuple[Manifest, ...]:
@@ -73,7 +73,7 @@ class Registry:
         return tuple(self.get(name) for name in self.names())
 
     def scope(self, manifest: Manifest) -> str:
-        """Tell whether a manifest is the `project`'s, the `user`'s, `built-in`, or made of a `package`'s name."""
+        """Return a manifest's scope: `project`, `user`, `built-in` or `package`."""
         directory = os.path.dirname(manifest.origin)
         return next((place.scope for place in self.directories if place.directory == directory), "package")
 
@@ -94,7 +94,7 @@ class Registry:
         return next((manifest for manifest in self._readable() if tool in manifest.aliases), None)
 
     def _readable(self) -> Iterator[Manifest]:
-        """Go through all manifests, leaving out broken ones: they must not keep the others from being found."""
+        """Yield all manifests except invalid ones, which must not hide the others."""
         for name in self.names():
             try:
                 yield self.get(name)
@@ -120,7 +120,7 @@ def text_of(manifest: Manifest) -> str | None:
 
 
 def is_name(text: str) -> bool:
-    """Tell whether a text can be the name of a manifest."""
+    """Return whether a text is a valid manifest name."""
     return bool(_NAME.fullmatch(text))
 
 

@@ -38,7 +38,7 @@ def names(template: str) -> tuple[str, ...]:
 
 
 def fill(template: str, values: Mapping[str, str]) -> str:
-    """Put values in for the placeholders that have one; others stay as they are."""
+    """Return a template with its known placeholders replaced."""
     return _PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), template)
 
 

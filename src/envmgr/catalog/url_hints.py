@@ -36,28 +36,28 @@ _LIBC = {"musl": "musl|musleabihf|alpine|static"}
 
 
 def format_of(url: str) -> str:
-    """Tell an archive's format from its URL's or file's name."""
+    """Return an archive's format by its URL or file name."""
     name = url.partition("?")[0].partition("#")[0].lower()
     return next((kind for ending, kind in FORMATS.items() if name.endswith(ending)), "raw")
 
 
 def os_words(text: str) -> frozenset[str]:
-    """Name the operating systems a URL or file name speaks of."""
+    """Return the operating systems that a URL or file name mentions."""
     return _words_in(_OS, text)
 
 
 def arch_words(text: str) -> frozenset[str]:
-    """Name the processors a URL or file name speaks of."""
+    """Return the processors that a URL or file name mentions."""
     return _words_in(_ARCH, text)
 
 
 def libc_words(text: str) -> frozenset[str]:
-    """Name the C libraries a URL or file name speaks of; a static program runs on musl, too."""
+    """Return the C libraries that a URL or file name mentions; a static program runs on musl, too."""
     return _words_in(_LIBC, text)
 
 
 def url_matches_platform(url: str, platform: Platform) -> bool:
-    """Tell whether a URL that names no placeholder is one for this platform.
+    """Return whether a URL without placeholders is for this platform.
 
     A URL without any platform's words (a script, a .jar) is for all of them, so that a lock made on one platform
     says the same as one made on another. Linux without a word on the C library means glibc.

@@ -1,1 +1,1 @@
-"""What envmgr does: one verb a file, values in, one frozen result out."""
+"""Use cases: one verb a file, values in, one frozen result out."""

@@ -31,7 +31,7 @@ class Entry:
 
 @frozen
 class Cache:
-    """What the cache holds."""
+    """Contents of the cache."""
 
     path: str
     entries: tuple[Entry, ...]

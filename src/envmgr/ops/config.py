@@ -36,7 +36,7 @@ def set_value(context: Context, name: str, text: str) -> Origin:
 
 
 def unset_value(context: Context, name: str) -> Origin:
-    """Take a setting out of the file."""
+    """Remove a setting from the file."""
     _check(name)
     with file_lock(context.paths, "settings"):
         settings.unset_value(context.paths.config_file, name)

@@ -1,4 +1,4 @@
-"""What is active here, tool by tool."""
+"""`current`: the active version of each tool."""
 
 from __future__ import annotations
 
@@ -20,10 +20,12 @@ class Current:
 
 def current(context: Context, tool: str | None = None) -> Current:
     """Return what is active here, of one tool or all; raise NoVersionSet for one that nothing asks for."""
-    found = active.resolve(context)
-    chosen = tuple(one for one in found if tool in {None, one.tool})
+    active_versions = active.resolve(context)
+    chosen = tuple(
+        active_version for active_version in active_versions if tool in {None, active_version.tool}
+    )
     if tool and not chosen:
-        raise _not_asked_for(tool, found)
+        raise _not_asked_for(tool, active_versions)
     return Current(chosen)
 
 
@@ -31,6 +33,6 @@ def _not_asked_for(tool: str, found: tuple[ActiveVersion, ...]) -> Exception:
     from envmgr.kit.errors import NoVersionSet
     from envmgr.kit.suggest import closest
 
-    near = closest(tool, [one.tool for one in found])
+    near = closest(tool, [active_version.tool for active_version in found])
     hint = f"did you mean {' or '.join(near)}?" if near else f"set one with `envmgr use {tool} latest`"
     return NoVersionSet(f"no version of {tool} is set here", hint)

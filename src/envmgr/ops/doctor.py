@@ -1,4 +1,4 @@
-"""Looking for what is wrong with an installation of envmgr, and mending it."""
+"""`doctor`: diagnosis and repair of an installation of envmgr."""
 
 from __future__ import annotations
 
@@ -40,15 +40,15 @@ class Finding:
 
 def diagnose(context: Context) -> tuple[Finding, ...]:
     """Run every check; change nothing. What keeps several from being made is said once."""
-    found: dict[str, Finding] = {}
+    findings: dict[str, Finding] = {}
     for name in CHECKS:
         for finding in _run(context, name):
-            found.setdefault(finding.message, finding)
-    return tuple(found.values())
+            findings.setdefault(finding.message, finding)
+    return tuple(findings.values())
 
 
 def fix(context: Context) -> tuple[Finding, ...]:
-    """Mend what can be mended, then run every check."""
+    """Fix problems, then run every check."""
     done = tuple(finding for mend in _FIXES for finding in mend(context))
     return (*done, *diagnose(context))
 

@@ -25,23 +25,23 @@ if TYPE_CHECKING:
 
 
 def never_confirm(_question: str) -> bool:
-    """Answer no: nobody is there to ask."""
+    """Return False: there is no terminal to confirm at."""
     return False
 
 
 def run(
-    context: Context, named: Sequence[str], command_line: Sequence[str], confirm: Confirm = never_confirm
+    context: Context, tools: Sequence[str], command_line: Sequence[str], confirm: Confirm = never_confirm
 ) -> int:
     """Run a command with the named tools (`TOOL@SPEC`) in front of the project's; return only on Windows.
 
     Raise NotInstalled when one of the named tools is missing, or, with none named, any that the project asks for.
     """
-    requests = [_request(context, text) for text in named]
+    requests = [_request(context, text) for text in tools]
     chosen, project = _resolve(context, requests), active.resolve(context)
-    if _install_missing(context, chosen if named else project, confirm):
+    if _install_missing(context, chosen if tools else project, confirm):
         chosen, project = _resolve(context, requests), active.resolve(context)
     actives = (*chosen, *project)
-    _check_available(chosen if named else actives)
+    _check_available(chosen if tools else actives)
     _enter(context)
     actives = (*actives, *_providers(context, actives, actives))
     variables = _variables(context, actives)
@@ -57,24 +57,26 @@ def _request(context: Context, text: str) -> Request:
     from envmgr.resolve import canonical_names
 
     tool = canonical_names.require_installed_or_known(context, item.tool)
-    asked = context.project.request(tool)
-    if item.spec is None and asked:
-        return asked
+    request = context.project.request(tool)
+    if item.spec is None and request:
+        return request
     return Request(tool, (item.spec or "latest",), Origin("argument", ""))
 
 
 def _resolve(context: Context, requests: Sequence[Request]) -> tuple[ActiveVersion, ...]:
-    return tuple(one for request in requests for one in active.resolve_request(context, request))
+    return tuple(
+        active_version for request in requests for active_version in active.resolve_request(context, request)
+    )
 
 
 def _check_available(active_versions: Sequence[ActiveVersion]) -> None:
-    for one in active_versions:
-        if not one.is_available:
-            raise unavailable.not_installed_error(one)
+    for active_version in active_versions:
+        if not active_version.is_available:
+            raise unavailable.not_installed_error(active_version)
 
 
 def _enter(context: Context) -> None:
-    """Go to the directory that `--cwd` names."""
+    """Change to the directory of `--cwd`."""
     try:
         is_there = os.path.samefile(context.environment.cwd, os.curdir)
     except OSError:  # our own directory was removed: stay
@@ -92,25 +94,27 @@ def run_shim(
     """
     draft = plan.start(context.paths)
     try:
-        actives, found = _find(context, command, confirm)
-        lent = _providers(context, (found.active,), actives)
-        variables = _variables(context, (*actives, *lent))
+        actives, program = _find(context, command, confirm)
+        providers = _providers(context, (program.active,), actives)
+        variables = _variables(context, (*actives, *providers))
         path = execution.with_shims(context.paths.shims, variables.get("PATH", ""))
-        variables["PATH"] = execution.ensure_path_prefix(_bin_dirs(lent), path)
-        _check_interpreter(context, found, actives, variables["PATH"])
+        variables["PATH"] = execution.ensure_path_prefix(_bin_dirs(providers), path)
+        _check_interpreter(context, program, actives, variables["PATH"])
         if draft:
-            _write_plan(context, draft, command, actives, found, lent)
+            _write_plan(context, draft, command, actives, program, providers)
     finally:
         if draft:
             plan.discard(draft)
-    return execution.exec_program(found.path, arguments, variables)
+    return execution.exec_program(program.path, arguments, variables)
 
 
 def _providers(
     context: Context, dependents: Sequence[ActiveVersion], active_versions: Sequence[ActiveVersion]
 ) -> tuple[ActiveVersion, ...]:
-    """Return what the dependents run on and nobody asks for."""
-    if not any(one.installed and one.installed.requires for one in dependents):
+    """Return the tools that the dependents run on and the project does not request."""
+    if not any(
+        active_version.installed and active_version.installed.requires for active_version in dependents
+    ):
         return ()
     from envmgr.resolve import runtime_deps
 
@@ -118,27 +122,27 @@ def _providers(
 
 
 def _check_interpreter(
-    context: Context, found: Program, active_versions: Sequence[ActiveVersion], path: str
+    context: Context, program: Program, active_versions: Sequence[ActiveVersion], path: str
 ) -> None:
-    if found.active.installed and found.active.installed.requires:
+    if program.active.installed and program.active.installed.requires:
         from envmgr.resolve import runtime_deps
 
-        runtime_deps.check(context, found, active_versions, path)
+        runtime_deps.check(context, program, active_versions, path)
 
 
 def _bin_dirs(active_versions: Sequence[ActiveVersion]) -> tuple[str, ...]:
-    return tuple(directory for one in active_versions for directory in one.bin_dirs)
+    return tuple(directory for active_version in active_versions for directory in active_version.bin_dirs)
 
 
 def _find(context: Context, command: str, confirm: Confirm) -> tuple[tuple[ActiveVersion, ...], Program]:
     actives = active.resolve(context)
-    found = executable.locate(context, command, actives)
-    if found is None and _install_missing(context, _candidates(context, command, actives), confirm):
+    program = executable.locate(context, command, actives)
+    if program is None and _install_missing(context, _candidates(context, command, actives), confirm):
         actives = active.resolve(context)
-        found = executable.locate(context, command, actives)
-    if found is None:
+        program = executable.locate(context, command, actives)
+    if program is None:
         raise _unavailable(context, command, actives)
-    return actives, found
+    return actives, program
 
 
 def _candidates(
@@ -146,13 +150,24 @@ def _candidates(
 ) -> list[ActiveVersion]:
     """Return the missing tools that may bring a command: those known to have it, else all."""
     providers = unavailable.installed_providers(context, command)
-    return [one for one in active_versions if not providers or one.tool in providers]
+    return [
+        active_version
+        for active_version in active_versions
+        if not providers or active_version.tool in providers
+    ]
 
 
 def _unavailable(context: Context, command: str, active_versions: tuple[ActiveVersion, ...]) -> Exception:
-    """Say why a command cannot run; what is set and installed, but has no such command, is not unset."""
+    """Return why a command cannot run; a set and installed tool may lack it."""
     providers = unavailable.installed_providers(context, command)
-    there = next((one for one in active_versions if one.tool in providers and one.is_available), None)
+    there = next(
+        (
+            active_version
+            for active_version in active_versions
+            if active_version.tool in providers and active_version.is_available
+        ),
+        None,
+    )
     return (
         _command_missing(command, there, providers[there.tool])
         if there
@@ -160,40 +175,49 @@ def _unavailable(context: Context, command: str, active_versions: tuple[ActiveVe
     )
 
 
-def _command_missing(command: str, one: ActiveVersion, having: Sequence[str]) -> CommandNotFound:
-    asked = f"{one.tool}={one.spec} ({one.request.origin})"
-    hint = f"installed versions of {one.tool} that have it: {', '.join(having)}"
-    if one.kind == "system":
-        return CommandNotFound(f"{asked}: there is no other {command} on PATH", hint)
+def _command_missing(
+    command: str, active_version: ActiveVersion, installed: Sequence[str]
+) -> CommandNotFound:
+    request = f"{active_version.tool}={active_version.spec} ({active_version.request.origin})"
+    hint = f"installed versions of {active_version.tool} that have it: {', '.join(installed)}"
+    if active_version.kind == "system":
+        return CommandNotFound(f"{request}: no other {command} on PATH", hint)
     return CommandNotFound(
-        f"{asked} is {one.version or one.directory}, which has no command {command!r}", hint
+        f"{request} is {active_version.version or active_version.directory}, which does not provide {command}",
+        hint,
     )
 
 
 def _install_missing(context: Context, active_versions: Sequence[ActiveVersion], confirm: Confirm) -> bool:
     """Install what is missing, if the settings and the user let us; tell whether anything was."""
-    missing = [one for one in active_versions if one.kind == "version" and not one.is_available]
+    missing = [
+        active_version
+        for active_version in active_versions
+        if active_version.kind == "version" and not active_version.is_available
+    ]
     if not missing or not _may_install(context, missing, confirm):
         return False
     from envmgr.ops import install
 
-    install.install_requests(context, dict.fromkeys(one.request for one in missing))
+    install.install_requests(context, dict.fromkeys(active_version.request for active_version in missing))
     return True
 
 
 def _may_install(context: Context, missing: Sequence[ActiveVersion], confirm: Confirm) -> bool:
     policy = context.settings.auto_install
-    names = ", ".join(f"{one.tool} {one.version or one.spec}" for one in missing)
-    return policy == "always" or (policy == "ask" and confirm(f"{names} not installed. Install now?"))
+    names = ", ".join(
+        f"{active_version.tool} {active_version.version or active_version.spec}" for active_version in missing
+    )
+    return policy == "always" or (policy == "ask" and confirm(f"{names} not installed. Install it now?"))
 
 
 def _exports(active_versions: Sequence[ActiveVersion]) -> dict[str, str]:
     """Return the variables of the active tools; what comes first holds."""
-    found: dict[str, str] = {}
-    for one in active_versions:
-        for name, value in (one.installed.env if one.installed else {}).items():
-            found.setdefault(name, value)
-    return found
+    variables: dict[str, str] = {}
+    for active_version in active_versions:
+        for name, value in (active_version.installed.env if active_version.installed else {}).items():
+            variables.setdefault(name, value)
+    return variables
 
 
 def _variables(context: Context, active_versions: Sequence[ActiveVersion]) -> dict[str, str]:
@@ -205,19 +229,26 @@ def _write_plan(
     draft: Draft,
     command: str,
     active_versions: Sequence[ActiveVersion],
-    found: Program,
+    program: Program,
     provided: Sequence[ActiveVersion],
 ) -> None:
     """Write the plan of a command, unless a variable decided something: that holds for this run alone."""
-    variables = _deciding_variables(context, active_versions, found)
+    variables = _deciding_variables(context, active_versions, program)
     if any(value for name, value in variables.items() if name.endswith("_VERSION")):
         return
-    places = [one.installed.path for one in active_versions if one.installed and one.installed.env]
-    places += [one.installed.path if one.installed else one.directory for one in provided]
+    places = [
+        active_version.installed.path
+        for active_version in active_versions
+        if active_version.installed and active_version.installed.env
+    ]
+    places += [
+        active_version.installed.path if active_version.installed else active_version.directory
+        for active_version in provided
+    ]
     made = plan.Plan(
-        found.path,
+        program.path,
         _exports((*active_versions, *provided)),
-        _inputs(context, found),
+        _inputs(context, program),
         variables,
         tuple(places),
         _bin_dirs(provided),
@@ -226,29 +257,35 @@ def _write_plan(
 
 
 def _deciding_variables(
-    context: Context, active_versions: Sequence[ActiveVersion], found: Program
+    context: Context, active_versions: Sequence[ActiveVersion], program: Program
 ) -> dict[str, str]:
     """Return the variables that decided, or would have if they had been set."""
     names = {
         override_variable(tool)
-        for tool in (*store.tools(context.paths), *(one.tool for one in active_versions))
+        for tool in (
+            *store.tools(context.paths),
+            *(active_version.tool for active_version in active_versions),
+        )
     }
     names.add("ENVMGR_CEILING")
-    if found.active.kind == "system":
+    if program.active.kind == "system":
         names.add("PATH")
-    if any(one.kind == "path" for one in active_versions) or context.paths.data != context.paths.settings:
+    if (
+        any(active_version.kind == "path" for active_version in active_versions)
+        or context.paths.data != context.paths.settings
+    ):
         names |= {"HOME", "XDG_CONFIG_HOME"}
     return {name: context.environment.variables.get(name, "") for name in sorted(names)}
 
 
-def _inputs(context: Context, found: Program) -> tuple[str, ...]:
+def _inputs(context: Context, program: Program) -> tuple[str, ...]:
     """Return the files a decision was made from: dotfiles at and above the project's directory, their locks."""
     inside = context.project.directory
     dotfiles = [path for path in context.project.searched_paths if inside and _is_at_or_above(path, inside)]
     files = []
     for path in (*dotfiles, context.paths.global_file):
         files += [path, lockfile_io.path_beside(path)] if os.path.isfile(path) else [path]
-    return tuple(dict.fromkeys((*files, *found.skipped_paths)))
+    return tuple(dict.fromkeys((*files, *program.skipped_paths)))
 
 
 def _is_at_or_above(dotfile: str, directory: str) -> bool:

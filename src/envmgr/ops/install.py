@@ -42,7 +42,7 @@ CANCEL_TIMEOUT_SECONDS = 5.0  # seconds that an interrupted run waits for its sc
 
 @frozen
 class InstallResult:
-    """What was installed, what was there already, and the locks that changed."""
+    """Installed versions, versions that were already installed, and changed locks."""
 
     installed: tuple[Outcome, ...]
     already_installed: tuple[Outcome, ...]
@@ -235,10 +235,10 @@ def with_recorded_digest(pin: Pin, outcome: Outcome, platform: str) -> Pin:
 def _combined(failures: Failures) -> EnvmgrError:
     if len(failures) == 1:
         return next(iter(failures.values()))
-    lines = [f"{len(failures)} tools could not be installed"]
+    lines = [f"failed to install {len(failures)} tools"]
     for name, failure in failures.items():
         lines += [f"  {name}: {failure.message}", *([f"    {failure.hint}"] if failure.hint else [])]
-    return InstallError("\n".join(lines), "what did succeed is kept; run the same command again for the rest")
+    return InstallError("\n".join(lines), "the others were installed; retry for the rest")
 
 
 def preview(context: Context, steps: Sequence[Step], options: Options) -> InstallResult:
@@ -246,14 +246,14 @@ def preview(context: Context, steps: Sequence[Step], options: Options) -> Instal
     return _result(_expected(context, step.pin, options) for step in _distinct(steps))
 
 
-def _expected(context: Context, one: Pin, options: Options) -> Outcome:
-    job = install_plan.job_of(context, one)
-    already = store.get(context.paths, one.tool, one.version) is not None and not options.force
+def _expected(context: Context, pin: Pin, options: Options) -> Outcome:
+    job = install_plan.job_of(context, pin)
+    already = store.get(context.paths, pin.tool, pin.version) is not None and not options.force
     digest = job.artifact.digest
     return Outcome(
-        tool=one.tool,
-        version=one.version,
-        path=context.paths.install(one.tool, one.version),
+        tool=pin.tool,
+        version=pin.version,
+        path=context.paths.install(pin.tool, pin.version),
         url=job.artifact.url,
         sha256=digest.value if digest and digest.algorithm == "sha256" else "",
         bytes=job.artifact.size or 0,

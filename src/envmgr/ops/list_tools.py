@@ -1,4 +1,4 @@
-"""What is installed, and what could be."""
+"""`list`: installed versions, and releases upstream."""
 
 from __future__ import annotations
 
@@ -38,7 +38,10 @@ def installed(context: Context, tool: str | None = None) -> tuple[Row, ...]:
         if tool
         else sorted(store.tools(context.paths))
     )
-    chosen = {(one.tool, one.version): one for one in reversed(active.resolve(context))}
+    chosen = {
+        (active_version.tool, active_version.version): active_version
+        for active_version in reversed(active.resolve(context))
+    }
     return tuple(
         Row(found, chosen.get((name, version)))
         for name in tools

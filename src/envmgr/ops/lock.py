@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @frozen
 class LockResult:
-    """What a lock holds now."""
+    """The pins of a lock."""
 
     path: str
     changed: bool
@@ -31,7 +31,7 @@ class LockResult:
 def lock(context: Context, tools: Sequence[str] = (), platforms: Sequence[str] = ()) -> LockResult:
     """Write the lock of the nearest dotfile for all platforms.
 
-    Locked versions that still match stay; those of `tools` are chosen anew.
+    Locked versions that still match stay; those of `tools` are resolved again.
     """
     dotfile = project_file(context)
     known_tools.require_known(context, dotfile.entries)
@@ -49,13 +49,13 @@ def check(context: Context) -> LockResult:
     path = lockfile_io.path_beside(dotfile.path)
     before = context.locks.lock(path)
     if before is None:
-        raise LockOutOfDate(f"there is no {path}", "run `envmgr lock` and commit the file")
+        raise LockOutOfDate(f"{path} not found", "run `envmgr lock` and commit the file")
     pins = _pins(context, dotfile, frozenset(), ())
     after = lock_update.apply(before, pins, dotfile)
     if context.locks.text(path) != render(after):
-        lines = lockfile.diff(before, after) or ("its text is not what envmgr writes",)
+        lines = lockfile.diff(before, after) or ("file was edited by hand",)
         raise LockOutOfDate(
-            "\n".join([f"{path} is not what its inputs give", *(f"  {line}" for line in lines)]),
+            "\n".join([f"{path} is out of date", *(f"  {line}" for line in lines)]),
             "run `envmgr lock` and commit the file",
         )
     return LockResult(path, changed=False, pins=tuple(pins))
@@ -66,8 +66,8 @@ def project_file(context: Context) -> Dotfile:
     nearest = next((file for file in context.project.files if not file.is_global), None)
     if nearest is None:
         raise ProjectError(
-            f"there is no .envmgr in {context.environment.cwd} or above it",
-            "make one with `envmgr use TOOL VERSION`, such as `envmgr use nodejs ^20`",
+            f"no .envmgr found in {context.environment.cwd} or any parent",
+            "create one with `envmgr use TOOL VERSION`, such as `envmgr use nodejs ^20`",
         )
     return nearest
 
@@ -76,7 +76,7 @@ def _check_known(dotfile: Dotfile, tools: Sequence[str]) -> None:
     known = {entry.tool for entry in dotfile.entries}
     for tool in tools:
         if tool not in known:
-            raise ProjectError(f"{dotfile.path} does not name {tool}", f"it names {', '.join(sorted(known))}")
+            raise ProjectError(f"{tool} is not in {dotfile.path}", f"it lists {', '.join(sorted(known))}")
 
 
 def _pins(context: Context, dotfile: Dotfile, refresh: frozenset[str], platforms: Sequence[str]) -> list[Pin]:

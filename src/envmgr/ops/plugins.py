@@ -31,7 +31,7 @@ def show_all(context: Context) -> tuple[Manifest, ...]:
 
 
 def scope(context: Context, manifest: Manifest) -> str:
-    """Tell whether a manifest is the `project`'s, the `user`'s, `built-in`, or made of a `package`'s name."""
+    """Return a manifest's scope: `project`, `user`, `built-in` or `package`."""
     return context.catalog.registry.scope(manifest)
 
 

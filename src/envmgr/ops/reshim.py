@@ -36,14 +36,16 @@ def reshim(context: Context) -> ReshimResult:
 
 
 def stale(context: Context) -> tuple[str, ...]:
-    """Name the shims that are missing, out of date or of no use."""
+    """Return the shims that are missing or stale."""
     difference = shim.compare(context.paths.shims, _files(context, wanted(context)))
     return tuple(sorted({*difference.missing, *difference.stale}))
 
 
 def wanted(context: Context) -> tuple[str, ...]:
-    """Name the commands of all installed versions."""
-    return tuple(sorted({name for one in store.all_installed(context.paths) for name in one.commands()}))
+    """Return the commands of all installed versions."""
+    return tuple(
+        sorted({name for installed in store.all_installed(context.paths) for name in installed.commands()})
+    )
 
 
 def _files(context: Context, commands: tuple[str, ...]) -> dict[str, bytes]:

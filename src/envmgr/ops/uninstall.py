@@ -28,32 +28,32 @@ class UninstallResult:
 
 def uninstall(context: Context, items: Sequence[ToolSpec]) -> UninstallResult:
     """Remove installed versions, all or, if one of them is not there, none."""
-    found = select(context, items)
-    for one in found.versions:
-        store.remove(context.paths, one.tool, one.version)
+    selection = select(context, items)
+    for installed in selection.versions:
+        store.remove(context.paths, installed.tool, installed.version)
     reshim.reshim(context)
-    return found
+    return selection
 
 
 def select(context: Context, items: Sequence[ToolSpec]) -> UninstallResult:
     """Return the installed versions that are named; raise NotInstalled for one that is not there."""
-    found = (_find(context, item) for item in items)
-    return UninstallResult(tuple({(one.tool, one.version): one for one in found}.values()))
+    selected = (_find(context, item) for item in items)
+    return UninstallResult(tuple({(one.tool, one.version): one for one in selected}.values()))
 
 
 def _find(context: Context, item: ToolSpec) -> Installed:
     tool = _named(context, item.tool)
-    having = installed_versions(context, tool)
+    installed = installed_versions(context, tool)
     if item.spec is None:
-        raise UsageError(f"uninstall needs a version of {tool}", _which_hint(tool, having))
-    found = store.get(context.paths, tool, item.spec) if item.spec in having else None
-    if found is None:
-        raise NotInstalled(f"{tool} {item.spec} is not installed", _hint(context, tool, item.spec, having))
-    return found
+        raise UsageError(f"uninstall needs a version of {tool}", _which_hint(tool, installed))
+    match = store.get(context.paths, tool, item.spec) if item.spec in installed else None
+    if match is None:
+        raise NotInstalled(f"{tool} {item.spec} is not installed", _hint(context, tool, item.spec, installed))
+    return match
 
 
 def _named(context: Context, tool: str) -> str:
-    """Return a tool's own name; what is neither installed nor known keeps the one it was given."""
+    """Return a tool's canonical name, or the given name if it is unknown."""
     try:
         return canonical_names.require_installed_or_known(context, tool)
     except CatalogError:

@@ -1,4 +1,4 @@
-"""Where a tool is installed."""
+"""`where`: the directory of an installed tool."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ def where(context: Context, item: ToolSpec) -> ToolLocation:
 def _of_active(context: Context, tool: str) -> ToolLocation:
     from envmgr.install import store
 
-    found = active.resolve_tool(context, tool)
-    if found is None:
+    active_version = active.resolve_tool(context, tool)
+    if active_version is None:
         installed = store.versions(context.paths, tool)
         hint = (
             f"say which: {', '.join(sorted(installed))}" if installed else f"run `envmgr use {tool} latest`"
         )
         raise NoVersionSet(f"no version of {tool} is set here", hint)
-    if found.installed:
-        return ToolLocation(tool, found.installed.version, found.installed.path)
-    if found.kind == "path" and found.is_available:
-        return ToolLocation(tool, found.spec, found.directory)
-    raise not_installed_error(found, NotInstalled)
+    if active_version.installed:
+        return ToolLocation(tool, active_version.installed.version, active_version.installed.path)
+    if active_version.kind == "path" and active_version.is_available:
+        return ToolLocation(tool, active_version.spec, active_version.directory)
+    raise not_installed_error(active_version, NotInstalled)
 
 
 def _of_spec(context: Context, tool: str, spec: str) -> ToolLocation:

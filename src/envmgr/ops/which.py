@@ -1,4 +1,4 @@
-"""Where the executable of a command is."""
+"""`which`: the executable of a command."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ class ResolvedCommand:
 def which(context: Context, command: str) -> ResolvedCommand:
     """Find the executable that runs for a command here; raise NotInstalled, NoVersionSet or CommandNotFound."""
     actives = active.resolve(context)
-    found = executable.locate(context, command, actives)
-    if found is None:
+    program = executable.locate(context, command, actives)
+    if program is None:
         raise unavailable.unavailable_error(context, command, actives)
-    return ResolvedCommand(command, found.path, found.active.tool, found.active.version or found.active.spec)
+    return ResolvedCommand(
+        command, program.path, program.active.tool, program.active.version or program.active.spec
+    )

@@ -1,4 +1,4 @@
-"""How it was decided which version of a tool is active here."""
+"""`why`: how a tool's active version was resolved."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ class _Evaluation:
 
 
 def _evaluate(context: Context, tool: str, spec: str) -> _Evaluation:
-    """Weigh upstream's list; where it cannot be had, say so and do without."""
+    """Return upstream's candidates, or none and a note if the list is unavailable."""
     try:
         choice = evaluate(context, tool, spec)
     except NetworkError as error:

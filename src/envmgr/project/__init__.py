@@ -1,1 +1,1 @@
-"""What a project asks for: its dotfile, its lock and where they are found."""
+"""Project files: the dotfile, its lock, and the search for them.y are found."""

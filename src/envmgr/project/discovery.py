@@ -1,4 +1,4 @@
-"""Finding what holds in a directory: the dotfiles above it, the environment's overrides, the user's global file.
+"""Search for a directory's requests: dotfiles above it, environment overrides, the user's global file.
 
 From weak to strong: the global file, the dotfiles from the root down to the working directory, and
 `ENVMGR_<TOOL>_VERSION`. The nearest file that names a tool decides for that tool alone.
@@ -33,7 +33,7 @@ CEILING = "ENVMGR_CEILING"
 
 @frozen
 class Project:
-    """What asks for tools in a directory.
+    """The requests for tools in a directory.
 
     `directory` is that of the nearest dotfile, None where there is none. `files` are the dotfiles, nearest first,
     and the global file last (`is_global`). `considered` are the paths of all files that could have been there, in
@@ -61,16 +61,16 @@ class Project:
         Overridden tools that no file names follow, as far as they are among `known_tools`: a variable's name does
         not tell the tool's. Raise ProjectError for an override that cannot be a version.
         """
-        named: dict[str, Request] = {}
+        by_tool: dict[str, Request] = {}
         for file in self.files:
             for entry in file.entries:
-                if entry.tool not in named:
-                    named[entry.tool] = self._override(entry.tool) or entry
-        for tool in sorted(set(known_tools).difference(named)) if self.overrides else ():
+                if entry.tool not in by_tool:
+                    by_tool[entry.tool] = self._override(entry.tool) or entry
+        for tool in sorted(set(known_tools).difference(by_tool)) if self.overrides else ():
             request = self._override(tool)
             if request:
-                named[tool] = request
-        return tuple(named.values())
+                by_tool[tool] = request
+        return tuple(by_tool.values())
 
     def request(self, tool: str) -> Request | None:
         """Return what holds for one tool; raise ProjectError for an override that cannot be a version."""
@@ -107,13 +107,13 @@ def find(environment: Environment, paths: Paths) -> Project:
     Raise DotfileError for a file with bad lines, StorageError for one that cannot be read; both name it.
     """
     candidates = [os.path.join(directory, dotfile.NAME) for directory in _directories(environment)]
-    found = [(path, text) for path in candidates if (text := _text(path)) is not None]
-    files = [dotfile.parse(text, path) for path, text in found]
+    dotfiles = [(path, text) for path in candidates if (text := _text(path)) is not None]
+    files = [dotfile.parse(text, path) for path, text in dotfiles]
     text = _text(paths.global_file)
     if text is not None:
         files.append(dotfile.parse(text, paths.global_file, is_global=True))
     return Project(
-        directory=os.path.dirname(found[0][0]) if found else None,
+        directory=os.path.dirname(dotfiles[0][0]) if dotfiles else None,
         files=tuple(files),
         searched_paths=(*candidates, paths.global_file),
         overrides=_overrides(environment.variables),
@@ -133,14 +133,16 @@ def _directories(environment: Environment) -> Iterator[str]:
 
 
 def _ceilings(text: str) -> frozenset[str]:
-    named = (
-        os.path.normcase(os.path.normpath(each)) for each in text.split(os.pathsep) if os.path.isabs(each)
+    ceilings = (
+        os.path.normcase(os.path.normpath(directory))
+        for directory in text.split(os.pathsep)
+        if os.path.isabs(directory)
     )
-    return frozenset(named)
+    return frozenset(ceilings)
 
 
 def _text(path: str) -> str | None:
-    """Return a dotfile's text; None where there is no file (`~/.envmgr` may well be our own directory)."""
+    """Return a dotfile's text; None if the file does not exist (`~/.envmgr` may well be our own directory)."""
     if not os.path.isfile(path):
         return None
     content = read_bytes(path, dotfile.LIMIT + 1)

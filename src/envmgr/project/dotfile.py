@@ -16,12 +16,12 @@ _HINT = "an .envmgr has one TOOL=VERSION a line, such as `nodejs=^20.1`; `#` beg
 _BLANKS = " \t"
 _BOM = "\ufeff"
 _CONFLICT = ("<<<<<<<", "|||||||", "=======", ">>>>>>>")
-_SHOWN = 60
+_MAX_QUOTE_LENGTH = 60
 
 
 @frozen
 class Dotfile:
-    """What one file asks for, in its order; `is_global` marks the user's own file, below every project's."""
+    """Requests of one file, in its order; `is_global` marks the user's own file, below every project's."""
 
     path: str
     entries: tuple[Request, ...]
@@ -55,7 +55,7 @@ class _LineError(Exception):
 
 
 def decode(content: bytes, path: str) -> str:
-    """Return the text of a file's content; raise DotfileError for what is no text or too long to be meant."""
+    """Return the text of a file's content; raise DotfileError if it is not UTF-8 text or too long."""
     if len(content) > LIMIT:
         raise DotfileError([f"{path}: is larger than {LIMIT // 2**20} MB"], _HINT)
     if b"\0" in content:
@@ -204,11 +204,11 @@ def _shortened(issues: list[str]) -> list[str]:
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+    return text if len(text) <= _MAX_QUOTE_LENGTH else f"{text[:_MAX_QUOTE_LENGTH]}…"
 
 
 def _changed(line: str, spec: str) -> str:
-    """Put another version into a line, its comment in the column it was in if there is room."""
+    """Return a line with another version; its comment keeps its column if there is room."""
     statement = _statement(_body(line))
     rest = line[statement.end :]
     comment = rest.lstrip(_BLANKS)

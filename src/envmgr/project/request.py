@@ -7,7 +7,7 @@ from envmgr.kit.frozen import frozen
 
 @frozen
 class Origin:
-    """Who asks: a file and line, an environment variable, or the command line."""
+    """The origin of a request: a file and line, an environment variable, or the command line."""
 
     kind: str  # "file" | "global" | "environment" | "argument"
     name: str  # the file's path or the variable's name; empty for an argument
@@ -16,11 +16,11 @@ class Origin:
 
     @property
     def exactly(self) -> str:
-        """Spell it with the column, if that is known: `path:line:column`."""
+        """Return the origin with its column, if known: `path:line:column`."""
         return f"{self}:{self.column}" if self.line and self.column else str(self)
 
     def __str__(self) -> str:
-        """Spell it as people look it up: `path:line`, `$NAME`, `command line`."""
+        """Return the origin for messages: `path:line`, `$NAME`, `command line`."""
         if self.kind == "environment":
             return f"${self.name}"
         if self.kind == "argument":

@@ -1,4 +1,4 @@
-"""Which version of each tool is active here: lock first, else the best installed one. Never asks the network."""
+"""Active version of each tool: the locked one, else the best installed one. Offline."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @frozen
 class ActiveVersion:
-    """One spec of a request and what it comes to.
+    """One spec of a request and the version it resolves to.
 
     `kind` is "version", "system" (whatever else is on PATH), "path" (`directory` holds an installation made
     elsewhere) or "source" (a build from source, which cannot be had). `version` is None where nothing installed
@@ -43,7 +43,7 @@ class ActiveVersion:
 
     @property
     def is_available(self) -> bool:
-        """Tell whether it can be run now."""
+        """Return whether it can be run now."""
         return self.kind == "system" or self.installed is not None or os.path.isdir(self.directory)
 
     @property
@@ -65,19 +65,19 @@ def bin_dirs_of(directory: str) -> tuple[str, ...]:
 
 
 def resolve(context: Context) -> tuple[ActiveVersion, ...]:
-    """Return every spec of every request that holds in the context's directory, defaults first within a tool."""
+    """Return the active version of every spec in the context's directory, defaults first within a tool."""
     requests = context.project.requests(known_tools=store.tools(context.paths))
     return tuple(active for request in requests for active in resolve_request(context, request))
 
 
 def resolve_tool(context: Context, tool: str) -> ActiveVersion | None:
-    """Return what is active of one tool, or None where nothing asks for it."""
+    """Return a tool's active version, or None if it is not requested."""
     request = context.project.request(tool)
     return resolve_request(context, request)[0] if request else None
 
 
 def resolve_request(context: Context, request: Request) -> tuple[ActiveVersion, ...]:
-    """Return what each spec of a request comes to."""
+    """Return the active version of each spec of a request."""
     lock = _lockfile_for(context, request)
     return tuple(_resolve_spec(context, request, spec, lock) for spec in request.specs)
 
@@ -120,9 +120,22 @@ def best_installed(context: Context, tool: str, spec: str) -> str | None:
 
 
 def _select(context: Context, tool: str, spec: str, candidates: Iterable[str]) -> str | None:
-    installed = [one for version in candidates if (one := store.get(context.paths, tool, version))]
-    variants = dict.fromkeys(variant for one in installed for variant in one.variants)
-    vendor = next((one.default_vendor for one in installed if one.default_vendor), None)
+    installed = [
+        installed_version
+        for version in candidates
+        if (installed_version := store.get(context.paths, tool, version))
+    ]
+    variants = dict.fromkeys(
+        variant for installed_version in installed for variant in installed_version.variants
+    )
+    vendor = next(
+        (
+            installed_version.default_vendor
+            for installed_version in installed
+            if installed_version.default_vendor
+        ),
+        None,
+    )
     try:
         return versions.select(candidates, spec, variants=variants, default_vendor=vendor).winner
     except ValueError:  # a word such as `lts`, which only the list of releases explains

@@ -1,4 +1,4 @@
-"""What every operation works with; each part is made when it is first asked for."""
+"""The context of one run: settings, project, locks, connections and catalog, each created on first use."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Context:
 
     @property
     def project(self) -> Project:
-        """What the directory's dotfiles, the environment and the global file ask for."""
+        """The requests of the directory's dotfiles, the environment and the global file."""
         if self._project is None:
             from envmgr.project import discovery
 
@@ -73,7 +73,7 @@ class Context:
 
     @property
     def progress(self) -> Progress:
-        """Whoever watches."""
+        """The progress display."""
         if self._progress is None:
             from envmgr.kit.progress import NullProgress
 
@@ -106,11 +106,11 @@ class Context:
         return self._catalog
 
     def forget_project(self) -> None:
-        """Read the dotfiles again when next asked: one of them was written."""
+        """Read the dotfiles again on next use: one of them was written."""
         self._project = None
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""
         if self._http is not None:
             self._http.close()
 
@@ -121,7 +121,7 @@ def current(
     flags: Mapping[str, object] | None = None,
     progress: Progress | None = None,
 ) -> Context:
-    """Make the context of this process, in another directory if one is given."""
+    """Return the context of this process, in another directory if one is given."""
     environment = environments.current(cwd)
     return Context(
         environment, places.resolve_paths(environment), platforms.current(), flags=flags, progress=progress

@@ -1,4 +1,4 @@
-"""The program that runs for a command, whatever kind of request it comes from."""
+"""The executable of a command, for every kind of request."""
 
 from __future__ import annotations
 
@@ -28,43 +28,50 @@ class Program:
 
 
 def locate(context: Context, command: str, active_versions: Sequence[ActiveVersion]) -> Program | None:
-    """Find the program of the first active tool that has the command; raise CommandNotFound if that is a shim."""
-    found = next(filter(None, (_of_active(context, command, one) for one in active_versions)), None)
-    if found and shim.is_shim(found.path):
+    """Return the program of the first active tool with the command; raise CommandNotFound if it is a shim."""
+    program = next(
+        filter(None, (_of_active(context, command, active_version) for active_version in active_versions)),
+        None,
+    )
+    if program and shim.is_shim(program.path):
         raise CommandNotFound(
-            f"{command} comes to {found.path}, which is a shim of envmgr itself",
-            f"change {found.active.tool}={found.active.spec} in {found.active.request.origin}",
+            f"{command} resolves to {program.path}, which is an envmgr shim",
+            f"change {program.active.tool}={program.active.spec} in {program.active.request.origin}",
         )
-    return found
+    return program
 
 
-def _of_active(context: Context, command: str, one: ActiveVersion) -> Program | None:
-    if one.kind == "system":
-        return _of_system(context, command, one) if _may_provide(context, command, one) else None
-    path = one.find(command)
-    return Program(path, one) if path else None
+def _of_active(context: Context, command: str, active_version: ActiveVersion) -> Program | None:
+    if active_version.kind == "system":
+        return (
+            _of_system(context, command, active_version)
+            if _may_provide(context, command, active_version)
+            else None
+        )
+    path = active_version.find(command)
+    return Program(path, active_version) if path else None
 
 
-def _may_provide(context: Context, command: str, one: ActiveVersion) -> bool:
-    """Tell whether a command is one of a tool's, judging by its installed versions; if nobody has it, it may be."""
+def _may_provide(context: Context, command: str, active_version: ActiveVersion) -> bool:
+    """Return whether an installed version of a tool has a command, or no tool has it."""
     providers = installed_providers(context, command)
-    return not providers or one.tool in providers
+    return not providers or active_version.tool in providers
 
 
-def _of_system(context: Context, command: str, one: ActiveVersion) -> Program | None:
-    passed: list[str] = []
+def _of_system(context: Context, command: str, active_version: ActiveVersion) -> Program | None:
+    skipped_paths: list[str] = []
     for directory in _others_on_path(context):
         path = store.find_program((directory,), command)
         if path and not shim.is_shim(path):
-            return Program(path, one, tuple(passed))
-        passed.append(os.path.join(directory, command))
+            return Program(path, active_version, tuple(skipped_paths))
+        skipped_paths.append(os.path.join(directory, command))
     return None
 
 
 def find_outside_shims(context: Context, command: str) -> str | None:
-    """Find a program on PATH that is no shim."""
-    found = (store.find_program((directory,), command) for directory in _others_on_path(context))
-    return next((path for path in found if path and not shim.is_shim(path)), None)
+    """Return the path of a program on PATH that is not a shim."""
+    paths = (store.find_program((directory,), command) for directory in _others_on_path(context))
+    return next((path for path in paths if path and not shim.is_shim(path)), None)
 
 
 def _others_on_path(context: Context) -> list[str]:
@@ -74,7 +81,7 @@ def _others_on_path(context: Context) -> list[str]:
 
 
 def on_path(path: str, command: str) -> str | None:
-    """Find a command as shells do: a name with a slash is a path, any other is looked for on PATH."""
+    """Return the path of a command as shells find it: a name with a slash is a path, others are on PATH."""
     if os.path.dirname(command):
         return command if os.path.exists(command) else None
     return store.find_program((entry or os.curdir for entry in path.split(os.pathsep)), command)

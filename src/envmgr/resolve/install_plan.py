@@ -1,4 +1,4 @@
-"""Finding out what an installation means: which versions, from where, recorded in which lock."""
+"""Install plans: the versions to install, their archives, and the lock that records each."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Step:
 
 @frozen
 class Options:
-    """How to install: `locked` takes the lock as it is or fails; `force` installs again what is there."""
+    """Install options: `locked` requires an up-to-date lock; `force` reinstalls."""
 
     locked: bool = False
     force: bool = False
@@ -54,12 +54,12 @@ def plan_project(context: Context, options: Options) -> list[Step]:
 
 
 def plan_tools(context: Context, items: Sequence[ToolSpec], options: Options) -> list[Step]:
-    """Find out what the named tools mean."""
-    asked = {request.tool: request for request in context.project.requests()}
+    """Return the steps that install the named tools."""
+    requests = {request.tool: request for request in context.project.requests()}
     steps: list[Step] = []
     for item in items:
         tool = canonical_names.require_name(context, item.tool)
-        request = asked.get(tool)
+        request = requests.get(tool)
         if request and item.spec in {None, *request.specs}:
             meant = replace(request, specs=(item.spec,)) if item.spec else request
             steps += plan_requests(context, [meant], options)
@@ -69,11 +69,11 @@ def plan_tools(context: Context, items: Sequence[ToolSpec], options: Options) ->
 
 
 def plan_url(context: Context, item: ToolSpec, url: str) -> Step:
-    """Find out what a version at a URL means; it is locked if the project asks for that version."""
+    """Return the step that installs a version from a URL; it is locked if the project requests the version."""
     version = item.spec or ""
     tool = canonical_names.require_name(context, item.tool)
     if not versions.is_folder_name(version) or not versions.parse_spec(version).exact:
-        raise UsageError(f"{version!r} is no full version", f"write `envmgr install {tool} 1.2.3 {url}`")
+        raise UsageError(f"{version!r} is not a full version", f"write `envmgr install {tool} 1.2.3 {url}`")
     request = context.project.request(tool)
     matching = next((s for s in request.specs if versions.satisfies(version, s)), None) if request else None
     dotfile = context.project.file_of(request) if request and matching else None
@@ -87,7 +87,7 @@ def plan_url(context: Context, item: ToolSpec, url: str) -> Step:
 
 
 def _known(lock: Lockfile, tool: str, version: str, platform: str, url: str) -> Artifact | None:
-    """Return what a lock knows of the archive at a URL: it must still be that."""
+    """Return the locked archive with a URL."""
     locked = lock.locked(tool, version)
     known = locked.artifacts.get(platform) if locked else None
     return known if known and known.url == url else None
@@ -99,7 +99,7 @@ def _of_spec(context: Context, tool: str, spec: str) -> Step:
 
 
 def plan_requests(context: Context, requests: Sequence[Request], options: Options) -> list[Step]:
-    """Find out what some of the project's requests mean."""
+    """Return the steps that install some of the project's requests."""
     canonical_names.require_canonical(context, requests)
     steps: list[Step] = []
     for dotfile in context.project.files:
@@ -131,7 +131,7 @@ def _pins_of_file(
 
 def _check_locked(path: str, lock: Lockfile | None, wanted: Sequence[tuple[str, str]], platform: str) -> None:
     if lock is None:
-        raise LockOutOfDate(f"there is no {path}", "run `envmgr lock` and commit the file")
+        raise LockOutOfDate(f"{path} not found", "run `envmgr lock` and commit the file")
     for tool, spec in wanted:
         version = lock.version_of(key(tool, spec))
         known = lock.locked(tool, version) if version else None
@@ -141,7 +141,7 @@ def _check_locked(path: str, lock: Lockfile | None, wanted: Sequence[tuple[str, 
             )
         if platform not in known.artifacts:
             raise LockOutOfDate(
-                f"{path} locks {tool} {version} for {', '.join(sorted(known.artifacts))}, not for {platform}",
+                f"{path} has no {tool} {version} for platform {platform} (only {', '.join(sorted(known.artifacts))})",
                 f"run `envmgr lock --platform {platform}` and commit the file",
             )
         if known.artifacts[platform].digest is None:
@@ -152,7 +152,7 @@ def _check_locked(path: str, lock: Lockfile | None, wanted: Sequence[tuple[str, 
 
 
 def job_of(context: Context, pin: Pin) -> InstallJob:
-    """Return what the installer must know of a pin.
+    """Return the install job of a pin.
 
     Raises UnsupportedPlatform where upstream has nothing, LockfileError where the manifest does not declare the
     signature that the lock promises.
@@ -164,8 +164,8 @@ def job_of(context: Context, pin: Pin) -> InstallJob:
     )
     if artifact is None or layout is None:
         raise UnsupportedPlatform(
-            f"{pin.tool} {pin.version} is not published for {platform}",
-            f"it is published for {', '.join(sorted(pin.locked.artifacts))}",
+            f"{pin.tool} {pin.version} is not available for {platform}",
+            f"available for {', '.join(sorted(pin.locked.artifacts))}",
         )
     signature = context.catalog.signature(pin.tool, pin.version, context.platform, artifact.url)
     lockfile.check_signature(
@@ -179,5 +179,9 @@ def job_of(context: Context, pin: Pin) -> InstallJob:
 
 def missing(context: Context) -> list[Request]:
     """Return the project's requests that are not installed."""
-    found = active.resolve(context)
-    return [one.request for one in found if one.kind == "version" and one.installed is None]
+    active_versions = active.resolve(context)
+    return [
+        active_version.request
+        for active_version in active_versions
+        if active_version.kind == "version" and active_version.installed is None
+    ]

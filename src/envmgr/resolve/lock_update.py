@@ -1,4 +1,4 @@
-"""Bringing a lock up to date with the dotfile beside it."""
+"""Updates of a lock to the dotfile beside it."""
 
 from __future__ import annotations
 
@@ -50,11 +50,11 @@ def lockable(requests: Iterable[Request]) -> list[tuple[str, str]]:
 
     Raises InvalidRequest for a build from source.
     """
-    asked = [(request, spec, versions.classify(spec)[0]) for request in requests for spec in request.specs]
-    for request, spec, kind in asked:
+    entries = [(request, spec, versions.classify(spec)[0]) for request in requests for spec in request.specs]
+    for request, spec, kind in entries:
         if kind not in {"version", "tag", "system", "path"}:
             raise source_build_unsupported(request, spec)
-    return [(request.tool, spec) for request, spec, kind in asked if kind in {"version", "tag"}]
+    return [(request.tool, spec) for request, spec, kind in entries if kind in {"version", "tag"}]
 
 
 def platforms_for(context: Context, lock: Lockfile, more: Sequence[str] = ()) -> tuple[Platform, ...]:
@@ -72,12 +72,12 @@ def pin(
     is_good: Callable[[Locked], bool],
     refresh: frozenset[str] = frozenset(),
 ) -> list[Pin]:
-    """Find out what each tool and spec means, several at a time.
+    """Resolve each tool and spec, several at a time.
 
     A version the lock has is kept unless its tool is in `refresh`; its archives are kept where `is_good` says so.
     """
 
-    def one(item: tuple[str, str]) -> Pin:
+    def resolve_one(item: tuple[str, str]) -> Pin:
         tool, spec = item
         version = lock.version_of(key(tool, spec)) if tool not in refresh else None
         known = lock.locked(tool, version) if version else None
@@ -89,7 +89,7 @@ def pin(
 
     pool = ThreadPoolExecutor(WORKERS)
     try:
-        return list(pool.map(one, wanted))
+        return list(pool.map(resolve_one, wanted))
     finally:  # an interrupted run must not wait for a server that is silent
         pool.shutdown(wait=False, cancel_futures=True)
 
@@ -107,7 +107,7 @@ def _resolve_upstream(
     platforms: Sequence[Platform],
     known: Locked | None,
 ) -> Pin:
-    """Ask upstream; what it does not have may be locked, or installed, from a URL that was given by hand."""
+    """Return a pin from upstream, else from a manual URL that is locked or installed."""
     context.progress.step(f"{tool} {spec}", "resolving")
     try:
         version = version or select_version(context, tool, spec)
@@ -117,12 +117,12 @@ def _resolve_upstream(
         artifacts = _manual_artifacts(context, tool, version, known)
         if not artifacts:
             raise
-    context.progress.done(f"{tool} {spec}", f"is {version}")
-    found = _preserve_manual_urls(
+    context.progress.done(f"{tool} {spec}", f"resolved to {version}")
+    pin = _preserve_manual_urls(
         Pin(tool, spec, version, locked_artifacts(context, tool, version, artifacts)), known
     )
-    _note_missing_digests(context, found, known)
-    return found
+    _note_missing_digests(context, pin, known)
+    return pin
 
 
 def _manual_artifacts(context: Context, tool: str, version: str, known: Locked | None) -> dict[str, Artifact]:
@@ -137,7 +137,7 @@ def _manual_artifacts(context: Context, tool: str, version: str, known: Locked |
 
 
 def _preserve_manual_urls(pin: Pin, known: Locked | None) -> Pin:
-    """Keep the archives that a lock has from other URLs than the same manifest gives: somebody chose them."""
+    """Return a pin with the locked archives whose URLs the user chose instead of the manifest's."""
     if known is None or known.plugin != pin.locked.plugin:
         return pin
     chosen = {
@@ -149,7 +149,7 @@ def _preserve_manual_urls(pin: Pin, known: Locked | None) -> Pin:
 
 
 def locked_artifacts(context: Context, tool: str, version: str, artifacts: Mapping[str, Artifact]) -> Locked:
-    """Return what a lock says of a version's archives by its manifest, whoever installs which of them."""
+    """Return the lock entry of a version's archives, with the signatures its manifest declares."""
     declared = {
         name: context.catalog.signature(tool, version, parse_platform(name), artifact.url)
         for name, artifact in artifacts.items()
@@ -162,50 +162,56 @@ def _artifacts(
     context: Context, tool: str, version: str, platforms: Sequence[Platform]
 ) -> dict[str, Artifact]:
     """Return the archives upstream has."""
-    found = {platform.key: context.catalog.artifact(tool, version, platform) for platform in platforms}
-    artifacts = {name: artifact for name, artifact in found.items() if artifact}
+    candidates = {platform.key: context.catalog.artifact(tool, version, platform) for platform in platforms}
+    artifacts = {name: artifact for name, artifact in candidates.items() if artifact}
     if not artifacts:
         raise UnsupportedPlatform(
-            f"upstream publishes {tool} {version} for none of {', '.join(found)}",
-            f"if you know an archive of it, run `envmgr install {tool} {version} URL`",
+            f"{tool} {version} is not published for {', '.join(candidates)}",
+            f"to install from a URL, run `envmgr install {tool} {version} URL`",
         )
     return artifacts
 
 
 def _note_missing_digests(context: Context, pin: Pin, known: Locked | None) -> None:
-    """Say that upstream gives no digests, unless a lock knows by now the one that matters here."""
+    """Print a notice if upstream publishes no digests and the lock has none for this platform."""
     here = known.artifacts.get(context.platform.key) if known else None
     missing = [artifact for artifact in pin.locked.artifacts.values() if artifact.digest is None]
     if missing and not (here and here.digest):
         of_which = "" if len(missing) == len(pin.locked.artifacts) else " of some archives"
         context.progress.message(
             f"{pin.tool} {pin.version}: upstream publishes no digests{of_which};"
-            " each archive's is learned from its first download"
+            " they will be recorded on first download"
         )
 
 
 def apply(lock: Lockfile, pins: Iterable[Pin], dotfile: Dotfile) -> Lockfile:
     """Return a lock that holds the pins, and nothing its dotfile does not ask for."""
-    for one in pins:
-        lock = lockfile.with_release(lock, one.key, one.version, one.tool, one.locked)
+    for pin in pins:
+        lock = lockfile.with_release(lock, pin.key, pin.version, pin.tool, pin.locked)
     return lockfile.prune(lock, [key(tool, spec) for tool, spec in lockable(dotfile.entries)])
 
 
 def differences(lock: Lockfile, dotfile: Dotfile) -> tuple[str, ...]:
-    """Say, with no word to any server, what a lock does not answer of a dotfile, and what of it nobody asks for."""
-    asked = {
+    """Return the requests missing from a lock and the entries not requested, without network access."""
+    requested = {
         key(entry.tool, spec): (entry.tool, spec)
         for entry in dotfile.entries
         for spec in entry.specs
         if versions.classify(spec)[0] in {"version", "tag"}
     }
     missing = [
-        f"{tool}={spec} is not locked" for tool, spec in asked.values() if not _answers(lock, tool, spec)
+        f"{tool}={spec} missing from the lock"
+        for tool, spec in requested.values()
+        if not _answers(lock, tool, spec)
     ]
     tools = {entry.tool for entry in dotfile.entries}
     surplus = [
-        *(f"nothing asks for {request}" for request in sorted(lock.resolved) if request not in asked),
-        *(f"nothing asks for {tool}" for tool in sorted(lock.seed) if tool not in tools),
+        *(
+            f"{request} is locked but not requested"
+            for request in sorted(lock.resolved)
+            if request not in requested
+        ),
+        *(f"{tool} is locked but not requested" for tool in sorted(lock.seed) if tool not in tools),
     ]
     return (*missing, *surplus)
 
@@ -220,7 +226,7 @@ def _answers(lock: Lockfile, tool: str, spec: str) -> bool:
 
 
 def write(context: Context, dotfile: Dotfile, pins: Iterable[Pin]) -> bool:
-    """Record pins in the lock beside a dotfile, among what other processes recorded; tell whether it changed."""
+    """Record pins in the lock beside a dotfile, keeping other processes' entries; return whether it changed."""
     path = lockfile_io.path_beside(dotfile.path)
     with file_lock(context.paths, f"lock {path}"):
         before = context.locks.reload(path)

@@ -1,4 +1,4 @@
-"""What tools need to be there before they are installed."""
+"""Requirements of tools on other tools, checked before installing."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _COMMANDS = {"nodejs": "node"}
 
 
 def required_tools(context: Context, tool: str) -> set[str]:
-    """Name the other tools that a tool requires, by their own names."""
+    """Return the canonical names of the other tools that a tool requires."""
     return {
         canonical_names.canonical_name(context, name) for name in context.catalog.manifest(tool).requires
     } - {tool}
@@ -51,7 +51,7 @@ def check(context: Context, steps: Sequence[Step], *, force: bool) -> None:
 
 
 def _required(context: Context, step: Step) -> Iterator[str]:
-    """Name what a version requires here; why that cannot be told, its installation will say."""
+    """Yield the tools a version requires here; errors are left to its installation."""
     artifact = step.pin.locked.artifacts.get(context.platform.key)
     try:
         layout = context.catalog.layout(
@@ -65,8 +65,8 @@ def _required(context: Context, step: Step) -> Iterator[str]:
 def _is_there(context: Context, tool: str, running: set[str]) -> bool:
     if tool in running or store.versions(context.paths, tool):
         return True
-    asked = active.resolve_tool(context, tool)
-    return asked is not None and asked.is_available
+    requested = active.resolve_tool(context, tool)
+    return requested is not None and requested.is_available
 
 
 def _is_package(context: Context, step: Step) -> bool:
@@ -79,5 +79,5 @@ def _is_on_path(context: Context, tool: str) -> bool:
 
 def _install_hint(context: Context, tool: str) -> str:
     if context.project.request(tool):
-        return f"install it with `envmgr install {tool}`"
-    return f"set it with `envmgr use {tool} latest`"
+        return f"run `envmgr install {tool}`"
+    return f"run `envmgr use {tool} latest`"

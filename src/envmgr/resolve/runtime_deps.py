@@ -29,41 +29,50 @@ def runtime_providers(
     A version that the project asks for is left to its shims; of what it does not ask for, the newest installed
     version serves. What is nowhere installed is left out: the system may have it.
     """
-    found: dict[str, ActiveVersion] = {}
-    waiting = [name for one in dependents for name in _required(one)]
+    providers: dict[str, ActiveVersion] = {}
+    waiting = [name for active_version in dependents for name in _required(active_version)]
     while waiting:
         tool = waiting.pop(0)
-        provider = None if tool in found else _provider(context, tool, active_versions)
+        provider = None if tool in providers else _provider(context, tool, active_versions)
         if provider:
-            found[tool] = provider
+            providers[tool] = provider
             waiting += _required(provider)
-    return tuple(found.values())
+    return tuple(providers.values())
 
 
-def check(context: Context, found: Program, active_versions: Sequence[ActiveVersion], path: str) -> None:
+def check(context: Context, program: Program, active_versions: Sequence[ActiveVersion], path: str) -> None:
     """Raise NotThereToRun where a script's interpreter is not on PATH, and what it requires is not installed."""
-    interpreter = _interpreter(found.path)
+    interpreter = _interpreter(program.path)
     if not interpreter or store.find_program(path.split(os.pathsep), interpreter):
         return
-    for tool in _required(found.active):
-        asked = next((one for one in active_versions if one.tool == tool and not one.is_available), None)
-        if asked:
-            raise unavailable.not_installed_error(asked)
+    for tool in _required(program.active):
+        missing = next(
+            (
+                active_version
+                for active_version in active_versions
+                if active_version.tool == tool and not active_version.is_available
+            ),
+            None,
+        )
+        if missing:
+            raise unavailable.not_installed_error(missing)
         if not store.versions(context.paths, tool):
             raise CommandNotInstalled(
-                f"{found.active.tool} needs {tool}, and there is no {interpreter} on PATH",
-                f"set it with `envmgr use {tool} latest`",
+                f"{program.active.tool} requires {tool}, but {interpreter} is not on PATH",
+                f"run `envmgr use {tool} latest`",
             )
 
 
-def _required(one: ActiveVersion) -> tuple[str, ...]:
-    return one.installed.requires if one.installed else ()
+def _required(active_version: ActiveVersion) -> tuple[str, ...]:
+    return active_version.installed.requires if active_version.installed else ()
 
 
 def _provider(context: Context, tool: str, active_versions: Sequence[ActiveVersion]) -> ActiveVersion | None:
-    asked = next((one for one in active_versions if one.tool == tool), None)
-    if asked:
-        return asked if asked.kind == "path" and asked.is_available else None
+    requested = next(
+        (active_version for active_version in active_versions if active_version.tool == tool), None
+    )
+    if requested:
+        return requested if requested.kind == "path" and requested.is_available else None
     version = _newest(context, tool)
     installed = store.get(context.paths, tool, version) if version else None
     request = Request(tool, ("latest",), Origin("argument", ""))
@@ -71,13 +80,13 @@ def _provider(context: Context, tool: str, active_versions: Sequence[ActiveVersi
 
 
 def _newest(context: Context, tool: str) -> str | None:
-    """Return the newest stable version that is installed, else the newest of all."""
+    """Return the newest stable installed version, else the newest installed one."""
     best = active.best_installed(context, tool, "latest")
     return best or next(reversed(versions.sort(store.versions(context.paths, tool))), None)
 
 
 def _interpreter(path: str) -> str | None:
-    """Name the program that `env` has to find for a script; None for any other program."""
+    """Return the interpreter that `env` runs for a script; None for any other program."""
     try:
         with open(path, "rb") as file:
             line = file.readline(_MAX_LINE_BYTES)

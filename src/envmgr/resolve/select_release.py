@@ -1,4 +1,4 @@
-"""Choosing a release for a spec from what upstream lists, by the user's rules."""
+"""Selection of a listed release for a spec, by the user's settings."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ class Choice:
     has_no_dates: bool = False
 
 
-UNDATED = "upstream gives no dates, so minimum_release_age does not apply"
+UNDATED = "minimum_release_age ignored: upstream publishes no release dates"
 
 
 def select_version(context: Context, tool: str, spec: str) -> str:
-    """Return the version of a tool that a spec means; raise NoMatchingVersion with what there is instead."""
+    """Return the version of a tool that a spec resolves to; raise NoMatchingVersion with suggestions."""
     choice = evaluate(context, tool, spec)
     if choice.selection.winner is None:
         raise _no_match(context, tool, spec, choice)
@@ -44,21 +44,19 @@ def select_version(context: Context, tool: str, spec: str) -> str:
 
 
 def evaluate(context: Context, tool: str, spec: str) -> Choice:
-    """Weigh all listed releases of a tool against a spec; raise InvalidRequest if it means nothing for the tool."""
+    """Evaluate a tool's releases against a spec; raise InvalidRequest if the spec is not valid for it."""
     kind, value = versions.classify(spec)
     if kind == "tag":
         spec = value
     elif kind != "version":
-        raise InvalidRequest(
-            f"{tool}@{spec}: only releases can be installed, not {kind}:", _remote_hint(tool)
-        )
+        raise InvalidRequest(f"{tool}@{spec}: {kind}: cannot be installed, only releases", _remote_hint(tool))
     return _evaluate_version(context, tool, spec)
 
 
 def _evaluate_version(context: Context, tool: str, spec: str) -> Choice:
     manifest, listing = context.catalog.manifest(tool), context.catalog.listing(tool)
-    young = _too_new(context, listing, spec)
-    old_enough = tuple(version for version in _listed(listing, spec) if version not in young)
+    too_new = _too_new(context, listing, spec)
+    old_enough = tuple(version for version in _listed(listing, spec) if version not in too_new)
     try:
         selection = versions.select(
             old_enough,
@@ -69,13 +67,13 @@ def _evaluate_version(context: Context, tool: str, spec: str) -> Choice:
         )
     except ValueError as error:
         raise InvalidRequest(f"{tool}@{spec}: {error}", _remote_hint(tool)) from None
-    return Choice(selection, tuple(sorted(young)), _is_undated(context, listing, spec))
+    return Choice(selection, tuple(sorted(too_new)), _is_undated(context, listing, spec))
 
 
 def _listed(listing: Listing, spec: str) -> tuple[str, ...]:
     """Return the versions to choose from; one that was withdrawn is among them only if it is named exactly."""
-    named = listing.release(spec.lstrip("="))
-    return (*listing.versions, named.version) if named and named.withdrawn else listing.versions
+    release = listing.release(spec.lstrip("="))
+    return (*listing.versions, release.version) if release and release.withdrawn else listing.versions
 
 
 def _too_new(context: Context, listing: Listing, spec: str) -> frozenset[str]:
@@ -87,8 +85,8 @@ def _too_new(context: Context, listing: Listing, spec: str) -> frozenset[str]:
 
 
 def _is_undated(context: Context, listing: Listing, spec: str) -> bool:
-    is_asked = bool(context.settings.minimum_release_age) and not _is_exact(listing, spec)
-    return is_asked and not any(release.date for release in listing.releases)
+    has_minimum_age = bool(context.settings.minimum_release_age) and not _is_exact(listing, spec)
+    return has_minimum_age and not any(release.date for release in listing.releases)
 
 
 def _is_exact(listing: Listing, spec: str) -> bool:
@@ -101,7 +99,7 @@ def _is_exact(listing: Listing, spec: str) -> bool:
 
 
 def _is_after(release: Release, moment: datetime) -> bool:
-    """Tell whether a release came after a moment; one without a date did not."""
+    """Return whether a release is dated after a moment."""
     if not release.date:
         return False
     try:
@@ -117,13 +115,15 @@ def _no_match(context: Context, tool: str, spec: str, choice: Choice) -> NoMatch
         return NoMatchingVersion(f"{tool} has no releases", "the list of its releases is empty")
     seen = choice.selection.prereleases_seen
     if seen:
-        hint = f"pre-releases match: {_some(seen)}; name one exactly to take it"
+        hint = f"only pre-releases match ({_some(seen)}); request one exactly"
     elif choice.too_new:
-        hint = f"releases younger than minimum_release_age were left out: {_some(choice.too_new)}"
+        hint = f"releases newer than minimum_release_age were skipped: {_some(choice.too_new)}"
     else:
-        near = closest(spec, listing.versions)
+        suggestions = closest(spec, listing.versions)
         hint = (
-            f"did you mean {' or '.join(near)}? " if near else f"the newest is {_newest(listing.versions)}; "
+            f"did you mean {' or '.join(suggestions)}? "
+            if suggestions
+            else f"latest is {_newest(listing.versions)}; "
         )
         hint += _remote_hint(tool)
     return NoMatchingVersion(f"no version of {tool} matches {spec}", hint)
@@ -133,10 +133,10 @@ def _newest(listed: Sequence[str]) -> str:
     return versions.max_satisfying(listed, "latest") or listed[-1]
 
 
-def _some(names: Sequence[str], most: int = 4) -> str:
-    shown = ", ".join(names[-most:])
-    return f"{shown} and {len(names) - most} more" if len(names) > most else shown
+def _some(names: Sequence[str], limit: int = 4) -> str:
+    text = ", ".join(names[-limit:])
+    return f"{text} and {len(names) - limit} more" if len(names) > limit else text
 
 
 def _remote_hint(tool: str) -> str:
-    return f"`envmgr list --remote {tool}` shows what there is"
+    return f"run `envmgr list --remote {tool}` to list versions"

@@ -26,15 +26,15 @@ class ToolSpec:
 
 
 def build_tool_spec(tool: str, spec: str | None) -> ToolSpec:
-    """Take a tool and a spec as they were typed; raise InvalidRequest for a spec that can mean nothing."""
+    """Return the spec of a tool from arguments; raise InvalidRequest if it does not parse."""
     if spec is not None:
         if not spec.strip():
-            raise UsageError(f"the version of {tool} is empty", f"for example: {tool}@latest")
+            raise UsageError(f"empty version for {tool}", f"for example: {tool}@latest")
         try:
             versions.classify(spec)
         except ValueError as error:
             raise InvalidRequest(
-                f"{tool}@{spec}: {error}", "a version is written like 20.1.0, 20, ^20.1, '>=20 <22' or latest"
+                f"{tool}@{spec}: {error}", "use a version such as 20.1.0, 20, ^20.1, '>=20 <22' or latest"
             ) from None
     return ToolSpec(tool, spec)
 
@@ -45,17 +45,15 @@ def parse(text: str) -> ToolSpec:
     at = text.find("@", source + 1)
     tool, spec = (text, None) if at < 0 else (text[:at], text[at + 1 :])
     if not tool or spec == "" or tool.startswith("-"):
-        raise UsageError(f"{text!r} names no tool and version", "write TOOL@VERSION, such as nodejs@^20")
+        raise UsageError(f"expected TOOL@VERSION, got {text!r}", "for example: nodejs@^20")
     return build_tool_spec(tool, spec)
 
 
 def from_two_args(tool: str, spec: str) -> ToolSpec:
-    """Take a tool and its spec in two words; raise UsageError if the first brings a spec of its own."""
+    """Parse a tool and its spec in two arguments; raise UsageError if the first has a spec too."""
     item = parse(tool)
     if item.spec is not None:
-        raise UsageError(
-            f"a version of {item.tool} is given twice: {item.spec} and {spec}", "leave one of them out"
-        )
+        raise UsageError(f"{item.tool} has two versions: {item.spec} and {spec}", "omit one of them")
     return build_tool_spec(item.tool, spec)
 
 
@@ -74,7 +72,7 @@ def parse_many(words: Sequence[str], is_tool: Callable[[str], bool]) -> list[Too
 
 
 def _is_spec(word: str, is_tool: Callable[[str], bool]) -> bool:
-    """Tell a spec from another tool: a tool is known, names its source, or brings its own spec."""
+    """Return whether an argument is a spec, not another tool."""
     from envmgr.catalog.sources.kinds import is_package_prefix
 
     source, colon, _ = word.partition(":")

@@ -1,4 +1,4 @@
-"""Why a command cannot run here: its version is not installed, none is set, or nobody has it."""
+"""Errors of commands that cannot run here."""
 
 from __future__ import annotations
 
@@ -22,48 +22,53 @@ if TYPE_CHECKING:
 def unavailable_error(
     context: Context, command: str, active_versions: tuple[ActiveVersion, ...]
 ) -> Exception:
-    """Say why a command cannot run: its version is not installed, none is set, or nobody has it."""
+    """Return why a command cannot run: not installed, no version set, or unknown."""
     providers = installed_providers(context, command)
-    for one in active_versions:
-        if not one.is_available and (one.tool in providers or not providers):
-            return not_installed_error(one)
+    for active_version in active_versions:
+        if not active_version.is_available and (active_version.tool in providers or not providers):
+            return not_installed_error(active_version)
     if providers:
         return _version_not_set(command, providers)
     return _unknown_command(context, command)
 
 
 def source_build_unsupported(request: Request, spec: str) -> InvalidRequest:
-    """Say that a request asks for what is not built here."""
+    """Return the error for a request to build from source."""
     return InvalidRequest(
-        f"{request.tool}={spec} ({request.origin}) asks for a build from source, and only releases are installed",
-        f"`envmgr list --remote {request.tool}` shows them",
+        f"{request.tool}={spec} ({request.origin}): building from source is not supported",
+        f"run `envmgr list --remote {request.tool}` to list releases",
     )
 
 
-def not_installed_error(one: ActiveVersion, kind: type[NotInstalled] = CommandNotInstalled) -> EnvmgrError:
-    """Say that a version is asked for and not there, to run unless it is of another `kind`."""
-    if one.kind == "source":
-        return source_build_unsupported(one.request, one.spec)
-    origin = one.request.origin
-    asker = "the command line" if origin.kind == "argument" else origin
-    if one.kind == "path":
+def not_installed_error(
+    active_version: ActiveVersion, kind: type[NotInstalled] = CommandNotInstalled
+) -> EnvmgrError:
+    """Return the error for a requested version that is not installed."""
+    if active_version.kind == "source":
+        return source_build_unsupported(active_version.request, active_version.spec)
+    origin = active_version.request.origin
+    requester = "the command line" if origin.kind == "argument" else origin
+    if active_version.kind == "path":
         return kind(
-            f"{one.tool}: there is no directory {one.directory}, and {asker} asks for it",
-            "put an installation there, or ask for another version",
+            f"{active_version.tool}: directory {active_version.directory} not found (requested by {requester})",
+            "install it there, or request another version",
         )
     return kind(
-        f"{one.tool} {one.version or one.spec} is not installed, and {asker} asks for it",
-        "run `envmgr install`" if origin.kind == "file" else f"run `envmgr install {one.tool}@{one.spec}`",
+        f"{active_version.tool} {active_version.version or active_version.spec} is not installed "
+        f"(requested by {requester})",
+        "run `envmgr install`"
+        if origin.kind == "file"
+        else f"run `envmgr install {active_version.tool}@{active_version.spec}`",
     )
 
 
 def installed_providers(context: Context, command: str) -> dict[str, list[str]]:
     """Return the installed versions that have a command, by tool."""
-    found: dict[str, list[str]] = {}
+    providers: dict[str, list[str]] = {}
     for installed in store.all_installed(context.paths):
         if installed.find(command):
-            found.setdefault(installed.tool, []).append(installed.version)
-    return found
+            providers.setdefault(installed.tool, []).append(installed.version)
+    return providers
 
 
 def _version_not_set(command: str, providers: dict[str, list[str]]) -> CommandVersionNotSet:
@@ -71,11 +76,12 @@ def _version_not_set(command: str, providers: dict[str, list[str]]) -> CommandVe
 
     tool, installed = next(iter(sorted(providers.items())))
     listed = "; ".join(
-        f"{name} {', '.join(versions.sort(owned))}" for name, owned in sorted(providers.items())
+        f"{name} {', '.join(versions.sort(versions_of_tool))}"
+        for name, versions_of_tool in sorted(providers.items())
     )
     return CommandVersionNotSet(
-        f"no version is set for {command} here (installed: {listed})",
-        f"set one with `envmgr use {tool} {versions.sort(installed)[-1]}`, or for everywhere with `--global`",
+        f"no version of {command} is set for this directory (installed: {listed})",
+        f"run `envmgr use {tool} {versions.sort(installed)[-1]}` (add --global to set it everywhere)",
     )
 
 
@@ -85,6 +91,6 @@ def _unknown_command(context: Context, command: str) -> CommandNotFound:
     known = {name for installed in store.all_installed(context.paths) for name in installed.commands()}
     near = closest(command, sorted(known))
     return CommandNotFound(
-        f"no installed tool has a command {command!r}",
+        f"command not found: {command} is not provided by any installed tool",
         f"did you mean {' or '.join(near)}?" if near else "`envmgr list` shows what is installed",
     )

@@ -56,11 +56,11 @@ def test_a_spec_that_can_mean_nothing_is_refused_where_it_is_typed():
 
 @pytest.mark.parametrize("spec", ["", " ", "\t"])
 def test_an_empty_spec_is_refused(spec):
-    with pytest.raises(UsageError, match="the version of nodejs is empty"):
+    with pytest.raises(UsageError, match="empty version for nodejs"):
         build_tool_spec("nodejs", spec)
 
 
 def test_a_tool_and_its_spec_in_two_words():
     assert from_two_args("npm:@scope/name", "^1") == ToolSpec("npm:@scope/name", "^1")
-    with pytest.raises(UsageError, match=r"a version of pypi:ruff is given twice: 0\.14 and 0\.13"):
+    with pytest.raises(UsageError, match=r"pypi:ruff has two versions: 0\.14 and 0\.13"):
         from_two_args("pypi:ruff@0.14", "0.13")

@@ -83,7 +83,7 @@ def _library_fit(text: str, platform: Platform) -> int | None:
 
 
 def _plainest(names: list[str], tool: str) -> list[str]:
-    """Keep the names with the fewest words besides the tool's: `bun-linux-x64`, not `bun-linux-x64-profile`."""
+    """Return the names with the fewest words apart from the tool's: `bun-linux-x64`, not `bun-linux-x64-profile`."""
     extra = {name: len(_words(name) - _words(tool)) for name in names}
     return [name for name in names if extra[name] == min(extra.values())]
 

@@ -10,7 +10,7 @@ Headers = dict[str, str]
 
 
 def basic(user: str, password: str) -> Headers:
-    """Spell HTTP's basic authentication (RFC 7617)."""
+    """Return the HTTP Basic Authorization header (RFC 7617)."""
     return {"Authorization": f"Basic {b64encode(f'{user}:{password}'.encode()).decode()}"}
 
 

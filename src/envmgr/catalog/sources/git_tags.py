@@ -74,7 +74,7 @@ def _references(url: str, context: Context) -> str:
 
 
 def _kept_or_asked(git: str, url: str, context: Context) -> str:
-    """Ask git, and keep the answer for when it cannot be asked."""
+    """Return git's tags, cached for offline use."""
     path = os.path.join(context.paths.index, f"{hashlib.sha256(url.encode()).hexdigest()}.tags")
     if context.settings.offline:
         kept = read_text(path)

@@ -61,7 +61,7 @@ def artifact(manifest: Manifest, release: Release, platform: Platform, context: 
 
 
 def repository(manifest: Manifest) -> str:
-    """Name the repository, as `owner/name`."""
+    """Return the repository: `owner/name`."""
     return str(manifest.source["repo"])
 
 
@@ -163,7 +163,7 @@ def _digest(asset: Mapping[str, Any]) -> Digest | None:
 
 
 def _summed(artifact: Artifact, name: str, assets: Mapping[str, Json], context: Context) -> Artifact:
-    """Take the digest from the release's own file of sums, if it has one."""
+    """Return an artifact with the digest from the release's checksum file, if any."""
     for sums, kind in _sums_of(name, assets):
         checksum = {
             "url_template": assets[sums]["browser_download_url"],

@@ -89,7 +89,7 @@ def locate(artifact: Artifact, context: Context) -> Location:
 
 
 def package_of(manifest: Manifest) -> str:
-    """Name the package of a manifest."""
+    """Return the package of a manifest."""
     return str(manifest.source["package"])
 
 

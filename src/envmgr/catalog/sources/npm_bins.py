@@ -42,7 +42,7 @@ def _places(name: str, path: str, own: str | None, *, is_windows: bool) -> list[
 
 
 def _inside(path: str, package: str) -> str:
-    """Spell a path plainly; raise SourceError for one that leads out of the package."""
+    """Return a normalized path; raise SourceError if it leads out of the package."""
     plain = posixpath.normpath(path.replace("\\", "/")).lstrip("/")
     if plain == ".." or plain.startswith("../"):
         raise SourceError(f"npm:{package} has a command outside the package: {path}")

@@ -106,7 +106,7 @@ def _variables(variables: Mapping[str, str]) -> Iterator[tuple[str, str]]:
 
 
 def _key_of_variable(name: str) -> str:
-    """Spell a variable's key as a file would: only credentials, which name a host, keep case and underscores."""
+    """Return a variable's key as in a file: only credentials, which name a host, keep case and underscores."""
     return name if name.startswith("//") else name[0].lower() + name[1:].replace("_", "-").lower()
 
 
@@ -120,7 +120,7 @@ def _home(environment: Environment) -> str:
 
 
 def _project_file(environment: Environment) -> str:
-    """Name the `.npmrc` beside the nearest package.json or node_modules, as npm looks for it."""
+    """Return the `.npmrc` beside the nearest package.json or node_modules, as npm looks for it."""
     at = environment.cwd
     while True:
         if any(os.path.exists(os.path.join(at, name)) for name in ("package.json", "node_modules")):
@@ -131,7 +131,7 @@ def _project_file(environment: Environment) -> str:
 
 
 def _global_file(environment: Environment) -> str:
-    """Name the global file where that is plain without running npm: beside the Node.js of this machine."""
+    """Return the global file where that is known without running npm: beside the Node.js of this machine."""
     named = dict(_variables(environment.variables))
     if named.get("globalconfig"):
         return named["globalconfig"]
@@ -161,7 +161,7 @@ def _unquoted(text: str) -> str:
 
 
 def _expanded(text: str, variables: Mapping[str, str]) -> str:
-    """Put variables in: an unknown one stays as written, or is empty when written `${NAME?}`."""
+    """Expand variables: an unknown one stays as written, or is empty when written `${NAME?}`."""
 
     def value(found: re.Match[str]) -> str:
         unknown = "" if found[3] else found[0]

@@ -47,7 +47,7 @@ _MUSL, _GLIBC = {"musl", "musleabihf"}, {"gnu", "glibc", "gnueabihf"}
 
 
 def of_platforms(packages: Iterable[str]) -> tuple[str, ...]:
-    """Keep the packages whose name speaks of an operating system."""
+    """Return the packages whose name mentions an operating system."""
     every = {word for words in _OS_WORDS.values() for word in words}
     return tuple(package for package in packages if every & _words(package))
 
@@ -59,7 +59,7 @@ def candidates(packages: Iterable[str], platform: Platform) -> tuple[str, ...]:
 
 
 def serves(document: Mapping[str, object], package: str, platform: Platform) -> bool:
-    """Tell whether a package's own fields allow a platform."""
+    """Return whether a package's own fields allow a platform."""
     return (
         _allows(document.get("os"), OS[platform.os])
         and _allows(document.get("cpu"), CPU.get(platform.arch, platform.arch))

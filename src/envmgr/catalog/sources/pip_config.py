@@ -96,7 +96,7 @@ def _normal(name: str) -> str:
 
 
 def _as_url(place: str, environment: Environment) -> str:
-    """Spell a directory, which pip takes as well, as a URL."""
+    """Return a directory, which pip accepts too, as a URL."""
     if "://" in place or place.startswith("file:"):
         return place
     path = pathname2url(os.path.join(environment.cwd, os.path.expanduser(place)))

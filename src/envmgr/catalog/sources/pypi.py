@@ -98,12 +98,12 @@ def locate(artifact: Artifact, context: Context) -> Location:
 
 
 def project_of(manifest: Manifest) -> str:
-    """Name the project as indexes spell it."""
+    """Return the normalized name of the project."""
     return wheel_tags.normal(str(manifest.source["package"]))
 
 
 def _is_same_file(file: File, name: str, artifact: Artifact) -> bool:
-    """Tell whether a file is the one locked: indexes may hold others of the same name, built elsewhere."""
+    """Return whether a file is the locked one: indexes may hold others of the same name, built elsewhere."""
     same = file.digest and artifact.digest and file.digest.algorithm == artifact.digest.algorithm
     return file.name == name and (not same or file.digest == artifact.digest)
 
@@ -135,7 +135,7 @@ def _load_config(context: Context) -> PipConfig:
 
 
 def _places(config: PipConfig) -> tuple[str, ...]:
-    """Name every place a project's files may be listed at; an index is told from a page by the `{}` in it."""
+    """Return every page that may list a project's files; an index is told from a page by the `{}` in it."""
     return (*(f"{index}/{{}}/" for index in config.indexes), *config.find_links)
 
 

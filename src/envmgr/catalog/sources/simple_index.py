@@ -96,7 +96,7 @@ class _Anchors(HTMLParser):
         self.files: list[File] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Take a link, or the address all links are relative to."""
+        """Record a link, or the base URL of all links."""
         named = dict(attrs)
         href = named.get("href")
         if tag == "base" and href:

@@ -114,7 +114,7 @@ def _entries(manifest: Manifest, documents: list[object]) -> Iterator[object]:
 
 
 def _versions_from_object(decoded: dict[str, object]) -> Iterator[object]:
-    """Take an object for a list only if its keys look like versions: error messages are objects, too."""
+    """Yield entries of an object whose keys look like versions: error documents are objects too."""
     if not any(key[:1].isdigit() or key[1:2].isdigit() for key in decoded):
         raise document_decoder.type_error("an array, or an object with versions as keys,", decoded)
     yield from document_decoder.entries(document_decoder.entries_from_object(decoded))

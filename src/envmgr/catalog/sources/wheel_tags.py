@@ -50,7 +50,7 @@ class Wheel:
 
     @property
     def may_hold_programs(self) -> bool:
-        """Tell a wheel of programs from Python code: for every platform, or compiled against one Python."""
+        """Return whether a wheel has programs: for every platform, or compiled against one Python."""
         return self.platforms != "any" and "none" in self.abis.split(".")
 
 
@@ -64,7 +64,7 @@ def parse(file: str) -> Wheel | None:
 
 
 def normal(project: str) -> str:
-    """Spell a project's name as indexes do (PEP 503)."""
+    """Return a project's normalized name (PEP 503)."""
     return re.sub(r"[-_.]+", "-", project).lower()
 
 
