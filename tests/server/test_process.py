@@ -63,7 +63,7 @@ def test_first_start_says_what_it_made_and_what_to_type_next_and_later_ones_do_n
     daemon.log.write_text("")
     daemon.start()
     assert password[1] not in daemon.said
-    assert "What to type next" not in daemon.said
+    assert "Next, in another terminal" not in daemon.said
     assert daemon.login("admin", password[1])["access_token"]
 
 
@@ -117,7 +117,7 @@ def test_a_data_directory_that_cannot_be_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     refused = command("serve", "all", "--port", "0", "--data-dir", str(tmp_path / "file"))
     assert refused.returncode == 1
-    assert "cannot make the data directory" in refused.stderr
+    assert "cannot create the data directory" in refused.stderr
 
 
 def test_a_data_directory_that_others_may_look_into_is_told(fresh):
@@ -133,7 +133,7 @@ def test_a_data_directory_that_cannot_be_written_is_refused(tmp_path):
     (tmp_path / "theirs").mkdir(mode=0o500)
     refused = command("serve", "all", "--port", "0", "--data-dir", str(tmp_path / "theirs"))
     assert refused.returncode == 1
-    assert "cannot write to the data directory" in refused.stderr
+    assert "is not writable" in refused.stderr
 
 
 def test_a_database_of_a_newer_server_is_refused_and_left_alone(fresh):
@@ -364,7 +364,7 @@ def test_a_forgotten_password_is_reset_where_the_data_is(fresh):
     daemon = fresh().start()
     old = daemon.login()["access_token"]
     arguments = ("admin", "reset-password", "--data-dir", str(daemon.data))
-    assert "runs on" in command(*arguments).stderr
+    assert "is in use by another server" in command(*arguments).stderr
     daemon.stop()
     done = command(*arguments, "--password-stdin", stdin="a new long password\n")
     assert done.returncode == 0, done.stderr

@@ -73,7 +73,7 @@ class AlmDouble:
 
     def _register(self, name: str) -> Said:
         if name in self.apps:
-            return problem(409, "already-exists", f"there is an app {name} already")
+            return problem(409, "already-exists", f"app {name!r} already exists")
         self.apps.add(name)
         return Said(201, {"id": len(self.apps), "name": name})
 

@@ -47,12 +47,12 @@ def test_what_is_not_as_declared_is_pointed_at(body, kind, pointer):
 @pytest.mark.parametrize(
     ("body", "kind", "said"),
     [
-        (b'{"name": "a b"}', AppCreate, "letters, digits, `.`, `_` and `-`"),
+        (b'{"name": "a b"}', AppCreate, "letters, digits, `.`, `_`, `-`"),
         (b'{"name": "a", "version": "1 0"}', AppCreate, "letters, digits and `._+@:-`"),
-        (b'{"version_id": 1, "environment": "a b"}', DeploymentCreate, "letters, digits, `.`, `_` and `-`"),
-        (b'{"commit": "main"}', VersionPut, "7 to 64 hexadecimal digits"),
+        (b'{"version_id": 1, "environment": "a b"}', DeploymentCreate, "letters, digits, `.`, `_`, `-`"),
+        (b'{"commit": "main"}', VersionPut, "7 to 64 lower-case hexadecimal digits"),
         (b'{"build": {"url": "ftp://e.org"}}', VersionPut, "https:// or http://"),
-        (b'{"username": "a b", "password": "p"}', UserCreate, "letters, digits, `.`, `_`, `@` and `-`"),
+        (b'{"username": "a b", "password": "p"}', UserCreate, "letters, digits, `.`, `_`, `@`, `-`"),
         (
             b'{"name": "k", "scopes": ["apps:reed"]}',
             KeyCreate,
