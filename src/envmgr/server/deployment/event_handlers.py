@@ -7,8 +7,7 @@ from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from msgspec import convert
-
+from envmgr.server.contracts.events import decode_as
 from envmgr.server.contracts.events.app import AppCreated, AppData, AppDeleted, AppUpdated
 from envmgr.server.contracts.events.version import VersionCreated, VersionData, VersionDeleted
 from envmgr.server.deployment.domain import deployment_model, environment_rules
@@ -52,12 +51,12 @@ def _process_batch(transaction: Transaction, events: Sequence[EventEnvelope]) ->
 
 def _upsert_apps(transaction: Transaction, events: Iterable[EventEnvelope]) -> None:
     """Record new apps in one statement: none has an older name here."""
-    apps = [(convert(event.data, AppData), event.sequence) for event in events]
+    apps = [(decode_as(event, AppData), event.sequence) for event in events]
     placements.upsert_apps(transaction, [(app.app_id, app.name, sequence) for app, sequence in apps])
 
 
 def _on_app_updated(transaction: Transaction, event: EventEnvelope) -> None:
-    app = convert(event.data, AppData)
+    app = decode_as(event, AppData)
     was = placements.name_of(transaction, app.app_id, app.name)
     if placements.upsert_app(transaction, event, app.app_id, app.name, deleted=False):
         if was is not None and was != app.name:
@@ -68,7 +67,7 @@ def _on_app_updated(transaction: Transaction, event: EventEnvelope) -> None:
 
 def _on_app_deleted(transaction: Transaction, event: EventEnvelope) -> None:
     """Keep the history of an app that is gone; what was on its way is cancelled, nothing stands, no rule is left."""
-    app = convert(event.data, AppData)
+    app = decode_as(event, AppData)
     was = placements.name_of(transaction, app.app_id, app.name)
     if not placements.upsert_app(transaction, event, app.app_id, app.name, deleted=True):
         return
@@ -84,7 +83,7 @@ def _on_app_deleted(transaction: Transaction, event: EventEnvelope) -> None:
 
 def _on_version_deleted(transaction: Transaction, event: EventEnvelope) -> None:
     """Cancel what was on its way; a version that stands is deleted only with its app, or in the same moment."""
-    version = convert(event.data, VersionData)
+    version = decode_as(event, VersionData)
     placements.mark_version_deleted(transaction, version.version_id)
     deletion_holds.release_for_version(transaction, version.version_id)
     who, reason = _initiator(event), f"version {version.app}@{version.tag} deleted"
@@ -131,7 +130,7 @@ def _is_superseded_by_rule(before: Deployment) -> bool:
 
 def _deployment_request(event: EventEnvelope) -> DeploymentRequest:
     """Return the request for a new version, without its environment."""
-    version = convert(event.data, VersionData)
+    version = decode_as(event, VersionData)
     who = Initiator(AUTO_ACTOR, traceparent=event.traceparent)
     return DeploymentRequest(version.version_id, version.app_id, version.app, version.tag, "", "", who)
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from msgspec import convert
-
+from envmgr.server.contracts.events import decode_as
 from envmgr.server.contracts.events.app import AppData, AppDeleted, AppUpdated
 from envmgr.server.contracts.events.deployment import (
     DeploymentCreated,
@@ -94,12 +93,12 @@ def _update_placements(transaction: Transaction, events: Sequence[EventEnvelope]
 
 
 def _app_update(event: EventEnvelope) -> app_projection.AppUpdate:
-    app = convert(event.data, AppData)
+    app = decode_as(event, AppData)
     return app_projection.AppUpdate(app.app_id, app.name, parse_rfc3339(app.updated_at), event.sequence)
 
 
 def _placement_update(event: EventEnvelope) -> placements.PlacementUpdate:
-    deployment = convert(event.data, DeploymentData)
+    deployment = decode_as(event, DeploymentData)
     return placements.PlacementUpdate(
         app_id=deployment.app_id,
         app=deployment.app,

@@ -184,6 +184,14 @@ def test_a_missing_field_is_named(type_):
         decode(envelope(type_, data))
 
 
+def test_another_version_of_a_schema_is_refused():
+    event = msgspec.structs.replace(envelope("AppCreated", APP), dataschema="/events/AppCreated/2")
+    with pytest.raises(msgspec.ValidationError, match="/events/AppCreated/2"):
+        decode(event)
+    known = msgspec.structs.replace(event, dataschema="/events/AppCreated/1")
+    assert decode(known) == decode(envelope("AppCreated", APP))
+
+
 def test_nested_values_are_typed():
     version = decode(envelope("VersionCreated", VERSION))
     assert version.artifacts == (Artifact(name="shop.tar.gz", digest=f"sha256:{'a' * 64}"),)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from msgspec import convert
+from msgspec import ValidationError, convert
 
 from envmgr.server.contracts.events.app import AppCreated, AppDeleted, AppUpdated
 from envmgr.server.contracts.events.deployment import (
@@ -33,9 +33,12 @@ from envmgr.server.contracts.events.identity import (
     UserUpdated,
 )
 from envmgr.server.contracts.events.version import VersionCreated, VersionDeleted, VersionUpdated
+from envmgr.server.kit.common.events import EventData, schema_of
 
 if TYPE_CHECKING:
-    from envmgr.server.kit.common.events import EventData, EventEnvelope
+    from envmgr.server.kit.common.events import EventEnvelope
+
+T = TypeVar("T", bound=EventData)
 
 EVENTS: dict[str, type[EventData]] = {
     kind.TYPE: kind
@@ -78,6 +81,15 @@ ALL_EVENTS = "*"
 def decode(event: EventEnvelope) -> EventData:
     """Return the typed data of an event; raise ValidationError for a missing or invalid field.
 
-    Unknown fields are ignored, so that an emitter can add fields before its consumers know them.
+    Unknown fields are ignored, so that an emitter can add fields before its consumers know them. A version of the
+    schema other than this release's is refused: the event becomes a dead letter instead of being misread.
     """
-    return convert(event.data, EVENTS[event.type])
+    return decode_as(event, EVENTS[event.type])
+
+
+def decode_as(event: EventEnvelope, kind: type[T]) -> T:
+    """Return the data of an event as the struct that several types share; raise ValidationError as `decode`."""
+    expected = schema_of(event.type, EVENTS[event.type].VERSION)
+    if event.dataschema not in {"", expected}:
+        raise ValidationError(f"unsupported event schema {event.dataschema}: this release reads {expected}")
+    return convert(event.data, kind)
