@@ -46,7 +46,7 @@ def test_every_statement_of_the_server_compiles(dialect):
         except Exception as error:  # noqa: BLE001 - all failures are listed, not the first one
             failures.append(f"{name}: {error}")
     assert failures == []
-    assert count > 700
+    assert count > 500  # lazily built listings add to the statements of the modules
 
 
 def text(expression, dialect):
