@@ -1,1 +1,1 @@
-"""What exists: manifests, the registry of tools, and where their releases are listed."""
+"""The tool catalog: manifests, the registry of tools, and sources of releases."""

@@ -94,7 +94,7 @@ class Catalog:
         return self.manifest(tool).signature(version, platform, url)
 
     def locate(self, artifact: Artifact) -> Location:
-        """Turn an artifact's URL into where its bytes are, with the headers to ask with."""
+        """Return the location of an artifact's bytes, with the request headers."""
         kind = kind_of_url(artifact.url)
         return (
             package_source_of(kind.name).locate(artifact, self._context) if kind else Location(artifact.url)

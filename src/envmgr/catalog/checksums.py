@@ -27,7 +27,7 @@ _PROPERTY = re.compile(r"\s*(\w+)\s*:\s*(\S.*?)\s*")
 
 
 def with_digest(artifact: Artifact, checksum: Mapping[str, str], lists: ListCache) -> Artifact | None:
-    """Return an artifact with its published digest; None where `complete` sums say that there is no such file.
+    """Return an artifact with its published digest; None where `complete` sums do not list the file.
 
     Each document is asked for once a run, by `lists`. One that is not there leaves the artifact without a digest.
     """

@@ -69,7 +69,7 @@ def entries(document: object) -> Iterator[object]:
 
 
 def entries_from_object(document: object) -> list[object]:
-    """Turn an object into a list: of its values with their keys as `key`, others as `value`."""
+    """Convert an object to a list: of its values with their keys as `key`, others as `value`."""
     if not isinstance(document, dict):
         raise type_error("an object", document)
     return [
@@ -79,7 +79,7 @@ def entries_from_object(document: object) -> list[object]:
 
 
 def type_error(wanted: str, value: object) -> ValueError:
-    """Make the error that says what was expected in a value's place."""
+    """Create the error that says what was expected in a value's place."""
     return ValueError(f"{wanted} was expected where there is {type_name(value)}")
 
 

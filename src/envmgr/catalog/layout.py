@@ -1,4 +1,4 @@
-"""How one release of a tool is laid out on one platform: what a manifest says, all overrides applied."""
+"""The layout of a release on a platform: the manifest with all overrides applied."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LINKS = ".bin"
 
 @frozen
 class Layout:
-    """What the installer must know; all paths are relative, with `/`, templates filled in.
+    """The layout for the installer; all paths are relative, with `/`, templates filled in.
 
     `format` is one of tar.gz tar.xz tar.bz2 tar.zst tar zip gz xz zst raw whl. `strip` is the number of leading
     directories to drop (None: drop a single top directory that no `bin` path names). `bin` are executables or

@@ -33,7 +33,7 @@ _NOT_SUPPORTED = {"foreign_files": "files of other tools, such as .nvmrc, are no
 
 @frozen
 class Report:
-    """What was found: errors keep a manifest from being used, warnings do not. Each begins with its JSON path."""
+    """The findings: errors make a manifest unusable, warnings do not. Each begins with its JSON path."""
 
     errors: tuple[str, ...]
     warnings: tuple[str, ...] = ()

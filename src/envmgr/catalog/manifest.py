@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @frozen
 class Override:
-    """What differs for a range of versions."""
+    """Overrides for a range of versions."""
 
     versions: str
     fields: Mapping[str, object]
@@ -87,7 +87,7 @@ class Manifest:
         return not distinguishes and not any(name in self.fields for name in layers.MAPS)
 
     def version_of(self, tag: str) -> str | None:
-        """Turn a tag, or a list's spelling of a version, into a version; None for one that is not this tool's."""
+        """Return the version of a tag or list entry, or None if it is not this tool's."""
         tag, prefix, pattern = tag.strip(), self.versions.get("prefix"), self.versions.get("pattern")
         version = _after_prefix(tag, prefix, self.name)
         if version is None or pattern is None:

@@ -1,4 +1,4 @@
-"""What upstreams publish: releases, and the archive of each for a platform."""
+"""Releases of upstreams, and the archive of each for a platform."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @frozen
 class Signature:
-    """Where an archive's signature is, and the public keys of which any one may have made it."""
+    """The URL of an archive's signature, and the accepted public keys."""
 
     kind: str
     url: str
@@ -44,7 +44,7 @@ class Release:
 
 @frozen
 class Location:
-    """Where an artifact's bytes really are, and the headers to ask with."""
+    """The resolved location of an artifact, with the request headers."""
 
     url: str
     headers: Mapping[str, str] = {}

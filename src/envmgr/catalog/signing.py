@@ -1,4 +1,4 @@
-"""Which signatures can be verified; a manifest that promises another is refused, never taken without it."""
+"""Supported kinds of signatures; a manifest with another kind is refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the words of a URL tell: the platform it is for, and the format of what it leads to."""
+"""Hints in URLs: the platform and the format of an archive."""
 
 from __future__ import annotations
 

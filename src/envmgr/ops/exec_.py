@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def never_confirm(_question: str) -> bool:
-    """Return False: there is no terminal to confirm at."""
+    """Return False: no terminal is available for a confirmation."""
     return False
 
 

@@ -1,4 +1,4 @@
-"""What a tool runs on that requires others, where the project asks for none of those."""
+"""Runtime dependencies of a tool that the project does not request."""
 
 from __future__ import annotations
 

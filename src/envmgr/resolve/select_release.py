@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @frozen
 class Choice:
-    """What a spec comes to, and what was passed over: `young` are versions below the minimum release age.
+    """The selected release, and the rejected ones: `young` are versions below the minimum release age.
 
     `undated`: there is such an age, and upstream gives no release's date.
     """

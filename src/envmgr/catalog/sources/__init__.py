@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 class Source(Protocol):
-    """What the module of a kind provides."""
+    """The interface of a source's module."""
 
     def listing(self, manifest: Manifest, context: Context) -> Listing:
-        """List all releases; raise SourceError naming the URL for an answer that is no list."""
+        """List all releases; raise SourceError with the URL if the response is not a list."""
 
     def artifact(
         self, manifest: Manifest, release: Release, platform: Platform, context: Context
@@ -29,10 +29,10 @@ class Source(Protocol):
 
 
 class PackageSource(Source, Protocol):
-    """What a module provides whose kind has a `url_scheme` (`locate`) or `has_layout` (`layout`)."""
+    """The additional interface of kinds with a `url_scheme` (`locate`) or `has_layout` (`layout`)."""
 
     def locate(self, artifact: Artifact, context: Context) -> Location:
-        """Turn `kind:…` into where the bytes are."""
+        """Return the location of the bytes of `kind:…`."""
 
     def layout(self, manifest: Manifest, version: str, platform: Platform, context: Context) -> Layout | None:
         """Return how the archive is laid out: the manifest's layout, and what the package itself says."""

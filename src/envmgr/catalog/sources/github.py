@@ -73,7 +73,7 @@ def _asset_name(
 
 
 def _release(manifest: Manifest, entry: Json) -> Release | None:
-    """Read one release; None for a draft, or a tag that is no version of this tool."""
+    """Read one release; None for a draft, or a tag that is not a version of this tool."""
     from envmgr.versions import parse
 
     version = None if entry.get("draft") else manifest.version_of(entry["tag_name"])

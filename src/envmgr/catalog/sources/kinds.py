@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @frozen
 class PackageNames:
-    """How tools are named by a package of a source: `kind:package`.
+    """Names of packages as tools: `kind:package`.
 
     `field` is the field of the manifest's source that holds the package, `pattern` what a package must match,
     `placeholder` and `example` stand for one in hints and help. `defaults` are fields of the manifest that such a

@@ -33,7 +33,7 @@ _REFERENCE = re.compile(r"(?<!\\)(\\*)\$\{([^${}?]+)(\?)?\}")
 
 @frozen
 class NpmConfig:
-    """The base URL of a registry (no `/` at its end), every value that may hold credentials, whom to trust."""
+    """The base URL of a registry (without a trailing `/`), values with credentials, and trusted certificates."""
 
     registry: str
     values: Mapping[str, str]
@@ -82,7 +82,7 @@ def _unknown(package: str) -> ConfigError:
 
 
 def _cafile(environment: Environment, global_file: str) -> str:
-    """Read whom to trust from the user's own settings: a project that was cloned must not decide that."""
+    """Read trusted certificates from the user's own settings, never from a cloned project."""
     return _merged(environment, [global_file, _user_file(environment)]).get("cafile", "")
 
 

@@ -1,4 +1,4 @@
-"""Which of a package's platform packages serves a platform.
+"""Selection of a package's platform package.
 
 Programs reach npm as one small package that names a package for each platform among its `optionalDependencies`
 (`@esbuild/linux-x64`). Their `os`, `cpu` and `libc` fields say what each is for; their names say so already, which
@@ -68,7 +68,7 @@ def serves(document: Mapping[str, object], package: str, platform: Platform) -> 
 
 
 def _words(package: str) -> frozenset[str]:
-    """Split a name into words; the scope belongs to whoever publishes it."""
+    """Split a name into words; the scope belongs to the publisher."""
     return frozenset(re.split(r"[-_./]", package.rpartition("/")[2].lower().replace("x86_64", "x8664")))
 
 

@@ -1,4 +1,4 @@
-"""What an npm of this machine says of its configuration: one on PATH, else one in a tool we installed."""
+"""The configuration of this machine's npm: the one on PATH, else one of an installed tool."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _UNSET = {"", "undefined", "null"}
 
 
 class Ask(Protocol):
-    """How npm is asked."""
+    """A function that queries npm."""
 
     def __call__(self, environment: Environment, installs: str, keys: Sequence[str]) -> Mapping[str, str]:
         """Return settings by name, of two names at least; those npm does not have, or all without npm, are left out."""

@@ -33,7 +33,7 @@ class File:
 
 
 def parse(body: bytes, content_type: str, url: str) -> tuple[File, ...]:
-    """Read a page that came from a URL; raise SourceError naming that URL for one that is no index page."""
+    """Read a page that came from a URL; raise SourceError with the URL if it is not an index page."""
     if "json" in content_type or body.lstrip()[:1] == b"{":
         return _from_json(body, url)
     return _from_html(body, url)

@@ -1,4 +1,4 @@
-"""What a source may use to answer."""
+"""The services that sources use."""
 
 from __future__ import annotations
 

@@ -131,7 +131,7 @@ def _releases(manifest: Manifest, documents: list[object]) -> Iterator[Release]:
 
 
 def _release(manifest: Manifest, entry: object) -> Release | None:
-    """Read one entry; None for one that is no version of the tool."""
+    """Read one entry; None if it is not a version of the tool."""
     from envmgr.versions import parse
 
     value = document_decoder.value_of(entry)

@@ -1,4 +1,4 @@
-"""Which of a release's wheels serves a platform (PEP 425, PEP 600, PEP 656).
+"""Selection of the wheel for a platform (PEP 425, PEP 600, PEP 656).
 
 A lock is made on one machine for all machines of a kind, so of several that fit, the wheel with the lowest
 demand on the system (glibc, musl or macOS version) is taken, not the highest that this machine meets.

@@ -26,12 +26,12 @@ __all__ = ["HEAD", "MIGRATIONS", "NAME", "POLICY", "make", "module"]
 
 
 def make(database: Database) -> AppService:
-    """Make the service."""
+    """Create the service."""
     return AppService(database)
 
 
 def module(database: Database, apps: Apps, versions: Versions, deployments: Deployments) -> ServiceModule:
-    """Make what runs it."""
+    """Create what runs it."""
     return ServiceModule(
         name=NAME,
         routes=routes(apps, versions, deployments),

@@ -32,7 +32,7 @@ def make(database: Database, key: bytes) -> AuditService:
 
 
 def module(database: Database, audit: AuditService) -> ServiceModule:
-    """Make what runs it."""
+    """Create what runs it."""
     dead_letters = DeadLetters(database, NAME)
     return ServiceModule(
         name=NAME,

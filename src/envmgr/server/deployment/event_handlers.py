@@ -66,7 +66,7 @@ def _on_app_updated(transaction: Transaction, event: EventEnvelope) -> None:
 
 
 def _on_app_deleted(transaction: Transaction, event: EventEnvelope) -> None:
-    """Keep the history of an app that is gone; what was on its way is cancelled, nothing stands, no rule is left."""
+    """Cancel the active deployments of a deleted app, clear its placements and rules; the history stays."""
     app = decode_as(event, AppData)
     was = placements.name_of(transaction, app.app_id, app.name)
     if not placements.upsert_app(transaction, event, app.app_id, app.name, deleted=True):

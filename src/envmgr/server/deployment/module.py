@@ -27,12 +27,12 @@ __all__ = ["HEAD", "MIGRATIONS", "NAME", "POLICY", "make", "module"]
 
 
 def make(database: Database, versions: Versions, apps: Apps) -> DeploymentService:
-    """Make the service."""
+    """Create the service."""
     return DeploymentService(database, versions, apps)
 
 
 def module(database: Database, deployments: Deployments) -> ServiceModule:
-    """Make what runs it."""
+    """Create what runs it."""
     dead_letters = DeadLetters(database, NAME)
     return ServiceModule(
         name=NAME,

@@ -1,1 +1,1 @@
-"""What every service stands on, and no service's business."""
+"""Domain-free infrastructure of the services, by concern."""

@@ -25,12 +25,12 @@ __all__ = ["HEAD", "MIGRATIONS", "NAME", "POLICY", "make", "module"]
 
 
 def make(database: Database, apps: Apps) -> VersionService:
-    """Make the service."""
+    """Create the service."""
     return VersionService(database, apps)
 
 
 def module(database: Database, versions: Versions, deployments: Deployments) -> ServiceModule:
-    """Make what runs it."""
+    """Create what runs it."""
     dead_letters = DeadLetters(database, NAME)
     return ServiceModule(
         name=NAME,

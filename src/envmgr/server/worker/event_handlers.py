@@ -1,4 +1,4 @@
-"""What the worker does about events: it counts them, each once."""
+"""Event handler of the worker: counts events, each once."""
 
 from __future__ import annotations
 

@@ -24,12 +24,12 @@ __all__ = ["HEAD", "MIGRATIONS", "NAME", "POLICY", "make", "module"]
 
 
 def make(database: Database, bus: Bus, log: Log, metrics: Metrics) -> Worker:
-    """Make the worker."""
+    """Create the worker."""
     return Worker(database, bus, log, metrics)
 
 
 def module(database: Database, worker: Worker) -> ServiceModule:
-    """Make what runs it."""
+    """Create what runs it."""
     return ServiceModule(
         name=NAME,
         routes=[],

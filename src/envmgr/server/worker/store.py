@@ -65,7 +65,7 @@ def get_schedule(reader: Reader, name: str) -> tuple[int, int] | None:
 
 
 def set_schedule(transaction: Transaction, name: str, next_at: int, attempts: int, error: str) -> None:
-    """Write down when a job is to run next."""
+    """Record when a job is to run next."""
     transaction.execute(_PLAN, name=name, next_at=next_at, attempts=attempts, error=error)
 
 

@@ -1,4 +1,4 @@
-"""Whether the log was cut: it must have what was signed, what it counted, and what services know it to have.
+"""Detection of a truncated audit log: it must contain what was signed, counted and acknowledged.
 
 None of that needs a look at the chain, so it is looked at all the time; who verifies the chain finds much more.
 """

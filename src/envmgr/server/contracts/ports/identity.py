@@ -179,5 +179,5 @@ class Identity(Protocol):
         ...
 
     async def create_initial_admin(self, password: str = "") -> str | None:
-        """Create the first admin if there is no user; return the generated password, if any."""
+        """Create the first admin if no user exists; return the generated password, if any."""
         ...

@@ -48,7 +48,7 @@ _BLOCK_NOTE = "(though blocked: "
 
 @dataclass(frozen=True, slots=True)
 class Initiator:
-    """Who does something: `user_id` is the same for a user's sessions and keys; `rules`: may write environments."""
+    """The initiator of an operation: `user_id` is the same for a user's sessions and keys."""
 
     actor: str
     user_id: int | None = None
@@ -58,7 +58,7 @@ class Initiator:
 
 @dataclass(frozen=True, slots=True)
 class DeploymentRequest:
-    """What is to be deployed where, and who asks for it."""
+    """A requested deployment: version, environment and initiator."""
 
     version_id: int
     app_id: int
@@ -81,7 +81,7 @@ class DeploymentRecord:
 
 @dataclass(frozen=True, slots=True)
 class PlacementState:
-    """What stands in a place, and what was last tried there."""
+    """The current and the latest deployment of an app in an environment."""
 
     current_id: int | None = None
     current_version_id: int | None = None
@@ -92,7 +92,7 @@ class PlacementState:
 
 
 def initiator(context: RequestContext) -> Initiator:
-    """Say who calls."""
+    """Return the initiator of a request."""
     principal = context.principal
     rules = "environments:write" in principal.scopes and principal.apps is None
     return Initiator(principal.actor, principal.user_id, context.traceparent, rules)

@@ -44,7 +44,7 @@ _LAST = 500
 
 
 def infer_tier(name: str) -> EnvironmentPut:
-    """Say what an environment is that is made by its first use, going by the first word of its name that tells."""
+    """Return what an environment is that is made by its first use, going by the first word of its name that tells."""
     put, first = EnvironmentPut(tier="other", sort_order=_LAST), len(name)
     for word, tier, order in _TIER_PATTERNS:
         found = word.search(name.lower())
@@ -154,7 +154,7 @@ def _in_range(tag: str, tag_range: str) -> bool:
 
 
 def is_older(tag: str, other: str) -> bool:
-    """Say whether a tag is a version below another one; of tags that cannot be compared, none is."""
+    """Return whether a tag is a version below another one; of tags that cannot be compared, none is."""
     first, second = parse(tag), parse(other)
     if first.opaque or second.opaque or first.vendor != second.vendor:
         return False

@@ -104,7 +104,7 @@ def delete(transaction: Transaction, record: DeploymentRecord, initiator: Initia
 def _complete(
     transaction: Transaction, record: DeploymentRecord, reason: str, initiator: Initiator
 ) -> tuple[Deployment, StatusEntry]:
-    """Make a deployment current, and supersede the previous one."""
+    """Create a deployment current, and supersede the previous one."""
     app_id, where = record.deployment.app_id, record.deployment.environment
     before = placements.get(transaction, app_id, where).current_id
     previous = deployment_rows.find(transaction, before) if before is not None else None

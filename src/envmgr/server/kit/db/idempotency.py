@@ -50,7 +50,7 @@ _PURGE_EXPIRED = Statement(delete(_TABLE).where(_TABLE.c.created_at < bindparam(
 
 
 class ResponseCodec(Protocol):
-    """How a key, a fingerprint and an answer are kept."""
+    """Encoding of stored keys, fingerprints and responses."""
 
     def store_key(self, key: str) -> str:
         """Return what to store a key as."""
@@ -70,7 +70,7 @@ class ResponseCodec(Protocol):
 
 
 class _PlainCodec:
-    """Keeps all as it is."""
+    """The codec that stores everything as it is."""
 
     def store_key(self, key: str) -> str:
         return key
@@ -91,7 +91,7 @@ PLAIN = _PlainCodec()
 def idempotent(
     context: RequestContext, type_: type[T], work: Callable[[Transaction], T], codec: ResponseCodec = PLAIN
 ) -> Callable[[Transaction], Result[T]]:
-    """Make of a unit of work one that, for a call with a key, happens once and answers the same again.
+    """Create from a unit of work one that, for a call with a key, happens once and answers the same again.
 
     The caller may make another request with the same key only after a day: until then it is IdempotencyKeyReused.
     """
@@ -119,7 +119,7 @@ def idempotent(
 
 
 def replace_response(transaction: Transaction, context: RequestContext, response: object) -> None:
-    """Keep the whole answer to a call whose key has a part of it so far (in clear, from `once`)."""
+    """Replace the partial response of a key (in clear, from `idempotent`) with the whole one."""
     if context.idempotency is not None:
         kept = msgspec.json.encode(response).decode()
         transaction.execute(

@@ -1,4 +1,4 @@
-"""The tables that every service's database has besides its own: outbox, inbox, dead letters, idempotency keys."""
+"""Tables that all services' databases share: outbox, inbox, dead letters, idempotency keys."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What services declare of their paths: which need no credential, accept forms, or allow large bodies."""
+"""Request policies of services: paths without a credential, with forms, or with large bodies."""
 
 from __future__ import annotations
 

@@ -250,7 +250,7 @@ class Server(uvicorn.Server):
         self._on_stopping = on_stopping
 
     def capture_signals(self) -> AbstractContextManager[None]:  # type: ignore[override] # any context manager serves
-        """Keep the signal handlers: uvicorn's would end the process by the signal, not with status 0."""
+        """Leave the signal handlers alone: uvicorn's would end the process by the signal, not with status 0."""
         return nullcontext()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:

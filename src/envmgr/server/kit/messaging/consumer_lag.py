@@ -1,4 +1,4 @@
-"""How far consumers are behind the outboxes, by their own offsets, whatever the bus has acknowledged."""
+"""Lag of consumers behind the outboxes, by their own offsets, independent of the bus."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Events that a consumer could not take, kept in its own database until somebody looks, and tries again."""
+"""Dead letters: events that a consumer failed at, stored in its database until an operator retries them."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class DeadLetters:
     def subscription(
         self, name: str, types: Iterable[str], handle: Callable[[Sequence[EventEnvelope]], Awaitable[None]]
     ) -> Subscription:
-        """Make a subscription whose poison ends here."""
+        """Create a subscription whose poison ends here."""
 
         async def bury(event: EventEnvelope, error: Exception, tries: int) -> None:
             await self._store(name, event, error, tries)
@@ -83,7 +83,7 @@ class DeadLetters:
         return int(row[0]) if row else 0
 
     async def retry(self, dead_letter_id: int) -> DeadLetter:
-        """Give an event to its consumer once more, and drop the letter; raise what the consumer raises."""
+        """Return an event to its consumer once more, and drop the letter; raise what the consumer raises."""
         letter = await self._find(dead_letter_id)
         await self._consumers[letter.consumer].handle([letter.event])
         await self._database.write(lambda transaction: transaction.execute(_DELETE, letter=dead_letter_id))
@@ -124,7 +124,7 @@ class DeadLetters:
 
 
 def has_dead_letters(reader: Reader, consumer: str) -> bool:
-    """Say whether a consumer has any."""
+    """Return whether a consumer has any."""
     return reader.one(_ANY, consumer=consumer) is not None
 
 

@@ -36,7 +36,7 @@ _PURGE_EXPIRED = Statement(delete(_INBOX).where(_INBOX.c.created_at < bindparam(
 
 
 def mark_processed(transaction: Transaction, consumer: str, event: EventEnvelope) -> bool:
-    """Say whether this consumer has never had this event; from now on, it has."""
+    """Return whether this consumer has never had this event; from now on, it has."""
     return transaction.execute(_MARK, consumer=consumer, event_id=event.id, created_at=transaction.now) == 1
 
 

@@ -116,7 +116,7 @@ def append(transaction: Transaction, events: Sequence[DomainEvent]) -> None:
 
 
 class Outbox:
-    """A service's outbox, as whoever relays it sees it."""
+    """A service's outbox, as its relay sees it."""
 
     def __init__(self, database: Database, service: str) -> None:
         self._database = database

@@ -1,4 +1,4 @@
-"""How far the events of deployments are taken in: whoever answers from them must not answer from before one."""
+"""Offset of the deployment events consumed here, so that answers are read-your-writes."""
 
 from __future__ import annotations
 

@@ -220,7 +220,7 @@ def remove(transaction: Transaction, old: Version) -> None:
 
 
 def _toolchains(reader: Reader) -> Callable[[str | None], Toolchain]:
-    """Make what reads toolchains, each once however many versions share it."""
+    """Create what reads toolchains, each once however many versions share it."""
     read: dict[str | None, Toolchain] = {None: Toolchain(lock_digest=None, tools=())}
 
     def toolchain_of(lock_digest: str | None) -> Toolchain:

@@ -20,7 +20,7 @@ BATCH_SIZE = 500
 BATCH_WINDOW_SECONDS = 0.02
 """Seconds that events are waited for after the first one, so that consumers get them in batches."""
 POLL_INTERVAL_SECONDS = 1.0
-"""Seconds after which the outbox is looked at although nobody called: another process may have written."""
+"""Seconds between polls of the outbox: another process may have written to it."""
 BACKOFF = Backoff(initial_seconds=0.1, max_seconds=15.0)
 """Between failed deliveries."""
 
@@ -50,7 +50,7 @@ class Relay:
         self._draining = False
 
     def wake(self) -> None:
-        """Say, from any thread, that there are events."""
+        """Wake the relay, from any thread."""
         with suppress(RuntimeError):  # the loop has ended: whoever starts next finds them in the outbox
             self._loop.call_soon_threadsafe(self._wakeup.set)
 

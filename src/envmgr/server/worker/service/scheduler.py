@@ -100,7 +100,7 @@ class JobScheduler:
         return next_at, attempts
 
     async def _retry_dead_letters(self, events: Sequence[EventEnvelope]) -> None:
-        """Run the jobs that these letters are of; one that there is no more needs no run."""
+        """Run the jobs of dead letters; a job that was removed is skipped."""
         for letter in events:
             job = self._jobs.get(convert(letter.data, JobFailed).job)
             if job is not None:

@@ -38,7 +38,7 @@ class Worker:
         self._tasks: list[asyncio.Task[None]] = []
 
     def set_jobs(self, jobs: Sequence[ScheduledJob]) -> None:
-        """Take jobs on; called once, before `start`."""
+        """Set the jobs; called once, before `start`."""
         self._scheduler = JobScheduler(self._database, jobs, self.dead_letters, self._log, self._metrics)
 
     def start(self, outboxes: Sequence[Outbox], lag: ConsumerLag) -> Mapping[str, Callable[[], None]]:
@@ -75,7 +75,7 @@ class Worker:
         return await self._database.read(store.counts)
 
     def problems(self) -> list[str]:
-        """Say what does not go as it should."""
+        """Return what does not go as it should."""
         dead = [f"{task.get_name()} ended" for task in self._tasks if task.done()]
         failing = [
             f"{relay.service}: {relay.failures} failed deliveries" for relay in self._relays if relay.failures
