@@ -18,15 +18,7 @@ if TYPE_CHECKING:
 
 SOURCE = Path(__file__).parents[2] / "src"
 
-NOT_YET = frozenset(
-    {
-        "envmgr/catalog",
-        "envmgr/ops",
-        "envmgr/project",
-        "envmgr/resolve",
-        "envmgr/server",
-    }
-)
+NOT_YET: frozenset[str] = frozenset()
 """Packages, as paths below `src`, whose texts do not follow the rules yet."""
 
 BANNED_NAME_PARTS = frozenset(

@@ -94,7 +94,7 @@ def test_lint_reports_every_issue(sandbox):
     )
     result = sandbox.run("plugin", "lint", "bad.json")
     assert result.code == 1
-    assert "$: there is no field 'formt'; did you mean 'format'?" in result.err
+    assert "$: unknown field 'formt'; did you mean 'format'?" in result.err
     assert "$.requires[0]: 3 is not of type 'string'" in result.err
     assert sandbox.ok("plugin", "lint", "nodejs").out == "nodejs is valid\n"
     assert sandbox.run("plugin", "lint", "./absent.json").code == 1
@@ -232,8 +232,8 @@ def test_all_unknown_tools_of_a_project_are_named_with_their_lines(sandbox):
     for words in (["install"], ["install", "--dry-run"], ["lock"]):
         result = sandbox.run(*words)
         assert result.code == 1
-        assert f"{path}:2:1: there is no tool 'alpa'; did you mean alpha?" in result.err
-        assert f"{path}:3:1: there is no tool 'nodjs'; did you mean nodejs?" in result.err
+        assert f"{path}:2:1: unknown tool 'alpa'; did you mean alpha?" in result.err
+        assert f"{path}:3:1: unknown tool 'nodjs'; did you mean nodejs?" in result.err
     sandbox.write("alpa=1")
     assert "envmgr plugin add alpa VERSIONS_URL" in sandbox.run("install").err
 

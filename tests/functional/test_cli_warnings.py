@@ -71,8 +71,8 @@ def test_unknown_tools_are_found_before_anything_is_asked_of_upstream(two_tools)
         result = two_tools.run(*words)
         assert result.code == 1
         first, second, hint = result.err.splitlines()
-        assert first == f"error: {path}:2:1: there is no tool 'bta'; did you mean beta?"
-        assert second == f"{path}:3:3: there is no tool 'alpa'; did you mean alpha?"
+        assert first == f"error: {path}:2:1: unknown tool 'bta'; did you mean beta?"
+        assert second == f"{path}:3:3: unknown tool 'alpa'; did you mean alpha?"
         assert hint.startswith("hint: correct the names")
     assert len(two_tools.server.requests) == asked
     assert path.read_text() == "alpha=^1.0\nbta=1\n  alpa = 2\ngamma=system\n"

@@ -67,7 +67,7 @@ LASTING = {
         "wait",
     ),
     "list 500": Case(INDEX, lambda: faults.status(500), "http", "500 Internal Server Error", "later", RETRY),
-    "list html": Case(INDEX, faults.html_page, "source", "is no list of alpha's releases", "look at"),
+    "list html": Case(INDEX, faults.html_page, "source", "is not a list of alpha's releases", "look at"),
     "list bad json": Case(
         INDEX, lambda: faults.instead(faults.BAD_JSON.encode()), "source", "line 1, column", "look at"
     ),

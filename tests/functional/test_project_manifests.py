@@ -50,4 +50,4 @@ def test_the_walk_for_manifests_ends_at_the_ceiling(box):
     nested = box.project / "web"
     nested.mkdir()
     result = box.run("plugin", "show", "gamma", cwd=nested, env={"ENVMGR_CEILING": str(nested)})
-    assert (result.code, "there is no tool 'gamma'" in result.err) == (1, True)
+    assert (result.code, "unknown tool 'gamma'" in result.err) == (1, True)

@@ -67,7 +67,7 @@ def test_a_tool_the_project_asks_for_is_named_with_the_way_to_install_it(needing
 def test_lint_warns_of_required_tools_there_are_not(needing):
     path = needing.add_manifest({**needing.manifest("x", ("x",)), "requires": ["al", "nonsense"]})
     result = needing.ok("plugin", "lint", str(path))
-    assert "$.requires[1]: there is no tool 'nonsense'" in result.out + result.err
+    assert "$.requires[1]: unknown tool 'nonsense'" in result.out + result.err
     assert "$.requires[0]" not in result.out + result.err
 
 

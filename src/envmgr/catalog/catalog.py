@@ -78,10 +78,10 @@ class Catalog:
         manifest = self.manifest(tool)
         kind = KINDS[manifest.kind]
         if kind.has_layout and (url is None or not kind.url_scheme or kind.owns_url(url)):
-            found = package_source_of(manifest.kind).layout(manifest, version, platform, self._context)
+            result = package_source_of(manifest.kind).layout(manifest, version, platform, self._context)
         else:
-            found = manifest.layout(version, None, platform, url)
-        return replace(found, requires=tuple(map(self._canonical_name, found.requires))) if found else None
+            result = manifest.layout(version, None, platform, url)
+        return replace(result, requires=tuple(map(self._canonical_name, result.requires))) if result else None
 
     def _canonical_name(self, tool: str) -> str:
         try:

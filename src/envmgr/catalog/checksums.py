@@ -39,10 +39,10 @@ def with_digest(artifact: Artifact, checksum: Mapping[str, str], lists: ListCach
         if error.status not in _ABSENT:
             raise
         return None if complete else artifact
-    found = _found(text, url, checksum, artifact.url)
-    if found is None:
+    result = _found(text, url, checksum, artifact.url)
+    if result is None:
         return None if complete else artifact
-    return replace(artifact, digest=found)
+    return replace(artifact, digest=result)
 
 
 def _found(text: str, url: str, checksum: Mapping[str, str], archive: str) -> Digest | None:
@@ -104,10 +104,10 @@ def _parse_single(text: str, archive: str) -> str:
 def _parse_sums(text: str) -> Iterator[tuple[str, str]]:
     """Read lines of coreutils' sums, `*` for binary mode, and of BSD's `SHA256 (file) = …`."""
     for line in text.removeprefix("\ufeff").splitlines():
-        if found := _SUM.fullmatch(line):
-            yield found[2].removeprefix("./"), found[1]
-        elif found := _TAGGED.fullmatch(line):
-            yield found[1], found[2]
+        if match := _SUM.fullmatch(line):
+            yield match[2].removeprefix("./"), match[1]
+        elif match := _TAGGED.fullmatch(line):
+            yield match[1], match[2]
 
 
 def _file_hashes(text: str) -> Iterator[tuple[str, str]]:
@@ -127,16 +127,16 @@ def _file_hashes(text: str) -> Iterator[tuple[str, str]]:
 def _properties(text: str) -> Iterator[tuple[str, str]]:
     lines: list[list[str]] = []
     for line in text.removeprefix("\ufeff").splitlines():
-        found = _PROPERTY.fullmatch(line)
-        if found and (not line.startswith(" ") or not lines):
-            lines.append([found[1].lower(), found[2]])
+        match = _PROPERTY.fullmatch(line)
+        if match and (not line.startswith(" ") or not lines):
+            lines.append([match[1].lower(), match[2]])
         elif lines and line.strip():
             lines[-1][1] += line.strip()
     yield from ((key, value) for key, value in lines)
 
 
 def _from_json(text: str, path: str) -> str:
-    found = expression.find(path, document_decoder.json_of(text))
-    if not isinstance(found, str):
-        raise document_decoder.type_error(f"a digest at {path!r}", found)
-    return found
+    result = expression.find(path, document_decoder.json_of(text))
+    if not isinstance(result, str):
+        raise document_decoder.type_error(f"a digest at {path!r}", result)
+    return result

@@ -45,11 +45,11 @@ def lint(text: str, origin: str, is_tool: Callable[[str], bool] = lambda _: True
         data = manifest_reader.decode(text, origin)
     except ManifestError as error:
         return Report(error.issues)
-    found = [*_check_schema(data), *_choices(data), *signing.issues(data)]
-    if not found:
-        found = [*_check_semantics(data), *_names(data)]
-    if found:
-        return Report(tuple(dict.fromkeys(found)))
+    results = [*_check_schema(data), *_choices(data), *signing.issues(data)]
+    if not results:
+        results = [*_check_semantics(data), *_names(data)]
+    if results:
+        return Report(tuple(dict.fromkeys(results)))
     manifest = manifest_reader.build(data, origin)
     return Report(
         (), (*_warnings(manifest), *values.plain_http("$", data), *_unknown_requirements(data, is_tool))
@@ -68,9 +68,11 @@ def warnings(text: str) -> tuple[str, ...]:
 
 def check(text: str, origin: str) -> None:
     """Raise ManifestError with every issue of a manifest that cannot be used."""
-    found = lint(text, origin).errors
-    if found:
-        raise ManifestError(origin, found, "docs/plugins.md explains each field of a manifest, with examples")
+    result = lint(text, origin).errors
+    if result:
+        raise ManifestError(
+            origin, result, "docs/plugins.md explains each field of a manifest, with examples"
+        )
 
 
 def read(text: str, origin: str) -> Manifest:
@@ -109,7 +111,7 @@ def _describe_schema_error(error: ValidationError) -> str:
     if error.validator == "minProperties":
         return "says nothing"
     if error.validator in {"pattern", "enum"} and error.schema_path and "propertyNames" in error.schema_path:
-        return f"{error.instance!r} is no name that can stand here"
+        return f"invalid name {error.instance!r}"
     if error.validator == "pattern" and "keys" in error.absolute_path:
         return f"invalid minisign public key {error.instance!r}: 56 characters that begin with RW"
     message = error.message
@@ -127,7 +129,7 @@ def _unknown(error: ValidationError) -> Iterator[str]:
             yield f"the field {name!r} is not supported: {_NOT_SUPPORTED[name]}"
         elif name not in known:
             near = closest(name, known, 1)
-            yield f"there is no field {name!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+            yield f"unknown field {name!r}" + (f"; did you mean {near[0]!r}?" if near else "")
 
 
 def _choices(data: Mapping[str, object]) -> Iterator[str]:
@@ -156,7 +158,7 @@ def _source_kind(data: Mapping[str, object]) -> SourceKind | None:
 
 def _names(data: Mapping[str, object]) -> Iterator[str]:
     if data["name"] in cast("list[object]", data.get("aliases", [])):
-        yield "$.aliases: the tool's own name is no other name"
+        yield "$.aliases: an alias equals the tool's own name"
 
 
 def _check_semantics(data: Mapping[str, object]) -> Iterator[str]:
@@ -183,7 +185,7 @@ def _versions(options: Mapping[str, object], source: Mapping[str, object]) -> It
         yield from values.pattern_at("$.versions.pattern", str(options["pattern"]))
     if source.get("kind", "index") != "index":
         only = sorted({*options} - {"prefix", "pattern", "vendor"})
-        yield from (f"$.versions.{field}: means nothing with the source {source['kind']!r}" for field in only)
+        yield from (f"$.versions.{field}: not supported with the source {source['kind']!r}" for field in only)
     if "{" in str(source.get("platform_package", "")):
         yield from values.template_at(
             "$.source.platform_package", str(source["platform_package"]), values.URL_NAMES
@@ -210,7 +212,7 @@ def _unknown_requirements(data: Mapping[str, object], is_tool: Callable[[str], b
     for path, layer in manifest_fields.iter_field_objects(data):
         for number, name in enumerate(manifest_fields.strings(layer.get("requires"))):
             if not is_tool(name):
-                yield f"{path}.requires[{number}]: there is no tool {name!r}"
+                yield f"{path}.requires[{number}]: unknown tool {name!r}"
 
 
 def _of_one_url(url: str) -> Iterator[str]:

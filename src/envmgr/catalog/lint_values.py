@@ -53,14 +53,14 @@ def template_at(path: str, text: str, allowed: frozenset[str]) -> Iterator[str]:
     """Check a template's placeholders."""
     for name in dict.fromkeys(template.names(text)):
         if name not in allowed:
-            yield f"{path}: {{{name}}} is no placeholder here; there are {', '.join(sorted(allowed))}"
+            yield f"{path}: unknown placeholder {{{name}}}; available: {', '.join(sorted(allowed))}"
 
 
 def expression_at(path: str, text: str) -> Iterator[str]:
     """Check a JMESPath expression."""
-    found = expression.problem(text)
-    if found:
-        yield f"{path}: is no JMESPath: {found}"
+    result = expression.problem(text)
+    if result:
+        yield f"{path}: invalid JMESPath: {result}"
 
 
 def pattern_at(path: str, text: str) -> Iterator[str]:
@@ -68,7 +68,7 @@ def pattern_at(path: str, text: str) -> Iterator[str]:
     try:
         re.compile(text)
     except re.error as error:
-        yield f"{path}: is no regular expression: {error}"
+        yield f"{path}: invalid regular expression: {error}"
         return
     if _NESTED.search(text):
         yield f"{path}: repeats what is repeated inside already, which can take forever on some text"

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from envmgr.kit.progress import Progress
 
 LIMIT = 200 * 2**20
-_KEPT = ("etag", "last-modified", "link", "content-type")
+_STORED_HEADERS = ("etag", "last-modified", "link", "content-type")
 _NOT_MODIFIED = 304
 _SERVER_ERROR = 500
 
@@ -72,25 +72,25 @@ class ListCache:
         if url.startswith("file:"):
             return _document(self._http.get(url, headers, limit=limit))
         path = os.path.join(self._paths.index, key)
-        kept = _read(path)
+        stored = _read(path)
         if self._offline:
-            return kept or _refuse(url)
-        return self._fetch(url, headers, kept, path, limit)
+            return stored or _refuse(url)
+        return self._fetch(url, headers, stored, path, limit)
 
     def _fetch(
-        self, url: str, headers: Mapping[str, str], kept: Document | None, path: str, limit: int
+        self, url: str, headers: Mapping[str, str], stored: Document | None, path: str, limit: int
     ) -> Document:
         try:
-            response = self._http.get(url, {**headers, **_conditions(kept)}, limit=limit)
+            response = self._http.get(url, {**headers, **_conditions(stored)}, limit=limit)
         except NetworkError as error:
-            if kept is None or not _is_transient(error):
+            if stored is None or not _is_transient(error):
                 raise
             self._progress.message(
                 f"{error.message}; going on with the list of {urls.redacted(url)} received before"
             )
-            return kept
-        if response.status == _NOT_MODIFIED and kept is not None:
-            return kept
+            return stored
+        if response.status == _NOT_MODIFIED and stored is not None:
+            return stored
         return self._store(_document(response), url, path)
 
     def _store(self, document: Document, url: str, path: str) -> Document:
@@ -119,15 +119,15 @@ def _is_transient(error: NetworkError) -> bool:
 
 
 def _document(response: Response) -> Document:
-    kept = {name: response.headers[name] for name in _KEPT if name in response.headers}
-    return Document(response.body, urls.redacted(response.url), kept)
+    stored = {name: response.headers[name] for name in _STORED_HEADERS if name in response.headers}
+    return Document(response.body, urls.redacted(response.url), stored)
 
 
-def _conditions(kept: Document | None) -> dict[str, str]:
-    if kept is None:
+def _conditions(stored: Document | None) -> dict[str, str]:
+    if stored is None:
         return {}
     named = (("etag", "If-None-Match"), ("last-modified", "If-Modified-Since"))
-    return {condition: kept.headers[name] for name, condition in named if name in kept.headers}
+    return {condition: stored.headers[name] for name, condition in named if name in stored.headers}
 
 
 def _key(url: str, headers: Mapping[str, str]) -> str:

@@ -93,8 +93,8 @@ class Manifest:
         if version is None or pattern is None:
             return version and self.vendor + version
         spellings = (version,) if isinstance(prefix, str) else (tag, version)
-        found = next((found for text in spellings if (found := re.search(str(pattern), text))), None)
-        return self.vendor + found[min(1, found.re.groups)] if found else None
+        match = next((match for text in spellings if (match := re.search(str(pattern), text))), None)
+        return self.vendor + match[min(1, match.re.groups)] if match else None
 
     def tag_of(self, version: str) -> str:
         """Guess the tag of a version whose list is not at hand: the prefix, then the version."""
@@ -135,12 +135,12 @@ class Manifest:
         As for `layout`, there plainly is an archive, whatever the manifest knows of.
         """
         fields, _ = self._merged(version, platform)
-        found = layers.table(fields, "signature")
-        if not found:
+        result = layers.table(fields, "signature")
+        if not result:
             return None
         values = {**self._values(fields, version, None, platform), **_values_of(url)}
-        place = template.fill(str(found["url_template"]), values)
-        return Signature(str(found["kind"]), place, layers.strings(found["keys"]))
+        place = template.fill(str(result["url_template"]), values)
+        return Signature(str(result["kind"]), place, layers.strings(result["keys"]))
 
     def layout(
         self, version: str, tag: str | None, platform: Platform, url: str | None = None
@@ -230,9 +230,9 @@ class Manifest:
 
     def _location_fields(self, fields: Mapping[str, object]) -> tuple[str, ...]:
         """Return what says where an archive is: templates, and expressions over the list's entries."""
-        told = [fields.get("download_url_template"), fields.get("asset")]
-        told += [self.versions.get("artifact"), self.versions.get("url")]
-        return tuple(str(place) for place in told if place)
+        texts = [fields.get("download_url_template"), fields.get("asset")]
+        texts += [self.versions.get("artifact"), self.versions.get("url")]
+        return tuple(str(place) for place in texts if place)
 
 
 def file_of(url: str) -> str:

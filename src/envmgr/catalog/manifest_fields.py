@@ -93,10 +93,10 @@ def text(fields: Mapping[str, object], field: str, values: Mapping[str, str]) ->
 
 def fill_map(fields: Mapping[str, object], field: str, values: Mapping[str, str]) -> dict[str, str]:
     """Fill an object of templates in, keys too; a key that is null is left out."""
-    found = table(fields, field).items()
+    result = table(fields, field).items()
     return {
         template.fill(key, values): template.fill(str(value), values)
-        for key, value in found
+        for key, value in result
         if value is not None
     }
 

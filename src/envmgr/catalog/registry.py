@@ -42,7 +42,7 @@ class Registry:
 
     def __init__(self, paths: Paths, project_dirs: Sequence[str] = ()) -> None:
         self.directories = (
-            *(ManifestDir(os.path.join(each, PROJECT_DIRECTORY), "project") for each in project_dirs),
+            *(ManifestDir(os.path.join(item, PROJECT_DIRECTORY), "project") for item in project_dirs),
             ManifestDir(paths.plugins, "user"),
             ManifestDir(data_files.directory("plugins"), "built-in"),
         )
@@ -56,8 +56,8 @@ class Registry:
 
     def checked(self, tool: str) -> Manifest:
         """Return a tool's manifest; raise ManifestError with every issue of one that is not built in."""
-        found = self._file_of(tool)
-        path, place = found or (self.get(tool).origin, None)
+        result = self._file_of(tool)
+        path, place = result or (self.get(tool).origin, None)
         if os.path.isfile(path) and (place.scope != "built-in" if place else not self.get(tool).builtin):
             from envmgr.catalog import lint
 
@@ -78,9 +78,9 @@ class Registry:
         return next((place.scope for place in self.directories if place.directory == directory), "package")
 
     def _find(self, tool: str) -> Manifest:
-        found = self._file_of(tool)
-        if found:
-            return _load(found[0], tool, found[1])
+        result = self._file_of(tool)
+        if result:
+            return _load(result[0], tool, result[1])
         return _package_manifest(tool) or self._find_by_alias(tool) or self._unknown(tool)
 
     def _file_of(self, tool: str) -> tuple[str, ManifestDir] | None:
@@ -88,7 +88,7 @@ class Registry:
         paths = (
             (os.path.join(place.directory, f"{file_name(tool)}.json"), place) for place in self.directories
         )
-        return next((found for found in paths if tool and os.path.isfile(found[0])), None)
+        return next((result for result in paths if tool and os.path.isfile(result[0])), None)
 
     def _find_by_alias(self, tool: str) -> Manifest | None:
         return next((manifest for manifest in self._readable() if tool in manifest.aliases), None)
@@ -108,8 +108,8 @@ class Registry:
         near = dict.fromkeys(aliases.get(name, name) for name in closest(tool, [*self.names(), *aliases]))
         meant = f"did you mean {' or '.join(near)}? Else " if near else ""
         raise UnknownTool(
-            f"there is no tool {tool!r}",
-            f"{meant}add it: `envmgr plugin add {_shown(tool)} VERSIONS_URL BIN_PATH_TEMPLATE "
+            f"unknown tool {tool!r}",
+            f"{meant}add it: `envmgr plugin add {_quoted(tool)} VERSIONS_URL BIN_PATH_TEMPLATE "
             f"[DOWNLOAD_URL_TEMPLATE]`, or name where it comes from: {placeholders()}",
         )
 
@@ -171,5 +171,5 @@ def _names_in(directory: str) -> Iterator[str]:
             yield decode_file_name(file.removesuffix(".json"))
 
 
-def _shown(tool: str) -> str:
+def _quoted(tool: str) -> str:
     return tool if is_name(tool) else "NAME"

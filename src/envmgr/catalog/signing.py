@@ -17,12 +17,12 @@ def issues(data: Mapping[str, object]) -> Iterator[str]:
     """Find what a manifest says of signatures that could not be held to; each begins with its JSON path."""
     source = manifest_fields.table(data, "source").get("kind")
     for path, layer in manifest_fields.iter_field_objects(data):
-        found = manifest_fields.table(layer, "signature")
-        kind = found.get("kind", SIGNATURE_KINDS[0])
+        result = manifest_fields.table(layer, "signature")
+        kind = result.get("kind", SIGNATURE_KINDS[0])
         if kind not in SIGNATURE_KINDS:
             yield (
                 f"{path}.signature.kind: unsupported signature kind {kind!r} (supported: "
                 f"{', '.join(SIGNATURE_KINDS)}); omit 'signature' to verify by digest only"
             )
-        if found and source in KINDS and not KINDS[str(source)].supports_signatures:
+        if result and source in KINDS and not KINDS[str(source)].supports_signatures:
             yield f"{path}.signature: not supported with source {source!r}"

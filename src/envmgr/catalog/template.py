@@ -39,7 +39,7 @@ def names(template: str) -> tuple[str, ...]:
 
 def fill(template: str, values: Mapping[str, str]) -> str:
     """Return a template with its known placeholders replaced."""
-    return _PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), template)
+    return _PLACEHOLDER.sub(lambda match: values.get(match[1], match[0]), template)
 
 
 def values_of(name: str, version: str, tag: str, platform: Platform) -> dict[str, str]:

@@ -32,12 +32,10 @@ def _unique_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def _first_duplicate(pairs: list[tuple[str, object]]) -> str:
-    seen: set[str] = set()
+    counts: dict[str, int] = {}
     for name, _ in pairs:
-        if name in seen:
-            break
-        seen.add(name)
-    return name
+        counts[name] = counts.get(name, 0) + 1
+    return max(counts, key=counts.__getitem__)
 
 
 def _syntax_error(error: ValueError, text: str) -> LockFormatError:

@@ -57,7 +57,7 @@ def clear(context: Context) -> Cache:
 
 
 def _entries(context: Context) -> Iterator[Entry]:
-    installed = {one.sha256: f"{one.tool} {one.version}" for one in store.all_installed(context.paths)}
+    installed = {item.sha256: f"{item.tool} {item.version}" for item in store.all_installed(context.paths)}
     for path in _files_below(context.paths.downloads):
         kind = _KINDS.get(os.path.basename(os.path.dirname(path)), NOTE)
         yield _entry(context, path, kind, _content(path, kind, installed))

@@ -49,4 +49,4 @@ def _check(name: str) -> None:
         return
     near = closest(name, settings.SETTINGS)
     hint = f"did you mean {' or '.join(near)}?" if near else f"settings are {', '.join(settings.SETTINGS)}"
-    raise ConfigError(f"there is no setting {name!r}", hint)
+    raise ConfigError(f"unknown setting {name!r}", hint)

@@ -25,14 +25,14 @@ def current(context: Context, tool: str | None = None) -> Current:
         active_version for active_version in active_versions if tool in {None, active_version.tool}
     )
     if tool and not chosen:
-        raise _not_asked_for(tool, active_versions)
+        raise _not_requested(tool, active_versions)
     return Current(chosen)
 
 
-def _not_asked_for(tool: str, found: tuple[ActiveVersion, ...]) -> Exception:
+def _not_requested(tool: str, requested: tuple[ActiveVersion, ...]) -> Exception:
     from envmgr.kit.errors import NoVersionSet
     from envmgr.kit.suggest import closest
 
-    near = closest(tool, [active_version.tool for active_version in found])
+    near = closest(tool, [active_version.tool for active_version in requested])
     hint = f"did you mean {' or '.join(near)}?" if near else f"set one with `envmgr use {tool} latest`"
     return NoVersionSet(f"no version of {tool} is set here", hint)

@@ -85,10 +85,15 @@ def _fix_installs(context: Context) -> Iterator[Finding]:
             yield _reinstalled(context, known)
 
 
-def _reinstalled(context: Context, one: Installed) -> Finding:
-    name = f"{one.tool} {one.version}"
-    artifact = Artifact(one.url, Digest("sha256", one.sha256), one.size)
-    pin = Pin(one.tool, one.version, one.version, Locked(one.plugin, {one.platform: artifact}))
+def _reinstalled(context: Context, installed: Installed) -> Finding:
+    name = f"{installed.tool} {installed.version}"
+    artifact = Artifact(installed.url, Digest("sha256", installed.sha256), installed.size)
+    pin = Pin(
+        installed.tool,
+        installed.version,
+        installed.version,
+        Locked(installed.plugin, {installed.platform: artifact}),
+    )
     try:
         install.run(context, [install_plan.Step(pin)], install_plan.Options(force=True))
     except EnvmgrError as error:
@@ -130,7 +135,9 @@ def _check_directories(context: Context) -> Iterator[Finding]:
             yield Finding(
                 "directories",
                 ERROR,
-                f"{existing} cannot be written" if os.path.isdir(existing) else f"{existing} is no directory",
+                f"{existing} cannot be written"
+                if os.path.isdir(existing)
+                else f"{existing} is not a directory",
                 "check who owns it, or set ENVMGR_HOME to a directory you can write to",
             )
 
@@ -209,13 +216,13 @@ def _check_installs(context: Context) -> Iterator[Finding]:
 
 def _damaged(context: Context) -> list[tuple[str, str, str]]:
     """Return each damaged installation with the first difference between its receipt and its tree."""
-    found = []
+    results = []
     for tool, version in _directories(context):
         context.progress.step("doctor", f"checking {tool} {version}")
         differences = store.check(context.paths, tool, version)
         if differences:
-            found.append((tool, version, differences[0]))
-    return found
+            results.append((tool, version, differences[0]))
+    return results
 
 
 def _directories(context: Context) -> Iterator[tuple[str, str]]:
@@ -227,11 +234,13 @@ def _directories(context: Context) -> Iterator[tuple[str, str]]:
 
 def _named(directory: str) -> list[str]:
     try:
-        spelled = sorted(entry.name for entry in os.scandir(directory) if entry.is_dir(follow_symlinks=False))
+        formatted = sorted(
+            entry.name for entry in os.scandir(directory) if entry.is_dir(follow_symlinks=False)
+        )
     except (FileNotFoundError, NotADirectoryError):
         return []
     names = []
-    for name in spelled:
+    for name in formatted:
         try:
             names.append(decode_file_name(name))
         except ValueError:  # not a name we gave
@@ -252,14 +261,14 @@ def _check_plugins(context: Context) -> Iterator[Finding]:
 
 
 def _check_project(context: Context) -> Iterator[Finding]:
-    found = active.resolve(context)
-    missing = [one for one in found if not one.is_available]
+    result = active.resolve(context)
+    missing = [item for item in result if not item.is_available]
     if missing:
-        names = ", ".join(f"{one.tool} {one.version or one.spec}" for one in missing)
+        names = ", ".join(f"{item.tool} {item.version or item.spec}" for item in missing)
         yield Finding("project", WARNING, f"asked for and not installed: {names}", "run `envmgr install`")
     else:
-        asked = f"{_count(len(found), 'tool')} asked for here, all installed"
-        yield Finding("project", OK, asked if found else "no tool is asked for here")
+        summary = f"{_count(len(result), 'tool')} asked for here, all installed"
+        yield Finding("project", OK, summary if result else "no tool is asked for here")
 
 
 def _check_network(context: Context) -> Iterator[Finding]:
@@ -268,11 +277,11 @@ def _check_network(context: Context) -> Iterator[Finding]:
         return
     tools = sorted({request.tool for request in context.project.requests()})
     with ThreadPoolExecutor(MAX_PARALLEL_CHECKS) as pool:
-        findings = [one for one in pool.map(lambda tool: _reach(context, tool), tools) if one]
+        findings = [item for item in pool.map(lambda tool: _reach(context, tool), tools) if item]
     yield from findings
     if not findings:
-        asked = f"the releases of {_some(tools)} can be listed" if tools else "not needed here"
-        yield Finding("network", OK, asked)
+        summary = f"the releases of {_some(tools)} can be listed" if tools else "not needed here"
+        yield Finding("network", OK, summary)
 
 
 def _reach(context: Context, tool: str) -> Finding | None:

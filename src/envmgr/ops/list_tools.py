@@ -43,10 +43,10 @@ def installed(context: Context, tool: str | None = None) -> tuple[Row, ...]:
         for active_version in reversed(active.resolve(context))
     }
     return tuple(
-        Row(found, chosen.get((name, version)))
+        Row(result, chosen.get((name, version)))
         for name in tools
         for version in versions.sort(store.versions(context.paths, name))
-        if (found := store.get(context.paths, name, version))
+        if (result := store.get(context.paths, name, version))
     )
 
 

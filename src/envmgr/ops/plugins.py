@@ -57,7 +57,7 @@ def add(context: Context, name: str, source: str, may_trust: Confirm = never_con
     if source.endswith(".git") or source.startswith(("git@", "git://", "git+", "ssh://")):
         raise UsageError(
             f"{source} is a git repository, and plugins are single JSON manifests",
-            "give the path or URL of a manifest",
+            "pass the path or URL of a manifest",
         )
     return _add_text(context, name, _fetch(context, source), source, may_trust)
 
@@ -78,7 +78,7 @@ def _fetch(context: Context, source: str) -> str:
     path = _absolute(context, source)
     text = read_text(path)
     if text is None:
-        raise StorageError(f"there is no file {path}", "give the path or URL of a manifest")
+        raise StorageError(f"file {path} not found", "pass the path or URL of a manifest")
     return text
 
 
@@ -143,7 +143,7 @@ def lint(context: Context, target: str) -> Report:
     if os.path.isfile(path):
         return linting.lint(read_text(path) or "", path, is_tool)
     if target.endswith(".json") or os.path.dirname(target) == "." or target.startswith(("/", "~")):
-        raise StorageError(f"there is no file {path}", "give the path of a manifest, or a tool's name")
+        raise StorageError(f"file {path} not found", "pass the path of a manifest, or a tool's name")
     return linting.lint(text_of(context.catalog.registry.get(target)), target, is_tool)
 
 

@@ -38,7 +38,9 @@ def uninstall(context: Context, items: Sequence[ToolSpec]) -> UninstallResult:
 def select(context: Context, items: Sequence[ToolSpec]) -> UninstallResult:
     """Return the installed versions that are named; raise NotInstalled for one that is not there."""
     selected = (_find(context, item) for item in items)
-    return UninstallResult(tuple({(one.tool, one.version): one for one in selected}.values()))
+    return UninstallResult(
+        tuple({(installed.tool, installed.version): installed for installed in selected}.values())
+    )
 
 
 def _find(context: Context, item: ToolSpec) -> Installed:

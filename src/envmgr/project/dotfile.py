@@ -173,7 +173,7 @@ def _check_tool(tool: str, value: str, column: int) -> None:
     if is_tool(tool):
         return
     if not tool:
-        raise _LineError(column, "there is no tool before the `=`")
+        raise _LineError(column, "missing tool name before the `=`")
     bare = tool.rstrip("<>~^!=")
     if bare != tool and is_tool(bare.rstrip(_BLANKS)):
         meant = f"{bare.rstrip(_BLANKS)} = {tool[len(bare) :]}={value}"

@@ -104,7 +104,7 @@ def plan_requests(context: Context, requests: Sequence[Request], options: Option
     steps: list[Step] = []
     for dotfile in context.project.files:
         mine = [request for request in requests if context.project.file_of(request) == dotfile]
-        steps += [Step(one, dotfile) for one in _pins_of_file(context, dotfile, mine, options)]
+        steps += [Step(item, dotfile) for item in _pins_of_file(context, dotfile, mine, options)]
     elsewhere = [request for request in requests if context.project.file_of(request) is None]
     return steps + [_of_spec(context, tool, spec) for tool, spec in lock_update.lockable(elsewhere)]
 

@@ -201,7 +201,7 @@ def test_what_cannot_be_told_apart_is_refused(server: Server, machine: Machine) 
 def test_a_repository_that_is_not_there_is_an_error_that_speaks_of_private_ones(
     server: Server, machine: Machine
 ) -> None:
-    with pytest.raises(SourceError, match="no repository owner/tool") as caught:
+    with pytest.raises(SourceError, match="repository owner/tool not found") as caught:
         github.listing(manifest(server), machine.run())
     assert "GITHUB_TOKEN" in str(caught.value.hint)
 
@@ -223,5 +223,5 @@ def test_what_is_no_list_of_releases_is_an_error_that_names_the_address(
     server: Server, machine: Machine, body: str
 ) -> None:
     server.add(PAGE, body)
-    with pytest.raises(SourceError, match="is no list of releases"):
+    with pytest.raises(SourceError, match="is not a list of releases"):
         github.listing(manifest(server), machine.run())

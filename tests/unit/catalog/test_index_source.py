@@ -152,7 +152,7 @@ def test_links_are_not_followed_unasked():
 def test_what_is_no_list_is_an_error_that_names_the_address_and_what_was_expected(body, options, words):
     with pytest.raises(SourceError) as caught:
         listed(body, options)
-    assert caught.value.message.startswith(f"{URL} is no list of tool's releases: ")
+    assert caught.value.message.startswith(f"{URL} is not a list of tool's releases: ")
     assert words in caught.value.message
 
 

@@ -57,13 +57,13 @@ def test_every_issue_is_reported_at_once_with_its_path():
         overrides=[{"versions": "<1"}, {"ext": "zip"}],
     )
     assert found == (
-        "$: there is no field 'aliass'; did you mean 'aliases'?",
-        "$.env: 'A B' is no name that can stand here",
+        "$: unknown field 'aliass'; did you mean 'aliases'?",
+        "$.env: invalid name 'A B'",
         "$.env.C: 1 is not of type 'string', 'null'",
         "$.overrides[0]: says nothing",
         "$.overrides[1]: 'versions' is missing",
         "$.overrides[1]: says nothing",
-        "$.platforms: 'linx' is no name that can stand here",
+        "$.platforms: invalid name 'linx'",
         "$.platforms.linux.bin: [] should be non-empty",
         "$.strip: -1 is less than the minimum of 0",
     )
@@ -129,11 +129,11 @@ def test_what_a_schema_cannot_say_is_checked_too(fields, path):
         ({**SOURCED, "source": {"kind": "npm", "package": "Å"}}, "$.source.package: 'Å' does not match"),
         (
             {**SOURCED, "source": {"kind": "pypi", "package": "x"}, "versions": {"path": "a"}},
-            "$.versions.path: means nothing with the source 'pypi'",
+            "$.versions.path: not supported with the source 'pypi'",
         ),
         (
             {**SOURCED, "source": {"kind": "npm", "package": "x", "platform_package": "@x/{oss}"}},
-            "$.source.platform_package: {oss} is no placeholder",
+            "$.source.platform_package: unknown placeholder {oss}",
         ),
     ],
 )

@@ -235,7 +235,7 @@ def test_what_is_no_package_is_an_error_that_names_the_address(
     server: Server, machine: Machine, body: str
 ) -> None:
     server.add("/npm/tool", body)
-    with pytest.raises(SourceError, match="/npm/tool is no package"):
+    with pytest.raises(SourceError, match="/npm/tool is not a package"):
         npm.listing(manifest(), machine.with_npm(f"{server.url}/npm"))
 
 

@@ -106,7 +106,7 @@ def test_a_password_that_is_not_encoded_is_taken_as_it_is(tmp_path: Path) -> Non
 
 
 def test_without_registry_and_npm_the_error_names_the_way_out(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="@team/tool is not known") as caught:
+    with pytest.raises(ConfigError, match="configured for @team/tool") as caught:
         load(tmp_path, "@team/tool")
     assert "envmgr install nodejs" in str(caught.value.hint)
 

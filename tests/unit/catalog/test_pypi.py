@@ -205,7 +205,7 @@ def test_an_index_that_fails_is_no_reason_not_to_find_a_file_elsewhere(
 
 def test_a_sign_in_page_is_no_index(server: Server, machine: Machine) -> None:
     server.add("/simple/my-tool/", "Sign in, please", {"Content-Type": "text/plain"})
-    with pytest.raises(SourceError, match="no page of a Python package index"):
+    with pytest.raises(SourceError, match="not a page of a Python package index"):
         pypi.listing(manifest(), machine.with_pip(f"{server.url}/simple"))
 
 

@@ -79,7 +79,7 @@ def test_each_manifest_is_read_once(places):
 
 
 def test_an_unknown_tool_names_what_was_perhaps_meant_and_how_to_add_it(places):
-    with pytest.raises(UnknownTool, match="there is no tool 'nodjs'") as caught:
+    with pytest.raises(UnknownTool, match="unknown tool 'nodjs'") as caught:
         places[0].get("nodjs")
     assert "did you mean nodejs" in caught.value.hint
     assert "envmgr plugin add nodjs VERSIONS_URL" in caught.value.hint

@@ -111,7 +111,7 @@ def test_what_stands_right_of_the_first_equals_sign_is_what_is_asked_for(line, s
         ("nodejs", "1:1: nodejs has no `=` and version; `nodejs=latest` takes the newest"),
         ("  what is this?", "1:3: there is no `=`; write `what=is this?`"),
         ("!", "1:1: '!' is no TOOL=VERSION"),
-        ("=20", "1:1: there is no tool before the `=`"),
+        ("=20", "1:1: missing tool name before the `=`"),
         ("nodejs=", "1:8: nodejs has no version; `nodejs=latest` takes the newest"),
         ("nodejs = # 20", "1:9: nodejs has no version; `nodejs=latest` takes the newest"),
         ("NodeJS=20", "1:1: names of tools are in lower case; write `nodejs`"),

@@ -70,20 +70,20 @@ def _references(url: str, context: Context) -> str:
     git = shutil.which("git", path=context.environment.get("PATH"))
     if git is None:
         return "\n".join(_advertised(url, context))
-    return _kept_or_asked(git, url, context)
+    return _cached_or_fetched(git, url, context)
 
 
-def _kept_or_asked(git: str, url: str, context: Context) -> str:
+def _cached_or_fetched(git: str, url: str, context: Context) -> str:
     """Return git's tags, cached for offline use."""
     path = os.path.join(context.paths.index, f"{hashlib.sha256(url.encode()).hexdigest()}.tags")
     if context.settings.offline:
-        kept = read_text(path)
-        if kept is None:
+        stored = read_text(path)
+        if stored is None:
             raise Offline(
                 f"the tags of {urls.redacted(url)} are needed, were never listed before, and envmgr is offline",
                 "run the same command once without --offline (and with the setting `offline` off)",
             )
-        return kept
+        return stored
     answer = _ask(git, urls.apply_mirror(url, context.settings.mirrors), context)
     write_atomic(path, answer)
     return answer
@@ -115,9 +115,11 @@ def _variables(url: str, context: Context) -> dict[str, str]:
 
 
 def _failure(url: str, reason: str | None) -> NetworkError:
-    shown = urls.redacted(url)
-    said = (reason or "git failed").replace(url, shown)
-    return NetworkError(f"cannot list the tags of {shown}: {said}", f"`git ls-remote {shown}` must work here")
+    displayed = urls.redacted(url)
+    message = (reason or "git failed").replace(url, displayed)
+    return NetworkError(
+        f"cannot list the tags of {displayed}: {message}", f"`git ls-remote {displayed}` must work here"
+    )
 
 
 def _advertised(url: str, context: Context) -> Iterator[str]:
@@ -127,7 +129,7 @@ def _advertised(url: str, context: Context) -> Iterator[str]:
         )
     body = context.lists.get(f"{url.rstrip('/')}/info/refs?service=git-upload-pack", limit=LIMIT)
     if not body.startswith(b"001e# service=git-upload-pack"):
-        raise SourceError(f"{url} is no git repository", "`url` is what `git clone` takes")
+        raise SourceError(f"{url} is not a git repository", "`url` is what `git clone` takes")
     try:
         yield from _packets(body)
     except ValueError:
@@ -139,7 +141,7 @@ def _packets(body: bytes) -> Iterator[str]:
     position = 0
     while position + 4 <= len(body):
         length = max(4, int(body[position : position + 4], 16))
-        found = _PACKET.search(body, position + 4, position + length)
-        if found and not found[1].endswith(b"^{}"):
-            yield found[1].decode(errors="replace")
+        match = _PACKET.search(body, position + 4, position + length)
+        if match and not match[1].endswith(b"^{}"):
+            yield match[1].decode(errors="replace")
         position += length

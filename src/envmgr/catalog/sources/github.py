@@ -51,7 +51,7 @@ def artifact(manifest: Manifest, release: Release, platform: Platform, context: 
     assets = _assets(release)
     if url:
         return _described(
-            url, next((one for one in assets.values() if one["browser_download_url"] == url), {})
+            url, next((item for item in assets.values() if item["browser_download_url"] == url), {})
         )
     asset = assets.get(_asset_name(manifest, release, platform, assets) or "")
     if asset is None:
@@ -79,14 +79,14 @@ def _release(manifest: Manifest, entry: Json) -> Release | None:
     version = None if entry.get("draft") else manifest.version_of(entry["tag_name"])
     if version is None:
         return None
-    spelled = parse(version).prerelease
+    formatted = parse(version).prerelease
     # A version that looks stable must not be chosen where its authors say that it is not.
-    withdrawn = bool(entry.get("prerelease")) and not spelled and not manifest.source.get("prerelease")
+    withdrawn = bool(entry.get("prerelease")) and not formatted and not manifest.source.get("prerelease")
     return Release(
         version,
         entry["tag_name"],
         date=entry.get("published_at") or entry.get("created_at"),
-        prerelease=spelled or bool(entry.get("prerelease")),
+        prerelease=formatted or bool(entry.get("prerelease")),
         withdrawn=withdrawn,
         entry=entry,
     )
@@ -110,7 +110,7 @@ def _ask(url: str, api: str, repo: str, context: Context) -> Any:
     except HttpError as error:
         if error.status == _ABSENT:
             raise SourceError(
-                f"there is no repository {repo} at {urlsplit(api).netloc}, or it is private",
+                f"repository {repo} not found at {urlsplit(api).netloc}, or it is private",
                 "check the spelling; for a private one set GITHUB_TOKEN to a token that may read it",
             ) from None
         raise
@@ -123,8 +123,8 @@ def authorization(api: str, token: str) -> dict[str, str]:
 
 def _next_page(link: str, url: str) -> str | None:
     """Return the next page's URL; one of another server is not followed, for the token goes along."""
-    found = _NEXT.search(link)
-    following = urljoin(url, found[1]) if found else ""
+    match = _NEXT.search(link)
+    following = urljoin(url, match[1]) if match else ""
     return following if urlsplit(following)[:2] == urlsplit(url)[:2] else None
 
 
@@ -136,7 +136,7 @@ def _checked(body: bytes, url: str) -> list[Json]:
     except (ValueError, KeyError, TypeError):
         pass
     raise SourceError(
-        f"{url} is no list of releases", "a proxy or login page may have answered in GitHub's place"
+        f"{url} is not a list of releases", "a proxy or login page may have answered in GitHub's place"
     )
 
 
@@ -170,9 +170,9 @@ def _summed(artifact: Artifact, name: str, assets: Mapping[str, Json], context: 
             "format": kind,
             "algorithm": "sha256",
         }
-        found = checksums.with_digest(artifact, checksum, context.lists)
-        if found and found.digest:
-            return found
+        result = checksums.with_digest(artifact, checksum, context.lists)
+        if result and result.digest:
+            return result
     return artifact
 
 

@@ -180,10 +180,10 @@ def _digest_of(package: Package) -> Digest | None:
 
 def _package(name: str, version: str, context: Context) -> Package | None:
     try:
-        found = _packument(name, context)["versions"].get(version)
+        result = _packument(name, context)["versions"].get(version)
     except UnknownPackage:
         return None
-    return Package(name, version, found) if found else None
+    return Package(name, version, result) if result else None
 
 
 class UnknownPackage(SourceError):
@@ -216,7 +216,7 @@ def _checked(body: bytes, url: str) -> Json:
     except (ValueError, KeyError, TypeError, AttributeError):
         pass
     raise SourceError(
-        f"{url} is no package of an npm registry",
+        f"{url} is not a package of an npm registry",
         "`npm config get registry` shows the registry; a proxy or login page may have answered in its place",
     )
 

@@ -15,13 +15,13 @@ def commands(document: Mapping[str, object], package: str, *, must: bool = True)
     """Return a package's commands and the path of each; one with none is an error if it must have some."""
     field = document.get("bin")
     named = {package: field} if isinstance(field, str) else field if isinstance(field, dict) else {}
-    found = {posixpath.basename(name): _inside(str(path), package) for name, path in named.items()}
-    if must and not found:
+    result = {posixpath.basename(name): _inside(str(path), package) for name, path in named.items()}
+    if must and not result:
         raise InvalidRequest(
             f"npm:{package} is a library: it has no command to run",
             f"`npm install {package}` adds it to a project",
         )
-    return found
+    return result
 
 
 def in_platform_package(

@@ -44,9 +44,9 @@ class NpmConfig:
         place = f"//{urlsplit(urls.without_credentials(url)).netloc}{urlsplit(url).path}"
         while place.count("/") > 2:  # noqa: PLR2004 - the slashes in front of the host
             place = place.rpartition("/")[0]
-            found = self._headers_of(f"{place}/") or self._headers_of(place)
-            if found:
-                return found
+            result = self._headers_of(f"{place}/") or self._headers_of(place)
+            if result:
+                return result
         return credentials.for_url(url, self.registry)
 
     def _headers_of(self, key: str) -> Headers:
@@ -62,21 +62,21 @@ class NpmConfig:
 def load(environment: Environment, package: str, installs: str, ask: Ask = npm_query.query_npm) -> NpmConfig:
     """Read npm's configuration for a package; raise ConfigError with the way out when no registry is known."""
     key = f"{package.partition('/')[0]}:registry" if package.startswith("@") else "registry"
-    told: Mapping[str, str] = {"globalconfig": _global_file(environment)}
-    values = _values(environment, told["globalconfig"])
+    options: Mapping[str, str] = {"globalconfig": _global_file(environment)}
+    values = _values(environment, options["globalconfig"])
     registry = values.get(key) or values.get("registry")
     if not registry:
-        told = ask(environment, installs, tuple(dict.fromkeys(("registry", key, "globalconfig"))))
-        values = _values(environment, told.get("globalconfig", ""))
-        registry = told.get(key) or told.get("registry")
+        options = ask(environment, installs, tuple(dict.fromkeys(("registry", key, "globalconfig"))))
+        values = _values(environment, options.get("globalconfig", ""))
+        registry = options.get(key) or options.get("registry")
     if not registry:
         raise _unknown(package)
-    return NpmConfig(registry.rstrip("/"), values, _cafile(environment, told.get("globalconfig", "")))
+    return NpmConfig(registry.rstrip("/"), values, _cafile(environment, options.get("globalconfig", "")))
 
 
 def _unknown(package: str) -> ConfigError:
     return ConfigError(
-        f"which npm registry holds {package} is not known: no npm configuration names one, and there is no npm to ask",
+        f"no npm registry is configured for {package}, and npm is not installed",
         "install Node.js first (`envmgr install nodejs`), or put `registry=URL` into ~/.npmrc",
     )
 
@@ -163,9 +163,9 @@ def _unquoted(text: str) -> str:
 def _expanded(text: str, variables: Mapping[str, str]) -> str:
     """Expand variables: an unknown one stays as written, or is empty when written `${NAME?}`."""
 
-    def value(found: re.Match[str]) -> str:
-        unknown = "" if found[3] else found[0]
-        return found[1] + variables.get(found[2], unknown)
+    def value(match: re.Match[str]) -> str:
+        unknown = "" if match[3] else match[0]
+        return match[1] + variables.get(match[2], unknown)
 
     return _REFERENCE.sub(value, text)
 

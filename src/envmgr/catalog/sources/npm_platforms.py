@@ -73,7 +73,7 @@ def _words(package: str) -> frozenset[str]:
 
 
 def _may_serve(words: frozenset[str], platform: Platform) -> bool:
-    of_cpu = {cpu for cpu, spelled in _CPU_WORDS.items() if words & set(spelled)}
+    of_cpu = {cpu for cpu, formatted in _CPU_WORDS.items() if words & set(formatted)}
     is_of_os = bool(words & set(_OS_WORDS[platform.os]))
     return is_of_os and (not of_cpu or platform.arch in of_cpu) and not _is_of_other_libc(words, platform)
 

@@ -26,9 +26,9 @@ class Ask(Protocol):
 def query_npm(environment: Environment, installs: str, keys: Sequence[str]) -> dict[str, str]:
     """Ask the first npm that answers."""
     for npm in _candidates(environment, installs):
-        told = _told(npm, environment, keys)
-        if told:
-            return told
+        options = _query_options(npm, environment, keys)
+        if options:
+            return options
     return {}
 
 
@@ -63,7 +63,7 @@ def _entries(folder: str) -> list[str]:
         return []
 
 
-def _told(npm: str, environment: Environment, keys: Sequence[str]) -> dict[str, str]:
+def _query_options(npm: str, environment: Environment, keys: Sequence[str]) -> dict[str, str]:
     beside = os.pathsep.join([os.path.dirname(npm), environment.get("PATH")])
     try:
         done = subprocess.run(  # noqa: S603 - an npm that was found, fixed arguments

@@ -68,8 +68,8 @@ def _files(environment: Environment, known: PipInfo) -> list[str]:
     if own == os.devnull:
         return []
     instead_of_user = os.path.exists(own)
-    kept = [path for kind, path in known.files if not (kind == "user" and instead_of_user)]
-    return [*kept, own] if own else kept
+    paths = [path for kind, path in known.files if not (kind == "user" and instead_of_user)]
+    return [*paths, own] if own else paths
 
 
 def _sections(path: str) -> dict[str, dict[str, str]]:

@@ -69,21 +69,21 @@ def _run(variables: Mapping[str, str], *arguments: str) -> str:
 
 
 def _listed_files(report: str) -> tuple[tuple[str, str], ...]:
-    kind, found = "", []
+    kind, result = "", []
     for line in report.splitlines():
         section = re.fullmatch(r"(\w+):", line)
         path = re.fullmatch(r"  (.+), exists: (?:True|False)", line)
         kind = section[1] if section else kind
         if path:
-            found.append((kind, os.path.normpath(path[1])))
-    return tuple(sorted((pair for pair in found if pair[0] in _KINDS), key=lambda p: _KINDS.index(p[0])))
+            result.append((kind, os.path.normpath(path[1])))
+    return tuple(sorted((pair for pair in result if pair[0] in _KINDS), key=lambda p: _KINDS.index(p[0])))
 
 
 def _named_default(text: str) -> str:
-    found = re.search(r"--index-url <url>.*?\(default\s+(\S+)\)", text, re.DOTALL)
-    if found is None:
+    match = re.search(r"--index-url <url>.*?\(default\s+(\S+)\)", text, re.DOTALL)
+    if match is None:
         raise SourceError(
             "this pip does not tell the index it asks by default",
             "set one: `pip config set global.index-url URL`, or PIP_INDEX_URL",
         )
-    return found[1]
+    return match[1]

@@ -83,14 +83,14 @@ def locate(artifact: Artifact, context: Context) -> Location:
     unreachable: NetworkError | None = None
     for place in _places(_config(context)):
         try:
-            found = next(
+            result = next(
                 (file for file in _page(place, project, context) if _is_same_file(file, name, artifact)), None
             )
         except NetworkError as error:
             unreachable = unreachable or error
             continue
-        if found:
-            return Location(urls.without_credentials(found.url), credentials.for_url(found.url, place))
+        if result:
+            return Location(urls.without_credentials(result.url), credentials.for_url(result.url, place))
     raise unreachable or SourceError(
         f"no package index of this machine has {name}",
         "`pip config list` shows the indexes; `envmgr lock` finds what they have now",

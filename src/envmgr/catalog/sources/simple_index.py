@@ -67,7 +67,7 @@ def _file_of(entry: dict[str, Any], url: str) -> File:
 
 def _strongest(hashes: Iterable[tuple[str, str]]) -> Digest | None:
     named = dict(hashes)
-    return next((found for name in _ALGORITHMS if (found := _digest(name, named.get(name)))), None)
+    return next((result for name in _ALGORITHMS if (result := _digest(name, named.get(name)))), None)
 
 
 def _digest(algorithm: str, value: str | None) -> Digest | None:
@@ -114,6 +114,6 @@ def _file_of_link(url: str, yanked: bool) -> File:
 
 def _no_page(url: str) -> SourceError:
     return SourceError(
-        f"{url} is no page of a Python package index",
+        f"{url} is not a page of a Python package index",
         "`pip config list` shows the index in use; a proxy or login page may have answered in its place",
     )

@@ -37,11 +37,11 @@ def listing(manifest: Manifest, context: Context) -> Listing:
         releases = list(_releases(manifest, documents))
         aliases = _channels(manifest, documents)
     except ValueError as error:
-        raise SourceError(f"{url} is no list of {manifest.name}'s releases: {error}", _HINT) from None
-    found = _ordered(manifest, _merge_duplicates(releases), aliases)
-    if not found.releases:
+        raise SourceError(f"{url} is not a list of {manifest.name}'s releases: {error}", _HINT) from None
+    result = _ordered(manifest, _merge_duplicates(releases), aliases)
+    if not result.releases:
         raise SourceError(f"{url} names no version of {manifest.name}", _HINT)
-    return found
+    return result
 
 
 def artifact(manifest: Manifest, release: Release, platform: Platform, context: Context) -> Artifact | None:
@@ -51,10 +51,10 @@ def artifact(manifest: Manifest, release: Release, platform: Platform, context: 
     if values is None:
         return None
     try:
-        found = (
+        result = (
             _artifact(manifest, release, entry, values, platform) for entry in _entry_details(release.entry)
         )
-        return next((artifact for artifact in found if artifact), None)
+        return next((artifact for artifact in result if artifact), None)
     except ValueError as error:
         raise SourceError(
             f"{url_of(manifest)} on {manifest.name} {release.version}: {error}", _HINT
@@ -81,7 +81,7 @@ def _documents(manifest: Manifest, context: Context) -> Iterator[object]:
 def _decoded(body: bytes, kind: str, manifest: Manifest) -> object:
     pattern = manifest.versions.get("pattern")
     if kind == "text" and pattern:
-        return [found[0] for found in re.finditer(str(pattern), body.decode("utf-8", "replace"))]
+        return [match[0] for match in re.finditer(str(pattern), body.decode("utf-8", "replace"))]
     if kind == "ndjson" and manifest.versions.get("channels"):
         return [
             document_decoder.value_of(line)
@@ -92,10 +92,10 @@ def _decoded(body: bytes, kind: str, manifest: Manifest) -> object:
 
 def _next_page(headers: Mapping[str, str], page: str) -> str | None:
     """Read `rel="next"` (RFC 8288); servers behind a proxy that ends TLS call themselves http, so keep the scheme."""
-    found = _NEXT.search(headers.get("link", ""))
-    if not found:
+    match = _NEXT.search(headers.get("link", ""))
+    if not match:
         return None
-    following, here = urljoin(page, str(found[1])), urlsplit(page)
+    following, here = urljoin(page, str(match[1])), urlsplit(page)
     same_host = urlsplit(following).netloc == here.netloc
     return here.scheme + str(following[following.index(":") :]) if same_host else str(following)
 
@@ -176,12 +176,12 @@ def _lts(value: object) -> str | None:
 
 def _channels(manifest: Manifest, documents: list[object]) -> dict[str, str]:
     channels = cast("dict[str, str]", manifest.versions.get("channels") or {})
-    found = {
+    result = {
         name: _string(expression.find(expr, decoded))
         for decoded in documents
         for name, expr in channels.items()
     }
-    versions = {name: manifest.version_of(tag) for name, tag in found.items() if tag}
+    versions = {name: manifest.version_of(tag) for name, tag in result.items() if tag}
     return {name: version for name, version in versions.items() if version}
 
 
@@ -210,8 +210,8 @@ def _artifact(
     if part is None:
         return None
     if "url" in options:
-        found = _string(_find(manifest, "url", part, values))
-        url = urljoin(url_of(manifest), found) if found else None
+        result = _string(_find(manifest, "url", part, values))
+        url = urljoin(url_of(manifest), result) if result else None
     else:
         url = manifest.download_url(release.version, release.tag, platform)
     if not url:

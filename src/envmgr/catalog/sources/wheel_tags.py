@@ -107,8 +107,8 @@ def _family(platform: Platform) -> str:
 
 
 def _read(tag: str) -> tuple[str, tuple[int, int], str]:
-    found = _VERSIONED.fullmatch(tag)
-    if found:
-        return found[1], (int(found[2]), int(found[3])), found[4]
+    match = _VERSIONED.fullmatch(tag)
+    if match:
+        return match[1], (int(match[2]), int(match[3])), match[4]
     name, _, machine = tag.partition("_")
     return "manylinux", _LEGACY.get(name, _UNSPOKEN), machine if name in {*_LEGACY, "linux"} else ""

@@ -155,7 +155,7 @@ def _setting(name: str) -> Setting:
     if name not in SETTINGS:
         near = closest(name, SETTINGS)
         hint = f"did you mean {' or '.join(near)}?" if near else f"settings are {', '.join(SETTINGS)}"
-        raise ConfigError(f"setting {name!r} not found", hint)
+        raise ConfigError(f"unknown setting {name!r}", hint)
     return SETTINGS[name]
 
 
@@ -240,7 +240,7 @@ def read_file(path: str) -> dict[str, object]:
 def _refuse_misspelt(name: str, path: str) -> None:
     near = closest(name, SETTINGS)
     if near:
-        raise ConfigError(f"{path}: setting {name!r} not found", f"did you mean {' or '.join(near)}?")
+        raise ConfigError(f"{path}: unknown setting {name!r}", f"did you mean {' or '.join(near)}?")
 
 
 def unknown_keys(path: str) -> tuple[str, ...]:

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from envmgr.alm.client.api import Api
     from envmgr.alm.client.fields import Document
 
-MAX_VERSIONS_SHOWN = 5
+MAX_RECENT_VERSIONS = 5
 
 
 @frozen
-class AppShown:
+class AppDetails:
     """An app, its latest versions and its placements."""
 
     app: Document
@@ -32,11 +32,11 @@ def listing(api: Api, limit: int) -> ListResult:
     return fetch(api, "/apps", {"sort": "name"}, limit)
 
 
-def show(api: Api, ref: str) -> AppShown:
+def show(api: Api, ref: str) -> AppDetails:
     """Return an app with its latest versions and placements."""
     app = resolve.find_app(api, ref)
-    versions = fetch(api, f"{app_path(ref)}/versions", {}, MAX_VERSIONS_SHOWN)
-    return AppShown(app, versions, _placements(resolve.matrix(api), get_int(app, "id")))
+    versions = fetch(api, f"{app_path(ref)}/versions", {}, MAX_RECENT_VERSIONS)
+    return AppDetails(app, versions, _placements(resolve.matrix(api), get_int(app, "id")))
 
 
 def _placements(matrix: Document, app_id: int) -> tuple[Document, ...]:

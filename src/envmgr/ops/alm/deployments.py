@@ -47,7 +47,7 @@ class Deployed:
 
 
 @frozen
-class DeploymentShown:
+class DeploymentDetails:
     """A deployment and its history, oldest transition first."""
 
     deployment: Document
@@ -115,11 +115,11 @@ def listing(api: Api, filters: Filter, limit: int) -> ListResult:
     return fetch(api, "/deployments", query, limit)
 
 
-def show(api: Api, deployment_id: int) -> DeploymentShown:
+def show(api: Api, deployment_id: int) -> DeploymentDetails:
     """Return a deployment and its history."""
     path = f"/deployments/{deployment_id}"
     history = fetch(api, f"{path}/statuses", {}, 0).items
-    return DeploymentShown(
+    return DeploymentDetails(
         require_object(api.get(path)),
         tuple(sorted(history, key=lambda transition: get_int(transition, "id"))),
     )

@@ -81,8 +81,8 @@ def routes(apps: Apps, versions: Versions, deployments: Deployments) -> list[Any
         **_READ_OPTIONS,
     )
     async def show(request: HttpRequest, app: Ref) -> Response[App]:
-        found = await apps.get(request_context(request), app)
-        return resource_response(request, found, etag_of(found))
+        result = await apps.get(request_context(request), app)
+        return resource_response(request, result, etag_of(result))
 
     @put(
         "/apps/{app:str}",

@@ -158,18 +158,18 @@ def filter_new(reader: Reader, events: Iterable[EventEnvelope]) -> list[EventEnv
     """
     fresh: list[EventEnvelope] = []
     last: dict[str, int] = {}
-    told: dict[tuple[str, int], str] = {}
+    seen_ids: dict[tuple[str, int], str] = {}
     for event in events:
         service, number = event.service, event.sequence
         if service not in last:
             row = reader.one(_LAST_SEQUENCE, service=service)
             last[service] = row[0] if row else 0
-        known = told.get((service, number))
+        known = seen_ids.get((service, number))
         if known is None and number <= last[service]:
             row = reader.one(_FIND_EVENT_ID, service=service, number=number)
             known = row[0] if row else None
         if known is None:
-            told[service, number] = event.id
+            seen_ids[service, number] = event.id
             fresh.append(event)
         elif known != event.id:
             raise sequence_conflict(event, known)
@@ -178,10 +178,10 @@ def filter_new(reader: Reader, events: Iterable[EventEnvelope]) -> list[EventEnv
 
 def append(transaction: Transaction, entries: Sequence[AuditEntry]) -> None:
     """Insert entries at the end."""
-    transaction.execute_many(_ADD, [_row(each) for each in entries])
+    transaction.execute_many(_ADD, [_row(item) for item in entries])
     numbers: dict[str, list[int]] = {}
-    for each in entries:
-        numbers.setdefault(each.source_service, []).append(each.source_sequence)
+    for item in entries:
+        numbers.setdefault(item.source_service, []).append(item.source_sequence)
     for service, those in numbers.items():
         transaction.execute(_UPSERT_SOURCE, name=service, last=max(those), taken=len(those))
 
@@ -239,9 +239,9 @@ def stats(reader: Reader) -> LogStats:
     )
 
 
-def _row(each: AuditEntry) -> tuple[object, ...]:
-    payload = _encode(each.payload).decode()
-    return tuple([payload if name == "payload" else getattr(each, name) for name in _COLUMNS])
+def _row(entry: AuditEntry) -> tuple[object, ...]:
+    payload = _encode(entry.payload).decode()
+    return tuple([payload if name == "payload" else getattr(entry, name) for name in _COLUMNS])
 
 
 def _entry(row: Row) -> AuditEntry:

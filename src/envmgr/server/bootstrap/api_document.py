@@ -28,14 +28,14 @@ class _StubService:
 
 def openapi_document() -> bytes:
     """Return the OpenAPI document of all services."""
-    nobody: Any = _StubService()
+    stub: Any = _StubService()
     handlers = [
-        *app_api.routes(nobody, nobody, nobody),
-        *version_api.routes(nobody, nobody),
+        *app_api.routes(stub, stub, stub),
+        *version_api.routes(stub, stub),
         *(
             handler
             for api in (deployment_api, audit_api, gateway_api, health_kit)
-            for handler in api.routes(nobody)
+            for handler in api.routes(stub)
         ),
     ]
     return openapi.serialize(

@@ -23,10 +23,10 @@ def migrate(data: DataDirectory) -> None:
 
 def require_current(path: str, head: str) -> None:
     """Raise UnusableDatabase unless a database is at this version's revision."""
-    found = SqliteFile(path).revision()
-    if found != head:
+    result = SqliteFile(path).revision()
+    if result != head:
         raise UnusableDatabase(
-            f"database {path} is at schema revision {found or 'none'}, expected {head}",
+            f"database {path} is at schema revision {result or 'none'}, expected {head}",
             "use the server's version of envmgr, or stop the server and run `envmgr-alm migrate`",
         )
 

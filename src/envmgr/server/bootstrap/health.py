@@ -35,23 +35,23 @@ def create_health(services: Services, metrics: Metrics) -> Health:
 
 
 async def _audit_gauges(services: Services, metrics: Metrics) -> None:
-    found = await services.audit.stats()
+    result = await services.audit.stats()
     cut = bool(await services.truncation_check.find_truncations())
     metrics.set_gauge("alm_audit_truncated", "1 if the audit log has been truncated.", "", {"": int(cut)})
-    metrics.set_gauge("alm_audit_entries", "Entries of the audit log.", "", {"": found.last_seq})
+    metrics.set_gauge("alm_audit_entries", "Entries of the audit log.", "", {"": result.last_seq})
     metrics.set_gauge(
         "alm_audit_signed_entries",
         "Entries covered by the latest checkpoint.",
         "",
-        {"": found.signed_seq},
+        {"": result.signed_seq},
     )
     metrics.set_gauge(
         "alm_audit_missing_events",
         "Gaps in the event sequence.",
         "service",
-        found.missing,
+        result.missing,
     )
-    metrics.set_gauge("alm_audit_missing", "Gaps in the event sequence.", "service", found.missing)
+    metrics.set_gauge("alm_audit_missing", "Gaps in the event sequence.", "service", result.missing)
 
 
 async def _event_gauges(worker: EventWorker, metrics: Metrics) -> None:

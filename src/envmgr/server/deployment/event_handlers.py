@@ -72,13 +72,13 @@ def _on_app_deleted(transaction: Transaction, event: EventEnvelope) -> None:
     if not placements.upsert_app(transaction, event, app.app_id, app.name, deleted=True):
         return
     deletion_holds.release_for_app(transaction, app.app_id)
-    who, reason = _initiator(event), f"app {app.name} deleted"
-    for held in deployment_rows.active_of_app(transaction, app.app_id):
-        transitions.cancel(transaction, held, reason, who)
-    for held in deployment_rows.current_for_app(transaction, app.app_id):
-        transitions.retire(transaction, held, reason, who)
+    initiator, reason = _initiator(event), f"app {app.name} deleted"
+    for record in deployment_rows.active_of_app(transaction, app.app_id):
+        transitions.cancel(transaction, record, reason, initiator)
+    for record in deployment_rows.current_for_app(transaction, app.app_id):
+        transitions.retire(transaction, record, reason, initiator)
     placements.delete_for_app(transaction, app.app_id)
-    environments.rename_app_in_rules(transaction, was or app.name, None, who)
+    environments.rename_app_in_rules(transaction, was or app.name, None, initiator)
 
 
 def _on_version_deleted(transaction: Transaction, event: EventEnvelope) -> None:
@@ -86,11 +86,11 @@ def _on_version_deleted(transaction: Transaction, event: EventEnvelope) -> None:
     version = decode_as(event, VersionData)
     placements.mark_version_deleted(transaction, version.version_id)
     deletion_holds.release_for_version(transaction, version.version_id)
-    who, reason = _initiator(event), f"version {version.app}@{version.tag} deleted"
-    for held in deployment_rows.active_of_version(transaction, version.version_id):
-        transitions.cancel(transaction, held, reason, who)
-    for held in deployment_rows.current_for_version(transaction, version.version_id):
-        transitions.retire(transaction, held, reason, who)
+    initiator, reason = _initiator(event), f"version {version.app}@{version.tag} deleted"
+    for record in deployment_rows.active_of_version(transaction, version.version_id):
+        transitions.cancel(transaction, record, reason, initiator)
+    for record in deployment_rows.current_for_version(transaction, version.version_id):
+        transitions.retire(transaction, record, reason, initiator)
 
 
 def _auto_deploy(transaction: Transaction, event: EventEnvelope) -> None:
@@ -107,10 +107,10 @@ def _auto_deploy(transaction: Transaction, event: EventEnvelope) -> None:
 def _deploy(transaction: Transaction, request: DeploymentRequest, rule: AutoDeploy) -> None:
     """Deploy a version by rule, superseding an older one by rule that has not started."""
     spot = placements.get(transaction, request.app_id, request.environment)
-    held = deployment_rows.active_in(transaction, request.app_id, request.environment)
-    before = held.deployment if held else None
+    record = deployment_rows.active_in(transaction, request.app_id, request.environment)
+    before = record.deployment if record else None
     why = environment_rules.skip_reason(request, spot, before)
-    if deletion_holds.is_held(transaction, request.app_id, request.version_id):
+    if deletion_holds.has_hold(transaction, request.app_id, request.version_id):
         why = deployment_model.deletion_message(request)
     if not why and before is not None and not _is_superseded_by_rule(before):
         why = f"deployment {before.id} is {before.status}"
@@ -119,8 +119,8 @@ def _deploy(transaction: Transaction, request: DeploymentRequest, rule: AutoDepl
             environment_rules.auto_deploy_skipped_event(request, rule, why, before.id if before else None)
         )
         return
-    if held is not None:
-        transitions.cancel(transaction, held, f"superseded by version {request.tag}", request.initiator)
+    if record is not None:
+        transitions.cancel(transaction, record, f"superseded by version {request.tag}", request.initiator)
     transitions.create(transaction, request)
 
 
@@ -131,8 +131,8 @@ def _is_superseded_by_rule(before: Deployment) -> bool:
 def _deployment_request(event: EventEnvelope) -> DeploymentRequest:
     """Return the request for a new version, without its environment."""
     version = decode_as(event, VersionData)
-    who = Initiator(AUTO_ACTOR, traceparent=event.traceparent)
-    return DeploymentRequest(version.version_id, version.app_id, version.app, version.tag, "", "", who)
+    initiator = Initiator(AUTO_ACTOR, traceparent=event.traceparent)
+    return DeploymentRequest(version.version_id, version.app_id, version.app, version.tag, "", "", initiator)
 
 
 def _initiator(event: EventEnvelope) -> Initiator:

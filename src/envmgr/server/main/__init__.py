@@ -123,9 +123,9 @@ def _add_dead_letters(commands: Commands) -> None:
     show = _add_command(acts, "show", "show a dead letter and its event", "dead_letters:show")
     show.add_argument("id", metavar="ID", help="SERVICE:NUMBER, as printed by `list`")
     retry = _add_command(acts, "retry", "retry one dead letter, or all", "dead_letters:retry")
-    which = retry.add_mutually_exclusive_group(required=True)
-    which.add_argument("id", metavar="ID", nargs="?", help="SERVICE:NUMBER, as printed by `list`")
-    which.add_argument("--all", action="store_true", help="retry all, oldest first")
+    target = retry.add_mutually_exclusive_group(required=True)
+    target.add_argument("id", metavar="ID", nargs="?", help="SERVICE:NUMBER, as printed by `list`")
+    target.add_argument("--all", action="store_true", help="retry all, oldest first")
 
 
 def _add_admin(commands: Commands) -> None:

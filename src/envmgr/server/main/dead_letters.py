@@ -40,10 +40,10 @@ def show(options: argparse.Namespace) -> int:
     from msgspec.json import encode
     from msgspec.json import format as spread
 
-    found = [letter for name, letter in run_offline(options, _all) if name == options.id]
-    if not found:
+    matching = [letter for name, letter in run_offline(options, _all) if name == options.id]
+    if not matching:
         raise _not_found(options.id)
-    print_line(spread(encode(found[0]), indent=2).decode())
+    print_line(spread(encode(matching[0]), indent=2).decode())
     return 0
 
 

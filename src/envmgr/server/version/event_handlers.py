@@ -68,10 +68,10 @@ async def _remove_versions(database: Database, event: EventEnvelope) -> None:
 
 def _delete_batch(transaction: Transaction, event: EventEnvelope) -> bool:
     """Delete some versions of a deleted app; return whether there may be more."""
-    told = _app_update(event)
-    app_projection.mark_deleted(transaction, told)
-    placements.delete_for_app(transaction, told.app_id)
-    versions = version_rows.of_app(transaction, told.app_id, BATCH)
+    update = _app_update(event)
+    app_projection.mark_deleted(transaction, update)
+    placements.delete_for_app(transaction, update.app_id)
+    versions = version_rows.of_app(transaction, update.app_id, BATCH)
     for version in versions:
         version_rows.remove(transaction, version)
         transaction.emit(version_model.version_event(VersionDeleted, version, event.actor, event.traceparent))

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from envmgr.cli.options import Options
     from envmgr.cli.output.style import Style
     from envmgr.cli.output.table import Cell
-    from envmgr.ops.alm.apps import AppShown
+    from envmgr.ops.alm.apps import AppDetails
 
 
 def run_list(options: Options, limit: int) -> int:
@@ -70,7 +70,7 @@ def run_show(options: Options, ref: str) -> int:
     )
 
 
-def _detail_lines(result: AppShown, now: float, style: Style, width: int) -> Iterator[str]:
+def _detail_lines(result: AppDetails, now: float, style: Style, width: int) -> Iterator[str]:
     app = result.app
     yield style.paint("bold", get_name(app, "name"))
     values = [

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from envmgr.cli.options import Options
     from envmgr.cli.output.style import Style
     from envmgr.cli.output.table import Cell
-    from envmgr.ops.alm.deployments import DeploymentShown
+    from envmgr.ops.alm.deployments import DeploymentDetails
 
 
 _SHRINKABLE_COLUMNS = (5, 1, 2)
@@ -89,7 +89,7 @@ def run_show(options: Options, deployment_id: int) -> int:
     )
 
 
-def _detail_lines(result: DeploymentShown, style: Style, width: int) -> Iterator[str]:
+def _detail_lines(result: DeploymentDetails, style: Style, width: int) -> Iterator[str]:
     deployment = result.deployment
     arrow = symbols_for(style).arrow
     yield style.paint(

@@ -58,10 +58,10 @@ class AuditService:
     async def get(self, context: RequestContext, seq: int) -> AuditEntry:
         """Return an entry."""
         _require_all_apps(context)
-        found = await self._database.read_inline(lambda reader: store.get(reader, seq))
-        if found is None:
+        result = await self._database.read_inline(lambda reader: store.get(reader, seq))
+        if result is None:
             raise NotFound(f"audit entry {seq} not found")
-        return found
+        return result
 
     async def newest(self, context: RequestContext, limit: int) -> Sequence[AuditEntry]:
         """Return the latest entries, newest first."""

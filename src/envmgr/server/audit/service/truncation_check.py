@@ -39,8 +39,8 @@ class TruncationCheck:
 
     async def status(self) -> str:
         """Return a summary of the log. Raise ServiceUnavailable if it was truncated."""
-        if found := await self.find_truncations():
-            raise ServiceUnavailable("audit log truncated: " + "; ".join(found))
+        if result := await self.find_truncations():
+            raise ServiceUnavailable("audit log truncated: " + "; ".join(result))
         vitals = await self._audit.stats()
         gaps = [f"{number} from {source}" for source, number in vitals.missing.items() if number]
         return f"{vitals.last_seq} entries, {vitals.signed_seq} signed" + (
@@ -62,13 +62,13 @@ def find_truncations(
     stats: LogStats, consumed: Mapping[str, int], dead_lettered: Mapping[str, int]
 ) -> list[str]:
     """Return what the log lacks of what it counted, signed and reported as consumed, except dead letters."""
-    found = []
+    results = []
     if stats.last_seq < (counted := sum(stats.recorded.values())):
-        found.append(f"{stats.last_seq} entries present, {counted} recorded")
+        results.append(f"{stats.last_seq} entries present, {counted} recorded")
     if stats.last_seq < stats.signed_seq:
-        found.append(f"ends at {stats.last_seq} but signed up to {stats.signed_seq}")
+        results.append(f"ends at {stats.last_seq} but signed up to {stats.signed_seq}")
     for service, number in consumed.items():
         lost = number - stats.recorded.get(service, 0) - dead_lettered.get(service, 0)
         if lost > 0:
-            found.append(f"{lost} of {number} events from {service} are missing")
-    return found
+            results.append(f"{lost} of {number} events from {service} are missing")
+    return results

@@ -105,8 +105,8 @@ def _deployments(deployments: Deployments) -> list[Any]:
         **_READ_OPTIONS,
     )
     async def show(request: HttpRequest, deployment_id: DeploymentId) -> Response[Deployment]:
-        found = await deployments.get(request_context(request), deployment_id)
-        return resource_response(request, found, etag_of(found))
+        result = await deployments.get(request_context(request), deployment_id)
+        return resource_response(request, result, etag_of(result))
 
     @put(
         "/deployments/{deployment_id:int}",

@@ -87,8 +87,8 @@ def routes(deployments: Deployments) -> list[Any]:
         **_READ_OPTIONS,
     )
     async def show(request: HttpRequest, name: Name) -> Response[Environment]:
-        found = await deployments.get_environment(request_context(request), name)
-        return resource_response(request, found, etag_of(found))
+        result = await deployments.get_environment(request_context(request), name)
+        return resource_response(request, result, etag_of(result))
 
     @put(
         "/environments/{name:str}",

@@ -47,9 +47,9 @@ def infer_tier(name: str) -> EnvironmentPut:
     """Return what an environment is that is made by its first use, going by the first word of its name that tells."""
     put, first = EnvironmentPut(tier="other", sort_order=_LAST), len(name)
     for word, tier, order in _TIER_PATTERNS:
-        found = word.search(name.lower())
-        if found and found.start() < first:
-            put, first = EnvironmentPut(tier=tier, sort_order=order), found.start()
+        match = word.search(name.lower())
+        if match and match.start() < first:
+            put, first = EnvironmentPut(tier=tier, sort_order=order), match.start()
     return put
 
 
@@ -138,7 +138,7 @@ def visible_to(environment: Environment, principal: Principal) -> Environment:
 def matching_rule(rules: Rules, app: str, tag: str) -> AutoDeploy | None:
     """Return the first rule by which a new version is deployed.
 
-    A tag that is no version (`nightly`) is only in the range `*`; a pre-release only in a range that names one.
+    A tag that is not a version (`nightly`) is only in the range `*`; a pre-release only in a range that names one.
     What stands before a version (`sub/v1.2.0`) does not count in a range that names nothing such.
     """
     for rule in rules.auto_deploy:

@@ -91,9 +91,9 @@ class DeploymentService:
         """Add a status to a deployment."""
 
         def unit(transaction: Transaction) -> StatusEntry:
-            held = _get(transaction, context, deployment_id)
-            require_match(context, etag_of(held.deployment))
-            return transitions.transition(transaction, held, new, deployment_model.initiator(context))[1]
+            record = _get(transaction, context, deployment_id)
+            require_match(context, etag_of(record.deployment))
+            return transitions.transition(transaction, record, new, deployment_model.initiator(context))[1]
 
         return await self._database.write(idempotent(context, StatusEntry, unit))
 
@@ -101,11 +101,11 @@ class DeploymentService:
         """Set a deployment's status; a repeated call changes nothing."""
 
         def unit(transaction: Transaction) -> Deployment:
-            held = _get(transaction, context, deployment_id)
-            require_match(context, etag_of(held.deployment))
-            if deployment_model.is_noop(held.deployment, new):
-                return held.deployment
-            return transitions.transition(transaction, held, new, deployment_model.initiator(context))[0]
+            record = _get(transaction, context, deployment_id)
+            require_match(context, etag_of(record.deployment))
+            if deployment_model.is_noop(record.deployment, new):
+                return record.deployment
+            return transitions.transition(transaction, record, new, deployment_model.initiator(context))[0]
 
         return await self._database.write(unit)
 
@@ -124,9 +124,9 @@ class DeploymentService:
         """Delete an inactive, superseded deployment."""
 
         def unit(transaction: Transaction) -> None:
-            held = _get(transaction, context, deployment_id)
-            require_match(context, etag_of(held.deployment))
-            transitions.delete(transaction, held, deployment_model.initiator(context))
+            record = _get(transaction, context, deployment_id)
+            require_match(context, etag_of(record.deployment))
+            transitions.delete(transaction, record, deployment_model.initiator(context))
 
         await self._database.write(unit)
 
@@ -164,8 +164,8 @@ class DeploymentService:
 
     async def get_environment(self, context: RequestContext, name: str) -> Environment:
         """Return an environment."""
-        found = await self._database.read_inline(lambda reader: environments.get(reader, name))
-        return environment_rules.visible_to(found, context.principal)
+        result = await self._database.read_inline(lambda reader: environments.get(reader, name))
+        return environment_rules.visible_to(result, context.principal)
 
     async def create_environment(
         self, context: RequestContext, new: EnvironmentCreate
@@ -213,11 +213,11 @@ class DeploymentService:
 
 
 def _get(reader: Reader, context: RequestContext, deployment_id: int) -> DeploymentRecord:
-    held = deployment_rows.find(reader, deployment_id)
-    if held is None or not _is_visible(reader, context, held.deployment):
+    record = deployment_rows.find(reader, deployment_id)
+    if record is None or not _is_visible(reader, context, record.deployment):
         raise deployment_model.deployment_not_found(deployment_id)
-    require_app_access(context, held.deployment.app)
-    return held
+    require_app_access(context, record.deployment.app)
+    return record
 
 
 def _is_visible(reader: Reader, context: RequestContext, deployment: Deployment) -> bool:
@@ -225,7 +225,7 @@ def _is_visible(reader: Reader, context: RequestContext, deployment: Deployment)
     if context.principal.apps is None:
         return True
     name = placements.name_of(reader, deployment.app_id, deployment.app)
-    return name is not None and not deletion_holds.is_held(reader, deployment.app_id)
+    return name is not None and not deletion_holds.has_hold(reader, deployment.app_id)
 
 
 def _active_placements(reader: Reader, app_id: int | None, version_id: int | None) -> int:

@@ -38,25 +38,25 @@ class TimestampFormatter:
 
 def matrix(reader: Reader, principal: Principal, environment: str | None) -> Matrix:
     """Return the matrix visible to a principal, optionally of one environment."""
-    shown = [environments.get(reader, environment)] if environment else environment_rows.list_all(reader)
+    visible = [environments.get(reader, environment)] if environment else environment_rows.list_all(reader)
     now, moments = now_ms(), TimestampFormatter()
     theirs = placements.visible_apps(reader, principal)
-    found = [
+    rows = [
         _placement(row, now, moments)
         for row in placements.rows(reader, environment)
         if theirs is None or row[0] in theirs
     ]
     return Matrix(
         apps=tuple(_apps(reader, theirs)),
-        environments=tuple(environment_rules.visible_to(each, principal) for each in shown),
-        placements=tuple(found),
+        environments=tuple(environment_rules.visible_to(item, principal) for item in visible),
+        placements=tuple(rows),
     )
 
 
 def _apps(reader: Reader, theirs: frozenset[int] | None) -> Iterable[AppRef]:
     """Return every app by name, including those never deployed."""
-    shown = [pair for pair in placements.apps(reader) if theirs is None or pair[0] in theirs]
-    return [AppRef(id=app_id, name=name) for app_id, name in sorted(shown, key=lambda pair: pair[1])]
+    visible = [pair for pair in placements.apps(reader) if theirs is None or pair[0] in theirs]
+    return [AppRef(id=app_id, name=name) for app_id, name in sorted(visible, key=lambda pair: pair[1])]
 
 
 def _placement(row: Row, now: int, timestamps: TimestampFormatter) -> Placement:

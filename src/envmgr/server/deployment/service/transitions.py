@@ -36,7 +36,7 @@ def resolve_request(reader: Reader, request: DeploymentRequest) -> DeploymentReq
 
 def create(transaction: Transaction, request: DeploymentRequest) -> Deployment:
     """Create a deployment. Raise BeingDeleted, or DeploymentActive if another is active."""
-    if deletion_holds.is_held(transaction, request.app_id, request.version_id):
+    if deletion_holds.has_hold(transaction, request.app_id, request.version_id):
         raise deployment_model.being_deleted(request)
     placements.ensure_app(transaction, request.app_id, request.app)
     before = deployment_rows.active_in(transaction, request.app_id, request.environment)
@@ -49,8 +49,8 @@ def create(transaction: Transaction, request: DeploymentRequest) -> Deployment:
         deployment = deployment_rows.add(transaction, request, status, reason).deployment
     except UniqueViolation:
         raise deployment_model.concurrently_active(request) from None
-    for each, why, actor in entries:
-        deployment_rows.add_status_entry(transaction, deployment.id, each, why, actor)
+    for item, why, actor in entries:
+        deployment_rows.add_status_entry(transaction, deployment.id, item, why, actor)
     placements.record_attempt(transaction, deployment)
     _emit(transaction, DeploymentCreated, [deployment], request.initiator)
     return deployment
@@ -129,8 +129,8 @@ def _vacate(
     if fallback is not None:
         because = f"restored: deployment {record.deployment.id} was rolled back"
         restored.append(_write(transaction, fallback, "successful", because, initiator.actor)[0])
-    stands = restored[0] if restored else None
-    placements.set_current(transaction, record.deployment.app_id, record.deployment.environment, stands)
+    current = restored[0] if restored else None
+    placements.set_current(transaction, record.deployment.app_id, record.deployment.environment, current)
     return restored
 
 
@@ -151,7 +151,7 @@ def _exists(reader: Reader, deployment: Deployment) -> bool:
     name = placements.name_of(reader, deployment.app_id, deployment.app)
     if name is None or placements.is_version_deleted(reader, deployment.version_id):
         return False
-    return not deletion_holds.is_held(reader, deployment.app_id, deployment.version_id)
+    return not deletion_holds.has_hold(reader, deployment.app_id, deployment.version_id)
 
 
 def _write(
@@ -168,6 +168,6 @@ def _emit(
     deployments: Iterable[Deployment],
     initiator: Initiator,
 ) -> None:
-    for each in deployments:
-        spot = placements.get(transaction, each.app_id, each.environment)
-        transaction.emit(deployment_model.deployment_event(kind, each, spot, initiator))
+    for item in deployments:
+        spot = placements.get(transaction, item.app_id, item.environment)
+        transaction.emit(deployment_model.deployment_event(kind, item, spot, initiator))

@@ -25,7 +25,7 @@ _INSERT_HOLD = Statement(
     insert(_TABLE).values({name: bindparam(name) for name in ("app_id", "version_id", "until")})
 )
 _NOT_EXPIRED = _TABLE.c.until > bindparam("now")
-_IS_HELD = Statement(
+_HAS_HOLD = Statement(
     select(_TABLE.c.id)
     .where(
         or_(_TABLE.c.app_id == bindparam("app_id"), _TABLE.c.version_id == bindparam("version_id")),
@@ -62,6 +62,6 @@ def release_for_version(transaction: Transaction, version_id: int) -> None:
     transaction.execute(_RELEASE_FOR_VERSION, target_version=version_id)
 
 
-def is_held(reader: Reader, app_id: int, version_id: int | None = None) -> bool:
+def has_hold(reader: Reader, app_id: int, version_id: int | None = None) -> bool:
     """Return whether an app or this version of it has a hold."""
-    return reader.one(_IS_HELD, app_id=app_id, version_id=version_id, now=now_ms()) is not None
+    return reader.one(_HAS_HOLD, app_id=app_id, version_id=version_id, now=now_ms()) is not None

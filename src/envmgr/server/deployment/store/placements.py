@@ -217,8 +217,8 @@ def ensure_app(transaction: Transaction, app_id: int, name: str) -> None:
 
 def find_apps_by_name(reader: Reader, names: Iterable[str]) -> frozenset[int]:
     """Return the apps that have these names now, without deleted ones."""
-    found = reader.all(_FIND_APPS_BY_NAME, names=_encode(sorted(names)).decode())
-    return frozenset(app_id for (app_id,) in found if not deletion_holds.is_held(reader, app_id))
+    result = reader.all(_FIND_APPS_BY_NAME, names=_encode(sorted(names)).decode())
+    return frozenset(app_id for (app_id,) in result if not deletion_holds.has_hold(reader, app_id))
 
 
 def visible_apps(reader: Reader, principal: Principal) -> frozenset[int] | None:

@@ -77,8 +77,8 @@ def routes(bindings: Bindings, exchange: TokenExchange) -> list[Any]:
         responses=problem_responses(413, 415),
     )
     async def exchange_token(request: HttpRequest) -> TokenExchangeResponse:
-        asked = _read(request.content_type[0], await request.body())
-        return await exchange.exchange(client_info(request), asked)
+        requested = _read(request.content_type[0], await request.body())
+        return await exchange.exchange(client_info(request), requested)
 
     @post(
         "/auth/bindings",

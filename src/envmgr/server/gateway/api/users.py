@@ -75,8 +75,8 @@ def routes(users: Users) -> list[Any]:
         **_ADMIN,
     )
     async def show(request: HttpRequest, user: Ref) -> Response[User]:
-        found = await users.get(request_context(request), user)
-        return resource_response(request, found, etag_of(found))
+        result = await users.get(request_context(request), user)
+        return resource_response(request, result, etag_of(result))
 
     @patch(
         "/users/{user:str}",

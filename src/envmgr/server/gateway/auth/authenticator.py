@@ -151,8 +151,8 @@ def _from_binding(reader: Reader, claims: Claims, _now: int) -> Principal:
     binding = oidc_bindings.get(reader, as_id(number)) if is_id(number) else None
     if binding is None or not claims.sub.startswith(f"oidc:{binding.id}/"):
         raise _unauthenticated("the OIDC binding was removed")
-    asked = (claims.scope or "").split()
-    scopes: frozenset[Scope] = frozenset(scope for scope in binding.scopes if scope in asked)
+    scopes_ = (claims.scope or "").split()
+    scopes: frozenset[Scope] = frozenset(scope for scope in binding.scopes if scope in scopes_)
     return Principal(
         actor=claims.sub,
         role="ci",

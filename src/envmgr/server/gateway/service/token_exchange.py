@@ -190,10 +190,10 @@ def _claim_text(claim: Any) -> str | None:
 
 def _run(token: oidc.VerifiedToken) -> str:
     """Return the ID of the CI run."""
-    said = next(
-        (found for name in _RUN_CLAIMS if (found := _claim_text(token.claims.get(name)))), token.token_id
+    text = next(
+        (result for name in _RUN_CLAIMS if (result := _claim_text(token.claims.get(name)))), token.token_id
     )
-    return re.sub(r"[^A-Za-z0-9._-]", "-", said)[:64]
+    return re.sub(r"[^A-Za-z0-9._-]", "-", text)[:64]
 
 
 def _refused(detail: str, error: str = "invalid_request") -> TokenRefused:
@@ -203,13 +203,15 @@ def _refused(detail: str, error: str = "invalid_request") -> TokenRefused:
 def _exchanged_event(
     claims: Claims, binding: Binding, token: oidc.VerifiedToken, client: ClientInfo, scopes: Sequence[str]
 ) -> DomainEvent:
-    told = {
-        name: found for name in _AUDITED_CLAIMS if (found := _claim_text(token.claims.get(name))) is not None
+    update = {
+        name: result
+        for name in _AUDITED_CLAIMS
+        if (result := _claim_text(token.claims.get(name))) is not None
     }
     data = TokenExchanged(
         binding_id=binding.id,
         issuer=binding.issuer,
-        claims={name: redacted(value[:_MAX_FIELD_CHARS]) for name, value in told.items()},
+        claims={name: redacted(value[:_MAX_FIELD_CHARS]) for name, value in update.items()},
         scopes=tuple(scopes),
         apps=binding.apps,
         expires_in=binding.lifetime,

@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 _ACCOUNT = failed_login.c.account == bindparam("account")
 _ADDRESS = failed_login.c.address == bindparam("address")
 _RECENT = {
-    which: Statement(
+    kind: Statement(
         select(failed_login.c.created_at)
         .where(*conditions, failed_login.c.created_at > bindparam("since"))
         .order_by(failed_login.c.created_at.desc())
         .limit(bindparam("most"))
     )
-    for which, conditions in {
+    for kind, conditions in {
         "pair": (_ACCOUNT, _ADDRESS),
         "account": (_ACCOUNT,),
         "address": (_ADDRESS,),
@@ -43,9 +43,9 @@ _CLEAR = Statement(
 _PURGE = Statement(delete(failed_login).where(failed_login.c.created_at < bindparam("before")))
 
 
-def recent(reader: Reader, which: str, values: dict[str, str], since: int, most: int) -> Sequence[int]:
+def recent(reader: Reader, kind: str, values: dict[str, str], since: int, most: int) -> Sequence[int]:
     """Return the times of recent failures of a `pair`, `account` or `address`, newest first."""
-    return [row[0] for row in reader.all(_RECENT[which], since=since, most=most, **values)]
+    return [row[0] for row in reader.all(_RECENT[kind], since=since, most=most, **values)]
 
 
 def add(transaction: Transaction, account: str, address: str) -> None:

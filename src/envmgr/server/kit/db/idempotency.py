@@ -107,9 +107,9 @@ def idempotent(
             answer = codec.decode(key.key, earlier)
             return Result(msgspec.json.decode(answer, type=type_), replayed=True)
         value = work(transaction)
-        kept = codec.encode(key.key, msgspec.json.encode(value).decode())
+        stored = codec.encode(key.key, msgspec.json.encode(value).decode())
         is_first = transaction.execute(
-            _INSERT, actor=actor, key=name, fingerprint=fingerprint, answer=kept, created_at=transaction.now
+            _INSERT, actor=actor, key=name, fingerprint=fingerprint, answer=stored, created_at=transaction.now
         )
         if not is_first:
             raise IdempotencyKeyInUse("a request with the same key ran concurrently: retry it")
@@ -121,12 +121,12 @@ def idempotent(
 def replace_response(transaction: Transaction, context: RequestContext, response: object) -> None:
     """Replace the partial response of a key (in clear, from `idempotent`) with the whole one."""
     if context.idempotency is not None:
-        kept = msgspec.json.encode(response).decode()
+        stored = msgspec.json.encode(response).decode()
         transaction.execute(
             _UPDATE_RESPONSE,
             old_actor=context.principal.actor,
             old_key=context.idempotency.key,
-            new_answer=kept,
+            new_answer=stored,
         )
 
 
@@ -134,11 +134,11 @@ def _find_response(transaction: Transaction, actor: str, name: str, fingerprint:
     row = transaction.one(_FIND, actor=actor, key=name)
     if row is None:
         return None
-    kept_fingerprint, answer, at = row
+    stored_fingerprint, answer, at = row
     if at < transaction.now - RETENTION_MS:
         transaction.execute(_DELETE, old_actor=actor, old_key=name)
         return None
-    if kept_fingerprint != fingerprint:
+    if stored_fingerprint != fingerprint:
         raise IdempotencyKeyReused("the key was used for another request: choose a new key for this one")
     return str(answer)
 

@@ -75,11 +75,11 @@ class PagedQuery:
         statement = self._statements.get(shape)
         if statement is None:
             statement = self._statements[shape] = self._statement(*shape)
-        given = {**(values or {}), **{f"by_{name}": paging.filters[name] for name in names}}
-        given |= {f"only_{n}": app for n, app in enumerate(only)}
+        parameters = {**(values or {}), **{f"by_{name}": paging.filters[name] for name in names}}
+        parameters |= {f"only_{n}": app for n, app in enumerate(only)}
         if cursor is not None:
-            given |= {"after_value": cursor.value, "after_key": cursor.key}
-        rows = reader.all(statement, most=paging.limit + 1, **given)
+            parameters |= {"after_value": cursor.value, "after_key": cursor.key}
+        rows = reader.all(statement, most=paging.limit + 1, **parameters)
         following = None
         if len(rows) > paging.limit:
             *_, value, key = rows[paging.limit - 1]

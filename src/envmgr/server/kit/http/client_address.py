@@ -21,7 +21,7 @@ class TrustedProxies:
     """Proxies whose X-Forwarded-For is trusted, by address or network."""
 
     def __init__(self, trusted: Iterable[str] = ()) -> None:
-        self._trusted = [_network(each) for each in trusted]
+        self._trusted = [_network(item) for item in trusted]
 
     def client_address(self, peer: str, pairs: Iterable[tuple[bytes, bytes]]) -> str:
         """Return the nearest address in the forwarding chain that is not a trusted proxy."""
@@ -32,10 +32,10 @@ class TrustedProxies:
         for hop in reversed(forwarded.decode("latin-1").split(",")):
             if not self._is_trusted(client):
                 break
-            found = _canonical(hop.strip())
-            if not found:
+            address_ = _canonical(hop.strip())
+            if not address_:
                 break
-            client = found
+            client = address_
         return client
 
     def _is_trusted(self, address: str) -> bool:
@@ -49,11 +49,13 @@ class TrustedProxies:
 def client_network(address: str) -> str:
     """Return the network that stands for one client: the IPv4 address, or the IPv6 prefix."""
     try:
-        found = ip_address(address)
+        address_ = ip_address(address)
     except ValueError:
         return address
     return (
-        str(ip_network((address, _IPV6_PREFIX_BITS), strict=False)) if found.version == _VERSION else address
+        str(ip_network((address, _IPV6_PREFIX_BITS), strict=False))
+        if address_.version == _VERSION
+        else address
     )
 
 

@@ -158,10 +158,10 @@ _PROBLEM_BY_STATUS: dict[int, type[Problem]] = {
 
 def _missing_param_errors(detail: str) -> Sequence[tuple[str, str]]:
     """Return a field error for each missing parameter, which the framework names only in its message."""
-    found = _MISSING_PARAM.match(detail)
-    if found is None:
+    match = _MISSING_PARAM.match(detail)
+    if match is None:
         return []
-    source, key = found.groups()
+    source, key = match.groups()
     return [(f"?{key}" if source == "query" else f"{source}:{key}", "required")]
 
 

@@ -85,10 +85,10 @@ def check_content_length(headers: Headers, limit: int) -> None:
 
 def require_content_type(method: str, headers: Headers, *, accepts_form: bool) -> None:
     """Raise UnsupportedMedia if the content type is not accepted."""
-    given = headers.get(b"content-type", b"")
-    if given == b"application/json" or method not in _METHODS_WITH_BODY or not has_body(headers):
+    content_type = headers.get(b"content-type", b"")
+    if content_type == b"application/json" or method not in _METHODS_WITH_BODY or not has_body(headers):
         return
-    media, _, parameters = given.lower().partition(b";")
+    media, _, parameters = content_type.lower().partition(b";")
     if media.strip() in _accepted_types(method, accepts_form=accepts_form) and _UTF8.fullmatch(
         parameters.strip()
     ):

@@ -149,7 +149,7 @@ class _RequestCycle:
     """One request and its response."""
 
     def __init__(self, middleware: RequestMiddleware, scope: Scope, receive: Receive, send: Send) -> None:
-        given = dict(scope["headers"])
+        request_headers = dict(scope["headers"])
         peer, port = scope.get("client") or ("", 0)
         client = middleware.trusted_proxies.client_address(peer, scope["headers"])
         # HEAD is handled as GET: the HTTP server leaves out the response body.
@@ -158,16 +158,16 @@ class _RequestCycle:
             **scope,
             "client": (client, port),
             "method": "GET" if self._is_head else scope["method"],
-            SCOPE_HEADERS: given,
+            SCOPE_HEADERS: request_headers,
         }
-        self.headers: dict[bytes, bytes] = given
+        self.headers: dict[bytes, bytes] = request_headers
         self.path: str = scope["path"]
         self.info = RequestInfo(
             method=scope["method"],
             path=redacted(self.path),
             client=client,
-            request_id=trace_context.request_id(given.get(b"x-request-id")),
-            traceparent=trace_context.traceparent(given.get(b"traceparent")),
+            request_id=trace_context.request_id(request_headers.get(b"x-request-id")),
+            traceparent=trace_context.traceparent(request_headers.get(b"traceparent")),
         )
         self.limit = middleware.policy.body_limit(self.path)
         self._middleware = middleware
@@ -250,16 +250,19 @@ class _RequestCycle:
 
     async def _send_start(self, message: Message) -> None:
         self.status = message["status"]
-        given = [*headers.with_defaults(message["headers"]), (b"x-request-id", self.info.request_id.encode())]
-        given += self._middleware.cors_policy.headers(self.headers.get(b"origin"))
+        request_headers = [
+            *headers.with_defaults(message["headers"]),
+            (b"x-request-id", self.info.request_id.encode()),
+        ]
+        request_headers += self._middleware.cors_policy.headers(self.headers.get(b"origin"))
         if (
             self._body_pending
             and headers.has_body(self.headers)
-            and not any(name == b"connection" for name, _ in given)
+            and not any(name == b"connection" for name, _ in request_headers)
         ):
             # The rest of the body stays unread: the connection closes after the response.
-            given.append((b"connection", b"close"))
-        message["headers"] = given
+            request_headers.append((b"connection", b"close"))
+        message["headers"] = request_headers
         await self._send(message)
 
     async def _send_body(self, message: Message) -> None:
@@ -271,10 +274,10 @@ class _RequestCycle:
 
     async def _handle_preflight(self) -> bool:
         method = self.headers.get(b"access-control-request-method")
-        found = self._middleware.cors_policy.preflight(self.headers.get(b"origin"), method)
-        if found is None:
+        result = self._middleware.cors_policy.preflight(self.headers.get(b"origin"), method)
+        if result is None:
             return False
-        await self._send_start({"type": "http.response.start", "status": 204, "headers": found})
+        await self._send_start({"type": "http.response.start", "status": 204, "headers": result})
         await self._send({"type": "http.response.body", "body": b""})
         return True
 

@@ -16,7 +16,7 @@ def options_handlers(handlers: Sequence[Any]) -> list[Any]:
     for handler in handlers:
         for path in handler.paths:
             methods.setdefault(path, set()).update(handler.http_methods)
-    return [_options_handler(path, allow_header(found)) for path, found in methods.items()]
+    return [_options_handler(path, allow_header(allowed)) for path, allowed in methods.items()]
 
 
 def allow_header(methods: set[str]) -> str:

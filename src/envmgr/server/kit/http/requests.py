@@ -46,8 +46,8 @@ async def idempotent_context(request: HttpRequest) -> RequestContext:
         raise BadRequest(
             "invalid Idempotency-Key: 1 to 255 printable ASCII characters, quoted or without spaces"
         )
-    said = f"{request.method} {request.url.path}?{request.url.query}\n".encode() + await request.body()
-    key = Idempotency(match[1] or match[2], hashlib.sha256(said).hexdigest())
+    content = f"{request.method} {request.url.path}?{request.url.query}\n".encode() + await request.body()
+    key = Idempotency(match[1] or match[2], hashlib.sha256(content).hexdigest())
     return msgspec.structs.replace(context, idempotency=key)
 
 
@@ -60,12 +60,12 @@ def page_request(
 ) -> PageRequest:
     """Return the requested page of a list. Raise InvalidFields for unknown parameters."""
     require_known_params(request, "limit", "cursor", "sort", *filters)
-    given = {name: value for name, value in filters.items() if value is not None}
-    for name in set(request.query_params) & (set(filters) - set(given)):
+    values = {name: value for name, value in filters.items() if value is not None}
+    for name in set(request.query_params) & (set(filters) - set(values)):
         # The framework reads `null` as omitted where a number is optional; the filter would be lost.
         if str(request.query_params[name]).lower() == "null":
             raise InvalidFields("filters cannot be null", errors=[(f"?{name}", "omit the parameter")])
-    return PageRequest(limit, cursor, sort, given)
+    return PageRequest(limit, cursor, sort, values)
 
 
 def require_known_params(request: HttpRequest, *names: str) -> None:
@@ -76,8 +76,8 @@ def require_known_params(request: HttpRequest, *names: str) -> None:
             "empty query parameters",
             errors=[(f"?{name}", "set a value or omit it") for name in empty],
         )
-    names_given = [name for name, _ in request.query_params.multi_items()]
-    doubled = sorted({name for name in names_given if names_given.count(name) > 1})
+    names_sent = [name for name, _ in request.query_params.multi_items()]
+    doubled = sorted({name for name in names_sent if names_sent.count(name) > 1})
     if doubled:
         raise InvalidFields(
             "duplicate query parameters", errors=[(f"?{name}", "send it once") for name in doubled]

@@ -39,7 +39,7 @@ def _quote_etag(etag: str) -> bytes:
 
 def _etag_matches(header: bytes, tag: bytes) -> bool:
     """Return whether an ETag matches If-None-Match, by weak comparison."""
-    tags = {each.strip().removeprefix(b"W/") for each in header.split(b",")}
+    tags = {item.strip().removeprefix(b"W/") for item in header.split(b",")}
     return tag in tags or b"*" in tags
 
 

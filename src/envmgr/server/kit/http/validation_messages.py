@@ -26,11 +26,11 @@ def humanize(message: str) -> str:
 
 def enum_values(type_: Any, path: Iterable[str]) -> Sequence[str]:
     """Return the values that an enumeration allows at a path of a type."""
-    found: inspect.Type | None = inspect.type_info(type_)
+    result: inspect.Type | None = inspect.type_info(type_)
     for step in path:
-        found = _inner(_unwrap(found), step)
-    found = _unwrap(found)
-    return [str(value) for value in found.values] if isinstance(found, inspect.LiteralType) else ()
+        result = _inner(_unwrap(result), step)
+    result = _unwrap(result)
+    return [str(value) for value in result.values] if isinstance(result, inspect.LiteralType) else ()
 
 
 def _inner(kind: inspect.Type | None, step: str) -> inspect.Type | None:
@@ -44,7 +44,7 @@ def _unwrap(type_: inspect.Type | None) -> inspect.Type | None:
     if isinstance(type_, inspect.Metadata):
         return _unwrap(type_.type)
     if isinstance(type_, inspect.UnionType):
-        return next((each for each in map(_unwrap, type_.types) if isinstance(each, _CONTAINERS)), None)
+        return next((item for item in map(_unwrap, type_.types) if isinstance(item, _CONTAINERS)), None)
     return type_
 
 

@@ -64,12 +64,12 @@ class DeadLetters:
     def subscription(
         self, name: str, types: Iterable[str], handle: Callable[[Sequence[EventEnvelope]], Awaitable[None]]
     ) -> Subscription:
-        """Create a subscription whose poison ends here."""
+        """Create a subscription whose failed events become dead letters here."""
 
-        async def bury(event: EventEnvelope, error: Exception, tries: int) -> None:
-            await self._store(name, event, error, tries)
+        async def dead_letter(event: EventEnvelope, error: Exception, attempts: int) -> None:
+            await self._store(name, event, error, attempts)
 
-        subscription = Subscription(name, frozenset(types), handle, bury)
+        subscription = Subscription(name, frozenset(types), handle, dead_letter)
         self._consumers[name] = subscription
         return subscription
 
@@ -97,7 +97,7 @@ class DeadLetters:
 
     async def _store(self, consumer: str, event: EventEnvelope, error: Exception, attempts: int) -> None:
         text = msgspec.json.encode(event).decode()
-        said = f"{type(error).__name__}: {error}"[:2000]
+        message = f"{type(error).__name__}: {error}"[:2000]
 
         def unit(transaction: Transaction) -> None:
             transaction.execute(
@@ -105,7 +105,7 @@ class DeadLetters:
                 consumer=consumer,
                 event_id=event.id,
                 event=text,
-                error=said,
+                error=message,
                 attempts=attempts,
                 created_at=transaction.now,
             )

@@ -102,15 +102,15 @@ def append(transaction: Transaction, events: Sequence[DomainEvent]) -> None:
         (
             number,
             uuid7(),
-            each.data.TYPE,
-            each.data.VERSION,
-            each.subject,
+            item.data.TYPE,
+            item.data.VERSION,
+            item.subject,
             transaction.now,
-            each.actor,
-            each.traceparent,
-            _encode(each.data).decode(),
+            item.actor,
+            item.traceparent,
+            _encode(item.data).decode(),
         )
-        for number, each in enumerate(events, first)
+        for number, item in enumerate(events, first)
     ]
     transaction.execute_many(_ADD, rows)
 
@@ -185,9 +185,9 @@ def _record_consumed(transaction: Transaction, consumed: Mapping[str, int]) -> N
 
 def _pending(reader: Reader, source: str, limit: int) -> Sequence[EventEnvelope]:
     sent = reader.one(_ACKNOWLEDGED_SEQUENCE)
-    told = reader.one(_PENDING, after=sent[0] if sent else 0, most=limit)
+    row = reader.one(_PENDING, after=sent[0] if sent else 0, most=limit)
     # An aggregate's order is not guaranteed.
-    return [_event(source, each) for each in sorted(_decode(told[0]))] if told else []
+    return [_event(source, item) for item in sorted(_decode(row[0]))] if row else []
 
 
 def _event(source: str, row: _Row) -> EventEnvelope:

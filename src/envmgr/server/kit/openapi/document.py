@@ -127,15 +127,15 @@ def _handlers(application: Litestar) -> Iterator[HTTPRouteHandler]:
 
 def _schemas(application: Litestar) -> Json:
     """Return the schemas of all request and response types."""
-    found: dict[str, type[Struct]] = {"ProblemDocument": ProblemDocument}
+    result: dict[str, type[Struct]] = {"ProblemDocument": ProblemDocument}
     for handler in _handlers(application):
-        said = [handler.parsed_return_field.annotation]
-        said += [handler.parsed_data_field.annotation] if handler.parsed_data_field else []
-        said += [spec.data_container for spec in (handler.responses or {}).values()]
-        for kind in {kind for annotation in said for kind in _structs(annotation)}:
-            found[kind.__name__] = kind
+        types = [handler.parsed_return_field.annotation]
+        types += [handler.parsed_data_field.annotation] if handler.parsed_data_field else []
+        types += [spec.data_container for spec in (handler.responses or {}).values()]
+        for kind in {kind for annotation in types for kind in _structs(annotation)}:
+            result[kind.__name__] = kind
     _, components = msgspec.json.schema_components(
-        sorted(found.values(), key=lambda kind: kind.__name__),
+        sorted(result.values(), key=lambda kind: kind.__name__),
         schema_hook=_any_schema,
         ref_template="#/components/schemas/{name}",
     )
@@ -285,10 +285,10 @@ def _add_links(
         if below == other or not below.startswith("/{") or len(new) != 1:
             continue
         member = new[0] if new[0] in properties else "id" if "id" in properties else "name"
-        given = {name: f"$request.path.{name}" for name in known}
+        parameters = {name: f"$request.path.{name}" for name in known}
         links[target] = {
             "operationId": target,
-            "parameters": {**given, new[0]: f"$response.body#/{member}"},
+            "parameters": {**parameters, new[0]: f"$response.body#/{member}"},
         }
     if links:
         answer["links"] = links

@@ -77,12 +77,12 @@ def _try_it() -> str:
 
 
 def _section(document: Json, tag: str, operations: Iterable[tuple[str, str, Json]]) -> str:
-    shown = "".join(_operation(document, *operation) for operation in operations)
-    return f"<section><h2>{escape(tag)}</h2>{shown}</section>"
+    displayed = "".join(_operation(document, *operation) for operation in operations)
+    return f"<section><h2>{escape(tag)}</h2>{displayed}</section>"
 
 
 def _operation(document: Json, method: str, path: str, operation: Json) -> str:
-    spelled = re.sub(r"{(\w+)}", r"<var>{\1}</var>", escape(path))
+    formatted = re.sub(r"{(\w+)}", r"<var>{\1}</var>", escape(path))
     needs = operation["security"][0]["bearer"] if operation["security"] else None
     scope = "".join(f"<span class=scope>{escape(name)}</span>" for name in needs or ())
     scope = scope or (
@@ -90,7 +90,7 @@ def _operation(document: Json, method: str, path: str, operation: Json) -> str:
     )
     return "".join(
         [
-            f'<article id="{operation["operationId"]}"><h3>{_badge(method)}<code>{spelled}</code>{scope}</h3>',
+            f'<article id="{operation["operationId"]}"><h3>{_badge(method)}<code>{formatted}</code>{scope}</h3>',
             f"<p class=summary>{escape(operation['summary'])}</p>{_prose(operation.get('description', ''))}",
             _parameters(document, operation.get("parameters", [])),
             _body(document, operation.get("requestBody")),
@@ -103,9 +103,9 @@ def _operation(document: Json, method: str, path: str, operation: Json) -> str:
 def _parameters(document: Json, parameters: Iterable[Json]) -> str:
     rows = [
         _row(
-            each["name"], each["in"], each["schema"], each.get("description", ""), each.get("required", False)
+            item["name"], item["in"], item["schema"], item.get("description", ""), item.get("required", False)
         )
-        for each in (_resolved(document, parameter) for parameter in parameters)
+        for item in (_resolved(document, parameter) for parameter in parameters)
     ]
     return _table("Parameters", rows)
 
@@ -114,37 +114,37 @@ def _body(document: Json, body: Json | None) -> str:
     if body is None:
         return ""
     kinds = {kind: _kind(content["schema"]) for kind, content in body["content"].items()}
-    said = " or ".join(f"{shown} <small>{escape(kind)}</small>" for kind, shown in kinds.items())
+    parts = " or ".join(f"{displayed} <small>{escape(kind)}</small>" for kind, displayed in kinds.items())
     schema = next(iter(body["content"].values()))["schema"]
-    return f"<h4>Body</h4><p>{said}</p>" + _table("", list(_fields(_resolved(document, schema))))
+    return f"<h4>Body</h4><p>{parts}</p>" + _table("", list(_fields(_resolved(document, schema))))
 
 
 def _answers(document: Json, answers: Json) -> str:
     rows = []
     for status, answer in answers.items():
-        found = _resolved(document, answer)
+        result = _resolved(document, answer)
         kinds = [
-            _kind(content["schema"]) for content in found.get("content", {}).values() if "schema" in content
+            _kind(content["schema"]) for content in result.get("content", {}).values() if "schema" in content
         ]
         headers = ", ".join(
-            escape(name) for name in found.get("headers", {}) if name not in {"ALM-API", "X-Request-ID"}
+            escape(name) for name in result.get("headers", {}) if name not in {"ALM-API", "X-Request-ID"}
         )
         rows.append(
-            f"<tr><td><b class=s{status[0]}>{escape(status)}</b><td>{_inline(found['description'])}"
+            f"<tr><td><b class=s{status[0]}>{escape(status)}</b><td>{_inline(result['description'])}"
             f"<td>{' or '.join(kinds)}<td>{headers}"
         )
     return f"<details><summary>Answers</summary><table>{''.join(rows)}</table></details>"
 
 
 def _schemas(document: Json) -> str:
-    shown = []
+    displayed = []
     for name, schema in document["components"]["schemas"].items():
         about = _prose(schema.get("description", ""))
         table = _table("", list(_fields(schema)))
-        shown.append(
+        displayed.append(
             f'<article id="schema-{escape(name)}"><h3><code>{escape(name)}</code></h3>{about}{table}</article>'
         )
-    return f'<section id="schemas"><h2>schemas</h2>{"".join(shown)}</section>'
+    return f'<section id="schemas"><h2>schemas</h2>{"".join(displayed)}</section>'
 
 
 def _fields(schema: Json) -> Iterator[str]:
@@ -185,7 +185,7 @@ def _kind(schema: Json) -> str:
 
 def _bounds(schema: Json) -> str:
     """Return the constraints of a value as HTML."""
-    said = [
+    parts = [
         f"{label} {escape(str(schema[key]))}"
         for key, label in (
             ("default", "default"),
@@ -196,17 +196,17 @@ def _bounds(schema: Json) -> str:
         )
         if isinstance(schema.get(key), str | int | float) and schema[key] != ""
     ]
-    said += [f"such as <code>{escape(str(example))}</code>" for example in schema.get("examples", ())]
-    return f" <small>{'; '.join(said)}</small>" if said else ""
+    parts += [f"such as <code>{escape(str(example))}</code>" for example in schema.get("examples", ())]
+    return f" <small>{'; '.join(parts)}</small>" if parts else ""
 
 
 def _resolved(document: Json, value: Json) -> Json:
     if "$ref" not in value:
         return value
-    found: Json = document
+    result: Json = document
     for step in value["$ref"].removeprefix("#/").split("/"):
-        found = found[step]
-    return found
+        result = result[step]
+    return result
 
 
 def _badge(method: str) -> str:

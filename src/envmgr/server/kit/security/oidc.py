@@ -52,8 +52,8 @@ class VerifiedToken:
 
 def issuer_of(token: str) -> str:
     """Return a token's unverified issuer. Raise InvalidToken."""
-    said: _Unverified = _decode_segment(token, 1, _Unverified)
-    return said.iss
+    text: _Unverified = _decode_segment(token, 1, _Unverified)
+    return text.iss
 
 
 async def verify(token: str, issuers: JwksCache) -> VerifiedToken:
@@ -61,10 +61,10 @@ async def verify(token: str, issuers: JwksCache) -> VerifiedToken:
     issuer, header = issuer_of(token), _decode_segment(token, 0, _Header)
     if header.crit is not None or header.typ.upper() != "JWT":
         raise InvalidToken("unsupported token type")
-    found = await issuers.key(issuer, header.kid)
-    if found is None:
+    jwk = await issuers.key(issuer, header.kid)
+    if jwk is None:
         raise InvalidToken("unknown key ID")
-    key, algorithm = _key(found)
+    key, algorithm = _key(jwk)
     if header.alg != algorithm:
         raise InvalidToken("signature algorithm mismatch")
     return _verify_signature(token, key, algorithm, issuer)
@@ -78,24 +78,24 @@ def _verify_signature(token: str, key: crypto.PublicKey, algorithm: str, issuer:
         )
     except (jwt.PyJWTError, ValueError) as error:
         raise InvalidToken(f"invalid token ({type(error).__name__})") from None
-    expires, begun, said = int(claims["exp"]), int(claims["iat"]), claims["aud"]
+    expires, begun, text = int(claims["exp"]), int(claims["iat"]), claims["aud"]
     if expires - begun > MAX_TOKEN_LIFETIME_SECONDS:
         raise InvalidToken("token lifetime exceeds one day")
     audiences = frozenset(
-        each for each in (said if isinstance(said, list) else [said]) if isinstance(each, str)
+        item for item in (text if isinstance(text, list) else [text]) if isinstance(item, str)
     )
     return VerifiedToken(
         claims, audiences, _token_id(token, issuer, claims.get("jti")), expires + LEEWAY_SECONDS
     )
 
 
-def _key(found: Jwk) -> tuple[crypto.PublicKey, str]:
+def _key(jwk: Jwk) -> tuple[crypto.PublicKey, str]:
     try:
-        key = public_key_from_jwk(found)
+        key = public_key_from_jwk(jwk)
         usual = crypto.algorithm_of(key)
     except ValueError:
         raise InvalidToken("issuer key too weak") from None
-    named = str(found.get("alg") or usual)
+    named = str(jwk.get("alg") or usual)
     if named != usual and not (usual in _RSA and named in _RSA):
         raise InvalidToken("issuer key algorithm mismatch")
     return key, named

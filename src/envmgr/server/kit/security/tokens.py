@@ -89,14 +89,14 @@ class Keyring:
         key = next((key for key in self.keys if key.signing is not None), None)
         if key is None:
             raise InvalidToken("no signing key configured")
-        said = {name: value for name, value in msgspec.to_builtins(claims).items() if value is not None}
-        return jwt.encode(said, key.signing, key.algorithm, headers={"typ": TYPE, "kid": key.kid})
+        payload = {name: value for name, value in msgspec.to_builtins(claims).items() if value is not None}
+        return jwt.encode(payload, key.signing, key.algorithm, headers={"typ": TYPE, "kid": key.kid})
 
     def verify(self, token: str) -> Claims:
         """Return the claims of a valid token. Raise InvalidToken."""
         key = self._key(_header(token))
         try:
-            said = jwt.decode(
+            payload = jwt.decode(
                 token,
                 key.verifying,
                 algorithms=[key.algorithm],
@@ -104,7 +104,7 @@ class Keyring:
                 issuer=self.issuer,
                 options={"require": _CLAIMS, "strict_aud": True},
             )
-            return msgspec.convert(said, Claims)
+            return msgspec.convert(payload, Claims)
         except jwt.ExpiredSignatureError:
             raise InvalidToken("token expired") from None
         except (jwt.PyJWTError, msgspec.ValidationError, ValueError) as error:
@@ -130,7 +130,7 @@ def keyring(*, secret: str, private_key: str, jwks: str, path: str) -> Keyring:
     JSON, PEM or a path. Raise SettingsError.
     """
     keys, material = _from_private(private_key)
-    shared = [_require_secret_length("JWT_SECRET", each.encode()) for each in secret.split()]
+    shared = [_require_secret_length("JWT_SECRET", item.encode()) for item in secret.split()]
     others = _verifying(jwks)
     if not (keys or shared or others):
         shared = [

@@ -49,15 +49,15 @@ class RequestCollector(Collector):
         yield self._by_duration()
 
     def _by_status(self) -> CounterMetricFamily:
-        shown = CounterMetricFamily(
+        family = CounterMetricFamily(
             "alm_http_requests", "HTTP requests.", labels=["method", "route", "status"]
         )
         for (method, route, status), answers in self._stats.items():
-            shown.add_metric([method, route, str(status)], sum(answers.counts))
-        return shown
+            family.add_metric([method, route, str(status)], sum(answers.counts))
+        return family
 
     def _by_duration(self) -> HistogramMetricFamily:
-        shown = HistogramMetricFamily(
+        family = HistogramMetricFamily(
             "alm_http_request_duration_seconds",
             "HTTP request duration.",
             labels=["method", "route"],
@@ -66,8 +66,8 @@ class RequestCollector(Collector):
         for (method, route, _), answers in self._stats.items():
             routes[method, route].append(answers)
         for labels, several in routes.items():
-            within = accumulate(map(sum, zip(*(each.counts for each in several), strict=True)))
-            shown.add_metric(
-                labels, list(zip(_BUCKET_LABELS, within, strict=True)), sum(each.seconds for each in several)
+            within = accumulate(map(sum, zip(*(item.counts for item in several), strict=True)))
+            family.add_metric(
+                labels, list(zip(_BUCKET_LABELS, within, strict=True)), sum(item.seconds for item in several)
             )
-        return shown
+        return family

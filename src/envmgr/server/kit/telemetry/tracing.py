@@ -74,8 +74,8 @@ class Tracing:
 
     def request(self, scope: Scope) -> RequestSpan:
         """Start the span of a request, as a child of its traceparent."""
-        given = dict(scope["headers"]).get(b"traceparent", b"").decode("latin-1")
-        span = self._tracer.start_span("HTTP", _extract_context(given), SpanKind.SERVER)
+        traceparent = dict(scope["headers"]).get(b"traceparent", b"").decode("latin-1")
+        span = self._tracer.start_span("HTTP", _extract_context(traceparent), SpanKind.SERVER)
         return RequestSpan(scope, span)
 
     def bus(self, bus: Bus) -> TracedBus:

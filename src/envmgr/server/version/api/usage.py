@@ -64,9 +64,9 @@ def routes(versions: Versions, deployments: Deployments) -> list[Any]:
         request: HttpRequest, tool: str, spec: str, environment: str | None, paging: PageRequest
     ) -> Response[Usage]:
         query = ToolQuery(tool, spec, environment)
-        found = await workflows.find_usage(versions, deployments, request_context(request), query, paging)
-        headers = [] if found.next is UNSET else [(b"link", next_link(request, found.next).encode())]
-        return JsonResponse(found, headers=headers)
+        result = await workflows.find_usage(versions, deployments, request_context(request), query, paging)
+        headers = [] if result.next is UNSET else [(b"link", next_link(request, result.next).encode())]
+        return JsonResponse(result, headers=headers)
 
     @get(
         "/tools/{tool:str}/usage",

@@ -129,8 +129,8 @@ def _item(versions: Versions, deployments: Deployments) -> list[Any]:
         **_READ_OPTIONS,
     )
     async def show(request: HttpRequest, version_id: VersionId) -> Response[Version]:
-        found = await versions.get(request_context(request), version_id)
-        return resource_response(request, found, etag_of(found))
+        result = await versions.get(request_context(request), version_id)
+        return resource_response(request, result, etag_of(result))
 
     @get(
         "/versions/{version_id:int}/lock",
@@ -140,8 +140,8 @@ def _item(versions: Versions, deployments: Deployments) -> list[Any]:
         **_READ_OPTIONS,
     )
     async def lock(request: HttpRequest, version_id: VersionId) -> Response[LockFile]:
-        found = await versions.lock(request_context(request), version_id)
-        return resource_response(request, found, _tag(found))
+        result = await versions.lock(request_context(request), version_id)
+        return resource_response(request, result, _tag(result))
 
     @put(
         "/versions/{version_id:int}",
@@ -229,8 +229,8 @@ def _of_app(versions: Versions) -> list[Any]:
     )
     async def show(request: HttpRequest, app: Ref, tag: TagName) -> Response[Version]:
         require_exact(request)
-        found = await versions.find(request_context(request), app, tag)
-        return resource_response(request, found, etag_of(found))
+        result = await versions.find(request_context(request), app, tag)
+        return resource_response(request, result, etag_of(result))
 
     @put(
         "/apps/{app:str}/versions/{tag:str}",
@@ -261,8 +261,8 @@ def _of_app(versions: Versions) -> list[Any]:
         require_exact(request)
         context = request_context(request)
         version = await versions.find(context, app, tag)
-        found = await versions.lock(context, version.id)
-        return resource_response(request, found, _tag(found))
+        result = await versions.lock(context, version.id)
+        return resource_response(request, result, _tag(result))
 
     return [listing, create, show, register, lock, *slash_tag_routes(show, register, lock)]
 

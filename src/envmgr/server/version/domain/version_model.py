@@ -37,13 +37,13 @@ class BuildContent:
     @property
     def digest(self) -> str:
         """Return the content digest, independent of the order and URLs of artifacts."""
-        said = {
+        content = {
             "commit": self.commit,
-            "artifacts": sorted([each.name, each.digest, each.type] for each in self.artifacts),
+            "artifacts": sorted([item.name, item.digest, item.type] for item in self.artifacts),
             "lock": self.lock_digest,
             "dotfile": _sha256(self.dotfile.encode()) if self.lock_digest else None,
         }
-        return _sha256(canonicalize(said))
+        return _sha256(canonicalize(content))
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ def require_same_content(have: Version, content: BuildContent) -> None:
 
 def normalize_artifacts(artifacts: Iterable[Artifact]) -> tuple[Artifact, ...]:
     """Return artifacts sorted and without duplicates."""
-    return tuple(sorted(set(artifacts), key=lambda each: (each.name, each.type, each.digest, each.url)))
+    return tuple(sorted(set(artifacts), key=lambda item: (item.name, item.type, item.digest, item.url)))
 
 
 def merged(version: Version, change: VersionPatch) -> VersionMetadata:

@@ -103,16 +103,16 @@ def _list_matches(
     after: _Position | None,
 ) -> list[ToolUse]:
     """Return placements by tool version, oldest first; one more than the limit, if it exists."""
-    found: list[ToolUse] = []
+    results: list[ToolUse] = []
     for version in range_matching.sort_versions(versions):
         if after and range_matching.sort_key(version) < range_matching.sort_key(after.tool_version):
             continue
         begin = after.as_key if after and version == after.tool_version else _FIRST
-        room = query.limit + 1 - len(found)
-        found += placements.with_tool_version(reader, placement_filter, query.tool, version, begin, room)
-        if len(found) > query.limit:
+        room = query.limit + 1 - len(results)
+        results += placements.with_tool_version(reader, placement_filter, query.tool, version, begin, room)
+        if len(results) > query.limit:
             break
-    return found
+    return results
 
 
 def _list_without_lock(
@@ -124,9 +124,9 @@ def _list_without_lock(
 
 
 def _read(query: UsageQuery) -> _Cursor:
-    asked = _fingerprint(query)
+    query_hash = _fingerprint(query)
     if query.cursor is None:
-        return _Cursor(asked)
+        return _Cursor(query_hash)
     text = query.cursor
     try:
         decoded = urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))
@@ -135,7 +135,7 @@ def _read(query: UsageQuery) -> _Cursor:
         raise InvalidFields(
             "invalid cursor", errors=[("?cursor", "use the cursor from a Link header")]
         ) from None
-    if cursor.query_hash != asked:
+    if cursor.query_hash != query_hash:
         raise InvalidFields(
             "cursor belongs to a different query",
             errors=[("?cursor", "omit the cursor to start over")],
@@ -153,5 +153,5 @@ def _last(uses: Sequence[ToolUse]) -> _Position | None:
 
 
 def _fingerprint(query: UsageQuery) -> str:
-    said = msgspec.json.encode((query.tool, query.spec.text, query.environment))
-    return hashlib.sha256(said).hexdigest()[:12]
+    key = msgspec.json.encode((query.tool, query.spec.text, query.environment))
+    return hashlib.sha256(key).hexdigest()[:12]

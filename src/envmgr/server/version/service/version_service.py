@@ -60,18 +60,18 @@ class VersionService:
     async def find(self, context: RequestContext, app: str, tag: str) -> Version:
         """Return a version of an app by tag."""
         owner = await self._apps.get(context, app)
-        found = await self._database.read_inline(lambda reader: version_rows.find_tag(reader, owner.id, tag))
-        if found is None:
+        result = await self._database.read_inline(lambda reader: version_rows.find_tag(reader, owner.id, tag))
+        if result is None:
             raise NotFound(f"version {owner.name}@{tag} not found")
-        return found
+        return result
 
     async def lock(self, context: RequestContext, version_id: int) -> LockFile:
         """Return the lock file of a version."""
         version = await self.get(context, version_id)
-        found = await self._database.read_inline(lambda reader: version_rows.lock(reader, version_id))
-        if found is None:
+        result = await self._database.read_inline(lambda reader: version_rows.lock(reader, version_id))
+        if result is None:
             raise NotFound(f"version {version.app}@{version.tag} has no lock file")
-        return found
+        return result
 
     async def list(self, context: RequestContext, paging: PageRequest) -> Page[Version]:
         """Return a page of versions. Raise NotFound if the filter `app` names an unknown app."""
@@ -206,12 +206,12 @@ def _add(
 
 def _current_app_name(transaction: Transaction, app: App) -> str:
     """Return what an app is called: events may have told something newer than its service did a moment ago."""
-    told = app_projection.get(transaction, app.id)
-    if told is None:
+    update = app_projection.get(transaction, app.id)
+    if update is None:
         return app.name
-    if told.deleted:
+    if update.deleted:
         raise NotFound(f"app {app.name!r} not found")
-    return told.name if told.updated_at >= parse_rfc3339(app.updated_at) else app.name
+    return update.name if update.updated_at >= parse_rfc3339(app.updated_at) else app.name
 
 
 def _replace(

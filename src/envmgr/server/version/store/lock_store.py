@@ -74,13 +74,13 @@ def add(transaction: Transaction, lock_digest: str, text: str, pinned: Sequence[
     rows = [
         (
             lock_digest,
-            each.tool,
-            each.version,
+            item.tool,
+            item.version,
             position,
-            _encode(each.requests).decode(),
-            _encode(each.platforms).decode(),
+            _encode(item.requests).decode(),
+            _encode(item.platforms).decode(),
         )
-        for position, each in enumerate(pinned)
+        for position, item in enumerate(pinned)
     ]
     transaction.execute_many(_ADD_TOOLS, rows)
 

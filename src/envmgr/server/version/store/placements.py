@@ -102,8 +102,8 @@ class PlacementFilter:
     @property
     def parameters(self) -> dict[str, object]:
         """Return the statement's parameters."""
-        given: dict[str, object] = {f"app_{n}": app_id for n, app_id in enumerate(self.app_ids or ())}
-        return given if self.environment is None else {**given, "environment": self.environment}
+        parameters: dict[str, object] = {f"app_{n}": app_id for n, app_id in enumerate(self.app_ids or ())}
+        return parameters if self.environment is None else {**parameters, "environment": self.environment}
 
 
 def apply_update(transaction: Transaction, placement_update: PlacementUpdate) -> None:

@@ -224,11 +224,11 @@ def _toolchains(reader: Reader) -> Callable[[str | None], Toolchain]:
     read: dict[str | None, Toolchain] = {None: Toolchain(lock_digest=None, tools=())}
 
     def toolchain_of(lock_digest: str | None) -> Toolchain:
-        found = read.get(lock_digest)
-        if found is None and lock_digest is not None:
+        result = read.get(lock_digest)
+        if result is None and lock_digest is not None:
             tools = lock_store.tools(reader, lock_digest)
-            found = read[lock_digest] = Toolchain(lock_digest=lock_digest, tools=tools)
-        return found or read[None]
+            result = read[lock_digest] = Toolchain(lock_digest=lock_digest, tools=tools)
+        return result or read[None]
 
     return toolchain_of
 

@@ -77,14 +77,14 @@ class JobScheduler:
 
     async def _run(self, job: ScheduledJob, attempts: int) -> tuple[int, int]:
         """Run a job; return when it is to run next, and how often it has failed by then."""
-        said, wait = "", job.every
+        message, wait = "", job.every
         try:
             async with self._running[job.name]:
                 await job.run()
         except Exception as error:  # noqa: BLE001 - a job that fails stops neither the others nor itself
-            attempts, said = attempts + 1, f"{type(error).__name__}: {error}"
+            attempts, message = attempts + 1, f"{type(error).__name__}: {error}"
             self._metrics.record_job(job.name, "failed")
-            self._log.warning("job_failed", job=job.name, attempt=attempts, error=said)
+            self._log.warning("job_failed", job=job.name, attempt=attempts, error=message)
             if attempts < MAX_ATTEMPTS:
                 wait = Backoff(self._initial_backoff, job.every).delay(attempts)
             else:
@@ -95,7 +95,7 @@ class JobScheduler:
             self._metrics.record_job(job.name, "success")
         next_at = now_ms() + round(wait * 1000)
         await self._database.write(
-            lambda transaction: store.set_schedule(transaction, job.name, next_at, attempts, said)
+            lambda transaction: store.set_schedule(transaction, job.name, next_at, attempts, message)
         )
         return next_at, attempts
 
