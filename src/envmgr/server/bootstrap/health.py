@@ -51,7 +51,6 @@ async def _audit_gauges(services: Services, metrics: Metrics) -> None:
         "service",
         result.missing,
     )
-    metrics.set_gauge("alm_audit_missing", "Gaps in the event sequence.", "service", result.missing)
 
 
 async def _event_gauges(worker: EventWorker, metrics: Metrics) -> None:

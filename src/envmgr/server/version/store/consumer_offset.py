@@ -23,23 +23,23 @@ if TYPE_CHECKING:
     from envmgr.server.kit.db.sql import Database, Reader
 
 CONSUMER, SOURCE = "version-placements", "deployment"
-"""The consumer of what deployments tell, and who tells it."""
+"""The consumer of deployment events, and their source."""
 SOURCE_EVENT_TYPES = (
     *(DeploymentCreated.TYPE, DeploymentUpdated.TYPE, DeploymentDeleted.TYPE),
     *(EnvironmentCreated.TYPE, EnvironmentUpdated.TYPE, EnvironmentDeleted.TYPE),
     AutoDeploySkipped.TYPE,
 )
-"""Every type that deployments tell, also those that change no place: their numbers count as well."""
+"""All types of the source, also those that change no placement: their sequence numbers count as well."""
 WAIT_TIMEOUT_SECONDS = 2.0
-"""Seconds that an answer may wait for events."""
+"""Seconds that a response waits for pending events."""
 FIRST_POLL_SECONDS, POLL_INTERVAL_SECONDS = 0.005, 0.02
-"""Seconds before looks at whether they came."""
+"""Seconds between checks of the offset."""
 
 
 async def wait_until_consumed(
     database: Database, up_to: int, timeout_seconds: float = WAIT_TIMEOUT_SECONDS
 ) -> None:
-    """Return when what deployments told up to a number is taken in. Raise NotHeardYet."""
+    """Wait until all deployment events up to a sequence number are consumed; raise ProjectionBehind."""
     until, pause = time.monotonic() + timeout_seconds, FIRST_POLL_SECONDS
     while await database.read_inline(_offset) < up_to:
         if time.monotonic() > until:
