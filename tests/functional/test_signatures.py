@@ -99,7 +99,10 @@ def test_a_signed_tool_is_installed_and_every_archive_is_locked_with_its_key(sig
         (lambda s: s.sign(Signer("stranger", UPSTREAM.key_id)), "another key that only looks like"),
         (lambda s: s.sign(UPSTREAM, change=lambda content: content + b"x"), "is not that of this file"),
         (lambda s: s.sign(UPSTREAM, names="alpha-0.9.tar.gz"), "is that of 'alpha-0.9.tar.gz'"),
-        (lambda s: s.machine.server.add(f"{s.archive}.minisig", "<html>sign in</html>"), "no minisign sig"),
+        (
+            lambda s: s.machine.server.add(f"{s.archive}.minisig", "<html>sign in</html>"),
+            "not a minisign sig",
+        ),
         (lambda s: s.machine.server.pages.pop(f"{s.archive}.minisig"), "there is nothing at"),
     ],
     ids=["stranger", "lookalike", "other content", "older archive", "page", "missing"],

@@ -188,7 +188,7 @@ def test_records_are_shown(ada):
         (["audit", "--file", "x"], 2, "--verify"),
         (["audit", "--verify", "--actor", "x"], 2, "take no filters"),
         (["versions", "create", "shop:prod"], 2, "invalid new version"),
-        (["versions", "create", "shop@1.3"], 1, "has a version 1.3 already"),
+        (["versions", "create", "shop@1.3"], 1, "version shop@1.3 already exists"),
     ],
     ids=str,
 )

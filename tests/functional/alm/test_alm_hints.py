@@ -25,7 +25,7 @@ from support.daemon import ADMIN_PASSWORD
         (["apps", "update", "idle", "--name", "shop"], ["hint: pass another name"]),
         (["versions", "create", "shop@1.3"], ["hint: run `envmgr alm versions show shop@1.3`"]),
         (["versions", "delete", "shop@1.3", "--yes"], ["hint: run `envmgr alm apps show shop`"]),
-        (["apps", "delete", "shop", "--yes"], ["or delete with --force", "`envmgr alm apps show shop`"]),
+        (["apps", "delete", "shop", "--yes"], ["or use --force", "`envmgr alm apps show shop`"]),
         (["audit", "--export", "."], ["is a directory", "hint: pass a file path"]),
         (["audit", "--verify", "--file", "none"], ["cannot read", "--export FILE` to create"]),
         (["deployments", "list", "--env", "prd"], ["environment 'prd' not found", "did you mean prod?"]),

@@ -92,7 +92,8 @@ class AuditService:
                 seq = entry.seq
             if len(entries) < STREAM_BATCH_SIZE:
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(rung.wait(), POLL_INTERVAL_SECONDS)
+                    async with asyncio.timeout(POLL_INTERVAL_SECONDS):
+                        await rung.wait()
 
     async def append(self, events: Sequence[EventEnvelope]) -> None:
         """Append the events that the log lacks, in order. Raise SequenceConflict, ValueError."""

@@ -67,7 +67,9 @@ class Relay:
         """Carry events until cancelled."""
         while True:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._wakeup.wait(), POLL_INTERVAL_SECONDS)
+                # Not `wait_for`: before Python 3.12 it loses a cancellation that comes together with the wake-up.
+                async with asyncio.timeout(POLL_INTERVAL_SECONDS):
+                    await self._wakeup.wait()
                 if not self._draining:
                     await asyncio.sleep(self._batch_window)
             self._wakeup.clear()
