@@ -1,7 +1,7 @@
 #!/bin/sh
 # envmgr shim (`envmgr reshim` rewrites it)
-# Runs the version of a command that the project asks for: by the plan made for that project, while it holds;
-# else by `envmgr exec`, which decides anew and writes the plan. Built-ins only: starting a program costs more.
+# Runs the version of a command that the project requests: by the project's plan while it is up to date;
+# else by `envmgr exec`, which resolves again and writes the plan. Built-ins only: starting a program costs more.
 unset __envmgr_home __envmgr_dir __envmgr_plan __envmgr_run
 __envmgr_home=@HOME@
 case :${PATH-}: in
@@ -13,7 +13,7 @@ case :${PATH-}: in
 esac
 if [ "${ENVMGR_HOME:-$__envmgr_home}" = "$__envmgr_home" ]; then
     case ${PWD-}:${ENVMGR_CEILING-} in
-    # Spelled so that dropping the last name is not the parent, or may not be what is written down.
+    # Unnormalized paths: dropping the last component may not give the parent.
     *//* | */./* | */../* | */.:* | */..:* | */. | */.. | ?*/:* | *:?*/ | *:[!/]*) ;;
     /*)
         __envmgr_dir=${PWD%/}
@@ -27,7 +27,7 @@ if [ "${ENVMGR_HOME:-$__envmgr_home}" = "$__envmgr_home" ]; then
             __envmgr_dir=${__envmgr_dir%/*}
         done
         [ "${__envmgr_plan-}" ] || __envmgr_plan=@PLANS@$__envmgr_dir/@COMMAND@.plan
-        # A plan may vanish between the two; `command` makes that no reason to die, and keeps it quiet.
+        # A plan may be deleted after the test; `command` keeps that from ending the shell.
         [ -r "$__envmgr_plan" ] && command . "$__envmgr_plan" 2>/dev/null
         ;;
     esac
@@ -35,7 +35,7 @@ fi
 [ "${__envmgr_run-}" ] && exec "$__envmgr_run" "$@"
 
 if [ "${ENVMGR_SHIM-}" ]; then
-    printf '%s\n' 'error: the shim of '@COMMAND@' ends up calling itself' \
+    printf '%s\n' 'error: cannot run '@COMMAND@': its shim calls itself' \
         'hint: run `envmgr reshim` with the envmgr you installed' >&2
     exit 127
 fi
@@ -50,6 +50,6 @@ if [ -x @PYTHON@ ] && [ -f @SITE@/envmgr/__init__.py ]; then
     exec @PYTHON@ -I -c @START@ @SITE@ exec --shim @COMMAND@ -- "$@"
 fi
 command -v envmgr >/dev/null 2>&1 && exec envmgr exec --shim @COMMAND@ -- "$@"
-printf '%s\n' 'error: the envmgr that made the shim of '@COMMAND@' is gone, and there is none on PATH' \
+printf '%s\n' 'error: cannot run '@COMMAND@': envmgr not found' \
     'hint: install envmgr, then run `envmgr reshim`' >&2
 exit 127

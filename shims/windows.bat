@@ -13,10 +13,10 @@ exit /b %ERRORLEVEL%
 "@PYTHON@" -I -c "@START@" "@SITE@" exec --shim "@COMMAND@" -- %*
 exit /b %ERRORLEVEL%
 :loop
->&2 echo error: the shim of "@COMMAND@" ends up calling itself
+>&2 echo error: cannot run "@COMMAND@": its shim calls itself
 >&2 echo hint: run `envmgr reshim` with the envmgr you installed
 exit /b 127
 :gone
->&2 echo error: the envmgr that made the shim of "@COMMAND@" is gone, and there is none on PATH
+>&2 echo error: cannot run "@COMMAND@": envmgr not found
 >&2 echo hint: install envmgr, then run `envmgr reshim`
 exit /b 127

@@ -117,7 +117,7 @@ def test_a_relative_home_is_refused(two_tools):
     for words in (["current"], ["install"], ["config", "path"], ["doctor"]):
         result = two_tools.run(*words, env={"ENVMGR_HOME": "home"})
         assert result.code == 1
-        assert "error: ENVMGR_HOME=home is a relative path" in result.err
+        assert "error: ENVMGR_HOME must be an absolute path, got home" in result.err
     assert (
         two_tools.ok("config", "path", env={"ENVMGR_HOME": "~/x"}).out
         == f"{two_tools.user_home}/x/config.toml\n"

@@ -57,14 +57,14 @@ def big_in_chunks():
 
 
 LASTING = {
-    "list 403": Case(INDEX, lambda: faults.status(403), "http", "answered 403 Forbidden for", "credentials"),
-    "list 404": Case(INDEX, lambda: faults.status(404), "http", "nothing at", "moved"),
+    "list 403": Case(INDEX, lambda: faults.status(403), "http", "returned 403 Forbidden for", "netrc"),
+    "list 404": Case(INDEX, lambda: faults.status(404), "http", "not found", "moved"),
     "list 429": Case(
         INDEX,
         lambda: faults.too_many_requests("7200", times=None),
         "rate-limited",
-        "takes no more requests",
-        "wait",
+        "rate limited by",
+        "retry later",
     ),
     "list 500": Case(INDEX, lambda: faults.status(500), "http", "500 Internal Server Error", "later", RETRY),
     "list html": Case(INDEX, faults.html_page, "source", "is not a list of alpha's releases", "look at"),
@@ -72,62 +72,83 @@ LASTING = {
         INDEX, lambda: faults.instead(faults.BAD_JSON.encode()), "source", "line 1, column", "look at"
     ),
     "list empty": Case(INDEX, lambda: faults.instead(b"[]"), "source", "names no version", "look at"),
-    "list 100 MB": Case(INDEX, lambda: faults.instead(Huge(HUGE)), "http", "is larger than", "address"),
-    "list 100 MB in chunks": Case(INDEX, big_in_chunks, "http", "is larger than", "address"),
-    "list 100 MB unzipped": Case(INDEX, gzipped_bomb, "http", "is larger than", "address"),
-    "list truncated": Case(INDEX, lambda: faults.truncated(9), "incomplete-download", "broke off", "again"),
-    "list garbage": Case(INDEX, faults.garbage, "network", "not HTTP", "address"),
-    "list reset": Case(INDEX, lambda: faults.refuses_to_answer(reset=True), "network", "broke", "again"),
-    "list hung up": Case(INDEX, faults.refuses_to_answer, "network", "hung up", "again"),
-    "list stalled": Case(INDEX, lambda: faults.stalled(5), "network", "sent nothing", "http_timeout", HASTY),
-    "list silent": Case(INDEX, faults.silent, "network", "sent nothing", "http_timeout", HASTY),
-    "list redirect loop": Case(INDEX, lambda: faults.redirect(INDEX), "network", "in a circle", "address"),
+    "list 100 MB": Case(INDEX, lambda: faults.instead(Huge(HUGE)), "http", "exceeds 24 MiB", "proxy"),
+    "list 100 MB in chunks": Case(INDEX, big_in_chunks, "http", "exceeds 24 MiB", "proxy"),
+    "list 100 MB unzipped": Case(INDEX, gzipped_bomb, "http", "exceeds 24 MiB", "proxy"),
+    "list truncated": Case(
+        INDEX, lambda: faults.truncated(9), "incomplete-download", "closed the connection", "downloads resume"
+    ),
+    "list garbage": Case(INDEX, faults.garbage, "network", "invalid HTTP response", "proxy"),
+    "list reset": Case(
+        INDEX, lambda: faults.refuses_to_answer(reset=True), "network", "lost", "downloads resume"
+    ),
+    "list hung up": Case(
+        INDEX, faults.refuses_to_answer, "network", "without responding", "downloads resume"
+    ),
+    "list stalled": Case(INDEX, lambda: faults.stalled(5), "network", "stalled", "http_timeout", HASTY),
+    "list silent": Case(INDEX, faults.silent, "network", "stalled", "http_timeout", HASTY),
+    "list redirect loop": Case(INDEX, lambda: faults.redirect(INDEX), "network", "redirect loop", "browser"),
     "sums html": Case(SUMS, faults.html_page, "source", "does not give the sha256 of alpha", "look at"),
     "sums swapped": Case(
         SUMS,
         lambda: faults.instead(b"0" * 64 + b"  " + ARCHIVE_FILE),
         "digest-mismatch",
-        "is not what was promised",
+        "digest mismatch for",
         "nothing was installed",
     ),
     "sums 500": Case(SUMS, lambda: faults.status(500), "http", "500 Internal Server Error", "later"),
     "sums of others": Case(
         SUMS, lambda: faults.instead(b"zz zz"), "source", "does not give the sha256 of alpha", "look at"
     ),
-    "archive 403": Case(ARCHIVE, lambda: faults.status(403), "http", "403 Forbidden", "credentials"),
-    "archive 404": Case(ARCHIVE, lambda: faults.status(404), "http", "nothing at", "moved"),
+    "archive 403": Case(ARCHIVE, lambda: faults.status(403), "http", "403 Forbidden", "netrc"),
+    "archive 404": Case(ARCHIVE, lambda: faults.status(404), "http", "not found", "moved"),
     "archive 429": Case(
-        ARCHIVE, lambda: faults.too_many_requests("0", None), "rate-limited", "no more requests", "wait"
+        ARCHIVE, lambda: faults.too_many_requests("0", None), "rate-limited", "rate limited by", "retry later"
     ),
     "archive 503": Case(ARCHIVE, lambda: faults.status(503), "http", "503", "later", RETRY),
-    "archive html": Case(ARCHIVE, faults.html_page, "http", "a web page instead", "captive portal"),
+    "archive html": Case(ARCHIVE, faults.html_page, "http", "an HTML page instead", "captive portal"),
     "archive redirect loop": Case(
-        ARCHIVE, lambda: faults.redirect("?again"), "network", "in a circle", "address"
+        ARCHIVE, lambda: faults.redirect("?again"), "network", "redirect loop", "browser"
     ),
     "archive truncated": Case(
-        ARCHIVE, lambda: faults.truncated(9), "incomplete-download", "broke off in the middle", "again", RETRY
+        ARCHIVE,
+        lambda: faults.truncated(9),
+        "incomplete-download",
+        "while sending",
+        "downloads resume",
+        RETRY,
     ),
     "archive announced too long": Case(
-        ARCHIVE, lambda: faults.announced(1 << 20), "incomplete-download", "broke off", "again"
+        ARCHIVE,
+        lambda: faults.announced(1 << 20),
+        "incomplete-download",
+        "closed the connection",
+        "downloads resume",
     ),
     "archive reset": Case(
-        ARCHIVE, lambda: faults.truncated(9, reset=True), "network", "the connection to", "again"
+        ARCHIVE, lambda: faults.truncated(9, reset=True), "network", "connection to", "downloads resume"
     ),
     "archive cut in chunks": Case(
-        ARCHIVE, lambda: faults.chunked(cut=True), "incomplete-download", "broke off", "again"
+        ARCHIVE,
+        lambda: faults.chunked(cut=True),
+        "incomplete-download",
+        "closed the connection",
+        "downloads resume",
     ),
-    "archive stalled": Case(
-        ARCHIVE, lambda: faults.stalled(9), "network", "sent nothing", "http_timeout", HASTY
-    ),
+    "archive stalled": Case(ARCHIVE, lambda: faults.stalled(9), "network", "stalled", "http_timeout", HASTY),
     "archive swapped": Case(
         ARCHIVE,
         lambda: faults.instead(archives.tar({"top/bin/alpha": b"#!/bin/sh\necho evil\n"})),
         "digest-mismatch",
-        "is not what was promised",
+        "digest mismatch for",
         "nothing was installed",
     ),
     "archive empty": Case(
-        ARCHIVE, lambda: faults.instead(b""), "digest-mismatch", "is not what", "nothing was installed"
+        ARCHIVE,
+        lambda: faults.instead(b""),
+        "digest-mismatch",
+        "digest mismatch for",
+        "nothing was installed",
     ),
 }
 
@@ -225,7 +246,7 @@ def test_a_file_that_changed_under_its_url_is_refused_by_the_lock(steady):
     steady.sandbox.publish("alpha", ("1.0.0",), ballast=1)
     error = steady.sandbox.run("install", "--json")
     assert (error.code, error.json["code"]) == (1, "digest-mismatch")
-    assert "is not what was promised" in error.json["message"]
+    assert "digest mismatch for" in error.json["message"]
     relocked = steady.sandbox.run("lock")
     assert relocked.code == 1
     assert "the published file was replaced" in relocked.err
@@ -276,7 +297,7 @@ def test_a_host_nobody_knows_is_named(steady):
     steady.sandbox.add_manifest({**manifest, "versions_url": "https://nowhere.invalid/index.json"})
     error = steady.fails("install", "--json").json
     assert error["code"] == "network"
-    assert "cannot find nowhere.invalid: its name is unknown" in error["message"]
+    assert "cannot resolve nowhere.invalid: unknown host" in error["message"]
     assert "HTTPS_PROXY" in error["hint"]
     steady.again()
     steady.recovers()
@@ -291,7 +312,7 @@ def test_a_server_that_is_not_there_is_named(steady):
     )
     error = steady.fails("install", "--json").json
     assert f"cannot reach {url.removeprefix('http://')}: connection refused" in error["message"]
-    assert "are you online?" in error["hint"]
+    assert "check your network connection" in error["hint"]
 
 
 @pytest.mark.parametrize("page", [INDEX, ARCHIVE])
@@ -305,8 +326,8 @@ def test_a_redirect_from_https_to_http_is_refused(steady, tls_server, authority,
     tls_server.add(path, b"", fault=faults.redirect(target))
     error = steady.fails("install", "--json", env=trusting).json
     assert error["code"] == "insecure-url"
-    assert f"redirects to {target}, which is not secure" in error["message"]
-    assert "do not trust" in error["hint"]
+    assert f"insecure redirect from {tls_server.url}{path} to {target}" in error["message"]
+    assert "https source or mirror" in error["hint"]
     steady.recovers()
 
 
@@ -314,7 +335,7 @@ def test_a_server_nobody_vouches_for_is_refused(steady, tls_server):
     steady.again()
     mirrors = {"ENVMGR_MIRRORS": f"{steady.sandbox.server.url}={tls_server.url}"}
     error = steady.fails("install", "--json", env=mirrors).json
-    assert "is not trusted" in error["message"]
+    assert "TLS certificate verification failed" in error["message"]
     assert "ca_bundle" in error["hint"]
 
 
@@ -326,9 +347,7 @@ def test_githubs_limit_is_explained(sandbox, server):
     page.faults[:] = [faults.rate_limited(reset_in=1800)]
     result = sandbox.run("install", "gh@2")
     assert result.code == 1
-    assert re.search(
-        r"takes no more requests until \d{4}-\d\d-\d\d \d\d:\d\d UTC: the limit is used up", result.err
-    )
+    assert re.search(r"rate limit of [^ ]+ exceeded; resets at \d{4}-\d\d-\d\d \d\d:\d\d UTC", result.err)
     assert "hint: set GITHUB_TOKEN" in result.err
     assert sandbox.run("install", "gh@2", "--json").json["code"] == "rate-limited"
     page.faults.clear()

@@ -43,7 +43,7 @@ def test_a_full_disk_is_named_and_costs_nothing(steady, home, place):
     size = "4k,nr_inodes=2" if place == "locks" else "64k"
     result = mounts.run(steady.sandbox, mounts.full(home / place, size), "install", "--json")
     named = home if place == "staging" else home / place
-    check_error(steady, result, named, "the disk is full: free some space")
+    check_error(steady, result, named, "free some disk space")
     steady.recovers()
 
 

@@ -178,7 +178,7 @@ def test_a_digest_upstream_does_not_publish_is_learned_and_held_to(sandbox):
     sandbox.ok("cache", "clear")
     result = sandbox.run("install")
     assert result.code == 1
-    assert "bytes, not the" in result.err
+    assert "bytes, expected" in result.err
     assert sandbox.incomplete() == []
 
 

@@ -66,7 +66,7 @@ def test_the_lock_learns_nothing_from_a_tree_of_another_url(undigested):
     undigested.write("alpha=1.0.0")
     result = undigested.run("install")
     assert result.code == 1
-    assert "is installed from" in result.err
+    assert "is already installed from" in result.err
     assert "--force" in result.err
     assert not (undigested.project / ".envmgr.lock").exists()
     undigested.ok("install", "--force")

@@ -54,7 +54,8 @@ def _program(root: str, places: Sequence[str], system: str) -> str:
             return candidate
     wanted = " or ".join(repr(place) for place in places)
     raise BadArchive(
-        f"it holds no program {wanted}; {top_of(root)}", "the tool's manifest may be wrong for this version"
+        f"program {wanted} not found in the archive ({top_of(root)})",
+        "check the manifest: it may not match this version",
     )
 
 
@@ -76,7 +77,7 @@ def _link(root: str, name: str, places: Sequence[str], system: str) -> str:
         else:
             os.symlink(f"../{program}", command)
     except FileExistsError as error:
-        raise BadArchive(f"it holds {LINKS}/{name} already, which is to be a command") from error
+        raise BadArchive(f"{LINKS}/{name} already exists in the archive") from error
     return LINKS
 
 

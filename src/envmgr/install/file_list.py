@@ -81,10 +81,10 @@ def _difference(line: Line, now: Line | None) -> str | None:
     if now is None:
         return f"{line.path} is missing"
     if line.mode != now.mode:
-        return f"{line.path} has mode {now.mode}, not {line.mode}"
+        return f"{line.path}: mode is {now.mode}, expected {line.mode}"
     if line.target != now.target:
-        return f"{line.path} is a link to {now.target}, not to {line.target}"
-    return f"{line.path} has {now.size} bytes, not {line.size}" if line.size != now.size else None
+        return f"{line.path}: links to {now.target}, expected {line.target}"
+    return f"{line.path}: size is {now.size}, expected {line.size}" if line.size != now.size else None
 
 
 def _escape(text: str) -> str:

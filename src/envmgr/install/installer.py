@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 
 _PROGRAM_FORMATS = frozenset({"gz", "xz", "zst", "bz2", "raw"})
 _HINTS = {
-    BadArchive: "nothing was installed; `envmgr cache clear` and another try help if the download was damaged",
-    UnsafeArchive: "nothing was installed; check the URL, or report it to the publisher of the archive",
+    BadArchive: "nothing was installed; if the download was corrupt, run `envmgr cache clear` and retry",
+    UnsafeArchive: "nothing was installed; report it to the publisher, or check the URL",
 }
 
 
@@ -152,9 +152,9 @@ def _check_same(job: InstallJob, there: Installed) -> None:
         is_same = urls.lock_url(job.artifact.url) == there.url
     if not is_same:
         raise DigestMismatch(
-            f"{job} is installed from {there.url} (sha256:{there.sha256}), and what is asked for is "
-            f"{urls.redacted(job.artifact.url)}{f' ({digest})' if digest else ''}",
-            f"`envmgr install {job.tool}@{job.version} --force` installs that instead",
+            f"{job} is already installed from {there.url} (sha256:{there.sha256}), but "
+            f"{urls.redacted(job.artifact.url)}{f' ({digest})' if digest else ''} was requested",
+            f"run `envmgr install {job.tool}@{job.version} --force` to replace it",
         )
 
 
@@ -162,8 +162,8 @@ def _check_trust(job: InstallJob, trusted: tuple[str, ...]) -> None:
     if job.layout.script is None or job.layout.builtin or job.plugin in trusted:
         return
     raise UntrustedScript(
-        f"{job} is installed by a script of its manifest {job.plugin}, which is not trusted",
-        f"read it (`envmgr plugin show {job.tool}`), then trust it:"
+        f"{job} has an untrusted install script (manifest {job.plugin})",
+        f"review it with `envmgr plugin show {job.tool}`, then run"
         f" `envmgr config set trusted {' '.join((*trusted, job.plugin))!r}`",
     )
 

@@ -39,12 +39,12 @@ def verify_tree(directory: str) -> tuple[str, ...]:
     """Compare a tree with its receipt and sidecar: one message for each difference."""
     recorded = receipt.read(directory)
     if recorded is None:
-        return (f"{receipt.RECEIPT} is missing or cannot be read",)
+        return (f"{receipt.RECEIPT} is missing or unreadable",)
     content = _sidecar(directory)
     if content is None:
-        return (f"{receipt.FILES} is missing or cannot be read",)
+        return (f"{receipt.FILES} is missing or unreadable",)
     if f"sha256:{hashlib.sha256(content).hexdigest()}" != recorded.files_digest:
-        return (f"{receipt.FILES} is not the one that was written",)
+        return (f"{receipt.FILES} was modified",)
     with storage_errors(directory):
         return file_list.differences(file_list.parse(os.fsdecode(content)), directory)
 

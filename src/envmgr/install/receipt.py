@@ -82,7 +82,7 @@ def _from_json(document: dict[str, object]) -> Receipt:
         raise ValueError("a receipt of a newer version")
     listing = document.pop("files")
     if not isinstance(listing, dict):
-        raise TypeError("files is not an object")
+        raise TypeError("expected files to be an object")
     values = {name: document[name] for name in field_names(Receipt) if name in document}
     values |= {"files": listing["count"], "bytes": listing["bytes"], "files_digest": listing["digest"]}
     values |= {"bin_dirs": _str_tuple(document["bin_dirs"]), "env": _table(document["env"])}
@@ -92,11 +92,11 @@ def _from_json(document: dict[str, object]) -> Receipt:
 
 def _str_tuple(value: object) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise TypeError("not a list of strings")
+        raise TypeError("expected a list of strings")
     return tuple(value)
 
 
 def _table(value: object) -> dict[str, str]:
     if not isinstance(value, dict) or not all(isinstance(item, str) for item in value.values()):
-        raise TypeError("not a table of strings")
+        raise TypeError("expected an object of strings")
     return value

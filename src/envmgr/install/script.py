@@ -40,8 +40,8 @@ def run(script: str, tree: str, variables: Mapping[str, str], log: str, stop: th
             _terminate_group(starting.result())
     if status != 0:
         raise ScriptError(
-            f"the install script {_exit_description(status)}; its output is in {log}{_last_lines(log)}",
-            "the last lines above say what it missed; once that is there, run the same command again",
+            f"install script {_exit_description(status)}; log: {log}{_last_lines(log)}",
+            "see the last lines above for the missing dependency, then retry",
         )
 
 
@@ -120,7 +120,7 @@ def _end_on_windows(process: subprocess.Popen[bytes]) -> None:
 
 
 def _exit_description(status: int) -> str:
-    return f"ended with status {status}" if status >= 0 else f"was ended by signal {-status}"
+    return f"exited with status {status}" if status >= 0 else f"was killed by signal {-status}"
 
 
 def _last_lines(log: str) -> str:

@@ -25,7 +25,7 @@ def parse(text: str, algorithm: str = "sha256") -> Digest:
     name, _, value = text.strip().rpartition(":")
     digest = Digest((name or algorithm).lower(), value.lower())
     if LENGTHS.get(digest.algorithm) != len(digest.value) or not _HEX.issuperset(digest.value):
-        raise ValueError(f"{text!r} is not a digest")
+        raise ValueError(f"invalid digest {text!r}")
     return digest
 
 
@@ -37,7 +37,7 @@ def from_integrity(text: str) -> Digest:
     named = [item.partition("-")[::2] for item in text.split()]
     known = [(algorithm, value) for algorithm, value in named if algorithm in LENGTHS]
     if not known:
-        raise ValueError(f"{text!r} holds no known hash")
+        raise ValueError(f"no supported hash in {text!r}")
     algorithm, value = max(known, key=lambda pair: LENGTHS[pair[0]])
     return parse(_decode(value.partition("?")[0]).hex(), algorithm)
 

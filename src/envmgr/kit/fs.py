@@ -16,27 +16,24 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
 _HINTS = {
-    errno.ENOSPC: (
-        "the disk is full: free some space (`envmgr cache clear` empties the download cache), "
-        "then run the same command again"
-    ),
-    errno.EDQUOT: "your disk quota is used up: free some space, then run the same command again",
-    errno.EFBIG: "it is larger than a file may be here: raise the limit (`ulimit -f`), or use another file system",
+    errno.ENOSPC: ("free some disk space (`envmgr cache clear` empties the download cache), then retry"),
+    errno.EDQUOT: "disk quota exceeded: free some space, then retry",
+    errno.EFBIG: "file size limit exceeded: raise it with `ulimit -f`, or use another file system",
     errno.EXDEV: (
         "envmgr's directories `staging` and `installs` must be on one file system: "
         "move both, or set ENVMGR_HOME to a directory on the larger disk"
     ),
     errno.EROFS: (
-        "the file system is read-only: make it writable, or, for envmgr's own files, "
+        "read-only file system: make it writable, or, for envmgr's own files, "
         "set ENVMGR_HOME to another directory"
     ),
-    errno.EACCES: "check who owns it, or, for envmgr's own files, set ENVMGR_HOME to another directory",
-    errno.EPERM: "check who owns it, or, for envmgr's own files, set ENVMGR_HOME to another directory",
+    errno.EACCES: "check its ownership, or, for envmgr's own files, set ENVMGR_HOME to another directory",
+    errno.EPERM: "check its ownership, or, for envmgr's own files, set ENVMGR_HOME to another directory",
 }
-_HINT_CHOOSE_PATH = "choose a path that you can write to, or change its permissions"
+_HINT_CHOOSE_PATH = "choose a writable path, or change its permissions"
 _HINTS_FOR_THEIRS = {
     **_HINTS,
-    errno.EROFS: "the file system is read-only: write it elsewhere",
+    errno.EROFS: "read-only file system: choose another path",
     errno.EACCES: _HINT_CHOOSE_PATH,
     errno.EPERM: _HINT_CHOOSE_PATH,
 }
@@ -95,7 +92,7 @@ def read_text(path: str) -> str | None:
     try:
         return content.decode().replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:
-        raise StorageError(f"cannot read {path}: it is not UTF-8 text (byte {error.start + 1})") from None
+        raise StorageError(f"cannot read {path}: invalid UTF-8 at byte {error.start + 1}") from None
 
 
 def write_atomic(path: str, text: str | bytes, mode: int = 0o644) -> None:

@@ -111,8 +111,8 @@ def resolve_paths(environment: Environment) -> Paths:
 def _absolute(root: str) -> str:
     if not os.path.isabs(root):
         raise ConfigError(
-            f"ENVMGR_HOME={root} is a relative path, which means another place in each directory",
-            "set it to an absolute one, or to one that begins with ~/",
+            f"ENVMGR_HOME must be an absolute path, got {root}",
+            "set it to an absolute path, or to one that starts with ~/",
         )
     return root
 

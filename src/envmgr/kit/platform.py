@@ -53,8 +53,9 @@ def parse(key: str) -> Platform:
     known = system in OPERATING_SYSTEMS and arch in ARCHITECTURES
     if not known or libc not in {"", "gnu", "musl"} or (libc and system != "linux"):
         raise ConfigError(
-            f"{key!r} is not a platform",
-            f"write {'|'.join(OPERATING_SYSTEMS)}, a dash, {'|'.join(ARCHITECTURES)}; linux may add -musl",
+            f"invalid platform {key!r}",
+            f"use OS-ARCH ({'|'.join(OPERATING_SYSTEMS)}, {'|'.join(ARCHITECTURES)}), "
+            "for example linux-x64 or linux-x64-musl",
         )
     return Platform(system, arch, (libc or "gnu") if system == "linux" else "")
 

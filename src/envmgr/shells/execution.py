@@ -121,6 +121,6 @@ def _wait_for(program: str, arguments: Sequence[str], variables: Mapping[str, st
 def _cannot(program: str, error: OSError) -> EnvmgrError:
     reason = os.strerror(error.errno) if error.errno else str(error)
     if error.errno == errno.ENOENT and os.path.exists(program):
-        return CommandNotFound(f"cannot run {program}: the interpreter it names is not there")
+        return CommandNotFound(f"cannot run {program}: interpreter not found")
     kind = CommandNotFound if error.errno == errno.ENOENT else CannotRun
     return kind(f"cannot run {program}: {reason}")

@@ -58,9 +58,9 @@ def resolve_aliases(
         if after is None:
             return tuple(words)
         if after in words:
-            raise WordError((*words, after), "these aliases go round in a circle")
+            raise WordError((*words, after), "alias loop")
         if len(words) > _MAX_ALIAS_DEPTH:
-            raise WordError(tuple(words), f"this is more than {_MAX_ALIAS_DEPTH} aliases in a row")
+            raise WordError(tuple(words), f"more than {_MAX_ALIAS_DEPTH} aliases in a row")
         words.append(after)
 
 
@@ -76,7 +76,7 @@ def _meaning(word: str, aliases: Mapping[str, str], user_aliases: Mapping[str, s
     kind, colon, rest = word.partition(":")
     if colon and kind in {"latest", "prefix"}:
         if not rest.strip(" \t"):
-            raise SpecError(word, "has nothing after the colon")
+            raise SpecError(word, "empty after ':'")
         return rest.strip(" \t")
     return None
 
@@ -88,17 +88,15 @@ def is_compound(text: str) -> bool:
 
 def _path(text: str, path: str) -> str:
     if not path:
-        raise SpecError(text, "names no path")
+        raise SpecError(text, "missing path")
     if not path.isprintable():
-        raise SpecError(text, "has a control character")
+        raise SpecError(text, "control character in path")
     return path
 
 
 def _ref(text: str, name: str) -> str:
     if not name:
-        raise SpecError(text, "names nothing")
+        raise SpecError(text, "missing ref")
     if name.startswith("-") or ".." in name or not _REF_CHARACTERS.issuperset(name):
-        raise SpecError(
-            text, "names nothing that git could", "no leading '-', '..', blanks or shell characters"
-        )
+        raise SpecError(text, "not a valid git ref", "omit leading '-', '..', blanks and shell characters")
     return name

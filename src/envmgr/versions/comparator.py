@@ -38,14 +38,14 @@ class Comparator:
 def check(text: str) -> None:
     """Raise SpecError for a text that no spec, alias or vendor can be, whatever the tool."""
     if len(text) > LIMIT:
-        raise SpecError(text, f"is longer than {LIMIT:,} characters")
+        raise SpecError(text, f"longer than {LIMIT:,} characters")
     for character in text:
         if character not in _ALLOWED:
-            raise SpecError(character, f"cannot stand in a version ({text[:60]!r})")
+            raise SpecError(character, f"invalid character in version {text[:60]!r}")
     if ".." in text:
-        raise SpecError(text, "has two dots in a row")
+        raise SpecError(text, "two dots in a row")
     if text.lstrip(" \t").startswith("-"):
-        raise SpecError(text, "begins with '-', as an option does")
+        raise SpecError(text, "starts with '-', like an option")
 
 
 def read_comparators(text: str, variants: tuple[str, ...]) -> tuple[Comparator, ...]:
@@ -63,18 +63,18 @@ def _pieces(part: str, text: str) -> Iterator[str]:
     """Yield each operator with its operand, whatever blanks stood between them."""
     words = part.split()
     if not words:
-        raise SpecError(text.strip(), "has a comma with nothing on one side")
+        raise SpecError(text.strip(), "empty comparator around ','")
     operator = ""
     for word in words:
         if operator and word[0] in OPERATOR_CHARACTERS:
-            raise SpecError(f"{operator} {word}", "has an operator with nothing to compare with")
+            raise SpecError(f"{operator} {word}", "operator without a version")
         if word.strip(OPERATOR_CHARACTERS):
             yield operator + word
             operator = ""
         else:
             operator = word
     if operator:
-        raise SpecError(operator, "has nothing to compare with")
+        raise SpecError(operator, "operator without a version")
 
 
 def _comparator(piece: str, variants: tuple[str, ...]) -> Comparator:
@@ -131,22 +131,22 @@ def _rich_parts(core: str) -> tuple[str, str] | None:
 
 def _unknown_operator(operator: str, piece: str) -> SpecError:
     hints = {
-        "~=": "write `~1.2` for 1.2.x or `^1.2` for 1.x: npm and PEP 440 read `~=` differently",
-        "!=": "name what is wanted, as in `<1.2 || >1.2`",
+        "~=": "use `~1.2` for 1.2.x or `^1.2` for 1.x: npm and PEP 440 read `~=` differently",
+        "!=": "use `<1.2 || >1.2`",
     }
-    hint = hints.get(operator, "there are ^ ~ ~> > >= < <= = and ==")
-    return SpecError(piece, "begins with an operator that does not exist", hint)
+    hint = hints.get(operator, "valid operators: ^ ~ ~> > >= < <= = ==")
+    return SpecError(piece, "unknown operator", hint)
 
 
 def _not_a_version(text: str) -> SpecError:
     if text.startswith("-"):
-        return SpecError(text, "begins with '-'", "a range is written with blanks on both sides: `1.2 - 2.0`")
+        return SpecError(text, "starts with '-'", "put blanks around the dash of a range: `1.2 - 2.0`")
     if text[0] in OPERATOR_CHARACTERS:
-        return SpecError(text, "is not the end of a range", "`1.2 - 2.0` takes no operators")
+        return SpecError(text, "not a valid range bound", "omit the operators, as in `1.2 - 2.0`")
     if not set(text).isdisjoint("<>=^!"):
-        return SpecError(text, "runs comparators together", "put a blank, a comma or `||` between them")
+        return SpecError(text, "missing separator between comparators", "use a blank, a comma or `||`")
     if "|" in text:
-        return SpecError(text, "has a single '|'", "`||` means or")
+        return SpecError(text, "single '|'", "use `||` for alternatives")
     if not _WILDCARDS.isdisjoint(text.split(".")):
-        return SpecError(text, "has something after a wildcard")
-    return SpecError(text, "is not a version")
+        return SpecError(text, "unexpected text after a wildcard")
+    return SpecError(text, "not a version")

@@ -10,7 +10,7 @@ class SpecError(ValueError):
 
     def __init__(self, piece: str, problem: str, hint: str = "") -> None:
         quoted = piece if len(piece) <= _MAX_QUOTED_CHARS else f"{piece[:_MAX_QUOTED_CHARS]}…"
-        super().__init__(f"{quoted!r} {problem}{f'; {hint}' if hint else ''}")
+        super().__init__(f"{quoted!r}: {problem}{f'; {hint}' if hint else ''}")
         self.piece = piece
         self.hint = hint
 
@@ -27,5 +27,5 @@ class VendorError(ValueError):
     """A spec names no vendor where several ship the tool; `vendors` are those there are."""
 
     def __init__(self, spec: str, vendors: tuple[str, ...]) -> None:
-        super().__init__(f"{spec!r} names no vendor, and several ship this tool: {', '.join(vendors)}")
+        super().__init__(f"{spec!r} is ambiguous: several vendors provide this tool ({', '.join(vendors)})")
         self.vendors = vendors

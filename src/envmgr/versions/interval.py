@@ -139,7 +139,7 @@ def _tilde(operand: Operand) -> Interval:
 
 def _compatible(operand: Operand, place: int) -> Interval:
     if operand.version.numbers[place] >= MAX_NUMBER:
-        raise SpecError(operand.version.text, "has no next version: a number is at its limit")
+        raise SpecError(operand.version.text, "no next version: a number is at its limit")
     return _up_to(_at_least(operand), operand, place)
 
 

@@ -108,7 +108,7 @@ def _find(versions: Iterable[str], spec: str, tool: _ToolRules, include_prerelea
     words = resolve_aliases(spec, tool.aliases, tool.user_aliases)
     goal = words[-1]
     if parse_source_spec(goal):
-        raise WordError(words, "this is not resolved against a list of versions")
+        raise WordError(words, "not resolvable to a release")
     check(goal)
     pool = parse_all(versions, tool.variants)
     newest = _newest(goal, pool)
@@ -165,7 +165,7 @@ def _named(words: tuple[str, ...], pool: Sequence[Version], error: SpecError) ->
         if version.opaque and version.text == goal:
             return version
     if goal[:1].isalpha() and not is_compound(goal):
-        raise WordError(words, "this tool has no such version, alias or vendor") from None
+        raise WordError(words, "no such version, alias or vendor") from None
     raise error
 
 

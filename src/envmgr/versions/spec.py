@@ -69,7 +69,7 @@ def split_requests(text: str) -> tuple[str, ...]:
         else:
             requests.append(piece)
     if "" in requests:
-        raise SpecError(text, "has an empty version")
+        raise SpecError(text, "empty version")
     return tuple(requests)
 
 
@@ -110,6 +110,6 @@ def _only(kind: str, names: Iterable[tuple[str, str]]) -> str:
     first = ""
     for name, operand in names:
         if first and name not in {"", first}:
-            raise SpecError(operand, f"names a second {kind}, {name} after {first}")
+            raise SpecError(operand, f"two {kind} values, {first} and {name}")
         first = first or name
     return first

@@ -15,11 +15,11 @@ from support.daemon import ADMIN_PASSWORD
     [
         (
             ["affected", "nodejs", "<<20"],
-            ["operator that does not exist", "hint: use a numeric version range such as '<20"],
+            ["unknown operator", "hint: use a numeric version range such as '<20"],
         ),
         (
             ["affected", "nodejs", "latest"],
-            ["'latest' is not a version", "hint: use a numeric version range such as '<20"],
+            ["'latest': not a version", "hint: use a numeric version range such as '<20"],
         ),
         (["apps", "create", "shop"], ["hint: run `envmgr alm apps show shop`"]),
         (["apps", "update", "idle", "--name", "shop"], ["hint: pass another name"]),

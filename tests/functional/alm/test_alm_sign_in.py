@@ -160,7 +160,7 @@ def test_a_password_does_not_go_over_plain_http_to_another_machine(machine):
     result = machine.run(
         "alm", "login", "http://alm.far.invalid", "-u", "ada", "--password-stdin", stdin="pw\n"
     )
-    assert (result.code, "is plain http" in result.err) == (1, True)
+    assert (result.code, "insecure URL (plain http)" in result.err) == (1, True)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals")

@@ -205,7 +205,7 @@ def test_a_size_that_is_none_is_left_out(size):
 
 
 def test_a_digest_that_is_none_is_an_error():
-    with pytest.raises(SourceError, match=r"on tool 1\.0: 'xyz' is not a digest"):
+    with pytest.raises(SourceError, match=r"on tool 1\.0: invalid digest 'xyz'"):
         found({"file": "a", "h": "xyz"}, {"url": "file", "sha256": "h"})
 
 

@@ -243,7 +243,7 @@ def test_the_authorities_npm_trusts_are_trusted(
     tls_server: Server, authority: Authority, machine: Machine
 ) -> None:
     registry = {"NPM_CONFIG_REGISTRY": packument(tls_server, "tool", CLI)}
-    with pytest.raises(NetworkError, match="not trusted"):
+    with pytest.raises(NetworkError, match="certificate verification failed"):
         npm.listing(manifest(), machine.run(registry))
     (machine.root / ".npmrc").write_text(f"cafile={authority.pem}\n")
     assert npm.listing(manifest(), machine.run(registry)).versions == ("1.0.0",)

@@ -141,7 +141,7 @@ def test_the_authorities_pip_trusts_are_trusted(
         "PIP_CONFIG_FILE": os.devnull,
         "PIP_INDEX_URL": simple_html(tls_server, "my-tool", [f"my_tool-1.0-{LINUX}"]),
     }
-    with pytest.raises(NetworkError, match="not trusted"):
+    with pytest.raises(NetworkError, match="certificate verification failed"):
         pypi.listing(manifest(), machine.run(variables))
     listing = pypi.listing(manifest(), machine.run({**variables, "PIP_CERT": authority.pem}))
     assert listing.versions == ("1.0",)

@@ -158,7 +158,7 @@ def test_a_file_that_is_no_text_is_no_manifest_and_hides_no_other(places):
     write("user", "mine")
     with open(f"{tools.directories[1].directory}/mine.json", "wb") as file:
         file.write(b"\xff")
-    with pytest.raises(StorageError, match=r"mine\.json: it is not UTF-8"):
+    with pytest.raises(StorageError, match=r"mine\.json: invalid UTF-8"):
         tools.get("mine")
     assert tools.get("node").name == "nodejs"
 

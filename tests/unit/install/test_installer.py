@@ -195,13 +195,13 @@ def test_a_damaged_archive_is_named_with_where_it_came_from(install, paths):
 
 
 def test_a_hostile_archive_leaves_nothing(install, paths):
-    with pytest.raises(UnsafeArchive, match=r"'\.\./x' leads out"):
+    with pytest.raises(UnsafeArchive, match=r"path traversal in '\.\./x'"):
         install(tar({"bin/tool": b"", "../x": b""}), LAYOUT)
     nothing_left(paths)
 
 
 def test_an_archive_without_the_program_says_what_it_holds(install, paths):
-    with pytest.raises(BadArchive, match=r"no program 'bin/other'; at its top are 'README', 'bin'"):
+    with pytest.raises(BadArchive, match=r"program 'bin/other' not found .* \(top level: 'README', 'bin'\)"):
         install(tar(TREE), Layout("tar.gz", ("bin/other",)))
     nothing_left(paths)
 

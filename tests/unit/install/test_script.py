@@ -78,7 +78,7 @@ def test_a_failure_names_the_log_and_shows_its_last_lines(run, tmp_path):
         run(
             "for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do echo line $i; done >&2; printf 'a\\033[2Jb\\n'; exit 7"
         )
-    assert "ended with status 7" in caught.value.message
+    assert "exited with status 7" in caught.value.message
     assert str(tmp_path / "logs" / "log") in caught.value.message
     assert "line 15" in caught.value.message
     assert "line 2\n" not in caught.value.message
@@ -93,7 +93,7 @@ def test_the_first_failure_ends_it(run, text, tmp_path):
 
 
 def test_a_script_that_a_signal_ends_says_so(run):
-    with pytest.raises(ScriptError, match="ended by signal 9"):
+    with pytest.raises(ScriptError, match="killed by signal 9"):
         run("kill -KILL $$")
 
 

@@ -250,10 +250,10 @@ def test_each_difference_is_told_and_additions_are_the_tools_own(paths):
             file.write("longer")
     _link(directory, "gone")
     assert store.check(paths, "node", "1") == (
-        "closed has mode 100600, not 100644",
+        "closed: mode is 100600, expected 100644",
         "gone is missing",
-        "grown has 6 bytes, not 1",
-        "link is a link to gone, not to grown",
+        "grown: size is 6, expected 1",
+        "link: links to gone, expected grown",
     )
 
 
@@ -261,10 +261,10 @@ def test_a_sidecar_that_is_gone_or_changed_is_told(paths, put):
     directory = put()
     with open(os.path.join(directory, receipt.FILES), "a") as file:
         file.write("100644\t1\tx\n")
-    assert store.check(paths, "node", "20.1.0") == (".envmgr-files is not the one that was written",)
+    assert store.check(paths, "node", "20.1.0") == (".envmgr-files was modified",)
     os.unlink(os.path.join(directory, receipt.FILES))
-    assert store.check(paths, "node", "20.1.0") == (".envmgr-files is missing or cannot be read",)
-    assert store.check(paths, "node", "9") == (".envmgr-receipt.json is missing or cannot be read",)
+    assert store.check(paths, "node", "20.1.0") == (".envmgr-files is missing or unreadable",)
+    assert store.check(paths, "node", "9") == (".envmgr-receipt.json is missing or unreadable",)
 
 
 @pytest.mark.parametrize("path", ["plain", "a\tb", "a\\tb", "a\\\\\nb", "\u2028", "é\r", "x\\"])

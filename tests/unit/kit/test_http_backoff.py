@@ -57,10 +57,10 @@ def test_what_may_pass_is_raised_after_the_last_retry():
     waiting = patience(2, time, notes)
     waiting.wait_or_raise(NetworkError("no", passing=True))
     waiting.wait_or_raise(NetworkError("no", passing=True))
-    with pytest.raises(NetworkError, match=r"no \(tried 3 times\)"):
+    with pytest.raises(NetworkError, match=r"no \(after 3 attempts\)"):
         waiting.wait_or_raise(NetworkError("no", passing=True))
     assert time.slept == [0.5, 1.0]
-    assert notes[0] == "no; trying again in 0.5 s (attempt 2 of 3)"
+    assert notes[0] == "no; retrying in 0.5 s (attempt 2 of 3)"
 
 
 def test_restored_patience_counts_anew():

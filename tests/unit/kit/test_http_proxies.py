@@ -30,7 +30,7 @@ def test_a_proxy_without_a_scheme_is_http():
 
 
 def test_a_proxy_of_another_kind_is_refused_without_showing_its_password():
-    with pytest.raises(ConfigError, match=r"HTTPS_PROXY cannot be socks5://proxy\.corp"):
+    with pytest.raises(ConfigError, match=r"invalid proxy URL in HTTPS_PROXY: socks5://proxy\.corp"):
         proxy("https://a/", HTTPS_PROXY="socks5://me:secret@proxy.corp")
 
 

@@ -46,7 +46,7 @@ def test_envmgr_home_may_begin_with_the_users_home(tmp_path, root, expected):
 
 @pytest.mark.parametrize("root", ["r", "./r", "../r", ".", "~other/r"])
 def test_a_relative_envmgr_home_is_refused(root):
-    with pytest.raises(ConfigError, match=f"ENVMGR_HOME={re.escape(root)} is a relative path"):
+    with pytest.raises(ConfigError, match=f"ENVMGR_HOME must be an absolute path, got {re.escape(root)}"):
         resolve_paths(
             Environment({"ENVMGR_HOME": root, "HOME": "/home/me", "USERPROFILE": "/home/me"}, "/work")
         )

@@ -95,7 +95,7 @@ def test_latest_and_stable_go_before_a_tools_aliases():
 
 
 def test_aliases_in_a_circle_are_named():
-    with pytest.raises(WordError, match=r"a → b → a: .*circle") as caught:
+    with pytest.raises(WordError, match="a → b → a: alias loop") as caught:
         resolve_aliases("a", {"a": "b"}, {"b": "a"})
     assert caught.value.words == ("a", "b", "a")
 
@@ -110,5 +110,5 @@ def test_ten_hops_are_followed_and_no_more():
 
 @pytest.mark.parametrize("spec", ["latest:", "prefix: "])
 def test_a_prefix_of_nothing_is_refused(spec):
-    with pytest.raises(SpecError, match="nothing after the colon"):
+    with pytest.raises(SpecError, match="empty after"):
         resolve_aliases(spec)

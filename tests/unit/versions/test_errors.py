@@ -8,12 +8,12 @@ from envmgr.versions import SpecError, VendorError, WordError
 def test_a_spec_error_quotes_the_piece_and_says_the_way_out():
     error = SpecError("~=1", "is refused", "write ~1")
 
-    assert str(error) == "'~=1' is refused; write ~1"
+    assert str(error) == "'~=1': is refused; write ~1"
     assert (error.piece, error.hint) == ("~=1", "write ~1")
 
 
 def test_a_long_piece_is_shown_in_part():
-    assert str(SpecError("a" * 1_000, "is refused")) == f"{'a' * 60 + '…'!r} is refused"
+    assert str(SpecError("a" * 1_000, "is refused")) == f"{'a' * 60 + '…'!r}: is refused"
 
 
 def test_all_of_them_are_value_errors():

@@ -73,8 +73,8 @@ def test_a_variant_named_once_holds_for_its_set_alone():
 @pytest.mark.parametrize(
     ("text", "variants", "problem"),
     [
-        (">=temurin-17 <zulu-22", (), "'zulu-22' names a second vendor, zulu after temurin"),
-        ("3.13t <3.14d", ("t", "d"), "'3.14d' names a second variant, d after t"),
+        (">=temurin-17 <zulu-22", (), "'zulu-22': two vendor values, temurin and zulu"),
+        ("3.13t <3.14d", ("t", "d"), "'3.14d': two variant values, t and d"),
     ],
 )
 def test_two_vendors_or_variants_in_a_set_are_refused(text, variants, problem):

@@ -38,7 +38,7 @@ def inflate(kind: str, read: Callable[[], bytes]) -> Iterator[bytes]:
     make = _MAKERS[kind]
     data = read()
     if not data:
-        raise DamagedError("it is empty")
+        raise DamagedError("empty")
     while data:
         member = make()
         yield from _translated(kind, _member(member, data, read))
@@ -54,7 +54,7 @@ def _translated(kind: str, pieces: Iterator[bytes]) -> Iterator[bytes]:
     try:
         yield from pieces
     except (OSError, ValueError, EOFError, *_errors(kind)) as error:
-        raise DamagedError(str(error) or "it is damaged") from error
+        raise DamagedError(str(error) or "corrupt") from error
 
 
 def _member(member: _Decompressor, data: bytes, read: Callable[[], bytes]) -> Iterator[bytes]:
@@ -66,7 +66,7 @@ def _member(member: _Decompressor, data: bytes, read: Callable[[], bytes]) -> It
         if member.needs_input and not member.eof:
             data = read()
             if not data:
-                raise DamagedError("it ends too early")
+                raise DamagedError("truncated")
 
 
 def _after_padding(data: bytes, read: Callable[[], bytes]) -> bytes:

@@ -32,7 +32,7 @@ def _in_process(file: IO[bytes], kind: str) -> Iterator[bytes]:
     try:
         yield from decompress.inflate(kind, lambda: file.read(decompress.PIECE))
     except decompress.DamagedError as error:
-        raise BadArchive(f"as {kind} {error}") from error
+        raise BadArchive(f"invalid {kind} stream: {error}") from error
 
 
 def _in_subprocess(file: IO[bytes], kind: str) -> Iterator[bytes]:
@@ -47,7 +47,7 @@ def _in_subprocess(file: IO[bytes], kind: str) -> Iterator[bytes]:
         stack.callback(process.kill)
         yield from _pieces(process)
         if process.wait() != 0:
-            raise BadArchive(f"as {kind} {_stderr_message(process)}")
+            raise BadArchive(f"invalid {kind} stream: {_stderr_message(process)}")
 
 
 def _pieces(process: subprocess.Popen[bytes]) -> Iterator[bytes]:
@@ -62,7 +62,7 @@ def _stderr_message(process: subprocess.Popen[bytes]) -> str:
     if process.returncode == decompress.DAMAGED:
         return message
     last = message.strip().splitlines()[-1:] or [""]
-    return f"it cannot be read: the process that inflates it ended with status {process.returncode} {last[0]}".strip()
+    return f"the decompressing process exited with status {process.returncode} {last[0]}".strip()
 
 
 def _enlarge_pipe(pipe: int) -> None:

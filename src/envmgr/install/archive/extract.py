@@ -77,7 +77,7 @@ class Tree:
         try:
             _write_file(self._at(path), entry)
         except FileExistsError as error:
-            raise UnsafeArchive(f"{path!r} is another entry's name too on this file system") from error
+            raise UnsafeArchive(f"{path!r} collides with another entry on this file system") from error
 
     def _add_directory(self, path: str, entry: Entry) -> None:
         mode = safety.directory_mode(entry.mode)
@@ -109,10 +109,10 @@ class Tree:
         try:
             target = "/".join(safety.split_path(entry.target, self._system)[self._strip :])
         except UnsafeArchive as error:
-            raise UnsafeArchive(f"{entry.path!r} is a hard link, and {error.message}") from error
+            raise UnsafeArchive(f"hard link {entry.path!r}: {error.message}") from error
         if self._names.kind(target) not in {FILE, SYMLINK}:
             raise UnsafeArchive(
-                f"{entry.path!r} is a hard link to {entry.target!r}, which is not an earlier file of the archive"
+                f"hard link {entry.path!r}: target {entry.target!r} not found earlier in the archive"
             )
         return target
 
@@ -136,10 +136,10 @@ class Tree:
         moved = {path for path in self._links if path == before or path.startswith(f"{before}/")}
         if before not in self._links and not os.path.lexists(self._at(before)):
             raise BadArchive(
-                f"it holds no {before!r}, which is to be renamed to {after!r}; {top_of(self.root)}"
+                f"rename to {after!r}: {before!r} not found in the archive ({top_of(self.root)})"
             )
         if after in self._links or os.path.lexists(self._at(after)):
-            raise BadArchive(f"it holds {after!r} already, which {before!r} is to be renamed to")
+            raise BadArchive(f"rename of {before!r}: {after!r} already exists in the archive")
         if before not in self._links:
             os.makedirs(os.path.dirname(self._at(after)), exist_ok=True)
             os.rename(self._at(before), self._at(after))
@@ -204,4 +204,4 @@ def top_of(directory: str, most: int = 12) -> str:
     names = sorted(os.listdir(directory))
     listed = ", ".join(repr(name) for name in names[:most])
     more = f" and {len(names) - most} more" if len(names) > most else ""
-    return f"at its top are {listed}{more}" if names else "it is empty"
+    return f"top level: {listed}{more}" if names else "empty"

@@ -37,7 +37,7 @@ def opened(path: str, kind: str) -> Iterator[Archive]:
     the archive is damaged, and UnsafeArchive when more comes of it than can honestly be in it.
     """
     if kind not in _FORMATS:
-        raise BadArchive(f"envmgr knows no archives of format {kind!r}", f"it knows {', '.join(_FORMATS)}")
+        raise BadArchive(f"unsupported archive format {kind!r}", f"use one of {', '.join(_FORMATS)}")
     with storage_errors(path):
         file = open(path, "rb", buffering=0)  # noqa: SIM115 - closed below; its position is shared with a process
     with file:

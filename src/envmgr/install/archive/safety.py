@@ -54,12 +54,12 @@ def split_path(path: str, system: str) -> tuple[str, ...]:
     if path.startswith("/") or path[1:2] == ":":
         raise UnsafeArchive(f"{path!r} is an absolute path")
     if "\\" in path:
-        raise UnsafeArchive(f"{path!r} has a backslash, which separates directories on Windows")
+        raise UnsafeArchive(f"backslash in {path!r}")
     if "\0" in path:
-        raise UnsafeArchive(f"{path!r} has a NUL character")
+        raise UnsafeArchive(f"NUL character in {path!r}")
     parts = tuple(part for part in path.split("/") if part not in {"", "."})
     if ".." in parts:
-        raise UnsafeArchive(f"{path!r} leads out of its directory")
+        raise UnsafeArchive(f"path traversal in {path!r}")
     _check_lengths(path, parts)
     if system == "windows":
         _check_windows(path, parts)
@@ -74,18 +74,18 @@ def normalize_path(path: str, system: str) -> str:
 def _check_lengths(path: str, parts: tuple[str, ...]) -> None:
     if len(path) > MAX_PATH_LENGTH or len(parts) > MAX_PATH_DEPTH:
         raise UnsafeArchive(
-            f"{path[:80]!r}… is too long a path or too deep ({len(path)} characters, {len(parts)} levels)"
+            f"path too long or too deep ({len(path)} characters, {len(parts)} levels): {path[:80]!r}…"
         )
     for part in parts if len(path) * 4 > MAX_NAME_BYTES else ():
         if len(part.encode("utf-8", "surrogateescape")) > MAX_NAME_BYTES:
-            raise UnsafeArchive(f"{part[:80]!r}… is too long a name ({len(part)} characters)")
+            raise UnsafeArchive(f"name too long ({len(part)} characters): {part[:80]!r}…")
 
 
 def _check_windows(path: str, parts: tuple[str, ...]) -> None:
     for part in parts:
         stem = part.partition(".")[0].rstrip(" ").casefold()
         if stem in _WINDOWS_DEVICES or part[-1] in ". " or not _WINDOWS_CHARACTERS.isdisjoint(part):
-            raise UnsafeArchive(f"{path!r} is a name that Windows reserves")
+            raise UnsafeArchive(f"reserved name on Windows: {path!r}")
 
 
 def check_kind(path: str, kind: str, mode: int) -> None:
@@ -141,9 +141,7 @@ class EntryNames:
             self._check_same(path, path.removesuffix(name) + spellings[key], kind)
             return False
         if self._count == MAX_ENTRIES:
-            raise UnsafeArchive(
-                f"{path!r} is one entry more than the {MAX_ENTRIES:,} that an archive may hold"
-            )
+            raise UnsafeArchive(f"archive has more than {MAX_ENTRIES:,} entries")
         self._count += 1
         spellings[key] = name
         if kind != FILE:
@@ -155,7 +153,7 @@ class EntryNames:
             raise UnsafeArchive(f"{path!r} and {spelling!r} are the same file on macOS and Windows")
         known = self._kinds.get(path, FILE)
         if known != kind or kind == SYMLINK:
-            raise UnsafeArchive(f"{path!r} is there twice, as a {known} and as a {kind}")
+            raise UnsafeArchive(f"duplicate entry {path!r} ({known} and {kind})")
 
     def _key(self, directory: str, name: str) -> str:
         if self._system == "linux" and any(twins in f"{directory}/" for twins in _CASE_SENSITIVE_DIRECTORIES):
@@ -171,23 +169,21 @@ class EntryNames:
         above = ["/".join(parts[:depth]) for depth in range(1, len(parts))]
         for path in above:
             if self.kind(path) not in {None, DIRECTORY}:
-                raise UnsafeArchive(
-                    f"{'/'.join(parts)!r} would go through {path!r}, which is a {self.kind(path)}"
-                )
+                raise UnsafeArchive(f"{'/'.join(parts)!r}: parent {path!r} is a {self.kind(path)}")
         return [path for path in above if self.add(path, DIRECTORY)]
 
 
 def check_reserved(path: str) -> None:
     """Refuse the names that envmgr keeps for itself at the top of a tree."""
     if fold_case(path) in {RECEIPT, FILES}:
-        raise UnsafeArchive(f"{path!r} is a name that envmgr keeps for itself")
+        raise UnsafeArchive(f"{path!r} is reserved by envmgr")
 
 
 def check_links(links: Mapping[str, str]) -> None:
     """Refuse symbolic links (path to target) that lead out of the tree when all of them are followed."""
     for path, target in links.items():
         if not target or "\\" in target or "\0" in target:
-            raise UnsafeArchive(f"{path!r} is a link to {target!r}, which is not a path")
+            raise UnsafeArchive(f"{path!r}: invalid link target {target!r}")
         _follow(path, links)
 
 
@@ -200,7 +196,7 @@ def _follow(path: str, links: Mapping[str, str]) -> None:
         part = waiting.pop()
         if part == "..":
             if not here:
-                raise UnsafeArchive(f"{path!r} is a link to {links[path]!r}, which leads out of the tree")
+                raise UnsafeArchive(f"{path!r}: link to {links[path]!r} escapes the tree")
             here.pop()
         elif part not in {"", "."}:
             here.append(part)
@@ -208,9 +204,9 @@ def _follow(path: str, links: Mapping[str, str]) -> None:
         if target is not None:
             followed += 1
             if target[:1] == "/" or target[1:2] == ":":
-                raise UnsafeArchive(f"{path!r} is a link to {links[path]!r}, which leads out of the tree")
+                raise UnsafeArchive(f"{path!r}: link to {links[path]!r} escapes the tree")
             if followed > MAX_LINKS:
-                raise UnsafeArchive(f"{path!r} is a link to {links[path]!r}, which leads in a circle")
+                raise UnsafeArchive(f"{path!r}: link loop through {links[path]!r}")
             here.pop()
             waiting += target.split("/")[::-1]
 
@@ -227,7 +223,9 @@ class ExpansionGuard:
         """Count bytes; raise UnsafeArchive when an archive of this size cannot honestly hold so many."""
         self.count += count
         if self.count > self._limit:
-            raise UnsafeArchive(f"its {self._size:,} bytes unpack to more than {self._limit:,}")
+            raise UnsafeArchive(
+                f"{self._size:,} bytes expand to more than {self._limit:,} (possible zip bomb)"
+            )
 
     def watch(self, pieces: Iterable[_Piece]) -> Iterator[_Piece]:
         """Count what passes."""

@@ -59,7 +59,7 @@ class Stream:
         end = self.position + count
         yield from self._parts(count)
         if self.position < end:
-            raise BadArchive("it ends in the middle of a file")
+            raise BadArchive("truncated inside a file")
 
     def skip_to(self, position: int) -> None:
         """Leave out what lies before a position."""
@@ -108,7 +108,7 @@ def read(pieces: Iterator[bytes], *, is_sealed: bool) -> Generator[Entry]:
             yield from _entry(stream, header, {**shared, **special})
             special = {}
     if special:
-        raise BadArchive("it ends after the header of a file that is not there")
+        raise BadArchive("truncated after a file header")
 
 
 def _next_header(stream: Stream, is_sealed: bool) -> bytes | None:
@@ -119,11 +119,9 @@ def _next_header(stream: Stream, is_sealed: bool) -> bytes | None:
     if not header and is_sealed:
         return None
     if len(header) < BLOCK:
-        raise BadArchive("it ends too early" if stream.position else "it is empty")
+        raise BadArchive("truncated" if stream.position else "empty")
     if sum(header) - sum(header[148:156]) + 256 != _number(header[148:156]):
-        raise BadArchive(
-            f"the header at byte {stream.position - BLOCK} is damaged, or the file is not a tar archive"
-        )
+        raise BadArchive(f"corrupt header at byte {stream.position - BLOCK}, or not a tar archive")
     return header
 
 
@@ -162,10 +160,10 @@ def _header_path(header: bytes) -> str:
 def _extension(stream: Stream, header: bytes) -> bytes:
     size = _number(header[124:136])
     if not 0 <= size <= MAX_EXTENSION_BYTES:
-        raise BadArchive(f"it has an extended header of {size} bytes")
+        raise BadArchive(f"extended header too large ({size} bytes)")
     content = stream.take(size)
     if len(content) < size:
-        raise BadArchive("it ends in the middle of an extended header")
+        raise BadArchive("truncated inside an extended header")
     stream.skip_to(stream.position + -size % BLOCK)
     return content
 
@@ -178,7 +176,7 @@ def _pax(content: bytes) -> dict[str, str]:
         length = int(digits) if digits.isdigit() and space else 0
         key, equals, value = content[len(digits) + 1 : length - 1].partition(b"=")
         if not length or not equals or content[length - 1 : length] != b"\n":
-            raise BadArchive("an extended header is damaged")
+            raise BadArchive("corrupt extended header")
         name = _decode(key)
         if name in _FIELDS or name.startswith("GNU.sparse."):
             records[name] = _decode(value)
@@ -189,10 +187,10 @@ def _pax(content: bytes) -> dict[str, str]:
 def _size(header: bytes, extended: dict[str, str]) -> int:
     text = extended.get("size")
     if text is not None and not (text.isascii() and text.isdigit()):
-        raise BadArchive(f"a file has the size {text!r}")
+        raise BadArchive(f"invalid file size {text!r}")
     size = _number(header[124:136]) if text is None else int(text)
     if size < 0:
-        raise BadArchive(f"a file has the size {size}")
+        raise BadArchive(f"invalid file size {size}")
     return size
 
 
@@ -202,7 +200,7 @@ def _mtime(header: bytes, extended: dict[str, str]) -> int:
         return _number(header[136:148]) * _NANOSECONDS
     seconds, _, fraction = text.partition(".")
     if not seconds.removeprefix("-").isdigit() or not (fraction or "0").isdigit() or not text.isascii():
-        raise BadArchive(f"a file has the time {text!r}")
+        raise BadArchive(f"invalid file time {text!r}")
     nanoseconds = int(fraction[:9].ljust(9, "0"))
     return int(seconds) * _NANOSECONDS + (-nanoseconds if text.startswith("-") else nanoseconds)
 
@@ -217,11 +215,11 @@ def _number(field: bytes) -> int:
     if not digits:
         return 0
     if not digits.isdigit():
-        raise BadArchive(f"a header holds {digits!r} where a number should be")
+        raise BadArchive(f"invalid number {digits!r} in a header")
     try:
         return int(digits, 8)
     except ValueError:
-        raise BadArchive(f"a header holds {digits!r} where a number should be") from None
+        raise BadArchive(f"invalid number {digits!r} in a header") from None
 
 
 def _text(field: bytes) -> str:

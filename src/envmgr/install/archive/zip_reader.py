@@ -50,9 +50,9 @@ def _translating() -> Iterator[None]:
     try:
         yield
     except (zipfile.BadZipFile, struct.error, NotImplementedError, ValueError, OverflowError) as error:
-        raise BadArchive(str(error) or "it is damaged") from error
+        raise BadArchive(str(error) or "corrupt") from error
     except decompress.DamagedError as error:
-        raise BadArchive(f"as zip {error}") from error
+        raise BadArchive(f"invalid zip: {error}") from error
 
 
 def _entry(file: IO[bytes], info: zipfile.ZipInfo) -> Entry:
@@ -69,7 +69,7 @@ def _entry(file: IO[bytes], info: zipfile.ZipInfo) -> Entry:
 
 def _target(file: IO[bytes], info: zipfile.ZipInfo) -> str:
     if info.file_size > _MAX_TARGET_BYTES:
-        raise BadArchive(f"{info.filename!r} is a link with a target of {info.file_size} bytes")
+        raise BadArchive(f"{info.filename!r}: link target too long ({info.file_size} bytes)")
     return b"".join(_content(file, info)).decode("utf-8", "surrogateescape")
 
 
@@ -96,7 +96,7 @@ def _extended_timestamp(extra: bytes) -> int | None:
 def _content(file: IO[bytes], info: zipfile.ZipInfo) -> Iterator[bytes]:
     """Yield a member's bytes, inflated with the quickest inflater at hand, which zipfile would not take."""
     if info.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
-        raise BadArchive(f"{info.filename!r} is compressed by method {info.compress_type}, not deflated")
+        raise BadArchive(f"{info.filename!r}: unsupported compression method {info.compress_type}")
     stored = _stored(file, info)
     is_deflated = info.compress_type == zipfile.ZIP_DEFLATED
     pieces = decompress.inflate_deflated(lambda: next(stored, b"")) if is_deflated else stored
@@ -108,7 +108,7 @@ def _stored(file: IO[bytes], info: zipfile.ZipInfo) -> Iterator[bytes]:
     file.seek(info.header_offset)
     signature, name, extra = _LOCAL.unpack(file.read(_LOCAL.size))
     if signature != b"PK\3\4":
-        raise BadArchive(f"{info.filename!r} is not where the archive says")
+        raise BadArchive(f"{info.filename!r}: not at the offset in the directory")
     file.seek(name + extra, 1)
     left = info.compress_size
     while data := file.read(min(left, decompress.PIECE)):
@@ -125,4 +125,4 @@ def _checked(pieces: Iterator[bytes], info: zipfile.ZipInfo) -> Iterator[bytes]:
             break
         yield piece
     if crc != info.CRC or size != info.file_size:
-        raise BadArchive(f"{info.filename!r} is damaged")
+        raise BadArchive(f"{info.filename!r} is corrupt")

@@ -112,7 +112,7 @@ def _download_verified(job: _DownloadJob) -> Mapping[str, str]:
     digests, was_pieced = _download_complete(job)
     if not _matches(job.artifact, digests) and was_pieced:
         job.partial.discard()
-        job.progress.message(f"{job.task}: the resumed download does not match; downloading it again")
+        job.progress.message(f"{job.task}: resumed download does not match its digest; restarting")
         digests, _ = _download_complete(job)
     if not _matches(job.artifact, digests):
         raise _mismatch(job, digests)
@@ -154,7 +154,7 @@ def _attempt(job: _DownloadJob, start: int) -> Mapping[str, str] | None:
             return _from_start(job, answer, is_new=origin is None)
         if not origin:
             raise HttpError(
-                f"{urls.host(answer.url)} answered {answer.status} to a plain request for {urls.redacted(answer.url)}",
+                f"unexpected status {answer.status} from {urls.host(answer.url)} for {urls.redacted(answer.url)}",
                 status=answer.status,
             )
         if answer.status == _PARTIAL_CONTENT and _continues(answer, start, origin):
@@ -187,7 +187,7 @@ def _from_start(job: _DownloadJob, answer: Stream, *, is_new: bool) -> Mapping[s
     if is_page and (is_wrong or job.artifact.digest is None or not is_new):
         raise _html_instead_error(job)
     if is_wrong:
-        raise _size_mismatch_error(job, f"has {length} bytes, not the {expected} it should have")
+        raise _size_mismatch_error(job, f"size is {length} bytes, expected {expected}")
     validators = answer.headers.get("etag", ""), answer.headers.get("last-modified", "")
     job.partial.begin(Origin(urls.redacted(job.location.url), length, *validators))
     return _receive(job, answer, 0, length)
@@ -205,10 +205,10 @@ def _receive(job: _DownloadJob, answer: Stream, start: int, length: int | None) 
         return digests
     if count > expected:
         job.partial.discard()
-        raise _size_mismatch_error(job, f"is longer than the {expected} bytes it should have")
+        raise _size_mismatch_error(job, f"size exceeds the expected {expected} bytes")
     raise IncompleteDownload(
-        f"{urls.redacted(job.location.url)} ended after {count} of {expected} bytes",
-        "run the same command again; a download goes on where it broke off",
+        f"{urls.redacted(job.location.url)}: connection closed after {count} of {expected} bytes",
+        "retry; downloads resume",
         passing=True,
     )
 
@@ -263,28 +263,27 @@ def _mismatch(job: _DownloadJob, digests: Mapping[str, str]) -> DigestMismatch |
     if wanted is None or _is_page(content):
         return _html_instead_error(job)
     return DigestMismatch(
-        f"{urls.redacted(job.location.url)} is not what was promised\n"
+        f"digest mismatch for {urls.redacted(job.location.url)}\n"
         f"  expected {wanted}\n"
         f"  got      {wanted.algorithm}:{digests[wanted.algorithm]}",
-        "nothing was installed: the file was changed, upstream or on the way. Compare with what upstream "
-        "publishes before you trust it",
+        "nothing was installed: the file was changed upstream or in transit; "
+        "compare it with the published digest",
     )
 
 
 def _size_mismatch_error(job: _DownloadJob, detail: str) -> DigestMismatch:
     """Explain a length that no other attempt will change."""
     return DigestMismatch(
-        f"{urls.redacted(job.location.url)} {detail}",
-        "nothing was installed: the file was replaced, upstream or on the way. Compare with what upstream "
-        "publishes before you trust it",
+        f"{urls.redacted(job.location.url)}: {detail}",
+        "nothing was installed: the file was replaced upstream or in transit; "
+        "compare it with the published digest",
     )
 
 
 def _html_instead_error(job: _DownloadJob) -> HttpError:
     return HttpError(
-        f"{urls.redacted(job.location.url)} gave a web page instead of an archive",
-        "a proxy or a network's sign-in page (captive portal) may have answered: open any site in a browser, "
-        "then run the same command again",
+        f"{urls.redacted(job.location.url)} returned an HTML page instead of an archive",
+        "a proxy or a captive portal may have intercepted the request: open any site in a browser, then retry",
         status=_OK,
     )
 

@@ -50,27 +50,27 @@ def problem(document: bytes, keys: Iterable[str], path: str, name: str) -> str |
     public = known.get(signed.key_id)
     if public is None:
         return (
-            f"it was signed by the key {_format_key_id(signed.key_id)}, "
-            f"not by {' or '.join(map(_format_key_id, known))}"
+            f"signed by key {_format_key_id(signed.key_id)}, "
+            f"expected {' or '.join(map(_format_key_id, known))}"
         )
     if not is_signed(public, signed.seal, signed.signature + signed.comment):
-        return "the signature itself was changed, or made by another key that only looks like the right one"
+        return "invalid signature of the trusted comment"
     meant = _other_file(signed.comment, name)
     if meant is not None:
-        return f"the signature is that of {meant!r}, not of {name!r}"
+        return f"signature is for {meant!r}, expected {name!r}"
     with _message(path, signed.algorithm) as message:
         is_good = is_signed(public, signed.signature, message)
-    return None if is_good else "the signature is not that of this file"
+    return None if is_good else "invalid signature"
 
 
 def _read(document: bytes) -> _Signed:
     lines = [line.removesuffix(b"\r") for line in document.removesuffix(b"\n").split(b"\n")]
     if len(lines) != _LINES or not (lines[0].startswith(_UNTRUSTED) and lines[2].startswith(_TRUSTED)):
-        raise ValueError("the file is not a minisign signature")
+        raise ValueError("not a minisign signature")
     first, seal = _decoded(lines[1], _SIGNATURE_LENGTH), _decoded(lines[3], _SEAL_LENGTH)
     algorithm = first[:_ID_START]
     if algorithm not in {_WHOLE, _HASHED}:
-        raise ValueError(f"the signature is of an unknown kind, {algorithm!r}")
+        raise ValueError(f"unknown signature algorithm {algorithm!r}")
     comment = lines[2].removeprefix(_TRUSTED)
     return _Signed(algorithm, first[_ID_START:_ID_END], first[_ID_END:], comment, seal)
 
@@ -89,7 +89,7 @@ def _decoded(text: bytes, length: int) -> bytes:
     except ValueError:
         decoded = b""
     if len(decoded) != length:
-        raise ValueError(f"{text[:80].decode(errors='replace')!r} is not {length} bytes in base64")
+        raise ValueError(f"{text[:80].decode(errors='replace')!r}: expected {length} bytes in base64")
     return decoded
 
 

@@ -85,7 +85,7 @@ class Partial:
 def _origin(fields: Mapping[str, object]) -> Origin:
     url, length, etag, modified = (fields.get(name) for name in ("url", "length", "etag", "modified"))
     if not (isinstance(url, str) and isinstance(etag, str) and isinstance(modified, str)):
-        raise TypeError("texts expected")
+        raise TypeError("expected strings")
     if not isinstance(length, int | None):
-        raise TypeError("a number expected")
+        raise TypeError("expected an integer")
     return Origin(url, length, etag, modified)

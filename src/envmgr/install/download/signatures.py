@@ -62,18 +62,18 @@ def _fetched(signature: Signature, download: Download, http: Http) -> bytes:
         if error.status not in _ABSENT:
             raise
         raise SignatureError(
-            f"{urls.redacted(download.url)} has no {signature.kind} signature: "
-            f"there is nothing at {urls.redacted(signature.url)}",
-            "nothing was installed: its manifest says that it is signed. Ask upstream where the signature is; "
-            "a mirror must have it, too",
+            f"{signature.kind} signature for {urls.redacted(download.url)} not found: "
+            f"{urls.redacted(signature.url)}",
+            "nothing was installed: the manifest requires a signature; "
+            "check that upstream or the mirror publishes it",
         ) from None
 
 
 def _bad(signature: Signature, download: Download, problem: str) -> SignatureError:
     return SignatureError(
-        f"{urls.redacted(download.url)} is not signed as its manifest demands: {problem}\n"
+        f"signature verification failed for {urls.redacted(download.url)}: {problem}\n"
         f"  signature {urls.redacted(signature.url)}\n"
         f"  expected  {signature.kind} by {' or '.join(signature.keys)}",
-        "nothing was installed: the archive or its signature was changed, upstream or on the way. Compare with "
-        "what upstream publishes before you trust it",
+        "nothing was installed: the archive or its signature was changed upstream or in transit; "
+        "compare them with what upstream publishes",
     )

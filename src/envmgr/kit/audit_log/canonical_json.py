@@ -23,7 +23,7 @@ def canonicalize(value: object) -> bytes:
     try:
         return text.encode()
     except UnicodeEncodeError:
-        raise ValueError("a string contains a lone surrogate") from None
+        raise ValueError("lone surrogate in string") from None
 
 
 def _serialize(value: object, quoted: Callable[[str], str], room: int) -> str:
@@ -39,14 +39,12 @@ def _serialize(value: object, quoted: Callable[[str], str], room: int) -> str:
         return f"[{','.join([_serialize(item, quoted, inner) for item in value])}]"
     if value is None or isinstance(value, bool):
         return _WORDS[value]
-    raise ValueError(f"{type(value).__name__} is nothing that is written here; numbers must be whole")
+    raise ValueError(f"cannot serialize {type(value).__name__} (numbers must be integers)")
 
 
 def _number(number: int) -> str:
     if not -MAX_SAFE_INTEGER <= number <= MAX_SAFE_INTEGER:
-        raise ValueError(
-            "a number is beyond ±(2^53 - 1), the largest that every reader of JSON keeps exactly"
-        )
+        raise ValueError("integer is beyond ±(2^53 - 1), which JSON readers may round")
     return str(number)
 
 
@@ -55,13 +53,13 @@ def _members(members: Mapping[str, object], quoted: Callable[[str], str], room: 
     try:
         names = sorted(members) if "".join(members).isascii() else sorted(members, key=_units)
     except TypeError:
-        raise ValueError("the name of a member is not a string") from None
+        raise ValueError("object key is not a string") from None
     return f"{{{','.join([f'{quoted(name)}:{_serialize(members[name], quoted, inner)}' for name in names])}}}"
 
 
 def _within(room: int) -> int:
     if not room:
-        raise ValueError(f"values are nested more than {MAX_DEPTH} deep")
+        raise ValueError(f"nesting exceeds {MAX_DEPTH} levels")
     return room - 1
 
 

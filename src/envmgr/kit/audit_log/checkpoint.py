@@ -62,21 +62,21 @@ def verify_error(checkpoint: Mapping[str, object], trusted: str | None = None) -
     try:
         _require_types(checkpoint)
         if trusted not in {None, checkpoint["public_key"]}:
-            return f"it was signed by the key {checkpoint['public_key']}, not by {trusted}"
+            return f"signed by key {checkpoint['public_key']}, expected {trusted}"
         public = b64decode(str(checkpoint["public_key"]), validate=True)
         signature = b64decode(str(checkpoint["signature"]), validate=True)
         is_good = is_signed(public, signature, statement(checkpoint))
     except KeyError as error:
-        return f"it has no {error.args[0]}"
+        return f"field {error.args[0]} missing"
     except ValueError as error:
         return f"invalid checkpoint: {error}"
-    return None if is_good else "its signature is not that of what it says"
+    return None if is_good else "invalid signature"
 
 
 def _require_types(checkpoint: Mapping[str, object]) -> None:
     for name in ALL_FIELDS:
         expected = int if name in {"seq", "timestamp"} else str
         if type(checkpoint[name]) is not expected:
-            raise ValueError(f"{name} is {checkpoint[name]!r}")
+            raise ValueError(f"invalid {name} {checkpoint[name]!r}")
     if int(str(checkpoint["seq"])) < 0:
-        raise ValueError("seq is below nothing")
+        raise ValueError("seq is negative")

@@ -77,7 +77,7 @@ class Verifier:
         try:
             seq = _whole(entry["seq"])
         except (KeyError, ValueError):
-            return [Finding(INSERTED, 0, f"an entry after {self._before[0]} has no number")]
+            return [Finding(INSERTED, 0, f"entry after {self._before[0]} has no sequence number")]
         findings = [*self._placed(seq), *self._linked(seq, entry), *self._numbered(seq, entry)]
         self.seq = max(self.seq, seq)
         return findings
@@ -87,7 +87,7 @@ class Verifier:
         findings = [
             Finding(REMOVED, low, f"{_entries(low, high)} missing") for low, high in self._place.gaps()
         ]
-        fate = "went with what is missing, or never arrived" if findings else "never arrived"
+        fate = "missing with the removed entries, or never received" if findings else "never received"
         for source, numbers in sorted(self._sources.items()):
             findings += [_gap(source, low, high, fate) for low, high in numbers.gaps()]
         return [*findings, *self._ended()]
@@ -95,9 +95,9 @@ class Verifier:
     def _placed(self, seq: int) -> Iterator[Finding]:
         match self._place.add(seq):
             case "late":
-                yield Finding(REORDERED, seq, f"entry {seq} stands after entry {self._place.last}")
+                yield Finding(REORDERED, seq, f"entry {seq} out of order (after {self._place.last})")
             case "again":
-                yield Finding(INSERTED, seq, f"there is another entry {seq}")
+                yield Finding(INSERTED, seq, f"duplicate entry {seq}")
 
     def _linked(self, seq: int, entry: Mapping[str, object]) -> Iterator[Finding]:
         """Check an entry against its hash, the previous entry, and the checkpoints that cover it."""
@@ -106,14 +106,14 @@ class Verifier:
         stated = None if problem else str(entry["hash"])
         self._before = seq, stated
         if problem:
-            yield Finding(CHANGED, seq, f"entry {seq} {problem}")
+            yield Finding(CHANGED, seq, f"entry {seq}: {problem}")
         elif seq == before + 1 and hash_before not in {None, entry["prev_hash"]}:
             yield _not_linked(seq)
         if stated and self._signed.get(seq, {stated}) != {stated}:
             yield Finding(
                 REWRITTEN,
                 seq,
-                f"entry {seq} has the hash {stated}, a checkpoint has {self._others(seq, stated)}",
+                f"entry {seq}: hash {stated} does not match the checkpoint's {self._others(seq, stated)}",
             )
 
     def _others(self, seq: int, stated: str) -> str:
@@ -123,11 +123,9 @@ class Verifier:
         """Check the sequence of an entry against the earlier ones of its source."""
         source, number = str(entry.get("source_service")), entry.get("source_sequence")
         if type(number) is not int or number < 1:
-            return  # which `_problem` has told
+            return  # `_problem` reports it
         if self._sources.setdefault(source, SequenceTracker()).add(number) == "again":
-            yield Finding(
-                REPEATED, seq, f"entry {seq} is event {number} of {source}, which stands before it too"
-            )
+            yield Finding(REPEATED, seq, f"entry {seq}: duplicate event {number} of {source}")
 
     def _ended(self) -> Iterator[Finding]:
         last = max(self._signed, default=0)
@@ -135,12 +133,10 @@ class Verifier:
             yield Finding(
                 TRUNCATED,
                 self.seq + 1,
-                f"a checkpoint was signed at entry {last}; the log ends at {self.seq}",
+                f"log ends at entry {self.seq}, but a checkpoint covers entry {last}",
             )
         if self._signed.get(0, {GENESIS_HASH.hex()}) != {GENESIS_HASH.hex()}:
-            yield Finding(
-                REWRITTEN, 0, "a checkpoint says that the log began with something else than nothing"
-            )
+            yield Finding(REWRITTEN, 0, "checkpoint for an empty log has a non-zero hash")
 
 
 def _problem(seq: int, entry: Mapping[str, object]) -> str | None:
@@ -149,25 +145,23 @@ def _problem(seq: int, entry: Mapping[str, object]) -> str | None:
         prev = bytes.fromhex(_text(entry["prev_hash"]))
         is_hash = len(prev) == len(GENESIS_HASH) and prev.hex() == entry["prev_hash"]
         if _whole(entry["source_sequence"]) < 1 or not is_hash:
-            return "has a hash or a number that cannot be"
+            return "malformed hash or number"
         if entry.get("event", entry["event_type"]) != entry["event_type"]:
-            return "says two different types"
+            return "event types differ"
         if more := sorted(entry.keys() - _MEMBERS):
-            return f"has what its hash does not cover: {', '.join(more)}"
+            return f"unexpected fields: {', '.join(more)}"
         made = entry_hash(prev, seq, content_of(entry)).hex()
     except KeyError as error:
-        return f"has no {error.args[0]}"
+        return f"field {error.args[0]} missing"
     except (ValueError, OverflowError) as error:
-        return f"cannot be what was written: {error}"
-    return None if made == entry.get("hash") else "is not what its hash was made of"
+        return f"invalid content: {error}"
+    return None if made == entry.get("hash") else "hash mismatch"
 
 
 def _not_linked(seq: int) -> Finding:
     if seq == 1:
-        return Finding(CHANGED, 1, "entry 1 follows another entry, where the log should begin")
-    return Finding(
-        CHANGED, seq - 1, f"entry {seq} follows another entry {seq - 1} than the one that is there"
-    )
+        return Finding(CHANGED, 1, "entry 1 does not start the chain")
+    return Finding(CHANGED, seq - 1, f"entry {seq}'s prev_hash does not match entry {seq - 1}")
 
 
 def _gap(source: str, low: int, high: int, fate: str) -> Finding:
@@ -181,7 +175,7 @@ def _entries(low: int, high: int) -> str:
 
 def _whole(value: object) -> int:
     if type(value) is not int or value < 0:
-        raise ValueError(f"invalid entry number {value!r}")
+        raise ValueError(f"invalid sequence number {value!r}")
     return value
 
 

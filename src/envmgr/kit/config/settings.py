@@ -72,30 +72,30 @@ SETTINGS = {
         Setting(
             "jobs",
             values.count,
-            "tools installed at once; 0 is one per processor, four at least",
+            "parallel installs (0: one per processor, at least 4)",
             (int,),
             values.count,
         ),
-        Setting("offline", values.boolean, "use only what is on this machine", (bool,), values.boolean),
+        Setting("offline", values.boolean, "never use the network", (bool,), values.boolean),
         Setting("mirrors", values.mirrors, "URL prefixes to replace, longest first", (dict,), values.table),
         Setting(
             "lock_platforms",
             values.platforms,
-            "platforms that locks are written for",
+            "platforms to lock",
             (list, str),
             values.listed,
         ),
         Setting(
             "minimum_release_age",
             values.duration,
-            "how old a release must be for a request that is not exact",
+            "minimum age of a release for non-exact requests",
             (str,),
             str,
         ),
         Setting(
             "auto_install",
             values.one_of("never", "ask", "always"),
-            "install what `exec` and shims find missing",
+            "install missing tools in `exec` and shims",
             (str,),
             str,
         ),
@@ -109,23 +109,23 @@ SETTINGS = {
         Setting(
             "ca_bundle",
             str,
-            "PEM file of additional certificate authorities to trust",
+            "PEM file of additional trusted certificate authorities",
             (str,),
             str,
             is_path=True,
         ),
-        Setting("netrc", str, "file of credentials by host, instead of ~/.netrc", (str,), str, is_path=True),
+        Setting("netrc", str, "netrc file (default: ~/.netrc)", (str,), str, is_path=True),
         Setting(
             "http_timeout",
             values.seconds,
-            "seconds without a byte before a request is given up",
+            "idle timeout in seconds",
             (int, float),
             values.seconds,
         ),
         Setting(
             "http_retries",
             values.count,
-            "how often a request that failed in passing is tried again",
+            "retries for transient failures",
             (int,),
             values.count,
         ),
@@ -133,11 +133,11 @@ SETTINGS = {
         Setting(
             "trusted",
             values.words,
-            "digests of manifests whose install scripts may run",
+            "digests of manifests with trusted install scripts",
             (list, str),
             values.listed,
         ),
-        Setting("alm_url", values.server, "address of the ALM server", (str,), values.server),
+        Setting("alm_url", values.server, "URL of the ALM server", (str,), values.server),
     )
 }
 
@@ -148,7 +148,7 @@ def parse_value(name: str, text: str) -> object:
     try:
         return setting.read(text)
     except ValueError as error:
-        raise ConfigError(f"{name} cannot be {text!r}", f"it should be {error}") from None
+        raise ConfigError(f"invalid value for {name}: {text!r}", f"expected {error}") from None
 
 
 def _setting(name: str) -> Setting:
@@ -251,7 +251,7 @@ def unknown_keys(path: str) -> tuple[str, ...]:
 def _from_toml(setting: Setting, value: object, path: str) -> object:
     if type(value) not in setting.kinds:
         kinds = " or ".join(_KINDS[kind] for kind in setting.kinds)
-        raise ConfigError(f"{path}: {setting.name} cannot be {value!r}", f"it should be {kinds}")
+        raise ConfigError(f"{path}: invalid value for {setting.name}: {value!r}", f"expected {kinds}")
     try:
         return _pairs(value) if isinstance(value, dict) else parse_value(setting.name, _as_text(value))
     except ConfigError as error:
@@ -271,9 +271,7 @@ _KINDS: dict[type, str] = {
 def _pairs(table: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
     for before, after in table.items():
         if not before or not after or not isinstance(after, str):
-            raise ConfigError(
-                f"{before!r} cannot become {after!r}", "it should be a URL prefix for a URL prefix"
-            )
+            raise ConfigError(f"invalid mirror {before!r} = {after!r}", "expected two URL prefixes")
     return tuple((before, str(after)) for before, after in table.items())
 
 

@@ -44,7 +44,7 @@ def _parse(text: str, path: str) -> dict[str, object]:
     try:
         return tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise ConfigError(f"{path}: {error}", "mend the line, or remove the file") from None
+        raise ConfigError(f"{path}: {error}", "fix the line, or remove the file") from None
 
 
 def _edited(text: str, name: str, rest: Table, wanted: Table) -> str:

@@ -30,7 +30,7 @@ def count(text: str) -> int:
     """Read a whole number."""
     count = _whole(text)
     if count is None:
-        raise ValueError("a whole number below 100000")
+        raise ValueError("an integer below 100000")
     return count
 
 
@@ -88,7 +88,7 @@ def mirrors(text: str) -> tuple[tuple[str, str], ...]:
     """Read `FROM=TO` pairs of URL prefixes."""
     pairs = [word.partition("=") for word in text.split()]
     if not all(before and after for before, _, after in pairs):
-        raise ValueError("pairs FROM=TO of URL prefixes")
+        raise ValueError("FROM=TO pairs of URL prefixes")
     return tuple((before, after) for before, _, after in pairs)
 
 
@@ -102,5 +102,5 @@ def server(text: str) -> str:
     scheme, _, rest = text.rpartition("://")
     place = rest.rstrip("/")
     if scheme not in {"", "http", "https"} or not place or {*place} & {*" @?#\t"}:
-        raise ValueError("an address such as https://alm.example.com")
+        raise ValueError("a URL such as https://alm.example.com")
     return f"{scheme}://{place}" if scheme else place

@@ -50,9 +50,7 @@ _BLOCK = 1 << 18
 _REDIRECTING = frozenset({301, 302, 303, 307, 308})
 _RETRY_STATUSES = frozenset({429, 502, 503, 504})
 _OK, _NOT_MODIFIED, _UNSATISFIABLE, _NOT_FOUND = 200, 304, 416, 404
-_REDIRECT_HINT = (
-    "look at that address in a browser: its server is set up wrongly, or wants to be signed in to"
-)
+_REDIRECT_HINT = "open the URL in a browser: the server is misconfigured, or requires sign-in"
 _NO_PROGRESS = NullProgress()
 _BASE_HEADERS = {"user-agent": f"envmgr/{__version__}", "accept": "*/*"}
 _GOES_ANYWHERE = frozenset(
@@ -260,16 +258,16 @@ class Http:
         """Return an address of a server; raise a NetworkError unless it may be asked."""
         if self._settings.offline:
             raise Offline(
-                f"{urls.redacted(address)} is needed, and envmgr is offline",
-                "run it once without --offline (or with the setting `offline` off)",
+                f"offline: cannot fetch {urls.redacted(address)}",
+                "run once without --offline (or set `offline` to false)",
             )
         scheme = urls.split(address).scheme
         if scheme == "file":
-            raise NetworkError(f"{address} is a file, not a server's address")
+            raise NetworkError(f"expected a server URL, got a file: {address}")
         if scheme == "http" and not (self._settings.allow_http or urls.is_loopback(address)):
             raise InsecureUrl(
-                f"{urls.redacted(address)} is plain http, which anyone on the way can change",
-                "use https; if you must, `envmgr config set allow_http true`",
+                f"insecure URL (plain http): {urls.redacted(address)}",
+                "use https, or allow it with `envmgr config set allow_http true`",
             )
         return address
 
@@ -281,13 +279,13 @@ class Http:
         target = urljoin(visited[-1], location)
         aimed = urls.apply_mirror(target, self._settings.mirrors)
         if aimed in visited:
-            raise NetworkError(f"the redirects go in a circle: {_trail([*visited, aimed])}", _REDIRECT_HINT)
+            raise NetworkError(f"redirect loop: {_trail([*visited, aimed])}", _REDIRECT_HINT)
         if len(visited) > REDIRECTS:
             raise NetworkError(f"more than {REDIRECTS} redirects: {_trail(visited)}", _REDIRECT_HINT)
         if aimed == target and self._is_downgrade(visited[-1], target):
             raise InsecureUrl(
-                f"{urls.redacted(visited[-1])} redirects to {urls.redacted(target)}, which is not secure",
-                "do not trust what comes that way: use another source, or an https mirror of it",
+                f"insecure redirect from {urls.redacted(visited[-1])} to {urls.redacted(target)}",
+                "use an https source or mirror",
             )
         return target
 
@@ -427,8 +425,8 @@ def _passed(blocks: Iterator[bytes], attempt: network_errors.RequestAttempt) -> 
 
 def _moved(address: str, target: str) -> NetworkError:
     return NetworkError(
-        f"{urls.redacted(address)} redirects to {urls.redacted(target)}, and what was sent is not sent on",
-        f"if {urls.host(target)} is where it belongs, use that address from the start",
+        f"refusing to follow the redirect from {urls.redacted(address)} to {urls.redacted(target)} for this request",
+        f"use {urls.redacted(target)} directly if it is the right server",
     )
 
 

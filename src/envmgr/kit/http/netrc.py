@@ -48,14 +48,14 @@ class Netrc:
         except OSError as error:
             self._fail_or_warn(f"cannot read {self._path}: {os.strerror(error.errno or 0)}")
         except (NetrcParseError, UnicodeDecodeError) as error:
-            self._fail_or_warn(f"{self._path} is not a netrc file: {error}")
+            self._fail_or_warn(f"cannot parse netrc file {self._path}: {error}")
         return None
 
     def _fail_or_warn(self, message: str) -> None:
         """Fail over a file the user named; pass over the default one, which may be other programs' business."""
         if self._named:
-            raise ConfigError(message, "mend it, or `envmgr config unset netrc`")
-        self._note(f"{message}; going on without it")
+            raise ConfigError(message, "fix it, or run `envmgr config unset netrc`")
+        self._note(f"{message}; ignoring it")
 
 
 def _default(environment: Environment) -> str:

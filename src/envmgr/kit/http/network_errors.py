@@ -17,13 +17,12 @@ from envmgr.kit.http import urls
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-ONLINE_HINT = "are you online? Behind a proxy, set HTTPS_PROXY; `--offline` uses only what is on this machine"
-_CA_HINT = (
-    "if your network signs certificates itself, name its authority: `envmgr config set ca_bundle FILE` "
-    "or SSL_CERT_FILE"
+ONLINE_HINT = (
+    "check your network connection; behind a proxy, set HTTPS_PROXY; `--offline` works without a network"
 )
-_AGAIN_HINT = "run the same command again; a download goes on where it broke off"
-_ADDRESS_HINT = "look at that address: a proxy, or another service, may have answered in its place"
+_CA_HINT = "if your network intercepts TLS, set its CA: `envmgr config set ca_bundle FILE` or SSL_CERT_FILE"
+_AGAIN_HINT = "retry; downloads resume"
+_ADDRESS_HINT = "check the URL: a proxy, or another service, may have intercepted the request"
 _MAX_QUOTE_LENGTH = 100
 
 
@@ -63,20 +62,18 @@ def _unreachable(error: Exception, attempt: RequestAttempt) -> NetworkError:
 
 def _certificate_error(cause: BaseException, attempt: RequestAttempt) -> NetworkError:
     reason = getattr(cause, "verify_message", "") or str(cause)
-    return NetworkError(f"the certificate of {attempt.host} is not trusted: {reason}", _CA_HINT)
+    return NetworkError(f"TLS certificate verification failed for {attempt.host}: {reason}", _CA_HINT)
 
 
 def _no_tls(cause: BaseException, attempt: RequestAttempt) -> NetworkError:
     reason = getattr(cause, "reason", None) or str(cause)
     passing = isinstance(cause, ssl.SSLEOFError | ssl.SSLZeroReturnError)
-    return NetworkError(
-        f"{attempt.host} speaks no TLS that we understand: {reason}", _ADDRESS_HINT, passing=passing
-    )
+    return NetworkError(f"TLS handshake with {attempt.host} failed: {reason}", _ADDRESS_HINT, passing=passing)
 
 
 def _dns_error(cause: BaseException, attempt: RequestAttempt) -> NetworkError:
     passing = cause.args[:1] == (socket.EAI_AGAIN,)
-    return NetworkError(f"cannot find {attempt.peer}: its name is unknown", ONLINE_HINT, passing=passing)
+    return NetworkError(f"cannot resolve {attempt.peer}: unknown host", ONLINE_HINT, passing=passing)
 
 
 def _refused(cause: BaseException, attempt: RequestAttempt) -> NetworkError:
@@ -101,15 +98,15 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 def _no_connection(_: Exception, attempt: RequestAttempt) -> NetworkError:
     return NetworkError(
-        f"cannot reach {attempt.peer}: no answer within {attempt.timeout:g} s", ONLINE_HINT, passing=True
+        f"cannot reach {attempt.peer}: timed out after {attempt.timeout:g} s", ONLINE_HINT, passing=True
     )
 
 
 def stall_error(attempt: RequestAttempt) -> NetworkError:
     """Return the error of a stalled transfer."""
     return NetworkError(
-        f"{attempt.host} sent nothing, or next to nothing, for {attempt.timeout:g} s",
-        "try again; on a slow network, raise it: `envmgr config set http_timeout SECONDS`",
+        f"{attempt.host} stalled: no data, or next to none, in {attempt.timeout:g} s",
+        "retry; on a slow network, raise the timeout: `envmgr config set http_timeout SECONDS`",
         passing=True,
     )
 
@@ -121,52 +118,54 @@ def _stall_error(_: Exception, attempt: RequestAttempt) -> NetworkError:
 def _connection_lost(error: Exception, attempt: RequestAttempt) -> NetworkError:
     numbers = [getattr(cause, "errno", None) for cause in _chain(error)]
     reason = next((os.strerror(number).lower() for number in numbers if number), str(error))
-    return NetworkError(f"the connection to {attempt.peer} broke: {reason}", _AGAIN_HINT, passing=True)
+    return NetworkError(f"connection to {attempt.peer} lost: {reason}", _AGAIN_HINT, passing=True)
 
 
 def _protocol(error: Exception, attempt: RequestAttempt) -> NetworkError:
     text = str(error)
     if "without sending complete message body" in text:
         return IncompleteDownload(
-            f"{attempt.host} broke off in the middle of {_redacted_url(attempt)}", _AGAIN_HINT, passing=True
+            f"{attempt.host} closed the connection while sending {_redacted_url(attempt)}",
+            _AGAIN_HINT,
+            passing=True,
         )
     if "disconnected without sending" in text:
-        return NetworkError(f"{attempt.host} hung up without an answer", _AGAIN_HINT, passing=True)
+        return NetworkError(
+            f"{attempt.host} closed the connection without responding", _AGAIN_HINT, passing=True
+        )
     return NetworkError(
-        f"{attempt.host} answered what is not HTTP: {text[:_MAX_QUOTE_LENGTH]}", _ADDRESS_HINT
+        f"invalid HTTP response from {attempt.host}: {text[:_MAX_QUOTE_LENGTH]}", _ADDRESS_HINT
     )
 
 
 def _proxy(error: Exception, attempt: RequestAttempt) -> NetworkError:
     return NetworkError(
         f"{attempt.peer} refused to connect to {attempt.host}: {error}",
-        "check HTTPS_PROXY, and the user and password in it",
+        "check HTTPS_PROXY and its credentials",
     )
 
 
 def _undecodable(error: Exception, attempt: RequestAttempt) -> NetworkError:
-    return NetworkError(f"the answer from {_redacted_url(attempt)} cannot be decoded: {error}", _ADDRESS_HINT)
+    return NetworkError(f"cannot decode the response from {_redacted_url(attempt)}: {error}", _ADDRESS_HINT)
 
 
 def _no_url(error: Exception, attempt: RequestAttempt) -> NetworkError:
-    return NetworkError(f"{_redacted_url(attempt)} is not a URL that can be asked for: {error}")
+    return NetworkError(f"invalid URL {_redacted_url(attempt)}: {error}")
 
 
 def _unsendable(error: Exception, attempt: RequestAttempt) -> NetworkError:
     """Explain without quoting: what cannot be sent may be a token."""
     is_header = "header" in str(error) or isinstance(error, UnicodeError)
-    reason = (
-        "a header (a token, perhaps) holds characters that HTTP does not allow" if is_header else str(error)
-    )
-    return NetworkError(f"the request for {_redacted_url(attempt)} cannot be sent: {reason}")
+    reason = "invalid characters in a request header (check the token)" if is_header else str(error)
+    return NetworkError(f"cannot send the request for {_redacted_url(attempt)}: {reason}")
 
 
 def _truncated_response(_: Exception, attempt: RequestAttempt) -> NetworkError:
-    return IncompleteDownload(f"the answer from {_redacted_url(attempt)} was cut off", _AGAIN_HINT)
+    return IncompleteDownload(f"truncated response from {_redacted_url(attempt)}", _AGAIN_HINT)
 
 
 def _unknown(error: Exception, attempt: RequestAttempt) -> NetworkError:
-    return NetworkError(f"asking {_redacted_url(attempt)} failed: {str(error) or type(error).__name__}")
+    return NetworkError(f"request to {_redacted_url(attempt)} failed: {str(error) or type(error).__name__}")
 
 
 def _redacted_url(attempt: RequestAttempt) -> str:

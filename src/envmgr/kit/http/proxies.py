@@ -19,9 +19,7 @@ def proxy_for(url: str, environment: Environment) -> str | None:
         return None
     address = proxy if "://" in proxy else f"http://{proxy}"
     if address.partition("://")[0].lower() not in {"http", "https"}:
-        raise ConfigError(
-            f"{name} cannot be {urls.redacted(address)}", "it should be the URL of an http(s) proxy"
-        )
+        raise ConfigError(f"invalid proxy URL in {name}: {urls.redacted(address)}", "use http://HOST:PORT")
     return address
 
 

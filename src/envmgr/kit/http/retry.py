@@ -75,13 +75,13 @@ class RetryPolicy:
         seconds = backoff_delay(self._failed, error.retry_after, self._clock.random())
         self._failed += 1
         self._note(
-            f"{error.message}; trying again in {seconds:.1f} s (attempt {self._failed + 1} of {self._retries + 1})"
+            f"{error.message}; retrying in {seconds:.1f} s (attempt {self._failed + 1} of {self._retries + 1})"
         )
         self._clock.sleep(seconds)
 
 
 def _tried(error: NetworkError, times: int) -> NetworkError:
     if times > 1:
-        error.message = f"{error.message} (tried {times} times)"
+        error.message = f"{error.message} (after {times} attempts)"
         error.args = (error.message,)
     return error

@@ -32,20 +32,18 @@ def error_for_status(
 
 def _message(url: str, status: int) -> str:
     if status in {NOT_FOUND, GONE}:
-        return f"there is nothing at {urls.redacted(url)} ({_named(status)})"
-    return f"{urls.host(url)} answered {_named(status)} for {urls.redacted(url)}"
+        return f"{urls.redacted(url)} not found ({status})"
+    return f"{urls.host(url)} returned {_named(status)} for {urls.redacted(url)}"
 
 
 def _hint(url: str, status: int, authorized: bool) -> str | None:
     if status in {NOT_FOUND, GONE}:
-        return "look at that address: what was there may have moved, or been withdrawn"
+        return "check the URL: it may have moved or been removed"
     if status not in {UNAUTHORIZED, FORBIDDEN}:
         return None
     if authorized:
-        return f"the credentials for {urls.host(url)} were not accepted: check them"
-    return (
-        f"if it needs credentials, put them for {urls.host(url)} in ~/.netrc (or the file that `netrc` names)"
-    )
+        return f"check the credentials for {urls.host(url)}"
+    return f"if authentication is required, add {urls.host(url)} to ~/.netrc (or the file in setting `netrc`)"
 
 
 def _quota_exceeded(
@@ -54,9 +52,9 @@ def _quota_exceeded(
     """Explain GitHub's limit (https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api)."""
     reset = headers.get("x-ratelimit-reset", "")
     seconds = max(float(reset[:12]) - now, 0.0) if reset.isascii() and reset.isdigit() else None
-    until = "" if seconds is None else f" until {_moment(now + seconds)}"
+    until = "" if seconds is None else f"; resets at {_moment(now + seconds)}"
     return RateLimited(
-        f"{urls.host(url)} takes no more requests{until}: the limit is used up",
+        f"rate limit of {urls.host(url)} exceeded{until}",
         _rate_hint(url, headers, authorized),
         status=status,
         passing=seconds is not None and seconds <= retry.MAX_RETRY_AFTER_SECONDS,
@@ -66,17 +64,17 @@ def _quota_exceeded(
 
 def _rate_hint(url: str, headers: Mapping[str, str], authorized: bool) -> str:
     if authorized:
-        return "the token's limit is used up: wait, or use another"
+        return "wait, or use another token"
     is_github = urls.host(url).endswith("github.com") or "x-github-request-id" in headers
     if is_github:
-        return "set GITHUB_TOKEN (any token will do) for a much higher limit, or wait"
-    return "wait, or use credentials"
+        return "set GITHUB_TOKEN for a higher limit, or wait"
+    return "wait, or authenticate"
 
 
 def _too_many(url: str, status: int, retry_after_seconds: float | None, now: float) -> RateLimited:
     return RateLimited(
-        f"{urls.host(url)} takes no more requests for now ({_named(status)}){_until(retry_after_seconds, now)}",
-        "wait a little, then run the same command again",
+        f"rate limited by {urls.host(url)} ({status}){_until(retry_after_seconds, now)}",
+        "retry later",
         status=status,
         passing=(retry_after_seconds or 0.0) <= retry.MAX_RETRY_AFTER_SECONDS,
         retry_after=retry_after_seconds,
@@ -86,7 +84,7 @@ def _too_many(url: str, status: int, retry_after_seconds: float | None, now: flo
 def _server_error(url: str, status: int, retry_after_seconds: float | None, now: float) -> HttpError:
     return HttpError(
         f"{_message(url, status)}{_until(retry_after_seconds, now)}",
-        f"the trouble is at {urls.host(url)}: try again later",
+        f"{urls.host(url)} has a problem: retry later",
         status=status,
         passing=(retry_after_seconds or 0.0) <= retry.MAX_RETRY_AFTER_SECONDS,
         retry_after=retry_after_seconds,
@@ -96,7 +94,7 @@ def _server_error(url: str, status: int, retry_after_seconds: float | None, now:
 def _until(retry_after_seconds: float | None, now: float) -> str:
     if retry_after_seconds is None or retry_after_seconds <= retry.MAX_RETRY_AFTER_SECONDS:
         return ""
-    return f", and asks to come back at {_moment(now + retry_after_seconds)}"
+    return f"; retry after {_moment(now + retry_after_seconds)}"
 
 
 def _moment(seconds: float) -> str:
@@ -104,7 +102,7 @@ def _moment(seconds: float) -> str:
     try:
         return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(seconds))
     except (OverflowError, ValueError, OSError):
-        return "a far day"
+        return "an unknown time"
 
 
 def _named(status: int) -> str:

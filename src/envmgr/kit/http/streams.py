@@ -48,7 +48,7 @@ def _path_of(url: str) -> str:
 
     parts = urls.split(url)
     if parts.netloc not in {"", "localhost"}:
-        raise NetworkError(f"{url} names a file of another machine")
+        raise NetworkError(f"file URL with a remote host: {url}")
     return url2pathname(parts.path)
 
 
@@ -66,8 +66,8 @@ def read_limited(stream: Stream, limit: int) -> bytes:
             blocks.append(block)
     if size > limit:
         raise HttpError(
-            f"{urls.redacted(stream.url)} is larger than {limit / 2**20:g} MiB, too large for what it should be",
-            "look at that address: something else may have answered in its place",
+            f"response from {urls.redacted(stream.url)} exceeds {limit / 2**20:g} MiB",
+            "check the URL: a proxy may have intercepted the request",
             status=stream.status,
         )
     return b"".join(blocks)

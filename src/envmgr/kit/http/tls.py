@@ -59,6 +59,6 @@ def _trust(trusting: ssl.SSLContext, name: str, path: str) -> None:
         else:
             trusting.load_verify_locations(cafile=path)
     except ssl.SSLError:
-        raise ConfigError(f"{name}: no certificate found in {path}", "it should be a PEM file") from None
+        raise ConfigError(f"{name}: no certificate found in {path}", "use a PEM file") from None
     except OSError as error:
         raise ConfigError(f"{name}: cannot read {path}: {os.strerror(error.errno or 0)}") from None

@@ -21,9 +21,9 @@ def split(url: str) -> SplitResult:
         parts = urlsplit(url)
         _ = parts.port  # reading it is what checks it
     except ValueError:
-        raise NetworkError(f"{redacted(url)} is not a URL") from None
+        raise NetworkError(f"invalid URL: {redacted(url)}") from None
     if parts.scheme not in {"https", "http", "file"} or (parts.scheme != "file" and not parts.hostname):
-        raise NetworkError(f"{redacted(url)} is not an https, http or file URL")
+        raise NetworkError(f"unsupported URL scheme: {redacted(url)}")
     return parts
 
 
@@ -58,7 +58,7 @@ def normalize_server_url(text: str) -> str:
         word = f"{'http' if is_loopback(f'http://{word}') else 'https'}://{word}"
     parts = split(word)
     if parts.scheme == "file" or parts.query or parts.fragment or "@" in parts.netloc:
-        raise NetworkError(f"{redacted(word)} is not a server's address")
+        raise NetworkError(f"invalid server URL: {redacted(word)}")
     name = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
     port = "" if parts.port in {None, _PORTS[parts.scheme]} else f":{parts.port}"
     return f"{parts.scheme}://{name}{port}{parts.path.rstrip('/')}"

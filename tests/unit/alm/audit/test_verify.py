@@ -105,7 +105,11 @@ def test_a_checkpoint_that_was_taken_out_is_missed_by_the_next():
 def test_what_is_no_checkpoint_is_said():
     report = verify(LOG, [{"seq": "4"}], [{}])
     assert kinds(report) == {"forged"}
-    assert verify(LOG, [], [{"seq": 4, "public_key": "AAAA"}]).findings[0].detail.endswith("it has no origin")
+    assert (
+        verify(LOG, [], [{"seq": 4, "public_key": "AAAA"}])
+        .findings[0]
+        .detail.endswith("field origin missing")
+    )
 
 
 def test_a_line_that_cannot_be_read_is_told_with_the_others():

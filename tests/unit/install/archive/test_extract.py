@@ -161,7 +161,7 @@ def test_a_bomb_is_refused_when_it_goes_off(kind, sandbox, monkeypatch):
     from support.archives import compress
 
     (sandbox / "a.tar").write_bytes(compress(content, kind.removeprefix("tar.")))
-    with pytest.raises(UnsafeArchive, match="unpack to more than"):
+    with pytest.raises(UnsafeArchive, match="expand to more than"):
         unpack(sandbox / "a.tar", kind, sandbox / "out")
 
 
@@ -169,13 +169,13 @@ def test_a_zip_bomb_is_refused_when_it_goes_off(sandbox, monkeypatch):
     monkeypatch.setattr(safety, "FREE_BYTES", 1 << 20)
     with zipfile.ZipFile(sandbox / "a.zip", "w", zipfile.ZIP_DEFLATED) as packed:
         packed.writestr("zeros", bytes(3 << 20))
-    with pytest.raises(UnsafeArchive, match="unpack to more than"):
+    with pytest.raises(UnsafeArchive, match="expand to more than"):
         unpack(sandbox / "a.zip", "zip", sandbox / "out")
 
 
 def test_names_that_windows_reserves_are_refused_for_windows(sandbox):
     packed = tar_of(sandbox / "a.tar", member("lib/aux.c"))
-    with pytest.raises(UnsafeArchive, match=r"'lib/aux.c' is a name that Windows reserves"):
+    with pytest.raises(UnsafeArchive, match=r"reserved name on Windows: 'lib/aux\.c'"):
         unpack(packed, "tar", sandbox / "out", system="windows")
 
 
@@ -241,7 +241,7 @@ def test_leading_directories_are_dropped_as_asked(names, strip, named, expected,
 @unix
 def test_a_link_that_leads_out_once_the_top_is_dropped_is_refused(sandbox):
     packed = tar_of(sandbox / "a.tar", member("top/x"), member("top/up", tarfile.SYMTYPE, "../x"))
-    with pytest.raises(UnsafeArchive, match="leads out"):
+    with pytest.raises(UnsafeArchive, match="escapes the tree"):
         unpack(packed, "tar", sandbox / "out", strip=None)
 
 
@@ -303,7 +303,7 @@ def test_a_zip_entry_with_a_wrong_checksum_is_a_bad_archive(sandbox):
     content = bytearray(zip_of(sandbox / "a.zip", ("a", 0o100644, b"honest")).read_bytes())
     content[content.index(b"honest")] ^= 1
     (sandbox / "a.zip").write_bytes(content)
-    with pytest.raises(BadArchive, match="'a' is damaged"):
+    with pytest.raises(BadArchive, match="'a' is corrupt"):
         unpack(sandbox / "a.zip", "zip", sandbox / "out")
 
 

@@ -52,7 +52,7 @@ def test_ordinary_paths_are_split(path, parts):
     "path", ["a/CON", "nul.txt", "x/com1.tar.gz", "LPT¹", "a.", "b ", "ab:c", "q?", "x\n", "aux .c"]
 )
 def test_names_that_windows_reserves_are_refused_there_alone(path):
-    with pytest.raises(UnsafeArchive, match="Windows reserves"):
+    with pytest.raises(UnsafeArchive, match="reserved name on Windows"):
         safety.split_path(path, "windows")
     assert safety.split_path(path, "linux")
 
@@ -122,9 +122,9 @@ def test_a_path_that_goes_through_a_link_or_file_is_refused():
     names = safety.EntryNames("linux")
     names.add("link", SYMLINK)
     names.add("file", FILE)
-    with pytest.raises(UnsafeArchive, match=r"'link/x' would go through 'link', which is a symbolic link"):
+    with pytest.raises(UnsafeArchive, match="'link/x': parent 'link' is a symbolic link"):
         names.add_parents(("link", "x"))
-    with pytest.raises(UnsafeArchive, match="which is a file"):
+    with pytest.raises(UnsafeArchive, match="is a file"):
         names.add_parents(("file", "y", "x"))
 
 
@@ -134,7 +134,7 @@ def test_a_path_that_goes_through_a_link_or_file_is_refused():
 def test_a_name_stands_for_one_thing(first, second):
     names = safety.EntryNames("linux")
     names.add("a", first)
-    with pytest.raises(UnsafeArchive, match="'a' is there twice"):
+    with pytest.raises(UnsafeArchive, match="duplicate entry 'a'"):
         names.add("a", second)
 
 
@@ -143,7 +143,7 @@ def test_the_number_of_entries_is_limited(monkeypatch):
     names = safety.EntryNames("linux")
     for name in "abc":
         names.add(name, FILE)
-    with pytest.raises(UnsafeArchive, match="'d' is one entry more than"):
+    with pytest.raises(UnsafeArchive, match="more than 3 entries"):
         names.add("d", FILE)
 
 
@@ -162,19 +162,19 @@ def test_the_number_of_entries_is_limited(monkeypatch):
     ],
 )
 def test_links_and_chains_of_them_that_lead_out_are_refused(links):
-    with pytest.raises(UnsafeArchive, match="leads out of the tree"):
+    with pytest.raises(UnsafeArchive, match="escapes the tree"):
         safety.check_links(links)
 
 
 @pytest.mark.parametrize("links", [{"a": "a"}, {"a": "b", "b": "a"}, {"a": "b/x", "b": "a/y"}])
 def test_links_in_a_circle_are_refused(links):
-    with pytest.raises(UnsafeArchive, match="circle"):
+    with pytest.raises(UnsafeArchive, match="link loop"):
         safety.check_links(links)
 
 
 @pytest.mark.parametrize("target", ["", "a\\b", "a\0"])
 def test_a_link_to_no_path_is_refused(target):
-    with pytest.raises(UnsafeArchive, match="not a path"):
+    with pytest.raises(UnsafeArchive, match="invalid link target"):
         safety.check_links({"a": target})
 
 
@@ -198,14 +198,14 @@ def test_a_link_is_judged_by_where_it_really_leads():
 
 @pytest.mark.parametrize("name", [".envmgr-receipt.json", ".ENVMGR-FILES"])
 def test_our_own_names_are_refused(name):
-    with pytest.raises(UnsafeArchive, match="keeps for itself"):
+    with pytest.raises(UnsafeArchive, match="reserved by envmgr"):
         safety.check_reserved(name)
 
 
 def test_a_bomb_is_told_by_its_size():
     meter = safety.ExpansionGuard(1000)
     meter.add(safety.FREE_BYTES)
-    with pytest.raises(UnsafeArchive, match="1,000 bytes unpack to more than"):
+    with pytest.raises(UnsafeArchive, match="1,000 bytes expand to more than"):
         meter.add(1)
 
 
@@ -217,5 +217,5 @@ def test_a_large_archive_may_hold_much_but_not_everything():
 
 def test_empty_and_dot_parts_of_a_target_lead_nowhere_else():
     safety.check_links({"bin/a": "./b//c", "b": "./."})
-    with pytest.raises(UnsafeArchive, match="leads out of the tree"):
+    with pytest.raises(UnsafeArchive, match="escapes the tree"):
         safety.check_links({"bin/a": ".//./../../c"})

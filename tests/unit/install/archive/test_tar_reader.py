@@ -175,7 +175,7 @@ def test_damage_is_a_bad_archive(parts):
 def test_one_changed_bit_of_a_header_is_noticed():
     damaged = bytearray(header())
     damaged[50] ^= 1
-    with pytest.raises(BadArchive, match="the header at byte 0 is damaged"):
+    with pytest.raises(BadArchive, match="corrupt header at byte 0"):
         read(bytes(damaged), END)
 
 

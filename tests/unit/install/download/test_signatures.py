@@ -81,15 +81,15 @@ def test_what_was_kept_is_verified_each_time_and_asked_for_anew_if_it_is_no_good
 def test_what_was_kept_does_not_serve_for_another_key(bench):
     bench.serve(GOOD)
     bench.verify()
-    with pytest.raises(SignatureError, match="signed by the key"):
+    with pytest.raises(SignatureError, match="signed by key"):
         bench.verify(signer=Signer("other"))
 
 
 def test_a_missing_signature_is_named(bench):
     with pytest.raises(SignatureError) as caught:
         bench.verify()
-    assert f"{bench.url} has no minisign signature" in caught.value.message
-    assert f"there is nothing at {bench.url}.minisig" in caught.value.message
+    assert f"minisign signature for {bench.url} not found" in caught.value.message
+    assert f"not found: {bench.url}.minisig" in caught.value.message
     assert caught.value.hint.startswith("nothing was installed")
     assert not os.path.exists(bench.kept)
 
@@ -98,7 +98,7 @@ def test_a_bad_signature_is_named_with_the_key_that_was_expected(bench):
     bench.serve(UPSTREAM.sign(b"another", "tool.tgz"))
     with pytest.raises(SignatureError) as caught:
         bench.verify()
-    for part in (bench.url, f"{bench.url}.minisig", UPSTREAM.public, "not that of this file"):
+    for part in (bench.url, f"{bench.url}.minisig", UPSTREAM.public, "invalid signature"):
         assert part in caught.value.message
     assert not os.path.exists(bench.kept)
 
@@ -131,7 +131,7 @@ def test_other_failures_of_a_server_are_its_own(bench):
 
 def test_a_document_without_end_is_not_read_to_its_end(bench):
     bench.serve(b"x" * (signatures.LIMIT + 1))
-    with pytest.raises(HttpError, match="too large"):
+    with pytest.raises(HttpError, match="exceeds"):
         bench.verify()
 
 

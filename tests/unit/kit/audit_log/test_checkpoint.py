@@ -35,11 +35,11 @@ def test_a_signed_checkpoint_is_believed():
         ("signature", "AAAA", "signature"),
         ("signature", "*", "invalid checkpoint"),
         ("public_key", "AAAA", "invalid checkpoint"),
-        ("seq", "7", "seq is '7'"),
-        ("seq", True, "seq is True"),
-        ("seq", -1, "below"),
-        ("seq", 7.0, "seq is 7.0"),
-        ("hash", None, "hash is None"),
+        ("seq", "7", "invalid seq '7'"),
+        ("seq", True, "invalid seq True"),
+        ("seq", -1, "negative"),
+        ("seq", 7.0, "invalid seq 7.0"),
+        ("hash", None, "invalid hash None"),
     ],
 )
 def test_a_changed_checkpoint_is_not_believed(name, value, told):
@@ -52,13 +52,13 @@ def test_a_changed_checkpoint_is_not_believed(name, value, told):
 def test_a_checkpoint_that_lacks_something_says_what(name):
     signed = checkpoints.sign(KEY, STATED)
     del signed[name]
-    assert checkpoints.verify_error(signed) == f"it has no {name}"
+    assert checkpoints.verify_error(signed) == f"field {name} missing"
 
 
 def test_only_the_trusted_key_is_believed():
     other = ed25519.generate()
     problem = checkpoints.verify_error(checkpoints.sign(other, STATED), spelled(KEY))
-    assert problem == f"it was signed by the key {spelled(other)}, not by {spelled(KEY)}"
+    assert problem == f"signed by key {spelled(other)}, expected {spelled(KEY)}"
 
 
 def test_what_the_next_one_calls_its_previous_depends_on_all_of_it():

@@ -71,7 +71,7 @@ def test_an_entry_that_lacks_something_is_found(name):
 def test_what_was_added_to_an_entry_is_found_and_named():
     entries = chain(3)
     entries[1] = {**entries[1], "note": "fine", "by": "user:eve"}
-    assert findings(entries) == [Finding("changed", 2, "entry 2 has what its hash does not cover: by, note")]
+    assert findings(entries) == [Finding("changed", 2, "entry 2: unexpected fields: by, note")]
 
 
 def test_a_changed_entry_with_a_new_hash_does_not_fit_the_next_one():
@@ -99,7 +99,7 @@ def test_a_removed_entry_is_named_with_what_its_source_lost():
     del entries[2]
     found = findings(entries)
     assert kinds(found) == [("removed", 3), ("gap", 0)]
-    assert found[1].detail.endswith("went with what is missing, or never arrived")
+    assert found[1].detail.endswith("missing with the removed entries, or never received")
 
 
 def test_several_removed_entries_are_told_as_one_range():
@@ -114,7 +114,7 @@ def test_a_removed_beginning_is_found():
 def test_a_log_made_shorter_and_numbered_anew_lacks_events_of_a_source():
     (found,) = findings(chain(5, skip={3}))
     assert (found.kind, found.seq) == ("gap", 0)
-    assert found.detail.endswith(" never arrived")
+    assert found.detail.endswith(" never received")
     assert "missing" not in found.detail
 
 
@@ -157,8 +157,8 @@ def test_events_of_a_source_may_come_late_but_must_all_come():
     assert findings(chain(4, sequences=[1, 3, 2, 4])) == []
     found = findings(chain(4, sequences=[2, 3, 6, 7]))
     assert [finding.detail for finding in found] == [
-        "event 1 of alm never arrived",
-        "events 4 to 5 of alm never arrived",
+        "event 1 of alm never received",
+        "events 4 to 5 of alm never received",
     ]
 
 

@@ -101,13 +101,13 @@ class TestAnswers:
     @pytest.mark.parametrize("fault", [(), faults.chunked()], ids=["announced", "in chunks"])
     def test_refuses_a_body_over_the_limit(self, client, server, fault):
         url = server.add("/a", Huge(3_000_000), fault=fault)
-        with pytest.raises(HttpError, match="larger than 2 MiB"):
+        with pytest.raises(HttpError, match="exceeds 2 MiB"):
             client().get(url, limit=2 * 2**20)
         assert len(client().get(url, limit=3_000_000).body) == 3_000_000
 
     def test_refuses_a_small_body_that_grows_over_the_limit(self, client, server):
         url = server.add("/a", gzip.compress(bytes(3_000_000)), {"Content-Encoding": "gzip"})
-        with pytest.raises(HttpError, match="larger"):
+        with pytest.raises(HttpError, match="exceeds 2 MiB"):
             client().get(url, limit=2 * 2**20)
 
     def test_uses_one_connection_again_and_many_threads(self, client, server):
@@ -133,7 +133,7 @@ class TestAnswers:
         with pytest.raises(HttpError, match="none") as caught:
             client().get((tmp_path / "none").as_uri())
         assert caught.value.status == 404
-        with pytest.raises(NetworkError, match="another machine"):
+        with pytest.raises(NetworkError, match="remote host"):
             client().get("file://elsewhere/etc/hosts")
 
     def test_says_which_file_cannot_be_read(self, client, tmp_path):
@@ -145,7 +145,7 @@ class TestAnswers:
 
 class TestRefusals:
     def test_404_names_the_url(self, client, server):
-        with pytest.raises(HttpError, match=f"nothing at {server.url}/none") as caught:
+        with pytest.raises(HttpError, match=f"{server.url}/none not found") as caught:
             client().get(server.url + "/none")
         assert caught.value.status == 404
         assert len(server.requests) == 1
@@ -156,7 +156,7 @@ class TestRefusals:
         assert "netrc" in caught.value.hint
         with pytest.raises(HttpError) as caught:
             client().get(server.url + "/a", {"Authorization": "Basic eDp5"})
-        assert "not accepted" in caught.value.hint
+        assert "check the credentials" in caught.value.hint
 
     def test_a_used_up_limit_says_until_when_and_names_the_token(self, client, server):
         with pytest.raises(RateLimited, match="UTC") as caught:
@@ -164,7 +164,7 @@ class TestRefusals:
         assert "GITHUB_TOKEN" in caught.value.hint
         with pytest.raises(RateLimited) as caught:
             client().get(server.url + "/a", {"Authorization": "Bearer x"})
-        assert "token's limit" in caught.value.hint
+        assert "another token" in caught.value.hint
         assert len(server.requests) == 2
 
     @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
@@ -173,8 +173,8 @@ class TestRefusals:
         assert one.get(server.add("/a", b"abc", fault=faults.status(status, times=2))).body == b"abc"
         assert one.time.slept == [0.5, 1.0]
         assert [note.rpartition(";")[2] for note in one.watcher.notes] == [
-            " trying again in 0.5 s (attempt 2 of 3)",
-            " trying again in 1.0 s (attempt 3 of 3)",
+            " retrying in 0.5 s (attempt 2 of 3)",
+            " retrying in 1.0 s (attempt 3 of 3)",
         ]
 
     @pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 410, 416, 501])
@@ -185,7 +185,7 @@ class TestRefusals:
         assert len(server.requests) == 1
 
     def test_says_how_often_it_tried(self, client, server):
-        with pytest.raises(HttpError, match=r"500 Internal Server Error .*\(tried 3 times\)"):
+        with pytest.raises(HttpError, match=r"500 Internal Server Error .*\(after 3 attempts\)"):
             client().get(server.add("/a", fault=faults.status(500)))
         with pytest.raises(HttpError) as caught:
             client(http_retries=0).get(server.url + "/a")
@@ -200,7 +200,7 @@ class TestRefusals:
     @pytest.mark.parametrize("status", [429, 503])
     def test_does_not_wait_longer_than_a_minute_but_says_when(self, client, server, status):
         url = server.add("/a", fault=faults.status(status, headers={"Retry-After": "3600"}))
-        with pytest.raises(HttpError, match="come back at 2023-11-14 23:13 UTC"):
+        with pytest.raises(HttpError, match="retry after 2023-11-14 23:13 UTC"):
             client().get(url)
         assert len(server.requests) == 1
 
@@ -227,12 +227,12 @@ class TestBrokenAnswers:
 
     def test_names_what_broke_off(self, client, server):
         url = server.add("/a", b"abc", fault=faults.truncated(1))
-        with pytest.raises(IncompleteDownload, match=f"in the middle of {url}"):
+        with pytest.raises(IncompleteDownload, match=f"closed the connection while sending {url}"):
             client().get(url)
 
     def test_gives_up_on_silence_and_drips(self, client, server):
         for fault in (faults.silent(), faults.slow(1, 0.05)):
-            with pytest.raises(NetworkError, match=r"nothing, or next to nothing, for 0\.3 s"):
+            with pytest.raises(NetworkError, match=r"stalled: .* 0\.3 s"):
                 client(http_retries=0).get(server.add("/a", b"a" * 100, fault=fault))
 
     def test_is_patient_with_a_slow_server_that_gets_on(self, client, server):
@@ -240,13 +240,13 @@ class TestBrokenAnswers:
         assert len(client(http_retries=0).get(url).body) == 20_000
 
     def test_does_not_speak_with_what_is_no_http_server(self, client, server):
-        with pytest.raises(NetworkError, match="not HTTP"):
+        with pytest.raises(NetworkError, match="invalid HTTP response"):
             client().get(server.add("/a", fault=faults.garbage()))
         assert len(server.requests) == 1
 
     def test_explains_a_body_it_cannot_decode(self, client, server):
         url = server.add("/a", b"no gzip", {"Content-Encoding": "gzip"})
-        with pytest.raises(NetworkError, match=f"{url} cannot be decoded"):
+        with pytest.raises(NetworkError, match=f"cannot decode the response from {url}"):
             client().get(url)
 
     def test_stream_makes_one_attempt(self, client, server):
@@ -276,13 +276,15 @@ class TestUnreachable:
 
     @pytest.mark.parametrize("token", ["hush\n", "hush\r\nX: y", "hush\u00e9", "hush\u4e16"])
     def test_refuses_a_token_that_cannot_be_sent_without_showing_it(self, client, server, token):
-        with pytest.raises(NetworkError, match="cannot be sent: a header") as caught:
+        with pytest.raises(
+            NetworkError, match=r"cannot send the request .* characters in a request header"
+        ) as caught:
             client().get(server.url + "/a", {"Authorization": token})
         assert "hush" not in caught.value.message
         assert server.requests == []
 
     def test_stays_offline_when_told(self, client, server):
-        with pytest.raises(Offline, match="is needed, and envmgr is offline") as caught:
+        with pytest.raises(Offline, match="offline: cannot fetch") as caught:
             client(offline=True).get("https://me:secret@far.invalid/a?token=hush")
         assert "secret" not in caught.value.message
         assert "hush" not in caught.value.message
@@ -304,7 +306,7 @@ class TestTls:
         server.add("/b", b"abc")
         one = client()
         with one.stream(server.url + "/b") as under_way:
-            with pytest.raises(NetworkError, match="not trusted"):
+            with pytest.raises(NetworkError, match="certificate verification failed"):
                 one.get(tls_server.url + "/a")
             one.http.trust(authority.pem)
             one.http.trust(authority.pem)
@@ -316,18 +318,23 @@ class TestTls:
         assert client({"SSL_CERT_FILE": authority.pem}).get(tls_server.url + "/a").body == b"abc"
 
     def test_explains_a_certificate_nobody_vouches_for(self, client, tls_server):
-        with pytest.raises(NetworkError, match=r"certificate of 127\.0\.0\.1:\d+ is not trusted") as caught:
+        with pytest.raises(
+            NetworkError, match=r"certificate verification failed for 127\.0\.0\.1:\d+"
+        ) as caught:
             client().get(tls_server.url)
         assert "ca_bundle" in caught.value.hint
         assert tls_server.requests == []
 
     def test_explains_a_certificate_for_another_name(self, client, tmp_path):
         other = Authority(tmp_path, "other.invalid")
-        with Server(other) as server, pytest.raises(NetworkError, match=r"not trusted.*mismatch"):
+        with (
+            Server(other) as server,
+            pytest.raises(NetworkError, match=r"certificate verification failed .*mismatch"),
+        ):
             client(ca_bundle=other.pem).get(server.url)
 
     def test_explains_a_server_without_tls(self, client, server):
-        with pytest.raises(NetworkError, match="no TLS"):
+        with pytest.raises(NetworkError, match="TLS handshake"):
             client().get(server.url.replace("http:", "https:"))
 
     @pytest.mark.parametrize("setting", ["ca_bundle", "SSL_CERT_FILE"])
@@ -379,9 +386,9 @@ class TestRedirects:
     @pytest.mark.parametrize("target", [f"{FAR}/a", "file:///etc/passwd"])
     def test_never_leave_https(self, client, tls_server, authority, target):
         url = tls_server.add("/a", fault=faults.redirect(target))
-        with pytest.raises(InsecureUrl, match="not secure") as caught:
+        with pytest.raises(InsecureUrl, match="insecure redirect") as caught:
             client(ca_bundle=authority.pem).get(url)
-        assert f"{url} redirects to {target}" in caught.value.message
+        assert f"from {url} to {target}" in caught.value.message
 
     def test_may_leave_https_for_this_machine_from_this_machine(self, client, server, tls_server, authority):
         server.add("/b", b"abc")
@@ -431,7 +438,9 @@ class TestRedirects:
 
 class TestPlainHttp:
     def test_is_refused(self, client):
-        with pytest.raises(InsecureUrl, match=r"http://far\.invalid/a is plain http") as caught:
+        with pytest.raises(
+            InsecureUrl, match=r"insecure URL \(plain http\): http://far\.invalid/a"
+        ) as caught:
             client().get(f"{FAR}/a")
         assert "allow_http" in caught.value.hint
 

@@ -172,7 +172,7 @@ def test_traces_go_where_the_variables_of_opentelemetry_say(variables, url):
         ({"LOG_LEVEL": "loud"}, "invalid LOG_LEVEL 'loud'"),
         ({"ALM_REQUIRE_IF_MATCH": "perhaps"}, "invalid ALM_REQUIRE_IF_MATCH 'perhaps'"),
         ({"ALM_KEEP_ALIVE": "1.5"}, "invalid ALM_KEEP_ALIVE '1.5'"),
-        ({"ENVMGR_HOME": "relative"}, "ENVMGR_HOME=relative"),
+        ({"ENVMGR_HOME": "relative"}, "ENVMGR_HOME must be an absolute path, got relative"),
     ],
 )
 def test_what_cannot_be_is_refused_by_its_name(variables, said):

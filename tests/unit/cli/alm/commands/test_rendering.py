@@ -221,7 +221,7 @@ def test_a_log_that_is_not_intact_says_where():
     log[0]["actor"] = "user:eve"
     lines = list(audit_report.report_lines(verify(log, []), PLAIN, 90))
     assert lines[0].startswith("FAILED: 3 findings in 8 entries")
-    assert "  changed  1  entry 1 is not what its hash was made of" in lines
+    assert "  changed  1  entry 1: hash mismatch" in lines
     assert "  removed  4  entry 4 is missing" in lines
     assert any("without an external checkpoint" in line for line in lines)
 
