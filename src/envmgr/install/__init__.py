@@ -1,1 +1,1 @@
-"""Making a release real: fetch, verify, extract, build, store."""
+"""Installation of releases: download, verify, extract, build, store."""

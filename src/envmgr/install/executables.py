@@ -1,4 +1,4 @@
-"""Find the programs a layout promises in an unpacked tree, and make them commands."""
+"""Programs of an extracted tree: lookup, permissions and command links."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _MAX_FIRST_LINE_BYTES = 256
 
 
 def prepare_executables(root: str, layout: Layout, system: str) -> tuple[str, ...]:
-    """Create a tree's programs executable and return their directories, relative, in the order of PATH.
+    """Set the execute bits of a tree's programs; return their directories, relative, in PATH order.
 
-    Raises BadArchive where one is missing, saying what was looked for and what there is.
+    Raises BadArchive for a missing program, with the expected and the existing names.
     """
     directories = [_link(root, name, places, system) for name, places in layout.links.items()]
     directories += [_directory_of(root, place, system) for place in layout.bin]
@@ -34,7 +34,7 @@ def prepare_executables(root: str, layout: Layout, system: str) -> tuple[str, ..
 
 
 def _directory_of(root: str, place: str, system: str) -> str:
-    """Return the directory that a `bin` puts on PATH."""
+    """Return the PATH directory of a `bin` entry."""
     relative = normalize_path(place, system)
     full = os.path.join(root, relative)
     if place.endswith("/"):
@@ -60,13 +60,13 @@ def _program(root: str, places: Sequence[str], system: str) -> str:
 
 
 def make_executable(path: str) -> None:
-    """Set the execute bits of a file for everyone who can read it."""
+    """Set a file's execute bit for everyone who can read it."""
     mode = stat.S_IMODE(os.stat(path).st_mode)
     os.chmod(path, mode | 0o100 | (mode & 0o444) >> 2)
 
 
 def _link(root: str, name: str, places: Sequence[str], system: str) -> str:
-    """Create a command of the first program that is there."""
+    """Create a command link to the first existing program."""
     program = _program(root, places, system)
     make_executable(os.path.join(root, program))
     command = os.path.join(root, LINKS, normalize_path(name, system).replace("/", "-"))
@@ -88,7 +88,7 @@ def _write_batch(path: str, root: str, program: str) -> None:
 
 
 def windows_command_line(program: str, first_line: str) -> str:
-    """Format how Windows starts a program of the tree from LINKS: itself, or its script's interpreter with it."""
+    """Return the command line that starts a program from LINKS on Windows, with its interpreter."""
     windows_path = program.replace("/", "\\").replace("%", "%%")
     quoted = f'"%~dp0..\\{windows_path}"'
     interpreter = interpreter_of(program, first_line)
@@ -96,7 +96,7 @@ def windows_command_line(program: str, first_line: str) -> str:
 
 
 def interpreter_of(program: str, first_line: str) -> str:
-    """Return the name of what runs a script, from its first line or its ending; empty for any other file."""
+    """Return the interpreter of a script, by its first line or extension; empty for other files."""
     words = first_line.removeprefix("#!").split() if first_line.startswith("#!") else []
     names = [word for word in words if not word.startswith("-") and "=" not in word]
     if names and os.path.basename(names[0]) == "env":

@@ -1,7 +1,6 @@
-"""The file list of a tree, as text: one line an entry, `mode TAB size TAB path`, and for a link `TAB target`.
+"""File list of a tree as text: a line an entry, `mode TAB size TAB path`, and `TAB target` for a link.
 
-Modes are git's (`100755` a program, `040755` a directory, `120000` a link). The text is compared by `check`
-and summed up in the receipt.
+Modes are git's (`100755` a program, `040755` a directory, `120000` a link). `integrity` compares and summarizes it.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 @frozen
 class Line:
-    """One entry of a tree; `target` is a link's, else empty."""
+    """An entry of a tree; `target` is a link's, else empty."""
 
     mode: str
     size: int
@@ -30,13 +29,13 @@ class Line:
     target: str = ""
 
     def __str__(self) -> str:
-        """Format it as FILES does."""
+        """Return the line in FILES."""
         text = f"{self.mode}\t{self.size}\t{_escape(self.path)}"
         return f"{text}\t{_escape(self.target)}" if self.target else text
 
 
 def of_tree(root: str) -> Iterator[Line]:
-    """List a tree in a fixed order, without our own files at its top."""
+    """Yield the entries of a tree in a fixed order, without envmgr's own files."""
     for path, entry in _walk(root, ""):
         if path not in OURS:
             yield _line(path, entry)
@@ -61,7 +60,7 @@ def _line(path: str, entry: os.DirEntry[str]) -> Line:
 
 
 def parse(text: str) -> dict[str, Line]:
-    """Read what `FILES` holds: lines by path."""
+    """Parse the content of FILES: lines by path."""
     return {line.path: line for line in map(_parse, text.split("\n")) if line}
 
 
@@ -71,7 +70,7 @@ def _parse(text: str) -> Line | None:
 
 
 def differences(recorded: dict[str, Line], root: str) -> tuple[str, ...]:
-    """Return what of a tree is gone or changed; additions are the tools' own (`pip install`), not damage."""
+    """Return missing or changed entries; additions are normal (`pip install`)."""
     present = {line.path: line for line in of_tree(root)}
     messages = (_difference(line, present.get(path)) for path, line in recorded.items())
     return tuple(message for message in messages if message)

@@ -1,10 +1,9 @@
-"""Bring a tree to the disk before its name does.
+"""Syncing a tree to disk before it is renamed into place.
 
-A rename may reach the disk before the data of the files it makes visible. After a power cut a receipt could then
-stand in a tree of empty files. Syncing each of 20,000 files would take longer than all else together; `syncfs`
-(https://man7.org/linux/man-pages/man2/syncfs.2.html) does it for the whole file system in one call. Begun while we
-still inflate, it leaves less than a tenth of a second of 400 MB to wait for. Without that call,
-`sync` is the nearest.
+A rename may reach the disk before the data of the files it makes visible: after a power cut a receipt could be in a
+tree of empty files. Syncing each of 20,000 files would take longer than the rest of an installation; `syncfs`
+(https://man7.org/linux/man-pages/man2/syncfs.2.html) syncs the whole file system in one call. Started during
+decompression, it leaves less than a tenth of a second of 400 MB to wait for. Without that call, `sync` is the fallback.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ SYNC_INTERVAL_SECONDS = 0.5
 
 @contextlib.contextmanager
 def background_sync(directory: str) -> Iterator[None]:
-    """Bring what is written during a block to the disk as it comes, so that little is left for `flush`."""
+    """Sync the file system in the background during a block, so that the final sync is short."""
     over = threading.Event()
     thread = threading.Thread(target=_sync_until, args=(over, directory), daemon=True)
     thread.start()
@@ -40,7 +39,7 @@ def _sync_until(over: threading.Event, directory: str) -> None:
 
 
 def sync(directory: str) -> None:
-    """Return when all that was written to a directory's file system is on the disk, as far as the system lets us."""
+    """Sync the directory's file system, as far as the system supports it."""
     if sys.platform == "linux" and _syncfs(directory):
         return
     if hasattr(os, "sync"):

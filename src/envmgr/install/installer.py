@@ -1,4 +1,4 @@
-"""Install one version of one tool: nothing, or all of it."""
+"""Installation of one version of one tool: atomic."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _HINTS = {
 
 @frozen
 class InstallJob:
-    """An archive and its destination; `plugin` is the digest of its manifest, which may require a signature."""
+    """An archive and its destination; `plugin` is its manifest's digest."""
 
     tool: str
     version: str
@@ -55,7 +55,7 @@ class InstallJob:
     signature: Signature | None = None
 
     def __str__(self) -> str:
-        """Format it as progress and errors do."""
+        """Return the label for progress and errors."""
         return f"{self.tool} {self.version}"
 
 
@@ -103,10 +103,10 @@ def install(  # noqa: PLR0913 - what, where, through what, and for whom, each na
     stop: threading.Event | None = None,
     fetch: Fetch | None = None,
 ) -> Outcome:
-    """Create a version's tree in the store, unless it exists; `force` recreates it and swaps it in.
+    """Install a version, unless it exists; `force` reinstalls it and swaps it in.
 
-    Two that install the same wait for each other, and both succeed. Setting `stop` ends, with KeyboardInterrupt,
-    an installation that runs in a thread. Raises UntrustedScript before anything is downloaded.
+    Concurrent installs of the same version wait for each other, and all succeed. Setting `stop` ends, with
+    KeyboardInterrupt, an installation in a thread. Raises UntrustedScript before anything is downloaded.
     """
     there = None if force else store.get(paths, job.tool, job.version)
     if there:
@@ -115,7 +115,7 @@ def install(  # noqa: PLR0913 - what, where, through what, and for whom, each na
     progress.step(str(job), "waiting")
     with file_locks.file_lock(paths, store.lock_name(job.tool, job.version)):
         there = None if force else store.get(paths, job.tool, job.version)
-        if there:  # whoever held the lock installed it
+        if there:  # the previous holder of the lock installed it
             return _existing_outcome(job, there, progress)
         installation = _Installation(job, paths, progress, jobs, stop or threading.Event())
         return installation.run(http, locate, fetch or _download())
@@ -144,7 +144,7 @@ def _existing_outcome(job: InstallJob, there: Installed, progress: Progress) -> 
 
 
 def _check_same(job: InstallJob, there: Installed) -> None:
-    """Refuse to take for the archive that is asked for what was installed from another."""
+    """Raise DigestMismatch if the existing installation comes from another archive."""
     digest = job.artifact.digest
     if digest and digest.algorithm == "sha256":
         is_same = digest.value == there.sha256
@@ -170,7 +170,7 @@ def _check_trust(job: InstallJob, trusted: tuple[str, ...]) -> None:
 
 @frozen
 class _Installation:
-    """One installation under way; the lock of its version is held."""
+    """An installation in progress; the lock of its version is held."""
 
     job: InstallJob
     paths: Paths
@@ -179,7 +179,7 @@ class _Installation:
     stop: threading.Event
 
     def run(self, http: Callable[[], Http], locate: Callable[[Artifact], Location], fetch: Fetch) -> Outcome:
-        """Download, verify, unpack, build, check, write the receipt, and rename into place."""
+        """Download, verify, extract, build, write the receipt, and rename into place."""
         started = time.monotonic()
         connections = http()
         download = fetch(
@@ -220,7 +220,7 @@ class _Installation:
             raise KeyboardInterrupt
 
     def _unpack(self, download: Download, staged: str) -> str:
-        """Unpack the archive and return the tree's root."""
+        """Extract the archive and return the tree's root."""
         layout, system = self.job.layout, self.job.platform.os
         named = [*layout.bin, *(place for places in layout.links.values() for place in places)]
         try:
@@ -236,7 +236,7 @@ class _Installation:
         return tree.root
 
     def _watched(self, opened: Archive) -> Iterator[Entry]:
-        """Pass on entries, reporting how much of the archive was read."""
+        """Yield entries, reporting how much of the archive was read."""
         self.progress.step(str(self.job), "unpacking", opened.size)
         reported = 0
         for entry in opened.entries:
@@ -251,17 +251,17 @@ class _Installation:
     def _with_archive_context(
         self, error: BadArchive | UnsafeArchive, download: Download
     ) -> BadArchive | UnsafeArchive:
-        """Return which archive an error is about."""
+        """Return the error with the archive it is about."""
         return type(error)(
             f"cannot unpack {self.job} from {download.url}: {error.message}",
             error.hint or _HINTS[type(error)],
         )
 
     def _build(self, root: str, download: Download, staged: str) -> None:
-        """Run the install script, if there is one.
+        """Run the install script, if any.
 
-        ENVMGR_INSTALL_DIR is the tree as it is staged: the script must not write its path into files, since the
-        tree is renamed when it is complete.
+        ENVMGR_INSTALL_DIR is the staged tree: the script must not write its path into files, since the tree is
+        renamed at the end.
         """
         if self.job.layout.script is None:
             return
@@ -310,7 +310,7 @@ class _Installation:
         )
 
     def _publish(self, root: str, staged: str) -> str:
-        """Return the tree its name, once it is on the disk; what had the name before is moved away first."""
+        """Sync the tree and rename it into place; an existing tree is moved away first."""
         fsync.sync(root)
         path = self.paths.install(self.job.tool, self.job.version)
         if os.path.lexists(path):
@@ -327,7 +327,7 @@ class _Installation:
 
 
 def _rename_into(root: str, path: str) -> None:
-    """Rename, making the tool's directory; removing its last version may take that away under us."""
+    """Rename into the tool's directory, which a concurrent uninstall may remove."""
     for attempts_left in (2, 1, 0):
         make_dir(os.path.dirname(path))
         try:
@@ -340,7 +340,7 @@ def _rename_into(root: str, path: str) -> None:
 
 
 def _program_place(job: InstallJob) -> dict[str, str]:
-    """Return where the program of a format that holds only one goes: to the first `bin`, or into that directory."""
+    """Return the path of a single program: the first `bin`, or a file in that directory."""
     if job.layout.format not in _PROGRAM_FORMATS:
         return {}
     place = job.layout.bin[0] if job.layout.bin else "."
@@ -349,7 +349,7 @@ def _program_place(job: InstallJob) -> dict[str, str]:
 
 
 def _expose_archive(download: Download, directory: str) -> str:
-    """Place the archive, by its own name, into a directory for the install script."""
+    """Link the archive, by its own name, into a directory for the install script."""
     import shutil
 
     os.mkdir(directory)
@@ -359,5 +359,5 @@ def _expose_archive(download: Download, directory: str) -> str:
 
 
 def _extended_path(path: str) -> str:
-    """Format a path so that what is below it may be longer than Windows allows otherwise."""
+    """Return an extended-length path on Windows."""
     return "\\\\?\\" + os.path.abspath(path) if os.name == "nt" else path

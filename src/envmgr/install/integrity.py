@@ -12,7 +12,7 @@ from envmgr.kit.fs import storage_errors
 
 @frozen
 class TreeSummary:
-    """A listing summed up for the receipt: files and links, their bytes, and the listing's own digest."""
+    """Summary of a file list for the receipt: entries, bytes, and the digest of the list."""
 
     count: int
     bytes: int
@@ -20,7 +20,7 @@ class TreeSummary:
 
 
 def write_file_list(directory: str) -> TreeSummary:
-    """List a tree in its sidecar, line by line: there may be a great many."""
+    """Write the file list of a tree, line by line: it may be long."""
     count = size = 0
     digest = hashlib.sha256()
     path = os.path.join(directory, receipt.FILES)
@@ -36,7 +36,7 @@ def write_file_list(directory: str) -> TreeSummary:
 
 
 def verify_tree(directory: str) -> tuple[str, ...]:
-    """Compare a tree with its receipt and sidecar: one message for each difference."""
+    """Return a message for each difference between a tree and its receipt and file list."""
     recorded = receipt.read(directory)
     if recorded is None:
         return (f"{receipt.RECEIPT} is missing or unreadable",)

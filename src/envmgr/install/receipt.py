@@ -1,4 +1,4 @@
-"""The receipt of an installation: what it was made of and what it holds; written into the tree last."""
+"""Receipts: origin and content of an installation; written last."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ FORMAT = 1
 
 @frozen
 class Receipt:
-    """One installation; `bin_dirs` and `home` are relative to its tree, `env` values may hold `{home}`.
+    """An installation; `bin_dirs` and `home` are relative to its tree, `env` values may contain `{home}`.
 
-    `files`, `bytes` and `files_digest` sum up the sidecar FILES, which lists the tree. `variants`, `default_vendor`
-    and `requires` are the manifest's: choosing among installed versions and running them must not need it.
+    `files`, `bytes` and `files_digest` summarize FILES, the list of the tree. `variants`, `default_vendor` and
+    `requires` are the manifest's, so that selecting and running installed versions does not require it.
     """
 
     tool: str
@@ -50,7 +50,7 @@ def exists(directory: str) -> bool:
 
 
 def read(directory: str) -> Receipt | None:
-    """Return a tree's receipt, or None when it has none that can be understood."""
+    """Return a tree's receipt, or None if it is missing or invalid."""
     text = read_text(os.path.join(directory, RECEIPT))
     if text is None:
         return None

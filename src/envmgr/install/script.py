@@ -1,4 +1,4 @@
-"""Run a manifest's install script, and leave nothing of it running."""
+"""Install scripts: run in a process group that is ended completely."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ _MAX_ERROR_BYTES = 8192
 
 
 def run(script: str, tree: str, variables: Mapping[str, str], log: str, stop: threading.Event) -> None:
-    """Run a script in a tree, its output in a log; raise ScriptError with the log's last lines when it fails.
+    """Run a script in a tree with its output in a log; raise ScriptError with the last lines on failure.
 
-    The script and all it starts are one process group. The group is ended when the script ends, when we are
-    interrupted by an exception (Ctrl-C, a signal's handler), and, in a thread, when `stop` is set.
+    The script and its children are one process group. The group is ended when the script ends, on an exception
+    (Ctrl-C, a signal handler), and, in a thread, when `stop` is set.
     """
     make_dir(os.path.dirname(log))
     # a thread starts it: an interruption of the main one while it did so would lose the process
@@ -70,7 +70,7 @@ def _windows_command(script: str, tree: str) -> list[str]:
 
 
 def _environment(variables: Mapping[str, str]) -> dict[str, str]:
-    """Return the user's environment without envmgr's own settings, which may hold credentials."""
+    """Return the environment without envmgr's settings, which may be credentials."""
     inherited = environment.current().variables
     inherited_variables = {name: value for name, value in inherited.items() if not name.startswith("ENVMGR_")}
     return {**inherited_variables, **variables}
@@ -84,7 +84,7 @@ def _wait(process: subprocess.Popen[bytes], stop: threading.Event) -> int:
 
 
 def _terminate_group(process: subprocess.Popen[bytes]) -> None:
-    """End what is left of a script's process group."""
+    """End the remaining processes of a script's group."""
     if sys.platform == "win32":
         _end_on_windows(process)
     else:

@@ -1,8 +1,8 @@
-"""Installations in the making: directories on the store's file system that belong to a living process.
+"""Staging directories: unfinished installations on the store's file system, owned by live processes.
 
-Each has a lock file beside it (`<name>.lock`) that its process holds; the system drops the lock when the
-process dies, however it dies, so no reused process id can be taken for the owner. Making one and choosing which
-are dead exclude each other through one more lock, so a directory is never seen before its lock is held.
+Each has a lock file (`<name>.lock`) that its process holds; the system releases the lock when the process dies, so a
+reused process ID cannot be taken for the owner. Creation and cleanup exclude each other by one more lock, so a
+directory is never seen before its own lock is held.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _LOCK = ".lock"
 
 @contextlib.contextmanager
 def directory(paths: Paths) -> Iterator[str]:
-    """Create a staging directory, and remove it with all that is left in it at the end."""
+    """Create a staging directory; delete it at the end of the block."""
     path, lock = _make(paths)
     try:
         yield path
@@ -48,7 +48,7 @@ def _make(paths: Paths) -> tuple[str, BaseFileLock]:
 
 
 def discard(paths: Paths, path: str) -> None:
-    """Remove a directory of the store atomically."""
+    """Delete a directory of the store atomically."""
     with directory(paths) as staged, storage_errors(path):
         os.rename(path, os.path.join(staged, "removed"))
         with contextlib.suppress(OSError):  # the tool's directory stays while it has other versions
@@ -56,7 +56,7 @@ def discard(paths: Paths, path: str) -> None:
 
 
 def remove_stale(paths: Paths) -> int:
-    """Remove the staging directories of dead processes, and say how many they were."""
+    """Delete the staging directories of dead processes; return their number."""
     with file_locks.file_lock(paths, "staging"), storage_errors(paths.staging):
         dead = _claim_stale(paths.staging)
     count = sum(os.path.isdir(path) for path, _ in dead)
@@ -69,7 +69,7 @@ def remove_stale(paths: Paths) -> int:
 
 
 def count_stale(paths: Paths) -> int:
-    """Count the staging directories of dead processes."""
+    """Return the number of staging directories of dead processes."""
     with file_locks.file_lock(paths, "staging"), storage_errors(paths.staging):
         dead = _claim_stale(paths.staging)
         for _, lock in dead:

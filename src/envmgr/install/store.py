@@ -1,4 +1,4 @@
-"""The installed tools: `installs/<tool>/<version>`, each a tree with a receipt."""
+"""Store of installed tools: `installs/<tool>/<version>`, each a tree with a receipt."""
 
 from __future__ import annotations
 
@@ -40,29 +40,29 @@ class Installed:
         return find_program(self.bin_dirs, command)
 
     def commands(self) -> tuple[str, ...]:
-        """Name its programs."""
+        """Return the names of its programs."""
         return programs(self.bin_dirs)
 
 
 def versions(paths: Paths, tool: str) -> tuple[str, ...]:
-    """Return the installed versions of a tool, in no order."""
+    """Return the installed versions of a tool, unordered."""
     return tuple(_named(os.path.dirname(paths.install(tool, "-")), receipts.exists))
 
 
 def tools(paths: Paths) -> tuple[str, ...]:
-    """Return the tools that have an installed version, in no order."""
+    """Return the tools with an installed version, unordered."""
     return tuple(_named(paths.installs, _holds_an_installation))
 
 
 def get(paths: Paths, tool: str, version: str) -> Installed | None:
-    """Return an installation, or None when it is not there or not complete."""
+    """Return an installation, or None if it is missing or incomplete."""
     directory = paths.install(tool, version)
     receipt = receipts.read(directory)
     return _installed(directory, receipt) if receipt else None
 
 
 def all_installed(paths: Paths) -> Iterator[Installed]:
-    """Return every installation, by tool, versions in no order."""
+    """Return all installations by tool, versions unordered."""
     for tool in sorted(tools(paths)):
         for version in versions(paths, tool):
             installed = get(paths, tool, version)
@@ -103,7 +103,7 @@ def _named(directory: str, is_wanted: Callable[[str], bool]) -> Iterator[str]:
         if is_wanted(os.path.join(directory, name)):
             try:
                 yield decode_file_name(name)
-            except ValueError:  # not a name we gave
+            except ValueError:  # not created by envmgr
                 continue
 
 
@@ -117,7 +117,7 @@ def _holds_an_installation(directory: str) -> bool:
 def find_program(
     bin_dirs: Iterable[str], command: str, extensions: tuple[str, ...] | None = None
 ) -> str | None:
-    """Return the first program of that name; on Windows `node` finds `node.exe` (`extensions`: PATHEXT's)."""
+    """Return the first program with a name; on Windows `node` matches `node.exe` (`extensions`: PATHEXT)."""
     if not command or os.path.basename(command) != command or command in {".", ".."}:
         return None
     spellings = _spellings(command, _program_extensions() if extensions is None else extensions)
@@ -126,7 +126,7 @@ def find_program(
 
 
 def programs(bin_dirs: Iterable[str], extensions: tuple[str, ...] | None = None) -> tuple[str, ...]:
-    """Name the programs of some directories, sorted; on Windows without their extensions."""
+    """Return the sorted names of the programs in directories; on Windows without extensions."""
     known = _program_extensions() if extensions is None else extensions
     names = {_command_of(name, known) for directory in bin_dirs for name in _programs_in(directory)}
     return tuple(sorted(name for name in names if name))
@@ -140,7 +140,7 @@ def _programs_in(directory: str) -> list[str]:
 
 
 def is_program(path: str) -> bool:
-    """Return whether a path is a file that may be executed."""
+    """Return whether a path is an executable file."""
     return os.path.isfile(path) and os.access(path, os.X_OK)
 
 
@@ -158,7 +158,7 @@ def _spellings(command: str, extensions: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _program_extensions() -> tuple[str, ...]:
-    """Return what programs' names may end in: nothing is asked of them but on Windows."""
+    """Return the extensions of programs: PATHEXT on Windows, else none."""
     if os.name != "nt":
         return ()
     from envmgr.kit import environment
@@ -168,7 +168,7 @@ def _program_extensions() -> tuple[str, ...]:
 
 
 def remove(paths: Paths, tool: str, version: str) -> bool:
-    """Remove an installation: it is gone in one step; tell whether it was there."""
+    """Delete an installation atomically; return whether it existed."""
     from envmgr.install import staging
     from envmgr.kit import file_locks
 
@@ -181,12 +181,12 @@ def remove(paths: Paths, tool: str, version: str) -> bool:
 
 
 def lock_name(tool: str, version: str) -> str:
-    """Return the name of the lock for changes of an installation."""
+    """Return the lock name of an installation."""
     return f"install-{tool}-{version}"
 
 
 def remove_stale(paths: Paths) -> int:
-    """Remove what installs that died left behind, and say how many they were."""
+    """Delete leftovers of dead installs; return their number."""
     if not os.path.isdir(paths.staging):
         return 0
     from envmgr.install import staging
@@ -195,7 +195,7 @@ def remove_stale(paths: Paths) -> int:
 
 
 def count_stale(paths: Paths) -> int:
-    """Count what installs that died left behind."""
+    """Return the number of leftovers of dead installs."""
     if not os.path.isdir(paths.staging):
         return 0
     from envmgr.install import staging
@@ -204,7 +204,7 @@ def count_stale(paths: Paths) -> int:
 
 
 def check(paths: Paths, tool: str, version: str) -> tuple[str, ...]:
-    """Compare an installation with its receipt: one message for each file that is gone or changed."""
+    """Return a message for each missing or changed file of an installation."""
     from envmgr.install import integrity
 
     return integrity.verify_tree(paths.install(tool, version))

@@ -1,4 +1,4 @@
-"""Data that ships with envmgr: in the wheel below `_data`, in a checkout at the top."""
+"""Data files of envmgr: in the wheel below `_data`, in a checkout at the top."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Digests of downloads, as upstreams publish and locks record them."""
+"""Digests of downloads: algorithm and hexadecimal value."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ _HEX = frozenset("0123456789abcdef")
 
 @frozen
 class Digest:
-    """An algorithm's name and a lower-case hexadecimal value."""
+    """An algorithm name and a lower-case hexadecimal value."""
 
     algorithm: str
     value: str
 
     def __str__(self) -> str:
-        """Format it `sha256:…`."""
+        """Return it as `sha256:…`."""
         return f"{self.algorithm}:{self.value}"
 
 
 def parse(text: str, algorithm: str = "sha256") -> Digest:
-    """Read `sha256:…`, or bare hexadecimal of the given algorithm; raise ValueError for anything else."""
+    """Parse `sha256:…`, or bare hexadecimal of the given algorithm; raise ValueError if invalid."""
     name, _, value = text.strip().rpartition(":")
     digest = Digest((name or algorithm).lower(), value.lower())
     if LENGTHS.get(digest.algorithm) != len(digest.value) or not _HEX.issuperset(digest.value):
@@ -30,7 +30,7 @@ def parse(text: str, algorithm: str = "sha256") -> Digest:
 
 
 def from_integrity(text: str) -> Digest:
-    """Read Subresource Integrity and return the strongest hash named; raise ValueError if there is none.
+    """Parse Subresource Integrity and return the strongest hash; raise ValueError if none is supported.
 
     Format: https://www.w3.org/TR/sri-2/ (`sha512-<base64>`, several separated by blanks, options after `?`).
     """

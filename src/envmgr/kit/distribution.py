@@ -1,4 +1,4 @@
-"""Name of envmgr's distribution, and what installs it again."""
+"""Name of envmgr's distribution, and the requirement that reinstalls it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 DISTRIBUTION = "envmgr-toolchain"
-"""The name of the project in `pyproject.toml`, a test compares them; the command and the package are `envmgr`."""
+"""The project's name in `pyproject.toml`; the command and the package are `envmgr`."""
 
 
 def requirement(*extras: str) -> str:
@@ -18,7 +18,7 @@ def requirement(*extras: str) -> str:
 
 
 def _direct_url() -> str:
-    """Return where this was installed from; nothing for an index, or where it runs without being installed."""
+    """Return the URL envmgr was installed from; empty for an index or a source tree."""
     import json
     from importlib.metadata import PackageNotFoundError, distribution
 
@@ -30,6 +30,6 @@ def _direct_url() -> str:
 
 
 def _url(origin: Mapping[str, object]) -> str:
-    """Return the URL of a recorded origin (PEP 610), as a requirement spells it."""
+    """Return the URL of a recorded origin (PEP 610), in requirement syntax."""
     url, vcs = str(origin["url"]), origin.get("vcs_info")
     return f"{vcs['vcs']}+{url}" if isinstance(vcs, dict) else url

@@ -1,4 +1,4 @@
-"""The one place that reads the process's environment."""
+"""Process environment: variables, working directory, terminals; only this module reads them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Environment:
     cwd: str
 
     def get(self, name: str, default: str = "") -> str:
-        """Return a variable's value; an empty one counts as unset."""
+        """Return a variable's value, or the default if it is unset or empty."""
         return self.variables.get(name) or default
 
     @property
@@ -29,28 +29,28 @@ class Environment:
         return self.get("USERPROFILE" if sys.platform == "win32" else "HOME") or os.path.expanduser("~")
 
     def expand(self, path: str) -> str:
-        """Replace a leading `~` by the home directory, as shells do; `~other` stays as it is."""
+        """Return the path with a leading `~` replaced by the home directory; `~other` is unchanged."""
         head, separator, rest = path.partition("/")
         return f"{self.home}{separator}{rest}" if head == "~" else path
 
     def override(self, tool: str) -> str | None:
-        """Return the version that ENVMGR_<TOOL>_VERSION asks for."""
+        """Return the version in ENVMGR_<TOOL>_VERSION, if set."""
         return self.get(override_variable(tool)) or None
 
 
 def override_variable(tool: str) -> str:
-    """Format the variable that overrides a tool's version: upper case, other characters as underscores."""
+    """Return the name of a tool's override variable: upper case, other characters as underscores."""
     return "ENVMGR_" + "".join(c if c.isalnum() and c.isascii() else "_" for c in tool).upper() + "_VERSION"
 
 
 def current(cwd: str | None = None) -> Environment:
-    """Return a snapshot of the environment, as if the process ran in `cwd` if given."""
+    """Return a snapshot of the environment; `cwd` replaces the working directory."""
     here = logical_cwd(os.environ.get("PWD", ""))
     return Environment(dict(os.environ), os.path.normpath(os.path.join(here, cwd)) if cwd else here)
 
 
 def logical_cwd(claimed: str) -> str:
-    """Return the working directory as the user's shell names it (keeping symbolic links), if that is true."""
+    """Return the working directory from PWD (keeping symbolic links) if it is correct."""
     actual = _physical_cwd()
     if os.path.isabs(claimed) and os.path.normpath(claimed) == claimed and _is_same(claimed, actual):
         return claimed
@@ -60,7 +60,7 @@ def logical_cwd(claimed: str) -> str:
 def _physical_cwd() -> str:
     try:
         return os.getcwd()
-    except FileNotFoundError:  # the directory was removed under us; shells go on in it, so do we
+    except FileNotFoundError:  # the directory was removed; shells continue in it too
         return os.sep
 
 
@@ -80,5 +80,5 @@ def is_terminal(stream: int) -> bool:
 
 
 def python() -> str:
-    """Return the interpreter that runs envmgr, which its shims fall back to."""
+    """Return the path of the Python interpreter."""
     return sys.executable

@@ -77,7 +77,7 @@ class UsageError(EnvmgrError):
 
 
 class ConfigError(EnvmgrError):
-    """A setting is unknown or has a value it cannot have."""
+    """A setting is unknown or invalid."""
 
     code = "config"
 
@@ -89,7 +89,7 @@ class ProjectError(EnvmgrError):
 
 
 class DotfileError(ProjectError):
-    """An `.envmgr` has bad lines; `issues` holds each as `file:line:column: what is wrong`."""
+    """An `.envmgr` has invalid lines; `issues` has each as `file:line:column: problem`."""
 
     code = "dotfile"
 
@@ -105,7 +105,7 @@ class LockfileError(ProjectError):
 
 
 class LockOutOfDate(ProjectError):
-    """The lock is missing, or not what its inputs give."""
+    """The lock is missing or out of date."""
 
     code = "lock-out-of-date"
 
@@ -123,7 +123,7 @@ class UnknownTool(CatalogError):
 
 
 class ManifestError(CatalogError):
-    """A manifest is not valid; `issues` holds each as `JSON path: what is wrong`."""
+    """A manifest is invalid; `issues` has each as `JSON path: problem`."""
 
     code = "manifest"
 
@@ -159,9 +159,9 @@ class UnsupportedPlatform(CatalogError):
 
 
 class NetworkError(EnvmgrError):
-    """A server could not be reached or did not do its part.
+    """A request failed.
 
-    `passing`: trying again may help, not before `retry_after` seconds where a server said so.
+    `passing`: a retry may succeed, after `retry_after` seconds if the server set that.
     """
 
     code = "network"
@@ -198,31 +198,31 @@ class HttpError(NetworkError):
 
 
 class RateLimited(HttpError):
-    """A server refuses more requests for now."""
+    """The rate limit of a server is exceeded."""
 
     code = "rate-limited"
 
 
 class Offline(NetworkError):
-    """The network is needed and must not be used."""
+    """The network is required but disabled."""
 
     code = "offline"
 
 
 class InsecureUrl(NetworkError):
-    """Plain http, or a redirect to it, where it is not allowed."""
+    """Plain http, or a redirect to it, is not allowed."""
 
     code = "insecure-url"
 
 
 class IncompleteDownload(NetworkError):
-    """A body ended before, or went on after, the length it was announced with."""
+    """A response body is shorter or longer than announced."""
 
     code = "incomplete-download"
 
 
 class InstallError(EnvmgrError):
-    """A release could not be made real."""
+    """An installation failed."""
 
     code = "install"
 
@@ -240,13 +240,13 @@ class SignatureError(InstallError):
 
 
 class UnsafeArchive(InstallError):
-    """An archive holds something that must not be unpacked."""
+    """An archive has an entry that must not be unpacked."""
 
     code = "unsafe-archive"
 
 
 class BadArchive(InstallError):
-    """An archive cannot be read, or lacks what its manifest says it holds."""
+    """An archive is corrupt or does not match its manifest."""
 
     code = "bad-archive"
 
@@ -258,7 +258,7 @@ class ScriptError(InstallError):
 
 
 class UntrustedScript(InstallError):
-    """An install script may not run without trust."""
+    """An install script is not trusted."""
 
     code = "untrusted-script"
 
@@ -270,13 +270,13 @@ class StorageError(EnvmgrError):
 
 
 class AlmError(EnvmgrError):
-    """Something did not work out with the ALM server."""
+    """A request to the ALM server failed."""
 
     code = "alm"
 
 
 class AlmUnreachable(AlmError):
-    """The server did not answer."""
+    """The server did not respond."""
 
     code = "alm-unreachable"
 
@@ -288,13 +288,13 @@ class UnsupportedServer(AlmError):
 
 
 class NotSignedIn(AlmError):
-    """The server does not know who asks."""
+    """Authentication failed."""
 
     code = "not-signed-in"
 
 
 class Forbidden(AlmError):
-    """The server knows who asks, and they may not."""
+    """The authenticated user lacks permission."""
 
     code = "forbidden"
 
@@ -304,13 +304,13 @@ class SelfApprovalForbidden(Forbidden):
 
 
 class AlmNotFound(AlmError):
-    """The server has no such thing."""
+    """The resource was not found on the server."""
 
     code = "alm-not-found"
 
 
 class AlmConflict(AlmError):
-    """The request does not fit how things stand; `kind` and `members` are the answer's."""
+    """The request conflicts with the current state; `kind` and `members` are the problem's."""
 
     code = "alm-conflict"
 
@@ -328,7 +328,7 @@ class AlmConflict(AlmError):
 
 
 class AlmInvalidRequest(AlmError):
-    """The server cannot do anything with what it was sent; `issues` holds each as `pointer: what is wrong`."""
+    """The request is invalid; `issues` has each as `pointer: problem`."""
 
     code = "alm-invalid-request"
 
@@ -338,7 +338,7 @@ class AlmInvalidRequest(AlmError):
 
 
 class AlmRateLimited(AlmError):
-    """The server takes no more requests for now."""
+    """The server limits or rejects requests for now."""
 
     code = "alm-rate-limited"
 
@@ -356,13 +356,13 @@ class NoVersionSet(EnvmgrError):
 
 
 class CommandVersionNotSet(NoVersionSet):
-    """No version is set for the command that is to run."""
+    """No version is set for the command."""
 
     exit_code = 126
 
 
 class CannotRun(EnvmgrError):
-    """A program was found, but the system refuses to run it."""
+    """The system refuses to run the program."""
 
     code = "cannot-run"
     exit_code = 126
@@ -375,13 +375,13 @@ class NotInstalled(EnvmgrError):
 
 
 class CommandNotInstalled(NotInstalled):
-    """The version that is to run is set but not installed."""
+    """The version set for the command is not installed."""
 
     exit_code = 127
 
 
 class CommandNotFound(EnvmgrError):
-    """No such command."""
+    """The command was not found."""
 
     code = "command-not-found"
     exit_code = 127

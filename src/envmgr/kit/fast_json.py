@@ -1,8 +1,8 @@
-"""Reading JSON without importing `json`.
+"""JSON parsing without importing `json`.
 
-`json` brings `re`, and both together take two thirds of the time Python takes to start (7 ms to 10 ms, measured):
-too much for commands that read a small file and are gone. Its scanner is written in C and needs neither. Where
-that scanner is missing, or will not have the text, `json` itself reads it, or says what is wrong.
+`json` imports `re`, and both take two thirds of Python's start-up time (7 ms to 10 ms, measured): too much for
+commands that only read a small file. Its scanner is written in C and needs neither. `json` is the fallback without the
+scanner and for invalid text, which it reports.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class _Rules:
 
 
 def loads(text: str, object_pairs_hook: PairsHook | None = None) -> object:
-    """Do as `json.loads` does, with its results and its errors."""
+    """Parse JSON with the results and errors of `json.loads`."""
     try:
         from _json import make_scanner
 
@@ -42,7 +42,7 @@ def loads(text: str, object_pairs_hook: PairsHook | None = None) -> object:
             document: object = value
             return document
     except (ImportError, ValueError, StopIteration, SystemError):
-        pass  # `json` reads it again and says where it is wrong; Python 3.11's scanner alone has no words for that
+        pass  # `json` reports the position; Python 3.11's scanner alone has no message for that
     import json
 
     return json.loads(text, object_pairs_hook=object_pairs_hook)

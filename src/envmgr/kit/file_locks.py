@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def file_lock(paths: Paths, name: str) -> Iterator[None]:
-    """Acquire a named lock against all threads and processes; the system releases it when the process dies."""
+    """Acquire a named lock across threads and processes; the system releases it on exit."""
     from filelock import FileLock
 
     make_dir(paths.locks)

@@ -1,9 +1,8 @@
-"""Frozen values, declared as dataclasses are.
+"""Frozen values: immutable classes declared like dataclasses.
 
-Importing `dataclasses` takes longer than starting Python (16 ms against 11 ms, measured), because it brings
-`inspect`, `ast` and `re`; commands that people run all day cannot pay that. `frozen` gives the same
-declarations (type checkers read it through PEP 681) for a few microseconds a class: `__init__` is compiled
-when the first value is made.
+Importing `dataclasses` takes longer than starting Python (16 ms against 11 ms, measured), because it imports
+`inspect`, `ast` and `re`. `frozen` supports the same declarations (type checkers read it through PEP 681) for a few
+microseconds a class: `__init__` is compiled at the first construction.
 """
 
 from __future__ import annotations
@@ -19,34 +18,34 @@ if TYPE_CHECKING:
 else:
 
     def dataclass_transform(**_: object) -> object:
-        """Return the function unchanged: a substitute for the typing decorator, which only type checkers need."""
+        """Return the function unchanged: stands in for the typing decorator, which only type checkers use."""
         return lambda decorator: decorator
 
 
 @dataclass_transform(frozen_default=True, eq_default=True)
 def frozen(cls: type[T]) -> type[T]:
-    """Create a class with annotated fields an immutable, comparable, hashable value.
+    """Return the class with its annotated fields immutable, comparable and hashable.
 
-    Defaults are class attributes, shared by all instances, so they must be immutable. A `__post_init__` is
-    called when there is one. Fields of a base class come first. What the class body defines itself is kept.
+    Defaults are class attributes, shared by all instances, so they must be immutable. `__post_init__` is called if
+    defined. Inherited fields come first. Methods that the class body defines are not replaced.
     """
     names = _field_names(cls)
     own = cls.__dict__
     for name, attribute in _attributes(cls, names).items():
-        # A class body with __eq__ and no __hash__ has `__hash__ = None` put there by Python itself.
+        # Python sets `__hash__ = None` in a class body with __eq__ and no __hash__.
         if name not in own or (name == "__hash__" and own[name] is None):
             setattr(cls, name, attribute)
     return cls
 
 
 def replace(value: T, **changes: Any) -> T:
-    """Return a copy of a frozen value with some fields changed."""
+    """Return a copy of a frozen value with some fields replaced."""
     fields = {name: getattr(value, name) for name in field_names(type(value))}
     return type(value)(**{**fields, **changes})
 
 
 def field_names(cls: type) -> tuple[str, ...]:
-    """Name the fields of a frozen class, in order."""
+    """Return the field names of a frozen class, in order."""
     names: tuple[str, ...] = cls.__match_args__  # type: ignore[attr-defined] # set by frozen
     return names
 
@@ -100,9 +99,9 @@ def _require_order(cls: type, names: tuple[str, ...], optional: set[str]) -> Non
 
 
 def _compile_init(names: tuple[str, ...], optional: set[str], post_init: bool) -> Callable[..., None]:
-    """Write `__init__` as source, so that making a value costs no loop.
+    """Return the source of `__init__`, so that construction needs no loop.
 
-    Its own names begin with two underscores, which no field's does (Python mangles those in class bodies).
+    Its own names begin with two underscores, which field names cannot (Python mangles those in class bodies).
     """
     parameters = "".join(f", {name}=__unset" if name in optional else f", {name}" for name in names)
     body = "".join(_assignment(name, name in optional) for name in names)

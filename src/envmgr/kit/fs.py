@@ -1,4 +1,4 @@
-"""Files: whole or not at all, and errors that name the directory."""
+"""File operations: atomic writes, and errors that name the path."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ _HINTS_FOR_THEIRS = {
     errno.EACCES: _HINT_CHOOSE_PATH,
     errno.EPERM: _HINT_CHOOSE_PATH,
 }
-"""The ways out where the file is the user's, and not envmgr's own."""
+"""Hints for the user's own files."""
 
 
 def storage_error(error: OSError, path: str, hints: Mapping[int, str] = _HINTS) -> StorageError:
-    """Translate an operating system's error into one that names the path and the way out."""
+    """Return a StorageError for an OSError, with the path and a hint."""
     return StorageError(f"cannot write {path}: {_reason(error)}", hints.get(error.errno or 0))
 
 
@@ -50,7 +50,7 @@ def _reason(error: OSError) -> str:
 
 
 class storage_errors:  # noqa: N801 - reads as the statement it is used as
-    """Translate every OSError of a `with` block into a StorageError about the given path."""
+    """Translate each OSError of a `with` block to a StorageError for the path."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -61,20 +61,20 @@ class storage_errors:  # noqa: N801 - reads as the statement it is used as
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Translate, leaving our own errors alone."""
+        """Translate OSErrors; other errors pass."""
         if isinstance(error, OSError) and not isinstance(error, EnvmgrError):
             raise storage_error(error, self.path) from error
 
 
 def make_dir(path: str) -> str:
-    """Create a directory and its parents, and return it."""
+    """Create a directory and its parents; return its path."""
     with storage_errors(path):
         os.makedirs(path, exist_ok=True)
     return path
 
 
 def read_bytes(path: str, limit: int = -1) -> bytes | None:
-    """Return a file's content, at most `limit` bytes of it, or None if it does not exist."""
+    """Return a file's content, at most `limit` bytes, or None if it does not exist."""
     try:
         with open(path, "rb") as file:
             return file.read(limit)
@@ -85,7 +85,7 @@ def read_bytes(path: str, limit: int = -1) -> bytes | None:
 
 
 def read_text(path: str) -> str | None:
-    """Return a file's text, with line feeds only, or None if it does not exist."""
+    """Return a file's text with line feeds only, or None if it does not exist."""
     content = read_bytes(path)
     if content is None:
         return None
@@ -96,7 +96,7 @@ def read_text(path: str) -> str | None:
 
 
 def write_atomic(path: str, text: str | bytes, mode: int = 0o644) -> None:
-    """Replace a file in one step: readers see the old content or the new, also after a crash."""
+    """Replace a file atomically and durably: readers see the old or the new content."""
     directory = make_dir(os.path.dirname(path))
     staged = _beside(path)
     with storage_errors(directory):
@@ -109,7 +109,7 @@ def write_atomic(path: str, text: str | bytes, mode: int = 0o644) -> None:
 
 
 def write_if_changed(path: str, text: str | bytes, mode: int = 0o644) -> bool:
-    """Write a file unless it already holds just that; tell whether it was written."""
+    """Replace a file unless its content is the same; return whether it changed."""
     if os.path.isfile(path) and read_bytes(path) == _encoded(text):
         return False
     write_atomic(path, text, mode)
@@ -117,7 +117,7 @@ def write_if_changed(path: str, text: str | bytes, mode: int = 0o644) -> bool:
 
 
 def write_in_place(path: str, text: str) -> bool:
-    """Write a file of the user's, unless it already holds just that; tell whether it was written."""
+    """Replace a user's file unless its content is the same; return whether it changed."""
     if os.path.isfile(path) and read_bytes(path) == _encoded(text):
         return False
     with replace_file(path) as file:
@@ -126,10 +126,10 @@ def write_in_place(path: str, text: str) -> bool:
 
 
 class replace_file:  # noqa: N801 - reads as the statement it is used as
-    """Open what a user wants written, for a `with` block: links are followed, and a file's mode stays.
+    """Open an output file of the user for a `with` block; links are followed and the mode is preserved.
 
-    A file is replaced in one step at the end of the block, or left as it was. What is there and no file (a pipe, a
-    device) is written to as a shell's `>` does, so that it never becomes one.
+    A regular file is replaced atomically at the end of the block, or left as it was. Pipes and devices are written to
+    directly, like a shell's `>`.
     """
 
     def __init__(self, path: str) -> None:
@@ -139,7 +139,7 @@ class replace_file:  # noqa: N801 - reads as the statement it is used as
         self._staged: str | None = None
 
     def __enter__(self) -> BinaryIO:
-        """Open it, or a file beside it."""
+        """Open the target, or a temporary file beside it."""
         try:
             self._file = self._opened()
         except OSError as error:
@@ -159,7 +159,7 @@ class replace_file:  # noqa: N801 - reads as the statement it is used as
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Place it in its place, or nothing; translate errors of the block's writing."""
+        """Replace the target, or discard the temporary file; translate errors of the block."""
         try:
             if error is None:
                 self._finish()
@@ -184,7 +184,7 @@ class replace_file:  # noqa: N801 - reads as the statement it is used as
     def _clean_up(self) -> None:
         try:  # noqa: SIM105 - contextlib costs start-up time
             self._file.close()
-        except OSError:  # what it still held cannot be written either
+        except OSError:  # buffered content cannot be written either
             pass
         if self._staged is not None:
             _unlink_quietly(self._staged)
@@ -194,13 +194,13 @@ class replace_file:  # noqa: N801 - reads as the statement it is used as
 
 
 def _beside(path: str) -> str:
-    """Name a file that is to take the place of another."""
+    """Return the name of a temporary file beside the target."""
     name = f".{os.path.basename(path)[:80]}.{os.getpid()}.{_counter()}.tmp"
     return os.path.join(os.path.dirname(path), name)
 
 
 def _encoded(text: str | bytes) -> bytes:
-    """Encode text as UTF-8, letting through the bytes of file names that are not."""
+    """Encode text as UTF-8, passing undecodable file-name bytes through."""
     return text.encode(errors="surrogateescape") if isinstance(text, str) else text
 
 
@@ -233,7 +233,7 @@ def _counter() -> int:
 
 
 def remove_tree(path: str) -> None:
-    """Remove a directory and all it holds, read-only ones included; a missing one is fine."""
+    """Delete a directory tree, read-only entries included; ignore a missing one."""
     with storage_errors(path):
         if os.path.isdir(path) and not os.path.islink(path):
             _remove_directory(path)
@@ -250,7 +250,7 @@ def _remove_directory(path: str) -> None:
 
 
 def _make_writable(directory: str) -> None:
-    """Ensure that the content of a directory can be removed; skip links, whose mode is their target's."""
+    """Set the permissions to delete a directory's content; skip links, whose mode is their target's."""
     os.chmod(directory, 0o700)
     with os.scandir(directory) as entries:
         for entry in entries:

@@ -1,4 +1,4 @@
-"""Directories of envmgr, and names of files for names of tools."""
+"""Directories of envmgr, and path-safe file names."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @frozen
 class Paths:
-    """The directories of one user; under one root when ENVMGR_HOME is set or ~/.envmgr exists."""
+    """Directories of a user; below one root if ENVMGR_HOME is set or ~/.envmgr exists."""
 
     data: str
     settings: str
@@ -23,7 +23,7 @@ class Paths:
 
     @property
     def plugins(self) -> str:
-        """Manifests the user added."""
+        """User manifests."""
         return os.path.join(self.data, "plugins")
 
     @property
@@ -33,62 +33,62 @@ class Paths:
 
     @property
     def shims(self) -> str:
-        """The one directory to put on PATH."""
+        """Shims: the directory on PATH."""
         return os.path.join(self.data, "shims")
 
     @property
     def plans(self) -> str:
-        """What shims source, by project."""
+        """Plans, by project."""
         return os.path.join(self.data, "plans")
 
     @property
     def locks(self) -> str:
-        """Files that processes lock against each other."""
+        """Lock files."""
         return os.path.join(self.data, "locks")
 
     @property
     def staging(self) -> str:
-        """Installations in the making, on the file system of `installs`."""
+        """Unfinished installations, on the file system of `installs`."""
         return os.path.join(self.data, "staging")
 
     @property
     def logs(self) -> str:
-        """What install scripts and our own bugs wrote."""
+        """Logs of install scripts and of crashes."""
         return os.path.join(self.data, "logs")
 
     @property
     def spool(self) -> str:
-        """Pushes that wait for the ALM server."""
+        """Spooled pushes."""
         return os.path.join(self.data, "spool")
 
     @property
     def alm(self) -> str:
-        """What an ALM server of this user keeps."""
+        """Data of this user's ALM server."""
         return os.path.join(self.data, "alm")
 
     @property
     def downloads(self) -> str:
-        """Archives, by digest."""
+        """Downloaded archives, by digest."""
         return os.path.join(self.cache, "downloads")
 
     @property
     def index(self) -> str:
-        """Lists of releases, with what conditional requests need."""
+        """Cached release lists with their HTTP validators."""
         return os.path.join(self.cache, "index")
 
     @property
     def config_file(self) -> str:
-        """The user's settings."""
+        """User settings (`config.toml`)."""
         return os.path.join(self.settings, "config.toml")
 
     @property
     def credentials_file(self) -> str:
-        """What ALM servers gave when the user signed in."""
+        """Credentials of ALM servers."""
         return os.path.join(self.settings, "credentials.json")
 
     @property
     def global_file(self) -> str:
-        """The user's default versions, below every project's."""
+        """Global `.envmgr`: default versions."""
         return os.path.join(self.settings, "global.envmgr")
 
     def install(self, tool: str, version: str) -> str:
@@ -97,9 +97,9 @@ class Paths:
 
 
 def resolve_paths(environment: Environment) -> Paths:
-    """Choose ENVMGR_HOME, else `.envmgr` at home (in %APPDATA%) if it exists, else the platform's own.
+    """Return ENVMGR_HOME, else `~/.envmgr` (in %APPDATA%) if it exists, else the platform's directories.
 
-    Raise ConfigError for an ENVMGR_HOME that would mean another directory in each directory.
+    Raise ConfigError for a relative ENVMGR_HOME.
     """
     root = environment.get("ENVMGR_HOME")
     if root:
@@ -118,7 +118,7 @@ def _absolute(root: str) -> str:
 
 
 def single_root(root: str) -> Paths:
-    """Place everything under one directory."""
+    """Return directories below one root."""
     return Paths(root, root, os.path.join(root, "cache"))
 
 
@@ -139,13 +139,13 @@ _SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ012345678
 
 
 def file_name(name: str) -> str:
-    """Format a tool or version as one path-safe component: `npm:@scope/x` becomes `npm%3A@scope%2Fx`."""
+    """Return a name as one path-safe component: `npm:@scope/x` becomes `npm%3A@scope%2Fx`."""
     encoded = "".join(c if c in _SAFE else "".join(f"%{byte:02X}" for byte in c.encode()) for c in name)
     return f"%2E{encoded[1:]}" if encoded.startswith(".") else encoded
 
 
 def decode_file_name(encoded: str) -> str:
-    """Undo `file_name`."""
+    """Return the name encoded by `file_name`."""
     head, *parts = encoded.split("%")
     raw = head.encode() + b"".join(bytes([int(part[:2], 16)]) + part[2:].encode() for part in parts)
     return raw.decode()

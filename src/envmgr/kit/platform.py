@@ -1,4 +1,4 @@
-"""Platforms: the operating system, processor and C library a release is built for."""
+"""Platforms: operating system, architecture and C library."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _MACHINES = {
 
 @frozen
 class Platform:
-    """A platform that releases are built for; `libc` is "gnu" or "musl" on Linux, else empty."""
+    """A target platform; `libc` is "gnu" or "musl" on Linux, else empty."""
 
     os: str
     arch: str
@@ -37,17 +37,17 @@ class Platform:
 
     @property
     def key(self) -> str:
-        """Return the name used in locks: `linux-x64`, `linux-x64-musl`, `macos-arm64`."""
+        """Return the key in locks: `linux-x64`, `linux-x64-musl`, `macos-arm64`."""
         return f"{self.os}-{self.arch}-musl" if self.libc == "musl" else f"{self.os}-{self.arch}"
 
     @property
     def is_windows(self) -> bool:
-        """Return whether programs end in `.exe` and paths use drive letters."""
+        """Return whether the operating system is Windows."""
         return self.os == "windows"
 
 
 def parse(key: str) -> Platform:
-    """Read `linux-x64-musl` and its like; raise ConfigError for anything that is not a platform."""
+    """Parse a platform such as `linux-x64-musl`; raise ConfigError if invalid."""
     system, _, rest = key.partition("-")
     arch, _, libc = rest.partition("-")
     known = system in OPERATING_SYSTEMS and arch in ARCHITECTURES
@@ -92,7 +92,7 @@ def _architecture() -> str:
 
 
 def _libc() -> str:
-    """Return the libc, detected by a call that only glibc has, or by the loader if Python is linked statically."""
+    """Return the libc: by a call that only glibc has, or by the loader for a static Python."""
     try:
         if os.confstr("CS_GNU_LIBC_VERSION"):
             return "gnu"

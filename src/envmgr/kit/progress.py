@@ -6,26 +6,26 @@ from typing import Protocol
 
 
 class Progress(Protocol):
-    """A watcher of several tasks, called from any thread; `task` is a label such as `nodejs 20.19.5`."""
+    """Progress of several tasks, thread-safe; `task` is a label such as `nodejs 20.19.5`."""
 
     def step(self, task: str, label: str, total: int | None = None) -> None:
-        """Return what a task does now ("downloading"), and how many bytes that is in all, if known."""
+        """Record a task's step ("downloading") and its total bytes, if known."""
 
     def advance(self, task: str, count: int) -> None:
-        """Count bytes done in the present step."""
+        """Record bytes completed in the current step."""
 
     def done(self, task: str, label: str) -> None:
-        """Report that a task has ended, and how."""
+        """Record the end of a task and its outcome."""
 
     def message(self, message: str) -> None:
-        """Report a message apart from progress: a retry, a warning."""
+        """Record a message: a retry, a warning."""
 
     def debug(self, message: str) -> None:
-        """Return what only those want to know who asked for every detail: a request, a decision."""
+        """Record a detail for verbose output: a request, a decision."""
 
 
 class NullProgress:
-    """Watch nothing."""
+    """Progress that is discarded."""
 
     def step(self, task: str, label: str, total: int | None = None) -> None:
         """Ignore it."""

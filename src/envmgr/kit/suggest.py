@@ -11,9 +11,9 @@ LIKENESS = 0.6
 
 
 def closest(word: str, candidates: Iterable[str], most: int = 3) -> tuple[str, ...]:
-    """Return the candidates most like a word, likest first; none if nothing is like it.
+    """Return the candidates similar to a word, most similar first.
 
-    Of those that differ in letter case only, it is the one whose case is most like the word's.
+    Of candidates that differ in letter case only, the closest in case is returned.
     """
     from difflib import SequenceMatcher, get_close_matches
 

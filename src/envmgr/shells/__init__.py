@@ -1,1 +1,1 @@
-"""Running it: shims and the plans they source."""
+"""Running tools: shims, plans, and execution."""

@@ -1,4 +1,4 @@
-"""Becoming another program: its environment, and the signals and exit code that belong to it."""
+"""Execution of programs: environment, PATH, signals and exit codes."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _COERCED = frozenset({"C.UTF-8", "C.utf8", "UTF-8"})
 
 
 def restore_environment(variables: Mapping[str, str], started_with: bytes | None = None) -> dict[str, str]:
-    """Return the environment as it was before a shim or Python changed it.
+    """Return the environment without the changes of a shim or of Python.
 
-    A shim marks whether ENVMGR_HOME was set and what LC_CTYPE was, since Python sets that for itself in the C locale
-    (https://peps.python.org/pep-0538/). Without a shim, `started_with` is asked: variables separated by NUL.
+    A shim records whether ENVMGR_HOME was set and the value of LC_CTYPE, since Python sets that itself in the C locale
+    (https://peps.python.org/pep-0538/). Without a shim, `started_with` has the original: variables separated by NUL.
     """
     restored = dict(variables)
     mark = restored.pop(SHIM_MARK, None)
@@ -60,24 +60,27 @@ def _proc_environ() -> bytes:
 
 
 def prepend_path(directories: Sequence[str], path: str) -> str:
-    """Place directories in front of a PATH, each once."""
+    """Return a PATH with directories in front, without duplicates."""
     return os.pathsep.join([*dict.fromkeys(directories), *([path] if path else [])])
 
 
 def ensure_path_prefix(directories: Sequence[str], path: str) -> str:
-    """Ensure that a PATH begins with some directories."""
+    """Return a PATH that starts with directories, unchanged if it does."""
     front = os.pathsep.join(dict.fromkeys(directories))
     is_there = not front or f"{path}{os.pathsep}".startswith(f"{front}{os.pathsep}")
     return path if is_there else prepend_path(directories, path)
 
 
 def with_shims(shims: str, path: str) -> str:
-    """Ensure that the directory of shims is on a PATH, as shims themselves do."""
+    """Return a PATH with the shims, like shims do."""
     return path if shims in path.split(os.pathsep) else prepend_path([shims], path)
 
 
 def exec_program(program: str, arguments: Sequence[str], variables: Mapping[str, str]) -> int:
-    """Run a program in our place; return only on Windows, with its exit code. Raise CannotRun or CommandNotFound."""
+    """Replace this process by a program; on Windows run it and return its exit code.
+
+    Raise CannotRun or CommandNotFound.
+    """
     try:
         return (
             _wait_for(program, arguments, variables)
@@ -97,12 +100,12 @@ def _exec(program: str, arguments: Sequence[str], variables: Mapping[str, str]) 
     except OSError as error:
         if error.errno != errno.ENOEXEC:
             raise
-        # A script without `#!`: what shells do with it.
+        # A script without `#!` runs in sh, as in shells.
         os.execve("/bin/sh", ["sh", program, *arguments], variables)  # noqa: S606 - what was asked for
 
 
 def _default_signals() -> None:
-    """Undo what Python ignores for itself; a program would inherit it, and miss that its reader is gone."""
+    """Restore signals that Python ignores; programs would inherit that and miss SIGPIPE."""
     import signal
 
     for name in ("SIGPIPE", "SIGXFSZ"):

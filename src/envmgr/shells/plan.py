@@ -1,12 +1,12 @@
-"""Plans: what a shim sources instead of starting Python.
+"""Plans: cached resolutions that shims source instead of starting Python.
 
-A plan says what runs for one command in one project, and checks by itself that all it was made from is unchanged:
-files that were read (older than the plan, and of the very time they had), files that were looked for and not
-there, and variables. It is only a cache: whatever keeps one from being written, the command runs all the same.
+A plan names the program for one command in one project, and verifies that its inputs are unchanged: files that were
+read (older than the plan, with the recorded time), files that were absent, and variables. It is only a cache: if it
+cannot be written, the command runs all the same.
 
     plans/<project's directory>/<command>.plan     in a project
     plans/<command>.global                         outside of any
-    plans/<nanoseconds>.stamp                      an empty file of that time, to compare another file's time with
+    plans/<nanoseconds>.stamp                      an empty file with that time, for comparison
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ _numbers = iter(range(1 << 62))
 
 @frozen
 class Plan:
-    """A resolved command, and the files that it depends on.
+    """A resolved command and its inputs.
 
-    `exports` are variables to set for the program. `inputs` are files that were looked at, there or not.
-    `variables` are those that were looked at and the values they had, empty for unset. `places` must still be
-    directories. `path` are directories that PATH must begin with.
+    `exports` are variables to set for the program. `inputs` are files that were read or absent. `variables` are those
+    that were read, with their values (empty for unset). `places` must still be directories. `path` are directories that
+    PATH must start with.
     """
 
     program: str
@@ -50,23 +50,23 @@ class Plan:
 
 @frozen
 class Draft:
-    """A file in the directory of plans, made before anything was read: `moment` is what its clock said then."""
+    """A file created before the inputs are read; `moment` is its file system's clock at that time."""
 
     path: str
     moment: int
 
 
 def path_of(paths: Paths, directory: str | None, command: str) -> str:
-    """Return the file of a plan; `directory` is the project's, None outside of any."""
+    """Return the path of a plan; `directory` is the project's, None outside of any."""
     if directory is None:
         return f"{paths.plans}/{command}.global"
     return f"{paths.plans}{directory.rstrip('/')}/{command}.plan"
 
 
 def start(paths: Paths) -> Draft | None:
-    """Start a plan, before anything it depends on is read; None where no plan can be written.
+    """Start a plan, before its inputs are read; None if plans cannot be written.
 
-    The draft is a token as well: `clear` takes it away, so that what was decided before is not written after.
+    `invalidate_all` deletes the draft, so that an outdated resolution is not committed.
     """
     if os.name == "nt":
         return None
@@ -80,7 +80,7 @@ def start(paths: Paths) -> Draft | None:
 
 
 def commit(paths: Paths, draft: Draft, directory: str | None, command: str, plan: Plan) -> bool:
-    """Write a plan; tell whether that was possible."""
+    """Write a plan; return whether it was possible."""
     target = path_of(paths, directory, command)
     try:
         text = render(plan, _mtimes(paths, plan.inputs, draft.moment))
@@ -96,7 +96,7 @@ def commit(paths: Paths, draft: Draft, directory: str | None, command: str, plan
 
 
 def discard(draft: Draft) -> None:
-    """Return a draft up."""
+    """Discard a draft."""
     try:  # noqa: SIM105 - contextlib costs start-up time
         os.unlink(draft.path)
     except OSError:
@@ -104,11 +104,13 @@ def discard(draft: Draft) -> None:
 
 
 def invalidate_all(paths: Paths) -> None:
-    """Forget all plans at once, those that are being made too."""
+    """Delete all plans and drafts at once."""
     parent = os.path.dirname(paths.plans)
     with storage_errors(parent):
         _move_aside(paths.plans, os.path.join(parent, f"{_TRASH}{os.getpid()}.{next(_numbers)}"))
-        left = [name for name in _names(parent) if name.startswith(_TRASH)]  # also of those who died at it
+        left = [
+            name for name in _names(parent) if name.startswith(_TRASH)
+        ]  # also the leftovers of killed processes
     for name in left:
         _remove_if_possible(os.path.join(parent, name))
 
@@ -121,7 +123,7 @@ def _move_aside(path: str, to: str) -> None:
 
 
 def _remove_if_possible(directory: str) -> None:
-    """Remove unused plans; those created by another user (`sudo node`) may have to stay."""
+    """Delete unused plans; those of another user (`sudo node`) may remain."""
     try:  # noqa: SIM105 - contextlib costs start-up time
         remove_tree(directory)
     except StorageError:
@@ -136,9 +138,9 @@ def _names(directory: str) -> list[str]:
 
 
 def render(plan: Plan, stamps: Mapping[str, str]) -> str:
-    """Format a plan for a POSIX shell; raise ValueError where that cannot be done.
+    """Return a plan as a POSIX shell script; raise ValueError if that is impossible.
 
-    `stamps` has each input that is there, and the file that has the time it must have (empty: none could be made).
+    `stamps` has each existing input with the file that has its time (empty if none could be created).
     """
     for name in (*plan.exports, *plan.variables):
         if not quoting.is_name(name):
@@ -176,7 +178,7 @@ def _conditions(plan: Plan, stamps: Mapping[str, str]) -> Iterator[str]:
 
 
 def _unchanged(path: str, stamp: str) -> str:
-    """Older than the plan (not written since), and of the same time (not replaced by an older file)."""
+    """Return the test of a file: older than the plan, and with the time of its stamp."""
     older = f'[ -f {path} ] && [ "$__envmgr_plan" -nt {path} ]'
     if not stamp:
         return older
@@ -185,7 +187,7 @@ def _unchanged(path: str, stamp: str) -> str:
 
 
 def _mtimes(paths: Paths, inputs: tuple[str, ...], moment: int) -> dict[str, str]:
-    """Return a stamp for each input that is there; raise ValueError for one that may have changed since `moment`."""
+    """Return a stamp for each existing input; raise ValueError if one may have changed since `moment`."""
     stamps = {}
     for path in inputs:
         try:

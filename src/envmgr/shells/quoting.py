@@ -1,4 +1,4 @@
-"""Spelling any text so that a shell reads just that text."""
+"""Quoting of arbitrary text for shells."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ def posix(text: str) -> str:
 
 
 def batch(text: str) -> str:
-    """Format what stands between double quotes in a batch file, where no path can hold a double quote itself."""
+    """Escape text between double quotes in a batch file; paths cannot contain double quotes."""
     return text.replace('"', "").replace("%", "%%")
 
 
 def is_name(text: str) -> bool:
-    """Return whether a POSIX shell can have a variable of this name."""
+    """Return whether a name is valid for a POSIX shell variable."""
     return bool(text) and text[0] in _FIRST and _NEXT.issuperset(text)

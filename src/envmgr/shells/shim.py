@@ -1,6 +1,6 @@
-"""Shims: one small script per command, which runs the version the project asks for.
+"""Shims: one script per command, which runs the version that the project requests.
 
-Each is a template of `shims/` with the paths of this installation put in.
+Each is a template of `shims/` filled with the paths of this installation.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ _START = "import sys; sys.path.append(sys.argv.pop(1)); from envmgr.cli.main imp
 
 @frozen
 class ShimContext:
-    """The values that all shims of an installation share.
+    """Values shared by all shims of an installation.
 
-    `home` is what ENVMGR_HOME must say to mean the same directories, empty where they are not under one root.
-    `site` is the directory that `python` imports envmgr from.
+    `home` is the ENVMGR_HOME that means the same directories, empty if they are not under one root. `site` is the
+    directory that `python` imports envmgr from.
     """
 
     home: str
@@ -42,7 +42,7 @@ class ShimContext:
 
 @frozen
 class Difference:
-    """Differences between a directory and its expected shims; `foreign` are files of other programs."""
+    """Difference between a directory and its expected shims; `foreign` are other programs' files."""
 
     missing: tuple[str, ...]
     stale: tuple[str, ...]
@@ -50,14 +50,14 @@ class Difference:
 
 
 def shim_context(paths: Paths) -> ShimContext:
-    """Return what shims know when this envmgr writes them."""
+    """Return the values that this envmgr writes to shims."""
     home = paths.data if paths.data == paths.settings else ""
     site = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     return ShimContext(home, paths.plans, paths.shims, python(), site)
 
 
 def files(context: ShimContext, commands: Iterable[str], *, windows: bool) -> dict[str, bytes]:
-    """Return the content of every shim, by file name; on Windows each has a twin for Git-Bash."""
+    """Return the content of each shim by file name; on Windows also a script for Git Bash."""
     shims = _render("posix.sh", context, commands, quoting.posix)
     content = {name: os.fsencode(text) for name, text in shims.items()}
     if windows:
@@ -84,7 +84,7 @@ def _render(
 
 
 def _encode_batch(text: str) -> bytes:
-    """Encode as cmd.exe reads batch files: in the code page of consoles."""
+    """Encode a batch file in the console's code page, like cmd.exe reads it."""
     encoding = "oem" if sys.platform == "win32" else "utf-8"
     return text.replace("\n", "\r\n").encode(encoding, "surrogateescape")
 
@@ -99,7 +99,7 @@ def is_shim(path: str) -> bool:
 
 
 def compare(directory: str, wanted: Mapping[str, bytes]) -> Difference:
-    """Compare a directory with the shims it should hold."""
+    """Return the difference between a directory and its expected shims."""
     there = _entries(directory)
     foreign = {name for name in wanted if name in there and not is_shim(os.path.join(directory, name))}
     missing = [
@@ -110,9 +110,9 @@ def compare(directory: str, wanted: Mapping[str, bytes]) -> Difference:
 
 
 def rewrite(directory: str, wanted: Mapping[str, bytes]) -> Difference:
-    """Create a directory hold just these shims, and return what was done; files of others are left alone.
+    """Update the shims of a directory and return the difference; other programs' files are kept.
 
-    A shim that stays is there at every moment. Callers hold a lock, under which they found out what is wanted.
+    An unchanged shim exists at every moment. Callers hold the lock under which they resolved the commands.
     """
     make_dir(directory)
     difference = compare(directory, wanted)
@@ -141,7 +141,7 @@ def _is_current(directory: str, name: str, content: bytes) -> bool:
 
 
 def _is_orphaned(directory: str, name: str) -> bool:
-    """Return whether a file is ours: a shim, or one that was being written when its writer died."""
+    """Return whether a file is a shim, or a leftover of a killed write."""
     path = os.path.join(directory, name)
     if name.startswith(".") and name.endswith(".tmp"):
         return os.path.isfile(path)

@@ -1,4 +1,4 @@
-"""Versions, the specs that ask for them, and choosing one from a list: pure, no I/O, standard library only."""
+"""Versions, specs and selection. Pure, standard library only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Words in place of versions: `latest`, aliases, and installations outside lists."""
+"""Aliases and non-version specs: `latest`, user and tool aliases, `path:`, `ref:` and others."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _REF_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXY
 
 
 def classify(spec: str) -> tuple[str, str]:
-    """Return the kind of a spec, and its name within that kind.
+    """Return the kind of a spec and its name.
 
-    The kind is `version` (the name is the spec), `system` (without a name), `ref`, `tag`, `branch`, `rev` or
-    `path` (the name is what follows the colon). A SpecError is raised for one that can be none of these. Single
-    words pass as versions: only the tool's list of releases can tell what they mean.
+    The kind is `version` (the name is the spec), `system` (without a name), `ref`, `tag`, `branch`, `rev` or `path`
+    (the name follows the colon). Raise SpecError for an invalid one. Single words are versions: their meaning
+    depends on the tool's releases.
     """
     text = spec.strip(" \t")
     source = parse_source_spec(text)
@@ -34,7 +34,7 @@ def classify(spec: str) -> tuple[str, str]:
 
 
 def parse_source_spec(text: str) -> tuple[str, str] | None:
-    """Return kind and name of a spec that is not looked up in a list of versions."""
+    """Return the kind and name of a spec that is not resolved against releases."""
     if text == "system":
         return ("system", "")
     kind, colon, name = text.partition(":")
@@ -48,9 +48,9 @@ def parse_source_spec(text: str) -> tuple[str, str] | None:
 def resolve_aliases(
     spec: str, aliases: Mapping[str, str] | None = None, user_aliases: Mapping[str, str] | None = None
 ) -> tuple[str, ...]:
-    """Follow a user's and a tool's aliases; return every word on the way, the last of them no alias.
+    """Return the chain of aliases from a spec to its meaning, the spec first.
 
-    The last word of `stable` is `latest`. A WordError is raised for aliases that go round or on for too long.
+    The chain of `stable` ends in `latest`. Raise WordError for a loop or a chain that is too long.
     """
     words = [spec.strip(" \t")]
     while True:
@@ -82,7 +82,7 @@ def _meaning(word: str, aliases: Mapping[str, str], user_aliases: Mapping[str, s
 
 
 def is_compound(text: str) -> bool:
-    """Return whether a spec is more than one word, so that no alias, vendor or opaque name can be meant."""
+    """Return whether a spec is more than one word, which excludes aliases, vendors and opaque names."""
     return len(text.split()) > 1 or not set(text).isdisjoint(f"{OPERATOR_CHARACTERS},|")
 
 

@@ -1,6 +1,6 @@
-"""The comparators of one side of `||`, read from their text.
+"""Parser of comparators: one side of `||`.
 
-Blanks and commas are split at, never searched for with patterns, so reading takes time linear in the text.
+Text is split at blanks and commas, without patterns, so parsing takes linear time.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ _WILDCARDS = frozenset("xX*")
 
 @frozen
 class Comparator:
-    """An operator (empty for none) and what it compares with."""
+    """An operator (empty for none) and its operand."""
 
     operator: str
     operand: Operand
 
     @property
     def exact(self) -> bool:
-        """Return whether this names one version."""
+        """Return whether this matches exactly one version."""
         if self.operator == "==":
             return not self.operand.wild
         return self.operator in {"", "="} and not self.operand.short
 
 
 def check(text: str) -> None:
-    """Raise SpecError for a text that no spec, alias or vendor can be, whatever the tool."""
+    """Raise SpecError for text that is invalid for every tool."""
     if len(text) > LIMIT:
         raise SpecError(text, f"longer than {LIMIT:,} characters")
     for character in text:
@@ -49,7 +49,7 @@ def check(text: str) -> None:
 
 
 def read_comparators(text: str, variants: tuple[str, ...]) -> tuple[Comparator, ...]:
-    """Read a set, a hyphen range as its two ends; none for an empty set, which takes in everything."""
+    """Parse a set of comparators; a hyphen range is two, an empty set none, which matches everything."""
     words = text.split()
     if len(words) == 3 and words[1] == "-":  # noqa: PLR2004 - the three words of `a - b`
         low, high = _operand(words[0], variants), _operand(words[2], variants)
@@ -60,7 +60,7 @@ def read_comparators(text: str, variants: tuple[str, ...]) -> tuple[Comparator, 
 
 
 def _pieces(part: str, text: str) -> Iterator[str]:
-    """Yield each operator with its operand, whatever blanks stood between them."""
+    """Yield each operator joined with its operand."""
     words = part.split()
     if not words:
         raise SpecError(text.strip(), "empty comparator around ','")
@@ -108,7 +108,7 @@ def _wild(text: str, parts: tuple[str, str], variant: str) -> Operand:
 
 
 def _plain_parts(core: str) -> tuple[str, str] | None:
-    """Split a partial version that is only numbers and `x` into its numbers and, as it has none, no vendor."""
+    """Split a numeric partial version with `x` into its numbers and an empty vendor."""
     parts = core.split(".")
     numbers = [part for part in parts if part.isdigit()]
     wildcards = parts[len(numbers) :]
@@ -117,9 +117,9 @@ def _plain_parts(core: str) -> tuple[str, str] | None:
 
 
 def _rich_parts(core: str) -> tuple[str, str] | None:
-    """Split any partial version that ends in `x` into what stands before it or, with no number there, its vendor.
+    """Split a partial version that ends in `x` into its prefix or, without a number, its vendor.
 
-    What may follow the `x` says nothing.
+    Text after the `x` is ignored.
     """
     from envmgr.versions.patterns import WILDCARD
 

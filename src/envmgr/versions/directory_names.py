@@ -1,4 +1,4 @@
-"""Versions as names of folders."""
+"""Versions as directory names."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ _RESERVED = frozenset(
 
 
 def is_folder_name(version: str) -> bool:
-    """Return whether a version can be the name of a folder, on every system: a list with any other is refused.
+    """Return whether a version is a valid directory name on every system; lists with others are rejected.
 
-    What Windows reserves is in
+    Names that Windows reserves:
     https://learn.microsoft.com/en-us/windows/win32/fileio/naming-a-file#naming-conventions
     """
     return (

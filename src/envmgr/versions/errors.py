@@ -6,7 +6,7 @@ _MAX_QUOTED_CHARS = 60
 
 
 class SpecError(ValueError):
-    """A spec does not parse: `piece` is the part that cannot stand, `hint` what to write instead (or empty)."""
+    """A spec is invalid: `piece` is the invalid part, `hint` the fix (or empty)."""
 
     def __init__(self, piece: str, problem: str, hint: str = "") -> None:
         quoted = piece if len(piece) <= _MAX_QUOTED_CHARS else f"{piece[:_MAX_QUOTED_CHARS]}…"
@@ -24,7 +24,7 @@ class WordError(ValueError):
 
 
 class VendorError(ValueError):
-    """A spec names no vendor where several ship the tool; `vendors` are those there are."""
+    """A spec is ambiguous: several `vendors` provide the tool."""
 
     def __init__(self, spec: str, vendors: tuple[str, ...]) -> None:
         super().__init__(f"{spec!r} is ambiguous: several vendors provide this tool ({', '.join(vendors)})")

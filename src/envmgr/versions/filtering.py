@@ -1,4 +1,4 @@
-"""Filtering of a list of versions by one side of `||`, with the reasons for rejections."""
+"""Filtering of versions by one side of `||`, with the reasons of rejections."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ OTHER_BUILD = "another build"
 def vendor_for(
     alternative: Alternative, pool: Sequence[Version], default_vendor: str | None, spec: str
 ) -> str:
-    """Return whose versions are meant: who is named, else plain ones, else the only or the default vendor."""
+    """Return the vendor to match: the spec's, else none, else the only or the default one."""
     if alternative.vendor or any(version.rank and not version.vendor for version in pool):
         return alternative.vendor
     vendors = sorted({version.vendor for version in pool if version.rank})
@@ -37,7 +37,7 @@ def vendor_for(
 def filter_versions(
     alternative: Alternative, vendor: str, pool: Sequence[Version], include_prerelease: bool
 ) -> Screened:
-    """Return the versions taken, and those within the range that are refused, each with the reason."""
+    """Return the matching versions, and those in range that are rejected, with the reason."""
     reach, ceiling = alternative.interval.prerelease_floor, alternative.interval.ceiling
     within = [version for version in pool if reach <= version.rank < ceiling]
     taken, refused = [], []

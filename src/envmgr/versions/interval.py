@@ -1,4 +1,4 @@
-"""Intervals of versions: the set that a comparator matches."""
+"""Intervals of versions, as comparators match them."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 @frozen
 class Interval:
-    """From `floor` up to, but without, `ceiling`; `reach` is the floor for someone who takes every pre-release."""
+    """Versions from `floor` to below `ceiling`; `prerelease_floor` applies if pre-releases are included."""
 
     floor: Rank
     ceiling: Rank
     prerelease_floor: Rank
 
     def __contains__(self, version: Version) -> bool:
-        """Return whether a version is within, by the lower of the two floors."""
+        """Return whether a version is in the interval, pre-releases included."""
         return self.prerelease_floor <= version.rank < self.ceiling
 
 
@@ -37,29 +37,29 @@ class Operand:
 
     @property
     def short(self) -> bool:
-        """Return whether this stands for all versions that start with it."""
+        """Return whether this is a prefix of versions."""
         return self.wild or (len(self.version.numbers) < FULL and not self.version.suffixed)
 
     @property
     def start(self) -> Rank:
-        """Return what is below the pre-releases of this."""
+        """Return the bound below this version's pre-releases."""
         return self.version.rank[:2]
 
     @property
     def opened(self) -> tuple[int, ...] | None:
-        """Return the release whose pre-releases this names."""
+        """Return the release of this pre-release."""
         return release(self.version.numbers) if self.version.pre else None
 
 
 ALL = Interval(BOTTOM, TOP, BOTTOM)
 EMPTY = Interval(TOP, BOTTOM, TOP)
 FROM = "-"
-"""The operator, so to speak, of a hyphen range's lower end; its upper end is `<=`."""
+"""Operator of a hyphen range's lower bound; the upper bound is `<=`."""
 OPERATORS = frozenset({"", "^", "~", "~>", ">", ">=", "<", "<=", "=", "=="})
 
 
 def interval(operator: str, operand: Operand, prerelease_releases: frozenset[tuple[int, ...]]) -> Interval:
-    """Return what a comparator takes in; `opened` are the releases whose pre-releases its set names."""
+    """Return a comparator's interval; `prerelease_releases` are releases with requested pre-releases."""
     if not operand.version.numbers:
         return EMPTY if operator in {"<", ">"} else ALL
     if operator == "<":
@@ -68,7 +68,7 @@ def interval(operator: str, operand: Operand, prerelease_releases: frozenset[tup
 
 
 def intersect(a: Interval, b: Interval) -> Interval:
-    """Return what both take in."""
+    """Return the intersection of two intervals."""
     return Interval(
         max(a.floor, b.floor), min(a.ceiling, b.ceiling), max(a.prerelease_floor, b.prerelease_floor)
     )
@@ -81,7 +81,7 @@ def exactly(operand: Operand) -> Interval:
 
 
 def _from(operand: Operand) -> Interval:
-    """Start where a hyphen range starts: unlike `>=`, with the pre-releases of its lower end."""
+    """Return the lower bound of a hyphen range: unlike `>=`, with its pre-releases."""
     own = operand.version.rank
     return Interval(own, TOP, own if operand.version.pre else operand.start)
 
@@ -100,7 +100,7 @@ def _above(operand: Operand) -> Interval:
 
 
 def _below(operand: Operand, prerelease_releases: frozenset[tuple[int, ...]]) -> Interval:
-    """Bound from above, without the pre-releases of the bound unless the set names some of them."""
+    """Return an upper bound without its pre-releases, unless the set names some of them."""
     own = operand.version.rank
     named = operand.version.pre or (not operand.short and own[0] in prerelease_releases)
     return Interval(BOTTOM, own if named else operand.start, BOTTOM)
@@ -144,7 +144,7 @@ def _compatible(operand: Operand, place: int) -> Interval:
 
 
 def _up_to(lower: Interval, operand: Operand, place: int) -> Interval:
-    """Bound from above by the next version at a place of the numbers, without its pre-releases."""
+    """Return an upper bound at the next version of a position, without its pre-releases."""
     return Interval(lower.floor, (_bump(operand, place),), lower.prerelease_floor)
 
 

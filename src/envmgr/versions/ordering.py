@@ -1,4 +1,4 @@
-"""The order of versions: each part of one as a tuple that Python compares as it should be compared.
+"""Version precedence: parts of versions as comparable tuples.
 
 Identifiers follow SemVer 11.4 (https://semver.org/#spec-item-11), but for known words: `rc10` is `rc` and 10.
 """
@@ -19,12 +19,12 @@ MAX_NUMBER = 2**53 - 1
 NO_POST = (0, 0, "", 0)
 FINAL = ((2, 0, ""),)
 BOTTOM: Rank = ((),)
-"""Below every version, but above the rank of an opaque name, which is empty: no range takes that in."""
+"""Rank below every version and above opaque names, whose rank is empty."""
 TOP: Rank = ((MAX_NUMBER + 1,),)
 
 
 def release(numbers: tuple[int, ...]) -> tuple[int, ...]:
-    """Drop the zeros at the end, so that 1.22 and 1.22.0 are one release."""
+    """Return numbers without trailing zeros, so that 1.22 and 1.22.0 are equal."""
     end = len(numbers)
     while end and not numbers[end - 1]:
         end -= 1
@@ -32,27 +32,27 @@ def release(numbers: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def level(number: int) -> tuple[int, int, str, int]:
-    """Rank a patch level (`p648`)."""
+    """Return the rank of a patch level (`p648`)."""
     return (1, number, "", 0)
 
 
 def letters(word: str, number: int = 0) -> tuple[int, int, str, int]:
-    """Rank letters after a release: shorter ones are earlier (`z` < `za`)."""
+    """Return the rank of letters after a release: shorter first (`z` < `za`)."""
     return (2, len(word), word, number)
 
 
 def rank(numbers: tuple[int, ...], post: tuple[int, int, str, int], pre: tuple[str, ...]) -> Rank:
-    """Rank a version among those of its vendor."""
+    """Return the rank of a version among those of its vendor."""
     return (release(numbers), post, tuple(_pre_ranks(pre)) if pre else FINAL)
 
 
 def after(bound: Rank) -> Rank:
-    """Return what is above a version and below all that are above it."""
+    """Return the lowest rank above a version."""
     return (*bound, ())
 
 
 def build_rank(build: tuple[str, ...]) -> Rank:
-    """Rank build metadata: none is lowest, numbers are numbers."""
+    """Return the rank of build metadata: none is lowest, numbers are numeric."""
     return tuple(map(_identifier, build))
 
 

@@ -1,7 +1,7 @@
-"""The grammar of versions that are more than numbers and dots, as patterns.
+"""Patterns of versions that are more than numbers and dots.
 
-Kept apart because `re` costs as much as half of Python's start, and most versions do without. Every repetition is
-possessive or cannot overlap what follows it, so matching takes time linear in the text.
+A separate module because importing `re` takes half of Python's start-up time, and most versions do not need it. Every
+repetition is possessive or cannot overlap the next, so matching takes linear time.
 """
 
 from __future__ import annotations
@@ -49,4 +49,4 @@ WILDCARD = re.compile(
     """,
     re.VERBOSE,
 )
-"""A partial version with `x`: `head` holds its numbers, `vendor` its vendor where there are no numbers."""
+"""A partial version with `x`: `head` has its numbers, `vendor` the vendor without numbers."""

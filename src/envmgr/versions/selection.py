@@ -1,4 +1,4 @@
-"""Choosing from a list of versions by a spec or a word."""
+"""Selection of a version by a spec or alias."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 @frozen
 class Selection:
-    """The version that a spec selects, and why.
+    """The version that a spec selects, and the reasons.
 
-    `candidates` are the versions that match, best first, so the first of them is the `winner`; `rejected` are those
-    within the range that may not be taken, best first, each with the reason; `prereleases_seen` are the pre-releases
-    among these, oldest first; `words` is the spec and the aliases that it stands for.
+    `candidates` are the matching versions, best first, so the first is the `winner`; `rejected` are those in range that
+    are excluded, best first, each with the reason; `prereleases_seen` are the pre-releases among these, oldest first;
+    `alias_chain` is the spec and its resolved aliases.
     """
 
     winner: str | None
@@ -48,7 +48,7 @@ class _ToolRules:
 
 @frozen
 class _Match:
-    """The words followed, the versions taken, and those refused with the reason."""
+    """Resolved aliases, accepted versions, and rejected ones with the reason."""
 
     alias_chain: tuple[str, ...]
     taken: Sequence[Version]
@@ -65,10 +65,10 @@ def select(
     default_vendor: str | None = None,
     include_prerelease: bool = False,
 ) -> Selection:
-    """Select the best version of a list, with the reasons.
+    """Return the best version of a list, with the reasons.
 
-    A ValueError is raised for a spec that does not parse (SpecError), for unknown words and aliases without end
-    (WordError), and where several vendors are possible (VendorError). An empty result is not an error.
+    Raise SpecError for an invalid spec, WordError for unknown words and alias loops, and VendorError for an ambiguous
+    vendor; all are ValueErrors. An empty result is not an error.
     """
     tool = _ToolRules(aliases, user_aliases, tuple(variants), default_vendor)
     find = _find(versions, spec, tool, include_prerelease)
@@ -91,13 +91,13 @@ def max_satisfying(
     aliases: Mapping[str, str] | None = None,
     variants: Iterable[str] = (),
 ) -> str | None:
-    """Choose the best version of a list, or None; raise as `select` does."""
+    """Return the best version of a list, or None; raise like `select`."""
     find = _find(versions, spec, _ToolRules(aliases, variants=tuple(variants)), include_prerelease)
     return _best(find.taken).text if find.taken else None
 
 
 def satisfies(version: str, spec: str, include_prerelease: bool = False) -> bool:
-    """Return whether a version matches a spec; nothing matches a spec that does not parse."""
+    """Return whether a version matches a spec; False for an invalid spec."""
     try:
         return max_satisfying((version,), spec, include_prerelease) is not None
     except ValueError:
@@ -122,7 +122,7 @@ def _find(versions: Iterable[str], spec: str, tool: _ToolRules, include_prerelea
 
 
 def _newest(goal: str, pool: Sequence[Version]) -> Spec | None:
-    """Return the spec of a word that means the newest version: `latest`, or a vendor's name."""
+    """Return the spec for the newest version of `latest` or a vendor's name."""
     if goal == LATEST:
         return Spec(goal, (Alternative(),))
     if not goal[:1].isalpha() and not goal.startswith("@"):
@@ -133,7 +133,7 @@ def _newest(goal: str, pool: Sequence[Version]) -> Spec | None:
 
 
 def _with_fallback(words: tuple[str, ...], screened: Screened) -> _Match:
-    """Fall back on pre-releases if no release exists, which only `latest` does."""
+    """Return pre-releases if no release exists, for `latest` only."""
     taken, refused = screened
     if taken:
         return _Match(words, taken, refused)
@@ -142,7 +142,7 @@ def _with_fallback(words: tuple[str, ...], screened: Screened) -> _Match:
 
 
 def _screen(spec: Spec, pool: Sequence[Version], tool: _ToolRules, include_prerelease: bool) -> Screened:
-    """Screen a list for each side of `||`, and keep its order."""
+    """Return the versions that match a side of `||`, in list order, and the rejected ones."""
     screened = [
         filter_versions(
             side, vendor_for(side, pool, tool.default_vendor, spec.text), pool, include_prerelease
@@ -159,7 +159,7 @@ def _screen(spec: Spec, pool: Sequence[Version], tool: _ToolRules, include_prere
 
 
 def _named(words: tuple[str, ...], pool: Sequence[Version], error: SpecError) -> Version:
-    """Return the opaque entry of the list that has just this name."""
+    """Return the opaque entry with exactly this name."""
     goal = words[-1]
     for version in pool:
         if version.opaque and version.text == goal:

@@ -1,4 +1,4 @@
-"""A spec: which versions are asked for."""
+"""Specs: parsed version requests."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ _known: dict[tuple[str, tuple[str, ...]], Spec] = {}
 class Alternative:
     """One side of `||`.
 
-    `first` is what is preferred to the rest of `wide` (1.2.3 itself to 1.2.3.4), `opened` the releases whose
-    pre-releases are asked for, `builds` those of which a version must have one or none.
+    `first` is preferred to the rest of `interval` (1.2.3 to 1.2.3.4), `prerelease_releases` are releases with requested
+    pre-releases, `builds` are the accepted builds, in addition to none.
     """
 
     vendor: str = ""
@@ -45,7 +45,7 @@ class Spec:
 
 
 def parse_spec(text: str, variants: tuple[str, ...] = ()) -> Spec:
-    """Read a spec (each is remembered); raise SpecError, which quotes what cannot stand in it."""
+    """Parse a spec (memoized); raise SpecError quoting the invalid part."""
     known = _known.get((text, variants))
     if known:
         return known
@@ -60,7 +60,7 @@ def parse_spec(text: str, variants: tuple[str, ...] = ()) -> Spec:
 
 
 def split_requests(text: str) -> tuple[str, ...]:
-    """Split the right-hand side of `.envmgr`: a comma separates versions unless an operator follows it."""
+    """Split the value of an `.envmgr` line into specs: a comma separates unless an operator follows."""
     requests: list[str] = []
     for part in text.split(","):
         piece = part.strip(" \t")
@@ -106,7 +106,7 @@ def _names_build(comparator: Comparator) -> bool:
 
 
 def _only(kind: str, names: Iterable[tuple[str, str]]) -> str:
-    """Return the one name that a set gives, or nothing; each name comes with the operand that it stands in."""
+    """Return the only name in a set, or empty; each name comes with its operand."""
     first = ""
     for name, operand in names:
         if first and name not in {"", first}:

@@ -1,4 +1,4 @@
-"""A version: the text that upstream gave it, and what the text says."""
+"""Versions: parsing and order."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 LIMIT = 256
 FULL = 3
-"""Fewer numbers than this are a prefix, in a spec."""
+"""Numbers of a full version; fewer are a prefix in a spec."""
 _REMEMBERED = 16_384
 _known: dict[tuple[str, ...], dict[str, Version]] = {}
 
@@ -23,8 +23,8 @@ _known: dict[tuple[str, ...], dict[str, Version]] = {}
 class Version:
     """A release of a tool, or an opaque name (`master`), which matches only itself.
 
-    `vendor` and `variant` are empty where there is none; `numbers` are as given, `rank` orders the versions of one
-    vendor and is empty for an opaque name.
+    `vendor` and `variant` may be empty; `numbers` are as written, `rank` orders the versions of one vendor and is empty
+    for an opaque name.
     """
 
     text: str
@@ -38,66 +38,66 @@ class Version:
 
     @property
     def opaque(self) -> bool:
-        """Return whether this is only a name."""
+        """Return whether this is an opaque name."""
         return not self.rank
 
     @property
     def prerelease(self) -> bool:
-        """Return whether this comes before a release."""
+        """Return whether this is a pre-release."""
         return bool(self.pre)
 
     @property
     def suffixed(self) -> bool:
-        """Return whether this says more than its numbers do, builds aside."""
+        """Return whether this has more than numbers, builds aside."""
         return self.post != NO_POST or bool(self.pre)
 
     @property
     def precedence(self) -> tuple[bool, str, Rank]:
-        """Return what `compare` goes by: opaque names first, then vendor by vendor."""
+        """Return the key of `compare`: opaque names first, then by vendor."""
         return (True, self.vendor, self.rank) if self.rank else (False, self.text, ())
 
     @property
     def key(self) -> tuple[tuple[bool, str, Rank], Rank]:
-        """Return what sorting goes by: precedence, and the build between equals."""
+        """Return the sort key: precedence, then build."""
         return (self.precedence, build_rank(self.build))
 
 
 def parse(text: str, variants: tuple[str, ...] = ()) -> Version:
-    """Read a version; what is none, or longer than 256 characters, is an opaque name."""
+    """Parse a version; invalid text, or more than 256 characters, is an opaque name."""
     return parse_all((text,), variants)[0]
 
 
 def parse_all(texts: Iterable[str], variants: tuple[str, ...] = ()) -> list[Version]:
-    """Read many versions; each is remembered."""
+    """Parse versions (memoized)."""
     known = _known.setdefault(variants, {})
     return [known.get(text) or _learn(text, variants, known) for text in texts]
 
 
 def compare(a: str, b: str) -> int:
-    """Return -1, 0 or 1 as the first version is below, equal to or above the second, builds ignored."""
+    """Return -1, 0 or 1 for a lower, equal or higher version, builds ignored."""
     first, second = parse(a).precedence, parse(b).precedence
     return (first > second) - (first < second)
 
 
 def compare_build(a: str, b: str) -> int:
-    """Compare two versions, and by their builds if they are equal."""
+    """Compare two versions, equal ones by their builds."""
     first, second = parse(a).key, parse(b).key
     return (first > second) - (first < second)
 
 
 def sort(versions: Iterable[str]) -> list[str]:
-    """Return versions oldest first: opaque names, then vendor by vendor; equals keep their order."""
+    """Return versions in ascending order: opaque names, then by vendor; stable."""
     return [version.text for version in sorted(parse_all(versions), key=lambda version: version.key)]
 
 
 def pin(text: str) -> str:
-    """Format the spec that means just this version of a list: fewer than three numbers alone would be a prefix."""
+    """Return the spec that matches only this version; fewer than three numbers would be a prefix."""
     version = parse(text)
     return text if version.opaque or len(version.numbers) >= FULL else f"=={text}"
 
 
 def read(text: str, variants: tuple[str, ...] = ()) -> Version:
-    """Read a version of any length, without remembering it."""
+    """Parse a version of any length, without memoizing."""
     core, variant = split_variant(text, variants)
     version = _read_whole(core)
     if not variant:
@@ -106,9 +106,9 @@ def read(text: str, variants: tuple[str, ...] = ()) -> Version:
 
 
 def split_variant(text: str, variants: tuple[str, ...]) -> tuple[str, str]:
-    """Cut a variant off, which is glued to a number (`3.13.0t`) or behind a separator (`3.13.0-t`).
+    """Split a variant from a version: after a number (`3.13.0t`) or a separator (`3.13.0-t`).
 
-    The second of the pair is empty where there is none.
+    The variant is empty if there is none.
     """
     core, plus, build = text.partition("+")
     for variant in variants:
@@ -137,7 +137,7 @@ def _read_whole(text: str) -> Version:
 
 
 def _read_plain(text: str, body: str) -> Version | None:
-    """Read a version that is only numbers and dots, as most are."""
+    """Parse a version that is only numbers and dots, as most are."""
     parts = body.removeprefix("v").split(".")
     for part in parts:
         if not part.isdigit():

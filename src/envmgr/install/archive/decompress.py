@@ -1,9 +1,9 @@
-"""Decompress a stream: as a generator, or as a process of its own between two pipes.
+"""Decompression of a stream: as a generator, or as a process between two pipes.
 
-Run as `python -I -S inflate.py KIND [DIRECTORY…]` it reads standard input and writes standard output, and nothing
-of envmgr is imported: a bare Python holds an xz dictionary of 64 MB within the memory an install may take, and a
-second processor inflates while the first one writes files. DIRECTORY is where the compiled modules are found,
-since such a process has no site-packages. Damaged input ends it with status 3 and the reason on standard error.
+Run as `python -I -S decompress.py KIND [DIRECTORY…]` it reads standard input and writes standard output without
+importing envmgr: a bare Python holds an xz dictionary of 64 MB within the memory limit of an install, and a second
+processor decompresses while the first one writes files. DIRECTORY has the compiled modules, since such a process has no
+site-packages. Corrupt input ends it with status 3 and the reason on standard error.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ XZ_MEMORY = 1 << 29  # what a dictionary may take; `xz -9` asks for 65 MB
 
 
 class DamagedError(Exception):
-    """The stream is not what its kind says, or ends too early."""
+    """The stream is corrupt or truncated."""
 
 
 def inflate(kind: str, read: Callable[[], bytes]) -> Iterator[bytes]:
-    """Yield what a stream of members (gz, xz, bz2 or zst) holds, in pieces of at most PIECE bytes."""
+    """Yield the content of a stream of members (gz, xz, bz2 or zst), at most PIECE bytes at a time."""
     make = _MAKERS[kind]
     data = read()
     if not data:
@@ -46,7 +46,7 @@ def inflate(kind: str, read: Callable[[], bytes]) -> Iterator[bytes]:
 
 
 def inflate_deflated(read: Callable[[], bytes]) -> Iterator[bytes]:
-    """Yield what one bare deflate stream holds, as zip archives have them."""
+    """Yield the content of a raw deflate stream, as in zip archives."""
     return _translated("gz", _member(_deflate(), b"", read))
 
 
@@ -70,7 +70,7 @@ def _member(member: _Decompressor, data: bytes, read: Callable[[], bytes]) -> It
 
 
 def _after_padding(data: bytes, read: Callable[[], bytes]) -> bytes:
-    """Skip the zero bytes that may stand between members and after the last one."""
+    """Skip zero bytes between members and after the last one."""
     while True:
         rest = data.lstrip(b"\0")
         if rest:
@@ -144,7 +144,7 @@ _MAKERS = {"gz": _gz, "xz": _xz, "bz2": _bz2, "zst": _zst}
 
 
 def _errors(kind: str) -> tuple[Any, ...]:
-    """Return the exceptions of a decompressor, in addition to OSError, ValueError and EOFError."""
+    """Return a decompressor's own exceptions, in addition to OSError, ValueError and EOFError."""
     if kind == "xz":
         import lzma
 
@@ -173,7 +173,7 @@ def _zstd_error() -> Any:
 
 
 def main(kind: str, directories: list[str]) -> int:
-    """Inflate standard input to standard output."""
+    """Decompress standard input to standard output."""
     sys.path += directories
     try:
         for piece in inflate(kind, lambda: os.read(0, PIECE)):
@@ -181,7 +181,7 @@ def main(kind: str, directories: list[str]) -> int:
     except DamagedError as error:
         os.write(2, str(error).encode(errors="replace"))
         return DAMAGED
-    except BrokenPipeError:  # whoever reads has seen enough
+    except BrokenPipeError:  # the reader closed the pipe early
         return 1
     return 0
 

@@ -1,4 +1,4 @@
-"""Decompression on another processor: a bare Python that inflates into a pipe while we write files."""
+"""Decompression on another processor: a bare Python decompresses into a pipe while files are written."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from envmgr.kit.errors import BadArchive
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SMALL = 2 << 20  # below this a process takes longer to start than we to inflate
+SMALL = 2 << 20  # below this, starting a process takes longer than decompressing
 _PIPE = 1 << 20
 _PACKAGES = {"gz": "isal", "zst": "backports.zstd"}
 
 
 def decompress_file(file: IO[bytes], kind: str) -> Iterator[bytes]:
-    """Yield what a compressed file (gz, xz, bz2 or zst) holds; raise BadArchive where it is damaged."""
+    """Yield the content of a compressed file (gz, xz, bz2 or zst); raise BadArchive if it is corrupt."""
     if os.fstat(file.fileno()).st_size < SMALL or not (python() and os.path.isfile(decompress.__file__)):
         return _in_process(file, kind)
     return _in_subprocess(file, kind)
@@ -41,7 +41,7 @@ def _in_subprocess(file: IO[bytes], kind: str) -> Iterator[bytes]:
         stdin=file,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        start_new_session=True,  # Ctrl-C is ours to handle; the process ends when its pipe does
+        start_new_session=True,  # this process handles Ctrl-C; the child ends with its pipe
     )
     with process, contextlib.ExitStack() as stack:
         stack.callback(process.kill)
@@ -75,7 +75,7 @@ def _enlarge_pipe(pipe: int) -> None:
 
 
 def _directories(kind: str) -> list[str]:
-    """Return where the package that a kind needs is installed."""
+    """Return the directory of the package that a kind requires."""
     package = _PACKAGES.get(kind)
     try:
         spec = find_spec(package) if package else None

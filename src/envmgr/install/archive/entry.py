@@ -1,4 +1,4 @@
-"""Entries of archives, independent of the format."""
+"""Archive entries, independent of the format."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ HARDLINK: Final = "hard link"
 
 
 class Entry:
-    """One member of an archive, with its path as the archive spells it.
+    """A member of an archive, with its path as stored.
 
-    `kind` is one of the constants above, or the name of what is never unpacked ("FIFO", "device", …). `mode` holds
-    all permission bits, `mtime` is in nanoseconds (None: the archive does not say), `target` is a link's. `content`
-    is a file's bytes in pieces, to be read, or not, before the next entry is asked for.
+    `kind` is a constant above, or the name of a kind that is never unpacked ("FIFO", "device", …). `mode` has the
+    permission bits, `mtime` is in nanoseconds (None: unknown), `target` is a link's. `content` yields a file's bytes
+    and must be read, or skipped, before the next entry.
     """
 
     __slots__ = ("content", "kind", "mode", "mtime", "path", "target")

@@ -1,4 +1,4 @@
-"""Unpack entries into a new directory, by the rules of `guard`."""
+"""Extraction of entries to a new directory, by the rules of `safety`."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ _SETS_TIME_BY_DESCRIPTOR = os.utime in os.supports_fd
 def unpack(
     entries: Iterable[Entry], directory: str, system: str, strip: int | None, named: Iterable[str]
 ) -> Tree:
-    """Unpack entries below a directory that is made for them.
+    """Extract entries to a new directory.
 
     `strip` leading directories are dropped; with None, a single top directory is, unless one of the `named` paths
-    begins with it. Raises UnsafeArchive naming the entry that breaks a rule. Links are made by `Tree.finish`.
+    begins with it. Raises UnsafeArchive naming the offending entry. Links are created by `Tree.finish`.
     """
     os.mkdir(directory, _DIRECTORY_MODE)
     tree = Tree(directory, system, strip or 0)
@@ -46,7 +46,7 @@ def unpack(
 
 
 class Tree:
-    """A tree in the making; `root` is where it is."""
+    """An unfinished tree; `root` is its path."""
 
     def __init__(self, root: str, system: str, strip: int) -> None:
         self.root = root
@@ -57,7 +57,7 @@ class Tree:
         self._times: dict[str, int] = {}  # of directories: each file made in one changes its time
 
     def add(self, entry: Entry) -> None:
-        """Create a file or directory, and remember a link."""
+        """Create a file or directory, or record a link."""
         safety.check_kind(entry.path, entry.kind, entry.mode)
         parts = safety.split_path(entry.path, self._system)[self._strip :]
         if not parts:
@@ -105,7 +105,7 @@ class Tree:
             _link(self._at(target), self._at(path))
 
     def _target(self, entry: Entry) -> str:
-        """Return where a hard link leads: to a file that came before it."""
+        """Return the target of a hard link: an earlier entry."""
         try:
             target = "/".join(safety.split_path(entry.target, self._system)[self._strip :])
         except UnsafeArchive as error:
@@ -128,7 +128,7 @@ class Tree:
             self._times = {path[len(top) + 1 :]: time for path, time in self._times.items() if path != top}
 
     def rename(self, renames: Mapping[str, str]) -> None:
-        """Return entries (paths of the tree) new paths."""
+        """Rename entries, by paths in the tree."""
         for before, after in renames.items():
             self._rename(*(safety.normalize_path(path, self._system) for path in (before, after)))
 
@@ -152,7 +152,7 @@ class Tree:
         }
 
     def finish(self) -> None:
-        """Create the links, now that all are known to stay inside, and set the directories' times."""
+        """Create the links, which are all verified by now, and set the directories' times."""
         safety.check_links(self._links)
         for name in os.listdir(self.root):
             safety.check_reserved(name)
@@ -200,7 +200,7 @@ def _link(target: str, path: str) -> None:
 
 
 def top_of(directory: str, most: int = 12) -> str:
-    """Return what is at the top of a tree."""
+    """Format the top-level names of a tree."""
     names = sorted(os.listdir(directory))
     listed = ", ".join(repr(name) for name in names[:most])
     more = f" and {len(names) - most} more" if len(names) > most else ""

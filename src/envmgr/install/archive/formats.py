@@ -1,4 +1,4 @@
-"""Open an archive of any format as a stream of entries."""
+"""Archive formats: opens an archive as a stream of entries."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PROGRAM = "program"
 
 @frozen
 class Archive:
-    """An open archive: its entries, its size, and how far into it the reading is (both in bytes)."""
+    """An open archive: entries, size, and read position (in bytes)."""
 
     entries: Iterator[Entry]
     size: int
@@ -31,10 +31,10 @@ class Archive:
 
 @contextlib.contextmanager
 def opened(path: str, kind: str) -> Iterator[Archive]:
-    """Open an archive of a format as `Layout.format` spells it.
+    """Open an archive; `kind` is a `Layout.format`.
 
-    A format that holds one program (gz, xz, zst, bz2, raw) gives one entry, PROGRAM. Reading raises BadArchive where
-    the archive is damaged, and UnsafeArchive when more comes of it than can honestly be in it.
+    A format of a single program (gz, xz, zst, bz2, raw) yields one entry, PROGRAM. Reading raises BadArchive if the
+    data is corrupt, and UnsafeArchive for an implausible expansion.
     """
     if kind not in _FORMATS:
         raise BadArchive(f"unsupported archive format {kind!r}", f"use one of {', '.join(_FORMATS)}")

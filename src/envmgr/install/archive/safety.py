@@ -1,13 +1,13 @@
-"""Safety rules for archives: pure, so that no entry can touch anything outside the extracted tree.
+"""Safety rules for archives: no entry can touch anything outside the extracted tree. Pure.
 
-Names. Two entries whose names differ only in case or in how Unicode composes a letter are one file on macOS and
-Windows, and one could be written through the other. They are compared the way Unicode defines it (canonical
-caseless matching, https://www.unicode.org/versions/latest/core-spec/chapter-3/#G34145): case folded, composed by
-NFC. NFKC would go further (`①` as `1`), but no file system takes such names for the same. On Linux two collections
-that need both spellings are let through: terminfo (`E/Eterm`, `e/eterm`) and the kernel's netfilter headers.
+Names. Two entries whose names differ only in case or in the Unicode composition of a letter are one file on macOS and
+Windows, so one could be written through the other. They are compared by canonical caseless matching
+(https://www.unicode.org/versions/latest/core-spec/chapter-3/#G34145): case folded, composed by NFC. NFKC would go
+further (`①` as `1`), but no file system treats such names as equal. On Linux two collections that need both spellings
+are allowed: terminfo (`E/Eterm`, `e/eterm`) and the kernel's netfilter headers.
 
-Links. A link is judged by where it leads when every other link of the tree is followed, once all are known; until
-then none is made, so nothing can be written through one.
+Links. A link is judged by its final target when all links of the tree are followed; until all are known none is
+created, so nothing can be written through one.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ _WINDOWS_DEVICES = frozenset(
 
 
 def split_path(path: str, system: str) -> tuple[str, ...]:
-    """Split an entry's path, which may not lead out of the tree; raise UnsafeArchive naming the entry."""
+    """Split an entry's path; raise UnsafeArchive if it is invalid or leaves the tree."""
     if path.startswith("/") or path[1:2] == ":":
         raise UnsafeArchive(f"{path!r} is an absolute path")
     if "\\" in path:
@@ -67,7 +67,7 @@ def split_path(path: str, system: str) -> tuple[str, ...]:
 
 
 def normalize_path(path: str, system: str) -> str:
-    """Return a manifest's path in normal form; raise UnsafeArchive if it leads out of the tree."""
+    """Return a manifest's path in normal form; raise UnsafeArchive if it leaves the tree."""
     return "/".join(split_path(path, system))
 
 
@@ -97,33 +97,33 @@ def check_kind(path: str, kind: str, mode: int) -> None:
 
 
 def file_mode(mode: int) -> int:
-    """Return the mode with read and execute bits kept, and write for the owner only."""
+    """Return the mode with its read and execute bits, and write for the owner only."""
     return mode & 0o755 | 0o400
 
 
 def directory_mode(mode: int) -> int:
-    """Return the mode with read and enter bits kept, and full access for the owner."""
+    """Return the mode with its read and search bits, and full access for the owner."""
     return mode & 0o755 | 0o700
 
 
 def fold_case(path: str) -> str:
-    """Format a path so that all spellings which some file system takes for the same are equal."""
+    """Return a key that is equal for paths that some file system treats as the same."""
     if path.isascii():
         return path.lower()
     return unicodedata.normalize("NFC", unicodedata.normalize("NFD", path).casefold())
 
 
 class EntryNames:
-    """The names an archive has used, each of which stands for one thing; kept by directory, to be small."""
+    """Names used in an archive, each for one kind; stored by directory to save memory."""
 
     def __init__(self, system: str) -> None:
         self._system = system
         self._spellings: dict[str, dict[str, str]] = {}
-        self._kinds: dict[str, str] = {}  # of all but files, which are most
+        self._kinds: dict[str, str] = {}  # without regular files, which are the majority
         self._count = 0
 
     def kind(self, path: str) -> str | None:
-        """Return what a path stands for, or None where it was not used."""
+        """Return the kind of a path, or None if it is unused."""
         directory, _, name = path.rpartition("/")
         known = self._spellings.get(directory, {}).get(self._key(directory, name))
         return self._kinds.get(path, FILE) if known == name else None
@@ -133,7 +133,7 @@ class EntryNames:
         return set(self._spellings.get("", {}).values())
 
     def add(self, path: str, kind: str) -> bool:
-        """Use a path; tell whether it is new. Raise UnsafeArchive if it stands for something else already."""
+        """Record a path; return whether it is new. Raise UnsafeArchive if it exists with another kind."""
         directory, _, name = path.rpartition("/")
         spellings = self._spellings.setdefault(directory, {})
         key = self._key(directory, name)
@@ -162,7 +162,7 @@ class EntryNames:
         return name if key == name else key
 
     def add_parents(self, parts: tuple[str, ...]) -> list[str]:
-        """Use the directories above a path; return those that are new, outermost first."""
+        """Record the parents of a path; return the new ones, outermost first."""
         parent = "/".join(parts[:-1])
         if not parent or self._kinds.get(parent) == DIRECTORY:
             return []
@@ -174,13 +174,13 @@ class EntryNames:
 
 
 def check_reserved(path: str) -> None:
-    """Refuse the names that envmgr keeps for itself at the top of a tree."""
+    """Raise UnsafeArchive for names that envmgr reserves at the top of a tree."""
     if fold_case(path) in {RECEIPT, FILES}:
         raise UnsafeArchive(f"{path!r} is reserved by envmgr")
 
 
 def check_links(links: Mapping[str, str]) -> None:
-    """Refuse symbolic links (path to target) that lead out of the tree when all of them are followed."""
+    """Raise UnsafeArchive for symbolic links (path to target) that leave the tree when followed."""
     for path, target in links.items():
         if not target or "\\" in target or "\0" in target:
             raise UnsafeArchive(f"{path!r}: invalid link target {target!r}")
@@ -188,7 +188,7 @@ def check_links(links: Mapping[str, str]) -> None:
 
 
 def _follow(path: str, links: Mapping[str, str]) -> None:
-    """Walk to where a link leads, as the system would."""
+    """Resolve a link as the system would; raise UnsafeArchive if it leaves the tree."""
     waiting = path.split("/")[::-1]
     here: list[str] = []
     followed = 0
@@ -212,7 +212,7 @@ def _follow(path: str, links: Mapping[str, str]) -> None:
 
 
 class ExpansionGuard:
-    """Progress of an archive of a known size."""
+    """Limit on the expansion of an archive of a known size."""
 
     def __init__(self, archive_size: int) -> None:
         self._limit = min(MAX_BYTES, max(FREE_BYTES, archive_size * MAX_RATIO))
@@ -220,7 +220,7 @@ class ExpansionGuard:
         self.count = 0
 
     def add(self, count: int) -> None:
-        """Count bytes; raise UnsafeArchive when an archive of this size cannot honestly hold so many."""
+        """Count bytes; raise UnsafeArchive beyond the limit for this archive's size."""
         self.count += count
         if self.count > self._limit:
             raise UnsafeArchive(
@@ -228,7 +228,7 @@ class ExpansionGuard:
             )
 
     def watch(self, pieces: Iterable[_Piece]) -> Iterator[_Piece]:
-        """Count what passes."""
+        """Yield the pieces, counting their bytes."""
         for piece in pieces:
             self.add(len(piece))
             yield piece

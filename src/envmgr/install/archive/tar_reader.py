@@ -1,6 +1,6 @@
-"""Read tar archives as a stream: v7, ustar, pax and GNU long names.
+"""Tar reader: streams v7, ustar, pax and GNU archives.
 
-The standard library's reader takes about three times as long for each entry and ends silently at a damaged header.
+The standard library's reader takes about three times as long for each entry and ends silently at a corrupt header.
 Formats: https://pubs.opengroup.org/onlinepubs/9799919799/utilities/pax.html#tag_20_94_13_06 and
 https://www.gnu.org/software/tar/manual/html_node/Standard.html
 """
@@ -38,7 +38,7 @@ _POSITIVE, _NEGATIVE = 0x80, 0xFF
 
 
 class Stream:
-    """Bytes that come in pieces, taken in the sizes that are wanted."""
+    """A byte stream received in pieces and read in requested sizes."""
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
         self._pieces = pieces
@@ -55,19 +55,19 @@ class Stream:
         return b"".join(self._parts(count))
 
     def parts(self, count: int) -> Iterator[memoryview]:
-        """Yield just that many bytes, in pieces as they come."""
+        """Yield exactly that many bytes, in pieces as received."""
         end = self.position + count
         yield from self._parts(count)
         if self.position < end:
             raise BadArchive("truncated inside a file")
 
     def skip_to(self, position: int) -> None:
-        """Leave out what lies before a position."""
+        """Skip to a position."""
         for _ in self.parts(position - self.position):
             pass
 
     def drain(self) -> bytes:
-        """Read on to the end, where a compressed stream is checked; return what came first."""
+        """Read to the end, where a compressed stream is verified; return the first bytes."""
         first = bytes(self._piece)
         for _ in self._pieces:
             pass
@@ -87,9 +87,9 @@ class Stream:
 
 
 def read(pieces: Iterator[bytes], *, is_sealed: bool) -> Generator[Entry]:
-    """Yield the entries of a tar stream; raise BadArchive where it is damaged.
+    """Yield the entries of a tar stream; raise BadArchive if it is corrupt.
 
-    A stream may lack its end marker only if it `is_sealed`: compressed, so that the container proves it is whole.
+    Only an `is_sealed` stream (compressed, so that the container proves it is complete) may lack the end marker.
     """
     stream = Stream(pieces)
     shared: dict[str, str] = {}
@@ -169,7 +169,7 @@ def _extension(stream: Stream, header: bytes) -> bytes:
 
 
 def _pax(content: bytes) -> dict[str, str]:
-    """Read records `LENGTH KEY=VALUE` and a newline, keeping what matters here."""
+    """Parse records `LENGTH KEY=VALUE` and a newline; return the supported keys."""
     records: dict[str, str] = {}
     while content:
         digits, space, _ = content[:20].partition(b" ")
@@ -206,7 +206,7 @@ def _mtime(header: bytes, extended: dict[str, str]) -> int:
 
 
 def _number(field: bytes) -> int:
-    """Read a number: octal digits, or base 256 where the first byte says so."""
+    """Parse a number: octal digits, or base 256 if the first byte says so."""
     if field[0] == _POSITIVE:
         return int.from_bytes(field[1:])
     if field[0] == _NEGATIVE:

@@ -16,7 +16,7 @@ _SUFFIX = ".data"
 
 
 def relocate_data_files(entries: Iterator[Entry]) -> Generator[Entry]:
-    """Move what a wheel keeps in `<name>-<version>.data` to where installers put it: scripts to `bin`, executable."""
+    """Move the content of `<name>-<version>.data` to its install location: scripts to `bin`, executable."""
     for entry in entries:
         top, slash, inside = entry.path.partition("/")
         scheme, _, rest = inside.partition("/")

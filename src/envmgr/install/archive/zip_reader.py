@@ -1,4 +1,4 @@
-"""Read zip archives, and wheels, which are zip archives with places for what they hold.
+"""Zip reader, also for wheels.
 
 Format: https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT
 """
@@ -39,7 +39,7 @@ _KINDS = {
 
 
 def read(file: IO[bytes]) -> Generator[Entry]:
-    """Yield the entries of a zip archive; raise BadArchive where it is damaged."""
+    """Yield the entries of a zip archive; raise BadArchive if it is corrupt."""
     with _translating(), zipfile.ZipFile(file) as archive:
         for info in archive.infolist():
             yield _entry(file, info)
@@ -59,7 +59,7 @@ def _entry(file: IO[bytes], info: zipfile.ZipInfo) -> Entry:
     if info.flag_bits & _ENCRYPTED:
         raise BadArchive(f"{info.filename!r} is encrypted")
     unix = info.external_attr >> 16 if info.create_system in {_UNIX, _MACOS} else 0
-    # ZipInfo.filename is cut at a NUL, which would hide what the archive says
+    # ZipInfo.filename is cut at a NUL, which would hide the stored name.
     path = info.orig_filename
     kind = DIRECTORY if path.endswith("/") else _KINDS.get(stat.S_IFMT(unix), FILE)
     mode = stat.S_IMODE(unix) or (0o755 if kind == DIRECTORY else 0o644)
@@ -80,7 +80,7 @@ def _mtime(info: zipfile.ZipInfo) -> int | None:
         return exact * _NANOSECONDS
     try:
         return int(datetime(*info.date_time, tzinfo=UTC).timestamp()) * _NANOSECONDS
-    except ValueError:  # day 0 of month 0: nobody said
+    except ValueError:  # day 0 of month 0: unset
         return None
 
 
@@ -94,7 +94,7 @@ def _extended_timestamp(extra: bytes) -> int | None:
 
 
 def _content(file: IO[bytes], info: zipfile.ZipInfo) -> Iterator[bytes]:
-    """Yield a member's bytes, inflated with the quickest inflater at hand, which zipfile would not take."""
+    """Yield a member's bytes, with the fastest inflate available, which zipfile cannot use."""
     if info.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
         raise BadArchive(f"{info.filename!r}: unsupported compression method {info.compress_type}")
     stored = _stored(file, info)

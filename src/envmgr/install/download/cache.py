@@ -1,4 +1,4 @@
-"""The cache of downloads: files by their sha256, and notes of which URL gave which."""
+"""Download cache: files by SHA-256, and an index of URLs."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ def key_of(url: str) -> str:
 
 
 def path_of(paths: Paths, sha256: str) -> str:
-    """Return where a file with this digest is kept."""
+    """Return the path of a file with this digest."""
     return os.path.join(paths.downloads, _SHA256, sha256)
 
 
 def partial_of(paths: Paths, url: str) -> Partial:
-    """Return the download of a URL that is not complete."""
+    """Return the partial download of a URL."""
     return Partial(os.path.join(paths.downloads, "partial", key_of(url)))
 
 
 def find(paths: Paths, artifact: Artifact) -> str | None:
-    """Return the sha256 of the cached file that is this artifact, its content checked just now.
+    """Return the SHA-256 of the cached file of an artifact, after verifying its content; else None.
 
-    An artifact without a digest is what its URL gave the last time.
+    An artifact without a digest matches the last download of its URL.
     """
     sha256 = _sha256_of(paths, artifact)
     if sha256 is None:
@@ -54,20 +54,20 @@ def find(paths: Paths, artifact: Artifact) -> str | None:
 
 
 def record_digest(paths: Paths, artifact: Artifact, sha256: str) -> None:
-    """Note what a URL gave, where the artifact itself does not say by which name it is kept."""
+    """Record the digest that a URL returned, unless the artifact names it."""
     if artifact.digest is None or artifact.digest.algorithm != _SHA256:
         note = {"url": key_of(artifact.url), "sha256": sha256}
         write_atomic(_index_entry(paths, artifact.url), json.dumps(note))
 
 
 def remove(paths: Paths, artifact: Artifact, sha256: str) -> None:
-    """Remove what an artifact's URL gave."""
+    """Delete the cached file of an artifact's URL."""
     for path in (path_of(paths, sha256), _index_entry(paths, artifact.url)):
         _remove(path)
 
 
 def signature_of(paths: Paths, sha256: str) -> str:
-    """Return where the signature of the file with this digest is kept, so that it can be verified offline."""
+    """Return the path of the cached signature for a file with this digest, for offline verification."""
     return os.path.join(paths.downloads, "signatures", sha256)
 
 

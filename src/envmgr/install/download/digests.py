@@ -10,7 +10,7 @@ from envmgr.kit.errors import StorageError
 
 
 def digest_of(path: str, algorithm: str = "sha256") -> Digest:
-    """Hash a file, in constant memory."""
+    """Return a file's digest, in constant memory."""
     try:
         with open(path, "rb") as file:
             return Digest(algorithm, hashlib.file_digest(file, algorithm).hexdigest())
@@ -19,5 +19,5 @@ def digest_of(path: str, algorithm: str = "sha256") -> Digest:
 
 
 def verify_file(path: str, digest: Digest) -> bool:
-    """Return whether a file is there and hashes to a digest."""
+    """Return whether a file exists and matches a digest."""
     return os.path.isfile(path) and digest_of(path, digest.algorithm) == digest

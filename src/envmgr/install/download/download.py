@@ -1,4 +1,4 @@
-"""Downloading: stream, hash, keep what came, go on from there, and trust only what was promised."""
+"""Downloads: streaming, hashing, resuming, verification."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 BATCH = 1 << 18
 BATCH_SECONDS = 0.2
 MIN_PROGRESS_BYTES = 1 << 20
-"""An attempt that brought this many bytes got somewhere: the next failure counts as the first again."""
+"""Bytes of progress that reset the retry count."""
 
 _OK, _PARTIAL_CONTENT, _UNSATISFIABLE = 200, 206, 416
 _SNIFFED = 512
@@ -47,7 +47,7 @@ class Download:
 
 @frozen
 class _DownloadJob:
-    """One download under way."""
+    """A download in progress."""
 
     artifact: Artifact
     location: Location
@@ -58,7 +58,7 @@ class _DownloadJob:
 
     @property
     def algorithms(self) -> frozenset[str]:
-        """Return what must be computed: sha256 names the file in the cache, the other is what was promised."""
+        """Return the algorithms to compute: SHA-256 for the cache, and the artifact's own."""
         digest = self.artifact.digest
         return frozenset({"sha256", digest.algorithm if digest else "sha256"})
 
@@ -72,16 +72,16 @@ def download(
     progress: Progress,
     task: str,
 ) -> Download:
-    """Return an artifact's file from the cache, downloading it if it is not there.
+    """Return an artifact's file from the cache, downloading it if it is missing.
 
-    Raises DigestMismatch, a NetworkError or a StorageError; an interrupted download is continued the next time.
+    Raises DigestMismatch, a NetworkError or a StorageError; an interrupted download resumes the next time.
     """
     cached = _from_cache(artifact, paths)
     if cached:
         return cached
     progress.step(task, "waiting")
     with file_lock(paths, f"download-{cache.key_of(artifact.url)}"):
-        # whoever held the lock may have downloaded just this
+        # the previous holder of the lock may have downloaded it
         cached = _from_cache(artifact, paths)
         if cached:
             return cached
@@ -106,9 +106,9 @@ def _download(artifact: Artifact, paths: Paths, sha256: str, *, from_cache: bool
 
 
 def _download_verified(job: _DownloadJob) -> Mapping[str, str]:
-    """Return the digests of the verified file, giving what was pieced together one more try from the start."""
+    """Return the digests of the verified file; a mismatch after resuming restarts once."""
     if job.artifact.digest is None:
-        job.partial.discard()  # nothing would tell if another run left it damaged
+        job.partial.discard()  # damage by another run could not be detected
     digests, was_pieced = _download_complete(job)
     if not _matches(job.artifact, digests) and was_pieced:
         job.partial.discard()
@@ -120,7 +120,7 @@ def _download_verified(job: _DownloadJob) -> Mapping[str, str]:
 
 
 def _download_complete(job: _DownloadJob) -> tuple[Mapping[str, str], bool]:
-    """Ask until the file is whole; tell whether the last answer only completed it."""
+    """Download with retries; return the digests and whether the download was resumed."""
     patience, best = job.http.retry_policy(), 0
     while True:
         before = _usable(job)
@@ -138,14 +138,14 @@ def _download_complete(job: _DownloadJob) -> tuple[Mapping[str, str], bool]:
 
 
 def _usable(job: _DownloadJob) -> int:
-    """Return how many bytes can be built on."""
+    """Return the number of bytes to resume from."""
     origin = job.partial.origin()
     known = origin is not None and origin.url == urls.redacted(job.location.url) and bool(origin.validator)
     return job.partial.size if known else 0
 
 
 def _attempt(job: _DownloadJob, start: int) -> Mapping[str, str] | None:
-    """Ask once for what is missing; None: the bytes there turned out to be of no use, and are gone."""
+    """Send one request for the missing bytes; None if the existing bytes were unusable and discarded."""
     origin = job.partial.origin() if start else None
     if origin and origin.length == start:
         return _hash_existing(job, start)
@@ -170,7 +170,7 @@ def _headers(job: _DownloadJob, start: int, origin: Origin | None) -> dict[str, 
 
 
 def _continues(answer: Stream, start: int, origin: Origin) -> bool:
-    """Return whether a part is the one asked for, of the file begun."""
+    """Return whether a partial response continues this file at this offset."""
     unit, _, rest = answer.headers.get("content-range", "").partition(" ")
     span, _, total = rest.partition("/")
     same_length = total == "*" or origin.length is None or total == str(origin.length)
@@ -194,7 +194,7 @@ def _from_start(job: _DownloadJob, answer: Stream, *, is_new: bool) -> Mapping[s
 
 
 def _receive(job: _DownloadJob, answer: Stream, start: int, length: int | None) -> Mapping[str, str]:
-    """Write the body to a file that has `start` bytes and should have `length`."""
+    """Write the body after `start` bytes of a file that should have `length`."""
     expected = job.artifact.size if length is None else length
     job.progress.step(job.task, "downloading", expected)
     job.progress.advance(job.task, start)
@@ -214,7 +214,7 @@ def _receive(job: _DownloadJob, answer: Stream, start: int, length: int | None) 
 
 
 def _copy(job: _DownloadJob, answer: Stream, sink: HashingWriter, count: int, expected: int | None) -> int:
-    """Pass the body on, until it ends or is too long; return how many bytes there are now."""
+    """Copy the body until it ends or is too long; return the number of bytes."""
     for batch in _batches(answer.chunks()):
         if count == 0 and job.artifact.digest is None and _is_page(batch):
             raise _html_instead_error(job)
@@ -227,7 +227,7 @@ def _copy(job: _DownloadJob, answer: Stream, sink: HashingWriter, count: int, ex
 
 
 def _batches(blocks: Iterable[bytes]) -> Iterator[bytes]:
-    """Join blocks to large ones, or to what comes in a moment; what came before a failure comes out too."""
+    """Yield blocks joined by size or time; also what arrived before a failure."""
     pending: list[bytes] = []
     size, since = 0, time.monotonic()
     try:
@@ -246,7 +246,7 @@ def _batches(blocks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _hash_existing(job: _DownloadJob, size: int) -> Mapping[str, str]:
-    """Hash bytes that were complete already when an earlier run ended."""
+    """Hash a file that an earlier run completed."""
     with HashingWriter(job.partial.path, size, job.algorithms) as sink:
         return sink.finish()
 
@@ -256,7 +256,7 @@ def _matches(artifact: Artifact, digests: Mapping[str, str]) -> bool:
 
 
 def _mismatch(job: _DownloadJob, digests: Mapping[str, str]) -> DigestMismatch | HttpError:
-    """Explain, and remove what must not be used."""
+    """Return the error of a mismatch, after discarding the file."""
     content = read_bytes(job.partial.path, _SNIFFED) or b""
     job.partial.discard()
     wanted = job.artifact.digest
@@ -272,7 +272,7 @@ def _mismatch(job: _DownloadJob, digests: Mapping[str, str]) -> DigestMismatch |
 
 
 def _size_mismatch_error(job: _DownloadJob, detail: str) -> DigestMismatch:
-    """Explain a length that no other attempt will change."""
+    """Return the error of a wrong size, which is permanent."""
     return DigestMismatch(
         f"{urls.redacted(job.location.url)}: {detail}",
         "nothing was installed: the file was replaced upstream or in transit; "

@@ -1,4 +1,4 @@
-"""Writing and hashing beside receiving: a thread of its own, as all three release the interpreter."""
+"""Writing and hashing in a thread, while more is received: all three release the GIL."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _BLOCK = 1 << 18
 
 
 class HashingWriter:
-    """Continues a file after its first `start` bytes, and hashes it all; `finish` says what it hashes to.
+    """Writer that continues a file after `start` bytes and hashes all of it.
 
-    Left early, it keeps what came so far. Raises OSError where the file cannot be written.
+    Leaving the block early keeps the bytes written. Raises OSError on a failed write.
     """
 
     def __init__(self, path: str, start: int, algorithms: Iterable[str]) -> None:
@@ -34,7 +34,7 @@ class HashingWriter:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Write what was taken, and close the file."""
+        """Write the queued bytes and close the file."""
         self._stop()
         self._file.close()
 
@@ -45,9 +45,9 @@ class HashingWriter:
         self._queue.put(block)
 
     def finish(self) -> Mapping[str, str]:
-        """Write all, and return the hexadecimal digest by algorithm.
+        """Write everything and return the hexadecimal digests by algorithm.
 
-        Nothing waits for the disk: a cached file is hashed again before each use, so one that a power cut spoiled is
+        The file is not synced: cached files are hashed again before use, so one that a power cut damaged is
         downloaded again.
         """
         self._stop()
@@ -68,7 +68,7 @@ class HashingWriter:
                 self._hash(block)
         except Exception as error:  # noqa: BLE001 - raised again in the thread that waits for this one
             self._error = error
-            while self._queue.get() is not None:  # whoever waits to put must not wait for ever
+            while self._queue.get() is not None:  # a blocked producer must not wait forever
                 pass
 
     def _hash_start(self) -> None:
@@ -81,7 +81,7 @@ class HashingWriter:
 
     def _write(self, block: bytes) -> None:
         rest = memoryview(block)
-        while rest:  # near the end of a disk, less is written than was given
+        while rest:  # on an almost full disk, a write may be short
             rest = rest[self._file.write(rest) or 0 :]
 
     def _hash(self, block: bytes) -> None:

@@ -31,7 +31,7 @@ _FILE = re.compile(rb"(?:^|\s)file:([^\t]*)")
 
 @frozen
 class _Signed:
-    """A signature's document, decoded; `seal` is the signature over signature and comment."""
+    """A decoded signature document; `seal` is the signature over signature and comment."""
 
     algorithm: bytes
     key_id: bytes
@@ -41,7 +41,7 @@ class _Signed:
 
 
 def problem(document: bytes, keys: Iterable[str], path: str, name: str) -> str | None:
-    """Return why a document does not prove that one of the keys signed the file at `path`, called `name`; else None."""
+    """Return why a document is not a valid signature of the file `path`, called `name`; else None."""
     try:
         signed = _read(document)
         known = dict(_key(text) for text in keys)
@@ -76,7 +76,7 @@ def _read(document: bytes) -> _Signed:
 
 
 def _key(text: str) -> tuple[bytes, bytes]:
-    """Return a public key's identity and the key itself."""
+    """Return the ID of a public key, and the key."""
     key = _decoded(text.encode(), _KEY_LENGTH)
     if key[:_ID_START] != _WHOLE:
         raise ValueError(f"invalid minisign public key {text!r}")
@@ -94,24 +94,24 @@ def _decoded(text: bytes, length: int) -> bytes:
 
 
 def _other_file(comment: bytes, name: str) -> str | None:
-    """Return the name of the file that was signed where the comment tells another than expected."""
+    """Return the file name in the comment if it differs from the expected one."""
     names = [match.decode(errors="replace") for match in _FILE.findall(comment)]
     return next((file for file in names if file != name), None)
 
 
 @contextlib.contextmanager
 def _message(path: str, algorithm: bytes) -> Iterator[bytes | memoryview]:
-    """Return what was signed of a file, without reading it all into memory."""
+    """Yield the signed message of a file, without reading it all into memory."""
     with open(path, "rb") as file:
         if algorithm == _HASHED:
             yield hashlib.file_digest(file, "blake2b").digest()
         elif os.fstat(file.fileno()).st_size == 0:
-            yield b""  # which cannot be mapped
+            yield b""  # an empty file cannot be mapped
         else:
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content, memoryview(content) as view:
                 yield view
 
 
 def _format_key_id(key_id: bytes) -> str:
-    """Format an identity as minisign does."""
+    """Format a key ID like minisign does."""
     return f"{int.from_bytes(key_id, 'little'):016X}"

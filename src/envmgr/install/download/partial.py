@@ -1,4 +1,4 @@
-"""A download that is not complete: its bytes, and beside them what is needed to go on from there."""
+"""Partial downloads: the bytes, and a sidecar file with what resuming requires."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ class Origin:
 
     @property
     def validator(self) -> str:
-        """Return what If-Range takes (RFC 9110, 13.1.5): a strong entity tag, else the date, else nothing."""
+        """Return the If-Range value (RFC 9110, 13.1.5): a strong ETag, else the date, else empty."""
         return self.etag if self.etag.startswith('"') else self.modified
 
 
 @frozen
 class Partial:
-    """The two files of one download."""
+    """The files of one partial download."""
 
     path: str
 
@@ -41,14 +41,14 @@ class Partial:
 
     @property
     def size(self) -> int:
-        """Return how many bytes are there."""
+        """Return the size in bytes."""
         try:
             return os.path.getsize(self.path)
         except OSError:
             return 0
 
     def origin(self) -> Origin | None:
-        """Return where the bytes come from, if that is known."""
+        """Return the origin of the bytes, if known."""
         try:
             fields = json.loads(read_bytes(self._sidecar) or b"null")
             return _origin(fields) if isinstance(fields, dict) else None
@@ -56,7 +56,7 @@ class Partial:
             return None
 
     def begin(self, origin: Origin) -> None:
-        """Start with no bytes; emptied first, so that the sidecar never describes another's bytes."""
+        """Start an empty download; truncated first, so that the sidecar never describes other bytes."""
         make_dir(os.path.dirname(self.path))
         with storage_errors(os.path.dirname(self.path)), open(self.path, "wb"):
             pass
@@ -75,7 +75,7 @@ class Partial:
                 os.unlink(path)
 
     def move_to(self, path: str) -> None:
-        """Return the completed bytes their place."""
+        """Move the completed file to its place."""
         make_dir(os.path.dirname(path))
         with storage_errors(os.path.dirname(path)):
             os.replace(self.path, path)

@@ -28,9 +28,9 @@ _PROBLEMS: Mapping[str, Callable[[bytes, tuple[str, ...], str, str], str | None]
 
 
 def verify(signature: Signature, artifact: Artifact, download: Download, *, http: Http, paths: Paths) -> None:
-    """Raise SignatureError unless a download is signed; the signature is cached beside the download.
+    """Raise SignatureError unless a download is signed; cache the signature with the download.
 
-    A download that nothing else vouches for is removed when it fails, so that the next run fetches it again.
+    A download without a digest is deleted on failure, so that the next run downloads it again.
     """
     path = cache.signature_of(paths, download.sha256)
     document = read_bytes(path, LIMIT)

@@ -1,4 +1,4 @@
-"""JSON written in one way only, so that it can be hashed: RFC 8785 (https://www.rfc-editor.org/rfc/rfc8785).
+"""Canonical JSON for hashing: RFC 8785 (https://www.rfc-editor.org/rfc/rfc8785), integers only.
 
 Numbers are integers that every reader of JSON keeps exactly; others are refused, not rounded.
 """
@@ -16,7 +16,7 @@ _WORDS = {None: "null", True: "true", False: "false"}
 
 
 def canonicalize(value: object) -> bytes:
-    """Write a value of JSON; ValueError says what cannot be written."""
+    """Serialize a value as canonical JSON; raise ValueError if it cannot be represented exactly."""
     from json.encoder import encode_basestring  # quotes as RFC 8785 asks: escapes only what JSON must
 
     text = _serialize(value, encode_basestring, MAX_DEPTH)
@@ -27,7 +27,7 @@ def canonicalize(value: object) -> bytes:
 
 
 def _serialize(value: object, quoted: Callable[[str], str], room: int) -> str:
-    # Types are compared, not their subclasses asked for: that takes a third of the time.
+    # Comparing types takes a third less time than isinstance.
     if type(value) is str:
         return quoted(value)
     if type(value) is int:
@@ -64,5 +64,5 @@ def _within(room: int) -> int:
 
 
 def _units(name: str) -> bytes:
-    """Return what names are sorted by: their UTF-16 code units."""
+    """Return the sort key of an object key: its UTF-16 code units."""
     return name.encode("utf-16-be", "surrogatepass")

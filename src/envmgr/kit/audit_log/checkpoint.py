@@ -1,8 +1,8 @@
-"""Checkpoints: signed statements of how long a log was at a moment, and what its last hash was.
+"""Checkpoints: signed statements of a log's length and last hash.
 
-What is signed is the canonical JSON of `STATED`; `previous` is the hexadecimal SHA-256 of the canonical JSON of the
-whole checkpoint before, empty in the first, so that checkpoints form a chain themselves. Keys and signatures are in
-base64. A checkpoint is the mapping that the API gives.
+The signature covers the canonical JSON of `SIGNED_FIELDS`; `previous` is the hexadecimal SHA-256 of the canonical JSON
+of the previous checkpoint, empty in the first, so that checkpoints form a chain. Keys and signatures are in base64.
+A checkpoint is the mapping that the API returns.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ ALL_FIELDS = (*SIGNED_FIELDS, "signature")
 
 
 def sign(private: bytes, stated: Mapping[str, object]) -> dict[str, object]:
-    """Return the checkpoint that says `origin`, `seq`, `hash`, `timestamp` and `previous`, signed."""
+    """Create a signed checkpoint of `origin`, `seq`, `hash`, `timestamp` and `previous`."""
     from base64 import b64encode
 
     from envmgr.kit.audit_log import ed25519
@@ -29,7 +29,7 @@ def sign(private: bytes, stated: Mapping[str, object]) -> dict[str, object]:
 
 
 def public_key(private: bytes) -> str:
-    """Format the public key of a private one as checkpoints do."""
+    """Return the public key of a private key, in base64."""
     from base64 import b64encode
 
     from envmgr.kit.audit_log import ed25519
@@ -38,22 +38,22 @@ def public_key(private: bytes) -> str:
 
 
 def statement(checkpoint: Mapping[str, object]) -> bytes:
-    """Return what of a checkpoint is signed; KeyError where something of it is missing."""
+    """Return the signed bytes of a checkpoint; raise KeyError if a field is missing."""
     return canonicalize({name: checkpoint[name] for name in SIGNED_FIELDS})
 
 
 def fingerprint(checkpoint: Mapping[str, object]) -> str:
-    """Return what the next checkpoint calls its `previous`."""
+    """Return the hash that the next checkpoint has as `previous`."""
     from hashlib import sha256
 
     return sha256(canonicalize({name: checkpoint[name] for name in ALL_FIELDS})).hexdigest()
 
 
 def verify_error(checkpoint: Mapping[str, object], trusted: str | None = None) -> str | None:
-    """Return why a checkpoint is not to be believed; else None.
+    """Return the reason why a checkpoint is invalid, else None.
 
-    `trusted` is the public key (base64) that must have signed it; without one, a checkpoint is held against the key
-    that it names itself, which shows only that it was not changed.
+    `trusted` is the public key (base64) that must have signed it. Without it, the checkpoint is verified with its own
+    key, which only detects changes.
     """
     from base64 import b64decode
 

@@ -1,4 +1,4 @@
-"""Ed25519 (RFC 8032): keys and signatures as bytes. The one file that knows which library does it."""
+"""Ed25519 (RFC 8032): keys and signatures as bytes; the only module that imports the library."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def generate() -> bytes:
 
 
 def public_of(private: bytes) -> bytes:
-    """Return the public key of a private one."""
+    """Return the public key of a private key."""
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     return Ed25519PrivateKey.from_private_bytes(private).public_key().public_bytes_raw()

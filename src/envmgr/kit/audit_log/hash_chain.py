@@ -1,7 +1,7 @@
-"""A log that shows when it was tampered with: each entry's hash covers its content and the hash before it.
+"""Hash chain of the audit log: each entry's hash covers its content and the previous hash.
 
 h_0 is 32 zero bytes; h_n = SHA-256(0x00 ‖ h_(n-1) ‖ n as eight bytes, big-endian ‖ canonical JSON of the content).
-An entry is the mapping that the API gives: `CONTENT`, `seq`, `prev_hash` and `hash` (lower-case hexadecimal).
+An entry is the mapping that the API returns: `CONTENT`, `seq`, `prev_hash` and `hash` (lower-case hexadecimal).
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ CONTENT = (
     "timestamp",
 )
 _MEMBERS = frozenset({*CONTENT, "seq", "event", "prev_hash", "hash"})
-"""All that an entry has: its hash would not cover anything more."""
+"""Fields of an entry: its hash covers no others."""
 CHANGED, REMOVED, INSERTED, REORDERED = "changed", "removed", "inserted", "reordered"
 GAP, REPEATED, REWRITTEN, TRUNCATED = "gap", "repeated", "rewritten", "truncated"
 
 
 @frozen
 class Finding:
-    """Something that is not as it was written; `seq` is the place in the chain, 0 where there is none.
+    """A difference from the written log; `seq` is the position in the chain, 0 if there is none.
 
-    `kind`: `changed`, `removed`, `inserted`, `reordered`; `gap` and `repeated` in what a source numbered;
+    `kind`: `changed`, `removed`, `inserted`, `reordered`; `gap` and `repeated` for a source's sequence numbers;
     `rewritten` and `truncated` against a checkpoint.
     """
 
@@ -45,26 +45,26 @@ class Finding:
 
 
 def entry_hash(prev: bytes, n: int, content: Mapping[str, object]) -> bytes:
-    """Return the hash of entry `n`, given the hash before it; ValueError where the content cannot be written."""
+    """Return the hash of entry `n`; raise ValueError if the content cannot be serialized."""
     from hashlib import sha256
 
     return sha256(b"\0" + prev + n.to_bytes(8, "big") + canonicalize(dict(content))).digest()
 
 
 def content_of(entry: Mapping[str, object]) -> dict[str, object]:
-    """Return what of an entry its hash covers; KeyError where something of it is missing."""
+    """Return the hashed part of an entry; raise KeyError if a field is missing."""
     return {name: entry[name] for name in CONTENT}
 
 
 class Verifier:
-    """Reads a log from its first entry to its last, oldest first, in memory that does not grow with it.
+    """Verifier of a log, read oldest entry first, in constant memory.
 
-    `checkpoints` (their signatures checked already) are held against what is read.
+    `checkpoints` must have valid signatures; entries are compared with them.
     """
 
     def __init__(self, checkpoints: Iterable[Mapping[str, object]] = ()) -> None:
         self.seq = 0
-        """The number of the last entry, as far as it was read."""
+        """Sequence number of the last entry read."""
         self._place = SequenceTracker()
         self._before: tuple[int, str | None] = (0, GENESIS_HASH.hex())
         self._sources: dict[str, SequenceTracker] = {}
@@ -73,7 +73,7 @@ class Verifier:
             self._signed.setdefault(_whole(checkpoint["seq"]), set()).add(str(checkpoint["hash"]))
 
     def add(self, entry: Mapping[str, object]) -> list[Finding]:
-        """Read the next entry, and return what is wrong with it or right before it."""
+        """Verify the next entry and return the findings at or right before it."""
         try:
             seq = _whole(entry["seq"])
         except (KeyError, ValueError):
@@ -83,7 +83,7 @@ class Verifier:
         return findings
 
     def finish(self) -> list[Finding]:
-        """Return what is wrong now that nothing follows."""
+        """Return the findings that are only known at the end of the log."""
         findings = [
             Finding(REMOVED, low, f"{_entries(low, high)} missing") for low, high in self._place.gaps()
         ]
@@ -140,7 +140,7 @@ class Verifier:
 
 
 def _problem(seq: int, entry: Mapping[str, object]) -> str | None:
-    """Return how an entry is not what its hash was made of; else None."""
+    """Return why an entry does not match its hash, else None."""
     try:
         prev = bytes.fromhex(_text(entry["prev_hash"]))
         is_hash = len(prev) == len(GENESIS_HASH) and prev.hex() == entry["prev_hash"]

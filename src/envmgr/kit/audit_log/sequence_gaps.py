@@ -1,4 +1,4 @@
-"""Numbers that should come as 1, 2, 3 and so on, and which of them did not."""
+"""Gaps in sequence numbers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class SequenceTracker:
-    """Sequence numbers from 1 up, in any order; only the gaps are stored, so memory grows with those alone."""
+    """Sequence numbers from 1, in any order; memory grows with the gaps only."""
 
     def __init__(self, last: int = 0) -> None:
         self.last = last
@@ -31,7 +31,7 @@ class SequenceTracker:
         return "ahead"
 
     def gaps(self) -> Iterator[tuple[int, int]]:
-        """Return what has not come, as ranges: the first and the last number of each."""
+        """Return the gaps as ranges: first and last missing number."""
         return zip(self._lows, self._highs, strict=True)
 
     def _fill(self, number: int) -> bool:

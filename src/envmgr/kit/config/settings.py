@@ -1,6 +1,6 @@
-"""The user's settings: what they are, what they may be, and where each value comes from.
+"""User settings: names, types, defaults and origins.
 
-Flag > environment (`ENVMGR_<NAME>`) > `config.toml` > default.
+Precedence: flag, environment (`ENVMGR_<NAME>`), `config.toml`, default.
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ class Settings:
 
 @frozen
 class Setting:
-    """One setting: how its text is read, what it does, and how `config.toml` holds it.
+    """A setting: parser, description, and representation in `config.toml`.
 
-    `kinds` are the types that TOML may give it; `stored` makes one of these of the text. A path (`is_path`)
-    is made absolute: `~` is the user's home, and the paths of a file are relative to that file.
+    `kinds` are the TOML types it accepts; `stored` converts its text to one of them. A path (`is_path`) is made
+    absolute: `~` is the user's home, and relative paths in a file start at its directory.
     """
 
     name: str
@@ -59,7 +59,7 @@ class Setting:
 
 @frozen
 class Origin:
-    """A setting's value and where it comes from."""
+    """A setting's value and its origin."""
 
     name: str
     value: object
@@ -143,7 +143,7 @@ SETTINGS = {
 
 
 def parse_value(name: str, text: str) -> object:
-    """Read a setting's text; raise ConfigError naming what it should be."""
+    """Parse a setting's text; raise ConfigError with the expected form."""
     setting = _setting(name)
     try:
         return setting.read(text)
@@ -160,9 +160,9 @@ def _setting(name: str) -> Setting:
 
 
 def set_value(path: str, name: str, text: str) -> bool:
-    """Write a setting into `config.toml`, leaving the rest of it alone; tell whether the file changed.
+    """Record a setting in `config.toml`, keeping the rest; return whether the file changed.
 
-    Raise ConfigError for a setting there is not, or a value it cannot have.
+    Raise ConfigError for an unknown setting or an invalid value.
     """
     parse_value(name, text)
     return settings_file.write(path, name, SETTINGS[name].stored(text))
@@ -174,7 +174,7 @@ def unset_value(path: str, name: str) -> bool:
 
 
 def load(environment: Environment, paths: Paths, flags: Mapping[str, object] | None = None) -> Settings:
-    """Return the settings in force."""
+    """Return the effective settings."""
     return Settings(**{origin.name: origin.value for origin in origins(environment, paths, flags)})  # type: ignore[arg-type] # each was read by its own setting
 
 
@@ -211,7 +211,7 @@ def _default(name: str, environment: Environment) -> Origin:
 
 
 def _located(origin: Origin, environment: Environment) -> Origin:
-    """Create a path absolute: a file's are relative to the file, all others to the working directory."""
+    """Return an absolute path: relative to the file's directory, else to the working directory."""
     if not SETTINGS[origin.name].is_path or not origin.value:
         return origin
     base = os.path.dirname(origin.origin) if os.path.isabs(origin.origin) else environment.cwd
@@ -220,14 +220,14 @@ def _located(origin: Origin, environment: Environment) -> Origin:
 
 
 def variable_of(name: str) -> str:
-    """Format the environment variable of a setting."""
+    """Return the name of a setting's environment variable."""
     return f"ENVMGR_{name.upper()}"
 
 
 def read_file(path: str) -> dict[str, object]:
-    """Read `config.toml`; raise ConfigError for misspelt settings and for values they cannot have.
+    """Read `config.toml`; raise ConfigError for misspelt names and invalid values.
 
-    Keys that are like no setting belong to a newer envmgr, which shares the file: they are let be.
+    Unknown names that resemble no setting are ignored: a newer envmgr may share the file.
     """
     table = settings_file.read(path)
     for name in table.keys() - SETTINGS.keys():
@@ -244,7 +244,7 @@ def _refuse_misspelt(name: str, path: str) -> None:
 
 
 def unknown_keys(path: str) -> tuple[str, ...]:
-    """Name the keys of `config.toml` that this envmgr knows nothing of."""
+    """Return the keys of `config.toml` that are unknown to this version."""
     return tuple(sorted(settings_file.read(path).keys() - SETTINGS.keys()))
 
 

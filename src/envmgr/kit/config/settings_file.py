@@ -1,4 +1,4 @@
-"""Editing `config.toml` so that what the user wrote around a setting stays as it is."""
+"""Editing of `config.toml` that keeps comments and order."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     Table = Mapping[str, object]
 
-OWNER_ONLY = 0o600  # it may hold a token
+OWNER_ONLY = 0o600  # may contain a token
 
 
 def read(path: str) -> dict[str, object]:
@@ -22,7 +22,7 @@ def read(path: str) -> dict[str, object]:
 
 
 def write(path: str, name: str, value: object) -> bool:
-    """Set a top-level key (to None: remove it), creating the file if need be; tell whether it changed."""
+    """Record a top-level key (None removes it), creating the file; return whether it changed."""
     text = _text(path)
     table = _parse(text, path)
     rest = {key: item for key, item in table.items() if key != name}
@@ -48,7 +48,7 @@ def _parse(text: str, path: str) -> dict[str, object]:
 
 
 def _edited(text: str, name: str, rest: Table, wanted: Table) -> str:
-    """Return the text with one key changed, keeping comments and order; rewritten as a whole where that fails."""
+    """Return the text with one key changed, keeping comments and order where possible."""
     import tomli_w
 
     lines = text.splitlines(keepends=True)
@@ -63,9 +63,9 @@ def _ended(line_before: list[str]) -> list[str]:
 
 
 def _block(lines: list[str], name: str, rest: Table) -> tuple[int, int]:
-    """Find the lines that hold a key: those without which the file means everything but it.
+    """Return the line range of a key.
 
-    A key that is not there goes before the first table.
+    The range of an absent key is empty, before the first table.
     """
     first_table = next((i for i, line in enumerate(lines) if line.lstrip().startswith("[")), len(lines))
     for start, line in enumerate(lines):

@@ -1,4 +1,4 @@
-"""Readers of setting values; each raises ValueError with the expected form."""
+"""Parsers of setting values; each raises ValueError with the expected form."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _TRUTH = {
 
 
 def boolean(text: str) -> bool:
-    """Read yes or no, in the words people write them."""
+    """Parse a boolean: yes, no, true, false, on, off, 1, 0."""
     if text.lower() not in _TRUTH:
         raise ValueError("true or false")
     return _TRUTH[text.lower()]
@@ -27,7 +27,7 @@ def _whole(text: str) -> int | None:
 
 
 def count(text: str) -> int:
-    """Read a whole number."""
+    """Parse a non-negative integer."""
     count = _whole(text)
     if count is None:
         raise ValueError("an integer below 100000")
@@ -35,7 +35,7 @@ def count(text: str) -> int:
 
 
 def seconds(text: str) -> float:
-    """Read a number of seconds, above 0 and no more than a day."""
+    """Parse seconds: above 0, at most a day."""
     try:
         seconds = float(text)
     except ValueError:
@@ -49,7 +49,7 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": DAY, "w": 7 * DAY}
 
 
 def duration(text: str) -> int:
-    """Read `0s`, `24h`, `7d` as seconds."""
+    """Parse a duration such as `0s`, `24h` or `7d` to seconds."""
     count, unit = _whole(text[:-1]), text[-1:]
     if count is None or unit not in _UNITS:
         raise ValueError("a duration such as 0s, 24h or 7d")
@@ -57,7 +57,7 @@ def duration(text: str) -> int:
 
 
 def one_of(*words: str) -> Callable[[str], str]:
-    """Create a reader that takes only the given words."""
+    """Create a parser that accepts only the given words."""
 
     def read(text: str) -> str:
         if text not in words:
@@ -68,24 +68,24 @@ def one_of(*words: str) -> Callable[[str], str]:
 
 
 def words(text: str) -> tuple[str, ...]:
-    """Read words separated by blanks or commas."""
+    """Parse words separated by blanks or commas."""
     return tuple(text.replace(",", " ").split())
 
 
 def platforms(text: str) -> tuple[str, ...]:
-    """Read platforms, each as locks spell it."""
+    """Parse platforms to their keys in locks."""
     from envmgr.kit import platform
 
     return tuple(platform.parse(word).key for word in words(text))
 
 
 def listed(text: str) -> list[str]:
-    """Read words as the list that TOML holds."""
+    """Parse words to a TOML list."""
     return list(words(text))
 
 
 def mirrors(text: str) -> tuple[tuple[str, str], ...]:
-    """Read `FROM=TO` pairs of URL prefixes."""
+    """Parse `FROM=TO` pairs of URL prefixes."""
     pairs = [word.partition("=") for word in text.split()]
     if not all(before and after for before, _, after in pairs):
         raise ValueError("FROM=TO pairs of URL prefixes")
@@ -93,12 +93,12 @@ def mirrors(text: str) -> tuple[tuple[str, str], ...]:
 
 
 def table(text: str) -> dict[str, str]:
-    """Read `FROM=TO` pairs as the table that TOML holds."""
+    """Parse `FROM=TO` pairs to a TOML table."""
     return dict(mirrors(text))
 
 
 def server(text: str) -> str:
-    """Read a server's address."""
+    """Parse a server's URL; the scheme is optional."""
     scheme, _, rest = text.rpartition("://")
     place = rest.rstrip("/")
     if scheme not in {"", "http", "https"} or not place or {*place} & {*" @?#\t"}:

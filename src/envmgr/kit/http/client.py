@@ -1,7 +1,7 @@
-"""HTTP: one seam for all that can go wrong between us and a server.
+"""HTTP client: requests, redirects, retries, mirrors, credentials and limits.
 
-The library below (httpx, imported at the first request) is used at its transport level: redirects, credentials,
-proxies and cookies follow the rules here, and nothing else reads the environment.
+httpx, imported at the first request, is used at its transport level: redirects, credentials, proxies and cookies
+follow the rules here, and nothing else reads the environment.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ if TYPE_CHECKING:
     from envmgr.kit.config.settings import Settings
     from envmgr.kit.environment import Environment
 
-# httpx imports its own command line with itself, and that rich and pygments: 60 ms of every run. It does without.
+# httpx imports its command line, and that rich and pygments: 60 ms of every run.
 sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type] # None: importing it raises ImportError
 
 LIMIT = 200 * 2**20
 REDIRECTS = 10
 MIN_PROGRESS_BYTES = 1024
-"""A body that brings fewer bytes than this in a whole timeout counts as stalled."""
+"""Bytes a body must deliver in each timeout; with fewer it counts as stalled."""
 
 STREAM_IDLE_TIMEOUT_SECONDS = 60.0
-"""Seconds without a byte after which a stream that never ends counts as stalled: senders give signs of life."""
+"""Idle timeout of endless streams: senders send heartbeats."""
 
 MIN_INTERACTIVE_TIMEOUT_SECONDS = 10.0
 """Minimum read timeout for interactive requests, unless the configured timeout is shorter."""
@@ -60,7 +60,7 @@ _GOES_ANYWHERE = frozenset(
 
 @frozen
 class Response:
-    """A whole answer; header names are in lower case, `url` is where it came from."""
+    """A complete response; header names are in lower case, `url` is the final URL."""
 
     status: int
     url: str
@@ -70,18 +70,18 @@ class Response:
 
 @frozen
 class HttpRequest:
-    """A request to a server: its headers and body are for that one address."""
+    """A request to a server; its headers and body are sent to that URL only."""
 
     method: str
     url: str
     headers: Mapping[str, str] = MappingProxyType({})
     body: bytes | None = None
     interactive: bool = False
-    """Whether a user waits for the response, so that the read timeout is shorter."""
+    """Whether a user waits for the response, which shortens the read timeout."""
 
 
 class Http:
-    """Asks servers, by the user's settings; may be used from several threads at once."""
+    """HTTP client configured by the user's settings; thread-safe."""
 
     def __init__(
         self,
@@ -117,26 +117,26 @@ class Http:
             self._retired.pop().close()
 
     def trust(self, authorities: str) -> None:
-        """Trust an additional PEM file of certificate authorities, from the next connection on."""
+        """Trust an additional PEM file of certificate authorities on new connections."""
         with self._lock:
             if authorities not in self._authorities:
                 self._authorities = (*self._authorities, authorities)
                 self._replace_pool()
 
     def _replace_pool(self) -> None:
-        """Create no more requests on the connections there are; answers still under way go on."""
+        """Replace the connection pool; responses in progress continue."""
         while self._transports:
             self._retired.append(self._transports.popitem()[1])
 
     def retry_policy(self, max_retries: int | None = None) -> RetryPolicy:
-        """Return what waits between the attempts of one request, by the user's settings, `most` times at most."""
+        """Return the retry policy of one request: the setting's retries, at most `max_retries`."""
         retries = self._settings.http_retries
         return RetryPolicy(
             retries if max_retries is None else min(retries, max_retries), self._clock, self._progress.message
         )
 
     def get(self, url: str, headers: Mapping[str, str] | None = None, *, limit: int = LIMIT) -> Response:
-        """Return an answer, trying again while that may help; raise a NetworkError for anything but 2xx or 304."""
+        """Send a GET request, with retries; raise NetworkError unless the status is 2xx or 304."""
         patience = self.retry_policy()
         while True:
             try:
@@ -152,13 +152,13 @@ class Http:
 
     @contextlib.contextmanager
     def stream(self, url: str, headers: Mapping[str, str] | None = None) -> Iterator[Stream]:
-        """Open an answer (2xx, 304 or 416) in one attempt; raise a NetworkError for any other."""
+        """Open a response (2xx, 304 or 416) in one attempt; raise NetworkError for other statuses."""
         with self._opened(url, {**_lower(headers), "accept-encoding": "identity"}, decoded=False) as stream:
             yield stream
 
     @contextlib.contextmanager
     def _opened(self, url: str, headers: Mapping[str, str], *, decoded: bool) -> Iterator[Stream]:
-        """Open an answer, or a file, following redirects to it."""
+        """Open a response or a file, following redirects."""
         address, known = self._resolve_mirror(url, {**_BASE_HEADERS, **headers})
         visited = [address]
         while urls.split(address).scheme != "file":
@@ -185,10 +185,10 @@ class Http:
         retries: int | None = None,
         limit: int = LIMIT,
     ) -> Response:
-        """Send a request to just that address, and return whatever the answer is.
+        """Send a request to exactly this URL and return the response, whatever its status.
 
-        Only what is `repeatable` (asked twice, it is done once) is tried again, while that may help; the last
-        answer is returned then. Raise a NetworkError where there is none, or one that redirects.
+        `repeatable` requests (idempotent) are retried while that may help; the last response is returned. Raise
+        NetworkError without a response, or for a redirect.
         """
         patience = self.retry_policy(retries)
         while True:
@@ -206,7 +206,7 @@ class Http:
                 return response
 
     def _honor_retry_after(self, retry_policy: RetryPolicy, response: Response) -> bool:
-        """Wait where an answer asks to come again; tell whether to."""
+        """Wait as the response's Retry-After demands; return whether to retry."""
         if response.status not in _RETRY_STATUSES:
             return False
         try:
@@ -219,9 +219,9 @@ class Http:
 
     @contextlib.contextmanager
     def open(self, request: HttpRequest, *, endless: bool = False) -> Iterator[Stream]:
-        """Open whatever is answered, in one attempt; of what is `endless`, a trickle is enough.
+        """Open a response in one attempt, whatever its status; an `endless` stream may be slow.
 
-        No mirror is asked instead, and no credentials are added: what is sent is for that address only.
+        Mirrors and stored credentials are not used: the request is for this URL only.
         """
         address = self._require_allowed(urls.without_credentials(request.url))
         headers = {**_BASE_HEADERS, "accept-encoding": "gzip", **_lower(request.headers)}
@@ -247,7 +247,7 @@ class Http:
             yield Stream(response.status_code, address, _headers_of(response), chunks)
 
     def _resolve_mirror(self, url: str, headers: Mapping[str, str]) -> tuple[str, Mapping[str, str]]:
-        """Apply mirrors, and refuse what may not be asked for; what was meant for one host is not told its mirror."""
+        """Return the mirrored URL and the headers that may be sent to it; raise NetworkError if not allowed."""
         address = urls.apply_mirror(url, self._settings.mirrors)
         if urls.split(address).scheme == "file":
             return address, headers
@@ -255,7 +255,7 @@ class Http:
         return address, headers if urls.same_authority(url, address) else _safe(headers)
 
     def _require_allowed(self, address: str) -> str:
-        """Return an address of a server; raise a NetworkError unless it may be asked."""
+        """Return the URL; raise NetworkError if requests to it are not allowed."""
         if self._settings.offline:
             raise Offline(
                 f"offline: cannot fetch {urls.redacted(address)}",
@@ -272,7 +272,7 @@ class Http:
         return address
 
     def _redirected(self, response: httpx.Response, visited: list[str]) -> str | None:
-        """Return where an answer redirects to, unless that leads nowhere or to where it may not."""
+        """Return the redirect target, or None; raise NetworkError for a loop or a downgrade."""
         location: str = response.headers.get("location", "")
         if response.status_code not in _REDIRECTING or not location:
             return None
@@ -290,7 +290,7 @@ class Http:
         return target
 
     def _is_downgrade(self, url: str, target: str) -> bool:
-        """Return whether a redirect leaves https: to plain http (unless allowed, or all on this machine) or a file."""
+        """Return whether a redirect leaves https for plain http (unless allowed or local) or a file."""
         scheme = urls.split(target).scheme
         is_local = urls.is_loopback(url) and urls.is_loopback(target)
         return scheme == "file" or (scheme == "http" and not (self._settings.allow_http or is_local))
@@ -321,7 +321,7 @@ class Http:
         return response, attempt
 
     def _with_credentials(self, url: str, headers: Mapping[str, str]) -> Mapping[str, str]:
-        """Add credentials: those given, else those of the URL, else netrc's."""
+        """Return headers with credentials: the caller's, else the URL's, else netrc's."""
         login = (
             None if "authorization" in headers else urls.credentials(url) or self._netrc.credentials_for(url)
         )
@@ -371,17 +371,17 @@ class Http:
         )
 
     def _drain(self, response: httpx.Response, attempt: network_errors.RequestAttempt) -> None:
-        """Read what is left of a short answer, so that its connection can be used again."""
+        """Read the rest of a short response, so that its connection can be reused."""
         length = response.headers.get("content-length", "")
         if length.isdigit() and int(length) <= _BLOCK:
-            with contextlib.suppress(NetworkError):  # what it says does not matter
+            with contextlib.suppress(NetworkError):  # the content is discarded
                 for _ in self._guard_stall(response.iter_raw(), attempt):
                     pass
 
     def _guard_stall(
         self, blocks: Iterator[bytes], attempt: network_errors.RequestAttempt
     ) -> Iterator[bytes]:
-        """Pass blocks on; give up when hardly anything comes in a whole timeout of waiting."""
+        """Yield blocks; raise a stall error when a timeout passes with hardly any bytes."""
         clock, waited, received = self._clock.monotonic, 0.0, 0
         with _translating(attempt):
             while True:
@@ -398,7 +398,7 @@ class Http:
 
 
 def interactive_timeout(timeout: float) -> float:
-    """Return the seconds of silence that a brief question bears, of the timeout of the others."""
+    """Return the idle timeout of interactive requests, from the configured one."""
     return min(timeout, max(MIN_INTERACTIVE_TIMEOUT_SECONDS, timeout / 3))
 
 

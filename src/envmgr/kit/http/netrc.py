@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Netrc:
-    """The logins of one netrc file, read at the first question."""
+    """Credentials of a netrc file, read at the first lookup."""
 
     def __init__(self, settings: Settings, environment: Environment, note: Callable[[str], None]) -> None:
         self._named = settings.netrc or environment.get("NETRC")
@@ -52,7 +52,7 @@ class Netrc:
         return None
 
     def _fail_or_warn(self, message: str) -> None:
-        """Fail over a file the user named; pass over the default one, which may be other programs' business."""
+        """Raise ConfigError for a file that the user configured; warn about the default one."""
         if self._named:
             raise ConfigError(message, "fix it, or run `envmgr config unset netrc`")
         self._note(f"{message}; ignoring it")

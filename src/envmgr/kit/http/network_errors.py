@@ -1,6 +1,6 @@
-"""Translation of the HTTP library's exceptions.
+"""Translation of httpx exceptions to NetworkError.
 
-They are known by name, so that only `kit.http` imports the library; a test checks that none is missing here.
+They are matched by name, so that only `kit.http.client` imports the library; a test checks for completeness.
 """
 
 from __future__ import annotations
@@ -36,17 +36,17 @@ class RequestAttempt:
 
     @property
     def host(self) -> str:
-        """Return the host asked."""
+        """Return the URL's host."""
         return urls.host(self.url)
 
     @property
     def peer(self) -> str:
-        """Return the peer of the connection: the host, or the proxy."""
+        """Return the connection's peer: the host, or the proxy."""
         return f"the proxy {urls.host(self.proxy)}" if self.proxy else self.host
 
 
 def to_network_error(error: Exception, attempt: RequestAttempt) -> NetworkError:
-    """Translate an exception by the most specific of its classes that is known."""
+    """Return the NetworkError for an exception, by its most specific known class."""
     names = [kind.__name__ for kind in type(error).__mro__]
     return next((ERROR_MAP[name] for name in names if name in ERROR_MAP), _unknown)(error, attempt)
 
@@ -154,7 +154,7 @@ def _no_url(error: Exception, attempt: RequestAttempt) -> NetworkError:
 
 
 def _unsendable(error: Exception, attempt: RequestAttempt) -> NetworkError:
-    """Explain without quoting: what cannot be sent may be a token."""
+    """Return an error without the cause, which may quote a token."""
     is_header = "header" in str(error) or isinstance(error, UnicodeError)
     reason = "invalid characters in a request header (check the token)" if is_header else str(error)
     return NetworkError(f"cannot send the request for {_redacted_url(attempt)}: {reason}")

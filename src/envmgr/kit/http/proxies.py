@@ -1,4 +1,4 @@
-"""Selection of proxies: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY, as curl and Go read them."""
+"""Proxy selection from HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY, like curl and Go."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def proxy_for(url: str, environment: Environment) -> str | None:
-    """Return the proxy's URL, or None to go straight; this machine is never reached through a proxy."""
+    """Return the proxy's URL, or None for a direct connection; loopback is always direct."""
     parts = urls.split(url)
     name, proxy = _configured(parts.scheme, environment)
     if not proxy or urls.is_loopback(url) or _is_exempt(parts.hostname or "", parts.port, environment):
@@ -48,7 +48,7 @@ def _covers(entry: str, host: str, port: int | None) -> bool:
 
 
 def _covers_address(entry: str, host: str, port: int | None) -> bool:
-    """Match an address, an address with a port, or a network such as 10.0.0.0/8."""
+    """Return whether an entry (address, address with port, or network) matches."""
     import ipaddress
 
     try:

@@ -1,4 +1,4 @@
-"""When to try again, and when not to."""
+"""Retry policy: attempts, backoff and Retry-After."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MAX_RETRY_AFTER_SECONDS = 60.0
 
 @frozen
 class Clock:
-    """Time and chance, which tests replace."""
+    """Clock and random source, replaced in tests."""
 
     sleep: Callable[[float], None]
     monotonic: Callable[[], float]
@@ -32,13 +32,13 @@ SYSTEM = Clock(time.sleep, time.monotonic, time.time, random)
 
 
 def backoff_delay(failed: int, retry_after_seconds: float | None, chance: float) -> float:
-    """Return the seconds before the next attempt: doubling, jittered by half, not less than the server asked."""
+    """Return the delay before the next attempt: exponential, jittered, at least Retry-After."""
     grown = min(MAX_DELAY_SECONDS, INITIAL_DELAY_SECONDS * 2.0 ** min(failed, 10))
     return max(grown * (0.5 + chance / 2), retry_after_seconds or 0.0)
 
 
 def retry_after(text: str, now: float) -> float | None:
-    """Read a Retry-After header (RFC 9110, 10.2.3): seconds or a date, as seconds from now; None if it is neither."""
+    """Parse Retry-After (RFC 9110, 10.2.3), seconds or a date, to seconds from now; None if invalid."""
     if text.isascii() and text.isdigit():
         return float(text[:9])
     from email.utils import parsedate_to_datetime
@@ -50,7 +50,7 @@ def retry_after(text: str, now: float) -> float | None:
 
 
 class RetryPolicy:
-    """Waits between the attempts of one request, until there were enough."""
+    """Waits between the attempts of one request, up to a number of retries."""
 
     def __init__(self, retries: int, clock: Clock, note: Callable[[str], None]) -> None:
         self._retries = retries
@@ -59,15 +59,15 @@ class RetryPolicy:
         self._failed = 0
 
     def reset(self) -> None:
-        """Count from the start again: the last attempt got somewhere."""
+        """Reset the attempt count, after progress."""
         self._failed = 0
 
     def sleep(self, seconds: float) -> None:
-        """Wait, though nothing failed."""
+        """Wait without a failure."""
         self._clock.sleep(seconds)
 
     def wait_or_raise(self, error: NetworkError) -> None:
-        """Wait before another attempt; raise the error if it will not pass, or not soon enough."""
+        """Wait before the next attempt; raise the error if it is permanent or retries are exhausted."""
         if not error.passing:
             raise error
         if self._failed >= self._retries:

@@ -49,7 +49,10 @@ def _hint(url: str, status: int, authorized: bool) -> str | None:
 def _quota_exceeded(
     url: str, status: int, headers: Mapping[str, str], now: float, authorized: bool
 ) -> RateLimited:
-    """Explain GitHub's limit (https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api)."""
+    """Return the error for an exhausted quota.
+
+    GitHub: https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api.
+    """
     reset = headers.get("x-ratelimit-reset", "")
     seconds = max(float(reset[:12]) - now, 0.0) if reset.isascii() and reset.isdigit() else None
     until = "" if seconds is None else f"; resets at {_moment(now + seconds)}"
@@ -98,7 +101,7 @@ def _until(retry_after_seconds: float | None, now: float) -> str:
 
 
 def _moment(seconds: float) -> str:
-    """Format a time; one that no calendar holds is only far away."""
+    """Format a time; fall back for times beyond the calendar."""
     try:
         return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(seconds))
     except (OverflowError, ValueError, OSError):

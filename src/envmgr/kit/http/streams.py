@@ -1,4 +1,4 @@
-"""Answers whose bodies are still to come, from servers and from files of this machine."""
+"""Streamed responses, from servers and local files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _BLOCK = 1 << 18
 
 
 class Stream:
-    """An answer whose body is still to come, as the server stores it (not decoded)."""
+    """A response with a streamed body, not decoded."""
 
     def __init__(
         self, status: int, url: str, headers: Mapping[str, str], chunks: Callable[[], Iterator[bytes]]
@@ -30,7 +30,7 @@ class Stream:
 
 @contextlib.contextmanager
 def open_file_url(url: str) -> Iterator[Stream]:
-    """Open a file URL as an answer; raise HttpError (404) or StorageError where it cannot be."""
+    """Open a file URL as a response; raise HttpError (404) or StorageError."""
     path = _path_of(url)
     try:
         file = open(path, "rb")  # noqa: SIM115 - closed by the block below
@@ -53,7 +53,7 @@ def _path_of(url: str) -> str:
 
 
 def read_limited(stream: Stream, limit: int) -> bytes:
-    """Read a whole body, but not more than the limit."""
+    """Read a whole body; raise HttpError if it exceeds the limit."""
     announced = stream.headers.get("content-length", "")
     size = int(announced) if announced.isdigit() else 0
     blocks = []

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def context(environment: Environment, ca_bundle: str = "", extra_ca: str | None = None) -> ssl.SSLContext:
-    """Create the context of all connections; raise ConfigError naming a bundle that cannot be used."""
+    """Create the SSL context; raise ConfigError for an unusable bundle."""
     trusting = _from_variables(environment) or _from_system()
     if ca_bundle:
         _trust(trusting, "ca_bundle", _from(environment, ca_bundle))
@@ -23,7 +23,7 @@ def context(environment: Environment, ca_bundle: str = "", extra_ca: str | None 
 
 
 def add_trusted_ca(trusting: ssl.SSLContext, authorities: str, environment: Environment) -> None:
-    """Trust a bundle that a package client of this machine is configured with, too."""
+    """Trust the CA bundle that a package client is configured with."""
     _trust(trusting, "the package client's `cert`", _from(environment, authorities))
 
 
@@ -32,7 +32,7 @@ def _from(environment: Environment, path: str) -> str:
 
 
 def _from_variables(environment: Environment) -> ssl.SSLContext | None:
-    """Trust as OpenSSL does: each variable replaces its own default, the other default stays."""
+    """Load the default CAs: each variable replaces its own default, like OpenSSL."""
     file, directory = environment.get("SSL_CERT_FILE"), environment.get("SSL_CERT_DIR")
     if not file and not directory:
         return None

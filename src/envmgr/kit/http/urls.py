@@ -1,4 +1,4 @@
-"""URLs: what may be shown of them, where they lead, and what mirrors make of them. Pure."""
+"""URLs: redaction, comparison, mirrors. Pure."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def split(url: str) -> SplitResult:
 
 
 def redacted(url: str) -> str:
-    """Format a URL for people: no user, no password, no signature in its query, no fragment."""
+    """Return a URL for display: without user, password, query secrets and fragment."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -49,9 +49,9 @@ def without_credentials(url: str) -> str:
 
 
 def normalize_server_url(text: str) -> str:
-    """Format a server's address the one way it is known by; without a scheme it is https, or http on this machine.
+    """Return a server's URL in normal form; the default scheme is https, or http for loopback.
 
-    Raise NetworkError for what is none, and for one that carries credentials or a query.
+    Raise NetworkError for an invalid URL, or one with credentials or a query.
     """
     word = text.strip()
     if "://" not in word:
@@ -65,12 +65,12 @@ def normalize_server_url(text: str) -> str:
 
 
 def lock_url(url: str) -> str:
-    """Return an archive's URL as it is recorded: `bare`; the name of a package (`npm:prettier/3.0.0`) as it is."""
+    """Return an archive's URL as recorded in locks: without credentials; package names as they are."""
     return without_credentials(url) if "://" in url else url
 
 
 def credentials(url: str) -> tuple[str, str] | None:
-    """Return the user and password a URL carries."""
+    """Return the user and password of a URL."""
     parts = split(url)
     if parts.username is None:
         return None
@@ -78,14 +78,14 @@ def credentials(url: str) -> tuple[str, str] | None:
 
 
 def host(url: str) -> str:
-    """Return a URL's host and, where it is not the usual one, its port; a file has none."""
+    """Return a URL's host and non-default port; empty for a file."""
     parts = split(url)
     port = "" if parts.port in {None, _PORTS.get(parts.scheme)} else f":{parts.port}"
     return f"{parts.hostname or ''}{port}"
 
 
 def is_loopback(url: str) -> bool:
-    """Return whether a URL leads to this machine."""
+    """Return whether a URL's host is loopback."""
     name = split(url).hostname or ""
     return name in {"localhost", "::1"} or name.endswith(".localhost") or _is_127(name)
 
@@ -96,7 +96,7 @@ def _is_127(name: str) -> bool:
 
 
 def same_authority(url: str, other: str) -> bool:
-    """Return whether what one URL may know, the other may: the same host and port, or the step up to https."""
+    """Return whether credentials of one URL fit another: the same host and port, or its https form."""
     before, after = split(url), split(other)
     ports = [parts.port or _PORTS.get(parts.scheme) for parts in (before, after)]
     steps_up = (before.scheme, after.scheme) == ("http", "https") and ports == [80, 443]
@@ -105,7 +105,7 @@ def same_authority(url: str, other: str) -> bool:
 
 
 def apply_mirror(url: str, mirrors: Iterable[tuple[str, str]]) -> str:
-    """Replace the longest prefix that is mirrored; a prefix that ends in a host matches only that whole host."""
+    """Replace the longest mirrored prefix; a prefix that ends in a host matches the whole host only."""
     for before, after in sorted(mirrors, key=lambda pair: len(pair[0]), reverse=True):
         rest = url.removeprefix(before)
         if url.startswith(before) and (rest[:1] in {"", "/", "?"} or _has_path(before)):
