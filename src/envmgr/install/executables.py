@@ -26,35 +26,35 @@ def prepare_executables(root: str, layout: Layout, system: str) -> tuple[str, ..
 
     Raises BadArchive for a missing program, with the expected and the existing names.
     """
-    directories = [_link(root, name, places, system) for name, places in layout.links.items()]
-    directories += [_directory_of(root, place, system) for place in layout.bin]
+    directories = [_link(root, name, entries, system) for name, entries in layout.links.items()]
+    directories += [_directory_of(root, entry, system) for entry in layout.bin]
     if not directories:
         directories = ["bin" if os.path.isdir(os.path.join(root, "bin")) else ""]
     return tuple(dict.fromkeys(directories))
 
 
-def _directory_of(root: str, place: str, system: str) -> str:
+def _directory_of(root: str, entry: str, system: str) -> str:
     """Return the PATH directory of a `bin` entry."""
-    relative = normalize_path(place, system)
+    relative = normalize_path(entry, system)
     full = os.path.join(root, relative)
-    if place.endswith("/"):
+    if entry.endswith("/"):
         os.makedirs(full, exist_ok=True)
     if os.path.isdir(full):
         return relative
-    program = _program(root, (place,), system)
+    program = _program(root, (entry,), system)
     make_executable(os.path.join(root, program))
     return os.path.dirname(program)
 
 
-def _program(root: str, places: Sequence[str], system: str) -> str:
+def _program(root: str, entries: Sequence[str], system: str) -> str:
     endings = ("", *_WINDOWS_ENDINGS) if system == "windows" else ("",)
-    candidates = [normalize_path(place, system) + ending for place in places for ending in endings]
+    candidates = [normalize_path(entry, system) + ending for entry in entries for ending in endings]
     for candidate in candidates:
         if os.path.isfile(os.path.join(root, candidate)):
             return candidate
-    wanted = " or ".join(repr(place) for place in places)
+    expected = " or ".join(repr(entry) for entry in entries)
     raise BadArchive(
-        f"program {wanted} not found in the archive ({top_of(root)})",
+        f"program {expected} not found in the archive ({top_of(root)})",
         "check the manifest: it may not match this version",
     )
 
@@ -65,9 +65,9 @@ def make_executable(path: str) -> None:
     os.chmod(path, mode | 0o100 | (mode & 0o444) >> 2)
 
 
-def _link(root: str, name: str, places: Sequence[str], system: str) -> str:
+def _link(root: str, name: str, entries: Sequence[str], system: str) -> str:
     """Create a command link to the first existing program."""
-    program = _program(root, places, system)
+    program = _program(root, entries, system)
     make_executable(os.path.join(root, program))
     command = os.path.join(root, LINKS, normalize_path(name, system).replace("/", "-"))
     os.makedirs(os.path.dirname(command), exist_ok=True)

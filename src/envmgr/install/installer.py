@@ -108,15 +108,15 @@ def install(  # noqa: PLR0913 - what, where, through what, and for whom, each na
     Concurrent installs of the same version wait for each other, and all succeed. Setting `stop` ends, with
     KeyboardInterrupt, an installation in a thread. Raises UntrustedScript before anything is downloaded.
     """
-    there = None if force else store.get(paths, job.tool, job.version)
-    if there:
-        return _existing_outcome(job, there, progress)
+    existing = None if force else store.get(paths, job.tool, job.version)
+    if existing:
+        return _existing_outcome(job, existing, progress)
     _check_trust(job, trusted)
     progress.step(str(job), "waiting")
     with file_locks.file_lock(paths, store.lock_name(job.tool, job.version)):
-        there = None if force else store.get(paths, job.tool, job.version)
-        if there:  # the previous holder of the lock installed it
-            return _existing_outcome(job, there, progress)
+        existing = None if force else store.get(paths, job.tool, job.version)
+        if existing:  # the previous holder of the lock installed it
+            return _existing_outcome(job, existing, progress)
         installation = _Installation(job, paths, progress, jobs, stop or threading.Event())
         return installation.run(http, locate, fetch or _download())
 
@@ -127,32 +127,32 @@ def _download() -> Fetch:
     return download
 
 
-def _existing_outcome(job: InstallJob, there: Installed, progress: Progress) -> Outcome:
-    _check_same(job, there)
-    progress.done(f"{there.tool} {there.version}", "already installed")
+def _existing_outcome(job: InstallJob, existing: Installed, progress: Progress) -> Outcome:
+    _check_same(job, existing)
+    progress.done(f"{existing.tool} {existing.version}", "already installed")
     return Outcome(
-        there.tool,
-        there.version,
-        there.path,
-        there.url,
-        there.sha256,
-        there.size,
+        existing.tool,
+        existing.version,
+        existing.path,
+        existing.url,
+        existing.sha256,
+        existing.size,
         seconds=0.0,
         from_cache=True,
         already_installed=True,
     )
 
 
-def _check_same(job: InstallJob, there: Installed) -> None:
+def _check_same(job: InstallJob, existing: Installed) -> None:
     """Raise DigestMismatch if the existing installation comes from another archive."""
     digest = job.artifact.digest
     if digest and digest.algorithm == "sha256":
-        is_same = digest.value == there.sha256
+        is_same = digest.value == existing.sha256
     else:
-        is_same = urls.lock_url(job.artifact.url) == there.url
+        is_same = urls.lock_url(job.artifact.url) == existing.url
     if not is_same:
         raise DigestMismatch(
-            f"{job} is already installed from {there.url} (sha256:{there.sha256}), but "
+            f"{job} is already installed from {existing.url} (sha256:{existing.sha256}), but "
             f"{urls.redacted(job.artifact.url)}{f' ({digest})' if digest else ''} was requested",
             f"run `envmgr install {job.tool}@{job.version} --force` to replace it",
         )
@@ -222,20 +222,27 @@ class _Installation:
     def _unpack(self, download: Download, staged: str) -> str:
         """Extract the archive and return the tree's root."""
         layout, system = self.job.layout, self.job.platform.os
-        named = [*layout.bin, *(place for places in layout.links.values() for place in places)]
+        manifest_paths = [
+            *layout.bin,
+            *(entry for entries_of_link in layout.links.values() for entry in entries_of_link),
+        ]
         try:
             with fsync.background_sync(staged), formats.opened(download.path, layout.format) as opened:
-                entries = self._watched(opened)
+                entries = self._with_progress(opened)
                 tree = extract.unpack(
-                    entries, _extended_path(os.path.join(staged, "tree")), system, layout.strip, named
+                    entries,
+                    _extended_path(os.path.join(staged, "tree")),
+                    system,
+                    layout.strip,
+                    manifest_paths,
                 )
-            tree.rename({**_program_place(self.job), **layout.rename})
+            tree.rename({**_program_path(self.job), **layout.rename})
             tree.finish()
         except (BadArchive, UnsafeArchive) as error:
             raise self._with_archive_context(error, download) from error
         return tree.root
 
-    def _watched(self, opened: Archive) -> Iterator[Entry]:
+    def _with_progress(self, opened: Archive) -> Iterator[Entry]:
         """Yield entries, reporting how much of the archive was read."""
         self.progress.step(str(self.job), "unpacking", opened.size)
         reported = 0
@@ -339,13 +346,13 @@ def _rename_into(root: str, path: str) -> None:
             return
 
 
-def _program_place(job: InstallJob) -> dict[str, str]:
+def _program_path(job: InstallJob) -> dict[str, str]:
     """Return the path of a single program: the first `bin`, or a file in that directory."""
     if job.layout.format not in _PROGRAM_FORMATS:
         return {}
-    place = job.layout.bin[0] if job.layout.bin else "."
+    entry = job.layout.bin[0] if job.layout.bin else "."
     name = f"{job.tool}.exe" if job.platform.is_windows else job.tool
-    return {formats.PROGRAM: f"{place}/{name}" if place == "." or place.endswith("/") else place}
+    return {formats.PROGRAM: f"{entry}/{name}" if entry == "." or entry.endswith("/") else entry}
 
 
 def _expose_archive(download: Download, directory: str) -> str:

@@ -89,13 +89,13 @@ def _terminate_group(process: subprocess.Popen[bytes]) -> None:
         _end_on_windows(process)
     else:
         try:
-            _ask_to_end(process)
+            _request_end(process)
         finally:
             _signal(process.pid, signal.SIGKILL)
     process.wait()
 
 
-def _ask_to_end(process: subprocess.Popen[bytes]) -> None:
+def _request_end(process: subprocess.Popen[bytes]) -> None:
     if process.poll() is None:
         _signal(process.pid, signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):

@@ -79,8 +79,10 @@ def count_stale(paths: Paths) -> int:
 
 def _claim_stale(staging: str) -> list[tuple[str, BaseFileLock]]:
     names = {name.removesuffix(_LOCK) for name in os.listdir(staging)}
-    taken = ((os.path.join(staging, name), _try_lock(os.path.join(staging, name))) for name in sorted(names))
-    return [(path, lock) for path, lock in taken if lock]
+    claimed = (
+        (os.path.join(staging, name), _try_lock(os.path.join(staging, name))) for name in sorted(names)
+    )
+    return [(path, lock) for path, lock in claimed if lock]
 
 
 def _try_lock(path: str) -> BaseFileLock | None:

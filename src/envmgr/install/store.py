@@ -46,12 +46,12 @@ class Installed:
 
 def versions(paths: Paths, tool: str) -> tuple[str, ...]:
     """Return the installed versions of a tool, unordered."""
-    return tuple(_named(os.path.dirname(paths.install(tool, "-")), receipts.exists))
+    return tuple(_decoded_names(os.path.dirname(paths.install(tool, "-")), receipts.exists))
 
 
 def tools(paths: Paths) -> tuple[str, ...]:
     """Return the tools with an installed version, unordered."""
-    return tuple(_named(paths.installs, _holds_an_installation))
+    return tuple(_decoded_names(paths.installs, _has_installation))
 
 
 def get(paths: Paths, tool: str, version: str) -> Installed | None:
@@ -94,20 +94,20 @@ def _inside(directory: str, relative: str) -> str:
     return os.path.normpath(os.path.join(directory, relative)) if relative else directory
 
 
-def _named(directory: str, is_wanted: Callable[[str], bool]) -> Iterator[str]:
+def _decoded_names(directory: str, is_included: Callable[[str], bool]) -> Iterator[str]:
     try:
         names = os.listdir(directory)
     except (FileNotFoundError, NotADirectoryError):
         return
     for name in names:
-        if is_wanted(os.path.join(directory, name)):
+        if is_included(os.path.join(directory, name)):
             try:
                 yield decode_file_name(name)
             except ValueError:  # not created by envmgr
                 continue
 
 
-def _holds_an_installation(directory: str) -> bool:
+def _has_installation(directory: str) -> bool:
     try:
         return any(receipts.exists(os.path.join(directory, name)) for name in os.listdir(directory))
     except OSError:
@@ -127,8 +127,8 @@ def find_program(
 
 def programs(bin_dirs: Iterable[str], extensions: tuple[str, ...] | None = None) -> tuple[str, ...]:
     """Return the sorted names of the programs in directories; on Windows without extensions."""
-    known = _program_extensions() if extensions is None else extensions
-    names = {_command_of(name, known) for directory in bin_dirs for name in _programs_in(directory)}
+    suffixes = _program_extensions() if extensions is None else extensions
+    names = {_command_of(name, suffixes) for directory in bin_dirs for name in _programs_in(directory)}
     return tuple(sorted(name for name in names if name))
 
 

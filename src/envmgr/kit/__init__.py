@@ -1,1 +1,1 @@
-"""Domain-free infrastructure: errors, values, paths, files, platforms, HTTP."""
+"""Infrastructure of all packages; of the product it knows the errors, settings and directories."""

@@ -34,11 +34,11 @@ def from_integrity(text: str) -> Digest:
 
     Format: https://www.w3.org/TR/sri-2/ (`sha512-<base64>`, several separated by blanks, options after `?`).
     """
-    named = [item.partition("-")[::2] for item in text.split()]
-    known = [(algorithm, value) for algorithm, value in named if algorithm in LENGTHS]
-    if not known:
+    pairs = [item.partition("-")[::2] for item in text.split()]
+    supported = [(algorithm, value) for algorithm, value in pairs if algorithm in LENGTHS]
+    if not supported:
         raise ValueError(f"no supported hash in {text!r}")
-    algorithm, value = max(known, key=lambda pair: LENGTHS[pair[0]])
+    algorithm, value = max(supported, key=lambda pair: LENGTHS[pair[0]])
     return parse(_decode(value.partition("?")[0]).hex(), algorithm)
 
 

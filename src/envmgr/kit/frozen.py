@@ -30,10 +30,10 @@ def frozen(cls: type[T]) -> type[T]:
     defined. Inherited fields come first. Methods that the class body defines are not replaced.
     """
     names = _field_names(cls)
-    own = cls.__dict__
+    namespace = cls.__dict__
     for name, attribute in _attributes(cls, names).items():
         # Python sets `__hash__ = None` in a class body with __eq__ and no __hash__.
-        if name not in own or (name == "__hash__" and own[name] is None):
+        if name not in namespace or (name == "__hash__" and namespace[name] is None):
             setattr(cls, name, attribute)
     return cls
 
@@ -83,11 +83,11 @@ def _lazy_init(cls: type, names: tuple[str, ...]) -> Callable[..., None]:
     optional = {name for name in names if hasattr(cls, name)}
     _require_order(cls, names, optional)
 
-    def init(*arguments: Any, **named: Any) -> None:
+    def init(*arguments: Any, **keywords: Any) -> None:
         compiled = _compile_init(names, optional, hasattr(cls, "__post_init__"))
         compiled.__qualname__ = f"{cls.__qualname__}.__init__"
         setattr(cls, "__init__", compiled)  # noqa: B010 - type checkers refuse the plain assignment
-        compiled(*arguments, **named)
+        compiled(*arguments, **keywords)
 
     return init
 

@@ -31,7 +31,7 @@ _HINTS = {
     errno.EPERM: "check its ownership, or, for envmgr's own files, set ENVMGR_HOME to another directory",
 }
 _HINT_CHOOSE_PATH = "choose a writable path, or change its permissions"
-_HINTS_FOR_THEIRS = {
+_USER_FILE_HINTS = {
     **_HINTS,
     errno.EROFS: "read-only file system: choose another path",
     errno.EACCES: _HINT_CHOOSE_PATH,
@@ -98,10 +98,10 @@ def read_text(path: str) -> str | None:
 def write_atomic(path: str, text: str | bytes, mode: int = 0o644) -> None:
     """Replace a file atomically and durably: readers see the old or the new content."""
     directory = make_dir(os.path.dirname(path))
-    staged = _beside(path)
+    staged = _temporary_name(path)
     with storage_errors(directory):
         try:
-            _write_synced(staged, _encoded(text), mode)
+            _write_synced(staged, _encode(text), mode)
             os.replace(staged, path)
         except BaseException:
             _unlink_quietly(staged)
@@ -110,7 +110,7 @@ def write_atomic(path: str, text: str | bytes, mode: int = 0o644) -> None:
 
 def write_if_changed(path: str, text: str | bytes, mode: int = 0o644) -> bool:
     """Replace a file unless its content is the same; return whether it changed."""
-    if os.path.isfile(path) and read_bytes(path) == _encoded(text):
+    if os.path.isfile(path) and read_bytes(path) == _encode(text):
         return False
     write_atomic(path, text, mode)
     return True
@@ -118,10 +118,10 @@ def write_if_changed(path: str, text: str | bytes, mode: int = 0o644) -> bool:
 
 def write_in_place(path: str, text: str) -> bool:
     """Replace a user's file unless its content is the same; return whether it changed."""
-    if os.path.isfile(path) and read_bytes(path) == _encoded(text):
+    if os.path.isfile(path) and read_bytes(path) == _encode(text):
         return False
     with replace_file(path) as file:
-        file.write(_encoded(text))
+        file.write(_encode(text))
     return True
 
 
@@ -153,7 +153,7 @@ class replace_file:  # noqa: N801 - reads as the statement it is used as
             os.makedirs(os.path.dirname(self._target), exist_ok=True)
         if self._mode is not None and not stat.S_ISREG(self._mode):
             return open(os.open(self.path, os.O_WRONLY | os.O_TRUNC), "wb")
-        self._staged = _beside(self._target)
+        self._staged = _temporary_name(self._target)
         return _created(self._staged, 0o644)
 
     def __exit__(
@@ -190,16 +190,16 @@ class replace_file:  # noqa: N801 - reads as the statement it is used as
             _unlink_quietly(self._staged)
 
     def _storage_error(self, error: OSError) -> StorageError:
-        return storage_error(error, self.path, _HINTS_FOR_THEIRS)
+        return storage_error(error, self.path, _USER_FILE_HINTS)
 
 
-def _beside(path: str) -> str:
+def _temporary_name(path: str) -> str:
     """Return the name of a temporary file beside the target."""
     name = f".{os.path.basename(path)[:80]}.{os.getpid()}.{_counter()}.tmp"
     return os.path.join(os.path.dirname(path), name)
 
 
-def _encoded(text: str | bytes) -> bytes:
+def _encode(text: str | bytes) -> bytes:
     """Encode text as UTF-8, passing undecodable file-name bytes through."""
     return text.encode(errors="surrogateescape") if isinstance(text, str) else text
 

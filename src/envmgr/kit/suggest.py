@@ -10,7 +10,7 @@ MAX_WORD_LENGTH = 100
 LIKENESS = 0.6
 
 
-def closest(word: str, candidates: Iterable[str], most: int = 3) -> tuple[str, ...]:
+def closest(word: str, candidates: Iterable[str], limit: int = 3) -> tuple[str, ...]:
     """Return the candidates similar to a word, most similar first.
 
     Of candidates that differ in letter case only, the closest in case is returned.
@@ -21,8 +21,8 @@ def closest(word: str, candidates: Iterable[str], most: int = 3) -> tuple[str, .
     by_folded: dict[str, list[str]] = {}
     for candidate in candidates:
         by_folded.setdefault(candidate.casefold(), []).append(candidate)
-    near = get_close_matches(word.casefold(), by_folded, most, LIKENESS)
+    similar = get_close_matches(word.casefold(), by_folded, limit, LIKENESS)
     return tuple(
         max(by_folded[folded], key=lambda candidate: SequenceMatcher(None, candidate, word).ratio())
-        for folded in near
+        for folded in similar
     )

@@ -31,20 +31,20 @@ def restore_environment(variables: Mapping[str, str], started_with: bytes | None
     if not home:
         restored.pop("ENVMGR_HOME", None)
     if os.name != "nt":
-        _put_back(restored, "LC_CTYPE", locale[1:] if locale else None)
+        _restore_variable(restored, "LC_CTYPE", locale[1:] if locale else None)
     return restored
 
 
 def _without_coercion(variables: dict[str, str], started_with: bytes) -> dict[str, str]:
     if started_with and variables.get("LC_CTYPE") in _COERCED:
         lines = (line.partition(b"=") for line in started_with.split(b"\0"))
-        _put_back(
+        _restore_variable(
             variables, "LC_CTYPE", next((os.fsdecode(v) for n, _, v in lines if n == b"LC_CTYPE"), None)
         )
     return variables
 
 
-def _put_back(variables: dict[str, str], name: str, value: str | None) -> None:
+def _restore_variable(variables: dict[str, str], name: str, value: str | None) -> None:
     if value is None:
         variables.pop(name, None)
     else:
@@ -67,8 +67,8 @@ def prepend_path(directories: Sequence[str], path: str) -> str:
 def ensure_path_prefix(directories: Sequence[str], path: str) -> str:
     """Return a PATH that starts with directories, unchanged if it does."""
     front = os.pathsep.join(dict.fromkeys(directories))
-    is_there = not front or f"{path}{os.pathsep}".startswith(f"{front}{os.pathsep}")
-    return path if is_there else prepend_path(directories, path)
+    has_prefix = not front or f"{path}{os.pathsep}".startswith(f"{front}{os.pathsep}")
+    return path if has_prefix else prepend_path(directories, path)
 
 
 def with_shims(shims: str, path: str) -> str:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from envmgr.kit.paths import Paths
 
-_OWN = frozenset(
+_RESERVED_VARIABLES = frozenset(
     {"BASHOPTS", "EUID", "IFS", "LINENO", "OPTIND", "PATH", "PPID", "PWD", "SHELLOPTS", "UID", "_"}
 )
 _TRASH = ".plans-"
@@ -145,7 +145,7 @@ def render(plan: Plan, stamps: Mapping[str, str]) -> str:
     for name in (*plan.exports, *plan.variables):
         if not quoting.is_name(name):
             raise ValueError(f"invalid shell variable {name!r}")
-    if not _OWN.isdisjoint(plan.exports):
+    if not _RESERVED_VARIABLES.isdisjoint(plan.exports):
         raise ValueError("a variable that shells set themselves")
     exports = "".join(f"export {name}={quoting.posix(value)}\n" for name, value in plan.exports.items())
     conditions = " &&\n".join(_conditions(plan, stamps))

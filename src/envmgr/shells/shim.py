@@ -98,26 +98,26 @@ def is_shim(path: str) -> bool:
         return False
 
 
-def compare(directory: str, wanted: Mapping[str, bytes]) -> Difference:
+def compare(directory: str, expected: Mapping[str, bytes]) -> Difference:
     """Return the difference between a directory and its expected shims."""
-    there = _entries(directory)
-    foreign = {name for name in wanted if name in there and not is_shim(os.path.join(directory, name))}
+    present = _entries(directory)
+    foreign = {name for name in expected if name in present and not is_shim(os.path.join(directory, name))}
     missing = [
-        name for name in wanted if name not in foreign and not _is_current(directory, name, wanted[name])
+        name for name in expected if name not in foreign and not _is_current(directory, name, expected[name])
     ]
-    stale = [name for name in there - wanted.keys() if _is_orphaned(directory, name)]
+    stale = [name for name in present - expected.keys() if _is_orphaned(directory, name)]
     return Difference(tuple(sorted(missing)), tuple(sorted(stale)), tuple(sorted(foreign)))
 
 
-def rewrite(directory: str, wanted: Mapping[str, bytes]) -> Difference:
+def rewrite(directory: str, expected: Mapping[str, bytes]) -> Difference:
     """Update the shims of a directory and return the difference; other programs' files are kept.
 
     An unchanged shim exists at every moment. Callers hold the lock under which they resolved the commands.
     """
     make_dir(directory)
-    difference = compare(directory, wanted)
+    difference = compare(directory, expected)
     for name in difference.missing:
-        write_atomic(os.path.join(directory, name), wanted[name], 0o755)
+        write_atomic(os.path.join(directory, name), expected[name], 0o755)
     with storage_errors(directory):
         for name in difference.stale:
             os.unlink(os.path.join(directory, name))

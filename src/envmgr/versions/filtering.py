@@ -40,14 +40,14 @@ def filter_versions(
     """Return the matching versions, and those in range that are rejected, with the reason."""
     reach, ceiling = alternative.interval.prerelease_floor, alternative.interval.ceiling
     within = [version for version in pool if reach <= version.rank < ceiling]
-    taken, refused = [], []
+    accepted, rejected = [], []
     for version in within:
         reason = _rejection_reason(alternative, vendor, version, include_prerelease)
         if reason:
-            refused.append((version, reason))
+            rejected.append((version, reason))
         else:
-            taken.append(version)
-    return _prefer_builds(alternative, taken), refused
+            accepted.append(version)
+    return _prefer_builds(alternative, accepted), rejected
 
 
 def _rejection_reason(
@@ -69,11 +69,11 @@ def _is_requested(alternative: Alternative, version: Version) -> bool:
 
 
 def _has_builds(alternative: Alternative, version: Version) -> bool:
-    own = build_rank(version.build)
-    return all(build == own for build in alternative.builds)
+    build_key = build_rank(version.build)
+    return all(build == build_key for build in alternative.builds)
 
 
-def _prefer_builds(alternative: Alternative, taken: list[Version]) -> list[Version]:
+def _prefer_builds(alternative: Alternative, accepted: list[Version]) -> list[Version]:
     if alternative.first is None:
-        return taken
-    return [version for version in taken if version in alternative.first] or taken
+        return accepted
+    return [version for version in accepted if version in alternative.first] or accepted

@@ -102,8 +102,8 @@ def _above(operand: Operand) -> Interval:
 def _below(operand: Operand, prerelease_releases: frozenset[tuple[int, ...]]) -> Interval:
     """Return an upper bound without its pre-releases, unless the set names some of them."""
     own = operand.version.rank
-    named = operand.version.pre or (not operand.short and own[0] in prerelease_releases)
-    return Interval(BOTTOM, own if named else operand.start, BOTTOM)
+    is_named = operand.version.pre or (not operand.short and own[0] in prerelease_releases)
+    return Interval(BOTTOM, own if is_named else operand.start, BOTTOM)
 
 
 def _at_most(operand: Operand) -> Interval:

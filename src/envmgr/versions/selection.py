@@ -51,8 +51,8 @@ class _Match:
     """Resolved aliases, accepted versions, and rejected ones with the reason."""
 
     alias_chain: tuple[str, ...]
-    taken: Sequence[Version]
-    refused: Sequence[tuple[Version, str]] = ()
+    accepted: Sequence[Version]
+    rejected: Sequence[tuple[Version, str]] = ()
 
 
 def select(
@@ -72,9 +72,9 @@ def select(
     """
     tool = _ToolRules(aliases, user_aliases, tuple(variants), default_vendor)
     find = _find(versions, spec, tool, include_prerelease)
-    reasons = {version.text: reason for version, reason in find.refused}
-    candidates = _texts(_best_first(find.taken))
-    rejected = _texts(_best_first([version for version, _ in find.refused]))
+    reasons = {version.text: reason for version, reason in find.rejected}
+    candidates = _texts(_best_first(find.accepted))
+    rejected = _texts(_best_first([version for version, _ in find.rejected]))
     return Selection(
         winner=candidates[0] if candidates else None,
         candidates=candidates,
@@ -93,7 +93,7 @@ def max_satisfying(
 ) -> str | None:
     """Return the best version of a list, or None; raise like `select`."""
     find = _find(versions, spec, _ToolRules(aliases, variants=tuple(variants)), include_prerelease)
-    return _best(find.taken).text if find.taken else None
+    return _best(find.accepted).text if find.accepted else None
 
 
 def satisfies(version: str, spec: str, include_prerelease: bool = False) -> bool:
@@ -105,20 +105,20 @@ def satisfies(version: str, spec: str, include_prerelease: bool = False) -> bool
 
 
 def _find(versions: Iterable[str], spec: str, tool: _ToolRules, include_prerelease: bool) -> _Match:
-    words = resolve_aliases(spec, tool.aliases, tool.user_aliases)
-    goal = words[-1]
+    chain = resolve_aliases(spec, tool.aliases, tool.user_aliases)
+    goal = chain[-1]
     if parse_source_spec(goal):
-        raise WordError(words, "not resolvable to a release")
+        raise WordError(chain, "not resolvable to a release")
     check(goal)
     pool = parse_all(versions, tool.variants)
     newest = _newest(goal, pool)
     if newest:
-        return _with_fallback(words, _screen(newest, pool, tool, include_prerelease))
+        return _with_fallback(chain, _screen(newest, pool, tool, include_prerelease))
     try:
-        wanted = parse_spec(goal, tool.variants)
+        parsed = parse_spec(goal, tool.variants)
     except SpecError as error:
-        return _Match(words, [_named(words, pool, error)])
-    return _Match(words, *_screen(wanted, pool, tool, include_prerelease))
+        return _Match(chain, [_find_opaque(chain, pool, error)])
+    return _Match(chain, *_screen(parsed, pool, tool, include_prerelease))
 
 
 def _newest(goal: str, pool: Sequence[Version]) -> Spec | None:
@@ -128,17 +128,19 @@ def _newest(goal: str, pool: Sequence[Version]) -> Spec | None:
     if not goal[:1].isalpha() and not goal.startswith("@"):
         return None
     vendor = goal.removesuffix(f"-{LATEST}").removesuffix("-")
-    known = any(version.vendor == vendor for version in pool)
-    return Spec(goal, (Alternative(vendor=vendor),)) if known else None
+    is_vendor = any(version.vendor == vendor for version in pool)
+    return Spec(goal, (Alternative(vendor=vendor),)) if is_vendor else None
 
 
-def _with_fallback(words: tuple[str, ...], screened: Screened) -> _Match:
+def _with_fallback(chain: tuple[str, ...], screened: Screened) -> _Match:
     """Return pre-releases if no release exists, for `latest` only."""
-    taken, refused = screened
-    if taken:
-        return _Match(words, taken, refused)
-    early = [version for version, reason in refused if reason == PRE_RELEASE]
-    return _Match(words, early, [(version, reason) for version, reason in refused if reason != PRE_RELEASE])
+    accepted, rejected = screened
+    if accepted:
+        return _Match(chain, accepted, rejected)
+    prereleases = [version for version, reason in rejected if reason == PRE_RELEASE]
+    return _Match(
+        chain, prereleases, [(version, reason) for version, reason in rejected if reason != PRE_RELEASE]
+    )
 
 
 def _screen(spec: Spec, pool: Sequence[Version], tool: _ToolRules, include_prerelease: bool) -> Screened:
@@ -151,34 +153,36 @@ def _screen(spec: Spec, pool: Sequence[Version], tool: _ToolRules, include_prere
     ]
     if len(screened) == 1:
         return screened[0]
-    texts = {version.text for taken, _ in screened for version in taken}
-    refused = {
-        version.text: (version, why) for _, refusals in reversed(screened) for version, why in refusals
+    texts = {version.text for accepted, _ in screened for version in accepted}
+    rejected = {
+        version.text: (version, rejection)
+        for _, refusals in reversed(screened)
+        for version, rejection in refusals
     }
-    return [v for v in pool if v.text in texts], [r for text, r in refused.items() if text not in texts]
+    return [v for v in pool if v.text in texts], [r for text, r in rejected.items() if text not in texts]
 
 
-def _named(words: tuple[str, ...], pool: Sequence[Version], error: SpecError) -> Version:
+def _find_opaque(chain: tuple[str, ...], pool: Sequence[Version], error: SpecError) -> Version:
     """Return the opaque entry with exactly this name."""
-    goal = words[-1]
+    goal = chain[-1]
     for version in pool:
         if version.opaque and version.text == goal:
             return version
     if goal[:1].isalpha() and not is_compound(goal):
-        raise WordError(words, "no such version, alias or vendor") from None
+        raise WordError(chain, "no such version, alias or vendor") from None
     raise error
 
 
-def _best(taken: Sequence[Version]) -> Version:
-    highest = max([version.rank for version in taken])
-    return max([version for version in taken if version.rank == highest], key=_build)
+def _best(accepted: Sequence[Version]) -> Version:
+    highest = max([version.rank for version in accepted])
+    return max([version for version in accepted if version.rank == highest], key=_build)
 
 
-def _best_first(taken: Sequence[Version]) -> list[Version]:
+def _best_first(accepted: Sequence[Version]) -> list[Version]:
     # Sorting is stable. By rank alone is a third faster than by pairs, and few lists have builds.
-    if any(version.build for version in taken):
-        taken = sorted(taken, key=_build, reverse=True)
-    return sorted(taken, key=_rank, reverse=True)
+    if any(version.build for version in accepted):
+        accepted = sorted(accepted, key=_build, reverse=True)
+    return sorted(accepted, key=_rank, reverse=True)
 
 
 def _rank(version: Version) -> Rank:

@@ -76,4 +76,4 @@ def test_a_status_nobody_knows_keeps_its_number():
 
 
 def test_a_time_that_no_calendar_holds_is_unknown():
-    assert status_errors._moment(1e20) == "an unknown time"
+    assert status_errors._format_time(1e20) == "an unknown time"

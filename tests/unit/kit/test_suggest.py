@@ -29,7 +29,7 @@ def test_nothing_is_suggested_for_what_is_like_nothing():
 
 def test_no_more_than_asked_for():
     assert len(closest("20.1.0", [f"20.1.{n}" for n in range(20)])) == 3
-    assert len(closest("20.1.0", [f"20.1.{n}" for n in range(20)], most=1)) == 1
+    assert len(closest("20.1.0", [f"20.1.{n}" for n in range(20)], limit=1)) == 1
 
 
 def test_a_very_long_word_is_no_burden():

@@ -72,9 +72,9 @@ def _member(member: _Decompressor, data: bytes, read: Callable[[], bytes]) -> It
 def _after_padding(data: bytes, read: Callable[[], bytes]) -> bytes:
     """Skip zero bytes between members and after the last one."""
     while True:
-        rest = data.lstrip(b"\0")
-        if rest:
-            return rest
+        remainder = data.lstrip(b"\0")
+        if remainder:
+            return remainder
         data = read()
         if not data:
             return b""
@@ -187,9 +187,9 @@ def main(kind: str, directories: list[str]) -> int:
 
 
 def _write(piece: bytes) -> None:
-    rest = memoryview(piece)
-    while rest:
-        rest = rest[os.write(1, rest) :]
+    remainder = memoryview(piece)
+    while remainder:
+        remainder = remainder[os.write(1, remainder) :]
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ _SETS_TIME_BY_DESCRIPTOR = os.utime in os.supports_fd
 
 
 def unpack(
-    entries: Iterable[Entry], directory: str, system: str, strip: int | None, named: Iterable[str]
+    entries: Iterable[Entry], directory: str, system: str, strip: int | None, manifest_paths: Iterable[str]
 ) -> Tree:
     """Extract entries to a new directory.
 
@@ -41,7 +41,7 @@ def unpack(
     for entry in entries:
         tree.add(entry)
     if strip is None:
-        tree.drop_top(named)
+        tree.drop_top(manifest_paths)
     return tree
 
 
@@ -116,38 +116,40 @@ class Tree:
             )
         return target
 
-    def drop_top(self, named: Iterable[str]) -> None:
+    def drop_top(self, manifest_paths: Iterable[str]) -> None:
         """Strip the top directory if it is the only one and the manifest does not name it."""
         tops = self._names.top()
         if len(tops) != 1:
             return
         top = tops.pop()
-        if self._names.kind(top) == DIRECTORY and all(path.split("/")[0] != top for path in named):
+        if self._names.kind(top) == DIRECTORY and all(path.split("/")[0] != top for path in manifest_paths):
             self.root = self._at(top)
             self._links = {path[len(top) + 1 :]: target for path, target in self._links.items()}
             self._times = {path[len(top) + 1 :]: time for path, time in self._times.items() if path != top}
 
     def rename(self, renames: Mapping[str, str]) -> None:
         """Rename entries, by paths in the tree."""
-        for before, after in renames.items():
-            self._rename(*(safety.normalize_path(path, self._system) for path in (before, after)))
+        for source, destination in renames.items():
+            self._rename(*(safety.normalize_path(path, self._system) for path in (source, destination)))
 
-    def _rename(self, before: str, after: str) -> None:
-        moved = {path for path in self._links if path == before or path.startswith(f"{before}/")}
-        if before not in self._links and not os.path.lexists(self._at(before)):
+    def _rename(self, source: str, destination: str) -> None:
+        moved = {path for path in self._links if path == source or path.startswith(f"{source}/")}
+        if source not in self._links and not os.path.lexists(self._at(source)):
             raise BadArchive(
-                f"rename to {after!r}: {before!r} not found in the archive ({top_of(self.root)})"
+                f"rename to {destination!r}: {source!r} not found in the archive ({top_of(self.root)})"
             )
-        if after in self._links or os.path.lexists(self._at(after)):
-            raise BadArchive(f"rename of {before!r}: {after!r} already exists in the archive")
-        if before not in self._links:
-            os.makedirs(os.path.dirname(self._at(after)), exist_ok=True)
-            os.rename(self._at(before), self._at(after))
+        if destination in self._links or os.path.lexists(self._at(destination)):
+            raise BadArchive(f"rename of {source!r}: {destination!r} already exists in the archive")
+        if source not in self._links:
+            os.makedirs(os.path.dirname(self._at(destination)), exist_ok=True)
+            os.rename(self._at(source), self._at(destination))
         self._links = {
-            after + path[len(before) :] if path in moved else path: t for path, t in self._links.items()
+            destination + path[len(source) :] if path in moved else path: t for path, t in self._links.items()
         }
         self._times = {
-            after + path[len(before) :] if path == before or path.startswith(f"{before}/") else path: time
+            destination + path[len(source) :]
+            if path == source or path.startswith(f"{source}/")
+            else path: time
             for path, time in self._times.items()
         }
 
@@ -199,9 +201,9 @@ def _link(target: str, path: str) -> None:
         shutil.copy2(target, path)
 
 
-def top_of(directory: str, most: int = 12) -> str:
+def top_of(directory: str, limit: int = 12) -> str:
     """Format the top-level names of a tree."""
     names = sorted(os.listdir(directory))
-    listed = ", ".join(repr(name) for name in names[:most])
-    more = f" and {len(names) - most} more" if len(names) > most else ""
+    listed = ", ".join(repr(name) for name in names[:limit])
+    more = f" and {len(names) - limit} more" if len(names) > limit else ""
     return f"top level: {listed}{more}" if names else "empty"

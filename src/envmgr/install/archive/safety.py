@@ -125,8 +125,8 @@ class EntryNames:
     def kind(self, path: str) -> str | None:
         """Return the kind of a path, or None if it is unused."""
         directory, _, name = path.rpartition("/")
-        known = self._spellings.get(directory, {}).get(self._key(directory, name))
-        return self._kinds.get(path, FILE) if known == name else None
+        existing = self._spellings.get(directory, {}).get(self._key(directory, name))
+        return self._kinds.get(path, FILE) if existing == name else None
 
     def top(self) -> set[str]:
         """Return the names at the top of the tree."""
@@ -151,9 +151,9 @@ class EntryNames:
     def _check_same(self, path: str, spelling: str, kind: str) -> None:
         if spelling != path:
             raise UnsafeArchive(f"{path!r} and {spelling!r} are the same file on macOS and Windows")
-        known = self._kinds.get(path, FILE)
-        if known != kind or kind == SYMLINK:
-            raise UnsafeArchive(f"duplicate entry {path!r} ({known} and {kind})")
+        existing = self._kinds.get(path, FILE)
+        if existing != kind or kind == SYMLINK:
+            raise UnsafeArchive(f"duplicate entry {path!r} ({existing} and {kind})")
 
     def _key(self, directory: str, name: str) -> str:
         if self._system == "linux" and any(twins in f"{directory}/" for twins in _CASE_SENSITIVE_DIRECTORIES):
@@ -189,26 +189,26 @@ def check_links(links: Mapping[str, str]) -> None:
 
 def _follow(path: str, links: Mapping[str, str]) -> None:
     """Resolve a link as the system would; raise UnsafeArchive if it leaves the tree."""
-    waiting = path.split("/")[::-1]
-    here: list[str] = []
+    pending = path.split("/")[::-1]
+    resolved: list[str] = []
     followed = 0
-    while waiting:
-        part = waiting.pop()
+    while pending:
+        part = pending.pop()
         if part == "..":
-            if not here:
+            if not resolved:
                 raise UnsafeArchive(f"{path!r}: link to {links[path]!r} escapes the tree")
-            here.pop()
+            resolved.pop()
         elif part not in {"", "."}:
-            here.append(part)
-        target = links.get("/".join(here)) if part not in {"", ".", ".."} else None
+            resolved.append(part)
+        target = links.get("/".join(resolved)) if part not in {"", ".", ".."} else None
         if target is not None:
             followed += 1
             if target[:1] == "/" or target[1:2] == ":":
                 raise UnsafeArchive(f"{path!r}: link to {links[path]!r} escapes the tree")
             if followed > MAX_LINKS:
                 raise UnsafeArchive(f"{path!r}: link loop through {links[path]!r}")
-            here.pop()
-            waiting += target.split("/")[::-1]
+            resolved.pop()
+            pending += target.split("/")[::-1]
 
 
 class ExpansionGuard:

@@ -121,27 +121,29 @@ def _download_verified(job: _DownloadJob) -> Mapping[str, str]:
 
 def _download_complete(job: _DownloadJob) -> tuple[Mapping[str, str], bool]:
     """Download with retries; return the digests and whether the download was resumed."""
-    patience, best = job.http.retry_policy(), 0
+    retry_policy, best = job.http.retry_policy(), 0
     while True:
-        before = _usable(job)
+        start_size = _usable(job)
         try:
-            digests = _attempt(job, before)
+            digests = _attempt(job, start_size)
         except NetworkError as error:
             size = job.partial.size
-            if size >= max(best, before) + MIN_PROGRESS_BYTES:
-                patience.reset()
-            best = max(best, before, size)
-            patience.wait_or_raise(error)
+            if size >= max(best, start_size) + MIN_PROGRESS_BYTES:
+                retry_policy.reset()
+            best = max(best, start_size, size)
+            retry_policy.wait_or_raise(error)
             continue
         if digests is not None:
-            return digests, before > 0
+            return digests, start_size > 0
 
 
 def _usable(job: _DownloadJob) -> int:
     """Return the number of bytes to resume from."""
     origin = job.partial.origin()
-    known = origin is not None and origin.url == urls.redacted(job.location.url) and bool(origin.validator)
-    return job.partial.size if known else 0
+    is_resumable = (
+        origin is not None and origin.url == urls.redacted(job.location.url) and bool(origin.validator)
+    )
+    return job.partial.size if is_resumable else 0
 
 
 def _attempt(job: _DownloadJob, start: int) -> Mapping[str, str] | None:
@@ -259,13 +261,13 @@ def _mismatch(job: _DownloadJob, digests: Mapping[str, str]) -> DigestMismatch |
     """Return the error of a mismatch, after discarding the file."""
     content = read_bytes(job.partial.path, _SNIFFED) or b""
     job.partial.discard()
-    wanted = job.artifact.digest
-    if wanted is None or _is_page(content):
+    expected_digest = job.artifact.digest
+    if expected_digest is None or _is_page(content):
         return _html_instead_error(job)
     return DigestMismatch(
         f"digest mismatch for {urls.redacted(job.location.url)}\n"
-        f"  expected {wanted}\n"
-        f"  got      {wanted.algorithm}:{digests[wanted.algorithm]}",
+        f"  expected {expected_digest}\n"
+        f"  got      {expected_digest.algorithm}:{digests[expected_digest.algorithm]}",
         "nothing was installed: the file was changed upstream or in transit; "
         "compare it with the published digest",
     )

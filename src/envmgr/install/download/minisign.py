@@ -44,20 +44,20 @@ def problem(document: bytes, keys: Iterable[str], path: str, name: str) -> str |
     """Return why a document is not a valid signature of the file `path`, called `name`; else None."""
     try:
         signed = _read(document)
-        known = dict(_key(text) for text in keys)
+        trusted_keys = dict(_key(text) for text in keys)
     except ValueError as error:
         return str(error)
-    public = known.get(signed.key_id)
+    public = trusted_keys.get(signed.key_id)
     if public is None:
         return (
             f"signed by key {_format_key_id(signed.key_id)}, "
-            f"expected {' or '.join(map(_format_key_id, known))}"
+            f"expected {' or '.join(map(_format_key_id, trusted_keys))}"
         )
     if not is_signed(public, signed.seal, signed.signature + signed.comment):
         return "invalid signature of the trusted comment"
-    meant = _other_file(signed.comment, name)
-    if meant is not None:
-        return f"signature is for {meant!r}, expected {name!r}"
+    signed_name = _other_file(signed.comment, name)
+    if signed_name is not None:
+        return f"signature is for {signed_name!r}, expected {name!r}"
     with _message(path, signed.algorithm) as message:
         is_good = is_signed(public, signed.signature, message)
     return None if is_good else "invalid signature"
@@ -67,7 +67,7 @@ def _read(document: bytes) -> _Signed:
     lines = [line.removesuffix(b"\r") for line in document.removesuffix(b"\n").split(b"\n")]
     if len(lines) != _LINES or not (lines[0].startswith(_UNTRUSTED) and lines[2].startswith(_TRUSTED)):
         raise ValueError("not a minisign signature")
-    first, seal = _decoded(lines[1], _SIGNATURE_LENGTH), _decoded(lines[3], _SEAL_LENGTH)
+    first, seal = _decode(lines[1], _SIGNATURE_LENGTH), _decode(lines[3], _SEAL_LENGTH)
     algorithm = first[:_ID_START]
     if algorithm not in {_WHOLE, _HASHED}:
         raise ValueError(f"unknown signature algorithm {algorithm!r}")
@@ -77,13 +77,13 @@ def _read(document: bytes) -> _Signed:
 
 def _key(text: str) -> tuple[bytes, bytes]:
     """Return the ID of a public key, and the key."""
-    key = _decoded(text.encode(), _KEY_LENGTH)
+    key = _decode(text.encode(), _KEY_LENGTH)
     if key[:_ID_START] != _WHOLE:
         raise ValueError(f"invalid minisign public key {text!r}")
     return key[_ID_START:_ID_END], key[_ID_END:]
 
 
-def _decoded(text: bytes, length: int) -> bytes:
+def _decode(text: bytes, length: int) -> bytes:
     try:
         decoded = base64.b64decode(text, validate=True)
     except ValueError:

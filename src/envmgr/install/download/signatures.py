@@ -37,10 +37,10 @@ def verify(signature: Signature, artifact: Artifact, download: Download, *, http
     if document is not None and _problem(signature, document, download) is None:
         return
     try:
-        document = _fetched(signature, download, http)
+        document = _fetch(signature, download, http)
         problem = _problem(signature, document, download)
         if problem:
-            raise _bad(signature, download, problem)
+            raise _verification_error(signature, download, problem)
     except SignatureError:
         if artifact.digest is None:
             cache.remove(paths, artifact, download.sha256)
@@ -55,7 +55,7 @@ def _problem(signature: Signature, document: bytes, download: Download) -> str |
         raise StorageError(f"cannot read {download.path}: {os.strerror(error.errno or 0)}") from error
 
 
-def _fetched(signature: Signature, download: Download, http: Http) -> bytes:
+def _fetch(signature: Signature, download: Download, http: Http) -> bytes:
     try:
         return http.get(signature.url, limit=LIMIT).body
     except HttpError as error:
@@ -69,7 +69,7 @@ def _fetched(signature: Signature, download: Download, http: Http) -> bytes:
         ) from None
 
 
-def _bad(signature: Signature, download: Download, problem: str) -> SignatureError:
+def _verification_error(signature: Signature, download: Download, problem: str) -> SignatureError:
     return SignatureError(
         f"signature verification failed for {urls.redacted(download.url)}: {problem}\n"
         f"  signature {urls.redacted(signature.url)}\n"

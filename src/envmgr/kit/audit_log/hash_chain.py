@@ -65,61 +65,65 @@ class Verifier:
     def __init__(self, checkpoints: Iterable[Mapping[str, object]] = ()) -> None:
         self.seq = 0
         """Sequence number of the last entry read."""
-        self._place = SequenceTracker()
-        self._before: tuple[int, str | None] = (0, GENESIS_HASH.hex())
+        self._positions = SequenceTracker()
+        self._previous: tuple[int, str | None] = (0, GENESIS_HASH.hex())
         self._sources: dict[str, SequenceTracker] = {}
         self._signed: dict[int, set[str]] = {}
         for checkpoint in checkpoints:
-            self._signed.setdefault(_whole(checkpoint["seq"]), set()).add(str(checkpoint["hash"]))
+            self._signed.setdefault(_require_sequence(checkpoint["seq"]), set()).add(str(checkpoint["hash"]))
 
     def add(self, entry: Mapping[str, object]) -> list[Finding]:
         """Verify the next entry and return the findings at or right before it."""
         try:
-            seq = _whole(entry["seq"])
+            seq = _require_sequence(entry["seq"])
         except (KeyError, ValueError):
-            return [Finding(INSERTED, 0, f"entry after {self._before[0]} has no sequence number")]
-        findings = [*self._placed(seq), *self._linked(seq, entry), *self._numbered(seq, entry)]
+            return [Finding(INSERTED, 0, f"entry after {self._previous[0]} has no sequence number")]
+        findings = [
+            *self._check_position(seq),
+            *self._check_link(seq, entry),
+            *self._check_source_sequence(seq, entry),
+        ]
         self.seq = max(self.seq, seq)
         return findings
 
     def finish(self) -> list[Finding]:
         """Return the findings that are only known at the end of the log."""
         findings = [
-            Finding(REMOVED, low, f"{_entries(low, high)} missing") for low, high in self._place.gaps()
+            Finding(REMOVED, low, f"{_entries(low, high)} missing") for low, high in self._positions.gaps()
         ]
-        fate = "missing with the removed entries, or never received" if findings else "never received"
+        cause = "missing with the removed entries, or never received" if findings else "never received"
         for source, numbers in sorted(self._sources.items()):
-            findings += [_gap(source, low, high, fate) for low, high in numbers.gaps()]
-        return [*findings, *self._ended()]
+            findings += [_gap(source, low, high, cause) for low, high in numbers.gaps()]
+        return [*findings, *self._check_end()]
 
-    def _placed(self, seq: int) -> Iterator[Finding]:
-        match self._place.add(seq):
+    def _check_position(self, seq: int) -> Iterator[Finding]:
+        match self._positions.add(seq):
             case "late":
-                yield Finding(REORDERED, seq, f"entry {seq} out of order (after {self._place.last})")
+                yield Finding(REORDERED, seq, f"entry {seq} out of order (after {self._positions.last})")
             case "again":
                 yield Finding(INSERTED, seq, f"duplicate entry {seq}")
 
-    def _linked(self, seq: int, entry: Mapping[str, object]) -> Iterator[Finding]:
+    def _check_link(self, seq: int, entry: Mapping[str, object]) -> Iterator[Finding]:
         """Check an entry against its hash, the previous entry, and the checkpoints that cover it."""
-        before, hash_before = self._before
+        previous_seq, previous_hash = self._previous
         problem = _problem(seq, entry)
-        stated = None if problem else str(entry["hash"])
-        self._before = seq, stated
+        hash_hex = None if problem else str(entry["hash"])
+        self._previous = seq, hash_hex
         if problem:
             yield Finding(CHANGED, seq, f"entry {seq}: {problem}")
-        elif seq == before + 1 and hash_before not in {None, entry["prev_hash"]}:
+        elif seq == previous_seq + 1 and previous_hash not in {None, entry["prev_hash"]}:
             yield _not_linked(seq)
-        if stated and self._signed.get(seq, {stated}) != {stated}:
+        if hash_hex and self._signed.get(seq, {hash_hex}) != {hash_hex}:
             yield Finding(
                 REWRITTEN,
                 seq,
-                f"entry {seq}: hash {stated} does not match the checkpoint's {self._others(seq, stated)}",
+                f"entry {seq}: hash {hash_hex} does not match the checkpoint's {self._others(seq, hash_hex)}",
             )
 
-    def _others(self, seq: int, stated: str) -> str:
-        return ", ".join(sorted(self._signed[seq] - {stated}))
+    def _others(self, seq: int, hash_hex: str) -> str:
+        return ", ".join(sorted(self._signed[seq] - {hash_hex}))
 
-    def _numbered(self, seq: int, entry: Mapping[str, object]) -> Iterator[Finding]:
+    def _check_source_sequence(self, seq: int, entry: Mapping[str, object]) -> Iterator[Finding]:
         """Check the sequence of an entry against the earlier ones of its source."""
         source, number = str(entry.get("source_service")), entry.get("source_sequence")
         if type(number) is not int or number < 1:
@@ -127,7 +131,7 @@ class Verifier:
         if self._sources.setdefault(source, SequenceTracker()).add(number) == "again":
             yield Finding(REPEATED, seq, f"entry {seq}: duplicate event {number} of {source}")
 
-    def _ended(self) -> Iterator[Finding]:
+    def _check_end(self) -> Iterator[Finding]:
         last = max(self._signed, default=0)
         if last > self.seq:
             yield Finding(
@@ -142,20 +146,20 @@ class Verifier:
 def _problem(seq: int, entry: Mapping[str, object]) -> str | None:
     """Return why an entry does not match its hash, else None."""
     try:
-        prev = bytes.fromhex(_text(entry["prev_hash"]))
+        prev = bytes.fromhex(_require_string(entry["prev_hash"]))
         is_hash = len(prev) == len(GENESIS_HASH) and prev.hex() == entry["prev_hash"]
-        if _whole(entry["source_sequence"]) < 1 or not is_hash:
+        if _require_sequence(entry["source_sequence"]) < 1 or not is_hash:
             return "malformed hash or number"
         if entry.get("event", entry["event_type"]) != entry["event_type"]:
             return "event types differ"
         if more := sorted(entry.keys() - _MEMBERS):
             return f"unexpected fields: {', '.join(more)}"
-        made = entry_hash(prev, seq, content_of(entry)).hex()
+        computed = entry_hash(prev, seq, content_of(entry)).hex()
     except KeyError as error:
         return f"field {error.args[0]} missing"
     except (ValueError, OverflowError) as error:
         return f"invalid content: {error}"
-    return None if made == entry.get("hash") else "hash mismatch"
+    return None if computed == entry.get("hash") else "hash mismatch"
 
 
 def _not_linked(seq: int) -> Finding:
@@ -164,22 +168,22 @@ def _not_linked(seq: int) -> Finding:
     return Finding(CHANGED, seq - 1, f"entry {seq}'s prev_hash does not match entry {seq - 1}")
 
 
-def _gap(source: str, low: int, high: int, fate: str) -> Finding:
+def _gap(source: str, low: int, high: int, cause: str) -> Finding:
     events = f"event {low}" if low == high else f"events {low} to {high}"
-    return Finding(GAP, 0, f"{events} of {source} {fate}")
+    return Finding(GAP, 0, f"{events} of {source} {cause}")
 
 
 def _entries(low: int, high: int) -> str:
     return f"entry {low} is" if low == high else f"entries {low} to {high} are"
 
 
-def _whole(value: object) -> int:
+def _require_sequence(value: object) -> int:
     if type(value) is not int or value < 0:
         raise ValueError(f"invalid sequence number {value!r}")
     return value
 
 
-def _text(value: object) -> str:
+def _require_string(value: object) -> str:
     if not isinstance(value, str):
         raise ValueError(f"{value!r} is not a string")  # noqa: TRY004 - data of the wrong shape, not a wrong call
     return value

@@ -35,11 +35,11 @@ class SequenceTracker:
         return zip(self._lows, self._highs, strict=True)
 
     def _fill(self, number: int) -> bool:
-        at = bisect_right(self._lows, number) - 1
-        if at < 0 or number > self._highs[at]:
+        index = bisect_right(self._lows, number) - 1
+        if index < 0 or number > self._highs[index]:
             return False
-        low, high = self._lows[at], self._highs[at]
-        rest = [(a, b) for a, b in ((low, number - 1), (number + 1, high)) if a <= b]
-        self._lows[at : at + 1] = [a for a, _ in rest]
-        self._highs[at : at + 1] = [b for _, b in rest]
+        low, high = self._lows[index], self._highs[index]
+        remaining = [(a, b) for a, b in ((low, number - 1), (number + 1, high)) if a <= b]
+        self._lows[index : index + 1] = [a for a, _ in remaining]
+        self._highs[index : index + 1] = [b for _, b in remaining]
         return True

@@ -153,8 +153,12 @@ def parse_value(name: str, text: str) -> object:
 
 def _setting(name: str) -> Setting:
     if name not in SETTINGS:
-        near = closest(name, SETTINGS)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"settings are {', '.join(SETTINGS)}"
+        suggestions = closest(name, SETTINGS)
+        hint = (
+            f"did you mean {' or '.join(suggestions)}?"
+            if suggestions
+            else f"settings are {', '.join(SETTINGS)}"
+        )
         raise ConfigError(f"unknown setting {name!r}", hint)
     return SETTINGS[name]
 
@@ -184,7 +188,9 @@ def origins(
     """Return every setting with its value and origin."""
     written = read_file(paths.config_file)
     return [
-        _located(_origin(setting.name, flags or {}, environment, written, paths.config_file), environment)
+        _absolute_path(
+            _origin(setting.name, flags or {}, environment, written, paths.config_file), environment
+        )
         for setting in SETTINGS.values()
     ]
 
@@ -210,7 +216,7 @@ def _default(name: str, environment: Environment) -> Origin:
     return Origin(name, getattr(Settings, name), "default")
 
 
-def _located(origin: Origin, environment: Environment) -> Origin:
+def _absolute_path(origin: Origin, environment: Environment) -> Origin:
     """Return an absolute path: relative to the file's directory, else to the working directory."""
     if not SETTINGS[origin.name].is_path or not origin.value:
         return origin
@@ -238,9 +244,9 @@ def read_file(path: str) -> dict[str, object]:
 
 
 def _refuse_misspelt(name: str, path: str) -> None:
-    near = closest(name, SETTINGS)
-    if near:
-        raise ConfigError(f"{path}: unknown setting {name!r}", f"did you mean {' or '.join(near)}?")
+    suggestions = closest(name, SETTINGS)
+    if suggestions:
+        raise ConfigError(f"{path}: unknown setting {name!r}", f"did you mean {' or '.join(suggestions)}?")
 
 
 def unknown_keys(path: str) -> tuple[str, ...]:
@@ -269,10 +275,10 @@ _KINDS: dict[type, str] = {
 
 
 def _pairs(table: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
-    for before, after in table.items():
-        if not before or not after or not isinstance(after, str):
-            raise ConfigError(f"invalid mirror {before!r} = {after!r}", "expected two URL prefixes")
-    return tuple((before, str(after)) for before, after in table.items())
+    for source, target in table.items():
+        if not source or not target or not isinstance(target, str):
+            raise ConfigError(f"invalid mirror {source!r} = {target!r}", "expected two URL prefixes")
+    return tuple((source, str(target)) for source, target in table.items())
 
 
 def _as_text(value: object) -> str:

@@ -25,11 +25,11 @@ def write(path: str, name: str, value: object) -> bool:
     """Record a top-level key (None removes it), creating the file; return whether it changed."""
     text = _text(path)
     table = _parse(text, path)
-    rest = {key: item for key, item in table.items() if key != name}
-    wanted = rest if value is None else {**rest, name: value}
-    if wanted == table:
+    other_keys = {key: item for key, item in table.items() if key != name}
+    new_table = other_keys if value is None else {**other_keys, name: value}
+    if new_table == table:
         return False
-    return write_if_changed(os.path.realpath(path), _edited(text, name, rest, wanted), OWNER_ONLY)
+    return write_if_changed(os.path.realpath(path), _edit(text, name, other_keys, new_table), OWNER_ONLY)
 
 
 def _text(path: str) -> str:
@@ -47,22 +47,22 @@ def _parse(text: str, path: str) -> dict[str, object]:
         raise ConfigError(f"{path}: {error}", "fix the line, or remove the file") from None
 
 
-def _edited(text: str, name: str, rest: Table, wanted: Table) -> str:
+def _edit(text: str, name: str, other_keys: Table, new_table: Table) -> str:
     """Return the text with one key changed, keeping comments and order where possible."""
     import tomli_w
 
     lines = text.splitlines(keepends=True)
-    start, end = _block(lines, name, rest)
-    added = tomli_w.dumps({name: wanted[name]}) if name in wanted else ""
-    edited = "".join([*lines[:start], *_ended(lines[start - 1 : start]), added, *lines[end:]])
-    return edited if _means(edited, wanted) else tomli_w.dumps(wanted)
+    start, end = _block(lines, name, other_keys)
+    added = tomli_w.dumps({name: new_table[name]}) if name in new_table else ""
+    edited = "".join([*lines[:start], *_missing_newline(lines[start - 1 : start]), added, *lines[end:]])
+    return edited if _means(edited, new_table) else tomli_w.dumps(new_table)
 
 
-def _ended(line_before: list[str]) -> list[str]:
+def _missing_newline(line_before: list[str]) -> list[str]:
     return ["\n"] if line_before and not line_before[0].endswith("\n") else []
 
 
-def _block(lines: list[str], name: str, rest: Table) -> tuple[int, int]:
+def _block(lines: list[str], name: str, other_keys: Table) -> tuple[int, int]:
     """Return the line range of a key.
 
     The range of an absent key is empty, before the first table.
@@ -71,7 +71,7 @@ def _block(lines: list[str], name: str, rest: Table) -> tuple[int, int]:
     for start, line in enumerate(lines):
         if line.strip().lstrip("[ ").startswith(name):
             for end in range(start + 1, len(lines) + 1):
-                if _means("".join(lines[:start] + lines[end:]), rest):
+                if _means("".join(lines[:start] + lines[end:]), other_keys):
                     return start, end
     return first_table, first_table
 

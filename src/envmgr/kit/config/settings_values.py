@@ -22,13 +22,13 @@ def boolean(text: str) -> bool:
     return _TRUTH[text.lower()]
 
 
-def _whole(text: str) -> int | None:
+def _parse_integer(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS else None
 
 
 def count(text: str) -> int:
     """Parse a non-negative integer."""
-    count = _whole(text)
+    count = _parse_integer(text)
     if count is None:
         raise ValueError("an integer below 100000")
     return count
@@ -50,7 +50,7 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": DAY, "w": 7 * DAY}
 
 def duration(text: str) -> int:
     """Parse a duration such as `0s`, `24h` or `7d` to seconds."""
-    count, unit = _whole(text[:-1]), text[-1:]
+    count, unit = _parse_integer(text[:-1]), text[-1:]
     if count is None or unit not in _UNITS:
         raise ValueError("a duration such as 0s, 24h or 7d")
     return count * _UNITS[unit]
@@ -87,9 +87,9 @@ def listed(text: str) -> list[str]:
 def mirrors(text: str) -> tuple[tuple[str, str], ...]:
     """Parse `FROM=TO` pairs of URL prefixes."""
     pairs = [word.partition("=") for word in text.split()]
-    if not all(before and after for before, _, after in pairs):
+    if not all(source and target for source, _, target in pairs):
         raise ValueError("FROM=TO pairs of URL prefixes")
-    return tuple((before, after) for before, _, after in pairs)
+    return tuple((source, target) for source, _, target in pairs)
 
 
 def table(text: str) -> dict[str, str]:
@@ -100,7 +100,7 @@ def table(text: str) -> dict[str, str]:
 def server(text: str) -> str:
     """Parse a server's URL; the scheme is optional."""
     scheme, _, rest = text.rpartition("://")
-    place = rest.rstrip("/")
-    if scheme not in {"", "http", "https"} or not place or {*place} & {*" @?#\t"}:
+    location = rest.rstrip("/")
+    if scheme not in {"", "http", "https"} or not location or {*location} & {*" @?#\t"}:
         raise ValueError("a URL such as https://alm.example.com")
-    return f"{scheme}://{place}" if scheme else place
+    return f"{scheme}://{location}" if scheme else location

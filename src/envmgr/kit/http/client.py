@@ -53,7 +53,7 @@ _OK, _NOT_MODIFIED, _UNSATISFIABLE, _NOT_FOUND = 200, 304, 416, 404
 _REDIRECT_HINT = "open the URL in a browser: the server is misconfigured, or requires sign-in"
 _NO_PROGRESS = NullProgress()
 _BASE_HEADERS = {"user-agent": f"envmgr/{__version__}", "accept": "*/*"}
-_GOES_ANYWHERE = frozenset(
+_FORWARDABLE_HEADERS = frozenset(
     {"accept", "accept-encoding", "user-agent", "range", "if-range", "if-none-match", "if-modified-since"}
 )
 
@@ -137,12 +137,12 @@ class Http:
 
     def get(self, url: str, headers: Mapping[str, str] | None = None, *, limit: int = LIMIT) -> Response:
         """Send a GET request, with retries; raise NetworkError unless the status is 2xx or 304."""
-        patience = self.retry_policy()
+        retry_policy = self.retry_policy()
         while True:
             try:
-                return self._get(url, {"accept-encoding": "gzip", **_lower(headers)}, limit)
+                return self._get(url, {"accept-encoding": "gzip", **_lower_names(headers)}, limit)
             except NetworkError as error:
-                patience.wait_or_raise(error)
+                retry_policy.wait_or_raise(error)
 
     def _get(self, url: str, headers: Mapping[str, str], limit: int) -> Response:
         with self._opened(url, headers, decoded=True) as stream:
@@ -153,25 +153,28 @@ class Http:
     @contextlib.contextmanager
     def stream(self, url: str, headers: Mapping[str, str] | None = None) -> Iterator[Stream]:
         """Open a response (2xx, 304 or 416) in one attempt; raise NetworkError for other statuses."""
-        with self._opened(url, {**_lower(headers), "accept-encoding": "identity"}, decoded=False) as stream:
+        with self._opened(
+            url, {**_lower_names(headers), "accept-encoding": "identity"}, decoded=False
+        ) as stream:
             yield stream
 
     @contextlib.contextmanager
     def _opened(self, url: str, headers: Mapping[str, str], *, decoded: bool) -> Iterator[Stream]:
         """Open a response or a file, following redirects."""
-        address, known = self._resolve_mirror(url, {**_BASE_HEADERS, **headers})
+        address, allowed_headers = self._resolve_mirror(url, {**_BASE_HEADERS, **headers})
         visited = [address]
         while urls.split(address).scheme != "file":
-            known = self._with_credentials(address, known)
-            response, attempt = self._send(address, known)
+            allowed_headers = self._with_credentials(address, allowed_headers)
+            response, attempt = self._send(address, allowed_headers)
             with contextlib.closing(response):
                 target = self._redirected(response, visited)
                 if target is None:
-                    yield self._answer(response, attempt, known, decoded=decoded)
+                    yield self._answer(response, attempt, allowed_headers, decoded=decoded)
                     return
                 self._drain(response, attempt)
-            address, known = self._resolve_mirror(
-                target, known if urls.same_authority(address, target) else _safe(known)
+            address, allowed_headers = self._resolve_mirror(
+                target,
+                allowed_headers if urls.same_authority(address, target) else _forwardable(allowed_headers),
             )
             visited.append(address)
         with open_file_url(address) as stream:
@@ -190,7 +193,7 @@ class Http:
         `repeatable` requests (idempotent) are retried while that may help; the last response is returned. Raise
         NetworkError without a response, or for a redirect.
         """
-        patience = self.retry_policy(retries)
+        retry_policy = self.retry_policy(retries)
         while True:
             try:
                 with self.open(request) as stream:
@@ -200,9 +203,9 @@ class Http:
             except NetworkError as error:
                 if not repeatable:
                     raise
-                patience.wait_or_raise(error)
+                retry_policy.wait_or_raise(error)
                 continue
-            if not (repeatable and self._honor_retry_after(patience, response)):
+            if not (repeatable and self._honor_retry_after(retry_policy, response)):
                 return response
 
     def _honor_retry_after(self, retry_policy: RetryPolicy, response: Response) -> bool:
@@ -224,7 +227,7 @@ class Http:
         Mirrors and stored credentials are not used: the request is for this URL only.
         """
         address = self._require_allowed(urls.without_credentials(request.url))
-        headers = {**_BASE_HEADERS, "accept-encoding": "gzip", **_lower(request.headers)}
+        headers = {**_BASE_HEADERS, "accept-encoding": "gzip", **_lower_names(request.headers)}
         timeout = self._settings.http_timeout
         seconds = (
             max(timeout, STREAM_IDLE_TIMEOUT_SECONDS)
@@ -237,10 +240,10 @@ class Http:
         with contextlib.closing(response):
             location = response.headers.get("location", "")
             if response.status_code in _REDIRECTING and location:
-                raise _moved(address, urljoin(address, location))
+                raise _redirect_refused_error(address, urljoin(address, location))
             blocks = response.iter_bytes
             chunks = (
-                (lambda: _passed(blocks(), attempt))
+                (lambda: _translated(blocks(), attempt))
                 if endless
                 else lambda: self._guard_stall(blocks(), attempt)
             )
@@ -252,7 +255,7 @@ class Http:
         if urls.split(address).scheme == "file":
             return address, headers
         self._require_allowed(address)
-        return address, headers if urls.same_authority(url, address) else _safe(headers)
+        return address, headers if urls.same_authority(url, address) else _forwardable(headers)
 
     def _require_allowed(self, address: str) -> str:
         """Return the URL; raise NetworkError if requests to it are not allowed."""
@@ -277,12 +280,12 @@ class Http:
         if response.status_code not in _REDIRECTING or not location:
             return None
         target = urljoin(visited[-1], location)
-        aimed = urls.apply_mirror(target, self._settings.mirrors)
-        if aimed in visited:
-            raise NetworkError(f"redirect loop: {_trail([*visited, aimed])}", _REDIRECT_HINT)
+        mirrored = urls.apply_mirror(target, self._settings.mirrors)
+        if mirrored in visited:
+            raise NetworkError(f"redirect loop: {_trail([*visited, mirrored])}", _REDIRECT_HINT)
         if len(visited) > REDIRECTS:
             raise NetworkError(f"more than {REDIRECTS} redirects: {_trail(visited)}", _REDIRECT_HINT)
-        if aimed == target and self._is_downgrade(visited[-1], target):
+        if mirrored == target and self._is_downgrade(visited[-1], target):
             raise InsecureUrl(
                 f"insecure redirect from {urls.redacted(visited[-1])} to {urls.redacted(target)}",
                 "use an https source or mirror",
@@ -385,11 +388,11 @@ class Http:
         clock, waited, received = self._clock.monotonic, 0.0, 0
         with _translating(attempt):
             while True:
-                before = clock()
+                started = clock()
                 block = next(blocks, None)
                 if block is None:
                     return
-                waited, received = waited + clock() - before, received + len(block)
+                waited, received = waited + clock() - started, received + len(block)
                 if waited > attempt.timeout:
                     if received < MIN_PROGRESS_BYTES:
                         raise network_errors.stall_error(attempt)
@@ -418,12 +421,12 @@ def _translating(attempt: network_errors.RequestAttempt) -> Iterator[None]:
         raise network_errors.to_network_error(error, attempt) from error
 
 
-def _passed(blocks: Iterator[bytes], attempt: network_errors.RequestAttempt) -> Iterator[bytes]:
+def _translated(blocks: Iterator[bytes], attempt: network_errors.RequestAttempt) -> Iterator[bytes]:
     with _translating(attempt):
         yield from blocks
 
 
-def _moved(address: str, target: str) -> NetworkError:
+def _redirect_refused_error(address: str, target: str) -> NetworkError:
     return NetworkError(
         f"refusing to follow the redirect from {urls.redacted(address)} to {urls.redacted(target)} for this request",
         f"use {urls.redacted(target)} directly if it is the right server",
@@ -431,21 +434,21 @@ def _moved(address: str, target: str) -> NetworkError:
 
 
 def _response_line(method: str, attempt: network_errors.RequestAttempt, status: int, seconds: float) -> str:
-    way = f" by {attempt.peer}" if attempt.proxy else ""
-    return f"{method} {urls.redacted(attempt.url)}{way}: {status} after {seconds * 1000:.0f} ms"
+    via = f" by {attempt.peer}" if attempt.proxy else ""
+    return f"{method} {urls.redacted(attempt.url)}{via}: {status} after {seconds * 1000:.0f} ms"
 
 
 def _headers_of(response: httpx.Response) -> dict[str, str]:
     return {name.lower(): value for name, value in response.headers.items()}
 
 
-def _lower(headers: Mapping[str, str] | None) -> dict[str, str]:
+def _lower_names(headers: Mapping[str, str] | None) -> dict[str, str]:
     return {name.lower(): value for name, value in (headers or {}).items()}
 
 
-def _safe(headers: Mapping[str, str]) -> dict[str, str]:
+def _forwardable(headers: Mapping[str, str]) -> dict[str, str]:
     """Return the headers that are safe to send to another host."""
-    return {name: value for name, value in headers.items() if name in _GOES_ANYWHERE}
+    return {name: value for name, value in headers.items() if name in _FORWARDABLE_HEADERS}
 
 
 def _trail(visited: list[str]) -> str:

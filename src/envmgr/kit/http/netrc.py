@@ -21,10 +21,10 @@ class Netrc:
     """Credentials of a netrc file, read at the first lookup."""
 
     def __init__(self, settings: Settings, environment: Environment, note: Callable[[str], None]) -> None:
-        self._named = settings.netrc or environment.get("NETRC")
+        self._configured_path = settings.netrc or environment.get("NETRC")
         self._path = (
-            os.path.join(environment.cwd, os.path.expanduser(self._named))
-            if self._named
+            os.path.join(environment.cwd, os.path.expanduser(self._configured_path))
+            if self._configured_path
             else _default(environment)
         )
         self._note = note
@@ -41,7 +41,7 @@ class Netrc:
     def _read(self) -> netrc | None:
         from netrc import NetrcParseError, netrc
 
-        if not self._named and not os.path.exists(self._path):
+        if not self._configured_path and not os.path.exists(self._path):
             return None
         try:
             return netrc(self._path)
@@ -53,7 +53,7 @@ class Netrc:
 
     def _fail_or_warn(self, message: str) -> None:
         """Raise ConfigError for a file that the user configured; warn about the default one."""
-        if self._named:
+        if self._configured_path:
             raise ConfigError(message, "fix it, or run `envmgr config unset netrc`")
         self._note(f"{message}; ignoring it")
 

@@ -65,7 +65,7 @@ def _certificate_error(cause: BaseException, attempt: RequestAttempt) -> Network
     return NetworkError(f"TLS certificate verification failed for {attempt.host}: {reason}", _CA_HINT)
 
 
-def _no_tls(cause: BaseException, attempt: RequestAttempt) -> NetworkError:
+def _handshake_error(cause: BaseException, attempt: RequestAttempt) -> NetworkError:
     reason = getattr(cause, "reason", None) or str(cause)
     passing = isinstance(cause, ssl.SSLEOFError | ssl.SSLZeroReturnError)
     return NetworkError(f"TLS handshake with {attempt.host} failed: {reason}", _ADDRESS_HINT, passing=passing)
@@ -76,7 +76,7 @@ def _dns_error(cause: BaseException, attempt: RequestAttempt) -> NetworkError:
     return NetworkError(f"cannot resolve {attempt.peer}: unknown host", ONLINE_HINT, passing=passing)
 
 
-def _refused(cause: BaseException, attempt: RequestAttempt) -> NetworkError:
+def _connection_refused(cause: BaseException, attempt: RequestAttempt) -> NetworkError:
     number = getattr(cause, "errno", None)
     reason = os.strerror(number).lower() if number else str(cause)
     return NetworkError(f"cannot reach {attempt.peer}: {reason}", ONLINE_HINT, passing=True)
@@ -84,9 +84,9 @@ def _refused(cause: BaseException, attempt: RequestAttempt) -> NetworkError:
 
 _CAUSES: tuple[tuple[type[BaseException], Callable[[BaseException, RequestAttempt], NetworkError]], ...] = (
     (ssl.SSLCertVerificationError, _certificate_error),
-    (ssl.SSLError, _no_tls),
+    (ssl.SSLError, _handshake_error),
     (socket.gaierror, _dns_error),
-    (OSError, _refused),
+    (OSError, _connection_refused),
 )
 
 
@@ -96,7 +96,7 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
-def _no_connection(_: Exception, attempt: RequestAttempt) -> NetworkError:
+def _connect_timeout(_: Exception, attempt: RequestAttempt) -> NetworkError:
     return NetworkError(
         f"cannot reach {attempt.peer}: timed out after {attempt.timeout:g} s", ONLINE_HINT, passing=True
     )
@@ -145,15 +145,15 @@ def _proxy(error: Exception, attempt: RequestAttempt) -> NetworkError:
     )
 
 
-def _undecodable(error: Exception, attempt: RequestAttempt) -> NetworkError:
+def _decoding_error(error: Exception, attempt: RequestAttempt) -> NetworkError:
     return NetworkError(f"cannot decode the response from {_redacted_url(attempt)}: {error}", _ADDRESS_HINT)
 
 
-def _no_url(error: Exception, attempt: RequestAttempt) -> NetworkError:
+def _invalid_url(error: Exception, attempt: RequestAttempt) -> NetworkError:
     return NetworkError(f"invalid URL {_redacted_url(attempt)}: {error}")
 
 
-def _unsendable(error: Exception, attempt: RequestAttempt) -> NetworkError:
+def _unsendable_request(error: Exception, attempt: RequestAttempt) -> NetworkError:
     """Return an error without the cause, which may quote a token."""
     is_header = "header" in str(error) or isinstance(error, UnicodeError)
     reason = "invalid characters in a request header (check the token)" if is_header else str(error)
@@ -177,29 +177,29 @@ ERROR_MAP: dict[str, Callable[[Exception, RequestAttempt], NetworkError]] = {
     "RequestError": _unknown,
     "TransportError": _unreachable,
     "TimeoutException": _stall_error,
-    "ConnectTimeout": _no_connection,
+    "ConnectTimeout": _connect_timeout,
     "ReadTimeout": _stall_error,
     "WriteTimeout": _stall_error,
-    "PoolTimeout": _no_connection,
+    "PoolTimeout": _connect_timeout,
     "NetworkError": _unreachable,
     "ConnectError": _unreachable,
     "ReadError": _connection_lost,
     "WriteError": _connection_lost,
     "CloseError": _connection_lost,
     "ProtocolError": _protocol,
-    "LocalProtocolError": _unsendable,
+    "LocalProtocolError": _unsendable_request,
     "RemoteProtocolError": _protocol,
     "ProxyError": _proxy,
-    "UnsupportedProtocol": _no_url,
-    "DecodingError": _undecodable,
+    "UnsupportedProtocol": _invalid_url,
+    "DecodingError": _decoding_error,
     "TooManyRedirects": _unknown,
     "HTTPStatusError": _unknown,
-    "InvalidURL": _no_url,
+    "InvalidURL": _invalid_url,
     "CookieConflict": _unknown,
     "StreamError": _truncated_response,
     "StreamConsumed": _truncated_response,
     "StreamClosed": _truncated_response,
     "ResponseNotRead": _truncated_response,
     "RequestNotRead": _truncated_response,
-    "UnicodeError": _unsendable,
+    "UnicodeError": _unsendable_request,
 }

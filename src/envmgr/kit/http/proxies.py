@@ -41,9 +41,9 @@ def _covers(entry: str, host: str, port: int | None) -> bool:
         return True
     if _address(host) is not None:
         return _covers_address(entry, host, port)
-    name, _, wanted_port = entry.partition(":")
+    name, _, expected_port = entry.partition(":")
     domain = name.removeprefix("*").removeprefix(".")
-    same_port = not wanted_port or wanted_port == str(port)
+    same_port = not expected_port or expected_port == str(port)
     return bool(domain) and same_port and (host == domain or host.endswith(f".{domain}"))
 
 

@@ -71,7 +71,7 @@ class RetryPolicy:
         if not error.passing:
             raise error
         if self._failed >= self._retries:
-            raise _tried(error, self._failed + 1)
+            raise _with_attempts(error, self._failed + 1)
         seconds = backoff_delay(self._failed, error.retry_after, self._clock.random())
         self._failed += 1
         self._note(
@@ -80,7 +80,7 @@ class RetryPolicy:
         self._clock.sleep(seconds)
 
 
-def _tried(error: NetworkError, times: int) -> NetworkError:
+def _with_attempts(error: NetworkError, times: int) -> NetworkError:
     if times > 1:
         error.message = f"{error.message} (after {times} attempts)"
         error.args = (error.message,)

@@ -33,7 +33,7 @@ def error_for_status(
 def _message(url: str, status: int) -> str:
     if status in {NOT_FOUND, GONE}:
         return f"{urls.redacted(url)} not found ({status})"
-    return f"{urls.host(url)} returned {_named(status)} for {urls.redacted(url)}"
+    return f"{urls.host(url)} returned {_status_text(status)} for {urls.redacted(url)}"
 
 
 def _hint(url: str, status: int, authorized: bool) -> str | None:
@@ -55,9 +55,9 @@ def _quota_exceeded(
     """
     reset = headers.get("x-ratelimit-reset", "")
     seconds = max(float(reset[:12]) - now, 0.0) if reset.isascii() and reset.isdigit() else None
-    until = "" if seconds is None else f"; resets at {_moment(now + seconds)}"
+    reset_text = "" if seconds is None else f"; resets at {_format_time(now + seconds)}"
     return RateLimited(
-        f"rate limit of {urls.host(url)} exceeded{until}",
+        f"rate limit of {urls.host(url)} exceeded{reset_text}",
         _rate_hint(url, headers, authorized),
         status=status,
         passing=seconds is not None and seconds <= retry.MAX_RETRY_AFTER_SECONDS,
@@ -76,7 +76,7 @@ def _rate_hint(url: str, headers: Mapping[str, str], authorized: bool) -> str:
 
 def _too_many(url: str, status: int, retry_after_seconds: float | None, now: float) -> RateLimited:
     return RateLimited(
-        f"rate limited by {urls.host(url)} ({status}){_until(retry_after_seconds, now)}",
+        f"rate limited by {urls.host(url)} ({status}){_retry_after_text(retry_after_seconds, now)}",
         "retry later",
         status=status,
         passing=(retry_after_seconds or 0.0) <= retry.MAX_RETRY_AFTER_SECONDS,
@@ -86,7 +86,7 @@ def _too_many(url: str, status: int, retry_after_seconds: float | None, now: flo
 
 def _server_error(url: str, status: int, retry_after_seconds: float | None, now: float) -> HttpError:
     return HttpError(
-        f"{_message(url, status)}{_until(retry_after_seconds, now)}",
+        f"{_message(url, status)}{_retry_after_text(retry_after_seconds, now)}",
         f"{urls.host(url)} has a problem: retry later",
         status=status,
         passing=(retry_after_seconds or 0.0) <= retry.MAX_RETRY_AFTER_SECONDS,
@@ -94,13 +94,13 @@ def _server_error(url: str, status: int, retry_after_seconds: float | None, now:
     )
 
 
-def _until(retry_after_seconds: float | None, now: float) -> str:
+def _retry_after_text(retry_after_seconds: float | None, now: float) -> str:
     if retry_after_seconds is None or retry_after_seconds <= retry.MAX_RETRY_AFTER_SECONDS:
         return ""
-    return f"; retry after {_moment(now + retry_after_seconds)}"
+    return f"; retry after {_format_time(now + retry_after_seconds)}"
 
 
-def _moment(seconds: float) -> str:
+def _format_time(seconds: float) -> str:
     """Format a time; fall back for times beyond the calendar."""
     try:
         return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(seconds))
@@ -108,7 +108,7 @@ def _moment(seconds: float) -> str:
         return "an unknown time"
 
 
-def _named(status: int) -> str:
+def _status_text(status: int) -> str:
     try:
         return f"{status} {HTTPStatus(status).phrase}"
     except ValueError:

@@ -97,19 +97,19 @@ def _is_127(name: str) -> bool:
 
 def same_authority(url: str, other: str) -> bool:
     """Return whether credentials of one URL fit another: the same host and port, or its https form."""
-    before, after = split(url), split(other)
-    ports = [parts.port or _PORTS.get(parts.scheme) for parts in (before, after)]
-    steps_up = (before.scheme, after.scheme) == ("http", "https") and ports == [80, 443]
-    same_scheme = before.scheme == after.scheme and ports[0] == ports[1]
-    return before.hostname == after.hostname and (same_scheme or steps_up)
+    source, target = split(url), split(other)
+    ports = [parts.port or _PORTS.get(parts.scheme) for parts in (source, target)]
+    steps_up = (source.scheme, target.scheme) == ("http", "https") and ports == [80, 443]
+    same_scheme = source.scheme == target.scheme and ports[0] == ports[1]
+    return source.hostname == target.hostname and (same_scheme or steps_up)
 
 
 def apply_mirror(url: str, mirrors: Iterable[tuple[str, str]]) -> str:
     """Replace the longest mirrored prefix; a prefix that ends in a host matches the whole host only."""
-    for before, after in sorted(mirrors, key=lambda pair: len(pair[0]), reverse=True):
-        rest = url.removeprefix(before)
-        if url.startswith(before) and (rest[:1] in {"", "/", "?"} or _has_path(before)):
-            return after + rest
+    for source, target in sorted(mirrors, key=lambda pair: len(pair[0]), reverse=True):
+        rest = url.removeprefix(source)
+        if url.startswith(source) and (rest[:1] in {"", "/", "?"} or _has_path(source)):
+            return target + rest
     return url
 
 
