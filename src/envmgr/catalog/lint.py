@@ -216,7 +216,8 @@ def _unknown_requirements(data: Mapping[str, object], is_tool: Callable[[str], b
 
 
 def _of_one_url(url: str) -> Iterator[str]:
-    words = sorted({*url_hints.os_words(url), *url_hints.arch_words(url)})
+    path = url_hints.without_host(url)
+    words = sorted({*url_hints.os_words(path), *url_hints.arch_words(path)})
     if words:
         yield (
             f"$.download_url_template: speaks of {', '.join(words)}, so it is offered there only; "

@@ -11,28 +11,49 @@ if TYPE_CHECKING:
 FORMATS = {
     ".tar.gz": "tar.gz", ".tgz": "tar.gz", ".tar.xz": "tar.xz", ".txz": "tar.xz", ".tar.bz2": "tar.bz2",
     ".tbz": "tar.bz2", ".tbz2": "tar.bz2", ".tar.zst": "tar.zst", ".tzst": "tar.zst", ".tar": "tar", ".zip": "zip",
-    ".whl": "whl", ".gz": "gz", ".xz": "xz", ".zst": "zst",
+    ".whl": "whl", ".gz": "gz", ".xz": "xz", ".zst": "zst", ".bz2": "bz2",
 }  # fmt: skip
 """Formats by what a file's name ends in; anything else is the program itself (`raw`)."""
 
-SINGLE_FILE = frozenset({"raw", "gz", "xz", "zst"})
+SINGLE_FILE = frozenset({"raw", "gz", "xz", "zst", "bz2"})
 """Formats that hold one program and no names."""
 
 _OS = {
-    "linux": "linux",
-    "macos": r"macos\d*|darwin\d*|osx|mac|apple",
-    "windows": r"windows|win|win32|win64|msvc",
+    "linux": r"linux(?:32|64)?",
+    "macos": r"macosx?\d*|darwin\d*|osx\d*|mac(?:32|64)?|apple",
+    "windows": r"windows(?:32|64)?|win(?:32|64|arm64)?|msvc",
+    "android": r"android(?:eabi)?\d*",
+    "ios": "ios",
+    "freebsd": r"freebsd\d*",
+    "netbsd": r"netbsd\d*",
+    "openbsd": r"openbsd\d*",
+    "dragonfly": "dragonfly(?:bsd)?",
+    "solaris": "solaris|sunos|illumos|omnios",
+    "aix": "aix",
+    "plan9": "plan9",
+    "haiku": "haiku",
+    "fuchsia": "fuchsia",
 }
 _ARCH = {
-    "x64": "x64|amd64|x86_64|x86-64|64bit|win64",
-    "arm64": "arm64|aarch64|armv8",
-    "x86": "x86(?![_-]64)|386|i386|i686|win32|32bit",
-    "armv7": "armv7l?|armv7hf|armhf",
-    "ppc64le": "ppc64le|powerpc64le",
-    "s390x": "s390x",
+    "x64": "x64|x86[_-]?64|amd[_-]?64|amd|intel[_-]?64|intel",
+    "arm64": "arm[_-]?64(?:[_-]?bit|v8|e)?|aarch[_-]?64(?!_be)|arm[_-]?v8[a-z]*|winarm64|silicon",
+    "x86": "x86(?![_-]?64)(?:[_-]?32)?|i?[3-6]86|ia32",
+    "armv7": "arm[_-]?v7[a-z]*|arm32v7|armhfp?",
+    "arm": "arm(?![_-]?(?:64|v[78]))|arm[_-]?v[56][a-z]*|arm32(?:v[56])?|armel|armeabi",
+    "ppc64le": "ppc64le|ppc64el|powerpc64le|ppcle[_-]64",
+    "s390x": "s390x|s390[_-]64",
     "riscv64": "riscv64|riscv64gc",
+    "other": "aarch64_be|alpha|hppa|ia64|loong(?:arch)?64|m68k|mips(?:64)?(?:r6)?(?:el|le)?|ppc(?:64)?|powerpc(?:64)?|"
+    "riscv32|riscv|s390|sparc(?:64|v9)?|wasm(?:32|64)?",
 }
-_LIBC = {"musl": "musl|musleabihf|alpine|static"}
+_WORD_SIZE = {
+    "x64": "(?:linux|macosx?|darwin|osx|mac|windows|win)[_-]?64|64[_-]?bits?",
+    "x86": "(?:linux|macosx?|darwin|osx|mac|windows|win)[_-]?32|32[_-]?bits?",
+}
+_LIBC = {"musl": "musl|musleabihf|musleabi|alpine|(?<=[-_.])static"}  # never the word that a name begins with
+_EMULATORS = {"macos": "Rosetta 2", "windows": "the x64 emulation of Windows"}
+_UNIVERSAL = re.compile(r"(?<![a-z0-9])(universal2?|all|any|fat)(?![a-z0-9])")
+_HOST = re.compile(r"[a-z]+://[^/\s]*")
 
 
 def format_of(url: str) -> str:
@@ -42,18 +63,43 @@ def format_of(url: str) -> str:
 
 
 def os_words(text: str) -> frozenset[str]:
-    """Return the operating systems that a URL or file name mentions."""
-    return _words_in(_OS, text)
+    """Return the operating systems that a URL or file name mentions; Android is not Linux here."""
+    words = _words_in(_OS, text)
+    return words - {"linux"} if "android" in words else words
 
 
 def arch_words(text: str) -> frozenset[str]:
-    """Return the processors that a URL or file name mentions."""
-    return _words_in(_ARCH, text)
+    """Return the processors that a URL or file name mentions; a word size counts where no processor is named.
+
+    macOS and Windows have no 32-bit ARM: there the bare word `arm` is arm64.
+    """
+    words = _words_in(_ARCH, text) or _words_in(_WORD_SIZE, text)
+    is_arm64 = "arm" in words and os_words(text) & {"macos", "windows"}
+    return words - {"arm"} | {"arm64"} if is_arm64 else words
 
 
 def libc_words(text: str) -> frozenset[str]:
     """Return the C libraries that a URL or file name mentions; a static program runs on musl, too."""
     return _words_in(_LIBC, text)
+
+
+def is_universal(text: str) -> bool:
+    """Return whether a file name says that it is for every processor of its system."""
+    return bool(_UNIVERSAL.search(text.lower()))
+
+
+def without_host(url: str) -> str:
+    """Return a URL without its scheme and host, whose words do not describe the archive."""
+    return _HOST.sub("", url)
+
+
+def emulator(url: str, platform: Platform) -> str | None:
+    """Return the emulator that an archive for x64 requires on a platform; None if it requires none."""
+    path = without_host(url)
+    name = path.rpartition("/")[2]
+    if platform.arch != "arm64" or os_words(name) != {platform.os} or is_universal(name):
+        return None
+    return _EMULATORS.get(platform.os) if arch_words(path) <= {"x64"} else None
 
 
 def url_matches_platform(url: str, platform: Platform) -> bool:
@@ -62,10 +108,11 @@ def url_matches_platform(url: str, platform: Platform) -> bool:
     A URL without any platform's words (a script, a .jar) is for all of them, so that a lock made on one platform
     says the same as one made on another. Linux without a word on the C library means glibc.
     """
-    systems, processors = os_words(url), arch_words(url)
+    path = without_host(url)
+    systems, processors = os_words(path), arch_words(path)
     if (systems and platform.os not in systems) or (processors and platform.arch not in processors):
         return False
-    return platform.libc != "musl" or "linux" not in systems or "musl" in libc_words(url)
+    return platform.libc != "musl" or "linux" not in systems or "musl" in libc_words(path)
 
 
 def _words_in(words: dict[str, str], text: str) -> frozenset[str]:

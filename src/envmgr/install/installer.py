@@ -8,6 +8,7 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
+from envmgr.catalog import url_hints
 from envmgr.install import executables, fsync, integrity, receipt, script, staging, store
 from envmgr.install.archive import extract, formats
 from envmgr.install.archive.safety import normalize_path
@@ -117,8 +118,15 @@ def install(  # noqa: PLR0913 - what, where, through what, and for whom, each na
         existing = None if force else store.get(paths, job.tool, job.version)
         if existing:  # the previous holder of the lock installed it
             return _existing_outcome(job, existing, progress)
+        _note_emulation(job, progress)
         installation = _Installation(job, paths, progress, jobs, stop or threading.Event())
         return installation.run(http, locate, fetch or _download())
+
+
+def _note_emulation(job: InstallJob, progress: Progress) -> None:
+    emulator = url_hints.emulator(job.artifact.url, job.platform)
+    if emulator:
+        progress.message(f"{job}: installing the archive for x64, which requires {emulator}")
 
 
 def _download() -> Fetch:

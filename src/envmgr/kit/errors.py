@@ -12,6 +12,7 @@ EnvmgrError                       exit 1
 │   ├── SourceError               an upstream response is not a list of releases
 │   ├── NoMatchingVersion
 │   ├── InvalidRequest            the request is invalid for this tool
+│   │   └── AmbiguousAsset        several files of a release fit a platform
 │   └── UnsupportedPlatform
 ├── NetworkError
 │   ├── HttpError                 carries the status
@@ -150,6 +151,12 @@ class InvalidRequest(CatalogError):
     """The request is invalid, or unsupported by this tool."""
 
     code = "invalid-request"
+
+
+class AmbiguousAsset(InvalidRequest):
+    """Several files of a release fit a platform equally well."""
+
+    code = "ambiguous-asset"
 
 
 class UnsupportedPlatform(CatalogError):

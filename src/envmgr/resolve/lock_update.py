@@ -6,9 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from envmgr import versions
+from envmgr.catalog import url_hints
 from envmgr.install import store
 from envmgr.kit.digest import Digest
-from envmgr.kit.errors import NoMatchingVersion, UnsupportedPlatform
+from envmgr.kit.errors import AmbiguousAsset, NoMatchingVersion, UnsupportedPlatform
 from envmgr.kit.file_locks import file_lock
 from envmgr.kit.frozen import frozen, replace
 from envmgr.kit.platform import DEFAULT_PLATFORMS
@@ -121,6 +122,7 @@ def _resolve_upstream(
     pin = _preserve_manual_urls(
         Pin(tool, spec, version, locked_artifacts(context, tool, version, artifacts)), known
     )
+    _note_emulation(context, pin)
     _note_missing_digests(context, pin, known)
     return pin
 
@@ -162,7 +164,7 @@ def _artifacts(
     context: Context, tool: str, version: str, platforms: Sequence[Platform]
 ) -> dict[str, Artifact]:
     """Return the archives upstream has."""
-    candidates = {platform.key: context.catalog.artifact(tool, version, platform) for platform in platforms}
+    candidates = {platform.key: _artifact(context, tool, version, platform) for platform in platforms}
     artifacts = {name: artifact for name, artifact in candidates.items() if artifact}
     if not artifacts:
         raise UnsupportedPlatform(
@@ -170,6 +172,27 @@ def _artifacts(
             f"to install from a URL, run `envmgr install {tool} {version} URL`",
         )
     return artifacts
+
+
+def _artifact(context: Context, tool: str, version: str, platform: Platform) -> Artifact | None:
+    """Return the archive for a platform; an ambiguous one is an error on that platform only."""
+    try:
+        return context.catalog.artifact(tool, version, platform)
+    except AmbiguousAsset as error:
+        if platform == context.platform:
+            raise
+        context.progress.message(f"{tool} {version}: not locked for {platform.key}: {error.message}")
+        return None
+
+
+def _note_emulation(context: Context, pin: Pin) -> None:
+    """Print a notice of the platforms whose archive is for x64."""
+    for platform, artifact in pin.locked.artifacts.items():
+        emulator = url_hints.emulator(artifact.url, parse_platform(platform))
+        if emulator:
+            context.progress.message(
+                f"{pin.tool} {pin.version}: no archive for {platform}; the one for x64 requires {emulator}"
+            )
 
 
 def _note_missing_digests(context: Context, pin: Pin, known: Locked | None) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from envmgr.catalog.sources import asset_matching
 from envmgr.kit import platform
-from envmgr.kit.errors import InvalidRequest
+from envmgr.kit.errors import AmbiguousAsset
 
 RIPGREP = [
     "ripgrep-15.1.0-aarch64-apple-darwin.tar.gz",
@@ -73,10 +73,124 @@ TWO_FORMATS = [
     "tool-windows-x64.exe",
 ]
 
+HUGO = [
+    "hugo_0.80.0_Linux-32bit.tar.gz",
+    "hugo_0.80.0_Linux-64bit.tar.gz",
+    "hugo_0.80.0_Linux-ARM.tar.gz",
+    "hugo_0.80.0_Linux-ARM64.tar.gz",
+    "hugo_0.80.0_macOS-64bit.tar.gz",
+    "hugo_0.80.0_Windows-32bit.zip",
+    "hugo_0.80.0_Windows-64bit.zip",
+    "hugo_0.80.0_FreeBSD-64bit.tar.gz",
+]
+PROTOC = [
+    "protoc-29.3-linux-aarch_64.zip",
+    "protoc-29.3-linux-ppcle_64.zip",
+    "protoc-29.3-linux-s390_64.zip",
+    "protoc-29.3-linux-x86_32.zip",
+    "protoc-29.3-linux-x86_64.zip",
+    "protoc-29.3-osx-aarch_64.zip",
+    "protoc-29.3-osx-universal_binary.zip",
+    "protoc-29.3-osx-x86_64.zip",
+    "protoc-29.3-win32.zip",
+    "protoc-29.3-win64.zip",
+]
+YQ = [
+    "yq_linux_amd64",
+    "yq_linux_amd64.tar.gz",
+    "yq_linux_arm64",
+    "yq_linux_arm64.tar.gz",
+    "yq_darwin_arm64",
+    "yq_darwin_arm64.tar.gz",
+    "yq_man_page_only.tar.gz",
+    "yq_windows_amd64.exe",
+    "yq_windows_amd64.zip",
+    "checksums",
+]
+ANDROID = ["fd-v10-aarch64-linux-android.tar.gz", "fd-v10-x86_64-unknown-linux-gnu.tar.gz"]
+SWS = [
+    "static-web-server-v2.36.0-x86_64-unknown-linux-gnu.tar.gz",
+    "static-web-server-v2.36.0-x86_64-unknown-linux-musl.tar.gz",
+    "static-web-server-v2.36.0-aarch64-unknown-linux-gnu.tar.gz",
+    "static-web-server-v2.36.0-x86_64-apple-darwin.tar.gz",
+    "static-web-server-v2.36.0-x86_64-pc-windows-msvc.zip",
+]
+ARM32 = ["tool-linux-armv6", "tool-linux-arm", "tool-linux-armv7"]
+OTHER_PROCESSORS = [
+    "loong64",
+    "mips64le",
+    "mips",
+    "riscv32",
+    "ppc64",
+    "sparc64",
+    "wasm32",
+    "aarch64_be",
+    "armv5",
+]
+VSCODE_RIPGREP = ["rg-win32-x64.zip", "rg-win32-ia32.zip", "rg-win32-arm64.zip", "rg-linux-x64.tar.gz"]
+
 
 @pytest.mark.parametrize(
     ("names", "tool", "key", "expected"),
     [
+        (ANDROID, "fd", "linux-arm64", None),
+        (ANDROID, "fd", "linux-x64", "fd-v10-x86_64-unknown-linux-gnu.tar.gz"),
+        (["t-x86_64-unknown-freebsd", "t-x86_64-linux"], "t", "linux-x64", "t-x86_64-linux"),
+        (HUGO, "hugo", "linux-x64", "hugo_0.80.0_Linux-64bit.tar.gz"),
+        (HUGO, "hugo", "linux-x86", "hugo_0.80.0_Linux-32bit.tar.gz"),
+        (HUGO, "hugo", "linux-arm64", "hugo_0.80.0_Linux-ARM64.tar.gz"),
+        (HUGO, "hugo", "linux-armv7", "hugo_0.80.0_Linux-ARM.tar.gz"),
+        (HUGO, "hugo", "windows-x64", "hugo_0.80.0_Windows-64bit.zip"),
+        (HUGO, "hugo", "macos-arm64", "hugo_0.80.0_macOS-64bit.tar.gz"),
+        (PROTOC, "protobuf", "linux-arm64", "protoc-29.3-linux-aarch_64.zip"),
+        (PROTOC, "protobuf", "linux-x64", "protoc-29.3-linux-x86_64.zip"),
+        (PROTOC, "protobuf", "linux-x86", "protoc-29.3-linux-x86_32.zip"),
+        (PROTOC, "protobuf", "linux-ppc64le", "protoc-29.3-linux-ppcle_64.zip"),
+        (PROTOC, "protobuf", "linux-s390x", "protoc-29.3-linux-s390_64.zip"),
+        (PROTOC, "protobuf", "macos-arm64", "protoc-29.3-osx-aarch_64.zip"),
+        (PROTOC, "protobuf", "windows-x64", "protoc-29.3-win64.zip"),
+        (PROTOC, "protobuf", "windows-x86", "protoc-29.3-win32.zip"),
+        (YQ, "yq", "linux-x64", "yq_linux_amd64"),
+        (YQ, "yq", "macos-arm64", "yq_darwin_arm64"),
+        (YQ, "yq", "windows-x64", "yq_windows_amd64.exe"),
+        (SWS, "static-web-server", "linux-x64", "static-web-server-v2.36.0-x86_64-unknown-linux-gnu.tar.gz"),
+        (SWS, "static-web-server", "linux-arm64-musl", None),
+        (["static-get-linux-amd64"], "get", "linux-x64-musl", None),
+        (["tool-linux-amd64-static"], "tool", "linux-x64-musl", "tool-linux-amd64-static"),
+        (["man-linux-amd64", "man-linux-arm64"], "man", "linux-x64", "man-linux-amd64"),
+        (["arm-tool-linux-amd64"], "arm-tool", "linux-x64", "arm-tool-linux-amd64"),
+        (["mac-cleanup-linux-amd64"], "mac-cleanup", "linux-x64", "mac-cleanup-linux-amd64"),
+        (["tool-linux-armv6"], "tool", "linux-x64", None),
+        (ARM32, "tool", "linux-armv7", "tool-linux-armv7"),
+        (ARM32[:1], "tool", "linux-armv7", "tool-linux-armv6"),
+        *((([f"tool-linux-{cpu}"]), "tool", "linux-x64", None) for cpu in OTHER_PROCESSORS),
+        (
+            ["tool-macos-intel_64.zip", "tool-macos-silicon.zip"],
+            "tool",
+            "macos-x64",
+            "tool-macos-intel_64.zip",
+        ),
+        (["tool-linux-amd.zip", "tool-linux-arm.zip"], "tool", "linux-x64", "tool-linux-amd.zip"),
+        (VSCODE_RIPGREP, "rg", "windows-x64", "rg-win32-x64.zip"),
+        (VSCODE_RIPGREP, "rg", "windows-x86", "rg-win32-ia32.zip"),
+        (["tool-macosx-x64.zip"], "tool", "macos-x64", "tool-macosx-x64.zip"),
+        (["tool-darwin-amd64"], "tool", "macos-arm64", "tool-darwin-amd64"),
+        (["tool-macos.zip"], "tool", "macos-arm64", "tool-macos.zip"),
+        (["tool-darwin-amd64", "tool-darwin-universal"], "tool", "macos-arm64", "tool-darwin-universal"),
+        (["tool-windows-x64.exe", "tool-windows-386.exe"], "tool", "windows-arm64", "tool-windows-x64.exe"),
+        (["tool-windows-386.exe"], "tool", "windows-arm64", None),
+        (["tool-linux-amd64"], "tool", "linux-arm64", None),
+        (["tool-macos-arm.zip", "tool-macos-x64.zip"], "tool", "macos-arm64", "tool-macos-arm.zip"),
+        (["ninja-win.zip", "ninja-winarm64.zip"], "ninja", "windows-arm64", "ninja-winarm64.zip"),
+        (["tool-amd64.exe", "tool-arm64.exe", "tool-linux"], "tool", "windows-arm64", "tool-arm64.exe"),
+        (["setup-envtest-linux-amd64"], "controller-runtime", "linux-x64", "setup-envtest-linux-amd64"),
+        (
+            ["tool-setup-windows-x64.exe", "tool-windows-x64.zip"],
+            "tool",
+            "windows-x64",
+            "tool-windows-x64.zip",
+        ),
+        (["tool-linux-amd64.bz2", "tool-linux-amd64.tar.bz2"], "tool", "linux-x64", "tool-linux-amd64.bz2"),
         (RIPGREP, "ripgrep", "macos-arm64", "ripgrep-15.1.0-aarch64-apple-darwin.tar.gz"),
         (RIPGREP, "ripgrep", "linux-x64", "ripgrep-15.1.0-x86_64-unknown-linux-musl.tar.gz"),
         (RIPGREP, "ripgrep", "linux-x64-musl", "ripgrep-15.1.0-x86_64-unknown-linux-musl.tar.gz"),
@@ -114,7 +228,7 @@ def test_the_file_for_a_platform_is_told_by_its_name(
 
 def test_two_that_fit_as_well_are_an_error_that_lists_them() -> None:
     names = ["one-linux-amd64.tar.gz", "two-linux-amd64.tar.gz", "two-linux-arm64.tar.gz"]
-    with pytest.raises(InvalidRequest) as caught:
+    with pytest.raises(AmbiguousAsset) as caught:
         asset_matching.choose(names, platform.parse("linux-x64"), "tool")
     assert caught.value.message.splitlines()[1:] == ["  one-linux-amd64.tar.gz", "  two-linux-amd64.tar.gz"]
     assert "asset" in str(caught.value.hint)

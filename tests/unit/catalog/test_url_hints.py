@@ -16,6 +16,11 @@ from envmgr.kit.platform import DEFAULT_PLATFORMS, parse
         ("x-x86_64-unknown-linux-musl", {"linux"}, {"x64"}, {"musl"}),
         ("tool-win64.exe", {"windows"}, {"x64"}, set()),
         ("tool-i686-linux", {"linux"}, {"x86"}, set()),
+        ("tool-linux-64bit", {"linux"}, {"x64"}, set()),
+        ("tool-linux-arm-64bit", {"linux"}, {"arm64"}, set()),
+        ("tool-win32-x64", {"windows"}, {"x64"}, set()),
+        ("t-aarch64-linux-android", {"android"}, {"arm64"}, set()),
+        ("staticcheck-linux-static", {"linux"}, set(), {"musl"}),
         ("darwinian-windowed-linuxy.jar", set(), set(), set()),
     ],
 )
@@ -32,6 +37,9 @@ def test_words_of_a_name_tell_its_platform(name, systems, processors, libcs):
         ("https://x/t-linux-musl-amd64", {"linux-x64", "linux-x64-musl"}),
         ("https://x/t-macos.zip", {"macos-x64", "macos-arm64"}),
         ("https://x/t-arm64.zip", {"linux-arm64", "linux-arm64-musl", "macos-arm64", "windows-arm64"}),
+        ("https://static.mac.example/t-linux-amd64", {"linux-x64"}),
+        ("https://x/static/t-linux-amd64", {"linux-x64"}),
+        ("https://x/t-aarch64-linux-android", set()),
         ("https://x/t.sh", {platform.key for platform in DEFAULT_PLATFORMS}),
     ],
 )
@@ -43,3 +51,21 @@ def test_a_url_without_placeholders_is_for_the_platforms_it_speaks_of(url, keys)
 
 def test_a_platform_that_no_default_names_can_be_spoken_of_too():
     assert url_hints.url_matches_platform("https://x/t-linux-riscv64", parse("linux-riscv64"))
+
+
+@pytest.mark.parametrize(
+    ("url", "key", "expected"),
+    [
+        ("https://x/tool-darwin-amd64.tar.gz", "macos-arm64", "Rosetta 2"),
+        ("https://x/tool-macos.tar.gz", "macos-arm64", "Rosetta 2"),
+        ("https://x/tool-windows-x64.exe", "windows-arm64", "the x64 emulation of Windows"),
+        ("https://x/tool-darwin-amd64.tar.gz", "macos-x64", None),
+        ("https://x/tool-darwin-universal.tar.gz", "macos-arm64", None),
+        ("https://x/tool-darwin-arm64.tar.gz", "macos-arm64", None),
+        ("https://x/arm64/tool-darwin.tar.gz", "macos-arm64", None),
+        ("https://x/tool.jar", "macos-arm64", None),
+        ("npm:esbuild/1.0.0", "macos-arm64", None),
+    ],
+)
+def test_an_archive_for_x64_requires_an_emulator_on_arm64(url, key, expected):
+    assert url_hints.emulator(url, parse(key)) == expected

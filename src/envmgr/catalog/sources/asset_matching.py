@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from envmgr.catalog import url_hints
-from envmgr.kit.errors import InvalidRequest
+from envmgr.kit.errors import AmbiguousAsset
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,26 +16,22 @@ if TYPE_CHECKING:
 _NOT_PROGRAMS = re.compile(
     r"""\.(sha\d+(sums?)?(\.txt)?|md5|asc|sig|sigstore(\.json)?|minisig|pem|cert|crt|pub|sbom|bom|json|jsonl|ya?ml|txt|
         md|html|deb|rpm|apk|pkg|dmg|msi|msix|appimage|snap|flatpak|jar|whl|gem|vsix|nupkg|zsync|rb|sh|ps1|patch|
-        diff|attestation|provenance|pdb|dsym|d|7z|iso|vhd|lock|cdx|spdx)$""",
+        diff|attestation|provenance|pdb|dsym|d|7z|rar|lz|lz4|lzma|br|torrent|blockmap|b3|iso|vhd|lock|cdx|spdx)$""",
     re.VERBOSE | re.IGNORECASE,
 )
 _ASIDE = re.compile(
-    r"(?<![a-z0-9])(src|source|sources|debug|debuginfo|dbg|symbols|docs?|completions?|man)(?![a-z0-9])"
+    r"(?<![a-z0-9])(src|source|sources|debug|debuginfo|dbg|symbols|docs?|completions?|man|(?<=[-_.])setup|installer)(?![a-z0-9])"
 )
-_GLUED = re.compile(r"(linux|darwin|macos|osx|windows|win)[-_]?(64|32)(?![0-9])")
 _ENDINGS = (".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.zst", ".tzst", ".tar.bz2", ".tbz", ".tar", ".zip", ".gz", ".xz",
             ".zst", ".bz2", ".exe")  # fmt: skip
-_UNIVERSAL = re.compile(r"(?<![a-z0-9])(universal2?|all|any|fat)(?![a-z0-9])")
 _GNU = re.compile(r"(?<![a-z0-9])(gnu|glibc|gnueabihf)(?![a-z0-9])")
 
 Fit = tuple[int, int]
 
 
 def choose(names: Iterable[str], platform: Platform, tool: str) -> str | None:
-    """Return the file for a platform, None if there is none; raise InvalidRequest when several fit as well."""
-    fitting = [
-        (fit, name) for name in names if _may_be_program(name) and (fit := _fit(name, platform)) is not None
-    ]
+    """Return the file for a platform, None without one; raise AmbiguousAsset when several fit as well."""
+    fitting = [(fit, name) for name in names if (fit := _fit(name, platform, tool)) is not None]
     if not fitting:
         return None
     best = min(fit for fit, _ in fitting)
@@ -45,14 +41,10 @@ def choose(names: Iterable[str], platform: Platform, tool: str) -> str | None:
     return min(plainest, key=lambda name: (_preference(name, platform), name))
 
 
-def _may_be_program(name: str) -> bool:
-    return not _NOT_PROGRAMS.search(name) and not _ASIDE.search(name.lower())
-
-
-def _fit(name: str, platform: Platform) -> Fit | None:
-    """Rank a file: how roundabout it names the processor, then the C library; None if it is for another platform."""
-    text = _GLUED.sub(r"\1-\2bit", name.lower())
-    if url_hints.os_words(text) != {platform.os}:
+def _fit(name: str, platform: Platform, tool: str) -> Fit | None:
+    """Rank a file: how indirectly it names the processor, then the C library; None if it is for another platform."""
+    text = _without_tool(name.lower(), tool.lower())
+    if _NOT_PROGRAMS.search(name) or _ASIDE.search(text) or _systems(text) != {platform.os}:
         return None
     processor, library = _processor_fit(text, platform), _library_fit(text, platform)
     if processor is None or library is None:
@@ -60,16 +52,31 @@ def _fit(name: str, platform: Platform) -> Fit | None:
     return processor, library
 
 
+def _systems(text: str) -> frozenset[str]:
+    return url_hints.os_words(text) or frozenset({"windows"} if text.endswith(".exe") else ())
+
+
+def _without_tool(name: str, tool: str) -> str:
+    """Return a name without the tool's own, whose words do not describe the platform (`static-web-server`)."""
+    own = "[-_.]".join(re.escape(word) for word in re.split(r"[-_.]", tool))
+    rest = re.sub(rf"(?<![a-z0-9]){own}(?![a-z0-9])", "", name, count=1)
+    return rest if url_hints.os_words(rest) else name
+
+
 def _processor_fit(text: str, platform: Platform) -> int | None:
-    spoken = url_hints.arch_words(text)
-    if platform.arch in spoken:
-        return 0 if len(spoken) == 1 else 1
-    if spoken:
-        return None
-    if platform.os == "macos" and _UNIVERSAL.search(text):
+    named = url_hints.arch_words(text)
+    if platform.arch in named:
+        return 0 if len(named) == 1 else 1
+    if platform.os == "macos" and not named and url_hints.is_universal(text):
         return 2
-    # A release that names no processor was made for the one everybody had.
-    return 3 if platform.arch == "x64" else None
+    if platform.arch == "x64":
+        # A release that names no processor was made for the most common one.
+        return None if named else 3
+    if platform.arch == "armv7":
+        return 4 if named == {"arm"} else None
+    if not url_hints.emulator(text, platform):
+        return None
+    return 5 if named else 6
 
 
 def _library_fit(text: str, platform: Platform) -> int | None:
@@ -96,15 +103,16 @@ def _stem(name: str) -> str:
     return next((name[: -len(ending)] for ending in _ENDINGS if name.lower().endswith(ending)), name)
 
 
-def _preference(name: str, platform: Platform) -> int:
-    """Prefer what unpacks alike everywhere; on Windows, what its users unpack."""
+def _preference(name: str, platform: Platform) -> tuple[bool, int]:
+    """Prefer the bare program, which is named after the tool; of archives, the usual one of the platform."""
     order = (".zip", ".exe", *_ENDINGS) if platform.is_windows else _ENDINGS
-    return next((order.index(ending) for ending in order if name.lower().endswith(ending)), len(order))
+    rank = next((order.index(ending) for ending in order if name.lower().endswith(ending)), len(order))
+    return url_hints.format_of(name) not in url_hints.SINGLE_FILE, rank
 
 
-def _ambiguous(names: list[str], platform: Platform, tool: str) -> InvalidRequest:
+def _ambiguous(names: list[str], platform: Platform, tool: str) -> AmbiguousAsset:
     listed = "\n".join(f"  {name}" for name in sorted(names))
-    return InvalidRequest(
-        f"which file of {tool} is for {platform.key} is not plain:\n{listed}",
-        "say which in a manifest of its own: `asset` is the name of the file, with {version}, {os} and {arch}",
+    return AmbiguousAsset(
+        f"several files of {tool} fit {platform.key}:\n{listed}",
+        "name the file in a manifest: `asset` is its name, with {version}, {os} and {arch}",
     )

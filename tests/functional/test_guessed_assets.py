@@ -1,0 +1,66 @@
+"""Releases whose files are matched by their names, through the whole program."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from envmgr.kit.platform import current
+from support import archives
+
+pytestmark = pytest.mark.skipif(
+    not current().key.startswith("linux-x64") or sys.platform == "win32",
+    reason="the assets are for linux-x64",
+)
+PROGRAM = archives.program("tool", "1.0.0")
+
+
+@pytest.fixture
+def publish(sandbox, server):
+    """Return a function that publishes releases of `owner/tool`: files by name, by tag."""
+
+    def run(releases, **fields):
+        entries = []
+        for tag, files in releases.items():
+            assets = []
+            for name, content in files.items():
+                path = f"/owner/tool/{tag}/{name}"
+                server.add(path, content)
+                assets.append(
+                    {"name": name, "browser_download_url": f"{server.url}{path}", "state": "uploaded"}
+                )
+            entries.append({"tag_name": tag, "draft": False, "prerelease": False, "assets": assets})
+        server.add_json("/api/repos/owner/tool/releases?per_page=100", entries)
+        source = {"kind": "github", "repo": "owner/tool", "api": f"{server.url}/api"}
+        sandbox.add_manifest({"name": "tool", "source": source, **fields})
+        sandbox.write("tool=^1.0")
+
+    return run
+
+
+def test_an_ambiguous_file_for_another_platform_does_not_stop_an_install(sandbox, publish):
+    files = dict.fromkeys(["tool-linux-amd64", "one-macos-arm64", "two-macos-arm64"], PROGRAM)
+    publish({"v1.0.0": files})
+    result = sandbox.ok("install")
+    assert "tool 1.0.0: not locked for macos-arm64: several files of tool fit macos-arm64" in result.err
+    assert sandbox.command(["tool"]).out == "tool 1.0.0\n"
+    assert "linux-x64" in sandbox.lock["tools"]["tool"]["1.0.0"]["artifacts"]
+    assert sandbox.ok("lock", "--check").code == 0
+
+
+def test_an_ambiguous_file_for_this_platform_is_an_error(sandbox, publish):
+    publish({"v1.0.0": dict.fromkeys(["one-linux-amd64", "two-linux-amd64"], PROGRAM)})
+    result = sandbox.run("install")
+    assert result.code == 1
+    assert "several files of tool fit linux-x64:\n  one-linux-amd64\n  two-linux-amd64" in result.err
+
+
+def test_the_archive_for_x64_is_locked_for_emulators_and_said(sandbox, publish):
+    names = ["tool-linux-amd64", "tool-darwin-amd64", "tool-windows-amd64.exe"]
+    publish({"v1.0.0": dict.fromkeys(names, PROGRAM)})
+    result = sandbox.ok("lock")
+    locked = sandbox.lock["tools"]["tool"]["1.0.0"]["artifacts"]
+    assert locked["macos-arm64"]["url"].endswith("/tool-darwin-amd64")
+    assert locked["windows-arm64"]["url"].endswith("/tool-windows-amd64.exe")
+    assert "no archive for macos-arm64; the one for x64 requires Rosetta 2" in result.err
