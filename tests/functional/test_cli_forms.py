@@ -129,7 +129,7 @@ def test_why_tells_the_whole_story(two_tools):
     assert "pre-release: 1.3.0-rc.1" in beta
     assert "lock       >=1 is not in .envmgr.lock" in beta
     young = two_tools.ok("why", "alpha", env={"ENVMGR_MINIMUM_RELEASE_AGE": "99999d"}).out
-    assert "younger than minimum_release_age" in young
+    assert "newer than minimum_release_age" in young
     two_tools.server.close()
     away = two_tools.ok("why", "alpha", env={"ENVMGR_HTTP_RETRIES": "0", "ENVMGR_OFFLINE": "1"}).out
     assert "alpha 1.1.0" in away
@@ -529,7 +529,7 @@ def test_the_doctor_sees_what_is_around(two_tools, tmp_path):
     (other / "alpha").chmod(0o755)
     path = two_tools.environment["PATH"]
     hidden = two_tools.run("doctor", "--json", env={"PATH": f"{other}{os.pathsep}{path}"})
-    assert "come before the shims of alpha" in findings(hidden, "path")[0]["message"]
+    assert "shadowed by other programs earlier on PATH: alpha" in findings(hidden, "path")[0]["message"]
     absent = two_tools.run("doctor", "--json", env={"PATH": "/usr/bin:/bin"})
     assert "is not on PATH" in findings(absent, "path")[0]["message"]
     assert absent.code == 0
@@ -545,7 +545,8 @@ def test_the_doctor_sees_what_is_around(two_tools, tmp_path):
     two_tools.server.page("/alpha/index.json").faults.append(faults.status(404))
     assert findings(two_tools.run("doctor", "--json"), "network")[0]["state"] == "warning"
     assert (
-        findings(two_tools.run("doctor", "--json", "--offline"), "network")[0]["message"] == "offline, as set"
+        findings(two_tools.run("doctor", "--json", "--offline"), "network")[0]["message"]
+        == "skipped (offline)"
     )
 
 

@@ -67,7 +67,9 @@ LASTING = {
         "retry later",
     ),
     "list 500": Case(INDEX, lambda: faults.status(500), "http", "500 Internal Server Error", "later", RETRY),
-    "list html": Case(INDEX, faults.html_page, "source", "is not a list of alpha's releases", "look at"),
+    "list html": Case(
+        INDEX, faults.html_page, "source", "cannot parse the releases of alpha from", "check the manifest"
+    ),
     "list bad json": Case(
         INDEX, lambda: faults.instead(faults.BAD_JSON.encode()), "source", "line 1, column", "look at"
     ),
@@ -88,7 +90,9 @@ LASTING = {
     "list stalled": Case(INDEX, lambda: faults.stalled(5), "network", "stalled", "http_timeout", HASTY),
     "list silent": Case(INDEX, faults.silent, "network", "stalled", "http_timeout", HASTY),
     "list redirect loop": Case(INDEX, lambda: faults.redirect(INDEX), "network", "redirect loop", "browser"),
-    "sums html": Case(SUMS, faults.html_page, "source", "does not give the sha256 of alpha", "look at"),
+    "sums html": Case(
+        SUMS, faults.html_page, "source", "cannot read the sha256 digest of alpha", "check the URL"
+    ),
     "sums swapped": Case(
         SUMS,
         lambda: faults.instead(b"0" * 64 + b"  " + ARCHIVE_FILE),
@@ -98,7 +102,11 @@ LASTING = {
     ),
     "sums 500": Case(SUMS, lambda: faults.status(500), "http", "500 Internal Server Error", "later"),
     "sums of others": Case(
-        SUMS, lambda: faults.instead(b"zz zz"), "source", "does not give the sha256 of alpha", "look at"
+        SUMS,
+        lambda: faults.instead(b"zz zz"),
+        "source",
+        "cannot read the sha256 digest of alpha",
+        "check the URL",
     ),
     "archive 403": Case(ARCHIVE, lambda: faults.status(403), "http", "403 Forbidden", "netrc"),
     "archive 404": Case(ARCHIVE, lambda: faults.status(404), "http", "not found", "moved"),
@@ -235,7 +243,7 @@ def test_a_list_received_before_serves_while_upstream_cannot(steady):
     steady.sandbox.ok("list", "--remote", "alpha")
     steady.sandbox.server.pages[INDEX].faults[:] = [faults.status(502)]
     result = steady.sandbox.ok("install")
-    assert "going on with the list of" in result.err
+    assert "using the cached list of" in result.err
     steady.recovers()
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-IS_DAMAGED = "error: {}/gateway.db is damaged.*\\nhint: .*backup.*\\n"
+IS_DAMAGED = "error: {}/gateway.db is corrupt.*\\nhint: .*backup.*\\n"
 
 
 @pytest.fixture
@@ -222,7 +222,7 @@ def test_a_bug_ends_with_3_one_line_and_the_path_of_its_log(tmp_path):
     )
     assert done.returncode == 3
     found = re.fullmatch(
-        r"error: this is a bug in envmgr: ZeroDivisionError: .*\nhint: the details are in (.*)\n", done.stderr
+        r"error: internal error: ZeroDivisionError: .*\nhint: report this bug; details: (.*)\n", done.stderr
     )
     assert found
     with open(found[1]) as log:

@@ -44,7 +44,7 @@ class Answering:
     def _answer(self, method, path, *rest):
         self.asked.append((method, path, *rest))
         if f"{method} {path}" not in self.answers:
-            raise AlmNotFound(f"there is nothing at {path}")
+            raise AlmNotFound(f"not found: {path}")
         found = self.answers[f"{method} {path}"]
         if isinstance(found, Exception):
             raise found

@@ -52,8 +52,8 @@ def _found(text: str, url: str, checksum: Mapping[str, str], archive: str) -> Di
         return digest.parse(value, algorithm) if value else None
     except ValueError as error:
         raise SourceError(
-            f"{url} does not give the {algorithm} of {file_of(archive)}: {error}",
-            "the server, or a proxy on the way, answered something else; look at that address",
+            f"cannot read the {algorithm} digest of {file_of(archive)} from {url}: {error}",
+            "check the URL: a proxy may have intercepted the request",
         ) from None
 
 
@@ -69,7 +69,7 @@ def parse(text: str, kind: str, archive: str, path: str = "") -> str | None:
     # Upstreams that moved from PowerShell to coreutils kept the file's name, so either may stand there.
     named = (list(_file_hashes(text)) if kind == "get-filehash" else []) or list(_parse_sums(text))
     if not named:
-        raise ValueError(f"it lists no digests, but begins with {text.strip()[:40]!r}")
+        raise ValueError(f"no digests found (starts with {text.strip()[:40]!r})")
     return _select(archive, named)
 
 
@@ -80,7 +80,7 @@ def _select(archive: str, named: list[tuple[str, str]]) -> str | None:
     for fits in (lambda name: name == file, lambda name: archive.endswith(f"/{name}"), lambda _: True):
         values = {value.lower() for name, value in candidates if fits(name)}
         if len(values) > 1:
-            raise ValueError(f"it gives {len(values)} different digests for that name")
+            raise ValueError(f"{len(values)} conflicting digests")
         if values:
             return values.pop()
     return None
@@ -97,7 +97,7 @@ def _parse_single(text: str, archive: str) -> str:
         return _select(archive, named) or ""
     words = text.split()
     if not words:
-        raise ValueError("it is empty")
+        raise ValueError("empty file")
     return words[0].removeprefix("\ufeff")
 
 

@@ -79,8 +79,8 @@ def entries_from_object(document: object) -> list[object]:
 
 
 def type_error(wanted: str, value: object) -> ValueError:
-    """Create the error that says what was expected in a value's place."""
-    return ValueError(f"{wanted} was expected where there is {type_name(value)}")
+    """Create the error for a value of another type than expected."""
+    return ValueError(f"expected {wanted}, got {type_name(value)}")
 
 
 def type_name(value: object) -> str:
@@ -99,7 +99,7 @@ def json_of(text: str) -> object:
         start = text[max(0, error.pos - 10) : error.pos + 30].strip()
         raise ValueError(f"line {error.lineno}, column {error.colno}: {error.msg}, at {start!r}") from None
     except RecursionError:
-        raise ValueError("it is nested too deeply") from None
+        raise ValueError("nested too deeply") from None
 
 
 def _lines(body: bytes) -> Iterator[memoryview]:

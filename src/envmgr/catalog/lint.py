@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 NAMED_VERSION = "1.2.3"
 """The version that a manifest is tried out with where its own say nothing."""
 
-_NOT_SUPPORTED = {"foreign_files": "files of other tools, such as .nvmrc, are not read"}
+_NOT_SUPPORTED = {"foreign_files": "files of other version managers (.nvmrc) are not read"}
 
 
 @frozen
@@ -109,11 +109,11 @@ def _describe_schema_error(error: ValidationError) -> str:
     if error.validator == "required":
         return error.message.replace("is a required property", "is missing")
     if error.validator == "minProperties":
-        return "says nothing"
+        return "must not be empty"
     if error.validator in {"pattern", "enum"} and error.schema_path and "propertyNames" in error.schema_path:
         return f"invalid name {error.instance!r}"
     if error.validator == "pattern" and "keys" in error.absolute_path:
-        return f"invalid minisign public key {error.instance!r}: 56 characters that begin with RW"
+        return f"invalid minisign public key {error.instance!r}: expected 56 characters that begin with RW"
     message = error.message
     return (
         message if len(message) <= values.MAX_MESSAGE_LENGTH else f"{message[: values.MAX_MESSAGE_LENGTH]} …"
@@ -134,9 +134,9 @@ def _unknown(error: ValidationError) -> Iterator[str]:
 
 def _choices(data: Mapping[str, object]) -> Iterator[str]:
     if ("versions_url" in data) == ("source" in data):
-        yield "$: it needs 'versions_url' or 'source', and not both"
+        yield "$: exactly one of 'versions_url' and 'source' is required"
     if not ({"bin", "bin_path_template", "links"} & _all_fields(data)) and not _source_provides_bins(data):
-        yield "$: 'bin_path_template' (or 'bin') is missing: nothing says where the programs are"
+        yield "$: missing 'bin_path_template' (or 'bin'): the location of the programs is unknown"
 
 
 def _all_fields(data: Mapping[str, object]) -> set[str]:
@@ -198,11 +198,11 @@ def _warnings(manifest: Manifest) -> Iterator[str]:
         yield from _of_one_url(place)
     published = [p for p in DEFAULT_PLATFORMS if manifest.layout(_try_version(manifest), None, p)]
     if not published:
-        yield "$: nothing is published for any platform"
+        yield "$: no platform is supported"
     for platform in published:
         layout = manifest.layout(_try_version(manifest), None, platform)
         if layout and not layout.bin and not layout.links and not KINDS[manifest.kind].provides_bins:
-            yield f"$.platforms: nothing says where the programs are on {platform.key}"
+            yield f"$.platforms: missing 'bin_path_template' (or 'bin') for {platform.key}"
     url = str(manifest.fields.get("download_url_template") or "")
     if url and manifest.kind != "static" and not {"version", "tag", "major"} & set(template.names(url)):
         yield "$.download_url_template: names neither {version} nor {tag}, so every version is the same archive"
@@ -220,8 +220,8 @@ def _of_one_url(url: str) -> Iterator[str]:
     words = sorted({*url_hints.os_words(path), *url_hints.arch_words(path)})
     if words:
         yield (
-            f"$.download_url_template: speaks of {', '.join(words)}, so it is offered there only; "
-            "{os} and {arch} would serve other platforms"
+            f"$.download_url_template: URL mentions {', '.join(words)}, so it applies to that platform only; "
+            "use {os} and {arch}"
         )
 
 

@@ -85,9 +85,7 @@ class ListCache:
         except NetworkError as error:
             if stored is None or not _is_transient(error):
                 raise
-            self._progress.message(
-                f"{error.message}; going on with the list of {urls.redacted(url)} received before"
-            )
+            self._progress.message(f"{error.message}; using the cached list of {urls.redacted(url)}")
             return stored
         if response.status == _NOT_MODIFIED and stored is not None:
             return stored
@@ -97,15 +95,15 @@ class ListCache:
         try:
             write_atomic(path, _serialize(document, url), 0o600)
         except StorageError as error:
-            # What was asked for is at hand: that it cannot be kept for next time is no reason to fail.
-            self._progress.message(f"{error.message}; the list of {urls.redacted(url)} is not kept")
+            # The request has succeeded: a cache that cannot be written must not fail it.
+            self._progress.message(f"{error.message}; the list of {urls.redacted(url)} was not cached")
         return document
 
 
 def _refuse(url: str) -> Document:
     raise Offline(
-        f"the list at {urls.redacted(url)} is needed, was never received before, and envmgr is offline",
-        "run the same command once without --offline (and with the setting `offline` off)",
+        f"offline: the list at {urls.redacted(url)} is not cached",
+        "run once without --offline (or set `offline` to false)",
     )
 
 

@@ -48,7 +48,7 @@ def decode(text: str, origin: str) -> dict[str, object]:
     except (ValueError, RecursionError) as error:
         raise ManifestError(origin, [f"$: {error}"]) from None
     if not isinstance(data, dict):
-        raise ManifestError(origin, ["$: a manifest is a JSON object"])
+        raise ManifestError(origin, ["$: expected a JSON object"])
     return data
 
 
@@ -87,7 +87,7 @@ def _without_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
     data = dict(pairs)
     if len(data) != len(pairs):
         keys = [key for key, _ in pairs]
-        raise ValueError(f"{next(key for key in keys if keys.count(key) > 1)!r} stands twice in one object")
+        raise ValueError(f"duplicate key {next(key for key in keys if keys.count(key) > 1)!r}")
     return data
 
 
@@ -97,9 +97,9 @@ def _require_types(data: Mapping[str, object], origin: str) -> None:
         for field, kind in _TYPES.items()
         if field in data and not isinstance(data[field], kind)
     ]
-    missing = [] if "name" in data else ["$: 'name' is missing"]
+    missing = [] if "name" in data else ["$: missing 'name'"]
     if "source" not in data and "versions_url" not in data:
-        missing.append("$: it needs 'versions_url' or 'source'")
+        missing.append("$: missing 'versions_url' or 'source'")
     if wrong or missing:
         raise ManifestError(origin, [*missing, *wrong])
 

@@ -106,11 +106,11 @@ class Registry:
 
         aliases = {alias: manifest.name for manifest in self._readable() for alias in manifest.aliases}
         near = dict.fromkeys(aliases.get(name, name) for name in closest(tool, [*self.names(), *aliases]))
-        meant = f"did you mean {' or '.join(near)}? Else " if near else ""
+        meant = f"did you mean {' or '.join(near)}? Otherwise " if near else ""
         raise UnknownTool(
             f"unknown tool {tool!r}",
-            f"{meant}add it: `envmgr plugin add {_quoted(tool)} VERSIONS_URL BIN_PATH_TEMPLATE "
-            f"[DOWNLOAD_URL_TEMPLATE]`, or name where it comes from: {placeholders()}",
+            f"{meant}add a manifest with `envmgr plugin add {_quoted(tool)} VERSIONS_URL BIN_PATH_TEMPLATE "
+            f"[DOWNLOAD_URL_TEMPLATE]`, or use a package: {placeholders()}",
         )
 
 
@@ -153,7 +153,7 @@ def _package_manifest(tool: str) -> Manifest | None:
 def _load(path: str, name: str, directory: ManifestDir) -> Manifest:
     manifest = manifest_reader.read(_text(path), path, directory.scope == "built-in")
     if manifest.name != name:
-        raise ManifestError(path, [f"$.name: is {manifest.name!r}, and the file is that of {name!r}"])
+        raise ManifestError(path, [f"$.name: {manifest.name!r} does not match the file name {name!r}"])
     return manifest
 
 

@@ -83,7 +83,7 @@ def _content(path: str, kind: str, installed: Mapping[str, str]) -> str:
         return installed.get(name, f"sha256:{name}")
     if kind == UNFINISHED:
         return _field(f"{path.removesuffix('.json')}.json", "url")
-    return "the digest of what a URL gave"
+    return "the digest of a URL's content"
 
 
 def _field(path: str, name: str) -> str:

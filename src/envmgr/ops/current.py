@@ -34,5 +34,5 @@ def _not_requested(tool: str, requested: tuple[ActiveVersion, ...]) -> Exception
     from envmgr.kit.suggest import closest
 
     near = closest(tool, [active_version.tool for active_version in requested])
-    hint = f"did you mean {' or '.join(near)}?" if near else f"set one with `envmgr use {tool} latest`"
+    hint = f"did you mean {' or '.join(near)}?" if near else f"run `envmgr use {tool} latest`"
     return NoVersionSet(f"no version of {tool} is set here", hint)

@@ -67,9 +67,7 @@ def _run(context: Context, name: str) -> Iterator[Finding]:
 def _fix_staging(context: Context) -> Iterator[Finding]:
     count = store.remove_stale(context.paths)
     if count:
-        yield Finding(
-            "staging", OK, f"removed what {_count(count, 'interrupted installation')} left", fixed=True
-        )
+        yield Finding("staging", OK, f"cleaned up {_count(count, 'interrupted installation')}", fixed=True)
 
 
 def _fix_installs(context: Context) -> Iterator[Finding]:
@@ -78,9 +76,7 @@ def _fix_installs(context: Context) -> Iterator[Finding]:
         known = store.get(context.paths, tool, version)
         if known is None:
             store.remove(context.paths, tool, version)
-            yield Finding(
-                "installs", OK, f"removed {tool} {version}, of which no receipt was left", fixed=True
-            )
+            yield Finding("installs", OK, f"removed {tool} {version} (no receipt)", fixed=True)
         else:
             yield _reinstalled(context, known)
 
@@ -100,10 +96,10 @@ def _reinstalled(context: Context, installed: Installed) -> Finding:
         return Finding(
             "installs",
             WARNING,
-            f"{name} is still damaged, and could not be installed again: {error.message}",
+            f"{name} is still damaged; reinstall failed: {error.message}",
             error.hint,
         )
-    return Finding("installs", OK, f"installed {name} again: it was damaged", fixed=True)
+    return Finding("installs", OK, f"reinstalled {name} (was damaged)", fixed=True)
 
 
 def _fix_shims(context: Context) -> Iterator[Finding]:
@@ -123,22 +119,22 @@ _FIXES: tuple[Callable[[Context], Iterator[Finding]], ...] = (_fix_staging, _fix
 def _check_settings(context: Context) -> Iterator[Finding]:
     _ = context.settings  # reading them raises what is wrong with them
     path = context.paths.config_file
-    yield Finding("settings", OK, f"{path} is valid" if os.path.isfile(path) else "all as by default")
+    yield Finding("settings", OK, f"{path} is valid" if os.path.isfile(path) else "all defaults")
 
 
 def _check_directories(context: Context) -> Iterator[Finding]:
     for directory in dict.fromkeys((context.paths.data, context.paths.settings, context.paths.cache)):
         existing = _nearest_existing(directory)
         if os.path.isdir(existing) and os.access(existing, os.W_OK | os.X_OK):
-            yield Finding("directories", OK, f"{directory} can be written")
+            yield Finding("directories", OK, f"{directory} is writable")
         else:
             yield Finding(
                 "directories",
                 ERROR,
-                f"{existing} cannot be written"
+                f"{existing} is not writable"
                 if os.path.isdir(existing)
                 else f"{existing} is not a directory",
-                "check who owns it, or set ENVMGR_HOME to a directory you can write to",
+                "check its ownership, or set ENVMGR_HOME to a writable directory",
             )
 
 
@@ -156,7 +152,7 @@ def _check_path(context: Context) -> Iterator[Finding]:
             "path",
             WARNING,
             f"{shims} is not on PATH",
-            f'add it in front, for example: `export PATH="{shims}:$PATH"` in your shell\'s start file',
+            f'add it to the front, for example: `export PATH="{shims}:$PATH"` in your shell\'s start file',
         )
         return
     hidden = sorted(set(_hidden_commands(shims, entries[: entries.index(shims)])))
@@ -164,11 +160,11 @@ def _check_path(context: Context) -> Iterator[Finding]:
         yield Finding(
             "path",
             WARNING,
-            f"other programs come before the shims of {_some(hidden)}",
-            f"put {shims} further to the front of PATH",
+            f"shadowed by other programs earlier on PATH: {_some(hidden)}",
+            f"move {shims} to the front of PATH",
         )
     else:
-        yield Finding("path", OK, "the shims come first on PATH")
+        yield Finding("path", OK, "shims are first on PATH")
 
 
 def _hidden_commands(shims: str, before: list[str]) -> Iterator[str]:
@@ -184,7 +180,7 @@ def _check_shims(context: Context) -> Iterator[Finding]:
     if stale:
         yield Finding("shims", WARNING, f"out of date: {_some(stale)}", "run `envmgr reshim`")
     else:
-        yield Finding("shims", OK, f"{_count(len(reshim.wanted(context)), 'shim')}, all up to date")
+        yield Finding("shims", OK, f"{_count(len(reshim.wanted(context)), 'shim')} up to date")
 
 
 def _check_staging(context: Context) -> Iterator[Finding]:
@@ -193,11 +189,11 @@ def _check_staging(context: Context) -> Iterator[Finding]:
         yield Finding(
             "staging",
             WARNING,
-            f"{_count(stale, 'interrupted installation')} left something behind",
+            f"{_count(stale, 'interrupted installation')} left files behind",
             "run `envmgr doctor --fix`; any install removes it too",
         )
     else:
-        yield Finding("staging", OK, "nothing was left behind")
+        yield Finding("staging", OK, "no leftovers")
 
 
 def _check_installs(context: Context) -> Iterator[Finding]:
@@ -211,7 +207,7 @@ def _check_installs(context: Context) -> Iterator[Finding]:
         )
     if not broken:
         count = len(list(store.all_installed(context.paths)))
-        yield Finding("installs", OK, f"{_count(count, 'installed version')}, all whole")
+        yield Finding("installs", OK, f"{_count(count, 'installed version')} intact")
 
 
 def _damaged(context: Context) -> list[tuple[str, str, str]]:
@@ -257,7 +253,7 @@ def _check_plugins(context: Context) -> Iterator[Finding]:
             failed += 1
             yield Finding("plugins", ERROR, error.message, error.hint)
     if not failed:
-        yield Finding("plugins", OK, f"{_count(len(names), 'manifest')}, all valid")
+        yield Finding("plugins", OK, f"{_count(len(names), 'manifest')} valid")
 
 
 def _check_project(context: Context) -> Iterator[Finding]:
@@ -265,22 +261,22 @@ def _check_project(context: Context) -> Iterator[Finding]:
     missing = [item for item in result if not item.is_available]
     if missing:
         names = ", ".join(f"{item.tool} {item.version or item.spec}" for item in missing)
-        yield Finding("project", WARNING, f"asked for and not installed: {names}", "run `envmgr install`")
+        yield Finding("project", WARNING, f"requested but not installed: {names}", "run `envmgr install`")
     else:
-        summary = f"{_count(len(result), 'tool')} asked for here, all installed"
-        yield Finding("project", OK, summary if result else "no tool is asked for here")
+        summary = f"{_count(len(result), 'tool')} requested, all installed"
+        yield Finding("project", OK, summary if result else "no tools requested")
 
 
 def _check_network(context: Context) -> Iterator[Finding]:
     if context.settings.offline:
-        yield Finding("network", OK, "offline, as set")
+        yield Finding("network", OK, "skipped (offline)")
         return
     tools = sorted({request.tool for request in context.project.requests()})
     with ThreadPoolExecutor(MAX_PARALLEL_CHECKS) as pool:
         findings = [item for item in pool.map(lambda tool: _reach(context, tool), tools) if item]
     yield from findings
     if not findings:
-        summary = f"the releases of {_some(tools)} can be listed" if tools else "not needed here"
+        summary = f"release lists of {_some(tools)} reachable" if tools else "skipped (no tools requested)"
         yield Finding("network", OK, summary)
 
 

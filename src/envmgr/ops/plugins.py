@@ -56,7 +56,7 @@ def add(context: Context, name: str, source: str, may_trust: Confirm = never_con
     """Add a manifest from a file or URL; `may_trust` is asked before one with an install script is."""
     if source.endswith(".git") or source.startswith(("git@", "git://", "git+", "ssh://")):
         raise UsageError(
-            f"{source} is a git repository, and plugins are single JSON manifests",
+            f"{source} is a git repository; plugins are single JSON files",
             "pass the path or URL of a manifest",
         )
     return _add_text(context, name, _fetch(context, source), source, may_trust)
@@ -91,7 +91,7 @@ def _add_text(context: Context, name: str, text: str, origin: str, may_trust: Co
     manifest = linting.read(text, origin)
     if manifest.name != name:
         raise CatalogError(
-            f"the manifest of {origin} is for {manifest.name}, not {name}",
+            f"manifest {origin} describes {manifest.name}, not {name}",
             f"run `envmgr plugin add {manifest.name} {origin}`",
         )
     _check_trust(context, manifest, may_trust)
@@ -104,9 +104,9 @@ def _add_text(context: Context, name: str, text: str, origin: str, may_trust: Co
 def _check_trust(context: Context, manifest: Manifest, may_trust: Confirm) -> None:
     if not manifest.has_script or manifest.digest in context.settings.trusted:
         return
-    danger = f"the manifest of {manifest.name} has an install script, which could do anything you can"
+    danger = f"the manifest of {manifest.name} has an install script, which runs with your permissions"
     if not may_trust(f"{danger}. Trust it?"):
-        raise UntrustedScript(danger, "read it, then run the same command with --trust")
+        raise UntrustedScript(danger, "review it, then pass --trust")
     with file_lock(context.paths, "settings"):
         trusted = (*context.settings.trusted, manifest.digest)
         settings.set_value(context.paths.config_file, "trusted", " ".join(trusted))
@@ -118,8 +118,8 @@ def remove(context: Context, name: str) -> str:
     if not os.path.isfile(path):
         manifest = context.catalog.manifest(name)
         raise UnknownTool(
-            f"{name} was not added by you: its manifest is {manifest.origin}",
-            "`envmgr plugin list` tells them apart",
+            f"{name} is not a user manifest (it comes from {manifest.origin})",
+            "run `envmgr plugin list` to see the origin of each",
         )
     with storage_errors(path):
         os.unlink(path)

@@ -47,7 +47,7 @@ def _find(context: Context, item: ToolSpec) -> Installed:
     tool = _named(context, item.tool)
     installed = installed_versions(context, tool)
     if item.spec is None:
-        raise UsageError(f"uninstall needs a version of {tool}", _which_hint(tool, installed))
+        raise UsageError(f"missing version for {tool}", _which_hint(tool, installed))
     match = store.get(context.paths, tool, item.spec) if item.spec in installed else None
     if match is None:
         raise NotInstalled(f"{tool} {item.spec} is not installed", _hint(context, tool, item.spec, installed))
@@ -64,7 +64,7 @@ def _named(context: Context, tool: str) -> str:
 
 def _which_hint(tool: str, having: Sequence[str]) -> str:
     if not having:
-        return f"no version of {tool} is installed; `envmgr list` shows what is"
+        return f"no version of {tool} is installed; run `envmgr list` to list installed versions"
     return f"installed: {' '.join(f'{tool}@{version}' for version in having)}"
 
 
@@ -75,7 +75,7 @@ def _hint(context: Context, tool: str, version: str, installed: Sequence[str]) -
         )
         return f"did you mean {' or '.join(f'{tool}@{name}' for name in near or installed)}?"
     near = closest(tool, store.tools(context.paths))
-    return f"did you mean {' or '.join(near)}?" if near else "`envmgr list` shows what is installed"
+    return f"did you mean {' or '.join(near)}?" if near else "run `envmgr list` to list installed versions"
 
 
 def installed_versions(context: Context, tool: str) -> tuple[str, ...]:

@@ -67,7 +67,7 @@ def _check_kind(tool: str, spec: str, *, pin: bool) -> str:
     kind = versions.classify(spec)[0]
     if kind not in _KINDS:
         raise InvalidRequest(
-            f"{tool}@{spec}: {kind}: cannot be installed, only releases",
+            f"cannot install {tool}@{spec} ({kind}): only releases can be installed",
             f"run `envmgr list --remote {tool}` to list versions",
         )
     if pin and kind not in _INSTALLABLE_KINDS:

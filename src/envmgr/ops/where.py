@@ -34,7 +34,9 @@ def _of_active(context: Context, tool: str) -> ToolLocation:
     if active_version is None:
         installed = store.versions(context.paths, tool)
         hint = (
-            f"say which: {', '.join(sorted(installed))}" if installed else f"run `envmgr use {tool} latest`"
+            f"pass a version: {', '.join(sorted(installed))}"
+            if installed
+            else f"run `envmgr use {tool} latest`"
         )
         raise NoVersionSet(f"no version of {tool} is set here", hint)
     if active_version.installed:

@@ -51,8 +51,8 @@ def why(context: Context, tool: str) -> Why:
     request = context.project.request(name)
     if request is None:
         raise NoVersionSet(
-            f"no version of {name} is set here: none of {', '.join(context.project.searched_paths)} names it",
-            f"set one with `envmgr use {name} latest`",
+            f"no version of {name} is set here (searched {', '.join(context.project.searched_paths)})",
+            f"run `envmgr use {name} latest`",
         )
     return _explain(context, name, request)
 
@@ -99,8 +99,8 @@ def _evaluate(context: Context, tool: str, spec: str) -> _Evaluation:
     try:
         choice = evaluate(context, tool, spec)
     except NetworkError as error:
-        return _Evaluation(note=f"upstream's list was not asked: {error.message}")
-    young = tuple((version, "younger than minimum_release_age") for version in choice.too_new)
+        return _Evaluation(note=f"upstream not checked: {error.message}")
+    young = tuple((version, "newer than minimum_release_age") for version in choice.too_new)
     elsewhere = _not_for_platform(context, tool, choice.selection.winner)
     rejected = (*elsewhere, *young, *choice.selection.rejected)
     return _Evaluation(choice.selection.candidates, rejected, UNDATED if choice.has_no_dates else None)
@@ -109,4 +109,4 @@ def _evaluate(context: Context, tool: str, spec: str) -> _Evaluation:
 def _not_for_platform(context: Context, tool: str, version: str | None) -> tuple[tuple[str, str], ...]:
     if version is None or context.catalog.layout(tool, version, context.platform):
         return ()
-    return ((version, f"not published for {context.platform.key}"),)
+    return ((version, f"not available for {context.platform.key}"),)

@@ -12,7 +12,7 @@ NAME = ".envmgr"
 LIMIT = 2**20
 MAX_ISSUES = 50
 
-_HINT = "an .envmgr has one TOOL=VERSION a line, such as `nodejs=^20.1`; `#` begins a comment"
+_HINT = "expected one TOOL=VERSION per line, such as `nodejs=^20.1`; `#` starts a comment"
 _BLANKS = " \t"
 _BOM = "\ufeff"
 _CONFLICT = ("<<<<<<<", "|||||||", "=======", ">>>>>>>")
@@ -57,7 +57,7 @@ class _LineError(Exception):
 def decode(content: bytes, path: str) -> str:
     """Return the text of a file's content; raise DotfileError if it is not UTF-8 text or too long."""
     if len(content) > LIMIT:
-        raise DotfileError([f"{path}: is larger than {LIMIT // 2**20} MB"], _HINT)
+        raise DotfileError([f"{path}: exceeds {LIMIT // 2**20} MB"], _HINT)
     if b"\0" in content:
         raise DotfileError([f"{_place(content, content.index(0), path)}: NUL byte"], _HINT)
     try:
@@ -133,7 +133,7 @@ def _body(line: str) -> str:
 def _statement(body: str) -> _ParsedLine:
     _check_characters(body)
     if body.startswith(_CONFLICT):
-        raise _LineError(0, "a merge conflict was left here; keep one side of it")
+        raise _LineError(0, "unresolved merge conflict: keep one side of it")
     left, equals, right = body.partition("=")
     tool, value = left.strip(_BLANKS), right.strip(_BLANKS)
     start = len(body) - len(body.lstrip(_BLANKS))
@@ -141,7 +141,7 @@ def _statement(body: str) -> _ParsedLine:
         raise _LineError(start, _no_equals(tool))
     _check_tool(tool, value, start)
     if not value:
-        raise _LineError(len(body), f"{tool} has no version; `{tool}=latest` takes the newest")
+        raise _LineError(len(body), f"{tool} has no version; use `{tool}=latest`")
     return _ParsedLine(tool, value, start, len(body) - len(value))
 
 
@@ -157,16 +157,16 @@ def _check_characters(body: str) -> None:
         return
     for column, character in enumerate(body):
         if not character.isprintable() and character not in _BLANKS:
-            raise _LineError(column, f"character U+{ord(character):04X} cannot stand here")
+            raise _LineError(column, f"invalid character U+{ord(character):04X}")
 
 
 def _no_equals(text: str) -> str:
     tool, *spec = text.split(maxsplit=1)
     if is_tool(tool) and spec:
-        return f"there is no `=`; write `{_short(f'{tool}={spec[0]}')}`"
+        return f"missing `=`; did you mean `{_short(f'{tool}={spec[0]}')}`?"
     if is_tool(text):
-        return f"{text} has no `=` and version; `{text}=latest` takes the newest"
-    return f"{_short(text)!r} is no TOOL=VERSION"
+        return f"{text} has no version; use `{text}=latest`"
+    return f"expected TOOL=VERSION, got {_short(text)!r}"
 
 
 def _check_tool(tool: str, value: str, column: int) -> None:
@@ -177,16 +177,16 @@ def _check_tool(tool: str, value: str, column: int) -> None:
     bare = tool.rstrip("<>~^!=")
     if bare != tool and is_tool(bare.rstrip(_BLANKS)):
         meant = f"{bare.rstrip(_BLANKS)} = {tool[len(bare) :]}={value}"
-        raise _LineError(column, f"an operator belongs right of the `=`; write `{_short(meant)}`")
+        raise _LineError(column, f"put the operator after the `=`: `{_short(meant)}`")
     if is_tool(tool.lower()):
-        raise _LineError(column, f"names of tools are in lower case; write `{tool.lower()}`")
-    raise _LineError(column, f"{_short(tool)!r} cannot be the name of a tool")
+        raise _LineError(column, f"tool names are lower case: use `{tool.lower()}`")
+    raise _LineError(column, f"invalid tool name {_short(tool)!r}")
 
 
 def _check_new(statement: _ParsedLine, entries: dict[str, Request]) -> None:
     earlier = entries.get(statement.tool)
     if earlier:
-        raise _LineError(statement.tool_at, f"{statement.tool} is set in line {earlier.origin.line} already")
+        raise _LineError(statement.tool_at, f"{statement.tool} is already set in line {earlier.origin.line}")
 
 
 def _specs(statement: _ParsedLine) -> tuple[str, ...]:
@@ -200,7 +200,7 @@ def _specs(statement: _ParsedLine) -> tuple[str, ...]:
 
 def _shortened(issues: list[str]) -> list[str]:
     more = len(issues) - MAX_ISSUES
-    return [*issues[:MAX_ISSUES], f"and {more} more bad lines"] if more > 0 else issues
+    return [*issues[:MAX_ISSUES], f"and {more} more errors"] if more > 0 else issues
 
 
 def _short(text: str) -> str:
@@ -244,6 +244,4 @@ def _check_edit(changed: str, tool: str, spec: str, path: str) -> None:
         raise DotfileError([f"{path}: {tool}: {error}"], _HINT) from None
     request = parse(changed, path).request(tool)
     if request is None or request.specs != meant:
-        raise DotfileError(
-            [f"{path}: {_short(spec)!r} cannot be written as a version of {_short(tool)}"], _HINT
-        )
+        raise DotfileError([f"{path}: invalid version {_short(spec)!r} for {_short(tool)}"], _HINT)

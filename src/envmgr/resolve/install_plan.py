@@ -73,7 +73,7 @@ def plan_url(context: Context, item: ToolSpec, url: str) -> Step:
     version = item.spec or ""
     tool = canonical_names.require_name(context, item.tool)
     if not versions.is_folder_name(version) or not versions.parse_spec(version).exact:
-        raise UsageError(f"{version!r} is not a full version", f"write `envmgr install {tool} 1.2.3 {url}`")
+        raise UsageError(f"{version!r} is not a full version", f"use `envmgr install {tool} 1.2.3 {url}`")
     request = context.project.request(tool)
     matching = next((s for s in request.specs if versions.satisfies(version, s)), None) if request else None
     dotfile = context.project.file_of(request) if request and matching else None

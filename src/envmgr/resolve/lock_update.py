@@ -168,7 +168,7 @@ def _artifacts(
     artifacts = {name: artifact for name, artifact in candidates.items() if artifact}
     if not artifacts:
         raise UnsupportedPlatform(
-            f"{tool} {version} is not published for {', '.join(candidates)}",
+            f"{tool} {version} is not available for {', '.join(candidates)}",
             f"to install from a URL, run `envmgr install {tool} {version} URL`",
         )
     return artifacts

@@ -112,7 +112,7 @@ def _is_after(release: Release, moment: datetime) -> bool:
 def _no_match(context: Context, tool: str, spec: str, choice: Choice) -> NoMatchingVersion:
     listing = context.catalog.listing(tool)
     if not listing.releases:
-        return NoMatchingVersion(f"{tool} has no releases", "the list of its releases is empty")
+        return NoMatchingVersion(f"{tool} has no releases", "check `versions` in its manifest")
     seen = choice.selection.prereleases_seen
     if seen:
         hint = f"only pre-releases match ({_some(seen)}); request one exactly"

@@ -92,5 +92,5 @@ def _unknown_command(context: Context, command: str) -> CommandNotFound:
     near = closest(command, sorted(known))
     return CommandNotFound(
         f"command not found: {command} is not provided by any installed tool",
-        f"did you mean {' or '.join(near)}?" if near else "`envmgr list` shows what is installed",
+        f"did you mean {' or '.join(near)}?" if near else "run `envmgr list` to list installed versions",
     )

@@ -75,10 +75,10 @@ def test_json_is_read_by_its_path():
 @pytest.mark.parametrize(
     ("text", "kind", "words"),
     [
-        ("<html>", "sums", "lists no digests, but begins with '<html>'"),
-        ("", "bare", "it is empty"),
-        (f"{A}  tool.zip\n{B}  tool.zip\n", "sums", "2 different digests"),
-        ("{}", "json", "where there is nothing"),
+        ("<html>", "sums", r"no digests found \(starts with '<html>'\)"),
+        ("", "bare", "empty file"),
+        (f"{A}  tool.zip\n{B}  tool.zip\n", "sums", "2 conflicting digests"),
+        ("{}", "json", "got nothing"),
         ("<html>", "json", "line 1, column 1"),
     ],
 )
@@ -97,7 +97,7 @@ def test_other_algorithms_are_kept_as_they_are():
 
 
 def test_a_digest_of_the_wrong_length_is_an_error_that_names_the_document():
-    with pytest.raises(SourceError, match=r"https://x/sums does not give the sha256 of tool\.zip"):
+    with pytest.raises(SourceError, match=r"cannot read the sha256 digest of tool\.zip from https://x/sums"):
         verified("abcd", format="bare")
 
 

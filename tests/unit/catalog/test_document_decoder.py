@@ -79,5 +79,5 @@ def test_objects_with_versions_as_keys_become_lists():
         {"key": "1.0", "date": "d"},
         {"key": "1.1", "value": "u"},
     ]
-    with pytest.raises(ValueError, match="an object was expected where there is an array"):
+    with pytest.raises(ValueError, match="expected an object, got an array"):
         document_decoder.entries_from_object([])

@@ -223,5 +223,5 @@ def test_what_is_no_list_of_releases_is_an_error_that_names_the_address(
     server: Server, machine: Machine, body: str
 ) -> None:
     server.add(PAGE, body)
-    with pytest.raises(SourceError, match="is not a list of releases"):
+    with pytest.raises(SourceError, match="expected a list of releases"):
         github.listing(manifest(server), machine.run())

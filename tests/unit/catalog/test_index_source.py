@@ -139,11 +139,11 @@ def test_links_are_not_followed_unasked():
         (
             {"message": "API rate limit exceeded"},
             {},
-            "an array, or an object with versions as keys, was expected",
+            "expected an array, or an object with versions as keys, got an object",
         ),
-        ({"items": None}, {"path": "items"}, "a list was expected where there is nothing"),
-        ([], {"path": "keys"}, "an object was expected where there is an array"),
-        (["1.0", 3], {}, "entry 2: a version was expected where there is a number"),
+        ({"items": None}, {"path": "items"}, "expected a list, got nothing"),
+        ([], {"path": "keys"}, "expected an object, got an array"),
+        (["1.0", 3], {}, "entry 2: expected a version, got a number"),
         ([{"version": "1.0"}], {"version": "starts_with(@, 'x')"}, "entry 1: the expression"),
         ('{"version": "1.0"}\n{', {"format": "ndjson"}, "entry 2: line 1, column 2"),
         (b"\xff\xfe", {}, "byte 0 is not UTF-8"),
@@ -152,12 +152,12 @@ def test_links_are_not_followed_unasked():
 def test_what_is_no_list_is_an_error_that_names_the_address_and_what_was_expected(body, options, words):
     with pytest.raises(SourceError) as caught:
         listed(body, options)
-    assert caught.value.message.startswith(f"{URL} is not a list of tool's releases: ")
+    assert caught.value.message.startswith(f"cannot parse the releases of tool from {URL}: ")
     assert words in caught.value.message
 
 
 def test_a_list_without_any_version_is_an_error():
-    with pytest.raises(SourceError, match="names no version of tool"):
+    with pytest.raises(SourceError, match="no version of tool found at"):
         listed([{"a": 1}])
 
 

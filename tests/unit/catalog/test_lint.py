@@ -60,9 +60,9 @@ def test_every_issue_is_reported_at_once_with_its_path():
         "$: unknown field 'aliass'; did you mean 'aliases'?",
         "$.env: invalid name 'A B'",
         "$.env.C: 1 is not of type 'string', 'null'",
-        "$.overrides[0]: says nothing",
+        "$.overrides[0]: must not be empty",
         "$.overrides[1]: 'versions' is missing",
-        "$.overrides[1]: says nothing",
+        "$.overrides[1]: must not be empty",
         "$.platforms: invalid name 'linx'",
         "$.platforms.linux.bin: [] should be non-empty",
         "$.strip: -1 is less than the minimum of 0",
@@ -118,12 +118,12 @@ def test_what_a_schema_cannot_say_is_checked_too(fields, path):
 @pytest.mark.parametrize(
     ("base", "issue"),
     [
-        ({"name": "x", "bin": ["x"]}, "$: it needs 'versions_url' or 'source', and not both"),
+        ({"name": "x", "bin": ["x"]}, "$: exactly one of 'versions_url' and 'source' is required"),
         (
             {**GOOD, "source": {"kind": "static", "versions": ["1"]}},
-            "$: it needs 'versions_url' or 'source', and not both",
+            "$: exactly one of 'versions_url' and 'source' is required",
         ),
-        ({"name": "x", "versions_url": "https://x/y"}, "$: 'bin_path_template' (or 'bin') is missing"),
+        ({"name": "x", "versions_url": "https://x/y"}, "$: missing 'bin_path_template' (or 'bin')"),
         ({**SOURCED, "source": {"kind": "github"}}, "$.source: 'repo' is missing"),
         ({**SOURCED, "source": {"kind": "nonsense"}}, "$.source.kind: 'nonsense' is not one of"),
         ({**SOURCED, "source": {"kind": "npm", "package": "Å"}}, "$.source.package: 'Å' does not match"),
@@ -166,10 +166,10 @@ def test_every_kind_of_source_can_be_written(source):
     [
         ({"download_url_template": "https://x/tool-{os}-{arch}"}, "every version is the same archive"),
         ({"download_url_template": "http://x/{version}-{os}"}, "plain http"),
-        ({"os": {"linux": None, "macos": None, "windows": None}}, "nothing is published"),
+        ({"os": {"linux": None, "macos": None, "windows": None}}, "no platform is supported"),
         (
             {"bin": None, "platforms": {"linux": {"bin": ["x"]}}},
-            "nothing says where the programs are on macos-x64",
+            "missing 'bin_path_template' (or 'bin') for macos-x64",
         ),
     ],
 )
@@ -230,7 +230,7 @@ def test_addresses_of_sources_in_plain_http_are_warned_of(source, path):
 
 def test_a_field_that_is_not_supported_says_so():
     assert errors(foreign_files=[".xrc"]) == (
-        "$: the field 'foreign_files' is not supported: files of other tools, such as .nvmrc, are not read",
+        "$: the field 'foreign_files' is not supported: files of other version managers (.nvmrc) are not read",
     )
 
 
@@ -241,7 +241,7 @@ def test_a_signature_of_minisign_can_be_declared():
 
 def test_a_word_that_is_no_key_is_explained():
     assert errors(signature={**SIGNATURE, "keys": ["RWx"]}) == (
-        "$.signature.keys[0]: invalid minisign public key 'RWx': 56 characters that begin with RW",
+        "$.signature.keys[0]: invalid minisign public key 'RWx': expected 56 characters that begin with RW",
     )
 
 

@@ -76,7 +76,7 @@ def test_an_upstream_that_cannot_answer_now_is_replaced_by_what_is_kept(
     server.add("/list", "two", fault=fault)
     notes = registries.Notes()
     assert machine.run(progress=notes).lists.get(url) == b"one"
-    assert "received before" in notes.notes[-1]
+    assert "using the cached list" in notes.notes[-1]
 
 
 def test_a_server_that_is_gone_is_replaced_by_what_is_kept(server: Server, machine: Machine) -> None:
@@ -162,7 +162,7 @@ def test_a_folder_that_cannot_be_written_to_costs_a_note_only(
     (tmp_path / "envmgr").write_text("a file where the folder should be")
     notes = registries.Notes()
     assert machine.run(progress=notes).lists.get(url) == b"one"
-    assert "is not kept" in notes.notes[-1]
+    assert "was not cached" in notes.notes[-1]
 
 
 def test_a_file_is_read_and_not_kept(machine: Machine, tmp_path: Path) -> None:

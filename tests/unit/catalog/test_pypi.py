@@ -176,17 +176,17 @@ def test_a_python_package_is_an_error_that_names_the_way(server: Server, machine
     files = ["my_tool-1.0-py3-none-any.whl", "my_tool-1.0-cp311-cp311-win_amd64.whl"]
     with pytest.raises(InvalidRequest, match="my-tool is a Python package") as caught:
         pypi.listing(manifest(), machine.with_pip(simple_html(server, "my-tool", files)))
-    assert caught.value.hint == "`pipx install my-tool` gives it one"
+    assert caught.value.hint == "use `pipx install my-tool`"
 
 
 def test_a_project_nobody_has_is_an_error(server: Server, machine: Machine) -> None:
-    with pytest.raises(SourceError, match="no package index of this machine has a wheel of my-tool"):
+    with pytest.raises(SourceError, match="no wheel of my-tool in the configured package indexes"):
         pypi.listing(manifest(), machine.with_pip(f"{server.url}/simple"))
 
 
 def test_a_file_that_is_gone_is_an_error_that_names_it(server: Server, machine: Machine) -> None:
     index = simple_html(server, "my-tool", [])
-    with pytest.raises(SourceError, match=r"has gone\.whl"):
+    with pytest.raises(SourceError, match=r"gone\.whl not found in the configured package indexes"):
         pypi.locate(Artifact("pypi:my-tool/gone.whl"), machine.with_pip(index))
 
 
@@ -205,7 +205,7 @@ def test_an_index_that_fails_is_no_reason_not_to_find_a_file_elsewhere(
 
 def test_a_sign_in_page_is_no_index(server: Server, machine: Machine) -> None:
     server.add("/simple/my-tool/", "Sign in, please", {"Content-Type": "text/plain"})
-    with pytest.raises(SourceError, match="not a page of a Python package index"):
+    with pytest.raises(SourceError, match="expected a page of a Python package index"):
         pypi.listing(manifest(), machine.with_pip(f"{server.url}/simple"))
 
 

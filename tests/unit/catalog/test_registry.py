@@ -149,7 +149,7 @@ def test_a_broken_manifest_does_not_keep_others_from_being_found(places):
 def test_a_manifest_must_bear_the_name_of_its_file(places):
     tools, write = places
     write("user", "mine", '{"name": "other", "versions_url": "https://x/y", "bin_path_template": "x"}')
-    with pytest.raises(ManifestError, match="is 'other', and the file is that of 'mine'"):
+    with pytest.raises(ManifestError, match="'other' does not match the file name 'mine'"):
         tools.get("mine")
 
 

@@ -107,25 +107,25 @@ def test_what_stands_right_of_the_first_equals_sign_is_what_is_asked_for(line, s
 @pytest.mark.parametrize(
     ("line", "issue"),
     [
-        ("nodejs 20.1.0", "1:1: there is no `=`; write `nodejs=20.1.0`"),
-        ("nodejs", "1:1: nodejs has no `=` and version; `nodejs=latest` takes the newest"),
-        ("  what is this?", "1:3: there is no `=`; write `what=is this?`"),
-        ("!", "1:1: '!' is no TOOL=VERSION"),
+        ("nodejs 20.1.0", "1:1: missing `=`; did you mean `nodejs=20.1.0`?"),
+        ("nodejs", "1:1: nodejs has no version; use `nodejs=latest`"),
+        ("  what is this?", "1:3: missing `=`; did you mean `what=is this?`?"),
+        ("!", "1:1: expected TOOL=VERSION, got '!'"),
         ("=20", "1:1: missing tool name before the `=`"),
-        ("nodejs=", "1:8: nodejs has no version; `nodejs=latest` takes the newest"),
-        ("nodejs = # 20", "1:9: nodejs has no version; `nodejs=latest` takes the newest"),
-        ("NodeJS=20", "1:1: names of tools are in lower case; write `nodejs`"),
-        ("nodejs>=20", "1:1: an operator belongs right of the `=`; write `nodejs = >=20`"),
-        ("nodejs ^=20", "1:1: an operator belongs right of the `=`; write `nodejs = ^=20`"),
-        ("  no de=20", "1:3: 'no de' cannot be the name of a tool"),
-        ("npm:../x=20", "1:1: 'npm:../x' cannot be the name of a tool"),
-        ("!!=20", "1:1: '!!' cannot be the name of a tool"),
-        ("nodejs=20\x07", "1:10: character U+0007 cannot stand here"),
-        ("nodejs=\u00a020", "1:8: character U+00A0 cannot stand here"),
-        ("nodejs=20\rpython=3", "1:10: character U+000D cannot stand here"),
-        ("a=1\na=2", "2:1: a is set in line 1 already"),
-        ("<<<<<<< HEAD", "1:1: a merge conflict was left here; keep one side of it"),
-        ("=======", "1:1: a merge conflict was left here; keep one side of it"),
+        ("nodejs=", "1:8: nodejs has no version; use `nodejs=latest`"),
+        ("nodejs = # 20", "1:9: nodejs has no version; use `nodejs=latest`"),
+        ("NodeJS=20", "1:1: tool names are lower case: use `nodejs`"),
+        ("nodejs>=20", "1:1: put the operator after the `=`: `nodejs = >=20`"),
+        ("nodejs ^=20", "1:1: put the operator after the `=`: `nodejs = ^=20`"),
+        ("  no de=20", "1:3: invalid tool name 'no de'"),
+        ("npm:../x=20", "1:1: invalid tool name 'npm:../x'"),
+        ("!!=20", "1:1: invalid tool name '!!'"),
+        ("nodejs=20\x07", "1:10: invalid character U+0007"),
+        ("nodejs=\u00a020", "1:8: invalid character U+00A0"),
+        ("nodejs=20\rpython=3", "1:10: invalid character U+000D"),
+        ("a=1\na=2", "2:1: a is already set in line 1"),
+        ("<<<<<<< HEAD", "1:1: unresolved merge conflict: keep one side of it"),
+        ("=======", "1:1: unresolved merge conflict: keep one side of it"),
     ],
 )
 def test_a_bad_line_is_refused_with_its_place_and_the_way_out(line, issue):
@@ -157,7 +157,7 @@ def test_a_file_of_another_kind_is_told_briefly():
     with pytest.raises(DotfileError) as caught:
         parse("x\n" * 1000, PATH)
     assert len(caught.value.issues) == MAX_ISSUES + 1
-    assert caught.value.issues[-1] == "and 950 more bad lines"
+    assert caught.value.issues[-1] == "and 950 more errors"
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ def test_a_file_of_another_kind_is_told_briefly():
         (b"a=1\nb=\xff2\n", f"{PATH}:2:3: not UTF-8 (byte 0xff)"),
         (b"\xef\xbb\xbfa=\xe9", f"{PATH}:1:3: not UTF-8 (byte 0xe9)"),
         ("é=\0".encode(), f"{PATH}:1:3: NUL byte"),
-        (b"#" * (LIMIT + 1), f"{PATH}: is larger than 1 MB"),
+        (b"#" * (LIMIT + 1), f"{PATH}: exceeds 1 MB"),
     ],
 )
 def test_what_is_no_text_is_refused_with_its_place(content, issue):

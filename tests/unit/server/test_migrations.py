@@ -209,7 +209,7 @@ def rows(path):
 def test_a_file_that_is_no_database_is_named_with_the_way_out_and_left_alone(service, content, tmp_path):
     path = tmp_path / f"{service.NAME}.db"
     path.write_bytes(content)
-    with pytest.raises(UnusableDatabase, match=f"^{re.escape(str(path))} is damaged") as caught:
+    with pytest.raises(UnusableDatabase, match=f"^{re.escape(str(path))} is corrupt") as caught:
         upgrade(str(path), service.MIGRATIONS, service.HEAD)
     assert "backup" in (caught.value.hint or "")
     assert path.read_bytes() == content
@@ -221,7 +221,7 @@ def test_a_database_of_something_else_is_refused_and_left_alone(tmp_path):
         connection.execute("CREATE TABLE song (title TEXT)")
     connection.close()
     before = dump(path)
-    with pytest.raises(UnusableDatabase, match="something else"):
+    with pytest.raises(UnusableDatabase, match="contains foreign tables"):
         upgrade(path, service.MIGRATIONS, service.HEAD)
     assert dump(path) == before
 
@@ -229,7 +229,9 @@ def test_a_database_of_something_else_is_refused_and_left_alone(tmp_path):
 def test_what_cannot_be_opened_is_named_with_the_way_out(tmp_path):
     service, path = registry.SERVICES[0], tmp_path / "app.db"
     path.mkdir()
-    with pytest.raises(UnusableDatabase, match=f"^{re.escape(str(path))} cannot be used: unable to open"):
+    with pytest.raises(
+        UnusableDatabase, match=f"^cannot open database {re.escape(str(path))}: unable to open"
+    ):
         upgrade(str(path), service.MIGRATIONS, service.HEAD)
 
 
@@ -239,7 +241,7 @@ def test_damage_in_the_midst_of_a_database_is_found_when_it_is_looked_for(tmp_pa
     SqliteFile(path).require_intact()
     damage(path, "outbox")
     assert SqliteFile(path).revision() == service.HEAD
-    with pytest.raises(UnusableDatabase, match=f"^{re.escape(path)} is damaged"):
+    with pytest.raises(UnusableDatabase, match=f"^{re.escape(path)} is corrupt"):
         SqliteFile(path).require_intact()
 
 

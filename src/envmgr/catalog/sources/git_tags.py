@@ -44,8 +44,8 @@ def listing(manifest: Manifest, context: Context) -> Listing:
     releases = [release for tag in tags if (release := _release(manifest, tag))]
     if not releases:
         raise SourceError(
-            f"{url} has {len(tags)} tags, and none is a version of {manifest.name}",
-            "`prefix` and `pattern` of the manifest's `versions` say which tags are",
+            f"none of the {len(tags)} tags in {url} is a version of {manifest.name}",
+            "set `prefix` or `pattern` of `versions` in the manifest to match its tags",
         )
     return make(releases)
 
@@ -80,8 +80,8 @@ def _cached_or_fetched(git: str, url: str, context: Context) -> str:
         stored = read_text(path)
         if stored is None:
             raise Offline(
-                f"the tags of {urls.redacted(url)} are needed, were never listed before, and envmgr is offline",
-                "run the same command once without --offline (and with the setting `offline` off)",
+                f"offline: tags of {urls.redacted(url)} are not cached",
+                "run once without --offline (or set `offline` to false)",
             )
         return stored
     answer = _ask(git, urls.apply_mirror(url, context.settings.mirrors), context)
@@ -101,7 +101,7 @@ def _ask(git: str, url: str, context: Context) -> str:
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise _failure(url, error.strerror if isinstance(error, OSError) else "git takes too long") from None
+        raise _failure(url, error.strerror if isinstance(error, OSError) else "git timed out") from None
     if done.returncode:
         raise _failure(url, done.stderr.decode(errors="replace").strip().rpartition("\n")[2])
     return done.stdout.decode(errors="replace")
@@ -118,22 +118,20 @@ def _failure(url: str, reason: str | None) -> NetworkError:
     displayed = urls.redacted(url)
     message = (reason or "git failed").replace(url, displayed)
     return NetworkError(
-        f"cannot list the tags of {displayed}: {message}", f"`git ls-remote {displayed}` must work here"
+        f"cannot list the tags of {displayed}: {message}", f"check that `git ls-remote {displayed}` works"
     )
 
 
 def _advertised(url: str, context: Context) -> Iterator[str]:
     if not url.startswith(("https://", "http://")):
-        raise SourceError(
-            f"listing the tags of {url} takes git", "install git, and run the same command again"
-        )
+        raise SourceError(f"git is required to list tags of {url}", "install git, then retry")
     body = context.lists.get(f"{url.rstrip('/')}/info/refs?service=git-upload-pack", limit=LIMIT)
     if not body.startswith(b"001e# service=git-upload-pack"):
-        raise SourceError(f"{url} is not a git repository", "`url` is what `git clone` takes")
+        raise SourceError(f"{url} is not a git repository", "set `url` to a URL that `git clone` accepts")
     try:
         yield from _packets(body)
     except ValueError:
-        raise SourceError(f"{url} answers something that git would not", "try again later") from None
+        raise SourceError(f"unexpected response from {url}", "retry later") from None
 
 
 def _packets(body: bytes) -> Iterator[str]:

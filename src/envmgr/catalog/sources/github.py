@@ -110,7 +110,7 @@ def _ask(url: str, api: str, repo: str, context: Context) -> Any:
     except HttpError as error:
         if error.status == _ABSENT:
             raise SourceError(
-                f"repository {repo} not found at {urlsplit(api).netloc}, or it is private",
+                f"repository {repo} not found at {urlsplit(api).netloc} (or private)",
                 "check the spelling; for a private one set GITHUB_TOKEN to a token that may read it",
             ) from None
         raise
@@ -136,7 +136,8 @@ def _checked(body: bytes, url: str) -> list[Json]:
     except (ValueError, KeyError, TypeError):
         pass
     raise SourceError(
-        f"{url} is not a list of releases", "a proxy or login page may have answered in GitHub's place"
+        f"unexpected response from {url}: expected a list of releases",
+        "check the URL: a proxy or login page may have intercepted the request",
     )
 
 

@@ -81,8 +81,8 @@ def locate(artifact: Artifact, context: Context) -> Location:
     package = _package(name, version, context)
     if package is None:
         raise SourceError(
-            f"the npm registry of this machine has no {name} {version}",
-            "`npm config get registry` shows the registry; `envmgr lock` finds what it has now",
+            f"{name} {version} not found in the npm registry",
+            "run `npm config get registry` to check the registry, or `envmgr lock` to resolve again",
         )
     tarball = str(package.document["dist"]["tarball"])
     return Location(urls.without_credentials(tarball), _config(name, context).headers(tarball))
@@ -111,7 +111,7 @@ def _with_commands(
 def _main(manifest: Manifest, version: str, context: Context) -> Package:
     package = _package(package_of(manifest), version, context)
     if package is None:
-        raise SourceError(f"{package_of(manifest)} has no version {version} on the npm registry")
+        raise SourceError(f"{package_of(manifest)} {version} not found in the npm registry")
     return package
 
 
@@ -161,9 +161,9 @@ def _check_alone(package: Package) -> None:
     if missing:
         some = ", ".join(missing[:5]) + (f" and {len(missing) - 5} more" if len(missing) > 5 else "")  # noqa: PLR2004
         raise InvalidRequest(
-            f"npm:{package.name} {package.version} needs other packages when it runs ({some}); "
-            "envmgr installs packages that bring all they need",
-            f"`npm install --global {package.name}@{package.version}`, then `envmgr reshim`, gives it a shim",
+            f"npm:{package.name} {package.version} has runtime dependencies ({some}), "
+            "which envmgr does not install",
+            f"run `npm install --global {package.name}@{package.version}`, then `envmgr reshim` to create a shim",
         )
 
 
@@ -175,7 +175,9 @@ def _digest_of(package: Package) -> Digest | None:
             return digest.from_integrity(dist["integrity"])
         return digest.parse(dist["shasum"], "sha1") if dist.get("shasum") else None
     except ValueError as error:
-        raise SourceError(f"{package.name} {package.version} on the npm registry: {error}") from None
+        raise SourceError(
+            f"invalid digest of {package.name} {package.version} in the npm registry: {error}"
+        ) from None
 
 
 def _package(name: str, version: str, context: Context) -> Package | None:
@@ -203,7 +205,7 @@ def _ask(name: str, context: Context) -> Json:
         body = context.lists.get(url, {"Accept": accept, **config.headers(url)})
     except HttpError as error:
         if error.status in _GONE:
-            raise UnknownPackage(f"the npm registry of this machine has no package {name}") from None
+            raise UnknownPackage(f"package {name} not found in the npm registry") from None
         raise
     return _checked(body, url)
 
@@ -216,8 +218,8 @@ def _checked(body: bytes, url: str) -> Json:
     except (ValueError, KeyError, TypeError, AttributeError):
         pass
     raise SourceError(
-        f"{url} is not a package of an npm registry",
-        "`npm config get registry` shows the registry; a proxy or login page may have answered in its place",
+        f"unexpected response from {url}: expected a package of an npm registry",
+        "run `npm config get registry` to check the registry: a proxy or login page may have intercepted the request",
     )
 
 

@@ -18,8 +18,8 @@ def commands(document: Mapping[str, object], package: str, *, must: bool = True)
     result = {posixpath.basename(name): _inside(str(path), package) for name, path in named.items()}
     if must and not result:
         raise InvalidRequest(
-            f"npm:{package} is a library: it has no command to run",
-            f"`npm install {package}` adds it to a project",
+            f"npm:{package} provides no command (it is a library)",
+            f"run `npm install {package}` to add it to a project",
         )
     return result
 
@@ -45,5 +45,5 @@ def _inside(path: str, package: str) -> str:
     """Return a normalized path; raise SourceError if it leads out of the package."""
     plain = posixpath.normpath(path.replace("\\", "/")).lstrip("/")
     if plain == ".." or plain.startswith("../"):
-        raise SourceError(f"npm:{package} has a command outside the package: {path}")
+        raise SourceError(f"npm:{package} declares a command outside the package: {path}")
     return plain

@@ -145,7 +145,7 @@ def read(path: str, variables: Mapping[str, str]) -> dict[str, str]:
     try:
         text = read_text(path) or ""
     except StorageError:
-        raise ConfigError(f"npm's configuration cannot be read: {path}") from None
+        raise ConfigError(f"cannot read npm's configuration: {path}") from None
     lines = (line.strip() for line in text.lstrip("\ufeff").splitlines())
     pairs = (line.partition("=") for line in lines if line and line[0] not in "#;[")
     return {_unquoted(key.strip()): _expanded(_unquoted(value.strip()), variables) for key, _, value in pairs}

@@ -78,7 +78,7 @@ def _sections(path: str) -> dict[str, dict[str, str]]:
         parser.read(path, encoding=locale.getpreferredencoding(do_setlocale=False))
     except (configparser.Error, UnicodeDecodeError, OSError) as error:
         raise ConfigError(
-            f"pip's configuration cannot be read: {path}: {error}", "`pip config debug` shows the files"
+            f"cannot read pip's configuration: {path}: {error}", "run `pip config debug` to list the files"
         ) from None
     return {section: _filled(parser.items(section)) for section in parser.sections()}
 

@@ -62,7 +62,7 @@ def _run(variables: Mapping[str, str], *arguments: str) -> str:
         done = subprocess.run(command, env=wide, capture_output=True, check=True, timeout=60)  # noqa: S603 - our own interpreter, fixed arguments
     except (OSError, subprocess.SubprocessError) as error:
         raise SourceError(
-            f"pip, which knows the Python package index, does not run: {error}",
+            f"cannot run pip: {error}",
             "reinstall envmgr: pip is one of its dependencies",
         ) from None
     return done.stdout.decode(errors="replace")
@@ -83,7 +83,7 @@ def _named_default(text: str) -> str:
     match = re.search(r"--index-url <url>.*?\(default\s+(\S+)\)", text, re.DOTALL)
     if match is None:
         raise SourceError(
-            "this pip does not tell the index it asks by default",
+            "cannot determine pip's default index",
             "set one: `pip config set global.index-url URL`, or PIP_INDEX_URL",
         )
     return match[1]

@@ -92,8 +92,8 @@ def locate(artifact: Artifact, context: Context) -> Location:
         if result:
             return Location(urls.without_credentials(result.url), credentials.for_url(result.url, place))
     raise unreachable or SourceError(
-        f"no package index of this machine has {name}",
-        "`pip config list` shows the indexes; `envmgr lock` finds what they have now",
+        f"{name} not found in the configured package indexes",
+        "run `pip config list` to check the indexes, or `envmgr lock` to resolve again",
     )
 
 
@@ -198,10 +198,10 @@ def _release(version: str, wheel_files: Iterable[WheelFile]) -> Release:
 def _no_programs(project: str, wheel_files: tuple[WheelFile, ...]) -> InvalidRequest | SourceError:
     if wheel_files:
         return InvalidRequest(
-            f"{project} is a Python package, not a program of its own: it needs a Python to run in",
-            f"`pipx install {project}` gives it one",
+            f"{project} is a Python package without a standalone program",
+            f"use `pipx install {project}`",
         )
     return SourceError(
-        f"no package index of this machine has a wheel of {project}",
-        "check the spelling; `pip config list` shows the indexes that were asked",
+        f"no wheel of {project} in the configured package indexes",
+        "check the spelling, or run `pip config list` to check the indexes",
     )

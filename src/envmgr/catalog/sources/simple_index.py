@@ -48,7 +48,7 @@ def _from_json(body: bytes, url: str) -> tuple[File, ...]:
     except (ValueError, KeyError, TypeError, AttributeError):
         raise _no_page(url) from None
     raise SourceError(
-        f"{url} speaks version {page['meta']['api-version']} of the simple API; envmgr knows version 1",
+        f"unsupported simple API version {page['meta']['api-version']} at {url} (supported: 1)",
         "update envmgr",
     )
 
@@ -114,6 +114,6 @@ def _file_of_link(url: str, yanked: bool) -> File:
 
 def _no_page(url: str) -> SourceError:
     return SourceError(
-        f"{url} is not a page of a Python package index",
-        "`pip config list` shows the index in use; a proxy or login page may have answered in its place",
+        f"unexpected response from {url}: expected a page of a Python package index",
+        "run `pip config list` to check the index: a proxy or login page may have intercepted the request",
     )

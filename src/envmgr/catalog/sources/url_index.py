@@ -26,7 +26,7 @@ MAX_PAGES = 100
 _SIZE_DIGITS = 15
 _NEXT = re.compile(r'<([^<>]*)>\s*;[^,]*\brel="?next"?', re.IGNORECASE)
 _VERSION_FIELDS = ("version", "tag_name", "tag", "name", "key")
-_HINT = "look at that address: either it, or what the manifest says of it, has changed"
+_HINT = "the URL or its format has changed; check the manifest"
 
 
 def listing(manifest: Manifest, context: Context) -> Listing:
@@ -37,10 +37,12 @@ def listing(manifest: Manifest, context: Context) -> Listing:
         releases = list(_releases(manifest, documents))
         aliases = _channels(manifest, documents)
     except ValueError as error:
-        raise SourceError(f"{url} is not a list of {manifest.name}'s releases: {error}", _HINT) from None
+        raise SourceError(
+            f"cannot parse the releases of {manifest.name} from {url}: {error}", _HINT
+        ) from None
     result = _ordered(manifest, _merge_duplicates(releases), aliases)
     if not result.releases:
-        raise SourceError(f"{url} names no version of {manifest.name}", _HINT)
+        raise SourceError(f"no version of {manifest.name} found at {url}", _HINT)
     return result
 
 
@@ -116,7 +118,7 @@ def _entries(manifest: Manifest, documents: list[object]) -> Iterator[object]:
 def _versions_from_object(decoded: dict[str, object]) -> Iterator[object]:
     """Yield entries of an object whose keys look like versions: error documents are objects too."""
     if not any(key[:1].isdigit() or key[1:2].isdigit() for key in decoded):
-        raise document_decoder.type_error("an array, or an object with versions as keys,", decoded)
+        raise document_decoder.type_error("an array, or an object with versions as keys", decoded)
     yield from document_decoder.entries(document_decoder.entries_from_object(decoded))
 
 

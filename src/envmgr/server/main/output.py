@@ -30,8 +30,8 @@ def print_error(message: str, hint: str | None = None, code: int = FAILED) -> in
 def print_internal_error(error: Exception) -> int:
     """Write a crash log and print its path; return the exit code."""
     path = _write_crash_log(error)
-    hint = f"the details are in {path}" if path else None
-    return print_error(f"this is a bug in envmgr: {type(error).__name__}: {error}", hint, INTERNAL_ERROR)
+    hint = f"report this bug; details: {path}" if path else None
+    return print_error(f"internal error: {type(error).__name__}: {error}", hint, INTERNAL_ERROR)
 
 
 def _write_crash_log(error: Exception) -> str | None:

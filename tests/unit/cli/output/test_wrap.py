@@ -11,7 +11,7 @@ def test_lines_end_between_words_and_go_on_indented():
 
 
 def test_a_command_in_backticks_stays_in_one_piece():
-    text = "set one with `envmgr use nodejs latest`, or not"
+    text = "run `envmgr use nodejs latest`, or not at all"
     assert "`envmgr use nodejs latest`," in fill(text, 30, rest=2).split("\n  ")
 
 

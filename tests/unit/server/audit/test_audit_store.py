@@ -55,7 +55,7 @@ def written(directory):
 def test_the_database_itself_lets_the_log_only_grow(tmp_path, statement):
     intruder = written(tmp_path)
     before = list(intruder.iterdump())
-    with pytest.raises(sqlite3.IntegrityError, match="only grows"):
+    with pytest.raises(sqlite3.IntegrityError, match="append-only"):
         intruder.execute(statement)
     assert list(intruder.iterdump()) == before
     intruder.close()

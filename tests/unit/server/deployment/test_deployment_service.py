@@ -190,7 +190,7 @@ def test_nobody_changes_what_the_history_says(tmp_path, statement):
     async def scenario(world):
         made = await world.deploy()
         connection = sqlite3.connect(world.database.path)
-        with pytest.raises(sqlite3.IntegrityError, match="only grows"):
+        with pytest.raises(sqlite3.IntegrityError, match="append-only"):
             connection.execute(statement)
         connection.close()
         assert await world.history(made) == [("pending", "", "user:ada")]

@@ -68,7 +68,7 @@ def _lines(outcome: PushOutcome, style: Style) -> Iterator[str]:
     spooled_push, result = outcome.prepared.push, outcome.result
     name = style.paint("bold", f"{spooled_push.app}@{spooled_push.tag}")
     if result is None:
-        yield f"{name} queued for {spooled_push.url}; it will be result by the next push or `envmgr alm flush`"
+        yield f"{name} queued for {spooled_push.url}; the next push or `envmgr alm flush` delivers it"
         return
     if result.is_new_app:
         yield f"registered app {style.paint('bold', spooled_push.app)}"

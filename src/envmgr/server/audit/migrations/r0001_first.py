@@ -85,7 +85,7 @@ _TABLES = ("log", "entry", "checkpoint")
 _SQLITE = (
     *(
         f"CREATE TRIGGER {table}_no_{act.lower()} BEFORE {act} ON {table}"
-        f" BEGIN SELECT RAISE(ABORT, 'the audit only grows: no {act.lower()} of {table}'); END"
+        f" BEGIN SELECT RAISE(ABORT, 'audit log is append-only: {act.lower()} on {table} refused'); END"
         for table in _TABLES
         for act in ("UPDATE", "DELETE")
     ),
@@ -98,17 +98,17 @@ _SQLITE = (
         OR EXISTS (
             SELECT 1 FROM entry
             WHERE source_service = NEW.source_service AND source_sequence = NEW.source_sequence)
-    BEGIN SELECT RAISE(ABORT, 'the audit only grows: this entry does not follow the last one'); END""",
+    BEGIN SELECT RAISE(ABORT, 'audit log is append-only: entry does not follow the previous one'); END""",
     """
     CREATE TRIGGER checkpoint_follows BEFORE INSERT ON checkpoint
     WHEN NEW.id != (SELECT coalesce(max(id), 0) + 1 FROM checkpoint)
-    BEGIN SELECT RAISE(ABORT, 'the audit only grows: this checkpoint does not follow the last one'); END""",
+    BEGIN SELECT RAISE(ABORT, 'audit log is append-only: checkpoint does not follow the previous one'); END""",
 )
 _POSTGRESQL = (
     """
     CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
-        RAISE EXCEPTION 'the audit only grows: no % of %', lower(TG_OP), TG_TABLE_NAME;
+        RAISE EXCEPTION 'audit log is append-only: % on % refused', lower(TG_OP), TG_TABLE_NAME;
     END $$""",
     *(
         f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {table}"
@@ -121,7 +121,7 @@ _POSTGRESQL = (
         IF NEW.seq != (SELECT coalesce(max(seq), 0) + 1 FROM entry)
             OR NEW.prev_hash != coalesce((SELECT hash FROM entry WHERE seq = NEW.seq - 1), repeat('0', 64))
         THEN
-            RAISE EXCEPTION 'the audit only grows: this entry does not follow the last one';
+            RAISE EXCEPTION 'audit log is append-only: entry does not follow the previous one';
         END IF;
         RETURN NEW;
     END $$""",
@@ -133,7 +133,7 @@ _POSTGRESQL = (
     CREATE FUNCTION require_following_checkpoint() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
         IF NEW.id != (SELECT coalesce(max(id), 0) + 1 FROM checkpoint) THEN
-            RAISE EXCEPTION 'the audit only grows: this checkpoint does not follow the last one';
+            RAISE EXCEPTION 'audit log is append-only: checkpoint does not follow the previous one';
         END IF;
         RETURN NEW;
     END $$""",

@@ -142,20 +142,20 @@ _APPEND_ONLY = {
     "sqlite": (
         *(
             f"CREATE TRIGGER status_entry_no_{act.lower()} BEFORE {act} ON status_entry"
-            f" BEGIN SELECT RAISE(ABORT, 'the history only grows: no {act.lower()}'); END"
+            f" BEGIN SELECT RAISE(ABORT, 'status history is append-only: {act.lower()} refused'); END"
             for act in ("UPDATE", "DELETE")
         ),
         # INSERT OR REPLACE deletes rows without firing the triggers above.
         """
         CREATE TRIGGER status_entry_is_new BEFORE INSERT ON status_entry
         WHEN EXISTS (SELECT 1 FROM status_entry WHERE id = NEW.id)
-        BEGIN SELECT RAISE(ABORT, 'the history only grows: this entry is there already'); END""",
+        BEGIN SELECT RAISE(ABORT, 'status history is append-only: entry already exists'); END""",
     ),
     "postgresql": (
         """
         CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN
-            RAISE EXCEPTION 'the history only grows: no %', lower(TG_OP);
+            RAISE EXCEPTION 'status history is append-only: % refused', lower(TG_OP);
         END $$""",
         """
         CREATE TRIGGER status_entry_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON status_entry

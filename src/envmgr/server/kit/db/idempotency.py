@@ -112,7 +112,7 @@ def idempotent(
             _INSERT, actor=actor, key=name, fingerprint=fingerprint, answer=stored, created_at=transaction.now
         )
         if not is_first:
-            raise IdempotencyKeyInUse("a request with the same key ran concurrently: retry it")
+            raise IdempotencyKeyInUse("a request with this Idempotency-Key ran concurrently; retry")
         return Result(value)
 
     return unit
@@ -139,7 +139,7 @@ def _find_response(transaction: Transaction, actor: str, name: str, fingerprint:
         transaction.execute(_DELETE, old_actor=actor, old_key=name)
         return None
     if stored_fingerprint != fingerprint:
-        raise IdempotencyKeyReused("the key was used for another request: choose a new key for this one")
+        raise IdempotencyKeyReused("Idempotency-Key already used for a different request; use a new key")
     return str(answer)
 
 

@@ -94,8 +94,8 @@ def _upgrade(target: MigrationTarget, revisions: str, head: str) -> None:
             command.upgrade(config, head)
     except CommandError as error:
         raise NewerDatabase(
-            f"{target.name} was written by a newer envmgr ({error})",
-            "run that one, or choose another --data-dir",
+            f"database {target.name} was created by a newer envmgr ({error})",
+            "upgrade envmgr, or pass another --data-dir",
         ) from error
 
 

@@ -90,7 +90,9 @@ class PagedQuery:
         column = self._sorts.get(sort.removeprefix("-"))
         if column is None:
             up, down = (", ".join(f"{sign}{name}" for name in sorted(self._sorts)) for sign in ("", "-"))
-            raise InvalidFields(f"cannot sort by {sort!r}", errors=[("?sort", f"one of {up}, or {down}")])
+            raise InvalidFields(
+                f"invalid sort {sort!r}", errors=[("?sort", f"expected one of {up}, or {down}")]
+            )
         return column
 
     def _statement(self, sort: str, after: bool, names: Sequence[str], only: int | None) -> Statement:
@@ -127,8 +129,8 @@ def _read(text: str, sort: str, column: ColumnElement[object]) -> _Cursor:
         raise _invalid_cursor() from None
     if cursor.sort != sort:
         raise InvalidFields(
-            f"the cursor is of a list sorted by {cursor.sort}, not by {sort}",
-            errors=[("?cursor", "begin again without a cursor to sort otherwise")],
+            f"cursor belongs to a different sort order ({cursor.sort}, not {sort})",
+            errors=[("?cursor", "omit the cursor to start over")],
         )
     if type(cursor.value) is not column.type.python_type or (
         isinstance(cursor.value, str) and "\0" in cursor.value
@@ -138,4 +140,4 @@ def _read(text: str, sort: str, column: ColumnElement[object]) -> _Cursor:
 
 
 def _invalid_cursor() -> InvalidFields:
-    return InvalidFields("the cursor is none of ours", errors=[("?cursor", "take it from a Link header")])
+    return InvalidFields("invalid cursor", errors=[("?cursor", "use the cursor from a Link header")])

@@ -110,7 +110,7 @@ class SqliteTransaction(SqliteReader):
         """Run a statement over `rows_of`; return how many rows changed. Raise UniqueViolation, ValueError."""
         text = _encode(rows).decode()
         if _NUL in text and any("\0" in value for row in rows for value in row if isinstance(value, str)):
-            raise ValueError("a text of these rows contains NUL")
+            raise ValueError("text contains NUL")
         return self.execute(statement, **{ROWS: text})
 
     def emit(self, event: DomainEvent) -> None:
@@ -216,7 +216,7 @@ class SqliteDatabase:
 
     def _require_open(self) -> None:
         if self._closed:
-            raise ServiceUnavailable("the server is stopping")
+            raise ServiceUnavailable("shutting down")
 
     def _read_snapshot(self, work: Callable[[Reader], T]) -> T:
         try:
@@ -316,7 +316,8 @@ class SqliteDatabase:
         """Return what callers get for an error of SQLite; a bug stays as it is."""
         if _is_transient(error):
             return ServiceUnavailable(
-                f"the database of {self.source} is unavailable: {error}", retry_after=RETRY_AFTER_SECONDS
+                f"database of {self.source} is temporarily unavailable: {error}",
+                retry_after=RETRY_AFTER_SECONDS,
             )
         if code_of(error) in CORRUPT:
             return DamagedDatabase(f"{self.path}: {error}")

@@ -40,7 +40,7 @@ class SqliteFile:
             if not tables:
                 return None
             if "alembic_version" not in tables:
-                raise _damaged(self.path, "its tables are those of something else")
+                raise _damaged(self.path, "contains foreign tables")
             row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
         return str(row[0]) if row else None
 
@@ -83,14 +83,13 @@ def _translate_errors(path: str) -> Iterator[None]:
         if code_of(error) not in TRANSIENT:
             raise
         raise UnusableDatabase(
-            f"{path} cannot be used: {error}",
-            "see that it is a file of the user that runs the server and that the disk has room, "
-            "or choose another --data-dir",
+            f"cannot open database {path}: {error}",
+            "check its ownership and free disk space, or pass another --data-dir",
         ) from error
 
 
 def _damaged(path: str, reason: str) -> UnusableDatabase:
     return UnusableDatabase(
-        f"{path} is damaged, or no database of this server: {reason}",
-        "put it back from a backup, or choose another --data-dir",
+        f"{path} is corrupt or not an envmgr-alm database: {reason}",
+        "restore it from a backup, or pass another --data-dir",
     )

@@ -92,7 +92,7 @@ class DeadLetters:
     async def _find(self, dead_letter_id: int) -> DeadLetter:
         row = await self._database.read(lambda reader: reader.one(_ONE, letter=dead_letter_id))
         if row is None or row[1] not in self._consumers:
-            raise NotFound(f"{self.service} has no dead letter {dead_letter_id}")
+            raise NotFound(f"dead letter {self.service}:{dead_letter_id} not found")
         return _from_row(row)
 
     async def _store(self, consumer: str, event: EventEnvelope, error: Exception, attempts: int) -> None:

@@ -114,5 +114,5 @@ def routes(versions: Versions, deployments: Deployments) -> list[Any]:
 def _tool(path: str) -> str:
     tool = path.removeprefix("/tools/").removesuffix("/usage")
     if len(tool) + len("/tools//usage") != len(path):
-        raise NotFound(f"there is nothing at {path}")
+        raise NotFound(f"not found: {path}")
     return tool
