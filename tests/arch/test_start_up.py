@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
 import pytest
+
+from envmgr.install import receipt
+from envmgr.install.receipt import Receipt
+from envmgr.kit.paths import single_root
 
 HEAVY = {
     "dataclasses",
@@ -44,10 +49,37 @@ sys.stderr.write("\\n@modules " + " ".join(sys.modules) + "\\n")
 """
 
 
+def install_node(home):
+    """Make an installation of Node.js 20.1.0 by hand."""
+    directory = single_root(str(home)).install("nodejs", "20.1.0")
+    os.makedirs(os.path.join(directory, "bin"))
+    with open(os.path.join(directory, "bin", "node"), "w") as file:
+        os.chmod(file.name, 0o755)
+    receipt.write(
+        directory,
+        Receipt(
+            tool="nodejs",
+            version="20.1.0",
+            url="https://nodejs.org/dist/",
+            sha256="0" * 64,
+            size=1,
+            plugin="sha256:" + "0" * 64,
+            platform="linux-x64",
+            installed_at="2026-01-01T00:00:00Z",
+            bin_dirs=("bin",),
+            home="",
+            env={},
+            files=1,
+            bytes=0,
+            files_digest="",
+        ),
+    )
+
+
 def imported_by(arguments, tmp_path):
     """Name the modules that a command has imported by its end."""
     project = tmp_path / "project"
-    project.mkdir()
+    project.mkdir(exist_ok=True)
     (project / ".envmgr").write_text("nodejs=^20.1\n")
     result = subprocess.run(
         [sys.executable, "-I", "-c", REPORT, *arguments],
@@ -69,6 +101,55 @@ def imported_by(arguments, tmp_path):
 )
 def test_a_command_people_run_all_day_imports_nothing_heavy(arguments, tmp_path):
     assert imported_by(arguments, tmp_path) & HEAVY == set()
+
+
+UNUSED = (
+    "envmgr.alm",
+    "envmgr.catalog",
+    "envmgr.kit.config",
+    "envmgr.kit.digest",
+    "envmgr.kit.http",
+    "envmgr.kit.platform",
+    "envmgr.lockformat.parser",
+    "envmgr.lockformat.writer",
+    "envmgr.resolve.canonical_names",
+    "envmgr.resolve.unavailable",
+    "envmgr.shells.shim",
+)
+"""Modules of envmgr that a command does not use where a tool is installed and no lock exists."""
+
+
+def below(modules, packages):
+    """Return the modules that are among packages or in them."""
+    return {module for module in modules for name in packages if f"{module}.".startswith(f"{name}.")}
+
+
+@pytest.mark.parametrize(
+    "arguments", [["current"], ["list"], ["which", "node"], ["where", "nodejs"]], ids=" ".join
+)
+def test_a_command_people_run_all_day_imports_what_it_uses(arguments, tmp_path):
+    install_node(tmp_path / "home")
+    modules = imported_by(arguments, tmp_path)
+    assert "envmgr.install.receipt" in modules
+    assert below(modules, UNUSED) == set()
+
+
+def test_a_lock_is_read_without_its_writer(tmp_path):
+    install_node(tmp_path / "home")
+    (tmp_path / "project").mkdir()
+    (tmp_path / "project/.envmgr.lock").write_text('{"nodejs": "20.1.0"}')
+    modules = imported_by(["which", "node"], tmp_path)
+    assert "envmgr.lockformat.parser" in modules
+    assert below(modules, {"envmgr.catalog", "envmgr.lockformat.writer", "envmgr.kit.http"}) == set()
+
+
+@pytest.mark.parametrize(
+    "arguments", [["where", "node"], ["current", "zig"], ["list", "node"], ["plugin", "list"]], ids=" ".join
+)
+def test_names_of_tools_are_known_without_connections(arguments, tmp_path):
+    modules = imported_by(arguments, tmp_path)
+    assert "envmgr.catalog.registry" in modules
+    assert below(modules, {"envmgr.kit.http.client", "envmgr.catalog.catalog"}) == set()
 
 
 ASKING = {"pydantic", "httpx", "ssl", "filelock", "rich", "litestar", "msgspec", "sqlalchemy"}

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from envmgr.catalog.catalog import Catalog, open_catalog
+from envmgr.catalog.registry import Registry
 from envmgr.install.download import download
 from envmgr.kit import environment, platform
 from envmgr.kit import paths as places
@@ -44,11 +45,11 @@ class Machine:
 
     def catalog(self) -> Catalog:
         return open_catalog(
+            registry=Registry(self.paths, [str(ROOT)]),
             http=self.http,
             settings=self.settings,
             environment=self.environment,
             paths=self.paths,
-            project_dirs=[str(ROOT)],
         )
 
     def download(self, tool: str, version: str) -> Download:

@@ -6,7 +6,6 @@ import threading
 from typing import TYPE_CHECKING
 
 from envmgr.catalog import checksums
-from envmgr.catalog.registry import Registry
 from envmgr.catalog.release import Location
 from envmgr.catalog.sources import package_source_of, source_of
 from envmgr.catalog.sources.kinds import KINDS, kind_of_url
@@ -15,10 +14,9 @@ from envmgr.kit.errors import CatalogError
 from envmgr.kit.frozen import replace
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from envmgr.catalog.layout import Layout
     from envmgr.catalog.manifest import Manifest
+    from envmgr.catalog.registry import Registry
     from envmgr.catalog.release import Listing, Signature
     from envmgr.kit.config.settings import Settings
     from envmgr.kit.environment import Environment
@@ -37,15 +35,12 @@ class Catalog:
         self._context = context
         self._guard = threading.Lock()
         self._busy: dict[str, threading.Lock] = {}
-        self._manifests: dict[str, Manifest] = {}
         self._listings: dict[str, Listing] = {}
         self._layouts: dict[tuple[str, str, str, str | None], Layout | None] = {}
 
     def manifest(self, tool: str) -> Manifest:
         """Return a tool's manifest; raise UnknownTool, or ManifestError with every issue."""
-        if tool not in self._manifests:
-            self._manifests[tool] = self.registry.checked(tool)
-        return self._manifests[tool]
+        return self.registry.checked(tool)
 
     def listing(self, tool: str) -> Listing:
         """List a tool's releases."""
@@ -107,15 +102,15 @@ class Catalog:
 
 def open_catalog(
     *,
+    registry: Registry,
     http: Http,
     settings: Settings,
     environment: Environment,
     paths: Paths,
-    project_dirs: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> Catalog:
-    """Open the catalog for a project: the directories that may hold manifests of its own, nearest first."""
+    """Return the catalog of a registry's tools."""
     from envmgr.catalog.list_cache import ListCache
 
     lists = ListCache(paths, http, settings.offline, progress)
-    return Catalog(Registry(paths, project_dirs), Context(http, lists, settings, environment, paths))
+    return Catalog(registry, Context(http, lists, settings, environment, paths))

@@ -47,6 +47,7 @@ class Registry:
             ManifestDir(data_files.directory("plugins"), "built-in"),
         )
         self._read: dict[str, Manifest] = {}
+        self._checked: dict[str, Manifest] = {}
 
     def get(self, tool: str) -> Manifest:
         """Return a tool's manifest; raise UnknownTool with what was perhaps meant and how to add it."""
@@ -56,6 +57,11 @@ class Registry:
 
     def checked(self, tool: str) -> Manifest:
         """Return a tool's manifest; raise ManifestError with every issue of one that is not built in."""
+        if tool not in self._checked:
+            self._checked[tool] = self._check(tool)
+        return self._checked[tool]
+
+    def _check(self, tool: str) -> Manifest:
         result = self._file_of(tool)
         path, place = result or (self.get(tool).origin, None)
         if os.path.isfile(path) and (place.scope != "built-in" if place else not self.get(tool).builtin):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from envmgr.lockformat.errors import LockFormatError
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from envmgr.lockformat.errors import LockFormatError
 
 MAX_BYTES = 5 * 2**20
 MAX_RELEASES = 2_000
@@ -16,10 +18,16 @@ _HINT = "split the project, or remove tools from .envmgr"
 def check_bytes(count: int) -> None:
     """Raise LockFormatError if a lock's UTF-8 text is too long."""
     if count > MAX_BYTES:
-        raise LockFormatError((), f"exceeds {MAX_BYTES // 2**20} MiB", _HINT)
+        raise _limit_error(f"exceeds {MAX_BYTES // 2**20} MiB")
 
 
 def check_releases(count: int) -> None:
     """Raise LockFormatError if a lock has too many tool versions."""
     if count > MAX_RELEASES:
-        raise LockFormatError((), f"more than {MAX_RELEASES:,} tool versions", _HINT)
+        raise _limit_error(f"more than {MAX_RELEASES:,} tool versions")
+
+
+def _limit_error(problem: str) -> LockFormatError:
+    from envmgr.lockformat.errors import LockFormatError
+
+    return LockFormatError((), problem, _HINT)

@@ -245,10 +245,10 @@ def _named(directory: str) -> list[str]:
 
 
 def _check_plugins(context: Context) -> Iterator[Finding]:
-    names, failed = context.catalog.registry.names(), 0
+    names, failed = context.registry.names(), 0
     for name in names:
         try:
-            context.catalog.registry.checked(name)
+            context.registry.checked(name)
         except EnvmgrError as error:
             failed += 1
             yield Finding("plugins", ERROR, error.message, error.hint)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from envmgr import versions
 from envmgr.install import store
 from envmgr.kit.frozen import frozen
-from envmgr.resolve import active, canonical_names
+from envmgr.resolve import active
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,11 +33,7 @@ class Remote:
 
 def installed(context: Context, tool: str | None = None) -> tuple[Row, ...]:
     """Return the installed versions of one tool or all, oldest first within a tool."""
-    tools = (
-        [canonical_names.require_installed_or_known(context, tool)]
-        if tool
-        else sorted(store.tools(context.paths))
-    )
+    tools = [_name(context, tool)] if tool else sorted(store.tools(context.paths))
     chosen = {
         (active_version.tool, active_version.version): active_version
         for active_version in reversed(active.resolve(context))
@@ -48,6 +44,12 @@ def installed(context: Context, tool: str | None = None) -> tuple[Row, ...]:
         for version in versions.sort(store.versions(context.paths, name))
         if (result := store.get(context.paths, name, version))
     )
+
+
+def _name(context: Context, tool: str) -> str:
+    from envmgr.resolve.canonical_names import require_installed_or_known
+
+    return require_installed_or_known(context, tool)
 
 
 def remote(context: Context, tool: str, spec: str | None = None) -> Remote:

@@ -27,17 +27,17 @@ if TYPE_CHECKING:
 
 def show_all(context: Context) -> tuple[Manifest, ...]:
     """Return every manifest, those that win over others of their name only."""
-    return context.catalog.registry.all()
+    return context.registry.all()
 
 
 def scope(context: Context, manifest: Manifest) -> str:
     """Return a manifest's scope: `project`, `user`, `built-in` or `package`."""
-    return context.catalog.registry.scope(manifest)
+    return context.registry.scope(manifest)
 
 
 def show(context: Context, name: str) -> Manifest:
     """Return one manifest."""
-    return context.catalog.manifest(name)
+    return context.registry.checked(name)
 
 
 def text_of(manifest: Manifest) -> str:
@@ -116,7 +116,7 @@ def remove(context: Context, name: str) -> str:
     """Remove a manifest the user added and return its path."""
     path = _path(context, name)
     if not os.path.isfile(path):
-        manifest = context.catalog.manifest(name)
+        manifest = context.registry.checked(name)
         raise UnknownTool(
             f"{name} is not a user manifest (it comes from {manifest.origin})",
             "run `envmgr plugin list` to see the origin of each",
@@ -132,7 +132,7 @@ def lint(context: Context, target: str) -> Report:
 
     def is_tool(name: str) -> bool:
         try:
-            context.catalog.registry.get(name)
+            context.registry.get(name)
         except UnknownTool:
             return False
         except (CatalogError, StorageError):  # there is one, and something is wrong with it
@@ -144,7 +144,7 @@ def lint(context: Context, target: str) -> Report:
         return linting.lint(read_text(path) or "", path, is_tool)
     if target.endswith(".json") or os.path.dirname(target) == "." or target.startswith(("/", "~")):
         raise StorageError(f"file {path} not found", "pass the path of a manifest, or a tool's name")
-    return linting.lint(text_of(context.catalog.registry.get(target)), target, is_tool)
+    return linting.lint(text_of(context.registry.get(target)), target, is_tool)
 
 
 def _path(context: Context, name: str) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from envmgr.install import store
 from envmgr.kit.errors import NotInstalled, NoVersionSet
 from envmgr.kit.frozen import frozen
 from envmgr.resolve import active
-from envmgr.resolve.unavailable import not_installed_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,8 +28,6 @@ def where(context: Context, item: ToolSpec) -> ToolLocation:
 
 
 def _of_active(context: Context, tool: str) -> ToolLocation:
-    from envmgr.install import store
-
     active_version = active.resolve_tool(context, tool)
     if active_version is None:
         installed = store.versions(context.paths, tool)
@@ -43,12 +41,12 @@ def _of_active(context: Context, tool: str) -> ToolLocation:
         return ToolLocation(tool, active_version.installed.version, active_version.installed.path)
     if active_version.kind == "path" and active_version.is_available:
         return ToolLocation(tool, active_version.spec, active_version.directory)
+    from envmgr.resolve.unavailable import not_installed_error
+
     raise not_installed_error(active_version, NotInstalled)
 
 
 def _of_spec(context: Context, tool: str, spec: str) -> ToolLocation:
-    from envmgr.install import store
-
     version = active.best_installed(context, tool, spec)
     installed = store.get(context.paths, tool, version) if version else None
     if installed is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from envmgr.kit.frozen import frozen
-from envmgr.resolve import active, executable, unavailable
+from envmgr.resolve import active, executable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ def which(context: Context, command: str) -> ResolvedCommand:
     actives = active.resolve(context)
     program = executable.locate(context, command, actives)
     if program is None:
+        from envmgr.resolve import unavailable
+
         raise unavailable.unavailable_error(context, command, actives)
     return ResolvedCommand(
         command, program.path, program.active.tool, program.active.version or program.active.spec

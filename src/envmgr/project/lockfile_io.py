@@ -6,13 +6,11 @@ import os
 
 from envmgr.kit.errors import LockfileError
 from envmgr.kit.fs import read_bytes, write_in_place
-from envmgr.lockformat import parser
-from envmgr.lockformat.errors import LockFormatError, UnsupportedLockFormat
 from envmgr.lockformat.limits import MAX_BYTES, check_bytes, check_releases
-from envmgr.lockformat.writer import render
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from envmgr.lockformat.errors import LockFormatError
     from envmgr.lockformat.model import Lockfile
 
     FileState = tuple[int, int, int]
@@ -78,6 +76,9 @@ def _file_state(path: str) -> FileState | None:
 
 def parse(text: str, path: str) -> Lockfile:
     """Parse a lock's text; raise LockfileError with the file, the JSON path and a hint."""
+    from envmgr.lockformat import parser
+    from envmgr.lockformat.errors import LockFormatError
+
     try:
         return parser.parse(text)
     except LockFormatError as error:
@@ -87,8 +88,12 @@ def parse(text: str, path: str) -> Lockfile:
 def text_of(path: str) -> str | None:
     """Return a lock's text with line feeds only, None if the file does not exist; raise LockfileError."""
     content = read_bytes(path, MAX_BYTES + 1)
-    if content is None:
-        return None
+    return None if content is None else _decode(content, path)
+
+
+def _decode(content: bytes, path: str) -> str:
+    from envmgr.lockformat.errors import LockFormatError
+
     try:
         check_bytes(len(content))
         return content.decode().replace("\r\n", "\n")
@@ -109,6 +114,9 @@ def write(path: str, lock: Lockfile) -> bool:
 
     Raise LockfileError for a lock that is too large to be read again.
     """
+    from envmgr.lockformat.errors import LockFormatError
+    from envmgr.lockformat.writer import render
+
     text = render(lock)
     try:
         check_releases(lock.release_count)
@@ -119,6 +127,8 @@ def write(path: str, lock: Lockfile) -> bool:
 
 
 def _lockfile_error(error: LockFormatError, path: str) -> LockfileError:
+    from envmgr.lockformat.errors import UnsupportedLockFormat
+
     hint = error.hint
     if isinstance(error, UnsupportedLockFormat):
         from envmgr.kit.distribution import DISTRIBUTION

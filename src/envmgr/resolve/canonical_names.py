@@ -22,7 +22,7 @@ def require_canonical(context: Context, requests: Iterable[Request]) -> None:
 
 def require_name(context: Context, tool: str) -> str:
     """Return the canonical name of a tool; raise UnknownTool."""
-    return context.catalog.manifest(tool).name
+    return context.registry.checked(tool).name
 
 
 def require_installed_or_known(context: Context, tool: str) -> str:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from envmgr.kit import environment as environments
 from envmgr.kit import paths as places
-from envmgr.kit import platform as platforms
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from envmgr.catalog.catalog import Catalog
+    from envmgr.catalog.registry import Registry
     from envmgr.kit.config.settings import Settings
     from envmgr.kit.environment import Environment
     from envmgr.kit.http.client import Http
@@ -22,27 +22,40 @@ if TYPE_CHECKING:
 
 
 class Context:
-    """One run's environment, directories, settings, project and connections."""
+    """One run's environment, directories, settings, project and connections.
+
+    Without a platform it is for the one this process runs on.
+    """
 
     def __init__(
         self,
         environment: Environment,
         paths: Paths,
-        platform: Platform,
+        platform: Platform | None = None,
         *,
         flags: Mapping[str, object] | None = None,
         progress: Progress | None = None,
     ) -> None:
         self.environment = environment
         self.paths = paths
-        self.platform = platform
+        self._platform = platform
         self.flags = dict(flags or {})
         self._progress = progress
         self._settings: Settings | None = None
         self._project: Project | None = None
         self._locks: LockFiles | None = None
         self._http: Http | None = None
+        self._registry: Registry | None = None
         self._catalog: Catalog | None = None
+
+    @property
+    def platform(self) -> Platform:
+        """The platform to install for."""
+        if self._platform is None:
+            from envmgr.kit import platform
+
+            self._platform = platform.current()
+        return self._platform
 
     @property
     def settings(self) -> Settings:
@@ -90,17 +103,26 @@ class Context:
         return self._http
 
     @property
+    def registry(self) -> Registry:
+        """The tools that exist, without their releases, which need connections."""
+        if self._registry is None:
+            from envmgr.catalog.registry import Registry
+
+            self._registry = Registry(self.paths, self.project.directories)
+        return self._registry
+
+    @property
     def catalog(self) -> Catalog:
         """The tools that exist and their releases."""
         if self._catalog is None:
             from envmgr.catalog import catalog
 
             self._catalog = catalog.open_catalog(
+                registry=self.registry,
                 http=self.http,
                 settings=self.settings,
                 environment=self.environment,
                 paths=self.paths,
-                project_dirs=self.project.directories,
                 progress=self.progress,
             )
         return self._catalog
@@ -123,6 +145,4 @@ def current(
 ) -> Context:
     """Return the context of this process, in another directory if one is given."""
     environment = environments.current(cwd)
-    return Context(
-        environment, places.resolve_paths(environment), platforms.current(), flags=flags, progress=progress
-    )
+    return Context(environment, places.resolve_paths(environment), flags=flags, progress=progress)

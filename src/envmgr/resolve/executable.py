@@ -7,8 +7,7 @@ import os
 from envmgr.install import store
 from envmgr.kit.errors import CommandNotFound
 from envmgr.kit.frozen import frozen
-from envmgr.resolve.unavailable import installed_providers
-from envmgr.shells import shim
+from envmgr.shells.shim_marker import is_shim
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,7 +32,7 @@ def locate(context: Context, command: str, active_versions: Sequence[ActiveVersi
         filter(None, (_of_active(context, command, active_version) for active_version in active_versions)),
         None,
     )
-    if program and shim.is_shim(program.path):
+    if program and is_shim(program.path):
         raise CommandNotFound(
             f"{command} resolves to {program.path}, which is an envmgr shim",
             f"change {program.active.tool}={program.active.spec} in {program.active.request.origin}",
@@ -54,6 +53,8 @@ def _of_active(context: Context, command: str, active_version: ActiveVersion) ->
 
 def _may_provide(context: Context, command: str, active_version: ActiveVersion) -> bool:
     """Return whether an installed version of a tool has a command, or no tool has it."""
+    from envmgr.resolve.unavailable import installed_providers
+
     providers = installed_providers(context, command)
     return not providers or active_version.tool in providers
 
@@ -62,7 +63,7 @@ def _of_system(context: Context, command: str, active_version: ActiveVersion) ->
     skipped_paths: list[str] = []
     for directory in _others_on_path(context):
         path = store.find_program((directory,), command)
-        if path and not shim.is_shim(path):
+        if path and not is_shim(path):
             return Program(path, active_version, tuple(skipped_paths))
         skipped_paths.append(os.path.join(directory, command))
     return None
@@ -71,7 +72,7 @@ def _of_system(context: Context, command: str, active_version: ActiveVersion) ->
 def find_outside_shims(context: Context, command: str) -> str | None:
     """Return the path of a program on PATH that is not a shim."""
     paths = (store.find_program((directory,), command) for directory in _others_on_path(context))
-    return next((path for path in paths if path and not shim.is_shim(path)), None)
+    return next((path for path in paths if path and not is_shim(path)), None)
 
 
 def _others_on_path(context: Context) -> list[str]:

@@ -29,7 +29,7 @@ def require_known(context: Context, requests: Iterable[Request]) -> None:
 def _issues(context: Context, request: Request) -> list[tuple[str, str]]:
     try:
         if _requests_release(request):
-            context.catalog.manifest(request.tool)
+            context.registry.checked(request.tool)
     except UnknownTool as error:
         return [(f"{request.origin.exactly}: {error.message}", error.hint or "")]
     return []

@@ -70,7 +70,7 @@ def _is_there(context: Context, tool: str, running: set[str]) -> bool:
 
 
 def _is_package(context: Context, step: Step) -> bool:
-    return context.catalog.registry.scope(context.catalog.manifest(step.pin.tool)) == "package"
+    return context.registry.scope(context.catalog.manifest(step.pin.tool)) == "package"
 
 
 def _is_on_path(context: Context, tool: str) -> bool:

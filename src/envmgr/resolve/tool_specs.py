@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 from envmgr import versions
 from envmgr.kit.errors import InvalidRequest, UsageError
 from envmgr.kit.frozen import frozen
@@ -61,6 +59,8 @@ def parse_many(words: Sequence[str], is_tool: Callable[[str], bool]) -> list[Too
     """Read several tools, or one tool and its spec in two words."""
     if len(words) == 2 and parse(words[0]).spec is None and _is_spec(words[1], is_tool):  # noqa: PLR2004 - TOOL SPEC
         return [build_tool_spec(words[0], words[1])]
+    from itertools import pairwise
+
     tools = [parse(word) for word in words]
     for previous, tool in pairwise(tools):
         if tool.spec is None and tool.tool[:1] in VERSION_START and not is_tool(tool.tool):

@@ -13,6 +13,7 @@ from envmgr.kit.environment import python
 from envmgr.kit.frozen import frozen
 from envmgr.kit.fs import make_dir, read_text, storage_errors, write_atomic
 from envmgr.shells import quoting
+from envmgr.shells.shim_marker import is_shim
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
     from envmgr.kit.paths import Paths
 
-MARKER = b"envmgr shim ("
-_HEAD = 200
 _START = "import sys; sys.path.append(sys.argv.pop(1)); from envmgr.cli.main import main; sys.exit(main())"
 
 
@@ -87,15 +86,6 @@ def _encode_batch(text: str) -> bytes:
     """Encode a batch file in the console's code page, like cmd.exe reads it."""
     encoding = "oem" if sys.platform == "win32" else "utf-8"
     return text.replace("\n", "\r\n").encode(encoding, "surrogateescape")
-
-
-def is_shim(path: str) -> bool:
-    """Return whether a file is a shim, of this installation or another."""
-    try:
-        with open(path, "rb") as file:
-            return MARKER in file.read(_HEAD)
-    except OSError:
-        return False
 
 
 def compare(directory: str, expected: Mapping[str, bytes]) -> Difference:

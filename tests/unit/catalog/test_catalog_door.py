@@ -87,11 +87,11 @@ def test_a_manifest_that_is_not_valid_is_no_manifest(mine):
 def test_a_catalog_opens_on_what_commands_have(tmp_path):
     paths = single_root(str(tmp_path))
     catalog = open_catalog(
+        registry=Registry(paths, [str(tmp_path / "project")]),
         http=None,
         settings=Settings(offline=True),
         environment=Environment({}, str(tmp_path)),
         paths=paths,
-        project_dirs=[str(tmp_path / "project")],
     )
     assert catalog.manifest("nodejs").builtin
     assert [place.scope for place in catalog.registry.directories] == ["project", "user", "built-in"]

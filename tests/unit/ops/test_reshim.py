@@ -10,6 +10,7 @@ import pytest
 
 from envmgr.kit.frozen import replace
 from envmgr.ops import reshim
+from envmgr.resolve.context import Context
 from envmgr.shells import plan
 from support.toolbox import Toolbox, program
 
@@ -75,8 +76,8 @@ def test_all_plans_are_forgotten(box):
 
 
 def test_on_windows_each_command_has_a_batch_file_and_a_twin(box):
-    context = box.context()
-    context.platform = replace(context.platform, os="windows")
+    here = box.context()
+    context = Context(here.environment, here.paths, replace(here.platform, os="windows"))
     reshim.reshim(context)
     assert {"node", "node.bat"} <= set(os.listdir(box.paths.shims))
 

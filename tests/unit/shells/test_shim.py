@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 from envmgr.kit.paths import Paths, single_root
-from envmgr.shells import shim
+from envmgr.shells import shim, shim_marker
 from envmgr.shells.shim import ShimContext
 
 NASTY = "/r o'o\"t/$HOME/`x`/a\nb/é/@PLANS@"
@@ -46,7 +46,7 @@ def test_on_windows_there_is_a_batch_file_with_its_line_ends_and_a_twin(baked):
     batch = files["node.bat"]
     assert batch.count(b"\r\n") == batch.count(b"\n")
     assert b'exec --shim "node" -- %*' in batch
-    assert shim.MARKER in batch
+    assert shim_marker.MARKER in batch
 
 
 def test_only_single_root_is_baked_as_home(tmp_path):
@@ -100,6 +100,6 @@ def test_comparing_writes_nothing(tmp_path, baked):
 @pytest.mark.parametrize("content", [b"#!/bin/sh\n# some script\n", b"", b"\x7fELF"])
 def test_other_files_are_no_shims(tmp_path, content):
     (tmp_path / "x").write_bytes(content)
-    assert not shim.is_shim(str(tmp_path / "x"))
-    assert not shim.is_shim(str(tmp_path / "gone"))
-    assert not shim.is_shim(str(tmp_path))
+    assert not shim_marker.is_shim(str(tmp_path / "x"))
+    assert not shim_marker.is_shim(str(tmp_path / "gone"))
+    assert not shim_marker.is_shim(str(tmp_path))

@@ -7,7 +7,6 @@ from envmgr.cli.output import table
 from envmgr.kit.errors import NoVersionSet
 from envmgr.kit.frozen import replace
 from envmgr.ops.current import current
-from envmgr.resolve.canonical_names import require_installed_or_known
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,7 +36,11 @@ def _current(context: Context, tool: str | None) -> tuple[ActiveVersion, ...]:
     try:
         return current(context, tool).tools
     except NoVersionSet as error:
-        name = tool if tool is None or _has_suggestion(error) else require_installed_or_known(context, tool)
+        if tool is None or _has_suggestion(error):
+            raise
+        from envmgr.resolve.canonical_names import require_installed_or_known
+
+        name = require_installed_or_known(context, tool)
         if name == tool:
             raise
         return current(context, name).tools

@@ -51,7 +51,7 @@ def _parse_tools(context: Context, args: Sequence[str]) -> list[tool_specs.ToolS
 
 def _is_tool(context: Context, arg: str) -> bool:
     try:
-        context.catalog.manifest(arg)
+        context.registry.checked(arg)
     except CatalogError:
         return False
     return True

@@ -95,7 +95,7 @@ def _tools(context: Context) -> list[str]:
     from envmgr.install import store
 
     requested = (request.tool for request in context.project.requests())
-    return sorted({*context.catalog.registry.names(), *store.tools(context.paths), *requested})
+    return sorted({*context.registry.names(), *store.tools(context.paths), *requested})
 
 
 def _versions(context: Context, tool: str) -> list[str]:

@@ -81,14 +81,14 @@ def _affected(api: Api, tool: str, version_range: str, environment: str | None) 
 def _canonical_name(context: Context, tool: str) -> str:
     """Return a tool's canonical name, as in locks; an unknown name is returned unchanged."""
     try:
-        return context.catalog.manifest(tool).name
+        return context.registry.checked(tool).name
     except CatalogError:
         return tool
 
 
 def _similar_tools(context: Context, tool: str) -> tuple[str, ...]:
     """Return similar names of known tools for an unknown one."""
-    names = context.catalog.registry.names()
+    names = context.registry.names()
     return () if tool in names else closest(tool, names)
 
 
