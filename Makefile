@@ -9,7 +9,7 @@ READY  := $(VENV)/.ready
 REQUIREMENTS ?= requirements/dev.txt
 WORKERS ?= auto
 DEPENDENCY_TESTS := tests/unit tests/functional tests/contract tests/server \
-  --ignore=tests/server/test_schemathesis.py -m "not slow and not registries"
+  --ignore=tests/server/api/test_schemathesis.py -m "not slow and not registries"
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 

@@ -22,8 +22,9 @@ from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from support.alm import Server, ask, free_port, serving, until_ready
 from support.load import Load, request, run
+
+from support.alm import Server, ask, free_port, serving, until_ready
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

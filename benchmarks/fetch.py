@@ -34,7 +34,7 @@ while True: threading.Thread(target=serve, args=(listener.accept()[0],), daemon=
 _DOWNLOAD = """
 import json, shutil, sys, time
 sys.path.insert(0, sys.argv[1])
-from support.fetching import _download
+from support.programs.download_url import _download
 root, url, sha256 = sys.argv[2:5]
 _download(root + "-warm", url.rpartition("/")[0] + "/warm", sha256)
 shutil.rmtree(root + "-warm")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, settings
 
-from support.server import Authority, Server
+from support.http.fault_server import Authority, Server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,7 +11,7 @@ from envmgr import versions
 from envmgr.catalog import lint
 from envmgr.kit import data_files
 from envmgr.kit.platform import DEFAULT_PLATFORMS
-from support.upstreams import Recorded, catalog_of, context, sha256_of
+from support.registries.recorded_upstreams import Recorded, catalog_of, context, sha256_of
 
 from .expected import ALIASES, ARCHIVES, LISTINGS, UNSIGNED
 

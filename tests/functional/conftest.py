@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from support.sandbox import Sandbox
+from support.machine.sandbox import Sandbox
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from support.server import Server
+    from support.http.fault_server import Server
 
 
 @pytest.fixture

@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from support.daemon import Daemon
-from support.people import People
+from support.server.accounts import People
+from support.server.server_process import Daemon
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from support.wire import Wire
+    from support.http.raw_client import Wire
 
 
-LONGEST = "test_survival.py"
+LONGEST = "test_kill_and_restart.py"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from support.almdouble import LOCK, AlmDouble
-from support.almworld import World
-from support.gitrepo import QUIET, repository
-from support.sandbox import Sandbox
+from support.alm.fake_alm_server import LOCK, AlmDouble
+from support.alm.git_repository import QUIET, repository
+from support.alm.seeded_server import World
+from support.machine.sandbox import Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from support.scripted import Scripted
-    from support.server import Server
+    from support.http.fault_server import Server
+    from support.http.scripted_server import Scripted
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from support.auditlog import event, everything, run, verified
+from support.services.audit_fixtures import event, everything, run, verified
 
 COUNTS = {"app": 6, "version": 5, "gateway": 3}
 EVERY = [(source, number) for source, count in COUNTS.items() for number in range(1, count + 1)]

@@ -18,9 +18,9 @@ from envmgr.server.audit.store import entry as entry_table
 from envmgr.server.kit.common.events import DomainEvent
 from envmgr.server.kit.db.sql import Statement
 from envmgr.server.kit.messaging.outbox import Outbox
-from support.auditlog import KEY, everything, verified
-from support.hearing import TestData
-from support.services import opened
+from support.services.audit_fixtures import KEY, everything, verified
+from support.services.event_recorders import TestData
+from support.services.service_fixtures import opened
 
 # Every character but halves of surrogate pairs: bodies with those are refused.
 text = st.text(st.characters(exclude_categories=["Cs"]))

@@ -15,9 +15,9 @@ from envmgr.server.contracts.requests import VersionPut
 from envmgr.server.kit.common.pages import PageRequest
 from envmgr.server.version import module
 from envmgr.server.version.domain.range_matching import match, read
-from support.runners import sqlite_database
-from support.services import call
-from support.versions import app_data, built_with, deliver, event, stands, versions_of
+from support.services.database_runners import sqlite_database
+from support.services.service_fixtures import call
+from support.services.version_fixtures import app_data, built_with, deliver, event, stands, versions_of
 
 APPS = ("shop", "blog", "docs")
 ENVIRONMENTS = ("dev", "prod")

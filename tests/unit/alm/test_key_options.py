@@ -17,7 +17,7 @@ from envmgr.ops.alm import keys
 from envmgr.ops.alm.keys import KeyOptions
 from envmgr.server.contracts import identity_requests
 from envmgr.server.kit.common import context
-from support.answering import Answering
+from support.alm.fake_api_client import Answering
 
 KEY = {
     "id": 4,

@@ -4,7 +4,7 @@ import pytest
 
 from envmgr.alm.matrix import Cell, Column, grid
 from envmgr.kit.errors import AlmError
-from support.matrices import cell, matrix, place
+from support.alm.matrix_builders import cell, matrix, place
 
 
 def test_environments_stand_by_their_order_and_apps_by_name():

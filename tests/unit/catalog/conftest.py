@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from support.registries import Machine
+from support.registries.package_registries import Machine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,7 +7,7 @@ import pytest
 from envmgr.catalog import checksums
 from envmgr.kit.errors import HttpError, SourceError
 from envmgr.lockformat.model import Artifact
-from support.upstreams import Recorded
+from support.registries.recorded_upstreams import Recorded
 
 A, B = "a" * 64, "b" * 64
 URL = "https://x/v1/tool.zip"

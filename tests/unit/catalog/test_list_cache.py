@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from envmgr.kit.errors import HttpError, InsecureUrl, NetworkError, Offline
-from support import faults, registries
+from support.http import faults
+from support.registries import package_registries
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from support.registries import Machine
-    from support.server import Server
+    from support.http.fault_server import Server
+    from support.registries.package_registries import Machine
 
 
 def kept_files(root: Path) -> list[Path]:
@@ -74,7 +75,7 @@ def test_an_upstream_that_cannot_answer_now_is_replaced_by_what_is_kept(
     url = server.add("/list", "one")
     machine.run().lists.get(url)
     server.add("/list", "two", fault=fault)
-    notes = registries.Notes()
+    notes = package_registries.Notes()
     assert machine.run(progress=notes).lists.get(url) == b"one"
     assert "using the cached list" in notes.notes[-1]
 
@@ -160,7 +161,7 @@ def test_a_folder_that_cannot_be_written_to_costs_a_note_only(
 ) -> None:
     url = server.add("/list", "one")
     (tmp_path / "envmgr").write_text("a file where the folder should be")
-    notes = registries.Notes()
+    notes = package_registries.Notes()
     assert machine.run(progress=notes).lists.get(url) == b"one"
     assert "was not cached" in notes.notes[-1]
 

@@ -18,7 +18,7 @@ from envmgr.kit.paths import single_root
 from envmgr.kit.platform import Platform
 from envmgr.kit.progress import NullProgress
 from envmgr.lockformat.model import Artifact
-from support.archives import compress, program, tar, zipped
+from support.archives.archive_builder import compress, program, tar, zipped
 
 LINUX = Platform("linux", "x64", "gnu")
 unix = pytest.mark.skipif(sys.platform == "win32", reason="sh")

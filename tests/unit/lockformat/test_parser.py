@@ -10,7 +10,7 @@ from envmgr.lockformat.errors import LockFormatError
 from envmgr.lockformat.model import EMPTY, Lockfile
 from envmgr.lockformat.parser import parse
 from envmgr.lockformat.writer import render
-from support.locks import BAD_LOCKS, GOOD_LOCKS, LOCK, PLUGIN, A, with_artifact
+from support.lock_samples import BAD_LOCKS, GOOD_LOCKS, LOCK, PLUGIN, A, with_artifact
 
 
 def refused(text: str) -> LockFormatError:

@@ -8,7 +8,7 @@ import pytest
 
 from envmgr.kit.errors import NotInstalled
 from envmgr.ops import exec_
-from support.toolbox import Toolbox
+from support.machine.installed_tools import Toolbox
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from envmgr.kit.frozen import replace
 from envmgr.ops import reshim
 from envmgr.resolve.context import Context
 from envmgr.shells import plan
-from support.toolbox import Toolbox, program
+from support.machine.installed_tools import Toolbox, program
 
 RESHIM = """
 import sys

@@ -38,11 +38,16 @@ from envmgr.server.kit.common.problems import (
 )
 from envmgr.server.kit.common.results import Result
 from envmgr.server.version import module as version_module
-from support.deploying import KnownVersions, version
-from support.gate import HERE, PASSWORD, RING
-from support.runners import Captured, CapturingDatabase, InterleavingDatabase, sqlite_database
-from support.services import Standing, Versions, app_service, call
-from support.versions import FewApps, built_with
+from support.services.database_runners import (
+    Captured,
+    CapturingDatabase,
+    InterleavingDatabase,
+    sqlite_database,
+)
+from support.services.deployment_fixtures import KnownVersions, version
+from support.services.gateway_fixtures import HERE, PASSWORD, RING
+from support.services.service_fixtures import Standing, Versions, app_service, call
+from support.services.version_fixtures import FewApps, built_with
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

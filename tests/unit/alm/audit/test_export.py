@@ -5,7 +5,7 @@ import json
 
 from envmgr.alm.audit import export
 from envmgr.kit.audit_log.hash_chain import Finding
-from support.auditing import checkpoints, entries
+from support.alm.audit_entries import checkpoints, entries
 
 LOG = list(entries(3))
 SIGNED = checkpoints(LOG, 2, 3)

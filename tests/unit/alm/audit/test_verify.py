@@ -7,7 +7,7 @@ import pytest
 from envmgr.alm.audit.verify import MAX_FINDINGS, verify
 from envmgr.kit.audit_log.checkpoint import sign
 from envmgr.kit.audit_log.hash_chain import Finding
-from support.auditing import KEY, OTHER_KEY, checkpoints, entries, linked
+from support.alm.audit_entries import KEY, OTHER_KEY, checkpoints, entries, linked
 
 LOG = list(entries(12))
 SIGNED = checkpoints(LOG, 4, 9)

@@ -17,9 +17,9 @@ from envmgr.kit.environment import Environment
 from envmgr.kit.errors import AlmConflict, AlmError, AlmUnreachable, NotSignedIn, Offline, UnsupportedServer
 from envmgr.kit.http.client import Http
 from envmgr.kit.paths import single_root
-from support.almdouble import KEY, PASSWORD, AlmDouble
-from support.scripted import ALM, Said, Scripted, problem
-from support.watching import FastClock
+from support.alm.fake_alm_server import KEY, PASSWORD, AlmDouble
+from support.client_fakes import FastClock
+from support.http.scripted_server import ALM, Said, Scripted, problem
 
 TOKEN = "evm_1_s3cret"
 

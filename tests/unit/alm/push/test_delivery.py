@@ -20,9 +20,9 @@ from envmgr.kit.paths import single_root
 from envmgr.kit.platform import parse
 from envmgr.ops.alm.flush import DeliveredPush, FlushResult, flush, flush_or_fail
 from envmgr.resolve.context import Context
-from support.almdouble import KEY, AlmDouble
-from support.scripted import ALM, Said, Scripted, problem
-from support.watching import FastClock
+from support.alm.fake_alm_server import KEY, AlmDouble
+from support.client_fakes import FastClock
+from support.http.scripted_server import ALM, Said, Scripted, problem
 
 BODY = {"commit": "abc1234", "artifacts": [], "build": {}, "changelog": "", "ref": ""}
 

@@ -8,7 +8,7 @@ import pytest
 
 from envmgr.alm.push import git_worktree
 from envmgr.kit.environment import Environment
-from support.gitrepo import QUIET, commit, git, repository
+from support.alm.git_repository import QUIET, commit, git, repository
 
 
 def environment(directory, **variables):

@@ -10,7 +10,7 @@ import pytest
 
 from envmgr.install.archive import decompress, decompress_process
 from envmgr.kit.errors import BadArchive
-from support.archives import compress
+from support.archives.archive_builder import compress
 
 CONTENT = random.Random(0).randbytes(300_000) + bytes(3 << 20)
 KINDS = ["gz", "xz", "bz2", "zst"]

@@ -13,7 +13,7 @@ import pytest
 
 from envmgr.install.archive import extract, formats, safety
 from envmgr.kit.errors import BadArchive, UnsafeArchive
-from support import trees
+from support.archives import random_trees
 
 unix = pytest.mark.skipif(sys.platform == "win32", reason="links and modes of Unix")
 
@@ -55,9 +55,9 @@ def sandbox(tmp_path):
     (tmp_path / "sentinel").mkdir()
     (tmp_path / "sentinel" / "file").write_text("as it was")
     (tmp_path / "in").mkdir()
-    before = trees.snapshot(tmp_path / "sentinel")
+    before = random_trees.snapshot(tmp_path / "sentinel")
     yield tmp_path / "in"
-    assert trees.snapshot(tmp_path / "sentinel") == before
+    assert random_trees.snapshot(tmp_path / "sentinel") == before
     assert sorted(os.listdir(tmp_path)) == ["in", "sentinel"]
     assert set(os.listdir(tmp_path / "in")) <= {"a.tar", "a.zip", "out"}
 
@@ -158,7 +158,7 @@ def test_a_bomb_is_refused_when_it_goes_off(kind, sandbox, monkeypatch):
         info.size = 3 << 20
         packed.addfile(info, io.BytesIO(bytes(info.size)))
     content = plain.getvalue() if kind.startswith("tar") else bytes(3 << 20)
-    from support.archives import compress
+    from support.archives.archive_builder import compress
 
     (sandbox / "a.tar").write_bytes(compress(content, kind.removeprefix("tar.")))
     with pytest.raises(UnsafeArchive, match="expand to more than"):

@@ -25,9 +25,9 @@ from envmgr.kit.errors import (
 from envmgr.kit.http.client import Http
 from envmgr.kit.paths import single_root
 from envmgr.lockformat.model import Artifact
-from support import faults
-from support.server import Huge
-from support.watching import FastClock, Watcher
+from support.client_fakes import FastClock, Watcher
+from support.http import faults
+from support.http.fault_server import Huge
 
 BODY = bytes(range(256)) * 400
 CUT = 60_000

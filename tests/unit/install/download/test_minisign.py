@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from envmgr.install.download import minisign
-from support.signing import Signer
+from support.archives.minisign_signer import Signer
 
 CONTENT = b"the archive" * 1000
 NAME = "tool-1.0.tar.gz"

@@ -17,7 +17,7 @@ from envmgr.kit.errors import HttpError, Offline, SignatureError, StorageError
 from envmgr.kit.http.client import Http
 from envmgr.kit.paths import single_root
 from envmgr.lockformat.model import Artifact
-from support.signing import Signer
+from support.archives.minisign_signer import Signer
 
 CONTENT = b"the archive"
 SHA256 = hashlib.sha256(CONTENT).hexdigest()

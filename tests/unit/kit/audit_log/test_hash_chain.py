@@ -5,7 +5,7 @@ import hashlib
 import pytest
 
 from envmgr.kit.audit_log.hash_chain import GENESIS_HASH, Finding, content_of, entry_hash
-from support.chain import chain, findings, relinked
+from support.alm.hash_chains import chain, findings, relinked
 
 
 def kinds(found: list[Finding]) -> list[tuple[str, int]]:

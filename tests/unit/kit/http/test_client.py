@@ -22,9 +22,9 @@ from envmgr.kit.errors import (
     StorageError,
 )
 from envmgr.kit.http.client import Http
-from support import faults
-from support.server import Authority, Huge, Server
-from support.watching import FastClock, Watcher
+from support.client_fakes import FastClock, Watcher
+from support.http import faults
+from support.http.fault_server import Authority, Huge, Server
 
 BASIC = "Basic bWU6c2VjcmV0"  # me:secret
 FAR = "http://far.invalid"

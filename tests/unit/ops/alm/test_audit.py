@@ -8,8 +8,8 @@ import pytest
 
 from envmgr.kit.errors import AlmError, Forbidden, StorageError
 from envmgr.ops.alm import audit
-from support.answering import Answering
-from support.auditing import OTHER_KEY, checkpoints, entries
+from support.alm.audit_entries import OTHER_KEY, checkpoints, entries
+from support.alm.fake_api_client import Answering
 
 LOG = list(entries(7))
 SIGNED = checkpoints(LOG, 3, 6)

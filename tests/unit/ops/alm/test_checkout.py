@@ -8,7 +8,7 @@ import pytest
 from envmgr.alm.refs import TagRef
 from envmgr.kit.errors import AlmError, DigestMismatch, ProjectError, StorageError
 from envmgr.ops.alm.checkout import checkout
-from support.answering import Answering
+from support.alm.fake_api_client import Answering
 
 LOCK = '{\r\n  "nodejs": "20.1.0"\n}\n'
 DOTFILE = "# tools\nnodejs=^20.1\n"

@@ -13,7 +13,7 @@ from envmgr.kit.paths import single_root
 from envmgr.kit.platform import parse
 from envmgr.ops.alm.connection import connect
 from envmgr.resolve.context import Context
-from support.scripted import ALM, Said, Scripted, problem
+from support.http.scripted_server import ALM, Said, Scripted, problem
 
 
 @pytest.fixture

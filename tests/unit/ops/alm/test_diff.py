@@ -6,8 +6,8 @@ from envmgr.alm.git_log import Commits
 from envmgr.alm.refs import CurrentRef, EnvironmentRef, IdRef, TagRef
 from envmgr.kit.errors import UsageError
 from envmgr.ops.alm.diff import NotDeployed, diff
-from support.answering import Answering
-from support.matrices import cell, matrix, place
+from support.alm.fake_api_client import Answering
+from support.alm.matrix_builders import cell, matrix, place
 
 
 def version(number, commit, app="shop"):

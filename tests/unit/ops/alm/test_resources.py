@@ -5,8 +5,8 @@ import pytest
 from envmgr.alm.refs import CurrentRef, IdRef, TagRef
 from envmgr.kit.errors import AlmConflict, AlmError, AlmNotFound, Forbidden, SelfApprovalForbidden, UsageError
 from envmgr.ops.alm import affected, apps, deployments, pages, resolve, status, versions
-from support.answering import Answering
-from support.matrices import cell, matrix, place
+from support.alm.fake_api_client import Answering
+from support.alm.matrix_builders import cell, matrix, place
 
 VERSION = {"id": 42, "app": "shop", "tag": "1.4.0", "rev": 3}
 PENDING = {"id": 9, "status": "pending"}

@@ -21,7 +21,7 @@ from envmgr.server.kit.common.problems import (
     ServiceUnavailable,
 )
 from envmgr.server.kit.common.results import Result
-from support.services import NoVersions, Standing, app_service, call, opened, told
+from support.services.service_fixtures import NoVersions, Standing, app_service, call, opened, told
 
 
 def run(directory, scenario, **ports):

@@ -18,8 +18,8 @@ from envmgr.cli.output.style import Style
 from envmgr.cli.output.table import display_width
 from envmgr.ops.alm.affected import Affected, Use
 from envmgr.ops.alm.diff import AppDifference, NotDeployed
-from support.auditing import checkpoints, entries
-from support.matrices import cell, matrix, place
+from support.alm.audit_entries import checkpoints, entries
+from support.alm.matrix_builders import cell, matrix, place
 
 PLAIN, COLOURED = Style(colour=False), Style(colour=True)
 ESCAPES = re.compile(r"\x1b\[[0-9;]*m")

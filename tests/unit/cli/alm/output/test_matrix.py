@@ -12,7 +12,7 @@ from envmgr.cli.alm.output.matrix import RenderOptions, render_matrix
 from envmgr.cli.alm.output.symbols import ASCII_SYMBOLS, UNICODE_SYMBOLS
 from envmgr.cli.output.style import Style
 from envmgr.cli.output.table import display_width
-from support.matrices import cell, matrix, place
+from support.alm.matrix_builders import cell, matrix, place
 
 NOW = datetime(2026, 3, 1, 11, tzinfo=UTC).timestamp()
 ESCAPES = re.compile(r"\x1b\[[0-9;]*m")

@@ -10,7 +10,7 @@ from envmgr.server.gateway.auth.authenticator import Authenticator
 from envmgr.server.kit.common.ids import uuid7
 from envmgr.server.kit.common.problems import Unauthenticated
 from envmgr.server.kit.security.tokens import Claims
-from support.gate import RING, run
+from support.services.gateway_fixtures import RING, run
 
 
 def token(**changed):

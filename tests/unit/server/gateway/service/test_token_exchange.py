@@ -10,8 +10,8 @@ from envmgr.server.contracts.problems import TokenRefused
 from envmgr.server.gateway.service.token_exchange import GRANT_TYPE
 from envmgr.server.kit.common.pages import PageRequest
 from envmgr.server.kit.common.problems import Forbidden, InvalidFields, NotFound, Unauthenticated
-from support.gate import HERE, run
-from support.issuer import AUDIENCE, keys, running
+from support.http.oidc_issuer import AUDIENCE, keys, running
+from support.services.gateway_fixtures import HERE, run
 
 JWT_TYPE = "urn:ietf:params:oauth:token-type:jwt"
 

@@ -19,8 +19,8 @@ from envmgr.server.kit.common.problems import (
     PreconditionFailed,
     Unauthenticated,
 )
-from support.gate import PASSWORD, RING, run
-from support.services import opened, told
+from support.services.gateway_fixtures import PASSWORD, RING, run
+from support.services.service_fixtures import opened, told
 
 
 def first_start(directory, *passwords):

@@ -19,8 +19,8 @@ from envmgr.server.kit.db.sql import Statement, UniqueViolation
 from envmgr.server.kit.messaging.outbox import Outbox, latest_sequence
 from envmgr.server.worker import module as worker_module
 from envmgr.server.worker.store import event_count
-from support.hearing import happening
-from support.runners import RUNNERS
+from support.services.database_runners import RUNNERS
+from support.services.event_recorders import happening
 
 pytestmark = [pytest.mark.timeout(60), pytest.mark.parametrize("runner", RUNNERS.values(), ids=RUNNERS)]
 VALUES = {"name": bindparam("name"), "description": "", "created_at": 1, "updated_at": 1, "rev": 1}

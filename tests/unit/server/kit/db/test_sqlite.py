@@ -20,8 +20,8 @@ from envmgr.server.kit.db.constructs import insert_rows, rows_of, upsert
 from envmgr.server.kit.db.sql import DamagedDatabase, Statement, UniqueViolation
 from envmgr.server.kit.db.sqlite import SqliteDatabase
 from envmgr.server.kit.messaging.outbox import Outbox
-from support.hearing import happening, tells
-from support.runners import open_sqlite as opened
+from support.services.database_runners import open_sqlite as opened
+from support.services.event_recorders import happening, tells
 
 ADD = Statement(insert(app).values(name=bindparam("name"), description="", created_at=1, updated_at=1, rev=1))
 NAMES = Statement(select(app.c.name).order_by(app.c.id))

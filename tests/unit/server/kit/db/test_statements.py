@@ -23,7 +23,7 @@ from envmgr.server.kit.db.constructs import (
 from envmgr.server.kit.db.schema import Id, Text
 from envmgr.server.kit.db.sql import Statement
 from envmgr.server.kit.db.sqlite import DIALECT as SQLITE
-from support.statements import statements
+from support.services.sql_statements import statements
 
 POSTGRESQL = asyncpg.dialect()
 DIALECTS = {"sqlite": SQLITE, "postgresql": POSTGRESQL}

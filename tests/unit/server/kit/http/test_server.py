@@ -19,7 +19,7 @@ from envmgr.server.kit.http.server import (
     create_server,
     loop_factory,
 )
-from support.hearing import until
+from support.services.event_recorders import until
 
 pytestmark = pytest.mark.timeout(60)
 ASK = b"GET /x HTTP/1.1\r\nHost: x\r\n\r\n"

@@ -7,8 +7,8 @@ import pytest
 from envmgr.server.kit.common.events import EventEnvelope
 from envmgr.server.kit.common.problems import ServiceUnavailable
 from envmgr.server.kit.messaging.bus import InProcessBus, Subscription
-from support.buses import FAST_DELIVERY
-from support.hearing import Listener
+from support.services.event_recorders import Listener
+from support.services.queued_bus import FAST_DELIVERY
 
 
 def event(number, type_="Tested"):

@@ -15,9 +15,9 @@ from envmgr.server.kit.messaging.consumer_lag import ConsumerLag
 from envmgr.server.kit.messaging.dead_letters import DeadLetters
 from envmgr.server.kit.messaging.outbox import Outbox
 from envmgr.server.worker.service.relay import Relay
-from support.buses import FAST_DELIVERY, QueuedBus
-from support.hearing import Diary, Listener, tells, until
-from support.services import opened
+from support.services.event_recorders import Diary, Listener, tells, until
+from support.services.queued_bus import FAST_DELIVERY, QueuedBus
+from support.services.service_fixtures import opened
 
 BUSES = {"in-process": lambda: InProcessBus(FAST_DELIVERY), "queued": QueuedBus}
 pytestmark = pytest.mark.timeout(60)

@@ -7,7 +7,7 @@ import pytest
 from envmgr.server.app import module
 from envmgr.server.kit.common.events import EventEnvelope
 from envmgr.server.kit.messaging import inbox
-from support.services import opened
+from support.services.service_fixtures import opened
 
 
 def event(number):

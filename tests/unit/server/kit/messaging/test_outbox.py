@@ -10,8 +10,8 @@ from envmgr.server.app import module
 from envmgr.server.kit.common.events import DomainEvent
 from envmgr.server.kit.messaging import outbox
 from envmgr.server.kit.messaging.outbox import Outbox
-from support.hearing import TestData, happening, tells
-from support.services import opened
+from support.services.event_recorders import TestData, happening, tells
+from support.services.service_fixtures import opened
 
 pytestmark = pytest.mark.timeout(60)
 

@@ -6,7 +6,7 @@ import pytest
 
 from envmgr.server.kit.security import jwks_cache as module
 from envmgr.server.kit.security.jwks_cache import IssuerUnavailable, JwksCache, is_secure_url
-from support.issuer import running
+from support.http.oidc_issuer import running
 
 
 class Clock:

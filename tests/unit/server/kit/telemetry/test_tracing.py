@@ -14,8 +14,8 @@ from envmgr.server.kit.messaging.bus import InProcessBus, Subscription
 from envmgr.server.kit.telemetry import tracing as tracing_module
 from envmgr.server.kit.telemetry.request_info import RequestInfo
 from envmgr.server.kit.telemetry.tracing import MAX_SPANS_PER_BATCH, LoggingExporter, Tracing
-from support.buses import FAST_DELIVERY
-from support.hearing import Diary, Listener
+from support.services.event_recorders import Diary, Listener
+from support.services.queued_bus import FAST_DELIVERY
 
 ORIGIN = "00f067aa0ba902b7"
 

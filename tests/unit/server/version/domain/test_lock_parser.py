@@ -10,8 +10,8 @@ from envmgr.project import lockfile_io
 from envmgr.server.contracts.problems import InvalidLock, LockDigestMismatch
 from envmgr.server.contracts.resources import LockedTool
 from envmgr.server.version.domain.lock_parser import check_digest, digest_of, read
-from support.locks import BAD_LOCKS, GOOD_LOCKS, with_artifact
-from support.versions import lock
+from support.lock_samples import BAD_LOCKS, GOOD_LOCKS, with_artifact
+from support.services.version_fixtures import lock
 
 A = "a" * 64
 

@@ -14,9 +14,9 @@ from envmgr.server.kit.common.problems import InvalidFields, NotFound
 from envmgr.server.kit.db.sqlite import DIALECT
 from envmgr.server.version import module as version_module
 from envmgr.server.version.store import placements
-from support.runners import sqlite_database
-from support.services import call
-from support.versions import built_with, deliver, stands, versions_of
+from support.services.database_runners import sqlite_database
+from support.services.service_fixtures import call
+from support.services.version_fixtures import built_with, deliver, stands, versions_of
 
 APPS = ("shop", "blog", "docs", "pay")
 

@@ -10,8 +10,8 @@ from envmgr.server.contracts.events import EVENTS
 from envmgr.server.contracts.problems import ProjectionBehind
 from envmgr.server.kit.common.pages import PageRequest
 from envmgr.server.version.store import consumer_offset
-from support.services import Standing, call
-from support.versions import built_with, deliver, event, stands, versions_of
+from support.services.service_fixtures import Standing, call
+from support.services.version_fixtures import built_with, deliver, event, stands, versions_of
 
 
 def run(directory, scenario, told):

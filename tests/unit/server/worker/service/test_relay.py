@@ -20,9 +20,9 @@ from envmgr.server.kit.telemetry.metrics import Metrics
 from envmgr.server.worker import module as worker_module
 from envmgr.server.worker.service import relay as relay_file
 from envmgr.server.worker.service.relay import Relay
-from support.buses import FAST_DELIVERY, QueuedBus
-from support.hearing import Diary, Listener, happening, tells, until
-from support.services import opened
+from support.services.event_recorders import Diary, Listener, happening, tells, until
+from support.services.queued_bus import FAST_DELIVERY, QueuedBus
+from support.services.service_fixtures import opened
 
 pytestmark = pytest.mark.timeout(60)
 NO_CONSUMERS = ConsumerLag([], [])

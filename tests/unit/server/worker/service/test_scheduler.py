@@ -12,8 +12,8 @@ from envmgr.server.kit.runtime.service_module import ScheduledJob
 from envmgr.server.kit.telemetry.metrics import Metrics
 from envmgr.server.worker import event_handlers, module, store
 from envmgr.server.worker.service.scheduler import MAX_ATTEMPTS, JobScheduler
-from support.hearing import Diary, until
-from support.services import opened
+from support.services.event_recorders import Diary, until
+from support.services.service_fixtures import opened
 
 pytestmark = pytest.mark.timeout(60)
 

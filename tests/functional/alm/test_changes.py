@@ -1,0 +1,251 @@
+"""What `envmgr alm` changes on a real server, and what its audit log says then, whatever was done to its database."""
+
+from __future__ import annotations
+
+import json
+import select
+import sqlite3
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support.alm.seeded_server import DOTFILE, NEW, OLD, toolchain
+
+if TYPE_CHECKING:
+    import subprocess
+
+
+def answer(machine, *words):
+    return json.loads(machine.ok("alm", *words, "--json").out)
+
+
+def test_an_app_is_made_changed_and_deleted(ada):
+    made = answer(ada, "apps", "create", "made", "--description", "One", "--version", "0.1")["app"]
+    assert made["version"]["tag"] == "0.1"
+    assert ada.ok("alm", "apps", "update", "made", "--name", "remade").out == "updated remade\n"
+    assert answer(ada, "apps", "show", "remade")["app"]["description"] == "One"
+    assert ada.ok("alm", "apps", "delete", "remade", "--yes").out == "deleted remade\n"
+    assert "app 'remade' not found" in ada.run("alm", "apps", "show", "remade").err
+
+
+def test_an_app_that_stands_somewhere_is_deleted_by_force_only(ada):
+    ada.ok("alm", "apps", "create", "forced", "--version", "1")
+    ada.ok("alm", "deploy", "forced@1", "--env", "forced", "--status", "successful")
+    refused = ada.run("alm", "apps", "delete", "forced", "--yes")
+    assert refused.code == 1
+    assert "--force" in refused.err.splitlines()[-1]
+    ada.ok("alm", "apps", "delete", "forced", "--yes", "--force")
+
+
+def test_a_version_is_made_of_files_changed_and_deleted(ada):
+    told = toolchain(NEW)
+    (ada.project / "lock").write_text(told["lock"])
+    (ada.project / "dotfile").write_text(told["dotfile"])
+    ada.ok("alm", "apps", "create", "byhand")
+    words = ["--lock", "lock", "--dotfile", "dotfile", "--artifact", "it=@lock", "--commit", "abcdef1"]
+    made = answer(ada, "versions", "create", "byhand@1", *words)["version"]
+    assert [tool["version"] for tool in made["toolchain"]["tools"]] == ["20.11.1", "3.11.7"]
+    assert made["artifacts"][0]["digest"] == made["toolchain"]["lock_digest"]
+    ada.ok("alm", "versions", "update", "byhand", "1", "--changelog", "Two\nlines")
+    assert "  changelog  Two\n             lines\n" in ada.ok("alm", "versions", "show", "byhand@1").out
+    assert ada.ok("alm", "versions", "delete", "byhand@1", "--yes").out == "deleted byhand@1\n"
+    assert answer(ada, "versions", "list", "--app", "byhand") == {
+        "schema": "envmgr/alm-versions-list/1",
+        "versions": [],
+        "more": False,
+    }
+
+
+def test_a_version_whose_tag_has_slashes_goes_all_the_way(ada, world):
+    (ada.project / ".envmgr").write_text(DOTFILE)
+    for tag, tools in (("release/3.0", OLD), ("sub/v1.0.0", NEW)):
+        (ada.project / ".envmgr.lock").write_text(toolchain(tools)["lock"])
+        github = {"GITHUB_ACTIONS": "true", "GITHUB_REF_TYPE": "tag", "GITHUB_REF_NAME": tag}
+        pushed = json.loads(
+            ada.ok("alm", "push", "--app", "slashed", "--commit", world.commits[0], "--json", env=github).out
+        )
+        assert (pushed["tag"], pushed["version"]["tag"], pushed["status"]) == (tag, tag, "created")
+    listed = answer(ada, "versions", "list", "--app", "slashed")["versions"]
+    assert [version["tag"] for version in listed] == ["sub/v1.0.0", "release/3.0"]
+    assert ada.ok("alm", "versions", "show", "slashed@release/3.0").out.startswith("slashed@release/3.0")
+    done = answer(ada, "deploy", "slashed@release/3.0", "--env", "slashes", "--status", "successful")
+    assert done["deployment"]["tag"] == "release/3.0"
+    ada.ok("alm", "deploy", "slashed", "sub/v1.0.0", "--env", "slashes2", "--status", "successful")
+    assert "release/3.0" in ada.ok("alm", "status", "--env", "slashes").out
+    assert "slashed@release/3.0" in ada.ok("alm", "affected", "nodejs", "<20.11.1", "--env", "slashes").out
+    assert ada.ok("alm", "diff", "slashed@release/3.0", "slashed:slashes2").out.startswith(
+        "slashed  release/3.0 -> sub/v1.0.0\n"
+    )
+    out = ada.ok("alm", "checkout", "slashed@release/3.0", "--force").out
+    assert out.startswith("wrote .envmgr.lock from slashed@release/3.0\n")
+    assert (ada.project / ".envmgr.lock").read_text() == toolchain(OLD)["lock"]
+    ada.ok("alm", "versions", "create", "slashed@hand/1")
+    assert ada.ok("alm", "versions", "delete", "slashed@hand/1", "--yes").out == "deleted slashed@hand/1\n"
+    missing = ada.run("alm", "versions", "show", "slashed@release/3.1")
+    assert (missing.code, "release/3.0" in missing.err) == (1, True)
+
+
+def test_an_environment_is_made_with_a_word_and_not_by_another_case(ada):
+    ada.ok("alm", "apps", "create", "cased", "--version", "1")
+    made, arrow, *_ = ada.ok("alm", "deploy", "cased@1", "--env", "cased").out.splitlines()
+    assert made == "created environment cased"
+    assert "cased: pending" in arrow
+    refused = ada.run("alm", "deploy", "cased@1", "--env", "Cased")
+    assert refused.code == 1
+    assert "hint: use `--env cased`, or pass `--new-env` to create Cased" in refused.err
+    assert answer(ada, "deploy", "cased@1", "--env", "Cased", "--new-env")["environment_created"] is True
+
+
+def test_a_deployment_is_walked_promoted_and_retired(ada):
+    ada.ok("alm", "apps", "create", "walked", "--version", "1")
+    _, *begun = ada.ok("alm", "deploy", "walked@1", "--env", "one").out.splitlines()
+    assert begun[0].startswith("pending walked@1 -> one: pending")
+    assert begun[1].startswith("next: envmgr alm deployments update ")
+    id_ = begun[1].split()[5]
+    active = ada.run("alm", "deploy", "walked@1", "--env", "one")
+    assert active.code == 1
+    assert f"deployment {id_}" in active.err
+    done = answer(ada, "deployments", "update", id_, "--status", "successful", "--reason", "fine")
+    assert done["steps"] == ["in_progress", "successful"]
+    promoted = answer(ada, "deploy", "walked:one", "--env", "two", "--status", "successful")
+    assert promoted["deployment"]["environment"] == "two"
+    ada.ok("alm", "deployments", "update", id_, "--status", "superseded")
+    places = answer(ada, "apps", "show", "walked")["placements"]
+    assert {place["environment"]: bool(place["current"]) for place in places} == {"one": False, "two": True}
+    beyond = ada.run("alm", "deployments", "update", id_, "--status", "failed")
+    assert (beyond.code, "error: " in beyond.err) == (1, True)
+
+
+def test_a_deployment_that_somebody_else_must_approve_is_there_and_waits(ada, world):
+    ada.ok("alm", "apps", "create", "guarded", "--version", "1")
+    with world.daemon.wire(world.token()) as wire:
+        rules = {"name": "guarded", "rules": {"requires_approval": True}}
+        assert wire.ask("POST", "/environments", rules).status == 201
+    result = ada.run("alm", "deploy", "guarded@1", "--env", "guarded", "--status", "successful")
+    assert result.code == 1
+    (waiting,) = answer(ada, "deployments", "list", "--app", "guarded")["deployments"]
+    assert waiting["status"] == "awaiting_approval"
+    assert f"deployment {waiting['id']} was created but could not be set to successful" in result.err
+    for state in ("successful", "cancelled"):
+        assert f"`envmgr alm deployments update {waiting['id']} --status {state}`" in result.err
+
+
+def test_what_was_begun_and_left_is_gone_on_with_by_the_same_command(ada):
+    ada.ok("alm", "apps", "create", "left", "--version", "1")
+    begun = answer(ada, "deploy", "left@1", "--env", "left")["deployment"]
+    done = answer(ada, "deploy", "left@1", "--env", "left", "--status", "successful")
+    assert done["resumed"]
+    assert (done["deployment"]["id"], done["deployment"]["status"]) == (begun["id"], "successful")
+    assert not answer(ada, "deploy", "left@1", "--env", "left", "--status", "successful")["resumed"]
+
+
+def test_the_log_tells_who_did_what(ada, world):
+    ada.ok("alm", "apps", "create", "told", "--version", "1")
+    world.daemon.settle(world.token())
+    entries = answer(ada, "audit", "--type", "AppCreated", "--limit", "1")["entries"]
+    assert [(one["actor"], one["payload"]["name"]) for one in entries] == [("user:admin", "told")]
+    shown = ada.ok("alm", "audit", "--type", "VersionCreated", "--limit", "1")
+    assert shown.out.endswith("user:admin  VersionCreated  told@1\n")
+    assert "latest 1 entries" in shown.err
+    named = ada.ok("alm", "audit", "--actor", "admin", "--resource", "told")
+    assert named.out.endswith("user:admin  AppCreated  told\n")
+    assert "filtering by actor user:admin" in named.err
+    assert "filtering by resource app/" in named.err
+
+
+@pytest.mark.parametrize("follow", [[], ["--follow", "--limit", "0"]], ids=str)
+def test_a_type_of_entry_that_there_is_not_is_an_error_with_what_was_perhaps_meant(ada, follow):
+    refused = ada.run("alm", "audit", "--type", "AppCreate", *follow)
+    assert (refused.code, refused.out) == (1, "")
+    assert "did you mean AppCreated?" in refused.err
+
+
+def test_the_log_is_followed_as_it_happens(ada):
+    with ada.start("alm", "audit", "--follow", "--limit", "1", "--type", "AppCreated", "--json") as follower:
+        try:
+            _line(follower)
+            ada.ok("alm", "apps", "create", "followed")
+            entry = json.loads(_line(follower))
+        finally:
+            follower.kill()
+    assert entry["schema"] == "envmgr/alm-audit-entry/1"
+    assert entry["payload"]["name"] == "followed"
+
+
+def _line(process: subprocess.Popen[str]) -> str:
+    assert select.select([process.stdout], [], [], 60)[0], "nothing came"
+    return process.stdout.readline()
+
+
+def test_the_log_is_verified_against_what_was_kept(ada, world):
+    ada.ok("alm", "audit", "--save-checkpoint", "kept.json")
+    ada.ok("alm", "apps", "create", "grown")
+    world.daemon.settle(world.token())
+    verdict = answer(ada, "audit", "--verify", "--checkpoint", "kept.json", "--export", "log")["verdict"]
+    assert (verdict["intact"], verdict["findings"], verdict["saved_checkpoints"]) == (True, [], 1)
+    ada.ok("alm", "apps", "create", "grown-more")
+    world.daemon.settle(world.token())
+    ada.ok("alm", "audit", "--save-checkpoint", "kept.json")
+    assert len(json.loads((ada.project / "kept.json").read_text())) == 2
+    away = {"ENVMGR_ALM_URL": "", "ENVMGR_ALM_TOKEN": ""}
+    words = ["alm", "audit", "--verify", "--file", "log"]
+    assert ada.ok(*words, env=away).out.startswith("OK: ")
+    older = ada.run(*words, "--checkpoint", "kept.json", env=away)
+    assert (older.code, "truncated" in older.out) == (1, True)
+
+
+DONE_TO_IT = {
+    "changed": "UPDATE entry SET actor = 'user:eve' WHERE seq = 3",
+    "payload": "UPDATE entry SET payload = '{}' WHERE seq = 3",
+    "removed": "DELETE FROM entry WHERE seq = 3",
+    "truncated": "DELETE FROM entry WHERE seq > (SELECT max(seq) - 2 FROM checkpoint)",
+    "forged": "UPDATE checkpoint SET timestamp = timestamp + 1 WHERE id = 1",
+    "swapped": "UPDATE entry SET id = CASE seq WHEN 3 THEN (SELECT id FROM saved_entry WHERE seq = 4) "
+    "ELSE (SELECT id FROM saved_entry WHERE seq = 3) END WHERE seq IN (3, 4)",
+}
+FOUND = {
+    "changed": ("changed", 3),
+    "payload": ("changed", 3),
+    "removed": ("removed", 3),
+    "truncated": ("truncated", None),
+    "forged": ("forged", None),
+    "swapped": ("changed", 3),
+}
+
+
+@pytest.mark.parametrize("what", DONE_TO_IT)
+def test_whatever_was_done_to_the_database_is_found_and_its_place_named(world, ada, what):
+    ada.ok("alm", "audit", "--save-checkpoint", "kept.json")
+    world.daemon.settle(world.token())
+    with closing(sqlite3.connect(world.daemon.data / "audit.db", timeout=60)) as database:
+        _unguard(database)
+        database.execute(DONE_TO_IT[what])
+        database.commit()
+        result = ada.run("alm", "audit", "--verify", "--checkpoint", "kept.json", "--json")
+        _restore(database)
+    assert result.code == 1, result
+    findings = json.loads(result.out)["verdict"]["findings"]
+    kind, seq = FOUND[what]
+    assert any(one["kind"] == kind and (seq is None or one["seq"] == seq) for one in findings), findings
+    again = ada.run("alm", "audit", "--verify", "--checkpoint", "kept.json")
+    assert again.code == 0, again
+
+
+def _unguard(database: sqlite3.Connection) -> None:
+    """Do what somebody could who owns the database: take its guards away."""
+    names = [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")]
+    for name in names:
+        database.execute(f"DROP TRIGGER {name}")
+    database.execute("DROP INDEX entry_id")
+    for table in ("entry", "checkpoint"):
+        database.execute(f"CREATE TEMP TABLE saved_{table} AS SELECT * FROM {table}")
+
+
+def _restore(database: sqlite3.Connection) -> None:
+    for table in ("entry", "checkpoint"):
+        database.execute(f"DELETE FROM {table}")
+        database.execute(f"INSERT INTO {table} SELECT * FROM saved_{table}")
+        database.execute(f"DROP TABLE saved_{table}")
+    database.execute("CREATE UNIQUE INDEX entry_id ON entry (id)")
+    database.commit()

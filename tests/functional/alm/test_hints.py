@@ -1,0 +1,111 @@
+"""What `envmgr alm` says where something cannot be: what leads on, and nothing that is refused as well."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from support.alm.fake_alm_server import KEY, PASSWORD
+from support.server.server_process import ADMIN_PASSWORD
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            ["affected", "nodejs", "<<20"],
+            ["unknown operator", "hint: use a numeric version range such as '<20"],
+        ),
+        (
+            ["affected", "nodejs", "latest"],
+            ["'latest': not a version", "hint: use a numeric version range such as '<20"],
+        ),
+        (["apps", "create", "shop"], ["hint: run `envmgr alm apps show shop`"]),
+        (["apps", "update", "idle", "--name", "shop"], ["hint: pass another name"]),
+        (["versions", "create", "shop@1.3"], ["hint: run `envmgr alm versions show shop@1.3`"]),
+        (["versions", "delete", "shop@1.3", "--yes"], ["hint: run `envmgr alm apps show shop`"]),
+        (["apps", "delete", "shop", "--yes"], ["or use --force", "`envmgr alm apps show shop`"]),
+        (["audit", "--export", "."], ["is a directory", "hint: pass a file path"]),
+        (["audit", "--verify", "--file", "none"], ["cannot read", "--export FILE` to create"]),
+        (["deployments", "list", "--env", "prd"], ["environment 'prd' not found", "did you mean prod?"]),
+        (["deployments", "list", "--app", "xyz"], ["`envmgr alm apps list` to list them"]),
+        (["versions", "show", "999"], ["`envmgr alm versions list` to list them"]),
+        (["deployments", "show", "999"], ["`envmgr alm deployments list` to list them"]),
+        (["login", "--token", "garbage"], ["hint: this token was rejected"]),
+        (["status", "--token", "p\u00e4"], ["this token is invalid"]),
+    ],
+    ids=str,
+)
+def test_an_error_leads_on(ada, words, said):
+    result = ada.run("alm", *words)
+    assert result.code == 1, result
+    for part in said:
+        assert part in result.err
+
+
+@pytest.mark.parametrize("words", [["deploy", "shop@1.3"], ["deployments", "list"], ["status"]])
+def test_the_name_of_an_environment_is_not_called_a_version(ada, words):
+    result = ada.run("alm", *words, "--env", "Prod!!")
+    assert (result.code, result.out) == (2, "")
+    assert result.err.startswith("error: invalid environment name 'Prod!!'\nhint: use 1 to 63 letters")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["deployments", "list", "--actor", "nobody"], "no matching deployments\n"),
+        (["audit", "--actor", "nobody"], "no matching entries\n"),
+    ],
+)
+def test_where_nothing_matches_that_is_said(ada, words, said):
+    assert ada.ok("alm", *words).out == said
+
+
+def test_a_name_that_reads_like_another_word_is_quoted(ada):
+    (ada.project / "now").mkdir()
+    result = ada.run("alm", "checkout", "dev", "-C", str(ada.project / "now"))
+    assert "app 'now' not found\nhint: app 'now' was inferred from this project" in result.err
+
+
+def test_where_approval_is_asked_for_and_where_nothing_may_go_the_next_step_is_somebody_elses(ada, world):
+    ada.ok("alm", "apps", "create", "held", "--version", "1")
+    with world.daemon.wire(world.token()) as wire:
+        for name, rules in (("asks", {"requires_approval": True}), ("frozen", {"blocked": "until monday"})):
+            assert wire.ask("POST", "/environments", {"name": name, "rules": rules}).status == 201
+    asks = ada.ok("alm", "deploy", "held@1", "--env", "asks").out
+    assert "asks requires approval by another user" in asks
+    assert "next: another user approves it with `envmgr alm" in asks
+    frozen = ada.ok("alm", "deploy", "held@1", "--env", "frozen").out
+    assert "  until monday\n" in frozen
+    assert "to continue once the environment is unblocked" in frozen
+    assert "next: envmgr" not in frozen
+    (waiting,) = json.loads(ada.ok("alm", "deployments", "list", "--env", "asks", "--json").out)[
+        "deployments"
+    ]
+    refused = ada.run("alm", "deployments", "update", str(waiting["id"]), "--status", "in_progress")
+    assert "hint: another user approves it with" in refused.err
+
+
+def test_signing_in_speaks_of_this_server(machine, alm):
+    nobody = machine.run("alm", "login", alm.url)
+    assert f"envmgr alm login {alm.url} --username NAME" in nobody.err
+    wrong = machine.run("alm", "login", alm.url, "-u", "admin", "--password-stdin", stdin="wrong\n")
+    assert "hint: forgot your password?" in wrong.err
+
+
+def test_a_sign_in_that_another_one_takes_the_place_of_is_told(machine, alm):
+    sign_in = ("alm", "login", alm.url, "-u", "admin", "--password-stdin")
+    said = "replaced the stored login of user:admin"
+    assert said not in machine.ok(*sign_in, stdin=f"{PASSWORD}\n").err
+    assert said not in machine.ok(*sign_in, stdin=f"{PASSWORD}\n").err
+    assert said in machine.ok("alm", "login", alm.url, "--token", KEY).err
+
+
+def test_a_long_wait_is_told_in_minutes(ada):
+    words = ("alm", "login", "-u", "nobody", "--password-stdin")
+    for _ in range(5):
+        ada.run(*words, stdin=f"not {ADMIN_PASSWORD}\n")
+    refused = ada.run(*words, stdin="again\n", env={"ENVMGR_HTTP_RETRIES": "0"})
+    assert "too many failed sign-ins; retry in 15 minutes" in refused.err
+    assert "hint: wait 15 minutes and retry" in refused.err

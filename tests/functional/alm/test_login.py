@@ -1,0 +1,203 @@
+"""Signing in and out, at real prompts and without any, and who one is then."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import stat
+import subprocess
+import sys
+
+import pytest
+
+from support.alm.fake_alm_server import KEY, PASSWORD
+from support.machine.sandbox import ENVMGR
+
+LOGIN = ("alm", "login", "--username", "admin", "--password-stdin")
+
+
+def credentials_of(machine):
+    path = machine.home / "credentials.json"
+    return json.loads(path.read_text())["servers"] if path.exists() else {}
+
+
+def signed_in(machine, alm):
+    return machine.ok(*LOGIN, alm.url, stdin=f"{PASSWORD}\n")
+
+
+def test_a_password_from_stdin_gives_tokens_that_only_the_user_can_read(machine, alm):
+    result = signed_in(machine, alm)
+    assert "user:admin" in result.out
+    assert f"default ALM server set to {alm.url}" in result.err
+    assert stat.S_IMODE((machine.home / "credentials.json").stat().st_mode) == 0o600
+    kept = credentials_of(machine)[alm.url]
+    assert (kept["token"], kept["refresh_token"], kept["actor"]) == ("access-1", "refresh-1", "user:admin")
+    assert PASSWORD not in (machine.home / "credentials.json").read_text()
+    assert machine.ok("config", "get", "alm_url").out == f"{alm.url}\n"
+
+
+def test_then_commands_know_the_server_and_who_one_is(machine, alm):
+    signed_in(machine, alm)
+    document = json.loads(machine.ok("alm", "whoami", "--json").out)
+    assert document == {
+        "schema": "envmgr/alm-whoami/1",
+        "server": alm.url,
+        "actor": "user:admin",
+        "role": "admin",
+        "scopes": ["*"],
+        "apps": None,
+        "user_id": 1,
+    }
+    assert "admin" in machine.ok("alm", "whoami").out
+
+
+def test_a_sign_in_that_is_about_to_end_is_renewed_unseen(machine, alm, double):
+    double.seconds = 5
+    signed_in(machine, alm)
+    double.seconds = 900
+    result = machine.ok("alm", "whoami")
+    assert result.err == ""
+    assert credentials_of(machine)[alm.url]["token"] == "access-2"
+    machine.ok("alm", "whoami")
+    assert alm.lines.count("POST /auth/refresh") == 1
+
+
+def test_a_wrong_password_keeps_nothing_and_repeats_nothing(machine, alm):
+    result = machine.run(*LOGIN, alm.url, stdin="wrong\n")
+    assert result.code == 1
+    assert "wrong" not in result.err
+    assert credentials_of(machine) == {}
+    assert machine.ok("config", "get", "alm_url").out == "\n"
+    assert alm.lines == ["POST /auth/login"]
+
+
+def test_an_api_key_is_checked_and_kept(machine, alm):
+    machine.ok("alm", "login", alm.url, "--token", "-", stdin=f"{KEY}\n")
+    assert credentials_of(machine)[alm.url] == {"token": KEY, "actor": "user:admin"}
+    machine.ok("alm", "whoami")
+    assert machine.run("alm", "login", alm.url, "--token", "evm_no_such").code == 1
+    assert credentials_of(machine)[alm.url]["token"] == KEY
+
+
+def test_a_second_server_does_not_become_the_one_unasked(machine, alm, double):
+    signed_in(machine, alm)
+    with double.run() as other:
+        result = machine.ok(*LOGIN, other.url, stdin=f"{PASSWORD}\n")
+        assert f"the default ALM server is still {alm.url}" in result.err
+        assert f"envmgr config set alm_url {other.url}" in result.err
+        assert set(credentials_of(machine)) == {alm.url, other.url}
+        assert other.url in machine.ok("alm", "whoami", "--url", other.url).out
+
+
+def test_however_the_address_is_spelled_it_is_one_server(machine, alm):
+    machine.ok(*LOGIN, f"{alm.url.removeprefix('http://')}/", stdin=f"{PASSWORD}\n")
+    assert list(credentials_of(machine)) == [alm.url]
+
+
+def test_the_flag_goes_before_the_environment_before_what_was_kept(machine, alm):
+    signed_in(machine, alm)
+    wrong = {"ENVMGR_ALM_TOKEN": "evm_wrong"}
+    assert machine.run("alm", "whoami", env=wrong).code == 1
+    machine.ok("alm", "whoami", "--token", KEY, env=wrong)
+    result = machine.run("alm", "whoami", "--url", "http://127.0.0.1:9", env={"ENVMGR_ALM_URL": alm.url})
+    assert "127.0.0.1:9" in result.err
+    machine.ok("alm", "whoami", env={"ENVMGR_ALM_URL": f"{alm.url}/"})
+
+
+def test_a_token_of_the_environment_in_the_way_is_told(machine, alm):
+    result = machine.ok(*LOGIN, alm.url, stdin=f"{PASSWORD}\n", env={"ENVMGR_ALM_TOKEN": KEY})
+    assert "warning: ENVMGR_ALM_TOKEN is set" in result.err
+
+
+def test_signing_out_is_told_to_the_server_and_forgotten_here(machine, alm, double):
+    signed_in(machine, alm)
+    assert machine.ok("alm", "logout").out == f"user:admin signed out of {alm.url}\n"
+    assert (double.refresh, credentials_of(machine)) == (set(), {})
+    result = machine.run("alm", "whoami")
+    assert (result.code, "envmgr alm login" in result.err) == (1, True)
+    assert machine.run("alm", "logout").code == 1
+
+
+def test_signing_out_forgets_even_where_the_server_is_away(machine, alm):
+    signed_in(machine, alm)
+    alm.close()
+    result = machine.ok("alm", "logout", "--json")
+    assert json.loads(result.out)["revoked"] is False
+    assert credentials_of(machine) == {}
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "no ALM server configured"),
+        (["http://127.0.0.1:9"], "no terminal: pass --username"),
+        (["http://127.0.0.1:9", "-u", "ada"], "no terminal: pass --password-stdin"),
+        (["http://127.0.0.1:9", "-u", "ada", "--password-stdin"], "empty password"),
+        (["http://127.0.0.1:9", "-u", "ada", "--token", "x"], "--token cannot be combined with"),
+        (["http://127.0.0.1:9", "--url", "http://127.0.0.1:9"], "server given twice"),
+        (["http://me:pw@127.0.0.1:9"], "invalid server URL"),
+        (["ftp://127.0.0.1"], "invalid server URL"),
+    ],
+)
+def test_what_cannot_be_is_said_with_a_way_out(machine, words, message):
+    result = machine.run("alm", "login", *words)
+    assert result.code in {1, 2}
+    assert message in result.err
+    assert "hint: " in result.err
+    assert "pw" not in result.err
+
+
+def test_what_is_no_text_is_no_password_and_no_token(machine, alm):
+    for words in (["-u", "ada", "--password-stdin"], ["--token", "-"]):
+        result = machine.command(
+            ["sh", "-c", 'printf "\\377\\n" | envmgr alm login "$@"', "sh", alm.url, *words]
+        )
+        assert (result.code, "not UTF-8 text" in result.err) == (2, True), result
+
+
+def test_a_password_does_not_go_over_plain_http_to_another_machine(machine):
+    result = machine.run(
+        "alm", "login", "http://alm.far.invalid", "-u", "ada", "--password-stdin", stdin="pw\n"
+    )
+    assert (result.code, "insecure URL (plain http)" in result.err) == (1, True)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals")
+def test_at_a_terminal_it_asks_and_the_password_is_not_echoed(machine, alm):
+    shown = typed(machine, ["alm", "login", alm.url], ["admin\n", f"{PASSWORD}\n"])
+    assert "Username at" in shown
+    assert "Password of admin at" in shown
+    assert PASSWORD not in shown
+    assert credentials_of(machine)[alm.url]["actor"] == "user:admin"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals")
+def test_the_end_of_input_at_a_prompt_is_no_bug(machine, alm):
+    assert "empty password" in typed(machine, ["alm", "login", alm.url], ["admin\n", "\x04"], code=2)
+
+
+def typed(machine, words, keys, code=0):
+    """Run envmgr on a terminal of its own, press keys at each prompt, and return all it showed."""
+    import pty
+
+    master, slave = pty.openpty()
+    process = subprocess.Popen(
+        [ENVMGR, *words],
+        cwd=machine.project,
+        env=machine.environment,
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        start_new_session=True,
+    )
+    os.close(slave)
+    shown, waiting = b"", list(keys)
+    with contextlib.suppress(OSError):  # which is how a terminal ends
+        while block := os.read(master, 4096):
+            shown += block
+            if waiting and block.endswith(b": "):
+                os.write(master, waiting.pop(0).encode())
+    os.close(master)
+    assert process.wait(60) == code, shown
+    return shown.decode(errors="replace")

@@ -1,0 +1,335 @@
+"""`envmgr alm push` and `flush`: one version however often, and nothing lost while the server is away."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import stat
+
+import pytest
+
+from support.alm.fake_alm_server import KEY, LOCK
+from support.alm.git_repository import commit, git
+
+GITHUB = {
+    "GITHUB_ACTIONS": "true",
+    "GITHUB_REPOSITORY": "acme/till",
+    "GITHUB_SHA": "3f2c1ab0c9d8e7f6a5b4c3d2e1f0a9b8c7d6e5f4",
+    "GITHUB_REF_NAME": "v2.0.0",
+    "GITHUB_REF_TYPE": "tag",
+    "GITHUB_RUN_ID": "99",
+    "GITHUB_SERVER_URL": "https://github.com",
+}
+
+
+@pytest.fixture
+def ci(machine, alm):
+    """Give a machine that knows the server and has an API key, as a CI job has them."""
+    machine.variables |= {"ENVMGR_ALM_URL": alm.url, "ENVMGR_ALM_TOKEN": KEY}
+    return machine
+
+
+def spooled(machine):
+    place = machine.home / "spool"
+    return sorted(place.glob("*.json")) if place.is_dir() else []
+
+
+def test_a_push_says_what_was_built_with_the_lock_word_for_word(ci, double):
+    (ci.project / "shop.tar.gz").write_bytes(b"content")
+    result = ci.ok("alm", "push", "--artifact", "shop.tar.gz=@shop.tar.gz", "--changelog", "new")
+    head = git(ci.project, "rev-parse", "HEAD")
+    version = double.versions["shop", head[:12]]
+    assert double.apps == {"shop"}
+    assert (version["commit"], version["ref"], version["changelog"]) == (head, "main", "new")
+    assert version["toolchain"] == {
+        "lock": LOCK,
+        "lock_digest": f"sha256:{hashlib.sha256(LOCK.encode()).hexdigest()}",
+        "dotfile": "alpha=^1.0\n",
+    }
+    assert version["artifacts"] == [
+        {"name": "shop.tar.gz", "digest": f"sha256:{hashlib.sha256(b'content').hexdigest()}"}
+    ]
+    assert version["build"]["repository"] == "acme/shop"
+    assert result.out == f"registered app shop\nregistered shop@{head[:12]} (version 1)\n"
+    assert result.err == ""
+
+
+def test_the_ci_says_what_it_builds(ci, double):
+    ci.ok("alm", "push", env=GITHUB)
+    version = double.versions["till", "v2.0.0"]
+    assert version["commit"] == GITHUB["GITHUB_SHA"]
+    assert version["build"]["url"] == "https://github.com/acme/till/actions/runs/99"
+
+
+def test_a_tag_with_slashes_is_pushed_as_it_is(ci, double):
+    ci.ok("alm", "push", env={**GITHUB, "GITHUB_REF_NAME": "sub/v1.0.0"})
+    assert "registered till@release/3.0" in ci.ok("alm", "push", "--tag", "release/3.0", env=GITHUB).out
+    git(ci.project, "tag", "inner/v2.0.0")
+    assert "registered shop@inner/v2.0.0" in ci.ok("alm", "push").out
+    assert set(double.versions) == {("till", "sub/v1.0.0"), ("till", "release/3.0"), ("shop", "inner/v2.0.0")}
+
+
+def test_a_tag_that_cannot_name_a_version_is_said_with_the_way_out(ci, double):
+    result = ci.run("alm", "push", env={**GITHUB, "GITHUB_REF_NAME": "release/lock"})
+    assert result.code != 0
+    assert "git tag 'release/lock' is not a valid version tag" in result.err
+    assert "--tag TAG" in result.err
+    assert ci.run("alm", "push", "--tag", "release//3", env=GITHUB).code == 2
+    assert double.versions == {}
+
+
+def test_the_same_push_twice_is_one_version_even_from_another_run(ci, double):
+    ci.ok("alm", "push", env=GITHUB)
+    result = ci.ok("alm", "push", "--json", env={**GITHUB, "GITHUB_RUN_ID": "100"})
+    document = json.loads(result.out)
+    assert document["schema"] == "envmgr/alm-push/1"
+    assert (document["status"], document["app_created"], document["version"]["id"]) == ("unchanged", False, 1)
+    assert len(double.versions) == 1
+
+
+def test_other_content_under_a_tag_names_both_digests(ci, double):
+    ci.ok("alm", "push", "--tag", "v1")
+    have = double.versions["shop", "v1"]["digest"]
+    (ci.project / ".envmgr.lock").write_text('{"alpha": "1.0.0"}\n')
+    result = ci.run("alm", "push", "--tag", "v1")
+    assert result.code == 1
+    assert result.err.count("sha256:") == 2
+    assert have in result.err
+    assert "hint: tags are immutable" in result.err
+    document = json.loads(ci.run("alm", "push", "--tag", "v1", "--json").out)
+    assert (document["schema"], document["code"]) == ("envmgr/error/1", "alm-conflict")
+
+
+def test_an_app_that_is_there_needs_no_right_to_make_one(ci, double, alm):
+    double.apps.add("shop")
+    ci.ok("alm", "push", "--tag", "v1")
+    assert alm.lines == ["PUT /apps/shop/versions/v1"]
+
+
+def test_without_a_lock_it_warns_or_with_require_lock_fails(ci, double):
+    (ci.project / ".envmgr.lock").unlink()
+    result = ci.run("alm", "push", "--tag", "v1", "--require-lock")
+    assert (result.code, double.versions) == (1, {})
+    assert "envmgr lock" in result.err
+    result = ci.ok("alm", "push", "--tag", "v1")
+    assert "warning: no .envmgr.lock" in result.err
+    assert "toolchain" not in double.versions["shop", "v1"]
+
+
+@pytest.mark.parametrize(
+    ("requests", "lock", "said"),
+    [
+        ("alpha=^2.0", '{"alpha": "1.2.0"}', "alpha=^2.0 missing from the lock"),
+        ("alpha=^1.0\nbeta=1", '{"alpha": "1.2.0"}', "beta=1 missing from the lock"),
+        ("alpha=^1.0", '{"alpha": "1.2.0", "beta": "1.0.0"}', "beta is locked but not requested"),
+        ("alpha=^1.0", '{"lockfile": 1}', "alpha=^1.0 missing from the lock"),
+    ],
+)
+def test_a_lock_of_other_requests_is_warned_of_or_with_require_lock_refused(ci, double, requests, lock, said):
+    ci.write(*requests.split("\n"))
+    (ci.project / ".envmgr.lock").write_text(lock)
+    result = ci.run("alm", "push", "--tag", "v1", "--require-lock")
+    assert (result.code, double.versions) == (1, {})
+    assert f"is out of date: {said}\nhint: run `envmgr lock`" in result.err
+    result = ci.ok("alm", "push", "--tag", "v1", "--json")
+    assert json.loads(result.out)["status"] == "created"
+    assert result.err.startswith(f"warning: .envmgr.lock is out of date: {said}; ")
+    assert double.versions["shop", "v1"]["toolchain"]["lock"] == lock
+
+
+def test_a_lock_without_requests_beside_it_is_pushed(ci, double):
+    (ci.project / ".envmgr").unlink()
+    result = ci.ok("alm", "push", "--tag", "v1", "--require-lock")
+    assert result.err == ""
+    assert double.versions["shop", "v1"]["toolchain"]["dotfile"] == ""
+
+
+def test_a_lock_that_envmgr_wrote_goes_with_its_requests(ci):
+    ci.publish("alpha")
+    (ci.project / ".envmgr.lock").unlink()
+    ci.ok("lock")
+    assert ci.ok("alm", "push", "--tag", "v1", "--require-lock").err == ""
+
+
+def test_a_dirty_work_tree_is_told(ci, double):
+    (ci.project / ".envmgr").write_text("alpha=^1.1\n")
+    ci.ok("alm", "push", "--tag", "v1")
+    assert double.versions["shop", "v1"]["build"]["dirty"] is True
+
+
+def test_below_the_project_the_same_files_are_sent(ci, double):
+    below = ci.project / "src"
+    below.mkdir()
+    ci.ok("alm", "push", "--tag", "v1", cwd=below)
+    assert double.versions["shop", "v1"]["toolchain"]["lock"] == LOCK
+
+
+def test_outside_of_any_repository_tag_and_app_can_be_said(ci, double, tmp_path):
+    bare = tmp_path / "bare"
+    bare.mkdir()
+    where = {"cwd": bare, "env": {"GIT_CEILING_DIRECTORIES": str(tmp_path)}}
+    result = ci.run("alm", "push", **where)
+    assert result.code == 1
+    assert "not a git repository" in result.err
+    assert "--tag" in result.err
+    ci.ok("alm", "push", "--app", "thing", "--tag", "v1", **where)
+    assert double.versions["thing", "v1"]["commit"] == ""
+
+
+def test_an_answer_that_is_lost_on_the_way_costs_nothing(ci, double):
+    double.lose = 2
+    ci.ok("alm", "push", "--tag", "v1", env={"ENVMGR_HTTP_RETRIES": "3"})
+    assert list(double.versions) == [("shop", "v1")]
+
+
+def test_a_server_that_is_away_fails_the_push_and_names_itself(ci, alm):
+    alm.close()
+    result = ci.run("alm", "push", "--tag", "v1")
+    assert result.code == 1
+    assert f"cannot reach the ALM server at {alm.url}" in result.err
+    assert "envmgr alm serve" in result.err
+    assert "--spool" in result.err
+    assert spooled(ci) == []
+
+
+def test_nobody_signed_in_is_told_how_to(machine, alm):
+    result = machine.run("alm", "push", "--url", alm.url)
+    assert result.code == 1
+    assert "not signed in to" in result.err
+    assert "ENVMGR_ALM_TOKEN" in result.err
+    result = machine.run("alm", "push")
+    assert "no ALM server configured" in result.err
+
+
+def test_a_push_by_nobody_is_kept_until_somebody_signs_in(ci, double):
+    nobody = {"ENVMGR_ALM_TOKEN": ""}
+    result = ci.ok("alm", "push", "--tag", "v1", "--spool", env=nobody)
+    assert "not signed in to" in result.err
+    assert (len(spooled(ci)), double.versions) == (1, {})
+    ci.ok("alm", "flush")
+    assert (spooled(ci), list(double.versions)) == ([], [("shop", "v1")])
+
+
+def test_a_push_that_can_neither_be_delivered_nor_kept_is_said_to_be_neither(ci, double):
+    ci.home.mkdir(exist_ok=True)
+    (ci.home / "spool").write_text("in the way")
+    double.down = True
+    result = ci.run("alm", "push", "--app", "shop", "--tag", "v1", "--spool")
+    assert result.code == 1
+    assert "error: shop@v1 was not delivered (" in result.err
+    assert "and could not be queued: cannot write " in result.err
+    assert "hint: push again when the server is available" in result.err
+
+
+def test_a_push_with_a_token_that_is_refused_is_not_kept(ci, double):
+    result = ci.run("alm", "push", "--tag", "v1", "--spool", env={"ENVMGR_ALM_TOKEN": "evm_k9_none"})
+    assert (result.code, spooled(ci), double.versions) == (1, [], {})
+    assert "authentication failed" in result.err
+
+
+def test_no_secret_is_printed_or_kept(ci, alm, double):
+    double.down = True
+    result = ci.ok("alm", "push", "--tag", "v1", "--spool", "--verbose")
+    assert KEY not in result.out + result.err
+    assert all(KEY not in path.read_text() for path in spooled(ci))
+    alm.close()
+    assert KEY not in ci.run("alm", "push", "--tag", "v2", "--verbose").err
+
+
+class TestSpool:
+    def test_what_cannot_be_delivered_waits_and_the_next_push_delivers_it_first(self, ci, double, alm):
+        double.down = True
+        result = ci.ok("alm", "push", "--tag", "v1", "--spool")
+        assert "shop@v1 queued for" in result.out
+        (path,) = spooled(ci)
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        commit(ci.project, "second")
+        ci.ok("alm", "push", "--tag", "v2", "--spool")
+        assert len(spooled(ci)) == 2
+        double.down = False
+        result = ci.ok("alm", "push", "--tag", "v3")
+        assert list(double.versions) == [("shop", "v1"), ("shop", "v2"), ("shop", "v3")]
+        assert "delivered queued push shop@v1" in result.err
+        assert spooled(ci) == []
+
+    def test_nobody_there_is_away_too_and_so_is_offline(self, ci, alm):
+        alm.close()
+        document = json.loads(ci.ok("alm", "push", "--tag", "v1", "--spool", "--json").out)
+        assert (document["status"], document["version"]) == ("spooled", None)
+        assert document["spooled"] == str(spooled(ci)[0])
+        ci.ok("alm", "push", "--tag", "v2", "--spool", "--offline")
+        assert len(spooled(ci)) == 2
+
+    def test_a_push_with_slashes_in_its_tag_waits_and_is_delivered(self, ci, double):
+        double.down = True
+        ci.ok("alm", "push", "--spool", "--tag", "release/3.0")
+        assert len(spooled(ci)) == 1
+        double.down = False
+        assert "shop@release/3.0" in ci.ok("alm", "flush").out
+        assert set(double.versions) == {("shop", "release/3.0")}
+
+    def test_the_same_push_waits_once(self, ci, double):
+        double.down = True
+        for _ in range(2):
+            ci.ok("alm", "push", "--tag", "v1", "--spool")
+        assert len(spooled(ci)) == 1
+
+    def test_flush_delivers_and_says_so(self, ci, double):
+        double.down = True
+        ci.ok("alm", "push", "--tag", "v1", "--spool")
+        assert ci.run("alm", "flush").code == 1
+        double.down = False
+        document = json.loads(ci.ok("alm", "flush", "--json").out)
+        assert document["delivered"] == [{"app": "shop", "tag": "v1", "created": True}]
+        assert ci.ok("alm", "flush").out == "queue is empty\n"
+
+    def test_what_is_refused_for_good_is_put_aside_and_reported(self, ci, double):
+        double.down = True
+        ci.ok("alm", "push", "--tag", "v1", "--spool")
+        double.down = False
+        ci.project.joinpath(".envmgr.lock").write_text('{"alpha": "1.0.0"}\n')
+        result = ci.run("alm", "push", "--tag", "v1", "--url", ci.variables["ENVMGR_ALM_URL"])
+        assert result.code == 1  # what waited came first, so it is this one that does not fit
+        assert "sha256:" in result.err
+        double.down = True
+        ci.ok("alm", "push", "--tag", "v1", "--spool")
+        double.down = False
+        result = ci.run("alm", "flush")
+        assert result.code == 1
+        assert "shop@v1 was rejected" in result.err
+        assert spooled(ci) == []
+        (aside,) = (ci.home / "spool" / "rejected").glob("*.json")
+        assert "sha256:" in aside.with_name(f"{aside.name}.reason").read_text()
+        assert ci.ok("alm", "flush").out == "queue is empty\n"
+
+    def test_a_push_goes_on_behind_one_that_is_refused_and_fails_in_the_end(self, ci, double):
+        ci.ok("alm", "push", "--tag", "v1")
+        ci.project.joinpath(".envmgr.lock").write_text('{"alpha": "1.0.0"}\n')
+        double.down = True
+        ci.ok("alm", "push", "--tag", "v1", "--spool")
+        double.down = False
+        result = ci.run("alm", "push", "--tag", "v2")
+        assert (result.code, ("shop", "v2") in double.versions) == (1, True)
+        assert "shop@v1 was rejected" in result.err
+
+    def test_what_another_credential_may_deliver_goes_on_waiting(self, ci, double):
+        double.down = True
+        ci.ok("alm", "push", "--app", "secret", "--tag", "v1", "--spool")
+        double.down = False
+        double.forbidden.add("secret")
+        result = ci.ok("alm", "push", "--tag", "v1")
+        assert "still queued" in result.err
+        assert len(spooled(ci)) == 1
+
+    def test_what_is_for_another_server_is_not_told_to_this_one(self, ci, double, alm):
+        ci.ok("alm", "push", "--tag", "v1", "--spool", "--url", "http://127.0.0.1:9")
+        result = ci.ok("alm", "flush")
+        assert "queued for http://127.0.0.1:9" in result.out
+        assert alm.asked == []
+        assert ci.ok("alm", "push", "--tag", "v1").err == ""
+
+    def test_a_file_that_is_none_is_put_aside(self, ci):
+        ci.home.joinpath("spool").mkdir(parents=True)
+        ci.home.joinpath("spool", "1-x.json").write_text("{")
+        assert ci.run("alm", "flush").code == 1
+        assert ci.ok("alm", "flush").out == "queue is empty\n"

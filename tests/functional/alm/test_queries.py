@@ -1,0 +1,204 @@
+"""What `envmgr alm` answers of a real server: what stands where, what is affected, what differs."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from support.alm.seeded_server import DOTFILE, LOCK, NEW, OLD
+
+
+def document(result, command):
+    found = json.loads(result.out)
+    assert found.pop("schema") == f"envmgr/alm-{command}/1"
+    assert result.err == ""
+    return found
+
+
+def test_status_is_a_matrix_of_what_stands_where(ada):
+    lines = re.sub(r"\b\d+[smh]\b", "0s", ada.ok("alm", "status").out).splitlines()
+    assert [" ".join(line.split()) for line in lines[:4]] == [
+        "dev staging prod",
+        "billing - - ok 2.0 0s",
+        "shop != ok 1.4 0s ok 1.4 0s ok 1.3 0s",
+        "failed 1.4 0s",
+    ]
+    assert "2 apps in 3 environments, 1 differs, 1 failed" in lines
+    assert lines[-1].startswith("not deployed anywhere: idle")
+
+
+def test_status_of_one_environment_and_app_and_as_json(ada):
+    found = document(ada.ok("alm", "status", "--env", "prod", "--app", "shop", "--json"), "status")
+    assert found["apps"] == [{"app": "shop", "differs": False, "behind": []}]
+    assert {place["environment"] for place in found["matrix"]["placements"]} == {"prod"}
+    whole = document(ada.ok("alm", "status", "--json"), "status")
+    assert {"app": "shop", "differs": True, "behind": ["prod"]} in whole["apps"]
+
+
+def test_an_environment_that_is_misspelt_is_suggested(ada):
+    result = ada.run("alm", "status", "--env", "prd")
+    assert (result.code, result.out) == (1, "")
+    assert result.err == "error: environment 'prd' not found\nhint: did you mean prod?\n"
+
+
+def test_affected_tells_what_matches_and_what_cannot_be_told(ada):
+    found = document(ada.ok("alm", "affected", "nodejs", "<20.11.1", "--json"), "affected")
+    assert [(one["app"], one["environment"], one["tool_version"]) for one in found["matches"]] == [
+        ("shop", "prod", "20.9.0")
+    ]
+    assert [one["app"] for one in found["without_lock"]] == ["billing"]
+    assert found["unknown"] == []
+    shown = ada.ok("alm", "affected", "nodejs@<20.11.1").out
+    assert shown.startswith("1 affected, with nodejs <20.11.1\n  shop@1.3  prod  nodejs 20.9.0\n")
+
+
+def test_affected_names_what_is_there_instead_of_a_tool_that_is_not(ada):
+    said = "no deployed version uses"
+    shown = ada.ok("alm", "affected", "npm:nodejs", "<99").out
+    assert shown.startswith(f"{said} npm:nodejs (used instead: nodejs)\n")
+    assert ada.ok("alm", "affected", "ruff", "<99").out.startswith(f"{said} ruff\n")
+
+
+@pytest.mark.parametrize(("environment", "code"), [("prod", 1), ("dev", 0)])
+def test_affected_can_be_a_gate(ada, environment, code):
+    result = ada.run("alm", "affected", "nodejs", "<20.11.1", "--env", environment, "--exit-code")
+    assert result.code == code, result
+
+
+@pytest.mark.parametrize(
+    ("tool", "meant"), [("nodjs", "nodejs"), ("npm:nodejs", "nodejs"), ("terrafrom", "terraform")]
+)
+def test_a_gate_is_not_passed_by_a_tool_that_was_probably_not_meant(ada, tool, meant):
+    result = ada.run("alm", "affected", tool, "<20", "--exit-code")
+    assert (result.code, result.out) == (1, "")
+    assert f"error: no deployed version uses {tool}" in result.err
+    assert f"hint: did you mean {meant}?" in result.err
+    assert (
+        json.loads(ada.run("alm", "affected", tool, "<20", "--exit-code", "--json").out)["code"]
+        == "alm-not-found"
+    )
+
+
+def test_a_gate_is_passed_by_a_tool_that_nobody_uses(ada):
+    assert (
+        "no deployed version uses terraform"
+        in ada.ok("alm", "affected", "terraform", "<99", "--exit-code").out
+    )
+
+
+def test_diff_tells_commits_and_tools_of_two_versions(ada, world):
+    result = ada.ok("alm", "diff", "shop@1.3", "shop@1.4", "-C", str(world.tree))
+    before, after = (commit[:10] for commit in world.commits)
+    assert result.out.splitlines()[:3] == [
+        "shop  1.3 -> 1.4",
+        f"  commit  {before} -> {after}",
+        "  commits",
+    ]
+    assert f"    {world.commits[1][:7]} Sell more" in result.out
+    assert "    ~  nodejs  20.9.0 -> 20.11.1" in result.out
+    assert "    ~  python  3.11.9 -> 3.11.7   downgrade" in result.out
+
+
+def test_diff_of_two_environments_tells_every_app(ada):
+    found = document(ada.ok("alm", "diff", "staging", "prod", "--json"), "diff")
+    apps = {one["app"]: one for one in found["apps"]}
+    assert set(apps) == {"billing", "shop"}
+    assert (apps["billing"]["before"], apps["billing"]["after"]["tag"]) == (None, "2.0")
+    assert {tool["tool"]: tool["direction"] for tool in apps["shop"]["tools"]} == {
+        "nodejs": "down",
+        "python": "up",
+    }
+    assert apps["shop"]["commits"] is None
+    same = ada.ok("alm", "diff", "dev", "staging").out
+    assert same == "dev -> staging: same version\n"
+
+
+def test_diff_takes_no_version_and_environment_alone(ada):
+    result = ada.run("alm", "diff", "prod", "shop@1.4")
+    assert result.code == 2
+    assert "APP:prod" in result.err
+
+
+def test_checkout_writes_what_stands_somewhere_and_locks_are_read_again(ada):
+    result = ada.ok("alm", "checkout", "shop:prod")
+    assert result.out == "wrote .envmgr and .envmgr.lock from shop@1.3\nnext: envmgr install --locked\n"
+    assert (ada.project / ".envmgr").read_text() == DOTFILE
+    assert (ada.project / ".envmgr.lock").read_text() == LOCK.format(**OLD)
+    refused = ada.run("alm", "checkout", "shop@1.4")
+    assert refused.code == 1
+    assert ".envmgr.lock already exist" in refused.err
+    assert (ada.project / ".envmgr.lock").read_text() == LOCK.format(**OLD)
+    forced = document(ada.ok("alm", "checkout", "shop", "1.4", "--force", "--json"), "checkout")
+    assert forced["changed"] == [str(ada.project / ".envmgr.lock")]
+    assert (ada.project / ".envmgr.lock").read_text() == LOCK.format(**NEW)
+
+
+def test_checkout_of_an_environment_is_of_the_app_here(ada, world):
+    result = ada.ok("alm", "checkout", "prod", "-C", str(world.tree), "--force")
+    assert "from shop@1.3" in result.out
+    assert (world.tree / ".envmgr.lock").read_text() == LOCK.format(**OLD)
+
+
+def test_checkout_of_what_came_without_a_lock_says_so(ada):
+    result = ada.run("alm", "checkout", "billing:prod")
+    assert result.code == 1
+    assert "has no lock file" in result.err
+    assert not (ada.project / ".envmgr").exists()
+
+
+def test_records_are_shown(ada):
+    assert [line.split()[0] for line in ada.ok("alm", "apps", "list").out.splitlines()] == [
+        "billing",
+        "idle",
+        "shop",
+    ]
+    shown = ada.ok("alm", "apps", "show", "shop").out
+    assert "  description  Sells\n" in shown
+    assert "shop@1.4" in shown
+    version = document(ada.ok("alm", "versions", "show", "shop:prod", "--json"), "versions-show")["version"]
+    assert [tool["version"] for tool in version["toolchain"]["tools"]] == ["20.9.0", "3.11.9"]
+    listed = ada.ok("alm", "versions", "list", "--limit", "1")
+    assert len(listed.out.splitlines()) == 1
+    assert "use `--limit N` for more" in listed.err
+    failed = document(
+        ada.ok("alm", "deployments", "list", "--status", "failed", "--json"), "deployments-list"
+    )
+    (one,) = failed["deployments"]
+    history = ada.ok("alm", "deployments", "show", str(one["id"])).out
+    assert [line.split()[2] for line in history.splitlines()[-3:]] == ["pending", "in_progress", "failed"]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["versions", "show", "shop@9.9"], 1, "version shop@9.9 not found"),
+        (["versions", "show", "99999"], 1, "version 99999 not found"),
+        (["deployments", "show", "99999"], 1, "deployment 99999 not found"),
+        (["checkout", "shop:nowhere"], 1, "environment 'nowhere' not found"),
+        (["checkout", "idle:prod"], 1, "idle is not deployed in prod"),
+        (["versions", "show", "prod"], 2, "invalid version"),
+        (["apps", "update", "shop"], 2, "nothing to update"),
+        (["apps", "delete", "idle"], 2, "stdin is not a terminal"),
+        (["deploy", "shop@1.4", "--env", "a b"], 2, "invalid environment name"),
+        (["deploy", "shop@1.4", "--env", "x", "--status", "done"], 2, "invalid value for '--status'"),
+        (["affected", "nodejs"], 2, "specify a version range for nodejs"),
+        (["affected", "nodejs", "1.2.x.y("], 1, "invalid character in version"),
+        (["audit", "--file", "x"], 2, "--verify"),
+        (["audit", "--verify", "--actor", "x"], 2, "take no filters"),
+        (["versions", "create", "shop:prod"], 2, "invalid new version"),
+        (["versions", "create", "shop@1.3"], 1, "version shop@1.3 already exists"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_is_said_with_a_code(ada, words, code, said):
+    result = ada.run("alm", *words)
+    assert (result.code, result.out) == (code, ""), result
+    assert said in result.err
+
+
+def test_a_server_that_is_away_is_said(ada):
+    result = ada.run("alm", "status", "--url", "http://127.0.0.1:1", env={"ENVMGR_HTTP_RETRIES": "0"})
+    assert result.code == 1
+    assert "cannot reach the ALM server" in result.err

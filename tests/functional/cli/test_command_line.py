@@ -1,0 +1,571 @@
+"""What people type, as they type it, and what they are told when it does not work."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from support.http import faults
+from support.machine.sandbox import ENVMGR
+
+POSIX = pytest.mark.skipif(sys.platform == "win32", reason="signals and terminals of Unix")
+
+
+# -- forms --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def parts(sandbox):
+    """Have a server with a tool, and its manifest nowhere: return what `plugin add` takes in its place."""
+    sandbox.publish("nodejs", ("18.2.0", "20.1.0", "20.2.0"), commands=("node",))
+    (sandbox.home / "plugins" / "nodejs.json").unlink()
+    base = f"{sandbox.server.url}/nodejs"
+    return (
+        f"{base}/index.json",
+        "{version}/bin/node",
+        f"{base}/{{version}}/nodejs-{{version}}-linux-x64.tar.gz",
+    )
+
+
+def test_a_plugin_is_added_from_its_parts_and_used(sandbox, parts):
+    sandbox.ok("plugin", "add", "nodejs", *parts)
+    written = json.loads((sandbox.home / "plugins" / "nodejs.json").read_text())
+    assert list(written) == ["name", "versions_url", "bin_path_template", "download_url_template"]
+    sandbox.ok("install", "nodejs", "latest")
+    assert sandbox.ok("list").out.split() == ["nodejs", "20.2.0"]
+    sandbox.ok("install", "nodejs", "^18.0.0")
+    sandbox.ok("use", "nodejs", "20.1.0")
+    assert (sandbox.project / ".envmgr").read_text() == "nodejs=20.1.0\n"
+    assert sandbox.command(["node", "x"]).out == "node 20.1.0 <x>\n"
+
+
+def test_a_plugin_without_a_download_template_takes_an_archive_by_its_url(sandbox, parts):
+    versions_url, bin_template, download_template = parts
+    sandbox.ok("plugin", "add", "nodejs", versions_url, bin_template)
+    url = download_template.replace("{version}", "20.1.0")
+    for words in (["nodejs", "20.1.0", url], ["nodejs@20.1.0", url, "--force"]):
+        assert "installed nodejs 20.1.0" in sandbox.ok("install", *words).out
+    assert sandbox.ok("exec", "nodejs@20", "--", "node").out == "node 20.1.0\n"
+
+
+def test_a_plugin_is_added_from_a_file_or_a_url_and_removed(sandbox):
+    sandbox.publish("alpha")
+    path = (sandbox.home / "plugins" / "alpha.json").rename(sandbox.project / "mine.json")
+    url = sandbox.server.add("/mine.json", path.read_bytes())
+    for source in ("mine.json", url, str(path)):
+        assert "added alpha" in sandbox.ok("plugin", "add", "alpha", source).err
+        assert "alpha" in sandbox.ok("plugin", "list").out.split()
+        assert json.loads(sandbox.ok("plugin", "show", "alpha").out) == json.loads(path.read_text())
+        sandbox.ok("plugin", "remove", "alpha")
+    assert sandbox.run("plugin", "show", "alpha").code == 1
+    result = sandbox.run("plugin", "add", "beta", "mine.json")
+    assert "is for alpha, not beta" in result.err
+    assert "hint: run `envmgr plugin add alpha mine.json`" in result.err
+    assert "is a git repository" in sandbox.run("plugin", "add", "alpha", "https://x.test/alpha.git").err
+    assert sandbox.run("plugin", "remove", "nodejs").code == 1
+
+
+def test_a_plugin_with_a_script_needs_trust(sandbox):
+    document = sandbox.manifest("alpha", ("alpha",)) | {"install_script": {"unix": "true"}}
+    path = sandbox.project / "alpha.json"
+    path.write_text(json.dumps(document))
+    result = sandbox.run("plugin", "add", "alpha", "alpha.json")
+    assert result.code == 1
+    assert "has an install script" in result.err
+    assert "--trust" in result.err
+    assert not (sandbox.home / "plugins" / "alpha.json").exists()
+    sandbox.ok("plugin", "add", "alpha", "alpha.json", "--trust")
+    assert sandbox.ok("config", "get", "trusted").out.startswith("sha256:")
+    sandbox.ok("config", "unset", "trusted")
+    sandbox.ok("plugin", "add", "alpha", "alpha.json", "--yes")
+    assert sandbox.ok("config", "get", "trusted").out.startswith("sha256:")
+
+
+def test_lint_reports_every_issue(sandbox):
+    (sandbox.project / "bad.json").write_text(
+        '{"name": "x", "versions_url": "https://x.test", "bin": ["../up"], "formt": "zip", "requires": [3]}'
+    )
+    result = sandbox.run("plugin", "lint", "bad.json")
+    assert result.code == 1
+    assert "$: unknown field 'formt'; did you mean 'format'?" in result.err
+    assert "$.requires[0]: 3 is not of type 'string'" in result.err
+    assert sandbox.ok("plugin", "lint", "nodejs").out == "nodejs is valid\n"
+    assert sandbox.run("plugin", "lint", "./absent.json").code == 1
+
+
+def test_a_range_and_its_list(sandbox):
+    sandbox.publish("python", ("3.11.9", "3.12.0", "3.12.4", "3.13.0rc1"))
+    assert "installed python 3.12.4" in sandbox.ok("install", "python", "^3.12.0").out
+    assert sandbox.ok("list", "--remote", "python", ">=3.12").out.split() == [
+        "3.12.0",
+        "2024-01-01",
+        "3.12.4",
+        "2024-01-01",
+    ]
+    assert sandbox.ok("list", "-r", "python@3.11").out.split() == ["3.11.9", "2024-01-01"]
+    result = sandbox.run("list", "--remote", "python", "4")
+    assert (result.code, result.out) == (1, "")
+    assert "no version of python matches 4" in result.err
+
+
+def test_why_tells_the_whole_story(two_tools):
+    two_tools.ok("install")
+    lines = two_tools.ok("why", "alpha").out.splitlines()
+    assert lines[0] == "alpha 1.1.0 (locked)"
+    assert any(line.split() == ["→", "^1.0", ".envmgr"] for line in lines)
+    assert any(line.split() == ["-", "$ENVMGR_ALPHA_VERSION"] for line in lines)
+    assert "  lock       locked to 1.1.0 in .envmgr.lock" in lines
+    assert "  installed  1.1.0" in lines
+    assert "  matching   1.1.0, 1.0.0" in lines
+    two_tools.write("alpha=^1.0", "beta=>=1")
+    beta = two_tools.ok("why", "beta").out
+    assert "pre-release: 1.3.0-rc.1" in beta
+    assert "lock       >=1 is not in .envmgr.lock" in beta
+    young = two_tools.ok("why", "alpha", env={"ENVMGR_MINIMUM_RELEASE_AGE": "99999d"}).out
+    assert "newer than minimum_release_age" in young
+    two_tools.server.close()
+    away = two_tools.ok("why", "alpha", env={"ENVMGR_HTTP_RETRIES": "0", "ENVMGR_OFFLINE": "1"}).out
+    assert "alpha 1.1.0" in away
+    assert two_tools.run("why", "nodejs").code == 1
+
+
+def test_settings_are_written_shown_and_taken_out(sandbox):
+    sandbox.ok("config", "set", "minimum_release_age", "7d")
+    sandbox.ok("config", "set", "mirrors", "https://a.test/=https://b.test/")
+    assert sandbox.ok("config", "get", "minimum_release_age").out == "7d\n"
+    path = sandbox.ok("config", "path").out.strip()
+    lines = sandbox.ok("config", "list", env={"ENVMGR_JOBS": "2"}).out.splitlines()
+    rows = {line.split()[0]: line for line in lines}
+    assert rows["jobs"].split()[1:3] == ["2", "ENVMGR_JOBS"]
+    assert path in rows["minimum_release_age"]
+    assert "https://a.test/=https://b.test/" in rows["mirrors"]
+    assert (
+        "set minimum_release_age = 0s (default)" in sandbox.ok("config", "unset", "minimum_release_age").err
+    )
+    assert "did you mean jobs?" in sandbox.run("config", "set", "job", "3").err
+    assert "expected true or false" in sandbox.run("config", "set", "offline", "perhaps").err
+
+
+def test_the_cache_says_what_it_holds(two_tools):
+    two_tools.ok("install")
+    held = two_tools.ok("cache", "list").out
+    assert "archive  alpha 1.1.0" in held
+    assert f"list     {two_tools.server.url}/alpha/index.json" in held
+    assert two_tools.ok("cache", "dir").out.strip() in held
+    assert two_tools.ok("cache", "clear").out.startswith("removed ")
+    assert two_tools.ok("cache", "list").out.startswith("0 B in ")
+
+
+# -- did you mean -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (["instal"], "did you mean install"),
+        (["install", "alpa"], "did you mean alpha?"),
+        (["install", "alpha@1.1.1"], "did you mean 1.1.0"),
+        (["list", "alpa"], "did you mean alpha?"),
+        (["list", "--remote", "alpa"], "did you mean alpha?"),
+        (["where", "bta"], "did you mean beta?"),
+        (["current", "alpa"], "did you mean alpha?"),
+        (["why", "alpa"], "did you mean alpha?"),
+        (["which", "alpha-helpr"], "did you mean alpha-helper"),
+        (["uninstall", "alpha@1"], "did you mean alpha@1.1.0?"),
+        (["uninstall", "alpha"], "installed: alpha@1.1.0"),
+        (["uninstall", "alpa@1.1.0"], "did you mean alpha?"),
+        (["config", "get", "offlin"], "did you mean offline?"),
+        (["install", "alpha", "1", "2"], "use TOOL@VERSION for several tools"),
+    ],
+    ids=" ".join,
+)
+def test_what_is_nearly_right_is_named(two_tools, words, hint):
+    two_tools.ok("install")
+    result = two_tools.run(*words)
+    assert result.code != 0
+    assert result.err.startswith("error: ")
+    assert hint in result.err
+    assert result.out == ""
+
+
+def test_other_names_of_a_tool_are_understood(sandbox):
+    sandbox.publish("alpha")
+    sandbox.add_manifest(sandbox.manifest("alpha", ("alpha",)) | {"aliases": ["al"]})
+    sandbox.ok("use", "al", "1.0.0")
+    assert (sandbox.project / ".envmgr").read_text() == "alpha=1.0.0\n"
+    assert sandbox.ok("where", "al").out == sandbox.ok("where", "alpha").out
+    assert sandbox.ok("current", "al").out == sandbox.ok("current", "alpha").out
+    assert sandbox.ok("list", "al").out.split()[0] == "alpha"
+    assert "removed alpha 1.0.0" in sandbox.ok("uninstall", "al@1.0.0").out
+
+
+def test_a_tool_that_is_known_and_not_installed_is_no_error(sandbox):
+    assert sandbox.ok("list", "nodejs").out.startswith("no version of nodejs installed; run `envmgr install")
+    assert sandbox.ok("list").out.startswith("no tools installed")
+    assert sandbox.ok("current").out.startswith("no tools configured")
+
+
+# -- files that cannot be used ------------------------------------------------------------------------------
+
+
+def test_all_bad_lines_are_reported_at_once(sandbox):
+    sandbox.write("nodejs", "=3", "alpha=1", "alpha=2", "zig=>>1")
+    result = sandbox.run("install")
+    assert result.code == 1
+    path = sandbox.project / ".envmgr"
+    for line in (1, 2, 4, 5):
+        assert f"{path}:{line}:" in result.err
+    assert f"{path}:3:" not in result.err
+
+
+def test_all_unknown_tools_of_a_project_are_named_with_their_lines(sandbox):
+    sandbox.publish("alpha")
+    sandbox.write("alpha=1", "alpa=1", "nodjs=20")
+    path = sandbox.project / ".envmgr"
+    for words in (["install"], ["install", "--dry-run"], ["lock"]):
+        result = sandbox.run(*words)
+        assert result.code == 1
+        assert f"{path}:2:1: unknown tool 'alpa'; did you mean alpha?" in result.err
+        assert f"{path}:3:1: unknown tool 'nodjs'; did you mean nodejs?" in result.err
+    sandbox.write("alpa=1")
+    assert "envmgr plugin add alpa VERSIONS_URL" in sandbox.run("install").err
+
+
+@pytest.mark.parametrize("text", ["jobs = \n", "jbs = 3\n", 'jobs = "many"\n', "\udcff"])
+def test_settings_that_cannot_be_read_are_named(sandbox, text):
+    path = sandbox.home / "config.toml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(text.encode(errors="surrogateescape"))
+    result = sandbox.run("install", "nodejs")
+    assert result.code == 1
+    assert str(path) in result.err
+    found = [one for one in sandbox.run("doctor", "--json").json["findings"] if one["check"] == "settings"]
+    assert found[0]["state"] == "error"
+
+
+@POSIX
+def test_a_home_that_cannot_be_written_is_named(sandbox, tmp_path):
+    sandbox.publish("alpha")
+    blocked = tmp_path / "a file"
+    blocked.write_text("")
+    home = blocked / "home"
+    for words in (["config", "set", "jobs", "2"], ["reshim"], ["install", "jq@1"], ["use", "jq", "1"]):
+        result = sandbox.run(*words, env={"ENVMGR_HOME": str(home), "ENVMGR_OFFLINE": "1"})
+        assert result.code == 1, result
+        assert result.err.startswith("error: ")
+        assert str(blocked) in result.err or "offline" in result.err
+    findings = sandbox.run("doctor", "--json", "--offline", env={"ENVMGR_HOME": str(home)}).json["findings"]
+    assert [one["state"] for one in findings if one["check"] == "directories"] == ["error"]
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere")
+def test_a_read_only_home_is_named(sandbox):
+    sandbox.publish("alpha")
+    sandbox.home.chmod(0o500)
+    try:
+        result = sandbox.run("install", "alpha")
+    finally:
+        sandbox.home.chmod(0o700)
+    assert result.code == 1
+    assert str(sandbox.home) in result.err
+
+
+# -- exit codes and the ends of pipes -----------------------------------------------------------------------
+
+
+def test_exit_codes(two_tools):
+    two_tools.ok("install")
+    assert two_tools.run("install", "alpha@9").code == 1
+    assert two_tools.run("install", "--nonsense").code == 2
+    assert two_tools.run("exec", "--", "sh", "-c", "exit 7").code == 7
+    two_tools.write("alpha=2.0.0")
+    assert two_tools.run("which", "alpha").code == 127
+    assert two_tools.run("which", "beta").code == 126
+    assert two_tools.run("which", "nothing").code == 127
+    assert two_tools.run("where", "alpha").code == 1
+    assert two_tools.run("where", "beta@7").code == 1
+    assert two_tools.run("current", "beta").code == 1
+    assert two_tools.run("why", "beta").code == 1
+    assert two_tools.run("uninstall", "alpha@7").code == 1
+    assert two_tools.run("lock", "beta").code == 1
+    assert two_tools.run("plugin", "add", "x", "./x.json").code == 1
+    assert two_tools.run("exec", "--", "nothing").code == 127
+    assert two_tools.run("exec", "alpha@2", "--", "alpha").code == 127
+    (two_tools.project / ".envmgr").unlink()
+    assert two_tools.run("install").code == 1
+
+
+def test_a_bug_of_ours_is_one_line_and_a_log(sandbox):
+    program = (
+        "import sys\nfrom envmgr.cli import main, fast_path\n"
+        "fast_path.lookup = None\nsys.exit(main.main(['list']))"
+    )
+    result = sandbox.command([sys.executable, "-c", program])
+    assert result.code == 3
+    error, hint = result.err.splitlines()
+    assert error.startswith("error: internal error: TypeError")
+    assert os.path.isfile(hint.removeprefix("hint: report this bug; details: "))
+
+
+@POSIX
+@pytest.mark.parametrize("words", ["list --remote many", "plugin list", "--help", "config list --json"])
+def test_a_reader_that_leaves_is_no_error(sandbox, words):
+    sandbox.publish("many", ("1.0.0",))
+    sandbox.server.add_json("/many/index.json", [{"version": f"v1.0.{number}"} for number in range(20_000)])
+    result = sandbox.command(["bash", "-c", f"set -o pipefail; '{ENVMGR}' {words} | head -c 10"])
+    assert result.err == ""
+    assert result.code == 0
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
+def test_output_that_cannot_be_written_is_an_error(sandbox):
+    result = sandbox.command(["sh", "-c", f"'{ENVMGR}' plugin list > /dev/full"])
+    assert result.code == 1
+    assert result.err.startswith("error: cannot write to stdout: ")
+    assert sandbox.command(["sh", "-c", f"'{ENVMGR}' list >&-"]).code == 0
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
+@pytest.mark.parametrize(
+    "words", ["plugin list", "config list --json", "--help", "--version", "which none --json"]
+)
+def test_output_that_cannot_be_written_is_no_bug_either_where_it_is_not_kept_back(sandbox, words):
+    sandbox.variables["PYTHONUNBUFFERED"] = "1"
+    result = sandbox.command(["sh", "-c", f"'{ENVMGR}' {words} > /dev/full"])
+    assert (result.code, result.err) == (
+        1,
+        "error: cannot write to stdout: No space left on device\n",
+    )
+
+
+@POSIX
+def test_ctrl_c_during_a_download_ends_at_once_without_a_traceback(two_tools):
+    page = two_tools.server.page("/alpha/1.1.0/alpha-1.1.0-linux-x64.tar.gz")
+    page.faults.append(faults.stalled(after=10))
+    process = two_tools.start("install", "alpha@1.1.0")
+    limit = time.monotonic() + 30
+    while not two_tools.server.asked("/alpha/1.1.0/alpha-1.1.0-linux-x64.tar.gz"):
+        assert time.monotonic() < limit
+        time.sleep(0.02)
+    time.sleep(0.2)
+    sent = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=30)
+    assert time.monotonic() - sent < 15
+    assert process.returncode == 130
+    assert error.splitlines()[-1] == "interrupted"
+    assert "Traceback" not in error
+
+
+# -- terminals ----------------------------------------------------------------------------------------------
+
+
+def on_terminal(sandbox, *words, columns=60, env=None, stop=None):
+    """Run envmgr on a terminal of its own; return its exit code and all that came."""
+    master, slave = pty.openpty()
+    process = subprocess.Popen(
+        [ENVMGR, *words],
+        cwd=sandbox.project,
+        env={**sandbox.environment, "COLUMNS": str(columns), **(env or {})},
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        start_new_session=True,
+    )
+    os.close(slave)
+    seen = b""
+    while True:
+        try:
+            block = os.read(master, 1 << 16)
+        except OSError:
+            break
+        if not block:
+            break
+        seen += block
+        if stop and stop in seen:
+            process.send_signal(signal.SIGINT)
+            stop = None
+    os.close(master)
+    return process.wait(30), seen.decode(errors="replace")
+
+
+@POSIX
+def test_progress_fits_a_narrow_terminal_and_gives_it_back(two_tools):
+    page = two_tools.server.page("/alpha/1.1.0/alpha-1.1.0-linux-x64.tar.gz")
+    page.faults.append(faults.stalled(after=10))
+    code, seen = on_terminal(two_tools, "install", "alpha", stop=b"downloading")
+    assert code == 130
+    assert seen.rindex("\x1b[?25h") > seen.rindex("\x1b[?25l")
+    assert seen.rstrip().endswith("interrupted")
+
+
+@POSIX
+@pytest.mark.parametrize(
+    ("env", "coloured"),
+    [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False), ({"CLICOLOR_FORCE": "1"}, True)],
+    ids=str,
+)
+def test_colour_is_for_terminals_that_want_it(two_tools, env, coloured):
+    two_tools.ok("install")
+    _, seen = on_terminal(two_tools, "list", env=env)
+    assert ("\x1b[" in seen) is coloured
+    piped = two_tools.ok("list", env=env).out
+    assert ("\x1b[" in piped) is ("CLICOLOR_FORCE" in env)
+
+
+@POSIX
+@pytest.mark.parametrize("env", [{"CI": "1"}, {"TERM": "dumb"}], ids=str)
+def test_logs_get_plain_lines(two_tools, env):
+    code, seen = on_terminal(two_tools, "install", env={**env, "NO_COLOR": "1"})
+    assert code == 0
+    assert "alpha 1.1.0: downloading (" in seen
+    assert "\x1b" not in seen
+
+
+@POSIX
+@pytest.mark.parametrize(
+    "words",
+    [["install", "alpa"], ["doctor"], ["why", "alpha"], ["plugin", "list"], ["config", "list"], ["current"]],
+    ids=" ".join,
+)
+def test_no_line_is_wider_than_the_terminal(two_tools, words):
+    two_tools.ok("install")
+    _, seen = on_terminal(two_tools, *words, columns=60, env={"NO_COLOR": "1", "CI": "1"})
+    lines = [line for line in seen.splitlines() if str(two_tools.root)[:20] not in line and "://" not in line]
+    assert lines
+    assert max(map(len, lines)) <= 60
+
+
+# -- doctor -------------------------------------------------------------------------------------------------
+
+
+def findings(result, check):
+    return [one for one in result.json["findings"] if one["check"] == check]
+
+
+def test_a_healthy_machine_has_nothing_to_mend(two_tools):
+    two_tools.ok("install")
+    result = two_tools.ok("doctor", "--json")
+    assert {one["state"] for one in result.json["findings"]} == {"ok"}
+    assert not any(one["fixed"] for one in two_tools.ok("doctor", "--fix", "--json").json["findings"])
+
+
+def _spoil_shim(box):
+    (box.shims / "alpha").write_text((box.shims / "beta").read_text() + "# changed\n")
+    (box.shims / "beta").unlink()
+
+
+def _change_file(box):
+    (box.home / "installs" / "alpha" / "1.1.0" / "bin" / "alpha").write_text("#!/bin/sh\nexit 9\n")
+
+
+def _remove_file(box):
+    (box.home / "installs" / "alpha" / "1.1.0" / "bin" / "alpha-helper").unlink()
+
+
+def _remove_receipt(box):
+    (box.home / "installs" / "beta" / "1.2.0" / ".envmgr-receipt.json").unlink()
+
+
+def _break_receipt(box):
+    (box.home / "installs" / "beta" / "1.2.0" / ".envmgr-receipt.json").write_text("{")
+
+
+def _leave_staging(box):
+    (box.home / "staging" / "12345-dead" / "tree").mkdir(parents=True)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "check"),
+    [
+        (_spoil_shim, "shims"),
+        (_change_file, "installs"),
+        (_remove_file, "installs"),
+        (_remove_receipt, "installs"),
+        (_break_receipt, "installs"),
+        (_leave_staging, "staging"),
+    ],
+    ids=lambda value: value.__name__.strip("_") if callable(value) else "",
+)
+def test_the_doctor_finds_damage_and_mends_it(two_tools, spoil, check):
+    two_tools.ok("install")
+    spoil(two_tools)
+    before = findings(two_tools.run("doctor", "--json"), check)
+    assert before[0]["state"] in {"warning", "error"}
+    assert before[0]["hint"]
+    mended = findings(two_tools.run("doctor", "--fix", "--json"), check)
+    assert mended[0]["fixed"]
+    assert {one["state"] for one in mended} == {"ok"}
+    after = two_tools.run("doctor", "--json")
+    assert {one["state"] for one in findings(after, check)} == {"ok"}
+    two_tools.ok("install")
+    assert two_tools.command(["alpha"]).out == "alpha 1.1.0\n"
+    assert two_tools.command(["beta"]).out == "beta 1.2.0\n"
+
+
+def test_damage_that_cannot_be_mended_is_left_and_told(two_tools):
+    two_tools.ok("install")
+    _change_file(two_tools)
+    two_tools.ok("cache", "clear")
+    result = two_tools.run("doctor", "--fix", "--offline", "--json")
+    assert result.code == 1
+    (still, *_) = findings(result, "installs")
+    assert "could not be installed again" in still["message"]
+    assert not still["fixed"]
+
+
+def test_the_doctor_sees_what_is_around(two_tools, tmp_path):
+    two_tools.ok("install")
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "alpha").write_text("#!/bin/sh\n")
+    (other / "alpha").chmod(0o755)
+    path = two_tools.environment["PATH"]
+    hidden = two_tools.run("doctor", "--json", env={"PATH": f"{other}{os.pathsep}{path}"})
+    assert "shadowed by other programs earlier on PATH: alpha" in findings(hidden, "path")[0]["message"]
+    absent = two_tools.run("doctor", "--json", env={"PATH": "/usr/bin:/bin"})
+    assert "is not on PATH" in findings(absent, "path")[0]["message"]
+    assert absent.code == 0
+    (two_tools.home / "plugins" / "bad.json").write_text("{}")
+    (two_tools.home / "plugins" / "worse.json").write_text("{")
+    bad = two_tools.run("doctor", "--json")
+    assert bad.code == 1
+    assert len(findings(bad, "plugins")) == 2
+    two_tools.write("alpha=2.0.0", "nonsense")
+    assert findings(two_tools.run("doctor", "--json"), "project")[0]["state"] == "error"
+    two_tools.write("alpha=2.0.0")
+    assert findings(two_tools.run("doctor", "--json"), "project")[0]["hint"] == "run `envmgr install`"
+    two_tools.server.page("/alpha/index.json").faults.append(faults.status(404))
+    assert findings(two_tools.run("doctor", "--json"), "network")[0]["state"] == "warning"
+    assert (
+        findings(two_tools.run("doctor", "--json", "--offline"), "network")[0]["message"]
+        == "skipped (offline)"
+    )
+
+
+# -- questions ----------------------------------------------------------------------------------------------
+
+
+@POSIX
+def test_a_question_is_asked_only_on_a_terminal_and_yes_answers_it(two_tools):
+    two_tools.ok("install")
+    two_tools.write("alpha=2.0.0", "beta=latest")
+    ask = {"ENVMGR_AUTO_INSTALL": "ask"}
+    assert two_tools.run("exec", "--", "alpha", env=ask).code == 127
+    assert two_tools.ok("exec", "--yes", "--", "alpha", env=ask).out == "alpha 2.0.0\n"
+
+
+@POSIX
+def test_installing_what_a_shim_misses_is_shown(two_tools):
+    two_tools.ok("install")
+    two_tools.write("alpha=2.0.0", "beta=latest")
+    result = two_tools.command(["alpha"], env={"ENVMGR_AUTO_INSTALL": "always"})
+    assert result.out == "alpha 2.0.0\n"
+    assert "alpha 2.0.0: downloading (" in result.err

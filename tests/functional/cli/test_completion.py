@@ -1,0 +1,221 @@
+"""TAB in real shells. PowerShell is not driven here: it is not to be had on most machines that run these tests."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from support.http.fault_server import Server
+from support.machine.sandbox import Sandbox
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="shells of Unix")
+
+
+@pytest.fixture(scope="module")
+def box(tmp_path_factory):
+    """Give a machine with alpha installed and the lists of releases received."""
+    with Server() as server:
+        box = Sandbox(tmp_path_factory.mktemp("completion") / "a machine's root", server)
+        box.publish("alpha", commands=("alpha", "alpha-helper"))
+        box.publish("beta", ("0.9.0",))
+        box.write("alpha=^1.0")
+        box.ok("install")
+        _copy_as_package(box)
+        yield box
+
+
+def _copy_as_package(box):
+    """Have a version of `github:o/t` too: a tool with a colon in its name."""
+    from envmgr.kit.paths import file_name
+
+    known = box.home / "installs" / "alpha" / "1.1.0"
+    copy = box.home / "installs" / file_name("github:o/t") / "3.0.0"
+    shutil.copytree(known, copy)
+    receipt = copy / ".envmgr-receipt.json"
+    receipt.write_text(receipt.read_text().replace('"alpha"', '"github:o/t"').replace("1.1.0", "3.0.0"))
+
+
+class Terminal:
+    """An interactive shell on a terminal of its own."""
+
+    def __init__(self, words, box):
+        self.process, self.master = None, None
+        self.master, slave = pty.openpty()
+        self.process = subprocess.Popen(
+            words,
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            cwd=box.project,
+            env={**box.environment, "TERM": "dumb", "HISTFILE": ""},
+            start_new_session=True,
+        )
+        os.close(slave)
+
+    def send(self, text):
+        os.write(self.master, text.encode())
+
+    def until(self, pattern, seconds=30):
+        """Return what came until a pattern is in it."""
+        seen, limit = "", time.monotonic() + seconds
+        while not re.search(pattern, seen):
+            left = limit - time.monotonic()
+            assert left > 0, f"no {pattern!r} in {seen!r}"
+            if select.select([self.master], [], [], min(left, 0.2))[0]:
+                seen += os.read(self.master, 1 << 16).decode(errors="replace")
+        return seen
+
+    def close(self):
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        os.close(self.master)
+
+
+ECHO = """envmgr() {
+    if [ -n "$_ENVMGR_COMPLETE" ]; then command envmgr "$@"; else printf 'typed'; printf '<%s>' "$@"; echo .; fi
+}"""
+"""Shows, instead of running it, the command line that was completed."""
+SHELLS = {
+    "bash": ["bash", "--norc", "--noprofile", "-i"],
+    "zsh": ["zsh", "-f", "-i"],
+}
+
+
+@pytest.fixture(scope="module", params=SHELLS)
+def terminal(request, box):
+    """Give a shell that has read its script."""
+    words = SHELLS[request.param]
+    if shutil.which(words[0]) is None:
+        pytest.skip(f"{words[0]} is not here")
+    script = box.root / f"script.{request.param}"
+    script.write_text(f"{box.ok('--show-completion', request.param).out}\n{ECHO}\n")
+    running = Terminal(words, box)
+    running.send(f". {_quoted(script)}; echo is-set-\\up\n")
+    running.until("is-set-up")
+    yield running
+    running.close()
+
+
+def _quoted(path):
+    return "'" + str(path).replace("'", "'\\''") + "'"
+
+
+@pytest.mark.parametrize(
+    ("typed", "completed"),
+    [
+        ("ins", "<install>"),
+        ("uninstall al", "<uninstall><alpha@1.1.0>"),
+        ("install alpha@1.0", "<install><alpha@1.0.0>"),
+        ("use alpha 2", "<use><alpha><2.0.0>"),
+        ("uninstall github:o/t@", "<uninstall><github:o/t@3.0.0>"),
+        ("uninstall github:o", "<uninstall><github:o/t@3.0.0>"),
+        ("which alpha-", "<which><alpha-helper>"),
+        ("config get minimum", "<config><get><minimum_release_age>"),
+        ("plugin rem", "<plugin><remove>"),
+        ("lock --che", "<lock><--check>"),
+        ("--off", "<--offline>"),
+    ],
+)
+def test_what_can_be_only_one_thing_is_completed(terminal, typed, completed):
+    terminal.send(f"envmgr {typed}\t\n")
+    assert f"typed{completed}." in terminal.until(r"typed<.*>\.")
+
+
+def test_all_that_can_stand_there_is_offered(terminal):
+    terminal.send("envmgr install alpha@\t\t")
+    assert "1.0.0" in terminal.until(r"2\.0\.0")
+    terminal.send("\x15echo li\\ne\n")
+    terminal.until("line")
+
+
+FISH = {
+    "envmgr ins": ["install"],
+    "envmgr uninstall al": ["alpha@1.1.0"],
+    "envmgr install alpha@": ["alpha@latest", "alpha@2.0.0", "alpha@1.1.0", "alpha@1.0.0"],
+    "envmgr use alpha ": ["latest", "2.0.0", "1.1.0", "1.0.0"],
+    "envmgr plugin l": ["list", "lint"],
+    "envmgr config get http": ["http_timeout", "http_retries"],
+    "envmgr lock --c": ["--check", "--cwd"],
+    "envmgr exec alpha@1.1.0 -- x": [],
+}
+
+
+@pytest.mark.skipif(shutil.which("fish") is None, reason="fish is not here")
+def test_fish_offers_what_can_stand_there(box):
+    script = box.root / "script.fish"
+    script.write_text(box.ok("--show-completion", "fish").out)
+    asked = "; ".join(f"echo '== {line}'; complete -C '{line}'" for line in FISH)
+    result = box.command(["fish", "--no-config", "-c", f"source {_quoted(script)}; {asked}"])
+    blocks = [block.split("\n") for block in result.out.split("== ")[1:]]
+    offered = {head: [line.split("\t")[0] for line in lines if line] for head, *lines in blocks}
+    assert offered == FISH, result.err
+
+
+@pytest.mark.skipif(shutil.which("fish") is None, reason="fish is not here")
+def test_fish_offers_files_where_a_file_is_meant(box):
+    (box.project / "a-manifest.json").write_text("{}")
+    script = box.root / "script.fish"
+    script.write_text(box.ok("--show-completion", "fish").out)
+    line = f"source {_quoted(script)}; complete -C 'envmgr plugin lint a-'"
+    assert box.command(["fish", "--no-config", "-c", line]).out.split() == ["a-manifest.json"]
+
+
+def answered(box, words, incomplete):
+    result = box.run(*words, env={"_ENVMGR_COMPLETE": f"={incomplete}"})
+    assert (result.code, result.err) == (0, "")
+    return [line.split("\t")[0] for line in result.out.splitlines()]
+
+
+def test_the_network_is_never_asked_and_errors_are_never_shown(box):
+    before = len(box.server.requests)
+    assert answered(box, ["install"], "beta@") == []
+    assert answered(box, ["use", "no-such-tool"], "1") == []
+    assert answered(box, ["nonsense", "--what"], "x") == []
+    assert len(box.server.requests) == before
+    (box.project / ".envmgr").write_text("nonsense\n")
+    try:
+        assert answered(box, ["install"], "al") == []
+    finally:
+        box.write("alpha=^1.0")
+
+
+def test_a_directory_is_completed_by_the_shell(box):
+    assert answered(box, ["-C"], "a") == [":files"]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "pwsh"])
+def test_installing_completion_is_done_once(sandbox, shell):
+    first = sandbox.ok("--install-completion", shell, "--json").json
+    sandbox.ok("--install-completion", shell)
+    with open(first["script"], encoding="utf-8") as file:
+        assert "_ENVMGR_COMPLETE" in file.read()
+    if first["start_file"]:
+        with open(first["start_file"], encoding="utf-8") as file:
+            assert len(file.read().splitlines()) == 1
+
+
+def test_a_start_file_keeps_what_it_holds(sandbox):
+    start = sandbox.user_home / ".bashrc"
+    start.write_text("alias ll='ls -l'")
+    sandbox.ok("--install-completion", "bash")
+    lines = start.read_text().splitlines()
+    assert lines[0] == "alias ll='ls -l'"
+    assert len(lines) == 2
+    result = sandbox.command(["bash", "-c", ". ~/.bashrc; complete -p envmgr"])
+    assert result.out == "complete -F _envmgr envmgr\n"
+
+
+def test_the_users_own_shell_is_taken_if_none_is_named(sandbox):
+    assert sandbox.ok("--show-completion", env={"SHELL": "/bin/zsh"}).out.startswith("#compdef envmgr")
+    result = sandbox.run("--show-completion", env={"SHELL": "/bin/tcsh"})
+    assert result.code == 2
+    assert "bash, zsh, fish, pwsh" in result.err

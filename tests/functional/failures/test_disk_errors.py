@@ -1,0 +1,107 @@
+"""Disks that are full or may not be written to: the error names the directory, and nothing is lost."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+
+import pytest
+
+from support.http.fault_server import Server
+from support.machine import limited_mounts
+from support.machine.prepared_sandbox import Steady
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="mounts and limits of Unix")
+BALLAST = 4  # blocks of 64 KiB
+
+
+@pytest.fixture(scope="module")
+def steady(tmp_path_factory):
+    with Server() as server:
+        yield Steady(tmp_path_factory.mktemp("steady") / "root", server)
+
+
+@pytest.fixture
+def home(steady):
+    steady.again(ballast=BALLAST)
+    for directory in ("cache/downloads", "cache/index", "staging", "installs", "locks", "shims"):
+        (steady.sandbox.home / directory).mkdir(parents=True, exist_ok=True)
+    return steady.sandbox.home
+
+
+def check_error(steady, result, directory, hint):
+    error = result.json
+    assert (result.code, error["code"]) == (1, "storage")
+    assert str(directory) in error["message"]
+    assert hint in (error["hint"] or "")
+    steady.check_nothing_lost()
+
+
+@limited_mounts.needs_mounts()
+@pytest.mark.parametrize("place", ["cache/downloads", "staging", "locks"])
+def test_a_full_disk_is_named_and_costs_nothing(steady, home, place):
+    size = "4k,nr_inodes=2" if place == "locks" else "64k"
+    result = limited_mounts.run(steady.sandbox, limited_mounts.full(home / place, size), "install", "--json")
+    named = home if place == "staging" else home / place
+    check_error(steady, result, named, "free some disk space")
+    steady.recovers()
+
+
+@limited_mounts.needs_mounts()
+def test_staging_on_a_disk_of_its_own_is_explained(steady, home):
+    result = limited_mounts.run(
+        steady.sandbox, limited_mounts.full(home / "staging", "9m"), "install", "--json"
+    )
+    check_error(steady, result, home, "must be on one file system")
+    steady.recovers()
+
+
+def test_a_limit_on_files_is_named_and_costs_nothing(steady, home):
+    limited = f'ulimit -f 64; exec "{shutil.which("envmgr", path=steady.sandbox.environment["PATH"])}" "$@"'
+    result = steady.sandbox.command(["sh", "-c", limited, "sh", "install", "--json"])
+    check_error(steady, result, home / "cache" / "downloads", "ulimit -f")
+    steady.recovers()
+
+
+@limited_mounts.needs_mounts()
+@pytest.mark.parametrize("place", ["cache", "cache/downloads", "staging", "installs", "locks"])
+def test_a_read_only_directory_is_named_and_costs_nothing(steady, home, place):
+    result = limited_mounts.run(steady.sandbox, limited_mounts.read_only(home / place), "install", "--json")
+    check_error(steady, result, home / place, "read-only")
+    steady.recovers()
+
+
+@limited_mounts.needs_mounts()
+def test_a_list_that_cannot_be_kept_serves_all_the_same(steady, home):
+    result = limited_mounts.run(steady.sandbox, limited_mounts.read_only(home / "cache" / "index"), "install")
+    assert result.code == 0
+    assert "was not cached" in result.err
+    steady.recovers()
+
+
+@limited_mounts.needs_mounts()
+def test_read_only_shims_are_named_and_the_next_run_writes_them(steady, home):
+    (home / "shims" / "alpha").unlink(missing_ok=True)
+    result = limited_mounts.run(steady.sandbox, limited_mounts.read_only(home / "shims"), "install")
+    assert result.code == 1
+    assert f"cannot write {home / 'shims'}" in result.err
+    steady.recovers()
+
+
+@limited_mounts.needs_mounts()
+def test_a_read_only_project_is_named_and_the_next_run_locks_it(steady):
+    steady.again()
+    project = steady.sandbox.project
+    result = limited_mounts.run(steady.sandbox, limited_mounts.read_only(project), "install")
+    assert result.code == 1
+    assert f"cannot write {project}" in result.err
+    assert "read-only" in result.err
+    steady.recovers()
+
+
+@limited_mounts.needs_mounts()
+def test_what_is_installed_runs_from_a_read_only_home(steady, home):
+    script = f'{limited_mounts.read_only(home)}\nbeta\nENVMGR_BETA_VERSION=1 beta\nexec "$0" current'
+    result = steady.sandbox.command([*limited_mounts.unshare(), "sh", "-ceu", script, "envmgr"])
+    assert result.code == 0
+    assert result.out.startswith("beta 1.2.0\nbeta 1.2.0\n")

@@ -1,0 +1,128 @@
+"""Ctrl-C and SIGTERM: an end without a traceback, nothing half-installed, and a next run that goes on from there."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+
+import pytest
+
+from support.http import faults
+from support.http.fault_server import Server
+from support.machine.prepared_sandbox import INDEX, SUMS, Steady
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of Unix")
+BALLAST = 8  # blocks of 64 KiB
+CUT = 300_000
+
+
+@pytest.fixture(scope="module")
+def steady(tmp_path_factory):
+    with Server() as server:
+        yield Steady(tmp_path_factory.mktemp("steady") / "root", server)
+
+
+@pytest.fixture
+def page(steady):
+    """Publish an archive of half a megabyte."""
+    steady.again(ballast=BALLAST)
+    return steady.sandbox.server.pages[steady.archive]
+
+
+def until(condition, process):
+    """Wait for something that a running process does."""
+    limit = time.monotonic() + 30
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < limit
+        time.sleep(0.01)
+
+
+def received(steady):
+    partial = steady.sandbox.home / "cache" / "downloads" / "partial"
+    return (
+        sum(path.stat().st_size for path in partial.glob("*") if not path.suffix) if partial.is_dir() else 0
+    )
+
+
+def ranges(steady):
+    return [request.headers.get("range") for request in steady.sandbox.server.asked(steady.archive)]
+
+
+def interrupted(steady, process, number, code, word):
+    """Interrupt a process; return its last words and the seconds it took to end."""
+    started = time.monotonic()
+    os.kill(process.pid, number)
+    out, err = process.communicate(timeout=60)
+    seconds = time.monotonic() - started
+    assert (process.returncode, out) == (code, ""), err
+    assert err.splitlines()[-1] == word
+    assert "Traceback" not in err
+    steady.check_nothing_lost()
+    return seconds
+
+
+SIGNALS = pytest.mark.parametrize(
+    ("number", "code", "word"),
+    [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")],
+    ids=["SIGINT", "SIGTERM"],
+)
+PATIENT = {"ENVMGR_HTTP_TIMEOUT": "60"}
+AT_ONCE = 3.0  # seconds, of which a busy machine may need some
+
+
+@SIGNALS
+def test_an_interrupted_download_ends_at_once_and_goes_on_the_next_time(steady, page, number, code, word):
+    page.faults[:] = [faults.stalled(CUT)]
+    process = steady.sandbox.start("install", env=PATIENT)
+    until(lambda: received(steady) > 0, process)
+    assert interrupted(steady, process, number, code, word) < AT_ONCE
+    there = received(steady)
+    page.faults.clear()
+    steady.recovers()
+    assert ranges(steady) == [None, f"bytes={there}-"]
+
+
+@SIGNALS
+@pytest.mark.parametrize("path", [INDEX, SUMS])
+def test_whoever_waits_for_a_silent_list_can_leave_at_once(steady, page, path, number, code, word):
+    asked = steady.sandbox.server.pages[path]
+    asked.faults[:] = [faults.silent()]
+    process = steady.sandbox.start("install", env=PATIENT)
+    until(lambda: steady.sandbox.server.asked(path), process)
+    assert interrupted(steady, process, number, code, word) < AT_ONCE
+    asked.faults.clear()
+    steady.recovers()
+    assert page.faults == []
+
+
+def test_whoever_waits_for_another_process_can_leave_at_once(steady, page):
+    page.faults[:] = [faults.stalled(CUT)]
+    first = steady.sandbox.start("install", env=PATIENT)
+    until(lambda: received(steady) > 0, first)
+    second = steady.sandbox.start("install")
+    until(lambda: len(steady.sandbox.server.asked(INDEX)) > 1, second)
+    try:
+        assert interrupted(steady, second, signal.SIGINT, 130, "interrupted") < AT_ONCE
+    finally:
+        interrupted(steady, first, signal.SIGTERM, 143, "terminated")
+    page.faults.clear()
+    steady.recovers()
+
+
+def test_a_download_that_broke_off_goes_on_in_the_next_run(steady, page):
+    page.faults[:] = [faults.truncated(CUT)]
+    assert "closed the connection" in steady.fails("install").err
+    page.faults.clear()
+    steady.recovers()
+    assert ranges(steady) == [None, f"bytes={CUT}-"]
+
+
+def test_a_download_that_broke_off_starts_again_where_the_file_has_changed_since(steady, page):
+    page.faults[:] = [faults.truncated(CUT)]
+    steady.fails("install")
+    steady.sandbox.publish("alpha", ("1.0.0",), ballast=BALLAST)
+    steady.recovers()
+    assert ranges(steady) == [None, f"bytes={CUT}-"]

@@ -1,0 +1,90 @@
+"""`envmgr install` may be killed anywhere: nothing half-installed, nothing lost, and the next run succeeds."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import support.programs
+
+if TYPE_CHECKING:
+    from support.machine.sandbox import Sandbox
+
+KILLER = Path(support.programs.__path__[0]) / "killer"
+BATCHES = 10
+POINTS_A_BATCH = 10
+MOMENTS = 8
+
+
+def counted(sandbox: Sandbox, at: int, count: Path | None = None) -> dict[str, str]:
+    variables = {"PYTHONPATH": str(KILLER), "KILL_ROOT": str(sandbox.root), "KILL_AT": str(at)}
+    return {**variables, "KILL_COUNT": str(count)} if count else variables
+
+
+def fresh(machine: Sandbox) -> None:
+    for directory in ("installs", "shims", "plans", "cache", "locks", "staging", "logs"):
+        shutil.rmtree(machine.home / directory, ignore_errors=True)
+    (machine.project / ".envmgr.lock").unlink(missing_ok=True)
+
+
+def check_whole(machine: Sandbox) -> None:
+    """Everything there is must be complete."""
+    assert machine.incomplete() == []
+    for shim in machine.shims.glob("[!.]*"):
+        assert shim.read_text().startswith("#!/bin/sh")
+    assert (machine.project / ".envmgr").read_text() == "alpha=^1.0\nbeta=latest  # the newest\n"
+    lock = machine.project / ".envmgr.lock"
+    if lock.exists():
+        assert json.loads(lock.read_text())["lockfile"] == 1
+
+
+def check_next_run_succeeds(machine: Sandbox) -> None:
+    machine.ok("install", "--quiet")
+    check_whole(machine)
+    assert machine.staged() == []
+    assert machine.lock["resolved"] == {"alpha@^1.0": "1.1.0", "beta@latest": "1.2.0"}
+    assert machine.command(["alpha"]).out == "alpha 1.1.0\n"
+
+
+def acts_of_a_run(machine: Sandbox) -> int:
+    count = machine.root / "count"
+    machine.ok("install", "--quiet", env=counted(machine, 0, count))
+    return int(count.read_text())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("batch", range(BATCHES))
+def test_a_kill_at_any_act_on_a_file_leaves_everything_whole(two_tools, batch):
+    total = acts_of_a_run(two_tools)
+    points = [
+        1 + (batch + BATCHES * number) * total // (BATCHES * POINTS_A_BATCH)
+        for number in range(POINTS_A_BATCH)
+    ]
+    assert total > 50
+    for point in points:
+        fresh(two_tools)
+        killed = two_tools.run("install", "--quiet", env=counted(two_tools, point))
+        ended_first = killed.code == 0 and point > total * 0.9  # threads make no two runs quite the same
+        assert killed.code == -signal.SIGKILL or ended_first, (point, total, killed)
+        check_whole(two_tools)
+        check_next_run_succeeds(two_tools)
+
+
+def test_a_kill_at_any_moment_leaves_everything_whole(two_tools):
+    dice = random.Random(1)
+    for _ in range(MOMENTS):
+        fresh(two_tools)
+        process = two_tools.start("install", "--quiet")
+        try:
+            process.wait(timeout=dice.uniform(0.05, 0.9))
+        except Exception:  # noqa: BLE001 - still running, which is what is wanted
+            process.kill()
+        process.communicate()
+        check_whole(two_tools)
+        check_next_run_succeeds(two_tools)

@@ -1,0 +1,166 @@
+"""Install scripts through the whole program: trust, output, failure, and an end that leaves nothing running."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from support.http.fault_server import Server
+from support.machine.prepared_sandbox import Steady
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="sh and process groups")
+
+BUILD = """
+echo "building $ENVMGR_VERSION with $ENVMGR_JOBS jobs"
+test "$PWD" = "$ENVMGR_INSTALL_DIR"
+ls "$ENVMGR_DOWNLOAD_DIR"
+env | grep ^ENVMGR_ | cut -d= -f1 | sort
+printf '#!/bin/sh\\necho built\\n' > bin/built
+chmod 755 bin/built
+"""
+FAMILY = """
+trap '' TERM INT
+sh -c 'trap "" TERM INT; echo $$; while :; do sleep 0.05; done' &
+echo $$
+while :; do sleep 0.05; done
+"""
+
+
+@pytest.fixture(scope="module")
+def steady(tmp_path_factory):
+    with Server() as server:
+        yield Steady(tmp_path_factory.mktemp("steady") / "root", server)
+
+
+@pytest.fixture
+def scripted(steady):
+    """Give a function that publishes alpha with an install script, trusted if it says so."""
+
+    def publish(text, trust=True):
+        steady.again()
+        manifest = steady.sandbox.manifest("alpha", ("alpha",))
+        steady.sandbox.add_manifest({**manifest, "install_script": {"unix": text}})
+        if trust:
+            steady.sandbox.variables["ENVMGR_TRUSTED"] = digest_asked_for(steady)
+        return steady
+
+    yield publish
+    steady.sandbox.variables.pop("ENVMGR_TRUSTED", None)
+
+
+def digest_asked_for(steady):
+    return re.search(r"sha256:[0-9a-f]{64}", steady.fails("install").err)[0]
+
+
+def log_of(steady):
+    return steady.sandbox.home / "logs" / "install-alpha-1.0.0.log"
+
+
+def test_a_script_nobody_trusts_is_refused_before_any_download(scripted):
+    steady = scripted(BUILD, trust=False)
+    error = steady.fails("install", "--json").json
+    assert error["code"] == "untrusted-script"
+    assert steady.sandbox.server.asked(steady.archive) == []
+    assert not log_of(steady).exists()
+
+
+def test_a_script_runs_once_what_the_hint_says_was_done(scripted):
+    steady = scripted(BUILD, trust=False)
+    hint = steady.fails("install", "--json").json["hint"]
+    show, trust = re.findall("`(.*?)`", hint)
+    assert "building $ENVMGR_VERSION" in steady.sandbox.command(shlex.split(show)).out
+    assert steady.sandbox.command(shlex.split(trust)).code == 0
+    steady.recovers()
+    assert steady.sandbox.command(["built"]).out == "built\n"
+    assert log_of(steady).read_text().splitlines() == [
+        f"building 1.0.0 with {max(4, os.cpu_count() or 1)} jobs",
+        os.path.basename(steady.archive),
+        "ENVMGR_DOWNLOAD_DIR",
+        "ENVMGR_INSTALL_DIR",
+        "ENVMGR_JOBS",
+        "ENVMGR_VERSION",
+    ]
+    steady.sandbox.ok("config", "unset", "trusted")
+
+
+def test_trust_is_in_the_script_as_it_was_read(scripted):
+    steady = scripted(BUILD)
+    manifest = steady.sandbox.manifest("alpha", ("alpha",))
+    steady.sandbox.add_manifest({**manifest, "install_script": {"unix": BUILD + "echo more"}})
+    assert "untrusted install script" in steady.fails("install").err
+
+
+def test_a_failing_script_is_quoted_and_its_output_kept(scripted):
+    steady = scripted("echo one\necho 'cc: not found' >&2\nexit 7")
+    result = steady.fails("install")
+    assert f"error: install script exited with status 7; log: {log_of(steady)}" in result.err
+    assert "  cc: not found\n" in result.err
+    assert "hint: " in result.err
+    assert log_of(steady).read_text() == "one\ncc: not found\n"
+    assert steady.fails("install", "--json").json["code"] == "script-failed"
+
+
+def test_a_script_that_takes_the_program_away_is_found_out(scripted):
+    steady = scripted("rm bin/alpha")
+    assert "program 'bin/alpha' not found in the archive" in steady.fails("install").err
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_script_is_ended_with_its_children(scripted, number, code):
+    steady = scripted(FAMILY)
+    process = steady.sandbox.start("install")
+    family = wait_for_family(log_of(steady), process)
+    os.kill(process.pid, number)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == code
+    assert "Traceback" not in err
+    wait_until_gone(family)
+    steady.check_nothing_lost()
+
+
+def test_a_killed_installation_with_a_script_is_swept_by_the_next(scripted):
+    steady = scripted(FAMILY)
+    process = steady.sandbox.start("install")
+    family = wait_for_family(log_of(steady), process)
+    process.kill()
+    process.communicate()
+    for child in family:
+        os.kill(child, signal.SIGKILL)
+    steady.sandbox.publish("alpha", ("1.0.0",))
+    steady.recovers()
+
+
+def wait_for_family(log: Path, process):
+    limit = time.monotonic() + 30
+    while not (log.exists() and len(log.read_text().split()) == 2):
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < limit
+        time.sleep(0.01)
+    return [int(number) for number in log.read_text().split()]
+
+
+def wait_until_gone(processes):
+    limit = time.monotonic() + 10
+    while any(map(is_alive, processes)):
+        assert time.monotonic() < limit
+        time.sleep(0.01)
+
+
+def is_alive(process):
+    """Tell whether a process runs; whoever was adopted by a careless init stays as a zombie."""
+    try:
+        return "Z" not in Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        pass
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return not os.path.isdir("/proc/self")

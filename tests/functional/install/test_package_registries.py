@@ -1,0 +1,140 @@
+"""The registries that pip and npm of this machine are configured for, for real."""
+
+from __future__ import annotations
+
+import os
+import tarfile
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from envmgr.catalog.catalog import Catalog, open_catalog
+from envmgr.catalog.registry import Registry
+from envmgr.install.download import download
+from envmgr.kit import environment, platform
+from envmgr.kit import paths as places
+from envmgr.kit.config import settings
+from envmgr.kit.errors import InvalidRequest
+from envmgr.kit.http.client import Http
+from envmgr.kit.progress import NullProgress
+from envmgr.project import lockfile_io
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from envmgr.install.download.download import Download
+
+pytestmark = pytest.mark.registries
+
+ROOT = Path(__file__).parents[3]
+LOCK = lockfile_io.read(str(ROOT / ".envmgr.lock"))
+LOCKED = [(tool, version) for tool, versions in (LOCK.tools if LOCK else {}).items() for version in versions]
+EVERYWHERE = {each.key for each in platform.DEFAULT_PLATFORMS}
+
+
+class Machine:
+    """This machine, with envmgr's own files in a directory."""
+
+    def __init__(self, root: Path) -> None:
+        self.paths = places.single_root(str(root))
+        self.environment = environment.current()
+        self.settings = settings.Settings()
+        self.http = Http(self.settings, self.environment)
+
+    def catalog(self) -> Catalog:
+        return open_catalog(
+            registry=Registry(self.paths, [str(ROOT)]),
+            http=self.http,
+            settings=self.settings,
+            environment=self.environment,
+            paths=self.paths,
+        )
+
+    def download(self, tool: str, version: str) -> Download:
+        catalog = self.catalog()
+        artifact = catalog.artifact(tool, version, platform.current())
+        assert artifact is not None
+        return download.download(
+            artifact,
+            http=self.http,
+            paths=self.paths,
+            locate=catalog.locate,
+            progress=NullProgress(),
+            task=tool,
+        )
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Iterator[Machine]:
+    mine = Machine(tmp_path)
+    yield mine
+    mine.http.close()
+
+
+def test_the_lock_holds_the_tools_of_this_repository_for_every_platform() -> None:
+    assert LOCK is not None
+    tools = {name.partition("@")[0] for name in LOCK.resolved if not name.startswith("npm:")}
+    assert tools == {"nodejs", "zig", "nats-server", "pypi:ruff"}
+    assert all(
+        locked.artifacts.keys() == EVERYWHERE for one in LOCK.tools.values() for locked in one.values()
+    )
+
+
+@pytest.mark.parametrize(("tool", "version"), LOCKED)
+def test_every_tool_of_this_repository_is_what_its_lock_says(
+    machine: Machine, tool: str, version: str
+) -> None:
+    assert LOCK is not None
+    catalog = machine.catalog()
+    assert version in catalog.listing(tool).versions
+    found = {each.key: catalog.artifact(tool, version, each) for each in platform.DEFAULT_PLATFORMS}
+    assert found == LOCK.tools[tool][version].artifacts
+    for each in platform.DEFAULT_PLATFORMS:
+        layout = catalog.layout(tool, version, each)
+        assert layout is not None
+        assert layout.bin or layout.links
+
+
+def test_a_program_of_npm_has_a_package_for_every_platform(machine: Machine) -> None:
+    catalog = machine.catalog()
+    found = {each.key: catalog.artifact("npm:esbuild", "0.25.0", each) for each in platform.DEFAULT_PLATFORMS}
+    assert {key: one.url if one else None for key, one in found.items()} == {
+        "linux-x64": "npm:@esbuild/linux-x64/0.25.0",
+        "linux-arm64": "npm:@esbuild/linux-arm64/0.25.0",
+        "linux-x64-musl": "npm:@esbuild/linux-x64/0.25.0",
+        "linux-arm64-musl": "npm:@esbuild/linux-arm64/0.25.0",
+        "macos-x64": "npm:@esbuild/darwin-x64/0.25.0",
+        "macos-arm64": "npm:@esbuild/darwin-arm64/0.25.0",
+        "windows-x64": "npm:@esbuild/win32-x64/0.25.0",
+        "windows-arm64": "npm:@esbuild/win32-arm64/0.25.0",
+    }
+    assert all(one and one.digest and one.digest.algorithm == "sha512" for one in found.values())
+
+
+def test_a_wheel_is_downloaded_and_holds_the_program(machine: Machine) -> None:
+    version = next(version for tool, version in LOCKED if tool == "pypi:ruff")
+    download = machine.download("pypi:ruff", version)
+    assert download.url.startswith("pypi:ruff/")
+    with zipfile.ZipFile(download.path) as wheel:
+        assert any(
+            os.path.basename(name).startswith("ruff") for name in wheel.namelist() if "/scripts/" in name
+        )
+
+
+def test_a_package_is_downloaded_and_holds_its_command(machine: Machine) -> None:
+    version = next(version for tool, version in LOCKED if tool == "npm:prettier")
+    layout = machine.catalog().layout("npm:prettier", version, platform.current())
+    assert layout is not None
+    (script,) = layout.links["prettier"]
+    with tarfile.open(machine.download("npm:prettier", version).path) as archive:
+        assert f"package/{script}" in archive.getnames()
+
+
+@pytest.mark.parametrize("tool", ["pypi:black", "npm:eslint"])
+def test_what_is_no_program_is_refused_with_the_way_to_get_it(machine: Machine, tool: str) -> None:
+    catalog = machine.catalog()
+    with pytest.raises(InvalidRequest) as caught:
+        catalog.artifact(tool, catalog.listing(tool).versions[-1], platform.current())
+    assert caught.value.hint

@@ -1,0 +1,209 @@
+"""Tools that need others are installed after those, and run on them."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from base64 import b64encode
+from hashlib import sha512
+
+import pytest
+
+from support.archives import archive_builder
+from support.machine.installed_tools import SHELLS, Toolbox, program
+from support.machine.sandbox import ENVMGR
+from support.registries.package_registries import packument
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="runs POSIX shells")
+
+NODE = '#!/bin/sh\necho "node {version} ${NODE_HOME-} ${1##*/}"\n'
+SCRIPT = "#!/usr/bin/env node\n"
+
+
+@pytest.fixture
+def needing(sandbox):
+    """Give a sandbox where beta needs alpha, which its manifest calls by another name."""
+    sandbox.publish("alpha")
+    sandbox.publish("beta")
+    sandbox.add_manifest({**sandbox.manifest("alpha", ("alpha",)), "aliases": ["al"]})
+    sandbox.add_manifest({**sandbox.manifest("beta", ("beta",)), "requires": ["al"]})
+    return sandbox
+
+
+def test_what_lacks_a_required_tool_is_refused_before_anything_is_downloaded(needing):
+    needing.write("beta=1.0.0")
+    result = needing.run("install")
+    assert result.code == 1
+    assert "beta 1.0.0 needs alpha, which is not installed" in result.err
+    assert "`envmgr use alpha latest`" in result.err
+    assert downloaded(needing) == []
+
+
+def downloaded(box):
+    return [path.split("/")[1] for path in box.server.paths if path.endswith(".tar.gz")]
+
+
+def test_a_required_tool_of_the_project_is_installed_before(needing):
+    needing.write("beta=1.0.0", "alpha=1.0.0")
+    needing.ok("install")
+    assert downloaded(needing) == ["alpha", "beta"]
+
+
+@pytest.mark.parametrize("line", ["alpha=system", "alpha=path:/usr", "alpha=2.0.0"])
+def test_any_version_and_any_origin_of_a_required_tool_will_do(needing, line):
+    if "2.0.0" in line:
+        needing.ok("install", "alpha@1.0.0")
+    needing.write("beta=1.0.0", line)
+    needing.ok("install", "beta")
+    assert needing.command(["beta"]).out == "beta 1.0.0\n"
+
+
+def test_a_tool_the_project_asks_for_is_named_with_the_way_to_install_it(needing):
+    needing.write("beta=1.0.0", "alpha=2.0.0")
+    assert "`envmgr install alpha`" in needing.run("install", "beta").err
+
+
+def test_lint_warns_of_required_tools_there_are_not(needing):
+    path = needing.add_manifest({**needing.manifest("x", ("x",)), "requires": ["al", "nonsense"]})
+    result = needing.ok("plugin", "lint", str(path))
+    assert "$.requires[1]: unknown tool 'nonsense'" in result.out + result.err
+    assert "$.requires[0]" not in result.out + result.err
+
+
+@pytest.fixture
+def registry(sandbox):
+    """Give a sandbox whose npm registry has a script, and a program of its own in a package for each platform."""
+    platform = {"optionalDependencies": {"@native/linux-x64": "1.0.0", "@native/linux-arm64": "1.0.0"}}
+    packages = {
+        "script": {"bin": {"script": "cli.js"}},
+        "native": {"bin": {"native": "run.js"}, **platform},
+        "@native/linux-x64": {"os": ["linux"], "cpu": ["x64"]},
+        "@native/linux-arm64": {"os": ["linux"], "cpu": ["arm64"]},
+    }
+    content = archive_builder.tar(
+        {"package/cli.js": SCRIPT.encode(), "package/bin/native": b"#!/bin/sh\necho native\n"}
+    )
+    integrity = f"sha512-{b64encode(sha512(content).digest()).decode()}"
+    for package, fields in packages.items():
+        url = sandbox.server.add(f"/{package}.tgz", content)
+        dist = {"tarball": url, "integrity": integrity}
+        where = packument(sandbox.server, package, {"version": "1.0.0", "dist": dist, **fields})
+        sandbox.variables["NPM_CONFIG_REGISTRY"] = where
+    return sandbox
+
+
+def without_node(box):
+    return {"PATH": os.pathsep.join([str(box.shims), os.path.dirname(ENVMGR)])}
+
+
+def test_a_package_that_may_need_nodejs_says_so_and_how_to_set_it(registry):
+    registry.write("npm:script=1.0.0")
+    result = registry.ok("install", env=without_node(registry))
+    assert "npm:script needs nodejs: run `envmgr use nodejs latest`" in result.err
+    done = registry.command([str(registry.shims / "script")], env=without_node(registry))
+    assert (done.code, "npm:script requires nodejs, but node is not on PATH" in done.err) == (127, True)
+    again = registry.ok("install", env=without_node(registry))
+    assert ("already installed" in again.out, "needs nodejs" in again.err) == (True, False)
+
+
+def test_a_package_that_finds_a_node_on_path_says_nothing(registry, tmp_path):
+    node = tmp_path / "bin/node"
+    node.parent.mkdir()
+    program(node, "#!/bin/sh\necho of the system\n")
+    path = {"PATH": f"{without_node(registry)['PATH']}:{node.parent}:/usr/bin:/bin"}
+    registry.write("npm:script=1.0.0")
+    assert "needs" not in registry.ok("install", env=path).err
+    assert registry.command(["script"], env=path).out == "of the system\n"
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the packages are for Linux")
+def test_a_package_that_brings_a_program_of_its_own_needs_nothing(registry):
+    registry.write("npm:native=1.0.0")
+    assert "needs" not in registry.ok("install", env=without_node(registry)).err
+    (receipt,) = (registry.home / "installs/npm%3Anative").glob("*/.envmgr-receipt.json")
+    assert json.loads(receipt.read_text())["requires"] == []
+
+
+@pytest.fixture
+def box(tmp_path):
+    made = Toolbox(tmp_path)
+    for version in ("9.0.0", "20.1.0"):
+        made.install("nodejs", version, {"node": NODE}, env={"NODE_HOME": "{home}"})
+    made.install("npm:prettier", "3.0.0", {"prettier": SCRIPT}, requires=["nodejs"])
+    made.asks("npm:prettier=3.0.0\n")
+    made.reshim()
+    return made
+
+
+def runs_on(box, version):
+    return f"node {version} {box.paths.install('nodejs', version)} prettier"
+
+
+def test_a_tool_runs_on_the_newest_installed_version_of_what_it_requires(box):
+    assert box.output("prettier") == runs_on(box, "20.1.0")
+    assert box.is_fast("prettier")
+    assert box.output("prettier") == runs_on(box, "20.1.0")
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_plans_put_it_on_path_whatever_sh_is(box, shell):
+    box.output("prettier")
+    done = box.run(*SHELLS[shell], box.shim("prettier"))
+    assert (done.stdout.strip(), box.slow_runs()) == (runs_on(box, "20.1.0"), 1)
+
+
+def test_the_path_is_the_same_by_the_plan_and_without(box):
+    home = box.install("show", "1", {"show": '#!/bin/sh\necho "$PATH"\n'}, requires=["nodejs"])
+    box.asks("show=1\n")
+    box.reshim()
+    slow = box.output("show")
+    node = os.path.join(box.paths.install("nodejs", "20.1.0"), "bin")
+    assert slow == f"{node}:{box.variables['PATH']}"
+    assert box.is_fast("show")
+    assert box.output("show") == slow
+    assert box.output("show", PATH=slow) == slow
+    assert home.exists()
+
+
+def test_the_projects_own_version_goes_before(box):
+    box.asks("npm:prettier=3.0.0\nnodejs=9.0.0\n")
+    for _ in range(2):
+        assert box.output("prettier") == runs_on(box, "9.0.0")
+    assert box.output("prettier", ENVMGR_NODEJS_VERSION="20.1.0") == runs_on(box, "20.1.0")
+
+
+def test_an_override_decides_where_the_project_does_not_ask(box):
+    box.output("prettier")
+    assert box.output("prettier", ENVMGR_NODEJS_VERSION="9.0.0") == runs_on(box, "9.0.0")
+
+
+def test_what_it_runs_on_being_removed_is_seen(box):
+    box.output("prettier")
+    box.uninstall("nodejs", "20.1.0")
+    assert box.output("prettier") == runs_on(box, "9.0.0")
+
+
+def test_exec_puts_it_on_path_behind_what_the_project_asks_for(box):
+    done = box.run(ENVMGR, "exec", "--", "prettier", PATH="/usr/bin:/bin", ENVMGR_HOME=str(box.root))
+    assert done.stdout.strip() == runs_on(box, "20.1.0"), done.stderr
+
+
+def test_where_there_is_nothing_to_run_on_it_says_what_is_needed(box, tmp_path):
+    for version in ("9.0.0", "20.1.0"):
+        box.uninstall("nodejs", version)
+    box.reshim()
+    done = box.run(box.shim("prettier"), PATH=str(tmp_path))
+    assert done.returncode == 127
+    assert "npm:prettier requires nodejs, but node is not on PATH" in done.stderr
+    assert "`envmgr use nodejs latest`" in done.stderr
+
+
+def test_the_systems_program_will_do_where_none_is_installed(box, tmp_path):
+    for version in ("9.0.0", "20.1.0"):
+        box.uninstall("nodejs", version)
+    box.reshim()
+    (tmp_path / "bin").mkdir()
+    program(tmp_path / "bin/node", "#!/bin/sh\necho of the system\n")
+    path = f"{tmp_path}/bin:/usr/bin:/bin"
+    assert [box.output("prettier", PATH=path) for _ in range(2)] == ["of the system"] * 2

@@ -1,0 +1,289 @@
+"""Signed tools, through the real program: what is not signed as its manifest says is not installed."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import pytest
+
+from contract.expected import ARCHIVES
+from envmgr.kit.platform import current
+from support.archives import archive_builder
+from support.archives.minisign_signer import Signer
+from support.http import faults
+from support.registries.recorded_upstreams import Upstreams
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the programs are shell scripts")
+HERE = current().key
+UPSTREAM, STRANGER = Signer(), Signer("stranger")
+
+
+class Signed:
+    """A machine, and a tool on the server whose archives are signed."""
+
+    def __init__(self, sandbox, *, sums=True):
+        self.machine = sandbox
+        self.sums = sums
+        sandbox.publish("alpha", ("1.0.0",), sums=sums)
+        sandbox.write("alpha=^1.0")
+        self.declare(UPSTREAM)
+        self.sign(UPSTREAM)
+
+    @property
+    def archives(self):
+        pages = self.machine.server.pages
+        return {path: page.body.content for path, page in pages.items() if path.endswith(".tar.gz")}
+
+    @property
+    def archive(self):
+        """The path of this platform's archive."""
+        return next(path for path in self.archives if path.endswith(f"-{HERE}.tar.gz"))
+
+    def sign(self, signer, *, names=None, change=bytes):
+        for path, content in self.archives.items():
+            name = names or path.rpartition("/")[2]
+            self.machine.server.add(f"{path}.minisig", signer.sign(change(content), name))
+
+    def declare(self, *signers, **other):
+        """Write the manifest, with the signers' keys."""
+        document = self.machine.manifest("alpha", ("alpha",), sums=self.sums)
+        if signers:
+            keys = [signer.public for signer in signers]
+            signature = {"kind": "minisign", "url_template": "{url}.minisig", "keys": keys}
+            document["signature"] = {**signature, **other}
+        self.machine.add_manifest(document)
+
+    def refused(self, *words, code="bad-signature"):
+        """Expect an error, and nothing half done; return it."""
+        before = self.lock_bytes()
+        result = self.machine.run("install", *words, "--json")
+        assert result.code == 1, result
+        assert "Traceback" not in result.err
+        assert (self.machine.incomplete(), self.machine.staged()) == ([], [])
+        assert self.lock_bytes() == before
+        error = result.json
+        assert error["code"] == code, error
+        return error
+
+    def lock_bytes(self):
+        path = self.machine.project / ".envmgr.lock"
+        return path.read_bytes() if path.exists() else None
+
+    def promises(self):
+        (locked,) = self.machine.lock["tools"]["alpha"].values()
+        return {key: entry.get("signature") for key, entry in locked["artifacts"].items()}
+
+
+@pytest.fixture
+def signed(sandbox):
+    return Signed(sandbox)
+
+
+def test_a_signed_tool_is_installed_and_every_archive_is_locked_with_its_key(signed):
+    signed.machine.ok("install")
+    assert signed.machine.command(["alpha"]).out == "alpha 1.0.0\n"
+    promise = {"kind": "minisign", "key": UPSTREAM.public}
+    assert signed.promises() == dict.fromkeys(signed.promises(), promise)
+    assert len(signed.promises()) == 8
+    before = signed.lock_bytes()
+    signed.machine.ok("lock", "--check")
+    signed.machine.ok("uninstall", "alpha@1.0.0")
+    signed.machine.ok("install", "--locked")
+    assert signed.lock_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda s: s.sign(STRANGER), "signed by key"),
+        (lambda s: s.sign(Signer("stranger", UPSTREAM.key_id)), "invalid signature of the trusted comment"),
+        (lambda s: s.sign(UPSTREAM, change=lambda content: content + b"x"), ": invalid signature\n"),
+        (lambda s: s.sign(UPSTREAM, names="alpha-0.9.tar.gz"), "is for 'alpha-0.9.tar.gz'"),
+        (
+            lambda s: s.machine.server.add(f"{s.archive}.minisig", "<html>sign in</html>"),
+            "not a minisign signature",
+        ),
+        (lambda s: s.machine.server.pages.pop(f"{s.archive}.minisig"), "minisign signature for"),
+    ],
+    ids=["stranger", "lookalike", "other content", "older archive", "page", "missing"],
+)
+@pytest.mark.parametrize("sums", [True, False], ids=["digest", "no digest"])
+def test_what_is_not_signed_is_not_installed_until_it_is(sandbox, sums, spoil, said):
+    signed = Signed(sandbox, sums=sums)
+    spoil(signed)
+    error = signed.refused()
+    assert said in error["message"]
+    assert f"{signed.archive}.minisig" in error["message"]
+    assert error["hint"].startswith("nothing was installed")
+    assert not (sandbox.home / "installs" / "alpha" / "1.0.0").exists()
+    signed.sign(UPSTREAM)
+    assert "installed alpha 1.0.0" in sandbox.ok("install").out
+
+
+def test_a_replaced_archive_that_no_digest_betrays_is_found_out_and_not_kept(sandbox):
+    signed = Signed(sandbox, sums=False)
+    good = signed.archives[signed.archive]
+    sandbox.server.change(
+        signed.archive, archive_builder.tar({"alpha/bin/alpha": archive_builder.program("evil", "1")})
+    )
+    assert ": invalid signature\n" in signed.refused()["message"]
+    sandbox.server.change(signed.archive, good)
+    sandbox.ok("install")
+    assert sandbox.command(["alpha"]).out == "alpha 1.0.0\n"
+
+
+def test_what_was_installed_stays_when_a_forced_installation_is_refused(signed):
+    signed.machine.ok("install")
+    signed.machine.ok("cache", "clear")
+    signed.sign(STRANGER)
+    signed.refused("--force")
+    assert signed.machine.command(["alpha"]).out == "alpha 1.0.0\n"
+
+
+def test_offline_the_kept_signature_is_verified_again(signed):
+    machine = signed.machine
+    machine.ok("install")
+    machine.ok("uninstall", "alpha@1.0.0")
+    asked = len(machine.server.requests)
+    assert "installed alpha 1.0.0" in machine.ok("install", "--offline").out
+    assert len(machine.server.requests) == asked
+    kinds = [entry["kind"] for entry in machine.ok("cache", "list", "--json").json["entries"]]
+    assert sorted(kinds) == ["archive", "list", "list", "signature"]
+    (kept,) = (machine.home / "cache" / "downloads" / "signatures").iterdir()
+    kept.write_bytes(b"damaged")
+    machine.ok("uninstall", "alpha@1.0.0")
+    message = signed.refused("--offline", code="offline")["message"]
+    assert message.startswith("offline: cannot fetch ")
+    assert message.endswith(".minisig")
+
+
+@pytest.mark.parametrize(
+    ("signers", "words", "said"),
+    [
+        ((), (), "no signature"),
+        ((), ("--locked",), "no signature"),
+        ((), ("--force",), "no signature"),
+        ((), ("--dry-run",), "no signature"),
+        ((STRANGER,), (), f"a minisign signature by {STRANGER.public}"),
+        (
+            (UPSTREAM, STRANGER),
+            (),
+            f"a minisign signature by {' '.join(sorted([UPSTREAM.public, STRANGER.public]))}",
+        ),
+    ],
+    ids=["none", "none, locked", "none, forced", "none, dry run", "another key", "one more key"],
+)
+def test_a_manifest_that_declares_less_than_the_lock_is_an_error_naming_both(signed, signers, words, said):
+    signed.machine.ok("lock")
+    signed.declare(*signers)
+    asked = signed.machine.server.paths.count(signed.archive)
+    error = signed.refused(*words, code="lockfile")
+    assert (
+        f"alpha 1.0.0 for {HERE}: lock requires a minisign signature by {UPSTREAM.public}" in error["message"]
+    )
+    assert f"the manifest declares {said}" in error["message"]
+    assert signed.machine.server.paths.count(signed.archive) == asked
+    result = signed.machine.run("lock")
+    assert (result.code, said in result.err.replace("\n", " ")) == (1, True), result
+
+
+def test_a_lock_of_another_kind_of_signature_is_an_error_naming_both(signed):
+    signed.machine.ok("lock")
+    lock = signed.machine.project / ".envmgr.lock"
+    lock.write_text(lock.read_text().replace('"kind": "minisign"', '"kind": "sigstore"'))
+    message = signed.refused(code="lockfile")["message"]
+    assert "lock requires a sigstore signature by" in message
+    assert "the manifest declares a minisign signature by" in message
+
+
+def test_a_manifest_that_declares_more_than_the_lock_is_verified_by_the_manifest(signed):
+    signed.declare()
+    signed.machine.ok("lock")
+    signed.declare(UPSTREAM)
+    signed.sign(STRANGER)
+    signed.refused()
+    signed.sign(UPSTREAM)
+    signed.machine.ok("install")
+    assert signed.machine.run("lock", "--check").code == 1
+    signed.machine.ok("lock")
+    assert signed.promises()[HERE] == {"kind": "minisign", "key": UPSTREAM.public}
+
+
+@pytest.mark.parametrize("kind", ["openpgp", "sigstore"])
+def test_a_manifest_with_signatures_that_cannot_be_verified_is_refused(signed, kind):
+    signed.declare(UPSTREAM, kind=kind)
+    error = signed.refused(code="manifest")
+    assert f"unsupported signature kind {kind!r} (supported: minisign)" in error["message"]
+    assert signed.machine.run("plugin", "lint", "alpha").code == 1
+
+
+def test_an_archive_at_a_given_url_must_be_signed_beside_that_url(signed):
+    server = signed.machine.server
+    content, name = signed.archives[signed.archive], "alpha-mine.tar.gz"
+    server.add(f"/elsewhere/{name}", content)
+    words = ("alpha", "1.0.0", f"{server.url}/elsewhere/{name}")
+    assert "minisign signature for" in signed.refused(*words)["message"]
+    server.add(f"/elsewhere/{name}.minisig", UPSTREAM.sign(content, name))
+    signed.machine.ok("install", *words)
+    assert signed.promises() == {HERE: {"kind": "minisign", "key": UPSTREAM.public}}
+
+
+def test_a_template_of_its_own_tells_where_the_signature_of_a_given_url_is(signed):
+    server = signed.machine.server
+    content = signed.archives[signed.archive]
+    signed.declare(UPSTREAM, url_template=f"{server.url}/signatures/{{version}}/{{file}}.minisig")
+    server.add("/elsewhere/mine.tar.gz", content)
+    words = ("alpha", "1.0.0", f"{server.url}/elsewhere/mine.tar.gz")
+    assert "/signatures/1.0.0/mine.tar.gz.minisig" in signed.refused(*words)["message"]
+    server.add("/signatures/1.0.0/mine.tar.gz.minisig", UPSTREAM.sign(content, "mine.tar.gz"))
+    signed.machine.ok("install", *words)
+
+
+def test_a_given_url_does_not_get_around_the_lock(signed):
+    signed.machine.ok("lock")
+    signed.declare()
+    words = ("alpha", "1.0.0", f"{signed.machine.server.url}{signed.archive}")
+    assert "the manifest declares no signature" in signed.refused(*words, code="lockfile")["message"]
+    assert signed.archive not in signed.machine.server.paths
+
+
+def test_a_signature_that_comes_late_is_waited_for(signed):
+    page = signed.machine.server.pages[f"{signed.archive}.minisig"]
+    signed.machine.server.add(
+        f"{signed.archive}.minisig", page.body.content, fault=faults.status(503, times=1)
+    )
+    signed.machine.ok("install")
+    assert signed.machine.server.paths.count(f"{signed.archive}.minisig") == 2
+
+
+def test_an_older_tool_under_the_name_of_a_newer_one_is_found_out(sandbox, server):
+    upstreams = Upstreams(server)
+    upstreams.publish("zig", ARCHIVES["zig"])
+    sandbox.variables |= upstreams.variables
+    sandbox.write("zig=0.15.2")
+    for manifest in upstreams.manifests("zig"):
+        sandbox.add_manifest(manifest)
+    sandbox.ok("lock")
+    new, old = (ARCHIVES["zig"][version][HERE].url for version in ("0.15.2", "0.14.0"))
+    lock = sandbox.project / ".envmgr.lock"
+    document = json.loads(lock.read_text())
+    entry = document["tools"]["zig"]["0.15.2"]["artifacts"][HERE]
+    del entry["sha256"], entry["size"]
+    lock.write_text(json.dumps(document))
+    for end in ("", ".minisig"):
+        server.add(upstreams.path(f"{new}{end}"), server.pages[upstreams.path(f"{old}{end}")].body)
+    result = sandbox.run("install")
+    assert result.code == 1
+    said = " ".join(result.err.split())
+    assert f"signature is for '{old.rpartition('/')[2]}', expected '{new.rpartition('/')[2]}'" in said
+
+
+def test_the_built_in_zig_takes_only_what_upstream_signed(sandbox, server):
+    upstreams = Upstreams(server)
+    upstreams.publish("zig", ARCHIVES["zig"])
+    sandbox.variables |= upstreams.variables
+    result = sandbox.run("install", "zig@0.15.2", "--json")
+    assert (result.code, result.json["code"]) == (1, "bad-signature")
+    assert "RWSGOq2NVecA2UPNdBUZykf1CCb147pkmdtYxgb3Ti+JO/wCYvhbAb/U" in result.json["message"]
+    assert sandbox.incomplete() == []

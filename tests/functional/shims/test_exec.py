@@ -1,0 +1,149 @@
+"""`envmgr exec` runs a command with the project's tools, or with the ones it is told."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from support.machine.installed_tools import Toolbox, program
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="runs POSIX programs")
+
+EXEC = (sys.executable, "-m", "envmgr", "exec")
+
+
+@pytest.fixture
+def box(tmp_path):
+    made = Toolbox(tmp_path)
+    made.variables["ENVMGR_HOME"] = str(made.root)
+    for version in ("18.0.0", "20.1.0"):
+        made.install("nodejs", version, ["node"], env={"NODE_ROOT": "{home}"})
+    made.install("java", "21", ["java"], env={"JAVA_HOME": "{home}"})
+    made.asks("nodejs=20.1.0\njava=21\n")
+    return made
+
+
+def test_a_command_of_a_tool_is_the_projects(box):
+    assert box.run(*EXEC, "--", "node").stdout == "nodejs 20.1.0 node\n"
+
+
+def test_named_tools_come_before_the_projects(box):
+    assert box.run(*EXEC, "nodejs@18", "--", "node").stdout == "nodejs 18.0.0 node\n"
+    shown = box.run(*EXEC, "nodejs@18", "--", "sh", "-c", 'echo "$NODE_ROOT|$JAVA_HOME"; node; java').stdout
+    roots = "|".join(box.paths.install(*tool) for tool in (("nodejs", "18.0.0"), ("java", "21")))
+    assert shown == f"{roots}\nnodejs 18.0.0 node\njava 21 java\n"
+
+
+def test_a_tool_named_without_a_version_is_taken_as_the_project_asks_else_the_latest(box):
+    assert box.run(*EXEC, "nodejs", "--", "node").stdout == "nodejs 20.1.0 node\n"
+    (box.project / ".envmgr").write_text("java=21\n")
+    assert box.run(*EXEC, "nodejs", "--", "node").stdout == "nodejs 20.1.0 node\n"
+
+
+def test_the_directories_of_all_tools_are_in_front_of_path_each_once(box):
+    path = box.run(*EXEC, "nodejs@20.1.0", "--", "sh", "-c", 'echo "$PATH"').stdout.strip().split(":")
+    bins = [f"{box.paths.install(*tool)}/bin" for tool in (("nodejs", "20.1.0"), ("java", "21"))]
+    assert path == [*bins, *box.variables["PATH"].split(":")]
+
+
+def test_any_other_command_is_found_on_path(box):
+    assert box.run(*EXEC, "--", "printf", "%s|", "a b", "", "*").stdout == "a b||*|"
+    script = program(box.project / "here", "#!/bin/sh\necho here\n")
+    assert box.run(*EXEC, "--", "./here").stdout == "here\n"
+    assert box.run(*EXEC, "--", str(script)).stdout == "here\n"
+
+
+def test_options_and_separators_after_the_command_are_the_commands(box):
+    done = box.run(*EXEC, "--", "printf", "%s|", "--json", "-v", "--", "--offline", "-C")
+    assert done.stdout == "--json|-v|--|--offline|-C|"
+
+
+def test_bytes_that_are_no_text_arrive_unchanged(box):
+    for locale in ("C", "C.UTF-8"):
+        done = box.run(*EXEC, "--", "printf", "%s", b"\xff\xe9", LC_ALL=locale)
+        assert os.fsencode(done.stdout) == b"\xff\xe9"
+
+
+@pytest.mark.parametrize("given", [{}, {"LC_CTYPE": "C"}, {"LC_CTYPE": "C.UTF-8"}, {"LANG": "C"}])
+def test_no_variable_comes_or_goes_but_the_tools_own(box, given):
+    if not os.path.exists("/proc/self/environ"):
+        pytest.skip("a locale that Python chose cannot be told here")
+    done = box.run(*EXEC, "--", "env", clean=True, **given)
+    found = dict(line.split("=", 1) for line in done.stdout.splitlines())
+    tools = {name: found.pop(name) for name in ("NODE_ROOT", "JAVA_HOME", "PATH")}
+    expected = {**box.variables, "PWD": str(box.project), **given}
+    del expected["PATH"]
+    assert tools["JAVA_HOME"] == box.paths.install("java", "21")
+    assert found == expected
+
+
+@pytest.mark.parametrize("code", [0, 2, 130])
+def test_the_exit_code_is_the_commands(box, code):
+    assert box.run(*EXEC, "--", "sh", "-c", f"exit {code}").returncode == code
+
+
+def test_signals_reach_the_command(box):
+    script = "trap 'exit 9' TERM; echo ready; while :; do sleep 0.02; done"
+    with subprocess.Popen(
+        [*EXEC, "--", "sh", "-c", script], cwd=box.project, env=box.variables, stdout=subprocess.PIPE
+    ) as running:
+        assert running.stdout.readline() == b"ready\n"
+        running.send_signal(signal.SIGTERM)
+        assert running.wait() == 9
+
+
+def test_a_missing_tool_of_the_project_is_not_passed_over(box):
+    box.asks("nodejs=22\njava=21\n")
+    done = box.run(*EXEC, "--", "java")
+    assert done.returncode == 127
+    assert "nodejs 22 is not installed" in done.stderr
+    assert "envmgr install" in done.stderr
+
+
+def test_a_missing_tool_of_the_project_does_not_matter_when_others_are_named(box):
+    box.asks("nodejs=22\njava=21\n")
+    assert box.run(*EXEC, "nodejs@18", "--", "node").stdout == "nodejs 18.0.0 node\n"
+
+
+def test_a_named_tool_that_is_missing_names_the_command_that_installs_it(box):
+    done = box.run(*EXEC, "nodejs@19", "--", "node")
+    assert done.returncode == 127
+    assert "nodejs@19" in done.stderr
+
+
+def test_a_command_that_nobody_has_is_not_found(box):
+    done = box.run(*EXEC, "--", "no-such-command")
+    assert done.returncode == 127
+    assert "no-such-command" in done.stderr
+
+
+def test_a_command_that_no_version_is_set_for_says_so(box):
+    box.install("gadget", "1.0.0", ["run-gadget"])
+    done = box.run(*EXEC, "--", "run-gadget")
+    assert done.returncode == 126
+    assert "no version of run-gadget is set" in done.stderr
+
+
+def test_a_file_that_cannot_be_run_says_why(box):
+    (box.project / "data").write_text("x")
+    done = box.run(*EXEC, "--", "./data")
+    assert done.returncode == 126
+    assert "Permission denied" in done.stderr
+
+
+def test_another_directory_is_where_the_command_runs_too(box, tmp_path):
+    other = tmp_path / "other dir"
+    box.asks("nodejs=18.0.0\n", other)
+    envmgr = (sys.executable, "-m", "envmgr", "-C", str(other), "exec", "--")
+    shown = box.run(*envmgr, "sh", "-c", "node; pwd; /bin/pwd").stdout
+    assert shown == f"nodejs 18.0.0 node\n{other}\n{other}\n"
+
+
+def test_a_command_run_by_exec_finds_the_same_tools_through_shims(box):
+    box.reshim()
+    shown = box.run(*EXEC, "nodejs@18", "--", "sh", "-c", "node; java").stdout
+    assert shown == "nodejs 18.0.0 node\njava 21 java\n"

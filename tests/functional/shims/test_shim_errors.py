@@ -1,0 +1,167 @@
+"""A shim that cannot run its command says which of the reasons it is, and what to do."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+
+import pytest
+
+from envmgr.kit.frozen import replace
+from envmgr.shells import shim
+from support.machine.installed_tools import Toolbox, program
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="runs POSIX shells")
+
+
+@pytest.fixture
+def box(tmp_path):
+    made = Toolbox(tmp_path)
+    made.install("nodejs", "20.1.0", ["node", "corepack"])
+    made.install("nodejs", "25.0.0", ["node"])
+    made.install("python", "3.12.1", ["python"])
+    made.reshim()
+    return made
+
+
+def test_a_command_with_no_version_set_names_what_has_it(box):
+    done = box.run(box.shim("node"))
+    assert done.returncode == 126
+    assert "no version of node is set" in done.stderr
+    assert "nodejs 20.1.0, 25.0.0" in done.stderr
+    assert "envmgr use nodejs 25.0.0" in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_version_that_is_not_installed_names_the_command_that_installs_it(box):
+    box.asks("nodejs=22.3.0\n")
+    done = box.run(box.shim("node"))
+    assert done.returncode == 127
+    assert "nodejs 22.3.0 is not installed" in done.stderr
+    assert "envmgr install" in done.stderr
+
+
+def test_another_tool_that_is_missing_does_not_stop_a_command(box):
+    box.asks("nodejs=22.3.0\npython=3.12.1\n")
+    assert box.output("python") == "python 3.12.1 python"
+
+
+def test_a_command_that_the_version_set_does_not_have_says_which_do(box):
+    box.asks("nodejs=25.0.0\n")
+    done = box.run(box.shim("corepack"))
+    assert done.returncode == 127
+    assert "nodejs=25.0.0" in done.stderr
+    assert "20.1.0" in done.stderr
+
+
+def test_a_dotfile_with_a_bad_line_is_named_with_the_line(box):
+    box.asks("nodejs=20.1.0\n=\n")
+    done = box.run(box.shim("node"))
+    assert done.returncode == 1
+    assert f"{box.project}/.envmgr:2:" in done.stderr
+
+
+def test_json_among_the_commands_arguments_is_not_ours(box):
+    done = box.run(box.shim("node"), "--json")
+    assert (done.returncode, done.stdout) == (126, "")
+
+
+def test_a_path_that_leads_back_to_the_shims_is_an_error_not_a_loop(box):
+    box.asks(f"nodejs=path:{box.paths.shims}\n")
+    done = box.run(box.shim("node"))
+    assert done.returncode == 127
+    assert "which is an envmgr shim" in done.stderr
+
+
+def test_a_tool_linked_to_a_shim_is_an_error_not_a_loop(box):
+    (box.root / "installs/nodejs/20.1.0/bin/node").unlink()
+    (box.root / "installs/nodejs/20.1.0/bin/node").symlink_to(box.shim("node"))
+    box.asks("nodejs=20.1.0\n")
+    assert box.run(box.shim("node")).returncode == 127
+
+
+def without_its_envmgr(box, **changes):
+    baked = replace(shim.shim_context(box.paths), **changes)
+    shim.rewrite(box.paths.shims, shim.files(baked, ["node", "envmgr"], windows=False))
+
+
+@pytest.mark.parametrize("changes", [{"python": "/gone/python"}, {"site": "/gone/site-packages"}])
+def test_shims_whose_envmgr_is_gone_take_the_one_on_path(box, changes):
+    without_its_envmgr(box, **changes)
+    (box.root / "shims/envmgr").unlink()
+    (box.directory / "bin").mkdir()
+    program(box.directory / "bin/envmgr", '#!/bin/sh\necho "$@"\n')
+    done = box.run(box.shim("node"), "a b", PATH=f"{box.directory}/bin:{box.variables['PATH']}")
+    assert done.stdout == "exec --shim node -- a b\n"
+
+
+def test_shims_with_no_envmgr_left_say_so(box):
+    without_its_envmgr(box, python="/gone/python")
+    (box.root / "shims/envmgr").unlink()
+    done = box.run("/bin/sh", box.shim("node"), PATH=box.paths.shims)
+    assert done.returncode == 127
+    assert "envmgr not found" in done.stderr
+    assert "envmgr reshim" in done.stderr
+
+
+def test_an_envmgr_that_is_itself_a_shim_is_an_error_not_a_loop(box):
+    without_its_envmgr(box, python="/gone/python")
+    done = box.run("/bin/sh", box.shim("node"), PATH=box.paths.shims)
+    assert done.returncode == 127
+    assert "its shim calls itself" in done.stderr
+
+
+def test_system_takes_the_next_on_path_that_is_no_shim(box, tmp_path):
+    for name in ("empty", "other", "mine"):
+        (tmp_path / name).mkdir()
+    program(tmp_path / "mine/node", '#!/bin/sh\necho mine "$@"\n')
+    other_root = replace(shim.shim_context(box.paths), shims=str(tmp_path / "other"))
+    shim.rewrite(str(tmp_path / "other"), shim.files(other_root, ["node"], windows=False))
+    path = ":".join(
+        [str(tmp_path / "empty"), str(tmp_path / "other"), box.paths.shims, str(tmp_path / "mine")]
+    )
+    box.asks("nodejs=system\n")
+    assert box.output("node", PATH=f"{path}:/usr/bin:/bin") == "mine"
+    assert box.is_fast("node", PATH=f"{path}:/usr/bin:/bin")
+    program(tmp_path / "empty/node", "#!/bin/sh\necho earlier\n")
+    assert box.output("node", PATH=f"{path}:/usr/bin:/bin") == "earlier"
+    done = box.run(box.shim("node"), PATH=f"{box.paths.shims}:{tmp_path}/other")
+    assert done.returncode == 127
+    assert "no other node on PATH" in done.stderr
+
+
+def test_path_takes_an_installation_made_elsewhere_relative_to_the_file(box):
+    elsewhere = box.directory / "tools" / "node" / "bin"
+    elsewhere.mkdir(parents=True)
+    program(elsewhere / "node", "#!/bin/sh\necho elsewhere\n")
+    box.asks("nodejs=path:../tools/node\n")
+    assert box.output("node") == "elsewhere"
+    assert box.is_fast("node")
+
+
+def test_the_first_of_several_versions_that_has_a_command_runs(box):
+    box.asks("nodejs=25.0.0, 20.1.0\n")
+    assert box.output("node") == "nodejs 25.0.0 node"
+    assert box.output("corepack") == "nodejs 20.1.0 corepack"
+
+
+def test_installing_what_is_missing_is_only_done_where_the_settings_say_so(box):
+    box.asks("nodejs=22.3.0\n")
+    for policy in ("never", "ask"):
+        done = box.run(box.shim("node"), ENVMGR_AUTO_INSTALL=policy)
+        assert done.returncode == 127, policy
+        assert "is not installed" in done.stderr
+
+
+def test_nobody_is_asked_without_a_terminal(box):
+    box.asks("nodejs=22.3.0\n")
+    done = subprocess.run(
+        [box.shim("node")],
+        cwd=box.project,
+        env={**box.variables, "ENVMGR_AUTO_INSTALL": "ask"},
+        input=b"y\ny\n",
+        capture_output=True,
+        check=False,
+        timeout=30,
+    )
+    assert done.returncode == 127

@@ -1,0 +1,300 @@
+"""A plan never outlives what it was made from: whatever changes, the next run decides anew."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from envmgr.kit.paths import single_root
+from envmgr.shells import plan
+from support.machine.installed_tools import SHELLS, Toolbox, program
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="runs POSIX shells")
+
+CLEAR_FOREVER = """
+import sys
+from envmgr.kit.paths import single_root
+from envmgr.shells import plan
+while True:
+    plan.clear(single_root(sys.argv[1]))
+"""
+
+
+@pytest.fixture
+def box(tmp_path):
+    made = Toolbox(tmp_path)
+    for version in ("18.0.0", "20.1.0", "22.0.0"):
+        made.install("nodejs", version, ["node", "npm"], env={"NODE_ROOT": "{home}"})
+    made.asks("nodejs=20.1.0\n")
+    made.reshim()
+    return made
+
+
+@pytest.fixture
+def warm(box):
+    assert box.output("node") == "nodejs 20.1.0 node"
+    assert box.is_fast("node")
+    return box
+
+
+def lock(directory, version):
+    tools = {"nodejs": {version: {"plugin": "sha256:" + "0" * 64, "artifacts": {}}}}
+    document = {"lockfile": 1, "resolved": {"nodejs@20": version}, "tools": tools}
+    (directory / ".envmgr.lock").write_text(json.dumps(document))
+
+
+def test_an_edit_is_seen(warm):
+    (warm.project / ".envmgr").write_text("nodejs=22.0.0\n")
+    assert warm.output("node") == "nodejs 22.0.0 node"
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_an_edit_is_seen_whatever_sh_is(warm, shell):
+    (warm.project / ".envmgr").write_text("nodejs=22.0.0\n")
+    assert warm.run(*SHELLS[shell], warm.shim("node")).stdout == "nodejs 22.0.0 node\n"
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_an_older_file_in_its_place_is_seen(warm, shell):
+    older = warm.project / "older"
+    older.write_text("nodejs=18.0.0\n")
+    os.utime(older, (1_000_000_000, 1_000_000_000))
+    older.rename(warm.project / ".envmgr")
+    assert warm.run(*SHELLS[shell], warm.shim("node")).stdout == "nodejs 18.0.0 node\n"
+
+
+def test_an_edit_that_gives_the_file_an_older_time_is_seen(warm):
+    file = warm.project / ".envmgr"
+    before = file.stat()
+    file.write_text("nodejs=18.0.0\n")
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns - 1_000_000_000))
+    assert warm.output("node") == "nodejs 18.0.0 node"
+
+
+def test_edits_in_quick_succession_are_all_seen(box):
+    file = box.project / ".envmgr"
+    for version in ["20.1.0", "22.0.0", "18.0.0"] * 10:
+        file.write_text(f"nodejs={version}\n")
+        assert box.output("node") == f"nodejs {version} node"
+
+
+def test_an_edit_in_the_same_tick_as_the_plan_is_seen(box):
+    """Give the input the very time the plan has: such an edit may have come after it was read."""
+    assert box.output("node") == "nodejs 20.1.0 node"
+    made = plan.path_of(box.paths, str(box.project), "node")
+    file = box.project / ".envmgr"
+    file.write_text("nodejs=22.0.0\n")
+    moment = os.stat(made).st_mtime_ns
+    os.utime(file, ns=(moment, moment))
+    assert box.output("node") == "nodejs 22.0.0 node"
+
+
+def test_a_file_touched_and_not_changed_gets_a_new_plan(warm):
+    warm.wait_for_clock()
+    (warm.project / ".envmgr").touch()
+    warm.wait_for_clock()
+    assert not warm.is_fast("node")
+    assert warm.is_fast("node")
+
+
+def test_a_dotfile_nearer_is_seen_and_the_project_keeps_its_plan(warm):
+    nested = warm.project / "a" / "b"
+    nested.mkdir(parents=True)
+    assert warm.is_fast("node", nested)
+    warm.asks("nodejs=22.0.0\n", warm.project / "a")
+    assert warm.output("node", nested) == "nodejs 22.0.0 node"
+    assert warm.is_fast("node", nested)
+    assert warm.is_fast("node")
+    (warm.project / "a" / ".envmgr").unlink()
+    assert warm.output("node", nested) == "nodejs 20.1.0 node"
+
+
+def test_a_dotfile_further_up_is_seen_when_it_comes_changes_and_goes(warm):
+    warm.install("zig", "0.12.0", ["zig"], env={"ZIG": "{home}"})
+    above = warm.directory / ".envmgr"
+    show = {"node": "#!/bin/sh\necho $ZIG\n"}
+    program(warm.root / "installs/nodejs/20.1.0/bin/node", show["node"])
+    assert warm.output("node") == ""
+    warm.asks("zig=0.12.0\n", warm.directory)
+    assert warm.output("node") == warm.paths.install("zig", "0.12.0")
+    assert warm.is_fast("node")
+    above.unlink()
+    assert warm.output("node") == ""
+
+
+def test_a_lock_is_seen_when_it_comes_changes_and_goes(box):
+    box.install("nodejs", "20.0.0", ["node"])
+    box.asks("nodejs=20\n")
+    assert box.output("node") == "nodejs 20.1.0 node"
+    assert box.is_fast("node")
+    lock(box.project, "20.0.0")
+    assert box.output("node") == "nodejs 20.0.0 node"
+    box.wait_for_clock()
+    assert box.output("node") == "nodejs 20.0.0 node"
+    assert box.is_fast("node")
+    lock(box.project, "20.1.0")
+    assert box.output("node") == "nodejs 20.1.0 node"
+    (box.project / ".envmgr.lock").unlink()
+    lock(box.project, "20.0.0")
+    assert box.output("node") == "nodejs 20.0.0 node"
+
+
+def test_an_override_holds_for_its_run_alone(warm):
+    assert warm.output("node", ENVMGR_NODEJS_VERSION="22.0.0") == "nodejs 22.0.0 node"
+    assert warm.is_fast("node")
+    assert warm.output("node") == "nodejs 20.1.0 node"
+    assert warm.is_fast("node", ENVMGR_NODEJS_VERSION="")
+
+
+def test_an_override_of_a_tool_that_no_file_names_is_seen(warm):
+    home = warm.install("java", "21", ["java"], env={"JAVA_HOME": "{home}"})
+    program(warm.root / "installs/nodejs/20.1.0/bin/node", "#!/bin/sh\necho $JAVA_HOME\n")
+    warm.reshim()
+    assert warm.output("node") == ""
+    assert warm.is_fast("node")
+    assert warm.output("node", ENVMGR_JAVA_VERSION="21") == str(home)
+
+
+def test_a_version_that_was_removed_is_not_run(warm):
+    warm.uninstall("nodejs", "20.1.0")
+    done = warm.run(warm.shim("node"))
+    assert done.returncode == 127
+    assert "nodejs 20.1.0 is not installed" in done.stderr
+
+
+def test_a_tool_that_lent_its_variables_and_was_removed_is_seen(warm):
+    warm.install("java", "21", ["java"], env={"JAVA_HOME": "{home}"})
+    warm.asks("nodejs=20.1.0\njava=21\n")
+    warm.output("node")
+    assert warm.is_fast("node")
+    warm.uninstall("java", "21")
+    assert not warm.is_fast("node")
+
+
+def test_a_program_that_is_none_any_more_is_seen(warm):
+    (warm.root / "installs/nodejs/20.1.0/bin/node").chmod(0o644)
+    assert warm.run(warm.shim("node")).returncode == 127
+
+
+def test_a_ceiling_is_seen_wherever_it_comes_from(warm):
+    nested = warm.project / "a"
+    nested.mkdir()
+    assert warm.is_fast("node", nested)
+    assert warm.run(warm.shim("node"), cwd=nested, ENVMGR_CEILING=str(nested)).returncode == 126
+    assert warm.run(warm.shim("node"), cwd=nested, ENVMGR_CEILING=f"/x:{nested}/:/y").returncode == 126
+    assert warm.output("node", nested, ENVMGR_CEILING=str(warm.project)) == "nodejs 20.1.0 node"
+    assert warm.is_fast("node", nested, ENVMGR_CEILING=str(warm.project))
+    assert warm.output("node", nested) == "nodejs 20.1.0 node"
+
+
+def test_the_global_file_is_seen_when_it_comes_changes_and_goes(box, tmp_path_factory):
+    outside = tmp_path_factory.mktemp("outside")
+    assert box.run(box.shim("node"), cwd=outside).returncode == 126
+    file = box.root / "global.envmgr"
+    file.write_text("nodejs=18.0.0\n")
+    box.wait_for_clock()
+    assert box.output("node", outside) == "nodejs 18.0.0 node"
+    assert box.is_fast("node", outside)
+    file.write_text("nodejs=22.0.0\n")
+    assert box.output("node", outside) == "nodejs 22.0.0 node"
+    file.unlink()
+    assert box.run(box.shim("node"), cwd=outside).returncode == 126
+
+
+def test_the_plan_of_no_project_is_not_taken_for_one_of_the_root(box):
+    assert plan.path_of(box.paths, None, "node") != plan.path_of(box.paths, "/", "node")
+
+
+def test_a_directory_with_the_name_of_a_command_is_in_no_ones_way(warm):
+    nested = warm.project / "node"
+    warm.asks("nodejs=22.0.0\n", nested)
+    assert warm.output("node", nested) == "nodejs 22.0.0 node"
+    assert warm.is_fast("node", nested)
+    assert warm.is_fast("node")
+
+
+def test_another_root_has_its_own_tools(warm, tmp_path):
+    other = Toolbox(tmp_path / "other")
+    other.install("nodejs", "20.1.0", {"node": "#!/bin/sh\necho other\n"})
+    assert warm.output("node", ENVMGR_HOME=str(other.root)) == "other"
+    assert warm.output("node") == "nodejs 20.1.0 node"
+    assert warm.is_fast("node", ENVMGR_HOME=str(warm.root))
+
+
+def test_a_working_directory_spelled_with_dots_is_not_walked_as_it_is_spelled(warm):
+    inner = warm.project / "inner"
+    warm.asks("nodejs=22.0.0\n", inner)
+    warm.output("node", inner)
+    spelled = f"{inner}/../"
+    for pwd in (spelled, spelled.rstrip("/"), f"{inner}/../../project", f"{inner}/./.."):
+        done = warm.run("dash", warm.shim("node"), PWD=pwd)
+        assert done.stdout == "nodejs 20.1.0 node\n", pwd
+
+
+def test_the_users_name_for_a_directory_counts_not_where_its_links_lead(warm):
+    elsewhere = warm.directory / "elsewhere"
+    warm.asks("nodejs=22.0.0\n", elsewhere)
+    (elsewhere / "link").symlink_to(warm.project / "sub", target_is_directory=True)
+    (warm.project / "sub").mkdir()
+    assert warm.output("node", elsewhere / "link") == "nodejs 22.0.0 node"
+    assert warm.is_fast("node", elsewhere / "link")
+    assert warm.output("node", warm.project / "sub") == "nodejs 20.1.0 node"
+
+
+def test_a_working_directory_that_was_removed_says_what_is_wrong(warm, tmp_path):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    command = f"cd '{gone}' && rmdir '{gone}' && '{warm.shim('node')}'"
+    done = warm.run("dash", "-c", command)
+    assert done.returncode == 126
+    assert "Traceback" not in done.stderr
+
+
+def test_plans_that_cannot_be_written_keep_nothing_from_running(box):
+    os.makedirs(box.paths.data, exist_ok=True)
+    with open(box.paths.plans, "w"):
+        pass
+    assert box.output("node") == "nodejs 20.1.0 node"
+    assert box.output("node") == "nodejs 20.1.0 node"
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_broken_plan_keeps_nothing_from_running(warm, shell):
+    made = plan.path_of(warm.paths, str(warm.project), "node")
+    with open(made, "w") as file:
+        file.write("if then 'x\n")
+    assert warm.run(*SHELLS[shell], warm.shim("node")).stdout == "nodejs 20.1.0 node\n"
+
+
+def test_plans_cleared_all_the_time_keep_nothing_from_running(warm):
+    with subprocess.Popen([sys.executable, "-c", CLEAR_FOREVER, str(warm.root)]) as clearing:
+        try:
+            for _ in range(15):
+                done = warm.run(warm.shim("node"))
+                assert (done.stdout, done.stderr) == ("nodejs 20.1.0 node\n", "")
+        finally:
+            clearing.kill()
+    plan.invalidate_all(single_root(str(warm.root)))
+
+
+def test_what_was_decided_before_an_installation_leaves_no_plan_after_it(box):
+    """Hold a slow path up in the middle, install and reshim, and let it go on."""
+    box.asks("nodejs=20\n")
+    draft = plan.start(box.paths)
+    box.install("nodejs", "20.9.0", ["node"])
+    box.reshim()
+    made = plan.Plan("/bin/true", {}, (str(box.project / ".envmgr"),), {})
+    assert not plan.commit(box.paths, draft, str(box.project), "node", made)
+    assert box.output("node") == "nodejs 20.9.0 node"
+
+
+def test_many_runs_at_once_all_run(box):
+    running = [
+        subprocess.Popen([box.shim("npm")], cwd=box.project, env=box.variables, stdout=subprocess.PIPE)
+        for _ in range(40)
+    ]
+    assert {process.communicate(timeout=60)[0] for process in running} == {b"nodejs 20.1.0 npm\n"}

@@ -1,0 +1,95 @@
+"""Versions, deployments and apps as one server: which deployed versions a range touches, as everything moves."""
+
+from __future__ import annotations
+
+import time
+import uuid
+
+import pytest
+
+from support.services.version_fixtures import lock
+
+PATIENCE = 20
+
+
+@pytest.fixture
+def wire(daemon, admin):
+    with daemon.wire(admin) as wire:
+        yield wire
+
+
+def ask(wire, method, path, body=None, status=200):
+    reply = wire.ask(method, path, body)
+    assert reply.status == status, (reply.status, reply.text)
+    return reply.json if reply.body else None
+
+
+def push(wire, app, tag, *pins):
+    body = {"toolchain": {"lock": lock(*pins)}} if pins else {}
+    return ask(wire, "PUT", f"/apps/{app}/versions/{tag}", body, 201)
+
+
+def deploy(wire, version, environment):
+    body = {"version_id": version["id"], "environment": environment}
+    deployment = ask(wire, "POST", "/deployments", body, 201)
+    for status in ("in_progress", "successful"):
+        ask(wire, "POST", f"/deployments/{deployment['id']}/statuses", {"status": status}, 201)
+
+
+def until(look, expected):
+    """Look until what was told has arrived."""
+    end = time.monotonic() + PATIENCE
+    while (seen := look()) != expected and time.monotonic() < end:
+        time.sleep(0.02)
+    assert seen == expected
+
+
+def test_usage_follows_what_is_deployed_rolled_on_renamed_and_deleted(wire):
+    name, tool = f"shop-{uuid.uuid4().hex[:8]}", f"npm:@{uuid.uuid4().hex}/name"
+    environment = f"env-{uuid.uuid4().hex[:8]}"
+    usage = f"/tools/{tool.replace('/', '%2F')}/usage?range=%3C2&environment={environment}"
+
+    def uses():
+        found = ask(wire, "GET", usage)
+        assert found["counts"]["matches"] == len(found["matches"])
+        return [(use["app"], use["tag"], use["tool_version"]) for use in found["matches"]]
+
+    ask(wire, "POST", "/apps", {"name": name}, 201)
+    assert environment in ask(wire, "GET", usage, status=404)["detail"]
+    ask(wire, "POST", "/environments", {"name": environment}, 201)
+    first = push(wire, name, "1.0", f"{tool}@1.0.0", "go@1.22.0")
+    second = push(wire, name, "1.1", f"{tool}@1.1.0")
+    third = push(wire, name, "1.2", f"{tool}@2.0.0")
+    assert uses() == []
+    for version, expected in (
+        (first, [(name, "1.0", "1.0.0")]),
+        (second, [(name, "1.1", "1.1.0")]),
+        (third, []),
+    ):
+        deploy(wire, version, environment)
+        until(uses, expected)
+    assert ask(wire, "DELETE", f"/versions/{third['id']}", status=409)["type"] == "/problems/version-in-use"
+    deploy(wire, push(wire, name, "1.3", f"{tool}@1.3.0"), environment)
+    ask(wire, "PATCH", f"/apps/{name}", {"name": f"{name}-new"})
+    until(uses, [(f"{name}-new", "1.3", "1.3.0")])
+    ask(wire, "DELETE", f"/apps/{name}-new", status=409)
+    ask(wire, "DELETE", f"/apps/{name}-new?force=true", status=204)
+    until(uses, [])
+    until(lambda: wire.ask("GET", f"/versions/{first['id']}").status, 404)
+
+
+def test_a_version_without_a_lock_is_told_of_wherever_it_stands(wire):
+    name, environment = f"bare-{uuid.uuid4().hex[:8]}", f"env-{uuid.uuid4().hex[:8]}"
+    made = ask(wire, "POST", "/apps", {"name": name, "version": "1.0"}, 201)
+    deploy(wire, made["version"], environment)
+    usage = f"/tools/nodejs/usage?range=%3C20.11.1&environment={environment}"
+    until(lambda: [use["app"] for use in ask(wire, "GET", usage)["without_lock"]], [name])
+
+
+def test_usage_knows_of_every_deployment_that_was_answered(wire):
+    name, environment = f"prompt-{uuid.uuid4().hex[:8]}", f"env-{uuid.uuid4().hex[:8]}"
+    ask(wire, "POST", "/apps", {"name": name}, 201)
+    usage = f"/tools/nodejs/usage?range=*&environment={environment}"
+    for n in range(50):
+        deploy(wire, push(wire, name, f"1.{n}", "nodejs@20.11.0"), environment)
+        assert [use["tag"] for use in ask(wire, "GET", usage)["matches"]] == [f"1.{n}"]

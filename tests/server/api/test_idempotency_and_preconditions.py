@@ -1,0 +1,221 @@
+"""Rules of the whole API: what makes it safe to write again, and together with others."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support.server.concurrent_writers import lock
+from support.server.resources import BINDING, PASSWORD, app, deployment, made, version
+from support.server.response_checks import named
+from support.server.server_process import Daemon
+
+if TYPE_CHECKING:
+    from support.http.raw_client import Wire
+
+
+# Idempotency-Key.
+
+
+def posts(wire: Wire) -> dict[str, tuple[str, dict]]:
+    """Give a POST of every kind that makes something, with a body that was never sent before."""
+    of = app(wire)
+    going = deployment(wire, named("env"))
+    return {
+        "app": ("/apps", {"name": named()}),
+        "app with version": ("/apps", {"name": named(), "version": "1.0.0"}),
+        "version": ("/versions", {"app_id": of["id"], "tag": "1.0.0"}),
+        "version of app": (f"/apps/{of['name']}/versions", {"tag": "1.1.0", "toolchain": {"lock": lock()}}),
+        "deployment": (
+            "/deployments",
+            {"version_id": version(wire, of, "2.0.0")["id"], "environment": named("env")},
+        ),
+        "status": (f"/deployments/{going['id']}/statuses", {"status": "in_progress"}),
+        "environment": ("/environments", {"name": named("env")}),
+        "user": ("/users", {"username": named("user"), "password": PASSWORD}),
+        "key": ("/auth/keys", {"name": named("key"), "scopes": ["apps:read"]}),
+        "binding": ("/auth/bindings", BINDING),
+    }
+
+
+KINDS = [
+    "app",
+    "app with version",
+    "version",
+    "version of app",
+    "deployment",
+    "status",
+    "environment",
+    "user",
+    "key",
+    "binding",
+]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_post_with_a_key_has_one_effect_and_one_answer(wire, kind):
+    target, body = posts(wire)[kind]
+    headers = {"Idempotency-Key": f'"{named("key")}"'}
+    first = wire.ask("POST", target, body, headers)
+    assert first.status == 201, first.text
+    assert first.header("idempotent-replayed") is None
+    again = wire.ask("POST", target, body, headers)
+    assert (again.status, again.body) == (first.status, first.body)
+    assert again.header("idempotent-replayed") == "true"
+    for name in ("location", "etag"):
+        assert again.header(name) == first.header(name)
+    changed = {**body, "reason": "another"} if kind in {"deployment", "status"} else {**body, **other(body)}
+    refused = wire.ask("POST", target, changed, headers)
+    assert refused.status == 422, refused.text
+    assert refused.json["type"] == "/problems/idempotency-key-reused"
+
+
+def other(body: dict) -> dict:
+    """Change some field of a body."""
+    name = next(name for name in ("name", "tag", "username", "audience") if name in body)
+    return {name: named() if name != "tag" else "9.9.9"}
+
+
+@pytest.mark.parametrize("change", ["version deleted", "version changed", "app changed", "app deleted"])
+def test_an_app_made_with_its_version_is_answered_the_same_whatever_came_since(wire, change):
+    body, headers = {"name": named(), "version": "1.0.0"}, {"Idempotency-Key": named("key")}
+    first = wire.ask("POST", "/apps", body, headers)
+    of, made_with = f"/apps/{first.json['id']}", f"/versions/{first.json['version']['id']}"
+    method, target, said = {
+        "version deleted": ("DELETE", made_with, None),
+        "version changed": ("PATCH", made_with, {"changelog": "changed"}),
+        "app changed": ("PATCH", of, {"description": "changed"}),
+        "app deleted": ("DELETE", of, None),
+    }[change]
+    assert wire.ask(method, target, said).status in {200, 204}
+    state = wire.ask("GET", target).body
+    again = wire.ask("POST", "/apps", body, headers)
+    assert (again.status, again.body) == (first.status, first.body)
+    assert again.header("idempotent-replayed") == "true"
+    assert wire.ask("GET", target).body == state
+    if change == "version deleted":
+        assert wire.ask("GET", f"{of}/versions").json == []
+
+
+def test_a_checkpoint_with_a_key_is_signed_once(wire):
+    app(wire)
+    headers = {"Idempotency-Key": named("key")}
+    first = wire.ask("POST", "/audit/checkpoints", None, headers)
+    app(wire)
+    again = wire.ask("POST", "/audit/checkpoints", None, headers)
+    assert (again.status, again.body) == (first.status, first.body)
+    assert again.header("idempotent-replayed") == "true"
+
+
+def test_a_key_is_of_who_sent_it_and_free_again_after_a_refusal(wire, daemon):
+    key = {"Idempotency-Key": named("key")}
+    name = named()
+    made(wire.ask("POST", "/apps", {"name": name}))
+    assert wire.ask("POST", "/apps", {"name": name}, key).status == 409
+    fresh = made(wire.ask("POST", "/apps", {"name": named()}, key))
+    secret = made(wire.ask("POST", "/auth/keys", {"name": "other", "scopes": ["apps:write"]}))["key"]
+    with daemon.wire(secret) as somebody:
+        assert made(somebody.ask("POST", "/apps", {"name": named()}, key))["id"] != fresh["id"]
+
+
+def test_what_is_made_is_where_it_says(wire):
+    for kind, (target, body) in posts(wire).items():
+        reply = wire.ask("POST", target, body)
+        found = wire.ask("GET", reply.header("location"))
+        assert found.status == 200, (kind, found.text)
+        if kind not in {"status", "key", "app with version"}:
+            assert found.json == reply.json, kind
+            assert found.header("etag") == reply.header("etag"), kind
+
+
+# States.
+
+
+def resources(wire: Wire) -> dict[str, tuple[str, str, dict | None]]:
+    """Give the address of a resource of every kind, and a change of it."""
+    going = deployment(wire, named("env"))
+    user = made(wire.ask("POST", "/users", {"username": named("user"), "password": PASSWORD}))
+    key = made(wire.ask("POST", "/auth/keys", {"name": "a key", "scopes": ["apps:read"]}))
+    bound = made(wire.ask("POST", "/auth/bindings", BINDING))
+    environment = made(wire.ask("POST", "/environments", {"name": named("env")}))
+    return {
+        "app": (f"/apps/{app(wire)['id']}", "PATCH", {"description": "changed"}),
+        "version": (f"/versions/{version(wire, app(wire))['id']}", "PATCH", {"changelog": "changed"}),
+        "deployment": (f"/deployments/{going['id']}", "PUT", {"status": "in_progress"}),
+        "environment": (f"/environments/{environment['name']}", "PATCH", {"sort_order": 7}),
+        "user": (f"/users/{user['id']}", "PATCH", {"role": "viewer"}),
+        "key": (f"/auth/keys/{key['id']}", "DELETE", None),
+        "binding": (f"/auth/bindings/{bound['id']}", "DELETE", None),
+    }
+
+
+@pytest.mark.parametrize("kind", ["app", "version", "deployment", "environment", "user", "key", "binding"])
+def test_a_resource_has_a_tag_and_changes_only_for_who_saw_it(wire, kind):
+    target, method, change = resources(wire)[kind]
+    seen = wire.ask("GET", target).header("etag")
+    assert re.fullmatch(r'"(\d+\.)?1"', seen)
+    for same in (seen, f'"x", {seen}', f"W/{seen}", "*"):
+        unchanged = wire.ask("GET", target, None, {"If-None-Match": same})
+        assert (unchanged.status, unchanged.body, unchanged.header("etag")) == (304, b"", seen)
+    assert wire.ask("GET", target, None, {"If-None-Match": '"999"'}).status == 200
+    for stale in ('"999"', f"W/{seen}", "nonsense", f"x{seen}", f'"998", W/{seen}'):
+        assert wire.ask(method, target, change, {"If-Match": stale}).status == 412, stale
+    assert wire.ask("GET", target).header("etag") == seen
+    changed = wire.ask(method, target, change, {"If-Match": f'"999", {seen}'})
+    assert changed.status in {200, 204}, changed.text
+    if changed.status == 200:
+        assert changed.header("etag") == wire.ask("GET", target).header("etag") != seen
+        assert wire.ask("DELETE", target, None, {"If-Match": seen}).status == 412
+
+
+@pytest.mark.parametrize("kind", ["app", "version", "environment"])
+def test_what_takes_the_name_of_another_one_is_not_taken_for_it(wire, kind):
+    name, owner = named(), app(wire)
+    targets = {
+        "app": ("/apps", {"name": name}, f"/apps/{name}"),
+        "version": (f"/apps/{owner['id']}/versions", {"tag": name}, f"/apps/{owner['id']}/versions/{name}"),
+        "environment": ("/environments", {"name": name}, f"/environments/{name}"),
+    }
+    collection, body, target = targets[kind]
+    made(wire.ask("POST", collection, body))
+    seen = wire.ask("GET", target).header("etag")
+    address = f"/versions/{wire.ask('GET', target).json['id']}" if kind == "version" else target
+    assert wire.ask("DELETE", address, None, {"If-Match": seen}).status == 204
+    made(wire.ask("POST", collection, body))
+    other = wire.ask("GET", target, None, {"If-None-Match": seen})
+    assert (other.status, other.header("etag") != seen) == (200, True)
+    method, change = ("PUT", {"commit": "abc1234"}) if kind == "version" else ("PATCH", {})
+    assert wire.ask(method, target, change, {"If-Match": seen}).status == 412
+
+
+def test_a_lock_has_a_tag_and_is_sent_to_who_does_not_have_it(wire):
+    target = f"/versions/{version(wire, app(wire))['id']}/lock"
+    tag = wire.ask("GET", target).header("etag")
+    assert wire.ask("GET", target, None, {"If-None-Match": tag}).status == 304
+
+
+@pytest.fixture(scope="module")
+def strict(tmp_path_factory):
+    """Give a server that asks every writer which state they saw."""
+    daemon = Daemon(tmp_path_factory.mktemp("strict"), "--require-if-match")
+    try:
+        yield daemon.start()
+    finally:
+        daemon.end()
+
+
+def test_a_strict_server_changes_nothing_for_who_saw_nothing(strict):
+    with strict.wire(strict.login()["access_token"]) as wire:
+        new = app(wire)
+        for method, body in (("PUT", {"name": new["name"]}), ("PATCH", {}), ("DELETE", None)):
+            refused = wire.ask(method, f"/apps/{new['id']}", body)
+            assert refused.status == 428, refused.text
+            assert "If-Match" in refused.json["detail"]
+        target = f"/apps/{new['id']}/versions/1.0.0"
+        first = wire.ask("PUT", target, {}, {"If-Match": "*"})
+        assert first.status == 201
+        assert wire.ask("PUT", target, {}, {"If-Match": first.header("etag")}).status == 200
+        seen = wire.ask("GET", f"/apps/{new['id']}").header("etag")
+        assert wire.ask("DELETE", f"/apps/{new['id']}", None, {"If-Match": seen}).status == 204

@@ -1,0 +1,74 @@
+"""What lists can be asked for, over HTTP: each filter narrows, and what cannot be is said with the way out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support.server.resources import BINDING, app, deployment, made, version
+from support.server.response_checks import named
+
+if TYPE_CHECKING:
+    from support.http.raw_client import Wire
+
+
+def asked(wire: Wire, target: str) -> list[dict]:
+    """Return what a list answers."""
+    reply = wire.ask("GET", target)
+    assert reply.status == 200, reply.text
+    return reply.json
+
+
+def test_deployments_are_listed_by_the_id_and_by_the_name_of_their_app(wire):
+    going = deployment(wire, named("env"))
+    deployment(wire, named("env"))
+    for ref in (going["app"], going["app_id"]):
+        assert asked(wire, f"/deployments?app={ref}") == [going]
+
+
+@pytest.mark.parametrize("of", ["versions", "deployments"])
+@pytest.mark.parametrize("ref", ["no-such-app", "999999"])
+def test_a_list_of_an_app_that_is_not_there_says_so(wire, of, ref):
+    reply = wire.ask("GET", f"/{of}?app={ref}")
+    assert (reply.status, reply.json["detail"]) == (404, f"app '{ref}' not found")
+
+
+def test_versions_are_listed_by_tag_and_by_ref(wire):
+    of = app(wire)
+    version(wire, of, "1.0.0")
+    made(wire.ask("PUT", f"/apps/{of['id']}/versions/2.0.0", {"ref": "refs/heads/main"}))
+    own, main = f"/apps/{of['id']}/versions?", "ref=refs/heads/main"
+    for target in (f"{own}tag=2.0.0", own + main, f"/versions?app={of['id']}&{main}"):
+        assert [each["tag"] for each in asked(wire, target)] == ["2.0.0"], target
+    assert asked(wire, f"{own}ref=main") == []
+
+
+def test_environments_are_listed_by_name_and_bindings_by_issuer(wire):
+    name = made(wire.ask("POST", "/environments", {"name": named("env")}))["name"]
+    assert [each["name"] for each in asked(wire, f"/environments?name={name}")] == [name]
+    assert asked(wire, "/environments?name=moon") == []
+    issuer = f"https://{named('ci')}.example"
+    bound = made(wire.ask("POST", "/auth/bindings", {**BINDING, "issuer": issuer}))
+    made(wire.ask("POST", "/auth/bindings", BINDING))
+    assert asked(wire, f"/auth/bindings?issuer={issuer}") == [bound]
+
+
+def test_what_cannot_be_sorted_by_is_answered_with_all_that_can_be(wire):
+    reply = wire.ask("GET", "/apps?sort=colour")
+    said = "one of created_at, id, name, updated_at, or -created_at, -id, -name, -updated_at"
+    assert (reply.status, reply.json["errors"]) == (400, [{"pointer": "?sort", "detail": said}])
+
+
+@pytest.mark.parametrize("name", ["from", "to"])
+@pytest.mark.parametrize(
+    "moment", ["1763736000000", "2026-01-02", "2026-01-02T03:04:05", "yesterday", "9999-13"]
+)
+def test_a_moment_that_cannot_be_read_is_answered_with_one_that_can(wire, name, moment):
+    reply = wire.ask("GET", f"/audits?{name}={moment}")
+    said = {
+        "pointer": f"?{name}",
+        "detail": "expected RFC 3339 with a time zone, such as 2026-01-02T03:04:05Z",
+    }
+    assert (reply.status, reply.json["errors"]) == (400, [said])
+    assert wire.ask("GET", f"/audits?{name}=2026-01-02T03:04:05Z").status == 200

@@ -1,0 +1,101 @@
+"""The whole API against its description: every check of schemathesis, its edge cases, and walks along its links."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from support.server import schemathesis_hooks
+from support.server.concurrent_writers import lock
+from support.server.server_process import Daemon
+
+SECONDS = 600
+"""It takes a tenth of that where it has a processor to itself."""
+CONFIG = f"""
+hooks = {schemathesis_hooks.__file__!r}
+
+[generation]
+database = "none"
+
+[checks]
+# What fits its schema may be about something that is not there, or not as it was, or taken already;
+# and who has tried many passwords has to wait.
+positive_data_acceptance.expected-statuses = ["2xx", 304, 401, 403, 404, 409, 412, 429]
+# A value may be so long that the whole URL is too long.
+negative_data_rejection.expected-statuses = [400, 401, 403, 404, 405, 409, 414, 415, 422]
+
+[[operations]]
+# It ends the session that all other requests are made in.
+include-operation-id = "logout"
+enabled = false
+"""
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory):
+    """Give a server of its own, with what the examples in the description speak of."""
+    daemon = Daemon(tmp_path_factory.mktemp("contract"))
+    try:
+        daemon.start()
+        token = daemon.login()["access_token"]
+        with daemon.wire(token) as wire:
+            fill(wire)
+        yield daemon, token
+    finally:
+        daemon.end()
+
+
+def fill(wire):
+    """Make an app with a version that was deployed, and somebody else."""
+    done = [
+        wire.ask("POST", "/users", {"username": "ada", "password": "a password of good length"}),
+        wire.ask("POST", "/apps", {"name": "shop"}),
+        wire.ask("PUT", "/apps/shop/versions/1.4.0", {"toolchain": {"lock": lock()}}),
+        wire.ask("POST", "/deployments", {"version_id": 1, "environment": "prod"}),
+    ]
+    assert [reply.status for reply in done] == [201] * len(done)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(SECONDS)
+def test_nothing_that_the_description_allows_or_forbids_is_answered_otherwise(own, tmp_path):
+    daemon, token = own
+    config = tmp_path / "schemathesis.toml"
+    config.write_text(CONFIG)
+    command = [sys.executable, "-c", "from schemathesis.cli import schemathesis; schemathesis()"]
+    command += [f"--config-file={config}", "run", f"http://127.0.0.1:{daemon.port}/openapi.json"]
+    command += [f"--header=Authorization: Bearer {token}", "--checks=all", "--max-examples=12"]
+    command += ["--phases=examples,coverage,fuzzing,stateful", "--seed=3", "--generation-deterministic"]
+    command += ["--no-color", "--continue-on-failure"]
+    ran = subprocess.run(
+        command,
+        cwd=tmp_path,
+        env={**os.environ, "COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout[-20_000:] + ran.stderr[-2_000:]
+    assert "Stateful" in ran.stdout
+    with daemon.wire(token) as wire:
+        assert wire.ask("GET", "/auth/me").status == 200, (
+            "the session ended underway: its answers say nothing"
+        )
+    assert "Traceback" not in daemon.said
+
+
+@pytest.mark.parametrize(
+    ("problem", "right"),
+    [
+        ({"type": "/problems/invalid-lock"}, True),
+        ({"type": "/problems/invalid-fields", "errors": [{"pointer": "?cursor", "detail": ""}]}, True),
+        ({"type": "/problems/invalid-fields", "errors": [{"pointer": "/name", "detail": ""}]}, False),
+        ({"type": "/problems/invalid-fields"}, False),
+        ({"type": "/problems/bad-request", "errors": []}, False),
+    ],
+)
+def test_only_what_no_schema_can_say_is_let_pass(problem, right):
+    assert schemathesis_hooks.is_right(problem) is right

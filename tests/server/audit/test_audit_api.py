@@ -1,0 +1,288 @@
+from __future__ import annotations
+
+import json
+import threading
+
+import pytest
+from litestar import Litestar
+
+from envmgr.kit.audit_log import checkpoint as checkpoints
+from envmgr.server.audit.api.audit_log import routes
+from envmgr.server.contracts import events as contract
+from support.services.audit_fixtures import KEY, event, events, verified
+from support.services.audit_http_server import serving
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """Give a server whose log has seven entries of two sources."""
+    with serving(tmp_path_factory.mktemp("audit")) as running:
+        running.append([*events(5), event(1, "version", actor="user:eve", type="VersionCreated"), event(6)])
+        yield running
+
+
+@pytest.fixture
+def client(server):
+    with server.client() as client:
+        yield client
+
+
+def seqs(answer):
+    assert answer.status_code == 200, answer.text
+    return [entry["seq"] for entry in answer.json()]
+
+
+def test_the_log_is_listed_page_by_page(client):
+    first = client.get("/audits?limit=3")
+    assert seqs(first) == [7, 6, 5]
+    following = client.get(first.links["next"]["url"])
+    assert seqs(following) == [4, 3, 2]
+    last = client.get(following.links["next"]["url"])
+    assert seqs(last) == [1]
+    assert "next" not in last.links
+
+
+def test_the_log_as_it_is_given_verifies(client):
+    assert verified(client.get("/audits?sort=seq&limit=200").json()) == []
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("actor=user:eve", [6]),
+        ("event_type=AppUpdated&limit=2", [7, 5]),
+        ("resource=app/1", [6, 1]),
+        ("source_service=version", [6]),
+        ("from=2023-11-14T22:13:24Z", [7, 5, 4]),
+        ("to=2023-11-14T22:13:22Z", [6, 1]),
+        ("from=2023-11-14T23:13:23%2B01:00&to=2023-11-14T22:13:24Z", [3]),
+        ("sort=seq&limit=2", [1, 2]),
+        ("sort=-timestamp&limit=2", [7, 5]),
+        ("actor=user:nobody", []),
+        ("actor=anonymous", []),
+    ],
+)
+def test_lists_are_filtered_and_sorted(client, query, expected):
+    assert seqs(client.get(f"/audits?{query}")) == expected
+
+
+@pytest.mark.parametrize(
+    ("path", "pointer"),
+    [
+        ("/audits?limit=0", "?limit"),
+        ("/audits?limit=201", "?limit"),
+        ("/audits?from=yesterday", "?from"),
+        ("/audits?to=2026-01-01T00:00:00", "?to"),
+        ("/audits?from=9999-12-31T23:59:59-23:59", "?from"),
+        ("/audits?sort=hash", "?sort"),
+        ("/audits?cursor=x", "?cursor"),
+        ("/audits?nonsense=1", "?nonsense"),
+        ("/audit/events?nonsense=1", "?nonsense"),
+        ("/audit/events?limit=many", "?limit"),
+        ("/audit/checkpoints?limit=-1", "?limit"),
+        ("/audits?actor=", "?actor"),
+        ("/audits?actor=admin", "?actor"),
+        ("/audits?event_type=AppMade", "?event_type"),
+        ("/audits?resource=shop", "?resource"),
+    ],
+)
+def test_what_means_nothing_is_pointed_at(client, path, pointer):
+    answer = client.get(path)
+    assert answer.status_code == 400, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
+
+
+def test_a_type_of_event_that_there_is_not_is_answered_with_what_was_perhaps_meant(client):
+    (error,) = client.get("/audits?event_type=appcreate").json()["errors"]
+    assert error["detail"].endswith("did you mean AppCreated?")
+    (error,) = client.get("/audits?event_type=x").json()["errors"]
+    assert "AppCreated, AppDeleted" in error["detail"]
+
+
+def test_every_type_of_event_can_be_asked_for(client):
+    for type_ in contract.EVENTS:
+        assert client.get(f"/audits?event_type={type_}").status_code == 200, type_
+
+
+def test_an_entry_is_shown_by_its_number(client):
+    answer = client.get("/audits/6")
+    assert answer.status_code == 200
+    assert answer.json() | {"hash": "", "prev_hash": ""} == {
+        "seq": 6,
+        "id": "version-1",
+        "source_service": "version",
+        "source_sequence": 1,
+        "event_type": "VersionCreated",
+        "event": "VersionCreated",
+        "actor": "user:eve",
+        "resource": "app/1",
+        "payload": event(1).data,
+        "timestamp": 1_700_000_001_000,
+        "prev_hash": "",
+        "hash": "",
+    }
+
+
+def test_who_has_an_entry_is_not_given_it_again(client):
+    etag = client.get("/audits/6").headers["etag"]
+    again = client.get("/audits/6", headers={"if-none-match": etag})
+    assert (again.status_code, again.content) == (304, b"")
+
+
+@pytest.mark.parametrize("seq", ["8", "9007199254740991"])
+def test_there_is_no_entry_beyond_the_end(client, seq):
+    assert client.get(f"/audits/{seq}").status_code == 404
+
+
+@pytest.mark.parametrize("seq", ["0", "9007199254740992", "9" * 30, "9" * 5000, "-1", "x", "1.5"])
+def test_what_is_no_number_of_an_entry_is_an_error_of_the_caller(client, seq):
+    assert client.get(f"/audits/{seq}").status_code in {400, 404}
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "POST"])
+@pytest.mark.parametrize("path", ["/audits", "/audits/1", "/audit/events"])
+def test_nothing_changes_an_entry(server, method, path):
+    with server.client("admin") as client:
+        assert client.request(method, path, json={}).status_code == 405
+
+
+def test_the_newest_events_are_an_array(client):
+    assert seqs(client.get("/audit/events")) == [7, 6, 5, 4, 3, 2, 1]
+    assert seqs(client.get("/audit/events?limit=2")) == [7, 6]
+
+
+@pytest.mark.parametrize("path", ["/audits", "/audits/1", "/audit/events", "/audit/checkpoints"])
+@pytest.mark.parametrize(("token", "status"), [("nobody", 401), ("ci", 403), ("shop", 403), ("viewer", 200)])
+def test_who_may_read_the_audit(server, path, token, status):
+    with server.client(token) as client:
+        assert client.get(path).status_code == status
+
+
+@pytest.mark.parametrize(("token", "status"), [("nobody", 401), ("ci", 403), ("shop", 403), ("viewer", 200)])
+def test_a_stream_is_refused_before_it_begins(server, token, status):
+    headers = {"accept": "text/event-stream", "last-event-id": "0"}
+    with server.client(token) as client, client.stream("GET", "/audit/events", headers=headers) as answer:
+        assert answer.status_code == status
+
+
+@pytest.mark.parametrize(("token", "status"), [("user", 403), ("viewer", 403), ("ci", 403)])
+def test_only_administrators_have_the_audit_signed(server, token, status):
+    with server.client(token) as client:
+        assert client.post("/audit/checkpoints").status_code == status
+
+
+def test_checkpoints_are_signed_on_request(tmp_path):
+    with serving(tmp_path) as server, server.client("admin") as client:
+        server.append(events(3))
+        made = client.post("/audit/checkpoints")
+        assert (made.status_code, made.headers["location"]) == (201, "/audit/checkpoints")
+        assert checkpoints.verify_error(made.json(), checkpoints.public_key(KEY)) is None
+        assert verified(client.get("/audits?sort=seq").json(), [made.json()]) == []
+        again = client.post("/audit/checkpoints", headers={"idempotency-key": "k"})
+        assert (again.status_code, again.json()) == (200, made.json())
+        server.append(events(4))
+        repeated = client.post("/audit/checkpoints", headers={"idempotency-key": "k"})
+        assert (repeated.status_code, repeated.headers["idempotent-replayed"]) == (200, "true")
+        assert client.post("/audit/checkpoints").json()["seq"] == 4
+        assert [each["seq"] for each in client.get("/audit/checkpoints").json()] == [4, 3]
+
+
+class Following:
+    """A client that follows the log."""
+
+    def __init__(self, client, after=None):
+        headers = {"accept": "text/event-stream"} | ({} if after is None else {"last-event-id": str(after)})
+        self._streaming = client.stream("GET", "/audit/events", headers=headers)
+
+    def __enter__(self):
+        self.answer = self._streaming.__enter__()
+        self._lines = self.answer.iter_lines()
+        return self
+
+    def __exit__(self, *_):
+        self._streaming.__exit__(None, None, None)
+
+    def messages(self):
+        """Give each message's id and data."""
+        id_ = None
+        for line in self._lines:
+            if line.startswith("id: "):
+                id_ = int(line.removeprefix("id: "))
+            elif line.startswith("data: "):
+                yield id_, json.loads(line.removeprefix("data: "))
+
+
+def test_a_stream_gives_what_comes_from_now_on(tmp_path):
+    with serving(tmp_path) as server, server.client() as client:
+        server.append(events(2))
+        with Following(client) as following:
+            assert following.answer.headers["content-type"].startswith("text/event-stream")
+            assert following.answer.headers["cache-control"] == "no-store"
+            server.append(events(4))
+            messages = following.messages()
+            (id_, entry), (next_id, _) = next(messages), next(messages)
+            assert (id_, next_id) == (3, 4)
+            assert entry == client.get("/audits/3").json()
+
+
+def test_a_stream_resumes_where_it_broke_off(tmp_path):
+    with serving(tmp_path) as server, server.client() as client:
+        server.append(events(3))
+        with Following(client, after=0) as following:
+            first, _ = next(following.messages())
+        server.append(events(5))
+        with Following(client, after=first) as following:
+            messages = following.messages()
+            assert [next(messages)[0] for _ in range(4)] == [2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("after", ["8", "-1", "x"])
+def test_a_stream_cannot_resume_where_the_log_has_not_been(client, after):
+    answer = client.get("/audit/events", headers={"accept": "text/event-stream", "last-event-id": after})
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["pointer"].startswith("header:")
+
+
+def test_streams_end_when_the_server_stops_and_the_end_is_signed(tmp_path):
+    with serving(tmp_path) as server:
+        server.append(events(2))
+        ended, began = threading.Event(), threading.Event()
+
+        def follow():
+            with server.client() as client, Following(client) as following:
+                began.set()
+                list(following.messages())
+            ended.set()
+
+        thread = threading.Thread(target=follow)
+        thread.start()
+        assert began.wait(10)
+    thread.join(10)
+    assert ended.is_set()
+    with serving(tmp_path) as server, server.client() as client:
+        assert [each["seq"] for each in client.get("/audit/checkpoints").json()] == [2]
+
+
+def test_a_client_that_reads_nothing_neither_stops_the_others_nor_the_server(tmp_path):
+    import socket
+
+    large = {"text": "x" * 20_000}
+    with serving(tmp_path) as server, server.client() as client:
+        host, port = server.url.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port))) as stuck:
+            stuck.sendall(
+                b"GET /audit/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer viewer\r\n"
+                b"Accept: text/event-stream\r\nLast-Event-ID: 0\r\n\r\n"
+            )
+            server.append([event(number, data=large) for number in range(1, 401)])
+            with Following(client, after=0) as following:
+                messages = following.messages()
+                assert [next(messages)[0] for _ in range(400)] == list(range(1, 401))
+
+
+def test_the_description_says_what_may_come_back():
+    paths = Litestar(routes(None)).openapi_schema.to_schema()["paths"]
+    followed = paths["/audit/events"]["get"]["responses"]["200"]["content"]
+    assert set(followed) == {"application/json", "text/event-stream"}
+    assert {"200", "201"} <= set(paths["/audit/checkpoints"]["post"]["responses"])

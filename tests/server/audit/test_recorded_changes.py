@@ -1,0 +1,140 @@
+"""The audit of a whole server: what is done through its API is in the log, at once and for good."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+
+import httpx
+import pytest
+
+from envmgr.kit.audit_log import checkpoint as checkpoints
+from envmgr.kit.audit_log.hash_chain import Verifier
+from support.server.server_process import Daemon
+
+APPS = 50
+PATIENCE = 5.0
+"""Seconds within which an event is in the log, on a machine that is busy with other tests."""
+
+
+@pytest.fixture
+def own(tmp_path):
+    """Give a server that this test may stop."""
+    daemon = Daemon(tmp_path)
+    yield daemon.start()
+    daemon.end()
+
+
+def client_of(daemon):
+    token = daemon.login()["access_token"]
+    return httpx.Client(
+        base_url=f"http://127.0.0.1:{daemon.port}", headers={"authorization": f"Bearer {token}"}, timeout=20
+    )
+
+
+def create(client, name):
+    answer = client.post("/apps", json={"name": name})
+    assert answer.status_code == 201, answer.text
+    return answer.json()["id"]
+
+
+def whole_log(client):
+    entries, url = [], "/audits?sort=seq&limit=200"
+    while url:
+        answer = client.get(url)
+        entries += answer.json()
+        url = answer.links.get("next", {}).get("url")
+    return entries
+
+
+def wrong_with(client):
+    """Return what is wrong with the log and its checkpoints, as an auditor sees it."""
+    signed = client.get("/audit/checkpoints?limit=200").json()
+    key = signed[0]["public_key"]
+    assert [checkpoints.verify_error(one, key) for one in signed] == [None] * len(signed)
+    assert [one["previous"] for one in signed] == [*(checkpoints.fingerprint(one) for one in signed[1:]), ""]
+    verifier = Verifier(signed)
+    found = [finding for entry in whole_log(client) for finding in verifier.add(entry)]
+    return [*found, *verifier.finish()]
+
+
+def follow(answer, seen):
+    """Note when each app appears in the stream."""
+    for line in answer.iter_lines():
+        if line.startswith("data: "):
+            entry = json.loads(line.removeprefix("data: "))
+            if entry["event"] == "AppCreated":
+                seen[entry["payload"]["name"]] = time.monotonic()
+            if len(seen) == APPS:
+                return
+
+
+def test_what_is_done_is_in_the_log_at_once(own):
+    made, seen = {}, {}
+    with client_of(own) as client, client_of(own) as follower:
+        with follower.stream("GET", "/audit/events", headers={"accept": "text/event-stream"}) as answer:
+            assert answer.status_code == 200
+            following = threading.Thread(target=follow, args=(answer, seen))
+            following.start()
+            for number in range(APPS):
+                create(client, f"app-{number}")
+                made[f"app-{number}"] = time.monotonic()
+            following.join(20)
+        assert seen.keys() == made.keys()
+        assert max(seen[name] - made[name] for name in made) < PATIENCE
+        assert client.post("/audit/checkpoints").status_code in {200, 201}
+        assert wrong_with(client) == []
+
+
+def test_a_server_that_is_asked_to_stop_ends_streams_and_signs_where_the_log_ends(own):
+    with client_of(own) as client:
+        create(client, "shop")
+        ended = threading.Event()
+        with client_of(own) as follower:
+            headers = {"accept": "text/event-stream", "last-event-id": "0"}
+            with follower.stream("GET", "/audit/events", headers=headers) as answer:
+                reading = threading.Thread(target=lambda: (list(answer.iter_lines()), ended.set()))
+                reading.start()
+                started = time.monotonic()
+                assert own.stop() == 0
+                assert time.monotonic() - started < 10
+                reading.join(10)
+        assert ended.is_set()
+    own.start()
+    with client_of(own) as client:
+        (signed, *_) = client.get("/audit/checkpoints").json()
+        (created,) = client.get("/audits?event_type=AppCreated").json()
+        assert signed["seq"] >= created["seq"]
+        assert wrong_with(client) == []
+
+
+def test_the_log_goes_on_where_a_killed_server_left_it(own):
+    with client_of(own) as client:
+        create(client, "before")
+    own.kill()
+    own.start()
+    with client_of(own) as client:
+        create(client, "after")
+        deadline = time.monotonic() + PATIENCE
+        while len(created := client.get("/audits?event_type=AppCreated").json()) < 2:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        assert [entry["payload"]["name"] for entry in created] == ["after", "before"]
+        assert client.post("/audit/checkpoints").status_code in {200, 201}
+        assert wrong_with(client) == []
+
+
+def test_a_stream_ends_with_its_credential(own):
+    with client_of(own) as client:
+        person = {"username": "ada", "password": "a password of good length", "role": "viewer"}
+        user = client.post("/users", json=person).json()["id"]
+        token = own.login("ada", person["password"])["access_token"]
+        asked = {"authorization": f"Bearer {token}", "accept": "text/event-stream"}
+        with client.stream("GET", "/audit/events", headers=asked) as answer:
+            lines = answer.iter_lines()
+            assert next(lines).startswith("retry")
+            assert client.patch(f"/users/{user}", json={"active": False}).status_code == 200
+            began = time.monotonic()
+            assert not [line for line in lines if line.startswith("data: ") and "UserUpdated" in line]
+            assert time.monotonic() - began < 2 * PATIENCE

@@ -1,0 +1,51 @@
+"""A server whose audit was cut says so, and goes on: evidence that is missing must not stop work."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+
+import pytest
+
+from support.server.server_process import Daemon
+
+
+@pytest.fixture
+def daemon(tmp_path):
+    daemon = Daemon(tmp_path)
+    try:
+        yield daemon.start()
+    finally:
+        daemon.end()
+
+
+def cut(path, entries):
+    """Remove the newest entries and every checkpoint, as who has the file can."""
+    with sqlite3.connect(path) as connection:
+        for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            connection.execute(f'DROP TRIGGER "{name}"')
+        connection.execute("DELETE FROM checkpoint")
+        connection.execute("DELETE FROM entry WHERE seq > (SELECT max(seq) FROM entry) - ?", (entries,))
+    connection.close()
+
+
+def test_a_cut_audit_is_told_at_start_in_readiness_and_in_metrics_and_stops_no_work(daemon):
+    with daemon.wire(daemon.login()["access_token"]) as wire:
+        for n in range(3):
+            assert wire.ask("POST", "/apps", {"name": f"app-{n}"}).status == 201
+        assert "\nalm_audit_truncated 0.0" in wire.ask("GET", "/metrics").body.decode()
+    assert daemon.stop() == 0
+    assert "audit_log_truncated" not in daemon.said
+    cut(daemon.data / "audit.db", 2)
+    daemon.launch()
+    daemon.await_alive()
+    told = [json.loads(line) for line in daemon.said.splitlines() if "audit_log_truncated" in line]
+    assert told[0]["level"] == "error"
+    with daemon.wire(daemon.login()["access_token"]) as wire:
+        assert wire.ask("POST", "/apps", {"name": "later"}).status == 201
+        ready = wire.ask("GET", "/readyz")
+        assert ready.status == 503
+        (audit,) = (check for check in ready.json["checks"] if not check["ok"])
+        assert audit["name"] == "audit"
+        assert "entries present" in audit["detail"]
+        assert "\nalm_audit_truncated 1.0" in wire.ask("GET", "/metrics").body.decode()

@@ -1,0 +1,63 @@
+"""The audit's process is killed in the middle of writing, again and again."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+
+from envmgr.kit.audit_log import checkpoint as checkpoints
+from envmgr.server.kit.common.pages import PageRequest
+from support.programs.write_audit_events import SIZE
+from support.services.audit_fixtures import KEY, event, everything, run, verified
+from support.services.service_fixtures import call
+
+KILLS = 8
+TESTS = Path(__file__).parents[2]
+WRITER = TESTS / "support" / "programs" / "write_audit_events.py"
+
+
+def deliver_until_killed(directory, first, batches):
+    """Deliver events from `first` on, kill after some batches, and return every event that was said to be written."""
+    environment = {**os.environ, "PYTHONPATH": str(TESTS)}
+    with subprocess.Popen(
+        [sys.executable, WRITER, directory, str(first)], stdout=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        said = [int(process.stdout.readline()) for _ in range(batches)]
+        process.kill()
+        rest = process.stdout.read().split("\n")
+    return [*said, *(int(line) for line in rest[:-1])]
+
+
+def test_a_log_whose_writer_is_killed_again_and_again_loses_nothing_and_has_nothing_twice(tmp_path):
+    chance = random.Random(20)
+    said: list[int] = []
+    for _ in range(KILLS):
+        # A relay delivers again what it does not know to be written, and then some.
+        first = max(1, max(said, default=0) - 60)
+        said += deliver_until_killed(tmp_path, first, chance.randint(1, 20))
+
+    async def look(audit, _):
+        page = await audit.checkpoints(call(), PageRequest(limit=200))
+        return await everything(audit), [msgspec.to_builtins(each) for each in page.items]
+
+    entries, signed = run(tmp_path, look)
+    numbers = {entry["source_sequence"] for entry in entries}
+    assert {finding.kind for finding in verified(entries, signed)} <= {"gap"}
+    assert all(numbers.issuperset(range(last - SIZE + 1, last + 1)) for last in said)
+    assert all(checkpoints.verify_error(each, checkpoints.public_key(KEY)) is None for each in signed)
+
+    async def deliver_all_again(audit, _):
+        last = max(numbers)
+        for start in range(1, last + 1, 200):
+            await audit.append([event(number) for number in range(start, min(start + 200, last + 1))])
+        return await everything(audit)
+
+    whole = run(tmp_path, deliver_all_again)
+    assert whole[: len(entries)] == entries
+    assert sorted(entry["source_sequence"] for entry in whole) == list(range(1, max(numbers) + 1))
+    assert verified(whole, signed) == []

@@ -1,0 +1,156 @@
+"""Bodies that are too large, too deep, or nothing that can be read: each is refused, and hardly let in."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+
+import pytest
+
+from envmgr.server.kit.http.server import MAX_DISCARDED_BYTES
+from support.http.raw_client import HungUp
+from support.server.concurrent_writers import lock
+from support.server.response_checks import check_discreet, check_lives, check_refused, named
+
+MEGABYTE = 1_000_000
+DEPTH = 100_000
+HUGE = 100 * 2**20
+PIECE = b"x" * (1 << 16)
+TAKEN = 2**20
+"""Bytes that may be on their way, in buffers, beside those that are let in."""
+ARRAYS = b"[" * DEPTH + b"]" * DEPTH
+OBJECTS = b'{"a":' * DEPTH + b"1" + b"}" * DEPTH
+NEVER_CLOSED = b"[" * DEPTH
+
+
+# Bodies that are too large.
+
+
+def pour(wire, head, pieces):
+    """Send a head and a body of so many pieces, until the server no longer takes them; return how much it took."""
+    wire.send(head)
+    poured = 0
+    with suppress(HungUp, TimeoutError):
+        for piece in pieces:
+            wire.send(piece)
+            poured += len(piece)
+    return poured
+
+
+def head_of(token, target, *headers, method="POST"):
+    lines = [f"{method} {target} HTTP/1.1", "Host: x", "Content-Type: application/json", *headers]
+    if token:
+        lines.append(f"Authorization: Bearer {token}")
+    return "\r\n".join([*lines, "", ""]).encode()
+
+
+@pytest.mark.parametrize("target", ["/apps", "/apps/x/versions", "/auth/login", "/nowhere"])
+@pytest.mark.parametrize("with_token", [True, False])
+def test_of_a_body_that_says_it_is_too_large_nothing_is_kept_and_little_let_in(
+    daemon, admin, target, with_token
+):
+    before, resident = daemon.received, daemon.resident
+    with daemon.wire() as wire:
+        head = head_of(admin if with_token else "", target, f"Content-Length: {HUGE}")
+        pour(wire, head, (PIECE for _ in range(HUGE // len(PIECE))))
+        with suppress(HungUp):  # the answer may be lost with the connection that was still being written to
+            check_refused(daemon, wire.reply(), {413})
+    assert daemon.received - before < MAX_DISCARDED_BYTES + TAKEN
+    assert daemon.resident - resident < MAX_DISCARDED_BYTES / 2
+
+
+@pytest.mark.parametrize("target", ["/apps", "/apps/x/versions", "/auth/login"])
+def test_who_waits_for_leave_to_send_too_much_gets_none(daemon, admin, target):
+    with daemon.wire() as wire:
+        wire.send(head_of(admin, target, f"Content-Length: {HUGE}", "Expect: 100-continue"))
+        check_refused(daemon, wire.reply(), {413})
+
+
+@pytest.mark.parametrize(
+    ("target", "limit"), [("/apps", 2**20), ("/auth/login", 2**20), ("/apps/x/versions", 7 * 2**20)]
+)
+def test_of_a_body_of_unknown_length_no_more_is_read_than_may_be_there(daemon, admin, target, limit):
+    before, resident = daemon.received, daemon.resident
+    chunk = f"{len(PIECE):x}\r\n".encode() + PIECE + b"\r\n"
+    with daemon.wire() as wire:
+        head = head_of(admin, target, "Transfer-Encoding: chunked")
+        pour(wire, head, (chunk for _ in range(HUGE // len(PIECE))))
+        with suppress(HungUp):
+            check_refused(daemon, wire.reply(), {413})
+    assert daemon.received - before < limit + MAX_DISCARDED_BYTES + 2 * TAKEN
+    assert daemon.resident - resident < 64 * 2**20
+    check_lives(daemon)
+
+
+def test_a_lock_of_five_mebibytes_is_no_larger_than_it_may_be(wire):
+    app = wire.ask("POST", "/apps", {"name": named()}).json
+    document = json.loads(lock())
+    artifact = document["tools"]["nodejs"]["20.11.0"]["artifacts"]["linux-x64"]
+    artifact["url"] += "?" + "x" * (5 * 2**20 - len(json.dumps(document)) - 10)
+    body = {"toolchain": {"lock": json.dumps(document)}}
+    assert len(body["toolchain"]["lock"]) <= 5 * 2**20
+    reply = wire.ask("PUT", f"/apps/{app['id']}/versions/1.0.0", body)
+    assert reply.status in {201, 422}, reply.text
+    check_discreet(reply)
+
+
+# Bodies that cannot be read.
+
+
+def test_no_body_is_too_deep_to_be_refused(daemon, admin, bodied):
+    assert len(bodied) > 15
+    for method, target, fields in bodied:
+        for deep in (ARRAYS, OBJECTS, NEVER_CLOSED):
+            bodies = [deep, b'{"unknown": ' + deep + b"}"]
+            bodies += [
+                json.dumps({name: 0}).replace("0", "@").encode().replace(b"@", deep) for name in fields
+            ]
+            for body in bodies:
+                with daemon.wire(admin) as wire:
+                    reply = wire.ask(method, target, body)
+                check_discreet(reply)
+                assert reply.status in {400, 422, 429}, (method, target, body[:40], reply, reply.text)
+    check_lives(daemon)
+
+
+@pytest.mark.parametrize("deep", [ARRAYS, OBJECTS, NEVER_CLOSED])
+@pytest.mark.parametrize(
+    "form", ["@", '{"lockfile": @}', '{"lockfile": 1, "resolved": @}', '{"lockfile": 1, "tools": {"a": @}}']
+)
+def test_no_lock_is_too_deep_to_be_refused(daemon, wire, deep, form):
+    app = wire.ask("POST", "/apps", {"name": named()}).json
+    body = {"toolchain": {"lock": form.replace("@", deep.decode())}}
+    check_refused(daemon, wire.ask("PUT", f"/apps/{app['id']}/versions/1", body), {400, 422})
+
+
+UNREADABLE = {
+    "nothing": b"",
+    "half": b'{"name": "a',
+    "two documents": b'{"name": "a"} {"name": "b"}',
+    "a trailing comma": b'{"name": "a",}',
+    "single quotes": b"{'name': 'a'}",
+    "a byte order mark": b'\xef\xbb\xbf{"name": "a"}',
+    "UTF-16": '{"name": "a"}'.encode("utf-16"),
+    "not UTF-8": b'{"name": "\xff\xfe"}',
+    "an overlong NUL": b'{"name": "\xc0\x80"}',
+    "a surrogate's bytes": b'{"description": "\xed\xa0\x80", "name": "a"}',
+    "beyond Unicode": b'{"description": "\xf4\x90\x80\x80", "name": "a"}',
+    "a raw NUL": b'{"name": "a\x00b"}',
+    "a raw line feed": b'{"name": "a\nb"}',
+    "only NULs": b"\0" * 1000,
+    "NaN": b'{"name": NaN}',
+    "Infinity": b'{"name": -Infinity}',
+    "null": b"null",
+    "an array": b"[]",
+    "a text": b'"app"',
+    "a number": b"1",
+    "a number too large for any": b"1e999999999",
+    "a number of a million digits": b"9" * MEGABYTE,
+    "gzip": b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03",
+    "XML": b'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/passwd">]><a>&b;</a>',
+}
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_what_cannot_be_read_is_refused(daemon, wire, name):
+    check_refused(daemon, wire.ask("POST", "/apps", UNREADABLE[name]), {400})

@@ -1,0 +1,100 @@
+"""Tags with slashes over real connections: however an address spells them, it means one version, or none."""
+
+from __future__ import annotations
+
+import re
+import uuid
+
+import pytest
+
+from support.server.response_checks import check_refused, named
+from support.services.version_fixtures import lock
+
+TAG = "sub/v1.0.0"
+SPELLED = [TAG, "sub%2Fv1.0.0", "sub%2fv1%2E0.0", "%73ub/v1.0.0"]
+
+
+@pytest.fixture
+def app(wire):
+    name = named()
+    assert wire.ask("POST", "/apps", {"name": name}).status == 201
+    return name
+
+
+@pytest.mark.parametrize("spelled", SPELLED)
+def test_every_spelling_is_the_same_version(daemon, wire, app, spelled):
+    body = {"toolchain": {"lock": lock("go@1.22.0")}}
+    made = wire.ask("PUT", f"/apps/{app}/versions/{spelled}", body)
+    assert (made.status, made.json["tag"]) == (201, TAG)
+    assert made.header("location") == f"/versions/{made.json['id']}"
+    for other in SPELLED:
+        path = f"/apps/{app}/versions/{other}"
+        assert wire.ask("GET", path).json == made.json
+        assert wire.ask("HEAD", path).status == 200
+        assert wire.ask("PUT", path, body).status == 200
+        check_refused(daemon, wire.ask("PUT", path, {"commit": "abcdef0"}), {409})
+        assert wire.ask("GET", f"{path}/lock").json["lock"] == body["toolchain"]["lock"]
+    assert [one["tag"] for one in wire.ask("GET", f"/apps/{app}/versions").json] == [TAG]
+    assert wire.ask("GET", f"/versions?app={app}&tag=sub/v1.0.0").json == [made.json]
+    assert wire.ask("GET", f"/versions?app={app}&tag=sub%2Fv1.0.0").json == [made.json]
+
+
+@pytest.mark.parametrize(
+    "spelled",
+    [
+        *("/a", "a/", "a//b", "a/./b", "a/../b", "a/b/", "a/b/lock/", "a/lock/", "-a/b", "a/b,c"),
+        *(
+            "%2Fa",
+            "a%2F",
+            "a%2F%2Fb",
+            "a%2F.%2Fb",
+            "a%2F..%2Fb",
+            "a%2f%2e%2e",
+            "a%2Fb%2F",
+            "a%5Cb/c",
+            "a%252Fb",
+        ),
+    ],
+)
+def test_what_is_no_tag_is_refused_and_nothing_made(daemon, wire, app, spelled):
+    path = f"/apps/{app}/versions/{spelled}"
+    for method, body in (("PUT", {}), ("GET", None)):
+        reply = wire.ask(method, path, body)
+        check_refused(daemon, reply, {400, 405} if "lock" in spelled and body == {} else {400})
+    assert wire.ask("GET", f"/apps/{app}/versions").json == []
+
+
+def test_a_lock_is_no_version(daemon, wire, app):
+    for path in ("a/lock", "a%2Flock", "a/b/lock", "a%2Fb%2Flock"):
+        reply = wire.ask("PUT", f"/apps/{app}/versions/{path}", {})
+        check_refused(daemon, reply, {405})
+        assert reply.header("allow") == "GET, HEAD, OPTIONS"
+        check_refused(daemon, wire.ask("GET", f"/apps/{app}/versions/{path}"), {404})
+    check_refused(daemon, wire.ask("POST", f"/apps/{app}/versions", {"tag": "a/lock"}), {400})
+
+
+def test_whoever_may_not_write_versions_writes_none_with_slashes(people, ruling):
+    name = named()
+    ruling.ask("POST", "/apps", {"name": name})
+    scopes = ["versions:read"]
+    key = ruling.ask("POST", "/auth/keys", {"name": name, "app": name, "scopes": scopes}).json["key"]
+    with people.daemon.wire(key) as wire, people.daemon.wire() as nobody:
+        assert wire.ask("PUT", f"/apps/{name}/versions/a/b", {}).status == 403
+        assert wire.ask("GET", f"/apps/{name}/versions/a/b").status == 404
+        assert nobody.ask("GET", f"/apps/{name}/versions/a%2Fb").status == 401
+
+
+def test_they_are_measured_with_all_others(wire, app):
+    def measured(route):
+        shown = wire.ask("GET", "/metrics").body.decode()
+        label = re.escape(f'route="/apps/{{app}}/versions/{route}"')
+        return sum(
+            float(count)
+            for count in re.findall(rf"alm_http_requests_total{{[^}}]*?{label}[^ ]* (\S+)", shown)
+        )
+
+    before = [measured("{tag}"), measured("{tag}/lock")]
+    wire.ask("PUT", f"/apps/{app}/versions/a/b", {})
+    wire.ask("GET", f"/apps/{app}/versions/a/{uuid.uuid4()}")
+    wire.ask("GET", f"/apps/{app}/versions/a/b/lock")
+    assert [measured("{tag}"), measured("{tag}/lock")] == [before[0] + 2, before[1] + 1]

@@ -1,0 +1,310 @@
+"""Many clients at once: each gets an answer that would have been right had they come one after the other."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections import Counter
+from datetime import datetime
+
+import pytest
+
+from envmgr.kit.audit_log.hash_chain import Verifier
+from support.http.raw_client import Wire
+from support.server.concurrent_writers import Crew, life_of_an_app, lock, pages
+from support.server.response_checks import named
+
+WRITERS = 32
+SECONDS = 6
+AT_ONCE = 12
+ROUNDS = 8
+CLIENTS, INCREMENTS = 8, 6
+
+
+def together(daemon, token, requests, headers=None):
+    """Send requests at the same moment, each over its own connection; return the answers in their order."""
+    barrier = threading.Barrier(len(requests), timeout=20)
+    replies = [None] * len(requests)
+
+    def send(place, request):
+        with Wire(daemon.port, token=token, timeout=30) as wire:
+            barrier.wait()
+            replies[place] = wire.ask(*request, headers=headers)
+
+    threads = [threading.Thread(target=send, args=pair) for pair in enumerate(requests)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert all(replies), "somebody was not answered"
+    return replies
+
+
+def statuses(replies):
+    return Counter(reply.status for reply in replies)
+
+
+def new_app(wire, **members):
+    reply = wire.ask("POST", "/apps", {"name": named("app"), **members})
+    assert reply.status == 201, reply.text
+    return reply.json
+
+
+def new_environment(wire):
+    reply = wire.ask("POST", "/environments", {"name": named("env")})
+    assert reply.status == 201, reply.text
+    return reply.json
+
+
+def new_version(wire, app, **members):
+    body = {"toolchain": {"lock": lock()}, **members}
+    reply = wire.ask("PUT", f"/apps/{app['id']}/versions/{named('v')}", body)
+    assert reply.status == 201, reply.text
+    return reply.json
+
+
+@pytest.mark.slow
+def test_many_writers_never_wait_in_vain(daemon, admin, wire):
+    before = len(daemon.said)
+    with Crew(daemon.port, admin, life_of_an_app, WRITERS) as crew:
+        time.sleep(SECONDS)
+    assert crew.wrong == []
+    assert (crew.retried, crew.abandoned) == (0, [])
+    assert len(crew.answered) > WRITERS * 4
+    said = daemon.said[before:]
+    for word in ("locked", "Traceback", '"level":"error"'):
+        assert word not in said
+    daemon.settle(admin)
+    verifier = Verifier()
+    findings = [
+        finding for entry in pages(wire, "/audits?sort=seq&limit=200") for finding in verifier.add(entry)
+    ]
+    assert [*findings, *verifier.finish()] == []
+
+
+COUNTERS = {
+    "app": lambda wire: (f"/apps/{new_app(wire, description='0')['id']}", "description"),
+    "version": lambda wire: (
+        f"/versions/{new_version(wire, new_app(wire), changelog='0')['id']}",
+        "changelog",
+    ),
+    "environment": lambda wire: (f"/environments/{new_environment(wire)['name']}", "sort_order"),
+}
+
+
+@pytest.mark.parametrize("kind", COUNTERS)
+def test_no_update_is_lost_where_each_names_the_state_it_saw(daemon, admin, wire, kind):
+    (target, field), stale = COUNTERS[kind](wire), []
+
+    def increment():
+        with daemon.wire(admin) as own:
+            for _ in range(INCREMENTS):
+                while True:
+                    seen = own.ask("GET", target)
+                    now = seen.json[field]
+                    more = {field: type(now)(int(now) + 1)}
+                    reply = own.ask("PATCH", target, more, {"If-Match": seen.header("etag")})
+                    if reply.status == 200:
+                        break
+                    stale.append(reply.status)
+
+    threads = [threading.Thread(target=increment) for _ in range(CLIENTS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    final = wire.ask("GET", target)
+    assert int(final.json[field]) == CLIENTS * INCREMENTS
+    assert final.header("etag") == f'"{final.json["id"]}.{1 + CLIENTS * INCREMENTS}"'
+    assert set(stale) == {412}
+
+
+def test_of_those_who_saw_the_same_state_one_changes_it(daemon, admin, wire):
+    for kind, make in COUNTERS.items():
+        target, field = make(wire)
+        said = [{field: n + 1 if kind == "environment" else str(n + 1)} for n in range(AT_ONCE)]
+        asked = [("PATCH", target, body) for body in said]
+        replies = together(daemon, admin, asked, {"If-Match": wire.ask("GET", target).header("etag")})
+        assert statuses(replies) == {200: 1, 412: AT_ONCE - 1}
+        kept = next(reply.json[field] for reply in replies if reply.status == 200)
+        assert wire.ask("GET", target).json[field] == kept
+
+
+@pytest.mark.parametrize(
+    ("target", "body"),
+    [
+        ("/apps", lambda name, _: {"name": name}),
+        ("/environments", lambda name, _: {"name": name}),
+        ("/users", lambda name, _: {"username": name, "password": "a long enough one", "role": "viewer"}),
+        ("/versions", lambda name, app: {"app_id": app["id"], "tag": name}),
+    ],
+)
+def test_of_those_who_make_the_same_thing_one_does(daemon, admin, wire, target, body):
+    app = new_app(wire)
+    for _ in range(ROUNDS if target != "/users" else 1):
+        same = body(named("same"), app)
+        replies = together(daemon, admin, [("POST", target, same)] * AT_ONCE)
+        assert statuses(replies) == {201: 1, 409: AT_ONCE - 1}
+
+
+def test_renames_to_one_name_leave_it_to_one(daemon, admin, wire):
+    apps = [new_app(wire) for _ in range(AT_ONCE)]
+    wanted = {"name": named("wanted")}
+    replies = together(daemon, admin, [("PATCH", f"/apps/{app['id']}", wanted) for app in apps])
+    assert statuses(replies) == {200: 1, 409: AT_ONCE - 1}
+
+
+def test_requests_with_the_same_key_at_once_have_one_effect(daemon, admin, wire):
+    for _ in range(ROUNDS):
+        body, key = {"name": named("app")}, {"Idempotency-Key": f'"{uuid.uuid4()}"'}
+        replies = together(daemon, admin, [("POST", "/apps", body)] * AT_ONCE, key)
+        made = [reply for reply in replies if reply.status == 201]
+        assert [reply.header("idempotent-replayed") for reply in made].count(None) == 1
+        assert len({reply.body for reply in made}) == 1
+        refused = [reply.json["type"] for reply in replies if reply.status != 201]
+        assert set(refused) <= {"/problems/idempotency-key-in-use"}
+        again = wire.ask("POST", "/apps", body, key)
+        assert (again.status, again.header("idempotent-replayed")) == (201, "true")
+        assert again.body == made[0].body
+
+
+def test_a_version_pushed_by_many_is_one(daemon, admin, wire):
+    app = new_app(wire)
+    for _ in range(ROUNDS):
+        target, push = f"/apps/{app['name']}/versions/{named('v')}", {"toolchain": {"lock": lock()}}
+        replies = together(daemon, admin, [("PUT", target, push)] * AT_ONCE)
+        assert statuses(replies) == {201: 1, 200: AT_ONCE - 1}
+        assert len({reply.json["id"] for reply in replies}) == 1
+
+
+def test_of_different_pushes_of_one_tag_the_first_stays(daemon, admin, wire):
+    app = new_app(wire)
+    for _ in range(ROUNDS):
+        target = f"/apps/{app['name']}/versions/{named('v')}"
+        pushes = [{"commit": f"{number:040x}"} for number in range(AT_ONCE)]
+        replies = together(daemon, admin, [("PUT", target, push) for push in pushes])
+        assert statuses(replies) == {201: 1, 409: AT_ONCE - 1}
+        made = next(reply.json for reply in replies if reply.status == 201)
+        assert {reply.json["existing_digest"] for reply in replies if reply.status == 409} == {made["digest"]}
+        assert wire.ask("GET", target).json["commit"] == made["commit"]
+
+
+def test_one_deployment_of_an_app_is_active_in_an_environment(daemon, admin, wire):
+    app = new_app(wire)
+    versions = [new_version(wire, app) for _ in range(AT_ONCE)]
+    for _ in range(ROUNDS):
+        environment = named("env")
+        asked = [
+            ("POST", "/deployments", {"version_id": version["id"], "environment": environment})
+            for version in versions
+        ]
+        replies = together(daemon, admin, asked)
+        assert statuses(replies) == {201: 1, 409: AT_ONCE - 1}
+        made = next(reply.json for reply in replies if reply.status == 201)
+        assert {reply.json["active_deployment"] for reply in replies if reply.status == 409} == {
+            f"/deployments/{made['id']}"
+        }
+
+
+def test_a_deployment_ends_one_way(daemon, admin, wire):
+    version = new_version(wire, new_app(wire))
+    for _ in range(ROUNDS):
+        body = {"version_id": version["id"], "environment": named("env")}
+        made = wire.ask("POST", "/deployments", body).json
+        target = f"/deployments/{made['id']}/statuses"
+        for steps in (["in_progress"] * AT_ONCE, ["successful", "failed", "cancelled"] * (AT_ONCE // 3)):
+            replies = together(daemon, admin, [("POST", target, {"status": step}) for step in steps])
+            assert statuses(replies) == {201: 1, 409: AT_ONCE - 1}
+        history = list(pages(wire, f"{target}?limit=200"))
+        assert len(history) == 3
+
+
+def test_nothing_of_a_deleted_app_stays(daemon, admin, wire):
+    apps = [new_app(wire) for _ in range(ROUNDS)]
+    for app in apps:
+        pushes = [("PUT", f"/apps/{app['id']}/versions/v{number}", {}) for number in range(AT_ONCE)]
+        pushes.insert(AT_ONCE // 2, ("DELETE", f"/apps/{app['id']}"))
+        replies = together(daemon, admin, pushes)
+        assert replies[AT_ONCE // 2].status == 204
+        assert set(statuses(replies)) <= {204, 201, 404}
+    daemon.settle(admin)
+    for app in apps:
+        assert list(pages(wire, f"/versions?app_id={app['id']}")) == []
+
+
+def deletable(wire, kind):
+    """Create an app with a version; return where the one or the other is, and the version."""
+    app = new_app(wire)
+    version = new_version(wire, app)
+    return (f"/apps/{app['id']}" if kind == "app" else f"/versions/{version['id']}"), version
+
+
+def deploying(version, number=AT_ONCE - 1):
+    return [
+        ("POST", "/deployments", {"version_id": version["id"], "environment": f"stage-{n}"})
+        for n in range(number)
+    ]
+
+
+@pytest.mark.parametrize("number", [1, AT_ONCE - 1])
+@pytest.mark.parametrize("kind", ["app", "version"])
+def test_of_a_deletion_and_deployments_at_once_one_or_the_others_are_refused(
+    daemon, admin, wire, kind, number
+):
+    deleted = []
+    for attempt in range(ROUNDS * 2):
+        target, version = deletable(wire, kind)
+        asked = deploying(version, number)
+        place = attempt % len([*asked, target])
+        asked.insert(place, ("DELETE", target))
+        replies = together(daemon, admin, asked)
+        deletion = replies.pop(place)
+        if deletion.status == 204:
+            deleted.append(version["id"])
+            assert set(statuses(replies)) <= {404, 409}, [reply.text for reply in replies]
+            late = {reply.json["type"] for reply in replies}
+            assert late <= {"/problems/being-deleted", "/problems/not-found"}
+        else:
+            assert (deletion.status, deletion.json["type"]) == (409, f"/problems/{kind}-in-use")
+            assert statuses(replies) == {201: number}
+            assert wire.ask("GET", target).status == 200
+    for version_id in deleted:
+        assert list(pages(wire, f"/deployments?version_id={version_id}")) == []
+
+
+def test_what_is_deployed_while_an_app_is_deleted_by_force_came_before_that_and_ends(daemon, admin, wire):
+    made = []
+    for attempt in range(ROUNDS):
+        target, version = deletable(wire, "app")
+        asked = deploying(version)
+        asked.insert(attempt, ("DELETE", f"{target}?force=true"))
+        replies = together(daemon, admin, asked)
+        assert replies.pop(attempt).status == 204
+        assert set(statuses(replies)) <= {201, 404, 409}
+        assert wire.ask(*deploying(version)[0]).status in {404, 409}
+        made += [(target, reply.json) for reply in replies if reply.status == 201]
+    daemon.settle(admin)
+    for target, deployment in made:
+        (gone,) = pages(wire, f"/audits?event_type=AppDeleted&resource={target[1:].replace('apps', 'app')}")
+        assert milliseconds(deployment["created_at"]) <= gone["timestamp"]
+        assert wire.ask("GET", f"/deployments/{deployment['id']}").json["status"] == "cancelled"
+
+
+def milliseconds(moment):
+    return round(datetime.fromisoformat(moment).timestamp() * 1000)
+
+
+@pytest.mark.parametrize("kind", ["app", "version"])
+def test_what_was_not_deleted_as_it_had_changed_is_deployed_again(daemon, admin, wire, kind):
+    target, version = deletable(wire, kind)
+    asked = [("DELETE", target)] * AT_ONCE
+    assert statuses(together(daemon, admin, asked, {"If-Match": '"1.99"'})) == {412: AT_ONCE}
+    assert statuses(wire.ask(*each) for each in deploying(version)) == {201: AT_ONCE - 1}
+
+
+def test_a_refresh_token_used_by_many_lets_one_in_at_most(daemon):
+    refresh = {"refresh_token": daemon.login()["refresh_token"]}
+    replies = together(daemon, "", [("POST", "/auth/refresh", refresh)] * AT_ONCE)
+    assert statuses(replies)[200] <= 1
+    assert set(statuses(replies)) <= {200, 401}

@@ -1,0 +1,160 @@
+"""The server may be killed at any moment, again and again: nothing is lost, nothing happens twice."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import Counter
+
+import pytest
+
+from envmgr.kit.audit_log.hash_chain import Verifier
+from support.server.concurrent_writers import Crew, life_of_an_app, pages
+from support.server.server_process import Daemon
+
+CLIENTS = 16
+KILLS = 32
+LIFE_SECONDS = (0.3, 2.0)
+"""How long the server lives between being ready and being killed."""
+REPLAYS = 100
+AUTO = "auto"
+"""An environment that every new version goes to by itself."""
+KINDS = {
+    "apps": ("AppCreated", "app_id"),
+    "versions": ("VersionCreated", "version_id"),
+    "deployments": ("DeploymentCreated", "deployment_id"),
+}
+MARKS = (
+    ("name",),
+    ("description",),
+    ("app", "tag"),
+    ("version_id", "environment"),
+    ("deployment_id", "status"),
+)
+"""By which members of an event's payload `support.server.concurrent_writers` can tell its own write."""
+
+
+@pytest.fixture
+def daemon(tmp_path):
+    daemon = Daemon(tmp_path)
+    yield daemon.start()
+    daemon.end()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_nothing_is_lost_and_nothing_happens_twice(daemon):
+    token = daemon.login()["access_token"]
+    with daemon.wire(token) as wire:
+        made = wire.ask("POST", "/environments", {"name": AUTO, "rules": {"auto_deploy": [{"app": "*"}]}})
+        assert made.status == 201, made.text
+    dice = random.Random(3)
+    with Crew(daemon.port, token, life_of_an_app, CLIENTS) as crew:
+        for _ in range(KILLS):
+            time.sleep(dice.uniform(*LIFE_SECONDS))
+            daemon.kill()
+            daemon.start()
+    daemon.settle(token)
+    check_much_happened(crew)
+    with daemon.wire(token) as wire:
+        audits = list(pages(wire, "/audits?sort=seq&limit=200"))
+        rows = {kind: {row["id"]: row for row in pages(wire, f"/{kind}?limit=200")} for kind in KINDS}
+        check_chain(audits)
+        check_answered_writes_are_there(crew, rows, wire)
+        check_each_was_told_once(crew, audits)
+        check_rows_are_what_was_told(rows, audits)
+        check_each_version_was_deployed_by_itself_once(rows, audits)
+        check_what_stands_is_what_was_deployed_last(rows, wire)
+        check_repeated_requests_change_nothing(crew, wire, daemon, audits)
+    check_said(daemon.said)
+
+
+def check_much_happened(crew):
+    assert crew.wrong == []
+    assert len(crew.answered) > 1000
+    assert crew.retried > KILLS
+    assert len(crew.abandoned) > KILLS / 4
+
+
+def check_chain(audits):
+    """Nothing is missing, in the chain or in what any source numbered."""
+    verifier = Verifier()
+    findings = [finding for entry in audits for finding in verifier.add(entry)]
+    assert [*findings, *verifier.finish()] == []
+    assert [entry["seq"] for entry in audits] == list(range(1, len(audits) + 1))
+
+
+def check_answered_writes_are_there(crew, rows, wire):
+    missing = [write for write, reply in crew.answered if not is_there(write, reply.json, rows, wire)]
+    assert missing == []
+
+
+def is_there(write, said, rows, wire):
+    for kind, (created, _) in KINDS.items():
+        if write.event == created:
+            row = rows[kind].get(said["id"], {})
+            return row == {**row, **write.mark}
+    if write.event == "AppUpdated":
+        return rows["apps"][said["id"]]["description"] == write.body["description"]
+    steps = wire.ask("GET", write.target).json
+    return [step["id"] for step in steps if step["status"] == write.body["status"]] == [said["id"]]
+
+
+def check_each_was_told_once(crew, audits):
+    """What was answered has one event, what was left without an answer one or none."""
+    told = Counter((entry["event_type"], mark) for entry in audits for mark in marks(entry["payload"]))
+    once = [write for write, _ in crew.answered if told[write.event, frozenset(write.mark.items())] != 1]
+    assert once == []
+    twice = [write for write in crew.abandoned if told[write.event, frozenset(write.mark.items())] > 1]
+    assert twice == []
+
+
+def marks(payload):
+    groups = [group for group in MARKS if all(name in payload for name in group)]
+    return [frozenset((name, payload[name]) for name in group) for group in groups]
+
+
+def check_rows_are_what_was_told(rows, audits):
+    for kind, (type_, name) in KINDS.items():
+        told = Counter(entry["payload"][name] for entry in audits if entry["event_type"] == type_)
+        assert told == Counter(list(rows[kind])), kind
+
+
+def check_each_version_was_deployed_by_itself_once(rows, audits):
+    """What one service does on hearing of another's doings is done once, too."""
+    by_itself = Counter(
+        row["version_id"] for row in rows["deployments"].values() if row["environment"] == AUTO
+    )
+    assert by_itself == Counter(list(rows["versions"]))
+    assert not [entry for entry in audits if entry["event_type"] == "AutoDeploySkipped"]
+
+
+def check_what_stands_is_what_was_deployed_last(rows, wire):
+    """What services keep to answer quickly is what follows from the events, in both services that do."""
+    stands = {}
+    for row in sorted(rows["deployments"].values(), key=lambda row: row["id"]):
+        if row["status"] in {"successful", "superseded"}:
+            stands[row["app"], row["environment"]] = row["version_id"]
+    matrix = wire.ask("GET", "/matrix").json
+    assert {
+        (place["app"], place["environment"]): place["current"]["version_id"]
+        for place in matrix["placements"]
+        if place["current"]
+    } == stands
+    usage = wire.ask("GET", "/tools/nodejs/usage?range=*").json
+    assert sum(usage["counts"].values()) == len(stands)
+
+
+def check_repeated_requests_change_nothing(crew, wire, daemon, audits):
+    posted = [pair for pair in crew.answered if pair[0].method == "POST"]
+    for write, reply in random.Random(5).sample(posted, REPLAYS):
+        again = write.send(wire)
+        assert (again.status, again.header("idempotent-replayed")) == (201, "true"), (write, again.text)
+        assert again.json == reply.json
+    daemon.settle(wire.token)
+    assert next(pages(wire, "/audits?limit=1"))["seq"] == len(audits)
+
+
+def check_said(said):
+    for word in ("Traceback", "database is locked", '"level":"error"'):
+        assert word not in said, said[max(0, said.index(word) - 500) :][:3000]

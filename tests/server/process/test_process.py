@@ -1,0 +1,463 @@
+"""The server as a process: how it starts, what it refuses to start on, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support.http.raw_client import HungUp
+from support.server.server_process import ADMIN_PASSWORD, Daemon, free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+
+IS_DAMAGED = "error: {}/gateway.db is corrupt.*\\nhint: .*backup.*\\n"
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> Iterator[Callable[..., Daemon]]:
+    made: list[Daemon] = []
+
+    def make(*arguments: str, environment: Mapping[str, str] | None = None, port: int = 0) -> Daemon:
+        made.append(Daemon(tmp_path, *arguments, environment=environment, port=port))
+        return made[-1]
+
+    yield make
+    for daemon in made:
+        daemon.end()
+
+
+def command(*arguments: str, variables: Mapping[str, str] | None = None, stdin: str = ""):
+    """Run one of the server's commands, and wait for it."""
+    return subprocess.run(
+        [sys.executable, "-m", "envmgr.server", *arguments],
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={**os.environ, **(variables or {})},
+    )
+
+
+def test_first_start_says_what_it_made_and_what_to_type_next_and_later_ones_do_not(fresh):
+    daemon = fresh(environment={"ALM_ADMIN_PASSWORD": ""}).start()
+    said = daemon.said
+    assert f"http://127.0.0.1:{daemon.port}" in said
+    assert f"envmgr alm login http://127.0.0.1:{daemon.port}" in said
+    password = re.search(r"password +(\S+)", said)
+    assert password
+    assert daemon.login("admin", password[1])["access_token"]
+    daemon.stop()
+    daemon.log.write_text("")
+    daemon.start()
+    assert password[1] not in daemon.said
+    assert "Next, in another terminal" not in daemon.said
+    assert daemon.login("admin", password[1])["access_token"]
+
+
+def test_a_start_after_one_that_came_half_way_shows_the_password_that_it_makes(fresh):
+    daemon = fresh(environment={"ALM_ADMIN_PASSWORD": ""})
+    assert command("migrate", "--data-dir", str(daemon.data)).returncode == 0
+    password = re.search(r"password +(\S+)", daemon.start().said)
+    assert password
+    assert daemon.login("admin", password[1])["access_token"]
+
+
+def test_a_password_that_is_none_is_refused_before_anything_is_made(tmp_path):
+    data = tmp_path / "data"
+    refused = command(
+        "serve", "all", "--port", "0", "--data-dir", str(data), variables={"ALM_ADMIN_PASSWORD": "admin"}
+    )
+    assert refused.returncode == 1
+    assert not data.exists()
+
+
+def test_what_the_first_start_says_fits_a_terminal_and_does_not_repeat_a_password_that_was_given(fresh):
+    said = fresh().start().said
+    assert ADMIN_PASSWORD not in said
+    assert "(from ALM_ADMIN_PASSWORD)" in said
+    assert [line for line in said.splitlines() if len(line) > 79 and "data  " not in line] == []
+
+
+def test_a_second_server_on_the_same_data_is_refused_with_whose_it_is(fresh):
+    daemon = fresh().start()
+    second = command("serve", "all", "--port", "0", "--data-dir", str(daemon.data))
+    assert second.returncode == 1
+    assert second.stdout == ""
+    assert re.fullmatch(
+        rf"error: data directory {re.escape(str(daemon.data))} is in use by another server \(pid \d+\)\n"
+        r"hint: .*--data-dir\n",
+        second.stderr,
+    )
+    assert daemon.is_ready()
+
+
+def test_a_port_that_is_taken_is_refused_with_the_way_out(fresh, tmp_path):
+    daemon = fresh().start()
+    second = command("serve", "all", "--port", str(daemon.port), "--data-dir", str(tmp_path / "other"))
+    assert second.returncode == 1
+    assert f"cannot listen on 127.0.0.1:{daemon.port}" in second.stderr
+    assert "--port" in second.stderr
+    assert "Traceback" not in second.stderr
+
+
+def test_a_data_directory_that_cannot_be_is_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+    refused = command("serve", "all", "--port", "0", "--data-dir", str(tmp_path / "file"))
+    assert refused.returncode == 1
+    assert "cannot create the data directory" in refused.stderr
+
+
+def test_a_data_directory_that_others_may_look_into_is_told(fresh):
+    daemon = fresh().start()
+    assert "chmod 700" not in daemon.said
+    daemon.stop()
+    daemon.data.chmod(0o755)
+    assert "chmod 700" in daemon.start().said
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="modes stop nobody here")
+def test_a_data_directory_that_cannot_be_written_is_refused(tmp_path):
+    (tmp_path / "theirs").mkdir(mode=0o500)
+    refused = command("serve", "all", "--port", "0", "--data-dir", str(tmp_path / "theirs"))
+    assert refused.returncode == 1
+    assert "is not writable" in refused.stderr
+
+
+def test_a_database_of_a_newer_server_is_refused_and_left_alone(fresh):
+    daemon = fresh().start()
+    daemon.stop()
+    with sqlite3.connect(daemon.data / "version.db") as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.close()
+    before = (daemon.data / "version.db").read_bytes()
+    refused = command("serve", "all", "--port", "0", "--data-dir", str(daemon.data))
+    assert refused.returncode == 1
+    assert "newer envmgr" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert (daemon.data / "version.db").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "arguments", [("serve", "all", "--port", "0"), ("dead-letters", "list"), ("migrate",)]
+)
+def test_a_file_that_is_no_database_ends_a_command_with_its_name_and_the_way_out(arguments, tmp_path):
+    (tmp_path / "gateway.db").write_text("hello")
+    if arguments[0] == "dead-letters":
+        assert command("migrate", "--data-dir", str(tmp_path)).returncode == 1
+    refused = command(*arguments, "--data-dir", str(tmp_path))
+    assert refused.returncode == 1
+    assert re.fullmatch(IS_DAMAGED.format(re.escape(str(tmp_path))), refused.stderr)
+
+
+def test_a_database_that_is_damaged_inside_is_named_when_the_start_comes_upon_it(tmp_path):
+    assert command("migrate", "--data-dir", str(tmp_path)).returncode == 0
+    damage(tmp_path / "gateway.db", "user")
+    refused = command("serve", "all", "--port", "0", "--data-dir", str(tmp_path))
+    assert refused.returncode == 1
+    assert re.fullmatch(IS_DAMAGED.format(re.escape(str(tmp_path))), refused.stderr)
+
+
+def damage(path: Path, table: str) -> None:
+    """Overwrite the first page of a table."""
+    connection = sqlite3.connect(path)
+    (size,) = connection.execute("PRAGMA page_size").fetchone()
+    (page,) = connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = ?", [table]).fetchone()
+    connection.close()
+    with path.open("r+b") as file:
+        file.seek((page - 1) * size)
+        file.write(b"\xff" * size)
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({"DB_URL": "postgresql://db/alm"}, "unsupported DB_URL scheme postgresql"),
+        ({"JWT_SECRET": "short"}, "JWT_SECRET"),
+        ({"ALM_ADMIN_PASSWORD": "short"}, "ALM_ADMIN_PASSWORD.* 12"),
+        ({"ALM_TRUSTED_PROXIES": "nowhere!"}, "ALM_TRUSTED_PROXIES"),
+    ],
+)
+def test_a_setting_that_cannot_be_stops_the_start_with_what_is_wrong_and_the_way_out(
+    tmp_path, variables, said
+):
+    refused = command(
+        "serve", "all", "--data-dir", str(tmp_path / "data"), variables={"PORT": "0", **variables}
+    )
+    assert refused.returncode == 1
+    assert re.fullmatch(rf"error: .*{said}.*\nhint: .*\n", refused.stderr)
+
+
+@pytest.mark.parametrize(
+    "arguments", [(), ("serve",), ("serve", "all", "--nonsense"), ("dead-letters", "retry")]
+)
+def test_a_command_line_that_makes_no_sense_ends_with_2_and_the_way_out(arguments):
+    refused = command(*arguments)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert re.fullmatch(r"error: .*\nhint: run `envmgr-alm.* --help` for usage\n", refused.stderr)
+
+
+def test_a_bug_ends_with_3_one_line_and_the_path_of_its_log(tmp_path):
+    script = "import sys; from envmgr.server.main import main, offline; "
+    script += "offline.migrate = lambda _: 1 / 0; sys.exit(main(['migrate']))"
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={**os.environ, "ENVMGR_HOME": str(tmp_path)},
+    )
+    assert done.returncode == 3
+    found = re.fullmatch(
+        r"error: internal error: ZeroDivisionError: .*\nhint: report this bug; details: (.*)\n", done.stderr
+    )
+    assert found
+    with open(found[1]) as log:
+        assert "Traceback" in log.read()
+
+
+def test_without_the_extra_one_line_says_how_to_get_it():
+    script = "import sys; sys.modules['litestar'] = None; from envmgr.server.main import main; "
+    script += "sys.exit(main(['serve', 'all']))"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 2
+    assert "pipx install --force 'envmgr-toolchain[server]" in done.stderr
+
+
+def test_what_was_written_is_there_after_a_restart_and_after_a_kill(fresh):
+    daemon = fresh().start()
+    for end in (daemon.stop, daemon.kill):
+        with daemon.wire(daemon.login()["access_token"]) as wire:
+            name = f"app-{end.__name__}"
+            assert wire.ask("POST", "/apps", {"name": name, "version": "1.0.0"}).status == 201
+        end()
+        daemon.start()
+        with daemon.wire(daemon.login()["access_token"]) as wire:
+            assert wire.ask("GET", f"/apps/{name}/versions/1.0.0").status == 200
+
+
+def test_sigterm_lets_a_request_finish_takes_no_new_one_and_ends_with_0(fresh):
+    daemon = fresh().start()
+    body = json.dumps({"name": "late"}).encode()
+    with daemon.wire(daemon.login()["access_token"]) as wire:
+        head = f"POST /apps HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {wire.token}\r\n"
+        head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        wire.send(head.encode() + body[:5])
+        time.sleep(0.2)
+        daemon._running.send_signal(signal.SIGTERM)
+        await_refusal(daemon)
+        wire.send(body[5:])
+        reply = wire.reply()
+    assert reply.status == 201
+    assert reply.header("connection") == "close"
+    assert daemon._running.wait(timeout=10) == 0
+
+
+def test_stopping_is_told_in_one_line(fresh):
+    daemon = fresh().start()
+    assert daemon.stop() == 0
+    assert re.findall(r"^Shutting down: .*$", daemon.said, re.MULTILINE) == [daemon.said.splitlines()[-1]]
+
+
+def test_who_opens_the_bare_address_is_told_where_the_docs_are(fresh):
+    with fresh().start().wire() as wire:
+        refused = wire.ask("GET", "/")
+    assert refused.status == 401
+    assert "/docs" in refused.json["detail"]
+
+
+def test_sigterm_ends_streams_and_signs_the_audit(fresh):
+    daemon = fresh().start()
+    with daemon.wire(daemon.login()["access_token"]) as wire:
+        request = f"GET /audit/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {wire.token}\r\n"
+        wire.send(f"{request}Accept: text/event-stream\r\n\r\n".encode())
+        assert b" 200 " in wire._until(b"\r\n\r\n")
+        began = time.monotonic()
+        assert daemon.stop() == 0
+        assert time.monotonic() - began < 5
+    daemon.start()
+    with daemon.wire(daemon.login()["access_token"]) as wire:
+        checkpoints = wire.ask("GET", "/audit/checkpoints").json
+    assert [checkpoint["seq"] for checkpoint in checkpoints] != []
+
+
+def test_a_second_ctrl_c_does_not_wait(fresh):
+    daemon = fresh().start()
+    with daemon.wire(daemon.login()["access_token"]) as wire:
+        head = f"POST /apps HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {wire.token}\r\n"
+        wire.send(f"{head}Content-Type: application/json\r\nContent-Length: 9\r\n\r\n".encode())
+        time.sleep(0.2)
+        daemon._running.send_signal(signal.SIGINT)
+        await_refusal(daemon)
+        daemon._running.send_signal(signal.SIGINT)
+        assert daemon._running.wait(timeout=5) == 130
+    daemon.start()
+
+
+def await_refusal(daemon: Daemon) -> None:
+    """Wait until the server takes no more connections."""
+    end = time.monotonic() + 5
+    while time.monotonic() < end:
+        try:
+            daemon.wire().close()
+        except HungUp:
+            return
+        time.sleep(0.02)
+    raise AssertionError("the server still takes connections")
+
+
+def test_lines_of_the_log_are_json_and_hold_no_secret(fresh):
+    daemon = fresh().start()
+    session = daemon.login()
+    with daemon.wire(session["access_token"]) as wire:
+        wire.ask("GET", "/apps?name=whatever&access_token=topsecret")
+        wire.ask("GET", "/healthz", headers={"X-Request-ID": "mine"})
+    daemon.stop()
+    said = daemon.said
+    lines = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
+    asked = [line for line in lines if line.get("path") == "/apps"]
+    assert asked[0] | {"route": "/apps", "actor": "user:admin", "status": 400, "level": "info"} == asked[0]
+    for secret in (ADMIN_PASSWORD, session["access_token"], session["refresh_token"], "topsecret"):
+        assert secret not in said
+
+
+def test_data_is_readable_to_its_owner_only(fresh):
+    daemon = fresh().start()
+    kept = [daemon.data, *daemon.data.iterdir()]
+    assert {"jwt.secret", "audit.key", "gateway.db"} <= {path.name for path in kept}
+    assert [path.name for path in kept if path.stat().st_mode & 0o077] == []
+
+
+def test_a_server_that_others_can_reach_says_that_nothing_is_encrypted(fresh):
+    daemon = fresh("--host", "0.0.0.0").start()
+    assert "listening_without_tls" in daemon.said
+    daemon.stop()
+    daemon.log.write_text("")
+    assert "listening_without_tls" not in fresh().start().said
+
+
+def test_migrate_makes_databases_that_a_server_takes(fresh, tmp_path):
+    data = tmp_path / "data"
+    done = command("migrate", "--data-dir", str(data))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (data / "audit.db").exists()
+    fresh().start()
+
+
+def test_a_forgotten_password_is_reset_where_the_data_is(fresh):
+    daemon = fresh().start()
+    old = daemon.login()["access_token"]
+    arguments = ("admin", "reset-password", "--data-dir", str(daemon.data))
+    assert "is in use by another server" in command(*arguments).stderr
+    daemon.stop()
+    done = command(*arguments, "--password-stdin", stdin="a new long password\n")
+    assert done.returncode == 0, done.stderr
+    assert "a new long password" not in done.stdout
+    daemon.start()
+    assert daemon.login("admin", "a new long password")["access_token"]
+    with daemon.wire(old) as wire:
+        assert wire.ask("GET", "/apps").status == 401
+    with daemon.wire() as wire:
+        refused = wire.ask("POST", "/auth/login", {"username": "admin", "password": ADMIN_PASSWORD})
+    assert refused.status == 401
+
+
+def test_commands_on_nothing_say_so(tmp_path):
+    done = command("dead-letters", "list", "--data-dir", str(tmp_path / "none"))
+    assert done.returncode == 1
+    assert "--data-dir" in done.stderr
+    assert not (tmp_path / "none").exists()
+
+
+def test_what_a_consumer_cannot_take_is_kept_shown_and_taken_when_mended(fresh):
+    daemon = fresh().start()
+    daemon.stop()
+    tell(daemon.data / "app.db", '{"weight": 1.5}')  # a fraction, which no hash of the audit covers
+    tell(daemon.data / "app.db", '{"weight": 2}')
+    daemon.start()
+    data = ("--data-dir", str(daemon.data))
+    letters = await_letters(data)
+    assert [(letter["id"], letter["consumer"], letter["attempts"]) for letter in letters] == [
+        ("audit:1", "audit-log", 5)
+    ]
+    with daemon.wire(daemon.login()["access_token"]) as wire:
+        assert [entry["payload"] for entry in await_entries(wire)] == [{"weight": 2}]
+        assert 'alm_dead_letters{service="audit"} 1.0' in wire.ask("GET", "/metrics").body.decode()
+    assert "Weighed" in command("dead-letters", "show", "audit:1", *data).stdout
+    refused = command("dead-letters", "retry", "audit:1", *data)
+    assert refused.returncode == 1
+    assert "retry of audit:1 failed" in refused.stderr
+    with sqlite3.connect(daemon.data / "audit.db") as connection:
+        connection.execute("""UPDATE dead_letter SET event = replace(event, '1.5', '1')""")
+    connection.close()
+    assert command("dead-letters", "retry", "--all", *data).stdout == "audit:1 retried successfully\n"
+    assert command("dead-letters", "list", *data).stdout == "no dead letters\n"
+    with daemon.wire(daemon.login()["access_token"]) as wire:
+        assert len(wire.ask("GET", "/audits?resource=app/1").json) == 2
+
+
+def await_entries(wire):
+    """Return what the audit has of the app, once it has anything: what follows a dead letter comes right after it."""
+    end = time.monotonic() + 20
+    while not (entries := wire.ask("GET", "/audits?resource=app/1").json) and time.monotonic() < end:
+        time.sleep(0.05)
+    return entries
+
+
+def tell(path: Path, data: str) -> None:
+    """Write an event into an outbox, as a service would."""
+    with sqlite3.connect(path) as connection:
+        (last,) = connection.execute("SELECT sequence FROM outbox_head").fetchone()
+        row = (
+            last + 1,
+            f"event-{last + 1}",
+            "Weighed",
+            1,
+            "app/1",
+            int(time.time() * 1000),
+            "user:ada",
+            "",
+            data,
+        )
+        connection.execute("INSERT INTO outbox VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+        connection.execute("UPDATE outbox_head SET sequence = ?", (last + 1,))
+    connection.close()
+
+
+def await_letters(data: tuple[str, ...]) -> list[dict]:
+    """Wait until there are dead letters."""
+    end = time.monotonic() + 30
+    while time.monotonic() < end:
+        listed = command("dead-letters", "list", "--json", *data)
+        assert listed.returncode == 0, listed.stderr
+        if letters := [json.loads(line) for line in listed.stdout.splitlines()]:
+            return letters
+    raise AssertionError("no letter came")
+
+
+def test_a_free_port_is_taken_and_told(fresh):
+    daemon = fresh(port=free_port())
+    daemon.port = 0
+    daemon.launch()
+    end = time.monotonic() + 30
+    while (found := re.search(r"listening on http://127\.0\.0\.1:(\d+)", daemon.said)) is None:
+        assert time.monotonic() < end, daemon.said
+        time.sleep(0.05)
+    daemon.port = int(found[1])
+    assert daemon.is_ready()

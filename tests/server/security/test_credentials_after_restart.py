@@ -1,0 +1,114 @@
+"""What lets people in outlives the server, and settings that would let anybody in stop it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from support.http.raw_client import HOST
+from support.server.server_process import ADMIN_PASSWORD, Daemon, free_port
+
+SECRET, OTHER = ("-".join([word] * 12) for word in ("secret", "other"))
+
+
+@pytest.fixture
+def daemon(tmp_path):
+    daemon = Daemon(tmp_path)
+    try:
+        yield daemon.start()
+    finally:
+        daemon.end()
+
+
+def status(daemon, token, target="/auth/me", method="GET", body=None):
+    with daemon.wire(token) as wire:
+        return wire.ask(method, target, body).status
+
+
+def restarted(daemon, **environment):
+    daemon.kill()
+    again = Daemon(daemon.root, environment=environment)
+    try:
+        return again.start()
+    except BaseException:
+        again.end()
+        raise
+
+
+def test_who_was_in_is_in_after_a_crash_and_who_was_out_is_out(daemon):
+    ins, out = daemon.login(), daemon.login()
+    with daemon.wire(ins["access_token"]) as wire:
+        key = wire.ask("POST", "/auth/keys", {"name": "ci", "scopes": ["apps:read"]}).json["key"]
+    assert status(daemon, out["access_token"], "/auth/logout", "POST", {}) == 204
+    again = restarted(daemon, ALM_ADMIN_PASSWORD="another password than before")
+    try:
+        assert [status(again, token) for token in (ins["access_token"], key, out["access_token"])] == [
+            200,
+            200,
+            401,
+        ]
+        refresh = {"refresh_token": ins["refresh_token"]}
+        assert status(again, "", "/auth/refresh", "POST", refresh) == 200
+        assert again.login("admin", ADMIN_PASSWORD)
+        wrong = {"username": "admin", "password": "another password than before"}
+        assert status(again, "", "/auth/login", "POST", wrong) == 401
+    finally:
+        again.end()
+
+
+def test_failures_count_across_restarts(daemon):
+    wrong = {"username": "admin", "password": "a wrong password"}
+    assert [status(daemon, "", "/auth/login", "POST", wrong) for _ in range(4)] == [401] * 4
+    again = restarted(daemon)
+    try:
+        with again.wire() as wire:
+            replies = [wire.ask("POST", "/auth/login", wrong) for _ in range(2)]
+        assert [reply.status for reply in replies] == [401, 429]
+        assert 0 < int(replies[1].header("retry-after")) <= 900
+        assert replies[1].json["type"] == "/problems/too-many-requests"
+    finally:
+        again.end()
+
+
+def test_a_secret_is_replaced_without_throwing_anybody_out(tmp_path):
+    daemon = Daemon(tmp_path, environment={"JWT_SECRET": SECRET})
+    try:
+        token = daemon.start().login()["access_token"]
+    finally:
+        daemon.end()
+    for secrets, expected in ((f"{OTHER} {SECRET}", 200), (OTHER, 401)):
+        again = Daemon(tmp_path, environment={"JWT_SECRET": secrets})
+        try:
+            assert status(again.start(), token) == expected
+        finally:
+            again.end()
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"JWT_SECRET": "tooshort"},
+        {"JWT_PRIVATE_KEY": "/nowhere/key.pem"},
+        {"JWT_JWKS": "{}x"},
+        {"ALM_TRUSTED_PROXIES": "everybody"},
+        {"ALM_ADMIN_PASSWORD": "tooshort"},
+    ],
+    ids=lambda setting: next(iter(setting)),
+)
+def test_a_setting_that_would_let_anybody_in_stops_the_server(tmp_path, setting):
+    command = [sys.executable, "-m", "envmgr.server", "serve", "all", "--host", HOST]
+    command += ["--port", str(free_port()), "--data-dir", str(tmp_path / "data")]
+    done = subprocess.run(
+        command,
+        env={"PATH": "/usr/bin:/bin", **setting},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "tooshort" not in done.stderr
+    assert next(iter(setting)) in done.stderr or "password" in done.stderr

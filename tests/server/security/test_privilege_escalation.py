@@ -1,0 +1,202 @@
+"""Nobody becomes more than they are, or stays it longer."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+
+from support.server.accounts import PASSWORD
+from support.server.concurrent_writers import pages
+from support.server.server_process import Daemon
+
+SCOPES = ["apps:read", "apps:write", "versions:write", "deployments:write", "audit:read", "users:admin"]
+
+
+def test_nobody_gives_themselves_more_than_they_have(people):
+    user, viewer = people.somebody("user"), people.somebody("viewer")
+    key = people.key(["apps:read"])
+    attempts = [
+        (user, "PATCH", f"/users/{user.id}", {"role": "admin"}),
+        (user, "PATCH", f"/users/{user.name}", {"role": "admin"}),
+        (viewer, "PATCH", f"/users/{viewer.id}", {"role": "user"}),
+        (user, "POST", "/users", {"username": "evil", "password": PASSWORD, "role": "admin"}),
+        (user, "DELETE", "/users/1", None),
+        (user, "PATCH", "/users/1", {"active": False}),
+        (user, "PATCH", "/users/1", {"password": PASSWORD}),
+        (user, "POST", "/auth/keys", {"name": "evil", "scopes": ["users:admin"]}),
+        (viewer, "POST", "/auth/keys", {"name": "evil", "scopes": ["apps:read", "apps:write"]}),
+        (user, "POST", "/auth/bindings", binding(["apps:read"])),
+        (user, "POST", "/audit/checkpoints", {}),
+    ]
+    for who, method, target, body in attempts:
+        with people.daemon.wire(who.token) as wire:
+            reply = wire.ask(method, target, body)
+            assert reply.status == 403, (who, method, target, body, reply, reply.text)
+    with people.daemon.wire(key) as wire:
+        for body in ({"name": "evil", "scopes": ["apps:read"]}, {"name": "evil", "scopes": SCOPES}):
+            assert wire.ask("POST", "/auth/keys", body).status == 403
+    with people.daemon.wire(user.token) as wire:
+        assert wire.ask("GET", "/auth/me").json["role"] == "user"
+
+
+def binding(scopes):
+    return {
+        "issuer": "https://token.example",
+        "audience": "alm",
+        "claims": {"repository_id": "1"},
+        "scopes": scopes,
+    }
+
+
+def test_a_key_with_the_users_scope_makes_no_one_that_can_do_more(people):
+    with people.daemon.wire(people.key(["users:admin"])) as wire:
+        body = {"username": f"evil-{uuid.uuid4().hex[:8]}", "password": PASSWORD, "role": "admin"}
+        assert wire.ask("POST", "/users", body).status == 403
+        assert wire.ask("PATCH", "/users/1", {"password": PASSWORD}).status == 403
+        assert wire.ask("DELETE", "/users/1").status == 403
+        assert wire.ask("POST", "/auth/bindings", binding(["apps:write"])).status == 403
+
+
+def test_a_role_in_what_is_sent_for_something_else_is_an_error(people):
+    user = people.somebody("user")
+    with people.daemon.wire(user.token) as wire:
+        for target, body in (
+            ("/auth/password", {"current": user.password, "new": PASSWORD + "!", "role": "admin"}),
+            ("/auth/keys", {"name": "k", "scopes": ["apps:read"], "role": "admin"}),
+            ("/auth/keys", {"name": "k", "scopes": ["apps:read"], "user_id": 1}),
+            ("/apps", {"name": f"a-{uuid.uuid4().hex[:8]}", "id": 1}),
+            ("/auth/login", {"username": user.name, "password": user.password, "role": "admin"}),
+        ):
+            assert wire.ask("POST", target, body).status == 400, (target, body)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "X-Forwarded-User: admin",
+        "X-Remote-User: admin",
+        "X-Original-URL: /healthz",
+        "X-Rewrite-URL: /healthz",
+        "X-HTTP-Method-Override: GET",
+        "X-Forwarded-For: 127.0.0.1",
+        "X-Actor: user:admin",
+        "Forwarded: for=127.0.0.1",
+    ],
+)
+def test_no_other_header_makes_anybody_somebody(people, header):
+    name, _, value = header.partition(": ")
+    for token, method, target, body, want in (
+        ("", "GET", "/users", None, 401),
+        (people.token("viewer"), "POST", "/apps", {"name": "evil"}, 403),
+        (people.token("viewer"), "DELETE", "/apps/evil", None, 403),
+    ):
+        with people.daemon.wire(token) as wire:
+            assert wire.ask(method, target, body, {name: value}).status == want
+
+
+def test_what_somebody_made_can_do_no_more_than_they_now(people, ruling):
+    user = people.somebody("user")
+    key = people.key(["apps:read", "apps:write"], token=user.token)
+    assert status(people, key, "POST", "/apps", {"name": f"a-{uuid.uuid4().hex[:8]}"}) == 201
+    assert ruling.ask("PATCH", f"/users/{user.id}", {"role": "viewer"}).status == 200
+    assert status(people, user.token, "GET", "/apps") == 401
+    assert status(people, key, "POST", "/apps", {"name": f"a-{uuid.uuid4().hex[:8]}"}) == 403
+    assert status(people, key, "GET", "/apps") == 200
+    assert ruling.ask("PATCH", f"/users/{user.id}", {"active": False}).status == 200
+    assert status(people, key, "GET", "/apps") == 401
+
+
+@pytest.mark.parametrize("end", ["deactivated", "deleted", "another password", "signed out"])
+def test_whoever_is_let_go_is_out_at_once(people, ruling, end):
+    user = people.somebody("user")
+    key = people.key(["apps:read"], token=user.token)
+    assert status(people, user.token, "GET", "/apps") == 200
+    if end == "deactivated":
+        assert ruling.ask("PATCH", f"/users/{user.id}", {"active": False}).status == 200
+    elif end == "deleted":
+        assert ruling.ask("DELETE", f"/users/{user.id}").status == 204
+    elif end == "another password":
+        change = {"current": user.password, "new": PASSWORD + "?"}
+        assert status(people, user.token, "POST", "/auth/password", change) in {200, 204}
+    else:
+        assert status(people, user.token, "POST", "/auth/logout", {}) == 204
+    assert status(people, user.token, "GET", "/apps") == 401
+    assert status(people, "", "POST", "/auth/refresh", {"refresh_token": user.refresh}) == 401
+    assert status(people, key, "GET", "/apps") == (401 if end in {"deactivated", "deleted"} else 200)
+
+
+def test_keys_are_their_makers_own(people):
+    one, another = people.somebody("user"), people.somebody("user")
+    key = people.key(["apps:read"], token=one.token)
+    number = key.split("_")[1]
+    assert status(people, another.token, "DELETE", f"/auth/keys/{number}") in {403, 404}
+    with people.daemon.wire(another.token) as wire:
+        assert wire.ask("GET", "/auth/keys").json == []
+        assert all(one.name not in str(each) for each in wire.ask("GET", "/auth/keys?user_id=1").json)
+    assert status(people, key, "GET", "/apps") == 200
+
+
+def test_the_last_admin_stays(tmp_path):
+    # A server of its own: whoever shares one may have made another admin.
+    daemon = Daemon(tmp_path).start()
+    try:
+        with daemon.wire(daemon.login()["access_token"]) as ruling:
+            for method, body in (("DELETE", None), ("PATCH", {"role": "user"}), ("PATCH", {"active": False})):
+                assert ruling.ask(method, "/users/1", body).status == 409
+    finally:
+        daemon.end()
+
+
+def test_an_approval_is_somebody_elses(people, ruling):
+    environment = f"gated-{uuid.uuid4().hex[:8]}"
+    rules = {"rules": {"requires_approval": True}}
+    assert ruling.ask("PUT", f"/environments/{environment}", rules).status == 201
+    made = people.app_with_version(ruling, f"gated-{uuid.uuid4().hex[:8]}")
+    user = people.somebody("user")
+    with people.daemon.wire(user.token) as own:
+        body = {"version_id": made["version"]["id"], "environment": environment}
+        asked = own.ask("POST", "/deployments", body).json
+        assert asked["status"] == "awaiting_approval"
+        target = f"/deployments/{asked['id']}"
+        for method, where in (("POST", f"{target}/statuses"), ("PUT", target)):
+            assert own.ask(method, where, {"status": "in_progress"}).status == 403
+    key = people.key(["deployments:read", "deployments:write"], token=user.token)
+    with people.daemon.wire(key) as program:
+        assert program.ask("GET", "/auth/me").json["user_id"] == user.id
+        assert program.ask("POST", f"{target}/statuses", {"status": "in_progress"}).status == 403
+    assert ruling.ask("POST", f"{target}/statuses", {"status": "in_progress"}).status == 201
+
+
+def status(people, token, method, target, body=None):
+    with people.daemon.wire(token) as wire:
+        return wire.ask(method, target, body).status
+
+
+def test_a_failed_sign_in_is_on_record_once_and_without_what_was_typed(people, ruling):
+    typed = f"typed-{uuid.uuid4().hex}"
+    user = people.somebody("viewer")
+    for username in (user.name, typed):
+        assert status(people, "", "POST", "/auth/login", {"username": username, "password": typed}) == 401
+    people.daemon.settle(people.admin)
+    failed = list(pages(ruling, "/audits?event_type=LoginFailed&limit=200"))
+    assert len(failed) == 2
+    assert typed not in str(failed)
+    denied = pages(ruling, "/audits?event_type=AccessDenied&limit=200")
+    assert [entry for entry in denied if entry["payload"]["path"] == "/auth/login"] == []
+
+
+def test_a_key_for_an_app_follows_the_app_and_not_its_name(people, ruling):
+    mine, old = f"mine-{uuid.uuid4().hex[:8]}", f"old-{uuid.uuid4().hex[:8]}"
+    assert ruling.ask("POST", "/apps", {"name": old}).status == 201
+    key = people.key(["apps:read", "versions:read", "versions:write"], apps=[old])
+    assert ruling.ask("PATCH", f"/apps/{old}", {"name": mine}).status == 200
+    assert ruling.ask("POST", "/apps", {"name": old}).status == 201
+    people.daemon.settle(people.admin)
+    assert status(people, key, "PUT", f"/apps/{mine}/versions/1.0", {}) == 201
+    assert status(people, key, "PUT", f"/apps/{old}/versions/1.0", {}) == 403
+    assert ruling.ask("DELETE", f"/apps/{mine}").status == 204
+    people.daemon.settle(people.admin)
+    assert ruling.ask("POST", "/apps", {"name": mine}).status == 201
+    people.daemon.settle(people.admin)
+    assert status(people, key, "GET", f"/apps/{mine}") == 403

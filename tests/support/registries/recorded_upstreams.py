@@ -1,0 +1,186 @@
+"""Upstreams in small: lists and servers that answer from `tests/data/upstreams` instead of the network."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+from envmgr.catalog.catalog import Catalog
+from envmgr.catalog.list_cache import Document
+from envmgr.catalog.registry import Registry
+from envmgr.catalog.sources.source_context import Context
+from envmgr.kit import data_files
+from envmgr.kit.config.settings import Settings
+from envmgr.kit.environment import Environment
+from envmgr.kit.errors import HttpError
+from envmgr.kit.paths import single_root
+from support.archives import upstream_archives
+from support.archives.minisign_signer import Signer
+from support.http import faults
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from contract.expected import Row
+    from support.http.fault_server import Server
+
+FOLDER = Path(__file__).parents[2] / "data" / "upstreams"
+
+
+class Recorded:
+    """Lists that know a few addresses, and note what they are asked for."""
+
+    def __init__(self, answers):
+        self.answers = answers
+        self.asked = []
+
+    @classmethod
+    def of(cls, tool):
+        listed = json.loads((FOLDER / tool / "urls.json").read_text(encoding="utf-8"))
+        return cls({url: _answer(tool, named) for url, named in listed.items()})
+
+    def get(self, url, headers=None, *, limit=1 << 30):
+        return self.document(url, headers, limit=limit).body
+
+    def document(self, url, headers=None, *, limit=1 << 30):
+        self.asked.append(url)
+        if url not in self.answers:
+            raise HttpError(f"{url}: 404 Not Found", status=404)
+        body, kept = self.answers[url]
+        assert len(body) <= limit
+        return Document(body, url, kept)
+
+
+def _answer(tool, named):
+    file, link = (named["file"], named["link"]) if isinstance(named, dict) else (named, "")
+    return (FOLDER / tool / file).read_bytes(), {"link": link} if link else {}
+
+
+def context(lists, root, **settings):
+    """Make what sources get, with no PATH, so that git is not found."""
+    return Context(None, lists, Settings(**settings), Environment({}, str(root)), single_root(str(root)))
+
+
+def catalog_of(tool, root):
+    """Open a catalog of the built-in tools whose upstream is recorded."""
+    return Catalog(Registry(single_root(str(root))), context(Recorded.of(tool), root))
+
+
+def sha256_of(url):
+    """Return the digest that the recorded documents give for an address."""
+    return f"sha256:{hashlib.sha256(url.encode()).hexdigest()}"
+
+
+class Upstreams:
+    """Built-in tools' upstreams on a local server, reached by mirrors, so that the manifests are used as they are.
+
+    Nobody but upstream can sign with the keys that some of them name: `manifests` are those, with a key of ours.
+
+    The recorded documents are served with the digests and sizes of real archives, which are made when a tool is
+    published. As upstreams do, some send downloads on to other hosts.
+    """
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.archives: dict[str, bytes] = {}
+        self.signer = Signer()
+        self._hosts: set[str] = set()
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """What makes envmgr ask this server instead."""
+        pairs = (f"https://{host}={self.server.url}/{host}" for host in sorted(self._hosts))
+        return {"ENVMGR_MIRRORS": " ".join(pairs), "ENVMGR_HTTP_RETRIES": "0"}
+
+    def publish(self, tool: str, archives: Mapping[str, Mapping[str, Row]]) -> None:
+        """Serve a tool's lists, sums and archives; `archives` has their URLs by version and platform."""
+        rows = [(v, key, row.url) for v, rows in archives.items() for key, row in rows.items()]
+        made = {url: upstream_archives.Build(v, key, _file(url)) for v, key, url in reversed(rows)}
+        self.archives |= {url: upstream_archives.archive(tool, build) for url, build in made.items()}
+        for url in made:
+            self._serve_archive(url)
+        self._sign(tool, made)
+        for url, named in json.loads((FOLDER / tool / "urls.json").read_text(encoding="utf-8")).items():
+            body, headers = _answer(tool, named)
+            kind = (
+                {"Content-Type": "application/x-git-upload-pack-advertisement"} if "/info/refs" in url else {}
+            )
+            self._serve(url, self._real(body), {**headers, **kind})
+
+    def manifests(self, tool: str) -> list[dict[str, object]]:
+        """Return the manifest of a tool that is signed, for the user's plugins; nothing for one that is not."""
+        text = (Path(data_files.directory("plugins")) / f"{tool}.json").read_text(encoding="utf-8")
+        document = json.loads(text)
+        if "signature" not in document:
+            return []
+        return [{**document, "signature": {**document["signature"], "keys": [self.signer.public]}}]
+
+    def path(self, url: str) -> str:
+        """Return the path of the server under which a URL of an upstream is."""
+        host = urlsplit(url).netloc
+        self._hosts.add(host)
+        return "/" + url.partition("://")[2]
+
+    def locked(self, rows: Mapping[str, Row]) -> dict[str, tuple[str, str]]:
+        """Return what a lock must hold of a release by platform: upstream's own URL, and the digest."""
+        return {
+            key: (row.url, hashlib.sha256(self.archives[row.url]).hexdigest()) for key, row in rows.items()
+        }
+
+    def _serve(self, url: str, body: bytes, headers: Mapping[str, str] | None = None) -> None:
+        self.server.add(self.path(url), body, headers)
+
+    def _sign(self, tool: str, urls: Iterable[str]) -> None:
+        for manifest in self.manifests(tool):
+            template = manifest["signature"]["url_template"]
+            for url in urls:
+                document = self.signer.sign(self.archives[url], _file(url))
+                self._serve(template.replace("{url}", url), document)
+
+    def _serve_archive(self, url: str) -> None:
+        elsewhere = _REDIRECTS.get(urlsplit(url).netloc)
+        if elsewhere is None:
+            return self._serve(url, self.archives[url])
+        host, query = elsewhere
+        target = f"https://{host}/{hashlib.sha256(url.encode()).hexdigest()[:12]}/{_file(url)}{query}"
+        self.server.add(self.path(url), b"", fault=faults.redirect(target))
+        return self._serve(target, self.archives[url])
+
+    def _real(self, body: bytes) -> bytes:
+        """Put the archives' digests and sizes in for those that are recorded."""
+        for url, content in self.archives.items():
+            recorded = sha256_of(url).removeprefix("sha256:")
+            real = hashlib.sha256(content).hexdigest()
+            body = body.replace(recorded.encode(), real.encode())
+            body = body.replace(recorded.upper().encode(), real.upper().encode())
+        sizes = {url: len(content) for url, content in self.archives.items()}
+        sizes |= {hashlib.sha256(content).hexdigest(): len(content) for content in self.archives.values()}
+        try:
+            return json.dumps(_resized(json.loads(body), sizes)).encode()
+        except ValueError:  # sums, and lists of lines, have no sizes
+            return body
+
+
+_REDIRECTS = {
+    "github.com": ("release-assets.githubusercontent.com", "?sp=r&sig=secret&jwt=secret"),
+    "dl.k8s.io": ("cdn.dl.k8s.io", ""),
+}
+
+
+def _file(url: str) -> str:
+    return unquote(url.rpartition("/")[2])
+
+
+def _resized(value: object, sizes: Mapping[str, int]) -> object:
+    """Give every object that has a known address or digest the size that belongs to it, in its own spelling."""
+    if isinstance(value, list):
+        return [_resized(item, sizes) for item in value]
+    if not isinstance(value, dict):
+        return value
+    texts = (str(item).removeprefix("sha256:") for item in value.values())
+    size = next((sizes[text] for text in texts if text in sizes), None)
+    changed = {name: _resized(item, sizes) for name, item in value.items()}
+    return {**changed, "size": type(value["size"])(size)} if size and "size" in value else changed

@@ -1,0 +1,236 @@
+"""Clients that write to an ALM server whatever happens to it, and keep a book of what they were answered."""
+
+from __future__ import annotations
+
+import json
+import random
+import threading
+import time
+import uuid
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from support.http.raw_client import HungUp, Reply, Wire
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from typing import Self
+
+WAIT = 0.02
+"""Seconds before somebody who was not answered asks again."""
+
+
+@dataclass(frozen=True)
+class Write:
+    """One write as it was asked for; `event` is the type of what it must tell, once.
+
+    `mark` is what in that event's payload nobody else's has.
+    """
+
+    method: str
+    target: str
+    body: Mapping[str, object]
+    event: str
+    mark: Mapping[str, object] = field(default_factory=dict)
+    key: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+    def send(self, wire: Wire) -> Reply:
+        """Ask for it."""
+        headers = {"Idempotency-Key": f'"{self.key}"'} if self.method == "POST" else {}
+        return wire.ask(self.method, self.target, self.body, headers)
+
+
+@dataclass
+class Book:
+    """What was answered, what was left without an answer, and what went wrong."""
+
+    answered: list[tuple[Write, Reply]] = field(default_factory=list)
+    abandoned: list[Write] = field(default_factory=list)
+    retried: int = 0
+    wrong: list[str] = field(default_factory=list)
+
+
+class Crew:
+    """So many writers, each in a thread with a connection of its own."""
+
+    def __init__(self, port: int, token: str, work: Callable[[Writer], None], size: int) -> None:
+        self.stop = threading.Event()
+        self.writers = [Writer(number, port, token, self.stop) for number in range(size)]
+        self._threads = [
+            threading.Thread(target=self._run, args=(writer, work), daemon=True) for writer in self.writers
+        ]
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop.set()
+        for thread in self._threads:
+            thread.join(timeout=60)
+
+    def _run(self, writer: Writer, work: Callable[[Writer], None]) -> None:
+        try:
+            while not self.stop.is_set():
+                work(writer)
+        except Exception as error:  # noqa: BLE001 - a thread's error is told by the book
+            writer.book.wrong.append(f"writer {writer.number}: {type(error).__name__}: {error}")
+        finally:
+            writer.hang_up()
+
+    @property
+    def answered(self) -> list[tuple[Write, Reply]]:
+        """All that was answered."""
+        return [pair for writer in self.writers for pair in writer.book.answered]
+
+    @property
+    def abandoned(self) -> list[Write]:
+        """All that was left without an answer."""
+        return [write for writer in self.writers for write in writer.book.abandoned]
+
+    @property
+    def retried(self) -> int:
+        """How often something was asked for again."""
+        return sum(writer.book.retried for writer in self.writers)
+
+    @property
+    def wrong(self) -> list[str]:
+        """All that went wrong."""
+        return [text for writer in self.writers for text in writer.book.wrong]
+
+
+class Abandoned(Exception):
+    """A writer went on without waiting for an answer."""
+
+
+class Writer:
+    """One client."""
+
+    def __init__(self, number: int, port: int, token: str, stop: threading.Event) -> None:
+        self.number = number
+        self.book = Book()
+        self.dice = random.Random(number)
+        self._port, self._token, self._stop = port, token, stop
+        self._wire: Wire | None = None
+        self._serial = 0
+
+    def count(self) -> int:
+        """Return a number that is larger than any before."""
+        self._serial += 1
+        return self._serial
+
+    def unique(self, kind: str) -> str:
+        """Return a name that nobody used yet."""
+        return f"{kind}-{self.number}-{self.count()}"
+
+    def write(self, write: Write, *, faint: float = 0.0) -> Reply:
+        """Ask until there is an answer, and expect that it is yes; with the chance `faint`, give up instead.
+
+        Raise Abandoned.
+        """
+        tries = 0
+        while True:
+            try:
+                reply = write.send(self._connected())
+            except (HungUp, TimeoutError):
+                self.hang_up()
+                reply = None
+            tries += 1
+            if reply is not None and reply.status != 503 and not _is_busy(reply):
+                return self._note(write, reply, tries)
+            if self.dice.random() < faint and reply is None:
+                self.book.abandoned.append(write)
+                raise Abandoned
+            self.book.retried += 1
+            time.sleep(WAIT)
+
+    def _note(self, write: Write, reply: Reply, tries: int) -> Reply:
+        if reply.status not in {200, 201}:
+            asked = f"{write.method} {write.target} {json.dumps(write.body)[:200]}"
+            self.book.wrong.append(f"try {tries}: {asked}: {reply.status} {reply.text}")
+            raise Abandoned
+        self.book.answered.append((write, reply))
+        return reply
+
+    def _connected(self) -> Wire:
+        if self._wire is None:
+            self._wire = Wire(self._port, token=self._token, timeout=30)
+        return self._wire
+
+    def hang_up(self) -> None:
+        """Close the connection."""
+        if self._wire is not None:
+            self._wire.close()
+            self._wire = None
+
+
+def _is_busy(reply: Reply) -> bool:
+    """Say whether the first request with the same key is still running."""
+    return reply.status == 409 and b"idempotency-key-in-use" in reply.body
+
+
+def life_of_an_app(writer: Writer) -> None:
+    """Create an app with versions, change it, and deploy it twice to one environment and once to another."""
+    try:
+        _live(writer)
+    except Abandoned:
+        return
+
+
+def _live(writer: Writer) -> None:
+    name, faint = writer.unique("app"), 0.3
+    first = {"name": name, "description": "", **({"version": "0.1.0"} if writer.dice.random() < 0.5 else {})}
+    app = writer.write(Write("POST", "/apps", first, "AppCreated", {"name": name}), faint=faint).json
+    text = writer.unique("text")
+    said = Write("PATCH", f"/apps/{app['id']}", {"description": text}, "AppUpdated", {"description": text})
+    writer.write(said, faint=faint)
+    for environment in ("staging", "prod", "prod"):
+        version = writer.write(new_version(writer, name), faint=faint).json
+        deploy(writer, version, environment, faint=faint)
+
+
+def new_version(writer: Writer, app: str) -> Write:
+    """Register a version with a lock, in either of two ways."""
+    tag = f"{writer.count()}.0.{writer.number}"
+    body = {"commit": f"{writer.number:04x}{writer.dice.randrange(16**8):08x}", "toolchain": {"lock": lock()}}
+    mark = {"app": app, "tag": tag}
+    if writer.dice.random() < 0.5:
+        return Write("PUT", f"/apps/{app}/versions/{tag}", body, "VersionCreated", mark)
+    return Write("POST", f"/apps/{app}/versions", {**body, "tag": tag}, "VersionCreated", mark)
+
+
+def deploy(writer: Writer, version: Mapping[str, object], environment: str, *, faint: float = 0.0) -> None:
+    """Take a version all the way into an environment."""
+    body = {"version_id": version["id"], "environment": environment}
+    mark = {"version_id": version["id"], "environment": environment}
+    made = writer.write(Write("POST", "/deployments", body, "DeploymentCreated", mark), faint=faint).json
+    for status in ("in_progress", "successful"):
+        target = f"/deployments/{made['id']}/statuses"
+        step = {"deployment_id": made["id"], "status": status}
+        writer.write(Write("POST", target, {"status": status}, "DeploymentUpdated", step), faint=faint)
+
+
+def lock(version: str = "20.11.0", request: str = "^20.1") -> str:
+    """Return a lock of one tool on one platform."""
+    artifact = {"url": "https://example.org/node.tar.gz", "sha256": "0" * 64, "size": 24_512_345}
+    document = {
+        "lockfile": 1,
+        "resolved": {f"nodejs@{request}": version},
+        "tools": {
+            "nodejs": {version: {"plugin": f"sha256:{'1' * 64}", "artifacts": {"linux-x64": artifact}}}
+        },
+    }
+    return json.dumps(document, indent=2, sort_keys=True) + "\n"
+
+
+def pages(wire: Wire, target: str) -> Iterator[dict[str, object]]:
+    """Give all items of a list, by its `Link` headers."""
+    while True:
+        reply = wire.ask("GET", target)
+        assert reply.status == 200, (target, reply, reply.text)
+        yield from reply.json
+        link = reply.header("link")
+        if link is None:
+            return
+        target = link.partition("<")[2].partition(">")[0]

@@ -1,0 +1,176 @@
+"""The ALM server as a process of its own, that a test may kill, stop and start again."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import psutil
+
+from support.http.raw_client import HOST, HungUp, Wire
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+ADMIN_PASSWORD = "correct horse battery staple"
+START_SECONDS = 60
+"""For a start on a machine that is busy with other tests."""
+
+SETTLE_SECONDS, QUIET_SECONDS, POLL_SECONDS = 60, 1.5, 0.1
+"""The relay looks for what waits once a second at least."""
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on, for somebody who must know it before they do."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Daemon:
+    """`python -m envmgr.server serve all` on one port and one data directory, through any number of starts."""
+
+    def __init__(
+        self, root: Path, *arguments: str, environment: Mapping[str, str] | None = None, port: int = 0
+    ) -> None:
+        self.root = root
+        self.data = root / "data"
+        self.log = root / "log"
+        self.port = port or free_port()
+        self._arguments = arguments
+        self._environment = dict(environment or {})
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> Daemon:
+        """Start it, and return when it is ready."""
+        self.launch()
+        self.await_ready()
+        return self
+
+    def launch(self) -> None:
+        """Start it, and return at once."""
+        command = [sys.executable, "-m", "envmgr.server", "serve", "all"]
+        command += ["--port", str(self.port), "--data-dir", str(self.data), *self._arguments]
+        variables = {**os.environ, "ALM_ADMIN_PASSWORD": ADMIN_PASSWORD, **self._environment}
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=variables,
+            )
+
+    def await_ready(self) -> None:
+        """Wait until it serves, or fail with what it said."""
+        self._await(self.is_ready)
+
+    def await_alive(self) -> None:
+        """Wait until it answers, ready or not, or fail with what it said."""
+        self._await(self.is_alive)
+
+    def _await(self, look: Callable[[], bool]) -> None:
+        end = time.monotonic() + START_SECONDS
+        while time.monotonic() < end:
+            if self._running.poll() is not None:
+                break
+            if look():
+                return
+            time.sleep(0.02)
+        self.kill()
+        raise AssertionError(f"the server does not start:\n{self.said[-4000:]}")
+
+    def is_ready(self) -> bool:
+        """Say whether it would serve now."""
+        return self._is_well("/readyz")
+
+    def is_alive(self) -> bool:
+        """Say whether it answers now."""
+        return self._is_well("/healthz")
+
+    def _is_well(self, path: str) -> bool:
+        try:
+            with Wire(self.port, timeout=5) as wire:
+                return wire.ask("GET", path).status == 200
+        except (HungUp, TimeoutError):
+            return False
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
+        self._running.kill()
+        self._running.wait()
+
+    def stop(self) -> int:
+        """Ask it to end, and return its exit code."""
+        self._running.send_signal(signal.SIGTERM)
+        try:
+            return self._running.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise
+
+    def end(self) -> None:
+        """End it whatever state it is in."""
+        if self._process is not None and self._process.poll() is None:
+            self.kill()
+
+    @property
+    def alive(self) -> bool:
+        """Say whether the process is there."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def _running(self) -> subprocess.Popen[bytes]:
+        assert self._process is not None
+        return self._process
+
+    @property
+    def said(self) -> str:
+        """All that it wrote to standard output and standard error."""
+        return self.log.read_text(errors="replace")
+
+    @property
+    def resident(self) -> int:
+        """Bytes of memory it holds now."""
+        size: int = psutil.Process(self._running.pid).memory_info().rss
+        return size
+
+    @property
+    def received(self) -> int:
+        """Bytes it has read so far, from wherever; 0 where the system does not tell."""
+        if not os.path.exists("/proc/self/io"):
+            return 0
+        with open(f"/proc/{self._running.pid}/io") as lines:
+            return int(next(lines).partition(":")[2])
+
+    def wire(self, token: str = "", *, timeout: float = 15) -> Wire:
+        """Connect to it."""
+        return Wire(self.port, token=token, timeout=timeout)
+
+    def settle(self, token: str) -> None:
+        """Wait until the audit has stopped growing: what was told has arrived."""
+        seen, since, end = -1, time.monotonic(), time.monotonic() + SETTLE_SECONDS
+        with self.wire(token) as wire:
+            while time.monotonic() < end:
+                newest = wire.ask("GET", "/audits?limit=1").json
+                head = newest[0]["seq"] if newest else 0
+                if head != seen:
+                    seen, since = head, time.monotonic()
+                elif time.monotonic() - since >= QUIET_SECONDS:
+                    return
+                time.sleep(POLL_SECONDS)
+        raise AssertionError("the audit never stops growing")
+
+    def login(self, username: str = "admin", password: str = ADMIN_PASSWORD) -> dict[str, str]:
+        """Sign somebody in, and return what they get."""
+        with self.wire() as wire:
+            reply = wire.ask("POST", "/auth/login", {"username": username, "password": password})
+        assert reply.status == 200, reply
+        return reply.json

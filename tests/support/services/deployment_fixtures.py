@@ -1,0 +1,174 @@
+"""A deployment service over a real database file, with versions to deploy, and events for it."""
+
+from __future__ import annotations
+
+import asyncio
+
+from envmgr.server.contracts.requests import DeploymentCreate, StatusCreate
+from envmgr.server.contracts.resources import App, Build, Toolchain, Version
+from envmgr.server.deployment import module
+from envmgr.server.deployment.store import placements
+from envmgr.server.kit.common.clock import rfc3339
+from envmgr.server.kit.common.events import EventEnvelope
+from envmgr.server.kit.common.pages import PageRequest
+from envmgr.server.kit.common.preconditions import require_app_access
+from envmgr.server.kit.common.problems import NotFound
+from envmgr.server.kit.messaging.bus import InProcessBus
+from support.services.queued_bus import FAST_DELIVERY
+from support.services.service_fixtures import call, opened, told
+from support.services.version_fixtures import AT, FewApps, app_data, version_data
+
+DIGEST = f"sha256:{0:064}"
+ANOTHER = "user:grace"
+
+
+def version(id_, app_id=1, app="shop", tag=None):
+    return Version(
+        id=id_,
+        app_id=app_id,
+        app=app,
+        tag=tag or f"{id_}.0.0",
+        changelog="",
+        commit="",
+        ref="",
+        artifacts=(),
+        build=Build(),
+        toolchain=Toolchain(lock_digest=None, tools=()),
+        digest=DIGEST,
+        created_at=rfc3339(0),
+        updated_at=rfc3339(0),
+        rev=1,
+    )
+
+
+class KnownVersions:
+    """A Versions port that knows these versions; `asked` is who asked for which."""
+
+    def __init__(self, *versions):
+        self.known = {each.id: each for each in versions}
+        self.asked = []
+
+    async def get(self, call, version_id):
+        self.asked.append((call, version_id))
+        found = self.known.get(version_id)
+        if found is None:
+            raise NotFound(f"version {version_id} not found")
+        require_app_access(call, found.app)
+        return found
+
+
+class AnyVersion(KnownVersions):
+    """A Versions port that knows versions 1 to 999 of shop, and 1000 to 1999 of blog."""
+
+    def __init__(self):
+        super().__init__(
+            *(version(n) for n in range(1, 1000)), *(version(n, 2, "blog") for n in range(1000, 2000))
+        )
+
+
+ANY_VERSION = AnyVersion()
+
+
+class World:
+    """The service, its database, and a bus that it listens to; `tell` numbers events as their outboxes do."""
+
+    def __init__(self, service, database, parts):
+        self.service = service
+        self.database = database
+        self.dead_letters = parts.dead_letters
+        self.bus = InProcessBus(FAST_DELIVERY)
+        for subscription in parts.subscriptions:
+            self.bus.subscribe(subscription)
+        self._sequences = {}
+
+    async def deploy(self, version_id=1, environment="prod", *, by=None, reason=""):
+        """Begin a deployment, and return it."""
+        new = DeploymentCreate(version_id=version_id, environment=environment, reason=reason)
+        return (await self.service.create(by or call(), new)).value
+
+    async def step(self, deployment, *statuses, by=None, reason=""):
+        """Take a deployment through these states, and return it."""
+        for status in statuses:
+            await self.service.add_status(
+                by or call(), deployment.id, StatusCreate(status=status, reason=reason)
+            )
+        return await self.service.get(call(), deployment.id)
+
+    async def stand(self, version_id=1, environment="prod"):
+        """Deploy a version with success."""
+        return await self.step(await self.deploy(version_id, environment), "in_progress", "successful")
+
+    async def status(self, deployment):
+        return (await self.service.get(call(), deployment.id)).status
+
+    async def history(self, deployment):
+        """Return a deployment's history, oldest first."""
+        page = await self.service.list_statuses(call(), deployment.id, PageRequest(sort="id", limit=200))
+        return [(entry.status, entry.reason, entry.actor) for entry in page.items]
+
+    async def place(self, environment="prod", app="shop"):
+        """Return what the matrix says of a place."""
+        found = (await self.service.matrix(call(), None)).placements
+        return next((each for each in found if (each.app, each.environment) == (app, environment)), None)
+
+    async def current(self, environment="prod", app="shop"):
+        """Return the version that stands in a place."""
+        place = await self.place(environment, app)
+        return place.current.version_id if place and place.current else None
+
+    async def places(self, app_id):
+        """Count the places where an app stands, or is on its way to."""
+        return await self.database.read_inline(lambda reader: placements.count_active_for_app(reader, app_id))
+
+    async def told(self, type_=None):
+        """Return every event told, or those of a type."""
+        events = await told(self.database, module.NAME)
+        return [event for event in events if type_ in {None, event.type}]
+
+    def event(self, source, type_, subject, data):
+        """Make the next event of another service."""
+        number = self._sequences[source] = self._sequences.get(source, 0) + 1
+        return EventEnvelope(
+            id=f"{source}-{number}",
+            source=f"alm/{source}",
+            type=type_,
+            subject=subject,
+            time=rfc3339(number),
+            sequence=number,
+            actor="user:ada",
+            data=data,
+            traceparent=f"00-{number:032x}-{number:016x}-01",
+        )
+
+    def app_event(self, type_, app_id=1, name="shop"):
+        return self.event("app", type_, f"app/{app_id}", app_data(app_id, name))
+
+    def version_event(self, type_, version_id, app_id=1, app="shop", tag=None):
+        data = version_data(version_id, app_id, app, tag or f"{version_id}.0.0")
+        return self.event("version", type_, f"app/{app_id}/version/{version_id}", data)
+
+    async def happen(self, *events):
+        """Have events delivered, each batch as its source would."""
+        await self.bus.publish(events)
+        assert await self.dead_letters.all() == []
+
+
+def apps_of(versions):
+    """Make an Apps port with the apps of these versions."""
+    apps = FewApps()
+    for each in versions.known.values():
+        apps.apps[each.app_id] = App(
+            id=each.app_id, name=each.app, description="", created_at=AT, updated_at=AT, rev=1
+        )
+    return apps
+
+
+def run(directory, scenario, versions=ANY_VERSION, apps=None):
+    """Run a scenario over a new service: `scenario(world)`; there are the apps of its versions, or these only."""
+
+    async def whole():
+        async with opened(directory, module) as database:
+            service = module.make(database, versions, apps or apps_of(versions))
+            return await scenario(World(service, database, module.module(database, service)))
+
+    return asyncio.run(whole())

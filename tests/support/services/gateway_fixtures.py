@@ -1,0 +1,93 @@
+"""A gateway over a real database file, and people at it."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from contextlib import asynccontextmanager
+from functools import cache
+from pathlib import Path
+
+from envmgr.server.contracts.identity_requests import ClientInfo, KeyCreate, Login, UserCreate
+from envmgr.server.gateway import module
+from envmgr.server.kit.common.context import Idempotency, RequestContext
+from envmgr.server.kit.security.tokens import keyring
+from support.services.service_fixtures import opened, told
+
+PASSWORD = "correct horse battery staple"
+RING = keyring(secret="a-secret-that-is-long-enough-for-a-test", private_key="", jwks="", path="")
+HERE = ClientInfo("192.0.2.1")
+
+
+class Gate:
+    """A gateway, and what its tests do again and again."""
+
+    def __init__(self, gateway, database):
+        self.gateway = gateway
+        self.database = database
+        self.sessions, self.users, self.keys = gateway.sessions, gateway.users, gateway.keys
+
+    async def login(self, username="admin", password=PASSWORD, origin=HERE):
+        return await self.sessions.login(origin, Login(username=username, password=password))
+
+    async def who(self, token):
+        return await self.gateway.authenticator.authenticate(token)
+
+    async def call(self, token, *, key=None, if_match=None):
+        idempotency = None if key is None else Idempotency(key, "fingerprint")
+        states = None if if_match is None else frozenset({if_match})
+        return RequestContext(principal=await self.who(token), idempotency=idempotency, if_match=states)
+
+    async def admin(self, **conditions):
+        return await self.call((await self.login()).access_token, **conditions)
+
+    async def somebody(self, name, role="user"):
+        return (
+            await self.users.create(
+                await self.admin(), UserCreate(username=name, password=PASSWORD, role=role)
+            )
+        ).value
+
+    async def key(self, call, scopes=("apps:read",), **given):
+        return (await self.keys.create(call, KeyCreate(name="ci", scopes=scopes, **given))).value
+
+    async def told(self, *types):
+        return [event for event in await told(self.database, "gateway") if not types or event.type in types]
+
+
+@cache
+def fresh():
+    """Return the bytes of a database with nobody but the admin in it: making one takes longer than most tests."""
+
+    async def made(directory):
+        async with opened(directory, module) as database:
+            gateway = module.make(database, RING)
+            await gateway.create_initial_admin(PASSWORD)
+            await gateway.close()
+
+    with tempfile.TemporaryDirectory() as directory:
+        asyncio.run(made(Path(directory)))
+        return Path(directory, "gateway.db").read_bytes()
+
+
+@asynccontextmanager
+async def gate_in(directory, **options):
+    async with opened(directory, module) as database:
+        gateway = module.make(database, RING, **options)
+        try:
+            yield Gate(gateway, database)
+        finally:
+            await gateway.close()
+
+
+def run(directory, scenario, **options):
+    """Run a scenario at a gateway whose admin has the password of this file."""
+
+    async def whole():
+        async with gate_in(directory, **options) as gate:
+            return await scenario(gate)
+
+    file = directory / "gateway.db"
+    if not file.exists():
+        file.write_bytes(fresh())
+    return asyncio.run(whole())

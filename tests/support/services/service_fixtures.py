@@ -1,0 +1,118 @@
+"""Services over real database files, without a server around them."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+
+from envmgr.server.app import module as app_module
+from envmgr.server.contracts import workflows
+from envmgr.server.contracts.ports.deployments import DeletionHold
+from envmgr.server.contracts.ports.versions import ToolQuery
+from envmgr.server.kit.common.context import SCOPES_BY_ROLE, Idempotency, Principal, RequestContext
+from envmgr.server.kit.common.problems import NotFound
+from envmgr.server.kit.messaging.outbox import Outbox
+from support.services.database_runners import RerunningDatabase, open_sqlite
+
+
+@asynccontextmanager
+async def opened(directory, module):
+    """Open a service's database, which runs each unit of work twice, as any runner may."""
+    async with open_sqlite(directory, module) as opened_database:
+        yield RerunningDatabase(opened_database)
+
+
+def call(role="admin", *, apps=None, key=None, fingerprint="f", if_match=None, actor="user:ada"):
+    """Make a call of somebody with a role."""
+    principal = Principal(
+        actor=actor, role=role, scopes=SCOPES_BY_ROLE[role], apps=None if apps is None else frozenset(apps)
+    )
+    idempotency = None if key is None else Idempotency(key, fingerprint)
+    return RequestContext(principal=principal, idempotency=idempotency, if_match=_states(if_match))
+
+
+def _states(tag):
+    return None if tag is None else frozenset({tag})
+
+
+async def told(database, service):
+    """Return every event in a service's outbox."""
+    return await Outbox(database, service).pending(10_000)
+
+
+class NoVersions:
+    """A Versions port where nothing can be registered."""
+
+    def __init__(self):
+        self.put_calls = []
+
+    async def upsert(self, context, app, tag, put):
+        self.put_calls.append((app, tag))
+        raise AssertionError("no version was to be registered")
+
+
+class Standing:
+    """A Deployments port that only counts places and events, and knows dev and prod; `left` has who leaves, by note."""
+
+    def __init__(self, places=0, events=0):
+        self.places = places
+        self.events = events
+        self.left = {}
+
+    async def get_environment(self, context, name):
+        if name not in {"dev", "prod"}:
+            raise NotFound(f"environment {name!r} not found")
+        return name
+
+    async def latest_sequence(self, context):
+        return self.events
+
+    async def begin_deletion(self, context, *, app_id=None, version_id=None, force=False):
+        if self.places and not force:
+            return DeletionHold(self.places)
+        hold_id = len(self.left) + 1
+        self.left[hold_id] = (app_id, version_id)
+        return DeletionHold(self.places, hold_id)
+
+    async def cancel_deletion(self, context, hold):
+        del self.left[hold.hold_id]
+
+
+def app_service(opened_database, versions=None, deployments=None):
+    """Make an app service with the workflows that its routes have, among stand-ins."""
+    return Apps(app_module.make(opened_database), versions or NoVersions(), deployments or Standing())
+
+
+class Apps:
+    """An app service whose apps are created and deleted as its routes do it."""
+
+    def __init__(self, service, versions, deployments):
+        self.service = service
+        self.versions = versions
+        self.deployments = deployments
+
+    def __getattr__(self, name):
+        return getattr(self.service, name)
+
+    async def create(self, context, new):
+        return await workflows.create_app(self.service, self.versions, context, new)
+
+    async def delete(self, context, ref, *, force):
+        await workflows.delete_app(self.service, self.deployments, context, ref, force=force)
+
+
+class Versions:
+    """A version service whose versions are deleted, and usage is found, as its routes do it."""
+
+    def __init__(self, service, deployments):
+        self.service = service
+        self.deployments = deployments
+
+    def __getattr__(self, name):
+        return getattr(self.service, name)
+
+    async def delete(self, context, version_id):
+        await workflows.delete_version(self.service, self.deployments, context, version_id)
+
+    async def usage(self, context, tool, spec, environment, paging):
+        query = ToolQuery(tool, spec, environment)
+        return await workflows.find_usage(self.service, self.deployments, context, query, paging)

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from envmgr.catalog.catalog import Catalog, open_catalog
+from envmgr.catalog.registry import Registry
+from envmgr.kit.config.settings import Settings
+from envmgr.kit.environment import Environment
+from envmgr.kit.errors import ManifestError
+from envmgr.kit.paths import single_root
+from envmgr.kit.platform import parse
+from envmgr.lockformat.model import Artifact
+from support.registries.package_registries import simple_json
+from support.registries.recorded_upstreams import Recorded, catalog_of, context, sha256_of
+
+LINUX, MUSL = parse("linux-x64"), parse("linux-x64-musl")
+
+
+@pytest.fixture
+def mine(tmp_path):
+    """Give a catalog with one tool of the user's, and what its lists were asked for."""
+
+    def make(answers, **fields):
+        folder = tmp_path / "plugins"
+        folder.mkdir(exist_ok=True)
+        data = {"name": "mine", "versions_url": "https://x/list.json", "bin": ["mine"], **fields}
+        (folder / "mine.json").write_text(json.dumps(data), encoding="utf-8")
+        lists = Recorded({url: (body.encode(), {}) for url, body in answers.items()})
+        return Catalog(Registry(single_root(str(tmp_path))), context(lists, tmp_path)), lists
+
+    return make
+
+
+def test_a_list_is_read_once_however_many_threads_ask(tmp_path):
+    catalog = catalog_of("zig", tmp_path)
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(catalog.listing, ["zig", "ziglang"] * 8))
+    assert all(listing is found[0] for listing in found)
+    assert len(catalog._context.lists.asked) == 1
+
+
+def test_a_digest_of_the_list_saves_asking_for_sums(mine):
+    checksum = {"url_template": "{url}.sha256", "format": "bare"}
+    body = json.dumps([{"version": "1.0", "url": "https://x/a.zip", "h": "a" * 64}])
+    options = {"url": "url", "sha256": "h"}
+    catalog, lists = mine({"https://x/list.json": body}, versions=options, checksum=checksum)
+    assert str(catalog.artifact("mine", "1.0", LINUX).digest) == f"sha256:{'a' * 64}"
+    assert lists.asked == ["https://x/list.json"]
+
+
+def test_sums_are_asked_for_where_the_list_has_no_digest(mine):
+    url = "https://x/1.0-linux.zip"
+    answers = {"https://x/list.json": '["1.0"]', f"{url}.sha256": sha256_of(url)[7:]}
+    template = {"download_url_template": "https://x/{version}-{os}.zip"}
+    catalog, _ = mine(answers, **template, checksum={"url_template": "{url}.sha256", "format": "bare"})
+    assert str(catalog.artifact("mine", "1.0", LINUX).digest) == sha256_of(url)
+
+
+def test_without_sums_an_archive_has_no_digest(mine):
+    template = {"download_url_template": "https://x/{version}-{os}.zip"}
+    catalog, _ = mine({"https://x/list.json": '["1.0"]'}, **template)
+    assert catalog.artifact("mine", "1.0", LINUX) == Artifact("https://x/1.0-linux.zip")
+    assert catalog.artifact("mine", "1.0", MUSL) is None
+    assert catalog.artifact("mine", "9.9", LINUX) is None
+
+
+def test_a_layout_needs_no_list(mine):
+    catalog, lists = mine({}, download_url_template="https://x/{version}-{os}.zip")
+    assert catalog.layout("mine", "1.0", LINUX).format == "zip"
+    assert catalog.layout("mine", "1.0", LINUX, "https://x/y.tar.xz").format == "tar.xz"
+    assert lists.asked == []
+
+
+def test_plain_addresses_are_where_they_say(tmp_path):
+    assert catalog_of("zig", tmp_path).locate(Artifact("https://x/y")).url == "https://x/y"
+
+
+def test_a_manifest_that_is_not_valid_is_no_manifest(mine):
+    catalog, _ = mine({}, env={"A": "{nonsense}"})
+    with pytest.raises(ManifestError, match="nonsense"):
+        catalog.manifest("mine")
+
+
+def test_a_catalog_opens_on_what_commands_have(tmp_path):
+    paths = single_root(str(tmp_path))
+    catalog = open_catalog(
+        registry=Registry(paths, [str(tmp_path / "project")]),
+        http=None,
+        settings=Settings(offline=True),
+        environment=Environment({}, str(tmp_path)),
+        paths=paths,
+    )
+    assert catalog.manifest("nodejs").builtin
+    assert [place.scope for place in catalog.registry.directories] == ["project", "user", "built-in"]
+
+
+def test_a_packages_archive_is_named_without_its_host_and_located_when_wanted(server, machine):
+    wheel = "my_tool-1.0-py3-none-manylinux_2_17_x86_64.whl"
+    index = simple_json(server, "my-tool", [{"filename": wheel}])
+    home = machine.with_pip(index)
+    catalog = Catalog(Registry(home.paths), home)
+    artifact = catalog.artifact("pypi:my-tool", "1.0", LINUX)
+    assert artifact.url == f"pypi:my-tool/{wheel}"
+    assert catalog.locate(artifact).url.startswith(server.url)
+    layout = catalog.layout("pypi:my-tool", "1.0", LINUX, artifact.url)
+    assert (layout.format, layout.bin) == ("whl", ("bin",))

@@ -1,0 +1,208 @@
+"""Requests with a method and a body reach just the address they are for, once where it matters; any answer counts."""
+
+from __future__ import annotations
+
+import os
+import socket
+
+import pytest
+
+from envmgr.kit.config.settings import Settings
+from envmgr.kit.environment import Environment
+from envmgr.kit.errors import InsecureUrl, NetworkError, Offline
+from envmgr.kit.http import client
+from envmgr.kit.http.client import Http, HttpRequest
+from support.client_fakes import FastClock, Watcher
+from support.http.scripted_server import Said, Scripted
+
+
+@pytest.fixture
+def asking():
+    """Make an Http with a fast clock; give it, its watcher and its clock."""
+    made = []
+
+    def make(variables=None, **settings):
+        watcher, time = Watcher(), FastClock()
+        http = Http(
+            Settings(**{"http_timeout": 1.0, "http_retries": 2, **settings}),
+            Environment({"HOME": os.environ["HOME"], **(variables or {})}, os.getcwd()),
+            watcher,
+            clock=time.clock,
+        )
+        made.append(http)
+        return http, watcher, time
+
+    yield make
+    for one in made:
+        one.close()
+
+
+def echo(asked):
+    return Said(200, {"method": asked.method, "body": asked.body.decode()})
+
+
+def in_turn(*answers):
+    rest = list(answers)
+    return lambda _: rest.pop(0) if len(rest) > 1 else rest[0]
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "GET"])
+def test_a_method_and_a_body_arrive(asking, method):
+    with Scripted(echo) as server:
+        body = b"" if method in {"GET", "DELETE"} else b'{"a": 1}'
+        answer = asking()[0].send(
+            HttpRequest(method, f"{server.url}/x", {"X-Mine": "yes"}, body or None), repeatable=False
+        )
+    assert answer.status == 200
+    assert server.asked[0].method == method
+    assert server.asked[0].body == body
+    assert server.asked[0].headers["x-mine"] == "yes"
+
+
+@pytest.mark.parametrize(("timeout", "seconds"), [(5.0, 5.0), (10.0, 10.0), (30.0, 10.0), (90.0, 30.0)])
+def test_a_brief_question_bears_a_third_of_the_silence_but_some_all_the_same(timeout, seconds):
+    assert client.interactive_timeout(timeout) == seconds
+
+
+@pytest.mark.parametrize(("is_brief", "seconds"), [(True, "0.2"), (False, "0.6")])
+def test_a_server_that_hangs_is_given_up_sooner_where_somebody_waits(asking, monkeypatch, is_brief, seconds):
+    monkeypatch.setattr(client, "MIN_INTERACTIVE_TIMEOUT_SECONDS", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        question = HttpRequest("GET", url, interactive=is_brief)
+        with pytest.raises(NetworkError, match=f"stalled: .* in {seconds} s"):
+            asking(http_timeout=0.6, http_retries=0)[0].send(question, repeatable=True)
+
+
+@pytest.mark.parametrize("status", [201, 204, 304, 400, 401, 404, 409, 500])
+def test_any_answer_is_returned_with_its_headers(asking, status):
+    with Scripted(lambda _: Said(status, headers={"X-Colour": "Blue"})) as server:
+        answer = asking()[0].send(HttpRequest("POST", server.url + "/x", {}, b"{}"), repeatable=True)
+    assert (answer.status, answer.headers["x-colour"], len(server.asked)) == (status, "Blue", 1)
+
+
+@pytest.mark.parametrize("status", [429, 502, 503, 504])
+def test_what_is_repeatable_is_tried_again_as_late_as_the_server_asks(asking, status):
+    http, watcher, time = asking()
+    answers = in_turn(Said(status, headers={"Retry-After": "7"}), Said(200))
+    with Scripted(answers) as server:
+        answer = http.send(HttpRequest("PUT", server.url + "/x", {}, b"{}"), repeatable=True)
+    assert (answer.status, len(server.asked)) == (200, 2)
+    assert sum(time.slept) >= 7
+    assert any("retrying" in note for note in watcher.notes)
+
+
+def test_the_last_answer_is_returned_when_it_does_not_help(asking):
+    with Scripted(lambda _: Said(503)) as server:
+        answer = asking()[0].send(HttpRequest("PUT", server.url + "/x", {}, b"{}"), repeatable=True)
+    assert (answer.status, len(server.asked)) == (503, 3)
+
+
+def test_a_server_that_asks_to_come_back_tomorrow_is_not_waited_for(asking):
+    http, _, time = asking()
+    with Scripted(lambda _: Said(503, headers={"Retry-After": "86400"})) as server:
+        answer = http.send(HttpRequest("PUT", server.url + "/x", {}, b"{}"), repeatable=True)
+    assert (answer.status, len(server.asked), time.slept) == (503, 1, [])
+
+
+def test_what_must_not_be_repeated_is_sent_once(asking):
+    with Scripted(in_turn(None, Said(200))) as server:
+        with pytest.raises(NetworkError):
+            asking()[0].send(HttpRequest("POST", server.url + "/x", {}, b"{}"), repeatable=False)
+        assert len(server.asked) == 1
+    with Scripted(lambda _: Said(503)) as server:
+        assert (
+            asking()[0].send(HttpRequest("POST", server.url + "/x", {}, b"{}"), repeatable=False).status
+            == 503
+        )
+        assert len(server.asked) == 1
+
+
+def test_a_lost_answer_is_asked_for_again_with_the_same_body(asking):
+    with Scripted(in_turn(None, Said(200))) as server:
+        answer = asking()[0].send(
+            HttpRequest("POST", server.url + "/x", {"idempotency-key": "k"}, b"{}"), repeatable=True
+        )
+    assert answer.status == 200
+    assert [(one.body, one.headers["idempotency-key"]) for one in server.asked] == [(b"{}", "k")] * 2
+
+
+def test_fewer_retries_than_the_setting_can_be_asked_for(asking):
+    with Scripted(lambda _: Said(503)) as server:
+        asking(http_retries=9)[0].send(HttpRequest("GET", server.url), repeatable=True, retries=1)
+    assert len(server.asked) == 2
+
+
+def test_nobody_there_is_an_error_after_the_retries(asking):
+    with Scripted(echo) as server:
+        pass
+    http, _, time = asking()
+    with pytest.raises(NetworkError, match=r"refused.*after 3 attempts"):
+        http.send(HttpRequest("GET", server.url), repeatable=True)
+    assert len(time.slept) == 2
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_redirect_is_not_followed_and_says_where_it_leads(asking, method):
+    with (
+        Scripted(echo) as other,
+        Scripted(lambda _: Said(301, headers={"Location": f"{other.url}/y"})) as server,
+    ):
+        with pytest.raises(NetworkError, match="refusing to follow the redirect") as caught:
+            asking()[0].send(
+                HttpRequest(method, server.url + "/x", {"authorization": "Bearer s3cret"}, None),
+                repeatable=True,
+            )
+        assert other.url.removeprefix("http://") in (caught.value.hint or "")
+        assert other.asked == []
+        assert len(server.asked) == 1
+
+
+def test_no_mirror_is_asked_instead(asking):
+    with Scripted(echo) as mirror, Scripted(echo) as server:
+        http, *_ = asking(mirrors=((server.url, mirror.url),))
+        http.send(HttpRequest("POST", server.url + "/x", {}, b"{}"), repeatable=False)
+        assert (len(server.asked), mirror.asked) == (1, [])
+
+
+def test_no_credentials_of_other_files_are_added(asking, tmp_path):
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login me password secret\n")
+    netrc.chmod(0o600)
+    with Scripted(echo) as server:
+        asking(netrc=str(netrc))[0].send(HttpRequest("POST", server.url + "/x", {}, b"{}"), repeatable=False)
+    assert "authorization" not in server.asked[0].headers
+
+
+def test_plain_http_elsewhere_offline_and_files_are_refused(asking):
+    with pytest.raises(InsecureUrl):
+        asking()[0].send(HttpRequest("POST", "http://far.invalid/x", {}, b"{}"), repeatable=True)
+    with pytest.raises(Offline):
+        asking(offline=True)[0].send(HttpRequest("POST", "http://127.0.0.1:1/x", {}, b"{}"), repeatable=True)
+    with pytest.raises(NetworkError, match="got a file"):
+        asking()[0].send(HttpRequest("GET", "file:///etc/hostname"), repeatable=True)
+
+
+def test_plain_http_goes_by_the_proxy_where_it_is_allowed(asking):
+    with Scripted(echo) as proxy:
+        http, *_ = asking({"http_proxy": proxy.url}, allow_http=True)
+        http.send(HttpRequest("POST", "http://far.invalid/x", {}, b"{}"), repeatable=False)
+    assert proxy.lines == ["POST http://far.invalid/x"]
+
+
+def test_an_endless_answer_may_trickle(asking):
+    blocks = [b"a", b"b", b"c"]
+    with (
+        Scripted(lambda _: Said(200, blocks=blocks)) as server,
+        asking()[0].open(HttpRequest("GET", server.url), endless=True) as stream,
+    ):
+        assert b"".join(stream.chunks()) == b"abc"
+
+
+def test_the_method_is_told_in_the_trace(asking):
+    http, watcher, _ = asking()
+    with Scripted(echo) as server:
+        http.send(HttpRequest("PUT", server.url + "/x?token=abc", {}, b"{}"), repeatable=False)
+    (trace,) = watcher.traces
+    assert trace.startswith("PUT ")
+    assert "abc" not in trace

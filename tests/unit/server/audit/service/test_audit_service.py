@@ -1,0 +1,418 @@
+from __future__ import annotations
+
+import asyncio
+
+import msgspec
+import pytest
+
+from envmgr.kit.audit_log import checkpoint as checkpoints
+from envmgr.server.audit.domain.log_model import SequenceConflict
+from envmgr.server.audit.service import audit_service
+from envmgr.server.kit.common.pages import PageRequest
+from envmgr.server.kit.common.problems import Forbidden, IdempotencyKeyReused, InvalidFields, NotFound
+from support.services.audit_fixtures import KEY, event, events, everything, run, verified
+from support.services.service_fixtures import call
+
+
+def seqs(page):
+    return [entry.seq for entry in page.items]
+
+
+def test_every_event_becomes_a_link_of_the_chain(tmp_path):
+    async def scenario(audit, _):
+        await audit.append(events(3))
+        await audit.append([event(1, "version"), event(4)])
+        entries = await everything(audit)
+        assert verified(entries) == []
+        assert [(entry["source_service"], entry["source_sequence"]) for entry in entries] == [
+            ("app", 1),
+            ("app", 2),
+            ("app", 3),
+            ("version", 1),
+            ("app", 4),
+        ]
+
+    run(tmp_path, scenario)
+
+
+def test_an_entry_says_what_its_event_said(tmp_path):
+    async def scenario(audit, _):
+        await audit.append([event(1)])
+        entry = await audit.get(call(), 1)
+        assert msgspec.to_builtins(entry) == {
+            "seq": 1,
+            "id": "app-1",
+            "source_service": "app",
+            "source_sequence": 1,
+            "event_type": "AppUpdated",
+            "event": "AppUpdated",
+            "actor": "user:ada",
+            "resource": "app/1",
+            "payload": event(1).data,
+            "timestamp": 1_700_000_001_000,
+            "prev_hash": "00" * 32,
+            "hash": entry.hash,
+        }
+
+    run(tmp_path, scenario)
+
+
+def test_events_delivered_again_change_nothing(tmp_path):
+    async def scenario(audit, _):
+        await audit.append(events(5))
+        before = await everything(audit)
+        await audit.append(events(5))
+        await audit.append([event(3)])
+        assert await everything(audit) == before
+
+    run(tmp_path, scenario)
+
+
+def test_of_a_batch_only_what_is_new_is_written(tmp_path):
+    async def scenario(audit, _):
+        await audit.append(events(3))
+        await audit.append([event(2), event(4), event(4), event(3), event(5)])
+        assert [entry["source_sequence"] for entry in await everything(audit)] == [1, 2, 3, 4, 5]
+
+    run(tmp_path, scenario)
+
+
+def test_an_event_that_comes_late_closes_its_gap(tmp_path):
+    async def scenario(audit, _):
+        await audit.append([event(1), event(4)])
+        assert (await audit.stats()).missing == {"app": 2}
+        await audit.append([event(3)])
+        assert (await audit.stats()).missing == {"app": 1}
+        assert [finding.kind for finding in verified(await everything(audit))] == ["gap"]
+        await audit.append([event(2), event(3)])
+        assert (await audit.stats()).missing == {"app": 0}
+        assert verified(await everything(audit)) == []
+
+    run(tmp_path, scenario)
+
+
+def test_concurrent_batches_make_one_chain(tmp_path):
+    async def scenario(audit, _):
+        batches = [
+            [event(number, source) for number in range(start, start + 5)]
+            for source in ("app", "version", "deployment")
+            for start in range(1, 41, 5)
+        ]
+        await asyncio.gather(*(audit.append(batch) for batch in [*batches, *batches]))
+        entries = await everything(audit)
+        assert len(entries) == 120
+        assert verified(entries) == []
+
+    run(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("known", ["before", "in the same batch"])
+def test_another_event_under_the_same_number_is_refused_with_its_whole_batch(tmp_path, known):
+    async def scenario(audit, _):
+        if known == "before":
+            await audit.append([event(1)])
+        with pytest.raises(SequenceConflict, match="app-1"):
+            await audit.append([event(1, id="other"), event(2), event(1)])
+        assert len(await everything(audit)) == (known == "before")
+
+    run(tmp_path, scenario)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"data": {"rate": 0.5}}, {"data": {"big": 2**53}}, {"data": {"text": "\ud800"}}, {"time": "yesterday"}],
+)
+def test_an_event_that_cannot_be_hashed_is_refused_with_its_whole_batch(tmp_path, changes):
+    async def scenario(audit, _):
+        await audit.append([event(1)])
+        with pytest.raises(ValueError, match=r".+"):
+            await audit.append([event(2), event(3, **changes)])
+        await audit.append([event(2)])
+        entries = await everything(audit)
+        assert [entry["source_sequence"] for entry in entries] == [1, 2]
+        assert verified(entries) == []
+
+    run(tmp_path, scenario)
+
+
+def test_lists_are_newest_first_and_are_filtered_by_field(tmp_path):
+    async def scenario(audit, _):
+        await audit.append(
+            [event(1), event(2, actor="user:eve"), event(3, type="AppDeleted"), event(1, "version")]
+        )
+        filtered = {
+            (): [4, 3, 2, 1],
+            (("actor", "user:ada"),): [4, 3, 1],
+            (("event_type", "AppDeleted"),): [3],
+            (("resource", "app/1"),): [4, 1],
+            (("source_service", "version"),): [4],
+            (("actor", "user:ada"), ("source_service", "app")): [3, 1],
+            (("actor", "nobody"),): [],
+        }
+        for filters, expected in filtered.items():
+            page = await audit.list(call("viewer"), PageRequest(filters=dict(filters)), None, None)
+            assert seqs(page) == expected
+
+    run(tmp_path, scenario)
+
+
+def test_pages_follow_each_other_while_the_log_grows(tmp_path):
+    async def scenario(audit, _):
+        await audit.append(events(5))
+        first = await audit.list(call(), PageRequest(limit=2), None, None)
+        await audit.append(events(7))
+        second = await audit.list(call(), PageRequest(limit=2, cursor=first.next), None, None)
+        third = await audit.list(call(), PageRequest(limit=2, cursor=second.next), None, None)
+        assert [seqs(first), seqs(second), seqs(third)] == [[5, 4], [3, 2], [1]]
+        assert third.next is None
+
+    run(tmp_path, scenario)
+
+
+def test_a_span_has_its_beginning_and_not_its_end(tmp_path):
+    async def scenario(audit, _):
+        await audit.append([event(2), event(1), event(3), event(4)])
+        second, fourth = 1_700_000_002_000, 1_700_000_004_000
+        spans = {
+            (second, fourth): ["app-3", "app-2"],
+            (second, None): ["app-4", "app-3", "app-2"],
+            (None, second): ["app-1"],
+            (fourth + 1, None): [],
+            (0, 2**53 - 1): ["app-4", "app-3", "app-2", "app-1"],
+        }
+        for (since, until), expected in spans.items():
+            page = await audit.list(call(), PageRequest(), since, until)
+            assert [entry.id for entry in page.items] == expected
+
+    run(tmp_path, scenario)
+
+
+def test_a_span_is_paged_and_filtered_too(tmp_path):
+    async def scenario(audit, _):
+        await audit.append(
+            [event(number, actor="user:eve" if number % 2 else "user:ada") for number in range(1, 9)]
+        )
+        asked = {"limit": 2, "filters": {"actor": "user:eve"}}
+        first = await audit.list(call(), PageRequest(**asked), 1_700_000_003_000, None)
+        second = await audit.list(call(), PageRequest(**asked, cursor=first.next), 1_700_000_003_000, None)
+        assert [seqs(first), seqs(second), second.next] == [[7, 5], [3], None]
+
+    run(tmp_path, scenario)
+
+
+@pytest.mark.parametrize(
+    "paging", [PageRequest(sort="hash"), PageRequest(cursor="nonsense"), PageRequest(cursor="WyItc2VxIl0")]
+)
+def test_what_means_nothing_is_an_invalid_field(tmp_path, paging):
+    async def scenario(audit, _):
+        with pytest.raises(InvalidFields):
+            await audit.list(call(), paging, None, None)
+
+    run(tmp_path, scenario)
+
+
+def test_there_is_no_entry_beyond_the_end(tmp_path):
+    async def scenario(audit, _):
+        await audit.append(events(2))
+        for seq in (0, 3, 2**53 - 1):
+            with pytest.raises(NotFound, match=str(seq)):
+                await audit.get(call(), seq)
+
+    run(tmp_path, scenario)
+
+
+def test_the_newest_entries_are_given_newest_first(tmp_path):
+    async def scenario(audit, _):
+        assert await audit.newest(call(), 100) == []
+        await audit.append(events(5))
+        assert [entry.seq for entry in await audit.newest(call(), 3)] == [5, 4, 3]
+
+    run(tmp_path, scenario)
+
+
+def test_who_may_see_some_apps_only_does_not_see_the_audit(tmp_path):
+    async def scenario(audit, _):
+        await audit.append(events(2))
+        confined = call("viewer", apps={"shop"})
+        for asked in (
+            audit.list(confined, PageRequest(), None, None),
+            audit.get(confined, 1),
+            audit.newest(confined, 1),
+            audit.checkpoints(confined, PageRequest()),
+            anext(audit.follow(confined, 0)),
+        ):
+            with pytest.raises(Forbidden, match="access to all apps"):
+                await asked
+
+    run(tmp_path, scenario)
+
+
+def test_a_checkpoint_says_where_the_chain_stands_and_is_signed(tmp_path):
+    async def scenario(audit, _):
+        await audit.append(events(3))
+        answer = await audit.checkpoint(call())
+        signed = msgspec.to_builtins(answer.value)
+        assert answer.created
+        assert checkpoints.verify_error(signed, checkpoints.public_key(KEY)) is None
+        assert signed["seq"] == 3
+        assert signed["previous"] == ""
+        assert signed["origin"].startswith("alm-")
+        assert verified(await everything(audit), [signed]) == []
+
+    run(tmp_path, scenario)
+
+
+def test_checkpoints_form_a_chain_of_their_own(tmp_path):
+    async def scenario(audit, _):
+        made = []
+        for number in (1, 2, 3):
+            await audit.append(events(number))
+            made.append(msgspec.to_builtins((await audit.checkpoint(call())).value))
+        assert [each["previous"] for each in made[1:]] == [
+            checkpoints.fingerprint(each) for each in made[:-1]
+        ]
+        page = await audit.checkpoints(call("viewer"), PageRequest())
+        assert [msgspec.to_builtins(each) for each in page.items] == made[::-1]
+
+    run(tmp_path, scenario)
+
+
+def test_nothing_new_is_not_signed_again(tmp_path):
+    async def scenario(audit, _):
+        empty = await audit.checkpoint(call())
+        assert (empty.created, empty.value.seq, empty.value.hash) == (True, 0, "00" * 32)
+        await audit.append(events(1))
+        first, second = await audit.checkpoint(call()), await audit.checkpoint(call())
+        assert (first.created, second.created) == (True, False)
+        assert second.value == first.value
+
+    run(tmp_path, scenario)
+
+
+def test_a_new_key_signs_what_an_old_one_has_signed(tmp_path):
+    async def scenario(audit, database):
+        await audit.append(events(1))
+        old = (await audit.checkpoint(call())).value
+        renewed = audit_service.AuditService(database, bytes(32))
+        new = await renewed.checkpoint(call())
+        assert new.created
+        assert new.value.previous == checkpoints.fingerprint(msgspec.to_builtins(old))
+        assert (
+            checkpoints.verify_error(msgspec.to_builtins(new.value), checkpoints.public_key(bytes(32)))
+            is None
+        )
+
+    run(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("role", ["user", "viewer", "ci"])
+def test_only_administrators_have_it_signed(tmp_path, role):
+    async def scenario(audit, _):
+        with pytest.raises(Forbidden):
+            await audit.checkpoint(call(role))
+
+    run(tmp_path, scenario)
+
+
+def test_a_key_repeats_the_answer(tmp_path):
+    async def scenario(audit, _):
+        await audit.append(events(1))
+        first = await audit.checkpoint(call(key="k"))
+        await audit.append(events(2))
+        again = await audit.checkpoint(call(key="k"))
+        assert (again.value, again.created, again.replayed) == (first.value, True, True)
+        with pytest.raises(IdempotencyKeyReused):
+            await audit.checkpoint(call(key="k", fingerprint="other"))
+
+    run(tmp_path, scenario)
+
+
+def test_the_worker_signs_what_is_due_and_no_more(tmp_path):
+    async def scenario(audit, _):
+        await audit.checkpoint_if_due()
+        assert (await audit.stats()).signed_seq == 0
+        await audit.append(events(1))
+        await audit.checkpoint_if_due()
+        assert (await audit.stats()).signed_seq == 1
+        await audit.append(events(2))
+        await audit.checkpoint_if_due()
+        assert (await audit.stats()).signed_seq == 1
+
+    run(tmp_path, scenario)
+
+
+def test_a_log_that_grows_much_is_signed_as_it_grows(tmp_path):
+    async def scenario(audit, _):
+        signed = []
+        for upto in (999, 1000, 1001, 1999, 2400):
+            await audit.append(events(upto))
+            signed.append((await audit.stats()).signed_seq)
+        assert signed == [0, 1000, 1000, 1000, 2400]
+
+    run(tmp_path, scenario)
+
+
+def test_the_end_is_signed_at_the_end_if_anything_came(tmp_path):
+    async def scenario(audit, _):
+        await audit.append(events(2))
+        await audit.checkpoint_if_changed()
+        await audit.checkpoint_if_changed()
+        page = await audit.checkpoints(call(), PageRequest())
+        assert [each.seq for each in page.items] == [2]
+
+    run(tmp_path, scenario)
+
+
+async def some(following, count):
+    return [(await asyncio.wait_for(anext(following), 10)).seq for _ in range(count)]
+
+
+def test_a_follower_gets_what_comes_from_now_on(tmp_path):
+    async def scenario(audit, _):
+        await audit.append(events(2))
+        following = audit.follow(call(), None)
+        waiting = asyncio.create_task(some(following, 3))
+        await asyncio.sleep(0.05)
+        await audit.append(events(4))
+        await audit.append(events(5))
+        assert await waiting == [3, 4, 5]
+        await following.aclose()
+
+    run(tmp_path, scenario)
+
+
+def test_a_follower_resumes_after_an_entry_and_misses_nothing(tmp_path):
+    async def scenario(audit, _):
+        count = 2 * audit_service.STREAM_BATCH_SIZE + 7
+        await audit.append(events(count))
+        following = audit.follow(call(), 3)
+        assert await some(following, count - 3) == list(range(4, count + 1))
+        await following.aclose()
+
+    run(tmp_path, scenario)
+
+
+def test_many_followers_of_a_busy_log_all_get_everything_in_order(tmp_path):
+    async def scenario(audit, _):
+        followers = [audit.follow(call(), 0) for _ in range(8)]
+        reading = [asyncio.create_task(some(each, 150)) for each in followers]
+        for start in range(1, 151, 3):
+            await audit.append([event(number) for number in range(start, start + 3)])
+        assert await asyncio.gather(*reading) == [list(range(1, 151))] * 8
+        for each in followers:
+            await each.aclose()
+
+    run(tmp_path, scenario)
+
+
+def test_followers_come_to_an_end_when_the_server_stops(tmp_path):
+    async def scenario(audit, _):
+        await audit.append(events(2))
+        waiting = asyncio.create_task(some(audit.follow(call(), 2), 1))
+        await asyncio.sleep(0.05)
+        audit.close_streams()
+        with pytest.raises(StopAsyncIteration):
+            await waiting
+        assert [entry async for entry in audit.follow(call(), 0)] == []
+
+    run(tmp_path, scenario)

@@ -1,0 +1,94 @@
+"""A log that was cut shows, without a look at its chain; one that only lacks what was put aside is well."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from envmgr.server.audit import module as audit_module
+from envmgr.server.audit.service.truncation_check import TruncationCheck, find_truncations
+from envmgr.server.contracts.resources import LogStats
+from envmgr.server.kit.common.problems import ServiceUnavailable
+from support.services.audit_fixtures import KEY, event, events
+from support.services.service_fixtures import opened
+
+
+class Sent:
+    """An outbox of which the audit reported so many events as consumed."""
+
+    service = "app"
+
+    def __init__(self, number):
+        self.number = number
+
+    async def consumed_sequence(self, consumer):
+        assert consumer == "audit-log"
+        return self.number
+
+
+def vitals(seq, signed=0, **taken):
+    return LogStats(seq, signed, missing={}, recorded=taken)
+
+
+@pytest.mark.parametrize(
+    ("log", "sent", "buried"),
+    [
+        (vitals(0), {"app": 0}, {}),
+        (vitals(5, 5, app=3, version=2), {"app": 3, "version": 2}, {}),
+        (vitals(5, app=5), {"app": 3}, {}),  # taken, and not marked as sent yet
+        (vitals(3, app=3), {"app": 5}, {"app": 2}),
+    ],
+)
+def test_a_whole_log_is_left_alone(log, sent, buried):
+    assert find_truncations(log, sent, buried) == []
+
+
+@pytest.mark.parametrize(
+    ("log", "sent", "buried", "told"),
+    [
+        (vitals(4, app=3, version=2), {}, {}, "4 entries present, 5 recorded"),
+        (vitals(4, 5, app=4), {}, {}, "ends at 4 but signed up to 5"),
+        (vitals(3, app=3), {"app": 5}, {"version": 2}, "2 of 5 events from app are missing"),
+        (vitals(0), {"app": 5}, {"app": 1}, "4 of 5 events from app are missing"),
+    ],
+)
+def test_a_log_that_was_cut_is_told_of(log, sent, buried, told):
+    assert find_truncations(log, sent, buried) == [told]
+
+
+def watched(directory, scenario):
+    async def whole():
+        async with opened(directory, audit_module) as database:
+            audit = audit_module.make(database, KEY)
+            letters = audit_module.module(database, audit)
+            return await scenario(audit, letters)
+
+    return asyncio.run(whole())
+
+
+def test_what_was_put_aside_is_no_cut_before_and_after_it_is_taken(tmp_path):
+    async def scenario(audit, module):
+        watch = TruncationCheck(audit, module.dead_letters, [Sent(4)])
+        (log,) = module.subscriptions
+        await log.dead_letter(event(2), ValueError("a bug"), 5)
+        await log.handle([event(1), event(3), event(4)])
+        assert await watch.status() == "3 entries, 0 signed; missing 1 from app"
+        await module.dead_letters.retry(1)
+        assert await watch.status() == "4 entries, 0 signed"
+
+    watched(tmp_path, scenario)
+
+
+def test_a_log_that_is_older_than_what_services_know_of_is_refused(tmp_path):
+    async def scenario(audit, module):
+        await audit.append(events(3))
+        watch = TruncationCheck(audit, module.dead_letters, [Sent(5)])
+        with pytest.raises(
+            ServiceUnavailable, match="audit log truncated: 2 of 5 events from app are missing"
+        ):
+            await watch.status()
+        await audit.append([event(6)])
+        assert await TruncationCheck(audit, module.dead_letters, [Sent(6)]).find_truncations() != []
+
+    watched(tmp_path, scenario)

@@ -1,0 +1,625 @@
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+
+import pytest
+
+from envmgr.server.contracts.problems import (
+    DeploymentActive,
+    DeploymentInUse,
+    EnvironmentBlocked,
+    InvalidTransition,
+    SelfApprovalForbidden,
+)
+from envmgr.server.contracts.requests import DeploymentCreate, EnvironmentPut, StatusCreate
+from envmgr.server.contracts.resources import Rules
+from envmgr.server.kit.common.pages import PageRequest
+from envmgr.server.kit.common.preconditions import etag_of
+from envmgr.server.kit.common.problems import Forbidden, IdempotencyKeyReused, NotFound, PreconditionFailed
+from support.services.deployment_fixtures import ANOTHER, KnownVersions, run, version
+from support.services.service_fixtures import call
+
+
+def asking(**rules):
+    return EnvironmentPut(rules=Rules(**rules))
+
+
+def test_a_deployment_begins_pending_and_is_found_again(tmp_path):
+    async def scenario(world):
+        made = await world.deploy(7, "prod", reason="release")
+        assert made == await world.service.get(call(), made.id)
+        assert (made.app, made.tag, made.status, made.reason) == ("shop", "7.0.0", "pending", "release")
+        assert (made.actor, made.finished_at, made.rev) == ("user:ada", None, 1)
+        assert await world.history(made) == [("pending", "release", "user:ada")]
+
+    run(tmp_path, scenario)
+
+
+def test_the_reason_of_a_deployment_is_that_of_its_newest_step_and_the_history_keeps_all(tmp_path):
+    async def scenario(world):
+        made = await world.deploy(reason="release")
+        started = await world.step(made, "in_progress")
+        assert started.reason == ""
+        failed = await world.step(made, "failed", reason="no disk")
+        assert failed.reason == "no disk"
+        assert [reason for _, reason, _ in await world.history(made)] == ["release", "", "no disk"]
+
+    run(tmp_path, scenario)
+
+
+def test_only_who_may_write_environments_goes_on_while_one_is_blocked_and_the_history_says_so(tmp_path):
+    async def scenario(world):
+        user, app_only = call("user"), call(apps={"shop", "blog"})
+        begun = await world.deploy(by=user)
+        await world.service.replace_environment(call(), "prod", asking(blocked="freeze"))
+        frozen = await world.deploy(1000, by=user)
+        assert frozen.status == "blocked"
+        for each, way in ((frozen, "queued"), (frozen, "pending"), (begun, "in_progress")):
+            for who in (user, app_only):
+                with pytest.raises(EnvironmentBlocked, match=r"prod is blocked \(freeze\)") as caught:
+                    await world.service.add_status(who, each.id, StatusCreate(status=way))
+                assert caught.value.members == {"reason": "freeze"}
+        started = StatusCreate(status="in_progress", reason="hotfix")
+        said = await world.service.set_status(call(), begun.id, started)
+        assert said.reason == "hotfix (though blocked: freeze)"
+        assert await world.service.set_status(call(), begun.id, started) == said
+        await world.step(frozen, "queued")
+        assert (await world.history(frozen))[-1] == ("queued", "(though blocked: freeze)", "user:ada")
+        await world.step(begun, "successful", by=user)
+        assert (await world.step(frozen, "cancelled", by=user)).status == "cancelled"
+
+    run(tmp_path, scenario)
+
+
+def test_the_end_of_a_block_lets_everybody_go_on(tmp_path):
+    async def scenario(world):
+        await world.service.replace_environment(call(), "prod", asking(blocked="freeze"))
+        made = await world.deploy(by=call("user"))
+        await world.service.replace_environment(call(), "prod", asking())
+        moved = await world.step(made, "queued", "in_progress", by=call("user"))
+        assert (moved.status, moved.reason) == ("in_progress", "")
+
+    run(tmp_path, scenario)
+
+
+def test_the_version_is_looked_up_for_the_caller_without_their_key_and_condition(tmp_path):
+    versions = KnownVersions(version(1))
+
+    async def scenario(world):
+        await world.deploy(1, by=call(key="k"))
+        ((asked, version_id),) = versions.asked
+        assert (asked.principal.actor, asked.idempotency, version_id) == ("user:ada", None, 1)
+        with pytest.raises(NotFound, match="version 2 not found"):
+            await world.deploy(2, "prod")
+
+    run(tmp_path, scenario, versions)
+
+
+@pytest.mark.parametrize(
+    ("name", "tier", "order"),
+    [
+        ("prod", "production", 400),
+        ("Production-eu", "production", 400),
+        ("staging", "staging", 300),
+        ("eu-stg", "staging", 300),
+        ("demo", "staging", 320),
+        ("preprod", "staging", 350),
+        ("pre-prod", "staging", 350),
+        ("canary", "production", 390),
+        ("eu-prod", "production", 400),
+        ("prod-preview", "production", 400),
+        ("uat2", "testing", 250),
+        ("perf", "testing", 200),
+        ("non-prod", "testing", 200),
+        ("sandbox", "development", 100),
+        ("premium", "other", 500),
+        ("city", "other", 500),
+        ("qa2", "testing", 200),
+        ("dev-ada", "development", 100),
+        ("moon", "other", 500),
+    ],
+)
+def test_an_environment_is_made_by_its_first_use_with_a_tier_that_fits_its_name(tmp_path, name, tier, order):
+    async def scenario(world):
+        await world.deploy(1, name)
+        await world.deploy(1000, name)
+        made = await world.service.get_environment(call(), name)
+        assert (made.name, made.tier, made.sort_order) == (name, tier, order)
+        assert [event.type for event in await world.told()] == [
+            "EnvironmentCreated",
+            "DeploymentCreated",
+            "DeploymentCreated",
+        ]
+
+    run(tmp_path, scenario)
+
+
+def test_one_deployment_of_an_app_is_active_in_an_environment_and_a_second_is_told_which(tmp_path):
+    async def scenario(world):
+        first = await world.deploy(1)
+        with pytest.raises(DeploymentActive) as caught:
+            await world.deploy(2)
+        url = f"/deployments/{first.id}"
+        assert caught.value.members == {"active_deployment": url, "active_deployment_status": "pending"}
+        assert caught.value.headers == {"link": f'<{url}>; rel="active"'}
+        await world.deploy(2, "staging")
+        await world.deploy(1000, "prod")
+        await world.step(first, "cancelled")
+        await world.deploy(2)
+
+    run(tmp_path, scenario)
+
+
+def test_of_many_who_deploy_at_once_one_does(tmp_path):
+    async def scenario(world):
+        answers = await asyncio.gather(*(world.deploy(n) for n in range(1, 17)), return_exceptions=True)
+        assert sum(isinstance(answer, DeploymentActive) for answer in answers) == 15
+        assert len(await world.told("DeploymentCreated")) == 1
+
+    run(tmp_path, scenario)
+
+
+def test_the_database_itself_refuses_a_second_active_and_a_second_successful_deployment(tmp_path):
+    async def scenario(world):
+        await world.stand(1)
+        await world.deploy(2)
+        connection = sqlite3.connect(world.database.path)
+        for status in ("successful", "blocked"):
+            with pytest.raises(sqlite3.IntegrityError, match=r"deployment\.app_id, deployment\.environment"):
+                connection.execute(
+                    "INSERT INTO deployment SELECT NULL, version_id, app_id, app, tag, environment, ?, reason, actor,"
+                    " created_at, updated_at, finished_at, rev, user_id, approved_by, supersedes FROM deployment"
+                    " WHERE id = 1",
+                    [status],
+                )
+        connection.close()
+
+    run(tmp_path, scenario)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE status_entry SET reason = 'forged'",
+        "DELETE FROM status_entry",
+        "INSERT OR REPLACE INTO status_entry SELECT id, deployment_id, 'failed', '', 'x', 0 FROM status_entry",
+    ],
+)
+def test_nobody_changes_what_the_history_says(tmp_path, statement):
+    async def scenario(world):
+        made = await world.deploy()
+        connection = sqlite3.connect(world.database.path)
+        with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+            connection.execute(statement)
+        connection.close()
+        assert await world.history(made) == [("pending", "", "user:ada")]
+
+    run(tmp_path, scenario)
+
+
+def test_an_impossible_step_names_those_there_are_and_changes_nothing(tmp_path):
+    async def scenario(world):
+        made = await world.deploy()
+        with pytest.raises(InvalidTransition) as caught:
+            await world.step(made, "successful")
+        steps = ["in_progress", "queued", "awaiting_approval", "blocked", "cancelled"]
+        assert caught.value.members == {"allowed_statuses": steps}
+        assert caught.value.slug == "invalid-transition"
+        assert await world.service.get(call(), made.id) == made
+        await world.step(made, "cancelled")
+        with pytest.raises(InvalidTransition) as caught:
+            await world.step(made, "in_progress")
+        assert caught.value.members == {"allowed_statuses": []}
+
+    run(tmp_path, scenario)
+
+
+def test_every_step_is_kept_with_its_reason_and_who_took_it(tmp_path):
+    async def scenario(world):
+        made = await world.deploy(reason="release")
+        await world.step(made, "queued")
+        await world.step(made, "in_progress", by=call(actor=ANOTHER), reason="go")
+        ended = await world.step(made, "failed", reason="exit 1")
+        assert await world.history(made) == [
+            ("pending", "release", "user:ada"),
+            ("queued", "", "user:ada"),
+            ("in_progress", "go", ANOTHER),
+            ("failed", "exit 1", "user:ada"),
+        ]
+        assert (ended.reason, ended.actor, ended.rev) == ("exit 1", "user:ada", 4)
+        assert ended.finished_at == ended.updated_at
+
+    run(tmp_path, scenario)
+
+
+def test_a_success_supersedes_what_stood_there(tmp_path):
+    async def scenario(world):
+        first, second = await world.stand(1), await world.stand(2)
+        assert await world.status(first) == "superseded"
+        assert await world.current() == 2
+        assert (await world.history(first))[-1] == (
+            "superseded",
+            f"superseded by deployment {second.id}",
+            "user:ada",
+        )
+        events = (await world.told("DeploymentUpdated"))[-2:]
+        assert [(event.data["deployment_id"], event.data["status"]) for event in events] == [
+            (first.id, "superseded"),
+            (second.id, "successful"),
+        ]
+        assert {(event.data["current_version_id"], event.data["current_tag"]) for event in events} == {
+            (2, "2.0.0")
+        }
+
+    run(tmp_path, scenario)
+
+
+def test_what_was_superseded_stands_again_when_its_successor_is_rolled_back(tmp_path):
+    async def scenario(world):
+        first, second = await world.stand(1), await world.stand(2)
+        ended = (await world.service.get(call(), first.id)).finished_at
+        await world.step(second, "rolled_back", reason="slow")
+        assert await world.current() == 1
+        again = await world.service.get(call(), first.id)
+        assert (again.status, again.finished_at) == ("successful", ended)
+        assert (await world.history(first))[-1] == (
+            "successful",
+            f"restored: deployment {second.id} was rolled back",
+            "user:ada",
+        )
+        place = await world.place()
+        assert (place.last.version_id, place.last.status) == (2, "rolled_back")
+        assert {event.data["current_version_id"] for event in (await world.told())[-2:]} == {1}
+        await world.step(again, "rolled_back")
+        assert await world.current() is None
+
+    run(tmp_path, scenario)
+
+
+def test_a_way_back_skips_versions_that_are_gone(tmp_path):
+    async def scenario(world):
+        first, second, third = [await world.stand(n) for n in (1, 2, 3)]
+        await world.happen(world.version_event("VersionDeleted", 2))
+        await world.step(third, "rolled_back")
+        assert await world.status(first) == "successful"
+        assert await world.status(second) == "superseded"
+        assert await world.current() == 1
+
+    run(tmp_path, scenario)
+
+
+def test_a_way_back_skips_deployments_that_were_deleted(tmp_path):
+    async def scenario(world):
+        first, second, third = [await world.stand(n) for n in (1, 2, 3)]
+        await world.service.delete(call(), second.id)
+        await world.step(third, "rolled_back")
+        assert await world.status(first) == "successful"
+        assert await world.current() == 1
+
+    run(tmp_path, scenario)
+
+
+def test_a_failure_that_was_rolled_back_leaves_what_stands(tmp_path):
+    async def scenario(world):
+        first = await world.stand(1)
+        failed = await world.step(await world.deploy(2), "in_progress", "failed", "rolled_back")
+        assert (await world.status(first), failed.status) == ("successful", "rolled_back")
+        assert await world.current() == 1
+
+    run(tmp_path, scenario)
+
+
+def test_what_stands_can_be_retired_with_nothing_in_its_stead(tmp_path):
+    async def scenario(world):
+        await world.stand(1)
+        second = await world.stand(2)
+        await world.step(second, "superseded", reason="switched off")
+        assert await world.current() is None
+        assert await world.places(1) == 0
+        third = await world.stand(3)
+        await world.step(third, "rolled_back")
+        assert await world.current() is None
+
+    run(tmp_path, scenario)
+
+
+def test_where_approval_is_asked_for_somebody_else_moves_a_deployment_on(tmp_path):
+    async def scenario(world):
+        await world.service.replace_environment(call(), "prod", asking(requires_approval=True))
+        made = await world.deploy(reason="release")
+        waits = "prod requires approval by another user"
+        assert (made.status, made.reason) == ("awaiting_approval", waits)
+        assert [(status, actor) for status, _, actor in await world.history(made)] == [
+            ("pending", "user:ada"),
+            ("awaiting_approval", "system:rules"),
+        ]
+        for ahead in ("queued", "in_progress"):
+            with pytest.raises(SelfApprovalForbidden):
+                await world.step(made, ahead)
+        await world.step(made, "queued", by=call(actor=ANOTHER))
+        await world.step(made, "in_progress", "successful")
+        assert await world.current() == 1
+
+    run(tmp_path, scenario)
+
+
+def test_a_key_of_who_asked_is_not_somebody_else(tmp_path):
+    async def scenario(world):
+        import msgspec
+
+        def of_user(actor, user_id):
+            one = call(actor=actor)
+            return msgspec.structs.replace(
+                one, principal=msgspec.structs.replace(one.principal, user_id=user_id)
+            )
+
+        await world.service.replace_environment(call(), "prod", asking(requires_approval=True))
+        made = await world.deploy(by=of_user("user:ada", 3))
+        with pytest.raises(SelfApprovalForbidden):
+            await world.step(made, "in_progress", by=of_user("key:9", 3))
+        await world.step(made, "in_progress", by=of_user("user:grace", 4))
+
+    run(tmp_path, scenario)
+
+
+def test_another_job_of_the_same_binding_is_not_somebody_else(tmp_path):
+    async def scenario(world):
+        await world.service.replace_environment(call(), "prod", asking(requires_approval=True))
+        made = await world.deploy(by=call(actor="oidc:4/run-1"))
+        with pytest.raises(SelfApprovalForbidden):
+            await world.step(made, "in_progress", by=call(actor="oidc:4/run-2"))
+        await world.step(made, "in_progress", by=call(actor="oidc:44/run-2"))
+
+    run(tmp_path, scenario)
+
+
+def test_no_way_round_leads_past_an_approval(tmp_path):
+    async def scenario(world):
+        await world.service.replace_environment(call(), "prod", asking(requires_approval=True))
+        made = await world.step(await world.deploy(), "blocked", "pending")
+        with pytest.raises(SelfApprovalForbidden):
+            await world.step(made, "in_progress")
+        await world.step(made, "queued", by=call(actor=ANOTHER))
+        await world.step(made, "awaiting_approval")
+        with pytest.raises(SelfApprovalForbidden):
+            await world.step(made, "in_progress")
+        # The rule may go, but who waits for approval still does.
+        await world.service.replace_environment(call(), "prod", asking())
+        with pytest.raises(SelfApprovalForbidden):
+            await world.step(made, "in_progress")
+
+    run(tmp_path, scenario)
+
+
+def test_what_is_blocked_begins_blocked_for_the_reason_that_is_given(tmp_path):
+    async def scenario(world):
+        await world.service.replace_environment(
+            call(), "prod", asking(blocked="freeze", requires_approval=True)
+        )
+        made = await world.deploy(reason="release")
+        assert (made.status, made.reason) == ("blocked", "freeze")
+        assert await world.history(made) == [
+            ("pending", "release", "user:ada"),
+            ("blocked", "freeze", "system:rules"),
+        ]
+        with pytest.raises(SelfApprovalForbidden):
+            await world.step(made, "queued")
+
+    run(tmp_path, scenario)
+
+
+def test_a_put_takes_a_step_and_repeated_changes_nothing(tmp_path):
+    async def scenario(world):
+        made = await world.deploy()
+        moved = await world.service.set_status(
+            call(if_match="1.1"), made.id, StatusCreate(status="in_progress", reason="go")
+        )
+        told = len(await world.told())
+        for reason in ("go", ""):
+            again = StatusCreate(status="in_progress", reason=reason)
+            assert await world.service.set_status(call(), made.id, again) == moved
+        assert len(await world.told()) == told
+        with pytest.raises(InvalidTransition):
+            await world.service.set_status(
+                call(), made.id, StatusCreate(status="in_progress", reason="other")
+            )
+
+    run(tmp_path, scenario)
+
+
+def test_only_who_saw_the_present_state_changes_it(tmp_path):
+    async def scenario(world):
+        made = await world.deploy()
+        await world.step(made, "queued")
+        with pytest.raises(PreconditionFailed):
+            await world.service.set_status(call(if_match="1.1"), made.id, StatusCreate(status="in_progress"))
+        with pytest.raises(PreconditionFailed):
+            await world.service.delete(call(if_match="1.1"), made.id)
+
+    run(tmp_path, scenario)
+
+
+def test_a_key_makes_one_deployment_and_one_step_of_many_requests(tmp_path):
+    async def scenario(world):
+        new = DeploymentCreate(version_id=1, environment="prod")
+        answers = [await world.service.create(call(key="a"), new) for _ in range(3)]
+        assert [answer.replayed for answer in answers] == [False, True, True]
+        assert len({answer.value for answer in answers}) == 1
+        made, ahead = answers[0].value, StatusCreate(status="in_progress")
+        steps = [await world.service.add_status(call(key="b"), made.id, ahead) for _ in range(3)]
+        assert [step.replayed for step in steps] == [False, True, True]
+        assert [status for status, _, _ in await world.history(made)] == ["pending", "in_progress"]
+        with pytest.raises(IdempotencyKeyReused):
+            await world.service.add_status(call(key="b", fingerprint="other"), made.id, ahead)
+
+    run(tmp_path, scenario)
+
+
+def test_only_what_is_history_can_be_deleted_and_its_own_history_stays(tmp_path):
+    async def scenario(world):
+        first = await world.deploy(1)
+        with pytest.raises(DeploymentInUse, match="cancel it first"):
+            await world.service.delete(call(), first.id)
+        first = await world.step(first, "in_progress", "successful")
+        with pytest.raises(DeploymentInUse, match="is the current deployment"):
+            await world.service.delete(call(), first.id)
+        second = await world.step(await world.deploy(2), "cancelled")
+        with pytest.raises(DeploymentInUse, match="is the latest deployment"):
+            await world.service.delete(call(), second.id)
+        await world.stand(3)
+        await world.service.delete(call(if_match=etag_of(second)), second.id)
+        with pytest.raises(NotFound):
+            await world.service.get(call(), second.id)
+        with pytest.raises(NotFound):
+            await world.service.list_statuses(call(), second.id, PageRequest())
+        (event,) = await world.told("DeploymentDeleted")
+        assert (event.subject, event.data["current_version_id"]) == (f"app/1/deployment/{second.id}", 3)
+        connection = sqlite3.connect(world.database.path)
+        kept = connection.execute(
+            "SELECT status FROM status_entry WHERE deployment_id = ? ORDER BY id", [second.id]
+        ).fetchall()
+        connection.close()
+        assert kept == [("pending",), ("cancelled",)]
+
+    run(tmp_path, scenario)
+
+
+def test_an_event_says_all_of_its_deployment_and_what_stands_after_it(tmp_path):
+    async def scenario(world):
+        made = await world.deploy(1, reason="release")
+        (event,) = await world.told("DeploymentCreated")
+        assert event.subject == f"app/1/deployment/{made.id}"
+        assert event.data == {
+            "deployment_id": made.id,
+            "version_id": 1,
+            "app_id": 1,
+            "app": "shop",
+            "tag": "1.0.0",
+            "environment": "prod",
+            "status": "pending",
+            "reason": "release",
+            "actor": "user:ada",
+            "created_at": made.created_at,
+            "updated_at": made.updated_at,
+            "finished_at": None,
+            "current_version_id": None,
+            "current_tag": None,
+        }
+
+    run(tmp_path, scenario)
+
+
+def test_what_stands_or_is_on_its_way_is_counted_by_place(tmp_path):
+    async def scenario(world):
+        await world.stand(1, "prod")
+        await world.deploy(1, "prod")
+        await world.stand(1, "staging")
+        await world.step(await world.deploy(2, "staging"), "cancelled")
+        await world.deploy(2, "dev")
+        await world.deploy(1000, "prod")
+        counted = [{"app_id": 1}, {"version_id": 1}, {"version_id": 2}, {"app_id": 2}, {"app_id": 3}]
+        leaves = [await world.service.begin_deletion(call(), **of) for of in counted]
+        assert [leave.active_placements for leave in leaves] == [3, 2, 1, 1, 0]
+        assert [leave.hold_id is None for leave in leaves] == [True, True, True, True, False]
+
+    run(tmp_path, scenario)
+
+
+@pytest.mark.parametrize(
+    ("filters", "expected"),
+    [
+        ({}, [4, 3, 2, 1]),
+        ({"app": "blog"}, [4]),
+        ({"app": "2"}, [4]),
+        ({"app": "blog", "app_id": 1}, []),
+        ({"app_id": 1}, [3, 2, 1]),
+        ({"environment": "prod"}, [4, 2, 1]),
+        ({"status": "successful"}, [1]),
+        ({"version_id": 2}, [3, 2]),
+        ({"actor": ANOTHER}, [3]),
+        ({"app": "shop", "environment": "prod"}, [2, 1]),
+    ],
+)
+def test_deployments_are_listed_newest_first_by_what_is_asked_for(tmp_path, filters, expected):
+    async def scenario(world):
+        await world.stand(1, "prod")
+        await world.deploy(2, "prod")
+        await world.deploy(2, "staging", by=call(actor=ANOTHER))
+        await world.deploy(1000, "prod")
+        seen, cursor = [], None
+        while True:
+            page = await world.service.list(call(), PageRequest(limit=2, cursor=cursor, filters=filters))
+            seen += [each.id for each in page.items]
+            cursor = page.next
+            if cursor is None:
+                break
+        assert seen == expected
+
+    run(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("sort", ["environment", "-environment", "status", "-status"])
+def test_deployments_are_sorted_page_by_page(tmp_path, sort):
+    async def scenario(world):
+        await world.stand(1, "prod")
+        await world.deploy(2, "staging")
+        await world.deploy(2, "prod")
+        await world.deploy(1000, "dev")
+        seen, cursor = [], None
+        while True:
+            page = await world.service.list(call(), PageRequest(limit=1, cursor=cursor, sort=sort))
+            seen += [(getattr(each, sort.removeprefix("-")), each.id) for each in page.items]
+            cursor = page.next
+            if cursor is None:
+                break
+        assert len(seen) == 4
+        assert seen == sorted(seen, reverse=sort.startswith("-"))
+
+    run(tmp_path, scenario)
+
+
+def test_deployments_of_an_app_that_is_not_there_are_no_empty_list(tmp_path):
+    async def scenario(world):
+        with pytest.raises(NotFound, match="app 'shp' not found"):
+            await world.service.list(call(), PageRequest(filters={"app": "shp"}))
+
+    run(tmp_path, scenario)
+
+
+def test_a_credential_for_one_app_sees_and_touches_no_other(tmp_path):
+    async def scenario(world):
+        theirs = await world.stand(1)
+        mine = call(apps={"blog"})
+        own = await world.deploy(1000, by=mine)
+        assert [each.id for each in (await world.service.list(mine, PageRequest())).items] == [own.id]
+        matrix = await world.service.matrix(mine, None)
+        assert {place.app for place in matrix.placements} == {app.name for app in matrix.apps} == {"blog"}
+        for attempt in (
+            world.service.get(mine, theirs.id),
+            world.service.list_statuses(mine, theirs.id, PageRequest()),
+            world.service.add_status(mine, theirs.id, StatusCreate(status="rolled_back")),
+            world.service.set_status(mine, theirs.id, StatusCreate(status="rolled_back")),
+            world.service.delete(mine, theirs.id),
+            world.deploy(2, by=mine),
+        ):
+            with pytest.raises(Forbidden, match="limited to blog"):
+                await attempt
+        assert await world.status(theirs) == "successful"
+
+    run(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("number", [0, 5, 2**53])
+def test_what_is_not_there_is_not_found(tmp_path, number):
+    async def scenario(world):
+        for attempt in (
+            world.service.get(call(), number),
+            world.service.list_statuses(call(), number, PageRequest()),
+            world.service.add_status(call(), number, StatusCreate(status="queued")),
+            world.service.delete(call(), number),
+        ):
+            with pytest.raises(NotFound):
+                await attempt
+
+    run(tmp_path, scenario)

@@ -1,0 +1,202 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from envmgr.server.contracts.problems import EnvironmentInUse
+from envmgr.server.contracts.requests import EnvironmentCreate, EnvironmentPatch, EnvironmentPut
+from envmgr.server.contracts.resources import AutoDeploy, Rules
+from envmgr.server.deployment.domain.environment_rules import MAX_RULES
+from envmgr.server.kit.common.pages import PageRequest
+from envmgr.server.kit.common.problems import (
+    AlreadyExists,
+    Forbidden,
+    InvalidFields,
+    NotFound,
+    PreconditionFailed,
+)
+from support.services.deployment_fixtures import run
+from support.services.service_fixtures import call
+
+RULES = Rules(auto_deploy=(AutoDeploy(app="shop", tag_range="^1"), AutoDeploy(app="*")), blocked="freeze")
+
+
+def test_an_environment_is_as_it_was_said_to_be(tmp_path):
+    async def scenario(world):
+        new = EnvironmentCreate(name="prod", tier="production", sort_order=7, rules=RULES)
+        made = await world.service.create_environment(call(), new)
+        found = await world.service.get_environment(call(), "prod")
+        assert made.created
+        assert made.value == found
+        assert (found.tier, found.sort_order, found.rules, found.rev) == ("production", 7, RULES, 1)
+
+    run(tmp_path, scenario)
+
+
+def test_of_many_who_make_one_environment_one_does(tmp_path):
+    async def scenario(world):
+        new = EnvironmentCreate(name="prod")
+        answers = await asyncio.gather(
+            *(world.service.create_environment(call(), new) for _ in range(8)), return_exceptions=True
+        )
+        assert sum(isinstance(answer, AlreadyExists) for answer in answers) == 7
+        assert len(await world.told("EnvironmentCreated")) == 1
+
+    run(tmp_path, scenario)
+
+
+def test_a_key_makes_one_environment_of_many_requests(tmp_path):
+    async def scenario(world):
+        new = EnvironmentCreate(name="prod", rules=RULES)
+        answers = [await world.service.create_environment(call(key="k"), new) for _ in range(2)]
+        assert [answer.replayed for answer in answers] == [False, True]
+        assert answers[0].value == answers[1].value
+
+    run(tmp_path, scenario)
+
+
+def test_a_put_makes_an_environment_or_says_all_of_it(tmp_path):
+    async def scenario(world):
+        put = world.service.replace_environment
+        made = await put(call(), "prod", EnvironmentPut(rules=RULES))
+        same = await put(call(), "prod", EnvironmentPut(rules=RULES))
+        less = await put(call(if_match="1.1"), "prod", EnvironmentPut(tier="production"))
+        assert [answer.created for answer in (made, same, less)] == [True, False, False]
+        assert same.value == made.value
+        assert (less.value.rules, less.value.tier, less.value.rev) == (Rules(), "production", 2)
+        with pytest.raises(PreconditionFailed):
+            await put(call(if_match="1.1"), "prod", EnvironmentPut())
+        with pytest.raises(PreconditionFailed):
+            await put(call(if_match="1.1"), "never", EnvironmentPut())
+        events = await world.told()
+        assert [event.type for event in events] == ["EnvironmentCreated", "EnvironmentUpdated"]
+        assert events[0].subject == "environment/prod"
+        assert events[0].data["rules"] == {
+            "auto_deploy": [{"app": "shop", "tag_range": "^1"}, {"app": "*", "tag_range": "*"}],
+            "blocked": "freeze",
+        }
+
+    run(tmp_path, scenario)
+
+
+def test_a_change_leaves_the_rest_as_it_is(tmp_path):
+    async def scenario(world):
+        await world.service.replace_environment(call(), "prod", EnvironmentPut(tier="staging", rules=RULES))
+        changed = await world.service.update_environment(call(), "prod", EnvironmentPatch(sort_order=-3))
+        assert (changed.tier, changed.sort_order, changed.rules) == ("staging", -3, RULES)
+        with pytest.raises(PreconditionFailed):
+            await world.service.update_environment(
+                call(if_match="1.1"), "prod", EnvironmentPatch(sort_order=1)
+            )
+        with pytest.raises(NotFound):
+            await world.service.update_environment(call(), "moon", EnvironmentPatch(sort_order=1))
+
+    run(tmp_path, scenario)
+
+
+def test_rules_that_cannot_be_followed_are_named_all_at_once(tmp_path):
+    async def scenario(world):
+        rules = Rules(
+            auto_deploy=(
+                AutoDeploy(app="shop", tag_range="^1 || >=3 <4"),
+                AutoDeploy(app="no such name!", tag_range="latest"),
+                AutoDeploy(app="123", tag_range=" "),
+            )
+        )
+        attempts = [
+            world.service.replace_environment(call(), "prod", EnvironmentPut(rules=rules)),
+            world.service.create_environment(call(), EnvironmentCreate(name="prod", rules=rules)),
+            world.service.update_environment(call(), "prod", EnvironmentPatch(rules=rules)),
+        ]
+        for attempt in attempts:
+            with pytest.raises(InvalidFields) as caught:
+                await attempt
+            assert [pointer for pointer, _ in caught.value.errors] == [
+                "/rules/auto_deploy/1/app",
+                "/rules/auto_deploy/1/tag_range",
+                "/rules/auto_deploy/2/app",
+                "/rules/auto_deploy/2/tag_range",
+            ]
+            assert "'latest'" in caught.value.errors[1][1]
+
+    run(tmp_path, scenario)
+
+
+def test_an_environment_has_so_many_rules_at_most(tmp_path):
+    async def scenario(world):
+        def put(count):
+            rules = Rules(auto_deploy=(AutoDeploy(app="*"),) * count)
+            return world.service.replace_environment(call(), "prod", EnvironmentPut(rules=rules))
+
+        await put(MAX_RULES)
+        with pytest.raises(InvalidFields):
+            await put(MAX_RULES + 1)
+
+    run(tmp_path, scenario)
+
+
+def test_an_environment_that_was_used_stays(tmp_path):
+    async def scenario(world):
+        await world.step(await world.deploy(1, "prod"), "cancelled")
+        await world.service.replace_environment(call(), "moon", EnvironmentPut())
+        with pytest.raises(EnvironmentInUse):
+            await world.service.delete_environment(call(), "prod")
+        with pytest.raises(PreconditionFailed):
+            await world.service.delete_environment(call(if_match="2.9"), "moon")
+        await world.service.delete_environment(call(if_match="2.1"), "moon")
+        with pytest.raises(NotFound):
+            await world.service.get_environment(call(), "moon")
+        assert (await world.told())[-1].type == "EnvironmentDeleted"
+
+    run(tmp_path, scenario)
+
+
+@pytest.mark.parametrize(
+    ("sort", "expected"),
+    [
+        (None, ["dev", "moon", "prod"]),
+        ("sort_order", ["dev", "prod", "moon"]),
+        ("-name", ["prod", "moon", "dev"]),
+    ],
+)
+def test_environments_are_listed_in_pages(tmp_path, sort, expected):
+    async def scenario(world):
+        for name in ("prod", "moon", "dev"):
+            await world.deploy(1, name)
+        seen, cursor = [], None
+        while True:
+            page = await world.service.list_environments(
+                call(), PageRequest(limit=1, cursor=cursor, sort=sort)
+            )
+            seen += [each.name for each in page.items]
+            cursor = page.next
+            if cursor is None:
+                break
+        assert seen == expected
+
+    run(tmp_path, scenario)
+
+
+def test_a_credential_for_one_app_changes_no_environment_and_reads_no_rule_of_another_app(tmp_path):
+    async def scenario(world):
+        rules = Rules(auto_deploy=(AutoDeploy(app="shop"), AutoDeploy(app="blog"), AutoDeploy(app="*")))
+        await world.service.replace_environment(call(), "prod", EnvironmentPut(rules=rules))
+        mine = call(apps={"blog"})
+        shown = [
+            await world.service.get_environment(mine, "prod"),
+            *(await world.service.list_environments(mine, PageRequest())).items,
+            *(await world.service.matrix(mine, None)).environments,
+        ]
+        assert [[rule.app for rule in each.rules.auto_deploy] for each in shown] == [["blog", "*"]] * 3
+        for attempt in (
+            world.service.replace_environment(mine, "prod", EnvironmentPut()),
+            world.service.create_environment(mine, EnvironmentCreate(name="new")),
+            world.service.update_environment(mine, "prod", EnvironmentPatch(sort_order=1)),
+            world.service.delete_environment(mine, "prod"),
+        ):
+            with pytest.raises(Forbidden):
+                await attempt
+        assert (await world.service.get_environment(call(), "prod")).rules == rules
+
+    run(tmp_path, scenario)

@@ -1,0 +1,207 @@
+from __future__ import annotations
+
+import sqlite3
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from envmgr.server.deployment.domain.deployment_model import DeploymentRequest, Initiator
+from envmgr.server.deployment.service import transitions
+from envmgr.server.deployment.service.matrix import TimestampFormatter
+from envmgr.server.kit.common.clock import rfc3339
+from envmgr.server.kit.common.pages import PageRequest
+from envmgr.server.kit.common.problems import NotFound
+from envmgr.server.kit.db.sqlite import DIALECT
+from support.services.deployment_fixtures import run
+from support.services.service_fixtures import call
+
+
+def test_the_matrix_shows_what_stands_and_what_was_tried_last(tmp_path):
+    async def scenario(world):
+        await world.happen(world.app_event("AppCreated"), world.app_event("AppCreated", 3, "attic"))
+        await world.stand(1)
+        tried = await world.step(await world.deploy(2), "in_progress", "failed")
+        await world.deploy(1000, "dev")
+        matrix = await world.service.matrix(call(), None)
+        assert [(app.id, app.name) for app in matrix.apps] == [(3, "attic"), (2, "blog"), (1, "shop")]
+        assert [each.name for each in matrix.environments] == ["dev", "prod"]
+        shop = await world.place()
+        assert (shop.current.tag, shop.current.status, shop.current.actor) == (
+            "1.0.0",
+            "successful",
+            "user:ada",
+        )
+        assert (shop.last.deployment_id, shop.last.tag, shop.last.status) == (tried.id, "2.0.0", "failed")
+        assert shop.last.updated_at == tried.updated_at
+        assert 0 <= shop.age_seconds < 60
+        blog = await world.place("dev", "blog")
+        assert (blog.current, blog.age_seconds, blog.last.status) == (None, None, "pending")
+
+    run(tmp_path, scenario)
+
+
+def test_the_matrix_of_one_environment_shows_that_one(tmp_path):
+    async def scenario(world):
+        await world.stand(1, "prod")
+        await world.stand(1, "dev")
+        matrix = await world.service.matrix(call(), "dev")
+        assert [each.name for each in matrix.environments] == ["dev"]
+        assert [place.environment for place in matrix.placements] == ["dev"]
+        with pytest.raises(NotFound):
+            await world.service.matrix(call(), "moon")
+
+    run(tmp_path, scenario)
+
+
+@given(st.lists(st.integers(0, 253_402_300_799_999), max_size=5))
+def test_the_matrix_spells_moments_as_everything_else_does(moments):
+    spelling = TimestampFormatter()
+    assert [spelling.format(ms) for ms in moments] == [rfc3339(ms) for ms in moments]
+
+
+class Watching:
+    """A transaction or reader that keeps the texts of what is asked of it."""
+
+    def __init__(self, inner):
+        self._inner = inner
+        self.texts = []
+        self.now = getattr(inner, "now", 0)
+        self.emit = getattr(inner, "emit", None)
+
+    def one(self, statement, **values):
+        self.texts.append(statement.compiled(DIALECT)[0])
+        return self._inner.one(statement, **values)
+
+    def all(self, statement, **values):
+        self.texts.append(statement.compiled(DIALECT)[0])
+        return self._inner.all(statement, **values)
+
+    def insert(self, statement, **values):
+        self.texts.append(statement.compiled(DIALECT)[0])
+        return self._inner.insert(statement, **values)
+
+    def execute(self, statement, **values):
+        self.texts.append(statement.compiled(DIALECT)[0])
+        return self._inner.execute(statement, **values)
+
+
+def plans(path, texts):
+    """Return how SQLite goes about each of these statements."""
+    connection = sqlite3.connect(path)
+    plan = [
+        (text, row[3])
+        for text in texts
+        for row in connection.execute(f"EXPLAIN QUERY PLAN {text}", _parameters(text))
+    ]
+    connection.close()
+    return plan
+
+
+def _parameters(text):
+    import re
+
+    return dict.fromkeys(re.findall(r":(\w+)", text), 1)
+
+
+def test_beginning_a_deployment_and_taking_it_further_reads_no_history(tmp_path):
+    async def scenario(world):
+        await world.stand(1)
+        texts = []
+
+        def unit(transaction):
+            watching = Watching(transaction)
+            order = transitions.resolve_request(
+                watching, DeploymentRequest(2, 1, "shop", "2.0.0", "prod", "", Initiator("user:ada"))
+            )
+            deployment = transitions.create(watching, order)
+            texts.extend(watching.texts)
+            return deployment
+
+        await world.database.write(unit)
+        assert len(texts) >= 7
+        assert [(text, plan) for text, plan in plans(world.database.path, texts) if "SCAN" in plan] == []
+
+    run(tmp_path, scenario)
+
+
+def test_the_matrix_is_one_scan_of_its_projection(tmp_path):
+    from envmgr.server.deployment.service.matrix import matrix
+
+    async def scenario(world):
+        await world.stand(1)
+        texts = []
+
+        def unit(reader):
+            watching = Watching(reader)
+            matrix(watching, call().principal, None)
+            texts.extend(watching.texts)
+
+        await world.database.read(unit)
+        seen = [plan for _, plan in plans(world.database.path, texts)]
+        assert "SCAN placement" in seen
+        assert not any("deployment" in plan or "status_entry" in plan for plan in seen)
+
+    run(tmp_path, scenario)
+
+
+@pytest.mark.parametrize(
+    "statement", ["count_active_for_app", "count_active_for_version", "find", "active_in", "has_any_in"]
+)
+def test_what_is_asked_at_every_turn_goes_by_an_index(tmp_path, statement):
+    from envmgr.server.deployment.store import deployment_rows, placements
+
+    arguments = {
+        "count_active_for_app": (1,),
+        "count_active_for_version": (1,),
+        "find": (1,),
+        "active_in": (1, "prod"),
+        "has_any_in": ("prod",),
+    }
+
+    async def scenario(world):
+        await world.stand(1)
+        texts = []
+
+        def unit(reader):
+            watching = Watching(reader)
+            getattr(placements if hasattr(placements, statement) else deployment_rows, statement)(
+                watching, *arguments[statement]
+            )
+            texts.extend(watching.texts)
+
+        await world.database.read(unit)
+        found = [plan for _, plan in plans(world.database.path, texts)]
+        assert any("USING" in plan for plan in found)
+        assert not any(plan.startswith(("SCAN deployment", "SCAN placement")) for plan in found)
+
+    run(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("filters", [{}, {"app": 1}, {"environment": "prod"}])
+def test_the_list_of_one_app_begins_at_its_newest_whoever_had_the_name_before(tmp_path, filters):
+    from envmgr.server.deployment.store import deployment_rows, placements
+
+    async def scenario(world):
+        await world.stand(1)
+        texts = []
+
+        def unit(reader):
+            watching = Watching(reader)
+            deployment_rows.page(
+                watching,
+                PageRequest(filters=filters),
+                placements.visible_apps(watching, call(apps={"shop"}).principal),
+            )
+            texts.extend(watching.texts)
+
+        await world.database.read(unit)
+        found = [plan for _, plan in plans(world.database.path, texts)]
+        assert any("app_projection_name" in plan for plan in found)
+        assert any("SEARCH deployment USING" in plan for plan in found)
+        scans = [
+            plan for plan in found if plan.startswith(("SCAN", "USE TEMP")) and "VIRTUAL TABLE" not in plan
+        ]
+        assert scans == []
+
+    run(tmp_path, scenario)

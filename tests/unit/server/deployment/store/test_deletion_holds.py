@@ -1,0 +1,156 @@
+"""Nothing of an app or a version is deployed any more while somebody deletes it."""
+
+from __future__ import annotations
+
+import sqlite3
+
+import pytest
+
+from envmgr.server.contracts.problems import BeingDeleted
+from envmgr.server.contracts.requests import EnvironmentPut
+from envmgr.server.contracts.resources import AutoDeploy, Rules
+from envmgr.server.kit.common.problems import NotFound
+from support.services.deployment_fixtures import KnownVersions, run, version
+from support.services.service_fixtures import call
+from support.services.version_fixtures import FewApps
+
+THINGS = [{"app_id": 1}, {"version_id": 7}]
+things = pytest.mark.parametrize("thing", THINGS, ids=["app", "version"])
+
+
+@things
+def test_what_leaves_is_deployed_no_more_and_all_else_is(tmp_path, thing):
+    async def scenario(world):
+        leave = await world.service.begin_deletion(call(), **thing)
+        assert leave.active_placements == 0
+        with pytest.raises(BeingDeleted, match=r"shop@7\.0\.0 or its app is being deleted"):
+            await world.deploy(7)
+        await world.deploy(1000)
+        if "version_id" in thing:
+            await world.deploy(8)
+        assert await world.place("prod", "shop") is None or "version_id" in thing
+
+    run(tmp_path, scenario)
+
+
+@things
+def test_what_stays_is_deployed_again(tmp_path, thing):
+    async def scenario(world):
+        await world.service.cancel_deletion(call(), await world.service.begin_deletion(call(), **thing))
+        assert (await world.deploy(7)).status == "pending"
+
+    run(tmp_path, scenario)
+
+
+@things
+def test_what_stands_or_is_on_its_way_leaves_by_force_only(tmp_path, thing):
+    async def scenario(world):
+        made = await world.deploy(7)
+        refused = await world.service.begin_deletion(call(), **thing)
+        assert (refused.active_placements, refused.hold_id) == (1, None)
+        await world.step(made, "in_progress", "successful")
+        assert (await world.service.begin_deletion(call(), **thing)).hold_id is None
+        await world.deploy(7, "dev")
+        forced = await world.service.begin_deletion(call(), **thing, force=True)
+        assert forced.active_placements == 2
+        with pytest.raises(BeingDeleted):
+            await world.deploy(7, "staging")
+        await world.service.cancel_deletion(call(), refused)
+        with pytest.raises(BeingDeleted):
+            await world.deploy(7, "staging")
+
+    run(tmp_path, scenario)
+
+
+@things
+def test_of_two_who_delete_the_same_the_one_that_fails_does_not_let_it_in_again(tmp_path, thing):
+    async def scenario(world):
+        first, second = [await world.service.begin_deletion(call(), **thing) for _ in range(2)]
+        await world.service.cancel_deletion(call(), second)
+        with pytest.raises(BeingDeleted):
+            await world.deploy(7)
+        await world.service.cancel_deletion(call(), first)
+        await world.deploy(7)
+
+    run(tmp_path, scenario)
+
+
+@things
+def test_whoever_was_killed_in_between_bars_nothing_for_long(tmp_path, thing):
+    async def scenario(world):
+        await world.service.begin_deletion(call(), **thing)
+        pass_by(world, 29_000)
+        with pytest.raises(BeingDeleted):
+            await world.deploy(7)
+        pass_by(world, 2_000)
+        await world.deploy(7)
+        await world.service.begin_deletion(call(), version_id=99)
+        assert notes(world) == [(None, 99)]
+
+    run(tmp_path, scenario)
+
+
+def test_a_version_of_an_app_that_is_gone_is_not_deployed_however_late_an_event_tells_of_that(tmp_path):
+    async def scenario(world):
+        for who in (call(), call(apps={"attic"})):
+            with pytest.raises(NotFound):
+                await world.deploy(7, by=who)
+
+    run(tmp_path, scenario, KnownVersions(version(7, 5, "attic")), FewApps("shop"))
+
+
+@pytest.mark.parametrize("gone", ["app", "version"])
+def test_once_an_event_tells_that_it_is_gone_the_note_goes_too(tmp_path, gone):
+    async def scenario(world):
+        thing = {"app": {"app_id": 1}, "version": {"version_id": 7}}[gone]
+        await world.service.begin_deletion(call(), **thing)
+        await world.happen(
+            world.app_event("AppDeleted") if gone == "app" else world.version_event("VersionDeleted", 7)
+        )
+        assert notes(world) == []
+        with pytest.raises(NotFound):
+            await world.deploy(7)
+
+    run(tmp_path, scenario)
+
+
+@things
+def test_a_rule_does_not_deploy_what_leaves_and_says_so(tmp_path, thing):
+    async def scenario(world):
+        rules = Rules(auto_deploy=(AutoDeploy(app="shop", tag_range="*"),))
+        await world.service.replace_environment(call(), "dev", EnvironmentPut(rules=rules))
+        await world.service.begin_deletion(call(), **thing)
+        await world.happen(world.version_event("VersionCreated", 7))
+        assert await world.place("dev") is None
+        (skipped,) = await world.told("AutoDeploySkipped")
+        assert skipped.data["reason"] == "shop@7.0.0 or its app is being deleted"
+
+    run(tmp_path, scenario)
+
+
+def test_a_way_back_leads_past_a_version_that_leaves(tmp_path):
+    async def scenario(world):
+        await world.stand(1)
+        await world.stand(2)
+        third = await world.stand(3)
+        leave = await world.service.begin_deletion(call(), version_id=2)
+        assert leave.hold_id is not None
+        await world.step(third, "rolled_back")
+        assert await world.current() == 1
+
+    run(tmp_path, scenario)
+
+
+def pass_by(world, ms):
+    """Have some time pass, for what leaves."""
+    connection = sqlite3.connect(world.database.path)
+    with connection:
+        connection.execute("UPDATE deletion_hold SET until = until - ?", [ms])
+    connection.close()
+
+
+def notes(world):
+    connection = sqlite3.connect(world.database.path)
+    found = connection.execute("SELECT app_id, version_id FROM deletion_hold").fetchall()
+    connection.close()
+    return found

@@ -1,0 +1,364 @@
+from __future__ import annotations
+
+import pytest
+
+from envmgr.server.contracts.requests import EnvironmentPut
+from envmgr.server.contracts.resources import AutoDeploy, Rules
+from envmgr.server.deployment.domain.environment_rules import matching_rule
+from envmgr.server.kit.common.pages import PageRequest
+from envmgr.server.kit.common.problems import NotFound
+from support.services.deployment_fixtures import run
+from support.services.service_fixtures import call
+
+AUTO = "system:auto-deploy"
+
+
+async def ruled(world, *rules, environment="staging", **more):
+    """Give an environment these auto-deploy rules: pairs of an app and a range."""
+    auto = tuple(AutoDeploy(app=app, tag_range=tag_range) for app, tag_range in rules)
+    await world.service.replace_environment(
+        call(), environment, EnvironmentPut(rules=Rules(auto_deploy=auto, **more))
+    )
+
+
+async def born(world, id_, **changes):
+    """Have a version registered."""
+    await world.happen(world.version_event("VersionCreated", id_, **changes))
+
+
+async def deployments(world):
+    """Return every deployment, oldest first."""
+    return (await world.service.list(call(), PageRequest(sort="id", limit=200))).items
+
+
+def test_a_new_version_is_deployed_where_a_rule_says_so(tmp_path):
+    async def scenario(world):
+        await ruled(world, ("shop", "^1.2"))
+        await ruled(world, ("*", "*"), environment="dev")
+        await ruled(world, ("blog", "*"), environment="prod")
+        await born(world, 7, tag="v1.4.0")
+        made = {each.environment: each for each in await deployments(world)}
+        assert set(made) == {"staging", "dev"}
+        assert (made["staging"].actor, made["staging"].reason) == (
+            AUTO,
+            "auto-deploy rule of staging: shop ^1.2",
+        )
+        assert (made["dev"].version_id, made["dev"].tag, made["dev"].status) == (7, "v1.4.0", "pending")
+        (event, _) = await world.told("DeploymentCreated")
+        assert (event.actor, event.traceparent[:2]) == (AUTO, "00")
+
+    run(tmp_path, scenario)
+
+
+@pytest.mark.parametrize(
+    ("tag", "tag_range", "deployed"),
+    [
+        ("1.4.0", "^1.2", True),
+        ("v1.4.0", ">=1 <2", True),
+        ("2.0.0", "^1.2", False),
+        ("1.4.0-rc.1", "^1.2", False),
+        ("1.4.0-rc.1", "*", False),
+        ("1.4.0-rc.1", ">=1.4.0-rc.1", True),
+        ("nightly", "*", True),
+        ("nightly", ">=0", False),
+        ("nightly", "", False),
+        ("release/1.4.0", "^1.2", True),
+        ("release/1.4.0", "release/1", True),
+        ("release/1.4.0", "sub/1", False),
+        ("feature/login", "*", True),
+        ("feature/login", "^1.2", False),
+    ],
+)
+def test_a_rule_takes_the_tags_of_its_range(tag, tag_range, deployed):
+    rules = Rules(auto_deploy=(AutoDeploy(app="shop", tag_range=tag_range),))
+    assert (matching_rule(rules, "shop", tag) is not None) is deployed
+
+
+def test_an_event_that_comes_again_deploys_nothing_again(tmp_path):
+    async def scenario(world):
+        await ruled(world, ("shop", "*"))
+        event = world.version_event("VersionCreated", 1)
+        await world.happen(event, event)
+        await world.happen(event)
+        (made,) = await deployments(world)
+        await world.step(made, "in_progress", "successful")
+        await world.happen(event)
+        assert len(await deployments(world)) == 1
+        assert await world.told("AutoDeploySkipped") == []
+
+    run(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("waiting", [None, "queued", "awaiting_approval", "blocked"])
+def test_a_later_version_takes_the_place_of_one_that_a_rule_asked_for_and_has_not_begun(tmp_path, waiting):
+    async def scenario(world):
+        await ruled(world, ("shop", "*"))
+        await born(world, 1)
+        (first,) = await deployments(world)
+        if waiting:
+            await world.step(first, waiting)
+        await born(world, 2)
+        first, second = await deployments(world)
+        assert (first.status, first.reason) == ("cancelled", "superseded by version 2.0.0")
+        assert (second.status, second.version_id) == ("pending", 2)
+        assert (await world.history(first))[-1] == ("cancelled", "superseded by version 2.0.0", AUTO)
+
+    run(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("by_hand", [True, False])
+def test_a_rule_waits_for_nobody_it_may_not_cancel_and_says_so(tmp_path, by_hand):
+    async def scenario(world):
+        await ruled(world, ("shop", "*"))
+        if by_hand:
+            active = await world.deploy(1, "staging")
+        else:
+            await born(world, 1)
+            (active,) = await deployments(world)
+            active = await world.step(active, "in_progress")
+        await born(world, 2)
+        assert await deployments(world) == [active]
+        (event,) = await world.told("AutoDeploySkipped")
+        assert event.subject == "app/1/version/2"
+        assert event.data == {
+            "version_id": 2,
+            "app_id": 1,
+            "app": "shop",
+            "tag": "2.0.0",
+            "environment": "staging",
+            "rule": {"app": "shop", "tag_range": "*"},
+            "reason": f"deployment {active.id} is {active.status}",
+            "active_deployment_id": active.id,
+        }
+
+    run(tmp_path, scenario)
+
+
+def test_a_version_that_comes_late_does_not_replace_a_later_one(tmp_path):
+    async def scenario(world):
+        await ruled(world, ("shop", "*"))
+        await born(world, 2)
+        (made,) = await deployments(world)
+        await world.step(made, "in_progress", "successful")
+        await born(world, 1)
+        assert len(await deployments(world)) == 1
+        (event,) = await world.told("AutoDeploySkipped")
+        assert event.data["reason"] == "1.0.0 is older than 2.0.0, which is deployed"
+
+    run(tmp_path, scenario)
+
+
+def test_no_rule_goes_back_to_an_older_version_than_stands_or_is_on_its_way(tmp_path):
+    async def scenario(world):
+        await ruled(world, ("shop", "*"))
+        await born(world, 1, tag="2.10.0")
+        (first,) = await deployments(world)
+        await born(world, 2, tag="2.9.9")
+        first = await world.step(first, "in_progress", "successful")
+        await born(world, 3, tag="1.9.1")
+        assert await deployments(world) == [first]
+        on_its_way, standing = await world.told("AutoDeploySkipped")
+        assert on_its_way.data["reason"] == "2.9.9 is older than 2.10.0, which is being deployed"
+        assert on_its_way.data["active_deployment_id"] == first.id
+        assert standing.data["reason"] == "1.9.1 is older than 2.10.0, which is deployed"
+        assert standing.data["active_deployment_id"] is None
+
+    run(tmp_path, scenario)
+
+
+def test_a_newer_version_is_deployed_though_it_was_registered_first(tmp_path):
+    async def scenario(world):
+        await ruled(world, ("shop", "*"))
+        await born(world, 9, tag="1.9.0")
+        await born(world, 8, tag="1.10.0")
+        assert [(each.tag, each.status) for each in await deployments(world)] == [
+            ("1.9.0", "cancelled"),
+            ("1.10.0", "pending"),
+        ]
+
+    run(tmp_path, scenario)
+
+
+def test_tags_that_are_no_versions_keep_the_order_in_which_they_were_made(tmp_path):
+    async def scenario(world):
+        await ruled(world, ("shop", "*"))
+        await born(world, 2, tag="zeta")
+        await born(world, 1, tag="omega")
+        await born(world, 3, tag="alpha")
+        await born(world, 4, tag="1.0.0")
+        assert [each.tag for each in await deployments(world)] == ["zeta", "alpha", "1.0.0"]
+        (event,) = await world.told("AutoDeploySkipped")
+        assert event.data["reason"] == "newer version zeta already attempted here"
+
+    run(tmp_path, scenario)
+
+
+def test_rules_follow_an_app_to_its_new_name_once(tmp_path):
+    async def scenario(world):
+        await ruled(world, ("shop", "^1"), ("blog", "*"))
+        await ruled(world, ("blog", "*"), environment="prod")
+        await world.happen(world.app_event("AppCreated"))
+        renamed = world.app_event("AppUpdated", 1, "store")
+        await world.happen(renamed, renamed)
+        (event,) = await world.told("EnvironmentUpdated")
+        assert (event.subject, event.actor) == ("environment/staging", "system:deployment")
+        assert [rule["app"] for rule in event.data["rules"]["auto_deploy"]] == ["store", "blog"]
+        found = await world.service.get_environment(call(), "staging")
+        assert [(rule.app, rule.tag_range) for rule in found.rules.auto_deploy] == [
+            ("store", "^1"),
+            ("blog", "*"),
+        ]
+        await born(world, 1, app="store")
+        assert [each.environment for each in await deployments(world)] == ["staging"]
+        await born(world, 1000, app_id=3, app="shop")
+        assert len(await deployments(world)) == 1
+
+    run(tmp_path, scenario)
+
+
+def test_no_rule_is_left_about_an_app_that_is_gone(tmp_path):
+    async def scenario(world):
+        await ruled(world, ("shop", "*"), ("*", "^9"), blocked="freeze")
+        deleted = world.app_event("AppDeleted")
+        await world.happen(deleted, deleted)
+        (event,) = await world.told("EnvironmentUpdated")
+        assert event.data["rules"] == {"auto_deploy": [{"app": "*", "tag_range": "^9"}], "blocked": "freeze"}
+        await born(world, 1000, app_id=3, app="shop")
+        assert await deployments(world) == []
+
+    run(tmp_path, scenario)
+
+
+def test_rules_of_the_environment_hold_for_what_is_deployed_by_rule(tmp_path):
+    async def scenario(world):
+        await ruled(world, ("shop", "*"), requires_approval=True)
+        await born(world, 1)
+        (made,) = await deployments(world)
+        assert made.status == "awaiting_approval"
+        assert (await world.step(made, "in_progress")).status == "in_progress"
+
+    run(tmp_path, scenario)
+
+
+def test_what_goes_with_a_version_is_cancelled(tmp_path):
+    async def scenario(world):
+        on_its_way, other = await world.deploy(1), await world.deploy(2, "staging")
+        await world.happen(world.version_event("VersionDeleted", 1))
+        assert (await world.service.get(call(), on_its_way.id)).reason == "version shop@1.0.0 deleted"
+        assert await world.status(on_its_way) == "cancelled"
+        assert await world.status(other) == "pending"
+        with pytest.raises(NotFound, match="version 1 not found"):
+            await world.deploy(1)
+
+    run(tmp_path, scenario)
+
+
+def test_a_version_that_is_gone_stands_nowhere_and_no_rule_brings_it_back(tmp_path):
+    async def scenario(world):
+        await ruled(world, ("shop", "*"))
+        made = await world.stand(1)
+        created, deleted = (
+            world.version_event("VersionCreated", 1),
+            world.version_event("VersionDeleted", 1),
+        )
+        await world.happen(deleted, created)
+        assert await world.status(made) == "superseded"
+        assert await world.current() is None
+        assert (await world.told())[-1].data["current_version_id"] is None
+        assert len(await deployments(world)) == 1
+
+    run(tmp_path, scenario)
+
+
+def test_what_goes_with_an_app_stands_nowhere_and_its_history_stays(tmp_path):
+    async def scenario(world):
+        await world.happen(world.app_event("AppCreated"), world.app_event("AppCreated", 2, "blog"))
+        stood = await world.stand(1)
+        on_its_way, others = await world.deploy(2), await world.stand(1000)
+        before = len(await world.told())
+        await world.happen(world.app_event("AppDeleted"))
+        assert await world.status(stood) == "superseded"
+        assert await world.status(on_its_way) == "cancelled"
+        assert await world.status(others) == "successful"
+        assert [status for status, _, _ in await world.history(on_its_way)] == ["pending", "cancelled"]
+        events = (await world.told())[before:]
+        assert {event.type for event in events} == {"DeploymentUpdated"}
+        last = {event.data["deployment_id"]: event.data["current_version_id"] for event in events}
+        assert set(last) == {stood.id, on_its_way.id}
+        assert events[-1].data["current_version_id"] is None
+        matrix = await world.service.matrix(call(), None)
+        assert {place.app for place in matrix.placements} == {app.name for app in matrix.apps} == {"blog"}
+        assert await world.places(1) == 0
+        with pytest.raises(NotFound):
+            await world.deploy(3)
+
+    run(tmp_path, scenario)
+
+
+def test_a_new_name_of_an_app_is_shown_everywhere(tmp_path):
+    async def scenario(world):
+        made = await world.stand(1)
+        await world.happen(world.app_event("AppCreated"), world.app_event("AppUpdated", 1, "store"))
+        shown = await world.service.get(call(), made.id)
+        assert (shown.app, shown.rev) == ("store", made.rev + 1)
+        assert (await world.place(app="store")).current.version_id == 1
+        # The versions' service may still say the old name.
+        assert (await world.deploy(2)).app == "store"
+
+    run(tmp_path, scenario)
+
+
+def test_an_old_name_that_comes_late_changes_nothing(tmp_path):
+    async def scenario(world):
+        created, renamed = world.app_event("AppCreated"), world.app_event("AppUpdated", 1, "store")
+        deleted = world.app_event("AppDeleted", 1, "store")
+        await world.happen(renamed, created)
+        assert [app.name for app in (await world.service.matrix(call(), None)).apps] == ["store"]
+        late = world.app_event("AppUpdated", 1, "late")
+        await world.happen(late)
+        await world.happen(deleted)
+        assert [app.name for app in (await world.service.matrix(call(), None)).apps] == ["late"]
+
+    run(tmp_path, scenario)
+
+
+def test_many_apps_at_once_are_as_the_last_event_of_each_says(tmp_path):
+    async def scenario(world):
+        events = []
+        for n in range(1, 101):
+            events.append(world.app_event("AppCreated", n, f"app-{n}"))
+            if n % 5 == 0:
+                events.append(world.app_event("AppUpdated", n, f"new-{n}"))
+            if n % 7 == 0:
+                events.append(world.app_event("AppDeleted", n - 1, f"app-{n - 1}"))
+        await world.happen(*events, *events[:3])
+        apps = (await world.service.matrix(call(), None)).apps
+        gone = {n - 1 for n in range(7, 101, 7)}
+        assert {app.id: app.name for app in apps} == {
+            n: f"new-{n}" if n % 5 == 0 else f"app-{n}" for n in range(1, 101) if n not in gone
+        }
+
+    run(tmp_path, scenario)
+
+
+def test_many_versions_at_once_leave_the_last_one_on_its_way(tmp_path):
+    async def scenario(world):
+        await ruled(world, ("shop", "*"))
+        await world.happen(*(world.version_event("VersionCreated", n) for n in range(1, 51)))
+        made = await deployments(world)
+        assert [each.status for each in made] == ["cancelled"] * 49 + ["pending"]
+        assert made[-1].version_id == 50
+
+    run(tmp_path, scenario)
+
+
+def test_an_event_that_cannot_be_read_is_put_aside_and_the_others_act(tmp_path):
+    async def scenario(world):
+        await ruled(world, ("shop", "*"))
+        poison = world.event("version", "VersionCreated", "app/1/version/1", {"version_id": "one"})
+        await world.bus.publish([poison, world.version_event("VersionCreated", 2)])
+        assert [each.version_id for each in await deployments(world)] == [2]
+        (letter,) = await world.dead_letters.all()
+        assert letter.event == poison
+
+    run(tmp_path, scenario)

@@ -1,0 +1,260 @@
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+
+import pytest
+from msgspec.structs import replace
+
+from envmgr.server.contracts.identity_requests import KeyCreate, UserPatch
+from envmgr.server.kit.common.context import SCOPES_BY_ROLE, Idempotency
+from envmgr.server.kit.common.pages import PageRequest
+from envmgr.server.kit.common.problems import (
+    Conflict,
+    Forbidden,
+    IdempotencyKeyReused,
+    InvalidFields,
+    NotFound,
+    Unauthenticated,
+)
+from support.services.gateway_fixtures import run
+
+
+def test_a_key_lets_a_program_in_as_far_as_it_says(tmp_path):
+    async def scenario(gate):
+        key = await gate.key(await gate.admin(), ("versions:write", "apps:read"), apps=("shop", "blog"))
+        principal = await gate.who(key.key)
+        assert (principal.actor, principal.role, principal.user_id) == ("key:1", "ci", 1)
+        assert principal.scopes == {"versions:write", "apps:read"}
+        assert principal.apps == {"shop", "blog"}
+        assert key.key.startswith("evm_1_")
+        assert len(key.key) > 45
+
+    run(tmp_path, scenario)
+
+
+def test_a_key_is_shown_once(tmp_path):
+    async def scenario(gate):
+        call = await gate.admin()
+        key = await gate.key(call)
+        (listed,) = (await gate.keys.list(call, PageRequest())).items
+        assert not listed.key
+        (event,) = await gate.told("ApiKeyCreated")
+        assert key.key not in str(event)
+        assert event.subject == "key/1"
+
+    run(tmp_path, scenario)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda key: key[:-1],
+        lambda key: key + "x",
+        lambda key: key.replace("evm_1_", "evm_2_"),
+        lambda key: key.replace("evm_1_", "evm_01_"),
+        lambda key: key.replace("evm_1_", "evm_\u0661_"),
+        lambda key: key.upper(),
+        lambda _: "evm_1_",
+        lambda _: "evm_1",
+        lambda _: "evm__",
+        lambda _: "evm_" + "9" * 400 + "_x",
+    ],
+)
+def test_what_is_nearly_a_key_is_none(tmp_path, change):
+    async def scenario(gate):
+        key = (await gate.key(await gate.admin())).key
+        with pytest.raises(Unauthenticated):
+            await gate.who(change(key))
+        assert await gate.who(key)
+
+    run(tmp_path, scenario)
+
+
+def test_the_secret_of_one_key_does_not_open_another(tmp_path):
+    async def scenario(gate):
+        call = await gate.admin()
+        weak, strong = await gate.key(call), await gate.key(call, ("users:admin",))
+        with pytest.raises(Unauthenticated):
+            await gate.who(f"evm_{strong.id}_{weak.key.split('_', 2)[2]}")
+
+    run(tmp_path, scenario)
+
+
+def test_a_revoked_key_is_refused_at_once(tmp_path):
+    async def scenario(gate):
+        call = await gate.admin()
+        key = await gate.key(call)
+        assert await gate.who(key.key)
+        await gate.keys.revoke(call, key.id)
+        with pytest.raises(Unauthenticated):
+            await gate.who(key.key)
+        assert (await gate.keys.list(call, PageRequest())).items == []
+        with pytest.raises(NotFound):
+            await gate.keys.revoke(call, key.id)
+        assert len(await gate.told("ApiKeyRevoked")) == 1
+
+    run(tmp_path, scenario)
+
+
+def test_a_key_ends_with_its_time(tmp_path):
+    async def scenario(gate):
+        key = await gate.key(await gate.admin(), expires_in=3600)
+        authenticator = gate.gateway.authenticator
+        assert await gate.who(key.key)
+        now = authenticator._clock()
+        authenticator._clock = lambda: now + 3601
+        with pytest.raises(Unauthenticated):
+            await gate.who(key.key)
+
+    run(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("role", ["user", "viewer"])
+def test_nobody_gives_a_key_more_than_they_have(tmp_path, role):
+    async def scenario(gate):
+        await gate.somebody("ada", role)
+        call = await gate.call((await gate.login("ada")).access_token)
+        for scope in SCOPES_BY_ROLE["admin"] - SCOPES_BY_ROLE[role]:
+            with pytest.raises(Forbidden):
+                await gate.key(call, (scope, "apps:read"))
+        assert await gate.key(call, tuple(SCOPES_BY_ROLE[role]))
+        assert len(await gate.told("ApiKeyCreated")) == 1
+
+    run(tmp_path, scenario)
+
+
+def test_a_key_makes_no_keys(tmp_path):
+    async def scenario(gate):
+        call = await gate.call((await gate.key(await gate.admin(), tuple(SCOPES_BY_ROLE["admin"]))).key)
+        with pytest.raises(Forbidden):
+            await gate.key(call)
+
+    run(tmp_path, scenario)
+
+
+def test_a_key_can_do_no_more_than_its_owner_can_by_now(tmp_path):
+    async def scenario(gate):
+        await gate.somebody("ada", "admin")
+        key = await gate.key(
+            await gate.call((await gate.login("ada")).access_token), ("users:admin", "apps:read")
+        )
+        admin = await gate.admin()
+        await gate.users.update(admin, "ada", UserPatch(role="viewer"))
+        assert (await gate.who(key.key)).scopes == {"apps:read"}
+        await gate.users.update(admin, "ada", UserPatch(active=False))
+        with pytest.raises(Unauthenticated):
+            await gate.who(key.key)
+        await gate.users.update(admin, "ada", UserPatch(active=True))
+        assert await gate.who(key.key)
+        await gate.users.delete(admin, "ada")
+        with pytest.raises(Unauthenticated):
+            await gate.who(key.key)
+
+    run(tmp_path, scenario)
+
+
+def test_people_see_and_revoke_their_own_keys_and_admins_all(tmp_path):
+    async def scenario(gate):
+        await gate.somebody("ada")
+        admin, ada = await gate.admin(), await gate.call((await gate.login("ada")).access_token)
+        theirs, own = await gate.key(admin), await gate.key(ada)
+        assert [key.id for key in (await gate.keys.list(ada, PageRequest())).items] == [own.id]
+        assert {key.id for key in (await gate.keys.list(admin, PageRequest())).items} == {theirs.id, own.id}
+        assert (await gate.keys.list(ada, PageRequest(filters={"user_id": 1}))).items[0].id == own.id
+        with pytest.raises(NotFound):
+            await gate.keys.revoke(ada, theirs.id)
+        await gate.keys.revoke(admin, own.id)
+
+    run(tmp_path, scenario)
+
+
+def test_a_key_without_rule_over_users_sees_no_keys(tmp_path):
+    async def scenario(gate):
+        admin = await gate.admin()
+        plain = await gate.call((await gate.key(admin)).key)
+        narrow = await gate.call((await gate.key(admin, ("users:admin",), app="shop")).key)
+        for call in (plain, narrow):
+            with pytest.raises(Forbidden):
+                await gate.keys.list(call, PageRequest())
+            with pytest.raises(Forbidden):
+                await gate.keys.revoke(call, 1)
+
+    run(tmp_path, scenario)
+
+
+def test_app_and_apps_are_two_ways_to_say_one_thing(tmp_path):
+    async def scenario(gate):
+        call = await gate.admin()
+        assert (await gate.key(call, app="shop")).apps == ("shop",)
+        with pytest.raises(InvalidFields):
+            await gate.key(call, app="shop", apps=("blog",))
+
+    run(tmp_path, scenario)
+
+
+def test_the_same_idempotency_key_shows_the_same_key_again_and_only_it_does(tmp_path):
+    async def scenario(gate):
+        call = await gate.admin(key="my retry")
+        new = KeyCreate(name="ci", scopes=("apps:read",))
+        first, again = await gate.keys.create(call, new), await gate.keys.create(call, new)
+        assert again.replayed
+        assert again.value == first.value
+        assert await gate.who(again.value.key)
+        other = (await gate.keys.create(await gate.admin(key="another"), new)).value
+        assert other.key != first.value.key
+        changed = replace(call, idempotency=Idempotency("my retry", "another fingerprint"))
+        with pytest.raises(IdempotencyKeyReused):
+            await gate.keys.create(changed, new)
+        return first.value.key
+
+    secret = run(tmp_path, scenario).split("_", 2)[2]
+    connection = sqlite3.connect(tmp_path / "gateway.db")
+    rows = connection.execute("SELECT actor, key, fingerprint, answer FROM idempotency").fetchall()
+    connection.close()
+    assert len(rows) == 2
+    for row in rows:
+        assert not any(word in "|".join(row) for word in ("my retry", "fingerprint", secret, "evm_"))
+
+
+def test_an_answer_sealed_under_another_secret_is_shown_no_more():
+    from envmgr.server.gateway.auth.response_encryption import ResponseEncryption
+
+    old, new = ResponseEncryption(b"a" * 32), ResponseEncryption(b"b" * 32)
+    kept = old.encode("key", "answer")
+    assert old.decode("key", kept) == "answer"
+    for vault, key in ((new, "key"), (old, "other")):
+        with pytest.raises(Conflict):
+            vault.decode(key, kept)
+    assert old.encode("key", "answer") != kept
+
+
+def test_when_a_key_was_used_is_written_down_later_and_at_the_end(tmp_path):
+    async def scenario(gate):
+        call = await gate.admin()
+        key = await gate.key(call)
+        await gate.who(key.key)
+        assert (await gate.keys.list(call, PageRequest())).items[0].last_used_at is None
+        await gate.gateway.authenticator.flush_last_used()
+        assert (await gate.keys.list(call, PageRequest())).items[0].last_used_at
+        await gate.gateway.authenticator.flush_last_used()
+
+    run(tmp_path, scenario)
+
+
+def test_a_cancelled_revocation_still_counts(tmp_path):
+    async def scenario(gate):
+        call = await gate.admin()
+        key = await gate.key(call)
+        await gate.who(key.key)
+        revoking = asyncio.ensure_future(gate.keys.revoke(call, key.id))
+        await asyncio.sleep(0)
+        revoking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await revoking
+        await gate.database.write(lambda _: None)
+        assert len(await gate.told("ApiKeyRevoked")) == 1
+        with pytest.raises(Unauthenticated):
+            await gate.who(key.key)
+
+    run(tmp_path, scenario)

@@ -1,0 +1,373 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from envmgr.server.contracts.identity_requests import ClientInfo, Logout, PasswordChange, UserPatch
+from envmgr.server.contracts.problems import InvalidCredentials, RefreshTokenReused
+from envmgr.server.gateway.store import users
+from envmgr.server.kit.common.problems import Forbidden, InvalidFields, TooManyRequests, Unauthenticated
+from envmgr.server.kit.security.passwords import Argon2PasswordHasher
+from support.services.gateway_fixtures import HERE, PASSWORD, run
+
+ELSEWHERE = ClientInfo("198.51.100.7")
+
+
+async def is_out(gate, token):
+    try:
+        await gate.who(token)
+    except Unauthenticated:
+        return True
+    return False
+
+
+def test_who_signs_in_is_who_they_are(tmp_path):
+    async def scenario(gate):
+        await gate.somebody("ada", "viewer")
+        tokens = await gate.login("ADA")
+        principal = await gate.who(tokens.access_token)
+        assert (principal.actor, principal.role, principal.user_id) == ("user:ada", "viewer", 2)
+        assert principal.scopes == {"apps:read", "versions:read", "deployments:read", "audit:read"}
+        assert tokens.expires_in == 900
+        (event,) = [each for each in await gate.told("LoginSucceeded") if each.actor == "user:ada"]
+        assert event.data == {"user_id": 2, "session_id": 2, "address": "192.0.2.1"}
+
+    run(tmp_path, scenario)
+
+
+@pytest.mark.parametrize(
+    ("username", "password"),
+    [
+        ("admin", "wrong"),
+        ("nobody", PASSWORD),
+        ("admin", ""),
+        ("", PASSWORD),
+        ("1", PASSWORD),
+        ("\uff41dmin", PASSWORD),
+    ],
+)
+def test_who_does_not_know_the_password_stays_out(tmp_path, username, password):
+    async def scenario(gate):
+        with pytest.raises(InvalidCredentials):
+            await gate.login(username, password)
+        assert len(await gate.told("LoginFailed")) == 1
+
+    run(tmp_path, scenario)
+
+
+def test_what_is_typed_for_a_name_is_not_told_unless_it_is_one(tmp_path):
+    async def scenario(gate):
+        for typed in ("my secret typed too early", "admin"):
+            with pytest.raises(InvalidCredentials):
+                await gate.login(typed, "not the password at all")
+        stranger, known = await gate.told("LoginFailed")
+        assert stranger.data["username"] == ""
+        assert known.data["username"] == "admin"
+        for event in (stranger, known):
+            assert event.actor == "anonymous"
+            assert "secret" not in str(event)
+            assert "not the password" not in str(event)
+
+    run(tmp_path, scenario)
+
+
+def test_after_five_failures_nothing_is_tried_from_there_but_elsewhere_it_is(tmp_path):
+    async def scenario(gate):
+        for _ in range(5):
+            with pytest.raises(InvalidCredentials):
+                await gate.login(password="wrong")
+        with pytest.raises(TooManyRequests) as caught:
+            await gate.login()
+        assert 0 < int(caught.value.headers["retry-after"]) <= 900
+        assert await gate.login(origin=ELSEWHERE)
+
+    run(tmp_path, scenario)
+
+
+def test_guesses_at_the_same_moment_are_counted_like_others(tmp_path):
+    async def scenario(gate):
+        guesses = [gate.login(password=f"wrong {n}") for n in range(12)]
+        found = await asyncio.gather(*guesses, return_exceptions=True)
+        assert sum(isinstance(each, InvalidCredentials) for each in found) == 5
+        assert sum(isinstance(each, TooManyRequests) for each in found) == 7
+
+    run(tmp_path, scenario)
+
+
+def test_an_address_that_tries_many_accounts_is_stopped(tmp_path):
+    async def scenario(gate):
+        found = [await outcome(gate.login(f"user{n}", "wrong")) for n in range(22)]
+        assert found == [InvalidCredentials] * 20 + [TooManyRequests] * 2
+
+    run(tmp_path, scenario)
+
+
+def test_an_ipv6_network_counts_as_one_address(tmp_path):
+    async def scenario(gate):
+        found = [
+            await outcome(gate.login(password="wrong", origin=ClientInfo(f"2001:db8:1:2::{n}")))
+            for n in range(7)
+        ]
+        assert found == [InvalidCredentials] * 5 + [TooManyRequests] * 2
+        assert (
+            await outcome(gate.login(password="wrong", origin=ClientInfo("2001:db8:1:3::1")))
+            is InvalidCredentials
+        )
+
+    run(tmp_path, scenario)
+
+
+def test_an_account_that_is_tried_from_everywhere_is_closed_for_a_while(tmp_path, monkeypatch):
+    monkeypatch.setitem(
+        __import__("envmgr.server.gateway.auth.login_throttle", fromlist=["MAX_FAILURES"]).MAX_FAILURES,
+        "account",
+        8,
+    )
+
+    async def scenario(gate):
+        found = [
+            await outcome(gate.login(password="wrong", origin=ClientInfo(f"203.0.113.{n}")))
+            for n in range(10)
+        ]
+        assert found == [InvalidCredentials] * 8 + [TooManyRequests] * 2
+
+    run(tmp_path, scenario)
+
+
+async def outcome(attempt):
+    try:
+        await attempt
+    except (InvalidCredentials, TooManyRequests) as error:
+        return type(error)
+    return None
+
+
+def test_a_restart_forgives_nothing_and_a_success_does(tmp_path):
+    async def fail(gate):
+        for _ in range(4):
+            with pytest.raises(InvalidCredentials):
+                await gate.login(password="wrong")
+
+    async def fail_once_more(gate):
+        assert [await outcome(gate.login(password="wrong")) for _ in range(2)] == [
+            InvalidCredentials,
+            TooManyRequests,
+        ]
+
+    async def succeed(gate):
+        await gate.login()
+        assert [await outcome(gate.login(password="wrong")) for _ in range(6)] == [InvalidCredentials] * 5 + [
+            TooManyRequests
+        ]
+
+    for name, last in (("one", fail_once_more), ("two", succeed)):
+        directory = tmp_path / name
+        directory.mkdir()
+        run(directory, fail)
+        run(directory, last)
+
+
+def test_many_may_sign_in_at_once_from_one_address(tmp_path):
+    async def scenario(gate):
+        tokens = await asyncio.gather(*(gate.login() for _ in range(16)))
+        assert len({each.access_token for each in tokens}) == 16
+
+    run(tmp_path, scenario)
+
+
+def test_a_refresh_token_works_once_and_gives_the_next(tmp_path):
+    async def scenario(gate):
+        first = await gate.login()
+        second = await gate.sessions.refresh(HERE, first.refresh_token)
+        third = await gate.sessions.refresh(HERE, second.refresh_token)
+        assert (await gate.who(third.access_token)).actor == "user:admin"
+        assert len({first.refresh_token, second.refresh_token, third.refresh_token}) == 3
+
+    run(tmp_path, scenario)
+
+
+def test_a_refresh_token_that_comes_again_ends_the_session_of_thief_and_owner(tmp_path):
+    async def scenario(gate):
+        first = await gate.login()
+        second = await gate.sessions.refresh(HERE, first.refresh_token)
+        other = await gate.login()
+        with pytest.raises(RefreshTokenReused):
+            await gate.sessions.refresh(ELSEWHERE, first.refresh_token)
+        assert await is_out(gate, first.access_token)
+        assert await is_out(gate, second.access_token)
+        with pytest.raises(Unauthenticated):
+            await gate.sessions.refresh(HERE, second.refresh_token)
+        assert not await is_out(gate, other.access_token)
+        (event,) = await gate.told("RefreshReused")
+        assert event.data == {"user_id": 1, "session_id": 1, "address": "198.51.100.7", "ended": True}
+
+    run(tmp_path, scenario)
+
+
+def test_of_two_that_refresh_at_the_same_moment_one_is_a_thief(tmp_path):
+    async def scenario(gate):
+        first = await gate.login()
+        found = await asyncio.gather(
+            *(gate.sessions.refresh(HERE, first.refresh_token) for _ in range(5)), return_exceptions=True
+        )
+        assert sum(not isinstance(each, Exception) for each in found) == 1
+        assert await is_out(gate, first.access_token)
+
+    run(tmp_path, scenario)
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "",
+        "evr_1_wrong",
+        "evr_1_",
+        "evr_99_x",
+        "evr_x_y",
+        "evr__",
+        "evm_1_x",
+        "evr_1",
+        "evr_" + "9" * 200 + "_x",
+    ],
+)
+def test_a_refresh_token_that_never_was_is_refused_and_harms_nobody(tmp_path, token):
+    async def scenario(gate):
+        tokens = await gate.login()
+        with pytest.raises(Unauthenticated):
+            await gate.sessions.refresh(HERE, token)
+        assert not await is_out(gate, tokens.access_token)
+        assert await gate.sessions.refresh(HERE, tokens.refresh_token)
+
+    run(tmp_path, scenario)
+
+
+def test_a_refresh_token_is_none_of_another_session(tmp_path):
+    async def scenario(gate):
+        one, other = await gate.login(), await gate.login()
+        mixed = f"evr_2_{one.refresh_token.split('_', 2)[2]}"
+        with pytest.raises(Unauthenticated):
+            await gate.sessions.refresh(HERE, mixed)
+        assert not await is_out(gate, other.access_token)
+
+    run(tmp_path, scenario)
+
+
+def test_a_refresh_token_does_not_let_in_and_an_access_token_does_not_refresh(tmp_path):
+    async def scenario(gate):
+        tokens = await gate.login()
+        assert await is_out(gate, tokens.refresh_token)
+        with pytest.raises(Unauthenticated):
+            await gate.sessions.refresh(HERE, tokens.access_token)
+
+    run(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("by", ["access", "refresh"])
+def test_who_signs_out_is_out_at_once(tmp_path, by):
+    async def scenario(gate):
+        tokens, other = await gate.login(), await gate.login()
+        call = await gate.call(tokens.access_token)
+        if by == "access":
+            await gate.sessions.logout(call, Logout())
+        else:
+            await gate.sessions.logout(None, Logout(refresh_token=tokens.refresh_token))
+        assert await is_out(gate, tokens.access_token)
+        with pytest.raises(Unauthenticated):
+            await gate.sessions.refresh(HERE, tokens.refresh_token)
+        assert not await is_out(gate, other.access_token)
+        assert [event.actor for event in await gate.told("LoggedOut")] == ["user:admin"]
+
+    run(tmp_path, scenario)
+
+
+def test_nobody_signs_others_out_by_guessing(tmp_path):
+    async def scenario(gate):
+        tokens = await gate.login()
+        for call, logout in ((None, Logout()), (None, Logout(refresh_token="evr_1_guess"))):
+            with pytest.raises(Unauthenticated):
+                await gate.sessions.logout(call, logout)
+        assert not await is_out(gate, tokens.access_token)
+
+    run(tmp_path, scenario)
+
+
+def test_another_password_ends_every_session(tmp_path):
+    async def scenario(gate):
+        tokens, other = await gate.login(), await gate.login()
+        change = PasswordChange(current=PASSWORD, new="another password of mine")
+        await gate.sessions.change_password(await gate.call(tokens.access_token), HERE, change)
+        assert await is_out(gate, tokens.access_token)
+        assert await is_out(gate, other.access_token)
+        with pytest.raises(InvalidCredentials):
+            await gate.login()
+        assert await gate.login(password="another password of mine")
+        assert len(await gate.told("PasswordChanged")) == 1
+
+    run(tmp_path, scenario)
+
+
+def test_a_password_is_changed_by_who_knows_it_and_guesses_count(tmp_path):
+    async def scenario(gate):
+        call = await gate.admin()
+        change = PasswordChange(current="a guess that is wrong", new="another password of mine")
+        for _ in range(5):
+            with pytest.raises(InvalidCredentials):
+                await gate.sessions.change_password(call, HERE, change)
+        with pytest.raises(TooManyRequests):
+            await gate.sessions.change_password(call, HERE, change)
+
+    run(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("new", ["short", "x" * 11])
+def test_a_bad_password_is_not_taken(tmp_path, new):
+    async def scenario(gate):
+        with pytest.raises(InvalidFields):
+            await gate.sessions.change_password(
+                await gate.admin(), HERE, PasswordChange(current=PASSWORD, new=new)
+            )
+
+    run(tmp_path, scenario)
+
+
+def test_a_key_neither_signs_out_nor_changes_a_password(tmp_path):
+    async def scenario(gate):
+        key = await gate.call((await gate.key(await gate.admin())).key)
+        with pytest.raises(Forbidden):
+            await gate.sessions.logout(key, Logout())
+        with pytest.raises(Forbidden):
+            await gate.sessions.change_password(
+                key, HERE, PasswordChange(current=PASSWORD, new="another password of mine")
+            )
+
+    run(tmp_path, scenario)
+
+
+def test_a_password_that_was_hashed_otherwise_is_hashed_anew(tmp_path):
+    from argon2 import PasswordHasher
+
+    weak = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
+
+    async def scenario(gate):
+        await gate.database.write(lambda transaction: users.set_password(transaction, 1, weak))
+        assert await gate.login()
+        stored = await gate.database.read_inline(lambda reader: users.password(reader, 1))
+        assert stored != weak
+        assert not Argon2PasswordHasher.needs_rehash(stored)
+        assert await gate.login()
+
+    run(tmp_path, scenario)
+
+
+def test_who_may_not_sign_in_is_told_nothing_more_than_others(tmp_path):
+    async def scenario(gate):
+        await gate.somebody("ada")
+        await gate.users.update(await gate.admin(), "ada", UserPatch(active=False))
+        with pytest.raises(InvalidCredentials) as caught:
+            await gate.login("ada")
+        with pytest.raises(InvalidCredentials) as other:
+            await gate.login("nobody")
+        assert caught.value.detail == other.value.detail
+
+    run(tmp_path, scenario)
