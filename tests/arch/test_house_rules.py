@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SOURCE = Path(envmgr.__file__).parent
+TESTS = Path(__file__).parents[1]
 MODULES = sorted(path for path in SOURCE.rglob("*.py") if "_data" not in path.parts)
 
 
@@ -29,6 +31,7 @@ PRINTS_OR_EXITS = {
         for method in ("write", "writelines", "buffer")
     ),
 }
+MAX_FILES_IN_FOLDER = 20
 OWNERS = {
     "httpx": {"kit/http/client.py", "server/kit/security/jwks_cache.py"},
     "cryptography": {"kit/audit_log/ed25519.py", "server/kit/security/crypto.py"},
@@ -113,3 +116,9 @@ def test_every_public_definition_says_what_it_does():
         if not ast.get_docstring(node)
     ]
     assert silent == []
+
+
+@pytest.mark.parametrize("tree", [SOURCE, TESTS], ids=["src", "tests"])
+def test_no_folder_holds_more_than_twenty_python_files(tree):
+    files_in = Counter(path.parent.relative_to(tree).as_posix() for path in tree.rglob("*.py"))
+    assert {folder: count for folder, count in files_in.items() if count > MAX_FILES_IN_FOLDER} == {}
