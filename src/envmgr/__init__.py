@@ -1,3 +1,3 @@
-"""Know and reproduce which tools built what runs where."""
+"""Project toolchain manager: install, lock and record the tools that build each version."""
 
 __version__ = "0.1.0"

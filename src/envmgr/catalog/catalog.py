@@ -1,4 +1,4 @@
-"""The one door to what exists: tools, their releases, and the archive of each for a platform."""
+"""Catalog of tools: their releases, and the archive of each release for a platform."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Catalog:
             return self._listings[manifest.name]
 
     def artifact(self, tool: str, version: str, platform: Platform) -> Artifact | None:
-        """Find a release's archive with the digest its upstream publishes; None where there is none for a platform."""
+        """Return a release's archive with its published digest; None if the platform is unsupported."""
         manifest = self.manifest(tool)
         release = self.listing(tool).release(version)
         if release is None:
@@ -63,7 +63,7 @@ class Catalog:
         return checksums.with_digest(artifact, checksum, self._context.lists) if checksum else artifact
 
     def layout(self, tool: str, version: str, platform: Platform, url: str | None = None) -> Layout | None:
-        """Return how a release's archive is laid out: the one at `url`, else the one the manifest's template names."""
+        """Return the layout of a release's archive: at `url`, else at the manifest's template."""
         key = (tool, version, platform.key, url)
         if key not in self._layouts:
             self._layouts[key] = self._layout(tool, version, platform, url)
@@ -81,11 +81,11 @@ class Catalog:
     def _canonical_name(self, tool: str) -> str:
         try:
             return self.manifest(tool).name
-        except CatalogError:  # it is not known, or not well: who needs it will say so
+        except CatalogError:  # unknown or unreadable: reported where the tool is used
             return tool
 
     def signature(self, tool: str, version: str, platform: Platform, url: str) -> Signature | None:
-        """Return where the signature of the archive at `url` is and whose it must be; None where none is declared."""
+        """Return the URL and accepted keys of the signature of the archive at `url`; None if not declared."""
         return self.manifest(tool).signature(version, platform, url)
 
     def locate(self, artifact: Artifact) -> Location:

@@ -1,4 +1,4 @@
-"""Digests from the documents upstreams publish beside their archives."""
+"""Digests from checksum documents that upstreams publish next to their archives."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ _PROPERTY = re.compile(r"\s*(\w+)\s*:\s*(\S.*?)\s*")
 
 
 def with_digest(artifact: Artifact, checksum: Mapping[str, str], lists: ListCache) -> Artifact | None:
-    """Return an artifact with its published digest; None where `complete` sums do not list the file.
+    """Return an artifact with its published digest; None if `complete` sums do not list the file.
 
-    Each document is asked for once a run, by `lists`. One that is not there leaves the artifact without a digest.
+    Each document is requested once a run, by `lists`. A missing document leaves the artifact without a digest.
     """
     url = checksum["url_template"]
     complete = checksum.get("complete") == "True"
@@ -58,15 +58,15 @@ def _found(text: str, url: str, checksum: Mapping[str, str], archive: str) -> Di
 
 
 def parse(text: str, kind: str, archive: str, path: str = "") -> str | None:
-    """Find the digest of the archive at a URL in a document; None if it lists others only.
+    """Return the digest of the archive at a URL from a document; None if it lists only others.
 
-    Raise ValueError for a document that lists nothing at all.
+    Raise ValueError for a document without digests.
     """
     if kind == "json":
         return _from_json(text, path)
     if kind == "bare":
         return _parse_single(text, archive)
-    # Upstreams that moved from PowerShell to coreutils kept the file's name, so either may stand there.
+    # Upstreams that moved from PowerShell to coreutils kept the file's name, so accept both formats.
     named = (list(_file_hashes(text)) if kind == "get-filehash" else []) or list(_parse_sums(text))
     if not named:
         raise ValueError(f"no digests found (starts with {text.strip()[:40]!r})")
@@ -74,7 +74,10 @@ def parse(text: str, kind: str, archive: str, path: str = "") -> str | None:
 
 
 def _select(archive: str, named: list[tuple[str, str]]) -> str | None:
-    """Pick the entry of an archive: the one with just its name, else one whose path the URL ends in, else by name."""
+    """Return the digest of an archive.
+
+    An entry with exactly its name wins, then one with a path that the URL ends in, then the base name.
+    """
     file = file_of(archive)
     candidates = [(name, value) for name, value in named if _base(name) == file]
     for fits in (lambda name: name == file, lambda name: archive.endswith(f"/{name}"), lambda _: True):
@@ -113,7 +116,7 @@ def _parse_sums(text: str) -> Iterator[tuple[str, str]]:
 def _file_hashes(text: str) -> Iterator[tuple[str, str]]:
     """Read what PowerShell's `Get-FileHash | Format-List` prints: `Hash : …` and `Path : …` of each file.
 
-    Values wrap where the build machine's console was narrow: a line without a colon goes on with the one before.
+    Long values wrap: a line without a colon continues the previous one.
     """
     value = ""
     for key, text_of in _properties(text):

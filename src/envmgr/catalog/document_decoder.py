@@ -1,4 +1,4 @@
-"""Reading the documents that lists of releases come as: JSON, NDJSON, TSV, TOML and plain text."""
+"""Decoder of release lists: JSON, NDJSON, TSV, TOML and plain text."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ def format_of(url: str) -> str:
 
 
 def decode(body: bytes, kind: str) -> object:
-    """Decode a body; raise ValueError saying where it is not what it should be.
+    """Return the decoded body; raise ValueError with the position of the first error.
 
-    NDJSON gives views of its lines, still to be decoded with `value_of`: a list of 30 MB, of which one entry is
-    wanted in the end, is then never in memory twice. TSV gives a list of objects by the names of its first line,
-    text a list of its lines without blank ones and `#` comments.
+    NDJSON returns views of its lines, to be decoded with `value_of`: a list of 30 MB, of which one entry is used in
+    the end, is then never in memory twice. TSV returns a list of objects by the names of its first line, text a list
+    of its lines without blank ones and `#` comments.
     """
     if kind == "ndjson":
         return _lines(body)
@@ -92,7 +92,7 @@ def type_name(value: object) -> str:
 
 
 def json_of(text: str) -> object:
-    """Decode JSON; raise ValueError with line and column, and what stands there."""
+    """Return decoded JSON; raise ValueError with line, column and the text at that position."""
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:

@@ -1,4 +1,4 @@
-"""Expressions of manifests: a field's name, or JMESPath (https://jmespath.org), with `{os}`-like placeholders."""
+"""Expressions of manifests: field names or JMESPath (https://jmespath.org), with placeholders."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class _JMESPath(Protocol):
 
 
 def find(expression: str, data: object, values: Mapping[str, str] | None = None) -> object:
-    """Find what an expression names in decoded JSON, or None; raise ValueError saying what is wrong with it."""
+    """Return the value of an expression in decoded JSON, or None; raise ValueError if it is invalid."""
     if _FIELD.fullmatch(expression):
         return cast("dict[str, object]", data).get(expression) if isinstance(data, dict) else None
     return _search(_filled(expression, values or {}), data)

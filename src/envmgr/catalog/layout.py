@@ -18,17 +18,17 @@ class Layout:
 
     `format` is one of tar.gz tar.xz tar.bz2 tar.zst tar zip gz xz zst raw whl. `strip` is the number of leading
     directories to drop (None: drop a single top directory that no `bin` path names). `bin` are executables or
-    directories of them, inside the installed tree: `.` is the tree itself, and a directory that ends in `/` need not
-    be in the archive (the installer makes it: programs may be put there later). Where both `bin` and `links` are
+    directories of them, inside the installed tree: `.` is the tree itself, and a directory that ends in `/` may be
+    missing from the archive (the installer creates it for programs added later). Where both `bin` and `links` are
     empty, the programs are in the tree's `bin` if it has one, else in the tree itself. `home` is the tree's root for
     `{home}`. `rename` maps a path of the archive to its new path. `env` values may hold `{home}`. `script` is the
     install script for the platform's kind.
 
-    `links` makes commands of programs that are not called what people type: each name maps to the places to look
-    for its program, of which the first that is there (after `strip`) counts; none there is a bad archive. The
-    installer marks the program executable and makes the command in the tree's directory LINKS, which goes on PATH
-    before all of `bin` (`bin` may then be empty): a relative symbolic link on Unix, so that a script still finds
-    what lies beside it; on Windows a `<name>.cmd` that starts the `.exe`, or the script with the interpreter of its
+    `links` creates commands for programs with other names: each name maps to candidate paths of its program, of which
+    the first that exists (after `strip`) is used; an archive without any is invalid. The installer makes the program
+    executable and creates the command in the tree's directory LINKS, which goes on PATH
+    before all of `bin` (`bin` may then be empty): a relative symbolic link on Unix, so that a script still finds its
+    neighbouring files; on Windows a `<name>.cmd` that starts the `.exe`, or the script with the interpreter of its
     `#!` line (`node`, when it ends in .js, .cjs or .mjs).
     """
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from envmgr.catalog.sources.kinds import SourceKind
 
 NAMED_VERSION = "1.2.3"
-"""The version that a manifest is tried out with where its own say nothing."""
+"""The version used to check a manifest that defines no usable one."""
 
 _NOT_SUPPORTED = {"foreign_files": "files of other version managers (.nvmrc) are not read"}
 
@@ -40,7 +40,7 @@ class Report:
 
 
 def lint(text: str, origin: str, is_tool: Callable[[str], bool] = lambda _: True) -> Report:
-    """Check the text of a manifest; `is_tool` tells whether a tool it requires is one."""
+    """Check the text of a manifest; `is_tool` returns whether a required tool exists."""
     try:
         data = manifest_reader.decode(text, origin)
     except ManifestError as error:
@@ -57,12 +57,12 @@ def lint(text: str, origin: str, is_tool: Callable[[str], bool] = lambda _: True
 
 
 def issues(text: str) -> tuple[str, ...]:
-    """Return what keeps a manifest from being used."""
+    """Return the errors that make a manifest unusable."""
     return lint(text, "").errors
 
 
 def warnings(text: str) -> tuple[str, ...]:
-    """Return what is probably not meant in a manifest that can be used."""
+    """Return the warnings about a usable manifest."""
     return lint(text, "").warnings
 
 
@@ -94,7 +94,7 @@ def _check_schema(data: Mapping[str, object]) -> Iterator[str]:
     from jsonschema import Draft202012Validator
 
     for error in sorted(Draft202012Validator(schema()).iter_errors(data), key=lambda error: error.json_path):
-        if not _is_kind_of_signature(error):  # `signing` says more of it
+        if not _is_kind_of_signature(error):  # `signing` reports it in more detail
             yield f"{error.json_path}: {_describe_schema_error(error)}"
 
 
@@ -147,7 +147,7 @@ def _all_fields(data: Mapping[str, object]) -> set[str]:
 
 
 def _source_provides_bins(data: Mapping[str, object]) -> bool:
-    """Return whether releases of the source tell their own programs."""
+    """Return whether releases of the source list their own programs."""
     kind = _source_kind(data)
     return kind is not None and kind.provides_bins
 

@@ -1,4 +1,4 @@
-"""Finding what is wrong with single values of a manifest: templates, expressions, patterns, ranges, paths."""
+"""Checks of single values of a manifest: templates, expressions, patterns, ranges, paths."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MAX_MESSAGE_LENGTH = 300
 URL_NAMES = frozenset(
     {"version", "major", "minor", "patch", "tag", "os", "arch", "libc", "ext", "exe", "name"}
 )
-# A lock gives no tag, so what an installation needs must do without.
+# A lock records no tag, so installation must not depend on one.
 TREE_NAMES = URL_NAMES - {"tag"}
 CHECKSUM_NAMES = URL_NAMES | {"url", "file"}
 SIGNATURE_NAMES = TREE_NAMES | {"url", "file"}
@@ -27,7 +27,7 @@ ENV_NAMES = TREE_NAMES | {"home"}
 
 _ADDRESSES = frozenset({"versions_url", "download_url_template", "url_template", "url", "api"})
 
-# A group of nothing but a repetition, itself repeated, has exponentially many ways to match: (a+)+
+# A repeated group that contains only a repetition matches in exponentially many ways: (a+)+
 _NESTED = re.compile(r"\((?:\?:)?(?:\[[^\]]*\]|\\?.)[*+]\)[*+{]")
 
 
@@ -85,7 +85,7 @@ def version_range(path: str, text: str) -> Iterator[str]:
 
 
 def plain_http(path: str, value: object) -> Iterator[str]:
-    """Find every address below a value that is asked for in plain http, and is not this machine."""
+    """Report every plain http URL below a value that is not on this machine."""
     if isinstance(value, list):
         for number, item in enumerate(value):
             yield from plain_http(f"{path}[{number}]", item)
@@ -102,7 +102,7 @@ def plain_http(path: str, value: object) -> Iterator[str]:
 def _is_here(url: str) -> bool:
     try:
         return urls.is_loopback(url)
-    except NetworkError:  # with a placeholder where a port must be, say
+    except NetworkError:  # for example with a placeholder instead of a port
         return False
 
 

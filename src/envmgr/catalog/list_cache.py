@@ -1,4 +1,4 @@
-"""The lists that upstreams publish, asked for conditionally and kept for when they cannot be asked."""
+"""HTTP cache of upstream lists: conditional requests, and a fallback when upstream is unreachable."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 @frozen
 class Document:
-    """A list as last received; `url` is where redirects led to, `headers` the few that are kept (lower case)."""
+    """A cached list: `url` after redirects, and the stored `headers` (lower case)."""
 
     body: bytes
     url: str
@@ -39,7 +39,7 @@ class Document:
 
 
 class ListCache:
-    """Answer each URL once a run, from upstream if it can be asked, else from `cache/index`."""
+    """Fetches each URL once a run from upstream, or from `cache/index` if upstream is unreachable."""
 
     def __init__(self, paths: Paths, http: Http, offline: bool, progress: Progress | None = None) -> None:
         self._paths = paths
@@ -51,7 +51,7 @@ class ListCache:
         self._busy: dict[str, threading.Lock] = {}
 
     def get(self, url: str, headers: Mapping[str, str] | None = None, *, limit: int = LIMIT) -> bytes:
-        """Return the body of a list; raise NetworkError when it is neither to be had nor kept."""
+        """Return the body of a list; raise NetworkError if it can be neither fetched nor read from cache."""
         return self.document(url, headers, limit=limit).body
 
     def document(self, url: str, headers: Mapping[str, str] | None = None, *, limit: int = LIMIT) -> Document:
@@ -60,7 +60,7 @@ class ListCache:
         return self.memoize(f"document {key}", lambda: self._answer(url, headers or {}, key, limit))
 
     def memoize(self, name: str, make: Callable[[], T]) -> T:
-        """Return what `make` makes, made once a run however many threads ask: a parsed list, a configuration."""
+        """Return the result of `make`, called once a run for all threads: a parsed list, a configuration."""
         with self._guard:
             busy = self._busy.setdefault(name, threading.Lock())
         with busy:
@@ -129,10 +129,10 @@ def _conditions(stored: Document | None) -> dict[str, str]:
 
 
 def _key(url: str, headers: Mapping[str, str]) -> str:
-    """Name a list's file: by its URL without credentials, and the representation asked for.
+    """Return a list's file name: a digest of its URL without credentials and the requested type.
 
-    Credentials are left out, even of what is hashed: a digest of a short secret gives it away. Whoever asks
-    with others is told by upstream whether what is kept (by this same user) is still the answer.
+    Credentials are not hashed: a digest of a short secret reveals it. A request with other credentials is revalidated
+    by upstream.
     """
     accept = next((value for name, value in headers.items() if name.lower() == "accept"), "")
     return hashlib.sha256(f"{urls.without_credentials(url)}\n{accept}".encode()).hexdigest()
@@ -150,7 +150,7 @@ def _serialize(document: Document, url: str) -> bytes:
 
 
 def _read(path: str) -> Document | None:
-    """Read what is kept; a file that is damaged is as good as none."""
+    """Return the cached list; None if it is missing or damaged."""
     try:
         with open(path, "rb") as file:
             head, body = json.loads(file.readline()), file.read()

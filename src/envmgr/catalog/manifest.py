@@ -1,4 +1,4 @@
-"""A manifest: what one JSON file says about a tool, and what that means for a version and a platform.
+"""Manifests: the description of a tool in a JSON file, evaluated for a version and a platform.
 
 Fields that describe an archive can differ by version (`overrides`) and by platform (`platforms`). They are laid over
 each other in this order, the later winning: the manifest, matching overrides as written, the manifest's platforms,
@@ -35,7 +35,9 @@ class Override:
 
 @frozen
 class Manifest:
-    """One tool. `source["kind"]` names the module of `sources` that lists it; `versions` says how to read the list.
+    """One tool: its source, how to list its releases, and how its archives are laid out.
+
+    `source["kind"]` names the module of `sources` that lists it; `versions` describes how to read the list.
 
     `digest` is `sha256:…` of the manifest's canonical JSON, so that blanks and line ends do not matter.
     """
@@ -68,7 +70,7 @@ class Manifest:
 
     @property
     def vendor(self) -> str:
-        """Return what stands in front of every version of the list (`temurin-`), or nothing."""
+        """Return the prefix of every version of the list (`temurin-`), or an empty string."""
         vendor = self.versions.get("vendor")
         return f"{vendor}-" if vendor else ""
 
@@ -97,22 +99,22 @@ class Manifest:
         return self.vendor + match[min(1, match.re.groups)] if match else None
 
     def tag_of(self, version: str) -> str:
-        """Guess the tag of a version whose list is not at hand: the prefix, then the version."""
+        """Return the likely tag of a version if its list is unavailable: the prefix and the version."""
         prefix = self.versions.get("prefix")
         return (prefix if isinstance(prefix, str) else "v") + self._bare(version)
 
     def values(self, version: str, tag: str | None, platform: Platform) -> dict[str, str] | None:
-        """Return what templates may use, in upstream's words; None where upstream publishes nothing."""
+        """Return the template variables, in upstream's terms; None if the platform is unsupported."""
         fields = self._fields(version, platform)
         return None if fields is None else self._values(fields, version, tag, platform)
 
     def fill(self, text: str, version: str, tag: str | None, platform: Platform) -> str | None:
-        """Fill a template in for a release; None where upstream publishes nothing for the platform."""
+        """Return a template filled in for a release; None if the platform is unsupported."""
         values = self.values(version, tag, platform)
         return None if values is None else template.fill(text, values)
 
     def download_url(self, version: str, tag: str | None, platform: Platform) -> str | None:
-        """Return the archive's URL by the template; None where there is none, or nothing is published."""
+        """Return the archive's URL by the template; None without one or on an unsupported platform."""
         return self._text("download_url_template", version, tag, platform)
 
     def asset(self, version: str, tag: str | None, platform: Platform) -> str | None:
@@ -130,9 +132,9 @@ class Manifest:
         return layers.fill_map(fields, "checksum", values)
 
     def signature(self, version: str, platform: Platform, url: str) -> Signature | None:
-        """Return where the signature of the archive at `url` is and whose it must be; None where none is declared.
+        """Return the URL and accepted keys of the signature of the archive at `url`; None if not declared.
 
-        As for `layout`, there plainly is an archive, whatever the manifest knows of.
+        As for `layout`, the archive exists even if the manifest lists none for the platform.
         """
         fields, _ = self._merged(version, platform)
         result = layers.table(fields, "signature")
@@ -145,9 +147,9 @@ class Manifest:
     def layout(
         self, version: str, tag: str | None, platform: Platform, url: str | None = None
     ) -> Layout | None:
-        """Return how an archive is laid out; None where none is published.
+        """Return the layout of an archive; None if the platform is unsupported.
 
-        Without a `url` it is the template's. With one there plainly is an archive, whatever the manifest knows of.
+        Without a `url` it is the template's. With one, the archive exists even if the manifest lists none.
         """
         fields, published = self._merged(version, platform)
         if not published and url is None:
@@ -197,7 +199,7 @@ class Manifest:
         return fields if published else None
 
     def _merged(self, version: str, platform: Platform) -> tuple[Fields, bool]:
-        """Lay everything that applies over each other, and tell whether upstream publishes anything."""
+        """Return the merged fields that apply, and whether the platform is supported."""
         applying = [override for override in self.overrides if self._applies(override, version)]
         base = layers.merge_layers([self.fields, *(override.fields for override in applying)])
         special = [
@@ -214,7 +216,7 @@ class Manifest:
         return satisfies(self._bare(version), override.versions, include_prerelease=True)
 
     def _published(self, fields: Fields, platform: Platform) -> bool:
-        """Decide on a platform that `platforms` is silent on.
+        """Return whether a platform that `platforms` does not mention is supported.
 
         A name map may exclude it. musl must be spoken of: a program for glibc does not run there.
         """
@@ -222,14 +224,14 @@ class Manifest:
             return False
         places = self._location_fields(fields)
         if not places:
-            return True  # the source itself tells what there is for which platform
+            return True  # the source lists the artifacts of each platform
         if self.is_minimal:
             return url_matches_platform(" ".join(places), platform)
         spoken = any("{libc}" in place for place in places) or "musl" in layers.table(fields, "libc")
         return platform.libc != "musl" or spoken
 
     def _location_fields(self, fields: Mapping[str, object]) -> tuple[str, ...]:
-        """Return what says where an archive is: templates, and expressions over the list's entries."""
+        """Return the templates and expressions that locate an archive."""
         texts = [fields.get("download_url_template"), fields.get("asset")]
         texts += [self.versions.get("artifact"), self.versions.get("url")]
         return tuple(str(place) for place in texts if place)
@@ -243,7 +245,7 @@ def file_of(url: str) -> str:
 
 
 def _values_of(url: str) -> dict[str, str]:
-    """Return what templates of documents beside an archive may use."""
+    """Return the variables of templates for documents next to an archive."""
     return {"file": file_of(url), "url": url.partition("?")[0]}
 
 

@@ -50,7 +50,7 @@ def merge_layers(layers: Iterable[Mapping[str, object]]) -> Fields:
 def platform_layers(
     layers: Mapping[str, object], platform: Platform
 ) -> Iterator[Mapping[str, object] | None]:
-    """Yield what a `platforms` object says of a platform, from `os` to `os-arch-libc`; None is "not published"."""
+    """Yield the `platforms` entries of a platform, `os` to `os-arch-libc`; None means unsupported."""
     os, arch, libc = platform.os, platform.arch, platform.libc
     for key in dict.fromkeys((os, f"{os}-{libc}", f"{os}-{arch}", f"{os}-{arch}-{libc}")):
         if key in layers:
@@ -81,7 +81,7 @@ def table(fields: Mapping[str, object], field: str) -> Fields:
 
 
 def strings(value: object) -> tuple[str, ...]:
-    """Return a list of strings, or one string, or nothing, as a tuple."""
+    """Return a list of strings, one string, or None as a tuple."""
     return (value,) if isinstance(value, str) else tuple(cast("list[str]", value or ()))
 
 
@@ -102,5 +102,5 @@ def fill_map(fields: Mapping[str, object], field: str, values: Mapping[str, str]
 
 
 def upstream_name(fields: Mapping[str, object], name: str, ours: str) -> str | None:
-    """Return upstream's word for one of ours by the maps `os`, `arch` and `libc`; None where it publishes nothing."""
+    """Return upstream's term by the maps `os`, `arch` and `libc`; None if unsupported."""
     return cast("str | None", table(fields, name).get(ours, ours))

@@ -53,7 +53,7 @@ def decode(text: str, origin: str) -> dict[str, object]:
 
 
 def build(data: Mapping[str, object], origin: str, builtin: bool = False) -> Manifest:
-    """Create a manifest of a decoded object; raise ManifestError for a wrong type, or signatures we cannot verify."""
+    """Create a manifest; raise ManifestError for a wrong type or unsupported signatures."""
     _require_types(data, origin)
     unverifiable = tuple(signing.issues(data))
     if unverifiable:

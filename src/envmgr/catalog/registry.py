@@ -1,4 +1,4 @@
-"""The tools there are: the project's manifests, nearest first, then the user's, then the built-in ones."""
+"""Registry of manifests: the project's, nearest first, then the user's, then the built-in ones."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9._+-]*")
 
 @frozen
 class ManifestDir:
-    """One directory of manifests, and whose they are: `project`, `user` or `built-in`."""
+    """One directory of manifests and its scope: `project`, `user` or `built-in`."""
 
     directory: str
     scope: str
@@ -37,7 +37,7 @@ class ManifestDir:
 class Registry:
     """Finds manifests by a tool's name or one of its other names, reading each once.
 
-    `project_dirs` may each hold manifests of the project; an earlier one wins.
+    `project_dirs` are directories of project manifests; an earlier one wins.
     """
 
     def __init__(self, paths: Paths, project_dirs: Sequence[str] = ()) -> None:
@@ -50,7 +50,7 @@ class Registry:
         self._checked: dict[str, Manifest] = {}
 
     def get(self, tool: str) -> Manifest:
-        """Return a tool's manifest; raise UnknownTool with what was perhaps meant and how to add it."""
+        """Return a tool's manifest; raise UnknownTool with suggestions and how to add it."""
         if tool not in self._read:
             self._read[tool] = self._find(tool)
         return self._read[tool]
@@ -90,7 +90,7 @@ class Registry:
         return _package_manifest(tool) or self._find_by_alias(tool) or self._unknown(tool)
 
     def _file_of(self, tool: str) -> tuple[str, ManifestDir] | None:
-        """Find the file that is named for a tool, and whose it is."""
+        """Return the manifest file of a tool and its directory."""
         paths = (
             (os.path.join(place.directory, f"{file_name(tool)}.json"), place) for place in self.directories
         )

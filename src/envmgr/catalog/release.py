@@ -27,9 +27,9 @@ class Signature:
 
 @frozen
 class Release:
-    """One version as its list of releases describes it; `artifacts` (by platform key) only where the list has them.
+    """One release of a tool; `artifacts` (by platform key) only if the list contains them.
 
-    `entry` is what the list itself says of the release, kept where a source finds artifacts in it later.
+    `entry` is the release in the list itself, stored for sources that find artifacts in it later.
     """
 
     version: str

@@ -1,4 +1,4 @@
-"""Making a listing of releases as an upstream gives them, in any order, some of them twice or not of use."""
+"""Listings of releases: sorted, without duplicates or unusable versions."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def make(
 
 
 def lts_aliases(releases: Iterable[Release]) -> dict[str, str]:
-    """Return `lts` and each `lts/<name>` with the newest version of it; releases come oldest first."""
+    """Return `lts` and each `lts/<name>` with its newest version; releases are sorted oldest first."""
     aliases: dict[str, str] = {}
     for release in releases:
         if release.lts and not (release.prerelease or release.withdrawn):

@@ -14,7 +14,7 @@ SIGNATURE_KINDS = ("minisign",)
 
 
 def issues(data: Mapping[str, object]) -> Iterator[str]:
-    """Find what a manifest says of signatures that could not be held to; each begins with its JSON path."""
+    """Yield the unsupported signature settings of a manifest; each begins with its JSON path."""
     source = manifest_fields.table(data, "source").get("kind")
     for path, layer in manifest_fields.iter_field_objects(data):
         result = manifest_fields.table(layer, "signature")

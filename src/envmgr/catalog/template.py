@@ -26,7 +26,7 @@ PLACEHOLDERS = (
     "url",
     "home",
 )
-"""Every name a template may use; `file` and `url` stand in checksum templates only, `home` in `env` only."""
+"""All template variables; `file` and `url` in checksum templates only, `home` in `env` only."""
 
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_]\w*)\}")
 _NUMBERS = re.compile(r"\d+")

@@ -16,7 +16,7 @@ FORMATS = {
 """Formats by what a file's name ends in; anything else is the program itself (`raw`)."""
 
 SINGLE_FILE = frozenset({"raw", "gz", "xz", "zst", "bz2"})
-"""Formats that hold one program and no names."""
+"""Formats of a single program without a name."""
 
 _OS = {
     "linux": r"linux(?:32|64)?",
@@ -69,7 +69,7 @@ def os_words(text: str) -> frozenset[str]:
 
 
 def arch_words(text: str) -> frozenset[str]:
-    """Return the processors that a URL or file name mentions; a word size counts where no processor is named.
+    """Return the processors that a URL or file name mentions, else those of a mentioned word size.
 
     macOS and Windows have no 32-bit ARM: there the bare word `arm` is arm64.
     """
@@ -105,8 +105,8 @@ def emulator(url: str, platform: Platform) -> str | None:
 def url_matches_platform(url: str, platform: Platform) -> bool:
     """Return whether a URL without placeholders is for this platform.
 
-    A URL without any platform's words (a script, a .jar) is for all of them, so that a lock made on one platform
-    says the same as one made on another. Linux without a word on the C library means glibc.
+    A URL without platform terms (a script, a .jar) fits all of them, so that locks are the same on every platform.
+    Linux without a C library means glibc.
     """
     path = without_host(url)
     systems, processors = os_words(path), arch_words(path)

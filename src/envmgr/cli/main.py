@@ -21,7 +21,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _prepare_streams() -> None:
-    """Ensure that all text can be printed: undecodable bytes of file names as they are, other characters as `?`."""
+    """Ensure that all text can be printed.
+
+    Undecodable bytes of file names are printed as they are, other characters as `?`.
+    """
     import codecs
 
     codecs.register_error("envmgr", _encode_or_replace)

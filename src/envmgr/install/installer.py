@@ -91,7 +91,7 @@ class Fetch(Protocol):
         """Download and verify."""
 
 
-def install(  # noqa: PLR0913 - what, where, through what, and for whom, each named by the caller
+def install(  # noqa: PLR0913 - all passed by keyword
     job: InstallJob,
     *,
     paths: Paths,

@@ -105,7 +105,7 @@ def _request_end(process: subprocess.Popen[bytes]) -> None:
 def _signal(group: int, number: int) -> None:
     with contextlib.suppress(
         ProcessLookupError, PermissionError
-    ):  # macOS says the latter of a group of zombies
+    ):  # macOS returns the latter for a group of zombies
         os.killpg(group, number)
 
 

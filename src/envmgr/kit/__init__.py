@@ -1,1 +1,1 @@
-"""Infrastructure of all packages; of the product it knows the errors, settings and directories."""
+"""Infrastructure of all packages, with the errors, settings and directories of the product."""

@@ -160,7 +160,7 @@ class AmbiguousAsset(InvalidRequest):
 
 
 class UnsupportedPlatform(CatalogError):
-    """Upstream publishes nothing for this platform."""
+    """Upstream publishes no archive for this platform."""
 
     code = "unsupported-platform"
 

@@ -37,7 +37,7 @@ def loads(text: str, object_pairs_hook: PairsHook | None = None) -> object:
 
         start = len(text) - len(text.lstrip(_BLANKS))
         rules = _Rules(object_pairs_hook)
-        value, end = make_scanner(rules)(text, start)  # type: ignore[arg-type] # its stub asks for a scanner
+        value, end = make_scanner(rules)(text, start)  # type: ignore[arg-type] # its stub requires a scanner
         if not text[end:].strip(_BLANKS):
             document: object = value
             return document

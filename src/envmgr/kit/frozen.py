@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 else:
 
     def dataclass_transform(**_: object) -> object:
-        """Return the function unchanged: stands in for the typing decorator, which only type checkers use."""
+        """Return the function unchanged: replaces the typing decorator, which only type checkers use."""
         return lambda decorator: decorator
 
 

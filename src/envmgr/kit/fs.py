@@ -139,7 +139,7 @@ class replace_file:  # noqa: N801 - reads as the statement it is used as
         self._staged: str | None = None
 
     def __enter__(self) -> BinaryIO:
-        """Open the target, or a temporary file beside it."""
+        """Open the target, or a temporary file next to it."""
         try:
             self._file = self._opened()
         except OSError as error:
@@ -194,7 +194,7 @@ class replace_file:  # noqa: N801 - reads as the statement it is used as
 
 
 def _temporary_name(path: str) -> str:
-    """Return the name of a temporary file beside the target."""
+    """Return the name of a temporary file next to the target."""
     name = f".{os.path.basename(path)[:80]}.{os.getpid()}.{_counter()}.tmp"
     return os.path.join(os.path.dirname(path), name)
 
@@ -250,7 +250,7 @@ def _remove_directory(path: str) -> None:
 
 
 def _make_writable(directory: str) -> None:
-    """Set the permissions to delete a directory's content; skip links, whose mode is their target's."""
+    """Set the permissions to delete a directory's content; skip links, which share their target's mode."""
     os.chmod(directory, 0o700)
     with os.scandir(directory) as entries:
         for entry in entries:

@@ -21,7 +21,7 @@ _KINDS = {"sha256": ARCHIVE, "signatures": SIGNATURE, "partial": UNFINISHED, "ur
 
 @frozen
 class Entry:
-    """A cached file: its path below the cache, what kind it is, what it holds, and its size in bytes."""
+    """A cached file: its path below the cache, kind, content and size in bytes."""
 
     name: str
     kind: str

@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 @frozen
 class Current:
-    """The tools that hold in a directory."""
+    """The active tools of a directory."""
 
     tools: tuple[ActiveVersion, ...]
 
 
 def current(context: Context, tool: str | None = None) -> Current:
-    """Return what is active here, of one tool or all; raise NoVersionSet for one that nothing asks for."""
+    """Return the active versions, of one tool or all; raise NoVersionSet for a tool without a request."""
     active_versions = active.resolve(context)
     chosen = tuple(
         active_version for active_version in active_versions if tool in {None, active_version.tool}

@@ -29,7 +29,7 @@ _MAX_NAMES = 5
 
 @frozen
 class Finding:
-    """The outcome of one check: `hint` says what to do, `fixed` that it was done."""
+    """The outcome of one check: `hint` is the fix, `fixed` whether it was applied."""
 
     check: str
     state: str
@@ -39,7 +39,7 @@ class Finding:
 
 
 def diagnose(context: Context) -> tuple[Finding, ...]:
-    """Run every check; change nothing. What keeps several from being made is said once."""
+    """Run every check without changes; the same failure of several checks is reported once."""
     findings: dict[str, Finding] = {}
     for name in CHECKS:
         for finding in _run(context, name):
@@ -54,7 +54,7 @@ def fix(context: Context) -> tuple[Finding, ...]:
 
 
 def _run(context: Context, name: str) -> Iterator[Finding]:
-    """Run a check; what keeps it from being made is its finding."""
+    """Run a check; an error becomes its finding."""
     context.progress.step("doctor", f"checking {name}")
     try:
         yield from CHECKS[name](context)
@@ -71,7 +71,7 @@ def _fix_staging(context: Context) -> Iterator[Finding]:
 
 
 def _fix_installs(context: Context) -> Iterator[Finding]:
-    """Install what is damaged again, from the archive it came from; remove what does not say where it came from."""
+    """Reinstall damaged installations from their archives; remove those without a receipt."""
     for tool, version, _ in _damaged(context):
         known = store.get(context.paths, tool, version)
         if known is None:

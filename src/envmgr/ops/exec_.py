@@ -1,4 +1,4 @@
-"""Running a command with the tools a project asks for."""
+"""Running a command with the tools of a project."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def run(
 ) -> int:
     """Run a command with the named tools (`TOOL@SPEC`) in front of the project's; return only on Windows.
 
-    Raise NotInstalled when one of the named tools is missing, or, with none named, any that the project asks for.
+    Raise NotInstalled if one of the named tools, or without any, of the project's tools is missing.
     """
     requests = [_request(context, text) for text in tools]
     chosen, project = _resolve(context, requests), active.resolve(context)
@@ -88,7 +88,7 @@ def _enter(context: Context) -> None:
 def run_shim(
     context: Context, command: str, arguments: Sequence[str], confirm: Confirm = never_confirm
 ) -> int:
-    """Run what a shim stands for, and leave a plan for the next time; return only on Windows.
+    """Run the command of a shim and write a plan for the next run; return only on Windows.
 
     Raise NotInstalled, NoVersionSet or CommandNotFound.
     """
@@ -189,7 +189,7 @@ def _command_missing(
 
 
 def _install_missing(context: Context, active_versions: Sequence[ActiveVersion], confirm: Confirm) -> bool:
-    """Install what is missing, if the settings and the user let us; tell whether anything was."""
+    """Install missing tools, if settings and user allow it; return whether any were installed."""
     missing = [
         active_version
         for active_version in active_versions
@@ -212,7 +212,7 @@ def _may_install(context: Context, missing: Sequence[ActiveVersion], confirm: Co
 
 
 def _exports(active_versions: Sequence[ActiveVersion]) -> dict[str, str]:
-    """Return the variables of the active tools; what comes first holds."""
+    """Return the variables of the active tools; the first tool that sets one wins."""
     variables: dict[str, str] = {}
     for active_version in active_versions:
         for name, value in (active_version.installed.env if active_version.installed else {}).items():
@@ -232,7 +232,7 @@ def _write_plan(
     program: Program,
     provided: Sequence[ActiveVersion],
 ) -> None:
-    """Write the plan of a command, unless a variable decided something: that holds for this run alone."""
+    """Write the plan of a command, unless a variable applied, which is valid for this run only."""
     variables = _deciding_variables(context, active_versions, program)
     if any(value for name, value in variables.items() if name.endswith("_VERSION")):
         return
@@ -279,7 +279,7 @@ def _deciding_variables(
 
 
 def _inputs(context: Context, program: Program) -> tuple[str, ...]:
-    """Return the files a decision was made from: dotfiles at and above the project's directory, their locks."""
+    """Return the files that a resolution depends on: the dotfiles up to the root, and their locks."""
     inside = context.project.directory
     dotfiles = [path for path in context.project.searched_paths if inside and _is_at_or_above(path, inside)]
     files = []

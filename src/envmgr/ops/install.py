@@ -1,4 +1,4 @@
-"""Installing what is asked for: resolve, install in parallel, then record in lock and shims."""
+"""Installation of requested tools: resolve, install in parallel, update lock and shims."""
 
 from __future__ import annotations
 
@@ -50,12 +50,12 @@ class InstallResult:
 
 
 def install_project(context: Context, options: Options = Options()) -> InstallResult:  # noqa: B008 - a frozen value
-    """Install everything the project asks for."""
+    """Install all tools of the project."""
     return run(context, install_plan.plan_project(context, options), options)
 
 
 def install_tools(context: Context, items: Sequence[ToolSpec], options: Options = Options()) -> InstallResult:  # noqa: B008 - a frozen value
-    """Install the named tools; one without a spec as the project asks for it, else its latest."""
+    """Install the named tools; without a spec, the project's version, else the latest."""
     return run(context, install_plan.plan_tools(context, items, options), options)
 
 
@@ -65,7 +65,7 @@ def install_url(context: Context, item: ToolSpec, url: str, options: Options = O
 
 
 def install_requests(context: Context, requests: Iterable[Request]) -> InstallResult:
-    """Install what some of the project's requests ask for."""
+    """Install some of the project's requests."""
     return run(context, install_plan.plan_requests(context, list(requests), Options()), Options())
 
 
@@ -190,7 +190,7 @@ def _install(
 
 
 def _tracked_fetch(building: set[str]) -> Fetch:
-    """Return what downloads, and adds the task to `building` when there is something to clean up from now on."""
+    """Return the download function, which adds the task to `building` before it creates files."""
     from envmgr.install.download.download import download
 
     def fetch(
@@ -224,7 +224,7 @@ def _record(context: Context, steps: Sequence[Step], outcomes: Outcomes) -> list
 
 
 def with_recorded_digest(pin: Pin, outcome: Outcome, platform: str) -> Pin:
-    """Add the digest and size of what was downloaded, from just that URL, where upstream did not say them."""
+    """Add the digest and size of the download from that URL, if upstream publishes none."""
     known = pin.locked.artifacts.get(platform)
     if known is None or known.digest or outcome.url != urls.lock_url(known.url):
         return pin

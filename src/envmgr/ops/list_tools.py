@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @frozen
 class Row:
-    """An installed version, and what makes it active here if it is."""
+    """An installed version, and the request that makes it active, if any."""
 
     installed: Installed
     active: ActiveVersion | None
@@ -53,12 +53,14 @@ def _name(context: Context, tool: str) -> str:
 
 
 def remote(context: Context, tool: str, spec: str | None = None) -> Remote:
-    """Return what upstream lists, all of it or what matches a spec; raise NoMatchingVersion if nothing does."""
+    """Return the releases that match a spec, or all; raise NoMatchingVersion if none does."""
     listing = context.catalog.listing(tool)
     if spec is None:
         return Remote(tool, listing.releases)
     from envmgr.resolve.select_release import evaluate, select_version
 
     candidates = evaluate(context, tool, spec).selection.candidates
-    matching = {*candidates} or {select_version(context, tool, spec)}  # which says what there is instead
+    matching = {*candidates} or {
+        select_version(context, tool, spec)
+    }  # raises NoMatchingVersion with suggestions
     return Remote(tool, tuple(release for release in listing.releases if release.version in matching))

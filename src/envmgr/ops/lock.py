@@ -43,7 +43,7 @@ def lock(context: Context, tools: Sequence[str] = (), platforms: Sequence[str] =
 
 
 def check(context: Context) -> LockResult:
-    """Raise StaleLock with the difference unless the lock is what its inputs give."""
+    """Raise StaleLock with the difference unless the lock matches its inputs."""
     dotfile = project_file(context)
     known_tools.require_known(context, dotfile.entries)
     path = lockfile_io.path_beside(dotfile.path)
@@ -62,7 +62,7 @@ def check(context: Context) -> LockResult:
 
 
 def project_file(context: Context) -> Dotfile:
-    """Return the nearest dotfile, or say how to make one."""
+    """Return the nearest dotfile; raise an error with the command that creates one."""
     nearest = next((file for file in context.project.files if not file.is_global), None)
     if nearest is None:
         raise ProjectError(

@@ -48,12 +48,12 @@ def text_of(manifest: Manifest) -> str:
 
 
 def never_confirm(_question: str) -> bool:
-    """Trust nothing."""
+    """Decline."""
     return False
 
 
 def add(context: Context, name: str, source: str, may_trust: Confirm = never_confirm) -> Manifest:
-    """Add a manifest from a file or URL; `may_trust` is asked before one with an install script is."""
+    """Add a manifest from a file or URL; `may_trust` confirms one with an install script."""
     if source.endswith(".git") or source.startswith(("git@", "git://", "git+", "ssh://")):
         raise UsageError(
             f"{source} is a git repository; plugins are single JSON files",
@@ -128,7 +128,7 @@ def remove(context: Context, name: str) -> str:
 
 
 def lint(context: Context, target: str) -> Report:
-    """Return every issue of a manifest, given by file or by name."""
+    """Return every issue of a manifest, by file or by name."""
 
     def is_tool(name: str) -> bool:
         try:

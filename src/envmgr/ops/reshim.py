@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @frozen
 class ReshimResult:
-    """The commands that have a shim now; the files written and removed; the files of others that were left alone."""
+    """All shimmed commands, the files written and removed, and other programs' files."""
 
     commands: tuple[str, ...]
     written: tuple[str, ...]

@@ -55,7 +55,7 @@ def _find(context: Context, item: ToolSpec) -> Installed:
 
 
 def _named(context: Context, tool: str) -> str:
-    """Return a tool's canonical name, or the given name if it is unknown."""
+    """Return a tool's canonical name, or the name itself if it is unknown."""
     try:
         return canonical_names.require_installed_or_known(context, tool)
     except CatalogError:

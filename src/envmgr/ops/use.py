@@ -92,7 +92,7 @@ def _resolve(context: Context, path: str, tool: str, spec: str) -> Pin:
 
 
 def _pin(context: Context, path: str, requests: list[tuple[str, str]]) -> list[Pin]:
-    """Resolve requests of a dotfile for all platforms of its lock; locked versions are kept."""
+    """Resolve requests of a dotfile for all platforms of its lock; locked versions are unchanged."""
     lock = context.locks.lock(lockfile_io.path_beside(path)) or EMPTY
     return lock_update.pin(
         context,

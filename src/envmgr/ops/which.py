@@ -21,7 +21,7 @@ class ResolvedCommand:
 
 
 def which(context: Context, command: str) -> ResolvedCommand:
-    """Find the executable that runs for a command here; raise NotInstalled, NoVersionSet or CommandNotFound."""
+    """Return the executable of a command; raise NotInstalled, NoVersionSet or CommandNotFound."""
     actives = active.resolve(context)
     program = executable.locate(context, command, actives)
     if program is None:

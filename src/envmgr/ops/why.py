@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @frozen
 class VersionSource:
-    """A place that could have decided, and what it said of the tool: a spec, or None."""
+    """A source of requests, and its spec for the tool or None."""
 
     place: str
     spec: str | None
@@ -46,7 +46,7 @@ class Why:
 
 
 def why(context: Context, tool: str) -> Why:
-    """Explain which version of a tool is active and what was passed over; raise NoVersionSet if nothing asks for it."""
+    """Return the active version of a tool and the rejected ones; raise NoVersionSet if not requested."""
     name = canonical_names.require_name(context, tool)
     request = context.project.request(name)
     if request is None:

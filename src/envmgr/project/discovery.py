@@ -1,11 +1,11 @@
 """Search for a directory's requests: dotfiles above it, environment overrides, the user's global file.
 
 From weak to strong: the global file, the dotfiles from the root down to the working directory, and
-`ENVMGR_<TOOL>_VERSION`. The nearest file that names a tool decides for that tool alone.
+`ENVMGR_<TOOL>_VERSION`. The nearest file that names a tool wins for that tool only.
 
-`ENVMGR_CEILING` is a list of absolute directories (separated as PATH is). The walk upward ends with the first of
-them it comes to, as it does with the root, and reads it; git and mise do not read theirs, but to name a checkout
-and have its own subdirectories not see it is of no use. Directories are compared as they are spelled.
+`ENVMGR_CEILING` is a list of absolute directories (separated as PATH is). The search upward ends with the first of
+them, or the root, and includes it; git and mise exclude theirs, which would exclude a checkout from its own
+subdirectories. Directories are compared as text.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ CEILING = "ENVMGR_CEILING"
 class Project:
     """The requests for tools in a directory.
 
-    `directory` is that of the nearest dotfile, None where there is none. `files` are the dotfiles, nearest first,
-    and the global file last (`is_global`). `considered` are the paths of all files that could have been there, in
-    the same order. `overrides` are the variables `ENVMGR_…_VERSION` that are set.
+    `directory` is that of the nearest dotfile, None without one. `files` are the dotfiles, nearest first,
+    and the global file last (`is_global`). `considered` are the paths of all possible files, in the same order.
+    `overrides` are the variables `ENVMGR_…_VERSION` that are set.
     """
 
     directory: str | None
@@ -52,14 +52,14 @@ class Project:
 
     @property
     def directories(self) -> tuple[str, ...]:
-        """Return the directories that were looked into, nearest first, whether they hold a dotfile or not."""
+        """Return the searched directories, nearest first, with or without a dotfile."""
         return tuple(os.path.dirname(path) for path in self.searched_paths[:-1])
 
     def requests(self, known_tools: Iterable[str] = ()) -> tuple[Request, ...]:
-        """Return what holds, by nearness of the file and the order in it.
+        """Return the effective requests, nearest file first, in file order.
 
-        Overridden tools that no file names follow, as far as they are among `known_tools`: a variable's name does
-        not tell the tool's. Raise ProjectError for an override that cannot be a version.
+        Overridden tools that no file names follow, if they are among `known_tools`: a variable's name does not
+        identify its tool. Raise ProjectError for an override that cannot be a version.
         """
         by_tool: dict[str, Request] = {}
         for file in self.files:
@@ -73,7 +73,7 @@ class Project:
         return tuple(by_tool.values())
 
     def request(self, tool: str) -> Request | None:
-        """Return what holds for one tool; raise ProjectError for an override that cannot be a version."""
+        """Return the effective request for one tool; raise ProjectError for an invalid override."""
         override = self._override(tool)
         if override:
             return override
@@ -86,7 +86,7 @@ class Project:
         return next((file for file in self.files if file.path == request.origin.name), None)
 
     def lock_of(self, request: Request) -> str | None:
-        """Return the path of the lock beside the file that decided, None if that was no file."""
+        """Return the path of the lock next to the effective file, None without a file."""
         file = self.file_of(request)
         return path_beside(file.path) if file else None
 
@@ -102,7 +102,7 @@ class Project:
 
 
 def find(environment: Environment, paths: Paths) -> Project:
-    """Read everything that asks for tools where the environment is.
+    """Return the requests for tools in the working directory.
 
     Raise DotfileError for a file with bad lines, StorageError for one that cannot be read; both name it.
     """
@@ -142,7 +142,7 @@ def _ceilings(text: str) -> frozenset[str]:
 
 
 def _text(path: str) -> str | None:
-    """Return a dotfile's text; None if the file does not exist (`~/.envmgr` may well be our own directory)."""
+    """Return a dotfile's text; None if it is not a file (`~/.envmgr` may be envmgr's directory)."""
     if not os.path.isfile(path):
         return None
     content = read_bytes(path, dotfile.LIMIT + 1)

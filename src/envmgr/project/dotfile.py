@@ -28,7 +28,7 @@ class Dotfile:
     is_global: bool = False
 
     def request(self, tool: str) -> Request | None:
-        """Return what the file asks of a tool."""
+        """Return the request for a tool."""
         return next((entry for entry in self.entries if entry.tool == tool), None)
 
 
@@ -110,7 +110,7 @@ def with_request(text: str, tool: str, spec: str, path: str = NAME) -> str:
 
 
 def parse_specs(text: str) -> tuple[str, ...]:
-    """Read what stands right of the `=`: one spec, or several separated by commas; raise ValueError."""
+    """Parse the value: one spec, or several separated by commas; raise ValueError."""
     if text.startswith("path:"):
         specs: tuple[str, ...] = (text,)
     else:
@@ -208,7 +208,7 @@ def _short(text: str) -> str:
 
 
 def _changed(line: str, spec: str) -> str:
-    """Return a line with another version; its comment keeps its column if there is room."""
+    """Return a line with another version; its comment keeps its column if possible."""
     statement = _statement(_body(line))
     rest = line[statement.end :]
     comment = rest.lstrip(_BLANKS)
@@ -237,7 +237,7 @@ def _appended(lines: list[str], line: str) -> list[str]:
 
 
 def _check_edit(changed: str, tool: str, spec: str, path: str) -> None:
-    """Refuse an edit that would not be read back as what was meant."""
+    """Raise DotfileError for an edit that would parse as something else."""
     try:
         meant = parse_specs(spec)
     except ValueError as error:

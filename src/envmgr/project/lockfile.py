@@ -35,7 +35,7 @@ def with_release(lock: Lockfile, request: str, version: str, tool: str, locked: 
 
 
 def prune(lock: Lockfile, requests: Iterable[str]) -> Lockfile:
-    """Return a lock with only the given request keys and the versions they resolve to."""
+    """Return a lock with only these request keys and the versions they resolve to."""
     keys = frozenset(requests)
     resolved = {request: version for request, version in lock.resolved.items() if request in keys}
     tools = {

@@ -1,4 +1,4 @@
-"""Lock files on disk: beside their dotfile, read and parsed once a run, replaced in one step."""
+"""Lock files on disk: next to their dotfile, parsed once a run, replaced atomically."""
 
 from __future__ import annotations
 

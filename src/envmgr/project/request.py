@@ -1,4 +1,4 @@
-"""A request: which versions of a tool are asked for, and who asks."""
+"""Requests for versions of a tool, and their origins."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Origin:
 
 @frozen
 class Request:
-    """The specs asked of one tool; the first is the default, all are on PATH."""
+    """The requested specs of one tool; the first is the default, all are on PATH."""
 
     tool: str
     specs: tuple[str, ...]

@@ -1,1 +1,1 @@
-"""From requests to a decision: which version of which tool applies, from where, and whether it is installed."""
+"""Resolution of requests to versions: the active version of each tool, its source and state."""

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 class ActiveVersion:
     """One spec of a request and the version it resolves to.
 
-    `kind` is "version", "system" (whatever else is on PATH), "path" (`directory` holds an installation made
-    elsewhere) or "source" (a build from source, which cannot be had). `version` is None where nothing installed
-    matches and the lock does not say.
+    `kind` is "version", "system" (another program on PATH), "path" (`directory` is an external installation) or
+    "source" (a build from source, not supported). `version` is None if no installed version matches and
+    the lock has no entry.
     """
 
     request: Request
@@ -59,7 +59,7 @@ class ActiveVersion:
 
 
 def bin_dirs_of(directory: str) -> tuple[str, ...]:
-    """Return where an installation made elsewhere keeps its programs: `bin` if there is one, and its top."""
+    """Return the program directories of an external installation: `bin` if it exists, and its root."""
     inside = os.path.join(directory, "bin")
     return (inside, directory) if os.path.isdir(inside) else (directory,)
 
@@ -99,7 +99,7 @@ def _resolve_spec(context: Context, request: Request, spec: str, lock: Lockfile 
 
 
 def resolve_path_spec(request: Request, value: str) -> str:
-    """Return the directory a `path:` spec names, relative to the file it stands in."""
+    """Return the directory of a `path:` spec, relative to the file that contains it."""
     base = os.path.dirname(request.origin.name) if request.origin.kind in {"file", "global"} else ""
     return os.path.normpath(os.path.join(base, os.path.expanduser(value)))
 

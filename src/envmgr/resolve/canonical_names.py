@@ -31,7 +31,7 @@ def require_installed_or_known(context: Context, tool: str) -> str:
 
 
 def canonical_name(context: Context, tool: str) -> str:
-    """Return the canonical name of a tool, or the given name if its manifest cannot be read."""
+    """Return the canonical name of a tool, or the name itself if its manifest cannot be read."""
     try:
         return require_name(context, tool)
     except CatalogError:

@@ -1,4 +1,4 @@
-"""The context of one run: settings, project, locks, connections and catalog, each created on first use."""
+"""Context of one run: settings, project, locks, connections and catalog, created on first use."""
 
 from __future__ import annotations
 
@@ -143,6 +143,6 @@ def current(
     flags: Mapping[str, object] | None = None,
     progress: Progress | None = None,
 ) -> Context:
-    """Return the context of this process, in another directory if one is given."""
+    """Return the context of this process, optionally for another directory."""
     environment = environments.current(cwd)
     return Context(environment, places.resolve_paths(environment), flags=flags, progress=progress)

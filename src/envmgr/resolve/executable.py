@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @frozen
 class Program:
-    """A program and what it comes from; `passed` are the places on PATH where a `system` one was looked for before."""
+    """A program and its origin; `passed` are the PATH entries searched before a `system` one."""
 
     path: str
     active: ActiveVersion

@@ -69,7 +69,7 @@ def plan_tools(context: Context, items: Sequence[ToolSpec], options: Options) ->
 
 
 def plan_url(context: Context, item: ToolSpec, url: str) -> Step:
-    """Return the step that installs a version from a URL; it is locked if the project requests the version."""
+    """Return the step that installs a version from a URL, locked if the project requests it."""
     version = item.spec or ""
     tool = canonical_names.require_name(context, item.tool)
     if not versions.is_folder_name(version) or not versions.parse_spec(version).exact:
@@ -154,8 +154,8 @@ def _check_locked(path: str, lock: Lockfile | None, wanted: Sequence[tuple[str, 
 def job_of(context: Context, pin: Pin) -> InstallJob:
     """Return the install job of a pin.
 
-    Raises UnsupportedPlatform where upstream has nothing, LockfileError where the manifest does not declare the
-    signature that the lock promises.
+    Raises UnsupportedPlatform without an archive, LockfileError if the manifest lacks the signature that the lock
+    requires.
     """
     platform = context.platform.key
     artifact = pin.locked.artifacts.get(platform)

@@ -1,4 +1,4 @@
-"""Updates of a lock to the dotfile beside it."""
+"""Updates of a lock to its dotfile."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ WORKERS = 8
 
 @frozen
 class Pin:
-    """One spec of a dotfile, the version it means and where that version's archives are."""
+    """One spec of a dotfile, its version and the version's archives."""
 
     tool: str
     spec: str
@@ -42,12 +42,12 @@ class Pin:
 
     @property
     def key(self) -> str:
-        """Return the request as locks spell it."""
+        """Return the request in lock notation."""
         return key(self.tool, self.spec)
 
 
 def lockable(requests: Iterable[Request]) -> list[tuple[str, str]]:
-    """Return the tool and spec of everything a lock can hold: not `system` nor `path:`.
+    """Return the tool and spec of every lockable request: neither `system` nor `path:`.
 
     Raises InvalidRequest for a build from source.
     """
@@ -59,7 +59,7 @@ def lockable(requests: Iterable[Request]) -> list[tuple[str, str]]:
 
 
 def platforms_for(context: Context, lock: Lockfile, more: Sequence[str] = ()) -> tuple[Platform, ...]:
-    """Return the platforms a lock is written for: the settings', those asked for, and those already in it."""
+    """Return the platforms of a lock: those of the settings, the requested and the locked ones."""
     chosen = context.settings.lock_platforms or [platform.key for platform in DEFAULT_PLATFORMS]
     return tuple(parse_platform(name) for name in sorted({*chosen, *more, *lock.platforms}))
 
@@ -75,7 +75,7 @@ def pin(
 ) -> list[Pin]:
     """Resolve each tool and spec, several at a time.
 
-    A version the lock has is kept unless its tool is in `refresh`; its archives are kept where `is_good` says so.
+    A locked version is reused unless its tool is in `refresh`; its archives are reused if `is_good` accepts them.
     """
 
     def resolve_one(item: tuple[str, str]) -> Pin:
@@ -208,7 +208,7 @@ def _note_missing_digests(context: Context, pin: Pin, known: Locked | None) -> N
 
 
 def apply(lock: Lockfile, pins: Iterable[Pin], dotfile: Dotfile) -> Lockfile:
-    """Return a lock that holds the pins, and nothing its dotfile does not ask for."""
+    """Return a lock with the pins, and only the requests of its dotfile."""
     for pin in pins:
         lock = lockfile.with_release(lock, pin.key, pin.version, pin.tool, pin.locked)
     return lockfile.prune(lock, [key(tool, spec) for tool, spec in lockable(dotfile.entries)])
@@ -249,7 +249,7 @@ def _answers(lock: Lockfile, tool: str, spec: str) -> bool:
 
 
 def write(context: Context, dotfile: Dotfile, pins: Iterable[Pin]) -> bool:
-    """Record pins in the lock beside a dotfile, keeping other processes' entries; return whether it changed."""
+    """Record pins in a dotfile's lock, merged with concurrent changes; return whether it changed."""
     path = lockfile_io.path_beside(dotfile.path)
     with file_lock(context.paths, f"lock {path}"):
         before = context.locks.reload(path)

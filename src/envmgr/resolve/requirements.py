@@ -26,10 +26,10 @@ def required_tools(context: Context, tool: str) -> set[str]:
 
 
 def check(context: Context, steps: Sequence[Step], *, force: bool) -> None:
-    """Raise InstallError for what lacks a tool that its manifest requires; only say so of packages.
+    """Raise InstallError if a required tool is missing; print a warning for packages.
 
-    A required tool is there if any version is installed, if it is installed in this run, or if the project has it
-    from elsewhere (`system`, `path:`). For a package a program on PATH will do.
+    A required tool is available if any version is installed, if it is installed in this run, or if the project has it
+    from elsewhere (`system`, `path:`). For a package, a program on PATH is sufficient.
     """
     running = {step.pin.tool for step in steps}
     lacking = []

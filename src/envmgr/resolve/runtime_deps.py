@@ -24,10 +24,10 @@ _MAX_LINE_BYTES = 4096
 def runtime_providers(
     context: Context, dependents: Iterable[ActiveVersion], active_versions: Sequence[ActiveVersion]
 ) -> tuple[ActiveVersion, ...]:
-    """Return what must come on PATH for what the dependents require.
+    """Return the tools to add to PATH for the requirements of the dependents.
 
-    A version that the project asks for is left to its shims; of what it does not ask for, the newest installed
-    version serves. What is nowhere installed is left out: the system may have it.
+    Versions that the project requests are left to their shims; of other tools, the newest installed version is used.
+    Tools that are not installed are omitted: the system may provide them.
     """
     providers: dict[str, ActiveVersion] = {}
     waiting = [name for active_version in dependents for name in _required(active_version)]
@@ -41,7 +41,7 @@ def runtime_providers(
 
 
 def check(context: Context, program: Program, active_versions: Sequence[ActiveVersion], path: str) -> None:
-    """Raise NotThereToRun where a script's interpreter is not on PATH, and what it requires is not installed."""
+    """Raise NotThereToRun if a script's interpreter is neither on PATH nor installed."""
     interpreter = _interpreter(program.path)
     if not interpreter or store.find_program(path.split(os.pathsep), interpreter):
         return

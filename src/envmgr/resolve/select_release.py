@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class Choice:
     """The selected release, and the rejected ones: `young` are versions below the minimum release age.
 
-    `undated`: there is such an age, and upstream gives no release's date.
+    `undated`: an age is set, but upstream publishes no release dates.
     """
 
     selection: Selection
@@ -71,7 +71,7 @@ def _evaluate_version(context: Context, tool: str, spec: str) -> Choice:
 
 
 def _listed(listing: Listing, spec: str) -> tuple[str, ...]:
-    """Return the versions to choose from; one that was withdrawn is among them only if it is named exactly."""
+    """Return the candidate versions; a withdrawn one is included only if requested exactly."""
     release = listing.release(spec.lstrip("="))
     return (*listing.versions, release.version) if release and release.withdrawn else listing.versions
 

@@ -17,7 +17,7 @@ VERSION_START = VERSION_OPERATORS | frozenset("0123456789*")
 
 @frozen
 class ToolSpec:
-    """A tool and, if one was given, a spec of it."""
+    """A tool and its optional spec."""
 
     tool: str
     spec: str | None = None

@@ -96,12 +96,12 @@ def _exec(program: str, arguments: Sequence[str], variables: Mapping[str, str]) 
     sys.stdout.flush()
     sys.stderr.flush()
     try:
-        os.execve(program, [program, *arguments], variables)  # noqa: S606 - what was asked for
+        os.execve(program, [program, *arguments], variables)  # noqa: S606 - the purpose of this function
     except OSError as error:
         if error.errno != errno.ENOEXEC:
             raise
         # A script without `#!` runs in sh, as in shells.
-        os.execve("/bin/sh", ["sh", program, *arguments], variables)  # noqa: S606 - what was asked for
+        os.execve("/bin/sh", ["sh", program, *arguments], variables)  # noqa: S606 - the purpose of this function
 
 
 def _default_signals() -> None:
@@ -118,7 +118,7 @@ def _wait_for(program: str, arguments: Sequence[str], variables: Mapping[str, st
     import subprocess
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the program too, and it decides
-    return subprocess.run([program, *arguments], env=dict(variables), check=False).returncode  # noqa: S603 - what was asked for
+    return subprocess.run([program, *arguments], env=dict(variables), check=False).returncode  # noqa: S603 - the purpose of this function
 
 
 def _cannot(program: str, error: OSError) -> EnvmgrError:

@@ -28,7 +28,7 @@ _START = "import sys; sys.path.append(sys.argv.pop(1)); from envmgr.cli.main imp
 class ShimContext:
     """Values shared by all shims of an installation.
 
-    `home` is the ENVMGR_HOME that means the same directories, empty if they are not under one root. `site` is the
+    `home` is the ENVMGR_HOME of the same directories, empty if they have no common root. `site` is the
     directory that `python` imports envmgr from.
     """
 
@@ -100,7 +100,7 @@ def compare(directory: str, expected: Mapping[str, bytes]) -> Difference:
 
 
 def rewrite(directory: str, expected: Mapping[str, bytes]) -> Difference:
-    """Update the shims of a directory and return the difference; other programs' files are kept.
+    """Update the shims of a directory and return the difference; other programs' files are unchanged.
 
     An unchanged shim exists at every moment. Callers hold the lock under which they resolved the commands.
     """

@@ -66,7 +66,7 @@ def test_a_plugin_is_added_from_a_file_or_a_url_and_removed(sandbox):
         sandbox.ok("plugin", "remove", "alpha")
     assert sandbox.run("plugin", "show", "alpha").code == 1
     result = sandbox.run("plugin", "add", "beta", "mine.json")
-    assert "is for alpha, not beta" in result.err
+    assert "describes alpha, not beta" in result.err
     assert "hint: run `envmgr plugin add alpha mine.json`" in result.err
     assert "is a git repository" in sandbox.run("plugin", "add", "alpha", "https://x.test/alpha.git").err
     assert sandbox.run("plugin", "remove", "nodejs").code == 1
@@ -517,7 +517,7 @@ def test_damage_that_cannot_be_mended_is_left_and_told(two_tools):
     result = two_tools.run("doctor", "--fix", "--offline", "--json")
     assert result.code == 1
     (still, *_) = findings(result, "installs")
-    assert "could not be installed again" in still["message"]
+    assert "reinstall failed" in still["message"]
     assert not still["fixed"]
 
 

@@ -72,9 +72,15 @@ LASTING = {
         INDEX, faults.html_page, "source", "cannot parse the releases of alpha from", "check the manifest"
     ),
     "list bad json": Case(
-        INDEX, lambda: faults.instead(faults.BAD_JSON.encode()), "source", "line 1, column", "look at"
+        INDEX,
+        lambda: faults.instead(faults.BAD_JSON.encode()),
+        "source",
+        "line 1, column",
+        "check the manifest",
     ),
-    "list empty": Case(INDEX, lambda: faults.instead(b"[]"), "source", "names no version", "look at"),
+    "list empty": Case(
+        INDEX, lambda: faults.instead(b"[]"), "source", "no version of alpha found", "check the manifest"
+    ),
     "list 100 MB": Case(INDEX, lambda: faults.instead(Huge(HUGE)), "http", "exceeds 24 MiB", "proxy"),
     "list 100 MB in chunks": Case(INDEX, big_in_chunks, "http", "exceeds 24 MiB", "proxy"),
     "list 100 MB unzipped": Case(INDEX, gzipped_bomb, "http", "exceeds 24 MiB", "proxy"),

@@ -56,7 +56,7 @@ def test_environments_are_listed_by_name_and_bindings_by_issuer(wire):
 
 def test_what_cannot_be_sorted_by_is_answered_with_all_that_can_be(wire):
     reply = wire.ask("GET", "/apps?sort=colour")
-    said = "one of created_at, id, name, updated_at, or -created_at, -id, -name, -updated_at"
+    said = "expected one of created_at, id, name, updated_at, or -created_at, -id, -name, -updated_at"
     assert (reply.status, reply.json["errors"]) == (400, [{"pointer": "?sort", "detail": said}])
 
 

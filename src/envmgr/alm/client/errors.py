@@ -74,7 +74,7 @@ def to_error(response: Response) -> AlmError:
 
 
 def read(response: Response) -> ProblemDetails:
-    """Return the problem document of a response; the status stands in for missing parts."""
+    """Return the problem document of a response; missing parts are derived from the status."""
     document = _document(response)
     detail = document.get("detail") or document.get("title")
     return ProblemDetails(

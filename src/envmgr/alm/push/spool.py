@@ -81,7 +81,7 @@ def remove(path: str) -> None:
 
 
 def reject(path: str, reason: str) -> str:
-    """Move a permanently rejected push, and write the reason beside it; return its new path."""
+    """Move a permanently rejected push, write the reason next to it, and return its new path."""
     directory = make_dir(os.path.join(os.path.dirname(path), _REJECTED_DIR))
     target = os.path.join(directory, os.path.basename(path))
     write_atomic(f"{target}.reason", f"{reason}\n", OWNER_ONLY_MODE)

@@ -35,7 +35,7 @@ class PackageSource(Source, Protocol):
         """Return the location of the bytes of `kind:…`."""
 
     def layout(self, manifest: Manifest, version: str, platform: Platform, context: Context) -> Layout | None:
-        """Return how the archive is laid out: the manifest's layout, and what the package itself says."""
+        """Return the layout of an archive: the manifest's, completed by the package's metadata."""
 
 
 def source_of(kind: str) -> Source:

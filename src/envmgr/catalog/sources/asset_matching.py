@@ -42,7 +42,7 @@ def choose(names: Iterable[str], platform: Platform, tool: str) -> str | None:
 
 
 def _fit(name: str, platform: Platform, tool: str) -> Fit | None:
-    """Rank a file: how indirectly it names the processor, then the C library; None if it is for another platform."""
+    """Return the rank of a file for a platform: processor match, then C library; None if unsuitable."""
     text = _without_tool(name.lower(), tool.lower())
     if _NOT_PROGRAMS.search(name) or _ASIDE.search(text) or _systems(text) != {platform.os}:
         return None
@@ -57,7 +57,7 @@ def _systems(text: str) -> frozenset[str]:
 
 
 def _without_tool(name: str, tool: str) -> str:
-    """Return a name without the tool's own, whose words do not describe the platform (`static-web-server`)."""
+    """Return a file name without the tool's name, which may contain platform terms."""
     own = "[-_.]".join(re.escape(word) for word in re.split(r"[-_.]", tool))
     rest = re.sub(rf"(?<![a-z0-9]){own}(?![a-z0-9])", "", name, count=1)
     return rest if url_hints.os_words(rest) else name
@@ -81,7 +81,7 @@ def _processor_fit(text: str, platform: Platform) -> int | None:
 
 def _library_fit(text: str, platform: Platform) -> int | None:
     if platform.os != "linux":
-        return 1 if _GNU.search(text) else 0  # on Windows, Microsoft's own library is what everybody has
+        return 1 if _GNU.search(text) else 0  # on Windows, Microsoft's C library is always present
     is_musl = "musl" in url_hints.libc_words(text)
     if platform.libc == "musl":
         return 0 if is_musl else None
@@ -90,7 +90,7 @@ def _library_fit(text: str, platform: Platform) -> int | None:
 
 
 def _plainest(names: list[str], tool: str) -> list[str]:
-    """Return the names with the fewest words apart from the tool's: `bun-linux-x64`, not `bun-linux-x64-profile`."""
+    """Return the names with the fewest extra terms: `bun-linux-x64`, not `bun-linux-x64-profile`."""
     extra = {name: len(_words(name) - _words(tool)) for name in names}
     return [name for name in names if extra[name] == min(extra.values())]
 

@@ -15,7 +15,7 @@ def basic(user: str, password: str) -> Headers:
 
 
 def for_url(url: str, registry: str) -> Headers:
-    """Return the credentials a URL carries, else those of the registry's if it leads to that same host and port."""
+    """Return the credentials in a URL, else the registry's if host and port are the same."""
     login = urls.credentials(url) or (
         urls.credentials(registry) if urls.same_authority(url, registry) else None
     )

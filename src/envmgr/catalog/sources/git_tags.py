@@ -1,6 +1,6 @@
 """Releases that are the tags of a git repository.
 
-With git on PATH its own `ls-remote` asks (only for tags, with the user's credentials and proxies); without it the
+With git on PATH, `git ls-remote` lists them (tags only, with the user's credentials and proxies); without it the
 repository's advertisement of all its references is read, as https://git-scm.com/docs/http-protocol describes it.
 """
 
@@ -32,7 +32,7 @@ TIMEOUT = 120
 LIMIT = 64 * 2**20
 _TAG = re.compile(r"refs/tags/(\S+)")
 _PACKET = re.compile(rb"[0-9a-f]{40,64} (refs/[^\s\0]+)")
-# Nothing else may be asked for: `ext::` and the like run commands. The open ones neither hide nor authenticate.
+# Other protocols are refused: `ext::` and the like run commands. The open ones are neither encrypted nor authenticated.
 _PROTOCOLS = ("https", "ssh", "file")
 _OPEN_PROTOCOLS = ("http", "git")
 
@@ -92,7 +92,7 @@ def _cached_or_fetched(git: str, url: str, context: Context) -> str:
 def _ask(git: str, url: str, context: Context) -> str:
     command = [git, "ls-remote", "--tags", "--refs", "--", url]
     try:
-        done = subprocess.run(  # noqa: S603 - git, with a URL that `--` keeps from being an option
+        done = subprocess.run(  # noqa: S603 - git, with the URL after `--`
             command,
             env=_variables(url, context),
             stdin=subprocess.DEVNULL,

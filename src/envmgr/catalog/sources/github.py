@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 API = "https://api.github.com"
 MAX_PAGES = 10
-"""Pages of a hundred releases each that are read unless the manifest's source says `pages`."""
+"""Default limit of pages, with a hundred releases each; the manifest's source may set `pages`."""
 
 _NEXT = re.compile(r'<([^<>]*)>\s*;[^,]*\brel="?next"?', re.IGNORECASE)
 _SUMS = re.compile(
@@ -80,7 +80,7 @@ def _release(manifest: Manifest, entry: Json) -> Release | None:
     if version is None:
         return None
     formatted = parse(version).prerelease
-    # A version that looks stable must not be chosen where its authors say that it is not.
+    # A stable-looking version marked as a pre-release must not be selected.
     withdrawn = bool(entry.get("prerelease")) and not formatted and not manifest.source.get("prerelease")
     return Release(
         version,
@@ -122,7 +122,7 @@ def authorization(api: str, token: str) -> dict[str, str]:
 
 
 def _next_page(link: str, url: str) -> str | None:
-    """Return the next page's URL; one of another server is not followed, for the token goes along."""
+    """Return the next page's URL; other servers are not followed, as the token would be sent there."""
     match = _NEXT.search(link)
     following = urljoin(url, match[1]) if match else ""
     return following if urlsplit(following)[:2] == urlsplit(url)[:2] else None

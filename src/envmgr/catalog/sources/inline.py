@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def listing(manifest: Manifest, context: Context) -> Listing:
-    """List what stands in the manifest: versions as strings, or objects with their artifacts by platform."""
+    """Return the releases in the manifest: version strings, or objects with artifacts by platform."""
     del context
     return make(_release(manifest, item) for item in cast("list[object]", manifest.source["versions"]))
 

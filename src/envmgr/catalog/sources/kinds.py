@@ -1,6 +1,6 @@
-"""The kinds of source, each described once: what the catalog, the linter and the command line must know of it.
+"""Registry of source kinds, for the catalog, the linter and the command line.
 
-This module is imported by commands that start at once: it imports no source.
+This module is imported by commands that must start fast: it imports no source.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ class PackageNames:
     """Names of packages as tools: `kind:package`.
 
     `field` is the field of the manifest's source that holds the package, `pattern` what a package must match,
-    `placeholder` and `example` stand for one in hints and help. `defaults` are fields of the manifest that such a
+    `placeholder` and `example` are used in hints and help. `defaults` are fields of the manifest that such a
     tool gets.
     """
 
@@ -44,7 +44,7 @@ class SourceKind:
     has_layout: bool = False
     """The module has `layout`: packages describe their own programs."""
     provides_bins: bool = False
-    """Releases tell their programs, so a manifest need not."""
+    """Releases list their programs, so a manifest may omit them."""
     has_assets: bool = False
     """Releases have assets that a manifest may choose with `asset`."""
     supports_signatures: bool = True
@@ -66,7 +66,7 @@ _SOURCES = (
             r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?",
             "NAME",
             "ruff",
-            {"bin": ["bin"]},  # where the installer puts the programs of a wheel
+            {"bin": ["bin"]},  # the directory of a wheel's programs
         ),
         url_scheme="pypi",
         has_layout=True,
@@ -80,7 +80,7 @@ _SOURCES = (
             r"(@[a-z0-9~-][a-z0-9._~-]*/)?[a-z0-9~-][a-z0-9._~-]*",
             "NAME",
             "prettier",
-            {"requires": ["nodejs"]},  # runs most packages, and its npm may know which registry to use
+            {"requires": ["nodejs"]},  # runs most packages, and its npm may configure the registry
         ),
         url_scheme="npm",
         has_layout=True,
@@ -101,7 +101,7 @@ KINDS = {kind.name: kind for kind in _SOURCES}
 
 
 def package_kinds() -> Iterator[tuple[SourceKind, PackageNames]]:
-    """Yield the kinds whose packages can be named on the command line, with how."""
+    """Yield the kinds with packages as tools, each with its naming scheme."""
     for kind in KINDS.values():
         if kind.packages:
             yield kind, kind.packages

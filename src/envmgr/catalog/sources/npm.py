@@ -67,7 +67,7 @@ def artifact(manifest: Manifest, release: Release, platform: Platform, context: 
 
 
 def layout(manifest: Manifest, version: str, platform: Platform, context: Context) -> Layout | None:
-    """Return how a package is laid out: its commands are those of its `bin`, unless the manifest says more."""
+    """Return the layout of a package: the commands of its `bin`, unless the manifest overrides them."""
     base = manifest.layout(version, version, platform, "package.tgz")
     if base is None:
         return None
@@ -76,7 +76,7 @@ def layout(manifest: Manifest, version: str, platform: Platform, context: Contex
 
 
 def locate(artifact: Artifact, context: Context) -> Location:
-    """Find where an artifact's archive is, and what to ask for it with."""
+    """Return the URL of an artifact's archive and the request headers for it."""
     name, _, version = artifact.url.removeprefix(SCHEME).rpartition("/")
     package = _package(name, version, context)
     if package is None:
@@ -104,7 +104,7 @@ def _with_commands(
         return replace(base, links={name: (path,) for name, path in commands.items()})
     own = npm_bins.commands(serving.document, serving.name, must=False)
     links = npm_bins.in_platform_package(commands, own, is_windows=platform.is_windows)
-    made_up = manifest.origin == manifest.name  # nobody said that a program of its own needs anything
+    made_up = manifest.origin == manifest.name  # a manifest with its own template declares no dependencies
     return replace(base, links=links, requires=() if made_up else base.requires)
 
 
@@ -116,7 +116,7 @@ def _main(manifest: Manifest, version: str, context: Context) -> Package:
 
 
 def _serving(manifest: Manifest, version: str, platform: Platform, context: Context) -> Package | None:
-    """Choose the package whose archive is installed on a platform; None where none is published."""
+    """Return the package to install on a platform; None if the platform is unsupported."""
     main = _main(manifest, version, context)
     named = manifest.source.get("platform_package")
     if named:
@@ -132,7 +132,7 @@ def _serving(manifest: Manifest, version: str, platform: Platform, context: Cont
 def _named(
     text: str, manifest: Manifest, main: Package, platform: Platform, context: Context
 ) -> Package | None:
-    """Fill the manifest's template in: with npm's words for platforms, unless its maps say others."""
+    """Return the manifest's template filled in with npm's platform terms, unless its maps differ."""
     values = manifest.values(main.version, main.version, platform)
     if values is None:
         return None

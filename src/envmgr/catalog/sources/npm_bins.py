@@ -1,4 +1,4 @@
-"""The commands of an npm package: its `bin`, and where a platform's package keeps the programs for them."""
+"""Commands of npm packages: the `bin` field, and the programs in platform packages."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def commands(document: Mapping[str, object], package: str, *, must: bool = True)
 def in_platform_package(
     wanted: Mapping[str, str], own: Mapping[str, str], *, is_windows: bool
 ) -> dict[str, tuple[str, ...]]:
-    """Return the places of each command in a platform's package, which seldom says it: `bin/<name>` or `<name>`."""
+    """Return the candidate paths of each command in a platform package: `bin/<name>` or `<name>`."""
     return {
         name: tuple(dict.fromkeys(_places(name, path, own.get(name), is_windows=is_windows)))
         for name, path in wanted.items()

@@ -1,7 +1,7 @@
-"""The npm registries this machine uses, and who it is to them, as npm is configured (npm's manual, "npmrc").
+"""npm configuration (see npm's manual, "npmrc"): registries and their credentials.
 
-`npm_config_…` variables beat the project's `.npmrc`, that beats the user's, and that the global one. Where none of
-them names a registry, an npm of this machine is asked what it would use.
+Precedence: `npm_config_…` variables, the project's `.npmrc`, the user's, the global one. If none sets a registry, an
+installed npm is run for it.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ _REFERENCE = re.compile(r"(?<!\\)(\\*)\$\{([^${}?]+)(\?)?\}")
 
 @frozen
 class NpmConfig:
-    """The base URL of a registry (without a trailing `/`), values with credentials, and trusted certificates."""
+    """A registry: base URL (without a trailing `/`), credentials, and trusted certificates."""
 
     registry: str
     values: Mapping[str, str]
     cafile: str = ""
 
     def headers(self, url: str) -> Headers:
-        """Return what identifies us to a URL: npm keeps credentials by host and path, the longest counting."""
+        """Return the authorization header for a URL: the credentials of the longest matching host and path."""
         place = f"//{urlsplit(urls.without_credentials(url)).netloc}{urlsplit(url).path}"
         while place.count("/") > 2:  # noqa: PLR2004 - the slashes in front of the host
             place = place.rpartition("/")[0]
@@ -60,7 +60,7 @@ class NpmConfig:
 
 
 def load(environment: Environment, package: str, installs: str, ask: Ask = npm_query.query_npm) -> NpmConfig:
-    """Read npm's configuration for a package; raise ConfigError with the way out when no registry is known."""
+    """Return npm's configuration for a package; raise ConfigError if no registry is configured."""
     key = f"{package.partition('/')[0]}:registry" if package.startswith("@") else "registry"
     options: Mapping[str, str] = {"globalconfig": _global_file(environment)}
     values = _values(environment, options["globalconfig"])
@@ -106,7 +106,7 @@ def _variables(variables: Mapping[str, str]) -> Iterator[tuple[str, str]]:
 
 
 def _key_of_variable(name: str) -> str:
-    """Return a variable's key as in a file: only credentials, which name a host, keep case and underscores."""
+    """Return a variable's key as in a file; only keys of credentials keep case and underscores."""
     return name if name.startswith("//") else name[0].lower() + name[1:].replace("_", "-").lower()
 
 
@@ -120,7 +120,7 @@ def _home(environment: Environment) -> str:
 
 
 def _project_file(environment: Environment) -> str:
-    """Return the `.npmrc` beside the nearest package.json or node_modules, as npm looks for it."""
+    """Return the `.npmrc` next to the nearest package.json or node_modules, as npm does."""
     at = environment.cwd
     while True:
         if any(os.path.exists(os.path.join(at, name)) for name in ("package.json", "node_modules")):
@@ -131,7 +131,7 @@ def _project_file(environment: Environment) -> str:
 
 
 def _global_file(environment: Environment) -> str:
-    """Return the global file where that is known without running npm: beside the Node.js of this machine."""
+    """Return the global file of the Node.js on PATH, without running npm."""
     named = dict(_variables(environment.variables))
     if named.get("globalconfig"):
         return named["globalconfig"]

@@ -1,8 +1,8 @@
 """Selection of a package's platform package.
 
 Programs reach npm as one small package that names a package for each platform among its `optionalDependencies`
-(`@esbuild/linux-x64`). Their `os`, `cpu` and `libc` fields say what each is for; their names say so already, which
-saves asking for twenty of them to find one.
+(`@esbuild/linux-x64`). Their `os`, `cpu` and `libc` fields state the platform; their names usually do, too, which
+saves requesting twenty of them to find one.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def of_platforms(packages: Iterable[str]) -> tuple[str, ...]:
 
 
 def candidates(packages: Iterable[str], platform: Platform) -> tuple[str, ...]:
-    """Return the packages that may be for a platform, the likeliest first: the closest fit, then the plainest name."""
+    """Return the packages that may fit a platform, the likeliest first."""
     fitting = [package for package in packages if _may_serve(_words(package), platform)]
     return tuple(sorted(fitting, key=lambda package: _likelihood(package, platform)))
 

@@ -20,11 +20,11 @@ class Ask(Protocol):
     """A function that queries npm."""
 
     def __call__(self, environment: Environment, installs: str, keys: Sequence[str]) -> Mapping[str, str]:
-        """Return settings by name, of two names at least; those npm does not have, or all without npm, are left out."""
+        """Return npm settings by name, for at least two names; without npm, an empty dict."""
 
 
 def query_npm(environment: Environment, installs: str, keys: Sequence[str]) -> dict[str, str]:
-    """Ask the first npm that answers."""
+    """Return the output of the first npm that works."""
     for npm in _candidates(environment, installs):
         options = _query_options(npm, environment, keys)
         if options:

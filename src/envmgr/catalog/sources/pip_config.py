@@ -1,7 +1,7 @@
-"""The Python package indexes this machine uses, as its pip is configured (see its manual, "Configuration").
+"""pip configuration (see its manual, "Configuration"): the configured package indexes.
 
-Files are read lowest first: global, user, site, PIP_CONFIG_FILE; a section `[install]` beats `[global]`
-wherever it stands, variables `PIP_…` beat both, and empty values do not count.
+Files are read lowest first: global, user, site, PIP_CONFIG_FILE; a section `[install]` overrides `[global]` in any
+file, variables `PIP_…` override both, and empty values are ignored.
 """
 
 from __future__ import annotations

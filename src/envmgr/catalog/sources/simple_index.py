@@ -22,7 +22,7 @@ _ALGORITHMS = ("sha256", "sha512", "sha384", "sha1")
 
 @frozen
 class File:
-    """One file of a project: its absolute URL, and what the index tells of it."""
+    """One file of a project: its absolute URL and metadata."""
 
     name: str
     url: str

@@ -30,7 +30,7 @@ _HINT = "the URL or its format has changed; check the manifest"
 
 
 def listing(manifest: Manifest, context: Context) -> Listing:
-    """List what the document at the manifest's URL says."""
+    """Return the releases in the document at the manifest's URL."""
     url = url_of(manifest)
     try:
         documents = list(_documents(manifest, context))
@@ -47,7 +47,7 @@ def listing(manifest: Manifest, context: Context) -> Listing:
 
 
 def artifact(manifest: Manifest, release: Release, platform: Platform, context: Context) -> Artifact | None:
-    """Find the archive the list names for a platform, else where the template says it is."""
+    """Return the archive of a platform from the list, else from the template."""
     del context
     values = manifest.values(release.version, release.tag, platform)
     if values is None:
@@ -93,7 +93,10 @@ def _decoded(body: bytes, kind: str, manifest: Manifest) -> object:
 
 
 def _next_page(headers: Mapping[str, str], page: str) -> str | None:
-    """Read `rel="next"` (RFC 8288); servers behind a proxy that ends TLS call themselves http, so keep the scheme."""
+    """Return the `rel="next"` URL (RFC 8288).
+
+    The scheme is kept: servers behind a TLS-terminating proxy link to http.
+    """
     match = _NEXT.search(headers.get("link", ""))
     if not match:
         return None
@@ -188,7 +191,7 @@ def _channels(manifest: Manifest, documents: list[object]) -> dict[str, str]:
 
 
 def _merge_duplicates(releases: list[Release]) -> list[Release]:
-    """Join entries on one version: upstreams that build platform by platform list some twice, with parts in each."""
+    """Merge the entries of one version: some upstreams list a version once per platform."""
     by_version: dict[str, list[Release]] = {}
     for release in releases:
         by_version.setdefault(release.version, []).append(release)
@@ -224,7 +227,7 @@ def _artifact(
 
 
 def _entry_details(entry: object) -> Iterator[object]:
-    """Decode what the list says of a release, in each of its entries."""
+    """Return the decoded entries of a release."""
     yield from map(document_decoder.value_of, entry if isinstance(entry, tuple) else (entry,))
 
 

@@ -30,7 +30,7 @@ _MACHINES: dict[str, dict[str, tuple[str, ...]]] = {
     "windows": {"x64": ("amd64",), "arm64": ("arm64",)},
 }
 _LEGACY = {"manylinux1": (2, 5), "manylinux2010": (2, 12), "manylinux2014": (2, 17)}
-_UNSPOKEN = (99, 0)  # `linux_x86_64` says nothing of the C library: the last resort
+_UNSPOKEN = (99, 0)  # `linux_x86_64` does not name the C library: the last resort
 _VERSIONED = re.compile(r"(manylinux|musllinux|macosx)_(\d{1,4})_(\d{1,4})_(\w+)")
 
 Rank = tuple[object, ...]
@@ -38,7 +38,7 @@ Rank = tuple[object, ...]
 
 @frozen
 class Wheel:
-    """A wheel's file name, in parts; the tags are what stands between the dashes, compressed."""
+    """A wheel's file name in parts; the tags are compressed sets."""
 
     file: str
     project: str

@@ -1,6 +1,6 @@
 """Completers of arguments and options: never use the network, never print an error.
 
-Each is declared beside its argument. `ctx.args` holds the arguments before the cursor, without options.
+Each is declared with its argument. `ctx.args` holds the arguments before the cursor, without options.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from envmgr.resolve.context import Context
 
 FILES = ":files"
-"""The description of a candidate that stands for the shell's own file completion."""
+"""The description of the candidate that requests the shell's file completion."""
 
 
 def complete_file(incomplete: str) -> list[tuple[str, str]]:

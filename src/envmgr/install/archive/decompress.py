@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 PIECE = 1 << 18
 DAMAGED = 3
-XZ_MEMORY = 1 << 29  # what a dictionary may take; `xz -9` asks for 65 MB
+XZ_MEMORY = 1 << 29  # the memory limit of a dictionary; `xz -9` needs 65 MB
 
 
 class DamagedError(Exception):

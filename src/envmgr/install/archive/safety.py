@@ -30,7 +30,7 @@ MAX_PATH_DEPTH = 100
 MAX_ENTRIES = 200_000
 MAX_BYTES = 32 << 30
 MAX_RATIO = 200  # real archives stay below 30; deflate's own limit is 1032
-FREE_BYTES = 100 << 20  # what may come of any archive, however small
+FREE_BYTES = 100 << 20  # the limit for an archive of any size
 MAX_LINKS = 40  # followed one after another, as Linux does
 
 _CASE_SENSITIVE_DIRECTORIES = (

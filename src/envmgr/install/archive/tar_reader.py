@@ -146,7 +146,7 @@ def _kind(header: bytes, path: str, extended: dict[str, str]) -> str:
         return "sparse file"
     code = header[156:157]
     kind = _KINDS.get(code, f"entry of type {code!r}")
-    # before ustar there was no type for directories but a slash at the end of the name
+    # before ustar, directories were marked only by a trailing slash
     return DIRECTORY if kind == FILE and path.endswith("/") else kind
 
 
@@ -206,7 +206,7 @@ def _mtime(header: bytes, extended: dict[str, str]) -> int:
 
 
 def _number(field: bytes) -> int:
-    """Parse a number: octal digits, or base 256 if the first byte says so."""
+    """Parse a number: octal digits, or base 256 if the first byte is marked."""
     if field[0] == _POSITIVE:
         return int.from_bytes(field[1:])
     if field[0] == _NEGATIVE:

@@ -1,4 +1,7 @@
-"""Layout of wheels (https://packaging.python.org/en/latest/specifications/binary-distribution-format/)."""
+"""Layout of wheels.
+
+https://packaging.python.org/en/latest/specifications/binary-distribution-format/
+"""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ _WORDS = {None: "null", True: "true", False: "false"}
 
 def canonicalize(value: object) -> bytes:
     """Serialize a value as canonical JSON; raise ValueError if it cannot be represented exactly."""
-    from json.encoder import encode_basestring  # quotes as RFC 8785 asks: escapes only what JSON must
+    from json.encoder import encode_basestring  # quotes as in RFC 8785: only mandatory escapes
 
     text = _serialize(value, encode_basestring, MAX_DEPTH)
     try:

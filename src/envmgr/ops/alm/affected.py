@@ -67,7 +67,7 @@ def affected(api: Api, tool: str, version_range: str, environment: str | None) -
 
 
 def suggest_used_tools(api: Api, tool: str, suggestions: Iterable[str]) -> tuple[str, ...]:
-    """Return the tools of deployed versions that an unused name may stand for.
+    """Return the tools of deployed versions that an unused name may refer to.
 
     Candidates are the same name of another source (`pypi:ruff` for `ruff`), and `suggestions`.
     """

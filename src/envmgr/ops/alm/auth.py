@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @frozen
 class SignedIn:
-    """The result of a login; `is_default`: the server is the setting `alm_url`, `is_new_default`: since this login.
+    """The result of a login; `is_default`: `alm_url` is this server, `is_new_default`: it was just set.
 
     `replaced` is the actor of the stored stored that this one replaced.
     """

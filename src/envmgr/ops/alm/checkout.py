@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @frozen
 class CheckoutResult:
-    """The version, and the files that hold its toolchain; `changed` are those with new content."""
+    """The version and its toolchain files; `changed` are those with new content."""
 
     version: Document
     lock_digest: str

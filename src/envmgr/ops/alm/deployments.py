@@ -165,7 +165,7 @@ def _own_active(api: Api, error: AlmConflict, request: Document) -> Document | N
 
 
 def _apply_or_explain(api: Api, deployment: Document, status: str, reason: str) -> tuple[str, ...]:
-    """Apply transitions; an error says that the deployment exists, and how to continue or cancel it."""
+    """Apply transitions; an error states that the deployment exists, and how to continue or cancel it."""
     try:
         return _apply_transitions(api, deployment, status, reason)
     except AlmError as error:
@@ -177,7 +177,7 @@ def _apply_or_explain(api: Api, deployment: Document, status: str, reason: str) 
 
 
 def _explain_failure(deployment: Document, status: str, error: AlmError) -> tuple[str, str]:
-    """Return the reason of a failed transition and a hint: next steps, or whose approval it requires."""
+    """Return the reason of a failed transition and a hint: next steps or the required approval."""
     id_ = get_int(deployment, "id")
     status_now = APPROVAL if isinstance(error, SelfApprovalForbidden) else get_str(deployment, "status")
     update = f"`envmgr alm deployments update {id_} --status {status}`"

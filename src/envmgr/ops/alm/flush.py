@@ -53,7 +53,7 @@ class FlushResult:
 
 
 def flush(context: Context, api: Api) -> FlushResult:
-    """Deliver the pushes queued for this server; raise AlmError if it is unreachable or rejects the caller."""
+    """Deliver the pushes queued for this server; raise AlmError if unreachable or unauthorized."""
     directory = context.paths.spool
     if not spool.pending(directory):
         return FlushResult((), (), ())

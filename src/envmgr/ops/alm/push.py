@@ -51,7 +51,7 @@ class PushOptions:
 class PreparedPush:
     """A push that is ready to be sent; `lock` is the path of its lock file, if there is one.
 
-    `gaps` are the differences between that lock and the `.envmgr` beside it.
+    `gaps` are the differences between that lock and its `.envmgr`.
     """
 
     push: SpooledPush
@@ -163,7 +163,7 @@ def _toolchain(context: Context, *, require: bool) -> tuple[dict[str, str] | Non
 
 
 def _gaps(context: Context, lock: str) -> tuple[str, ...]:
-    """Return the differences between a lock and the dotfile beside it; none without a dotfile."""
+    """Return the differences between a lock and its dotfile; none without a dotfile."""
     beside = (file for file in context.project.files if path_beside(file.path) == lock)
     requests, locked = next(beside, None), context.locks.lock(lock)
     return lock_update.differences(locked, requests) if requests and locked else ()

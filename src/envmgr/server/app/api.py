@@ -1,4 +1,4 @@
-"""The REST face of apps, over whatever implements their port."""
+"""REST API of apps, over their port."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The app service, put together."""
+"""Composition of the app service."""
 
 from __future__ import annotations
 

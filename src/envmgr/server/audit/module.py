@@ -1,4 +1,4 @@
-"""The audit service, put together."""
+"""Composition of the audit service."""
 
 from __future__ import annotations
 

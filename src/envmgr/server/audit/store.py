@@ -120,7 +120,7 @@ _FILTERS = {
 }
 _SORTS = {"seq": entry.c.seq, "timestamp": entry.c.timestamp}
 _ALL = PagedQuery(select(entry), key=entry.c.seq, sorts=_SORTS, filters=_FILTERS, default="-seq")
-# Sorted by what bounds it, so that an index gives the page without reading the rest of the span.
+# Sorted by the bounded column, so that an index returns the page without reading the rest of the span.
 _TIME_RANGE = PagedQuery(
     select(entry).where(entry.c.timestamp >= bindparam("since"), entry.c.timestamp < bindparam("until")),
     key=entry.c.seq,
@@ -144,8 +144,8 @@ def origin(reader: Reader) -> str:
 def head(reader: Reader) -> Head:
     """Return the end of the chain.
 
-    A unit that appends reads this first, and must not run beside another. The contract of units gives that; a runner
-    that runs units concurrently and repeats those that conflict is spared the repetition by an advisory lock here.
+    A unit that appends reads this first, and must not run concurrently with another. The contract of units ensures
+    that; for a runner that repeats conflicting units, an advisory lock here avoids the repetition.
     """
     row = reader.one(_HEAD)
     return Head(row[0], bytes.fromhex(row[1])) if row else Head()

@@ -1,1 +1,1 @@
-"""All that one service may know of another: resources, requests, events and ports."""
+"""Contracts between services: resources, requests, events and ports."""

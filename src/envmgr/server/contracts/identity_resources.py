@@ -1,4 +1,4 @@
-"""Resources of the identity port: users and credentials; secrets only in the response that creates them."""
+"""Resources of the identity port: users and credentials; secrets only in create responses."""
 
 from __future__ import annotations
 

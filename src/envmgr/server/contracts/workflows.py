@@ -1,4 +1,4 @@
-"""Use cases that span services, composed of calls to their ports, so that no service calls one that calls it back."""
+"""Use cases that span services, composed of calls to their ports, to avoid cyclic calls."""
 
 from __future__ import annotations
 

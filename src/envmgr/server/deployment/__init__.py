@@ -1,1 +1,1 @@
-"""The deployment service: environments, deployments, and what stands where."""
+"""The deployment service: environments, deployments and placements."""

@@ -1,4 +1,4 @@
-"""Event handlers of the deployment service: app and version changes, and auto-deployment; each event acts once."""
+"""Idempotent event handlers: app and version changes, and auto-deployment."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def _on_app_deleted(transaction: Transaction, event: EventEnvelope) -> None:
 
 
 def _on_version_deleted(transaction: Transaction, event: EventEnvelope) -> None:
-    """Cancel what was on its way; a version that stands is deleted only with its app, or in the same moment."""
+    """Cancel active deployments; retire current ones, if the app was deleted or concurrently deployed."""
     version = decode_as(event, VersionData)
     placements.mark_version_deleted(transaction, version.version_id)
     deletion_holds.release_for_version(transaction, version.version_id)

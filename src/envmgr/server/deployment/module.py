@@ -1,4 +1,4 @@
-"""The deployment service, put together."""
+"""Composition of the deployment service."""
 
 from __future__ import annotations
 

@@ -54,14 +54,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return print_error(
             "the server extra is not installed", f"run `pipx install --force '{requirement('server')}'`"
         )
-    os.umask(0o077)  # what is kept here, hashes of passwords among it, is for its owner only
+    os.umask(0o077)  # databases contain password hashes: readable by their owner only
     try:
         return _run(options)
     except EnvmgrError as error:
         return print_error(error.message, error.hint, error.exit_code)
     except KeyboardInterrupt:
         return INTERRUPTED
-    except Exception as error:  # noqa: BLE001 - whatever else escapes is a bug of ours, and is written down whole
+    except Exception as error:  # noqa: BLE001 - the last resort, which writes a crash log
         return print_internal_error(error)
 
 

@@ -58,7 +58,7 @@ def retry(options: argparse.Namespace) -> int:
         for name, letter in letters:
             try:
                 await services.dead_letters(name.partition(":")[0]).retry(letter.id)
-            except Exception as error:  # noqa: BLE001 - it is what the consumer says, and somebody asked for it
+            except Exception as error:  # noqa: BLE001 - any error of the consumer is reported
                 left += 1
                 print_error(
                     f"retry of {name} failed: {type(error).__name__}: {error}",

@@ -17,7 +17,7 @@ FAILED, USAGE_ERROR, INTERNAL_ERROR, INTERRUPTED = 1, 2, 3, 130
 def print_line(text: str) -> None:
     """Print text to standard output."""
     with suppress(BrokenPipeError):
-        print(text, flush=True)  # noqa: T201 - it is what a command has to say
+        print(text, flush=True)  # noqa: T201 - the output of the command
 
 
 def print_error(message: str, hint: str | None = None, code: int = FAILED) -> int:

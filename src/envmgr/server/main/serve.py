@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 STOP_SECONDS = 9.5
 """Seconds until the process exits even if work remains; acknowledged writes are on disk anyway."""
 THREAD_SWITCH_INTERVAL_SECONDS = 0.001
-"""How long a thread may keep others from running: the event loop and the writer must not wait for each other."""
+"""Short, as the event loop and the writer compete for the GIL."""
 GC_THRESHOLD = 10_000
 """Allocations between garbage collections: each request leaves hundreds of objects and almost no cycle."""
 

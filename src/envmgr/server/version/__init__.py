@@ -1,1 +1,1 @@
-"""The version service: what was built, with which toolchain, and which of it a range of a tool touches."""
+"""The version service: builds, their toolchains, and deployments affected by a tool range."""

@@ -1,4 +1,4 @@
-"""The version service, put together."""
+"""Composition of the version service."""
 
 from __future__ import annotations
 

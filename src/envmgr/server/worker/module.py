@@ -1,4 +1,4 @@
-"""The worker, put together."""
+"""Composition of the worker."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The worker's tables, and what is asked of them."""
+"""Tables and statements of the worker."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def sequence_conflict(event: EventEnvelope, existing_id: str) -> SequenceConflic
 
 
 def build_entries(head: Head, events: Iterable[EventEnvelope]) -> list[AuditEntry]:
-    """Return the entries of events that follow a head. Raise ValueError for an event that cannot be hashed."""
+    """Return the entries of events that follow a head. Raise ValueError for an unhashable event."""
     entries: list[AuditEntry] = []
     prev = head.hash
     for seq, event in enumerate(events, head.seq + 1):

@@ -41,7 +41,7 @@ class CheckpointResult(Struct, frozen=True):
 
 
 class AuditService:
-    """The audit log in this process (implements `contracts.ports.Audit`); `key` is its private Ed25519 key."""
+    """The local audit log (implements `contracts.ports.Audit`); `key` is its private Ed25519 key."""
 
     def __init__(self, database: Database, key: bytes) -> None:
         self._database = database
@@ -81,7 +81,7 @@ class AuditService:
         return Result(answer.value.checkpoint, created=answer.value.created, replayed=answer.replayed)
 
     async def follow(self, context: RequestContext, after: int | None) -> AsyncIterator[AuditEntry]:
-        """Yield the entries after a sequence number as they arrive, until shutdown; without one, new entries only."""
+        """Yield entries after a sequence number (None: new ones only) as they arrive, until shutdown."""
         _require_all_apps(context)
         seq = (await self._database.read_inline(store.head)).seq if after is None else after
         while not self._notifier.is_closed:

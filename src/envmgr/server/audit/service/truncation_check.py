@@ -1,6 +1,6 @@
 """Detection of a truncated audit log: it must contain what was signed, counted and acknowledged.
 
-None of that needs a look at the chain, so it is looked at all the time; who verifies the chain finds much more.
+This needs no look at the chain, so it is checked continuously; verifying the chain finds more.
 """
 
 from __future__ import annotations

@@ -81,14 +81,14 @@ ALL_EVENTS = "*"
 def decode(event: EventEnvelope) -> EventData:
     """Return the typed data of an event; raise ValidationError for a missing or invalid field.
 
-    Unknown fields are ignored, so that an emitter can add fields before its consumers know them. A version of the
+    Unknown fields are ignored, so that an emitter can add fields before its consumers are updated. A version of the
     schema other than this release's is refused: the event becomes a dead letter instead of being misread.
     """
     return decode_as(event, EVENTS[event.type])
 
 
 def decode_as(event: EventEnvelope, kind: type[T]) -> T:
-    """Return the data of an event as the struct that several types share; raise ValidationError as `decode`."""
+    """Return event data as a struct that several types share; raise ValidationError as `decode`."""
     expected = schema_of(event.type, EVENTS[event.type].VERSION)
     if event.dataschema not in {"", expected}:
         raise ValidationError(f"unsupported event schema {event.dataschema}: this release reads {expected}")

@@ -40,5 +40,5 @@ class Apps(Protocol):
         ...
 
     async def delete(self, context: RequestContext, ref: str, app_id: int) -> None:
-        """Delete the app `app_id`, if `ref` still names it; call under a deletion hold (`workflows.delete_app`)."""
+        """Delete the app `app_id`, if `ref` still refers to it; call under a deletion hold."""
         ...

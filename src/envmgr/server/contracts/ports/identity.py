@@ -1,4 +1,4 @@
-"""The ports of the identity service, which is part of the gateway: sessions, users, API keys and CI bindings."""
+"""Ports of the identity service in the gateway: sessions, users, API keys and CI bindings."""
 
 from __future__ import annotations
 

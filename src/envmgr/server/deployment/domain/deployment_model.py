@@ -71,7 +71,7 @@ class DeploymentRequest:
 
 @dataclass(frozen=True, slots=True)
 class DeploymentRecord:
-    """A deployment, and what only its service knows of it: whose it is, who approved it, what it superseded."""
+    """A deployment with internal fields: requester, approver, and the superseded deployment."""
 
     deployment: Deployment
     user_id: int | None = None

@@ -38,13 +38,13 @@ _TIER_HINTS: tuple[tuple[str, Tier, int], ...] = (
     ("canary", "production", 390),
     ("pro?d|live(?![a-z])", "production", 400),
 )
-"""How the words begin that say what an environment is, and where it stands on the way to production."""
+"""Prefixes of environment names, each with the tier and sort order it implies."""
 _TIER_PATTERNS = [(re.compile(f"(?<![a-z])(?:{words})"), tier, order) for words, tier, order in _TIER_HINTS]
 _LAST = 500
 
 
 def infer_tier(name: str) -> EnvironmentPut:
-    """Return what an environment is that is made by its first use, going by the first word of its name that tells."""
+    """Return the tier and order of a new environment, by the first matching word of its name."""
     put, first = EnvironmentPut(tier="other", sort_order=_LAST), len(name)
     for word, tier, order in _TIER_PATTERNS:
         match = word.search(name.lower())
@@ -139,7 +139,7 @@ def matching_rule(rules: Rules, app: str, tag: str) -> AutoDeploy | None:
     """Return the first rule by which a new version is deployed.
 
     A tag that is not a version (`nightly`) is only in the range `*`; a pre-release only in a range that names one.
-    What stands before a version (`sub/v1.2.0`) does not count in a range that names nothing such.
+    The prefix of a version (`sub/v1.2.0`) is ignored by a range without one.
     """
     for rule in rules.auto_deploy:
         if rule.app in {WILDCARD, app} and _in_range(tag, rule.tag_range):
@@ -175,7 +175,7 @@ def skip_reason(request: DeploymentRequest, placement: PlacementState, before: D
 
 
 def with_renamed_app(rules: Rules, was: str, now: str | None) -> Rules:
-    """Return rules as they are once an app has another name, or is gone."""
+    """Return rules after an app was renamed or deleted."""
     moved = (
         replace(rule, app=now) if rule.app == was and now else rule
         for rule in rules.auto_deploy

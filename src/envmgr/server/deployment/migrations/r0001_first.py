@@ -1,4 +1,4 @@
-"""Environments, deployments with their append-only history, and the projections of placements and apps."""
+"""Environments, deployments with append-only history, and projections of placements and apps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Use cases of deployments and environments: each one unit of work, with its events in the same transaction."""
+"""Use cases of deployments and environments: one unit of work each, events included."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class DeploymentService:
     async def create(self, context: RequestContext, new: DeploymentCreate) -> Result[Deployment]:
         """Create a deployment, and its environment on first use."""
         version = await self._versions.get(replace(context, idempotency=None, if_match=None), new.version_id)
-        # Events may take longer than a note holds; whether the caller may touch the app is looked at below.
+        # Events may take longer than a deletion hold lasts; the access of the caller is checked below.
         await self._apps.get(system_context("deployment", context.traceparent), str(version.app_id))
         order = deployment_model.DeploymentRequest(
             version.id,
@@ -132,7 +132,7 @@ class DeploymentService:
 
     async def begin_deletion(
         self,
-        context: RequestContext,  # noqa: ARG002 - whoever asks has looked at what the caller may do
+        context: RequestContext,  # noqa: ARG002 - access is checked by the caller
         *,
         app_id: int | None = None,
         version_id: int | None = None,
@@ -150,7 +150,7 @@ class DeploymentService:
 
         return await self._database.write(unit)
 
-    async def cancel_deletion(self, context: RequestContext, hold: DeletionHold) -> None:  # noqa: ARG002 - whoever asks got the number of the note
+    async def cancel_deletion(self, context: RequestContext, hold: DeletionHold) -> None:  # noqa: ARG002 - the hold is the authorization
         """Release a hold: the app or version was not deleted."""
         note = hold.hold_id
         if note is not None:
@@ -207,7 +207,7 @@ class DeploymentService:
         """Return the deployment matrix."""
         return await self._database.read(lambda reader: matrix(reader, context.principal, environment))
 
-    async def latest_sequence(self, context: RequestContext) -> int:  # noqa: ARG002 - a number, whatever the caller may see
+    async def latest_sequence(self, context: RequestContext) -> int:  # noqa: ARG002 - not restricted by access
         """Return the sequence of the newest event."""
         return await self._database.read_inline(latest_sequence)
 
@@ -221,7 +221,7 @@ def _get(reader: Reader, context: RequestContext, deployment_id: int) -> Deploym
 
 
 def _is_visible(reader: Reader, context: RequestContext, deployment: Deployment) -> bool:
-    """Return whether the caller may see a deployment: those of a deleted app do not belong to a new one of its name."""
+    """Return whether the caller may see a deployment; apps are compared by ID, as names are reused."""
     if context.principal.apps is None:
         return True
     name = placements.name_of(reader, deployment.app_id, deployment.app)

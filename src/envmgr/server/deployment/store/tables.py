@@ -1,7 +1,7 @@
 """The deployment service's tables.
 
-The database itself holds what must never be otherwise: a place has one active deployment at most, and one that is
-successful; triggers refuse to change or remove what was written to the history.
+Constraints enforce the invariants: a placement has at most one active and one successful deployment; triggers make the
+history append-only.
 """
 
 from __future__ import annotations

@@ -147,7 +147,7 @@ class SessionService:
     async def change_password(
         self, context: RequestContext, client: ClientInfo, change: PasswordChange
     ) -> None:
-        """Change the caller's password and revoke all their sessions. Raise InvalidCredentials, TooManyRequests."""
+        """Change a password and revoke the user's sessions. Raise InvalidCredentials, TooManyRequests."""
         session_id = identity_model.require_session(context.principal)
         username = context.principal.actor.removeprefix("user:")
         identity_model.require_good_password(username, change.new, "/new")

@@ -1,4 +1,4 @@
-"""IDs: integers for resources; UUID version 7 (RFC 9562, section 5.7), which sorts by time, for events and requests."""
+"""IDs: integers for resources; time-ordered UUIDs (version 7, RFC 9562) for events and requests."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE = 50, 200
 
 @dataclass(frozen=True, slots=True)
 class PageRequest:
-    """Size, cursor, order and filters of a page; `sort` names a field, with a leading `-` for descending order."""
+    """Size, cursor, order and filters of a page; `sort` is a field, with `-` for descending order."""
 
     limit: int = DEFAULT_PAGE_SIZE
     cursor: str | None = None

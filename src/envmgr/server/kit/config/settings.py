@@ -74,7 +74,7 @@ class Settings:
 
 
 def read(environment: Environment, flags: Mapping[str, str | int | bool | None]) -> Settings:
-    """Return the settings; `flags` has field names as keys, None if not passed. Raise SettingsError, UsageError."""
+    """Return the settings; `flags` maps field names to values or None. Raise SettingsError, UsageError."""
     _require_embedded(environment)
 
     def text(flag: str, variable: str, default: str = "") -> str:

@@ -1,4 +1,4 @@
-"""SQL constructs that databases spell differently: upserts, many rows in one parameter, rows as one JSON text.
+"""Portable SQL constructs: upserts, many rows in one parameter, rows as one JSON text.
 
 Many rows travel as one parameter, a JSON array: after each statement and each returned row, another thread may run
 first, which costs more than the row.
@@ -30,7 +30,7 @@ _CAST_TYPES = {bool: "BOOLEAN", int: "BIGINT", str: "TEXT"}
 
 
 class Upsert(Insert):
-    """An INSERT that updates, or leaves alone, the rows whose key exists."""
+    """An INSERT that updates or skips rows with an existing key."""
 
     inherit_cache = False
 
@@ -74,7 +74,7 @@ class Rows:
 
 
 def rows_of(table: Table, *names: str) -> Rows:
-    """Return rows for these columns, from the parameter that `Transaction.execute_many` fills: a JSON array of arrays.
+    """Return rows for these columns from the JSON parameter of `Transaction.execute_many`.
 
     Values are texts without NUL, integers of 64 bits, booleans and None. Rows of an upsert have distinct keys.
     """
@@ -116,16 +116,16 @@ def upsert(
     update: Update,
     where: Callable[[ReadOnlyColumnCollection[str, Column[Any]]], ColumnElement[bool]] | None = None,
 ) -> Upsert:
-    """Return a statement that inserts rows, or updates those whose key exists.
+    """Return a statement that inserts rows or updates those with an existing key.
 
-    `update` and `where` take the columns of the row that was to be inserted; where `where` is false, the row stays.
+    `update` and `where` receive the columns of the new row; if `where` is false, the row is unchanged.
     """
     excluded = table.alias("excluded").c
     return Upsert(table, source, key, update(excluded), None if where is None else where(excluded))
 
 
 def insert_if_absent(table: Table, source: Mapping[str, object] | Rows, *, key: Sequence[str]) -> Upsert:
-    """Return a statement that inserts rows, and leaves alone those whose key exists."""
+    """Return a statement that inserts rows and skips those with an existing key."""
     return Upsert(table, source, key, {}, None)
 
 

@@ -1,4 +1,4 @@
-"""Idempotency keys: the answer to a key is kept with the effect, in its transaction, for a day.
+"""Idempotency keys: responses stored for a day, in the transaction of their effect.
 
 Follows https://datatracker.ietf.org/doc/html/draft-ietf-httpapi-idempotency-key-header-07.
 """
@@ -53,24 +53,24 @@ class ResponseCodec(Protocol):
     """Encoding of stored keys, fingerprints and responses."""
 
     def store_key(self, key: str) -> str:
-        """Return what to store a key as."""
+        """Return a key as stored."""
         ...
 
     def store_fingerprint(self, of_request: str) -> str:
-        """Return what to store of a request's fingerprint."""
+        """Return a request's fingerprint as stored."""
         ...
 
     def encode(self, key: str, response: str) -> str:
-        """Return what to store of an answer."""
+        """Return a response as stored."""
         ...
 
     def decode(self, key: str, stored: str) -> str:
-        """Return the answer that was stored."""
+        """Return the original of a stored response."""
         ...
 
 
 class _PlainCodec:
-    """The codec that stores everything as it is."""
+    """Codec that stores values unchanged."""
 
     def store_key(self, key: str) -> str:
         return key
@@ -91,9 +91,9 @@ PLAIN = _PlainCodec()
 def idempotent(
     context: RequestContext, type_: type[T], work: Callable[[Transaction], T], codec: ResponseCodec = PLAIN
 ) -> Callable[[Transaction], Result[T]]:
-    """Create from a unit of work one that, for a call with a key, happens once and answers the same again.
+    """Return a unit of work that runs once per idempotency key and then replays its result.
 
-    The caller may make another request with the same key only after a day: until then it is IdempotencyKeyReused.
+    Another request with the same key within a day raises IdempotencyKeyReused.
     """
     key = context.idempotency
     if key is None:

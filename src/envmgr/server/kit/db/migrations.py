@@ -66,12 +66,12 @@ class MigrationTarget(Protocol):
         ...
 
     def exclusive_transaction(self) -> AbstractContextManager[sa.Connection]:
-        """Open a transaction that no other process can write beside. Raise UnusableDatabase."""
+        """Open a transaction that excludes other writers. Raise UnusableDatabase."""
         ...
 
 
 def upgrade(target: MigrationTarget, revisions: str, head: str) -> None:
-    """Migrate a database to `head`; `revisions` is the directory of the service's migrations. Raise UnusableDatabase.
+    """Migrate a database to `head`; `revisions` is the migrations directory. Raise UnusableDatabase.
 
     Alembic is imported only where a migration runs: that is half the time of a start.
     """

@@ -1,4 +1,4 @@
-"""Pages of lists: a cursor says where the next one begins, so that nothing is skipped or shown twice as lists grow."""
+"""Keyset pagination: cursors, sorting and filters of lists."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class _Cursor(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_field
 
 
 class PagedQuery:
-    """A list that can be paged: its columns to sort and to filter by, and the one (name or id) of a row's app.
+    """A paginated list: sort columns, filter columns, and the column of the app's name or ID.
 
     `key` is the unique integer that breaks ties. Statements are compiled once for each shape of question.
     """
@@ -63,9 +63,9 @@ class PagedQuery:
         apps: frozenset[str] | frozenset[int] | None = None,
         values: Mapping[str, object] | None = None,
     ) -> Page[T]:
-        """Read a page; of these apps only, where they are given; `values` are those of the query's own parameters.
+        """Return a page, optionally of some apps only; `values` are the query's own parameters.
 
-        The last two columns of the query's rows are the sort's value and the key, and are not given to `make`.
+        The last two columns of the rows are the sort value and the key, and are not passed to `make`.
         """
         sort = self._default if paging.sort is None else paging.sort
         column = self._column(sort)

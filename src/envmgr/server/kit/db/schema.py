@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Column, ColumnElement
     from sqlalchemy.sql.elements import TextClause
 
-# SQLite's integers have 64 bits whatever they are called, but only an INTEGER primary key numbers its rows.
+# All integers of SQLite have 64 bits, but only an INTEGER primary key is generated.
 _INT64 = BigInteger().with_variant(Integer(), "sqlite")
 Id = _INT64
 """An identifier, or the number of an event."""

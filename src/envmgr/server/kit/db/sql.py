@@ -2,13 +2,14 @@
 
 A unit of work is a plain synchronous function over a `Transaction`, or a `Reader` where it only reads. The contract:
 
-- A unit may run again: its first run may be rolled back, for a reason that is not its own. It therefore has no effect
-  but through its transaction, and reads what it decides on inside the unit.
+- A unit may run again: its first run may be rolled back, for example after a conflict. All its effects are in its
+  transaction, and it reads the state that it depends on inside the unit.
 - Units behave as if they ran one after the other. SQLite has a single writer; on PostgreSQL, units run SERIALIZABLE
   and the runner runs those again that fail with 40001 or 40P01.
-- After UniqueViolation, the transaction accepts no more statements on some databases: let it leave the unit. To insert
+- After UniqueViolation, the transaction accepts no more statements on some databases: so the unit must raise it. To
+  insert
   or find, use `constructs.insert_if_absent`.
-- Statements name no dialect. What databases spell differently is in `constructs` and `schema`.
+- Statements name no dialect. Dialect-specific SQL is in `constructs` and `schema`.
 """
 
 from __future__ import annotations

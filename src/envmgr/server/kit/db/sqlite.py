@@ -36,7 +36,7 @@ RETRY_AFTER_SECONDS = 5
 _encode = msgspec.json.Encoder().encode
 DIALECT = sqlite.dialect(paramstyle="named")
 _NUL = "\\u0000"
-"""NUL as JSON spells it; JSON within JSON contains it, too."""
+"""NUL in JSON notation, also within nested JSON."""
 _PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
@@ -232,7 +232,7 @@ class SqliteDatabase:
             raise self._read_failure(error) from error
 
     def _reader_connection(self) -> sqlite3.Connection:
-        """Return this thread's connection; opened here, as a pool whose initializer failed would be broken for good."""
+        """Return this thread's connection, opened lazily: a failed pool initializer cannot be retried."""
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
             connection = self._local.connection = connect(self.path, reading=True)
@@ -288,7 +288,7 @@ class SqliteDatabase:
         except Exception as error:
             if _is_transient(error):
                 raise
-            # An event cannot be written; the units run one by one to find out whose it is.
+            # An event cannot be written; the units run one by one to find the one that emitted it.
             group[0].error = error
             return self._roll_back_group(group)
         connection.execute("COMMIT")
@@ -313,7 +313,7 @@ class SqliteDatabase:
             self._write_connection.execute("ROLLBACK")
 
     def _failure(self, error: sqlite3.Error) -> Exception:
-        """Return what callers get for an error of SQLite; a bug stays as it is."""
+        """Return the exception for an error of SQLite; bugs are unchanged."""
         if _is_transient(error):
             return ServiceUnavailable(
                 f"database of {self.source} is temporarily unavailable: {error}",

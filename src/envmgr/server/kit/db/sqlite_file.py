@@ -46,7 +46,7 @@ class SqliteFile:
 
     @contextmanager
     def exclusive_transaction(self) -> Iterator[Connection]:
-        """Open a transaction that no other process can write beside. Raise UnusableDatabase."""
+        """Open a transaction that excludes other writers. Raise UnusableDatabase."""
         from sqlalchemy import create_engine, event
         from sqlalchemy.exc import DBAPIError
 
@@ -65,7 +65,7 @@ class SqliteFile:
             engine.dispose()
 
     def require_intact(self) -> None:
-        """Check the whole file, which takes as long as it is large. Raise UnusableDatabase."""
+        """Check the whole file, in time proportional to its size. Raise UnusableDatabase."""
         with _translate_errors(self.path), closing(sqlite3.connect(self.path)) as connection:
             (result,) = connection.execute("PRAGMA quick_check(1)").fetchone()
         if result != "ok":

@@ -66,6 +66,6 @@ class BufferedTransport:
 
     def _send(self) -> None:
         data, self._buffer = b"".join(self._buffer), []
-        # The peer may have disconnected since; there is nothing left to flush.
+        # The peer may have disconnected.
         if data and not self._transport.is_closing():
             self._transport.write(data)

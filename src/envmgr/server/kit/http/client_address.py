@@ -47,7 +47,7 @@ class TrustedProxies:
 
 @lru_cache(maxsize=1024)
 def client_network(address: str) -> str:
-    """Return the network that stands for one client: the IPv4 address, or the IPv6 prefix."""
+    """Return the network of one client: the IPv4 address, or the IPv6 prefix."""
     try:
         address_ = ip_address(address)
     except ValueError:

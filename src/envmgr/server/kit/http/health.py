@@ -139,5 +139,5 @@ async def _run_check(check: Check) -> CheckResult:
         return CheckResult(check.name, True, await asyncio.wait_for(check.run(), CHECK_TIMEOUT_SECONDS))
     except TimeoutError:
         return CheckResult(check.name, False, f"timed out after {CHECK_TIMEOUT_SECONDS:g} s")
-    except Exception as error:  # noqa: BLE001 - any error of a check means that the part is unhealthy
+    except Exception as error:  # noqa: BLE001 - any error of a check makes it fail
         return CheckResult(check.name, False, getattr(error, "detail", type(error).__name__))

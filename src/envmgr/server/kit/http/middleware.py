@@ -180,7 +180,7 @@ class _RequestCycle:
         self._finished = False
 
     async def run(self) -> None:
-        """Run the request; whatever is not handled inside is answered here."""
+        """Run the request; respond to unhandled errors."""
         try:
             if self.info.method == "OPTIONS" and await self._handle_preflight():
                 return

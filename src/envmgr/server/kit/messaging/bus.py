@@ -5,9 +5,9 @@ Every implementation promises:
 - At least once: each event reaches every consumer that subscribed to its type; a consumer acts once (see `inbox`).
 - Order per source: a consumer receives the events of one source in the order of their sequence.
 - `publish` returns when the bus has the events: it delivers them even if the process ends right then. Consumers may
-  not have them yet; how far each of them is, its own offset says (see `consumer_offsets`).
+  not have them yet; each records its own offset (see `consumer_offsets`).
 - A consumer that fails is retried; after `MAX_ATTEMPTS`, the event becomes a dead letter and the next one follows.
-  ServiceUnavailable makes no dead letter: the consumer's database is away, and the event is delivered again later.
+  ServiceUnavailable makes no dead letter: the consumer's database is unavailable, and the event is redelivered later.
 - `start` begins deliveries. `stop` ends them after those in progress; until the next `start`, `publish` raises
   ServiceUnavailable.
 """
@@ -131,8 +131,7 @@ class Delivery:
 class InProcessBus:
     """Delivers within the process.
 
-    It stores nothing: it has an event once every consumer has, so `publish` returns after the deliveries. What a crash
-    interrupts is still in the outbox.
+    It stores no events, so `publish` returns after all deliveries. After a crash, the outbox publishes again.
     """
 
     delivery: Delivery = field(default_factory=Delivery)

@@ -19,7 +19,7 @@ class ConsumerLag:
         self._outboxes = outboxes
         self._services = services
         self._checked: dict[tuple[str, str], int] = {}
-        """Up to which sequence an outbox has nothing more for a consumer, who skips other types of events."""
+        """By consumer and outbox: the sequence up to which all events are of other types."""
 
     async def by_consumer(self) -> dict[str, int]:
         """Return by consumer how many events it has yet to consume."""

@@ -1,4 +1,4 @@
-"""Dead letters: events that a consumer failed at, stored in its database until an operator retries them."""
+"""Dead letters: events that failed permanently, stored in the consumer's database for a retry."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _COUNT = Statement(select(func.count()).select_from(_TABLE))
 
 
 class DeadLetter(Struct, frozen=True, kw_only=True):
-    """An event, who could not take it, why, and after how many tries."""
+    """An event that failed: the consumer, the error and the number of attempts."""
 
     id: int
     consumer: str

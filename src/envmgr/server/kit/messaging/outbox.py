@@ -1,7 +1,7 @@
-"""The outbox: events are written in the transaction that causes them, numbered without a gap, and relayed later.
+"""Transactional outbox: events are numbered without gaps in their transaction and relayed later.
 
-The outbox is the record, and the bus only carries: a row is kept until the bus has acknowledged it, and for
-`RETENTION_MS`. Beside it stands how far consumers reported to be, which outlives their databases.
+A row is retained until the bus has acknowledged it, and for `RETENTION_MS`. The offsets that consumers reported are
+stored with it, independent of their databases.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from envmgr.server.kit.db.sql import Database, Reader, Transaction
 
 RETENTION_MS = 7 * 24 * 3600 * 1000
-"""Milliseconds that an acknowledged row is kept."""
+"""Retention of acknowledged rows in milliseconds."""
 MAX_BATCH_CHARS = 2**25
-"""Characters of data after which no more events are read at once: one text has a limited length."""
+"""Limit of the characters of one batch, as the length of a text is limited."""
 
 _PLAIN = ("sequence", "id", "type", "schema_version", "subject", "time", "actor", "traceparent")
 _TABLES = Tables(MetaData())
@@ -48,7 +48,7 @@ _WITH_SIZE = select(
 ).subquery()
 _LAST = select(func.max(_WITH_SIZE.c.sequence)).where(_WITH_SIZE.c.before < MAX_BATCH_CHARS).scalar_subquery()
 _PENDING = Statement(
-    # All events as one row: a row each would let another thread run in between.
+    # All events as one row: the GIL is released after each row.
     select(json_rows_of(*(_OUTBOX.c[name] for name in _PLAIN), json_text(_OUTBOX.c.data))).where(
         _OUTBOX.c.sequence > bindparam("after"), _OUTBOX.c.sequence <= _LAST
     )
@@ -93,7 +93,7 @@ _decode = msgspec.json.Decoder(list[_Row]).decode
 
 
 def append(transaction: Transaction, events: Sequence[DomainEvent]) -> None:
-    """Write what a group of units told; the writer is the only one that numbers."""
+    """Insert the events of a group of units; only the writer assigns sequence numbers."""
     if not events:
         return
     row = transaction.one(_NUMBER, more=len(events))
@@ -173,7 +173,7 @@ def purge_expired(transaction: Transaction) -> int:
 
 
 def latest_sequence(reader: Reader) -> int:
-    """Return the number of the newest event that a service told."""
+    """Return the sequence of the newest event."""
     row = reader.one(_LATEST_SEQUENCE)
     return int(row[0]) if row else 0
 

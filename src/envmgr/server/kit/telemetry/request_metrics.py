@@ -1,7 +1,6 @@
 """Request counts and latency histograms as plain numbers, exported on scrape.
 
-The client library's counters take a lock and look up a label for each number; all requests are counted by the event
-loop's one thread.
+The client library's counters lock and look up a label for each increment; here only the event loop's thread counts.
 """
 
 from __future__ import annotations

@@ -254,7 +254,7 @@ class LoggingExporter(SpanExporter):
 
 
 def _messaging_attributes(operation: str, kind: str, source: str) -> dict[str, str]:
-    """Return messaging attributes (https://opentelemetry.io/docs/specs/semconv/messaging/messaging-spans/)."""
+    """Return messaging attributes (opentelemetry.io/docs/specs/semconv/messaging/messaging-spans/)."""
     return {
         "messaging.system": "envmgr-alm",
         "messaging.operation.name": operation,
@@ -264,7 +264,7 @@ def _messaging_attributes(operation: str, kind: str, source: str) -> dict[str, s
 
 
 def _event_attributes(event: EventEnvelope) -> dict[str, str]:
-    """Return event attributes (https://opentelemetry.io/docs/specs/semconv/registry/attributes/cloudevents/)."""
+    """Return event attributes (opentelemetry.io/docs/specs/semconv/registry/attributes/cloudevents/)."""
     return {
         "cloudevents.event_id": event.id,
         "cloudevents.event_source": event.source,

@@ -25,7 +25,7 @@ _PATH = re.compile(r"/apps/[^/]+/versions/(.+?)(/lock)?")
 
 
 def slash_tag_routes(show: Any, register: Any, lock: Any) -> list[Any]:
-    """Create handlers for tags with slashes from those for tags without; the OpenAPI document has one of each."""
+    """Create handlers for tags with slashes from those without; OpenAPI documents each once."""
 
     @get(_PATHS, include_in_schema=False, opt=show.opt)
     async def show_slashed(request: HttpRequest, app: _Ref) -> Response[Any]:
@@ -50,7 +50,7 @@ def slash_tag_routes(show: Any, register: Any, lock: Any) -> list[Any]:
 
 
 def require_exact(request: HttpRequest) -> None:
-    """Raise InvalidFields for a tag with leading, trailing or doubled slashes, which the framework would drop."""
+    """Raise InvalidFields for leading, trailing or doubled slashes, which the framework drops."""
     _extract_tag(request)
 
 

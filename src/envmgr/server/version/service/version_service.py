@@ -118,7 +118,7 @@ class VersionService:
         return await self._database.read(lambda reader: usage.find_usage(reader, question))
 
     async def _read(self, put: VersionPut) -> version_model.VersionSubmission:
-        """Read what a push says; a lock that is here already needs no reading again."""
+        """Parse a push; a lock that is already stored is not parsed again."""
         sent = put.toolchain
         if sent is None:
             return version_model.build_submission(put, None, ())
@@ -205,7 +205,7 @@ def _add(
 
 
 def _current_app_name(transaction: Transaction, app: App) -> str:
-    """Return what an app is called: events may have told something newer than its service did a moment ago."""
+    """Return an app's name: a consumed event may be newer than the response of its service."""
     update = app_projection.get(transaction, app.id)
     if update is None:
         return app.name

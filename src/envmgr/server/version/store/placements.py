@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from envmgr.server.kit.db.sql import Reader, Row, Transaction
 
 EMPTY, UNLOCKED, LOCKED = 0, 1, 2
-"""The states of a place: nothing stands there, a version without a lock does, one with a lock does."""
+"""The states of a placement: empty, a version without a lock, a version with a lock."""
 
 _FIND = Statement(
     select(placement.c.version_id, placement.c.sequence).where(

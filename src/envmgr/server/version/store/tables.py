@@ -67,9 +67,7 @@ app_projection = Table(
     Column("sequence", Id, nullable=False),
     Column("deleted", Boolean, nullable=False),
 )
-"""What events told of apps: new names, and which are gone for good."""
-
-"""How far the events of another service are taken in."""
+"""Projection of app events: current names and deletions."""
 
 placement = Table(
     "placement",
@@ -85,7 +83,7 @@ placement = Table(
     Index("placement_app", "app"),
     **CLUSTERED,
 )
-"""What stands where, as events told; `sequence` is of the newest event that told of the place."""
+"""Projection of deployment events; `sequence` is that of the newest event of the placement."""
 
 placement_tool = Table(
     "placement_tool",
@@ -97,4 +95,4 @@ placement_tool = Table(
     Index("placement_tool_placement", "app_id", "environment"),
     **CLUSTERED,
 )
-"""Which tools the versions that stand somewhere are locked with."""
+"""The locked tools of placements."""

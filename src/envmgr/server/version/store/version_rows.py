@@ -134,7 +134,7 @@ def of_app(reader: Reader, app_id: int, most: int) -> list[Version]:
 
 
 def page(reader: Reader, paging: PageRequest, apps: frozenset[str] | None) -> Page[Version]:
-    """Return a page of versions; of the apps with these names only, where they are given."""
+    """Return a page of versions, optionally only of apps with these names."""
     toolchain_of = _toolchains(reader)
     return _LISTING.page(reader, paging, lambda row: _version(row, toolchain_of), apps)
 
@@ -148,7 +148,7 @@ def lock(reader: Reader, version_id: int) -> LockFile | None:
 def add(
     transaction: Transaction, app_id: int, app: str, tag: str, submission: VersionSubmission
 ) -> Version | None:
-    """Insert a version whose lock is stored; return None where its app has the tag."""
+    """Insert a version with a stored lock; return None if its app has the tag."""
     content, notes = submission.content, submission.metadata
     row = transaction.one(
         _INSERT,

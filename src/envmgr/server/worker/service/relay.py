@@ -1,4 +1,4 @@
-"""The relay: publishes the events of one service's outbox to the bus, in order, until the bus has them."""
+"""The relay: publishes one service's outbox to the bus in order, at least once."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Relay:
 
     def wake(self) -> None:
         """Wake the relay, from any thread."""
-        with suppress(RuntimeError):  # the loop has ended: whoever starts next finds them in the outbox
+        with suppress(RuntimeError):  # the loop has ended: the events are relayed at the next start
             self._loop.call_soon_threadsafe(self._wakeup.set)
 
     @property
@@ -76,7 +76,7 @@ class Relay:
             await self._relay_pending()
 
     async def drain(self) -> None:
-        """Return when nothing waits any more."""
+        """Return once the outbox is drained."""
         self._draining = True
         while await self.backlog():
             self._wakeup.set()
@@ -86,7 +86,7 @@ class Relay:
         try:
             while await self._relay_batch():
                 pass
-        except Exception as error:  # noqa: BLE001 - whatever it is: the events stay in the outbox, and the relay comes again
+        except Exception as error:  # noqa: BLE001 - any error: the events remain in the outbox, and the relay retries
             self._failures += 1
             delay = BACKOFF.delay(self._failures)
             self._log.warning(

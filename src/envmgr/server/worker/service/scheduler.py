@@ -1,4 +1,4 @@
-"""Background jobs: each again and again at its interval, never twice at the same time, through restarts."""
+"""Background jobs: run at their intervals without overlap, across restarts."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ CONSUMER = "jobs"
 class JobScheduler:
     """Runs the jobs of every service.
 
-    A job that fails `TRIES` times in a row leaves a dead letter, whose retry runs it once more, and goes on at its
-    interval.
+    A job that fails `TRIES` times in a row becomes a dead letter, and continues at its interval. Retrying the dead
+    letter runs the job once.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class JobScheduler:
     async def _load_schedule(self, job: ScheduledJob) -> tuple[int, int]:
         known = await self._database.read(lambda reader: store.get_schedule(reader, job.name))
         soonest = now_ms() + round(job.every * 1000)
-        # A clock that was set back must not keep a job waiting for long.
+        # A clock that was set back must not delay a job for long.
         return (min(known[0], soonest), known[1]) if known else (soonest, 0)
 
     async def _run(self, job: ScheduledJob, attempts: int) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""The worker at work: a relay for each outbox, and everybody's jobs."""
+"""The running worker: a relay for each outbox, and the jobs of all services."""
 
 from __future__ import annotations
 
