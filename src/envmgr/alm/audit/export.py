@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from envmgr.kit import unique_json
 from envmgr.kit.audit_log.hash_chain import CHANGED, Finding
 
 if TYPE_CHECKING:
@@ -61,7 +62,9 @@ def _parse(content: bytes, number: int) -> Document | Finding:
     if len(content) > MAX_LINE_BYTES:
         return _unreadable_line(number, f"exceeds {MAX_LINE_BYTES // 2**20} MB")
     try:
-        document = json.loads(content)
+        document = unique_json.loads(content)
+    except unique_json.DuplicateKeyError as error:
+        return _unreadable_line(number, f"has a {error}")
     except (ValueError, RecursionError):
         return _unreadable_line(number, "is not JSON")
     return document if isinstance(document, dict) else _unreadable_line(number, "is not an audit entry")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from envmgr.alm.audit import export, verify
 from envmgr.alm.client.fields import get_int, get_str, require_object
+from envmgr.kit import unique_json
 from envmgr.kit.audit_log import checkpoint as checkpoint_rules
 from envmgr.kit.errors import AlmError, Forbidden, StorageError
 from envmgr.kit.frozen import frozen, replace
@@ -177,6 +178,8 @@ def _entries(api: Api) -> Iterator[Document]:
 
 def _parse(content: str, path: str) -> object:
     try:
-        return json.loads(content)
+        return unique_json.loads(content)
+    except unique_json.DuplicateKeyError as error:
+        raise AlmError(f"{path} has a {error}", _CHECKPOINT_HINT) from None
     except (ValueError, RecursionError):
         raise AlmError(f"{path} is not JSON", _CHECKPOINT_HINT) from None

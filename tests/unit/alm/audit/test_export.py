@@ -56,3 +56,9 @@ def test_an_entry_that_pretends_to_be_a_checkpoint_stays_an_entry():
     sly = {**LOG[0], "signature": "x"}
     assert list(export.entries(written(sly))) == [sly]
     assert list(export.checkpoints(written(sly))) == []
+
+
+def test_a_line_with_a_duplicate_key_is_a_finding():
+    content = b'{"seq": 1, "actor": "user:ada", "actor": "user:eve"}\n'
+    (finding,) = export.read(io.BytesIO(content))
+    assert finding.detail == 'line 1 has a duplicate key "actor"'

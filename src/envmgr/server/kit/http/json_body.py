@@ -5,6 +5,7 @@ The framework would decode to plain values and convert them leniently (`"1"` to 
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from functools import cache
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 
     from litestar.types import Receive
 
-DUPLICATE_CHECK_MAX_BYTES = 16 * 2**10
-"""Bodies up to this size are checked for duplicate keys; larger ones would delay other requests."""
+INLINE_CHECK_MAX_BYTES = 16 * 2**10
+"""Bodies up to this size are checked for duplicate keys on the event loop; larger ones would delay other requests."""
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 _WHERE = re.compile(r" - at `(?:key` in `)?\$(.*)`$", re.DOTALL)
 _UNKNOWN = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
@@ -43,7 +44,11 @@ class StrictRequest(Request[Any, Any, Any]):
     async def json(self) -> Any:
         """Decode the body. Raise InvalidFields or BadRequest."""
         field = self.route_handler.parsed_data_field
-        return decode(await self.body(), Any if field is None else field.annotation)
+        type_ = Any if field is None else field.annotation
+        body = await self.body()
+        if len(body) <= INLINE_CHECK_MAX_BYTES:
+            return decode(body, type_)
+        return await asyncio.to_thread(decode, body, type_)
 
 
 async def _read_all(receive: Receive) -> bytes:
@@ -62,8 +67,7 @@ def decode(body: bytes, type_: Any) -> Any:
     """Decode JSON as a type. Raise InvalidFields if it does not match, BadRequest if it is malformed."""
     try:
         value = _decoder(type_).decode(body)
-        if len(body) <= DUPLICATE_CHECK_MAX_BYTES:
-            _reject_duplicate_keys(body)
+        _reject_duplicate_keys(body)
     except msgspec.ValidationError as error:
         raise InvalidFields("invalid fields", errors=[_field_error(str(error), type_)]) from None
     except msgspec.DecodeError as error:
