@@ -18,6 +18,7 @@ import jwt
 import msgspec
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
+from envmgr.server.kit.common.clock import now_ms
 from envmgr.server.kit.config.settings import SettingsError
 from envmgr.server.kit.security import crypto
 from envmgr.server.kit.security.secret_file import load_or_create
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 TYPE = "at+jwt"
 SECRET_BYTES = 32
 MAX_TOKEN_LENGTH = 4096
+CLOCK_LEEWAY_SECONDS = 60
+"""How far `iat` and `nbf` may lie in the future: the clock may have been set back since the token was signed."""
 _CLAIMS = ["exp", "iat", "nbf", "iss", "aud", "sub", "sid", "jti"]
 _SEGMENTS = 3
 _KEY_TYPES: dict[str, Any] = {"RSA": RSAAlgorithm, "OKP": OKPAlgorithm, "EC": ECAlgorithm}
@@ -102,13 +105,16 @@ class Keyring:
                 algorithms=[key.algorithm],
                 audience=self.audience,
                 issuer=self.issuer,
-                options={"require": _CLAIMS, "strict_aud": True},
+                options={"require": _CLAIMS, "strict_aud": True, "verify_iat": False, "verify_nbf": False},
             )
-            return msgspec.convert(payload, Claims)
+            claims = msgspec.convert(payload, Claims)
         except jwt.ExpiredSignatureError:
             raise InvalidToken("token expired") from None
         except (jwt.PyJWTError, msgspec.ValidationError, ValueError) as error:
             raise InvalidToken(f"invalid token ({type(error).__name__})") from None
+        if max(claims.iat, claims.nbf) > now_ms() // 1000 + CLOCK_LEEWAY_SECONDS:
+            raise InvalidToken("token not valid yet")
+        return claims
 
     def jwks(self) -> dict[str, list[dict[str, str]]]:
         """Return the public keys as a JWK set (RFC 7517)."""

@@ -272,3 +272,17 @@ def test_a_short_secret_in_the_file_stops_the_server(tmp_path):
     file.write_text("short")
     with pytest.raises(SettingsError, match=r"jwt\.secret"):
         ring_of(file)
+
+
+@pytest.mark.parametrize("claim", ["iat", "nbf"])
+def test_a_token_stays_valid_when_the_clock_is_set_back(ring, claim):
+    ahead = int(time.time()) + 30
+    token = ring.sign(claims(**{claim: ahead}))
+    assert getattr(ring.verify(token), claim) == ahead
+
+
+@pytest.mark.parametrize("claim", ["iat", "nbf"])
+def test_a_token_of_the_far_future_is_not_valid_yet(ring, claim):
+    token = ring.sign(claims(**{claim: int(time.time()) + 120}))
+    with pytest.raises(InvalidToken, match="not valid yet"):
+        ring.verify(token)
