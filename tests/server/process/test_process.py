@@ -461,3 +461,35 @@ def test_a_free_port_is_taken_and_told(fresh):
         time.sleep(0.05)
     daemon.port = int(found[1])
     assert daemon.is_ready()
+
+
+@pytest.mark.parametrize("service", ["app", "audit", "gateway"])
+def test_stopping_with_a_damaged_database_names_it(fresh, service):
+    daemon = fresh().start()
+    path = daemon.data / f"{service}.db"
+    for file in daemon.data.glob(f"{service}.db*"):
+        file.write_bytes(os.urandom(file.stat().st_size))
+    assert daemon.stop() in {0, 1}
+    assert "bug" not in daemon.said
+    assert f"{path} is damaged" in daemon.said or f"{path}: " not in daemon.said
+
+
+def test_garbage_in_the_audit_key_is_refused_with_the_cure(fresh):
+    daemon = fresh().start()
+    assert daemon.stop() == 0
+    (daemon.data / "audit.key").write_text("garbage\n")
+    daemon.launch()
+    assert daemon.wait() == 1
+    assert f"error: {daemon.data}/audit.key is not an Ed25519 private key" in daemon.said
+    assert "hint: restore it from a backup" in daemon.said
+
+
+@pytest.mark.parametrize("name", ["jwt.secret", "audit.key"])
+def test_a_secret_that_cannot_be_read_is_refused_with_its_name(fresh, name):
+    daemon = fresh().start()
+    assert daemon.stop() == 0
+    (daemon.data / name).unlink()
+    (daemon.data / name).mkdir()
+    daemon.launch()
+    assert daemon.wait() == 1
+    assert f"{daemon.data}/{name}: Is a directory" in daemon.said

@@ -116,6 +116,10 @@ class Daemon:
             self.kill()
             raise
 
+    def wait(self) -> int:
+        """Wait until it ends by itself, and return its exit code."""
+        return self._running.wait(timeout=START_SECONDS)
+
     def end(self) -> None:
         """End it whatever state it is in."""
         if self._process is not None and self._process.poll() is None:

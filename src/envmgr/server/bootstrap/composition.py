@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -62,9 +62,10 @@ class Services:
         return TruncationCheck(self.audit, self.dead_letters(audit_module.NAME), outboxes)
 
     async def close(self) -> None:
-        """Close the databases."""
-        for database in self.databases.values():
-            await database.close()
+        """Close the databases, each even if another fails to close."""
+        async with AsyncExitStack() as stack:
+            for database in self.databases.values():
+                stack.push_async_callback(database.close)
 
 
 @asynccontextmanager

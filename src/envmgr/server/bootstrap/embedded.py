@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from envmgr.server.bootstrap.composition import Services, build_services
@@ -20,6 +21,8 @@ from envmgr.server.kit.telemetry.access_log import AccessLog
 from envmgr.server.kit.telemetry.metrics import Metrics
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from envmgr.server.kit.config.data_dir import DataDirectory
     from envmgr.server.kit.config.settings import Settings
     from envmgr.server.kit.http.asgi import Application
@@ -90,17 +93,35 @@ class EmbeddedServer:
             module.begin_shutdown()
 
     async def stop(self) -> None:
-        """Relay pending events within the time limit and stop; acknowledged writes are already on disk."""
-        await self._services.worker.drain(DRAIN_SECONDS)
+        """Relay pending events within the time limit and stop; acknowledged writes are already on disk.
+
+        Every step runs, whatever an earlier one raised. Raise DamagedDatabase if one found its database damaged.
+        """
+        services = self._services
+        steps = (
+            partial(services.worker.drain, DRAIN_SECONDS),
+            self._close_modules,
+            services.worker.stop,
+            services.bus.stop,
+            services.close,
+        )
+        damage = [error for step in steps if isinstance(error := await self._attempt(step), DamagedDatabase)]
+        if damage:
+            raise damage[0]
+
+    async def _attempt(self, step: Callable[[], Awaitable[object]]) -> Exception | None:
+        """Run a step of the shutdown; log and return what it raised."""
         try:
-            async with asyncio.timeout(STOP_SECONDS):
-                for module in self._services.modules:
-                    await module.close()
+            await step()
         except Exception as error:  # noqa: BLE001 - the server stops all the same
             self._log.error("service_shutdown_failed", reason=str(error) or type(error).__name__)
-        await self._services.worker.stop()
-        await self._services.bus.stop()
-        await self._services.close()
+            return error
+        return None
+
+    async def _close_modules(self) -> None:
+        async with asyncio.timeout(STOP_SECONDS):
+            for module in self._services.modules:
+                await module.close()
 
 
 async def start_embedded(

@@ -5,11 +5,16 @@ from __future__ import annotations
 from base64 import b64decode, b64encode
 
 from envmgr.kit.audit_log import ed25519
+from envmgr.kit.errors import EnvmgrError
 from envmgr.kit.fs import read_bytes, write_atomic
 
 
+class SigningKeyError(EnvmgrError):
+    """The signing key of the audit log is unusable."""
+
+
 def private_key(path: str) -> bytes:
-    """Return the key in a file, created if missing. Raise ValueError for an invalid file.
+    """Return the key in a file, created if missing. Raise SigningKeyError for an invalid file.
 
     The caller must own the directory: two processes that create the key at once may use different keys.
     """
@@ -27,5 +32,8 @@ def _decoded(text: bytes, path: str) -> bytes:
     except ValueError:
         key = b""
     if len(key) != ed25519.PRIVATE_LENGTH:
-        raise ValueError(f"{path} is not an Ed25519 key: restore it, or move it away to generate a new one")
+        raise SigningKeyError(
+            f"{path} is not an Ed25519 private key",
+            "restore it from a backup, or move it away to generate a new one: later checkpoints then have another key",
+        )
     return key

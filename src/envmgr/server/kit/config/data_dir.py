@@ -96,7 +96,8 @@ class DataDirectory:
                 f"cannot lock {self._lock.lock_file}: {error.strerror}",
                 "use a local file system: pass another --data-dir",
             ) from error
-        _write(self.file("server.pid"), f"{os.getpid()}\n")
+        with suppress(OSError):  # The file only names this process in the hint to a second server.
+            _write(self.file("server.pid"), f"{os.getpid()}\n")
         return self
 
     def __exit__(
@@ -106,7 +107,8 @@ class DataDirectory:
         traceback: TracebackType | None,
     ) -> None:
         """Unlock the directory."""
-        os.unlink(self.file("server.pid"))
+        with suppress(OSError):
+            os.unlink(self.file("server.pid"))
         self._lock.release()
 
     def _owner_hint(self) -> str:

@@ -16,6 +16,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from envmgr.kit.errors import EnvmgrError
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
@@ -34,8 +36,14 @@ class UniqueViolation(Exception):
     """A row with the same unique values exists."""
 
 
-class DamagedDatabase(Exception):
+class DamagedDatabase(EnvmgrError):
     """The content of the database is damaged."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(
+            f"database {name} is damaged: {reason}",
+            "stop the server and restore the whole data directory from a backup",
+        )
 
 
 class Statement:

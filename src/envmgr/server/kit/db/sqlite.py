@@ -320,7 +320,7 @@ class SqliteDatabase:
                 retry_after=RETRY_AFTER_SECONDS,
             )
         if code_of(error) in CORRUPT:
-            return DamagedDatabase(f"{self.path}: {error}")
+            return DamagedDatabase(self.path, str(error))
         return error
 
     def _read_failure(self, error: sqlite3.Error) -> Exception:

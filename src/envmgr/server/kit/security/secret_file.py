@@ -5,12 +5,28 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from envmgr.kit.errors import EnvmgrError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+class SecretFileError(EnvmgrError):
+    """A file with a secret cannot be read or created."""
+
+
 def load_or_create(path: str, generate: Callable[[], bytes]) -> bytes:
-    """Return the secret in a file, stripped; create both if missing."""
+    """Return the secret in a file, stripped; create both if missing. Raise SecretFileError."""
+    try:
+        return _load_or_create(path, generate)
+    except OSError as error:
+        raise SecretFileError(
+            f"cannot use the secret file {path}: {error.strerror}",
+            "check its ownership, and that the disk has room",
+        ) from error
+
+
+def _load_or_create(path: str, generate: Callable[[], bytes]) -> bytes:
     try:
         return _read(path)
     except FileNotFoundError:

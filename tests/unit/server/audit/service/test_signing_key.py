@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from envmgr.server.audit.service.signing_key import private_key
+from envmgr.server.audit.service.signing_key import SigningKeyError, private_key
 
 
 def test_a_key_is_made_once_and_kept(tmp_path):
@@ -26,6 +26,7 @@ def test_only_its_owner_reads_the_key(tmp_path):
 def test_a_file_without_a_key_is_refused_and_kept(tmp_path, content):
     path = tmp_path / "audit.key"
     path.write_bytes(content)
-    with pytest.raises(ValueError, match="not an Ed25519 key"):
+    with pytest.raises(SigningKeyError, match="not an Ed25519 private key") as caught:
         private_key(str(path))
+    assert "restore it from a backup" in caught.value.hint
     assert path.read_bytes() == content
