@@ -17,7 +17,7 @@ from envmgr.server.bootstrap.registry import REQUEST_POLICY
 from envmgr.server.kit.common.problems import Problem, Unauthenticated
 from envmgr.server.kit.http.errors import http_exception_handler, problem_handler
 from envmgr.server.kit.http.middleware import RequestMiddleware
-from envmgr.server.kit.http.requests import require_scope
+from envmgr.server.kit.http.requests import check_request
 from support.services.audit_fixtures import KEY
 from support.services.service_fixtures import call, opened
 
@@ -83,7 +83,7 @@ class Running:
             self._parts = module.module(database, self._audit)
             application = Litestar(
                 self._parts.routes,
-                before_request=require_scope,
+                before_request=check_request,
                 exception_handlers={HTTPException: http_exception_handler, Problem: problem_handler},
             )
             config = uvicorn.Config(

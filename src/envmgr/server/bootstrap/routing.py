@@ -13,7 +13,7 @@ from envmgr.server.kit.http import health as health_kit
 from envmgr.server.kit.http.errors import http_exception_handler, problem_handler
 from envmgr.server.kit.http.json_body import StrictRequest
 from envmgr.server.kit.http.options import options_handlers
-from envmgr.server.kit.http.requests import require_scope
+from envmgr.server.kit.http.requests import check_request
 from envmgr.server.kit.openapi import document as openapi
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def create_router(handlers: Sequence[Any]) -> Litestar:
     return Litestar(
         [*options_handlers(handlers), *handlers],
         request_class=StrictRequest,
-        before_request=require_scope,
+        before_request=check_request,
         exception_handlers={
             Problem: problem_handler,
             HTTPException: http_exception_handler,

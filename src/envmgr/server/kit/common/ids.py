@@ -21,7 +21,7 @@ def uuid7() -> str:
 
 def is_id(ref: str) -> bool:
     """Return whether a reference is an ID rather than a name."""
-    return ref.isascii() and ref.isdecimal()
+    return ref.isascii() and ref.isdecimal() and (ref == "0" or ref[0] != "0")
 
 
 def as_id(digits: str) -> int:

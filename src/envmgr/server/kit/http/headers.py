@@ -44,6 +44,7 @@ _SINGLETON_HEADERS = frozenset(
 """Headers that must not repeat: a proxy and the server could use different values."""
 _METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 _JSON = frozenset({b"application/json"})
+_IDENTITY_CODINGS = frozenset({b"", b"identity"})
 _UTF8 = re.compile(rb'(charset="?utf-?8"?)?;?')
 _PATH = re.compile(r"[!-~]*")
 _LENGTH = re.compile(rb"\d{1,15}")
@@ -70,6 +71,21 @@ def require_printable_path(path: str) -> None:
     """Raise NotFound if a path has characters that no resource name allows."""
     if not _PATH.fullmatch(path):
         raise NotFound("not found")
+
+
+def require_host(http_version: str, headers: Headers) -> None:
+    """Raise BadRequest if an HTTP/1.1 request has no Host header (RFC 9112, section 3.2)."""
+    if b"host" not in headers and http_version == "1.1":
+        raise BadRequest("missing Host header")
+
+
+def require_identity_encoding(headers: Headers) -> None:
+    """Raise UnsupportedMedia if the body is encoded: the server decodes no content coding."""
+    coding = headers.get(b"content-encoding", b"identity").strip().lower()
+    if coding not in _IDENTITY_CODINGS:
+        raise UnsupportedMedia(
+            "unsupported Content-Encoding: send the body unencoded", headers={"accept-encoding": "identity"}
+        )
 
 
 def check_content_length(headers: Headers, limit: int) -> None:

@@ -103,7 +103,9 @@ class RequestMiddleware:
         seen = cycle.info
         if len(cycle.headers) != len(cycle.scope["headers"]):
             headers.require_singletons(cycle.scope["headers"])
+        headers.require_host(cycle.scope["http_version"], cycle.headers)
         headers.check_content_length(cycle.headers, cycle.limit)
+        headers.require_identity_encoding(cycle.headers)
         accepts_form = cycle.path in self.policy.form_paths
         headers.require_content_type(seen.method, cycle.headers, accepts_form=accepts_form)
         has_credential = b"authorization" in cycle.headers

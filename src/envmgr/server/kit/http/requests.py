@@ -13,6 +13,8 @@ from envmgr.server.kit.common.context import Idempotency, RequestContext
 from envmgr.server.kit.common.pages import PageRequest
 from envmgr.server.kit.common.problems import BadRequest, Forbidden, InvalidFields
 from envmgr.server.kit.http.asgi import SCOPE_CONTEXT, SCOPE_HEADERS
+from envmgr.server.kit.http.canonical_input import require_canonical_integers, require_canonical_path
+from envmgr.server.kit.security.redaction import redacted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,6 +48,8 @@ async def idempotent_context(request: HttpRequest) -> RequestContext:
         raise BadRequest(
             "invalid Idempotency-Key: 1 to 255 printable ASCII characters, quoted or without spaces"
         )
+    if redacted(header.decode("latin-1")) != header.decode("latin-1"):
+        raise BadRequest("Idempotency-Key contains a credential: use a random value")
     content = f"{request.method} {request.url.path}?{request.url.query}\n".encode() + await request.body()
     key = Idempotency(match[1] or match[2], hashlib.sha256(content).hexdigest())
     return msgspec.structs.replace(context, idempotency=key)
@@ -98,12 +102,19 @@ def header_value(request: HttpRequest, name: bytes) -> bytes | None:
     return value
 
 
-async def require_scope(request: HttpRequest) -> None:
-    """Raise Forbidden unless the caller has the operation's `scope`; None needs only a credential.
+async def check_request(request: HttpRequest) -> None:
+    """Check a request before its handler runs: scope, then the form of its path and numbers.
 
     Used as `before_request`, so it runs before the body is read: a guard of the framework would copy the handler each
     time.
     """
+    require_scope(request)
+    require_canonical_path(request)
+    require_canonical_integers(request)
+
+
+def require_scope(request: HttpRequest) -> None:
+    """Raise Forbidden unless the caller has the operation's `scope`; None needs only a credential."""
     scope: Mapping[str, Any] = request.scope
     context: RequestContext | None = scope.get(SCOPE_CONTEXT)
     if context is None:

@@ -151,11 +151,13 @@ class LimitedProtocol(HttpToolsProtocol):
         super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Append a header, within the limit."""
+        """Append a header, within the limit; drop a trailer (RFC 9110, section 6.5.1)."""
         self._head_bytes += len(name) + len(value)
         if self._head_bytes > MAX_HEAD_BYTES:
             self._abort_parsing(_too_large())
-        super().on_header(name, value)
+        # A trailer arrives after authentication: it must not pass for a header.
+        if self._head_open:
+            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """Dispatch the request."""

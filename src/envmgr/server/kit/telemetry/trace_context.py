@@ -5,14 +5,18 @@ from __future__ import annotations
 import re
 
 from envmgr.server.kit.common.ids import uuid7
+from envmgr.server.kit.security.redaction import redacted
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 _TRACEPARENT = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 def request_id(header: bytes | None) -> str:
-    """Return the request's ID header, or a new ID."""
-    return header.decode() if header and _REQUEST_ID.fullmatch(header) else uuid7()
+    """Return the request's ID header; a new ID if it is missing, malformed, or contains a credential."""
+    if header is None or not _REQUEST_ID.fullmatch(header):
+        return uuid7()
+    text = header.decode()
+    return text if redacted(text) == text else uuid7()
 
 
 def traceparent(header: bytes | None) -> str:

@@ -56,6 +56,11 @@ Sort = Annotated[str | None, sort_param("id", "tag", "created_at", "updated_at")
 _TAGS = ["versions"]
 _READ_OPTIONS: dict[str, Any] = {"tags": _TAGS, "opt": {"scope": "versions:read"}}
 _WRITE_OPTIONS: dict[str, Any] = {"tags": _TAGS, "opt": {"scope": "versions:write"}}
+_TAG_READ_OPTIONS: dict[str, Any] = {"tags": _TAGS, "opt": {"scope": "versions:read", "validates_path": True}}
+_TAG_WRITE_OPTIONS: dict[str, Any] = {
+    "tags": _TAGS,
+    "opt": {"scope": "versions:write", "validates_path": True},
+}
 _SENT = (404, 409, 413, 415, 422)
 _CREATED = {201: ResponseSpec(Version, generate_examples=False, description="Created.")}
 
@@ -225,7 +230,7 @@ def _of_app(versions: Versions) -> list[Any]:
         operation_id="getAppVersion",
         summary="Get a version of an app",
         responses=problem_responses(404),
-        **_READ_OPTIONS,
+        **_TAG_READ_OPTIONS,
     )
     async def show(request: HttpRequest, app: Ref, tag: TagName) -> Response[Version]:
         require_exact(request)
@@ -241,7 +246,7 @@ def _of_app(versions: Versions) -> list[Any]:
             "409 with both digests."
         ),
         responses={**problem_responses(*_SENT, 412, 428), **_CREATED},
-        **_WRITE_OPTIONS,
+        **_TAG_WRITE_OPTIONS,
     )
     async def register(
         request: HttpRequest, app: Ref, tag: TagName, data: JSONBody[VersionPut]
@@ -255,7 +260,7 @@ def _of_app(versions: Versions) -> list[Any]:
         operation_id="getAppVersionLock",
         summary="Get the lock file of a version of an app",
         responses=problem_responses(404),
-        **_READ_OPTIONS,
+        **_TAG_READ_OPTIONS,
     )
     async def lock(request: HttpRequest, app: Ref, tag: TagName) -> Response[LockFile]:
         require_exact(request)

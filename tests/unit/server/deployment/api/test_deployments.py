@@ -11,7 +11,7 @@ from envmgr.server.deployment import module
 from envmgr.server.kit.common.problems import Problem
 from envmgr.server.kit.http.errors import http_exception_handler, problem_handler
 from envmgr.server.kit.http.middleware import RequestMiddleware
-from envmgr.server.kit.http.requests import require_scope
+from envmgr.server.kit.http.requests import check_request
 from support.services.deployment_fixtures import run
 from support.services.service_fixtures import call
 
@@ -39,7 +39,7 @@ async def client(world, token="user", **options):
     parts = module.module(world.database, world.service)
     application = Litestar(
         list(parts.routes),
-        before_request=require_scope,
+        before_request=check_request,
         exception_handlers={HTTPException: http_exception_handler, Problem: problem_handler},
         openapi_config=None,
     )

@@ -54,7 +54,15 @@ def test_an_id_sorts_after_those_of_milliseconds_before(monkeypatch, moment):
 
 @pytest.mark.parametrize(
     ("ref", "expected"),
-    [("7", True), ("007", True), ("9" * 50, True), ("shop", False), ("\u0667", False), ("", False)],
+    [
+        ("7", True),
+        ("0", True),
+        ("007", False),
+        ("9" * 50, True),
+        ("shop", False),
+        ("\u0667", False),
+        ("", False),
+    ],
 )
 def test_digits_are_an_id_and_anything_else_is_a_name(ref, expected):
     assert is_id(ref) is expected

@@ -94,7 +94,14 @@ def visit(
     async def send(message):
         messages.append(message)
 
-    scope = {"type": "http", "method": method, "path": path, "headers": list(headers), "client": (client, 5)}
+    scope = {
+        "type": "http",
+        "method": method,
+        "path": path,
+        "http_version": "1.0",
+        "headers": list(headers),
+        "client": (client, 5),
+    }
     asyncio.run(door(scope, receive, send))
     return Answer(messages)
 

@@ -13,7 +13,7 @@ from envmgr.server.bootstrap.registry import REQUEST_POLICY
 from envmgr.server.kit.common.problems import Problem
 from envmgr.server.kit.http.errors import http_exception_handler, problem_handler
 from envmgr.server.kit.http.middleware import RequestMiddleware
-from envmgr.server.kit.http.requests import require_scope
+from envmgr.server.kit.http.requests import check_request
 from support.services.service_fixtures import Standing, call
 from support.services.version_fixtures import built_with, deliver, lock, stands, versions_of
 
@@ -45,7 +45,7 @@ async def served(directory, **stand_ins):
     async with versions_of(directory, "shop", **stand_ins) as (versions, _, module):
         application = Litestar(
             module.routes,
-            before_request=require_scope,
+            before_request=check_request,
             exception_handlers={HTTPException: http_exception_handler, Problem: problem_handler},
             openapi_config=None,
         )

@@ -1,0 +1,62 @@
+"""Canonical paths and numbers: refuse spellings that the framework would read as another value."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import TYPE_CHECKING, get_args
+
+from litestar.params import HeaderParameter
+
+from envmgr.server.kit.common.problems import InvalidFields, NotFound
+
+if TYPE_CHECKING:
+    from litestar.handlers import HTTPRouteHandler
+    from litestar.typing import FieldDefinition
+
+    from envmgr.server.kit.http.requests import HttpRequest
+
+_OMITTED = frozenset({"", "null"})
+"""Values with rules of their own (see `requests`)."""
+_INTEGER = re.compile(r"-?(0|[1-9][0-9]*)")
+
+
+def require_canonical_path(request: HttpRequest) -> None:
+    """Raise NotFound for empty segments (`/apps/1//`) and for IDs with a sign or leading zeros (`/versions/+1`)."""
+    # The framework has dropped empty segments from `path` already.
+    if b"//" in request.scope["raw_path"] and not request.route_handler.opt.get("validates_path"):
+        raise NotFound("not found")
+    segments = request.scope["path"].split("/")
+    for value in request.path_params.values():
+        if isinstance(value, int) and str(value) not in segments:
+            raise NotFound("not found")
+
+
+def require_canonical_integers(request: HttpRequest) -> None:
+    """Raise InvalidFields for query parameters and headers such as `limit=1e2` or `limit=+1`."""
+    queries, headers = _integer_parameters(request.route_handler)
+    sent = [(f"?{name}", value) for name in queries for value in request.query_params.getall(name, [])]
+    sent += [(f"header:{name}", value) for name in headers if (value := request.headers.get(name))]
+    errors = [
+        (pointer, "expected an integer in decimal digits")
+        for pointer, value in sent
+        if value not in _OMITTED and not _INTEGER.fullmatch(value)
+    ]
+    if errors:
+        raise InvalidFields("invalid fields", errors=errors)
+
+
+@cache
+def _integer_parameters(handler: HTTPRouteHandler) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the names of a handler's integer query parameters and headers."""
+    fields = handler.parsed_fn_signature.parameters.items()
+    integers = {
+        name: field for name, field in fields if int in (field.annotation, *get_args(field.annotation))
+    }
+    headers = {name: _header_name(field) for name, field in integers.items()}
+    return tuple(name for name in integers if not headers[name]), tuple(filter(None, headers.values()))
+
+
+def _header_name(field: FieldDefinition) -> str:
+    definition = field.kwarg_definition
+    return definition.name or "" if isinstance(definition, HeaderParameter) else ""
