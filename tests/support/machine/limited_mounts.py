@@ -41,15 +41,19 @@ def full(directory: Path, size: str = "64k") -> str:
 
 
 def read_only(directory: Path) -> str:
-    """Let nothing in a directory be written."""
+    """Let nothing in a directory, or a file, be written."""
     path = _quoted(directory)
     return f"mount --bind {path} {path} && mount -o remount,ro,bind {path}"
 
 
 def run(machine: Sandbox, mounting: str, *arguments: str, env: Mapping[str, str] | None = None) -> Result:
     """Run envmgr with something mounted for it alone."""
-    script = f'{mounting}\nexec "$0" "$@"'
-    return machine.command([*unshare(), "sh", "-ceu", script, ENVMGR, *arguments], env=env)
+    return machine.command([*prefix(mounting), ENVMGR, *arguments], env=env)
+
+
+def prefix(mounting: str) -> list[str]:
+    """Return what to put before a command to run it with something mounted for it alone."""
+    return [*unshare(), "sh", "-ceu", f'{mounting}\nexec "$0" "$@"']
 
 
 def _quoted(path: Path) -> str:

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
@@ -15,8 +16,7 @@ import psutil
 from support.http.raw_client import HOST, HungUp, Wire
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from pathlib import Path
+    from collections.abc import Callable, Mapping, Sequence
 
 ADMIN_PASSWORD = "correct horse battery staple"
 START_SECONDS = 60
@@ -38,13 +38,19 @@ class Daemon:
     """`python -m envmgr.server serve all` on one port and one data directory, through any number of starts."""
 
     def __init__(
-        self, root: Path, *arguments: str, environment: Mapping[str, str] | None = None, port: int = 0
+        self,
+        root: Path,
+        *arguments: str,
+        environment: Mapping[str, str] | None = None,
+        port: int = 0,
+        prefix: Sequence[str] = (),
     ) -> None:
         self.root = root
         self.data = root / "data"
         self.log = root / "log"
         self.port = port or free_port()
         self._arguments = arguments
+        self._prefix = prefix
         self._environment = dict(environment or {})
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -56,7 +62,7 @@ class Daemon:
 
     def launch(self) -> None:
         """Start it, and return at once."""
-        command = [sys.executable, "-m", "envmgr.server", "serve", "all"]
+        command = [*self._prefix, sys.executable, "-m", "envmgr.server", "serve", "all"]
         command += ["--port", str(self.port), "--data-dir", str(self.data), *self._arguments]
         variables = {**os.environ, "ALM_ADMIN_PASSWORD": ADMIN_PASSWORD, **self._environment}
         with self.log.open("ab") as log:
@@ -124,6 +130,21 @@ class Daemon:
         """End it whatever state it is in."""
         if self._process is not None and self._process.poll() is None:
             self.kill()
+
+    @property
+    def pid(self) -> int:
+        """The number of the process."""
+        return self._running.pid
+
+    @property
+    def open_files(self) -> int:
+        """How many files the process has open."""
+        return len(os.listdir(f"/proc/{self.pid}/fd"))
+
+    @property
+    def visible_data(self) -> Path:
+        """The data directory as the process sees it, through mounts of its own."""
+        return Path(f"/proc/{self.pid}/root{self.data}")
 
     @property
     def alive(self) -> bool:

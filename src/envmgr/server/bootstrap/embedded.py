@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from envmgr.server.kit.config.data_dir import DataDirectory
     from envmgr.server.kit.config.settings import Settings
     from envmgr.server.kit.http.asgi import Application
+    from envmgr.server.kit.http.health import Health
     from envmgr.server.kit.telemetry.logs import Log
     from envmgr.server.kit.telemetry.tracing import Tracing
 
@@ -50,11 +51,17 @@ class EmbeddedServer:
     """All services in one process, on one data directory."""
 
     def __init__(
-        self, settings: Settings, services: Services, log: Log, metrics: Metrics, tracing: Tracing | None
+        self,
+        settings: Settings,
+        services: Services,
+        health: Health,
+        log: Log,
+        metrics: Metrics,
+        tracing: Tracing | None,
     ) -> None:
         self._services = services
         self._log = log
-        self._health = create_health(services, metrics)
+        self._health = health
         self.initial_admin_password: str | None = None
         """Password of the first admin, if it was created by this start."""
         self.application = RequestMiddleware(
@@ -129,9 +136,9 @@ async def start_embedded(
 ) -> EmbeddedServer:
     """Create a server on a migrated data directory, and start its background tasks."""
     metrics = Metrics()
-    made = EmbeddedServer(
-        settings, build_services(settings, data, log, metrics, tracing), log, metrics, tracing
-    )
+    services = build_services(settings, data, log, metrics, tracing)
+    health = create_health(services, data, metrics)
+    made = EmbeddedServer(settings, services, health, log, metrics, tracing)
     try:
         await made.start(settings.admin_password)
     except DamagedDatabase:

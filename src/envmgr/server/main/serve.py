@@ -9,6 +9,7 @@ import signal
 import sys
 import threading
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from envmgr import __version__
@@ -52,11 +53,13 @@ def serve(options: argparse.Namespace) -> int:
         server.bind(read.host, read.port) as listener,
     ):
         databases.migrate(data)
-        server.raise_file_limit(read.connections)
+        connections = server.raise_file_limit(read.connections)
+        if connections < read.connections:
+            log.warning("connection_limit_lowered", connections=connections, hint="raise `ulimit -n`")
         sys.setswitchinterval(THREAD_SWITCH_INTERVAL_SECONDS)
         gc.set_threshold(GC_THRESHOLD)
         with asyncio.Runner(loop_factory=server.loop_factory()) as runner:
-            runner.run(_run(read, data, listener, log, tracing, stop))
+            runner.run(_run(replace(read, connections=connections), data, listener, log, tracing, stop))
     return 0
 
 

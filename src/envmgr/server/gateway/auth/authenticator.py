@@ -11,7 +11,7 @@ from envmgr.server.gateway.domain import identity_model
 from envmgr.server.gateway.store import api_keys, oidc_bindings, sessions
 from envmgr.server.kit.common.context import SCOPES_BY_ROLE, Principal
 from envmgr.server.kit.common.ids import as_id, is_id
-from envmgr.server.kit.common.problems import Unauthenticated
+from envmgr.server.kit.common.problems import ServiceUnavailable, Unauthenticated
 from envmgr.server.kit.security.tokens import InvalidToken
 
 if TYPE_CHECKING:
@@ -89,8 +89,13 @@ class Authenticator:
     async def flush_last_used(self) -> None:
         """Record when keys were last used."""
         used, self._last_used = self._last_used, {}
-        if used:
+        if not used:
+            return
+        try:
             await self._database.write(lambda transaction: api_keys.set_last_used(transaction, used))
+        except ServiceUnavailable:
+            self._last_used = used | self._last_used
+            raise
 
     async def _authenticate_uncached(self, token: str) -> Principal:
         now, turn = self._clock(), self._cache.turn

@@ -19,6 +19,7 @@ from sqlalchemy.dialects import sqlite
 
 from envmgr.server.kit.common.clock import now_ms
 from envmgr.server.kit.common.problems import ServiceUnavailable
+from envmgr.server.kit.common.threads import run_in_thread
 from envmgr.server.kit.db.constructs import ROWS
 from envmgr.server.kit.db.sql import DamagedDatabase, UniqueViolation
 from envmgr.server.kit.db.sqlite_errors import CORRUPT, TRANSIENT, UNIQUE, code_of
@@ -49,10 +50,13 @@ _PRAGMAS = (
 def connect(path: str, *, reading: bool = False) -> sqlite3.Connection:
     """Open a connection with the settings that all connections share."""
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=512)
-    for pragma in _PRAGMAS:
-        connection.execute(pragma)
-    if reading:
-        connection.execute("PRAGMA query_only = ON")
+    try:
+        # The first one opens the file.
+        for pragma in (*_PRAGMAS, *(["PRAGMA query_only = ON"] if reading else [])):
+            connection.execute(pragma)
+    except sqlite3.Error:
+        connection.close()
+        raise
     return connection
 
 
@@ -187,7 +191,7 @@ class SqliteDatabase:
     async def read(self, work: Callable[[Reader], T]) -> T:
         """Run a reading function in another thread, over one snapshot. Raise ServiceUnavailable."""
         self._require_open()
-        return await asyncio.get_running_loop().run_in_executor(self._pool, self._read_snapshot, work)
+        return await run_in_thread(self._pool, lambda: self._read_snapshot(work))
 
     async def read_inline(self, work: Callable[[Reader], T]) -> T:
         """Run a reading function in this thread: a hop to another costs more. Raise ServiceUnavailable."""

@@ -7,6 +7,7 @@ passes through it.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from functools import partial
 from typing import TYPE_CHECKING
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from envmgr.server.kit.telemetry.request_info import Authenticator, RequestObserver
     from envmgr.server.kit.telemetry.tracing import Tracing
 
+_logger = logging.getLogger(__name__)
 BODY_CHUNK_TIMEOUT_SECONDS = 20.0
 """Seconds allowed between two chunks of a body."""
 BODY_TIMEOUT_SECONDS = 120.0
@@ -85,18 +87,24 @@ class RequestMiddleware:
         """Handle an ASGI connection."""
         if scope["type"] != "http":
             await self.application(scope, receive, send)
-        elif self._tracing is None or scope["path"] in PROBE_PATHS:
-            await _RequestCycle(self, scope, receive, send).run()
         else:
-            await self._traced(self._tracing, scope, receive, send)
+            await self._handle(scope, receive, send)
 
-    async def _traced(self, tracing: Tracing, scope: Scope, receive: Receive, send: Send) -> None:
-        span = tracing.request(scope)
-        visit = _RequestCycle(self, span.scope, receive, send)
+    async def _handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        tracing = None if scope["path"] in PROBE_PATHS else self._tracing
+        cycle: _RequestCycle | None = None
         try:
-            await visit.run()
-        finally:
-            span.end(visit.info, visit.status)
+            span = tracing.request(scope) if tracing else None
+            cycle = _RequestCycle(self, span.scope if span else scope, receive, send)
+            try:
+                await cycle.run()
+            finally:
+                if span:
+                    span.end(cycle.info, cycle.status)
+        except Exception:
+            _logger.exception("request middleware failed")
+            if cycle is None or not cycle.status:
+                await _send_last_resort(send)
 
     async def authorize(self, cycle: _RequestCycle) -> RequestContext | None:
         """Return the context of an authenticated request; None for a public path."""
@@ -190,11 +198,8 @@ class _RequestCycle:
             if context is not None:
                 self.scope[SCOPE_CONTEXT] = context
             await self._middleware.dispatch(self, context)
-        except Problem as problem:
-            await self._reject(problem)
-        except Exception as error:  # noqa: BLE001 - last resort: turns any bug into a response
-            self._middleware.observer.on_error(self.info, error)
-            await self._reject(InternalError("internal error; search the server log for this request ID"))
+        except Exception as error:  # noqa: BLE001 - turns any bug into a response
+            await self._respond_to(error)
         finally:
             self.info.route = self.scope.get("path_template", "")
             self._middleware.observer.on_response(self.info, self.status, time.perf_counter() - self._started)
@@ -251,7 +256,6 @@ class _RequestCycle:
         return True
 
     async def _send_start(self, message: Message) -> None:
-        self.status = message["status"]
         request_headers = [
             *headers.with_defaults(message["headers"]),
             (b"x-request-id", self.info.request_id.encode()),
@@ -265,6 +269,7 @@ class _RequestCycle:
             # The rest of the body stays unread: the connection closes after the response.
             request_headers.append((b"connection", b"close"))
         message["headers"] = request_headers
+        self.status = message["status"]
         await self._send(message)
 
     async def _send_body(self, message: Message) -> None:
@@ -287,6 +292,24 @@ class _RequestCycle:
         if problem is not None:
             self.info.problem, self.info.reason = problem.slug, problem.detail
 
+    async def _respond_to(self, error: Exception) -> None:
+        """Send an error as a problem; if that fails too, as when a denial cannot be recorded, send that failure."""
+        try:
+            await self._reject(self._to_problem(error))
+        except Exception as second:  # noqa: BLE001 - an error while reporting an error is reported as well
+            await self._send_unless_started(self._to_problem(second))
+
+    def _to_problem(self, error: Exception) -> Problem:
+        if isinstance(error, Problem):
+            return error
+        self._middleware.observer.on_error(self.info, error)
+        return InternalError("internal error; search the server log for this request ID")
+
+    async def _send_unless_started(self, problem: Problem) -> None:
+        if not self.status:
+            self._attach_problem(problem)
+            await self._send_problem(problem)
+
     async def _reject(self, problem: Problem) -> None:
         if self.status or self._finished:
             return
@@ -304,3 +327,11 @@ class _RequestCycle:
         own += [(name.encode(), value.encode()) for name, value in problem.headers.items()]
         await self._send_start({"type": "http.response.start", "status": problem.status, "headers": own})
         await self._send({"type": "http.response.body", "body": b"" if self._is_head else body})
+
+
+async def _send_last_resort(send: Send) -> None:
+    """Send a constant problem: what would describe the failure has failed."""
+    body = msgspec.json.encode(InternalError("internal error; search the server log").document(""))
+    fields = [(b"content-type", PROBLEM_JSON.encode()), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": 500, "headers": fields})
+    await send({"type": "http.response.body", "body": body})

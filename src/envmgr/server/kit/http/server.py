@@ -319,13 +319,18 @@ def _encode_problem_response(problem: Problem) -> bytes:
     return STATUS_LINE[problem.status] + lines + b"\r\n" + body
 
 
-def raise_file_limit(connections: int) -> None:
-    """Raise the open-file limit to fit the connections, as far as the system allows."""
+def raise_file_limit(connections: int) -> int:
+    """Raise the open-file limit to fit the connections, as far as the system allows; return how many fit.
+
+    Connections beyond that would leave no file descriptors for databases. At least half of the limit is for them.
+    """
     try:
         import resource
     except ImportError:  # Windows has no such limit.
-        return
+        return connections
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = connections + RESERVED_FILE_DESCRIPTORS
-    if soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (min(wanted, hard) if hard > 0 else wanted, hard))
+    if 0 <= soft < wanted:
+        soft = min(wanted, hard) if hard > 0 else wanted
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return min(connections, max(soft - RESERVED_FILE_DESCRIPTORS, soft // 2)) if soft >= 0 else connections

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from sqlalchemy import column, select, table
+from sqlalchemy import MetaData, column, select, table, update
 
 from envmgr.server.kit.common.problems import ServiceUnavailable
+from envmgr.server.kit.db.shared_tables import Tables
 from envmgr.server.kit.db.sql import Statement
 from envmgr.server.kit.http.health import Check
 
@@ -22,14 +23,16 @@ if TYPE_CHECKING:
 MAX_BACKLOG_EVENTS = 10_000
 """Pending events above which the server reports not ready."""
 
+_HEAD = Tables(MetaData()).outbox_head
+_REWRITE_HEAD = Statement(update(_HEAD).values(sequence=_HEAD.c.sequence))
 _REVISION = Statement(select(column("version_num")).select_from(table("alembic_version")))
 
 
 def database_check(databases: Mapping[str, Database]) -> Check:
-    """Check that every database accepts a transaction."""
+    """Check that every database commits a change."""
 
     async def look() -> str:
-        await asyncio.gather(*(database.write(_noop) for database in databases.values()))
+        await asyncio.gather(*(database.write(_prove_write) for database in databases.values()))
         return f"{len(databases)} databases writable"
 
     return Check("databases", look)
@@ -96,5 +99,7 @@ async def _backlogs(modules: Sequence[ServiceModule]) -> dict[str, float]:
     return {module.name: float(await module.outbox.backlog()) for module in modules}
 
 
-def _noop(_transaction: Transaction) -> None:
-    """Do nothing: the success of an empty transaction is the check."""
+def _prove_write(transaction: Transaction) -> None:
+    """Write a row: an empty transaction commits on a full disk and on a read-only file, too."""
+    if transaction.execute(_REWRITE_HEAD) != 1:
+        raise ServiceUnavailable("the row of outbox_head is missing")

@@ -20,6 +20,7 @@ from envmgr.server.kit.common.problems import ServiceUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from types import ModuleType
 
     import httpx
 
@@ -109,10 +110,9 @@ class JwksCache:
         return {str(key["kid"]): key for key in keys if "kid" in key and key.get("use", "sig") == "sig"}
 
     async def _json(self, url: str, kind: type[T]) -> T:
-        import httpx
-
         if not is_secure_url(url):
             raise _unavailable(url, "https required (http only on localhost)")
+        httpx = _import_httpx(url)
         try:
             async with (
                 asyncio.timeout(FETCH_TIMEOUT_SECONDS),
@@ -124,6 +124,15 @@ class JwksCache:
             raise _unavailable(url, type(error).__name__) from None
         except msgspec.MsgspecError:
             raise _unavailable(url, "unexpected response") from None
+
+
+def _import_httpx(url: str) -> ModuleType:
+    """Import httpx, which nothing else in the server needs. Raise IssuerUnavailable where no file can be opened."""
+    try:
+        import httpx
+    except OSError as error:
+        raise _unavailable(url, error.strerror or type(error).__name__) from None
+    return httpx
 
 
 async def _body(url: str, answer: httpx.Response) -> bytes:

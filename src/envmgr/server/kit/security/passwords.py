@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
@@ -14,6 +13,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from envmgr.server.kit.common.problems import ServiceUnavailable
+from envmgr.server.kit.common.threads import run_in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,7 +60,7 @@ class Argon2PasswordHasher:
             raise ServiceUnavailable("too many concurrent sign-ins; retry shortly", retry_after=2)
         self._running += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+            return await run_in_thread(self._pool, work)
         finally:
             self._running -= 1
 

@@ -11,6 +11,7 @@ from envmgr.server.kit.common.clock import parse_rfc3339
 from envmgr.server.kit.common.preconditions import etag_of, require_app_access, require_match
 from envmgr.server.kit.common.problems import NotFound, PreconditionFailed
 from envmgr.server.kit.common.results import Result
+from envmgr.server.kit.common.threads import run_in_thread
 from envmgr.server.kit.db.idempotency import idempotent
 from envmgr.server.version.domain import lock_parser, range_matching, version_model
 from envmgr.server.version.service import usage
@@ -133,7 +134,7 @@ class VersionService:
         if len(lock) <= LARGE_LOCK_CHARS:
             return lock_parser.read(lock)
         async with self._reading:
-            return await asyncio.to_thread(lock_parser.read, lock)
+            return await run_in_thread(None, lambda: lock_parser.read(lock))
 
 
 def _known_tools(reader: Reader, lock_digest: str) -> tuple[LockedTool, ...] | None:

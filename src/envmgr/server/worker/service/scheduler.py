@@ -9,6 +9,7 @@ from msgspec import convert
 
 from envmgr.server.kit.common.backoff import Backoff
 from envmgr.server.kit.common.clock import now_ms, rfc3339
+from envmgr.server.kit.common.problems import ServiceUnavailable
 from envmgr.server.worker import store
 from envmgr.server.worker.domain import JobFailed, job_failed
 
@@ -60,7 +61,7 @@ class JobScheduler:
                 group.create_task(self._run_loop(job), name=f"job {job.name}")
 
     async def _run_loop(self, job: ScheduledJob) -> None:
-        next_at, tries = await self._load_schedule(job)
+        next_at, tries = await self._await_schedule(job)
         while True:
             await asyncio.sleep(max(0.0, (next_at - now_ms()) / 1000))
             try:
@@ -68,6 +69,17 @@ class JobScheduler:
             except Exception as error:  # noqa: BLE001 - the worker's own database may be away for a while, too
                 self._log.warning("job_schedule_save_failed", job=job.name, error=str(error))
                 next_at = now_ms() + round(job.every * 1000)
+
+    async def _await_schedule(self, job: ScheduledJob) -> tuple[int, int]:
+        """Load a job's schedule, again and again while the database is unavailable: one failure ends no job."""
+        attempts = 0
+        while True:
+            try:
+                return await self._load_schedule(job)
+            except ServiceUnavailable as error:
+                attempts += 1
+                self._log.warning("job_schedule_load_failed", job=job.name, error=str(error))
+                await asyncio.sleep(Backoff(self._initial_backoff, job.every).delay(attempts))
 
     async def _load_schedule(self, job: ScheduledJob) -> tuple[int, int]:
         known = await self._database.read(lambda reader: store.get_schedule(reader, job.name))

@@ -440,3 +440,18 @@ def test_what_sqlite_gives_that_is_no_text_is_a_bug_of_its_unit_and_the_writer_g
             assert await names(database) == ["one"]
 
     run(work)
+
+
+def test_a_read_whose_thread_cannot_start_is_unavailable_and_later_ones_are_answered(tmp_path, monkeypatch):
+    def fail(_thread):
+        raise RuntimeError("can't start new thread")
+
+    async def work():
+        async with opened(tmp_path, app_module) as database:
+            with monkeypatch.context() as patch:
+                patch.setattr(threading.Thread, "start", fail)
+                with pytest.raises(ServiceUnavailable, match="can't start new thread"):
+                    await names(database)
+            assert await names(database) == []
+
+    run(work)

@@ -7,7 +7,7 @@ import pytest
 
 from envmgr.server.bootstrap.registry import REQUEST_POLICY
 from envmgr.server.kit.common.context import SCOPES_BY_ROLE, Principal
-from envmgr.server.kit.common.problems import Forbidden, Unauthenticated
+from envmgr.server.kit.common.problems import Forbidden, ServiceUnavailable, Unauthenticated
 from envmgr.server.kit.http import middleware as door_module
 from envmgr.server.kit.http.asgi import SCOPE_CONTEXT, SCOPE_PROBLEM
 from envmgr.server.kit.http.middleware import RequestMiddleware
@@ -354,3 +354,90 @@ def test_the_connection_ends_where_a_body_was_not_read():
     refused = visit(JSON, (b"content-length", b"4"), method="POST", body=b"true")
     assert refused.headers[b"connection"] == b"close"
     assert b"connection" not in visit().headers
+
+
+class Failing(Witness):
+    """Fail at what a test names."""
+
+    def __init__(self, **errors):
+        super().__init__()
+        self.errors = errors
+
+    def _fail(self, name):
+        if name in self.errors:
+            raise self.errors[name]
+
+    async def on_denied(self, info, status):
+        self._fail("on_denied")
+
+    def on_response(self, info, status, seconds):
+        self._fail("on_response")
+
+    def on_error(self, info, error):
+        super().on_error(info, error)
+        self._fail("on_error")
+
+
+FULL = ServiceUnavailable("database or disk is full", retry_after=5)
+
+
+@pytest.mark.parametrize(
+    "application", [Application(), Application(403, Forbidden("no"))], ids=["middleware", "application"]
+)
+@pytest.mark.parametrize(("error", "status"), [(FULL, 503), (OSError(28, "no space"), 500)], ids=repr)
+def test_a_denial_that_cannot_be_recorded_is_a_problem(application, error, status):
+    witness = Failing(on_denied=error)
+    credential = [GOOD] if application.problem else []
+    answer = visit(*credential, application=application, witness=witness)
+    assert (answer.status, answer.starts) == (status, 1)
+    assert answer.headers[b"content-type"] == b"application/problem+json"
+    assert answer.problem["status"] == status
+    assert answer.headers.get(b"retry-after") == (b"5" if status == 503 else None)
+    assert len(witness.bugs) == (status == 500)
+
+
+class Broken:
+    async def __call__(self, scope, receive, send):
+        raise ZeroDivisionError
+
+
+def assert_internal_error(answer):
+    assert (answer.status, answer.starts) == (500, 1)
+    assert answer.headers[b"content-type"] == b"application/problem+json"
+    assert answer.problem["type"] == "/problems/internal-error"
+
+
+@pytest.mark.parametrize("errors", [{}, {"on_error": OSError()}, {"on_response": OSError()}], ids=repr)
+def test_a_bug_is_a_problem_even_where_it_cannot_be_logged(errors):
+    assert_internal_error(visit(GOOD, application=Broken(), witness=Failing(**errors)))
+
+
+def test_a_failure_before_and_after_the_request_is_a_problem(monkeypatch):
+    def fail(*_):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(door_module, "client_network", fail)
+    assert_internal_error(visit())
+    monkeypatch.setattr(door_module, "RequestInfo", fail)
+    assert_internal_error(visit(GOOD))
+
+
+def test_a_header_that_cannot_be_sent_is_a_problem(monkeypatch):
+    def fail(_headers):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(door_module.headers, "with_defaults", fail)
+    assert_internal_error(visit(GOOD))
+
+
+def test_a_response_that_was_sent_stands_when_its_log_line_cannot_be_written():
+    answer = visit(GOOD, witness=Failing(on_response=OSError()))
+    assert (answer.status, answer.starts) == (200, 1)
+
+
+def test_a_span_that_cannot_be_started_is_a_problem():
+    class Tracing:
+        def request(self, scope):
+            raise ZeroDivisionError
+
+    assert_internal_error(visit(GOOD, tracing=Tracing()))

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 
 from envmgr.server.kit.common.events import EventEnvelope
+from envmgr.server.kit.common.problems import ServiceUnavailable
 from envmgr.server.kit.messaging.bus import InProcessBus
 from envmgr.server.kit.messaging.dead_letters import DeadLetters
 from envmgr.server.kit.runtime.service_module import ScheduledJob
@@ -189,5 +190,27 @@ def test_events_are_counted_once_by_type(tmp_path):
             await bus.publish(events)
             await bus.publish([*events, event("a", 9)])
             assert await database.read(store.counts) == {"Tested": 3.0, "JobFailed": 1.0}
+
+    run(work)
+
+
+def test_a_job_whose_schedule_cannot_be_read_for_a_while_runs_all_the_same(tmp_path):
+    runs, failures = [], [ServiceUnavailable("locked"), ServiceUnavailable("locked")]
+
+    async def act():
+        runs.append(1)
+
+    async def work():
+        async with opened(tmp_path, module) as database:
+            read = database.read
+
+            async def read_later(unit):
+                if failures:
+                    raise failures.pop()
+                return await read(unit)
+
+            database.read = read_later
+            async with running(database, [ScheduledJob("act", 0.005, act)]):
+                await until(lambda: runs)
 
     run(work)
