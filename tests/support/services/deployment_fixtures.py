@@ -11,7 +11,6 @@ from envmgr.server.deployment.store import placements
 from envmgr.server.kit.common.clock import rfc3339
 from envmgr.server.kit.common.events import EventEnvelope
 from envmgr.server.kit.common.pages import PageRequest
-from envmgr.server.kit.common.preconditions import require_app_access
 from envmgr.server.kit.common.problems import NotFound
 from envmgr.server.kit.messaging.bus import InProcessBus
 from support.services.queued_bus import FAST_DELIVERY
@@ -51,9 +50,8 @@ class KnownVersions:
     async def get(self, call, version_id):
         self.asked.append((call, version_id))
         found = self.known.get(version_id)
-        if found is None:
+        if found is None or not call.principal.can_access(found.app_id):
             raise NotFound(f"version {version_id} not found")
-        require_app_access(call, found.app)
         return found
 
 

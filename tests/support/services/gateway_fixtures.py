@@ -13,10 +13,13 @@ from envmgr.server.gateway import module
 from envmgr.server.kit.common.context import Idempotency, RequestContext
 from envmgr.server.kit.security.tokens import keyring
 from support.services.service_fixtures import opened, told
+from support.services.version_fixtures import FewApps
 
 PASSWORD = "correct horse battery staple"
 RING = keyring(secret="a-secret-that-is-long-enough-for-a-test", private_key="", jwks="", path="")
 HERE = ClientInfo("192.0.2.1")
+APPS = ("shop", "blog")
+"""The names of apps 1 and 2."""
 
 
 class Gate:
@@ -61,7 +64,7 @@ def fresh():
 
     async def made(directory):
         async with opened(directory, module) as database:
-            gateway = module.make(database, RING)
+            gateway = module.make(database, RING, FewApps())
             await gateway.create_initial_admin(PASSWORD)
             await gateway.close()
 
@@ -73,7 +76,7 @@ def fresh():
 @asynccontextmanager
 async def gate_in(directory, **options):
     async with opened(directory, module) as database:
-        gateway = module.make(database, RING, **options)
+        gateway = module.make(database, RING, FewApps(*APPS), **options)
         try:
             yield Gate(gateway, database)
         finally:

@@ -9,7 +9,6 @@ from itertools import count
 from envmgr.server.contracts.requests import ToolchainInput, VersionPut
 from envmgr.server.contracts.resources import App
 from envmgr.server.kit.common.events import EventEnvelope
-from envmgr.server.kit.common.preconditions import require_app_access
 from envmgr.server.kit.common.problems import NotFound
 from envmgr.server.version import module as version_module
 from support.services.service_fixtures import Standing, Versions, opened
@@ -29,10 +28,15 @@ class FewApps:
 
     async def get(self, call, ref):
         for app in self.apps.values():
-            if ref in {app.name, str(app.id)}:
-                require_app_access(call, app.name)
+            if ref in {app.name, str(app.id)} and call.principal.can_access(app.id):
                 return app
         raise NotFound(f"app {ref!r} not found")
+
+    async def find_ids(self, names):
+        return {app.name: app.id for app in self.apps.values() if app.name in names}
+
+    async def find_names(self, app_ids):
+        return {app.id: app.name for app in self.apps.values() if app.id in app_ids}
 
 
 def lock(*pins, platforms=("linux-x64",)):

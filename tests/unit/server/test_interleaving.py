@@ -118,7 +118,7 @@ def deployments(database):
 
 
 def gateway(database):
-    return gateway_module.make(database, RING)
+    return gateway_module.make(database, RING, FewApps())
 
 
 def only_one(first, second):

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 from envmgr.server.app import domain, store
 from envmgr.server.contracts.resources import App
-from envmgr.server.kit.common.preconditions import etag_of, require_app_access, require_match
-from envmgr.server.kit.common.problems import Conflict, NotFound
+from envmgr.server.kit.common.preconditions import etag_of, require_match
+from envmgr.server.kit.common.problems import Conflict, Forbidden, NotFound
 from envmgr.server.kit.db.idempotency import idempotent, replace_response
 from envmgr.server.kit.db.sql import UniqueViolation
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from envmgr.server.contracts.requests import AppCreate, AppPatch, AppPut
     from envmgr.server.kit.common.context import RequestContext
     from envmgr.server.kit.common.pages import Page, PageRequest
@@ -31,19 +33,29 @@ class AppService:
         The version is created second: a retry with the same Idempotency-Key after a failure between the two continues
         there; once both exist, it returns the same response and changes nothing.
         """
-        require_app_access(context, new.name)
+        _require_all_apps(context, "create apps")
         return await self._database.write(
             idempotent(context, App, lambda transaction: _create(transaction, context, new))
         )
 
     async def complete_creation(self, context: RequestContext, app: App) -> None:
         """Replace the stored response to the context's Idempotency-Key, now that `app.version` is registered."""
-        require_app_access(context, app.name)
+        _require_all_apps(context, "create apps")
         await self._database.write(lambda transaction: replace_response(transaction, context, app))
 
     async def get(self, context: RequestContext, ref: str) -> App:
         """Return an app."""
         return await self._database.read_inline(lambda reader: _get(reader, context, ref))
+
+    async def find_ids(self, names: Iterable[str]) -> Mapping[str, int]:
+        """Return the IDs of the apps that have these names now; unknown names are left out."""
+        wanted = frozenset(names)
+        return await self._database.read_inline(lambda reader: store.ids(reader, wanted))
+
+    async def find_names(self, app_ids: Iterable[int]) -> Mapping[int, str]:
+        """Return the present names of apps; deleted ones are left out."""
+        wanted = frozenset(app_ids)
+        return await self._database.read_inline(lambda reader: store.names(reader, wanted))
 
     async def list(self, context: RequestContext, paging: PageRequest) -> Page[App]:
         """Return a page of apps."""
@@ -69,10 +81,15 @@ class AppService:
 
 def _get(reader: Reader, context: RequestContext, ref: str) -> App:
     app = store.find(reader, ref)
-    if app is None:
+    if app is None or not context.principal.can_access(app.id):
         raise NotFound(f"app {ref!r} not found")
-    require_app_access(context, app.name)
     return app
+
+
+def _require_all_apps(context: RequestContext, action: str) -> None:
+    """Raise Forbidden for callers limited to some apps, before any name can be seen to be taken."""
+    if context.principal.apps is not None:
+        raise Forbidden(f"a credential limited to some apps cannot {action}")
 
 
 def _create(transaction: Transaction, context: RequestContext, new: AppCreate) -> App:
@@ -87,7 +104,8 @@ def _create(transaction: Transaction, context: RequestContext, new: AppCreate) -
 def _put(transaction: Transaction, context: RequestContext, ref: str, put: AppPut) -> App:
     old = _get(transaction, context, ref)
     require_match(context, etag_of(old))
-    require_app_access(context, put.name)
+    if put.name != old.name:
+        _require_all_apps(context, "rename apps")
     if not domain.differs(old, put):
         return old
     try:

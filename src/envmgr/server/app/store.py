@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
 from sqlalchemy import Column, Index, Integer, MetaData, Table, bindparam, delete, insert, select, update
 
 from envmgr.server.contracts.resources import App
 from envmgr.server.kit.common.clock import rfc3339
 from envmgr.server.kit.common.ids import as_id, is_id
 from envmgr.server.kit.common.preconditions import require_updated
+from envmgr.server.kit.db.constructs import values_of
 from envmgr.server.kit.db.pagination import PagedQuery
 from envmgr.server.kit.db.schema import IDS_NEVER_REUSED, Id, Text, Timestamp
 from envmgr.server.kit.db.shared_tables import Tables
 from envmgr.server.kit.db.sql import Statement
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from envmgr.server.contracts.requests import AppPut
     from envmgr.server.kit.common.pages import Page, PageRequest
     from envmgr.server.kit.db.sql import Reader, Row, Transaction
@@ -40,6 +44,7 @@ app = Table(
 
 _BY_ID = Statement(select(app).where(app.c.id == bindparam("id")))
 _BY_NAME = Statement(select(app).where(app.c.name == bindparam("name")))
+_NAMES = Statement(select(app.c.id, app.c.name).where(app.c.id.in_(values_of("ids", app.c.id))))
 _INSERT = Statement(
     insert(app).values(
         name=bindparam("name"),
@@ -70,7 +75,7 @@ _LISTING = PagedQuery(
         "updated_at": app.c.updated_at,
     },
     filters={"name": app.c.name},
-    app=app.c.name,
+    app=app.c.id,
 )
 
 
@@ -80,8 +85,19 @@ def find(reader: Reader, ref: str) -> App | None:
     return _app(row) if row else None
 
 
-def page(reader: Reader, paging: PageRequest, apps: frozenset[str] | None) -> Page[App]:
-    """Return a page of apps, optionally with these names only."""
+def ids(reader: Reader, wanted: Iterable[str]) -> dict[str, int]:
+    """Return the IDs of the apps with these names; unknown names are left out."""
+    rows = {name: reader.one(_BY_NAME, name=name) for name in wanted}
+    return {name: row[0] for name, row in rows.items() if row}
+
+
+def names(reader: Reader, app_ids: Iterable[int]) -> dict[int, str]:
+    """Return the names of apps; unknown IDs are left out."""
+    return dict(reader.all(_NAMES, ids=msgspec.json.encode(sorted(app_ids)).decode()))
+
+
+def page(reader: Reader, paging: PageRequest, apps: frozenset[int] | None) -> Page[App]:
+    """Return a page of apps, optionally of these only."""
     return _LISTING.page(reader, paging, _app, apps)
 
 

@@ -103,7 +103,7 @@ def build_services(
         jwks=settings.jwt_jwks,
         path=data.file(JWT_SECRET_FILE),
     )
-    gateway = gateway_module.make(databases["gateway"], keys)
+    gateway = gateway_module.make(databases["gateway"], keys, apps)
     audit = audit_module.make(databases["audit"], audit_module.private_key(data.file(AUDIT_KEY_FILE)))
     worker = worker_module.make(databases["worker"], bus, log, metrics)
     modules = [

@@ -50,7 +50,10 @@ class CurrentPrincipal(Struct, frozen=True, kw_only=True):
     actor: str
     role: Role
     scopes: tuple[Scope, ...]
+    app_ids: tuple[Id, ...] | None
+    """The only apps that the caller can access; null for all."""
     apps: tuple[AppName, ...] | None
+    """Their present names; deleted apps are left out."""
     user_id: Id | None
 
 
@@ -61,7 +64,10 @@ class ApiKey(Struct, frozen=True, kw_only=True):
     name: Line
     user_id: Id
     scopes: tuple[Scope, ...]
-    apps: tuple[AppName, ...] | None
+    app_ids: tuple[Id, ...] | None
+    """The only apps that the key can access; null for all."""
+    apps: tuple[AppName, ...] | None = None
+    """Their present names; deleted apps are left out."""
     created_at: Timestamp
     expires_at: Timestamp | None
     last_used_at: Timestamp | None
@@ -77,7 +83,10 @@ class Binding(Struct, frozen=True, kw_only=True):
     audience: str
     claims: Mapping[str, str]
     scopes: tuple[Scope, ...]
-    apps: tuple[AppName, ...] | None
+    app_ids: tuple[Id, ...] | None
+    """The only apps that the tokens can access; null for all."""
+    apps: tuple[AppName, ...] | None = None
+    """Their present names; deleted apps are left out."""
     lifetime: int
     created_by: str
     created_at: Timestamp

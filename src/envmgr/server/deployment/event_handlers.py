@@ -101,7 +101,17 @@ def _auto_deploy(transaction: Transaction, event: EventEnvelope) -> None:
         rule = environment_rules.matching_rule(environment.rules, order.app, order.tag)
         if rule is not None:
             reason = environment_rules.rule_label(environment.name, rule)
-            _deploy(transaction, replace(order, environment=environment.name, reason=reason), rule)
+            request = replace(order, environment=environment.name, reason=reason)
+            if rule.app != environment_rules.WILDCARD and placements.has_namesake(transaction, order):
+                _skip(transaction, request, rule)
+            else:
+                _deploy(transaction, request, rule)
+
+
+def _skip(transaction: Transaction, request: DeploymentRequest, rule: AutoDeploy) -> None:
+    """Record that a rule about an app does not apply to another one that took its name."""
+    why = f"the rule is about another app that had the name {request.app}"
+    transaction.emit(environment_rules.auto_deploy_skipped_event(request, rule, why, None))
 
 
 def _deploy(transaction: Transaction, request: DeploymentRequest, rule: AutoDeploy) -> None:

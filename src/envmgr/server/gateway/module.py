@@ -9,8 +9,8 @@ from envmgr.server.gateway.api import POLICY, routes
 from envmgr.server.gateway.auth.authenticator import Authenticator
 from envmgr.server.gateway.auth.login_throttle import LoginThrottle
 from envmgr.server.gateway.auth.response_encryption import ResponseEncryption
-from envmgr.server.gateway.event_handlers import subscription
 from envmgr.server.gateway.service.api_keys import KeyService
+from envmgr.server.gateway.service.app_names import AppNames
 from envmgr.server.gateway.service.facade import Gateway
 from envmgr.server.gateway.service.oidc_bindings import BindingService
 from envmgr.server.gateway.service.security_events import SecurityEventLog
@@ -26,6 +26,7 @@ from envmgr.server.kit.security.jwks_cache import JwksCache
 from envmgr.server.kit.security.passwords import Argon2PasswordHasher
 
 if TYPE_CHECKING:
+    from envmgr.server.contracts.ports.apps import Apps
     from envmgr.server.kit.db.sql import Database
     from envmgr.server.kit.security.tokens import Keyring
 
@@ -35,16 +36,18 @@ FLUSH_INTERVAL_SECONDS, CLEANUP_INTERVAL_SECONDS = 60.0, 3600.0
 __all__ = ["HEAD", "MIGRATIONS", "NAME", "POLICY", "make", "module"]
 
 
-def make(database: Database, keyring: Keyring, issuers: JwksCache | None = None) -> Gateway:
+def make(database: Database, keyring: Keyring, apps: Apps, issuers: JwksCache | None = None) -> Gateway:
     """Create the services.
 
-    `keyring` signs and verifies tokens of this server; `issuers` provides the keys of OIDC issuers.
+    `keyring` signs and verifies tokens of this server; `apps` resolves names of apps;
+    `issuers` provides the keys of OIDC issuers.
     """
     authenticator, passwords = Authenticator(database, keyring), Argon2PasswordHasher()
+    app_names = AppNames(apps)
     encryption = ResponseEncryption(keyring.secret)
     denial_limiter = RateLimiter(burst=100, per_second=1 / 10)
     dependencies = SessionDependencies(
-        database, authenticator, keyring, passwords, LoginThrottle(database), denial_limiter
+        database, authenticator, keyring, passwords, LoginThrottle(database), denial_limiter, app_names
     )
     return Gateway(
         database=database,
@@ -54,21 +57,19 @@ def make(database: Database, keyring: Keyring, issuers: JwksCache | None = None)
         denials=SecurityEventLog(database),
         sessions=SessionService(dependencies),
         users=UserService(database, authenticator, passwords, encryption),
-        keys=KeyService(database, authenticator, encryption),
-        bindings=BindingService(database, authenticator),
+        keys=KeyService(database, authenticator, encryption, app_names),
+        bindings=BindingService(database, authenticator, app_names),
         exchange=ExchangeService(database, keyring, issuers or JwksCache(), denial_limiter),
     )
 
 
 def module(database: Database, gateway: Gateway) -> ServiceModule:
     """Create the service module."""
-    dead_letters = DeadLetters(database, NAME)
     return ServiceModule(
         name=NAME,
         routes=routes(gateway),
         outbox=Outbox(database, NAME),
-        dead_letters=dead_letters,
-        subscriptions=[subscription(database, gateway.authenticator, dead_letters)],
+        dead_letters=DeadLetters(database, NAME),
         jobs=[
             cleanup_job(NAME, database),
             ScheduledJob(f"{NAME}-sweep", CLEANUP_INTERVAL_SECONDS, gateway.cleanup),

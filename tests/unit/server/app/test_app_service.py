@@ -259,16 +259,23 @@ def test_a_credential_for_one_app_sees_and_touches_no_other(tmp_path):
     async def scenario(apps, _):
         for name in ("shop", "blog"):
             await apps.create(call(), AppCreate(name=name))
-        mine = call(apps={"shop"})
+        mine = call(apps={1})
         assert [app.name for app in (await apps.list(mine, PageRequest())).items] == ["shop"]
         for attempt in (
             apps.get(mine, "blog"),
-            apps.create(mine, AppCreate(name="new")),
-            apps.replace(mine, "shop", AppPut(name="mine-now")),
+            apps.get(mine, "2"),
             apps.update(mine, "blog", AppPatch(description="x")),
             apps.delete(mine, "blog", force=True),
         ):
-            with pytest.raises(Forbidden, match="limited to shop"):
+            with pytest.raises(NotFound, match=r"^app '(blog|2)' not found$"):
+                await attempt
+        for attempt in (
+            apps.create(mine, AppCreate(name="new")),
+            apps.create(mine, AppCreate(name="blog")),
+            apps.replace(mine, "shop", AppPut(name="mine-now")),
+            apps.replace(mine, "shop", AppPut(name="blog")),
+        ):
+            with pytest.raises(Forbidden, match="limited to some apps"):
                 await attempt
         assert (await apps.list(call(apps=()), PageRequest())).items == []
 

@@ -76,7 +76,7 @@ API_KEY = {
     "name": "shop CI",
     "user_id": 3,
     "scopes": ["apps:read"],
-    "apps": ["shop"],
+    "app_ids": [7],
     "expires_at": None,
 }
 BINDING = {
@@ -86,7 +86,7 @@ BINDING = {
     "audience": "alm",
     "claims": {"repository_id": "1"},
     "scopes": ["versions:write"],
-    "apps": None,
+    "app_ids": None,
     "lifetime": 900,
 }
 WIRE = {
@@ -131,7 +131,7 @@ WIRE = {
         "issuer": "https://token.example.com",
         "claims": {"repository_id": "1"},
         "scopes": ["versions:write"],
-        "apps": ["shop"],
+        "app_ids": [7],
         "expires_in": 900,
         "address": "127.0.0.1",
     },

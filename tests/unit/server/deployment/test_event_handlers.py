@@ -362,3 +362,27 @@ def test_an_event_that_cannot_be_read_is_put_aside_and_the_others_act(tmp_path):
         assert letter.event == poison
 
     run(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("change", ["deleted", "renamed"])
+def test_a_rule_about_an_app_does_not_deploy_another_that_took_its_name_before_the_event_arrives(
+    tmp_path, change
+):
+    async def scenario(world):
+        rules = Rules(auto_deploy=(AutoDeploy(app="shop"),))
+        await world.service.replace_environment(call(), "prod", EnvironmentPut(rules=rules))
+        await world.happen(world.app_event("AppCreated", 1, "shop"))
+        late = (
+            world.app_event("AppDeleted", 1, "shop")
+            if change == "deleted"
+            else world.app_event("AppUpdated", 1, "store")
+        )
+        await world.happen(world.version_event("VersionCreated", 7, 2, "shop"))
+        assert await world.places(2) == 0
+        (skipped,) = await world.told("AutoDeploySkipped")
+        assert "another app" in skipped.data["reason"]
+        await world.happen(late)
+        rules = (await world.service.get_environment(call(), "prod")).rules
+        assert [rule.app for rule in rules.auto_deploy] == ([] if change == "deleted" else ["store"])
+
+    run(tmp_path, scenario)

@@ -87,7 +87,7 @@ class TokenExchanged(EventData, frozen=True, kw_only=True):
     issuer: str
     claims: Mapping[str, str]
     scopes: tuple[str, ...]
-    apps: tuple[str, ...] | None
+    app_ids: tuple[Id, ...] | None
     expires_in: int
     address: str
 
@@ -128,7 +128,7 @@ class ApiKeyData(EventData, frozen=True, kw_only=True):
     name: str
     user_id: Id
     scopes: tuple[str, ...]
-    apps: tuple[str, ...] | None
+    app_ids: tuple[Id, ...] | None
     expires_at: Timestamp | None
 
 
@@ -153,7 +153,7 @@ class BindingData(EventData, frozen=True, kw_only=True):
     audience: str
     claims: Mapping[str, str]
     scopes: tuple[str, ...]
-    apps: tuple[str, ...] | None
+    app_ids: tuple[Id, ...] | None
     lifetime: int
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from envmgr.server.contracts.requests import AppCreate, AppPatch, AppPut
     from envmgr.server.contracts.resources import App
     from envmgr.server.kit.common.context import RequestContext
@@ -25,6 +27,14 @@ class Apps(Protocol):
 
     async def get(self, context: RequestContext, ref: str) -> App:
         """Return an app."""
+        ...
+
+    async def find_ids(self, names: Iterable[str]) -> Mapping[str, int]:
+        """Return the IDs of the apps that have these names now; unknown names are left out."""
+        ...
+
+    async def find_names(self, app_ids: Iterable[int]) -> Mapping[int, str]:
+        """Return the present names of apps; deleted ones are left out."""
         ...
 
     async def list(self, context: RequestContext, paging: PageRequest) -> Page[App]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from envmgr.server.contracts.identity_resources import (
         ApiKey,
         Binding,
+        CurrentPrincipal,
         PublicKeys,
         TokenExchangeResponse,
         TokenPair,
@@ -49,6 +50,10 @@ class Sessions(Protocol):
         self, context: RequestContext, client: ClientInfo, change: PasswordChange
     ) -> None:
         """Change the caller's password, and end all of their sessions."""
+        ...
+
+    async def current_principal(self, context: RequestContext) -> CurrentPrincipal:
+        """Return the caller's identity and permissions."""
         ...
 
     async def public_keys(self) -> PublicKeys:

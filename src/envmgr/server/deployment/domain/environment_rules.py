@@ -125,14 +125,14 @@ def differs(environment: Environment, put: EnvironmentPut) -> bool:
     return now != (put.tier, put.sort_order, put.rules)
 
 
-def visible_to(environment: Environment, principal: Principal) -> Environment:
-    """Leave out rules about apps that are not theirs to see."""
-    if principal.apps is None:
+def visible_with(environment: Environment, apps: frozenset[str] | None) -> Environment:
+    """Return an environment, optionally with the rules about the apps of these names only."""
+    if apps is None:
         return environment
-    theirs = tuple(
-        rule for rule in environment.rules.auto_deploy if rule.app == WILDCARD or rule.app in principal.apps
+    visible = tuple(
+        rule for rule in environment.rules.auto_deploy if rule.app == WILDCARD or rule.app in apps
     )
-    return replace(environment, rules=replace(environment.rules, auto_deploy=theirs))
+    return replace(environment, rules=replace(environment.rules, auto_deploy=visible))
 
 
 def matching_rule(rules: Rules, app: str, tag: str) -> AutoDeploy | None:

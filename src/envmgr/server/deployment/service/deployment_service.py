@@ -14,7 +14,7 @@ from envmgr.server.deployment.service import environments, transitions
 from envmgr.server.deployment.service.matrix import matrix
 from envmgr.server.deployment.store import deletion_holds, deployment_rows, environment_rows, placements
 from envmgr.server.kit.common.context import system_context
-from envmgr.server.kit.common.preconditions import etag_of, require_app_access, require_match
+from envmgr.server.kit.common.preconditions import etag_of, require_match
 from envmgr.server.kit.db.idempotency import idempotent
 from envmgr.server.kit.messaging.outbox import latest_sequence
 
@@ -47,7 +47,7 @@ class DeploymentService:
     async def create(self, context: RequestContext, new: DeploymentCreate) -> Result[Deployment]:
         """Create a deployment, and its environment on first use."""
         version = await self._versions.get(replace(context, idempotency=None, if_match=None), new.version_id)
-        # Events may take longer than a deletion hold lasts; the access of the caller is checked below.
+        # Events may take longer than a deletion hold lasts; the version's service has checked the caller's access.
         await self._apps.get(system_context("deployment", context.traceparent), str(version.app_id))
         order = deployment_model.DeploymentRequest(
             version.id,
@@ -63,7 +63,6 @@ class DeploymentService:
             known = transitions.resolve_request(transaction, order)
             if known is None:
                 raise deployment_model.version_not_found(order.version_id)
-            require_app_access(context, known.app)
             return transitions.create(transaction, known)
 
         return await self._database.write(idempotent(context, Deployment, unit))
@@ -159,13 +158,19 @@ class DeploymentService:
     async def list_environments(self, context: RequestContext, paging: PageRequest) -> Page[Environment]:
         """Return a page of environments."""
         return await self._database.read(
-            lambda reader: environment_rows.page(reader, paging, context.principal)
+            lambda reader: environment_rows.page(
+                reader, paging, placements.visible_names(reader, context.principal)
+            )
         )
 
     async def get_environment(self, context: RequestContext, name: str) -> Environment:
         """Return an environment."""
-        result = await self._database.read_inline(lambda reader: environments.get(reader, name))
-        return environment_rules.visible_to(result, context.principal)
+
+        def unit(reader: Reader) -> Environment:
+            names = placements.visible_names(reader, context.principal)
+            return environment_rules.visible_with(environments.get(reader, name), names)
+
+        return await self._database.read_inline(unit)
 
     async def create_environment(
         self, context: RequestContext, new: EnvironmentCreate
@@ -216,16 +221,16 @@ def _get(reader: Reader, context: RequestContext, deployment_id: int) -> Deploym
     record = deployment_rows.find(reader, deployment_id)
     if record is None or not _is_visible(reader, context, record.deployment):
         raise deployment_model.deployment_not_found(deployment_id)
-    require_app_access(context, record.deployment.app)
     return record
 
 
 def _is_visible(reader: Reader, context: RequestContext, deployment: Deployment) -> bool:
-    """Return whether the caller may see a deployment; apps are compared by ID, as names are reused."""
+    """Return whether the caller may see a deployment; what is left of a deleted app needs access to all apps."""
     if context.principal.apps is None:
         return True
-    name = placements.name_of(reader, deployment.app_id, deployment.app)
-    return name is not None and not deletion_holds.has_hold(reader, deployment.app_id)
+    return context.principal.can_access(deployment.app_id) and placements.is_visible(
+        reader, deployment.app_id
+    )
 
 
 def _active_placements(reader: Reader, app_id: int | None, version_id: int | None) -> int:

@@ -40,6 +40,7 @@ def matrix(reader: Reader, principal: Principal, environment: str | None) -> Mat
     """Return the matrix visible to a principal, optionally of one environment."""
     visible = [environments.get(reader, environment)] if environment else environment_rows.list_all(reader)
     now, moments = now_ms(), TimestampFormatter()
+    names = placements.visible_names(reader, principal)
     theirs = placements.visible_apps(reader, principal)
     rows = [
         _placement(row, now, moments)
@@ -48,7 +49,7 @@ def matrix(reader: Reader, principal: Principal, environment: str | None) -> Mat
     ]
     return Matrix(
         apps=tuple(_apps(reader, theirs)),
-        environments=tuple(environment_rules.visible_to(item, principal) for item in visible),
+        environments=tuple(environment_rules.visible_with(item, names) for item in visible),
         placements=tuple(rows),
     )
 

@@ -21,7 +21,6 @@ from envmgr.server.kit.db.sql import Statement
 
 if TYPE_CHECKING:
     from envmgr.server.contracts.requests import EnvironmentPut
-    from envmgr.server.kit.common.context import Principal
     from envmgr.server.kit.common.pages import Page, PageRequest
     from envmgr.server.kit.db.sql import Reader, Row, Transaction
 
@@ -78,11 +77,9 @@ def list_all(reader: Reader) -> list[Environment]:
     return [_environment(row) for row in reader.all(_ALL)]
 
 
-def page(reader: Reader, paging: PageRequest, principal: Principal) -> Page[Environment]:
-    """Return a page of environments, with the rules that a principal may see."""
-    return _LISTING.page(
-        reader, paging, lambda row: environment_rules.visible_to(_environment(row), principal)
-    )
+def page(reader: Reader, paging: PageRequest, apps: frozenset[str] | None) -> Page[Environment]:
+    """Return a page of environments, optionally with the rules about the apps of these names only."""
+    return _LISTING.page(reader, paging, lambda row: environment_rules.visible_with(_environment(row), apps))
 
 
 def insert(transaction: Transaction, name: str, put: EnvironmentPut) -> Environment | None:

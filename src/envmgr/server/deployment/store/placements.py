@@ -4,23 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import msgspec
 from sqlalchemy import bindparam, delete, func, select, union, update
 
 from envmgr.server.deployment.domain.deployment_model import PlacementState
 from envmgr.server.deployment.store import deletion_holds, tables
-from envmgr.server.kit.db.constructs import bind_columns, insert_if_absent, rows_of, upsert, values_of
+from envmgr.server.kit.db.constructs import bind_columns, insert_if_absent, rows_of, upsert
 from envmgr.server.kit.db.sql import Statement
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from envmgr.server.contracts.resources import Deployment
+    from envmgr.server.deployment.domain.deployment_model import DeploymentRequest
     from envmgr.server.kit.common.context import Principal
     from envmgr.server.kit.common.events import EventEnvelope
     from envmgr.server.kit.db.sql import Reader, Row, Transaction
 
-_encode = msgspec.json.Encoder().encode
 _PLACEMENT, _APP, _DELETED_VERSION = tables.placement, tables.app_projection, tables.deleted_version
 _HERE = (
     _PLACEMENT.c.app_id == bindparam("target_app"),
@@ -107,8 +106,10 @@ _UPSERT_APP = Statement(
 )
 _APP_NAME = Statement(select(_APP.c.name, _APP.c.deleted).where(_APP.c.app_id == bindparam("app_id")))
 _APPS = Statement(select(_APP.c.app_id, _APP.c.name).where(tables.NOT_DELETED).order_by(_APP.c.app_id))
-_FIND_APPS_BY_NAME = Statement(
-    select(_APP.c.app_id).where(_APP.c.name.in_(values_of("names", _APP.c.name)), tables.NOT_DELETED)
+_NAMESAKE = Statement(
+    select(_APP.c.app_id).where(
+        _APP.c.name == bindparam("name"), tables.NOT_DELETED, _APP.c.app_id != bindparam("app_id")
+    )
 )
 _INSERT_APP_IF_MISSING = Statement(
     insert_if_absent(
@@ -215,15 +216,24 @@ def ensure_app(transaction: Transaction, app_id: int, name: str) -> None:
     transaction.execute(_INSERT_APP_IF_MISSING, app_id=app_id, name=name)
 
 
-def find_apps_by_name(reader: Reader, names: Iterable[str]) -> frozenset[int]:
-    """Return the apps that have these names now, without deleted ones."""
-    result = reader.all(_FIND_APPS_BY_NAME, names=_encode(sorted(names)).decode())
-    return frozenset(app_id for (app_id,) in result if not deletion_holds.has_hold(reader, app_id))
+def is_visible(reader: Reader, app_id: int) -> bool:
+    """Return whether an app is neither deleted nor being deleted."""
+    return name_of(reader, app_id, "") is not None and not deletion_holds.has_hold(reader, app_id)
 
 
 def visible_apps(reader: Reader, principal: Principal) -> frozenset[int] | None:
     """Return the IDs of the apps visible to a principal; None for all."""
-    return None if principal.apps is None else find_apps_by_name(reader, principal.apps)
+    if principal.apps is None:
+        return None
+    return frozenset(app_id for app_id in principal.apps if is_visible(reader, app_id))
+
+
+def visible_names(reader: Reader, principal: Principal) -> frozenset[str] | None:
+    """Return the names of the apps visible to a principal; None for all."""
+    visible = visible_apps(reader, principal)
+    if visible is None:
+        return None
+    return frozenset(name for app_id in visible if (name := name_of(reader, app_id, "")))
 
 
 def name_of(reader: Reader, app_id: int, otherwise: str) -> str | None:
@@ -233,6 +243,11 @@ def name_of(reader: Reader, app_id: int, otherwise: str) -> str | None:
         return otherwise
     name, deleted = row
     return None if deleted else str(name)
+
+
+def has_namesake(reader: Reader, request: DeploymentRequest) -> bool:
+    """Return whether another app still has the app's name here: the event of its end has not arrived yet."""
+    return reader.one(_NAMESAKE, name=request.app, app_id=request.app_id) is not None
 
 
 def apps(reader: Reader) -> list[tuple[int, str]]:

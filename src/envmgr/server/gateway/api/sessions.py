@@ -94,14 +94,7 @@ def routes(sessions: Sessions) -> list[Any]:
         **_AUTH_OPTIONS,
     )
     async def me(request: HttpRequest) -> CurrentPrincipal:
-        principal = request_context(request).principal
-        return CurrentPrincipal(
-            actor=principal.actor,
-            role=principal.role,
-            scopes=tuple(sorted(principal.scopes)),
-            apps=None if principal.apps is None else tuple(sorted(principal.apps)),
-            user_id=principal.user_id,
-        )
+        return await sessions.current_principal(request_context(request))
 
     @get(
         "/.well-known/jwks.json",

@@ -162,7 +162,7 @@ def _from_binding(reader: Reader, claims: Claims, _now: int) -> Principal:
         actor=claims.sub,
         role="ci",
         scopes=scopes,
-        apps=None if binding.apps is None else frozenset(binding.apps),
+        apps=None if binding.app_ids is None else frozenset(binding.app_ids),
         credential=f"oidc:{binding.id}",
     )
 

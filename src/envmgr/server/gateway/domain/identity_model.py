@@ -69,12 +69,12 @@ def require_role_at_least(principal: Principal, role: Role) -> None:
 
 
 def require_grantable_scopes(
-    principal: Principal, scopes: Iterable[Scope], apps: Iterable[str] | None
+    principal: Principal, scopes: Iterable[Scope], app_ids: Iterable[int] | None
 ) -> None:
     """Raise Forbidden for scopes or apps that the principal does not have."""
     if missing := sorted(set(scopes) - principal.scopes):
         raise Forbidden(f"cannot grant scopes you do not have: {', '.join(missing)}")
-    if principal.apps is not None and (apps is None or not principal.apps.issuperset(apps)):
+    if principal.apps is not None and (app_ids is None or not principal.apps.issuperset(app_ids)):
         raise Forbidden("cannot grant access to apps you cannot access")
 
 
@@ -131,7 +131,7 @@ def api_key_event(kind: type[ApiKeyData], key: ApiKey, context: RequestContext) 
         name=key.name,
         user_id=key.user_id,
         scopes=key.scopes,
-        apps=key.apps,
+        app_ids=key.app_ids,
         expires_at=key.expires_at,
     )
     return gateway_event(data, f"key/{key.id}", context)
@@ -146,7 +146,7 @@ def binding_event(kind: type[BindingData], binding: Binding, context: RequestCon
         audience=binding.audience,
         claims=binding.claims,
         scopes=binding.scopes,
-        apps=binding.apps,
+        app_ids=binding.app_ids,
         lifetime=binding.lifetime,
     )
     return gateway_event(data, f"binding/{binding.id}", context)

@@ -10,6 +10,7 @@ from envmgr.server.contracts.events.identity import BindingCreated, BindingDelet
 from envmgr.server.contracts.identity_resources import Binding
 from envmgr.server.gateway.domain import identity_model
 from envmgr.server.gateway.store import oidc_bindings
+from envmgr.server.kit.common.pages import Page
 from envmgr.server.kit.common.preconditions import IMMUTABLE_ETAG, require_match
 from envmgr.server.kit.common.problems import InvalidFields, NotFound
 from envmgr.server.kit.db.idempotency import idempotent
@@ -18,8 +19,9 @@ from envmgr.server.kit.security.jwks_cache import is_secure_url
 if TYPE_CHECKING:
     from envmgr.server.contracts.identity_requests import BindingCreate
     from envmgr.server.gateway.auth.authenticator import Authenticator
+    from envmgr.server.gateway.service.app_names import AppNames
     from envmgr.server.kit.common.context import RequestContext
-    from envmgr.server.kit.common.pages import Page, PageRequest
+    from envmgr.server.kit.common.pages import PageRequest
     from envmgr.server.kit.common.results import Result
     from envmgr.server.kit.db.sql import Database, Reader, Transaction
 
@@ -27,15 +29,16 @@ if TYPE_CHECKING:
 class BindingService:
     """OIDC bindings."""
 
-    def __init__(self, database: Database, authenticator: Authenticator) -> None:
+    def __init__(self, database: Database, authenticator: Authenticator, app_names: AppNames) -> None:
         self._database = database
         self._authenticator = authenticator
+        self._app_names = app_names
 
     async def create(self, context: RequestContext, new: BindingCreate) -> Result[Binding]:
         """Create a binding."""
         identity_model.require_unrestricted(context.principal)
-        apps = None if new.apps is UNSET else tuple(sorted(set(new.apps)))
-        identity_model.require_grantable_scopes(context.principal, new.scopes, apps)
+        limit = await self._app_names.resolve(None if new.apps is UNSET else new.apps)
+        identity_model.require_grantable_scopes(context.principal, new.scopes, limit.app_ids)
         _require_sound(new)
         binding = Binding(
             id=0,
@@ -44,13 +47,15 @@ class BindingService:
             audience=new.audience,
             claims=new.claims,
             scopes=tuple(sorted(set(new.scopes))),
-            apps=apps,
+            app_ids=limit.app_ids,
+            apps=limit.names,
             lifetime=new.lifetime,
             created_by=context.principal.actor,
             created_at="",
         )
 
         def unit(transaction: Transaction) -> Binding:
+            limit.require_known()
             made = oidc_bindings.add(transaction, binding)
             transaction.emit(identity_model.binding_event(BindingCreated, made, context))
             return made
@@ -60,12 +65,14 @@ class BindingService:
     async def list(self, context: RequestContext, paging: PageRequest) -> Page[Binding]:
         """Return a page of bindings."""
         identity_model.require_unrestricted(context.principal)
-        return await self._database.read(lambda reader: oidc_bindings.page(reader, paging))
+        page = await self._database.read(lambda reader: oidc_bindings.page(reader, paging))
+        return Page(await self._app_names.fill_in(page.items), page.next)
 
     async def get(self, context: RequestContext, binding_id: int) -> Binding:
         """Return a binding. Raise NotFound."""
         identity_model.require_unrestricted(context.principal)
-        return await self._database.read_inline(lambda reader: _get(reader, binding_id))
+        binding = await self._database.read_inline(lambda reader: _get(reader, binding_id))
+        return (await self._app_names.fill_in([binding]))[0]
 
     async def delete(self, context: RequestContext, binding_id: int) -> None:
         """Delete a binding and invalidate tokens issued through it."""

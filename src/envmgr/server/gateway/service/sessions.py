@@ -17,7 +17,7 @@ from envmgr.server.contracts.events.identity import (
     PasswordChanged,
     RefreshReused,
 )
-from envmgr.server.contracts.identity_resources import PublicKeys, TokenPair
+from envmgr.server.contracts.identity_resources import CurrentPrincipal, PublicKeys, TokenPair
 from envmgr.server.contracts.problems import InvalidCredentials, RefreshTokenReused
 from envmgr.server.gateway.domain import identity_model
 from envmgr.server.gateway.store import failed_logins, sessions, users
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from envmgr.server.contracts.identity_resources import User
     from envmgr.server.gateway.auth.authenticator import Authenticator
     from envmgr.server.gateway.auth.login_throttle import LoginThrottle
+    from envmgr.server.gateway.service.app_names import AppNames
     from envmgr.server.gateway.store.sessions import Session
     from envmgr.server.kit.common.context import RequestContext
     from envmgr.server.kit.db.sql import Database, Reader, Transaction
@@ -51,6 +52,7 @@ class SessionDependencies:
     login_throttle: LoginThrottle
     denial_limiter: RateLimiter
     """Limits the throttled sign-ins recorded for each address."""
+    app_names: AppNames
 
 
 class SessionService:
@@ -139,6 +141,19 @@ class SessionService:
                 transaction.emit(_logged_out(transaction, session_id))
 
         await self._dependencies.authenticator.write_and_invalidate(revoke)
+
+    async def current_principal(self, context: RequestContext) -> CurrentPrincipal:
+        """Return the caller's identity and permissions."""
+        principal = context.principal
+        current = CurrentPrincipal(
+            actor=principal.actor,
+            role=principal.role,
+            scopes=tuple(sorted(principal.scopes)),
+            app_ids=None if principal.apps is None else tuple(sorted(principal.apps)),
+            apps=None,
+            user_id=principal.user_id,
+        )
+        return (await self._dependencies.app_names.fill_in([current]))[0]
 
     async def public_keys(self) -> PublicKeys:
         """Return the keys that verify access tokens."""

@@ -213,7 +213,7 @@ def _exchanged_event(
         issuer=binding.issuer,
         claims={name: redacted(value[:_MAX_FIELD_CHARS]) for name, value in update.items()},
         scopes=tuple(scopes),
-        apps=binding.apps,
+        app_ids=binding.app_ids,
         expires_in=binding.lifetime,
         address=client.address,
     )

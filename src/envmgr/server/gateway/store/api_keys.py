@@ -27,7 +27,7 @@ _COLUMNS = (
     api_key.c.name,
     api_key.c.user_id,
     api_key.c.scopes,
-    api_key.c.apps,
+    api_key.c.app_ids,
     api_key.c.created_at,
     api_key.c.expires_at,
     api_key.c.last_used_at,
@@ -38,7 +38,12 @@ _VALID = (
 )
 _FIND_ACTIVE = Statement(
     select(
-        api_key.c.hash, api_key.c.scopes, api_key.c.apps, api_key.c.expires_at, api_key.c.user_id, user.c.role
+        api_key.c.hash,
+        api_key.c.scopes,
+        api_key.c.app_ids,
+        api_key.c.expires_at,
+        api_key.c.user_id,
+        user.c.role,
     )
     .select_from(api_key.join(user, user.c.id == api_key.c.user_id))
     .where(api_key.c.id == bindparam("id"), user.c.active, user.c.deleted_at.is_(None), *_VALID)
@@ -50,7 +55,7 @@ _INSERT = Statement(
         name=bindparam("name"),
         hash="",
         scopes=bindparam("scopes"),
-        apps=bindparam("apps"),
+        app_ids=bindparam("app_ids"),
         created_at=bindparam("now"),
         expires_at=bindparam("until"),
     )
@@ -80,7 +85,7 @@ class ActiveKey:
 
     hash: str
     scopes: frozenset[Scope]
-    apps: frozenset[str] | None
+    apps: frozenset[int] | None
     expires_at: int | None
     user_id: int
     role: HumanRole
@@ -91,12 +96,11 @@ def find_active(reader: Reader, key_id: int, now: int) -> ActiveKey | None:
     row = reader.one(_FIND_ACTIVE, id=key_id, now=now)
     if row is None:
         return None
-    hashed, scopes, apps, expires_at, user_id, role = row
-    names = _names(apps)
+    hashed, scopes, app_ids, expires_at, user_id, role = row
     return ActiveKey(
         hashed,
         frozenset(msgspec.json.decode(scopes)),
-        None if names is None else frozenset(names),
+        None if app_ids is None else frozenset(_decode_ids(app_ids)),
         expires_at,
         user_id,
         role,
@@ -116,13 +120,13 @@ def page(reader: Reader, paging: PageRequest) -> Page[ApiKey]:
 
 def add(transaction: Transaction, key: ApiKey, until: int | None) -> ApiKey:
     """Insert a key without its secret; the ID and timestamps are assigned here."""
-    apps = None if key.apps is None else _json(key.apps)
+    app_ids = None if key.app_ids is None else _json(key.app_ids)
     id_ = transaction.insert(
         _INSERT,
         user=key.user_id,
         name=key.name,
         scopes=_json(key.scopes),
-        apps=apps,
+        app_ids=app_ids,
         now=transaction.now,
         until=until,
     )
@@ -154,18 +158,17 @@ def _json(value: object) -> str:
     return msgspec.json.encode(value).decode()
 
 
-def _names(text: str | None) -> tuple[str, ...] | None:
-    return None if text is None else msgspec.json.decode(text, type=tuple[str, ...])
+_decode_ids = msgspec.json.Decoder(tuple[int, ...]).decode
 
 
 def _key(row: Row) -> ApiKey:
-    id_, name, user_id, scopes, apps, created_at, expires_at, last_used_at = row
+    id_, name, user_id, scopes, app_ids, created_at, expires_at, last_used_at = row
     return ApiKey(
         id=id_,
         name=name,
         user_id=user_id,
         scopes=tuple(msgspec.json.decode(scopes)),
-        apps=_names(apps),
+        app_ids=None if app_ids is None else _decode_ids(app_ids),
         created_at=rfc3339(created_at),
         expires_at=None if expires_at is None else rfc3339(expires_at),
         last_used_at=None if last_used_at is None else rfc3339(last_used_at),

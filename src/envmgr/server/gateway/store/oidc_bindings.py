@@ -29,7 +29,7 @@ _INSERT = Statement(
         audience=bindparam("audience"),
         claims=bindparam("claims"),
         scopes=bindparam("scopes"),
-        apps=bindparam("apps"),
+        app_ids=bindparam("app_ids"),
         lifetime=bindparam("lifetime"),
         created_by=bindparam("who"),
         created_at=bindparam("now"),
@@ -73,7 +73,7 @@ def add(transaction: Transaction, new: Binding) -> Binding:
         audience=new.audience,
         claims=_json(new.claims),
         scopes=_json(new.scopes),
-        apps=None if new.apps is None else _json(new.apps),
+        app_ids=None if new.app_ids is None else _json(new.app_ids),
         lifetime=new.lifetime,
         who=new.created_by,
         now=transaction.now,
@@ -101,7 +101,7 @@ def _json(value: object) -> str:
 
 
 def _binding(row: Row) -> Binding:
-    id_, name, issuer, audience, claims, scopes, apps, lifetime, created_by, created_at = row[:10]
+    id_, name, issuer, audience, claims, scopes, app_ids, lifetime, created_by, created_at = row[:10]
     return Binding(
         id=id_,
         name=name,
@@ -109,7 +109,7 @@ def _binding(row: Row) -> Binding:
         audience=audience,
         claims=msgspec.json.decode(claims),
         scopes=tuple(msgspec.json.decode(scopes)),
-        apps=None if apps is None else tuple(msgspec.json.decode(apps)),
+        app_ids=None if app_ids is None else tuple(msgspec.json.decode(app_ids)),
         lifetime=lifetime,
         created_by=created_by,
         created_at=rfc3339(created_at),

@@ -43,21 +43,21 @@ class Principal(Struct, frozen=True, kw_only=True):
     """An authenticated actor and its permissions.
 
     `actor` identifies it in events and the audit log: `user:ada`, `key:7` (an API key), `oidc:…`, `system:auto-deploy`.
-    `apps`, if set, are the only apps (by name) that it can access.
+    `apps`, if set, are the IDs of the only apps that it can access: IDs are never reused, names are.
     """
 
     actor: str
     role: Role
     scopes: frozenset[Scope]
-    apps: frozenset[str] | None = None
+    apps: frozenset[int] | None = None
     user_id: int | None = None
     """User ID of the session or API key owner."""
     credential: str = ""
     """Credential used: `session:…`, `key:…`, `oidc:…`."""
 
-    def can_access(self, app: str) -> bool:
+    def can_access(self, app_id: int) -> bool:
         """Return whether the principal can access an app."""
-        return self.apps is None or app in self.apps
+        return self.apps is None or app_id in self.apps
 
 
 class Idempotency(Struct, frozen=True):

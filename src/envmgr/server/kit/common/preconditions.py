@@ -1,10 +1,10 @@
-"""Preconditions of use cases: If-Match and app access."""
+"""Preconditions of use cases: If-Match and revisions."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from envmgr.server.kit.common.problems import Forbidden, PreconditionFailed
+from envmgr.server.kit.common.problems import PreconditionFailed
 
 if TYPE_CHECKING:
     from envmgr.server.kit.common.context import RequestContext
@@ -43,13 +43,3 @@ def require_updated(row_count: int) -> None:
     """Raise PreconditionFailed unless a write found the row at the expected revision."""
     if row_count != 1:
         raise PreconditionFailed("changed concurrently: fetch the resource and retry")
-
-
-def require_app_access(context: RequestContext, app: str) -> None:
-    """Raise Forbidden unless the caller can access the app."""
-    if not context.principal.can_access(app):
-        raise Forbidden(f"your credential is limited to {_allowed_apps(context)} and cannot access {app}")
-
-
-def _allowed_apps(context: RequestContext) -> str:
-    return ", ".join(sorted(context.principal.apps or ())) or "no app"

@@ -32,7 +32,7 @@ class _Cursor(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_field
 
 
 class PagedQuery:
-    """A paginated list: sort columns, filter columns, and the column of the app's name or ID.
+    """A paginated list: sort columns, filter columns, and the column of the app's ID.
 
     `key` is the unique integer that breaks ties. Statements are compiled once for each shape of question.
     """
@@ -44,7 +44,7 @@ class PagedQuery:
         key: ColumnElement[int],
         sorts: Mapping[str, ColumnElement[object]],
         filters: Mapping[str, ColumnElement[object]] | None = None,
-        app: ColumnElement[str] | ColumnElement[int] | None = None,
+        app: ColumnElement[int] | None = None,
         default: str = "-id",
     ) -> None:
         self._query = query
@@ -60,7 +60,7 @@ class PagedQuery:
         reader: Reader,
         paging: PageRequest,
         make: Callable[[Row], T],
-        apps: frozenset[str] | frozenset[int] | None = None,
+        apps: frozenset[int] | None = None,
         values: Mapping[str, object] | None = None,
     ) -> Page[T]:
         """Return a page, optionally of some apps only; `values` are the query's own parameters.

@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class UsageQuery:
-    """The query; `apps`, if set, limits it to apps with these names."""
+    """The query; `apps`, if set, limits it to these apps."""
 
     tool: str
     spec: Spec
     environment: str | None
-    apps: frozenset[str] | None
+    apps: frozenset[int] | None
     limit: int
     cursor: str | None
 
@@ -70,7 +70,7 @@ def find_usage(reader: Reader, query: UsageQuery) -> Usage:
     """Return the placements that a range affects. Raise InvalidFields for a cursor of another query."""
     cursor = _read(query)
     scope = placements.PlacementFilter(
-        query.environment, None if query.apps is None else placements.app_ids(reader, query.apps)
+        query.environment, None if query.apps is None else tuple(sorted(query.apps))
     )
     counts = placements.count(reader, scope, query.tool)
     verdicts = {version: range_matching.match(query.spec, version) for version in counts}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from envmgr.server.contracts.events.version import VersionCreated, VersionDeleted, VersionUpdated
 from envmgr.server.contracts.resources import Version
 from envmgr.server.kit.common.clock import parse_rfc3339
-from envmgr.server.kit.common.preconditions import etag_of, require_app_access, require_match
+from envmgr.server.kit.common.preconditions import etag_of, require_match
 from envmgr.server.kit.common.problems import NotFound, PreconditionFailed
 from envmgr.server.kit.common.results import Result
 from envmgr.server.kit.common.threads import run_in_thread
@@ -143,9 +143,8 @@ def _known_tools(reader: Reader, lock_digest: str) -> tuple[LockedTool, ...] | N
 
 def _get(reader: Reader, context: RequestContext, version_id: int) -> Version:
     version = version_rows.find(reader, version_id)
-    if version is None:
+    if version is None or not context.principal.can_access(version.app_id):
         raise NotFound(f"version {version_id} not found")
-    require_app_access(context, version.app)
     return version
 
 

@@ -15,8 +15,6 @@ from envmgr.server.version.store import app_projection
 from envmgr.server.version.store.tables import placement, placement_tool, toolchain_tool, version
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from sqlalchemy import BindParameter, Select, Table
 
     from envmgr.server.kit.db.sql import Reader, Row, Transaction
@@ -146,11 +144,6 @@ def delete_for_app(transaction: Transaction, app_id: int) -> None:
     transaction.execute(_DELETE_TOOLS_FOR_APP, target_app=app_id)
 
 
-def app_ids(reader: Reader, apps: Iterable[str]) -> tuple[int, ...]:
-    """Return the IDs of those apps that were ever deployed."""
-    return tuple(sorted({row[0] for app in apps for row in reader.all(_FIND_APP_IDS, app=app)}))
-
-
 def count(reader: Reader, placement_filter: PlacementFilter, tool: str) -> dict[str, int]:
     """Count the placements by tool version."""
     return dict(reader.all(_counting(placement_filter.sql_shape), tool=tool, **placement_filter.parameters))
@@ -197,7 +190,6 @@ def without_lock(
     return [_use(row, None) for row in rows]
 
 
-_FIND_APP_IDS = Statement(select(placement.c.app_id).where(placement.c.app == bindparam("app")).distinct())
 _use_columns = (
     placement.c.app_id,
     placement.c.app,

@@ -108,7 +108,7 @@ _LISTING = PagedQuery(
         **{name: version.c[name] for name in ("app_id", "tag", "commit", "ref", "lock_digest")},
         "app": version.c.app_id,
     },
-    app=version.c.app,
+    app=version.c.app_id,
 )
 _encode = msgspec.json.Encoder().encode
 _artifacts = msgspec.json.Decoder(tuple[Artifact, ...]).decode
@@ -133,8 +133,8 @@ def of_app(reader: Reader, app_id: int, most: int) -> list[Version]:
     return [_version(row, toolchain_of) for row in reader.all(_OF_APP, app_id=app_id, most=most)]
 
 
-def page(reader: Reader, paging: PageRequest, apps: frozenset[str] | None) -> Page[Version]:
-    """Return a page of versions, optionally only of apps with these names."""
+def page(reader: Reader, paging: PageRequest, apps: frozenset[int] | None) -> Page[Version]:
+    """Return a page of versions; optionally of these apps only."""
     toolchain_of = _toolchains(reader)
     return _LISTING.page(reader, paging, lambda row: _version(row, toolchain_of), apps)
 

@@ -233,7 +233,7 @@ def test_the_newest_entries_are_given_newest_first(tmp_path):
 def test_who_may_see_some_apps_only_does_not_see_the_audit(tmp_path):
     async def scenario(audit, _):
         await audit.append(events(2))
-        confined = call("viewer", apps={"shop"})
+        confined = call("viewer", apps={1})
         for asked in (
             audit.list(confined, PageRequest(), None, None),
             audit.get(confined, 1),

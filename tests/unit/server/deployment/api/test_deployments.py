@@ -20,7 +20,7 @@ class Tokens:
     """Knows tokens that are names of roles; `blog` is a key for that app only."""
 
     async def authenticate(self, token):
-        return call("user", apps={"blog"}).principal if token == "blog" else call(token).principal
+        return call("user", apps={2}).principal if token == "blog" else call(token).principal
 
 
 class Nobody:
@@ -172,7 +172,7 @@ def test_scopes_and_apps_bound_what_a_credential_may_do(tmp_path):
                 assert (await http.get(url)).status_code == 403
         async with client(world, "blog") as http:
             assert (await http.get("/deployments")).json() == []
-            assert (await http.get(f"/deployments/{theirs.id}")).status_code == 403
+            assert (await http.get(f"/deployments/{theirs.id}")).status_code == 404
             assert (await http.put("/environments/prod", json={})).status_code == 403
 
     run(tmp_path, scenario)

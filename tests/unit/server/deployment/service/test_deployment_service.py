@@ -16,7 +16,7 @@ from envmgr.server.contracts.requests import DeploymentCreate, EnvironmentPut, S
 from envmgr.server.contracts.resources import Rules
 from envmgr.server.kit.common.pages import PageRequest
 from envmgr.server.kit.common.preconditions import etag_of
-from envmgr.server.kit.common.problems import Forbidden, IdempotencyKeyReused, NotFound, PreconditionFailed
+from envmgr.server.kit.common.problems import IdempotencyKeyReused, NotFound, PreconditionFailed
 from support.services.deployment_fixtures import ANOTHER, KnownVersions, run, version
 from support.services.service_fixtures import call
 
@@ -50,7 +50,7 @@ def test_the_reason_of_a_deployment_is_that_of_its_newest_step_and_the_history_k
 
 def test_only_who_may_write_environments_goes_on_while_one_is_blocked_and_the_history_says_so(tmp_path):
     async def scenario(world):
-        user, app_only = call("user"), call(apps={"shop", "blog"})
+        user, app_only = call("user"), call(apps={1, 2})
         begun = await world.deploy(by=user)
         await world.service.replace_environment(call(), "prod", asking(blocked="freeze"))
         frozen = await world.deploy(1000, by=user)
@@ -590,7 +590,7 @@ def test_deployments_of_an_app_that_is_not_there_are_no_empty_list(tmp_path):
 def test_a_credential_for_one_app_sees_and_touches_no_other(tmp_path):
     async def scenario(world):
         theirs = await world.stand(1)
-        mine = call(apps={"blog"})
+        mine = call(apps={2})
         own = await world.deploy(1000, by=mine)
         assert [each.id for each in (await world.service.list(mine, PageRequest())).items] == [own.id]
         matrix = await world.service.matrix(mine, None)
@@ -603,7 +603,7 @@ def test_a_credential_for_one_app_sees_and_touches_no_other(tmp_path):
             world.service.delete(mine, theirs.id),
             world.deploy(2, by=mine),
         ):
-            with pytest.raises(Forbidden, match="limited to blog"):
+            with pytest.raises(NotFound, match=r"^(deployment|version) [0-9]+ not found$"):
                 await attempt
         assert await world.status(theirs) == "successful"
 

@@ -26,7 +26,7 @@ def test_a_key_lets_a_program_in_as_far_as_it_says(tmp_path):
         principal = await gate.who(key.key)
         assert (principal.actor, principal.role, principal.user_id) == ("key:1", "ci", 1)
         assert principal.scopes == {"versions:write", "apps:read"}
-        assert principal.apps == {"shop", "blog"}
+        assert principal.apps == {1, 2}
         assert key.key.startswith("evm_1_")
         assert len(key.key) > 45
 

@@ -48,7 +48,7 @@ def test_a_job_comes_in_as_far_as_its_binding_says(tmp_path, issuer, algorithm):
         given = await exchange(gate, issuer.token(algorithm))
         assert (given.expires_in, given.scope) == (300, "apps:read versions:write")
         principal = await gate.who(given.access_token)
-        assert (principal.actor, principal.role, principal.apps) == ("oidc:1/77", "ci", {"shop"})
+        assert (principal.actor, principal.role, principal.apps) == ("oidc:1/77", "ci", {1})
         assert principal.scopes == {"versions:write", "apps:read"}
         (event,) = await gate.told("TokenExchanged")
         assert (event.actor, event.subject) == ("oidc:1/77", "binding/1")

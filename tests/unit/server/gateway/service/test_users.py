@@ -21,12 +21,13 @@ from envmgr.server.kit.common.problems import (
 )
 from support.services.gateway_fixtures import PASSWORD, RING, run
 from support.services.service_fixtures import opened, told
+from support.services.version_fixtures import FewApps
 
 
 def first_start(directory, *passwords):
     async def whole():
         async with opened(directory, module) as database:
-            gateway = module.make(database, RING)
+            gateway = module.make(database, RING, FewApps())
             found = [await gateway.create_initial_admin(password) for password in passwords]
             events = await told(database, "gateway")
             await gateway.close()
@@ -66,7 +67,7 @@ def test_a_weak_password_from_outside_stops_the_first_start(tmp_path, password):
 def test_two_first_starts_at_once_make_one_admin(tmp_path):
     async def whole():
         async with opened(tmp_path, module) as database:
-            gateway = module.make(database, RING)
+            gateway = module.make(database, RING, FewApps())
             found = await asyncio.gather(*(gateway.create_initial_admin() for _ in range(4)))
             events = await told(database, "gateway")
             await gateway.close()

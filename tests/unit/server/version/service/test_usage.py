@@ -127,7 +127,8 @@ def test_a_tool_that_nothing_is_locked_with_touches_nothing_but_what_has_no_lock
 def test_a_credential_for_some_apps_is_told_of_these_only(tmp_path, apps, environment):
     async def scenario(versions):
         whole = await versions.usage(call(), "nodejs", "<20.11.1", environment, PageRequest())
-        mine = await versions.usage(call(apps=apps), "nodejs", "<20.11.1", environment, PageRequest())
+        ids = {APPS.index(name) + 1 if name in APPS else 99 for name in apps}
+        mine = await versions.usage(call(apps=ids), "nodejs", "<20.11.1", environment, PageRequest())
         for name in ("matches", "unknown", "without_lock"):
             expected = tuple(use for use in getattr(whole, name) if use.app in apps)
             assert getattr(mine, name) == expected
