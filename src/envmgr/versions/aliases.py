@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 LATEST = "latest"
 _MAX_ALIAS_DEPTH = 10
 _REFS = ("ref", "tag", "branch", "rev")
+_ALIAS_PREFIXES = ("latest", "prefix")
+_VALID_PREFIXES = ", ".join(f"{kind}:" for kind in ("path", *_REFS, *_ALIAS_PREFIXES))
 _REF_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._/+@=-")
 
 
@@ -42,6 +44,8 @@ def parse_source_spec(text: str) -> tuple[str, str] | None:
         return ("path", _path(text, name))
     if colon and kind in _REFS:
         return (kind, _ref(text, name))
+    if colon and kind not in _ALIAS_PREFIXES:
+        raise SpecError(text, f"unknown prefix {kind}:", f"valid prefixes: {_VALID_PREFIXES}")
     return None
 
 
@@ -74,7 +78,7 @@ def _meaning(word: str, aliases: Mapping[str, str], user_aliases: Mapping[str, s
     if word in aliases:
         return aliases[word].strip(" \t")
     kind, colon, rest = word.partition(":")
-    if colon and kind in {"latest", "prefix"}:
+    if colon and kind in _ALIAS_PREFIXES:
         if not rest.strip(" \t"):
             raise SpecError(word, "empty after ':'")
         return rest.strip(" \t")

@@ -66,10 +66,11 @@ def _pieces(part: str, text: str) -> Iterator[str]:
         raise SpecError(text.strip(), "empty comparator around ','")
     operator = ""
     for word in words:
-        if operator and word[0] in OPERATOR_CHARACTERS:
+        bound = word.removeprefix("=") if operator else word
+        if operator and bound[:1] in OPERATOR_CHARACTERS:
             raise SpecError(f"{operator} {word}", "operator without a version")
         if word.strip(OPERATOR_CHARACTERS):
-            yield operator + word
+            yield operator + bound
             operator = ""
         else:
             operator = word

@@ -24,14 +24,24 @@ def vendor_for(
     alternative: Alternative, pool: Sequence[Version], default_vendor: str | None, spec: str
 ) -> str:
     """Return the vendor to match: the spec's, else none, else the only or the default one."""
-    if alternative.vendor or any(version.rank and not version.vendor for version in pool):
-        return alternative.vendor
+    if alternative.vendor:
+        return find_vendor(alternative.vendor, pool) or alternative.vendor
+    if any(version.rank and not version.vendor for version in pool):
+        return ""
     vendors = sorted({version.vendor for version in pool if version.rank})
     if len(vendors) <= 1:
         return "".join(vendors)
     if default_vendor and default_vendor in vendors:
         return default_vendor
     raise VendorError(spec, tuple(vendors))
+
+
+def find_vendor(name: str, pool: Sequence[Version]) -> str | None:
+    """Return the vendor of this name as the releases spell it; case is ignored unless two differ only by it."""
+    vendors = {version.vendor for version in pool}
+    if name in vendors:
+        return name
+    return next((vendor for vendor in sorted(vendors) if vendor.lower() == name.lower()), None)
 
 
 def filter_versions(

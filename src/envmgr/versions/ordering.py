@@ -31,9 +31,9 @@ def release(numbers: tuple[int, ...]) -> tuple[int, ...]:
     return numbers[:end]
 
 
-def level(number: int) -> tuple[int, int, str, int]:
-    """Return the rank of a patch level (`p648`)."""
-    return (1, number, "", 0)
+def level(number: int, part: int = 0) -> tuple[int, int, str, int]:
+    """Return the rank of a patch level (`p648`) or of a vendor's build number (`-b1504.8`)."""
+    return (1, number, "", part)
 
 
 def letters(word: str, number: int = 0) -> tuple[int, int, str, int]:

@@ -30,6 +30,7 @@ VERSION = re.compile(
     (?:
         (?P<letters>(?!(?:rc|cr|ea)(?![a-z]))[a-z]{{1,2}})(?![0-9A-Za-z])
       | [-._]?(?i:patch|post|pl|sp|p)(?P<level>[0-9]++)(?![A-Za-z])
+      | -b(?P<revision>[0-9]{{3,}}+)(?:\.(?P<part>[0-9]++))?(?![0-9A-Za-z.-])
       | (?!{_FINAL})\.(?!{_KNOWN}|[xX](?![A-Za-z]))(?P<word>[A-Za-z]++)(?:\.(?P<nth>[0-9]++))?
     )?
     (?:{_FINAL} | (?:[-~]|\.(?={_KNOWN})|(?={_KNOWN}|[A-Za-z]{{3}}))(?P<pre>{_IDS}))?

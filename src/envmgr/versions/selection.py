@@ -6,7 +6,7 @@ from envmgr.kit.frozen import frozen
 from envmgr.versions.aliases import LATEST, is_compound, parse_source_spec, resolve_aliases
 from envmgr.versions.comparator import check
 from envmgr.versions.errors import SpecError, WordError
-from envmgr.versions.filtering import PRE_RELEASE, filter_versions, vendor_for
+from envmgr.versions.filtering import PRE_RELEASE, filter_versions, find_vendor, vendor_for
 from envmgr.versions.ordering import build_rank
 from envmgr.versions.spec import Alternative, Spec, parse_spec
 from envmgr.versions.version import parse_all
@@ -128,8 +128,8 @@ def _newest(goal: str, pool: Sequence[Version]) -> Spec | None:
     if not goal[:1].isalpha() and not goal.startswith("@"):
         return None
     vendor = goal.removesuffix(f"-{LATEST}").removesuffix("-")
-    is_vendor = any(version.vendor == vendor for version in pool)
-    return Spec(goal, (Alternative(vendor=vendor),)) if is_vendor else None
+    name = find_vendor(vendor, pool) if vendor else None
+    return Spec(goal, (Alternative(vendor=name),)) if name else None
 
 
 def _with_fallback(chain: tuple[str, ...], screened: Screened) -> _Match:

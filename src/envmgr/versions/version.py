@@ -167,6 +167,8 @@ def _of_match(text: str, match: Match[str]) -> Version:
 def _post(match: Match[str]) -> tuple[int, int, str, int]:
     if match["level"]:
         return level(int(match["level"]))
+    if match["revision"]:
+        return level(int(match["revision"]), int(match["part"] or 0))
     word = match["letters"] or match["word"]
     return letters(word, int(match["nth"] or 0)) if word else NO_POST
 

@@ -112,3 +112,10 @@ def test_ten_hops_are_followed_and_no_more():
 def test_a_prefix_of_nothing_is_refused(spec):
     with pytest.raises(SpecError, match="empty after"):
         resolve_aliases(spec)
+
+
+@pytest.mark.parametrize("spec", ["file:/x", "http://example.com/x", "npm:1", "Latest:20"])
+def test_an_unknown_prefix_is_refused_with_the_valid_ones(spec):
+    with pytest.raises(SpecError, match="unknown prefix") as caught:
+        classify(spec)
+    assert "path:, ref:" in caught.value.hint

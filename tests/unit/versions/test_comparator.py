@@ -124,3 +124,10 @@ def test_a_spec_over_the_limit_is_refused_before_it_is_looked_at():
     with pytest.raises(SpecError, match=r"longer than 1,024 characters") as caught:
         parse_spec("\x00" * 10_000_000)
     assert len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize(
+    ("spec", "plain"), [(">= =1", ">=1"), ("> =1.2", ">1.2"), ("^ =1.2", "^1.2"), ("<= =2 >= =1", "<=2 >=1")]
+)
+def test_an_equals_sign_before_a_bound_means_nothing(spec, plain):
+    assert parse_spec(spec).alternatives == parse_spec(plain).alternatives

@@ -168,3 +168,20 @@ def test_choosing_among_plain_versions_starts_without_the_costly_modules():
     )
 
     assert result.stdout.strip() == ""
+
+
+@pytest.mark.parametrize("spec", ["Temurin-17", "temurin-17", "TEMURIN", "Temurin-latest"])
+def test_the_case_of_a_vendor_does_not_matter(spec):
+    assert select(("temurin-17.0.9+9", "zulu-17.0.9"), spec).winner == "temurin-17.0.9+9"
+
+
+def test_vendors_that_differ_by_case_only_are_told_apart():
+    assert select(("Go-1.2", "go-1.3"), "Go-1").winner == "Go-1.2"
+    assert select(("Go-1.2", "go-1.3"), "go-1").winner == "go-1.3"
+
+
+def test_a_vendors_build_number_is_not_a_prerelease():
+    versions = ("jetbrains-11.0.11-b1504.8", "jetbrains-11.0.11-b1504.12", "jetbrains-11.0.11-b1522.3")
+    selection = select(versions, "jetbrains-11")
+    assert selection.candidates == versions[::-1]
+    assert select((*versions, "jetbrains-11.0.12-b2"), "jetbrains-11").winner == versions[-1]
