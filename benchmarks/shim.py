@@ -69,7 +69,9 @@ def _prepare(root: str, project: str) -> dict[str, str]:
     return environment
 
 
-_RESHIM = "from envmgr.ops import context, reshim; reshim.reshim(context.current())"
+_RESHIM = (
+    "from envmgr.ops import reshim; from envmgr.resolve import context; reshim.reshim(context.current())"
+)
 
 
 def _install(directory: str, tool: str, version: str, program: str, command: str) -> None:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from envmgr.kit.paths import Paths
 
+_SHELL = "/bin/sh"
+_BASH_PATHS = ("/bin/bash", "/usr/bin/bash")
 _START = "import sys; sys.path.append(sys.argv.pop(1)); from envmgr.cli.main import main; sys.exit(main())"
 
 
@@ -29,7 +31,7 @@ class ShimContext:
     """Values shared by all shims of an installation.
 
     `home` is the ENVMGR_HOME of the same directories, empty if they have no common root. `site` is the
-    directory that `python` imports envmgr from.
+    directory that `python` imports envmgr from. `shell` is the interpreter of the POSIX script, with its option.
     """
 
     home: str
@@ -37,6 +39,7 @@ class ShimContext:
     shims: str
     python: str
     site: str
+    shell: str = _SHELL
 
 
 @frozen
@@ -52,7 +55,13 @@ def shim_context(paths: Paths) -> ShimContext:
     """Return the values that this envmgr writes to shims."""
     home = paths.data if paths.data == paths.settings else ""
     site = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    return ShimContext(home, paths.plans, paths.shims, python(), site)
+    return ShimContext(home, paths.plans, paths.shims, python(), site, _interpreter())
+
+
+def _interpreter() -> str:
+    """Return the shell for shims: bash keeps variables that others drop; `-p` ignores SHELLOPTS and BASH_ENV."""
+    bash = next((path for path in _BASH_PATHS if os.access(path, os.X_OK)), None)
+    return f"{bash} -p" if bash else _SHELL
 
 
 def files(context: ShimContext, commands: Iterable[str], *, windows: bool) -> dict[str, bytes]:
@@ -71,6 +80,8 @@ def _render(
     import re
 
     text = read_text(os.path.join(data_files.directory("shims"), template)) or ""
+    if template.endswith(".sh"):
+        text = text.replace(f"#!{_SHELL}\n", f"#!{context.shell}\n", 1)
     pieces = re.split(r"@([A-Z]+)@", text)
     values = {name.upper(): getattr(context, name) for name in ("home", "plans", "shims", "python", "site")}
     values["START"] = _START

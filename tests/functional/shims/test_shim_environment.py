@@ -1,0 +1,159 @@
+"""A shim passes on the environment unchanged, whatever shell runs it and whatever options its caller exports."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from support.machine.installed_tools import SHELLS, Toolbox, program
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+
+READ = "open('/proc/self/environ', errors='surrogateescape').read()"
+DUMP = f"#!{sys.executable} -IS\nimport sys\nsys.stdout.write({READ})\n"
+INVALID_NAMES = {
+    "INPUT_NODE-VERSION": "20",
+    "spring.profiles.active": "prod",
+    "1st": "digit",
+    "A B": 'it\'s\na \\ "line"\n',
+    "caf\udce9": "\udcff",
+    "BASH_FUNC_module%%": "() {  echo hi\n}",
+}
+RESET_BY_SHELLS = {
+    "IFS": "x",
+    "OPTIND": "7",
+    "OPTERR": "0",
+    "LINENO": "7",
+    "PPID": "1",
+    "PS1": "$ ",
+    "PS4": "> ",
+    "RANDOM": "7",
+    "HISTCMD": "7",
+    "OLDPWD": "/gone",
+    "SHELLOPTS": "noglob",
+    "BASHOPTS": "nullglob",
+    "BASH_VERSION": "7",
+    "BASH_ENV": "/gone",
+    "ENV": "/gone",
+    "CDPATH": "/",
+    "POSIXLY_CORRECT": "y",
+    "SHLVL": "7",
+}
+OPTIONAL_SHELLS = {"mksh": ("mksh",), "ksh93": ("ksh93",), "bash -p": ("bash", "-p")}
+
+
+def is_available(shell):
+    return any(os.access(f"{directory}/{shell}", os.X_OK) for directory in ("/bin", "/usr/bin"))
+
+
+ALL_SHELLS = {
+    "": (),
+    **SHELLS,
+    **{name: words for name, words in OPTIONAL_SHELLS.items() if is_available(words[0])},
+}
+
+
+def toolbox(tmp_path, root="root"):
+    """Return a root whose Python, started through a recorder that is no shell, gets the environment as it is."""
+    made = Toolbox(tmp_path, root)
+    recorder = f"open({str(made.log)!r}, 'a').write('slow\\n')"
+    program(
+        tmp_path / "python",
+        f"#!{sys.executable} -IS\nimport os, sys\n{recorder}\nos.execv({sys.executable!r}, sys.argv)\n",
+    )
+    made.install("nodejs", "20.1.0", {"node": DUMP})
+    made.asks("nodejs=20.1.0\n")
+    made.reshim()
+    return made
+
+
+@pytest.fixture
+def box(tmp_path):
+    return toolbox(tmp_path)
+
+
+def environment_through(box, shell, variables):
+    done = box.run(*ALL_SHELLS[shell], box.shim("node"), clean=True, **variables)
+    assert (done.returncode, done.stderr) == (0, "")
+    variables = dict(item.split("=", 1) for item in done.stdout.strip("\0").split("\0"))
+    variables.pop("_", None)  # each shell sets it for each program it runs
+    return variables
+
+
+@pytest.mark.parametrize("shell", ALL_SHELLS)
+@pytest.mark.parametrize(
+    "given", [{}, INVALID_NAMES, RESET_BY_SHELLS, {"SHLVL": "7"}], ids=["none", "names", "reset", "level"]
+)
+def test_the_environment_arrives_unchanged_whatever_sh_is(box, shell, given):
+    expected = {**box.variables, "PWD": str(box.project), **given}
+    box.slow_runs()
+    for is_slow in (1, 0):
+        assert environment_through(box, shell, given) == expected
+        assert box.slow_runs() == is_slow
+
+
+@pytest.mark.parametrize("name", INVALID_NAMES)
+def test_a_root_with_an_equals_sign_loses_no_variable(tmp_path, name):
+    box = toolbox(tmp_path, "a=b")
+    for shell in ("", "dash"):
+        assert environment_through(box, shell, {name: "x"})[name] == "x"
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        "errexit",
+        "nounset",
+        "noglob",
+        "noclobber",
+        "xtrace",
+        "verbose",
+        "allexport",
+        "keyword",
+        "onecmd",
+        "noexec",
+    ],
+)
+def test_options_that_the_caller_exports_do_not_reach_the_shim(box, option):
+    program(box.root / "installs/nodejs/20.1.0/bin/node", "#!/bin/dash\nprintf '<%s>' \"$@\"\n")
+    for _ in range(2):  # without a plan, and with it
+        done = box.run(box.shim("node"), "a=b", "*", SHELLOPTS=option, BASHOPTS="failglob:nocasematch")
+        assert (done.returncode, done.stdout, done.stderr) == (0, "<a=b><*>", "")
+
+
+def test_a_stale_plan_under_an_exported_errexit_runs_the_tool(box):
+    program(box.root / "installs/nodejs/20.1.0/bin/node", "#!/bin/dash\necho ran\n")
+    script = "set -eu; export SHELLOPTS; node"
+    for _ in range(2):
+        box.asks("nodejs=20.1.0\n# changed\n")
+        done = box.run("bash", "--posix", "-c", script)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "ran\n", "")
+        done = box.run("bash", "--posix", box.shim("node"), SHELLOPTS="errexit:nounset:noclobber")
+        assert (done.returncode, done.stdout, done.stderr) == (0, "ran\n", "")
+
+
+@pytest.mark.parametrize("variable", ["BASH_ENV", "ENV"])
+def test_a_start_file_of_the_caller_is_not_read(box, variable, tmp_path):
+    program(box.root / "installs/nodejs/20.1.0/bin/node", "#!/bin/dash\necho ran\n")
+    program(tmp_path / "start", "echo read; exit 4\n")
+    for _ in range(2):
+        done = box.run(box.shim("node"), **{variable: str(tmp_path / "start")})
+        assert (done.returncode, done.stdout) == (0, "ran\n")
+
+
+def test_functions_that_the_caller_exports_do_not_change_the_shim(box):
+    program(box.root / "installs/nodejs/20.1.0/bin/node", "#!/bin/dash\necho ran\n")
+    script = "command() { echo hijacked; }; test() { false; }; export -f command test; node"
+    for _ in range(2):
+        done = subprocess.run(
+            ["bash", "-c", script],
+            cwd=box.project,
+            env=box.variables,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode, done.stdout, done.stderr) == (0, "ran\n", "")
