@@ -48,5 +48,5 @@ class QueuedBus:
                 await asyncio.sleep(0.002)
                 continue
             with suppress(ServiceUnavailable):
-                await self._delivery.deliver(subscription, [e for e in batch if subscription.matches(e)])
+                await self._delivery.deliver(subscription, subscription.select(batch))
                 self._positions[subscription.consumer] = position + len(batch)

@@ -129,5 +129,5 @@ async def deliver(module, *events):
     """Hand events to whoever of a service takes them, one by one, as the bus does."""
     for each in events:
         for subscription in module.subscriptions:
-            if subscription.matches(each):
+            if subscription.select([each]):
                 await subscription.handle([each])

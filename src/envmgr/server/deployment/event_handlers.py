@@ -19,11 +19,13 @@ from envmgr.server.kit.messaging.inbox import filter_unprocessed
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from envmgr.server.contracts.resources import AutoDeploy, Deployment
+    from envmgr.server.contracts.resources import AutoDeploy, Deployment, Environment
     from envmgr.server.kit.common.events import EventEnvelope
     from envmgr.server.kit.db.sql import Database, Transaction
     from envmgr.server.kit.messaging.bus import Subscription
     from envmgr.server.kit.messaging.dead_letters import DeadLetters
+
+    Handler = Callable[[Transaction, Iterable[EventEnvelope]], None]
 
 CONSUMER = "deployment"
 BATCH_SIZE = 64
@@ -37,16 +39,22 @@ def subscriptions(database: Database, dead_letters: DeadLetters) -> list[Subscri
         for start in range(0, len(events), BATCH_SIZE):
             await database.write(partial(_process_batch, events=events[start : start + BATCH_SIZE]))
 
-    return [dead_letters.subscription(CONSUMER, [AppCreated.TYPE, *_HANDLERS], handle)]
+    return [dead_letters.subscription(CONSUMER, _HANDLERS, handle)]
 
 
 def _process_batch(transaction: Transaction, events: Sequence[EventEnvelope]) -> None:
     for type_, alike in groupby(filter_unprocessed(transaction, CONSUMER, events), lambda event: event.type):
-        if type_ == AppCreated.TYPE:
-            _upsert_apps(transaction, alike)
-        else:
-            for event in alike:
-                _HANDLERS[type_](transaction, event)
+        _HANDLERS[type_](transaction, alike)
+
+
+def _for_each(handle: Callable[[Transaction, EventEnvelope], None]) -> Handler:
+    """Return the handler of several events that handles them one by one."""
+
+    def handle_all(transaction: Transaction, events: Iterable[EventEnvelope]) -> None:
+        for event in events:
+            handle(transaction, event)
+
+    return handle_all
 
 
 def _upsert_apps(transaction: Transaction, events: Iterable[EventEnvelope]) -> None:
@@ -93,11 +101,21 @@ def _on_version_deleted(transaction: Transaction, event: EventEnvelope) -> None:
         transitions.retire(transaction, record, reason, initiator)
 
 
-def _auto_deploy(transaction: Transaction, event: EventEnvelope) -> None:
-    order = transitions.resolve_request(transaction, _deployment_request(event))
+def _auto_deploy(transaction: Transaction, events: Iterable[EventEnvelope]) -> None:
+    """Deploy new versions by the rules of environments, which are read once: deployments do not change them."""
+    targets = [item for item in environment_rows.list_all(transaction) if item.rules.auto_deploy]
+    for request in map(_deployment_request, events):
+        if targets:
+            _apply_rules(transaction, request, targets)
+
+
+def _apply_rules(
+    transaction: Transaction, request: DeploymentRequest, targets: Iterable[Environment]
+) -> None:
+    order = transitions.resolve_request(transaction, request)
     if order is None:
         return
-    for environment in environment_rows.list_all(transaction):
+    for environment in targets:
         rule = environment_rules.matching_rule(environment.rules, order.app, order.tag)
         if rule is not None:
             reason = environment_rules.rule_label(environment.name, rule)
@@ -149,9 +167,10 @@ def _initiator(event: EventEnvelope) -> Initiator:
     return Initiator("system:deployment", traceparent=event.traceparent)
 
 
-_HANDLERS: dict[str, Callable[[Transaction, EventEnvelope], None]] = {
-    AppUpdated.TYPE: _on_app_updated,
-    AppDeleted.TYPE: _on_app_deleted,
+_HANDLERS: dict[str, Handler] = {
+    AppCreated.TYPE: _upsert_apps,
+    AppUpdated.TYPE: _for_each(_on_app_updated),
+    AppDeleted.TYPE: _for_each(_on_app_deleted),
     VersionCreated.TYPE: _auto_deploy,
-    VersionDeleted.TYPE: _on_version_deleted,
+    VersionDeleted.TYPE: _for_each(_on_version_deleted),
 }

@@ -5,6 +5,8 @@ import pytest
 from envmgr.server.contracts.requests import EnvironmentPut
 from envmgr.server.contracts.resources import AutoDeploy, Rules
 from envmgr.server.deployment.domain.environment_rules import matching_rule
+from envmgr.server.deployment.service import transitions
+from envmgr.server.deployment.store import environment_rows
 from envmgr.server.kit.common.pages import PageRequest
 from envmgr.server.kit.common.problems import NotFound
 from support.services.deployment_fixtures import run
@@ -348,6 +350,26 @@ def test_many_versions_at_once_leave_the_last_one_on_its_way(tmp_path):
         made = await deployments(world)
         assert [each.status for each in made] == ["cancelled"] * 49 + ["pending"]
         assert made[-1].version_id == 50
+
+    run(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("has_rule", [True, False])
+def test_a_batch_of_versions_reads_the_environments_once(tmp_path, monkeypatch, has_rule):
+    reads = []
+
+    def record(module, name):
+        function = getattr(module, name)
+        monkeypatch.setattr(module, name, lambda *args: (reads.append(name), function(*args))[1])
+
+    async def scenario(world):
+        await ruled(world, *([("shop", ">100")] if has_rule else []))
+        record(environment_rows, "list_all")
+        record(transitions, "resolve_request")
+        await world.happen(*(world.version_event("VersionCreated", n) for n in range(1, 21)))
+        once = ["list_all"] + ["resolve_request"] * 20 * has_rule
+        assert reads in (once, once * 2)  # a unit of work may run again
+        assert await deployments(world) == []
 
     run(tmp_path, scenario)
 

@@ -54,12 +54,17 @@ class EventEnvelope(Struct, frozen=True, kw_only=True):
     @property
     def service(self) -> str:
         """The service that emitted the event."""
-        return self.source.removeprefix(SOURCE_PREFIX)
+        return service_of(self.source)
 
 
 def source_of(service: str) -> str:
     """Return the CloudEvents source of a service."""
     return SOURCE_PREFIX + service
+
+
+def service_of(source: str) -> str:
+    """Return the service of a CloudEvents source."""
+    return source.removeprefix(SOURCE_PREFIX)
 
 
 def schema_of(type_: str, version: int) -> str:

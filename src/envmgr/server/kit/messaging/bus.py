@@ -44,9 +44,9 @@ class Subscription:
     handle: Callable[[Sequence[EventEnvelope]], Awaitable[None]]
     dead_letter: Callable[[EventEnvelope, Exception, int], Awaitable[None]]
 
-    def matches(self, event: EventEnvelope) -> bool:
-        """Return whether the consumer takes this type of event."""
-        return event.type in self.types or ALL_TYPES in self.types
+    def select(self, events: Sequence[EventEnvelope]) -> Sequence[EventEnvelope]:
+        """Return the events of the types that the consumer takes."""
+        return events if ALL_TYPES in self.types else [event for event in events if event.type in self.types]
 
 
 class DeliveryObserver(Protocol):
@@ -153,8 +153,7 @@ class InProcessBus:
             raise ServiceUnavailable("publish events: the bus is stopped")
         async with asyncio.TaskGroup() as group:
             for subscription in self.subscriptions:
-                matching = [event for event in events if subscription.matches(event)]
-                if matching:
+                if matching := subscription.select(events):
                     task = group.create_task(self.delivery.deliver(subscription, matching))
                     self._deliveries.add(task)
                     task.add_done_callback(self._deliveries.discard)

@@ -32,10 +32,9 @@ class ConsumerLag:
     async def offsets(self, service: str) -> dict[str, int]:
         """Return the offset of every consumer in the events of a service."""
         return {
-            subscription.consumer: offsets[service]
+            consumer: offset
             for consumers in self._services
-            for subscription in consumers.subscriptions
-            if service in (offsets := await consumers.offsets(subscription.consumer))
+            for consumer, offset in (await consumers.offsets_in(service)).items()
         }
 
     async def _lag(self, subscription: Subscription, offsets: Mapping[str, int]) -> int:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import MetaData, bindparam, select
 
+from envmgr.server.kit.common.events import service_of
 from envmgr.server.kit.db.constructs import rows_of, upsert
 from envmgr.server.kit.db.shared_tables import Tables
 from envmgr.server.kit.db.sql import Statement
@@ -38,15 +39,21 @@ _GET = Statement(
 _ALL = Statement(
     select(_TABLE.c.service, _TABLE.c.sequence).where(_TABLE.c.consumer == bindparam("consumer"))
 )
+_OF_SERVICE = Statement(
+    select(_TABLE.c.consumer, _TABLE.c.sequence).where(_TABLE.c.service == bindparam("service"))
+)
 
 
 def record(transaction: Transaction, consumer: str, events: Iterable[EventEnvelope]) -> None:
     """Record that a consumer has consumed everything up to these events."""
     offsets: dict[str, int] = {}
     for event in events:
-        offsets[event.service] = max(event.sequence, offsets.get(event.service, 0))
+        if event.sequence > offsets.get(event.source, 0):
+            offsets[event.source] = event.sequence
     if offsets:
-        record_all(transaction, [(consumer, service, offset) for service, offset in offsets.items()])
+        record_all(
+            transaction, [(consumer, service_of(source), offset) for source, offset in offsets.items()]
+        )
 
 
 def record_all(transaction: Transaction, offsets: list[tuple[str, str, int]]) -> None:
@@ -63,3 +70,8 @@ def get(reader: Reader, consumer: str, service: str) -> int:
 def get_all(reader: Reader, consumer: str) -> Mapping[str, int]:
     """Return a consumer's offsets by service."""
     return {str(service): int(sequence) for service, sequence in reader.all(_ALL, consumer=consumer)}
+
+
+def get_by_consumer(reader: Reader, service: str) -> Mapping[str, int]:
+    """Return the offsets of all consumers in the events of a service."""
+    return {str(consumer): int(sequence) for consumer, sequence in reader.all(_OF_SERVICE, service=service)}

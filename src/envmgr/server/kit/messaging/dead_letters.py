@@ -122,6 +122,16 @@ class DeadLetters:
         """Return a consumer's offsets by service."""
         return await self._database.read_inline(lambda reader: consumer_offsets.get_all(reader, consumer))
 
+    async def offsets_in(self, service: str) -> Mapping[str, int]:
+        """Return the offsets that subscribed consumers have in the events of a service, in one query."""
+        consumers = {subscription.consumer for subscription in self.subscriptions}
+        if not consumers:
+            return {}
+        offsets = await self._database.read_inline(
+            lambda reader: consumer_offsets.get_by_consumer(reader, service)
+        )
+        return {consumer: offset for consumer, offset in offsets.items() if consumer in consumers}
+
 
 def has_dead_letters(reader: Reader, consumer: str) -> bool:
     """Return whether a consumer has any."""

@@ -138,7 +138,8 @@ class VersionService:
 
 
 def _known_tools(reader: Reader, lock_digest: str) -> tuple[LockedTool, ...] | None:
-    return lock_store.tools(reader, lock_digest) if lock_store.has_lock(reader, lock_digest) else None
+    tools = lock_store.tools(reader, lock_digest)
+    return tools if tools or lock_store.has_lock(reader, lock_digest) else None
 
 
 def _get(reader: Reader, context: RequestContext, version_id: int) -> Version:

@@ -10,7 +10,7 @@ from envmgr.server.app import module
 from envmgr.server.kit.common.events import EventEnvelope, source_of
 from envmgr.server.kit.common.problems import ServiceUnavailable
 from envmgr.server.kit.messaging import consumer_offsets
-from envmgr.server.kit.messaging.bus import MAX_ATTEMPTS, InProcessBus, Subscription
+from envmgr.server.kit.messaging.bus import ALL_TYPES, MAX_ATTEMPTS, InProcessBus, Subscription
 from envmgr.server.kit.messaging.consumer_lag import ConsumerLag
 from envmgr.server.kit.messaging.dead_letters import DeadLetters
 from envmgr.server.kit.messaging.outbox import Outbox
@@ -273,5 +273,23 @@ def test_events_of_other_types_are_no_lag(tmp_path):
             for _ in range(2):
                 await database.write(tells(1, 2))
                 assert await lag.by_consumer() == {"reader": 0}
+
+    asyncio.run(whole())
+
+
+def test_offsets_in_a_service_are_those_of_its_present_consumers(tmp_path):
+    async def whole():
+        async with opened(tmp_path, module) as database:
+            dead_letters = DeadLetters(database, "test")
+            lag = ConsumerLag([], [DeadLetters(database, "idle"), dead_letters])
+            for name in ("first", "second", "third"):
+                dead_letters.subscription(name, [ALL_TYPES], None)
+            dead_letters.subscription("without-types", [], None)
+            offsets = [("first", "test", 3), ("second", "test", 5), ("second", "other", 7)]
+            offsets += [("removed", "test", 9), ("without-types", "test", 9)]
+            await database.write(lambda transaction: consumer_offsets.record_all(transaction, offsets))
+            assert await lag.offsets("test") == {"first": 3, "second": 5}
+            assert await lag.offsets("other") == {"second": 7}
+            assert await lag.offsets("unknown") == {}
 
     asyncio.run(whole())
