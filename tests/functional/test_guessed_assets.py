@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import json
 import sys
+import zipfile
 
 import pytest
 
 from envmgr.kit.platform import current
-from support import archives
+from support import archives, faults
 
 pytestmark = pytest.mark.skipif(
     not current().key.startswith("linux-x64") or sys.platform == "win32",
@@ -64,3 +67,71 @@ def test_the_archive_for_x64_is_locked_for_emulators_and_said(sandbox, publish):
     assert locked["macos-arm64"]["url"].endswith("/tool-darwin-amd64")
     assert locked["windows-arm64"]["url"].endswith("/tool-windows-amd64.exe")
     assert "no archive for macos-arm64; the one for x64 requires Rosetta 2" in result.err
+
+
+def zip_of(files, mode):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name, content in files.items():
+            info = zipfile.ZipInfo(name)
+            info.external_attr = (0o100000 | mode) << 16
+            archive.writestr(info, content)
+    return packed.getvalue()
+
+
+def test_the_bare_program_is_the_command(sandbox, publish):
+    files = {"tool_linux_amd64": PROGRAM, "install-man-page.sh": b"#!/bin/sh\n"}
+    publish({"v1.0.0": {"tool_linux_amd64": PROGRAM, "tool_linux_amd64.zip": zip_of(files, 0o755)}})
+    sandbox.ok("install")
+    assert sandbox.command(["tool"]).out == "tool 1.0.0\n"
+    assert [path.name for path in sandbox.shims.iterdir() if not path.name.startswith(".")] == ["tool"]
+
+
+def test_a_setup_script_in_an_archive_is_not_a_command(sandbox, publish):
+    files = {"tool_linux_amd64": PROGRAM, "install-man-page.sh": b"#!/bin/sh\n"}
+    publish({"v1.0.0": {"tool_linux_amd64.zip": zip_of(files, 0o755)}})
+    sandbox.ok("install")
+    assert sandbox.command(["tool"]).out == "tool 1.0.0\n"
+    assert not (sandbox.shims / "install-man-page.sh").exists()
+
+
+@pytest.mark.parametrize("mode", [0, 0o644])
+def test_a_zip_without_execute_bits_becomes_a_command(mode, sandbox, publish):
+    publish({"v1.0.0": {"tool-linux-amd64.zip": zip_of({"tool": PROGRAM, "README": b"read me"}, mode)}})
+    sandbox.ok("install")
+    assert sandbox.command(["tool"]).out == "tool 1.0.0\n"
+
+
+def test_an_archive_without_a_program_is_not_installed(sandbox, publish):
+    publish({"v1.0.0": {"tool-linux-amd64.zip": zip_of({"README": b"read me"}, 0o644)}})
+    result = sandbox.run("install")
+    assert result.code == 1
+    assert "no program found in the archive (top level: 'README')" in result.err
+    assert "name it in a manifest: `bin`" in result.err
+    assert sandbox.run("where", "tool").code == 1
+    assert sandbox.staged() == []
+
+
+def test_a_damaged_download_without_a_digest_is_downloaded_again(sandbox, publish, server):
+    name = "tool-linux-amd64.tar.gz"
+    content = archives.tar({"tool": PROGRAM, "bin/x": b""})
+    publish({"v1.0.0": {name: content}}, bin=["tool"])
+    page = server.pages[f"/owner/tool/v1.0.0/{name}"]
+    page.faults = [faults.instead(content[:-20], times=1)]
+    result = sandbox.run("install")
+    assert result.code == 1
+    assert "the download was discarded: retry" in result.err
+    sandbox.ok("install")
+    assert sandbox.command(["tool"]).out == "tool 1.0.0\n"
+
+
+def test_doctor_reports_and_repairs_an_installation_without_commands(sandbox, publish):
+    publish({"v1.0.0": {"tool-linux-amd64": PROGRAM}})
+    sandbox.ok("install")
+    receipt = sandbox.home / "installs" / "tool" / "1.0.0" / ".envmgr-receipt.json"
+    receipt.write_text(json.dumps({**json.loads(receipt.read_text()), "bin_dirs": ["share"]}))
+    result = sandbox.run("doctor")
+    assert result.code == 1
+    assert "tool 1.0.0 is damaged: it provides no commands" in result.out
+    sandbox.run("doctor", "--fix")
+    assert sandbox.command(["tool"]).out == "tool 1.0.0\n"

@@ -27,12 +27,24 @@ else:
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="trees with modes and links")
 
+SPARSE = ("--format=pax", "--sparse")
 COMPRESS = {"gz": gzip.compress, "xz": lzma.compress, "bz2": bz2.compress, "zst": zstd.compress}
+ZIP_METHODS = [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA]
 PACKERS = {
     "tarfile pax": lambda root, to: random_trees.pack_tarfile(root, to, tarfile.PAX_FORMAT),
     "tarfile gnu": lambda root, to: random_trees.pack_tarfile(root, to, tarfile.GNU_FORMAT),
     "tar gnu": lambda root, to: random_trees.pack_tar_command(root, to, "--format=gnu"),
     "tar pax": lambda root, to: random_trees.pack_tar_command(root, to, "--format=pax"),
+    "tar gnu sparse": lambda root, to: random_trees.pack_tar_command(root, to, "--format=gnu", "--sparse"),
+    "tar sparse 0.0": lambda root, to: random_trees.pack_tar_command(
+        root, to, *SPARSE, "--sparse-version=0.0"
+    ),
+    "tar sparse 0.1": lambda root, to: random_trees.pack_tar_command(
+        root, to, *SPARSE, "--sparse-version=0.1"
+    ),
+    "tar sparse 1.0": lambda root, to: random_trees.pack_tar_command(
+        root, to, *SPARSE, "--sparse-version=1.0"
+    ),
     "tar oldgnu": lambda root, to: random_trees.pack_tar_command(root, to, "--format=oldgnu"),
 }
 
@@ -74,6 +86,59 @@ def test_any_tree_survives_zip(tree):
         assert random_trees.snapshot(root) == random_trees.snapshot(f"{work}/tree")
 
 
+@settings(max_examples=40)
+@given(
+    pieces=st.lists(st.tuples(st.integers(1, 300_000), st.binary(min_size=1, max_size=5000)), max_size=12),
+    tail=st.integers(0, 300_000),
+    options=st.sampled_from(
+        [
+            ("--format=gnu",),
+            *(("--format=pax", f"--sparse-version={version}") for version in ("0.0", "0.1", "1.0")),
+        ]
+    ),
+)
+def test_any_sparse_file_survives_tar(pieces, tail, options):
+    with tempfile.TemporaryDirectory() as work:
+        os.mkdir(f"{work}/tree")
+        with open(f"{work}/tree/s", "wb") as file:
+            for hole, content in pieces:
+                file.seek(hole, os.SEEK_CUR)
+                file.write(content)
+            file.truncate(file.tell() + tail)
+        random_trees.pack_tar_command(f"{work}/tree", f"{work}/a.tar", "--sparse", *options)
+        root = unpack(f"{work}/a.tar", "tar", f"{work}/out")
+        assert random_trees.snapshot(root) == random_trees.snapshot(f"{work}/tree")
+
+
+@settings(max_examples=40)
+@given(
+    content=st.binary(max_size=3000), method=st.sampled_from(ZIP_METHODS), separator=st.sampled_from("/\\")
+)
+def test_any_file_survives_zip_by_each_method_and_separator(content, method, separator):
+    with tempfile.TemporaryDirectory() as work:
+        with zipfile.ZipFile(f"{work}/a.zip", "w", method) as packed:
+            info = zipfile.ZipInfo("placeholder")
+            info.filename = info.orig_filename = separator.join(("top", "bin", "tool"))
+            info.compress_type = method
+            packed.writestr(info, content)
+        root = unpack(f"{work}/a.zip", "zip", f"{work}/out")
+        with open(f"{root}/top/bin/tool", "rb") as file:
+            assert file.read() == content
+
+
+@settings(max_examples=40)
+@given(content=st.binary(max_size=3000), trailer=st.binary(max_size=700), kind=st.sampled_from(["gz", "bz2"]))
+def test_bytes_after_the_end_change_nothing(content, trailer, kind):
+    if trailer.lstrip(b"\0").startswith((b"\x1f\x8b", b"BZh")):
+        trailer = b""
+    with tempfile.TemporaryDirectory() as work:
+        with open(f"{work}/a", "wb") as file:
+            file.write(COMPRESS[kind](content) + trailer)
+        root = unpack(f"{work}/a", kind, f"{work}/out")
+        with open(f"{root}/program", "rb") as file:
+            assert file.read() == content
+
+
 @settings(max_examples=25)
 @given(tree=random_trees.TREES, depth=st.integers(1, 3))
 def test_leading_directories_are_stripped(tree, depth):
@@ -111,7 +176,7 @@ def test_a_truncated_bare_tar_is_bad_even_between_two_entries(tree, share):
 
 
 @settings(max_examples=150)
-@given(data=st.data(), kind=st.sampled_from(["tar", "zip"]))
+@given(data=st.data(), kind=st.sampled_from(["tar", "sparse", "zip", "zip bz2", "zip lzma"]))
 def test_no_damage_brings_anything_but_our_errors(data, kind):
     content = bytearray(SAMPLES[kind])
     for _ in range(data.draw(st.integers(1, 4))):
@@ -120,7 +185,7 @@ def test_no_damage_brings_anything_but_our_errors(data, kind):
         with open(f"{work}/a", "wb") as file:
             file.write(content)
         try:
-            unpack(f"{work}/a", kind, f"{work}/out")
+            unpack(f"{work}/a", {"sparse": "tar"}.get(kind, kind.split()[0]), f"{work}/out")
         except InstallError:
             pass
         except OSError as error:
@@ -142,7 +207,7 @@ def test_noise_is_a_bad_archive(content, kind):
 
 
 def _samples():
-    tar_bytes, zip_bytes = io.BytesIO(), io.BytesIO()
+    tar_bytes = io.BytesIO()
     with tarfile.open(fileobj=tar_bytes, mode="w", format=tarfile.PAX_FORMAT) as tar:
         for name in ("bin/tool", "n" * 120, "lib/é"):
             info = tarfile.TarInfo(name)
@@ -151,10 +216,42 @@ def _samples():
         link = tarfile.TarInfo("bin/link")
         link.type, link.linkname = tarfile.SYMTYPE, "tool"
         tar.addfile(link)
-    with zipfile.ZipFile(zip_bytes, "w", zipfile.ZIP_DEFLATED) as packed:
-        packed.writestr("bin/tool", b"hello" * 100)
-        packed.writestr("lib/é", b"")
-    return {"tar": tar_bytes.getvalue(), "zip": zip_bytes.getvalue()}
+    return {
+        "tar": tar_bytes.getvalue(),
+        "sparse": _sparse_sample(),
+        **{
+            name: _zip_sample(method)
+            for name, method in (
+                ("zip", zipfile.ZIP_DEFLATED),
+                ("zip bz2", zipfile.ZIP_BZIP2),
+                ("zip lzma", zipfile.ZIP_LZMA),
+            )
+        },
+    }
+
+
+def _zip_sample(method):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", method) as archive:
+        archive.writestr("bin/tool", b"hello" * 100)
+        archive.writestr("lib/é", b"")
+    return packed.getvalue()
+
+
+def _sparse_sample():
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as tar:
+        for version, content in (("0", b"abcd"), ("1", b"2\n2\n1\n10\n3\n".ljust(512, b"\0") + b"abcd")):
+            info = tarfile.TarInfo(f"s{version}")
+            info.size = len(content)
+            info.pax_headers = {
+                "GNU.sparse.size": "20",
+                "GNU.sparse.realsize": "20",
+                "GNU.sparse.major": version,
+            }
+            info.pax_headers |= {"GNU.sparse.map": "2,1,10,3"} if version == "0" else {}
+            tar.addfile(info, io.BytesIO(content))
+    return packed.getvalue()
 
 
 SAMPLES = _samples()

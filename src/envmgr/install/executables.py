@@ -26,7 +26,7 @@ def prepare_executables(root: str, layout: Layout, system: str) -> tuple[str, ..
 
     Raises BadArchive for a missing program, with the expected and the existing names.
     """
-    directories = [_link(root, name, entries, system) for name, entries in layout.links.items()]
+    directories = [link_command(root, name, entries, system) for name, entries in layout.links.items()]
     directories += [_directory_of(root, entry, system) for entry in layout.bin]
     if not directories:
         directories = ["bin" if os.path.isdir(os.path.join(root, "bin")) else ""]
@@ -65,8 +65,8 @@ def make_executable(path: str) -> None:
     os.chmod(path, mode | 0o100 | (mode & 0o444) >> 2)
 
 
-def _link(root: str, name: str, entries: Sequence[str], system: str) -> str:
-    """Create a command link to the first existing program."""
+def link_command(root: str, name: str, entries: Sequence[str], system: str) -> str:
+    """Create a command link to the first existing program; return its directory, relative."""
     program = _program(root, entries, system)
     make_executable(os.path.join(root, program))
     command = os.path.join(root, LINKS, normalize_path(name, system).replace("/", "-"))

@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
 from envmgr.catalog import url_hints
-from envmgr.install import executables, fsync, integrity, receipt, script, staging, store
+from envmgr.install import commands, executables, fsync, integrity, receipt, script, staging, store
 from envmgr.install.archive import extract, formats
 from envmgr.install.archive.safety import normalize_path
-from envmgr.install.download import signatures
+from envmgr.install.download import cache, signatures
 from envmgr.install.receipt import Receipt
 from envmgr.kit import file_locks
 from envmgr.kit.errors import BadArchive, DigestMismatch, UnsafeArchive, UntrustedScript
@@ -37,10 +37,8 @@ if TYPE_CHECKING:
     from envmgr.lockformat.model import Artifact
 
 _PROGRAM_FORMATS = frozenset({"gz", "xz", "zst", "bz2", "raw"})
-_HINTS = {
-    BadArchive: "nothing was installed; if the download was corrupt, run `envmgr cache clear` and retry",
-    UnsafeArchive: "nothing was installed; report it to the publisher, or check the URL",
-}
+_BAD_ARCHIVE_HINT = "nothing was installed; report it to the publisher, or check the URL"
+_DISCARDED_HINT = "nothing was installed, and the download was discarded: retry"
 
 
 @frozen
@@ -266,10 +264,13 @@ class _Installation:
     def _with_archive_context(
         self, error: BadArchive | UnsafeArchive, download: Download
     ) -> BadArchive | UnsafeArchive:
-        """Return the error with the archive it is about."""
+        """Return the error with the archive it is about; discard an archive whose content no digest proves."""
+        hint = _BAD_ARCHIVE_HINT
+        if self.job.artifact.digest is None:
+            cache.remove(self.paths, self.job.artifact, download.sha256)
+            hint = _DISCARDED_HINT
         return type(error)(
-            f"cannot unpack {self.job} from {download.url}: {error.message}",
-            error.hint or _HINTS[type(error)],
+            f"cannot unpack {self.job} from {download.url}: {error.message}", error.hint or hint
         )
 
     def _build(self, root: str, download: Download, staged: str) -> None:
@@ -296,7 +297,7 @@ class _Installation:
         """Check the programs and write the receipt."""
         self.progress.step(str(self.job), "finishing")
         try:
-            bin_dirs = executables.prepare_executables(root, self.job.layout, self.job.platform.os)
+            bin_dirs = self._prepare_commands(root)
             home = normalize_path(self.job.layout.home, self.job.platform.os)
         except (BadArchive, UnsafeArchive) as error:
             raise self._with_archive_context(error, download) from error
@@ -323,6 +324,12 @@ class _Installation:
                 requires=self.job.layout.requires,
             ),
         )
+
+    def _prepare_commands(self, root: str) -> tuple[str, ...]:
+        layout, system = self.job.layout, self.job.platform.os
+        bin_dirs = executables.prepare_executables(root, layout, system)
+        name = self.job.tool.rpartition(":")[2].rpartition("/")[2]
+        return commands.provide_commands(root, layout, bin_dirs, name, system)
 
     def _publish(self, root: str, staged: str) -> str:
         """Sync the tree and rename it into place; an existing tree is moved away first."""

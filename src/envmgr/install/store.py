@@ -134,7 +134,12 @@ def programs(bin_dirs: Iterable[str], extensions: tuple[str, ...] | None = None)
 
 def _programs_in(directory: str) -> list[str]:
     try:
-        return [name for name in os.listdir(directory) if is_program(os.path.join(directory, name))]
+        return [
+            name
+            for name in os.listdir(directory)
+            # `._name` holds the metadata that macOS stores beside a file, with its mode
+            if not name.startswith("._") and is_program(os.path.join(directory, name))
+        ]
     except OSError:
         return []
 

@@ -215,10 +215,22 @@ def _damaged(context: Context) -> list[tuple[str, str, str]]:
     results = []
     for tool, version in _directories(context):
         context.progress.step("doctor", f"checking {tool} {version}")
-        differences = store.check(context.paths, tool, version)
+        differences = store.check(context.paths, tool, version) or _lacks_commands(context, tool, version)
         if differences:
             results.append((tool, version, differences[0]))
     return results
+
+
+def _lacks_commands(context: Context, tool: str, version: str) -> tuple[str, ...]:
+    installed = store.get(context.paths, tool, version)
+    if installed is None or installed.commands() or any(map(_is_empty, installed.bin_dirs)):
+        return ()
+    return ("it provides no commands",)
+
+
+def _is_empty(directory: str) -> bool:
+    """Return whether a directory is there for programs that are installed later."""
+    return os.path.isdir(directory) and not os.listdir(directory)
 
 
 def _directories(context: Context) -> Iterator[tuple[str, str]]:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 PIECE = 1 << 18
 DAMAGED = 3
+_LZMA_HEADER_BYTES = 9  # version, length of the properties, properties
+_MEMBER_MAGIC = {"gz": b"\x1f\x8b", "bz2": b"BZh"}
 XZ_MEMORY = 1 << 29  # the memory limit of a dictionary; `xz -9` needs 65 MB
 
 
@@ -42,12 +44,59 @@ def inflate(kind: str, read: Callable[[], bytes]) -> Iterator[bytes]:
     while data:
         member = make()
         yield from _translated(kind, _member(member, data, read))
-        data = _after_padding(member.unused_data, read)
+        data = _next_member(kind, _after_padding(member.unused_data, read), read)
+
+
+def _next_member(kind: str, data: bytes, read: Callable[[], bytes]) -> bytes:
+    """Return the next member; like gzip and bzip2, ignore bytes after the last one that begin no member."""
+    magic = _MEMBER_MAGIC.get(kind, b"")
+    while data and len(data) < len(magic):
+        more = read()
+        if not more:
+            return b""
+        data += more
+    return data if data.startswith(magic) else b""
 
 
 def inflate_deflated(read: Callable[[], bytes]) -> Iterator[bytes]:
     """Yield the content of a raw deflate stream, as in zip archives."""
     return _translated("gz", _member(_deflate(), b"", read))
+
+
+def inflate_lzma(read: Callable[[], bytes], size: int) -> Iterator[bytes]:
+    """Yield the content of an LZMA member of a zip archive, which may lack an end marker: `size` bytes."""
+    return _translated("xz", _lzma_member(read, size))
+
+
+def _lzma_member(read: Callable[[], bytes], size: int) -> Iterator[bytes]:
+    data = read()
+    member = _lzma(data)
+    data = data[_LZMA_HEADER_BYTES:]
+    while size and not member.eof:
+        piece = member.decompress(data, min(size, PIECE))
+        size -= len(piece)
+        if piece:
+            yield piece
+        data = b""
+        if size and member.needs_input and not member.eof:
+            data = read()
+            if not data:
+                raise DamagedError("truncated")
+
+
+def _lzma(header: bytes) -> Any:
+    """Return the decompressor that a member's header describes (APPNOTE.TXT, 5.8.8)."""
+    import lzma
+
+    if len(header) < _LZMA_HEADER_BYTES or header[2:4] != b"\5\0":
+        raise DamagedError("invalid LZMA header")
+    rest, lc = divmod(header[4], 9)
+    pb, lp = divmod(rest, 5)
+    dictionary = int.from_bytes(header[5:9], "little")
+    if dictionary > XZ_MEMORY:
+        raise DamagedError(f"LZMA dictionary too large ({dictionary} bytes)")
+    options = {"id": lzma.FILTER_LZMA1, "dict_size": max(dictionary, 1 << 12), "lc": lc, "lp": lp, "pb": pb}
+    return lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=[options])
 
 
 def _translated(kind: str, pieces: Iterator[bytes]) -> Iterator[bytes]:

@@ -41,6 +41,7 @@ def unpack(
     for entry in entries:
         tree.add(entry)
     if strip is None:
+        tree.drop_litter(manifest_paths)
         tree.drop_top(manifest_paths)
     return tree
 
@@ -59,8 +60,9 @@ class Tree:
     def add(self, entry: Entry) -> None:
         """Create a file or directory, or record a link."""
         safety.check_kind(entry.path, entry.kind, entry.mode)
-        parts = safety.split_path(entry.path, self._system)[self._strip :]
-        if not parts:
+        full = safety.split_path(entry.path, self._system)
+        parts = full[self._strip :]
+        if not parts or (self._strip and safety.is_litter(full[0])):
             return
         for parent in self._names.add_parents(parts):
             os.mkdir(self._at(parent), _DIRECTORY_MODE)
@@ -89,16 +91,20 @@ class Tree:
             self._times[path] = entry.mtime
 
     def _add_symlink(self, path: str, entry: Entry) -> None:
-        self._names.add(path, SYMLINK)
-        self._links[path] = entry.target
+        self._add_link(path, entry.target)
+
+    def _add_link(self, path: str, target: str) -> None:
+        """Record a link; the same link may be there twice."""
+        if self._links.get(path) != target:
+            self._names.add(path, SYMLINK)
+            self._links[path] = target
 
     def _add_hardlink(self, path: str, entry: Entry) -> None:
         target = self._target(entry)
         if target == path:
             return
         if target in self._links:
-            self._names.add(path, SYMLINK)
-            self._links[path] = self._links[target]
+            self._add_link(path, self._links[target])
         else:
             if not self._names.add(path, FILE):
                 os.unlink(self._at(path))
@@ -115,6 +121,25 @@ class Tree:
                 f"hard link {entry.path!r}: target {entry.target!r} not found earlier in the archive"
             )
         return target
+
+    def drop_litter(self, manifest_paths: Iterable[str]) -> None:
+        """Delete what systems and packers add beside the top directory, unless there is nothing else."""
+        wanted = {path.split("/")[0] for path in manifest_paths}
+        litter = {name for name in self._names.top() if safety.is_litter(name)} - wanted
+        if litter == self._names.top():
+            return
+        for name in litter:
+            self._drop(name)
+
+    def _drop(self, name: str) -> None:
+        self._names.remove_top(name)
+        path = self._at(name)
+        if os.path.isdir(path):
+            shutil.rmtree(path)
+        elif name not in self._links:
+            os.unlink(path)
+        self._links = {path: target for path, target in self._links.items() if path.split("/")[0] != name}
+        self._times = {path: time for path, time in self._times.items() if path.split("/")[0] != name}
 
     def drop_top(self, manifest_paths: Iterable[str]) -> None:
         """Strip the top directory if it is the only one and the manifest does not name it."""

@@ -48,7 +48,9 @@ def opened(path: str, kind: str) -> Iterator[Archive]:
 
 
 def _tar(kind: str) -> Callable[[IO[bytes], ExpansionGuard], Generator[Entry]]:
-    return lambda file, meter: tar_reader.read(meter.watch(decompress_file(file, kind)), is_sealed=True)
+    return lambda file, meter: tar_reader.read(
+        meter.watch(decompress_file(file, kind)), is_sealed=True, count_hole=meter.add
+    )
 
 
 def _program(kind: str) -> Callable[[IO[bytes], ExpansionGuard], Generator[Entry]]:
@@ -56,7 +58,7 @@ def _program(kind: str) -> Callable[[IO[bytes], ExpansionGuard], Generator[Entry
 
 
 def _bare_tar(file: IO[bytes], meter: ExpansionGuard) -> Generator[Entry]:
-    return tar_reader.read(meter.watch(_plain(file)), is_sealed=False)
+    return tar_reader.read(meter.watch(_plain(file)), is_sealed=False, count_hole=meter.add)
 
 
 def _raw(file: IO[bytes], meter: ExpansionGuard) -> Generator[Entry]:

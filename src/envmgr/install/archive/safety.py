@@ -40,6 +40,9 @@ _CASE_SENSITIVE_DIRECTORIES = (
     "linux/netfilter_ipv4/",
     "linux/netfilter_ipv6/",
 )
+_LITTER = frozenset(
+    {"__macosx", ".ds_store", "pax_global_header", "thumbs.db", "desktop.ini", "@longlink", "paxheaders"}
+)
 _UNIX_KINDS = frozenset({FILE, DIRECTORY, SYMLINK, HARDLINK})
 _SETID = 0o6000
 _WINDOWS_CHARACTERS = frozenset('<>:"|?*') | {chr(code) for code in range(32)}
@@ -132,6 +135,11 @@ class EntryNames:
         """Return the names at the top of the tree."""
         return set(self._spellings.get("", {}).values())
 
+    def remove_top(self, name: str) -> None:
+        """Remove a name from the top of the tree."""
+        spellings = self._spellings[""]
+        del spellings[self._key("", name)]
+
     def add(self, path: str, kind: str) -> bool:
         """Record a path; return whether it is new. Raise UnsafeArchive if it exists with another kind."""
         directory, _, name = path.rpartition("/")
@@ -171,6 +179,11 @@ class EntryNames:
             if self.kind(path) not in {None, DIRECTORY}:
                 raise UnsafeArchive(f"{'/'.join(parts)!r}: parent {path!r} is a {self.kind(path)}")
         return [path for path in above if self.add(path, DIRECTORY)]
+
+
+def is_litter(name: str) -> bool:
+    """Return whether a name at the top is metadata of a system or a packer, and not part of a tool."""
+    return name.startswith("._") or name.lower() in _LITTER
 
 
 def check_reserved(path: str) -> None:

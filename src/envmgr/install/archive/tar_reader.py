@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from envmgr.install.archive import tar_sparse
 from envmgr.install.archive.entry import DIRECTORY, FILE, HARDLINK, SYMLINK, Entry
 from envmgr.kit.errors import BadArchive
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator
 
 BLOCK = 512
 MAX_EXTENSION_BYTES = 1 << 20  # a pax header or a GNU long name: anything longer is no path
@@ -28,7 +29,7 @@ _KINDS = {
     b"4": "block device",
     b"5": DIRECTORY,
     b"6": "FIFO",
-    b"S": "sparse file",
+    b"S": FILE,
     b"D": "directory of an incremental backup",
     b"M": "part of a file in several volumes",
 }
@@ -86,10 +87,11 @@ class Stream:
             yield part
 
 
-def read(pieces: Iterator[bytes], *, is_sealed: bool) -> Generator[Entry]:
+def read(pieces: Iterator[bytes], *, is_sealed: bool, count_hole: Callable[[int], None]) -> Generator[Entry]:
     """Yield the entries of a tar stream; raise BadArchive if it is corrupt.
 
     Only an `is_sealed` stream (compressed, so that the container proves it is complete) may lack the end marker.
+    `count_hole` gets the bytes of each sparse file that are not in the stream, before they are written.
     """
     stream = Stream(pieces)
     shared: dict[str, str] = {}
@@ -105,7 +107,7 @@ def read(pieces: Iterator[bytes], *, is_sealed: bool) -> Generator[Entry]:
         elif kind == b"V":  # a volume's label
             continue
         else:
-            yield from _entry(stream, header, {**shared, **special})
+            yield from _entry(stream, header, {**shared, **special}, count_hole)
             special = {}
     if special:
         raise BadArchive("truncated after a file header")
@@ -125,10 +127,13 @@ def _next_header(stream: Stream, is_sealed: bool) -> bytes | None:
     return header
 
 
-def _entry(stream: Stream, header: bytes, extended: dict[str, str]) -> Generator[Entry]:
-    path = extended.get("path") or _header_path(header)
-    kind = _kind(header, path, extended)
+def _entry(
+    stream: Stream, header: bytes, extended: dict[str, str], count_hole: Callable[[int], None]
+) -> Generator[Entry]:
+    path = extended.get(tar_sparse.NAME) or extended.get("path") or _header_path(header)
+    kind = _kind(header, path)
     size = _size(header, extended) if kind == FILE else 0
+    content = _content(stream, header, extended, size, count_hole) if kind == FILE else ()
     end = stream.position + size
     yield Entry(
         path,
@@ -136,14 +141,61 @@ def _entry(stream: Stream, header: bytes, extended: dict[str, str]) -> Generator
         _number(header[100:108]) & 0o7777,
         _mtime(header, extended),
         extended.get("linkpath") or _text(header[157:257]),
-        stream.parts(size) if size else (),
+        content,
     )
     stream.skip_to(end + -size % BLOCK)
 
 
-def _kind(header: bytes, path: str, extended: dict[str, str]) -> str:
-    if any(name.startswith("GNU.sparse.") for name in extended):
-        return "sparse file"
+def _content(
+    stream: Stream, header: bytes, extended: dict[str, str], size: int, count_hole: Callable[[int], None]
+) -> Iterable[memoryview]:
+    """Return a file's content; reads the map of a sparse file where it precedes the data."""
+    if header[156:157] == b"S":
+        segments = tar_sparse.read_gnu_map(header, lambda: _block(stream), _number)
+        return _expanded(stream, segments, _number(header[483:495]), size, count_hole)
+    if not any(name.startswith(tar_sparse.PREFIX) for name in extended):
+        return stream.parts(size) if size else ()
+    real_size = tar_sparse.real_size(extended)
+    if tar_sparse.has_map_in_data(extended):
+        return _mapped(stream, real_size, size, count_hole)
+    segments = tar_sparse.parse_map(extended.get(tar_sparse.MAP, ""))
+    return _expanded(stream, segments, real_size, size, count_hole)
+
+
+def _mapped(
+    stream: Stream, real_size: int, size: int, count_hole: Callable[[int], None]
+) -> Iterator[memoryview]:
+    """Yield the content of a sparse file whose data begins with its map."""
+    end = stream.position + size
+
+    def take_block() -> bytes:
+        if stream.position + BLOCK > end:
+            raise BadArchive("invalid map of a sparse file")
+        return _block(stream)
+
+    segments = tar_sparse.read_map(take_block)
+    yield from _expanded(stream, segments, real_size, end - stream.position, count_hole)
+
+
+def _expanded(
+    stream: Stream,
+    segments: list[tar_sparse.Segment],
+    real_size: int,
+    stored: int,
+    count_hole: Callable[[int], None],
+) -> Iterator[memoryview]:
+    count_hole(tar_sparse.check_map(segments, real_size, stored))
+    yield from tar_sparse.expand(segments, real_size, stream.parts)
+
+
+def _block(stream: Stream) -> bytes:
+    block = stream.take(BLOCK)
+    if len(block) < BLOCK:
+        raise BadArchive("truncated inside the map of a sparse file")
+    return block
+
+
+def _kind(header: bytes, path: str) -> str:
     code = header[156:157]
     kind = _KINDS.get(code, f"entry of type {code!r}")
     # before ustar, directories were marked only by a trailing slash
@@ -171,6 +223,7 @@ def _extension(stream: Stream, header: bytes) -> bytes:
 def _pax(content: bytes) -> dict[str, str]:
     """Parse records `LENGTH KEY=VALUE` and a newline; return the supported keys."""
     records: dict[str, str] = {}
+    pairs: list[str] = []
     while content:
         digits, space, _ = content[:20].partition(b" ")
         length = int(digits) if digits.isdigit() and space else 0
@@ -178,10 +231,12 @@ def _pax(content: bytes) -> dict[str, str]:
         if not length or not equals or content[length - 1 : length] != b"\n":
             raise BadArchive("corrupt extended header")
         name = _decode(key)
-        if name in _FIELDS or name.startswith("GNU.sparse."):
+        if name in tar_sparse.PAIR_FIELDS:
+            pairs.append(_decode(value))
+        elif name in _FIELDS or name.startswith(tar_sparse.PREFIX):
             records[name] = _decode(value)
         content = content[length:]
-    return records
+    return {**records, tar_sparse.MAP: ",".join(pairs)} if pairs else records
 
 
 def _size(header: bytes, extended: dict[str, str]) -> int:

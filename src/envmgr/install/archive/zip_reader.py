@@ -18,7 +18,7 @@ from envmgr.install.archive.entry import DIRECTORY, FILE, SYMLINK, Entry
 from envmgr.kit.errors import BadArchive
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Callable, Generator, Iterator
 
 _LOCAL = struct.Struct("<4s22xHH")  # signature, …, length of the name, length of the extra field
 _EXTRA = struct.Struct("<HH")
@@ -26,6 +26,8 @@ _TIMESTAMP = 0x5455
 _ENCRYPTED = 0x1
 _UNIX = 3
 _MACOS = 19
+_METHOD_NAMES = {1: "shrink", 6: "implode", 9: "deflate64", 96: "JPEG", 97: "WavPack", 98: "PPMd", 99: "AES"}
+_OTHER_ARCHIVE = "use another archive of this release: run `envmgr install TOOL VERSION URL`"
 _MAX_TARGET_BYTES = 4096
 _NANOSECONDS = 10**9
 _KINDS = {
@@ -57,10 +59,11 @@ def _translating() -> Iterator[None]:
 
 def _entry(file: IO[bytes], info: zipfile.ZipInfo) -> Entry:
     if info.flag_bits & _ENCRYPTED:
-        raise BadArchive(f"{info.filename!r} is encrypted")
+        raise BadArchive(f"{info.filename!r} is encrypted", _OTHER_ARCHIVE)
     unix = info.external_attr >> 16 if info.create_system in {_UNIX, _MACOS} else 0
-    # ZipInfo.filename is cut at a NUL, which would hide the stored name.
-    path = info.orig_filename
+    # ZipInfo.filename is cut at a NUL, which would hide the stored name. The format has no backslashes in names:
+    # some writers on Windows store them as separators.
+    path = info.orig_filename.replace("\\", "/")
     kind = DIRECTORY if path.endswith("/") else _KINDS.get(stat.S_IFMT(unix), FILE)
     mode = stat.S_IMODE(unix) or (0o755 if kind == DIRECTORY else 0o644)
     target = _target(file, info) if kind == SYMLINK else ""
@@ -95,13 +98,30 @@ def _extended_timestamp(extra: bytes) -> int | None:
 
 def _content(file: IO[bytes], info: zipfile.ZipInfo) -> Iterator[bytes]:
     """Yield a member's bytes, with the fastest inflate available, which zipfile cannot use."""
-    if info.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
-        raise BadArchive(f"{info.filename!r}: unsupported compression method {info.compress_type}")
+    if info.compress_type not in _METHODS:
+        name = _METHOD_NAMES.get(info.compress_type, "unknown")
+        raise BadArchive(
+            f"{info.filename!r}: unsupported compression method {info.compress_type} ({name})", _OTHER_ARCHIVE
+        )
     stored = _stored(file, info)
-    is_deflated = info.compress_type == zipfile.ZIP_DEFLATED
-    pieces = decompress.inflate_deflated(lambda: next(stored, b"")) if is_deflated else stored
     with _translating():
-        yield from _checked(pieces, info)
+        yield from _checked(_METHODS[info.compress_type](lambda: next(stored, b""), info.file_size), info)
+
+
+def _copied(read: Callable[[], bytes], _: int) -> Iterator[bytes]:
+    while piece := read():
+        yield piece
+
+
+_METHODS: dict[int, Callable[[Callable[[], bytes], int], Iterator[bytes]]] = {
+    zipfile.ZIP_STORED: _copied,
+    zipfile.ZIP_DEFLATED: lambda read, _: decompress.inflate_deflated(read),
+    zipfile.ZIP_BZIP2: lambda read, _: decompress.inflate("bz2", read),
+    zipfile.ZIP_LZMA: decompress.inflate_lzma,
+    93: lambda read, _: decompress.inflate("zst", read),
+    95: lambda read, _: decompress.inflate("xz", read),
+}
+"""Compression methods by their number in APPNOTE.TXT, 4.4.5."""
 
 
 def _stored(file: IO[bytes], info: zipfile.ZipInfo) -> Iterator[bytes]:

@@ -63,7 +63,20 @@ def test_a_wrong_checksum_is_a_bad_archive(kind, inflated):
         inflated(bytes(packed), kind)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ["gz", "bz2"])
+@pytest.mark.parametrize("trailer", [b"garbage" * 100, b"x", b"\0\0x", b"\0" * 600 + b"signature"])
+def test_bytes_after_the_end_are_ignored_as_gzip_and_bzip2_do(kind, trailer, inflated):
+    members = compress(b"one", kind) + compress(b"two", kind)
+    assert inflated(members + trailer, kind) == b"onetwo"
+
+
+@pytest.mark.parametrize("kind", ["gz", "bz2"])
+def test_a_damaged_member_after_the_first_is_a_bad_archive(kind, inflated):
+    with pytest.raises(BadArchive):
+        inflated(compress(b"one", kind) + compress(b"two" * 100, kind)[:-6], kind)
+
+
+@pytest.mark.parametrize("kind", sorted({*KINDS} - {"gz", "bz2"}))
 def test_garbage_after_the_end_is_a_bad_archive(kind, inflated):
     with pytest.raises(BadArchive):
         inflated(compress(b"one", kind) + b"garbage" * 100, kind)

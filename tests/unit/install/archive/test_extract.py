@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import stat
+import subprocess
 import sys
 import tarfile
 import zipfile
@@ -231,6 +232,17 @@ def tops(root):
         (["top/bin/x"], 0, ["bin/x"], ["top"]),
         (["./top/bin/x", "./top/y"], 1, [], ["bin", "y"]),
         (["one/a", "two/b", "README"], 1, [], ["a", "b"]),
+        (["top/bin/x", "._top"], None, ["bin/x"], ["bin"]),
+        (["__MACOSX/top/._x", "__MACOSX/._top", "top/x", "top/y"], None, [], ["x", "y"]),
+        ([".DS_Store", "top/x"], None, ["x"], ["x"]),
+        (["pax_global_header", "top/x"], None, [], ["x"]),
+        (["__MACOSX/._tool", "tool"], None, ["tool"], ["tool"]),
+        (["._tool", "tool", "README"], None, [], ["README", "tool"]),
+        (["__MACOSX/top/._x", "top/x"], 1, [], ["x"]),
+        (["__MACOSX/x"], None, ["__MACOSX/x"], ["__MACOSX"]),
+        ([".DS_Store"], None, [], [".DS_Store"]),
+        ([".DS_Store", "top/x"], 0, [], [".DS_Store", "top"]),
+        ([".config/x", "top/x"], None, [], [".config", "top"]),
     ],
 )
 def test_leading_directories_are_dropped_as_asked(names, strip, named, expected, sandbox):
@@ -243,6 +255,110 @@ def test_a_link_that_leads_out_once_the_top_is_dropped_is_refused(sandbox):
     packed = tar_of(sandbox / "a.tar", member("top/x"), member("top/up", tarfile.SYMTYPE, "../x"))
     with pytest.raises(UnsafeArchive, match="escapes the tree"):
         unpack(packed, "tar", sandbox / "out", strip=None)
+
+
+@unix
+def test_links_and_times_beside_the_top_are_dropped_with_it(sandbox):
+    members = [member("__MACOSX", tarfile.DIRTYPE), member("__MACOSX/l", tarfile.SYMTYPE, "x")]
+    members += [member("._l", tarfile.SYMTYPE, "x"), member("top/x"), member("top/l", tarfile.SYMTYPE, "x")]
+    root = unpack(tar_of(sandbox / "a.tar", *members), "tar", sandbox / "out", strip=None)
+    assert tops(root) == ["l", "x"]
+    assert os.readlink(f"{root}/l") == "x"
+
+
+@unix
+def test_the_same_link_may_be_there_twice(sandbox):
+    members = [member("a", content=b"x"), *[member("l", tarfile.SYMTYPE, "a")] * 2]
+    members += [member("h", tarfile.LNKTYPE, "l")] * 2
+    root = unpack(tar_of(sandbox / "a.tar", *members), "tar", sandbox / "out")
+    assert (os.readlink(f"{root}/l"), os.readlink(f"{root}/h")) == ("a", "a")
+
+
+@unix
+def test_a_link_that_is_there_twice_with_other_targets_is_refused(sandbox):
+    members = [member("l", tarfile.SYMTYPE, "a"), member("l", tarfile.SYMTYPE, "b")]
+    with pytest.raises(UnsafeArchive, match="duplicate entry 'l'"):
+        unpack(tar_of(sandbox / "a.tar", *members), "tar", sandbox / "out")
+
+
+def test_backslashes_in_a_zip_separate(sandbox):
+    members = [("top\\", 0o040755, b""), ("top\\bin\\x", 0o100755, b"x"), ("top/lib\\y", 0, b"y")]
+    root = unpack(zip_of(sandbox / "a.zip", *members), "zip", sandbox / "out", strip=None)
+    assert tops(root) == ["bin", "lib"]
+    assert tops(f"{root}/bin") == ["x"]
+
+
+@pytest.mark.parametrize(
+    "method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA]
+)
+def test_a_zip_may_be_compressed_by_each_method_of_the_standard_library(method, sandbox):
+    content = os.urandom(1000) + bytes(600_000) + b"end"
+    with zipfile.ZipFile(sandbox / "a.zip", "w", method) as packed:
+        packed.writestr("x", content)
+        packed.writestr("empty", b"")
+    root = unpack(sandbox / "a.zip", "zip", sandbox / "out")
+    assert (sandbox / "out" / "x").read_bytes() == content
+    assert os.path.getsize(f"{root}/empty") == 0
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_damage_inside_a_bzip2_or_lzma_member_is_a_bad_archive(method, sandbox):
+    with zipfile.ZipFile(sandbox / "a.zip", "w", method) as packed:
+        packed.writestr("x", os.urandom(2000))
+    content = bytearray((sandbox / "a.zip").read_bytes())
+    content[1000] ^= 0xFF
+    (sandbox / "a.zip").write_bytes(content)
+    with pytest.raises(BadArchive):
+        unpack(sandbox / "a.zip", "zip", sandbox / "out")
+
+
+def test_an_lzma_member_with_a_huge_dictionary_is_a_bad_archive(sandbox):
+    with zipfile.ZipFile(sandbox / "a.zip", "w", zipfile.ZIP_LZMA) as packed:
+        packed.writestr("x", b"x" * 100)
+    content = bytearray((sandbox / "a.zip").read_bytes())
+    content[31 + 5 : 31 + 9] = b"\xff\xff\xff\xff"
+    (sandbox / "a.zip").write_bytes(content)
+    with pytest.raises(BadArchive, match="dictionary too large"):
+        unpack(sandbox / "a.zip", "zip", sandbox / "out")
+
+
+def test_a_method_that_is_not_supported_is_named_with_what_to_do(sandbox):
+    content = bytearray(zip_of(sandbox / "a.zip", ("a", 0o100644, b"x")).read_bytes())
+    for signature, offset in ((b"PK\1\2", 10), (b"PK\3\4", 8)):
+        content[content.rindex(signature) + offset] = 9
+    (sandbox / "a.zip").write_bytes(content)
+    with pytest.raises(BadArchive, match=r"method 9 \(deflate64\)") as caught:
+        unpack(sandbox / "a.zip", "zip", sandbox / "out")
+    assert "another archive" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(
+    "options", [["--format=gnu"], *([f"--sparse-version={v}", "--format=pax"] for v in ("0.0", "0.1", "1.0"))]
+)
+@unix
+def test_a_sparse_file_packed_by_tar_is_unpacked(options, sandbox, tmp_path_factory):
+    source = tmp_path_factory.mktemp("source")
+    with open(source / "s", "wb") as file:
+        for number in range(40):
+            file.seek(number * 100_000)
+            file.write(b"%d" % number)
+        file.truncate(5_000_000)
+    subprocess.run(["tar", "-cSf", sandbox / "a.tar", *options, "-C", source, "s"], check=True)
+    assert os.path.getsize(sandbox / "a.tar") < 1_000_000
+    root = unpack(sandbox / "a.tar", "tar", sandbox / "out")
+    assert (sandbox / "out" / "s").read_bytes() == (source / "s").read_bytes()
+    assert tops(root) == ["s"]
+
+
+def test_a_bomb_of_holes_is_refused_before_it_is_written(sandbox, monkeypatch):
+    monkeypatch.setattr(safety, "FREE_BYTES", 1 << 20)
+    info = tarfile.TarInfo("zeros")
+    info.pax_headers = {"GNU.sparse.size": str(1 << 60), "GNU.sparse.map": ""}
+    with tarfile.open(sandbox / "a.tar", "w", format=tarfile.PAX_FORMAT) as packed:
+        packed.addfile(info)
+    with pytest.raises(UnsafeArchive, match="expand to more than"):
+        unpack(sandbox / "a.tar", "tar", sandbox / "out")
+    assert os.path.getsize(sandbox / "out" / "zeros") == 0
 
 
 @unix

@@ -41,12 +41,13 @@ def block(content):
 END = bytes(1024)
 
 
-def read(*parts, piece=1 << 16, is_sealed=False):
+def read(*parts, piece=1 << 16, is_sealed=False, holes=None):
     data = b"".join(parts)
+    holes = [] if holes is None else holes
     pieces = iter([data[at : at + piece] for at in range(0, len(data), piece)])
     return [
         (entry.path, entry.kind, b"".join(map(bytes, entry.content)), entry.target)
-        for entry in tar_reader.read(pieces, is_sealed=is_sealed)
+        for entry in tar_reader.read(pieces, is_sealed=is_sealed, count_hole=holes.append)
     ]
 
 
@@ -62,7 +63,7 @@ def test_it_does_not_matter_how_the_stream_is_cut(piece):
 
 def test_content_that_is_not_read_is_skipped():
     pieces = iter([header(), block(b"12345"), header(b"b", size=b"0"), END])
-    assert [entry.path for entry in tar_reader.read(pieces, is_sealed=False)] == ["a", "b"]
+    assert [entry.path for entry in tar_reader.read(pieces, is_sealed=False, count_hole=int)] == ["a", "b"]
 
 
 def test_a_v7_directory_is_told_by_its_slash():
@@ -107,7 +108,7 @@ def test_pax_records_override_the_header_of_one_entry():
 def test_times_may_have_fractions_and_lie_before_1970():
     def time(text):
         pieces = iter([*pax(mtime=text), header(size=b"0"), END])
-        return next(tar_reader.read(pieces, is_sealed=False)).mtime
+        return next(tar_reader.read(pieces, is_sealed=False, count_hole=int)).mtime
 
     assert time("1.25") == 1_250_000_000
     assert time("-1.5") == -1_500_000_000
@@ -128,14 +129,116 @@ def test_hard_links_have_no_content():
 
 @pytest.mark.parametrize(
     ("kind", "name"),
-    [(b"3", "character device"), (b"4", "block device"), (b"6", "FIFO"), (b"S", "sparse file")],
+    [(b"3", "character device"), (b"4", "block device"), (b"6", "FIFO")],
 )
 def test_other_kinds_are_named(kind, name):
     assert read(header(size=b"0", kind=kind), END)[0][1] == name
 
 
-def test_pax_sparse_files_are_named():
-    assert read(*pax(GNU__sparse__major="1"), header(size=b"0"), END)[0][1] == "sparse file"
+def sparse_header(name=b"s", size=b"4\0", real=b"24\0", pairs=(), more=False):
+    """Return a header of GNU's old format: four pairs, and whether more follow."""
+    fields = b"".join(b"%011o\0" % number for pair in pairs for number in pair).ljust(96, b"\0")
+    tail = bytes(41) + fields + bytes([more]) + real.ljust(12, b"\0") + bytes(17)
+    plain = header(name, size=size, kind=b"S", magic=b"ustar  ")
+    whole = plain[:148] + b" " * 8 + plain[156:345] + tail
+    return whole[:148] + b"%06o\0 " % sum(whole) + whole[156:]
+
+
+def test_a_sparse_file_of_gnus_old_format_is_read():
+    holes = []
+    parts = [sparse_header(pairs=[(2, 1), (10, 3)]), block(b"abcd"), header(b"b"), block(b"12345"), END]
+    assert read(*parts, holes=holes) == [
+        ("s", FILE, b"\0\0a" + bytes(7) + b"bcd" + bytes(7), ""),
+        ("b", FILE, b"12345", ""),
+    ]
+    assert holes == [16]
+
+
+def test_the_map_of_gnus_old_format_continues_in_blocks():
+    pairs = [(2 * number, 1) for number in range(30)]
+    fields = [b"%011o\0%011o\0" % pair for pair in pairs]
+    blocks = [b"".join(fields[4:25]) + b"\1" + bytes(7), b"".join(fields[25:]).ljust(512, b"\0")]
+    first = sparse_header(size=b"36\0", real=b"100\0", pairs=pairs[:4], more=True)
+    content = read(first, *blocks, block(b"x" * 30), header(b"b"), block(b"12345"), END)
+    assert content[0][2] == b"x\0" * 30 + bytes(4)
+    assert content[1][2] == b"12345"
+
+
+def records(*pairs):
+    """Return a pax header of records in order; names may repeat."""
+    lines = b""
+    for name, value in pairs:
+        record = f" {name}={value}\n".encode()
+        length = len(record) + 2
+        lines += b"%d" % length + record
+    assert all(len(line) < 99 for line in lines.split(b"\n"))
+    return [header(size=b"%o" % len(lines), kind=b"x"), block(lines)]
+
+
+SPARSE_PAX = {
+    "0.0": [
+        *records(
+            ("GNU.sparse.size", "20"), ("GNU.sparse.numblocks", "2"),
+            ("GNU.sparse.offset", "2"), ("GNU.sparse.numbytes", "1"),
+            ("GNU.sparse.offset", "10"), ("GNU.sparse.numbytes", "3"),
+        ),
+        header(b"s", size=b"4"),
+        block(b"abcd"),
+    ],
+    "0.1": [
+        *records(("GNU.sparse.size", "20"), ("GNU.sparse.name", "s"), ("GNU.sparse.map", "2,1,10,3")),
+        header(b"GNUSparseFile.1/s", size=b"4"),
+        block(b"abcd"),
+    ],
+    "1.0": [
+        *records(
+            ("GNU.sparse.major", "1"), ("GNU.sparse.minor", "0"),
+            ("GNU.sparse.name", "s"), ("GNU.sparse.realsize", "20"),
+        ),
+        header(b"GNUSparseFile.1/s", size=b"%o" % 516),
+        block(b"2\n2\n1\n10\n3\n"),
+        block(b"abcd"),
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("version", SPARSE_PAX)
+def test_pax_sparse_files_are_read(version):
+    holes = []
+    parts = [*SPARSE_PAX[version], header(b"b"), block(b"12345"), END]
+    assert read(*parts, holes=holes) == [
+        ("s", FILE, b"\0\0a" + bytes(7) + b"bcd" + bytes(7), ""),
+        ("b", FILE, b"12345", ""),
+    ]
+    assert holes == [16]
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [
+        ("20", "2,1,1,3"),  # backwards
+        ("20", "2,1,10"),  # half a pair
+        ("20", "2,1,10,4"),  # more than is stored
+        ("20", "2,1,18,3"),  # beyond the end
+        ("x", "2,1,10,3"),
+        ("20", "2,1,10,-3"),
+        ("2" * 30, "2,1,10,3"),
+    ],
+)
+def test_an_invalid_map_is_a_bad_archive(size, text):
+    parts = [*records(("GNU.sparse.size", size), ("GNU.sparse.map", text)), header(size=b"4"), block(b"abcd")]
+    with pytest.raises(BadArchive):
+        read(*parts, END)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"2\n2\n1\n10\n", b"999999999\n2\n", b"x\n", b"9" * 512, b"", b"2\n2\n1\n10\n3"],
+)
+def test_an_invalid_map_before_the_data_is_a_bad_archive(content):
+    named = records(("GNU.sparse.major", "1"), ("GNU.sparse.realsize", "20"))
+    with pytest.raises(BadArchive):
+        read(*named, header(size=b"%o" % 516), block(content or bytes(512)), block(b"abcd"), END)
 
 
 def test_a_volume_label_is_left_out():
