@@ -17,7 +17,7 @@ from envmgr.kit.errors import (
 from envmgr.kit.frozen import frozen, replace
 from envmgr.kit.http import urls
 from envmgr.ops import reshim
-from envmgr.project import lockfile_io
+from envmgr.project import lockfile, lockfile_io
 from envmgr.resolve import install_plan, lock_update, requirements
 from envmgr.resolve.install_plan import Options, Step
 
@@ -224,12 +224,13 @@ def _record(context: Context, steps: Sequence[Step], outcomes: Outcomes) -> list
 
 
 def with_recorded_digest(pin: Pin, outcome: Outcome, platform: str) -> Pin:
-    """Add the digest and size of the download from that URL, if upstream publishes none."""
+    """Add the digest and size of a download to every platform with its URL, where upstream publishes none."""
     known = pin.locked.artifacts.get(platform)
     if known is None or known.digest or outcome.url != urls.lock_url(known.url):
         return pin
     artifact = replace(known, digest=Digest("sha256", outcome.sha256), size=outcome.bytes)
-    return replace(pin, locked=replace(pin.locked, artifacts={**pin.locked.artifacts, platform: artifact}))
+    artifacts = {**pin.locked.artifacts, platform: artifact}
+    return replace(pin, locked=replace(pin.locked, artifacts=lockfile.with_shared_digests(artifacts)))
 
 
 def _combined(failures: Failures) -> EnvmgrError:

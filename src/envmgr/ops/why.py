@@ -10,6 +10,7 @@ from envmgr.kit.environment import override_variable
 from envmgr.kit.errors import NetworkError, NoVersionSet
 from envmgr.kit.frozen import frozen
 from envmgr.resolve import active, canonical_names
+from envmgr.resolve.platform_releases import AvailableRelease, newest_available
 from envmgr.resolve.select_release import UNDATED, evaluate
 
 if TYPE_CHECKING:
@@ -101,12 +102,19 @@ def _evaluate(context: Context, tool: str, spec: str) -> _Evaluation:
     except NetworkError as error:
         return _Evaluation(note=f"upstream not checked: {error.message}")
     young = tuple((version, "newer than minimum_release_age") for version in choice.too_new)
-    elsewhere = _not_for_platform(context, tool, choice.selection.winner)
+    matching = choice.selection.candidates
+    release = _available(context, tool, matching) if matching else AvailableRelease("")
+    elsewhere = tuple(
+        (version, f"not available for {context.platform.key}") for version in release.passed_over
+    )
+    candidates = matching[len(release.passed_over) :]
     rejected = (*elsewhere, *young, *choice.selection.rejected)
-    return _Evaluation(choice.selection.candidates, rejected, UNDATED if choice.has_no_dates else None)
+    return _Evaluation(candidates, rejected, UNDATED if choice.has_no_dates else None)
 
 
-def _not_for_platform(context: Context, tool: str, version: str | None) -> tuple[tuple[str, str], ...]:
-    if version is None or context.catalog.layout(tool, version, context.platform):
-        return ()
-    return ((version, f"not available for {context.platform.key}"),)
+def _available(context: Context, tool: str, candidates: tuple[str, ...]) -> AvailableRelease:
+    """Return the release that an installation would take; the newest if that cannot be determined."""
+    try:
+        return newest_available(context, tool, candidates, [context.platform])
+    except NetworkError:
+        return AvailableRelease(candidates[0])

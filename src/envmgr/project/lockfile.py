@@ -28,7 +28,7 @@ def with_release(lock: Lockfile, request: str, version: str, tool: str, locked: 
         if problem:
             raise LockfileError(f"cannot lock {tool} {version}: URL {problem}", _URL_HINT)
     existing = lock.locked(tool, version)
-    merged = _merge(existing, locked, f"{tool} {version}") if existing else locked
+    merged = _merge(existing or Locked(locked.plugin, {}), locked, f"{tool} {version}")
     tools = {**lock.tools, tool: {**lock.tools.get(tool, {}), version: merged}}
     seed = {name: preferred for name, preferred in lock.seed.items() if name != tool}
     return Lockfile({**lock.resolved, request: version}, tools, seed)
@@ -67,8 +67,32 @@ def record_digest(
     )
     if existing.digest:
         return lock
-    changed = replace(locked, artifacts={**locked.artifacts, platform: recorded})
+    changed = replace(locked, artifacts=with_shared_digests({**locked.artifacts, platform: recorded}))
     return replace(lock, tools={**lock.tools, tool: {**lock.tools[tool], version: changed}})
+
+
+def with_shared_digests(artifacts: Mapping[str, Artifact]) -> dict[str, Artifact]:
+    """Return archives by platform, with the same digest and size wherever the URL is the same.
+
+    Raise DigestMismatch if a URL has several digests of one algorithm.
+    """
+    by_url: dict[str, Artifact] = {}
+    for platform in sorted(artifacts):
+        artifact = artifacts[platform]
+        known = by_url.setdefault(artifact.url, artifact)
+        if known.digest is None:
+            by_url[artifact.url] = artifact
+        else:
+            _require_same_digest(known, artifact, platform)
+    return {
+        platform: _with_digest_of(by_url[artifact.url], artifact) for platform, artifact in artifacts.items()
+    }
+
+
+def _with_digest_of(known: Artifact, artifact: Artifact) -> Artifact:
+    if artifact.digest or known.digest is None:
+        return artifact
+    return replace(artifact, digest=known.digest, size=known.size if artifact.size is None else artifact.size)
 
 
 def check_signature(locked: Mapping[str, str] | None, declared: Mapping[str, str] | None, name: str) -> None:
@@ -105,7 +129,7 @@ def _merge(existing: Locked, new: Locked, name: str) -> Locked:
         for platform, artifact in new.artifacts.items()
     }
     retained = existing.artifacts if existing.plugin == new.plugin else {}
-    artifacts = {**retained, **checked}
+    artifacts = with_shared_digests({**retained, **checked})
     return Locked(new.plugin, artifacts, _signatures(existing, new, artifacts, name))
 
 

@@ -17,7 +17,8 @@ from envmgr.kit.platform import parse as parse_platform
 from envmgr.lockformat.model import EMPTY, Artifact, Locked, Lockfile
 from envmgr.lockformat.names import key
 from envmgr.project import lockfile, lockfile_io
-from envmgr.resolve.select_release import select_version
+from envmgr.resolve.platform_releases import newest_available, required_platforms
+from envmgr.resolve.select_release import select_candidates
 from envmgr.resolve.unavailable import source_build_unsupported
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ def _resolve_upstream(
     """Return a pin from upstream, else from a manual URL that is locked or installed."""
     context.progress.step(f"{tool} {spec}", "resolving")
     try:
-        version = version or select_version(context, tool, spec)
+        version = version or _select(context, tool, spec, platforms)
         artifacts = _artifacts(context, tool, version, platforms)
     except (NoMatchingVersion, UnsupportedPlatform):
         version = version or spec.lstrip("=")
@@ -125,6 +126,18 @@ def _resolve_upstream(
     _note_emulation(context, pin)
     _note_missing_digests(context, pin, known)
     return pin
+
+
+def _select(context: Context, tool: str, spec: str, platforms: Sequence[Platform]) -> str:
+    """Return the newest matching version with an archive for the platforms that require one."""
+    candidates = select_candidates(context, tool, spec)
+    release = newest_available(context, tool, candidates, required_platforms(context, platforms))
+    if release.passed_over:
+        context.progress.message(
+            f"{tool} {spec}: passed over {', '.join(release.passed_over)}: "
+            f"not available for {', '.join(release.platforms)}"
+        )
+    return release.version
 
 
 def _manual_artifacts(context: Context, tool: str, version: str, known: Locked | None) -> dict[str, Artifact]:

@@ -35,12 +35,17 @@ UNDATED = "minimum_release_age ignored: upstream publishes no release dates"
 
 def select_version(context: Context, tool: str, spec: str) -> str:
     """Return the version of a tool that a spec resolves to; raise NoMatchingVersion with suggestions."""
+    return select_candidates(context, tool, spec)[0]
+
+
+def select_candidates(context: Context, tool: str, spec: str) -> tuple[str, ...]:
+    """Return the versions that match a spec, best first; raise NoMatchingVersion with suggestions."""
     choice = evaluate(context, tool, spec)
     if choice.selection.winner is None:
         raise _no_match(context, tool, spec, choice)
     if choice.has_no_dates:
         context.progress.message(f"{tool} {spec}: {UNDATED}")
-    return choice.selection.winner
+    return choice.selection.candidates
 
 
 def evaluate(context: Context, tool: str, spec: str) -> Choice:

@@ -39,7 +39,7 @@ def test_it_is_spelled_as_the_specification_shows():
     lock = EMPTY
     for tool, spec, version in (("python", "3.12", "3.12.11"), ("nodejs", "^20.1", "20.19.5")):
         url = f"https://example.org/{tool}"
-        entry = locked(windows_x64=artifact(None, None, url), linux_x64=artifact(B, 24512345, url))
+        entry = locked(windows_x64=artifact(None, None, f"{url}.exe"), linux_x64=artifact(B, 24512345, url))
         lock = with_release(lock, key(tool, spec), version, tool, entry)
     assert (
         render(lock)
@@ -56,7 +56,7 @@ def test_it_is_spelled_as_the_specification_shows():
         "plugin": "{PLUGIN}",
         "artifacts": {{
           "linux-x64": {{"url": "https://example.org/nodejs", "sha256": "{B}", "size": 24512345}},
-          "windows-x64": {{"url": "https://example.org/nodejs"}}
+          "windows-x64": {{"url": "https://example.org/nodejs.exe"}}
         }}
       }}
     }},
@@ -65,7 +65,7 @@ def test_it_is_spelled_as_the_specification_shows():
         "plugin": "{PLUGIN}",
         "artifacts": {{
           "linux-x64": {{"url": "https://example.org/python", "sha256": "{B}", "size": 24512345}},
-          "windows-x64": {{"url": "https://example.org/python"}}
+          "windows-x64": {{"url": "https://example.org/python.exe"}}
         }}
       }}
     }}
@@ -241,10 +241,23 @@ def test_pruning_keeps_what_wanted_requests_mean():
 def test_a_learned_digest_is_recorded_once():
     lock = lock_of(locked(linux_x64=artifact(None, None), macos_x64=artifact(None, None)))
     learned = record_digest(lock, "x", "1.0.0", "linux-x64", Digest("sha256", A), 7)
-    assert artifacts_of(learned) == {"linux-x64": artifact(A, 7), "macos-x64": artifact(None, None)}
+    assert artifacts_of(learned) == {"linux-x64": artifact(A, 7), "macos-x64": artifact(A, 7)}
     assert record_digest(learned, "x", "1.0.0", "linux-x64", Digest("sha256", A), 7) == learned
     with pytest.raises(DigestMismatch):
         record_digest(learned, "x", "1.0.0", "linux-x64", Digest("sha256", B), 7)
+
+
+def test_a_url_has_one_digest_in_a_lock():
+    lock = lock_of(
+        locked(linux_x64=artifact(None, None), macos_x64=artifact(A, 7), windows_x64=artifact(None, 9))
+    )
+    assert artifacts_of(lock) == {
+        "linux-x64": artifact(A, 7),
+        "macos-x64": artifact(A, 7),
+        "windows-x64": artifact(A, 9),
+    }
+    with pytest.raises(DigestMismatch):
+        lock_of(locked(linux_x64=artifact(A), macos_x64=artifact(B)))
 
 
 def test_what_upstream_publishes_is_not_changed_by_who_installs():

@@ -29,7 +29,8 @@ def lock(
 ) -> int:
     """Write .envmgr.lock for all platforms, install nothing.
 
-    Locked versions that still match stay; named tools are re-resolved.
+    Locked versions that still match stay; named tools are re-resolved, to the newest release
+    for this machine and the platforms of the setting lock_platforms.
     """
     from envmgr.cli.commands import lock as command
 

@@ -10,7 +10,8 @@ import zipfile
 import pytest
 
 from envmgr.kit.platform import current
-from support import archives, faults
+from support.archives import archive_builder as archives
+from support.http import faults
 
 pytestmark = pytest.mark.skipif(
     not current().key.startswith("linux-x64") or sys.platform == "win32",
@@ -135,3 +136,55 @@ def test_doctor_reports_and_repairs_an_installation_without_commands(sandbox, pu
     assert "tool 1.0.0 is damaged: it provides no commands" in result.out
     sandbox.run("doctor", "--fix")
     assert sandbox.command(["tool"]).out == "tool 1.0.0\n"
+
+
+def test_the_newest_release_for_this_machine_is_installed(sandbox, publish):
+    publish({"v1.2.0": {"tool-darwin-arm64": PROGRAM}, "v1.1.0": {}, "v1.0.0": {"tool-linux-amd64": PROGRAM}})
+    notice = "tool ^1.0: passed over 1.2.0, 1.1.0: not available for linux-x64"
+    assert notice in sandbox.ok("lock").err
+    (sandbox.project / ".envmgr.lock").unlink()
+    assert notice in sandbox.ok("install").err
+    assert sandbox.lock["resolved"] == {"tool@^1.0": "1.0.0"}
+    assert sandbox.command(["tool"]).out == "tool 1.0.0\n"
+    sandbox.ok("lock", "--check")
+    report = sandbox.ok("why", "tool", "--json").json
+    assert report["newest"] == "1.0.0"
+    assert {"version": "1.2.0", "reason": "not available for linux-x64"} in report["rejected"]
+    for spec in ("latest", "1", "^1"):
+        assert (
+            sandbox.ok("install", f"tool@{spec}", "--json").json["already_installed"][0]["version"] == "1.0.0"
+        )
+
+
+def test_an_exact_request_is_never_passed_over(sandbox, publish):
+    publish({"v1.1.0": {"tool-darwin-arm64": PROGRAM}, "v1.0.0": {"tool-linux-amd64": PROGRAM}})
+    result = sandbox.run("install", "tool@1.1.0")
+    assert result.code == 1
+    assert "1.1.0" in result.err
+    assert sandbox.run("where", "tool").code == 1
+
+
+def test_a_lock_takes_the_newest_release_for_the_platforms_of_the_settings(sandbox, publish):
+    both = {"tool-linux-amd64": PROGRAM, "tool-darwin-arm64": PROGRAM}
+    publish({"v1.2.0": {"tool-linux-amd64": PROGRAM}, "v1.1.0": both, "v1.0.0": both})
+    sandbox.ok("lock")
+    assert sandbox.lock["resolved"] == {"tool@^1.0": "1.2.0"}
+    platforms = {"ENVMGR_LOCK_PLATFORMS": "linux-x64 macos-arm64 linux-s390x"}
+    sandbox.ok("lock", "tool", env=platforms)
+    assert sandbox.lock["resolved"] == {"tool@^1.0": "1.2.0"}, "no release is for linux-s390x"
+    result = sandbox.ok("lock", "tool", env={"ENVMGR_LOCK_PLATFORMS": "linux-x64 macos-arm64"})
+    assert "passed over 1.2.0: not available for macos-arm64" in result.err
+    assert sandbox.lock["resolved"] == {"tool@^1.0": "1.1.0"}
+
+
+def test_a_learned_digest_is_locked_for_every_platform_with_the_url(sandbox, server):
+    server.add("/tool-1.0.0.sh", PROGRAM)
+    source = {"kind": "static", "versions": ["1.0.0"]}
+    url = f"{server.url}/tool-{{version}}.sh"
+    sandbox.add_manifest({"name": "tool", "source": source, "download_url_template": url, "bin": ["tool"]})
+    sandbox.write("tool=1.0.0")
+    sandbox.ok("install")
+    rows = sandbox.lock["tools"]["tool"]["1.0.0"]["artifacts"]
+    assert len(rows) > 1
+    assert {row["sha256"] for row in rows.values()} == {archives.sha256(PROGRAM)}
+    sandbox.ok("lock", "--check")
