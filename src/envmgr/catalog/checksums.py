@@ -10,6 +10,7 @@ from envmgr.catalog.manifest import file_of
 from envmgr.kit import digest
 from envmgr.kit.errors import HttpError, SourceError
 from envmgr.kit.frozen import replace
+from envmgr.kit.fs import decode_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
 FORMATS = ("bare", "sums", "get-filehash", "json")
 LIMIT = 8 * 2**20
 _ABSENT = frozenset({404, 410})
-_SUM = re.compile(r"\\?([0-9A-Fa-f]{40,128})[ \t]+\*?(\S.*?)\s*")
+_ALGORITHM = r"(?:(?i:md5|sha-?\d{1,3})[:=]\s*)?"
+_SUM = re.compile(rf"\\?{_ALGORITHM}([0-9A-Fa-f]{{40,128}})[ \t]+\*?(\S.*?)\s*")
+_LABELED = re.compile(rf"\*?(\S.*?)\s*:\s+{_ALGORITHM}([0-9A-Fa-f]{{40,128}})\s*")
 _TAGGED = re.compile(r"[\w/-]+ ?\((.+)\) ?= ?([0-9A-Fa-f]{40,128})\s*")
 _PROPERTY = re.compile(r"\s*(\w+)\s*:\s*(\S.*?)\s*")
 
@@ -34,7 +37,7 @@ def with_digest(artifact: Artifact, checksum: Mapping[str, str], lists: ListCach
     url = checksum["url_template"]
     complete = checksum.get("complete") == "True"
     try:
-        text = lists.get(url, limit=LIMIT).decode("utf-8", "replace")
+        text = _decode(lists.get(url, limit=LIMIT))
     except HttpError as error:
         if error.status not in _ABSENT:
             raise
@@ -43,6 +46,13 @@ def with_digest(artifact: Artifact, checksum: Mapping[str, str], lists: ListCach
     if result is None:
         return None if complete else artifact
     return replace(artifact, digest=result)
+
+
+def _decode(content: bytes) -> str:
+    try:
+        return decode_text(content)
+    except UnicodeDecodeError:
+        return content.decode("utf-8", "replace")
 
 
 def _found(text: str, url: str, checksum: Mapping[str, str], archive: str) -> Digest | None:
@@ -96,8 +106,8 @@ def _base(name: str) -> str:
 def _parse_single(text: str, archive: str) -> str:
     """Read a lone digest, which some upstreams follow with the file's name after all."""
     named = list(_parse_sums(text))
-    if len(named) > 1:
-        return _select(archive, named) or ""
+    if named:
+        return named[0][1] if len(named) == 1 else _select(archive, named) or ""
     words = text.split()
     if not words:
         raise ValueError("empty file")
@@ -105,11 +115,11 @@ def _parse_single(text: str, archive: str) -> str:
 
 
 def _parse_sums(text: str) -> Iterator[tuple[str, str]]:
-    """Read lines of coreutils' sums, `*` for binary mode, and of BSD's `SHA256 (file) = …`."""
+    """Read lines of coreutils' sums, `*` for binary mode, of BSD's `SHA256 (file) = …`, and `file: …`."""
     for line in text.removeprefix("\ufeff").splitlines():
         if match := _SUM.fullmatch(line):
             yield match[2].removeprefix("./"), match[1]
-        elif match := _TAGGED.fullmatch(line):
+        elif match := _TAGGED.fullmatch(line) or _LABELED.fullmatch(line):
             yield match[1], match[2]
 
 

@@ -6,6 +6,7 @@ import errno
 import os
 import stat
 import sys
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 
 from envmgr.kit.errors import EnvmgrError, StorageError
 
@@ -90,9 +91,14 @@ def read_text(path: str) -> str | None:
     if content is None:
         return None
     try:
-        return content.decode().replace("\r\n", "\n").replace("\r", "\n")
+        return decode_text(content).replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:
         raise StorageError(f"cannot read {path}: invalid UTF-8 at byte {error.start + 1}") from None
+
+
+def decode_text(content: bytes) -> str:
+    """Decode UTF-8, or UTF-16 with a byte order mark, as PowerShell's `>` writes. Raise UnicodeDecodeError."""
+    return content.decode("utf-16" if content.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else "utf-8")
 
 
 def write_atomic(path: str, text: str | bytes, mode: int = 0o644) -> None:

@@ -39,13 +39,19 @@ def raising(status):
         f"{A}  C:\\a\\tool.zip\n",
         f"SHA256 (tool.zip) = {A}\nSHA256 (other.zip) = {B}\n",
         f"# comment\n\\{A}  tool.zip\n",
+        f"sha256:{A}  tool.zip\n",
+        f"SHA-256={A} *tool.zip\n",
+        f"tool.zip: {A}\nother.zip: {B}\n",
+        f"tool.zip: sha256:{A}\n",
     ],
 )
 def test_sums_are_read_however_they_are_spelled(text):
     assert checksums.parse(text, "sums", URL).lower() == A
 
 
-@pytest.mark.parametrize("text", [A, f"{A}\n", f"{A}  tool.zip", f"{A} *any/where.zip\n", f"\ufeff{A}"])
+@pytest.mark.parametrize(
+    "text", [A, f"{A}\n", f"{A}  tool.zip", f"{A} *any/where.zip\n", f"\ufeff{A}", f"tool.zip: {A}"]
+)
 def test_a_bare_digest_may_be_followed_by_a_name(text):
     assert checksums.parse(text, "bare", URL) == A
 
@@ -114,3 +120,10 @@ def test_complete_sums_tell_what_is_not_published():
 def test_any_other_failure_is_an_error():
     with pytest.raises(HttpError):
         verified("", status=403, format="sums", complete="True")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_sums_that_powershell_redirected_are_read(encoding):
+    mark = "" if encoding == "utf-16" else "\ufeff"
+    content = f"{mark}{A}  tool.zip\r\n".encode(encoding)
+    assert checksums._decode(content).startswith(A)

@@ -316,3 +316,8 @@ def test_a_tree_that_may_not_be_removed_is_named():
         """,
     )
     assert output.split() == ["True"]
+
+
+def test_a_file_that_powershell_redirected_is_read(tmp_path):
+    (tmp_path / "f").write_bytes("é=1\r\n".encode("utf-16"))
+    assert fs.read_text(str(tmp_path / "f")) == "é=1\n"

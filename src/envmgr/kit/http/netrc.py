@@ -32,11 +32,16 @@ class Netrc:
         self._is_read = False
 
     def credentials_for(self, url: str) -> tuple[str, str] | None:
-        """Return the user and password for a URL's host."""
+        """Return the user and password for a URL: of its host with the port, else of its host."""
         if not self._is_read:
             self._file, self._is_read = self._read(), True
-        entry = self._file.authenticators(urls.split(url).hostname or "") if self._file else None
+        entry = self._entry(url, self._file) if self._file else None
         return (entry[0], entry[2] or "") if entry and entry[0] else None
+
+    def _entry(self, url: str, file: netrc) -> tuple[str, str | None, str | None] | None:
+        # `authenticators` falls back on `default`, which must not hide the entry of the host alone.
+        host = urls.host(url)
+        return file.authenticators(host if host in file.hosts else urls.split(url).hostname or "")
 
     def _read(self) -> netrc | None:
         from netrc import NetrcParseError, netrc

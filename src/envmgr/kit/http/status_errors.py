@@ -43,7 +43,7 @@ def _hint(url: str, status: int, authorized: bool) -> str | None:
         return None
     if authorized:
         return f"check the credentials for {urls.host(url)}"
-    return f"if authentication is required, add {urls.host(url)} to ~/.netrc (or the file in setting `netrc`)"
+    return f"if authentication is required, add {urls.split(url).hostname} to ~/.netrc (or the file in setting `netrc`)"
 
 
 def _quota_exceeded(

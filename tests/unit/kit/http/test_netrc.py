@@ -56,3 +56,14 @@ def test_the_users_own_file_may_be_other_programs_business(home):
     assert logins.credentials_for("https://c.d/") is None
     assert len(home.notes) == 1
     assert ".netrc" in home.notes[0]
+
+
+def test_an_entry_with_the_port_wins_over_that_of_the_host(home):
+    (home.path / ".netrc").write_text(
+        "machine a.b login host\nmachine a.b:8443 login port\ndefault login any\n"
+    )
+    logins = home()
+    assert logins.credentials_for("https://a.b:8443/x") == ("port", "")
+    assert logins.credentials_for("https://a.b:9443/x") == ("host", "")
+    assert logins.credentials_for("https://a.b/x") == ("host", "")
+    assert logins.credentials_for("https://other:1/x") == ("any", "")
