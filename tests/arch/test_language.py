@@ -1,4 +1,4 @@
-"""The language of the code: the field's terms in names, docstrings and messages (CONTRIBUTING, "Language").
+"""The language of the code: the field's terms in names, docstrings, comments and messages (CONTRIBUTING, "Language").
 
 Run as a program, it reports the violations of a package: `python tests/arch/test_language.py envmgr/cli`.
 """
@@ -6,8 +6,10 @@ Run as a program, it reports the violations of a package: `python tests/arch/tes
 from __future__ import annotations
 
 import ast
+import io
 import re
 import sys
+import tokenize
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -29,6 +31,7 @@ BANNED_NAME_PARTS = frozenset(
         "employ",
         "given",
         "heard",
+        "heed",
         "held",
         "hush",
         "kept",
@@ -50,10 +53,15 @@ BANNED_NAMES = frozenset({"each", "found", "one", "what", "which", "who"})
 """Names of variables that do not say what they hold."""
 
 BANNED_WORDS = re.compile(
-    r"\b(anew|bury|buries|buried|hush|nobody|somebody|whoever|whom|thereof|besides|"
-    r"is no [a-z]\w*|makes? no sense|means? nothing|in its stead|choose anew|decide anew)\b"
+    r"\b(anew|bury|buries|buried|heeds?|hush|nobody|somebody|everybody|whoever|whom|witness(?:es)?|thereof|besides|"
+    r"told|tells?|said|says|stands|stood|of late|none of ours|"
+    r"is no [a-z]\w*|there (?:is|are) (?:no|none|nothing)|makes? no sense|means? nothing|in its (?:stead|place)|"
+    r"choose anew|decide anew)\b",
+    re.IGNORECASE,
 )
-"""Archaisms, litotes and persons without a name, in docstrings and messages."""
+"""Archaisms, litotes, personified programs and persons without a name, in docstrings, comments and messages."""
+MAX_SUMMARY_LENGTH = 100
+"""Characters of the first line of a docstring."""
 BANNED_OPENERS = re.compile(
     r"(Say|Says|Tell|Tells|Let|Lets|Take|Takes|Give|Gives|Spell|Spells|Hold|Holds|Keep|Keeps|Put|Puts|Make|Makes|"
     r"Turn|Heed|Hear|Look|Stand|Stands|Take note|Write down)\b"
@@ -88,6 +96,7 @@ def violations_in(path: str, source: str) -> Iterator[Violation]:
                 yield Violation(path, line, f"name: {name}")
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield from _text_violations(path, node, docstrings.get(id(node)))
+    yield from _comment_violations(path, source)
 
 
 def _is_banned(name: str, *, is_variable: bool) -> bool:
@@ -134,12 +143,20 @@ def _text_violations(path: str, node: ast.Constant, owner: str | None) -> Iterat
     text = str(node.value)
     if match := BANNED_WORDS.search(text):
         yield Violation(path, node.lineno, f"words: {match[0]!r} in {text[:60]!r}")
+    if owner not in {None, "Attribute"} and len(text.split("\n", 1)[0]) > MAX_SUMMARY_LENGTH:
+        yield Violation(path, node.lineno, f"long first line: {text[:60]!r}")
     if owner in {"FunctionDef", "AsyncFunctionDef"} and BANNED_OPENERS.match(text):
         yield Violation(path, node.lineno, f"docstring: {text[:60]!r}")
     if owner in {"Module", "ClassDef"} and (
         OPENERS_OF_MODULES_AND_CLASSES.match(text) or BANNED_OPENERS.match(text)
     ):
         yield Violation(path, node.lineno, f"docstring: {text[:60]!r}")
+
+
+def _comment_violations(path: str, source: str) -> Iterator[Violation]:
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT and (match := BANNED_WORDS.search(token.string)):
+            yield Violation(path, token.start[0], f"words: {match[0]!r} in {token.string[:60]!r}")
 
 
 def modules(below: str = "envmgr") -> list[Path]:
@@ -193,6 +210,10 @@ def test_pending_packages_exist():
         'x = f"{y} is no version"',
         '"""What is known."""',
         'class A:\n    """Holds them."""',
+        "x = 1  # whoever reads it",
+        "# The server says so.",
+        'x = "there is no such app"',
+        f'def f():\n    """Return {"a" * MAX_SUMMARY_LENGTH}."""',
     ],
 )
 def test_a_violation_is_found(source):
@@ -208,6 +229,8 @@ def test_a_violation_is_found(source):
         'def f():\n    """Return whether it is."""',
         '"""HTTP middleware."""',
         'x = f"invalid version {y!r}"',
+        "x = 1  # the limit of the file system",
+        f'def f():\n    """Return it.\n\n    {"a" * MAX_SUMMARY_LENGTH}\n    """',
     ],
 )
 def test_plain_language_is_fine(source):

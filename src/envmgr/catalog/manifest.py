@@ -118,7 +118,7 @@ class Manifest:
         return self._text("download_url_template", version, tag, platform)
 
     def asset(self, version: str, tag: str | None, platform: Platform) -> str | None:
-        """Return the name of the release's file for a platform; None where there is none."""
+        """Return the file name of the release for a platform; None if unknown."""
         return self._text("asset", version, tag, platform)
 
     def checksum(

@@ -101,6 +101,6 @@ def fill_map(fields: Mapping[str, object], field: str, values: Mapping[str, str]
     }
 
 
-def upstream_name(fields: Mapping[str, object], name: str, ours: str) -> str | None:
+def upstream_name(fields: Mapping[str, object], name: str, own_name: str) -> str | None:
     """Return upstream's term by the maps `os`, `arch` and `libc`; None if unsupported."""
-    return cast("str | None", table(fields, name).get(ours, ours))
+    return cast("str | None", table(fields, name).get(own_name, own_name))

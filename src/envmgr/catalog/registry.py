@@ -112,10 +112,10 @@ class Registry:
 
         aliases = {alias: manifest.name for manifest in self._readable() for alias in manifest.aliases}
         near = dict.fromkeys(aliases.get(name, name) for name in closest(tool, [*self.names(), *aliases]))
-        meant = f"did you mean {' or '.join(near)}? Otherwise " if near else ""
+        suggestion = f"did you mean {' or '.join(near)}? Otherwise " if near else ""
         raise UnknownTool(
             f"unknown tool {tool!r}",
-            f"{meant}add a manifest with `envmgr plugin add {_quoted(tool)} VERSIONS_URL BIN_PATH_TEMPLATE "
+            f"{suggestion}add a manifest with `envmgr plugin add {_quoted(tool)} VERSIONS_URL BIN_PATH_TEMPLATE "
             f"[DOWNLOAD_URL_TEMPLATE]`, or use a package: {placeholders()}",
         )
 

@@ -84,7 +84,7 @@ def libc_words(text: str) -> frozenset[str]:
 
 
 def is_universal(text: str) -> bool:
-    """Return whether a file name says that it is for every processor of its system."""
+    """Return whether a file name is for every processor of its system."""
     return bool(_UNIVERSAL.search(text.lower()))
 
 

@@ -55,7 +55,7 @@ def read(directory: str) -> Receipt | None:
     if text is None:
         return None
     try:
-        return _from_json(fast_json.loads(text))  # type: ignore[arg-type] # what is no object raises one of these
+        return _from_json(fast_json.loads(text))  # type: ignore[arg-type] # invalid objects raise one of these
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
 

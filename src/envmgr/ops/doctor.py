@@ -49,7 +49,7 @@ def diagnose(context: Context) -> tuple[Finding, ...]:
 
 def fix(context: Context) -> tuple[Finding, ...]:
     """Fix problems, then run every check."""
-    done = tuple(finding for mend in _FIXES for finding in mend(context))
+    done = tuple(finding for fix in _FIXES for finding in fix(context))
     return (*done, *diagnose(context))
 
 
@@ -300,8 +300,8 @@ def _reach(context: Context, tool: str) -> Finding | None:
     return None
 
 
-def _count(number: int, thing: str) -> str:
-    return f"{number} {thing}{'' if number == 1 else 's'}"
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _some(names: Iterable[str]) -> str:

@@ -62,10 +62,10 @@ def _named(context: Context, tool: str) -> str:
         return tool
 
 
-def _which_hint(tool: str, having: Sequence[str]) -> str:
-    if not having:
+def _which_hint(tool: str, installed: Sequence[str]) -> str:
+    if not installed:
         return f"no version of {tool} is installed; run `envmgr list` to list installed versions"
-    return f"installed: {' '.join(f'{tool}@{version}' for version in having)}"
+    return f"installed: {' '.join(f'{tool}@{version}' for version in installed)}"
 
 
 def _hint(context: Context, tool: str, version: str, installed: Sequence[str]) -> str:

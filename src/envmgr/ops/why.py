@@ -61,7 +61,7 @@ def why(context: Context, tool: str) -> Why:
 def _explain(context: Context, name: str, request: Request) -> Why:
     chosen = active.resolve_request(context, request)[0]
     path = context.project.lock_of(request)
-    weighed = _evaluate(context, name, request.spec) if chosen.kind == "version" else _Evaluation()
+    evaluation = _evaluate(context, name, request.spec) if chosen.kind == "version" else _Evaluation()
     return Why(
         tool=name,
         considered=tuple(_considered(context, name, request)),
@@ -69,10 +69,10 @@ def _explain(context: Context, name: str, request: Request) -> Why:
         lock=path if path and context.locks.lock(path) else None,
         locked=chosen.version if chosen.locked else None,
         installed=tuple(versions.sort(store.versions(context.paths, name))),
-        candidates=weighed.candidates,
-        rejected=weighed.rejected,
-        newest=weighed.candidates[0] if weighed.candidates else None,
-        note=weighed.note,
+        candidates=evaluation.candidates,
+        rejected=evaluation.rejected,
+        newest=evaluation.candidates[0] if evaluation.candidates else None,
+        note=evaluation.note,
     )
 
 

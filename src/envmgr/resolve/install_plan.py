@@ -61,8 +61,8 @@ def plan_tools(context: Context, items: Sequence[ToolSpec], options: Options) ->
         tool = canonical_names.require_name(context, item.tool)
         request = requests.get(tool)
         if request and item.spec in {None, *request.specs}:
-            meant = replace(request, specs=(item.spec,)) if item.spec else request
-            steps += plan_requests(context, [meant], options)
+            narrowed = replace(request, specs=(item.spec,)) if item.spec else request
+            steps += plan_requests(context, [narrowed], options)
         else:
             steps.append(_of_spec(context, tool, item.spec or "latest"))
     return steps
@@ -103,8 +103,8 @@ def plan_requests(context: Context, requests: Sequence[Request], options: Option
     canonical_names.require_canonical(context, requests)
     steps: list[Step] = []
     for dotfile in context.project.files:
-        mine = [request for request in requests if context.project.file_of(request) == dotfile]
-        steps += [Step(item, dotfile) for item in _pins_of_file(context, dotfile, mine, options)]
+        file_requests = [request for request in requests if context.project.file_of(request) == dotfile]
+        steps += [Step(item, dotfile) for item in _pins_of_file(context, dotfile, file_requests, options)]
     elsewhere = [request for request in requests if context.project.file_of(request) is None]
     return steps + [_of_spec(context, tool, spec) for tool, spec in lock_update.lockable(elsewhere)]
 

@@ -32,22 +32,22 @@ def check(context: Context, steps: Sequence[Step], *, force: bool) -> None:
     from elsewhere (`system`, `path:`). For a package, a program on PATH is sufficient.
     """
     running = {step.pin.tool for step in steps}
-    lacking = []
+    unmet = []
     for step in steps:
         if force or store.get(context.paths, step.pin.tool, step.pin.version) is None:
             missing = [name for name in _required(context, step) if not _is_there(context, name, running)]
-            lacking += [(step, name) for name in missing]
-    for step, name in lacking:
+            unmet += [(step, name) for name in missing]
+    for step, name in unmet:
         if _is_package(context, step) and not _is_on_path(context, name):
             context.progress.message(f"{step.pin.tool} needs {name}: {_install_hint(context, name)}")
-    refused = [(step, name) for step, name in lacking if not _is_package(context, step)]
+    refused = [(step, name) for step, name in unmet if not _is_package(context, step)]
     if refused:
         lines = [
             f"{step.pin.tool} {step.pin.version} needs {name}, which is not installed"
             for step, name in refused
         ]
-        ways = dict.fromkeys(_install_hint(context, name) for _, name in refused)
-        raise InstallError("\n".join(dict.fromkeys(lines)), "; ".join(ways))
+        hints = dict.fromkeys(_install_hint(context, name) for _, name in refused)
+        raise InstallError("\n".join(dict.fromkeys(lines)), "; ".join(hints))
 
 
 def _required(context: Context, step: Step) -> Iterator[str]:

@@ -59,7 +59,7 @@ def shim_context(paths: Paths) -> ShimContext:
 
 
 def _interpreter() -> str:
-    """Return the shell for shims: bash keeps variables that others drop; `-p` ignores SHELLOPTS and BASH_ENV."""
+    """Return the shell for shims: bash, which preserves all variables; `-p` ignores BASH_ENV."""
     bash = next((path for path in _BASH_PATHS if os.access(path, os.X_OK)), None)
     return f"{bash} -p" if bash else _SHELL
 

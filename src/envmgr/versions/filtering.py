@@ -37,7 +37,7 @@ def vendor_for(
 
 
 def find_vendor(name: str, pool: Sequence[Version]) -> str | None:
-    """Return the vendor of this name as the releases spell it; case is ignored unless two differ only by it."""
+    """Return the vendor as named in the releases; case is ignored unless it distinguishes two."""
     vendors = {version.vendor for version in pool}
     if name in vendors:
         return name

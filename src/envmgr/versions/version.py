@@ -108,7 +108,7 @@ def read(text: str, variants: tuple[str, ...] = ()) -> Version:
 def split_variant(text: str, variants: tuple[str, ...]) -> tuple[str, str]:
     """Split a variant from a version: after a number (`3.13.0t`) or a separator (`3.13.0-t`).
 
-    The variant is empty if there is none.
+    The variant may be empty.
     """
     core, plus, build = text.partition("+")
     for variant in variants:

@@ -42,7 +42,7 @@ class Report:
 
     @property
     def is_intact(self) -> bool:
-        """Return whether there are no findings."""
+        """Return whether the log is intact: without findings."""
         return not self.findings
 
 

@@ -136,12 +136,12 @@ def _named(
     values = manifest.values(main.version, main.version, platform)
     if values is None:
         return None
-    theirs = {
+    upstream_names = {
         "os": npm_platforms.OS[platform.os],
         "arch": npm_platforms.CPU.get(platform.arch, platform.arch),
     }
-    ours = {"os": platform.os, "arch": platform.arch}
-    words = {name: theirs[name] for name in theirs if values[name] == ours[name]}
+    own_names = {"os": platform.os, "arch": platform.arch}
+    words = {name: upstream_names[name] for name in upstream_names if values[name] == own_names[name]}
     return _package(template.fill(text, {**values, **words}), main.version, context)
 
 

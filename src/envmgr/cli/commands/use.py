@@ -59,13 +59,13 @@ def _warn_overridden(options: Options, context: Context, effective: Request) -> 
     """Print a warning if a source of higher precedence overrides the written request."""
     origin = effective.origin
     source = replace(origin, name=display_path(origin.name, context.environment.cwd))
-    remedy = (
+    next_step = (
         "unset it" if origin.kind == "environment" else f"run `envmgr use {effective.tool} VERSION` there"
     )
     print_status(
         options,
         f"warning: {source} overrides this: {effective.tool} is {', '.join(effective.specs)}; "
-        f"{remedy} to change that",
+        f"{next_step} to change that",
     )
 
 

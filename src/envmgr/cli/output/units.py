@@ -39,6 +39,6 @@ def duration(seconds: int) -> str:
     return f"{seconds}s"
 
 
-def count_of(number: int, thing: str) -> str:
+def count_of(number: int, noun: str) -> str:
     """Format a count: 1 tool, 2 tools."""
-    return f"{number} {thing}{'' if number == 1 else 's'}"
+    return f"{number} {noun}{'' if number == 1 else 's'}"

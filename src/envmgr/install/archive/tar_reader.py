@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
 
 BLOCK = 512
-MAX_EXTENSION_BYTES = 1 << 20  # a pax header or a GNU long name: anything longer is no path
+MAX_EXTENSION_BYTES = 1 << 20  # a pax header or a GNU long name: longer ones are not paths
 _NOTHING = bytes(BLOCK)
 _KINDS = {
     b"0": FILE,

@@ -33,7 +33,7 @@ GAP, REPEATED, REWRITTEN, TRUNCATED = "gap", "repeated", "rewritten", "truncated
 
 @frozen
 class Finding:
-    """A difference from the written log; `seq` is the position in the chain, 0 if there is none.
+    """A difference from the written log; `seq` is the position in the chain, 0 without one.
 
     `kind`: `changed`, `removed`, `inserted`, `reordered`; `gap` and `repeated` for a source's sequence numbers;
     `rewritten` and `truncated` against a checkpoint.

@@ -68,11 +68,11 @@ class AppService:
     async def update(self, context: RequestContext, ref: str, change: AppPatch) -> App:
         """Update an app."""
 
-        def unit(transaction: Transaction) -> App:
+        def update(transaction: Transaction) -> App:
             app = _get(transaction, context, ref)
             return _put(transaction, context, ref, domain.merged(app, change))
 
-        return await self._database.write(unit)
+        return await self._database.write(update)
 
     async def delete(self, context: RequestContext, ref: str, app_id: int) -> None:
         """Delete an app; with active deployments only if forced."""

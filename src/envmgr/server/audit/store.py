@@ -66,7 +66,7 @@ source = Table(
     metadata,
     Column("name", Text, primary_key=True),
     Column("last", Id, nullable=False),
-    Column("taken", Id, nullable=False),
+    Column("recorded", Id, nullable=False),
     **CLUSTERED,
 )
 checkpoint = Table(
@@ -86,10 +86,10 @@ _ORIGIN = Statement(select(log.c.origin))
 _HEAD = Statement(select(entry.c.seq, entry.c.hash).order_by(entry.c.seq.desc()).limit(1))
 _COLUMNS = tuple(column.name for column in entry.c)
 _ADD = Statement(insert_rows(entry, rows_of(entry, *_COLUMNS)))
-_BY_SEQ = Statement(select(entry).where(entry.c.seq == bindparam("at")))
-_NEWEST = Statement(select(entry).order_by(entry.c.seq.desc()).limit(bindparam("most")))
+_BY_SEQ = Statement(select(entry).where(entry.c.seq == bindparam("seq")))
+_NEWEST = Statement(select(entry).order_by(entry.c.seq.desc()).limit(bindparam("limit")))
 _AFTER = Statement(
-    select(entry).where(entry.c.seq > bindparam("after")).order_by(entry.c.seq).limit(bindparam("most"))
+    select(entry).where(entry.c.seq > bindparam("after")).order_by(entry.c.seq).limit(bindparam("limit"))
 )
 _LAST_SEQUENCE = Statement(select(source.c.last).where(source.c.name == bindparam("service")))
 _FIND_EVENT_ID = Statement(
@@ -100,15 +100,15 @@ _FIND_EVENT_ID = Statement(
 _UPSERT_SOURCE = Statement(
     upsert(
         source,
-        bind_columns("name", "last", "taken"),
+        bind_columns("name", "last", "recorded"),
         key=["name"],
         update=lambda new: {
             "last": case((source.c.last > new.last, source.c.last), else_=new.last),
-            "taken": source.c.taken + new.taken,
+            "recorded": source.c.recorded + new.recorded,
         },
     )
 )
-_SOURCES = Statement(select(source.c.name, source.c.last, source.c.taken).order_by(source.c.name))
+_SOURCES = Statement(select(source.c.name, source.c.last, source.c.recorded).order_by(source.c.name))
 _SIGNED_LAST = Statement(select(checkpoint).order_by(checkpoint.c.id.desc()).limit(1))
 _SIGN = Statement(insert(checkpoint))
 
@@ -182,24 +182,24 @@ def append(transaction: Transaction, entries: Sequence[AuditEntry]) -> None:
     numbers: dict[str, list[int]] = {}
     for item in entries:
         numbers.setdefault(item.source_service, []).append(item.source_sequence)
-    for service, those in numbers.items():
-        transaction.execute(_UPSERT_SOURCE, name=service, last=max(those), taken=len(those))
+    for service, sequences in numbers.items():
+        transaction.execute(_UPSERT_SOURCE, name=service, last=max(sequences), recorded=len(sequences))
 
 
 def get(reader: Reader, seq: int) -> AuditEntry | None:
     """Return an entry."""
-    row = reader.one(_BY_SEQ, at=seq)
+    row = reader.one(_BY_SEQ, seq=seq)
     return _entry(row) if row else None
 
 
-def newest(reader: Reader, most: int) -> list[AuditEntry]:
+def newest(reader: Reader, limit: int) -> list[AuditEntry]:
     """Return the newest entries, newest first."""
-    return [_entry(row) for row in reader.all(_NEWEST, most=most)]
+    return [_entry(row) for row in reader.all(_NEWEST, limit=limit)]
 
 
-def after(reader: Reader, seq: int, most: int) -> list[AuditEntry]:
+def after(reader: Reader, seq: int, limit: int) -> list[AuditEntry]:
     """Return the entries that follow one, oldest first."""
-    return [_entry(row) for row in reader.all(_AFTER, after=seq, most=most)]
+    return [_entry(row) for row in reader.all(_AFTER, after=seq, limit=limit)]
 
 
 def page(reader: Reader, paging: PageRequest, since: int | None, until: int | None) -> Page[AuditEntry]:
@@ -234,8 +234,8 @@ def stats(reader: Reader) -> LogStats:
     return LogStats(
         head(reader).seq,
         last.seq if last else 0,
-        missing={name: upto - taken for name, upto, taken in sources},
-        recorded={name: taken for name, _, taken in sources},
+        missing={name: last_sequence - recorded for name, last_sequence, recorded in sources},
+        recorded={name: recorded for name, _, recorded in sources},
     )
 
 

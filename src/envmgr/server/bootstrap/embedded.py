@@ -138,11 +138,11 @@ async def start_embedded(
     metrics = Metrics()
     services = build_services(settings, data, log, metrics, tracing)
     health = create_health(services, data, metrics)
-    made = EmbeddedServer(settings, services, health, log, metrics, tracing)
+    server = EmbeddedServer(settings, services, health, log, metrics, tracing)
     try:
-        await made.start(settings.admin_password)
+        await server.start(settings.admin_password)
     except DamagedDatabase:
         for service in SERVICES:
             SqliteFile(data.database(service.NAME)).require_intact()
         raise
-    return made
+    return server

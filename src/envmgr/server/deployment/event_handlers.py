@@ -43,8 +43,8 @@ def subscriptions(database: Database, dead_letters: DeadLetters) -> list[Subscri
 
 
 def _process_batch(transaction: Transaction, events: Sequence[EventEnvelope]) -> None:
-    for type_, alike in groupby(filter_unprocessed(transaction, CONSUMER, events), lambda event: event.type):
-        _HANDLERS[type_](transaction, alike)
+    for type_, batch in groupby(filter_unprocessed(transaction, CONSUMER, events), lambda event: event.type):
+        _HANDLERS[type_](transaction, batch)
 
 
 def _for_each(handle: Callable[[Transaction, EventEnvelope], None]) -> Handler:
@@ -65,10 +65,10 @@ def _upsert_apps(transaction: Transaction, events: Iterable[EventEnvelope]) -> N
 
 def _on_app_updated(transaction: Transaction, event: EventEnvelope) -> None:
     app = decode_as(event, AppData)
-    was = placements.name_of(transaction, app.app_id, app.name)
+    previous_name = placements.name_of(transaction, app.app_id, app.name)
     if placements.upsert_app(transaction, event, app.app_id, app.name, deleted=False):
-        if was is not None and was != app.name:
-            environments.rename_app_in_rules(transaction, was, app.name, _initiator(event))
+        if previous_name is not None and previous_name != app.name:
+            environments.rename_app_in_rules(transaction, previous_name, app.name, _initiator(event))
         placements.rename_app(transaction, app.app_id, app.name)
         deployment_rows.rename(transaction, app.app_id, app.name)
 
@@ -76,7 +76,7 @@ def _on_app_updated(transaction: Transaction, event: EventEnvelope) -> None:
 def _on_app_deleted(transaction: Transaction, event: EventEnvelope) -> None:
     """Cancel the active deployments of a deleted app, clear its placements and rules; the history stays."""
     app = decode_as(event, AppData)
-    was = placements.name_of(transaction, app.app_id, app.name)
+    previous_name = placements.name_of(transaction, app.app_id, app.name)
     if not placements.upsert_app(transaction, event, app.app_id, app.name, deleted=True):
         return
     deletion_holds.release_for_app(transaction, app.app_id)
@@ -86,7 +86,7 @@ def _on_app_deleted(transaction: Transaction, event: EventEnvelope) -> None:
     for record in deployment_rows.current_for_app(transaction, app.app_id):
         transitions.retire(transaction, record, reason, initiator)
     placements.delete_for_app(transaction, app.app_id)
-    environments.rename_app_in_rules(transaction, was or app.name, None, initiator)
+    environments.rename_app_in_rules(transaction, previous_name or app.name, None, initiator)
 
 
 def _on_version_deleted(transaction: Transaction, event: EventEnvelope) -> None:
@@ -134,17 +134,17 @@ def _skip(transaction: Transaction, request: DeploymentRequest, rule: AutoDeploy
 
 def _deploy(transaction: Transaction, request: DeploymentRequest, rule: AutoDeploy) -> None:
     """Deploy a version by rule, superseding an older one by rule that has not started."""
-    spot = placements.get(transaction, request.app_id, request.environment)
+    placement = placements.get(transaction, request.app_id, request.environment)
     record = deployment_rows.active_in(transaction, request.app_id, request.environment)
-    before = record.deployment if record else None
-    why = environment_rules.skip_reason(request, spot, before)
+    active = record.deployment if record else None
+    reason = environment_rules.skip_reason(request, placement, active)
     if deletion_holds.has_hold(transaction, request.app_id, request.version_id):
-        why = deployment_model.deletion_message(request)
-    if not why and before is not None and not _is_superseded_by_rule(before):
-        why = f"deployment {before.id} is {before.status}"
-    if why:
+        reason = deployment_model.deletion_message(request)
+    if not reason and active is not None and not _is_superseded_by_rule(active):
+        reason = f"deployment {active.id} is {active.status}"
+    if reason:
         transaction.emit(
-            environment_rules.auto_deploy_skipped_event(request, rule, why, before.id if before else None)
+            environment_rules.auto_deploy_skipped_event(request, rule, reason, active.id if active else None)
         )
         return
     if record is not None:
@@ -152,8 +152,8 @@ def _deploy(transaction: Transaction, request: DeploymentRequest, rule: AutoDepl
     transitions.create(transaction, request)
 
 
-def _is_superseded_by_rule(before: Deployment) -> bool:
-    return before.actor == AUTO_ACTOR and before.status in deployment_model.WAITING_STATUSES
+def _is_superseded_by_rule(active: Deployment) -> bool:
+    return active.actor == AUTO_ACTOR and active.status in deployment_model.WAITING_STATUSES
 
 
 def _deployment_request(event: EventEnvelope) -> DeploymentRequest:

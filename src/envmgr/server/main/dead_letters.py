@@ -50,7 +50,7 @@ def show(options: argparse.Namespace) -> int:
 def retry(options: argparse.Namespace) -> int:
     """Retry one dead letter, or all."""
 
-    async def again(services: Services) -> int:
+    async def retry_all(services: Services) -> int:
         left = 0
         letters = [pair for pair in await _all(services) if options.all or pair[0] == options.id]
         if not letters and not options.all:
@@ -68,7 +68,7 @@ def retry(options: argparse.Namespace) -> int:
                 print_line(f"{name} retried successfully")
         return 1 if left else 0
 
-    return run_offline(options, again)
+    return run_offline(options, retry_all)
 
 
 def _not_found(name: str) -> EnvmgrError:

@@ -21,7 +21,8 @@ from envmgr.server.contracts.events.version import VersionDeleted
 from envmgr.server.kit.common.clock import parse_rfc3339
 from envmgr.server.kit.messaging import consumer_offsets
 from envmgr.server.version.domain import version_model
-from envmgr.server.version.store import app_projection, consumer_offset, placements, version_rows
+from envmgr.server.version.service import read_barrier
+from envmgr.server.version.store import app_projection, placements, version_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,19 +41,21 @@ BATCH = 200
 def subscriptions(database: Database, dead_letters: DeadLetters) -> list[Subscription]:
     """Return the subscriptions to app and deployment events."""
 
-    async def heed_apps(events: Sequence[EventEnvelope]) -> None:
+    async def handle_app_events(events: Sequence[EventEnvelope]) -> None:
         for event in events:
             if event.type == AppDeleted.TYPE:
                 await _remove_versions(database, event)
             else:
                 await database.write(partial(_rename_app, event=event))
 
-    async def heed_places(events: Sequence[EventEnvelope]) -> None:
+    async def handle_deployment_events(events: Sequence[EventEnvelope]) -> None:
         await database.write(lambda transaction: _update_placements(transaction, events))
 
     return [
-        dead_letters.subscription(APP_CONSUMER, [AppUpdated.TYPE, AppDeleted.TYPE], heed_apps),
-        dead_letters.subscription(consumer_offset.CONSUMER, consumer_offset.SOURCE_EVENT_TYPES, heed_places),
+        dead_letters.subscription(APP_CONSUMER, [AppUpdated.TYPE, AppDeleted.TYPE], handle_app_events),
+        dead_letters.subscription(
+            read_barrier.CONSUMER, read_barrier.SOURCE_EVENT_TYPES, handle_deployment_events
+        ),
     ]
 
 
@@ -89,7 +92,7 @@ def _update_placements(transaction: Transaction, events: Sequence[EventEnvelope]
             )
         elif event.type in _PLACEMENT_EVENTS:
             placements.apply_update(transaction, _placement_update(event))
-    consumer_offsets.record(transaction, consumer_offset.CONSUMER, events)
+    consumer_offsets.record(transaction, read_barrier.CONSUMER, events)
 
 
 def _app_update(event: EventEnvelope) -> app_projection.AppUpdate:

@@ -24,12 +24,12 @@ def subscription(database: Database, dead_letters: DeadLetters) -> Subscription:
     """Subscribe to everything."""
 
     async def count(events: Sequence[EventEnvelope]) -> None:
-        def unit(transaction: Transaction) -> None:
+        def increment(transaction: Transaction) -> None:
             store.increment_counts(
                 transaction,
                 Counter(event.type for event in filter_unprocessed(transaction, CONSUMER, events)),
             )
 
-        await database.write(unit)
+        await database.write(increment)
 
     return dead_letters.subscription(CONSUMER, [ALL_EVENTS], count)

@@ -13,7 +13,7 @@ from envmgr.server.kit.messaging.bus import InProcessBus
 from envmgr.server.kit.messaging.outbox import Outbox
 from envmgr.server.version import event_handlers
 from envmgr.server.version import module as version_module
-from envmgr.server.version.store import consumer_offset
+from envmgr.server.version.service import read_barrier
 from support.services.service_fixtures import Standing, app_service, call, opened, told
 from support.services.version_fixtures import app_data, built_with, deliver, event, lock, stands, versions_of
 
@@ -186,7 +186,7 @@ def test_a_version_that_is_not_here_stands_as_one_without_a_lock(tmp_path):
 def test_an_event_that_cannot_be_read_is_refused_and_not_half_taken(tmp_path):
     async def scenario(versions, _, module):
         version = (await versions.create(call(), "shop", "1.0", VersionPut())).value
-        (places,) = (each for each in module.subscriptions if each.consumer == consumer_offset.CONSUMER)
+        (places,) = (each for each in module.subscriptions if each.consumer == read_barrier.CONSUMER)
         broken = event("DeploymentUpdated", 2, {"app_id": "x"})
         with pytest.raises(msgspec.ValidationError):
             await places.handle([stands(1, 1, "shop", "prod", version), broken])

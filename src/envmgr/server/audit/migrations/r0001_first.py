@@ -35,7 +35,7 @@ def _create_log() -> None:
         "source",
         sa.Column("name", Text, primary_key=True),
         sa.Column("last", Id, nullable=False),
-        sa.Column("taken", Id, nullable=False),
+        sa.Column("recorded", Id, nullable=False),
         **CLUSTERED,
     )
 

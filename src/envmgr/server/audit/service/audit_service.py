@@ -85,7 +85,7 @@ class AuditService:
         _require_all_apps(context)
         seq = (await self._database.read_inline(store.head)).seq if after is None else after
         while not self._notifier.is_closed:
-            rung = self._notifier.subscribe()
+            notification = self._notifier.subscribe()
             entries = await self._next(seq)
             for entry in entries:
                 yield entry
@@ -93,7 +93,7 @@ class AuditService:
             if len(entries) < STREAM_BATCH_SIZE:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(POLL_INTERVAL_SECONDS):
-                        await rung.wait()
+                        await notification.wait()
 
     async def append(self, events: Sequence[EventEnvelope]) -> None:
         """Append the events that the log lacks, in order. Raise SequenceConflict, ValueError."""
@@ -104,13 +104,13 @@ class AuditService:
     async def checkpoint_if_due(self) -> None:
         """Create a checkpoint if unsigned entries exist and the last one is old."""
 
-        def unit(transaction: Transaction) -> None:
+        def sign_if_due(transaction: Transaction) -> None:
             if log_model.is_checkpoint_due(
                 store.head(transaction), store.last_checkpoint(transaction), transaction.now
             ):
                 self._sign(transaction)
 
-        await self._database.write(unit)
+        await self._database.write(sign_if_due)
 
     async def checkpoint_if_changed(self) -> None:
         """Create a checkpoint if entries were appended since the last one."""

@@ -33,17 +33,17 @@ class TruncationCheck:
         """Return what the log had once and lacks now."""
         # In this order: the log had recorded what was consumed before it is read, and only grows in between.
         consumed = dict(zip(self._services, await self._consumed(), strict=True))
-        vitals = await self._audit.stats()
-        behind = any(number > vitals.recorded.get(service, 0) for service, number in consumed.items())
-        return find_truncations(vitals, consumed, await self._dead_lettered() if behind else {})
+        stats = await self._audit.stats()
+        behind = any(number > stats.recorded.get(service, 0) for service, number in consumed.items())
+        return find_truncations(stats, consumed, await self._dead_lettered() if behind else {})
 
     async def status(self) -> str:
         """Return a summary of the log. Raise ServiceUnavailable if it was truncated."""
         if result := await self.find_truncations():
             raise ServiceUnavailable("audit log truncated: " + "; ".join(result))
-        vitals = await self._audit.stats()
-        gaps = [f"{number} from {source}" for source, number in vitals.missing.items() if number]
-        return f"{vitals.last_seq} entries, {vitals.signed_seq} signed" + (
+        stats = await self._audit.stats()
+        gaps = [f"{number} from {source}" for source, number in stats.missing.items() if number]
+        return f"{stats.last_seq} entries, {stats.signed_seq} signed" + (
             f"; missing {', '.join(gaps)}" if gaps else ""
         )
 

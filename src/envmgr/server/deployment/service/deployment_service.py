@@ -49,7 +49,7 @@ class DeploymentService:
         version = await self._versions.get(replace(context, idempotency=None, if_match=None), new.version_id)
         # Events may take longer than a deletion hold lasts; the version's service has checked the caller's access.
         await self._apps.get(system_context("deployment", context.traceparent), str(version.app_id))
-        order = deployment_model.DeploymentRequest(
+        request = deployment_model.DeploymentRequest(
             version.id,
             version.app_id,
             version.app,
@@ -59,13 +59,13 @@ class DeploymentService:
             deployment_model.initiator(context),
         )
 
-        def unit(transaction: Transaction) -> Deployment:
-            known = transitions.resolve_request(transaction, order)
-            if known is None:
-                raise deployment_model.version_not_found(order.version_id)
-            return transitions.create(transaction, known)
+        def create(transaction: Transaction) -> Deployment:
+            resolved = transitions.resolve_request(transaction, request)
+            if resolved is None:
+                raise deployment_model.version_not_found(request.version_id)
+            return transitions.create(transaction, resolved)
 
-        return await self._database.write(idempotent(context, Deployment, unit))
+        return await self._database.write(idempotent(context, Deployment, create))
 
     async def get(self, context: RequestContext, deployment_id: int) -> Deployment:
         """Return a deployment."""
@@ -79,55 +79,55 @@ class DeploymentService:
             owner = await self._apps.get(context, str(paging.filters["app"]))
             paging = paging.with_filters(app=owner.id)
 
-        def unit(reader: Reader) -> Page[Deployment]:
+        def read_page(reader: Reader) -> Page[Deployment]:
             return deployment_rows.page(reader, paging, placements.visible_apps(reader, context.principal))
 
-        return await self._database.read(unit)
+        return await self._database.read(read_page)
 
     async def add_status(
         self, context: RequestContext, deployment_id: int, new: StatusCreate
     ) -> Result[StatusEntry]:
         """Add a status to a deployment."""
 
-        def unit(transaction: Transaction) -> StatusEntry:
+        def add(transaction: Transaction) -> StatusEntry:
             record = _get(transaction, context, deployment_id)
             require_match(context, etag_of(record.deployment))
             return transitions.transition(transaction, record, new, deployment_model.initiator(context))[1]
 
-        return await self._database.write(idempotent(context, StatusEntry, unit))
+        return await self._database.write(idempotent(context, StatusEntry, add))
 
     async def set_status(self, context: RequestContext, deployment_id: int, new: StatusCreate) -> Deployment:
         """Set a deployment's status; a repeated call changes nothing."""
 
-        def unit(transaction: Transaction) -> Deployment:
+        def set_new(transaction: Transaction) -> Deployment:
             record = _get(transaction, context, deployment_id)
             require_match(context, etag_of(record.deployment))
             if deployment_model.is_noop(record.deployment, new):
                 return record.deployment
             return transitions.transition(transaction, record, new, deployment_model.initiator(context))[0]
 
-        return await self._database.write(unit)
+        return await self._database.write(set_new)
 
     async def list_statuses(
         self, context: RequestContext, deployment_id: int, paging: PageRequest
     ) -> Page[StatusEntry]:
         """Return a page of a deployment's history."""
 
-        def unit(reader: Reader) -> Page[StatusEntry]:
+        def read_page(reader: Reader) -> Page[StatusEntry]:
             _get(reader, context, deployment_id)
             return deployment_rows.statuses(reader, deployment_id, paging)
 
-        return await self._database.read(unit)
+        return await self._database.read(read_page)
 
     async def delete(self, context: RequestContext, deployment_id: int) -> None:
         """Delete an inactive, superseded deployment."""
 
-        def unit(transaction: Transaction) -> None:
+        def delete(transaction: Transaction) -> None:
             record = _get(transaction, context, deployment_id)
             require_match(context, etag_of(record.deployment))
             transitions.delete(transaction, record, deployment_model.initiator(context))
 
-        await self._database.write(unit)
+        await self._database.write(delete)
 
     async def begin_deletion(
         self,
@@ -139,21 +139,21 @@ class DeploymentService:
     ) -> DeletionHold:
         """Block new deployments of an app or a version; if it is deployed, only with `force`."""
 
-        def unit(transaction: Transaction) -> DeletionHold:
-            standing = _active_placements(transaction, app_id, version_id)
-            if standing and not force:
-                return DeletionHold(standing)
+        def place_hold(transaction: Transaction) -> DeletionHold:
+            active = _active_placements(transaction, app_id, version_id)
+            if active and not force:
+                return DeletionHold(active)
             return DeletionHold(
-                standing, deletion_holds.place_hold(transaction, app_id=app_id, version_id=version_id)
+                active, deletion_holds.place_hold(transaction, app_id=app_id, version_id=version_id)
             )
 
-        return await self._database.write(unit)
+        return await self._database.write(place_hold)
 
     async def cancel_deletion(self, context: RequestContext, hold: DeletionHold) -> None:  # noqa: ARG002 - the hold is the authorization
         """Release a hold: the app or version was not deleted."""
-        note = hold.hold_id
-        if note is not None:
-            await self._database.write(lambda transaction: deletion_holds.release_hold(transaction, note))
+        hold_id = hold.hold_id
+        if hold_id is not None:
+            await self._database.write(lambda transaction: deletion_holds.release_hold(transaction, hold_id))
 
     async def list_environments(self, context: RequestContext, paging: PageRequest) -> Page[Environment]:
         """Return a page of environments."""
@@ -225,7 +225,7 @@ def _get(reader: Reader, context: RequestContext, deployment_id: int) -> Deploym
 
 
 def _is_visible(reader: Reader, context: RequestContext, deployment: Deployment) -> bool:
-    """Return whether the caller may see a deployment; what is left of a deleted app needs access to all apps."""
+    """Return whether the caller may see a deployment; those of deleted apps require access to all apps."""
     if context.principal.apps is None:
         return True
     return context.principal.can_access(deployment.app_id) and placements.is_visible(

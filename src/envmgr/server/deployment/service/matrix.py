@@ -39,30 +39,42 @@ class TimestampFormatter:
 def matrix(reader: Reader, principal: Principal, environment: str | None) -> Matrix:
     """Return the matrix visible to a principal, optionally of one environment."""
     visible = [environments.get(reader, environment)] if environment else environment_rows.list_all(reader)
-    now, moments = now_ms(), TimestampFormatter()
+    now, timestamps = now_ms(), TimestampFormatter()
     names = placements.visible_names(reader, principal)
-    theirs = placements.visible_apps(reader, principal)
+    visible_apps = placements.visible_apps(reader, principal)
     rows = [
-        _placement(row, now, moments)
+        _placement(row, now, timestamps)
         for row in placements.rows(reader, environment)
-        if theirs is None or row[0] in theirs
+        if visible_apps is None or row[0] in visible_apps
     ]
     return Matrix(
-        apps=tuple(_apps(reader, theirs)),
+        apps=tuple(_apps(reader, visible_apps)),
         environments=tuple(environment_rules.visible_with(item, names) for item in visible),
         placements=tuple(rows),
     )
 
 
-def _apps(reader: Reader, theirs: frozenset[int] | None) -> Iterable[AppRef]:
+def _apps(reader: Reader, visible_apps: frozenset[int] | None) -> Iterable[AppRef]:
     """Return every app by name, including those never deployed."""
-    visible = [pair for pair in placements.apps(reader) if theirs is None or pair[0] in theirs]
+    visible = [pair for pair in placements.apps(reader) if visible_apps is None or pair[0] in visible_apps]
     return [AppRef(id=app_id, name=name) for app_id, name in sorted(visible, key=lambda pair: pair[1])]
 
 
 def _placement(row: Row, now: int, timestamps: TimestampFormatter) -> Placement:
-    app_id, environment, app, current_id, *current, last_id, version_id, tag, status, actor, updated_at = row
-    current_version, current_tag, current_actor, since = current
+    (
+        app_id,
+        environment,
+        app,
+        current_id,
+        *current_columns,
+        last_id,
+        version_id,
+        tag,
+        status,
+        actor,
+        updated_at,
+    ) = row
+    current_version, current_tag, current_actor, since = current_columns
     last = DeploymentRef(
         deployment_id=last_id,
         version_id=version_id,
@@ -71,11 +83,11 @@ def _placement(row: Row, now: int, timestamps: TimestampFormatter) -> Placement:
         actor=actor,
         updated_at=timestamps.format(updated_at),
     )
-    standing: DeploymentRef | None = None
+    current: DeploymentRef | None = None
     if current_id == last_id:
-        standing = last
+        current = last
     elif current_id is not None:
-        standing = DeploymentRef(
+        current = DeploymentRef(
             deployment_id=current_id,
             version_id=current_version,
             tag=current_tag,
@@ -87,7 +99,7 @@ def _placement(row: Row, now: int, timestamps: TimestampFormatter) -> Placement:
         app_id=app_id,
         app=app,
         environment=environment,
-        current=standing,
+        current=current,
         last=last,
-        age_seconds=None if standing is None else max(0, now - since) // 1000,
+        age_seconds=None if current is None else max(0, now - since) // 1000,
     )

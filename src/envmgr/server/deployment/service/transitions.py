@@ -95,10 +95,10 @@ def retire(transaction: Transaction, record: DeploymentRecord, reason: str, init
 def delete(transaction: Transaction, record: DeploymentRecord, initiator: Initiator) -> None:
     """Delete an inactive, superseded deployment. Raise DeploymentInUse."""
     deployment = record.deployment
-    spot = placements.get(transaction, deployment.app_id, deployment.environment)
-    deployment_model.require_removable(deployment, spot)
+    placement = placements.get(transaction, deployment.app_id, deployment.environment)
+    deployment_model.require_removable(deployment, placement)
     deployment_rows.remove(transaction, record)
-    transaction.emit(deployment_model.deployment_event(DeploymentDeleted, deployment, spot, initiator))
+    transaction.emit(deployment_model.deployment_event(DeploymentDeleted, deployment, placement, initiator))
 
 
 def _complete(
@@ -110,8 +110,8 @@ def _complete(
     previous = deployment_rows.find(transaction, before) if before is not None else None
     others: list[Deployment] = []
     if previous is not None:
-        because = f"superseded by deployment {record.deployment.id}"
-        others.append(_write(transaction, previous, "superseded", because, initiator.actor)[0])
+        reason = f"superseded by deployment {record.deployment.id}"
+        others.append(_write(transaction, previous, "superseded", reason, initiator.actor)[0])
     changed, entry = _write(
         transaction, replace(record, supersedes=before), "successful", reason, initiator.actor
     )
@@ -127,8 +127,8 @@ def _vacate(
     fallback = _rollback_target(transaction, record) if status == "rolled_back" else None
     restored: list[Deployment] = []
     if fallback is not None:
-        because = f"restored: deployment {record.deployment.id} was rolled back"
-        restored.append(_write(transaction, fallback, "successful", because, initiator.actor)[0])
+        reason = f"restored: deployment {record.deployment.id} was rolled back"
+        restored.append(_write(transaction, fallback, "successful", reason, initiator.actor)[0])
     current = restored[0] if restored else None
     placements.set_current(transaction, record.deployment.app_id, record.deployment.environment, current)
     return restored
@@ -169,5 +169,5 @@ def _emit(
     initiator: Initiator,
 ) -> None:
     for item in deployments:
-        spot = placements.get(transaction, item.app_id, item.environment)
-        transaction.emit(deployment_model.deployment_event(kind, item, spot, initiator))
+        placement = placements.get(transaction, item.app_id, item.environment)
+        transaction.emit(deployment_model.deployment_event(kind, item, placement, initiator))

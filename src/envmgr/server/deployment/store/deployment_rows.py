@@ -99,7 +99,7 @@ _DEPLOYMENTS = PagedQuery(
     app=deployment.c.app_id,
 )
 _STATUSES = PagedQuery(
-    select(status_entry).where(status_entry.c.deployment_id == bindparam("of_deployment")),
+    select(status_entry).where(status_entry.c.deployment_id == bindparam("deployment_id")),
     key=status_entry.c.id,
     sorts={"id": status_entry.c.id},
 )
@@ -241,7 +241,7 @@ def add_status_entry(
 
 def statuses(reader: Reader, deployment_id: int, paging: PageRequest) -> Page[StatusEntry]:
     """Return a page of a deployment's history."""
-    return _STATUSES.page(reader, paging, _entry, values={"of_deployment": deployment_id})
+    return _STATUSES.page(reader, paging, _entry, values={"deployment_id": deployment_id})
 
 
 def _record(row: Row) -> DeploymentRecord:

@@ -69,10 +69,10 @@ _COUNT_ACTIVE_FOR_APP = Statement(
     select(func.count()).select_from(
         union(
             select(_PLACEMENT.c.environment).where(
-                _PLACEMENT.c.app_id == bindparam("counted_app"), _PLACEMENT.c.current_id.is_not(None)
+                _PLACEMENT.c.app_id == bindparam("target_app"), _PLACEMENT.c.current_id.is_not(None)
             ),
             select(_DEPLOYMENT.c.environment).where(
-                _DEPLOYMENT.c.app_id == bindparam("counted_app"), tables.IS_ACTIVE
+                _DEPLOYMENT.c.app_id == bindparam("target_app"), tables.IS_ACTIVE
             ),
         ).subquery()
     )
@@ -81,10 +81,10 @@ _COUNT_ACTIVE_FOR_VERSION = Statement(
     select(func.count()).select_from(
         union(
             select(_PLACEMENT.c.app_id, _PLACEMENT.c.environment).where(
-                _PLACEMENT.c.current_version_id == bindparam("counted_version")
+                _PLACEMENT.c.current_version_id == bindparam("target_version")
             ),
             select(_DEPLOYMENT.c.app_id, _DEPLOYMENT.c.environment).where(
-                _DEPLOYMENT.c.version_id == bindparam("counted_version"), tables.IS_ACTIVE
+                _DEPLOYMENT.c.version_id == bindparam("target_version"), tables.IS_ACTIVE
             ),
         ).subquery()
     )
@@ -186,12 +186,12 @@ def delete_for_app(transaction: Transaction, app_id: int) -> None:
 
 def count_active_for_app(reader: Reader, app_id: int) -> int:
     """Count the placements where an app is deployed or being deployed."""
-    return _count(reader.one(_COUNT_ACTIVE_FOR_APP, counted_app=app_id))
+    return _count(reader.one(_COUNT_ACTIVE_FOR_APP, target_app=app_id))
 
 
 def count_active_for_version(reader: Reader, version_id: int) -> int:
     """Count the placements where a version is deployed or being deployed."""
-    return _count(reader.one(_COUNT_ACTIVE_FOR_VERSION, counted_version=version_id))
+    return _count(reader.one(_COUNT_ACTIVE_FOR_VERSION, target_version=version_id))
 
 
 def rows(reader: Reader, environment: str | None) -> list[Row]:

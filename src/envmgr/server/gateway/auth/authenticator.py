@@ -39,7 +39,7 @@ class CredentialCache:
     def __init__(self) -> None:
         self._young: dict[str, tuple[Principal, float]] = {}
         self._old: dict[str, tuple[Principal, float]] = {}
-        self.turn = 0
+        self.generation = 0
         """Number of invalidations: a result read before one must not be cached after it."""
 
     def get(self, token: str, now: float) -> Principal | None:
@@ -58,7 +58,7 @@ class CredentialCache:
     def clear(self) -> None:
         """Remove all entries."""
         self._young, self._old = {}, {}
-        self.turn += 1
+        self.generation += 1
 
 
 class Authenticator:
@@ -98,9 +98,9 @@ class Authenticator:
             raise
 
     async def _authenticate_uncached(self, token: str) -> Principal:
-        now, turn = self._clock(), self._cache.turn
+        now, generation = self._clock(), self._cache.generation
         principal, until = await self._resolve_principal(token, now)
-        if turn == self._cache.turn:
+        if generation == self._cache.generation:
             self._cache.put(token, principal, min(until, now + CACHE_TTL_SECONDS))
         return principal
 

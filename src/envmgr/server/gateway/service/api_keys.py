@@ -49,7 +49,7 @@ class KeyService:
         identity_model.require_grantable_scopes(context.principal, new.scopes, limit.app_ids)
         secret = secrets.token_urlsafe(32)
 
-        def unit(transaction: Transaction) -> ApiKey:
+        def create(transaction: Transaction) -> ApiKey:
             session = sessions.find_active(transaction, session_id, transaction.now)
             if session is None:
                 raise Unauthenticated("session expired; sign in again", error="invalid_token")
@@ -61,7 +61,7 @@ class KeyService:
             transaction.emit(identity_model.api_key_event(ApiKeyCreated, key, context))
             return msgspec.structs.replace(key, key=token)
 
-        return await self._database.write(idempotent(context, ApiKey, unit, self._response_codec))
+        return await self._database.write(idempotent(context, ApiKey, create, self._response_codec))
 
     async def list(self, context: RequestContext, paging: PageRequest) -> Page[ApiKey]:
         """Return a page of the caller's keys; for admins, of all keys."""
@@ -83,13 +83,13 @@ class KeyService:
         """Revoke a key permanently."""
         _require_session(context)
 
-        def unit(transaction: Transaction) -> None:
+        def revoke(transaction: Transaction) -> None:
             key = _get(transaction, context, key_id)
             require_match(context, IMMUTABLE_ETAG)
             api_keys.revoke(transaction, key_id)
             transaction.emit(identity_model.api_key_event(ApiKeyRevoked, key, context))
 
-        await self._authenticator.write_and_invalidate(unit)
+        await self._authenticator.write_and_invalidate(revoke)
 
 
 def _rules(context: RequestContext) -> bool:

@@ -1,4 +1,4 @@
-"""Names of the apps that credentials are limited to: IDs are stored, names are resolved when they are asked for."""
+"""App names of restricted credentials: IDs are stored, names are resolved on read."""
 
 from __future__ import annotations
 

@@ -40,18 +40,18 @@ class Gateway:
     exchange: ExchangeService
 
     async def create_initial_admin(self, password: str = "") -> str | None:
-        """Create the first admin if there are no users; return a generated password, else None."""
+        """Create the first admin in an empty database; return a generated password, else None."""
         return await self.users.create_initial_admin(password)
 
     async def cleanup(self) -> None:
         """Delete expired rows."""
 
-        def unit(transaction: Transaction) -> None:
+        def purge(transaction: Transaction) -> None:
             failed_logins.purge(transaction, transaction.now - WINDOW_MS)
             oidc_bindings.purge_expired(transaction)
             sessions.purge(transaction, transaction.now - SESSION_RETENTION_MS)
 
-        await self.database.write(unit)
+        await self.database.write(purge)
 
     async def close(self) -> None:
         """Flush pending writes and stop the worker threads."""

@@ -54,13 +54,13 @@ class BindingService:
             created_at="",
         )
 
-        def unit(transaction: Transaction) -> Binding:
+        def insert(transaction: Transaction) -> Binding:
             limit.require_known()
-            made = oidc_bindings.add(transaction, binding)
-            transaction.emit(identity_model.binding_event(BindingCreated, made, context))
-            return made
+            created = oidc_bindings.add(transaction, binding)
+            transaction.emit(identity_model.binding_event(BindingCreated, created, context))
+            return created
 
-        return await self._database.write(idempotent(context, Binding, unit))
+        return await self._database.write(idempotent(context, Binding, insert))
 
     async def list(self, context: RequestContext, paging: PageRequest) -> Page[Binding]:
         """Return a page of bindings."""
@@ -78,13 +78,13 @@ class BindingService:
         """Delete a binding and invalidate tokens issued through it."""
         identity_model.require_unrestricted(context.principal)
 
-        def unit(transaction: Transaction) -> None:
+        def delete(transaction: Transaction) -> None:
             binding = _get(transaction, binding_id)
             require_match(context, IMMUTABLE_ETAG)
             oidc_bindings.remove(transaction, binding_id)
             transaction.emit(identity_model.binding_event(BindingDeleted, binding, context))
 
-        await self._authenticator.write_and_invalidate(unit)
+        await self._authenticator.write_and_invalidate(delete)
 
 
 def _get(reader: Reader, binding_id: int) -> Binding:

@@ -152,13 +152,13 @@ class ExchangeService:
             issuer=redacted(issuer[:_MAX_FIELD_CHARS]),
             address=client.address,
         )
-        happening = DomainEvent(
+        event = DomainEvent(
             subject=f"access/{identity_model.ANONYMOUS}",
             data=data,
             actor=identity_model.ANONYMOUS,
             traceparent=client.traceparent,
         )
-        await self._database.write(lambda transaction: transaction.emit(happening))
+        await self._database.write(lambda transaction: transaction.emit(event))
 
 
 def _require_kinds(request: TokenExchangeRequest, audience: str) -> None:

@@ -58,14 +58,14 @@ class UserService:
             identity_model.require_good_password(ADMIN, password, "/password")
         hashed = await self._passwords.hash(chosen)
 
-        def unit(transaction: Transaction) -> bool:
+        def create_if_empty(transaction: Transaction) -> bool:
             if not users.is_empty(transaction):
                 return False
             _add(transaction, system_context("bootstrap"), ADMIN, hashed, "admin")
             return True
 
-        made = await self._database.write(unit)
-        return chosen if made else None
+        is_created = await self._database.write(create_if_empty)
+        return chosen if is_created else None
 
     async def create(self, context: RequestContext, new: UserCreate) -> Result[User]:
         """Create a user."""
@@ -112,14 +112,14 @@ class UserService:
         identity_model.require_good_password(username, password, "/password")
         hashed = await self._passwords.hash(password)
 
-        def unit(transaction: Transaction) -> User:
+        def reset(transaction: Transaction) -> User:
             user = _get(transaction, username)
             context = system_context("recovery")
             users.set_password(transaction, user.id, hashed)
             sessions.revoke_all(transaction, user.id)
             return _write(transaction, context, user, msgspec.structs.replace(user, active=True))
 
-        return await self._authenticator.write_and_invalidate(unit)
+        return await self._authenticator.write_and_invalidate(reset)
 
 
 def _get(reader: Reader, ref: str) -> User:
@@ -176,7 +176,7 @@ def _delete(transaction: Transaction, context: RequestContext, ref: str) -> None
 
 
 def _require_remaining_admin(reader: Reader, old: User, new: User | None) -> None:
-    was = old.role == "admin" and old.active
-    stays = new is not None and new.role == "admin" and new.active
-    if was and not stays and users.other_admins(reader, old.id) == 0:
+    was_admin = old.role == "admin" and old.active
+    remains_admin = new is not None and new.role == "admin" and new.active
+    if was_admin and not remains_admin and users.other_admins(reader, old.id) == 0:
         raise identity_model.last_admin(old.username)

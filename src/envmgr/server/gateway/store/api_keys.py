@@ -148,9 +148,9 @@ def revoke(transaction: Transaction, key_id: int) -> None:
     transaction.execute(_REVOKE, key_id=key_id, now=transaction.now)
 
 
-def set_last_used(transaction: Transaction, moments: Mapping[int, int]) -> None:
+def set_last_used(transaction: Transaction, timestamps: Mapping[int, int]) -> None:
     """Record when keys were last used."""
-    for key_id, at in moments.items():
+    for key_id, at in timestamps.items():
         transaction.execute(_SET_LAST_USED, key_id=key_id, used_at=at)
 
 

@@ -21,7 +21,7 @@ _RECENT = {
         select(failed_login.c.created_at)
         .where(*conditions, failed_login.c.created_at > bindparam("since"))
         .order_by(failed_login.c.created_at.desc())
-        .limit(bindparam("most"))
+        .limit(bindparam("limit"))
     )
     for kind, conditions in {
         "pair": (_ACCOUNT, _ADDRESS),
@@ -43,9 +43,9 @@ _CLEAR = Statement(
 _PURGE = Statement(delete(failed_login).where(failed_login.c.created_at < bindparam("before")))
 
 
-def recent(reader: Reader, kind: str, values: dict[str, str], since: int, most: int) -> Sequence[int]:
+def recent(reader: Reader, kind: str, values: dict[str, str], since: int, limit: int) -> Sequence[int]:
     """Return the times of recent failures of a `pair`, `account` or `address`, newest first."""
-    return [row[0] for row in reader.all(_RECENT[kind], since=since, most=most, **values)]
+    return [row[0] for row in reader.all(_RECENT[kind], since=since, limit=limit, **values)]
 
 
 def add(transaction: Transaction, account: str, address: str) -> None:

@@ -31,7 +31,7 @@ _INSERT = Statement(
         scopes=bindparam("scopes"),
         app_ids=bindparam("app_ids"),
         lifetime=bindparam("lifetime"),
-        created_by=bindparam("who"),
+        created_by=bindparam("created_by"),
         created_at=bindparam("now"),
     )
 )
@@ -75,7 +75,7 @@ def add(transaction: Transaction, new: Binding) -> Binding:
         scopes=_json(new.scopes),
         app_ids=None if new.app_ids is None else _json(new.app_ids),
         lifetime=new.lifetime,
-        who=new.created_by,
+        created_by=new.created_by,
         now=transaction.now,
     )
     return msgspec.structs.replace(new, id=id_, created_at=rfc3339(transaction.now))

@@ -14,9 +14,9 @@ LONGEST = 16
 def uuid7() -> str:
     """Return a new UUID version 7."""
     # Uniqueness needs no cryptographic randomness, and each call of the system's generator would switch threads.
-    time, drawn = f"{now_ms():012x}", f"{_random.getrandbits(76):019x}"
-    variant = "89ab"[int(drawn[3], 16) & 3]
-    return f"{time[:8]}-{time[8:]}-7{drawn[:3]}-{variant}{drawn[4:7]}-{drawn[7:]}"
+    time, random_bits = f"{now_ms():012x}", f"{_random.getrandbits(76):019x}"
+    variant = "89ab"[int(random_bits[3], 16) & 3]
+    return f"{time[:8]}-{time[8:]}-7{random_bits[:3]}-{variant}{random_bits[4:7]}-{random_bits[7:]}"
 
 
 def is_id(ref: str) -> bool:

@@ -27,7 +27,7 @@ RETENTION_MS = 24 * 3600 * 1000
 
 _TABLE = Tables(MetaData()).idempotency
 _FIND = Statement(
-    select(_TABLE.c.fingerprint, _TABLE.c.answer, _TABLE.c.created_at).where(
+    select(_TABLE.c.fingerprint, _TABLE.c.response, _TABLE.c.created_at).where(
         _TABLE.c.actor == bindparam("actor"), _TABLE.c.key == bindparam("key")
     )
 )
@@ -37,14 +37,14 @@ _DELETE = Statement(
 _INSERT = Statement(
     insert_if_absent(
         _TABLE,
-        bind_columns("actor", "key", "fingerprint", "answer", "created_at"),
+        bind_columns("actor", "key", "fingerprint", "response", "created_at"),
         key=["actor", "key"],
     )
 )
 _UPDATE_RESPONSE = Statement(
     update(_TABLE)
     .where(_TABLE.c.actor == bindparam("old_actor"), _TABLE.c.key == bindparam("old_key"))
-    .values(answer=bindparam("new_answer"))
+    .values(response=bindparam("new_response"))
 )
 _PURGE_EXPIRED = Statement(delete(_TABLE).where(_TABLE.c.created_at < bindparam("before")))
 
@@ -101,21 +101,26 @@ def idempotent(
     actor = context.principal.actor
     name, fingerprint = codec.store_key(key.key), codec.store_fingerprint(key.fingerprint)
 
-    def unit(transaction: Transaction) -> Result[T]:
+    def run_once(transaction: Transaction) -> Result[T]:
         earlier = _find_response(transaction, actor, name, fingerprint)
         if earlier is not None:
-            answer = codec.decode(key.key, earlier)
-            return Result(msgspec.json.decode(answer, type=type_), replayed=True)
+            response = codec.decode(key.key, earlier)
+            return Result(msgspec.json.decode(response, type=type_), replayed=True)
         value = work(transaction)
         stored = codec.encode(key.key, msgspec.json.encode(value).decode())
         is_first = transaction.execute(
-            _INSERT, actor=actor, key=name, fingerprint=fingerprint, answer=stored, created_at=transaction.now
+            _INSERT,
+            actor=actor,
+            key=name,
+            fingerprint=fingerprint,
+            response=stored,
+            created_at=transaction.now,
         )
         if not is_first:
             raise IdempotencyKeyInUse("a request with this Idempotency-Key ran concurrently; retry")
         return Result(value)
 
-    return unit
+    return run_once
 
 
 def replace_response(transaction: Transaction, context: RequestContext, response: object) -> None:
@@ -126,7 +131,7 @@ def replace_response(transaction: Transaction, context: RequestContext, response
             _UPDATE_RESPONSE,
             old_actor=context.principal.actor,
             old_key=context.idempotency.key,
-            new_answer=stored,
+            new_response=stored,
         )
 
 
@@ -134,13 +139,13 @@ def _find_response(transaction: Transaction, actor: str, name: str, fingerprint:
     row = transaction.one(_FIND, actor=actor, key=name)
     if row is None:
         return None
-    stored_fingerprint, answer, at = row
+    stored_fingerprint, response, at = row
     if at < transaction.now - RETENTION_MS:
         transaction.execute(_DELETE, old_actor=actor, old_key=name)
         return None
     if stored_fingerprint != fingerprint:
         raise IdempotencyKeyReused("Idempotency-Key already used for a different request; use a new key")
-    return str(answer)
+    return str(response)
 
 
 def purge_expired(transaction: Transaction) -> int:

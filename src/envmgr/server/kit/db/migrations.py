@@ -180,7 +180,7 @@ def _create_idempotency(op: Operations) -> None:
         sa.Column("actor", Text, primary_key=True),
         sa.Column("key", Text, primary_key=True),
         sa.Column("fingerprint", Text, nullable=False),
-        sa.Column("answer", Text, nullable=False),
+        sa.Column("response", Text, nullable=False),
         sa.Column("created_at", Timestamp, nullable=False),
         **CLUSTERED,
     )

@@ -79,12 +79,12 @@ class PagedQuery:
         parameters |= {f"only_{n}": app for n, app in enumerate(only)}
         if cursor is not None:
             parameters |= {"after_value": cursor.value, "after_key": cursor.key}
-        rows = reader.all(statement, most=paging.limit + 1, **parameters)
-        following = None
+        rows = reader.all(statement, limit=paging.limit + 1, **parameters)
+        next_cursor = None
         if len(rows) > paging.limit:
             *_, value, key = rows[paging.limit - 1]
-            following = _write(_Cursor(sort, value, key))
-        return Page([make(row[:-2]) for row in rows[: paging.limit]], following)
+            next_cursor = _write(_Cursor(sort, value, key))
+        return Page([make(row[:-2]) for row in rows[: paging.limit]], next_cursor)
 
     def _column(self, sort: str) -> ColumnElement[object]:
         column = self._sorts.get(sort.removeprefix("-"))
@@ -113,7 +113,7 @@ class PagedQuery:
         order: list[ColumnElement[Any]] = (
             [column.desc(), self._key.desc()] if down else [column.asc(), self._key.asc()]
         )
-        return Statement(query.order_by(*order).limit(bindparam("most")))
+        return Statement(query.order_by(*order).limit(bindparam("limit")))
 
 
 def _write(cursor: _Cursor) -> str:

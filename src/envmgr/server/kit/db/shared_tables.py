@@ -74,7 +74,7 @@ class Tables:
             Column("actor", Text, primary_key=True),
             Column("key", Text, primary_key=True),
             Column("fingerprint", Text, nullable=False),
-            Column("answer", Text, nullable=False),
+            Column("response", Text, nullable=False),
             Column("created_at", Timestamp, nullable=False),
             Index("idempotency_created_at", "created_at"),
             **CLUSTERED,

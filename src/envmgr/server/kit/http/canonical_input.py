@@ -22,7 +22,7 @@ _INTEGER = re.compile(r"-?(0|[1-9][0-9]*)")
 
 
 def require_canonical_path(request: HttpRequest) -> None:
-    """Raise NotFound for empty segments (`/apps/1//`) and for IDs with a sign or leading zeros (`/versions/+1`)."""
+    """Raise NotFound for empty segments (`/apps/1//`) and non-canonical IDs (`/versions/+1`)."""
     # The framework has dropped empty segments from `path` already.
     if b"//" in request.scope["raw_path"] and not request.route_handler.opt.get("validates_path"):
         raise NotFound("not found")

@@ -293,7 +293,7 @@ class _RequestCycle:
             self.info.problem, self.info.reason = problem.slug, problem.detail
 
     async def _respond_to(self, error: Exception) -> None:
-        """Send an error as a problem; if that fails too, as when a denial cannot be recorded, send that failure."""
+        """Send an error as a problem, or the error of recording a denial."""
         try:
             await self._reject(self._to_problem(error))
         except Exception as second:  # noqa: BLE001 - an error while reporting an error is reported as well

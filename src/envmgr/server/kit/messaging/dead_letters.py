@@ -36,8 +36,8 @@ _UPSERT = Statement(
     )
 )
 _ALL = Statement(select(_TABLE).order_by(_TABLE.c.id))
-_ONE = Statement(select(_TABLE).where(_TABLE.c.id == bindparam("letter")))
-_DELETE = Statement(delete(_TABLE).where(_TABLE.c.id == bindparam("letter")))
+_FIND = Statement(select(_TABLE).where(_TABLE.c.id == bindparam("dead_letter_id")))
+_DELETE = Statement(delete(_TABLE).where(_TABLE.c.id == bindparam("dead_letter_id")))
 _ANY = Statement(select(_TABLE.c.id).where(_TABLE.c.consumer == bindparam("consumer")).limit(1))
 _COUNT = Statement(select(func.count()).select_from(_TABLE))
 
@@ -83,14 +83,16 @@ class DeadLetters:
         return int(row[0]) if row else 0
 
     async def retry(self, dead_letter_id: int) -> DeadLetter:
-        """Return an event to its consumer once more, and drop the letter; raise what the consumer raises."""
-        letter = await self._find(dead_letter_id)
-        await self._consumers[letter.consumer].handle([letter.event])
-        await self._database.write(lambda transaction: transaction.execute(_DELETE, letter=dead_letter_id))
-        return letter
+        """Redeliver an event and delete its dead letter; raise the errors of the consumer."""
+        dead_letter = await self._find(dead_letter_id)
+        await self._consumers[dead_letter.consumer].handle([dead_letter.event])
+        await self._database.write(
+            lambda transaction: transaction.execute(_DELETE, dead_letter_id=dead_letter_id)
+        )
+        return dead_letter
 
     async def _find(self, dead_letter_id: int) -> DeadLetter:
-        row = await self._database.read(lambda reader: reader.one(_ONE, letter=dead_letter_id))
+        row = await self._database.read(lambda reader: reader.one(_FIND, dead_letter_id=dead_letter_id))
         if row is None or row[1] not in self._consumers:
             raise NotFound(f"dead letter {self.service}:{dead_letter_id} not found")
         return _from_row(row)
@@ -99,7 +101,7 @@ class DeadLetters:
         text = msgspec.json.encode(event).decode()
         message = f"{type(error).__name__}: {error}"[:2000]
 
-        def unit(transaction: Transaction) -> None:
+        def insert(transaction: Transaction) -> None:
             transaction.execute(
                 _UPSERT,
                 consumer=consumer,
@@ -111,7 +113,7 @@ class DeadLetters:
             )
             consumer_offsets.record(transaction, consumer, [event])
 
-        await self._database.write(unit)
+        await self._database.write(insert)
 
     @property
     def subscriptions(self) -> Sequence[Subscription]:

@@ -39,7 +39,7 @@ _NEXT = (
     select(_OUTBOX.c.sequence, func.length(_OUTBOX.c.data).label("size"))
     .where(_OUTBOX.c.sequence > bindparam("after"))
     .order_by(_OUTBOX.c.sequence)
-    .limit(bindparam("most"))
+    .limit(bindparam("limit"))
     .subquery()
 )
 _WITH_SIZE = select(
@@ -54,15 +54,15 @@ _PENDING = Statement(
     )
 )
 _NUMBER = Statement(
-    update(_HEAD).values(sequence=_HEAD.c.sequence + bindparam("more")).returning(_HEAD.c.sequence)
+    update(_HEAD).values(sequence=_HEAD.c.sequence + bindparam("event_count")).returning(_HEAD.c.sequence)
 )
 _ADD = Statement(insert_rows(_OUTBOX, rows_of(_OUTBOX, *_PLAIN, "data")))
 _LATEST_SEQUENCE = Statement(select(_HEAD.c.sequence))
 _BACKLOG = Statement(select(_HEAD.c.sequence - _HEAD.c.acknowledged_sequence))
 _ACKNOWLEDGE = Statement(
     update(_HEAD)
-    .values(acknowledged_sequence=bindparam("upto"))
-    .where(_HEAD.c.acknowledged_sequence < bindparam("upto"))
+    .values(acknowledged_sequence=bindparam("up_to"))
+    .where(_HEAD.c.acknowledged_sequence < bindparam("up_to"))
 )
 _CONSUMER = _TABLES.outbox_consumer
 _RECORD_CONSUMED = Statement(
@@ -96,7 +96,7 @@ def append(transaction: Transaction, events: Sequence[DomainEvent]) -> None:
     """Insert the events of a group of units; only the writer assigns sequence numbers."""
     if not events:
         return
-    row = transaction.one(_NUMBER, more=len(events))
+    row = transaction.one(_NUMBER, event_count=len(events))
     first = row[0] - len(events) + 1 if row else 1
     rows = [
         (
@@ -129,11 +129,11 @@ class Outbox:
     async def acknowledge(self, up_to: int, consumed: Mapping[str, int] = _NO_OFFSETS) -> None:
         """Record that the bus has all events up to a sequence, and the offsets that consumers reported."""
 
-        def unit(transaction: Transaction) -> None:
-            transaction.execute(_ACKNOWLEDGE, upto=up_to)
+        def acknowledge(transaction: Transaction) -> None:
+            transaction.execute(_ACKNOWLEDGE, up_to=up_to)
             _record_consumed(transaction, consumed)
 
-        await self._database.write(unit)
+        await self._database.write(acknowledge)
 
     async def record_consumed(self, consumed: Mapping[str, int]) -> None:
         """Record the offsets that consumers reported."""
@@ -184,8 +184,8 @@ def _record_consumed(transaction: Transaction, consumed: Mapping[str, int]) -> N
 
 
 def _pending(reader: Reader, source: str, limit: int) -> Sequence[EventEnvelope]:
-    sent = reader.one(_ACKNOWLEDGED_SEQUENCE)
-    row = reader.one(_PENDING, after=sent[0] if sent else 0, most=limit)
+    acknowledged = reader.one(_ACKNOWLEDGED_SEQUENCE)
+    row = reader.one(_PENDING, after=acknowledged[0] if acknowledged else 0, limit=limit)
     # An aggregate's order is not guaranteed.
     return [_event(source, item) for item in sorted(_decode(row[0]))] if row else []
 

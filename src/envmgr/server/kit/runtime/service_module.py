@@ -53,11 +53,11 @@ class ServiceModule:
 def cleanup_job(name: str, database: Database) -> ScheduledJob:
     """Create the job that deletes expired rows of the shared tables."""
 
-    def unit(transaction: Transaction) -> None:
+    def purge(transaction: Transaction) -> None:
         for forget in (idempotency.purge_expired, inbox.purge_expired, outbox.purge_expired):
             forget(transaction)
 
     async def run() -> None:
-        await database.write(unit)
+        await database.write(purge)
 
     return ScheduledJob(f"{name}-housekeeping", 3600, run)

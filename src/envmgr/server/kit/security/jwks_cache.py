@@ -105,7 +105,7 @@ class JwksCache:
     async def _fetch(self, issuer: str) -> Mapping[str, Jwk]:
         discovery = await self._json(f"{issuer.rstrip('/')}/.well-known/openid-configuration", _Discovery)
         if discovery.issuer != issuer:
-            raise _unavailable(issuer, f"issuer mismatch: metadata says {discovery.issuer[:100]!r}")
+            raise _unavailable(issuer, f"issuer mismatch: metadata has {discovery.issuer[:100]!r}")
         keys = (await self._json(discovery.jwks_uri, _Jwks)).keys
         return {str(key["kid"]): key for key in keys if "kid" in key and key.get("use", "sig") == "sig"}
 
@@ -127,7 +127,7 @@ class JwksCache:
 
 
 def _import_httpx(url: str) -> ModuleType:
-    """Import httpx, which nothing else in the server needs. Raise IssuerUnavailable where no file can be opened."""
+    """Import httpx lazily. Raise IssuerUnavailable if no file can be opened."""
     try:
         import httpx
     except OSError as error:

@@ -61,7 +61,7 @@ _TAG_WRITE_OPTIONS: dict[str, Any] = {
     "tags": _TAGS,
     "opt": {"scope": "versions:write", "validates_path": True},
 }
-_SENT = (404, 409, 413, 415, 422)
+_BODY_ERRORS = (404, 409, 413, 415, 422)
 _CREATED = {201: ResponseSpec(Version, generate_examples=False, description="Created.")}
 
 POLICY = RequestPolicy(body_limits=(("/versions", 7 * 2**20),))
@@ -83,7 +83,7 @@ def _collection(versions: Versions) -> list[Any]:
         "/versions",
         operation_id="createVersion",
         summary="Create a version",
-        responses=problem_responses(*_SENT),
+        responses=problem_responses(*_BODY_ERRORS),
         **_WRITE_OPTIONS,
     )
     async def create(request: HttpRequest, data: JSONBody[VersionCreate]) -> Response[Version]:
@@ -153,7 +153,7 @@ def _item(versions: Versions, deployments: Deployments) -> list[Any]:
         operation_id="putVersion",
         summary="Replace a version",
         description="Build content (commit, artifacts, lock, `.envmgr`) must be unchanged.",
-        responses=problem_responses(*_SENT, 412, 428),
+        responses=problem_responses(*_BODY_ERRORS, 412, 428),
         **_WRITE_OPTIONS,
     )
     async def replace(
@@ -216,7 +216,7 @@ def _of_app(versions: Versions) -> list[Any]:
         "/apps/{app:str}/versions",
         operation_id="createAppVersion",
         summary="Create a version of an app",
-        responses=problem_responses(*_SENT),
+        responses=problem_responses(*_BODY_ERRORS),
         **_WRITE_OPTIONS,
     )
     async def create(request: HttpRequest, app: Ref, data: JSONBody[AppVersionCreate]) -> Response[Version]:
@@ -245,7 +245,7 @@ def _of_app(versions: Versions) -> list[Any]:
             "Re-sending identical content (commit, artifacts, lock, `.envmgr`) returns 200; different content returns "
             "409 with both digests."
         ),
-        responses={**problem_responses(*_SENT, 412, 428), **_CREATED},
+        responses={**problem_responses(*_BODY_ERRORS, 412, 428), **_CREATED},
         **_TAG_WRITE_OPTIONS,
     )
     async def register(

@@ -69,16 +69,16 @@ def build_submission(
     put: VersionPut, lock_digest: str | None, tools: tuple[LockedTool, ...]
 ) -> VersionSubmission:
     """Return the submission of a request."""
-    sent = put.toolchain
+    submitted = put.toolchain
     return VersionSubmission(
         content=BuildContent(
             commit=put.commit,
             artifacts=normalize_artifacts(put.artifacts),
             lock_digest=lock_digest,
-            dotfile=sent.dotfile if sent else "",
+            dotfile=submitted.dotfile if submitted else "",
         ),
         metadata=VersionMetadata(changelog=put.changelog, ref=put.ref, build=put.build),
-        lock=sent.lock if sent else "",
+        lock=submitted.lock if submitted else "",
         tools=tools,
     )
 
@@ -94,15 +94,15 @@ def tag_taken(app: str, tag: str) -> AlreadyExists:
     return AlreadyExists(f"version {app}@{tag} already exists", tag=tag)
 
 
-def require_same_content(have: Version, content: BuildContent) -> None:
+def require_same_content(existing: Version, content: BuildContent) -> None:
     """Raise VersionContentMismatch unless a version has the submitted content."""
-    sent = content.digest
-    if have.digest != sent:
+    submitted = content.digest
+    if existing.digest != submitted:
         raise VersionContentMismatch(
-            f"{have.app}@{have.tag} already exists with different content ({have.digest}, submitted {sent}): "
-            "use a new tag",
-            existing_digest=have.digest,
-            submitted_digest=sent,
+            f"{existing.app}@{existing.tag} already exists with different content ({existing.digest}, "
+            f"submitted {submitted}): use a new tag",
+            existing_digest=existing.digest,
+            submitted_digest=submitted,
         )
 
 

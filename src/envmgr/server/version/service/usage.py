@@ -108,8 +108,10 @@ def _list_matches(
         if after and range_matching.sort_key(version) < range_matching.sort_key(after.tool_version):
             continue
         begin = after.as_key if after and version == after.tool_version else _FIRST
-        room = query.limit + 1 - len(results)
-        results += placements.with_tool_version(reader, placement_filter, query.tool, version, begin, room)
+        remaining = query.limit + 1 - len(results)
+        results += placements.with_tool_version(
+            reader, placement_filter, query.tool, version, begin, remaining
+        )
         if len(results) > query.limit:
             break
     return results

@@ -14,8 +14,8 @@ from envmgr.server.kit.common.results import Result
 from envmgr.server.kit.common.threads import run_in_thread
 from envmgr.server.kit.db.idempotency import idempotent
 from envmgr.server.version.domain import lock_parser, range_matching, version_model
-from envmgr.server.version.service import usage
-from envmgr.server.version.store import app_projection, consumer_offset, lock_store, version_rows
+from envmgr.server.version.service import read_barrier, usage
+from envmgr.server.version.store import app_projection, lock_store, version_rows
 
 if TYPE_CHECKING:
     from envmgr.server.contracts.ports.apps import Apps
@@ -107,7 +107,7 @@ class VersionService:
 
         Raise ProjectionBehind until deployment events up to the sequence `up_to` are consumed.
         """
-        question = usage.UsageQuery(
+        usage_query = usage.UsageQuery(
             tool=query.tool,
             spec=range_matching.read(query.spec),
             environment=query.environment,
@@ -115,19 +115,19 @@ class VersionService:
             limit=paging.limit,
             cursor=paging.cursor,
         )
-        await consumer_offset.wait_until_consumed(self._database, up_to)
-        return await self._database.read(lambda reader: usage.find_usage(reader, question))
+        await read_barrier.wait_until_consumed(self._database, up_to)
+        return await self._database.read(lambda reader: usage.find_usage(reader, usage_query))
 
     async def _read(self, put: VersionPut) -> version_model.VersionSubmission:
         """Parse a push; a lock that is already stored is not parsed again."""
-        sent = put.toolchain
-        if sent is None:
+        submitted = put.toolchain
+        if submitted is None:
             return version_model.build_submission(put, None, ())
-        lock_parser.check_digest(sent.lock, sent.lock_digest)
-        lock_digest = lock_parser.digest_of(sent.lock)
+        lock_parser.check_digest(submitted.lock, submitted.lock_digest)
+        lock_digest = lock_parser.digest_of(submitted.lock)
         tools = await self._database.read_inline(lambda reader: _known_tools(reader, lock_digest))
         if tools is None:
-            tools = await self._tools(sent.lock)
+            tools = await self._tools(submitted.lock)
         return version_model.build_submission(put, lock_digest, tools)
 
     async def _tools(self, lock: str) -> tuple[LockedTool, ...]:
@@ -173,19 +173,19 @@ def _put(
     submission: version_model.VersionSubmission,
 ) -> Result[Version]:
     name = _current_app_name(transaction, app)
-    have = version_rows.find_tag(transaction, app.id, tag)
-    if have is None and context.if_match is not None:
+    existing = version_rows.find_tag(transaction, app.id, tag)
+    if existing is None and context.if_match is not None:
         raise PreconditionFailed(f"version {name}@{tag} not found: omit If-Match to register it")
-    if have is None:
+    if existing is None:
         version = _add(transaction, context, app.id, name, tag, submission)
         if version is not None:
             return Result(version)
-        have = version_rows.find_tag(transaction, app.id, tag)
-    if have is None:
+        existing = version_rows.find_tag(transaction, app.id, tag)
+    if existing is None:
         raise version_model.tag_taken(name, tag)
-    require_match(context, etag_of(have))
-    version_model.require_same_content(have, submission.content)
-    return Result(have, created=False)
+    require_match(context, etag_of(existing))
+    version_model.require_same_content(existing, submission.content)
+    return Result(existing, created=False)
 
 
 def _add(
@@ -221,30 +221,32 @@ def _replace(
     version_id: int,
     submission: version_model.VersionSubmission,
 ) -> Version:
-    have = _get(transaction, context, version_id)
-    require_match(context, etag_of(have))
-    version_model.require_same_content(have, submission.content)
-    return _update_metadata(transaction, context, have, submission.metadata, submission.content.artifacts)
+    existing = _get(transaction, context, version_id)
+    require_match(context, etag_of(existing))
+    version_model.require_same_content(existing, submission.content)
+    return _update_metadata(transaction, context, existing, submission.metadata, submission.content.artifacts)
 
 
 def _change(
     transaction: Transaction, context: RequestContext, version_id: int, change: VersionPatch
 ) -> Version:
-    have = _get(transaction, context, version_id)
-    require_match(context, etag_of(have))
-    return _update_metadata(transaction, context, have, version_model.merged(have, change), have.artifacts)
+    existing = _get(transaction, context, version_id)
+    require_match(context, etag_of(existing))
+    return _update_metadata(
+        transaction, context, existing, version_model.merged(existing, change), existing.artifacts
+    )
 
 
 def _update_metadata(
     transaction: Transaction,
     context: RequestContext,
-    have: Version,
+    existing: Version,
     metadata: version_model.VersionMetadata,
     artifacts: tuple[Artifact, ...],
 ) -> Version:
-    if not version_model.differs(have, metadata, artifacts):
-        return have
-    version = version_rows.update_metadata(transaction, have, metadata, artifacts)
+    if not version_model.differs(existing, metadata, artifacts):
+        return existing
+    version = version_rows.update_metadata(transaction, existing, metadata, artifacts)
     transaction.emit(version_model.version_event_for(VersionUpdated, version, context))
     return version
 

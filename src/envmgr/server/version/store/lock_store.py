@@ -36,11 +36,13 @@ _COLUMNS = ("lock_digest", "tool", "version", "position", "requests", "platforms
 _ADD_TOOLS = Statement(insert_rows(toolchain_tool, rows_of(toolchain_tool, *_COLUMNS)))
 _DELETE_UNREFERENCED = Statement(
     delete(toolchain).where(
-        toolchain.c.lock_digest == bindparam("unused"),
-        ~exists().where(version.c.lock_digest == bindparam("unused")),
+        toolchain.c.lock_digest == bindparam("target_digest"),
+        ~exists().where(version.c.lock_digest == bindparam("target_digest")),
     )
 )
-_DELETE_TOOLS = Statement(delete(toolchain_tool).where(toolchain_tool.c.lock_digest == bindparam("unused")))
+_DELETE_TOOLS = Statement(
+    delete(toolchain_tool).where(toolchain_tool.c.lock_digest == bindparam("target_digest"))
+)
 _encode = msgspec.json.Encoder().encode
 _texts = msgspec.json.Decoder(tuple[str, ...]).decode
 
@@ -87,5 +89,5 @@ def add(transaction: Transaction, lock_digest: str, text: str, pinned: Sequence[
 
 def delete_unreferenced(transaction: Transaction, lock_digest: str) -> None:
     """Delete a lock that no version references."""
-    if transaction.execute(_DELETE_UNREFERENCED, unused=lock_digest):
-        transaction.execute(_DELETE_TOOLS, unused=lock_digest)
+    if transaction.execute(_DELETE_UNREFERENCED, target_digest=lock_digest):
+        transaction.execute(_DELETE_TOOLS, target_digest=lock_digest)

@@ -161,7 +161,7 @@ def with_tool_version(
     tool: str,
     tool_version: str,
     after: tuple[str, int],
-    most: int,
+    limit: int,
 ) -> list[ToolUse]:
     """Return placements with a tool version, after a position (environment, app ID)."""
     rows = reader.all(
@@ -170,21 +170,21 @@ def with_tool_version(
         tool_version=tool_version,
         after_environment=after[0],
         after_app=after[1],
-        most=most,
+        limit=limit,
         **placement_filter.parameters,
     )
     return [_use(row, tool_version) for row in rows]
 
 
 def without_lock(
-    reader: Reader, placement_filter: PlacementFilter, after: tuple[str, int], most: int
+    reader: Reader, placement_filter: PlacementFilter, after: tuple[str, int], limit: int
 ) -> list[ToolUse]:
     """Return placements of versions without a lock, after a position (environment, app ID)."""
     rows = reader.all(
         _listing_without_lock(placement_filter.sql_shape),
         after_environment=after[0],
         after_app=after[1],
-        most=most,
+        limit=limit,
         **placement_filter.parameters,
     )
     return [_use(row, None) for row in rows]
@@ -301,4 +301,4 @@ def _paginate(query: Select[Any], table: Table, shape: _FilterShape) -> Select[A
             bindparam("after_environment", type_=environment.type), bindparam("after_app", type_=app_id.type)
         )
         query = query.where(tuple_(environment, app_id) > behind).order_by(environment, app_id)
-    return query.limit(bindparam("most"))
+    return query.limit(bindparam("limit"))

@@ -61,7 +61,7 @@ _BY_TAG = Statement(
 _OF_APP = Statement(
     _select_columns.where(version.c.app_id == bindparam("app_id"))
     .order_by(version.c.id)
-    .limit(bindparam("most"))
+    .limit(bindparam("limit"))
 )
 _LOCK = Statement(
     select(version.c.lock_digest, version.c.dotfile).where(
@@ -127,10 +127,10 @@ def find_tag(reader: Reader, app_id: int, tag: str) -> Version | None:
     return _version(row, _toolchains(reader)) if row else None
 
 
-def of_app(reader: Reader, app_id: int, most: int) -> list[Version]:
+def of_app(reader: Reader, app_id: int, limit: int) -> list[Version]:
     """Return an app's oldest versions."""
     toolchain_of = _toolchains(reader)
-    return [_version(row, toolchain_of) for row in reader.all(_OF_APP, app_id=app_id, most=most)]
+    return [_version(row, toolchain_of) for row in reader.all(_OF_APP, app_id=app_id, limit=limit)]
 
 
 def page(reader: Reader, paging: PageRequest, apps: frozenset[int] | None) -> Page[Version]:

@@ -61,11 +61,11 @@ class JobScheduler:
                 group.create_task(self._run_loop(job), name=f"job {job.name}")
 
     async def _run_loop(self, job: ScheduledJob) -> None:
-        next_at, tries = await self._await_schedule(job)
+        next_at, attempts = await self._await_schedule(job)
         while True:
             await asyncio.sleep(max(0.0, (next_at - now_ms()) / 1000))
             try:
-                next_at, tries = await self._run(job, tries)
+                next_at, attempts = await self._run(job, attempts)
             except Exception as error:  # noqa: BLE001 - the worker's own database may be away for a while, too
                 self._log.warning("job_schedule_save_failed", job=job.name, error=str(error))
                 next_at = now_ms() + round(job.every * 1000)

@@ -210,7 +210,7 @@ def test_the_same_idempotency_key_shows_the_same_key_again_and_only_it_does(tmp_
 
     secret = run(tmp_path, scenario).split("_", 2)[2]
     connection = sqlite3.connect(tmp_path / "gateway.db")
-    rows = connection.execute("SELECT actor, key, fingerprint, answer FROM idempotency").fetchall()
+    rows = connection.execute("SELECT actor, key, fingerprint, response FROM idempotency").fetchall()
     connection.close()
     assert len(rows) == 2
     for row in rows:

@@ -176,7 +176,7 @@ def test_a_question_is_answered_by_indexes_and_without_sorting(tmp_path, shape):
         "app_1",
         "after_environment",
         "after_app",
-        "most",
+        "limit",
     )
     asyncio.run(sqlite_database(tmp_path, version_module).close())
     with closing(sqlite3.connect(tmp_path / "version.db")) as connection:

@@ -9,7 +9,7 @@ import pytest
 from envmgr.server.contracts.events import EVENTS
 from envmgr.server.contracts.problems import ProjectionBehind
 from envmgr.server.kit.common.pages import PageRequest
-from envmgr.server.version.store import consumer_offset
+from envmgr.server.version.service import read_barrier
 from support.services.service_fixtures import Standing, call
 from support.services.version_fixtures import built_with, deliver, event, stands, versions_of
 
@@ -43,9 +43,9 @@ def test_usage_does_not_answer_from_before_a_deployment(tmp_path):
     async def scenario(_, database, module):
         await deliver(module, event("EnvironmentCreated", 1, {}))
         with pytest.raises(ProjectionBehind, match="still being processed") as caught:
-            await consumer_offset.wait_until_consumed(database, 2, timeout_seconds=0.02)
+            await read_barrier.wait_until_consumed(database, 2, timeout_seconds=0.02)
         assert caught.value.headers == {"retry-after": "1"}
-        await consumer_offset.wait_until_consumed(database, 1, timeout_seconds=0)
+        await read_barrier.wait_until_consumed(database, 1, timeout_seconds=0)
 
     run(tmp_path, scenario, told=2)
 
@@ -70,7 +70,7 @@ def test_an_event_that_comes_again_takes_nothing_back(tmp_path):
 def test_usage_says_that_an_event_was_buried_until_it_is_taken(tmp_path):
     async def scenario(versions, _, module):
         version = (await versions.create(call(), "shop", "1.0", built_with("go@1.22.0"))).value
-        (places,) = (each for each in module.subscriptions if each.consumer == consumer_offset.CONSUMER)
+        (places,) = (each for each in module.subscriptions if each.consumer == read_barrier.CONSUMER)
         first, second = stands(1, 1, "shop", "prod", version), stands(2, 1, "shop", "eu", version)
         await places.dead_letter(first, ValueError("a bug"), 5)
         await places.handle([second])
@@ -86,4 +86,4 @@ def test_usage_says_that_an_event_was_buried_until_it_is_taken(tmp_path):
 def test_every_type_that_deployments_tell_is_heard():
     """One that is not would leave usage waiting for it."""
     told = {type_ for type_ in EVENTS if type_.startswith(("Deployment", "Environment", "AutoDeploy"))}
-    assert set(consumer_offset.SOURCE_EVENT_TYPES) == told
+    assert set(read_barrier.SOURCE_EVENT_TYPES) == told

@@ -1,4 +1,4 @@
-"""Offset of the deployment events consumed here, so that answers are read-your-writes."""
+"""Read barrier: waits until the placements reflect all published deployment events (read-your-writes)."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ async def wait_until_consumed(
     database: Database, up_to: int, timeout_seconds: float = WAIT_TIMEOUT_SECONDS
 ) -> None:
     """Wait until all deployment events up to a sequence number are consumed; raise ProjectionBehind."""
-    until, pause = time.monotonic() + timeout_seconds, FIRST_POLL_SECONDS
+    deadline, interval = time.monotonic() + timeout_seconds, FIRST_POLL_SECONDS
     while await database.read_inline(_offset) < up_to:
-        if time.monotonic() > until:
+        if time.monotonic() > deadline:
             raise ProjectionBehind("recent deployments are still being processed; retry")
-        await asyncio.sleep(pause)
-        pause = POLL_INTERVAL_SECONDS
+        await asyncio.sleep(interval)
+        interval = POLL_INTERVAL_SECONDS
 
 
 def _offset(reader: Reader) -> int:
