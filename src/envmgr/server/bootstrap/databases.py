@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from envmgr.server.bootstrap.registry import SERVICES
+from envmgr.server.bootstrap.registry import SERVICE_NAMES, SERVICES
 from envmgr.server.kit.config.data_dir import DataDirectory
 from envmgr.server.kit.db.migrations import UnusableDatabase, upgrade
 from envmgr.server.kit.db.sqlite_file import SqliteFile
@@ -12,7 +12,7 @@ JWT_SECRET_FILE, AUDIT_KEY_FILE = "jwt.secret", "audit.key"
 
 def data_directory(path: str) -> DataDirectory:
     """Return the data directory of an embedded server."""
-    return DataDirectory(path, [service.NAME for service in SERVICES], (JWT_SECRET_FILE, AUDIT_KEY_FILE))
+    return DataDirectory(path, SERVICE_NAMES, (JWT_SECRET_FILE, AUDIT_KEY_FILE))
 
 
 def migrate(data: DataDirectory) -> None:

@@ -13,7 +13,7 @@ from envmgr.server.version import module as version_module
 from envmgr.server.worker import module as worker_module
 
 SERVICES = (app_module, version_module, deployment_module, audit_module, gateway_module, worker_module)
-
+SERVICE_NAMES = tuple(service.NAME for service in SERVICES)
 
 REQUEST_POLICY = merge_policies(
     [health_kit.POLICY, openapi.POLICY, *(service.POLICY for service in SERVICES)]

@@ -53,7 +53,7 @@ def reset_password(options: argparse.Namespace) -> int:
 
 def run_offline(options: argparse.Namespace, work: Callable[[Services], Awaitable[T]]) -> T:
     """Run an action on the services without serving."""
-    from envmgr.server.bootstrap import composition
+    from envmgr.server.bootstrap import composition, registry
     from envmgr.server.kit.config import settings
     from envmgr.server.kit.telemetry import logs
 
@@ -61,13 +61,13 @@ def run_offline(options: argparse.Namespace, work: Callable[[Services], Awaitabl
         async with composition.open_offline(read, _data(options), logs.create_logger("warning")) as services:
             return await work(services)
 
-    read = settings.read(environment.current(), {"data_dir": options.data_dir})
+    read = settings.read(environment.current(), {"data_dir": options.data_dir}, registry.SERVICE_NAMES)
     return asyncio.run(run())
 
 
 def _data(options: argparse.Namespace) -> DataDirectory:
-    from envmgr.server.bootstrap import databases
+    from envmgr.server.bootstrap import databases, registry
     from envmgr.server.kit.config import settings
 
-    read = settings.read(environment.current(), {"data_dir": options.data_dir})
+    read = settings.read(environment.current(), {"data_dir": options.data_dir}, registry.SERVICE_NAMES)
     return databases.data_directory(read.data_dir)

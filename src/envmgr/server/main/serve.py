@@ -38,12 +38,12 @@ GC_THRESHOLD = 10_000
 
 def serve(options: argparse.Namespace) -> int:
     """Serve until a signal stops the server."""
-    from envmgr.server.bootstrap import databases, embedded
+    from envmgr.server.bootstrap import databases, embedded, registry
     from envmgr.server.kit.config import settings
     from envmgr.server.kit.http import server
     from envmgr.server.kit.telemetry import logs
 
-    read = settings.read(environment.current(), vars(options))
+    read = settings.read(environment.current(), vars(options), registry.SERVICE_NAMES)
     embedded.validate_settings(read)
     stop = _SignalHandler()
     log = logs.create_logger(read.log_level)

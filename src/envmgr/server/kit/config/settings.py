@@ -12,7 +12,7 @@ from envmgr.kit.errors import ConfigError, UsageError
 from envmgr.kit.paths import resolve_paths
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from envmgr.kit.environment import Environment
 
@@ -20,19 +20,13 @@ HOST, PORT = "127.0.0.1", 8080
 SERVICE = "envmgr-alm"
 LEVELS = ("debug", "info", "warning", "error")
 _MAX_PORT = 65535
-_IN_PROCESS_BUS, _SINGLE_PROCESS = "uses an in-process event bus", "runs all services in one process"
+_IN_PROCESS_BUS = "uses an in-process event bus"
 _UNSUPPORTED_VARIABLES = {
     "NATS_URL": _IN_PROCESS_BUS,
     "NATS_HOST": _IN_PROCESS_BUS,
     "NATS_PORT": _IN_PROCESS_BUS,
     "KAFKA_BROKER": _IN_PROCESS_BUS,
     "GRPC_PORT": "has no gRPC API",
-    "APP_URL": _SINGLE_PROCESS,
-    "VERSION_URL": _SINGLE_PROCESS,
-    "DEPLOYMENT_URL": _SINGLE_PROCESS,
-    "AUDIT_URL": _SINGLE_PROCESS,
-    "GATEWAY_URL": _SINGLE_PROCESS,
-    "WORKER_URL": _SINGLE_PROCESS,
 }
 """Variables of a distributed deployment, and the reason why this server refuses each."""
 _ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:\d{1,5})?")
@@ -73,9 +67,15 @@ class Settings:
     """Service name in traces."""
 
 
-def read(environment: Environment, flags: Mapping[str, str | int | bool | None]) -> Settings:
-    """Return the settings; `flags` maps field names to values or None. Raise SettingsError, UsageError."""
+def read(
+    environment: Environment, flags: Mapping[str, str | int | bool | None], services: Iterable[str]
+) -> Settings:
+    """Return the settings; `flags` maps field names to values or None, `services` run in this process.
+
+    Raise SettingsError, UsageError.
+    """
     _require_embedded(environment)
+    _require_no_addresses(environment, services)
 
     def text(flag: str, variable: str, default: str = "") -> str:
         value = flags.get(flag)
@@ -115,7 +115,19 @@ def _require_embedded(environment: Environment) -> None:
         )
     for name, reason in _UNSUPPORTED_VARIABLES.items():
         if environment.get(name):
-            raise SettingsError(f"{name} is not supported: this server {reason}", f"unset {name}")
+            raise _unsupported(name, reason)
+
+
+def _require_no_addresses(environment: Environment, services: Iterable[str]) -> None:
+    """Raise SettingsError for the address of a service that runs elsewhere, such as APP_URL."""
+    for service in services:
+        name = f"{service.upper()}_URL"
+        if environment.get(name):
+            raise _unsupported(name, "runs all services in one process")
+
+
+def _unsupported(name: str, reason: str) -> SettingsError:
+    return SettingsError(f"{name} is not supported: this server {reason}", f"unset {name}")
 
 
 def _scheme(url: str) -> str:

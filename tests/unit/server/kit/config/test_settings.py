@@ -6,11 +6,12 @@ import pytest
 
 from envmgr.kit.environment import Environment
 from envmgr.kit.errors import UsageError
+from envmgr.server.bootstrap.registry import SERVICE_NAMES
 from envmgr.server.kit.config.settings import Settings, SettingsError, read
 
 
 def settings(variables=None, **flags):
-    return read(Environment({"HOME": "/home/ada", **(variables or {})}, "/place"), flags)
+    return read(Environment({"HOME": "/home/ada", **(variables or {})}, "/place"), flags, SERVICE_NAMES)
 
 
 def test_defaults_serve_this_machine_only():
