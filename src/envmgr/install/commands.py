@@ -34,7 +34,7 @@ _SETUP_SCRIPT = re.compile(r"(un)?install(er)?([-_.].*)?\.(sh|bash|zsh|fish)", r
 def provide_commands(
     root: str, layout: Layout, bin_dirs: Sequence[str], tool: str, system: str
 ) -> tuple[str, ...]:
-    """Return the directories of a tree's commands, in PATH order; raise BadArchive if there are none.
+    """Return the directories of a tree's commands, in PATH order; raise BadArchive without commands.
 
     Programs without an execute bit get it if the tree has no other: all in directories that the manifest names, else
     the one called like the tool, or the only one. Where the manifest names none, setup scripts are not commands.

@@ -97,7 +97,7 @@ def read_text(path: str) -> str | None:
 
 
 def decode_text(content: bytes) -> str:
-    """Decode UTF-8, or UTF-16 with a byte order mark, as PowerShell's `>` writes. Raise UnicodeDecodeError."""
+    """Decode UTF-8, or UTF-16 with a BOM, as PowerShell's `>` writes. Raise UnicodeDecodeError."""
     return content.decode("utf-16" if content.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else "utf-8")
 
 

@@ -123,7 +123,7 @@ class Tree:
         return target
 
     def drop_litter(self, manifest_paths: Iterable[str]) -> None:
-        """Delete what systems and packers add beside the top directory, unless there is nothing else."""
+        """Delete files that systems and packers add next to the top directory, unless the tree has no others."""
         wanted = {path.split("/")[0] for path in manifest_paths}
         litter = {name for name in self._names.top() if safety.is_litter(name)} - wanted
         if litter == self._names.top():

@@ -102,7 +102,7 @@ def _on_version_deleted(transaction: Transaction, event: EventEnvelope) -> None:
 
 
 def _auto_deploy(transaction: Transaction, events: Iterable[EventEnvelope]) -> None:
-    """Deploy new versions by the rules of environments, which are read once: deployments do not change them."""
+    """Deploy new versions by the rules of environments, which are read once per batch."""
     targets = [item for item in environment_rows.list_all(transaction) if item.rules.auto_deploy]
     for request in map(_deployment_request, events):
         if targets:
@@ -112,15 +112,15 @@ def _auto_deploy(transaction: Transaction, events: Iterable[EventEnvelope]) -> N
 def _apply_rules(
     transaction: Transaction, request: DeploymentRequest, targets: Iterable[Environment]
 ) -> None:
-    order = transitions.resolve_request(transaction, request)
-    if order is None:
+    resolved = transitions.resolve_request(transaction, request)
+    if resolved is None:
         return
     for environment in targets:
-        rule = environment_rules.matching_rule(environment.rules, order.app, order.tag)
+        rule = environment_rules.matching_rule(environment.rules, resolved.app, resolved.tag)
         if rule is not None:
             reason = environment_rules.rule_label(environment.name, rule)
-            request = replace(order, environment=environment.name, reason=reason)
-            if rule.app != environment_rules.WILDCARD and placements.has_namesake(transaction, order):
+            request = replace(resolved, environment=environment.name, reason=reason)
+            if rule.app != environment_rules.WILDCARD and placements.has_namesake(transaction, resolved):
                 _skip(transaction, request, rule)
             else:
                 _deploy(transaction, request, rule)
@@ -128,8 +128,8 @@ def _apply_rules(
 
 def _skip(transaction: Transaction, request: DeploymentRequest, rule: AutoDeploy) -> None:
     """Record that a rule about an app does not apply to another one that took its name."""
-    why = f"the rule is about another app that had the name {request.app}"
-    transaction.emit(environment_rules.auto_deploy_skipped_event(request, rule, why, None))
+    reason = f"the rule is about another app, formerly named {request.app}"
+    transaction.emit(environment_rules.auto_deploy_skipped_event(request, rule, reason, None))
 
 
 def _deploy(transaction: Transaction, request: DeploymentRequest, rule: AutoDeploy) -> None:
