@@ -14,12 +14,16 @@ if TYPE_CHECKING:
     from envmgr.cli.options import Options
 
 BUG_EXIT_CODE = 3
-INTERRUPTED_EXIT_CODE = 130
-TERMINATED_EXIT_CODE = 143
+SIGINT = 2
+SIGNAL_EXIT_CODE_BASE = 128
 
 
 class Terminated(BaseException):
-    """SIGTERM arrived."""
+    """SIGTERM or SIGHUP arrived: `number`."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
 
 
 class OutputError(Exception):
@@ -65,9 +69,9 @@ def run_guarded(work: Callable[[], int], options: Options) -> int:
     try:
         return _exit_code(work, options)
     except KeyboardInterrupt:
-        return _exit_now("interrupted", INTERRUPTED_EXIT_CODE)
-    except Terminated:
-        return _exit_now("terminated", TERMINATED_EXIT_CODE)
+        return _exit_by_signal("interrupted", SIGINT)
+    except Terminated as error:
+        return _exit_by_signal("terminated", error.number)
     except BrokenPipeError:
         return _on_broken_pipe()
 
@@ -150,15 +154,20 @@ def _write_err(text: str) -> None:
         _on_broken_pipe()
 
 
-def _exit_now(reason: str, code: int) -> int:
-    """Exit without waiting for other threads: their downloads resume at the next run."""
+def _exit_by_signal(reason: str, number: int) -> int:
+    """Exit by a signal, so that shells end their loops; other threads' downloads resume at the next run."""
     import contextlib
     import os
+    import signal
 
-    _write_err(f"{reason}\n")
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, OutputError):
+        _write_err(f"{reason}\n")
+    with contextlib.suppress(OSError, OutputError):
         sys.stdout.flush()
-    os._exit(code)
+    if sys.platform != "win32":
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+    os._exit(SIGNAL_EXIT_CODE_BASE + number)  # also as process 1 of a container, which signals do not end
 
 
 def _on_broken_pipe() -> int:

@@ -50,14 +50,17 @@ def _bytes_of(character: str) -> bytes:
     return bytes([ord(character) - 0xDC00]) if is_byte else b"?"
 
 
-def _stop_on_sigterm() -> None:
-    """Raise Terminated on SIGTERM, which the error boundary handles like Ctrl-C."""
+def _stop_on_signals() -> None:
+    """Raise Terminated on SIGTERM and SIGHUP, which the error boundary handles like Ctrl-C."""
     import signal
 
-    def stop(*_: object) -> None:
-        raise Terminated
+    def stop(number: int, _frame: object) -> None:
+        raise Terminated(number)
 
-    signal.signal(signal.SIGTERM, stop)
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) == signal.SIG_DFL:  # `nohup` ignores SIGHUP
+            signal.signal(number, stop)
 
 
 def _run(command_line: list[str]) -> int:
@@ -72,7 +75,7 @@ def _run(command_line: list[str]) -> int:
     options, args = split(command_line)
     command = fast_path.lookup(args)
     if command is None or args[0] in fast_path.LONG_RUNNING:
-        _stop_on_sigterm()
+        _stop_on_signals()
     if command is not None:
         return command(options, args[1:])
     from envmgr.cli import app

@@ -14,10 +14,21 @@ if TYPE_CHECKING:
 
 @frozen
 class Environment:
-    """A snapshot of the environment variables and the directory a command runs in."""
+    """A snapshot of the environment variables and the directory a command runs in, None if that was removed."""
 
     variables: Mapping[str, str]
-    cwd: str
+    directory: str | None
+
+    @property
+    def cwd(self) -> str:
+        """Return the working directory; raise WorkingDirectoryMissing if it was removed."""
+        if self.directory is None:
+            from envmgr.kit.errors import WorkingDirectoryMissing
+
+            raise WorkingDirectoryMissing(
+                "the working directory was removed", "change to another directory, or use `-C DIR`"
+            )
+        return self.directory
 
     def get(self, name: str, default: str = "") -> str:
         """Return a variable's value, or the default if it is unset or empty."""
@@ -46,22 +57,29 @@ def override_variable(tool: str) -> str:
 def current(cwd: str | None = None) -> Environment:
     """Return a snapshot of the environment; `cwd` replaces the working directory."""
     here = logical_cwd(os.environ.get("PWD", ""))
-    return Environment(dict(os.environ), os.path.normpath(os.path.join(here, cwd)) if cwd else here)
+    return Environment(dict(os.environ), _join(here, cwd) if cwd else here)
 
 
-def logical_cwd(claimed: str) -> str:
-    """Return the working directory from PWD (keeping symbolic links) if it is correct."""
+def _join(here: str | None, cwd: str) -> str | None:
+    is_known = here is not None or os.path.isabs(cwd)
+    return os.path.normpath(os.path.join(here or os.sep, cwd)) if is_known else None
+
+
+def logical_cwd(claimed: str) -> str | None:
+    """Return the working directory from PWD (keeping symbolic links) if it is correct; None if it was removed."""
     actual = _physical_cwd()
+    if actual is None:
+        return None
     if os.path.isabs(claimed) and os.path.normpath(claimed) == claimed and _is_same(claimed, actual):
         return claimed
     return actual
 
 
-def _physical_cwd() -> str:
+def _physical_cwd() -> str | None:
     try:
         return os.getcwd()
     except FileNotFoundError:  # the directory was removed; shells continue in it too
-        return os.sep
+        return None
 
 
 def _is_same(path: str, other: str) -> bool:

@@ -89,6 +89,12 @@ class ProjectError(EnvmgrError):
     code = "project"
 
 
+class WorkingDirectoryMissing(ProjectError):
+    """The working directory was removed."""
+
+    code = "working-directory-missing"
+
+
 class DotfileError(ProjectError):
     """An `.envmgr` has invalid lines; `issues` has each as `file:line:column: problem`."""
 

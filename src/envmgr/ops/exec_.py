@@ -6,7 +6,7 @@ import os
 
 from envmgr.install import store
 from envmgr.kit.environment import override_variable
-from envmgr.kit.errors import CommandNotFound
+from envmgr.kit.errors import CannotRun, CommandNotFound, WorkingDirectoryMissing
 from envmgr.project import lockfile_io
 from envmgr.project.request import Origin, Request
 from envmgr.resolve import active, executable, tool_specs, unavailable
@@ -79,8 +79,8 @@ def _enter(context: Context) -> None:
     """Change to the directory of `--cwd`."""
     try:
         is_there = os.path.samefile(context.environment.cwd, os.curdir)
-    except OSError:  # our own directory was removed: stay
-        is_there = True
+    except OSError:  # the process's own directory was removed
+        is_there = False
     if not is_there:
         os.chdir(context.environment.cwd)
 
@@ -92,6 +92,7 @@ def run_shim(
 
     Raise NotInstalled, NoVersionSet or CommandNotFound.
     """
+    _check_directory(context)
     draft = plan.start(context.paths)
     try:
         actives, program = _find(context, command, confirm)
@@ -106,6 +107,14 @@ def run_shim(
         if draft:
             plan.discard(draft)
     return execution.exec_program(program.path, arguments, variables)
+
+
+def _check_directory(context: Context) -> None:
+    """Raise CannotRun if the working directory was removed: which project applies is unknown."""
+    try:
+        _ = context.environment.cwd
+    except WorkingDirectoryMissing as error:
+        raise CannotRun(error.message, error.hint) from None
 
 
 def _providers(

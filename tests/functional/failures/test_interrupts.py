@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import time
 
@@ -12,6 +13,7 @@ import pytest
 from support.http import faults
 from support.http.fault_server import Server
 from support.machine.prepared_sandbox import INDEX, SUMS, Steady
+from support.machine.sandbox import ENVMGR
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of Unix")
 BALLAST = 8  # blocks of 64 KiB
@@ -66,8 +68,12 @@ def interrupted(steady, process, number, code, word):
 
 SIGNALS = pytest.mark.parametrize(
     ("number", "code", "word"),
-    [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")],
-    ids=["SIGINT", "SIGTERM"],
+    [
+        (signal.SIGINT, -signal.SIGINT, "interrupted"),
+        (signal.SIGTERM, -signal.SIGTERM, "terminated"),
+        (signal.SIGHUP, -signal.SIGHUP, "terminated"),
+    ],
+    ids=["SIGINT", "SIGTERM", "SIGHUP"],
 )
 PATIENT = {"ENVMGR_HTTP_TIMEOUT": "60"}
 AT_ONCE = 3.0  # seconds, of which a busy machine may need some
@@ -105,9 +111,9 @@ def test_whoever_waits_for_another_process_can_leave_at_once(steady, page):
     second = steady.sandbox.start("install")
     until(lambda: len(steady.sandbox.server.asked(INDEX)) > 1, second)
     try:
-        assert interrupted(steady, second, signal.SIGINT, 130, "interrupted") < AT_ONCE
+        assert interrupted(steady, second, signal.SIGINT, -signal.SIGINT, "interrupted") < AT_ONCE
     finally:
-        interrupted(steady, first, signal.SIGTERM, 143, "terminated")
+        interrupted(steady, first, signal.SIGTERM, -signal.SIGTERM, "terminated")
     page.faults.clear()
     steady.recovers()
 
@@ -126,3 +132,26 @@ def test_a_download_that_broke_off_starts_again_where_the_file_has_changed_since
     steady.sandbox.publish("alpha", ("1.0.0",), ballast=BALLAST)
     steady.recovers()
     assert ranges(steady) == [None, f"bytes={CUT}-"]
+
+
+@pytest.mark.parametrize(
+    "words", [["install"], ["exec", "alpha@1.0.0", "--", "true"], ["use", "alpha@1.0.0"]]
+)
+def test_ctrl_c_ends_the_loop_of_a_shell(steady, page, words):
+    page.faults[:] = [faults.stalled(CUT)]
+    machine = steady.sandbox
+    loop = f"for i in 1 2 3; do echo $i; {ENVMGR} {' '.join(words)}; done; echo after"
+    process = subprocess.Popen(
+        ["bash", "-c", loop],
+        cwd=machine.project,
+        env={**machine.environment, **PATIENT, "ENVMGR_AUTO_INSTALL": "always"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    until(lambda: received(steady) > 0, process)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (-signal.SIGINT, "1\n"), err
+    page.faults.clear()

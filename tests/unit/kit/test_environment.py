@@ -9,6 +9,7 @@ import pytest
 
 from envmgr.kit import environment
 from envmgr.kit.environment import Environment, override_variable
+from envmgr.kit.errors import WorkingDirectoryMissing
 
 HOME = "USERPROFILE" if sys.platform == "win32" else "HOME"
 
@@ -64,13 +65,15 @@ def test_another_directory_may_be_asked_for(tmp_path, monkeypatch):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows does not let a working directory be removed")
-def test_a_removed_working_directory_is_the_root(tmp_path, monkeypatch):
+def test_a_removed_working_directory_is_an_error_where_it_is_needed(tmp_path, monkeypatch):
     gone = tmp_path / "gone"
     gone.mkdir()
     monkeypatch.chdir(gone)
     monkeypatch.delenv("PWD", raising=False)
     gone.rmdir()
-    assert environment.current().cwd == "/"
+    with pytest.raises(WorkingDirectoryMissing):
+        _ = environment.current().cwd
+    assert environment.current("/other").cwd == "/other"
 
 
 @pytest.mark.parametrize(

@@ -220,9 +220,11 @@ def _absolute_path(origin: Origin, environment: Environment) -> Origin:
     """Return an absolute path: relative to the file's directory, else to the working directory."""
     if not SETTINGS[origin.name].is_path or not origin.value:
         return origin
-    base = os.path.dirname(origin.origin) if os.path.isabs(origin.origin) else environment.cwd
-    path = os.path.normpath(os.path.join(base, environment.expand(str(origin.value))))
-    return Origin(origin.name, path, origin.origin)
+    path = environment.expand(str(origin.value))
+    if not os.path.isabs(path):
+        base = os.path.dirname(origin.origin) if os.path.isabs(origin.origin) else environment.cwd
+        path = os.path.join(base, path)
+    return Origin(origin.name, os.path.normpath(path), origin.origin)
 
 
 def variable_of(name: str) -> str:
