@@ -8,6 +8,7 @@ from envmgr.server.app import domain, store
 from envmgr.server.contracts.resources import App
 from envmgr.server.kit.common.preconditions import etag_of, require_match
 from envmgr.server.kit.common.problems import Conflict, Forbidden, NotFound
+from envmgr.server.kit.db.authorization import authorized
 from envmgr.server.kit.db.idempotency import idempotent, replace_response
 from envmgr.server.kit.db.sql import UniqueViolation
 
@@ -35,13 +36,17 @@ class AppService:
         """
         _require_all_apps(context, "create apps")
         return await self._database.write(
-            idempotent(context, App, lambda transaction: _create(transaction, context, new))
+            authorized(
+                context, idempotent(context, App, lambda transaction: _create(transaction, context, new))
+            )
         )
 
     async def complete_creation(self, context: RequestContext, app: App) -> None:
         """Replace the stored response to the context's Idempotency-Key, now that `app.version` is registered."""
         _require_all_apps(context, "create apps")
-        await self._database.write(lambda transaction: replace_response(transaction, context, app))
+        await self._database.write(
+            authorized(context, lambda transaction: replace_response(transaction, context, app))
+        )
 
     async def get(self, context: RequestContext, ref: str) -> App:
         """Return an app."""
@@ -63,7 +68,9 @@ class AppService:
 
     async def replace(self, context: RequestContext, ref: str, put: AppPut) -> App:
         """Replace an app."""
-        return await self._database.write(lambda transaction: _put(transaction, context, ref, put))
+        return await self._database.write(
+            authorized(context, lambda transaction: _put(transaction, context, ref, put))
+        )
 
     async def update(self, context: RequestContext, ref: str, change: AppPatch) -> App:
         """Update an app."""
@@ -72,11 +79,13 @@ class AppService:
             app = _get(transaction, context, ref)
             return _put(transaction, context, ref, domain.merged(app, change))
 
-        return await self._database.write(update)
+        return await self._database.write(authorized(context, update))
 
     async def delete(self, context: RequestContext, ref: str, app_id: int) -> None:
         """Delete an app; with active deployments only if forced."""
-        await self._database.write(lambda transaction: _delete(transaction, context, ref, app_id))
+        await self._database.write(
+            authorized(context, lambda transaction: _delete(transaction, context, ref, app_id))
+        )
 
 
 def _get(reader: Reader, context: RequestContext, ref: str) -> App:

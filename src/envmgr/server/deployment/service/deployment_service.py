@@ -15,6 +15,7 @@ from envmgr.server.deployment.service.matrix import matrix
 from envmgr.server.deployment.store import deletion_holds, deployment_rows, environment_rows, placements
 from envmgr.server.kit.common.context import system_context
 from envmgr.server.kit.common.preconditions import etag_of, require_match
+from envmgr.server.kit.db.authorization import authorized
 from envmgr.server.kit.db.idempotency import idempotent
 from envmgr.server.kit.messaging.outbox import latest_sequence
 
@@ -65,7 +66,7 @@ class DeploymentService:
                 raise deployment_model.version_not_found(request.version_id)
             return transitions.create(transaction, resolved)
 
-        return await self._database.write(idempotent(context, Deployment, create))
+        return await self._database.write(authorized(context, idempotent(context, Deployment, create)))
 
     async def get(self, context: RequestContext, deployment_id: int) -> Deployment:
         """Return a deployment."""
@@ -94,7 +95,7 @@ class DeploymentService:
             require_match(context, etag_of(record.deployment))
             return transitions.transition(transaction, record, new, deployment_model.initiator(context))[1]
 
-        return await self._database.write(idempotent(context, StatusEntry, add))
+        return await self._database.write(authorized(context, idempotent(context, StatusEntry, add)))
 
     async def set_status(self, context: RequestContext, deployment_id: int, new: StatusCreate) -> Deployment:
         """Set a deployment's status; a repeated call changes nothing."""
@@ -106,7 +107,7 @@ class DeploymentService:
                 return record.deployment
             return transitions.transition(transaction, record, new, deployment_model.initiator(context))[0]
 
-        return await self._database.write(set_new)
+        return await self._database.write(authorized(context, set_new))
 
     async def list_statuses(
         self, context: RequestContext, deployment_id: int, paging: PageRequest
@@ -127,11 +128,11 @@ class DeploymentService:
             require_match(context, etag_of(record.deployment))
             transitions.delete(transaction, record, deployment_model.initiator(context))
 
-        await self._database.write(delete)
+        await self._database.write(authorized(context, delete))
 
     async def begin_deletion(
         self,
-        context: RequestContext,  # noqa: ARG002 - access is checked by the caller
+        context: RequestContext,
         *,
         app_id: int | None = None,
         version_id: int | None = None,
@@ -147,7 +148,7 @@ class DeploymentService:
                 active, deletion_holds.place_hold(transaction, app_id=app_id, version_id=version_id)
             )
 
-        return await self._database.write(place_hold)
+        return await self._database.write(authorized(context, place_hold))
 
     async def cancel_deletion(self, context: RequestContext, hold: DeletionHold) -> None:  # noqa: ARG002 - the hold is the authorization
         """Release a hold: the app or version was not deleted."""
@@ -178,10 +179,13 @@ class DeploymentService:
         """Create an environment."""
         _validate_rules(context, new)
         return await self._database.write(
-            idempotent(
+            authorized(
                 context,
-                Environment,
-                lambda transaction: environments.create(transaction, context, new.name, new),
+                idempotent(
+                    context,
+                    Environment,
+                    lambda transaction: environments.create(transaction, context, new.name, new),
+                ),
             )
         )
 
@@ -191,7 +195,7 @@ class DeploymentService:
         """Create or replace an environment."""
         _validate_rules(context, put)
         return await self._database.write(
-            lambda transaction: environments.upsert(transaction, context, name, put)
+            authorized(context, lambda transaction: environments.upsert(transaction, context, name, put))
         )
 
     async def update_environment(
@@ -200,13 +204,15 @@ class DeploymentService:
         """Update an environment."""
         _validate_rules(context, change)
         return await self._database.write(
-            lambda transaction: environments.change(transaction, context, name, change)
+            authorized(context, lambda transaction: environments.change(transaction, context, name, change))
         )
 
     async def delete_environment(self, context: RequestContext, name: str) -> None:
         """Delete an environment without deployment history."""
         environment_rules.require_all_apps(context.principal)
-        await self._database.write(lambda transaction: environments.remove(transaction, context, name))
+        await self._database.write(
+            authorized(context, lambda transaction: environments.remove(transaction, context, name))
+        )
 
     async def matrix(self, context: RequestContext, environment: str | None) -> Matrix:
         """Return the deployment matrix."""

@@ -7,8 +7,10 @@ import hmac
 import time
 from typing import TYPE_CHECKING, TypeVar
 
+from envmgr.server.gateway.auth.current_principal import require_current
 from envmgr.server.gateway.domain import identity_model
 from envmgr.server.gateway.store import api_keys, oidc_bindings, sessions
+from envmgr.server.kit.common.clock import now_ms
 from envmgr.server.kit.common.context import SCOPES_BY_ROLE, Principal
 from envmgr.server.kit.common.ids import as_id, is_id
 from envmgr.server.kit.common.problems import ServiceUnavailable, Unauthenticated
@@ -75,6 +77,10 @@ class Authenticator:
         """Return the principal of a token. Raise Unauthenticated."""
         known = self._cache.get(token, self._clock())
         return known if known is not None else await self._authenticate_uncached(token)
+
+    def require_current(self, principal: Principal) -> None:
+        """Raise Unauthenticated or Forbidden once a principal has lost a permission; blocks."""
+        self._database.read_blocking(lambda reader: require_current(reader, principal, now_ms()))
 
     async def write_and_invalidate(self, work: Callable[[Transaction], T]) -> T:
         """Run a unit of work that changes credentials, and clear the cache even if the caller is cancelled."""

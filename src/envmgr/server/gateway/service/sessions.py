@@ -168,12 +168,15 @@ class SessionService:
         identity_model.require_good_password(username, change.new, "/new")
         account = self._account_key(username)
         async with self._dependencies.login_throttle.attempt(account, client.network):
-            user = (await self._verified(client, account, username, change.current)).user
+            proof = await self._verified(client, account, username, change.current)
+        user = proof.user
         hashed = await self._dependencies.passwords.hash(change.new)
 
         def set_password(transaction: Transaction) -> None:
             if sessions.find_active(transaction, session_id, transaction.now) is None:
                 raise Unauthenticated("session expired; sign in again", error="invalid_token")
+            if users.password(transaction, user.id) != proof.stored:
+                raise _invalid_credentials()
             users.set_password(transaction, user.id, hashed)
             failed_logins.clear(transaction, account, client.network)
             sessions.revoke_all(transaction, user.id)

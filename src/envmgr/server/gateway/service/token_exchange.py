@@ -82,6 +82,8 @@ class ExchangeService:
             raise ServiceUnavailable(str(error), retry_after=60) from None
 
         def mark_exchanged(transaction: Transaction) -> None:
+            if oidc_bindings.get(transaction, binding.id) != binding:
+                raise _refused("the OIDC binding was removed")
             if not oidc_bindings.mark_exchanged(transaction, token.token_id, token.expires * 1000):
                 raise _refused("token already exchanged")
             transaction.emit(_exchanged_event(claims, binding, token, client, scopes))

@@ -10,6 +10,7 @@ from msgspec import UNSET
 
 from envmgr.server.contracts.events.identity import UserCreated, UserDeleted, UserUpdated
 from envmgr.server.contracts.identity_resources import User
+from envmgr.server.gateway.auth.current_principal import authorized
 from envmgr.server.gateway.domain import identity_model
 from envmgr.server.gateway.store import sessions, users
 from envmgr.server.kit.common.context import system_context
@@ -78,7 +79,7 @@ class UserService:
             lambda transaction: _add(transaction, context, new.username, hashed, new.role),
             self._response_codec,
         )
-        return await self._database.write(unit)
+        return await self._database.write(authorized(context, unit))
 
     async def get(self, context: RequestContext, ref: str) -> User:
         """Return a user."""
@@ -99,13 +100,15 @@ class UserService:
             identity_model.require_good_password(user.username, change.password, "/password")
             hashed = await self._passwords.hash(change.password)
         return await self._authenticator.write_and_invalidate(
-            lambda transaction: _change(transaction, context, ref, change, hashed)
+            authorized(context, lambda transaction: _change(transaction, context, ref, change, hashed))
         )
 
     async def delete(self, context: RequestContext, ref: str) -> None:
         """Delete a user. Raise LastAdmin."""
         identity_model.require_unrestricted(context.principal)
-        await self._authenticator.write_and_invalidate(lambda transaction: _delete(transaction, context, ref))
+        await self._authenticator.write_and_invalidate(
+            authorized(context, lambda transaction: _delete(transaction, context, ref))
+        )
 
     async def set_password(self, username: str, password: str) -> User:
         """Reset a user's password and reactivate them; for operators with access to the data directory."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 from msgspec import Struct
@@ -76,6 +77,8 @@ class RequestContext(Struct, frozen=True, kw_only=True):
     idempotency: Idempotency | None = None
     if_match: frozenset[str] | None = None
     """ETags (see `preconditions.etag_of`) accepted by If-Match."""
+    require_current: Callable[[Principal], None] | None = None
+    """Raises Unauthenticated or Forbidden once a principal has lost a permission; blocks, for units of work."""
 
 
 def system_context(name: str, traceparent: str = "") -> RequestContext:

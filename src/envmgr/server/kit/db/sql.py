@@ -118,6 +118,10 @@ class Database(Protocol):
         """Run a function that reads a few rows by their keys. Raise ServiceUnavailable."""
         ...
 
+    def read_blocking(self, work: Callable[[Reader], T]) -> T:
+        """Run a reading function in this thread, which is not the event loop's. Raise ServiceUnavailable."""
+        ...
+
     def on_events(self, listener: Callable[[], None]) -> None:
         """Call a listener, from any thread, after each commit that recorded events."""
         ...

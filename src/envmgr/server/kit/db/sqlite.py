@@ -201,6 +201,11 @@ class SqliteDatabase:
         except sqlite3.Error as error:
             raise self._read_failure(error) from error
 
+    def read_blocking(self, work: Callable[[Reader], T]) -> T:
+        """Run a reading function in this thread, over one snapshot. Raise ServiceUnavailable."""
+        self._require_open()
+        return self._read_snapshot(work)
+
     def on_events(self, listener: Callable[[], None]) -> None:
         """Call a listener in the writer thread after each commit that recorded events."""
         self._listeners.append(listener)

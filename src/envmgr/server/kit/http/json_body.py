@@ -16,6 +16,7 @@ from litestar import Request
 from litestar.types import Empty
 
 from envmgr.server.kit.common.problems import BadRequest, InvalidFields
+from envmgr.server.kit.http.requests import reauthorize
 from envmgr.server.kit.http.validation_messages import enum_values, humanize
 
 if TYPE_CHECKING:
@@ -36,9 +37,10 @@ class StrictRequest(Request[Any, Any, Any]):
     """A request whose JSON body is decoded strictly as the type of its handler's `data`."""
 
     async def body(self) -> bytes:
-        """Return the whole body; the middleware enforces the limit, so it is not counted again here."""
+        """Return the whole body of a caller who is still authorized; the middleware enforces the limit."""
         if self._body is Empty:
             self._body = await _read_all(self.receive)
+            await reauthorize(self)
         return self._body
 
     async def json(self) -> Any:

@@ -38,6 +38,7 @@ from envmgr.server.kit.telemetry.request_info import PROBE_PATHS, RequestInfo
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from envmgr.server.kit.common.context import Principal
     from envmgr.server.kit.http.asgi import Application, Message, Receive, Scope, Send
     from envmgr.server.kit.telemetry.request_info import Authenticator, RequestObserver
     from envmgr.server.kit.telemetry.tracing import Tracing
@@ -125,7 +126,12 @@ class RequestMiddleware:
         seen.actor = principal.actor
         headers.require_printable_path(cycle.path)
         self._check_condition(cycle)
-        return RequestContext(principal=principal, request_id=seen.request_id, traceparent=seen.traceparent)
+        return RequestContext(
+            principal=principal,
+            request_id=seen.request_id,
+            traceparent=seen.traceparent,
+            require_current=self._require_current,
+        )
 
     async def dispatch(self, cycle: _RequestCycle, context: RequestContext | None) -> None:
         """Dispatch a request; requests with equal Idempotency-Keys run one at a time."""
@@ -143,6 +149,9 @@ class RequestMiddleware:
             await self.application(cycle.scope, cycle.receive, cycle.send)
         finally:
             self._in_flight_keys.discard(running)
+
+    def _require_current(self, principal: Principal) -> None:
+        self._authenticator.require_current(principal)
 
     def _check_condition(self, cycle: _RequestCycle) -> None:
         if (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 from litestar import Request
@@ -12,12 +12,12 @@ from litestar import Request
 from envmgr.server.kit.common.context import Idempotency, RequestContext
 from envmgr.server.kit.common.pages import PageRequest
 from envmgr.server.kit.common.problems import BadRequest, Forbidden, InvalidFields
-from envmgr.server.kit.http.asgi import SCOPE_CONTEXT, SCOPE_HEADERS
+from envmgr.server.kit.http.asgi import SCOPE_CONTEXT, SCOPE_HEADERS, SCOPE_REAUTHENTICATE
 from envmgr.server.kit.http.canonical_input import require_canonical_integers, require_canonical_path
 from envmgr.server.kit.security.redaction import redacted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, MutableMapping
 
 HttpRequest = Request[Any, Any, Any]
 
@@ -111,6 +111,21 @@ async def check_request(request: HttpRequest) -> None:
     require_scope(request)
     require_canonical_path(request)
     require_canonical_integers(request)
+
+
+async def reauthorize(request: HttpRequest) -> None:
+    """Authenticate again, once the body has arrived. Raise Unauthenticated, or Forbidden as `require_scope`.
+
+    A body may take minutes: what the caller was allowed at its beginning may have been revoked since.
+    """
+    scope = cast("MutableMapping[str, Any]", request.scope)
+    context: RequestContext | None = scope.get(SCOPE_CONTEXT)
+    if context is None:
+        return
+    principal = await scope[SCOPE_REAUTHENTICATE]()
+    if principal != context.principal:
+        scope[SCOPE_CONTEXT] = msgspec.structs.replace(context, principal=principal)
+        require_scope(request)
 
 
 def require_scope(request: HttpRequest) -> None:

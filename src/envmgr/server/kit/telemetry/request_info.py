@@ -20,6 +20,10 @@ class Authenticator(Protocol):
         """Return the principal of a token. Raise Unauthenticated."""
         ...
 
+    def require_current(self, principal: Principal) -> None:
+        """Raise Unauthenticated or Forbidden once a principal has lost a permission; blocks, for units of work."""
+        ...
+
 
 class RequestObserver(Protocol):
     """Observer of requests."""

@@ -1,0 +1,24 @@
+"""Authorization of units of work: checked in the transaction that writes, not only when the request began."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from envmgr.server.kit.common.context import RequestContext
+    from envmgr.server.kit.db.sql import Transaction
+
+T = TypeVar("T")
+
+
+def authorized(context: RequestContext, work: Callable[[Transaction], T]) -> Callable[[Transaction], T]:
+    """Return a unit of work that first raises Unauthenticated or Forbidden if the caller lost a permission."""
+
+    def unit(transaction: Transaction) -> T:
+        if context.require_current is not None:
+            context.require_current(context.principal)
+        return work(transaction)
+
+    return unit

@@ -1,0 +1,87 @@
+"""A body that arrives after its sender lost the permission changes nothing."""
+
+from __future__ import annotations
+
+import json
+import uuid
+
+import pytest
+
+from support.server.accounts import PASSWORD
+
+WITHOUT_CREDENTIAL = {"POST /auth/login", "POST /auth/refresh", "POST /auth/token"}
+BODY = {"username": "late", "password": PASSWORD, "role": "admin"}
+
+
+def begin(wire, method, target, length):
+    """Send the head of a request and the first byte of its body."""
+    head = [
+        f"{method} {target} HTTP/1.1",
+        "Host: 127.0.0.1",
+        f"Authorization: Bearer {wire.token}",
+        "Content-Type: application/json",
+        f"Content-Length: {length}",
+    ]
+    wire.send("\r\n".join([*head, "", ""]).encode() + b"{")
+
+
+def await_head(ruling):
+    """Wait until the server, which answers in order of arrival, has read what was sent before."""
+    for _ in range(5):
+        assert ruling.ask("GET", "/auth/me").status == 200
+
+
+@pytest.fixture(scope="module")
+def written(people):
+    """Give every operation that takes a body and a credential."""
+    with people.daemon.wire(people.admin) as wire:
+        paths = wire.ask("GET", "/openapi.json").json["paths"]
+    operations = [
+        f"{method.upper()} {path}"
+        for path, methods in paths.items()
+        for method, operation in methods.items()
+        if isinstance(operation, dict) and "requestBody" in operation
+    ]
+    return sorted(set(operations) - WITHOUT_CREDENTIAL)
+
+
+def test_every_operation_refuses_a_body_whose_sender_was_deleted(people, ruling, written):
+    assert len(written) >= 15
+    sender, wires = people.somebody("admin"), {}
+    for operation in written:
+        method, path = operation.split(" ")
+        target = "/".join("1" if step.startswith("{") else step for step in path.split("/"))
+        wires[operation] = people.daemon.wire(sender.token)
+        begin(wires[operation], method, target, 2)
+    await_head(ruling)
+    assert ruling.ask("DELETE", f"/users/{sender.id}").status == 204
+    statuses = {}
+    for operation, wire in wires.items():
+        wire.send(b"}")
+        statuses[operation] = wire.reply().status
+        wire.close()
+    assert statuses == dict.fromkeys(written, 401)
+
+
+@pytest.mark.parametrize("loss", ["deleted", "signed out", "another role", "key revoked", "owner's role"])
+def test_nobody_is_created_by_who_lost_the_right_to_it(people, ruling, loss):
+    sender = people.somebody("admin")
+    is_key = loss in {"key revoked", "owner's role"}
+    token = people.key(["users:admin"], token=sender.token) if is_key else sender.token
+    name = f"late-{uuid.uuid4().hex[:8]}"
+    body = json.dumps({**BODY, "username": name, "role": "viewer" if is_key else "admin"}).encode()
+    with people.daemon.wire(token) as wire:
+        begin(wire, "POST", "/users", len(body))
+        await_head(ruling)
+        if loss == "deleted":
+            assert ruling.ask("DELETE", f"/users/{sender.id}").status == 204
+        elif loss == "signed out":
+            with people.daemon.wire(sender.token) as own:
+                assert own.ask("POST", "/auth/logout", {}).status == 204
+        elif loss == "key revoked":
+            assert ruling.ask("DELETE", f"/auth/keys/{token.split('_')[1]}").status == 204
+        else:
+            assert ruling.ask("PATCH", f"/users/{sender.id}", {"role": "user"}).status == 200
+        wire.send(body[1:])
+        assert wire.reply().status == (403 if loss == "owner's role" else 401)
+    assert ruling.ask("GET", f"/users/{name}").status == 404

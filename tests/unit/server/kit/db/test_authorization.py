@@ -1,0 +1,155 @@
+"""Units of work check the caller again in the transaction that writes."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from msgspec.structs import replace
+
+from envmgr.server.app import module as app_module
+from envmgr.server.audit import module as audit_module
+from envmgr.server.contracts.identity_requests import BindingCreate, KeyCreate, UserCreate, UserPatch
+from envmgr.server.contracts.requests import (
+    AppCreate,
+    AppPatch,
+    AppPut,
+    DeploymentCreate,
+    EnvironmentCreate,
+    EnvironmentPatch,
+    EnvironmentPut,
+    StatusCreate,
+    VersionPatch,
+    VersionPut,
+)
+from envmgr.server.deployment import module as deployment_module
+from envmgr.server.kit.common.problems import Unauthenticated
+from envmgr.server.version import module as version_module
+from support.services.deployment_fixtures import KnownVersions, version
+from support.services.gateway_fixtures import run
+from support.services.service_fixtures import call, opened, told
+from support.services.version_fixtures import FewApps
+
+APPS = {
+    "create": lambda service, who: service.create(who, AppCreate(name="blog")),
+    "replace": lambda service, who: service.replace(who, "shop", AppPut(name="store")),
+    "update": lambda service, who: service.update(who, "shop", AppPatch(description="x")),
+    "delete": lambda service, who: service.delete(who, "shop", 1),
+}
+VERSIONS = {
+    "create": lambda service, who: service.create(who, "shop", "2.0", VersionPut()),
+    "upsert": lambda service, who: service.upsert(who, "shop", "2.0", VersionPut()),
+    "replace": lambda service, who: service.replace(who, 1, VersionPut(changelog="x")),
+    "update": lambda service, who: service.update(who, 1, VersionPatch(changelog="x")),
+    "delete": lambda service, who: service.delete(who, 1),
+}
+DEPLOYMENTS = {
+    "create": lambda service, who: service.create(who, DeploymentCreate(version_id=1, environment="dev")),
+    "add_status": lambda service, who: service.add_status(who, 1, StatusCreate(status="in_progress")),
+    "set_status": lambda service, who: service.set_status(who, 1, StatusCreate(status="in_progress")),
+    "delete": lambda service, who: service.delete(who, 1),
+    "begin_deletion": lambda service, who: service.begin_deletion(who, app_id=1, force=True),
+    "create_environment": lambda service, who: service.create_environment(who, EnvironmentCreate(name="qa")),
+    "replace_environment": lambda service, who: service.replace_environment(who, "qa", EnvironmentPut()),
+    "update_environment": lambda service, who: service.update_environment(
+        who, "prod", EnvironmentPatch(sort_order=1)
+    ),
+    "delete_environment": lambda service, who: service.delete_environment(who, "prod"),
+}
+
+
+def refused(_principal):
+    raise Unauthenticated("the credential was revoked or has expired")
+
+
+async def _app(database):
+    service = app_module.make(database)
+    await service.create(call(), AppCreate(name="shop"))
+    return service
+
+
+async def _version(database):
+    service = version_module.make(database, FewApps("shop"))
+    await service.create(call(), "shop", "1.0", VersionPut())
+    return service
+
+
+async def _deployment(database):
+    service = deployment_module.make(database, KnownVersions(version(1)), FewApps("shop"))
+    await service.create(call(), DeploymentCreate(version_id=1, environment="prod"))
+    return service
+
+
+SERVICES = [
+    (app_module, _app, APPS),
+    (version_module, _version, VERSIONS),
+    (deployment_module, _deployment, DEPLOYMENTS),
+]
+
+
+@pytest.mark.parametrize(
+    ("module", "prepare", "attempt"),
+    [
+        pytest.param(module, prepare, attempt, id=f"{module.NAME}-{name}")
+        for module, prepare, attempts in SERVICES
+        for name, attempt in attempts.items()
+    ],
+)
+def test_a_unit_of_work_of_who_lost_the_right_changes_nothing(tmp_path, module, prepare, attempt):
+    async def scenario():
+        async with opened(tmp_path, module) as database:
+            service = await prepare(database)
+            before = await told(database, module.NAME)
+            with pytest.raises(Unauthenticated, match="revoked"):
+                await attempt(service, replace(call(), require_current=refused))
+            assert await told(database, module.NAME) == before
+
+    asyncio.run(scenario())
+
+
+def test_a_checkpoint_is_not_made_for_who_lost_the_right(tmp_path):
+    async def scenario():
+        async with opened(tmp_path, audit_module) as database:
+            audit = audit_module.make(database, audit_module.private_key(str(tmp_path / "audit.key")))
+            with pytest.raises(Unauthenticated, match="revoked"):
+                await audit.checkpoint(replace(call(), require_current=refused))
+
+    asyncio.run(scenario())
+
+
+BINDING = BindingCreate(
+    issuer="https://ci.example", audience="alm", claims={"sub": "x"}, scopes=("apps:read",)
+)
+GATEWAY = {
+    "create_user": lambda gate, who: gate.users.create(
+        who, UserCreate(username="new", password="correct horse battery")
+    ),
+    "update_user": lambda gate, who: gate.users.update(who, "admin", UserPatch(role="user")),
+    "delete_user": lambda gate, who: gate.users.delete(who, "admin"),
+    "create_key": lambda gate, who: gate.keys.create(who, KeyCreate(name="k", scopes=("apps:read",))),
+    "revoke_key": lambda gate, who: gate.keys.revoke(who, 1),
+    "create_binding": lambda gate, who: gate.gateway.bindings.create(who, BINDING),
+    "delete_binding": lambda gate, who: gate.gateway.bindings.delete(who, 1),
+}
+
+
+@pytest.mark.parametrize("end", ["deleted", "deactivated", "demoted"])
+@pytest.mark.parametrize("attempt", GATEWAY.values(), ids=GATEWAY)
+def test_the_gateway_checks_the_caller_in_the_transaction(tmp_path, attempt, end):
+    async def scenario(gate):
+        admin = await gate.admin()
+        await gate.key(admin)
+        await gate.gateway.bindings.create(admin, BINDING)
+        await gate.somebody("eve", "admin")
+        late = await gate.call((await gate.login("eve")).access_token)
+        if end == "deleted":
+            await gate.users.delete(admin, "eve")
+        else:
+            change = UserPatch(active=False) if end == "deactivated" else UserPatch(role="user")
+            await gate.users.update(admin, "eve", change)
+        before = await gate.told()
+        with pytest.raises(Unauthenticated):
+            await attempt(gate, late)
+        assert await gate.told() == before
+
+    run(tmp_path, scenario)
