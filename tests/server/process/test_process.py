@@ -390,7 +390,8 @@ def test_what_a_consumer_cannot_take_is_kept_shown_and_taken_when_mended(fresh):
     daemon.stop()
     tell(daemon.data / "app.db", '{"weight": 1.5}')  # a fraction, which no hash of the audit covers
     tell(daemon.data / "app.db", '{"weight": 2}')
-    daemon.start()
+    daemon.launch()
+    daemon.await_alive()
     data = ("--data-dir", str(daemon.data))
     letters = await_letters(data)
     assert [(letter["id"], letter["consumer"], letter["attempts"]) for letter in letters] == [
@@ -398,7 +399,10 @@ def test_what_a_consumer_cannot_take_is_kept_shown_and_taken_when_mended(fresh):
     ]
     with daemon.wire(daemon.login()["access_token"]) as wire:
         assert [entry["payload"] for entry in await_entries(wire)] == [{"weight": 2}]
-        assert 'alm_dead_letters{service="audit"} 1.0' in wire.ask("GET", "/metrics").body.decode()
+        metrics = wire.ask("GET", "/metrics").body.decode()
+        assert 'alm_dead_letters{service="audit"} 1.0' in metrics
+        assert 'alm_audit_missing_events{service="app"} 1.0' in metrics
+        assert "dead letters of the audit log: 1" in wire.ask("GET", "/readyz").json["detail"]
     assert "Weighed" in command("dead-letters", "show", "audit:1", *data).stdout
     refused = command("dead-letters", "retry", "audit:1", *data)
     assert refused.returncode == 1

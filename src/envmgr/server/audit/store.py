@@ -15,6 +15,7 @@ from envmgr.server.kit.db.pagination import PagedQuery
 from envmgr.server.kit.db.schema import CLUSTERED, Id, Text, Timestamp
 from envmgr.server.kit.db.shared_tables import Tables
 from envmgr.server.kit.db.sql import Statement
+from envmgr.server.kit.messaging import consumer_offsets
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -231,11 +232,15 @@ def stats(reader: Reader) -> LogStats:
     """Return the statistics of the log."""
     last = last_checkpoint(reader)
     sources = reader.all(_SOURCES)
+    recorded = {name: taken for name, _, taken in sources}
+    offsets = consumer_offsets.get_all(reader, CONSUMER)
+    # An offset also covers events that became dead letters after the newest entry.
+    expected = {**offsets, **{name: max(upto, offsets.get(name, 0)) for name, upto, _ in sources}}
     return LogStats(
         head(reader).seq,
         last.seq if last else 0,
-        missing={name: last_sequence - recorded for name, last_sequence, recorded in sources},
-        recorded={name: recorded for name, _, recorded in sources},
+        missing={name: upto - recorded.get(name, 0) for name, upto in expected.items()},
+        recorded=recorded,
     )
 
 

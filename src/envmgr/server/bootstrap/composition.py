@@ -18,6 +18,7 @@ from envmgr.server.kit.db.sqlite import SqliteDatabase
 from envmgr.server.kit.messaging import outbox
 from envmgr.server.kit.messaging.bus import Delivery, InProcessBus
 from envmgr.server.kit.messaging.consumer_lag import ConsumerLag
+from envmgr.server.kit.messaging.older_copies import find_older_copies
 from envmgr.server.kit.security.tokens import keyring
 from envmgr.server.kit.telemetry.delivery_observer import LoggingDeliveryObserver
 from envmgr.server.kit.telemetry.metrics import Metrics
@@ -60,6 +61,12 @@ class Services:
         """Create the truncation check of the audit log."""
         outboxes = [module.outbox for module in self.modules]
         return TruncationCheck(self.audit, self.dead_letters(audit_module.NAME), outboxes)
+
+    async def older_copies(self) -> list[str]:
+        """Return which databases are older copies than the others."""
+        return await find_older_copies(
+            [module.outbox for module in self.modules], [module.dead_letters for module in self.modules]
+        )
 
     async def close(self) -> None:
         """Close the databases, each even if another fails to close."""

@@ -7,6 +7,9 @@ from envmgr.server.kit.config.data_dir import DataDirectory
 from envmgr.server.kit.db.migrations import UnusableDatabase, upgrade
 from envmgr.server.kit.db.sqlite_file import SqliteFile
 
+RESTORE_HINT = (
+    "stop the server, restore all databases from one backup, or choose another --data-dir for a new server"
+)
 JWT_SECRET_FILE, AUDIT_KEY_FILE = "jwt.secret", "audit.key"
 
 
@@ -16,9 +19,24 @@ def data_directory(path: str) -> DataDirectory:
 
 
 def migrate(data: DataDirectory) -> None:
-    """Migrate every database to the current revision."""
+    """Migrate every database to the current revision. Raise UnusableDatabase if one is missing beside data."""
+    require_complete(data)
     for service in SERVICES:
         upgrade(SqliteFile(data.database(service.NAME)), service.MIGRATIONS, service.HEAD)
+
+
+def require_complete(data: DataDirectory) -> None:
+    """Raise UnusableDatabase if a database is missing or empty although another one has data.
+
+    A first start that was interrupted leaves databases without data: the next one completes it.
+    """
+    files = [SqliteFile(data.database(service.NAME)) for service in SERVICES]
+    missing = [file.path for file in files if file.revision() is None]
+    if missing and any(file.has_events() for file in files if file.path not in missing):
+        raise UnusableDatabase(
+            f"{', '.join(missing)} missing or empty, but other databases of the directory contain data",
+            RESTORE_HINT,
+        )
 
 
 def require_current(path: str, head: str) -> None:

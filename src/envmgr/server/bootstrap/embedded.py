@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from envmgr.server.bootstrap.composition import Services, build_services
+from envmgr.server.bootstrap.databases import RESTORE_HINT
 from envmgr.server.bootstrap.health import create_health
 from envmgr.server.bootstrap.registry import REQUEST_POLICY, SERVICES
 from envmgr.server.bootstrap.routing import create_router, service_routes, system_routes
@@ -14,6 +15,7 @@ from envmgr.server.gateway.domain.identity_model import require_good_password
 from envmgr.server.gateway.service.users import ADMIN
 from envmgr.server.kit.common.problems import InvalidFields
 from envmgr.server.kit.config.settings import SettingsError
+from envmgr.server.kit.db.migrations import UnusableDatabase
 from envmgr.server.kit.db.sql import DamagedDatabase
 from envmgr.server.kit.db.sqlite_file import SqliteFile
 from envmgr.server.kit.http.middleware import RequestMiddleware
@@ -81,6 +83,8 @@ class EmbeddedServer:
     async def start(self, admin_password: str) -> None:
         """Start event delivery and jobs; on the first start, create the first admin."""
         services = self._services
+        if older := await services.older_copies():
+            raise UnusableDatabase(f"databases are not of one time: {'; '.join(older)}", RESTORE_HINT)
         for cut in await services.truncation_check.find_truncations():
             self._log.error("audit_log_truncated", reason=cut)
         for module in services.modules:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from envmgr.server.bootstrap.data_directory_check import DataDirectoryCheck
 from envmgr.server.bootstrap.databases import expected_revisions
+from envmgr.server.kit.common.problems import ServiceUnavailable
 from envmgr.server.kit.http.health import Check, Health
 from envmgr.server.kit.runtime import health_checks
 
@@ -27,6 +28,7 @@ def create_health(services: Services, data: DataDirectory, metrics: Metrics) -> 
             health_checks.database_check(databases),
             health_checks.migration_check(databases, expected_revisions()),
             health_checks.event_backlog_check(modules, services.consumer_lag, worker.problems),
+            Check("consistency", partial(_consistency, services)),
             Check("audit", services.truncation_check.status),
         ],
         gauges=[
@@ -35,6 +37,12 @@ def create_health(services: Services, data: DataDirectory, metrics: Metrics) -> 
             partial(_event_gauges, worker, metrics),
         ],
     )
+
+
+async def _consistency(services: Services) -> str:
+    if older := await services.older_copies():
+        raise ServiceUnavailable("; ".join(older))
+    return "all databases of one time"
 
 
 async def _audit_gauges(services: Services, metrics: Metrics) -> None:
@@ -52,7 +60,7 @@ async def _audit_gauges(services: Services, metrics: Metrics) -> None:
         "alm_audit_missing_events",
         "Gaps in the event sequence.",
         "service",
-        result.missing,
+        await services.truncation_check.missing_events(),
     )
 
 

@@ -37,10 +37,19 @@ class TruncationCheck:
         behind = any(number > stats.recorded.get(service, 0) for service, number in consumed.items())
         return find_truncations(stats, consumed, await self._dead_lettered() if behind else {})
 
+    async def missing_events(self) -> dict[str, int]:
+        """Return by service how many events the log lacks: gaps, or dead letters that contradict an entry."""
+        gaps, letters = (await self._audit.stats()).missing, await self._dead_lettered()
+        return {service: max(gaps.get(service, 0), letters[service]) for service in {*gaps, *letters}}
+
     async def status(self) -> str:
-        """Return a summary of the log. Raise ServiceUnavailable if it was truncated."""
+        """Return a summary of the log. Raise ServiceUnavailable if it was truncated or has dead letters."""
         if result := await self.find_truncations():
             raise ServiceUnavailable("audit log truncated: " + "; ".join(result))
+        if letters := await self._dead_letters.count():
+            raise ServiceUnavailable(
+                f"dead letters of the audit log: {letters}; run `envmgr-alm dead-letters list`"
+            )
         stats = await self._audit.stats()
         gaps = [f"{number} from {source}" for source, number in stats.missing.items() if number]
         return f"{stats.last_seq} entries, {stats.signed_seq} signed" + (

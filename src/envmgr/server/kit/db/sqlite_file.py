@@ -44,6 +44,12 @@ class SqliteFile:
             row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
         return str(row[0]) if row else None
 
+    def has_events(self) -> bool:
+        """Return whether its service has emitted or received an event. Raise UnusableDatabase."""
+        with _translate_errors(self.path), closing(sqlite3.connect(self.path)) as connection:
+            emitted = connection.execute("SELECT 1 FROM outbox_head WHERE sequence > 0").fetchone()
+            return bool(emitted or connection.execute("SELECT 1 FROM consumer_offset").fetchone())
+
     @contextmanager
     def exclusive_transaction(self) -> Iterator[Connection]:
         """Open a transaction that excludes other writers. Raise UnusableDatabase."""

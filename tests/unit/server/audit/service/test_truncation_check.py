@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import msgspec
 import pytest
 
 from envmgr.server.audit import module as audit_module
@@ -73,9 +74,13 @@ def test_what_was_put_aside_is_no_cut_before_and_after_it_is_taken(tmp_path):
         (log,) = module.subscriptions
         await log.dead_letter(event(2), ValueError("a bug"), 5)
         await log.handle([event(1), event(3), event(4)])
-        assert await watch.status() == "3 entries, 0 signed; missing 1 from app"
+        assert await watch.find_truncations() == []
+        assert await watch.missing_events() == {"app": 1}
+        with pytest.raises(ServiceUnavailable, match="dead letters of the audit log: 1"):
+            await watch.status()
         await module.dead_letters.retry(1)
         assert await watch.status() == "4 entries, 0 signed"
+        assert await watch.missing_events() == {"app": 0}
 
     watched(tmp_path, scenario)
 
@@ -90,5 +95,30 @@ def test_a_log_that_is_older_than_what_services_know_of_is_refused(tmp_path):
             await watch.status()
         await audit.append([event(6)])
         assert await TruncationCheck(audit, module.dead_letters, [Sent(6)]).find_truncations() != []
+
+    watched(tmp_path, scenario)
+
+
+def test_a_dead_letter_counts_as_missing_wherever_it_is(tmp_path):
+    async def scenario(audit, module):
+        watch = TruncationCheck(audit, module.dead_letters, [Sent(3)])
+        (log,) = module.subscriptions
+        await log.handle([event(1), event(2)])
+        await log.dead_letter(event(3), ValueError("a bug"), 5)  # nothing follows it
+        assert await watch.missing_events() == {"app": 1}
+        assert (await audit.stats()).missing == {"app": 1}
+
+    watched(tmp_path, scenario)
+
+
+def test_a_dead_letter_that_contradicts_an_entry_counts_as_missing(tmp_path):
+    async def scenario(audit, module):
+        watch = TruncationCheck(audit, module.dead_letters, [Sent(2)])
+        (log,) = module.subscriptions
+        await log.handle([event(1), event(2)])
+        await log.dead_letter(msgspec.structs.replace(event(2), id="another"), ValueError("contradiction"), 5)
+        assert await watch.missing_events() == {"app": 1}
+        with pytest.raises(ServiceUnavailable, match="dead letters"):
+            await watch.status()
 
     watched(tmp_path, scenario)

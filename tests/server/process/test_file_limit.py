@@ -9,13 +9,14 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
-from support.daemon import Daemon
-from support.wire import HOST
+
+from support.http.raw_client import HOST
+from support.server.server_process import Daemon
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from support.wire import Reply, Wire
+    from support.http.raw_client import Reply, Wire
 
 pytestmark = pytest.mark.skipif(not os.path.exists("/proc/self/fd"), reason="needs /proc and prlimit")
 IDLE = 300

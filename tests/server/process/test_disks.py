@@ -8,15 +8,15 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from support.daemon import Daemon
 
-from support import mounts
+from support.machine import limited_mounts as mounts
+from support.server.server_process import Daemon
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from support.wire import Reply, Wire
+    from support.http.raw_client import Reply, Wire
 
 pytestmark = mounts.needs_mounts()
 
