@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from envmgr.catalog import checksums
+from envmgr.catalog import checksums, url_versions
 from envmgr.catalog.release import Location
 from envmgr.catalog.sources import package_source_of, source_of
 from envmgr.catalog.sources.kinds import KINDS, kind_of_url
@@ -87,6 +87,10 @@ class Catalog:
     def signature(self, tool: str, version: str, platform: Platform, url: str) -> Signature | None:
         """Return the URL and accepted keys of the signature of the archive at `url`; None if not declared."""
         return self.manifest(tool).signature(version, platform, url)
+
+    def version_of_url(self, tool: str, version: str, platform: Platform, url: str) -> str | None:
+        """Return the version whose archive a URL is, without network access; None if the URL does not tell."""
+        return url_versions.version_of_url(self.manifest(tool), version, platform, url)
 
     def locate(self, artifact: Artifact) -> Location:
         """Return the location of an artifact's bytes, with the request headers."""

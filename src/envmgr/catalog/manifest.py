@@ -117,6 +117,21 @@ class Manifest:
         """Return the archive's URL by the template; None without one or on an unsupported platform."""
         return self._text("download_url_template", version, tag, platform)
 
+    def version_in_url(self, url: str, version: str, platform: Platform) -> str | None:
+        """Return the version for which the template gives a URL; None if it gives it for none.
+
+        The template is that of `version`: manifests may differ by version.
+        """
+        fields = self._fields(version, platform)
+        if fields is None or not fields.get("download_url_template"):
+            return None
+        values = self._values(fields, version, None, platform)
+        match = template.pattern(str(fields["download_url_template"]), values).fullmatch(url)
+        groups = match.groupdict() if match else {}
+        if "version" in groups:
+            return self.vendor + groups["version"]
+        return self.version_of(groups["tag"]) if "tag" in groups else None
+
     def asset(self, version: str, tag: str | None, platform: Platform) -> str | None:
         """Return the file name of the release for a platform; None if unknown."""
         return self._text("asset", version, tag, platform)

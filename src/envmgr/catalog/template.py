@@ -28,6 +28,7 @@ PLACEHOLDERS = (
 )
 """All template variables; `file` and `url` in checksum templates only, `home` in `env` only."""
 
+VERSION_PLACEHOLDERS = frozenset({"version", "major", "minor", "patch", "tag"})
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_]\w*)\}")
 _NUMBERS = re.compile(r"\d+")
 
@@ -35,6 +36,22 @@ _NUMBERS = re.compile(r"\d+")
 def names(template: str) -> tuple[str, ...]:
     """List the placeholders of a template, in order."""
     return tuple(_PLACEHOLDER.findall(template))
+
+
+def pattern(template: str, values: Mapping[str, str]) -> re.Pattern[str]:
+    """Return a pattern of what a template becomes for any version; its groups are the VERSION_PLACEHOLDERS used."""
+    literal, *rest = _PLACEHOLDER.split(template)
+    text, seen = re.escape(literal), set[str]()
+    for name, following in zip(rest[::2], rest[1::2], strict=True):
+        if name in seen:
+            text += f"(?P={name})"
+        elif name in VERSION_PLACEHOLDERS:
+            text += f"(?P<{name}>[^/]+?)"
+            seen.add(name)
+        else:
+            text += re.escape(values.get(name, f"{{{name}}}"))
+        text += re.escape(following)
+    return re.compile(text)
 
 
 def fill(template: str, values: Mapping[str, str]) -> str:

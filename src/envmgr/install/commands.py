@@ -42,10 +42,10 @@ def provide_commands(
     is_guess = not layout.bin and not layout.links
     if is_guess:
         _disable_setup_scripts(root, bin_dirs, system)
-    if not any(_commands(root, bin_dirs, system)):
+    if not any(_commands(root, layout, bin_dirs, system)):
         for path in _candidates(root, bin_dirs, tool, is_guess=is_guess):
             executables.make_executable(path)
-    commands = list(_commands(root, bin_dirs, system))
+    commands = list(_commands(root, layout, bin_dirs, system))
     if not commands and not _is_filled_later(layout):
         raise BadArchive(
             f"no program found in the archive ({top_of(root)})",
@@ -61,11 +61,13 @@ def _is_filled_later(layout: Layout) -> bool:
     return any(entry.endswith("/") for entry in layout.bin)
 
 
-def _commands(root: str, bin_dirs: Sequence[str], system: str) -> Iterator[str]:
+def _commands(root: str, layout: Layout, bin_dirs: Sequence[str], system: str) -> Iterator[str]:
     """Yield the programs, relative to the tree."""
     for path in _files(root, bin_dirs):
         full = os.path.join(root, path)
-        if path.lower().endswith(_WINDOWS_ENDINGS) if system == "windows" else os.access(full, os.X_OK):
+        is_named = path in layout.bin
+        has_ending = path.lower().endswith(_WINDOWS_ENDINGS)
+        if is_named or has_ending if system == "windows" else os.access(full, os.X_OK):
             yield path
 
 

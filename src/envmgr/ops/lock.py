@@ -9,7 +9,7 @@ from envmgr.kit.frozen import frozen
 from envmgr.lockformat.model import EMPTY
 from envmgr.lockformat.writer import render
 from envmgr.project import lockfile, lockfile_io
-from envmgr.resolve import canonical_names, known_tools, lock_update
+from envmgr.resolve import canonical_names, known_tools, lock_consistency, lock_update
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,6 +50,11 @@ def check(context: Context) -> LockResult:
     before = context.locks.lock(path)
     if before is None:
         raise LockOutOfDate(f"{path} not found", "run `envmgr lock` and commit the file")
+    issues = list(lock_consistency.issues(context, before, lock_update.lockable(dotfile.entries)))
+    if issues:
+        raise LockOutOfDate(
+            "\n".join([f"{path} is inconsistent", *(f"  {issue}" for issue in issues)]), lock_consistency.HINT
+        )
     pins = _pins(context, dotfile, frozenset(), ())
     after = lock_update.apply(before, pins, dotfile)
     if context.locks.text(path) != render(after):

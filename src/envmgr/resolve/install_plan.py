@@ -11,7 +11,7 @@ from envmgr.kit.frozen import frozen, replace
 from envmgr.lockformat.model import EMPTY, Artifact
 from envmgr.lockformat.names import key
 from envmgr.project import lockfile, lockfile_io
-from envmgr.resolve import active, canonical_names, known_tools, lock_update
+from envmgr.resolve import active, canonical_names, known_tools, lock_consistency, lock_update
 from envmgr.resolve.lock_update import Pin
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def _pins_of_file(
     lock = context.locks.lock(path)
     wanted = lock_update.lockable(requests)
     if options.locked:
-        _check_locked(path, lock, wanted, context.platform.key)
+        _check_locked(context, path, lock, wanted)
     lock = lock or EMPTY
     return lock_update.pin(
         context,
@@ -129,7 +129,10 @@ def _pins_of_file(
     )
 
 
-def _check_locked(path: str, lock: Lockfile | None, wanted: Sequence[tuple[str, str]], platform: str) -> None:
+def _check_locked(
+    context: Context, path: str, lock: Lockfile | None, wanted: Sequence[tuple[str, str]]
+) -> None:
+    platform = context.platform.key
     if lock is None:
         raise LockOutOfDate(f"{path} not found", "run `envmgr lock` and commit the file")
     for tool, spec in wanted:
@@ -149,6 +152,11 @@ def _check_locked(path: str, lock: Lockfile | None, wanted: Sequence[tuple[str, 
                 f"{path} has no digest of {tool} {version} for {platform}: upstream publishes none",
                 "run `envmgr install` once on such a machine, and commit the file",
             )
+    issues = list(lock_consistency.issues(context, lock, wanted))
+    if issues:
+        raise LockOutOfDate(
+            "\n".join([f"{path} is inconsistent", *(f"  {issue}" for issue in issues)]), lock_consistency.HINT
+        )
 
 
 def job_of(context: Context, pin: Pin) -> InstallJob:

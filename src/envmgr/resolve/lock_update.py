@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from envmgr import versions
 from envmgr.catalog import url_hints
+from envmgr.catalog.sources.kinds import kind_of_url
 from envmgr.install import store
 from envmgr.kit.digest import Digest
 from envmgr.kit.errors import AmbiguousAsset, NoMatchingVersion, UnsupportedPlatform
@@ -17,6 +18,7 @@ from envmgr.kit.platform import parse as parse_platform
 from envmgr.lockformat.model import EMPTY, Artifact, Locked, Lockfile
 from envmgr.lockformat.names import key
 from envmgr.project import lockfile, lockfile_io
+from envmgr.resolve import lock_consistency
 from envmgr.resolve.platform_releases import newest_available, required_platforms
 from envmgr.resolve.select_release import select_candidates
 from envmgr.resolve.unavailable import source_build_unsupported
@@ -81,8 +83,10 @@ def pin(
 
     def resolve_one(item: tuple[str, str]) -> Pin:
         tool, spec = item
-        version = lock.version_of(key(tool, spec)) if tool not in refresh else None
+        version = _locked_version(context, lock, tool, spec) if tool not in refresh else None
         known = lock.locked(tool, version) if version else None
+        if version and known and lock_consistency.other_version(context, tool, version, known):
+            known = None
         if version and known and is_good(known):
             return Pin(tool, spec, version, known)
         return _resolve_upstream(
@@ -94,6 +98,12 @@ def pin(
         return list(pool.map(resolve_one, wanted))
     finally:  # an interrupted run must not wait for a server that is silent
         pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _locked_version(context: Context, lock: Lockfile, tool: str, spec: str) -> str | None:
+    """Return the locked version of a request, unless it does not match the request."""
+    version = lock.version_of(key(tool, spec))
+    return version if version and lock_consistency.matches(context, tool, spec, version) else None
 
 
 def _preferred_version(lock: Lockfile, tool: str, spec: str) -> str | None:
@@ -121,7 +131,7 @@ def _resolve_upstream(
             raise
     context.progress.done(f"{tool} {spec}", f"resolved to {version}")
     pin = _preserve_manual_urls(
-        Pin(tool, spec, version, locked_artifacts(context, tool, version, artifacts)), known
+        context, Pin(tool, spec, version, locked_artifacts(context, tool, version, artifacts)), known
     )
     _note_emulation(context, pin)
     _note_missing_digests(context, pin, known)
@@ -151,16 +161,29 @@ def _manual_artifacts(context: Context, tool: str, version: str, known: Locked |
     return {installed.platform: artifact}
 
 
-def _preserve_manual_urls(pin: Pin, known: Locked | None) -> Pin:
+def _preserve_manual_urls(context: Context, pin: Pin, known: Locked | None) -> Pin:
     """Return a pin with the locked archives whose URLs the user chose instead of the manifest's."""
-    if known is None or known.plugin != pin.locked.plugin:
+    if known is None or known.plugin != pin.locked.plugin or _is_of_other_version(context, pin, known):
         return pin
     chosen = {
         platform: artifact
         for platform, artifact in known.artifacts.items()
-        if platform in pin.locked.artifacts and pin.locked.artifacts[platform].url != artifact.url
+        if platform in pin.locked.artifacts
+        and pin.locked.artifacts[platform].url != artifact.url
+        and not kind_of_url(artifact.url)
     }
     return replace(pin, locked=replace(pin.locked, artifacts={**pin.locked.artifacts, **chosen}))
+
+
+def _is_of_other_version(context: Context, pin: Pin, known: Locked) -> bool:
+    """Return whether upstream's list has all locked URLs for other versions; one may be the user's choice."""
+    listed = {
+        artifact.url
+        for release in context.catalog.listing(pin.tool).releases
+        if release.version != pin.version
+        for artifact in release.artifacts.values()
+    }
+    return len(known.artifacts) > 1 and all(artifact.url in listed for artifact in known.artifacts.values())
 
 
 def locked_artifacts(context: Context, tool: str, version: str, artifacts: Mapping[str, Artifact]) -> Locked:

@@ -29,7 +29,7 @@ def publish(sandbox, server):
         for tag, files in releases.items():
             assets = []
             for name, content in files.items():
-                path = f"/owner/tool/{tag}/{name}"
+                path = f"/owner/tool/releases/download/{tag}/{name}"
                 server.add(path, content)
                 assets.append(
                     {"name": name, "browser_download_url": f"{server.url}{path}", "state": "uploaded"}
@@ -117,7 +117,7 @@ def test_a_damaged_download_without_a_digest_is_downloaded_again(sandbox, publis
     name = "tool-linux-amd64.tar.gz"
     content = archives.tar({"tool": PROGRAM, "bin/x": b""})
     publish({"v1.0.0": {name: content}}, bin=["tool"])
-    page = server.pages[f"/owner/tool/v1.0.0/{name}"]
+    page = server.pages[f"/owner/tool/releases/download/v1.0.0/{name}"]
     page.faults = [faults.instead(content[:-20], times=1)]
     result = sandbox.run("install")
     assert result.code == 1
@@ -188,3 +188,62 @@ def test_a_learned_digest_is_locked_for_every_platform_with_the_url(sandbox, ser
     assert len(rows) > 1
     assert {row["sha256"] for row in rows.values()} == {archives.sha256(PROGRAM)}
     sandbox.ok("lock", "--check")
+
+
+def edit_lock(sandbox, edit):
+    path = sandbox.project / ".envmgr.lock"
+    path.write_text(edit(path.read_text()))
+
+
+def test_a_version_edited_in_a_lock_is_reported_and_repaired(sandbox):
+    sandbox.publish("alpha", ("1.0.0", "1.1.0"))
+    sandbox.write("alpha=^1.0")
+    sandbox.ok("lock")
+    good = (sandbox.project / ".envmgr.lock").read_text()
+    edit_lock(sandbox, lambda text: text.replace('"1.1.0"', '"1.0.0"'))
+    for arguments in (("lock", "--check"), ("install", "--locked")):
+        result = sandbox.run(*arguments, "--offline")
+        assert result.code == 1
+        assert "alpha 1.0.0: the URLs are of version 1.1.0" in result.err
+    sandbox.ok("lock", "alpha")
+    assert (sandbox.project / ".envmgr.lock").read_text() == good
+    edit_lock(sandbox, lambda text: text.replace('"1.1.0"', '"1.0.0"'))
+    sandbox.ok("install")
+    assert sandbox.command(["alpha"]).out == "alpha 1.0.0\n"
+    assert "/1.0.0/" in sandbox.lock["tools"]["alpha"]["1.0.0"]["artifacts"]["linux-x64"]["url"]
+
+
+def test_a_locked_version_that_does_not_match_its_request_is_reported_and_repaired(sandbox):
+    sandbox.publish("alpha", ("1.0.0", "2.0.0"))
+    sandbox.write("alpha=^1.0")
+    sandbox.ok("lock")
+    good = (sandbox.project / ".envmgr.lock").read_text()
+    edit_lock(sandbox, lambda text: text.replace("1.0.0", "2.0.0"))
+    for arguments in (("lock", "--check"), ("install", "--locked")):
+        result = sandbox.run(*arguments, "--offline")
+        assert result.code == 1
+        assert "alpha=^1.0: locked version 2.0.0 does not match the request" in result.err
+    sandbox.ok("lock")
+    assert (sandbox.project / ".envmgr.lock").read_text() == good
+
+
+def test_a_version_edited_in_a_lock_of_a_github_release_is_reported(sandbox, publish):
+    files = {"tool-linux-amd64": PROGRAM, "tool-linux-arm64": PROGRAM}
+    publish({"v1.1.0": files, "v1.0.0": files})
+    sandbox.ok("lock")
+    edit_lock(sandbox, lambda text: text.replace('"1.1.0"', '"1.0.0"'))
+    result = sandbox.run("lock", "--check")
+    assert result.code == 1
+    assert "tool 1.0.0: the URLs are of version 1.1.0" in result.err
+
+
+def test_a_url_that_the_user_chose_stays_locked(sandbox, server):
+    sandbox.publish("alpha", ("1.0.0", "1.1.0"))
+    sandbox.write("alpha=1.0.0")
+    content = archives.tar({"alpha-1/bin/alpha": archives.program("alpha", "mine")})
+    server.add("/mine-0.9/alpha.tar.gz", content)
+    sandbox.ok("install", "alpha", "1.0.0", f"{server.url}/mine-0.9/alpha.tar.gz")
+    sandbox.ok("lock")
+    sandbox.ok("lock", "--check")
+    sandbox.ok("install", "--locked")
+    assert sandbox.command(["alpha"]).out == "alpha mine\n"

@@ -32,7 +32,7 @@ def count(owner, name):
 
 for owner, name in (
     (lockfile_io, "read_bytes"), (lockfile_io, "parse"), (active, "resolve"), (reshim, "reshim"),
-    (lock_update, "select_version"), (Catalog, "_layout"),
+    (lock_update, "select_candidates"), (Catalog, "_layout"),
 ):
     count(owner, name)
 execution.exec_program = lambda *_: 0
@@ -61,7 +61,7 @@ def counts(sandbox: Sandbox, *arguments: str) -> dict[str, int]:
 def test_installing_reads_the_lock_once_and_makes_the_shims_once(project):
     first = counts(project, "install")
     assert (first["read_bytes"], first["parse"], first["reshim"], first["_layout"]) == (1, 1, 1, 3)
-    assert "select_version" not in first
+    assert "select_candidates" not in first
     again = counts(project, "install")
     assert (again["read_bytes"], again["parse"]) == (1, 1)
     assert "reshim" not in again
@@ -90,6 +90,6 @@ def test_use_resolves_once_and_makes_the_shims_once(project, options):
     project.ok("install")
     done = counts(project, "use", "beta", "^1.2", *options)
     assert (done["read_bytes"], done["parse"]) == (1, 1)
-    assert (done["select_version"], done["reshim"], done["_layout"]) == (1, 1, 1)
+    assert (done["select_candidates"], done["reshim"], done["_layout"]) == (1, 1, 1)
     assert project.lock["resolved"]["beta@1.2.0" if options else "beta@^1.2"] == "1.2.0"
     assert len(project.lock["tools"]["beta"]["1.2.0"]["artifacts"]) > 1
