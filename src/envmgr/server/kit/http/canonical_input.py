@@ -26,15 +26,16 @@ def require_canonical_path(request: HttpRequest) -> None:
     # The framework has dropped empty segments from `path` already.
     if b"//" in request.scope["raw_path"] and not request.route_handler.opt.get("validates_path"):
         raise NotFound("not found")
-    segments = request.scope["path"].split("/")
     for value in request.path_params.values():
-        if isinstance(value, int) and str(value) not in segments:
+        if isinstance(value, int) and str(value) not in request.scope["path"].split("/"):
             raise NotFound("not found")
 
 
 def require_canonical_integers(request: HttpRequest) -> None:
     """Raise InvalidFields for query parameters and headers such as `limit=1e2` or `limit=+1`."""
     queries, headers = _integer_parameters(request.route_handler)
+    if not queries and not headers:
+        return
     sent = [(f"?{name}", value) for name in queries for value in request.query_params.getall(name, [])]
     sent += [(f"header:{name}", value) for name in headers if (value := request.headers.get(name))]
     errors = [

@@ -81,8 +81,8 @@ def require_host(http_version: str, headers: Headers) -> None:
 
 def require_identity_encoding(headers: Headers) -> None:
     """Raise UnsupportedMedia if the body is encoded: the server decodes no content coding."""
-    coding = headers.get(b"content-encoding", b"identity").strip().lower()
-    if coding not in _IDENTITY_CODINGS:
+    coding = headers.get(b"content-encoding")
+    if coding is not None and coding.strip().lower() not in _IDENTITY_CODINGS:
         raise UnsupportedMedia(
             "unsupported Content-Encoding: send the body unencoded", headers={"accept-encoding": "identity"}
         )

@@ -125,7 +125,8 @@ class RequestMiddleware:
         cycle.scope[SCOPE_REAUTHENTICATE] = still
         seen.actor = principal.actor
         headers.require_printable_path(cycle.path)
-        self._check_condition(cycle)
+        if self._require_if_match:
+            _require_condition(cycle)
         return RequestContext(
             principal=principal,
             request_id=seen.request_id,
@@ -153,15 +154,10 @@ class RequestMiddleware:
     def _require_current(self, principal: Principal) -> None:
         self._authenticator.require_current(principal)
 
-    def _check_condition(self, cycle: _RequestCycle) -> None:
-        if (
-            self._require_if_match
-            and cycle.info.method in _MUTATING_METHODS
-            and b"if-match" not in cycle.headers
-        ):
-            raise PreconditionRequired(
-                "send If-Match with the resource's ETag, or If-Match: * to skip the check"
-            )
+
+def _require_condition(cycle: _RequestCycle) -> None:
+    if cycle.info.method in _MUTATING_METHODS and b"if-match" not in cycle.headers:
+        raise PreconditionRequired("send If-Match with the resource's ETag, or If-Match: * to skip the check")
 
 
 class _RequestCycle:
@@ -244,7 +240,8 @@ class _RequestCycle:
         if message["type"] != "http.response.start":
             await self._send_body(message)
             return
-        self._attach_problem(self.scope.get(SCOPE_PROBLEM))
+        if SCOPE_PROBLEM in self.scope:
+            self._attach_problem(self.scope[SCOPE_PROBLEM])
         if message["status"] in _DENIED_STATUSES and not await self._record_denial(message["status"]):
             await self._send_problem(
                 TooManyRequests(
@@ -297,9 +294,8 @@ class _RequestCycle:
         await self._send({"type": "http.response.body", "body": b""})
         return True
 
-    def _attach_problem(self, problem: Problem | None) -> None:
-        if problem is not None:
-            self.info.problem, self.info.reason = problem.slug, problem.detail
+    def _attach_problem(self, problem: Problem) -> None:
+        self.info.problem, self.info.reason = problem.slug, problem.detail
 
     async def _respond_to(self, error: Exception) -> None:
         """Send an error as a problem, or the error of recording a denial."""
