@@ -149,6 +149,7 @@ def _find(context: Context, command: str, confirm: Confirm) -> tuple[tuple[Activ
     if program is None and _install_missing(context, _candidates(context, command, actives), confirm):
         actives = active.resolve(context)
         program = executable.locate(context, command, actives)
+    program = program or executable.locate_fallthrough(context, command, actives)
     if program is None:
         raise _unavailable(context, command, actives)
     return actives, program
@@ -276,7 +277,7 @@ def _deciding_variables(
             *(active_version.tool for active_version in active_versions),
         )
     }
-    names.add("ENVMGR_CEILING")
+    names |= {"ENVMGR_CEILING", *(["ENVMGR_FALLTHROUGH"] if _is_fallthrough(program) else [])}
     if program.active.kind == "system":
         names.add("PATH")
     if (
@@ -294,7 +295,12 @@ def _inputs(context: Context, program: Program) -> tuple[str, ...]:
     files = []
     for path in (*dotfiles, context.paths.global_file):
         files += [path, lockfile_io.path_beside(path)] if os.path.isfile(path) else [path]
-    return tuple(dict.fromkeys((*files, *program.skipped_paths)))
+    settings = [context.paths.config_file] if _is_fallthrough(program) else []
+    return tuple(dict.fromkeys((*files, *settings, *program.skipped_paths)))
+
+
+def _is_fallthrough(program: Program) -> bool:
+    return program.active.tool == executable.FALLTHROUGH_TOOL
 
 
 def _is_at_or_above(dotfile: str, directory: str) -> bool:

@@ -24,6 +24,7 @@ def which(context: Context, command: str) -> ResolvedCommand:
     """Return the executable of a command; raise NotInstalled, NoVersionSet or CommandNotFound."""
     actives = active.resolve(context)
     program = executable.locate(context, command, actives)
+    program = program or executable.locate_fallthrough(context, command, actives)
     if program is None:
         from envmgr.resolve import unavailable
 

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from envmgr.resolve.context import Context
 
 
+FALLTHROUGH_TOOL = "system"
+
+
 @frozen
 class Program:
     """A program and its origin; `passed` are the PATH entries searched before a `system` one."""
@@ -67,6 +70,48 @@ def _of_system(context: Context, command: str, active_version: ActiveVersion) ->
             return Program(path, active_version, tuple(skipped_paths))
         skipped_paths.append(os.path.join(directory, command))
     return None
+
+
+def locate_fallthrough(
+    context: Context, command: str, active_versions: Sequence[ActiveVersion]
+) -> Program | None:
+    """Return the next program on PATH that is not a shim, if no requested tool has the command.
+
+    Raise NotInstalled if a requested tool that has it is missing.
+    """
+    if not context.settings.fallthrough or _is_requested(context, command, active_versions):
+        return None
+    from envmgr.project.request import Origin, Request
+    from envmgr.resolve.active import ActiveVersion
+
+    request = Request(FALLTHROUGH_TOOL, (FALLTHROUGH_TOOL,), Origin("argument", ""))
+    return _of_system(context, command, ActiveVersion(request, FALLTHROUGH_TOOL, FALLTHROUGH_TOOL))
+
+
+def _is_requested(context: Context, command: str, active_versions: Sequence[ActiveVersion]) -> bool:
+    """Return whether a requested tool has the command; raise NotInstalled if one that is missing has it."""
+    from envmgr.resolve.unavailable import installed_providers, not_installed_error
+
+    providers = installed_providers(context, command)
+    for active_version in active_versions:
+        if active_version.tool in providers:
+            return True
+        if not active_version.is_available and _manifest_has(context, active_version.tool, command):
+            raise not_installed_error(active_version)
+    return False
+
+
+def _manifest_has(context: Context, tool: str, command: str) -> bool:
+    """Return whether a tool has the command by its name, its aliases or the programs that its manifest names."""
+    from envmgr.kit.errors import EnvmgrError
+
+    try:
+        aliases = context.catalog.manifest(tool).aliases
+        layout = context.catalog.layout(tool, "0", context.platform)
+    except EnvmgrError:
+        return tool == command
+    programs = {os.path.basename(path) for path in layout.bin} | set(layout.links) if layout else set()
+    return command in {tool, *aliases, *programs}
 
 
 def find_outside_shims(context: Context, command: str) -> str | None:

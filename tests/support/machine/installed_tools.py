@@ -42,7 +42,11 @@ class Toolbox:
         self.project.mkdir(parents=True)
         self.paths = places.single_root(str(self.root))
         self.log = directory / "slow.log"
-        self.variables = {"PATH": f"{self.paths.shims}:{os.environ['PATH']}", "HOME": str(directory)}
+        self.variables = {
+            "PATH": f"{self.paths.shims}:{os.environ['PATH']}",
+            "HOME": str(directory),
+            "ENVMGR_FALLTHROUGH": "false",  # the machine's PATH may have the same commands
+        }
 
     def install(
         self,

@@ -21,7 +21,7 @@ def run_list(options: Options) -> int:
     """Print all settings with value and origin."""
     context = open_context(options)
     settings = config.show(context)
-    cwd = context.environment.cwd
+    cwd = context.environment.directory or ""
     return print_result(
         options,
         "config-list",

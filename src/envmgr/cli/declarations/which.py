@@ -17,7 +17,10 @@ def which(
     ctx: typer.Context,
     command: Annotated[str, typer.Argument(help="A command.", autocompletion=completers.complete_command)],
 ) -> int:
-    """Print the path of the executable for a command."""
+    """Print the path of the executable for a command.
+
+    Where no file requests a tool that has it, that is the next program on PATH (setting `fallthrough`).
+    """
     from envmgr.cli.commands import which as module
 
     return module.run(options_of(ctx), command)

@@ -31,6 +31,7 @@ class Settings:
     lock_platforms: tuple[str, ...] = ()
     minimum_release_age: int = 0
     auto_install: str = "never"
+    fallthrough: bool = True
     allow_http: bool = False
     ca_bundle: str = ""
     netrc: str = ""
@@ -98,6 +99,13 @@ SETTINGS = {
             "install missing tools in `exec` and shims",
             (str,),
             str,
+        ),
+        Setting(
+            "fallthrough",
+            values.boolean,
+            "run the next program on PATH if no file requests the command's tool",
+            (bool,),
+            values.boolean,
         ),
         Setting(
             "allow_http",

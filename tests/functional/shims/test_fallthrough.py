@@ -1,0 +1,71 @@
+"""Where no file requests a tool, its shims run the next program on PATH."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from support.machine.installed_tools import Toolbox, program
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="runs POSIX shells")
+
+
+@pytest.fixture
+def box(tmp_path):
+    made = Toolbox(tmp_path)
+    made.install("nodejs", "20.1.0", ["node"])
+    made.install("extra", "1.0.0", ["zig"])
+    (tmp_path / "system").mkdir()
+    for name in ("node", "zig"):
+        program(tmp_path / "system" / name, '#!/bin/sh\necho system "$@"\n')
+    made.variables["PATH"] = f"{made.paths.shims}:{tmp_path}/system:/usr/bin:/bin"
+    del made.variables["ENVMGR_FALLTHROUGH"]
+    made.reshim()
+    made.wait_for_clock()
+    return made
+
+
+def test_the_next_program_on_path_runs_with_a_plan(box):
+    done = box.run(box.shim("node"), "a b")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "system a b\n", "")
+    assert box.is_fast("node")
+
+
+def test_a_dotfile_of_another_tool_does_not_stop_it(box):
+    box.asks("python=3.12\n")
+    assert box.run(box.shim("node")).stdout == "system\n"
+
+
+def test_a_requested_version_that_is_missing_is_an_error(box):
+    box.asks("nodejs=22.0.0\n")
+    done = box.run(box.shim("node"))
+    assert (done.returncode, done.stdout) == (127, "")
+    assert "nodejs 22.0.0 is not installed" in done.stderr
+
+
+def test_the_first_version_of_a_requested_tool_is_not_passed_over(box):
+    box.asks("zig=0.12.0\n")  # its command has a shim because of another tool
+    done = box.run(box.shim("zig"))
+    assert (done.returncode, done.stdout) == (127, "")
+    assert "zig 0.12.0 is not installed" in done.stderr
+
+
+def test_a_request_takes_effect_at_once_after_a_plan(box):
+    assert box.output("node") == "system"
+    box.asks("nodejs=20.1.0\n")
+    assert box.output("node") == "nodejs 20.1.0 node"
+
+
+def test_the_setting_turns_it_off(box):
+    assert box.output("node") == "system"
+    done = box.run(box.shim("node"), ENVMGR_FALLTHROUGH="false")
+    assert (done.returncode, done.stdout) == (126, "")
+    (box.root / "config.toml").write_text("fallthrough = false\n")
+    assert box.run(box.shim("node")).returncode == 126
+
+
+def test_no_other_program_is_an_error(box):
+    done = box.run(box.shim("node"), PATH=box.paths.shims)
+    assert done.returncode == 126
+    assert "no version of node is set" in done.stderr
