@@ -89,7 +89,7 @@ class Catalog:
         return self.manifest(tool).signature(version, platform, url)
 
     def version_of_url(self, tool: str, version: str, platform: Platform, url: str) -> str | None:
-        """Return the version whose archive a URL is, without network access; None if the URL does not tell."""
+        """Return the version whose archive a URL is, without network access; None if it names none."""
         return url_versions.version_of_url(self.manifest(tool), version, platform, url)
 
     def locate(self, artifact: Artifact) -> Location:

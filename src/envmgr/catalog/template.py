@@ -39,7 +39,7 @@ def names(template: str) -> tuple[str, ...]:
 
 
 def pattern(template: str, values: Mapping[str, str]) -> re.Pattern[str]:
-    """Return a pattern of what a template becomes for any version; its groups are the VERSION_PLACEHOLDERS used."""
+    """Return a pattern of a filled template; its groups are the VERSION_PLACEHOLDERS used."""
     literal, *rest = _PLACEHOLDER.split(template)
     text, seen = re.escape(literal), set[str]()
     for name, following in zip(rest[::2], rest[1::2], strict=True):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def version_of_url(manifest: Manifest, version: str, platform: Platform, url: str) -> str | None:
-    """Return the version whose archive a URL is; None if the URL does not tell.
+    """Return the version whose archive a URL is; None if it names none.
 
     `version` selects the fields of the manifest to compare with.
     """
