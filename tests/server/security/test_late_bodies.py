@@ -10,6 +10,7 @@ import pytest
 from support.server.accounts import PASSWORD
 
 WITHOUT_CREDENTIAL = {"POST /auth/login", "POST /auth/refresh", "POST /auth/token"}
+SCOPES = ["users:admin", "apps:read", "versions:read", "deployments:read", "audit:read"]
 BODY = {"username": "late", "password": PASSWORD, "role": "admin"}
 
 
@@ -67,7 +68,7 @@ def test_every_operation_refuses_a_body_whose_sender_was_deleted(people, ruling,
 def test_nobody_is_created_by_who_lost_the_right_to_it(people, ruling, loss):
     sender = people.somebody("admin")
     is_key = loss in {"key revoked", "owner's role"}
-    token = people.key(["users:admin"], token=sender.token) if is_key else sender.token
+    token = people.key(SCOPES, token=sender.token) if is_key else sender.token
     name = f"late-{uuid.uuid4().hex[:8]}"
     body = json.dumps({**BODY, "username": name, "role": "viewer" if is_key else "admin"}).encode()
     with people.daemon.wire(token) as wire:

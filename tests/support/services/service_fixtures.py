@@ -8,6 +8,7 @@ from envmgr.server.app import module as app_module
 from envmgr.server.contracts import workflows
 from envmgr.server.contracts.ports.deployments import DeletionHold
 from envmgr.server.contracts.ports.versions import ToolQuery
+from envmgr.server.contracts.resources import Environment, Rules
 from envmgr.server.kit.common.context import SCOPES_BY_ROLE, Idempotency, Principal, RequestContext
 from envmgr.server.kit.common.problems import NotFound
 from envmgr.server.kit.messaging.outbox import Outbox
@@ -61,7 +62,9 @@ class Standing:
     async def get_environment(self, context, name):
         if name not in {"dev", "prod"}:
             raise NotFound(f"environment {name!r} not found")
-        return name
+        return Environment(
+            id=1, name=name, tier="other", sort_order=0, rules=Rules(), created_at="", updated_at="", rev=1
+        )
 
     async def latest_sequence(self, context):
         return self.events

@@ -38,16 +38,18 @@ app = Table(
     Column("created_at", Timestamp, nullable=False),
     Column("updated_at", Timestamp, nullable=False),
     Column("rev", Integer, nullable=False),
-    Index("app_name", "name", unique=True),
+    Column("folded", Text, nullable=False),
+    Index("app_folded", "folded", unique=True),
     **IDS_NEVER_REUSED,
 )
 
 _BY_ID = Statement(select(app).where(app.c.id == bindparam("id")))
-_BY_NAME = Statement(select(app).where(app.c.name == bindparam("name")))
+_BY_NAME = Statement(select(app).where(app.c.folded == bindparam("folded")))
 _NAMES = Statement(select(app.c.id, app.c.name).where(app.c.id.in_(values_of("ids", app.c.id))))
 _INSERT = Statement(
     insert(app).values(
         name=bindparam("name"),
+        folded=bindparam("folded"),
         description=bindparam("description"),
         created_at=bindparam("now"),
         updated_at=bindparam("now"),
@@ -59,6 +61,7 @@ _UPDATE = Statement(
     .where(app.c.id == bindparam("app_id"), app.c.rev == bindparam("old_rev"))
     .values(
         name=bindparam("new_name"),
+        folded=bindparam("new_folded"),
         description=bindparam("new_description"),
         updated_at=bindparam("now"),
         rev=app.c.rev + 1,
@@ -70,24 +73,24 @@ _LISTING = PagedQuery(
     key=app.c.id,
     sorts={
         "id": app.c.id,
-        "name": app.c.name,
+        "name": app.c.folded,
         "created_at": app.c.created_at,
         "updated_at": app.c.updated_at,
     },
-    filters={"name": app.c.name},
+    filters={"name": app.c.folded},
     app=app.c.id,
 )
 
 
 def find(reader: Reader, ref: str) -> App | None:
-    """Return the app with this id or name."""
-    row = reader.one(_BY_ID, id=as_id(ref)) if is_id(ref) else reader.one(_BY_NAME, name=ref)
+    """Return the app with this id, or name without regard to case."""
+    row = reader.one(_BY_ID, id=as_id(ref)) if is_id(ref) else reader.one(_BY_NAME, folded=ref.casefold())
     return _app(row) if row else None
 
 
 def ids(reader: Reader, wanted: Iterable[str]) -> dict[str, int]:
     """Return the IDs of the apps with these names; unknown names are left out."""
-    rows = {name: reader.one(_BY_NAME, name=name) for name in wanted}
+    rows = {name: reader.one(_BY_NAME, folded=name.casefold()) for name in wanted}
     return {name: row[0] for name, row in rows.items() if row}
 
 
@@ -98,12 +101,14 @@ def names(reader: Reader, app_ids: Iterable[int]) -> dict[int, str]:
 
 def page(reader: Reader, paging: PageRequest, apps: frozenset[int] | None) -> Page[App]:
     """Return a page of apps, optionally of these only."""
-    return _LISTING.page(reader, paging, _app, apps)
+    return _LISTING.page(reader, paging.with_folded("name"), _app, apps)
 
 
 def add(transaction: Transaction, name: str, description: str) -> App:
     """Insert an app. Raise UniqueViolation if the name is taken."""
-    id_ = transaction.insert(_INSERT, name=name, description=description, now=transaction.now)
+    id_ = transaction.insert(
+        _INSERT, name=name, folded=name.casefold(), description=description, now=transaction.now
+    )
     at = rfc3339(transaction.now)
     return App(id=id_, name=name, description=description, created_at=at, updated_at=at, rev=1)
 
@@ -115,6 +120,7 @@ def update_app(transaction: Transaction, old: App, put: AppPut) -> App:
         app_id=old.id,
         old_rev=old.rev,
         new_name=put.name,
+        new_folded=put.name.casefold(),
         new_description=put.description,
         now=transaction.now,
     )
@@ -135,7 +141,7 @@ def remove(transaction: Transaction, old: App) -> None:
 
 
 def _app(row: Row) -> App:
-    id_, name, description, created_at, updated_at, rev = row
+    id_, name, description, created_at, updated_at, rev, _ = row
     return App(
         id=id_,
         name=name,

@@ -88,7 +88,8 @@ async def find_usage(
     Raise NotFound for an unknown environment, ProjectionBehind while recent deployments are being processed.
     """
     if query.environment is not None:
-        await deployments.get_environment(context, query.environment)
+        environment = await deployments.get_environment(context, query.environment)
+        query = replace(query, environment=environment.name)
     return await versions.usage(context, query, paging, await deployments.latest_sequence(context))
 
 

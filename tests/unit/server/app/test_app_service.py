@@ -319,3 +319,21 @@ def test_a_list_that_cannot_be_asked_for_names_the_parameter(tmp_path, paging, p
         assert caught.value.errors[0][0] == pointer
 
     run(tmp_path, scenario)
+
+
+def test_names_are_unique_and_found_without_regard_to_case_and_shown_as_first_written(tmp_path):
+    async def scenario(apps, _):
+        shop = (await apps.create(call(), AppCreate(name="Shop"))).value
+        await apps.create(call(), AppCreate(name="blog"))
+        for ref in ("shop", "SHOP", "Shop"):
+            assert (await apps.get(call(), ref)).name == "Shop"
+        for attempt in (
+            apps.create(call(), AppCreate(name="sHOP")),
+            apps.update(call(), "blog", AppPatch(name="SHOP")),
+        ):
+            with pytest.raises(AlreadyExists):
+                await attempt
+        assert await apps.find_ids(["shop", "nope"]) == {"shop": shop.id}
+        assert (await apps.update(call(), "shop", AppPatch(name="SHOP"))).name == "SHOP"
+
+    run(tmp_path, scenario)

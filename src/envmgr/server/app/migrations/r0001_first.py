@@ -23,6 +23,7 @@ def upgrade() -> None:
         sa.Column("created_at", Timestamp, nullable=False),
         sa.Column("updated_at", Timestamp, nullable=False),
         sa.Column("rev", sa.Integer, nullable=False),
+        sa.Column("folded", Text, nullable=False),
         **IDS_NEVER_REUSED,
     )
-    op.create_index("app_name", "app", ["name"], unique=True)
+    op.create_index("app_folded", "app", ["folded"], unique=True)

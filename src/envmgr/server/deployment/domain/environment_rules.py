@@ -129,9 +129,8 @@ def visible_with(environment: Environment, apps: frozenset[str] | None) -> Envir
     """Return an environment, optionally with the rules about the apps of these names only."""
     if apps is None:
         return environment
-    visible = tuple(
-        rule for rule in environment.rules.auto_deploy if rule.app == WILDCARD or rule.app in apps
-    )
+    folded = {WILDCARD, *(name.casefold() for name in apps)}
+    visible = tuple(rule for rule in environment.rules.auto_deploy if rule.app.casefold() in folded)
     return replace(environment, rules=replace(environment.rules, auto_deploy=visible))
 
 
@@ -142,7 +141,7 @@ def matching_rule(rules: Rules, app: str, tag: str) -> AutoDeploy | None:
     The prefix of a version (`sub/v1.2.0`) is ignored by a range without one.
     """
     for rule in rules.auto_deploy:
-        if rule.app in {WILDCARD, app} and _in_range(tag, rule.tag_range):
+        if rule.app.casefold() in {WILDCARD, app.casefold()} and _in_range(tag, rule.tag_range):
             return rule
     return None
 
@@ -177,9 +176,9 @@ def skip_reason(request: DeploymentRequest, placement: PlacementState, before: D
 def with_renamed_app(rules: Rules, was: str, now: str | None) -> Rules:
     """Return rules after an app was renamed or deleted."""
     moved = (
-        replace(rule, app=now) if rule.app == was and now else rule
+        replace(rule, app=now) if rule.app.casefold() == was.casefold() and now else rule
         for rule in rules.auto_deploy
-        if rule.app != was or now
+        if rule.app.casefold() != was.casefold() or now
     )
     return replace(rules, auto_deploy=tuple(dict.fromkeys(moved)))
 

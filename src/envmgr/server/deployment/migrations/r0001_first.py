@@ -37,9 +37,10 @@ def _create_environment() -> None:
         sa.Column("created_at", Timestamp, nullable=False),
         sa.Column("updated_at", Timestamp, nullable=False),
         sa.Column("rev", sa.Integer, nullable=False),
+        sa.Column("folded", Text, nullable=False),
         **IDS_NEVER_REUSED,
     )
-    op.create_index("environment_name", "environment", ["name"], unique=True)
+    op.create_index("environment_folded", "environment", ["folded"], unique=True)
 
 
 def _create_deployment() -> None:

@@ -81,7 +81,8 @@ class DeploymentService:
             paging = paging.with_filters(app=owner.id)
 
         def read_page(reader: Reader) -> Page[Deployment]:
-            return deployment_rows.page(reader, paging, placements.visible_apps(reader, context.principal))
+            visible = placements.visible_apps(reader, context.principal)
+            return deployment_rows.page(reader, _with_shown_name(reader, paging), visible)
 
         return await self._database.read(read_page)
 
@@ -221,6 +222,13 @@ class DeploymentService:
     async def latest_sequence(self, context: RequestContext) -> int:  # noqa: ARG002 - not restricted by access
         """Return the sequence of the newest event."""
         return await self._database.read_inline(latest_sequence)
+
+
+def _with_shown_name(reader: Reader, paging: PageRequest) -> PageRequest:
+    """Return a page request whose filter has the environment's name as it was first written."""
+    name = paging.filters.get("environment")
+    environment = None if name is None else environment_rows.find(reader, str(name))
+    return paging if environment is None else paging.with_filters(environment=environment.name)
 
 
 def _get(reader: Reader, context: RequestContext, deployment_id: int) -> DeploymentRecord:

@@ -88,7 +88,7 @@ def remove(transaction: Transaction, context: RequestContext, name: str) -> None
     """Delete an environment; raise EnvironmentInUse if it has deployments."""
     old = get(transaction, name)
     require_match(context, etag_of(old))
-    if deployment_rows.has_any_in(transaction, name):
+    if deployment_rows.has_any_in(transaction, old.name):
         raise environment_rules.in_use(name)
     environment_rows.delete(transaction, old)
     transaction.emit(

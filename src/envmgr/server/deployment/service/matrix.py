@@ -39,12 +39,13 @@ class TimestampFormatter:
 def matrix(reader: Reader, principal: Principal, environment: str | None) -> Matrix:
     """Return the matrix visible to a principal, optionally of one environment."""
     visible = [environments.get(reader, environment)] if environment else environment_rows.list_all(reader)
+    name = visible[0].name if environment else None
     now, timestamps = now_ms(), TimestampFormatter()
     names = placements.visible_names(reader, principal)
     visible_apps = placements.visible_apps(reader, principal)
     rows = [
         _placement(row, now, timestamps)
-        for row in placements.rows(reader, environment)
+        for row in placements.rows(reader, name)
         if visible_apps is None or row[0] in visible_apps
     ]
     return Matrix(

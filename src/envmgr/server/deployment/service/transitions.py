@@ -39,10 +39,11 @@ def create(transaction: Transaction, request: DeploymentRequest) -> Deployment:
     if deletion_holds.has_hold(transaction, request.app_id, request.version_id):
         raise deployment_model.being_deleted(request)
     placements.ensure_app(transaction, request.app_id, request.app)
-    before = deployment_rows.active_in(transaction, request.app_id, request.environment)
+    environment = environments.get_or_create(transaction, request.environment, request.initiator)
+    request = replace(request, environment=environment.name)
+    before = deployment_rows.active_in(transaction, request.app_id, environment.name)
     if before is not None:
         raise deployment_model.already_active(before.deployment)
-    environment = environments.get_or_create(transaction, request.environment, request.initiator)
     entries = deployment_model.initial_statuses(environment.rules, request)
     status, reason, _ = entries[-1]
     try:

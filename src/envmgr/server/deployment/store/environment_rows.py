@@ -26,18 +26,18 @@ if TYPE_CHECKING:
 
 _TABLE = tables.environment
 _COLUMNS = select(_TABLE)
-_BY_NAME = Statement(_COLUMNS.where(_TABLE.c.name == bindparam("name")))
+_BY_NAME = Statement(_COLUMNS.where(_TABLE.c.folded == bindparam("folded")))
 _ALL = Statement(_COLUMNS.order_by(_TABLE.c.sort_order, _TABLE.c.name))
 _INSERT = Statement(
     insert_if_absent(
         _TABLE,
         {
-            **bind_columns("name", "tier", "sort_order", "rules"),
+            **bind_columns("name", "folded", "tier", "sort_order", "rules"),
             "created_at": bindparam("now"),
             "updated_at": bindparam("now"),
             "rev": 1,
         },
-        key=["name"],
+        key=["folded"],
     ).returning(_TABLE.c.id)
 )
 _UPDATE = Statement(
@@ -60,7 +60,7 @@ _LISTING = PagedQuery(
     _COLUMNS,
     key=_TABLE.c.id,
     sorts={name: _TABLE.c[name] for name in ("id", "name", "tier", "sort_order", "created_at", "updated_at")},
-    filters={"tier": _TABLE.c.tier, "name": _TABLE.c.name},
+    filters={"tier": _TABLE.c.tier, "name": _TABLE.c.folded},
 )
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Rules).decode
@@ -68,7 +68,7 @@ _decode = msgspec.json.Decoder(Rules).decode
 
 def find(reader: Reader, name: str) -> Environment | None:
     """Return an environment, or None."""
-    row = reader.one(_BY_NAME, name=name)
+    row = reader.one(_BY_NAME, folded=name.casefold())
     return _environment(row) if row else None
 
 
@@ -79,7 +79,11 @@ def list_all(reader: Reader) -> list[Environment]:
 
 def page(reader: Reader, paging: PageRequest, apps: frozenset[str] | None) -> Page[Environment]:
     """Return a page of environments, optionally with the rules about the apps of these names only."""
-    return _LISTING.page(reader, paging, lambda row: environment_rules.visible_with(_environment(row), apps))
+    return _LISTING.page(
+        reader,
+        paging.with_folded("name"),
+        lambda row: environment_rules.visible_with(_environment(row), apps),
+    )
 
 
 def insert(transaction: Transaction, name: str, put: EnvironmentPut) -> Environment | None:
@@ -87,6 +91,7 @@ def insert(transaction: Transaction, name: str, put: EnvironmentPut) -> Environm
     row = transaction.one(
         _INSERT,
         name=name,
+        folded=name.casefold(),
         tier=put.tier,
         sort_order=put.sort_order,
         rules=_encode(put.rules).decode(),
@@ -135,7 +140,7 @@ def delete(transaction: Transaction, old: Environment) -> None:
 
 
 def _environment(row: Row) -> Environment:
-    id_, name, tier, sort_order, rules, created_at, updated_at, rev = row
+    id_, name, tier, sort_order, rules, created_at, updated_at, rev, _ = row
     return Environment(
         id=id_,
         name=name,

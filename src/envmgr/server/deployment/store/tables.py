@@ -28,7 +28,8 @@ environment = Table(
     Column("created_at", Timestamp, nullable=False),
     Column("updated_at", Timestamp, nullable=False),
     Column("rev", Integer, nullable=False),
-    Index("environment_name", "name", unique=True),
+    Column("folded", Text, nullable=False),
+    Index("environment_folded", "folded", unique=True),
     **IDS_NEVER_REUSED,
 )
 deployment = Table(

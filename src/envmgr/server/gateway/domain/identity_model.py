@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import TYPE_CHECKING
 
 from envmgr.server.contracts.problems import LastAdmin
@@ -16,7 +17,7 @@ from envmgr.server.kit.common.problems import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from envmgr.server.contracts.events.identity import ApiKeyData, BindingData, UserData
     from envmgr.server.contracts.identity_resources import ApiKey, Binding, User
@@ -158,6 +159,17 @@ _STABLE_CLAIMS = {
     "https://agent.buildkite.com": frozenset({"pipeline_id", "organization_id"}),
     "https://oidc.circleci.com": frozenset({"oidc.circleci.com/project-id"}),
 }
+
+
+_GITHUB = "https://token.actions.githubusercontent.com"
+_IMMUTABLE_SUB = re.compile(r"repo:[^@/:]+@[0-9]+/[^@/:]+@[0-9]+:.+")
+"""GitHub's subjects with the IDs of owner and repository: `repo:octo@12/shop@34:ref:refs/heads/main`."""
+
+
+def has_immutable_subject(issuer: str, claims: Mapping[str, str]) -> bool:
+    """Return whether the claims have a subject of GitHub Actions that contains permanent IDs."""
+    is_github = issuer == _GITHUB or issuer.startswith(f"{_GITHUB}/")
+    return is_github and _IMMUTABLE_SUB.fullmatch(claims.get("sub", "")) is not None
 
 
 def stable_claims(issuer: str) -> frozenset[str]:

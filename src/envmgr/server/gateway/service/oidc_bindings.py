@@ -101,7 +101,7 @@ def _require_sound(new: BindingCreate) -> None:
             "insecure issuer", errors=[("/issuer", "issuer URL must use https (http only on localhost)")]
         )
     ids = identity_model.stable_claims(new.issuer)
-    if ids.isdisjoint(new.claims):
+    if ids.isdisjoint(new.claims) and not identity_model.has_immutable_subject(new.issuer, new.claims):
         raise InvalidFields(
             "bind to a stable ID claim, since names can be reassigned",
             errors=[("/claims", f"require one of: {', '.join(sorted(ids))}")],

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import re
+import hashlib
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from msgspec import UNSET
 
@@ -50,6 +51,7 @@ _AUDITED_CLAIMS = (
 )
 """Claims copied to the audit event."""
 _MAX_FIELD_CHARS = 200
+_MAX_RUN_CHARS = 64
 
 
 class ExchangeService:
@@ -195,7 +197,15 @@ def _run(token: oidc.VerifiedToken) -> str:
     text = next(
         (result for name in _RUN_CLAIMS if (result := _claim_text(token.claims.get(name)))), token.token_id
     )
-    return re.sub(r"[^A-Za-z0-9._-]", "-", text)[:64]
+    return _escape_run(text)
+
+
+def _escape_run(text: str) -> str:
+    """Return the ID of a run in at most 64 URL-safe characters; different IDs stay different."""
+    escaped = quote(text, safe="").replace("~", "%7E")
+    if len(escaped) <= _MAX_RUN_CHARS:
+        return escaped
+    return f"~{hashlib.sha256(text.encode()).hexdigest()[: _MAX_RUN_CHARS - 1]}"
 
 
 def _refused(detail: str, error: str = "invalid_request") -> TokenRefused:

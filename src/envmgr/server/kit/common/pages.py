@@ -21,6 +21,11 @@ class PageRequest:
     sort: str | None = None
     filters: Mapping[str, str | int] = field(default_factory=dict)
 
+    def with_folded(self, name: str) -> PageRequest:
+        """Return this request with the case-folded value of a filter, if it has that filter."""
+        value = self.filters.get(name)
+        return self if value is None else self.with_filters(**{name: str(value).casefold()})
+
     def with_filters(self, **filters: str | int) -> PageRequest:
         """Return this request with filters added or replaced."""
         return replace(self, filters={**self.filters, **filters})

@@ -7,6 +7,7 @@ an unknown key ID, at a limited rate.
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import sys
 import time
 from dataclasses import dataclass
@@ -106,6 +107,7 @@ class JwksCache:
         discovery = await self._json(f"{issuer.rstrip('/')}/.well-known/openid-configuration", _Discovery)
         if discovery.issuer != issuer:
             raise _unavailable(issuer, f"issuer mismatch: metadata has {discovery.issuer[:100]!r}")
+        await _require_reachable(issuer, discovery.jwks_uri)
         keys = (await self._json(discovery.jwks_uri, _Jwks)).keys
         return {str(key["kid"]): key for key in keys if "kid" in key and key.get("use", "sig") == "sig"}
 
@@ -144,6 +146,29 @@ async def _body(url: str, answer: httpx.Response) -> bytes:
         if len(body) > MAX_RESPONSE_BYTES:
             raise _unavailable(url, "response too large")
     return body
+
+
+async def _require_reachable(issuer: str, jwks_uri: str) -> None:
+    """Raise IssuerUnavailable for keys on a loopback or private address, unless the issuer itself is on one."""
+    if await _is_internal(jwks_uri) and not await _is_internal(issuer):
+        raise _unavailable(jwks_uri, "jwks_uri is on a loopback or private address, and the issuer is not")
+
+
+async def _is_internal(url: str) -> bool:
+    """Return whether a URL's host has an address that is not globally reachable."""
+    try:
+        addresses = await _addresses(urls.split(url).hostname or "")
+    except (NetworkError, OSError, UnicodeError):
+        return False  # without an address, nothing is fetched
+    return any(not ipaddress.ip_address(address.partition("%")[0]).is_global for address in addresses)
+
+
+async def _addresses(host: str) -> list[str]:
+    try:
+        return [str(ipaddress.ip_address(host))]
+    except ValueError:
+        found = await asyncio.get_running_loop().getaddrinfo(host, None)
+    return [str(address[4][0]) for address in found]
 
 
 def is_secure_url(url: str) -> bool:

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from envmgr.server.contracts.problems import EnvironmentInUse
+from envmgr.server.contracts.problems import DeploymentActive, EnvironmentInUse
 from envmgr.server.contracts.requests import EnvironmentCreate, EnvironmentPatch, EnvironmentPut
 from envmgr.server.contracts.resources import AutoDeploy, Rules
 from envmgr.server.deployment.domain.environment_rules import MAX_RULES
@@ -199,5 +199,25 @@ def test_a_credential_for_one_app_changes_no_environment_and_reads_no_rule_of_an
             with pytest.raises(Forbidden):
                 await attempt
         assert (await world.service.get_environment(call(), "prod")).rules == rules
+
+    run(tmp_path, scenario)
+
+
+def test_names_are_unique_and_found_without_regard_to_case_and_shown_as_first_written(tmp_path):
+    async def scenario(world):
+        made = await world.deploy(1, "Prod")
+        assert (await world.service.get_environment(call(), "PROD")).name == "Prod"
+        with pytest.raises(AlreadyExists):
+            await world.service.create_environment(call(), EnvironmentCreate(name="prod"))
+        replaced = await world.service.replace_environment(call(), "prod", EnvironmentPut(sort_order=7))
+        assert (replaced.created, replaced.value.name) == (False, "Prod")
+        with pytest.raises(DeploymentActive):
+            await world.deploy(2, "prod")
+        for name in ("prod", "PROD"):
+            page = await world.service.list(call(), PageRequest(filters={"environment": name}))
+            assert [(each.id, each.environment) for each in page.items] == [(made.id, "Prod")]
+            assert len((await world.service.matrix(call(), name)).placements) == 1
+        with pytest.raises(EnvironmentInUse):
+            await world.service.delete_environment(call(), "prod")
 
     run(tmp_path, scenario)

@@ -276,3 +276,46 @@ def test_nobody_lets_jobs_do_what_they_cannot_do_themselves(tmp_path, issuer):
             await gate.gateway.bindings.create(call, new)
 
     run(tmp_path, scenario)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("a/b", "a?b"), ("a/b", "a-b"), ("x" * 65, "x" * 66), ("%2F", "/"), ("~", "%7E"), ("é", "e")],
+)
+def test_two_runs_are_two_actors(tmp_path, issuer, one, other):
+    async def scenario(gate):
+        await bound(gate, issuer)
+        tokens = [await exchange(gate, issuer.token(run_id=run_id)) for run_id in (one, other)]
+        actors = [(await gate.who(token.access_token)).actor for token in tokens]
+        assert len(set(actors)) == 2
+        assert all(len(actor) <= len("oidc:1/") + 64 for actor in actors)
+
+    run(tmp_path, scenario)
+
+
+@pytest.mark.parametrize(
+    ("sub", "is_accepted"),
+    [
+        ("repo:octo@12/shop@34:ref:refs/heads/main", True),
+        ("repo:octo@12/shop@34:environment:prod", True),
+        ("repo:octo/shop:ref:refs/heads/main", False),
+        ("repo:octo@12/shop:ref:refs/heads/main", False),
+        ("environment:repo:octo@12/shop@34:x", False),
+        ("repo:octo@x/shop@34:ref:refs/heads/main", False),
+    ],
+)
+def test_a_github_binding_may_name_the_immutable_subject(tmp_path, sub, is_accepted):
+    async def scenario(gate):
+        new = BindingCreate(
+            issuer="https://token.actions.githubusercontent.com",
+            audience=AUDIENCE,
+            claims={"sub": sub},
+            scopes=("apps:read",),
+        )
+        if is_accepted:
+            assert (await gate.gateway.bindings.create(await gate.admin(), new)).value.claims == {"sub": sub}
+        else:
+            with pytest.raises(InvalidFields, match="stable ID"):
+                await gate.gateway.bindings.create(await gate.admin(), new)
+
+    run(tmp_path, scenario)

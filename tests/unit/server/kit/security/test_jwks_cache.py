@@ -157,3 +157,19 @@ def test_a_slow_issuer_is_not_waited_for(issuer, monkeypatch):
             found(issuer, "RS256")
     finally:
         go.set()
+
+
+@pytest.mark.parametrize(
+    "jwks_uri", ["https://127.0.0.1/keys", "https://10.0.0.8/keys", "https://[fd00::1]/keys"]
+)
+def test_an_issuer_on_the_internet_has_no_keys_on_an_internal_address(monkeypatch, jwks_uri):
+    fetched = []
+
+    async def answer(_cache, url, kind):
+        fetched.append(url)
+        return kind(issuer="https://8.8.8.8", jwks_uri=jwks_uri)
+
+    monkeypatch.setattr(JwksCache, "_json", answer)
+    with pytest.raises(IssuerUnavailable, match="loopback or private"):
+        asyncio.run(JwksCache().key("https://8.8.8.8", "k"))
+    assert fetched == ["https://8.8.8.8/.well-known/openid-configuration"]
