@@ -38,14 +38,15 @@ class Filter:
 
     def matches(self, entry: Document) -> bool:
         """Return whether an entry matches."""
-        return all(
-            value is None or get_str(entry, name) == value
-            for name, value in (
-                ("actor", self.actor),
-                ("event_type", self.event_type),
-                ("resource", self.resource),
-            )
+        return (
+            self.actor in {None, get_str(entry, "actor")}
+            and self.event_type in {None, get_str(entry, "event_type")}
+            and (self.resource is None or _is_at_or_below(get_str(entry, "resource"), self.resource))
         )
+
+
+def _is_at_or_below(resource: str, ancestor: str) -> bool:
+    return resource == ancestor or resource.startswith(f"{ancestor}/")
 
 
 @frozen

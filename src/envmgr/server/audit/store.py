@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import msgspec
-from sqlalchemy import Column, Index, Integer, MetaData, Table, bindparam, case, insert, select
+from sqlalchemy import Column, Index, Integer, MetaData, Table, and_, bindparam, case, insert, or_, select
 
 from envmgr.server.audit.domain.log_model import Head, sequence_conflict
 from envmgr.server.contracts.fields import MAX_SAFE_INTEGER
@@ -19,6 +19,8 @@ from envmgr.server.kit.messaging import consumer_offsets
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+    from sqlalchemy import ColumnElement
 
     from envmgr.server.kit.common.events import EventEnvelope
     from envmgr.server.kit.common.pages import Page, PageRequest
@@ -116,17 +118,29 @@ _SIGN = Statement(insert(checkpoint))
 _FILTERS = {
     "actor": entry.c.actor,
     "event_type": entry.c.event_type,
-    "resource": entry.c.resource,
     "source_service": entry.c.source_service,
 }
+
+
+def _is_at_or_below(resource: ColumnElement[str]) -> ColumnElement[bool]:
+    """Return the condition for entries of a resource and of all resources below it, as one range of the index."""
+    is_in_range = and_(entry.c.resource >= resource, entry.c.resource < resource + _AFTER_SLASH)
+    return and_(is_in_range, or_(entry.c.resource == resource, entry.c.resource >= resource + "/"))
+
+
+_AFTER_SLASH = chr(ord("/") + 1)
+_CONDITIONS = {"resource": _is_at_or_below}
 _SORTS = {"seq": entry.c.seq, "timestamp": entry.c.timestamp}
-_ALL = PagedQuery(select(entry), key=entry.c.seq, sorts=_SORTS, filters=_FILTERS, default="-seq")
+_ALL = PagedQuery(
+    select(entry), key=entry.c.seq, sorts=_SORTS, filters=_FILTERS, conditions=_CONDITIONS, default="-seq"
+)
 # Sorted by the bounded column, so that an index returns the page without reading the rest of the span.
 _TIME_RANGE = PagedQuery(
     select(entry).where(entry.c.timestamp >= bindparam("since"), entry.c.timestamp < bindparam("until")),
     key=entry.c.seq,
     sorts=_SORTS,
     filters=_FILTERS,
+    conditions=_CONDITIONS,
     default="-timestamp",
 )
 _CHECKPOINTS = PagedQuery(

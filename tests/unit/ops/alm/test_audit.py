@@ -180,3 +180,11 @@ def test_following_gives_what_is_wanted_of_what_comes():
     assert [item["seq"] for item in result] == [item["seq"] for item in LOG if item["resource"] == "app/2"]
     assert audit.head(api) == 7
     assert audit.head(server(log=[])) == 0
+
+
+def test_a_filter_by_resource_includes_all_below_it():
+    matching = audit.Filter(resource="app/1").matches
+    names = ("app/1", "app/1/version/2", "app/10", "app")
+    assert [
+        matching({"actor": "user:ada", "event_type": "AppCreated", "resource": name}) for name in names
+    ] == [True, True, False, False]

@@ -10,7 +10,7 @@ from envmgr.server.audit import module, store
 from envmgr.server.kit.common.pages import PageRequest
 from envmgr.server.kit.db.migrations import upgrade
 from envmgr.server.kit.db.sqlite_file import SqliteFile
-from support.services.audit_fixtures import events, everything, run, verified
+from support.services.audit_fixtures import event, events, everything, run, verified
 from support.services.database_runners import sqlite_database
 from support.services.service_fixtures import call
 
@@ -205,3 +205,39 @@ def test_a_page_of_a_span_is_read_from_an_index_without_sorting(tmp_path, where,
     intruder.close()
     assert index in steps
     assert "TEMP B-TREE" not in steps
+
+
+RESOURCES = (
+    "app/1",
+    "app/1/version/2",
+    "app/1/version/2/x",
+    "app/1/version/21",
+    "app/1/deployment/3",
+    "app/10",
+    "app/10/version/4",
+    "app/2",
+    "environment/prod",
+    "environment/prod-eu",
+    "environment/prod.eu",
+)
+
+
+@pytest.mark.parametrize(
+    ("resource", "expected"),
+    [
+        ("app/1", RESOURCES[:5]),
+        ("app/1/version/2", RESOURCES[1:3]),
+        ("app/10", RESOURCES[5:7]),
+        ("app/3", ()),
+        ("environment/prod", ("environment/prod",)),
+        ("app/%", ()),
+    ],
+)
+def test_a_resource_includes_all_below_it_and_nothing_beside_it(tmp_path, resource, expected):
+    async def scenario(audit, _):
+        await audit.append([event(n, subject=name) for n, name in enumerate(RESOURCES, 1)])
+        request = PageRequest(50, filters={"resource": resource})
+        pages = [await audit.list(call(), request, since, None) for since in (None, 0)]
+        return [sorted(entry.resource for entry in page.items) for page in pages]
+
+    assert run(tmp_path, scenario) == [sorted(expected)] * 2

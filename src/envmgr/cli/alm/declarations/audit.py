@@ -25,7 +25,7 @@ def audit(  # noqa: PLR0913 - a parameter is an option
         str | None, typer.Option("--type", help="Filter by event type: VersionCreated, …")
     ] = None,
     resource: Annotated[
-        str | None, typer.Option("--resource", help="Filter by resource: shop, app/7, …")
+        str | None, typer.Option("--resource", help="Filter by resource and all below it: shop, app/7, …")
     ] = None,
     verify: Annotated[bool, typer.Option("--verify", help="Verify the whole log locally.")] = False,
     checkpoint: Annotated[

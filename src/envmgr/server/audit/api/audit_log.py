@@ -65,7 +65,8 @@ Resource = Annotated[
     Parameter(
         max_length=200,
         schema_extra={"pattern": filters.RESOURCE_PATTERN, "minLength": 1, "examples": ["app/7"]},
-        description="Filter by resource: `app/7`, `app/7/version/42`, `environment/prod`.",
+        description="Filter by resource and all below it: `app/7` with its versions and deployments, "
+        "`app/7/version/42`, `environment/prod`.",
     ),
 ]
 Sort = Annotated[str | None, sort_param("seq", "timestamp")]

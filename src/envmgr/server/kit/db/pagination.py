@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import binascii
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import msgspec
-from sqlalchemy import and_, bindparam, or_
+from sqlalchemy import Text, and_, bindparam, or_
 
 from envmgr.server.kit.common.pages import Page
 from envmgr.server.kit.common.problems import InvalidFields
 from envmgr.server.kit.db.sql import Statement
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from sqlalchemy import ColumnElement, Select
 
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _Storable = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+
+
+Condition = Callable[["ColumnElement[str]"], "ColumnElement[bool]"]
+"""A filter that is more than equality: takes the parameter, returns the condition."""
 
 
 class _Cursor(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -44,6 +49,7 @@ class PagedQuery:
         key: ColumnElement[int],
         sorts: Mapping[str, ColumnElement[object]],
         filters: Mapping[str, ColumnElement[object]] | None = None,
+        conditions: Mapping[str, Condition] | None = None,
         app: ColumnElement[int] | None = None,
         default: str = "-id",
     ) -> None:
@@ -51,6 +57,7 @@ class PagedQuery:
         self._key = key
         self._sorts = sorts
         self._filters = filters or {}
+        self._conditions = conditions or {}
         self._app = app
         self._default = default
         self._statements: dict[tuple[object, ...], Statement] = {}
@@ -95,12 +102,17 @@ class PagedQuery:
             )
         return column
 
+    def _condition(self, name: str) -> ColumnElement[bool]:
+        if name in self._conditions:
+            return self._conditions[name](bindparam(f"by_{name}", type_=Text()))
+        return self._filters[name] == bindparam(f"by_{name}")
+
     def _statement(self, sort: str, after: bool, names: Sequence[str], only: int | None) -> Statement:
         column = self._column(sort)
         down = sort.startswith("-")
         query = self._query.add_columns(column.label("sort_value"), self._key.label("sort_key"))
         for name in names:
-            query = query.where(self._filters[name] == bindparam(f"by_{name}"))
+            query = query.where(self._condition(name))
         if only is not None and self._app is not None:
             query = query.where(or_(False, *(self._app == bindparam(f"only_{n}") for n in range(only))))
         if after:
