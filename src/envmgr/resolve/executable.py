@@ -79,6 +79,10 @@ def locate_fallthrough(
 
     Raise NotInstalled if a requested tool that has it is missing.
     """
+    from envmgr.resolve.unavailable import installed_providers
+
+    if not installed_providers(context, command):  # it has no shim
+        return None
     if not context.settings.fallthrough or _is_requested(context, command, active_versions):
         return None
     from envmgr.project.request import Origin, Request
