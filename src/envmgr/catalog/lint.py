@@ -128,8 +128,8 @@ def _unknown(error: ValidationError) -> Iterator[str]:
         if name in _NOT_SUPPORTED:
             yield f"the field {name!r} is not supported: {_NOT_SUPPORTED[name]}"
         elif name not in known:
-            near = closest(name, known, 1)
-            yield f"unknown field {name!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+            suggestions = closest(name, known, 1)
+            yield f"unknown field {name!r}" + (f"; did you mean {suggestions[0]!r}?" if suggestions else "")
 
 
 def _choices(data: Mapping[str, object]) -> Iterator[str]:

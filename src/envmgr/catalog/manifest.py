@@ -83,9 +83,9 @@ class Manifest:
 
     @property
     def is_minimal(self) -> bool:
-        """Return whether the manifest distinguishes no platforms, so its URL's words must."""
-        spoken = {name for text in self._location_fields(self.fields) for name in template.names(text)}
-        distinguishes = spoken & {*layers.MAPS, "ext", "exe"} or self.platforms
+        """Return whether the manifest distinguishes no platforms, so that only its URL can."""
+        mentioned = {name for text in self._location_fields(self.fields) for name in template.names(text)}
+        distinguishes = mentioned & {*layers.MAPS, "ext", "exe"} or self.platforms
         return not distinguishes and not any(name in self.fields for name in layers.MAPS)
 
     def version_of(self, tag: str) -> str | None:
@@ -233,7 +233,7 @@ class Manifest:
     def _published(self, fields: Fields, platform: Platform) -> bool:
         """Return whether a platform that `platforms` does not mention is supported.
 
-        A name map may exclude it. musl must be spoken of: a program for glibc does not run there.
+        A name map may exclude it. musl must be mentioned: a program for glibc does not run there.
         """
         if any(layers.upstream_name(fields, name, getattr(platform, name)) is None for name in layers.MAPS):
             return False
@@ -242,8 +242,8 @@ class Manifest:
             return True  # the source lists the artifacts of each platform
         if self.is_minimal:
             return url_matches_platform(" ".join(places), platform)
-        spoken = any("{libc}" in place for place in places) or "musl" in layers.table(fields, "libc")
-        return platform.libc != "musl" or spoken
+        mentioned = any("{libc}" in place for place in places) or "musl" in layers.table(fields, "libc")
+        return platform.libc != "musl" or mentioned
 
     def _location_fields(self, fields: Mapping[str, object]) -> tuple[str, ...]:
         """Return the templates and expressions that locate an archive."""

@@ -111,8 +111,10 @@ class Registry:
         from envmgr.kit.suggest import closest
 
         aliases = {alias: manifest.name for manifest in self._readable() for alias in manifest.aliases}
-        near = dict.fromkeys(aliases.get(name, name) for name in closest(tool, [*self.names(), *aliases]))
-        suggestion = f"did you mean {' or '.join(near)}? Otherwise " if near else ""
+        suggestions = dict.fromkeys(
+            aliases.get(name, name) for name in closest(tool, [*self.names(), *aliases])
+        )
+        suggestion = f"did you mean {' or '.join(suggestions)}? Otherwise " if suggestions else ""
         raise UnknownTool(
             f"unknown tool {tool!r}",
             f"{suggestion}add a manifest with `envmgr plugin add {_quoted(tool)} VERSIONS_URL BIN_PATH_TEMPLATE "

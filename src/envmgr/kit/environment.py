@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @frozen
 class Environment:
-    """A snapshot of the environment variables and the directory a command runs in, None if that was removed."""
+    """A snapshot of the environment variables and the working directory, None if it was removed."""
 
     variables: Mapping[str, str]
     directory: str | None
@@ -66,7 +66,7 @@ def _join(here: str | None, cwd: str) -> str | None:
 
 
 def logical_cwd(claimed: str) -> str | None:
-    """Return the working directory from PWD (keeping symbolic links) if it is correct; None if it was removed."""
+    """Return the working directory, from PWD (with symbolic links) if correct; None if it was removed."""
     actual = _physical_cwd()
     if actual is None:
         return None

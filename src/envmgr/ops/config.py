@@ -47,6 +47,10 @@ def unset_value(context: Context, name: str) -> Origin:
 def _check(name: str) -> None:
     if name in settings.SETTINGS:
         return
-    near = closest(name, settings.SETTINGS)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"settings are {', '.join(settings.SETTINGS)}"
+    suggestions = closest(name, settings.SETTINGS)
+    hint = (
+        f"did you mean {' or '.join(suggestions)}?"
+        if suggestions
+        else f"settings are {', '.join(settings.SETTINGS)}"
+    )
     raise ConfigError(f"unknown setting {name!r}", hint)

@@ -33,6 +33,6 @@ def _not_requested(tool: str, requested: tuple[ActiveVersion, ...]) -> Exception
     from envmgr.kit.errors import NoVersionSet
     from envmgr.kit.suggest import closest
 
-    near = closest(tool, [active_version.tool for active_version in requested])
-    hint = f"did you mean {' or '.join(near)}?" if near else f"run `envmgr use {tool} latest`"
+    suggestions = closest(tool, [active_version.tool for active_version in requested])
+    hint = f"did you mean {' or '.join(suggestions)}?" if suggestions else f"run `envmgr use {tool} latest`"
     return NoVersionSet(f"no version of {tool} is set here", hint)

@@ -70,12 +70,16 @@ def _which_hint(tool: str, installed: Sequence[str]) -> str:
 
 def _hint(context: Context, tool: str, version: str, installed: Sequence[str]) -> str:
     if installed:
-        near = [name for name in installed if versions.satisfies(name, version)] or closest(
+        suggestions = [name for name in installed if versions.satisfies(name, version)] or closest(
             version, installed
         )
-        return f"did you mean {' or '.join(f'{tool}@{name}' for name in near or installed)}?"
-    near = closest(tool, store.tools(context.paths))
-    return f"did you mean {' or '.join(near)}?" if near else "run `envmgr list` to list installed versions"
+        return f"did you mean {' or '.join(f'{tool}@{name}' for name in suggestions or installed)}?"
+    suggestions = closest(tool, store.tools(context.paths))
+    return (
+        f"did you mean {' or '.join(suggestions)}?"
+        if suggestions
+        else "run `envmgr list` to list installed versions"
+    )
 
 
 def installed_versions(context: Context, tool: str) -> tuple[str, ...]:

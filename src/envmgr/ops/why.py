@@ -101,14 +101,14 @@ def _evaluate(context: Context, tool: str, spec: str) -> _Evaluation:
         choice = evaluate(context, tool, spec)
     except NetworkError as error:
         return _Evaluation(note=f"upstream not checked: {error.message}")
-    young = tuple((version, "newer than minimum_release_age") for version in choice.too_new)
+    too_new = tuple((version, "newer than minimum_release_age") for version in choice.too_new)
     matching = choice.selection.candidates
     release = _available(context, tool, matching) if matching else AvailableRelease("")
     elsewhere = tuple(
         (version, f"not available for {context.platform.key}") for version in release.passed_over
     )
     candidates = matching[len(release.passed_over) :]
-    rejected = (*elsewhere, *young, *choice.selection.rejected)
+    rejected = (*elsewhere, *too_new, *choice.selection.rejected)
     return _Evaluation(candidates, rejected, UNDATED if choice.has_no_dates else None)
 
 

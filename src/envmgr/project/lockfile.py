@@ -173,8 +173,8 @@ def _describe_signature(signature: Mapping[str, str] | None) -> str:
 
 
 def _added_removed(before: Mapping[str, object], after: Mapping[str, object], prefix: str) -> list[str]:
-    gone = [f"- {prefix}{name}" for name in sorted(before.keys() - after.keys())]
-    return gone + [f"+ {prefix}{name}" for name in sorted(after.keys() - before.keys())]
+    removed = [f"- {prefix}{name}" for name in sorted(before.keys() - after.keys())]
+    return removed + [f"+ {prefix}{name}" for name in sorted(after.keys() - before.keys())]
 
 
 def _changes(before: Mapping[str, object], after: Mapping[str, object], prefix: str) -> list[str]:

@@ -192,8 +192,8 @@ def locked_artifacts(context: Context, tool: str, version: str, artifacts: Mappi
         name: context.catalog.signature(tool, version, parse_platform(name), artifact.url)
         for name, artifact in artifacts.items()
     }
-    promised = {name: signature.lock_fields for name, signature in declared.items() if signature}
-    return Locked(context.catalog.manifest(tool).digest, artifacts, promised)
+    signatures = {name: signature.lock_fields for name, signature in declared.items() if signature}
+    return Locked(context.catalog.manifest(tool).digest, artifacts, signatures)
 
 
 def _artifacts(
@@ -264,7 +264,7 @@ def differences(lock: Lockfile, dotfile: Dotfile) -> tuple[str, ...]:
         if not _answers(lock, tool, spec)
     ]
     tools = {entry.tool for entry in dotfile.entries}
-    surplus = [
+    unrequested = [
         *(
             f"{request} is locked but not requested"
             for request in sorted(lock.resolved)
@@ -272,7 +272,7 @@ def differences(lock: Lockfile, dotfile: Dotfile) -> tuple[str, ...]:
         ),
         *(f"{tool} is locked but not requested" for tool in sorted(lock.seed) if tool not in tools),
     ]
-    return (*missing, *surplus)
+    return (*missing, *unrequested)
 
 
 def _answers(lock: Lockfile, tool: str, spec: str) -> bool:

@@ -89,8 +89,10 @@ def _unknown_command(context: Context, command: str) -> CommandNotFound:
     from envmgr.kit.suggest import closest
 
     known = {name for installed in store.all_installed(context.paths) for name in installed.commands()}
-    near = closest(command, sorted(known))
+    suggestions = closest(command, sorted(known))
     return CommandNotFound(
         f"command not found: {command} is not provided by any installed tool",
-        f"did you mean {' or '.join(near)}?" if near else "run `envmgr list` to list installed versions",
+        f"did you mean {' or '.join(suggestions)}?"
+        if suggestions
+        else "run `envmgr list` to list installed versions",
     )

@@ -102,7 +102,7 @@ def _with_commands(
     commands = npm_bins.commands(main.document, main.name)
     if serving.name == main.name:
         return replace(base, links={name: (path,) for name, path in commands.items()})
-    own = npm_bins.commands(serving.document, serving.name, must=False)
+    own = npm_bins.commands(serving.document, serving.name, is_required=False)
     links = npm_bins.in_platform_package(commands, own, is_windows=platform.is_windows)
     made_up = manifest.origin == manifest.name  # a manifest with its own template declares no dependencies
     return replace(base, links=links, requires=() if made_up else base.requires)

@@ -11,12 +11,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def commands(document: Mapping[str, object], package: str, *, must: bool = True) -> dict[str, str]:
-    """Return a package's commands and the path of each; one with none is an error if it must have some."""
+def commands(document: Mapping[str, object], package: str, *, is_required: bool = True) -> dict[str, str]:
+    """Return the path of each command of a package; raise an error without any if `is_required`."""
     field = document.get("bin")
     named = {package: field} if isinstance(field, str) else field if isinstance(field, dict) else {}
     result = {posixpath.basename(name): _inside(str(path), package) for name, path in named.items()}
-    if must and not result:
+    if is_required and not result:
         raise InvalidRequest(
             f"npm:{package} provides no command (it is a library)",
             f"run `npm install {package}` to add it to a project",

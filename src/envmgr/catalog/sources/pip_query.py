@@ -56,10 +56,15 @@ def from_command(variables: Mapping[str, str]) -> PipInfo:
 
 
 def _run(variables: Mapping[str, str], *arguments: str) -> str:
-    wide = {**variables, "COLUMNS": "4000", "PYTHONIOENCODING": "utf-8", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    subprocess_env = {
+        **variables,
+        "COLUMNS": "4000",
+        "PYTHONIOENCODING": "utf-8",
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+    }
     command = [python(), "-m", "pip", *arguments]
     try:
-        done = subprocess.run(command, env=wide, capture_output=True, check=True, timeout=60)  # noqa: S603 - our own interpreter, fixed arguments
+        done = subprocess.run(command, env=subprocess_env, capture_output=True, check=True, timeout=60)  # noqa: S603 - our own interpreter, fixed arguments
     except (OSError, subprocess.SubprocessError) as error:
         raise SourceError(
             f"cannot run pip: {error}",

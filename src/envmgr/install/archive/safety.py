@@ -164,7 +164,7 @@ class EntryNames:
             raise UnsafeArchive(f"duplicate entry {path!r} ({existing} and {kind})")
 
     def _key(self, directory: str, name: str) -> str:
-        if self._system == "linux" and any(twins in f"{directory}/" for twins in _CASE_SENSITIVE_DIRECTORIES):
+        if self._system == "linux" and any(pair in f"{directory}/" for pair in _CASE_SENSITIVE_DIRECTORIES):
             return name
         key = fold_case(name)
         return name if key == name else key

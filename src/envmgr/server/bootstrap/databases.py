@@ -19,7 +19,7 @@ def data_directory(path: str) -> DataDirectory:
 
 
 def migrate(data: DataDirectory) -> None:
-    """Migrate every database to the current revision. Raise UnusableDatabase if one is missing beside data."""
+    """Migrate all databases to the current revision. Raise UnusableDatabase if only some exist."""
     require_complete(data)
     for service in SERVICES:
         upgrade(SqliteFile(data.database(service.NAME)), service.MIGRATIONS, service.HEAD)

@@ -51,7 +51,7 @@ def retry(options: argparse.Namespace) -> int:
     """Retry one dead letter, or all."""
 
     async def retry_all(services: Services) -> int:
-        left = 0
+        failures = 0
         letters = [pair for pair in await _all(services) if options.all or pair[0] == options.id]
         if not letters and not options.all:
             raise _not_found(options.id)
@@ -59,14 +59,14 @@ def retry(options: argparse.Namespace) -> int:
             try:
                 await services.dead_letters(name.partition(":")[0]).retry(letter.id)
             except Exception as error:  # noqa: BLE001 - any error of the consumer is reported
-                left += 1
+                failures += 1
                 print_error(
                     f"retry of {name} failed: {type(error).__name__}: {error}",
                     f"run `envmgr-alm dead-letters show {name}`, fix the cause and retry",
                 )
             else:
                 print_line(f"{name} retried successfully")
-        return 1 if left else 0
+        return 1 if failures else 0
 
     return run_offline(options, retry_all)
 

@@ -156,6 +156,6 @@ def test_files_are_read_as_npm_reads_them(tmp_path: Path, text: str, values: dic
 
 
 def test_a_file_that_is_no_text_is_an_error_that_names_it(tmp_path: Path) -> None:
-    (tmp_path / "npmrc").write_bytes(b"\xff\xfe")
+    (tmp_path / "npmrc").write_bytes(b"\xff\x80")
     with pytest.raises(ConfigError, match="npmrc"):
         npm_config.read(str(tmp_path / "npmrc"), {})

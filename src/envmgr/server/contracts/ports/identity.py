@@ -140,7 +140,7 @@ class TokenExchange(Protocol):
 class DenialLog(Protocol):
     """Record of denied requests."""
 
-    async def record_denial(self, seen: RequestInfo, status: int) -> None:
+    async def record_denial(self, info: RequestInfo, status: int) -> None:
         """Record a denied request before its response is sent."""
         ...
 

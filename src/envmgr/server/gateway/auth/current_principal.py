@@ -28,7 +28,7 @@ def authorized(context: RequestContext, work: Callable[[Transaction], T]) -> Cal
 
 
 def require_current(reader: Reader, principal: Principal, now: int) -> None:
-    """Raise Unauthenticated for a credential that has ended, Forbidden for one with fewer scopes than before.
+    """Raise Unauthenticated for an ended credential, Forbidden for one that lost scopes.
 
     A principal without a credential is the server itself. The apps of a credential never change.
     """

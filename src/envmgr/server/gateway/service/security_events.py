@@ -24,21 +24,21 @@ class SecurityEventLog:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def record_denial(self, seen: RequestInfo, status: int) -> None:
+    async def record_denial(self, info: RequestInfo, status: int) -> None:
         """Record a denied request."""
-        if seen.problem in _REPORTED_ELSEWHERE:
+        if info.problem in _REPORTED_ELSEWHERE:
             return
-        actor = seen.actor or identity_model.ANONYMOUS
+        actor = info.actor or identity_model.ANONYMOUS
         data = AccessDenied(
-            method=seen.method[:_MAX_FIELD_CHARS],
-            path=redacted(_escape_unprintable(seen.path[:_MAX_FIELD_CHARS])),
+            method=info.method[:_MAX_FIELD_CHARS],
+            path=redacted(_escape_unprintable(info.path[:_MAX_FIELD_CHARS])),
             status=status,
-            problem=seen.problem,
-            reason=redacted(_escape_unprintable(seen.reason[:_MAX_FIELD_CHARS])),
-            address=seen.client,
-            request_id=seen.request_id,
+            problem=info.problem,
+            reason=redacted(_escape_unprintable(info.reason[:_MAX_FIELD_CHARS])),
+            address=info.client,
+            request_id=info.request_id,
         )
-        event = DomainEvent(subject=f"access/{actor}", data=data, actor=actor, traceparent=seen.traceparent)
+        event = DomainEvent(subject=f"access/{actor}", data=data, actor=actor, traceparent=info.traceparent)
         await self._database.write(lambda transaction: transaction.emit(event))
 
 

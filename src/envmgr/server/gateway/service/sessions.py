@@ -67,14 +67,14 @@ class SessionService:
         account = self._account_key(login.username)
         try:
             async with self._dependencies.login_throttle.attempt(account, client.network):
-                proof = await self._verified(client, account, login.username, login.password)
+                verified = await self._verified(client, account, login.username, login.password)
         except TooManyRequests:
             await self._record_throttled(client, account)
             raise
-        user, token = proof.user, _NewRefreshToken()
+        user, token = verified.user, _NewRefreshToken()
 
         def create_session(transaction: Transaction) -> Session:
-            if users.password(transaction, user.id) != proof.stored:
+            if users.password(transaction, user.id) != verified.stored:
                 raise _invalid_credentials()
             failed_logins.clear(transaction, account, client.network)
             session_id = sessions.create(transaction, user.id, client.address, 0)

@@ -7,7 +7,7 @@ import random
 from envmgr.server.kit.common.clock import now_ms
 
 _random = random.Random()  # noqa: S311 - see `uuid7`
-LONGEST = 16
+MAX_ID_DIGITS = 16
 """Digits of the largest ID that every JSON parser can represent."""
 
 
@@ -26,4 +26,4 @@ def is_id(ref: str) -> bool:
 
 def as_id(digits: str) -> int:
     """Parse an ID; one too large for the database becomes 0, which is never used."""
-    return int(digits) if len(digits) <= LONGEST else 0
+    return int(digits) if len(digits) <= MAX_ID_DIGITS else 0

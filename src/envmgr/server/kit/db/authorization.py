@@ -1,4 +1,4 @@
-"""Authorization of units of work: checked in the transaction that writes, not only when the request began."""
+"""Authorization of units of work, checked again in the transaction that writes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 def authorized(context: RequestContext, work: Callable[[Transaction], T]) -> Callable[[Transaction], T]:
-    """Return a unit of work that first raises Unauthenticated or Forbidden if the caller lost a permission."""
+    """Return a unit that first checks the caller's permissions. Raise Unauthenticated, Forbidden."""
 
     def unit(transaction: Transaction) -> T:
         if context.require_current is not None:

@@ -109,28 +109,28 @@ class RequestMiddleware:
 
     async def authorize(self, cycle: _RequestCycle) -> RequestContext | None:
         """Return the context of an authenticated request; None for a public path."""
-        seen = cycle.info
+        info = cycle.info
         if len(cycle.headers) != len(cycle.scope["headers"]):
             headers.require_singletons(cycle.scope["headers"])
         headers.require_host(cycle.scope["http_version"], cycle.headers)
         headers.check_content_length(cycle.headers, cycle.limit)
         headers.require_identity_encoding(cycle.headers)
         accepts_form = cycle.path in self.policy.form_paths
-        headers.require_content_type(seen.method, cycle.headers, accepts_form=accepts_form)
+        headers.require_content_type(info.method, cycle.headers, accepts_form=accepts_form)
         has_credential = b"authorization" in cycle.headers
-        if self.policy.is_public(seen.method, cycle.path, has_credential=has_credential):
+        if self.policy.is_public(info.method, cycle.path, has_credential=has_credential):
             return None
         still = partial(self._authenticator.authenticate, headers.bearer_token(cycle.headers))
         principal = await still()
         cycle.scope[SCOPE_REAUTHENTICATE] = still
-        seen.actor = principal.actor
+        info.actor = principal.actor
         headers.require_printable_path(cycle.path)
         if self._require_if_match:
             _require_condition(cycle)
         return RequestContext(
             principal=principal,
-            request_id=seen.request_id,
-            traceparent=seen.traceparent,
+            request_id=info.request_id,
+            traceparent=info.traceparent,
             require_current=self._require_current,
         )
 

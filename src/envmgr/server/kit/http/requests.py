@@ -114,7 +114,7 @@ async def check_request(request: HttpRequest) -> None:
 
 
 async def reauthorize(request: HttpRequest) -> None:
-    """Authenticate again, once the body has arrived. Raise Unauthenticated, or Forbidden as `require_scope`.
+    """Authenticate again after the body arrived. Raise Unauthenticated, Forbidden.
 
     A body may take minutes: what the caller was allowed at its beginning may have been revoked since.
     """

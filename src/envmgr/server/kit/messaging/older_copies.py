@@ -1,4 +1,4 @@
-"""Detection of databases that are older copies than the others, by the sequences that services know of each other.
+"""Detection of restored older databases, by the sequences that services recorded of each other.
 
 A consumer records its offset after the source has committed the event, and a source records what a consumer reported
 after the consumer has committed it: neither can be ahead of the other, unless a database was replaced.

@@ -54,8 +54,8 @@ def cleanup_job(name: str, database: Database) -> ScheduledJob:
     """Create the job that deletes expired rows of the shared tables."""
 
     def purge(transaction: Transaction) -> None:
-        for forget in (idempotency.purge_expired, inbox.purge_expired, outbox.purge_expired):
-            forget(transaction)
+        for purge_table in (idempotency.purge_expired, inbox.purge_expired, outbox.purge_expired):
+            purge_table(transaction)
 
     async def run() -> None:
         await database.write(purge)

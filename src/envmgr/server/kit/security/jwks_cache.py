@@ -38,7 +38,7 @@ MAX_AGE_SECONDS, STALE_IF_ERROR_SECONDS, MIN_REFRESH_INTERVAL_SECONDS, FAILURE_B
 )
 """Seconds until keys are refreshed, until they are unusable if a refresh fails, between two refreshes, and after a
 failed refresh."""
-_OK = 200
+_HTTP_OK = 200
 
 T = TypeVar("T")
 Jwk = dict[str, Any]
@@ -138,7 +138,7 @@ def _import_httpx(url: str) -> ModuleType:
 
 
 async def _body(url: str, answer: httpx.Response) -> bytes:
-    if answer.status_code != _OK:
+    if answer.status_code != _HTTP_OK:
         raise _unavailable(url, f"HTTP {answer.status_code}")
     body = b""
     async for piece in answer.aiter_bytes():

@@ -21,7 +21,7 @@ class Authenticator(Protocol):
         ...
 
     def require_current(self, principal: Principal) -> None:
-        """Raise Unauthenticated or Forbidden once a principal has lost a permission; blocks, for units of work."""
+        """Raise Unauthenticated or Forbidden if a principal lost a permission; blocking, for units."""
         ...
 
 
