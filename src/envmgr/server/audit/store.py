@@ -123,7 +123,7 @@ _FILTERS = {
 
 
 def _is_at_or_below(resource: ColumnElement[str]) -> ColumnElement[bool]:
-    """Return the condition for entries of a resource and of all resources below it, as one range of the index."""
+    """Return the condition for entries of a resource and of all below it: one range of the index."""
     is_in_range = and_(entry.c.resource >= resource, entry.c.resource < resource + _AFTER_SLASH)
     return and_(is_in_range, or_(entry.c.resource == resource, entry.c.resource >= resource + "/"))
 
