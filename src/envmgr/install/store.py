@@ -192,11 +192,18 @@ def lock_name(tool: str, version: str) -> str:
 
 def remove_stale(paths: Paths) -> int:
     """Delete leftovers of dead installs; return their number."""
-    if not os.path.isdir(paths.staging):
+    if not _has_entries(paths.staging) or not os.access(paths.staging, os.W_OK):
         return 0
     from envmgr.install import staging
 
     return staging.remove_stale(paths)
+
+
+def _has_entries(directory: str) -> bool:
+    try:
+        return bool(os.listdir(directory))
+    except OSError:
+        return False
 
 
 def count_stale(paths: Paths) -> int:

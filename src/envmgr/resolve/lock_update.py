@@ -17,6 +17,7 @@ from envmgr.kit.platform import DEFAULT_PLATFORMS
 from envmgr.kit.platform import parse as parse_platform
 from envmgr.lockformat.model import EMPTY, Artifact, Locked, Lockfile
 from envmgr.lockformat.names import key
+from envmgr.lockformat.writer import render
 from envmgr.project import lockfile, lockfile_io
 from envmgr.resolve import lock_consistency
 from envmgr.resolve.platform_releases import newest_available, required_platforms
@@ -287,6 +288,10 @@ def _answers(lock: Lockfile, tool: str, spec: str) -> bool:
 def write(context: Context, dotfile: Dotfile, pins: Iterable[Pin]) -> bool:
     """Record pins in a dotfile's lock, merged with concurrent changes; return whether it changed."""
     path = lockfile_io.path_beside(dotfile.path)
+    pins = list(pins)
+    current = context.locks.reload(path)
+    if current is not None and render(apply(current, pins, dotfile)) == context.locks.text(path):
+        return False  # without a lock: another user's directories may be read-only
     with file_lock(context.paths, f"lock {path}"):
         before = context.locks.reload(path)
         return context.locks.write(path, apply(before or EMPTY, pins, dotfile))

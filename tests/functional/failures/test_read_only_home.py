@@ -1,0 +1,18 @@
+"""With everything installed, no command that has nothing to write needs a writable ENVMGR_HOME."""
+
+from __future__ import annotations
+
+import pytest
+
+from support.machine import limited_mounts
+
+
+@limited_mounts.needs_mounts()
+@pytest.mark.parametrize(
+    "words", [["install", "--locked"], ["install"], ["exec", "--", "alpha"], ["current"]]
+)
+def test_nothing_to_write_needs_no_lock(two_tools, words):
+    two_tools.ok("install")
+    mounting = limited_mounts.read_only(two_tools.home)
+    done = limited_mounts.run(two_tools, mounting, *words)
+    assert done.code == 0, done.err
