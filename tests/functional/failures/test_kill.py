@@ -37,7 +37,9 @@ def check_whole(machine: Sandbox) -> None:
     """Everything there is must be complete."""
     assert machine.incomplete() == []
     for shim in machine.shims.glob("[!.]*"):
-        assert shim.read_text().startswith("#!/bin/sh")
+        text = shim.read_text()
+        assert text.startswith("#!/bin/")
+        assert text.endswith('exec "$@"\n')
     assert (machine.project / ".envmgr").read_text() == "alpha=^1.0\nbeta=latest  # the newest\n"
     lock = machine.project / ".envmgr.lock"
     if lock.exists():
