@@ -26,6 +26,9 @@ class Roles:
     async def authenticate(self, token):
         return call(token).principal
 
+    def require_current(self, principal):
+        pass
+
 
 class Witness:
     """Fails a test that meets a bug."""
