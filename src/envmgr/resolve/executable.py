@@ -106,7 +106,7 @@ def _is_requested(context: Context, command: str, active_versions: Sequence[Acti
 
 
 def _manifest_has(context: Context, tool: str, command: str) -> bool:
-    """Return whether a tool has the command by its name, its aliases or the programs that its manifest names."""
+    """Return whether a tool has the command, by its name, aliases or the programs in its manifest."""
     from envmgr.kit.errors import EnvmgrError
 
     try:

@@ -82,7 +82,7 @@ class DeploymentService:
 
         def read_page(reader: Reader) -> Page[Deployment]:
             visible = placements.visible_apps(reader, context.principal)
-            return deployment_rows.page(reader, _with_shown_name(reader, paging), visible)
+            return deployment_rows.page(reader, _with_current_name(reader, paging), visible)
 
         return await self._database.read(read_page)
 
@@ -224,7 +224,7 @@ class DeploymentService:
         return await self._database.read_inline(latest_sequence)
 
 
-def _with_shown_name(reader: Reader, paging: PageRequest) -> PageRequest:
+def _with_current_name(reader: Reader, paging: PageRequest) -> PageRequest:
     """Return a page request whose filter has the environment's name as it was first written."""
     name = paging.filters.get("environment")
     environment = None if name is None else environment_rows.find(reader, str(name))

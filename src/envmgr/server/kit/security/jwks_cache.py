@@ -149,7 +149,7 @@ async def _body(url: str, answer: httpx.Response) -> bytes:
 
 
 async def _require_reachable(issuer: str, jwks_uri: str) -> None:
-    """Raise IssuerUnavailable for keys on a loopback or private address, unless the issuer itself is on one."""
+    """Raise IssuerUnavailable for keys on a loopback or private address, unless the issuer is on one."""
     if await _is_internal(jwks_uri) and not await _is_internal(issuer):
         raise _unavailable(jwks_uri, "jwks_uri is on a loopback or private address, and the issuer is not")
 
@@ -167,8 +167,8 @@ async def _addresses(host: str) -> list[str]:
     try:
         return [str(ipaddress.ip_address(host))]
     except ValueError:
-        found = await asyncio.get_running_loop().getaddrinfo(host, None)
-    return [str(address[4][0]) for address in found]
+        addresses = await asyncio.get_running_loop().getaddrinfo(host, None)
+    return [str(address[4][0]) for address in addresses]
 
 
 def is_secure_url(url: str) -> bool:
