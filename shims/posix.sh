@@ -25,10 +25,14 @@ if [ -r "/proc/$$/environ" ]; then
         '' | *' IFS='* | *' OPT'[IE]*=* | *' LINENO='* | *' PPID='* | *' SHELLOPTS='* | *' BASH'[OP]*=* | *' BASH='* | \
             *' BASH_'[ACSV]*=* | *' PS'[124]=* | *RANDOM=* | *' EPOCH'* | *' SECONDS='* | *' HISTCMD='* | \
             *' COMP_WORDBREAKS='*) ;;
-        *' SHLVL='*)
+        *)
             __envmgr_scan=
-            case $__envmgr_all:$- in
-            *' OLDPWD='*:*) [ "${OLDPWD+x}" ] || __envmgr_scan=yes ;;
+            case $__envmgr_all in
+            *' SHLVL='*) ;;
+            *) __envmgr_lost=' -u SHLVL' ;; # bash sets it
+            esac
+            case $__envmgr_all in
+            *' OLDPWD='*) [ "${OLDPWD+x}" ] || __envmgr_scan=yes ;;
             esac
             case $__envmgr_all:$- in
             *:*p*) ;;
