@@ -23,9 +23,16 @@ from support.services.database_runners import RUNNERS
 from support.services.event_recorders import happening
 
 pytestmark = [pytest.mark.timeout(60), pytest.mark.parametrize("runner", RUNNERS.values(), ids=RUNNERS)]
-VALUES = {"name": bindparam("name"), "description": "", "created_at": 1, "updated_at": 1, "rev": 1}
+VALUES = {
+    "name": bindparam("name"),
+    "folded": bindparam("name"),
+    "description": "",
+    "created_at": 1,
+    "updated_at": 1,
+    "rev": 1,
+}
 ADD = Statement(insert(app).values(VALUES))
-ADD_IF_ABSENT = Statement(insert_if_absent(app, VALUES, key=["name"]).returning(app.c.id))
+ADD_IF_ABSENT = Statement(insert_if_absent(app, VALUES, key=["folded"]).returning(app.c.id))
 NAMES = Statement(select(app.c.name).order_by(app.c.id))
 SORTED_NAMES = Statement(select(app.c.name).order_by(app.c.name))
 BY_ID = Statement(select(app.c.name).where(app.c.id == bindparam("id")))

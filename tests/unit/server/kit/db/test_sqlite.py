@@ -23,7 +23,11 @@ from envmgr.server.kit.messaging.outbox import Outbox
 from support.services.database_runners import open_sqlite as opened
 from support.services.event_recorders import happening, tells
 
-ADD = Statement(insert(app).values(name=bindparam("name"), description="", created_at=1, updated_at=1, rev=1))
+ADD = Statement(
+    insert(app).values(
+        name=bindparam("name"), folded=bindparam("name"), description="", created_at=1, updated_at=1, rev=1
+    )
+)
 NAMES = Statement(select(app.c.name).order_by(app.c.id))
 LIST = Table(
     "list",
