@@ -94,7 +94,9 @@ def test_an_environment_is_made_with_a_word_and_not_by_another_case(ada):
     refused = ada.run("alm", "deploy", "cased@1", "--env", "Cased")
     assert refused.code == 1
     assert "hint: use `--env cased`, or pass `--new-env` to create Cased" in refused.err
-    assert answer(ada, "deploy", "cased@1", "--env", "Cased", "--new-env")["environment_created"] is True
+    same = ada.run("alm", "deploy", "cased@1", "--env", "Cased", "--new-env")
+    assert same.code == 1
+    assert "already being deployed to cased" in same.err
 
 
 def test_a_deployment_is_walked_promoted_and_retired(ada):
@@ -149,7 +151,10 @@ def test_the_log_tells_who_did_what(ada, world):
     assert shown.out.endswith("user:admin  VersionCreated  told@1\n")
     assert "latest 1 entries" in shown.err
     named = ada.ok("alm", "audit", "--actor", "admin", "--resource", "told")
-    assert named.out.endswith("user:admin  AppCreated  told\n")
+    assert [line.split()[-2:] for line in named.out.splitlines()] == [
+        ["AppCreated", "told"],
+        ["VersionCreated", "told@1"],
+    ]
     assert "filtering by actor user:admin" in named.err
     assert "filtering by resource app/" in named.err
 
