@@ -37,7 +37,7 @@ def with_digest(artifact: Artifact, checksum: Mapping[str, str], lists: ListCach
     url = checksum["url_template"]
     complete = checksum.get("complete") == "True"
     try:
-        text = _decode(lists.get(url, limit=LIMIT))
+        text = decode_text(lists.get(url, limit=LIMIT), "replace")
     except HttpError as error:
         if error.status not in _ABSENT:
             raise
@@ -46,13 +46,6 @@ def with_digest(artifact: Artifact, checksum: Mapping[str, str], lists: ListCach
     if result is None:
         return None if complete else artifact
     return replace(artifact, digest=result)
-
-
-def _decode(content: bytes) -> str:
-    try:
-        return decode_text(content)
-    except UnicodeDecodeError:
-        return content.decode("utf-8", "replace")
 
 
 def _found(text: str, url: str, checksum: Mapping[str, str], archive: str) -> Digest | None:

@@ -96,9 +96,9 @@ def read_text(path: str) -> str | None:
         raise StorageError(f"cannot read {path}: invalid UTF-8 at byte {error.start + 1}") from None
 
 
-def decode_text(content: bytes) -> str:
-    """Decode UTF-8, or UTF-16 with a BOM, as PowerShell's `>` writes. Raise UnicodeDecodeError."""
-    return content.decode("utf-16" if content.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else "utf-8")
+def decode_text(content: bytes, errors: str = "strict") -> str:
+    """Decode UTF-8, or UTF-16 with a BOM, as PowerShell's `>` writes; `errors` as in `bytes.decode`."""
+    return content.decode("utf-16" if content.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else "utf-8", errors)
 
 
 def write_atomic(path: str, text: str | bytes, mode: int = 0o644) -> None:

@@ -15,7 +15,9 @@ ARTIFACT = Artifact(URL)
 
 
 def verified(body, status=None, **checksum):
-    lists = Recorded({} if status else {"https://x/sums": (body.encode(), {})})
+    lists = Recorded(
+        {} if status else {"https://x/sums": (body if isinstance(body, bytes) else body.encode(), {})}
+    )
     if status:
         lists.document = lambda *_, **__: raising(status)
         lists.get = lists.document
@@ -126,4 +128,9 @@ def test_any_other_failure_is_an_error():
 def test_sums_that_powershell_redirected_are_read(encoding):
     mark = "" if encoding == "utf-16" else "\ufeff"
     content = f"{mark}{A}  tool.zip\r\n".encode(encoding)
-    assert checksums._decode(content).startswith(A)
+    assert verified(content).digest.value == A
+
+
+def test_a_byte_that_is_not_utf8_leaves_the_other_lines_readable():
+    content = b"# caf\xe9\n" + f"{A}  tool.zip\n".encode()
+    assert verified(content).digest.value == A
