@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 from envmgr.catalog import signing
 from envmgr.catalog.manifest import Manifest, Override
 from envmgr.catalog.manifest_fields import ARCHIVE
+from envmgr.kit import unique_json
 from envmgr.kit.errors import ManifestError
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def decode(text: str, origin: str) -> dict[str, object]:
     if len(text) > LIMIT:
         raise ManifestError(origin, ["$: larger than 1 MB"])
     try:
-        data = json.loads(text.removeprefix("\ufeff"), object_pairs_hook=_without_duplicates)
+        data = unique_json.loads(text.removeprefix("\ufeff"))
     except json.JSONDecodeError as error:
         raise ManifestError(origin, [f"line {error.lineno}, column {error.colno}: {error.msg}"]) from None
     except (ValueError, RecursionError) as error:
@@ -81,14 +82,6 @@ def digest_of(data: Mapping[str, object]) -> str:
     """Return `sha256:…` of a manifest's canonical JSON: sorted keys, no blanks."""
     canonical = json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return f"sha256:{hashlib.sha256(canonical.encode()).hexdigest()}"
-
-
-def _without_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    data = dict(pairs)
-    if len(data) != len(pairs):
-        keys = [key for key, _ in pairs]
-        raise ValueError(f"duplicate key {next(key for key in keys if keys.count(key) > 1)!r}")
-    return data
 
 
 def _require_types(data: Mapping[str, object], origin: str) -> None:

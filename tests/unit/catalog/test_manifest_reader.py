@@ -26,7 +26,7 @@ def test_a_manifest_is_an_object(text):
 
 
 def test_a_field_that_stands_twice_is_an_error():
-    assert issues_of('{"name": "a", "name": "b"}') == ("$: duplicate key 'name'",)
+    assert issues_of('{"name": "a", "name": "b"}') == ('$: duplicate key "name"',)
 
 
 def test_what_is_missing_or_of_the_wrong_type_is_all_reported():

@@ -8,7 +8,7 @@ from envmgr.server.app import domain, store
 from envmgr.server.contracts.resources import App
 from envmgr.server.kit.common.preconditions import etag_of, require_match
 from envmgr.server.kit.common.problems import Conflict, Forbidden, NotFound
-from envmgr.server.kit.db.authorization import authorized
+from envmgr.server.kit.db.authorization import with_authorization
 from envmgr.server.kit.db.idempotency import idempotent, replace_response
 from envmgr.server.kit.db.sql import UniqueViolation
 
@@ -36,7 +36,7 @@ class AppService:
         """
         _require_all_apps(context, "create apps")
         return await self._database.write(
-            authorized(
+            with_authorization(
                 context, idempotent(context, App, lambda transaction: _create(transaction, context, new))
             )
         )
@@ -45,7 +45,7 @@ class AppService:
         """Replace the stored response to the context's Idempotency-Key, now that `app.version` is registered."""
         _require_all_apps(context, "create apps")
         await self._database.write(
-            authorized(context, lambda transaction: replace_response(transaction, context, app))
+            with_authorization(context, lambda transaction: replace_response(transaction, context, app))
         )
 
     async def get(self, context: RequestContext, ref: str) -> App:
@@ -69,7 +69,7 @@ class AppService:
     async def replace(self, context: RequestContext, ref: str, put: AppPut) -> App:
         """Replace an app."""
         return await self._database.write(
-            authorized(context, lambda transaction: _put(transaction, context, ref, put))
+            with_authorization(context, lambda transaction: _put(transaction, context, ref, put))
         )
 
     async def update(self, context: RequestContext, ref: str, change: AppPatch) -> App:
@@ -79,12 +79,12 @@ class AppService:
             app = _get(transaction, context, ref)
             return _put(transaction, context, ref, domain.merged(app, change))
 
-        return await self._database.write(authorized(context, update))
+        return await self._database.write(with_authorization(context, update))
 
     async def delete(self, context: RequestContext, ref: str, app_id: int) -> None:
         """Delete an app; with active deployments only if forced."""
         await self._database.write(
-            authorized(context, lambda transaction: _delete(transaction, context, ref, app_id))
+            with_authorization(context, lambda transaction: _delete(transaction, context, ref, app_id))
         )
 
 

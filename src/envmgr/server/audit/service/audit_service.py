@@ -14,7 +14,7 @@ from envmgr.server.audit.service.notifier import Notifier
 from envmgr.server.contracts.resources import Checkpoint
 from envmgr.server.kit.common.problems import Forbidden, NotFound
 from envmgr.server.kit.common.results import Result
-from envmgr.server.kit.db.authorization import authorized
+from envmgr.server.kit.db.authorization import with_authorization
 from envmgr.server.kit.db.idempotency import idempotent
 from envmgr.server.kit.messaging import consumer_offsets
 
@@ -79,7 +79,7 @@ class AuditService:
         if context.principal.role not in {"admin", "system"}:
             raise Forbidden("only admins can create checkpoints")
         answer = await self._database.write(
-            authorized(context, idempotent(context, CheckpointResult, self._sign))
+            with_authorization(context, idempotent(context, CheckpointResult, self._sign))
         )
         return Result(answer.value.checkpoint, created=answer.value.created, replayed=answer.replayed)
 

@@ -15,7 +15,7 @@ from envmgr.server.deployment.service.matrix import matrix
 from envmgr.server.deployment.store import deletion_holds, deployment_rows, environment_rows, placements
 from envmgr.server.kit.common.context import system_context
 from envmgr.server.kit.common.preconditions import etag_of, require_match
-from envmgr.server.kit.db.authorization import authorized
+from envmgr.server.kit.db.authorization import with_authorization
 from envmgr.server.kit.db.idempotency import idempotent
 from envmgr.server.kit.messaging.outbox import latest_sequence
 
@@ -66,7 +66,9 @@ class DeploymentService:
                 raise deployment_model.version_not_found(request.version_id)
             return transitions.create(transaction, resolved)
 
-        return await self._database.write(authorized(context, idempotent(context, Deployment, create)))
+        return await self._database.write(
+            with_authorization(context, idempotent(context, Deployment, create))
+        )
 
     async def get(self, context: RequestContext, deployment_id: int) -> Deployment:
         """Return a deployment."""
@@ -96,7 +98,7 @@ class DeploymentService:
             require_match(context, etag_of(record.deployment))
             return transitions.transition(transaction, record, new, deployment_model.initiator(context))[1]
 
-        return await self._database.write(authorized(context, idempotent(context, StatusEntry, add)))
+        return await self._database.write(with_authorization(context, idempotent(context, StatusEntry, add)))
 
     async def set_status(self, context: RequestContext, deployment_id: int, new: StatusCreate) -> Deployment:
         """Set a deployment's status; a repeated call changes nothing."""
@@ -108,7 +110,7 @@ class DeploymentService:
                 return record.deployment
             return transitions.transition(transaction, record, new, deployment_model.initiator(context))[0]
 
-        return await self._database.write(authorized(context, set_new))
+        return await self._database.write(with_authorization(context, set_new))
 
     async def list_statuses(
         self, context: RequestContext, deployment_id: int, paging: PageRequest
@@ -129,7 +131,7 @@ class DeploymentService:
             require_match(context, etag_of(record.deployment))
             transitions.delete(transaction, record, deployment_model.initiator(context))
 
-        await self._database.write(authorized(context, delete))
+        await self._database.write(with_authorization(context, delete))
 
     async def begin_deletion(
         self,
@@ -149,7 +151,7 @@ class DeploymentService:
                 active, deletion_holds.place_hold(transaction, app_id=app_id, version_id=version_id)
             )
 
-        return await self._database.write(authorized(context, place_hold))
+        return await self._database.write(with_authorization(context, place_hold))
 
     async def cancel_deletion(self, context: RequestContext, hold: DeletionHold) -> None:  # noqa: ARG002 - the hold is the authorization
         """Release a hold: the app or version was not deleted."""
@@ -180,7 +182,7 @@ class DeploymentService:
         """Create an environment."""
         _validate_rules(context, new)
         return await self._database.write(
-            authorized(
+            with_authorization(
                 context,
                 idempotent(
                     context,
@@ -196,7 +198,9 @@ class DeploymentService:
         """Create or replace an environment."""
         _validate_rules(context, put)
         return await self._database.write(
-            authorized(context, lambda transaction: environments.upsert(transaction, context, name, put))
+            with_authorization(
+                context, lambda transaction: environments.upsert(transaction, context, name, put)
+            )
         )
 
     async def update_environment(
@@ -205,14 +209,16 @@ class DeploymentService:
         """Update an environment."""
         _validate_rules(context, change)
         return await self._database.write(
-            authorized(context, lambda transaction: environments.change(transaction, context, name, change))
+            with_authorization(
+                context, lambda transaction: environments.change(transaction, context, name, change)
+            )
         )
 
     async def delete_environment(self, context: RequestContext, name: str) -> None:
         """Delete an environment without deployment history."""
         environment_rules.require_all_apps(context.principal)
         await self._database.write(
-            authorized(context, lambda transaction: environments.remove(transaction, context, name))
+            with_authorization(context, lambda transaction: environments.remove(transaction, context, name))
         )
 
     async def matrix(self, context: RequestContext, environment: str | None) -> Matrix:

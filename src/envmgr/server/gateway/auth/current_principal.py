@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def authorized(context: RequestContext, work: Callable[[Transaction], T]) -> Callable[[Transaction], T]:
+def with_authorization(
+    context: RequestContext, work: Callable[[Transaction], T]
+) -> Callable[[Transaction], T]:
     """Return a unit of work that first checks the caller in its own transaction."""
 
     def unit(transaction: Transaction) -> T:

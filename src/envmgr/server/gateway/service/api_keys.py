@@ -10,7 +10,7 @@ from msgspec import UNSET
 
 from envmgr.server.contracts.events.identity import ApiKeyCreated, ApiKeyRevoked
 from envmgr.server.contracts.identity_resources import ApiKey
-from envmgr.server.gateway.auth.current_principal import authorized
+from envmgr.server.gateway.auth.current_principal import with_authorization
 from envmgr.server.gateway.domain import identity_model
 from envmgr.server.gateway.store import api_keys, sessions
 from envmgr.server.kit.common.pages import Page, PageRequest
@@ -63,7 +63,7 @@ class KeyService:
             return msgspec.structs.replace(key, key=token)
 
         return await self._database.write(
-            authorized(context, idempotent(context, ApiKey, create, self._response_codec))
+            with_authorization(context, idempotent(context, ApiKey, create, self._response_codec))
         )
 
     async def list(self, context: RequestContext, paging: PageRequest) -> Page[ApiKey]:
@@ -92,7 +92,7 @@ class KeyService:
             api_keys.revoke(transaction, key_id)
             transaction.emit(identity_model.api_key_event(ApiKeyRevoked, key, context))
 
-        await self._authenticator.write_and_invalidate(authorized(context, revoke))
+        await self._authenticator.write_and_invalidate(with_authorization(context, revoke))
 
 
 def _rules(context: RequestContext) -> bool:

@@ -8,7 +8,7 @@ from msgspec import UNSET
 
 from envmgr.server.contracts.events.identity import BindingCreated, BindingDeleted
 from envmgr.server.contracts.identity_resources import Binding
-from envmgr.server.gateway.auth.current_principal import authorized
+from envmgr.server.gateway.auth.current_principal import with_authorization
 from envmgr.server.gateway.domain import identity_model
 from envmgr.server.gateway.store import oidc_bindings
 from envmgr.server.kit.common.pages import Page
@@ -61,7 +61,7 @@ class BindingService:
             transaction.emit(identity_model.binding_event(BindingCreated, created, context))
             return created
 
-        return await self._database.write(authorized(context, idempotent(context, Binding, insert)))
+        return await self._database.write(with_authorization(context, idempotent(context, Binding, insert)))
 
     async def list(self, context: RequestContext, paging: PageRequest) -> Page[Binding]:
         """Return a page of bindings."""
@@ -85,7 +85,7 @@ class BindingService:
             oidc_bindings.remove(transaction, binding_id)
             transaction.emit(identity_model.binding_event(BindingDeleted, binding, context))
 
-        await self._authenticator.write_and_invalidate(authorized(context, delete))
+        await self._authenticator.write_and_invalidate(with_authorization(context, delete))
 
 
 def _get(reader: Reader, binding_id: int) -> Binding:

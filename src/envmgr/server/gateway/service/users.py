@@ -10,7 +10,7 @@ from msgspec import UNSET
 
 from envmgr.server.contracts.events.identity import UserCreated, UserDeleted, UserUpdated
 from envmgr.server.contracts.identity_resources import User
-from envmgr.server.gateway.auth.current_principal import authorized
+from envmgr.server.gateway.auth.current_principal import with_authorization
 from envmgr.server.gateway.domain import identity_model
 from envmgr.server.gateway.store import sessions, users
 from envmgr.server.kit.common.context import system_context
@@ -79,7 +79,7 @@ class UserService:
             lambda transaction: _add(transaction, context, new.username, hashed, new.role),
             self._response_codec,
         )
-        return await self._database.write(authorized(context, unit))
+        return await self._database.write(with_authorization(context, unit))
 
     async def get(self, context: RequestContext, ref: str) -> User:
         """Return a user."""
@@ -100,14 +100,16 @@ class UserService:
             identity_model.require_good_password(user.username, change.password, "/password")
             hashed = await self._passwords.hash(change.password)
         return await self._authenticator.write_and_invalidate(
-            authorized(context, lambda transaction: _change(transaction, context, ref, change, hashed))
+            with_authorization(
+                context, lambda transaction: _change(transaction, context, ref, change, hashed)
+            )
         )
 
     async def delete(self, context: RequestContext, ref: str) -> None:
         """Delete a user. Raise LastAdmin."""
         identity_model.require_unrestricted(context.principal)
         await self._authenticator.write_and_invalidate(
-            authorized(context, lambda transaction: _delete(transaction, context, ref))
+            with_authorization(context, lambda transaction: _delete(transaction, context, ref))
         )
 
     async def set_password(self, username: str, password: str) -> User:

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def authorized(context: RequestContext, work: Callable[[Transaction], T]) -> Callable[[Transaction], T]:
+def with_authorization(
+    context: RequestContext, work: Callable[[Transaction], T]
+) -> Callable[[Transaction], T]:
     """Return a unit that first checks the caller's permissions. Raise Unauthenticated, Forbidden."""
 
     def unit(transaction: Transaction) -> T:

@@ -5,7 +5,6 @@ The framework would decode to plain values and convert them leniently (`"1"` to 
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 from functools import cache
@@ -16,6 +15,7 @@ from litestar import Request
 from litestar.types import Empty
 
 from envmgr.server.kit.common.problems import BadRequest, InvalidFields
+from envmgr.server.kit.common.threads import run_in_thread
 from envmgr.server.kit.http.requests import reauthorize
 from envmgr.server.kit.http.validation_messages import enum_values, humanize
 
@@ -50,7 +50,7 @@ class StrictRequest(Request[Any, Any, Any]):
         body = await self.body()
         if len(body) <= INLINE_CHECK_MAX_BYTES:
             return decode(body, type_)
-        return await asyncio.to_thread(decode, body, type_)
+        return await run_in_thread(None, lambda: decode(body, type_))
 
 
 async def _read_all(receive: Receive) -> bytes:

@@ -103,7 +103,7 @@ class RequestMiddleware:
                 if span:
                     span.end(cycle.info, cycle.status)
         except Exception:
-            _logger.exception("request middleware failed")
+            _logger.exception("request_middleware_failed")
             if cycle is None or not cycle.status:
                 await _send_last_resort(send)
 
@@ -120,9 +120,9 @@ class RequestMiddleware:
         has_credential = b"authorization" in cycle.headers
         if self.policy.is_public(info.method, cycle.path, has_credential=has_credential):
             return None
-        still = partial(self._authenticator.authenticate, headers.bearer_token(cycle.headers))
-        principal = await still()
-        cycle.scope[SCOPE_REAUTHENTICATE] = still
+        authenticate = partial(self._authenticator.authenticate, headers.bearer_token(cycle.headers))
+        principal = await authenticate()
+        cycle.scope[SCOPE_REAUTHENTICATE] = authenticate
         info.actor = principal.actor
         headers.require_printable_path(cycle.path)
         if self._require_if_match:

@@ -12,7 +12,7 @@ from envmgr.server.kit.common.preconditions import etag_of, require_match
 from envmgr.server.kit.common.problems import NotFound, PreconditionFailed
 from envmgr.server.kit.common.results import Result
 from envmgr.server.kit.common.threads import run_in_thread
-from envmgr.server.kit.db.authorization import authorized
+from envmgr.server.kit.db.authorization import with_authorization
 from envmgr.server.kit.db.idempotency import idempotent
 from envmgr.server.version.domain import lock_parser, range_matching, version_model
 from envmgr.server.version.service import read_barrier, usage
@@ -46,7 +46,7 @@ class VersionService:
         owner = await self._apps.get(context, app)
         push = await self._read(new)
         return await self._database.write(
-            authorized(
+            with_authorization(
                 context,
                 idempotent(
                     context, Version, lambda transaction: _create(transaction, context, owner, tag, push)
@@ -59,7 +59,7 @@ class VersionService:
         owner = await self._apps.get(context, app)
         push = await self._read(put)
         return await self._database.write(
-            authorized(context, lambda transaction: _put(transaction, context, owner, tag, push))
+            with_authorization(context, lambda transaction: _put(transaction, context, owner, tag, push))
         )
 
     async def get(self, context: RequestContext, version_id: int) -> Version:
@@ -95,19 +95,19 @@ class VersionService:
         """Replace a version; the build content must be unchanged."""
         push = await self._read(put)
         return await self._database.write(
-            authorized(context, lambda transaction: _replace(transaction, context, version_id, push))
+            with_authorization(context, lambda transaction: _replace(transaction, context, version_id, push))
         )
 
     async def update(self, context: RequestContext, version_id: int, change: VersionPatch) -> Version:
         """Update a version."""
         return await self._database.write(
-            authorized(context, lambda transaction: _change(transaction, context, version_id, change))
+            with_authorization(context, lambda transaction: _change(transaction, context, version_id, change))
         )
 
     async def delete(self, context: RequestContext, version_id: int) -> None:
         """Delete a version; call under a deletion hold."""
         await self._database.write(
-            authorized(context, lambda transaction: _delete(transaction, context, version_id))
+            with_authorization(context, lambda transaction: _delete(transaction, context, version_id))
         )
 
     async def usage(
