@@ -15,6 +15,7 @@ EnvmgrError                       exit 1
 │   │   └── AmbiguousAsset        several files of a release fit a platform
 │   └── UnsupportedPlatform
 ├── NetworkError
+│   ├── Unreachable               unknown host, connection refused, no network
 │   ├── HttpError                 carries the status
 │   │   └── RateLimited
 │   ├── Offline
@@ -190,6 +191,10 @@ class NetworkError(EnvmgrError):
         super().__init__(message, hint)
         self.passing = passing
         self.retry_after = retry_after
+
+
+class Unreachable(NetworkError):
+    """The name does not resolve, or connections are refused: a retry within seconds does not help."""
 
 
 class HttpError(NetworkError):

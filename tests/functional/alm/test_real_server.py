@@ -164,7 +164,9 @@ def test_a_push_to_a_server_that_is_killed_in_between_is_one_version(machine, tm
         daemon.kill()
         daemon.start()
         out, err = push.communicate(timeout=60)
-        assert push.returncode == 0, err
+        if push.returncode:  # it met the killed server before its first request
+            assert "connection refused" in err
+            out = machine.ok("alm", "push", "--tag", "v1").out
         assert "shop@v1" in out
         assert [one["tag"] for one in ask(daemon, "GET", "/apps/shop/versions").json] == ["v1", "v0"]
     finally:

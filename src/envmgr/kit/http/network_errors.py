@@ -5,12 +5,13 @@ They are matched by name, so that only `kit.http.client` imports the library; a 
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import ssl
 from typing import TYPE_CHECKING
 
-from envmgr.kit.errors import IncompleteDownload, NetworkError
+from envmgr.kit.errors import IncompleteDownload, NetworkError, Unreachable
 from envmgr.kit.frozen import frozen
 from envmgr.kit.http import urls
 
@@ -24,6 +25,7 @@ _CA_HINT = "if your network intercepts TLS, set its CA: `envmgr config set ca_bu
 _AGAIN_HINT = "retry; downloads resume"
 _ADDRESS_HINT = "check the URL: a proxy, or another service, may have intercepted the request"
 _MAX_QUOTE_LENGTH = 100
+_UNREACHABLE_ERRNOS = frozenset({errno.ECONNREFUSED, errno.ENETUNREACH, errno.EHOSTUNREACH})
 
 
 @frozen
@@ -72,14 +74,17 @@ def _handshake_error(cause: BaseException, attempt: RequestAttempt) -> NetworkEr
 
 
 def _dns_error(cause: BaseException, attempt: RequestAttempt) -> NetworkError:
-    passing = cause.args[:1] == (socket.EAI_AGAIN,)
-    return NetworkError(f"cannot resolve {attempt.peer}: unknown host", ONLINE_HINT, passing=passing)
+    # EAI_AGAIN is what a machine without a network gets.
+    reason = "no answer from DNS" if cause.args[:1] == (socket.EAI_AGAIN,) else "unknown host"
+    return Unreachable(f"cannot resolve {attempt.peer}: {reason}", ONLINE_HINT)
 
 
 def _connection_refused(cause: BaseException, attempt: RequestAttempt) -> NetworkError:
     number = getattr(cause, "errno", None)
-    reason = os.strerror(number).lower() if number else str(cause)
-    return NetworkError(f"cannot reach {attempt.peer}: {reason}", ONLINE_HINT, passing=True)
+    message = f"cannot reach {attempt.peer}: {os.strerror(number).lower() if number else cause}"
+    if number in _UNREACHABLE_ERRNOS:
+        return Unreachable(message, ONLINE_HINT)
+    return NetworkError(message, ONLINE_HINT, passing=True)
 
 
 _CAUSES: tuple[tuple[type[BaseException], Callable[[BaseException, RequestAttempt], NetworkError]], ...] = (

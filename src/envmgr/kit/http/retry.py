@@ -6,6 +6,7 @@ import time
 from random import random
 from typing import TYPE_CHECKING
 
+from envmgr.kit.errors import Unreachable
 from envmgr.kit.frozen import frozen
 
 if TYPE_CHECKING:
@@ -57,19 +58,26 @@ class RetryPolicy:
         self._clock = clock
         self._note = note
         self._failed = 0
+        self._was_reached = False
 
     def reset(self) -> None:
         """Reset the attempt count, after progress."""
         self._failed = 0
+        self._was_reached = True
 
     def sleep(self, seconds: float) -> None:
         """Wait without a failure."""
         self._clock.sleep(seconds)
 
     def wait_or_raise(self, error: NetworkError) -> None:
-        """Wait before the next attempt; raise the error if it is permanent or retries are exhausted."""
-        if not error.passing:
+        """Wait before the next attempt; raise the error if it is permanent or retries are exhausted.
+
+        A server that was reached before and is unreachable now may be restarting: that is retried, too.
+        """
+        is_unreachable = isinstance(error, Unreachable)
+        if not (error.passing or (is_unreachable and self._was_reached)):
             raise error
+        self._was_reached = self._was_reached or not is_unreachable
         if self._failed >= self._retries:
             raise _with_attempts(error, self._failed + 1)
         seconds = backoff_delay(self._failed, error.retry_after, self._clock.random())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from envmgr.kit.errors import NetworkError
+from envmgr.kit.errors import NetworkError, Unreachable
 from envmgr.kit.http import retry
 from support.client_fakes import FastClock
 
@@ -70,3 +70,26 @@ def test_restored_patience_counts_anew():
         waiting.wait_or_raise(NetworkError("no", passing=True))
         waiting.reset()
     assert time.slept == [0.5] * 5
+
+
+def test_a_server_that_was_never_reached_is_not_retried():
+    time = FastClock()
+    with pytest.raises(Unreachable):
+        patience(4, time).wait_or_raise(Unreachable("refused"))
+    assert time.slept == []
+
+
+def test_a_server_that_restarts_is_retried():
+    time = FastClock()
+    waiting = patience(4, time)
+    waiting.wait_or_raise(NetworkError("lost", passing=True))
+    waiting.wait_or_raise(Unreachable("refused"))
+    assert len(time.slept) == 2
+
+
+def test_a_server_that_restarts_after_progress_is_retried():
+    time = FastClock()
+    waiting = patience(4, time)
+    waiting.reset()
+    waiting.wait_or_raise(Unreachable("refused"))
+    assert len(time.slept) == 1
