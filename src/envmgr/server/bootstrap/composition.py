@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from envmgr.server.app import module as app_module
 from envmgr.server.audit import module as audit_module
 from envmgr.server.audit.service.truncation_check import TruncationCheck
-from envmgr.server.bootstrap.databases import AUDIT_KEY_FILE, JWT_SECRET_FILE, require_current
+from envmgr.server.bootstrap.databases import AUDIT_KEY_FILE, JWT_SECRET_FILE, require_complete, require_current
 from envmgr.server.bootstrap.registry import SERVICES
 from envmgr.server.deployment import module as deployment_module
 from envmgr.server.gateway import module as gateway_module
@@ -82,6 +82,7 @@ async def open_offline(settings: Settings, data: DataDirectory, log: Log) -> Asy
         raise DataDirectoryError(
             f"{data.path} contains no server data", "pass the server's data directory with --data-dir"
         )
+    require_complete(data)
     for service in SERVICES:
         require_current(data.database(service.NAME), service.HEAD)
     opened = build_services(settings, data, log, Metrics())
