@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING
 from envmgr.server.app import module as app_module
 from envmgr.server.audit import module as audit_module
 from envmgr.server.audit.service.truncation_check import TruncationCheck
-from envmgr.server.bootstrap.databases import AUDIT_KEY_FILE, JWT_SECRET_FILE, require_complete, require_current
+from envmgr.server.bootstrap.databases import (
+    AUDIT_KEY_FILE,
+    JWT_SECRET_FILE,
+    require_complete,
+    require_current,
+)
 from envmgr.server.bootstrap.registry import SERVICES
 from envmgr.server.deployment import module as deployment_module
 from envmgr.server.gateway import module as gateway_module
