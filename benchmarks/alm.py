@@ -105,8 +105,8 @@ def _constant(seconds: float) -> Load:
     with subprocess.Popen([sys.executable, "-c", _CONSTANT, str(port)]) as process:
         try:
             until_ready(port, process)
-            asked = request("GET", "/constant", "none")
-            return _printed(run("the same stack: a constant", port, lambda: asked, seconds=seconds))
+            warm_up = request("GET", "/constant", "none")
+            return _printed(run("the same stack: a constant", port, lambda: warm_up, seconds=seconds))
         finally:
             process.terminate()
 
@@ -120,12 +120,12 @@ def _ours(server: Server, seconds: float) -> dict[str, Load]:
         body = {"name": f"app-{next(counter)}", "description": "x" * 20}
         return request("POST", "/apps", server.token, json.dumps(body).encode())
 
-    one, listing = request("GET", "/apps/1", server.token), request("GET", "/apps?limit=50", server.token)
+    item, listing = request("GET", "/apps/1", server.token), request("GET", "/apps?limit=50", server.token)
     post = _printed(run("POST /apps", server.port, app, seconds=seconds))
     server.until_quiet()
     return {
         "POST": post,
-        "GET": _printed(run("GET /apps/1", server.port, lambda: one, seconds=seconds)),
+        "GET": _printed(run("GET /apps/1", server.port, lambda: item, seconds=seconds)),
         "list": _printed(run("GET /apps?limit=50", server.port, lambda: listing, seconds=seconds)),
         "PUT": _printed(
             run(
@@ -163,10 +163,10 @@ def _directus(installed: str, directory: str, seconds: float) -> dict[str, Load]
             body = {"name": f"app-{next(counter)}", "description": "x" * 20}
             return request("POST", "/items/app", token, json.dumps(body).encode())
 
-        one, listing = request("GET", "/items/app/1", token), request("GET", "/items/app?limit=50", token)
+        item, listing = request("GET", "/items/app/1", token), request("GET", "/items/app?limit=50", token)
         return {
             "POST": _printed(run("Directus: POST /items/app", port, app, seconds=seconds)),
-            "GET": _printed(run("Directus: GET /items/app/1", port, lambda: one, seconds=seconds)),
+            "GET": _printed(run("Directus: GET /items/app/1", port, lambda: item, seconds=seconds)),
             "list": _printed(
                 run("Directus: GET /items/app?limit=50", port, lambda: listing, seconds=seconds)
             ),

@@ -89,13 +89,13 @@ def _tree(cache: str, name: str) -> str:
 def measure(archive: str, rounds: int, directory: str) -> dict[str, list[Run]]:
     """Run each way in turn."""
     ending = next(ending for ending in PACKERS if archive.endswith(ending))
-    found: dict[str, list[Run]] = {}
+    result: dict[str, list[Run]] = {}
     with serving(os.path.dirname(os.path.abspath(archive))) as base:
         url = f"{base}/{os.path.basename(archive)}"
         for _ in range(rounds):
             for name, command in ways(archive, url, ending).items():
-                found.setdefault(name, []).append(_timed(command, directory))
-    return found
+                result.setdefault(name, []).append(_timed(command, directory))
+    return result
 
 
 def ways(archive: str, url: str, ending: str) -> dict[str, list[str]]:
@@ -171,12 +171,14 @@ def serving(directory: str) -> Iterator[str]:
         server.server_close()
 
 
-def report(archive: str, found: dict[str, list[Run]]) -> None:
+def report(archive: str, result: dict[str, list[Run]]) -> None:
     """Print the median of each way, its ratio to `curl | tar`, and its largest process."""
     size = os.path.getsize(archive) >> 20
     print(f"{os.path.basename(archive)} ({size} MiB)")
-    for name, runs in found.items():
-        ratios = sorted(mine.seconds / base.seconds for mine, base in zip(runs, found[CURL_TAR], strict=True))
+    for name, runs in result.items():
+        ratios = sorted(
+            mine.seconds / base.seconds for mine, base in zip(runs, result[CURL_TAR], strict=True)
+        )
         seconds, computing = (statistics.median(run[field] for run in runs) for field in (0, 1))
         print(
             f"  {name:<11} {seconds:6.2f} s   x {statistics.median(ratios):.2f} ({ratios[0]:.2f}-{ratios[-1]:.2f})"

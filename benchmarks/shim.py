@@ -137,7 +137,7 @@ def _time(command: str, environment: dict[str, str]) -> float:
 
 
 def _report(times: dict[str, list[float]]) -> None:
-    medians = {name: statistics.median(found) * 1000 for name, found in times.items()}
+    medians = {name: statistics.median(result) * 1000 for name, result in times.items()}
     direct = medians[DIRECT]
     print(f"{'':26} {'median':>9} {'added':>9} {'ratio':>7}   ({RUNS} runs, in turn)")
     for name, median in medians.items():

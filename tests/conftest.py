@@ -68,9 +68,9 @@ def _point_clients_at_real_home(monkeypatch: pytest.MonkeyPatch) -> None:
         "PIP_CONFIG_FILE": ("~/.config/pip/pip.conf", "~/.pip/pip.conf"),
     }
     for name, places in files.items():
-        found = [path for path in map(os.path.expanduser, places) if os.path.isfile(path)]
-        if found and name not in os.environ:
-            monkeypatch.setenv(name, found[0])
+        matches = [path for path in map(os.path.expanduser, places) if os.path.isfile(path)]
+        if matches and name not in os.environ:
+            monkeypatch.setenv(name, matches[0])
 
 
 _network = {"closed": False}

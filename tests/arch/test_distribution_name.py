@@ -83,11 +83,11 @@ def test_an_install_from_a_clone_or_a_wheel_is_fine(line):
 
 def test_no_file_installs_from_an_index():
     """Until there is a release; its name alone becomes fine then, those of others never."""
-    found = {
+    matches = {
         str(path.relative_to(CHECKOUT)): installs_from_an_index(path.read_text(errors="replace"))
         for path in texts()
     }
-    assert {name: commands for name, commands in found.items() if commands} == {}
+    assert {name: commands for name, commands in matches.items() if commands} == {}
 
 
 def test_no_source_spells_the_name_but_the_one_place():

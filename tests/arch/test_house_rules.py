@@ -53,24 +53,24 @@ def name_of(path: Path) -> str:
 @cache
 def calls_and_attributes(path: Path) -> set[str]:
     """Name everything a module calls or reaches for, as `print` or `os.environ`."""
-    found: set[str] = set()
+    result: set[str] = set()
     for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Attribute):
-            found.add(ast.unparse(node))
+            result.add(ast.unparse(node))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-            found.add(node.func.id)
-    return found
+            result.add(node.func.id)
+    return result
 
 
 @cache
 def imports_of(path: Path) -> set[str]:
-    found: set[str] = set()
+    result: set[str] = set()
     for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Import):
-            found |= {alias.name.partition(".")[0] for alias in node.names}
+            result |= {alias.name.partition(".")[0] for alias in node.names}
         if isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            found.add(node.module.partition(".")[0])
-    return found
+            result.add(node.module.partition(".")[0])
+    return result
 
 
 def modules_that_use(names: set[str]) -> set[str]:

@@ -27,7 +27,7 @@ def test_actions_are_pinned_to_a_commit_with_its_version(path):
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
-def test_permissions_are_given_by_job_beyond_reading(path):
+def test_jobs_declare_permissions_beyond_reading(path):
     top = re.search(r"(?m)^permissions:(?: \{\}|\n  contents: read)$", path.read_text())
     assert top
 

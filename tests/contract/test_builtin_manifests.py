@@ -42,9 +42,9 @@ def test_the_list_gives_the_versions_oldest_first_and_the_aliases(tool, tmp_path
 @pytest.mark.parametrize(("tool", "version"), CASES, ids=[f"{tool}-{version}" for tool, version in CASES])
 def test_each_platform_gets_the_archive_upstream_has_for_it(tool, version, tmp_path):
     catalog = catalog_of(tool, tmp_path)
-    found = {platform.key: catalog.artifact(tool, version, platform) for platform in DEFAULT_PLATFORMS}
+    matches = {platform.key: catalog.artifact(tool, version, platform) for platform in DEFAULT_PLATFORMS}
     expected = ARCHIVES[tool][version]
-    assert {key: artifact.url for key, artifact in found.items() if artifact} == {
+    assert {key: artifact.url for key, artifact in matches.items() if artifact} == {
         key: row.url for key, row in expected.items()
     }
 
@@ -74,13 +74,13 @@ def test_each_archive_is_laid_out_as_upstream_packs_it(tool, version, tmp_path):
 
 
 @pytest.mark.parametrize("tool", TOOLS)
-def test_a_list_is_asked_for_once_and_nothing_else_for_it(tool, tmp_path):
+def test_the_release_list_is_requested_once_and_nothing_else(tool, tmp_path):
     lists = Recorded.of(tool)
     catalog = catalog_of(tool, tmp_path)
     catalog._context = context(lists, tmp_path)
     catalog.listing(tool)
     catalog.listing(tool)
-    assert len(lists.asked) == len(set(lists.asked)) == (2 if tool == "java" else 1)
+    assert len(lists.requests) == len(set(lists.requests)) == (2 if tool == "java" else 1)
 
 
 @pytest.mark.parametrize(

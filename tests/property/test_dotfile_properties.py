@@ -47,28 +47,28 @@ def statements(draw: st.DrawFn, tool: str, spec: str) -> str:
 @st.composite
 def dotfiles(draw: st.DrawFn) -> tuple[str, dict[str, str]]:
     """Draw a text, and what it asks for."""
-    asked = draw(st.dictionaries(TOOLS, SPECS, max_size=5))
+    requests = draw(st.dictionaries(TOOLS, SPECS, max_size=5))
     lines = []
-    for tool, spec in asked.items():
+    for tool, spec in requests.items():
         lines += draw(st.lists(st.builds("{}{}".format, GAPS, COMMENTS), max_size=2))
         lines.append(draw(statements(tool, spec)))
     newline = draw(st.sampled_from(["\n", "\r\n"]))
     end = draw(st.sampled_from(["", newline]))
-    return draw(st.sampled_from(["", "\ufeff"])) + newline.join(lines) + end, asked
+    return draw(st.sampled_from(["", "\ufeff"])) + newline.join(lines) + end, requests
 
 
-def asked_by(text: str) -> dict[str, str]:
+def requests_in(text: str) -> dict[str, str]:
     return {entry.tool: ", ".join(entry.specs) for entry in parse(text, PATH).entries}
 
 
 @given(dotfiles())
 def test_what_was_written_is_read_in_its_order(drawn):
-    text, asked = drawn
-    assert list(asked_by(text).items()) == list(asked.items())
+    text, requests = drawn
+    assert list(requests_in(text).items()) == list(requests.items())
 
 
 @given(dotfiles())
-def test_every_entry_stands_where_it_says(drawn):
+def test_every_entry_reports_its_line_and_column(drawn):
     text, _ = drawn
     lines = text.removeprefix("\ufeff").split("\n")
     for entry in parse(text, PATH).entries:
@@ -77,11 +77,11 @@ def test_every_entry_stands_where_it_says(drawn):
 
 @given(dotfiles(), TOOLS, SPECS)
 def test_an_edit_changes_one_request_and_no_other_line(drawn, tool, spec):
-    text, asked = drawn
+    text, requests = drawn
     edited = with_request(text, tool, spec)
-    assert asked_by(edited) == {**asked, tool: spec}
+    assert requests_in(edited) == {**requests, tool: spec}
     before, after = text.split("\n"), edited.split("\n")
-    if tool in asked:
+    if tool in requests:
         assert len(after) == len(before)
         assert sum(a != b for a, b in zip(before, after, strict=True)) <= 1
     else:
@@ -91,9 +91,9 @@ def test_an_edit_changes_one_request_and_no_other_line(drawn, tool, spec):
 
 @given(dotfiles(), st.data())
 def test_an_edit_keeps_comments(drawn, data):
-    text, asked = drawn
-    assume(asked)
-    edited = with_request(text, data.draw(st.sampled_from(sorted(asked))), "9.9.9")
+    text, requests = drawn
+    assume(requests)
+    edited = with_request(text, data.draw(st.sampled_from(sorted(requests))), "9.9.9")
     for before, after in zip(text.split("\n"), edited.split("\n"), strict=True):
         _, mark, comment = before.partition("#")
         assert after.endswith(mark + comment)
@@ -119,9 +119,9 @@ def test_an_edit_of_anything_is_read_back_or_refused(text, tool, spec):
         edited = with_request(text, tool, spec)
     except DotfileError:
         return
-    others = {name: asked for name, asked in asked_by(text).items() if name != tool}
-    assert {name: asked for name, asked in asked_by(edited).items() if name != tool} == others
-    assert tool in asked_by(edited)
+    others = {name: requests for name, requests in requests_in(text).items() if name != tool}
+    assert {name: requests for name, requests in requests_in(edited).items() if name != tool} == others
+    assert tool in requests_in(edited)
 
 
 @given(st.binary(max_size=200))

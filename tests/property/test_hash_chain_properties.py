@@ -45,9 +45,9 @@ def test_canonical_json_does_not_depend_on_the_order_of_members(members):
 
 
 @given(VALUES, VALUES)
-def test_different_values_are_written_differently(one, other):
-    same = json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
-    assert (canonicalize(one) == canonicalize(other)) == same
+def test_different_values_are_written_differently(item, other):
+    same = json.dumps(item, sort_keys=True) == json.dumps(other, sort_keys=True)
+    assert (canonicalize(item) == canonicalize(other)) == same
 
 
 @given(st.integers(0, 11), st.sampled_from(COVERED), VALUES, st.booleans())
@@ -64,7 +64,7 @@ def test_any_changed_entry_is_found_with_a_checkpoint_of_the_end(at, name, value
 def test_anything_added_to_an_entry_is_found(at, name, value):
     if name not in WHOLE[at]:
         changed = {**WHOLE[at], name: value}
-        assert [found.kind for found in findings([*WHOLE[:at], changed, *WHOLE[at + 1 :]])] == ["changed"]
+        assert [result.kind for result in findings([*WHOLE[:at], changed, *WHOLE[at + 1 :]])] == ["changed"]
 
 
 @given(st.sets(st.integers(0, 11), min_size=1))
@@ -75,30 +75,30 @@ def test_any_removed_entries_are_found_with_a_checkpoint_of_the_end(removed):
 
 
 @given(st.integers(0, 12), st.integers(0, 11), st.booleans())
-def test_any_inserted_entry_is_found(at, which, renumbered):
-    inserted = {**WHOLE[which], "seq": at + 1} if renumbered else WHOLE[which]
+def test_any_inserted_entry_is_found(at, source, renumbered):
+    inserted = {**WHOLE[source], "seq": at + 1} if renumbered else WHOLE[source]
     inserted = {**inserted, "actor": "user:eve"}
     assert findings([*WHOLE[:at], relinked(inserted), *WHOLE[at:]])
 
 
 @given(st.permutations(range(12)))
 def test_any_other_order_is_found(order):
-    found = findings([WHOLE[at] for at in order])
-    assert bool(found) == (list(order) != list(range(12)))
+    result = findings([WHOLE[at] for at in order])
+    assert bool(result) == (list(order) != list(range(12)))
 
 
 @given(st.integers(0, 11), st.integers(0, 11))
-def test_a_log_cut_off_before_a_checkpoint_is_found(kept, signed):
-    found = findings(WHOLE[:kept], [WHOLE[signed]])
-    assert bool(found) == (signed >= kept)
+def test_a_log_cut_off_before_a_checkpoint_is_found(length, signed):
+    result = findings(WHOLE[:length], [WHOLE[signed]])
+    assert bool(result) == (signed >= length)
 
 
 @given(st.lists(st.integers(1, 40), max_size=60))
 def test_numbering_keeps_just_what_did_not_come(numbers):
     numbering, come = SequenceTracker(), set()
     for number in numbers:
-        told = numbering.add(number)
-        assert (told == "again") == (number in come)
+        gap = numbering.add(number)
+        assert (gap == "again") == (number in come)
         come.add(number)
     missing = {n for low, high in numbering.gaps() for n in range(low, high + 1)}
     assert missing == set(range(1, max(come, default=0))) - come

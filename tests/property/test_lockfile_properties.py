@@ -41,23 +41,23 @@ signatures = st.dictionaries(st.sampled_from(["key", "issuer"]), st.text(max_siz
 
 @st.composite
 def releases(draw: st.DrawFn) -> Locked:
-    held = draw(st.dictionaries(st.sampled_from(PLATFORMS), artifacts, max_size=3))
-    signed = draw(st.sets(st.sampled_from(sorted(held)))) if held else set()
-    return Locked(draw(plugins), held, {platform: draw(signatures) for platform in sorted(signed)})
+    values = draw(st.dictionaries(st.sampled_from(PLATFORMS), artifacts, max_size=3))
+    signed = draw(st.sets(st.sampled_from(sorted(values)))) if values else set()
+    return Locked(draw(plugins), values, {platform: draw(signatures) for platform in sorted(signed)})
 
 
 @st.composite
 def locks(draw: st.DrawFn) -> Lockfile:
     """Draw a lock in which every request means a version that is there."""
-    held = draw(
+    values = draw(
         st.dictionaries(tools, st.dictionaries(versions, releases(), min_size=1, max_size=2), max_size=2)
     )
     meant = {
         key(tool, spec): draw(st.sampled_from(sorted(known)))
-        for tool, known in held.items()
+        for tool, known in values.items()
         for spec in sorted(draw(st.sets(specs, max_size=2)))
     }
-    return Lockfile(meant, held)
+    return Lockfile(meant, values)
 
 
 def upstream(tool: str, version: str, platform: str, *, published: bool) -> Artifact:
@@ -69,8 +69,8 @@ def upstream(tool: str, version: str, platform: str, *, published: bool) -> Arti
 
 
 def release(tool: str, version: str, platforms: list[str], *, published: bool = True) -> Locked:
-    held = {platform: upstream(tool, version, platform, published=published) for platform in platforms}
-    return Locked("sha256:" + "a" * 64, held)
+    values = {platform: upstream(tool, version, platform, published=published) for platform in platforms}
+    return Locked("sha256:" + "a" * 64, values)
 
 
 @given(locks())
@@ -94,9 +94,9 @@ def test_a_lock_is_json_indented_by_two_with_one_final_line_feed(lock):
 @given(locks())
 def test_names_are_sorted_on_every_level(lock):
     document = json.loads(render(lock))
-    held = [document["resolved"], document["tools"], *document["tools"].values()]
-    held += [one["artifacts"] for known in document["tools"].values() for one in known.values()]
-    assert all(list(table) == sorted(table) for table in held)
+    objects = [document["resolved"], document["tools"], *document["tools"].values()]
+    objects += [item["artifacts"] for known in document["tools"].values() for item in known.values()]
+    assert all(list(table) == sorted(table) for table in objects)
 
 
 @given(locks(), st.randoms(use_true_random=False))
@@ -110,8 +110,8 @@ def test_the_order_of_maps_does_not_show(lock, random):
 
     mixed = {
         tool: {
-            v: Locked(one.plugin, shuffled(one.artifacts), shuffled(one.signatures))
-            for v, one in known.items()
+            v: Locked(item.plugin, shuffled(item.artifacts), shuffled(item.signatures))
+            for v, item in known.items()
         }
         for tool, known in lock.tools.items()
     }
@@ -191,10 +191,10 @@ def test_pruning_keeps_the_wanted_and_nothing_else(lock, data):
 
 
 @given(locks(), locks())
-def test_there_is_a_difference_exactly_where_locks_differ(one, other):
-    assert (diff(one, other) == ()) == (one == other)
-    assert diff(one, one) == ()
-    assert len(set(diff(one, other))) == len(diff(one, other))
+def test_there_is_a_difference_exactly_where_locks_differ(item, other):
+    assert (diff(item, other) == ()) == (item == other)
+    assert diff(item, item) == ()
+    assert len(set(diff(item, other))) == len(diff(item, other))
 
 
 anything = st.recursive(
@@ -241,10 +241,10 @@ def read(text: str) -> Lockfile | LockfileError:
 
 def is_read_or_refused(text: str) -> bool:
     """Tell whether a text is either a lock that can be spelled and read again, or an error with place and hint."""
-    found = read(text)
-    if isinstance(found, LockfileError):
-        return found.message.startswith(f"{PATH}:") and bool(found.hint)
-    return bool(found.seed) or parse(render(found), PATH) == found
+    result = read(text)
+    if isinstance(result, LockfileError):
+        return result.message.startswith(f"{PATH}:") and bool(result.hint)
+    return bool(result.seed) or parse(render(result), PATH) == result
 
 
 @given(anything)

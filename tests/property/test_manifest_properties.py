@@ -63,7 +63,7 @@ def caught(kind, function, *arguments):
 
 
 @given(st.text(max_size=200) | HALF_RIGHT.map(json.dumps) | ANYTHING.map(json.dumps))
-def test_whatever_stands_in_a_manifest_it_is_read_or_refused_with_its_issues(text):
+def test_any_manifest_is_read_or_rejected_with_its_issues(text):
     refused = caught(ManifestError, lint.read, text, "x.json")
     assert refused is None or (refused.issues and all(refused.issues))
 
@@ -101,12 +101,12 @@ def test_the_digest_does_not_depend_on_how_a_manifest_is_written(data, random):
 def test_whatever_an_upstream_answers_it_is_a_list_or_an_error_that_names_it(options, body):
     data = {"name": "x", "versions_url": "https://x/y", "bin": ["x"], "versions": {"url": "u", **options}}
     manifest = manifest_reader.build(data, "x")
-    asked = context(Recorded({"https://x/y": (body, {})}), "/nowhere")
-    refused = caught(SourceError, url_index.listing, manifest, asked)
+    source_context = context(Recorded({"https://x/y": (body, {})}), "/nowhere")
+    refused = caught(SourceError, url_index.listing, manifest, source_context)
     if refused:
         assert "https://x/y" in refused.message
         return
-    versions = url_index.listing(manifest, asked).versions
+    versions = url_index.listing(manifest, source_context).versions
     assert versions
     assert not any("/" in version or version.startswith((".", "-")) for version in versions)
 
@@ -114,10 +114,10 @@ def test_whatever_an_upstream_answers_it_is_a_list_or_an_error_that_names_it(opt
 @given(st.text(max_size=200), st.sampled_from([*checksums.FORMATS]))
 def test_whatever_a_document_of_sums_holds_it_gives_a_text_or_is_refused(text, kind):
     try:
-        found = checksums.parse(text, kind, "https://x/tool.zip", "a")
+        result = checksums.parse(text, kind, "https://x/tool.zip", "a")
     except ValueError:
         return
-    assert found is None or isinstance(found, str)
+    assert result is None or isinstance(result, str)
 
 
 @given(

@@ -52,11 +52,11 @@ VARIABLES = sorted(
 
 
 def check(run, work):
-    found, hint = gathered(run, work)
-    if found is None:
+    result, hint = gathered(run, work)
+    if result is None:
         assert "--app" in hint or "--tag" in hint
         return
-    body = {"tag": found.tag, "commit": found.commit, "ref": found.ref, "build": dict(found.build)}
+    body = {"tag": result.tag, "commit": result.commit, "ref": result.ref, "build": dict(result.build)}
     taken = msgspec.json.decode(encode_json(body), type=AppVersionCreate)
     assert taken.build.dirty is work.is_dirty
 

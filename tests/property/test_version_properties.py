@@ -95,7 +95,7 @@ def test_a_prerelease_is_below_its_release_and_letters_are_above_it(text):
 @given(st.text())
 @example("1" * 257)
 @example("\ud800")
-def test_no_text_is_too_odd_to_be_read_compared_or_asked_about(text):
+def test_any_text_can_be_parsed_compared_and_queried(text):
     assert parse(text).text == text
     assert compare(text, text) == 0
     assert satisfies(text, "*") in {True, False}
@@ -125,12 +125,12 @@ def test_what_is_picked_satisfies_and_what_satisfies_alone_is_picked_alone(
     except ValueError:
         picked = None
     assert picked is None or satisfies(picked, text, include_prerelease)
-    for one in versions:
+    for item in versions:
         try:
-            alone = max_satisfying([one], text, include_prerelease)
+            alone = max_satisfying([item], text, include_prerelease)
         except ValueError:
             alone = None
-        assert satisfies(one, text, include_prerelease) == (alone == one)
+        assert satisfies(item, text, include_prerelease) == (alone == item)
 
 
 @given(spec, st.lists(version, max_size=8), st.booleans())
@@ -173,10 +173,10 @@ def test_a_pin_finds_its_version_again_and_is_exact(text):
 
 @given(version, st.lists(version, max_size=6))
 def test_a_pin_finds_an_equal_of_its_version_in_any_list(text, others):
-    found = select([*others, text], pin(text)).winner
+    result = select([*others, text], pin(text)).winner
 
-    assert found is not None
-    assert compare(found, text) == 0
+    assert result is not None
+    assert compare(result, text) == 0
 
 
 @given(st.lists(numbers, min_size=1, max_size=4))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from support.server.accounts import People
+from support.server.accounts import Accounts
 from support.server.server_process import Daemon
 
 if TYPE_CHECKING:
@@ -47,17 +47,17 @@ def wire(daemon: Daemon, admin: str) -> Iterator[Wire]:
 
 
 @pytest.fixture(scope="session")
-def people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[People]:
+def people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Accounts]:
     """Give a server of its own, where tests may be refused as often as they like, and who has to do with it."""
     daemon = Daemon(tmp_path_factory.mktemp("access"))
     try:
-        yield People(daemon.start())
+        yield Accounts(daemon.start())
     finally:
         daemon.end()
 
 
 @pytest.fixture
-def ruling(people: People) -> Iterator[Wire]:
+def ruling(people: Accounts) -> Iterator[Wire]:
     """Give an administrator's connection to the server of `people`."""
     with people.daemon.wire(people.admin) as wire:
         yield wire

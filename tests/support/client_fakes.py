@@ -5,7 +5,7 @@ from __future__ import annotations
 from envmgr.kit.http.retry import Clock
 
 
-class Watcher:
+class RecordingProgress:
     """A Progress that remembers what it was told."""
 
     def __init__(self) -> None:
@@ -15,16 +15,16 @@ class Watcher:
         self.over: list[tuple[str, str]] = []
         self.counted = 0
 
-    def step(self, task: str, what: str, total: int | None = None) -> None:
-        self.steps.append((task, what, total))
+    def step(self, task: str, label: str, total: int | None = None) -> None:
+        self.steps.append((task, label, total))
         self.counted = 0
 
     def advance(self, task: str, count: int) -> None:
         assert task
         self.counted += count
 
-    def done(self, task: str, what: str) -> None:
-        self.over.append((task, what))
+    def done(self, task: str, step: str) -> None:
+        self.over.append((task, step))
 
     def message(self, message: str) -> None:
         self.notes.append(message)
@@ -33,7 +33,7 @@ class Watcher:
         self.traces.append(message)
 
 
-class FastClock:
+class FakeClock:
     """A clock whose sleeps take no time, and are remembered; `clock` is what to hand over."""
 
     def __init__(self, now: float = 1_700_000_000.0, chance: float = 1.0) -> None:

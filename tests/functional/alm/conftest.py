@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from support.alm.fake_alm_server import LOCK, AlmDouble
+from support.alm.fake_alm_server import LOCK, FakeAlmServer
 from support.alm.git_repository import QUIET, repository
 from support.alm.seeded_server import World
 from support.machine.sandbox import Sandbox
@@ -47,13 +47,13 @@ def ada(world: World, tmp_path: Path, server: Server) -> Sandbox:
 
 
 @pytest.fixture
-def double() -> AlmDouble:
+def double() -> FakeAlmServer:
     """Give an ALM server in memory, to look into and to trip up."""
-    return AlmDouble()
+    return FakeAlmServer()
 
 
 @pytest.fixture
-def alm(double: AlmDouble) -> Iterator[Scripted]:
+def alm(double: FakeAlmServer) -> Iterator[Scripted]:
     """Serve it."""
     with double.run() as running:
         yield running

@@ -35,12 +35,12 @@ def test_a_quiet_key_is_still_printed(ada):
     assert (made.out[:4], made.err) == ("evm_", "")
 
 
-def test_scopes_that_are_given_are_those_it_has_such_as_to_deploy(ada):
-    given = ["apps:read", "versions:read", "versions:write", "deployments:read", "deployments:write"]
-    words = [word for scope in given for word in ("--scope", scope)]
+def test_requested_scopes_limit_the_key_to_deployments(ada):
+    scopes = ["apps:read", "versions:read", "versions:write", "deployments:read", "deployments:write"]
+    words = [word for scope in scopes for word in ("--scope", scope)]
     made = answer(ada, "keys", "create", "deployer", *words)
     assert made["schema"] == "envmgr/alm-keys-create/1"
-    assert (made["key"]["scopes"], made["key"]["apps"]) == (sorted(given), None)
+    assert (made["key"]["scopes"], made["key"]["apps"]) == (sorted(scopes), None)
     assert made["key"]["expires_at"] is None
     job = with_key(made["key"]["key"])
     ada.ok("alm", "push", "--app", "billing", "--tag", "keyed", env=job)
@@ -64,7 +64,7 @@ def test_a_key_is_listed_without_what_opens_and_revoked_after_asking(ada):
     (row,) = [line for line in ada.ok("alm", "keys", "list").out.splitlines() if line.startswith(f"{id_} ")]
     assert row.split()[1] == "short"
     (listed,) = [
-        one for one in answer(ada, "keys", "list", "--limit", "0")["keys"] if one["id"] == made["id"]
+        key for key in answer(ada, "keys", "list", "--limit", "0")["keys"] if key["id"] == made["id"]
     ]
     assert "key" not in listed
     unasked = ada.run("alm", "keys", "revoke", id_)
@@ -77,7 +77,7 @@ def test_a_key_is_listed_without_what_opens_and_revoked_after_asking(ada):
     assert (gone.code, "envmgr alm keys list" in gone.err) == (1, True)
 
 
-def test_nobody_gives_more_than_they_have_and_that_is_said(ada, world):
+def test_a_key_cannot_exceed_the_scopes_of_its_creator(ada, world):
     with world.daemon.wire(world.token()) as wire:
         user = {"username": "viv", "password": "a long pass phrase", "role": "viewer"}
         assert wire.ask("POST", "/users", user).status == 201
@@ -99,16 +99,16 @@ def test_keys_make_no_keys(ada):
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["--scope", "push"], "apps:read, apps:write, versions:read"),
         (["--expires", "soon"], "30m, 12h, 90d or 2w"),
     ],
 )
-def test_what_makes_no_sense_is_said_before_anybody_is_asked(ada, words, said):
+def test_invalid_options_are_rejected_before_any_request(ada, words, message):
     refused = ada.run("alm", "keys", "create", "odd", *words, env={"ENVMGR_ALM_URL": "http://127.0.0.1:1"})
     assert (refused.code, refused.out) == (2, "")
-    assert said in refused.err
+    assert message in refused.err
 
 
 def test_no_key_is_made_for_an_app_that_is_not_there(ada):

@@ -29,7 +29,7 @@ def test_an_app_is_made_changed_and_deleted(ada):
     assert "app 'remade' not found" in ada.run("alm", "apps", "show", "remade").err
 
 
-def test_an_app_that_stands_somewhere_is_deleted_by_force_only(ada):
+def test_a_deployed_app_is_deleted_only_with_force(ada):
     ada.ok("alm", "apps", "create", "forced", "--version", "1")
     ada.ok("alm", "deploy", "forced@1", "--env", "forced", "--status", "successful")
     refused = ada.run("alm", "apps", "delete", "forced", "--yes")
@@ -39,9 +39,9 @@ def test_an_app_that_stands_somewhere_is_deleted_by_force_only(ada):
 
 
 def test_a_version_is_made_of_files_changed_and_deleted(ada):
-    told = toolchain(NEW)
-    (ada.project / "lock").write_text(told["lock"])
-    (ada.project / "dotfile").write_text(told["dotfile"])
+    lock = toolchain(NEW)
+    (ada.project / "lock").write_text(lock["lock"])
+    (ada.project / "dotfile").write_text(lock["dotfile"])
     ada.ok("alm", "apps", "create", "byhand")
     words = ["--lock", "lock", "--dotfile", "dotfile", "--artifact", "it=@lock", "--commit", "abcdef1"]
     made = answer(ada, "versions", "create", "byhand@1", *words)["version"]
@@ -57,7 +57,7 @@ def test_a_version_is_made_of_files_changed_and_deleted(ada):
     }
 
 
-def test_a_version_whose_tag_has_slashes_goes_all_the_way(ada, world):
+def test_a_tag_with_slashes_works_through_the_whole_lifecycle(ada, world):
     (ada.project / ".envmgr").write_text(DOTFILE)
     for tag, tools in (("release/3.0", OLD), ("sub/v1.0.0", NEW)):
         (ada.project / ".envmgr.lock").write_text(toolchain(tools)["lock"])
@@ -119,7 +119,7 @@ def test_a_deployment_is_walked_promoted_and_retired(ada):
     assert (beyond.code, "error: " in beyond.err) == (1, True)
 
 
-def test_a_deployment_that_somebody_else_must_approve_is_there_and_waits(ada, world):
+def test_a_deployment_that_requires_approval_waits_for_another_user(ada, world):
     ada.ok("alm", "apps", "create", "guarded", "--version", "1")
     with world.daemon.wire(world.token()) as wire:
         rules = {"name": "guarded", "rules": {"requires_approval": True}}
@@ -146,10 +146,10 @@ def test_the_log_tells_who_did_what(ada, world):
     ada.ok("alm", "apps", "create", "told", "--version", "1")
     world.daemon.settle(world.token())
     entries = answer(ada, "audit", "--type", "AppCreated", "--limit", "1")["entries"]
-    assert [(one["actor"], one["payload"]["name"]) for one in entries] == [("user:admin", "told")]
-    shown = ada.ok("alm", "audit", "--type", "VersionCreated", "--limit", "1")
-    assert shown.out.endswith("user:admin  VersionCreated  told@1\n")
-    assert "latest 1 entries" in shown.err
+    assert [(entry["actor"], entry["payload"]["name"]) for entry in entries] == [("user:admin", "told")]
+    output = ada.ok("alm", "audit", "--type", "VersionCreated", "--limit", "1")
+    assert output.out.endswith("user:admin  VersionCreated  told@1\n")
+    assert "latest 1 entries" in output.err
     named = ada.ok("alm", "audit", "--actor", "admin", "--resource", "told")
     # Two services emit these events: either may arrive first.
     assert sorted(line.split()[-2:] for line in named.out.splitlines()) == [
@@ -184,7 +184,7 @@ def _line(process: subprocess.Popen[str]) -> str:
     return process.stdout.readline()
 
 
-def test_the_log_is_verified_against_what_was_kept(ada, world):
+def test_the_log_is_verified_against_saved_checkpoints(ada, world):
     ada.ok("alm", "audit", "--save-checkpoint", "kept.json")
     ada.ok("alm", "apps", "create", "grown")
     world.daemon.settle(world.token())
@@ -220,20 +220,22 @@ FOUND = {
 }
 
 
-@pytest.mark.parametrize("what", DONE_TO_IT)
-def test_whatever_was_done_to_the_database_is_found_and_its_place_named(world, ada, what):
+@pytest.mark.parametrize("act", DONE_TO_IT)
+def test_whatever_was_done_to_the_database_is_found_and_its_place_named(world, ada, act):
     ada.ok("alm", "audit", "--save-checkpoint", "kept.json")
     world.daemon.settle(world.token())
     with closing(sqlite3.connect(world.daemon.data / "audit.db", timeout=60)) as database:
         _unguard(database)
-        database.execute(DONE_TO_IT[what])
+        database.execute(DONE_TO_IT[act])
         database.commit()
         result = ada.run("alm", "audit", "--verify", "--checkpoint", "kept.json", "--json")
         _restore(database)
     assert result.code == 1, result
     findings = json.loads(result.out)["verdict"]["findings"]
-    kind, seq = FOUND[what]
-    assert any(one["kind"] == kind and (seq is None or one["seq"] == seq) for one in findings), findings
+    kind, seq = FOUND[act]
+    assert any(finding["kind"] == kind and (seq is None or finding["seq"] == seq) for finding in findings), (
+        findings
+    )
     again = ada.run("alm", "audit", "--verify", "--checkpoint", "kept.json")
     assert again.code == 0, again
 

@@ -11,7 +11,7 @@ from support.server.server_process import ADMIN_PASSWORD
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (
             ["affected", "nodejs", "<<20"],
@@ -37,10 +37,10 @@ from support.server.server_process import ADMIN_PASSWORD
     ],
     ids=str,
 )
-def test_an_error_leads_on(ada, words, said):
+def test_an_error_leads_on(ada, words, message):
     result = ada.run("alm", *words)
     assert result.code == 1, result
-    for part in said:
+    for part in message:
         assert part in result.err
 
 
@@ -52,14 +52,14 @@ def test_the_name_of_an_environment_is_not_called_a_version(ada, words):
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["deployments", "list", "--actor", "nobody"], "no matching deployments\n"),
         (["audit", "--actor", "nobody"], "no matching entries\n"),
     ],
 )
-def test_where_nothing_matches_that_is_said(ada, words, said):
-    assert ada.ok("alm", *words).out == said
+def test_a_filter_without_matches_reports_it(ada, words, message):
+    assert ada.ok("alm", *words).out == message
 
 
 def test_a_name_that_reads_like_another_word_is_quoted(ada):
@@ -68,7 +68,7 @@ def test_a_name_that_reads_like_another_word_is_quoted(ada):
     assert "app 'now' not found\nhint: app 'now' was inferred from this project" in result.err
 
 
-def test_where_approval_is_asked_for_and_where_nothing_may_go_the_next_step_is_somebody_elses(ada, world):
+def test_next_steps_of_blocked_and_pending_deployments_name_the_required_role(ada, world):
     ada.ok("alm", "apps", "create", "held", "--version", "1")
     with world.daemon.wire(world.token()) as wire:
         for name, rules in (("asks", {"requires_approval": True}), ("frozen", {"blocked": "until monday"})):
@@ -88,21 +88,21 @@ def test_where_approval_is_asked_for_and_where_nothing_may_go_the_next_step_is_s
 
 
 def test_signing_in_speaks_of_this_server(machine, alm):
-    nobody = machine.run("alm", "login", alm.url)
-    assert f"envmgr alm login {alm.url} --username NAME" in nobody.err
+    result = machine.run("alm", "login", alm.url)
+    assert f"envmgr alm login {alm.url} --username NAME" in result.err
     wrong = machine.run("alm", "login", alm.url, "-u", "admin", "--password-stdin", stdin="wrong\n")
     assert "hint: forgot your password?" in wrong.err
 
 
-def test_a_sign_in_that_another_one_takes_the_place_of_is_told(machine, alm):
+def test_logging_in_reports_a_replaced_session(machine, alm):
     sign_in = ("alm", "login", alm.url, "-u", "admin", "--password-stdin")
-    said = "replaced the stored login of user:admin"
-    assert said not in machine.ok(*sign_in, stdin=f"{PASSWORD}\n").err
-    assert said not in machine.ok(*sign_in, stdin=f"{PASSWORD}\n").err
-    assert said in machine.ok("alm", "login", alm.url, "--token", KEY).err
+    message = "replaced the stored login of user:admin"
+    assert message not in machine.ok(*sign_in, stdin=f"{PASSWORD}\n").err
+    assert message not in machine.ok(*sign_in, stdin=f"{PASSWORD}\n").err
+    assert message in machine.ok("alm", "login", alm.url, "--token", KEY).err
 
 
-def test_a_long_wait_is_told_in_minutes(ada):
+def test_a_long_retry_delay_is_formatted_in_minutes(ada):
     words = ("alm", "login", "-u", "nobody", "--password-stdin")
     for _ in range(5):
         ada.run(*words, stdin=f"not {ADMIN_PASSWORD}\n")

@@ -31,8 +31,12 @@ def test_a_password_from_stdin_gives_tokens_that_only_the_user_can_read(machine,
     assert "user:admin" in result.out
     assert f"default ALM server set to {alm.url}" in result.err
     assert stat.S_IMODE((machine.home / "credentials.json").stat().st_mode) == 0o600
-    kept = credentials_of(machine)[alm.url]
-    assert (kept["token"], kept["refresh_token"], kept["actor"]) == ("access-1", "refresh-1", "user:admin")
+    stored = credentials_of(machine)[alm.url]
+    assert (stored["token"], stored["refresh_token"], stored["actor"]) == (
+        "access-1",
+        "refresh-1",
+        "user:admin",
+    )
     assert PASSWORD not in (machine.home / "credentials.json").read_text()
     assert machine.ok("config", "get", "alm_url").out == f"{alm.url}\n"
 
@@ -72,7 +76,7 @@ def test_a_wrong_password_keeps_nothing_and_repeats_nothing(machine, alm):
     assert alm.lines == ["POST /auth/login"]
 
 
-def test_an_api_key_is_checked_and_kept(machine, alm):
+def test_an_api_key_is_verified_and_stored(machine, alm):
     machine.ok("alm", "login", alm.url, "--token", "-", stdin=f"{KEY}\n")
     assert credentials_of(machine)[alm.url] == {"token": KEY, "actor": "user:admin"}
     machine.ok("alm", "whoami")
@@ -90,12 +94,12 @@ def test_a_second_server_does_not_become_the_one_unasked(machine, alm, double):
         assert other.url in machine.ok("alm", "whoami", "--url", other.url).out
 
 
-def test_however_the_address_is_spelled_it_is_one_server(machine, alm):
+def test_equivalent_addresses_are_one_server(machine, alm):
     machine.ok(*LOGIN, f"{alm.url.removeprefix('http://')}/", stdin=f"{PASSWORD}\n")
     assert list(credentials_of(machine)) == [alm.url]
 
 
-def test_the_flag_goes_before_the_environment_before_what_was_kept(machine, alm):
+def test_the_flag_overrides_the_environment_which_overrides_stored_credentials(machine, alm):
     signed_in(machine, alm)
     wrong = {"ENVMGR_ALM_TOKEN": "evm_wrong"}
     assert machine.run("alm", "whoami", env=wrong).code == 1
@@ -105,12 +109,12 @@ def test_the_flag_goes_before_the_environment_before_what_was_kept(machine, alm)
     machine.ok("alm", "whoami", env={"ENVMGR_ALM_URL": f"{alm.url}/"})
 
 
-def test_a_token_of_the_environment_in_the_way_is_told(machine, alm):
+def test_a_token_variable_that_overrides_the_login_is_reported(machine, alm):
     result = machine.ok(*LOGIN, alm.url, stdin=f"{PASSWORD}\n", env={"ENVMGR_ALM_TOKEN": KEY})
     assert "warning: ENVMGR_ALM_TOKEN is set" in result.err
 
 
-def test_signing_out_is_told_to_the_server_and_forgotten_here(machine, alm, double):
+def test_logout_revokes_the_session_and_deletes_the_credentials(machine, alm, double):
     signed_in(machine, alm)
     assert machine.ok("alm", "logout").out == f"user:admin signed out of {alm.url}\n"
     assert (double.refresh, credentials_of(machine)) == (set(), {})
@@ -140,7 +144,7 @@ def test_signing_out_forgets_even_where_the_server_is_away(machine, alm):
         (["ftp://127.0.0.1"], "invalid server URL"),
     ],
 )
-def test_what_cannot_be_is_said_with_a_way_out(machine, words, message):
+def test_invalid_logins_fail_with_a_hint(machine, words, message):
     result = machine.run("alm", "login", *words)
     assert result.code in {1, 2}
     assert message in result.err
@@ -165,10 +169,10 @@ def test_a_password_does_not_go_over_plain_http_to_another_machine(machine):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals")
 def test_at_a_terminal_it_asks_and_the_password_is_not_echoed(machine, alm):
-    shown = typed(machine, ["alm", "login", alm.url], ["admin\n", f"{PASSWORD}\n"])
-    assert "Username at" in shown
-    assert "Password of admin at" in shown
-    assert PASSWORD not in shown
+    output = typed(machine, ["alm", "login", alm.url], ["admin\n", f"{PASSWORD}\n"])
+    assert "Username at" in output
+    assert "Password of admin at" in output
+    assert PASSWORD not in output
     assert credentials_of(machine)[alm.url]["actor"] == "user:admin"
 
 
@@ -192,12 +196,12 @@ def typed(machine, words, keys, code=0):
         start_new_session=True,
     )
     os.close(slave)
-    shown, waiting = b"", list(keys)
+    output, waiting = b"", list(keys)
     with contextlib.suppress(OSError):  # which is how a terminal ends
         while block := os.read(master, 4096):
-            shown += block
+            output += block
             if waiting and block.endswith(b": "):
                 os.write(master, waiting.pop(0).encode())
     os.close(master)
-    assert process.wait(60) == code, shown
-    return shown.decode(errors="replace")
+    assert process.wait(60) == code, output
+    return output.decode(errors="replace")

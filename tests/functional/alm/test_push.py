@@ -69,7 +69,7 @@ def test_a_tag_with_slashes_is_pushed_as_it_is(ci, double):
     assert set(double.versions) == {("till", "sub/v1.0.0"), ("till", "release/3.0"), ("shop", "inner/v2.0.0")}
 
 
-def test_a_tag_that_cannot_name_a_version_is_said_with_the_way_out(ci, double):
+def test_an_invalid_tag_fails_with_a_hint(ci, double):
     result = ci.run("alm", "push", env={**GITHUB, "GITHUB_REF_NAME": "release/lock"})
     assert result.code != 0
     assert "git tag 'release/lock' is not a valid version tag" in result.err
@@ -117,7 +117,7 @@ def test_without_a_lock_it_warns_or_with_require_lock_fails(ci, double):
 
 
 @pytest.mark.parametrize(
-    ("requests", "lock", "said"),
+    ("requests", "lock", "message"),
     [
         ("alpha=^2.0", '{"alpha": "1.2.0"}', "alpha=^2.0 missing from the lock"),
         ("alpha=^1.0\nbeta=1", '{"alpha": "1.2.0"}', "beta=1 missing from the lock"),
@@ -125,15 +125,17 @@ def test_without_a_lock_it_warns_or_with_require_lock_fails(ci, double):
         ("alpha=^1.0", '{"lockfile": 1}', "alpha=^1.0 missing from the lock"),
     ],
 )
-def test_a_lock_of_other_requests_is_warned_of_or_with_require_lock_refused(ci, double, requests, lock, said):
+def test_a_lock_of_other_requests_is_warned_of_or_with_require_lock_refused(
+    ci, double, requests, lock, message
+):
     ci.write(*requests.split("\n"))
     (ci.project / ".envmgr.lock").write_text(lock)
     result = ci.run("alm", "push", "--tag", "v1", "--require-lock")
     assert (result.code, double.versions) == (1, {})
-    assert f"is out of date: {said}\nhint: run `envmgr lock`" in result.err
+    assert f"is out of date: {message}\nhint: run `envmgr lock`" in result.err
     result = ci.ok("alm", "push", "--tag", "v1", "--json")
     assert json.loads(result.out)["status"] == "created"
-    assert result.err.startswith(f"warning: .envmgr.lock is out of date: {said}; ")
+    assert result.err.startswith(f"warning: .envmgr.lock is out of date: {message}; ")
     assert double.versions["shop", "v1"]["toolchain"]["lock"] == lock
 
 
@@ -151,7 +153,7 @@ def test_a_lock_that_envmgr_wrote_goes_with_its_requests(ci):
     assert ci.ok("alm", "push", "--tag", "v1", "--require-lock").err == ""
 
 
-def test_a_dirty_work_tree_is_told(ci, double):
+def test_a_dirty_work_tree_is_reported(ci, double):
     (ci.project / ".envmgr").write_text("alpha=^1.1\n")
     ci.ok("alm", "push", "--tag", "v1")
     assert double.versions["shop", "v1"]["build"]["dirty"] is True
@@ -164,7 +166,7 @@ def test_below_the_project_the_same_files_are_sent(ci, double):
     assert double.versions["shop", "v1"]["toolchain"]["lock"] == LOCK
 
 
-def test_outside_of_any_repository_tag_and_app_can_be_said(ci, double, tmp_path):
+def test_tag_and_app_can_be_passed_outside_of_a_repository(ci, double, tmp_path):
     bare = tmp_path / "bare"
     bare.mkdir()
     where = {"cwd": bare, "env": {"GIT_CEILING_DIRECTORIES": str(tmp_path)}}
@@ -192,7 +194,7 @@ def test_a_server_that_is_away_fails_the_push_and_names_itself(ci, alm):
     assert spooled(ci) == []
 
 
-def test_nobody_signed_in_is_told_how_to(machine, alm):
+def test_a_push_without_login_fails_with_a_hint(machine, alm):
     result = machine.run("alm", "push", "--url", alm.url)
     assert result.code == 1
     assert "not signed in to" in result.err
@@ -201,16 +203,16 @@ def test_nobody_signed_in_is_told_how_to(machine, alm):
     assert "no ALM server configured" in result.err
 
 
-def test_a_push_by_nobody_is_kept_until_somebody_signs_in(ci, double):
-    nobody = {"ENVMGR_ALM_TOKEN": ""}
-    result = ci.ok("alm", "push", "--tag", "v1", "--spool", env=nobody)
+def test_a_push_without_login_is_spooled_until_login(ci, double):
+    no_token = {"ENVMGR_ALM_TOKEN": ""}
+    result = ci.ok("alm", "push", "--tag", "v1", "--spool", env=no_token)
     assert "not signed in to" in result.err
     assert (len(spooled(ci)), double.versions) == (1, {})
     ci.ok("alm", "flush")
     assert (spooled(ci), list(double.versions)) == ([], [("shop", "v1")])
 
 
-def test_a_push_that_can_neither_be_delivered_nor_kept_is_said_to_be_neither(ci, double):
+def test_a_push_that_is_neither_delivered_nor_spooled_is_an_error(ci, double):
     ci.home.mkdir(exist_ok=True)
     (ci.home / "spool").write_text("in the way")
     double.down = True
@@ -221,13 +223,13 @@ def test_a_push_that_can_neither_be_delivered_nor_kept_is_said_to_be_neither(ci,
     assert "hint: push again when the server is available" in result.err
 
 
-def test_a_push_with_a_token_that_is_refused_is_not_kept(ci, double):
+def test_a_push_with_a_rejected_token_is_not_spooled(ci, double):
     result = ci.run("alm", "push", "--tag", "v1", "--spool", env={"ENVMGR_ALM_TOKEN": "evm_k9_none"})
     assert (result.code, spooled(ci), double.versions) == (1, [], {})
     assert "authentication failed" in result.err
 
 
-def test_no_secret_is_printed_or_kept(ci, alm, double):
+def test_no_secret_is_printed_or_stored(ci, alm, double):
     double.down = True
     result = ci.ok("alm", "push", "--tag", "v1", "--spool", "--verbose")
     assert KEY not in result.out + result.err
@@ -252,7 +254,7 @@ class TestSpool:
         assert "delivered queued push shop@v1" in result.err
         assert spooled(ci) == []
 
-    def test_nobody_there_is_away_too_and_so_is_offline(self, ci, alm):
+    def test_an_unreachable_server_and_offline_mode_spool_the_push(self, ci, alm):
         alm.close()
         document = json.loads(ci.ok("alm", "push", "--tag", "v1", "--spool", "--json").out)
         assert (document["status"], document["version"]) == ("spooled", None)
@@ -321,11 +323,11 @@ class TestSpool:
         assert "still queued" in result.err
         assert len(spooled(ci)) == 1
 
-    def test_what_is_for_another_server_is_not_told_to_this_one(self, ci, double, alm):
+    def test_a_push_for_another_server_is_not_sent_to_this_one(self, ci, double, alm):
         ci.ok("alm", "push", "--tag", "v1", "--spool", "--url", "http://127.0.0.1:9")
         result = ci.ok("alm", "flush")
         assert "queued for http://127.0.0.1:9" in result.out
-        assert alm.asked == []
+        assert alm.requests == []
         assert ci.ok("alm", "push", "--tag", "v1").err == ""
 
     def test_a_file_that_is_none_is_put_aside(self, ci):

@@ -11,13 +11,13 @@ from support.alm.seeded_server import DOTFILE, LOCK, NEW, OLD
 
 
 def document(result, command):
-    found = json.loads(result.out)
-    assert found.pop("schema") == f"envmgr/alm-{command}/1"
+    outcome = json.loads(result.out)
+    assert outcome.pop("schema") == f"envmgr/alm-{command}/1"
     assert result.err == ""
-    return found
+    return outcome
 
 
-def test_status_is_a_matrix_of_what_stands_where(ada):
+def test_status_prints_the_deployment_matrix(ada):
     lines = re.sub(r"\b\d+[smh]\b", "0s", ada.ok("alm", "status").out).splitlines()
     assert [" ".join(line.split()) for line in lines[:4]] == [
         "dev staging prod",
@@ -30,9 +30,9 @@ def test_status_is_a_matrix_of_what_stands_where(ada):
 
 
 def test_status_of_one_environment_and_app_and_as_json(ada):
-    found = document(ada.ok("alm", "status", "--env", "prod", "--app", "shop", "--json"), "status")
-    assert found["apps"] == [{"app": "shop", "differs": False, "behind": []}]
-    assert {place["environment"] for place in found["matrix"]["placements"]} == {"prod"}
+    result = document(ada.ok("alm", "status", "--env", "prod", "--app", "shop", "--json"), "status")
+    assert result["apps"] == [{"app": "shop", "differs": False, "behind": []}]
+    assert {place["environment"] for place in result["matrix"]["placements"]} == {"prod"}
     whole = document(ada.ok("alm", "status", "--json"), "status")
     assert {"app": "shop", "differs": True, "behind": ["prod"]} in whole["apps"]
 
@@ -43,22 +43,22 @@ def test_an_environment_that_is_misspelt_is_suggested(ada):
     assert result.err == "error: environment 'prd' not found\nhint: did you mean prod?\n"
 
 
-def test_affected_tells_what_matches_and_what_cannot_be_told(ada):
-    found = document(ada.ok("alm", "affected", "nodejs", "<20.11.1", "--json"), "affected")
-    assert [(one["app"], one["environment"], one["tool_version"]) for one in found["matches"]] == [
+def test_affected_lists_matches_and_undecidable_versions(ada):
+    result = document(ada.ok("alm", "affected", "nodejs", "<20.11.1", "--json"), "affected")
+    assert [(match["app"], match["environment"], match["tool_version"]) for match in result["matches"]] == [
         ("shop", "prod", "20.9.0")
     ]
-    assert [one["app"] for one in found["without_lock"]] == ["billing"]
-    assert found["unknown"] == []
-    shown = ada.ok("alm", "affected", "nodejs@<20.11.1").out
-    assert shown.startswith("1 affected, with nodejs <20.11.1\n  shop@1.3  prod  nodejs 20.9.0\n")
+    assert [item["app"] for item in result["without_lock"]] == ["billing"]
+    assert result["unknown"] == []
+    output = ada.ok("alm", "affected", "nodejs@<20.11.1").out
+    assert output.startswith("1 affected, with nodejs <20.11.1\n  shop@1.3  prod  nodejs 20.9.0\n")
 
 
 def test_affected_names_what_is_there_instead_of_a_tool_that_is_not(ada):
-    said = "no deployed version uses"
-    shown = ada.ok("alm", "affected", "npm:nodejs", "<99").out
-    assert shown.startswith(f"{said} npm:nodejs (used instead: nodejs)\n")
-    assert ada.ok("alm", "affected", "ruff", "<99").out.startswith(f"{said} ruff\n")
+    message = "no deployed version uses"
+    output = ada.ok("alm", "affected", "npm:nodejs", "<99").out
+    assert output.startswith(f"{message} npm:nodejs (used instead: nodejs)\n")
+    assert ada.ok("alm", "affected", "ruff", "<99").out.startswith(f"{message} ruff\n")
 
 
 @pytest.mark.parametrize(("environment", "code"), [("prod", 1), ("dev", 0)])
@@ -81,7 +81,7 @@ def test_a_gate_is_not_passed_by_a_tool_that_was_probably_not_meant(ada, tool, m
     )
 
 
-def test_a_gate_is_passed_by_a_tool_that_nobody_uses(ada):
+def test_a_gate_passes_for_an_unused_tool(ada):
     assert (
         "no deployed version uses terraform"
         in ada.ok("alm", "affected", "terraform", "<99", "--exit-code").out
@@ -102,8 +102,8 @@ def test_diff_tells_commits_and_tools_of_two_versions(ada, world):
 
 
 def test_diff_of_two_environments_tells_every_app(ada):
-    found = document(ada.ok("alm", "diff", "staging", "prod", "--json"), "diff")
-    apps = {one["app"]: one for one in found["apps"]}
+    result = document(ada.ok("alm", "diff", "staging", "prod", "--json"), "diff")
+    apps = {app["app"]: app for app in result["apps"]}
     assert set(apps) == {"billing", "shop"}
     assert (apps["billing"]["before"], apps["billing"]["after"]["tag"]) == (None, "2.0")
     assert {tool["tool"]: tool["direction"] for tool in apps["shop"]["tools"]} == {
@@ -121,7 +121,7 @@ def test_diff_takes_no_version_and_environment_alone(ada):
     assert "APP:prod" in result.err
 
 
-def test_checkout_writes_what_stands_somewhere_and_locks_are_read_again(ada):
+def test_checkout_writes_the_deployed_lock(ada):
     result = ada.ok("alm", "checkout", "shop:prod")
     assert result.out == "wrote .envmgr and .envmgr.lock from shop@1.3\nnext: envmgr install --locked\n"
     assert (ada.project / ".envmgr").read_text() == DOTFILE
@@ -148,15 +148,15 @@ def test_checkout_of_what_came_without_a_lock_says_so(ada):
     assert not (ada.project / ".envmgr").exists()
 
 
-def test_records_are_shown(ada):
+def test_records_are_printed(ada):
     assert [line.split()[0] for line in ada.ok("alm", "apps", "list").out.splitlines()] == [
         "billing",
         "idle",
         "shop",
     ]
-    shown = ada.ok("alm", "apps", "show", "shop").out
-    assert "  description  Sells\n" in shown
-    assert "shop@1.4" in shown
+    output = ada.ok("alm", "apps", "show", "shop").out
+    assert "  description  Sells\n" in output
+    assert "shop@1.4" in output
     version = document(ada.ok("alm", "versions", "show", "shop:prod", "--json"), "versions-show")["version"]
     assert [tool["version"] for tool in version["toolchain"]["tools"]] == ["20.9.0", "3.11.9"]
     listed = ada.ok("alm", "versions", "list", "--limit", "1")
@@ -165,13 +165,13 @@ def test_records_are_shown(ada):
     failed = document(
         ada.ok("alm", "deployments", "list", "--status", "failed", "--json"), "deployments-list"
     )
-    (one,) = failed["deployments"]
-    history = ada.ok("alm", "deployments", "show", str(one["id"])).out
+    (item,) = failed["deployments"]
+    history = ada.ok("alm", "deployments", "show", str(item["id"])).out
     assert [line.split()[2] for line in history.splitlines()[-3:]] == ["pending", "in_progress", "failed"]
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "said"),
+    ("words", "code", "message"),
     [
         (["versions", "show", "shop@9.9"], 1, "version shop@9.9 not found"),
         (["versions", "show", "99999"], 1, "version 99999 not found"),
@@ -192,13 +192,13 @@ def test_records_are_shown(ada):
     ],
     ids=str,
 )
-def test_what_cannot_be_is_said_with_a_code(ada, words, code, said):
+def test_errors_have_an_exit_code(ada, words, code, message):
     result = ada.run("alm", *words)
     assert (result.code, result.out) == (code, ""), result
-    assert said in result.err
+    assert message in result.err
 
 
-def test_a_server_that_is_away_is_said(ada):
+def test_an_unreachable_server_is_an_error(ada):
     result = ada.run("alm", "status", "--url", "http://127.0.0.1:1", env={"ENVMGR_HTTP_RETRIES": "0"})
     assert result.code == 1
     assert "cannot reach the ALM server" in result.err

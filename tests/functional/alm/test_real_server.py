@@ -61,9 +61,9 @@ def test_a_lock_that_envmgr_wrote_is_understood(user, real):
     (tool,) = document["version"]["toolchain"]["tools"]
     assert (tool["tool"], tool["version"], tool["requests"]) == ("alpha", "1.1.0", ["alpha@^1.0"])
     assert document["version"]["toolchain"]["lock_digest"] == document["lock_digest"]
-    kept = ask(real, "GET", f"/apps/{app}/versions/v1/lock").json
-    assert kept["lock"] == (user.project / ".envmgr.lock").read_text()
-    assert kept["dotfile"] == (user.project / ".envmgr").read_text()
+    stored = ask(real, "GET", f"/apps/{app}/versions/v1/lock").json
+    assert stored["lock"] == (user.project / ".envmgr.lock").read_text()
+    assert stored["dotfile"] == (user.project / ".envmgr").read_text()
 
 
 def test_the_same_push_again_is_one_version_and_other_content_names_both(user, real):
@@ -106,10 +106,10 @@ def test_an_api_key_for_one_app_pushes_that_app_only(machine, real):
 
 def test_processes_that_find_the_token_ended_at_once_renew_it_once(user):
     path = user.home / "credentials.json"
-    kept = json.loads(path.read_text())
-    for entry in kept["servers"].values():
+    stored = json.loads(path.read_text())
+    for entry in stored["servers"].values():
         entry["expires_at"] = 1
-    path.write_text(json.dumps(kept))
+    path.write_text(json.dumps(stored))
     with ThreadPoolExecutor(6) as pool:
         results = list(pool.map(lambda _: user.run("alm", "whoami"), range(6)))
     assert [result.code for result in results] == [0] * 6, results
@@ -120,10 +120,10 @@ def test_the_same_push_from_many_jobs_at_once_is_one_version(user):
     app = app_name()
     with ThreadPoolExecutor(6) as pool:
         words = ("alm", "push", "--app", app, "--tag", "v1", "--json")
-        documents = [json.loads(one.out) for one in pool.map(lambda _: user.ok(*words), range(6))]
-    assert sorted(one["status"] for one in documents) == ["created", *["unchanged"] * 5]
-    assert len({one["version"]["id"] for one in documents}) == 1
-    assert [one["app_created"] for one in documents].count(True) == 1
+        documents = [json.loads(index.out) for index in pool.map(lambda _: user.ok(*words), range(6))]
+    assert sorted(document["status"] for document in documents) == ["created", *["unchanged"] * 5]
+    assert len({document["version"]["id"] for document in documents}) == 1
+    assert [document["app_created"] for document in documents].count(True) == 1
 
 
 def test_signing_out_ends_the_sign_in_at_the_server(user, real):
@@ -146,9 +146,9 @@ def test_what_waits_is_delivered_once_when_the_server_is_back(machine, tmp_path)
         assert machine.run("alm", "flush").code == 1
         daemon.start()
         document = json.loads(machine.ok("alm", "flush", "--json").out)
-        assert [one["tag"] for one in document["delivered"]] == ["v1", "v2"]
+        assert [item["tag"] for item in document["delivered"]] == ["v1", "v2"]
         assert machine.ok("alm", "flush").out == "queue is empty\n"
-        assert [one["tag"] for one in ask(daemon, "GET", "/apps/shop/versions").json] == ["v2", "v1"]
+        assert [item["tag"] for item in ask(daemon, "GET", "/apps/shop/versions").json] == ["v2", "v1"]
     finally:
         daemon.end()
 
@@ -168,7 +168,7 @@ def test_a_push_to_a_server_that_is_killed_in_between_is_one_version(machine, tm
             assert "connection refused" in err
             out = machine.ok("alm", "push", "--tag", "v1").out
         assert "shop@v1" in out
-        assert [one["tag"] for one in ask(daemon, "GET", "/apps/shop/versions").json] == ["v1", "v0"]
+        assert [item["tag"] for item in ask(daemon, "GET", "/apps/shop/versions").json] == ["v1", "v0"]
     finally:
         daemon.end()
 
@@ -180,13 +180,13 @@ def test_a_server_that_insists_on_conditions_takes_a_push(machine, tmp_path):
         signed_in(machine, daemon.start())
         machine.ok("alm", "push", "--tag", "v1")
         machine.ok("alm", "push", "--tag", "v1")
-        assert [one["tag"] for one in ask(daemon, "GET", "/apps/shop/versions").json] == ["v1"]
+        assert [item["tag"] for item in ask(daemon, "GET", "/apps/shop/versions").json] == ["v1"]
     finally:
         daemon.end()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals")
-def test_serve_becomes_the_server_and_ends_when_told(machine):
+def test_serve_runs_the_server_and_stops_on_a_signal(machine):
     data = machine.root / "data"
     process = subprocess.Popen(
         [ENVMGR, "alm", "serve", "--port", "0", "--data-dir", "../data"],
@@ -198,12 +198,12 @@ def test_serve_becomes_the_server_and_ends_when_told(machine):
         start_new_session=True,
     )
     try:
-        said = ""
-        while not (found := re.search(r"http://127\.0\.0\.1:(\d+)", said)):
+        output = ""
+        while not (match := re.search(r"http://127\.0\.0\.1:(\d+)", output)):
             line = process.stdout.readline()
-            assert line, said
-            said += line
-        machine.ok("alm", "login", found[0], "-u", "admin", "--password-stdin", stdin=ADMIN_PASSWORD)
+            assert line, output
+            output += line
+        machine.ok("alm", "login", match[0], "-u", "admin", "--password-stdin", stdin=ADMIN_PASSWORD)
         machine.ok("alm", "push", "--tag", "v1")
         assert (data / "app.db").is_file()
         process.send_signal(signal.SIGTERM)

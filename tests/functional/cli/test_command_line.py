@@ -136,7 +136,7 @@ def test_why_tells_the_whole_story(two_tools):
     assert two_tools.run("why", "nodejs").code == 1
 
 
-def test_settings_are_written_shown_and_taken_out(sandbox):
+def test_settings_are_set_listed_and_unset(sandbox):
     sandbox.ok("config", "set", "minimum_release_age", "7d")
     sandbox.ok("config", "set", "mirrors", "https://a.test/=https://b.test/")
     assert sandbox.ok("config", "get", "minimum_release_age").out == "7d\n"
@@ -155,10 +155,10 @@ def test_settings_are_written_shown_and_taken_out(sandbox):
 
 def test_the_cache_says_what_it_holds(two_tools):
     two_tools.ok("install")
-    held = two_tools.ok("cache", "list").out
-    assert "archive  alpha 1.1.0" in held
-    assert f"list     {two_tools.server.url}/alpha/index.json" in held
-    assert two_tools.ok("cache", "dir").out.strip() in held
+    listing = two_tools.ok("cache", "list").out
+    assert "archive  alpha 1.1.0" in listing
+    assert f"list     {two_tools.server.url}/alpha/index.json" in listing
+    assert two_tools.ok("cache", "dir").out.strip() in listing
     assert two_tools.ok("cache", "clear").out.startswith("removed ")
     assert two_tools.ok("cache", "list").out.startswith("0 B in ")
 
@@ -246,8 +246,12 @@ def test_settings_that_cannot_be_read_are_named(sandbox, text):
     result = sandbox.run("install", "nodejs")
     assert result.code == 1
     assert str(path) in result.err
-    found = [one for one in sandbox.run("doctor", "--json").json["findings"] if one["check"] == "settings"]
-    assert found[0]["state"] == "error"
+    matches = [
+        finding
+        for finding in sandbox.run("doctor", "--json").json["findings"]
+        if finding["check"] == "settings"
+    ]
+    assert matches[0]["state"] == "error"
 
 
 @POSIX
@@ -262,7 +266,7 @@ def test_a_home_that_cannot_be_written_is_named(sandbox, tmp_path):
         assert result.err.startswith("error: ")
         assert str(blocked) in result.err or "offline" in result.err
     findings = sandbox.run("doctor", "--json", "--offline", env={"ENVMGR_HOME": str(home)}).json["findings"]
-    assert [one["state"] for one in findings if one["check"] == "directories"] == ["error"]
+    assert [finding["state"] for finding in findings if finding["check"] == "directories"] == ["error"]
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere")
@@ -336,7 +340,7 @@ def test_output_that_cannot_be_written_is_an_error(sandbox):
 @pytest.mark.parametrize(
     "words", ["plugin list", "config list --json", "--help", "--version", "which none --json"]
 )
-def test_output_that_cannot_be_written_is_no_bug_either_where_it_is_not_kept_back(sandbox, words):
+def test_unbuffered_output_that_cannot_be_written_is_not_reported_as_a_bug(sandbox, words):
     sandbox.variables["PYTHONUNBUFFERED"] = "1"
     result = sandbox.command(["sh", "-c", f"'{ENVMGR}' {words} > /dev/full"])
     assert (result.code, result.err) == (
@@ -351,7 +355,7 @@ def test_ctrl_c_during_a_download_ends_at_once_without_a_traceback(two_tools):
     page.faults.append(faults.stalled(after=10))
     process = two_tools.start("install", "alpha@1.1.0")
     limit = time.monotonic() + 30
-    while not two_tools.server.asked("/alpha/1.1.0/alpha-1.1.0-linux-x64.tar.gz"):
+    while not two_tools.server.requests_for("/alpha/1.1.0/alpha-1.1.0-linux-x64.tar.gz"):
         assert time.monotonic() < limit
         time.sleep(0.02)
     time.sleep(0.2)
@@ -447,14 +451,14 @@ def test_no_line_is_wider_than_the_terminal(two_tools, words):
 
 
 def findings(result, check):
-    return [one for one in result.json["findings"] if one["check"] == check]
+    return [finding for finding in result.json["findings"] if finding["check"] == check]
 
 
 def test_a_healthy_machine_has_nothing_to_mend(two_tools):
     two_tools.ok("install")
     result = two_tools.ok("doctor", "--json")
-    assert {one["state"] for one in result.json["findings"]} == {"ok"}
-    assert not any(one["fixed"] for one in two_tools.ok("doctor", "--fix", "--json").json["findings"])
+    assert {finding["state"] for finding in result.json["findings"]} == {"ok"}
+    assert not any(finding["fixed"] for finding in two_tools.ok("doctor", "--fix", "--json").json["findings"])
 
 
 def _spoil_shim(box):
@@ -502,15 +506,15 @@ def test_the_doctor_finds_damage_and_mends_it(two_tools, spoil, check):
     assert before[0]["hint"]
     mended = findings(two_tools.run("doctor", "--fix", "--json"), check)
     assert mended[0]["fixed"]
-    assert {one["state"] for one in mended} == {"ok"}
+    assert {item["state"] for item in mended} == {"ok"}
     after = two_tools.run("doctor", "--json")
-    assert {one["state"] for one in findings(after, check)} == {"ok"}
+    assert {finding["state"] for finding in findings(after, check)} == {"ok"}
     two_tools.ok("install")
     assert two_tools.command(["alpha"]).out == "alpha 1.1.0\n"
     assert two_tools.command(["beta"]).out == "beta 1.2.0\n"
 
 
-def test_damage_that_cannot_be_mended_is_left_and_told(two_tools):
+def test_unrepairable_damage_is_reported_and_left_alone(two_tools):
     two_tools.ok("install")
     _change_file(two_tools)
     two_tools.ok("cache", "clear")
@@ -554,7 +558,7 @@ def test_the_doctor_sees_what_is_around(two_tools, tmp_path):
 
 
 @POSIX
-def test_a_question_is_asked_only_on_a_terminal_and_yes_answers_it(two_tools):
+def test_the_prompt_appears_only_on_a_terminal_and_yes_answers_it(two_tools):
     two_tools.ok("install")
     two_tools.write("alpha=2.0.0", "beta=latest")
     ask = {"ENVMGR_AUTO_INSTALL": "ask"}
@@ -563,7 +567,7 @@ def test_a_question_is_asked_only_on_a_terminal_and_yes_answers_it(two_tools):
 
 
 @POSIX
-def test_installing_what_a_shim_misses_is_shown(two_tools):
+def test_installing_missing_tools_through_a_shim_is_reported(two_tools):
     two_tools.ok("install")
     two_tools.write("alpha=2.0.0", "beta=latest")
     result = two_tools.command(["alpha"], env={"ENVMGR_AUTO_INSTALL": "always"})

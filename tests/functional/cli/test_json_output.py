@@ -29,9 +29,9 @@ def box(tmp_path_factory):
 
 def document(result, schema):
     """Read the one document, which must be of a schema."""
-    found = json.loads(result.out)
-    assert found.pop("schema") == f"envmgr/{schema}/1", result
-    return found
+    outcome = json.loads(result.out)
+    assert outcome.pop("schema") == f"envmgr/{schema}/1", result
+    return outcome
 
 
 CALLS = {
@@ -79,7 +79,7 @@ def test_commands_that_change_things_say_what_they_did(sandbox):
     assert (added["name"], added["scope"]) == ("alpha", "user")
     dry = document(sandbox.ok("install", "alpha@1", "--dry-run", "--json"), "install")
     assert dry["dry_run"] is True
-    assert [one["version"] for one in dry["installed"]] == ["1.1.0"]
+    assert [item["version"] for item in dry["installed"]] == ["1.1.0"]
     assert not (sandbox.home / "installs").exists()
     done = document(sandbox.ok("use", "alpha", "1", "--json"), "use")
     assert done["installed"][0].keys() == INSTALLED
@@ -98,27 +98,27 @@ def test_commands_that_change_things_say_what_they_did(sandbox):
 
 def test_list_names_each_version_and_who_made_it_active(box):
     entries = document(box.ok("list", "--json"), "list")["tools"]
-    assert [(one["tool"], one["version"], one["active"], one["request"]) for one in entries] == [
+    assert [(entry["tool"], entry["version"], entry["active"], entry["request"]) for entry in entries] == [
         ("alpha", "1.1.0", True, "^1.0"),
         ("beta", "1.2.0", True, "latest"),
     ]
-    assert all(os.path.isdir(one["path"]) for one in entries)
+    assert all(os.path.isdir(entry["path"]) for entry in entries)
     assert entries[0]["source"] == {"file": str(box.project / ".envmgr"), "line": 1}
     assert entries[0]["installed_at"].endswith("Z")
 
 
 def test_list_remote_tells_pre_releases_and_dates(box):
-    found = document(box.ok("list", "--remote", "beta", "--json"), "list")
-    assert found["tool"] == "beta"
-    assert [(one["version"], one["prerelease"]) for one in found["versions"]] == [
+    result = document(box.ok("list", "--remote", "beta", "--json"), "list")
+    assert result["tool"] == "beta"
+    assert [(version["version"], version["prerelease"]) for version in result["versions"]] == [
         ("0.9.0", False),
         ("1.2.0", False),
         ("1.3.0-rc.1", True),
     ]
-    assert {one["date"] for one in found["versions"]} == {"2024-01-01"}
-    assert {one["lts"] for one in found["versions"]} == {None}
+    assert {version["date"] for version in result["versions"]} == {"2024-01-01"}
+    assert {version["lts"] for version in result["versions"]} == {None}
     some = document(box.ok("list", "--remote", "beta", ">=1", "--json"), "list")
-    assert [one["version"] for one in some["versions"]] == ["1.2.0"]
+    assert [version["version"] for version in some["versions"]] == ["1.2.0"]
 
 
 def test_current_says_what_decided(box):
@@ -144,14 +144,14 @@ def test_the_global_file_is_a_default(sandbox):
 
 
 def test_lock_names_versions_and_platforms(box):
-    found = document(box.ok("lock", "--json"), "lock")
-    assert found["path"] == str(box.project / ".envmgr.lock")
-    assert found["changed"] is False
-    assert [(one["tool"], one["request"], one["version"]) for one in found["tools"]] == [
+    result = document(box.ok("lock", "--json"), "lock")
+    assert result["path"] == str(box.project / ".envmgr.lock")
+    assert result["changed"] is False
+    assert [(tool["tool"], tool["request"], tool["version"]) for tool in result["tools"]] == [
         ("alpha", "^1.0", "1.1.0"),
         ("beta", "latest", "1.2.0"),
     ]
-    assert "linux-x64" in found["tools"][0]["platforms"]
+    assert "linux-x64" in result["tools"][0]["platforms"]
 
 
 ERRORS = {
@@ -194,11 +194,11 @@ def test_an_error_is_a_document_too(box, case):
     words, code, name = ERRORS[case]
     result = box.run("--json", *words)
     assert result.code == code, result
-    found = document(result, "error")
-    assert found.keys() == {"code", "message", "hint"}
-    assert found["code"] == name
-    assert found["message"]
-    assert found["hint"]
+    outcome = document(result, "error")
+    assert outcome.keys() == {"code", "message", "hint"}
+    assert outcome["code"] == name
+    assert outcome["message"]
+    assert outcome["hint"]
     assert result.err == ""
 
 
@@ -206,10 +206,10 @@ def test_a_bad_manifest_is_reported_whole(box):
     path = box.project / "bad.json"
     path.write_text('{"name": "Bad Name", "versions_urls": 3}')
     result = box.run("plugin", "lint", "bad.json", "--json")
-    found = document(result, "plugin-lint")
+    outcome = document(result, "plugin-lint")
     assert result.code == 1
-    assert len(found["issues"]) >= 3
-    assert all(issue.startswith("$") for issue in found["issues"])
+    assert len(outcome["issues"]) >= 3
+    assert all(issue.startswith("$") for issue in outcome["issues"])
 
 
 def test_a_bug_is_a_document_with_a_log(box):
@@ -219,9 +219,9 @@ def test_a_bug_is_a_document_with_a_log(box):
     )
     result = box.command([sys.executable, "-c", program])
     assert result.code == 3
-    found = document(result, "error")
-    assert found["code"] == "bug"
-    log = found["hint"].removeprefix("report this bug; details: ")
+    outcome = document(result, "error")
+    assert outcome["code"] == "bug"
+    log = outcome["hint"].removeprefix("report this bug; details: ")
     with open(log, encoding="utf-8") as file:
         assert "Traceback" in file.read()
 
@@ -242,7 +242,7 @@ def test_common_options_stand_before_and_after_the_name(box, words):
 
 def test_another_directory_is_worked_in(box, tmp_path):
     for words in (["-C", str(box.project)], [f"--cwd={box.project}"], ["--cwd", str(box.project)]):
-        assert [one["tool"] for one in box.ok(*words, "current", "--json", cwd=tmp_path).json["tools"]] == [
+        assert [tool["tool"] for tool in box.ok(*words, "current", "--json", cwd=tmp_path).json["tools"]] == [
             "alpha",
             "beta",
         ]
@@ -251,14 +251,14 @@ def test_another_directory_is_worked_in(box, tmp_path):
 
 def test_offline_uses_only_what_is_there(box):
     box.ok("list", "--remote", "alpha")
-    asked = len(box.server.requests)
+    request_count = len(box.server.requests)
     assert len(box.ok("list", "--remote", "alpha", "--offline", "--json").json["versions"]) == 3
     result = box.run("--offline", "--json", "install", "alpha@2.0.0")
     assert (result.code, result.json["code"]) == (1, "offline")
-    assert len(box.server.requests) == asked
+    assert len(box.server.requests) == request_count
 
 
-def test_quiet_leaves_only_what_was_asked_for(sandbox):
+def test_quiet_prints_only_the_result(sandbox):
     sandbox.publish("alpha")
     for words in (
         ["install", "alpha@1"],
@@ -276,7 +276,7 @@ def test_quiet_leaves_only_what_was_asked_for(sandbox):
     assert sandbox.run("-q", "install", "alpha@9").err.startswith("error: ")
 
 
-def test_verbose_tells_what_was_read_decided_and_asked(box):
+def test_verbose_prints_files_decisions_and_requests(box):
     result = box.ok("current", "-v")
     assert result.out == box.ok("current").out
     assert f"config: {box.project / '.envmgr'}" in result.err

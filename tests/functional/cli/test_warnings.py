@@ -41,20 +41,20 @@ def undated(sandbox):
     return sandbox
 
 
-def test_missing_dates_are_told_where_an_age_is_asked_for(undated):
-    told = "minimum_release_age ignored: upstream publishes no release dates"
-    assert told in undated.ok("install", env=AGE).err
+def test_missing_dates_are_reported_when_a_minimum_age_is_set(undated):
+    warning = "minimum_release_age ignored: upstream publishes no release dates"
+    assert warning in undated.ok("install", env=AGE).err
     why = undated.ok("why", "alpha", "--json", env=AGE).json
-    assert why["note"] == told
+    assert why["note"] == warning
     assert why["candidates"] == ["1.1.0", "1.0.0"]
     words = undated.ok("why", "alpha", env=AGE).out
-    assert told in " ".join(words.split())
+    assert warning in " ".join(words.split())
     assert "matching   1.1.0, 1.0.0" in words
     assert undated.ok("why", "alpha", "--json").json["note"] is None
-    assert told not in undated.ok("lock", "alpha", env={"ENVMGR_MINIMUM_RELEASE_AGE": "0s"}).err
+    assert warning not in undated.ok("lock", "alpha", env={"ENVMGR_MINIMUM_RELEASE_AGE": "0s"}).err
 
 
-def test_missing_digests_are_told_once_and_not_when_they_are_known(undated):
+def test_missing_digests_are_reported_once_and_not_for_verified_archives(undated):
     assert undated.ok("use", "alpha", "1").err.count(NO_DIGESTS) == 1
     assert "digest" not in undated.ok("lock").err
     assert "digest" not in undated.ok("use", "alpha", "1").err
@@ -63,9 +63,9 @@ def test_missing_digests_are_told_once_and_not_when_they_are_known(undated):
 # -- unknown tools ------------------------------------------------------------------------------------------
 
 
-def test_unknown_tools_are_found_before_anything_is_asked_of_upstream(two_tools):
+def test_unknown_tools_fail_before_any_request(two_tools):
     two_tools.write("alpha=^1.0", "bta=1", "  alpa = 2", "gamma=system")
-    asked = len(two_tools.server.requests)
+    request_count = len(two_tools.server.requests)
     path = two_tools.project / ".envmgr"
     for words in (["install"], ["lock"], ["lock", "--check"], ["use", "beta", "1"]):
         result = two_tools.run(*words)
@@ -74,7 +74,7 @@ def test_unknown_tools_are_found_before_anything_is_asked_of_upstream(two_tools)
         assert first == f"error: {path}:2:1: unknown tool 'bta'; did you mean beta?"
         assert second == f"{path}:3:3: unknown tool 'alpa'; did you mean alpha?"
         assert hint.startswith("hint: correct the names")
-    assert len(two_tools.server.requests) == asked
+    assert len(two_tools.server.requests) == request_count
     assert path.read_text() == "alpha=^1.0\nbta=1\n  alpa = 2\ngamma=system\n"
 
 
@@ -82,7 +82,7 @@ def test_unknown_tools_are_found_before_anything_is_asked_of_upstream(two_tools)
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["use", "alpha", ""], "empty version for alpha"),
         (["install", "alpha", " "], "empty version for alpha"),
@@ -100,10 +100,10 @@ def test_unknown_tools_are_found_before_anything_is_asked_of_upstream(two_tools)
     ],
     ids=" ".join,
 )
-def test_a_command_line_that_makes_no_sense_says_how_it_would(two_tools, words, said):
+def test_a_command_line_that_makes_no_sense_says_how_it_would(two_tools, words, message):
     result = two_tools.run(*words)
     assert result.code == 2
-    assert said in result.err + result.out
+    assert message in result.err + result.out
     assert (two_tools.project / ".envmgr").read_text().startswith("alpha=^1.0\n")
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from support.http.fault_server import Server
 from support.machine import limited_mounts
-from support.machine.prepared_sandbox import Steady
+from support.machine.prepared_sandbox import PreparedSandbox
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="mounts and limits of Unix")
 BALLAST = 4  # blocks of 64 KiB
@@ -18,7 +18,7 @@ BALLAST = 4  # blocks of 64 KiB
 @pytest.fixture(scope="module")
 def steady(tmp_path_factory):
     with Server() as server:
-        yield Steady(tmp_path_factory.mktemp("steady") / "root", server)
+        yield PreparedSandbox(tmp_path_factory.mktemp("steady") / "root", server)
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def test_a_read_only_directory_is_named_and_costs_nothing(steady, home, place):
 
 
 @limited_mounts.needs_mounts()
-def test_a_list_that_cannot_be_kept_serves_all_the_same(steady, home):
+def test_a_list_that_cannot_be_cached_is_used_anyway(steady, home):
     result = limited_mounts.run(steady.sandbox, limited_mounts.read_only(home / "cache" / "index"), "install")
     assert result.code == 0
     assert "was not cached" in result.err

@@ -12,7 +12,7 @@ import pytest
 
 from support.archives import archive_builder
 from support.http.fault_server import Server
-from support.machine.prepared_sandbox import SUMS, Steady
+from support.machine.prepared_sandbox import SUMS, PreparedSandbox
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="links and modes of Unix")
 GOOD = ("top/bin/alpha", {"content": archive_builder.program("alpha", "1.0.0"), "mode": 0o755})
@@ -23,7 +23,7 @@ BOMB = 128 << 20
 def steady(tmp_path_factory):
     root = tmp_path_factory.mktemp("steady")
     with Server() as server:
-        yield Steady(root / "root", server)
+        yield PreparedSandbox(root / "root", server)
 
 
 @pytest.fixture

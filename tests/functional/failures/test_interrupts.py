@@ -23,7 +23,7 @@ CUT = 300_000
 @pytest.fixture(scope="module")
 def steady(tmp_path_factory):
     with Server() as server:
-        yield Steady(tmp_path_factory.mktemp("steady") / "root", server)
+        yield PreparedSandbox(tmp_path_factory.mktemp("steady") / "root", server)
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def received(steady):
 
 
 def ranges(steady):
-    return [request.headers.get("range") for request in steady.sandbox.server.asked(steady.archive)]
+    return [request.headers.get("range") for request in steady.sandbox.server.requests_for(steady.archive)]
 
 
 def interrupted(steady, process, number, code, word):
@@ -93,23 +93,23 @@ def test_an_interrupted_download_ends_at_once_and_goes_on_the_next_time(steady, 
 
 @SIGNALS
 @pytest.mark.parametrize("path", [INDEX, SUMS])
-def test_whoever_waits_for_a_silent_list_can_leave_at_once(steady, page, path, number, code, word):
-    asked = steady.sandbox.server.pages[path]
-    asked.faults[:] = [faults.silent()]
+def test_a_process_waiting_for_a_silent_list_stops_at_once(steady, page, path, number, code, word):
+    listing = steady.sandbox.server.pages[path]
+    listing.faults[:] = [faults.silent()]
     process = steady.sandbox.start("install", env=PATIENT)
-    until(lambda: steady.sandbox.server.asked(path), process)
+    until(lambda: steady.sandbox.server.requests_for(path), process)
     assert interrupted(steady, process, number, code, word) < AT_ONCE
-    asked.faults.clear()
+    listing.faults.clear()
     steady.recovers()
     assert page.faults == []
 
 
-def test_whoever_waits_for_another_process_can_leave_at_once(steady, page):
+def test_a_process_waiting_for_another_one_stops_at_once(steady, page):
     page.faults[:] = [faults.stalled(CUT)]
     first = steady.sandbox.start("install", env=PATIENT)
     until(lambda: received(steady) > 0, first)
     second = steady.sandbox.start("install")
-    until(lambda: len(steady.sandbox.server.asked(INDEX)) > 1, second)
+    until(lambda: len(steady.sandbox.server.requests_for(INDEX)) > 1, second)
     try:
         assert interrupted(steady, second, signal.SIGINT, -signal.SIGINT, "interrupted") < AT_ONCE
     finally:

@@ -14,7 +14,7 @@ from envmgr.kit.platform import current
 from support.archives import archive_builder
 from support.http import faults
 from support.http.fault_server import Bytes, Huge, Server
-from support.machine.prepared_sandbox import INDEX, SUMS, Steady
+from support.machine.prepared_sandbox import INDEX, SUMS, PreparedSandbox
 from support.registries.recorded_upstreams import Upstreams
 
 if TYPE_CHECKING:
@@ -171,7 +171,7 @@ LASTING = {
 @pytest.fixture(scope="module")
 def steady(tmp_path_factory):
     with Server() as server:
-        yield Steady(tmp_path_factory.mktemp("steady") / "root", server)
+        yield PreparedSandbox(tmp_path_factory.mktemp("steady") / "root", server)
 
 
 def break_(steady, page, fault):
@@ -197,13 +197,13 @@ def test_a_fault_is_explained_costs_nothing_and_passes(steady, case):
 
 
 @pytest.mark.parametrize("name", ["list html", "archive 503", "archive swapped"])
-def test_people_are_told_the_same_in_lines(steady, name):
+def test_errors_have_the_same_text_without_json(steady, name):
     case = LASTING[name]
     break_(steady, case.page, case.fault())
     error = steady.fails("install", "--json", env=case.env).json
-    told = steady.fails("install", env=case.env)
-    assert told.out == ""
-    assert told.err.endswith(f"error: {error['message']}\nhint: {error['hint']}\n")
+    result = steady.fails("install", env=case.env)
+    assert result.out == ""
+    assert result.err.endswith(f"error: {error['message']}\nhint: {error['hint']}\n")
 
 
 PASSING = {
@@ -238,7 +238,7 @@ def test_what_passes_is_gone_over_without_an_error(steady, name):
     path = break_(steady, page, fault())
     steady.sandbox.ok("install", env={**RETRY, **HASTY})
     assert steady.sandbox.command(["alpha"]).out == "alpha 1.0.0\n"
-    ranges = [request.headers.get("range") for request in steady.sandbox.server.asked(path)]
+    ranges = [request.headers.get("range") for request in steady.sandbox.server.requests_for(path)]
     assert ranges[0] is None
     if "truncated" in name and page == ARCHIVE:
         assert ranges[1] == "bytes=90-"
@@ -280,11 +280,11 @@ def test_a_file_of_another_length_than_locked_is_refused_at_once(steady):
     steady.sandbox.server.requests.clear()
     error = steady.sandbox.run("install", "--json", env=RETRY).json
     assert (error["code"], "the file was replaced" in error["hint"]) == ("digest-mismatch", True)
-    assert len(steady.sandbox.server.asked(steady.archive)) == 1
+    assert len(steady.sandbox.server.requests_for(steady.archive)) == 1
     assert steady.sandbox.incomplete() == steady.sandbox.staged() == []
 
 
-def test_what_succeeds_beside_a_failure_is_kept_and_each_failure_names_its_tool(steady):
+def test_successful_installs_remain_and_each_failure_names_its_tool(steady):
     steady.again()
     machine = steady.sandbox
     for name in ("delta", "gamma"):
@@ -306,7 +306,7 @@ def test_what_succeeds_beside_a_failure_is_kept_and_each_failure_names_its_tool(
     machine.ok("uninstall", "delta@1.0.0", "gamma@1.0.0")
 
 
-def test_a_host_nobody_knows_is_named(steady):
+def test_an_unknown_host_is_named(steady):
     steady.again()
     manifest = steady.sandbox.manifest("alpha", ("alpha",))
     steady.sandbox.add_manifest({**manifest, "versions_url": "https://nowhere.invalid/index.json"})
@@ -346,7 +346,7 @@ def test_a_redirect_from_https_to_http_is_refused(steady, tls_server, authority,
     steady.recovers()
 
 
-def test_a_server_nobody_vouches_for_is_refused(steady, tls_server):
+def test_a_server_with_an_untrusted_certificate_is_rejected(steady, tls_server):
     steady.again()
     mirrors = {"ENVMGR_MIRRORS": f"{steady.sandbox.server.url}={tls_server.url}"}
     error = steady.fails("install", "--json", env=mirrors).json

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from support.http.fault_server import Server
-from support.machine.prepared_sandbox import Steady
+from support.machine.prepared_sandbox import PreparedSandbox
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="sh and process groups")
 
@@ -36,7 +36,7 @@ while :; do sleep 0.05; done
 @pytest.fixture(scope="module")
 def steady(tmp_path_factory):
     with Server() as server:
-        yield Steady(tmp_path_factory.mktemp("steady") / "root", server)
+        yield PreparedSandbox(tmp_path_factory.mktemp("steady") / "root", server)
 
 
 @pytest.fixture
@@ -48,14 +48,14 @@ def scripted(steady):
         manifest = steady.sandbox.manifest("alpha", ("alpha",))
         steady.sandbox.add_manifest({**manifest, "install_script": {"unix": text}})
         if trust:
-            steady.sandbox.variables["ENVMGR_TRUSTED"] = digest_asked_for(steady)
+            steady.sandbox.variables["ENVMGR_TRUSTED"] = required_digest(steady)
         return steady
 
     yield publish
     steady.sandbox.variables.pop("ENVMGR_TRUSTED", None)
 
 
-def digest_asked_for(steady):
+def required_digest(steady):
     return re.search(r"sha256:[0-9a-f]{64}", steady.fails("install").err)[0]
 
 
@@ -63,11 +63,11 @@ def log_of(steady):
     return steady.sandbox.home / "logs" / "install-alpha-1.0.0.log"
 
 
-def test_a_script_nobody_trusts_is_refused_before_any_download(scripted):
+def test_an_untrusted_script_is_rejected_before_any_download(scripted):
     steady = scripted(BUILD, trust=False)
     error = steady.fails("install", "--json").json
     assert error["code"] == "untrusted-script"
-    assert steady.sandbox.server.asked(steady.archive) == []
+    assert steady.sandbox.server.requests_for(steady.archive) == []
     assert not log_of(steady).exists()
 
 
@@ -97,7 +97,7 @@ def test_trust_is_in_the_script_as_it_was_read(scripted):
     assert "untrusted install script" in steady.fails("install").err
 
 
-def test_a_failing_script_is_quoted_and_its_output_kept(scripted):
+def test_a_failing_script_is_quoted_and_its_output_saved(scripted):
     steady = scripted("echo one\necho 'cc: not found' >&2\nexit 7")
     result = steady.fails("install")
     assert f"error: install script exited with status 7; log: {log_of(steady)}" in result.err

@@ -65,7 +65,7 @@ def test_a_tool_of_a_new_kind_is_installed_locked_and_run(toy):
     assert envmgr(toy, "exec", "--", "hello", "x").out == "hello 1.2.0 <x>\n"
 
 
-def test_a_tool_of_a_new_kind_is_told_apart_from_a_spec_and_named_in_hints(toy):
+def test_a_tool_of_a_new_kind_differs_from_a_spec_and_is_named_in_hints(toy):
     assert "1.0.0" in envmgr(toy, "list", "--remote", "toy:hello").out
     result = toy.command([sys.executable, "-I", "-c", REGISTERED, "install", "nonesuch"])
     assert "toy:NAME" in result.err

@@ -31,7 +31,7 @@ pytestmark = pytest.mark.registries
 ROOT = Path(__file__).parents[3]
 LOCK = lockfile_io.read(str(ROOT / ".envmgr.lock"))
 LOCKED = [(tool, version) for tool, versions in (LOCK.tools if LOCK else {}).items() for version in versions]
-EVERYWHERE = {each.key for each in platform.DEFAULT_PLATFORMS}
+EVERYWHERE = {where.key for where in platform.DEFAULT_PLATFORMS}
 
 
 class Machine:
@@ -78,7 +78,7 @@ def test_the_lock_holds_the_tools_of_this_repository_for_every_platform() -> Non
     tools = {name.partition("@")[0] for name in LOCK.resolved if not name.startswith("npm:")}
     assert tools == {"nodejs", "zig", "nats-server", "pypi:ruff"}
     assert all(
-        locked.artifacts.keys() == EVERYWHERE for one in LOCK.tools.values() for locked in one.values()
+        locked.artifacts.keys() == EVERYWHERE for tool in LOCK.tools.values() for locked in tool.values()
     )
 
 
@@ -89,18 +89,20 @@ def test_every_tool_of_this_repository_is_what_its_lock_says(
     assert LOCK is not None
     catalog = machine.catalog()
     assert version in catalog.listing(tool).versions
-    found = {each.key: catalog.artifact(tool, version, each) for each in platform.DEFAULT_PLATFORMS}
-    assert found == LOCK.tools[tool][version].artifacts
-    for each in platform.DEFAULT_PLATFORMS:
-        layout = catalog.layout(tool, version, each)
+    matches = {where.key: catalog.artifact(tool, version, where) for where in platform.DEFAULT_PLATFORMS}
+    assert matches == LOCK.tools[tool][version].artifacts
+    for where in platform.DEFAULT_PLATFORMS:
+        layout = catalog.layout(tool, version, where)
         assert layout is not None
         assert layout.bin or layout.links
 
 
 def test_a_program_of_npm_has_a_package_for_every_platform(machine: Machine) -> None:
     catalog = machine.catalog()
-    found = {each.key: catalog.artifact("npm:esbuild", "0.25.0", each) for each in platform.DEFAULT_PLATFORMS}
-    assert {key: one.url if one else None for key, one in found.items()} == {
+    matches = {
+        where.key: catalog.artifact("npm:esbuild", "0.25.0", where) for where in platform.DEFAULT_PLATFORMS
+    }
+    assert {key: item.url if item else None for key, item in matches.items()} == {
         "linux-x64": "npm:@esbuild/linux-x64/0.25.0",
         "linux-arm64": "npm:@esbuild/linux-arm64/0.25.0",
         "linux-x64-musl": "npm:@esbuild/linux-x64/0.25.0",
@@ -110,7 +112,7 @@ def test_a_program_of_npm_has_a_package_for_every_platform(machine: Machine) -> 
         "windows-x64": "npm:@esbuild/win32-x64/0.25.0",
         "windows-arm64": "npm:@esbuild/win32-arm64/0.25.0",
     }
-    assert all(one and one.digest and one.digest.algorithm == "sha512" for one in found.values())
+    assert all(item and item.digest and item.digest.algorithm == "sha512" for item in matches.values())
 
 
 def test_a_wheel_is_downloaded_and_holds_the_program(machine: Machine) -> None:

@@ -94,7 +94,7 @@ def test_a_signed_tool_is_installed_and_every_archive_is_locked_with_its_key(sig
 
 
 @pytest.mark.parametrize(
-    ("spoil", "said"),
+    ("spoil", "message"),
     [
         (lambda s: s.sign(STRANGER), "signed by key"),
         (lambda s: s.sign(Signer("stranger", UPSTREAM.key_id)), "invalid signature of the trusted comment"),
@@ -109,11 +109,11 @@ def test_a_signed_tool_is_installed_and_every_archive_is_locked_with_its_key(sig
     ids=["stranger", "lookalike", "other content", "older archive", "page", "missing"],
 )
 @pytest.mark.parametrize("sums", [True, False], ids=["digest", "no digest"])
-def test_what_is_not_signed_is_not_installed_until_it_is(sandbox, sums, spoil, said):
+def test_what_is_not_signed_is_not_installed_until_it_is(sandbox, sums, spoil, message):
     signed = Signed(sandbox, sums=sums)
     spoil(signed)
     error = signed.refused()
-    assert said in error["message"]
+    assert message in error["message"]
     assert f"{signed.archive}.minisig" in error["message"]
     assert error["hint"].startswith("nothing was installed")
     assert not (sandbox.home / "installs" / "alpha" / "1.0.0").exists()
@@ -121,7 +121,7 @@ def test_what_is_not_signed_is_not_installed_until_it_is(sandbox, sums, spoil, s
     assert "installed alpha 1.0.0" in sandbox.ok("install").out
 
 
-def test_a_replaced_archive_that_no_digest_betrays_is_found_out_and_not_kept(sandbox):
+def test_a_replaced_archive_without_a_digest_is_detected_and_discarded(sandbox):
     signed = Signed(sandbox, sums=False)
     good = signed.archives[signed.archive]
     sandbox.server.change(
@@ -141,17 +141,17 @@ def test_what_was_installed_stays_when_a_forced_installation_is_refused(signed):
     assert signed.machine.command(["alpha"]).out == "alpha 1.0.0\n"
 
 
-def test_offline_the_kept_signature_is_verified_again(signed):
+def test_the_cached_signature_is_verified_again_offline(signed):
     machine = signed.machine
     machine.ok("install")
     machine.ok("uninstall", "alpha@1.0.0")
-    asked = len(machine.server.requests)
+    request_count = len(machine.server.requests)
     assert "installed alpha 1.0.0" in machine.ok("install", "--offline").out
-    assert len(machine.server.requests) == asked
+    assert len(machine.server.requests) == request_count
     kinds = [entry["kind"] for entry in machine.ok("cache", "list", "--json").json["entries"]]
     assert sorted(kinds) == ["archive", "list", "list", "signature"]
-    (kept,) = (machine.home / "cache" / "downloads" / "signatures").iterdir()
-    kept.write_bytes(b"damaged")
+    (stored,) = (machine.home / "cache" / "downloads" / "signatures").iterdir()
+    stored.write_bytes(b"damaged")
     machine.ok("uninstall", "alpha@1.0.0")
     message = signed.refused("--offline", code="offline")["message"]
     assert message.startswith("offline: cannot fetch ")
@@ -159,7 +159,7 @@ def test_offline_the_kept_signature_is_verified_again(signed):
 
 
 @pytest.mark.parametrize(
-    ("signers", "words", "said"),
+    ("signers", "words", "message"),
     [
         ((), (), "no signature"),
         ((), ("--locked",), "no signature"),
@@ -174,18 +174,18 @@ def test_offline_the_kept_signature_is_verified_again(signed):
     ],
     ids=["none", "none, locked", "none, forced", "none, dry run", "another key", "one more key"],
 )
-def test_a_manifest_that_declares_less_than_the_lock_is_an_error_naming_both(signed, signers, words, said):
+def test_a_manifest_that_declares_less_than_the_lock_is_an_error_naming_both(signed, signers, words, message):
     signed.machine.ok("lock")
     signed.declare(*signers)
-    asked = signed.machine.server.paths.count(signed.archive)
+    request_count = signed.machine.server.paths.count(signed.archive)
     error = signed.refused(*words, code="lockfile")
     assert (
         f"alpha 1.0.0 for {HERE}: lock requires a minisign signature by {UPSTREAM.public}" in error["message"]
     )
-    assert f"the manifest declares {said}" in error["message"]
-    assert signed.machine.server.paths.count(signed.archive) == asked
+    assert f"the manifest declares {message}" in error["message"]
+    assert signed.machine.server.paths.count(signed.archive) == request_count
     result = signed.machine.run("lock")
-    assert (result.code, said in result.err.replace("\n", " ")) == (1, True), result
+    assert (result.code, message in result.err.replace("\n", " ")) == (1, True), result
 
 
 def test_a_lock_of_another_kind_of_signature_is_an_error_naming_both(signed):
@@ -218,7 +218,7 @@ def test_a_manifest_with_signatures_that_cannot_be_verified_is_refused(signed, k
     assert signed.machine.run("plugin", "lint", "alpha").code == 1
 
 
-def test_an_archive_at_a_given_url_must_be_signed_beside_that_url(signed):
+def test_an_archive_at_an_explicit_url_must_be_signed_beside_it(signed):
     server = signed.machine.server
     content, name = signed.archives[signed.archive], "alpha-mine.tar.gz"
     server.add(f"/elsewhere/{name}", content)
@@ -229,7 +229,7 @@ def test_an_archive_at_a_given_url_must_be_signed_beside_that_url(signed):
     assert signed.promises() == {HERE: {"kind": "minisign", "key": UPSTREAM.public}}
 
 
-def test_a_template_of_its_own_tells_where_the_signature_of_a_given_url_is(signed):
+def test_a_signature_template_applies_to_an_explicit_url(signed):
     server = signed.machine.server
     content = signed.archives[signed.archive]
     signed.declare(UPSTREAM, url_template=f"{server.url}/signatures/{{version}}/{{file}}.minisig")
@@ -240,7 +240,7 @@ def test_a_template_of_its_own_tells_where_the_signature_of_a_given_url_is(signe
     signed.machine.ok("install", *words)
 
 
-def test_a_given_url_does_not_get_around_the_lock(signed):
+def test_an_explicit_url_does_not_bypass_the_lock(signed):
     signed.machine.ok("lock")
     signed.declare()
     words = ("alpha", "1.0.0", f"{signed.machine.server.url}{signed.archive}")
@@ -275,8 +275,8 @@ def test_an_older_tool_under_the_name_of_a_newer_one_is_found_out(sandbox, serve
         server.add(upstreams.path(f"{new}{end}"), server.pages[upstreams.path(f"{old}{end}")].body)
     result = sandbox.run("install")
     assert result.code == 1
-    said = " ".join(result.err.split())
-    assert f"signature is for '{old.rpartition('/')[2]}', expected '{new.rpartition('/')[2]}'" in said
+    message = " ".join(result.err.split())
+    assert f"signature is for '{old.rpartition('/')[2]}', expected '{new.rpartition('/')[2]}'" in message
 
 
 def test_the_built_in_zig_takes_only_what_upstream_signed(sandbox, server):

@@ -72,7 +72,7 @@ def machine(sandbox, upstreams):
     return make
 
 
-def test_every_built_in_tool_is_asked_for():
+def test_every_built_in_tool_is_covered():
     assert set(REQUESTS) == set(ARCHIVES)
 
 
@@ -92,9 +92,9 @@ def test_a_built_in_tool_is_locked_for_all_platforms_installed_and_run(tool, mac
     (done,) = sandbox.ok("install", f"{tool}@{spec}", "--json").json["installed"]
     assert (done["version"], done["url"], done["sha256"]) == (version, *entries[HERE])
     assert (sandbox.project / ".envmgr.lock").read_bytes() == before
-    for command, said in runs.items():
+    for command, output in runs.items():
         result = sandbox.command(command.split())
-        assert (result.code, result.out) == (0, f"{said}\n"), (command, result)
+        assert (result.code, result.out) == (0, f"{output}\n"), (command, result)
     if tool in HOMES:
         home = sandbox.command([next(iter(runs)).split()[0], "printenv", HOMES[tool]]).out.strip()
         assert home == os.path.join(done["path"], ARCHIVES[tool][version][HERE].home).rstrip("/")

@@ -104,7 +104,7 @@ def test_every_platform_installs_with_the_same_bytes(team, locked, platform):
     assert team.on(platform, "install", **HABITS[PLATFORMS.index(platform) % 2]) == locked
 
 
-def test_whoever_comes_next_changes_nothing(team, locked):
+def test_a_second_machine_changes_nothing(team, locked):
     team.project(team.lines)
     for platform in ("windows-x64", "linux-arm64-musl", "macos-arm64"):
         assert team.on(platform, "install") == locked
@@ -131,7 +131,7 @@ def test_a_lock_says_nothing_of_the_machine_that_wrote_it(team, locked):
     assert "\r" not in text
     addresses = {
         entry["url"]
-        for one in json.loads(text)["tools"]["nodejs"].values()
-        for entry in one["artifacts"].values()
+        for nodej in json.loads(text)["tools"]["nodejs"].values()
+        for entry in nodej["artifacts"].values()
     }
     assert all(url.startswith("https://") for url in addresses)

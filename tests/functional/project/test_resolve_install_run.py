@@ -17,20 +17,20 @@ def test_a_project_is_installed_locked_and_run_through_shims(two_tools):
     assert two_tools.command(["beta"]).out == "beta 1.2.0\n"
 
 
-def test_a_second_install_asks_nobody_and_changes_nothing(two_tools):
+def test_a_second_install_sends_no_request_and_changes_nothing(two_tools):
     two_tools.ok("install")
-    asked = len(two_tools.server.requests)
+    request_count = len(two_tools.server.requests)
     before = (two_tools.project / ".envmgr.lock").stat().st_mtime_ns
     result = two_tools.ok("install")
     assert "alpha 1.1.0 is already installed" in result.out
-    assert len(two_tools.server.requests) == asked
+    assert len(two_tools.server.requests) == request_count
     assert (two_tools.project / ".envmgr.lock").stat().st_mtime_ns == before
 
 
 def test_install_writes_one_json_document(two_tools):
     document = two_tools.ok("install", "--json").json
     assert document["schema"] == "envmgr/install/1"
-    assert [(one["tool"], one["version"]) for one in document["installed"]] == [
+    assert [(item["tool"], item["version"]) for item in document["installed"]] == [
         ("alpha", "1.1.0"),
         ("beta", "1.2.0"),
     ]
@@ -39,9 +39,9 @@ def test_install_writes_one_json_document(two_tools):
     assert set(entry) == {"tool", "version", "path", "url", "sha256", "bytes", "seconds", "from_cache"}
     assert os.path.isfile(os.path.join(entry["path"], "bin", "alpha"))
     again = two_tools.ok("install", "--json").json
-    assert [one["tool"] for one in again["already_installed"]] == ["alpha", "beta"]
+    assert [item["tool"] for item in again["already_installed"]] == ["alpha", "beta"]
     forced = two_tools.ok("install", "--force", "--json").json
-    assert [one["from_cache"] for one in forced["installed"]] == [True, True]
+    assert [item["from_cache"] for item in forced["installed"]] == [True, True]
 
 
 def test_a_locked_install_takes_the_lock_as_it_is(two_tools):
@@ -61,12 +61,12 @@ def test_a_locked_install_takes_the_lock_as_it_is(two_tools):
 def test_a_locked_install_fails_before_any_download(two_tools, spoil, message):
     two_tools.ok("lock")
     spoil(two_tools)
-    asked = len(two_tools.server.requests)
+    request_count = len(two_tools.server.requests)
     result = two_tools.run("install", "--locked")
     assert result.code == 1
     assert message in result.err
     assert "hint: run `envmgr lock`" in result.err
-    assert len(two_tools.server.requests) == asked
+    assert len(two_tools.server.requests) == request_count
 
 
 def test_use_installs_writes_and_locks(sandbox):
@@ -122,7 +122,7 @@ def test_a_missing_version_is_127_and_names_the_command_that_installs_it(two_too
     assert "hint: run `envmgr install`" in result.err
 
 
-def test_a_command_nobody_set_is_126(two_tools, tmp_path):
+def test_an_unconfigured_command_exits_with_126(two_tools, tmp_path):
     two_tools.ok("install")
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
@@ -160,7 +160,7 @@ def test_an_explicit_archive_is_installed_and_its_digest_recorded(two_tools):
     }
 
 
-def test_a_digest_upstream_does_not_publish_is_learned_and_held_to(sandbox):
+def test_a_digest_that_upstream_does_not_publish_is_recorded_and_enforced(sandbox):
     sandbox.publish("alpha", ("1.0.0",), sums=False)
     sandbox.write("alpha=1.0.0")
     sandbox.ok("lock")

@@ -131,7 +131,7 @@ def test_a_build_from_source_is_refused_where_it_would_be_installed_and_hides_no
         result = sandbox.run(*command)
         assert result.code == 1, command
         assert "building from source is not supported" in result.err
-    assert [one["tool"] for one in sandbox.ok("current", "--json").json["tools"]] == ["alpha", "beta"]
+    assert [tool["tool"] for tool in sandbox.ok("current", "--json").json["tools"]] == ["alpha", "beta"]
     assert sandbox.ok("list").out.startswith("alpha")
     assert sandbox.command(["alpha"]).out == "alpha 1.0.0\n"
 

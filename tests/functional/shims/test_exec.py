@@ -33,9 +33,9 @@ def test_a_command_of_a_tool_is_the_projects(box):
 
 def test_named_tools_come_before_the_projects(box):
     assert box.run(*EXEC, "nodejs@18", "--", "node").stdout == "nodejs 18.0.0 node\n"
-    shown = box.run(*EXEC, "nodejs@18", "--", "sh", "-c", 'echo "$NODE_ROOT|$JAVA_HOME"; node; java').stdout
+    output = box.run(*EXEC, "nodejs@18", "--", "sh", "-c", 'echo "$NODE_ROOT|$JAVA_HOME"; node; java').stdout
     roots = "|".join(box.paths.install(*tool) for tool in (("nodejs", "18.0.0"), ("java", "21")))
-    assert shown == f"{roots}\nnodejs 18.0.0 node\njava 21 java\n"
+    assert output == f"{roots}\nnodejs 18.0.0 node\njava 21 java\n"
 
 
 def test_a_tool_named_without_a_version_is_taken_as_the_project_asks_else_the_latest(box):
@@ -68,17 +68,17 @@ def test_bytes_that_are_no_text_arrive_unchanged(box):
         assert os.fsencode(done.stdout) == b"\xff\xe9"
 
 
-@pytest.mark.parametrize("given", [{}, {"LC_CTYPE": "C"}, {"LC_CTYPE": "C.UTF-8"}, {"LANG": "C"}])
-def test_no_variable_comes_or_goes_but_the_tools_own(box, given):
+@pytest.mark.parametrize("extra", [{}, {"LC_CTYPE": "C"}, {"LC_CTYPE": "C.UTF-8"}, {"LANG": "C"}])
+def test_no_variable_comes_or_goes_but_the_tools_own(box, extra):
     if not os.path.exists("/proc/self/environ"):
         pytest.skip("a locale that Python chose cannot be told here")
-    done = box.run(*EXEC, "--", "env", clean=True, **given)
-    found = dict(line.split("=", 1) for line in done.stdout.splitlines())
-    tools = {name: found.pop(name) for name in ("NODE_ROOT", "JAVA_HOME", "PATH")}
-    expected = {**box.variables, "PWD": str(box.project), **given}
+    done = box.run(*EXEC, "--", "env", clean=True, **extra)
+    result = dict(line.split("=", 1) for line in done.stdout.splitlines())
+    tools = {name: result.pop(name) for name in ("NODE_ROOT", "JAVA_HOME", "PATH")}
+    expected = {**box.variables, "PWD": str(box.project), **extra}
     del expected["PATH"]
     assert tools["JAVA_HOME"] == box.paths.install("java", "21")
-    assert found == expected
+    assert result == expected
 
 
 @pytest.mark.parametrize("code", [0, 2, 130])
@@ -115,7 +115,7 @@ def test_a_named_tool_that_is_missing_names_the_command_that_installs_it(box):
     assert "nodejs@19" in done.stderr
 
 
-def test_a_command_that_nobody_has_is_not_found(box):
+def test_an_unknown_command_is_not_found(box):
     done = box.run(*EXEC, "--", "no-such-command")
     assert done.returncode == 127
     assert "no-such-command" in done.stderr
@@ -139,11 +139,11 @@ def test_another_directory_is_where_the_command_runs_too(box, tmp_path):
     other = tmp_path / "other dir"
     box.asks("nodejs=18.0.0\n", other)
     envmgr = (sys.executable, "-m", "envmgr", "-C", str(other), "exec", "--")
-    shown = box.run(*envmgr, "sh", "-c", "node; pwd; /bin/pwd").stdout
-    assert shown == f"nodejs 18.0.0 node\n{other}\n{other}\n"
+    output = box.run(*envmgr, "sh", "-c", "node; pwd; /bin/pwd").stdout
+    assert output == f"nodejs 18.0.0 node\n{other}\n{other}\n"
 
 
 def test_a_command_run_by_exec_finds_the_same_tools_through_shims(box):
     box.reshim()
-    shown = box.run(*EXEC, "nodejs@18", "--", "sh", "-c", "node; java").stdout
-    assert shown == "nodejs 18.0.0 node\njava 21 java\n"
+    output = box.run(*EXEC, "nodejs@18", "--", "sh", "-c", "node; java").stdout
+    assert output == "nodejs 18.0.0 node\njava 21 java\n"

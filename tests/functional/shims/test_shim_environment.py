@@ -85,13 +85,13 @@ def environment_through(box, shell, variables):
 
 @pytest.mark.parametrize("shell", ALL_SHELLS)
 @pytest.mark.parametrize(
-    "given", [{}, INVALID_NAMES, RESET_BY_SHELLS, {"SHLVL": "7"}], ids=["none", "names", "reset", "level"]
+    "provided", [{}, INVALID_NAMES, RESET_BY_SHELLS, {"SHLVL": "7"}], ids=["none", "names", "reset", "level"]
 )
-def test_the_environment_arrives_unchanged_whatever_sh_is(box, shell, given):
-    expected = {**box.variables, "PWD": str(box.project), **given}
+def test_the_environment_arrives_unchanged_whatever_sh_is(box, shell, provided):
+    expected = {**box.variables, "PWD": str(box.project), **provided}
     box.slow_runs()
     for is_slow in (1, 0):
-        assert environment_through(box, shell, given) == expected
+        assert environment_through(box, shell, provided) == expected
         assert box.slow_runs() == is_slow
 
 

@@ -86,7 +86,7 @@ def without_its_envmgr(box, **changes):
 
 
 @pytest.mark.parametrize("changes", [{"python": "/gone/python"}, {"site": "/gone/site-packages"}])
-def test_shims_whose_envmgr_is_gone_take_the_one_on_path(box, changes):
+def test_shims_without_their_envmgr_use_the_one_on_path(box, changes):
     without_its_envmgr(box, **changes)
     (box.root / "shims/envmgr").unlink()
     (box.directory / "bin").mkdir()
@@ -153,7 +153,7 @@ def test_installing_what_is_missing_is_only_done_where_the_settings_say_so(box):
         assert "is not installed" in done.stderr
 
 
-def test_nobody_is_asked_without_a_terminal(box):
+def test_without_a_terminal_there_is_no_prompt(box):
     box.asks("nodejs=22.3.0\n")
     done = subprocess.run(
         [box.shim("node")],

@@ -225,12 +225,12 @@ def test_another_root_has_its_own_tools(warm, tmp_path):
     assert warm.is_fast("node", ENVMGR_HOME=str(warm.root))
 
 
-def test_a_working_directory_spelled_with_dots_is_not_walked_as_it_is_spelled(warm):
+def test_a_working_directory_with_dots_is_resolved_first(warm):
     inner = warm.project / "inner"
     warm.asks("nodejs=22.0.0\n", inner)
     warm.output("node", inner)
-    spelled = f"{inner}/../"
-    for pwd in (spelled, spelled.rstrip("/"), f"{inner}/../../project", f"{inner}/./.."):
+    path = f"{inner}/../"
+    for pwd in (path, path.rstrip("/"), f"{inner}/../../project", f"{inner}/./.."):
         done = warm.run("dash", warm.shim("node"), PWD=pwd)
         assert done.stdout == "nodejs 20.1.0 node\n", pwd
 

@@ -105,7 +105,7 @@ def test_a_program_dies_of_a_broken_pipe_both_ways(box):
 
 
 @pytest.mark.parametrize(
-    "given",
+    "extra",
     [
         {},
         {"LANG": "C"},
@@ -116,17 +116,17 @@ def test_a_program_dies_of_a_broken_pipe_both_ways(box):
         {"__envmgr_dir": "mine", "__envmgr_run": "mine", "ENVMGR_CEILING": ""},
     ],
 )
-def test_the_environment_of_the_program_is_its_callers_and_the_tools(box, given):
-    given = {name: str(box.root) if value == "the root" else value for name, value in given.items()}
+def test_the_environment_of_the_program_is_its_callers_and_the_tools(box, extra):
+    extra = {name: str(box.root) if value == "the root" else value for name, value in extra.items()}
     dump = f"#!{sys.executable} -IS\nimport os\nprint(open('/proc/self/environ').read())\n"
     home = box.install("java", "21", {"java": dump}, env={"JAVA_HOME": "{home}"})
     box.asks("java=21\nnodejs=20.1.0\n")
     box.reshim()
-    expected = {**box.variables, "PWD": str(box.project), **given, "JAVA_HOME": str(home)}
+    expected = {**box.variables, "PWD": str(box.project), **extra, "JAVA_HOME": str(home)}
     expected = {name: value for name, value in expected.items() if not name.startswith("__")}
-    for done in both_ways(box, box.shim("java"), clean=True, **given):
-        found = dict(line.split("=", 1) for line in done.stdout.strip("\n\0").split("\0") if line)
-        assert found == expected
+    for done in both_ways(box, box.shim("java"), clean=True, **extra):
+        result = dict(line.split("=", 1) for line in done.stdout.strip("\n\0").split("\0") if line)
+        assert result == expected
 
 
 def test_shims_are_put_on_path_where_they_are_not(box):

@@ -84,18 +84,18 @@ class Credentials(RuleBasedStateMachine):
     @rule(target=sittings, name=st.sampled_from(PEOPLE))
     def sign_in(self, name):
         """As after the right password: hashing it would take all the time there is."""
-        service, given = self.gate.sessions, _given()
+        service, client = self.gate.sessions, _client_info()
 
         def unit(transaction):
             session_id = sessions.create(transaction, self.ids[name], "192.0.2.1", 0)
-            given.store(transaction, session_id)
+            client.store(transaction, session_id)
             return sessions.find_active(transaction, session_id, transaction.now), session_id
 
         session, session_id = self.wait(self.gate.database.write(unit))
         assert (session is not None) == self.active[name]
         sitting = Sitting(name, session_id, ended=session is None)
         if session is not None:
-            tokens = service._tokens(session, given.text)
+            tokens = service._tokens(session, client.text)
             sitting.tokens.append(tokens.access_token)
             sitting.refresh.append(tokens.refresh_token)
             self.all_sittings.append(sitting)
@@ -181,18 +181,18 @@ class Credentials(RuleBasedStateMachine):
     def those_are_in_who_should_be(self):
         for sitting in getattr(self, "all_sittings", ()):
             for token in sitting.tokens:
-                found = self.wait(self.is_in(token))
-                assert (found is None) == sitting.ended, sitting
-                if found:
-                    assert found.role == self.roles[sitting.person]
+                result = self.wait(self.is_in(token))
+                assert (result is None) == sitting.ended, sitting
+                if result:
+                    assert result.role == self.roles[sitting.person]
         for key in getattr(self, "all_keys", ()):
-            found = self.wait(self.is_in(key.token))
-            assert (found is None) == (key.revoked or not self.active[key.person]), key
-            if found:
-                assert found.scopes == key.scopes & SCOPES_BY_ROLE[self.roles[key.person]]
+            result = self.wait(self.is_in(key.token))
+            assert (result is None) == (key.revoked or not self.active[key.person]), key
+            if result:
+                assert result.scopes == key.scopes & SCOPES_BY_ROLE[self.roles[key.person]]
 
 
-def _given():
+def _client_info():
     from envmgr.server.gateway.service.sessions import _NewRefreshToken
 
     return _NewRefreshToken()

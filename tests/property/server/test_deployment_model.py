@@ -81,9 +81,9 @@ class Model:
         return next((id_ for id_, d in self.all.items() if d.place == place and d.status in BUSY), None)
 
     def current(self, place):
-        found = [id_ for id_, d in self.all.items() if d.place == place and d.status == "successful"]
-        assert len(found) <= 1
-        return found[0] if found else None
+        matches = [id_ for id_, d in self.all.items() if d.place == place and d.status == "successful"]
+        assert len(matches) <= 1
+        return matches[0] if matches else None
 
     def last(self, place):
         return max((id_ for id_, d in self.all.items() if d.place == place), default=None)
@@ -100,22 +100,22 @@ class Model:
         old = self.all[id_]
         if status not in STEPS.get(old.status, ()):
             return InvalidTransition
-        asked = (
+        request = (
             self.rules.get(old.environment, Rules()).requires_approval or old.status == "awaiting_approval"
         )
-        if asked and not old.approved and status in {"queued", "in_progress"} and actor == old.asker:
+        if request and not old.approved and status in {"queued", "in_progress"} and actor == old.asker:
             return SelfApprovalForbidden
         return None
 
     def step(self, id_, status, actor):
         old = self.all[id_]
         stood = self.current(old.place)
-        asked = (
+        request = (
             self.rules.get(old.environment, Rules()).requires_approval or old.status == "awaiting_approval"
         )
         if status == "awaiting_approval":
             old.approved = False
-        elif status in {"queued", "in_progress"} and asked:
+        elif status in {"queued", "in_progress"} and request:
             old.approved = True
         was = old.status
         old.history.append(status)
@@ -292,11 +292,11 @@ class Deployments(RuleBasedStateMachine):
         if deployed.deleted:
             assert answer is NotFound
             return
-        stands = deployed.app not in self.model.gone_apps and id_ in {
+        is_deployed = deployed.app not in self.model.gone_apps and id_ in {
             self.model.current(deployed.place),
             self.model.last(deployed.place),
         }
-        if stands or deployed.status in BUSY:
+        if is_deployed or deployed.status in BUSY:
             assert answer is DeploymentInUse
         else:
             assert answer is None
@@ -361,13 +361,18 @@ class Deployments(RuleBasedStateMachine):
 
     @invariant()
     def places_agree(self):
-        shown = {(place.app_id, place.environment): place for place in self.do(self._places())}
+        placements = {(place.app_id, place.environment): place for place in self.do(self._places())}
         expected = {d.place for d in self.model.all.values() if d.app not in self.model.gone_apps}
-        assert set(shown) == expected
-        for place, said in shown.items():
-            assert (said.current.deployment_id if said.current else None) == self.model.current(place)
+        assert set(placements) == expected
+        for place, placement in placements.items():
+            assert (placement.current.deployment_id if placement.current else None) == self.model.current(
+                place
+            )
             last = self.model.last(place)
-            assert (said.last.deployment_id, said.last.status) == (last, self.model.all[last].status)
+            assert (placement.last.deployment_id, placement.last.status) == (
+                last,
+                self.model.all[last].status,
+            )
 
     @invariant()
     def counts_agree(self):
@@ -378,12 +383,12 @@ class Deployments(RuleBasedStateMachine):
             assert self.do(self.world.places(app)) == len(expected)
 
     @invariant()
-    def events_tell_what_stands(self):
-        told = {}
-        for event in self.do(self.world.told()):
+    def events_match_placements(self):
+        latest = {}
+        for event in self.do(self.world.emitted_events()):
             if event.type.startswith("Deployment"):
-                told[event.data["app_id"], event.data["environment"]] = event.data["current_version_id"]
-        for place, current_version in told.items():
+                latest[event.data["app_id"], event.data["environment"]] = event.data["current_version_id"]
+        for place, current_version in latest.items():
             current = self.model.current(place)
             assert current_version == (None if current is None else self.model.all[current].version)
 

@@ -32,8 +32,10 @@ digests = st.builds(
 artifacts = st.builds(Artifact, urls, st.none() | digests, st.none() | st.integers(0, 2**53 - 1))
 signatures = st.dictionaries(platforms, st.just({"kind": "minisign", "key": "ü"}), max_size=1)
 releases = st.builds(
-    lambda held, signed: Locked(
-        f"sha256:{'a' * 64}", held, {name: value for name, value in signed.items() if name in held}
+    lambda by_platform, signed: Locked(
+        f"sha256:{'a' * 64}",
+        by_platform,
+        {name: value for name, value in signed.items() if name in by_platform},
     ),
     st.dictionaries(platforms, artifacts, max_size=3),
     signatures,
@@ -43,16 +45,16 @@ releases = st.builds(
 @st.composite
 def locks(draw: st.DrawFn) -> Lockfile:
     """Draw a lock in which every request means a version that is there."""
-    held = draw(
+    by_platform = draw(
         st.dictionaries(tools, st.dictionaries(versions, releases, min_size=1, max_size=3), max_size=4)
     )
     resolved = {
         key(tool, draw(specs)): version
-        for tool, pinned in held.items()
+        for tool, pinned in by_platform.items()
         for version in pinned
         if draw(st.booleans())
     }
-    return Lockfile(resolved, held)
+    return Lockfile(resolved, by_platform)
 
 
 values = st.recursive(
@@ -72,12 +74,12 @@ values = st.recursive(
 
 @given(locks())
 def test_what_envmgr_writes_is_read_as_it_was_meant(lock):
-    found = {(each.tool, each.version): each for each in read(render(lock))}
-    assert found.keys() == {(tool, version) for tool, pinned in lock.tools.items() for version in pinned}
-    for (tool, version), each in found.items():
-        assert set(each.platforms) == lock.tools[tool][version].artifacts.keys()
+    matches = {(item.tool, item.version): item for item in read(render(lock))}
+    assert matches.keys() == {(tool, version) for tool, pinned in lock.tools.items() for version in pinned}
+    for (tool, version), item in matches.items():
+        assert set(item.platforms) == lock.tools[tool][version].artifacts.keys()
         meant = {request for request, pinned in lock.resolved.items() if pinned == version}
-        assert set(each.requests) == {request for request in meant if split_key(request)[0] == tool}
+        assert set(item.requests) == {request for request in meant if split_key(request)[0] == tool}
 
 
 def agree(text: str) -> None:

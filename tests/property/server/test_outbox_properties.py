@@ -55,34 +55,36 @@ def odd(**values):
 @example([[odd(large=MAX_SAFE_INTEGER, small=-MAX_SAFE_INTEGER, zero=0, yes=True, no=False, none=None)]])
 @example([[odd(deep=nested(96))]])
 @example([[odd(text='{"a": 1e5}', number="1e5", minus="-0")]])
-def test_what_is_told_is_what_is_relayed_and_what_the_chain_of_the_audit_holds(groups):
+def test_published_events_are_relayed_and_recorded_in_the_chain(groups):
     async def scenario(directory):
         async with AsyncExitStack() as stack:
             source = await stack.enter_async_context(opened(directory, app_module))
             log = await stack.enter_async_context(opened(directory, audit_module))
             for group in groups:
                 await source.write(
-                    lambda transaction, group=group: [transaction.emit(each) for each in group]
+                    lambda transaction, group=group: [transaction.emit(item) for item in group]
                 )
             events = await Outbox(source, "app").pending(1000)
-            told = [happening for group in groups for happening in group]
-            assert [event.sequence for event in events] == list(range(1, len(told) + 1))
-            assert [_said(event) for event in events] == [_said(happening) for happening in told]
+            emitted = [domain_event for group in groups for domain_event in group]
+            assert [event.sequence for event in events] == list(range(1, len(emitted) + 1))
+            assert [_payloads(event) for event in events] == [
+                _payloads(domain_event) for domain_event in emitted
+            ]
 
             audit = audit_module.make(log, KEY)
             await audit.append(events)
             entries = await everything(audit)
             assert verified(entries) == []
-            assert [entry["payload"] for entry in entries] == [happening.data for happening in told]
+            assert [entry["payload"] for entry in entries] == [domain_event.data for domain_event in emitted]
             assert [(entry["event_type"], entry["resource"], entry["actor"]) for entry in entries] == [
-                (happening.type, happening.subject, happening.actor) for happening in told
+                (domain_event.type, domain_event.subject, domain_event.actor) for domain_event in emitted
             ]
             stored = await log.read(lambda reader: reader.all(_PAYLOADS))
-            assert [msgspec.json.decode(payload) for (payload,) in stored] == [each.data for each in told]
+            assert [msgspec.json.decode(payload) for (payload,) in stored] == [item.data for item in emitted]
 
     with tempfile.TemporaryDirectory() as directory:
         asyncio.run(scenario(Path(directory)))
 
 
-def _said(told):
-    return told.type, told.subject, told.data, told.actor, told.traceparent
+def _payloads(events):
+    return events.type, events.subject, events.data, events.actor, events.traceparent

@@ -17,7 +17,14 @@ from envmgr.server.version import module
 from envmgr.server.version.domain.range_matching import match, read
 from support.services.database_runners import sqlite_database
 from support.services.service_fixtures import call
-from support.services.version_fixtures import app_data, built_with, deliver, event, stands, versions_of
+from support.services.version_fixtures import (
+    app_data,
+    built_with,
+    deliver,
+    deployment_event,
+    event,
+    versions_of,
+)
 
 APPS = ("shop", "blog", "docs")
 ENVIRONMENTS = ("dev", "prod")
@@ -31,12 +38,12 @@ PUSHES = (
 PINS = ((), ("1.21.0",), ("1.22.0-rc.1", "1.22.0"), ("tip",), ())
 RANGES = ("<1.22", "*", "1.22", ">=1.22.0")
 
-told = st.tuples(
+emitted = st.tuples(
     st.integers(1, len(APPS)),
     st.sampled_from(ENVIRONMENTS),
     st.none() | st.integers(0, len(PUSHES) - 1),
 )
-histories = st.lists(told, min_size=1, max_size=14).flatmap(
+histories = st.lists(emitted, min_size=1, max_size=14).flatmap(
     lambda history: st.tuples(
         st.just(history),
         st.lists(st.integers(1, len(history)), max_size=8).flatmap(
@@ -105,7 +112,7 @@ def test_usage_tells_what_the_newest_events_say(drawn, deletion, spec, limit):
             )
             built = {name: answer.value for name, answer in zip(named, answers, strict=True)}
             events = [
-                stands(n, app_id, APPS[app_id - 1], environment, built.get((app_id, push)))
+                deployment_event(n, app_id, APPS[app_id - 1], environment, built.get((app_id, push)))
                 for n, (app_id, environment, push) in enumerate(history, 1)
             ]
             coming = [events[n - 1] for n in order]
@@ -118,5 +125,5 @@ def test_usage_tells_what_the_newest_events_say(drawn, deletion, spec, limit):
 
     with tempfile.TemporaryDirectory() as directory:
         Path(directory, "version.db").write_bytes(migrated())
-        found = asyncio.run(scenario())
-    assert found == expected(history, deletion and deletion[0], spec)
+        result = asyncio.run(scenario())
+    assert result == expected(history, deletion and deletion[0], spec)

@@ -50,9 +50,9 @@ def test_usage_follows_what_is_deployed_rolled_on_renamed_and_deleted(wire):
     usage = f"/tools/{tool.replace('/', '%2F')}/usage?range=%3C2&environment={environment}"
 
     def uses():
-        found = ask(wire, "GET", usage)
-        assert found["counts"]["matches"] == len(found["matches"])
-        return [(use["app"], use["tag"], use["tool_version"]) for use in found["matches"]]
+        result = ask(wire, "GET", usage)
+        assert result["counts"]["matches"] == len(result["matches"])
+        return [(use["app"], use["tag"], use["tool_version"]) for use in result["matches"]]
 
     ask(wire, "POST", "/apps", {"name": name}, 201)
     assert environment in ask(wire, "GET", usage, status=404)["detail"]
@@ -78,7 +78,7 @@ def test_usage_follows_what_is_deployed_rolled_on_renamed_and_deleted(wire):
     until(lambda: wire.ask("GET", f"/versions/{first['id']}").status, 404)
 
 
-def test_a_version_without_a_lock_is_told_of_wherever_it_stands(wire):
+def test_a_version_without_a_lock_is_reported_wherever_it_is_deployed(wire):
     name, environment = f"bare-{uuid.uuid4().hex[:8]}", f"env-{uuid.uuid4().hex[:8]}"
     made = ask(wire, "POST", "/apps", {"name": name, "version": "1.0"}, 201)
     deploy(wire, made["version"], environment)

@@ -46,13 +46,13 @@ def listed(wire: Wire, target: str, limit: int, between) -> list:
 def test_pages_hold_each_item_once_whatever_comes_between_them(wire, sort):
     of = app(wire)
     there = [version(wire, of, f"1.{n}.0")["id"] for n in range(7)]
-    found = listed(
+    result = listed(
         wire,
         f"/apps/{of['name']}/versions" + (f"?sort={sort}" if sort else ""),
         2,
         lambda n: version(wire, of, f"0.{n}.0") if n < 3 else None,
     )
-    ids = [item["id"] for item in found]
+    ids = [item["id"] for item in result]
     assert len(ids) == len(set(ids))
     assert [id_ for id_ in ids if id_ in there] == (
         there if sort in {"id", "tag", "created_at", "updated_at"} else there[::-1]
@@ -84,7 +84,7 @@ COLLECTIONS = [
 @pytest.mark.parametrize("target", COLLECTIONS)
 def test_a_list_is_sorted_as_its_description_says_and_has_no_offsets(wire, target):
     parameters = wire.ask("GET", "/openapi.json").json["paths"][target]["get"]["parameters"]
-    (sorts,) = [given["schema"]["enum"] for given in parameters if given.get("name") == "sort"]
+    (sorts,) = [parameter["schema"]["enum"] for parameter in parameters if parameter.get("name") == "sort"]
     for sort in sorts:
         reply = wire.ask("GET", f"{target}?sort={sort}&limit=200")
         assert reply.status == 200, reply.text
@@ -132,22 +132,22 @@ def test_a_version_with_other_content_is_refused_with_both_digests(wire):
     there = version(wire, of)
     refused = wire.ask("PUT", f"/apps/{of['id']}/versions/1.0.0", {"toolchain": {"lock": lock("20.11.1")}})
     assert refused.status == 409
-    said = refused.json
-    assert said["type"] == "/problems/version-content-mismatch"
-    assert said["existing_digest"] == there["digest"] != said["submitted_digest"]
-    assert re.fullmatch(r"sha256:[0-9a-f]{64}", said["submitted_digest"])
+    problem = refused.json
+    assert problem["type"] == "/problems/version-content-mismatch"
+    assert problem["existing_digest"] == there["digest"] != problem["submitted_digest"]
+    assert re.fullmatch(r"sha256:[0-9a-f]{64}", problem["submitted_digest"])
 
 
-def test_a_lock_is_kept_once_however_many_versions_have_it(wire, daemon):
+def test_a_lock_is_stored_once_for_all_versions_with_it(wire, daemon):
     text = lock("18.19.0", "^18.1")
     several = [version(wire, app(wire), text=text) for _ in range(3)]
-    (digest,) = {one["toolchain"]["lock_digest"] for one in several}
-    found = wire.ask("GET", f"/versions?lock_digest={quote(digest)}").json
-    assert {one["id"] for one in found} == {one["id"] for one in several}
-    assert [wire.ask("GET", f"/versions/{one['id']}/lock").json["lock"] for one in several] == [text] * 3
+    (digest,) = {item["toolchain"]["lock_digest"] for item in several}
+    result = wire.ask("GET", f"/versions?lock_digest={quote(digest)}").json
+    assert {item["id"] for item in result} == {item["id"] for item in several}
+    assert [wire.ask("GET", f"/versions/{item['id']}/lock").json["lock"] for item in several] == [text] * 3
     with closing(sqlite3.connect(f"file:{daemon.data}/version.db?mode=ro", uri=True)) as database:
-        kept = database.execute("SELECT lock FROM toolchain WHERE lock_digest = ?", [digest]).fetchall()
-    assert kept == [(text,)]
+        rows = database.execute("SELECT lock FROM toolchain WHERE lock_digest = ?", [digest]).fetchall()
+    assert rows == [(text,)]
 
 
 # Deployments.
@@ -184,10 +184,10 @@ def test_a_new_version_is_deployed_where_a_rule_says_so(wire):
     version(wire, of, "2.0.0")
     wanted = version(wire, of, "1.3.0")
     end = time.monotonic() + 10
-    while not (found := wire.ask("GET", f"/deployments?environment={name}").json):
+    while not (result := wire.ask("GET", f"/deployments?environment={name}").json):
         assert time.monotonic() < end
         time.sleep(0.02)
-    assert [item["version_id"] for item in found] == [wanted["id"]]
+    assert [item["version_id"] for item in result] == [wanted["id"]]
     assert wire.ask("GET", f"/matrix?environment={name}").json["placements"][0]["last"]["tag"] == "1.3.0"
 
 
@@ -208,9 +208,9 @@ def test_moments_are_in_rfc_3339_and_utc(wire):
     deployment(wire, named("env"))
     made(wire.ask("POST", "/auth/keys", {"name": "a key", "scopes": ["apps:read"]}))
     for target in ("/apps", "/versions", "/deployments", "/environments", "/users", "/auth/keys", "/matrix"):
-        found = moments(wire.ask("GET", target).json)
-        assert found, target
-        assert all(MOMENT.fullmatch(moment) for moment in found), target
+        result = moments(wire.ask("GET", target).json)
+        assert result, target
+        assert all(MOMENT.fullmatch(moment) for moment in result), target
 
 
 @pytest.mark.parametrize("target", COLLECTIONS)

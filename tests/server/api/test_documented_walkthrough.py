@@ -61,11 +61,11 @@ class Walk:
 
     def type(self, line):
         """Type a line; return what the last command on it said."""
-        said = ""
+        output = ""
         for command in line.split("; "):
             words = shlex.split(command)
-            said = self._known.get(words[0], Walk._ignore)(self, words)
-        return said
+            output = self._known.get(words[0], Walk._ignore)(self, words)
+        return output
 
     def _ignore(self, _words):
         return ""
@@ -83,9 +83,9 @@ class Walk:
             return ""  # it does, for all of these commands
         if words[2] == "push":
             self.prepare(*next(self.pushes))
-        code, said = at_terminal([ENVMGR, *words[1:]], cwd=self.at, env=self.machine.environment)
-        assert code == 0, (words, said)
-        return said
+        code, output = at_terminal([ENVMGR, *words[1:]], cwd=self.at, env=self.machine.environment)
+        assert code == 0, (words, output)
+        return output
 
     def prepare(self, app, tag, message, dotfile):
         """Bring the project to where a push of the walk finds it."""
@@ -118,12 +118,12 @@ def test_the_walkthrough_prints_what_it_shows(walk):
     different = []
     steps = transcript()
     assert len([line for line, _ in steps if line.startswith("envmgr alm")]) > 10
-    for line, shown in steps:
-        said = walk.type(line)
+    for line, expected in steps:
+        output = walk.type(line)
         if "envmgr alm" not in line or "envmgr alm serve" in line:
             continue
-        if plain(said) != plain(shown):
-            different.append(f"$ {line}\n{said}-- but the guide shows:\n{shown}")
+        if plain(output) != plain(expected):
+            different.append(f"$ {line}\n{output}-- but the guide shows:\n{expected}")
     assert not different, "\n".join(different)
     assert next(walk.pushes, None) is None, "the walk does not push all that it deploys"
 
@@ -132,13 +132,13 @@ def test_the_server_is_started_by_the_client_and_says_what_to_type_next(tmp_path
     machine = Sandbox(tmp_path / "machine", server)
     process = machine.start("alm", "serve", "--port", "0", "--data-dir", str(tmp_path / "alm"))
     try:
-        said = ""
-        while "envmgr alm push" not in said:
+        output = ""
+        while "envmgr alm push" not in output:
             line = process.stdout.readline()
             assert line, process.stderr.read()
-            said += line
-        url = re.search(r"http://127\.0\.0\.1:\d+", said)[0]
-        password = re.search(r"^ *password +(\S+)", said, re.MULTILINE)[1]
+            output += line
+        url = re.search(r"http://127\.0\.0\.1:\d+", output)[0]
+        password = re.search(r"^ *password +(\S+)", output, re.MULTILINE)[1]
         machine.ok("alm", "login", url, "-u", "admin", "--password-stdin", stdin=password)
         assert "admin" in machine.ok("alm", "whoami").out
         process.terminate()

@@ -83,13 +83,13 @@ def test_an_app_made_with_its_version_is_answered_the_same_whatever_came_since(w
     body, headers = {"name": named(), "version": "1.0.0"}, {"Idempotency-Key": named("key")}
     first = wire.ask("POST", "/apps", body, headers)
     of, made_with = f"/apps/{first.json['id']}", f"/versions/{first.json['version']['id']}"
-    method, target, said = {
+    method, target, json_body = {
         "version deleted": ("DELETE", made_with, None),
         "version changed": ("PATCH", made_with, {"changelog": "changed"}),
         "app changed": ("PATCH", of, {"description": "changed"}),
         "app deleted": ("DELETE", of, None),
     }[change]
-    assert wire.ask(method, target, said).status in {200, 204}
+    assert wire.ask(method, target, json_body).status in {200, 204}
     state = wire.ask("GET", target).body
     again = wire.ask("POST", "/apps", body, headers)
     assert (again.status, again.body) == (first.status, first.body)
@@ -116,18 +116,18 @@ def test_a_key_is_of_who_sent_it_and_free_again_after_a_refusal(wire, daemon):
     assert wire.ask("POST", "/apps", {"name": name}, key).status == 409
     fresh = made(wire.ask("POST", "/apps", {"name": named()}, key))
     secret = made(wire.ask("POST", "/auth/keys", {"name": "other", "scopes": ["apps:write"]}))["key"]
-    with daemon.wire(secret) as somebody:
-        assert made(somebody.ask("POST", "/apps", {"name": named()}, key))["id"] != fresh["id"]
+    with daemon.wire(secret) as another:
+        assert made(another.ask("POST", "/apps", {"name": named()}, key))["id"] != fresh["id"]
 
 
 def test_what_is_made_is_where_it_says(wire):
     for kind, (target, body) in posts(wire).items():
         reply = wire.ask("POST", target, body)
-        found = wire.ask("GET", reply.header("location"))
-        assert found.status == 200, (kind, found.text)
+        result = wire.ask("GET", reply.header("location"))
+        assert result.status == 200, (kind, result.text)
         if kind not in {"status", "key", "app with version"}:
-            assert found.json == reply.json, kind
-            assert found.header("etag") == reply.header("etag"), kind
+            assert result.json == reply.json, kind
+            assert result.header("etag") == reply.header("etag"), kind
 
 
 # States.

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from support.http.raw_client import Wire
 
 
-def asked(wire: Wire, target: str) -> list[dict]:
+def listed(wire: Wire, target: str) -> list[dict]:
     """Return what a list answers."""
     reply = wire.ask("GET", target)
     assert reply.status == 200, reply.text
@@ -24,7 +24,7 @@ def test_deployments_are_listed_by_the_id_and_by_the_name_of_their_app(wire):
     going = deployment(wire, named("env"))
     deployment(wire, named("env"))
     for ref in (going["app"], going["app_id"]):
-        assert asked(wire, f"/deployments?app={ref}") == [going]
+        assert listed(wire, f"/deployments?app={ref}") == [going]
 
 
 @pytest.mark.parametrize("of", ["versions", "deployments"])
@@ -40,24 +40,24 @@ def test_versions_are_listed_by_tag_and_by_ref(wire):
     made(wire.ask("PUT", f"/apps/{of['id']}/versions/2.0.0", {"ref": "refs/heads/main"}))
     own, main = f"/apps/{of['id']}/versions?", "ref=refs/heads/main"
     for target in (f"{own}tag=2.0.0", own + main, f"/versions?app={of['id']}&{main}"):
-        assert [each["tag"] for each in asked(wire, target)] == ["2.0.0"], target
-    assert asked(wire, f"{own}ref=main") == []
+        assert [item["tag"] for item in listed(wire, target)] == ["2.0.0"], target
+    assert listed(wire, f"{own}ref=main") == []
 
 
 def test_environments_are_listed_by_name_and_bindings_by_issuer(wire):
     name = made(wire.ask("POST", "/environments", {"name": named("env")}))["name"]
-    assert [each["name"] for each in asked(wire, f"/environments?name={name}")] == [name]
-    assert asked(wire, "/environments?name=moon") == []
+    assert [item["name"] for item in listed(wire, f"/environments?name={name}")] == [name]
+    assert listed(wire, "/environments?name=moon") == []
     issuer = f"https://{named('ci')}.example"
     bound = made(wire.ask("POST", "/auth/bindings", {**BINDING, "issuer": issuer}))
     made(wire.ask("POST", "/auth/bindings", BINDING))
-    assert asked(wire, f"/auth/bindings?issuer={issuer}") == [bound]
+    assert listed(wire, f"/auth/bindings?issuer={issuer}") == [bound]
 
 
 def test_what_cannot_be_sorted_by_is_answered_with_all_that_can_be(wire):
     reply = wire.ask("GET", "/apps?sort=colour")
-    said = "expected one of created_at, id, name, updated_at, or -created_at, -id, -name, -updated_at"
-    assert (reply.status, reply.json["errors"]) == (400, [{"pointer": "?sort", "detail": said}])
+    message = "expected one of created_at, id, name, updated_at, or -created_at, -id, -name, -updated_at"
+    assert (reply.status, reply.json["errors"]) == (400, [{"pointer": "?sort", "detail": message}])
 
 
 @pytest.mark.parametrize("name", ["from", "to"])
@@ -66,9 +66,9 @@ def test_what_cannot_be_sorted_by_is_answered_with_all_that_can_be(wire):
 )
 def test_a_moment_that_cannot_be_read_is_answered_with_one_that_can(wire, name, moment):
     reply = wire.ask("GET", f"/audits?{name}={moment}")
-    said = {
+    message = {
         "pointer": f"?{name}",
         "detail": "expected RFC 3339 with a time zone, such as 2026-01-02T03:04:05Z",
     }
-    assert (reply.status, reply.json["errors"]) == (400, [said])
+    assert (reply.status, reply.json["errors"]) == (400, [message])
     assert wire.ask("GET", f"/audits?{name}=2026-01-02T03:04:05Z").status == 200

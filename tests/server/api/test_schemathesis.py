@@ -84,7 +84,7 @@ def test_nothing_that_the_description_allows_or_forbids_is_answered_otherwise(ow
         assert wire.ask("GET", "/auth/me").status == 200, (
             "the session ended underway: its answers say nothing"
         )
-    assert "Traceback" not in daemon.said
+    assert "Traceback" not in daemon.output
 
 
 @pytest.mark.parametrize(

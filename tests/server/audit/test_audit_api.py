@@ -42,7 +42,7 @@ def test_the_log_is_listed_page_by_page(client):
     assert "next" not in last.links
 
 
-def test_the_log_as_it_is_given_verifies(client):
+def test_the_served_log_verifies(client):
     assert verified(client.get("/audits?sort=seq&limit=200").json()) == []
 
 
@@ -100,12 +100,12 @@ def test_a_type_of_event_that_there_is_not_is_answered_with_what_was_perhaps_mea
     assert "AppCreated, AppDeleted" in error["detail"]
 
 
-def test_every_type_of_event_can_be_asked_for(client):
+def test_every_event_type_can_be_filtered(client):
     for type_ in contract.EVENTS:
         assert client.get(f"/audits?event_type={type_}").status_code == 200, type_
 
 
-def test_an_entry_is_shown_by_its_number(client):
+def test_an_entry_is_returned_by_its_number(client):
     answer = client.get("/audits/6")
     assert answer.status_code == 200
     assert answer.json() | {"hash": "", "prev_hash": ""} == {
@@ -124,7 +124,7 @@ def test_an_entry_is_shown_by_its_number(client):
     }
 
 
-def test_who_has_an_entry_is_not_given_it_again(client):
+def test_a_client_that_has_an_entry_gets_not_modified(client):
     etag = client.get("/audits/6").headers["etag"]
     again = client.get("/audits/6", headers={"if-none-match": etag})
     assert (again.status_code, again.content) == (304, b"")
@@ -185,7 +185,7 @@ def test_checkpoints_are_signed_on_request(tmp_path):
         repeated = client.post("/audit/checkpoints", headers={"idempotency-key": "k"})
         assert (repeated.status_code, repeated.headers["idempotent-replayed"]) == (200, "true")
         assert client.post("/audit/checkpoints").json()["seq"] == 4
-        assert [each["seq"] for each in client.get("/audit/checkpoints").json()] == [4, 3]
+        assert [item["seq"] for item in client.get("/audit/checkpoints").json()] == [4, 3]
 
 
 class Following:
@@ -261,7 +261,7 @@ def test_streams_end_when_the_server_stops_and_the_end_is_signed(tmp_path):
     thread.join(10)
     assert ended.is_set()
     with serving(tmp_path) as server, server.client() as client:
-        assert [each["seq"] for each in client.get("/audit/checkpoints").json()] == [2]
+        assert [item["seq"] for item in client.get("/audit/checkpoints").json()] == [2]
 
 
 def test_a_client_that_reads_nothing_neither_stops_the_others_nor_the_server(tmp_path):

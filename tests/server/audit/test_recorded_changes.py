@@ -52,11 +52,14 @@ def wrong_with(client):
     """Return what is wrong with the log and its checkpoints, as an auditor sees it."""
     signed = client.get("/audit/checkpoints?limit=200").json()
     key = signed[0]["public_key"]
-    assert [checkpoints.verify_error(one, key) for one in signed] == [None] * len(signed)
-    assert [one["previous"] for one in signed] == [*(checkpoints.fingerprint(one) for one in signed[1:]), ""]
+    assert [checkpoints.verify_error(item, key) for item in signed] == [None] * len(signed)
+    assert [item["previous"] for item in signed] == [
+        *(checkpoints.fingerprint(item) for item in signed[1:]),
+        "",
+    ]
     verifier = Verifier(signed)
-    found = [finding for entry in whole_log(client) for finding in verifier.add(entry)]
-    return [*found, *verifier.finish()]
+    matches = [finding for entry in whole_log(client) for finding in verifier.add(entry)]
+    return [*matches, *verifier.finish()]
 
 
 def follow(answer, seen):
@@ -87,7 +90,7 @@ def test_what_is_done_is_in_the_log_at_once(own):
         assert wrong_with(client) == []
 
 
-def test_a_server_that_is_asked_to_stop_ends_streams_and_signs_where_the_log_ends(own):
+def test_a_stopping_server_ends_streams_and_signs_the_end_of_the_log(own):
     with client_of(own) as client:
         create(client, "shop")
         ended = threading.Event()
@@ -130,8 +133,8 @@ def test_a_stream_ends_with_its_credential(own):
         person = {"username": "ada", "password": "a password of good length", "role": "viewer"}
         user = client.post("/users", json=person).json()["id"]
         token = own.login("ada", person["password"])["access_token"]
-        asked = {"authorization": f"Bearer {token}", "accept": "text/event-stream"}
-        with client.stream("GET", "/audit/events", headers=asked) as answer:
+        request_headers = {"authorization": f"Bearer {token}", "accept": "text/event-stream"}
+        with client.stream("GET", "/audit/events", headers=request_headers) as answer:
             lines = answer.iter_lines()
             assert next(lines).startswith("retry")
             assert client.patch(f"/users/{user}", json={"active": False}).status_code == 200

@@ -29,18 +29,18 @@ def cut(path, entries):
     connection.close()
 
 
-def test_a_cut_audit_is_told_at_start_in_readiness_and_in_metrics_and_stops_no_work(daemon):
+def test_a_truncated_log_is_reported_at_start_in_readiness_and_metrics_and_stops_no_work(daemon):
     with daemon.wire(daemon.login()["access_token"]) as wire:
         for n in range(3):
             assert wire.ask("POST", "/apps", {"name": f"app-{n}"}).status == 201
         assert "\nalm_audit_truncated 0.0" in wire.ask("GET", "/metrics").body.decode()
     assert daemon.stop() == 0
-    assert "audit_log_truncated" not in daemon.said
+    assert "audit_log_truncated" not in daemon.output
     cut(daemon.data / "audit.db", 2)
     daemon.launch()
     daemon.await_alive()
-    told = [json.loads(line) for line in daemon.said.splitlines() if "audit_log_truncated" in line]
-    assert told[0]["level"] == "error"
+    warnings = [json.loads(line) for line in daemon.output.splitlines() if "audit_log_truncated" in line]
+    assert warnings[0]["level"] == "error"
     with daemon.wire(daemon.login()["access_token"]) as wire:
         assert wire.ask("POST", "/apps", {"name": "later"}).status == 201
         ready = wire.ask("GET", "/readyz")

@@ -113,13 +113,13 @@ def test_a_number_is_one_that_can_be(daemon, wire, number):
         check_refused(daemon, reply, {400})
 
 
-def test_of_a_sort_order_only_what_can_be_kept_is_taken(daemon, wire):
+def test_only_sortable_fields_are_accepted_as_sort_order(daemon, wire):
     for number in (2**63, 2**64, -(2**63) - 1, 10**400, 1.5):
         body = f'{{"name": "{named("env")}", "sort_order": {number}}}'.encode()
         check_refused(daemon, wire.ask("POST", "/environments", body), {400})
 
 
-def test_a_field_that_nobody_knows_is_an_error_with_a_pointer(wire, bodied):
+def test_an_unknown_field_is_an_error_with_a_pointer(wire, bodied):
     for method, target, fields in bodied:
         if not fields:
             continue
@@ -130,7 +130,7 @@ def test_a_field_that_nobody_knows_is_an_error_with_a_pointer(wire, bodied):
     assert reply.json["errors"] == [{"pointer": "/descriptoin", "detail": "unknown field"}]
 
 
-def test_what_a_parameter_can_be_is_said_in_words(wire):
+def test_an_invalid_parameter_error_lists_the_allowed_values(wire):
     for target, pointer in (
         ("/apps?name=a%20b", "?name"),
         ("/versions?commit=main", "?commit"),
@@ -301,9 +301,9 @@ def test_a_filter_finds_nothing_that_it_does_not_name(daemon, wire, target, valu
     check_discreet(reply)
     assert reply.status in {200, 400, 404}, (reply, reply.text)
     if reply.status == 200:
-        found = reply.json
-        assert found == [] or not any(
-            found.get(name) for name in ("placements", "matches", "unknown", "without_lock")
+        result = reply.json
+        assert result == [] or not any(
+            result.get(name) for name in ("placements", "matches", "unknown", "without_lock")
         )
     check_lives(daemon)
 

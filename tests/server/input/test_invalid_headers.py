@@ -8,7 +8,7 @@ import json
 import pytest
 
 from support.http.raw_client import Wire
-from support.server.response_checks import check_discreet, check_refused, named, raw, said_to
+from support.server.response_checks import check_discreet, check_refused, named, raw, send_raw
 
 JSON = "Content-Type: application/json"
 
@@ -39,7 +39,7 @@ JSON = "Content-Type: application/json"
 def test_what_is_not_json_is_not_read(daemon, admin, media):
     body = json.dumps({"name": named()}).encode()
     headers = [f"Content-Length: {len(body)}", *([] if media is None else [f"Content-Type: {media}"])]
-    check_refused(daemon, said_to(daemon, raw(admin, "POST /apps HTTP/1.1", *headers, body=body)), {415})
+    check_refused(daemon, send_raw(daemon, raw(admin, "POST /apps HTTP/1.1", *headers, body=body)), {415})
 
 
 @pytest.mark.parametrize(
@@ -51,12 +51,12 @@ def test_what_is_not_json_is_not_read(daemon, admin, media):
         'application/json;charset="UTF-8"',
     ],
 )
-def test_json_is_read_however_it_is_spelled(daemon, admin, media):
+def test_json_media_types_are_matched_in_any_notation(daemon, admin, media):
     body = json.dumps({"name": named()}).encode()
     request = raw(
         admin, "POST /apps HTTP/1.1", f"Content-Type: {media}", f"Content-Length: {len(body)}", body=body
     )
-    assert said_to(daemon, request).status == 201
+    assert send_raw(daemon, request).status == 201
 
 
 def test_nothing_is_unpacked(daemon, wire):
@@ -70,8 +70,8 @@ def test_nothing_is_unpacked(daemon, wire):
 @pytest.mark.parametrize(
     "value", ["a b", "a\tb", "é", "\x7f", "a" * 129, "<script>", "'; DROP TABLE app", "\u202e"]
 )
-def test_a_request_id_that_is_none_is_not_given_back(daemon, value):
-    reply = said_to(daemon, f"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Request-ID: {value}\r\n\r\n".encode())
+def test_an_invalid_request_id_is_not_echoed(daemon, value):
+    reply = send_raw(daemon, f"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Request-ID: {value}\r\n\r\n".encode())
     assert reply.header("x-request-id") != value
     assert reply.status == 200 or value == "\x7f"
 
@@ -87,15 +87,15 @@ def test_a_key_that_is_none_is_refused(daemon, admin, key):
         f"Idempotency-Key: {key}",
         body=body,
     )
-    check_refused(daemon, said_to(daemon, request), {400})
+    check_refused(daemon, send_raw(daemon, request), {400})
 
 
 @pytest.mark.parametrize(
     "tag", ['"0"', '"9999999999999999999"', 'W/"1"', "1", '"a"', '""', '"', "é", '"-1"'], ids=ascii
 )
-def test_a_state_that_nobody_saw_is_not_the_one_there_is(daemon, admin, wire, tag):
+def test_an_unknown_etag_does_not_match(daemon, admin, wire, tag):
     app = wire.ask("POST", "/apps", {"name": named()}).json
-    reply = said_to(daemon, raw(admin, f"DELETE /apps/{app['id']} HTTP/1.1", f"If-Match: {tag}"))
+    reply = send_raw(daemon, raw(admin, f"DELETE /apps/{app['id']} HTTP/1.1", f"If-Match: {tag}"))
     check_refused(daemon, reply, {400, 412})
     assert wire.ask("GET", f"/apps/{app['id']}").status == 200
 

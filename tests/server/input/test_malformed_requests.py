@@ -7,8 +7,8 @@ from contextlib import suppress
 
 import pytest
 
-from support.http.raw_client import HungUp, Wire
-from support.server.response_checks import check_discreet, check_lives, check_refused, named, raw, said_to
+from support.http.raw_client import ConnectionClosed, Wire
+from support.server.response_checks import check_discreet, check_lives, check_refused, named, raw, send_raw
 
 MEGABYTE = 1_000_000
 SMUGGLED = b"GET /apps/smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -49,7 +49,7 @@ def test_what_may_be_read_in_two_ways_is_not_read(daemon, admin, name):
         wire.send(request)
         first = wire.reply()
         check_refused(daemon, first, {400, 413})
-        with pytest.raises(HungUp):
+        with pytest.raises(ConnectionClosed):
             wire.reply()
 
 
@@ -68,14 +68,14 @@ def test_chunks_that_are_none_end_the_connection(daemon, admin, name):
     head = raw(admin, "POST /apps HTTP/1.1", JSON, "Transfer-Encoding: chunked")
     with Wire(daemon.port) as wire:
         wire.send(head + CHUNKS[name] + SMUGGLED)
-        with suppress(HungUp):
+        with suppress(ConnectionClosed):
             check_refused(daemon, wire.reply(), {400})
-        with pytest.raises(HungUp):
+        with pytest.raises(ConnectionClosed):
             wire.reply()
     check_lives(daemon)
 
 
-def test_a_chunk_with_an_endless_extension_is_not_kept(daemon, admin):
+def test_a_chunk_with_an_endless_extension_is_not_buffered(daemon, admin):
     head = raw(admin, "POST /apps HTTP/1.1", JSON, "Transfer-Encoding: chunked")
     resident = daemon.resident
     with Wire(daemon.port) as wire:
@@ -83,7 +83,7 @@ def test_a_chunk_with_an_endless_extension_is_not_kept(daemon, admin):
         for _ in range(200):
             try:
                 wire.send(b"a" * (1 << 16))
-            except HungUp:
+            except ConnectionClosed:
                 break
     check_lives(daemon)
     assert daemon.resident - resident < 32 * 2**20
@@ -95,7 +95,7 @@ def test_what_follows_a_refused_body_is_no_request(daemon, admin, refused):
     with Wire(daemon.port) as wire:
         wire.send(request)
         check_refused(daemon, wire.reply(), {413})
-        with pytest.raises(HungUp):
+        with pytest.raises(ConnectionClosed):
             wire.reply()
 
 
@@ -111,7 +111,7 @@ def test_a_body_that_was_never_read_is_no_request_either(daemon):
         try:
             wire.send(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
             reply = wire.reply()
-        except HungUp:
+        except ConnectionClosed:
             return
         assert reply.status == 200
 
@@ -122,7 +122,7 @@ def test_a_body_shorter_than_it_says_is_not_taken(daemon, admin):
     with Wire(daemon.port) as wire:
         wire.send(raw(admin, "POST /apps HTTP/1.1", JSON, f"Content-Length: {len(body) + 10}", body=body))
         wire.socket.shutdown(1)
-        with suppress(HungUp):
+        with suppress(ConnectionClosed):
             check_refused(daemon, wire.reply(), {400})
     with daemon.wire(admin) as wire:
         assert wire.ask("GET", f"/apps/{name}").status == 404
@@ -147,7 +147,7 @@ def test_a_body_shorter_than_it_says_is_not_taken(daemon, admin):
     ids=lambda value: str(value)[:30],
 )
 def test_a_head_is_no_larger_than_it_need_be(daemon, admin, first, headers, status):
-    reply = said_to(daemon, raw(admin, first, *headers))
+    reply = send_raw(daemon, raw(admin, first, *headers))
     if reply is not None:  # the answer may be lost with the connection that was still being written to
         check_refused(daemon, reply, {status})
     check_lives(daemon)
@@ -172,7 +172,7 @@ def test_a_head_is_no_larger_than_it_need_be(daemon, admin, first, headers, stat
     ids=lambda text: ascii(text)[:24],
 )
 def test_what_is_no_request_is_refused(daemon, request_line):
-    reply = said_to(daemon, f"{request_line}\r\nHost: x\r\n\r\n".encode())
+    reply = send_raw(daemon, f"{request_line}\r\nHost: x\r\n\r\n".encode())
     if reply is not None:
         check_refused(daemon, reply, {400, 404, 405, 414, 431, 505})
     check_lives(daemon)
@@ -194,7 +194,7 @@ def test_what_is_nearly_a_request_is_the_last_on_its_connection(daemon, request_
 )
 def test_nothing_depends_on_who_it_was_sent_to(daemon, host):
     lines = ["GET /healthz HTTP/1.1", *host, "", ""]
-    reply = said_to(daemon, "\r\n".join(lines).encode())
+    reply = send_raw(daemon, "\r\n".join(lines).encode())
     check_discreet(reply)
     assert reply.status in {200, 400}
     assert b"evil" not in reply.body
@@ -212,7 +212,7 @@ def test_an_absolute_address_means_its_path(daemon, admin):
         ("http://evil.example/healthz", {200, 400, 404}),
         ("http://x/apps/1", {200, 400, 404}),
     ):
-        reply = said_to(daemon, raw(admin, f"GET {target} HTTP/1.1"))
+        reply = send_raw(daemon, raw(admin, f"GET {target} HTTP/1.1"))
         check_discreet(reply)
         assert reply.status in statuses
         assert b"evil.example" not in b"".join(value.encode() for _, value in reply.headers)
@@ -235,7 +235,7 @@ def test_an_absolute_address_opens_no_door(daemon):
         "/docs/../users",
         "/docs//../../users",
     ):
-        reply = said_to(daemon, f"GET {target} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        reply = send_raw(daemon, f"GET {target} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
         check_discreet(reply)
         assert reply.status in {400, 401, 404}, (target, reply, reply.text)
 
@@ -264,7 +264,7 @@ def test_an_absolute_address_opens_no_door(daemon):
     ],
 )
 def test_no_path_leads_out(daemon, admin, path):
-    reply = said_to(daemon, raw(admin, f"GET {path} HTTP/1.1"))
+    reply = send_raw(daemon, raw(admin, f"GET {path} HTTP/1.1"))
     check_discreet(reply)
     assert reply.status in {400, 404, 405}, (reply, reply.text)
     assert b"root:" not in reply.body
@@ -284,15 +284,15 @@ def test_a_method_that_a_resource_does_not_have_is_named(daemon, wire, method):
 
 @pytest.mark.parametrize("target", ["x:80", "127.0.0.1:22", "/apps", "evil.example:443"])
 def test_it_is_no_proxy(daemon, admin, target):
-    reply = said_to(daemon, raw(admin, f"CONNECT {target} HTTP/1.1"))
+    reply = send_raw(daemon, raw(admin, f"CONNECT {target} HTTP/1.1"))
     if reply is not None:
         check_refused(daemon, reply, {400, 404, 405})
     check_lives(daemon)
 
 
 @pytest.mark.parametrize("target", ["*", "/apps", "/apps/1", "/nowhere"])
-def test_what_may_be_done_is_told_to_who_asks_and_no_origin_is_let_in(daemon, admin, target):
-    reply = said_to(
+def test_options_lists_the_methods_and_allows_no_origin(daemon, admin, target):
+    reply = send_raw(
         daemon,
         raw(
             admin,
@@ -318,7 +318,7 @@ def test_no_upgrade_is_made(daemon, admin):
     for protocol in ("websocket", "h2c"):
         headers = ["Connection: Upgrade", f"Upgrade: {protocol}", "Sec-WebSocket-Version: 13"]
         headers += ["Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="]
-        reply = said_to(daemon, raw(admin, "GET /healthz HTTP/1.1", *headers))
+        reply = send_raw(daemon, raw(admin, "GET /healthz HTTP/1.1", *headers))
         check_discreet(reply)
         assert reply.status in {200, 400, 426}
     check_lives(daemon)

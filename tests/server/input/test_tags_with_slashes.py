@@ -11,7 +11,7 @@ from support.server.response_checks import check_refused, named
 from support.services.version_fixtures import lock
 
 TAG = "sub/v1.0.0"
-SPELLED = [TAG, "sub%2Fv1.0.0", "sub%2fv1%2E0.0", "%73ub/v1.0.0"]
+ENCODED_TAGS = [TAG, "sub%2Fv1.0.0", "sub%2fv1%2E0.0", "%73ub/v1.0.0"]
 
 
 @pytest.fixture
@@ -21,26 +21,26 @@ def app(wire):
     return name
 
 
-@pytest.mark.parametrize("spelled", SPELLED)
-def test_every_spelling_is_the_same_version(daemon, wire, app, spelled):
+@pytest.mark.parametrize("encoded", ENCODED_TAGS)
+def test_every_spelling_is_the_same_version(daemon, wire, app, encoded):
     body = {"toolchain": {"lock": lock("go@1.22.0")}}
-    made = wire.ask("PUT", f"/apps/{app}/versions/{spelled}", body)
+    made = wire.ask("PUT", f"/apps/{app}/versions/{encoded}", body)
     assert (made.status, made.json["tag"]) == (201, TAG)
     assert made.header("location") == f"/versions/{made.json['id']}"
-    for other in SPELLED:
+    for other in ENCODED_TAGS:
         path = f"/apps/{app}/versions/{other}"
         assert wire.ask("GET", path).json == made.json
         assert wire.ask("HEAD", path).status == 200
         assert wire.ask("PUT", path, body).status == 200
         check_refused(daemon, wire.ask("PUT", path, {"commit": "abcdef0"}), {409})
         assert wire.ask("GET", f"{path}/lock").json["lock"] == body["toolchain"]["lock"]
-    assert [one["tag"] for one in wire.ask("GET", f"/apps/{app}/versions").json] == [TAG]
+    assert [item["tag"] for item in wire.ask("GET", f"/apps/{app}/versions").json] == [TAG]
     assert wire.ask("GET", f"/versions?app={app}&tag=sub/v1.0.0").json == [made.json]
     assert wire.ask("GET", f"/versions?app={app}&tag=sub%2Fv1.0.0").json == [made.json]
 
 
 @pytest.mark.parametrize(
-    "spelled",
+    "encoded",
     [
         *("/a", "a/", "a//b", "a/./b", "a/../b", "a/b/", "a/b/lock/", "a/lock/", "-a/b", "a/b,c"),
         *(
@@ -56,11 +56,11 @@ def test_every_spelling_is_the_same_version(daemon, wire, app, spelled):
         ),
     ],
 )
-def test_what_is_no_tag_is_refused_and_nothing_made(daemon, wire, app, spelled):
-    path = f"/apps/{app}/versions/{spelled}"
+def test_what_is_no_tag_is_refused_and_nothing_made(daemon, wire, app, encoded):
+    path = f"/apps/{app}/versions/{encoded}"
     for method, body in (("PUT", {}), ("GET", None)):
         reply = wire.ask(method, path, body)
-        check_refused(daemon, reply, {400, 405} if "lock" in spelled and body == {} else {400})
+        check_refused(daemon, reply, {400, 405} if "lock" in encoded and body == {} else {400})
     assert wire.ask("GET", f"/apps/{app}/versions").json == []
 
 
@@ -73,24 +73,24 @@ def test_a_lock_is_no_version(daemon, wire, app):
     check_refused(daemon, wire.ask("POST", f"/apps/{app}/versions", {"tag": "a/lock"}), {400})
 
 
-def test_whoever_may_not_write_versions_writes_none_with_slashes(people, ruling):
+def test_a_caller_without_write_scope_cannot_write_tags_with_slashes(people, ruling):
     name = named()
     ruling.ask("POST", "/apps", {"name": name})
     scopes = ["versions:read"]
     key = ruling.ask("POST", "/auth/keys", {"name": name, "app": name, "scopes": scopes}).json["key"]
-    with people.daemon.wire(key) as wire, people.daemon.wire() as nobody:
+    with people.daemon.wire(key) as wire, people.daemon.wire() as anonymous:
         assert wire.ask("PUT", f"/apps/{name}/versions/a/b", {}).status == 403
         assert wire.ask("GET", f"/apps/{name}/versions/a/b").status == 404
-        assert nobody.ask("GET", f"/apps/{name}/versions/a%2Fb").status == 401
+        assert anonymous.ask("GET", f"/apps/{name}/versions/a%2Fb").status == 401
 
 
 def test_they_are_measured_with_all_others(wire, app):
     def measured(route):
-        shown = wire.ask("GET", "/metrics").body.decode()
+        metrics = wire.ask("GET", "/metrics").body.decode()
         label = re.escape(f'route="/apps/{{app}}/versions/{route}"')
         return sum(
             float(count)
-            for count in re.findall(rf"alm_http_requests_total{{[^}}]*?{label}[^ ]* (\S+)", shown)
+            for count in re.findall(rf"alm_http_requests_total{{[^}}]*?{label}[^ ]* (\S+)", metrics)
         )
 
     before = [measured("{tag}"), measured("{tag}/lock")]

@@ -12,7 +12,7 @@ import pytest
 
 from envmgr.kit.audit_log.hash_chain import Verifier
 from support.http.raw_client import Wire
-from support.server.concurrent_writers import Crew, life_of_an_app, lock, pages
+from support.server.concurrent_writers import WriterPool, life_of_an_app, lock, pages
 from support.server.response_checks import named
 
 WRITERS = 32
@@ -66,15 +66,15 @@ def new_version(wire, app, **members):
 
 @pytest.mark.slow
 def test_many_writers_never_wait_in_vain(daemon, admin, wire):
-    before = len(daemon.said)
-    with Crew(daemon.port, admin, life_of_an_app, WRITERS) as crew:
+    before = len(daemon.output)
+    with WriterPool(daemon.port, admin, life_of_an_app, WRITERS) as crew:
         time.sleep(SECONDS)
     assert crew.wrong == []
     assert (crew.retried, crew.abandoned) == (0, [])
     assert len(crew.answered) > WRITERS * 4
-    said = daemon.said[before:]
+    changes = daemon.output[before:]
     for word in ("locked", "Traceback", '"level":"error"'):
-        assert word not in said
+        assert word not in changes
     daemon.settle(admin)
     verifier = Verifier()
     findings = [
@@ -123,12 +123,12 @@ def test_no_update_is_lost_where_each_names_the_state_it_saw(daemon, admin, wire
 def test_of_those_who_saw_the_same_state_one_changes_it(daemon, admin, wire):
     for kind, make in COUNTERS.items():
         target, field = make(wire)
-        said = [{field: n + 1 if kind == "environment" else str(n + 1)} for n in range(AT_ONCE)]
-        asked = [("PATCH", target, body) for body in said]
-        replies = together(daemon, admin, asked, {"If-Match": wire.ask("GET", target).header("etag")})
+        changes = [{field: n + 1 if kind == "environment" else str(n + 1)} for n in range(AT_ONCE)]
+        requests = [("PATCH", target, body) for body in changes]
+        replies = together(daemon, admin, requests, {"If-Match": wire.ask("GET", target).header("etag")})
         assert statuses(replies) == {200: 1, 412: AT_ONCE - 1}
-        kept = next(reply.json[field] for reply in replies if reply.status == 200)
-        assert wire.ask("GET", target).json[field] == kept
+        stored = next(reply.json[field] for reply in replies if reply.status == 200)
+        assert wire.ask("GET", target).json[field] == stored
 
 
 @pytest.mark.parametrize(
@@ -195,11 +195,11 @@ def test_one_deployment_of_an_app_is_active_in_an_environment(daemon, admin, wir
     versions = [new_version(wire, app) for _ in range(AT_ONCE)]
     for _ in range(ROUNDS):
         environment = named("env")
-        asked = [
+        requests = [
             ("POST", "/deployments", {"version_id": version["id"], "environment": environment})
             for version in versions
         ]
-        replies = together(daemon, admin, asked)
+        replies = together(daemon, admin, requests)
         assert statuses(replies) == {201: 1, 409: AT_ONCE - 1}
         made = next(reply.json for reply in replies if reply.status == 201)
         assert {reply.json["active_deployment"] for reply in replies if reply.status == 409} == {
@@ -255,10 +255,10 @@ def test_of_a_deletion_and_deployments_at_once_one_or_the_others_are_refused(
     deleted = []
     for attempt in range(ROUNDS * 2):
         target, version = deletable(wire, kind)
-        asked = deploying(version, number)
-        place = attempt % len([*asked, target])
-        asked.insert(place, ("DELETE", target))
-        replies = together(daemon, admin, asked)
+        requests = deploying(version, number)
+        place = attempt % len([*requests, target])
+        requests.insert(place, ("DELETE", target))
+        replies = together(daemon, admin, requests)
         deletion = replies.pop(place)
         if deletion.status == 204:
             deleted.append(version["id"])
@@ -277,9 +277,9 @@ def test_what_is_deployed_while_an_app_is_deleted_by_force_came_before_that_and_
     made = []
     for attempt in range(ROUNDS):
         target, version = deletable(wire, "app")
-        asked = deploying(version)
-        asked.insert(attempt, ("DELETE", f"{target}?force=true"))
-        replies = together(daemon, admin, asked)
+        requests = deploying(version)
+        requests.insert(attempt, ("DELETE", f"{target}?force=true"))
+        replies = together(daemon, admin, requests)
         assert replies.pop(attempt).status == 204
         assert set(statuses(replies)) <= {201, 404, 409}
         assert wire.ask(*deploying(version)[0]).status in {404, 409}
@@ -298,9 +298,9 @@ def milliseconds(moment):
 @pytest.mark.parametrize("kind", ["app", "version"])
 def test_what_was_not_deleted_as_it_had_changed_is_deployed_again(daemon, admin, wire, kind):
     target, version = deletable(wire, kind)
-    asked = [("DELETE", target)] * AT_ONCE
-    assert statuses(together(daemon, admin, asked, {"If-Match": '"1.99"'})) == {412: AT_ONCE}
-    assert statuses(wire.ask(*each) for each in deploying(version)) == {201: AT_ONCE - 1}
+    requests = [("DELETE", target)] * AT_ONCE
+    assert statuses(together(daemon, admin, requests, {"If-Match": '"1.99"'})) == {412: AT_ONCE}
+    assert statuses(wire.ask(*item) for item in deploying(version)) == {201: AT_ONCE - 1}
 
 
 def test_a_refresh_token_used_by_many_lets_one_in_at_most(daemon):

@@ -68,7 +68,7 @@ def test_idle_connections_leave_descriptors_for_the_databases(tmp_path):
     idle: list[socket.socket] = []
     try:
         daemon.start()
-        assert "connection_limit_lowered" in daemon.said
+        assert "connection_limit_lowered" in daemon.output
         token = daemon.login()["access_token"]
         idle += [socket.create_connection((HOST, daemon.port)) for _ in range(IDLE)]
         with daemon.wire(token) as wire:

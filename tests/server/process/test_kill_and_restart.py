@@ -9,7 +9,7 @@ from collections import Counter
 import pytest
 
 from envmgr.kit.audit_log.hash_chain import Verifier
-from support.server.concurrent_writers import Crew, life_of_an_app, pages
+from support.server.concurrent_writers import WriterPool, life_of_an_app, pages
 from support.server.server_process import Daemon
 
 CLIENTS = 16
@@ -49,7 +49,7 @@ def test_nothing_is_lost_and_nothing_happens_twice(daemon):
         made = wire.ask("POST", "/environments", {"name": AUTO, "rules": {"auto_deploy": [{"app": "*"}]}})
         assert made.status == 201, made.text
     dice = random.Random(3)
-    with Crew(daemon.port, token, life_of_an_app, CLIENTS) as crew:
+    with WriterPool(daemon.port, token, life_of_an_app, CLIENTS) as crew:
         for _ in range(KILLS):
             time.sleep(dice.uniform(*LIFE_SECONDS))
             daemon.kill()
@@ -61,12 +61,12 @@ def test_nothing_is_lost_and_nothing_happens_twice(daemon):
         rows = {kind: {row["id"]: row for row in pages(wire, f"/{kind}?limit=200")} for kind in KINDS}
         check_chain(audits)
         check_answered_writes_are_there(crew, rows, wire)
-        check_each_was_told_once(crew, audits)
-        check_rows_are_what_was_told(rows, audits)
+        check_every_write_has_one_event(crew, audits)
+        check_rows_match_events(rows, audits)
         check_each_version_was_deployed_by_itself_once(rows, audits)
-        check_what_stands_is_what_was_deployed_last(rows, wire)
+        check_placements_match_last_deployments(rows, wire)
         check_repeated_requests_change_nothing(crew, wire, daemon, audits)
-    check_said(daemon.said)
+    check_output(daemon.output)
 
 
 def check_much_happened(crew):
@@ -89,23 +89,23 @@ def check_answered_writes_are_there(crew, rows, wire):
     assert missing == []
 
 
-def is_there(write, said, rows, wire):
+def is_there(write, output, rows, wire):
     for kind, (created, _) in KINDS.items():
         if write.event == created:
-            row = rows[kind].get(said["id"], {})
+            row = rows[kind].get(output["id"], {})
             return row == {**row, **write.mark}
     if write.event == "AppUpdated":
-        return rows["apps"][said["id"]]["description"] == write.body["description"]
+        return rows["apps"][output["id"]]["description"] == write.body["description"]
     steps = wire.ask("GET", write.target).json
-    return [step["id"] for step in steps if step["status"] == write.body["status"]] == [said["id"]]
+    return [step["id"] for step in steps if step["status"] == write.body["status"]] == [output["id"]]
 
 
-def check_each_was_told_once(crew, audits):
+def check_every_write_has_one_event(crew, audits):
     """What was answered has one event, what was left without an answer one or none."""
-    told = Counter((entry["event_type"], mark) for entry in audits for mark in marks(entry["payload"]))
-    once = [write for write, _ in crew.answered if told[write.event, frozenset(write.mark.items())] != 1]
+    counts = Counter((entry["event_type"], mark) for entry in audits for mark in marks(entry["payload"]))
+    once = [write for write, _ in crew.answered if counts[write.event, frozenset(write.mark.items())] != 1]
     assert once == []
-    twice = [write for write in crew.abandoned if told[write.event, frozenset(write.mark.items())] > 1]
+    twice = [write for write in crew.abandoned if counts[write.event, frozenset(write.mark.items())] > 1]
     assert twice == []
 
 
@@ -114,10 +114,10 @@ def marks(payload):
     return [frozenset((name, payload[name]) for name in group) for group in groups]
 
 
-def check_rows_are_what_was_told(rows, audits):
+def check_rows_match_events(rows, audits):
     for kind, (type_, name) in KINDS.items():
-        told = Counter(entry["payload"][name] for entry in audits if entry["event_type"] == type_)
-        assert told == Counter(list(rows[kind])), kind
+        counts = Counter(entry["payload"][name] for entry in audits if entry["event_type"] == type_)
+        assert counts == Counter(list(rows[kind])), kind
 
 
 def check_each_version_was_deployed_by_itself_once(rows, audits):
@@ -129,20 +129,20 @@ def check_each_version_was_deployed_by_itself_once(rows, audits):
     assert not [entry for entry in audits if entry["event_type"] == "AutoDeploySkipped"]
 
 
-def check_what_stands_is_what_was_deployed_last(rows, wire):
+def check_placements_match_last_deployments(rows, wire):
     """What services keep to answer quickly is what follows from the events, in both services that do."""
-    stands = {}
+    current = {}
     for row in sorted(rows["deployments"].values(), key=lambda row: row["id"]):
         if row["status"] in {"successful", "superseded"}:
-            stands[row["app"], row["environment"]] = row["version_id"]
+            current[row["app"], row["environment"]] = row["version_id"]
     matrix = wire.ask("GET", "/matrix").json
     assert {
         (place["app"], place["environment"]): place["current"]["version_id"]
         for place in matrix["placements"]
         if place["current"]
-    } == stands
+    } == current
     usage = wire.ask("GET", "/tools/nodejs/usage?range=*").json
-    assert sum(usage["counts"].values()) == len(stands)
+    assert sum(usage["counts"].values()) == len(current)
 
 
 def check_repeated_requests_change_nothing(crew, wire, daemon, audits):
@@ -155,6 +155,6 @@ def check_repeated_requests_change_nothing(crew, wire, daemon, audits):
     assert next(pages(wire, "/audits?limit=1"))["seq"] == len(audits)
 
 
-def check_said(said):
+def check_output(output):
     for word in ("Traceback", "database is locked", '"level":"error"'):
-        assert word not in said, said[max(0, said.index(word) - 500) :][:3000]
+        assert word not in output, output[max(0, output.index(word) - 500) :][:3000]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from support.http.raw_client import HungUp
+from support.http.raw_client import ConnectionClosed
 from support.server.server_process import ADMIN_PASSWORD, Daemon, free_port
 
 if TYPE_CHECKING:
@@ -53,24 +53,24 @@ def command(*arguments: str, variables: Mapping[str, str] | None = None, stdin: 
 
 def test_first_start_says_what_it_made_and_what_to_type_next_and_later_ones_do_not(fresh):
     daemon = fresh(environment={"ALM_ADMIN_PASSWORD": ""}).start()
-    said = daemon.said
-    assert f"http://127.0.0.1:{daemon.port}" in said
-    assert f"envmgr alm login http://127.0.0.1:{daemon.port}" in said
-    password = re.search(r"password +(\S+)", said)
+    output = daemon.output
+    assert f"http://127.0.0.1:{daemon.port}" in output
+    assert f"envmgr alm login http://127.0.0.1:{daemon.port}" in output
+    password = re.search(r"password +(\S+)", output)
     assert password
     assert daemon.login("admin", password[1])["access_token"]
     daemon.stop()
     daemon.log.write_text("")
     daemon.start()
-    assert password[1] not in daemon.said
-    assert "Next, in another terminal" not in daemon.said
+    assert password[1] not in daemon.output
+    assert "Next, in another terminal" not in daemon.output
     assert daemon.login("admin", password[1])["access_token"]
 
 
 def test_a_start_after_one_that_came_half_way_shows_the_password_that_it_makes(fresh):
     daemon = fresh(environment={"ALM_ADMIN_PASSWORD": ""})
     assert command("migrate", "--data-dir", str(daemon.data)).returncode == 0
-    password = re.search(r"password +(\S+)", daemon.start().said)
+    password = re.search(r"password +(\S+)", daemon.start().output)
     assert password
     assert daemon.login("admin", password[1])["access_token"]
 
@@ -84,14 +84,14 @@ def test_a_password_that_is_none_is_refused_before_anything_is_made(tmp_path):
     assert not data.exists()
 
 
-def test_what_the_first_start_says_fits_a_terminal_and_does_not_repeat_a_password_that_was_given(fresh):
-    said = fresh().start().said
-    assert ADMIN_PASSWORD not in said
-    assert "(from ALM_ADMIN_PASSWORD)" in said
-    assert [line for line in said.splitlines() if len(line) > 79 and "data  " not in line] == []
+def test_the_first_start_fits_a_terminal_and_does_not_print_a_configured_password(fresh):
+    output = fresh().start().output
+    assert ADMIN_PASSWORD not in output
+    assert "(from ALM_ADMIN_PASSWORD)" in output
+    assert [line for line in output.splitlines() if len(line) > 79 and "data  " not in line] == []
 
 
-def test_a_second_server_on_the_same_data_is_refused_with_whose_it_is(fresh):
+def test_a_second_server_on_the_same_data_fails_and_names_the_first(fresh):
     daemon = fresh().start()
     second = command("serve", "all", "--port", "0", "--data-dir", str(daemon.data))
     assert second.returncode == 1
@@ -120,12 +120,12 @@ def test_a_data_directory_that_cannot_be_is_refused(tmp_path):
     assert "cannot create the data directory" in refused.stderr
 
 
-def test_a_data_directory_that_others_may_look_into_is_told(fresh):
+def test_a_data_directory_readable_by_others_is_reported(fresh):
     daemon = fresh().start()
-    assert "chmod 700" not in daemon.said
+    assert "chmod 700" not in daemon.output
     daemon.stop()
     daemon.data.chmod(0o755)
-    assert "chmod 700" in daemon.start().said
+    assert "chmod 700" in daemon.start().output
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="modes stop nobody here")
@@ -182,7 +182,7 @@ def damage(path: Path, table: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("variables", "said"),
+    ("variables", "output"),
     [
         ({"DB_URL": "postgresql://db/alm"}, "unsupported DB_URL scheme postgresql"),
         ({"JWT_SECRET": "short"}, "JWT_SECRET"),
@@ -191,13 +191,13 @@ def damage(path: Path, table: str) -> None:
     ],
 )
 def test_a_setting_that_cannot_be_stops_the_start_with_what_is_wrong_and_the_way_out(
-    tmp_path, variables, said
+    tmp_path, variables, output
 ):
     refused = command(
         "serve", "all", "--data-dir", str(tmp_path / "data"), variables={"PORT": "0", **variables}
     )
     assert refused.returncode == 1
-    assert re.fullmatch(rf"error: .*{said}.*\nhint: .*\n", refused.stderr)
+    assert re.fullmatch(rf"error: .*{output}.*\nhint: .*\n", refused.stderr)
 
 
 @pytest.mark.parametrize(
@@ -221,11 +221,11 @@ def test_a_bug_ends_with_3_one_line_and_the_path_of_its_log(tmp_path):
         env={**os.environ, "ENVMGR_HOME": str(tmp_path)},
     )
     assert done.returncode == 3
-    found = re.fullmatch(
+    match = re.fullmatch(
         r"error: internal error: ZeroDivisionError: .*\nhint: report this bug; details: (.*)\n", done.stderr
     )
-    assert found
-    with open(found[1]) as log:
+    assert match
+    with open(match[1]) as log:
         assert "Traceback" in log.read()
 
 
@@ -269,13 +269,13 @@ def test_sigterm_lets_a_request_finish_takes_no_new_one_and_ends_with_0(fresh):
     assert daemon._running.wait(timeout=10) == 0
 
 
-def test_stopping_is_told_in_one_line(fresh):
+def test_stopping_logs_one_line(fresh):
     daemon = fresh().start()
     assert daemon.stop() == 0
-    assert re.findall(r"^Shutting down: .*$", daemon.said, re.MULTILINE) == [daemon.said.splitlines()[-1]]
+    assert re.findall(r"^Shutting down: .*$", daemon.output, re.MULTILINE) == [daemon.output.splitlines()[-1]]
 
 
-def test_who_opens_the_bare_address_is_told_where_the_docs_are(fresh):
+def test_the_bare_address_links_to_the_documentation(fresh):
     with fresh().start().wire() as wire:
         refused = wire.ask("GET", "/")
     assert refused.status == 401
@@ -316,7 +316,7 @@ def await_refusal(daemon: Daemon) -> None:
     while time.monotonic() < end:
         try:
             daemon.wire().close()
-        except HungUp:
+        except ConnectionClosed:
             return
         time.sleep(0.02)
     raise AssertionError("the server still takes connections")
@@ -329,27 +329,29 @@ def test_lines_of_the_log_are_json_and_hold_no_secret(fresh):
         wire.ask("GET", "/apps?name=whatever&access_token=topsecret")
         wire.ask("GET", "/healthz", headers={"X-Request-ID": "mine"})
     daemon.stop()
-    said = daemon.said
-    lines = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
-    asked = [line for line in lines if line.get("path") == "/apps"]
-    assert asked[0] | {"route": "/apps", "actor": "user:admin", "status": 400, "level": "info"} == asked[0]
+    output = daemon.output
+    lines = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
+    requests = [line for line in lines if line.get("path") == "/apps"]
+    assert (
+        requests[0] | {"route": "/apps", "actor": "user:admin", "status": 400, "level": "info"} == requests[0]
+    )
     for secret in (ADMIN_PASSWORD, session["access_token"], session["refresh_token"], "topsecret"):
-        assert secret not in said
+        assert secret not in output
 
 
 def test_data_is_readable_to_its_owner_only(fresh):
     daemon = fresh().start()
-    kept = [daemon.data, *daemon.data.iterdir()]
-    assert {"jwt.secret", "audit.key", "gateway.db"} <= {path.name for path in kept}
-    assert [path.name for path in kept if path.stat().st_mode & 0o077] == []
+    paths = [daemon.data, *daemon.data.iterdir()]
+    assert {"jwt.secret", "audit.key", "gateway.db"} <= {path.name for path in paths}
+    assert [path.name for path in paths if path.stat().st_mode & 0o077] == []
 
 
 def test_a_server_that_others_can_reach_says_that_nothing_is_encrypted(fresh):
     daemon = fresh("--host", "0.0.0.0").start()
-    assert "listening_without_tls" in daemon.said
+    assert "listening_without_tls" in daemon.output
     daemon.stop()
     daemon.log.write_text("")
-    assert "listening_without_tls" not in fresh().start().said
+    assert "listening_without_tls" not in fresh().start().output
 
 
 def test_migrate_makes_databases_that_a_server_takes(fresh, tmp_path):
@@ -385,7 +387,7 @@ def test_commands_on_nothing_say_so(tmp_path):
     assert not (tmp_path / "none").exists()
 
 
-def test_what_a_consumer_cannot_take_is_kept_shown_and_taken_when_mended(fresh):
+def test_a_dead_letter_is_listed_and_processed_after_a_fix(fresh):
     daemon = fresh().start()
     daemon.stop()
     tell(daemon.data / "app.db", '{"weight": 1.5}')  # a fraction, which no hash of the audit covers
@@ -455,15 +457,15 @@ def await_letters(data: tuple[str, ...]) -> list[dict]:
     raise AssertionError("no letter came")
 
 
-def test_a_free_port_is_taken_and_told(fresh):
+def test_an_automatic_port_is_chosen_and_printed(fresh):
     daemon = fresh(port=free_port())
     daemon.port = 0
     daemon.launch()
     end = time.monotonic() + 30
-    while (found := re.search(r"listening on http://127\.0\.0\.1:(\d+)", daemon.said)) is None:
-        assert time.monotonic() < end, daemon.said
+    while (match := re.search(r"listening on http://127\.0\.0\.1:(\d+)", daemon.output)) is None:
+        assert time.monotonic() < end, daemon.output
         time.sleep(0.05)
-    daemon.port = int(found[1])
+    daemon.port = int(match[1])
     assert daemon.is_ready()
 
 
@@ -474,8 +476,8 @@ def test_stopping_with_a_damaged_database_names_it(fresh, service):
     for file in daemon.data.glob(f"{service}.db*"):
         file.write_bytes(os.urandom(file.stat().st_size))
     assert daemon.stop() in {0, 1}
-    assert "bug" not in daemon.said
-    assert f"{path} is damaged" in daemon.said or f"{path}: " not in daemon.said
+    assert "bug" not in daemon.output
+    assert f"{path} is damaged" in daemon.output or f"{path}: " not in daemon.output
 
 
 def test_garbage_in_the_audit_key_is_refused_with_the_cure(fresh):
@@ -484,8 +486,8 @@ def test_garbage_in_the_audit_key_is_refused_with_the_cure(fresh):
     (daemon.data / "audit.key").write_text("garbage\n")
     daemon.launch()
     assert daemon.wait() == 1
-    assert f"error: {daemon.data}/audit.key is not an Ed25519 private key" in daemon.said
-    assert "hint: restore it from a backup" in daemon.said
+    assert f"error: {daemon.data}/audit.key is not an Ed25519 private key" in daemon.output
+    assert "hint: restore it from a backup" in daemon.output
 
 
 @pytest.mark.parametrize("name", ["jwt.secret", "audit.key"])
@@ -496,4 +498,4 @@ def test_a_secret_that_cannot_be_read_is_refused_with_its_name(fresh, name):
     (daemon.data / name).mkdir()
     daemon.launch()
     assert daemon.wait() == 1
-    assert f"{daemon.data}/{name}: Is a directory" in daemon.said
+    assert f"{daemon.data}/{name}: Is a directory" in daemon.output

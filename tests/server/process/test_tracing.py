@@ -24,8 +24,8 @@ TRACEPARENT = f"00-{TRACE}-{ORIGIN}-01"
 @contextmanager
 def serving(root, url, **variables):
     """Give a server that sends its traces to a URL."""
-    told = {"OTEL_EXPORTER_OTLP_ENDPOINT": url, "OTEL_BSP_SCHEDULE_DELAY": "50", **variables}
-    daemon = Daemon(root, environment=told)
+    variables_ = {"OTEL_EXPORTER_OTLP_ENDPOINT": url, "OTEL_BSP_SCHEDULE_DELAY": "50", **variables}
+    daemon = Daemon(root, environment=variables_)
     try:
         yield daemon.start()
     finally:
@@ -102,10 +102,10 @@ def test_a_request_without_a_trace_begins_one(collector, daemon, wire):
     _, trace, span, flags = traceparent.split("-")
     assert int(flags, 16) & 1
     spans = collector.await_spans(trace, "POST /apps", "process audit-log")
-    assert [(each.id, each.parent) for each in spans if each.kind == "server"] == [(span, "")]
+    assert [(span.id, span.parent) for span in spans if span.kind == "server"] == [(span, "")]
 
 
-def test_what_nobody_samples_is_carried_on_and_not_sent(collector, daemon, wire):
+def test_an_unsampled_trace_is_propagated_and_not_exported(collector, daemon, wire):
     trace = "1" * 32
     app = wire.ask("POST", "/apps", {"name": "unseen"}, {"traceparent": f"00-{trace}-{ORIGIN}-00"}).json
     ((traceparent,),) = rows(
@@ -141,7 +141,7 @@ def test_a_path_that_there_is_not_has_no_route(collector, wire):
     assert "http.route" not in request.attributes
 
 
-def test_probes_are_not_told_of(collector, wire):
+def test_probes_are_not_traced(collector, wire):
     trace, headers = traced(6)
     wire.ask("GET", "/healthz", headers=headers)
     after, headers = traced(7)
@@ -195,7 +195,7 @@ def test_a_collector_that_takes_nothing_holds_up_nothing_and_is_named_once(tmp_p
             began = time.monotonic()
             assert daemon.stop() == 0
             assert time.monotonic() - began < 8
-    lines = [json.loads(line) for line in daemon.said.splitlines() if line.startswith("{")]
+    lines = [json.loads(line) for line in daemon.output.splitlines() if line.startswith("{")]
     warned = [line for line in lines if line["level"] != "info"]
     assert [line["event"] for line in warned] == ["trace_export_failed"]
     assert url.endswith(warned[0]["collector"])
@@ -207,9 +207,9 @@ def test_without_the_setting_nothing_that_sends_is_imported_and_traces_are_passe
         with daemon.wire(daemon.login()["access_token"]) as wire:
             assert wire.ask("POST", "/apps", {"name": "plain"}, {"traceparent": TRACEPARENT}).status == 201
         assert rows(daemon, "app", "SELECT traceparent FROM outbox") == [(TRACEPARENT,)]
-        assert "import 'envmgr.server.kit.http.middleware'" in daemon.said
+        assert "import 'envmgr.server.kit.http.middleware'" in daemon.output
         for name in ("envmgr.server.kit.telemetry.tracing", "opentelemetry.sdk", "opentelemetry.exporter"):
-            assert f"import '{name}" not in daemon.said
+            assert f"import '{name}" not in daemon.output
     finally:
         daemon.end()
 

@@ -13,7 +13,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 
-from support.server.accounts import People
+from support.server.accounts import Accounts
 from support.server.concurrent_writers import pages
 from support.server.server_process import Daemon
 
@@ -27,16 +27,16 @@ class Mint:
     def __init__(self, people, signing, algorithm):
         self.people, self.daemon = people, people.daemon
         self.signing, self.algorithm = signing, algorithm
-        self.person = people.somebody("user")
+        self.person = people.new_user("user")
         self.good = self.person.token
         self.header = jwt.get_unverified_header(self.good)
         self.claims = jwt.decode(self.good, options={"verify_signature": False})
 
     def made(self, *, header=None, drop=(), key=None, algorithm=None, **claims):
         """Sign a token like the good one but for what is given."""
-        said = {name: value for name, value in {**self.claims, **claims}.items() if name not in drop}
+        payload = {name: value for name, value in {**self.claims, **claims}.items() if name not in drop}
         headers = {"typ": self.header["typ"], "kid": self.header["kid"], **(header or {})}
-        return jwt.encode(said, key or self.signing, algorithm or self.algorithm, headers=headers)
+        return jwt.encode(payload, key or self.signing, algorithm or self.algorithm, headers=headers)
 
     def status(self, token):
         with self.daemon.wire(token) as wire:
@@ -49,7 +49,7 @@ def mint(request, tmp_path_factory):
     signing, algorithm, variables = keys_of(request.param, root)
     daemon = Daemon(root, environment=variables)
     try:
-        yield Mint(People(daemon.start()), signing, algorithm)
+        yield Mint(Accounts(daemon.start()), signing, algorithm)
     finally:
         daemon.end()
 
@@ -72,7 +72,7 @@ def encoded(part):
 
 def wrong_claims(mint):
     now = int(time.time())
-    other = mint.people.somebody("viewer")
+    other = mint.people.new_user("viewer")
     others = jwt.decode(other.token, options={"verify_signature": False})
     missing = {
         f"no {name}": mint.made(drop=[name])
@@ -192,21 +192,21 @@ def test_a_token_that_is_not_quite_right_is_not_right(mint, attack):
 
 
 def test_each_refused_token_is_on_record_once_and_not_in_full(mint):
-    asked = {}
+    statuses = {}
     with mint.daemon.wire() as wire:
         for name, token in (wrong_signatures(mint) | confused(mint)).items():
             request_id = f"asked-{uuid.uuid4().hex}"
             headers = {"X-Request-ID": request_id, "Authorization": f"Bearer {token}"}
-            asked[request_id] = (name, token)
+            statuses[request_id] = (name, token)
             assert wire.ask("GET", "/apps", headers=headers).status == 401
     mint.daemon.settle(mint.people.admin)
     with mint.daemon.wire(mint.people.admin) as wire:
-        told = list(pages(wire, "/audits?event_type=AccessDenied&limit=200"))
-    on_record = Counter(entry["payload"]["request_id"] for entry in told)
-    assert {request_id: on_record[request_id] for request_id in asked} == dict.fromkeys(asked, 1)
+        denials = list(pages(wire, "/audits?event_type=AccessDenied&limit=200"))
+    on_record = Counter(entry["payload"]["request_id"] for entry in denials)
+    assert {request_id: on_record[request_id] for request_id in statuses} == dict.fromkeys(statuses, 1)
     signature = mint.good.split(".")[2]
-    assert signature not in json.dumps(told)
-    assert signature not in mint.daemon.said
+    assert signature not in json.dumps(denials)
+    assert signature not in mint.daemon.output
 
 
 def test_a_token_is_taken_from_one_place_only(mint):
@@ -226,8 +226,8 @@ def test_a_token_is_taken_from_one_place_only(mint):
         ):
             assert wire.ask("GET", "/apps", headers={"Authorization": header}).status == 401, header
     with mint.daemon.wire() as wire:
-        one, two = (f"Authorization: Bearer {token}\r\n" for token in (good, "garbage"))
-        for lines in (one + two, two + one):
+        item, two = (f"Authorization: Bearer {token}\r\n" for token in (good, "garbage"))
+        for lines in (item + two, two + item):
             wire.send(f"GET /apps HTTP/1.1\r\nHost: x\r\n{lines}\r\n".encode())
             assert wire.reply().status in {400, 401}
             break
@@ -243,7 +243,7 @@ def test_a_refresh_token_opens_no_door_but_its_own(mint):
 
 
 def test_a_refresh_token_works_once_and_the_second_time_ends_all(mint):
-    person = mint.people.somebody("viewer")
+    person = mint.people.new_user("viewer")
     with mint.daemon.wire() as wire:
         first = wire.ask("POST", "/auth/refresh", {"refresh_token": person.refresh})
         assert first.status == 200
@@ -255,10 +255,10 @@ def test_a_refresh_token_works_once_and_the_second_time_ends_all(mint):
 
 
 def test_a_key_is_its_id_and_its_secret_together(mint):
-    one, two = mint.people.key(["apps:read"]), mint.people.key(["apps:read"])
+    item, two = mint.people.key(["apps:read"]), mint.people.key(["apps:read"])
     revoked = mint.people.revoked_key(["apps:read"])
-    assert mint.status(one) == mint.status(two) == 200
-    (kind, number, secret), (_, other, _) = one.split("_", 2), two.split("_", 2)
+    assert mint.status(item) == mint.status(two) == 200
+    (kind, number, secret), (_, other, _) = item.split("_", 2), two.split("_", 2)
     wrong = [
         f"{kind}_{other}_{secret}",
         f"{kind}_{number}_{secret[:-1]}",
@@ -285,11 +285,11 @@ def test_no_secret_lies_about(mint):
     with mint.daemon.wire(mint.person.token) as wire:
         once = {"Idempotency-Key": f'"{uuid.uuid4()}"'}
         body = {"name": "a key", "scopes": ["apps:read"]}
-        kept, again = (wire.ask("POST", "/auth/keys", body, once) for _ in range(2))
-    assert kept.json == again.json
+        first, again = (wire.ask("POST", "/auth/keys", body, once) for _ in range(2))
+    assert first.json == again.json
     mint.daemon.settle(mint.people.admin)
     secrets = [
-        kept.json["key"].split("_", 2)[2],
+        first.json["key"].split("_", 2)[2],
         key.split("_", 2)[2],
         mint.person.password,
         mint.person.refresh.split("_", 2)[2],
@@ -298,7 +298,7 @@ def test_no_secret_lies_about(mint):
     files = [file for file in mint.daemon.data.rglob("*") if file.is_file()]
     assert len(files) > 5
     for secret in secrets:
-        assert secret not in mint.daemon.said
+        assert secret not in mint.daemon.output
         for file in files:
             assert secret.encode() not in file.read_bytes(), file.name
     assert mint.daemon.data.stat().st_mode & 0o077 == 0

@@ -142,7 +142,7 @@ def test_the_table_has_every_operation_and_no_other(ruling):
 
 def test_every_operation_is_for_who_may_and_each_refusal_is_on_record_once(people):
     numbers, wrong, refused = count(), [], {}
-    for who, (token, role, scopes) in everybody(people).items():
+    for caller, (token, role, scopes) in everybody(people).items():
         for operation, needs in NEEDS.items():
             if operation in {"POST /auth/login", "POST /auth/refresh", "POST /auth/token"}:
                 continue  # what they take is no credential of this kind, and whoever is wrong too often must wait
@@ -150,20 +150,20 @@ def test_every_operation_is_for_who_may_and_each_refusal_is_on_record_once(peopl
             request_id, status = ask(people, fresh, operation, numbers)
             want = expected(needs, role, scopes)
             if (status if status in {401, 403} else None) != want or status >= 500:
-                wrong.append((who, operation, status, want))
+                wrong.append((caller, operation, status, want))
             if status in {401, 403}:
                 refused[request_id] = (operation.split(" ")[0], target_of(operation)[1], status)
     assert not wrong, "\n".join(map(str, wrong))
     assert len(refused) > 400
     people.daemon.settle(people.admin)
     with people.daemon.wire(people.admin) as wire:
-        told = [entry["payload"] for entry in pages(wire, "/audits?event_type=AccessDenied&limit=200")]
+        denials = [entry["payload"] for entry in pages(wire, "/audits?event_type=AccessDenied&limit=200")]
     on_record = Counter(
-        (each["request_id"], each["method"], each["path"], each["status"])
-        for each in told
-        if each["request_id"].startswith("asked-")
+        (item["request_id"], item["method"], item["path"], item["status"])
+        for item in denials
+        if item["request_id"].startswith("asked-")
     )
-    assert on_record == Counter((request_id, *what) for request_id, what in refused.items())
+    assert on_record == Counter((request_id, *denial) for request_id, denial in refused.items())
 
 
 def everybody(people):
@@ -300,20 +300,20 @@ def test_a_key_for_an_app_sees_and_changes_nothing_of_one_that_had_its_name(peop
         matrix = wire.ask("GET", "/matrix").json
         assert matrix["placements"] == []
         assert {app["id"] for app in matrix["apps"]} <= {new["app"]["id"]}
-        for asked in (
+        for request in (
             ("GET", target),
             ("PUT", target, retired),
             ("GET", f"{target}/statuses"),
             ("POST", f"{target}/statuses", retired),
             ("DELETE", target),
         ):
-            assert wire.ask(*asked).status == 404
+            assert wire.ask(*request).status == 404
         made = wire.ask("POST", "/deployments", {"version_id": new["version"]["id"], "environment": "prod"})
         assert made.status == 201, made.text
-        assert [each["id"] for each in wire.ask("GET", "/deployments").json] == [made.json["id"]]
+        assert [item["id"] for item in wire.ask("GET", "/deployments").json] == [made.json["id"]]
     with people.daemon.wire(people.admin) as wire:
         seen = wire.ask("GET", f"/deployments?app_id={old['app_id']}").json
-    assert [each["id"] for each in seen] == [old["id"]]
+    assert [item["id"] for item in seen] == [old["id"]]
 
 
 def test_a_key_for_an_app_does_what_it_is_for(people, two_apps):

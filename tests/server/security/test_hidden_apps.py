@@ -110,8 +110,8 @@ def test_a_filter_by_a_hidden_app_is_answered_as_one_by_none(people, apps, targe
     with people.daemon.wire(key) as wire:
         answers = [wire.ask("GET", target.format(values[name])) for values in (there, missing)]
     first, second = (
-        (each.status, _anonymous(each.body.decode(), values))
-        for each, values in zip(answers, (there, missing), strict=True)
+        (answer.status, _anonymous(answer.body.decode(), values))
+        for answer, values in zip(answers, (there, missing), strict=True)
     )
     assert first == second
 

@@ -13,8 +13,8 @@ from support.server.server_process import Daemon
 SCOPES = ["apps:read", "apps:write", "versions:write", "deployments:write", "audit:read", "users:admin"]
 
 
-def test_nobody_gives_themselves_more_than_they_have(people):
-    user, viewer = people.somebody("user"), people.somebody("viewer")
+def test_users_cannot_grant_themselves_more(people):
+    user, viewer = people.new_user("user"), people.new_user("viewer")
     key = people.key(["apps:read"])
     attempts = [
         (user, "PATCH", f"/users/{user.id}", {"role": "admin"}),
@@ -29,10 +29,10 @@ def test_nobody_gives_themselves_more_than_they_have(people):
         (user, "POST", "/auth/bindings", binding(["apps:read"])),
         (user, "POST", "/audit/checkpoints", {}),
     ]
-    for who, method, target, body in attempts:
-        with people.daemon.wire(who.token) as wire:
+    for caller, method, target, body in attempts:
+        with people.daemon.wire(caller.token) as wire:
             reply = wire.ask(method, target, body)
-            assert reply.status == 403, (who, method, target, body, reply, reply.text)
+            assert reply.status == 403, (caller, method, target, body, reply, reply.text)
     with people.daemon.wire(key) as wire:
         for body in ({"name": "evil", "scopes": ["apps:read"]}, {"name": "evil", "scopes": SCOPES}):
             assert wire.ask("POST", "/auth/keys", body).status == 403
@@ -59,7 +59,7 @@ def test_a_key_with_the_users_scope_makes_no_one_that_can_do_more(people):
 
 
 def test_a_role_in_what_is_sent_for_something_else_is_an_error(people):
-    user = people.somebody("user")
+    user = people.new_user("user")
     with people.daemon.wire(user.token) as wire:
         for target, body in (
             ("/auth/password", {"current": user.password, "new": PASSWORD + "!", "role": "admin"}),
@@ -84,7 +84,7 @@ def test_a_role_in_what_is_sent_for_something_else_is_an_error(people):
         "Forwarded: for=127.0.0.1",
     ],
 )
-def test_no_other_header_makes_anybody_somebody(people, header):
+def test_no_other_header_authenticates(people, header):
     name, _, value = header.partition(": ")
     for token, method, target, body, want in (
         ("", "GET", "/users", None, 401),
@@ -95,8 +95,8 @@ def test_no_other_header_makes_anybody_somebody(people, header):
             assert wire.ask(method, target, body, {name: value}).status == want
 
 
-def test_what_somebody_made_can_do_no_more_than_they_now(people, ruling):
-    user = people.somebody("user")
+def test_credentials_of_a_user_lose_the_scopes_that_the_user_loses(people, ruling):
+    user = people.new_user("user")
     key = people.key(["apps:read", "apps:write"], token=user.token)
     assert status(people, key, "POST", "/apps", {"name": f"a-{uuid.uuid4().hex[:8]}"}) == 201
     assert ruling.ask("PATCH", f"/users/{user.id}", {"role": "viewer"}).status == 200
@@ -108,8 +108,8 @@ def test_what_somebody_made_can_do_no_more_than_they_now(people, ruling):
 
 
 @pytest.mark.parametrize("end", ["deactivated", "deleted", "another password", "signed out"])
-def test_whoever_is_let_go_is_out_at_once(people, ruling, end):
-    user = people.somebody("user")
+def test_a_disabled_user_loses_access_at_once(people, ruling, end):
+    user = people.new_user("user")
     key = people.key(["apps:read"], token=user.token)
     assert status(people, user.token, "GET", "/apps") == 200
     if end == "deactivated":
@@ -127,13 +127,13 @@ def test_whoever_is_let_go_is_out_at_once(people, ruling, end):
 
 
 def test_keys_are_their_makers_own(people):
-    one, another = people.somebody("user"), people.somebody("user")
-    key = people.key(["apps:read"], token=one.token)
+    item, another = people.new_user("user"), people.new_user("user")
+    key = people.key(["apps:read"], token=item.token)
     number = key.split("_")[1]
     assert status(people, another.token, "DELETE", f"/auth/keys/{number}") in {403, 404}
     with people.daemon.wire(another.token) as wire:
         assert wire.ask("GET", "/auth/keys").json == []
-        assert all(one.name not in str(each) for each in wire.ask("GET", "/auth/keys?user_id=1").json)
+        assert all(item.name not in str(item) for item in wire.ask("GET", "/auth/keys?user_id=1").json)
     assert status(people, key, "GET", "/apps") == 200
 
 
@@ -148,17 +148,17 @@ def test_the_last_admin_stays(tmp_path):
         daemon.end()
 
 
-def test_an_approval_is_somebody_elses(people, ruling):
+def test_an_approval_requires_another_user(people, ruling):
     environment = f"gated-{uuid.uuid4().hex[:8]}"
     rules = {"rules": {"requires_approval": True}}
     assert ruling.ask("PUT", f"/environments/{environment}", rules).status == 201
     made = people.app_with_version(ruling, f"gated-{uuid.uuid4().hex[:8]}")
-    user = people.somebody("user")
+    user = people.new_user("user")
     with people.daemon.wire(user.token) as own:
         body = {"version_id": made["version"]["id"], "environment": environment}
-        asked = own.ask("POST", "/deployments", body).json
-        assert asked["status"] == "awaiting_approval"
-        target = f"/deployments/{asked['id']}"
+        deployment = own.ask("POST", "/deployments", body).json
+        assert deployment["status"] == "awaiting_approval"
+        target = f"/deployments/{deployment['id']}"
         for method, where in (("POST", f"{target}/statuses"), ("PUT", target)):
             assert own.ask(method, where, {"status": "in_progress"}).status == 403
     key = people.key(["deployments:read", "deployments:write"], token=user.token)
@@ -175,7 +175,7 @@ def status(people, token, method, target, body=None):
 
 def test_a_failed_sign_in_is_on_record_once_and_without_what_was_typed(people, ruling):
     typed = f"typed-{uuid.uuid4().hex}"
-    user = people.somebody("viewer")
+    user = people.new_user("viewer")
     for username in (user.name, typed):
         assert status(people, "", "POST", "/auth/login", {"username": username, "password": typed}) == 401
     people.daemon.settle(people.admin)

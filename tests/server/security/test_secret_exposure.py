@@ -82,15 +82,15 @@ class Story:
         self.ask(admin, "POST", "/auth/bindings", {**binding, "scopes": ["apps:read"]}, 201)
         token = self.issuer.token()
         self.secrets.add(token)
-        asked = {
+        responses = {
             "grant_type": GRANT,
             "subject_token": token,
             "subject_token_type": "urn:ietf:params:oauth:token-type:jwt",
         }
-        self.secrets.add(self.ask("", "POST", "/auth/token", asked)["access_token"])
-        self.ask("", "POST", "/auth/token", asked, 400)
-        self.ask("", "POST", "/auth/token", {**asked, "subject_token": token[:-4]}, 400)
-        self.ask("", "POST", "/auth/token", {**asked, "subject_token": [token]}, 400)
+        self.secrets.add(self.ask("", "POST", "/auth/token", responses)["access_token"])
+        self.ask("", "POST", "/auth/token", responses, 400)
+        self.ask("", "POST", "/auth/token", {**responses, "subject_token": token[:-4]}, 400)
+        self.ask("", "POST", "/auth/token", {**responses, "subject_token": [token]}, 400)
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def story(tmp_path):
             daemon.end()
 
 
-def test_no_secret_is_kept_told_or_logged(story):
+def test_no_secret_is_stored_returned_or_logged(story):
     admin = story.people()
     story.sessions()
     story.programs(admin)
@@ -114,14 +114,14 @@ def test_no_secret_is_kept_told_or_logged(story):
     written["log"] = story.daemon.log.read_bytes()
     assert {"gateway.db", "audit.db", "log"} <= set(written)
     assert b"LoginFailed" in written["audit.db"]
-    found = [
+    matches = [
         (name, secret[:12])
         for name, content in written.items()
         for secret in story.secrets
-        for spelled in {secret, quote(secret), secret.rpartition(".")[2]}
-        if len(spelled) > 10 and spelled.encode() in content
+        for encoded in {secret, quote(secret), secret.rpartition(".")[2]}
+        if len(encoded) > 10 and encoded.encode() in content
     ]
-    assert found == []
+    assert matches == []
 
 
 def test_what_must_be_secret_is_readable_to_its_owner_only(story):

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
-from support.http.scripted_server import ALM, Asked, Said, Scripted, problem
+from support.http.scripted_server import ALM, RecordedRequest, Scripted, ScriptedResponse, problem
 
 PASSWORD = "correct horse battery staple"
 LOCK = '{"alpha": "1.1.0"}\n'
@@ -16,7 +16,7 @@ KEY = "evm_k1_0123456789abcdef"
 
 
 @dataclass
-class AlmDouble:
+class FakeAlmServer:
     """Apps, versions and sign-ins; `down` makes it answer 503, `lose` swallows that many answers after the effect."""
 
     versions: dict[tuple[str, str], dict] = field(default_factory=dict)
@@ -34,50 +34,50 @@ class AlmDouble:
         """Serve."""
         return Scripted(self._answer, ALM)
 
-    def _answer(self, asked: Asked) -> Said | None:
-        said = self._decide(asked)
+    def _answer(self, request: RecordedRequest) -> ScriptedResponse | None:
+        response = self._decide(request)
         if self.lose:
             self.lose -= 1
             return None
-        return said
+        return response
 
-    def _decide(self, asked: Asked) -> Said:
+    def _decide(self, request: RecordedRequest) -> ScriptedResponse:
         if self.down:
             return problem(503, "service-unavailable", "somebody stumbled over the cable")
-        path = asked.path.partition("?")[0]
+        path = request.path.partition("?")[0]
         if path == "/auth/login":
-            given = asked.document
-            if given != {"username": "admin", "password": PASSWORD}:
+            json_body = request.document
+            if json_body != {"username": "admin", "password": PASSWORD}:
                 return problem(401, "unauthenticated", "no such user, or another password")
             return self._tokens()
         if path == "/auth/refresh":
-            return self._refresh(asked.document["refresh_token"])
-        if asked.headers.get("authorization", "").removeprefix("Bearer ") not in self.access:
+            return self._refresh(request.document["refresh_token"])
+        if request.headers.get("authorization", "").removeprefix("Bearer ") not in self.access:
             return problem(401, "unauthenticated", "the token is none of ours")
-        return self._known(asked, path)
+        return self._known(request, path)
 
-    def _known(self, asked: Asked, path: str) -> Said:
+    def _known(self, request: RecordedRequest, path: str) -> ScriptedResponse:
         if path == "/auth/me":
-            return Said(
+            return ScriptedResponse(
                 200, {"actor": "user:admin", "role": "admin", "scopes": ["*"], "apps": None, "user_id": 1}
             )
         if path == "/auth/logout":
-            self.refresh.discard(asked.document.get("refresh_token"))
-            return Said(204)
-        if (asked.method, path) == ("POST", "/apps"):
-            return self._register(asked.document["name"])
+            self.refresh.discard(request.document.get("refresh_token"))
+            return ScriptedResponse(204)
+        if (request.method, path) == ("POST", "/apps"):
+            return self._register(request.document["name"])
         match = re.fullmatch("/apps/([^/]+)/versions/([^/]+)", path)
-        if match and asked.method == "PUT":
-            return self._put(unquote(match[1]), unquote(match[2]), asked.document)
+        if match and request.method == "PUT":
+            return self._put(unquote(match[1]), unquote(match[2]), request.document)
         return problem(404, "not-found", f"not found: {path}")
 
-    def _register(self, name: str) -> Said:
+    def _register(self, name: str) -> ScriptedResponse:
         if name in self.apps:
             return problem(409, "already-exists", f"app {name!r} already exists")
         self.apps.add(name)
-        return Said(201, {"id": len(self.apps), "name": name})
+        return ScriptedResponse(201, {"id": len(self.apps), "name": name})
 
-    def _put(self, app: str, tag: str, body: dict) -> Said:
+    def _put(self, app: str, tag: str, body: dict) -> ScriptedResponse:
         if app in self.forbidden:
             return problem(403, "forbidden", f"your credential is not for {app}")
         if app not in self.apps:
@@ -94,17 +94,17 @@ class AlmDouble:
                 submitted_digest=digest,
             )
         if known:
-            return Said(200, known)
+            return ScriptedResponse(200, known)
         version = {"id": len(self.versions) + 1, "app": app, "tag": tag, "digest": digest, **body}
         self.versions[app, tag] = version
-        return Said(201, version)
+        return ScriptedResponse(201, version)
 
-    def _tokens(self) -> Said:
+    def _tokens(self) -> ScriptedResponse:
         self._count += 1
         access, refresh = f"access-{self._count}", f"refresh-{self._count}"
         self.access.add(access)
         self.refresh.add(refresh)
-        return Said(
+        return ScriptedResponse(
             200,
             {
                 "access_token": access,
@@ -114,7 +114,7 @@ class AlmDouble:
             },
         )
 
-    def _refresh(self, token: str) -> Said:
+    def _refresh(self, token: str) -> ScriptedResponse:
         if token not in self.refresh:
             self.reused.append(token)
             self.refresh.clear()

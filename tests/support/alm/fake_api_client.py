@@ -10,12 +10,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 
-class Answering:
+class FakeApiClient:
     """Stands for `alm.api.Api`; an answer that is an error is raised, one that is a function is called."""
 
     def __init__(self, answers: Mapping[str, object]) -> None:
         self.answers = dict(answers)
-        self.asked: list[tuple[object, ...]] = []
+        self.requests: list[tuple[object, ...]] = []
 
     def get(self, path, query=None):
         return self._answer("GET", path, query)
@@ -30,22 +30,22 @@ class Answering:
         self._answer("DELETE", path, query or {}, etag)
 
     def pages(self, path, query=None) -> Iterator[object]:
-        found = self._answer("GET", path, query)
-        yield from found if isinstance(found, tuple) else (found,)
+        result = self._answer("GET", path, query)
+        yield from result if isinstance(result, tuple) else (result,)
 
     def items(self, path, query=None) -> Iterator[object]:
         for page in self.pages(path, query):
             yield from page
 
     def follow(self, path, after=None):
-        self.asked.append(("FOLLOW", path, after))
+        self.requests.append(("FOLLOW", path, after))
         return iter(self.answers[f"FOLLOW {path}"])
 
     def _answer(self, method, path, *rest):
-        self.asked.append((method, path, *rest))
+        self.requests.append((method, path, *rest))
         if f"{method} {path}" not in self.answers:
             raise AlmNotFound(f"not found: {path}")
-        found = self.answers[f"{method} {path}"]
-        if isinstance(found, Exception):
-            raise found
-        return found(*rest) if callable(found) else found
+        result = self.answers[f"{method} {path}"]
+        if isinstance(result, Exception):
+            raise result
+        return result(*rest) if callable(result) else result

@@ -57,5 +57,5 @@ def relinked(entry: Entry) -> Entry:
 
 def findings(entries: Iterable[Entry], checkpoints: Iterable[Mapping[str, object]] = ()) -> list[Finding]:
     verifier = Verifier(checkpoints)
-    found = [finding for entry in entries for finding in verifier.add(entry)]
-    return [*found, *verifier.finish()]
+    matches = [finding for entry in entries for finding in verifier.add(entry)]
+    return [*matches, *verifier.finish()]

@@ -40,8 +40,8 @@ def matrix(
     apps: list[str] | None = None,
     environments: list[tuple[str, int]] | None = None,
 ) -> dict[str, object]:
-    named = dict.fromkeys(apps or [str(one["app"]) for one in places])
-    known = environments or [(str(name), 0) for name in dict.fromkeys(one["environment"] for one in places)]
+    named = dict.fromkeys(apps or [str(item["app"]) for item in places])
+    known = environments or [(str(name), 0) for name in dict.fromkeys(item["environment"] for item in places)]
     return {
         "apps": [{"id": _number(name), "name": name} for name in named],
         "environments": [{"name": name, "sort_order": order, "tier": "other"} for name, order in known],

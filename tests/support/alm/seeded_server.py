@@ -54,8 +54,8 @@ class World:
     def token(self) -> str:
         return self.daemon.login()["access_token"]
 
-    def _version(self, app: str, tag: str, **said: object) -> int:
-        return self._say("PUT", f"/apps/{app}/versions/{tag}", said)["id"]
+    def _version(self, app: str, tag: str, **fields: object) -> int:
+        return self._say("PUT", f"/apps/{app}/versions/{tag}", fields)["id"]
 
     def _deploy(self, version: int, environment: str, status: str, reason: str = "") -> None:
         made = self._say(

@@ -25,11 +25,13 @@ class Signer:
         hashed = content if legacy else hashlib.blake2b(content).digest()
         signature = self._key.sign(hashed)
         named = [f"file:{name}"] if name is not None else []
-        told = comment or "\t".join(["timestamp:1700000000", *named, *([] if legacy else ["hashed"])])
+        trusted_comment = comment or "\t".join(
+            ["timestamp:1700000000", *named, *([] if legacy else ["hashed"])]
+        )
         lines = [
             "untrusted comment: signature from minisign secret key",
             b64encode((b"Ed" if legacy else b"ED") + self.key_id + signature).decode(),
-            f"trusted comment: {told}",
-            b64encode(self._key.sign(signature + told.encode())).decode(),
+            f"trusted comment: {trusted_comment}",
+            b64encode(self._key.sign(signature + trusted_comment.encode())).decode(),
         ]
         return "".join(f"{line}\n" for line in lines).encode()

@@ -86,12 +86,12 @@ def _times(tree, root):
 
 def snapshot(root, *, times=True):
     """Describe a tree: what is where, with modes, times, contents and targets."""
-    found = {}
+    result = {}
     for directory, names, files in os.walk(root):
         for name in names + files:
             path = os.path.join(directory, name)
-            found[os.path.relpath(path, root)] = _described(path, times)
-    return found
+            result[os.path.relpath(path, root)] = _described(path, times)
+    return result
 
 
 def _described(path, times):

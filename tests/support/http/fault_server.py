@@ -183,7 +183,7 @@ class Server:
         """Return the paths asked for so far, in order."""
         return [request.path for request in self.requests]
 
-    def asked(self, path: str) -> list[Request]:
+    def requests_for(self, path: str) -> list[Request]:
         """Return the requests for one path."""
         return [request for request in self.requests if request.path == path]
 

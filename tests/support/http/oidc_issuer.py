@@ -32,7 +32,7 @@ class Issuer:
 
     def __init__(self, url):
         self.url = url
-        self.asked = []
+        self.requests = []
         self.jwks = [self.jwk(algorithm) for algorithm in keys()]
         self.discovery = {"issuer": url, "jwks_uri": f"{url}/keys"}
         self.answers = {}
@@ -44,7 +44,7 @@ class Issuer:
 
     def claims(self, **changed):
         now = int(time.time())
-        said = {
+        payload = {
             "iss": self.url,
             "aud": AUDIENCE,
             "sub": "repo:acme/shop:ref:refs/heads/main",
@@ -57,18 +57,18 @@ class Issuer:
             "nbf": now,
             "exp": now + 300,
         }
-        return {name: value for name, value in {**said, **changed}.items() if value is not None}
+        return {name: value for name, value in {**payload, **changed}.items() if value is not None}
 
     def token(self, algorithm="RS256", *, key=None, header=None, **changed):
         headers = {"kid": algorithm, **(header or {})}
         return jwt.encode(self.claims(**changed), key or keys()[algorithm][0], algorithm, headers=headers)
 
     def answer(self, path):
-        self.asked.append(path)
+        self.requests.append(path)
         if path in self.answers:
             return self.answers[path]
-        found = {"/.well-known/openid-configuration": self.discovery, "/keys": {"keys": self.jwks}}.get(path)
-        return (200, json.dumps(found).encode(), {}) if found else (404, b"", {})
+        result = {"/.well-known/openid-configuration": self.discovery, "/keys": {"keys": self.jwks}}.get(path)
+        return (200, json.dumps(result).encode(), {}) if result else (404, b"", {})
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 HOST = "127.0.0.1"
 
 
-class HungUp(Exception):
+class ConnectionClosed(Exception):
     """The other side closed the connection, or was never there."""
 
 
@@ -30,9 +30,9 @@ class Reply:
 
     def header(self, name: str) -> str | None:
         """Return the header of this name; it must not be there twice."""
-        found = [value for key, value in self.headers if key == name.lower()]
-        assert len(found) <= 1, (name, found)
-        return found[0] if found else None
+        matches = [value for key, value in self.headers if key == name.lower()]
+        assert len(matches) <= 1, (name, matches)
+        return matches[0] if matches else None
 
     @property
     def json(self) -> object:
@@ -60,7 +60,7 @@ class Wire:
         try:
             connection = socket.create_connection((HOST, self.port), self.timeout)
         except OSError as error:
-            raise HungUp(str(error)) from error
+            raise ConnectionClosed(str(error)) from error
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return connection
 
@@ -108,7 +108,7 @@ class Wire:
         try:
             self.socket.sendall(content)
         except OSError as error:
-            raise HungUp(str(error)) from error
+            raise ConnectionClosed(str(error)) from error
 
     def reply(self, *, bodiless: bool = False) -> Reply:
         """Read an answer."""
@@ -147,16 +147,16 @@ class Wire:
     def _until(self, end: bytes) -> bytes:
         while end not in self._unread:
             if not self._more():
-                raise HungUp(f"closed after {self._unread[:100]!r}")
-        found, _, self._unread = self._unread.partition(end)
-        return found
+                raise ConnectionClosed(f"closed after {self._unread[:100]!r}")
+        result, _, self._unread = self._unread.partition(end)
+        return result
 
     def _exactly(self, size: int) -> bytes:
         while len(self._unread) < size:
             if not self._more():
-                raise HungUp(f"closed {size - len(self._unread)} bytes before the end")
-        found, self._unread = self._unread[:size], self._unread[size:]
-        return found
+                raise ConnectionClosed(f"closed {size - len(self._unread)} bytes before the end")
+        result, self._unread = self._unread[:size], self._unread[size:]
+        return result
 
     def _more(self) -> bool:
         try:

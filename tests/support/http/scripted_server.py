@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Asked:
+class RecordedRequest:
     """A request: header names are in lower case, the path has its query."""
 
     method: str
@@ -30,7 +30,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Said:
+class ScriptedResponse:
     """An answer. `blocks` come one by one instead of a body; None for an answer hangs up without one."""
 
     status: int = 200
@@ -44,11 +44,13 @@ class Scripted:
     """Answers by a function, from threads of this process."""
 
     def __init__(
-        self, answer: Callable[[Asked], Said | None], headers: Mapping[str, str] | None = None
+        self,
+        answer: Callable[[RecordedRequest], ScriptedResponse | None],
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         self.answer = answer
         self.headers = dict(headers or {})
-        self.asked: list[Asked] = []
+        self.requests: list[RecordedRequest] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
@@ -70,7 +72,7 @@ class Scripted:
     @property
     def lines(self) -> list[str]:
         """Return the requests so far, as `GET /apps`."""
-        return [str(one) for one in self.asked]
+        return [str(item) for item in self.requests]
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         owner = self
@@ -81,29 +83,29 @@ class Scripted:
             def handle_one(self) -> None:
                 length = int(self.headers.get("content-length") or 0)
                 headers = {name.lower(): value for name, value in self.headers.items()}
-                asked = Asked(self.command, self.path, headers, self.rfile.read(length))
-                owner.asked.append(asked)
-                said = owner.answer(asked)
-                if said is None:
+                request = RecordedRequest(self.command, self.path, headers, self.rfile.read(length))
+                owner.requests.append(request)
+                response = owner.answer(request)
+                if response is None:
                     self.close_connection = True
                     return
-                self._say(said)
+                self._say(response)
 
-            def _say(self, said: Said) -> None:
-                body = said.body
+            def _say(self, response: ScriptedResponse) -> None:
+                body = response.body
                 if body is None:
-                    body = b"" if said.document is None else json.dumps(said.document).encode()
-                self.send_response(said.status)
-                for name, value in {**owner.headers, **said.headers}.items():
+                    body = b"" if response.document is None else json.dumps(response.document).encode()
+                self.send_response(response.status)
+                for name, value in {**owner.headers, **response.headers}.items():
                     self.send_header(name, value)
-                if said.blocks is None:
+                if response.blocks is None:
                     self.send_header("Content-Length", str(len(body)))
                     self.end_headers()
                     self.wfile.write(body)
                     return
                 self.send_header("Connection", "close")
                 self.end_headers()
-                for block in said.blocks:
+                for block in response.blocks:
                     self.wfile.write(block)
                     self.wfile.flush()
                 self.close_connection = True
@@ -119,7 +121,7 @@ class Scripted:
 ALM = {"ALM-API": "1", "Content-Type": "application/json"}
 
 
-def problem(status: int, kind: str, detail: str, **members: object) -> Said:
+def problem(status: int, kind: str, detail: str, **members: object) -> ScriptedResponse:
     """Refuse as the ALM server does."""
     document = {
         "type": f"/problems/{kind}",
@@ -128,4 +130,4 @@ def problem(status: int, kind: str, detail: str, **members: object) -> Said:
         "detail": detail,
         "instance": "/x",
     }
-    return Said(status, {**document, **members}, {"Content-Type": "application/problem+json"})
+    return ScriptedResponse(status, {**document, **members}, {"Content-Type": "application/problem+json"})

@@ -67,9 +67,9 @@ class Collector:
         """Wait until a trace has spans of these names; return all that it has."""
         end = time.monotonic() + SECONDS
         while time.monotonic() < end:
-            found = self.of(trace)
-            if {span.name for span in found} >= set(names):
-                return found
+            result = self.of(trace)
+            if {span.name for span in result} >= set(names):
+                return result
             time.sleep(0.02)
         raise AssertionError(f"{names} did not all come: {[span.name for span in self.of(trace)]}")
 

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 INDEX = "/alpha/index.json"
 SUMS = "/alpha/1.0.0/SHA256SUMS"
-ASKED = "beta=1.2.0\nalpha=^1.0\n"
+DOTFILE = "beta=1.2.0\nalpha=^1.0\n"
 
 
-class Steady:
+class PreparedSandbox:
     """A sandbox in which beta 1.2.0 runs; `again` takes back whatever was done about alpha."""
 
     def __init__(self, root: Path, server: Server) -> None:
@@ -32,7 +32,7 @@ class Steady:
         """Forget all about alpha but that the project asks for it, and publish it anew."""
         for directory in ("installs/alpha", "cache", "logs", "staging"):
             shutil.rmtree(self.sandbox.home / directory, ignore_errors=True)
-        (self.sandbox.project / ".envmgr").write_text(ASKED)
+        (self.sandbox.project / ".envmgr").write_text(DOTFILE)
         (self.sandbox.project / ".envmgr.lock").write_bytes(self._lock)
         self.sandbox.publish("alpha", ("1.0.0",), **publishing)
         self.sandbox.server.requests.clear()
@@ -60,7 +60,7 @@ class Steady:
         assert [str(path.relative_to(installs)) for path in sorted(installs.glob("*/*"))] == ["beta/1.2.0"]
         assert machine.incomplete() == []
         assert machine.staged() == []
-        assert (machine.project / ".envmgr").read_text() == ASKED
+        assert (machine.project / ".envmgr").read_text() == DOTFILE
         assert (machine.project / ".envmgr.lock").read_bytes() == self._lock
         assert machine.command(["beta"]).out == "beta 1.2.0\n"
 

@@ -27,11 +27,11 @@ class Notes:
     def __init__(self) -> None:
         self.notes: list[str] = []
 
-    def step(self, task: str, what: str, total: int | None = None) -> None: ...
+    def step(self, task: str, label: str, total: int | None = None) -> None: ...
 
     def advance(self, task: str, count: int) -> None: ...
 
-    def done(self, task: str, what: str) -> None: ...
+    def done(self, task: str, step: str) -> None: ...
 
     def message(self, message: str) -> None:
         self.notes.append(message)
@@ -112,11 +112,11 @@ def packument(server: Server, package: str, *versions: Mapping[str, object], **f
 def _documents(
     server: Server, package: str, versions: Iterable[Mapping[str, object]]
 ) -> Iterator[tuple[str, dict[str, object]]]:
-    for given in versions:
-        version = str(given["version"])
+    for manifest in versions:
+        version = str(manifest["version"])
         tarball = f"{server.url}/npm/{package}/-/{package.rpartition('/')[2]}-{version}.tgz"
         dist = {"tarball": tarball, "integrity": integrity(package, version)}
-        yield version, {"name": package, "dist": dist, **given}
+        yield version, {"name": package, "dist": dist, **manifest}
 
 
 def integrity(package: str, version: str) -> str:

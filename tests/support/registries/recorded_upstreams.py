@@ -35,7 +35,7 @@ class Recorded:
 
     def __init__(self, answers):
         self.answers = answers
-        self.asked = []
+        self.requests = []
 
     @classmethod
     def of(cls, tool):
@@ -46,12 +46,12 @@ class Recorded:
         return self.document(url, headers, limit=limit).body
 
     def document(self, url, headers=None, *, limit=1 << 30):
-        self.asked.append(url)
+        self.requests.append(url)
         if url not in self.answers:
             raise HttpError(f"{url}: 404 Not Found", status=404)
-        body, kept = self.answers[url]
+        body, stored_headers = self.answers[url]
         assert len(body) <= limit
-        return Document(body, url, kept)
+        return Document(body, url, stored_headers)
 
 
 def _answer(tool, named):

@@ -28,7 +28,7 @@ class Person:
     refresh: str
 
 
-class People:
+class Accounts:
     """Makes credentials of every kind, by the API."""
 
     def __init__(self, daemon: Daemon) -> None:
@@ -36,7 +36,7 @@ class People:
         self.admin = daemon.login()["access_token"]
         self._known: dict[str, Person] = {}
 
-    def somebody(self, role: str) -> Person:
+    def new_user(self, role: str) -> Person:
         """Let somebody new in."""
         name = f"{role}-{uuid.uuid4().hex[:8]}"
         body = {"username": name, "password": PASSWORD, "role": role}
@@ -47,7 +47,7 @@ class People:
     def token(self, role: str) -> str:
         """Return the token of somebody with a role, always the same."""
         if role not in self._known:
-            self._known[role] = self.somebody(role)
+            self._known[role] = self.new_user(role)
         return self._known[role].token
 
     def fresh(self, token: str) -> str:
@@ -82,7 +82,7 @@ class People:
 
     def signed_out(self) -> str:
         """Return the token of somebody who signed out."""
-        person = self.somebody("user")
+        person = self.new_user("user")
         assert self._ask(person.token, "POST", "/auth/logout", {}).status == 204
         return person.token
 

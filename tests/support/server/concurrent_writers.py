@@ -10,7 +10,7 @@ import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from support.http.raw_client import HungUp, Reply, Wire
+from support.http.raw_client import ConnectionClosed, Reply, Wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -50,7 +50,7 @@ class Book:
     wrong: list[str] = field(default_factory=list)
 
 
-class Crew:
+class WriterPool:
     """So many writers, each in a thread with a connection of its own."""
 
     def __init__(self, port: int, token: str, work: Callable[[Writer], None], size: int) -> None:
@@ -133,7 +133,7 @@ class Writer:
         while True:
             try:
                 reply = write.send(self._connected())
-            except (HungUp, TimeoutError):
+            except (ConnectionClosed, TimeoutError):
                 self.hang_up()
                 reply = None
             tries += 1
@@ -147,8 +147,8 @@ class Writer:
 
     def _note(self, write: Write, reply: Reply, tries: int) -> Reply:
         if reply.status not in {200, 201}:
-            asked = f"{write.method} {write.target} {json.dumps(write.body)[:200]}"
-            self.book.wrong.append(f"try {tries}: {asked}: {reply.status} {reply.text}")
+            request = f"{write.method} {write.target} {json.dumps(write.body)[:200]}"
+            self.book.wrong.append(f"try {tries}: {request}: {reply.status} {reply.text}")
             raise Abandoned
         self.book.answered.append((write, reply))
         return reply
@@ -183,8 +183,8 @@ def _live(writer: Writer) -> None:
     first = {"name": name, "description": "", **({"version": "0.1.0"} if writer.dice.random() < 0.5 else {})}
     app = writer.write(Write("POST", "/apps", first, "AppCreated", {"name": name}), faint=faint).json
     text = writer.unique("text")
-    said = Write("PATCH", f"/apps/{app['id']}", {"description": text}, "AppUpdated", {"description": text})
-    writer.write(said, faint=faint)
+    update = Write("PATCH", f"/apps/{app['id']}", {"description": text}, "AppUpdated", {"description": text})
+    writer.write(update, faint=faint)
     for environment in ("staging", "prod", "prod"):
         version = writer.write(new_version(writer, name), faint=faint).json
         deploy(writer, version, environment, faint=faint)

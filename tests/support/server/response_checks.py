@@ -6,7 +6,7 @@ import uuid
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from support.http.raw_client import HungUp, Wire
+from support.http.raw_client import ConnectionClosed, Wire
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -46,27 +46,27 @@ def check_refused(daemon: Daemon, reply: Reply, expected: Collection[int]) -> No
 
 def check_discreet(reply: Reply) -> None:
     """Hold that an answer shows nothing of the server's insides."""
-    shown = reply.body + "\n".join(f"{name}: {value}" for name, value in reply.headers).encode("latin-1")
+    visible = reply.body + "\n".join(f"{name}: {value}" for name, value in reply.headers).encode("latin-1")
     for word in INSIDES:
-        assert word.lower() not in shown.lower(), (word, reply, reply.text)
+        assert word.lower() not in visible.lower(), (word, reply, reply.text)
     assert reply.status < 500 or reply.status == 503, (reply, reply.text)
 
 
 def check_lives(daemon: Daemon) -> None:
     """Hold that the server answers others."""
-    assert daemon.alive, daemon.said[-3000:]
+    assert daemon.alive, daemon.output[-3000:]
     with daemon.wire() as wire:
         assert wire.ask("GET", "/healthz").status == 200
 
 
-def said_to(daemon: Daemon, content: bytes, *, timeout: float = 15) -> Reply | None:
+def send_raw(daemon: Daemon, content: bytes, *, timeout: float = 15) -> Reply | None:
     """Send bytes as they are, and return the answer; None where the connection ends without one."""
     with Wire(daemon.port, timeout=timeout) as wire:
-        with suppress(HungUp):  # it may have answered before all was sent
+        with suppress(ConnectionClosed):  # it may have answered before all was sent
             wire.send(content)
         try:
             return wire.reply()
-        except HungUp:
+        except ConnectionClosed:
             return None
 
 

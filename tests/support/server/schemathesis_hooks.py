@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from schemathesis import Case, HookContext, Response
     from schemathesis.core.failures import Failure
 
-UNSAYABLE = {
+NOT_IN_SCHEMA = {
     r"\?cursor": "opaque: only those of a Link header are any",
     r"\?range": "has a grammar that no pattern holds",
     r"/rules/auto_deploy/\d+/tag_range": "as above",
@@ -43,7 +43,7 @@ def is_right(problem: dict) -> bool:
     """Say whether a problem is one that a request may have although it fits its schema."""
     errors = problem.get("errors", [])
     beyond = [
-        error["detail"] == _FRACTION or any(re.fullmatch(field, error["pointer"]) for field in UNSAYABLE)
+        error["detail"] == _FRACTION or any(re.fullmatch(field, error["pointer"]) for field in NOT_IN_SCHEMA)
         for error in errors
     ]
     return problem["type"] in DEPENDS or (bool(beyond) and all(beyond))

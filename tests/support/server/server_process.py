@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from support.http.raw_client import HOST, HungUp, Wire
+from support.http.raw_client import HOST, ConnectionClosed, Wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -91,7 +91,7 @@ class Daemon:
                 return
             time.sleep(0.02)
         self.kill()
-        raise AssertionError(f"the server does not start:\n{self.said[-4000:]}")
+        raise AssertionError(f"the server does not start:\n{self.output[-4000:]}")
 
     def is_ready(self) -> bool:
         """Say whether it would serve now."""
@@ -105,7 +105,7 @@ class Daemon:
         try:
             with Wire(self.port, timeout=5) as wire:
                 return wire.ask("GET", path).status == 200
-        except (HungUp, TimeoutError):
+        except (ConnectionClosed, TimeoutError):
             return False
 
     def kill(self) -> None:
@@ -157,7 +157,7 @@ class Daemon:
         return self._process
 
     @property
-    def said(self) -> str:
+    def output(self) -> str:
         """All that it wrote to standard output and standard error."""
         return self.log.read_text(errors="replace")
 

@@ -61,5 +61,5 @@ async def everything(audit):
 def verified(entries, checkpoints=()):
     """Return what is wrong with a log."""
     verifier = Verifier(checkpoints)
-    found = [finding for entry in entries for finding in verifier.add(entry)]
-    return [*found, *verifier.finish()]
+    matches = [finding for entry in entries for finding in verifier.add(entry)]
+    return [*matches, *verifier.finish()]

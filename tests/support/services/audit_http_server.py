@@ -36,7 +36,7 @@ class Tokens:
         pass
 
 
-class Nobody:
+class NullObserver:
     """Sees nothing; keeps the bugs."""
 
     def __init__(self):
@@ -59,7 +59,7 @@ class Running:
         self._directory = directory
         self._up = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
-        self.witness = Nobody()
+        self.observer = NullObserver()
         self.url = ""
 
     def start(self):
@@ -90,7 +90,7 @@ class Running:
                 exception_handlers={HTTPException: http_exception_handler, Problem: problem_handler},
             )
             config = uvicorn.Config(
-                RequestMiddleware(application, Tokens(), self.witness, policy=REQUEST_POLICY),
+                RequestMiddleware(application, Tokens(), self.observer, policy=REQUEST_POLICY),
                 log_config=None,
                 access_log=False,
                 lifespan="off",
@@ -113,4 +113,4 @@ def serving(directory):
         yield server
     finally:
         server.stop()
-    assert server.witness.bugs == []
+    assert server.observer.bugs == []

@@ -14,7 +14,7 @@ from envmgr.server.kit.common.pages import PageRequest
 from envmgr.server.kit.common.problems import NotFound
 from envmgr.server.kit.messaging.bus import InProcessBus
 from support.services.queued_bus import FAST_DELIVERY
-from support.services.service_fixtures import call, opened, told
+from support.services.service_fixtures import call, emitted_events, opened
 from support.services.version_fixtures import AT, FewApps, app_data, version_data
 
 DIGEST = f"sha256:{0:064}"
@@ -44,15 +44,15 @@ class KnownVersions:
     """A Versions port that knows these versions; `asked` is who asked for which."""
 
     def __init__(self, *versions):
-        self.known = {each.id: each for each in versions}
-        self.asked = []
+        self.known = {item.id: item for item in versions}
+        self.requests = []
 
     async def get(self, call, version_id):
-        self.asked.append((call, version_id))
-        found = self.known.get(version_id)
-        if found is None or not call.principal.can_access(found.app_id):
+        self.requests.append((call, version_id))
+        result = self.known.get(version_id)
+        if result is None or not call.principal.can_access(result.app_id):
             raise NotFound(f"version {version_id} not found")
-        return found
+        return result
 
 
 class AnyVersion(KnownVersions):
@@ -106,8 +106,8 @@ class World:
 
     async def place(self, environment="prod", app="shop"):
         """Return what the matrix says of a place."""
-        found = (await self.service.matrix(call(), None)).placements
-        return next((each for each in found if (each.app, each.environment) == (app, environment)), None)
+        result = (await self.service.matrix(call(), None)).placements
+        return next((item for item in result if (item.app, item.environment) == (app, environment)), None)
 
     async def current(self, environment="prod", app="shop"):
         """Return the version that stands in a place."""
@@ -118,9 +118,9 @@ class World:
         """Count the places where an app stands, or is on its way to."""
         return await self.database.read_inline(lambda reader: placements.count_active_for_app(reader, app_id))
 
-    async def told(self, type_=None):
+    async def emitted_events(self, type_=None):
         """Return every event told, or those of a type."""
-        events = await told(self.database, module.NAME)
+        events = await emitted_events(self.database, module.NAME)
         return [event for event in events if type_ in {None, event.type}]
 
     def event(self, source, type_, subject, data):
@@ -154,9 +154,9 @@ class World:
 def apps_of(versions):
     """Make an Apps port with the apps of these versions."""
     apps = FewApps()
-    for each in versions.known.values():
-        apps.apps[each.app_id] = App(
-            id=each.app_id, name=each.app, description="", created_at=AT, updated_at=AT, rev=1
+    for item in versions.known.values():
+        apps.apps[item.app_id] = App(
+            id=item.app_id, name=item.app, description="", created_at=AT, updated_at=AT, rev=1
         )
     return apps
 

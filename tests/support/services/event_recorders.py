@@ -14,7 +14,7 @@ async def until(condition, seconds=20):
             await asyncio.sleep(0.005)
 
 
-class Diary:
+class RecordingLog:
     """A log that remembers."""
 
     def __init__(self):
@@ -37,17 +37,17 @@ class TestData(dict):
     VERSION = 1
 
 
-def happening(number, subject="app/1", data=None):
+def domain_event(number, subject="app/1", data=None):
     """Create an event."""
     return DomainEvent(subject=subject, data=TestData(data or {"number": number}), actor="user:ada")
 
 
-def tells(*numbers):
+def emit(*numbers):
     """Make a unit of work that tells these."""
 
     def unit(transaction):
         for number in numbers:
-            transaction.emit(happening(number))
+            transaction.emit(domain_event(number))
 
     return unit
 
@@ -64,9 +64,9 @@ class Listener:
         self.fails(events)
         self.batches.append([event.data["number"] for event in events])
 
-    async def bury(self, event, error, tries):
+    async def dead_letter(self, event, error, tries):
         self.buried.append((event.data["number"], str(error), tries))
 
     @property
-    def heard(self):
+    def numbers(self):
         return [number for batch in self.batches for number in batch]

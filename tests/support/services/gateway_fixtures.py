@@ -12,7 +12,7 @@ from envmgr.server.contracts.identity_requests import ClientInfo, KeyCreate, Log
 from envmgr.server.gateway import module
 from envmgr.server.kit.common.context import Idempotency, RequestContext
 from envmgr.server.kit.security.tokens import keyring
-from support.services.service_fixtures import opened, told
+from support.services.service_fixtures import emitted_events, opened
 from support.services.version_fixtures import FewApps
 
 PASSWORD = "correct horse battery staple"
@@ -44,18 +44,22 @@ class Gate:
     async def admin(self, **conditions):
         return await self.call((await self.login()).access_token, **conditions)
 
-    async def somebody(self, name, role="user"):
+    async def new_user(self, name, role="user"):
         return (
             await self.users.create(
                 await self.admin(), UserCreate(username=name, password=PASSWORD, role=role)
             )
         ).value
 
-    async def key(self, call, scopes=("apps:read",), **given):
-        return (await self.keys.create(call, KeyCreate(name="ci", scopes=scopes, **given))).value
+    async def key(self, call, scopes=("apps:read",), **options):
+        return (await self.keys.create(call, KeyCreate(name="ci", scopes=scopes, **options))).value
 
-    async def told(self, *types):
-        return [event for event in await told(self.database, "gateway") if not types or event.type in types]
+    async def emitted_events(self, *types):
+        return [
+            event
+            for event in await emitted_events(self.database, "gateway")
+            if not types or event.type in types
+        ]
 
 
 @cache

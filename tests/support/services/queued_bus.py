@@ -29,7 +29,7 @@ class QueuedBus:
 
     async def start(self):
         self._is_running = True
-        self._tasks = [asyncio.create_task(self._run(each)) for each in self._subscriptions]
+        self._tasks = [asyncio.create_task(self._run(subscription)) for subscription in self._subscriptions]
 
     async def publish(self, events):
         if not self._is_running:

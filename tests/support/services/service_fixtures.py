@@ -35,7 +35,7 @@ def _states(tag):
     return None if tag is None else frozenset({tag})
 
 
-async def told(database, service):
+async def emitted_events(database, service):
     """Return every event in a service's outbox."""
     return await Outbox(database, service).pending(10_000)
 
@@ -51,7 +51,7 @@ class NoVersions:
         raise AssertionError("no version was to be registered")
 
 
-class Standing:
+class FakeDeployments:
     """A Deployments port that only counts places and events, and knows dev and prod; `left` has who leaves, by note."""
 
     def __init__(self, places=0, events=0):
@@ -82,7 +82,7 @@ class Standing:
 
 def app_service(opened_database, versions=None, deployments=None):
     """Make an app service with the workflows that its routes have, among stand-ins."""
-    return Apps(app_module.make(opened_database), versions or NoVersions(), deployments or Standing())
+    return Apps(app_module.make(opened_database), versions or NoVersions(), deployments or FakeDeployments())
 
 
 class Apps:

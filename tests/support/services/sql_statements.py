@@ -17,9 +17,9 @@ SHAPES = [(environment, apps) for environment in (False, True) for apps in (None
 
 def modules():
     """Import every module of the server, without its entry point and migrations."""
-    for found in pkgutil.walk_packages(envmgr.server.__path__, "envmgr.server."):
-        if not found.name.startswith(("envmgr.server.kit.db.alembic", "envmgr.server.__main__")):
-            yield importlib.import_module(found.name)
+    for result in pkgutil.walk_packages(envmgr.server.__path__, "envmgr.server."):
+        if not result.name.startswith(("envmgr.server.kit.db.alembic", "envmgr.server.__main__")):
+            yield importlib.import_module(result.name)
 
 
 def statements():
@@ -38,10 +38,10 @@ def _statements_in(value):
         yield "", value
     elif isinstance(value, dict):
         for key, item in value.items():
-            yield from ((f"[{key}]{suffix}", found) for suffix, found in _statements_in(item))
+            yield from ((f"[{key}]{suffix}", result) for suffix, result in _statements_in(item))
     elif isinstance(value, tuple | list):
         for position, item in enumerate(value):
-            yield from ((f"[{position}]{suffix}", found) for suffix, found in _statements_in(item))
+            yield from ((f"[{position}]{suffix}", result) for suffix, result in _statements_in(item))
     elif isinstance(value, PagedQuery):
         yield from _pages_of(value)
     elif isinstance(value, _lru_cache_wrapper) and value.__annotations__.get("return") == "Statement":

@@ -11,7 +11,7 @@ from envmgr.server.contracts.resources import App
 from envmgr.server.kit.common.events import EventEnvelope
 from envmgr.server.kit.common.problems import NotFound
 from envmgr.server.version import module as version_module
-from support.services.service_fixtures import Standing, Versions, opened
+from support.services.service_fixtures import FakeDeployments, Versions, opened
 
 AT = "2026-01-02T03:04:05.678Z"
 _numbers = count(1)
@@ -50,16 +50,16 @@ def lock(*pins, platforms=("linux-x64",)):
     return json.dumps({"lockfile": 1, "resolved": resolved, "tools": tools})
 
 
-def built_with(*pins, **said):
+def built_with(*pins, **fields):
     """Say a version that was built with these."""
-    return VersionPut(toolchain=ToolchainInput(lock=lock(*pins)), **said)
+    return VersionPut(toolchain=ToolchainInput(lock=lock(*pins)), **fields)
 
 
 @asynccontextmanager
 async def versions_of(directory, *apps, deployments=None):
     """Give a version service among stand-ins, its database and its module."""
     async with opened(directory, version_module) as database:
-        around = deployments or Standing()
+        around = deployments or FakeDeployments()
         service = version_module.make(database, FewApps(*apps))
         yield Versions(service, around), database, version_module.module(database, service, around)
 
@@ -78,7 +78,7 @@ def event(type_, sequence, data, *, subject="", source="deployment"):
     )
 
 
-def stands(sequence, app_id, app, environment, version, type_="DeploymentUpdated"):
+def deployment_event(sequence, app_id, app, environment, version, type_="DeploymentUpdated"):
     """Tell that a version (None: nothing) stands in a place."""
     return event(
         type_,
@@ -127,7 +127,7 @@ def app_data(app_id, name, at=AT):
 
 async def deliver(module, *events):
     """Hand events to whoever of a service takes them, one by one, as the bus does."""
-    for each in events:
+    for item in events:
         for subscription in module.subscriptions:
-            if subscription.select([each]):
-                await subscription.handle([each])
+            if subscription.select([item]):
+                await subscription.handle([item])

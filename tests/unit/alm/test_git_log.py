@@ -78,7 +78,7 @@ def test_many_commits_are_counted_and_the_newest_listed(tree, monkeypatch):
 
 
 @pytest.mark.parametrize("other", ["f" * 40, "", "HEAD", "--output=x", "main", "abcdef"])
-def test_what_is_no_commit_here_is_not_asked_for(tree, other):
+def test_an_unknown_commit_is_not_looked_up(tree, other):
     first = tree.commit("one")
     assert Repository(tree.environment).between(first, other) is None
     assert Repository(tree.environment).between(other, first) is None

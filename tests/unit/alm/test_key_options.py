@@ -17,7 +17,7 @@ from envmgr.ops.alm import keys
 from envmgr.ops.alm.keys import KeyOptions
 from envmgr.server.contracts import identity_requests
 from envmgr.server.kit.common import context
-from support.alm.fake_api_client import Answering
+from support.alm.fake_api_client import FakeApiClient
 
 KEY = {
     "id": 4,
@@ -32,7 +32,7 @@ FOREVER = {**KEY, "id": 12, "name": "all\x1b[2J", "apps": None, "expires_at": No
 
 
 @pytest.mark.parametrize(
-    ("spelled", "result"),
+    ("text", "result"),
     [
         ("90d", 90 * 86_400),
         ("12h", 12 * 3_600),
@@ -41,16 +41,16 @@ FOREVER = {**KEY, "id": 12, "name": "all\x1b[2J", "apps": None, "expires_at": No
         ("1830d", MAX_LIFETIME_SECONDS),
     ],
 )
-def test_how_long_a_key_lasts_is_spelled_with_its_unit(spelled, result):
-    assert parse_duration(spelled) == result
+def test_a_lifetime_is_parsed_with_its_unit(text, result):
+    assert parse_duration(text) == result
 
 
 @pytest.mark.parametrize(
-    "spelled", ["", "d", "90", "0d", "-1d", "1.5d", "90 d", "90D", "3y", "1d12h", "٣d", "²d"]
+    "text", ["", "d", "90", "0d", "-1d", "1.5d", "90 d", "90D", "3y", "1d12h", "٣d", "²d"]
 )
-def test_what_is_no_time_is_said_with_times_that_are(spelled):
+def test_an_invalid_lifetime_error_shows_valid_ones(text):
     with pytest.raises(UsageError, match="invalid duration") as caught:
-        parse_duration(spelled)
+        parse_duration(text)
     assert "90d" in caught.value.hint
 
 
@@ -71,7 +71,7 @@ def test_scopes_are_each_sent_once_and_without_any_it_is_what_a_push_needs():
     assert parse_scopes([]) == PUSH_SCOPES
 
 
-def test_a_scope_that_is_not_there_is_said_with_all_that_are():
+def test_an_unknown_scope_error_lists_the_scopes():
     with pytest.raises(UsageError, match="unknown scope 'version:write'") as caught:
         parse_scopes(["apps:read", "version:write"])
     assert ", ".join(SCOPES) in caught.value.hint
@@ -86,10 +86,10 @@ def test_scopes_are_offered_where_one_is_typed():
 
 
 def test_a_key_says_what_is_wanted_of_it_and_nothing_else():
-    api = Answering({"GET /apps/7": {"id": 7, "name": "shop"}, "POST /auth/keys": KEY})
+    api = FakeApiClient({"GET /apps/7": {"id": 7, "name": "shop"}, "POST /auth/keys": KEY})
     keys.create(api, KeyOptions("ci", PUSH_SCOPES))
     keys.create(api, KeyOptions("ci", ("apps:read",), ("7",), 60))
-    assert [requested[2] for requested in api.asked if requested[0] == "POST"] == [
+    assert [requested[2] for requested in api.requests if requested[0] == "POST"] == [
         {"name": "ci", "scopes": list(PUSH_SCOPES)},
         {"name": "ci", "scopes": ["apps:read"], "apps": ["shop"], "expires_in": 60},
     ]
@@ -103,32 +103,32 @@ def test_a_key_says_what_is_wanted_of_it_and_nothing_else():
     ],
 )
 def test_no_key_is_made_for_an_app_that_is_not_there(name, hint):
-    api = Answering({"GET /apps": [{"name": "shop"}]})
+    api = FakeApiClient({"GET /apps": [{"name": "shop"}]})
     with pytest.raises(AlmNotFound) as caught:
         keys.create(api, KeyOptions("ci", PUSH_SCOPES, (name,)))
     assert caught.value.hint == hint
 
 
-def test_a_key_that_is_refused_is_said_with_who_makes_keys():
-    api = Answering({"POST /auth/keys": Forbidden("cannot grant scopes you do not have: users:admin")})
+def test_a_rejected_key_creation_names_the_required_role():
+    api = FakeApiClient({"POST /auth/keys": Forbidden("cannot grant scopes you do not have: users:admin")})
     with pytest.raises(Forbidden, match="users:admin") as caught:
         keys.create(api, KeyOptions("ci", ("users:admin",)))
     assert "cannot exceed your own permissions" in caught.value.hint
 
 
 def test_a_key_is_revoked_as_it_was_seen():
-    api = Answering({"GET /auth/keys/4": KEY, "DELETE /auth/keys/4": None})
+    api = FakeApiClient({"GET /auth/keys/4": KEY, "DELETE /auth/keys/4": None})
     keys.revoke(api, keys.show(api, 4))
-    assert api.asked[-1] == ("DELETE", "/auth/keys/4", {}, "1")
+    assert api.requests[-1] == ("DELETE", "/auth/keys/4", {}, "1")
 
 
-def test_a_key_that_is_not_there_is_said_with_where_those_are_that_are():
+def test_an_unknown_key_error_names_the_list_command():
     with pytest.raises(AlmNotFound) as caught:
-        keys.show(Answering({}), 4)
+        keys.show(FakeApiClient({}), 4)
     assert "keys list" in caught.value.hint
 
 
-def test_before_a_key_is_revoked_it_is_said_what_that_means(monkeypatch, capsys):
+def test_revoking_a_key_asks_for_confirmation_with_its_effect(monkeypatch, capsys):
     for module in (prompts, console):
         monkeypatch.setattr(module, "is_terminal", lambda _: True)
     monkeypatch.setattr("sys.stdin", io.StringIO("\n"))
@@ -152,6 +152,6 @@ def test_a_key_that_ends_soon_or_has_ended_is_seen_at_once():
         assert f"  {text}  " in screen.lines([KEY], now + passed, Style(colour=False), 80)[1]
 
 
-def test_where_no_key_is_it_is_said_how_to_make_one():
+def test_an_empty_key_list_shows_how_to_create_one():
     (line,) = screen.lines([], 0, Style(colour=False), 80)
     assert "keys create" in line

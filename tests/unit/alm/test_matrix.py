@@ -43,7 +43,7 @@ def test_a_row_differs_where_not_every_environment_has_the_same_version():
     assert not api.cells["prod"].is_outdated
 
 
-def test_a_later_attempt_stands_beside_what_is_current():
+def test_a_later_attempt_is_displayed_beside_the_current_version():
     result = grid(
         matrix([place("web", "prod", cell(3, 6, "1.3"), cell(8, 7, "1.4", status="failed"), age=90)])
     )
@@ -57,14 +57,14 @@ def test_a_later_attempt_stands_beside_what_is_current():
     assert not row.differs
 
 
-def test_an_attempt_before_anything_was_current_stands_alone():
+def test_an_attempt_without_a_current_version_is_displayed_alone():
     result = grid(matrix([place("web", "prod", None, cell(8, 7, "1.4", status="pending"), age=None)]))
     (row,) = result.rows
     assert row.cells["prod"] == Cell(None, row.cells["prod"].latest_attempt, None)
     assert row.cells["prod"].latest_attempt.status == "pending"
 
 
-def test_what_is_current_is_not_told_twice():
+def test_the_current_version_is_listed_once():
     current = cell(8, 7, "1.4")
     (row,) = grid(matrix([place("web", "prod", current, current)])).rows
     assert row.cells["prod"].latest_attempt is None
@@ -90,6 +90,6 @@ def test_columns_know_their_tier():
 @pytest.mark.parametrize(
     "answer", [None, [], {"apps": 1}, {"apps": [], "placements": [{}], "environments": []}]
 )
-def test_what_is_no_matrix_is_said(answer):
+def test_an_invalid_matrix_is_an_error(answer):
     with pytest.raises(AlmError, match="unexpected server response"):
         grid(answer)

@@ -30,7 +30,7 @@ from envmgr.kit.errors import UsageError
         ("42", IdRef(42)),
     ],
 )
-def test_a_name_says_what_it_names_and_is_spelled_as_it_was_written(word, ref):
+def test_a_ref_formats_as_it_was_written(word, ref):
     assert parse(word) == ref
     assert str(ref) == word
 

@@ -52,7 +52,7 @@ def test_a_change_tells_its_direction_where_versions_can_be_compared(before, aft
     assert change == Change("tool", before, after, direction)
 
 
-def test_several_versions_of_a_tool_are_paired_by_what_asked_for_them():
+def test_several_versions_of_a_tool_are_paired_by_their_requests():
     before = [("node", "18.1.0", "18"), ("node", "20.1.0", "20"), ("node", "21.0.0", "21")]
     after = [("node", "20.2.0", "20"), ("node", "18.2.0", "18"), ("node", "21.0.0", "21")]
     assert tools(before, after) == (
@@ -77,7 +77,7 @@ def test_one_version_each_is_a_change_though_the_request_changed_too():
     )
 
 
-def test_artifacts_are_told_by_their_digests():
+def test_artifacts_are_compared_by_their_digests():
     result = compare(
         version(1, artifacts=[("image", "sha256:1"), ("old", "sha256:2"), ("same", "sha256:3")]),
         version(2, artifacts=[("image", "sha256:9"), ("new", "sha256:4"), ("same", "sha256:3")]),
@@ -103,7 +103,7 @@ def test_what_came_without_a_lock_has_no_tools_to_compare():
     assert compare(unknown, known).tools == compare(known, unknown).tools == ()
 
 
-def test_the_same_version_is_told_from_equal_ones():
+def test_the_same_version_differs_from_an_equal_one():
     assert compare(version(1), version(1)).is_same_version
     assert not compare(version(1), version(2)).is_same_version
     assert compare(None, None).is_same_version

@@ -37,9 +37,9 @@ def mine(tmp_path):
 def test_a_list_is_read_once_however_many_threads_ask(tmp_path):
     catalog = catalog_of("zig", tmp_path)
     with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(catalog.listing, ["zig", "ziglang"] * 8))
-    assert all(listing is found[0] for listing in found)
-    assert len(catalog._context.lists.asked) == 1
+        result = list(pool.map(catalog.listing, ["zig", "ziglang"] * 8))
+    assert all(listing is result[0] for listing in result)
+    assert len(catalog._context.lists.requests) == 1
 
 
 def test_a_digest_of_the_list_saves_asking_for_sums(mine):
@@ -48,10 +48,10 @@ def test_a_digest_of_the_list_saves_asking_for_sums(mine):
     options = {"url": "url", "sha256": "h"}
     catalog, lists = mine({"https://x/list.json": body}, versions=options, checksum=checksum)
     assert str(catalog.artifact("mine", "1.0", LINUX).digest) == f"sha256:{'a' * 64}"
-    assert lists.asked == ["https://x/list.json"]
+    assert lists.requests == ["https://x/list.json"]
 
 
-def test_sums_are_asked_for_where_the_list_has_no_digest(mine):
+def test_checksums_are_requested_when_the_list_has_no_digest(mine):
     url = "https://x/1.0-linux.zip"
     answers = {"https://x/list.json": '["1.0"]', f"{url}.sha256": sha256_of(url)[7:]}
     template = {"download_url_template": "https://x/{version}-{os}.zip"}
@@ -71,7 +71,7 @@ def test_a_layout_needs_no_list(mine):
     catalog, lists = mine({}, download_url_template="https://x/{version}-{os}.zip")
     assert catalog.layout("mine", "1.0", LINUX).format == "zip"
     assert catalog.layout("mine", "1.0", LINUX, "https://x/y.tar.xz").format == "tar.xz"
-    assert lists.asked == []
+    assert lists.requests == []
 
 
 def test_plain_addresses_are_where_they_say(tmp_path):

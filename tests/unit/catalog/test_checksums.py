@@ -47,7 +47,7 @@ def raising(status):
         f"tool.zip: sha256:{A}\n",
     ],
 )
-def test_sums_are_read_however_they_are_spelled(text):
+def test_checksums_are_parsed_in_every_format(text):
     assert checksums.parse(text, "sums", URL).lower() == A
 
 
@@ -96,11 +96,11 @@ def test_what_lists_no_digests_is_described(text, kind, words):
 
 
 def test_an_archive_gets_the_digest_its_upstream_publishes():
-    found = verified(f"{A}  tool.zip", format="sums", algorithm="sha256")
-    assert (found.url, str(found.digest)) == (URL, f"sha256:{A}")
+    result = verified(f"{A}  tool.zip", format="sums", algorithm="sha256")
+    assert (result.url, str(result.digest)) == (URL, f"sha256:{A}")
 
 
-def test_other_algorithms_are_kept_as_they_are():
+def test_other_algorithms_are_preserved():
     assert str(verified(A * 2, format="bare", algorithm="sha512").digest) == f"sha512:{A * 2}"
 
 

@@ -8,7 +8,7 @@ ENTRY = {"version": "1.0", "files": [{"os": "linux", "url": "u"}], "x86_64-linux
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("text", "result"),
     [
         ("version", "1.0"),
         ("absent", None),
@@ -19,8 +19,8 @@ ENTRY = {"version": "1.0", "files": [{"os": "linux", "url": "u"}], "x86_64-linux
         ("join('', ['a', version])", "a1.0"),
     ],
 )
-def test_expressions_find_fields_and_paths_with_placeholders(text, found):
-    assert expression.find(text, ENTRY, {"os": "linux", "arch": "x86_64"}) == found
+def test_expressions_find_fields_and_paths_with_placeholders(text, result):
+    assert expression.find(text, ENTRY, {"os": "linux", "arch": "x86_64"}) == result
 
 
 def test_a_field_of_what_is_no_object_is_nothing():
@@ -37,6 +37,6 @@ def test_what_cannot_be_evaluated_is_quoted(text):
         expression.find(text, ENTRY)
 
 
-def test_problems_are_told_without_data():
+def test_problems_are_reported_without_data():
     assert expression.problem("a[?b=='{os}'].c") is None
     assert "Invalid jmespath expression" in expression.problem("a[")

@@ -42,21 +42,21 @@ def test_the_smallest_manifest_has_a_warning_about_its_one_platform():
         "bin_path_template": "{version}/bin/node",
         "download_url_template": "https://nodejs.org/dist/v{version}/node-v{version}-linux-x64.tar.gz",
     }
-    found = report(smallest)
-    assert found.errors == ()
-    assert len(found.warnings) == 1
-    assert "linux, x64" in found.warnings[0]
+    result = report(smallest)
+    assert result.errors == ()
+    assert len(result.warnings) == 1
+    assert "linux, x64" in result.warnings[0]
 
 
 def test_every_issue_is_reported_at_once_with_its_path():
-    found = errors(
+    result = errors(
         aliass=["x"],
         env={"A B": "x", "C": 1},
         strip=-1,
         platforms={"linx": {}, "linux": {"bin": []}},
         overrides=[{"versions": "<1"}, {"ext": "zip"}],
     )
-    assert found == (
+    assert result == (
         "$: unknown field 'aliass'; did you mean 'aliases'?",
         "$.env: invalid name 'A B'",
         "$.env.C: 1 is not of type 'string', 'null'",
@@ -138,9 +138,9 @@ def test_what_a_schema_cannot_say_is_checked_too(fields, path):
     ],
 )
 def test_sources_must_be_whole(base, issue):
-    found = errors(base)
-    assert len(found) == 1
-    assert found[0].startswith(issue)
+    result = errors(base)
+    assert len(result) == 1
+    assert result[0].startswith(issue)
 
 
 @pytest.mark.parametrize(
@@ -175,9 +175,9 @@ def test_every_kind_of_source_can_be_written(source):
 )
 def test_what_is_probably_not_meant_is_a_warning(fields, words):
     data = {key: value for key, value in {**GOOD, **fields}.items() if value is not None}
-    found = report(data)
-    assert found.errors == ()
-    assert any(words in warning for warning in found.warnings)
+    result = report(data)
+    assert result.errors == ()
+    assert any(words in warning for warning in result.warnings)
 
 
 HERE = ("http://127.0.0.1:8080", "http://localhost", "http://[::1]:1", "http://x.localhost")
@@ -187,7 +187,7 @@ HERE = ("http://127.0.0.1:8080", "http://localhost", "http://[::1]:1", "http://x
     "place", ["http://example.org", "http://127.0.0.1.example.org", "http://h:{major}", *HERE]
 )
 def test_every_address_in_plain_http_is_warned_of_unless_it_is_this_machine(place):
-    found = report(
+    result = report(
         versions_url=f"{place}/list",
         download_url_template=f"{place}/{{version}}",
         checksum={"url_template": f"{place}/sums"},
@@ -203,8 +203,8 @@ def test_every_address_in_plain_http_is_warned_of_unless_it_is_this_machine(plac
         "$.platforms['linux-x64'].checksum.url_template",
         "$.overrides[0].download_url_template",
     ]
-    http = [warning for warning in found.warnings if "plain http" in warning]
-    assert found.errors == ()
+    http = [warning for warning in result.warnings if "plain http" in warning]
+    assert result.errors == ()
     assert [warning.partition(": ")[0] for warning in http] == ([] if place in HERE else warned)
 
 
@@ -223,9 +223,9 @@ def test_every_address_in_plain_http_is_warned_of_unless_it_is_this_machine(plac
     ],
 )
 def test_addresses_of_sources_in_plain_http_are_warned_of(source, path):
-    found = report(SOURCED, source=source)
-    assert found.errors == ()
-    assert f"{path}: plain http is refused unless the setting allow_http is on" in found.warnings
+    result = report(SOURCED, source=source)
+    assert result.errors == ()
+    assert f"{path}: plain http is refused unless the setting allow_http is on" in result.warnings
 
 
 def test_a_field_that_is_not_supported_says_so():
@@ -248,23 +248,23 @@ def test_a_word_that_is_no_key_is_explained():
 @pytest.mark.parametrize("kind", ["openpgp", "sigstore", "nonsense", 1, None])
 def test_signatures_that_cannot_be_verified_are_refused_wherever_they_are_declared(kind):
     other = {**SIGNATURE, "kind": kind}
-    found = errors(
+    result = errors(
         signature=other,
         platforms={"linux-x64": {"signature": other}},
         overrides=[{"versions": "<1", "signature": other}],
     )
-    assert [issue.partition(": ")[0] for issue in found] == [
+    assert [issue.partition(": ")[0] for issue in result] == [
         "$.signature.kind",
         "$.platforms['linux-x64'].signature.kind",
         "$.overrides[0].signature.kind",
     ]
-    assert all(f"unsupported signature kind {kind!r} (supported: minisign)" in i for i in found)
+    assert all(f"unsupported signature kind {kind!r} (supported: minisign)" in i for i in result)
 
 
 @pytest.mark.parametrize("kind", ["pypi", "npm"])
 def test_packages_of_registries_have_no_signatures(kind):
-    found = errors(SOURCED, source={"kind": kind, "package": "x"}, signature=SIGNATURE)
-    assert found == (f"$.signature: not supported with source {kind!r}",)
+    result = errors(SOURCED, source={"kind": kind, "package": "x"}, signature=SIGNATURE)
+    assert result == (f"$.signature: not supported with source {kind!r}",)
 
 
 def test_bad_json_is_one_issue_with_its_place():
@@ -278,7 +278,7 @@ def test_check_raises_what_issues_lists():
     assert "docs/plugins.md" in caught.value.hint
 
 
-def test_warnings_can_be_asked_for_alone():
+def test_warnings_can_be_selected_alone():
     assert lint.warnings(json.dumps(GOOD)) == ()
 
 

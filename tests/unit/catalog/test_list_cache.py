@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from support.registries.package_registries import Machine
 
 
-def kept_files(root: Path) -> list[Path]:
+def cached_files(root: Path) -> list[Path]:
     return sorted((root / "envmgr" / "cache" / "index").iterdir())
 
 
-def test_a_list_is_asked_for_once_a_run(server: Server, machine: Machine) -> None:
+def test_a_list_is_requested_once_a_run(server: Server, machine: Machine) -> None:
     url = server.add("/list", "one")
     lists = machine.run().lists
     assert [lists.get(url), lists.get(url)] == [b"one", b"one"]
@@ -38,30 +38,30 @@ def test_the_next_run_asks_conditionally_and_keeps_what_did_not_change(
     assert {"if-none-match", "if-modified-since"} <= server.requests[1].headers.keys()
 
 
-def test_a_list_that_changed_replaces_what_was_kept(server: Server, machine: Machine, tmp_path: Path) -> None:
+def test_a_changed_list_replaces_the_cached_one(server: Server, machine: Machine, tmp_path: Path) -> None:
     url = server.add("/list", "one")
     machine.run().lists.get(url)
     server.change("/list", "two")
     assert machine.run().lists.get(url) == b"two"
     assert machine.run(offline=True).lists.get(url) == b"two"
-    assert len(kept_files(tmp_path)) == 1
+    assert len(cached_files(tmp_path)) == 1
 
 
-def test_a_list_without_an_etag_is_asked_for_by_date(server: Server, machine: Machine) -> None:
+def test_a_list_without_an_etag_is_revalidated_by_date(server: Server, machine: Machine) -> None:
     url = server.add("/list", "one", etag=None)
     machine.run().lists.get(url)
     assert machine.run().lists.get(url) == b"one"
     assert "if-none-match" not in server.requests[1].headers
 
 
-def test_offline_answers_with_what_is_kept_and_asks_nobody(server: Server, machine: Machine) -> None:
+def test_offline_mode_returns_the_cached_list_without_a_request(server: Server, machine: Machine) -> None:
     url = server.add("/list", "one")
     machine.run().lists.get(url)
     assert machine.run(offline=True).lists.get(url) == b"one"
     assert len(server.requests) == 1
 
 
-def test_offline_without_anything_kept_is_an_error_that_names_the_list(machine: Machine) -> None:
+def test_offline_mode_without_a_cached_list_is_an_error_that_names_it(machine: Machine) -> None:
     with pytest.raises(Offline, match=r"example\.org/list"):
         machine.run(offline=True).lists.get("https://user:secret@example.org/list")
 
@@ -69,7 +69,7 @@ def test_offline_without_anything_kept_is_an_error_that_names_the_list(machine: 
 @pytest.mark.parametrize(
     "fault", [faults.status(503), faults.rate_limited(), faults.too_many_requests("900", None)]
 )
-def test_an_upstream_that_cannot_answer_now_is_replaced_by_what_is_kept(
+def test_a_failing_upstream_is_replaced_by_the_cached_list(
     server: Server, machine: Machine, fault: object
 ) -> None:
     url = server.add("/list", "one")
@@ -80,7 +80,7 @@ def test_an_upstream_that_cannot_answer_now_is_replaced_by_what_is_kept(
     assert "using the cached list" in notes.notes[-1]
 
 
-def test_a_server_that_is_gone_is_replaced_by_what_is_kept(server: Server, machine: Machine) -> None:
+def test_an_unreachable_server_is_replaced_by_the_cached_list(server: Server, machine: Machine) -> None:
     url = server.add("/list", "one")
     machine.run().lists.get(url)
     server.close()
@@ -97,7 +97,7 @@ def test_an_upstream_that_says_no_is_believed(server: Server, machine: Machine, 
     assert caught.value.status == code
 
 
-def test_what_is_not_secure_is_refused_whatever_is_kept(server: Server, machine: Machine) -> None:
+def test_an_insecure_url_is_rejected_even_with_a_cached_list(server: Server, machine: Machine) -> None:
     url = server.add("/list", "one")
     machine.run().lists.get(url)
     server.add("/list", fault=faults.redirect("http://example.org/list"))
@@ -105,7 +105,7 @@ def test_what_is_not_secure_is_refused_whatever_is_kept(server: Server, machine:
         machine.run().lists.get(url)
 
 
-def test_a_failure_without_anything_kept_is_the_failure(server: Server, machine: Machine) -> None:
+def test_a_failure_without_a_cached_list_is_raised(server: Server, machine: Machine) -> None:
     url = server.add("/list", "one")
     server.close()
     with pytest.raises(NetworkError, match="refused"):
@@ -120,35 +120,33 @@ def test_a_damaged_file_is_as_good_as_none(
 ) -> None:
     url = server.add("/list", "one")
     machine.run().lists.get(url)
-    kept_files(tmp_path)[0].write_bytes(damage)
+    cached_files(tmp_path)[0].write_bytes(damage)
     assert machine.run().lists.get(url) == b"one"
     assert "if-none-match" not in server.requests[1].headers
 
 
-def test_credentials_are_sent_but_kept_nowhere(server: Server, machine: Machine, tmp_path: Path) -> None:
+def test_credentials_are_sent_and_never_stored(server: Server, machine: Machine, tmp_path: Path) -> None:
     server.add("/list", "one", auth="anna:s3cret")
     url = server.url.replace("://", "://anna:s3cret@") + "/list?access_token=hush"
     lists = machine.run().lists
     assert lists.get(url) == b"one"
-    (file,) = kept_files(tmp_path)
+    (file,) = cached_files(tmp_path)
     for secret in (b"s3cret", b"anna", b"hush"):
         assert secret not in file.read_bytes() + file.name.encode()
     assert os.stat(file).st_mode & 0o077 == 0
 
 
-def test_two_representations_of_one_address_are_kept_apart(
+def test_two_representations_of_one_address_are_cached_separately(
     server: Server, machine: Machine, tmp_path: Path
 ) -> None:
     url = server.add("/list", "one")
     lists = machine.run().lists
     lists.get(url, {"Accept": "application/json"})
     lists.get(url, {"Accept": "text/html"})
-    assert len(kept_files(tmp_path)) == 2
+    assert len(cached_files(tmp_path)) == 2
 
 
-def test_the_address_that_redirects_led_to_is_known_from_the_kept_list_too(
-    server: Server, machine: Machine
-) -> None:
+def test_the_final_address_after_redirects_is_cached_too(server: Server, machine: Machine) -> None:
     server.add("/there/list", "one")
     url = server.add("/list", fault=faults.redirect("/there/list"))
     for offline in (False, True):
@@ -166,7 +164,7 @@ def test_a_folder_that_cannot_be_written_to_costs_a_note_only(
     assert "was not cached" in notes.notes[-1]
 
 
-def test_a_file_is_read_and_not_kept(machine: Machine, tmp_path: Path) -> None:
+def test_a_local_file_is_read_and_not_cached(machine: Machine, tmp_path: Path) -> None:
     (tmp_path / "list").write_text("one")
     url = (tmp_path / "list").as_uri()
     assert machine.run(offline=True).lists.get(url) == b"one"

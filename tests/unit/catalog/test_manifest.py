@@ -68,14 +68,14 @@ def test_a_url_without_any_platforms_words_is_for_all():
     assert published(manifest) == {platform.key for platform in DEFAULT_PLATFORMS}
 
 
-def test_without_a_download_template_there_is_no_url_but_a_layout_for_one_that_is_given():
+def test_without_a_download_template_an_explicit_url_still_has_a_layout():
     data = {key: value for key, value in SMALLEST.items() if key != "download_url_template"}
     manifest = manifest_reader.build(data, "x")
     assert manifest.download_url("1.0", None, LINUX) is None
     assert manifest.layout("1.0", None, LINUX, "https://example.org/x.zip").format == "zip"
 
 
-def test_an_archive_that_is_given_is_laid_out_even_where_none_is_published():
+def test_an_explicit_archive_has_a_layout_even_where_none_is_published():
     manifest = made(os={"windows": None})
     assert manifest.layout("1.0", None, WINDOWS) is None
     assert manifest.layout("1.0", None, WINDOWS, "https://example.org/x.zip").bin == ("tool.exe",)
@@ -172,7 +172,7 @@ def test_environments_are_merged_key_by_key_and_null_takes_one_away():
     assert manifest.layout("1.0", None, LINUX).env == {"A": "{home}/1.0", "C": "x64"}
 
 
-def test_everything_a_layout_can_say_is_said():
+def test_every_layout_field_is_parsed():
     manifest = made(
         strip=1,
         home="Contents/Home",
@@ -224,11 +224,11 @@ def test_a_script_anywhere_in_a_manifest_counts(fields, expected):
         ("pypi:ruff/ruff-0.1-py3-none-any.whl", "whl"),
     ],
 )
-def test_the_format_is_told_from_the_url(url, expected):
+def test_the_format_is_derived_from_the_url(url, expected):
     assert made().layout("1.0", None, LINUX, url).format == expected
 
 
-def test_a_given_format_wins_over_the_urls():
+def test_an_explicit_format_overrides_the_url():
     assert made(format="{ext}", ext="tar.xz").layout("1.0", None, LINUX, "https://x/y").format == "tar.xz"
 
 
@@ -279,8 +279,8 @@ def test_a_checksum_knows_the_archives_url_and_file():
     manifest = made(
         checksum={"url_template": "{url}.sha256?{file}", "format": "json", "path": '"{file}".{os}'}
     )
-    found = manifest.checksum("1.0", None, LINUX, "https://x/a%2Bb.zip?token=1")
-    assert found == {
+    result = manifest.checksum("1.0", None, LINUX, "https://x/a%2Bb.zip?token=1")
+    assert result == {
         "url_template": "https://x/a%2Bb.zip.sha256?a+b.zip",
         "format": "json",
         "path": '"a+b.zip".linux',
@@ -301,14 +301,14 @@ SIGNATURE = {"kind": "minisign", "url_template": "{url}.minisig", "keys": ["RWb"
 
 def test_signatures_are_found_like_checksums():
     manifest = made(signature=SIGNATURE, overrides=[{"versions": "<1", "signature": None}])
-    found = manifest.signature("1.0", LINUX, "https://x/y.zip?token=x")
-    assert found == Signature("minisign", "https://x/y.zip.minisig", ("RWb", "RWa"))
-    assert found.lock_fields == {"kind": "minisign", "key": "RWa RWb"}
+    result = manifest.signature("1.0", LINUX, "https://x/y.zip?token=x")
+    assert result == Signature("minisign", "https://x/y.zip.minisig", ("RWb", "RWa"))
+    assert result.lock_fields == {"kind": "minisign", "key": "RWa RWb"}
     assert manifest.signature("0.9", LINUX, "https://x/y.zip") is None
     assert made().signature("1.0", LINUX, "https://x/y.zip") is None
 
 
-def test_a_signature_is_asked_for_where_the_manifest_knows_of_no_archive():
+def test_a_signature_is_required_for_an_archive_unknown_to_the_manifest():
     manifest = made(signature={**SIGNATURE, "url_template": "https://s/{version}/{file}.minisig"})
     assert manifest.layout("1.0", None, MUSL) is None
     assert manifest.signature("1.0", MUSL, "https://x/y%2Bz.zip").url == "https://s/1.0/y+z.zip.minisig"
@@ -321,7 +321,7 @@ def test_nothing_is_filled_in_for_a_platform_without_archives():
     assert manifest.values("1.0", None, MAC) is None
 
 
-def test_a_source_that_knows_platforms_itself_is_asked_for_all_of_them():
+def test_a_source_that_knows_platforms_itself_is_queried_for_all_of_them():
     data = {"name": "zig", "source": {"kind": "pypi", "package": "ziglang"}, "bin": ["zig"]}
     manifest = manifest_reader.build({**data, "platforms": {"windows": {"bin": ["zig.exe"]}}}, "x")
     assert all(manifest.values("1.0", None, platform) for platform in DEFAULT_PLATFORMS)

@@ -25,7 +25,7 @@ def test_a_manifest_is_an_object(text):
     assert issues_of(text) == ("$: expected a JSON object",)
 
 
-def test_a_field_that_stands_twice_is_an_error():
+def test_a_duplicate_field_is_an_error():
     assert issues_of('{"name": "a", "name": "b"}') == ('$: duplicate key "name"',)
 
 
@@ -80,7 +80,7 @@ def test_the_digest_is_of_what_a_manifest_says_not_of_how_it_is_written():
     assert plain.startswith("sha256:")
 
 
-def test_all_that_people_read_is_kept():
+def test_every_descriptive_field_is_preserved():
     data = {
         "name": "x",
         "source": {"kind": "static", "versions": ["1"]},

@@ -16,12 +16,12 @@ def places(tmp_path):
     paths = single_root(str(tmp_path / "home"))
     project = tmp_path / "project"
 
-    def write(whose, name, text=None, **fields):
-        folder = project / registry.PROJECT_DIRECTORY if whose == "project" else tmp_path / "home" / "plugins"
+    def write(owner, name, text=None, **fields):
+        folder = project / registry.PROJECT_DIRECTORY if owner == "project" else tmp_path / "home" / "plugins"
         folder.mkdir(parents=True, exist_ok=True)
         data = {
             "name": name,
-            "versions_url": f"https://{whose}/x",
+            "versions_url": f"https://{owner}/x",
             "bin_path_template": "{version}/x",
             **fields,
         }
@@ -33,13 +33,13 @@ def places(tmp_path):
 def test_the_project_wins_over_the_user_and_the_user_over_what_is_built_in(places):
     tools, write = places
     assert tools.scope(tools.get("zig")) == "built-in"
-    for whose in ("user", "project"):
-        write(whose, "zig")
+    for owner in ("user", "project"):
+        write(owner, "zig")
         again = Registry(
             single_root(tools.directories[1].directory[: -len("/plugins")]),
             [tools.directories[0].directory[:-16]],
         )
-        assert again.scope(again.get("zig")) == whose
+        assert again.scope(again.get("zig")) == owner
         assert not again.get("zig").builtin
 
 

@@ -14,7 +14,7 @@ def test_releases_come_oldest_first_each_once():
     assert made("1.10", "1.9", "1.9", "1.10-rc1").versions == ("1.9", "1.10-rc1", "1.10")
 
 
-def test_a_given_order_is_kept():
+def test_an_explicit_order_is_preserved():
     assert made("b", "a", "1.0", in_order=True).versions == ("b", "a", "1.0")
 
 
@@ -43,5 +43,5 @@ def test_a_list_that_marks_long_term_support_without_names_has_the_one_alias():
     assert release_list.make([Release("21", "21", lts="lts")]).aliases == {"lts": "21"}
 
 
-def test_aliases_of_the_list_itself_are_kept():
+def test_aliases_of_the_list_are_preserved():
     assert made("1.0", aliases={"stable": "1.0"}).aliases == {"stable": "1.0"}

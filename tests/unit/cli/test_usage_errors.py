@@ -53,13 +53,13 @@ def test_a_command_line_that_makes_no_sense_says_what_does(args, message, hint):
     ],
     ids=str,
 )
-def test_a_bad_number_is_said_in_plain_words(args, message):
+def test_an_invalid_number_is_explained_in_plain_words(args, message):
     with pytest.raises(UsageError) as caught:
         app.run(Options(), args)
     assert caught.value.message == message
 
 
-def test_a_bad_choice_is_said_in_plain_words():
+def test_an_invalid_choice_is_explained_in_plain_words():
     with pytest.raises(UsageError) as caught:
         app.run(Options(), ["alm", "deploy", "shop@1", "--env", "prod", "--status", "done"])
     assert caught.value.message.startswith("invalid value for '--status': 'done' is not one of 'pending', ")

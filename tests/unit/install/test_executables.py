@@ -40,7 +40,7 @@ def test_a_program_is_made_executable_and_its_directory_goes_on_path(tree):
 
 
 @unix
-def test_whoever_may_not_read_may_not_execute(tree):
+def test_a_file_without_read_permission_is_not_executable(tree):
     root = tree("tool")
     os.chmod(f"{root}/tool", 0o640)
     executables.make_executable(f"{root}/tool")

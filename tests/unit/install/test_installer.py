@@ -42,17 +42,17 @@ class Watched(NullProgress):
     """Remember what was told."""
 
     def __init__(self):
-        self.told = []
+        self.steps = []
         self.counted = 0
 
-    def step(self, task, what, total=None):
-        self.told.append((task, what))
+    def step(self, task, label, total=None):
+        self.steps.append((task, label))
 
     def advance(self, task, count):
         self.counted += count
 
-    def done(self, task, what):
-        self.told.append((task, what))
+    def done(self, task, step):
+        self.steps.append((task, step))
 
 
 @pytest.fixture
@@ -91,8 +91,8 @@ TREE = {"tool-1/bin/tool": program("tool", "1"), "tool-1/README": b"read me"}
 LAYOUT = Layout("tar.gz", ("bin/tool",), env={"TOOL_HOME": "{home}"})
 
 
-def text_of(found, *parts):
-    return pathlib.Path(found.path, *parts).read_text()
+def text_of(result, *parts):
+    return pathlib.Path(result.path, *parts).read_text()
 
 
 def nothing_left(paths):
@@ -102,28 +102,28 @@ def nothing_left(paths):
 
 def test_a_tool_is_installed_and_runs(install, paths):
     outcome = install(tar(TREE), LAYOUT)
-    found = store.get(paths, "tool", "1.0.0")
-    assert (outcome.path, outcome.already_installed, outcome.from_cache) == (found.path, False, False)
+    result = store.get(paths, "tool", "1.0.0")
+    assert (outcome.path, outcome.already_installed, outcome.from_cache) == (result.path, False, False)
     assert (outcome.url, outcome.sha256, outcome.bytes) == (
         "https://example.org/tool.tgz",
         "5" * 64,
-        found.size,
+        result.size,
     )
-    assert sorted(os.listdir(found.path)) == [".envmgr-files", ".envmgr-receipt.json", "README", "bin"]
-    assert found.env == {"TOOL_HOME": found.path}
-    assert found.platform == "linux-x64"
-    ran = subprocess.run([found.find("tool"), "--version"], capture_output=True, text=True, check=True)
+    assert sorted(os.listdir(result.path)) == [".envmgr-files", ".envmgr-receipt.json", "README", "bin"]
+    assert result.env == {"TOOL_HOME": result.path}
+    assert result.platform == "linux-x64"
+    ran = subprocess.run([result.find("tool"), "--version"], capture_output=True, text=True, check=True)
     assert ran.stdout == "tool 1\n"
     assert store.check(paths, "tool", "1.0.0") == ()
     assert os.listdir(paths.staging) == []
 
 
-def test_progress_is_told_in_steps_and_counts_the_archive(install):
+def test_progress_reports_steps_and_archive_bytes(install):
     progress = Watched()
     content = tar(TREE)
     install(content, LAYOUT, progress=progress)
-    assert [what for _, what in progress.told] == ["waiting", "unpacking", "finishing", "installed"]
-    assert {task for task, _ in progress.told} == {"tool 1.0.0"}
+    assert [step for _, step in progress.steps] == ["waiting", "unpacking", "finishing", "installed"]
+    assert {task for task, _ in progress.steps} == {"tool 1.0.0"}
     assert progress.counted == len(content)
 
 
@@ -143,9 +143,9 @@ def test_what_is_there_is_not_installed_again(install):
 def test_force_swaps_the_new_tree_in(install, paths):
     install(tar(TREE), LAYOUT)
     install(tar({"tool-1/bin/tool": program("tool", "2")}), LAYOUT, force=True)
-    found = store.get(paths, "tool", "1.0.0")
-    assert "tool 2" in text_of(found, "bin", "tool")
-    assert not os.path.exists(os.path.join(found.path, "README"))
+    result = store.get(paths, "tool", "1.0.0")
+    assert "tool 2" in text_of(result, "bin", "tool")
+    assert not os.path.exists(os.path.join(result.path, "README"))
     assert os.listdir(paths.staging) == []
 
 
@@ -260,12 +260,12 @@ def scripted(text, *places, builtin=False):
 @unix
 def test_a_script_builds_in_the_staged_tree_before_the_receipt(install, paths):
     install(tar(TREE), scripted(SCRIPT, "bin/built", builtin=True))
-    found = store.get(paths, "tool", "1.0.0")
-    assert found.commands() == ("built", "tool")
-    version, jobs, here, tree = text_of(found, "variables").split("|")
+    result = store.get(paths, "tool", "1.0.0")
+    assert result.commands() == ("built", "tool")
+    version, jobs, here, tree = text_of(result, "variables").split("|")
     assert (version, jobs, here) == ("1.0.0", "3", tree)
     assert tree.startswith(paths.staging)
-    assert text_of(found, "downloads") == "tool.tgz\n"
+    assert text_of(result, "downloads") == "tool.tgz\n"
     assert pathlib.Path(paths.logs, "install-tool-1.0.0.log").read_text() == "all is well\n"
     assert store.check(paths, "tool", "1.0.0") == ()
 

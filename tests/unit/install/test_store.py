@@ -61,13 +61,13 @@ def put(paths):
 
 def test_an_installation_is_what_its_receipt_says(paths, put):
     directory = put()
-    found = store.get(paths, "node", "20.1.0")
-    assert found.path == directory
-    assert found.bin_dirs == (os.path.join(directory, "bin"), directory)
-    assert found.env == {"NODE_HOME": os.path.join(directory, "Contents", "Home"), "PLAIN": "x"}
-    assert (found.tool, found.version, found.installed_at) == ("node", "20.1.0", "2026-01-02T03:04:05Z")
-    assert (found.url, found.sha256, found.size) == ("https://example.org/node.tar.gz", "0" * 64, 123)
-    assert (found.plugin, found.platform) == ("sha256:feed", "linux-x64")
+    result = store.get(paths, "node", "20.1.0")
+    assert result.path == directory
+    assert result.bin_dirs == (os.path.join(directory, "bin"), directory)
+    assert result.env == {"NODE_HOME": os.path.join(directory, "Contents", "Home"), "PLAIN": "x"}
+    assert (result.tool, result.version, result.installed_at) == ("node", "20.1.0", "2026-01-02T03:04:05Z")
+    assert (result.url, result.sha256, result.size) == ("https://example.org/node.tar.gz", "0" * 64, 123)
+    assert (result.plugin, result.platform) == ("sha256:feed", "linux-x64")
 
 
 def test_without_a_receipt_nothing_is_installed(paths, put):
@@ -110,7 +110,7 @@ def test_all_installations_are_found(paths, put):
     put("b", "1")
     put("a", "1")
     put("a", "2")
-    assert sorted((one.tool, one.version) for one in store.all_installed(paths)) == [
+    assert sorted((item.tool, item.version) for item in store.all_installed(paths)) == [
         ("a", "1"),
         ("a", "2"),
         ("b", "1"),
@@ -130,10 +130,10 @@ def test_programs_are_files_that_may_be_executed(paths, put):
     directory = put(**{"bin/node": "", "bin/npm": "", "bin/notes": "", "lib/x": ""})
     os.chmod(os.path.join(directory, "bin", "notes"), 0o644)
     os.mkdir(os.path.join(directory, "bin", "folder"))
-    found = store.get(paths, "node", "20.1.0")
-    assert found.commands() == ("node", "npm")
-    assert found.find("npm") == os.path.join(directory, "bin", "npm")
-    assert [found.find(name) for name in ("notes", "folder", "../lib/x", "", ".", "missing")] == [None] * 6
+    result = store.get(paths, "node", "20.1.0")
+    assert result.commands() == ("node", "npm")
+    assert result.find("npm") == os.path.join(directory, "bin", "npm")
+    assert [result.find(name) for name in ("notes", "folder", "../lib/x", "", ".", "missing")] == [None] * 6
 
 
 def test_windows_programs_are_found_by_their_extensions(tmp_path):
@@ -210,7 +210,7 @@ def test_many_may_sweep_and_stage_at_once(paths):
     assert os.listdir(paths.staging) == []
 
 
-def test_removing_waits_for_whoever_installs(paths, put):
+def test_removal_waits_for_running_installs(paths, put):
     put()
     with file_locks.file_lock(paths, store.lock_name("node", "20.1.0")):
         thread = threading.Thread(target=store.remove, args=(paths, "node", "20.1.0"))
@@ -234,7 +234,7 @@ def _link(directory, target):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links and modes")
-def test_each_difference_is_told_and_additions_are_the_tools_own(paths):
+def test_each_difference_is_reported_and_additions_are_ignored(paths):
     directory = paths.install("node", "1")
     os.makedirs(os.path.join(directory, "d"))
     for name in ("gone", "grown", "closed", "d/same"):
@@ -257,7 +257,7 @@ def test_each_difference_is_told_and_additions_are_the_tools_own(paths):
     )
 
 
-def test_a_sidecar_that_is_gone_or_changed_is_told(paths, put):
+def test_a_missing_or_changed_sidecar_is_reported(paths, put):
     directory = put()
     with open(os.path.join(directory, receipt.FILES), "a") as file:
         file.write("100644\t1\tx\n")

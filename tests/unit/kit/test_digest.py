@@ -22,7 +22,7 @@ def test_hexadecimal_is_read_with_and_without_its_algorithm(text):
     assert str(parse(text)) == f"sha256:{HEX}"
 
 
-def test_the_algorithm_of_bare_hexadecimal_is_the_one_given():
+def test_a_bare_hexadecimal_digest_uses_the_default_algorithm():
     value = hashlib.sha512(b"x").hexdigest()
     assert parse(value, "sha512") == Digest("sha512", value)
 

@@ -15,8 +15,8 @@ HOME = "USERPROFILE" if sys.platform == "win32" else "HOME"
 
 
 def test_an_empty_variable_counts_as_unset():
-    held = Environment({"A": "", "B": "x"}, "/")
-    assert (held.get("A"), held.get("A", "d"), held.get("B"), held.get("C")) == ("", "d", "x", "")
+    values = Environment({"A": "", "B": "x"}, "/")
+    assert (values.get("A"), values.get("A", "d"), values.get("B"), values.get("C")) == ("", "d", "x", "")
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ def test_an_empty_variable_counts_as_unset():
         ("é", "ENVMGR___VERSION"),
     ],
 )
-def test_overrides_are_spelled_in_upper_case_with_underscores(tool, name):
+def test_overrides_are_upper_case_with_underscores(tool, name):
     assert override_variable(tool) == name
     assert Environment({name: "20"}, "/").override(tool) == "20"
     assert Environment({name: ""}, "/").override(tool) is None
@@ -57,7 +57,7 @@ def test_a_false_claim_of_the_working_directory_is_not_believed(tmp_path, monkey
     assert environment.current().cwd == os.path.realpath(tmp_path)
 
 
-def test_another_directory_may_be_asked_for(tmp_path, monkeypatch):
+def test_another_directory_may_be_passed(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     here = os.path.realpath(tmp_path)
     assert environment.current("a/../b").cwd == os.path.join(here, "b")

@@ -91,7 +91,7 @@ def test_reading_imports_neither_json_nor_re():
 @pytest.mark.parametrize(
     "text", ["", "{", "[1,]", '{"a"}', '"\n"', '["x', '"\\ud800', "nul", '[{"a": [1, 2}]', "1 2"]
 )
-def test_errors_are_those_of_json_also_where_nobody_imported_it(text):
+def test_errors_equal_those_of_json_even_if_it_is_not_imported(text):
     code = f"""
 from envmgr.kit import fast_json
 try: fast_json.loads({text!r})

@@ -69,7 +69,7 @@ def test_fields_are_taken_by_position_and_by_name():
     assert (Point(1, 2).x, Point(y=2, x=1).y) == (1, 2)
 
 
-def test_a_default_is_used_where_nothing_is_given():
+def test_a_default_is_used_for_a_missing_value():
     assert Point(1).y == 0
 
 
@@ -127,7 +127,7 @@ def test_post_init_may_refuse_a_value():
         Checked(-1)
 
 
-def test_methods_of_the_class_body_are_kept():
+def test_methods_of_the_class_body_are_preserved():
     assert OwnEquality("A") == OwnEquality("a")
     assert hash(OwnEquality("A")) == hash(OwnEquality("A"))
     assert repr(OwnText("x")) == "<x>"
@@ -177,10 +177,10 @@ def test_threads_may_make_the_first_values_together():
 def test_declaring_values_imports_nothing_slow():
     slow = "{'dataclasses', 'inspect', 're', 'typing', 'enum', 'functools', 'operator'}"
     code = f"import sys, envmgr.kit.frozen; print(sorted({slow} & set(sys.modules)))"
-    shown = subprocess.run(
+    output = subprocess.run(
         [sys.executable, "-I", "-S", "-c", f"import sys; sys.path[:0] = {sys.path!r}; {code}"],
         capture_output=True,
         text=True,
         check=True,
     ).stdout
-    assert shown.strip() == "[]"
+    assert output.strip() == "[]"

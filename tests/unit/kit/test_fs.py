@@ -118,7 +118,7 @@ def test_line_feeds_and_odd_bytes_of_names_are_written_as_they_are(tmp_path):
 
 
 @posix_only
-def test_a_mode_may_be_given(tmp_path):
+def test_a_mode_may_be_passed(tmp_path):
     fs.write_atomic(str(tmp_path / "f"), "x", 0o700)
     assert stat.S_IMODE((tmp_path / "f").stat().st_mode) == 0o700
 
@@ -211,7 +211,7 @@ def test_a_pipe_is_written_to_and_stays_a_pipe(tmp_path, through_link):
 
 
 @posix_only
-def test_a_pipe_whose_reader_left_is_an_error(tmp_path):
+def test_a_closed_pipe_is_an_error(tmp_path):
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
@@ -243,13 +243,13 @@ def test_what_is_overwritten_stays_as_it_was_when_that_cannot_be_finished(tmp_pa
 
 @posix_only
 def test_a_file_of_the_users_that_may_not_be_written_is_named_with_no_word_of_envmgrs_own_files():
-    told = run_unprivileged("""
+    output = run_unprivileged("""
         try:
             fs.write_in_place("/kept.json", "x")
         except errors.StorageError as error:
             print(error.message, error.hint, sep="|")
     """)
-    message, hint = told.strip().split("|")
+    message, hint = output.strip().split("|")
     assert message.startswith("cannot write /kept.json: ")
     assert "ENVMGR_HOME" not in hint
 

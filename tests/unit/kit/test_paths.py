@@ -70,7 +70,7 @@ def test_else_the_platforms_own_places_are_taken(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "spelled"),
+    ("name", "encoded"),
     [
         ("nodejs", "nodejs"),
         ("npm:@scope/x", "npm%3A@scope%2Fx"),
@@ -82,18 +82,18 @@ def test_else_the_platforms_own_places_are_taken(tmp_path):
         ("", ""),
     ],
 )
-def test_names_are_spelled_as_one_safe_component(name, spelled):
-    assert file_name(name) == spelled
-    assert decode_file_name(spelled) == name
+def test_names_are_encoded_as_one_safe_component(name, encoded):
+    assert file_name(name) == encoded
+    assert decode_file_name(encoded) == name
 
 
 @given(st.text(st.characters(codec="utf-8")))
-def test_any_name_can_be_told_from_its_spelling_and_is_no_path(name):
-    spelled = file_name(name)
-    assert decode_file_name(spelled) == name
-    assert spelled.isascii()
-    assert not set(spelled) & set('/\\:*?"<>|\0')
-    assert spelled not in {".", ".."}
+def test_encoded_names_are_unique_and_never_paths(name):
+    encoded = file_name(name)
+    assert decode_file_name(encoded) == name
+    assert encoded.isascii()
+    assert not set(encoded) & set('/\\:*?"<>|\0')
+    assert encoded not in {".", ".."}
 
 
 def test_an_installation_is_found_by_tool_and_version(tmp_path):

@@ -22,7 +22,7 @@ def test_a_key_names_a_platform_and_back(key, platform):
     assert platform.key == key
 
 
-def test_the_usual_c_library_may_be_named_but_is_not_spelled():
+def test_the_default_c_library_may_be_named_and_is_omitted():
     assert parse("linux-x64-gnu") == parse("linux-x64")
     assert parse("linux-x64-gnu").key == "linux-x64"
 

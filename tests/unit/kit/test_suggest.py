@@ -12,7 +12,7 @@ def test_the_likest_comes_first():
     assert closest("node", ("nodejs", "node", "deno"))[0] == "node"
 
 
-def test_case_does_not_matter_and_the_candidates_own_is_shown():
+def test_case_is_ignored_and_the_original_candidate_is_returned():
     assert closest("RUBY", ["Ruby"]) == ("Ruby",)
 
 
@@ -27,7 +27,7 @@ def test_nothing_is_suggested_for_what_is_like_nothing():
     assert closest("nodejs", ()) == ()
 
 
-def test_no_more_than_asked_for():
+def test_the_number_of_suggestions_is_limited():
     assert len(closest("20.1.0", [f"20.1.{n}" for n in range(20)])) == 3
     assert len(closest("20.1.0", [f"20.1.{n}" for n in range(20)], limit=1)) == 1
 

@@ -57,7 +57,7 @@ def test_an_error_has_the_keys_that_lead_to_its_value():
     assert (error.path, error.line, error.column) == ((), 2, 10)
 
 
-def test_a_digest_is_spelled_without_its_algorithm():
+def test_a_digest_without_its_algorithm_is_parsed():
     refused(with_artifact(sha512=f"sha512:{'b' * 128}"))
     refused(with_artifact(sha256=PLUGIN))
 

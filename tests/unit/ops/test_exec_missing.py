@@ -20,12 +20,12 @@ def box(tmp_path):
     return made
 
 
-@pytest.mark.parametrize(("policy", "asked"), [("never", 0), ("ask", 1)])
-def test_the_user_is_asked_only_where_the_settings_say_so(box, policy, asked):
+@pytest.mark.parametrize(("policy", "prompts"), [("never", 0), ("ask", 1)])
+def test_the_user_is_prompted_only_if_the_settings_allow(box, policy, prompts):
     questions = []
     with pytest.raises(NotInstalled, match=r"nodejs 22\.3\.0"):
         exec_.run_shim(box.context(ENVMGR_AUTO_INSTALL=policy), "node", [], questions.append)
-    assert len(questions) == asked
+    assert len(questions) == prompts
 
 
 def test_the_question_names_what_the_command_needs_and_no_other_tool(box):

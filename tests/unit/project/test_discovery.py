@@ -27,8 +27,8 @@ def tree(tmp_path):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
         (root / cwd).mkdir(parents=True, exist_ok=True)
-        given = {"ENVMGR_CEILING": str(root), **variables}
-        return discovery.find(Environment(given, str(root / cwd)), paths)
+        environment = {"ENVMGR_CEILING": str(root), **variables}
+        return discovery.find(Environment(environment, str(root / cwd)), paths)
 
     return make
 
@@ -64,7 +64,7 @@ def test_the_nearest_file_that_names_the_tool_decides_for_it(tree):
     }
 
 
-def test_what_was_looked_at_is_told_nearest_first_and_the_global_file_last(tree, tmp_path):
+def test_searched_paths_are_listed_nearest_first_and_the_global_file_last(tree, tmp_path):
     project = tree({".envmgr": "x=1\n"}, "a/b")
     root = tmp_path / "tree"
     assert project.searched_paths == (

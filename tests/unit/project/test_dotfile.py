@@ -24,7 +24,7 @@ ruby=3.3, 3.2             # several: the first is the default, all are on PATH
 """
 
 
-def asked(text: str) -> dict[str, tuple[str, ...]]:
+def requests_of(text: str) -> dict[str, tuple[str, ...]]:
     return {entry.tool: entry.specs for entry in parse(text, PATH).entries}
 
 
@@ -37,7 +37,7 @@ def issues(text: str) -> list[str]:
 
 
 def test_the_example_of_the_specification_is_read():
-    assert asked(SPEC) == {
+    assert requests_of(SPEC) == {
         "nodejs": ("20.1.0",),
         "python": ("^3.12.0",),
         "zig": ("0.12.0",),
@@ -49,8 +49,8 @@ def test_the_example_of_the_specification_is_read():
 
 
 def test_entries_know_where_they_stand():
-    found = parse("\n  nodejs=20\n", PATH).entries
-    assert found == (Request("nodejs", ("20",), Origin("file", PATH, 2, 3)),)
+    result = parse("\n  nodejs=20\n", PATH).entries
+    assert result == (Request("nodejs", ("20",), Origin("file", PATH, 2, 3)),)
     assert parse("a=1", PATH, is_global=True).entries[0].origin.kind == "global"
 
 
@@ -76,7 +76,7 @@ def test_a_dotfile_answers_for_its_tools():
     ],
 )
 def test_a_file_may_ask_for_nothing(text):
-    assert asked(text) == {}
+    assert requests_of(text) == {}
 
 
 @pytest.mark.parametrize(
@@ -100,8 +100,8 @@ def test_a_file_may_ask_for_nothing(text):
         ("a=path:/with spaces/é,#x", ("path:/with spaces/é,#x",)),
     ],
 )
-def test_what_stands_right_of_the_first_equals_sign_is_what_is_asked_for(line, specs):
-    assert asked(line) == {"a": specs}
+def test_the_request_is_everything_after_the_first_equals_sign(line, specs):
+    assert requests_of(line) == {"a": specs}
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_a_bad_version_is_refused_where_it_begins_to_be_wrong(value, column):
     assert issue.startswith(f"1:{column}: a: ")
 
 
-def test_all_bad_lines_are_told_at_once():
+def test_all_invalid_lines_are_reported_at_once():
     assert [issue.partition(": ")[0] for issue in issues("a=1\nB=2\n\nc\n=4\nok=1\nok=2\n")] == [
         "2:1",
         "4:1",
@@ -153,7 +153,7 @@ def test_all_bad_lines_are_told_at_once():
     ]
 
 
-def test_a_file_of_another_kind_is_told_briefly():
+def test_a_file_of_another_kind_is_reported_briefly():
     with pytest.raises(DotfileError) as caught:
         parse("x\n" * 1000, PATH)
     assert len(caught.value.issues) == MAX_ISSUES + 1

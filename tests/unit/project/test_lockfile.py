@@ -24,7 +24,9 @@ def artifact(
 
 
 def locked(plugin: str = PLUGIN, signatures: dict | None = None, **platforms: Artifact) -> Locked:
-    return Locked(plugin, {name.replace("_", "-"): one for name, one in platforms.items()}, signatures or {})
+    return Locked(
+        plugin, {name.replace("_", "-"): platform for name, platform in platforms.items()}, signatures or {}
+    )
 
 
 def lock_of(entry: Locked) -> Lockfile:
@@ -35,7 +37,7 @@ def artifacts_of(lock: Lockfile) -> dict[str, Artifact]:
     return dict(lock.tools["x"]["1.0.0"].artifacts)
 
 
-def test_it_is_spelled_as_the_specification_shows():
+def test_the_format_matches_the_specification():
     lock = EMPTY
     for tool, spec, version in (("python", "3.12", "3.12.11"), ("nodejs", "^20.1", "20.19.5")):
         url = f"https://example.org/{tool}"
@@ -75,11 +77,11 @@ def test_it_is_spelled_as_the_specification_shows():
     )
 
 
-def test_an_empty_lock_is_spelled_too():
+def test_an_empty_lock_is_formatted_too():
     assert render(EMPTY) == '{\n  "lockfile": 1,\n  "resolved": {},\n  "tools": {}\n}\n'
 
 
-def test_other_algorithms_and_signatures_are_spelled_by_their_names():
+def test_other_algorithms_and_signatures_are_formatted_with_their_names():
     signature = {"key": "k", "kind": "minisign"}
     text = render(
         lock_of(
@@ -148,7 +150,7 @@ def signed(key: str | None = "k", kind: str = "minisign") -> dict[str, dict[str,
 
 @pytest.mark.parametrize("url", [URL, f"{URL}2"])
 @pytest.mark.parametrize(
-    ("less", "said"),
+    ("less", "message"),
     [
         ({}, "declares no signature"),
         (signed("other"), "declares a minisign signature by other"),
@@ -157,10 +159,10 @@ def signed(key: str | None = "k", kind: str = "minisign") -> dict[str, dict[str,
         (signed(kind="sigstore"), "declares a sigstore signature by k"),
     ],
 )
-def test_a_release_that_promises_less_of_its_signature_is_refused(less, said, url):
+def test_a_release_that_promises_less_of_its_signature_is_refused(less, message, url):
     lock = lock_of(locked(linux_x64=artifact(), signatures=signed()))
     with pytest.raises(
-        LockfileError, match=f"linux-x64: lock requires a minisign signature by k but the manifest {said}$"
+        LockfileError, match=f"linux-x64: lock requires a minisign signature by k but the manifest {message}$"
     ):
         with_release(lock, "x@1", "1.0.0", "x", locked(OTHER_PLUGIN, less, linux_x64=artifact(url=url)))
 
@@ -189,7 +191,7 @@ def test_signatures_of_platforms_that_stay_stay():
     assert changed.tools["x"]["1.0.0"].signatures == {}
 
 
-def test_urls_with_credentials_are_never_locked_nor_shown():
+def test_urls_with_credentials_are_never_locked_nor_displayed():
     with pytest.raises(LockfileError, match="contains credentials") as caught:
         lock_of(locked(linux_x64=artifact(url="https://user:secret@example.org/x")))
     assert "secret" not in f"{caught.value.message}{caught.value.hint}"
@@ -282,7 +284,7 @@ def test_locking_a_tool_takes_it_out_of_the_seed():
     assert with_release(seeded, "x@1", "1.0.0", "x", locked(linux_x64=artifact())).seed == {"y": "2"}
 
 
-def test_a_difference_is_told_line_by_line():
+def test_a_diff_is_listed_line_by_line():
     before = lock_of(locked(linux_x64=artifact(A, 1), macos_x64=artifact()))
     before = with_release(before, "y@1", "1", "y", locked(linux_x64=artifact()))
     after = Lockfile(

@@ -8,7 +8,7 @@ from envmgr.project.request import Origin, Request
 
 
 @pytest.mark.parametrize(
-    ("origin", "spelled"),
+    ("origin", "formatted"),
     [
         (Origin("file", "/p/.envmgr", 3, 1), "/p/.envmgr:3"),
         (Origin("file", "/p/.nvmrc"), "/p/.nvmrc"),
@@ -16,8 +16,8 @@ from envmgr.project.request import Origin, Request
         (Origin("argument", ""), "command line"),
     ],
 )
-def test_an_origin_is_spelled_as_people_look_it_up(origin, spelled):
-    assert str(origin) == spelled
+def test_an_origin_is_formatted_as_a_file_location(origin, formatted):
+    assert str(origin) == formatted
 
 
 def test_the_first_spec_is_the_default():
@@ -33,5 +33,5 @@ def test_the_first_spec_is_the_default():
         (Origin("argument", ""), "command line"),
     ],
 )
-def test_an_origin_is_spelled_with_its_column_where_it_is_known(origin, exactly):
+def test_an_origin_is_formatted_with_its_column_where_it_is_known(origin, exactly):
     assert origin.exactly == exactly

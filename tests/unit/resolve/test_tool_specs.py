@@ -20,7 +20,7 @@ KNOWN = {"nodejs", "python"}
         ("go@path:/opt/go", "go", "path:/opt/go"),
     ],
 )
-def test_a_tool_and_its_spec_are_told_apart(text, tool, spec):
+def test_a_tool_and_its_spec_are_separated(text, tool, spec):
     assert parse(text) == ToolSpec(tool, spec)
 
 

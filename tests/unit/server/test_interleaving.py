@@ -46,7 +46,7 @@ from support.services.database_runners import (
 )
 from support.services.deployment_fixtures import KnownVersions, version
 from support.services.gateway_fixtures import HERE, PASSWORD, RING
-from support.services.service_fixtures import Standing, Versions, app_service, call
+from support.services.service_fixtures import FakeDeployments, Versions, app_service, call
 from support.services.version_fixtures import FewApps, built_with
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def keyed():
 
 
 def versions(database):
-    return Versions(version_module.make(database, FewApps("shop")), Standing())
+    return Versions(version_module.make(database, FewApps("shop")), FakeDeployments())
 
 
 def deployments(database):

@@ -42,7 +42,7 @@ def shape(path):
     connection = sqlite3.connect(path)
     try:
         tables = connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'table'").fetchall()
-        found = {}
+        result = {}
         for name, sql in tables:
             if name.startswith(("sqlite_", "alembic_")):
                 continue
@@ -55,13 +55,13 @@ def shape(path):
                 ]
                 for index in connection.execute(f"PRAGMA index_list({name})")
             }
-            found[name] = {
+            result[name] = {
                 "columns": {row[1]: (row[2], bool(row[3]) and not row[5], row[5]) for row in columns},
                 "indexes": indexes,
                 "without rowid": bool(re.search(r"WITHOUT\s+ROWID", sql, re.IGNORECASE)),
                 "autoincrement": "AUTOINCREMENT" in sql.upper(),
             }
-        return found
+        return result
     finally:
         connection.close()
 
@@ -110,9 +110,11 @@ def test_a_database_of_a_newer_server_is_left_alone(tmp_path):
 
 def revisions(service):
     """Return a service's revisions, oldest first."""
-    found = sorted(re.findall(r"^r(\d{4})_\w+\.py$", "\n".join(os.listdir(service.MIGRATIONS)), re.MULTILINE))
-    assert found[-1] == service.HEAD
-    return found
+    result = sorted(
+        re.findall(r"^r(\d{4})_\w+\.py$", "\n".join(os.listdir(service.MIGRATIONS)), re.MULTILINE)
+    )
+    assert result[-1] == service.HEAD
+    return result
 
 
 @pytest.mark.parametrize(
@@ -130,11 +132,11 @@ def test_an_upgrade_from_any_revision_keeps_every_row_and_ends_as_the_code_has_i
     upgrade(path, service.MIGRATIONS, revision)
     fill(path)
     before = rows(path)
-    assert all(len(found) >= (1 if table in SINGLE_ROW else ROWS) for table, found in before.items())
+    assert all(len(result) >= (1 if table in SINGLE_ROW else ROWS) for table, result in before.items())
     upgrade(path, service.MIGRATIONS, service.HEAD)
     after = rows(path)
-    for table, found in before.items():
-        assert [row for row in found if not any(row.items() <= kept.items() for kept in after[table])] == []
+    for table, result in before.items():
+        assert [row for row in result if not any(row.items() <= row_.items() for row_ in after[table])] == []
     metadata = importlib.import_module(METADATA[service.NAME]).metadata
     engine = create_engine(f"sqlite:///{tmp_path / 'named.db'}")
     metadata.create_all(engine)
@@ -195,13 +197,13 @@ def tables(connection):
 def rows(path):
     """Read every row of every table, as what each column holds."""
     connection = sqlite3.connect(path)
-    found = {}
+    result = {}
     for table in tables(connection):
         cursor = connection.execute(f'SELECT * FROM "{table}"')
         columns = [column[0] for column in cursor.description]
-        found[table] = [dict(zip(columns, row, strict=True)) for row in cursor]
+        result[table] = [dict(zip(columns, row, strict=True)) for row in cursor]
     connection.close()
-    return found
+    return result
 
 
 @services

@@ -22,7 +22,7 @@ OPERATIONS = {
 }
 ENDING = {"/auth/logout", "/auth/password"}
 """Whoever asks these again has no session any more."""
-each = pytest.mark.parametrize("called", OPERATIONS.values(), ids=OPERATIONS)
+entry = pytest.mark.parametrize("called", OPERATIONS.values(), ids=OPERATIONS)
 
 
 def test_the_committed_description_is_what_the_code_says():
@@ -31,10 +31,10 @@ def test_the_committed_description_is_what_the_code_says():
 
 def test_every_reference_leads_somewhere():
     for reference in re.findall(r'"\$ref": "#/([^"]+)"', json.dumps(DOCUMENT)):
-        found = DOCUMENT
+        result = DOCUMENT
         for step in reference.split("/"):
-            found = found[step]
-        assert found
+            result = result[step]
+        assert result
 
 
 def test_every_schema_is_used():
@@ -42,7 +42,7 @@ def test_every_schema_is_used():
     assert used == set(DOCUMENT["components"]["schemas"])
 
 
-@each
+@entry
 def test_an_operation_says_who_may_call_it(called):
     _, path, operation = called
     if path in registry.REQUEST_POLICY.public_paths:
@@ -54,7 +54,7 @@ def test_an_operation_says_who_may_call_it(called):
         assert "401" in operation["responses"]
 
 
-@each
+@entry
 def test_an_operation_says_what_it_is_and_what_may_go_wrong(called):
     _, path, operation = called
     assert operation["summary"]
@@ -65,7 +65,7 @@ def test_an_operation_says_what_it_is_and_what_may_go_wrong(called):
     }
 
 
-@each
+@entry
 def test_writes_can_be_made_safe(called):
     method, path, operation = called
     named = {parameter.get("$ref", "").rpartition("/")[2] for parameter in operation.get("parameters", [])}
@@ -75,7 +75,7 @@ def test_writes_can_be_made_safe(called):
         assert "IfMatch" in named
 
 
-@each
+@entry
 def test_what_is_made_says_where_it_is(called):
     made = called[2]["responses"].get("201")
     assert made is None or "Location" in made["headers"]
@@ -111,10 +111,10 @@ class Outline(HTMLParser):
         self.open, self.ids, self.links, self.tags = [], set(), set(), set()
 
     def handle_starttag(self, tag, attrs):
-        given = dict(attrs)
+        attributes = dict(attrs)
         self.tags.add(tag)
-        self.ids |= {given["id"]} if "id" in given else set()
-        self.links |= {given["href"]} if "href" in given else set()
+        self.ids |= {attributes["id"]} if "id" in attributes else set()
+        self.links |= {attributes["href"]} if "href" in attributes else set()
         if tag not in self.VOID | self.OPTIONAL:
             self.open.append(tag)
 
@@ -123,7 +123,7 @@ class Outline(HTMLParser):
             assert self.open.pop() == tag
 
 
-@each
+@entry
 def test_a_post_takes_an_idempotency_key_or_says_why_not(called):
     method, _, operation = called
     if method == "post":
@@ -132,9 +132,9 @@ def test_a_post_takes_an_idempotency_key_or_says_why_not(called):
 
 
 def test_the_page_shows_every_operation_and_schema_and_loads_nothing():
-    shown = page(DOCUMENT)
+    html = page(DOCUMENT)
     outline = Outline()
-    outline.feed(shown)
+    outline.feed(html)
     assert outline.open == []
     assert set(OPERATIONS) <= outline.ids
     assert {f"schema-{name}" for name in DOCUMENT["components"]["schemas"]} <= outline.ids
@@ -142,7 +142,7 @@ def test_the_page_shows_every_operation_and_schema_and_loads_nothing():
     assert inside <= outline.ids
     assert outline.links - {f"#{name}" for name in inside} == {"#", "/openapi.json"}
     assert outline.tags.isdisjoint({"script", "img", "link", "iframe", "form"})
-    assert "style=" not in shown
+    assert "style=" not in html
 
 
 def test_the_page_may_use_its_own_style_sheet_and_nothing_else():
@@ -157,6 +157,6 @@ def test_what_a_description_says_cannot_break_the_page():
     hostile = json.loads(json.dumps(DOCUMENT))
     hostile["info"]["title"] = "<script>alert(1)</script>"
     hostile["paths"]["/apps"]["get"]["summary"] = "<img src=x onerror=alert(1)>"
-    shown = page(hostile)
-    assert "<script>" not in shown
-    assert "<img" not in shown
+    html = page(hostile)
+    assert "<script>" not in html
+    assert "<img" not in html

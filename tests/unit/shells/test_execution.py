@@ -100,5 +100,5 @@ def test_what_cannot_run_says_why(tmp_path, content, mode, kind, message):
     ],
 )
 def test_directories_come_first_on_path(directories, path, expected):
-    given = os.pathsep.join(path.split(":"))
-    assert execution.ensure_path_prefix(directories, given) == os.pathsep.join(expected.split(":"))
+    entries = os.pathsep.join(path.split(":"))
+    assert execution.ensure_path_prefix(directories, entries) == os.pathsep.join(expected.split(":"))

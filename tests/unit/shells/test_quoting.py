@@ -39,5 +39,5 @@ def test_batch_files_expand_no_percent_sign_of_a_path():
     ("text", "expected"),
     [("JAVA_HOME", True), ("_1", True), ("1A", False), ("A-B", False), ("", False), ("É", False)],
 )
-def test_names_of_variables_are_told_from_others(text, expected):
+def test_names_of_variables_are_validated(text, expected):
     assert quoting.is_name(text) is expected

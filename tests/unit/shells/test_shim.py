@@ -92,8 +92,8 @@ def test_what_a_writer_that_died_left_is_removed(tmp_path):
 
 
 def test_comparing_writes_nothing(tmp_path, baked):
-    found = shim.compare(str(tmp_path / "shims"), shim.files(baked, ["node"], windows=False))
-    assert found.missing == ("node",)
+    result = shim.compare(str(tmp_path / "shims"), shim.files(baked, ["node"], windows=False))
+    assert result.missing == ("node",)
     assert not (tmp_path / "shims").exists()
 
 

@@ -28,7 +28,7 @@ from envmgr.versions import SpecError, WordError, classify, resolve_aliases
         (">=1, <2 || 3", "version", ">=1, <2 || 3"),
     ],
 )
-def test_a_spec_is_told_from_what_is_not_in_a_list(spec, kind, name):
+def test_a_spec_is_distinguished_from_a_version_missing_in_the_list(spec, kind, name):
     assert classify(spec) == (kind, name)
 
 

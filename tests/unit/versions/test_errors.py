@@ -12,7 +12,7 @@ def test_a_spec_error_quotes_the_piece_and_says_the_way_out():
     assert (error.piece, error.hint) == ("~=1", "write ~1")
 
 
-def test_a_long_piece_is_shown_in_part():
+def test_a_long_piece_is_truncated():
     assert str(SpecError("a" * 1_000, "is refused")) == f"{'a' * 60 + '…'!r}: is refused"
 
 

@@ -112,7 +112,7 @@ ANSWERS = {
 
 
 @pytest.mark.parametrize("name", ["max-satisfying", "tool_versions"])
-def test_worked_examples_come_out_as_told(name):
+def test_worked_examples_give_the_documented_results(name):
     default = load(name).get("op")
 
     def answer(row):

@@ -105,7 +105,7 @@ def test_a_range_without_a_next_version_is_refused(spec):
 
 
 @pytest.mark.parametrize("spec", ["==", "", "=", ">=", "<="])
-def test_the_largest_number_can_be_asked_for(spec):
+def test_the_largest_number_can_be_requested(spec):
     assert satisfies("9007199254740991", f"{spec}9007199254740991")
     assert satisfies("1.0.9007199254740991", f"{spec}1.0.9007199254740991")
     assert not satisfies("9007199254740991", ">9007199254740991")

@@ -70,7 +70,7 @@ def test_vendors_of_a_list_are_named_where_a_spec_leaves_them_open():
     assert select(versions, "temurin-21 || zulu-22").winner == "zulu-22"
 
 
-def test_variants_are_told_apart_by_what_the_tool_says():
+def test_variants_are_distinguished_as_the_tool_declares():
     versions = ("3.13.0", "3.13.1", "3.13.1t", "3.14.0rc1t", "3.14.0")
 
     assert select(versions, "3.13", variants=["t"]).winner == "3.13.1"
@@ -175,7 +175,7 @@ def test_the_case_of_a_vendor_does_not_matter(spec):
     assert select(("temurin-17.0.9+9", "zulu-17.0.9"), spec).winner == "temurin-17.0.9+9"
 
 
-def test_vendors_that_differ_by_case_only_are_told_apart():
+def test_vendors_that_differ_by_case_only_are_distinguished():
     assert select(("Go-1.2", "go-1.3"), "Go-1").winner == "Go-1.2"
     assert select(("Go-1.2", "go-1.3"), "go-1").winner == "go-1.3"
 

@@ -51,7 +51,7 @@ def test_remembered_specs_are_forgotten_before_they_fill_the_memory(monkeypatch)
     assert list(module._known) == [("3", ())]
 
 
-def test_the_same_alternative_is_kept_once():
+def test_duplicate_alternatives_are_merged():
     assert len(parse_spec("||||1||1").alternatives) == 2
 
 

@@ -52,7 +52,7 @@ def test_numbers_are_read_whatever_joins_them(text, numbers):
         ("nightly-2024-05-01", "nightly", "2024.5.1"),
     ],
 )
-def test_a_vendor_is_what_stands_before_the_first_version_like_part(text, vendor, rest):
+def test_a_vendor_is_the_text_before_the_first_version_like_part(text, vendor, rest):
     assert parse(text).vendor == vendor
     assert parse(text).rank == parse(rest).rank
 
@@ -80,7 +80,7 @@ def test_a_vendor_is_what_stands_before_the_first_version_like_part(text, vendor
         ("21-ea+36", "21", ("ea",)),
     ],
 )
-def test_prereleases_are_told_by_hyphen_tilde_or_word(text, release, pre):
+def test_prereleases_are_recognized_by_hyphen_tilde_or_word(text, release, pre):
     assert parse(text).prerelease
     assert parse(text).pre == pre
     assert parse(text).rank[0] == parse(release).rank[0]

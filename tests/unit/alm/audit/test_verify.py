@@ -59,19 +59,19 @@ def test_what_was_done_to_an_entry_is_found_and_its_number_named(spoil, kind, se
     assert (kind, seq) in {(finding.kind, finding.seq) for finding in report.findings}
 
 
-def test_truncation_is_found_against_a_checkpoint_that_was_kept():
+def test_truncation_is_detected_against_a_saved_checkpoint():
     report = verify(LOG[:8], SIGNED[:1], SIGNED[1:])
     assert [(finding.kind, finding.seq) for finding in report.findings] == [("truncated", 9)]
     assert verify(LOG[:8], SIGNED[:1]).is_intact
 
 
-def test_a_log_that_was_made_anew_is_found_against_a_checkpoint_that_was_kept():
+def test_a_rewritten_log_is_detected_against_a_saved_checkpoint():
     log = list(entries(12))
     log[2]["actor"] = "user:eve"
     log = list(linked(log))
-    anew = checkpoints(log, 4, 9)
-    assert verify(log, anew).is_intact
-    assert kinds(verify(log, anew, SIGNED[1:])) == {"rewritten"}
+    resigned = checkpoints(log, 4, 9)
+    assert verify(log, resigned).is_intact
+    assert kinds(verify(log, resigned, SIGNED[1:])) == {"rewritten"}
 
 
 def test_another_key_is_not_believed():
@@ -102,7 +102,7 @@ def test_a_checkpoint_that_was_taken_out_is_missed_by_the_next():
     assert "does not chain" in report.findings[0].detail
 
 
-def test_what_is_no_checkpoint_is_said():
+def test_an_invalid_checkpoint_is_reported():
     report = verify(LOG, [{"seq": "4"}], [{}])
     assert kinds(report) == {"forged"}
     assert (
@@ -112,14 +112,14 @@ def test_what_is_no_checkpoint_is_said():
     )
 
 
-def test_a_line_that_cannot_be_read_is_told_with_the_others():
+def test_an_unreadable_line_is_reported_with_the_other_findings():
     unreadable = Finding("changed", 0, "line 3 is not JSON")
     report = verify([LOG[0], unreadable, *LOG[1:]], [])
     assert report.findings == (unreadable,)
     assert report.entries == 12
 
 
-def test_only_the_first_findings_are_told_and_the_others_counted():
+def test_only_the_first_findings_are_listed_and_the_others_counted():
     log = list(entries(MAX_FINDINGS + 40))
     for entry in log:
         entry["actor"] = "user:eve"

@@ -17,9 +17,9 @@ from envmgr.kit.environment import Environment
 from envmgr.kit.errors import AlmConflict, AlmError, AlmUnreachable, NotSignedIn, Offline, UnsupportedServer
 from envmgr.kit.http.client import Http
 from envmgr.kit.paths import single_root
-from support.alm.fake_alm_server import KEY, PASSWORD, AlmDouble
-from support.client_fakes import FastClock
-from support.http.scripted_server import ALM, Said, Scripted, problem
+from support.alm.fake_alm_server import KEY, PASSWORD, FakeAlmServer
+from support.client_fakes import FakeClock
+from support.http.scripted_server import ALM, Scripted, ScriptedResponse, problem
 
 TOKEN = "evm_1_s3cret"
 
@@ -28,7 +28,7 @@ TOKEN = "evm_1_s3cret"
 def http():
     """Give an Http that waits for nothing."""
     environment = Environment({"HOME": os.environ["HOME"]}, os.getcwd())
-    with Http(Settings(http_timeout=5.0), environment, clock=FastClock().clock) as item:
+    with Http(Settings(http_timeout=5.0), environment, clock=FakeClock().clock) as item:
         yield item
 
 
@@ -39,7 +39,7 @@ def api(http):
 
 
 def echo(requested):
-    return Said(200, {"method": requested.method, "path": requested.path})
+    return ScriptedResponse(200, {"method": requested.method, "path": requested.path})
 
 
 def in_turn(*answers):
@@ -58,8 +58,8 @@ def test_requests_carry_the_token_and_documents(api):
         client.put("/apps/1", {"name": "x"}, etag="1.3")
         client.patch("/apps/1", {"name": "x"})
         client.delete("/apps/1", {"force": "true"}, etag="1.4")
-    get, post, put, patch, delete = server.asked
-    assert all(item.headers["authorization"] == f"Bearer {TOKEN}" for item in server.asked)
+    get, post, put, patch, delete = server.requests
+    assert all(item.headers["authorization"] == f"Bearer {TOKEN}" for item in server.requests)
     assert "content-type" not in get.headers
     assert (post.document, post.headers["content-type"]) == ({"name": "é"}, "application/json")
     assert post.headers["idempotency-key"].strip('"')
@@ -68,7 +68,7 @@ def test_requests_carry_the_token_and_documents(api):
 
 
 @pytest.mark.parametrize(("method", "is_brief"), [("GET", True), ("PUT", False), ("POST", False)])
-def test_a_server_that_hangs_is_given_up_sooner_by_what_only_reads(http, method, is_brief):
+def test_read_only_requests_use_a_shorter_timeout(http, method, is_brief):
     question = Transport("http://127.0.0.1:1", http, retries=2).build_request(
         ApiRequest(method, "/apps", {}, {})
     )
@@ -76,14 +76,14 @@ def test_a_server_that_hangs_is_given_up_sooner_by_what_only_reads(http, method,
 
 
 def test_an_answer_without_a_body_is_none(api):
-    with Scripted(lambda _: Said(204), ALM) as server:
+    with Scripted(lambda _: ScriptedResponse(204), ALM) as server:
         assert api(server).post("/auth/logout") is None
 
 
-def test_a_post_whose_answer_was_lost_is_sent_again_as_the_same(api):
-    with Scripted(in_turn(None, Said(201, {"id": 1})), ALM) as server:
+def test_a_post_without_a_response_is_retried_with_the_same_key(api):
+    with Scripted(in_turn(None, ScriptedResponse(201, {"id": 1})), ALM) as server:
         assert api(server).post("/apps", {"name": "x"}) == {"id": 1}
-    first, second = server.asked
+    first, second = server.requests
     assert first.headers["idempotency-key"] == second.headers["idempotency-key"]
 
 
@@ -92,14 +92,14 @@ def test_two_posts_are_two(api):
         api(server).post("/apps", {})
         api(server).post("/apps", {})
         api(server).post("/apps", {}, key="mine")
-    keys = [item.headers["idempotency-key"] for item in server.asked]
+    keys = [item.headers["idempotency-key"] for item in server.requests]
     assert len(set(keys)) == 3
     assert keys[2] == '"mine"'
 
 
 def test_the_end_of_the_same_request_is_waited_for(api):
     running = problem(409, "idempotency-key-in-use", "still running")
-    with Scripted(in_turn(running, running, Said(201, {"id": 1})), ALM) as server:
+    with Scripted(in_turn(running, running, ScriptedResponse(201, {"id": 1})), ALM) as server:
         assert api(server).post("/apps", {}) == {"id": 1}
     with Scripted(lambda _: running, ALM) as server, pytest.raises(AlmConflict):
         api(server).post("/apps", {})
@@ -108,40 +108,44 @@ def test_the_end_of_the_same_request_is_waited_for(api):
 def test_a_patch_is_not_sent_twice(api):
     with Scripted(lambda _: None, ALM) as server, pytest.raises(AlmUnreachable):
         api(server).patch("/apps/1", {})
-    assert len(server.asked) == 1
+    assert len(server.requests) == 1
 
 
-def test_lists_are_read_page_by_page_as_they_are_asked_for(api):
+def test_lists_are_fetched_page_by_page_on_demand(api):
     def page(requested):
         number = int(requested.path.partition("cursor=")[2] or 0)
         following = f'</elsewhere/apps?limit=2&cursor={number + 1}>; rel="next"'
-        return Said(200, [number * 2, number * 2 + 1], {"Link": following} if number < 2 else {})
+        return ScriptedResponse(200, [number * 2, number * 2 + 1], {"Link": following} if number < 2 else {})
 
     with Scripted(page, ALM) as server:
         items = api(server).items("/apps", {"limit": 2})
         assert [next(items), next(items)] == [0, 1]
-        assert len(server.asked) == 1
+        assert len(server.requests) == 1
         assert list(items) == [2, 3, 4, 5]
     assert server.lines == ["GET /apps?limit=2", "GET /apps?limit=2&cursor=1", "GET /apps?limit=2&cursor=2"]
 
 
-def test_another_host_in_a_link_is_not_asked(api):
+def test_a_link_to_another_host_is_not_followed(api):
     with (
         Scripted(echo, ALM) as other,
         Scripted(
-            in_turn(Said(200, [1], {"Link": f'<{other.url}/apps?cursor=x>; rel="next"'}), Said(200, [2])), ALM
+            in_turn(
+                ScriptedResponse(200, [1], {"Link": f'<{other.url}/apps?cursor=x>; rel="next"'}),
+                ScriptedResponse(200, [2]),
+            ),
+            ALM,
         ) as server,
     ):
         assert list(api(server).items("/apps")) == [1, 2]
-    assert other.asked == []
+    assert other.requests == []
 
 
-def test_what_should_be_a_list_and_is_none_is_said(api):
+def test_a_document_that_should_be_a_list_is_an_error(api):
     with Scripted(echo, ALM) as server, pytest.raises(AlmError, match="expected a list"):
         list(api(server).items("/apps"))
 
 
-def test_nobody_there_names_the_address_and_the_ways_out(api):
+def test_an_unreachable_server_error_names_the_address_and_next_steps(api):
     with Scripted(echo, ALM) as server:
         pass
     with pytest.raises(AlmUnreachable) as caught:
@@ -151,32 +155,32 @@ def test_nobody_there_names_the_address_and_the_ways_out(api):
     assert TOKEN not in caught.value.message + (caught.value.hint or "")
 
 
-def test_a_server_that_is_none_of_ours_is_said_and_its_page_is_not(api):
+def test_another_kind_of_server_is_reported_without_its_page(api):
     with (
-        Scripted(lambda _: Said(200, body=b"<html>hello</html>")) as server,
+        Scripted(lambda _: ScriptedResponse(200, body=b"<html>hello</html>")) as server,
         pytest.raises(UnsupportedServer),
     ):
         api(server).get("/apps")
     with (
-        Scripted(lambda _: Said(200, body=b"<html>hello</html>"), ALM) as server,
+        Scripted(lambda _: ScriptedResponse(200, body=b"<html>hello</html>"), ALM) as server,
         pytest.raises(AlmError, match="invalid JSON"),
     ):
         api(server).get("/apps")
 
 
-def test_being_offline_is_said_as_such():
+def test_offline_mode_is_reported_as_such():
     environment = Environment({"HOME": os.environ["HOME"]}, os.getcwd())
     with Http(Settings(offline=True), environment) as http, pytest.raises(Offline):
         Api(Transport("http://127.0.0.1:1", http, retries=0), tokens.StaticToken(TOKEN)).get("/apps")
 
 
-def test_a_given_token_that_is_refused_is_not_tried_again(api):
+def test_a_rejected_static_token_is_not_retried(api):
     with (
         Scripted(lambda _: problem(401, "unauthenticated", "it has ended"), ALM) as server,
         pytest.raises(NotSignedIn, match="it has ended") as caught,
     ):
         api(server).get("/apps")
-    assert len(server.asked) == 1
+    assert len(server.requests) == 1
     assert TOKEN not in caught.value.message
 
 
@@ -189,7 +193,7 @@ class TestStoredToken:
 
     @pytest.fixture
     def double(self):
-        double = AlmDouble()
+        double = FakeAlmServer()
         with double.run() as server:
             yield double, server
 
@@ -213,11 +217,11 @@ class TestStoredToken:
             tokens.sign_in(Transport(double[1].url, http, retries=2), "admin", "wrong")
         assert double[1].lines == ["POST /auth/login"]
 
-    def test_nobody_signed_in_is_said_without_asking(self, paths, double, http):
+    def test_a_missing_login_is_reported_without_a_request(self, paths, double, http):
         with pytest.raises(NotSignedIn, match="not signed in to") as caught:
             self.saved(paths, double[1], http).get("/auth/me")
         assert "alm login" in (caught.value.hint or "")
-        assert double[1].asked == []
+        assert double[1].requests == []
 
     def test_a_token_about_to_end_is_renewed_before(self, paths, double, http):
         alm, server = double
@@ -236,7 +240,7 @@ class TestStoredToken:
         alm.access.discard(login.token)
         assert self.saved(paths, server, http).get("/auth/me")["role"] == "admin"
 
-    def test_a_sign_in_that_ended_is_forgotten_and_said(self, paths, double, http):
+    def test_an_expired_session_is_deleted_and_reported(self, paths, double, http):
         alm, server = double
         login = self.sign_in(paths, server, http)
         alm.access.discard(login.token)
@@ -273,7 +277,7 @@ class TestStoredToken:
         assert alm.reused == []
         assert server.lines.count("POST /auth/refresh") == 1
 
-    def test_an_api_key_that_was_kept_has_nothing_to_renew_it(self, paths, double, http):
+    def test_a_stored_api_key_is_never_refreshed(self, paths, double, http):
         alm, server = double
         credentials.save(paths, server.url, StoredCredentials(KEY))
         assert self.saved(paths, server, http).get("/auth/me")["role"] == "admin"
@@ -286,28 +290,30 @@ class TestStoredToken:
 class TestFollow:
     """Streams that go on where they broke off."""
 
-    def test_what_comes_is_given_and_a_broken_stream_resumed_after_the_last(self, api):
+    def test_events_are_yielded_and_a_broken_stream_resumes_after_the_last(self, api):
         def stream(requested):
             start = int(requested.headers.get("last-event-id", "0"))
             blocks = [
                 b"retry: 1000\n\n",
                 *(b'id: %d\ndata: {"seq": %d}\n\n' % (n, n) for n in (start + 1, start + 2)),
             ]
-            return Said(200, blocks=[*blocks, b"id: 99\nda"], headers={"Content-Type": "text/event-stream"})
+            return ScriptedResponse(
+                200, blocks=[*blocks, b"id: 99\nda"], headers={"Content-Type": "text/event-stream"}
+            )
 
         with Scripted(stream, ALM) as server:
             entries = api(server).follow("/audit/events", 5)
             assert [next(entries)["seq"] for _ in range(5)] == [6, 7, 8, 9, 10]
             entries.close()
-        assert [item.headers["last-event-id"] for item in server.asked] == ["5", "7", "9"]
-        assert server.asked[0].headers["accept"] == "text/event-stream"
+        assert [item.headers["last-event-id"] for item in server.requests] == ["5", "7", "9"]
+        assert server.requests[0].headers["accept"] == "text/event-stream"
 
     def test_without_a_number_nothing_is_resumed(self, api):
-        with Scripted(lambda _: Said(200, blocks=[b'data: {"a": 1}\n\n']), ALM) as server:
+        with Scripted(lambda _: ScriptedResponse(200, blocks=[b'data: {"a": 1}\n\n']), ALM) as server:
             entries = api(server).follow("/audit/events")
             assert next(entries) == {"a": 1}
             entries.close()
-        assert "last-event-id" not in server.asked[0].headers
+        assert "last-event-id" not in server.requests[0].headers
 
     def test_a_refusal_is_an_error(self, api):
         with (
@@ -324,7 +330,7 @@ class TestFollow:
 
     def test_what_is_not_json_is_an_error(self, api):
         with (
-            Scripted(lambda _: Said(200, blocks=[b"data: {\n\n"]), ALM) as server,
+            Scripted(lambda _: ScriptedResponse(200, blocks=[b"data: {\n\n"]), ALM) as server,
             pytest.raises(AlmError, match="invalid JSON"),
         ):
             next(api(server).follow("/audit/events"))

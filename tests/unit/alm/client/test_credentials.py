@@ -20,7 +20,7 @@ def paths(tmp_path):
     return single_root(str(tmp_path))
 
 
-def test_what_is_kept_is_found_by_its_server(paths):
+def test_stored_credentials_are_looked_up_by_server(paths):
     credentials.save(paths, URL, LOGIN)
     credentials.save(paths, OTHER, StoredCredentials("evm_1_x", actor="key:1"))
     assert credentials.load(paths, URL) == LOGIN
@@ -57,6 +57,6 @@ def test_an_entry_without_a_token_is_none(paths, entry):
     assert credentials.load(paths, URL) is None
 
 
-def test_no_secret_is_shown_by_accident():
+def test_no_secret_is_in_a_repr():
     assert "refresh" not in repr(LOGIN)
     assert "access" not in repr(LOGIN)

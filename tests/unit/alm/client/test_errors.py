@@ -100,13 +100,13 @@ def test_what_is_in_the_way_can_be_looked_at():
         ("blocked", "--status pending` to continue once the environment is unblocked"),
     ],
 )
-def test_what_is_in_the_way_is_finished_or_given_up_by_its_state(state, way):
+def test_a_blocking_deployment_leads_to_finish_or_cancel_by_its_state(state, way):
     hint = to_error(problem(409, active_deployment="/deployments/7", active_deployment_status=state)).hint
     assert way in hint
     assert "`envmgr alm deployments update 7 --status cancelled` to cancel" in hint
 
 
-def test_what_is_for_somebody_else_is_told_from_what_one_may_never():
+def test_missing_approval_by_another_user_differs_from_missing_permission():
     document = {"type": "/problems/self-approval-forbidden", "detail": "somebody else must move it on"}
     assert type(to_error(answer(403, document))) is SelfApprovalForbidden
 
@@ -136,7 +136,7 @@ def test_what_the_api_calls_force_is_an_option_to_people():
         ("soon", "try again in soon s", "wait a little and retry"),
     ],
 )
-def test_a_long_wait_is_told_in_minutes(seconds, text, hint):
+def test_a_long_retry_delay_is_formatted_in_minutes(seconds, text, hint):
     document = {"detail": f"too many sign-ins have failed: try again in {seconds} s"}
     error = to_error(answer(429, document, retry_after=seconds))
     assert error.message.endswith(text)
@@ -144,7 +144,7 @@ def test_a_long_wait_is_told_in_minutes(seconds, text, hint):
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"detail": 3}', b"[" * 100_000, b"\xff"])
-def test_what_is_no_problem_document_is_told_by_its_status(body):
+def test_a_response_without_a_problem_document_is_reported_by_its_status(body):
     assert "404 Not Found" in to_error(answer(404, body=body)).message
 
 

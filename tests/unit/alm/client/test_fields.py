@@ -44,7 +44,7 @@ def test_fields_that_may_be_missing_are_none_then():
         (fields.get_strs, "text", "`text` is text"),
     ],
 )
-def test_a_field_that_is_something_else_is_said(read, name, text):
+def test_a_field_of_another_type_is_an_error(read, name, text):
     with pytest.raises(AlmError) as caught:
         read(WHOLE, name)
     assert text in caught.value.message
@@ -52,6 +52,6 @@ def test_a_field_that_is_something_else_is_said(read, name, text):
 
 
 @pytest.mark.parametrize("answer", [None, [], "x", 1.5])
-def test_an_answer_that_is_no_object_is_said(answer):
+def test_a_response_that_should_be_an_object_is_an_error(answer):
     with pytest.raises(AlmError, match="expected an object"):
         fields.require_object(answer)

@@ -20,9 +20,9 @@ from envmgr.kit.paths import single_root
 from envmgr.kit.platform import parse
 from envmgr.ops.alm.flush import DeliveredPush, FlushResult, flush, flush_or_fail
 from envmgr.resolve.context import Context
-from support.alm.fake_alm_server import KEY, AlmDouble
-from support.client_fakes import FastClock
-from support.http.scripted_server import ALM, Said, Scripted, problem
+from support.alm.fake_alm_server import KEY, FakeAlmServer
+from support.client_fakes import FakeClock
+from support.http.scripted_server import ALM, Scripted, ScriptedResponse, problem
 
 BODY = {"commit": "abc1234", "artifacts": [], "build": {}, "changelog": "", "ref": ""}
 
@@ -30,13 +30,13 @@ BODY = {"commit": "abc1234", "artifacts": [], "build": {}, "changelog": "", "ref
 @pytest.fixture
 def http():
     environment = Environment({"HOME": os.environ["HOME"]}, os.getcwd())
-    with Http(Settings(), environment, clock=FastClock().clock) as item:
+    with Http(Settings(), environment, clock=FakeClock().clock) as item:
         yield item
 
 
 @pytest.fixture
 def alm():
-    return AlmDouble()
+    return FakeAlmServer()
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def spooled_push(api, tag="v1", app="shop", **body):
     return SpooledPush(api.url, app, tag, {**BODY, **body})
 
 
-def test_a_new_app_and_a_new_version_are_told_apart_from_known_ones(api):
+def test_new_and_existing_apps_and_versions_are_distinguished(api):
     first = push_version(api, spooled_push(api))
     again = push_version(api, spooled_push(api))
     second = push_version(api, spooled_push(api, "v2"))
@@ -64,12 +64,12 @@ def test_a_new_app_and_a_new_version_are_told_apart_from_known_ones(api):
     assert (second.is_new, second.is_new_app) == (True, False)
 
 
-def test_an_app_that_somebody_registers_at_the_same_moment_is_fine(http):
+def test_an_app_registered_concurrently_is_used(http):
     answers = iter(
         [
             problem(404, "not-found", "no such app"),
             problem(409, "already-exists", "somebody was faster"),
-            Said(201, {"id": 1}),
+            ScriptedResponse(201, {"id": 1}),
         ]
     )
     with Scripted(lambda _: next(answers), ALM) as server:
@@ -81,7 +81,7 @@ def test_an_app_that_somebody_registers_at_the_same_moment_is_fine(http):
     assert server.lines == ["PUT /apps/a/versions/v1", "POST /apps", "PUT /apps/a/versions/v1"]
 
 
-def test_names_are_spelled_as_one_part_of_the_address(api, alm):
+def test_names_are_escaped_as_one_path_segment(api, alm):
     push_version(api, spooled_push(api, "v1+a:b@c"))
     assert ("shop", "v1+a:b@c") in alm.versions
 
@@ -99,7 +99,7 @@ def test_other_content_names_both_digests(api):
         push_version(api, spooled_push(api, commit="def5678"))
 
 
-def test_other_conflicts_are_told_as_they_are(http):
+def test_other_conflicts_are_raised_unchanged(http):
     with (
         Scripted(lambda _: problem(409, "app-in-use", "it stands in prod"), ALM) as server,
         pytest.raises(AlmConflict, match="it stands in prod"),
@@ -164,7 +164,7 @@ class TestFlush:
         assert len(spool.pending(context.paths.spool)) == 2
 
 
-def test_what_one_may_not_is_told(api, alm):
+def test_missing_permission_is_an_error(api, alm):
     alm.forbidden.add("shop")
     with pytest.raises(Forbidden):
         push_version(api, spooled_push(api))

@@ -54,7 +54,7 @@ def test_another_commit_than_the_one_checked_out_has_its_own_tag_and_no_branch(s
     assert (result.commit, result.tag, result.branch) == (first, "v1.0.0", "")
 
 
-def test_changes_that_are_in_no_commit_are_told_unless_git_does_not_know_the_file(shop):
+def test_uncommitted_changes_are_reported_unless_the_file_is_untracked(shop):
     (shop / "new").write_text("x")
     assert not read(shop).is_dirty
     git(shop, "add", "new")
@@ -96,19 +96,19 @@ def test_the_only_remote_counts_and_of_several_only_origin(tmp_path):
     assert read(shop).remote == ""
 
 
-def test_no_repository_and_no_commit_are_said(tmp_path):
+def test_a_missing_repository_or_commit_is_an_error(tmp_path):
     assert "not a git repository" in read(tmp_path, GIT_CEILING_DIRECTORIES=str(tmp_path.parent)).error
     git(tmp_path, "init", "-q")
     assert read(tmp_path).error == "no commits yet"
 
 
-def test_no_git_is_said(tmp_path):
+def test_missing_git_is_an_error(tmp_path):
     assert (
         git_worktree.read(Environment({"PATH": str(tmp_path)}, str(tmp_path))).error == "git is not installed"
     )
 
 
-def test_a_git_that_hangs_is_given_up(tmp_path):
+def test_a_hanging_git_times_out(tmp_path):
     slow = tmp_path / "bin" / "git"
     slow.parent.mkdir()
     slow.write_text("#!/bin/sh\nexec sleep 60\n")
@@ -119,6 +119,6 @@ def test_a_git_that_hangs_is_given_up(tmp_path):
     assert result.error == "git rev-parse timed out after 0.2 s"
 
 
-def test_a_repository_of_somebody_else_is_told_in_gits_words(shop):
+def test_a_repository_of_another_owner_is_reported_with_the_error_of_git(shop):
     result = read(shop, GIT_TEST_ASSUME_DIFFERENT_OWNER="1")
     assert "dubious ownership" in result.error

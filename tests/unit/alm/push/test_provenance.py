@@ -47,7 +47,7 @@ def test_flags_go_before_everything():
     assert (result.app, result.tag, result.commit, result.ref) == ("a", "b", "abcdef1", "c")
 
 
-def test_an_empty_ref_can_be_asked_for():
+def test_an_empty_ref_can_be_passed():
     assert gathered(ProvenanceOptions(ref="")).ref == ""
 
 
@@ -67,7 +67,7 @@ def test_without_a_remote_the_app_is_called_as_the_directory(work, app):
     assert gathered(ProvenanceOptions(tag="1"), work=work).app == app
 
 
-def test_without_repository_and_ci_the_tag_must_be_said():
+def test_the_tag_is_required_without_repository_and_ci():
     with pytest.raises(MissingProvenance, match="git is not installed") as caught:
         gathered(work=GitWorktree(error="git is not installed"))
     assert "--tag" in (caught.value.hint or "")
@@ -104,7 +104,7 @@ def test_a_tag_may_have_slashes_wherever_it_comes_from(wanted, run, work):
     assert collect(wanted, run, work, "/src/dir").tag == "sub/v1.0.0"
 
 
-def test_what_was_found_and_cannot_be_a_name_has_to_be_said():
+def test_a_detected_value_that_is_not_a_valid_name_must_be_passed():
     with pytest.raises(MissingProvenance, match=r"'\.github' is not a valid app name") as caught:
         gathered(run=CiRun(repository="acme/.github", tag="v1"))
     assert "--app" in (caught.value.hint or "")

@@ -219,7 +219,7 @@ VSCODE_RIPGREP = ["rg-win32-x64.zip", "rg-win32-ia32.zip", "rg-win32-arm64.zip",
         ([], "tool", "linux-x64", None),
     ],
 )
-def test_the_file_for_a_platform_is_told_by_its_name(
+def test_the_file_for_a_platform_is_matched_by_its_name(
     names: list[str], tool: str, key: str, expected: str
 ) -> None:
     assert asset_matching.choose(names, platform.parse(key), tool) == expected

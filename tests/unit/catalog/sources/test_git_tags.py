@@ -73,13 +73,13 @@ def test_tags_listed_before_serve_offline(repository, tmp_path):
 
 
 @needs_git
-def test_mirrors_are_asked_instead(repository, tmp_path):
+def test_mirrors_replace_the_repository(repository, tmp_path):
     mirrors = (
         ("https://example.org/", "file:///nowhere/"),
         ("https://example.org/a/b", f"file://{repository}"),
     )
-    found = git_tags.listing(manifest("https://example.org/a/b"), with_git(tmp_path, mirrors=mirrors))
-    assert len(found.releases) == 3
+    result = git_tags.listing(manifest("https://example.org/a/b"), with_git(tmp_path, mirrors=mirrors))
+    assert len(result.releases) == 3
 
 
 @needs_git
@@ -111,7 +111,7 @@ def advertised(*references):
     return packets(b"# service=git-upload-pack\n", b"", *lines, b"")
 
 
-def test_without_git_the_repository_is_asked_over_http(tmp_path):
+def test_without_git_the_repository_is_queried_over_http(tmp_path):
     url = "https://example.org/a/b.git/info/refs?service=git-upload-pack"
     body = advertised("HEAD", "refs/heads/v3.0", "refs/tags/v1.0", "refs/tags/v1.1", "refs/tags/v1.1^{}")
     listing = git_tags.listing(
@@ -144,7 +144,7 @@ def test_archives_are_where_the_template_says():
 
 
 @needs_git
-def test_credentials_of_an_address_are_not_shown(tmp_path):
+def test_credentials_in_an_address_are_redacted(tmp_path):
     with pytest.raises(NetworkError) as caught:
         git_tags.listing(manifest("http://user:secret@example.org/a"), with_git(tmp_path))
     assert "secret" not in f"{caught.value.message} {caught.value.hint}"

@@ -48,11 +48,11 @@ def release(tag: str, *assets: Mapping[str, object], **fields: object) -> dict[s
 
 
 def artifact(
-    given: Manifest, where: platform.Platform, context: Context, version: str = "1.0.0"
+    manifest_: Manifest, where: platform.Platform, context: Context, version: str = "1.0.0"
 ) -> Artifact | None:
-    found = github.listing(given, context).release(version)
-    assert found is not None
-    return github.artifact(given, found, where, context)
+    result = github.listing(manifest_, context).release(version)
+    assert result is not None
+    return github.artifact(manifest_, result, where, context)
 
 
 def test_releases_are_listed_without_drafts(server: Server, machine: Machine) -> None:
@@ -67,9 +67,9 @@ def test_releases_are_listed_without_drafts(server: Server, machine: Machine) ->
     )
     listing = github.listing(manifest(server), machine.run())
     assert listing.versions == ("1.0.0", "1.1.0-rc.1")
-    found = listing.release("1.0.0")
-    assert found is not None
-    assert (found.tag, found.date, found.prerelease) == ("v1.0.0", "2024-01-02T03:04:05Z", False)
+    result = listing.release("1.0.0")
+    assert result is not None
+    assert (result.tag, result.date, result.prerelease) == ("v1.0.0", "2024-01-02T03:04:05Z", False)
 
 
 def test_what_is_called_a_pre_release_is_not_chosen_though_its_number_looks_stable(
@@ -146,44 +146,44 @@ def test_else_the_digest_is_looked_up_in_the_releases_sums(
     assets = [asset(server, "tool-linux-amd64.tar.gz"), asset(server, sums)]
     server.add_json(PAGE, [release("v1.0.0", *assets)])
     server.add(f"/owner/tool/releases/download/v1/{sums}", text)
-    found = artifact(manifest(server), X64, machine.run())
-    assert found is not None
-    assert found.digest == Digest("sha256", SHA)
+    result = artifact(manifest(server), X64, machine.run())
+    assert result is not None
+    assert result.digest == Digest("sha256", SHA)
 
 
 def test_sums_that_are_gone_or_silent_leave_the_digest_unknown(server: Server, machine: Machine) -> None:
     names = ["tool-linux-amd64.tar.gz", "SHA256SUMS", "checksums.txt"]
     server.add_json(PAGE, [release("v1.0.0", *(asset(server, name) for name in names))])
     server.add("/owner/tool/releases/download/v1/checksums.txt", f"{'00' * 32}  other\n")
-    found = artifact(manifest(server), X64, machine.run())
-    assert found is not None
-    assert found.digest is None
+    result = artifact(manifest(server), X64, machine.run())
+    assert result is not None
+    assert result.digest is None
 
 
 def test_the_manifests_template_names_the_file(server: Server, machine: Machine) -> None:
     names = ["tool_1.0.0_Linux_x86_64.zip", "tool-linux-amd64.tar.gz", "tool_1.0.0_macOS_arm64.zip"]
     server.add_json(PAGE, [release("v1.0.0", *(asset(server, name) for name in names))])
-    given = manifest(
+    manifest_ = manifest(
         server,
         asset="tool_{version}_{os}_{arch}.zip",
         os={"linux": "Linux", "macos": "macOS", "windows": None},
         arch={"x64": "x86_64"},
     )
     context = machine.run()
-    found = [artifact(given, where, context) for where in (X64, MAC, platform.parse("linux-arm64"))]
-    assert [one and one.url.rpartition("/")[2] for one in found] == [names[0], names[2], None]
-    assert artifact(given, platform.parse("windows-x64"), context) is None
-    assert artifact(given, MUSL, context) is None
+    matches = [artifact(manifest_, where, context) for where in (X64, MAC, platform.parse("linux-arm64"))]
+    assert [item and item.url.rpartition("/")[2] for item in matches] == [names[0], names[2], None]
+    assert artifact(manifest_, platform.parse("windows-x64"), context) is None
+    assert artifact(manifest_, MUSL, context) is None
 
 
 def test_a_download_template_is_enough_and_its_digest_is_found(server: Server, machine: Machine) -> None:
     known = asset(server, "tool-linux-x64.tgz", digest=f"sha256:{SHA}")
     server.add_json(PAGE, [release("v1.0.0", known)])
     template = f"{server.url}/owner/tool/releases/download/v1/tool-{{os}}-{{arch}}.tgz"
-    given = manifest(server, download_url_template=template)
-    found = [artifact(given, where, machine.run()) for where in (X64, MAC)]
-    assert found[0] == Artifact(str(known["browser_download_url"]), Digest("sha256", SHA), 5)
-    assert found[1] == Artifact(f"{server.url}/owner/tool/releases/download/v1/tool-macos-arm64.tgz")
+    manifest_ = manifest(server, download_url_template=template)
+    matches = [artifact(manifest_, where, machine.run()) for where in (X64, MAC)]
+    assert matches[0] == Artifact(str(known["browser_download_url"]), Digest("sha256", SHA), 5)
+    assert matches[1] == Artifact(f"{server.url}/owner/tool/releases/download/v1/tool-macos-arm64.tgz")
 
 
 def test_a_file_still_being_uploaded_is_not_there(server: Server, machine: Machine) -> None:
@@ -191,7 +191,7 @@ def test_a_file_still_being_uploaded_is_not_there(server: Server, machine: Machi
     assert artifact(manifest(server), X64, machine.run()) is None
 
 
-def test_what_cannot_be_told_apart_is_refused(server: Server, machine: Machine) -> None:
+def test_ambiguous_assets_are_rejected(server: Server, machine: Machine) -> None:
     names = ["one-linux-amd64.tar.gz", "two-linux-amd64.tar.gz"]
     server.add_json(PAGE, [release("v1.0.0", *(asset(server, name) for name in names))])
     with pytest.raises(InvalidRequest, match="one-linux-amd64"):

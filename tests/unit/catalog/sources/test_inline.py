@@ -27,10 +27,10 @@ def test_archives_are_those_listed_or_the_templates():
         "artifacts": {"linux-x64": {"url": "https://x/y", "sha256": "a" * 64, "size": 3}},
     }
     tool = manifest("1.0", described, download_url_template="https://x/{tag}-{os}-{arch}")
-    one, two = inline.listing(tool, None).releases
-    assert inline.artifact(tool, one, MAC, None).url == "https://x/v1.0-macos-arm64"
-    found = inline.artifact(tool, two, LINUX, None)
-    assert (found.url, str(found.digest), found.size) == ("https://x/y", f"sha256:{'a' * 64}", 3)
+    item, two = inline.listing(tool, None).releases
+    assert inline.artifact(tool, item, MAC, None).url == "https://x/v1.0-macos-arm64"
+    result = inline.artifact(tool, two, LINUX, None)
+    assert (result.url, str(result.digest), result.size) == ("https://x/y", f"sha256:{'a' * 64}", 3)
     assert inline.artifact(tool, two, MAC, None) is None
 
 
@@ -39,7 +39,7 @@ def test_without_a_template_a_plain_version_has_no_archive():
     assert inline.artifact(tool, inline.listing(tool, None).releases[0], LINUX, None) is None
 
 
-def test_a_vendor_stands_before_every_version():
+def test_a_vendor_prefix_precedes_every_version():
     tool = manifest("21", versions={"vendor": "acme"}, download_url_template="https://x/{version}")
     listing = inline.listing(tool, None)
     assert listing.versions == ("acme-21",)

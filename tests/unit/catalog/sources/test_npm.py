@@ -32,17 +32,17 @@ def manifest(package: str = "tool", **fields: object) -> Manifest:
 
 
 def artifact(
-    given: Manifest, where: platform.Platform, context: Context, version: str = "1.0.0"
+    manifest_: Manifest, where: platform.Platform, context: Context, version: str = "1.0.0"
 ) -> Artifact | None:
-    release = npm.listing(given, context).release(version)
+    release = npm.listing(manifest_, context).release(version)
     assert release is not None
-    return npm.artifact(given, release, where, context)
+    return npm.artifact(manifest_, release, where, context)
 
 
-def layout(given: Manifest, where: platform.Platform, context: Context) -> Layout:
-    found = npm.layout(given, "1.0.0", where, context)
-    assert found is not None
-    return found
+def layout(manifest_: Manifest, where: platform.Platform, context: Context) -> Layout:
+    result = npm.layout(manifest_, "1.0.0", where, context)
+    assert result is not None
+    return result
 
 
 def locked(package: str, version: str = "1.0.0") -> Artifact:
@@ -74,7 +74,7 @@ def test_versions_come_with_dates_and_tags(server: Server, machine: Machine) -> 
     )
     listing = npm.listing(manifest(), machine.with_npm(registry))
     assert listing.versions == ("1.9.0", "1.10.0", "2.0.0-rc.1")
-    assert [(one.date, one.prerelease) for one in listing.releases] == [
+    assert [(release.date, release.prerelease) for release in listing.releases] == [
         ("2024-01-01T00:00:00.000Z", False),
         (None, False),
         (None, True),
@@ -82,7 +82,7 @@ def test_versions_come_with_dates_and_tags(server: Server, machine: Machine) -> 
     assert listing.aliases == {"next": "2.0.0-rc.1"}
 
 
-def test_the_short_document_is_asked_for_unless_dates_are_needed(server: Server, machine: Machine) -> None:
+def test_the_short_document_is_requested_unless_dates_are_needed(server: Server, machine: Machine) -> None:
     registry = packument(server, "tool", CLI)
     npm.listing(manifest(), machine.with_npm(registry))
     npm.listing(manifest(), machine.with_npm(registry, minimum_release_age=60))
@@ -92,15 +92,17 @@ def test_the_short_document_is_asked_for_unless_dates_are_needed(server: Server,
 
 def test_a_package_on_its_own_is_the_same_archive_everywhere(server: Server, machine: Machine) -> None:
     context = machine.with_npm(packument(server, "@team/tool", CLI))
-    given = manifest("@team/tool")
-    assert {artifact(given, each, context) for each in platform.DEFAULT_PLATFORMS} == {locked("@team/tool")}
+    manifest_ = manifest("@team/tool")
+    assert {artifact(manifest_, where, context) for where in platform.DEFAULT_PLATFORMS} == {
+        locked("@team/tool")
+    }
     assert server.paths == ["/npm/@team%2ftool"]
 
 
 def test_its_commands_are_links_to_its_scripts(server: Server, machine: Machine) -> None:
     context = machine.with_npm(packument(server, "@team/tool", CLI))
-    found = layout(manifest("@team/tool"), X64, context)
-    assert (found.format, found.strip, found.bin, dict(found.links)) == (
+    result = layout(manifest("@team/tool"), X64, context)
+    assert (result.format, result.strip, result.bin, dict(result.links)) == (
         "tar.gz",
         1,
         (),
@@ -110,20 +112,20 @@ def test_its_commands_are_links_to_its_scripts(server: Server, machine: Machine)
 
 def test_a_manifest_may_say_where_programs_are(server: Server, machine: Machine) -> None:
     context = machine.with_npm(packument(server, "tool", CLI))
-    found = layout(manifest(bin=["dist"], strip=2), X64, context)
-    assert (found.bin, found.strip, dict(found.links)) == (("dist",), 2, {})
+    result = layout(manifest(bin=["dist"], strip=2), X64, context)
+    assert (result.bin, result.strip, dict(result.links)) == (("dist",), 2, {})
 
 
 def test_old_packages_have_only_a_sha1(server: Server, machine: Machine) -> None:
     dist = {"tarball": f"{server.url}/t.tgz", "shasum": "ab" * 20}
     context = machine.with_npm(packument(server, "tool", {**CLI, "dist": dist}))
-    found = artifact(manifest(), X64, context)
-    assert found == Artifact("npm:tool/1.0.0", digest.parse("ab" * 20, "sha1"))
+    result = artifact(manifest(), X64, context)
+    assert result == Artifact("npm:tool/1.0.0", digest.parse("ab" * 20, "sha1"))
 
 
 def test_a_package_for_some_systems_is_not_published_for_others(server: Server, machine: Machine) -> None:
     context = machine.with_npm(packument(server, "tool", {**CLI, "os": ["darwin", "linux"], "cpu": ["x64"]}))
-    served = [each.key for each in platform.DEFAULT_PLATFORMS if artifact(manifest(), each, context)]
+    served = [where.key for where in platform.DEFAULT_PLATFORMS if artifact(manifest(), where, context)]
     assert served == ["linux-x64", "linux-x64-musl", "macos-x64"]
 
 
@@ -152,8 +154,8 @@ def test_a_library_is_an_error(server: Server, machine: Machine) -> None:
 
 def test_a_program_is_taken_from_the_platforms_package(server: Server, machine: Machine) -> None:
     context = machine.with_npm(program(server))
-    found = {each.key: artifact(manifest(), each, context) for each in (X64, MUSL, MAC, WINDOWS)}
-    assert found == {
+    matches = {item.key: artifact(manifest(), item, context) for item in (X64, MUSL, MAC, WINDOWS)}
+    assert matches == {
         "linux-x64": locked("@tool/linux-x64"),
         "linux-x64-musl": locked("@tool/linux-x64"),
         "macos-arm64": locked("@tool/darwin-arm64"),
@@ -162,7 +164,7 @@ def test_a_program_is_taken_from_the_platforms_package(server: Server, machine: 
     assert artifact(manifest(), platform.parse("macos-x64"), context) is None
 
 
-def test_only_likely_packages_are_asked_for(server: Server, machine: Machine) -> None:
+def test_only_likely_packages_are_requested(server: Server, machine: Machine) -> None:
     artifact(manifest(), X64, machine.with_npm(program(server)))
     assert server.paths == ["/npm/tool", "/npm/@tool%2flinux-x64"]
 
@@ -200,20 +202,20 @@ def test_a_manifest_may_name_the_platforms_package(server: Server, machine: Mach
     packument(server, "tool-Linux-x64-bin", {"version": "1.0.0"})
     context = machine.with_npm(registry)
     source = {"platform_package": "tool-{os}-{arch}-bin"}
-    given = manifest(source=source, os={"linux": "Linux"}, platforms={"linux-x64-musl": None})
-    assert artifact(given, MAC, context) == locked("tool-darwin-arm64-bin")
-    assert artifact(given, X64, context) == locked("tool-Linux-x64-bin")
-    assert artifact(given, WINDOWS, context) is None
-    assert artifact(given, MUSL, context) is None
+    manifest_ = manifest(source=source, os={"linux": "Linux"}, platforms={"linux-x64-musl": None})
+    assert artifact(manifest_, MAC, context) == locked("tool-darwin-arm64-bin")
+    assert artifact(manifest_, X64, context) == locked("tool-Linux-x64-bin")
+    assert artifact(manifest_, WINDOWS, context) is None
+    assert artifact(manifest_, MUSL, context) is None
 
 
 def test_an_artifact_is_located_with_the_credentials_for_it(server: Server, machine: Machine) -> None:
     registry = packument(server, "@team/tool", CLI)
     place = registry.partition(":")[2]
     variables = {"NPM_CONFIG_REGISTRY": registry, f"npm_config_{place}:_authToken": "t0ken"}
-    found = npm.locate(Artifact("npm:@team/tool/1.0.0"), machine.run(variables))
+    result = npm.locate(Artifact("npm:@team/tool/1.0.0"), machine.run(variables))
     url = f"{server.url}/npm/@team/tool/-/tool-1.0.0.tgz"
-    assert found == Location(url, {"Authorization": "Bearer t0ken"})
+    assert result == Location(url, {"Authorization": "Bearer t0ken"})
     assert server.requests[0].headers["authorization"] == "Bearer t0ken"
 
 
@@ -262,6 +264,6 @@ def test_a_command_outside_its_package_is_refused(path: str) -> None:
         npm_bins.commands({"bin": {"tool": path}}, "tool")
 
 
-def test_paths_and_names_of_commands_are_spelled_plainly() -> None:
-    found = npm_bins.commands({"bin": {"@x/one": "/./a/b.js", "two": "c"}}, "tool")
-    assert found == {"one": "a/b.js", "two": "c"}
+def test_paths_and_names_of_commands_are_normalized() -> None:
+    result = npm_bins.commands({"bin": {"@x/one": "/./a/b.js", "two": "c"}}, "tool")
+    assert result == {"one": "a/b.js", "two": "c"}

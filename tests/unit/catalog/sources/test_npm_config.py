@@ -21,11 +21,11 @@ class Npm:
 
     def __init__(self, **answers: str) -> None:
         self.answers = answers
-        self.asked: list[Sequence[str]] = []
+        self.commands: list[Sequence[str]] = []
 
     def __call__(self, environment: Environment, installs: str, keys: Sequence[str]) -> Mapping[str, str]:
         del environment, installs
-        self.asked.append(keys)
+        self.commands.append(keys)
         return self.answers
 
 
@@ -73,15 +73,15 @@ def test_a_scope_has_a_registry_of_its_own(tmp_path: Path) -> None:
     assert load(tmp_path, "@other/tool").registry == "https://all.example"
 
 
-def test_npm_is_asked_only_where_nothing_names_a_registry(tmp_path: Path) -> None:
+def test_npm_is_queried_only_without_a_configured_registry(tmp_path: Path) -> None:
     npm = Npm(registry="https://told.example/", globalconfig=str(tmp_path / "global"))
     (tmp_path / "global").write_text("//told.example/:_authToken=t\n")
     config = load(tmp_path, "@team/tool", npm)
     assert config.registry == "https://told.example"
     assert config.headers("https://told.example/x")
-    assert npm.asked == [("registry", "@team:registry", "globalconfig")]
+    assert npm.commands == [("registry", "@team:registry", "globalconfig")]
     load(tmp_path, "@team/tool", npm, npm_config_registry=OURS)
-    assert len(npm.asked) == 1
+    assert len(npm.commands) == 1
 
 
 def test_npms_own_answer_for_a_scope_counts(tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ def test_npms_own_answer_for_a_scope_counts(tmp_path: Path) -> None:
     assert load(tmp_path, "@team/tool", npm).registry == OURS
 
 
-def test_whom_to_trust_is_for_the_user_to_say_not_for_a_project(tmp_path: Path) -> None:
+def test_a_project_cannot_configure_certificates(tmp_path: Path) -> None:
     (tmp_path / "project").mkdir()
     (tmp_path / "project" / ".npmrc").write_text(f"registry={OURS}\ncafile=project.pem\n")
     assert load(tmp_path).cafile == ""

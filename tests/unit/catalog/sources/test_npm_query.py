@@ -31,14 +31,14 @@ def ask(root: Path, path: str = "") -> dict[str, str]:
 
 def test_an_npm_on_path_answers(tmp_path: Path) -> None:
     npm_in(tmp_path / "tools", ANSWER.format("path"))
-    told = ask(tmp_path, str(tmp_path / "tools"))
-    assert told == {"registry": "https://path.example/", "globalconfig": "/etc/npmrc"}
+    answers = ask(tmp_path, str(tmp_path / "tools"))
+    assert answers == {"registry": "https://path.example/", "globalconfig": "/etc/npmrc"}
 
 
-def test_it_is_asked_for_settings_by_name(tmp_path: Path) -> None:
+def test_npm_is_queried_for_named_settings(tmp_path: Path) -> None:
     npm_in(tmp_path / "tools", 'echo "registry=$*"')
-    told = ask(tmp_path, str(tmp_path / "tools"))
-    assert told["registry"] == "config get registry @team:registry globalconfig --loglevel=silent"
+    answers = ask(tmp_path, str(tmp_path / "tools"))
+    assert answers["registry"] == "config get registry @team:registry globalconfig --loglevel=silent"
 
 
 @pytest.mark.parametrize("folder", [".bin", "bin"])
@@ -50,14 +50,14 @@ def test_an_npm_in_an_installed_tool_answers_with_the_node_beside_it(tmp_path: P
     assert ask(tmp_path)["registry"] == "https://installed.example/"
 
 
-def test_the_newest_installation_is_asked_first(tmp_path: Path) -> None:
+def test_the_newest_installation_is_queried_first(tmp_path: Path) -> None:
     for age, version in enumerate(("3", "1", "2")):
         npm_in(tmp_path / "installs" / "nodejs" / version / "bin", ANSWER.format(f"v{version}"))
         os.utime(tmp_path / "installs" / "nodejs" / version, (1000 + age, 1000 + age))
     assert ask(tmp_path)["registry"] == "https://v2.example/"
 
 
-def test_our_own_shims_are_not_asked(tmp_path: Path) -> None:
+def test_envmgr_shims_are_not_queried(tmp_path: Path) -> None:
     npm_in(tmp_path / "shims", "exit 99")
     npm_in(tmp_path / "installs" / "nodejs" / "1" / "bin", ANSWER.format("installed"))
     assert ask(tmp_path, str(tmp_path / "shims"))["registry"] == "https://installed.example/"

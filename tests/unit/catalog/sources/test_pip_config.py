@@ -27,7 +27,7 @@ def load(root: Path, files: dict[str, str] | None = None, **variables: str) -> p
     return pip_config.load(Environment(variables, str(root)), lambda _: PipInfo(tuple(known), DEFAULT))
 
 
-def test_without_configuration_pips_default_is_asked(tmp_path: Path) -> None:
+def test_without_configuration_the_default_index_is_used(tmp_path: Path) -> None:
     assert load(tmp_path) == pip_config.PipConfig((DEFAULT,))
 
 
@@ -40,7 +40,7 @@ def test_files_beat_each_other_and_variables_beat_files(tmp_path: Path) -> None:
     assert load(tmp_path, files, PIP_INDEX_URL="https://env.example/s").indexes == ("https://env.example/s",)
 
 
-def test_the_section_for_installing_beats_the_global_one_wherever_it_stands(tmp_path: Path) -> None:
+def test_the_install_section_overrides_the_global_one_in_any_order(tmp_path: Path) -> None:
     files = {
         "global": "[install]\nindex_url = https://install.example/simple\n",
         "user": "[global]\nindex-url = https://user.example/simple\n[freeze]\nindex-url = https://no.example\n",
@@ -59,7 +59,7 @@ def test_empty_values_do_not_count(tmp_path: Path) -> None:
     assert load(tmp_path, files, PIP_INDEX_URL="").indexes == ("https://user.example/simple",)
 
 
-def test_an_own_file_stands_above_all_and_in_place_of_the_users(tmp_path: Path) -> None:
+def test_an_explicit_file_overrides_all_and_replaces_the_users(tmp_path: Path) -> None:
     files = {
         "user": "[global]\nindex-url = https://user.example/simple\n",
         "site": "[global]\ncert = /site.pem\n",

@@ -22,7 +22,7 @@ def test_pip_has_files_of_every_kind_and_a_default_index() -> None:
     assert urlsplit(known.default_index).scheme == "https"
 
 
-def test_the_command_line_is_asked_when_the_modules_moved(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_line_is_used_when_the_modules_moved(monkeypatch: pytest.MonkeyPatch) -> None:
     def moved() -> pip_query.PipInfo:
         raise ImportError("no such module")
 

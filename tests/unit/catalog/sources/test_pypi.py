@@ -35,12 +35,12 @@ def manifest(package: str = "My.Tool", **fields: object) -> Manifest:
 
 
 def artifact(
-    context: Context, version: str, where: platform.Platform, given: Manifest | None = None
+    context: Context, version: str, where: platform.Platform, manifest_: Manifest | None = None
 ) -> Artifact | None:
-    given = given or manifest()
-    release = pypi.listing(given, context).release(version)
+    manifest_ = manifest_ or manifest()
+    release = pypi.listing(manifest_, context).release(version)
     assert release is not None
-    return pypi.artifact(given, release, where, context)
+    return pypi.artifact(manifest_, release, where, context)
 
 
 def test_versions_are_those_with_a_program_for_some_platform(server: Server, machine: Machine) -> None:
@@ -91,36 +91,36 @@ def test_a_manifest_may_say_that_a_platform_is_not_served(server: Server, machin
     context = machine.with_pip(
         simple_html(server, "my-tool", [f"my_tool-1.0-{LINUX}", f"my_tool-1.0-{MUSL}"])
     )
-    given = manifest(platforms={"linux-x64-musl": None})
-    assert artifact(context, "1.0", X64, given) is not None
-    assert artifact(context, "1.0", MUSL_X64, given) is None
+    manifest_ = manifest(platforms={"linux-x64-musl": None})
+    assert artifact(context, "1.0", X64, manifest_) is not None
+    assert artifact(context, "1.0", MUSL_X64, manifest_) is None
     assert artifact(context, "1.0", MUSL_X64) is not None
 
 
 def test_an_artifact_is_located_again_on_another_machine(server: Server, machine: Machine) -> None:
     name = f"my_tool-1.0-{LINUX}"
     index = simple_html(server, "my-tool", [name])
-    found = pypi.locate(Artifact(f"pypi:my-tool/{name}"), machine.with_pip(index))
-    assert found == Location(f"{server.url}/files/{name}")
+    result = pypi.locate(Artifact(f"pypi:my-tool/{name}"), machine.with_pip(index))
+    assert result == Location(f"{server.url}/files/{name}")
 
 
-def test_all_indexes_are_asked_and_the_first_with_a_file_counts(server: Server, machine: Machine) -> None:
-    one = simple_html(server, "my-tool", [f"my_tool-1.0-{LINUX}"], "/one")
+def test_all_indexes_are_queried_and_the_first_with_a_file_wins(server: Server, machine: Machine) -> None:
+    item = simple_html(server, "my-tool", [f"my_tool-1.0-{LINUX}"], "/one")
     two = simple_html(server, "my-tool", [f"my_tool-1.0-{LINUX}", f"my_tool-1.1-{LINUX}"], "/two")
     empty = f"{server.url}/empty"
-    context = machine.with_pip(empty, one, two)
+    context = machine.with_pip(empty, item, two)
     assert pypi.listing(manifest(), context).versions == ("1.0", "1.1")
     assert pypi.locate(Artifact(f"pypi:my-tool/my_tool-1.1-{LINUX}"), context).url.startswith(server.url)
 
 
 def test_of_files_with_one_name_the_locked_one_is_taken(server: Server, machine: Machine) -> None:
     name = f"my_tool-1.0-{LINUX}"
-    one = simple_json(
+    item = simple_json(
         server, "my-tool", [{"filename": name, "hashes": {"sha256": "00" * 32}, "url": "rebuilt"}]
     )
     two = simple_html(server, "my-tool", [name], "/two")
     locked = Artifact(f"pypi:my-tool/{name}", Digest("sha256", sha(name)))
-    assert pypi.locate(locked, machine.with_pip(one, two)).url == f"{server.url}/files/{name}"
+    assert pypi.locate(locked, machine.with_pip(item, two)).url == f"{server.url}/files/{name}"
 
 
 def test_credentials_of_an_index_go_to_its_own_host_only(server: Server, machine: Machine) -> None:
@@ -179,7 +179,7 @@ def test_a_python_package_is_an_error_that_names_the_way(server: Server, machine
     assert caught.value.hint == "use `pipx install my-tool`"
 
 
-def test_a_project_nobody_has_is_an_error(server: Server, machine: Machine) -> None:
+def test_an_unknown_project_is_an_error(server: Server, machine: Machine) -> None:
     with pytest.raises(SourceError, match="no wheel of my-tool in the configured package indexes"):
         pypi.listing(manifest(), machine.with_pip(f"{server.url}/simple"))
 
@@ -209,7 +209,7 @@ def test_a_sign_in_page_is_no_index(server: Server, machine: Machine) -> None:
         pypi.listing(manifest(), machine.with_pip(f"{server.url}/simple"))
 
 
-def test_offline_goes_by_the_kept_page(server: Server, machine: Machine) -> None:
+def test_offline_mode_uses_the_cached_page(server: Server, machine: Machine) -> None:
     index = simple_html(server, "my-tool", [f"my_tool-1.0-{LINUX}"])
     with pytest.raises(Offline):
         pypi.listing(manifest(), machine.with_pip(index, offline=True))
@@ -220,10 +220,10 @@ def test_offline_goes_by_the_kept_page(server: Server, machine: Machine) -> None
 def test_programs_are_in_bin_unless_the_manifest_says_otherwise(machine: Machine) -> None:
     context = machine.run()
     layouts = [
-        pypi.layout(given, "1.0", X64, context)
-        for given in (manifest(), manifest(bin=["zig/zig{exe}"]), manifest(links={"npm": "lib/npm.js"}))
+        pypi.layout(manifest_, "1.0", X64, context)
+        for manifest_ in (manifest(), manifest(bin=["zig/zig{exe}"]), manifest(links={"npm": "lib/npm.js"}))
     ]
-    assert [(one.format, one.bin, dict(one.links)) for one in layouts if one] == [
+    assert [(layout.format, layout.bin, dict(layout.links)) for layout in layouts if layout] == [
         ("whl", ("bin",), {}),
         ("whl", ("zig/zig",), {}),
         ("whl", (), {"npm": ("lib/npm.js",)}),

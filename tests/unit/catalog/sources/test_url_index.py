@@ -48,10 +48,10 @@ def test_lists_of_every_shape_are_read(body, options, url):
     assert listed(body, options, url).versions == ("1.0", "1.1")
 
 
-def test_what_a_list_says_of_a_release_is_kept():
+def test_release_metadata_in_a_list_is_preserved():
     entry = {"v": "v1.0", "d": "2025-01-01", "l": "Iron", "s": False}
-    found = listed([entry], {"version": "v", "date": "d", "lts": "l", "stable": "s"}).releases[0]
-    assert (found.version, found.tag, found.date, found.lts, found.prerelease) == (
+    result = listed([entry], {"version": "v", "date": "d", "lts": "l", "stable": "s"}).releases[0]
+    assert (result.version, result.tag, result.date, result.lts, result.prerelease) == (
         "1.0",
         "v1.0",
         "2025-01-01",
@@ -60,7 +60,7 @@ def test_what_a_list_says_of_a_release_is_kept():
     )
 
 
-def test_pre_releases_are_told_from_the_version_where_the_list_is_silent():
+def test_pre_releases_are_detected_from_the_version_without_a_flag():
     assert [release.prerelease for release in listed(["1.0-rc1", "1.0"]).releases] == [True, False]
 
 
@@ -69,7 +69,7 @@ def test_entries_that_are_no_version_of_the_tool_are_left_out():
     assert listed([{"version": "1.0"}, {"other": 1}]).versions == ("1.0",)
 
 
-def test_a_given_order_is_newest_first():
+def test_an_explicit_order_is_newest_first():
     assert listed(["charlie", "alpha", "bravo"], {"order": "given"}).versions == ("bravo", "alpha", "charlie")
 
 
@@ -97,7 +97,7 @@ def paged(links, **options):
 
 
 def test_pages_are_followed_by_their_links_with_the_scheme_of_the_first():
-    found, lists = paged(
+    result, lists = paged(
         {
             "https://example.org/1": (
                 "1.0",
@@ -107,24 +107,24 @@ def test_pages_are_followed_by_their_links_with_the_scheme_of_the_first():
             "https://example.org/3": ("1.2", '</2>; rel="prev"'),
         }
     )
-    assert found.versions == ("1.0", "1.1", "1.2")
-    assert len(lists.asked) == 3
+    assert result.versions == ("1.0", "1.1", "1.2")
+    assert len(lists.requests) == 3
 
 
 def test_pages_that_lead_in_a_circle_end():
-    found, lists = paged({"https://example.org/1": ("1.0", "<https://example.org/1>; rel=next")})
-    assert found.versions == ("1.0",)
-    assert len(lists.asked) == 1
+    result, lists = paged({"https://example.org/1": ("1.0", "<https://example.org/1>; rel=next")})
+    assert result.versions == ("1.0",)
+    assert len(lists.requests) == 1
 
 
 def test_pages_may_lead_to_another_host():
-    found, _ = paged(
+    result, _ = paged(
         {
             "https://example.org/1": ("1.0", "<https://example.com/2>; rel=next"),
             "https://example.com/2": ("1.1", ""),
         }
     )
-    assert found.versions == ("1.0", "1.1")
+    assert result.versions == ("1.0", "1.1")
 
 
 def test_links_are_not_followed_unasked():

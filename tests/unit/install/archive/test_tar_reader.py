@@ -66,7 +66,7 @@ def test_content_that_is_not_read_is_skipped():
     assert [entry.path for entry in tar_reader.read(pieces, is_sealed=False, count_hole=int)] == ["a", "b"]
 
 
-def test_a_v7_directory_is_told_by_its_slash():
+def test_a_v7_directory_is_recognized_by_its_slash():
     assert read(header(b"d/", size=b"0", kind=b"\0", magic=b""), END)[0][1] == DIRECTORY
 
 

@@ -12,7 +12,7 @@ from envmgr.kit.errors import StorageError
 
 
 @pytest.mark.parametrize("algorithm", ["sha256", "sha512", "sha384", "sha1"])
-def test_a_file_is_told_from_another(tmp_path, algorithm):
+def test_a_different_file_does_not_match(tmp_path, algorithm):
     path = tmp_path / "f"
     path.write_bytes(b"abc" * 100_000)
     promised = Digest(algorithm, hashlib.new(algorithm, b"abc" * 100_000).hexdigest())

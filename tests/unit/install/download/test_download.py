@@ -25,7 +25,7 @@ from envmgr.kit.errors import (
 from envmgr.kit.http.client import Http
 from envmgr.kit.paths import single_root
 from envmgr.lockformat.model import Artifact
-from support.client_fakes import FastClock, Watcher
+from support.client_fakes import FakeClock, RecordingProgress
 from support.http import faults
 from support.http.fault_server import Huge
 
@@ -42,8 +42,8 @@ class Bench:
 
     def __init__(self, root, **settings):
         self.paths = single_root(str(root))
-        self.watcher = Watcher()
-        self.time = FastClock()
+        self.watcher = RecordingProgress()
+        self.time = FakeClock()
         defaults = {"http_timeout": 0.4, "http_retries": 2}
         self.http = Http(
             Settings(**{**defaults, **settings}),
@@ -83,7 +83,7 @@ def content(result):
 
 
 def ranges(server, path):
-    return [request.headers.get("range") for request in server.asked(path)]
+    return [request.headers.get("range") for request in server.requests_for(path)]
 
 
 def break_off(bench, server, url, path="/f", after=CUT, **artifact):
@@ -426,7 +426,7 @@ def test_accepts_an_empty_file(bench, server):
     assert bench.get(server.add("/f", b""), sha(b""), 0).size == 0
 
 
-def test_refuses_a_part_nobody_asked_for(bench, server):
+def test_rejects_an_unrequested_range(bench, server):
     def act(exchange):
         exchange.send(206, {"Content-Range": "bytes 5-9/10"}, exchange.page.body)
 

@@ -63,12 +63,12 @@ def test_the_next_run_goes_on_where_this_one_was_stopped(server, tmp_path, body,
     wait_until(lambda: partial.size >= MIB)
     process.send_signal(number)
     process.communicate(timeout=20)
-    kept = partial.size
+    partial_size = partial.size
     assert process.returncode == (130 if number == signal.SIGINT else -number)
     result = finish(start(tmp_path, url, body.sha256))
     assert hash_of(result["path"]) == body.sha256
-    assert [request.headers.get("range") for request in server.requests] == [None, f"bytes={kept}-"]
-    assert kept >= MIB
+    assert [request.headers.get("range") for request in server.requests] == [None, f"bytes={partial_size}-"]
+    assert partial_size >= MIB
 
 
 def test_processes_that_want_the_same_share_one_download(server, tmp_path, body):

@@ -78,9 +78,9 @@ def test_one_form_is_not_taken_for_the_other(problem):
 
 def test_another_key_is_named(problem):
     stranger = Signer("stranger")
-    found = problem(stranger.sign(CONTENT, NAME))
-    assert f"{int.from_bytes(stranger.key_id, 'little'):016X}" in found
-    assert f"{int.from_bytes(UPSTREAM.key_id, 'little'):016X}" in found
+    result = problem(stranger.sign(CONTENT, NAME))
+    assert f"{int.from_bytes(stranger.key_id, 'little'):016X}" in result
+    assert f"{int.from_bytes(UPSTREAM.key_id, 'little'):016X}" in result
 
 
 def test_a_key_that_only_looks_like_the_right_one_is_found_out(problem):

@@ -33,7 +33,7 @@ class Bench:
         self.url = f"{server.url}/tool.tgz"
         self.paths = single_root(str(root))
         self.archive = cache.path_of(self.paths, SHA256)
-        self.kept = cache.signature_of(self.paths, SHA256)
+        self.cached_signature = cache.signature_of(self.paths, SHA256)
         os.makedirs(os.path.dirname(self.archive))
         with open(self.archive, "wb") as file:
             file.write(CONTENT)
@@ -54,31 +54,31 @@ def bench(tmp_path, server):
     return Bench(tmp_path / "root", server)
 
 
-def test_a_good_signature_is_kept_and_needs_no_network_again(bench):
+def test_a_valid_signature_is_cached_and_needs_no_network_again(bench):
     bench.serve(GOOD)
     bench.verify()
-    asked = len(bench.server.requests)
+    request_count = len(bench.server.requests)
     bench.verify()
     bench.verify(offline=True)
-    assert len(bench.server.requests) == asked
+    assert len(bench.server.requests) == request_count
 
 
-def test_without_network_and_without_what_was_kept_it_cannot_be_verified(bench):
+def test_without_network_and_cache_a_signature_cannot_be_verified(bench):
     with pytest.raises(Offline, match=r"tool\.tgz\.minisig"):
         bench.verify(offline=True)
 
 
-def test_what_was_kept_is_verified_each_time_and_asked_for_anew_if_it_is_no_good(bench):
+def test_a_cached_signature_is_verified_each_time_and_requested_again_if_invalid(bench):
     bench.serve(GOOD)
     bench.verify()
-    with open(bench.kept, "ab") as file:
+    with open(bench.cached_signature, "ab") as file:
         file.write(b"damaged")
     bench.verify()
-    with open(bench.kept, "rb") as file:
+    with open(bench.cached_signature, "rb") as file:
         assert file.read() == GOOD
 
 
-def test_what_was_kept_does_not_serve_for_another_key(bench):
+def test_a_cached_signature_is_not_valid_for_another_key(bench):
     bench.serve(GOOD)
     bench.verify()
     with pytest.raises(SignatureError, match="signed by key"):
@@ -91,7 +91,7 @@ def test_a_missing_signature_is_named(bench):
     assert f"minisign signature for {bench.url} not found" in caught.value.message
     assert f"not found: {bench.url}.minisig" in caught.value.message
     assert caught.value.hint.startswith("nothing was installed")
-    assert not os.path.exists(bench.kept)
+    assert not os.path.exists(bench.cached_signature)
 
 
 def test_a_bad_signature_is_named_with_the_key_that_was_expected(bench):
@@ -100,10 +100,10 @@ def test_a_bad_signature_is_named_with_the_key_that_was_expected(bench):
         bench.verify()
     for part in (bench.url, f"{bench.url}.minisig", UPSTREAM.public, "invalid signature"):
         assert part in caught.value.message
-    assert not os.path.exists(bench.kept)
+    assert not os.path.exists(bench.cached_signature)
 
 
-def test_secrets_of_addresses_are_not_shown(bench):
+def test_secrets_in_addresses_are_redacted(bench):
     with pytest.raises(SignatureError) as caught:
         bench.verify(query="?token=secret")
     assert "secret" not in str(caught.value)

@@ -58,7 +58,7 @@ def test_values_are_written_in_their_shortest_form(value, written):
 
 
 @pytest.mark.parametrize(
-    ("value", "told"),
+    ("value", "message"),
     [
         (1.0, "integers"),
         (float("nan"), "integers"),
@@ -72,8 +72,8 @@ def test_values_are_written_in_their_shortest_form(value, written):
         ({1, 2}, "set"),
     ],
 )
-def test_what_cannot_be_written_in_one_way_is_refused(value, told):
-    with pytest.raises(ValueError, match=told) as refusal:
+def test_what_cannot_be_written_in_one_way_is_refused(value, message):
+    with pytest.raises(ValueError, match=message) as refusal:
         canonicalize(value)
     assert type(refusal.value) is ValueError
 

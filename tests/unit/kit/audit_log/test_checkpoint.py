@@ -12,26 +12,26 @@ KEY = hashlib.sha256(b"a key").digest()
 STATED = {"origin": "alm", "seq": 7, "hash": "ab" * 32, "timestamp": 1_700_000_000_000, "previous": ""}
 
 
-def spelled(private: bytes) -> str:
+def encode_key(private: bytes) -> str:
     return str(checkpoints.sign(private, STATED)["public_key"])
 
 
 def test_a_signed_checkpoint_is_believed():
     signed = checkpoints.sign(KEY, STATED)
     assert set(signed) == set(checkpoints.ALL_FIELDS)
-    assert checkpoints.verify_error(json.loads(json.dumps(signed)), spelled(KEY)) is None
+    assert checkpoints.verify_error(json.loads(json.dumps(signed)), encode_key(KEY)) is None
     assert checkpoints.verify_error(signed) is None
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "told"),
+    ("name", "value", "message"),
     [
         ("origin", "other", "signature"),
         ("seq", 8, "signature"),
         ("hash", "cd" * 32, "signature"),
         ("timestamp", 0, "signature"),
         ("previous", "ef", "signature"),
-        ("public_key", spelled(hashlib.sha256(b"another key").digest()), "signature"),
+        ("public_key", encode_key(hashlib.sha256(b"another key").digest()), "signature"),
         ("signature", "AAAA", "signature"),
         ("signature", "*", "invalid checkpoint"),
         ("public_key", "AAAA", "invalid checkpoint"),
@@ -42,10 +42,10 @@ def test_a_signed_checkpoint_is_believed():
         ("hash", None, "invalid hash None"),
     ],
 )
-def test_a_changed_checkpoint_is_not_believed(name, value, told):
+def test_a_changed_checkpoint_is_not_believed(name, value, message):
     problem = checkpoints.verify_error({**checkpoints.sign(KEY, STATED), name: value})
     assert problem is not None
-    assert told in problem
+    assert message in problem
 
 
 @pytest.mark.parametrize("name", checkpoints.ALL_FIELDS)
@@ -57,8 +57,8 @@ def test_a_checkpoint_that_lacks_something_says_what(name):
 
 def test_only_the_trusted_key_is_believed():
     other = ed25519.generate()
-    problem = checkpoints.verify_error(checkpoints.sign(other, STATED), spelled(KEY))
-    assert problem == f"signed by key {spelled(other)}, expected {spelled(KEY)}"
+    problem = checkpoints.verify_error(checkpoints.sign(other, STATED), encode_key(KEY))
+    assert problem == f"signed by key {encode_key(other)}, expected {encode_key(KEY)}"
 
 
 def test_what_the_next_one_calls_its_previous_depends_on_all_of_it():

@@ -8,8 +8,8 @@ from envmgr.kit.audit_log.hash_chain import GENESIS_HASH, Finding, content_of, e
 from support.alm.hash_chains import chain, findings, relinked
 
 
-def kinds(found: list[Finding]) -> list[tuple[str, int]]:
-    return [(finding.kind, finding.seq) for finding in found]
+def kinds(result: list[Finding]) -> list[tuple[str, int]]:
+    return [(finding.kind, finding.seq) for finding in result]
 
 
 def at(entry: dict[str, object]) -> dict[str, object]:
@@ -80,13 +80,13 @@ def test_a_changed_entry_with_a_new_hash_does_not_fit_the_next_one():
     assert kinds(findings(entries)) == [("changed", 3)]
 
 
-def test_one_change_is_told_once():
+def test_one_change_is_reported_once():
     entries = chain(6)
     entries[2] = {**entries[2], "hash": "00" * 32}
     assert kinds(findings(entries)) == [("changed", 3)]
 
 
-def test_a_log_written_anew_from_some_entry_on_is_found_by_a_checkpoint():
+def test_a_rewritten_tail_is_detected_by_a_checkpoint():
     entries = chain(6)
     signed = at(entries[4])
     forged = chain(6, actor="user:eve")
@@ -97,25 +97,25 @@ def test_a_log_written_anew_from_some_entry_on_is_found_by_a_checkpoint():
 def test_a_removed_entry_is_named_with_what_its_source_lost():
     entries = chain(6)
     del entries[2]
-    found = findings(entries)
-    assert kinds(found) == [("removed", 3), ("gap", 0)]
-    assert found[1].detail.endswith("missing with the removed entries, or never received")
+    result = findings(entries)
+    assert kinds(result) == [("removed", 3), ("gap", 0)]
+    assert result[1].detail.endswith("missing with the removed entries, or never received")
 
 
-def test_several_removed_entries_are_told_as_one_range():
-    found = findings([*chain(9)[:2], *chain(9)[5:]])
-    assert found[0] == Finding("removed", 3, "entries 3 to 5 are missing")
+def test_several_removed_entries_are_reported_as_one_range():
+    result = findings([*chain(9)[:2], *chain(9)[5:]])
+    assert result[0] == Finding("removed", 3, "entries 3 to 5 are missing")
 
 
 def test_a_removed_beginning_is_found():
     assert ("removed", 1) in kinds(findings(chain(4)[1:]))
 
 
-def test_a_log_made_shorter_and_numbered_anew_lacks_events_of_a_source():
-    (found,) = findings(chain(5, skip={3}))
-    assert (found.kind, found.seq) == ("gap", 0)
-    assert found.detail.endswith(" never received")
-    assert "missing" not in found.detail
+def test_a_shortened_and_renumbered_log_lacks_events_of_a_source():
+    (result,) = findings(chain(5, skip={3}))
+    assert (result.kind, result.seq) == ("gap", 0)
+    assert result.detail.endswith(" never received")
+    assert "missing" not in result.detail
 
 
 def test_an_inserted_copy_is_found():
@@ -124,7 +124,7 @@ def test_an_inserted_copy_is_found():
     assert ("inserted", 2) in kinds(findings(entries))
 
 
-def test_an_event_that_stands_there_twice_is_found_though_the_chain_is_good():
+def test_a_duplicate_event_is_detected_in_a_valid_chain():
     assert kinds(findings(chain(5, again={3}))) == [("repeated", 4)]
 
 
@@ -155,8 +155,8 @@ def test_a_log_that_does_not_begin_with_nothing_is_found():
 
 def test_events_of_a_source_may_come_late_but_must_all_come():
     assert findings(chain(4, sequences=[1, 3, 2, 4])) == []
-    found = findings(chain(4, sequences=[2, 3, 6, 7]))
-    assert [finding.detail for finding in found] == [
+    result = findings(chain(4, sequences=[2, 3, 6, 7]))
+    assert [finding.detail for finding in result] == [
         "event 1 of alm never received",
         "events 4 to 5 of alm never received",
     ]

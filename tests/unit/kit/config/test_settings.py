@@ -68,8 +68,10 @@ def test_a_flag_wins_over_the_environment_and_that_over_the_file(root, config):
     assert in_force(root, variables, {"jobs": 3}).jobs == 3
     assert in_force(root, variables, {"jobs": None}).jobs == 2
     assert in_force(root).jobs == 1
-    found = {origin.name: origin for origin in origins(Environment(variables, "/"), root, {"offline": True})}
-    assert (found["jobs"].origin, found["offline"].origin) == ("ENVMGR_JOBS", "flag")
+    matches = {
+        origin.name: origin for origin in origins(Environment(variables, "/"), root, {"offline": True})
+    }
+    assert (matches["jobs"].origin, matches["offline"].origin) == ("ENVMGR_JOBS", "flag")
     assert {o.name: o.origin for o in origins(Environment({}, "/"), root)}["jobs"] == path
 
 
@@ -205,7 +207,7 @@ def test_a_bad_file_is_named_with_what_is_wrong(root, config, text, message):
     assert caught.value.hint
 
 
-def test_keys_of_a_newer_version_are_let_be_named_and_kept(root, config):
+def test_keys_of_a_newer_version_are_reported_and_preserved(root, config):
     path = config('foreign_files = false\n\n[fleet]\nurl = "https://fleet.example"\n')
     assert in_force(root) == Settings()
     assert unknown_keys(path) == ("fleet", "foreign_files")
@@ -254,7 +256,7 @@ def test_a_new_value_goes_before_the_tables(config):
     assert text_of(path) == COMMENTED.replace("[mirrors]", "offline = true\n[mirrors]")
 
 
-def test_a_table_is_replaced_where_it_stands(config):
+def test_a_table_is_replaced_in_place(config):
     path = config(COMMENTED)
     set_value(path, "mirrors", "https://c/=https://d/")
     assert tomllib.loads(text_of(path))["mirrors"] == {"https://c/": "https://d/"}
@@ -271,7 +273,7 @@ def test_unsetting_takes_the_lines_out(config):
     assert not unset_value(path, "jobs")
 
 
-def test_what_cannot_be_edited_in_place_is_written_anew(config):
+def test_a_file_that_cannot_be_edited_in_place_is_rewritten(config):
     path = config('"jobs" = 1\nnetrc = "n"\n')
     set_value(path, "jobs", "2")
     assert tomllib.loads(text_of(path)) == {"netrc": "n", "jobs": 2}

@@ -22,7 +22,7 @@ from envmgr.kit.errors import (
     StorageError,
 )
 from envmgr.kit.http.client import Http
-from support.client_fakes import FastClock, Watcher
+from support.client_fakes import FakeClock, RecordingProgress
 from support.http import faults
 from support.http.fault_server import Authority, Huge, Server
 
@@ -34,8 +34,8 @@ class Client:
     """An Http with a fast clock, and what it said."""
 
     def __init__(self, variables=None, extra_ca=None, **settings):
-        self.watcher = Watcher()
-        self.time = FastClock()
+        self.watcher = RecordingProgress()
+        self.time = FakeClock()
         self.http = Http(
             Settings(**{"http_timeout": 0.3, "http_retries": 2, **settings}),
             Environment({"HOME": os.environ["HOME"], **(variables or {})}, os.getcwd()),
@@ -57,8 +57,8 @@ def client():
         return made[-1]
 
     yield make
-    for one in made:
-        one.http.close()
+    for item in made:
+        item.http.close()
 
 
 @pytest.fixture
@@ -112,8 +112,8 @@ class TestAnswers:
 
     def test_uses_one_connection_again_and_many_threads(self, client, server):
         url = server.add("/a", b"abc")
-        one, bodies = client(), []
-        threads = [threading.Thread(target=lambda: bodies.append(one.get(url).body)) for _ in range(20)]
+        item, bodies = client(), []
+        threads = [threading.Thread(target=lambda: bodies.append(item.get(url).body)) for _ in range(20)]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -123,9 +123,9 @@ class TestAnswers:
     def test_reads_files(self, client, tmp_path):
         (tmp_path / "ä b").write_bytes(b"abc")
         url = (tmp_path / "ä b").as_uri()
-        one = client(offline=True)
-        assert one.get(url).body == b"abc"
-        with one.stream(url) as answer:
+        item = client(offline=True)
+        assert item.get(url).body == b"abc"
+        with item.stream(url) as answer:
             assert (answer.status, answer.headers["content-length"]) == (200, "3")
             assert b"".join(answer.chunks()) == b"abc"
 
@@ -169,10 +169,10 @@ class TestRefusals:
 
     @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
     def test_tries_again_what_may_pass(self, client, server, status):
-        one = client()
-        assert one.get(server.add("/a", b"abc", fault=faults.status(status, times=2))).body == b"abc"
-        assert one.time.slept == [0.5, 1.0]
-        assert [note.rpartition(";")[2] for note in one.watcher.notes] == [
+        item = client()
+        assert item.get(server.add("/a", b"abc", fault=faults.status(status, times=2))).body == b"abc"
+        assert item.time.slept == [0.5, 1.0]
+        assert [note.rpartition(";")[2] for note in item.watcher.notes] == [
             " retrying in 0.5 s (attempt 2 of 3)",
             " retrying in 1.0 s (attempt 3 of 3)",
         ]
@@ -192,10 +192,10 @@ class TestRefusals:
         assert "tried" not in caught.value.message
 
     def test_waits_as_long_as_the_server_asks(self, client, server):
-        one = client()
-        one.get(server.add("/a", fault=faults.too_many_requests("7")))
-        one.get(server.add("/b", fault=faults.too_many_requests("Tue, 14 Nov 2023 22:13:40 GMT")))
-        assert one.time.slept == [7.0, 20.0]
+        item = client()
+        item.get(server.add("/a", fault=faults.too_many_requests("7")))
+        item.get(server.add("/b", fault=faults.too_many_requests("Tue, 14 Nov 2023 22:13:40 GMT")))
+        assert item.time.slept == [7.0, 20.0]
 
     @pytest.mark.parametrize("status", [429, 503])
     def test_does_not_wait_longer_than_a_minute_but_says_when(self, client, server, status):
@@ -221,9 +221,9 @@ class TestBrokenAnswers:
         ids=["truncated", "reset", "stalled", "silent", "drip", "no answer", "refused", "chunks cut"],
     )
     def test_tries_again(self, client, server, fault):
-        one = client()
-        assert one.get(server.add("/a", b"abcdefghij" * 5, fault=fault)).body == b"abcdefghij" * 5
-        assert len(one.watcher.notes) == 1
+        item = client()
+        assert item.get(server.add("/a", b"abcdefghij" * 5, fault=fault)).body == b"abcdefghij" * 5
+        assert len(item.watcher.notes) == 1
 
     def test_names_what_broke_off(self, client, server):
         url = server.add("/a", b"abc", fault=faults.truncated(1))
@@ -258,7 +258,7 @@ class TestBrokenAnswers:
 
 
 class TestUnreachable:
-    def test_says_that_nobody_listens(self, client):
+    def test_reports_a_refused_connection(self, client):
         with Server() as gone:
             port = gone.port
         with pytest.raises(
@@ -283,7 +283,7 @@ class TestUnreachable:
         assert "hush" not in caught.value.message
         assert server.requests == []
 
-    def test_stays_offline_when_told(self, client, server):
+    def test_sends_nothing_in_offline_mode(self, client, server):
         with pytest.raises(Offline, match="offline: cannot fetch") as caught:
             client(offline=True).get("https://me:secret@far.invalid/a?token=hush")
         assert "secret" not in caught.value.message
@@ -304,20 +304,20 @@ class TestTls:
     def test_trusts_more_from_the_next_connection_on(self, client, server, tls_server, authority):
         tls_server.add("/a", b"abc")
         server.add("/b", b"abc")
-        one = client()
-        with one.stream(server.url + "/b") as under_way:
+        item = client()
+        with item.stream(server.url + "/b") as under_way:
             with pytest.raises(NetworkError, match="certificate verification failed"):
-                one.get(tls_server.url + "/a")
-            one.http.trust(authority.pem)
-            one.http.trust(authority.pem)
-            assert one.get(tls_server.url + "/a").body == b"abc"
+                item.get(tls_server.url + "/a")
+            item.http.trust(authority.pem)
+            item.http.trust(authority.pem)
+            assert item.get(tls_server.url + "/a").body == b"abc"
             assert b"".join(under_way.chunks()) == b"abc"
 
     def test_trusts_what_ssl_cert_file_names(self, client, tls_server, authority):
         tls_server.add("/a", b"abc")
         assert client({"SSL_CERT_FILE": authority.pem}).get(tls_server.url + "/a").body == b"abc"
 
-    def test_explains_a_certificate_nobody_vouches_for(self, client, tls_server):
+    def test_explains_an_untrusted_certificate(self, client, tls_server):
         with pytest.raises(
             NetworkError, match=r"certificate verification failed for 127\.0\.0\.1:\d+"
         ) as caught:
@@ -343,9 +343,9 @@ class TestTls:
         path = tmp_path / "bundle.pem"
         if content:
             path.write_text(content)
-        one = client({setting: str(path)}) if setting.isupper() else client(**{setting: str(path)})
+        item = client({setting: str(path)}) if setting.isupper() else client(**{setting: str(path)})
         with pytest.raises(ConfigError, match=rf"{setting}: .*bundle\.pem"):
-            one.get(tls_server.url)
+            item.get(tls_server.url)
 
 
 class TestRedirects:
@@ -407,18 +407,18 @@ class TestRedirects:
         assert client().get(server.url + "/a", {"Authorization": BASIC}).body == b"abc"
 
     @pytest.mark.parametrize(
-        "given",
+        "mapping",
         [{"Authorization": BASIC}, {"Cookie": "a=b"}, {"X-Token": "hush"}, {}],
         ids=["authorization", "cookie", "any other", "in the URL"],
     )
-    def test_take_no_credentials_to_another_host(self, proxied, server, given):
+    def test_take_no_credentials_to_another_host(self, proxied, server, mapping):
         server.add("/a", fault=faults.redirect("http://other.invalid/b"))
         server.add("/b", b"abc")
-        url = f"{FAR}/a" if given else "http://me:secret@far.invalid/a"
-        answer = proxied().get(url, {**given, "Range": "bytes=0-"})
+        url = f"{FAR}/a" if mapping else "http://me:secret@far.invalid/a"
+        answer = proxied().get(url, {**mapping, "Range": "bytes=0-"})
         assert answer.url == "http://other.invalid/b"
         first, second = server.requests
-        assert {name.lower() for name in given or {"Authorization": ""}} <= set(first.headers)
+        assert {name.lower() for name in mapping or {"Authorization": ""}} <= set(first.headers)
         assert set(second.headers) <= {
             "host",
             "user-agent",
@@ -454,28 +454,28 @@ class TestMirrors:
     def test_replace_the_longest_prefix(self, client, server):
         server.add("/short/x", b"short")
         server.add("/long/x", b"long")
-        one = client(
+        item = client(
             mirrors=(
                 ("https://far.invalid/", server.url + "/short/"),
                 ("https://far.invalid/dist/", server.url + "/long/"),
             )
         )
-        assert one.get("https://far.invalid/dist/x").body == b"long"
-        assert one.get("https://far.invalid/x").body == b"short"
+        assert item.get("https://far.invalid/dist/x").body == b"long"
+        assert item.get("https://far.invalid/x").body == b"short"
 
     def test_apply_to_redirects(self, client, server):
         server.add("/a", fault=faults.redirect(f"{FAR}/b"))
         server.add("/mirror/b", b"abc")
-        one = client(mirrors=((FAR, server.url + "/mirror"),))
-        assert one.get(server.url + "/a").body == b"abc"
+        item = client(mirrors=((FAR, server.url + "/mirror"),))
+        assert item.get(server.url + "/a").body == b"abc"
 
     def test_may_be_files(self, client, server, tmp_path):
         (tmp_path / "b").write_bytes(b"abc")
-        one = client(mirrors=(("https://far.invalid", tmp_path.as_uri()),))
-        assert one.get("https://far.invalid/b").body == b"abc"
-        assert one.get(server.add("/a", fault=faults.redirect("https://far.invalid/b"))).body == b"abc"
+        item = client(mirrors=(("https://far.invalid", tmp_path.as_uri()),))
+        assert item.get("https://far.invalid/b").body == b"abc"
+        assert item.get(server.add("/a", fault=faults.redirect("https://far.invalid/b"))).body == b"abc"
 
-    def test_are_not_told_the_credentials_for_what_they_mirror(self, client, server):
+    def test_do_not_receive_the_credentials_of_the_mirrored_host(self, client, server):
         server.add("/a", b"abc")
         client(mirrors=(("https://far.invalid", server.url),)).get(
             "https://far.invalid/a", {"Authorization": BASIC}
@@ -497,13 +497,13 @@ class TestLogins:
             file.write("machine 127.0.0.1 login me password secret\n")
         assert client().get(server.url + "/a").body == b"abc"
 
-    def test_given_ones_win(self, client, server, tmp_path):
+    def test_explicit_ones_win(self, client, server, tmp_path):
         (tmp_path / "logins").write_text("default login x password y")
         server.add("/a", b"abc", auth="me:secret")
-        one = client(netrc=str(tmp_path / "logins"))
-        assert one.get(server.url + "/a", {"Authorization": BASIC}).body == b"abc"
+        item = client(netrc=str(tmp_path / "logins"))
+        assert item.get(server.url + "/a", {"Authorization": BASIC}).body == b"abc"
         with pytest.raises(HttpError, match="401"):
-            one.get(server.url + "/a")
+            item.get(server.url + "/a")
 
     def test_for_another_host_after_a_redirect(self, proxied, server, tmp_path):
         (tmp_path / "logins").write_text("machine other.invalid login me password secret")
@@ -519,8 +519,8 @@ class TestProxies:
         with Server(far) as target:
             target.add("/a", b"abc")
             server.tunnel_to = ("127.0.0.1", target.port)
-            one = client({"HTTPS_PROXY": server.url.replace("//", "//me:secret@")}, ca_bundle=far.pem)
-            assert one.get("https://far.invalid/a").body == b"abc"
+            item = client({"HTTPS_PROXY": server.url.replace("//", "//me:secret@")}, ca_bundle=far.pem)
+            assert item.get("https://far.invalid/a").body == b"abc"
         assert server.tunnels == ["far.invalid:443"]
 
     def test_are_named_when_they_cannot_be_reached(self, client):
@@ -529,9 +529,9 @@ class TestProxies:
         with pytest.raises(NetworkError, match=rf"the proxy 127\.0\.0\.1:{port}: connection refused"):
             client({"HTTPS_PROXY": f"127.0.0.1:{port}"}).get("https://far.invalid/a")
 
-    def test_are_not_used_where_told(self, client, server):
-        one = client({"http_proxy": "http://127.0.0.1:1", "no_proxy": "127.0.0.1"})
-        assert one.get(server.add("/a", b"abc")).body == b"abc"
+    def test_are_not_used_for_excluded_requests(self, client, server):
+        item = client({"http_proxy": "http://127.0.0.1:1", "no_proxy": "127.0.0.1"})
+        assert item.get(server.add("/a", b"abc")).body == b"abc"
 
 
 def test_nothing_below_reads_the_environment(client, server, monkeypatch):
@@ -548,6 +548,6 @@ def test_json_that_is_broken_is_the_callers_business(client, server):
 
 def test_closes_its_connections_at_the_end_of_a_block(server):
     url = server.add("/a", b"abc")
-    one = Client()
-    with one.http as http:
+    item = Client()
+    with item.http as http:
         assert http.get(url).body == b"abc"

@@ -12,8 +12,8 @@ from envmgr.kit.environment import Environment
 from envmgr.kit.errors import InsecureUrl, NetworkError, Offline, Unreachable
 from envmgr.kit.http import client
 from envmgr.kit.http.client import Http, HttpRequest
-from support.client_fakes import FastClock, Watcher
-from support.http.scripted_server import Said, Scripted
+from support.client_fakes import FakeClock, RecordingProgress
+from support.http.scripted_server import Scripted, ScriptedResponse
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def asking():
     made = []
 
     def make(variables=None, **settings):
-        watcher, time = Watcher(), FastClock()
+        watcher, time = RecordingProgress(), FakeClock()
         http = Http(
             Settings(**{"http_timeout": 1.0, "http_retries": 2, **settings}),
             Environment({"HOME": os.environ["HOME"], **(variables or {})}, os.getcwd()),
@@ -33,12 +33,12 @@ def asking():
         return http, watcher, time
 
     yield make
-    for one in made:
-        one.close()
+    for item in made:
+        item.close()
 
 
-def echo(asked):
-    return Said(200, {"method": asked.method, "body": asked.body.decode()})
+def echo(request):
+    return ScriptedResponse(200, {"method": request.method, "body": request.body.decode()})
 
 
 def in_turn(*answers):
@@ -54,9 +54,9 @@ def test_a_method_and_a_body_arrive(asking, method):
             HttpRequest(method, f"{server.url}/x", {"X-Mine": "yes"}, body or None), repeatable=False
         )
     assert answer.status == 200
-    assert server.asked[0].method == method
-    assert server.asked[0].body == body
-    assert server.asked[0].headers["x-mine"] == "yes"
+    assert server.requests[0].method == method
+    assert server.requests[0].body == body
+    assert server.requests[0].headers["x-mine"] == "yes"
 
 
 @pytest.mark.parametrize(("timeout", "seconds"), [(5.0, 5.0), (10.0, 10.0), (30.0, 10.0), (90.0, 30.0)])
@@ -65,7 +65,7 @@ def test_a_brief_question_bears_a_third_of_the_silence_but_some_all_the_same(tim
 
 
 @pytest.mark.parametrize(("is_brief", "seconds"), [(True, "0.2"), (False, "0.6")])
-def test_a_server_that_hangs_is_given_up_sooner_where_somebody_waits(asking, monkeypatch, is_brief, seconds):
+def test_interactive_requests_use_a_shorter_timeout(asking, monkeypatch, is_brief, seconds):
     monkeypatch.setattr(client, "MIN_INTERACTIVE_TIMEOUT_SECONDS", 0.1)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
@@ -76,61 +76,61 @@ def test_a_server_that_hangs_is_given_up_sooner_where_somebody_waits(asking, mon
 
 @pytest.mark.parametrize("status", [201, 204, 304, 400, 401, 404, 409, 500])
 def test_any_answer_is_returned_with_its_headers(asking, status):
-    with Scripted(lambda _: Said(status, headers={"X-Colour": "Blue"})) as server:
+    with Scripted(lambda _: ScriptedResponse(status, headers={"X-Colour": "Blue"})) as server:
         answer = asking()[0].send(HttpRequest("POST", server.url + "/x", {}, b"{}"), repeatable=True)
-    assert (answer.status, answer.headers["x-colour"], len(server.asked)) == (status, "Blue", 1)
+    assert (answer.status, answer.headers["x-colour"], len(server.requests)) == (status, "Blue", 1)
 
 
 @pytest.mark.parametrize("status", [429, 502, 503, 504])
 def test_what_is_repeatable_is_tried_again_as_late_as_the_server_asks(asking, status):
     http, watcher, time = asking()
-    answers = in_turn(Said(status, headers={"Retry-After": "7"}), Said(200))
+    answers = in_turn(ScriptedResponse(status, headers={"Retry-After": "7"}), ScriptedResponse(200))
     with Scripted(answers) as server:
         answer = http.send(HttpRequest("PUT", server.url + "/x", {}, b"{}"), repeatable=True)
-    assert (answer.status, len(server.asked)) == (200, 2)
+    assert (answer.status, len(server.requests)) == (200, 2)
     assert sum(time.slept) >= 7
     assert any("retrying" in note for note in watcher.notes)
 
 
 def test_the_last_answer_is_returned_when_it_does_not_help(asking):
-    with Scripted(lambda _: Said(503)) as server:
+    with Scripted(lambda _: ScriptedResponse(503)) as server:
         answer = asking()[0].send(HttpRequest("PUT", server.url + "/x", {}, b"{}"), repeatable=True)
-    assert (answer.status, len(server.asked)) == (503, 3)
+    assert (answer.status, len(server.requests)) == (503, 3)
 
 
 def test_a_server_that_asks_to_come_back_tomorrow_is_not_waited_for(asking):
     http, _, time = asking()
-    with Scripted(lambda _: Said(503, headers={"Retry-After": "86400"})) as server:
+    with Scripted(lambda _: ScriptedResponse(503, headers={"Retry-After": "86400"})) as server:
         answer = http.send(HttpRequest("PUT", server.url + "/x", {}, b"{}"), repeatable=True)
-    assert (answer.status, len(server.asked), time.slept) == (503, 1, [])
+    assert (answer.status, len(server.requests), time.slept) == (503, 1, [])
 
 
 def test_what_must_not_be_repeated_is_sent_once(asking):
-    with Scripted(in_turn(None, Said(200))) as server:
+    with Scripted(in_turn(None, ScriptedResponse(200))) as server:
         with pytest.raises(NetworkError):
             asking()[0].send(HttpRequest("POST", server.url + "/x", {}, b"{}"), repeatable=False)
-        assert len(server.asked) == 1
-    with Scripted(lambda _: Said(503)) as server:
+        assert len(server.requests) == 1
+    with Scripted(lambda _: ScriptedResponse(503)) as server:
         assert (
             asking()[0].send(HttpRequest("POST", server.url + "/x", {}, b"{}"), repeatable=False).status
             == 503
         )
-        assert len(server.asked) == 1
+        assert len(server.requests) == 1
 
 
-def test_a_lost_answer_is_asked_for_again_with_the_same_body(asking):
-    with Scripted(in_turn(None, Said(200))) as server:
+def test_a_request_without_a_response_is_retried_with_the_same_body(asking):
+    with Scripted(in_turn(None, ScriptedResponse(200))) as server:
         answer = asking()[0].send(
             HttpRequest("POST", server.url + "/x", {"idempotency-key": "k"}, b"{}"), repeatable=True
         )
     assert answer.status == 200
-    assert [(one.body, one.headers["idempotency-key"]) for one in server.asked] == [(b"{}", "k")] * 2
+    assert [(item.body, item.headers["idempotency-key"]) for item in server.requests] == [(b"{}", "k")] * 2
 
 
-def test_fewer_retries_than_the_setting_can_be_asked_for(asking):
-    with Scripted(lambda _: Said(503)) as server:
+def test_fewer_retries_than_the_setting_can_be_requested(asking):
+    with Scripted(lambda _: ScriptedResponse(503)) as server:
         asking(http_retries=9)[0].send(HttpRequest("GET", server.url), repeatable=True, retries=1)
-    assert len(server.asked) == 2
+    assert len(server.requests) == 2
 
 
 def test_a_refused_connection_is_an_error_at_once(asking):
@@ -146,7 +146,7 @@ def test_a_refused_connection_is_an_error_at_once(asking):
 def test_a_redirect_is_not_followed_and_says_where_it_leads(asking, method):
     with (
         Scripted(echo) as other,
-        Scripted(lambda _: Said(301, headers={"Location": f"{other.url}/y"})) as server,
+        Scripted(lambda _: ScriptedResponse(301, headers={"Location": f"{other.url}/y"})) as server,
     ):
         with pytest.raises(NetworkError, match="refusing to follow the redirect") as caught:
             asking()[0].send(
@@ -154,15 +154,15 @@ def test_a_redirect_is_not_followed_and_says_where_it_leads(asking, method):
                 repeatable=True,
             )
         assert other.url.removeprefix("http://") in (caught.value.hint or "")
-        assert other.asked == []
-        assert len(server.asked) == 1
+        assert other.requests == []
+        assert len(server.requests) == 1
 
 
-def test_no_mirror_is_asked_instead(asking):
+def test_no_mirror_is_used(asking):
     with Scripted(echo) as mirror, Scripted(echo) as server:
         http, *_ = asking(mirrors=((server.url, mirror.url),))
         http.send(HttpRequest("POST", server.url + "/x", {}, b"{}"), repeatable=False)
-        assert (len(server.asked), mirror.asked) == (1, [])
+        assert (len(server.requests), mirror.requests) == (1, [])
 
 
 def test_no_credentials_of_other_files_are_added(asking, tmp_path):
@@ -171,7 +171,7 @@ def test_no_credentials_of_other_files_are_added(asking, tmp_path):
     netrc.chmod(0o600)
     with Scripted(echo) as server:
         asking(netrc=str(netrc))[0].send(HttpRequest("POST", server.url + "/x", {}, b"{}"), repeatable=False)
-    assert "authorization" not in server.asked[0].headers
+    assert "authorization" not in server.requests[0].headers
 
 
 def test_plain_http_elsewhere_offline_and_files_are_refused(asking):
@@ -193,13 +193,13 @@ def test_plain_http_goes_by_the_proxy_where_it_is_allowed(asking):
 def test_an_endless_answer_may_trickle(asking):
     blocks = [b"a", b"b", b"c"]
     with (
-        Scripted(lambda _: Said(200, blocks=blocks)) as server,
+        Scripted(lambda _: ScriptedResponse(200, blocks=blocks)) as server,
         asking()[0].open(HttpRequest("GET", server.url), endless=True) as stream,
     ):
         assert b"".join(stream.chunks()) == b"abc"
 
 
-def test_the_method_is_told_in_the_trace(asking):
+def test_the_method_is_in_the_trace(asking):
     http, watcher, _ = asking()
     with Scripted(echo) as server:
         http.send(HttpRequest("PUT", server.url + "/x?token=abc", {}, b"{}"), repeatable=False)

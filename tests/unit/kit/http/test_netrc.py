@@ -29,7 +29,7 @@ def test_the_users_own_file_is_read(home):
     assert logins.credentials_for("https://other/") is None
 
 
-def test_without_a_file_nobody_has_credentials(home):
+def test_without_a_netrc_file_no_credentials_are_sent(home):
     assert home().credentials_for("https://a.b/") is None
     assert home.notes == []
 

@@ -6,7 +6,7 @@ import pytest
 
 from envmgr.kit.errors import NetworkError, Unreachable
 from envmgr.kit.http import retry
-from support.client_fakes import FastClock
+from support.client_fakes import FakeClock
 
 
 def patience(retries, time, notes=None):
@@ -19,7 +19,7 @@ def test_pauses_double_with_half_of_them_left_to_chance():
     assert retry.backoff_delay(1000, None, 1.0) == retry.MAX_DELAY_SECONDS
 
 
-def test_pauses_are_not_shorter_than_asked():
+def test_delays_are_at_least_retry_after():
     assert retry.backoff_delay(0, 20.0, 1.0) == 20.0
     assert retry.backoff_delay(3, 0.0, 1.0) == 4.0
 
@@ -45,7 +45,7 @@ def test_retry_after_is_seconds_or_a_date(text, seconds):
 
 
 def test_what_will_not_pass_is_raised_at_once():
-    time, error = FastClock(), NetworkError("no")
+    time, error = FakeClock(), NetworkError("no")
     with pytest.raises(NetworkError) as caught:
         patience(4, time).wait_or_raise(error)
     assert caught.value is error
@@ -53,7 +53,7 @@ def test_what_will_not_pass_is_raised_at_once():
 
 
 def test_what_may_pass_is_raised_after_the_last_retry():
-    time, notes = FastClock(), []
+    time, notes = FakeClock(), []
     waiting = patience(2, time, notes)
     waiting.wait_or_raise(NetworkError("no", passing=True))
     waiting.wait_or_raise(NetworkError("no", passing=True))
@@ -63,8 +63,8 @@ def test_what_may_pass_is_raised_after_the_last_retry():
     assert notes[0] == "no; retrying in 0.5 s (attempt 2 of 3)"
 
 
-def test_restored_patience_counts_anew():
-    time = FastClock()
+def test_a_reset_policy_counts_from_zero():
+    time = FakeClock()
     waiting = patience(1, time)
     for _ in range(5):
         waiting.wait_or_raise(NetworkError("no", passing=True))

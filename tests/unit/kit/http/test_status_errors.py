@@ -39,7 +39,7 @@ def test_a_limit_that_ends_within_a_minute_is_waited_for():
     assert (error.passing, error.retry_after) == (True, 30.0)
 
 
-def test_the_hint_fits_who_asked_whom():
+def test_the_hint_depends_on_the_host():
     used_up = {"x-ratelimit-remaining": "0"}
     assert "another token" in explain(403, used_up, authorized=True).hint
     assert "GITHUB_TOKEN" not in explain(403, used_up, url="https://other/").hint
@@ -63,15 +63,15 @@ def test_what_may_pass_says_so(status):
     assert (error.passing, error.retry_after, error.status) == (True, None, status)
 
 
-@pytest.mark.parametrize(("asked", "words"), [("7200", "2023-11-15 00:13 UTC"), ("999999999", "20")])
+@pytest.mark.parametrize(("retry_after", "words"), [("7200", "2023-11-15 00:13 UTC"), ("999999999", "20")])
 @pytest.mark.parametrize("status", [429, 503])
-def test_who_asks_for_more_than_a_minute_is_quoted(status, asked, words):
-    error = explain(status, {"retry-after": asked})
+def test_who_asks_for_more_than_a_minute_is_quoted(status, retry_after, words):
+    error = explain(status, {"retry-after": retry_after})
     assert not error.passing
     assert f"retry after {words}" in error.message
 
 
-def test_a_status_nobody_knows_keeps_its_number():
+def test_an_unknown_status_is_reported_by_its_number():
     assert "returned 599 for" in explain(599).message
 
 

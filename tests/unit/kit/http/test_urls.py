@@ -11,7 +11,7 @@ from envmgr.kit.http import urls
 
 
 @pytest.mark.parametrize(
-    ("url", "shown"),
+    ("url", "displayed"),
     [
         ("https://a.b/c?page=2&per_page=100#x", "https://a.b/c?page=2&per_page=100"),
         ("https://me:secret@a.b:8080/c", "https://a.b:8080/c"),
@@ -24,12 +24,12 @@ from envmgr.kit.http import urls
         ("pypi:ruff/ruff.whl", "pypi:ruff/ruff.whl"),
     ],
 )
-def test_shown_holds_no_secret(url, shown):
-    assert urls.redacted(url) == shown
+def test_the_display_form_contains_no_secret(url, displayed):
+    assert urls.redacted(url) == displayed
 
 
 @given(st.text(max_size=80))
-def test_any_text_is_shown_or_refused_as_a_network_error(text):
+def test_any_text_is_displayed_or_rejected_with_a_network_error(text):
     urls.redacted(text)
     try:
         urls.split(text)
@@ -66,7 +66,7 @@ def test_other_machines_are_not_this_one(host):
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "same"),
+    ("item", "other", "same"),
     [
         ("https://a/x", "https://a:443/y", True),
         ("http://a/x", "https://a/y", True),
@@ -78,8 +78,8 @@ def test_other_machines_are_not_this_one(host):
         ("https://A/x", "https://a/x", True),
     ],
 )
-def test_same_place_is_host_and_port_or_the_step_up_to_https(one, other, same):
-    assert urls.same_authority(one, other) is same
+def test_same_place_is_host_and_port_or_the_step_up_to_https(item, other, same):
+    assert urls.same_authority(item, other) is same
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from envmgr.kit.errors import AlmError, Forbidden, StorageError
 from envmgr.ops.alm import audit
 from support.alm.audit_entries import OTHER_KEY, checkpoints, entries
-from support.alm.fake_api_client import Answering
+from support.alm.fake_api_client import FakeApiClient
 
 LOG = list(entries(7))
 SIGNED = checkpoints(LOG, 3, 6)
@@ -22,10 +22,10 @@ def server(log=LOG, signed=SIGNED, **answers):
         result = log if query.get("sort") == "seq" else log[::-1]
         return (result[:4], result[4:])
 
-    return Answering({"GET /audits": audits, "GET /audit/checkpoints": (signed[::-1], []), **answers})
+    return FakeApiClient({"GET /audits": audits, "GET /audit/checkpoints": (signed[::-1], []), **answers})
 
 
-def test_the_newest_entries_are_told_oldest_first():
+def test_the_newest_entries_are_listed_oldest_first():
     result = audit.listing(server(), audit.Filter(actor="user:ada"), 3)
     assert [item["seq"] for item in result.items] == [5, 6, 7]
     assert result.more
@@ -50,10 +50,10 @@ def test_a_log_is_verified_from_its_server():
     assert (report.entries, report.checkpoints, report.saved_checkpoints) == (7, 2, 1)
 
 
-def test_checkpoints_are_asked_for_before_the_entries_they_may_speak_of():
+def test_checkpoints_are_requested_before_entries():
     api = server()
     audit.verify_server(api, ())
-    assert next(requested[1] for requested in api.asked) == "/audit/checkpoints"
+    assert next(requested[1] for requested in api.requests) == "/audit/checkpoints"
 
 
 def test_an_export_is_verified_without_a_server(tmp_path):
@@ -71,7 +71,7 @@ def test_an_empty_file_is_no_intact_log(tmp_path):
 
 
 @pytest.mark.parametrize("line", range(9))
-def test_a_line_taken_out_of_an_export_is_found_against_what_was_kept(tmp_path, line):
+def test_a_line_removed_from_an_export_is_detected_against_saved_checkpoints(tmp_path, line):
     path = tmp_path / "audit.ndjson"
     audit.export_to(server(), str(path))
     lines = path.read_bytes().splitlines(keepends=True)
@@ -121,12 +121,12 @@ def test_a_link_is_written_through(tmp_path, write, lines):
     assert len(real.read_bytes().splitlines()) == lines
 
 
-def test_an_export_that_is_not_there_is_said(tmp_path):
+def test_a_missing_export_is_an_error(tmp_path):
     with pytest.raises(StorageError, match="No such file"):
         audit.verify_file(str(tmp_path / "none"), ())
 
 
-def test_a_fresh_checkpoint_is_added_to_those_that_were_kept(tmp_path):
+def test_a_new_checkpoint_is_appended_to_the_saved_ones(tmp_path):
     path = tmp_path / "kept.json"
     first = server(**{"POST /audit/checkpoints": SIGNED[0]})
     second = server(**{"POST /audit/checkpoints": SIGNED[1]})
@@ -150,7 +150,7 @@ def test_without_any_checkpoint_there_is_nothing_to_keep(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_checkpoint_of_another_key_is_not_kept_beside_the_first(tmp_path):
+def test_a_checkpoint_of_another_key_is_not_saved_beside_the_first(tmp_path):
     path = tmp_path / "kept.json"
     path.write_text(json.dumps(SIGNED[0]))
     (other,) = checkpoints(LOG, 6, key=OTHER_KEY)
@@ -160,7 +160,7 @@ def test_a_checkpoint_of_another_key_is_not_kept_beside_the_first(tmp_path):
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}", "[1]", '"x"', "[" * 100_000])
-def test_a_file_without_checkpoints_is_said(tmp_path, content):
+def test_a_file_without_checkpoints_is_an_error(tmp_path, content):
     path = tmp_path / "kept.json"
     path.write_text(content)
     with pytest.raises(AlmError) as caught:
@@ -169,7 +169,7 @@ def test_a_file_without_checkpoints_is_said(tmp_path, content):
     assert "--save-checkpoint" in caught.value.hint
 
 
-def test_a_file_that_is_not_there_is_said(tmp_path):
+def test_a_missing_file_is_an_error(tmp_path):
     with pytest.raises(AlmError, match="not found"):
         audit.read_checkpoints(str(tmp_path / "none"))
 

@@ -8,7 +8,7 @@ import pytest
 from envmgr.alm.refs import TagRef
 from envmgr.kit.errors import AlmError, DigestMismatch, ProjectError, StorageError
 from envmgr.ops.alm.checkout import checkout
-from support.alm.fake_api_client import Answering
+from support.alm.fake_api_client import FakeApiClient
 
 LOCK = '{\r\n  "nodejs": "20.1.0"\n}\n'
 DOTFILE = "# tools\nnodejs=^20.1\n"
@@ -26,7 +26,7 @@ def server(lock=LOCK, dotfile=DOTFILE, *, digest=None, sent=None):
         "tag": "1.4.0",
         "toolchain": {"lock_digest": digest or digest_of(lock), "tools": []},
     }
-    return Answering(
+    return FakeApiClient(
         {
             "GET /apps/shop/versions/1.4.0": version,
             "GET /versions/42/lock": {"digest": digest_of(lock), "lock": sent or lock, "dotfile": dotfile},
@@ -48,7 +48,7 @@ def test_files_that_are_the_same_already_are_left_alone(tmp_path):
     assert (tmp_path / ".envmgr").stat().st_mtime_ns == 1
 
 
-def test_files_that_differ_are_named_and_kept(tmp_path):
+def test_changed_files_are_named_and_preserved(tmp_path):
     (tmp_path / ".envmgr").write_text("nodejs=18\n")
     with pytest.raises(ProjectError, match=r"/\.envmgr already exists and differs from") as caught:
         checkout(server(), SHOP, str(tmp_path), force=False)
@@ -81,7 +81,7 @@ def test_what_could_not_be_read_here_is_not_written(tmp_path, lock, dotfile):
 
 
 @pytest.mark.parametrize("digest", ["md5:abc", "sha256:zz", "x"])
-def test_a_digest_that_cannot_be_verified_is_said(tmp_path, digest):
+def test_a_digest_that_cannot_be_verified_is_reported(tmp_path, digest):
     with pytest.raises(AlmError, match="cannot verify the lock"):
         checkout(server(digest=digest), SHOP, str(tmp_path), force=True)
 
@@ -91,10 +91,10 @@ def test_half_a_character_in_a_lock_cannot_be_verified(tmp_path):
         checkout(server(sent='{"a": "\ud800"}'), SHOP, str(tmp_path), force=True)
 
 
-def test_a_version_without_a_lock_is_said(tmp_path):
+def test_a_version_without_a_lock_is_an_error(tmp_path):
     version = {"id": 42, "app": "shop", "tag": "1.4.0", "toolchain": {"lock_digest": None, "tools": []}}
     with pytest.raises(AlmError, match="has no lock file"):
-        checkout(Answering({"GET /apps/shop/versions/1.4.0": version}), SHOP, str(tmp_path), force=False)
+        checkout(FakeApiClient({"GET /apps/shop/versions/1.4.0": version}), SHOP, str(tmp_path), force=False)
 
 
 def test_a_lock_that_came_alone_is_written_alone(tmp_path):

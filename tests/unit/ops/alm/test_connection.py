@@ -13,7 +13,7 @@ from envmgr.kit.paths import single_root
 from envmgr.kit.platform import parse
 from envmgr.ops.alm.connection import connect
 from envmgr.resolve.context import Context
-from support.http.scripted_server import ALM, Said, Scripted, problem
+from support.http.scripted_server import ALM, Scripted, ScriptedResponse, problem
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def test_the_flag_goes_before_the_environment_before_the_setting(context):
     assert connect(context()).url == "https://setting.example"
 
 
-def test_no_server_is_said_with_all_ways_to_name_one(context):
+def test_a_missing_server_error_lists_all_ways_to_configure_it(context):
     with pytest.raises(AlmError, match="no ALM server configured") as caught:
         connect(context())
     for way in ("alm login", "ENVMGR_ALM_URL", "alm serve"):
@@ -51,7 +51,7 @@ def test_what_is_no_address_is_refused(context):
 
 
 def test_the_tokens_are_tried_in_the_same_order(context):
-    with Scripted(lambda requested: Said(200, requested.headers["authorization"]), ALM) as server:
+    with Scripted(lambda requested: ScriptedResponse(200, requested.headers["authorization"]), ALM) as server:
         credentials.save(context().paths, server.url, StoredCredentials("kept"))
         variables = {"ENVMGR_ALM_TOKEN": " environment\n"}
         assert connect(context(**variables), server.url, "flag").get("/x") == "Bearer flag"
@@ -77,7 +77,7 @@ def test_of_the_tokens_that_may_be_there_the_refused_one_is_named(context, flag,
 
 
 @pytest.mark.parametrize("token", ["pä", "a\nb", "a\x00"])
-def test_what_is_no_token_is_said_before_anybody_is_asked(context, token):
+def test_an_invalid_token_is_rejected_before_any_request(context, token):
     variables = {"ENVMGR_ALM_TOKEN": token}
     with pytest.raises(ConfigError, match="the token in ENVMGR_ALM_TOKEN is invalid"):
         connect(context(**variables), "http://127.0.0.1:1")

@@ -6,7 +6,7 @@ from envmgr.alm.git_log import Commits
 from envmgr.alm.refs import CurrentRef, EnvironmentRef, IdRef, TagRef
 from envmgr.kit.errors import UsageError
 from envmgr.ops.alm.diff import NotDeployed, diff
-from support.alm.fake_api_client import Answering
+from support.alm.fake_api_client import FakeApiClient
 from support.alm.matrix_builders import cell, matrix, place
 
 
@@ -26,10 +26,10 @@ class Knowing:
     """A repository that knows every commit, and what it was asked for."""
 
     def __init__(self):
-        self.asked = []
+        self.requests = []
 
     def between(self, before, after):
-        self.asked.append((before, after))
+        self.requests.append((before, after))
         return Commits(1, 0, ((after, "Sell more"),))
 
 
@@ -38,7 +38,7 @@ def server():
         "dev": [place("shop", "dev", cell(1, 2, "1.2")), place("web", "dev", cell(2, 9, "1.9"))],
         "prod": [place("shop", "prod", cell(3, 1, "1.1")), place("api", "prod", cell(4, 5, "1.5"))],
     }
-    return Answering(
+    return FakeApiClient(
         {
             "GET /matrix": lambda query: matrix(places[query["environment"]]),
             "GET /apps/shop/versions/1.1": version(1, "aaa"),
@@ -55,15 +55,15 @@ def test_two_versions_are_compared_with_the_commits_between_them():
     (result,) = diff(server(), TagRef("shop", "1.1"), IdRef(2), None, repository)
     assert (result.app, result.difference.before.tag, result.difference.after.tag) == ("shop", "1.1", "1.2")
     assert result.commits.listed == (("bbb", "Sell more"),)
-    assert repository.asked == [("aaa", "bbb")]
+    assert repository.requests == [("aaa", "bbb")]
 
 
-def test_the_same_commit_is_not_asked_about():
+def test_the_same_commit_is_not_looked_up():
     repository = Knowing()
     (result,) = diff(server(), IdRef(1), CurrentRef("shop", "prod"), None, repository)
     assert result.difference.is_same_version
     assert result.commits is None
-    assert repository.asked == []
+    assert repository.requests == []
 
 
 def test_two_environments_are_compared_app_by_app():
@@ -79,7 +79,7 @@ def test_two_environments_are_compared_app_by_app():
     assert [item.app for item in result if item.commits] == ["shop"]
 
 
-def test_where_nothing_of_an_app_stands_what_was_tried_there_is_told():
+def test_without_a_current_version_the_last_attempt_is_reported():
     api = server()
     tried = cell(6, 7, "2.0", status="in_progress")
     places = {

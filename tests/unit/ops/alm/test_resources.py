@@ -5,7 +5,7 @@ import pytest
 from envmgr.alm.refs import CurrentRef, IdRef, TagRef
 from envmgr.kit.errors import AlmConflict, AlmError, AlmNotFound, Forbidden, SelfApprovalForbidden, UsageError
 from envmgr.ops.alm import affected, apps, deployments, pages, resolve, status, versions
-from support.alm.fake_api_client import Answering
+from support.alm.fake_api_client import FakeApiClient
 from support.alm.matrix_builders import cell, matrix, place
 
 VERSION = {"id": 42, "app": "shop", "tag": "1.4.0", "rev": 3}
@@ -32,14 +32,14 @@ def app_id(name):
     ],
 )
 def test_a_version_is_found_by_its_name_or_number(ref, path):
-    assert resolve.find_version(Answering({f"GET {path}": VERSION}), ref) == VERSION
+    assert resolve.find_version(FakeApiClient({f"GET {path}": VERSION}), ref) == VERSION
 
 
 @pytest.mark.parametrize("app", ["shop", str(app_id("shop"))])
-def test_what_stands_somewhere_is_found_by_the_matrix(app):
-    api = Answering({"GET /matrix": MATRIX, "GET /versions/42": VERSION})
+def test_a_current_version_is_resolved_through_the_matrix(app):
+    api = FakeApiClient({"GET /matrix": MATRIX, "GET /versions/42": VERSION})
     assert resolve.find_version(api, CurrentRef(app, "prod")) == VERSION
-    assert ("GET", "/matrix", {"environment": "prod"}) in api.asked
+    assert ("GET", "/matrix", {"environment": "prod"}) in api.requests
 
 
 @pytest.mark.parametrize(
@@ -52,13 +52,13 @@ def test_what_stands_somewhere_is_found_by_the_matrix(app):
         (CurrentRef("shop", "prd"), "environment 'prd' not found", "did you mean prod"),
     ],
 )
-def test_what_stands_nowhere_is_said_with_a_way_out(ref, message, hint):
+def test_a_ref_without_a_current_version_fails_with_a_hint(ref, message, hint):
     def matrix_of(query):
         if query["environment"] != "prod":
             raise AlmNotFound("there is no such environment")
         return MATRIX
 
-    api = Answering({"GET /matrix": matrix_of, "GET /environments": [{"name": "prod"}, {"name": "dev"}]})
+    api = FakeApiClient({"GET /matrix": matrix_of, "GET /environments": [{"name": "prod"}, {"name": "dev"}]})
     with pytest.raises(AlmNotFound, match=message) as caught:
         resolve.find_version(api, ref)
     assert hint in caught.value.hint
@@ -73,8 +73,8 @@ def test_what_stands_nowhere_is_said_with_a_way_out(ref, message, hint):
         (TagRef("shp", "1.4.0"), "did you mean shop?"),
     ],
 )
-def test_a_version_that_is_not_there_is_said_with_those_that_are(ref, hint):
-    api = Answering(
+def test_an_unknown_version_error_lists_existing_ones(ref, hint):
+    api = FakeApiClient(
         {
             "GET /apps": [{"name": "shop"}, {"name": "idle"}],
             "GET /apps/shop": {"name": "shop"},
@@ -90,36 +90,38 @@ def test_a_version_that_is_not_there_is_said_with_those_that_are(ref, hint):
 
 def test_where_nothing_was_deployed_yet_there_is_no_environment_to_name():
     with pytest.raises(AlmNotFound, match="environment 'prod' not found") as caught:
-        resolve.matrix(Answering({"GET /environments": []}), "prod")
+        resolve.matrix(FakeApiClient({"GET /environments": []}), "prod")
     assert caught.value.hint == "no deployments yet"
 
 
 @pytest.mark.parametrize(
     ("limit", "output", "more"), [(2, 2, True), (3, 3, False), (9, 3, False), (0, 3, False)]
 )
-def test_a_list_is_as_long_as_asked_for_and_tells_whether_it_goes_on(limit, output, more):
-    api = Answering({"GET /things": ([{"id": 3}], [{"id": 2}, {"id": 1}])})
+def test_a_list_is_limited_and_reports_whether_more_follow(limit, output, more):
+    api = FakeApiClient({"GET /things": ([{"id": 3}], [{"id": 2}, {"id": 1}])})
     result = pages.fetch(api, "/things", {"app": "shop", "tag": None, "commit": ""}, limit)
     assert (len(result.items), result.more) == (output, more)
-    assert api.asked == [("GET", "/things", {"app": "shop", "limit": min(limit + 1, 200) if limit else 200})]
+    assert api.requests == [
+        ("GET", "/things", {"app": "shop", "limit": min(limit + 1, 200) if limit else 200})
+    ]
 
 
-def test_an_app_is_changed_only_in_what_is_given_and_only_as_it_was_seen():
-    api = Answering({"GET /apps/shop": {"id": 7, "rev": 4}, "PATCH /apps/7": {"id": 7}})
+def test_an_app_patch_sends_only_changed_fields_and_its_etag():
+    api = FakeApiClient({"GET /apps/shop": {"id": 7, "rev": 4}, "PATCH /apps/7": {"id": 7}})
     apps.update(api, "shop", "store", None)
-    assert api.asked[-1] == ("PATCH", "/apps/7", {"name": "store"}, "7.4")
+    assert api.requests[-1] == ("PATCH", "/apps/7", {"name": "store"}, "7.4")
 
 
 @pytest.mark.parametrize(("force", "query"), [(True, {"force": "true"}), (False, {})])
 def test_an_app_is_deleted_as_it_was_seen(force, query):
-    api = Answering({"DELETE /apps/7": None})
+    api = FakeApiClient({"DELETE /apps/7": None})
     apps.delete(api, {"id": 7, "rev": 4}, force=force)
-    assert api.asked == [("DELETE", "/apps/7", query, "7.4")]
+    assert api.requests == [("DELETE", "/apps/7", query, "7.4")]
 
 
-def test_an_app_is_shown_with_its_versions_and_where_it_stands():
+def test_an_app_is_returned_with_its_versions_and_placements():
     shop = {"id": app_id("shop"), "name": "shop"}
-    api = Answering(
+    api = FakeApiClient(
         {
             "GET /apps/shop": shop,
             "GET /matrix": MATRIX,
@@ -132,17 +134,17 @@ def test_an_app_is_shown_with_its_versions_and_where_it_stands():
     assert result.versions.more
 
 
-def test_a_version_is_changed_only_in_what_is_given():
-    api = Answering({"GET /apps/shop/versions/1.4.0": VERSION, "PATCH /versions/42": VERSION})
+def test_a_version_patch_sends_only_changed_fields():
+    api = FakeApiClient({"GET /apps/shop/versions/1.4.0": VERSION, "PATCH /versions/42": VERSION})
     versions.update(api, TagRef("shop", "1.4.0"), {"changelog": "Faster", "ref": None})
-    assert api.asked[-1] == ("PATCH", "/versions/42", {"changelog": "Faster"}, "42.3")
+    assert api.requests[-1] == ("PATCH", "/versions/42", {"changelog": "Faster"}, "42.3")
 
 
 def test_versions_are_listed_of_an_app_or_of_all():
-    api = Answering({"GET /versions": [], "GET /apps/shop/versions": []})
+    api = FakeApiClient({"GET /versions": [], "GET /apps/shop/versions": []})
     versions.listing(api, versions.Filter(commit="abc"), 5)
     versions.listing(api, versions.Filter(app="shop"), 5)
-    assert [requested[1:] for requested in api.asked] == [
+    assert [requested[1:] for requested in api.requests] == [
         ("/versions", {"commit": "abc", "limit": 6}),
         ("/apps/shop/versions", {"limit": 6}),
     ]
@@ -158,7 +160,7 @@ def test_a_lock_is_sent_as_it_is(tmp_path):
     assert versions.toolchain(None, None) == {}
 
 
-def test_a_lock_that_cannot_be_sent_is_said(tmp_path):
+def test_an_invalid_lock_is_rejected_before_sending(tmp_path):
     bad = tmp_path / "bad"
     bad.write_bytes(b"\xff")
     with pytest.raises(AlmError, match="not found"):
@@ -186,7 +188,7 @@ def test_what_ends_work_begins_with_its_start(now, wanted, steps):
 
 
 def deploying(**answers):
-    return Answering(
+    return FakeApiClient(
         {
             "GET /apps/shop/versions/1.4.0": VERSION,
             "GET /environments": [{"name": "prod"}, {"name": "dev"}],
@@ -203,7 +205,7 @@ def test_a_deployment_is_walked_to_where_it_is_wanted():
     done = deployments.deploy(api, TagRef("shop", "1.4.0"), "prod", "successful", "because")
     assert done.steps == ("in_progress", "successful")
     assert done.deployment["status"] == "successful"
-    assert [requested for requested in api.asked if requested[0] == "POST"] == [
+    assert [requested for requested in api.requests if requested[0] == "POST"] == [
         ("POST", "/deployments", {"version_id": 42, "environment": "prod", "reason": "because"}),
         ("POST", "/deployments/9/statuses", {"status": "in_progress", "reason": ""}),
         ("POST", "/deployments/9/statuses", {"status": "successful", "reason": "because"}),
@@ -217,7 +219,7 @@ def test_without_a_state_a_deployment_stays_as_the_server_begins_it():
     )
 
 
-def test_an_environment_that_a_deployment_makes_is_told():
+def test_an_environment_created_by_a_deployment_is_reported():
     api = deploying()
     assert deployments.deploy(api, TagRef("shop", "1.4.0"), "qa", None, "").is_new_environment
     assert deployments.deploy(api, TagRef("shop", "1.4.0"), "qa", "successful", "").is_new_environment
@@ -233,7 +235,7 @@ def test_an_environment_that_differs_in_case_only_is_not_made_unless_that_is_mea
     with pytest.raises(AlmNotFound, match="environment 'PROD' not found; did you mean prod") as caught:
         deployments.deploy(api, TagRef("shop", "1.4.0"), "PROD", None, "")
     assert caught.value.hint == "use `--env prod`, or pass `--new-env` to create PROD"
-    assert not [requested for requested in api.asked if requested[0] == "POST"]
+    assert not [requested for requested in api.requests if requested[0] == "POST"]
     made = deployments.deploy(api, TagRef("shop", "1.4.0"), "PROD", None, "", new_environment=True)
     assert made.is_new_environment
 
@@ -262,7 +264,7 @@ def test_a_walk_that_fails_says_that_the_deployment_is_there():
         (lambda api: deployments.advance(api, 9, "successful", ""), False),
     ],
 )
-def test_a_step_that_is_for_somebody_else_is_not_suggested_to_who_may_not(act, then):
+def test_a_transition_for_another_user_is_not_suggested_to_the_requester(act, then):
     refusal = SelfApprovalForbidden(
         "user:eve asked for deployment 9: somebody else must move it on", "somebody"
     )
@@ -329,7 +331,7 @@ def test_what_is_in_the_way_and_not_meant_is_left_alone(other, status):
     api = in_the_way({**ACTIVE, **other})
     with pytest.raises(AlmConflict, match="one is active"):
         deployments.deploy(api, TagRef("shop", "1.4.0"), "prod", status, "")
-    assert [requested[1] for requested in api.asked if requested[0] == "POST"] == ["/deployments"]
+    assert [requested[1] for requested in api.requests if requested[0] == "POST"] == ["/deployments"]
 
 
 def test_a_deployment_is_taken_further():
@@ -338,15 +340,15 @@ def test_a_deployment_is_taken_further():
     assert deployments.advance(api, 9, "pending", "").steps == ()
 
 
-def test_a_history_is_shown_oldest_first():
+def test_a_history_is_listed_oldest_first():
     api = deploying(**{"GET /deployments/9/statuses": [{"id": 3}, {"id": 1}]})
     assert [item["id"] for item in deployments.show(api, 9).history] == [1, 3]
 
 
-def test_deployments_are_filtered_by_what_is_given():
-    api = Answering({"GET /deployments": []})
+def test_deployments_are_filtered_by_the_passed_fields():
+    api = FakeApiClient({"GET /deployments": []})
     deployments.listing(api, deployments.Filter(app="shop", status="failed"), 1)
-    assert api.asked == [("GET", "/deployments", {"app": "shop", "status": "failed", "limit": 2})]
+    assert api.requests == [("GET", "/deployments", {"app": "shop", "status": "failed", "limit": 2})]
 
 
 def use(app, version=None):
@@ -365,22 +367,22 @@ def test_everything_that_is_affected_is_gathered_from_all_pages():
         {"matches": [use("web", "20.1.0")], "unknown": [use("odd", "master")], "without_lock": []},
         {"matches": [use("api", "18.0.0")], "unknown": [], "without_lock": [use("old")]},
     )
-    api = Answering({"GET /tools/npm%3A%40scope%2Fname/usage": pages, "GET /environments/prod": {}})
+    api = FakeApiClient({"GET /tools/npm%3A%40scope%2Fname/usage": pages, "GET /environments/prod": {}})
     result = affected.affected(api, "npm:@scope/name", "<21", "prod")
     assert [item.app for item in result.matches] == ["api", "web"]
     assert [item.app for item in result.unknown] == ["odd"]
     assert [item.app for item in result.without_lock] == ["old"]
     assert result.is_used
-    assert api.asked[-1][2] == {"range": "<21", "environment": "prod", "limit": 200}
+    assert api.requests[-1][2] == {"range": "<21", "environment": "prod", "limit": 200}
 
 
 @pytest.mark.parametrize("count", [0, 3])
-def test_that_nothing_matches_is_told_from_that_nobody_uses_the_tool(count):
+def test_no_match_differs_from_an_unused_tool(count):
     def usage(query):
         counts = {"matches": count if query["range"] == "*" else 0}
         return {"counts": counts, "matches": [], "unknown": [], "without_lock": []}
 
-    result = affected.affected(Answering({"GET /tools/nodejs/usage": usage}), "nodejs", "<1", None)
+    result = affected.affected(FakeApiClient({"GET /tools/nodejs/usage": usage}), "nodejs", "<1", None)
     assert result.is_used == bool(count)
 
 
@@ -400,20 +402,22 @@ def test_only_what_something_deployed_is_locked_with_is_suggested(tool, there, l
         f"GET /tools/{name.replace(':', '%3A')}/usage": {"counts": {"matches": int(name in there)}}
         for name in (*names, "nodejs", "node")
     }
-    assert affected.suggest_used_tools(Answering(answers), tool, like_it) == meant
+    assert affected.suggest_used_tools(FakeApiClient(answers), tool, like_it) == meant
 
 
-def test_nothing_is_said_of_an_environment_that_is_not_there():
-    api = Answering({"GET /environments": [{"name": "prod"}]})
+def test_a_missing_environment_is_not_reported_on():
+    api = FakeApiClient({"GET /environments": [{"name": "prod"}]})
     with pytest.raises(AlmNotFound, match="environment 'prd' not found"):
         affected.affected(api, "nodejs", "<1", "prd")
 
 
-def test_the_matrix_is_shown_of_one_app_too():
-    result = status.status(Answering({"GET /matrix": MATRIX}), None, "shop")
+def test_the_matrix_can_be_limited_to_one_app():
+    result = status.status(FakeApiClient({"GET /matrix": MATRIX}), None, "shop")
     assert [row.app for row in result.grid.rows] == ["shop"]
     assert result.grid.never_deployed == ()
-    assert status.status(Answering({"GET /matrix": MATRIX}), None, "idle").grid.never_deployed == ("idle",)
+    assert status.status(FakeApiClient({"GET /matrix": MATRIX}), None, "idle").grid.never_deployed == (
+        "idle",
+    )
     with pytest.raises(AlmNotFound, match="app 'shp' not found"):
-        status.status(Answering({"GET /matrix": MATRIX}), None, "shp")
-    assert status.status(Answering({"GET /matrix": MATRIX}), None, None).grid.never_deployed == ("idle",)
+        status.status(FakeApiClient({"GET /matrix": MATRIX}), None, "shp")
+    assert status.status(FakeApiClient({"GET /matrix": MATRIX}), None, None).grid.never_deployed == ("idle",)

@@ -21,11 +21,11 @@ def context(tmp_path):
     return Context(environment, single_root(str(tmp_path)), parse("linux-x64"))
 
 
-def test_what_is_not_said_is_left_to_the_server(context):
+def test_unset_options_are_left_to_the_server(context):
     assert command_line(context, ServeOptions()) == [sys.executable, "-m", "envmgr.server", "serve", "all"]
 
 
-def test_what_is_said_is_passed_on_with_the_directory_as_it_is_meant(context, tmp_path):
+def test_set_options_are_passed_on_with_an_absolute_directory(context, tmp_path):
     line = command_line(context, ServeOptions("0.0.0.0", 0, "../data", "debug", True))
     assert line[5:] == [
         *("--host", "0.0.0.0"),

@@ -21,7 +21,14 @@ from envmgr.server.kit.common.problems import (
     ServiceUnavailable,
 )
 from envmgr.server.kit.common.results import Result
-from support.services.service_fixtures import NoVersions, Standing, app_service, call, opened, told
+from support.services.service_fixtures import (
+    FakeDeployments,
+    NoVersions,
+    app_service,
+    call,
+    emitted_events,
+    opened,
+)
 
 
 def run(directory, scenario, **ports):
@@ -57,18 +64,18 @@ def test_a_name_can_be_taken_once(tmp_path):
         )
         assert sum(not isinstance(answer, Exception) for answer in answers) == 1
         assert sum(isinstance(answer, AlreadyExists) for answer in answers) == 7
-        assert [event.type for event in await told(database, "app")] == ["AppCreated"]
+        assert [event.type for event in await emitted_events(database, "app")] == ["AppCreated"]
 
     run(tmp_path, scenario)
 
 
-def test_every_change_is_told_in_order_and_without_a_gap(tmp_path):
+def test_every_change_emits_an_event_in_order_without_gaps(tmp_path):
     async def scenario(apps, database):
         app = (await apps.create(call(), AppCreate(name="shop"))).value
         await apps.update(call(), "shop", AppPatch(description="sells"))
         await apps.replace(call(), "shop", AppPut(name="store"))
         await apps.delete(call(), "store", force=False)
-        events = await told(database, "app")
+        events = await emitted_events(database, "app")
         assert [(event.sequence, event.type) for event in events] == [
             (1, "AppCreated"),
             (2, "AppUpdated"),
@@ -82,11 +89,11 @@ def test_every_change_is_told_in_order_and_without_a_gap(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_a_change_that_changes_nothing_is_not_told(tmp_path):
+def test_a_no_op_change_emits_no_event(tmp_path):
     async def scenario(apps, database):
         app = (await apps.create(call(), AppCreate(name="shop"))).value
         assert await apps.replace(call(), "shop", AppPut(name="shop")) == app
-        assert len(await told(database, "app")) == 1
+        assert len(await emitted_events(database, "app")) == 1
 
     run(tmp_path, scenario)
 
@@ -116,11 +123,11 @@ def test_an_app_that_is_deployed_is_deleted_only_by_force(tmp_path):
         with pytest.raises(NotFound):
             await apps.get(call(), "shop")
 
-    run(tmp_path, scenario, deployments=Standing(2))
+    run(tmp_path, scenario, deployments=FakeDeployments(2))
 
 
 def test_an_app_leaves_before_it_is_deleted_and_stays_where_that_fails(tmp_path):
-    deployments = Standing()
+    deployments = FakeDeployments()
 
     async def scenario(apps, _):
         shop = (await apps.create(call(), AppCreate(name="shop"))).value
@@ -137,11 +144,11 @@ def test_an_app_leaves_before_it_is_deleted_and_stays_where_that_fails(tmp_path)
 
 
 def test_an_app_that_takes_the_name_just_then_is_not_deleted_in_its_stead(tmp_path):
-    class Swapping(Standing):
-        async def begin_deletion(self, context_, **said):
+    class Swapping(FakeDeployments):
+        async def begin_deletion(self, context_, **options):
             await self.apps.update(call(), "shop", AppPatch(name="store"))
             await self.apps.create(call(), AppCreate(name="shop"))
-            return await super().begin_deletion(context_, **said)
+            return await super().begin_deletion(context_, **options)
 
     deployments = Swapping()
 
@@ -156,7 +163,7 @@ def test_an_app_that_takes_the_name_just_then_is_not_deleted_in_its_stead(tmp_pa
     run(tmp_path, scenario, deployments=deployments)
 
 
-def test_the_id_of_a_deleted_app_is_never_given_again(tmp_path):
+def test_the_id_of_a_deleted_app_is_never_reused(tmp_path):
     async def scenario(apps, _):
         first = (await apps.create(call(), AppCreate(name="shop"))).value
         await apps.delete(call(), "shop", force=False)
@@ -171,12 +178,12 @@ def test_a_key_makes_one_app_of_many_requests(tmp_path):
         answers = [await apps.create(call(key="k"), AppCreate(name="shop")) for _ in range(3)]
         assert [answer.replayed for answer in answers] == [False, True, True]
         assert len({answer.value for answer in answers}) == 1
-        assert len(await told(database, "app")) == 1
+        assert len(await emitted_events(database, "app")) == 1
 
     run(tmp_path, scenario)
 
 
-def test_a_key_stands_for_one_request_of_one_caller(tmp_path):
+def test_an_idempotency_key_is_bound_to_one_request_of_one_caller(tmp_path):
     async def scenario(apps, _):
         await apps.create(call(key="k"), AppCreate(name="shop"))
         with pytest.raises(IdempotencyKeyReused):
@@ -240,7 +247,7 @@ def test_repeating_a_request_that_stopped_half_way_goes_on_where_it_stopped(tmp_
         assert again.replayed
         assert again.value == answer.value
         assert versions.put_calls == [(str(answer.value.id), "1.0")] * 2
-        assert [event.type for event in await told(database, "app")] == ["AppCreated"]
+        assert [event.type for event in await emitted_events(database, "app")] == ["AppCreated"]
 
     run(tmp_path, scenario, versions=versions)
 
@@ -312,7 +319,7 @@ def test_pages_show_every_app_once_in_order_while_others_come(tmp_path, sort, ex
         (PageRequest(cursor="é"), "?cursor"),
     ],
 )
-def test_a_list_that_cannot_be_asked_for_names_the_parameter(tmp_path, paging, pointer):
+def test_an_invalid_list_request_names_the_parameter(tmp_path, paging, pointer):
     async def scenario(apps, _):
         with pytest.raises(InvalidFields) as caught:
             await apps.list(call(), paging)

@@ -101,7 +101,7 @@ def test_an_intruder_who_owns_the_database_is_found_out(tmp_path, act, kinds):
 
     async def audited(audit, _):
         page = await audit.checkpoints(call(), PageRequest())
-        return verified(await everything(audit), [msgspec.to_builtins(one) for one in page.items])
+        return verified(await everything(audit), [msgspec.to_builtins(item) for item in page.items])
 
     assert {finding.kind for finding in run(tmp_path, audited)} - {"rewritten"} == kinds
 
@@ -140,7 +140,7 @@ def shape(path):
         for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
         if name not in {"alembic_version", "sqlite_sequence"}
     ]
-    found = {}
+    result = {}
     for table in tables:
         # A key needs no word that it is not null.
         columns = [
@@ -152,9 +152,9 @@ def shape(path):
             for _, name, unique, origin, _ in connection.execute(f"PRAGMA index_list({table})")
             if origin == "c"
         }
-        found[table] = columns, indexes
+        result[table] = columns, indexes
     connection.close()
-    return found
+    return result
 
 
 def expected_shape(path):

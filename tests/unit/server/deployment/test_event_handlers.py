@@ -39,14 +39,14 @@ def test_a_new_version_is_deployed_where_a_rule_says_so(tmp_path):
         await ruled(world, ("*", "*"), environment="dev")
         await ruled(world, ("blog", "*"), environment="prod")
         await born(world, 7, tag="v1.4.0")
-        made = {each.environment: each for each in await deployments(world)}
+        made = {deployment.environment: deployment for deployment in await deployments(world)}
         assert set(made) == {"staging", "dev"}
         assert (made["staging"].actor, made["staging"].reason) == (
             AUTO,
             "auto-deploy rule of staging: shop ^1.2",
         )
         assert (made["dev"].version_id, made["dev"].tag, made["dev"].status) == (7, "v1.4.0", "pending")
-        (event, _) = await world.told("DeploymentCreated")
+        (event, _) = await world.emitted_events("DeploymentCreated")
         assert (event.actor, event.traceparent[:2]) == (AUTO, "00")
 
     run(tmp_path, scenario)
@@ -86,13 +86,13 @@ def test_an_event_that_comes_again_deploys_nothing_again(tmp_path):
         await world.step(made, "in_progress", "successful")
         await world.happen(event)
         assert len(await deployments(world)) == 1
-        assert await world.told("AutoDeploySkipped") == []
+        assert await world.emitted_events("AutoDeploySkipped") == []
 
     run(tmp_path, scenario)
 
 
 @pytest.mark.parametrize("waiting", [None, "queued", "awaiting_approval", "blocked"])
-def test_a_later_version_takes_the_place_of_one_that_a_rule_asked_for_and_has_not_begun(tmp_path, waiting):
+def test_a_later_version_replaces_a_pending_one_of_a_rule(tmp_path, waiting):
     async def scenario(world):
         await ruled(world, ("shop", "*"))
         await born(world, 1)
@@ -109,7 +109,7 @@ def test_a_later_version_takes_the_place_of_one_that_a_rule_asked_for_and_has_no
 
 
 @pytest.mark.parametrize("by_hand", [True, False])
-def test_a_rule_waits_for_nobody_it_may_not_cancel_and_says_so(tmp_path, by_hand):
+def test_a_rule_blocked_by_a_deployment_it_cannot_cancel_reports_it(tmp_path, by_hand):
     async def scenario(world):
         await ruled(world, ("shop", "*"))
         if by_hand:
@@ -120,7 +120,7 @@ def test_a_rule_waits_for_nobody_it_may_not_cancel_and_says_so(tmp_path, by_hand
             active = await world.step(active, "in_progress")
         await born(world, 2)
         assert await deployments(world) == [active]
-        (event,) = await world.told("AutoDeploySkipped")
+        (event,) = await world.emitted_events("AutoDeploySkipped")
         assert event.subject == "app/1/version/2"
         assert event.data == {
             "version_id": 2,
@@ -144,13 +144,13 @@ def test_a_version_that_comes_late_does_not_replace_a_later_one(tmp_path):
         await world.step(made, "in_progress", "successful")
         await born(world, 1)
         assert len(await deployments(world)) == 1
-        (event,) = await world.told("AutoDeploySkipped")
+        (event,) = await world.emitted_events("AutoDeploySkipped")
         assert event.data["reason"] == "1.0.0 is older than 2.0.0, which is deployed"
 
     run(tmp_path, scenario)
 
 
-def test_no_rule_goes_back_to_an_older_version_than_stands_or_is_on_its_way(tmp_path):
+def test_a_rule_never_downgrades_a_current_or_active_version(tmp_path):
     async def scenario(world):
         await ruled(world, ("shop", "*"))
         await born(world, 1, tag="2.10.0")
@@ -159,7 +159,7 @@ def test_no_rule_goes_back_to_an_older_version_than_stands_or_is_on_its_way(tmp_
         first = await world.step(first, "in_progress", "successful")
         await born(world, 3, tag="1.9.1")
         assert await deployments(world) == [first]
-        on_its_way, standing = await world.told("AutoDeploySkipped")
+        on_its_way, standing = await world.emitted_events("AutoDeploySkipped")
         assert on_its_way.data["reason"] == "2.9.9 is older than 2.10.0, which is being deployed"
         assert on_its_way.data["active_deployment_id"] == first.id
         assert standing.data["reason"] == "1.9.1 is older than 2.10.0, which is deployed"
@@ -173,7 +173,7 @@ def test_a_newer_version_is_deployed_though_it_was_registered_first(tmp_path):
         await ruled(world, ("shop", "*"))
         await born(world, 9, tag="1.9.0")
         await born(world, 8, tag="1.10.0")
-        assert [(each.tag, each.status) for each in await deployments(world)] == [
+        assert [(deployment.tag, deployment.status) for deployment in await deployments(world)] == [
             ("1.9.0", "cancelled"),
             ("1.10.0", "pending"),
         ]
@@ -188,8 +188,8 @@ def test_tags_that_are_no_versions_keep_the_order_in_which_they_were_made(tmp_pa
         await born(world, 1, tag="omega")
         await born(world, 3, tag="alpha")
         await born(world, 4, tag="1.0.0")
-        assert [each.tag for each in await deployments(world)] == ["zeta", "alpha", "1.0.0"]
-        (event,) = await world.told("AutoDeploySkipped")
+        assert [deployment.tag for deployment in await deployments(world)] == ["zeta", "alpha", "1.0.0"]
+        (event,) = await world.emitted_events("AutoDeploySkipped")
         assert event.data["reason"] == "newer version zeta already attempted here"
 
     run(tmp_path, scenario)
@@ -202,16 +202,16 @@ def test_rules_follow_an_app_to_its_new_name_once(tmp_path):
         await world.happen(world.app_event("AppCreated"))
         renamed = world.app_event("AppUpdated", 1, "store")
         await world.happen(renamed, renamed)
-        (event,) = await world.told("EnvironmentUpdated")
+        (event,) = await world.emitted_events("EnvironmentUpdated")
         assert (event.subject, event.actor) == ("environment/staging", "system:deployment")
         assert [rule["app"] for rule in event.data["rules"]["auto_deploy"]] == ["store", "blog"]
-        found = await world.service.get_environment(call(), "staging")
-        assert [(rule.app, rule.tag_range) for rule in found.rules.auto_deploy] == [
+        result = await world.service.get_environment(call(), "staging")
+        assert [(rule.app, rule.tag_range) for rule in result.rules.auto_deploy] == [
             ("store", "^1"),
             ("blog", "*"),
         ]
         await born(world, 1, app="store")
-        assert [each.environment for each in await deployments(world)] == ["staging"]
+        assert [deployment.environment for deployment in await deployments(world)] == ["staging"]
         await born(world, 1000, app_id=3, app="shop")
         assert len(await deployments(world)) == 1
 
@@ -223,7 +223,7 @@ def test_no_rule_is_left_about_an_app_that_is_gone(tmp_path):
         await ruled(world, ("shop", "*"), ("*", "^9"), blocked="freeze")
         deleted = world.app_event("AppDeleted")
         await world.happen(deleted, deleted)
-        (event,) = await world.told("EnvironmentUpdated")
+        (event,) = await world.emitted_events("EnvironmentUpdated")
         assert event.data["rules"] == {"auto_deploy": [{"app": "*", "tag_range": "^9"}], "blocked": "freeze"}
         await born(world, 1000, app_id=3, app="shop")
         assert await deployments(world) == []
@@ -255,7 +255,7 @@ def test_what_goes_with_a_version_is_cancelled(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_a_version_that_is_gone_stands_nowhere_and_no_rule_brings_it_back(tmp_path):
+def test_a_deleted_version_has_no_placement_and_no_rule_redeploys_it(tmp_path):
     async def scenario(world):
         await ruled(world, ("shop", "*"))
         made = await world.stand(1)
@@ -266,24 +266,24 @@ def test_a_version_that_is_gone_stands_nowhere_and_no_rule_brings_it_back(tmp_pa
         await world.happen(deleted, created)
         assert await world.status(made) == "superseded"
         assert await world.current() is None
-        assert (await world.told())[-1].data["current_version_id"] is None
+        assert (await world.emitted_events())[-1].data["current_version_id"] is None
         assert len(await deployments(world)) == 1
 
     run(tmp_path, scenario)
 
 
-def test_what_goes_with_an_app_stands_nowhere_and_its_history_stays(tmp_path):
+def test_placements_of_a_deleted_app_are_removed_and_its_history_remains(tmp_path):
     async def scenario(world):
         await world.happen(world.app_event("AppCreated"), world.app_event("AppCreated", 2, "blog"))
         stood = await world.stand(1)
         on_its_way, others = await world.deploy(2), await world.stand(1000)
-        before = len(await world.told())
+        before = len(await world.emitted_events())
         await world.happen(world.app_event("AppDeleted"))
         assert await world.status(stood) == "superseded"
         assert await world.status(on_its_way) == "cancelled"
         assert await world.status(others) == "successful"
         assert [status for status, _, _ in await world.history(on_its_way)] == ["pending", "cancelled"]
-        events = (await world.told())[before:]
+        events = (await world.emitted_events())[before:]
         assert {event.type for event in events} == {"DeploymentUpdated"}
         last = {event.data["deployment_id"]: event.data["current_version_id"] for event in events}
         assert set(last) == {stood.id, on_its_way.id}
@@ -297,12 +297,12 @@ def test_what_goes_with_an_app_stands_nowhere_and_its_history_stays(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_a_new_name_of_an_app_is_shown_everywhere(tmp_path):
+def test_a_renamed_app_is_renamed_everywhere(tmp_path):
     async def scenario(world):
         made = await world.stand(1)
         await world.happen(world.app_event("AppCreated"), world.app_event("AppUpdated", 1, "store"))
-        shown = await world.service.get(call(), made.id)
-        assert (shown.app, shown.rev) == ("store", made.rev + 1)
+        deployment = await world.service.get(call(), made.id)
+        assert (deployment.app, deployment.rev) == ("store", made.rev + 1)
         assert (await world.place(app="store")).current.version_id == 1
         # The versions' service may still say the old name.
         assert (await world.deploy(2)).app == "store"
@@ -348,7 +348,7 @@ def test_many_versions_at_once_leave_the_last_one_on_its_way(tmp_path):
         await ruled(world, ("shop", "*"))
         await world.happen(*(world.version_event("VersionCreated", n) for n in range(1, 51)))
         made = await deployments(world)
-        assert [each.status for each in made] == ["cancelled"] * 49 + ["pending"]
+        assert [item.status for item in made] == ["cancelled"] * 49 + ["pending"]
         assert made[-1].version_id == 50
 
     run(tmp_path, scenario)
@@ -379,7 +379,7 @@ def test_an_event_that_cannot_be_read_is_put_aside_and_the_others_act(tmp_path):
         await ruled(world, ("shop", "*"))
         poison = world.event("version", "VersionCreated", "app/1/version/1", {"version_id": "one"})
         await world.bus.publish([poison, world.version_event("VersionCreated", 2)])
-        assert [each.version_id for each in await deployments(world)] == [2]
+        assert [deployment.version_id for deployment in await deployments(world)] == [2]
         (letter,) = await world.dead_letters.all()
         assert letter.event == poison
 
@@ -401,7 +401,7 @@ def test_a_rule_about_an_app_does_not_deploy_another_that_took_its_name_before_t
         )
         await world.happen(world.version_event("VersionCreated", 7, 2, "shop"))
         assert await world.places(2) == 0
-        (skipped,) = await world.told("AutoDeploySkipped")
+        (skipped,) = await world.emitted_events("AutoDeploySkipped")
         assert "another app" in skipped.data["reason"]
         await world.happen(late)
         rules = (await world.service.get_environment(call(), "prod")).rules

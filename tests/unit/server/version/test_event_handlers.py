@@ -46,12 +46,12 @@ def test_versions_of_an_app_take_its_new_name(tmp_path):
     async def scenario(versions, database, module):
         first = (await versions.create(call(), "shop", "1.0", built_with("go@1.22.0"))).value
         other = (await versions.create(call(), "blog", "1.0", VersionPut())).value
-        await deliver(module, stands(1, 1, "shop", "prod", first), renamed(2, 1, "store"))
-        found = await versions.get(call(), first.id)
-        assert (found.app, found.rev) == ("store", first.rev + 1)
+        await deliver(module, deployment_event(1, 1, "shop", "prod", first), renamed(2, 1, "store"))
+        result = await versions.get(call(), first.id)
+        assert (result.app, result.rev) == ("store", first.rev + 1)
         assert await versions.get(call(), other.id) == other
         assert await everywhere(versions) == [("store", "prod", "1.0")]
-        assert [e.type for e in await told(database, "version")] == ["VersionCreated"] * 2
+        assert [e.type for e in await emitted_events(database, "version")] == ["VersionCreated"] * 2
 
     run(tmp_path, scenario)
 
@@ -62,7 +62,7 @@ def test_an_old_name_that_comes_late_changes_nothing(tmp_path):
         second, third = renamed(2, 1, "second"), renamed(3, 1, "third")
         await deliver(module, third, second, third, second)
         assert (await versions.get(call(), version.id)).app == "third"
-        await deliver(module, stands(1, 1, "shop", "prod", version))
+        await deliver(module, deployment_event(1, 1, "shop", "prod", version))
         assert await everywhere(versions) == [("third", "prod", "1.0")]
 
     run(tmp_path, scenario)
@@ -78,7 +78,7 @@ def test_a_version_that_is_made_while_its_app_is_renamed_has_the_new_name(tmp_pa
     run(tmp_path, scenario)
 
 
-def test_a_name_that_the_app_service_gives_is_kept_where_events_lag(tmp_path):
+def test_a_name_from_the_app_service_is_preserved_while_events_lag(tmp_path):
     async def scenario(versions, _, module):
         await deliver(module, renamed(2, 1, "old", at="2025-01-01T00:00:00.000Z"))
         version = (await versions.create(call(), "shop", "1.0", VersionPut())).value
@@ -87,19 +87,23 @@ def test_a_name_that_the_app_service_gives_is_kept_where_events_lag(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_the_versions_of_a_deleted_app_go_and_each_is_told_once(tmp_path, monkeypatch):
+def test_versions_of_a_deleted_app_are_deleted_with_one_event_each(tmp_path, monkeypatch):
     monkeypatch.setattr(event_handlers, "BATCH", 2)
 
     async def scenario(versions, database, module):
         for n in range(5):
             version = (await versions.create(call(), "shop", f"1.{n}", built_with(f"go@1.22.{n}"))).value
-        kept = (await versions.create(call(), "blog", "1.0", built_with("go@1.22.4"))).value
-        await deliver(module, stands(1, 1, "shop", "prod", version), stands(2, 2, "blog", "prod", kept))
+        created = (await versions.create(call(), "blog", "1.0", built_with("go@1.22.4"))).value
+        await deliver(
+            module,
+            deployment_event(1, 1, "shop", "prod", version),
+            deployment_event(2, 2, "blog", "prod", created),
+        )
         await deliver(module, gone(9, 1, "shop"), gone(9, 1, "shop"))
-        assert (await versions.list(call(), PageRequest())).items == [kept]
+        assert (await versions.list(call(), PageRequest())).items == [created]
         assert await everywhere(versions) == [("blog", "prod", "1.0")]
-        assert (await versions.lock(call(), kept.id)).lock == lock("go@1.22.4")
-        deleted = [e for e in await told(database, "version") if e.type == "VersionDeleted"]
+        assert (await versions.lock(call(), created.id)).lock == lock("go@1.22.4")
+        deleted = [e for e in await emitted_events(database, "version") if e.type == "VersionDeleted"]
         assert [e.data["tag"] for e in deleted] == [f"1.{n}" for n in range(5)]
         assert {e.actor for e in deleted} == {"user:bob"}
 
@@ -110,7 +114,7 @@ def test_nothing_of_a_deleted_app_comes_back(tmp_path):
     async def scenario(versions, _, module):
         version = (await versions.create(call(), "shop", "1.0", VersionPut())).value
         await deliver(module, gone(9, 1, "shop"))
-        await deliver(module, stands(5, 1, "shop", "prod", version), renamed(8, 1, "store"))
+        await deliver(module, deployment_event(5, 1, "shop", "prod", version), renamed(8, 1, "store"))
         assert await everywhere(versions) == []
         for attempt in (versions.create, versions.upsert):
             with pytest.raises(NotFound, match="app 'shop' not found"):
@@ -125,23 +129,25 @@ def test_no_version_survives_the_app_that_is_deleted_as_it_is_made(tmp_path):
         attempts = [versions.upsert(call(), "shop", f"1.{n}", VersionPut()) for n in range(20)]
         await asyncio.gather(*attempts, deliver(module, gone(9, 1, "shop")), return_exceptions=True)
         assert (await versions.list(call(), PageRequest())).items == []
-        types = [e.type for e in await told(database, "version")]
+        types = [e.type for e in await emitted_events(database, "version")]
         assert types.count("VersionCreated") == types.count("VersionDeleted")
 
     run(tmp_path, scenario)
 
 
-def test_what_stands_where_follows_the_newest_event(tmp_path):
+def test_placements_follow_the_newest_event(tmp_path):
     async def scenario(versions, _, module):
         first = (await versions.create(call(), "shop", "1.0", built_with("go@1.21.0"))).value
         second = (await versions.create(call(), "shop", "2.0", built_with("go@1.22.0"))).value
-        begun = stands(1, 1, "shop", "prod", None, "DeploymentCreated")
-        up, newer, down = (stands(n, 1, "shop", "prod", v) for n, v in ((2, first), (3, second), (5, None)))
+        begun = deployment_event(1, 1, "shop", "prod", None, "DeploymentCreated")
+        up, newer, down = (
+            deployment_event(n, 1, "shop", "prod", v) for n, v in ((2, first), (3, second), (5, None))
+        )
         await deliver(module, begun)
         assert await everywhere(versions) == []
         await deliver(module, up, begun, up)
         assert await everywhere(versions) == [("shop", "prod", "1.0")]
-        await deliver(module, newer, up, stands(4, 1, "shop", "prod", second), newer)
+        await deliver(module, newer, up, deployment_event(4, 1, "shop", "prod", second), newer)
         assert await everywhere(versions) == [("shop", "prod", "2.0")]
         await deliver(module, down, newer)
         assert await everywhere(versions) == []
@@ -152,31 +158,33 @@ def test_what_stands_where_follows_the_newest_event(tmp_path):
 def test_places_do_not_hold_one_another_back(tmp_path):
     async def scenario(versions, _, module):
         version = (await versions.create(call(), "shop", "1.0", VersionPut())).value
-        await deliver(module, *(stands(n, 1, "shop", env, version) for n, env in ((9, "prod"), (3, "dev"))))
+        await deliver(
+            module, *(deployment_event(n, 1, "shop", env, version) for n, env in ((9, "prod"), (3, "dev")))
+        )
         assert await everywhere(versions) == [("shop", "dev", "1.0"), ("shop", "prod", "1.0")]
 
     run(tmp_path, scenario)
 
 
-def test_nothing_stands_in_an_environment_that_is_gone(tmp_path):
+def test_a_deleted_environment_has_no_placements(tmp_path):
     async def scenario(versions, _, module):
         version = (await versions.create(call(), "shop", "1.0", built_with("go@1.22.0"))).value
         for n, environment in enumerate(("dev", "prod"), 1):
-            await deliver(module, stands(n, 1, "shop", environment, version))
+            await deliver(module, deployment_event(n, 1, "shop", environment, version))
         await deliver(module, event("EnvironmentDeleted", 5, {}, subject="environment/prod"))
-        await deliver(module, stands(2, 1, "shop", "prod", version))
+        await deliver(module, deployment_event(2, 1, "shop", "prod", version))
         assert await everywhere(versions) == [("shop", "dev", "1.0")]
-        await deliver(module, stands(6, 1, "shop", "prod", version))
+        await deliver(module, deployment_event(6, 1, "shop", "prod", version))
         assert len(await everywhere(versions)) == 2
 
     run(tmp_path, scenario)
 
 
-def test_a_version_that_is_not_here_stands_as_one_without_a_lock(tmp_path):
+def test_an_unknown_version_is_placed_without_a_lock(tmp_path):
     async def scenario(versions, _, module):
         stranger = (await versions.create(call(), "shop", "1.0", built_with("go@1.22.0"))).value
         missing = msgspec.structs.replace(stranger, id=77)
-        await deliver(module, stands(1, 1, "shop", "prod", missing))
+        await deliver(module, deployment_event(1, 1, "shop", "prod", missing))
         usage = await versions.usage(call(), "go", "*", None, PageRequest())
         assert (usage.counts.matches, usage.counts.without_lock) == (0, 1)
 
@@ -189,7 +197,7 @@ def test_an_event_that_cannot_be_read_is_refused_and_not_half_taken(tmp_path):
         (places,) = (each for each in module.subscriptions if each.consumer == read_barrier.CONSUMER)
         broken = event("DeploymentUpdated", 2, {"app_id": "x"})
         with pytest.raises(msgspec.ValidationError):
-            await places.handle([stands(1, 1, "shop", "prod", version), broken])
+            await places.handle([deployment_event(1, 1, "shop", "prod", version), broken])
         assert await everywhere(versions) == []
 
     run(tmp_path, scenario)
@@ -207,7 +215,7 @@ def test_over_the_bus_the_app_service_and_this_one_agree(tmp_path):
             apps = app_service(apps_db)
             versions = version_module.make(versions_db, apps)
             bus = InProcessBus()
-            for subscription in version_module.module(versions_db, versions, Standing()).subscriptions:
+            for subscription in version_module.module(versions_db, versions, FakeDeployments()).subscriptions:
                 bus.subscribe(subscription)
             shop = (await apps.create(call(), AppCreate(name="shop"))).value
             version = (await versions.upsert(call(), "shop", "1.0", VersionPut())).value

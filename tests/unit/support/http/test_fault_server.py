@@ -23,7 +23,7 @@ def get(url, **headers):
             return error.code, dict(error.headers), error.read()
 
 
-def test_serves_what_was_added_and_logs_who_asked(server):
+def test_serves_added_pages_and_logs_requests(server):
     url = server.add("/a.txt", "hello", {"Content-Type": "text/plain"})
     status, headers, body = get(url, X_Colour="blue")
     assert (status, body) == (200, b"hello")
@@ -128,7 +128,7 @@ def test_answers_no_http(server, fault):
         get(url)
 
 
-def test_lies_about_ranges_only_when_asked_for_one(server):
+def test_sends_a_wrong_range_only_for_range_requests(server):
     url = server.add("/f", b"abcdef", fault=faults.wrong_range(1))
     assert get(url)[2] == b"abcdef"
     assert get(url, Range="bytes=3-")[1]["Content-Range"] == "bytes 1-5/6"

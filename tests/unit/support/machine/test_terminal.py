@@ -8,7 +8,7 @@ from support.machine.terminal import screen
 
 
 @pytest.mark.parametrize(
-    ("output", "shown"),
+    ("output", "screen_"),
     [
         ("one\r\ntwo\r\n", "one\ntwo\n"),
         ("\x1b[1;32mgreen\x1b[0m\r\n", "green\n"),
@@ -20,5 +20,5 @@ from support.machine.terminal import screen
         ("a\r\nb\r\n\x1b[2A\x1b[2Kc", "c\nb\n"),
     ],
 )
-def test_what_was_overwritten_or_erased_is_gone(output, shown):
-    assert screen(output) == shown
+def test_what_was_overwritten_or_erased_is_gone(output, screen_):
+    assert screen(output) == screen_

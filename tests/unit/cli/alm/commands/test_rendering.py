@@ -57,7 +57,7 @@ def difference(before, after, commits=None, app="shop"):
     return AppDifference(app, compare(before, after), commits)
 
 
-def test_a_difference_is_told_in_commits_tools_and_artifacts():
+def test_a_diff_lists_commits_tools_and_artifacts():
     commits = Commits(4, 1, (("bbbbbbb", "Make it \x1b[2Jfaster"), ("ccccccc", "Fix")))
     assert list(diff._lines([difference(OLD, NEW, commits)], "", PLAIN, 80)) == [
         "shop  1.3.2 -> 1.4.0",
@@ -77,7 +77,7 @@ def test_a_difference_is_told_in_commits_tools_and_artifacts():
     ]
 
 
-def test_apps_of_two_environments_are_told_one_by_one_and_the_same_ones_counted():
+def test_a_diff_of_environments_lists_changed_apps_and_counts_equal_ones():
     result = [
         difference(None, NEW, app="shop"),
         difference(OLD, None, app="web"),
@@ -101,7 +101,7 @@ def test_on_a_narrow_terminal_versions_are_never_cut():
     assert max(map(display_width, lines)) <= 60
 
 
-def test_what_is_not_there_yet_is_not_told_as_removed():
+def test_an_undeployed_version_is_not_listed_as_removed():
     tried = grid(matrix([place("shop", "staging", None, cell(5, 2, "2.0", status="in_progress"))]))
     absent = NotDeployed("staging", tried.rows[0].cells["staging"].latest_attempt)
     result = AppDifference("shop", compare(OLD, None), None, absent)
@@ -116,19 +116,19 @@ def test_what_is_not_there_yet_is_not_told_as_removed():
 
 
 @pytest.mark.parametrize(
-    ("result", "said"),
+    ("result", "expected"),
     [
         ([difference(OLD, OLD)], "a -> b: same version"),
         ([difference(OLD, OLD), difference(NEW, NEW)], "a -> b: no differences in 2 apps"),
         ([], "a -> b: not deployed"),
     ],
 )
-def test_where_nothing_differs_that_is_said(result, said):
-    assert list(diff._lines(result, "a -> b", PLAIN, 80)) == [said]
+def test_an_empty_diff_reports_no_differences(result, expected):
+    assert list(diff._lines(result, "a -> b", PLAIN, 80)) == [expected]
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "said"),
+    ("before", "after", "expected"),
     [
         (OLD, {**OLD, "id": 2}, "the same"),
         (OLD, version(2, "2", [], lock=None), "2: no lock file, toolchain unknown"),
@@ -139,9 +139,9 @@ def test_where_nothing_differs_that_is_said(result, said):
         ),
     ],
 )
-def test_locks_are_told_apart_where_tools_do_not_tell(before, after, said):
+def test_locks_are_compared_where_tools_are_equal(before, after, expected):
     assert any(
-        line.startswith("  lock ") and said in line
+        line.startswith("  lock ") and expected in line
         for line in diff._lines([difference(before, after)], "", PLAIN, 300)
     )
 
@@ -158,7 +158,7 @@ def test_an_entry_of_a_difference_is_json():
     assert (entry["before"]["tag"], entry["after"]["tag"]) == ("1.3.2", "1.4.0")
 
 
-def test_versions_of_two_apps_are_told_with_their_apps():
+def test_versions_of_two_apps_are_listed_with_their_apps():
     result = difference(OLD, {**NEW, "app": "blog"}, app=None)
     assert next(iter(diff._lines([result], "", PLAIN, 80))) == "shop@1.3.2 -> blog@1.4.0"
     entry = diff._to_json(result)
@@ -169,7 +169,7 @@ def use(app, version_, environment="prod"):
     return Use(app, environment, "1.0", 1, version_)
 
 
-def test_what_is_affected_and_what_cannot_be_told_stand_apart():
+def test_affected_and_undecidable_versions_are_listed_separately():
     result = Affected(
         "nodejs",
         "<20.11.1",
@@ -191,7 +191,7 @@ def test_what_is_affected_and_what_cannot_be_told_stand_apart():
     ]
 
 
-def test_that_nothing_is_affected_is_said_before_what_cannot_be_told():
+def test_an_empty_result_is_reported_before_undecidable_versions():
     lines = list(
         affected._lines(Affected("go", "<1", True, (), (), (use("old", None),)), None, (), PLAIN, 80)
     )
@@ -199,10 +199,10 @@ def test_that_nothing_is_affected_is_said_before_what_cannot_be_told():
     assert lines[2:] == ["1 unknown: no lock file", "  old@1.0  prod"]
 
 
-@pytest.mark.parametrize(("near", "said"), [((), ""), (("nodejs",), " (used instead: nodejs)")])
-def test_a_tool_that_nobody_uses_may_be_another_one_that_somebody_does(near, said):
+@pytest.mark.parametrize(("near", "expected"), [((), ""), (("nodejs",), " (used instead: nodejs)")])
+def test_an_unused_tool_suggests_a_similar_used_one(near, expected):
     (line,) = affected._lines(Affected("nodjs", "<1", False, (), (), ()), None, near, PLAIN, 80)
-    assert line == f"no deployed version uses nodjs{said}"
+    assert line == f"no deployed version uses nodjs{expected}"
 
 
 def test_an_intact_log_says_by_what_that_is_known():
@@ -233,8 +233,8 @@ def test_a_verdict_is_json():
 
 def test_entries_keep_their_columns_when_more_follow():
     log = list(entries(3))
-    told = {"app": "shop", "tag": "1.4.0", "environment": "prod", "status": "failed"}
-    log[1] = {**log[1], "event_type": "DeploymentUpdated", "actor": "user:ada.lovelace", "payload": told}
+    attempt = {"app": "shop", "tag": "1.4.0", "environment": "prod", "status": "failed"}
+    log[1] = {**log[1], "event_type": "DeploymentUpdated", "actor": "user:ada.lovelace", "payload": attempt}
     lines = EntryTable(PLAIN, 200)
     first, second, third = [*lines.lines(log[:2]), *lines.lines(log[2:])]
     assert second.endswith("DeploymentUpdated  shop@1.4.0 -> prod: failed")

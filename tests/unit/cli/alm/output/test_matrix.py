@@ -68,7 +68,7 @@ def test_shapes_and_colours_tell_states_and_what_is_older_than_elsewhere():
     assert "\x1b[31m✗\x1b[0m" in lines[3]
 
 
-def test_what_never_became_current_stands_alone():
+def test_an_attempt_that_never_became_current_is_displayed_alone():
     result = grid(matrix([place("web", "prod", None, cell(1, 1, "1.0", status="in_progress"), age=None)]))
     assert plain(result, 80).lines[1] == "web   in_progress 1.0 1h"
 
@@ -94,7 +94,7 @@ def test_every_shape_is_one_column_wide(status):
     assert display_width(UNICODE_SYMBOLS.state(status)) == 1
 
 
-def test_a_state_that_is_not_known_is_spelled_out():
+def test_an_unknown_state_is_written_out():
     assert UNICODE_SYMBOLS.state("baking") == "baking"
 
 

@@ -26,7 +26,7 @@ def test_columns_are_aligned_and_nothing_is_padded_at_the_end():
     assert RecordTable(PLAIN, 80, (1,)).lines([]) == []
 
 
-def test_a_column_in_which_nothing_is_said_takes_no_room():
+def test_an_empty_column_is_omitted():
     assert RecordTable(PLAIN, 80, ()).lines([row("a", "", "b"), row("c", "", "d")]) == ["a  b", "c  d"]
 
 
@@ -37,7 +37,7 @@ def test_free_text_gives_way_before_names_and_what_is_the_answer_never():
     assert second.split() == ["web", "few", "nodejs", "24.11.0"]
 
 
-def test_in_a_pipe_nothing_is_cut_and_one_long_text_pads_nobody_elses():
+def test_in_a_pipe_nothing_is_truncated_and_long_texts_do_not_pad_other_rows():
     rows = [row("shop", "d" * 2000, "1h"), row("a" * 100, "few", "2h")]
     assert RecordTable(PLAIN, PIPE, (1, 0)).lines(rows) == [
         f"shop  {'d' * 2000}  1h",

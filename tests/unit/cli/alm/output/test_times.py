@@ -8,7 +8,7 @@ from envmgr.cli.alm.output import times
 
 
 @pytest.mark.parametrize(
-    ("seconds", "spelled"),
+    ("seconds", "formatted"),
     [
         (-5, "0s"),
         (0, "0s"),
@@ -25,8 +25,8 @@ from envmgr.cli.alm.output import times
         (10_000 * 86_400, "27y"),
     ],
 )
-def test_an_age_is_spelled_in_the_unit_that_suits_it(seconds, spelled):
-    assert times.age(seconds) == spelled
+def test_an_age_is_formatted_in_a_suitable_unit(seconds, formatted):
+    assert times.age(seconds) == formatted
 
 
 def test_how_long_ago_a_moment_was():
@@ -37,7 +37,7 @@ def test_how_long_ago_a_moment_was():
 
 
 @pytest.mark.parametrize(
-    ("seconds", "spelled"),
+    ("seconds", "formatted"),
     [
         (-1, "expired"),
         (0, "expired"),
@@ -47,9 +47,9 @@ def test_how_long_ago_a_moment_was():
         (90 * 86_400, "1970-04-01"),
     ],
 )
-def test_what_ends_soon_is_told_by_how_soon(seconds, spelled):
+def test_an_approaching_expiry_is_formatted_as_remaining_time(seconds, formatted):
     at = datetime.fromtimestamp(1_000 + seconds, UTC).isoformat()
-    assert times.end(at, 1_000) == spelled
+    assert times.end(at, 1_000) == formatted
 
 
 def test_what_is_no_moment_has_no_end():

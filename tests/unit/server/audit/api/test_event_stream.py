@@ -16,14 +16,14 @@ class Source:
     """Gives entries, and counts them; then ends, or goes on in silence."""
 
     def __init__(self, *, ends: bool = True) -> None:
-        self.given = 0
+        self.delivered = 0
         self.is_closed = False
         self._ends = ends
 
     async def follow(self):
         try:
             for entry in ENTRIES:
-                self.given += 1
+                self.delivered += 1
                 yield entry
             if not self._ends:
                 await asyncio.Event().wait()
@@ -77,7 +77,7 @@ def test_nothing_is_read_ahead_of_a_slow_client():
         await anext(stream)
         await anext(stream)
         await asyncio.sleep(0.05)
-        assert source.given == 2
+        assert source.delivered == 2
         await stream.aclose()
 
     asyncio.run(scenario())

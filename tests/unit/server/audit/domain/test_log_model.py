@@ -38,7 +38,7 @@ def test_nothing_follows_from_nothing():
     assert build_entries(Head(), []) == []
 
 
-def test_the_moment_of_an_event_is_kept_in_milliseconds():
+def test_the_time_of_an_event_is_stored_in_milliseconds():
     (entry,) = build_entries(Head(), [event(1, time="2026-01-02T03:04:05.678Z")])
     assert entry.timestamp == 1_767_323_045_678
 
@@ -69,7 +69,7 @@ def test_a_chain_that_has_grown_much_is_to_be_signed_at_once(seq, last, much):
     assert exceeds_signing_threshold(Head(seq), last) == much
 
 
-def test_a_checkpoint_stands_as_long_as_nothing_follows_and_the_key_is_the_same():
+def test_a_checkpoint_is_current_until_an_entry_follows_or_the_key_changes():
     last = sign(3, 0)
     assert is_current(last, Head(3), KEY)
     assert not is_current(last, Head(4), KEY)

@@ -35,7 +35,7 @@ def test_every_event_becomes_a_link_of_the_chain(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_an_entry_says_what_its_event_said(tmp_path):
+def test_an_entry_contains_the_data_of_its_event(tmp_path):
     async def scenario(audit, _):
         await audit.append([event(1)])
         entry = await audit.get(call(), 1)
@@ -192,9 +192,9 @@ def test_a_span_is_paged_and_filtered_too(tmp_path):
         await audit.append(
             [event(number, actor="user:eve" if number % 2 else "user:ada") for number in range(1, 9)]
         )
-        asked = {"limit": 2, "filters": {"actor": "user:eve"}}
-        first = await audit.list(call(), PageRequest(**asked), 1_700_000_003_000, None)
-        second = await audit.list(call(), PageRequest(**asked, cursor=first.next), 1_700_000_003_000, None)
+        request = {"limit": 2, "filters": {"actor": "user:eve"}}
+        first = await audit.list(call(), PageRequest(**request), 1_700_000_003_000, None)
+        second = await audit.list(call(), PageRequest(**request, cursor=first.next), 1_700_000_003_000, None)
         assert [seqs(first), seqs(second), second.next] == [[7, 5], [3], None]
 
     run(tmp_path, scenario)
@@ -221,7 +221,7 @@ def test_there_is_no_entry_beyond_the_end(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_the_newest_entries_are_given_newest_first(tmp_path):
+def test_the_newest_entries_are_returned_newest_first(tmp_path):
     async def scenario(audit, _):
         assert await audit.newest(call(), 100) == []
         await audit.append(events(5))
@@ -234,7 +234,7 @@ def test_who_may_see_some_apps_only_does_not_see_the_audit(tmp_path):
     async def scenario(audit, _):
         await audit.append(events(2))
         confined = call("viewer", apps={1})
-        for asked in (
+        for request in (
             audit.list(confined, PageRequest(), None, None),
             audit.get(confined, 1),
             audit.newest(confined, 1),
@@ -242,12 +242,12 @@ def test_who_may_see_some_apps_only_does_not_see_the_audit(tmp_path):
             anext(audit.follow(confined, 0)),
         ):
             with pytest.raises(Forbidden, match="access to all apps"):
-                await asked
+                await request
 
     run(tmp_path, scenario)
 
 
-def test_a_checkpoint_says_where_the_chain_stands_and_is_signed(tmp_path):
+def test_a_checkpoint_signs_the_head_of_the_chain(tmp_path):
     async def scenario(audit, _):
         await audit.append(events(3))
         answer = await audit.checkpoint(call())
@@ -268,11 +268,11 @@ def test_checkpoints_form_a_chain_of_their_own(tmp_path):
         for number in (1, 2, 3):
             await audit.append(events(number))
             made.append(msgspec.to_builtins((await audit.checkpoint(call())).value))
-        assert [each["previous"] for each in made[1:]] == [
-            checkpoints.fingerprint(each) for each in made[:-1]
+        assert [item["previous"] for item in made[1:]] == [
+            checkpoints.fingerprint(item) for item in made[:-1]
         ]
         page = await audit.checkpoints(call("viewer"), PageRequest())
-        assert [msgspec.to_builtins(each) for each in page.items] == made[::-1]
+        assert [msgspec.to_builtins(item) for item in page.items] == made[::-1]
 
     run(tmp_path, scenario)
 
@@ -358,7 +358,7 @@ def test_the_end_is_signed_at_the_end_if_anything_came(tmp_path):
         await audit.checkpoint_if_changed()
         await audit.checkpoint_if_changed()
         page = await audit.checkpoints(call(), PageRequest())
-        assert [each.seq for each in page.items] == [2]
+        assert [item.seq for item in page.items] == [2]
 
     run(tmp_path, scenario)
 
@@ -395,12 +395,12 @@ def test_a_follower_resumes_after_an_entry_and_misses_nothing(tmp_path):
 def test_many_followers_of_a_busy_log_all_get_everything_in_order(tmp_path):
     async def scenario(audit, _):
         followers = [audit.follow(call(), 0) for _ in range(8)]
-        reading = [asyncio.create_task(some(each, 150)) for each in followers]
+        reading = [asyncio.create_task(some(follower, 150)) for follower in followers]
         for start in range(1, 151, 3):
             await audit.append([event(number) for number in range(start, start + 3)])
         assert await asyncio.gather(*reading) == [list(range(1, 151))] * 8
-        for each in followers:
-            await each.aclose()
+        for follower in followers:
+            await follower.aclose()
 
     run(tmp_path, scenario)
 

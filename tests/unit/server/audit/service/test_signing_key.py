@@ -8,7 +8,7 @@ import pytest
 from envmgr.server.audit.service.signing_key import SigningKeyError, private_key
 
 
-def test_a_key_is_made_once_and_kept(tmp_path):
+def test_a_key_is_generated_once_and_stored(tmp_path):
     path = str(tmp_path / "audit.key")
     key = private_key(path)
     assert len(key) == 32
@@ -23,7 +23,7 @@ def test_only_its_owner_reads_the_key(tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"", b"not base64!", b"c2hvcnQ="])
-def test_a_file_without_a_key_is_refused_and_kept(tmp_path, content):
+def test_a_file_without_a_key_is_rejected_and_preserved(tmp_path, content):
     path = tmp_path / "audit.key"
     path.write_bytes(content)
     with pytest.raises(SigningKeyError, match="not an Ed25519 private key") as caught:

@@ -46,7 +46,7 @@ def test_a_whole_log_is_left_alone(log, sent, buried):
 
 
 @pytest.mark.parametrize(
-    ("log", "sent", "buried", "told"),
+    ("log", "sent", "buried", "message"),
     [
         (vitals(4, app=3, version=2), {}, {}, "4 entries present, 5 recorded"),
         (vitals(4, 5, app=4), {}, {}, "ends at 4 but signed up to 5"),
@@ -54,8 +54,8 @@ def test_a_whole_log_is_left_alone(log, sent, buried):
         (vitals(0), {"app": 5}, {"app": 1}, "4 of 5 events from app are missing"),
     ],
 )
-def test_a_log_that_was_cut_is_told_of(log, sent, buried, told):
-    assert find_truncations(log, sent, buried) == [told]
+def test_a_truncated_log_is_reported(log, sent, buried, message):
+    assert find_truncations(log, sent, buried) == [message]
 
 
 def watched(directory, scenario):

@@ -26,7 +26,7 @@ class Tokens:
         pass
 
 
-class Nobody:
+class NullObserver:
     async def on_denied(self, info, status):
         pass
 
@@ -47,7 +47,7 @@ async def client(world, token="user", **options):
         openapi_config=None,
     )
     transport = httpx.ASGITransport(
-        RequestMiddleware(application, Tokens(), Nobody(), policy=REQUEST_POLICY, **options)
+        RequestMiddleware(application, Tokens(), NullObserver(), policy=REQUEST_POLICY, **options)
     )
     headers = {"authorization": f"Bearer {token}"}
     async with httpx.AsyncClient(transport=transport, base_url="http://alm", headers=headers) as made:
@@ -116,7 +116,7 @@ def test_environments_are_made_changed_and_deleted_over_http(tmp_path):
             assert (await http.delete("/environments/prod")).status_code == 204
             assert (await http.get("/environments/prod")).status_code == 404
             assert (await http.post("/environments", json={"name": "dev"})).status_code == 201
-            assert [each["name"] for each in (await http.get("/environments")).json()] == ["dev"]
+            assert [item["name"] for item in (await http.get("/environments")).json()] == ["dev"]
 
     run(tmp_path, scenario)
 

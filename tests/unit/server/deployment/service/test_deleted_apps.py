@@ -21,17 +21,17 @@ async def replaced(world):
     return old, await world.stand(NEW.id)
 
 
-def attempts(world, who, deployment):
+def attempts(world, caller, deployment):
     """Begin everything that can be asked of a deployment."""
-    yield world.service.get(who, deployment.id)
-    yield world.service.list_statuses(who, deployment.id, PageRequest())
-    yield world.service.add_status(who, deployment.id, StatusCreate(status="rolled_back"))
-    yield world.service.set_status(who, deployment.id, StatusCreate(status="superseded"))
-    yield world.service.delete(who, deployment.id)
+    yield world.service.get(caller, deployment.id)
+    yield world.service.list_statuses(caller, deployment.id, PageRequest())
+    yield world.service.add_status(caller, deployment.id, StatusCreate(status="rolled_back"))
+    yield world.service.set_status(caller, deployment.id, StatusCreate(status="superseded"))
+    yield world.service.delete(caller, deployment.id)
 
 
-async def listed(world, who, **filters):
-    return [each.id for each in (await world.service.list(who, PageRequest(filters=filters))).items]
+async def listed(world, caller, **filters):
+    return [item.id for item in (await world.service.list(caller, PageRequest(filters=filters))).items]
 
 
 def test_a_credential_for_an_app_neither_sees_nor_touches_what_is_left_of_one_that_had_its_name(tmp_path):
@@ -50,7 +50,7 @@ def test_a_credential_for_an_app_neither_sees_nor_touches_what_is_left_of_one_th
     run(tmp_path, scenario, KnownVersions(OLD, NEW))
 
 
-def test_a_credential_for_no_app_of_that_name_does_not_learn_whose_it_was(tmp_path):
+def test_a_credential_for_another_app_of_that_name_does_not_learn_the_owner(tmp_path):
     async def scenario(world):
         old, new = await replaced(world)
         others = call(apps={2})
@@ -109,13 +109,13 @@ def test_a_credential_for_many_apps_lists_what_is_of_each_page_by_page(tmp_path)
     known = [version(n, app_id=n, app=name) for n, name in enumerate(names, 1)]
 
     async def scenario(world):
-        who = call(apps=[each.app_id for each in known[::2]])
-        for each in known:
-            await world.service.create(call(), DeploymentCreate(version_id=each.id, environment="prod"))
+        caller = call(apps=[item.app_id for item in known[::2]])
+        for item in known:
+            await world.service.create(call(), DeploymentCreate(version_id=item.id, environment="prod"))
         seen, cursor = [], None
         while True:
-            page = await world.service.list(who, PageRequest(limit=7, cursor=cursor))
-            seen += [each.app for each in page.items]
+            page = await world.service.list(caller, PageRequest(limit=7, cursor=cursor))
+            seen += [item.app for item in page.items]
             cursor = page.next
             if cursor is None:
                 break

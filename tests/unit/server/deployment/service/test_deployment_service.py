@@ -55,15 +55,15 @@ def test_only_who_may_write_environments_goes_on_while_one_is_blocked_and_the_hi
         await world.service.replace_environment(call(), "prod", asking(blocked="freeze"))
         frozen = await world.deploy(1000, by=user)
         assert frozen.status == "blocked"
-        for each, way in ((frozen, "queued"), (frozen, "pending"), (begun, "in_progress")):
-            for who in (user, app_only):
+        for item, way in ((frozen, "queued"), (frozen, "pending"), (begun, "in_progress")):
+            for caller in (user, app_only):
                 with pytest.raises(EnvironmentBlocked, match=r"prod is blocked \(freeze\)") as caught:
-                    await world.service.add_status(who, each.id, StatusCreate(status=way))
+                    await world.service.add_status(caller, item.id, StatusCreate(status=way))
                 assert caught.value.members == {"reason": "freeze"}
         started = StatusCreate(status="in_progress", reason="hotfix")
-        said = await world.service.set_status(call(), begun.id, started)
-        assert said.reason == "hotfix (though blocked: freeze)"
-        assert await world.service.set_status(call(), begun.id, started) == said
+        updated = await world.service.set_status(call(), begun.id, started)
+        assert updated.reason == "hotfix (though blocked: freeze)"
+        assert await world.service.set_status(call(), begun.id, started) == updated
         await world.step(frozen, "queued")
         assert (await world.history(frozen))[-1] == ("queued", "(though blocked: freeze)", "user:ada")
         await world.step(begun, "successful", by=user)
@@ -88,8 +88,8 @@ def test_the_version_is_looked_up_for_the_caller_without_their_key_and_condition
 
     async def scenario(world):
         await world.deploy(1, by=call(key="k"))
-        ((asked, version_id),) = versions.asked
-        assert (asked.principal.actor, asked.idempotency, version_id) == ("user:ada", None, 1)
+        ((context_, version_id),) = versions.requests
+        assert (context_.principal.actor, context_.idempotency, version_id) == ("user:ada", None, 1)
         with pytest.raises(NotFound, match="version 2 not found"):
             await world.deploy(2, "prod")
 
@@ -126,7 +126,7 @@ def test_an_environment_is_made_by_its_first_use_with_a_tier_that_fits_its_name(
         await world.deploy(1000, name)
         made = await world.service.get_environment(call(), name)
         assert (made.name, made.tier, made.sort_order) == (name, tier, order)
-        assert [event.type for event in await world.told()] == [
+        assert [event.type for event in await world.emitted_events()] == [
             "EnvironmentCreated",
             "DeploymentCreated",
             "DeploymentCreated",
@@ -135,7 +135,7 @@ def test_an_environment_is_made_by_its_first_use_with_a_tier_that_fits_its_name(
     run(tmp_path, scenario)
 
 
-def test_one_deployment_of_an_app_is_active_in_an_environment_and_a_second_is_told_which(tmp_path):
+def test_one_deployment_of_an_app_is_active_in_an_environment_and_a_second_is_a_conflict(tmp_path):
     async def scenario(world):
         first = await world.deploy(1)
         with pytest.raises(DeploymentActive) as caught:
@@ -155,7 +155,7 @@ def test_of_many_who_deploy_at_once_one_does(tmp_path):
     async def scenario(world):
         answers = await asyncio.gather(*(world.deploy(n) for n in range(1, 17)), return_exceptions=True)
         assert sum(isinstance(answer, DeploymentActive) for answer in answers) == 15
-        assert len(await world.told("DeploymentCreated")) == 1
+        assert len(await world.emitted_events("DeploymentCreated")) == 1
 
     run(tmp_path, scenario)
 
@@ -186,7 +186,7 @@ def test_the_database_itself_refuses_a_second_active_and_a_second_successful_dep
         "INSERT OR REPLACE INTO status_entry SELECT id, deployment_id, 'failed', '', 'x', 0 FROM status_entry",
     ],
 )
-def test_nobody_changes_what_the_history_says(tmp_path, statement):
+def test_history_entries_are_immutable(tmp_path, statement):
     async def scenario(world):
         made = await world.deploy()
         connection = sqlite3.connect(world.database.path)
@@ -215,7 +215,7 @@ def test_an_impossible_step_names_those_there_are_and_changes_nothing(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_every_step_is_kept_with_its_reason_and_who_took_it(tmp_path):
+def test_every_transition_is_recorded_with_its_reason_and_actor(tmp_path):
     async def scenario(world):
         made = await world.deploy(reason="release")
         await world.step(made, "queued")
@@ -243,7 +243,7 @@ def test_a_success_supersedes_what_stood_there(tmp_path):
             f"superseded by deployment {second.id}",
             "user:ada",
         )
-        events = (await world.told("DeploymentUpdated"))[-2:]
+        events = (await world.emitted_events("DeploymentUpdated"))[-2:]
         assert [(event.data["deployment_id"], event.data["status"]) for event in events] == [
             (first.id, "superseded"),
             (second.id, "successful"),
@@ -255,7 +255,7 @@ def test_a_success_supersedes_what_stood_there(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_what_was_superseded_stands_again_when_its_successor_is_rolled_back(tmp_path):
+def test_a_superseded_deployment_is_current_again_after_a_rollback_of_its_successor(tmp_path):
     async def scenario(world):
         first, second = await world.stand(1), await world.stand(2)
         ended = (await world.service.get(call(), first.id)).finished_at
@@ -270,7 +270,7 @@ def test_what_was_superseded_stands_again_when_its_successor_is_rolled_back(tmp_
         )
         place = await world.place()
         assert (place.last.version_id, place.last.status) == (2, "rolled_back")
-        assert {event.data["current_version_id"] for event in (await world.told())[-2:]} == {1}
+        assert {event.data["current_version_id"] for event in (await world.emitted_events())[-2:]} == {1}
         await world.step(again, "rolled_back")
         assert await world.current() is None
 
@@ -300,7 +300,7 @@ def test_a_way_back_skips_deployments_that_were_deleted(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_a_failure_that_was_rolled_back_leaves_what_stands(tmp_path):
+def test_rolling_back_a_failed_deployment_preserves_the_current_one(tmp_path):
     async def scenario(world):
         first = await world.stand(1)
         failed = await world.step(await world.deploy(2), "in_progress", "failed", "rolled_back")
@@ -310,7 +310,7 @@ def test_a_failure_that_was_rolled_back_leaves_what_stands(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_what_stands_can_be_retired_with_nothing_in_its_stead(tmp_path):
+def test_a_current_deployment_can_be_retired_without_a_successor(tmp_path):
     async def scenario(world):
         await world.stand(1)
         second = await world.stand(2)
@@ -324,7 +324,7 @@ def test_what_stands_can_be_retired_with_nothing_in_its_stead(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_where_approval_is_asked_for_somebody_else_moves_a_deployment_on(tmp_path):
+def test_a_deployment_that_requires_approval_is_moved_on_by_another_user(tmp_path):
     async def scenario(world):
         await world.service.replace_environment(call(), "prod", asking(requires_approval=True))
         made = await world.deploy(reason="release")
@@ -344,14 +344,14 @@ def test_where_approval_is_asked_for_somebody_else_moves_a_deployment_on(tmp_pat
     run(tmp_path, scenario)
 
 
-def test_a_key_of_who_asked_is_not_somebody_else(tmp_path):
+def test_a_key_of_the_requester_does_not_count_as_another_user(tmp_path):
     async def scenario(world):
         import msgspec
 
         def of_user(actor, user_id):
-            one = call(actor=actor)
+            item = call(actor=actor)
             return msgspec.structs.replace(
-                one, principal=msgspec.structs.replace(one.principal, user_id=user_id)
+                item, principal=msgspec.structs.replace(item.principal, user_id=user_id)
             )
 
         await world.service.replace_environment(call(), "prod", asking(requires_approval=True))
@@ -363,7 +363,7 @@ def test_a_key_of_who_asked_is_not_somebody_else(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_another_job_of_the_same_binding_is_not_somebody_else(tmp_path):
+def test_another_job_of_the_same_binding_does_not_count_as_another_user(tmp_path):
     async def scenario(world):
         await world.service.replace_environment(call(), "prod", asking(requires_approval=True))
         made = await world.deploy(by=call(actor="oidc:4/run-1"))
@@ -392,7 +392,7 @@ def test_no_way_round_leads_past_an_approval(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_what_is_blocked_begins_blocked_for_the_reason_that_is_given(tmp_path):
+def test_a_blocked_deployment_starts_blocked_with_its_reason(tmp_path):
     async def scenario(world):
         await world.service.replace_environment(
             call(), "prod", asking(blocked="freeze", requires_approval=True)
@@ -415,11 +415,11 @@ def test_a_put_takes_a_step_and_repeated_changes_nothing(tmp_path):
         moved = await world.service.set_status(
             call(if_match="1.1"), made.id, StatusCreate(status="in_progress", reason="go")
         )
-        told = len(await world.told())
+        event_count = len(await world.emitted_events())
         for reason in ("go", ""):
             again = StatusCreate(status="in_progress", reason=reason)
             assert await world.service.set_status(call(), made.id, again) == moved
-        assert len(await world.told()) == told
+        assert len(await world.emitted_events()) == event_count
         with pytest.raises(InvalidTransition):
             await world.service.set_status(
                 call(), made.id, StatusCreate(status="in_progress", reason="other")
@@ -473,22 +473,22 @@ def test_only_what_is_history_can_be_deleted_and_its_own_history_stays(tmp_path)
             await world.service.get(call(), second.id)
         with pytest.raises(NotFound):
             await world.service.list_statuses(call(), second.id, PageRequest())
-        (event,) = await world.told("DeploymentDeleted")
+        (event,) = await world.emitted_events("DeploymentDeleted")
         assert (event.subject, event.data["current_version_id"]) == (f"app/1/deployment/{second.id}", 3)
         connection = sqlite3.connect(world.database.path)
-        kept = connection.execute(
+        rows = connection.execute(
             "SELECT status FROM status_entry WHERE deployment_id = ? ORDER BY id", [second.id]
         ).fetchall()
         connection.close()
-        assert kept == [("pending",), ("cancelled",)]
+        assert rows == [("pending",), ("cancelled",)]
 
     run(tmp_path, scenario)
 
 
-def test_an_event_says_all_of_its_deployment_and_what_stands_after_it(tmp_path):
+def test_an_event_contains_its_deployment_and_the_resulting_placement(tmp_path):
     async def scenario(world):
         made = await world.deploy(1, reason="release")
-        (event,) = await world.told("DeploymentCreated")
+        (event,) = await world.emitted_events("DeploymentCreated")
         assert event.subject == f"app/1/deployment/{made.id}"
         assert event.data == {
             "deployment_id": made.id,
@@ -510,7 +510,7 @@ def test_an_event_says_all_of_its_deployment_and_what_stands_after_it(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_what_stands_or_is_on_its_way_is_counted_by_place(tmp_path):
+def test_current_and_active_deployments_are_counted_by_placement(tmp_path):
     async def scenario(world):
         await world.stand(1, "prod")
         await world.deploy(1, "prod")
@@ -541,7 +541,7 @@ def test_what_stands_or_is_on_its_way_is_counted_by_place(tmp_path):
         ({"app": "shop", "environment": "prod"}, [2, 1]),
     ],
 )
-def test_deployments_are_listed_newest_first_by_what_is_asked_for(tmp_path, filters, expected):
+def test_deployments_are_listed_newest_first_and_filtered(tmp_path, filters, expected):
     async def scenario(world):
         await world.stand(1, "prod")
         await world.deploy(2, "prod")
@@ -550,7 +550,7 @@ def test_deployments_are_listed_newest_first_by_what_is_asked_for(tmp_path, filt
         seen, cursor = [], None
         while True:
             page = await world.service.list(call(), PageRequest(limit=2, cursor=cursor, filters=filters))
-            seen += [each.id for each in page.items]
+            seen += [item.id for item in page.items]
             cursor = page.next
             if cursor is None:
                 break
@@ -569,7 +569,7 @@ def test_deployments_are_sorted_page_by_page(tmp_path, sort):
         seen, cursor = [], None
         while True:
             page = await world.service.list(call(), PageRequest(limit=1, cursor=cursor, sort=sort))
-            seen += [(getattr(each, sort.removeprefix("-")), each.id) for each in page.items]
+            seen += [(getattr(item, sort.removeprefix("-")), item.id) for item in page.items]
             cursor = page.next
             if cursor is None:
                 break
@@ -592,7 +592,7 @@ def test_a_credential_for_one_app_sees_and_touches_no_other(tmp_path):
         theirs = await world.stand(1)
         mine = call(apps={2})
         own = await world.deploy(1000, by=mine)
-        assert [each.id for each in (await world.service.list(mine, PageRequest())).items] == [own.id]
+        assert [item.id for item in (await world.service.list(mine, PageRequest())).items] == [own.id]
         matrix = await world.service.matrix(mine, None)
         assert {place.app for place in matrix.placements} == {app.name for app in matrix.apps} == {"blog"}
         for attempt in (

@@ -22,14 +22,14 @@ from support.services.service_fixtures import call
 RULES = Rules(auto_deploy=(AutoDeploy(app="shop", tag_range="^1"), AutoDeploy(app="*")), blocked="freeze")
 
 
-def test_an_environment_is_as_it_was_said_to_be(tmp_path):
+def test_an_environment_has_the_requested_fields(tmp_path):
     async def scenario(world):
         new = EnvironmentCreate(name="prod", tier="production", sort_order=7, rules=RULES)
         made = await world.service.create_environment(call(), new)
-        found = await world.service.get_environment(call(), "prod")
+        result = await world.service.get_environment(call(), "prod")
         assert made.created
-        assert made.value == found
-        assert (found.tier, found.sort_order, found.rules, found.rev) == ("production", 7, RULES, 1)
+        assert made.value == result
+        assert (result.tier, result.sort_order, result.rules, result.rev) == ("production", 7, RULES, 1)
 
     run(tmp_path, scenario)
 
@@ -41,7 +41,7 @@ def test_of_many_who_make_one_environment_one_does(tmp_path):
             *(world.service.create_environment(call(), new) for _ in range(8)), return_exceptions=True
         )
         assert sum(isinstance(answer, AlreadyExists) for answer in answers) == 7
-        assert len(await world.told("EnvironmentCreated")) == 1
+        assert len(await world.emitted_events("EnvironmentCreated")) == 1
 
     run(tmp_path, scenario)
 
@@ -69,7 +69,7 @@ def test_a_put_makes_an_environment_or_says_all_of_it(tmp_path):
             await put(call(if_match="1.1"), "prod", EnvironmentPut())
         with pytest.raises(PreconditionFailed):
             await put(call(if_match="1.1"), "never", EnvironmentPut())
-        events = await world.told()
+        events = await world.emitted_events()
         assert [event.type for event in events] == ["EnvironmentCreated", "EnvironmentUpdated"]
         assert events[0].subject == "environment/prod"
         assert events[0].data["rules"] == {
@@ -147,7 +147,7 @@ def test_an_environment_that_was_used_stays(tmp_path):
         await world.service.delete_environment(call(if_match="2.1"), "moon")
         with pytest.raises(NotFound):
             await world.service.get_environment(call(), "moon")
-        assert (await world.told())[-1].type == "EnvironmentDeleted"
+        assert (await world.emitted_events())[-1].type == "EnvironmentDeleted"
 
     run(tmp_path, scenario)
 
@@ -169,7 +169,7 @@ def test_environments_are_listed_in_pages(tmp_path, sort, expected):
             page = await world.service.list_environments(
                 call(), PageRequest(limit=1, cursor=cursor, sort=sort)
             )
-            seen += [each.name for each in page.items]
+            seen += [item.name for item in page.items]
             cursor = page.next
             if cursor is None:
                 break
@@ -184,12 +184,12 @@ def test_a_credential_for_one_app_changes_no_environment_and_reads_no_rule_of_an
         await world.service.replace_environment(call(), "prod", EnvironmentPut(rules=rules))
         await world.happen(world.app_event("AppCreated", 2, "blog"))
         mine = call(apps={2})
-        shown = [
+        listed = [
             await world.service.get_environment(mine, "prod"),
             *(await world.service.list_environments(mine, PageRequest())).items,
             *(await world.service.matrix(mine, None)).environments,
         ]
-        assert [[rule.app for rule in each.rules.auto_deploy] for each in shown] == [["blog", "*"]] * 3
+        assert [[rule.app for rule in item.rules.auto_deploy] for item in listed] == [["blog", "*"]] * 3
         for attempt in (
             world.service.replace_environment(mine, "prod", EnvironmentPut()),
             world.service.create_environment(mine, EnvironmentCreate(name="new")),

@@ -17,7 +17,7 @@ from support.services.deployment_fixtures import run
 from support.services.service_fixtures import call
 
 
-def test_the_matrix_shows_what_stands_and_what_was_tried_last(tmp_path):
+def test_the_matrix_shows_current_versions_and_last_attempts(tmp_path):
     async def scenario(world):
         await world.happen(world.app_event("AppCreated"), world.app_event("AppCreated", 3, "attic"))
         await world.stand(1)
@@ -25,7 +25,7 @@ def test_the_matrix_shows_what_stands_and_what_was_tried_last(tmp_path):
         await world.deploy(1000, "dev")
         matrix = await world.service.matrix(call(), None)
         assert [(app.id, app.name) for app in matrix.apps] == [(3, "attic"), (2, "blog"), (1, "shop")]
-        assert [each.name for each in matrix.environments] == ["dev", "prod"]
+        assert [environment.name for environment in matrix.environments] == ["dev", "prod"]
         shop = await world.place()
         assert (shop.current.tag, shop.current.status, shop.current.actor) == (
             "1.0.0",
@@ -46,7 +46,7 @@ def test_the_matrix_of_one_environment_shows_that_one(tmp_path):
         await world.stand(1, "prod")
         await world.stand(1, "dev")
         matrix = await world.service.matrix(call(), "dev")
-        assert [each.name for each in matrix.environments] == ["dev"]
+        assert [environment.name for environment in matrix.environments] == ["dev"]
         assert [place.environment for place in matrix.placements] == ["dev"]
         with pytest.raises(NotFound):
             await world.service.matrix(call(), "moon")
@@ -148,7 +148,7 @@ def test_the_matrix_is_one_scan_of_its_projection(tmp_path):
 @pytest.mark.parametrize(
     "statement", ["count_active_for_app", "count_active_for_version", "find", "active_in", "has_any_in"]
 )
-def test_what_is_asked_at_every_turn_goes_by_an_index(tmp_path, statement):
+def test_frequent_queries_use_an_index(tmp_path, statement):
     from envmgr.server.deployment.store import deployment_rows, placements
 
     arguments = {
@@ -171,15 +171,15 @@ def test_what_is_asked_at_every_turn_goes_by_an_index(tmp_path, statement):
             texts.extend(watching.texts)
 
         await world.database.read(unit)
-        found = [plan for _, plan in plans(world.database.path, texts)]
-        assert any("USING" in plan for plan in found)
-        assert not any(plan.startswith(("SCAN deployment", "SCAN placement")) for plan in found)
+        matches = [plan for _, plan in plans(world.database.path, texts)]
+        assert any("USING" in plan for plan in matches)
+        assert not any(plan.startswith(("SCAN deployment", "SCAN placement")) for plan in matches)
 
     run(tmp_path, scenario)
 
 
 @pytest.mark.parametrize("filters", [{}, {"app": 1}, {"environment": "prod"}])
-def test_the_list_of_one_app_begins_at_its_newest_whoever_had_the_name_before(tmp_path, filters):
+def test_the_list_of_one_app_begins_at_its_newest_even_with_a_reused_name(tmp_path, filters):
     from envmgr.server.deployment.store import deployment_rows, placements
 
     async def scenario(world):
@@ -196,11 +196,11 @@ def test_the_list_of_one_app_begins_at_its_newest_whoever_had_the_name_before(tm
             texts.extend(watching.texts)
 
         await world.database.read(unit)
-        found = [plan for _, plan in plans(world.database.path, texts)]
-        assert any("SEARCH app_projection USING INTEGER PRIMARY KEY" in plan for plan in found)
-        assert any("SEARCH deployment USING" in plan for plan in found)
+        matches = [plan for _, plan in plans(world.database.path, texts)]
+        assert any("SEARCH app_projection USING INTEGER PRIMARY KEY" in plan for plan in matches)
+        assert any("SEARCH deployment USING" in plan for plan in matches)
         scans = [
-            plan for plan in found if plan.startswith(("SCAN", "USE TEMP")) and "VIRTUAL TABLE" not in plan
+            plan for plan in matches if plan.startswith(("SCAN", "USE TEMP")) and "VIRTUAL TABLE" not in plan
         ]
         assert scans == []
 

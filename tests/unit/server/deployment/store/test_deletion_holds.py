@@ -43,7 +43,7 @@ def test_what_stays_is_deployed_again(tmp_path, thing):
 
 
 @things
-def test_what_stands_or_is_on_its_way_leaves_by_force_only(tmp_path, thing):
+def test_placed_or_active_versions_are_removed_by_force_only(tmp_path, thing):
     async def scenario(world):
         made = await world.deploy(7)
         refused = await world.service.begin_deletion(call(), **thing)
@@ -76,7 +76,7 @@ def test_of_two_who_delete_the_same_the_one_that_fails_does_not_let_it_in_again(
 
 
 @things
-def test_whoever_was_killed_in_between_bars_nothing_for_long(tmp_path, thing):
+def test_a_deletion_hold_of_a_killed_process_expires(tmp_path, thing):
     async def scenario(world):
         await world.service.begin_deletion(call(), **thing)
         pass_by(world, 29_000)
@@ -92,9 +92,9 @@ def test_whoever_was_killed_in_between_bars_nothing_for_long(tmp_path, thing):
 
 def test_a_version_of_an_app_that_is_gone_is_not_deployed_however_late_an_event_tells_of_that(tmp_path):
     async def scenario(world):
-        for who in (call(), call(apps={"attic"})):
+        for caller in (call(), call(apps={"attic"})):
             with pytest.raises(NotFound):
-                await world.deploy(7, by=who)
+                await world.deploy(7, by=caller)
 
     run(tmp_path, scenario, KnownVersions(version(7, 5, "attic")), FewApps("shop"))
 
@@ -122,7 +122,7 @@ def test_a_rule_does_not_deploy_what_leaves_and_says_so(tmp_path, thing):
         await world.service.begin_deletion(call(), **thing)
         await world.happen(world.version_event("VersionCreated", 7))
         assert await world.place("dev") is None
-        (skipped,) = await world.told("AutoDeploySkipped")
+        (skipped,) = await world.emitted_events("AutoDeploySkipped")
         assert skipped.data["reason"] == "shop@7.0.0 or its app is being deleted"
 
     run(tmp_path, scenario)
@@ -151,6 +151,6 @@ def pass_by(world, ms):
 
 def notes(world):
     connection = sqlite3.connect(world.database.path)
-    found = connection.execute("SELECT app_id, version_id FROM deletion_hold").fetchall()
+    result = connection.execute("SELECT app_id, version_id FROM deletion_hold").fetchall()
     connection.close()
-    return found
+    return result

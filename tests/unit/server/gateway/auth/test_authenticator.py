@@ -15,14 +15,14 @@ from support.services.gateway_fixtures import RING, run
 
 def token(**changed):
     now = int(time.time())
-    said = {"sub": "user:admin", "sid": "1", "jti": uuid7(), "iss": "alm", "aud": "alm"}
-    return RING.sign(Claims(**{**said, "iat": now, "nbf": now, "exp": now + 900, **changed}))
+    payload = {"sub": "user:admin", "sid": "1", "jti": uuid7(), "iss": "alm", "aud": "alm"}
+    return RING.sign(Claims(**{**payload, "iat": now, "nbf": now, "exp": now + 900, **changed}))
 
 
 @pytest.mark.parametrize(
     "text", ["", "x", "a.b.c", "evm", "evr_1_x", "Bearer x", "x" * 10_000, "eyJ.eyJ.x", "\x00"]
 )
-def test_garbage_is_nobody(tmp_path, text):
+def test_garbage_does_not_authenticate(tmp_path, text):
     async def scenario(gate):
         with pytest.raises(Unauthenticated) as caught:
             await gate.who(text)
@@ -47,7 +47,7 @@ def test_garbage_is_nobody(tmp_path, text):
     ],
     ids=repr,
 )
-def test_a_well_signed_token_of_no_session_is_nobody(tmp_path, changed):
+def test_a_signed_token_without_a_session_does_not_authenticate(tmp_path, changed):
     async def scenario(gate):
         await gate.login()
         assert await gate.who(token())
@@ -61,7 +61,7 @@ def test_a_token_cannot_name_a_role(tmp_path):
     """Whatever a token says, it is the database that knows who somebody is."""
 
     async def scenario(gate):
-        await gate.somebody("ada", "viewer")
+        await gate.new_user("ada", "viewer")
         await gate.login("ada")
         principal = await gate.who(token(sub="user:ada", sid="2", scope="users:admin"))
         assert principal.role == "viewer"
@@ -109,9 +109,9 @@ def test_what_was_read_before_a_change_is_not_remembered_after_it(tmp_path):
 
         class Slow:
             async def read_inline(self, work):
-                found = await gate.database.read_inline(work)
+                result = await gate.database.read_inline(work)
                 await own.write_and_invalidate(lambda _: None)
-                return found
+                return result
 
             def write(self, work):
                 return gate.database.write(work)

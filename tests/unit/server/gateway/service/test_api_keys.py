@@ -33,13 +33,13 @@ def test_a_key_lets_a_program_in_as_far_as_it_says(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_a_key_is_shown_once(tmp_path):
+def test_a_key_is_returned_once(tmp_path):
     async def scenario(gate):
         call = await gate.admin()
         key = await gate.key(call)
         (listed,) = (await gate.keys.list(call, PageRequest())).items
         assert not listed.key
-        (event,) = await gate.told("ApiKeyCreated")
+        (event,) = await gate.emitted_events("ApiKeyCreated")
         assert key.key not in str(event)
         assert event.subject == "key/1"
 
@@ -92,7 +92,7 @@ def test_a_revoked_key_is_refused_at_once(tmp_path):
         assert (await gate.keys.list(call, PageRequest())).items == []
         with pytest.raises(NotFound):
             await gate.keys.revoke(call, key.id)
-        assert len(await gate.told("ApiKeyRevoked")) == 1
+        assert len(await gate.emitted_events("ApiKeyRevoked")) == 1
 
     run(tmp_path, scenario)
 
@@ -111,15 +111,15 @@ def test_a_key_ends_with_its_time(tmp_path):
 
 
 @pytest.mark.parametrize("role", ["user", "viewer"])
-def test_nobody_gives_a_key_more_than_they_have(tmp_path, role):
+def test_a_key_cannot_exceed_the_scopes_of_its_creator(tmp_path, role):
     async def scenario(gate):
-        await gate.somebody("ada", role)
+        await gate.new_user("ada", role)
         call = await gate.call((await gate.login("ada")).access_token)
         for scope in SCOPES_BY_ROLE["admin"] - SCOPES_BY_ROLE[role]:
             with pytest.raises(Forbidden):
                 await gate.key(call, (scope, "apps:read"))
         assert await gate.key(call, tuple(SCOPES_BY_ROLE[role]))
-        assert len(await gate.told("ApiKeyCreated")) == 1
+        assert len(await gate.emitted_events("ApiKeyCreated")) == 1
 
     run(tmp_path, scenario)
 
@@ -135,7 +135,7 @@ def test_a_key_makes_no_keys(tmp_path):
 
 def test_a_key_can_do_no_more_than_its_owner_can_by_now(tmp_path):
     async def scenario(gate):
-        await gate.somebody("ada", "admin")
+        await gate.new_user("ada", "admin")
         key = await gate.key(
             await gate.call((await gate.login("ada")).access_token), ("users:admin", "apps:read")
         )
@@ -156,7 +156,7 @@ def test_a_key_can_do_no_more_than_its_owner_can_by_now(tmp_path):
 
 def test_people_see_and_revoke_their_own_keys_and_admins_all(tmp_path):
     async def scenario(gate):
-        await gate.somebody("ada")
+        await gate.new_user("ada")
         admin, ada = await gate.admin(), await gate.call((await gate.login("ada")).access_token)
         theirs, own = await gate.key(admin), await gate.key(ada)
         assert [key.id for key in (await gate.keys.list(ada, PageRequest())).items] == [own.id]
@@ -217,16 +217,16 @@ def test_the_same_idempotency_key_shows_the_same_key_again_and_only_it_does(tmp_
         assert not any(word in "|".join(row) for word in ("my retry", "fingerprint", secret, "evm_"))
 
 
-def test_an_answer_sealed_under_another_secret_is_shown_no_more():
+def test_a_response_encrypted_under_another_secret_is_not_replayed():
     from envmgr.server.gateway.auth.response_encryption import ResponseEncryption
 
     old, new = ResponseEncryption(b"a" * 32), ResponseEncryption(b"b" * 32)
-    kept = old.encode("key", "answer")
-    assert old.decode("key", kept) == "answer"
+    encoded = old.encode("key", "answer")
+    assert old.decode("key", encoded) == "answer"
     for vault, key in ((new, "key"), (old, "other")):
         with pytest.raises(Conflict):
-            vault.decode(key, kept)
-    assert old.encode("key", "answer") != kept
+            vault.decode(key, encoded)
+    assert old.encode("key", "answer") != encoded
 
 
 def test_when_a_key_was_used_is_written_down_later_and_at_the_end(tmp_path):
@@ -253,7 +253,7 @@ def test_a_cancelled_revocation_still_counts(tmp_path):
         with pytest.raises(asyncio.CancelledError):
             await revoking
         await gate.database.write(lambda _: None)
-        assert len(await gate.told("ApiKeyRevoked")) == 1
+        assert len(await gate.emitted_events("ApiKeyRevoked")) == 1
         with pytest.raises(Unauthenticated):
             await gate.who(key.key)
 

@@ -24,13 +24,13 @@ async def is_out(gate, token):
 
 def test_who_signs_in_is_who_they_are(tmp_path):
     async def scenario(gate):
-        await gate.somebody("ada", "viewer")
+        await gate.new_user("ada", "viewer")
         tokens = await gate.login("ADA")
         principal = await gate.who(tokens.access_token)
         assert (principal.actor, principal.role, principal.user_id) == ("user:ada", "viewer", 2)
         assert principal.scopes == {"apps:read", "versions:read", "deployments:read", "audit:read"}
         assert tokens.expires_in == 900
-        (event,) = [each for each in await gate.told("LoginSucceeded") if each.actor == "user:ada"]
+        (event,) = [item for item in await gate.emitted_events("LoginSucceeded") if item.actor == "user:ada"]
         assert event.data == {"user_id": 2, "session_id": 2, "address": "192.0.2.1"}
 
     run(tmp_path, scenario)
@@ -51,17 +51,17 @@ def test_who_does_not_know_the_password_stays_out(tmp_path, username, password):
     async def scenario(gate):
         with pytest.raises(InvalidCredentials):
             await gate.login(username, password)
-        assert len(await gate.told("LoginFailed")) == 1
+        assert len(await gate.emitted_events("LoginFailed")) == 1
 
     run(tmp_path, scenario)
 
 
-def test_what_is_typed_for_a_name_is_not_told_unless_it_is_one(tmp_path):
+def test_an_unknown_username_is_not_recorded_unless_it_is_valid(tmp_path):
     async def scenario(gate):
         for typed in ("my secret typed too early", "admin"):
             with pytest.raises(InvalidCredentials):
                 await gate.login(typed, "not the password at all")
-        stranger, known = await gate.told("LoginFailed")
+        stranger, known = await gate.emitted_events("LoginFailed")
         assert stranger.data["username"] == ""
         assert known.data["username"] == "admin"
         for event in (stranger, known):
@@ -88,28 +88,28 @@ def test_after_five_failures_nothing_is_tried_from_there_but_elsewhere_it_is(tmp
 def test_guesses_at_the_same_moment_are_counted_like_others(tmp_path):
     async def scenario(gate):
         guesses = [gate.login(password=f"wrong {n}") for n in range(12)]
-        found = await asyncio.gather(*guesses, return_exceptions=True)
-        assert sum(isinstance(each, InvalidCredentials) for each in found) == 5
-        assert sum(isinstance(each, TooManyRequests) for each in found) == 7
+        result = await asyncio.gather(*guesses, return_exceptions=True)
+        assert sum(isinstance(item, InvalidCredentials) for item in result) == 5
+        assert sum(isinstance(item, TooManyRequests) for item in result) == 7
 
     run(tmp_path, scenario)
 
 
 def test_an_address_that_tries_many_accounts_is_stopped(tmp_path):
     async def scenario(gate):
-        found = [await outcome(gate.login(f"user{n}", "wrong")) for n in range(22)]
-        assert found == [InvalidCredentials] * 20 + [TooManyRequests] * 2
+        matches = [await outcome(gate.login(f"user{n}", "wrong")) for n in range(22)]
+        assert matches == [InvalidCredentials] * 20 + [TooManyRequests] * 2
 
     run(tmp_path, scenario)
 
 
 def test_an_ipv6_network_counts_as_one_address(tmp_path):
     async def scenario(gate):
-        found = [
+        matches = [
             await outcome(gate.login(password="wrong", origin=ClientInfo(f"2001:db8:1:2::{n}")))
             for n in range(7)
         ]
-        assert found == [InvalidCredentials] * 5 + [TooManyRequests] * 2
+        assert matches == [InvalidCredentials] * 5 + [TooManyRequests] * 2
         assert (
             await outcome(gate.login(password="wrong", origin=ClientInfo("2001:db8:1:3::1")))
             is InvalidCredentials
@@ -126,11 +126,11 @@ def test_an_account_that_is_tried_from_everywhere_is_closed_for_a_while(tmp_path
     )
 
     async def scenario(gate):
-        found = [
+        matches = [
             await outcome(gate.login(password="wrong", origin=ClientInfo(f"203.0.113.{n}")))
             for n in range(10)
         ]
-        assert found == [InvalidCredentials] * 8 + [TooManyRequests] * 2
+        assert matches == [InvalidCredentials] * 8 + [TooManyRequests] * 2
 
     run(tmp_path, scenario)
 
@@ -171,7 +171,7 @@ def test_a_restart_forgives_nothing_and_a_success_does(tmp_path):
 def test_many_may_sign_in_at_once_from_one_address(tmp_path):
     async def scenario(gate):
         tokens = await asyncio.gather(*(gate.login() for _ in range(16)))
-        assert len({each.access_token for each in tokens}) == 16
+        assert len({token.access_token for token in tokens}) == 16
 
     run(tmp_path, scenario)
 
@@ -199,7 +199,7 @@ def test_a_refresh_token_that_comes_again_ends_the_session_of_thief_and_owner(tm
         with pytest.raises(Unauthenticated):
             await gate.sessions.refresh(HERE, second.refresh_token)
         assert not await is_out(gate, other.access_token)
-        (event,) = await gate.told("RefreshReused")
+        (event,) = await gate.emitted_events("RefreshReused")
         assert event.data == {"user_id": 1, "session_id": 1, "address": "198.51.100.7", "ended": True}
 
     run(tmp_path, scenario)
@@ -208,10 +208,10 @@ def test_a_refresh_token_that_comes_again_ends_the_session_of_thief_and_owner(tm
 def test_of_two_that_refresh_at_the_same_moment_one_is_a_thief(tmp_path):
     async def scenario(gate):
         first = await gate.login()
-        found = await asyncio.gather(
+        result = await asyncio.gather(
             *(gate.sessions.refresh(HERE, first.refresh_token) for _ in range(5)), return_exceptions=True
         )
-        assert sum(not isinstance(each, Exception) for each in found) == 1
+        assert sum(not isinstance(item, Exception) for item in result) == 1
         assert await is_out(gate, first.access_token)
 
     run(tmp_path, scenario)
@@ -231,7 +231,7 @@ def test_of_two_that_refresh_at_the_same_moment_one_is_a_thief(tmp_path):
         "evr_" + "9" * 200 + "_x",
     ],
 )
-def test_a_refresh_token_that_never_was_is_refused_and_harms_nobody(tmp_path, token):
+def test_an_unknown_refresh_token_is_rejected_without_side_effects(tmp_path, token):
     async def scenario(gate):
         tokens = await gate.login()
         with pytest.raises(Unauthenticated):
@@ -244,8 +244,8 @@ def test_a_refresh_token_that_never_was_is_refused_and_harms_nobody(tmp_path, to
 
 def test_a_refresh_token_is_none_of_another_session(tmp_path):
     async def scenario(gate):
-        one, other = await gate.login(), await gate.login()
-        mixed = f"evr_2_{one.refresh_token.split('_', 2)[2]}"
+        item, other = await gate.login(), await gate.login()
+        mixed = f"evr_2_{item.refresh_token.split('_', 2)[2]}"
         with pytest.raises(Unauthenticated):
             await gate.sessions.refresh(HERE, mixed)
         assert not await is_out(gate, other.access_token)
@@ -276,12 +276,12 @@ def test_who_signs_out_is_out_at_once(tmp_path, by):
         with pytest.raises(Unauthenticated):
             await gate.sessions.refresh(HERE, tokens.refresh_token)
         assert not await is_out(gate, other.access_token)
-        assert [event.actor for event in await gate.told("LoggedOut")] == ["user:admin"]
+        assert [event.actor for event in await gate.emitted_events("LoggedOut")] == ["user:admin"]
 
     run(tmp_path, scenario)
 
 
-def test_nobody_signs_others_out_by_guessing(tmp_path):
+def test_guessing_tokens_does_not_end_other_sessions(tmp_path):
     async def scenario(gate):
         tokens = await gate.login()
         for call, logout in ((None, Logout()), (None, Logout(refresh_token="evr_1_guess"))):
@@ -302,7 +302,7 @@ def test_another_password_ends_every_session(tmp_path):
         with pytest.raises(InvalidCredentials):
             await gate.login()
         assert await gate.login(password="another password of mine")
-        assert len(await gate.told("PasswordChanged")) == 1
+        assert len(await gate.emitted_events("PasswordChanged")) == 1
 
     run(tmp_path, scenario)
 
@@ -344,7 +344,7 @@ def test_a_key_neither_signs_out_nor_changes_a_password(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_a_password_that_was_hashed_otherwise_is_hashed_anew(tmp_path):
+def test_a_password_with_outdated_hash_parameters_is_rehashed(tmp_path):
     from argon2 import PasswordHasher
 
     weak = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
@@ -360,9 +360,9 @@ def test_a_password_that_was_hashed_otherwise_is_hashed_anew(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_who_may_not_sign_in_is_told_nothing_more_than_others(tmp_path):
+def test_a_disabled_user_gets_the_same_error_as_others(tmp_path):
     async def scenario(gate):
-        await gate.somebody("ada")
+        await gate.new_user("ada")
         await gate.users.update(await gate.admin(), "ada", UserPatch(active=False))
         with pytest.raises(InvalidCredentials) as caught:
             await gate.login("ada")

@@ -18,26 +18,26 @@ JWT_TYPE = "urn:ietf:params:oauth:token-type:jwt"
 
 @pytest.fixture
 def issuer():
-    with running() as found:
-        yield found
+    with running() as result:
+        yield result
 
 
-async def bound(gate, issuer, **given):
+async def bound(gate, issuer, **values):
     fields = {"issuer": issuer.url, "audience": AUDIENCE, "claims": {"repository_id": "123"}}
-    new = BindingCreate(**{**fields, "scopes": ("versions:write", "apps:read"), **given})
+    new = BindingCreate(**{**fields, "scopes": ("versions:write", "apps:read"), **values})
     return (await gate.gateway.bindings.create(await gate.admin(), new)).value
 
 
-def exchange(gate, token, **given):
-    asked = TokenExchangeRequest(
-        **{"grant_type": GRANT_TYPE, "subject_token": token, "subject_token_type": JWT_TYPE, **given}
+def exchange(gate, token, **fields):
+    request = TokenExchangeRequest(
+        **{"grant_type": GRANT_TYPE, "subject_token": token, "subject_token_type": JWT_TYPE, **fields}
     )
-    return gate.gateway.exchange.exchange(HERE, asked)
+    return gate.gateway.exchange.exchange(HERE, request)
 
 
-async def refusal(gate, token, **given):
+async def refusal(gate, token, **fields):
     with pytest.raises(TokenRefused) as caught:
-        await exchange(gate, token, **given)
+        await exchange(gate, token, **fields)
     return caught.value
 
 
@@ -45,15 +45,15 @@ async def refusal(gate, token, **given):
 def test_a_job_comes_in_as_far_as_its_binding_says(tmp_path, issuer, algorithm):
     async def scenario(gate):
         await bound(gate, issuer, apps=("shop",), lifetime=300)
-        given = await exchange(gate, issuer.token(algorithm))
-        assert (given.expires_in, given.scope) == (300, "apps:read versions:write")
-        principal = await gate.who(given.access_token)
+        fields = await exchange(gate, issuer.token(algorithm))
+        assert (fields.expires_in, fields.scope) == (300, "apps:read versions:write")
+        principal = await gate.who(fields.access_token)
         assert (principal.actor, principal.role, principal.apps) == ("oidc:1/77", "ci", {1})
         assert principal.scopes == {"versions:write", "apps:read"}
-        (event,) = await gate.told("TokenExchanged")
+        (event,) = await gate.emitted_events("TokenExchanged")
         assert (event.actor, event.subject) == ("oidc:1/77", "binding/1")
         assert event.data["claims"]["repository_id"] == "123"
-        assert given.access_token not in str(event)
+        assert fields.access_token not in str(event)
 
     run(tmp_path, scenario)
 
@@ -72,8 +72,8 @@ def test_each_token_is_exchanged_once(tmp_path, issuer, jti):
     async def scenario(gate):
         await bound(gate, issuer)
         token = issuer.token(jti=jti)
-        found = await asyncio.gather(*(exchange(gate, token) for _ in range(4)), return_exceptions=True)
-        assert sum(isinstance(each, TokenRefused) for each in found) == 3
+        result = await asyncio.gather(*(exchange(gate, token) for _ in range(4)), return_exceptions=True)
+        assert sum(isinstance(item, TokenRefused) for item in result) == 3
         assert "already exchanged" in (await refusal(gate, token)).detail
 
     run(tmp_path, scenario)
@@ -105,7 +105,7 @@ def test_a_token_that_says_otherwise_is_refused_and_written_down(tmp_path, issue
         await bound(gate, issuer)
         refused = await refusal(gate, issuer.token(**changed))
         assert refused.document("")["error"] == "invalid_request"
-        (event,) = await gate.told("AccessDenied")
+        (event,) = await gate.emitted_events("AccessDenied")
         assert event.data["issuer"] == issuer.url
         assert await exchange(gate, issuer.token(aud=[AUDIENCE, "other"], repository_id=123))
 
@@ -172,10 +172,10 @@ def test_a_weak_key_of_an_issuer_is_not_relied_on(tmp_path, issuer):
     run(tmp_path, scenario)
 
 
-def test_nobody_but_named_issuers_is_asked_for_keys(tmp_path, issuer):
+def test_only_configured_issuers_are_queried_for_keys(tmp_path, issuer):
     async def scenario(gate):
         await refusal(gate, issuer.token())
-        assert issuer.asked == []
+        assert issuer.requests == []
 
     run(tmp_path, scenario)
 
@@ -183,8 +183,8 @@ def test_nobody_but_named_issuers_is_asked_for_keys(tmp_path, issuer):
 def test_a_job_may_ask_for_less_and_not_for_more(tmp_path, issuer):
     async def scenario(gate):
         await bound(gate, issuer)
-        given = await exchange(gate, issuer.token(), scope="apps:read")
-        assert (await gate.who(given.access_token)).scopes == {"apps:read"}
+        fields = await exchange(gate, issuer.token(), scope="apps:read")
+        assert (await gate.who(fields.access_token)).scopes == {"apps:read"}
         refused = await refusal(gate, issuer.token(), scope="apps:read users:admin")
         assert refused.document("")["error"] == "invalid_scope"
 
@@ -204,7 +204,7 @@ def test_the_binding_that_says_most_of_a_job_is_taken(tmp_path, issuer):
 
 
 @pytest.mark.parametrize(
-    ("given", "error"),
+    ("fields", "error"),
     [
         ({"grant_type": "password"}, "unsupported_grant_type"),
         ({"subject_token_type": "urn:ietf:params:oauth:token-type:saml2"}, "invalid_request"),
@@ -212,10 +212,10 @@ def test_the_binding_that_says_most_of_a_job_is_taken(tmp_path, issuer):
         ({"audience": "other"}, "invalid_target"),
     ],
 )
-def test_what_is_asked_must_be_what_there_is(tmp_path, issuer, given, error):
+def test_requested_scopes_and_apps_must_exist(tmp_path, issuer, fields, error):
     async def scenario(gate):
         await bound(gate, issuer)
-        assert (await refusal(gate, issuer.token(), **given)).document("")["error"] == error
+        assert (await refusal(gate, issuer.token(), **fields)).document("")["error"] == error
 
     run(tmp_path, scenario)
 
@@ -223,12 +223,12 @@ def test_what_is_asked_must_be_what_there_is(tmp_path, issuer, given, error):
 def test_without_their_binding_jobs_are_out_at_once(tmp_path, issuer):
     async def scenario(gate):
         binding = await bound(gate, issuer)
-        given = await exchange(gate, issuer.token())
-        assert await gate.who(given.access_token)
+        fields = await exchange(gate, issuer.token())
+        assert await gate.who(fields.access_token)
         admin = await gate.admin()
         await gate.gateway.bindings.delete(admin, binding.id)
         with pytest.raises(Unauthenticated):
-            await gate.who(given.access_token)
+            await gate.who(fields.access_token)
         with pytest.raises(NotFound):
             await gate.gateway.bindings.delete(admin, binding.id)
         assert (await gate.gateway.bindings.list(admin, PageRequest())).items == []
@@ -253,7 +253,7 @@ def test_without_their_binding_jobs_are_out_at_once(tmp_path, issuer):
         ("http://127.0.0.1.ci.example", {"sub": "job"}, False),
     ],
 )
-def test_a_binding_names_what_nobody_else_can_come_to_be(tmp_path, issuer_url, claims, good):
+def test_a_binding_requires_claims_that_are_never_reassigned(tmp_path, issuer_url, claims, good):
     async def scenario(gate):
         new = BindingCreate(issuer=issuer_url, audience="a", claims=claims, scopes=("apps:read",))
         call = await gate.admin()
@@ -266,7 +266,7 @@ def test_a_binding_names_what_nobody_else_can_come_to_be(tmp_path, issuer_url, c
     run(tmp_path, scenario)
 
 
-def test_nobody_lets_jobs_do_what_they_cannot_do_themselves(tmp_path, issuer):
+def test_a_binding_cannot_exceed_the_scopes_of_its_creator(tmp_path, issuer):
     async def scenario(gate):
         call = await gate.call((await gate.key(await gate.admin(), ("users:admin",))).key)
         new = BindingCreate(

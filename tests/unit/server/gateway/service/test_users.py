@@ -20,7 +20,7 @@ from envmgr.server.kit.common.problems import (
     Unauthenticated,
 )
 from support.services.gateway_fixtures import PASSWORD, RING, run
-from support.services.service_fixtures import opened, told
+from support.services.service_fixtures import emitted_events, opened
 from support.services.version_fixtures import FewApps
 
 
@@ -28,15 +28,15 @@ def first_start(directory, *passwords):
     async def whole():
         async with opened(directory, module) as database:
             gateway = module.make(database, RING, FewApps())
-            found = [await gateway.create_initial_admin(password) for password in passwords]
-            events = await told(database, "gateway")
+            matches = [await gateway.create_initial_admin(password) for password in passwords]
+            events = await emitted_events(database, "gateway")
             await gateway.close()
-            return found, events
+            return matches, events
 
     return asyncio.run(whole())
 
 
-def test_the_first_admin_gets_a_password_that_is_told_once(tmp_path):
+def test_the_first_admin_gets_a_password_that_is_printed_once(tmp_path):
     (chosen, again), events = first_start(tmp_path, "", "")
     assert len(chosen) >= 20
     assert again is None
@@ -46,8 +46,8 @@ def test_the_first_admin_gets_a_password_that_is_told_once(tmp_path):
 
 
 def test_a_password_from_outside_is_that_of_the_first_start(tmp_path):
-    found, events = first_start(tmp_path, PASSWORD, "another password of mine")
-    assert found == [PASSWORD, None]
+    result, events = first_start(tmp_path, PASSWORD, "another password of mine")
+    assert result == [PASSWORD, None]
     assert len(events) == 1
 
     async def scenario(gate):
@@ -68,19 +68,19 @@ def test_two_first_starts_at_once_make_one_admin(tmp_path):
     async def whole():
         async with opened(tmp_path, module) as database:
             gateway = module.make(database, RING, FewApps())
-            found = await asyncio.gather(*(gateway.create_initial_admin() for _ in range(4)))
-            events = await told(database, "gateway")
+            result = await asyncio.gather(*(gateway.create_initial_admin() for _ in range(4)))
+            events = await emitted_events(database, "gateway")
             await gateway.close()
-            return found, events
+            return result, events
 
-    found, events = asyncio.run(whole())
-    assert sum(password is not None for password in found) == 1
+    result, events = asyncio.run(whole())
+    assert sum(password is not None for password in result) == 1
     assert len(events) == 1
 
 
 def test_a_user_is_found_by_id_and_by_name_and_shows_no_password(tmp_path):
     async def scenario(gate):
-        ada = await gate.somebody("Ada")
+        ada = await gate.new_user("Ada")
         call = await gate.admin()
         assert ada == await gate.users.get(call, "ada") == await gate.users.get(call, str(ada.id))
         assert not hasattr(ada, "password")
@@ -91,24 +91,24 @@ def test_a_user_is_found_by_id_and_by_name_and_shows_no_password(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["ada", "ADA", "Ada"])
-def test_a_name_is_given_once_however_it_is_written(tmp_path, name):
+def test_a_name_is_unique_in_any_case(tmp_path, name):
     async def scenario(gate):
-        await gate.somebody("ada")
+        await gate.new_user("ada")
         with pytest.raises(AlreadyExists):
-            await gate.somebody(name)
+            await gate.new_user(name)
 
     run(tmp_path, scenario)
 
 
-def test_a_name_is_not_given_again(tmp_path):
+def test_a_name_is_not_reused(tmp_path):
     async def scenario(gate):
-        await gate.somebody("ada")
+        await gate.new_user("ada")
         call = await gate.admin()
         await gate.users.delete(call, "ada")
         with pytest.raises(NotFound):
             await gate.users.get(call, "ada")
         with pytest.raises(AlreadyExists, match="was"):
-            await gate.somebody("ada")
+            await gate.new_user("ada")
         with pytest.raises(InvalidCredentials):
             await gate.login("ada")
 
@@ -130,21 +130,21 @@ def test_a_bad_password_is_not_taken(tmp_path, password):
 @pytest.mark.parametrize("change", [{"role": "viewer"}, {"active": False}, {"password": "another password"}])
 def test_a_change_of_a_user_ends_their_sessions_at_once(tmp_path, change):
     async def scenario(gate):
-        await gate.somebody("ada")
+        await gate.new_user("ada")
         tokens = await gate.login("ada")
         assert await gate.who(tokens.access_token)
         changed = await gate.users.update(await gate.admin(), "ada", UserPatch(**change))
         assert changed.rev == 2
         with pytest.raises(Unauthenticated):
             await gate.who(tokens.access_token)
-        assert [event.data["user_id"] for event in await gate.told("UserUpdated")] == [2]
+        assert [event.data["user_id"] for event in await gate.emitted_events("UserUpdated")] == [2]
 
     run(tmp_path, scenario)
 
 
 def test_a_deleted_user_is_out_at_once(tmp_path):
     async def scenario(gate):
-        await gate.somebody("ada")
+        await gate.new_user("ada")
         tokens = await gate.login("ada")
         await gate.who(tokens.access_token)
         await gate.users.delete(await gate.admin(), "ada")
@@ -154,11 +154,11 @@ def test_a_deleted_user_is_out_at_once(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_a_change_that_changes_nothing_is_not_told_and_ends_nothing(tmp_path):
+def test_a_no_op_change_emits_no_event_and_ends_no_session(tmp_path):
     async def scenario(gate):
         call = await gate.admin()
         assert (await gate.users.update(call, "admin", UserPatch(role="admin", active=True))).rev == 1
-        assert await gate.told("UserUpdated") == []
+        assert await gate.emitted_events("UserUpdated") == []
         assert await gate.call((await gate.login()).access_token)
 
     run(tmp_path, scenario)
@@ -167,7 +167,7 @@ def test_a_change_that_changes_nothing_is_not_told_and_ends_nothing(tmp_path):
 @pytest.mark.parametrize("change", [{"role": "user"}, {"role": "viewer"}, {"active": False}])
 def test_the_last_admin_stays_one(tmp_path, change):
     async def scenario(gate):
-        await gate.somebody("idle", "admin")
+        await gate.new_user("idle", "admin")
         call = await gate.admin()
         await gate.users.update(call, "idle", UserPatch(active=False))
         with pytest.raises(LastAdmin):
@@ -182,19 +182,19 @@ def test_the_last_admin_stays_one(tmp_path, change):
 
 def test_of_two_admins_who_remove_each_other_at_once_one_stays(tmp_path):
     async def scenario(gate):
-        await gate.somebody("ada", "admin")
+        await gate.new_user("ada", "admin")
         call = await gate.admin()
-        found = await asyncio.gather(
+        result = await asyncio.gather(
             gate.users.delete(call, "ada"),
             gate.users.update(call, "admin", UserPatch(role="viewer")),
             return_exceptions=True,
         )
-        assert sum(isinstance(each, LastAdmin) for each in found) == 1
+        assert sum(isinstance(item, LastAdmin) for item in result) == 1
 
     run(tmp_path, scenario)
 
 
-def test_who_rules_users_by_a_key_makes_nobody_mightier_than_the_key(tmp_path):
+def test_an_admin_key_cannot_grant_more_than_the_key_has(tmp_path):
     async def scenario(gate):
         key = await gate.key(await gate.admin(), ("users:admin", "apps:read"))
         call = await gate.call(key.key)
@@ -206,7 +206,7 @@ def test_who_rules_users_by_a_key_makes_nobody_mightier_than_the_key(tmp_path):
         ):
             with pytest.raises(Forbidden):
                 await attempt
-        await gate.somebody("ada", "viewer")
+        await gate.new_user("ada", "viewer")
         with pytest.raises(Forbidden):
             await gate.users.update(call, "ada", UserPatch(role="admin"))
 
@@ -215,7 +215,7 @@ def test_who_rules_users_by_a_key_makes_nobody_mightier_than_the_key(tmp_path):
 
 def test_no_change_of_a_user_is_lost_to_who_says_what_they_saw(tmp_path):
     async def scenario(gate):
-        await gate.somebody("ada")
+        await gate.new_user("ada")
         await gate.users.update(await gate.admin(), "ada", UserPatch(role="viewer"))
         with pytest.raises(PreconditionFailed):
             await gate.users.update(await gate.admin(if_match="2.1"), "ada", UserPatch(role="admin"))
@@ -247,7 +247,7 @@ def test_who_has_the_data_in_their_hands_lets_an_admin_in_again(tmp_path):
         assert await gate.login(password="a password from the console")
         with pytest.raises(NotFound):
             await gate.users.set_password("nobody", "a password from the console")
-        (event,) = await gate.told("UserUpdated")
+        (event,) = await gate.emitted_events("UserUpdated")
         assert event.actor == "system:recovery"
 
     run(tmp_path, scenario)

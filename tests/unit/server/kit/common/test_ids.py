@@ -13,7 +13,7 @@ from envmgr.server.kit.common.ids import as_id, is_id, uuid7
 MANY = 100_000
 
 
-def test_an_id_is_a_uuid_of_version_7_spelled_as_rfc_9562_does():
+def test_an_id_is_a_uuid_of_version_7_formatted_as_in_rfc_9562():
     for _ in range(1000):
         text = uuid7()
         made = uuid.UUID(text)

@@ -15,7 +15,7 @@ def test_a_directory_is_made_for_its_owner_only(tmp_path):
         assert data.database("app") == str(tmp_path / "a" / "b" / "app.db")
 
 
-def test_one_at_a_time_and_the_second_is_told_whose_it_is(tmp_path):
+def test_a_second_process_is_rejected_and_names_the_first(tmp_path):
     first, second = databases.data_directory(str(tmp_path)), databases.data_directory(str(tmp_path))
     with (
         first,
@@ -43,7 +43,7 @@ def test_a_path_that_is_no_directory_is_refused(tmp_path):
         databases.data_directory(str(tmp_path / "file")).make()
 
 
-def test_a_directory_of_somebody_else_is_refused_and_left_alone(tmp_path):
+def test_a_directory_of_another_owner_is_rejected_and_left_alone(tmp_path):
     (tmp_path / "thesis.txt").write_text("")
     tmp_path.chmod(0o755)
     with pytest.raises(DataDirectoryError, match=r"not an envmgr-alm data directory.*thesis\.txt") as caught:
@@ -55,8 +55,8 @@ def test_a_directory_of_somebody_else_is_refused_and_left_alone(tmp_path):
 
 @pytest.mark.parametrize("name", ["server.lock", "jwt.secret", "audit.db"])
 def test_a_directory_with_anything_of_a_server_is_one_of_a_server(name, tmp_path):
-    for each in (name, "notes.txt"):
-        (tmp_path / each).write_text("")
+    for item in (name, "notes.txt"):
+        (tmp_path / item).write_text("")
     databases.data_directory(str(tmp_path)).make()
     assert set(os.listdir(tmp_path)) == {name, "notes.txt"}
 

@@ -15,15 +15,15 @@ def settings(variables=None, **flags):
 
 
 def test_defaults_serve_this_machine_only():
-    found = settings({"ENVMGR_HOME": "/envmgr"})
-    assert found == Settings(data_dir=os.path.join("/envmgr", "alm"))
-    assert (found.host, found.port, found.log_level) == ("127.0.0.1", 8080, "info")
-    assert not found.require_if_match
-    assert (found.traces_url, found.service_name) == ("", "envmgr-alm")
+    result = settings({"ENVMGR_HOME": "/envmgr"})
+    assert result == Settings(data_dir=os.path.join("/envmgr", "alm"))
+    assert (result.host, result.port, result.log_level) == ("127.0.0.1", 8080, "info")
+    assert not result.require_if_match
+    assert (result.traces_url, result.service_name) == ("", "envmgr-alm")
 
 
 def test_variables_say_everything():
-    found = settings(
+    result = settings(
         {
             "ALM_DATA_DIR": "/data",
             "ALM_HOST": "0.0.0.0",
@@ -42,7 +42,7 @@ def test_variables_say_everything():
             "OTEL_SERVICE_NAME": "mine",
         }
     )
-    assert found == Settings(
+    assert result == Settings(
         data_dir="/data",
         host="0.0.0.0",
         port=9,
@@ -63,15 +63,15 @@ def test_variables_say_everything():
 
 def test_flags_go_before_variables():
     variables = {"ALM_DATA_DIR": "/data", "ALM_HOST": "::", "PORT": "9", "LOG_LEVEL": "error"}
-    found = settings(
+    result = settings(
         variables, data_dir="/flag", host="::1", port="10", log_level="debug", require_if_match=True
     )
-    assert found == Settings("/flag", "::1", 10, "debug", require_if_match=True)
+    assert result == Settings("/flag", "::1", 10, "debug", require_if_match=True)
 
 
-def test_flags_that_were_not_given_leave_variables_alone():
-    given = dict.fromkeys(("data_dir", "host", "port", "log_level"))
-    assert settings({"ALM_DATA_DIR": "/data", "PORT": "9"}, **given).port == 9
+def test_unset_flags_do_not_override_variables():
+    flags = dict.fromkeys(("data_dir", "host", "port", "log_level"))
+    assert settings({"ALM_DATA_DIR": "/data", "PORT": "9"}, **flags).port == 9
 
 
 @pytest.mark.parametrize(
@@ -87,10 +87,10 @@ def test_a_directory_is_taken_from_where_the_command_runs(chosen, directory):
     assert settings(data_dir=chosen).data_dir == directory
 
 
-@pytest.mark.parametrize("given", ["", " "])
-def test_an_empty_flag_is_not_taken_for_the_current_directory_and_an_empty_variable_is_none(given):
+@pytest.mark.parametrize("flags", ["", " "])
+def test_an_empty_flag_is_not_taken_for_the_current_directory_and_an_empty_variable_is_none(flags):
     with pytest.raises(UsageError, match="--data-dir is empty"):
-        settings(data_dir=given)
+        settings(data_dir=flags)
     assert settings({"ENVMGR_HOME": "/envmgr", "ALM_DATA_DIR": ""}).data_dir == "/envmgr/alm"
 
 
@@ -154,7 +154,7 @@ def test_traces_go_where_the_variables_of_opentelemetry_say(variables, url):
 
 
 @pytest.mark.parametrize(
-    ("variables", "said"),
+    ("variables", "message"),
     [
         ({"OTEL_EXPORTER_OTLP_ENDPOINT": "collector:4318"}, "invalid OTEL_EXPORTER_OTLP_ENDPOINT 'collector"),
         ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://[collector"}, "invalid OTEL_EXPORTER_OTLP_ENDPOINT 'http"),
@@ -176,8 +176,8 @@ def test_traces_go_where_the_variables_of_opentelemetry_say(variables, url):
         ({"ENVMGR_HOME": "relative"}, "ENVMGR_HOME must be an absolute path, got relative"),
     ],
 )
-def test_what_cannot_be_is_refused_by_its_name(variables, said):
-    with pytest.raises(SettingsError, match=f"^{said}") as caught:
+def test_what_cannot_be_is_refused_by_its_name(variables, message):
+    with pytest.raises(SettingsError, match=f"^{message}") as caught:
         settings(variables)
     assert caught.value.hint
 
@@ -206,7 +206,7 @@ def test_what_would_need_other_servers_is_refused_by_name(name):
 
 
 @pytest.mark.parametrize("name", ["ALM_CONNECTIONS", "ALM_KEEP_ALIVE"])
-def test_a_server_that_could_answer_nobody_is_refused(name):
+def test_a_server_that_accepts_no_connection_is_rejected(name):
     with pytest.raises(SettingsError, match=f"invalid {name} '0'") as caught:
         settings({name: "0"})
     assert "expected an integer from 1 to" in (caught.value.hint or "")

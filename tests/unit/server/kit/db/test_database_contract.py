@@ -20,7 +20,7 @@ from envmgr.server.kit.messaging.outbox import Outbox, latest_sequence
 from envmgr.server.worker import module as worker_module
 from envmgr.server.worker.store import event_count
 from support.services.database_runners import RUNNERS
-from support.services.event_recorders import happening
+from support.services.event_recorders import domain_event
 
 pytestmark = [pytest.mark.timeout(60), pytest.mark.parametrize("runner", RUNNERS.values(), ids=RUNNERS)]
 VALUES = {
@@ -55,7 +55,7 @@ DELETED = Statement(select(app_projection.c.app_id).where(app_projection.c.delet
 def add(name):
     def unit(transaction):
         transaction.execute(ADD, name=name)
-        transaction.emit(happening(name))
+        transaction.emit(domain_event(name))
 
     return unit
 
@@ -101,8 +101,8 @@ def test_a_unit_that_fails_leaves_nothing_and_takes_nothing_with_it(tmp_path, ru
         results = await asyncio.gather(*map(database.write, units), return_exceptions=True)
         assert [type(result) for result in results[:3]] == [LookupError, type(None), type(None)]
         assert sorted(await names(database)) == sorted(f"app-{n}" for n in range(90) if n % 3)
-        found = await Outbox(database, "app").pending(1000)
-        assert [event.sequence for event in found] == list(range(1, 61))
+        outcome = await Outbox(database, "app").pending(1000)
+        assert [event.sequence for event in outcome] == list(range(1, 61))
         assert await database.read_inline(latest_sequence) == 60
 
     over(runner, tmp_path, app_module, work)
@@ -117,8 +117,8 @@ def test_units_behave_as_if_serial(tmp_path, runner):
         return number
 
     async def work(database):
-        found = await asyncio.gather(*(database.write(claim) for _ in range(40)))
-        assert sorted(found) == list(range(40))
+        result = await asyncio.gather(*(database.write(claim) for _ in range(40)))
+        assert sorted(result) == list(range(40))
 
     over(runner, tmp_path, app_module, work)
 
@@ -152,8 +152,8 @@ def test_a_second_row_of_the_same_key_is_a_violation(tmp_path, runner):
 
 def test_insert_or_find_tells_apart_what_was_inserted_and_the_unit_goes_on(tmp_path, runner):
     def unit(transaction):
-        found = [transaction.one(ADD_IF_ABSENT, name=name) for name in ("one", "one", "two")]
-        return [row is not None for row in found]
+        matches = [transaction.one(ADD_IF_ABSENT, name=name) for name in ("one", "one", "two")]
+        return [row is not None for row in matches]
 
     async def work(database):
         assert await database.write(unit) == [True, False, True]
@@ -212,8 +212,8 @@ def test_texts_are_sorted_by_their_bytes(tmp_path, runner):
     async def work(database):
         for word in words:
             await database.write(add(word))
-        found = await database.read(lambda reader: [name for (name,) in reader.all(SORTED_NAMES)])
-        assert found == sorted(words, key=str.encode)
+        result = await database.read(lambda reader: [name for (name,) in reader.all(SORTED_NAMES)])
+        assert result == sorted(words, key=str.encode)
 
     over(runner, tmp_path, app_module, work)
 

@@ -21,7 +21,7 @@ from envmgr.server.kit.db.sql import DamagedDatabase, Statement, UniqueViolation
 from envmgr.server.kit.db.sqlite import SqliteDatabase
 from envmgr.server.kit.messaging.outbox import Outbox
 from support.services.database_runners import open_sqlite as opened
-from support.services.event_recorders import happening, tells
+from support.services.event_recorders import domain_event, emit
 
 ADD = Statement(
     insert(app).values(
@@ -54,7 +54,7 @@ pytestmark = pytest.mark.timeout(60)
 def add(name):
     def unit(transaction):
         transaction.execute(ADD, name=name)
-        transaction.emit(happening(name))
+        transaction.emit(domain_event(name))
 
     return unit
 
@@ -62,7 +62,7 @@ def add(name):
 def add_and_fail(name):
     def unit(transaction):
         transaction.execute(ADD, name=name)
-        transaction.emit(happening(name))
+        transaction.emit(domain_event(name))
         raise LookupError(name)
 
     return unit
@@ -72,11 +72,11 @@ async def names(database):
     return [name for (name,) in await database.read(lambda reader: reader.all(NAMES))]
 
 
-async def told(database):
+async def emitted_events(database):
     return [event.data["number"] for event in await Outbox(database, "app").pending(1000)]
 
 
-class Held:
+class BlockedWrite:
     """Holds the writer until all units of a test wait, so that they form one group."""
 
     def __init__(self):
@@ -86,12 +86,12 @@ class Held:
         self._go.wait(20)
 
     async def gather(self, database, *units):
-        held = asyncio.ensure_future(database.write(self.unit))
+        pending = asyncio.ensure_future(database.write(self.unit))
         await asyncio.sleep(0.02)
         waiting = [asyncio.ensure_future(database.write(unit)) for unit in units]
         await asyncio.sleep(0.02)
         self._go.set()
-        await held
+        await pending
         return await asyncio.gather(*waiting, return_exceptions=True)
 
 
@@ -112,9 +112,9 @@ def test_a_group_is_committed_together_and_each_gets_its_own_result(tmp_path):
 
     async def work():
         async with opened(tmp_path, app_module) as database:
-            results = await Held().gather(database, *(counted(add(f"app-{n}")) for n in range(5)))
+            results = await BlockedWrite().gather(database, *(counted(add(f"app-{n}")) for n in range(5)))
             assert results == [1, 2, 3, 4, 5]
-            assert await names(database) == await told(database) == [f"app-{n}" for n in range(5)]
+            assert await names(database) == await emitted_events(database) == [f"app-{n}" for n in range(5)]
 
     run(work)
 
@@ -122,9 +122,9 @@ def test_a_group_is_committed_together_and_each_gets_its_own_result(tmp_path):
 def test_one_that_fails_in_a_group_takes_nothing_with_it(tmp_path):
     async def work():
         async with opened(tmp_path, app_module) as database:
-            results = await Held().gather(database, add("one"), add_and_fail("two"), add("three"))
+            results = await BlockedWrite().gather(database, add("one"), add_and_fail("two"), add("three"))
             assert [type(result) for result in results] == [type(None), LookupError, type(None)]
-            assert await names(database) == await told(database) == ["one", "three"]
+            assert await names(database) == await emitted_events(database) == ["one", "three"]
             sequences = [event.sequence for event in await Outbox(database, "app").pending(10)]
             assert sequences == [1, 2]
 
@@ -143,9 +143,9 @@ def test_one_that_refuses_before_it_changes_anything_leaves_the_group_alone(tmp_
 
     async def work():
         async with opened(tmp_path, app_module) as database:
-            results = await Held().gather(database, counted, refuse, add("two"))
+            results = await BlockedWrite().gather(database, counted, refuse, add("two"))
             assert isinstance(results[1], LookupError)
-            assert await names(database) == await told(database) == ["one", "two"]
+            assert await names(database) == await emitted_events(database) == ["one", "two"]
             assert runs == [1]
 
     run(work)
@@ -154,10 +154,10 @@ def test_one_that_refuses_before_it_changes_anything_leaves_the_group_alone(tmp_
 def test_a_second_row_of_the_same_name_is_refused(tmp_path):
     async def work():
         async with opened(tmp_path, app_module) as database:
-            results = await Held().gather(database, add("one"), add("one"))
+            results = await BlockedWrite().gather(database, add("one"), add("one"))
             assert results[0] is None
             assert isinstance(results[1], UniqueViolation)
-            assert await names(database) == await told(database) == ["one"]
+            assert await names(database) == await emitted_events(database) == ["one"]
 
     run(work)
 
@@ -182,13 +182,13 @@ def test_a_commit_that_tells_something_is_announced_and_others_are_not(tmp_path)
             database.on_events(lambda: announced.append(threading.current_thread().name))
             await database.write(lambda _transaction: None)
             assert announced == []
-            await database.write(tells(1))
+            await database.write(emit(1))
             assert announced == ["write-app"]
 
     run(work)
 
 
-def test_a_database_that_somebody_else_holds_is_unavailable_and_comes_back(tmp_path):
+def test_a_database_locked_by_another_process_is_unavailable_and_recovers(tmp_path):
     async def work():
         async with opened(tmp_path, app_module) as database:
             database._write_connection.execute("PRAGMA busy_timeout = 50")
@@ -312,7 +312,7 @@ def unwritable(name, data):
 
     def unit(transaction):
         transaction.execute(ADD, name=name)
-        transaction.emit(happening(0, data=data))
+        transaction.emit(domain_event(0, data=data))
 
     return unit
 
@@ -325,9 +325,9 @@ def unwritable(name, data):
 def test_who_tells_what_cannot_be_written_fails_alone_and_the_writer_goes_on(tmp_path, data, error):
     async def work():
         async with opened(tmp_path, app_module) as database:
-            results = await Held().gather(database, add("one"), unwritable("two", data), add("three"))
+            results = await BlockedWrite().gather(database, add("one"), unwritable("two", data), add("three"))
             assert [type(result) for result in results] == [type(None), error, type(None)]
-            assert await names(database) == await told(database) == ["one", "three"]
+            assert await names(database) == await emitted_events(database) == ["one", "three"]
 
     run(work)
 
@@ -339,13 +339,13 @@ def test_a_statement_that_is_wrong_is_a_bug_of_its_unit_and_no_trouble_of_the_da
 
     async def work():
         async with opened(tmp_path, app_module) as database:
-            results = await Held().gather(database, add("one"), wrong, add("two"))
+            results = await BlockedWrite().gather(database, add("one"), wrong, add("two"))
             assert [type(result) for result in results] == [
                 type(None),
                 sqlite3.OperationalError,
                 type(None),
             ]
-            assert await names(database) == await told(database) == ["one", "two"]
+            assert await names(database) == await emitted_events(database) == ["one", "two"]
 
     run(work)
 
@@ -356,7 +356,7 @@ def test_a_row_that_is_added_gets_the_next_id_whatever_failed_before(tmp_path):
         with pytest.raises(UniqueViolation):
             transaction.insert(ADD, name="one")
         second = transaction.insert(ADD, name="two")
-        transaction.emit(happening("two"))
+        transaction.emit(domain_event("two"))
         return first, second, transaction.insert(ADD, name="three")
 
     async def work():
@@ -364,11 +364,11 @@ def test_a_row_that_is_added_gets_the_next_id_whatever_failed_before(tmp_path):
             first, second, third = await database.write(three)
             assert first < second < third
             by_id = Statement(select(app.c.name).where(app.c.id == bindparam("which")))
-            found = [
+            matches = [
                 await database.read(lambda reader, id_=id_: reader.one(by_id, which=id_))
                 for id_ in (first, second, third)
             ]
-            assert found == [("one",), ("two",), ("three",)]
+            assert matches == [("one",), ("two",), ("three",)]
 
     run(work)
 
@@ -446,7 +446,7 @@ def test_what_sqlite_gives_that_is_no_text_is_a_bug_of_its_unit_and_the_writer_g
     run(work)
 
 
-def test_a_read_whose_thread_cannot_start_is_unavailable_and_later_ones_are_answered(tmp_path, monkeypatch):
+def test_a_read_without_a_thread_is_unavailable_and_later_ones_succeed(tmp_path, monkeypatch):
     def fail(_thread):
         raise RuntimeError("can't start new thread")
 

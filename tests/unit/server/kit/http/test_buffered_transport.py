@@ -57,7 +57,7 @@ def test_what_waits_is_sent_before_the_end():
     run(scenario)
 
 
-def test_what_waits_for_somebody_who_hung_up_is_dropped():
+def test_buffered_data_for_a_closed_connection_is_dropped():
     async def scenario(corked, transport):
         corked.write(b"too late")
         transport.close()

@@ -10,7 +10,7 @@ def forwarded(*lines):
     return [(b"host", b"alm"), *((b"x-forwarded-for", line.encode()) for line in lines)]
 
 
-def test_nobody_is_believed_unless_named():
+def test_forwarded_headers_are_ignored_without_trusted_proxies():
     assert TrustedProxies().client_address("10.0.0.1", forwarded("1.2.3.4")) == "10.0.0.1"
 
 
@@ -31,7 +31,7 @@ def test_nobody_is_believed_unless_named():
         ("", ["1.2.3.4"], ""),
     ],
 )
-def test_a_named_proxy_says_who_asked_it_and_nobody_before_that_does(peer, lines, client):
+def test_only_the_client_address_from_a_trusted_proxy_is_used(peer, lines, client):
     assert TrustedProxies(["10.0.0.0/8"]).client_address(peer, forwarded(*lines)) == client
 
 
@@ -41,7 +41,7 @@ def test_what_is_no_address_cannot_be_named():
 
 
 @pytest.mark.parametrize(
-    ("address", "whose"),
+    ("address", "network"),
     [
         ("1.2.3.4", "1.2.3.4"),
         ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
@@ -49,5 +49,5 @@ def test_what_is_no_address_cannot_be_named():
         ("unix", "unix"),
     ],
 )
-def test_an_ipv6_network_is_one_site(address, whose):
-    assert client_network(address) == whose
+def test_an_ipv6_network_is_one_site(address, network):
+    assert client_network(address) == network

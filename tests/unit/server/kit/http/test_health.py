@@ -33,9 +33,9 @@ def ready(*checks, **named):
     )
 
 
-def test_a_server_whose_parts_are_well_is_ready_and_says_how_they_are():
-    found = ready(("disk", well), ("bus", well))
-    assert [(finding.name, finding.ok, finding.detail) for finding in found.checks] == [
+def test_a_healthy_server_is_ready_and_lists_its_components():
+    result = ready(("disk", well), ("bus", well))
+    assert [(finding.name, finding.ok, finding.detail) for finding in result.checks] == [
         ("disk", True, "well"),
         ("bus", True, "well"),
     ]
@@ -67,7 +67,7 @@ def test_a_server_that_stops_is_not_ready():
         ready(("disk", well), is_stopping=True)
 
 
-def test_gauges_are_measured_when_somebody_looks():
+def test_gauges_are_measured_on_scrape():
     metrics = Metrics()
 
     async def measure():

@@ -38,14 +38,14 @@ def test_what_is_as_declared_is_read():
 def test_what_is_not_as_declared_is_pointed_at(body, kind, pointer):
     with pytest.raises(InvalidFields) as caught:
         decode(body, kind)
-    ((told, detail),) = caught.value.errors
-    assert told == pointer
+    ((message, detail),) = caught.value.errors
+    assert message == pointer
     assert detail
     assert "`$" not in detail
 
 
 @pytest.mark.parametrize(
-    ("body", "kind", "said"),
+    ("body", "kind", "message"),
     [
         (b'{"name": "a b"}', AppCreate, "letters, digits, `.`, `_`, `-`"),
         (b'{"name": "a", "version": "1 0"}', AppCreate, "letters, digits and `._+@:-`"),
@@ -68,11 +68,11 @@ def test_what_is_not_as_declared_is_pointed_at(body, kind, pointer):
         (b"{}", AppCreate, "required"),
     ],
 )
-def test_what_can_be_there_is_said_in_words(body, kind, said):
+def test_allowed_values_are_listed_in_words(body, kind, message):
     with pytest.raises(InvalidFields) as caught:
         decode(body, kind)
     ((_, detail),) = caught.value.errors
-    assert said in detail
+    assert message in detail
     assert "regex" not in detail
 
 
@@ -143,13 +143,13 @@ def test_a_body_that_ends_early_is_not_blamed_on_its_characters():
 
 def brought(*messages):
     """Read the body of a request that comes in these messages; return it, and how many were asked for."""
-    asked = iter(messages)
+    chunks = iter(messages)
     count = 0
 
     async def receive():
         nonlocal count
         count += 1
-        return next(asked)
+        return next(chunks)
 
     request = StrictRequest({"type": "http", "method": "POST", "path": "/", "headers": []}, receive)
 

@@ -60,7 +60,7 @@ def test_what_is_falsy_is_a_value_too():
     assert sent(JsonResponse(0))[2] == b"0"
 
 
-def test_status_and_further_headers_are_given_as_they_are():
+def test_status_and_further_headers_are_sent_unchanged():
     status, headers, _ = sent(JsonResponse(Thing("a"), 201, [(b"location", b"/things/1"), (b"etag", b'"1"')]))
     assert status == 201
     assert headers[2:] == [(b"location", b"/things/1"), (b"etag", b'"1"')]
@@ -75,7 +75,7 @@ def test_what_cannot_be_written_is_an_error_before_anything_is_sent():
         JsonResponse(object())
 
 
-def test_the_same_answer_can_be_given_twice():
+def test_the_same_response_can_be_sent_twice():
     response = JsonResponse(Thing("a"), headers=iter([(b"etag", b'"1"')]))
     assert sent(response) == sent(response)
 
@@ -91,7 +91,7 @@ def test_what_was_there_already_is_no_creation():
     assert (status, headers[2:]) == (200, [(b"etag", b'"3"')])
 
 
-def test_an_answer_given_again_says_so():
+def test_a_replayed_response_is_marked():
     status, headers, _ = sent(result_response(Result(Thing("a"), replayed=True), "/things/1"))
     assert status == 201
     assert headers[2:] == [(b"idempotent-replayed", b"true"), (b"location", b"/things/1")]

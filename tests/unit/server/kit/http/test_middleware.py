@@ -27,7 +27,7 @@ class Authenticator:
         pass
 
 
-class Witness:
+class RecordingObserver:
     def __init__(self):
         self.refused, self.answers, self.bugs = [], [], []
 
@@ -81,13 +81,13 @@ def visit(
     path="/apps",
     body=b"",
     application=None,
-    witness=None,
+    observer=None,
     client="1.2.3.4",
     **options,
 ):
     application = application or Application()
     door = options.pop("door", None) or RequestMiddleware(
-        application, Authenticator(), witness or Witness(), policy=REQUEST_POLICY, **options
+        application, Authenticator(), observer or RecordingObserver(), policy=REQUEST_POLICY, **options
     )
     messages = []
 
@@ -136,20 +136,20 @@ def test_who_is_known_comes_in_with_a_call():
     ids=repr,
 )
 def test_who_is_unknown_does_not_come_in_and_is_written_down_once(headers):
-    application, witness = Application(), Witness()
-    answer = visit(*headers, application=application, witness=witness)
+    application, observer = Application(), RecordingObserver()
+    answer = visit(*headers, application=application, observer=observer)
     assert answer.status == 401
     assert answer.headers[b"www-authenticate"].startswith(b'Bearer realm="alm"')
     assert answer.problem["type"] == "/problems/unauthenticated"
     assert application.scopes == []
-    assert witness.refused == [("", "1.2.3.4", "unauthenticated", 401)]
+    assert observer.refused == [("", "1.2.3.4", "unauthenticated", 401)]
 
 
-def test_a_refusal_from_inside_is_written_down_with_who_asked_and_why():
-    witness = Witness()
+def test_a_rejection_by_a_handler_is_logged_with_caller_and_reason():
+    observer = RecordingObserver()
     application = Application(403, Forbidden("no"))
-    assert visit(GOOD, application=application, witness=witness).status == 403
-    assert witness.refused == [("user:ada", "1.2.3.4", "forbidden", 403)]
+    assert visit(GOOD, application=application, observer=observer).status == 403
+    assert observer.refused == [("user:ada", "1.2.3.4", "forbidden", 403)]
 
 
 @pytest.mark.parametrize("path", sorted(REQUEST_POLICY.public_paths))
@@ -245,16 +245,16 @@ def test_a_body_is_json_in_utf8(media, method, path, status):
     assert visit(*headers, method=method, path=path, body=b"true").status == status
 
 
-def test_a_credential_in_a_path_is_seen_by_nobody_and_leads_where_it_leads():
+def test_a_credential_in_a_path_is_redacted_and_routed_unchanged():
     seen = []
 
-    class Curious(Witness):
+    class Curious(RecordingObserver):
         def on_response(self, info, status, seconds):
             seen.append(info.path)
 
     application = Application()
     for path in ("/apps/evm_1_secret", "/apps/eyJhbGciOiJ.eyJzdWIi.c2ln/x", "/apps/shop"):
-        assert visit(GOOD, path=path, application=application, witness=Curious()).status == 200
+        assert visit(GOOD, path=path, application=application, observer=Curious()).status == 200
     assert application.scopes[0]["path"] == "/apps/evm_1_secret"
     assert seen == ["/apps/…", "/apps/…/x", "/apps/shop"]
 
@@ -290,14 +290,14 @@ def test_no_origin_is_allowed_by_itself():
 
 def test_a_named_origin_may_ask_and_others_may_not():
     options = {"allowed_origins": ["https://ui.example"]}
-    asked = (b"access-control-request-method", b"POST")
-    answer = visit((b"origin", b"https://ui.example"), asked, method="OPTIONS", **options)
+    preflight = (b"access-control-request-method", b"POST")
+    answer = visit((b"origin", b"https://ui.example"), preflight, method="OPTIONS", **options)
     assert answer.status == 204
     assert answer.headers[b"access-control-allow-origin"] == b"https://ui.example"
     assert b"authorization" in answer.headers[b"access-control-allow-headers"]
     assert visit(GOOD, (b"origin", b"https://ui.example"), **options).headers[b"vary"] == b"Origin"
     for origin in (b"https://evil.example", b"https://ui.example.evil.example", b"null"):
-        other = visit((b"origin", origin), asked, method="OPTIONS", **options)
+        other = visit((b"origin", origin), preflight, method="OPTIONS", **options)
         assert b"access-control-allow-origin" not in other.headers
         assert b"access-control-allow-methods" not in other.headers
 
@@ -316,14 +316,14 @@ def test_a_proxy_is_believed_only_by_name():
         assert application.scopes[0]["client"] == (client, 5)
 
 
-def test_who_is_refused_too_often_is_not_heard_any_more_but_who_is_known_is(monkeypatch):
+def test_a_caller_rejected_too_often_is_limited_and_an_authenticated_one_is_not(monkeypatch):
     monkeypatch.setattr(door_module, "DENIAL_BURST", 3)
     monkeypatch.setattr(door_module, "DENIAL_RATE_PER_SECOND", 0)
-    witness = Witness()
-    door = RequestMiddleware(Application(), Authenticator(), witness, policy=REQUEST_POLICY)
+    observer = RecordingObserver()
+    door = RequestMiddleware(Application(), Authenticator(), observer, policy=REQUEST_POLICY)
     statuses = [visit(door=door).status for _ in range(5)]
     assert statuses == [401, 401, 401, 429, 429]
-    assert len(witness.refused) == 3
+    assert len(observer.refused) == 3
     assert visit(GOOD, door=door).status == 200
     assert visit(door=door, client="4.3.2.1").status == 401
 
@@ -331,26 +331,26 @@ def test_who_is_refused_too_often_is_not_heard_any_more_but_who_is_known_is(monk
 def test_the_same_holds_for_refusals_from_inside(monkeypatch):
     monkeypatch.setattr(door_module, "DENIAL_BURST", 1)
     monkeypatch.setattr(door_module, "DENIAL_RATE_PER_SECOND", 0)
-    witness = Witness()
+    observer = RecordingObserver()
     door = RequestMiddleware(
-        Application(401, Unauthenticated("no")), Authenticator(), witness, policy=REQUEST_POLICY
+        Application(401, Unauthenticated("no")), Authenticator(), observer, policy=REQUEST_POLICY
     )
     answers = [visit(door=door, path="/auth/refresh", method="POST") for _ in range(2)]
     assert [answer.status for answer in answers] == [401, 429]
     assert answers[1].starts == 1
     assert answers[1].problem["status"] == 429
-    assert len(witness.refused) == 1
+    assert len(observer.refused) == 1
 
 
-def test_a_bug_is_told_to_the_log_and_not_to_the_caller():
+def test_an_internal_error_is_logged_and_hidden_from_the_caller():
     async def broken(_scope, _receive, _send):
         raise RuntimeError("a secret")
 
-    witness = Witness()
-    answer = visit(GOOD, application=broken, witness=witness)
+    observer = RecordingObserver()
+    answer = visit(GOOD, application=broken, observer=observer)
     assert answer.status == 500
     assert b"secret" not in answer.body
-    assert [str(error) for error in witness.bugs] == ["a secret"]
+    assert [str(error) for error in observer.bugs] == ["a secret"]
 
 
 def test_the_connection_ends_where_a_body_was_not_read():
@@ -359,7 +359,7 @@ def test_the_connection_ends_where_a_body_was_not_read():
     assert b"connection" not in visit().headers
 
 
-class Failing(Witness):
+class Failing(RecordingObserver):
     """Fail at what a test names."""
 
     def __init__(self, **errors):
@@ -389,14 +389,14 @@ FULL = ServiceUnavailable("database or disk is full", retry_after=5)
 )
 @pytest.mark.parametrize(("error", "status"), [(FULL, 503), (OSError(28, "no space"), 500)], ids=repr)
 def test_a_denial_that_cannot_be_recorded_is_a_problem(application, error, status):
-    witness = Failing(on_denied=error)
+    observer = Failing(on_denied=error)
     credential = [GOOD] if application.problem else []
-    answer = visit(*credential, application=application, witness=witness)
+    answer = visit(*credential, application=application, observer=observer)
     assert (answer.status, answer.starts) == (status, 1)
     assert answer.headers[b"content-type"] == b"application/problem+json"
     assert answer.problem["status"] == status
     assert answer.headers.get(b"retry-after") == (b"5" if status == 503 else None)
-    assert len(witness.bugs) == (status == 500)
+    assert len(observer.bugs) == (status == 500)
 
 
 class Broken:
@@ -412,7 +412,7 @@ def assert_internal_error(answer):
 
 @pytest.mark.parametrize("errors", [{}, {"on_error": OSError()}, {"on_response": OSError()}], ids=repr)
 def test_a_bug_is_a_problem_even_where_it_cannot_be_logged(errors):
-    assert_internal_error(visit(GOOD, application=Broken(), witness=Failing(**errors)))
+    assert_internal_error(visit(GOOD, application=Broken(), observer=Failing(**errors)))
 
 
 def test_a_failure_before_and_after_the_request_is_a_problem(monkeypatch):
@@ -433,8 +433,8 @@ def test_a_header_that_cannot_be_sent_is_a_problem(monkeypatch):
     assert_internal_error(visit(GOOD))
 
 
-def test_a_response_that_was_sent_stands_when_its_log_line_cannot_be_written():
-    answer = visit(GOOD, witness=Failing(on_response=OSError()))
+def test_a_sent_response_is_unaffected_by_a_failing_log():
+    answer = visit(GOOD, observer=Failing(on_response=OSError()))
     assert (answer.status, answer.starts) == (200, 1)
 
 

@@ -155,8 +155,8 @@ def test_no_answer_names_the_software():
 def test_what_is_no_request_is_refused_with_a_problem_and_the_connection_ends(request_, status):
     async def work():
         async with serving() as application:
-            found, headers, body = await ask(application, request_)
-            assert found == status
+            result, headers, body = await ask(application, request_)
+            assert result == status
             assert headers["content-type"] == "application/problem+json"
             assert headers["connection"] == "close"
             assert headers["alm-api"] == "1"
@@ -226,14 +226,14 @@ def test_a_head_that_comes_too_slowly_is_refused_however_its_bytes_trickle():
     run(work)
 
 
-@pytest.mark.parametrize("said", [b"", b"\r\n", b"\r\n\r\n\r\n"])
-def test_who_says_nothing_is_let_go_without_a_word(said):
+@pytest.mark.parametrize("bytes_sent", [b"", b"\r\n", b"\r\n\r\n\r\n"])
+def test_who_says_nothing_is_let_go_without_a_word(bytes_sent):
     async def work():
         async with (
             serving(head_timeout_seconds=0.2) as application,
             connected(application) as (reader, writer),
         ):
-            writer.write(said)
+            writer.write(bytes_sent)
             assert await reader.read() == b""
 
     run(work)
@@ -241,7 +241,10 @@ def test_who_says_nothing_is_let_go_without_a_word(said):
 
 def test_between_requests_a_connection_may_rest_and_then_ends():
     async def work():
-        async with serving(keep_alive=1, head_timeout_seconds=0.2) as one, connected(one) as (reader, writer):
+        async with (
+            serving(keep_alive=1, head_timeout_seconds=0.2) as item,
+            connected(item) as (reader, writer),
+        ):
             for pause in (0, 0.5):
                 await asyncio.sleep(pause)
                 writer.write(ASK)
@@ -254,8 +257,8 @@ def test_between_requests_a_connection_may_rest_and_then_ends():
 def test_blank_lines_between_requests_do_not_keep_a_connection():
     async def work():
         async with (
-            serving(keep_alive=60, head_timeout_seconds=0.2) as one,
-            connected(one) as (reader, writer),
+            serving(keep_alive=60, head_timeout_seconds=0.2) as item,
+            connected(item) as (reader, writer),
         ):
             writer.write(ASK)
             assert (await answer(reader))[0] == 200
@@ -287,8 +290,8 @@ def test_one_connection_too_many_takes_the_place_of_the_one_that_rested_longest(
             connected(application) as (first, first_writer),
             connected(application) as (second, writer),
         ):
-            for reader, each in ((first, first_writer), (second, writer)):
-                each.write(ASK)
+            for reader, item in ((first, first_writer), (second, writer)):
+                item.write(ASK)
                 await answer(reader)
                 await asyncio.sleep(0.05)
             assert (await ask(application))[0] == 200
@@ -299,7 +302,7 @@ def test_one_connection_too_many_takes_the_place_of_the_one_that_rested_longest(
     run(work)
 
 
-def test_where_every_connection_works_one_more_is_told_to_come_again():
+def test_a_connection_over_the_limit_gets_retry_after():
     async def work():
         async with serving(connections=1) as application, connected(application) as (reader, writer):
             application.go.clear()

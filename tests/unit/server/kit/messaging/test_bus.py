@@ -32,21 +32,21 @@ def published(events, *subscriptions):
 
 
 def subscription(listener, *types):
-    return Subscription("listener", frozenset(types), listener.handle, listener.bury)
+    return Subscription("listener", frozenset(types), listener.handle, listener.dead_letter)
 
 
 def test_a_consumer_gets_the_types_it_takes_in_order_and_in_one_piece():
-    one, all_of_them, none = Listener(), Listener(), Listener()
+    item, all_of_them, none = Listener(), Listener(), Listener()
     events = [event(1), event(2, "Other"), event(3)]
-    published(events, subscription(one, "Tested"), subscription(all_of_them, "*"), subscription(none, "No"))
-    assert (one.batches, all_of_them.batches, none.batches) == ([[1, 3]], [[1, 2, 3]], [])
+    published(events, subscription(item, "Tested"), subscription(all_of_them, "*"), subscription(none, "No"))
+    assert (item.batches, all_of_them.batches, none.batches) == ([[1, 3]], [[1, 2, 3]], [])
 
 
 def test_a_passing_failure_is_tried_again_and_nothing_is_buried():
     failures = []
 
     def fails(events):
-        if [each.sequence for each in events] == [2] and len(failures) < 3:
+        if [item.sequence for item in events] == [2] and len(failures) < 3:
             failures.append(1)
             raise ValueError("not now")
         if len(events) > 1:
@@ -54,25 +54,25 @@ def test_a_passing_failure_is_tried_again_and_nothing_is_buried():
 
     listener = Listener(fails)
     published([event(1), event(2), event(3)], subscription(listener, "*"))
-    assert (listener.heard, listener.buried) == ([1, 2, 3], [])
+    assert (listener.numbers, listener.buried) == ([1, 2, 3], [])
 
 
 def test_poison_is_buried_after_its_tries_and_the_rest_goes_on():
     tries = []
 
     def fails(events):
-        if any(each.sequence == 2 for each in events):
+        if any(item.sequence == 2 for item in events):
             tries.append(len(events))
             raise ValueError("poison")
 
     listener = Listener(fails)
     published([event(1), event(2), event(3)], subscription(listener, "*"))
-    assert listener.heard == [1, 3]
+    assert listener.numbers == [1, 3]
     assert listener.buried == [(2, "poison", 5)]
     assert tries == [3, 1, 1, 1, 1, 1]
 
 
-def test_a_consumer_that_is_away_is_no_reason_to_bury():
+def test_an_unavailable_consumer_does_not_dead_letter():
     def fails(_events):
         raise ServiceUnavailable("away")
 

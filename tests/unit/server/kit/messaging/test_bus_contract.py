@@ -15,7 +15,7 @@ from envmgr.server.kit.messaging.consumer_lag import ConsumerLag
 from envmgr.server.kit.messaging.dead_letters import DeadLetters
 from envmgr.server.kit.messaging.outbox import Outbox
 from envmgr.server.worker.service.relay import Relay
-from support.services.event_recorders import Diary, Listener, tells, until
+from support.services.event_recorders import Listener, RecordingLog, emit, until
 from support.services.queued_bus import FAST_DELIVERY, QueuedBus
 from support.services.service_fixtures import opened
 
@@ -42,7 +42,7 @@ def event(sequence, service="app", type_="Tested"):
 
 
 def subscription(listener, *types, name="listener"):
-    return Subscription(name, frozenset(types or {"*"}), listener.handle, listener.bury)
+    return Subscription(name, frozenset(types or {"*"}), listener.handle, listener.dead_letter)
 
 
 def run(make_bus, scenario, *listeners):
@@ -68,12 +68,12 @@ def test_events_of_a_source_arrive_in_order_at_every_consumer(make_bus):
     order = {"app": [], "version": []}
 
     async def record(events):
-        for each in events:
-            order[each.service].append(each.sequence)
+        for item in events:
+            order[item.service].append(item.sequence)
 
     async def scenario(bus):
         await asyncio.gather(publish(bus, "app"), publish(bus, "version"))
-        await until(lambda: len(first.heard) == len(second.heard) == sum(map(len, order.values())) == 200)
+        await until(lambda: len(first.numbers) == len(second.numbers) == sum(map(len, order.values())) == 200)
 
     third = Listener()
     third.handle = record
@@ -93,7 +93,7 @@ def test_a_failed_delivery_is_repeated_without_a_dead_letter(make_bus):
 
     async def scenario(bus):
         await bus.publish([event(1), event(2)])
-        await until(lambda: listener.heard == [1, 2])
+        await until(lambda: listener.numbers == [1, 2])
 
     run(make_bus, scenario, listener)
     assert listener.buried == []
@@ -103,7 +103,7 @@ def test_an_event_that_always_fails_becomes_a_dead_letter_and_the_next_one_follo
     attempts = []
 
     def fail(events):
-        if any(each.sequence == 2 for each in events):
+        if any(item.sequence == 2 for item in events):
             attempts.append(len(events))
             raise ValueError("poison")
 
@@ -111,14 +111,14 @@ def test_an_event_that_always_fails_becomes_a_dead_letter_and_the_next_one_follo
 
     async def scenario(bus):
         await bus.publish([event(1), event(2), event(3)])
-        await until(lambda: failing.heard == [1, 3] and other.heard == [1, 2, 3])
+        await until(lambda: failing.numbers == [1, 3] and other.numbers == [1, 2, 3])
 
     run(make_bus, scenario, failing, other)
     assert failing.buried == [(2, "poison", MAX_ATTEMPTS)]
     assert attempts == [3, *[1] * MAX_ATTEMPTS]
 
 
-def test_a_consumer_whose_database_is_away_gets_the_event_later_and_no_dead_letter(make_bus):
+def test_a_consumer_with_an_unavailable_database_gets_the_event_later_without_a_dead_letter(make_bus):
     is_away = [True]
 
     def fail(_events):
@@ -130,9 +130,9 @@ def test_a_consumer_whose_database_is_away_gets_the_event_later_and_no_dead_lett
     async def scenario(bus):
         publisher = asyncio.create_task(publish_until_accepted(bus, [event(1)]))
         await asyncio.sleep(0.05)
-        assert (listener.heard, listener.buried) == ([], [])
+        assert (listener.numbers, listener.buried) == ([], [])
         is_away[0] = False
-        await until(lambda: listener.heard == [1])
+        await until(lambda: listener.numbers == [1])
         await publisher
 
     run(make_bus, scenario, listener)
@@ -173,10 +173,10 @@ def test_what_publish_returned_for_is_delivered_although_the_bus_stops_with_a_sl
         await bus.stop()
         await publisher
         await bus.start()
-        await until(lambda: set(accepted) <= set(slow.heard))
+        await until(lambda: set(accepted) <= set(slow.numbers))
 
     run(make_bus, scenario, slow)
-    assert slow.heard == sorted(slow.heard)
+    assert slow.numbers == sorted(slow.numbers)
     assert accepted
 
 
@@ -189,7 +189,7 @@ def test_a_stopped_bus_refuses_events_until_it_is_started_again(make_bus):
             await bus.publish([event(1)])
         await bus.start()
         await bus.publish([event(1)])
-        await until(lambda: listener.heard == [1])
+        await until(lambda: listener.numbers == [1])
 
     run(make_bus, scenario, listener)
 
@@ -216,14 +216,14 @@ def test_offsets_follow_consumers_and_reach_the_outbox(tmp_path, make_bus):
             bus.subscribe(dead_letters.subscription("reader", ["Tested"], handle))
             lag = ConsumerLag([outbox], [dead_letters])
             await bus.start()
-            relay = Relay(outbox, bus, lag, Diary())
-            await database.write(tells(1, 2))
+            relay = Relay(outbox, bus, lag, RecordingLog())
+            await database.write(emit(1, 2))
             assert await lag.by_consumer() == {"reader": 2}
             await relay._relay_batch()
             await until_caught_up(lag)
             await relay._relay_batch()
             assert await outbox.consumed_sequence("reader") == 2
-            await database.write(tells(3))
+            await database.write(emit(3))
             await relay._relay_batch()
             await until_caught_up(lag)
             assert await dead_letters.count() == 1
@@ -245,8 +245,8 @@ def test_while_the_broker_lags_events_are_acknowledged_and_not_consumed(tmp_path
             bus.subscribe(dead_letters.subscription("reader", ["*"], handle))
             lag = ConsumerLag([outbox], [dead_letters])
             await bus.start()
-            relay = Relay(outbox, bus, lag, Diary())
-            await database.write(tells(1, 2))
+            relay = Relay(outbox, bus, lag, RecordingLog())
+            await database.write(emit(1, 2))
             await relay._relay_batch()
             assert (await outbox.backlog(), await outbox.acknowledged_sequence()) == (0, 2)
             assert await outbox.consumed_sequence("reader") == 0
@@ -271,7 +271,7 @@ def test_events_of_other_types_are_no_lag(tmp_path):
             dead_letters.subscription("reader", ["Other"], handle)
             lag = ConsumerLag([outbox], [dead_letters])
             for _ in range(2):
-                await database.write(tells(1, 2))
+                await database.write(emit(1, 2))
                 assert await lag.by_consumer() == {"reader": 0}
 
     asyncio.run(whole())

@@ -31,8 +31,8 @@ def taken(directory, *batches):
             return [
                 await database.write(
                     lambda transaction, numbers=numbers: [
-                        each.sequence
-                        for each in inbox.filter_unprocessed(
+                        item.sequence
+                        for item in inbox.filter_unprocessed(
                             transaction, "reader", [event(n) for n in numbers]
                         )
                     ]
@@ -62,11 +62,11 @@ def test_what_another_consumer_had_is_new_to_this_one(tmp_path):
     async def whole():
         async with opened(tmp_path, module) as database:
             for consumer in ("reader", "writer"):
-                found = await database.write(
+                result = await database.write(
                     lambda transaction, consumer=consumer: inbox.filter_unprocessed(
                         transaction, consumer, [event(1)]
                     )
                 )
-                assert [each.sequence for each in found] == [1]
+                assert [item.sequence for item in result] == [1]
 
     asyncio.run(whole())

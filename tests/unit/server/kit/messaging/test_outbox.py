@@ -10,7 +10,7 @@ from envmgr.server.app import module
 from envmgr.server.kit.common.events import DomainEvent
 from envmgr.server.kit.messaging import outbox
 from envmgr.server.kit.messaging.outbox import Outbox
-from support.services.event_recorders import TestData, happening, tells
+from support.services.event_recorders import TestData, domain_event, emit
 from support.services.service_fixtures import opened
 
 pytestmark = pytest.mark.timeout(60)
@@ -24,21 +24,21 @@ def over(directory, scenario):
     asyncio.run(whole())
 
 
-def test_an_event_has_what_was_told_a_number_and_its_source(tmp_path):
-    told = DomainEvent(
+def test_a_stored_event_has_its_data_a_sequence_and_its_source(tmp_path):
+    domain_event = DomainEvent(
         subject="app/ä", data=TestData({"a": [1, None]}), actor='user:"ada"', traceparent="00-1"
     )
 
     async def scenario(database, box):
-        await database.write(lambda transaction: transaction.emit(told))
+        await database.write(lambda transaction: transaction.emit(domain_event))
         (event,) = await box.pending(10)
         assert (event.type, event.subject, event.actor, event.traceparent) == (
-            told.type,
-            told.subject,
-            told.actor,
-            told.traceparent,
+            domain_event.type,
+            domain_event.subject,
+            domain_event.actor,
+            domain_event.traceparent,
         )
-        assert (event.data, event.source, event.sequence) == (told.data, "alm/app", 1)
+        assert (event.data, event.source, event.sequence) == (domain_event.data, "alm/app", 1)
         assert event.time.endswith("Z")
 
     over(tmp_path, scenario)
@@ -54,7 +54,7 @@ def test_an_empty_outbox_gives_nothing(tmp_path):
 def test_events_come_in_order_from_the_first_that_was_not_sent(tmp_path):
     async def scenario(database, box):
         for group in ((0, 1, 2), (3,), tuple(range(4, 300))):
-            await database.write(tells(*group))
+            await database.write(emit(*group))
         await box.acknowledge(2)
         events = await box.pending(290)
         assert [event.sequence for event in events] == list(range(3, 293))
@@ -69,7 +69,7 @@ def test_large_events_come_a_few_at_once_and_each_of_them_comes(tmp_path):
     async def scenario(database, box):
         for number in range(5):
             data = {"number": number, "text": "x" * size}
-            await database.write(lambda transaction, data=data: transaction.emit(happening(0, data=data)))
+            await database.write(lambda transaction, data=data: transaction.emit(domain_event(0, data=data)))
         batches = []
         while events := await box.pending(500):
             batches.append([event.data["number"] for event in events])
@@ -82,9 +82,9 @@ def test_large_events_come_a_few_at_once_and_each_of_them_comes(tmp_path):
 def test_an_event_that_is_too_large_for_a_batch_comes_alone(tmp_path):
     async def scenario(database, box):
         await database.write(
-            lambda transaction: transaction.emit(happening(0, data={"text": "x" * outbox.MAX_BATCH_CHARS}))
+            lambda transaction: transaction.emit(domain_event(0, data={"text": "x" * outbox.MAX_BATCH_CHARS}))
         )
-        await database.write(tells(1))
+        await database.write(emit(1))
         assert [event.sequence for event in await box.pending(500)] == [1]
         await box.acknowledge(1)
         assert [event.sequence for event in await box.pending(500)] == [2]

@@ -18,8 +18,8 @@ class Clock:
 
 @pytest.fixture
 def issuer():
-    with running() as found:
-        yield found
+    with running() as result:
+        yield result
 
 
 def found(issuer, *kids, issuers=None):
@@ -30,10 +30,10 @@ def found(issuer, *kids, issuers=None):
     return asyncio.run(whole())
 
 
-def test_keys_are_found_by_their_names_and_asked_for_once(issuer):
+def test_keys_are_found_by_id_and_requested_once(issuer):
     first, second, none = found(issuer, "RS256", "EdDSA", "unknown")
     assert (first["kid"], second["kid"], none) == ("RS256", "EdDSA", None)
-    assert issuer.asked == ["/.well-known/openid-configuration", "/keys"]
+    assert issuer.requests == ["/.well-known/openid-configuration", "/keys"]
 
 
 def test_many_who_ask_at_once_are_one_request(issuer):
@@ -42,7 +42,7 @@ def test_many_who_ask_at_once_are_one_request(issuer):
         return await asyncio.gather(*(issuers.key(issuer.url, "RS256") for _ in range(10)))
 
     assert len(asyncio.run(whole())) == 10
-    assert len(issuer.asked) == 2
+    assert len(issuer.requests) == 2
 
 
 def test_a_new_key_is_found_but_unknown_names_do_not_ask_again_and_again(issuer):
@@ -57,7 +57,7 @@ def test_a_new_key_is_found_but_unknown_names_do_not_ask_again_and_again(issuer)
         assert (await issuers.key(issuer.url, "new"))["kid"] == "new"
         for n in range(10):
             assert await issuers.key(issuer.url, f"guess{n}") is None
-        assert len(issuer.asked) == 4
+        assert len(issuer.requests) == 4
 
     asyncio.run(whole())
 
@@ -84,11 +84,11 @@ def test_while_an_issuer_is_away_its_keys_of_before_will_do_for_a_day(issuer):
         issuer.answers["/keys"] = (503, b"", {})
         clock.now += module.MAX_AGE_SECONDS
         assert await issuers.key(issuer.url, "RS256")
-        asked = len(issuer.asked)
+        fetch_count = len(issuer.requests)
         assert await issuers.key(issuer.url, "RS256")
         with pytest.raises(IssuerUnavailable):
             await issuers.key(issuer.url, "unknown")
-        assert len(issuer.asked) == asked
+        assert len(issuer.requests) == fetch_count
         clock.now += module.STALE_IF_ERROR_SECONDS
         with pytest.raises(IssuerUnavailable):
             await issuers.key(issuer.url, "RS256")

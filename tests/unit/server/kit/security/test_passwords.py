@@ -34,7 +34,7 @@ def test_the_right_password_is_right_and_others_are_not():
     run(scenario)
 
 
-def test_nobody_has_no_password_and_is_asked_by_the_same_work():
+def test_an_unknown_user_costs_the_same_hashing_work():
     async def scenario(hasher):
         for guess in ("", "anything", passwords._DUMMY_HASH):
             assert not await hasher.verify(None, guess)
@@ -53,8 +53,8 @@ def test_a_flood_is_sent_away_instead_of_waiting(monkeypatch):
     monkeypatch.setattr(passwords, "MAX_QUEUE_SIZE", 3)
 
     async def scenario(hasher):
-        found = await asyncio.gather(*(hasher.verify(None, "x") for _ in range(8)), return_exceptions=True)
-        assert sum(isinstance(each, ServiceUnavailable) for each in found) == 5
+        result = await asyncio.gather(*(hasher.verify(None, "x") for _ in range(8)), return_exceptions=True)
+        assert sum(isinstance(item, ServiceUnavailable) for item in result) == 5
         assert not await hasher.verify(None, "x")
 
     run(scenario)

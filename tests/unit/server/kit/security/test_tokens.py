@@ -40,8 +40,8 @@ def ring_of(path="unused", **settings):
 
 def claims(**changed):
     now = int(time.time())
-    said = {"sub": "user:ada", "sid": "7", "jti": "j", "iss": "alm", "aud": "alm"}
-    return Claims(**{**said, "iat": now, "nbf": now, "exp": now + 900, **changed})
+    payload = {"sub": "user:ada", "sid": "7", "jti": "j", "iss": "alm", "aud": "alm"}
+    return Claims(**{**payload, "iat": now, "nbf": now, "exp": now + 900, **changed})
 
 
 def part(data):
@@ -53,12 +53,12 @@ def ring(request):
     return ring_of(**SETTINGS[request.param])
 
 
-def signed(ring, said=None, *, key=None, algorithm=None, header=()):
+def signed(ring, payload=None, *, key=None, algorithm=None, header=()):
     """Sign as the ring would, but for what is given."""
     own = ring.keys[0]
     base = {"sub": "user:ada", "sid": "7", "jti": "j", "iss": "alm", "aud": "alm"}
     now = int(time.time())
-    whole = {**base, "iat": now, "nbf": now, "exp": now + 900, **(said or {})}
+    whole = {**base, "iat": now, "nbf": now, "exp": now + 900, **(payload or {})}
     return jwt.encode(
         {name: value for name, value in whole.items() if value is not None},
         key or own.signing,
@@ -68,8 +68,8 @@ def signed(ring, said=None, *, key=None, algorithm=None, header=()):
 
 
 def test_a_token_says_what_it_was_made_to_say(ring):
-    said = claims()
-    assert ring.verify(ring.sign(said)) == said
+    payload = claims()
+    assert ring.verify(ring.sign(payload)) == payload
     assert ring.verify(signed(ring)).sub == "user:ada"
 
 
@@ -167,8 +167,8 @@ def test_a_token_names_its_key_and_no_other_will_do():
 
 def test_any_change_of_a_token_is_found(ring):
     header, body, signature = signed(ring).split(".")
-    said = json.loads(urlsafe_b64decode(body + "=="))
-    other = part({**said, "sub": "user:admin"})
+    payload = json.loads(urlsafe_b64decode(body + "=="))
+    other = part({**payload, "sub": "user:admin"})
     for token in (
         f"{header}.{other}.{signature}",
         f"{header}.{body}.{signature[::-1]}",
@@ -205,11 +205,11 @@ def test_a_server_with_public_keys_only_verifies_what_others_sign():
             verifying.sign(claims())
 
 
-def test_public_keys_are_shown_by_their_thumbprints_and_secrets_never():
+def test_public_keys_are_listed_by_thumbprint_and_secrets_never():
     ring = ring_of(private_key=pem(RSA), secret=SECRET)
-    (shown,) = ring.jwks()["keys"]
-    assert set(shown) == {"kty", "n", "e", "kid", "alg", "use"}
-    assert shown["kid"] == ring.keys[0].kid
+    (jwk,) = ring.jwks()["keys"]
+    assert set(jwk) == {"kty", "n", "e", "kid", "alg", "use"}
+    assert jwk["kid"] == ring.keys[0].kid
     assert ring_of(secret=SECRET).jwks() == {"keys": []}
 
 
@@ -232,16 +232,16 @@ def test_a_key_may_be_in_a_file(tmp_path):
     assert ring_of(private_key=str(file)).keys[0].algorithm == "EdDSA"
 
 
-def test_without_any_setting_a_secret_is_made_and_kept_for_its_owner_only(tmp_path):
+def test_without_a_setting_a_secret_is_generated_and_readable_by_its_owner_only(tmp_path):
     file = tmp_path / "jwt.secret"
     first = ring_of(file)
     assert stat.S_IMODE(os.stat(file).st_mode) == 0o600
     assert ring_of(file).verify(first.sign(claims())).sub == "user:ada"
-    assert [each.name for each in tmp_path.iterdir()] == ["jwt.secret"]
+    assert [item.name for item in tmp_path.iterdir()] == ["jwt.secret"]
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"),
+    ("settings", "payload"),
     [
         ({"secret": "short"}, "5 bytes"),
         ({"secret": f"{SECRET} short"}, "5 bytes"),
@@ -258,8 +258,8 @@ def test_without_any_setting_a_secret_is_made_and_kept_for_its_owner_only(tmp_pa
         ({"jwks": pem(RSA)}, "not a PEM public key"),
     ],
 )
-def test_a_key_that_is_none_or_is_weak_stops_the_server_and_is_not_shown(settings, said):
-    with pytest.raises(SettingsError, match=said) as caught:
+def test_an_invalid_or_weak_key_stops_the_server_and_is_not_printed(settings, payload):
+    with pytest.raises(SettingsError, match=payload) as caught:
         ring_of(**settings)
     assert caught.value.hint
     assert all(

@@ -30,13 +30,13 @@ def read(monkeypatch):
 
 def test_a_line_is_one_json_document_with_time_level_and_what_happened(read):
     (line,) = read("info", lambda log: log.info("request", status=200, path="/apps"))
-    found = json.loads(line)
-    assert list(found)[:3] == ["timestamp", "level", "event"]
-    assert found["timestamp"].endswith("Z")
-    assert found | {"level": "info", "event": "request", "status": 200, "path": "/apps"} == found
+    result = json.loads(line)
+    assert list(result)[:3] == ["timestamp", "level", "event"]
+    assert result["timestamp"].endswith("Z")
+    assert result | {"level": "info", "event": "request", "status": 200, "path": "/apps"} == result
 
 
-def test_what_is_below_the_level_is_not_said(read):
+def test_records_below_the_level_are_not_logged(read):
     def say(log):
         log.debug("no")
         log.info("no")
@@ -73,7 +73,7 @@ def test_libraries_say_their_warnings_here(read):
     assert json.loads(line) | {"event": "something of theirs", "library": "uvicorn.error"} == json.loads(line)
 
 
-def test_nobody_reading_stops_nobody(monkeypatch):
+def test_a_closed_log_stream_does_not_stop_the_server(monkeypatch):
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     reading, writing = os.pipe()
@@ -86,7 +86,7 @@ def test_nobody_reading_stops_nobody(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("text", "shown"), [("/apps/ü", "/apps/ü"), ("/a\x1b[2J", r"'/a\x1b[2J'"), ("/a\n", r"'/a\n'")]
+    ("text", "escaped"), [("/apps/ü", "/apps/ü"), ("/a\x1b[2J", r"'/a\x1b[2J'"), ("/a\n", r"'/a\n'")]
 )
-def test_what_could_play_tricks_on_a_terminal_is_spelled_out(text, shown):
-    assert logs.printable(text) == shown
+def test_terminal_control_characters_are_escaped(text, escaped):
+    assert logs.printable(text) == escaped

@@ -18,12 +18,12 @@ def test_requests_are_counted_by_method_route_and_status():
     metrics = Metrics()
     for status in (200, 200, 404):
         metrics.record_request("GET", "/apps/{app}", status, 0.003)
-    found = samples(metrics)
-    assert found["alm_http_requests_total", "GET", "/apps/{app}", "200"] == 2
-    assert found["alm_http_requests_total", "GET", "/apps/{app}", "404"] == 1
-    assert found["alm_http_request_duration_seconds_count", "GET", "/apps/{app}"] == 3
-    assert found["alm_http_request_duration_seconds_bucket", "0.005", "GET", "/apps/{app}"] == 3
-    assert found["alm_http_request_duration_seconds_bucket", "0.0025", "GET", "/apps/{app}"] == 0
+    result = samples(metrics)
+    assert result["alm_http_requests_total", "GET", "/apps/{app}", "200"] == 2
+    assert result["alm_http_requests_total", "GET", "/apps/{app}", "404"] == 1
+    assert result["alm_http_request_duration_seconds_count", "GET", "/apps/{app}"] == 3
+    assert result["alm_http_request_duration_seconds_bucket", "0.005", "GET", "/apps/{app}"] == 3
+    assert result["alm_http_request_duration_seconds_bucket", "0.0025", "GET", "/apps/{app}"] == 0
 
 
 def test_what_strangers_send_makes_no_new_series():
@@ -39,10 +39,10 @@ def test_a_gauge_shows_what_there_is_now():
     metrics.set_gauge("alm_backlog", "Waits.", "service", {"app": 3.0, "version": 1.0})
     metrics.set_gauge("alm_backlog", "Waits.", "service", {"app": 2.0})
     metrics.set_gauge("alm_length", "Entries.", "", {"": 7.0})
-    found = samples(metrics)
-    assert found["alm_backlog", "app"] == 2
-    assert ("alm_backlog", "version") not in found
-    assert found["alm_length",] == 7
+    result = samples(metrics)
+    assert result["alm_backlog", "app"] == 2
+    assert ("alm_backlog", "version") not in result
+    assert result["alm_length",] == 7
 
 
 def test_the_process_is_measured():
@@ -50,7 +50,7 @@ def test_the_process_is_measured():
 
 
 def test_two_servers_in_one_process_count_apart():
-    one, other = Metrics(), Metrics()
-    one.record_job("job", "done")
-    assert samples(one)["alm_jobs_total", "job", "done"] == 1
+    item, other = Metrics(), Metrics()
+    item.record_job("job", "done")
+    assert samples(item)["alm_jobs_total", "job", "done"] == 1
     assert ("alm_jobs_total", "job", "done") not in samples(other)

@@ -22,7 +22,7 @@ ANSWERS = [
 ]
 
 
-def shown(requests):
+def rendered_metrics(requests):
     registry = CollectorRegistry()
     registry.register(requests)
     return generate_latest(registry).decode().splitlines()
@@ -48,44 +48,46 @@ def library(answers):
 
 
 @pytest.mark.parametrize("answers", [[], ANSWERS[:1], ANSWERS], ids=len)
-def test_what_is_shown_is_what_the_library_shows(answers):
+def test_the_metrics_equal_those_of_the_library(answers):
     requests = RequestCollector()
     for answer in answers:
         requests.record_request(*answer)
-    assert shown(requests) == library(answers)
+    assert rendered_metrics(requests) == library(answers)
 
 
 def test_every_bound_holds_what_is_not_above_it():
     requests = RequestCollector()
     for bound in BOUNDS:
         requests.record_request("GET", "/apps", 200, bound)
-    buckets = [line.rpartition(" ")[2] for line in shown(requests) if "_bucket" in line]
+    buckets = [line.rpartition(" ")[2] for line in rendered_metrics(requests) if "_bucket" in line]
     assert buckets == [f"{n}.0" for n in [*range(1, len(BOUNDS) + 1), len(BOUNDS)]]
 
 
 def test_a_look_changes_nothing_and_counting_goes_on_during_one():
     requests = RequestCollector()
     requests.record_request("GET", "/apps", 200, 0.5)
-    assert shown(requests) == shown(requests)
+    assert rendered_metrics(requests) == rendered_metrics(requests)
     counted, timed = requests.collect()
     requests.record_request("GET", "/apps", 200, 0.5)
     requests.record_request("GET", "/new", 200, 0.5)
     assert [sample.value for sample in counted.samples] == [1]
     assert {sample.labels["route"] for sample in timed.samples} == {"/apps"}
-    assert 'alm_http_requests_total{method="GET",route="/apps",status="200"} 2.0' in shown(requests)
+    assert 'alm_http_requests_total{method="GET",route="/apps",status="200"} 2.0' in rendered_metrics(
+        requests
+    )
 
 
 def test_methods_that_strangers_make_up_and_paths_that_there_are_not_have_one_name():
     requests = RequestCollector()
     for number in range(20):
         requests.record_request(f"METHOD{number}", "", 405, 0.1)
-    assert [line for line in shown(requests) if line.startswith("alm_http_requests_total")] == [
+    assert [line for line in rendered_metrics(requests) if line.startswith("alm_http_requests_total")] == [
         'alm_http_requests_total{method="other",route="none",status="405"} 20.0'
     ]
 
 
 def test_two_servers_in_one_process_count_their_requests_apart():
-    one, other = Metrics(), Metrics()
-    one.record_request("GET", "/apps", 200, 0.1)
-    assert b'alm_http_requests_total{method="GET",route="/apps",status="200"} 1.0' in one.render()
+    item, other = Metrics(), Metrics()
+    item.record_request("GET", "/apps", 200, 0.1)
+    assert b'alm_http_requests_total{method="GET",route="/apps",status="200"} 1.0' in item.render()
     assert b"alm_http_requests_total{" not in other.render()

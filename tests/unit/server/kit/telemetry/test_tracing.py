@@ -14,7 +14,7 @@ from envmgr.server.kit.messaging.bus import InProcessBus, Subscription
 from envmgr.server.kit.telemetry import tracing as tracing_module
 from envmgr.server.kit.telemetry.request_info import RequestInfo
 from envmgr.server.kit.telemetry.tracing import MAX_SPANS_PER_BATCH, LoggingExporter, Tracing
-from support.services.event_recorders import Diary, Listener
+from support.services.event_recorders import Listener, RecordingLog
 from support.services.queued_bus import FAST_DELIVERY
 
 ORIGIN = "00f067aa0ba902b7"
@@ -25,7 +25,7 @@ def trace_of(number):
 
 
 def event(number, **values):
-    given = {
+    header = {
         "id": f"e{number}",
         "source": "alm/app",
         "type": "Tested",
@@ -36,11 +36,11 @@ def event(number, **values):
         "data": {"number": number},
         "traceparent": f"00-{trace_of(number)}-{ORIGIN}-01",
     }
-    return EventEnvelope(**{**given, **values})
+    return EventEnvelope(**{**header, **values})
 
 
 @contextmanager
-def told():
+def emitted_log():
     """Give tracing, and the list that its spans are in afterwards."""
     exporter, spans = InMemorySpanExporter(), []
     tracing = Tracing(exporter, "tested")
@@ -51,10 +51,10 @@ def told():
 
 
 def published(events, *listeners):
-    with told() as (tracing, spans):
+    with emitted_log() as (tracing, spans):
         bus = tracing.bus(InProcessBus(FAST_DELIVERY))
         for number, listener in enumerate(listeners):
-            bus.subscribe(Subscription(f"c{number}", frozenset("*"), listener.handle, listener.bury))
+            bus.subscribe(Subscription(f"c{number}", frozenset("*"), listener.handle, listener.dead_letter))
         asyncio.run(bus.publish(events))
     return spans
 
@@ -78,7 +78,7 @@ def links(span):
 def test_a_few_events_each_have_spans_in_their_own_trace():
     listeners = Listener(), Listener()
     spans = published([event(1), event(2)], *listeners)
-    assert [listener.heard for listener in listeners] == [[1, 2], [1, 2]]
+    assert [listener.numbers for listener in listeners] == [[1, 2], [1, 2]]
     sent, taken = of_kind(spans, SpanKind.PRODUCER), of_kind(spans, SpanKind.CONSUMER)
     assert sorted(map(trace, sent)) == [trace_of(1), trace_of(2)]
     assert {parent(span) for span in sent} == {ORIGIN}
@@ -111,16 +111,16 @@ def test_a_whole_batch_of_a_relay_keeps_all_its_links_and_those_of_one_request_s
 
 def test_who_takes_a_few_out_of_many_takes_them_in_their_own_traces():
     listener = Listener()
-    with told() as (tracing, spans):
+    with emitted_log() as (tracing, spans):
         bus = tracing.bus(InProcessBus())
-        bus.subscribe(Subscription("picky", frozenset({"Rare"}), listener.handle, listener.bury))
+        bus.subscribe(Subscription("picky", frozenset({"Rare"}), listener.handle, listener.dead_letter))
         events = [event(number) for number in range(1, MAX_SPANS_PER_BATCH + 1)]
         asyncio.run(bus.publish([*events, event(99, type="Rare")]))
     (taken,) = of_kind(spans, SpanKind.CONSUMER)
-    assert (listener.heard, trace(taken), parent(taken)) == ([99], trace_of(99), ORIGIN)
+    assert (listener.numbers, trace(taken), parent(taken)) == ([99], trace_of(99), ORIGIN)
 
 
-def test_a_failure_is_told_by_its_kind_only_and_each_try_by_itself():
+def test_a_failure_is_recorded_by_its_kind_for_each_attempt():
     failures = []
 
     def fails(_events):
@@ -130,7 +130,7 @@ def test_a_failure_is_told_by_its_kind_only_and_each_try_by_itself():
 
     listener = Listener(fails)
     taken = of_kind(published([event(1)], listener), SpanKind.CONSUMER)
-    assert listener.heard == [1]
+    assert listener.numbers == [1]
     assert [span.status.status_code for span in taken] == [
         StatusCode.ERROR,
         StatusCode.ERROR,
@@ -145,18 +145,18 @@ def test_a_failure_is_told_by_its_kind_only_and_each_try_by_itself():
 def test_events_without_a_proper_trace_are_carried_all_the_same(traceparent, number):
     listener = Listener()
     spans = published([event(n, traceparent=traceparent) for n in range(number)], listener)
-    assert listener.heard == list(range(number))
+    assert listener.numbers == list(range(number))
     assert all(span.parent is None and not span.links for span in of_kind(spans, SpanKind.PRODUCER))
 
 
 def test_what_a_consumer_is_called_elsewhere_it_is_called_still():
     bus, listener = InProcessBus(), Listener()
-    with told() as (tracing, _):
-        tracing.bus(bus).subscribe(Subscription("c", frozenset("*"), listener.handle, listener.bury))
+    with emitted_log() as (tracing, _):
+        tracing.bus(bus).subscribe(Subscription("c", frozenset("*"), listener.handle, listener.dead_letter))
     assert bus.subscriptions[0].handle.__qualname__ == "Listener.handle"
 
 
-def asked(tracing, *headers, method="GET", status=200, **seen):
+def traced_request(tracing, *headers, method="GET", status=200, **seen):
     scope = {"type": "http", "method": method, "scheme": "http", "path": "/apps", "headers": list(headers)}
     span = tracing.request(scope)
     span.end(RequestInfo(method=method, path="/apps", client="", request_id="r", **seen), status)
@@ -164,37 +164,37 @@ def asked(tracing, *headers, method="GET", status=200, **seen):
 
 
 def test_a_request_goes_on_with_its_trace_under_an_id_of_its_own():
-    given = (b"traceparent", f"00-{trace_of(1)}-{ORIGIN}-01".encode())
-    with told() as (tracing, spans):
-        scope = asked(tracing, (b"host", b"x"), given, route="/apps")
+    header = (b"traceparent", f"00-{trace_of(1)}-{ORIGIN}-01".encode())
+    with emitted_log() as (tracing, spans):
+        scope = traced_request(tracing, (b"host", b"x"), header, route="/apps")
     (span,) = spans
     own = f"00-{trace_of(1)}-{format_span_id(span.context.span_id)}-01".encode()
     assert scope["headers"] == [(b"host", b"x"), (b"traceparent", own)]
     assert (trace(span), parent(span), span.name) == (trace_of(1), ORIGIN, "GET /apps")
 
 
-@pytest.mark.parametrize("given", [b"garbage", b"\xff", f"00-{'0' * 32}-{ORIGIN}-01".encode()])
-def test_a_trace_that_cannot_be_is_replaced(given):
-    with told() as (tracing, spans):
-        scope = asked(tracing, (b"traceparent", given))
+@pytest.mark.parametrize("header", [b"garbage", b"\xff", f"00-{'0' * 32}-{ORIGIN}-01".encode()])
+def test_a_trace_that_cannot_be_is_replaced(header):
+    with emitted_log() as (tracing, spans):
+        scope = traced_request(tracing, (b"traceparent", header))
     (span,) = spans
     assert span.parent is None
     assert [value.split(b"-")[1].decode() for name, value in scope["headers"]] == [trace(span)]
 
 
 def test_only_failures_of_the_server_are_errors():
-    with told() as (tracing, spans):
-        asked(tracing, status=404, problem="not-found")
-        asked(tracing, status=500, problem="bug")
-        asked(tracing, status=0)
+    with emitted_log() as (tracing, spans):
+        traced_request(tracing, status=404, problem="not-found")
+        traced_request(tracing, status=500, problem="bug")
+        traced_request(tracing, status=0)
     assert [span.status.is_ok for span in spans] == [True, False, True]
     assert [span.attributes.get("error.type") for span in spans] == ["not-found", "bug", None]
     assert [span.attributes.get("http.response.status_code") for span in spans] == [404, 500, None]
 
 
-def test_a_method_that_nobody_knows_makes_no_name_of_its_own():
-    with told() as (tracing, spans):
-        asked(tracing, method="X" * 50)
+def test_an_unknown_method_does_not_create_a_span_name():
+    with emitted_log() as (tracing, spans):
+        traced_request(tracing, method="X" * 50)
     assert (spans[0].name, spans[0].attributes["http.request.method"]) == ("HTTP", "_OTHER")
 
 
@@ -212,14 +212,14 @@ class Flaky(SpanExporter):
         self.is_over = True
 
 
-def test_that_nothing_arrives_is_said_once_until_it_does():
-    diary = Diary()
+def test_an_unreachable_collector_is_logged_once_until_it_recovers():
+    diary = RecordingLog()
     flaky = Flaky(True, False, False, True, True, False)
     exporter = LoggingExporter(flaky, "collector:4318", diary)
     while flaky.results:
         exporter.export([])
     away, back = "trace_export_failed", "trace_export_recovered"
-    assert diary.lines == [(said, {"collector": "collector:4318"}) for said in (away, back, away)]
+    assert diary.lines == [(line, {"collector": "collector:4318"}) for line in (away, back, away)]
     exporter.shutdown()
     assert flaky.is_over
 
@@ -232,7 +232,7 @@ def test_stopping_waits_for_a_collector_only_so_long(monkeypatch):
 
     monkeypatch.setattr(tracing_module, "FLUSH_SECONDS", 0.1)
     tracing = Tracing(Endless(), "tested")
-    asked(tracing)
+    traced_request(tracing)
     began = time.monotonic()
     tracing.stop()
     assert time.monotonic() - began < 1

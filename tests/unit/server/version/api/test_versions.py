@@ -14,8 +14,8 @@ from envmgr.server.kit.common.problems import Problem
 from envmgr.server.kit.http.errors import http_exception_handler, problem_handler
 from envmgr.server.kit.http.middleware import RequestMiddleware
 from envmgr.server.kit.http.requests import check_request
-from support.services.service_fixtures import Standing, call
-from support.services.version_fixtures import built_with, deliver, lock, stands, versions_of
+from support.services.service_fixtures import FakeDeployments, call
+from support.services.version_fixtures import built_with, deliver, deployment_event, lock, versions_of
 
 TOOLCHAIN = {"lock": lock("go@1.22.0"), "dotfile": "go=1.22.0\n"}
 
@@ -30,7 +30,7 @@ class Roles:
         pass
 
 
-class Witness:
+class RecordingObserver:
     """Fails a test that meets a bug."""
 
     async def on_denied(self, info, status):
@@ -53,7 +53,7 @@ async def served(directory, **stand_ins):
             openapi_config=None,
         )
         transport = httpx.ASGITransport(
-            RequestMiddleware(application, Roles(), Witness(), policy=REQUEST_POLICY)
+            RequestMiddleware(application, Roles(), RecordingObserver(), policy=REQUEST_POLICY)
         )
         headers = {"authorization": "Bearer user"}
         async with httpx.AsyncClient(transport=transport, base_url="http://alm", headers=headers) as client:
@@ -91,10 +91,10 @@ def test_a_version_is_registered_below_its_app_or_beside_it(tmp_path):
         taken = await client.post("/apps/shop/versions", json={"tag": "1.0"})
         assert (taken.status_code, taken.json()["tag"]) == (409, "1.0")
         for address in ("/versions?app=shop", "/versions?app_id=1", "/apps/1/versions"):
-            assert [each["tag"] for each in (await client.get(address)).json()] == ["1.1", "1.0"]
+            assert [item["tag"] for item in (await client.get(address)).json()] == ["1.1", "1.0"]
         page = await client.get("/apps/shop/versions?limit=1&sort=tag")
         rest = await client.get(page.links["next"]["url"])
-        assert [each["tag"] for each in (*page.json(), *rest.json())] == ["1.0", "1.1"]
+        assert [item["tag"] for item in (*page.json(), *rest.json())] == ["1.0", "1.1"]
 
     run(tmp_path, scenario)
 
@@ -127,16 +127,16 @@ def test_a_version_has_a_tag_for_its_state_and_is_changed_by_it(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_a_version_that_stands_somewhere_stays(tmp_path):
+def test_a_deployed_version_cannot_be_deleted(tmp_path):
     async def scenario(client, *_):
         url = (await client.post("/versions", json={"app_id": 1, "tag": "1.0"})).headers["location"]
         refused = await client.delete(url)
         assert (refused.status_code, refused.json()["type"]) == (409, "/problems/version-in-use")
 
-    run(tmp_path, scenario, deployments=Standing(1))
+    run(tmp_path, scenario, deployments=FakeDeployments(1))
 
 
-def test_a_lock_is_given_back_by_either_address(tmp_path):
+def test_a_lock_is_returned_by_either_address(tmp_path):
     async def scenario(client, *_):
         body = {"tag": "1.0", "toolchain": TOOLCHAIN}
         version = (await client.post("/apps/shop/versions", json=body)).json()
@@ -159,11 +159,11 @@ def test_a_tag_with_slashes_is_a_tag_however_it_is_written(tmp_path, tag, write)
         assert (await client.put(url, json=body)).status_code == 200
         assert (await client.put(url, json={**body, "commit": "abcdef1"})).status_code == 409
         for other in (tag, quote(tag, safe="")):
-            shown = await client.get(f"/apps/shop/versions/{other}")
-            assert (shown.json(), shown.headers["etag"]) == (made.json(), made.headers["etag"])
+            response = await client.get(f"/apps/shop/versions/{other}")
+            assert (response.json(), response.headers["etag"]) == (made.json(), made.headers["etag"])
             assert (await client.get(f"/apps/shop/versions/{other}/lock")).json()["lock"] == TOOLCHAIN["lock"]
-        (found,) = (await client.get("/versions", params={"tag": tag})).json()
-        assert found == made.json()
+        (result,) = (await client.get("/versions", params={"tag": tag})).json()
+        assert result == made.json()
 
     run(tmp_path, scenario)
 
@@ -197,8 +197,8 @@ def test_an_address_with_slashes_too_many_is_none(tmp_path, path):
         ("PUT", f"/apps/shop/versions/{'x' * 64}%2F{'x' * 64}", {}, 400, "path:tag"),
         ("PUT", "/apps/shop/versions/-x%2Fa", {}, 400, "path:tag"),
         *(
-            (method, f"/apps/shop/versions/{spelled}", body, 400, "path:tag")
-            for spelled in (
+            (method, f"/apps/shop/versions/{notation}", body, 400, "path:tag")
+            for notation in (
                 *("/a", "%2Fa", "%2Fa%2Fb", "a/", "a%2F", "a/b/", "a%2Fb%2F", "a//b", "a%2F%2Fb"),
                 *("a%2F.%2Fb", "a%2F..%2Fb", "a%2F%2E%2E", "a/b/lock/", "a//lock/b"),
             )
@@ -240,7 +240,7 @@ def test_an_address_with_slashes_too_many_is_none(tmp_path, path):
         ("GET", f"/tools/{'x' * 201}/usage?range=1", None, 400, "path:tool"),
     ],
 )
-def test_what_cannot_be_asked_names_where(tmp_path, method, url, body, status, pointer):
+def test_an_invalid_request_error_names_the_field(tmp_path, method, url, body, status, pointer):
     async def scenario(client, *_):
         answer = await client.request(method, url, json=body)
         assert answer.status_code == status, answer.text
@@ -259,7 +259,7 @@ def test_a_range_that_is_missing_is_named(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("tool", "spelled"),
+    ("tool", "notation"),
     [
         ("nodejs", "nodejs"),
         ("npm:@scope/name", "npm:@scope%2Fname"),
@@ -270,12 +270,12 @@ def test_a_range_that_is_missing_is_named(tmp_path):
         ("git:a/usage/b", "git:a%2Fusage%2Fb"),
     ],
 )
-def test_usage_is_asked_of_any_tool_however_it_is_spelled(tmp_path, tool, spelled):
+def test_usage_accepts_any_notation_of_a_tool(tmp_path, tool, notation):
     async def scenario(client, versions, module):
         for n, tag in enumerate(("1.0", "1.1"), 1):
             version = (await versions.create(call(), "shop", tag, built_with(f"{tool}@1.0.{n}"))).value
-            await deliver(module, stands(n, 1, "shop", f"env-{n}", version))
-        page = await client.get(f"/tools/{spelled}/usage?range=%3C2&limit=1")
+            await deliver(module, deployment_event(n, 1, "shop", f"env-{n}", version))
+        page = await client.get(f"/tools/{notation}/usage?range=%3C2&limit=1")
         assert (page.status_code, page.json()["tool"]) == (200, tool), page.text
         assert page.json()["counts"] == {"matches": 2, "unknown": 0, "without_lock": 0}
         rest = await client.get(page.links["next"]["url"])

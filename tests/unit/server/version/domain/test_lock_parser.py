@@ -16,7 +16,7 @@ from support.services.version_fixtures import lock
 A = "a" * 64
 
 
-def test_tools_come_with_what_asked_for_them_and_their_platforms():
+def test_tools_are_parsed_with_their_requests_and_platforms():
     text = json.dumps(
         {
             "lockfile": 1,

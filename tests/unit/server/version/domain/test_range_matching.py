@@ -39,7 +39,7 @@ from envmgr.server.version.domain.range_matching import match, read, sort_versio
         ("master", "1 || ", "matches"),
     ],
 )
-def test_a_version_is_in_a_range_or_not_or_cannot_be_told(version, spec, verdict):
+def test_a_version_is_inside_outside_or_undecidable_for_a_range(version, spec, verdict):
     assert match(read(spec), version) == verdict
 
 

@@ -14,29 +14,33 @@ from support.services.service_fixtures import Standing, call
 from support.services.version_fixtures import built_with, deliver, event, stands, versions_of
 
 
-def run(directory, scenario, told):
+def run(directory, scenario, published):
     async def whole():
-        deployments = Standing(events=told)
+        deployments = FakeDeployments(events=published)
         async with versions_of(directory, "shop", deployments=deployments) as (versions, database, module):
             return await scenario(versions, database, module)
 
     return asyncio.run(whole())
 
 
-async def asked(versions):
+async def used_tags(versions):
     return [use.tag for use in (await versions.usage(call(), "go", "*", None, PageRequest(limit=50))).matches]
 
 
 def test_usage_waits_for_a_deployment_that_is_on_its_way(tmp_path):
     async def scenario(versions, _, module):
         version = (await versions.create(call(), "shop", "1.0", built_with("go@1.22.0"))).value
-        asking = asyncio.create_task(asked(versions))
+        asking = asyncio.create_task(used_tags(versions))
         await asyncio.sleep(0.05)
         assert not asking.done()
-        await deliver(module, stands(1, 1, "shop", "prod", version), stands(2, 1, "shop", "eu", version))
+        await deliver(
+            module,
+            deployment_event(1, 1, "shop", "prod", version),
+            deployment_event(2, 1, "shop", "eu", version),
+        )
         assert await asking == ["1.0", "1.0"]
 
-    run(tmp_path, scenario, told=2)
+    run(tmp_path, scenario, published=2)
 
 
 def test_usage_does_not_answer_from_before_a_deployment(tmp_path):
@@ -47,24 +51,24 @@ def test_usage_does_not_answer_from_before_a_deployment(tmp_path):
         assert caught.value.headers == {"retry-after": "1"}
         await read_barrier.wait_until_consumed(database, 1, timeout_seconds=0)
 
-    run(tmp_path, scenario, told=2)
+    run(tmp_path, scenario, published=2)
 
 
 @pytest.mark.parametrize("type_", ["EnvironmentCreated", "EnvironmentUpdated", "AutoDeploySkipped"])
-def test_what_changes_no_place_counts_as_heard(tmp_path, type_):
+def test_events_without_a_placement_change_advance_the_offset(tmp_path, type_):
     async def scenario(versions, _, module):
         await deliver(module, event(type_, 7, {}))
-        assert await asked(versions) == []
+        assert await used_tags(versions) == []
 
-    run(tmp_path, scenario, told=7)
+    run(tmp_path, scenario, published=7)
 
 
 def test_an_event_that_comes_again_takes_nothing_back(tmp_path):
     async def scenario(versions, _, module):
         await deliver(module, event("EnvironmentCreated", 7, {}), event("EnvironmentCreated", 3, {}))
-        assert await asked(versions) == []
+        assert await used_tags(versions) == []
 
-    run(tmp_path, scenario, told=7)
+    run(tmp_path, scenario, published=7)
 
 
 def test_usage_says_that_an_event_was_buried_until_it_is_taken(tmp_path):
@@ -75,15 +79,15 @@ def test_usage_says_that_an_event_was_buried_until_it_is_taken(tmp_path):
         await places.dead_letter(first, ValueError("a bug"), 5)
         await places.handle([second])
         with pytest.raises(ProjectionBehind, match="dead-letters") as caught:
-            await asked(versions)
+            await used_tags(versions)
         assert caught.value.headers == {"retry-after": "60"}
         await module.dead_letters.retry(1)
-        assert await asked(versions) == ["1.0", "1.0"]
+        assert await used_tags(versions) == ["1.0", "1.0"]
 
-    run(tmp_path, scenario, told=2)
+    run(tmp_path, scenario, published=2)
 
 
-def test_every_type_that_deployments_tell_is_heard():
+def test_every_event_type_of_deployments_is_consumed():
     """One that is not would leave usage waiting for it."""
     told = {type_ for type_ in EVENTS if type_.startswith(("Deployment", "Environment", "AutoDeploy"))}
     assert set(read_barrier.SOURCE_EVENT_TYPES) == told

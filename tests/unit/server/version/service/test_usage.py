@@ -16,7 +16,7 @@ from envmgr.server.version import module as version_module
 from envmgr.server.version.store import placements
 from support.services.database_runners import sqlite_database
 from support.services.service_fixtures import call
-from support.services.version_fixtures import built_with, deliver, stands, versions_of
+from support.services.version_fixtures import built_with, deliver, deployment_event, versions_of
 
 APPS = ("shop", "blog", "docs", "pay")
 
@@ -47,7 +47,7 @@ async def _deploy(versions, module):
         for environment, push in zip(("dev", "prod"), pushes, strict=True):
             sequence += 1
             version = (await versions.create(call(), app, f"for-{environment}", push)).value
-            await deliver(module, stands(sequence, app_id, app, environment, version))
+            await deliver(module, deployment_event(sequence, app_id, app, environment, version))
     # Only what stands counts, not what was built.
     await versions.create(call(), "shop", "unused", built_with("nodejs@1.0.0"))
 
@@ -56,7 +56,7 @@ def brief(uses):
     return [(use.tool_version, use.environment, use.app) for use in uses]
 
 
-def test_the_three_lists_tell_what_is_touched_and_what_cannot_be_told(tmp_path):
+def test_usage_lists_affected_unaffected_and_undecidable_versions(tmp_path):
     async def scenario(versions):
         usage = await versions.usage(call(), "nodejs", "<20.11.1", None, PageRequest())
         assert brief(usage.matches) == [
@@ -72,7 +72,7 @@ def test_the_three_lists_tell_what_is_touched_and_what_cannot_be_told(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_a_use_says_which_version_stands_where(tmp_path):
+def test_a_usage_names_the_version_and_its_placement(tmp_path):
     async def scenario(versions):
         usage = await versions.usage(call(), "npm:@scope/name", "1", None, PageRequest())
         (use,) = usage.matches
@@ -97,7 +97,7 @@ def test_each_matching_version_of_one_lock_is_listed(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_one_environment_may_be_asked_for(tmp_path):
+def test_usage_can_be_limited_to_one_environment(tmp_path):
     async def scenario(versions):
         usage = await versions.usage(call(), "nodejs", "<20.11.1", "dev", PageRequest())
         assert brief(usage.matches) == [("20.11.0", "dev", "shop")]
@@ -124,7 +124,7 @@ def test_a_tool_that_nothing_is_locked_with_touches_nothing_but_what_has_no_lock
 
 @pytest.mark.parametrize("apps", [(), ("shop",), ("blog", "pay"), ("nope",)])
 @pytest.mark.parametrize("environment", [None, "prod"])
-def test_a_credential_for_some_apps_is_told_of_these_only(tmp_path, apps, environment):
+def test_a_credential_for_some_apps_gets_usage_of_these_only(tmp_path, apps, environment):
     async def scenario(versions):
         whole = await versions.usage(call(), "nodejs", "<20.11.1", environment, PageRequest())
         ids = {APPS.index(name) + 1 if name in APPS else 99 for name in apps}

@@ -23,7 +23,7 @@ from envmgr.server.kit.common.problems import (
 )
 from envmgr.server.version.domain.lock_parser import digest_of
 from envmgr.server.version.service import version_service
-from support.services.service_fixtures import Standing, call, told
+from support.services.service_fixtures import FakeDeployments, call, emitted_events
 from support.services.version_fixtures import built_with, lock, versions_of
 
 ZIP = Artifact(name="shop.zip", digest=f"sha256:{'1' * 64}", url="https://ci.e.org/runs/1/shop.zip")
@@ -51,10 +51,10 @@ async def rows(database, table):
 
 def test_a_version_is_found_by_its_id_and_by_its_tag(tmp_path):
     async def scenario(versions, _):
-        said = built_with(
+        request = built_with(
             "nodejs@20.19.5", commit="abcdef0", artifacts=(ZIP,), build=Build(ci="gitlab", dirty=True)
         )
-        answer = await versions.create(call(), "shop", "1.0", said)
+        answer = await versions.create(call(), "shop", "1.0", request)
         assert answer.created
         version = answer.value
         assert (version.app, version.app_id, version.tag, version.rev) == ("shop", 1, "1.0", 1)
@@ -101,7 +101,7 @@ def test_a_tag_can_be_taken_once_in_an_app(tmp_path):
         assert sum(not isinstance(answer, Exception) for answer in answers) == 1
         assert sum(isinstance(answer, AlreadyExists) for answer in answers) == 7
         await versions.create(call(), "blog", "1.0", VersionPut())
-        assert [event.type for event in await told(database, "version")] == ["VersionCreated"] * 2
+        assert [event.type for event in await emitted_events(database, "version")] == ["VersionCreated"] * 2
 
     run(tmp_path, scenario)
 
@@ -112,7 +112,7 @@ def test_the_same_push_many_times_at_once_is_one_version(tmp_path):
         answers = await asyncio.gather(*(versions.upsert(call(), "shop", "1.0", push) for _ in range(8)))
         assert sorted(answer.created for answer in answers) == [False] * 7 + [True]
         assert len({answer.value.id for answer in answers}) == 1
-        assert len(await told(database, "version")) == 1
+        assert len(await emitted_events(database, "version")) == 1
 
     run(tmp_path, scenario)
 
@@ -132,7 +132,7 @@ def test_the_same_push_from_another_run_finds_what_is_there_unchanged(tmp_path):
         )
         second = await versions.upsert(call(), "shop", "1.0", again)
         assert (second.created, second.value) == (False, first.value)
-        assert len(await told(database, "version")) == 1
+        assert len(await emitted_events(database, "version")) == 1
 
     run(tmp_path, scenario)
 
@@ -168,29 +168,29 @@ def test_other_content_under_the_same_tag_is_refused_with_both_digests(tmp_path,
             assert caught.value.members == {"existing_digest": have.digest, "submitted_digest": sent.digest}
             assert caught.value.slug == "version-content-mismatch"
         assert await versions.get(call(), have.id) == have
-        assert len(await told(database, "version")) == 2
+        assert len(await emitted_events(database, "version")) == 2
 
     run(tmp_path, scenario)
 
 
-def test_what_is_said_of_a_version_may_change_but_not_what_was_built(tmp_path):
+def test_metadata_of_a_version_may_change_but_not_its_build(tmp_path):
     async def scenario(versions, database):
         push = built_with("go@1.22.0", artifacts=(ZIP,))
         first = (await versions.upsert(call(), "shop", "1.0", push)).value
         noted = await versions.update(call(), first.id, VersionPatch(changelog="faster"))
         assert (noted.changelog, noted.ref, noted.rev) == ("faster", "", 2)
-        said = built_with("go@1.22.0", artifacts=(ZIP,), ref="refs/tags/1.0", build=Build(run_id="9"))
-        replaced = await versions.replace(call(), first.id, said)
+        request = built_with("go@1.22.0", artifacts=(ZIP,), ref="refs/tags/1.0", build=Build(run_id="9"))
+        replaced = await versions.replace(call(), first.id, request)
         assert (replaced.changelog, replaced.ref, replaced.build, replaced.rev) == (
             "",
             "refs/tags/1.0",
             Build(run_id="9"),
             3,
         )
-        assert await versions.replace(call(), first.id, said) == replaced
+        assert await versions.replace(call(), first.id, request) == replaced
         assert await versions.update(call(), first.id, VersionPatch()) == replaced
         assert await versions.get(call(), first.id) == replaced
-        events = await told(database, "version")
+        events = await emitted_events(database, "version")
         assert [event.type for event in events] == ["VersionCreated", "VersionUpdated", "VersionUpdated"]
         assert replaced.digest == first.digest
 
@@ -199,9 +199,9 @@ def test_what_is_said_of_a_version_may_change_but_not_what_was_built(tmp_path):
 
 def test_an_event_tells_the_version_with_its_toolchain(tmp_path):
     async def scenario(versions, database):
-        said = built_with("go@1.22.0", commit="abcdef0", artifacts=(ZIP,), changelog="c", ref="r")
-        version = (await versions.create(call(), "shop", "1.0", said)).value
-        (event,) = await told(database, "version")
+        request = built_with("go@1.22.0", commit="abcdef0", artifacts=(ZIP,), changelog="c", ref="r")
+        version = (await versions.create(call(), "shop", "1.0", request)).value
+        (event,) = await emitted_events(database, "version")
         assert (event.type, event.subject, event.actor) == (
             "VersionCreated",
             f"app/1/version/{version.id}",
@@ -229,7 +229,7 @@ def test_an_event_tells_the_version_with_its_toolchain(tmp_path):
     run(tmp_path, scenario)
 
 
-def test_a_lock_is_given_back_as_it_was_sent_and_kept_once(tmp_path):
+def test_a_lock_is_returned_byte_for_byte_and_stored_once(tmp_path):
     async def scenario(versions, database):
         text = lock("go@1.22.0") + "\n\n"
         sent = VersionPut(toolchain=ToolchainInput(lock=text, dotfile="go = 1.22\n"))
@@ -268,34 +268,34 @@ def test_a_version_without_a_lock_has_none_to_give(tmp_path):
 
 def test_a_lock_that_cannot_be_believed_leaves_nothing(tmp_path):
     async def scenario(versions, database):
-        for said, problem in (
+        for request, problem in (
             (ToolchainInput(lock="{"), InvalidLock),
             (ToolchainInput(lock=lock("go@1.22.0"), lock_digest=f"sha256:{'0' * 64}"), LockDigestMismatch),
         ):
             with pytest.raises(problem):
-                await versions.upsert(call(), "shop", "1.0", VersionPut(toolchain=said))
+                await versions.upsert(call(), "shop", "1.0", VersionPut(toolchain=request))
         assert await rows(database, "version") == await rows(database, "toolchain") == 0
         large = lock(*(f"tool{n}@1.0.{n}" for n in range(1_000)))
         assert len(large) > version_service.LARGE_LOCK_CHARS
-        said = VersionPut(toolchain=ToolchainInput(lock=large, lock_digest=digest_of(large)))
-        assert len((await versions.upsert(call(), "shop", "1.0", said)).value.toolchain.tools) == 1_000
+        request = VersionPut(toolchain=ToolchainInput(lock=large, lock_digest=digest_of(large)))
+        assert len((await versions.upsert(call(), "shop", "1.0", request)).value.toolchain.tools) == 1_000
 
     run(tmp_path, scenario)
 
 
-def test_a_version_that_stands_somewhere_is_not_deleted(tmp_path):
+def test_a_deployed_version_is_not_deleted(tmp_path):
     async def scenario(versions, database):
         version = (await versions.create(call(), "shop", "1.0", VersionPut())).value
         with pytest.raises(VersionInUse, match="2 environment"):
             await versions.delete(call(), version.id)
         assert await versions.get(call(), version.id) == version
-        assert len(await told(database, "version")) == 1
+        assert len(await emitted_events(database, "version")) == 1
 
-    run(tmp_path, scenario, deployments=Standing(2))
+    run(tmp_path, scenario, deployments=FakeDeployments(2))
 
 
 def test_a_version_leaves_before_it_is_deleted_and_stays_where_that_fails(tmp_path):
-    deployments = Standing()
+    deployments = FakeDeployments()
 
     async def scenario(versions, _):
         version = (await versions.create(call(), "shop", "1.0", VersionPut())).value
@@ -311,13 +311,13 @@ def test_a_version_leaves_before_it_is_deleted_and_stays_where_that_fails(tmp_pa
     run(tmp_path, scenario, deployments=deployments)
 
 
-def test_the_id_of_a_deleted_version_is_never_given_again(tmp_path):
+def test_the_id_of_a_deleted_version_is_never_reused(tmp_path):
     async def scenario(versions, database):
         first = (await versions.create(call(), "shop", "1.0", VersionPut())).value
         await versions.delete(call(), first.id)
         second = (await versions.create(call(), "shop", "1.0", VersionPut())).value
         assert second.id > first.id
-        types = [event.type for event in await told(database, "version")]
+        types = [event.type for event in await emitted_events(database, "version")]
         assert types == ["VersionCreated", "VersionDeleted", "VersionCreated"]
 
     run(tmp_path, scenario)
@@ -347,13 +347,13 @@ def test_no_update_is_lost_to_who_says_what_they_saw(tmp_path):
 
 def test_a_key_makes_one_version_of_many_requests(tmp_path):
     async def scenario(versions, database):
-        said = built_with("go@1.22.0")
-        answers = [await versions.create(call(key="k"), "shop", "1.0", said) for _ in range(3)]
+        request = built_with("go@1.22.0")
+        answers = [await versions.create(call(key="k"), "shop", "1.0", request) for _ in range(3)]
         assert [answer.replayed for answer in answers] == [False, True, True]
         assert answers[0].value == answers[2].value
-        assert len(await told(database, "version")) == 1
+        assert len(await emitted_events(database, "version")) == 1
         with pytest.raises(IdempotencyKeyReused):
-            await versions.create(call(key="k", fingerprint="g"), "shop", "1.1", said)
+            await versions.create(call(key="k", fingerprint="g"), "shop", "1.1", request)
 
     run(tmp_path, scenario)
 
@@ -397,7 +397,7 @@ def test_a_credential_for_one_app_sees_and_touches_no_other(tmp_path):
         ({"lock_digest": digest_of(lock("go@1.22.0"))}, ["1.1"]),
     ],
 )
-def test_versions_are_listed_newest_first_by_what_is_asked_of_them(tmp_path, filters, expected):
+def test_versions_are_listed_newest_first_and_filtered(tmp_path, filters, expected):
     async def scenario(versions, _):
         await versions.create(call(), "shop", "1.0", VersionPut(commit="abcdef0"))
         await versions.create(call(), "shop", "1.1", built_with("go@1.22.0"))

@@ -20,7 +20,7 @@ from envmgr.server.kit.telemetry.metrics import Metrics
 from envmgr.server.worker import module as worker_module
 from envmgr.server.worker.service import relay as relay_file
 from envmgr.server.worker.service.relay import Relay
-from support.services.event_recorders import Diary, Listener, happening, tells, until
+from support.services.event_recorders import Listener, RecordingLog, domain_event, emit, until
 from support.services.queued_bus import FAST_DELIVERY, QueuedBus
 from support.services.service_fixtures import opened
 
@@ -31,7 +31,7 @@ NO_CONSUMERS = ConsumerLag([], [])
 @asynccontextmanager
 async def carried(database, bus, *, wakes=True, **named):
     """Carry the events of a database as long as this lasts."""
-    relay = Relay(Outbox(database, "app"), bus, NO_CONSUMERS, Diary(), batch_window=0.005, **named)
+    relay = Relay(Outbox(database, "app"), bus, NO_CONSUMERS, RecordingLog(), batch_window=0.005, **named)
     task = asyncio.create_task(relay.run())
     if wakes:
         database.on_events(relay.wake)
@@ -47,7 +47,9 @@ async def carried(database, bus, *, wakes=True, **named):
 def bus_with(*listeners):
     bus = InProcessBus(FAST_DELIVERY)
     for number, listener in enumerate(listeners):
-        bus.subscribe(Subscription(f"listener-{number}", frozenset({"*"}), listener.handle, listener.bury))
+        bus.subscribe(
+            Subscription(f"listener-{number}", frozenset({"*"}), listener.handle, listener.dead_letter)
+        )
     return bus
 
 
@@ -57,13 +59,16 @@ def run(work):
 
 def test_events_reach_every_consumer_in_order_and_are_marked(tmp_path):
     async def work():
-        one, other = Listener(), Listener()
-        async with opened(tmp_path, app_module) as database, carried(database, bus_with(one, other)) as relay:
+        item, other = Listener(), Listener()
+        async with (
+            opened(tmp_path, app_module) as database,
+            carried(database, bus_with(item, other)) as relay,
+        ):
             for number in range(20):
-                await database.write(tells(number))
-            await until(lambda: len(one.heard) == len(other.heard) == 20)
+                await database.write(emit(number))
+            await until(lambda: len(item.numbers) == len(other.numbers) == 20)
             await relay.drain()
-            assert one.heard == other.heard == list(range(20))
+            assert item.numbers == other.numbers == list(range(20))
             assert await Outbox(database, "app").backlog() == 0
 
     run(work)
@@ -73,9 +78,9 @@ def test_events_that_waited_before_the_start_are_carried(tmp_path):
     async def work():
         listener = Listener()
         async with opened(tmp_path, app_module) as database:
-            await database.write(tells(1, 2, 3))
+            await database.write(emit(1, 2, 3))
             async with carried(database, bus_with(listener)):
-                await until(lambda: listener.heard == [1, 2, 3])
+                await until(lambda: listener.numbers == [1, 2, 3])
 
     run(work)
 
@@ -89,8 +94,8 @@ def test_events_that_another_process_wrote_are_found_without_a_call(tmp_path, mo
             opened(tmp_path, app_module) as database,
             carried(database, bus_with(listener), wakes=False),
         ):
-            await database.write(tells(1))
-            await until(lambda: listener.heard == [1])
+            await database.write(emit(1))
+            await until(lambda: listener.numbers == [1])
 
     run(work)
 
@@ -100,9 +105,9 @@ def test_events_of_one_moment_come_together(tmp_path):
         listener = Listener()
         async with opened(tmp_path, app_module) as database, carried(database, bus_with(listener)):
             await asyncio.sleep(0.02)
-            await asyncio.gather(*(database.write(tells(number)) for number in range(100)))
-            await until(lambda: len(listener.heard) == 100)
-            assert sorted(listener.heard) == list(range(100))
+            await asyncio.gather(*(database.write(emit(number)) for number in range(100)))
+            await until(lambda: len(listener.numbers) == 100)
+            assert sorted(listener.numbers) == list(range(100))
             assert len(listener.batches) < 20
 
     run(work)
@@ -114,9 +119,9 @@ def test_more_than_one_batch_is_carried_without_another_call(tmp_path, monkeypat
     async def work():
         listener = Listener()
         async with opened(tmp_path, app_module) as database:
-            await database.write(tells(*range(35)))
+            await database.write(emit(*range(35)))
             async with carried(database, bus_with(listener)):
-                await until(lambda: len(listener.heard) == 35)
+                await until(lambda: len(listener.numbers) == 35)
                 assert [len(batch) for batch in listener.batches] == [10, 10, 10, 5]
 
     run(work)
@@ -136,12 +141,12 @@ def test_a_consumer_that_is_away_is_tried_again_and_misses_nothing(tmp_path, mon
             opened(tmp_path, app_module) as database,
             carried(database, bus_with(listener)) as relay,
         ):
-            await database.write(tells(1, 2))
+            await database.write(emit(1, 2))
             await until(lambda: relay.failures)
-            assert (listener.heard, listener.buried) == ([], [])
+            assert (listener.numbers, listener.buried) == ([], [])
             assert await Outbox(database, "app").backlog() == 2
             away[0] = False
-            await until(lambda: listener.heard == [1, 2])
+            await until(lambda: listener.numbers == [1, 2])
             await until(lambda: not relay.failures)
 
     run(work)
@@ -155,10 +160,10 @@ def test_poison_is_buried_and_the_others_go_on(tmp_path):
     async def work():
         picky, other = Listener(fails), Listener()
         async with opened(tmp_path, app_module) as database, carried(database, bus_with(picky, other)):
-            await database.write(tells(1, 2, 3))
-            await until(lambda: len(picky.heard) == 2)
-            await until(lambda: other.heard == [1, 2, 3])
-            assert picky.heard == [1, 3]
+            await database.write(emit(1, 2, 3))
+            await until(lambda: len(picky.numbers) == 2)
+            await until(lambda: other.numbers == [1, 2, 3])
+            assert picky.numbers == [1, 3]
             assert picky.buried == [(2, "no such number", 5)]
 
     run(work)
@@ -181,7 +186,7 @@ def test_a_crash_before_or_after_the_bus_delivers_again_and_an_inbox_takes_once(
 
             bus = InProcessBus()
             bus.subscribe(DeadLetters(database, "app").subscription("c", ["*"], handle))
-            await database.write(tells(1, 2))
+            await database.write(emit(1, 2))
             await cut_short(database, bus, dies_at)
             assert await Outbox(database, "app").backlog() == 2
             async with carried(database, bus) as relay:
@@ -206,7 +211,7 @@ async def cut_short(database, bus, dies_at):
             raise Dies
 
     chosen = Broken() if dies_at == "publish" else bus
-    relay = Relay(Outlet(database, "app"), chosen, NO_CONSUMERS, Diary())
+    relay = Relay(Outlet(database, "app"), chosen, NO_CONSUMERS, RecordingLog())
     with pytest.raises(Dies):
         await relay._relay_batch()
 
@@ -214,12 +219,12 @@ async def cut_short(database, bus, dies_at):
 def test_the_time_from_event_to_consumer_is_measured(tmp_path):
     async def work():
         metrics = Metrics()
-        bus = InProcessBus(Delivery(LoggingDeliveryObserver(Diary(), metrics)))
+        bus = InProcessBus(Delivery(LoggingDeliveryObserver(RecordingLog(), metrics)))
         listener = Listener()
-        bus.subscribe(Subscription("listener", frozenset({"*"}), listener.handle, listener.bury))
+        bus.subscribe(Subscription("listener", frozenset({"*"}), listener.handle, listener.dead_letter))
         async with opened(tmp_path, app_module) as database:
-            await database.write(tells(1, 2))
-            relay = Relay(Outbox(database, "app"), bus, NO_CONSUMERS, Diary())
+            await database.write(emit(1, 2))
+            relay = Relay(Outbox(database, "app"), bus, NO_CONSUMERS, RecordingLog())
             assert await relay._relay_batch() is False
             assert b'alm_event_delivery_lag_seconds_count{consumer="listener"} 1.0' in metrics.render()
 
@@ -228,22 +233,22 @@ def test_the_time_from_event_to_consumer_is_measured(tmp_path):
 
 def test_the_worker_drains_what_consumers_tell_in_turn(tmp_path):
     async def work():
-        async with opened(tmp_path, app_module) as one, opened(tmp_path, worker_module) as other:
+        async with opened(tmp_path, app_module) as item, opened(tmp_path, worker_module) as other:
             bus = InProcessBus()
 
             async def echo(events):
-                await other.write(lambda transaction: transaction.emit(happening(len(events))))
+                await other.write(lambda transaction: transaction.emit(domain_event(len(events))))
 
-            heard = Listener()
-            letters = DeadLetters(one, "app")
+            numbers = Listener()
+            letters = DeadLetters(item, "app")
             bus.subscribe(letters.subscription("echo", ["Tested"], only_from("alm/app", echo)))
-            bus.subscribe(letters.subscription("heard", ["Tested"], only_from("alm/worker", heard.handle)))
-            worker = worker_module.make(other, bus, Diary(), Metrics())
+            bus.subscribe(letters.subscription("heard", ["Tested"], only_from("alm/worker", numbers.handle)))
+            worker = worker_module.make(other, bus, RecordingLog(), Metrics())
             worker.set_jobs([ScheduledJob("sleep", 60, work)])
-            worker.start([Outbox(one, "app"), Outbox(other, "worker")], NO_CONSUMERS)
-            await one.write(tells(1, 2, 3))
+            worker.start([Outbox(item, "app"), Outbox(other, "worker")], NO_CONSUMERS)
+            await item.write(emit(1, 2, 3))
             await worker.drain(10)
-            assert heard.heard == [3]
+            assert numbers.numbers == [3]
             assert worker.problems() == []
             await worker.stop()
             assert worker.problems() != []
@@ -253,49 +258,49 @@ def test_the_worker_drains_what_consumers_tell_in_turn(tmp_path):
 
 def only_from(source, handle):
     async def chosen(events):
-        if found := [event for event in events if event.source == source]:
-            await handle(found)
+        if matches := [event for event in events if event.source == source]:
+            await handle(matches)
 
     return chosen
 
 
-def test_a_drain_that_takes_too_long_is_given_up(tmp_path):
+def test_a_drain_times_out(tmp_path):
     async def work():
-        async with opened(tmp_path, app_module) as one, opened(tmp_path, worker_module) as other:
+        async with opened(tmp_path, app_module) as item, opened(tmp_path, worker_module) as other:
 
             def fails(_events):
                 raise ServiceUnavailable("away")
 
-            diary = Diary()
+            diary = RecordingLog()
             worker = worker_module.make(other, bus_with(Listener(fails)), diary, Metrics())
             worker.set_jobs([])
-            worker.start([Outbox(one, "app")], NO_CONSUMERS)
-            await one.write(tells(1))
+            worker.start([Outbox(item, "app")], NO_CONSUMERS)
+            await item.write(emit(1))
             await worker.drain(0.3)
             await worker.stop()
             assert "shutdown_with_pending_events" in diary.events()
-            assert await Outbox(one, "app").backlog() == 1
+            assert await Outbox(item, "app").backlog() == 1
 
     run(work)
 
 
 def test_the_worker_drains_until_consumers_have_what_a_broker_acknowledged(tmp_path):
     async def work():
-        async with opened(tmp_path, app_module) as one, opened(tmp_path, worker_module) as other:
-            bus, dead_letters, consumed = QueuedBus(), DeadLetters(one, "app"), []
+        async with opened(tmp_path, app_module) as item, opened(tmp_path, worker_module) as other:
+            bus, dead_letters, consumed = QueuedBus(), DeadLetters(item, "app"), []
 
             async def slowly(events):
                 await asyncio.sleep(0.05)
-                await one.write(lambda unit: consumer_offsets.record(unit, "slow", events))
+                await item.write(lambda unit: consumer_offsets.record(unit, "slow", events))
                 consumed.extend(event.data["number"] for event in events)
 
             bus.subscribe(dead_letters.subscription("slow", ["*"], slowly))
             await bus.start()
-            outbox = Outbox(one, "app")
-            worker = worker_module.make(other, bus, Diary(), Metrics())
+            outbox = Outbox(item, "app")
+            worker = worker_module.make(other, bus, RecordingLog(), Metrics())
             worker.set_jobs([])
             worker.start([outbox], ConsumerLag([outbox], [dead_letters]))
-            await one.write(tells(*range(35)))
+            await item.write(emit(*range(35)))
             await worker.drain(10)
             assert consumed == list(range(35))
             await worker.stop()

@@ -13,7 +13,7 @@ from envmgr.server.kit.runtime.service_module import ScheduledJob
 from envmgr.server.kit.telemetry.metrics import Metrics
 from envmgr.server.worker import event_handlers, module, store
 from envmgr.server.worker.service.scheduler import MAX_ATTEMPTS, JobScheduler
-from support.services.event_recorders import Diary, until
+from support.services.event_recorders import RecordingLog, until
 from support.services.service_fixtures import opened
 
 pytestmark = pytest.mark.timeout(60)
@@ -22,7 +22,12 @@ pytestmark = pytest.mark.timeout(60)
 @asynccontextmanager
 async def running(database, jobs, metrics=None):
     keeper = JobScheduler(
-        database, jobs, DeadLetters(database, "worker"), Diary(), metrics or Metrics(), initial_backoff=0.001
+        database,
+        jobs,
+        DeadLetters(database, "worker"),
+        RecordingLog(),
+        metrics or Metrics(),
+        initial_backoff=0.001,
     )
     task = asyncio.create_task(keeper.run())
     try:
@@ -81,7 +86,7 @@ def test_a_job_that_fails_is_tried_again_soon_and_stops_no_other(tmp_path):
     run(work)
 
 
-def test_a_job_that_keeps_failing_leaves_one_letter_whose_retry_runs_it(tmp_path):
+def test_a_job_that_fails_repeatedly_leaves_one_dead_letter_that_a_retry_runs(tmp_path):
     failures, broken = [], [True]
 
     async def fail():
@@ -96,7 +101,7 @@ def test_a_job_that_keeps_failing_leaves_one_letter_whose_retry_runs_it(tmp_path
                 database,
                 [ScheduledJob("fail", 0.01, fail)],
                 letters,
-                Diary(),
+                RecordingLog(),
                 Metrics(),
                 initial_backoff=0.001,
             )
@@ -160,7 +165,7 @@ def test_the_letter_of_a_job_that_is_no_more_is_dropped(tmp_path):
     async def work():
         async with opened(tmp_path, module) as database:
             letters = DeadLetters(database, "worker")
-            JobScheduler(database, [], letters, Diary(), Metrics())
+            JobScheduler(database, [], letters, RecordingLog(), Metrics())
             await letters._store("jobs", event("gone"), OSError("no"), 5)
             await letters.retry(1)
             assert await letters.count() == 0
@@ -194,7 +199,7 @@ def test_events_are_counted_once_by_type(tmp_path):
     run(work)
 
 
-def test_a_job_whose_schedule_cannot_be_read_for_a_while_runs_all_the_same(tmp_path):
+def test_a_job_runs_after_its_schedule_was_temporarily_unreadable(tmp_path):
     runs, failures = [], [ServiceUnavailable("locked"), ServiceUnavailable("locked")]
 
     async def act():
