@@ -91,7 +91,7 @@ def _refuse_network(event: str, arguments: tuple[object, ...]) -> None:
 sys.addaudithook(_refuse_network)
 
 
-def _heed_signals() -> None:
+def _reset_signals() -> None:
     """Heed what a shell or `nohup` that started us in the background made us ignore: what we start would, too."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for name in ("SIGHUP", "SIGQUIT", "SIGTERM", "SIGUSR1", "SIGUSR2"):
@@ -99,7 +99,7 @@ def _heed_signals() -> None:
             signal.signal(getattr(signal, name), signal.SIG_DFL)
 
 
-_heed_signals()
+_reset_signals()
 
 
 @pytest.fixture(autouse=True)

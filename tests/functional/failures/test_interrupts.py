@@ -12,7 +12,7 @@ import pytest
 
 from support.http import faults
 from support.http.fault_server import Server
-from support.machine.prepared_sandbox import INDEX, SUMS, Steady
+from support.machine.prepared_sandbox import INDEX, SUMS, PreparedSandbox
 from support.machine.sandbox import ENVMGR
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of Unix")

@@ -60,7 +60,7 @@ def test_an_ambiguous_file_for_this_platform_is_an_error(sandbox, publish):
     assert "several files of tool fit linux-x64:\n  one-linux-amd64\n  two-linux-amd64" in result.err
 
 
-def test_the_archive_for_x64_is_locked_for_emulators_and_said(sandbox, publish):
+def test_the_x64_archive_is_locked_for_emulators_with_a_warning(sandbox, publish):
     names = ["tool-linux-amd64", "tool-darwin-amd64", "tool-windows-amd64.exe"]
     publish({"v1.0.0": dict.fromkeys(names, PROGRAM)})
     result = sandbox.ok("lock")

@@ -102,7 +102,7 @@ def test_a_request_without_a_trace_begins_one(collector, daemon, wire):
     _, trace, span, flags = traceparent.split("-")
     assert int(flags, 16) & 1
     spans = collector.await_spans(trace, "POST /apps", "process audit-log")
-    assert [(span.id, span.parent) for span in spans if span.kind == "server"] == [(span, "")]
+    assert [(item.id, item.parent) for item in spans if item.kind == "server"] == [(span, "")]
 
 
 def test_an_unsampled_trace_is_propagated_and_not_exported(collector, daemon, wire):

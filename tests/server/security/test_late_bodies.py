@@ -46,9 +46,9 @@ def written(people):
     return sorted(set(operations) - WITHOUT_CREDENTIAL)
 
 
-def test_every_operation_refuses_a_body_whose_sender_was_deleted(people, ruling, written):
+def test_every_operation_rejects_a_body_of_a_deleted_sender(people, ruling, written):
     assert len(written) >= 15
-    sender, wires = people.somebody("admin"), {}
+    sender, wires = people.new_user("admin"), {}
     for operation in written:
         method, path = operation.split(" ")
         target = "/".join("1" if step.startswith("{") else step for step in path.split("/"))
@@ -65,8 +65,8 @@ def test_every_operation_refuses_a_body_whose_sender_was_deleted(people, ruling,
 
 
 @pytest.mark.parametrize("loss", ["deleted", "signed out", "another role", "key revoked", "owner's role"])
-def test_nobody_is_created_by_who_lost_the_right_to_it(people, ruling, loss):
-    sender = people.somebody("admin")
+def test_a_user_is_not_created_by_a_caller_who_lost_the_scope(people, ruling, loss):
+    sender = people.new_user("admin")
     is_key = loss in {"key revoked", "owner's role"}
     token = people.key(SCOPES, token=sender.token) if is_key else sender.token
     name = f"late-{uuid.uuid4().hex[:8]}"

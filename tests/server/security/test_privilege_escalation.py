@@ -127,13 +127,13 @@ def test_a_disabled_user_loses_access_at_once(people, ruling, end):
 
 
 def test_keys_are_their_makers_own(people):
-    item, another = people.new_user("user"), people.new_user("user")
-    key = people.key(["apps:read"], token=item.token)
+    owner, another = people.new_user("user"), people.new_user("user")
+    key = people.key(["apps:read"], token=owner.token)
     number = key.split("_")[1]
     assert status(people, another.token, "DELETE", f"/auth/keys/{number}") in {403, 404}
     with people.daemon.wire(another.token) as wire:
         assert wire.ask("GET", "/auth/keys").json == []
-        assert all(item.name not in str(item) for item in wire.ask("GET", "/auth/keys?user_id=1").json)
+        assert all(owner.name not in str(item) for item in wire.ask("GET", "/auth/keys?user_id=1").json)
     assert status(people, key, "GET", "/apps") == 200
 
 

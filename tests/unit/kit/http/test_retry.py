@@ -73,14 +73,14 @@ def test_a_reset_policy_counts_from_zero():
 
 
 def test_a_server_that_was_never_reached_is_not_retried():
-    time = FastClock()
+    time = FakeClock()
     with pytest.raises(Unreachable):
         patience(4, time).wait_or_raise(Unreachable("refused"))
     assert time.slept == []
 
 
 def test_a_server_that_restarts_is_retried():
-    time = FastClock()
+    time = FakeClock()
     waiting = patience(4, time)
     waiting.wait_or_raise(NetworkError("lost", passing=True))
     waiting.wait_or_raise(Unreachable("refused"))
@@ -88,7 +88,7 @@ def test_a_server_that_restarts_is_retried():
 
 
 def test_a_server_that_restarts_after_progress_is_retried():
-    time = FastClock()
+    time = FakeClock()
     waiting = patience(4, time)
     waiting.reset()
     waiting.wait_or_raise(Unreachable("refused"))

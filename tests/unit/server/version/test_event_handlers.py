@@ -14,8 +14,16 @@ from envmgr.server.kit.messaging.outbox import Outbox
 from envmgr.server.version import event_handlers
 from envmgr.server.version import module as version_module
 from envmgr.server.version.service import read_barrier
-from support.services.service_fixtures import Standing, app_service, call, opened, told
-from support.services.version_fixtures import app_data, built_with, deliver, event, lock, stands, versions_of
+from support.services.service_fixtures import FakeDeployments, app_service, call, emitted_events, opened
+from support.services.version_fixtures import (
+    app_data,
+    built_with,
+    deliver,
+    deployment_event,
+    event,
+    lock,
+    versions_of,
+)
 
 LATER = "2027-01-02T03:04:05.678Z"
 
@@ -194,7 +202,11 @@ def test_an_unknown_version_is_placed_without_a_lock(tmp_path):
 def test_an_event_that_cannot_be_read_is_refused_and_not_half_taken(tmp_path):
     async def scenario(versions, _, module):
         version = (await versions.create(call(), "shop", "1.0", VersionPut())).value
-        (places,) = (each for each in module.subscriptions if each.consumer == read_barrier.CONSUMER)
+        (places,) = (
+            subscription
+            for subscription in module.subscriptions
+            if subscription.consumer == read_barrier.CONSUMER
+        )
         broken = event("DeploymentUpdated", 2, {"app_id": "x"})
         with pytest.raises(msgspec.ValidationError):
             await places.handle([deployment_event(1, 1, "shop", "prod", version), broken])

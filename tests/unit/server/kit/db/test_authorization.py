@@ -27,34 +27,40 @@ from envmgr.server.kit.common.problems import Unauthenticated
 from envmgr.server.version import module as version_module
 from support.services.deployment_fixtures import KnownVersions, version
 from support.services.gateway_fixtures import run
-from support.services.service_fixtures import call, opened, told
+from support.services.service_fixtures import call, emitted_events, opened
 from support.services.version_fixtures import FewApps
 
 APPS = {
-    "create": lambda service, who: service.create(who, AppCreate(name="blog")),
-    "replace": lambda service, who: service.replace(who, "shop", AppPut(name="store")),
-    "update": lambda service, who: service.update(who, "shop", AppPatch(description="x")),
-    "delete": lambda service, who: service.delete(who, "shop", 1),
+    "create": lambda service, caller: service.create(caller, AppCreate(name="blog")),
+    "replace": lambda service, caller: service.replace(caller, "shop", AppPut(name="store")),
+    "update": lambda service, caller: service.update(caller, "shop", AppPatch(description="x")),
+    "delete": lambda service, caller: service.delete(caller, "shop", 1),
 }
 VERSIONS = {
-    "create": lambda service, who: service.create(who, "shop", "2.0", VersionPut()),
-    "upsert": lambda service, who: service.upsert(who, "shop", "2.0", VersionPut()),
-    "replace": lambda service, who: service.replace(who, 1, VersionPut(changelog="x")),
-    "update": lambda service, who: service.update(who, 1, VersionPatch(changelog="x")),
-    "delete": lambda service, who: service.delete(who, 1),
+    "create": lambda service, caller: service.create(caller, "shop", "2.0", VersionPut()),
+    "upsert": lambda service, caller: service.upsert(caller, "shop", "2.0", VersionPut()),
+    "replace": lambda service, caller: service.replace(caller, 1, VersionPut(changelog="x")),
+    "update": lambda service, caller: service.update(caller, 1, VersionPatch(changelog="x")),
+    "delete": lambda service, caller: service.delete(caller, 1),
 }
 DEPLOYMENTS = {
-    "create": lambda service, who: service.create(who, DeploymentCreate(version_id=1, environment="dev")),
-    "add_status": lambda service, who: service.add_status(who, 1, StatusCreate(status="in_progress")),
-    "set_status": lambda service, who: service.set_status(who, 1, StatusCreate(status="in_progress")),
-    "delete": lambda service, who: service.delete(who, 1),
-    "begin_deletion": lambda service, who: service.begin_deletion(who, app_id=1, force=True),
-    "create_environment": lambda service, who: service.create_environment(who, EnvironmentCreate(name="qa")),
-    "replace_environment": lambda service, who: service.replace_environment(who, "qa", EnvironmentPut()),
-    "update_environment": lambda service, who: service.update_environment(
-        who, "prod", EnvironmentPatch(sort_order=1)
+    "create": lambda service, caller: service.create(
+        caller, DeploymentCreate(version_id=1, environment="dev")
     ),
-    "delete_environment": lambda service, who: service.delete_environment(who, "prod"),
+    "add_status": lambda service, caller: service.add_status(caller, 1, StatusCreate(status="in_progress")),
+    "set_status": lambda service, caller: service.set_status(caller, 1, StatusCreate(status="in_progress")),
+    "delete": lambda service, caller: service.delete(caller, 1),
+    "begin_deletion": lambda service, caller: service.begin_deletion(caller, app_id=1, force=True),
+    "create_environment": lambda service, caller: service.create_environment(
+        caller, EnvironmentCreate(name="qa")
+    ),
+    "replace_environment": lambda service, caller: service.replace_environment(
+        caller, "qa", EnvironmentPut()
+    ),
+    "update_environment": lambda service, caller: service.update_environment(
+        caller, "prod", EnvironmentPatch(sort_order=1)
+    ),
+    "delete_environment": lambda service, caller: service.delete_environment(caller, "prod"),
 }
 
 
@@ -99,10 +105,10 @@ def test_a_unit_of_work_of_who_lost_the_right_changes_nothing(tmp_path, module, 
     async def scenario():
         async with opened(tmp_path, module) as database:
             service = await prepare(database)
-            before = await told(database, module.NAME)
+            before = await emitted_events(database, module.NAME)
             with pytest.raises(Unauthenticated, match="revoked"):
                 await attempt(service, replace(call(), require_current=refused))
-            assert await told(database, module.NAME) == before
+            assert await emitted_events(database, module.NAME) == before
 
     asyncio.run(scenario())
 
@@ -121,15 +127,15 @@ BINDING = BindingCreate(
     issuer="https://ci.example", audience="alm", claims={"sub": "x"}, scopes=("apps:read",)
 )
 GATEWAY = {
-    "create_user": lambda gate, who: gate.users.create(
-        who, UserCreate(username="new", password="correct horse battery")
+    "create_user": lambda gate, caller: gate.users.create(
+        caller, UserCreate(username="new", password="correct horse battery")
     ),
-    "update_user": lambda gate, who: gate.users.update(who, "admin", UserPatch(role="user")),
-    "delete_user": lambda gate, who: gate.users.delete(who, "admin"),
-    "create_key": lambda gate, who: gate.keys.create(who, KeyCreate(name="k", scopes=("apps:read",))),
-    "revoke_key": lambda gate, who: gate.keys.revoke(who, 1),
-    "create_binding": lambda gate, who: gate.gateway.bindings.create(who, BINDING),
-    "delete_binding": lambda gate, who: gate.gateway.bindings.delete(who, 1),
+    "update_user": lambda gate, caller: gate.users.update(caller, "admin", UserPatch(role="user")),
+    "delete_user": lambda gate, caller: gate.users.delete(caller, "admin"),
+    "create_key": lambda gate, caller: gate.keys.create(caller, KeyCreate(name="k", scopes=("apps:read",))),
+    "revoke_key": lambda gate, caller: gate.keys.revoke(caller, 1),
+    "create_binding": lambda gate, caller: gate.gateway.bindings.create(caller, BINDING),
+    "delete_binding": lambda gate, caller: gate.gateway.bindings.delete(caller, 1),
 }
 
 
@@ -140,16 +146,16 @@ def test_the_gateway_checks_the_caller_in_the_transaction(tmp_path, attempt, end
         admin = await gate.admin()
         await gate.key(admin)
         await gate.gateway.bindings.create(admin, BINDING)
-        await gate.somebody("eve", "admin")
+        await gate.new_user("eve", "admin")
         late = await gate.call((await gate.login("eve")).access_token)
         if end == "deleted":
             await gate.users.delete(admin, "eve")
         else:
             change = UserPatch(active=False) if end == "deactivated" else UserPatch(role="user")
             await gate.users.update(admin, "eve", change)
-        before = await gate.told()
+        before = await gate.emitted_events()
         with pytest.raises(Unauthenticated):
             await attempt(gate, late)
-        assert await gate.told() == before
+        assert await gate.emitted_events() == before
 
     run(tmp_path, scenario)

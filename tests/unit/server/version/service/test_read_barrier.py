@@ -10,8 +10,8 @@ from envmgr.server.contracts.events import EVENTS
 from envmgr.server.contracts.problems import ProjectionBehind
 from envmgr.server.kit.common.pages import PageRequest
 from envmgr.server.version.service import read_barrier
-from support.services.service_fixtures import Standing, call
-from support.services.version_fixtures import built_with, deliver, event, stands, versions_of
+from support.services.service_fixtures import FakeDeployments, call
+from support.services.version_fixtures import built_with, deliver, deployment_event, event, versions_of
 
 
 def run(directory, scenario, published):
@@ -74,8 +74,15 @@ def test_an_event_that_comes_again_takes_nothing_back(tmp_path):
 def test_usage_says_that_an_event_was_buried_until_it_is_taken(tmp_path):
     async def scenario(versions, _, module):
         version = (await versions.create(call(), "shop", "1.0", built_with("go@1.22.0"))).value
-        (places,) = (each for each in module.subscriptions if each.consumer == read_barrier.CONSUMER)
-        first, second = stands(1, 1, "shop", "prod", version), stands(2, 1, "shop", "eu", version)
+        (places,) = (
+            subscription
+            for subscription in module.subscriptions
+            if subscription.consumer == read_barrier.CONSUMER
+        )
+        first, second = (
+            deployment_event(1, 1, "shop", "prod", version),
+            deployment_event(2, 1, "shop", "eu", version),
+        )
         await places.dead_letter(first, ValueError("a bug"), 5)
         await places.handle([second])
         with pytest.raises(ProjectionBehind, match="dead-letters") as caught:
@@ -89,5 +96,5 @@ def test_usage_says_that_an_event_was_buried_until_it_is_taken(tmp_path):
 
 def test_every_event_type_of_deployments_is_consumed():
     """One that is not would leave usage waiting for it."""
-    told = {type_ for type_ in EVENTS if type_.startswith(("Deployment", "Environment", "AutoDeploy"))}
-    assert set(read_barrier.SOURCE_EVENT_TYPES) == told
+    events = {type_ for type_ in EVENTS if type_.startswith(("Deployment", "Environment", "AutoDeploy"))}
+    assert set(read_barrier.SOURCE_EVENT_TYPES) == events
