@@ -1,4 +1,4 @@
-"""How many requests the ALM server answers, against what bounds it, side by side in one run.
+"""Requests a second of the ALM server, beside the bounds of its stack, in one run.
 
 Bounds: a handler of the same server stack that returns a constant (for reading), and the same two inserts in one
 synced transaction through sqlite3 itself (for writing). With `--directus DIR` (where `npm install directus sqlite3`
@@ -49,7 +49,7 @@ uvicorn.run(application, port=int(sys.argv[1]), loop="uvloop", http="httptools",
 
 
 def main() -> None:
-    """Run it all and print figures and ratios."""
+    """Run all loads and print figures and ratios."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--directus", metavar="DIR")
     parser.add_argument("--seconds", type=float, default=4)

@@ -1,4 +1,4 @@
-"""What the ALM server's answers cost when there is much: 5,000 places, 100,000 deployed versions, 100,000 deployments.
+"""Latency of the ALM server with 5,000 placements and 100,000 versions and deployments.
 
 The databases are filled directly, while no server has them open. Run as `python benchmarks/alm_scale.py`.
 """
@@ -30,7 +30,7 @@ _NOW = 1_790_000_000_000
 
 
 def main() -> None:
-    """Measure with little, fill, and measure with much."""
+    """Measure with little data, fill the databases, and measure with much."""
     with tempfile.TemporaryDirectory() as directory:
         data = os.path.join(directory, "alm")
         os.mkdir(data)
@@ -62,22 +62,22 @@ def _version(server: Server) -> int:
 
 
 def _deploying(server: Server, version: int) -> float:
-    """Deploy again and again; return the median time of a POST, in milliseconds."""
+    """Deploy repeatedly; return the median time of a POST, in milliseconds."""
     times = []
     for number in range(ROUNDS):
-        begun = time.perf_counter()
-        made = server.ask(
+        start = time.perf_counter()
+        deployment = server.ask(
             "POST", "/deployments", {"version_id": version, "environment": f"fresh-{number % 10}"}
         )
-        times.append((time.perf_counter() - begun) * 1000)
+        times.append((time.perf_counter() - start) * 1000)
         for status in ("in_progress", "successful"):
-            server.ask("POST", f"/deployments/{made['id']}/statuses", {"status": status})
-    _say("POST /deployments", times)
+            server.ask("POST", f"/deployments/{deployment['id']}/statuses", {"status": status})
+    _print_times("POST /deployments", times)
     return statistics.median(times)
 
 
 def _events(server: Server) -> None:
-    """Time from the answer to a write until its entry stands in the audit."""
+    """Print the times from the request of a write until its entry is streamed from the audit log."""
     answered: dict[str, float] = {}
     lags: list[float] = []
     listening, done = threading.Event(), threading.Event()
@@ -90,7 +90,7 @@ def _events(server: Server) -> None:
         server.ask("POST", "/apps", {"name": name})
         time.sleep(0.005)
     done.wait(10)
-    _say("from a write's request to its audit entry, streamed", lags)
+    _print_times("from a write's request to its audit entry, streamed", lags)
 
 
 def _listen(
@@ -115,14 +115,14 @@ def _listen(
 
 
 def _fill(data: str) -> None:
-    begun = time.perf_counter()
+    start = time.perf_counter()
     _insert(data, "deployment", "environment", _environments())
     _insert(data, "deployment", "app_projection", ((10_000 + a, f"app-{a}", 1, 0) for a in range(APPS)))
     _insert(data, "deployment", "placement", _places())
     _insert(data, "deployment", "deployment", _history())
     _insert(data, "version", "placement", _standing())
     _insert(data, "version", "placement_tool", _tools())
-    print(f"filled in {time.perf_counter() - begun:.0f} s")
+    print(f"filled in {time.perf_counter() - start:.0f} s")
 
 
 def _insert(data: str, service: str, table: str, rows: Iterable[tuple[object, ...]]) -> None:
@@ -170,13 +170,13 @@ def _tools() -> Iterator[tuple[object, ...]]:
 def _timed(name: str, ask: Callable[[], object]) -> None:
     times = []
     for _ in range(ROUNDS):
-        begun = time.perf_counter()
+        start = time.perf_counter()
         ask()
-        times.append((time.perf_counter() - begun) * 1000)
-    _say(name, times)
+        times.append((time.perf_counter() - start) * 1000)
+    _print_times(name, times)
 
 
-def _say(name: str, times: list[float]) -> None:
+def _print_times(name: str, times: list[float]) -> None:
     times.sort()
     p95, p99 = times[int(len(times) * 0.95)], times[min(len(times) - 1, int(len(times) * 0.99))]
     print(f"{name:<52} p50 {statistics.median(times):7.1f}   p95 {p95:7.1f}   p99 {p99:7.1f} ms", flush=True)

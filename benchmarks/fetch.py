@@ -1,4 +1,4 @@
-"""Compare a verified download with `curl -o` of the same file from a local server, side by side in one run.
+"""Verified download compared with `curl -o` of the same file from a local server, in one run.
 
 Run as `python benchmarks/fetch.py [MEGABYTES] [ROUNDS]`; prints medians and best times, their ratios, and the
 peak memory.
@@ -68,16 +68,16 @@ def _fill(path: str, megabytes: int) -> None:
 
 
 def _compare(directory: str, url: str, sha256: str, rounds: int) -> None:
-    curl, curl_synced, ours, memory = [], [], [], 0
+    curl, curl_synced, envmgr, memory = [], [], [], 0
     for number in range(rounds):
         target = os.path.join(directory, "curl")
         curl.append(_curl(url, target, synced=False))
         curl_synced.append(_curl(url, target, synced=True))
         result = _ours(os.path.join(directory, f"root{number}"), url, sha256)
-        ours.append(result["seconds"])
+        envmgr.append(result["seconds"])
         memory = max(memory, int(result["memory"]))
     names = ("curl -o", "curl -o; fsync", "download, hash, fsync")
-    for name, times in zip(names, (curl, curl_synced, ours), strict=True):
+    for name, times in zip(names, (curl, curl_synced, envmgr), strict=True):
         middle, best = statistics.median(times), min(times)
         ratios = f"{middle / statistics.median(curl):.2f} (best: {best / min(curl):.2f}) of curl"
         print(f"{name:24} {middle * 1000:7.0f} ms (best: {best * 1000:.0f})   {ratios}")
@@ -97,7 +97,7 @@ def _curl(url: str, target: str, *, synced: bool) -> float:
 
 
 def _ours(root: str, url: str, sha256: str) -> dict[str, float]:
-    """Time a download in a fresh process that has imported and warmed up everything, as `install` has by then."""
+    """Time a download in a fresh process, with everything imported and warm as in `install`."""
     command = [sys.executable, "-c", _DOWNLOAD, _TESTS, root, url, sha256]
     result = subprocess.run(command, check=True, capture_output=True, text=True)
     subprocess.run(["rm", "-rf", root], check=True)

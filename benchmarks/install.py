@@ -1,10 +1,10 @@
-"""Time a cold install of real archives from a local server against `curl | tar` and plain `tar`, in turn, in one run.
+"""Cold install of archives from a local server compared with `curl | tar` and plain `tar`, in one run.
 
     python benchmarks/install.py [-n ROUNDS] [-d DIRECTORY] [ARCHIVE…]
 
 Without an archive it downloads two real trees (a Zig of 20,000 files, a Node.js) with pip and packs them once as
-tar.gz and tar.xz, which takes some minutes. DIRECTORY is where trees are unpacked: a disk says what people wait
-for, a tmpfs what the code costs. Peak memory is that of the largest process of each way.
+tar.gz and tar.xz, which takes some minutes. DIRECTORY is where trees are unpacked: on a disk the result is the time
+that users wait, on a tmpfs the cost of the code. Peak memory is that of the largest process of each way.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ MEGABYTE = 1 << 10  # getrusage counts in kilobytes
 
 
 class Run(NamedTuple):
-    """What one run took: seconds, seconds of all its processes' computing, and megabytes of the largest."""
+    """Result of one run: seconds, CPU seconds of all its processes, and megabytes of the largest."""
 
     seconds: float
     computing: float
@@ -40,7 +40,7 @@ class Run(NamedTuple):
 
 
 def main() -> None:
-    """Measure each archive and print what each way takes."""
+    """Measure each archive and print the time of each way."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -57,7 +57,7 @@ def main() -> None:
 
 
 def real_archives() -> list[str]:
-    """Make the real archives, or find them made."""
+    """Return the real archives; create them if they do not exist."""
     cache = os.path.join(tempfile.gettempdir(), "envmgr-benchmark")
     return [_packed(cache, name, ending) for name in TREES for ending in PACKERS]
 
@@ -66,11 +66,11 @@ def _packed(cache: str, name: str, ending: str) -> str:
     path = os.path.join(cache, f"{name}.{ending}")
     if not os.path.exists(path):
         tree = _tree(cache, name)
-        with open(f"{path}.new", "wb") as packed:
+        with open(f"{path}.new", "wb") as archive:
             tar = subprocess.Popen(
                 ["tar", "cf", "-", "-C", cache, os.path.basename(tree)], stdout=subprocess.PIPE
             )
-            subprocess.run(PACKERS[ending], stdin=tar.stdout, stdout=packed, check=True)
+            subprocess.run(PACKERS[ending], stdin=tar.stdout, stdout=archive, check=True)
         os.replace(f"{path}.new", path)
     return path
 
@@ -87,7 +87,7 @@ def _tree(cache: str, name: str) -> str:
 
 
 def measure(archive: str, rounds: int, directory: str) -> dict[str, list[Run]]:
-    """Run each way in turn."""
+    """Run each way in turn and return its runs."""
     ending = next(ending for ending in PACKERS if archive.endswith(ending))
     result: dict[str, list[Run]] = {}
     with serving(os.path.dirname(os.path.abspath(archive))) as base:
@@ -99,7 +99,7 @@ def measure(archive: str, rounds: int, directory: str) -> dict[str, list[Run]]:
 
 
 def ways(archive: str, url: str, ending: str) -> dict[str, list[str]]:
-    """Return the commands to compare; each gets an empty directory to work in."""
+    """Return the commands to compare; each is passed an empty directory to work in."""
     return {
         TAR: ["tar", "xf", os.path.abspath(archive)],
         CURL_TAR: ["sh", "-c", f'curl -sS "$0" | tar x{"z" if ending == "tar.gz" else "J"}f -', url],
@@ -109,7 +109,7 @@ def ways(archive: str, url: str, ending: str) -> dict[str, list[str]]:
 
 def _timed(command: list[str], directory: str) -> Run:
     with tempfile.TemporaryDirectory(dir=directory) as work:
-        os.sync()  # what the last run removed and wrote is not for this one to wait for
+        os.sync()  # exclude the disk writes of the previous run from this one
         started = time.perf_counter()
         process = subprocess.Popen(command, cwd=work)
         _, status, usage = os.wait4(process.pid, 0)
@@ -148,7 +148,7 @@ def install(url: str, ending: str, root: str) -> None:
 
 @contextlib.contextmanager
 def serving(directory: str) -> Iterator[str]:
-    """Serve a directory's files from the kernel's cache, at as little cost as a Python can."""
+    """Serve a directory's files from the kernel's cache, at the lowest cost possible in Python."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -177,7 +177,7 @@ def report(archive: str, result: dict[str, list[Run]]) -> None:
     print(f"{os.path.basename(archive)} ({size} MiB)")
     for name, runs in result.items():
         ratios = sorted(
-            mine.seconds / base.seconds for mine, base in zip(runs, result[CURL_TAR], strict=True)
+            this_run.seconds / base.seconds for this_run, base in zip(runs, result[CURL_TAR], strict=True)
         )
         seconds, computing = (statistics.median(run[field] for run in runs) for field in (0, 1))
         print(

@@ -1,4 +1,4 @@
-"""Time a shim against running the program directly, in turn, in one run.
+"""A shim compared with running the program directly, in turn, in one run.
 
 `sh that only execs` is the limit for any script. The program is a tiny static one where a C compiler is at hand.
 """
@@ -18,14 +18,14 @@ DIRECT, LIMIT = "direct", "sh that only execs"
 
 
 def main() -> None:
-    """Print the median of each way, what it adds to running directly, and the ratio."""
+    """Print the median of each way, its overhead over running directly, and the ratio."""
     with tempfile.TemporaryDirectory() as root:
         project = os.path.join(root, "project")
         deep = os.path.join(project, *"abcdef")
         os.makedirs(deep)
         environment = _prepare(root, project)
         ways = _ways(root, project, deep)
-        for command, directory in ways.values():  # writes the plan
+        for command, directory in ways.values():  # the first run writes the plan
             subprocess.run([command], cwd=directory, env={**environment, "PWD": directory}, check=True)
             subprocess.run([command], cwd=directory, env={**environment, "PWD": directory}, check=True)
         _report(_measure(ways, environment))
@@ -48,7 +48,7 @@ def _ways(root: str, project: str, deep: str) -> dict[str, tuple[str, str]]:
 
 
 def _prepare(root: str, project: str) -> dict[str, str]:
-    """Make three installations by hand, a project that asks for them, with its lock, and the shims."""
+    """Create three installations, a project with its lock that requests them, and the shims."""
     from envmgr.kit.paths import single_root
 
     paths = single_root(os.path.join(root, "home"))
@@ -63,7 +63,7 @@ def _prepare(root: str, project: str) -> dict[str, str]:
         file.write("nodejs=^20.1\njava=21\ngo=1.23\n")
     with open(os.path.join(project, ".envmgr.lock"), "w") as file:
         file.write('{"lockfile": 1, "resolved": {}, "tools": {}}\n')
-    time.sleep(0.05)  # a file of this very moment could still change unseen: there would be no plan
+    time.sleep(0.05)  # no plan is written for a file this recent, as it could still change undetected
     environment = {"ENVMGR_HOME": paths.data, "PATH": f"{paths.shims}:{os.environ['PATH']}", "HOME": root}
     subprocess.run([sys.executable, "-c", _RESHIM], env=environment, check=True)
     return environment
@@ -80,7 +80,7 @@ def _install(directory: str, tool: str, version: str, program: str, command: str
 
     os.makedirs(os.path.join(directory, "bin"))
     shutil.copy(program, os.path.join(directory, "bin", command))
-    made = Receipt(
+    new_receipt = Receipt(
         tool=tool,
         version=version,
         url="",
@@ -96,11 +96,11 @@ def _install(directory: str, tool: str, version: str, program: str, command: str
         bytes=1,
         files_digest="",
     )
-    receipt.write(directory, made)
+    receipt.write(directory, new_receipt)
 
 
 def _program(root: str) -> str:
-    """Return the smallest program there can be."""
+    """Return the smallest program that can be built here."""
     source, program = os.path.join(root, "tiny.c"), os.path.join(root, "tiny")
     _write(source, "int main(void) { return 0; }\n")
     compiler = shutil.which("cc")
@@ -130,10 +130,10 @@ def _measure(ways: dict[str, tuple[str, str]], environment: dict[str, str]) -> d
 def _time(command: str, environment: dict[str, str]) -> float:
     started = time.perf_counter()
     _, status = os.waitpid(os.posix_spawn(command, [command], environment), 0)
-    taken = time.perf_counter() - started
+    duration = time.perf_counter() - started
     if status:
         raise SystemExit(f"{command} failed")
-    return taken
+    return duration
 
 
 def _report(times: dict[str, list[float]]) -> None:

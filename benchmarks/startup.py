@@ -1,4 +1,4 @@
-"""Time the commands people run all day against bare Python, in turn, in one run."""
+"""Commands with a fast path compared with bare Python, in turn, in one run."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def main() -> None:
 
 
 def _prepare(project: str, environment: dict[str, str]) -> None:
-    """Make an installation by hand, so that nothing is downloaded."""
+    """Create an installation without the installer, so that nothing is downloaded."""
     from envmgr.install import receipt
     from envmgr.install.receipt import Receipt
     from envmgr.kit.paths import single_root

@@ -1,4 +1,4 @@
-"""Time picking a version from 800, side by side with `packaging`, in turn, in one run.
+"""Picking a version from 800, compared with `packaging`, in turn, in one run.
 
 Both pick from versions that are already parsed; `packaging` filters parsed versions by a parsed SpecifierSet.
 """
@@ -30,24 +30,24 @@ SPECS = {
 
 
 def main() -> None:
-    """Print the median of each way to pick, and how many times as long packaging takes."""
+    """Print the median of each way to pick, and the ratio to `packaging`."""
     random.Random(0).shuffle(LISTED)
     print(f"{len(LISTED)} versions, medians of {RUNS} in ms\n")
     print(f"{'spec':10}{'max_satisfying':>16}{'select':>10}{'packaging':>12}{'ratio':>8}")
-    for ours, theirs in SPECS.items():
-        pick, explain, other = _measure(_ways(ours, theirs))
-        print(f"{ours:10}{pick:16.3f}{explain:10.3f}{other:12.3f}{other / pick:8.1f}")
+    for spec, specifier in SPECS.items():
+        pick, explain, other = _measure(_ways(spec, specifier))
+        print(f"{spec:10}{pick:16.3f}{explain:10.3f}{other:12.3f}{other / pick:8.1f}")
     print("\nreading 800 for the first time")
     for shape in ("0{}", "{}-rc1+x"):
         texts = [shape.format(text) for text in LISTED]
         print(f"{shape:10}{_reading(parse, texts):16.1f}{'':10}{_reading(Version, texts):12.1f}")
 
 
-def _ways(ours: str, theirs: str) -> list[Callable[[], object]]:
-    parsed, specifiers = [Version(text) for text in LISTED], SpecifierSet(theirs)
+def _ways(spec: str, specifier: str) -> list[Callable[[], object]]:
+    parsed, specifiers = [Version(text) for text in LISTED], SpecifierSet(specifier)
     ways = [
-        lambda: max_satisfying(LISTED, ours),
-        lambda: select(LISTED, ours).winner,
+        lambda: max_satisfying(LISTED, spec),
+        lambda: select(LISTED, spec).winner,
         lambda: str(max(specifiers.filter(parsed))),
     ]
     assert len({way() for way in ways}) == 1
@@ -57,11 +57,11 @@ def _ways(ours: str, theirs: str) -> list[Callable[[], object]]:
 def _measure(ways: list[Callable[[], object]]) -> list[float]:
     times: list[list[float]] = [[] for _ in ways]
     for _ in range(RUNS):
-        for way, taken in zip(ways, times, strict=True):
+        for way, durations in zip(ways, times, strict=True):
             started = time.perf_counter()
             way()
-            taken.append((time.perf_counter() - started) * 1_000)
-    return [statistics.median(taken) for taken in times]
+            durations.append((time.perf_counter() - started) * 1_000)
+    return [statistics.median(durations) for durations in times]
 
 
 def _reading(read: Callable[[str], object], texts: list[str]) -> float:

@@ -40,10 +40,10 @@ def main() -> None:
 
 
 def source_date() -> str:
-    """Return the time that the files of an archive get: the last commit's, unless the environment says another."""
-    chosen = os.environ.get("SOURCE_DATE_EPOCH")
-    if chosen:
-        return chosen
+    """Return the timestamp of an archive's files: SOURCE_DATE_EPOCH, by default the last commit's time."""
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    if epoch:
+        return epoch
     command = ["git", "-C", str(CHECKOUT), "log", "-1", "--format=%ct"]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
@@ -72,9 +72,9 @@ def build_again(sdist: Path, work: Path) -> tuple[Path, Path]:
 
 def check_reproducible(first: tuple[Path, Path], second: tuple[Path, Path]) -> None:
     """Exit with an error unless both builds have the same bytes."""
-    for one, other in zip(first, second, strict=True):
-        if one.name != other.name or one.read_bytes() != other.read_bytes():
-            sys.exit(f"error: {one.name} differs between two builds of the same source")
+    for left, right in zip(first, second, strict=True):
+        if left.name != right.name or left.read_bytes() != right.read_bytes():
+            sys.exit(f"error: {left.name} differs between two builds of the same source")
 
 
 def check_metadata(file: Path) -> None:
@@ -83,8 +83,13 @@ def check_metadata(file: Path) -> None:
         metadata = Metadata.from_email(_metadata_text(file), validate=True)
     except ExceptionGroup as group:
         sys.exit(f"error: metadata of {file.name} is invalid: {'; '.join(map(str, group.exceptions))}")
-    shown = (metadata.summary, metadata.description, metadata.license_expression, metadata.requires_python)
-    if not all(shown) or not str(metadata.description_content_type).startswith("text/markdown"):
+    required_fields = (
+        metadata.summary,
+        metadata.description,
+        metadata.license_expression,
+        metadata.requires_python,
+    )
+    if not all(required_fields) or not str(metadata.description_content_type).startswith("text/markdown"):
         sys.exit(f"error: metadata of {file.name} is incomplete: summary, description, license and Python")
 
 
@@ -102,9 +107,9 @@ def check_record(wheel: Path) -> None:
     """Exit with an error unless the wheel's RECORD lists every file with its digest, and nothing else."""
     with zipfile.ZipFile(wheel) as archive:
         (record,) = [name for name in archive.namelist() if name.endswith(".dist-info/RECORD")]
-        listed = {row[0]: row[1] for row in csv.reader(io.StringIO(archive.read(record).decode()))}
+        digests = {row[0]: row[1] for row in csv.reader(io.StringIO(archive.read(record).decode()))}
         actual = {name: _digest(archive.read(name)) for name in archive.namelist() if name != record}
-    if {name: digest for name, digest in listed.items() if name != record} != actual:
+    if {name: digest for name, digest in digests.items() if name != record} != actual:
         sys.exit(f"error: RECORD of {wheel.name} does not match its files")
 
 
@@ -134,13 +139,13 @@ def check_installed(wheel: Path, venv: Path) -> None:
 
 def _run(*command: str, cwd: Path | None = None) -> None:
     environment = {**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
-    done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode:
-        sys.exit(f"error: {' '.join(command)} failed: {done.stdout}{done.stderr}")
+    result = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+    if result.returncode:
+        sys.exit(f"error: {' '.join(command)} failed: {result.stdout}{result.stderr}")
 
 
 def publish(files: tuple[Path, Path], output: Path) -> None:
-    """Put the files into the output directory instead of those of other builds, and print their digests."""
+    """Replace the files of earlier builds in the output directory, and print the digests."""
     output.mkdir(parents=True, exist_ok=True)
     for path in output.glob(f"{files[1].name.partition('-')[0]}-*"):
         path.unlink()

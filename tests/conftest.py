@@ -1,4 +1,4 @@
-"""What every test gets: an environment of its own, no network but loopback, and servers."""
+"""Fixtures of every test: a clean environment, no network but loopback, and local servers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _PROXIES = {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"}
 _TOKENS = {"GITHUB_TOKEN", "GH_TOKEN", "CI", "NO_COLOR", "FORCE_COLOR", "CLICOLOR_FORCE", "NETRC"}
 _CLIENTS = ("SSL_CERT_", "REQUESTS_CA_", "PIP_", "NPM_CONFIG_", "NODE_")
 
-# How long an example takes says more of the machine's other work than of the code.
+# The time that an example takes depends more on the load of the machine than on the code.
 settings.register_profile("envmgr", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("envmgr")
 
@@ -29,7 +29,7 @@ settings.load_profile("envmgr")
 def clean_environment(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Keep tests off the user's home and settings; those marked `registries` keep their clients' set-up."""
+    """Isolate tests from the user's home and settings, but for package clients under `registries`."""
     keeps_clients = request.node.get_closest_marker("registries") is not None
     if keeps_clients:
         _point_clients_at_real_home(monkeypatch)
@@ -62,7 +62,7 @@ def _is_cleared(name: str, keeps_clients: bool) -> bool:
 
 
 def _point_clients_at_real_home(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Name the files pip and npm find below HOME, before HOME changes."""
+    """Set the configuration files of pip and npm to those below HOME, before HOME changes."""
     files = {
         "NPM_CONFIG_USERCONFIG": ("~/.npmrc",),
         "PIP_CONFIG_FILE": ("~/.config/pip/pip.conf", "~/.pip/pip.conf"),
@@ -77,7 +77,7 @@ _network = {"closed": False}
 
 
 def _refuse_network(event: str, arguments: tuple[object, ...]) -> None:
-    """Fail loudly when this process reaches for another machine (an audit hook cannot be taken off again)."""
+    """Raise an error when this process connects to another machine; an audit hook cannot be removed."""
     if not _network["closed"] or event not in {"socket.connect", "socket.getaddrinfo"}:
         return
     address = arguments[1] if event == "socket.connect" else arguments
@@ -92,7 +92,7 @@ sys.addaudithook(_refuse_network)
 
 
 def _reset_signals() -> None:
-    """Heed what a shell or `nohup` that started us in the background made us ignore: what we start would, too."""
+    """Restore signals that a background shell or `nohup` ignored, as child processes inherit that."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for name in ("SIGHUP", "SIGQUIT", "SIGTERM", "SIGUSR1", "SIGUSR2"):
         if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) is signal.SIG_IGN:
@@ -104,7 +104,7 @@ _reset_signals()
 
 @pytest.fixture(autouse=True)
 def closed_network(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Leave tests no network but loopback, unless they are marked `registries`."""
+    """Restrict tests to the loopback network, unless they are marked `registries`."""
     _network["closed"] = request.node.get_closest_marker("registries") is None
     yield
     _network["closed"] = False
@@ -112,19 +112,19 @@ def closed_network(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    """Give a local HTTP server."""
+    """Yield a local HTTP server."""
     with Server() as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    """Give a certificate authority nobody else trusts."""
+    """Return a certificate authority that no other trust store contains."""
     return Authority(tmp_path_factory.mktemp("authority"))
 
 
 @pytest.fixture
 def tls_server(authority: Authority) -> Iterator[Server]:
-    """Give a local HTTPS server, its certificate from `authority`."""
+    """Yield a local HTTPS server with a certificate from `authority`."""
     with Server(authority) as running:
         yield running

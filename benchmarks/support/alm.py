@@ -1,4 +1,4 @@
-"""An ALM server in a process of its own, for as long as a benchmark takes."""
+"""An ALM server in a process of its own, for the duration of a benchmark."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PASSWORD = "a password for benchmarks"
 
 @dataclass(frozen=True)
 class Server:
-    """A running server: where it listens, whose token to use, and how long it took to be ready."""
+    """A running server: its address, an access token, and its start-up time."""
 
     port: int
     token: str
@@ -29,11 +29,11 @@ class Server:
     pid: int
 
     def ask(self, method: str, path: str, body: object = None) -> Any:
-        """Ask one thing."""
+        """Send a request and return the decoded response."""
         return ask(self.port, method, path, body, self.token)
 
     def fetch(self, path: str) -> bytes:
-        """Get one thing, unread."""
+        """Send a request and return the undecoded response."""
         return send(self.port, "GET", path, None, self.token)
 
     def until_quiet(self) -> None:
@@ -67,14 +67,14 @@ def serving(directory: str, *options: str) -> Iterator[Server]:
     ]
     environment = {**os.environ, "ALM_ADMIN_PASSWORD": PASSWORD, "LOG_LEVEL": "warning"}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
-    begun = time.perf_counter()
+    start = time.perf_counter()
     with (
         open(os.path.join(directory, "..", "server.log"), "ab") as log,
         subprocess.Popen([*command, *options], env=environment, stdout=log, stderr=log) as process,
     ):
         try:
             until_ready(port, process)
-            ready = time.perf_counter() - begun
+            ready = time.perf_counter() - start
             credentials = {"username": "admin", "password": PASSWORD}
             token = ask(port, "POST", "/auth/login", credentials)["access_token"]
             yield Server(port, token, ready, process.pid)
@@ -84,7 +84,7 @@ def serving(directory: str, *options: str) -> Iterator[Server]:
 
 
 def free_port() -> int:
-    """Return a port that nobody listens at."""
+    """Return a free port."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
 
@@ -92,7 +92,7 @@ def free_port() -> int:
 def until_ready(
     port: int, process: subprocess.Popen[bytes], path: str = "/readyz", seconds: float = 60
 ) -> None:
-    """Wait until a server says that it is ready."""
+    """Wait until a server reports that it is ready."""
     end = time.monotonic() + seconds
     while time.monotonic() < end and process.poll() is None:
         try:
@@ -104,13 +104,13 @@ def until_ready(
 
 
 def ask(port: int, method: str, path: str, body: object = None, token: str = "") -> Any:
-    """Ask a server one thing."""
+    """Send a request to a server and return the decoded response."""
     text = send(port, method, path, body, token)
     return json.loads(text) if text else None
 
 
 def send(port: int, method: str, path: str, body: object, token: str) -> bytes:
-    """Ask a server one thing; return the answer unread."""
+    """Send a request to a server and return the undecoded response."""
     data = None if body is None else json.dumps(body).encode()
     headers = {"content-type": "application/json"} if data else {}
     if token:

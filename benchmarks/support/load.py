@@ -1,4 +1,4 @@
-"""A load of HTTP requests over kept connections, in one process, as light as it can be."""
+"""A load of HTTP requests over persistent connections, from one process, with little overhead."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Load:
-    """What a load came to: requests a second, and milliseconds."""
+    """Result of a load: requests a second, and milliseconds."""
 
     name: str
     rate: float
@@ -23,7 +23,7 @@ class Load:
     refused: int
 
     def line(self) -> str:
-        """Spell it."""
+        """Format the result."""
         refused = f"   NOT 2xx: {self.refused}" if self.refused else ""
         return (
             f"{self.name:<34} {self.rate:8.0f} /s   p50 {self.p50:7.2f}   p95 {self.p95:7.2f}   "
@@ -32,7 +32,7 @@ class Load:
 
 
 def request(method: str, path: str, token: str, body: bytes = b"") -> bytes:
-    """Spell a request."""
+    """Format a request."""
     head = f"{method} {path} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {token}\r\n"
     if body:
         head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
@@ -40,7 +40,7 @@ def request(method: str, path: str, token: str, body: bytes = b"") -> bytes:
 
 
 def run(name: str, port: int, make: Callable[[], bytes], *, clients: int = 16, seconds: float = 4.0) -> Load:
-    """Send what `make` makes, from so many clients at once, for so long."""
+    """Send the requests that `make` creates, from a number of clients at once, for a number of seconds."""
     return asyncio.run(_run(name, port, make, clients, seconds))
 
 
@@ -50,19 +50,19 @@ async def _run(name: str, port: int, make: Callable[[], bytes], clients: int, se
     end = time.perf_counter() + seconds
     await asyncio.gather(*(_client(port, make, end, times, refused) for _ in range(clients)))
     times.sort()
-    at = [times[min(len(times) - 1, int(len(times) * share))] * 1000 for share in (0.5, 0.95, 0.99)]
-    return Load(name, len(times) / seconds, at[0], at[1], at[2], refused[0])
+    percentiles = [times[min(len(times) - 1, int(len(times) * share))] * 1000 for share in (0.5, 0.95, 0.99)]
+    return Load(name, len(times) / seconds, percentiles[0], percentiles[1], percentiles[2], refused[0])
 
 
 async def _client(
     port: int, make: Callable[[], bytes], end: float, times: list[float], refused: list[int]
 ) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    while (begun := time.perf_counter()) < end:
+    while (start := time.perf_counter()) < end:
         writer.write(make())
         head = await reader.readuntil(b"\r\n\r\n")
         await _body(reader, head.lower())
-        times.append(time.perf_counter() - begun)
+        times.append(time.perf_counter() - start)
         refused[0] += head[9:10] != b"2"
     writer.close()
 

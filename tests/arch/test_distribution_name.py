@@ -1,4 +1,4 @@
-"""The distribution's name: in one place, and never the name of somebody else's package."""
+"""The distribution's name: defined once, and never another project's package name."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def installs_from_an_index(text: str) -> list[str]:
 
 
 def texts() -> list[Path]:
-    """Return the committed files in which a person or a machine may read how to install envmgr."""
+    """Return the committed files that may contain instructions to install envmgr."""
     places = [
         "*.md",
         "docs",
@@ -43,8 +43,8 @@ def texts() -> list[Path]:
         "tests/demo.sh",
     ]
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *places]
-    listed = subprocess.run(command, cwd=CHECKOUT, check=True, capture_output=True, text=True).stdout
-    return [CHECKOUT / name for name in listed.split("\0") if name and (CHECKOUT / name).is_file()]
+    listing = subprocess.run(command, cwd=CHECKOUT, check=True, capture_output=True, text=True).stdout
+    return [CHECKOUT / name for name in listing.split("\0") if name and (CHECKOUT / name).is_file()]
 
 
 @pytest.mark.parametrize(
@@ -77,12 +77,12 @@ def test_an_install_from_an_index_is_recognized(line):
         "pipx uninstall envmgr-toolchain",
     ],
 )
-def test_an_install_from_a_clone_or_a_wheel_is_fine(line):
+def test_an_install_from_a_clone_or_a_wheel_is_allowed(line):
     assert not installs_from_an_index(line)
 
 
 def test_no_file_installs_from_an_index():
-    """Until there is a release; its name alone becomes fine then, those of others never."""
+    """Check that no file installs from an index, as there is no release yet; names of others stay banned."""
     matches = {
         str(path.relative_to(CHECKOUT)): installs_from_an_index(path.read_text(errors="replace"))
         for path in texts()
@@ -90,12 +90,12 @@ def test_no_file_installs_from_an_index():
     assert {name: commands for name, commands in matches.items() if commands} == {}
 
 
-def test_no_source_spells_the_name_but_the_one_place():
+def test_only_the_distribution_module_contains_the_name():
     owner = CHECKOUT / "src" / "envmgr" / "kit" / "distribution.py"
     sources = [path for path in texts() if path.is_relative_to(CHECKOUT / "src") and path != owner]
     wrong = re.compile(rf"{DISTRIBUTION}|envmgr\[")
     assert [str(path) for path in sources if wrong.search(path.read_text(errors="replace"))] == []
 
 
-def test_the_project_has_the_name_of_the_hints():
+def test_the_project_name_matches_the_name_in_hints():
     assert tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]["name"] == DISTRIBUTION

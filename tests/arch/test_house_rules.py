@@ -1,4 +1,4 @@
-"""The rules of the house that import contracts cannot express."""
+"""Rules of the code base that import contracts cannot express."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def name_of(path: Path) -> str:
 
 @cache
 def calls_and_attributes(path: Path) -> set[str]:
-    """Name everything a module calls or reaches for, as `print` or `os.environ`."""
+    """Return everything that a module calls or accesses, as `print` or `os.environ`."""
     result: set[str] = set()
     for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Attribute):
@@ -81,7 +81,7 @@ def test_only_the_command_line_prints_and_exits():
     programs = {
         "__main__.py",
         "install/archive/decompress.py",
-    }  # the latter writes an archive's content to stdout
+    }  # decompress.py writes an archive's content to stdout
     users = modules_that_use(PRINTS_OR_EXITS) - programs
     assert {name for name in users if not name.startswith(("cli/", "server/main/"))} == set()
 
@@ -92,12 +92,12 @@ def test_only_one_file_reads_the_environment():
 
 
 @pytest.mark.parametrize(("library", "owners"), OWNERS.items())
-def test_only_its_owners_know_a_library(library, owners):
+def test_only_the_owners_of_a_library_import_it(library, owners):
     assert {name_of(path) for path in MODULES if library in imports_of(path)} == owners
 
 
 def public_definitions(node: ast.AST) -> Iterator[ast.FunctionDef | ast.ClassDef]:
-    """Give the definitions others can reach: not private ones, nor what is inside those or inside functions."""
+    """Yield the public definitions, without those nested in private ones or in functions."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.FunctionDef | ast.ClassDef):
             if not child.name.startswith("_"):
@@ -108,7 +108,7 @@ def public_definitions(node: ast.AST) -> Iterator[ast.FunctionDef | ast.ClassDef
             yield from public_definitions(child)
 
 
-def test_every_public_definition_says_what_it_does():
+def test_every_public_definition_has_a_docstring():
     silent = [
         (name_of(path), getattr(node, "name", "the module"))
         for path in MODULES

@@ -1,4 +1,4 @@
-"""What a gateway without a database of its own imports: contracts and routes, without a line of SQL."""
+"""Imports of a gateway without a database of its own: contracts and routes, without SQL."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The set-up installs pinned files only, wherever it is written down."""
+"""The set-up commands, in each file that contains them, install pinned files only."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def install_commands() -> list[str]:
     ]
 
 
-def test_requirements_are_installed_at_all():
+def test_recipes_install_requirements():
     assert len(install_commands()) >= 2
 
 
@@ -37,7 +37,7 @@ def test_a_requirements_file_is_installed_without_resolving_or_building(command)
 @pytest.mark.parametrize(
     "path", sorted((CHECKOUT / "requirements").glob("*.txt")), ids=lambda path: path.name
 )
-def test_requirements_are_exact_and_name_no_place(path):
+def test_requirements_are_pinned_and_contain_no_urls(path):
     text = path.read_text()
     entries = [line for line in text.splitlines() if line and not line.startswith((" ", "#"))]
     assert all(re.match(r"[a-z0-9-]+==\S+ ", entry) for entry in entries)

@@ -1,4 +1,4 @@
-"""Where a shell is missing its tests are skipped; continuous integration has them all."""
+"""Shells in continuous integration: all are installed, as tests skip a missing shell."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-IN_CI = bool(os.environ.get("CI"))  # read at once: tests get an environment without it
+IN_CI = bool(os.environ.get("CI"))  # read at import: the fixture of each test removes the variable
 
 
 @pytest.mark.skipif(not IN_CI or sys.platform != "linux", reason="a developer's machine may lack shells")

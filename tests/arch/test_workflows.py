@@ -1,4 +1,4 @@
-"""Workflows use actions by commit, and only the jobs that publish may ask for an identity."""
+"""Workflows: actions are pinned to commits, and only publishing jobs may request an identity token."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ WORKFLOWS = sorted((Path(__file__).parents[2] / ".github" / "workflows").glob("*
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
-def test_a_workflow_is_valid_and_its_jobs_end_in_time(path):
+def test_a_workflow_is_valid_and_its_jobs_have_timeouts(path):
     workflow = yaml.safe_load(path.read_text())
     assert workflow["jobs"]
     assert all(job["timeout-minutes"] <= 60 for job in workflow["jobs"].values())
@@ -32,7 +32,7 @@ def test_jobs_declare_permissions_beyond_reading(path):
     assert top
 
 
-def test_the_job_that_runs_the_build_has_no_identity():
+def test_the_build_job_has_no_identity_token():
     release = next(path for path in WORKFLOWS if path.name == "release.yml").read_text()
     (build,) = re.findall(r"(?ms)^  build:\n(.*?)(?=^  \w+:\n)", release)
     assert "make dist" in build

@@ -1,4 +1,4 @@
-"""What each built-in tool must come to, by version and platform, written out."""
+"""The expected archives and layouts of each built-in tool, by version and platform."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ class Row:
 
 
 def _rows(base, files, strip, bins, **more):
-    """Make rows of files by platform; `bins` and `more` may be functions of the platform."""
-    of = lambda value, key: value(key) if callable(value) else value  # noqa: E731 - three words
+    """Return rows of files by platform; `bins` and `more` may be functions of the platform."""
+    evaluate = lambda value, key: value(key) if callable(value) else value  # noqa: E731 - three words
     return {
         key: Row(
             base + file,
             _format(file),
             strip,
-            of(bins, key),
-            **{name: of(value, key) for name, value in more.items()},
+            evaluate(bins, key),
+            **{name: evaluate(value, key) for name, value in more.items()},
         )
         for key, file in files.items()
     }
@@ -536,7 +536,7 @@ ARCHIVES = {
         ),
     },
 }
-"""Archives by tool, version and platform; a platform that is not named has none."""
+"""Archives by tool, version and platform; a platform without a row has no archive."""
 
 UNSIGNED = {
     ("deno", "1.40.2"),

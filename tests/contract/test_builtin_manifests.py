@@ -1,4 +1,4 @@
-"""Each built-in manifest against its upstream's shape: which archive, and how it is laid out, on every platform."""
+"""Built-in manifests against recorded upstreams: archives and layouts on every platform."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ CASES = [(tool, version) for tool, releases in ARCHIVES.items() for version in r
 EVERYWHERE = {platform.key for platform in DEFAULT_PLATFORMS}
 
 
-def test_every_built_in_tool_has_its_shape_recorded_and_expected():
+def test_every_built_in_tool_has_recorded_and_expected_data():
     assert set(TOOLS) == set(ARCHIVES) == set(LISTINGS)
 
 
 @pytest.mark.parametrize("tool", TOOLS)
-def test_built_in_manifests_have_no_issue_and_no_warning(tool):
+def test_a_built_in_manifest_has_no_issue_and_no_warning(tool):
     text = (PLUGINS / f"{tool}.json").read_text(encoding="utf-8")
     assert lint.lint(text, tool) == lint.Report(())
     assert json.loads(text)["name"] == tool
 
 
 @pytest.mark.parametrize("tool", TOOLS)
-def test_the_list_gives_the_versions_oldest_first_and_the_aliases(tool, tmp_path):
+def test_the_listing_has_the_versions_oldest_first_and_the_aliases(tool, tmp_path):
     listing = catalog_of(tool, tmp_path).listing(tool)
     assert listing.versions == LISTINGS[tool]
     assert listing.aliases == ALIASES.get(tool, {})
 
 
 @pytest.mark.parametrize(("tool", "version"), CASES, ids=[f"{tool}-{version}" for tool, version in CASES])
-def test_each_platform_gets_the_archive_upstream_has_for_it(tool, version, tmp_path):
+def test_each_platform_has_the_archive_that_upstream_publishes(tool, version, tmp_path):
     catalog = catalog_of(tool, tmp_path)
     matches = {platform.key: catalog.artifact(tool, version, platform) for platform in DEFAULT_PLATFORMS}
     expected = ARCHIVES[tool][version]
@@ -50,7 +50,7 @@ def test_each_platform_gets_the_archive_upstream_has_for_it(tool, version, tmp_p
 
 
 @pytest.mark.parametrize(("tool", "version"), CASES, ids=[f"{tool}-{version}" for tool, version in CASES])
-def test_each_archive_has_the_digest_upstream_publishes_for_it(tool, version, tmp_path):
+def test_each_archive_has_the_digest_that_upstream_publishes(tool, version, tmp_path):
     catalog = catalog_of(tool, tmp_path)
     for platform in DEFAULT_PLATFORMS:
         artifact = catalog.artifact(tool, version, platform)
@@ -60,7 +60,7 @@ def test_each_archive_has_the_digest_upstream_publishes_for_it(tool, version, tm
 
 
 @pytest.mark.parametrize(("tool", "version"), CASES, ids=[f"{tool}-{version}" for tool, version in CASES])
-def test_each_archive_is_laid_out_as_upstream_packs_it(tool, version, tmp_path):
+def test_each_archive_has_the_layout_that_upstream_packs(tool, version, tmp_path):
     catalog = catalog_of(tool, tmp_path)
     for platform in DEFAULT_PLATFORMS:
         row = ARCHIVES[tool][version].get(platform.key)
@@ -74,7 +74,7 @@ def test_each_archive_is_laid_out_as_upstream_packs_it(tool, version, tmp_path):
 
 
 @pytest.mark.parametrize("tool", TOOLS)
-def test_the_release_list_is_requested_once_and_nothing_else(tool, tmp_path):
+def test_only_the_release_list_is_requested_and_only_once(tool, tmp_path):
     lists = Recorded.of(tool)
     catalog = catalog_of(tool, tmp_path)
     catalog._context = context(lists, tmp_path)
@@ -109,14 +109,14 @@ def test_the_release_list_is_requested_once_and_nothing_else(tool, tmp_path):
         ("bun", "1", "1.3.10"),
     ],
 )
-def test_requests_mean_the_release_people_expect(tool, spec, version, tmp_path):
+def test_a_spec_selects_the_expected_release(tool, spec, version, tmp_path):
     catalog = catalog_of(tool, tmp_path)
     manifest, listing = catalog.manifest(tool), catalog.listing(tool)
-    chosen = versions.select(
+    selection = versions.select(
         listing.versions,
         spec,
         aliases=listing.aliases,
         variants=manifest.variants,
         default_vendor=manifest.default_vendor,
     )
-    assert chosen.winner == version
+    assert selection.winner == version

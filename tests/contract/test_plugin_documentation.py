@@ -1,4 +1,4 @@
-"""What docs/plugins.md says must be so."""
+"""The examples, fields and placeholders in docs/plugins.md match the schema."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from envmgr.catalog import lint, template
 
 TEXT = (Path(__file__).parents[2] / "docs" / "plugins.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```json\n(.*?)```", TEXT, re.DOTALL)
-WHOLE = {
+BASE_MANIFEST = {
     "name": "tool",
     "versions_url": "https://example.org/list.json",
     "bin": ["tool"],
@@ -21,13 +21,17 @@ WHOLE = {
 
 
 def manifest_of(example):
-    """Complete an example, which shows some fields only, to a whole manifest."""
+    """Return the whole manifest of an example, which may show only some fields."""
     text = example.replace("…", "0" * 64)
     if text.startswith("{"):
         return json.loads(text)
     fields = json.loads(f"{{{text}}}")
     return {
-        **{key: value for key, value in WHOLE.items() if key != "versions_url" or "source" not in fields},
+        **{
+            key: value
+            for key, value in BASE_MANIFEST.items()
+            if key != "versions_url" or "source" not in fields
+        },
         **fields,
     }
 
