@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from envmgr.alm.client.transport import encode_json
 from envmgr.alm.push.ci import SYSTEMS, CiRun, detect
+from envmgr.alm.push.git_tags import GitTag
 from envmgr.alm.push.git_worktree import GitWorktree
 from envmgr.alm.push.provenance import ProvenanceOptions, collect
 from envmgr.kit.environment import Environment
@@ -23,7 +24,12 @@ WORK = st.builds(
     GitWorktree,
     commit=st.from_regex(r"[0-9a-f]{40}", fullmatch=True),
     branch=WORDS,
-    tag=WORDS,
+    tags=st.lists(
+        st.builds(GitTag, WORDS, st.none() | st.integers(0, 2**33)),
+        max_size=4,
+        unique_by=lambda tag: tag.name,
+    ).map(tuple),
+    changes=st.lists(WORDS, max_size=2).map(tuple),
     remote=WORDS,
     directory=WORDS,
 )

@@ -130,6 +130,7 @@ def test_a_lock_of_other_requests_is_warned_of_or_with_require_lock_refused(
 ):
     ci.write(*requests.split("\n"))
     (ci.project / ".envmgr.lock").write_text(lock)
+    commit(ci.project, "second")
     result = ci.run("alm", "push", "--tag", "v1", "--require-lock")
     assert (result.code, double.versions) == (1, {})
     assert f"is out of date: {message}\nhint: run `envmgr lock`" in result.err
@@ -141,6 +142,7 @@ def test_a_lock_of_other_requests_is_warned_of_or_with_require_lock_refused(
 
 def test_a_lock_without_requests_beside_it_is_pushed(ci, double):
     (ci.project / ".envmgr").unlink()
+    commit(ci.project, "second")
     result = ci.ok("alm", "push", "--tag", "v1", "--require-lock")
     assert result.err == ""
     assert double.versions["shop", "v1"]["toolchain"]["dotfile"] == ""
@@ -150,13 +152,37 @@ def test_a_lock_that_envmgr_wrote_goes_with_its_requests(ci):
     ci.publish("alpha")
     (ci.project / ".envmgr.lock").unlink()
     ci.ok("lock")
+    commit(ci.project, "second")
     assert ci.ok("alm", "push", "--tag", "v1", "--require-lock").err == ""
 
 
 def test_a_dirty_work_tree_is_reported(ci, double):
+    assert "uncommitted" not in ci.ok("alm", "push", "--tag", "v0").err
     (ci.project / ".envmgr").write_text("alpha=^1.1\n")
-    ci.ok("alm", "push", "--tag", "v1")
+    result = ci.ok("alm", "push", "--tag", "v1")
     assert double.versions["shop", "v1"]["build"]["dirty"] is True
+    message = "warning: uncommitted changes (.envmgr): the commit is not all of what v1 was built from\n"
+    assert message in result.err
+    assert ci.ok("alm", "push", "--tag", "v1", "--json").json["dirty"] is True
+
+
+def test_of_several_tags_the_newest_version_is_pushed_and_named(ci, double):
+    for tag in ("1.9", "1.10"):
+        git(ci.project, "tag", tag)
+    assert ci.ok("alm", "push").err == "tag 1.10 chosen, not 1.9; pass --tag to choose another\n"
+    git(ci.project, "tag", "1.11")
+    assert ci.ok("alm", "push", "--json").json["other_tags"] == ["1.10", "1.9"]
+    assert ci.ok("alm", "push", "--tag", "1.9").err == ""
+    assert set(double.versions) == {("shop", "1.10"), ("shop", "1.11"), ("shop", "1.9")}
+
+
+def test_unclear_tags_are_an_error_that_names_them_and_the_command(ci, double):
+    for tag in ("api/v1.0.0", "web/v2.0.0"):
+        git(ci.project, "tag", tag)
+    result = ci.run("alm", "push")
+    assert (result.code, double.versions) == (1, {})
+    assert "has several tags: web/v2.0.0, api/v1.0.0" in result.err
+    assert "hint: choose one, for example `envmgr alm push --tag web/v2.0.0`" in result.err
 
 
 def test_below_the_project_the_same_files_are_sent(ci, double):

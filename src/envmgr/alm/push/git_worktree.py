@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
+from envmgr.alm.push.git_tags import GitTag
 from envmgr.kit.frozen import frozen
 
 if TYPE_CHECKING:
@@ -15,24 +16,33 @@ if TYPE_CHECKING:
 GIT_TIMEOUT_SECONDS = 20.0
 """A push must not wait for a hanging disk."""
 
+_STATUS_CODE_LENGTH = len("MM ")
 _QUIET = {"GIT_OPTIONAL_LOCKS": "0", "GIT_NO_LAZY_FETCH": "1", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
 
 
 @frozen
 class GitWorktree:
-    """A worktree; unknown fields are empty. `error` is the reason if git could not be run."""
+    """A worktree; unknown fields are empty. `error` is the reason if git could not be run.
+
+    `tags` are those of the commit, `changes` the tracked files that differ from HEAD.
+    """
 
     commit: str = ""
     branch: str = ""
-    tag: str = ""
+    tags: tuple[GitTag, ...] = ()
     remote: str = ""
     directory: str = ""
-    is_dirty: bool = False
+    changes: tuple[str, ...] = ()
     error: str = ""
+
+    @property
+    def is_dirty(self) -> bool:
+        """Return whether tracked files differ from HEAD."""
+        return bool(self.changes)
 
 
 def read(environment: Environment, commit: str = "", timeout: float = GIT_TIMEOUT_SECONDS) -> GitWorktree:
-    """Return the worktree of the working directory, with the tag of `commit` (default: HEAD)."""
+    """Return the worktree of the working directory, with the tags of `commit` (default: HEAD)."""
     git = shutil.which("git", path=environment.get("PATH"))
     if git is None:
         return GitWorktree(error="git is not installed")
@@ -50,12 +60,31 @@ def _read(git: _Git, requested_commit: str) -> GitWorktree:
     commit = requested_commit or head
     return GitWorktree(
         commit=commit,
-        branch=git.run_or_empty("symbolic-ref", "--quiet", "--short", "HEAD") if commit == head else "",
-        tag=git.run_or_empty("describe", "--tags", "--exact-match", commit),
+        branch=git.run_or_empty("symbolic-ref", "--quiet", "--short", "HEAD")
+        if head.startswith(commit)
+        else "",
+        tags=_tags(git, commit),
         remote=_remote(git),
         directory=_directory(git, common),
-        is_dirty=bool(git.run_or_empty("status", "--porcelain", "--untracked-files=no")),
+        changes=_changes(git),
     )
+
+
+def _tags(git: _Git, commit: str) -> tuple[GitTag, ...]:
+    """Return the tags of a commit; `refname:short` would depend on branches of the same name."""
+    names = "--format=%(objecttype) %(refname:lstrip=2) %(taggerdate:unix)"
+    lines = git.run_or_empty("for-each-ref", f"--points-at={commit}", names, "refs/tags").splitlines()
+    return tuple(_tag(*line.split(" ")) for line in lines)
+
+
+def _tag(kind: str, name: str, created: str = "") -> GitTag:
+    return GitTag(name, int(created or 0) if kind == "tag" else None)
+
+
+def _changes(git: _Git) -> tuple[str, ...]:
+    """Return the changed paths; git quotes those with control characters."""
+    lines = git.run_or_empty("status", "--porcelain", "--untracked-files=no").splitlines()
+    return tuple(line[_STATUS_CODE_LENGTH:] for line in lines)
 
 
 def _remote(git: _Git) -> str:
@@ -110,7 +139,7 @@ class _Git:
             raise _GitError(f"git {args[0]} timed out after {self._timeout:g} s") from None
         except OSError as error:
             raise _GitError(f"cannot run git: {error.strerror}") from None
-        out = process.stdout.decode(errors="replace").strip()
+        out = process.stdout.decode(errors="replace").rstrip("\r\n")
         return process.returncode, "" if process.returncode else out, process.stderr.decode(errors="replace")
 
 

@@ -6,6 +6,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
+from envmgr.alm.push import git_tags
 from envmgr.alm.push.ci import repository_of
 from envmgr.alm.refs import TAG_RULE, is_tag
 from envmgr.kit.errors import MissingProvenance, UsageError
@@ -36,13 +37,14 @@ class ProvenanceOptions:
 
 @frozen
 class Provenance:
-    """App and version of a build, and its origin."""
+    """App and version of a build, and its origin; `other_tags` of the commit were passed over for `tag`."""
 
     app: str
     tag: str
     commit: str
     ref: str
     build: tuple[tuple[str, str | bool], ...]
+    other_tags: tuple[str, ...] = ()
 
 
 def commit_of(options: ProvenanceOptions, run: CiRun) -> str:
@@ -61,9 +63,10 @@ def commit_of(options: ProvenanceOptions, run: CiRun) -> str:
 def collect(options: ProvenanceOptions, run: CiRun, worktree: GitWorktree, directory: str) -> Provenance:
     """Return the provenance; raise MissingProvenance if app or tag is unknown or invalid."""
     commit = commit_of(options, run) or worktree.commit
+    tag, other_tags = _tag(options, run, worktree, commit)
     return Provenance(
         app=_app(options, run, worktree, directory),
-        tag=_tag(options, run, worktree, commit),
+        tag=tag,
         commit=commit,
         ref=_line(run.ref or worktree.branch if options.ref is None else options.ref),
         build=(
@@ -75,6 +78,7 @@ def collect(options: ProvenanceOptions, run: CiRun, worktree: GitWorktree, direc
             ("repository", _line(run.repository or repository_of(worktree.remote))),
             ("dirty", worktree.is_dirty),
         ),
+        other_tags=other_tags,
     )
 
 
@@ -89,20 +93,49 @@ def _app(options: ProvenanceOptions, run: CiRun, worktree: GitWorktree, director
     raise MissingProvenance(f"repository name {name!r} is not a valid app name", f"pass --app NAME: {rule}")
 
 
-def _tag(options: ProvenanceOptions, run: CiRun, worktree: GitWorktree, commit: str) -> str:
-    if options.tag is None:
-        tag = run.tag or worktree.tag or commit[:SHORT_COMMIT_LENGTH]
-        if not tag:
-            raise MissingProvenance(
-                f"cannot determine the version: {worktree.error or 'no commit found'}",
-                "pass --tag TAG, or run in a git repository",
-            )
-    else:
-        tag = options.tag
+def _tag(
+    options: ProvenanceOptions, run: CiRun, worktree: GitWorktree, commit: str
+) -> tuple[str, tuple[str, ...]]:
+    """Return the tag of the option, the CI, git or the commit, and those of git that were passed over."""
+    if options.tag is not None:
+        if not is_tag(options.tag):
+            raise UsageError(f"invalid --tag {options.tag!r}", f"use {TAG_RULE}")
+        return options.tag, ()
+    if run.tag and _is_of_commit(run, commit):
+        return _valid_tag(run.tag), ()
+    if worktree.tags:
+        return _git_tag(worktree, commit)
+    if not commit:
+        raise MissingProvenance(
+            f"cannot determine the version: {worktree.error or 'no commit found'}",
+            "pass --tag TAG, or run in a git repository",
+        )
+    return commit[:SHORT_COMMIT_LENGTH], ()
+
+
+def _is_of_commit(run: CiRun, commit: str) -> bool:
+    """Return whether a CI run builds this commit; its tag is not that of another `--commit`."""
+    built = run.commit.lower()
+    return not _COMMIT.fullmatch(built) or built.startswith(commit) or commit.startswith(built)
+
+
+def _git_tag(worktree: GitWorktree, commit: str) -> tuple[str, tuple[str, ...]]:
+    """Return the tag of a commit and the others; raise MissingProvenance if it is unclear or invalid."""
+    selection = git_tags.select([tag for tag in worktree.tags if is_tag(tag.name)])
+    names = selection.candidates
+    if not names:
+        return _valid_tag(worktree.tags[0].name), ()
+    if selection.winner is None:
+        raise MissingProvenance(
+            f"commit {commit[:SHORT_COMMIT_LENGTH]} has several tags: {', '.join(names)}",
+            f"choose one, for example `envmgr alm push --tag {names[0]}`",
+        )
+    return selection.winner, tuple(name for name in names if name != selection.winner)
+
+
+def _valid_tag(tag: str) -> str:
     if is_tag(tag):
         return tag
-    if options.tag is not None:
-        raise UsageError(f"invalid --tag {tag!r}", f"use {TAG_RULE}")
     raise MissingProvenance(f"git tag {tag!r} is not a valid version tag", f"pass --tag TAG: {TAG_RULE}")
 
 

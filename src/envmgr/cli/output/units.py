@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 KIBI = 1024
 _UNITS = ("KiB", "MiB", "GiB", "TiB")
 
@@ -37,6 +42,12 @@ def duration(seconds: int) -> str:
         if seconds and seconds % length == 0:
             return f"{seconds // length}{unit}"
     return f"{seconds}s"
+
+
+def list_of(names: Sequence[str], limit: int = 3) -> str:
+    """Format names, those after the first few as a count: a, b, c and 2 more."""
+    more = f" and {len(names) - limit} more" if len(names) > limit else ""
+    return ", ".join(names[:limit]) + more
 
 
 def count_of(number: int, noun: str) -> str:

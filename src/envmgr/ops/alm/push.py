@@ -51,13 +51,16 @@ class PushOptions:
 class PreparedPush:
     """A push that is ready to be sent; `lock` is the path of its lock file, if there is one.
 
-    `gaps` are the differences between that lock and its `.envmgr`.
+    `gaps` are the differences between that lock and its `.envmgr`, `changes` the files that differ from the commit,
+    `other_tags` those of the commit that were passed over.
     """
 
     push: SpooledPush
     lock: str | None
     lock_digest: str | None
     gaps: tuple[str, ...] = ()
+    changes: tuple[str, ...] = ()
+    other_tags: tuple[str, ...] = ()
 
 
 @frozen
@@ -76,12 +79,9 @@ def prepare(context: Context, url: str, options: PushOptions) -> PreparedPush:
     environment = context.environment
     provenance_options = provenance.ProvenanceOptions(options.app, options.tag, options.commit, options.ref)
     run = ci.detect(environment)
-    collected = provenance.collect(
-        provenance_options,
-        run,
-        git_worktree.read(environment, provenance.commit_of(provenance_options, run)),
-        context.project.directory or environment.cwd,
-    )
+    worktree = git_worktree.read(environment, provenance.commit_of(provenance_options, run))
+    directory = context.project.directory or environment.cwd
+    collected = provenance.collect(provenance_options, run, worktree, directory)
     toolchain, lock = _toolchain(context, require=options.require_lock)
     gaps = _gaps(context, lock) if lock else ()
     if gaps and options.require_lock:
@@ -98,7 +98,8 @@ def prepare(context: Context, url: str, options: PushOptions) -> PreparedPush:
         **({"toolchain": toolchain} if toolchain else {}),
     }
     digest = toolchain["lock_digest"] if toolchain else None
-    return PreparedPush(SpooledPush(url, collected.app, collected.tag, body), lock, digest, gaps)
+    spooled_push = SpooledPush(url, collected.app, collected.tag, body)
+    return PreparedPush(spooled_push, lock, digest, gaps, worktree.changes, collected.other_tags)
 
 
 def push(context: Context, api: Api, prepared: PreparedPush) -> PushOutcome:

@@ -7,6 +7,7 @@ import os
 import pytest
 
 from envmgr.alm.push import git_worktree
+from envmgr.alm.push.git_tags import GitTag
 from envmgr.kit.environment import Environment
 from support.alm.git_repository import QUIET, commit, git, repository
 
@@ -29,7 +30,7 @@ def shop(tmp_path):
 def test_a_work_tree_has_a_commit_a_branch_and_a_remote(shop):
     result = read(shop)
     assert result.commit == git(shop, "rev-parse", "HEAD")
-    assert (result.branch, result.remote, result.tag) == ("main", "https://github.com/acme/shop.git", "")
+    assert (result.branch, result.remote, result.tags) == ("main", "https://github.com/acme/shop.git", ())
     assert (result.directory, result.is_dirty, result.error) == (str(shop), False, "")
 
 
@@ -38,12 +39,19 @@ def test_directories_below_are_of_the_same_work_tree(shop):
     assert read(shop / "a" / "b") == read(shop)
 
 
-def test_the_tag_of_just_this_commit_counts_and_an_annotated_one_first(shop):
+def test_the_tags_of_just_this_commit_are_read_with_the_time_of_annotated_ones(shop):
     git(shop, "tag", "light")
     git(shop, "tag", "-a", "v1.0.0", "-m", "one")
-    assert read(shop).tag == "v1.0.0"
+    created = int(git(shop, "for-each-ref", "--format=%(taggerdate:unix)", "refs/tags/v1.0.0"))
+    assert set(read(shop).tags) == {GitTag("light"), GitTag("v1.0.0", created)}
     commit(shop, "second")
-    assert read(shop).tag == ""
+    assert read(shop).tags == ()
+
+
+def test_a_branch_of_the_same_name_does_not_change_a_tag(shop):
+    git(shop, "branch", "v1.0.0")
+    git(shop, "tag", "v1.0.0")
+    assert read(shop).tags == (GitTag("v1.0.0"),)
 
 
 def test_another_commit_than_the_one_checked_out_has_its_own_tag_and_no_branch(shop):
@@ -51,7 +59,13 @@ def test_another_commit_than_the_one_checked_out_has_its_own_tag_and_no_branch(s
     first = git(shop, "rev-parse", "HEAD")
     commit(shop, "second")
     result = read(shop, first)
-    assert (result.commit, result.tag, result.branch) == (first, "v1.0.0", "")
+    assert (result.commit, result.tags, result.branch) == (first, (GitTag("v1.0.0"),), "")
+
+
+def test_an_abbreviated_commit_is_on_the_branch_too(shop):
+    short = git(shop, "rev-parse", "HEAD")[:7]
+    git(shop, "tag", "v1.0.0")
+    assert (read(shop, short).branch, read(shop, short).tags) == ("main", (GitTag("v1.0.0"),))
 
 
 def test_uncommitted_changes_are_reported_unless_the_file_is_untracked(shop):
@@ -59,6 +73,9 @@ def test_uncommitted_changes_are_reported_unless_the_file_is_untracked(shop):
     assert not read(shop).is_dirty
     git(shop, "add", "new")
     assert read(shop).is_dirty
+    commit(shop, "second")
+    (shop / "new").write_text("y")
+    assert read(shop).changes == ("new",)
 
 
 def test_a_detached_head_has_no_branch(shop):
@@ -71,14 +88,15 @@ def test_a_shallow_clone_is_enough(shop, tmp_path):
     git(shop, "tag", "v1.0.0")
     git(tmp_path, "clone", "-q", "--depth=1", "--branch=v1.0.0", f"file://{shop}", "shallow")
     result = read(tmp_path / "shallow")
-    assert (result.commit, result.tag) == (git(shop, "rev-parse", "HEAD"), "v1.0.0")
+    assert (result.commit, result.tags) == (git(shop, "rev-parse", "HEAD"), (GitTag("v1.0.0"),))
 
 
 def test_a_commit_that_a_shallow_clone_lacks_has_no_tag(shop, tmp_path):
     first = git(shop, "rev-parse", "HEAD")
     commit(shop, "second")
     git(tmp_path, "clone", "-q", "--depth=1", f"file://{shop}", "shallow")
-    assert (read(tmp_path / "shallow", first).tag, read(tmp_path / "shallow", first).commit) == ("", first)
+    result = read(tmp_path / "shallow", first)
+    assert (result.tags, result.commit) == ((), first)
 
 
 def test_a_further_work_tree_is_of_the_same_repository(shop, tmp_path):

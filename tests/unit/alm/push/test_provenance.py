@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from envmgr.alm.push.ci import CiRun
+from envmgr.alm.push.git_tags import GitTag
 from envmgr.alm.push.git_worktree import GitWorktree
 from envmgr.alm.push.provenance import ProvenanceOptions, collect, commit_of
 from envmgr.kit.errors import MissingProvenance, UsageError
@@ -12,7 +13,11 @@ from envmgr.kit.errors import MissingProvenance, UsageError
 SHA = "3f2c1ab0c9d8e7f6a5b4c3d2e1f0a9b8c7d6e5f4"
 OTHER = "0123456789abcdef0123456789abcdef01234567"
 WORK = GitWorktree(
-    commit=SHA, branch="main", tag="v1.0.0", remote="git@git.example:acme/shop.git", directory="/src/dir"
+    commit=SHA,
+    branch="main",
+    tags=(GitTag("v1.0.0"),),
+    remote="git@git.example:acme/shop.git",
+    directory="/src/dir",
 )
 RUN = CiRun("github", "acme/till", OTHER, "release", "v2.0.0", "99", "1", "https://ci.example/99", "ada")
 
@@ -49,6 +54,33 @@ def test_flags_go_before_everything():
 
 def test_an_empty_ref_can_be_passed():
     assert gathered(ProvenanceOptions(ref="")).ref == ""
+
+
+def tagged(*names):
+    return GitWorktree(commit=SHA, tags=tuple(GitTag(name) for name in names), directory="/src/dir")
+
+
+def test_of_several_tags_the_newest_version_counts_and_the_others_are_named():
+    result = gathered(work=tagged("1.9", "1.10", "1.11"))
+    assert (result.tag, result.other_tags) == ("1.11", ("1.10", "1.9"))
+    assert gathered(work=tagged("1.9")).other_tags == ()
+
+
+def test_an_unclear_tag_must_be_passed_and_the_candidates_are_named():
+    with pytest.raises(MissingProvenance) as caught:
+        gathered(work=tagged("api/v1.0", "web/v2.0"))
+    assert caught.value.message == "commit 3f2c1ab0c9d8 has several tags: web/v2.0, api/v1.0"
+    assert caught.value.hint == "choose one, for example `envmgr alm push --tag web/v2.0`"
+    assert gathered(ProvenanceOptions(tag="api/v1.0"), work=tagged("api/v1.0", "web/v2.0")).other_tags == ()
+
+
+def test_an_invalid_tag_beside_a_valid_one_is_passed_over():
+    assert gathered(work=tagged("release,1", "spring")).tag == "spring"
+
+
+def test_the_tag_of_the_ci_is_not_that_of_another_commit():
+    assert gathered(ProvenanceOptions(commit=SHA), RUN).tag == "v1.0.0"
+    assert gathered(ProvenanceOptions(commit=OTHER[:7]), RUN).tag == "v2.0.0"
 
 
 def test_without_a_tag_it_is_the_commits_first_digits():
@@ -97,7 +129,7 @@ def test_a_flag_that_cannot_be_is_a_usage_error(wanted, message):
     [
         (ProvenanceOptions(tag="sub/v1.0.0"), CiRun(), GitWorktree()),
         (ProvenanceOptions(), CiRun("github", "acme/shop", tag="sub/v1.0.0"), GitWorktree()),
-        (ProvenanceOptions(), CiRun(), GitWorktree(tag="sub/v1.0.0")),
+        (ProvenanceOptions(), CiRun(), GitWorktree(commit=SHA, tags=(GitTag("sub/v1.0.0"),))),
     ],
 )
 def test_a_tag_may_have_slashes_wherever_it_comes_from(wanted, run, work):
@@ -109,7 +141,7 @@ def test_a_detected_value_that_is_not_a_valid_name_must_be_passed():
         gathered(run=CiRun(repository="acme/.github", tag="v1"))
     assert "--app" in (caught.value.hint or "")
     with pytest.raises(MissingProvenance, match="'release,1' is not a valid version tag") as caught:
-        gathered(work=GitWorktree(commit=SHA, tag="release,1", directory="/src/dir"))
+        gathered(work=GitWorktree(commit=SHA, tags=(GitTag("release,1"),), directory="/src/dir"))
     assert "--tag" in (caught.value.hint or "")
 
 

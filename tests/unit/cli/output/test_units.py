@@ -36,3 +36,9 @@ def test_durations_are_formatted_as_in_settings(seconds, formatted):
 
 def test_only_one_thing_has_no_s():
     assert [units.count_of(number, "tool") for number in (0, 1, 2)] == ["0 tools", "1 tool", "2 tools"]
+
+
+def test_a_list_of_names_ends_in_a_count():
+    assert units.list_of(["a"]) == "a"
+    assert units.list_of(["a", "b", "c"]) == "a, b, c"
+    assert units.list_of(["a", "b", "c", "d", "e"]) == "a, b, c and 2 more"

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from envmgr.alm.client.fields import get_int
 from envmgr.cli.alm.commands.flush import flush_result_json, print_flushed
 from envmgr.cli.alm.connection import alm_context
+from envmgr.cli.alm.output.text import escape_line
 from envmgr.cli.console import display_path, print_outcome, print_status
+from envmgr.cli.output.units import list_of
 from envmgr.ops.alm import push
 from envmgr.ops.alm.connection import connect
 
@@ -36,7 +38,8 @@ def run(options: Options, push_options: PushOptions, *, spool: bool) -> int:
 
 
 def _print_warnings(options: Options, prepared: PreparedPush) -> None:
-    """Print warnings about a missing or outdated lock; --require-lock makes them errors."""
+    """Print how the tag was chosen, and what the commit or the lock does not describe."""
+    _print_source_warnings(options, prepared)
     if prepared.lock is None and not options.json:
         sys.stderr.write(
             "warning: no .envmgr.lock: the toolchain will not be recorded; run `envmgr lock` to create one\n"
@@ -48,6 +51,19 @@ def _print_warnings(options: Options, prepared: PreparedPush) -> None:
         )
 
 
+def _print_source_warnings(options: Options, prepared: PreparedPush) -> None:
+    if prepared.other_tags:
+        print_status(
+            options,
+            f"tag {prepared.push.tag} chosen, not {', '.join(prepared.other_tags)}; pass --tag to choose another",
+        )
+    if prepared.changes:
+        sys.stderr.write(
+            f"warning: uncommitted changes ({list_of([escape_line(path) for path in prepared.changes])}): "
+            f"the commit is not all of what {prepared.push.tag} was built from\n"
+        )
+
+
 def _to_json(outcome: PushOutcome) -> dict[str, object]:
     spooled_push, result = outcome.prepared.push, outcome.result
     return {
@@ -56,6 +72,8 @@ def _to_json(outcome: PushOutcome) -> dict[str, object]:
         "status": "spooled" if result is None else "created" if result.is_new else "unchanged",
         "app_created": result is not None and result.is_new_app,
         "server": spooled_push.url,
+        "dirty": bool(outcome.prepared.changes),
+        "other_tags": list(outcome.prepared.other_tags),
         "lock_digest": outcome.prepared.lock_digest,
         "version": result.version if result else None,
         "spooled": outcome.spooled,

@@ -16,7 +16,7 @@ def push(  # noqa: PLR0913, PLR0917 - a parameter is an option
     ctx: typer.Context,
     app: Annotated[str | None, typer.Option("--app", help="App name (default: repository name).")] = None,
     tag: Annotated[
-        str | None, typer.Option("--tag", help="Version tag (default: git tag or commit).")
+        str | None, typer.Option("--tag", help="Version tag (default: newest git tag, or commit).")
     ] = None,
     artifact: Annotated[
         list[str] | None,
