@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from envmgr.kit import environment
@@ -27,17 +26,16 @@ _MAX_ERROR_BYTES = 8192
 def run(script: str, tree: str, variables: Mapping[str, str], log: str, stop: threading.Event) -> None:
     """Run a script in a tree with its output in a log; raise ScriptError with the last lines on failure.
 
-    The script and its children are one process group. The group is ended when the script ends, on an exception
-    (Ctrl-C, a signal handler), and, in a thread, when `stop` is set.
+    The script and its children are one process group, which is ended when the script ends and when `stop` is set.
+    Not for the main thread: a signal handler could raise there between two steps and lose the process.
     """
     make_dir(os.path.dirname(log))
-    # a thread starts it: an interruption of the main one while it did so would lose the process
-    with storage_errors(log), open(log, "wb") as output, ThreadPoolExecutor(1) as starter:
-        starting = starter.submit(_start, script, tree, variables, output.fileno())
+    with storage_errors(log), open(log, "wb") as output:
+        process = _start(script, tree, variables, output.fileno())
         try:
-            status = _wait(starting.result(), stop)
+            status = _wait(process, stop)
         finally:
-            _terminate_group(starting.result())
+            _terminate_group(process)
     if status != 0:
         raise ScriptError(
             f"install script {_exit_description(status)}; log: {log}{_last_lines(log)}",

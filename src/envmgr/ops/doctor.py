@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from envmgr.install import store
@@ -11,6 +10,7 @@ from envmgr.kit.digest import Digest
 from envmgr.kit.errors import EnvmgrError
 from envmgr.kit.frozen import frozen
 from envmgr.kit.paths import decode_file_name
+from envmgr.kit.thread_pool import map_parallel
 from envmgr.lockformat.model import Artifact, Locked
 from envmgr.ops import install, reshim
 from envmgr.resolve import active, install_plan
@@ -284,8 +284,8 @@ def _check_network(context: Context) -> Iterator[Finding]:
         yield Finding("network", OK, "skipped (offline)")
         return
     tools = sorted({request.tool for request in context.project.requests()})
-    with ThreadPoolExecutor(MAX_PARALLEL_CHECKS) as pool:
-        findings = [item for item in pool.map(lambda tool: _reach(context, tool), tools) if item]
+    results = map_parallel(lambda tool: _reach(context, tool), tools, MAX_PARALLEL_CHECKS)
+    findings = [finding for finding in results if finding]
     yield from findings
     if not findings:
         summary = f"release lists of {_some(tools)} reachable" if tools else "skipped (no tools requested)"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import threading
-from concurrent.futures import ThreadPoolExecutor, wait
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from envmgr.install import installer, store
@@ -16,6 +17,7 @@ from envmgr.kit.errors import (
 )
 from envmgr.kit.frozen import frozen, replace
 from envmgr.kit.http import urls
+from envmgr.kit.thread_pool import POLL_INTERVAL_SECONDS, await_result
 from envmgr.ops import reshim
 from envmgr.project import lockfile, lockfile_io
 from envmgr.resolve import install_plan, lock_update, requirements
@@ -147,19 +149,26 @@ def _run_level(context: Context, level: Sequence[Step], options: Options) -> lis
         except EnvmgrError as error:
             context.progress.done(_name(step), "failed")
             return error
+        finally:
+            building.discard(_name(step))
 
     pool = ThreadPoolExecutor(max(1, min(len(level), jobs_of(context, options))))
-    futures = [pool.submit(attempt, step) for step in level]
     try:
-        return [future.result() for future in futures]
+        return [await_result(future) for future in [pool.submit(attempt, step) for step in level]]
     except BaseException:  # Ctrl-C or SIGTERM: scripts are ended, downloads are left to go on next time
         stop.set()
         pool.shutdown(wait=False, cancel_futures=True)
-        to_clean_up = [f for f, step in zip(futures, level, strict=True) if _name(step) in building]
-        wait(to_clean_up, timeout=CANCEL_TIMEOUT_SECONDS)
+        _await_empty(building, CANCEL_TIMEOUT_SECONDS)
         raise
     finally:
         pool.shutdown(wait=False)
+
+
+def _await_empty(building: set[str], timeout_seconds: float) -> None:
+    """Wait until no tool is being built; a future may not have been returned before the interruption."""
+    deadline = time.monotonic() + timeout_seconds
+    while building and time.monotonic() < deadline:
+        time.sleep(POLL_INTERVAL_SECONDS)
 
 
 def jobs_of(context: Context, options: Options) -> int:

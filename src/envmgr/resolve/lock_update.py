@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from envmgr import versions
@@ -15,6 +14,7 @@ from envmgr.kit.file_locks import file_lock
 from envmgr.kit.frozen import frozen, replace
 from envmgr.kit.platform import DEFAULT_PLATFORMS
 from envmgr.kit.platform import parse as parse_platform
+from envmgr.kit.thread_pool import map_parallel
 from envmgr.lockformat.model import EMPTY, Artifact, Locked, Lockfile
 from envmgr.lockformat.names import key
 from envmgr.lockformat.writer import render
@@ -94,11 +94,7 @@ def pin(
             context, tool, spec, version or _preferred_version(lock, tool, spec), platforms, known
         )
 
-    pool = ThreadPoolExecutor(WORKERS)
-    try:
-        return list(pool.map(resolve_one, wanted))
-    finally:  # an interrupted run must not wait for a server that is silent
-        pool.shutdown(wait=False, cancel_futures=True)
+    return map_parallel(resolve_one, wanted, WORKERS)
 
 
 def _locked_version(context: Context, lock: Lockfile, tool: str, spec: str) -> str | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -119,23 +118,4 @@ def test_stopping_ends_a_script_with_its_grandchildren(run, tmp_path, monkeypatc
     stop.set()
     thread.join()
     assert failed == ["interrupted"]
-    assert_gone(*family)
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_ctrl_c_and_termination_end_a_script_with_its_grandchildren(number, tmp_path):
-    (tmp_path / "tree").mkdir()
-    program = (
-        "import signal, sys, threading\n"
-        "from envmgr.install import script\n"
-        "def end(*_): raise SystemExit(143)\n"
-        "signal.signal(signal.SIGTERM, end)\n"
-        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        f"script.PATIENCE = 0.1\nscript.run({FAMILY!r}, {str(tmp_path / 'tree')!r}, {{}},"
-        f" {str(tmp_path / 'log')!r}, threading.Event())\n"
-    )
-    process = subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.DEVNULL)
-    family = [await_file(tmp_path / "tree" / name) for name in ("child", "grandchild")]
-    process.send_signal(number)
-    assert process.wait(20) != 0
     assert_gone(*family)
