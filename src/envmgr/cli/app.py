@@ -30,6 +30,7 @@ from envmgr.cli.declarations import (
     which,
     why,
 )
+from envmgr.cli.help_format import format_help
 from envmgr.kit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -45,6 +46,12 @@ Project toolchains: install, lock and run exact tool versions.
 
 Global options (before or after the command): --json (one JSON document on stdout; not exec), -q/--quiet, -v/--verbose,
 -C/--cwd DIR, --offline and --yes.
+"""
+FIRST_STEPS = """\
+First steps:
+  envmgr use nodejs ^20   Set, install and lock a tool of this project.
+  envmgr install          Install the tools of a project that has a .envmgr.
+  envmgr doctor           Check PATH, shims and settings.
 """
 SHELL_HELP = "for bash, zsh, fish or pwsh (default: current shell)."
 COMMANDS = (
@@ -78,12 +85,17 @@ for _declaration in COMMANDS:
     app.add_typer(_declaration.app)
 for _name, _group in GROUPS.items():
     app.add_typer(_group, name=_name)
+format_help(app)
 
 
 def run(options: Options, args: Sequence[str]) -> int:
     """Parse a command line and run its command; raise UsageError if it is invalid."""
     command = tree()
-    if not options.json and args in ([], *([group] for group in GROUPS)):
+    if args[:1] == ["help"]:
+        args = [*args[1:], "--help"]
+    if not args:
+        return _show_overview(options, command)
+    if not options.json and args in [[group] for group in GROUPS]:
         return _show_help(command, args)
     if args[:1] == ["alm"]:
         options, args = global_options.split(options, args)
@@ -106,6 +118,17 @@ def run(options: Options, args: Sequence[str]) -> int:
 def tree() -> Command:
     """Return all commands as the parser's objects."""
     return cast("TyperGroup", typer.main.get_command(app))
+
+
+def _show_overview(options: Options, command: Command) -> int:
+    """Print the first steps and all commands; return the exit code."""
+    with command.make_context("envmgr", [], resilient_parsing=True) as context:
+        text = f"{FIRST_STEPS}\n{command.get_help(context)}\n"
+    if options.json:
+        print_json({"schema": "envmgr/help/1", "help": text})
+    else:
+        sys.stdout.write(text)
+    return 0
 
 
 def _show_help(command: Command, args: Sequence[str]) -> int:

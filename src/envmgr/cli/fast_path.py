@@ -110,6 +110,7 @@ def _exec(options: Options, args: Sequence[str]) -> int:
 
 _FAST_COMMANDS: dict[str, tuple[int, int, Command]] = {
     "--version": (0, 9, _version),
+    "version": (0, 0, _version),
     "--show-completion": (0, 1, _show_completion),
     "--install-completion": (0, 1, _install_completion),
     "current": (0, 1, _current),

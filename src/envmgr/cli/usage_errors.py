@@ -22,16 +22,8 @@ _MESSAGE_PATTERNS = (
     (re.compile(r"Missing argument '([^']*)'(?s:.*)"), r"missing argument \1"),
     (re.compile(r"Got unexpected extra arguments?(?:\(s\))? \((.*)\)"), r"unexpected argument \1"),
     (
-        re.compile(r"Invalid value for (.*?): .* is not a valid int(?: range)?\."),
+        re.compile(r"Invalid value for (.*?): .* is not a valid int\."),
         r"invalid value for \1: expected an integer",
-    ),
-    (
-        re.compile(r"Invalid value for (.*?): .* is not in the range x>=(\d+)\."),
-        r"invalid value for \1: expected at least \2",
-    ),
-    (
-        re.compile(r"Invalid value for (.*?): .* is not in the range (\d+)<=x<=(\d+)\."),
-        r"invalid value for \1: expected \2 to \3",
     ),
     (re.compile(r"Invalid value for (.*?): (.*?)\.?"), r"invalid value for \1: \2"),
     (re.compile(r"Option '(.*)' requires an argument\.?"), r"\1 requires a value"),

@@ -198,10 +198,7 @@ class _Installation:
         )
         self._check_stop()
         if self.job.signature:
-            self.progress.step(str(self.job), "verifying the signature")
-            signatures.verify(
-                self.job.signature, self.job.artifact, download, http=connections, paths=self.paths
-            )
+            self._verify_signature(self.job.signature, download, connections)
         with staging.directory(self.paths) as staged, storage_errors(self.paths.data):
             root = self._unpack(download, staged)
             self._build(root, download, staged)
@@ -219,6 +216,18 @@ class _Installation:
             seconds=time.monotonic() - started,
             from_cache=download.from_cache,
             already_installed=False,
+        )
+
+    def _verify_signature(self, signature: Signature, download: Download, http: Http) -> None:
+        task = str(self.job)
+        self.progress.step(task, "verifying the signature", download.size)
+        signatures.verify(
+            signature,
+            self.job.artifact,
+            download,
+            http=http,
+            paths=self.paths,
+            report=lambda count: self.progress.advance(task, count),
         )
 
     def _check_stop(self) -> None:
@@ -343,6 +352,7 @@ class _Installation:
             except BaseException:
                 os.rename(old, path)
                 raise
+            self.progress.step(str(self.job), "removing the previous files")
         else:
             _rename_into(root, path)
         return path

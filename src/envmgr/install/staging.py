@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from filelock import BaseFileLock
 
     from envmgr.kit.paths import Paths
+    from envmgr.kit.progress import Progress
 
 _LOCK = ".lock"
+_CLEANUP_TASK = "interrupted installs"
 
 
 @contextlib.contextmanager
@@ -55,16 +57,18 @@ def discard(paths: Paths, path: str) -> None:
             os.rmdir(os.path.dirname(path))
 
 
-def remove_stale(paths: Paths) -> int:
+def remove_stale(paths: Paths, progress: Progress) -> int:
     """Delete the staging directories of dead processes; return their number."""
     with file_locks.file_lock(paths, "staging"), storage_errors(paths.staging):
         dead = _claim_stale(paths.staging)
     count = sum(os.path.isdir(path) for path, _ in dead)
-    for path, lock in dead:
+    for number, (path, lock) in enumerate(dead, start=1):
+        progress.step(_CLEANUP_TASK, f"removing {number} of {len(dead)}")
         try:
             remove_tree(path)
         finally:
             _unlock(lock)
+    progress.done(_CLEANUP_TASK, "removed")
     return count
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from envmgr.install.receipt import Receipt
     from envmgr.kit.paths import Paths
+    from envmgr.kit.progress import Progress
 
 
 @frozen
@@ -190,13 +191,13 @@ def lock_name(tool: str, version: str) -> str:
     return f"install-{tool}-{version}"
 
 
-def remove_stale(paths: Paths) -> int:
+def remove_stale(paths: Paths, progress: Progress) -> int:
     """Delete leftovers of dead installs; return their number."""
     if not _has_entries(paths.staging) or not os.access(paths.staging, os.W_OK):
         return 0
     from envmgr.install import staging
 
-    return staging.remove_stale(paths)
+    return staging.remove_stale(paths, progress)
 
 
 def _has_entries(directory: str) -> bool:

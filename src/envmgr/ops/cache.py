@@ -51,8 +51,10 @@ def show(context: Context) -> Cache:
 def clear(context: Context) -> Cache:
     """Remove all that is cached and return what it was."""
     before = show(context)
+    context.progress.step("cache", f"removing {len(before.entries)} files")
     for directory in (context.paths.downloads, context.paths.index):
         remove_tree(directory)
+    context.progress.done("cache", "removed")
     return before
 
 

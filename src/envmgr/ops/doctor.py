@@ -65,7 +65,7 @@ def _run(context: Context, name: str) -> Iterator[Finding]:
 
 
 def _fix_staging(context: Context) -> Iterator[Finding]:
-    count = store.remove_stale(context.paths)
+    count = store.remove_stale(context.paths, context.progress)
     if count:
         yield Finding("staging", OK, f"cleaned up {_count(count, 'interrupted installation')}", fixed=True)
 
@@ -75,7 +75,9 @@ def _fix_installs(context: Context) -> Iterator[Finding]:
     for tool, version, _ in _damaged(context):
         known = store.get(context.paths, tool, version)
         if known is None:
+            context.progress.step(f"{tool} {version}", "removing")
             store.remove(context.paths, tool, version)
+            context.progress.done(f"{tool} {version}", "removed")
             yield Finding("installs", OK, f"removed {tool} {version} (no receipt)", fixed=True)
         else:
             yield _reinstalled(context, known)

@@ -92,7 +92,7 @@ def install_version(context: Context, pin: Pin) -> InstallResult:
 
 def _run_steps(context: Context, steps: Sequence[Step], options: Options) -> tuple[Outcomes, Failures]:
     requirements.check(context, steps, force=options.force)
-    store.remove_stale(context.paths)
+    store.remove_stale(context.paths, context.progress)
     return _run_levels(context, _distinct(steps), options)
 
 

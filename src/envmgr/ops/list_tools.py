@@ -24,11 +24,20 @@ class Row:
 
 
 @frozen
+class RemoteRow:
+    """A release, and whether it is installed and active here."""
+
+    release: Release
+    installed: bool
+    active: bool
+
+
+@frozen
 class Remote:
     """The releases of a tool, newest last."""
 
     tool: str
-    releases: tuple[Release, ...]
+    rows: tuple[RemoteRow, ...]
 
 
 def installed(context: Context, tool: str | None = None) -> tuple[Row, ...]:
@@ -54,13 +63,27 @@ def _name(context: Context, tool: str) -> str:
 
 def remote(context: Context, tool: str, spec: str | None = None) -> Remote:
     """Return the releases that match a spec, or all; raise NoMatchingVersion if none does."""
+    installed_versions = {*store.versions(context.paths, tool)}
+    active_versions = {
+        active_version.version for active_version in active.resolve(context) if active_version.tool == tool
+    }
+    return Remote(
+        tool,
+        tuple(
+            RemoteRow(release, release.version in installed_versions, release.version in active_versions)
+            for release in _releases(context, tool, spec)
+        ),
+    )
+
+
+def _releases(context: Context, tool: str, spec: str | None) -> tuple[Release, ...]:
     listing = context.catalog.listing(tool)
     if spec is None:
-        return Remote(tool, listing.releases)
+        return listing.releases
     from envmgr.resolve.select_release import evaluate, select_version
 
     candidates = evaluate(context, tool, spec).selection.candidates
     matching = {*candidates} or {
         select_version(context, tool, spec)
     }  # raises NoMatchingVersion with suggestions
-    return Remote(tool, tuple(release for release in listing.releases if release.version in matching))
+    return tuple(release for release in listing.releases if release.version in matching)

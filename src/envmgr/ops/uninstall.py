@@ -30,7 +30,10 @@ def uninstall(context: Context, items: Sequence[ToolSpec]) -> UninstallResult:
     """Remove installed versions, all or, if one of them is not there, none."""
     selection = select(context, items)
     for installed in selection.versions:
+        label = f"{installed.tool} {installed.version}"
+        context.progress.step(label, "removing")
         store.remove(context.paths, installed.tool, installed.version)
+        context.progress.done(label, "removed")
     reshim.reshim(context)
     return selection
 

@@ -356,6 +356,16 @@ class TestSpool:
         assert alm.requests == []
         assert ci.ok("alm", "push", "--tag", "v1").err == ""
 
+    def test_a_push_queued_for_localhost_is_sent_to_its_address(self, ci, double, alm):
+        double.down = True
+        local = alm.url.replace("127.0.0.1", "localhost")
+        ci.ok("alm", "push", "--tag", "v1", "--spool", "--url", local)
+        ci.ok("alm", "push", "--tag", "v1", "--spool")
+        assert len(spooled(ci)) == 1
+        double.down = False
+        ci.ok("alm", "flush")
+        assert (spooled(ci), list(double.versions)) == ([], [("shop", "v1")])
+
     def test_a_file_that_is_none_is_put_aside(self, ci):
         ci.home.joinpath("spool").mkdir(parents=True)
         ci.home.joinpath("spool", "1-x.json").write_text("{")

@@ -12,6 +12,7 @@ import time
 
 import pytest
 
+from envmgr.kit.config.settings import SETTINGS
 from support.http import faults
 from support.machine.sandbox import ENVMGR
 
@@ -103,16 +104,32 @@ def test_lint_reports_every_issue(sandbox):
 def test_a_range_and_its_list(sandbox):
     sandbox.publish("python", ("3.11.9", "3.12.0", "3.12.4", "3.13.0rc1"))
     assert "installed python 3.12.4" in sandbox.ok("install", "python", "^3.12.0").out
-    assert sandbox.ok("list", "--remote", "python", ">=3.12").out.split() == [
-        "3.12.0",
-        "2024-01-01",
-        "3.12.4",
-        "2024-01-01",
+    assert sandbox.ok("list", "--remote", "python", ">=3.12").out.splitlines() == [
+        "3.12.0  2024-01-01",
+        "3.12.4  2024-01-01    installed",
     ]
+    sandbox.write("python=3.12")
+    lines = sandbox.ok("list", "--remote", "python").out.splitlines()
+    assert [line.split()[0] for line in lines] == ["3.11.9", "3.12.0", "3.12.4", "3.13.0rc1"]
+    assert [line.split()[2:] for line in lines] == [[], [], ["active"], []]
     assert sandbox.ok("list", "-r", "python@3.11").out.split() == ["3.11.9", "2024-01-01"]
     result = sandbox.run("list", "--remote", "python", "4")
     assert (result.code, result.out) == (1, "")
     assert "no version of python matches 4" in result.err
+
+
+@POSIX
+def test_a_terminal_gets_the_newest_releases_and_a_pipe_all(sandbox):
+    sandbox.publish("alpha", [f"1.{minor}.0" for minor in range(50)])
+    _, screen = on_terminal(sandbox, "list", "--remote", "alpha", env={"NO_COLOR": "1", "CI": "1"})
+    assert [line.split()[0] for line in screen.splitlines() if line.startswith("1.")] == [
+        f"1.{minor}.0" for minor in range(10, 50)
+    ]
+    assert "newest 40 of 50 versions; `--all` shows all" in screen
+    _, screen = on_terminal(sandbox, "list", "--remote", "alpha", "--all", env={"NO_COLOR": "1", "CI": "1"})
+    assert len([line for line in screen.splitlines() if line.startswith("1.")]) == 50
+    piped = sandbox.ok("list", "--remote", "alpha")
+    assert (len(piped.out.splitlines()), "--all" in piped.err) == (50, False)
 
 
 def test_why_tells_the_whole_story(two_tools):
@@ -445,6 +462,27 @@ def test_no_line_is_wider_than_the_terminal(two_tools, words):
     lines = [line for line in seen.splitlines() if str(two_tools.root)[:20] not in line and "://" not in line]
     assert lines
     assert max(map(len, lines)) <= 60
+
+
+@POSIX
+@pytest.mark.parametrize("columns", [60, 80])
+def test_settings_and_tools_are_described_whole_on_a_narrow_terminal(two_tools, columns):
+    for command, texts in (
+        ("config", [setting.description for setting in SETTINGS.values()]),
+        ("plugin", ["Python, built to run from any directory (python-build-standalone)"]),
+    ):
+        _, seen = on_terminal(two_tools, command, "list", columns=columns, env={"NO_COLOR": "1"})
+        words = " ".join(seen.split())
+        assert [text for text in texts if text not in words] == []
+
+
+def test_removing_is_reported_where_logs_are_kept(two_tools):
+    two_tools.ok("install")
+    assert "alpha 1.1.0: removing the previous files" in two_tools.ok("install", "alpha", "--force").err
+    assert "alpha 1.1.0: verifying (" in two_tools.ok("install", "alpha", "--force").err
+    assert two_tools.ok("uninstall", "alpha@1.1.0").err == "alpha 1.1.0: removing\n"
+    assert "cache: removing" in two_tools.ok("cache", "clear").err
+    assert two_tools.ok("--quiet", "cache", "clear").err == ""
 
 
 # -- doctor -------------------------------------------------------------------------------------------------

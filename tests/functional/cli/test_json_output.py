@@ -117,6 +117,11 @@ def test_list_remote_tells_pre_releases_and_dates(box):
     ]
     assert {version["date"] for version in result["versions"]} == {"2024-01-01"}
     assert {version["lts"] for version in result["versions"]} == {None}
+    assert [(version["installed"], version["active"]) for version in result["versions"]] == [
+        (False, False),
+        (True, True),
+        (False, False),
+    ]
     some = document(box.ok("list", "--remote", "beta", ">=1", "--json"), "list")
     assert [version["version"] for version in some["versions"]] == ["1.2.0"]
 

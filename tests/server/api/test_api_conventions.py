@@ -225,6 +225,14 @@ def test_what_a_resource_has_no_method_for_is_refused_with_those_it_has(wire, ta
     assert (head.status, head.body) == (200, b"")
 
 
+def test_the_root_leads_everybody_to_the_reference(daemon):
+    with daemon.wire() as visitor:
+        response = visitor.ask("GET", "/")
+        assert (response.status, response.header("location")) == (307, "/docs")
+        assert visitor.ask("GET", "/docs").status == 200
+        assert visitor.ask("GET", "/?x=1").status == 400
+
+
 @pytest.mark.parametrize("name", ["version_id", "app_id", "status"])
 def test_null_is_no_filter(wire, name):
     refused = wire.ask("GET", f"/deployments?{name}=null")

@@ -26,6 +26,7 @@ from envmgr.kit.errors import UsageError
             "envmgr list --remote nodejs '20'",
         ),
         (["list", "--remote"], "--remote requires a tool", "envmgr list --remote nodejs"),
+        (["list", "--all"], "--all requires --remote", "envmgr list --remote nodejs --all"),
         (["where", "a", "b", "c"], "expected one tool", "envmgr where nodejs@20"),
         (["lock", "--check", "x"], "--check takes no tools or platforms", "run `envmgr lock --check`"),
         (["exec", "node"], "exec requires --", "envmgr exec nodejs@20 -- node --version"),
@@ -49,6 +50,8 @@ def test_a_command_line_that_makes_no_sense_says_what_does(args, message, hint):
             "invalid value for '--limit': expected at least 0",
         ),
         (["alm", "serve", "--port", "70000"], "invalid value for '--port': expected 0 to 65535"),
+        (["install", "--jobs", "-1"], "invalid value for '--jobs' or '-j': expected at least 0"),
+        (["alm", "keys", "revoke", "0"], "invalid value for 'ID': expected at least 1"),
         (["alm", "deployments", "show", "1.5"], "invalid value for 'ID': expected an integer"),
     ],
     ids=str,
@@ -66,7 +69,7 @@ def test_an_invalid_choice_is_explained_in_plain_words():
     assert caught.value.message.endswith("'rolled_back'")
 
 
-@pytest.mark.parametrize("args", [[], ["plugin"], ["config"], ["cache"]], ids=" ".join)
+@pytest.mark.parametrize("args", [["plugin"], ["config"], ["cache"], ["alm"]], ids=" ".join)
 def test_a_group_without_a_command_helps_on_stderr(args, capsys):
     assert app.run(Options(), args) == 2
     out, err = capsys.readouterr()

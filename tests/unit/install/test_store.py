@@ -15,6 +15,8 @@ from envmgr.install.receipt import Receipt
 from envmgr.kit import file_locks
 from envmgr.kit.frozen import replace
 from envmgr.kit.paths import single_root
+from envmgr.kit.progress import NullProgress
+from support.client_fakes import RecordingProgress
 
 RECEIPT = Receipt(
     tool="node",
@@ -121,7 +123,7 @@ def test_an_empty_store_is_fine(paths):
     assert store.tools(paths) == ()
     assert store.versions(paths, "x") == ()
     assert store.get(paths, "x", "1") is None
-    assert store.remove_stale(paths) == 0
+    assert store.remove_stale(paths, NullProgress()) == 0
     assert not store.remove(paths, "x", "1")
 
 
@@ -175,16 +177,25 @@ def test_what_a_dead_process_left_is_swept_and_what_a_living_one_has_is_not(path
     subprocess.run([sys.executable, "-c", program, paths.data], check=False)
     assert len([name for name in os.listdir(paths.staging) if not name.endswith(".lock")]) == 1
     with staging.directory(paths) as mine:
-        assert store.remove_stale(paths) == 1
+        assert store.remove_stale(paths, NullProgress()) == 1
         assert [name for name in os.listdir(paths.staging) if not name.endswith(".lock")] == [
             os.path.basename(mine)
         ]
     assert os.listdir(paths.staging) == []
 
 
+def test_the_removal_of_leftovers_is_reported(paths):
+    for number in range(2):
+        os.makedirs(os.path.join(paths.staging, f"{os.getpid()}-{number}"))
+    progress = RecordingProgress()
+    assert store.remove_stale(paths, progress) == 2
+    assert [label for _, label, _ in progress.steps] == ["removing 1 of 2", "removing 2 of 2"]
+    assert progress.over == [("interrupted installs", "removed")]
+
+
 def test_a_reused_process_id_does_not_keep_what_is_dead(paths):
     os.makedirs(os.path.join(paths.staging, f"{os.getpid()}-0123456789abcdef"))
-    assert store.remove_stale(paths) == 1
+    assert store.remove_stale(paths, NullProgress()) == 1
     assert os.listdir(paths.staging) == []
 
 
@@ -195,7 +206,7 @@ def test_many_may_sweep_and_stage_at_once(paths):
         try:
             for _ in range(5):
                 with staging.directory(paths) as path:
-                    store.remove_stale(paths)
+                    store.remove_stale(paths, NullProgress())
                     with open(os.path.join(path, "file"), "w") as file:
                         file.write("x")
         except Exception as error:  # noqa: BLE001 - none may come, and a thread's is lost otherwise

@@ -1,4 +1,7 @@
-"""Stored credentials by server, in a file that only the user can read."""
+"""Stored credentials by server, in a file that only the user can read.
+
+`localhost` and `127.0.0.1` are one server, with one entry under the URL of the latest sign-in.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from envmgr.kit.errors import StorageError
 from envmgr.kit.file_locks import file_lock
 from envmgr.kit.frozen import frozen
 from envmgr.kit.fs import read_text, write_atomic
+from envmgr.kit.http.urls import server_identity
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,13 +40,17 @@ class StoredCredentials:
 
 def load(paths: Paths, url: str) -> StoredCredentials | None:
     """Return the credentials for a server, or None."""
-    entry = _read(paths).get(url)
+    servers = _read(paths)
+    entry = next((servers[key] for key in _keys(servers, url)), None)
     return _from_json(entry) if isinstance(entry, dict) else None
 
 
 def store(paths: Paths, url: str, stored: StoredCredentials) -> None:
     """Store credentials for a server; the caller holds the lock LOCK_NAME."""
-    _write(paths, {**_read(paths), url: _to_json(stored)})
+    servers = _read(paths)
+    previous = _keys(servers, url)
+    others = {key: entry for key, entry in servers.items() if key not in previous}
+    _write(paths, {**others, url: _to_json(stored)})
 
 
 def save(paths: Paths, url: str, stored: StoredCredentials) -> None:
@@ -60,8 +68,15 @@ def remove(paths: Paths, url: str) -> None:
 def remove_locked(paths: Paths, url: str) -> None:
     """Delete the credentials for a server; the caller holds the lock LOCK_NAME."""
     servers = _read(paths)
-    if servers.pop(url, None) is not None:
-        _write(paths, servers)
+    previous = _keys(servers, url)
+    if previous:
+        _write(paths, {key: entry for key, entry in servers.items() if key not in previous})
+
+
+def _keys(servers: Mapping[str, object], url: str) -> list[str]:
+    """Return the keys of a server's entries, the one of this very URL first."""
+    identity = server_identity(url)
+    return sorted((key for key in servers if server_identity(key) == identity), key=lambda key: key != url)
 
 
 def _read(paths: Paths) -> dict[str, object]:

@@ -12,6 +12,7 @@ from envmgr.alm.client.fields import get_object, get_str, require_object
 from envmgr.kit.errors import AlmError
 from envmgr.kit.frozen import frozen
 from envmgr.kit.fs import make_dir, read_text, storage_errors, write_atomic
+from envmgr.kit.http.urls import server_identity
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,9 +36,8 @@ class SpooledPush:
 def add(directory: str, push: SpooledPush) -> str:
     """Store a push and return its file; an identical queued push is re-used."""
     body = json.dumps(push.body, sort_keys=True)
-    digest = hashlib.sha256(f"{push.url}\n{push.app}\n{push.tag}\n{_identity(push)}".encode()).hexdigest()[
-        :16
-    ]
+    identity = f"{server_identity(push.url)}\n{push.app}\n{push.tag}\n{_identity(push)}"
+    digest = hashlib.sha256(identity.encode()).hexdigest()[:16]
     for name in _names(directory):
         if name.endswith(f"-{digest}.json"):
             return os.path.join(directory, name)

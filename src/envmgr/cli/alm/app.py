@@ -33,7 +33,7 @@ COMMANDS = (login, logout, whoami, push, flush, serve, deploy, status, audit, af
 """The declarations of commands, in the order of the help."""
 GROUPS = {"apps": apps, "versions": versions, "deployments": deployments, "keys": keys}
 
-alm_app = typer.Typer(help=HELP, no_args_is_help=True)
+alm_app = typer.Typer(help=HELP, epilog="Example: envmgr alm push --tag v1.4.0", no_args_is_help=True)
 for _declaration in COMMANDS:
     alm_app.add_typer(_declaration.app)
 for _name, _group in GROUPS.items():

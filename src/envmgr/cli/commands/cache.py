@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from envmgr.cli.console import open_context, print_outcome, print_result
-from envmgr.cli.output import table
+from envmgr.cli.output import progress, table
 from envmgr.cli.output.units import size
 from envmgr.ops import cache
 
@@ -32,7 +32,8 @@ def run_list(options: Options) -> int:
 
 def run_clear(options: Options) -> int:
     """Remove all cached files."""
-    content = cache.clear(open_context(options))
+    with progress.show_progress(options) as display:
+        content = cache.clear(open_context(options, display))
     return print_outcome(
         options,
         "cache-clear",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from envmgr.cli.console import display_path, open_context, print_result, print_status
-from envmgr.cli.output import table
+from envmgr.cli.output import wrapped_table
 from envmgr.cli.output.units import duration
 from envmgr.kit.config.settings import SETTINGS
 from envmgr.ops import config
@@ -26,7 +26,7 @@ def run_list(options: Options) -> int:
         options,
         "config-list",
         lambda: {"settings": [_to_json(setting) for setting in settings]},
-        lambda style, width: table.render(
+        lambda style, width: wrapped_table.render(
             [
                 (
                     ("bold", setting.name),
@@ -38,7 +38,6 @@ def run_list(options: Options) -> int:
             ],
             width,
             style,
-            cut=table.truncate_end,
         ),
     )
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from envmgr.cli.commands.current import source_json
-from envmgr.cli.console import display_path, open_context, print_result
+from envmgr.cli.console import display_path, open_context, print_result, print_status
 from envmgr.cli.output import table
+from envmgr.cli.output.style import STDOUT
+from envmgr.kit.environment import is_terminal
 from envmgr.kit.frozen import replace
 from envmgr.ops import list_tools
 
@@ -12,10 +14,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from envmgr.catalog.release import Release
     from envmgr.cli.options import Options
     from envmgr.cli.output.style import Style
-    from envmgr.ops.list_tools import Row
+    from envmgr.ops.list_tools import RemoteRow, Row
+
+
+MAX_RELEASES = 40
+"""The releases that a terminal shows without `--all`."""
 
 
 def run(options: Options, tool: str | None) -> int:
@@ -64,8 +69,8 @@ def _row(row: Row, cwd: str) -> tuple[table.Cell, ...]:
     )
 
 
-def run_remote(options: Options, tool: str, spec: str | None) -> int:
-    """Print the versions that upstream lists, newest last."""
+def run_remote(options: Options, tool: str, spec: str | None, *, limit: int | None) -> int:
+    """Print the versions that upstream lists, newest last; on a terminal, only the newest `limit` of them."""
     from envmgr.cli.output import progress
 
     with progress.show_progress(options) as display:
@@ -73,30 +78,45 @@ def run_remote(options: Options, tool: str, spec: str | None) -> int:
         name = context.catalog.manifest(tool).name
         display.step(name, "listing releases")
         remote = list_tools.remote(context, name, spec)
+    visible = _newest(options, remote.rows, limit)
     return print_result(
         options,
         "list",
-        lambda: {"tool": remote.tool, "versions": [_release_json(release) for release in remote.releases]},
-        lambda style, width: _release_lines(remote.releases, style, width),
+        lambda: {"tool": remote.tool, "versions": [_release_json(row) for row in remote.rows]},
+        lambda style, width: _release_lines(visible, style, width),
     )
 
 
-def _release_json(release: Release) -> dict[str, object]:
+def _newest(options: Options, rows: Sequence[RemoteRow], limit: int | None) -> Sequence[RemoteRow]:
+    """Return the rows to print: all, or on a terminal the newest ones, with a note on stderr."""
+    if limit is None or len(rows) <= limit or not is_terminal(STDOUT):
+        return rows
+    print_status(options, f"newest {limit} of {len(rows)} versions; `--all` shows all")
+    return rows[-limit:]
+
+
+def _release_json(row: RemoteRow) -> dict[str, object]:
+    release = row.release
     return {
         "version": release.version,
         "date": release.date,
         "lts": release.lts,
         "prerelease": release.prerelease,
+        "installed": row.installed,
+        "active": row.active,
     }
 
 
-def _release_lines(releases: Sequence[Release], style: Style, width: int) -> Iterable[str]:
-    rows = [
-        (
-            ("dim" if release.prerelease else "", release.version),
-            ("dim", (release.date or "")[:10]),
-            ("green", f"lts {release.lts}" if release.lts else ""),
-        )
-        for release in releases
-    ]
-    return table.render(rows, width, style)
+def _release_lines(rows: Sequence[RemoteRow], style: Style, width: int) -> Iterable[str]:
+    return table.render([_release_row(row) for row in rows], width, style)
+
+
+def _release_row(row: RemoteRow) -> tuple[table.Cell, ...]:
+    release = row.release
+    state = "active" if row.active else "installed" if row.installed else ""
+    return (
+        ("green" if row.active else "dim" if release.prerelease else "", release.version),
+        ("dim", (release.date or "")[:10]),
+        ("cyan", f"lts {release.lts}" if release.lts else ""),
+        ("green" if row.active else "bold", state),
+    )

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from envmgr.cli.console import confirm_with, open_context, print_outcome, print_result, print_status
-from envmgr.cli.output import progress, table
+from envmgr.cli.output import progress, wrapped_table
 from envmgr.kit.errors import ManifestError, UsageError
 from envmgr.ops import plugins
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from envmgr.catalog.manifest import Manifest
     from envmgr.cli.options import Options
+    from envmgr.cli.output.table import Cell
     from envmgr.resolve.context import Context
 
 
@@ -53,13 +54,13 @@ def run_list(options: Options) -> int:
         options,
         "plugin-list",
         lambda: {"plugins": [_to_json(context, manifest) for manifest in manifests]},
-        lambda style, width: table.render(
-            [_row(context, manifest) for manifest in manifests], width, style, cut=table.truncate_end
+        lambda style, width: wrapped_table.render(
+            [_row(context, manifest) for manifest in manifests], width, style
         ),
     )
 
 
-def _row(context: Context, manifest: Manifest) -> tuple[table.Cell, ...]:
+def _row(context: Context, manifest: Manifest) -> tuple[Cell, ...]:
     scope = plugins.scope(context, manifest)
     return (
         ("bold", manifest.name),

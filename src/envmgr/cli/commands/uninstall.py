@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from envmgr.cli.console import open_context, print_outcome
+from envmgr.cli.output import progress
 from envmgr.ops import uninstall
 from envmgr.resolve import tool_specs
 
@@ -17,9 +18,10 @@ if TYPE_CHECKING:
 
 def run(options: Options, args: Sequence[str], *, dry_run: bool) -> int:
     """Remove the named versions, or only print them with `dry_run`."""
-    context = open_context(options)
-    requested = tool_specs.parse_many(args, lambda arg: bool(uninstall.installed_versions(context, arg)))
-    removed = uninstall.select(context, requested) if dry_run else uninstall.uninstall(context, requested)
+    with progress.show_progress(options) as display:
+        context = open_context(options, display)
+        requested = tool_specs.parse_many(args, lambda arg: bool(uninstall.installed_versions(context, arg)))
+        removed = uninstall.select(context, requested) if dry_run else uninstall.uninstall(context, requested)
     verb = "would remove" if dry_run else "removed"
     return print_outcome(
         options,

@@ -9,9 +9,14 @@ import typer
 from envmgr.cli.completion import completers
 from envmgr.cli.options import options_of
 
-app = typer.Typer(help="Manage settings.", no_args_is_help=True)
+app = typer.Typer(
+    help="Manage settings.", epilog="Example: envmgr config set minimum_release_age 7d", no_args_is_help=True
+)
 
-Setting = Annotated[str, typer.Argument(help="A setting.", autocompletion=completers.complete_setting)]
+Setting = Annotated[
+    str, typer.Argument(metavar="NAME", help="A setting.", autocompletion=completers.complete_setting)
+]
+Value = Annotated[str, typer.Argument(metavar="VALUE", help="Its new value.")]
 
 
 @app.command("list", epilog="Example: envmgr config list")
@@ -31,7 +36,7 @@ def get(ctx: typer.Context, name: Setting) -> int:
 
 
 @app.command("set", epilog="Example: envmgr config set minimum_release_age 7d")
-def set_(ctx: typer.Context, name: Setting, value: str) -> int:
+def set_(ctx: typer.Context, name: Setting, value: Value) -> int:
     """Set a setting's value."""
     from envmgr.cli.commands import config as command
 

@@ -16,7 +16,11 @@ app = typer.Typer()
 def exec_(
     args: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[TOOL@SPEC...] -- CMD ARGS...", autocompletion=completers.complete_installed),
+        typer.Argument(
+            metavar="[TOOL@SPEC...] -- CMD ARGS...",
+            help="The tools (default: the project's) and the command.",
+            autocompletion=completers.complete_installed,
+        ),
     ] = None,
 ) -> int:
     """Run a command with the project's, or the named, tools."""

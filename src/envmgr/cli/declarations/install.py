@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from envmgr.cli.completion import completers
+from envmgr.cli.declarations.number_checks import at_least
 from envmgr.cli.declarations.params import DryRun
 from envmgr.cli.options import options_of
 
@@ -26,7 +27,17 @@ def install(
     ] = None,
     locked: Annotated[bool, typer.Option("--locked", help="Require an up-to-date .envmgr.lock.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Reinstall.")] = False,
-    jobs: Annotated[int, typer.Option("--jobs", "-j", min=0, help="Parallel installs (0: automatic).")] = 0,
+    jobs: Annotated[
+        int,
+        typer.Option(
+            "--jobs",
+            "-j",
+            metavar="N",
+            show_default=False,
+            callback=at_least(0),
+            help="Parallel installs (0: automatic).",
+        ),
+    ] = 0,
     dry_run: DryRun = False,
 ) -> int:
     """Install the project's tools, or the named ones.

@@ -18,16 +18,23 @@ def list_(
     ctx: typer.Context,
     tool: Annotated[
         str | None,
-        typer.Argument(help="Show only this tool.", autocompletion=completers.complete_tool_then_version),
+        typer.Argument(
+            metavar="TOOL", help="Show only this tool.", autocompletion=completers.complete_tool_then_version
+        ),
     ] = None,
     spec: Annotated[
         str | None,
         typer.Argument(
-            help="With --remote: filter by version.", autocompletion=completers.complete_tool_then_version
+            metavar="SPEC",
+            help="With --remote: filter by version.",
+            autocompletion=completers.complete_tool_then_version,
         ),
     ] = None,
     remote: Annotated[
         bool, typer.Option("--remote", "-r", help="Show installable versions, newest last.")
+    ] = False,
+    show_all: Annotated[
+        bool, typer.Option("--all", "-a", help="With --remote: show all versions on a terminal.")
     ] = False,
 ) -> int:
     """List installed versions, or with --remote available ones."""
@@ -35,10 +42,14 @@ def list_(
     from envmgr.resolve.tool_specs import from_two_args, parse
 
     if not remote:
+        if show_all:
+            raise UsageError("--all requires --remote", "for example: envmgr list --remote nodejs --all")
         if spec:
             raise UsageError("SPEC requires --remote", f"run `envmgr list --remote {tool} '{spec}'`")
         return command.run(options_of(ctx), tool)
     if tool is None:
         raise UsageError("--remote requires a tool", "for example: envmgr list --remote nodejs")
     requested = parse(tool) if spec is None else from_two_args(tool, spec)
-    return command.run_remote(options_of(ctx), requested.tool, requested.spec)
+    return command.run_remote(
+        options_of(ctx), requested.tool, requested.spec, limit=None if show_all else command.MAX_RELEASES
+    )

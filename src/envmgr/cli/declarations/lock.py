@@ -18,13 +18,18 @@ def lock(
     ctx: typer.Context,
     tools: Annotated[
         list[str] | None,
-        typer.Argument(help="Re-resolve these tools.", autocompletion=completers.complete_project_tool),
+        typer.Argument(
+            metavar="[TOOL...]",
+            help="Re-resolve these tools.",
+            autocompletion=completers.complete_project_tool,
+        ),
     ] = None,
     check: Annotated[
         bool, typer.Option("--check", help="Exit 1 and show a diff if the lock is out of date.")
     ] = False,
     platform: Annotated[
-        list[str] | None, typer.Option("--platform", help="Also lock for this platform (repeatable).")
+        list[str] | None,
+        typer.Option("--platform", metavar="PLATFORM", help="Also lock for this platform (repeatable)."),
     ] = None,
 ) -> int:
     """Write .envmgr.lock for all platforms, install nothing.

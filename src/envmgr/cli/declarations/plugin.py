@@ -10,7 +10,11 @@ from envmgr.cli.completion import completers
 from envmgr.cli.declarations.params import Tool
 from envmgr.cli.options import options_of
 
-app = typer.Typer(help="Manage tool manifests.", no_args_is_help=True)
+app = typer.Typer(
+    help="Manage tool manifests.",
+    epilog="Example: envmgr plugin add nodejs ./nodejs.json",
+    no_args_is_help=True,
+)
 
 
 @app.command(epilog="Example: envmgr plugin add nodejs ./nodejs.json")
@@ -19,13 +23,17 @@ def add(
     args: Annotated[
         list[str],
         typer.Argument(
-            metavar="NAME SOURCE | NAME VERSIONS_URL BIN_TEMPLATE [DOWNLOAD_TEMPLATE]",
+            metavar="NAME SOURCE...",
+            help="Its name, and where it comes from.",
             autocompletion=completers.complete_file,
         ),
     ],
     trust: Annotated[bool, typer.Option("--trust", help="Trust its install script.")] = False,
 ) -> int:
-    """Add a manifest from a path or URL, or from its parts."""
+    """Add a manifest from a path or URL, or from its parts.
+
+    SOURCE is a path or a URL, or the parts: VERSIONS_URL BIN_TEMPLATE [DOWNLOAD_TEMPLATE].
+    """
     from envmgr.cli.commands import plugin as command
 
     return command.run_add(options_of(ctx), args, trust=trust)
@@ -58,7 +66,10 @@ def remove(ctx: typer.Context, name: Tool) -> int:
 @app.command(epilog="Example: envmgr plugin lint ./nodejs.json")
 def lint(
     ctx: typer.Context,
-    target: Annotated[str, typer.Argument(metavar="FILE_OR_NAME", autocompletion=completers.complete_file)],
+    target: Annotated[
+        str,
+        typer.Argument(metavar="FILE_OR_NAME", help="A manifest.", autocompletion=completers.complete_file),
+    ],
 ) -> int:
     """Report all issues of a manifest, each with its JSON path."""
     from envmgr.cli.commands import plugin as command

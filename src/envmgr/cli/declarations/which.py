@@ -15,7 +15,9 @@ app = typer.Typer()
 @app.command(epilog="Example: envmgr which node")
 def which(
     ctx: typer.Context,
-    command: Annotated[str, typer.Argument(help="A command.", autocompletion=completers.complete_command)],
+    command: Annotated[
+        str, typer.Argument(metavar="CMD", help="A command.", autocompletion=completers.complete_command)
+    ],
 ) -> int:
     """Print the path of the executable for a command.
 

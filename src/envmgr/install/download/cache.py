@@ -15,6 +15,7 @@ from envmgr.kit.fs import read_bytes, storage_errors, write_atomic
 
 if TYPE_CHECKING:
     from envmgr.kit.paths import Paths
+    from envmgr.kit.progress import Progress
     from envmgr.lockformat.model import Artifact
 
 _SHA256 = "sha256"
@@ -35,7 +36,7 @@ def partial_of(paths: Paths, url: str) -> Partial:
     return Partial(os.path.join(paths.downloads, "partial", key_of(url)))
 
 
-def find(paths: Paths, artifact: Artifact) -> str | None:
+def find(paths: Paths, artifact: Artifact, progress: Progress, task: str) -> str | None:
     """Return the SHA-256 of the cached file of an artifact, after verifying its content; else None.
 
     An artifact without a digest matches the last download of its URL.
@@ -46,7 +47,8 @@ def find(paths: Paths, artifact: Artifact) -> str | None:
     path = path_of(paths, sha256)
     if not os.path.isfile(path):
         return None
-    if not verify_file(path, Digest(_SHA256, sha256)):
+    progress.step(task, "verifying", os.path.getsize(path))
+    if not verify_file(path, Digest(_SHA256, sha256), lambda count: progress.advance(task, count)):
         _remove(path)
         return None
     is_other = artifact.digest is not None and not verify_file(path, artifact.digest)

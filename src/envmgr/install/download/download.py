@@ -76,13 +76,13 @@ def download(
 
     Raises DigestMismatch, a NetworkError or a StorageError; an interrupted download resumes the next time.
     """
-    cached = _from_cache(artifact, paths)
+    cached = _from_cache(artifact, paths, progress, task)
     if cached:
         return cached
     progress.step(task, "waiting")
     with file_lock(paths, f"download-{cache.key_of(artifact.url)}"):
         # the previous holder of the lock may have downloaded it
-        cached = _from_cache(artifact, paths)
+        cached = _from_cache(artifact, paths, progress, task)
         if cached:
             return cached
         partial = cache.partial_of(paths, artifact.url)
@@ -94,8 +94,8 @@ def download(
     return _download(artifact, paths, sha256, from_cache=False)
 
 
-def _from_cache(artifact: Artifact, paths: Paths) -> Download | None:
-    sha256 = cache.find(paths, artifact)
+def _from_cache(artifact: Artifact, paths: Paths, progress: Progress, task: str) -> Download | None:
+    sha256 = cache.find(paths, artifact, progress, task)
     return _download(artifact, paths, sha256, from_cache=True) if sha256 else None
 
 
@@ -249,6 +249,7 @@ def _batches(blocks: Iterable[bytes]) -> Iterator[bytes]:
 
 def _hash_existing(job: _DownloadJob, size: int) -> Mapping[str, str]:
     """Hash a file that an earlier run completed."""
+    job.progress.step(job.task, "verifying", size)
     with HashingWriter(job.partial.path, size, job.algorithms) as sink:
         return sink.finish()
 

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import hashlib
 import mmap
 import os
 import re
 from typing import TYPE_CHECKING
 
+from envmgr.install.download.digests import hash_file, ignore_bytes
 from envmgr.kit.audit_log.ed25519 import is_signed
 from envmgr.kit.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    from envmgr.install.download.digests import Report
 
 _WHOLE, _HASHED = b"Ed", b"ED"
 _UNTRUSTED, _TRUSTED = b"untrusted comment:", b"trusted comment: "
@@ -40,7 +42,9 @@ class _Signed:
     seal: bytes
 
 
-def problem(document: bytes, keys: Iterable[str], path: str, name: str) -> str | None:
+def problem(
+    document: bytes, keys: Iterable[str], path: str, name: str, report: Report = ignore_bytes
+) -> str | None:
     """Return why a document is not a valid signature of the file `path`, called `name`; else None."""
     try:
         signed = _read(document)
@@ -58,7 +62,7 @@ def problem(document: bytes, keys: Iterable[str], path: str, name: str) -> str |
     signed_name = _other_file(signed.comment, name)
     if signed_name is not None:
         return f"signature is for {signed_name!r}, expected {name!r}"
-    with _message(path, signed.algorithm) as message:
+    with _message(path, signed.algorithm, report) as message:
         is_good = is_signed(public, signed.signature, message)
     return None if is_good else "invalid signature"
 
@@ -100,11 +104,11 @@ def _other_file(comment: bytes, name: str) -> str | None:
 
 
 @contextlib.contextmanager
-def _message(path: str, algorithm: bytes) -> Iterator[bytes | memoryview]:
+def _message(path: str, algorithm: bytes, report: Report) -> Iterator[bytes | memoryview]:
     """Yield the signed message of a file, without reading it all into memory."""
-    with open(path, "rb") as file:
+    with open(path, "rb", buffering=0) as file:
         if algorithm == _HASHED:
-            yield hashlib.file_digest(file, "blake2b").digest()
+            yield hash_file(file, "blake2b", report)
         elif os.fstat(file.fileno()).st_size == 0:
             yield b""  # an empty file cannot be mapped
         else:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from envmgr.catalog.release import Signature
+    from envmgr.install.download.digests import Report
     from envmgr.install.download.download import Download
     from envmgr.kit.http.client import Http
     from envmgr.kit.paths import Paths
@@ -22,23 +23,25 @@ if TYPE_CHECKING:
 
 LIMIT = 1 << 16
 _ABSENT = frozenset({404, 410})
-_PROBLEMS: Mapping[str, Callable[[bytes, tuple[str, ...], str, str], str | None]] = {
+_PROBLEMS: Mapping[str, Callable[[bytes, tuple[str, ...], str, str, Report], str | None]] = {
     "minisign": minisign.problem
 }
 
 
-def verify(signature: Signature, artifact: Artifact, download: Download, *, http: Http, paths: Paths) -> None:
+def verify(
+    signature: Signature, artifact: Artifact, download: Download, *, http: Http, paths: Paths, report: Report
+) -> None:
     """Raise SignatureError unless a download is signed; cache the signature with the download.
 
     A download without a digest is deleted on failure, so that the next run downloads it again.
     """
     path = cache.signature_of(paths, download.sha256)
     document = read_bytes(path, LIMIT)
-    if document is not None and _problem(signature, document, download) is None:
+    if document is not None and _problem(signature, document, download, report) is None:
         return
     try:
         document = _fetch(signature, download, http)
-        problem = _problem(signature, document, download)
+        problem = _problem(signature, document, download, report)
         if problem:
             raise _verification_error(signature, download, problem)
     except SignatureError:
@@ -48,9 +51,11 @@ def verify(signature: Signature, artifact: Artifact, download: Download, *, http
     write_atomic(path, document)
 
 
-def _problem(signature: Signature, document: bytes, download: Download) -> str | None:
+def _problem(signature: Signature, document: bytes, download: Download, report: Report) -> str | None:
     try:
-        return _PROBLEMS[signature.kind](document, signature.keys, download.path, file_of(download.url))
+        return _PROBLEMS[signature.kind](
+            document, signature.keys, download.path, file_of(download.url), report
+        )
     except OSError as error:
         raise StorageError(f"cannot read {download.path}: {os.strerror(error.errno or 0)}") from error
 

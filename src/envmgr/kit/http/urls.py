@@ -64,6 +64,21 @@ def normalize_server_url(text: str) -> str:
     return f"{parts.scheme}://{name}{port}{parts.path.rstrip('/')}"
 
 
+def server_identity(text: str) -> str:
+    """Return what identifies a server: its URL in normal form, the same for `localhost` and `127.0.0.1`.
+
+    A text that is not a server's URL identifies only itself.
+    """
+    try:
+        url = normalize_server_url(text)
+    except NetworkError:
+        return text
+    parts = urlsplit(url)
+    if parts.hostname != "localhost":
+        return url
+    return urlunsplit(parts._replace(netloc=parts.netloc.replace("localhost", "127.0.0.1", 1)))
+
+
 def lock_url(url: str) -> str:
     """Return an archive's URL as recorded in locks: without credentials; package names as they are."""
     return without_credentials(url) if "://" in url else url

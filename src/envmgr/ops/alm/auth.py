@@ -12,6 +12,7 @@ from envmgr.kit.config import settings
 from envmgr.kit.errors import AlmError, EnvmgrError, NotSignedIn
 from envmgr.kit.file_locks import file_lock
 from envmgr.kit.frozen import frozen, replace
+from envmgr.kit.http.urls import server_identity
 from envmgr.ops.alm.connection import static_token, transport_for
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def _store(
     return SignedIn(
         transport.url,
         me,
-        not default_url or default_url.rstrip("/") == transport.url,
+        not default_url or server_identity(default_url) == server_identity(transport.url),
         not default_url,
         replaced,
     )

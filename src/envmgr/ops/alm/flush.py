@@ -8,6 +8,7 @@ from envmgr.alm.push import delivery, spool
 from envmgr.kit.errors import AlmConflict, AlmError, AlmInvalidRequest, Forbidden
 from envmgr.kit.file_locks import file_lock
 from envmgr.kit.frozen import frozen
+from envmgr.kit.http.urls import server_identity
 
 if TYPE_CHECKING:
     from envmgr.alm.client.api import Api
@@ -82,7 +83,7 @@ def _outcome(api: Api, path: str) -> DeliveredPush | RejectedPush | PendingPush:
         push = spool.read(path)
     except AlmError as error:
         return RejectedPush("", "", error.message, spool.reject(path, error.message))
-    if push.url != api.url:
+    if server_identity(push.url) != server_identity(api.url):
         return PendingPush(path, f"queued for {push.url}", is_for_other=True)
     return _deliver(api, path, push)
 

@@ -36,6 +36,39 @@ def test_what_is_forgotten_is_gone_and_the_rest_stays(paths):
     assert (credentials.load(paths, URL), credentials.load(paths, OTHER)) == (None, LOGIN)
 
 
+LOCALHOST, LOOPBACK = "http://localhost:8080", "http://127.0.0.1:8080"
+
+
+@pytest.mark.parametrize(("first", "second"), [(LOCALHOST, LOOPBACK), (LOOPBACK, LOCALHOST)])
+def test_localhost_and_its_address_are_one_server_with_one_entry(first, second, paths):
+    credentials.save(paths, first, LOGIN)
+    assert credentials.load(paths, second) == LOGIN
+    newer = StoredCredentials("evm_1_x", actor="key:1")
+    credentials.save(paths, second, newer)
+    assert credentials.load(paths, first) == newer
+    assert list(json.loads(Path(paths.credentials_file).read_text())["servers"]) == [second]
+    credentials.remove(paths, first)
+    assert credentials.load(paths, second) is None
+
+
+def test_entries_of_both_names_are_read_by_their_own_name_and_removed_together(paths):
+    entries = {LOCALHOST: {"token": "a"}, LOOPBACK: {"token": "b"}}
+    Path(paths.credentials_file).write_text(json.dumps({"servers": entries}))
+    assert credentials.load(paths, LOCALHOST) == StoredCredentials("a")
+    assert credentials.load(paths, LOOPBACK) == StoredCredentials("b")
+    credentials.remove(paths, LOOPBACK)
+    assert credentials.load(paths, LOCALHOST) is None
+
+
+@pytest.mark.parametrize(
+    "other",
+    ["http://localhost:8081", "https://localhost:8080", "http://[::1]:8080", "http://localhost:8080/alm"],
+)
+def test_another_port_scheme_address_or_path_is_another_server(other, paths):
+    credentials.save(paths, LOOPBACK, LOGIN)
+    assert credentials.load(paths, other) is None
+
+
 def test_only_the_user_can_read_the_file_even_if_others_could_before(paths):
     Path(paths.credentials_file).write_text('{"servers": {}}')
     Path(paths.credentials_file).chmod(0o644)

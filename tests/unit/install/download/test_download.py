@@ -117,6 +117,8 @@ def test_takes_the_second_from_the_cache(bench, server):
     bench.get(url, sha())
     assert bench.get(url, sha()).from_cache
     assert server.paths == ["/f"]
+    assert bench.watcher.steps[-1] == ("tool 1.0", "verifying", len(BODY))
+    assert bench.watcher.counted == len(BODY)
 
 
 def test_uses_the_cache_offline_and_for_another_url_of_the_same_content(bench, server, tmp_path):

@@ -16,6 +16,7 @@ from envmgr.kit.digest import Digest
 from envmgr.kit.errors import HttpError, Offline, SignatureError, StorageError
 from envmgr.kit.http.client import Http
 from envmgr.kit.paths import single_root
+from envmgr.kit.progress import NullProgress
 from envmgr.lockformat.model import Artifact
 from support.archives.minisign_signer import Signer
 
@@ -32,6 +33,7 @@ class Bench:
         self.server = server
         self.url = f"{server.url}/tool.tgz"
         self.paths = single_root(str(root))
+        self.reports: list[int] = []
         self.archive = cache.path_of(self.paths, SHA256)
         self.cached_signature = cache.signature_of(self.paths, SHA256)
         os.makedirs(os.path.dirname(self.archive))
@@ -43,7 +45,9 @@ class Bench:
         download = Download(self.archive, SHA256, len(CONTENT), from_cache=False, url=artifact.url)
         signature = Signature("minisign", f"{self.url}.minisig{query}", (signer.public,))
         with Http(Settings(http_retries=0, **settings), environment.current()) as http:
-            signatures.verify(signature, artifact, download, http=http, paths=self.paths)
+            signatures.verify(
+                signature, artifact, download, http=http, paths=self.paths, report=self.reports.append
+            )
 
     def serve(self, document, **options):
         self.server.add("/tool.tgz.minisig", document, **options)
@@ -57,6 +61,7 @@ def bench(tmp_path, server):
 def test_a_valid_signature_is_cached_and_needs_no_network_again(bench):
     bench.serve(GOOD)
     bench.verify()
+    assert sum(bench.reports) == len(CONTENT)
     request_count = len(bench.server.requests)
     bench.verify()
     bench.verify(offline=True)
@@ -118,7 +123,7 @@ def test_a_download_stays_only_if_its_digest_vouches_for_it(bench, document, dig
     with pytest.raises(SignatureError):
         bench.verify(digest=digest)
     assert os.path.exists(bench.archive) == digest
-    assert (cache.find(bench.paths, Artifact(bench.url)) is not None) == digest
+    assert (cache.find(bench.paths, Artifact(bench.url), NullProgress(), "tool 1.0") is not None) == digest
 
 
 def test_other_failures_of_a_server_are_its_own(bench):

@@ -28,6 +28,23 @@ def test_an_address_has_one_spelling(text, address):
 
 
 @pytest.mark.parametrize(
+    ("text", "identity"),
+    [
+        ("http://localhost:8080/", "http://127.0.0.1:8080"),
+        ("LOCALHOST:8080", "http://127.0.0.1:8080"),
+        ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
+        ("http://localhost", "http://127.0.0.1"),
+        ("http://localhost/localhost", "http://127.0.0.1/localhost"),
+        ("https://localhost.example.com", "https://localhost.example.com"),
+        ("http://[::1]:8080", "http://[::1]:8080"),
+        ("not a url?", "not a url?"),
+    ],
+)
+def test_localhost_and_its_address_are_one_server(text, identity):
+    assert urls.server_identity(text) == identity
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "",

@@ -9,7 +9,7 @@ import typer
 from envmgr.cli.alm.declarations.params import App, Limit
 from envmgr.cli.options import options_of
 
-app = typer.Typer(help="Manage apps.", no_args_is_help=True)
+app = typer.Typer(help="Manage apps.", epilog="Example: envmgr alm apps list", no_args_is_help=True)
 
 
 @app.command("list", epilog="Example: envmgr alm apps list")
@@ -32,7 +32,7 @@ def show(ctx: typer.Context, app: App) -> int:
 def create(
     ctx: typer.Context,
     name: Annotated[str, typer.Argument(metavar="NAME", help="App name: letters, digits, . _ and -.")],
-    description: Annotated[str, typer.Option("--description", help="Description.")] = "",
+    description: Annotated[str, typer.Option("--description", metavar="TEXT", help="Description.")] = "",
     version: Annotated[
         str | None, typer.Option("--version", metavar="TAG", help="Also register this version.")
     ] = None,
@@ -47,8 +47,10 @@ def create(
 def update(
     ctx: typer.Context,
     app: App,
-    name: Annotated[str | None, typer.Option("--name", help="New name.")] = None,
-    description: Annotated[str | None, typer.Option("--description", help="New description.")] = None,
+    name: Annotated[str | None, typer.Option("--name", metavar="NAME", help="New name.")] = None,
+    description: Annotated[
+        str | None, typer.Option("--description", metavar="TEXT", help="New description.")
+    ] = None,
 ) -> int:
     """Update an app's name or description."""
     from envmgr.cli.alm.commands import apps as command

@@ -20,12 +20,17 @@ def audit(  # noqa: PLR0913 - a parameter is an option
     *,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Show new entries as they arrive.")] = False,
     limit: Limit = 50,
-    actor: Annotated[str | None, typer.Option("--actor", help="Filter by actor: ada, key:4, …")] = None,
+    actor: Annotated[
+        str | None, typer.Option("--actor", metavar="WHO", help="Filter by actor: ada, key:4, …")
+    ] = None,
     event_type: Annotated[
-        str | None, typer.Option("--type", help="Filter by event type: VersionCreated, …")
+        str | None, typer.Option("--type", metavar="TYPE", help="Filter by event type: VersionCreated, …")
     ] = None,
     resource: Annotated[
-        str | None, typer.Option("--resource", help="Filter by resource and all below it: shop, app/7, …")
+        str | None,
+        typer.Option(
+            "--resource", metavar="RESOURCE", help="Filter by resource and all below it: shop, app/7, …"
+        ),
     ] = None,
     verify: Annotated[bool, typer.Option("--verify", help="Verify the whole log locally.")] = False,
     checkpoint: Annotated[

@@ -19,7 +19,7 @@ def checkout(
         typer.Argument(metavar="APP@TAG|APP:ENV|ENV", help="Version or environment."),
     ],
     app: Annotated[
-        str | None, typer.Option("--app", help="With ENV: the app (default: the project's).")
+        str | None, typer.Option("--app", metavar="APP", help="With ENV: the app (default: the project's).")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite files that differ.")] = False,
 ) -> int:

@@ -20,7 +20,7 @@ def deploy(
     environment: Annotated[str, typer.Option("--env", "-e", metavar="ENV", help="Target environment.")],
     status: Annotated[
         Status | None,
-        typer.Option("--status", help=f"Set this status immediately: {TARGET_STATUSES}.", show_choices=False),
+        typer.Option("--status", metavar="STATUS", help=f"Set this status immediately: {TARGET_STATUSES}."),
     ] = None,
     reason: Reason = "",
     new_env: Annotated[

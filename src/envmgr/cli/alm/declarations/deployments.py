@@ -14,11 +14,14 @@ from envmgr.cli.alm.declarations.params import (
     Reason,
     Status,
 )
+from envmgr.cli.declarations.number_checks import at_least
 from envmgr.cli.options import options_of
 
-app = typer.Typer(help="Manage deployments.", no_args_is_help=True)
+app = typer.Typer(
+    help="Manage deployments.", epilog="Example: envmgr alm deployments list --app shop", no_args_is_help=True
+)
 
-Deployment = Annotated[int, typer.Argument(metavar="ID", min=1, help="A deployment's ID.")]
+Deployment = Annotated[int, typer.Argument(metavar="ID", callback=at_least(1), help="A deployment's ID.")]
 
 
 @app.command("list", epilog="Example: envmgr alm deployments list --app shop --env prod")
@@ -27,9 +30,9 @@ def list_(
     app: AppFilter = None,
     environment: EnvironmentFilter = None,
     status: Annotated[
-        Status | None, typer.Option("--status", help="Filter by status.", show_choices=False)
+        Status | None, typer.Option("--status", metavar="STATUS", help="Filter by status.")
     ] = None,
-    actor: Annotated[str | None, typer.Option("--actor", help="Filter by requester.")] = None,
+    actor: Annotated[str | None, typer.Option("--actor", metavar="WHO", help="Filter by requester.")] = None,
     limit: Limit = 50,
 ) -> int:
     """List deployments, newest first."""
@@ -52,7 +55,7 @@ def update(
     ctx: typer.Context,
     deployment: Deployment,
     status: Annotated[
-        Status, typer.Option("--status", help=f"New status: {TARGET_STATUSES}.", show_choices=False)
+        Status, typer.Option("--status", metavar="STATUS", help=f"New status: {TARGET_STATUSES}.")
     ],
     reason: Reason = "",
 ) -> int:

@@ -16,7 +16,9 @@ def diff(
     ctx: typer.Context,
     before: Annotated[str, typer.Argument(metavar="A", help="APP@TAG, APP:ENV, ID or ENV.")],
     after: Annotated[str, typer.Argument(metavar="B", help="APP@TAG, APP:ENV, ID or ENV.")],
-    app: Annotated[str | None, typer.Option("--app", help="With two environments: filter by app.")] = None,
+    app: Annotated[
+        str | None, typer.Option("--app", metavar="APP", help="With two environments: filter by app.")
+    ] = None,
 ) -> int:
     """Compare two versions or two environments.
 

@@ -15,7 +15,9 @@ app = typer.Typer()
 def login(
     ctx: typer.Context,
     url: Annotated[str | None, typer.Argument(metavar="[URL]", help="Server URL.")] = None,
-    username: Annotated[str | None, typer.Option("--username", "-u", help="Username.")] = None,
+    username: Annotated[
+        str | None, typer.Option("--username", "-u", metavar="NAME", help="Username.")
+    ] = None,
     password_stdin: Annotated[
         bool, typer.Option("--password-stdin", help="Read the password from stdin.")
     ] = False,

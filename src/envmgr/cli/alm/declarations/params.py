@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from envmgr.cli.declarations.number_checks import at_least
+
 Status = Literal[
     "pending",
     "queued",
@@ -21,12 +23,14 @@ Status = Literal[
 TARGET_STATUSES = "in_progress, successful, failed, cancelled, rolled_back or superseded"
 
 App = Annotated[str, typer.Argument(metavar="APP", help="An app, by name or ID.")]
-AppFilter = Annotated[str | None, typer.Option("--app", help="Filter by app.")]
+AppFilter = Annotated[str | None, typer.Option("--app", metavar="APP", help="Filter by app.")]
 Version = Annotated[
     list[str], typer.Argument(metavar="APP@TAG", help="A version: APP@TAG, APP TAG, APP:ENV or its ID.")
 ]
 EnvironmentFilter = Annotated[
     str | None, typer.Option("--env", "-e", metavar="ENV", help="Filter by environment.")
 ]
-Reason = Annotated[str, typer.Option("--reason", help="Reason, recorded in the history.")]
-Limit = Annotated[int, typer.Option("--limit", min=0, help="Maximum number to show (0: all).")]
+Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Reason, recorded in the history.")]
+Limit = Annotated[
+    int, typer.Option("--limit", metavar="N", callback=at_least(0), help="Maximum number to show (0: all).")
+]

@@ -14,9 +14,12 @@ app = typer.Typer()
 @app.command(epilog="Example: envmgr alm push --tag v1.4.0 --artifact shop.tar.gz=@dist/shop.tar.gz")
 def push(  # noqa: PLR0913, PLR0917 - a parameter is an option
     ctx: typer.Context,
-    app: Annotated[str | None, typer.Option("--app", help="App name (default: repository name).")] = None,
+    app: Annotated[
+        str | None, typer.Option("--app", metavar="APP", help="App name (default: repository name).")
+    ] = None,
     tag: Annotated[
-        str | None, typer.Option("--tag", help="Version tag (default: newest git tag, or commit).")
+        str | None,
+        typer.Option("--tag", metavar="TAG", help="Version tag (default: newest git tag, or commit)."),
     ] = None,
     artifact: Annotated[
         list[str] | None,
@@ -29,8 +32,12 @@ def push(  # noqa: PLR0913, PLR0917 - a parameter is an option
     changelog: Annotated[
         str | None, typer.Option("--changelog", metavar="TEXT", help="Changelog text, or @FILE.")
     ] = None,
-    commit: Annotated[str | None, typer.Option("--commit", help="Commit (default: from CI or git).")] = None,
-    ref: Annotated[str | None, typer.Option("--ref", help="Branch (default: from CI or git).")] = None,
+    commit: Annotated[
+        str | None, typer.Option("--commit", metavar="SHA", help="Commit (default: from CI or git).")
+    ] = None,
+    ref: Annotated[
+        str | None, typer.Option("--ref", metavar="REF", help="Branch (default: from CI or git).")
+    ] = None,
     require_lock: Annotated[
         bool, typer.Option("--require-lock", help="Fail without an up-to-date .envmgr.lock.")
     ] = False,

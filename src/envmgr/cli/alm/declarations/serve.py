@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from envmgr.cli.declarations.number_checks import between
 from envmgr.cli.options import options_of
 
 app = typer.Typer()
@@ -14,13 +15,17 @@ app = typer.Typer()
 @app.command(epilog="Example: envmgr alm serve --port 8080")
 def serve(
     ctx: typer.Context,
-    host: Annotated[str | None, typer.Option("--host", help="Address to listen on.")] = None,
+    host: Annotated[str | None, typer.Option("--host", metavar="HOST", help="Address to listen on.")] = None,
     port: Annotated[
-        int | None, typer.Option("--port", min=0, max=65535, help="Port to listen on (0: any free).")
+        int | None,
+        typer.Option(
+            "--port", metavar="PORT", callback=between(0, 65535), help="Port to listen on (0: any free)."
+        ),
     ] = None,
-    data_dir: Annotated[str | None, typer.Option("--data-dir", help="Data directory.")] = None,
+    data_dir: Annotated[str | None, typer.Option("--data-dir", metavar="DIR", help="Data directory.")] = None,
     log_level: Annotated[
-        str | None, typer.Option("--log-level", help="Log level: debug, info, warning or error.")
+        str | None,
+        typer.Option("--log-level", metavar="LEVEL", help="Log level: debug, info, warning or error."),
     ] = None,
     require_if_match: Annotated[
         bool, typer.Option("--require-if-match", help="Require If-Match on changes.")

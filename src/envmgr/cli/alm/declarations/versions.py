@@ -10,14 +10,16 @@ from envmgr.cli.alm.declarations.params import AppFilter, Limit, Version
 from envmgr.cli.completion import completers
 from envmgr.cli.options import options_of
 
-app = typer.Typer(help="Manage versions.", no_args_is_help=True)
+app = typer.Typer(
+    help="Manage versions.", epilog="Example: envmgr alm versions show shop@1.4.0", no_args_is_help=True
+)
 
 
 @app.command("list", epilog="Example: envmgr alm versions list --app shop")
 def list_(
     ctx: typer.Context,
     app: AppFilter = None,
-    commit: Annotated[str | None, typer.Option("--commit", help="Filter by commit.")] = None,
+    commit: Annotated[str | None, typer.Option("--commit", metavar="SHA", help="Filter by commit.")] = None,
     lock: Annotated[
         str | None, typer.Option("--lock", metavar="DIGEST", help="Filter by lock digest.")
     ] = None,
@@ -45,9 +47,9 @@ def create(  # noqa: PLR0913 - a parameter is an option
     version: Annotated[
         list[str], typer.Argument(metavar="APP@TAG", help="A new version: APP@TAG or APP TAG.")
     ],
-    commit: Annotated[str, typer.Option("--commit", help="Commit of the build.")] = "",
-    ref: Annotated[str, typer.Option("--ref", help="Branch of the build.")] = "",
-    changelog: Annotated[str, typer.Option("--changelog", help="Changelog text.")] = "",
+    commit: Annotated[str, typer.Option("--commit", metavar="SHA", help="Commit of the build.")] = "",
+    ref: Annotated[str, typer.Option("--ref", metavar="REF", help="Branch of the build.")] = "",
+    changelog: Annotated[str, typer.Option("--changelog", metavar="TEXT", help="Changelog text.")] = "",
     artifact: Annotated[
         list[str] | None,
         typer.Option("--artifact", metavar="NAME=DIGEST", help="Artifact (repeatable)."),
@@ -82,8 +84,10 @@ def create(  # noqa: PLR0913 - a parameter is an option
 def update(
     ctx: typer.Context,
     version: Version,
-    changelog: Annotated[str | None, typer.Option("--changelog", help="New changelog text.")] = None,
-    ref: Annotated[str | None, typer.Option("--ref", help="New branch.")] = None,
+    changelog: Annotated[
+        str | None, typer.Option("--changelog", metavar="TEXT", help="New changelog text.")
+    ] = None,
+    ref: Annotated[str | None, typer.Option("--ref", metavar="REF", help="New branch.")] = None,
 ) -> int:
     """Update a version's changelog or ref."""
     from envmgr.cli.alm.commands import versions as command

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, get_args
 import msgspec
 from litestar import Litestar, MediaType, Response, get
 from litestar.openapi import OpenAPIConfig
+from litestar.response import Redirect
+from litestar.status_codes import HTTP_307_TEMPORARY_REDIRECT
 from msgspec import Struct
 
 from envmgr.server.kit.http.errors import PROBLEM_JSON, ProblemDocument
@@ -82,11 +84,11 @@ def serialize(described: Json) -> bytes:
     return (json.dumps(described, indent=1, ensure_ascii=False) + "\n").encode()
 
 
-POLICY = RequestPolicy(public_paths=frozenset({"/openapi.json", "/docs"}))
+POLICY = RequestPolicy(public_paths=frozenset({"/", "/openapi.json", "/docs"}))
 
 
 def routes(described: bytes) -> list[Any]:
-    """Create the routes that serve the document as JSON and as HTML."""
+    """Create the routes that serve the document as JSON and as HTML, and lead to it."""
     opened: Json = {"tags": ["description"], "opt": {"scope": None}}
     etag = f'"{sha256(described).hexdigest()[:16]}"'
     written: list[bytes] = []
@@ -115,7 +117,12 @@ def routes(described: bytes) -> list[Any]:
         policy = {"content-security-policy": CONTENT_SECURITY_POLICY}
         return Response(written[0], media_type=MediaType.HTML, headers=policy)  # type: ignore[arg-type] # as above
 
-    return [machine, human]
+    @get("/", status_code=HTTP_307_TEMPORARY_REDIRECT, include_in_schema=False, opt=opened["opt"])
+    async def root(request: HttpRequest) -> Redirect:
+        require_known_params(request)
+        return Redirect("/docs", status_code=HTTP_307_TEMPORARY_REDIRECT)
+
+    return [root, machine, human]
 
 
 def _handlers(application: Litestar) -> Iterator[HTTPRouteHandler]:
