@@ -160,7 +160,7 @@ def test_lock_names_versions_and_platforms(box):
 
 
 ERRORS = {
-    "no command": ([], 2, "usage"),
+    "no command": (["plugin"], 2, "usage"),
     "a wrong command": (["instal"], 2, "usage"),
     "a wrong command of a group": (["plugin", "ad"], 2, "usage"),
     "a group alone": (["plugin"], 2, "usage"),

@@ -1,4 +1,4 @@
-"""Tables whose last column is text: wrapped beside the other columns, or below them on a narrow terminal."""
+"""Tables with a wrapped text column, beside the others or, on a narrow terminal, below them."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def _beside(row: Sequence[Cell], widths: Sequence[int], start: int, width: int, 
 
 
 def _below(row: Sequence[Cell], widths: Sequence[int], width: int, style: Style) -> Iterator[str]:
-    """Yield the cells of a row, as many in a line as fit, then its text; what follows the first line is indented."""
+    """Yield lines with as many cells as fit, then the text; lines after the first are indented."""
     line, used = "", 0
     for cell, size in zip(row[:-1], widths, strict=True):
         length = max(display_width(cell[1]), size)

@@ -37,7 +37,7 @@ def test_an_address_has_one_spelling(text, address):
         ("http://localhost/localhost", "http://127.0.0.1/localhost"),
         ("https://localhost.example.com", "https://localhost.example.com"),
         ("http://[::1]:8080", "http://[::1]:8080"),
-        ("not a url?", "not a url?"),
+        ("ftp://localhost", "ftp://localhost"),
     ],
 )
 def test_localhost_and_its_address_are_one_server(text, identity):
