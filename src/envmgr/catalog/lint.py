@@ -45,7 +45,12 @@ def lint(text: str, origin: str, is_tool: Callable[[str], bool] = lambda _: True
         data = manifest_reader.decode(text, origin)
     except ManifestError as error:
         return Report(error.issues)
-    results = [*_check_schema(data), *_choices(data), *signing.issues(data)]
+    results = [
+        *values.invalid_unicode("$", data),
+        *_check_schema(data),
+        *_choices(data),
+        *signing.issues(data),
+    ]
     if not results:
         results = [*_check_semantics(data), *_names(data)]
     if results:

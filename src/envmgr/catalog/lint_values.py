@@ -49,6 +49,28 @@ def layer(path: str, fields: Mapping[str, object]) -> Iterator[str]:
     yield from _template(f"{path}.check", check, "expect", TREE_NAMES)
 
 
+def invalid_unicode(path: str, value: object) -> Iterator[str]:
+    """Check that texts are valid Unicode, as locks and requests hold them as UTF-8."""
+    if isinstance(value, str):
+        if not _is_unicode(value):
+            yield f"{path}: invalid Unicode (lone surrogate, or bytes that are not UTF-8)"
+    elif isinstance(value, dict):
+        for name, member in value.items():
+            yield from invalid_unicode(path, str(name))
+            yield from invalid_unicode(f"{path}.{name}", member)
+    elif isinstance(value, list):
+        for number, item in enumerate(value):
+            yield from invalid_unicode(f"{path}[{number}]", item)
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def template_at(path: str, text: str, allowed: frozenset[str]) -> Iterator[str]:
     """Check a template's placeholders."""
     for name in dict.fromkeys(template.names(text)):

@@ -176,7 +176,10 @@ def _names_in(directory: str) -> Iterator[str]:
         return
     for file in files:
         if file.endswith(".json") and file != SCHEMA_FILE and not file.startswith("."):
-            yield decode_file_name(file.removesuffix(".json"))
+            try:
+                yield decode_file_name(file.removesuffix(".json"))
+            except ValueError:  # no tool has this name, so the file cannot be found by one
+                continue
 
 
 def _quoted(tool: str) -> str:

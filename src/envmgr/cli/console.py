@@ -58,10 +58,32 @@ def print_outcome(
 
 
 def print_json(document: Document) -> None:
-    """Print a JSON document in ASCII, so that the locale cannot affect it."""
+    """Print a JSON document in ASCII, so that the locale cannot affect it.
+
+    Bytes of file names that are not UTF-8 are printed as U+FFFD: many parsers refuse lone surrogates.
+    """
     import json
 
-    sys.stdout.write(json.dumps(document, indent=2) + "\n")
+    text = json.dumps(document, indent=2)
+    if "\\ud" in text:
+        text = json.dumps(_with_valid_text(document), indent=2)
+    sys.stdout.write(text + "\n")
+
+
+def _with_valid_text(value: object) -> object:
+    """Return a JSON value with every text in it as valid Unicode."""
+    if isinstance(value, str):
+        return _valid_text(value)
+    if isinstance(value, dict):
+        return {_valid_text(str(name)): _with_valid_text(member) for name, member in value.items()}
+    return [_with_valid_text(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _valid_text(text: str) -> str:
+    try:
+        return text.encode(errors="surrogateescape").decode(errors="replace")
+    except UnicodeEncodeError:  # a surrogate that no byte is decoded to: from a document upstream
+        return text.encode(errors="replace").decode()
 
 
 def print_status(options: Options, message: str) -> None:

@@ -23,7 +23,10 @@ def log(error: Exception) -> str | None:
     try:
         directory = paths.resolve_paths(environment.current()).logs
         path = os.path.join(directory, f"bug-{now:%Y%m%dT%H%M%S}-{os.getpid()}.log")
-        write_atomic(path, _report(error, now), mode=0o600)
+        report = _report(error, now).encode(
+            errors="backslashreplace"
+        )  # it may quote bytes that are not UTF-8
+        write_atomic(path, report, mode=0o600)
     except EnvmgrError:
         return None
     return path

@@ -13,6 +13,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+def name_of_path(kind: str, path: str) -> str:
+    """Return the name of the lock of a path: as short for a long one, and the same in every locale."""
+    import hashlib
+
+    return f"{kind}-{hashlib.sha256(os.fsencode(path)).hexdigest()}"
+
+
 @contextlib.contextmanager
 def file_lock(paths: Paths, name: str) -> Iterator[None]:
     """Acquire a named lock across threads and processes; the system releases it on exit."""

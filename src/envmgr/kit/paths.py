@@ -139,13 +139,23 @@ _SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ012345678
 
 
 def file_name(name: str) -> str:
-    """Return a name as one path-safe component: `npm:@scope/x` becomes `npm%3A@scope%2Fx`."""
-    encoded = "".join(c if c in _SAFE else "".join(f"%{byte:02X}" for byte in c.encode()) for c in name)
+    """Return a name as one path-safe component: `npm:@scope/x` becomes `npm%3A@scope%2Fx`.
+
+    A name may come from the command line, where bytes that are not UTF-8 are lone surrogates.
+    """
+    encoded = "".join(c if c in _SAFE else "".join(f"%{byte:02X}" for byte in _bytes_of(c)) for c in name)
     return f"%2E{encoded[1:]}" if encoded.startswith(".") else encoded
 
 
+def _bytes_of(name: str) -> bytes:
+    return name.encode(errors="surrogateescape")
+
+
 def decode_file_name(encoded: str) -> str:
-    """Return the name encoded by `file_name`."""
+    """Return the name encoded by `file_name`; raise ValueError for any other file name."""
     head, *parts = encoded.split("%")
-    raw = head.encode() + b"".join(bytes([int(part[:2], 16)]) + part[2:].encode() for part in parts)
-    return raw.decode()
+    raw = _bytes_of(head) + b"".join(bytes([int(part[:2], 16)]) + _bytes_of(part[2:]) for part in parts)
+    name = raw.decode(errors="surrogateescape")
+    if file_name(name) != encoded:
+        raise ValueError(f"{encoded!r} is not the encoding of a name")
+    return name

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from envmgr import versions
 from envmgr.kit.errors import InvalidRequest
-from envmgr.kit.file_locks import file_lock
+from envmgr.kit.file_locks import file_lock, name_of_path
 from envmgr.kit.frozen import frozen, replace
 from envmgr.kit.fs import read_bytes, write_in_place
 from envmgr.lockformat.model import EMPTY
@@ -104,7 +104,7 @@ def _pin(context: Context, path: str, requests: list[tuple[str, str]]) -> list[P
 
 
 def _write(context: Context, path: str, tool: str, spec: str) -> None:
-    with file_lock(context.paths, f"dotfile {path}"):
+    with file_lock(context.paths, name_of_path("dotfile", path)):
         content = read_bytes(path, dotfiles.LIMIT + 1)
         text = dotfiles.decode(content, path) if content else ""
         changed = dotfiles.with_request(text, tool, spec, path)

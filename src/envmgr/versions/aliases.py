@@ -94,7 +94,8 @@ def _path(text: str, path: str) -> str:
     if not path:
         raise SpecError(text, "missing path")
     if not path.isprintable():
-        raise SpecError(text, "control character in path")
+        is_byte = any("\ud800" <= character <= "\udfff" for character in path)
+        raise SpecError(text, "path is not UTF-8" if is_byte else "control character in path")
     return path
 
 

@@ -203,13 +203,15 @@ def test_installing_completion_is_done_once(sandbox, shell):
             assert len(file.read().splitlines()) == 1
 
 
-def test_a_start_file_keeps_what_it_holds(sandbox):
+@pytest.mark.parametrize("before", [b"alias ll='ls -l'", b"# caf\xe9\r\n"])
+def test_a_start_file_keeps_what_it_holds(sandbox, before):
     start = sandbox.user_home / ".bashrc"
-    start.write_text("alias ll='ls -l'")
-    sandbox.ok("--install-completion", "bash")
-    lines = start.read_text().splitlines()
-    assert lines[0] == "alias ll='ls -l'"
-    assert len(lines) == 2
+    start.write_bytes(before)
+    for _ in range(2):
+        sandbox.ok("--install-completion", "bash")
+    content = start.read_bytes()
+    assert content.startswith(before)
+    assert len(content.splitlines()) == 2
     result = sandbox.command(["bash", "-c", ". ~/.bashrc; complete -p envmgr"])
     assert result.out == "complete -F _envmgr envmgr\n"
 

@@ -24,7 +24,7 @@ def at_terminal(
         os.close(its)
         seen = b"".join(iter(lambda: _read(mine), b""))
         os.close(mine)
-    return process.returncode, screen(seen.decode())
+    return process.returncode, screen(seen.decode(errors="replace"))
 
 
 def screen(output: str) -> str:

@@ -11,3 +11,9 @@ def test_a_log_holds_the_command_line_without_its_tokens(monkeypatch):
     text = Path(crash_log.log(ValueError("odd"))).read_text()
     assert "s3cret" not in text
     assert "'--app', 'shop'" in text
+
+
+def test_a_log_can_hold_any_character(monkeypatch):
+    monkeypatch.setattr("sys.argv", ["envmgr", "n\udcf6pe"])
+    text = Path(crash_log.log(ValueError("odd \ud800 \udcf6"))).read_text()
+    assert "odd \\ud800 \\udcf6" in text

@@ -10,7 +10,7 @@ import threading
 import pytest
 
 from envmgr.kit.errors import StorageError
-from envmgr.kit.file_locks import file_lock
+from envmgr.kit.file_locks import file_lock, name_of_path
 from envmgr.kit.paths import single_root
 
 PROGRAM = """
@@ -44,6 +44,15 @@ def test_other_names_do_not_wait(tmp_path):
     paths = single_root(str(tmp_path))
     with file_lock(paths, "npm:@scope/a"), file_lock(paths, "b"):
         assert os.path.isdir(paths.locks)
+
+
+def test_a_path_of_any_length_and_encoding_has_a_lock(tmp_path):
+    paths = single_root(str(tmp_path))
+    names = {name_of_path("lock", path) for path in ("/n\udcf6pe", "/nöpe", "/" + "a/" * 2000)}
+    assert len(names) == 3
+    for name in names:
+        with file_lock(paths, name):
+            pass
 
 
 def test_a_lock_is_free_after_an_error(tmp_path):

@@ -79,12 +79,19 @@ def test_else_the_platforms_own_places_are_taken(tmp_path):
         ("..", "%2E."),
         ("50%", "50%25"),
         ("é", "%C3%A9"),
+        ("n\udcf6pe", "n%F6pe"),
         ("", ""),
     ],
 )
 def test_names_are_encoded_as_one_safe_component(name, encoded):
     assert file_name(name) == encoded
     assert decode_file_name(encoded) == name
+
+
+@pytest.mark.parametrize("encoded", ["a b", "%3a", "%zz", "%", "n\udcf6pe", "é", ".hidden", "a/b"])
+def test_other_file_names_are_no_encoding(encoded):
+    with pytest.raises(ValueError, match=r"encoding of a name|invalid literal"):
+        decode_file_name(encoded)
 
 
 @given(st.text(st.characters(codec="utf-8")))

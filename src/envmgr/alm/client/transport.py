@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from envmgr.alm.client import errors
 from envmgr.kit.errors import (
@@ -63,8 +63,8 @@ class Transport:
 
     def url_for(self, request: ApiRequest) -> str:
         """Return the URL of a request."""
-        query = f"?{urlencode([(n, str(v)) for n, v in request.query.items()])}" if request.query else ""
-        return f"{self.url}{request.path}{query}"
+        query = urlencode([(n, str(v)) for n, v in request.query.items()], errors="replace")
+        return f"{self.url}{request.path}{f'?{query}' if query else ''}"
 
     def unreachable_error(self, error: NetworkError) -> EnvmgrError:
         """Return the error for an unreachable server; other HTTP errors are returned unchanged."""
@@ -101,6 +101,11 @@ class ApiRequest:
     headers: Mapping[str, str]
     body: bytes | None = None
     repeatable: bool = True
+
+
+def path_segment(name: str) -> str:
+    """Return a name as a segment of a path; bytes that are not UTF-8 become `?`, which no name contains."""
+    return quote(name, safe="", errors="replace")
 
 
 def encode_json(document: object) -> bytes:

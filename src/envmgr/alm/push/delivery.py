@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 from envmgr.alm.client.errors import escape_line
 from envmgr.alm.client.fields import require_object
+from envmgr.alm.client.transport import path_segment
 from envmgr.kit.errors import AlmConflict, AlmNotFound
 from envmgr.kit.frozen import frozen
 
@@ -32,7 +32,7 @@ class PushResult:
 
 def push_version(api: Api, push: SpooledPush) -> PushResult:
     """Register a version, and its app on first use; raise AlmConflict if the tag has different content."""
-    path = f"/apps/{quote(push.app, safe='')}/versions/{quote(push.tag, safe='')}"
+    path = f"/apps/{path_segment(push.app)}/versions/{path_segment(push.tag)}"
     is_new_app = False
     try:
         response = _put(api, path, push)

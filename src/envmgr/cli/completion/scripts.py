@@ -6,7 +6,7 @@ import os
 
 from envmgr.cli.console import open_context, print_result
 from envmgr.kit.errors import UsageError
-from envmgr.kit.fs import read_text, write_in_place
+from envmgr.kit.fs import decode_text, read_bytes, write_in_place
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -159,9 +159,10 @@ def _script_paths(shell: str, environment: Environment, data: str) -> tuple[str,
 
 def _add_source_line(start_file: str, path: str) -> None:
     """Add the line that sources a script to a start file, unless it is there."""
-    line = f". '{path.replace(chr(39), _escaped_quote(start_file))}'"
-    text = read_text(start_file) or ""
-    if line not in text.split("\n"):
+    quoted = os.fsencode(f". '{path.replace(chr(39), _escaped_quote(start_file))}'")
+    line = quoted.decode(errors="surrogateescape")
+    text = decode_text(read_bytes(start_file) or b"", "surrogateescape")  # its encoding is the user's choice
+    if line not in text.splitlines():
         separator = "" if not text or text.endswith("\n") else "\n"
         write_in_place(start_file, f"{text}{separator}{line}\n")
 

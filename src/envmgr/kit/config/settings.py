@@ -177,7 +177,18 @@ def set_value(path: str, name: str, text: str) -> bool:
     Raise ConfigError for an unknown setting or an invalid value.
     """
     parse_value(name, text)
+    _require_unicode(name, text)
     return settings_file.write(path, name, SETTINGS[name].stored(text))
+
+
+def _require_unicode(name: str, text: str) -> None:
+    """Raise ConfigError for a value that TOML cannot hold: the file must be UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ConfigError(
+            f"invalid value for {name}: {text!r} is not UTF-8 text", f"set {variable_of(name)} instead"
+        ) from None
 
 
 def unset_value(path: str, name: str) -> bool:

@@ -20,6 +20,7 @@ def split(url: str) -> SplitResult:
     try:
         parts = urlsplit(url)
         _ = parts.port  # reading it is what checks it
+        url.encode()  # bytes of a command line that are not UTF-8 are lone surrogates
     except ValueError:
         raise NetworkError(f"invalid URL: {redacted(url)}") from None
     if parts.scheme not in {"https", "http", "file"} or (parts.scheme != "file" and not parts.hostname):
@@ -39,7 +40,7 @@ def redacted(url: str) -> str:
 
 def _redacted_value(name: str, value: str) -> str:
     is_secret = any(word in name.lower() for word in _SECRET_WORDS) or len(value) > _MAX_VALUE_LENGTH
-    return "…" if is_secret else quote(value, safe="/:,")
+    return "…" if is_secret else quote(value, safe="/:,", errors="surrogatepass")
 
 
 def without_credentials(url: str) -> str:

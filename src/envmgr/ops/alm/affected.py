@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 from envmgr.alm.client.fields import (
     get_int,
@@ -13,6 +12,7 @@ from envmgr.alm.client.fields import (
     get_str_or_none,
     require_object,
 )
+from envmgr.alm.client.transport import path_segment
 from envmgr.catalog import registry
 from envmgr.kit.frozen import frozen
 from envmgr.ops.alm import resolve
@@ -77,7 +77,7 @@ def suggest_used_tools(api: Api, tool: str, suggestions: Iterable[str]) -> tuple
 
 
 def _path(tool: str) -> str:
-    return f"/tools/{quote(tool, safe='')}/usage"
+    return f"/tools/{path_segment(tool)}/usage"
 
 
 def _is_used(api: Api, tool: str) -> bool:

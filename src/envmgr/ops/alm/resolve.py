@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 from envmgr.alm.client.fields import get_int, get_name, get_object_or_none, get_objects, require_object
+from envmgr.alm.client.transport import path_segment
 from envmgr.alm.refs import CurrentRef, IdRef, TagRef
 from envmgr.kit.errors import AlmNotFound
 from envmgr.kit.suggest import closest
@@ -23,12 +23,12 @@ MAX_SUGGESTION_CANDIDATES = 50
 
 def app_path(app: str) -> str:
     """Return the API path of an app."""
-    return f"/apps/{quote(app, safe='')}"
+    return f"/apps/{path_segment(app)}"
 
 
 def tag_path(ref: TagRef) -> str:
     """Return the API path of a version by its tag."""
-    return f"{app_path(ref.app)}/versions/{quote(ref.tag, safe='')}"
+    return f"{app_path(ref.app)}/versions/{path_segment(ref.tag)}"
 
 
 def find_version(api: Api, ref: TagRef | IdRef | CurrentRef) -> Document:
@@ -87,7 +87,7 @@ def matrix(api: Api, environment: str | None = None) -> Document:
 def require_environment(api: Api, name: str) -> None:
     """Raise AlmNotFound with suggestions unless the environment exists."""
     try:
-        api.get(f"/environments/{quote(name, safe='')}")
+        api.get(f"/environments/{path_segment(name)}")
     except AlmNotFound:
         raise _environment_not_found(api, name) from None
 

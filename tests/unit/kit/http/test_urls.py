@@ -113,3 +113,9 @@ def test_the_longest_mirrored_prefix_is_replaced_but_no_part_of_a_host(url, mirr
 )
 def test_what_names_a_package_is_recorded_as_it_is(url, recorded):
     assert urls.lock_url(url) == recorded
+
+
+@pytest.mark.parametrize("url", ["https://example.com/\udcf6", "https://\udcf6/", "https://e.com/?a=\udcf6"])
+def test_a_url_that_is_not_utf8_is_invalid(url):
+    with pytest.raises(NetworkError, match="invalid URL"):
+        urls.split(url)
