@@ -76,9 +76,12 @@ def _point_clients_at_real_home(monkeypatch: pytest.MonkeyPatch) -> None:
 _network = {"closed": False}
 
 
-def _refuse_network(event: str, arguments: tuple[object, ...]) -> None:
-    """Raise an error when this process connects to another machine; an audit hook cannot be removed."""
-    if not _network["closed"] or event not in {"socket.connect", "socket.getaddrinfo"}:
+def _refuse_network(event: str, arguments: tuple[object, ...], network: dict[str, bool] = _network) -> None:
+    """Raise an error when this process connects to another machine.
+
+    An audit hook cannot be removed, and runs even when the interpreter has cleared the names of this module.
+    """
+    if not network["closed"] or event not in {"socket.connect", "socket.getaddrinfo"}:
         return
     address = arguments[1] if event == "socket.connect" else arguments
     host = address[0] if isinstance(address, tuple) else None

@@ -41,7 +41,8 @@ class Metrics:
             buckets=_LAG_BUCKETS_SECONDS,
             registry=self._registry,
         )
-        self._jobs = Counter("alm_jobs", "Background job runs.", ["job", "outcome"], registry=self._registry)
+        # not `job`: Prometheus sets a label of that name
+        self._jobs = Counter("alm_jobs", "Background job runs.", ["name", "outcome"], registry=self._registry)
         self._gauges: dict[str, Gauge] = {}
         self._delivery_lag_by_consumer: dict[str, Histogram] = {}
 

@@ -60,7 +60,7 @@ def test_a_job_runs_again_and_again_and_never_beside_itself(tmp_path):
         ):
             await until(lambda: len(runs) >= 5)
         assert most == [1]
-        assert b'alm_jobs_total{job="act",outcome="success"}' in metrics.render()
+        assert b'alm_jobs_total{name="act",outcome="success"}' in metrics.render()
 
     run(work)
 

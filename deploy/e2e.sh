@@ -1,0 +1,72 @@
+#!/usr/bin/env bash
+# Register an app, a version and a deployment through the public API, and wait until the audit log has all three events.
+#
+# Usage: ALM_PASSWORD=... deploy/e2e.sh [URL]
+#   URL            the gateway, or an embedded server (default: $ALM_URL, else http://127.0.0.1:8000)
+#   ALM_USERNAME   default: admin
+#   ALM_PASSWORD   default: $ALM_ADMIN_PASSWORD
+set -euo pipefail
+
+readonly ATTEMPTS=10 INTERVAL_SECONDS=1 REQUEST_TIMEOUT_SECONDS=30
+url=${1:-${ALM_URL:-http://127.0.0.1:8000}}
+url=${url%/}
+username=${ALM_USERNAME:-admin}
+password=${ALM_PASSWORD:-${ALM_ADMIN_PASSWORD:-}}
+
+fail() {
+  printf 'error: %s\n' "$1" >&2
+  [ -z "${2-}" ] || printf 'hint: %s\n' "$2" >&2
+  exit 1
+}
+
+for program in curl jq; do
+  command -v "$program" >/dev/null || fail "$program not found" "install $program"
+done
+[ -n "$password" ] || fail "no password for $username" 'set ALM_PASSWORD'
+
+token=
+# request METHOD PATH STATUS [BODY]: send a request and print the response's body; fail unless it has the status.
+# Credentials go through standard input, because other users can read a command line.
+request() {
+  local method=$1 path=$2 expected=$3 body=${4-} options='' response status
+  [ -z "$token" ] || options+="header = \"Authorization: Bearer $token\""$'\n'
+  [ -z "$body" ] || options+="data-raw = $(jq --null-input --arg body "$body" '$body')"
+  response=$(
+    curl --silent --show-error --max-time "$REQUEST_TIMEOUT_SECONDS" --request "$method" \
+      --header 'Content-Type: application/json' --header 'Accept: application/json' \
+      --write-out '\n%{http_code}' --config - "$url$path" <<<"$options"
+  ) || fail "$method $url$path failed" "check that the server runs: curl $url/readyz"
+  status=${response##*$'\n'}
+  [ "$status" = "$expected" ] || fail "$method $path answered $status instead of $expected: ${response%$'\n'*}"
+  printf '%s' "${response%$'\n'*}"
+}
+
+login=$(request POST /auth/login 200 "$(jq --null-input --arg username "$username" --arg password "$password" '$ARGS.named')")
+token=$(jq --raw-output .access_token <<<"$login")
+
+name="e2e-$(date +%s)-$$"
+app=$(request POST /apps 201 "$(jq --null-input --arg name "$name" '{$name, description: "end-to-end check"}')")
+app_id=$(jq .id <<<"$app")
+printf 'app %s has id %s\n' "$name" "$app_id"
+
+version=$(request POST /versions 201 "$(jq --null-input --argjson app_id "$app_id" '{$app_id, tag: "v1.0.0"}')")
+version_id=$(jq .id <<<"$version")
+printf 'version v1.0.0 has id %s\n' "$version_id"
+
+deployment=$(request POST /deployments 201 \
+  "$(jq --null-input --argjson version_id "$version_id" '{$version_id, environment: "e2e"}')")
+printf 'deployment %s is %s\n' "$(jq .id <<<"$deployment")" "$(jq --raw-output .status <<<"$deployment")"
+
+missing=
+for ((attempt = 1; attempt <= ATTEMPTS; attempt++)); do
+  events=$(request GET '/audit/events?limit=200' 200)
+  # Only the events of this app count: other runs and users write to the same log.
+  missing=$(jq --raw-output --arg resource "app/$app_id" '
+    [.[] | select(.resource == $resource or (.resource | startswith($resource + "/"))) | .event_type] as $seen
+    | ["AppCreated", "VersionCreated", "DeploymentCreated"] - $seen | join(", ")' <<<"$events")
+  [ -n "$missing" ] || break
+  [ "$attempt" = "$ATTEMPTS" ] || sleep "$INTERVAL_SECONDS"
+done
+[ -z "$missing" ] || fail "the audit log lacks $missing of app $name after $ATTEMPTS attempts" \
+  "check the consumers: curl $url/readyz"
+printf 'the audit log has AppCreated, VersionCreated and DeploymentCreated of %s\n' "$name"

@@ -1,0 +1,96 @@
+"""The end-to-end script, run against a real server."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import subprocess
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from support.server.server_process import ADMIN_PASSWORD, Daemon
+
+IN_CI = bool(os.environ.get("CI"))  # read at import: the fixture of each test removes the variable
+pytestmark = pytest.mark.skipif(
+    not IN_CI and not all(map(shutil.which, ("bash", "curl", "jq"))), reason="curl or jq is not installed"
+)
+SCRIPT = Path(__file__).parents[2] / "deploy" / "e2e.sh"
+
+
+@pytest.fixture(scope="module")
+def daemon(tmp_path_factory):
+    daemon = Daemon(tmp_path_factory.mktemp("alm"))
+    try:
+        yield daemon.start()
+    finally:
+        daemon.end()
+
+
+def run_script(*arguments, **variables):
+    return subprocess.run(
+        ["bash", SCRIPT, *arguments],
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def url_of(daemon):
+    return f"http://127.0.0.1:{daemon.port}"
+
+
+def test_every_event_of_its_own_app_is_in_the_audit_log(daemon):
+    for _ in range(2):
+        result = run_script(url_of(daemon), ALM_PASSWORD=ADMIN_PASSWORD)
+        assert (result.returncode, result.stderr) == (0, "")
+        assert "the audit log has AppCreated, VersionCreated and DeploymentCreated" in result.stdout
+
+
+def test_settings_come_from_the_environment_and_a_slash_may_end_the_url(daemon):
+    result = run_script(ALM_URL=f"{url_of(daemon)}/", ALM_ADMIN_PASSWORD=ADMIN_PASSWORD)
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_events_that_are_missing_are_named(tmp_path):
+    """The audit log's database is locked by another process, so that nothing can be appended."""
+    daemon = Daemon(tmp_path)
+    try:
+        daemon.start()
+        with closing(sqlite3.connect(daemon.data / "audit.db", isolation_level=None)) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            result = run_script(url_of(daemon), ALM_PASSWORD=ADMIN_PASSWORD)
+            connection.execute("ROLLBACK")
+    finally:
+        daemon.end()
+    assert result.returncode == 1
+    assert "the audit log lacks AppCreated, VersionCreated, DeploymentCreated of app e2e-" in result.stderr
+    assert f"hint: check the consumers: curl {url_of(daemon)}/readyz" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        ({}, "error: no password for admin\nhint: set ALM_PASSWORD\n"),
+        ({"ALM_PASSWORD": 'wrong "\\ password'}, "POST /auth/login answered 401 instead of 200"),
+        ({"ALM_PASSWORD": ADMIN_PASSWORD, "ALM_USERNAME": "nobody"}, "POST /auth/login answered 401"),
+    ],
+    ids=["no password", "wrong password", "unknown user"],
+)
+def test_a_refused_login_is_an_error(daemon, variables, message):
+    result = run_script(url_of(daemon), **variables)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert message in result.stderr
+    assert "wrong" not in result.stderr
+
+
+def test_an_unreachable_server_is_an_error():
+    result = run_script("http://127.0.0.1:1", ALM_PASSWORD=ADMIN_PASSWORD)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert (
+        "error: POST http://127.0.0.1:1/auth/login failed\nhint: check that the server runs" in result.stderr
+    )
