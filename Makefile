@@ -11,9 +11,11 @@ WORKERS ?= auto
 DEPENDENCY_TESTS := tests/unit tests/functional tests/contract tests/server \
   --ignore=tests/server/api/test_schemathesis.py -m "not slow and not registries"
 
+DATABASE_TESTS := tests/unit/server/kit/db
+
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test test-all test-lowest test-newest check unit lint types contracts coverage bench dist openapi requirements upgrade clean
+.PHONY: demo test test-all test-postgresql test-lowest test-newest check unit lint types contracts coverage bench dist openapi requirements upgrade clean
 
 demo: $(READY)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh tests/demo.sh
@@ -25,7 +27,15 @@ test: $(READY)
 # local index, the coverage of the pure core, and the lowest versions of the dependencies.
 test-all: $(READY) coverage
 	$(BIN)/python -m pytest -n $(WORKERS)
+	$(MAKE) test-postgresql
 	$(MAKE) test-lowest
+
+# The tests of databases on every PostgreSQL that the system has, beside the one that is pinned.
+test-postgresql: $(READY)
+	@for directory in /usr/lib/postgresql/*/bin; do \
+	  test -x $$directory/initdb || continue; \
+	  ENVMGR_TEST_POSTGRESQL=$$directory $(BIN)/python -m pytest -n $(WORKERS) -k postgresql $(DATABASE_TESTS) || exit 1; \
+	done
 
 # The client and the server with the lowest versions of their dependencies that pyproject.toml allows ...
 test-lowest: $(READY)
@@ -35,7 +45,7 @@ test-lowest: $(READY)
 # ... and with the newest that the index has today; a result that changes without a commit, so not part of .ci/run.
 test-newest: $(READY)
 	$(PYTHON) -m venv --clear $(VENV)/newest
-	$(VENV)/newest/bin/python -m pip install -qq -r requirements/test.in --editable '.[server,otel]'
+	$(VENV)/newest/bin/python -m pip install -qq -r requirements/test.in --editable '.[server,otel,postgres]'
 	$(VENV)/newest/bin/python -m pip check
 	$(VENV)/newest/bin/python -m pytest -n $(WORKERS) $(DEPENDENCY_TESTS)
 
@@ -67,7 +77,7 @@ openapi: $(READY)
 	mv src/envmgr/server/openapi.json.new src/envmgr/server/openapi.json
 
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-  --no-header --no-annotate --extra server --extra otel $(UPGRADE)
+  --no-header --no-annotate --extra server --extra otel --extra postgres $(UPGRADE)
 
 # dev.txt has the newest versions within the bounds of pyproject.toml; lowest.txt the lower bounds, and the tests' tools.
 requirements: $(READY)

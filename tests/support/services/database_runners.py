@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
 from contextlib import asynccontextmanager, suppress
+from functools import cache
 
 from envmgr.server.kit.common.problems import Problem
 from envmgr.server.kit.db.migrations import upgrade
+from envmgr.server.kit.db.postgresql.database import PostgresDatabase
+from envmgr.server.kit.db.postgresql.target import PostgresTarget
 from envmgr.server.kit.db.sqlite import SqliteDatabase
 from envmgr.server.kit.db.sqlite_file import SqliteFile
 from envmgr.server.kit.messaging import outbox
+from support.services.postgres_server import PostgresDatabases, installed_binaries, shared_server
 
 
 def sqlite_database(directory, module):
@@ -28,7 +34,43 @@ async def open_sqlite(directory, module):
         await database.close()
 
 
-RUNNERS = {"sqlite": open_sqlite}
+@asynccontextmanager
+async def open_postgres(directory, module):
+    """Open a service's PostgreSQL database, and close it; the same directory has the same database."""
+    postgres_databases()  # a server ends with the thread that started it
+    url = await asyncio.to_thread(postgres_url, directory, module)
+    database = PostgresDatabase(url, module.NAME, outbox.append)
+    try:
+        yield database
+    finally:
+        await database.close()
+
+
+def postgres_url(directory, module):
+    """Return the URL of a service's migrated database, created on the first call for a directory."""
+    name = f"{module.NAME}_{hashlib.sha256(str(directory).encode()).hexdigest()[:16]}"
+    databases = postgres_databases()
+    databases.create(name, template=_template(module))
+    return databases.server.url(name)
+
+
+@cache
+def postgres_databases():
+    """Return the databases of this process's server."""
+    return PostgresDatabases(shared_server())
+
+
+@cache
+def _template(module):
+    """Return a migrated database of a service, which others are copied from."""
+    name = f"template_{module.NAME}"
+    databases = postgres_databases()
+    databases.create(name)
+    upgrade(PostgresTarget(databases.server.url(name)), module.MIGRATIONS, module.HEAD)
+    return name
+
+
+RUNNERS = {"sqlite": open_sqlite, **({"postgresql": open_postgres} if installed_binaries() else {})}
 """How each runner's database is opened: `runner(directory, module)`. The contract tests run for all of them."""
 
 

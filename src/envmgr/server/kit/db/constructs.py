@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from sqlalchemy import Column, Select, bindparam, select, true
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.ext.compiler import compiles
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 ROWS = "rows"
 """The parameter that carries the rows of `rows_of`."""
+_NUL = "\\u0000"
+"""NUL in JSON notation, also within nested JSON."""
+_encode = msgspec.json.Encoder().encode
 _CAST_TYPES = {bool: "BOOLEAN", int: "BIGINT", str: "TEXT"}
 
 
@@ -85,6 +89,14 @@ def rows_of(table: Table, *names: str) -> Rows:
     ]
     # SQLite reads the ON of an upsert as that of a join, unless a WHERE precedes it.
     return Rows(names, select(*values).where(true()))
+
+
+def encode_rows(rows: Sequence[Sequence[object]]) -> str:
+    """Return rows as the parameter of `rows_of`. Raise ValueError for a text with NUL."""
+    text = _encode(rows).decode()
+    if _NUL in text and any("\0" in value for row in rows for value in row if isinstance(value, str)):
+        raise ValueError("text contains NUL")
+    return text
 
 
 def values_of(parameter: str, column: Column[Any]) -> Select[Any]:

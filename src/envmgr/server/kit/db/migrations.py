@@ -1,6 +1,7 @@
 """Schema migrations with Alembic: each service has its own revisions.
 
 An upgrade is one exclusive transaction: a concurrent one waits and finds it done, and a killed one has no effect.
+On SQLite the transaction itself excludes others; on PostgreSQL, an advisory lock does.
 """
 
 from __future__ import annotations
@@ -14,8 +15,7 @@ from envmgr.kit.errors import EnvmgrError
 from envmgr.server.kit.db.schema import CLUSTERED, IDS_NEVER_REUSED, Id, Text, Timestamp
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from contextlib import AbstractContextManager
+    from collections.abc import Callable, Mapping, Sequence
 
     from alembic.runtime.migration import MigrationContext
 
@@ -65,8 +65,8 @@ class MigrationTarget(Protocol):
         """Return its revision, or None if it is empty. Raise UnusableDatabase."""
         ...
 
-    def exclusive_transaction(self) -> AbstractContextManager[sa.Connection]:
-        """Open a transaction that excludes other writers. Raise UnusableDatabase."""
+    def run_exclusively(self, work: Callable[[sa.Connection], None]) -> None:
+        """Run and commit in a transaction that excludes other migrations. Raise UnusableDatabase."""
         ...
 
 
@@ -88,10 +88,13 @@ def _upgrade(target: MigrationTarget, revisions: str, head: str) -> None:
     config.set_main_option("script_location", os.path.join(_HERE, "alembic"))
     config.set_main_option("version_locations", revisions.replace("%", "%%"))
     config.set_main_option("path_separator", "newline")
+
+    def upgrade_over(connection: sa.Connection) -> None:
+        config.attributes["connection"] = connection
+        command.upgrade(config, head)
+
     try:
-        with target.exclusive_transaction() as connection:
-            config.attributes["connection"] = connection
-            command.upgrade(config, head)
+        target.run_exclusively(upgrade_over)
     except CommandError as error:
         raise NewerDatabase(
             f"database {target.name} was created by a newer envmgr ({error})",

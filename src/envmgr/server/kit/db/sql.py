@@ -28,8 +28,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
-CompiledStatement = tuple[str, dict[str, Any]]
-"""The text, and the values of the parameters that the expression itself contains."""
+CompiledStatement = tuple[str, dict[str, Any], tuple[str, ...]]
+"""The text, the values of the parameters that the expression itself contains, and the order of all parameters.
+
+Parameters have an order where the dialect numbers them.
+"""
 
 
 class UniqueViolation(Exception):
@@ -54,7 +57,7 @@ class Statement:
         self._compiled: dict[Dialect, CompiledStatement] = {}
 
     def compiled(self, dialect: Dialect) -> CompiledStatement:
-        """Return the text for a dialect, and the values of the expression's own parameters."""
+        """Return the text for a dialect, the expression's own values, and the order of the parameters."""
         compiled = self._compiled.get(dialect)
         if compiled is None:
             compiled = self._compiled[dialect] = self._compile(dialect)
@@ -62,7 +65,10 @@ class Statement:
 
     def _compile(self, dialect: Dialect) -> CompiledStatement:
         compiled = self.expression.compile(dialect=dialect)
-        return str(compiled), {name: value for name, value in compiled.params.items() if value is not None}
+        constants = {name: value for name, value in compiled.params.items() if value is not None}
+        # What an expression compiles to by itself, and only SQL, has an order.
+        order = getattr(compiled, "positiontup", None) or ()
+        return str(compiled), constants, tuple(order)
 
 
 class Reader(Protocol):

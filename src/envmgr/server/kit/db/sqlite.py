@@ -14,13 +14,12 @@ from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import msgspec
 from sqlalchemy.dialects import sqlite
 
 from envmgr.server.kit.common.clock import now_ms
 from envmgr.server.kit.common.problems import ServiceUnavailable
 from envmgr.server.kit.common.threads import run_in_thread
-from envmgr.server.kit.db.constructs import ROWS
+from envmgr.server.kit.db.constructs import ROWS, encode_rows
 from envmgr.server.kit.db.sql import DamagedDatabase, UniqueViolation
 from envmgr.server.kit.db.sqlite_errors import CORRUPT, TRANSIENT, UNIQUE, code_of
 
@@ -34,10 +33,7 @@ T = TypeVar("T")
 MAX_GROUP_COMMIT = 64
 READER_THREADS = 2
 RETRY_AFTER_SECONDS = 5
-_encode = msgspec.json.Encoder().encode
 DIALECT = sqlite.dialect(paramstyle="named")
-_NUL = "\\u0000"
-"""NUL in JSON notation, also within nested JSON."""
 _PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
@@ -68,13 +64,13 @@ class SqliteReader:
 
     def one(self, statement: Statement, **values: object) -> Row | None:
         """Return the first row, or None."""
-        text, constants = statement.compiled(DIALECT)
+        text, constants, _ = statement.compiled(DIALECT)
         row: Row | None = self.connection.execute(text, {**constants, **values}).fetchone()
         return row
 
     def all(self, statement: Statement, **values: object) -> list[Row]:
         """Return every row."""
-        text, constants = statement.compiled(DIALECT)
+        text, constants, _ = statement.compiled(DIALECT)
         return self.connection.execute(text, {**constants, **values}).fetchall()
 
 
@@ -94,7 +90,7 @@ class SqliteTransaction(SqliteReader):
 
     def one(self, statement: Statement, **values: object) -> Row | None:
         """Return the first row, or None; the statement may also change rows and return them."""
-        text, constants = statement.compiled(DIALECT)
+        text, constants, _ = statement.compiled(DIALECT)
         try:
             # A statement that changes rows is complete only after its last row.
             rows = self.connection.execute(text, {**constants, **values}).fetchall()
@@ -112,17 +108,14 @@ class SqliteTransaction(SqliteReader):
 
     def execute_many(self, statement: Statement, rows: Sequence[Sequence[object]]) -> int:
         """Run a statement over `rows_of`; return how many rows changed. Raise UniqueViolation, ValueError."""
-        text = _encode(rows).decode()
-        if _NUL in text and any("\0" in value for row in rows for value in row if isinstance(value, str)):
-            raise ValueError("text contains NUL")
-        return self.execute(statement, **{ROWS: text})
+        return self.execute(statement, **{ROWS: encode_rows(rows)})
 
     def emit(self, event: DomainEvent) -> None:
         """Record an event in the same transaction."""
         self.events.append(event)
 
     def _execute(self, statement: Statement, values: Mapping[str, object]) -> sqlite3.Cursor:
-        text, constants = statement.compiled(DIALECT)
+        text, constants, _ = statement.compiled(DIALECT)
         try:
             return self.connection.execute(text, {**constants, **values})
         except sqlite3.IntegrityError as error:

@@ -11,7 +11,7 @@ from envmgr.server.kit.db.migrations import UnusableDatabase
 from envmgr.server.kit.db.sqlite_errors import CORRUPT, TRANSIENT, code_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from sqlalchemy import Connection
 
@@ -50,9 +50,8 @@ class SqliteFile:
             emitted = connection.execute("SELECT 1 FROM outbox_head WHERE sequence > 0").fetchone()
             return bool(emitted or connection.execute("SELECT 1 FROM consumer_offset").fetchone())
 
-    @contextmanager
-    def exclusive_transaction(self) -> Iterator[Connection]:
-        """Open a transaction that excludes other writers. Raise UnusableDatabase."""
+    def run_exclusively(self, work: Callable[[Connection], None]) -> None:
+        """Run and commit in a transaction that excludes other writers. Raise UnusableDatabase."""
         from sqlalchemy import create_engine, event
         from sqlalchemy.exc import DBAPIError
 
@@ -64,7 +63,7 @@ class SqliteFile:
             with _translate_errors(self.path):
                 try:
                     with engine.begin() as connection:
-                        yield connection
+                        work(connection)
                 except DBAPIError as error:
                     raise error.orig or error from error
         finally:

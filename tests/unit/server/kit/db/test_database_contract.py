@@ -90,7 +90,10 @@ def test_a_unit_returns_its_result_and_leaves_its_rows_and_events(tmp_path, runn
     async def work(database):
         results = await asyncio.gather(*(database.write(add(f"app-{n}")) for n in range(5)))
         assert results == [None] * 5
-        assert await names(database) == await events(database) == [f"app-{n}" for n in range(5)]
+        expected = {f"app-{n}" for n in range(5)}
+        assert set(await names(database)) == set(await events(database)) == expected
+        await database.write(add("last"))
+        assert (await names(database))[5:] == (await events(database))[5:] == ["last"]
 
     over(runner, tmp_path, app_module, work)
 
@@ -229,6 +232,57 @@ def test_a_commit_that_recorded_events_calls_every_listener_and_others_do_not(tm
         await database.write(add("one"))
         await asyncio.sleep(0)
         assert called == ["one", "two"]
+
+    over(runner, tmp_path, app_module, work)
+
+
+def test_a_unit_reads_its_own_database_however_many_units_run(tmp_path, runner):
+    """As a unit does that checks its caller's permissions again."""
+
+    async def work(database):
+        def unit(transaction):
+            count = len(database.read_blocking(lambda reader: reader.all(NAMES)))
+            return count, len(transaction.all(NAMES))
+
+        await database.write(add("one"))
+        assert await asyncio.gather(*(database.write(unit) for _ in range(40))) == [(1, 1)] * 40
+
+    over(runner, tmp_path, app_module, work)
+
+
+def test_a_unit_whose_caller_is_cancelled_is_completed_or_never_begun(tmp_path, runner):
+    completed = []
+
+    async def cancel(database):
+        writing = [asyncio.ensure_future(database.write(add(f"app-{n}"))) for n in range(60)]
+        await asyncio.sleep(0)
+        for number, task in enumerate(writing):
+            await asyncio.sleep(0.001 * (number % 3))
+            task.cancel()
+        results = await asyncio.gather(*writing, return_exceptions=True)
+        await database.write(add("last"))
+        completed.extend(f"app-{n}" for n, result in enumerate(results) if result is None)
+
+    async def check(database):
+        outcome = await names(database)
+        assert set(outcome) >= {*completed, "last"}
+        assert sorted(outcome) == sorted(await events(database))
+
+    over(runner, tmp_path, app_module, cancel)
+    over(runner, tmp_path, app_module, check)
+
+
+def test_an_error_of_a_reader_reaches_its_caller_and_the_next_read_works(tmp_path, runner):
+    def fail(reader):
+        reader.all(NAMES)
+        raise LookupError("mine")
+
+    async def work(database):
+        for read in (database.read, database.read_inline):
+            for _ in range(20):
+                with pytest.raises(LookupError, match="mine"):
+                    await read(fail)
+            assert await read(lambda reader: reader.all(NAMES)) == []
 
     over(runner, tmp_path, app_module, work)
 

@@ -7,7 +7,6 @@ import re
 
 import pytest
 from sqlalchemy import Column, MetaData, Table, bindparam, insert, select
-from sqlalchemy.dialects.postgresql import asyncpg
 
 import envmgr.server
 from envmgr.server.kit.db.constructs import (
@@ -20,12 +19,12 @@ from envmgr.server.kit.db.constructs import (
     upsert,
     values_of,
 )
+from envmgr.server.kit.db.postgresql.database import DIALECT as POSTGRESQL
 from envmgr.server.kit.db.schema import Id, Text
 from envmgr.server.kit.db.sql import Statement
 from envmgr.server.kit.db.sqlite import DIALECT as SQLITE
 from support.services.sql_statements import statements
 
-POSTGRESQL = asyncpg.dialect()
 DIALECTS = {"sqlite": SQLITE, "postgresql": POSTGRESQL}
 WORD = Table(
     "word",

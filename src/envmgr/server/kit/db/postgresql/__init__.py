@@ -1,0 +1,1 @@
+"""PostgreSQL: driver, connection pool, database runner, migration target."""

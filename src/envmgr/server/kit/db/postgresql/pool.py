@@ -1,0 +1,118 @@
+"""Bounded pool of connections: each is lent to one unit at a time, and replaced when it is lost."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING
+
+from envmgr.server.kit.common.problems import ServiceUnavailable
+from envmgr.server.kit.db.postgresql.driver import connect, is_driver_error, is_lost_connection
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from envmgr.server.kit.db.postgresql.driver import Connection
+
+WAIT_TIMEOUT_SECONDS = 5.0
+"""Seconds that a unit waits for a connection."""
+CLOSE_TIMEOUT_SECONDS = 1.0
+RETRY_AFTER_SECONDS = 5
+
+
+class ConnectionPool:
+    """Connections to one database, opened when first needed."""
+
+    def __init__(self, url: str, application: str, max_connections: int) -> None:
+        self._url = url
+        self._application = application
+        self._size = max_connections
+        self._slots = asyncio.Semaphore(max_connections)
+        self._exclusive = asyncio.Lock()
+        self._idle: list[Connection] = []
+
+    @asynccontextmanager
+    async def connection(self, begin: str = "") -> AsyncIterator[Connection]:
+        """Lend a connection, on which `begin` has been run. Raise ServiceUnavailable if all are in use."""
+        await self._acquire_slot()
+        try:
+            async with self._lend(begin) as connection:
+                yield connection
+        finally:
+            self._slots.release()
+
+    @asynccontextmanager
+    async def only_connection(self, begin: str = "") -> AsyncIterator[Connection]:
+        """Lend a connection while no other is lent. Raise ServiceUnavailable."""
+        acquired = 0
+        async with self._exclusive:
+            try:
+                for _ in range(self._size):
+                    await self._acquire_slot()
+                    acquired += 1
+                async with self._lend(begin) as connection:
+                    yield connection
+            finally:
+                for _ in range(acquired):
+                    self._slots.release()
+
+    async def close(self) -> None:
+        """Close all connections; none may be lent."""
+        idle, self._idle = self._idle, []
+        await asyncio.gather(*(_close(connection) for connection in idle))
+
+    async def _acquire_slot(self) -> None:
+        try:
+            async with asyncio.timeout(WAIT_TIMEOUT_SECONDS):
+                await self._slots.acquire()
+        except TimeoutError:
+            raise ServiceUnavailable(
+                f"all {self._size} database connections are in use", retry_after=RETRY_AFTER_SECONDS
+            ) from None
+
+    @asynccontextmanager
+    async def _lend(self, begin: str) -> AsyncIterator[Connection]:
+        connection = await self._begin(begin)
+        try:
+            yield connection
+        except BaseException as error:
+            # Cancelled by a loop that ends, a transaction may be open.
+            if not isinstance(error, Exception) or (is_driver_error(error) and is_lost_connection(error)):
+                connection.terminate()
+            raise
+        finally:
+            if not connection.is_closed():
+                self._idle.append(connection)
+
+    async def _begin(self, begin: str) -> Connection:
+        """Return a connection on which `begin` has been run: an idle one, unless it is lost."""
+        while self._idle:
+            connection = self._idle.pop()
+            if await _is_usable(connection, begin):
+                return connection
+        connection = await connect(self._url, self._application)
+        if not await _is_usable(connection, begin):
+            raise ServiceUnavailable("the database ended a new connection", retry_after=RETRY_AFTER_SECONDS)
+        return connection
+
+
+async def _is_usable(connection: Connection, begin: str) -> bool:
+    """Run `begin`; return whether the connection still exists."""
+    if connection.is_closed():
+        return False
+    if not begin:
+        return True
+    try:
+        await connection.execute(begin)
+    except Exception as error:
+        connection.terminate()
+        if not is_lost_connection(error):
+            raise
+        return False
+    return True
+
+
+async def _close(connection: Connection) -> None:
+    with suppress(Exception):  # the server may be gone: what matters is that the socket is closed
+        await connection.close(timeout=CLOSE_TIMEOUT_SECONDS)
+    connection.terminate()

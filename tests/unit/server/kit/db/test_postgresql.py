@@ -1,0 +1,309 @@
+"""The PostgreSQL runner: conflicts, timeouts, lost connections, and sessions that are never left in a transaction."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+from sqlalchemy import bindparam, func, insert, select, text, update
+
+from envmgr.server.app import module
+from envmgr.server.app.store import app
+from envmgr.server.kit.common.problems import Conflict, ServiceUnavailable
+from envmgr.server.kit.db.postgresql import database as runner
+from envmgr.server.kit.db.postgresql import driver, pool
+from envmgr.server.kit.db.postgresql.database import PostgresDatabase
+from envmgr.server.kit.db.sql import Statement, UniqueViolation
+from envmgr.server.kit.messaging import outbox
+from support.services.database_runners import open_postgres, postgres_databases, postgres_url
+from support.services.postgres_server import PostgresDatabases, PostgresServer, installed_binaries
+
+pytestmark = [
+    pytest.mark.timeout(120),
+    pytest.mark.skipif(installed_binaries() is None, reason="PostgreSQL is not installed"),
+]
+FIXED = {"description": "", "created_at": 1, "updated_at": 1, "rev": 1}
+ADD = Statement(insert(app).values(name=bindparam("name"), folded=bindparam("name"), **FIXED))
+BY_NAME = Statement(select(app.c.id).where(app.c.folded == bindparam("name")))
+COUNT = Statement(select(func.count()).select_from(app))
+TOUCH = Statement(update(app).values(rev=app.c.rev + 1).where(app.c.folded == bindparam("name")))
+REVISION = Statement(select(app.c.rev).where(app.c.folded == bindparam("name")))
+SLEEP = Statement(select(func.pg_sleep(bindparam("seconds"))))
+LOCK_APPS = Statement(text("LOCK TABLE app IN ACCESS EXCLUSIVE MODE"))
+SESSIONS = "SELECT state FROM pg_stat_activity WHERE datname = '{}' AND application_name LIKE 'envmgr-alm %'"
+
+
+def over(directory, work):
+    async def main():
+        async with open_postgres(directory, module) as database:
+            return await work(database)
+
+    return asyncio.run(main())
+
+
+def database_name(directory):
+    return postgres_url(directory, module).rpartition("/")[2]
+
+
+async def session_states(directory):
+    name = database_name(directory)
+    return [state for (state,) in await postgres_databases()._run(SESSIONS.format(name), "postgres")]
+
+
+async def until(condition):
+    deadline = time.monotonic() + 60
+    while not await condition():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.01)
+
+
+async def async_value(value):
+    return value
+
+
+def add(name):
+    return lambda transaction: transaction.insert(ADD, name=name)
+
+
+def test_units_of_several_processes_on_one_row_all_complete(tmp_path):
+    """Two runners stand for two processes: neither knows what the other runs."""
+
+    def increment(transaction):
+        (before,) = transaction.one(REVISION, name="shop")
+        transaction.execute(TOUCH, name="shop")
+        return before
+
+    async def work(database):
+        await database.write(add("shop"))
+        async with open_postgres(tmp_path, module) as other:
+            units = [runner.write(increment) for runner in (database, other) for _ in range(15)]
+            assert sorted(await asyncio.gather(*units)) == list(range(1, 31))
+
+    over(tmp_path, work)
+
+
+def test_a_unit_that_conflicts_at_each_attempt_is_refused_for_now(tmp_path, monkeypatch):
+    monkeypatch.setattr(runner, "MAX_ATTEMPTS", 4)
+
+    async def work(database):
+        await database.write(add("shop"))
+        async with open_postgres(tmp_path, module) as other:
+            attempts = []
+
+            def unit(transaction):
+                attempts.append(transaction.one(REVISION, name="shop"))
+                # Another process changes the row between this unit's read and its write.
+                other.read_blocking(lambda _reader: None)
+                runner.await_(other.write(lambda rival: rival.execute(TOUCH, name="shop")))
+                transaction.execute(TOUCH, name="shop")
+
+            with pytest.raises(ServiceUnavailable, match="in conflict 4 times") as caught:
+                await database.write(unit)
+        assert caught.value.headers["retry-after"]
+        assert attempts == [(1,), (2,), (3,), (4,)]
+
+    over(tmp_path, work)
+
+
+def test_what_a_unit_did_not_see_it_sees_when_it_runs_again(tmp_path):
+    """A unit that looks for a row before it inserts it: the second of two finds the row of the first."""
+
+    async def work(database):
+        async with open_postgres(tmp_path, module) as other:
+            attempts = []
+
+            def unit(transaction):
+                attempts.append(transaction.one(BY_NAME, name="shop"))
+                if attempts[-1]:
+                    raise Conflict("the name is in use")
+                if len(attempts) == 1:
+                    runner.await_(other.write(add("shop")))
+                try:
+                    transaction.insert(ADD, name="shop")
+                except UniqueViolation as error:
+                    raise Conflict("the name was in use") from error
+
+            with pytest.raises(Conflict, match="is in use"):
+                await database.write(unit)
+            assert [row is None for row in attempts] == [True, False]
+
+    over(tmp_path, work)
+
+
+def test_a_violation_that_stays_is_raised_after_the_second_run(tmp_path):
+    attempts = []
+
+    def unit(transaction):
+        attempts.append(1)
+        transaction.insert(ADD, name="shop")
+
+    async def work(database):
+        await database.write(add("shop"))
+        with pytest.raises(UniqueViolation):
+            await database.write(unit)
+        assert len(attempts) == 2
+
+    over(tmp_path, work)
+
+
+def test_a_unit_that_hides_a_violation_is_a_bug_and_not_a_success(tmp_path):
+    def unit(transaction):
+        transaction.insert(ADD, name="one")
+        try:
+            transaction.insert(ADD, name="one")
+        except UniqueViolation:
+            return "done"
+
+    async def work(database):
+        with pytest.raises(RuntimeError, match="succeeded after a statement that failed"):
+            await database.write(unit)
+        assert await database.read(lambda reader: reader.one(COUNT)) == (0,)
+
+    over(tmp_path, work)
+
+
+@pytest.mark.parametrize("act", ["write", "read", "read_inline"])
+def test_cancelled_callers_leave_no_session_in_a_transaction(tmp_path, act):
+    def unit(access):
+        access.one(SLEEP, seconds=0.02)
+        return access.one(COUNT)
+
+    async def work(database):
+        for delay in (0, 0.005, 0.03):
+            tasks = [asyncio.ensure_future(getattr(database, act)(unit)) for _ in range(12)]
+            await asyncio.sleep(delay)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+        async def is_idle():
+            return set(await session_states(tmp_path)) <= {"idle"}
+
+        await until(is_idle)
+        assert len(await session_states(tmp_path)) <= runner.MAX_WRITERS + runner.MAX_READERS
+        assert await getattr(database, act)(lambda access: access.one(COUNT)) == (0,)
+
+    over(tmp_path, work)
+
+
+def test_a_statement_that_takes_too_long_is_ended(tmp_path, monkeypatch):
+    monkeypatch.setattr(driver, "SETTINGS", {**driver.SETTINGS, "statement_timeout": "100ms"})
+
+    async def work(database):
+        for call in (database.write, database.read, database.read_inline):
+            with pytest.raises(ServiceUnavailable, match="statement timeout") as caught:
+                await call(lambda access: access.one(SLEEP, seconds=30))
+            assert caught.value.headers["retry-after"]
+        await database.write(add("later"))
+
+    over(tmp_path, work)
+
+
+def test_a_lock_that_is_not_released_is_not_awaited_for_ever(tmp_path, monkeypatch):
+    monkeypatch.setattr(driver, "SETTINGS", {**driver.SETTINGS, "lock_timeout": "100ms"})
+
+    async def work(database):
+        release = asyncio.Event()
+
+        def hold(transaction):
+            transaction.execute(LOCK_APPS)
+            runner.await_(release.wait())
+
+        holding = asyncio.ensure_future(database.write(hold))
+        await asyncio.sleep(0.2)
+        with pytest.raises(ServiceUnavailable, match="lock timeout"):
+            await database.write(add("shop"))
+        release.set()
+        await holding
+        await database.write(add("shop"))
+
+    over(tmp_path, work)
+
+
+def test_a_transaction_that_idles_is_ended(tmp_path, monkeypatch):
+    settings = {**driver.SETTINGS, "idle_in_transaction_session_timeout": "100ms"}
+    monkeypatch.setattr(driver, "SETTINGS", settings)
+
+    async def work(database):
+        def unit(transaction):
+            transaction.insert(ADD, name="slow")
+            runner.await_(asyncio.sleep(0.5))
+            transaction.insert(ADD, name="never")
+
+        with pytest.raises(ServiceUnavailable):
+            await database.write(unit)
+        assert await database.read(lambda reader: reader.one(COUNT)) == (0,)
+
+    over(tmp_path, work)
+
+
+def test_more_units_than_connections_wait_for_a_bounded_time(tmp_path, monkeypatch):
+    monkeypatch.setattr(pool, "WAIT_TIMEOUT_SECONDS", 0.2)
+
+    async def work(database):
+        release = asyncio.Event()
+        holding = [
+            asyncio.ensure_future(database.write(lambda _transaction: runner.await_(release.wait())))
+            for _ in range(runner.MAX_WRITERS)
+        ]
+        await until(lambda: async_value(len(database._units) == runner.MAX_WRITERS))
+        with pytest.raises(ServiceUnavailable, match="all 6 database connections are in use") as caught:
+            await database.write(add("shop"))
+        assert caught.value.headers["retry-after"]
+        release.set()
+        await asyncio.gather(*holding)
+        await database.write(add("shop"))
+
+    over(tmp_path, work)
+
+
+def test_sessions_that_the_server_ended_are_replaced(tmp_path):
+    async def work(database):
+        await asyncio.gather(*(database.write(add(f"app-{n}")) for n in range(20)))
+        await database.read(lambda reader: reader.one(COUNT))
+        name = database_name(tmp_path)
+        await postgres_databases()._run(
+            f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'", "postgres"
+        )
+        assert await database.read(lambda reader: reader.one(COUNT)) == (20,)
+        await asyncio.gather(*(database.write(add(f"more-{n}")) for n in range(20)))
+
+    over(tmp_path, work)
+
+
+def test_a_server_that_went_away_and_came_back_needs_no_restart():
+    server = PostgresServer(installed_binaries())
+    try:
+        databases = PostgresDatabases(server)
+        databases.create("shop")
+        databases.run("CREATE TABLE app (id bigint primary key)", "shop")
+
+        async def work():
+            database = PostgresDatabase(server.url("shop"), "shop", outbox.append)
+            calls = (database.write, database.read, database.read_inline)
+            for call in calls:
+                assert await call(lambda access: access.one(COUNT)) == (0,)
+            server.stop()
+            for call in calls * 3:
+                with pytest.raises(ServiceUnavailable) as caught:
+                    await call(lambda access: access.one(COUNT))
+                assert caught.value.headers["retry-after"]
+            server.start()
+            for call in calls:
+                assert await call(lambda access: access.one(COUNT)) == (0,)
+            await database.close()
+
+        asyncio.run(work())
+    finally:
+        server.close()
+
+
+def test_a_server_that_refuses_connections_is_reported_at_once():
+    async def work():
+        database = PostgresDatabase("postgresql://alm@127.0.0.1:1/alm", "app", outbox.append)
+        with pytest.raises(ServiceUnavailable, match="database of app is temporarily unavailable"):
+            await database.read(lambda reader: reader.one(COUNT))
+        await database.close()
+
+    asyncio.run(work())
