@@ -18,7 +18,7 @@ from envmgr.kit.frozen import frozen
 from envmgr.kit.platform import DEFAULT_PLATFORMS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from jsonschema.exceptions import ValidationError
 
@@ -51,14 +51,21 @@ def lint(text: str, origin: str, is_tool: Callable[[str], bool] = lambda _: True
         *_choices(data),
         *signing.issues(data),
     ]
+    results += _elsewhere([*_check_semantics(data), *_names(data)], results)
+    warnings = [*values.plain_http("$", data), *_unknown_requirements(data, is_tool)]
     if not results:
-        results = [*_check_semantics(data), *_names(data)]
-    if results:
-        return Report(tuple(dict.fromkeys(results)))
-    manifest = manifest_reader.build(data, origin)
-    return Report(
-        (), (*_warnings(manifest), *values.plain_http("$", data), *_unknown_requirements(data, is_tool))
-    )
+        warnings = [*_warnings(manifest_reader.build(data, origin)), *warnings]
+    return Report(tuple(dict.fromkeys(results)), tuple(dict.fromkeys(warnings)))
+
+
+def _elsewhere(issues: Iterable[str], others: Iterable[str]) -> list[str]:
+    """Return the issues at other paths: a value of the wrong type is reported only once."""
+    paths = {_path_of(issue) for issue in others} - {"$"}
+    return [issue for issue in issues if _path_of(issue) not in paths]
+
+
+def _path_of(issue: str) -> str:
+    return issue.partition(": ")[0]
 
 
 def issues(text: str) -> tuple[str, ...]:
@@ -162,7 +169,8 @@ def _source_kind(data: Mapping[str, object]) -> SourceKind | None:
 
 
 def _names(data: Mapping[str, object]) -> Iterator[str]:
-    if data["name"] in cast("list[object]", data.get("aliases", [])):
+    aliases = data.get("aliases")
+    if isinstance(aliases, list) and data.get("name") in aliases:
         yield "$.aliases: an alias equals the tool's own name"
 
 
@@ -170,9 +178,12 @@ def _check_semantics(data: Mapping[str, object]) -> Iterator[str]:
     yield from _versions(table(data, "versions"), table(data, "source"))
     for path, layer in manifest_fields.iter_field_objects(data):
         yield from values.layer(path, layer)
-    for number, override in enumerate(cast("list[dict[str, object]]", data.get("overrides", []))):
-        yield from values.version_range(f"$.overrides[{number}].versions", str(override["versions"]))
+    for path, override in manifest_fields.iter_overrides(data):
+        if "versions" in override:
+            yield from values.version_range(f"{path}.versions", str(override["versions"]))
     kind = _source_kind(data)
+    if kind is None and "source" in data:
+        return
     if kind and kind.has_assets and "versions_url" not in data:
         return
     if any("asset" in layer for _, layer in manifest_fields.iter_field_objects(data)):
@@ -188,7 +199,7 @@ def _versions(options: Mapping[str, object], source: Mapping[str, object]) -> It
         yield from values.expression_at(f"$.versions.channels.{name}", str(expression))
     if "pattern" in options:
         yield from values.pattern_at("$.versions.pattern", str(options["pattern"]))
-    if source.get("kind", "index") != "index":
+    if source.get("kind", "index") in KINDS.keys() - {"index"}:
         only = sorted({*options} - {"prefix", "pattern", "vendor"})
         yield from (f"$.versions.{field}: not supported with the source {source['kind']!r}" for field in only)
     if "{" in str(source.get("platform_package", "")):

@@ -35,6 +35,7 @@ def layer(path: str, fields: Mapping[str, object]) -> Iterator[str]:
     """Check the fields that describe an archive."""
     for field in ("download_url_template", "asset"):
         yield from _template(path, fields, field, URL_NAMES)
+        yield from _braces(f"{path}.{field}", fields.get(field))
     for field in ("ext", "format", "home", "bin_path_template"):
         yield from _template(path, fields, field, TREE_NAMES)
     yield from _url(f"{path}.download_url_template", fields.get("download_url_template"))
@@ -133,6 +134,13 @@ def _template(path: str, fields: Mapping[str, object], field: str, allowed: froz
         yield from template_at(f"{path}.{field}", str(fields[field]), allowed)
 
 
+def _braces(path: str, text: object) -> Iterator[str]:
+    """Check that a URL or path has no brace outside of placeholders; it would be taken literally."""
+    literal = template.fill(text, dict.fromkeys(template.names(text), "")) if isinstance(text, str) else ""
+    if "{" in literal or "}" in literal:
+        yield f"{path}: invalid placeholder: write {{name}}, with a letter first and without blanks"
+
+
 def _url(path: str, value: object) -> Iterator[str]:
     if value is not None and not re.match(r"(https?|file)://", str(value)):
         yield f"{path}: must begin with https://"
@@ -141,6 +149,7 @@ def _url(path: str, value: object) -> Iterator[str]:
 def _document(path: str, fields: Mapping[str, object], allowed: frozenset[str]) -> Iterator[str]:
     """Check a `checksum` or `signature`."""
     yield from _template(path, fields, "url_template", allowed)
+    yield from _braces(f"{path}.url_template", fields.get("url_template"))
     url = fields.get("url_template")
     if url is not None and not str(url).startswith("{url}"):
         yield from _url(f"{path}.url_template", url)
@@ -159,6 +168,7 @@ def _tree_paths(path: str, fields: Mapping[str, object]) -> Iterator[str]:
     ]
     for where, place in places:
         yield from template_at(where, place, TREE_NAMES)
+        yield from _braces(where, place)
         yield from _inside(where, place)
 
 

@@ -60,7 +60,7 @@ def platform_layers(
 def iter_field_objects(data: Mapping[str, object]) -> Iterator[tuple[str, Mapping[str, object]]]:
     """Yield every object of a manifest with archive fields, with its path."""
     yield "$", {field: data[field] for field in ARCHIVE if field in data}
-    for path, owner in [("$", data), *_overrides(data)]:
+    for path, owner in [("$", data), *iter_overrides(data)]:
         if path != "$":
             yield path, owner
         for key, layer in table(owner, "platforms").items():
@@ -68,7 +68,8 @@ def iter_field_objects(data: Mapping[str, object]) -> Iterator[tuple[str, Mappin
                 yield f"{path}.platforms.{key}" if key.isalnum() else f"{path}.platforms['{key}']", layer
 
 
-def _overrides(data: Mapping[str, object]) -> list[tuple[str, Mapping[str, object]]]:
+def iter_overrides(data: Mapping[str, object]) -> list[tuple[str, Mapping[str, object]]]:
+    """Return every override of a manifest, with its path."""
     items = data.get("overrides")
     numbered = enumerate(items if isinstance(items, list) else [])
     return [(f"$.overrides[{number}]", item) for number, item in numbered if isinstance(item, dict)]
@@ -82,7 +83,9 @@ def table(fields: Mapping[str, object], field: str) -> Fields:
 
 def strings(value: object) -> tuple[str, ...]:
     """Return a list of strings, one string, or None as a tuple."""
-    return (value,) if isinstance(value, str) else tuple(cast("list[str]", value or ()))
+    if isinstance(value, str):
+        return (value,)
+    return tuple(map(str, value)) if isinstance(value, list | tuple) else ()
 
 
 def text(fields: Mapping[str, object], field: str, values: Mapping[str, str]) -> str | None:

@@ -213,13 +213,13 @@ def _check_installs(context: Context) -> Iterator[Finding]:
 
 
 def _damaged(context: Context) -> list[tuple[str, str, str]]:
-    """Return each damaged installation with the first difference between its receipt and its tree."""
+    """Return each damaged installation with the first differences between its receipt and its tree."""
     results = []
     for tool, version in _directories(context):
         context.progress.step("doctor", f"checking {tool} {version}")
         differences = store.check(context.paths, tool, version) or _lacks_commands(context, tool, version)
         if differences:
-            results.append((tool, version, differences[0]))
+            results.append((tool, version, _some(differences)))
     return results
 
 

@@ -15,7 +15,7 @@ from envmgr.resolve import active, canonical_names, known_tools, lock_consistenc
 from envmgr.resolve.lock_update import Pin
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from envmgr.lockformat.model import Lockfile
     from envmgr.project.dotfile import Dotfile
@@ -132,30 +132,36 @@ def _pins_of_file(
 def _check_locked(
     context: Context, path: str, lock: Lockfile | None, wanted: Sequence[tuple[str, str]]
 ) -> None:
-    platform = context.platform.key
+    """Raise LockOutOfDate with everything that the lock lacks for this platform."""
     if lock is None:
         raise LockOutOfDate(f"{path} not found", "run `envmgr lock` and commit the file")
-    for tool, spec in wanted:
-        version = lock.version_of(key(tool, spec))
-        known = lock.locked(tool, version) if version else None
-        if known is None:
-            raise LockOutOfDate(
-                f"{path} does not lock {tool}={spec}", "run `envmgr lock` and commit the file"
-            )
-        if platform not in known.artifacts:
-            raise LockOutOfDate(
-                f"{path} has no {tool} {version} for platform {platform} (only {', '.join(sorted(known.artifacts))})",
-                f"run `envmgr lock --platform {platform}` and commit the file",
-            )
-        if known.artifacts[platform].digest is None:
-            raise LockOutOfDate(
-                f"{path} has no digest of {tool} {version} for {platform}: upstream publishes none",
-                "run `envmgr install` once on such a machine, and commit the file",
-            )
+    gaps = [gap for tool, spec in wanted for gap in _gaps(lock, tool, spec, context.platform.key)]
+    if gaps:
+        messages, hints = zip(*gaps, strict=True)
+        separator = "\n  " if len(gaps) > 1 else " "
+        raise LockOutOfDate(separator.join([path, *messages]), "; ".join(dict.fromkeys(hints)))
     issues = list(lock_consistency.issues(context, lock, wanted))
     if issues:
         raise LockOutOfDate(
             "\n".join([f"{path} is inconsistent", *(f"  {issue}" for issue in issues)]), lock_consistency.HINT
+        )
+
+
+def _gaps(lock: Lockfile, tool: str, spec: str, platform: str) -> Iterator[tuple[str, str]]:
+    """Yield what a lock lacks for a request, and the remedy."""
+    version = lock.version_of(key(tool, spec))
+    known = lock.locked(tool, version) if version else None
+    if known is None:
+        yield f"does not lock {tool}={spec}", "run `envmgr lock` and commit the file"
+    elif platform not in known.artifacts:
+        yield (
+            f"has no {tool} {version} for platform {platform} (only {', '.join(sorted(known.artifacts))})",
+            f"run `envmgr lock --platform {platform}` and commit the file",
+        )
+    elif known.artifacts[platform].digest is None:
+        yield (
+            f"has no digest of {tool} {version} for {platform}: upstream publishes none",
+            "run `envmgr install` once on such a machine, and commit the file",
         )
 
 

@@ -129,6 +129,9 @@ def test_checkout_writes_the_deployed_lock(ada):
     refused = ada.run("alm", "checkout", "shop@1.4")
     assert refused.code == 1
     assert ".envmgr.lock already exist" in refused.err
+    old, new = OLD["nodejs"], NEW["nodejs"]
+    assert f'  .envmgr.lock: - "nodejs": "{old}",\n' in refused.err
+    assert f'  .envmgr.lock: + "nodejs": "{new}",\n' in refused.err
     assert (ada.project / ".envmgr.lock").read_text() == LOCK.format(**OLD)
     forced = document(ada.ok("alm", "checkout", "shop", "1.4", "--force", "--json"), "checkout")
     assert forced["changed"] == [str(ada.project / ".envmgr.lock")]

@@ -524,6 +524,15 @@ def _leave_staging(box):
     (box.home / "staging" / "12345-dead" / "tree").mkdir(parents=True)
 
 
+def test_the_doctor_names_several_differences_of_an_installation(two_tools):
+    two_tools.ok("install")
+    _change_file(two_tools)
+    _remove_file(two_tools)
+    (finding,) = findings(two_tools.run("doctor", "--json"), "installs")
+    assert "bin/alpha: size is 17, expected" in finding["message"]
+    assert "bin/alpha-helper is missing" in finding["message"]
+
+
 @pytest.mark.parametrize(
     ("spoil", "check"),
     [

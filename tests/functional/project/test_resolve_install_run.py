@@ -69,6 +69,19 @@ def test_a_locked_install_fails_before_any_download(two_tools, spoil, message):
     assert len(two_tools.server.requests) == request_count
 
 
+def test_a_locked_install_names_everything_that_the_lock_lacks(two_tools):
+    two_tools.ok("lock")
+    two_tools.write("alpha=^2", "beta=0.9.0", "alpha2=1")
+    two_tools.publish("alpha2")
+    result = two_tools.run("install", "--locked")
+    assert result.code == 1
+    assert (
+        ".envmgr.lock\n  does not lock alpha=^2\n  does not lock beta=0.9.0\n  does not lock alpha2=1"
+        in result.err
+    )
+    assert result.err.count("run `envmgr lock`") == 1
+
+
 def test_use_installs_writes_and_locks(sandbox):
     sandbox.publish("alpha")
     sandbox.ok("use", "alpha", "^1.0")

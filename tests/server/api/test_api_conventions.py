@@ -127,7 +127,7 @@ def test_what_is_put_again_is_as_it_was(wire):
         assert (again.body, again.header("etag")) == (first.body, first.header("etag"))
 
 
-def test_a_version_with_other_content_is_refused_with_both_digests(wire):
+def test_a_version_with_other_content_is_refused_with_the_differences_and_both_digests(wire):
     of = app(wire)
     there = version(wire, of)
     refused = wire.ask("PUT", f"/apps/{of['id']}/versions/1.0.0", {"toolchain": {"lock": lock("20.11.1")}})
@@ -136,6 +136,12 @@ def test_a_version_with_other_content_is_refused_with_both_digests(wire):
     assert problem["type"] == "/problems/version-content-mismatch"
     assert problem["existing_digest"] == there["digest"] != problem["submitted_digest"]
     assert re.fullmatch(r"sha256:[0-9a-f]{64}", problem["submitted_digest"])
+    assert [item["field"] for item in problem["differences"]] == [
+        "toolchain/tools/nodejs",
+        "toolchain/lock_digest",
+    ]
+    assert problem["differences"][0]["submitted"] == "20.11.1"
+    assert f"nodejs is {problem['differences'][0]['existing']}, submitted 20.11.1" in problem["detail"]
 
 
 def test_a_lock_is_stored_once_for_all_versions_with_it(wire, daemon):

@@ -70,6 +70,20 @@ def test_a_post_with_a_key_has_one_effect_and_one_answer(wire, kind):
     refused = wire.ask("POST", target, changed, headers)
     assert refused.status == 422, refused.text
     assert refused.json["type"] == "/problems/idempotency-key-reused"
+    assert f"Idempotency-Key was used for POST {target} with a different body at 20" in refused.json["detail"]
+    assert refused.json["differences"] == [{"field": "body"}]
+
+
+def test_a_key_of_another_request_is_refused_with_both_requests(wire):
+    of, headers = app(wire), {"Idempotency-Key": named("key")}
+    target = f"/apps/{of['name']}/versions"
+    assert wire.ask("POST", "/versions", {"app_id": of["id"], "tag": "1.0.0"}, headers).status == 201
+    refused = wire.ask("POST", target, {"tag": "1.0.0"}, headers)
+    assert refused.status == 422
+    assert refused.json["differences"] == [
+        {"field": "request", "existing": "POST /versions", "submitted": f"POST {target}"}
+    ]
+    assert "was used for POST /versions at 20" in refused.json["detail"]
 
 
 def other(body: dict) -> dict:
@@ -167,7 +181,9 @@ def test_a_resource_has_a_tag_and_changes_only_for_who_saw_it(wire, kind):
     assert changed.status in {200, 204}, changed.text
     if changed.status == 200:
         assert changed.header("etag") == wire.ask("GET", target).header("etag") != seen
-        assert wire.ask("DELETE", target, None, {"If-Match": seen}).status == 412
+        refused = wire.ask("DELETE", target, None, {"If-Match": seen})
+        assert refused.status == 412
+        assert f"If-Match has {seen}" in refused.json["detail"]
 
 
 @pytest.mark.parametrize("kind", ["app", "version", "environment"])

@@ -92,6 +92,7 @@ class FakeAlmServer:
                 "other content",
                 existing_digest=known["digest"],
                 submitted_digest=digest,
+                differences=_differences(known, body),
             )
         if known:
             return ScriptedResponse(200, known)
@@ -121,3 +122,18 @@ class FakeAlmServer:
             return problem(401, "unauthenticated", "the refresh token was used before")
         self.refresh.discard(token)
         return self._tokens()
+
+
+def _differences(known: dict, body: dict) -> list[dict]:
+    """Compare commits and digests of locks, as the server does."""
+    pairs = {
+        "commit": (known["commit"], body["commit"]),
+        "toolchain/lock_digest": tuple(
+            side.get("toolchain", {}).get("lock_digest") for side in (known, body)
+        ),
+    }
+    return [
+        {"field": name, "existing": existing, "submitted": submitted}
+        for name, (existing, submitted) in pairs.items()
+        if existing != submitted
+    ]

@@ -69,6 +69,65 @@ def test_every_issue_is_reported_at_once_with_its_path():
     )
 
 
+def test_issues_of_templates_ranges_and_expressions_are_reported_with_those_of_the_schema():
+    result = report(
+        aliass=["x"],
+        strip=-1,
+        download_url_template="https://x/{vesrion}/{oss}/{version",
+        bin=["{tag}/x", "/y"],
+        checksum={"url_template": "{ulr}.sha256"},
+        versions={"path": "a[", "pattern": "(", "date": 5},
+        overrides=[{"versions": "~=1", "bin": ["{x}"]}, {"bin": ["../x"]}],
+        requires=["nothing"],
+        platforms={"linux": {"ext": "{exx}"}},
+    )
+    assert [issue.partition(": ")[0] for issue in result.errors] == [
+        "$",
+        "$.overrides[1]",
+        "$.overrides[1]",
+        "$.strip",
+        "$.versions.date",
+        "$.versions.path",
+        "$.versions.pattern",
+        "$.download_url_template",
+        "$.download_url_template",
+        "$.download_url_template",
+        "$.bin[0]",
+        "$.bin[1]",
+        "$.checksum.url_template",
+        "$.checksum.url_template",
+        "$.platforms.linux.ext",
+        "$.overrides[0].bin[0]",
+        "$.overrides[1].bin[0]",
+        "$.overrides[0].versions",
+    ]
+
+
+def test_warnings_are_reported_beside_errors():
+    text = json.dumps({**GOOD, "versions_url": "http://example.org/x", "strip": -1, "requires": ["nothing"]})
+    result = lint.lint(text, "tool.json", lambda _: False)
+    assert len(result.errors) == 1
+    assert [warning.partition(": ")[0] for warning in result.warnings] == ["$.versions_url", "$.requires[0]"]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{name: value} for name in ("name", "aliases", "bin", "links", "env", "overrides", "platforms", "versions",
+        "source", "checksum", "signature", "check", "requires", "rename", "download_url_template")
+        for value in (5, "x", [5], {"a": 5}, [["x"]], {"a": []}, None)],
+)  # fmt: skip
+def test_values_of_wrong_types_are_issues_not_crashes(fields):
+    assert isinstance(report(**fields), lint.Report)
+
+
+@pytest.mark.parametrize(
+    "text", ["https://x/{version", "https://x/version}", "https://x/{ version }", "https://x/{}"]
+)
+def test_braces_outside_of_placeholders_are_an_issue(text):
+    (issue,) = errors(download_url_template=text)
+    assert issue.startswith("$.download_url_template: invalid placeholder")
+
+
 @pytest.mark.parametrize(
     ("fields", "path"),
     [

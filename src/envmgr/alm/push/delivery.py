@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from envmgr.alm.client.errors import escape_line
 from envmgr.alm.client.fields import require_object
 from envmgr.alm.client.transport import path_segment
+from envmgr.alm.push import content_conflict
 from envmgr.kit.errors import AlmConflict, AlmNotFound
 from envmgr.kit.frozen import frozen
 
@@ -63,12 +63,9 @@ def _put(api: Api, path: str, push: SpooledPush) -> ApiResponse:
 
 
 def _mismatch_error(push: SpooledPush, error: AlmConflict) -> AlmConflict:
-    existing, submitted = (
-        escape_line(str(error.members.get(name, "?"))) for name in ("existing_digest", "submitted_digest")
-    )
     return AlmConflict(
-        f"{push.app}@{push.tag} already exists with different content (server {existing}, local {submitted})",
-        "tags are immutable: pass another --tag",
+        content_conflict.message(f"{push.app}@{push.tag}", error.members),
+        "tags are immutable: pass another --tag, or push the commit and lock that are registered",
         kind=error.kind,
         members=error.members,
     )

@@ -6,20 +6,26 @@ import hashlib
 import os
 from typing import TYPE_CHECKING
 
+from envmgr.alm.client.errors import escape_line
 from envmgr.alm.client.fields import get_int, get_name, get_object, get_str, get_str_or_none, require_object
 from envmgr.alm.push import ci, git_worktree, provenance
 from envmgr.kit import digest as digests
 from envmgr.kit.errors import AlmError, DigestMismatch, EnvmgrError, ProjectError
 from envmgr.kit.frozen import frozen
 from envmgr.kit.fs import read_bytes, write_in_place
+from envmgr.lockformat import parser
+from envmgr.lockformat.errors import LockFormatError
 from envmgr.ops.alm import resolve
-from envmgr.project import dotfile, lockfile_io
+from envmgr.project import dotfile, lockfile, lockfile_io
 
 if TYPE_CHECKING:
     from envmgr.alm.client.api import Api
     from envmgr.alm.client.fields import Document
     from envmgr.alm.refs import CurrentRef, IdRef, TagRef
     from envmgr.kit.environment import Environment
+
+MAX_LISTED_CHANGES = 10
+"""Changes of a file that are listed before the remaining ones are counted."""
 
 
 @frozen
@@ -89,11 +95,33 @@ def _contents(directory: str, lock: str, requests: str, name: str) -> dict[str, 
 def _require_no_conflict(contents: dict[str, str], name: str) -> None:
     different = [path for path, text in contents.items() if _content(path) not in {None, text}]
     if different:
-        raise ProjectError(
+        message = (
             f"{' and '.join(different)} already exist{'s' if len(different) == 1 else ''} "
-            f"and differ{'s' if len(different) == 1 else ''} from {name}",
-            "pass --force to overwrite, or use -C DIR",
+            f"and differ{'s' if len(different) == 1 else ''} from {name}"
         )
+        lines = [line for path in different for line in _differences(path, contents[path])]
+        raise ProjectError("\n  ".join([message, *lines]), "pass --force to overwrite, or use -C DIR")
+
+
+def _differences(path: str, text: str) -> list[str]:
+    """Return what overwriting a file would change: entries of a lock, else lines."""
+    existing = _content(path) or ""
+    lines = _lock_changes(existing, text) or [
+        *(f"- {line}" for line in existing.splitlines() if line not in text.splitlines()),
+        *(f"+ {line}" for line in text.splitlines() if line not in existing.splitlines()),
+    ]
+    more = len(lines) - MAX_LISTED_CHANGES
+    base = os.path.basename(path)
+    changes = [f"{base}: {escape_line(line)}" for line in lines[:MAX_LISTED_CHANGES]]
+    return [*changes, *([f"{base}: {more} more changes"] if more > 0 else [])]
+
+
+def _lock_changes(existing: str, text: str) -> tuple[str, ...]:
+    """Return the changes from one lock to another; none unless both are locks with entries."""
+    try:
+        return lockfile.diff(parser.parse(existing), parser.parse(text))
+    except LockFormatError:
+        return ()
 
 
 def _content(path: str) -> str | None:

@@ -38,7 +38,7 @@ class LockDigestMismatch(Unprocessable):
 
 
 class VersionContentMismatch(Conflict):
-    """The version exists with other content, which is immutable; carries both digests."""
+    """The version exists with other content, which is immutable; carries the differences and both digests."""
 
     slug, title = "version-content-mismatch", "Version exists with different content"
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 
 import pytest
@@ -53,8 +54,37 @@ def test_changed_files_are_named_and_preserved(tmp_path):
     with pytest.raises(ProjectError, match=r"/\.envmgr already exists and differs from") as caught:
         checkout(server(), SHOP, str(tmp_path), force=False)
     assert "--force" in caught.value.hint
+    assert caught.value.message.split("\n  ")[1:] == [
+        ".envmgr: - nodejs=18",
+        ".envmgr: + # tools",
+        ".envmgr: + nodejs=^20.1",
+    ]
     assert (tmp_path / ".envmgr").read_text() == "nodejs=18\n"
     assert not (tmp_path / ".envmgr.lock").exists()
+
+
+def full_lock(version):
+    entry = {"plugin": f"sha256:{'a' * 64}", "artifacts": {"linux-x64": {"url": f"https://e.org/{version}"}}}
+    return json.dumps(
+        {"lockfile": 1, "resolved": {"go@1": version}, "tools": {"go": {version: entry}}}, indent=2
+    )
+
+
+def test_entries_of_locks_that_differ_are_listed(tmp_path):
+    (tmp_path / ".envmgr.lock").write_text(full_lock("1.22.0"))
+    with pytest.raises(ProjectError) as caught:
+        checkout(server(full_lock("1.23.0"), ""), SHOP, str(tmp_path), force=False)
+    assert caught.value.message.split("\n  ")[1:] == [
+        ".envmgr.lock: ~ go@1: 1.22.0 -> 1.23.0",
+        ".envmgr.lock: - go 1.22.0",
+        ".envmgr.lock: + go 1.23.0",
+    ]
+
+
+def test_many_changes_are_counted(tmp_path):
+    (tmp_path / ".envmgr").write_text("".join(f"tool{number}=1\n" for number in range(30)))
+    with pytest.raises(ProjectError, match=r"\.envmgr: 22 more changes$"):
+        checkout(server(), SHOP, str(tmp_path), force=False)
 
 
 def test_force_overwrites(tmp_path):

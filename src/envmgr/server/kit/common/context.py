@@ -62,10 +62,11 @@ class Principal(Struct, frozen=True, kw_only=True):
 
 
 class Idempotency(Struct, frozen=True):
-    """A client's idempotency key and the digest of its request."""
+    """A client's idempotency key, the digest of its request, and the request's method and path."""
 
     key: str
     fingerprint: str
+    request: str = ""
 
 
 class RequestContext(Struct, frozen=True, kw_only=True):

@@ -36,7 +36,12 @@ def etag_of(resource: Resource) -> str:
 def require_match(context: RequestContext, etag: str) -> None:
     """Raise PreconditionFailed unless the resource matches If-Match; `etag` is its current ETag."""
     if context.if_match is not None and etag not in context.if_match:
-        raise PreconditionFailed(f'ETag is now "{etag}": fetch the resource and retry')
+        expected = (
+            ", ".join(f'"{value[:40]}"' for value in sorted(context.if_match)[:3]) or "no ETag of this server"
+        )
+        raise PreconditionFailed(
+            f'ETag is now "{etag}", If-Match has {expected}: fetch the resource and retry'
+        )
 
 
 def require_updated(row_count: int) -> None:

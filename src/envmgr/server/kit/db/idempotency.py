@@ -5,11 +5,12 @@ Follows https://datatracker.ietf.org/doc/html/draft-ietf-httpapi-idempotency-key
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 import msgspec
 from sqlalchemy import MetaData, bindparam, delete, select, update
 
+from envmgr.server.kit.common.clock import rfc3339
 from envmgr.server.kit.common.problems import IdempotencyKeyInUse, IdempotencyKeyReused
 from envmgr.server.kit.common.results import Result
 from envmgr.server.kit.db.constructs import bind_columns, insert_if_absent
@@ -88,6 +89,21 @@ class _PlainCodec:
 PLAIN = _PlainCodec()
 
 
+class _StoredRequest(NamedTuple):
+    """The request of a key: its fingerprint as stored, and its method and path."""
+
+    fingerprint: str
+    target: str
+
+    def encode(self) -> str:
+        return f"{self.fingerprint} {self.target}"
+
+    @classmethod
+    def decode(cls, text: str) -> _StoredRequest:
+        fingerprint, _, target = text.partition(" ")
+        return cls(fingerprint, target)
+
+
 def idempotent(
     context: RequestContext, type_: type[T], work: Callable[[Transaction], T], codec: ResponseCodec = PLAIN
 ) -> Callable[[Transaction], Result[T]]:
@@ -100,9 +116,10 @@ def idempotent(
         return lambda transaction: Result(work(transaction))
     actor = context.principal.actor
     name, fingerprint = codec.store_key(key.key), codec.store_fingerprint(key.fingerprint)
+    stored_request = _StoredRequest(fingerprint, key.request)
 
     def run_once(transaction: Transaction) -> Result[T]:
-        earlier = _find_response(transaction, actor, name, fingerprint)
+        earlier = _find_response(transaction, actor, name, stored_request)
         if earlier is not None:
             response = codec.decode(key.key, earlier)
             return Result(msgspec.json.decode(response, type=type_), replayed=True)
@@ -112,7 +129,7 @@ def idempotent(
             _INSERT,
             actor=actor,
             key=name,
-            fingerprint=fingerprint,
+            fingerprint=stored_request.encode(),
             response=stored,
             created_at=transaction.now,
         )
@@ -135,17 +152,31 @@ def replace_response(transaction: Transaction, context: RequestContext, response
         )
 
 
-def _find_response(transaction: Transaction, actor: str, name: str, fingerprint: str) -> str | None:
+def _find_response(transaction: Transaction, actor: str, name: str, request: _StoredRequest) -> str | None:
     row = transaction.one(_FIND, actor=actor, key=name)
     if row is None:
         return None
-    stored_fingerprint, response, at = row
+    stored, response, at = row
     if at < transaction.now - RETENTION_MS:
         transaction.execute(_DELETE, old_actor=actor, old_key=name)
         return None
-    if stored_fingerprint != fingerprint:
-        raise IdempotencyKeyReused("Idempotency-Key already used for a different request; use a new key")
+    earlier = _StoredRequest.decode(stored)
+    if earlier.fingerprint != request.fingerprint:
+        raise _key_reused(earlier.target, request.target, at)
     return str(response)
+
+
+def _key_reused(earlier: str, target: str, at: int) -> IdempotencyKeyReused:
+    """Return the problem with what differs: method and path, or the body, which is not stored."""
+    if earlier != target:
+        return IdempotencyKeyReused(
+            f"Idempotency-Key was used for {earlier} at {rfc3339(at)}, not for {target}: use a new key",
+            differences=[{"field": "request", "existing": earlier, "submitted": target}],
+        )
+    return IdempotencyKeyReused(
+        f"Idempotency-Key was used for {target} with a different body at {rfc3339(at)}: use a new key",
+        differences=[{"field": "body"}],
+    )
 
 
 def purge_expired(transaction: Transaction) -> int:

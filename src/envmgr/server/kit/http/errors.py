@@ -47,6 +47,16 @@ class FieldError(Struct, frozen=True):
     detail: str
 
 
+class Difference(Struct, frozen=True, omit_defaults=True):
+    """A field of a request that differs from what is registered."""
+
+    field: str
+    existing: Annotated[
+        str | None, Meta(description="Registered value; null if absent, omitted without the read scope.")
+    ] = None
+    submitted: Annotated[str | None, Meta(description="Value of this request; null if absent.")] = None
+
+
 class ProblemDocument(Struct, frozen=True, omit_defaults=True):
     """An error as an RFC 9457 problem document."""
 
@@ -72,6 +82,13 @@ class ProblemDocument(Struct, frozen=True, omit_defaults=True):
     submitted_digest: Annotated[
         str, Meta(description="Digest of the submitted content, with `existing_digest`.")
     ] = ""
+    differences: Annotated[
+        tuple[Difference, ...],
+        Meta(
+            description="Fields that differ (`version-content-mismatch`, `already-exists`, "
+            "`idempotency-key-reused`)."
+        ),
+    ] = ()
     allowed_statuses: Annotated[
         tuple[str, ...], Meta(description="Allowed next statuses (`invalid-transition`).")
     ] = ()

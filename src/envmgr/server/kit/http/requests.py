@@ -50,8 +50,9 @@ async def idempotent_context(request: HttpRequest) -> RequestContext:
         )
     if redacted(header.decode("latin-1")) != header.decode("latin-1"):
         raise BadRequest("Idempotency-Key contains a credential: use a random value")
-    content = f"{request.method} {request.url.path}?{request.url.query}\n".encode() + await request.body()
-    key = Idempotency(match[1] or match[2], hashlib.sha256(content).hexdigest())
+    target = f"{request.method} {request.url.path}" + (f"?{request.url.query}" if request.url.query else "")
+    content = f"{target}\n".encode() + await request.body()
+    key = Idempotency(match[1] or match[2], hashlib.sha256(content).hexdigest(), redacted(target)[:200])
     return msgspec.structs.replace(context, idempotency=key)
 
 

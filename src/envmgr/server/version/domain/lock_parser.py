@@ -29,11 +29,20 @@ def check_digest(lock: str, submitted: str | None) -> None:
     computed = digest_of(lock, submitted.partition(":")[0])
     if computed != submitted:
         raise LockDigestMismatch(
-            f"lock digest is {computed}, expected {submitted}",
+            f"lock digest is {computed}, submitted {submitted}{_line_ending_note(lock, submitted)}",
             errors=[("/toolchain/lock_digest", f"expected {computed}")],
             submitted_digest=submitted,
             computed=computed,
         )
+
+
+def _line_ending_note(lock: str, submitted: str) -> str:
+    """Return a note if the digest is that of the same lock with other line endings or a byte order mark."""
+    algorithm, unix = submitted.partition(":")[0], lock.removeprefix("\ufeff").replace("\r\n", "\n")
+    forms = (unix, unix.rstrip("\n"), f"{unix}\n", unix.replace("\n", "\r\n"))
+    if submitted not in {digest_of(form, algorithm) for form in forms}:
+        return ""
+    return " (only line endings or a byte order mark differ: send the file's bytes unchanged)"
 
 
 def read(lock: str) -> tuple[LockedTool, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from msgspec import UNSET
@@ -16,13 +16,17 @@ from envmgr.server.kit.common.events import DomainEvent
 from envmgr.server.kit.common.problems import AlreadyExists
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from envmgr.lockformat.errors import LockFormatError
     from envmgr.server.contracts.events.version import VersionData
     from envmgr.server.contracts.requests import VersionPatch, VersionPut
     from envmgr.server.contracts.resources import Artifact, Build, LockedTool, Toolchain, Version
     from envmgr.server.kit.common.context import RequestContext
+    from envmgr.server.version.domain.content_differences import FieldDifference
+
+MAX_SUMMARIZED_DIFFERENCES = 3
+"""Differences in the detail of a problem; its member `differences` has more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,21 +93,39 @@ def invalid_lock(error: LockFormatError) -> InvalidLock:
     return InvalidLock(f"{error.describe('.envmgr.lock')}; {hint}", errors=[("/toolchain/lock", str(error))])
 
 
-def tag_taken(app: str, tag: str) -> AlreadyExists:
-    """Return the problem for a tag in use."""
-    return AlreadyExists(f"version {app}@{tag} already exists", tag=tag)
+def tag_taken(app: str, tag: str, differences: Sequence[FieldDifference], *, can_read: bool) -> AlreadyExists:
+    """Return the problem for a tag in use; registered values are included if the caller can read them."""
+    message = f"version {app}@{tag} already exists with"
+    if not differences:
+        return AlreadyExists(f"{message} this content", tag=tag)
+    return AlreadyExists(
+        f"{message} different content ({_summary_of(differences, can_read)})",
+        tag=tag,
+        differences=_members(differences, can_read),
+    )
 
 
-def require_same_content(existing: Version, content: BuildContent) -> None:
-    """Raise VersionContentMismatch unless a version has the submitted content."""
-    submitted = content.digest
-    if existing.digest != submitted:
-        raise VersionContentMismatch(
-            f"{existing.app}@{existing.tag} already exists with different content ({existing.digest}, "
-            f"submitted {submitted}): use a new tag",
-            existing_digest=existing.digest,
-            submitted_digest=submitted,
-        )
+def content_mismatch(
+    existing: Version, content: BuildContent, differences: Sequence[FieldDifference], *, can_read: bool
+) -> VersionContentMismatch:
+    """Return the problem for other content; registered values are included if the caller can read them."""
+    return VersionContentMismatch(
+        f"{existing.app}@{existing.tag} already exists with different content "
+        f"({_summary_of(differences, can_read)}): use a new tag",
+        existing_digest=existing.digest,
+        submitted_digest=content.digest,
+        differences=_members(differences, can_read),
+    )
+
+
+def _summary_of(differences: Sequence[FieldDifference], can_read: bool) -> str:
+    texts = [str(difference) if can_read else difference.field for difference in differences]
+    more = len(texts) - MAX_SUMMARIZED_DIFFERENCES
+    return "; ".join([*texts[:MAX_SUMMARIZED_DIFFERENCES], *([f"{more} more"] if more > 0 else [])])
+
+
+def _members(differences: Iterable[FieldDifference], can_read: bool) -> list[dict[str, str | None]]:
+    return [asdict(difference) if can_read else {"field": difference.field} for difference in differences]
 
 
 def normalize_artifacts(artifacts: Iterable[Artifact]) -> tuple[Artifact, ...]:

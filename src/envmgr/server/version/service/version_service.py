@@ -9,13 +9,13 @@ from envmgr.server.contracts.events.version import VersionCreated, VersionDelete
 from envmgr.server.contracts.resources import Version
 from envmgr.server.kit.common.clock import parse_rfc3339
 from envmgr.server.kit.common.preconditions import etag_of, require_match
-from envmgr.server.kit.common.problems import NotFound, PreconditionFailed
+from envmgr.server.kit.common.problems import Conflict, NotFound, PreconditionFailed
 from envmgr.server.kit.common.results import Result
 from envmgr.server.kit.common.threads import run_in_thread
 from envmgr.server.kit.db.authorization import with_authorization
 from envmgr.server.kit.db.idempotency import idempotent
 from envmgr.server.version.domain import lock_parser, range_matching, version_model
-from envmgr.server.version.service import read_barrier, usage
+from envmgr.server.version.service import read_barrier, tag_conflicts, usage
 from envmgr.server.version.store import app_projection, lock_store, version_rows
 
 if TYPE_CHECKING:
@@ -167,12 +167,13 @@ def _create(
     submission: version_model.VersionSubmission,
 ) -> Version:
     name = _current_app_name(transaction, app)
-    version = None
-    if not version_rows.find_tag(transaction, app.id, tag):
+    existing = version_rows.find_tag(transaction, app.id, tag)
+    if existing is None:
         version = _add(transaction, context, app.id, name, tag, submission)
-    if version is None:
-        raise version_model.tag_taken(name, tag)
-    return version
+        if version is not None:
+            return version
+        existing = _find_concurrent(transaction, app.id, tag)
+    raise tag_conflicts.tag_taken(transaction, context, existing, submission)
 
 
 def _put(
@@ -190,12 +191,18 @@ def _put(
         version = _add(transaction, context, app.id, name, tag, submission)
         if version is not None:
             return Result(version)
-        existing = version_rows.find_tag(transaction, app.id, tag)
-    if existing is None:
-        raise version_model.tag_taken(name, tag)
+        existing = _find_concurrent(transaction, app.id, tag)
     require_match(context, etag_of(existing))
-    version_model.require_same_content(existing, submission.content)
+    tag_conflicts.require_same_content(transaction, context, existing, submission)
     return Result(existing, created=False)
+
+
+def _find_concurrent(transaction: Transaction, app_id: int, tag: str) -> Version:
+    """Return the version that another transaction registered; raise Conflict if it was deleted since."""
+    version = version_rows.find_tag(transaction, app_id, tag)
+    if version is None:
+        raise Conflict(f"version {tag} was registered concurrently; retry")
+    return version
 
 
 def _add(
@@ -233,7 +240,7 @@ def _replace(
 ) -> Version:
     existing = _get(transaction, context, version_id)
     require_match(context, etag_of(existing))
-    version_model.require_same_content(existing, submission.content)
+    tag_conflicts.require_same_content(transaction, context, existing, submission)
     return _update_metadata(transaction, context, existing, submission.metadata, submission.content.artifacts)
 
 

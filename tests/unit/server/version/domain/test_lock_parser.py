@@ -88,6 +88,18 @@ def test_a_digest_that_comes_along_must_be_the_locks(algorithm):
     assert caught.value.status == 422
 
 
+def test_a_digest_of_other_line_endings_is_explained():
+    text = f"{lock('go@1.22.0')}\n"
+    for other in (text.replace("\n", "\r\n"), text.rstrip("\n")):
+        with pytest.raises(LockDigestMismatch, match=r"only line endings or a byte order mark differ"):
+            check_digest(other, digest_of(text))
+        with pytest.raises(LockDigestMismatch, match=r"only line endings or a byte order mark differ"):
+            check_digest(text, digest_of(other))
+    with pytest.raises(LockDigestMismatch) as caught:
+        check_digest(text, digest_of("other"))
+    assert "line endings" not in caught.value.detail
+
+
 def by_client(text: str) -> tuple[str, str]:
     """Return the client's error and hint."""
     with pytest.raises(LockfileError) as caught:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import json
 
+import msgspec
 import pytest
 
 from envmgr.server.contracts.problems import (
@@ -154,7 +155,7 @@ def test_the_same_push_from_another_run_finds_what_is_there_unchanged(tmp_path):
     ],
     ids=["commit", "lock", "artifact", "one more artifact", "no artifact", "no lock", "dotfile"],
 )
-def test_other_content_under_the_same_tag_is_refused_with_both_digests(tmp_path, other):
+def test_other_content_under_the_same_tag_is_refused_with_the_differences_and_both_digests(tmp_path, other):
     async def scenario(versions, database):
         push = built_with("go@1.22.0", commit="abcdef0", artifacts=(ZIP,))
         have = (await versions.upsert(call(), "shop", "1.0", push)).value
@@ -165,8 +166,14 @@ def test_other_content_under_the_same_tag_is_refused_with_both_digests(tmp_path,
         ):
             with pytest.raises(VersionContentMismatch) as caught:
                 await attempt
+            differences = caught.value.members.pop("differences")
             assert caught.value.members == {"existing_digest": have.digest, "submitted_digest": sent.digest}
             assert caught.value.slug == "version-content-mismatch"
+            assert all(item["existing"] != item["submitted"] for item in differences)
+            assert (
+                f"({differences[0]['field']} is {differences[0]['existing'] or 'none'}, "
+                in caught.value.detail
+            )
         assert await versions.get(call(), have.id) == have
         assert len(await emitted_events(database, "version")) == 2
 
@@ -423,5 +430,39 @@ def test_a_range_that_cannot_be_read_is_quoted(tmp_path):
         ((pointer, detail),) = caught.value.errors
         assert pointer == "?range"
         assert "'~=3'" in detail
+
+    run(tmp_path, scenario)
+
+
+def test_differences_have_no_values_for_a_caller_that_cannot_read_versions(tmp_path):
+    async def scenario(versions, _):
+        await versions.upsert(call(), "shop", "1.0", built_with("go@1.22.0", commit="abcdef0"))
+        writer = msgspec.structs.replace(call().principal, scopes=frozenset({"versions:write"}))
+        with pytest.raises(VersionContentMismatch) as caught:
+            await versions.upsert(
+                msgspec.structs.replace(call(), principal=writer),
+                "shop",
+                "1.0",
+                built_with("go@1.22.0", commit="abcdef1"),
+            )
+        assert caught.value.members["differences"] == [{"field": "commit"}]
+        assert "abcdef" not in caught.value.detail
+
+    run(tmp_path, scenario)
+
+
+def test_a_tag_in_use_is_refused_with_the_differences(tmp_path):
+    async def scenario(versions, _):
+        push = built_with("go@1.22.0", commit="abcdef0")
+        await versions.create(call(), "shop", "1.0", push)
+        with pytest.raises(AlreadyExists, match="already exists with this content") as caught:
+            await versions.create(call(), "shop", "1.0", push)
+        assert "differences" not in caught.value.members
+        other = built_with("go@1.22.0", commit="abcdef1")
+        with pytest.raises(AlreadyExists, match="commit is abcdef0, submitted abcdef1") as caught:
+            await versions.create(call(), "shop", "1.0", other)
+        assert caught.value.members["differences"] == [
+            {"field": "commit", "existing": "abcdef0", "submitted": "abcdef1"}
+        ]
 
     run(tmp_path, scenario)
